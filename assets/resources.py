@@ -1,0 +1,76 @@
+"""Dagster resources: the workspace (folders and configuration) and the run's clock. The only reader of the clock here."""
+
+import datetime as dt
+from functools import cached_property
+from pathlib import Path
+
+import dagster as dg
+
+from assets.config import SHIPPED_VOCABULARY, Config, load_config
+from assets.lake import Lake
+
+AS_OF_TAG = "jobfeed/as_of"
+_SCHEDULED_TIME_TAG = "dagster/scheduled_execution_time"
+
+
+class Workspace(dg.ConfigurableResource[object]):
+    """The folders that a run works in, and its configuration. `config_dir` empty: the shipped configuration."""
+
+    data_dir: str
+    config_dir: str = ""
+
+    @cached_property
+    def config(self) -> Config:
+        return load_config(self.config_folder)
+
+    @property
+    def config_folder(self) -> Path | None:
+        return Path(self.config_dir) if self.config_dir else None
+
+    @property
+    def vocabulary(self) -> Path:
+        return SHIPPED_VOCABULARY
+
+    @property
+    def landing(self) -> Path:
+        return Path(self.data_dir) / "landing"
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(Path(self.data_dir) / "lake")
+
+    @property
+    def models(self) -> Path:
+        return Path(self.data_dir) / "models"
+
+    @property
+    def published(self) -> Path:
+        return Path(self.data_dir) / "published"
+
+
+class RunClock(dg.ConfigurableResource[object]):
+    """Tells the instant that a run computes for: the same for all its steps."""
+
+    def as_of(self, context: dg.AssetExecutionContext) -> dt.datetime:
+        """The run's `jobfeed/as_of` tag, else its scheduled time, else when it was created; UTC."""
+        tags = context.run.tags
+        stated = tags.get(AS_OF_TAG) or tags.get(_SCHEDULED_TIME_TAG)
+        if stated:
+            return parse_as_of(stated)
+        record = context.instance.get_run_record_by_id(context.run_id)
+        created = record.create_timestamp if record is not None else dt.datetime.now(dt.UTC)
+        return created.astimezone(dt.UTC).replace(microsecond=0)
+
+
+def parse_as_of(text: str) -> dt.datetime:
+    """An RFC 3339 instant or a date (midnight UTC at its end is not assumed: its start is) as UTC.
+
+    Raises ValueError naming what was received.
+    """
+    try:
+        instant = dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"as_of {text!r} is not a date or an RFC 3339 time such as 2026-03-01T02:00:00Z") from error
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=dt.UTC)
+    return instant.astimezone(dt.UTC)

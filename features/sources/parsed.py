@@ -1,0 +1,40 @@
+"""What every parser of a source gives back: rows that can be used and rejects that can't. No parsing here."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from features.schemas import QUARANTINE_RAW_BYTES, Table
+
+REJECTS = Table(
+    "rejects", {"entry": pl.String, "reason": pl.String, "detail": pl.String, "raw": pl.String}, key=("entry", "reason")
+)
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """`rows` in the schema that the parser names; `rejects` one row per entry that was refused, with the reason.
+
+    Read = rows + rejects, always: nothing that was read is in neither.
+    """
+
+    rows: pl.DataFrame
+    rejects: pl.DataFrame
+
+
+def rejects(entries: Iterable[tuple[str, str, str, str | bytes]]) -> pl.DataFrame:
+    """`(entry, reason, detail, raw)` tuples as a REJECTS frame; raw is cut to 4 KB and made valid text."""
+    rows = [(e, reason, detail, truncate_raw(raw)) for e, reason, detail, raw in entries]
+    return pl.DataFrame(rows, schema=dict(REJECTS.columns), orient="row")
+
+
+def truncate_raw(raw: str | bytes) -> str:
+    """The first 4 KB of `raw` as text; bytes that are not UTF-8 are shown as replacement characters."""
+    body = raw.encode("utf-8", "replace") if isinstance(raw, str) else raw
+    return body[:QUARANTINE_RAW_BYTES].decode("utf-8", "replace")
+
+
+def frame(rows: Iterable[Mapping[str, object]], table: Table) -> pl.DataFrame:
+    """Row dictionaries as a frame of `table`; missing keys are null."""
+    return table.conform(pl.DataFrame(list(rows), schema_overrides=dict(table.columns), infer_schema_length=None))
