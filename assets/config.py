@@ -20,9 +20,7 @@ SHIPPED_VOCABULARY = Path(__file__).resolve().parent.parent / "data" / "vocabula
 Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-FeedFormat = Literal[
-    "rss", "jsonfeed", "remoteok", "remotive", "jobicy", "greenhouse", "lever", "ashby", "himalayas"
-]
+FeedFormat = Literal["rss", "jsonfeed", "remoteok", "remotive", "jobicy", "greenhouse", "lever", "ashby", "himalayas"]
 
 
 class ConfigError(ValueError):
@@ -235,7 +233,9 @@ _Model = TypeVar("_Model", bound=_Strict)
 def load_config(folder: Path | None = None) -> Config:
     """The configuration in `folder`, the shipped files standing in for those it lacks. Raises ConfigError."""
     if folder is not None and not folder.is_dir():
-        raise ConfigError(f"{folder}: is not a folder; JOBFEED_CONFIG must name one that holds {sorted(_FILES)} as .yaml")
+        raise ConfigError(
+            f"{folder}: is not a folder; JOBFEED_CONFIG must name one that holds {sorted(_FILES)} as .yaml"
+        )
     return Config(**{name: load_file(config_file(folder, f"{name}.yaml"), model) for name, model in _FILES.items()})
 
 

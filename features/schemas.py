@@ -4,7 +4,7 @@ Nothing here computes; a column name that two modules use is declared here and n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -123,6 +123,10 @@ POSTINGS = Table(
     },
     key=("job_id", "content_hash"),
 )
+
+FEED_POSTINGS = replace(POSTINGS, name="feed_postings")
+HH_POSTINGS = replace(POSTINGS, name="hh_postings")
+FILE_POSTINGS = replace(POSTINGS, name="file_postings")
 
 # Grain: one run's sighting of a job in a source (also of an unchanged one), or its explicit end (is_gone).
 SIGHTINGS = Table(
@@ -396,9 +400,7 @@ COMPANIES = Table(
     },
     key=("company_id",),
 )
-SKILL_WEIGHTS = Table(
-    "skill_weights", {"skill": pl.String, "n_jobs": pl.Int64, "rarity": pl.Float32}, key=("skill",)
-)
+SKILL_WEIGHTS = Table("skill_weights", {"skill": pl.String, "n_jobs": pl.Int64, "rarity": pl.Float32}, key=("skill",))
 PREFERENCE_DIMENSIONS = ("company", "role", "skill", "city", "career_level", "keyword")
 PREFERENCES = Table(
     "preferences",
@@ -456,7 +458,7 @@ FEED_ITEM = pl.Struct(
         "explored": pl.Boolean,
         "propensity": pl.Float32,
         "reasons": pl.List(REASON),
-        "components": pl.Struct({name: pl.Float32 for name in COMPONENTS}),
+        "components": pl.Struct(dict.fromkeys(COMPONENTS, pl.Float32)),
     }
 )
 # Grain: user_id. Partitioned by shard.
@@ -473,9 +475,7 @@ FEEDS = Table(
     key=("user_id",),
 )
 # Grain: segment: "all", "country=RU", "country=RU/role=<role>".
-FALLBACK_FEEDS = Table(
-    "fallback_feeds", {"segment": pl.String, "items": pl.List(FEED_ITEM)}, key=("segment",)
-)
+FALLBACK_FEEDS = Table("fallback_feeds", {"segment": pl.String, "items": pl.List(FEED_ITEM)}, key=("segment",))
 
 # --- digests and insight ---------------------------------------------------------------------------------------------
 
@@ -531,9 +531,7 @@ SKILL_GAPS = Table(
         "has": STRINGS,
         "partial": STRINGS,
         "missing": pl.List(
-            pl.Struct(
-                {"skill": pl.String, "impact": pl.Float32, "priority": pl.String, "estimated_hours": pl.Int32}
-            )
+            pl.Struct({"skill": pl.String, "impact": pl.Float32, "priority": pl.String, "estimated_hours": pl.Int32})
         ),
         "coverage_share": pl.Float32,
         "estimated_hours": pl.Int32,
