@@ -1,0 +1,231 @@
+"""The `jobfeed` command. Each command parses its arguments, calls one function and prints; exit codes 0, 1, 2."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from assets.config import Config, ConfigError, load_config
+from assets.resources import parse_as_of
+from pipelines import running
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Offline job recommendations: run, look, serve.")
+generations_app = typer.Typer(no_args_is_help=True, help="Published generations: list, verify, roll back.")
+config_app = typer.Typer(no_args_is_help=True, help="Configuration files.")
+app.add_typer(generations_app, name="generations")
+app.add_typer(config_app, name="config")
+out = Console()
+err = Console(stderr=True)
+
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", help="Compute for this instant (RFC 3339 or a date); default now.")
+]
+
+
+@app.command()
+def run(job: Annotated[str, typer.Argument(help="daily, hourly or frequent")], as_of: AsOf = None) -> None:
+    """Run a job in this process and tell its steps."""
+    if job not in running.job_names():
+        raise typer.BadParameter(f"{job!r} is not a job; jobs are {', '.join(running.job_names())}", param_hint="JOB")
+    instant = _instant(as_of)
+    _checked_config()
+    started = dt.datetime.now(dt.UTC)
+    out.print(f"[bold]{job}[/] as of {instant.isoformat() if instant else 'now'}")
+    succeeded = running.run_job(job, as_of=instant, console=out)
+    seconds = (dt.datetime.now(dt.UTC) - started).total_seconds()
+    out.print(f"{'[green]done[/]' if succeeded else '[red]failed[/]'} in {seconds:.1f} s")
+    if not succeeded:
+        raise typer.Exit(1)
+
+
+@app.command()
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="The landing folder to write into.")],
+    users: Annotated[int, typer.Option(min=2)] = 2_000,
+    jobs: Annotated[int, typer.Option(min=50)] = 2_000,
+    events: Annotated[int, typer.Option(min=0)] = 100_000,
+    days: Annotated[int, typer.Option(min=1, max=400)] = 60,
+    seed: Annotated[int, typer.Option(min=0)] = 7,
+    until: Annotated[str | None, typer.Option(help="The market's last instant; default the last midnight UTC.")] = None,
+    event_format: Annotated[str, typer.Option(help="jsonl or parquet")] = "jsonl",
+    truth: Annotated[Path | None, typer.Option(help="A folder for the known tastes, to measure against.")] = None,
+) -> None:
+    """Make a job market from a seed, in the sources' own formats."""
+    from pipelines.simulation import market
+
+    if event_format not in ("jsonl", "parquet"):
+        raise typer.BadParameter(f"{event_format!r}; allowed are jsonl and parquet", param_hint="--event-format")
+    midnight = dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        tasks: dict[str, int] = {}
+
+        def tell(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=total)
+            progress.update(progress.task_ids[tasks[stage]], completed=done, total=total)
+
+        summary = market.simulate(
+            folder,
+            market.MarketSize(n_users=users, n_jobs=jobs, n_events=events, n_days=days),
+            seed=seed,
+            until=_instant(until) or midnight,
+            event_format="parquet" if event_format == "parquet" else "jsonl",
+            truth_folder=truth,
+            progress=tell,
+        )
+    out.print(summary)
+
+
+@app.command()
+def feed(
+    user_id: str,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 10,
+    language: Annotated[str, typer.Option("--lang", help="en or ru")] = "en",
+) -> None:
+    """Show a user's published feed with scores and reasons."""
+    from pipelines.definitions import workspace_from_environment
+    from pipelines.showing import NothingPublishedError, print_feed, read_feed
+
+    if language not in ("en", "ru"):
+        raise typer.BadParameter(f"{language!r}; allowed are en and ru", param_hint="--lang")
+    try:
+        source, items = read_feed(workspace_from_environment().published, user_id, limit=limit)
+    except NothingPublishedError as error:
+        _fail(str(error))
+    print_feed(out, user_id, source, items, language=language)
+
+
+@app.command()
+def quarantine(
+    source: Annotated[str | None, typer.Option(help="Only of this source.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Only with this reason.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 20,
+) -> None:
+    """Show what could not be used, and why."""
+    import polars as pl
+
+    from features.schemas import QUARANTINE
+    from pipelines.definitions import workspace_from_environment
+
+    rows = workspace_from_environment().lake.scan("bronze", QUARANTINE)
+    for column, wanted in (("source", source), ("reason", reason)):
+        if wanted is not None:
+            rows = rows.filter(pl.col(column) == wanted)
+    found = rows.sort("seen_at", "source", "file", "entry", descending=[True, False, False, False]).collect()
+    table = Table(title=f"{found.height} in quarantine", title_justify="left")
+    for name in ("source", "file", "entry", "reason", "detail", "raw"):
+        table.add_column(name, overflow="ellipsis", no_wrap=True)
+    for row in found.head(limit).iter_rows(named=True):
+        table.add_row(
+            *(escape(str(row[name] or "")[:120]) for name in ("source", "file", "entry", "reason", "detail", "raw"))
+        )
+    out.print(table)
+
+
+@app.command()
+def serve(
+    host: str = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
+    workers: Annotated[int, typer.Option(min=1, max=64)] = 1,
+) -> None:
+    """Serve the published generation over HTTP, read-only."""
+    from pipelines.definitions import workspace_from_environment
+    from serving.command import ServeError, serve_forever
+
+    try:
+        serve_forever(workspace_from_environment().published, host=host, port=port, workers=workers)
+    except ServeError as error:
+        _fail(str(error))
+
+
+@generations_app.command("list")
+def list_generations() -> None:
+    """List the kept generations, the newest first; the served one is marked."""
+    from assets.publishing import generations
+    from pipelines.definitions import workspace_from_environment
+
+    published = workspace_from_environment().published
+    current = generations.current_generation(published)
+    table = Table("generation", "as of", "created", "users", "jobs", "served")
+    for found in generations.list_generations(published):
+        served = "served" if found.generation == current else ""
+        rows = (found.generation, found.as_of, found.created_at, found.rows("feeds"), found.rows("jobs"), served)
+        table.add_row(*(str(value) for value in rows))
+    out.print(table)
+
+
+@generations_app.command()
+def verify(generation: Annotated[str | None, typer.Argument(help="Default: the served one.")] = None) -> None:
+    """Check a generation's files against its manifest."""
+    from assets.publishing import generations
+    from pipelines.definitions import workspace_from_environment
+
+    published = workspace_from_environment().published
+    name = generation or generations.current_generation(published)
+    if name is None:
+        _fail(f"{published}: no generation is published yet; run `jobfeed run daily` first")
+    problems = generations.verify(published, name)
+    for problem in problems:
+        err.print(f"[red]{escape(problem)}[/]")
+    if problems:
+        raise typer.Exit(1)
+    out.print(f"{name}: whole")
+
+
+@generations_app.command()
+def rollback(
+    generation: Annotated[str | None, typer.Argument(help="Default: the one before the served one.")] = None,
+) -> None:
+    """Serve an earlier generation again."""
+    from assets.publishing import generations
+    from pipelines.definitions import workspace_from_environment
+
+    try:
+        name = generations.rollback(workspace_from_environment().published, generation)
+    except generations.GenerationError as error:
+        _fail(str(error))
+    out.print(f"{name} is served now")
+
+
+@config_app.command("check")
+def check_config() -> None:
+    """Load every configuration file and say what is wrong with it, or that all is well."""
+    config = _checked_config()
+    enabled = [source.name for source in config.sources.feeds if source.enabled]
+    out.print(
+        f"feeds: {len(config.sources.feeds)} ({len(enabled)} enabled), HH: {'on' if config.sources.hh.enabled else 'off'}"
+    )
+    out.print(f"recipes: {', '.join(sorted(config.ranking.recipes))}; default {config.ranking.default_recipe}")
+    out.print("configuration is valid")
+
+
+def _checked_config() -> Config:
+    from pipelines.definitions import workspace_from_environment
+
+    try:
+        return load_config(workspace_from_environment().config_folder)
+    except ConfigError as error:
+        _fail(str(error))
+
+
+def _instant(text: str | None) -> dt.datetime | None:
+    try:
+        return parse_as_of(text) if text is not None else None
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _fail(message: str) -> NoReturn:
+    err.print(f"[red]error:[/] {escape(message)}")
+    raise typer.Exit(1)
+
+
+def main() -> None:
+    """The console script."""
+    app()

@@ -1,0 +1,63 @@
+"""Everything that Dagster loads: assets, checks, jobs, schedules, resources. The only reader of the environment.
+
+Stages export their own assets; nothing is computed here.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from upath import UPath
+
+from assets import tables
+from assets.catalog import assets as catalog
+from assets.digests import assets as digests
+from assets.features import assets as features
+from assets.ingest import assets as ingest
+from assets.insight import assets as insight
+from assets.io import LakeIOManager, ModelIOManager
+from assets.publishing import assets as publishing
+from assets.ranking import assets as ranking
+from assets.resources import RunClock, Workspace
+from assets.training import assets as training
+from pipelines.jobs import JOBS
+from pipelines.schedules import SCHEDULES
+
+STAGES = (ingest, catalog, features, training, ranking, digests, insight, publishing)
+
+
+def workspace_from_environment() -> Workspace:
+    """The workspace that JOBFEED_DATA (default `./data`) and JOBFEED_CONFIG (default: the shipped files) name."""
+    data = Path(os.environ.get("JOBFEED_DATA") or "data").resolve()
+    config = os.environ.get("JOBFEED_CONFIG") or ""
+    return Workspace(data_dir=str(data), config_dir=str(Path(config).resolve()) if config else "")
+
+
+def build_defs(
+    workspace: Workspace | None = None,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    loggers: Mapping[str, dg.LoggerDefinition] | None = None,
+) -> dg.Definitions:
+    """The definitions over `workspace`; `overrides` replaces resources by name (tests)."""
+    workspace = workspace or workspace_from_environment()
+    resources: dict[str, Any] = {
+        "workspace": workspace,
+        "clock": RunClock(),
+        "lake_io": LakeIOManager(workspace.lake, tables.TABLES),
+        "model_io": ModelIOManager(UPath(workspace.models), training.MODEL_LOADERS),
+    }
+    return dg.Definitions(
+        assets=[asset for stage in STAGES for asset in stage.ASSETS],
+        asset_checks=[check for stage in STAGES for check in getattr(stage, "ASSET_CHECKS", [])],
+        jobs=JOBS,
+        schedules=SCHEDULES,
+        resources=resources | dict(overrides or {}),
+        executor=dg.in_process_executor,
+        loggers=loggers,
+    )
+
+
+defs = build_defs()

@@ -1,0 +1,56 @@
+"""The jobs: which assets each cadence materialises."""
+
+import dagster as dg
+
+SCOPE_TAG = "jobfeed/scope"  # what the ranking stage ranks again: all, touched, acted
+
+_INGEST_EVENTS = dg.AssetSelection.assets("bronze/events", "bronze/user_records", "bronze/erasures", "bronze/resumes")
+_INGEST_JOBS = dg.AssetSelection.assets(
+    "bronze/feed_postings", "bronze/hh_postings", "bronze/file_postings", "bronze/sightings"
+)
+_ACTIVITY = dg.AssetSelection.assets(
+    "bronze/quarantine",
+    "catalog/users",
+    "catalog/daily_interactions",
+    "catalog/interactions",
+    "features/job_features",
+    "features/trending",
+    "features/user_profiles",
+    "features/preferences",
+    "ranking/feeds",
+    "insight/metrics",
+    "publishing/generation",
+)
+_CHANGED_JOBS = dg.AssetSelection.assets(
+    "catalog/job_versions",
+    "catalog/jobs",
+    "features/skill_weights",
+    "features/companies",
+    "features/nearby",
+    "training/text_embeddings",
+    "training/job_vectors",
+    "training/user_vectors",
+    "training/similar_jobs",
+    "ranking/fallback_feeds",
+)
+
+daily = dg.define_asset_job(
+    "daily",
+    dg.AssetSelection.all(),
+    description="Everything: ingest, features, models, all feeds, digests, insight, a full generation.",
+    tags={SCOPE_TAG: "all"},
+)
+hourly = dg.define_asset_job(
+    "hourly",
+    _INGEST_JOBS | _INGEST_EVENTS | _ACTIVITY | _CHANGED_JOBS,
+    description="New and changed jobs and events, the feeds that they touch, a generation; models stay as of the day.",
+    tags={SCOPE_TAG: "touched"},
+)
+frequent = dg.define_asset_job(
+    "frequent",
+    _INGEST_EVENTS | _ACTIVITY,
+    description="New events, trending, the feeds of users who acted, a generation.",
+    tags={SCOPE_TAG: "acted"},
+)
+
+JOBS = [daily, hourly, frequent]

@@ -1,0 +1,73 @@
+"""Runs a job in this process, with its steps told on the terminal. Which jobs there are is in jobs.py."""
+
+import logging
+import os
+from datetime import datetime
+from pathlib import Path
+
+import dagster as dg
+from rich.console import Console
+
+from assets.resources import AS_OF_TAG
+from pipelines.jobs import JOBS
+
+PROJECT_FOLDER = Path(__file__).resolve().parent.parent
+
+
+def run_job(name: str, *, as_of: datetime | None, console: Console) -> bool:
+    """Runs job `name` for `as_of` (None: now) and tells each step; True if all went well."""
+    from pipelines.definitions import build_defs
+
+    defs = build_defs(loggers={"console": progress_logger(console)})
+    job = defs.resolve_job_def(name)
+    tags = {AS_OF_TAG: as_of.isoformat()} if as_of is not None else {}
+    os.environ.setdefault("DAGSTER_HOME", str(PROJECT_FOLDER))
+    with dg.DagsterInstance.get() as instance:
+        result = job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+    return result.success
+
+
+def job_names() -> list[str]:
+    """The names that `run_job` takes."""
+    return [job.name for job in JOBS]
+
+
+def progress_logger(console: Console) -> dg.LoggerDefinition:
+    """A Dagster logger that prints one line a finished step, failed checks, warnings and errors."""
+
+    @dg.logger
+    def progress(_context: dg.InitLoggerContext) -> logging.Logger:
+        logger = logging.Logger("jobfeed", level=logging.INFO)
+        logger.addHandler(_StepLines(console))
+        return logger
+
+    return progress
+
+
+class _StepLines(logging.Handler):
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event = getattr(record, "dagster_meta", {}).get("dagster_event")
+        if event is None:
+            if record.levelno >= logging.WARNING:
+                message = getattr(record, "dagster_meta", {}).get("orig_message") or record.getMessage()
+                self._console.print(f"  [yellow]{record.levelname.lower()}[/] {_plain(message)}")
+        elif event.event_type == dg.DagsterEventType.STEP_SUCCESS:
+            seconds = event.step_success_data.duration_ms / 1000
+            self._console.print(f"  [green]done[/] {event.step_key.replace('__', '/'):<34} {seconds:7.1f} s")
+        elif event.event_type == dg.DagsterEventType.STEP_FAILURE:
+            error = event.step_failure_data.user_failure_data or event.step_failure_data.error
+            cause = event.step_failure_data.error
+            text = getattr(error, "description", None) or (cause.cause or cause).message if cause else str(error)
+            self._console.print(f"  [red]failed[/] {event.step_key.replace('__', '/')}: {_plain(str(text))}")
+        elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            if not check.passed:
+                self._console.print(f"  [red]check failed[/] {check.asset_key.to_user_string()}: {check.check_name}")
+
+
+def _plain(text: str) -> str:
+    return text.strip().replace("[", "\\[")

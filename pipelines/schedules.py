@@ -1,0 +1,33 @@
+"""When the jobs run. A tick while a run of the same job is still active is skipped, not queued."""
+
+import dagster as dg
+
+from assets.resources import AS_OF_TAG
+
+_ACTIVE = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def request_unless_active(context: dg.ScheduleEvaluationContext, job_name: str) -> dg.RunRequest | dg.SkipReason:
+    """A run for the tick's instant, or the reason why not."""
+    active = context.instance.get_runs(dg.RunsFilter(job_name=job_name, statuses=_ACTIVE), limit=1)
+    if active:
+        return dg.SkipReason(f"run {active[0].run_id} of {job_name} is still active")
+    instant = context.scheduled_execution_time.isoformat()
+    return dg.RunRequest(run_key=instant, tags={AS_OF_TAG: instant})
+
+
+def _schedule(job_name: str, cron: str) -> dg.ScheduleDefinition:
+    @dg.schedule(name=f"{job_name}_schedule", job_name=job_name, cron_schedule=cron, execution_timezone="UTC")
+    def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        return request_unless_active(context, job_name)
+
+    return tick
+
+
+SCHEDULES = [_schedule("daily", "0 2 * * *"), _schedule("hourly", "0 * * * *"), _schedule("frequent", "*/15 * * * *")]

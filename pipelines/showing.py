@@ -1,0 +1,54 @@
+"""What the terminal shows of published tables: a user's feed with scores and reasons. Reads a generation, writes nothing."""
+
+from pathlib import Path
+
+import duckdb
+import polars as pl
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from assets.publishing.generations import current_generation
+from models.explain import render_reason
+
+
+class NothingPublishedError(LookupError):
+    """No generation was announced yet."""
+
+
+def read_feed(published: Path, user_id: str, *, limit: int) -> tuple[str, pl.DataFrame]:
+    """The user's feed source and first `limit` items with their job cards; the fallback feed for an unknown user.
+
+    Columns: rank, job_id, score, confidence, seen, explored, reasons, title, company, city, work_format, url.
+    Raises NothingPublishedError before the first generation.
+    """
+    generation = current_generation(published)
+    if generation is None:
+        raise NothingPublishedError(f"{published}: no generation is published yet; run `jobfeed run daily` first")
+    with duckdb.connect(str(published / generation / "jobfeed.duckdb"), read_only=True) as con:
+        found = con.sql("select source from feeds where user_id = $user", params={"user": user_id}).fetchall()
+        table, key, value = ("feeds", "user_id", user_id) if found else ("fallback_feeds", "segment", "all")
+        items = con.sql(
+            f"""
+            select item.*, jobs.title, jobs.company, jobs.city, jobs.work_format, jobs.url
+            from (select unnest(items) as item from {table} where {key} = $value)
+            join jobs on jobs.job_id = item.job_id
+            order by item.rank limit $limit
+            """,  # noqa: S608 - the names are the two literals above
+            params={"value": value, "limit": limit},
+        ).pl()
+    return (found[0][0] if found else "global"), items
+
+
+def print_feed(console: Console, user_id: str, source: str, items: pl.DataFrame, *, language: str) -> None:
+    """Prints the items as a table with score, confidence and reasons in `language` (en or ru)."""
+    table = Table(title=f"{escape(user_id)} · {source}", title_justify="left", expand=False)
+    for name, justify in (("#", "right"), ("score", "right"), ("job", "left"), ("why", "left")):
+        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
+    for item in items.iter_rows(named=True):
+        place = ", ".join(part for part in (item["city"], item["work_format"]) if part)
+        marks = "".join([" (seen)" if item["seen"] else "", " (exploration)" if item["explored"] else ""])
+        job = f"[bold]{escape(item['title'])}[/]{marks}\n{escape(item['company'] or '—')} · {escape(place or '—')}"
+        reasons = [render_reason(r["code"], r["ref"], r["value"], language) for r in item["reasons"] or []]
+        table.add_row(str(item["rank"]), f"{100 * item['score']:.1f}", job, escape("\n".join(reasons)))
+    console.print(table)
