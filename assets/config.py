@@ -4,8 +4,6 @@ Read from `data/config/` or from the folder that JOBFEED_CONFIG names; a file mi
 ones. Secrets are not configuration: they come from the environment, where they are used.
 """
 
-from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
@@ -75,6 +73,8 @@ class HHQuery(_Strict):
 
 
 class HHSource(_Strict):
+    """`hh` in `sources.yaml`."""
+
     enabled: bool = False
     base_url: HttpUrl = HttpUrl("https://api.hh.ru")
     user_agent: str = Field("jobfeed/1.0 (jobs@example.org)", min_length=8)
@@ -121,12 +121,16 @@ class Recipe(_Strict):
 
 
 class ExperimentArm(_Strict):
+    """One arm: its share of users and its recipe."""
+
     name: Name
     share: Share
     recipe: str
 
 
 class Experiment(_Strict):
+    """A running comparison of recipes; users are assigned by a stable hash of user and salt."""
+
     name: Name
     salt: str = Field(min_length=1)
     arms: list[ExperimentArm] = Field(min_length=1)
@@ -176,6 +180,8 @@ class Ranking(_Strict):
 
 
 class Als(_Strict):
+    """Alternating least squares: sizes, and how a weight becomes a confidence."""
+
     factors: int = Field(64, ge=4, le=512)
     iterations: int = Field(12, ge=1, le=100)
     regularization: float = Field(0.05, ge=0)
@@ -192,6 +198,8 @@ class Embedding(_Strict):
 
 
 class DigestSettings(_Strict):
+    """What a digest holds and who sends it."""
+
     items: int = Field(10, ge=1, le=20)
     min_match_percent: int = Field(40, ge=0, le=100)
     not_again_within_days: int = Field(30, ge=0)
@@ -200,6 +208,8 @@ class DigestSettings(_Strict):
 
 
 class Publishing(_Strict):
+    """How many generations stay, and how far a new one may fall below the last."""
+
     kept_generations: int = Field(5, ge=2, le=100)
     min_jobs_share_of_last: Share = 0.5
     min_feeds_share_of_last: Share = 0.9
@@ -226,17 +236,19 @@ class Config(_Strict):
     pipeline: Pipeline
 
 
-_FILES: Mapping[str, type[_Strict]] = {"sources": Sources, "ranking": Ranking, "pipeline": Pipeline}
+_FILES = ("sources.yaml", "ranking.yaml", "pipeline.yaml")
 _Model = TypeVar("_Model", bound=_Strict)
 
 
 def load_config(folder: Path | None = None) -> Config:
     """The configuration in `folder`, the shipped files standing in for those it lacks. Raises ConfigError."""
     if folder is not None and not folder.is_dir():
-        raise ConfigError(
-            f"{folder}: is not a folder; JOBFEED_CONFIG must name one that holds {sorted(_FILES)} as .yaml"
-        )
-    return Config(**{name: load_file(config_file(folder, f"{name}.yaml"), model) for name, model in _FILES.items()})
+        raise ConfigError(f"{folder}: is not a folder; JOBFEED_CONFIG must name one that holds {', '.join(_FILES)}")
+    return Config(
+        sources=load_file(config_file(folder, "sources.yaml"), Sources),
+        ranking=load_file(config_file(folder, "ranking.yaml"), Ranking),
+        pipeline=load_file(config_file(folder, "pipeline.yaml"), Pipeline),
+    )
 
 
 def config_file(folder: Path | None, name: str) -> Path:
@@ -283,7 +295,6 @@ def _allowed_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> li
     return sorted(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []
 
 
-@cache
 def _model_within(annotation: Any) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation

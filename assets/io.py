@@ -6,6 +6,7 @@ the asset as an input gets a LazyFrame either way.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -28,7 +29,7 @@ class StoredTable:
 
 
 class LakeIOManager(dg.UPathIOManager):
-    """Reads and writes `lake/<layer>/<table>`; the table's schema comes from the asset's `schema` definition metadata."""
+    """Reads and writes `lake/<layer>/<table>` for the asset key `[layer, table]`."""
 
     def __init__(self, lake: Lake, tables: Mapping[str, Table]) -> None:
         super().__init__(base_path=UPath(lake.root))
@@ -74,14 +75,10 @@ class ModelIOManager(dg.UPathIOManager):
         self._loaders = loaders
 
     def dump_to_path(self, context: dg.OutputContext, obj: Any, path: UPath) -> None:
-        from pathlib import Path
-
         with atomic_path(Path(str(path))) as temporary:
             obj.save(temporary)
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> Any:
-        from pathlib import Path
-
         return self._loaders[context.asset_key.path[-1]].load(Path(str(path)))
 
 
@@ -89,8 +86,8 @@ def preview(table: Table, frame: pl.DataFrame) -> str:
     """A Markdown table of the first rows for the Dagster UI, without personal columns and with long cells cut."""
     names = [name for name in table.columns if name not in table.personal and name in frame.columns]
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
-    for row in frame.select(names).iter_rows():
-        lines.append("| " + " | ".join(_cell(value) for value in row) + " |")
+    rows = frame.select(names).iter_rows()
+    lines.extend("| " + " | ".join(_cell(value) for value in row) + " |" for row in rows)
     return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""Dagster resources: the workspace (folders and configuration) and the run's clock. The only reader of the clock here."""
+"""Dagster resources: the workspace (folders and configuration) and the run's clock."""
 
 import datetime as dt
 from functools import cached_property
@@ -63,7 +63,7 @@ class RunClock(dg.ConfigurableResource[object]):
 
 
 def parse_as_of(text: str) -> dt.datetime:
-    """An RFC 3339 instant or a date (midnight UTC at its end is not assumed: its start is) as UTC.
+    """An RFC 3339 instant, or a date (its first instant in UTC), as UTC.
 
     Raises ValueError naming what was received.
     """

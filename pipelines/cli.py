@@ -1,6 +1,8 @@
 """The `jobfeed` command. Each command parses its arguments, calls one function and prints; exit codes 0, 1, 2."""
 
 import datetime as dt
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -136,12 +138,11 @@ def serve(
 ) -> None:
     """Serve the published generation over HTTP, read-only."""
     from pipelines.definitions import workspace_from_environment
-    from serving.command import ServeError, serve_forever
 
-    try:
-        serve_forever(workspace_from_environment().published, host=host, port=port, workers=workers)
-    except ServeError as error:
-        _fail(str(error))
+    published = workspace_from_environment().published
+    options = ["--published", str(published), "--host", host, "--port", str(port), "--workers", str(workers)]
+    # The service imports nothing of the pipeline: it takes this process's place instead of being called from it.
+    os.execv(sys.executable, [sys.executable, "-m", "serving", *options])  # noqa: S606 - fixed program, parsed options
 
 
 @generations_app.command("list")
@@ -198,9 +199,8 @@ def check_config() -> None:
     """Load every configuration file and say what is wrong with it, or that all is well."""
     config = _checked_config()
     enabled = [source.name for source in config.sources.feeds if source.enabled]
-    out.print(
-        f"feeds: {len(config.sources.feeds)} ({len(enabled)} enabled), HH: {'on' if config.sources.hh.enabled else 'off'}"
-    )
+    hh = "on" if config.sources.hh.enabled else "off"
+    out.print(f"feeds: {len(config.sources.feeds)} ({len(enabled)} enabled), HH: {hh}")
     out.print(f"recipes: {', '.join(sorted(config.ranking.recipes))}; default {config.ranking.default_recipe}")
     out.print("configuration is valid")
 

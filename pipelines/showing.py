@@ -1,4 +1,4 @@
-"""What the terminal shows of published tables: a user's feed with scores and reasons. Reads a generation, writes nothing."""
+"""What the terminal shows of published tables: a user's feed with scores and reasons. Writes nothing."""
 
 from pathlib import Path
 
