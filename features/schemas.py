@@ -282,6 +282,33 @@ JOBS = Table(
     key=("job_id",),
 )
 
+# Grain: one posting version, cleaned and typed; `normaliser` names the code and vocabulary that did it. What the catalog
+# decides over all versions of a job (status, duplicates, first and last sight) is not here.
+JOB_VERSIONS = Table(
+    "job_versions",
+    {
+        "job_id": pl.String,
+        "source": pl.String,
+        "source_id": pl.String,
+        "content_hash": pl.String,
+        "normaliser": pl.String,
+        "seen_at": UTC_TIMESTAMP,
+        "is_complete": pl.Boolean,
+        "is_archived": pl.Boolean,
+        "initial_created_at": UTC_TIMESTAMP,
+        "published_at": UTC_TIMESTAMP,
+        "expires_at": UTC_TIMESTAMP,
+        "closed_at": UTC_TIMESTAMP,
+        **{
+            name: dtype
+            for name, dtype in list(JOBS.columns.items())[
+                list(JOBS.columns).index("url") : list(JOBS.columns).index("published_at")
+            ]
+        },
+    },
+    key=("job_id", "content_hash"),
+)
+
 # Grain: user_id. What the user stated, completed by the resume, with defaults filled in and places resolved.
 USERS = Table(
     "users",
@@ -316,7 +343,16 @@ _COUNTERS: Mapping[str, pl.DataType | type[pl.DataType]] = {
 # Grain: date of occurrence (UTC), user, job. Bots excluded. Partitioned by date.
 DAILY_INTERACTIONS = Table(
     "daily_interactions",
-    {"date": pl.Date, "user_id": pl.String, "job_id": pl.String, **_COUNTERS, "last_at": UTC_TIMESTAMP},
+    {
+        "date": pl.Date,
+        "user_id": pl.String,
+        "job_id": pl.String,
+        **_COUNTERS,
+        "last_at": UTC_TIMESTAMP,
+        "first_at": UTC_TIMESTAMP,
+        "last_saved_at": UTC_TIMESTAMP,
+        "last_unsaved_at": UTC_TIMESTAMP,
+    },
     key=("date", "user_id", "job_id"),
 )
 # Grain: user, job; all kept days up to as_of.
