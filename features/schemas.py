@@ -282,8 +282,13 @@ JOBS = Table(
     key=("job_id",),
 )
 
-# Grain: one posting version, cleaned and typed; `normaliser` names the code and vocabulary that did it. What the catalog
-# decides over all versions of a job (status, duplicates, first and last sight) is not here.
+_FIRST_DECIDED = list(JOBS.columns).index("published_at")
+# What one version of a posting says; from `published_at` on, JOBS holds what is decided over all versions of a job.
+JOB_CONTENT: Mapping[str, pl.DataType | type[pl.DataType]] = dict(
+    list(JOBS.columns.items())[list(JOBS.columns).index("url") : _FIRST_DECIDED]
+)
+
+# Grain: one posting version, cleaned and typed; `normaliser` names the code and vocabulary that did it.
 JOB_VERSIONS = Table(
     "job_versions",
     {
@@ -299,12 +304,7 @@ JOB_VERSIONS = Table(
         "published_at": UTC_TIMESTAMP,
         "expires_at": UTC_TIMESTAMP,
         "closed_at": UTC_TIMESTAMP,
-        **{
-            name: dtype
-            for name, dtype in list(JOBS.columns.items())[
-                list(JOBS.columns).index("url") : list(JOBS.columns).index("published_at")
-            ]
-        },
+        **JOB_CONTENT,
     },
     key=("job_id", "content_hash"),
 )
