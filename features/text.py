@@ -1,0 +1,146 @@
+"""Plain text out of postings, and text folded for comparison.
+
+What the words mean (skills, roles, places, pay) is not here.
+"""
+
+import html
+import re
+
+import nh3
+import polars as pl
+
+MAX_CHARACTERS = 20_000
+_MAX_RAW_CHARACTERS = 200_000
+_BLOCK_TAG = (
+    r"(?i)</?(?:p|div|br|li|ul|ol|dl|dt|dd|h[1-6]|tr|td|th|table|section|article|header|footer|blockquote|pre|hr)"
+    r"\b[^<>]*>"
+)
+_TAG = re.compile(r"<[a-zA-Z!/?]")
+_ESCAPED_TAG = re.compile(r"&lt;/?(?:p|div|br|li|ul|ol|h[1-6]|strong|b|em|i|span|a|table|tr|td|img)\b", re.IGNORECASE)
+_ENTITY = re.compile(r"&(?:[a-zA-Z]{2,10}|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
+_INVISIBLE = (
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u{ad}\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}\u{2066}-\u{2069}\u{feff}]"
+)
+
+_ABOUT_CUE = (
+    r"(?:о компании|о нас|кто мы|о работодателе|наша компания|мы[ —–-]+(?:команда|компания|это)"
+    r"|about (?:us|the company|our company|the team|[A-Z][\w&.-]{1,30})|who we are"
+    r"|our (?:company|mission|story|culture)|company (?:description|overview)|the company)"
+)
+_NEXT_SECTION = (
+    r"(?is)\n[^\n]{0,30}(?:обязанност|требовани|услови|мы предлагаем|мы ожидаем|чем предстоит|что (?:нужно|предстоит)"
+    r"|задачи|ждем от|responsibilit|requirement|qualification|what you|what we offer|you will|your role|the role"
+    r"|about (?:the|this) (?:role|job|position)|benefits|how to apply|we offer|who you are|must have).*$"
+)
+
+
+def plain_text(texts: pl.Series, *, max_characters: int = MAX_CHARACTERS) -> pl.Series:
+    """HTML, escaped HTML or plain text as plain text, one block a line, at most `max_characters` characters.
+
+    Scripts and styles go with their content; what is left empty is null. The result is text, not safe HTML: whoever
+    shows it escapes it.
+    """
+    head = texts.cast(pl.String).str.slice(0, _MAX_RAW_CHARACTERS)
+    distinct = pl.DataFrame({"raw": head}).drop_nulls().unique(maintain_order=True)
+    is_marked_up = distinct["raw"].str.contains(r"[<&]")
+    marked_up = _as_lines(distinct.filter(is_marked_up)["raw"])
+    stripped = pl.concat(
+        [
+            distinct.filter(~is_marked_up).with_columns(text=pl.col("raw")),
+            distinct.filter(is_marked_up).with_columns(
+                text=pl.Series([_strip_markup(text) for text in marked_up], dtype=pl.String)
+            ),
+        ]
+    ).with_columns(collapse_whitespace(pl.col("text")).str.slice(0, max_characters).str.strip_chars())
+    return (
+        pl.DataFrame({"raw": head})
+        .join(stripped, on="raw", how="left", maintain_order="left")["text"]
+        .replace("", None)
+        .alias(texts.name)
+    )
+
+
+def one_line(texts: pl.Series, *, max_characters: int = 300) -> pl.Series:
+    """A title or a name as plain text on one line; null where nothing is left."""
+    return (
+        plain_text(texts, max_characters=max_characters)
+        .str.replace_all(r"\s+", " ")
+        .str.strip_chars()
+        .replace("", None)
+    )
+
+
+def about_extract(descriptions: pl.Series, max_characters: int) -> pl.Series:
+    """The part of plain-text descriptions in which the company speaks of itself, else the first paragraph.
+
+    A Russian or English cue at the start of a line opens it, the next section's heading or `max_characters` ends it.
+    """
+    text = pl.col("text")
+    from_cue = text.str.extract(rf"(?is)(?:^|\n)[^\n\p{{L}}]{{0,10}}({_ABOUT_CUE}.*)$", 1)
+    about = from_cue.str.slice(0, 4 * max_characters).str.replace(_NEXT_SECTION, "")
+    paragraph = text.str.extract(r"(?:^|\n)([^\n]{60,})", 1)
+    return (
+        pl.DataFrame({"text": descriptions})
+        .select(
+            pl.when(about.str.len_chars() >= 40)
+            .then(about)
+            .otherwise(pl.coalesce(paragraph, text))
+            .str.slice(0, max_characters)
+            .str.strip_chars()
+        )["text"]
+        .replace("", None)
+        .alias(descriptions.name)
+    )
+
+
+def collapse_whitespace(text: pl.Expr) -> pl.Expr:
+    """Runs of spaces as one space, of line ends as one line end; invisible characters removed, ends trimmed."""
+    return (
+        text.str.replace_all(_INVISIBLE, "")
+        .str.replace_all(r"[^\S\n]+", " ")
+        .str.replace_all(r"\s*\n\s*", "\n")
+        .str.strip_chars()
+    )
+
+
+def fold(text: pl.Expr) -> pl.Expr:
+    """Text for comparison: compatibility forms unified, lower case, ё as е, one space between words."""
+    return (
+        text.str.normalize("NFKC")
+        .str.to_lowercase()
+        .str.replace_all("ё", "е", literal=True)
+        .str.replace_all(r"\s+", " ")
+        .str.strip_chars()
+    )
+
+
+def name_key(name: pl.Expr) -> pl.Expr:
+    """The words of a name, folded, without punctuation; null where there is no letter or digit."""
+    words = fold(name).str.replace_all(r"[^\p{L}\p{N}+#]+", " ").str.strip_chars()
+    return pl.when(words.str.contains(r"[\p{L}\p{N}]")).then(words)
+
+
+def company_key(name: pl.Expr) -> pl.Expr:
+    """A company's name without its legal form: `ООО «Ромашка»` and `Ромашка` are equal. Null where nothing is left."""
+    legal_form = (
+        r"(?:ооо|оао|зао|пао|ао|ип|тоо|нао|мкк|гбу|мбу|фгуп|мкоу|chp|чп|тов|llc|ltd|limited|inc|incorporated|corp"
+        r"|corporation|co|company|gmbh|ag|sa|s a|bv|b v|oy|ab|plc|sro|s r o|sarl|pte|pty|llp|lp|kk)"
+    )
+    words = name_key(name)
+    bare = words.str.replace(rf"^(?:{legal_form} )+", "").str.replace(rf"(?: {legal_form})+$", "").str.strip_chars()
+    return pl.when(bare.str.len_chars() > 0).then(bare).otherwise(words)
+
+
+def _as_lines(texts: pl.Series) -> pl.Series:
+    # Greenhouse and others escape the whole HTML: no tag is left to see until it is unescaped once.
+    escaped = [html.unescape(t) if not _TAG.search(t) and _ESCAPED_TAG.search(t) else t for t in texts]
+    return pl.Series(escaped, dtype=pl.String).str.replace_all(_BLOCK_TAG, "\n$0")
+
+
+def _strip_markup(text: str) -> str:
+    if _TAG.search(text):
+        text = nh3.clean(text, tags=set(), clean_content_tags={"script", "style"}, strip_comments=True)
+    text = html.unescape(text)
+    if _ENTITY.search(text):
+        text = html.unescape(text)
+    return text
