@@ -82,6 +82,7 @@ class HHSource(_Strict):
     details: bool = True
     max_details_per_run: int = Field(20_000, ge=0)
     requests_per_second: float = Field(4, gt=0, le=10)
+    max_minutes_per_run: float = Field(15, gt=0, le=600)
     stale_after_days: int = Field(30, ge=1, le=400)
 
 

@@ -73,6 +73,24 @@ QUARANTINE = Table(
 )
 QUARANTINE_RAW_BYTES = 4096
 
+# Grain: one landed file under one name; what was read of it and when. `scope` is what else decides how it is parsed.
+LANDING_FILES = Table(
+    "landing_files",
+    {
+        "kind": pl.String,
+        "path": pl.String,  # relative to landing/; a digest of it where the name tells a user id (resumes)
+        "scope": pl.String,
+        "size_bytes": pl.Int64,
+        "mtime_ns": pl.Int64,
+        "digest": pl.String,
+        "n_rows": pl.Int64,
+        "n_rejects": pl.Int64,
+        "ingested_at": UTC_TIMESTAMP,
+        "retry_at": UTC_TIMESTAMP,  # from when on to read it again, for entries that lay in the future; else null
+    },
+    key=("kind", "path"),
+)
+
 # What a source said of a job, in the source's own words; typing and cleaning belong to the catalog.
 POSTING_CONTENT: Mapping[str, pl.DataType | type[pl.DataType]] = {
     "is_complete": pl.Boolean,  # false for a search-page item that lacks description and skills
