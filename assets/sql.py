@@ -1,0 +1,53 @@
+"""Runs one SELECT out of `sql/` over Polars frames, in DuckDB in memory. What a query means stands in its file."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+SQL_FOLDER = Path(__file__).resolve().parent.parent / "sql"
+
+
+class QueryError(ValueError):
+    """A query file is absent, or was called without what it needs."""
+
+
+def query_text(name: str) -> str:
+    """The text of `sql/<name>.sql`, such as `insight/skill_demand`. Raises QueryError naming the queries there are."""
+    path = SQL_FOLDER / f"{name}.sql"
+    if not path.is_file():
+        there_are = sorted(str(p.relative_to(SQL_FOLDER).with_suffix("")) for p in SQL_FOLDER.rglob("*.sql"))
+        raise QueryError(f"query {name!r} is not in {SQL_FOLDER}; there are {there_are}")
+    return path.read_text(encoding="utf-8")
+
+
+def query(
+    name: str,
+    *,
+    frames: Mapping[str, pl.LazyFrame | pl.DataFrame],
+    params: Mapping[str, Any] | None = None,
+    memory_limit: str = "2GB",
+) -> pl.DataFrame:
+    """The rows of `sql/<name>.sql`, with `frames` as its tables and `params` as its $parameters.
+
+    Time zone UTC; nothing is read from disk or network but the spill files, which go to a temporary folder.
+    Raises QueryError, naming the query, where DuckDB refuses it.
+    """
+    text = query_text(name)
+    with (
+        tempfile.TemporaryDirectory(prefix="jobfeed-duckdb-") as spill,
+        duckdb.connect(":memory:", config={"memory_limit": memory_limit, "temp_directory": spill}) as connection,
+    ):
+        connection.execute("set TimeZone = 'UTC'")
+        for table, frame in frames.items():
+            rows = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
+            connection.register(table, rows.to_arrow())
+        connection.execute("set enable_external_access = false")
+        try:
+            result: pl.DataFrame = connection.sql(text, params=dict(params or {})).pl()
+        except duckdb.Error as error:
+            raise QueryError(f"query {name!r}: {error}") from error
+        return result
