@@ -62,6 +62,11 @@ class RunClock(dg.ConfigurableResource[object]):
         return created.astimezone(dt.UTC).replace(microsecond=0)
 
 
+    def now(self) -> dt.datetime:
+        """The wall clock, for when something was made; never for what is computed."""
+        return dt.datetime.now(dt.UTC)
+
+
 def parse_as_of(text: str) -> dt.datetime:
     """An RFC 3339 instant, or a date (its first instant in UTC), as UTC.
 

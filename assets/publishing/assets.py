@@ -1,0 +1,150 @@
+"""The published generation as an asset: collects the tables, calls the publisher, tells what became of it."""
+
+import datetime as dt
+import time
+from importlib.metadata import version
+
+import dagster as dg
+import polars as pl
+
+from assets.lake import Lake
+from assets.publishing import generations
+from assets.publishing.build import Source, ValidationFailedError, publish
+from assets.resources import RunClock, Workspace
+from features import schemas
+from models.explain import REASON_TEMPLATES
+
+_FRAMES = {
+    "similar_jobs": "training",
+    "trending": "features",
+    "nearby": "features",
+    "preferences": "features",
+    "fallback_feeds": "ranking",
+    "market_trends": "insight",
+    "skill_demand": "insight",
+    "skill_gaps": "insight",
+    "metrics": "insight",
+    "digests": "digests",
+}
+_DEPENDENCIES = [
+    dg.AssetKey([layer, name])
+    for layer, name in [
+        ("catalog", "jobs"),
+        ("catalog", "interactions"),
+        ("ranking", "feeds"),
+        *((layer, name) for name, layer in _FRAMES.items()),
+    ]
+]
+
+
+@dg.asset(
+    key=["publishing", "generation"],
+    group_name="publishing",
+    kinds={"duckdb", "parquet"},
+    owners=["team:jobfeed"],
+    deps=_DEPENDENCIES,
+    code_version="1",
+    pool="publish",
+)
+def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.MaterializeResult[None]:
+    """One immutable, validated version of all served tables, announced by replacing `published/current`.
+
+    A generation that fails its validation is not announced: the last one stays served and the run says why.
+    """
+    started = time.perf_counter()
+    as_of = clock.as_of(context)
+    with workspace.lake.lock("publishing"):
+        try:
+            result = publish(
+                workspace.published,
+                collect_sources(workspace),
+                as_of=as_of,
+                created_at=clock.now(),
+                config=workspace.config,
+                code_version=version("jobfeed"),
+                high_water_marks=_high_water_marks(workspace.lake),
+                interactions=workspace.lake.file("catalog", schemas.INTERACTIONS.name),
+            )
+        except ValidationFailedError as error:
+            raise dg.Failure(
+                f"The generation was not announced; the last one stays served.\n{error}", allow_retries=False
+            ) from error
+        removed = generations.prune(workspace.published, kept=workspace.config.pipeline.publishing.kept_generations)
+    manifest = result.manifest
+    rows = "\n".join(f"| {n} | {t['rows']:,} | {t['bytes']:,} |" for n, t in sorted(manifest.tables.items()))
+    return dg.MaterializeResult(
+        metadata={
+            "generation": manifest.generation,
+            "announced": "new" if result.is_new else "unchanged: equal to the served one",
+            "tables": dg.MetadataValue.md(f"| table | rows | bytes |\n| --- | ---: | ---: |\n{rows}"),
+            "dagster/row_count": manifest.rows("feeds"),
+            "megabytes": round(sum(f["bytes"] for f in manifest.files.values()) / 1e6, 1),
+            "removed_generations": ", ".join(removed) or "none",
+            "seconds": round(time.perf_counter() - started, 1),
+        }
+    )
+
+
+def collect_sources(workspace: Workspace) -> dict[str, Source]:
+    """Every table of the contract from where the lake holds it."""
+    lake = workspace.lake
+    feeds = lake.files("ranking", schemas.FEEDS.name)
+    sources = {name: Source(frame=_scan(lake, layer, name)) for name, layer in _FRAMES.items()}
+    sources["feeds"] = Source(files=feeds) if feeds else Source(frame=schemas.FEEDS.empty().lazy())
+    sources["jobs"] = Source(frame=_published_jobs(lake))
+    sources["reason_templates"] = Source(frame=_reason_templates().lazy())
+    sources["recipes"] = Source(frame=_recipes(workspace).lazy())
+    return sources
+
+
+def _scan(lake: Lake, layer: str, name: str) -> pl.LazyFrame:
+    return lake.scan(layer, getattr(schemas, name.upper()))
+
+
+def _published_jobs(lake: Lake) -> pl.LazyFrame:
+    """Open jobs and those that another published table refers to."""
+    jobs = lake.scan("catalog", schemas.JOBS)
+    item_id = pl.col("items").struct.field("job_id").alias("job_id")
+    lists = [("ranking", schemas.FEEDS), ("ranking", schemas.FALLBACK_FEEDS), ("training", schemas.SIMILAR_JOBS)]
+    referenced = [lake.scan(layer, table).select("items").explode("items").select(item_id) for layer, table in lists]
+    referenced += [lake.scan("features", table).select("job_id") for table in (schemas.TRENDING, schemas.NEARBY)]
+    wanted = pl.concat([jobs.filter(pl.col("status") == "open").select("job_id"), *referenced]).unique()
+    return jobs.join(wanted, on="job_id", how="semi")
+
+
+def _reason_templates() -> pl.DataFrame:
+    rows = [
+        {"code": code, "language": language, "template": template}
+        for code, templates in REASON_TEMPLATES.items()
+        for language, template in templates.items()
+    ]
+    return pl.DataFrame(rows, schema=["code", "language", "template"])
+
+
+def _recipes(workspace: Workspace) -> pl.DataFrame:
+    rows = [
+        {
+            "recipe": name,
+            "component": component,
+            "weight": weight / sum(recipe.weights.values()),
+            "neutral": recipe.neutral,
+        }
+        for name, recipe in workspace.config.ranking.recipes.items()
+        for component, weight in recipe.weights.items()
+    ]
+    return pl.DataFrame(rows, schema=["recipe", "component", "weight", "neutral"])
+
+
+def _high_water_marks(lake: Lake) -> dict[str, str]:
+    """Per source of jobs the newest sighting, and the newest event."""
+    seen = lake.scan("catalog", schemas.JOBS).group_by("source").agg(pl.col("last_seen_at").max()).sort("source")
+    marks = {row["source"]: _iso(row["last_seen_at"]) for row in seen.collect().iter_rows(named=True)}
+    newest = lake.scan("catalog", schemas.INTERACTIONS).select(pl.col("last_at").max()).collect().item()
+    return marks | ({"events": _iso(newest)} if newest is not None else {})
+
+
+def _iso(instant: dt.datetime | None) -> str:
+    return instant.isoformat() if instant is not None else ""
+
+
+ASSETS = [generation]

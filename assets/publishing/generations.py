@@ -1,0 +1,176 @@
+"""Published generations on disk: pointer, manifest, list, verify, roll back, prune. How one is built is in build.py."""
+
+import datetime as dt
+import hashlib
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from assets.lake import fsync_folder, write_bytes
+from serving.contract import MANIFEST, POINTER
+
+BUILDING_PREFIX = ".building-"
+_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
+_READ_BYTES = 1 << 20
+
+
+class GenerationError(RuntimeError):
+    """A generation is missing, damaged or may not be served."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What one generation holds; `tables`: name -> rows, bytes, sha256; `files`: relative path -> bytes, sha256."""
+
+    generation: str
+    parent: str | None
+    created_at: str
+    as_of: str
+    schema_version: str
+    code_version: str
+    config_hash: str
+    high_water_marks: Mapping[str, str]
+    tables: Mapping[str, Mapping[str, Any]]
+    files: Mapping[str, Mapping[str, Any]]
+
+    def rows(self, table: str) -> int:
+        """The number of rows of `table`, 0 where the generation lacks it."""
+        return int(self.tables.get(table, {}).get("rows", 0))
+
+    def to_json(self) -> bytes:
+        """The manifest as it is written to disk."""
+        return orjson.dumps(self, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+
+
+def current_generation(published: Path) -> str | None:
+    """The name in the pointer file; None before the first generation.
+
+    Raises GenerationError when the pointer does not hold a generation's name.
+    """
+    try:
+        name = (published / POINTER).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return None
+    if not _NAME.fullmatch(name):
+        raise GenerationError(f"{published / POINTER}: holds {name[:80]!r}; expected a generation's name")
+    return name
+
+
+def read_manifest(published: Path, generation: str) -> Manifest:
+    """The generation's manifest. Raises GenerationError naming what is wrong with it."""
+    if not _NAME.fullmatch(generation):
+        raise GenerationError(f"{generation[:80]!r} is not a generation's name such as 20260301T020000Z-1a2b3c4d")
+    path = published / generation / MANIFEST
+    try:
+        return Manifest(**orjson.loads(path.read_bytes()))
+    except FileNotFoundError as error:
+        known = ", ".join(_names(published)) or "none"
+        raise GenerationError(f"generation {generation} does not exist in {published}; there are: {known}") from error
+    except (orjson.JSONDecodeError, TypeError) as error:
+        raise GenerationError(f"{path}: is not a manifest: {error}") from error
+
+
+def list_generations(published: Path) -> list[Manifest]:
+    """All whole generations, the newest first; damaged manifests are left out."""
+    found = []
+    for name in _names(published):
+        try:
+            found.append(read_manifest(published, name))
+        except GenerationError:
+            continue
+    return found
+
+
+def verify(published: Path, generation: str) -> list[str]:
+    """What is wrong with the generation's files against its manifest; an empty list when it is whole."""
+    manifest = read_manifest(published, generation)
+    problems = []
+    for relative, expected in manifest.files.items():
+        path = published / generation / relative
+        if not path.is_file():
+            problems.append(f"{generation}/{relative}: missing")
+        elif path.stat().st_size != expected["bytes"]:
+            problems.append(f"{generation}/{relative}: {path.stat().st_size} bytes; expected {expected['bytes']}")
+        elif sha256_of(path) != expected["sha256"]:
+            problems.append(f"{generation}/{relative}: content differs from its checksum")
+    return problems
+
+
+def announce(published: Path, generation: str) -> None:
+    """Makes `generation` the served one, in one atomic replacement of the pointer."""
+    write_bytes(published / POINTER, f"{generation}\n".encode())
+
+
+def rollback(published: Path, generation: str | None) -> str:
+    """Announces `generation` (None: the one before the served one) after verifying it; returns its name.
+
+    Raises GenerationError when there is none, or it is damaged.
+    """
+    current = current_generation(published)
+    if generation is None:
+        if current is None:
+            raise GenerationError(f"{published}: no generation is published yet")
+        generation = read_manifest(published, current).parent
+        if generation is None:
+            raise GenerationError(f"{current} is the first generation; there is none before it")
+    problems = verify(published, generation)
+    if problems:
+        raise GenerationError(f"{generation} is damaged and was not announced: " + "; ".join(problems[:5]))
+    announce(published, generation)
+    return generation
+
+
+def prune(published: Path, *, kept: int) -> list[str]:
+    """Removes all but the newest `kept` generations and the served one, and what killed runs left; returns names."""
+    current = current_generation(published)
+    removed = []
+    for name in _names(published)[kept:]:
+        if name != current:
+            # Renamed first, so that a reader never opens a half-deleted generation.
+            doomed = published / f"{BUILDING_PREFIX}{name}"
+            (published / name).rename(doomed)
+            removed.append(name)
+    for leftover in published.glob(f"{BUILDING_PREFIX}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    return removed
+
+
+def seal(folder: Path, published: Path, generation: str) -> None:
+    """Gives the finished `folder` its final name, durably; a generation of that name that is there already stays."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir():
+            fsync_folder(path)
+    fsync_folder(folder)
+    target = published / generation
+    if target.exists():
+        shutil.rmtree(folder)
+    else:
+        folder.rename(target)
+    fsync_folder(published)
+
+
+def sha256_of(path: Path) -> str:
+    """The file's SHA-256 in hexadecimal, read in blocks."""
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        while block := handle.read(_READ_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def generation_name(as_of: dt.datetime, content: str) -> str:
+    """A name that sorts by time and tells contents apart."""
+    return f"{as_of.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
+
+
+def _names(published: Path) -> list[str]:
+    if not published.is_dir():
+        return []
+    folders = [path for path in published.iterdir() if path.is_dir() and _NAME.fullmatch(path.name)]
+    made = [(path.name[:16], path.stat().st_mtime_ns, path.name) for path in folders]
+    return [name for _, _, name in sorted(made, reverse=True)]

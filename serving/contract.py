@@ -1,0 +1,211 @@
+"""The published tables: names, columns, DuckDB types, and the keys of the look-up file.
+
+Plain values only: the service imports nothing of the pipeline, and the pipeline nothing else of the service.
+"""
+
+import hashlib
+from collections.abc import Mapping
+
+SCHEMA_VERSION = "1.0"
+
+POINTER = "current"  # a one-line file that names the served generation
+MANIFEST = "manifest.json"
+DATABASE = "jobfeed.duckdb"
+LOOKUP = "lookup.mdb"
+TABLES_FOLDER = "tables"
+
+COMPONENTS = (
+    "location", "tags", "engagement", "recency", "poster_quality", "collaborative", "content", "skills", "experience",
+    "salary", "location_match", "culture", "growth", "neighbours", "also_applied", "affinity", "trending",
+)  # fmt: skip
+LANGUAGES = ("en", "ru")
+FEED_SOURCES = ("personal", "profile", "segment", "global")
+TRENDING_WINDOWS = ("24h", "7d")
+GLOBAL_AREA = "all"
+GLOBAL_SEGMENT = "all"
+
+_COMPONENTS_TYPE = "struct(" + ", ".join(f"{name} float" for name in COMPONENTS) + ")"
+_ITEM_TYPE = (
+    "struct(rank smallint, job_id varchar, score float, confidence float, seen boolean, explored boolean,"
+    " propensity float, reasons struct(code varchar, ref varchar, value float)[],"
+    f" components {_COMPONENTS_TYPE})"
+)
+_TIMESTAMP = "timestamp with time zone"
+
+# Table -> column -> type, in order. The first columns up to KEYS[table] are unique together.
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "feeds": {
+        "user_id": "varchar",
+        "generated_at": _TIMESTAMP,
+        "recipe": "varchar",
+        "arm": "varchar",
+        "source": "varchar",
+        "items": f"{_ITEM_TYPE}[]",
+    },
+    "fallback_feeds": {"segment": "varchar", "items": f"{_ITEM_TYPE}[]"},
+    "reason_templates": {"code": "varchar", "language": "varchar", "template": "varchar"},
+    "recipes": {"recipe": "varchar", "component": "varchar", "weight": "double", "neutral": "double"},
+    "jobs": {
+        "job_id": "varchar",
+        "source": "varchar",
+        "source_id": "varchar",
+        "url": "varchar",
+        "title": "varchar",
+        "company": "varchar",
+        "company_id": "varchar",
+        "description": "varchar",
+        "language": "varchar",
+        "city": "varchar",
+        "region": "varchar",
+        "country": "varchar",
+        "latitude": "double",
+        "longitude": "double",
+        "work_format": "varchar",
+        "employment_type": "varchar",
+        "experience_min_years": "double",
+        "experience_max_years": "double",
+        "career_level": "varchar",
+        "salary_min": "double",
+        "salary_max": "double",
+        "salary_currency": "varchar",
+        "salary_period": "varchar",
+        "salary_gross": "boolean",
+        "salary_monthly_usd_min": "double",
+        "salary_monthly_usd_max": "double",
+        "skills": "varchar[]",
+        "tags": "varchar[]",
+        "professional_roles": "varchar[]",
+        "published_at": _TIMESTAMP,
+        "first_seen_at": _TIMESTAMP,
+        "last_seen_at": _TIMESTAMP,
+        "expires_at": _TIMESTAMP,
+        "closed_at": _TIMESTAMP,
+        "status": "varchar",
+        "duplicate_of": "varchar",
+        "content_hash": "varchar",
+    },
+    "similar_jobs": {"job_id": "varchar", "items": "struct(job_id varchar, score float)[]"},
+    "trending": {"window": "varchar", "area": "varchar", "rank": "integer", "job_id": "varchar", "score": "double"},
+    "nearby": {"cell": "varchar", "rank": "integer", "job_id": "varchar"},
+    "digests": {
+        "user_id": "varchar",
+        "digest_date": "date",
+        "title": "varchar",
+        "summary": "varchar",
+        "html": "varchar",
+        "text": "varchar",
+        "top_jobs": "struct(job_id varchar, rank smallint, match_percent smallint)[]",
+        "total_new_jobs": "integer",
+        "total_matches": "integer",
+        "market_trends": "struct(name varchar, n_jobs bigint, change double)[]",
+        "skill_recommendations": "varchar[]",
+        "generation_time_seconds": "double",
+    },
+    "preferences": {
+        "user_id": "varchar",
+        "dimension": "varchar",
+        "value": "varchar",
+        "affinity": "float",
+        "confidence": "float",
+        "n": "integer",
+    },
+    "market_trends": {
+        "dimension": "varchar",
+        "value": "varchar",
+        "area": "varchar",
+        "week": "date",
+        "n_jobs": "bigint",
+        "salary_monthly_usd_median": "double",
+        "change": "double",
+    },
+    "skill_demand": {
+        "skill": "varchar",
+        "area": "varchar",
+        "n_jobs": "bigint",
+        "share": "double",
+        "salary_monthly_usd_median": "double",
+        "change": "double",
+    },
+    "skill_gaps": {
+        "user_id": "varchar",
+        "role": "varchar",
+        "has": "varchar[]",
+        "partial": "varchar[]",
+        "missing": "struct(skill varchar, impact float, priority varchar, estimated_hours integer)[]",
+        "coverage_share": "float",
+        "estimated_hours": "integer",
+        "verdict": "varchar",
+    },
+    "metrics": {
+        "metric": "varchar",
+        "recipe": "varchar",
+        "arm": "varchar",
+        "surface": "varchar",
+        "value": "double",
+        "lower": "double",
+        "upper": "double",
+        "n": "bigint",
+    },
+}
+
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "feeds": ("user_id",),
+    "fallback_feeds": ("segment",),
+    "reason_templates": ("code", "language"),
+    "recipes": ("recipe", "component"),
+    "jobs": ("job_id",),
+    "similar_jobs": ("job_id",),
+    "trending": ("window", "area", "rank"),
+    "nearby": ("cell", "rank"),
+    "digests": ("user_id", "digest_date"),
+    "preferences": ("user_id", "dimension", "value"),
+    "market_trends": ("dimension", "value", "area", "week"),
+    "skill_demand": ("skill", "area"),
+    "skill_gaps": ("user_id", "role"),
+    "metrics": ("metric", "recipe", "arm", "surface"),
+}
+
+# --- the look-up file (LMDB) -----------------------------------------------------------------------------------------
+# Values are JSON. A feed's or fallback's value is
+#   [generated_at, recipe, arm, source, [[job_id, score, confidence, flags, propensity, reasons], ...]]
+# with reasons = [[code, ref, value], ...],
+# in rank order; flags = 1 seen + 2 explored. Other values are objects, or lists of objects, with the tables' columns.
+
+FEED_PREFIX = "feed"  # user_id
+FALLBACK_PREFIX = "fallback"  # segment
+JOB_PREFIX = "job"  # job_id: the job card (JOB_CARD_COLUMNS)
+JOB_DETAIL_PREFIX = "detail"  # job_id: every column of `jobs`
+SIMILAR_PREFIX = "similar"  # job_id: [[job_id, score], ...]
+TRENDING_PREFIX = "trending"  # window/area: [[job_id, score], ...]
+NEARBY_PREFIX = "nearby"  # cell: [job_id, ...]
+DIGEST_PREFIX = "digest"  # user_id: newest digest; user_id/date: that one
+PREFERENCES_PREFIX = "preferences"  # user_id
+SKILL_GAPS_PREFIX = "skill-gaps"  # user_id
+DOCUMENT_PREFIX = "document"  # market, metrics, reasons, recipes
+
+FLAG_SEEN = 1
+FLAG_EXPLORED = 2
+
+JOB_CARD_COLUMNS = (
+    "job_id", "title", "company", "city", "country", "work_format", "employment_type", "career_level", "salary_min",
+    "salary_max", "salary_currency", "salary_period", "skills", "url", "source", "published_at", "status",
+)  # fmt: skip
+
+# H3 cells of about 5 km across hold the jobs nearby.
+NEARBY_CELL_RESOLUTION = 6
+NEARBY_CELL_SPACING_KM = 6.0
+
+_LONGEST_PLAIN_KEY_BYTES = 300  # LMDB's limit is 511
+
+
+def lookup_key(prefix: str, *parts: str) -> bytes:
+    """The look-up key of a thing; ids too long for the file's key limit are replaced by their hash."""
+    body = "/".join(parts).encode("utf-8", "surrogatepass")
+    if len(body) > _LONGEST_PLAIN_KEY_BYTES:
+        body = b"#" + hashlib.sha256(body).hexdigest().encode()
+    return prefix.encode() + b":" + body
+
+
+def match_percent(score: float) -> int:
+    """A score in [0, 1] as the percentage that people are shown."""
+    return max(0, min(100, round(100 * score)))

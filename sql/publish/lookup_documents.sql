@@ -1,0 +1,27 @@
+-- Grain: document. Whole small tables as one look-up value each. Inputs: market_trends, skill_demand, metrics,
+-- reason_templates, recipes. Parameters: none.
+with
+market as (
+    select json_object(
+        'market_trends', (
+            select to_json(list(t order by dimension, week desc, n_jobs desc, value))
+            from (
+                select * from market_trends
+                where area = 'all' and week >= (select max(week) from market_trends) - interval 4 weeks
+                qualify row_number() over (partition by dimension, week order by n_jobs desc, value) <= 50
+            ) as t
+        ),
+        'skill_demand', (
+            select to_json(list(d order by n_jobs desc, skill))
+            from (select * from skill_demand where area = 'all' order by n_jobs desc, skill limit 200) as d
+        )
+    )::varchar as value
+)
+select 'market' as id, value from market
+union all
+select 'metrics' as id, coalesce((select to_json(list(m order by metric, recipe, arm, surface))::varchar from metrics as m), '[]') as value
+union all
+select 'reasons' as id, coalesce((select to_json(list(r order by code, language))::varchar from reason_templates as r), '[]') as value
+union all
+select 'recipes' as id, coalesce((select to_json(list(r order by recipe, component))::varchar from recipes as r), '[]') as value
+order by id
