@@ -1,0 +1,101 @@
+"""Many phrases sought in many texts at once: the normal form of a text and one Aho-Corasick pass over it.
+
+What the phrases mean (skills, roles) lives with their owners; so do the rewrites that their ambiguous words need.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+# Letters whose lower case has another length in UTF-8 would shift the byte offsets between the two cases of a text.
+_LENGTH_CHANGING = "".join(
+    char for char in map(chr, range(128, 0x1E9F)) if len(char.lower().encode()) != len(char.encode())
+)
+_LENGTH_CHANGING_CLASS = f"[{_LENGTH_CHANGING}\u1e9e\u2126\u212a\u212bȺȾ]"
+# A word's last letters that Russian declension changes, cut where at least three letters stay: a light stemmer, so that
+# "продажами", "продаж" and "продажи" are one word. The same cut is made in the phrases, so an odd stem does no harm.
+_RUSSIAN_ENDING = (
+    r"([а-яА-Я]{3})(?i:"
+    + "|".join(
+        "иями ями ами иях ях ах иям ием ией ией ого его ому ему ыми ими ей ой ий ый ая яя ое ее ие ые ым им ых их ую юю ом "
+        "ем ам ям ов ев ия ию ии ы и а я о е у ю ь й".split()
+    )
+    + ") "
+)
+_ROWS_AT_ONCE = 20_000  # bounds the memory of `find`: a few copies of this many texts
+
+
+def normal_form(texts: pl.Expr) -> pl.Expr:
+    """Words of a text in their own case: punctuation gone, ё as е, Russian endings cut, two spaces between words.
+
+    Two spaces, because a phrase is sought with a space at either end, and neighbouring phrases must not share one.
+    """
+    words = (
+        texts.fill_null("")
+        .str.replace_all(_LENGTH_CHANGING_CLASS, "_")
+        .str.replace_many(["ё", "Ё"], ["е", "Е"])
+        .str.replace_all(r"[^\p{L}\p{N}]+", "  ")
+    )
+    return pl.format("  {}  ", words).str.replace_all(_RUSSIAN_ENDING, "$1 ")
+
+
+def lookup_key(names: pl.Expr) -> pl.Expr:
+    """Key under which two spellings of one whole name meet: the lower-case normal form without outer spaces."""
+    return normal_form(names.str.to_lowercase()).str.strip_chars()
+
+
+@dataclass(frozen=True)
+class PhraseMatcher:
+    """Finds phrases in texts, whole words only, leftmost first and of those the longest.
+
+    `phrases` has columns pattern (lower-case normal form, spaces at both ends), spelling (the only case in which it
+    counts, normal form; null where case does not matter) and meaning.
+    """
+
+    phrases: pl.DataFrame
+
+    @classmethod
+    def of(cls, meanings: Mapping[str, str], *, exact_case: Sequence[str] = ()) -> "PhraseMatcher":
+        """Matcher of phrase → meaning, where the phrases in `exact_case` count only as spelt."""
+        frame = pl.DataFrame(
+            {"phrase": list(meanings), "meaning": list(meanings.values())},
+            schema={"phrase": pl.String, "meaning": pl.String},
+        ).with_columns(spelling=pl.format(" {} ", normal_form(pl.col("phrase")).str.strip_chars()))
+        phrases = (
+            frame.with_columns(
+                pattern=pl.col("spelling").str.to_lowercase(),
+                spelling=pl.when(pl.col("phrase").is_in(list(exact_case))).then("spelling"),
+            )
+            .filter(pl.col("pattern").str.len_bytes() > 2)
+            .unique("pattern", keep="first", maintain_order=True)
+            .sort(pl.col("pattern").str.len_bytes(), "pattern", descending=[True, False])
+            .select("pattern", "spelling", "meaning")
+        )
+        return cls(phrases)
+
+    def matches(self, texts: pl.Series) -> pl.DataFrame:
+        """One row per match: row (index into `texts`), offset, length (bytes in the normal form), meaning."""
+        parts = [
+            self._matches(texts.slice(start, _ROWS_AT_ONCE), start) for start in range(0, len(texts), _ROWS_AT_ONCE)
+        ]
+        empty = pl.DataFrame(schema={"row": pl.UInt32, "offset": pl.UInt32, "length": pl.UInt32, "meaning": pl.String})
+        return pl.concat([empty, *parts])
+
+    def _matches(self, texts: pl.Series, first_row: int) -> pl.DataFrame:
+        patterns = self.phrases["pattern"].to_list()
+        normal = pl.DataFrame({"text": texts.cast(pl.String)}).select(text=normal_form(pl.col("text")))
+        lower = normal.select(pl.col("text").str.to_lowercase())["text"]
+        # The same search twice gives the phrase and its place, in the same order.
+        found = normal.with_columns(
+            lower.str.extract_many(patterns, leftmost=True).alias("pattern"),
+            lower.str.find_many(patterns, leftmost=True).alias("offset"),
+        ).with_row_index("row", offset=first_row)
+        at_place = pl.col("text").cast(pl.Binary).bin.slice("offset", pl.col("pattern").str.len_bytes())
+        return (
+            found.filter(pl.col("pattern").list.len() > 0)
+            .explode("pattern", "offset")
+            .join(self.phrases, on="pattern", how="left", maintain_order="left")
+            .filter(pl.col("spelling").is_null() | (at_place == pl.col("spelling").cast(pl.Binary)))
+            .select("row", "offset", pl.col("pattern").str.len_bytes().alias("length"), "meaning")
+        )

@@ -1,0 +1,225 @@
+"""The shared vocabulary of skills: canonical names, aliases in Russian and English, and finding them in texts.
+
+Rarity, levels and matching of users against jobs live elsewhere.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+import yaml
+
+from features.phrases import PhraseMatcher, lookup_key
+from features.schemas import STRINGS
+
+MATCH_MODES = ("any", "case", "context", "name")
+# Names whose punctuation is their meaning become words before punctuation goes. Both alphabets have a letter C.
+_SIGNS = (
+    (r"(?i)(^|[^\p{L}\p{N}])[cс]\+\+", "$1 cplusplus "),
+    (r"(?i)(^|[^\p{L}\p{N}])[cс]#", "$1 csharp "),
+    (r"(?i)(^|[^\p{L}\p{N}])([fj])#", "$1 ${2}sharp "),
+    (r"(?i)(asp|vb|ado|ml)\.net", "${1}dotnet "),
+    (r"(?i)(^|[^\p{L}\p{N}])\.net", "$1 dotnet"),
+)
+# What looks like a skill and is not one: lists of single letters (grades, licence categories), common English phrases.
+_FALSE_FRIENDS = (
+    r"(?i:категори[а-я]+|кат\.)[\s:«\x22(]*[A-EА-Е]1?(?:[\s,/и+»\x22]+[A-EА-Е]1?(?-u:\b))*",
+    r"(?-u:\b)[A-Z](?-u:\b)\s*,\s*[ABD-QS-Z](?-u:\b)(?:\s*,\s*[A-Z](?-u:\b))*",
+    r"(?-u:\b)[ABD-QS-Z](?-u:\b)\s*,\s*[CR](?-u:\b)(?:\s*,\s*[A-Z](?-u:\b))*",
+    r"(?-u:\b)(?:Excel (?:at|in|as|under)|React (?:to|quickly)|Access to|Word of|Spring (?:20|[Bb]reak|[Ss]emester|[Ss]ummer)"
+    r"|Swift (?:response|action|and )|Rust (?:removal|proof)|Express (?:your|delivery|interest)|Teams (?:of|that|who|are))",
+)
+_LIST_MARK = r"[,;:/|•·\n\r()\[\]\t]"
+_BEFORE = rf"(^|{_LIST_MARK}\s*|(?i:(?:^|\s)(?:and|or|with|in|using|know|и|или|на|с|со|знани[а-я]+|like)\s))"
+_AFTER = rf"(\s*{_LIST_MARK}|\s*$|\.(?:\s|$)|\s+(?i:and|or|и|или)\s)"
+_STRONG_BEFORE = (
+    r"(?i:((?:programming language|language|языка?(?: программирования)?|языке|программировани[а-я]+ на"
+    r"|разработк[а-я]+ на|written in|developing in|programming in|experience with|proficien[a-z]+ in|ms|microsoft) ))"
+)
+_STRONG_AFTER = (
+    r"([\s-]+(?i:developers?|programmers?|programming|engineers?|language|backend|microservices?|services|разработчик"
+    r"|программист|scripting|scripts|studio|shiny|back-?end))"
+)
+_TOKEN = "zqx"  # stands before an ambiguous word whose context says that the skill is meant
+
+
+class VocabularyError(ValueError):
+    """A vocabulary file contradicts itself or has a value that is not allowed."""
+
+
+@dataclass(frozen=True)
+class SkillVocabulary:
+    """Canonical skills. `skills` has columns skill, kind, match, aliases, broader, adjacent (the last three lists)."""
+
+    skills: pl.DataFrame
+    categories: dict[str, list[str]]
+
+    @classmethod
+    def load(cls, folder: Path) -> "SkillVocabulary":
+        """Reads skills.csv and categories.yaml of `folder`; VocabularyError names what contradicts what."""
+        path = folder / "skills.csv"
+        frame = pl.read_csv(path, schema_overrides=dict.fromkeys(_COLUMNS, pl.String))
+        if frame.columns != list(_COLUMNS):
+            raise VocabularyError(f"{path}: columns {frame.columns}; expected {list(_COLUMNS)}")
+        frame = frame.with_columns(_split(column) for column in ("aliases", "broader", "adjacent"))
+        categories = yaml.safe_load((folder / "categories.yaml").read_text(encoding="utf-8"))
+        _check(frame, categories, path)
+        return cls(frame, categories)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """All canonical names."""
+        return frozenset(self.skills["skill"])
+
+    @cached_property
+    def spellings(self) -> pl.DataFrame:
+        """Every way to write a skill: columns skill, phrase, match (how it counts in running text), key."""
+        return _spellings(self.skills)
+
+    @cached_property
+    def related(self) -> pl.DataFrame:
+        """Columns skill, related, relation (broader or adjacent, adjacency both ways), one row per pair, sorted."""
+        pairs = [
+            self.skills.select("skill", related=pl.col(column), relation=pl.lit(column)).explode("related").drop_nulls()
+            for column in ("broader", "adjacent")
+        ]
+        back = pairs[1].select(skill="related", related="skill", relation="relation")
+        return pl.concat([*pairs, back]).unique().sort("skill", "relation", "related")
+
+    def canonical(self, name: str) -> str | None:
+        """Canonical name of one skill given in any known spelling; None if unknown."""
+        return self._canonical_names(pl.Series([name], dtype=pl.String))[0]
+
+    def canonicalise(self, lists: pl.Series) -> pl.Series:
+        """Each list of skills in canonical names, unknown ones trimmed and kept; no doubles, sorted; null → empty."""
+        rows = pl.DataFrame({"name": lists.cast(STRINGS)}).with_row_index("row")
+        long = rows.explode("name").with_columns(pl.col("name").str.strip_chars())
+        long = long.filter(pl.col("name").str.len_bytes() > 0)
+        distinct = long.select(pl.col("name").unique().sort())
+        known = distinct.with_columns(canonical=self._canonical_names(distinct["name"]))
+        grouped = (
+            long.join(known, on="name")
+            .with_columns(canonical=pl.coalesce("canonical", "name"))
+            .group_by("row")
+            .agg(pl.col("canonical").unique().sort())
+        )
+        return _lists_by_row(grouped, len(lists), lists.name)
+
+    def find(self, texts: pl.Series) -> pl.Series:
+        """Canonical names of the skills that each text mentions, without doubles, sorted; List[String], never null."""
+        found = self._matcher.matches(disambiguate(texts, self._context_words)).select("row", canonical="meaning")
+        grouped = found.unique().group_by("row").agg(pl.col("canonical").sort())
+        return _lists_by_row(grouped, len(texts), texts.name)
+
+    def expand_categories(self, names: Iterable[str]) -> list[str]:
+        """Concrete skills of the named categories (any case, spaces or hyphens as underscores), sorted; unknown: none."""
+        keys = {name.strip().lower().replace(" ", "_").replace("-", "_") for name in names}
+        return sorted({skill for key in keys for skill in self.categories.get(key, [])})
+
+    @cached_property
+    def _context_words(self) -> list[str]:
+        return self.spellings.filter(pl.col("match") == "context")["phrase"].to_list()
+
+    @cached_property
+    def _matcher(self) -> PhraseMatcher:
+        rows = self.spellings.filter(pl.col("match") != "name").with_columns(
+            phrase=pl.when(pl.col("match") == "context")
+            .then(pl.concat_str(pl.lit(_TOKEN), pl.col("phrase").str.to_lowercase()))
+            .otherwise(_signs_to_words(pl.col("phrase")))
+        )
+        exact = rows.filter(pl.col("match") == "case")["phrase"].to_list()
+        return PhraseMatcher.of(dict(rows.select("phrase", "skill").iter_rows()), exact_case=exact)
+
+    @cached_property
+    def _by_key(self) -> pl.DataFrame:
+        return self.spellings.select("key", canonical="skill").unique("key", keep="first", maintain_order=True)
+
+    def _canonical_names(self, names: pl.Series) -> pl.Series:
+        # A version number at the end says nothing of which skill it is: "Python 3.11".
+        exact = skill_key(pl.col("name"))
+        keys = pl.DataFrame({"name": names}).select(
+            exact.alias("key"), exact.str.replace(r"(?:\s+\p{N}+)+$", "").alias("versionless")
+        )
+        versionless = self._by_key.rename({"key": "versionless", "canonical": "loosely"})
+        return (
+            keys.join(self._by_key, on="key", how="left", maintain_order="left")
+            .join(versionless, on="versionless", how="left", maintain_order="left")
+            .select(pl.coalesce("canonical", "loosely"))
+            .to_series()
+        )
+
+
+def skill_key(names: pl.Expr) -> pl.Expr:
+    """Key of a whole skill name; equal for spellings that differ in case, punctuation or Russian endings."""
+    return lookup_key(_signs_to_words(names.str.to_lowercase()))
+
+
+def disambiguate(texts: pl.Series, context_words: list[str]) -> pl.Series:
+    """Texts whose ambiguous words (Go, R, C…) carry a mark where list, neighbour or phrase shows that a skill is meant."""
+    expr = _signs_to_words(pl.col("text"))
+    for pattern in _FALSE_FRIENDS:
+        expr = expr.str.replace_all(pattern, " , ")
+    if context_words:
+        word = "(" + "|".join(sorted(context_words, key=lambda w: (-len(w), w))) + ")"
+        # Neighbours in a list share their separator, which one match consumes: the second pass takes every other.
+        for pattern in (rf"{_BEFORE}{word}{_AFTER}", rf"{_BEFORE}{word}{_AFTER}"):
+            expr = expr.str.replace_all(pattern, f"${{1}}{_TOKEN}${{2}}${{3}}")
+        expr = expr.str.replace_all(rf"{_STRONG_BEFORE}{word}(?-u:\b)", f"${{1}}{_TOKEN}${{2}}")
+        expr = expr.str.replace_all(rf"(^|[^\p{{L}}\p{{N}}-]){word}{_STRONG_AFTER}", f"${{1}}{_TOKEN}${{2}}${{3}}")
+    return pl.DataFrame({"text": texts.cast(pl.String)}).select(expr.alias(texts.name))[texts.name]
+
+
+_COLUMNS = ("skill", "kind", "match", "aliases", "broader", "adjacent")
+
+
+def _signs_to_words(texts: pl.Expr) -> pl.Expr:
+    for pattern, words in _SIGNS:
+        texts = texts.str.replace_all(pattern, words)
+    return texts
+
+
+def _split(column: str) -> pl.Expr:
+    values = pl.col(column).fill_null("").str.split("|")
+    return values.list.eval(pl.element().str.strip_chars().filter(pl.element().str.strip_chars() != "")).alias(column)
+
+
+def _spellings(skills: pl.DataFrame) -> pl.DataFrame:
+    """The name and the aliases of each skill; an alias written `=Word` counts in exact case only, `~Word` in context."""
+    names = skills.select("skill", "match", phrase="skill")
+    aliases = skills.select("skill", phrase="aliases").explode("phrase").drop_nulls("phrase")
+    marked = aliases.with_columns(
+        match=pl.col("phrase").str.head(1).replace_strict({"=": "case", "~": "context"}, default="any"),
+        phrase=pl.col("phrase").str.replace("^[=~]", ""),
+    )
+    both = pl.concat([names, marked.select(names.columns)]).select("skill", "phrase", "match")
+    return both.with_columns(key=skill_key(pl.col("phrase")))
+
+
+def _lists_by_row(grouped: pl.DataFrame, n_rows: int, name: str) -> pl.Series:
+    rows = pl.DataFrame({"row": pl.int_range(n_rows, dtype=pl.UInt32, eager=True)})
+    joined = rows.join(grouped, on="row", how="left", maintain_order="left")
+    return joined.select(pl.col("canonical").fill_null(pl.lit([], STRINGS)).cast(STRINGS).alias(name))[name]
+
+
+def _check(skills: pl.DataFrame, categories: object, path: Path) -> None:
+    wrong_mode = skills.filter(~pl.col("match").is_in(MATCH_MODES))
+    if wrong_mode.height:
+        raise VocabularyError(
+            f"{path}: match {wrong_mode['match'][0]!r} of {wrong_mode['skill'][0]!r}: one of {MATCH_MODES}"
+        )
+    clashes = _spellings(skills).group_by("key").agg(pl.col("skill").unique().sort(), pl.col("phrase").first())
+    clashes = clashes.filter(pl.col("skill").list.len() > 1).sort("key")
+    if clashes.height:
+        shown = "; ".join(f"{row['phrase']!r}: {row['skill']}" for row in clashes.head(20).iter_rows(named=True))
+        raise VocabularyError(f"{path}: {clashes.height} spellings that point to more than one skill: {shown}")
+    names = set(skills["skill"])
+    if not isinstance(categories, dict):
+        raise VocabularyError(f"{path.parent / 'categories.yaml'}: expected a mapping of category to skills")
+    uses = [("broader", n) for n in skills["broader"].explode().drop_nulls()]
+    uses += [("adjacent", n) for n in skills["adjacent"].explode().drop_nulls()]
+    uses += [(f"category {key}", name) for key, listed in categories.items() for name in listed]
+    unknown = sorted({f"{where}: {name}" for where, name in uses if name not in names})
+    if unknown:
+        raise VocabularyError(f"{path.parent}: names of no skill: {unknown[:20]}")
