@@ -11,6 +11,8 @@ REJECTS = Table(
     "rejects", {"entry": pl.String, "reason": pl.String, "detail": pl.String, "raw": pl.String}, key=("entry", "reason")
 )
 
+Refusal = tuple[str, str, str, str | bytes]  # entry, reason, detail, raw
+
 
 @dataclass(frozen=True)
 class Parsed:
@@ -23,7 +25,7 @@ class Parsed:
     rejects: pl.DataFrame
 
 
-def rejects(entries: Iterable[tuple[str, str, str, str | bytes]]) -> pl.DataFrame:
+def rejects(entries: Iterable[Refusal]) -> pl.DataFrame:
     """`(entry, reason, detail, raw)` tuples as a REJECTS frame; raw is cut to 4 KB and made valid text."""
     rows = [(e, reason, detail, truncate_raw(raw)) for e, reason, detail, raw in entries]
     return pl.DataFrame(rows, schema=dict(REJECTS.columns), orient="row")
@@ -31,7 +33,8 @@ def rejects(entries: Iterable[tuple[str, str, str, str | bytes]]) -> pl.DataFram
 
 def truncate_raw(raw: str | bytes) -> str:
     """The first 4 KB of `raw` as text; bytes that are not UTF-8 are shown as replacement characters."""
-    body = raw.encode("utf-8", "replace") if isinstance(raw, str) else raw
+    head = raw[:QUARANTINE_RAW_BYTES]
+    body = head.encode("utf-8", "replace") if isinstance(head, str) else head
     return body[:QUARANTINE_RAW_BYTES].decode("utf-8", "replace")
 
 

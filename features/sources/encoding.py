@@ -1,0 +1,77 @@
+"""Which encoding the bytes of a feed are in. Declarations lie often enough that the bytes are asked first."""
+
+import codecs
+import re
+from urllib.parse import urlsplit
+
+from charset_normalizer import from_bytes
+
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_HTTP_CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE)
+_DECLARED = re.compile(rb"^\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE)
+_CYRILLIC_RUNS = re.compile(rb"[\xc0-\xff]{3,}")
+_CYRILLIC_HOSTS = (".ru", ".kz", ".by", ".su", ".uz", ".kg", ".xn--p1ai")
+_SAMPLE_BYTES = 65_536
+
+
+def decode_feed(body: bytes, *, content_type: str | None, url: str | None) -> str:
+    """`body` as text; never raises, bytes that fit nothing become replacement characters.
+
+    Order: byte order mark, UTF-8 if every byte fits (text of another encoding practically never does, and a feed that
+    says windows-1251 but is UTF-8 is a known kind), HTTP charset, XML declaration, windows-1251 or KOI8-R for Cyrillic
+    hosts and Cyrillic-looking bytes, then a detector.
+    """
+    for mark, name in _BOMS:
+        if body.startswith(mark):
+            return body[len(mark) :].decode(name, "replace")
+    if body[:4].count(b"\x00") == 2:
+        return body.decode("utf-16-be" if body[:1] == b"\x00" else "utf-16-le", "replace")
+    for declared in ("utf-8", _http_charset(content_type), _declared(body)):
+        decoded = _strictly(body, declared)
+        if decoded is not None:
+            return decoded
+    if cyrillic := _cyrillic_encoding(body, url):
+        return body.decode(cyrillic, "replace")
+    best = from_bytes(body[:_SAMPLE_BYTES]).best()
+    return body.decode(best.encoding if best is not None else "windows-1252", "replace")
+
+
+def _strictly(body: bytes, name: str | None) -> str | None:
+    if name is None:
+        return None
+    try:
+        # bytes-to-text codecs only: "hex" or "zip" in a declaration must not be run
+        info = codecs.lookup(name)
+        return body.decode(name) if getattr(info, "_is_text_encoding", True) else None
+    except (LookupError, ValueError):
+        return None
+
+
+def _http_charset(content_type: str | None) -> str | None:
+    match = _HTTP_CHARSET.search(content_type or "")
+    return match[1] if match else None
+
+
+def _declared(body: bytes) -> str | None:
+    match = _DECLARED.match(body[:400])
+    return match[1].decode("ascii") if match else None
+
+
+def _cyrillic_encoding(body: bytes, url: str | None) -> str | None:
+    sample = body[:_SAMPLE_BYTES]
+    high = sum(map(len, _CYRILLIC_RUNS.findall(sample)))
+    n_non_ascii = len(sample) - len(sample.translate(None, bytes(range(128, 256))))
+    if not _is_cyrillic_host(url) and (high == 0 or high < 0.7 * n_non_ascii):
+        return None
+    # lower-case letters, the common ones, are E0-FF in windows-1251 and C0-DF in KOI8-R
+    windows = sum(byte >= 0xE0 for byte in sample)
+    koi8 = sum(0xC0 <= byte < 0xE0 for byte in sample)
+    return "windows-1251" if windows >= koi8 else "koi8-r"
+
+
+def _is_cyrillic_host(url: str | None) -> bool:
+    try:
+        host = urlsplit(url or "").hostname or ""
+    except ValueError:
+        return False
+    return host.endswith(_CYRILLIC_HOSTS)

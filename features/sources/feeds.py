@@ -1,0 +1,75 @@
+"""Job feeds of every format, bytes to postings: what a feed is told to be, and which reader takes it."""
+
+from collections.abc import Callable, Mapping
+
+from features.sources.boards import (
+    read_ashby,
+    read_greenhouse,
+    read_himalayas,
+    read_jobicy,
+    read_jsonfeed,
+    read_lever,
+    read_remoteok,
+    read_remotive,
+)
+from features.sources.feed_entries import Entries, FeedContext, FeedError
+from features.sources.parsed import Parsed, Refusal
+from features.sources.postings import postings, stable_id
+from features.sources.rss import read_rss
+
+__all__ = ["FEED_FORMATS", "FeedContext", "FeedError", "parse_feed"]
+
+_READERS: Mapping[str, Callable[[bytes, FeedContext], Entries]] = {
+    "rss": read_rss,
+    "jsonfeed": read_jsonfeed,
+    "remoteok": read_remoteok,
+    "remotive": read_remotive,
+    "jobicy": read_jobicy,
+    "greenhouse": read_greenhouse,
+    "lever": read_lever,
+    "ashby": read_ashby,
+    "himalayas": read_himalayas,
+}
+FEED_FORMATS = tuple(_READERS)
+MAX_BODY_BYTES = 50_000_000
+
+
+def parse_feed(body: bytes, *, feed: FeedContext) -> Parsed:
+    """The postings of one feed body in PARSED_POSTINGS, one row an entry; entries without a title are rejects.
+
+    Raises FeedError where the body is no feed at all (an HTML page, an empty document, JSON of another shape, a DTD
+    with entities): that is a failed fetch, not an empty feed.
+    """
+    if feed.format not in _READERS:
+        raise FeedError(feed.name, f"unknown format {feed.format!r}; known are {', '.join(FEED_FORMATS)}")
+    if len(body) > MAX_BODY_BYTES:
+        raise FeedError(feed.name, f"{len(body)} bytes; at most {MAX_BODY_BYTES} are read")
+    rows: list[dict[str, object]] = []
+    refused: list[Refusal] = []
+    for number, (entry, raw) in enumerate(_READERS[feed.format](body, feed)):
+        if isinstance(entry, str):
+            refused.append((f"entry {number}", entry, "", raw))
+            continue
+        if entry.columns.get("title") is None:
+            refused.append((f"entry {number}", "missing_title", "", raw))
+            continue
+        rows.append(_row(feed, entry.guid, entry.columns))
+    return postings(rows, refused=refused)
+
+
+def _row(feed: FeedContext, guid: str | None, columns: Mapping[str, object]) -> dict[str, object]:
+    """An entry's columns with its ids and what the feed's configuration states for all of its entries."""
+    filled = {name: value for name, value in columns.items() if value is not None}
+    url, company, title, location = (
+        None if (value := filled.get(name)) is None else str(value)
+        for name in ("url", "company", "title", "location_text")
+    )
+    return {
+        "is_complete": True,
+        "company": feed.company,
+        "country": feed.country,
+        **filled,
+        "language": feed.language or filled.get("language"),
+        "source": feed.name,
+        "source_id": stable_id(guid, url, company, title, location),
+    }

@@ -1,0 +1,160 @@
+"""Reading single values out of untrusted JSON: the wanted type or None, never an exception. No format is known here."""
+
+import html
+import math
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import urljoin, urlsplit
+
+import msgspec
+
+MAX_JSON_BYTES = 256 * 1024 * 1024
+_TAG = re.compile(r"<[^<>]{0,2000}>")
+_SPACE = re.compile(r"\s+")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufeff]")
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_TRUE, _FALSE = frozenset({"true", "yes", "1", "y", "да"}), frozenset({"false", "no", "0", "n", "нет"})
+
+
+class NotJsonError(ValueError):
+    """The bytes are not one JSON document that can be used (also: too large, too deep, not UTF-8)."""
+
+
+def decode_json(body: bytes) -> object:
+    """`body` as Python values. Raises NotJsonError."""
+    if len(body) > MAX_JSON_BYTES:
+        raise NotJsonError(f"{len(body)} bytes; at most {MAX_JSON_BYTES} are read")
+    try:
+        return msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"))
+    except (ValueError, RecursionError) as error:
+        raise NotJsonError(str(error)[:200]) from None
+
+
+def raw_json(value: object) -> bytes:
+    """Decoded JSON written again, for a reject."""
+    return msgspec.json.encode(value)
+
+
+def mapping(value: object) -> Mapping[str, object]:
+    """`value` if it is a JSON object, else an empty one, so that look-ups can be chained."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: object) -> list[object]:
+    """`value` if it is a JSON array, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def text(value: object) -> str | None:
+    """A string without control characters and outer space; numbers as written; None for the rest and for blanks."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return (str(int(value)) if value.is_integer() else str(value)) if math.isfinite(value) else None
+    if not isinstance(value, str):
+        return None
+    return _CONTROL.sub("", value).strip() or None
+
+
+def line(value: object) -> str | None:
+    """`text` on one line: runs of white space, no-break spaces among them, become one space."""
+    found = text(value)
+    return (_SPACE.sub(" ", found).strip() or None) if found else None
+
+
+def plain(value: object) -> str | None:
+    """One line of plain text out of text that may hold entities and tags, as titles of feeds do."""
+    found = text(value)
+    if found is None:
+        return None
+    if "&" in found or "<" in found:
+        found = html.unescape(_TAG.sub(" ", html.unescape(found)))
+    return line(found)
+
+
+def number(value: object) -> float | None:
+    """A finite number; decimal text with space, no-break space or comma as thousands separator is read too."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, str):
+        compact = _SPACE.sub("", value)[:40]
+        if re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", compact):
+            compact = compact.replace(",", "")
+        elif re.fullmatch(r"-?\d+,\d{1,2}", compact):
+            compact = compact.replace(",", ".")
+        if not re.fullmatch(r"-?\d+(\.\d+)?([eE][+-]?\d{1,3})?", compact, re.ASCII):
+            return None
+        value = float(compact)
+    if not isinstance(value, (int, float)):
+        return None
+    try:
+        found = float(value)
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def amount(value: object) -> float | None:
+    """A pay amount: a number above zero (boards write 0 for unknown)."""
+    found = number(value)
+    return found if found is not None and 0 < found < 1e15 else None
+
+
+def coordinates(latitude: object, longitude: object) -> tuple[float | None, float | None]:
+    """Both in range, or neither."""
+    lat, lon = number(latitude), number(longitude)
+    if lat is None or lon is None or not (-90 <= lat <= 90 and -180 <= lon <= 180):
+        return None, None
+    return lat, lon
+
+
+def flag(value: object) -> bool | None:
+    """A boolean, also as text ("false") or 0/1."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, (int, float)):
+        return bool(value) if value in (0, 1) else None
+    if isinstance(value, str):
+        word = value.strip().lower()
+        return True if word in _TRUE else False if word in _FALSE else None
+    return None
+
+
+def strings(values: Iterable[object]) -> list[str] | None:
+    """The non-blank texts among `values`, in order, without repeats; None when there are none."""
+    found = dict.fromkeys(one for one in (line(value) for value in values) if one)
+    return list(found) or None
+
+
+def listed(value: object) -> list[str] | None:
+    """A list of texts given as a JSON array, or as text separated by commas, semicolons or vertical bars."""
+    if isinstance(value, str):
+        stripped = value.strip()
+        if stripped.startswith("["):
+            try:
+                return strings(items(decode_json(stripped.encode("utf-8", "replace"))))
+            except NotJsonError:
+                pass
+        separator = ";" if ";" in stripped else "|" if "|" in stripped else ","
+        return strings(stripped.split(separator))
+    return strings(value) if isinstance(value, (list, tuple)) else None
+
+
+def link(value: object, base: str | None = None) -> str | None:
+    """An http(s) URL, a relative one resolved against `base`; None for any other scheme or a malformed one."""
+    found = text(value)
+    if found is None or len(found) > 4000 or _SPACE.search(found):
+        return None
+    try:
+        absolute = urljoin(base, found) if base else found
+        parts = urlsplit(absolute)
+        return absolute if parts.scheme in ("http", "https") and parts.hostname else None
+    except ValueError:
+        return None
+
+
+def is_short_id(value: str | None) -> bool:
+    """Whether a source's own id can be used as it is: at most 64 of A-Z a-z 0-9 . _ -"""
+    return value is not None and _ID.fullmatch(value) is not None
