@@ -1,4 +1,4 @@
-"""What each endpoint answers, from one generation. Look-ups and joins only; no HTTP here but the request's parameters."""
+"""What each endpoint answers, from one generation. Look-ups and joins only, no HTTP."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
