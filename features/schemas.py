@@ -551,6 +551,12 @@ DIGESTS = Table(
     },
     key=("user_id", "digest_date"),
 )
+# Grain: user, job that was in a digest. Partitioned by the UTC date of the run that made the digest.
+DIGEST_ITEMS = Table(
+    "digest_items",
+    {"user_id": pl.String, "job_id": pl.String, "digest_date": pl.Date, "made_at": UTC_TIMESTAMP},
+    key=("user_id", "digest_date", "job_id"),
+)
 # Grain: dimension (skill, role, company, salary), value, area, week (Monday, UTC).
 MARKET_TRENDS = Table(
     "market_trends",

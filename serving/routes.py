@@ -33,6 +33,7 @@ def _limit(default: int, high: int = MAX_LIMIT) -> dict[str, object]:
     return {"type": "integer", "minimum": 1, "maximum": high, "default": default, "description": "items at most"}
 
 
+_OFFSET = {"type": "integer", "minimum": 0, "maximum": 10_000, "default": 0, "description": "items to skip"}
 _LANGUAGE = {"type": "string", "enum": list(LANGUAGES), "description": "of the reason texts; else Accept-Language"}
 _SCORE = {"type": "number", "minimum": 0, "maximum": 1, "default": 0, "description": "only items from this score on"}
 _SEEN = {"type": "boolean", "default": False, "description": "leave out jobs that the user viewed"}
@@ -48,13 +49,7 @@ ROUTES = (
         "A user's ranked, explained feed",
         {
             "limit": _limit(20),
-            "offset": {
-                "type": "integer",
-                "minimum": 0,
-                "maximum": 10_000,
-                "default": 0,
-                "description": "items to skip",
-            },
+            "offset": _OFFSET,
             "exclude_seen": _SEEN,
             "min_score": _SCORE,
             "lang": _LANGUAGE,

@@ -1,0 +1,158 @@
+"""The digests as an asset: whose is due, what goes in, rendered, remembered."""
+
+import datetime as dt
+import time
+
+import dagster as dg
+import polars as pl
+
+from assets.digests.rendering import render
+from assets.digests.selection import digest_items, due_users, sent_items
+from assets.lake import Lake
+from assets.resources import RunClock, Workspace
+from features.schemas import DIGEST_ITEMS, DIGESTS, GLOBAL_AREA
+
+KEPT_DAYS = 7  # a weekly digest can be looked up until the next one
+_N_TRENDS = 5
+_N_SKILLS = 3
+
+
+@dg.asset(
+    key=["digests", "digests"],
+    group_name="digests",
+    kinds={"polars", "parquet"},
+    owners=["team:jobfeed"],
+    io_manager_key="lake_io",
+    code_version="1",
+    ins={
+        "feeds": dg.AssetIn(key=["ranking", "feeds"]),
+        "jobs": dg.AssetIn(key=["catalog", "jobs"]),
+        "users": dg.AssetIn(key=["catalog", "users"]),
+        "skill_demand": dg.AssetIn(key=["insight", "skill_demand"]),
+        "skill_gaps": dg.AssetIn(key=["insight", "skill_gaps"]),
+    },
+)
+def digests(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    clock: RunClock,
+    feeds: pl.LazyFrame,
+    jobs: pl.LazyFrame,
+    users: pl.LazyFrame,
+    skill_demand: pl.LazyFrame,
+    skill_gaps: pl.LazyFrame,
+) -> dg.Output[pl.DataFrame]:
+    """The newest digest of every subscriber of the last week, rendered in the subscriber's language."""
+    started, as_of = time.perf_counter(), clock.as_of(context)
+    settings = workspace.config.pipeline.digest
+    due = due_users(users, as_of=as_of)
+    items = digest_items(
+        due,
+        feeds,
+        jobs,
+        _sent_before(workspace.lake, as_of),
+        as_of=as_of,
+        n_items=settings.items,
+        min_match_percent=settings.min_match_percent,
+        not_again_within_days=settings.not_again_within_days,
+        company_cap=workspace.config.ranking.company_cap,
+    )
+    cards = items.lazy().join(jobs, on="job_id", how="left").sort("user_id", "place").collect()
+    trends = _trends(skill_demand)
+    new = _render_all(due, cards, trends, _skills(skill_gaps), unsubscribe_url=settings.unsubscribe_url)
+    workspace.lake.replace_partition("digests", DIGEST_ITEMS, _partition(as_of), sent_items(items, due, as_of=as_of))
+    kept = (
+        workspace.lake.scan("digests", DIGESTS)
+        .filter(
+            pl.col("digest_date") > as_of.date() - dt.timedelta(days=KEPT_DAYS), pl.col("digest_date") <= as_of.date()
+        )
+        .join(new.lazy().select("user_id"), on="user_id", how="anti")
+        .collect()
+    )
+    table = pl.concat([new, kept]).sort(DIGESTS.key)
+    return dg.Output(
+        table,
+        metadata={
+            "due_users": due.height,
+            "digests_with_jobs": items["user_id"].n_unique(),
+            "seconds": round(time.perf_counter() - started, 1),
+        },
+    )
+
+
+def _partition(as_of: dt.datetime) -> str:
+    return f"made={as_of.date().isoformat()}"
+
+
+def _sent_before(lake: Lake, as_of: dt.datetime) -> pl.LazyFrame:
+    """What earlier days' runs put into digests; today's own is left out, so that a repeated run makes the same."""
+    midnight = as_of.replace(hour=0, minute=0, second=0, microsecond=0)
+    return lake.scan("digests", DIGEST_ITEMS).filter(pl.col("made_at") < midnight)
+
+
+def _trends(skill_demand: pl.LazyFrame) -> list[dict[str, object]]:
+    top = skill_demand.filter(pl.col("area") == GLOBAL_AREA).sort(["n_jobs", "skill"], descending=[True, False])
+    columns = [pl.col("skill").alias("name"), "n_jobs", "change"]
+    return top.head(_N_TRENDS).select(columns).collect().to_dicts()
+
+
+def _skills(skill_gaps: pl.LazyFrame) -> dict[str, list[str]]:
+    wanted = (
+        skill_gaps.select("user_id", "role", "missing")
+        .explode("missing")
+        .select("user_id", "role", pl.col("missing").struct.field("skill"), pl.col("missing").struct.field("impact"))
+        .drop_nulls("skill")
+        .sort(["user_id", "impact", "skill"], descending=[False, True, False])
+        .group_by("user_id", maintain_order=True)
+        .agg(pl.col("skill").unique(maintain_order=True).head(_N_SKILLS))
+        .collect()
+    )
+    return dict(zip(wanted["user_id"].to_list(), wanted["skill"].to_list(), strict=True))
+
+
+def _render_all(
+    due: pl.DataFrame,
+    cards: pl.DataFrame,
+    trends: list[dict[str, object]],
+    skills: dict[str, list[str]],
+    *,
+    unsubscribe_url: str,
+) -> pl.DataFrame:
+    """One DIGESTS row for each due user with items. Time is per digest, the mean of the batch."""
+    languages = {row["user_id"]: row for row in due.iter_rows(named=True)}
+    started, rows = time.perf_counter(), []
+    for (user_id,), group in cards.group_by(["user_id"], maintain_order=True):
+        user, items = languages[user_id], group.to_dicts()
+        wanted = skills.get(user["user_id"], [])
+        rendered = render(
+            items,
+            user_id=user["user_id"],
+            language=user["language"],
+            trends=trends,
+            skills=wanted,
+            unsubscribe_url=unsubscribe_url,
+        )
+        rows.append(
+            {
+                "user_id": user["user_id"],
+                "digest_date": user["digest_date"],
+                "title": rendered.title,
+                "summary": rendered.summary,
+                "html": rendered.html,
+                "text": rendered.text,
+                "top_jobs": [
+                    {"job_id": item["job_id"], "rank": place, "match_percent": round(100 * item["score"])}
+                    for place, item in enumerate(items, start=1)
+                ],
+                "total_new_jobs": items[0]["total_new_jobs"],
+                "total_matches": items[0]["total_matches"],
+                "market_trends": trends,
+                "skill_recommendations": wanted,
+            }
+        )
+    mean_seconds = (time.perf_counter() - started) / max(1, len(rows))
+    frame = pl.DataFrame(rows, schema={k: v for k, v in DIGESTS.columns.items() if k != "generation_time_seconds"})
+    return DIGESTS.conform(frame.with_columns(generation_time_seconds=pl.lit(round(mean_seconds, 6))))
+
+
+ASSETS = [digests]
