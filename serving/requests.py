@@ -1,6 +1,7 @@
 """A request as the handlers see it: decoded path parts, parsed and checked parameters, the language. No look-ups."""
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
@@ -9,6 +10,7 @@ from serving.contract import LANGUAGES
 from serving.problems import bad_parameter
 
 MAX_ID_CHARACTERS = 512
+_INTEGER = re.compile(r"-?[0-9]{1,12}")
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Request:
         text = self.query.get(name)
         if text is None:
             return default
-        if not (text.isascii() and text.lstrip("-").isdigit() and len(text) <= 12) or not low <= int(text) <= high:
+        if not _INTEGER.fullmatch(text) or not low <= int(text) <= high:
             raise bad_parameter(name, text, f"an integer from {low} to {high}")
         return int(text)
 

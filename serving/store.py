@@ -60,7 +60,7 @@ def open_generation(published: Path, name: str) -> Generation:
         manifest = orjson.loads((folder / MANIFEST).read_bytes())
         schema_version, files = manifest["schema_version"], manifest["files"]
     except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise NotServableError(f"{name}: its manifest can't be read: {error}") from error
+        raise NotServableError(f"{name}: its manifest can't be read: {type(error).__name__}") from error
     if schema_version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
         raise NotServableError(f"{name}: schema version {schema_version}; this service reads {SCHEMA_VERSION}")
     for relative, expected in files.items():
@@ -75,7 +75,7 @@ def open_generation(published: Path, name: str) -> Generation:
             str(folder / LOOKUP), subdir=False, readonly=True, lock=False, readahead=False, max_spare_txns=16
         )
     except lmdb.Error as error:
-        raise NotServableError(f"{name}/{LOOKUP}: can't be opened: {error}") from error
+        raise NotServableError(f"{name}/{LOOKUP}: can't be opened: {type(error).__name__}") from error
     return Generation(name, manifest, _templates(environment), environment)
 
 
@@ -85,6 +85,7 @@ class Store:
     def __init__(self, published: Path) -> None:
         self._published = published
         self._generation: Generation | None = None
+        self._open: dict[str, Generation] = {}
         self._refused: tuple[str, str] | None = None
         self._checked_at = time.monotonic()
         self._stop = threading.Event()
@@ -115,7 +116,9 @@ class Store:
         if self._refused is not None and self._refused[0] == name:
             return
         try:
-            self._generation = open_generation(self._published, name)
+            # LMDB refuses to open one file twice in a process: after a roll-back the one still open is taken again.
+            self._generation = self._open.get(name) or open_generation(self._published, name)
+            self._open = {**dict(list(self._open.items())[-1:]), name: self._generation}
             self._refused = None
         except NotServableError as error:
             self._refused = (name, str(error))

@@ -63,9 +63,7 @@ def digests(
     workspace.lake.replace_partition("digests", DIGEST_ITEMS, _partition(as_of), sent_items(items, due, as_of=as_of))
     kept = (
         workspace.lake.scan("digests", DIGESTS)
-        .filter(
-            pl.col("digest_date") > as_of.date() - dt.timedelta(days=KEPT_DAYS), pl.col("digest_date") <= as_of.date()
-        )
+        .filter(pl.col("digest_date") > as_of.date() - dt.timedelta(days=KEPT_DAYS))
         .join(new.lazy().select("user_id"), on="user_id", how="anti")
         .collect()
     )

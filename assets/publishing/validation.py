@@ -7,6 +7,7 @@ import duckdb
 
 from assets.config import Config
 from assets.publishing.generations import Manifest
+from features.schemas import INTERACTIONS
 from serving.contract import DATABASE, KEYS
 
 _FEED_PROBLEMS = Path(__file__).resolve().parent.parent.parent / "sql" / "checks" / "feed_problems.sql"
@@ -33,13 +34,10 @@ def _repeated_keys(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def _feed_problems(con: duckdb.DuckDBPyConnection, interactions: Path | None, *, config: Config) -> list[str]:
-    if interactions is not None and interactions.exists():
-        con.read_parquet(str(interactions)).create_view("interactions")
-    else:
-        con.sql(
-            "create temp view interactions as"
-            " select '' as user_id, '' as job_id, false as is_applied, false as is_dismissed where false"
-        )
+    # The database is open read-only, so the interactions come in by a temporary name, not by a view in it.
+    known = interactions is not None and interactions.exists()
+    frame = con.read_parquet(str(interactions)) if known else INTERACTIONS.empty().to_arrow()
+    con.register("interactions", frame)
     params = {"company_cap": config.ranking.company_cap, "company_cap_top": config.ranking.company_cap_top}
     rows = con.sql(_FEED_PROBLEMS.read_text(encoding="utf-8"), params=params).fetchall()
     return [f"{problem}: {n}" for problem, n in rows]

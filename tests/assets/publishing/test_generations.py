@@ -1,0 +1,205 @@
+import datetime as dt
+import shutil
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from assets.publishing import build, generations
+from assets.publishing.build import ValidationFailedError
+from features import schemas
+from tests.factories import AS_OF, JOB_IDS, feeds, item, jobs, publish_small
+
+LATER = AS_OF + dt.timedelta(days=1)
+
+
+def test_a_generation_is_readable_with_nothing_but_duckdb(tmp_path: Path) -> None:
+    name = publish_small(tmp_path).manifest.generation
+
+    with duckdb.connect(str(tmp_path / name / "jobfeed.duckdb"), read_only=True) as con:
+        rows = con.sql(
+            "select rank, job_id, match_percent, reasons_en, reasons_ru, skills from feed_items"
+            " where user_id = 'anna' order by rank"
+        ).fetchall()
+
+    assert [row[:3] for row in rows] == [(1, "hh:1", 85), (2, "hh:2", 75), (3, "hh:3", 65), (4, "hh:4", 55)]
+    assert rows[0][3:5] == (["Matches your skills: Python, SQL"], ["Подходит по навыкам: Python, SQL"])
+    assert rows[0][5] == pytest.approx(0.85)
+
+
+def test_the_pointer_names_the_newest_generation_and_its_files_verify(tmp_path: Path) -> None:
+    first = publish_small(tmp_path)
+    second = publish_small(tmp_path, as_of=LATER)
+
+    assert generations.current_generation(tmp_path) == second.manifest.generation
+    assert second.manifest.parent == first.manifest.generation
+    assert generations.verify(tmp_path, second.manifest.generation) == []
+    assert [m.generation for m in generations.list_generations(tmp_path)] == [
+        second.manifest.generation,
+        first.manifest.generation,
+    ]
+
+
+def test_publishing_the_same_content_again_announces_nothing(tmp_path: Path) -> None:
+    first = publish_small(tmp_path)
+    again = publish_small(tmp_path)
+
+    assert not again.is_new
+    assert again.manifest == first.manifest
+    assert len(generations.list_generations(tmp_path)) == 1
+
+
+def test_how_long_digests_took_does_not_make_another_generation(tmp_path: Path) -> None:
+    publish_small(tmp_path)
+    slower = schemas.DIGESTS.conform(
+        pl.DataFrame(
+            {
+                "user_id": ["anna"],
+                "digest_date": [AS_OF.date()],
+                "title": ["1 new job"],
+                "summary": ["One"],
+                "html": ["<!doctype html><p>hello"],
+                "text": ["hello"],
+                "generation_time_seconds": [9.0],
+            }
+        )
+    )
+
+    assert not publish_small(tmp_path, digests=slower).is_new
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"feeds": feeds({"anna": ["hh:404"], "b": ["hh:1"]})}, "jobs that are not published"),
+        ({"jobs": jobs([{"job_id": "hh:1", "status": "closed"}])}, "jobs that are not open"),
+        ({"feeds": feeds({"anna": ["hh:1", "hh:1"], "b": ["hh:1"]})}, "jobs shown twice"),
+        ({"feeds": pl.concat([feeds({"anna": ["hh:1"]})] * 2)}, "occur more than once"),
+        (
+            {"jobs": jobs([{"job_id": job_id, "company_id": "one"} for job_id in JOB_IDS])},
+            "more of one company at the top than the cap allows",
+        ),
+        (
+            {
+                "fallback_feeds": pl.DataFrame(
+                    {"segment": ["all"], "items": [[item(1, "hh:1", score=1.5)]]},
+                    schema_overrides=dict(schemas.FALLBACK_FEEDS.columns),
+                )
+            },
+            "scores outside 0 to 1",
+        ),
+        ({"feeds": feeds({"anna": ["hh:1"]})}, "feeds: 1 rows; the served generation"),
+    ],
+)
+def test_a_generation_that_breaks_a_promise_is_refused_and_the_last_one_stays(
+    tmp_path: Path, changes: dict[str, pl.DataFrame], reason: str
+) -> None:
+    first = publish_small(tmp_path)
+
+    with pytest.raises(ValidationFailedError, match=reason):
+        publish_small(tmp_path, as_of=LATER, **changes)
+
+    assert generations.current_generation(tmp_path) == first.manifest.generation
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".building")] == []
+
+
+def test_a_job_that_the_user_applied_to_is_refused(tmp_path: Path) -> None:
+    interactions = tmp_path / "interactions.parquet"
+    row = {"user_id": "anna", "job_id": "hh:1", "is_applied": True, "is_dismissed": False}
+    schemas.INTERACTIONS.conform(pl.DataFrame([row])).write_parquet(interactions)
+
+    with pytest.raises(ValidationFailedError, match="applied to or dismissed: 1"):
+        publish_small(tmp_path / "published", interactions=interactions)
+
+
+@pytest.mark.parametrize("step", ["_write_table", "write_database", "problems_of", "write_lookup", "_checksums"])
+def test_a_build_that_dies_at_any_step_leaves_the_last_generation_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    first = publish_small(tmp_path)
+
+    def die(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(build, step, die)
+        with pytest.raises(KeyboardInterrupt):
+            publish_small(tmp_path, as_of=LATER)
+    assert generations.current_generation(tmp_path) == first.manifest.generation
+    assert generations.verify(tmp_path, first.manifest.generation) == []
+    assert publish_small(tmp_path, as_of=LATER).is_new
+
+
+@pytest.mark.parametrize("step", ["seal", "announce"])
+def test_a_death_around_the_announcement_leaves_the_old_or_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    first = publish_small(tmp_path)
+
+    def die(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(generations, step, die)
+        with pytest.raises(KeyboardInterrupt):
+            publish_small(tmp_path, as_of=LATER)
+    assert generations.current_generation(tmp_path) == first.manifest.generation
+    second = publish_small(tmp_path, as_of=LATER)
+    assert second.is_new
+    assert generations.verify(tmp_path, second.manifest.generation) == []
+
+
+def test_flipped_truncated_and_missing_files_are_found(tmp_path: Path) -> None:
+    name = publish_small(tmp_path).manifest.generation
+    database, lookup = tmp_path / name / "jobfeed.duckdb", tmp_path / name / "lookup.mdb"
+    body = bytearray(database.read_bytes())
+    body[5000] ^= 1
+    database.write_bytes(bytes(body))
+    lookup.write_bytes(lookup.read_bytes()[:-1])
+    (tmp_path / name / "tables" / "jobs.parquet").unlink()
+
+    problems = "\n".join(generations.verify(tmp_path, name))
+
+    assert "jobfeed.duckdb: content differs" in problems
+    assert "lookup.mdb:" in problems and "expected" in problems
+    assert "tables/jobs.parquet: missing" in problems
+
+
+def test_rollback_serves_the_one_before_and_refuses_a_damaged_one(tmp_path: Path) -> None:
+    first = publish_small(tmp_path).manifest.generation
+    second = publish_small(tmp_path, as_of=LATER).manifest.generation
+
+    assert generations.rollback(tmp_path, None) == first
+    assert generations.current_generation(tmp_path) == first
+    (tmp_path / second / "lookup.mdb").unlink()
+    with pytest.raises(generations.GenerationError, match="damaged"):
+        generations.rollback(tmp_path, second)
+    with pytest.raises(generations.GenerationError, match="not a generation's name"):
+        generations.rollback(tmp_path, "../../etc")
+    assert generations.current_generation(tmp_path) == first
+
+
+def test_only_the_newest_are_kept_and_never_is_the_served_one_removed(tmp_path: Path) -> None:
+    names = [publish_small(tmp_path, as_of=AS_OF + dt.timedelta(days=d)).manifest.generation for d in range(4)]
+    generations.rollback(tmp_path, names[0])
+    (tmp_path / ".building-left-by-a-kill").mkdir()
+
+    removed = generations.prune(tmp_path, kept=2)
+
+    assert removed == [names[1]]
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {names[0], names[2], names[3]}
+
+
+def test_feeds_of_the_lake_are_shared_not_copied(tmp_path: Path) -> None:
+    shard = tmp_path / "lake" / "shard=0000.parquet"
+    shard.parent.mkdir()
+    feeds({"anna": ["hh:1"]}).write_parquet(shard)
+    published = tmp_path / "published"
+    folder = published / ".building-x"
+
+    files = build._write_table(folder, "feeds", build.Source(files=[shard]))
+
+    assert files[0].stat().st_ino == shard.stat().st_ino
+    shutil.rmtree(published)
+    assert shard.exists()

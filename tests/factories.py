@@ -1,0 +1,165 @@
+"""Small worlds for tests: hand-made rows of the published tables, and a generation made of them."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from assets.config import Config, load_config
+from assets.publishing.build import Published, Source, publish
+from features import schemas
+
+AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
+JOB_IDS = [f"hh:{number}" for number in range(1, 9)]
+
+
+def jobs(rows: Sequence[Mapping[str, Any]] = ()) -> pl.DataFrame:
+    """Eight open jobs of four companies; `rows` override by job_id or add."""
+    made = {
+        job_id: {
+            "job_id": job_id,
+            "source": "hh",
+            "source_id": job_id[3:],
+            "url": f"https://hh.ru/vacancy/{job_id[3:]}",
+            "title": f"Разработчик {number}" if number % 2 else f"Engineer {number} <b>&</b>",
+            "company": f"Company {number % 4}",
+            "company_id": f"hh:c{number % 4}",
+            "city": "Almaty",
+            "country": "KZ",
+            "latitude": 43.25,
+            "longitude": 76.9,
+            "work_format": "remote",
+            "salary_min": 1000.0 * number,
+            "salary_currency": "USD",
+            "salary_period": "month",
+            "skills": ["Python", "SQL"],
+            "published_at": AS_OF - dt.timedelta(days=number),
+            "first_seen_at": AS_OF - dt.timedelta(days=number),
+            "last_seen_at": AS_OF,
+            "status": "open",
+            "content_hash": job_id,
+        }
+        for number, job_id in enumerate(JOB_IDS, start=1)
+    }
+    for row in rows:
+        made[row["job_id"]] = {**made.get(row["job_id"], {"title": "Added", "status": "open"}), **row}
+    frame = pl.DataFrame(list(made.values()), schema_overrides=dict(schemas.JOBS.columns), infer_schema_length=None)
+    return schemas.JOBS.conform(frame).sort("job_id")
+
+
+def item(rank: int, job_id: str, *, score: float, seen: bool = False) -> dict[str, Any]:
+    """One item of a feed, with a reason and all components."""
+    return {
+        "rank": rank,
+        "job_id": job_id,
+        "score": score,
+        "confidence": 0.75,
+        "seen": seen,
+        "explored": False,
+        "propensity": 1.0,
+        "reasons": [{"code": "skills", "ref": "Python, SQL", "value": 2.0}],
+        "components": dict.fromkeys(schemas.COMPONENTS, score),
+    }
+
+
+def feeds(lists: Mapping[str, Sequence[str]]) -> pl.DataFrame:
+    """One feed a user, its jobs in the given order with falling scores; the second item is marked as seen."""
+    rows = [
+        {
+            "user_id": user_id,
+            "generated_at": AS_OF,
+            "recipe": "marketplace",
+            "arm": "default",
+            "source": "personal",
+            "items": [
+                item(rank, job_id, score=0.95 - 0.1 * rank, seen=rank == 2) for rank, job_id in enumerate(job_ids, 1)
+            ],
+        }
+        for user_id, job_ids in lists.items()
+    ]
+    return schemas.FEEDS.conform(pl.DataFrame(rows, schema_overrides=dict(schemas.FEEDS.columns))).sort("user_id")
+
+
+def sources(**changes: pl.DataFrame) -> dict[str, Source]:
+    """Every published table, small; `changes` replaces tables by name."""
+    frames: dict[str, pl.DataFrame] = {
+        "feeds": feeds({"anna": JOB_IDS[:4], "борис": JOB_IDS[4:]}),
+        "fallback_feeds": schemas.FALLBACK_FEEDS.conform(
+            pl.DataFrame(
+                {
+                    "segment": ["all", "country=KZ"],
+                    "items": [[item(1, JOB_IDS[0], score=0.5)], [item(1, JOB_IDS[1], score=0.5)]],
+                },
+                schema_overrides=dict(schemas.FALLBACK_FEEDS.columns),
+            )
+        ),
+        "reason_templates": pl.DataFrame(
+            [("skills", "en", "Matches your skills: {ref}"), ("skills", "ru", "Подходит по навыкам: {ref}")],
+            schema=["code", "language", "template"],
+            orient="row",
+        ),
+        "recipes": pl.DataFrame(
+            [("marketplace", "skills", 1.0, 0.5)], schema=["recipe", "component", "weight", "neutral"], orient="row"
+        ),
+        "jobs": jobs(),
+        "similar_jobs": schemas.SIMILAR_JOBS.conform(
+            pl.DataFrame({"job_id": [JOB_IDS[0]], "items": [[{"job_id": JOB_IDS[1], "score": 0.9}]]})
+        ),
+        "trending": schemas.TRENDING.conform(
+            pl.DataFrame({"window": ["24h"], "area": ["all"], "rank": [1], "job_id": [JOB_IDS[2]], "score": [3.5]})
+        ),
+        "nearby": schemas.NEARBY.empty(),
+        "digests": schemas.DIGESTS.conform(
+            pl.DataFrame(
+                {
+                    "user_id": ["anna"],
+                    "digest_date": [AS_OF.date()],
+                    "title": ["1 new job"],
+                    "summary": ["One"],
+                    "html": ["<!doctype html><p>hello"],
+                    "text": ["hello"],
+                    "generation_time_seconds": [0.01],
+                }
+            )
+        ),
+        "preferences": schemas.PREFERENCES.conform(
+            pl.DataFrame(
+                {
+                    "user_id": ["anna"],
+                    "dimension": ["skill"],
+                    "value": ["Python"],
+                    "affinity": [0.5],
+                    "confidence": [0.3],
+                    "n": [2],
+                }
+            )
+        ),
+        "market_trends": schemas.MARKET_TRENDS.empty(),
+        "skill_demand": schemas.SKILL_DEMAND.empty(),
+        "skill_gaps": schemas.SKILL_GAPS.empty(),
+        "metrics": schemas.METRICS.empty(),
+    }
+    return {name: Source(frame=frame.lazy()) for name, frame in (frames | changes).items()}
+
+
+def publish_small(
+    published: Path,
+    *,
+    as_of: dt.datetime = AS_OF,
+    config: Config | None = None,
+    interactions: Path | None = None,
+    **changes: pl.DataFrame,
+) -> Published:
+    """Publishes the small tables as a generation."""
+    return publish(
+        published,
+        sources(**changes),
+        as_of=as_of,
+        created_at=as_of,
+        config=config or load_config(),
+        code_version="test",
+        high_water_marks={"hh": as_of.isoformat()},
+        interactions=interactions,
+    )

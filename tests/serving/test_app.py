@@ -1,0 +1,301 @@
+import asyncio
+import datetime as dt
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from assets.publishing import generations
+from serving import openapi
+from serving.app import Application
+from serving.routes import ROUTES
+from serving.store import Store
+from tests.factories import AS_OF, jobs, publish_small
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+
+def call(
+    app: Application, path: str, query: str = "", *, method: str = "GET", headers: dict[str, str] | None = None
+) -> Reply:
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        raise AssertionError("nothing reads a body")
+
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode("utf-8", "surrogatepass"),
+        "query_string": query.encode("utf-8", "surrogatepass"),
+        "headers": [(k.encode(), v.encode("latin-1")) for k, v in (headers or {}).items()],
+    }
+    asyncio.run(app(scope, receive, send))
+    start, body = sent
+    return Reply(start["status"], {k.decode(): v.decode() for k, v in start["headers"]}, body["body"])
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("published")
+    publish_small(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def app(published: Path) -> Iterator[Application]:
+    store = Store(published)
+    store.refresh()
+    yield Application(store)
+
+
+def test_a_feed_carries_job_cards_and_reasons_in_the_asked_language(app: Application) -> None:
+    reply = call(app, "/v1/users/anna/feed", "limit=2&lang=ru")
+
+    assert reply.status == 200
+    assert reply.json["source"] == "personal"
+    first, second = reply.json["items"]
+    assert (first["rank"], first["job_id"], first["match_percent"], first["seen"]) == (1, "hh:1", 85, False)
+    assert first["reasons"][0]["text"] == "Подходит по навыкам: Python, SQL"
+    assert first["job"]["title"] == "Разработчик 1"
+    assert first["job"]["url"] == "https://hh.ru/vacancy/1"
+    assert second["seen"] is True
+
+
+def test_accept_language_is_honoured_by_quality(app: Application) -> None:
+    reply = call(app, "/v1/users/anna/feed", headers={"accept-language": "de, ru;q=0.8, en;q=0.9"})
+    assert reply.json["language"] == "en"
+    assert reply.headers["content-language"] == "en"
+
+
+def test_seen_items_and_low_scores_can_be_left_out(app: Application) -> None:
+    reply = call(app, "/v1/users/anna/feed", "exclude_seen=true&min_score=0.6")
+    assert [item["job_id"] for item in reply.json["items"]] == ["hh:1", "hh:3"]
+    assert [item["rank"] for item in call(app, "/v1/users/anna/matches", "min_score=0.8").json["items"]] == [1]
+
+
+def test_pages_follow_one_another(app: Application) -> None:
+    pages = [call(app, "/v1/users/anna/feed", f"limit=2&offset={offset}").json["items"] for offset in (0, 2, 4)]
+    assert [[item["rank"] for item in page] for page in pages] == [[1, 2], [3, 4], []]
+
+
+def test_a_user_id_of_any_script_is_found(app: Application) -> None:
+    assert call(app, f"/v1/users/{quote('борис')}/feed").json["items"][0]["job_id"] == "hh:5"
+
+
+def test_an_unknown_user_gets_the_fallback_feed_of_the_best_segment(app: Application) -> None:
+    plain = call(app, "/v1/users/nobody/feed")
+    assert (plain.status, plain.json["source"], plain.json["items"][0]["job_id"]) == (200, "global", "hh:1")
+    segment = call(app, "/v1/users/nobody/feed", "country=KZ&role=cook")
+    assert (segment.json["source"], segment.json["items"][0]["job_id"]) == ("segment", "hh:2")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/users/anna/digest",
+        "/v1/users/anna/preferences",
+        "/v1/users/anna/skill-gaps",
+        "/v1/jobs/hh:1",
+        "/v1/jobs/hh:1/similar",
+        "/v1/trending",
+        "/v1/nearby?lat=43.2&lon=76.9",
+        "/v1/market",
+        "/v1/metrics/recommendations",
+        "/v1/generation",
+        "/healthz",
+        "/readyz",
+        "/openapi.json",
+    ],
+)
+def test_every_endpoint_answers_json(app: Application, path: str) -> None:
+    reply = call(app, *path.split("?"))
+    assert reply.status == 200
+    assert reply.headers["content-type"] == "application/json"
+    assert reply.json is not None
+
+
+def test_similar_and_trending_carry_cards(app: Application) -> None:
+    assert call(app, "/v1/jobs/hh:1/similar").json["items"][0]["job"]["job_id"] == "hh:2"
+    assert call(app, "/v1/trending", "window=24h").json["items"][0]["job"]["job_id"] == "hh:3"
+
+
+def test_a_digest_comes_as_page_and_text(app: Application) -> None:
+    page = call(app, "/v1/users/anna/digest.html", f"date={AS_OF.date()}")
+    assert (page.status, page.body) == (200, b"<!doctype html><p>hello")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert call(app, "/v1/users/anna/digest.txt").body == b"hello"
+    assert call(app, "/v1/users/nobody/digest").status == 404
+    assert call(app, "/v1/users/anna/digest", "date=2001-01-01").status == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "parameter"),
+    [
+        ("/v1/users/anna/feed", "limit=0", "limit"),
+        ("/v1/users/anna/feed", "limit=abc", "limit"),
+        ("/v1/users/anna/feed", "limit=--1", "limit"),
+        ("/v1/users/anna/feed", "offset=-1", "offset"),
+        ("/v1/users/anna/feed", "min_score=nan", "min_score"),
+        ("/v1/users/anna/feed", "exclude_seen=perhaps", "exclude_seen"),
+        ("/v1/users/anna/feed", "lang=de", "lang"),
+        ("/v1/users/anna/digest", "date=yesterday", "date"),
+        ("/v1/trending", "window=1y", "window"),
+        ("/v1/nearby", "lat=91&lon=0", "lat"),
+        ("/v1/nearby", "lon=0", "lat"),
+        ("/v1/users/" + "x" * 200 + "/feed", "", "user_id"),
+        ("/v1/users/a%00b/feed", "", "user_id"),
+    ],
+)
+def test_a_wrong_parameter_is_named_with_what_is_allowed(
+    app: Application, path: str, query: str, parameter: str
+) -> None:
+    reply = call(app, path, query)
+    assert reply.status == 400
+    assert reply.headers["content-type"] == "application/problem+json"
+    assert reply.json["parameter"] == parameter
+    assert reply.json["allowed"]
+
+
+def test_unknown_paths_methods_and_jobs_are_problems(app: Application) -> None:
+    assert call(app, "/v1/nothing").status == 404
+    assert call(app, "/v1/jobs/hh:404").status == 404
+    reply = call(app, "/v1/users/anna/feed", method="POST")
+    assert (reply.status, reply.headers["allow"]) == (405, "GET, HEAD")
+    assert call(app, "/" + "x" * 5000).status == 414
+
+
+def test_head_has_the_headers_of_get_without_the_body(app: Application) -> None:
+    got, head = call(app, "/v1/users/anna/feed"), call(app, "/v1/users/anna/feed", method="HEAD")
+    assert head.body == b""
+    assert head.headers == got.headers
+
+
+def test_an_unchanged_answer_is_304(app: Application) -> None:
+    etag = call(app, "/v1/users/anna/feed").headers["etag"]
+    again = call(app, "/v1/users/anna/feed", headers={"if-none-match": f'"other", W/{etag}'})
+    assert (again.status, again.body) == (304, b"")
+    assert call(app, "/v1/users/anna/feed", "limit=3", headers={"if-none-match": etag}).status == 200
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    template=st.sampled_from([route.template for route in ROUTES] + ["/{x}", "{x}"]),
+    identifier=st.text(max_size=40),
+    query=st.text(max_size=60) | st.from_regex(r"(limit|offset|lat|lon|lang|date)=[^&]{0,20}", fullmatch=True),
+    header=st.text(st.characters(max_codepoint=255), max_size=30),
+)
+def test_garbage_is_answered_never_with_a_server_error(
+    app: Application, template: str, identifier: str, query: str, header: str
+) -> None:
+    path = template.replace("{user_id}", identifier).replace("{job_id}", identifier).replace("{x}", identifier)
+    reply = call(app, path, query, headers={"accept-language": header, "if-none-match": header})
+    assert reply.status in (200, 304, 400, 404)
+    if reply.status >= 400:
+        assert reply.json["status"] == reply.status
+
+
+def test_without_a_generation_the_service_is_alive_but_not_ready(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.refresh()
+    app = Application(store)
+    assert call(app, "/healthz").status == 200
+    assert call(app, "/readyz").status == 503
+    reply = call(app, "/v1/users/anna/feed")
+    assert (reply.status, reply.headers["retry-after"]) == (503, "5")
+
+
+def test_the_store_follows_the_pointer_and_etags_change(tmp_path: Path) -> None:
+    publish_small(tmp_path)
+    store = Store(tmp_path)
+    store.refresh()
+    app = Application(store)
+    before = call(app, "/v1/jobs/hh:1")
+    second = publish_small(
+        tmp_path, as_of=AS_OF + dt.timedelta(days=1), jobs=jobs([{"job_id": "hh:1", "title": "New"}])
+    )
+    store.refresh()
+    after = call(app, "/v1/jobs/hh:1")
+
+    assert call(app, "/readyz").json["generation"] == second.manifest.generation
+    assert (before.json["title"], after.json["title"]) == ("Разработчик 1", "New")
+    assert before.headers["etag"] != after.headers["etag"]
+
+
+def test_a_damaged_generation_is_refused_and_the_last_good_one_served(tmp_path: Path) -> None:
+    first = publish_small(tmp_path).manifest.generation
+    store = Store(tmp_path)
+    store.refresh()
+    second = publish_small(tmp_path, as_of=AS_OF + dt.timedelta(days=1)).manifest.generation
+    lookup = tmp_path / second / "lookup.mdb"
+    body = bytearray(lookup.read_bytes())
+    body[-10] ^= 255
+    lookup.write_bytes(bytes(body))
+
+    store.refresh()
+    ready = call(Application(store), "/readyz").json
+    assert ready["generation"] == first
+    assert "content differs" in ready["refused"]
+    generations.rollback(tmp_path, first)
+    store.refresh()
+    assert call(Application(store), "/readyz").json["refused"] is None
+
+
+def test_rolling_back_serves_the_earlier_generation_again(tmp_path: Path) -> None:
+    first = publish_small(tmp_path).manifest.generation
+    store = Store(tmp_path)
+    store.refresh()
+    second = publish_small(tmp_path, as_of=AS_OF + dt.timedelta(days=1)).manifest.generation
+    app, served = Application(store), []
+    for name in (second, first, second):
+        generations.rollback(tmp_path, name)
+        store.refresh()
+        served.append(call(app, "/v1/generation").json["generation"])
+    assert served == [second, first, second]
+
+
+def test_a_token_is_asked_for_where_tokens_are_configured(tmp_path: Path) -> None:
+    publish_small(tmp_path)
+    store = Store(tmp_path)
+    store.refresh()
+    app = Application(store, token_hashes=(hashlib.sha256(b"secret").digest(),))
+    assert call(app, "/v1/generation").status == 401
+    assert call(app, "/v1/generation", headers={"authorization": "Bearer wrong"}).status == 401
+    assert call(app, "/v1/generation", headers={"authorization": "Basic secret"}).status == 401
+    assert call(app, "/v1/generation", headers={"authorization": "Bearer secret"}).status == 200
+    assert call(app, "/healthz").status == 200
+
+
+def test_the_description_names_every_route_and_parameter() -> None:
+    document = orjson.loads(openapi.document())
+    assert set(document["paths"]) == {route.template for route in ROUTES}
+    for route in ROUTES:
+        named = {p["name"] for p in document["paths"][route.template]["get"]["parameters"] if p["in"] == "query"}
+        assert named == set(route.parameters)
+
+
+def test_metrics_count_requests_by_route_not_by_user(app: Application) -> None:
+    call(app, "/v1/users/anna/feed")
+    text = call(app, "/metrics").body.decode()
+    assert 'jobfeed_requests_total{route="/v1/users/{user_id}/feed",status="200"}' in text
+    assert "anna" not in text
