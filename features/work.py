@@ -22,7 +22,7 @@ _ON_SITE = (
 )
 
 _EMPLOYMENT = (
-    ("internship", r"\bintern|стаж[еи]р|probation|trainee"),
+    ("internship", r"\bintern(?:s|ship)?\b|стаж[еи]р|probation|trainee"),
     ("volunteer", r"volunt|волонт"),
     ("full_time", r"\bfull|полная|полный|permanent|\bregular\b|fly_?in_?fly_?out|постоянн"),
     ("part_time", r"\bpart|side_?job|частичн|неполн|подработ"),
@@ -42,7 +42,7 @@ _LEVELS = (
     ("lead", r"\blead|\bhead\b|principal|\bstaff\b|manager|supervisor|руковод|ведущ|team ?lead|тимлид|начальник"),
     ("senior", r"senior|\bsr\b|expert|старш|синьор|сеньор"),
     ("middle", r"mid|intermediate|associate|\bmid(?:weight)?|experienced|мидл|средн"),
-    ("intern", r"intern|trainee|student|стаж[её]р|практикант|no experience"),
+    ("intern", r"\bintern(?:s|ship)?\b|trainee|student|стаж[её]р|практикант|no experience"),
     ("junior", r"junior|\bjr\b|entry|graduate|начинающ|младш|джуниор"),
 )
 
@@ -137,7 +137,7 @@ def _format_of(stated: pl.Expr) -> pl.Expr:
         .then(pl.lit("hybrid"))
         .when(is_remote | text.str.contains(r"^(?:true|yes|1)$"))
         .then(pl.lit("remote"))
-        .when(is_on_site)
+        .when(is_on_site | text.str.contains(_NOT_REMOTE) | text.str.contains(r"^(?:false|no|0)$"))
         .then(pl.lit("on_site"))
     )
 

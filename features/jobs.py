@@ -1,0 +1,174 @@
+"""All versions and sightings of a job folded into the row that is true at `as_of`. Duplicates are not sought here."""
+
+import datetime as dt
+
+import polars as pl
+
+from features.schemas import JOB_CONTENT, JOBS, STRINGS
+
+# A search page lacks these or has only a snippet of them: the last whole version knows better.
+_OF_COMPLETE_VERSION = ("description", "language", "skills", "tags")
+_FIRST_PLAUSIBLE = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+_AHEAD = dt.timedelta(days=1)
+
+
+def fold_jobs(
+    versions: pl.LazyFrame,
+    sightings: pl.LazyFrame,
+    *,
+    as_of: dt.datetime,
+    stale_after_days: pl.DataFrame,
+    default_days: int,
+) -> pl.DataFrame:
+    """JOBS at `as_of`, sorted by job_id, `duplicate_of` null.
+
+    `versions` is JOB_VERSIONS, `sightings` SIGHTINGS, `stale_after_days` has columns source and days; other sources
+    go by `default_days`. A job exists from its first sight or its publication, whichever is earlier. Of its versions
+    the newest that was seen by `as_of` counts, and if none was, the oldest.
+    """
+    chosen = _choose_versions(versions, as_of)
+    seen = _sights(sightings, as_of)
+    content = _content(versions, chosen)
+    days = pl.coalesce("days", pl.lit(default_days)).cast(pl.Int64)
+    jobs = (
+        content.join(seen, on="job_id", how="left")
+        .join(stale_after_days.select("source", "days"), on="source", how="left")
+        .with_columns(_times(as_of))
+        .with_columns(stale_at=pl.col("last_seen_at") + pl.duration(days=days))
+        .with_columns(_signals(as_of))
+        .with_columns(
+            status=pl.when(pl.col("ended_at").is_not_null())
+            .then(pl.lit("closed"))
+            .when(pl.col("ran_out_at").is_not_null())
+            .then(pl.lit("expired"))
+            .otherwise(pl.lit("open")),
+            closed_at=pl.coalesce("ended_at", "ran_out_at"),
+        )
+        .with_columns(duplicate_of=pl.lit(None, pl.String))
+    )
+    return JOBS.conform(jobs.select(list(JOBS.columns))).sort("job_id")
+
+
+def _choose_versions(versions: pl.LazyFrame, as_of: dt.datetime) -> pl.DataFrame:
+    """Per visible job: content_hash of the version that counts, of the whole one that completes it, and its times."""
+    published = pl.min_horizontal(_plausible("initial_created_at", as_of), _plausible("published_at", as_of))
+    keys = (
+        versions.select(
+            "job_id", "content_hash", "seen_at", "is_complete", "initial_created_at", "published_at",
+            published.alias("published"),
+        )
+        .unique(["job_id", "content_hash"])
+        .with_columns(
+            first_version_at=pl.col("seen_at").min().over("job_id"),
+            first_published_at=pl.col("published").min().over("job_id"),
+            created_at=_plausible("initial_created_at", as_of).min().over("job_id"),
+            is_past=pl.col("seen_at") <= as_of,
+        )
+        .filter(pl.min_horizontal("first_version_at", "first_published_at") <= as_of)
+        .filter(pl.col("is_past") | ~pl.col("is_past").any().over("job_id"))
+        # Of past versions the newest is nearest to as_of, of later ones the oldest.
+        .with_columns(distance=(pl.lit(as_of) - pl.col("seen_at")).abs())
+        .sort("job_id", "distance", pl.col("is_complete").not_(), "content_hash")
+        .collect()
+    )  # fmt: skip
+    newest = keys.unique("job_id", keep="first", maintain_order=True)
+    complete = keys.filter("is_complete").unique("job_id", keep="first", maintain_order=True)
+    last = keys.filter("is_past").group_by("job_id").agg(last_version_at=pl.col("seen_at").max())
+    return (
+        newest.select("job_id", "content_hash", "first_version_at", "first_published_at", "created_at")
+        .join(complete.select("job_id", complete_hash="content_hash"), on="job_id", how="left")
+        .join(last, on="job_id", how="left")
+    )
+
+
+def _content(versions: pl.LazyFrame, chosen: pl.DataFrame) -> pl.DataFrame:
+    """What the chosen version says, a row per job, completed by the job's whole version where it is a partial one."""
+    wanted = pl.concat(
+        [chosen.select("job_id", "content_hash"), chosen.select("job_id", content_hash="complete_hash").drop_nulls()]
+    ).unique()
+    rows = (
+        versions.join(wanted.lazy(), on=["job_id", "content_hash"], how="semi")
+        .drop("published_at", "initial_created_at")
+        .collect()
+        .unique(["job_id", "content_hash"])
+    )
+    names = [*JOB_CONTENT, "expires_at"]
+    whole = rows.select("job_id", complete_hash="content_hash", **{f"{name}_whole": pl.col(name) for name in names})
+    is_partial = ~pl.col("is_complete") & pl.col("title_whole").is_not_null()
+
+    def completed(name: str) -> pl.Expr:
+        own, of_whole = pl.col(name), pl.col(f"{name}_whole")
+        first = of_whole if name in _OF_COMPLETE_VERSION else own
+        second = own if name in _OF_COMPLETE_VERSION else of_whole
+        return pl.when(is_partial).then(pl.coalesce(first, second)).otherwise(own).alias(name)
+
+    pay_is_new = pl.col("salary_min").is_not_null() | pl.col("salary_max").is_not_null()
+    pay = [name for name in names if name.startswith("salary_")]
+    place = ["city", "region", "country", "latitude", "longitude"]
+    has_place = pl.col("country").is_not_null()
+    # Pay and place are each one statement: half of an old one beside half of a new one would be neither.
+    whole_group = [
+        pl.when(is_partial & ~is_new).then(pl.col(f"{name}_whole")).otherwise(pl.col(name)).alias(name)
+        for group, is_new in ((pay, pay_is_new), (place, has_place))
+        for name in group
+    ]
+    grouped = {*pay, *place}
+    return (
+        chosen.join(rows, on=["job_id", "content_hash"], how="inner")
+        .join(whole, on=["job_id", "complete_hash"], how="left")
+        .with_columns(*(completed(name) for name in names if name not in grouped), *whole_group)
+        .drop(f"{name}_whole" for name in names)
+        .with_columns(pl.col("skills", "tags", "professional_roles").fill_null(pl.lit([], STRINGS)))
+    )
+
+
+def _sights(sightings: pl.LazyFrame, as_of: dt.datetime) -> pl.DataFrame:
+    """Per job, of sightings up to `as_of`: first and last sight, and since when it is gone (if after that sight)."""
+    known = sightings.filter(pl.col("seen_at") <= as_of)
+    at = pl.col("seen_at")
+    return (
+        known.group_by("job_id")
+        .agg(
+            first_sight_at=at.filter(~pl.col("is_gone")).min(),
+            last_sight_at=at.filter(~pl.col("is_gone")).max(),
+            gone_at=at.filter("is_gone").max(),
+        )
+        .collect()
+    )
+
+
+def _times(as_of: dt.datetime) -> list[pl.Expr]:
+    first_seen = pl.min_horizontal("first_version_at", "first_sight_at")
+    # Replayed before its first sight, a job is known by its publication only.
+    first = pl.when(first_seen <= as_of).then(first_seen).otherwise(pl.col("first_published_at"))
+    last = pl.coalesce(pl.max_horizontal("last_version_at", "last_sight_at"), pl.lit(as_of))
+    # A source moves published_at whenever the posting is raised: age counts from the earliest instant known.
+    published = pl.min_horizontal(pl.coalesce("created_at", "first_published_at"), first)
+    return [
+        first.alias("first_seen_at"),
+        last.alias("last_seen_at"),
+        published.alias("published_at"),
+        pl.when(
+            (pl.col("gone_at") >= pl.max_horizontal("last_version_at", "last_sight_at"))
+            | pl.max_horizontal("last_version_at", "last_sight_at").is_null()
+        )
+        .then(pl.col("gone_at"))
+        .alias("gone_at"),
+    ]
+
+
+def _signals(as_of: dt.datetime) -> list[pl.Expr]:
+    archived = pl.when("is_archived").then(pl.coalesce("closed_at", "seen_at"))
+    ended = [pl.when(at <= as_of).then(at) for at in (pl.col("closed_at"), archived, pl.col("gone_at"))]
+    ran_out = [pl.when(pl.col(name) <= as_of).then(pl.col(name)) for name in ("expires_at", "stale_at")]
+    return [pl.min_horizontal(ended).alias("ended_at"), pl.min_horizontal(ran_out).alias("ran_out_at")]
+
+
+def _plausible(name: str, as_of: dt.datetime) -> pl.Expr:
+    """The instant, if it is neither before the web nor more than a day ahead of `as_of`.
+
+    A posting of the future is not nonsense in a replay: its first version is then seen after `as_of` too.
+    """
+    at = pl.col(name)
+    latest = pl.max_horizontal(pl.lit(as_of), pl.col("seen_at")) + _AHEAD
+    return pl.when((at >= _FIRST_PLAUSIBLE) & (at <= latest)).then(at)
