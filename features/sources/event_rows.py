@@ -1,0 +1,150 @@
+"""What makes an interaction event valid: columns of loose values to EVENTS rows and rejects, for every file format."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from features.schemas import EVENT_TYPES, EVENTS, SURFACES, UTC_TIMESTAMP
+from features.sources.parsed import REJECTS, Parsed
+
+MAX_ID_CHARACTERS = 128
+MAX_DWELL_SECONDS = 600.0
+FUTURE_TOLERANCE = timedelta(minutes=5)
+FIRST_YEAR = 2000
+OPINIONS = ("good", "low", "high", "bad")
+
+IDS = ("event_id", "user_id", "job_id")
+TEXTS = ("surface", "generation", "session_id", "device_type")
+OPINION_COLUMNS = ("skill_match_feedback", "location_feedback", "salary_feedback")
+NUMBERS = ("dwell_seconds", "position", "latitude", "longitude", "value", "rating")
+FLAGS = ("is_relevant", "is_bot")
+
+# Events as a reader of a format gives them. `entry` is the number of the line or row; the time stands in one of two.
+LOOSE_EVENTS: Mapping[str, pl.DataType | type[pl.DataType]] = {
+    "entry": pl.Int64,
+    "event_type": pl.String,
+    **dict.fromkeys((*IDS, *TEXTS, *OPINION_COLUMNS), pl.String),
+    "occurred_text": pl.String,
+    "occurred_epoch": pl.Float64,
+    **dict.fromkeys(NUMBERS, pl.Float64),
+    **dict.fromkeys(FLAGS, pl.Boolean),
+}
+_RFC_3339 = "%Y-%m-%dT%H:%M:%S%.f%#z"
+_MILLISECONDS_FROM = 1e11  # as seconds this is the year 5138, as milliseconds 1973
+_MAX_EPOCH_SECONDS = 4e9
+
+
+def check_events(loose: pl.DataFrame, *, as_of: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(rows in the EVENTS schema, refused as `entry`, `reason`); `loose` has the columns LOOSE_EVENTS.
+
+    Refused are events without a required field, of unknown type, at no readable time, before 2000, or more than five
+    minutes after `as_of`. Optional fields out of range become null, dwell is capped at 600 s.
+    """
+    typed = loose.with_columns(
+        *(_blank_to_null(pl.col(name)) for name in (*IDS, "event_type")),
+        _occurred_at(loose).alias("occurred_at"),
+    ).with_columns(pl.col("event_type").str.to_lowercase())
+    checked = typed.with_columns(_reason(as_of).alias("reason"))
+    refused = checked.filter(pl.col("reason").is_not_null()).select("entry", "reason")
+    good = checked if refused.is_empty() else checked.filter(pl.col("reason").is_null())
+    return EVENTS.conform(good.select(_columns())), refused
+
+
+def rejects_of(refused: pl.DataFrame, *, unit: str, raw: Mapping[int, bytes]) -> pl.DataFrame:
+    """`refused` (entry, reason) as REJECTS; `raw` has the raw form of each entry, `unit` is "line" or "row"."""
+    return REJECTS.conform(
+        refused.select(
+            pl.format("{} {}", pl.lit(unit), "entry").alias("entry"),
+            "reason",
+            pl.lit("").alias("detail"),
+            pl.Series("raw", [raw.get(entry, b"")[:4096].decode("utf-8", "replace") for entry in refused["entry"]]),
+        )
+    )
+
+
+def unreadable(entry: str, detail: str) -> Parsed:
+    """No rows and one reject for a file that can't be read (further)."""
+    row = pl.DataFrame({"entry": [entry], "reason": ["unreadable"], "detail": [detail], "raw": [""]})
+    return Parsed(EVENTS.empty(), REJECTS.conform(row))
+
+
+def _blank_to_null(column: pl.Expr) -> pl.Expr:
+    stripped = column.str.strip_chars()
+    return pl.when(stripped != "").then(stripped)
+
+
+def _occurred_at(loose: pl.DataFrame) -> pl.Expr:
+    epoch = pl.col("occurred_epoch")
+    if loose["occurred_text"].null_count() < loose.height:
+        from_text = _read_text(pl.col("occurred_text").str.strip_chars().str.to_uppercase())
+        # numbers written as text, as CSV has them
+        epoch = epoch.fill_null(pl.col("occurred_text").str.strip_chars().cast(pl.Float64, strict=False))
+    else:
+        from_text = pl.lit(None, UTC_TIMESTAMP)
+    seconds = pl.when(epoch.abs() >= _MILLISECONDS_FROM).then(epoch / 1000).otherwise(epoch)
+    in_range = seconds.is_finite() & (seconds.abs() < _MAX_EPOCH_SECONDS)
+    from_epoch = pl.when(in_range).then((seconds * 1e6).round(0)).cast(pl.Int64).cast(UTC_TIMESTAMP)
+    return from_text.fill_null(from_epoch)
+
+
+def _read_text(written: pl.Expr) -> pl.Expr:
+    iso = written.str.replace(r"^(\d{4}-\d{2}-\d{2}) ", "${1}T")
+    return iso.str.to_datetime(_RFC_3339, time_unit="us", strict=False)
+
+
+def _reason(as_of: datetime) -> pl.Expr:
+    """Null for a good event, else the first reason to refuse it."""
+    at = pl.col("occurred_at")
+    checks = [(pl.col(name).is_null(), f"missing_{name}") for name in ("event_id", "user_id", "event_type")]
+    checks += [
+        (~pl.col("event_type").is_in(EVENT_TYPES), "unknown_event_type"),
+        (pl.col("job_id").is_null(), "missing_job_id"),
+        *((_is_bad_id(name), f"bad_{name}") for name in IDS),
+        (at.is_null() & pl.col("occurred_text").is_null() & pl.col("occurred_epoch").is_null(), "missing_occurred_at"),
+        (at.is_null(), "bad_time"),
+        (at > as_of + FUTURE_TOLERANCE, "future"),
+        (at < datetime(FIRST_YEAR, 1, 1, tzinfo=as_of.tzinfo), "too_old"),
+    ]
+    reason = pl.lit(None, pl.String)
+    for is_bad, name in reversed(checks):
+        reason = pl.when(is_bad).then(pl.lit(name)).otherwise(reason)
+    return reason
+
+
+def _is_bad_id(name: str) -> pl.Expr:
+    """Too long, or with a character that can't be printed."""
+    column = pl.col(name)
+    return (column.str.len_bytes() > MAX_ID_CHARACTERS) & (column.str.len_chars() > MAX_ID_CHARACTERS) | (
+        column.str.contains(r"\p{C}")
+    )
+
+
+def _columns() -> list[pl.Expr]:
+    dwell = pl.col("dwell_seconds")
+    latitude, longitude = pl.col("latitude"), pl.col("longitude")
+    is_place = latitude.is_between(-90, 90) & longitude.is_between(-180, 180)
+    surface = pl.col("surface").str.strip_chars().str.to_lowercase()
+    return [
+        *(pl.col(name) for name in (*IDS, "event_type", "occurred_at", "is_relevant")),
+        *(_blank_to_null(pl.col(name)) for name in TEXTS if name != "surface"),
+        pl.when(surface.is_in(SURFACES)).then(surface).alias("surface"),
+        pl.when(dwell >= 0).then(dwell.clip(upper_bound=MAX_DWELL_SECONDS)).alias("dwell_seconds"),
+        _whole("position", lower=0, upper=2**31 - 1).cast(pl.Int32),
+        _whole("rating", lower=1, upper=5).cast(pl.Int8),
+        pl.when(is_place).then(latitude).alias("latitude"),
+        pl.when(is_place).then(longitude).alias("longitude"),
+        pl.when(pl.col("value").is_finite()).then(pl.col("value")).alias("value"),
+        *(_opinion(name) for name in OPINION_COLUMNS),
+        pl.col("is_bot").fill_null(value=False),
+    ]
+
+
+def _whole(name: str, *, lower: int, upper: int) -> pl.Expr:
+    column = pl.col(name)
+    return pl.when(column.is_between(lower, upper) & (column == column.floor())).then(column).alias(name)
+
+
+def _opinion(name: str) -> pl.Expr:
+    said = pl.col(name).str.strip_chars().str.to_lowercase()
+    return pl.when(said.is_in(OPINIONS)).then(said).alias(name)
