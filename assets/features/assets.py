@@ -1,0 +1,209 @@
+"""The feature tables as assets: load, one pure call, return with metadata. Formulas are in the package `features`."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets.plots import bar_chart
+from assets.resources import RunClock, Workspace
+from features.companies import companies
+from features.job_features import job_features
+from features.nearby import nearby
+from features.preferences import preferences
+from features.profiles import user_profiles
+from features.roles import Roles
+from features.skill_weights import skill_weights
+from features.trending import trending, trending_scores
+
+_GROUP = "features"
+_JOBS = dg.AssetIn(key=["catalog", "jobs"])
+_USERS = dg.AssetIn(key=["catalog", "users"])
+_INTERACTIONS = dg.AssetIn(key=["catalog", "interactions"])
+_DAILY = dg.AssetIn(key=["catalog", "daily_interactions"])
+_EVENTS = dg.AssetIn(key=["bronze", "events"])
+_COMMON: Mapping[str, Any] = {
+    "group_name": _GROUP,
+    "kinds": {"polars", "parquet"},
+    "owners": ["team:jobfeed"],
+    "io_manager_key": "lake_io",
+    "code_version": "1",
+}
+
+
+@dg.asset(key=[_GROUP, "skill_weights"], ins={"jobs": _JOBS}, **_COMMON)
+def skill_weights_table(jobs: pl.LazyFrame) -> dg.Output[pl.DataFrame]:
+    """How rare each skill is among the open jobs: a rare one tells more about a match than a common one."""
+    started = time.perf_counter()
+    table = skill_weights(jobs)
+    wanted = table.sort("n_jobs", "skill", descending=[True, False])
+    return dg.Output(
+        table,
+        metadata={
+            **_told(started, n_skills=table.height),
+            "most_wanted": bar_chart(wanted, "skill", "n_jobs", "Skills of open jobs"),
+        },
+    )
+
+
+@dg.asset(key=[_GROUP, "companies"], ins={"jobs": _JOBS, "daily": _DAILY}, **_COMMON)
+def companies_table(
+    context: dg.AssetExecutionContext, clock: RunClock, jobs: pl.LazyFrame, daily: pl.LazyFrame
+) -> dg.Output[pl.DataFrame]:
+    """How good each company is as a poster: outcomes of its postings, how complete they are, how often it re-posts."""
+    started = time.perf_counter()
+    table = companies(jobs, daily, as_of=clock.as_of(context))
+    return dg.Output(
+        table,
+        metadata={
+            **_told(started, n_companies=table.height, n_applies=_total(table["n_applies"])),
+            "poster_quality": _histogram(table["poster_quality"], "Quality of posters", step=0.1),
+        },
+    )
+
+
+@dg.asset(
+    key=[_GROUP, "job_features"],
+    ins={
+        "jobs": _JOBS,
+        "daily": _DAILY,
+        "events": _EVENTS,
+        "companies": dg.AssetIn(key=[_GROUP, "companies"]),
+    },
+    **_COMMON,
+)
+def job_features_table(
+    context: dg.AssetExecutionContext,
+    clock: RunClock,
+    jobs: pl.LazyFrame,
+    daily: pl.LazyFrame,
+    events: pl.LazyFrame,
+    companies: pl.LazyFrame,
+) -> dg.Output[pl.DataFrame]:
+    """What ranking needs of a job: engagement of 90 days, trending, recency, completeness, quality of the poster."""
+    started = time.perf_counter()
+    as_of = clock.as_of(context)
+    scores = trending_scores(events, jobs, as_of=as_of)
+    table = job_features(jobs, daily=daily, companies=companies, trending_scores=scores, as_of=as_of)
+    engaging = table.filter(pl.col("engagement_score") > 0)["engagement_score"]
+    return dg.Output(
+        table,
+        metadata={
+            **_told(started, n_jobs=table.height, n_engaging=engaging.len()),
+            "engagement": _histogram(engaging, "Engagement of jobs with interactions", step=10.0),
+        },
+    )
+
+
+@dg.asset(key=[_GROUP, "trending"], ins={"events": _EVENTS, "jobs": _JOBS}, **_COMMON)
+def trending_table(
+    context: dg.AssetExecutionContext, clock: RunClock, events: pl.LazyFrame, jobs: pl.LazyFrame
+) -> dg.Output[pl.DataFrame]:
+    """The open jobs that draw most in the last day and week, by country, by city and overall."""
+    started = time.perf_counter()
+    table = trending(trending_scores(events, jobs, as_of=clock.as_of(context)), jobs)
+    overall = table.filter((pl.col("window") == "7d") & (pl.col("area") == "all")).head(10)
+    return dg.Output(
+        table,
+        metadata={
+            **_told(started, n_areas=table["area"].n_unique(), n_jobs=table["job_id"].n_unique()),
+            "top": bar_chart(overall, "job_id", "score", "Trending over 7 days"),
+        },
+    )
+
+
+@dg.asset(
+    key=[_GROUP, "nearby"],
+    ins={"jobs": _JOBS, "job_features": dg.AssetIn(key=[_GROUP, "job_features"])},
+    **_COMMON,
+)
+def nearby_table(jobs: pl.LazyFrame, job_features: pl.LazyFrame) -> dg.Output[pl.DataFrame]:
+    """The open jobs of each cell of the map, newest and most engaging first."""
+    started = time.perf_counter()
+    table = nearby(jobs, job_features)
+    return dg.Output(
+        table, metadata=_told(started, n_cells=table["cell"].n_unique(), n_jobs=table["job_id"].n_unique())
+    )
+
+
+@dg.asset(
+    key=[_GROUP, "user_profiles"],
+    ins={"users": _USERS, "interactions": _INTERACTIONS, "jobs": _JOBS},
+    **_COMMON,
+)
+def user_profiles_table(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    clock: RunClock,
+    users: pl.LazyFrame,
+    interactions: pl.LazyFrame,
+    jobs: pl.LazyFrame,
+) -> dg.Output[pl.DataFrame]:
+    """What ranking needs of a user: the stated profile normalised, and interests learned from what the user did."""
+    started = time.perf_counter()
+    roles = Roles.load(workspace.vocabulary)
+    table = user_profiles(
+        users, interactions=interactions, jobs=jobs, role_slugs=roles.canonicalise, as_of=clock.as_of(context)
+    )
+    counts = {
+        "n_users": table.height,
+        "n_with_profile": _total(table["has_profile"]),
+        "n_with_skills": _total(table["skills"].list.len() > 0),
+        "n_with_place": _total(table["latitude"].is_not_null()),
+    }
+    return dg.Output(table, metadata=_told(started, **counts))
+
+
+@dg.asset(
+    key=[_GROUP, "preferences"],
+    ins={"interactions": _INTERACTIONS, "jobs": _JOBS, "users": _USERS},
+    **_COMMON,
+)
+def preferences_table(
+    context: dg.AssetExecutionContext,
+    clock: RunClock,
+    interactions: pl.LazyFrame,
+    jobs: pl.LazyFrame,
+    users: pl.LazyFrame,
+) -> dg.Output[pl.DataFrame]:
+    """What users turned out to like and dislike, by company, role, skill, city, level and word of the title."""
+    started = time.perf_counter()
+    table = preferences(interactions, jobs, users, as_of=clock.as_of(context))
+    by_dimension = table.group_by("dimension").agg(n_preferences=pl.len()).sort("dimension")
+    return dg.Output(
+        table,
+        metadata={
+            **_told(started, n_users=table["user_id"].n_unique()),
+            "by_dimension": bar_chart(by_dimension, "dimension", "n_preferences", "Learned preferences"),
+        },
+    )
+
+
+def _told(started: float, **counts: int) -> dict[str, dg.MetadataValue]:
+    """Counts, and the seconds since `started` (a reading of the performance counter)."""
+    return {
+        **{name: dg.MetadataValue.int(count) for name, count in counts.items()},
+        "seconds": dg.MetadataValue.float(round(time.perf_counter() - started, 3)),
+    }
+
+
+def _total(values: pl.Series) -> int:
+    return int(values.sum() or 0)
+
+
+def _histogram(values: pl.Series, title: str, *, step: float) -> dg.MarkdownMetadataValue:
+    bins = pl.DataFrame({"from": (values.cast(pl.Float64) / step).floor() * step}).drop_nulls()
+    return bar_chart(bins.group_by("from").agg(n=pl.len()).sort("from"), "from", "n", title)
+
+
+ASSETS = [
+    skill_weights_table,
+    companies_table,
+    job_features_table,
+    trending_table,
+    nearby_table,
+    user_profiles_table,
+    preferences_table,
+]

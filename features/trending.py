@@ -1,0 +1,108 @@
+"""What is trending: engagement of the last day and week with exponential decay, by area and overall.
+
+The component of a job (its share of the greatest score) is in job_features.
+"""
+
+import datetime as dt
+
+import polars as pl
+
+from features.engagement import (
+    engagement_score,
+    event_weight,
+    half_life_rate,
+    representative_id,
+    seconds_before,
+)
+from features.interactions import CLOCK_SKEW
+from features.schemas import GLOBAL_AREA, TRENDING
+
+# Window -> (length, half-life of an event's weight).
+WINDOWS = {
+    "24h": (dt.timedelta(hours=24), dt.timedelta(hours=6)),
+    "7d": (dt.timedelta(days=7), dt.timedelta(days=2)),
+}
+LONGEST_WINDOW = max(length for length, _ in WINDOWS.values())
+TOP_JOBS = 100
+_MICRO = 1_000_000
+
+
+def recent_events(events: pl.LazyFrame, *, as_of: dt.datetime) -> pl.LazyFrame:
+    """Job events of people in the longest window: job_id, occurred_at, weight; saves that were taken back left out."""
+    copies = ["event_id", "occurred_at", "user_id", "job_id", "event_type"]
+    recent = (
+        events.filter(
+            (pl.col("occurred_at") > as_of - LONGEST_WINDOW)
+            & (pl.col("occurred_at") <= as_of + CLOCK_SKEW)
+            & ~pl.col("is_bot").fill_null(False)
+            & pl.col("job_id").is_not_null()
+        )
+        .select(*copies, weight=event_weight())
+        .filter(pl.col("weight") != 0)
+        # Sources repeat events: which copy of an id stays must not depend on the order of files.
+        .sort(*copies, "weight", nulls_last=True)
+        .unique("event_id", keep="first", maintain_order=True)
+    )
+    unsaved = (
+        recent.filter(pl.col("event_type") == "unsave")
+        .group_by("user_id", "job_id")
+        .agg(pl.col("occurred_at").max().alias("unsaved_at"))
+    )
+    is_undone = (pl.col("event_type") == "save") & (pl.col("occurred_at") <= pl.col("unsaved_at"))
+    return (
+        recent.filter(pl.col("event_type") != "unsave")
+        .join(unsaved, on=["user_id", "job_id"], how="left")
+        .filter(~is_undone.fill_null(False))
+        .select("job_id", "occurred_at", "weight")
+    )
+
+
+def trending_scores(events: pl.LazyFrame, jobs: pl.LazyFrame, *, as_of: dt.datetime) -> pl.DataFrame:
+    """Per window and representative job the score 10 * ln(1 + max(0, sum of weight * 2^(-age / half-life))).
+
+    Columns window, job_id, score, only scores above 0. The decayed weights are summed as integers of a millionth, so
+    that their order does not matter. Near-duplicates count for the job that stands for them.
+    """
+    representatives = jobs.select("job_id", representative=representative_id())
+    known = recent_events(events, as_of=as_of).join(representatives, on="job_id")
+    age_seconds = seconds_before(as_of, pl.col("occurred_at"))
+    windows = []
+    for window, (length, half_life) in WINDOWS.items():
+        decayed = pl.col("weight") * (age_seconds * -half_life_rate(half_life)).exp() * _MICRO
+        windows.append(
+            known.filter(pl.col("occurred_at") > as_of - length)
+            .group_by(job_id="representative")
+            .agg(decayed.round().cast(pl.Int64).sum().alias("micro_weight"))
+            .select(
+                pl.lit(window).alias("window"),
+                "job_id",
+                engagement_score(pl.col("micro_weight") / _MICRO).alias("score"),
+            )
+            .filter(pl.col("score") > 0)
+        )
+    return pl.concat(windows).sort("window", "job_id").collect()
+
+
+def trending(scores: pl.DataFrame, jobs: pl.LazyFrame) -> pl.DataFrame:
+    """TRENDING: the 100 best open jobs per window and area (`all`, country code, `country/city`); newer wins a tie."""
+    areas = pl.concat_list(
+        pl.lit(GLOBAL_AREA), pl.col("country"), pl.format("{}/{}", pl.col("country"), pl.col("city"))
+    ).list.drop_nulls()
+    open_jobs = jobs.filter(pl.col("status") == "open").select("job_id", "published_at", area=areas).collect()
+    return (
+        scores.join(open_jobs, on="job_id")
+        .explode("area")
+        .sort(
+            "window",
+            "area",
+            "score",
+            "published_at",
+            "job_id",
+            descending=[False, False, True, True, False],
+            nulls_last=True,
+        )
+        .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("window", "area"))
+        .filter(pl.col("rank") <= TOP_JOBS)
+        .select(list(TRENDING.columns))
+        .pipe(TRENDING.conform)
+    )
