@@ -47,21 +47,24 @@ def items(value: object) -> list[object]:
 
 def text(value: object) -> str | None:
     """A string without control characters and outer space; numbers as written; None for the rest and for blanks."""
+    if isinstance(value, str):
+        clean = value if value.isprintable() else _CONTROL.sub("", value)  # the check is far cheaper than the search
+        return clean.strip() or None
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
         return (str(int(value)) if value.is_integer() else str(value)) if math.isfinite(value) else None
-    if not isinstance(value, str):
-        return None
-    return _CONTROL.sub("", value).strip() or None
+    return None
 
 
 def line(value: object) -> str | None:
     """`text` on one line: runs of white space, no-break spaces among them, become one space."""
     found = text(value)
-    return (_SPACE.sub(" ", found).strip() or None) if found else None
+    if found is None or (found.isprintable() and "  " not in found):
+        return found
+    return _SPACE.sub(" ", found).strip() or None
 
 
 def plain(value: object) -> str | None:
