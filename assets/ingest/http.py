@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from requests.structures import CaseInsensitiveDict
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_any
+from tenacity.stop import stop_base
 
 from assets.config import HttpLimits
 from assets.ingest import errors
@@ -128,12 +129,9 @@ class HttpClient:
         }
         deadline = self.monotonic() + self.limits.total_deadline_seconds
 
-        def is_too_late(state: RetryCallState) -> bool:
-            return self.monotonic() + state.upcoming_sleep >= deadline
-
         attempts = Retrying(
             retry=retry_if_exception_type(errors.TransientError),
-            stop=stop_any(stop_after_attempt(self.limits.max_attempts), is_too_late),
+            stop=stop_any(stop_after_attempt(self.limits.max_attempts), _StopBefore(deadline, self.monotonic)),
             wait=self._pause,
             sleep=self.sleep,
             reraise=True,
@@ -144,7 +142,7 @@ class HttpClient:
         error = state.outcome.exception() if state.outcome else None
         asked = error.retry_after_seconds if isinstance(error, errors.StatusError) else None
         backoff = min(_LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2 ** (state.attempt_number - 1))
-        return max(asked or 0.0, backoff * (0.5 + self.jitter()))
+        return float(max(asked or 0.0, backoff * (0.5 + self.jitter())))
 
     def _follow(self, url: str, headers: Mapping[str, str], deadline: float) -> Response:
         """One attempt: up to `max_redirects` hops, each checked like the first."""
@@ -179,7 +177,7 @@ class HttpClient:
     def _exchange(
         self, url: str, headers: Mapping[str, str], deadline: float
     ) -> tuple[int, CaseInsensitiveDict[str], bytes]:
-        """One request and its body. Raises DeadlineExceededError, NetworkError, BodyTooLargeError, ForbiddenAddressError."""
+        """One request and its body. Raises any FetchError that is not about a status."""
         host = _checked_host(url)
         if not self.pacer.wait(host, until=deadline):
             raise errors.DeadlineExceededError(url, "the host's turn comes after the deadline")
@@ -220,6 +218,17 @@ class HttpClient:
         return body if is_wanted else body[:_ERROR_BODY_BYTES]
 
 
+class _StopBefore(stop_base):
+    """Gives up when the pause before the next attempt would end after `deadline`."""
+
+    def __init__(self, deadline: float, monotonic: Callable[[], float]) -> None:
+        self._deadline = deadline
+        self._monotonic = monotonic
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        return self._monotonic() + retry_state.upcoming_sleep >= self._deadline
+
+
 _ERRORS_BY_STATUS: tuple[tuple[type[errors.StatusError], frozenset[int]], ...] = (
     (errors.AccessDeniedError, frozenset({401, 403})),
     (errors.NotFoundError, frozenset({404})),
@@ -235,7 +244,9 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
     if text.isdecimal() and len(text) < 10:
         return float(text)
     try:
-        return max(0.0, (parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("Date") or "")).total_seconds())
+        return max(
+            0.0, (parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("Date") or "")).total_seconds()
+        )
     except (ValueError, TypeError):
         return None
 

@@ -96,7 +96,7 @@ class GuardedAdapter(HTTPAdapter):
     """A requests adapter whose connections obey the current exchange."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)  # type: ignore[no-untyped-call]
+        super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _GuardedHTTPPool, "https": _GuardedHTTPSPool}
 
 
@@ -116,7 +116,7 @@ def _current() -> Exchange:
 
 
 def _connect(connection: HTTPConnection, connect_one: Any) -> socket.socket:
-    """Connects to the first checked address that answers; `_dns_host` is what urllib3 connects to, not what TLS checks."""
+    """Connects to the first checked address that answers; urllib3 connects to `_dns_host`, TLS still checks `host`."""
     current = _current()
     name = connection._dns_host
     try:

@@ -1,0 +1,164 @@
+"""Postings from all three kinds of source, one function each: read, store, and only then remember what was read."""
+
+import datetime as dt
+import time
+from collections import defaultdict
+from itertools import islice
+from pathlib import Path
+
+import polars as pl
+
+from assets.config import Sources
+from assets.ingest.feeds import fetch_feeds, replay_feed, scope_of
+from assets.ingest.hh import read_hh
+from assets.ingest.hh_client import HHClient
+from assets.ingest.http import HttpClient
+from assets.ingest.job_files import read_job_file
+from assets.ingest.landing import LandedFile, Ledger, list_landed
+from assets.ingest.posting_sink import PostingSink
+from assets.ingest.postings import gone, last_reading, open_jobs, sighting_of, store_fetched, store_replayed
+from assets.ingest.quarantine import UNREADABLE, UNSUPPORTED, whole_file
+from assets.ingest.report import RunReport
+from assets.ingest.source_state import load_states, update_states
+from assets.lake import Lake
+from features.schemas import FEED_POSTINGS, FILE_POSTINGS, HH_POSTINGS
+from features.sources.hh import SOURCE as HH
+from features.sources.hh import parse_hh_bodies
+from features.sources.parsed import Parsed
+from features.sources.postings import PARSED_POSTINGS
+
+FILES = "file"
+LANDED_HH = "hh"
+_HH_BODIES_PER_BATCH = 2_000
+_MAX_HH_BODY_BYTES = 20_000_000
+
+
+def ingest_feeds(lake: Lake, landing: Path, sources: Sources, client: HttpClient, *, as_of: dt.datetime) -> RunReport:
+    """Fetches the enabled feeds that are due, and reads those landed in `landing/feeds/`."""
+    report = RunReport()
+    sink = PostingSink(lake, FEED_POSTINGS, store_fetched, report, as_of)
+    readings = fetch_feeds(sources.feeds, load_states(lake).feeds, client, as_of=as_of)
+    lists_all = {feed.name for feed in sources.feeds if feed.lists_all_open_jobs}
+    for reading in readings:
+        report.of(reading.name).statuses.append(reading.status)
+        report.of(reading.name).seconds += reading.seconds
+        sink.add(reading.parsed, source=reading.name, origin=reading.origin)
+        if reading.is_unchanged:
+            jobs = last_reading(lake, reading.name)
+            sink.add_sightings(sighting_of(jobs, source=reading.name, as_of=as_of))
+        if reading.is_full and reading.name in lists_all:
+            sink.add_sightings(_absent(lake, reading.name, reading.parsed, as_of=as_of))
+    sink.flush()
+    update_states(lake, feeds={reading.name: reading.state for reading in readings if reading.state is not None})
+    _replay_feeds(lake, landing, sources, report, as_of=as_of)
+    return report
+
+
+def ingest_hh(lake: Lake, landing: Path, client: HHClient, *, as_of: dt.datetime) -> RunReport:
+    """Walks HH if it is enabled, and reads the pages and vacancies landed in `landing/hh/`."""
+    report = RunReport()
+    if client.source.enabled:
+        started = time.perf_counter()
+        reading = read_hh(client, lake, load_states(lake).queries, as_of=as_of)
+        sink = PostingSink(lake, HH_POSTINGS, store_fetched, report, as_of)
+        sink.add(Parsed(reading.rows, reading.rejects), source=HH, origin=str(client.source.base_url))
+        sink.add_sightings(gone(pl.Series(reading.gone_ids, dtype=pl.String), source=HH, as_of=as_of))
+        sink.flush()
+        update_states(lake, queries=reading.states)
+        report.of(HH).statuses += reading.statuses
+        report.of(HH).seconds += time.perf_counter() - started
+    with lake.lock("bronze/landing_files/hh"):
+        started = time.perf_counter()
+        ledger = Ledger.load(lake, "hh", as_of=as_of)
+        sink = PostingSink(lake, HH_POSTINGS, store_replayed, report, as_of)
+        unread = ledger.unread(list_landed(landing, "hh"))
+        while batch := list(islice(unread, _HH_BODIES_PER_BATCH)):
+            _replay_hh(batch, ledger, sink)
+        sink.flush()
+        ledger.save(lake)
+        report.add_files(ledger)
+        report.of(HH).seconds += time.perf_counter() - started
+    return report
+
+
+def ingest_job_files(lake: Lake, landing: Path, *, as_of: dt.datetime) -> RunReport:
+    """Reads the job files landed in `landing/jobs/`."""
+    report = RunReport()
+    with lake.lock("bronze/landing_files/jobs"):
+        started = time.perf_counter()
+        ledger = Ledger.load(lake, "jobs", as_of=as_of)
+        sink = PostingSink(lake, FILE_POSTINGS, store_replayed, report, as_of)
+        for file, digest in ledger.unread(list_landed(landing, "jobs")):
+            n_rows, n_rejects = 0, 0
+            for parsed in read_job_file(file):
+                sink.add(parsed, source=FILES, origin=file.name)
+                n_rows, n_rejects = n_rows + parsed.rows.height, n_rejects + parsed.rejects.height
+            ledger.record(file, digest, n_rows=n_rows, n_rejects=n_rejects)
+        sink.flush()
+        ledger.save(lake)
+        report.add_files(ledger)
+        report.of(FILES).seconds += time.perf_counter() - started
+    return report
+
+
+def _replay_feeds(lake: Lake, landing: Path, sources: Sources, report: RunReport, *, as_of: dt.datetime) -> None:
+    feeds = {feed.name: feed for feed in sources.feeds}
+    lists_all = {feed.name for feed in sources.feeds if feed.lists_all_open_jobs}
+    read: defaultdict[str, list[Parsed]] = defaultdict(list)
+    with lake.lock("bronze/landing_files/feeds"):
+        ledger = Ledger.load(lake, "feeds", as_of=as_of)
+        sink = PostingSink(lake, FEED_POSTINGS, store_replayed, report, as_of)
+        for file, digest in ledger.unread(list_landed(landing, "feeds", scope=lambda name: scope_of(name, feeds))):
+            started = time.perf_counter()
+            source, parsed = replay_feed(file, feeds)
+            sink.add(parsed, source=source, origin=file.name)
+            ledger.record(file, digest, n_rows=parsed.rows.height, n_rejects=parsed.rejects.height)
+            report.of(source).seconds += time.perf_counter() - started
+            if source in lists_all:
+                read[source].append(parsed)
+        for source, parsed_files in read.items():
+            # Several files may be the pages of one reading: only a single one is known to list all.
+            if len(parsed_files) == 1 and parsed_files[0].rejects.is_empty() and parsed_files[0].rows.height:
+                sink.add_sightings(_absent(lake, source, parsed_files[0], as_of=as_of))
+        sink.flush()
+        ledger.save(lake)
+        report.add_files(ledger)
+
+
+def _replay_hh(batch: list[tuple[LandedFile, str]], ledger: Ledger, sink: PostingSink) -> None:
+    """Parses many small files as one frame, since a frame a file takes longer than its parsing."""
+    bodies: list[tuple[str, bytes]] = []
+    for number, (file, _) in enumerate(batch):
+        refused = _hh_refusal(file)
+        if refused is not None:
+            sink.add(refused, source=HH, origin=file.name)
+        else:
+            bodies.append((str(number), file.path.read_bytes()))
+    parsed = parse_hh_bodies(bodies)
+    sink.add(Parsed(parsed.rows, parsed.rejects.clear()), source=HH, origin=LANDED_HH)
+    numbered = parsed.rejects.with_columns(pl.col("entry").str.splitn(" ", 2).alias("parts")).unnest("parts")
+    n_rejects: dict[int, int] = {}
+    for (number_text,), rejects in numbered.group_by("field_0", maintain_order=True):
+        number = int(str(number_text))
+        n_rejects[number] = rejects.height
+        renamed = rejects.with_columns(entry=pl.col("field_1")).drop("field_0", "field_1")
+        sink.add(Parsed(parsed.rows.clear(), renamed), source=HH, origin=batch[number][0].name)
+    for number, (file, digest) in enumerate(batch):
+        ledger.record(file, digest, n_rows=None, n_rejects=n_rejects.get(number, 0))
+
+
+def _hh_refusal(file: LandedFile) -> Parsed | None:
+    if file.suffixes != ".json":
+        return Parsed(
+            PARSED_POSTINGS.empty(), whole_file(UNSUPPORTED, detail=f"{file.suffixes or 'no suffix'}; expected .json")
+        )
+    if file.size_bytes > _MAX_HH_BODY_BYTES:
+        detail = f"{file.size_bytes} bytes; at most {_MAX_HH_BODY_BYTES} are read"
+        return Parsed(PARSED_POSTINGS.empty(), whole_file(UNREADABLE, detail=detail))
+    return None
+
+
+def _absent(lake: Lake, source: str, parsed: Parsed, *, as_of: dt.datetime) -> pl.DataFrame:
+    """The ends of jobs that are open as far as we know, but not in a reading of a source that lists all its jobs."""
+    missing = open_jobs(lake, source).join(parsed.rows.select("job_id"), on="job_id", how="anti")
+    return gone(missing["job_id"], source=source, as_of=as_of)

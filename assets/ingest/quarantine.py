@@ -1,0 +1,47 @@
+"""The quarantine: entries that could not be used, with the reason, once each however often they are read."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+import polars as pl
+
+from assets.lake import Lake
+from features.schemas import QUARANTINE
+from features.sources.parsed import rejects
+
+UNREADABLE = "unreadable_file"
+UNSUPPORTED = "unsupported_format"
+
+
+def quarantined(refused: pl.DataFrame, *, source: str, file: str, as_of: dt.datetime) -> pl.DataFrame:
+    """A parser's rejects as QUARANTINE rows of `source` and `file`."""
+    return QUARANTINE.conform(
+        refused.with_columns(
+            source=pl.lit(source, pl.String),
+            file=pl.lit(file, pl.String),
+            seen_at=pl.lit(as_of, QUARANTINE.columns["seen_at"]),
+        )
+    )
+
+
+def whole_file(reason: str, *, detail: str = "", raw: bytes = b"") -> pl.DataFrame:
+    """The one reject of a file that can't be read at all."""
+    return rejects([("file", reason, detail, raw)])
+
+
+def store_quarantined(lake: Lake, frames: Sequence[pl.DataFrame]) -> int:
+    """Appends QUARANTINE rows whose (source, file, entry, reason) is not there yet; returns how many were."""
+    if not any(frame.height for frame in frames):
+        return 0
+    key = list(QUARANTINE.key)
+    found = pl.concat(frames).unique(key, keep="first", maintain_order=True)
+    with lake.lock(f"bronze/{QUARANTINE.name}"):
+        known = (
+            lake.scan("bronze", QUARANTINE)
+            .select(key)
+            .join(found.lazy().select("source", "file").unique(), on=["source", "file"], how="semi", nulls_equal=True)
+            .collect()
+        )
+        fresh = found.join(known, on=key, how="anti", nulls_equal=True).sort(key)
+        lake.append("bronze", QUARANTINE, fresh)
+    return fresh.height
