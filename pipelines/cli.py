@@ -97,10 +97,10 @@ def feed(
     if language not in ("en", "ru"):
         raise typer.BadParameter(f"{language!r}; allowed are en and ru", param_hint="--lang")
     try:
-        source, items = read_feed(workspace_from_environment().published, user_id, limit=limit)
+        shown = read_feed(workspace_from_environment().published, user_id, limit=limit)
     except NothingPublishedError as error:
         _fail(str(error))
-    print_feed(out, user_id, source, items, language=language)
+    print_feed(out, user_id, shown, language=language)
 
 
 @app.command()

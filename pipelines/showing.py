@@ -1,5 +1,7 @@
 """What the terminal shows of published tables: a user's feed with scores and reasons. Writes nothing."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -10,16 +12,26 @@ from rich.table import Table
 
 from assets.publishing.generations import current_generation
 from models.explain import render_reason
+from serving.contract import JOB_REFERENCE_CODES
 
 
 class NothingPublishedError(LookupError):
     """No generation was announced yet."""
 
 
-def read_feed(published: Path, user_id: str, *, limit: int) -> tuple[str, pl.DataFrame]:
-    """The user's feed source and first `limit` items with their job cards; the fallback feed for an unknown user.
+@dataclass(frozen=True)
+class Feed:
+    """A feed to show: where it comes from, its items, and the titles of jobs that its reasons name."""
 
-    Columns: rank, job_id, score, confidence, seen, explored, reasons, title, company, city, work_format, url.
+    source: str
+    items: pl.DataFrame
+    titles: Mapping[str, str]
+
+
+def read_feed(published: Path, user_id: str, *, limit: int) -> Feed:
+    """The first `limit` items of the user's feed with their job cards; the fallback feed for an unknown user.
+
+    Columns of the items: rank, job_id, score, confidence, seen, explored, reasons, title, company, city, work_format, url.
     Raises NothingPublishedError before the first generation.
     """
     generation = current_generation(published)
@@ -37,18 +49,31 @@ def read_feed(published: Path, user_id: str, *, limit: int) -> tuple[str, pl.Dat
             """,  # noqa: S608 - the names are the two literals above
             params={"value": value, "limit": limit},
         ).pl()
-    return (found[0][0] if found else "global"), items
+        titles = dict(
+            con.sql(
+                "select job_id, title from jobs where list_contains($ids, job_id)", params={"ids": _references(items)}
+            ).fetchall()
+        )
+    return Feed(found[0][0] if found else "global", items, titles)
 
 
-def print_feed(console: Console, user_id: str, source: str, items: pl.DataFrame, *, language: str) -> None:
+def _references(items: pl.DataFrame) -> list[str]:
+    reasons = items.select("reasons").explode("reasons").drop_nulls().unnest("reasons")
+    return reasons.filter(pl.col("code").is_in(JOB_REFERENCE_CODES))["ref"].unique().sort().to_list()
+
+
+def print_feed(console: Console, user_id: str, feed: Feed, *, language: str) -> None:
     """Prints the items as a table with score, confidence and reasons in `language` (en or ru)."""
-    table = Table(title=f"{escape(user_id)} · {source}", title_justify="left", expand=False)
+    table = Table(title=f"{escape(user_id)} · {feed.source}", title_justify="left", expand=False)
     for name, justify in (("#", "right"), ("score", "right"), ("job", "left"), ("why", "left")):
         table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
-    for item in items.iter_rows(named=True):
+    for item in feed.items.iter_rows(named=True):
         place = ", ".join(part for part in (item["city"], item["work_format"]) if part)
         marks = "".join([" (seen)" if item["seen"] else "", " (exploration)" if item["explored"] else ""])
         job = f"[bold]{escape(item['title'])}[/]{marks}\n{escape(item['company'] or '—')} · {escape(place or '—')}"
-        reasons = [render_reason(r["code"], r["ref"], r["value"], language) for r in item["reasons"] or []]
+        reasons = [
+            render_reason(r["code"], feed.titles.get(r["ref"], r["ref"]), r["value"], language)
+            for r in item["reasons"] or []
+        ]
         table.add_row(str(item["rank"]), f"{100 * item['score']:.1f}", job, escape("\n".join(reasons)))
     console.print(table)

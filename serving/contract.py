@@ -183,6 +183,9 @@ PREFERENCES_PREFIX = "preferences"  # user_id
 SKILL_GAPS_PREFIX = "skill-gaps"  # user_id
 DOCUMENT_PREFIX = "document"  # market, metrics, reasons, recipes
 
+# The `ref` of these reasons is a job: readers see its title.
+JOB_REFERENCE_CODES = ("similar_to_saved", "similar_to_applied", "similar_to_viewed", "also_applied")
+
 FLAG_SEEN = 1
 FLAG_EXPLORED = 2
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import h3
 import orjson
@@ -62,7 +63,7 @@ def _feed(
             if skipped < offset:
                 skipped += 1
                 continue
-            items.append(_item(rank, row, card, templates))
+            items.append(_item(rank, row, card, _reasons(reader, row[5], templates, language)))
             if len(items) == limit:
                 break
     document = {
@@ -90,9 +91,8 @@ def _fallback(reader: Reader, country: str, role: str) -> bytes | None:
     return None
 
 
-def _item(rank: int, row: list[object], card: bytes, templates: Mapping[str, str]) -> dict[str, object]:
-    job_id, score, confidence, flags, propensity, reasons = row
-    assert isinstance(score, int | float) and isinstance(flags, int) and isinstance(reasons, list)  # noqa: S101
+def _item(rank: int, row: list[Any], card: bytes, reasons: list[dict[str, object]]) -> dict[str, object]:
+    job_id, score, confidence, flags, propensity, _ = row
     return {
         "rank": rank,
         "job_id": job_id,
@@ -102,16 +102,28 @@ def _item(rank: int, row: list[object], card: bytes, templates: Mapping[str, str
         "seen": bool(flags & FLAG_SEEN),
         "explored": bool(flags & FLAG_EXPLORED),
         "propensity": propensity,
-        "reasons": [
-            {"code": code, "ref": ref, "value": value, "text": _reason_text(templates.get(code, code), ref, value)}
-            for code, ref, value in reasons
-        ],
+        "reasons": reasons,
         "job": orjson.Fragment(card),
     }
 
 
-def _reason_text(template: str, ref: str | None, value: float | None) -> str:
-    return template.replace("{value}", f"{value or 0:g}").replace("{ref}", ref or "")
+def _reasons(reader: Reader, rows: list[Any], templates: Mapping[str, str], language: str) -> list[dict[str, object]]:
+    reasons: list[dict[str, object]] = []
+    for code, ref, value in rows:
+        shown = ref or ""
+        if code in contract.JOB_REFERENCE_CODES:
+            card = reader.get(contract.JOB_PREFIX, shown)
+            shown = orjson.loads(card)["title"] if card is not None else shown
+        text = templates.get(code, code).replace("{value}", _number(value, language)).replace("{ref}", shown)
+        reasons.append({"code": code, "ref": ref, "value": value, "text": text})
+    return reasons
+
+
+def _number(value: float | None, language: str) -> str:
+    if value is None:
+        return ""
+    text = f"{value:.0f}" if abs(value) >= 10 or value == int(value) else f"{value:.1f}"
+    return text.replace(".", ",") if language == "ru" else text
 
 
 def digest(generation: Generation, request: Request, parts: tuple[str, ...]) -> Answer:

@@ -11,6 +11,7 @@ from assets.digests.selection import digest_items, due_users, sent_items
 from assets.lake import Lake
 from assets.resources import RunClock, Workspace
 from features.schemas import DIGEST_ITEMS, DIGESTS, GLOBAL_AREA
+from serving.contract import JOB_REFERENCE_CODES
 
 KEPT_DAYS = 7  # a weekly digest can be looked up until the next one
 _N_TRENDS = 5
@@ -59,7 +60,8 @@ def digests(
     )
     cards = items.lazy().join(jobs, on="job_id", how="left").sort("user_id", "place").collect()
     trends = _trends(skill_demand)
-    new = _render_all(due, cards, trends, _skills(skill_gaps), unsubscribe_url=settings.unsubscribe_url)
+    titles = _referenced_titles(items, jobs)
+    new = _render_all(due, cards, trends, _skills(skill_gaps), titles, unsubscribe_url=settings.unsubscribe_url)
     workspace.lake.replace_partition("digests", DIGEST_ITEMS, _partition(as_of), sent_items(items, due, as_of=as_of))
     kept = (
         workspace.lake.scan("digests", DIGESTS)
@@ -108,11 +110,20 @@ def _skills(skill_gaps: pl.LazyFrame) -> dict[str, list[str]]:
     return dict(zip(wanted["user_id"].to_list(), wanted["skill"].to_list(), strict=True))
 
 
+def _referenced_titles(items: pl.DataFrame, jobs: pl.LazyFrame) -> dict[str, str]:
+    """Titles of the jobs that reasons name ("similar to a job you saved")."""
+    reason = items.select("reasons").explode("reasons").unnest("reasons")
+    refs = reason.filter(pl.col("code").is_in(JOB_REFERENCE_CODES)).select(pl.col("ref").alias("job_id")).unique()
+    found = jobs.join(refs.lazy(), on="job_id", how="semi").select("job_id", "title").collect()
+    return dict(found.iter_rows())
+
+
 def _render_all(
     due: pl.DataFrame,
     cards: pl.DataFrame,
     trends: list[dict[str, object]],
     skills: dict[str, list[str]],
+    titles: dict[str, str],
     *,
     unsubscribe_url: str,
 ) -> pl.DataFrame:
@@ -128,6 +139,7 @@ def _render_all(
             language=user["language"],
             trends=trends,
             skills=wanted,
+            titles=titles,
             unsubscribe_url=unsubscribe_url,
         )
         rows.append(

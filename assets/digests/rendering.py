@@ -34,11 +34,15 @@ def render(
     language: str,
     trends: Sequence[Mapping[str, Any]],
     skills: Sequence[str],
+    titles: Mapping[str, str],
     unsubscribe_url: str,
 ) -> Rendered:
-    """One digest. `items`: rows of digest items joined with their jobs, in order; the HTML stays under 90 kB."""
+    """One digest. `items`: rows of digest items joined with their jobs, in order; the HTML stays under 90 kB.
+
+    `titles`: of the jobs that reasons refer to, by job_id.
+    """
     words = _words()[language if language in _words() else "en"]
-    jobs = [_job(item, words, language) for item in items]
+    jobs = [_job(item, words, language, titles) for item in items]
     totals = items[0] if items else {"total_new_jobs": 0, "total_matches": 0}
     while True:
         title = _title(words, len(jobs))
@@ -67,7 +71,9 @@ def _title(words: Mapping[str, Any], n: int) -> str:
     return str(words["title_one"] if n == 1 else words["title_many"].format(n=n))
 
 
-def _job(item: Mapping[str, Any], words: Mapping[str, Any], language: str) -> dict[str, object]:
+def _job(
+    item: Mapping[str, Any], words: Mapping[str, Any], language: str, titles: Mapping[str, str]
+) -> dict[str, object]:
     place = [item["company"], item["city"], words["formats"].get(item["work_format"])]
     url = item["url"] or ""
     return {
@@ -76,7 +82,10 @@ def _job(item: Mapping[str, Any], words: Mapping[str, Any], language: str) -> di
         "line": " · ".join(part for part in place if part),
         "salary": _salary(item, words),
         "match_percent": round(100 * item["score"]),
-        "reasons": [render_reason(r["code"], r["ref"], r["value"], language) for r in item["reasons"] or []],
+        "reasons": [
+            render_reason(r["code"], titles.get(r["ref"], r["ref"]), r["value"], language)
+            for r in item["reasons"] or []
+        ],
         "source": item["source"],
     }
 

@@ -1,5 +1,5 @@
 -- Grain: user, rank. One row per item of a feed, with the reason texts in both languages and the component columns.
--- Inputs: feeds, reason_templates. Parameters: none (it is the body of a view).
+-- Inputs: feeds, reason_templates, jobs. Parameters: none (it is the body of a view).
 with
 items as (
     select user_id, generated_at, recipe, arm, source, unnest(items) as item
@@ -9,15 +9,28 @@ reasons as (
     select user_id, item.rank as rank, unnest(item.reasons) as reason, generate_subscripts(item.reasons, 1) as place
     from items
 ),
-texts as (
+shown_reasons as (
     select
         reasons.user_id,
         reasons.rank,
-        list(replace(replace(en.template, '{ref}', coalesce(reason.ref, '')), '{value}', format('{:g}', coalesce(reason.value, 0))) order by place) as reasons_en,
-        list(replace(replace(ru.template, '{ref}', coalesce(reason.ref, '')), '{value}', format('{:g}', coalesce(reason.value, 0))) order by place) as reasons_ru
+        reasons.place,
+        reasons.reason.code as code,
+        coalesce(jobs.title, reasons.reason.ref, '') as ref,
+        format('{:.4g}', coalesce(reasons.reason.value, 0)) as value
     from reasons
-    left join reason_templates as en on en.code = reason.code and en.language = 'en'
-    left join reason_templates as ru on ru.code = reason.code and ru.language = 'ru'
+    left join jobs
+        on jobs.job_id = reasons.reason.ref
+        and reasons.reason.code in ('similar_to_saved', 'similar_to_applied', 'similar_to_viewed', 'also_applied')
+),
+texts as (
+    select
+        shown.user_id,
+        shown.rank,
+        list(replace(replace(en.template, '{value}', shown.value), '{ref}', shown.ref) order by place) as reasons_en,
+        list(replace(replace(ru.template, '{value}', shown.value), '{ref}', shown.ref) order by place) as reasons_ru
+    from shown_reasons as shown
+    left join reason_templates as en on en.code = shown.code and en.language = 'en'
+    left join reason_templates as ru on ru.code = shown.code and ru.language = 'ru'
     group by all
 )
 select

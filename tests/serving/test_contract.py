@@ -3,11 +3,13 @@
 import duckdb
 
 from features import schemas
+from models.explain import JOB_REFERENCE_CODES
 from serving import contract
 
 
 def test_names_shared_with_the_pipeline_are_the_same() -> None:
     assert contract.COMPONENTS == schemas.COMPONENTS
+    assert set(contract.JOB_REFERENCE_CODES) == JOB_REFERENCE_CODES
     assert contract.FEED_SOURCES == schemas.FEED_SOURCES
     assert contract.TRENDING_WINDOWS == schemas.TRENDING_WINDOWS
     assert contract.GLOBAL_AREA == schemas.GLOBAL_AREA
