@@ -53,10 +53,10 @@ _EXPERIENCE_IDS = {
     "morethan6": (6.0, None),
 }
 _YEAR = r"(?:год\p{L}*|лет|years?|yrs?\b|г\.)"
-_YEARS_RANGE = rf"(\d{{1,2}}) ?{_YEAR}? ?(?:-|–|—|to|до) ?(\d{{1,2}}) ?\+? ?{_YEAR}"
+_YEARS_RANGE = rf"(?:^|\D)(\d{{1,2}}) ?{_YEAR}? ?(?:-|–|—|to|до) ?(\d{{1,2}}) ?\+? ?{_YEAR}"
 _YEARS_UP_TO = rf"(?:^|[^\p{{L}}])(?:до|up to|less than|under|менее) (\d{{1,2}}) ?{_YEAR}"
-_YEARS_FROM = rf"(\d{{1,2}})(?:[.,]\d)? ?\+? ?{_YEAR}"
-_MONTHS_FROM = r"(\d{1,3}) ?\+? ?(?:months?|месяц\p{L}*|мес\b)"
+_YEARS_FROM = rf"(?:^|\D)(\d{{1,2}})(?:[.,]\d)? ?\+? ?{_YEAR}"
+_MONTHS_FROM = r"(?:^|\D)(\d{1,3}) ?\+? ?(?:months?|месяц\p{L}*|мес\b)"
 _NO_EXPERIENCE = r"без опыта|нет опыта|не требуется|no (?:prior |previous )?experience|entry[- ]level"
 # In a whole description a number of years must stand beside the word itself.
 _DESCRIBED_EXPERIENCE = (

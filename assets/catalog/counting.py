@@ -13,6 +13,7 @@ import duckdb
 import polars as pl
 
 from assets.lake import Lake, atomic_path, write_parquet
+from assets.sql import query_text
 from features.interactions import (
     CLOCK_SKEW,
     EVENT_WEIGHTS,
@@ -26,7 +27,6 @@ from features.schemas import DAILY_INTERACTIONS, EVENTS, INTERACTIONS
 
 # Raise it when the same events would be counted differently.
 COUNTING_VERSION = "1"
-_SQL_FOLDER = Path(__file__).resolve().parent.parent.parent / "sql" / "catalog"
 _LAYER = "catalog"
 _PREFIX = "date="
 
@@ -75,7 +75,9 @@ def fold_days(lake: Lake, erasures: pl.DataFrame, *, as_of: dt.datetime, retenti
         engine.register("erasures", latest)
         parameters = {"files": [str(path) for path in files], "until": until, "saved": EVENT_WEIGHTS["save"]}
         with atomic_path(target) as temporary:
-            engine.sql(_statement("interactions"), params=parameters).write_parquet(str(temporary), compression="zstd")
+            engine.sql(query_text("catalog/interactions"), params=parameters).write_parquet(
+                str(temporary), compression="zstd"
+            )
     folded = pl.scan_parquet(target)
     INTERACTIONS.validate(folded)
     return int(folded.select(pl.len()).collect().item())
@@ -103,7 +105,7 @@ def _recount(
         "min_relevant_rating": MIN_RELEVANT_RATING,
         "max_not_relevant_rating": MAX_NOT_RELEVANT_RATING,
     }
-    counted = engine.sql(_statement("daily_interactions"), params=parameters).pl()
+    counted = engine.sql(query_text("catalog/daily_interactions"), params=parameters).pl()
     rows = DAILY_INTERACTIONS.conform(counted)
     notes = {"made_of": made_of, "until": min(until, last_at).isoformat(), "last_event_at": last_at.isoformat()}
     with atomic_path(target) as temporary:
@@ -128,10 +130,6 @@ def _fingerprint(files: list[Path]) -> str:
 
 def _made_of(path: Path) -> Mapping[str, str]:
     return pl.read_parquet_metadata(path) if path.exists() else {}
-
-
-def _statement(name: str) -> str:
-    return (_SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def _engine(lake: Lake, memory_limit: str) -> duckdb.DuckDBPyConnection:
