@@ -1,14 +1,13 @@
 """The feature tables as assets: load, one pure call, return with metadata. Formulas are in the package `features`."""
 
 import time
-from collections.abc import Mapping
-from typing import Any
 
 import dagster as dg
 import polars as pl
 
 from assets.plots import bar_chart
 from assets.resources import RunClock, Workspace
+from assets.table_asset import counts_and_seconds, table_asset
 from features.companies import companies
 from features.job_features import job_features
 from features.nearby import nearby
@@ -18,22 +17,14 @@ from features.roles import Roles
 from features.skill_weights import skill_weights
 from features.trending import trending, trending_scores
 
-_GROUP = "features"
-_JOBS = dg.AssetIn(key=["catalog", "jobs"])
-_USERS = dg.AssetIn(key=["catalog", "users"])
-_INTERACTIONS = dg.AssetIn(key=["catalog", "interactions"])
-_DAILY = dg.AssetIn(key=["catalog", "daily_interactions"])
-_EVENTS = dg.AssetIn(key=["bronze", "events"])
-_COMMON: Mapping[str, Any] = {
-    "group_name": _GROUP,
-    "kinds": {"polars", "parquet"},
-    "owners": ["team:jobfeed"],
-    "io_manager_key": "lake_io",
-    "code_version": "1",
-}
+_JOBS = ("catalog", "jobs")
+_USERS = ("catalog", "users")
+_INTERACTIONS = ("catalog", "interactions")
+_DAILY = ("catalog", "daily_interactions")
+_EVENTS = ("bronze", "events")
 
 
-@dg.asset(key=[_GROUP, "skill_weights"], ins={"jobs": _JOBS}, **_COMMON)
+@table_asset("features", "skill_weights", inputs={"jobs": _JOBS})
 def skill_weights_table(jobs: pl.LazyFrame) -> dg.Output[pl.DataFrame]:
     """How rare each skill is among the open jobs: a rare one tells more about a match than a common one."""
     started = time.perf_counter()
@@ -42,13 +33,13 @@ def skill_weights_table(jobs: pl.LazyFrame) -> dg.Output[pl.DataFrame]:
     return dg.Output(
         table,
         metadata={
-            **_told(started, n_skills=table.height),
+            **counts_and_seconds(started, n_skills=table.height),
             "most_wanted": bar_chart(wanted, "skill", "n_jobs", "Skills of open jobs"),
         },
     )
 
 
-@dg.asset(key=[_GROUP, "companies"], ins={"jobs": _JOBS, "daily": _DAILY}, **_COMMON)
+@table_asset("features", "companies", inputs={"jobs": _JOBS, "daily": _DAILY})
 def companies_table(
     context: dg.AssetExecutionContext, clock: RunClock, jobs: pl.LazyFrame, daily: pl.LazyFrame
 ) -> dg.Output[pl.DataFrame]:
@@ -58,21 +49,16 @@ def companies_table(
     return dg.Output(
         table,
         metadata={
-            **_told(started, n_companies=table.height, n_applies=_total(table["n_applies"])),
+            **counts_and_seconds(started, n_companies=table.height, n_applies=_total(table["n_applies"])),
             "poster_quality": _histogram(table["poster_quality"], "Quality of posters", step=0.1),
         },
     )
 
 
-@dg.asset(
-    key=[_GROUP, "job_features"],
-    ins={
-        "jobs": _JOBS,
-        "daily": _DAILY,
-        "events": _EVENTS,
-        "companies": dg.AssetIn(key=[_GROUP, "companies"]),
-    },
-    **_COMMON,
+@table_asset(
+    "features",
+    "job_features",
+    inputs={"jobs": _JOBS, "daily": _DAILY, "events": _EVENTS, "companies": ("features", "companies")},
 )
 def job_features_table(
     context: dg.AssetExecutionContext,
@@ -91,13 +77,13 @@ def job_features_table(
     return dg.Output(
         table,
         metadata={
-            **_told(started, n_jobs=table.height, n_engaging=engaging.len()),
+            **counts_and_seconds(started, n_jobs=table.height, n_engaging=engaging.len()),
             "engagement": _histogram(engaging, "Engagement of jobs with interactions", step=10.0),
         },
     )
 
 
-@dg.asset(key=[_GROUP, "trending"], ins={"events": _EVENTS, "jobs": _JOBS}, **_COMMON)
+@table_asset("features", "trending", inputs={"events": _EVENTS, "jobs": _JOBS})
 def trending_table(
     context: dg.AssetExecutionContext, clock: RunClock, events: pl.LazyFrame, jobs: pl.LazyFrame
 ) -> dg.Output[pl.DataFrame]:
@@ -108,31 +94,23 @@ def trending_table(
     return dg.Output(
         table,
         metadata={
-            **_told(started, n_areas=table["area"].n_unique(), n_jobs=table["job_id"].n_unique()),
+            **counts_and_seconds(started, n_areas=table["area"].n_unique(), n_jobs=table["job_id"].n_unique()),
             "top": bar_chart(overall, "job_id", "score", "Trending over 7 days"),
         },
     )
 
 
-@dg.asset(
-    key=[_GROUP, "nearby"],
-    ins={"jobs": _JOBS, "job_features": dg.AssetIn(key=[_GROUP, "job_features"])},
-    **_COMMON,
-)
+@table_asset("features", "nearby", inputs={"jobs": _JOBS, "job_features": ("features", "job_features")})
 def nearby_table(jobs: pl.LazyFrame, job_features: pl.LazyFrame) -> dg.Output[pl.DataFrame]:
     """The open jobs of each cell of the map, newest and most engaging first."""
     started = time.perf_counter()
     table = nearby(jobs, job_features)
     return dg.Output(
-        table, metadata=_told(started, n_cells=table["cell"].n_unique(), n_jobs=table["job_id"].n_unique())
+        table, metadata=counts_and_seconds(started, n_cells=table["cell"].n_unique(), n_jobs=table["job_id"].n_unique())
     )
 
 
-@dg.asset(
-    key=[_GROUP, "user_profiles"],
-    ins={"users": _USERS, "interactions": _INTERACTIONS, "jobs": _JOBS},
-    **_COMMON,
-)
+@table_asset("features", "user_profiles", inputs={"users": _USERS, "interactions": _INTERACTIONS, "jobs": _JOBS})
 def user_profiles_table(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
@@ -153,14 +131,10 @@ def user_profiles_table(
         "n_with_skills": _total(table["skills"].list.len() > 0),
         "n_with_place": _total(table["latitude"].is_not_null()),
     }
-    return dg.Output(table, metadata=_told(started, **counts))
+    return dg.Output(table, metadata=counts_and_seconds(started, **counts))
 
 
-@dg.asset(
-    key=[_GROUP, "preferences"],
-    ins={"interactions": _INTERACTIONS, "jobs": _JOBS, "users": _USERS},
-    **_COMMON,
-)
+@table_asset("features", "preferences", inputs={"interactions": _INTERACTIONS, "jobs": _JOBS, "users": _USERS})
 def preferences_table(
     context: dg.AssetExecutionContext,
     clock: RunClock,
@@ -175,18 +149,10 @@ def preferences_table(
     return dg.Output(
         table,
         metadata={
-            **_told(started, n_users=table["user_id"].n_unique()),
+            **counts_and_seconds(started, n_users=table["user_id"].n_unique()),
             "by_dimension": bar_chart(by_dimension, "dimension", "n_preferences", "Learned preferences"),
         },
     )
-
-
-def _told(started: float, **counts: int) -> dict[str, dg.MetadataValue]:
-    """Counts, and the seconds since `started` (a reading of the performance counter)."""
-    return {
-        **{name: dg.MetadataValue.int(count) for name, count in counts.items()},
-        "seconds": dg.MetadataValue.float(round(time.perf_counter() - started, 3)),
-    }
 
 
 def _total(values: pl.Series) -> int:
