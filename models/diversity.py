@@ -1,0 +1,118 @@
+"""Lists that do not repeat themselves: maximal marginal relevance with a cap per company, for all users of a block."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+
+SKETCH_DIMENSIONS = 16
+# What makes two jobs alike; the three sum to 1.
+TOPIC_SHARE, COMPANY_SHARE, ROLE_SHARE = 0.5, 0.3, 0.2
+
+
+@dataclass(frozen=True)
+class CompanyCap:
+    """At most `most` jobs of one company among the first `top` ranks."""
+
+    most: int
+    top: int
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What a block's lists are chosen from, (B, P) each: -inf relevance marks padding, -1 an unknown code."""
+
+    relevance: Floats
+    company: Ints
+    role: Ints
+    sketch: Floats  # (B, P, d), of length 1 or 0
+
+
+def topic_sketch(vectors: Floats, n_dimensions: int = SKETCH_DIMENSIONS) -> Floats:
+    """Job vectors on their first principal axes, normalised: short enough to compare whole pools at every rank.
+
+    The mean is taken off first: text vectors share a large common part that would make all jobs look alike.
+    """
+    known = np.abs(vectors).sum(axis=1) > 0
+    if not known.any() or vectors.shape[1] == 0:
+        return np.zeros((len(vectors), 1), dtype=np.float32)
+    centred = np.where(known[:, None], vectors - vectors[known].mean(axis=0, dtype=np.float64), 0).astype(np.float32)
+    _, axes = np.linalg.eigh((centred.T @ centred).astype(np.float64))
+    sketch = centred @ axes[:, ::-1][:, :n_dimensions].astype(np.float32)
+    length = np.linalg.norm(sketch, axis=1, keepdims=True)
+    return np.asarray(np.divide(sketch, length, out=np.zeros_like(sketch), where=length > 1e-6), dtype=np.float32)
+
+
+def diversified_order(pool: Pool, *, strength: Floats, n_items: int, cap: CompanyCap) -> Ints:
+    """Positions in the pool in the order of the list, (B, n_items), -1 after a list's end.
+
+    Maximal marginal relevance (J. Carbonell, J. Goldstein, SIGIR 1998): each rank takes the job with the highest
+    (1 - strength) * relevance - strength * (its greatest likeness to a job above); `strength` (B,) is the recipe's.
+    A company that has its cap waits until the top is full; a top that cannot be filled without breaking the cap ends
+    the list. Equal values: the earlier position in the pool.
+    """
+    n_rows, width = pool.relevance.shape
+    order = np.full((n_rows, n_items), -1, dtype=np.int32)
+    if width == 0:
+        return order
+    strength = strength.astype(np.float32)[:, None]
+    value = (1 - strength) * pool.relevance
+    likeness = np.zeros((n_rows, width), dtype=np.float32)
+    n_of_company = np.zeros((n_rows, width), dtype=np.int32)
+    rows = np.arange(n_rows)
+    is_going = np.ones(n_rows, dtype=bool)
+    for place in range(min(n_items, width)):
+        current = value - strength * likeness
+        if place < cap.top:
+            current[n_of_company >= cap.most] = -np.inf
+        chosen = np.argmax(current, axis=1)
+        is_going &= current[rows, chosen] > -np.inf
+        if not is_going.any():
+            break
+        order[is_going, place] = chosen[is_going]
+        value[rows, chosen] = -np.inf
+        is_same_company = _same(pool.company, chosen)
+        n_of_company += is_same_company
+        np.maximum(likeness, _likeness(pool, chosen, is_same_company), out=likeness)
+    return order
+
+
+def pool_order(relevance: Floats, company: Ints, *, width: int, cap: CompanyCap) -> Ints:
+    """The (B, width) best candidates by relevance, those of overrepresented companies last.
+
+    A company's first `width * most / (2 * top)` candidates come before any other's surplus: so a pool much smaller than
+    the candidates can still fill a top under the cap whenever the candidates can.
+    """
+    n_candidates = relevance.shape[1]
+    quota = max(cap.most, width * cap.most // (2 * cap.top))
+    by_relevance = np.argsort(-relevance, axis=1, kind="stable")
+    sorted_company = np.take_along_axis(company, by_relevance, axis=1)
+    by_company = np.argsort(sorted_company, axis=1, kind="stable")
+    grouped = np.take_along_axis(sorted_company, by_company, axis=1)
+    is_first = np.ones_like(grouped, dtype=bool)
+    is_first[:, 1:] = grouped[:, 1:] != grouped[:, :-1]
+    place = np.broadcast_to(np.arange(n_candidates), grouped.shape)
+    within = place - np.maximum.accumulate(np.where(is_first, place, 0), axis=1)
+    rank_in_company = np.empty_like(within)
+    np.put_along_axis(rank_in_company, by_company, within, axis=1)
+    is_surplus = (rank_in_company >= quota) & (sorted_company >= 0)
+    final = np.argsort(is_surplus, axis=1, kind="stable")[:, :width]
+    return np.take_along_axis(by_relevance, final, axis=1).astype(np.int32)
+
+
+def _same(codes: Ints, chosen: NDArray[np.intp]) -> NDArray[np.bool_]:
+    code = np.take_along_axis(codes, chosen[:, None], axis=1)
+    return np.asarray((codes == code) & (code >= 0))
+
+
+def _likeness(pool: Pool, chosen: NDArray[np.intp], is_same_company: NDArray[np.bool_]) -> Floats:
+    """How alike every job of the pool is to the chosen one, in [0, 1]."""
+    picked = pool.sketch[np.arange(len(chosen)), chosen]
+    topic = np.matmul(pool.sketch, picked[:, :, None])[:, :, 0]
+    alike = TOPIC_SHARE * np.clip(topic, 0, 1)
+    alike += COMPANY_SHARE * is_same_company
+    alike += ROLE_SHARE * _same(pool.role, chosen)
+    return np.asarray(alike, dtype=np.float32)

@@ -1,0 +1,114 @@
+"""Slots for jobs that the recipe would not have shown, drawn at random with a known probability.
+
+The numbers come from hashes of (seed, user, job): the draw is the same in any shard, order or thread. Propensities are
+conditional on the layout, that is on which ranks explore, which is drawn before and apart from the jobs: every job of
+the exploration set has the same probability 1/|set| to stand in a given exploration slot; any other slot shows its job
+with probability 1.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.diversity import CompanyCap
+from models.hashing import UInt64s, mix, uniform
+
+Ints = NDArray[np.int32]
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+
+_JOB_STREAM, _SLOT_STREAM = np.uint64(1), np.uint64(2)
+
+
+@dataclass(frozen=True)
+class Slots:
+    """The final lists, (B, n) each: positions among the candidates (-1 after the end), and how each came there."""
+
+    candidate: Ints
+    is_explored: Bools
+    propensity: Floats
+
+
+def draw_keys(user_hash: UInt64s, *, seed: int, day: int) -> UInt64s:
+    """One random key per user for one day (days since 1970) and seed."""
+    return mix(user_hash ^ mix(np.array([seed], dtype=np.uint64)) ^ mix(mix(np.array([day], dtype=np.uint64))))
+
+
+def explore(
+    order: Ints, *, jobs: Ints, company: Ints, job_hash: UInt64s, keys: UInt64s, share: Floats, cap: CompanyCap
+) -> Slots:
+    """Mixes explored jobs into the exploited lists `order` (B, n: positions among the candidates `jobs` (B, C)).
+
+    Of a list of n ranks, round(share * n) explore: one at a random place of each of that many equal stretches. The
+    exploration set are the candidates not exploited, without companies of the exploited top and with at most the cap
+    of any other, so that no draw can break the cap. A set too small leaves its slots to the recipe. `job_hash` (B, C).
+    """
+    n_rows, n_items = order.shape
+    n_listed = (order >= 0).sum(axis=1)
+    wanted = np.floor(share * n_listed + 0.5).astype(np.int64)
+    # The top of the recipe's list stays whole: it keeps the cap only as long as nothing moves up into it.
+    n_exploited = np.maximum(n_listed - wanted, np.minimum(n_listed, cap.top))
+    pool = _exploration_set(order, jobs, company, n_exploited=n_exploited, cap=cap)
+    size = pool.sum(axis=1)
+    n_explored = np.minimum(wanted, size)
+    random = np.where(pool, uniform(mix(keys[:, None] ^ mix(job_hash ^ _JOB_STREAM))), 2.0)
+    drawn = np.argsort(random, axis=1, kind="stable")[:, :n_items]
+    is_drawn = np.arange(drawn.shape[1]) < n_explored[:, None]
+    rows = np.arange(n_rows)[:, None]
+    taken = np.zeros(jobs.shape, dtype=bool)
+    taken[np.nonzero(is_drawn)[0], drawn[is_drawn]] = True
+    is_slot = _slots(n_listed, n_explored, keys, n_items=n_items)
+    remaining = np.where((order >= 0) & ~taken[rows, np.maximum(order, 0)], order, -1)
+    remaining = np.take_along_axis(remaining, np.argsort(remaining < 0, axis=1, kind="stable"), axis=1)
+    exploited_place = np.minimum(np.cumsum(~is_slot, axis=1) - 1, n_items - 1)
+    explored_place = np.clip(np.cumsum(is_slot, axis=1) - 1, 0, max(drawn.shape[1] - 1, 0))
+    candidate = np.take_along_axis(remaining, np.maximum(exploited_place, 0), axis=1)
+    if drawn.shape[1]:
+        candidate = np.where(is_slot, np.take_along_axis(drawn, explored_place, axis=1), candidate)
+    candidate = np.where(np.arange(n_items) < n_listed[:, None], candidate, -1).astype(np.int32)
+    propensity = np.where(is_slot, 1 / np.maximum(size, 1)[:, None], 1.0).astype(np.float32)
+    return Slots(candidate=candidate, is_explored=is_slot, propensity=propensity)
+
+
+def _exploration_set(
+    order: Ints, jobs: Ints, company: Ints, *, n_exploited: NDArray[np.int64], cap: CompanyCap
+) -> Bools:
+    """Which candidates may be explored, (B, C)."""
+    n_rows = len(order)
+    rows = np.arange(n_rows)[:, None]
+    place = np.arange(order.shape[1])
+    is_pool = jobs >= 0
+    exploited = (order >= 0) & (place < n_exploited[:, None])
+    is_pool[np.nonzero(exploited)[0], order[exploited]] = False
+    n_codes = int(company.max(initial=-1)) + 2
+    seen = np.zeros((n_rows, n_codes), dtype=bool)
+    top = (order >= 0) & (place < cap.top)
+    seen[np.nonzero(top)[0], company[np.nonzero(top)[0], order[top]] + 1] = True
+    seen[:, 0] = False  # an unknown company is not one company
+    is_pool &= ~seen[rows, company + 1]
+    # Count within each company in candidate order; beyond the cap they stay out.
+    by_company = np.argsort(np.where(is_pool, company, n_codes), axis=1, kind="stable")
+    grouped = np.take_along_axis(np.where(is_pool, company, n_codes), by_company, axis=1)
+    starts = np.ones_like(grouped, dtype=bool)
+    starts[:, 1:] = grouped[:, 1:] != grouped[:, :-1]
+    places = np.broadcast_to(np.arange(grouped.shape[1]), grouped.shape)
+    within = places - np.maximum.accumulate(np.where(starts, places, 0), axis=1)
+    count = np.empty_like(within)
+    np.put_along_axis(count, by_company, within, axis=1)
+    return np.asarray(is_pool & ((count < cap.most) | (company < 0)))
+
+
+def _slots(n_listed: NDArray[np.int64], n_explored: NDArray[np.int64], keys: UInt64s, *, n_items: int) -> Bools:
+    """Which ranks explore: in stretch i of n_explored equal ones, a random place."""
+    most = int(n_explored.max(initial=0))
+    stretch = np.arange(most)
+    random = uniform(mix(mix(keys ^ _SLOT_STREAM)[:, None] ^ mix(stretch.astype(np.uint64))[None, :]))
+    length = n_listed / np.maximum(n_explored, 1)
+    start = np.ceil(stretch[None, :] * length[:, None])
+    end = np.ceil((stretch[None, :] + 1) * length[:, None])
+    place = (start + np.floor(random * (end - start))).astype(np.int64)
+    is_used = stretch[None, :] < n_explored[:, None]
+    slots = np.zeros((len(keys), n_items), dtype=bool)
+    slots[np.nonzero(is_used)[0], place[is_used]] = True
+    return slots

@@ -1,0 +1,240 @@
+"""Why an item is in a list: its one to three strongest reasons, from what really lifted it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from features.components import REMOTE_OK
+from features.schemas import REASON_CODES
+from models.candidates import expand, rank_within
+from models.retrieval import RETRIEVERS
+from models.scoring import COLLABORATIVE_MOST, Pairs, Recipe
+from models.signals import APPLIED, SAVED, VIEWED, History
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+Bools = NDArray[np.bool_]
+Csr = Any
+
+REASONS_PER_ITEM = 3
+REASON_ROWS = {"item": pl.Int64, "slot": pl.Int64, "code": pl.String, "ref": pl.String, "value": pl.Float32}
+NAMES_PER_REASON = 3
+NEW_DAYS = 3.0
+SIMILAR_FROM = 0.5  # cosine
+# A reason much weaker than the item's strongest is noise to a reader.
+_LEAST_SHARE_OF_STRONGEST = 0.2
+_FOUND_BY_BONUS = 0.03
+_CODE_INDEX = {code: index for index, code in enumerate(REASON_CODES)}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The items of a block's lists: components (B, n) each, which retrievers found them, and what was explored."""
+
+    pairs: Pairs
+    values: Mapping[str, Floats]
+    found_by: NDArray[np.uint16]
+    is_explored: Bools
+    is_item: Bools  # false for padding
+
+
+def explain(listed: Listed, recipes: Sequence[Recipe], recipe_of_row: Ints) -> pl.DataFrame:
+    """Reasons of all items, REASON_ROWS, sorted by item (row * n + place) and slot (0 the strongest)."""
+    strength, similar = _strengths(listed, recipes, recipe_of_row)
+    table = np.stack([strength.get(code, _nowhere(listed)) for code in REASON_CODES]).reshape(len(REASON_CODES), -1)
+    strongest = np.argsort(-table, axis=0, kind="stable")[:REASONS_PER_ITEM]
+    value = np.take_along_axis(table, strongest, axis=0)
+    is_given = np.isfinite(value) & (value >= _LEAST_SHARE_OF_STRONGEST * value[0])
+    is_given &= listed.is_item.ravel()
+    slot, item = np.nonzero(is_given)
+    code = strongest[slot, item]
+    parts = [
+        _with_references(name, item[code == index], slot[code == index], listed, similar)
+        for name, index in _CODE_INDEX.items()
+        if (code == index).any()
+    ]
+    if not parts:
+        return pl.DataFrame(schema=REASON_ROWS)
+    return pl.concat(parts).sort("item", "slot")
+
+
+@dataclass(frozen=True)
+class _Similar:
+    """The most similar job of the user's history per item, (B, n)."""
+
+    cosine: Floats
+    kind: Ints
+    job: Ints  # position in the history's job_ids
+
+
+def _strengths(listed: Listed, recipes: Sequence[Recipe], recipe_of_row: Ints) -> tuple[dict[str, Floats], _Similar]:
+    """How much each code lifted each item, (B, n), -inf where it does not apply."""
+    pairs, users, jobs = listed.pairs, listed.pairs.users, listed.pairs.jobs
+    part = {name: _contribution(name, listed, recipes, recipe_of_row) for name in listed.values}
+    known = {name: np.nan_to_num(value, nan=-1.0) for name, value in listed.values.items()}
+    similar = _most_similar(pairs, listed.pairs.signals.history)
+    km = pairs.distance_km()
+    limit = users.max_distance_km[pairs.user]
+    is_near = km <= np.where(np.isnan(limit), 25.0, limit)
+    is_remote = (jobs.is_remote[pairs.job] == 1) & (users.remote[pairs.user] >= REMOTE_OK)
+    is_same_country = (users.country[pairs.user] == jobs.country[pairs.job]) & (users.country[pairs.user] >= 0)
+    has_role = pairs.sum_over(jobs.roles, users.roles[pairs.rows])[0] > 0
+    follows = _company_affinity(pairs)
+    place = part["location"] + part["location_match"]
+    by_likes = np.minimum(part["collaborative"], COLLABORATIVE_MOST) + part["neighbours"]
+    strength = {
+        "also_applied": _where(
+            known["also_applied"] > 0.05, part["also_applied"] + 0.04 + 0.04 * known["also_applied"]
+        ),
+        "neighbours": _where((known["neighbours"] > 0.2) | (known["collaborative"] > 0.6), by_likes + 0.01),
+        "skills": _where(known["skills"] > 0.0, part["skills"] + _found(listed, "skills") + 0.06 * known["skills"]),
+        "role": _where(has_role, np.full(km.shape, 0.04)),
+        "nearby": _where(is_near & ~is_remote, place),
+        "same_city": _where(pairs.is_same_city() & ~is_near & ~is_remote, place),
+        "remote": _where(is_remote, place),
+        "popular_in_area": _where(is_same_country & (known["engagement"] >= 0.5), part["engagement"]),
+        "trending": _where(known["trending"] >= 0.2, part["trending"] + _found(listed, "trending") * known["trending"]),
+        "new": _where(jobs.age_days[pairs.job] <= NEW_DAYS, part["recency"] + _found(listed, "new")),
+        "salary": _where(known["salary"] >= 1, part["salary"] + 0.02),
+        "tags": _where(known["tags"] > 0, part["tags"] + 0.02 * known["tags"]),
+        "experience": _where(known["experience"] >= 1, part["experience"]),
+        "company": _where(follows > 0, part["affinity"] + 0.05 * follows),
+        "exploration": _where(listed.is_explored, np.full(km.shape, 9.0)),
+    }
+    is_similar = similar.cosine >= SIMILAR_FROM
+    lift = part["content"] + 0.05 * similar.cosine
+    for name, kind in (("similar_to_applied", APPLIED), ("similar_to_saved", SAVED), ("similar_to_viewed", VIEWED)):
+        strength[name] = _where(is_similar & (similar.kind == kind), lift)
+    # Whatever lifted a job is said, also where it is below the thresholds above; who has nothing is a find.
+    is_bare = np.max(np.stack(list(strength.values())), axis=0) <= 0
+    strength["trending"] = np.where(is_bare & (known["engagement"] > 0), 1e-3, strength["trending"]).astype(np.float32)
+    strength["exploration"] = np.where(is_bare & ~(known["engagement"] > 0), 1e-3, strength["exploration"]).astype(
+        np.float32
+    )
+    return strength, similar
+
+
+def _contribution(name: str, listed: Listed, recipes: Sequence[Recipe], recipe_of_row: Ints) -> Floats:
+    weight = np.array([recipe.normalised().get(name, 0.0) for recipe in recipes])[recipe_of_row][:, None]
+    return np.asarray(weight * np.nan_to_num(listed.values[name]), dtype=np.float32)
+
+
+def _where(condition: Bools, strength: Any) -> Floats:
+    """Strengths where the condition holds; what adds nothing is no reason."""
+    return np.where(condition & (strength > 0), strength, -np.inf).astype(np.float32)
+
+
+def _nowhere(listed: Listed) -> Floats:
+    return np.full(listed.is_item.shape, -np.inf, dtype=np.float32)
+
+
+def _found(listed: Listed, retriever: str) -> Floats:
+    bit = np.uint16(1 << RETRIEVERS.index(retriever))
+    return np.asarray(_FOUND_BY_BONUS * ((listed.found_by & bit) > 0), dtype=np.float32)
+
+
+def _most_similar(pairs: Pairs, history: History) -> _Similar:
+    own = history.job[pairs.rows]
+    vectors = pairs.signals.content_jobs
+    width = vectors.rows.shape[1]
+    if (own < 0).all() or history.vectors.shape[1] != width or width == 0:
+        nothing = np.full(pairs.job.shape, -1, dtype=np.int32)
+        return _Similar(cosine=nothing.astype(np.float32), kind=nothing, job=nothing)
+    past = np.where((own >= 0)[:, :, None], history.vectors[np.maximum(own, 0)], 0)
+    cosine = np.matmul(vectors.rows[pairs.job], past.transpose(0, 2, 1))
+    best = cosine.argmax(axis=2)
+    return _Similar(
+        cosine=np.round(np.take_along_axis(cosine, best[:, :, None], axis=2)[:, :, 0], 4),
+        kind=np.take_along_axis(history.kind[pairs.rows], best, axis=1),
+        job=np.take_along_axis(own, best, axis=1),
+    )
+
+
+def _company_affinity(pairs: Pairs) -> NDArray[np.float64]:
+    """The learned liking of the job's company, 0 where there is none."""
+    names = pairs.jobs.vocabularies["facet"]
+    is_company = names.str.starts_with("company\t").to_numpy()
+    if not is_company.any():
+        return np.zeros(pairs.job.shape)
+    columns = np.flatnonzero(is_company)
+    return pairs.sum_over(pairs.jobs.facets[:, columns].tocsr(), pairs.signals.affinity[pairs.rows][:, columns])[0]
+
+
+def _with_references(
+    code: str, item: NDArray[np.int64], slot: NDArray[np.int64], listed: Listed, similar: _Similar
+) -> pl.DataFrame:
+    """The rows of one code with what they refer to."""
+    pairs, jobs = listed.pairs, listed.pairs.jobs
+    job = pairs.job.ravel()[item]
+    row = item // pairs.job.shape[1]
+    ref: pl.Series | None = None
+    value: NDArray[Any] | None = None
+    if code.startswith("similar_to_"):
+        ref = pairs.signals.history.job_ids.gather(similar.job.ravel()[item])
+        value = similar.cosine.ravel()[item]
+    elif code == "also_applied":
+        source = pairs.lookup(pairs.signals.also_applied_source).ravel()[item].astype(np.int64) - 1
+        ref = pairs.signals.history.job_ids.gather(np.maximum(source, 0))
+        value = listed.values["also_applied"].ravel()[item]
+    elif code in ("skills", "tags", "role"):
+        ref = _common_names(code, job, row, pairs)
+    elif code == "nearby":
+        value = np.round(pairs.distance_km().ravel()[item], 1)
+    elif code == "same_city":
+        ref = names_at(jobs.vocabularies["city"], jobs.city[job])
+    elif code == "popular_in_area":
+        is_city = pairs.is_same_city().ravel()[item]
+        city = names_at(jobs.vocabularies["city"], np.where(is_city, jobs.city[job], -1))
+        ref = city.fill_null(names_at(jobs.vocabularies["country"], jobs.country[job]))
+    elif code == "company":
+        ref = jobs.company_display.gather(job)
+    elif code == "new":
+        value = np.floor(np.maximum(jobs.age_days[job], 0))
+    elif code == "salary":
+        value = np.fmax(jobs.salary_min, jobs.salary_max)[job]
+    return pl.DataFrame(
+        {
+            "item": item,
+            "slot": slot,
+            "code": pl.Series([code], dtype=pl.String).new_from_index(0, len(item)),
+            "ref": ref if ref is not None else pl.Series([None], dtype=pl.String).new_from_index(0, len(item)),
+            "value": pl.Series(value).cast(pl.Float32).fill_nan(None)
+            if value is not None
+            else pl.Series([None], dtype=pl.Float32).new_from_index(0, len(item)),
+        },
+        schema=REASON_ROWS,
+    )
+
+
+def _common_names(code: str, job: Ints, row: NDArray[np.int64], pairs: Pairs) -> pl.Series:
+    """Up to three names that the user and the job share, the rarest first, joined by commas."""
+    jobs, users = pairs.jobs, pairs.users
+    of_jobs, of_users, vocabulary = {
+        "skills": (jobs.skills, users.skills, "skill"),
+        "tags": (jobs.tags, users.tags, "tag"),
+        "role": (jobs.roles, users.roles, "role"),
+    }[code]
+    pair, position = expand(of_jobs.indptr[job], np.diff(of_jobs.indptr)[job])
+    term = of_jobs.indices[position]
+    is_common = of_users[pairs.rows].toarray()[row[pair], term] > 0
+    pair, term, rarity = pair[is_common], term[is_common], of_jobs.data[position][is_common]
+    order = np.lexsort((term, -rarity, pair))
+    order = order[rank_within(pair[order]) < NAMES_PER_REASON]
+    found = (
+        pl.DataFrame({"pair": pair[order], "name": names_at(jobs.vocabularies[vocabulary], term[order])})
+        .group_by("pair", maintain_order=True)
+        .agg("name")
+        .with_columns(pl.col("name").list.join(", "))
+    )
+    wanted = pl.DataFrame({"pair": np.arange(len(job))})
+    return wanted.join(found, on="pair", how="left", maintain_order="left")["name"]
+
+
+def names_at(vocabulary: pl.Series, positions: Ints) -> pl.Series:
+    """The names at positions of a vocabulary, null at -1."""
+    indices = pl.Series(np.where(positions < 0, len(vocabulary), positions), dtype=pl.UInt32)
+    return pl.concat([vocabulary.cast(pl.String), pl.Series([None], dtype=pl.String)]).gather(indices)

@@ -1,0 +1,109 @@
+"""The hard rules: which jobs a user must never be shown. As a mask for ranking, and as joins to verify finished feeds.
+
+Closed, expired and duplicate jobs have no row in a JobTable, so that no mask is needed for them.
+"""
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from models.candidates import expand
+from models.encoding import JobTable, UserTable
+from models.signals import ones, positions
+
+Csr = Any
+Bools = NDArray[np.bool_]
+
+RULES = ("not_in_catalog", "not_open", "applied", "dismissed", "blocked_company", "blocked_tag", "repeated")
+
+
+def forbidden_by_interactions(interactions: pl.DataFrame, *, users: pl.Series, jobs: JobTable) -> Csr:
+    """Jobs applied to or turned down, or duplicates of those: CSR users x jobs of ones."""
+    ended = interactions.filter(_is_ended())
+    return ones(positions(users, ended["user_id"]), jobs.rows_of(ended["job_id"]), shape=(len(users), jobs.n))
+
+
+def forbidden_mask(users: UserTable, jobs: JobTable, by_interactions: Csr, *, rows: slice) -> Bools:
+    """True where a user of the block must not see a job, (B, J)."""
+    mask = np.zeros((rows.stop - rows.start, jobs.n), dtype=bool)
+    for blocked, has in (
+        (users.blocked_tags, jobs.tags),
+        (users.blocked_companies, _one_hot(jobs.company, blocked_width=users.blocked_companies.shape[1])),
+        (users.blocked_company_names, _one_hot(jobs.company_name, blocked_width=users.blocked_company_names.shape[1])),
+    ):
+        block = blocked[rows]
+        if block.nnz:
+            _mark(mask, block @ has.T.tocsr())
+    _mark(mask, by_interactions[rows])
+    return mask
+
+
+def violations(
+    feeds: pl.LazyFrame, *, jobs: pl.LazyFrame, interactions: pl.LazyFrame, profiles: pl.LazyFrame
+) -> pl.DataFrame:
+    """Every item of the feeds (columns user_id, items) that a hard rule forbids: user_id, job_id, rule; sorted.
+
+    Computed by joins over the tables as they lie, apart from the arrays that ranking uses.
+    """
+    items = feeds.select("user_id", job_id=pl.col("items").list.eval(pl.element().struct.field("job_id"))).explode(
+        "job_id"
+    )
+    items = items.drop_nulls("job_id")
+    known = jobs.select(
+        "job_id",
+        "status",
+        group=pl.coalesce("duplicate_of", "job_id"),
+        company_keys=pl.concat_list(_lower("company_id"), _lower("company")).list.drop_nulls(),
+        job_tags=pl.col("tags").list.eval(pl.element().str.to_lowercase().str.strip_chars()),
+    )
+    placed = items.join(known, on="job_id", how="left")
+    ended = (
+        interactions.filter(_is_ended())
+        .select("user_id", "job_id", rule=pl.when("is_applied").then(pl.lit("applied")).otherwise(pl.lit("dismissed")))
+        .join(known.select("job_id", "group"), on="job_id", how="left")
+        .select("user_id", "rule", group=pl.coalesce("group", "job_id"))
+        .unique()
+    )
+    blocked = profiles.select(
+        "user_id",
+        *(
+            pl.col(name).list.eval(pl.element().str.to_lowercase().str.strip_chars()).alias(name)
+            for name in ("blocked_companies", "blocked_tags")
+        ),
+    ).filter((pl.col("blocked_companies").list.len() > 0) | (pl.col("blocked_tags").list.len() > 0))
+    with_blocks = placed.join(blocked, on="user_id")
+    found = [
+        placed.filter(pl.col("status").is_null()).select("user_id", "job_id", rule=pl.lit("not_in_catalog")),
+        placed.filter(pl.col("status") != "open").select("user_id", "job_id", rule=pl.lit("not_open")),
+        placed.join(ended, on=["user_id", "group"]).select("user_id", "job_id", "rule"),
+        with_blocks.filter(pl.col("company_keys").list.set_intersection("blocked_companies").list.len() > 0).select(
+            "user_id", "job_id", rule=pl.lit("blocked_company")
+        ),
+        with_blocks.filter(pl.col("job_tags").list.set_intersection("blocked_tags").list.len() > 0).select(
+            "user_id", "job_id", rule=pl.lit("blocked_tag")
+        ),
+        placed.group_by("user_id", "group")
+        .agg(pl.col("job_id").first(), pl.len().alias("n"))
+        .filter(pl.col("n") > 1, pl.col("group").is_not_null())
+        .select("user_id", "job_id", rule=pl.lit("repeated")),
+    ]
+    return pl.concat(found).unique().sort("user_id", "job_id", "rule").collect()
+
+
+def _is_ended() -> pl.Expr:
+    return pl.col("is_applied").fill_null(value=False) | pl.col("is_dismissed").fill_null(value=False)
+
+
+def _lower(name: str) -> pl.Expr:
+    return pl.col(name).str.to_lowercase().str.strip_chars()
+
+
+def _one_hot(codes: NDArray[np.int32], *, blocked_width: int) -> Csr:
+    return ones(np.arange(len(codes), dtype=np.int32), codes, shape=(len(codes), blocked_width))
+
+
+def _mark(mask: Bools, places: Csr) -> None:
+    rows, position = expand(places.indptr[:-1], np.diff(places.indptr))
+    mask[rows, places.indices[position]] = True

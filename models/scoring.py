@@ -1,0 +1,296 @@
+"""Components of candidate pairs, and the recipe that makes a score of them. Arrays only; the formulas are in features.
+
+Components are rounded to four decimals before they are used, so that a score can be recomputed from what is stored.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features import components as formulas
+from features.schemas import COMPONENTS
+from models.candidates import expand, rank_within
+from models.encoding import JobTable, UserTable
+from models.signals import Signals, ones
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Ints = NDArray[np.int32]
+Csr = Any
+
+COMPONENT_DECIMALS = 4
+COLLABORATIVE = "collaborative"
+COLLABORATIVE_MOST = 0.10  # of a score of 1: behaviour of others may lift a job by ten points, not carry it
+_COMPONENT_INDEX = {name: index for index, name in enumerate(COMPONENTS)}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Weights per component (normalised to sum 1), the neutral value of unknown ones, and what steers the list."""
+
+    name: str
+    weights: Mapping[str, float]
+    neutral: float = 0.5
+    diversity: float = 0.15
+    exploration_share: float = 0.1
+
+    def normalised(self) -> Mapping[str, float]:
+        total = sum(self.weights.values())
+        return {name: weight / total for name, weight in self.weights.items() if weight > 0}
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores and confidences in [0, 1], both (B, C)."""
+
+    score: Doubles
+    confidence: Doubles
+
+
+@dataclass(frozen=True)
+class BlockScores:
+    """A block's scores by the fitted models, (B, J) each, NaN where unknown; empty where a model knows no one."""
+
+    collaborative: Floats
+    content: Floats
+
+
+def score_pairs(values: Mapping[str, Floats], recipes: Sequence[Recipe], recipe_of_row: Ints) -> Scored:
+    """score = sum of weight * value over the recipe's components, unknown values being neutral; (B, C).
+
+    The collaborative term counts at most COLLABORATIVE_MOST. Confidence is the weight share of the known components.
+    """
+    weights = np.zeros((len(recipes), len(COMPONENTS)))
+    for row, recipe in enumerate(recipes):
+        for name, weight in recipe.normalised().items():
+            weights[row, _COMPONENT_INDEX[name]] = weight
+    neutral = np.array([recipe.neutral for recipe in recipes])[recipe_of_row][:, None]
+    shape = next(iter(values.values())).shape
+    score, confidence = np.zeros(shape), np.zeros(shape)
+    for name in COMPONENTS:
+        if not weights[:, _COMPONENT_INDEX[name]].any():
+            continue
+        weight = weights[recipe_of_row, _COMPONENT_INDEX[name]][:, None]
+        value = values[name].astype(np.float64)
+        is_known = ~np.isnan(value)
+        term = weight * np.where(is_known, value, neutral)
+        score += np.minimum(term, COLLABORATIVE_MOST) if name == COLLABORATIVE else term
+        confidence += weight * is_known
+    return Scored(score=np.clip(score, 0, 1), confidence=np.clip(confidence, 0, 1))
+
+
+def component_values(names: Sequence[str], pairs: "Pairs") -> dict[str, Floats]:
+    """The named components of all pairs, (B, C) float32 rounded to COMPONENT_DECIMALS, NaN where unknown."""
+    return {name: np.round(_FORMULAS[name](pairs), COMPONENT_DECIMALS).astype(np.float32) for name in names}
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """A block of users against their candidates: `job` (B, C) holds rows of the JobTable, without padding."""
+
+    users: UserTable
+    jobs: JobTable
+    signals: Signals
+    dense: BlockScores
+    first_user: int
+    job: Ints
+    adjacent_skills: Csr
+
+    @property
+    def user(self) -> NDArray[np.int64]:
+        return self.first_user + np.arange(len(self.job))[:, None]
+
+    @property
+    def rows(self) -> slice:
+        return slice(self.first_user, self.first_user + len(self.job))
+
+    def distance_km(self) -> Floats:
+        return formulas.haversine_km(
+            self.users.latitude[self.user],
+            self.users.longitude[self.user],
+            self.jobs.latitude[self.job],
+            self.jobs.longitude[self.job],
+        )
+
+    def is_same_city(self) -> NDArray[np.bool_]:
+        city = self.users.city[self.user]
+        return np.asarray((city == self.jobs.city[self.job]) & (city >= 0))
+
+    def lookup(self, table: Csr) -> Floats:
+        """The entry of a CSR matrix users x jobs for each pair, 0 where it has none."""
+        dense = table[self.rows].toarray()
+        return np.asarray(np.take_along_axis(dense, self.job.astype(np.int64), axis=1), dtype=np.float32)
+
+    def sum_over(self, job_terms: Csr, *user_terms: Csr) -> tuple[Doubles, ...]:
+        """Per pair and matrix (the block's users x terms): the sum of job value * user value over the job's terms."""
+        flat = self.job.ravel()
+        pair, position = expand(job_terms.indptr[flat], np.diff(job_terms.indptr)[flat])
+        term, value = job_terms.indices[position], job_terms.data[position].astype(np.float64)
+        row = pair // self.job.shape[1]
+        results: list[Doubles] = []
+        for terms in user_terms:
+            weights = value * terms.toarray()[row, term]
+            sums = np.bincount(pair, weights=weights, minlength=len(flat)).astype(np.float64)
+            results.append(sums.reshape(self.job.shape))
+        return tuple(results)
+
+
+def adjacent_skills(jobs: JobTable, *, most: int = 10) -> Csr:
+    """Which skills are often asked for together: skills x skills of ones, each skill's `most` closest by cosine."""
+    is_asked = jobs.skills.copy()
+    is_asked.data = np.ones_like(is_asked.data)
+    together = (is_asked.T @ is_asked).tocsr()
+    together.setdiag(0)
+    together.eliminate_zeros()
+    together.sort_indices()
+    count = np.maximum(np.asarray(is_asked.sum(axis=0)).ravel(), 1)
+    rows, _ = expand(together.indptr[:-1], np.diff(together.indptr))
+    cosine = together.data / np.sqrt(count[rows] * count[together.indices])
+    order = np.lexsort((together.indices, -cosine, rows))
+    kept = order[rank_within(rows[order]) < most]
+    return ones(rows[kept].astype(np.int32), together.indices[kept], shape=together.shape)
+
+
+def _location(pairs: Pairs) -> Floats:
+    return formulas.location(
+        pairs.distance_km(),
+        max_distance_km=pairs.users.max_distance_km[pairs.user],
+        job_is_remote=pairs.jobs.is_remote[pairs.job],
+        user_remote=pairs.users.remote[pairs.user],
+        is_same_city=pairs.is_same_city(),
+    )
+
+
+def _location_match(pairs: Pairs) -> Floats:
+    country, job_country = pairs.users.country[pairs.user], pairs.jobs.country[pairs.job]
+    is_same_country = np.where((country < 0) | (job_country < 0), np.nan, country == job_country)
+    return formulas.location_match(
+        is_same_area=pairs.is_same_city(),
+        job_is_remote=pairs.jobs.is_remote[pairs.job],
+        user_remote=pairs.users.remote[pairs.user],
+        is_same_country=is_same_country,
+    )
+
+
+def _tags(pairs: Pairs) -> Floats:
+    (common,) = pairs.sum_over(pairs.jobs.tags, pairs.users.tags[pairs.rows])
+    return formulas.jaccard(common, n_left=pairs.users.n_tags[pairs.user], n_right=pairs.jobs.n_tags[pairs.job])
+
+
+def _skills(pairs: Pairs) -> Floats:
+    matched, avoided = pairs.sum_over(
+        pairs.jobs.skills, pairs.users.skills[pairs.rows], pairs.users.avoided_skills[pairs.rows]
+    )
+    value = formulas.skill_match(matched, total_weight=pairs.jobs.skill_rarity_total[pairs.job], avoided_weight=avoided)
+    states_skills = (
+        np.diff(pairs.users.skills.indptr)[pairs.user] + np.diff(pairs.users.avoided_skills.indptr)[pairs.user]
+    )
+    return np.where(states_skills > 0, value, np.nan).astype(np.float32)
+
+
+def _experience(pairs: Pairs) -> Floats:
+    return formulas.experience(
+        pairs.users.years[pairs.user],
+        min_years=pairs.jobs.min_years[pairs.job],
+        max_years=pairs.jobs.max_years[pairs.job],
+    )
+
+
+def _salary(pairs: Pairs) -> Floats:
+    return formulas.salary(
+        pairs.users.salary_minimum[pairs.user],
+        job_min=pairs.jobs.salary_min[pairs.job],
+        job_max=pairs.jobs.salary_max[pairs.job],
+    )
+
+
+def _growth(pairs: Pairs) -> Floats:
+    known = pairs.users.skills[pairs.rows]
+    near = known @ pairs.adjacent_skills
+    near.data = np.ones_like(near.data)
+    is_known = known.copy()
+    is_known.data = np.ones_like(is_known.data)
+    is_new_and_near = near - near.multiply(is_known)
+    asked = pairs.jobs.skills.copy()
+    asked.data = np.ones_like(asked.data)
+    n_known, n_adjacent = pairs.sum_over(asked, is_known, is_new_and_near.tocsr())
+    n_asked = np.diff(pairs.jobs.skills.indptr)[pairs.job]
+    has_skills = (np.diff(known.indptr) > 0)[:, None]
+    n_new = np.where(has_skills & (n_asked > 0), n_asked - n_known, np.nan)
+    step = pairs.jobs.level[pairs.job] - pairs.users.level[pairs.user]
+    return formulas.growth(step, n_new_adjacent=n_adjacent, n_new=n_new)
+
+
+def _affinity(pairs: Pairs) -> Floats:
+    weighted, confidence = pairs.sum_over(
+        pairs.jobs.facets, pairs.signals.affinity[pairs.rows], pairs.signals.affinity_confidence[pairs.rows]
+    )
+    is_known = confidence > 1e-6
+    mean = np.divide(weighted, confidence, out=np.zeros_like(weighted), where=is_known)
+    return np.where(is_known, np.clip((mean + 1) / 2, 0, 1), np.nan).astype(np.float32)
+
+
+def _culture(pairs: Pairs) -> Floats:
+    return _cosine(pairs, pairs.signals.culture_users, pairs.signals.culture_jobs)
+
+
+def _cosine(pairs: Pairs, users: Any, jobs: Any) -> Floats:
+    user_is_known = users.is_known[pairs.rows]
+    value = np.full(pairs.job.shape, np.nan, dtype=np.float32)
+    if user_is_known.any():
+        rows = users.rows[pairs.rows][user_is_known]
+        cosine = np.matmul(jobs.rows[pairs.job[user_is_known]], rows[:, :, None])[:, :, 0]
+        value[user_is_known] = np.where(jobs.is_known[pairs.job[user_is_known]], np.clip(cosine, 0, 1), np.nan)
+    return value
+
+
+def _dense(table: Floats, pairs: Pairs) -> Floats:
+    if table.size == 0:
+        return np.full(pairs.job.shape, np.nan, dtype=np.float32)
+    return np.asarray(np.take_along_axis(table, pairs.job.astype(np.int64), axis=1))
+
+
+def _collaborative(pairs: Pairs) -> Floats:
+    return _dense(pairs.dense.collaborative, pairs)
+
+
+def _content(pairs: Pairs) -> Floats:
+    return _dense(pairs.dense.content, pairs)
+
+
+def _neighbours(pairs: Pairs) -> Floats:
+    return _known_rows(pairs, pairs.signals.neighbours)
+
+
+def _also_applied(pairs: Pairs) -> Floats:
+    return _known_rows(pairs, pairs.signals.also_applied)
+
+
+def _known_rows(pairs: Pairs, table: Csr) -> Floats:
+    """Entries of users x jobs, 0 where a user has entries but not this one, unknown where a user has none."""
+    has_entries = np.diff(table.indptr)[pairs.rows] > 0
+    return np.where(has_entries[:, None], np.clip(pairs.lookup(table), 0, 1), np.nan).astype(np.float32)
+
+
+_FORMULAS: Mapping[str, Callable[[Pairs], Floats]] = {
+    "location": _location,
+    "tags": _tags,
+    "engagement": lambda pairs: pairs.jobs.engagement[pairs.job],
+    "recency": lambda pairs: pairs.jobs.recency[pairs.job],
+    "poster_quality": lambda pairs: pairs.jobs.poster_quality[pairs.job],
+    "collaborative": _collaborative,
+    "content": _content,
+    "skills": _skills,
+    "experience": _experience,
+    "salary": _salary,
+    "location_match": _location_match,
+    "culture": _culture,
+    "growth": _growth,
+    "neighbours": _neighbours,
+    "also_applied": _also_applied,
+    "affinity": _affinity,
+    "trending": lambda pairs: pairs.jobs.trending[pairs.job],
+}
