@@ -28,8 +28,9 @@ _FALSE_FRIENDS = (
     r"(?i:категори[а-я]+|кат\.)[\s:«\x22(]*[A-EА-Е]1?(?:[\s,/и+»\x22]+[A-EА-Е]1?(?-u:\b))*",
     r"(?-u:\b)[A-Z](?-u:\b)\s*,\s*[ABD-QS-Z](?-u:\b)(?:\s*,\s*[A-Z](?-u:\b))*",
     r"(?-u:\b)[ABD-QS-Z](?-u:\b)\s*,\s*[CR](?-u:\b)(?:\s*,\s*[A-Z](?-u:\b))*",
-    r"(?-u:\b)(?:Excel (?:at|in|as|under)|React (?:to|quickly)|Access to|Word of|Spring (?:20|[Bb]reak|[Ss]emester|[Ss]ummer)"
-    r"|Swift (?:response|action|and )|Rust (?:removal|proof)|Express (?:your|delivery|interest)|Teams (?:of|that|who|are))",
+    r"(?-u:\b)(?:Excel (?:at|in|as|under)|React (?:to|quickly)|Access to|Word of"
+    r"|Spring (?:20|[Bb]reak|[Ss]emester|[Ss]ummer)|Swift (?:response|action|and )|Rust (?:removal|proof)"
+    r"|Express (?:your|delivery|interest)|Teams (?:of|that|who|are))",
 )
 _LIST_MARK = r"[,;:/|•·\n\r()\[\]\t]"
 _BEFORE = rf"(^|{_LIST_MARK}\s*|(?i:(?:^|\s)(?:and|or|with|in|using|know|и|или|на|с|со|знани[а-я]+|like)\s))"
@@ -42,7 +43,7 @@ _STRONG_AFTER = (
     r"([\s-]+(?i:developers?|programmers?|programming|engineers?|language|backend|microservices?|services|разработчик"
     r"|программист|scripting|scripts|studio|shiny|back-?end))"
 )
-_TOKEN = "zqx"  # stands before an ambiguous word whose context says that the skill is meant
+_SKILL_MARK = "zqx"  # stands before an ambiguous word whose context says that the skill is meant
 
 
 class VocabularyError(ValueError):
@@ -90,7 +91,8 @@ class SkillVocabulary:
 
     def canonical(self, name: str) -> str | None:
         """Canonical name of one skill given in any known spelling; None if unknown."""
-        return self._canonical_names(pl.Series([name], dtype=pl.String))[0]
+        found: str | None = self._canonical_names(pl.Series([name], dtype=pl.String))[0]
+        return found
 
     def canonicalise(self, lists: pl.Series) -> pl.Series:
         """Each list of skills in canonical names, unknown ones trimmed and kept; no doubles, sorted; null → empty."""
@@ -114,7 +116,7 @@ class SkillVocabulary:
         return _lists_by_row(grouped, len(texts), texts.name)
 
     def expand_categories(self, names: Iterable[str]) -> list[str]:
-        """Concrete skills of the named categories (any case, spaces or hyphens as underscores), sorted; unknown: none."""
+        """Concrete skills of the named categories in any case, sorted; an unknown one has none."""
         keys = {name.strip().lower().replace(" ", "_").replace("-", "_") for name in names}
         return sorted({skill for key in keys for skill in self.categories.get(key, [])})
 
@@ -126,7 +128,7 @@ class SkillVocabulary:
     def _matcher(self) -> PhraseMatcher:
         rows = self.spellings.filter(pl.col("match") != "name").with_columns(
             phrase=pl.when(pl.col("match") == "context")
-            .then(pl.concat_str(pl.lit(_TOKEN), pl.col("phrase").str.to_lowercase()))
+            .then(pl.concat_str(pl.lit(_SKILL_MARK), pl.col("phrase").str.to_lowercase()))
             .otherwise(_signs_to_words(pl.col("phrase")))
         )
         exact = rows.filter(pl.col("match") == "case")["phrase"].to_list()
@@ -157,7 +159,7 @@ def skill_key(names: pl.Expr) -> pl.Expr:
 
 
 def disambiguate(texts: pl.Series, context_words: list[str]) -> pl.Series:
-    """Texts whose ambiguous words (Go, R, C…) carry a mark where list, neighbour or phrase shows that a skill is meant."""
+    """Texts whose ambiguous words (Go, R, C…) are marked where their context shows that a skill is meant."""
     expr = _signs_to_words(pl.col("text"))
     for pattern in _FALSE_FRIENDS:
         expr = expr.str.replace_all(pattern, " , ")
@@ -165,9 +167,9 @@ def disambiguate(texts: pl.Series, context_words: list[str]) -> pl.Series:
         word = "(" + "|".join(sorted(context_words, key=lambda w: (-len(w), w))) + ")"
         # Neighbours in a list share their separator, which one match consumes: the second pass takes every other.
         for pattern in (rf"{_BEFORE}{word}{_AFTER}", rf"{_BEFORE}{word}{_AFTER}"):
-            expr = expr.str.replace_all(pattern, f"${{1}}{_TOKEN}${{2}}${{3}}")
-        expr = expr.str.replace_all(rf"{_STRONG_BEFORE}{word}(?-u:\b)", f"${{1}}{_TOKEN}${{2}}")
-        expr = expr.str.replace_all(rf"(^|[^\p{{L}}\p{{N}}-]){word}{_STRONG_AFTER}", f"${{1}}{_TOKEN}${{2}}${{3}}")
+            expr = expr.str.replace_all(pattern, f"${{1}}{_SKILL_MARK}${{2}}${{3}}")
+        expr = expr.str.replace_all(rf"{_STRONG_BEFORE}{word}(?-u:\b)", f"${{1}}{_SKILL_MARK}${{2}}")
+        expr = expr.str.replace_all(rf"(^|[^\p{{L}}\p{{N}}-]){word}{_STRONG_AFTER}", f"${{1}}{_SKILL_MARK}${{2}}${{3}}")
     return pl.DataFrame({"text": texts.cast(pl.String)}).select(expr.alias(texts.name))[texts.name]
 
 
@@ -186,7 +188,7 @@ def _split(column: str) -> pl.Expr:
 
 
 def _spellings(skills: pl.DataFrame) -> pl.DataFrame:
-    """The name and the aliases of each skill; an alias written `=Word` counts in exact case only, `~Word` in context."""
+    """The name and the aliases of each skill; `=Alias` counts in exact case only, `~Alias` in context."""
     names = skills.select("skill", "match", phrase="skill")
     aliases = skills.select("skill", phrase="aliases").explode("phrase").drop_nulls("phrase")
     marked = aliases.with_columns(

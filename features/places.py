@@ -1,0 +1,331 @@
+"""Places: cities, regions and countries under one name each, from Russian or English, with coordinates.
+
+Distances and who may work where live elsewhere. The towns come from GeoNames (see data/vocabulary/README.md).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+OUTPUT_COLUMNS = ("city", "region", "country", "latitude", "longitude")
+_INPUT_TEXTS = ("text", "city", "region", "country", "area_id")
+_MAX_TEXT_LENGTH = 200
+_MAX_SEGMENTS = 12
+_SEPARATORS = r"\s+[-–—/]\s+|[-–—]\s+|[,;/|()\[\]•·\n:+&]|\s(?:or|and|и|или)\s"
+# Words around a place that are no part of its name; whole words of the key.
+_AROUND = (
+    r" (?:remote|remotely|only|hybrid|on site|onsite|in office|office|based|anywhere in|within|from|greater"
+    r"|metropolitan|metro area|area|bay area|city of|worldwide|anywhere|удаленно|удаленная работа|удаленка|гибрид|офис|г|гор|город"
+    r"|citizens|residents|timezones?|time zone|preferred|downtown|central) "
+)
+# "обл" and "респ" as Russian addresses shorten them.
+_SHORTENED = ((" обл ", " область "), (" респ ", " республика "), (" st ", " saint "), (" р ка ", " республика "))
+# A city's other names count less than its own, whatever its size.
+_ALIAS_WEIGHT = 0.02
+
+
+@dataclass(frozen=True)
+class Places:
+    """The gazetteer; tables as read from data/vocabulary."""
+
+    cities: pl.DataFrame
+    countries: pl.DataFrame
+    regions: pl.DataFrame
+    areas: pl.DataFrame
+
+    @classmethod
+    def load(cls, folder: Path) -> "Places":
+        """Reads places.parquet, countries.csv, regions.csv and areas.csv of `folder`."""
+        return cls(
+            cities=pl.read_parquet(folder / "places.parquet"),
+            countries=_read_text_table(folder / "countries.csv"),
+            regions=_read_text_table(folder / "regions.csv"),
+            areas=_read_text_table(folder / "areas.csv"),
+        )
+
+    def resolve(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Columns city, region, country (ISO alpha-2), latitude, longitude, one row per row of `frame`, in its order.
+
+        `frame` may have text (free location), city, region, country, area_id (HH) and latitude, longitude, all
+        nullable. What is known wins: the area, then the city, then the text; a given country is never changed by a
+        city of the same name elsewhere; given coordinates are kept. A city that the gazetteer lacks stays as written.
+        """
+        given = frame.select(
+            *(_text_column(frame, name) for name in _INPUT_TEXTS),
+            *(_number_column(frame, name) for name in ("latitude", "longitude")),
+        )
+        distinct = given.select(_INPUT_TEXTS).unique().sort(_INPUT_TEXTS).with_row_index("id")
+        answers = self._answers(distinct)
+        has_coordinates = pl.col("latitude").is_not_null() & pl.col("longitude").is_not_null()
+        return (
+            given.join(
+                distinct.join(answers, on="id"), on=_INPUT_TEXTS, how="left", nulls_equal=True, maintain_order="left"
+            )
+            .with_columns(
+                pl.when(has_coordinates).then(name).otherwise(f"{name}_found").alias(name)
+                for name in ("latitude", "longitude")
+            )
+            .select(
+                pl.col("city_found").alias("city"),
+                pl.col("region_found").alias("region"),
+                pl.col("country_found").alias("country"),
+                "latitude",
+                "longitude",
+            )
+        )
+
+    @cached_property
+    def names(self) -> pl.DataFrame:
+        """Columns city, country, name_ru, name_en: one row per city and country, the largest of its name."""
+        largest = self.cities.sort("population", "latitude", descending=True).unique(
+            ["city", "country"], keep="first", maintain_order=True
+        )
+        return largest.select("city", "country", "name_ru", name_en="city").sort("country", "city")
+
+    @cached_property
+    def country_names(self) -> pl.DataFrame:
+        """Columns country (ISO alpha-2), name_ru, name_en."""
+        return self.countries.select("country", "name_ru", "name_en").sort("country")
+
+    def russian_name(self, city: str, country: str | None = None) -> str | None:
+        """Russian name of a canonical city, of the largest where no country is given; None if unknown."""
+        rows = self.cities.filter((pl.col("city") == city) & (pl.lit(country is None) | (pl.col("country") == country)))
+        name = rows.sort("population", descending=True)["name_ru"].first()
+        return name if isinstance(name, str) else None
+
+    def country_code(self, names: pl.Series) -> pl.Series:
+        """ISO alpha-2 codes of country names or codes in Russian or English, any case; null where unknown."""
+        keys = pl.DataFrame({"name": names.cast(pl.String)}).select(place_key(pl.col("name")).alias("key"))
+        codes = self._country_keys.filter("is_any_case")
+        return keys.join(codes, on="key", how="left", maintain_order="left")["country"].alias(names.name)
+
+    @cached_property
+    def _country_keys(self) -> pl.DataFrame:
+        """Columns key, country, is_any_case; a bare two-letter code within free text counts in capitals only."""
+        names = _long_names(self.countries, ["name_en", "name_ru", "iso3"], keep=["country"])
+        codes = self.countries.select("country", name="country")
+        return (
+            pl.concat([names.select("country", "name"), codes])
+            .with_columns(key=place_key(pl.col("name")), is_any_case=pl.lit(True))
+            .select("key", "country", "is_any_case", is_code=pl.col("name").str.contains("^[A-Z]{2,3}$"))
+            .unique("key", keep="first", maintain_order=True)
+        )
+
+    @cached_property
+    def _region_keys(self) -> pl.DataFrame:
+        """Columns key, country, region, is_code."""
+        names = _long_names(self.regions, ["region", "name_ru", "code"], keep=["country", "region"])
+        return (
+            names.with_columns(key=place_key(pl.col("name")))
+            .select("key", "country", "region", is_code=pl.col("name").str.contains("^[A-Z]{2}$"))
+            .unique(["key", "country"], keep="first", maintain_order=True)
+        )
+
+    @cached_property
+    def _city_keys(self) -> pl.DataFrame:
+        """Columns key, city_found, country_found, region_found, coordinates, weight: every name of every city."""
+        own = _long_names(self.cities.with_columns(aliases=pl.lit("")), ["city", "name_ru"], keep=_CITY_COLUMNS)
+        aliases = _long_names(self.cities, [], keep=_CITY_COLUMNS)
+        weighted = pl.concat(
+            [
+                own.with_columns(weight=pl.col("population").cast(pl.Float64), is_own=pl.lit(True)),
+                aliases.with_columns(weight=pl.col("population") * _ALIAS_WEIGHT, is_own=pl.lit(False)),
+            ]
+        )
+        return (
+            weighted.with_columns(key=place_key(pl.col("name")))
+            .filter(pl.col("key").str.len_chars() > 1)
+            .sort("key", "country", "city", "weight", "latitude", descending=[False, False, False, True, False])
+            .unique(["key", "country", "city", "region", "latitude"], keep="first", maintain_order=True)
+            .select("key", "weight", "is_own", *(pl.col(name).alias(f"{name}_found") for name in OUTPUT_COLUMNS))
+        )
+
+    def _answers(self, distinct: pl.DataFrame) -> pl.DataFrame:
+        """Columns id and *_found for each distinct input."""
+        areas = self.areas.select("area_id", area_city="city", area_region="region", area_country="country")
+        rows = distinct.join(areas, on="area_id", how="left", maintain_order="left")
+        stated = self.country_code(rows["country"])
+        # The area of a source tells its own; a stated country only where there is none.
+        rows = rows.with_columns(
+            known_country=pl.coalesce("area_country", stated),
+            city=pl.coalesce("area_city", "city"),
+            known_region=pl.coalesce("area_region", "region"),
+        )
+        segments = self._segments(rows)
+        hints = self._hints(rows, segments)
+        cities = self._best_cities(rows, segments, hints=hints)
+        trusted = hints.filter("is_trusted").join(self._city_segments(segments), on=["id", "position"], how="anti")
+        regions = _first_by_position(trusted.filter(pl.col("region").is_not_null()))
+        countries = _first_by_position(trusted)
+        wider = segments.filter(pl.col("order") == 0).join(hints, on=["id", "position"]).select("id").unique()
+        is_unknown_city = (place_key(pl.col("city")) != "") & pl.col("names_no_city").is_null()
+        return (
+            rows.join(cities, on="id", how="left")
+            .join(regions.select("id", hint_region="region", hint_region_country="country"), on="id", how="left")
+            .join(countries.select("id", hint_country="country"), on="id", how="left")
+            .join(wider.with_columns(names_no_city=pl.lit(True)), on="id", how="left")
+            .with_columns(country_found=pl.coalesce("known_country", "country_found", "hint_country"))
+            .select(
+                "id",
+                pl.coalesce("city_found", pl.when(is_unknown_city).then("city")).alias("city_found"),
+                pl.coalesce(
+                    "region_found",
+                    pl.when(pl.col("hint_region_country") == pl.col("country_found")).then("hint_region"),
+                    pl.when(pl.col("region").str.len_chars() > 0).then("region"),
+                ).alias("region_found"),
+                "country_found",
+                "latitude_found",
+                "longitude_found",
+            )
+        )
+
+    def _city_segments(self, segments: pl.DataFrame) -> pl.DataFrame:
+        """Columns id, position of segments that are a city's own name: what they say of a region is the city's."""
+        own = self._city_keys.filter("is_own").select("key").unique()
+        countries = self._country_keys.select("key")
+        return segments.join(own, on="key", how="semi").join(countries, on="key", how="anti").select("id", "position")
+
+    def _segments(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Columns id, position, is_stated, segment, key: the parts of city, region, country and text, in that order."""
+        parts = [
+            rows.select(
+                "id",
+                pl.lit(order).alias("order"),
+                pl.col(column)
+                .str.slice(0, _MAX_TEXT_LENGTH)
+                .str.replace_all(f"(?i:{_SEPARATORS})", "\x1f")
+                .str.split("\x1f")
+                .list.head(_MAX_SEGMENTS)
+                .alias("segment"),
+            )
+            for order, column in enumerate(("city", "known_region", "text", "country"))
+        ]
+        return (
+            pl.concat(parts)
+            .explode("segment")
+            .with_columns(pl.col("segment").str.strip_chars())
+            .filter(pl.col("segment").str.len_chars() > 0)
+            .with_columns(key=place_key(pl.col("segment")))
+            .filter(pl.col("key").str.len_chars() > 0)
+            .with_columns(position=pl.int_range(pl.len(), dtype=pl.Int32).over("id", order_by="order"))
+        )
+
+    def _hints(self, rows: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
+        """Columns id, position, country, region, is_trusted: what segments say of countries and regions.
+
+        "CA" is California beside Los Angeles and Canada beside Toronto: both are hints, and the city decides. A code
+        that no city confirms is trusted as the state it stands for, after another segment, and as the country alone.
+        """
+        is_first = pl.col("position") == 0
+        capitals = pl.col("segment").str.contains(r"(?-u:\b)[A-Z]{2,3}(?-u:\b)")
+        as_regions = segments.join(self._region_keys, on="key").filter(~pl.col("is_code") | (capitals & ~is_first))
+        as_countries = segments.join(self._country_keys, on="key").filter(
+            ~pl.col("is_code") | capitals | (pl.col("order") == 3)
+        )
+        doubly = as_regions.filter("is_code").select("id", "position").unique().with_columns(is_state=pl.lit(True))
+        columns = ("id", "position", "country", "region", "is_trusted")
+        countries = as_countries.join(doubly, on=["id", "position"], how="left").with_columns(
+            region=pl.lit(None, pl.String), is_trusted=pl.col("is_state").is_null()
+        )
+        both = pl.concat([countries.select(columns), as_regions.with_columns(is_trusted=pl.lit(True)).select(columns)])
+        known = rows.select("id", "known_country")
+        agreeing = both.join(known, on="id").filter(
+            pl.col("known_country").is_null() | (pl.col("known_country") == pl.col("country"))
+        )
+        return agreeing.select(columns).sort("id", "position", "country", "region", nulls_last=True)
+
+    def _best_cities(self, rows: pl.DataFrame, segments: pl.DataFrame, *, hints: pl.DataFrame) -> pl.DataFrame:
+        """At most one city per id: agreeing with what the rest of the input says, then the first, then the largest."""
+        is_city = pl.col("order").is_in([0, 2])
+        candidates = (
+            segments.filter(is_city).join(self._city_keys, on="key").join(rows.select("id", "known_country"), on="id")
+        )
+        candidates = candidates.filter(
+            pl.col("known_country").is_null() | (pl.col("known_country") == pl.col("country_found"))
+        )
+        # A segment that names a country or region as well ("Mexico", "Georgia") is a city only under its own name.
+        also = hints.select("id", "position").unique().with_columns(is_also_wider=pl.lit(True))
+        candidates = candidates.join(also, on=["id", "position"], how="left").filter(
+            pl.col("is_also_wider").is_null() | pl.col("is_own") | (pl.col("order") == 0)
+        )
+        agreement = (
+            candidates.select("id", "position", "country_found", "region_found")
+            .unique()
+            .join(hints.rename({"position": "hint_position"}), on="id")
+            .filter(pl.col("position") != pl.col("hint_position"))
+            .with_columns(
+                agrees=pl.col("country_found") == pl.col("country"),
+                # "Berlin" names a region of Germany too, which is no reason to prefer Munich in "Berlin, Munich".
+                agrees_closely=(pl.col("country_found") == pl.col("country"))
+                & (pl.col("region").is_null() | (pl.col("region_found") == pl.col("region")).fill_null(False)),
+                agrees_region=(pl.col("country_found") == pl.col("country"))
+                & (pl.col("region_found") == pl.col("region")).fill_null(False),
+            )
+            .group_by("id", "position", "country_found", "region_found")
+            .agg(pl.col("agrees", "agrees_closely", "agrees_region").any())
+        )
+        return (
+            candidates.join(
+                agreement, on=["id", "position", "country_found", "region_found"], how="left", nulls_equal=True
+            )
+            .filter(pl.col("agrees").is_null() | pl.col("agrees"))
+            .sort(
+                pl.col("id"),
+                pl.col("agrees_closely").fill_null(False).not_(),
+                pl.col("position"),
+                pl.col("agrees_region").fill_null(False).not_(),
+                pl.col("weight").neg(),
+                pl.col("country_found"),
+                pl.col("city_found"),
+                pl.col("latitude_found"),
+            )
+            .unique("id", keep="first", maintain_order=True)
+            .select("id", *(f"{name}_found" for name in OUTPUT_COLUMNS))
+        )
+
+
+_CITY_COLUMNS = ("city", "region", "country", "population", "latitude", "longitude")
+
+
+def place_key(names: pl.Expr) -> pl.Expr:
+    """Key of a place's name: lower case, ё as е, no accents, no punctuation, bare of "city of" and the like."""
+    key = (
+        names.fill_null("")
+        .str.normalize("NFKD")
+        .str.replace_all(r"\p{Mn}", "")
+        .str.to_lowercase()
+        .str.replace_all(r"['’ʻ`‘]", "")
+        .str.replace_all(r"[^\p{L}\p{N}]+", " ")
+        .str.replace_all(" ", "  ")
+    )
+    key = pl.format(" {} ", key).str.replace_all(_AROUND, " ").str.replace_all(r" +", " ")
+    for short, full in _SHORTENED:
+        key = key.str.replace_all(short, full, literal=True)
+    return key.str.strip_chars()
+
+
+def _long_names(frame: pl.DataFrame, columns: Sequence[str], *, keep: Sequence[str]) -> pl.DataFrame:
+    """One row per non-empty name: the named columns and each of `aliases`, beside the columns to keep."""
+    parts = [frame.select(*keep, pl.col(column).cast(pl.String).alias("name")) for column in columns]
+    aliases = frame.select(*keep, pl.col("aliases").fill_null("").str.split("|").alias("name")).explode("name")
+    return pl.concat([*parts, aliases]).filter(pl.col("name").str.len_chars() > 0)
+
+
+def _first_by_position(hints: pl.DataFrame) -> pl.DataFrame:
+    ordered = hints.sort("id", "position", "country", "region", nulls_last=True)
+    return ordered.unique("id", keep="first", maintain_order=True)
+
+
+def _read_text_table(path: Path) -> pl.DataFrame:
+    return pl.read_csv(path, infer_schema=False)
+
+
+def _text_column(frame: pl.DataFrame, name: str) -> pl.Expr:
+    return (pl.col(name) if name in frame.columns else pl.lit(None)).cast(pl.String).str.strip_chars().alias(name)
+
+
+def _number_column(frame: pl.DataFrame, name: str) -> pl.Expr:
+    return (pl.col(name) if name in frame.columns else pl.lit(None)).cast(pl.Float64).alias(name)
