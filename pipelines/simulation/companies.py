@@ -1,0 +1,94 @@
+"""The market's employers: a name, a home city, a sector, a quality and the sentences they say of themselves."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pipelines.simulation.catalogue import Catalogue
+from pipelines.simulation.drawing import IntArray, Purpose, generator, weighted
+
+_SMALLEST_MARKET = 24
+_MOST_COMPANIES = 12_000
+_POSTINGS_PER_COMPANY = 10
+_LOCAL_SHARE = 0.75
+
+
+@dataclass(frozen=True)
+class Companies:
+    """One row a company: `frame` (name, about_en, about_ru, employer_id) and its latent columns as arrays."""
+
+    frame: pl.DataFrame
+    is_local: NDArray[np.bool_]
+    city: IntArray
+    sector: IntArray
+    quality: NDArray[np.float64]
+
+    def choose(
+        self, rng: np.random.Generator, sector: IntArray, *, is_local: NDArray[np.bool_], popularity_skew: float = 2.2
+    ) -> IntArray:
+        """A company index per row, of the row's sector and market; a sector's first companies hire most."""
+        chosen = np.zeros(len(sector), dtype=np.int64)
+        draws = rng.random(len(sector)) ** popularity_skew
+        for wanted in np.unique(sector):
+            for local in (False, True):
+                rows = np.flatnonzero((sector == wanted) & (is_local == local))
+                members = np.flatnonzero((self.sector == wanted) & (self.is_local == local))
+                chosen[rows] = members[(draws[rows] * len(members)).astype(np.int64)]
+        return chosen
+
+
+def make_companies(catalogue: Catalogue, *, n_jobs: int, seed: int) -> Companies:
+    """As many companies as a market of `n_jobs` postings has; each sector has at least one local and one foreign."""
+    rng = generator(seed, Purpose.COMPANIES)
+    n_sectors = len(catalogue.sectors)
+    n = int(np.clip(n_jobs // _POSTINGS_PER_COMPANY, max(_SMALLEST_MARKET, 2 * n_sectors), _MOST_COMPANIES))
+    is_local = rng.random(n) < _LOCAL_SHARE
+    is_local[:n_sectors], is_local[n_sectors : 2 * n_sectors] = True, False
+    sector = np.concatenate([np.tile(np.arange(n_sectors), 2), rng.integers(0, n_sectors, n - 2 * n_sectors)])
+    weights = np.array([city.weight for city in catalogue.cities])
+    here = catalogue.is_local_city
+    city = np.where(is_local, weighted(rng, weights * here, n=n), weighted(rng, weights * ~here, n=n))
+    names = np.where(is_local, _names(catalogue, "ru", rng, n=n), _names(catalogue, "en", rng, n=n))
+    size = (rng.lognormal(4.2, 1.1, n)).astype(np.int64).clip(5, 20_000)
+    frame = pl.DataFrame({"employer_id": 700_000 + 7 * np.arange(n), "company": pl.Series(names.tolist())}).with_columns(
+        _about(catalogue, rng, sector=sector, size=size)
+    )
+    return Companies(frame, is_local, city.astype(np.int64), sector, np.round(rng.normal(size=n), 4))
+
+
+def _names(catalogue: Catalogue, language: str, rng: np.random.Generator, *, n: int) -> NDArray[np.object_]:
+    parts = [catalogue.texts[f"company_{part}"][language] for part in ("first", "second", "last")]
+    combinations = len(parts[0]) * len(parts[1]) * len(parts[2])
+    picked = rng.permutation(combinations)
+    names = []
+    for i in range(n):
+        number, lap = int(picked[i % combinations]), i // combinations
+        first, rest = number % len(parts[0]), number // len(parts[0])
+        name = f"{parts[0][first]} {parts[1][rest % len(parts[1])]}{parts[2][rest // len(parts[1])]}"
+        names.append(name if lap == 0 else f"{name} {lap + 1}")
+    return np.array(names, dtype=object)
+
+
+def _about(catalogue: Catalogue, rng: np.random.Generator, *, sector: IntArray, size: IntArray) -> list[pl.Expr]:
+    n, texts = len(sector), catalogue.texts
+    audience, first = (rng.integers(0, len(texts[name]["en"]), n) for name in ("audience", "values"))
+    second = (first + rng.integers(1, len(texts["values"]["en"]), n)) % len(texts["values"]["en"])
+    templates = {
+        "en": "We make {} for {}. There are {} of us; we value {} and {}.",
+        "ru": "Мы создаём {} для {}. В команде {} человек; мы ценим {} и {}.",
+    }
+
+    def about(language: str) -> pl.Expr:
+        products = pl.Series([texts["sectors"][name][language] for name in catalogue.sectors])
+        pieces = (
+            products.gather(sector),
+            pl.Series(texts["audience"][language]).gather(audience),
+            pl.Series(size),
+            pl.Series(texts["values"][language]).gather(first),
+            pl.Series(texts["values"][language]).gather(second),
+        )
+        return pl.format(templates[language], *(pl.lit(piece) for piece in pieces)).alias(f"about_{language}")
+
+    return [about("en"), about("ru")]

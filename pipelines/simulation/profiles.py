@@ -1,0 +1,221 @@
+"""What the market's people state of themselves: user records as JSON lines, less exact than their true tastes."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from pipelines.simulation.catalogue import LANGUAGES, LEVEL_YEARS, LEVELS, UNITS_PER_USD, Catalogue
+from pipelines.simulation.drawing import FloatArray, IntArray, Purpose, generator
+from pipelines.simulation.jobs import DAY_SECONDS
+from pipelines.simulation.users import N_DEMO, REMOTE_WISHES, USERS_PER_BLOCK, Users
+from pipelines.simulation.writing import folder, utc_time
+
+_NO_PROFILE_SHARE = 0.08
+_BARE_PROFILE_SHARE = 0.15  # name, e-mail and place only
+_UPDATED_SHARE = 0.03  # an older record of the same user stands in the file too
+_SUMMARY_SHARE = 0.3
+_SKILL_LEVELS = ("beginner", "intermediate", "advanced", "expert")
+_DIGESTS = ("none", "daily", "weekly")
+_CATEGORIES = {
+    "python_backend": "programming", "java_backend": "programming", "frontend": "programming", "mobile": "programming",
+    "product_designer": "design", "graphic_designer": "design", "marketing": "marketing", "smm": "marketing",
+    "data_analyst": "data_analysis", "data_scientist": "data_analysis", "project_manager": "management",
+    "accountant": "finance", "financial_analyst": "finance",
+}  # fmt: skip
+
+
+def write_profiles(
+    catalogue: Catalogue, users: Users, out: Path, *, until: datetime, seed: int, progress: Callable[[int, int], None]
+) -> int:
+    """Writes `out/users-<n>.jsonl`; returns how many people have a record. `until` bounds the times of update."""
+    folder(out)
+    n_profiles = 0
+    for number, start in enumerate(range(0, len(users), USERS_PER_BLOCK), start=1):
+        part = users.part(start, min(start + USERS_PER_BLOCK, len(users)))
+        rng = generator(seed, Purpose.USERS, start, 1)
+        records = _records(catalogue, part, rng, until=until, is_first=start == 0)
+        n_profiles += len(records)
+        is_updated = pl.Series(rng.random(len(records)) < _UPDATED_SHARE)
+        older = records.filter(is_updated).with_columns(
+            updated_s=pl.col("updated_s") - 90 * DAY_SECONDS,
+            desired_roles=pl.col("desired_roles").list.head(0),
+            max_distance_km=pl.lit(25, pl.Int64),
+        )
+        lines = pl.concat([records, older]).with_columns(updated_at=utc_time("updated_s")).drop("updated_s")
+        lines.write_ndjson(out / f"users-{number:04}.jsonl")
+        progress(start + len(part), len(users))
+    return n_profiles
+
+
+def _records(
+    catalogue: Catalogue, users: Users, rng: np.random.Generator, *, until: datetime, is_first: bool
+) -> pl.DataFrame:
+    n, end = len(users), int(until.timestamp())
+    has_profile, is_bare = rng.random(n) >= _NO_PROFILE_SHARE, rng.random(n) < _BARE_PROFILE_SHARE
+    if is_first:
+        has_profile[:N_DEMO], is_bare[:N_DEMO] = True, False
+    years = np.round((LEVEL_YEARS[users.level] * rng.uniform(0.7, 1.3, n)) * 2) / 2
+    frame = pl.concat(
+        [
+            _person(catalogue, users, rng),
+            _work(catalogue, users, rng, years=years),
+            _wishes(catalogue, users, rng),
+            pl.DataFrame({"updated_s": end - rng.integers(DAY_SECONDS // 24, 300 * DAY_SECONDS, n)}),
+        ],
+        how="horizontal",
+    )
+    frame = _with_summary(catalogue, frame, users, rng, years=years, is_first=is_first)
+    stated = [name for name in frame.columns if name not in _PERSON_COLUMNS and name != "updated_s"]
+    bare = pl.Series(is_bare)
+    frame = frame.with_columns(pl.when(~bare).then(pl.col(name)).alias(name) for name in stated)
+    return frame.filter(pl.Series(has_profile))
+
+
+_PERSON_COLUMNS = ("user_id", "full_name", "email", "locale", "timezone", "city", "country", "latitude", "longitude")
+
+
+def _person(catalogue: Catalogue, users: Users, rng: np.random.Generator) -> pl.DataFrame:
+    n, english, texts = len(users), users.is_english, catalogue.texts
+    cities = {name: [getattr(city, name) for city in catalogue.cities] for name in ("en", "ru", "country", "zone")}
+    kind = np.where(english, 0, rng.integers(1, 3, n))
+    first, last = rng.integers(0, 2**20, n), rng.integers(0, 2**20, n)
+    pieces = []
+    for number, group in enumerate(("en", "male", "female")):
+        given, family_names = pl.Series(texts["first_names"][group]), pl.Series(texts["last_names"][group])
+        full = pl.format("{} {}", pl.lit(given.gather(first % len(given))), pl.lit(family_names.gather(last % len(family_names))))
+        pieces.append(pl.when(pl.lit(pl.Series(kind == number))).then(full))
+    names = pl.select(pl.coalesce(pieces).alias("full_name"))
+    latitude = np.array([city.lat for city in catalogue.cities])[users.city] + rng.normal(0, 0.04, n)
+    longitude = np.array([city.lon for city in catalogue.cities])[users.city] + rng.normal(0, 0.06, n)
+    shares_place = pl.Series(rng.random(n) < 0.6)
+    in_russian = pl.Series(~english)
+    return names.select(
+        pl.lit(users.user_id).alias("user_id"),
+        "full_name",
+        email=pl.format("{}@mail.example", pl.lit(users.user_id)),
+        locale=pl.when(in_russian).then(pl.lit("ru")).otherwise(pl.lit("en")),
+        timezone=pl.Series(cities["zone"]).gather(users.city),
+        city=pl.when(in_russian).then(pl.Series(cities["ru"]).gather(users.city)).otherwise(pl.Series(cities["en"]).gather(users.city)),
+        country=pl.Series(cities["country"]).gather(users.city),
+        latitude=pl.when(shares_place).then(pl.Series(np.round(latitude, 5))),
+        longitude=pl.when(shares_place).then(pl.Series(np.round(longitude, 5))),
+    )
+
+
+def _work(catalogue: Catalogue, users: Users, rng: np.random.Generator, *, years: FloatArray) -> pl.DataFrame:
+    titles = {
+        language: pl.Series([family.titles[language][0] for family in catalogue.families]) for language in LANGUAGES
+    }
+    english = pl.Series(users.is_english)
+    role = pl.when(english).then(titles["en"].gather(users.family)).otherwise(titles["ru"].gather(users.family))
+    second = pl.when(english).then(titles["en"].gather(users.second_family)).otherwise(titles["ru"].gather(users.second_family))
+    n = len(users)
+    category = pl.Series([_CATEGORIES.get(f.key) for f in catalogue.families], dtype=pl.String).gather(users.family)
+    return pl.select(
+        stated_skills(catalogue, users, rng, years=years).alias("skills"),
+        skill_categories=pl.when(pl.Series(rng.random(n) < 0.2) & category.is_not_null()).then(pl.concat_list(pl.lit(category))),
+        desired_roles=pl.when(pl.Series(rng.random(n) < 0.3)).then(pl.concat_list(role, second)).otherwise(pl.concat_list(role)),
+        professions=pl.concat_list(role),
+        years_of_experience=pl.Series(years),
+        career_level=pl.Series(LEVELS).gather(users.level),
+        work_authorization=pl.concat_list(pl.Series([c.country for c in catalogue.cities]).gather(users.city)),
+    )
+
+
+def stated_skills(
+    catalogue: Catalogue, users: Users, rng: np.random.Generator, *, years: FloatArray
+) -> pl.Series:
+    """Per user a list of {name, level, years}; a sixth of the true skills goes unsaid."""
+    picked = users.skills
+    said = (picked >= 0) & (rng.random(picked.shape) > 1 / 6)
+    said[:, 0] = True
+    rows, columns = np.nonzero(said)
+    names = {
+        language: pl.Series([pair[n] for pair in catalogue.skills]) for n, language in enumerate(LANGUAGES)
+    }
+    position = picked[rows, columns]
+    english = pl.Series(users.is_english[rows])
+    grade = (users.level[rows] + rng.integers(-1, 2, len(rows)) - columns // 5).clip(0, len(_SKILL_LEVELS) - 1)
+    skill_years = np.round(years[rows] * rng.uniform(0.3, 1.0, len(rows)), 1)
+    flat = pl.select(
+        name=pl.when(english).then(names["en"].gather(position)).otherwise(names["ru"].gather(position)),
+        level=pl.Series(_SKILL_LEVELS).gather(grade),
+        years=pl.Series(skill_years),
+    )
+    offsets = np.concatenate([[0], np.cumsum(said.sum(axis=1))]).astype(np.int64)
+    lists = pa.LargeListArray.from_arrays(pa.array(offsets), flat.to_struct("skill").to_arrow())
+    return pl.Series("skills", pl.from_arrow(lists))
+
+
+def _wishes(catalogue: Catalogue, users: Users, rng: np.random.Generator) -> pl.DataFrame:
+    n = len(users)
+    currency = pl.Series([city.currency for city in catalogue.cities]).gather(users.city)
+    units = currency.replace_strict(UNITS_PER_USD, return_dtype=pl.Float64).to_numpy()
+    minimum = users.minimum_usd * units
+    step = 10 ** np.floor(np.log10(minimum) - 1)
+    minimum = (np.round(minimum / step) * step).astype(np.int64)
+    tags = pl.Series([f.key.replace("_", " ") for f in catalogue.families])
+    sectors = pl.Series(catalogue.sectors).gather(
+        np.array([f.sectors[0] for f in catalogue.families])[users.family]
+    )
+    skill_names = pl.Series([pair[0].lower() for pair in catalogue.skills])
+    first_skill = skill_names.gather(users.skills[:, 0])
+    says_pay, says_tags, wants_part = (pl.Series(rng.random(n) < share) for share in (0.7, 0.5, 0.15))
+    return pl.select(
+        max_distance_km=pl.Series([25, 25, 15, 40]).gather(rng.integers(0, 4, n)),
+        remote=pl.Series(REMOTE_WISHES).gather(users.remote),
+        salary_min=pl.when(says_pay).then(pl.Series(minimum)),
+        salary_currency=pl.when(says_pay).then(currency.replace({"RUR": "RUB", "BYR": "BYN"})),
+        salary_period=pl.when(says_pay).then(pl.lit("month")),
+        job_types=pl.when(wants_part).then(pl.lit(["full_time", "part_time"])).otherwise(pl.lit(["full_time"])),
+        preferred_tags=pl.when(says_tags).then(pl.concat_list(tags.gather(users.family), sectors, first_skill)),
+        blocked_tags=pl.when(pl.Series(rng.random(n) < 0.03)).then(pl.lit(["cold calls"])),
+        digest=pl.struct(
+            frequency=pl.Series(_DIGESTS).gather(rng.choice(3, n, p=[0.35, 0.35, 0.3])),
+            hour=pl.Series([7, 8, 9, 18]).gather(rng.integers(0, 4, n)),
+        ),
+        personalization_enabled=pl.Series(rng.random(n) > 0.01),
+    )
+
+
+def _with_summary(
+    catalogue: Catalogue, frame: pl.DataFrame, users: Users, rng: np.random.Generator, *, years: FloatArray, is_first: bool
+) -> pl.DataFrame:
+    n = len(users)
+    writes = rng.random(n) < _SUMMARY_SHARE
+    if is_first:
+        writes[:N_DEMO] = True
+    variant, value = rng.integers(0, 3, n), rng.integers(0, 8, n)
+    pieces = []
+    for number, language in enumerate(LANGUAGES):
+        templates, values = catalogue.texts["summaries"][language], pl.Series(catalogue.texts["values"][language])
+        names = pl.Series([pair[number] for pair in catalogue.skills])
+        roles = pl.Series([family.titles[language][0] for family in catalogue.families])
+        words: tuple[pl.Series, ...] = (
+            names.gather(users.skills[:, 0]),
+            names.gather(users.skills[:, 1]),
+            pl.Series(np.maximum(1, years).astype(np.int64)).cast(pl.String),
+            roles.gather(users.family),
+            values.gather(value),
+        )
+        speaks = users.is_english == (language == "en")
+        for choice, template in enumerate(templates):
+            pieces.append(pl.when(pl.Series(writes & speaks & (variant == choice))).then(_filled(template, words)))
+    return frame.with_columns(pl.coalesce(pieces).alias("summary"))
+
+
+def _filled(template: str, words: tuple[pl.Series, ...]) -> pl.Expr:
+    """`template` with its numbered gaps filled from `words`."""
+    used = sorted((template.index(f"{{{n}}}"), n) for n in range(len(words)) if f"{{{n}}}" in template)
+    for _, n in used:
+        template = template.replace(f"{{{n}}}", "{}")
+    return pl.format(template, *(pl.lit(words[n]) for _, n in used))
+
+
+def skill_names(catalogue: Catalogue, picked: IntArray, language: str) -> list[str]:
+    """Names of one user's picked skills."""
+    return [catalogue.skills[n][LANGUAGES.index(language)] for n in picked.tolist() if n >= 0]

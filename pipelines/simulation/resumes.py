@@ -1,0 +1,104 @@
+"""A handful of resumes as plain text, Markdown and JSON Resume."""
+
+from pathlib import Path
+
+import orjson
+
+from pipelines.simulation.catalogue import LANGUAGES, LEVEL_YEARS, Catalogue
+from pipelines.simulation.companies import Companies
+from pipelines.simulation.users import N_DEMO, Users
+from pipelines.simulation.writing import folder
+
+N_RESUMES = 6
+_HEADINGS = {
+    "en": {"skills": "Skills", "work": "Experience", "education": "Education", "degree": "State University, bachelor"},
+    "ru": {"skills": "Навыки", "work": "Опыт работы", "education": "Образование", "degree": "Государственный университет, бакалавр"},
+}  # fmt: skip
+
+
+def write_resumes(catalogue: Catalogue, companies: Companies, users: Users, out: Path, *, last_year: int) -> int:
+    """Writes `out/<user_id>.txt|md|json` for the first people after the example users; returns how many."""
+    folder(out)
+    rows = range(N_DEMO, min(N_DEMO + N_RESUMES, len(users)))
+    for row in rows:
+        resume = _resume(catalogue, companies, users, row, last_year=last_year)
+        suffix, body = ((".txt", _text(resume)), (".md", _markdown(resume)), (".json", _json(resume)))[row % 3]
+        (out / f"{users.user_id[row]}{suffix}").write_bytes(body)
+    return len(rows)
+
+
+def _resume(catalogue: Catalogue, companies: Companies, users: Users, row: int, *, last_year: int) -> dict[str, object]:
+    language = "en" if users.is_english[row] else "ru"
+    family, city = catalogue.families[users.family[row]], catalogue.cities[users.city[row]]
+    years = max(1, int(LEVEL_YEARS[users.level[row]]))
+    employers = companies.frame["company"]
+    return {
+        "language": language,
+        "email": f"{users.user_id[row]}@mail.example",
+        "title": family.titles[language][0],
+        "city": city.en if language == "en" else city.ru,
+        "country": city.country,
+        "skills": [catalogue.skills[n][LANGUAGES.index(language)] for n in users.skills[row].tolist() if n >= 0],
+        "employer": employers[row % len(employers)],
+        "start": last_year - years,
+        "end": last_year,
+        "duties": list(family.duties[language]),
+        "degree": _HEADINGS[language]["degree"],
+        "studied": last_year - years - 4,
+    }
+
+
+def _text(resume: dict[str, object]) -> bytes:
+    return _plain(resume, heading="{}", item="- {}")
+
+
+def _markdown(resume: dict[str, object]) -> bytes:
+    return _plain(resume, heading="## {}", item="* {}")
+
+
+def _plain(resume: dict[str, object], *, heading: str, item: str) -> bytes:
+    words = _HEADINGS[str(resume["language"])]
+    duties = resume["duties"] if isinstance(resume["duties"], list) else []
+    skills = resume["skills"] if isinstance(resume["skills"], list) else []
+    lines = [
+        str(resume["title"]),
+        f"{resume['city']}, {resume['email']}",
+        "",
+        heading.format(words["skills"]),
+        ", ".join(skills),
+        "",
+        heading.format(words["work"]),
+        f"{resume['start']} - {resume['end']}, {resume['employer']}, {resume['title']}",
+        *(item.format(duty) for duty in duties),
+        "",
+        heading.format(words["education"]),
+        f"{resume['studied']} - {resume['start']}, {resume['degree']}",
+        "",
+    ]
+    return "\n".join(lines).encode()
+
+
+def _json(resume: dict[str, object]) -> bytes:
+    skills = resume["skills"] if isinstance(resume["skills"], list) else []
+    document = {
+        "basics": {
+            "label": resume["title"],
+            "email": resume["email"],
+            "location": {"city": resume["city"], "countryCode": resume["country"]},
+        },
+        "work": [
+            {
+                "name": resume["employer"],
+                "position": resume["title"],
+                "startDate": f"{resume['start']}-03-01",
+                "endDate": f"{resume['end']}-03-01",
+                "highlights": resume["duties"],
+            }
+        ],
+        "education": [
+            {"institution": resume["degree"], "startDate": f"{resume['studied']}", "endDate": f"{resume['start']}"}
+        ],
+        "skills": [{"name": name, "level": "Advanced"} for name in skills],
+        "languages": [{"language": "English" if resume["language"] == "en" else "Russian", "fluency": "Native speaker"}],
+    }
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2)
