@@ -4,9 +4,9 @@ A table is either one file, `<layer>/<table>.parquet`, replaced as a whole, or a
 (append-only, or one per partition). Nothing here knows what the tables mean.
 """
 
+import datetime as dt
 import hashlib
 import os
-import shutil
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -136,13 +136,12 @@ class Lake:
         with FileLock(folder / f"{name.replace('/', '-')}.lock", timeout=LOCK_TIMEOUT_SECONDS):
             yield
 
-    def remove_leftovers(self) -> None:
-        """Deletes temporary files of killed runs that are older than a day's worth of any job."""
-        for path in self.root.rglob(f"{_TEMPORARY_PREFIX}*"):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+    def remove_leftovers(self, *, before: dt.datetime) -> list[Path]:
+        """Deletes temporary files last written `before`: what killed runs left, not what a run is writing now."""
+        found = [path for path in self.root.rglob(f"{_TEMPORARY_PREFIX}*") if path.stat().st_mtime < before.timestamp()]
+        for path in found:
+            path.unlink(missing_ok=True)
+        return found
 
 
 def content_hash(frame: pl.DataFrame) -> str:

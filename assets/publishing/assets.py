@@ -69,6 +69,7 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
             raise dg.Failure(
                 f"The generation was not announced; the last one stays served.\n{error}", allow_retries=False
             ) from error
+        workspace.lake.remove_leftovers(before=clock.now() - dt.timedelta(days=1))
         removed = generations.prune(workspace.published, kept=workspace.config.pipeline.publishing.kept_generations)
     manifest = result.manifest
     rows = "\n".join(f"| {n} | {t['rows']:,} | {t['bytes']:,} |" for n, t in sorted(manifest.tables.items()))

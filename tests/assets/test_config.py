@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assets.config import ConfigError, Recipe, load_config
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_the_shipped_configuration_is_valid() -> None:
+    config = load_config()
+    assert config.ranking.default_recipe == "marketplace"
+    assert set(config.ranking.recipes) >= {"marketplace", "match", "headhunter", "outcome", "hybrid"}
+    assert not config.sources.hh.enabled
+    assert not any(feed.enabled for feed in config.sources.feeds)
+
+
+def test_a_file_that_the_folder_lacks_is_the_shipped_one(tmp_path: Path) -> None:
+    folder = write(tmp_path, "pipeline.yaml", "seed: 5\n")
+    config = load_config(folder)
+    assert config.pipeline.seed == 5
+    assert config.ranking == load_config().ranking
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("pipeline.yaml", "sed: 1", ["pipeline.yaml", "sed", "unknown key", "seed"]),
+        ("pipeline.yaml", "als: {factor: 3}", ["als.factor", "unknown key", "factors", "iterations"]),
+        ("pipeline.yaml", "als: {factors: many}", ["als.factors", "valid integer", "'many'"]),
+        ("pipeline.yaml", "als: {factors: 1000}", ["als.factors", "less than or equal to 512", "1000"]),
+        ("pipeline.yaml", "- 1", ["pipeline.yaml", "list", "keys and values"]),
+        ("pipeline.yaml", "a: [", ["pipeline.yaml", "not valid YAML"]),
+        ("ranking.yaml", "recipes: {marketplace: {weights: {locatoin: 1}}}", ["locatoin", "known are", "location"]),
+        ("ranking.yaml", "recipes: {marketplace: {weights: {location: x}}}", ["weights.location", "valid number"]),
+        ("ranking.yaml", "recipes: {marketplace: {weights: {location: .nan}}}", ["weights.location"]),
+        ("ranking.yaml", "recipes: {marketplace: {weights: {location: 0}}}", ["at least one must be greater"]),
+        ("ranking.yaml", "recipes: {match: {weights: {skills: 1}}}", ["'marketplace' is not defined", "match"]),
+        ("sources.yaml", "feeds: [{name: A b, url: 'https://example.org'}]", ["feeds.0.name", "A b"]),
+        ("sources.yaml", "feeds: [{name: a, url: 'not a url'}]", ["feeds.0.url", "not a url"]),
+        ("sources.yaml", "feeds: [{name: a, url: 'https://e.org', format: atom}]", ["feeds.0.format", "'atom'", "rss"]),
+        (
+            "sources.yaml",
+            "feeds: [{name: a, url: 'https://e.org'}, {name: a, url: 'https://e.org'}]",
+            ["['a'] occur more than once"],
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_file_key_value_and_what_is_allowed(
+    tmp_path: Path, name: str, text: str, expected: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_config(write(tmp_path, name, text))
+    for part in expected:
+        assert part in str(error.value)
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="JOBFEED_CONFIG"):
+        load_config(tmp_path / "nowhere")
+
+
+@given(st.floats(max_value=-1e-9) | st.just(float("inf")))
+def test_a_weight_is_a_finite_number_from_zero(weight: float) -> None:
+    with pytest.raises(ValueError, match="location"):
+        Recipe(weights={"location": weight})

@@ -1,0 +1,87 @@
+import datetime as dt
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from assets.io import preview
+from assets.lake import Lake, atomic_path, content_hash
+from features.schemas import SchemaError, Table
+
+NUMBERS = Table("numbers", {"n": pl.Int64, "name": pl.String}, key=("n",), personal=frozenset({"name"}))
+
+
+def frame(*numbers: int) -> pl.DataFrame:
+    return NUMBERS.conform(pl.DataFrame({"n": list(numbers), "name": [f"name {n}" for n in numbers]}))
+
+
+def test_a_table_that_nothing_was_written_to_reads_as_an_empty_one(tmp_path: Path) -> None:
+    assert Lake(tmp_path).scan("bronze", NUMBERS).collect().equals(NUMBERS.empty())
+
+
+def test_a_replaced_table_reads_back(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.replace("catalog", NUMBERS, frame(1, 2))
+    lake.replace("catalog", NUMBERS, frame(3).lazy())
+    assert lake.scan("catalog", NUMBERS).collect().equals(frame(3))
+
+
+def test_the_same_rows_appended_again_change_nothing(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    first = lake.append("bronze", NUMBERS, frame(1, 2), partition="date=2026-03-01")
+    again = lake.append("bronze", NUMBERS, frame(1, 2), partition="date=2026-03-01")
+    lake.append("bronze", NUMBERS, frame(3))
+    assert first == again
+    assert sorted(lake.scan("bronze", NUMBERS).collect()["n"].to_list()) == [1, 2, 3]
+    assert lake.append("bronze", NUMBERS, frame()) is None
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_leftover(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_partitions_are_replaced_one_by_one_and_dropped_when_not_kept(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    for shard in ("shard=0000", "shard=0001", "shard=0002"):
+        lake.replace_partition("ranking", NUMBERS, shard, frame(1))
+    lake.replace_partition("ranking", NUMBERS, "shard=0001", frame(2))
+    lake.drop_partitions_except("ranking", NUMBERS, ["shard=0000", "shard=0001"])
+    assert lake.scan("ranking", NUMBERS).collect()["n"].to_list() == [1, 2]
+
+
+def test_a_frame_of_another_shape_is_refused_with_the_difference(tmp_path: Path) -> None:
+    with pytest.raises(SchemaError, match="n.*Int32.*Int64"):
+        Lake(tmp_path).replace("catalog", NUMBERS, frame(1).cast({"n": pl.Int32}))
+    with pytest.raises(SchemaError, match="unknown columns \\['nn'\\]"):
+        NUMBERS.conform(pl.DataFrame({"nn": [1]}))
+
+
+def test_equal_rows_have_equal_hashes_and_other_rows_others() -> None:
+    assert content_hash(frame(1, 2)) == content_hash(frame(1, 2).head(5))
+    assert content_hash(frame(1, 2)) != content_hash(frame(2, 1))
+    assert content_hash(frame(1)) != content_hash(frame(1).rename({"n": "m"}))
+
+
+def test_leftovers_of_killed_runs_are_removed_and_never_read(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.append("bronze", NUMBERS, frame(1))
+    leftover = tmp_path / "bronze" / "numbers" / ".tmp-x-part.parquet"
+    leftover.write_bytes(b"half")
+    assert lake.scan("bronze", NUMBERS).collect().height == 1
+    written_at = dt.datetime.fromtimestamp(leftover.stat().st_mtime, dt.UTC)
+    assert lake.remove_leftovers(before=written_at - dt.timedelta(seconds=1)) == []
+    assert lake.remove_leftovers(before=written_at + dt.timedelta(seconds=1)) == [leftover]
+    assert not leftover.exists()
+
+
+def test_a_preview_shows_no_personal_column_and_no_markup() -> None:
+    text = preview(NUMBERS, frame(1))
+    assert "name" not in text
+    odd = Table("odd", {"text": pl.String}, key=())
+    assert "<b>" not in preview(odd, pl.DataFrame({"text": ["<b>|" + "x" * 500]}))

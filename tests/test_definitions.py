@@ -1,0 +1,135 @@
+import datetime as dt
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from assets.resources import AS_OF_TAG, Workspace, parse_as_of
+from pipelines.definitions import build_defs
+from pipelines.jobs import SCOPE_TAG
+
+ASSETS_BY_GROUP = {
+    "ingest": {
+        "bronze/erasures",
+        "bronze/events",
+        "bronze/feed_postings",
+        "bronze/file_postings",
+        "bronze/hh_postings",
+        "bronze/quarantine",
+        "bronze/resumes",
+        "bronze/sightings",
+        "bronze/user_records",
+    },
+    "catalog": {
+        "catalog/daily_interactions",
+        "catalog/interactions",
+        "catalog/job_versions",
+        "catalog/jobs",
+        "catalog/users",
+    },
+    "features": {
+        "features/companies",
+        "features/job_features",
+        "features/nearby",
+        "features/preferences",
+        "features/skill_weights",
+        "features/trending",
+        "features/user_profiles",
+    },
+    "training": {
+        "training/als",
+        "training/also_applied",
+        "training/job_vectors",
+        "training/similar_jobs",
+        "training/text_embeddings",
+        "training/user_neighbours",
+        "training/user_vectors",
+    },
+    "ranking": {"ranking/fallback_feeds", "ranking/feeds"},
+    "digests": {"digests/digests"},
+    "insight": {"insight/market_trends", "insight/metrics", "insight/skill_demand", "insight/skill_gaps"},
+    "publishing": {"publishing/generation"},
+}
+
+
+@pytest.fixture(scope="module")
+def defs(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    return build_defs(Workspace(data_dir=str(tmp_path_factory.mktemp("data"))))
+
+
+def specs(defs: dg.Definitions) -> list[dg.AssetSpec]:
+    return list(defs.resolve_all_asset_specs())
+
+
+def test_the_definitions_load(defs: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(defs)
+
+
+def test_the_assets_lie_in_groups_that_follow_the_way_of_the_data(defs: dg.Definitions) -> None:
+    found: dict[str, set[str]] = {}
+    for spec in specs(defs):
+        found.setdefault(spec.group_name or "", set()).add(spec.key.to_user_string())
+    assert found == ASSETS_BY_GROUP
+
+
+def test_every_asset_has_a_description_an_owner_and_kinds(defs: dg.Definitions) -> None:
+    for spec in specs(defs):
+        assert spec.description, spec.key
+        assert spec.owners, spec.key
+        assert spec.kinds, spec.key
+
+
+def test_daily_materialises_every_asset(defs: dg.Definitions) -> None:
+    selected = defs.resolve_job_def("daily").asset_layer.executable_asset_keys
+    assert {key.to_user_string() for key in selected} == set().union(*ASSETS_BY_GROUP.values())
+
+
+@pytest.mark.parametrize(("job", "scope"), [("daily", "all"), ("hourly", "touched"), ("frequent", "acted")])
+def test_a_job_says_what_is_ranked_again(defs: dg.Definitions, job: str, scope: str) -> None:
+    assert defs.resolve_job_def(job).tags[SCOPE_TAG] == scope
+
+
+def test_schedules_run_at_their_times(defs: dg.Definitions) -> None:
+    crons = {schedule.name: schedule.cron_schedule for schedule in defs.schedules or []}
+    assert crons == {"daily_schedule": "0 2 * * *", "hourly_schedule": "0 * * * *", "frequent_schedule": "*/15 * * * *"}
+
+
+def test_a_tick_asks_for_a_run_of_its_instant(defs: dg.Definitions) -> None:
+    with dg.DagsterInstance.local_temp() as instance:
+        data = evaluate(defs, instance)
+    assert data.run_requests is not None
+    assert data.run_requests[0].tags[AS_OF_TAG] == "2026-03-01T02:00:00+00:00"
+
+
+def test_a_tick_is_skipped_while_a_run_is_active(defs: dg.Definitions) -> None:
+    with dg.DagsterInstance.local_temp() as instance:
+        instance.add_run(dg.DagsterRun(job_name="daily", run_id="1", status=dg.DagsterRunStatus.STARTED))
+        data = evaluate(defs, instance)
+    assert not data.run_requests
+    assert "still active" in (data.skip_message or "")
+
+
+def evaluate(defs: dg.Definitions, instance: dg.DagsterInstance):  # type: ignore[no-untyped-def]
+    schedule = defs.resolve_schedule_def("daily_schedule")
+    instant = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
+    repository = defs.get_repository_def()
+    context = dg.build_schedule_context(instance, scheduled_execution_time=instant, repository_def=repository)
+    return schedule.evaluate_tick(context)
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"), [("2026-03-01", 0), ("2026-03-01T05:00:00+03:00", 2), ("2026-03-01T02:00:00Z", 2)]
+)
+def test_as_of_is_read_as_utc(text: str, hour: int) -> None:
+    assert parse_as_of(text) == dt.datetime(2026, 3, 1, hour, tzinfo=dt.UTC)
+
+
+def test_a_wrong_as_of_is_named() -> None:
+    with pytest.raises(ValueError, match="'yesterday'"):
+        parse_as_of("yesterday")
+
+
+def test_the_dagster_files_name_the_same_location() -> None:
+    root = Path(__file__).resolve().parent.parent
+    assert "pipelines.definitions" in (root / "workspace.yaml").read_text()
+    assert "[tool.dagster]" not in (root / "pyproject.toml").read_text()
