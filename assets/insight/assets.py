@@ -1,0 +1,144 @@
+"""What the market and the history of users tell, as assets. Queries are in sql/insight, formulas in `features`."""
+
+import datetime as dt
+import time
+
+import dagster as dg
+import polars as pl
+
+from assets.plots import bar_chart
+from assets.resources import RunClock, Workspace
+from assets.sql import query
+from assets.table_asset import counts_and_seconds, table_asset
+from features.interactions import CLOCK_SKEW, MAX_DWELL_SECONDS
+from features.metrics import count_metrics, outcome_metrics
+from features.schemas import GLOBAL_AREA, MARKET_TRENDS, SKILL_DEMAND
+from features.skill_gaps import MIN_ROLE_SHARE, skill_gaps
+
+TREND_WEEKS = 12
+TREND_VALUES = 100
+SALARY_BAND_USD = 1_000
+DEMAND_PERIOD_DAYS = 28
+METRICS_PERIOD = dt.timedelta(days=28)
+
+_SQL = frozenset({"duckdb", "sql"})
+_JOBS = ("catalog", "jobs")
+_MARKET_COLUMNS = (
+    "job_id", "company", "skills", "professional_roles", "country", "status", "duplicate_of", "published_at",
+    "salary_monthly_usd_min", "salary_monthly_usd_max",
+)  # fmt: skip
+_OUTCOME_COLUMNS = ("user_id", "job_id", "event_type", "occurred_at", "surface", "dwell_seconds", "is_bot")
+
+
+@table_asset("insight", "market_trends", inputs={"jobs": _JOBS}, kinds=_SQL)
+def market_trends_table(
+    context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock, jobs: pl.LazyFrame
+) -> dg.Output[pl.DataFrame]:
+    """New jobs a week by skill, role, company and salary band, per country and overall, against the week before."""
+    started = time.perf_counter()
+    params = {
+        "as_of": clock.as_of(context), "weeks": TREND_WEEKS, "top": TREND_VALUES, "salary_band": SALARY_BAND_USD
+    }  # fmt: skip
+    table = _query("market_trends", workspace, {"jobs": jobs.select(_MARKET_COLUMNS)}, params).pipe(
+        MARKET_TRENDS.conform
+    )
+    roles = table.filter((pl.col("dimension") == "role") & (pl.col("area") == GLOBAL_AREA))
+    newest = roles.filter(pl.col("week") == pl.col("week").max()).sort("n_jobs", "value", descending=[True, False])
+    return dg.Output(
+        table,
+        metadata={
+            **counts_and_seconds(started, n_weeks=table["week"].n_unique(), n_areas=table["area"].n_unique()),
+            "roles": bar_chart(newest, "value", "n_jobs", "New jobs this week by role"),
+        },
+    )
+
+
+@table_asset("insight", "skill_demand", inputs={"jobs": _JOBS}, kinds=_SQL)
+def skill_demand_table(
+    context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock, jobs: pl.LazyFrame
+) -> dg.Output[pl.DataFrame]:
+    """How many open jobs ask for each skill, what they pay, and how that changed, per country and overall."""
+    started = time.perf_counter()
+    params = {"as_of": clock.as_of(context), "period_days": DEMAND_PERIOD_DAYS}
+    table = _query("skill_demand", workspace, {"jobs": jobs.select(_MARKET_COLUMNS)}, params).pipe(SKILL_DEMAND.conform)
+    overall = table.filter(pl.col("area") == GLOBAL_AREA).sort("n_jobs", "skill", descending=[True, False])
+    return dg.Output(
+        table,
+        metadata={
+            **counts_and_seconds(started, n_skills=overall.height, n_areas=table["area"].n_unique()),
+            "skills": bar_chart(overall, "skill", "n_jobs", "Skills in demand"),
+        },
+    )
+
+
+@table_asset(
+    "insight", "skill_gaps", inputs={"profiles": ("features", "user_profiles"), "jobs": _JOBS}, kinds=_SQL | {"polars"}
+)
+def skill_gaps_table(workspace: Workspace, profiles: pl.LazyFrame, jobs: pl.LazyFrame) -> dg.Output[pl.DataFrame]:
+    """What each user has, has in part and lacks for the roles wanted, what that would take, and whether to apply."""
+    started = time.perf_counter()
+    required = _query("role_skills", workspace, {"jobs": jobs.select(_MARKET_COLUMNS)}, {"min_share": MIN_ROLE_SHARE})
+    table = skill_gaps(profiles, required)
+    verdicts = table.group_by("verdict").agg(n_users=pl.len()).sort("verdict")
+    return dg.Output(
+        table,
+        metadata={
+            **counts_and_seconds(started, n_users=table["user_id"].n_unique(), n_roles=table["role"].n_unique()),
+            "verdicts": bar_chart(verdicts, "verdict", "n_users", "Verdicts"),
+        },
+    )
+
+
+@table_asset(
+    "insight",
+    "metrics",
+    inputs={
+        "events": ("bronze", "events"),
+        "jobs": _JOBS,
+        "users": ("catalog", "users"),
+        "interactions": ("catalog", "interactions"),
+    },
+    kinds=_SQL,
+)
+def metrics_table(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    clock: RunClock,
+    events: pl.LazyFrame,
+    jobs: pl.LazyFrame,
+    users: pl.LazyFrame,
+    interactions: pl.LazyFrame,
+) -> dg.Output[pl.DataFrame]:
+    """Click, application and save rates and dwell per surface over 28 days, and how large the tables are."""
+    started = time.perf_counter()
+    until = clock.as_of(context) + CLOCK_SKEW
+    period = {"since": until - METRICS_PERIOD, "until": until}
+    recent = events.filter(pl.col("occurred_at").is_between(period["since"], until, closed="right"))
+    outcomes = _query(
+        "surface_outcomes",
+        workspace,
+        {"events": recent.select(_OUTCOME_COLUMNS)},
+        {**period, "max_dwell_seconds": MAX_DWELL_SECONDS},
+    )
+    counts = {
+        "n_users": _rows(users),
+        "n_jobs": _rows(jobs),
+        "n_open_jobs": _rows(jobs.filter(pl.col("status") == "open")),
+        "n_duplicate_jobs": _rows(jobs.filter(pl.col("duplicate_of").is_not_null())),
+        "n_interactions": _rows(interactions),
+        "n_recent_events": _rows(recent),
+    }
+    table = pl.concat([outcome_metrics(outcomes), count_metrics(counts)])
+    return dg.Output(table, metadata=counts_and_seconds(started, **counts))
+
+
+def _query(name: str, workspace: Workspace, frames: dict[str, pl.LazyFrame], params: dict[str, object]) -> pl.DataFrame:
+    memory_limit = workspace.config.pipeline.duckdb_memory_limit
+    return query(f"insight/{name}", frames=frames, params=params, memory_limit=memory_limit)
+
+
+def _rows(frame: pl.LazyFrame) -> int:
+    return int(frame.select(pl.len()).collect().item())
+
+
+ASSETS = [market_trends_table, skill_demand_table, skill_gaps_table, metrics_table]
