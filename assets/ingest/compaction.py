@@ -14,7 +14,7 @@ def compact(
     *,
     more_than: int,
     partition: str | None = None,
-    keep: Callable[[pl.LazyFrame], pl.LazyFrame] = lambda frame: frame,
+    keep: Callable[[pl.LazyFrame], pl.LazyFrame] = lambda rows: rows,
 ) -> int:
     """Merges the parts of `bronze/<table>` (of one partition of it) if there are more than `more_than`.
 

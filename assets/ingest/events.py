@@ -1,105 +1,60 @@
-"""Interaction events into `lake/bronze/events/date=YYYY-MM-DD/`: each event once, in the part of its day. No counting.
-
-Memory follows the largest day, not the input: blocks that do not fit are spilled to a folder beside the lake's tables.
-"""
+"""Reading landed interaction files: each file block by block, each file once unless some of it lay in the future."""
 
 import datetime as dt
-import shutil
-import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 
+from assets.ingest.event_store import SPILL_ROWS, event_buffer
+from assets.ingest.landing import LandedFile, Ledger, list_landed
+from assets.ingest.quarantine import UNSUPPORTED, quarantined, store_quarantined, whole_file
+from assets.ingest.report import RunReport
 from assets.lake import Lake
-from features.schemas import EVENTS
+from features.schemas import ERASURES, EVENTS
+from features.sources.events import read_events
+from features.sources.parsed import Parsed
 
-SPILL_ROWS = 3_000_000
-_SPILL_ROW_GROUP = 100_000
-_DATE = "date"
+SOURCE = "interactions"
+FORMATS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".csv", ".parquet")
 FUTURE = "future"
+_MILLISECONDS_FROM = 100_000_000_000
+_FLUSH_REJECTS = 200_000
 
 
-@dataclass
-class EventBuffer:
-    """Collects blocks of EVENTS and then stores each day's new ones. Use it through `event_buffer`."""
-
-    lake: Lake
-    erasures: pl.DataFrame
-    folder: Path
-    spill_rows: int = SPILL_ROWS
-    n_read: int = 0
-    _blocks: list[pl.DataFrame] = field(default_factory=list)
-    _n_buffered: int = 0
-    _spilled: list[Path] = field(default_factory=list)
-
-    def add(self, block: pl.DataFrame) -> None:
-        """Takes a block in; events of erased users from before their erasure end here."""
-        self.n_read += block.height
-        kept = without_erased(block, self.erasures, at="occurred_at")
-        if kept.is_empty():
-            return
-        self._blocks.append(kept)
-        self._n_buffered += kept.height
-        if self._n_buffered >= self.spill_rows:
-            self._spill()
-
-    def store(self) -> int:
-        """Appends what is new, a part per day; returns how many events that were."""
-        if self._spilled and self._blocks:
-            self._spill()
-        staged = [pl.scan_parquet(path) for path in self._spilled] or [_merged(self._blocks).lazy()]
-        self._blocks = []
-        dates = pl.concat([frame.select(_DATE).unique() for frame in staged]).unique().sort(_DATE).collect()[_DATE]
-        return sum(self._store_day(day, staged) for day in dates)
-
-    def _store_day(self, day: dt.date, staged: list[pl.LazyFrame]) -> int:
-        partition = f"date={day.isoformat()}"
-        found = pl.concat([frame.filter(pl.col(_DATE) == day).drop(_DATE).collect() for frame in staged])
-        if len(staged) > 1:
-            found = found.unique("event_id", keep="first", maintain_order=True)
-        parts = sorted((self.lake.folder("bronze", EVENTS.name) / partition).glob("part-*.parquet"))
-        if parts:
-            known = pl.scan_parquet(parts).select("event_id").collect()
-            found = found.join(known, on="event_id", how="anti", maintain_order="left")
-        self.lake.append("bronze", EVENTS, found.sort("occurred_at", "event_id"), partition=partition)
-        return found.height
-
-    def _spill(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{len(self._spilled):05d}.parquet"
-        _merged(self._blocks).sort(_DATE, maintain_order=True).write_parquet(
-            path, compression="lz4", row_group_size=_SPILL_ROW_GROUP
-        )
-        self._spilled.append(path)
-        self._blocks, self._n_buffered = [], 0
-
-
-@contextmanager
-def event_buffer(lake: Lake, erasures: pl.DataFrame, *, spill_rows: int = SPILL_ROWS) -> Iterator[EventBuffer]:
-    """A buffer whose spilled blocks are removed at the end."""
-    folder = lake.root / f".tmp-events-{uuid.uuid4().hex}"
-    try:
-        yield EventBuffer(lake, erasures, folder, spill_rows)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def without_erased(rows: pl.DataFrame, erasures: pl.DataFrame, *, at: str) -> pl.DataFrame:
-    """`rows` without those of users who asked for erasure at or after the time in column `at` (null counts as before).
-
-    A landed file outlives an erasure; what is read from it again must not bring the user back.
-    """
-    if erasures.is_empty():
-        return rows
-    requested = erasures.group_by("user_id").agg(pl.col("requested_at").max())
-    return (
-        rows.join(requested, on="user_id", how="left", maintain_order="left")
-        .filter(pl.col("requested_at").is_null() | (pl.col(at) > pl.col("requested_at")))
-        .drop("requested_at")
-    )
+def ingest_events(lake: Lake, landing: Path, *, as_of: dt.datetime, spill_rows: int = SPILL_ROWS) -> RunReport:
+    """Reads the event files landed in `landing/interactions/`; events are new or known, never changed."""
+    report = RunReport()
+    started = time.perf_counter()
+    refused: list[pl.DataFrame] = []
+    with lake.lock("bronze/landing_files/interactions"):
+        erasures = lake.scan("bronze", ERASURES).collect()
+        ledger = Ledger.load(lake, "interactions", as_of=as_of)
+        with event_buffer(lake, erasures, spill_rows=spill_rows) as buffer:
+            for file, digest in ledger.unread(list_landed(landing, "interactions")):
+                n_rows, n_rejects, again_at = 0, 0, None
+                for parsed in _read(file, as_of=as_of):
+                    buffer.add(parsed.rows)
+                    report.add_rejects(SOURCE, parsed.rejects)
+                    n_rows, n_rejects = n_rows + parsed.rows.height, n_rejects + parsed.rejects.height
+                    if parsed.rejects.height:
+                        refused.append(quarantined(parsed.rejects, source=SOURCE, file=file.name, as_of=as_of))
+                        again_at = _earlier(again_at, retry_at(parsed.rejects, as_of=as_of))
+                if sum(frame.height for frame in refused) >= _FLUSH_REJECTS:
+                    store_quarantined(lake, refused)
+                    refused = []
+                ledger.record(file, digest, n_rows=n_rows, n_rejects=n_rejects, retry_at=again_at)
+            n_new = buffer.store()
+        store_quarantined(lake, refused)
+        ledger.save(lake)
+    report.add_files(ledger)
+    counts = report.of(SOURCE)
+    counts.n_read += buffer.n_read
+    counts.n_new += n_new
+    counts.n_unchanged += buffer.n_read - n_new
+    counts.seconds += time.perf_counter() - started
+    return report
 
 
 def retry_at(rejects: pl.DataFrame, *, as_of: dt.datetime) -> dt.datetime | None:
@@ -110,16 +65,20 @@ def retry_at(rejects: pl.DataFrame, *, as_of: dt.datetime) -> dt.datetime | None
     raw = rejects.filter(pl.col("reason") == FUTURE)["raw"]
     if raw.is_empty():
         return None
-    iso = raw.str.extract(r"(?:occurred_at|timestamp)\W+(\d{4}-\d\d-\d\d)")
-    constructed = raw.str.extract_groups(r"'occurred_at': datetime\.datetime\((?<y>\d{4}), (?<m>\d+), (?<d>\d+)").struct
-    built = pl.select(
-        pl.date(*(constructed.field(part).cast(pl.Int32) for part in ("y", "m", "d")))
-        if raw.len()
-        else pl.lit(None, pl.Date)
-    ).to_series()
-    epoch = raw.str.extract(r"occurred_at\W+(\d{10,13})(?:\D|$)").cast(pl.Int64)
-    seconds = pl.select(pl.when(epoch >= 100_000_000_000).then(epoch // 1000).otherwise(epoch)).to_series()
-    dates = iso.str.to_date(strict=False).fill_null(built).fill_null(pl.from_epoch(seconds).dt.date())
+    found = raw.to_frame("raw").select(
+        pl.col("raw")
+        .str.extract(r"(?:occurred_at|timestamp)\W+(\d{4}-\d\d-\d\d)")
+        .str.to_date(strict=False)
+        .alias("iso"),
+        pl.col("raw")
+        .str.extract_groups(r"'occurred_at': datetime\.datetime\((?<year>\d+), (?<month>\d+), (?<day>\d+)")
+        .alias("built"),
+        pl.col("raw").str.extract(r"occurred_at\W+(\d{10,13})(?:\D|$)").cast(pl.Int64).alias("epoch"),
+    )
+    built = pl.date(*(pl.col("built").struct.field(part).cast(pl.Int32) for part in ("year", "month", "day")))
+    epoch = pl.col("epoch")
+    seconds = pl.when(epoch >= _MILLISECONDS_FROM).then(epoch // 1000).otherwise(epoch)
+    dates = found.select(pl.coalesce("iso", built, pl.from_epoch(seconds).dt.date())).to_series()
     later = as_of + dt.timedelta(microseconds=1)
     earliest = dates.min()
     if dates.null_count() or not isinstance(earliest, dt.date):
@@ -128,10 +87,12 @@ def retry_at(rejects: pl.DataFrame, *, as_of: dt.datetime) -> dt.datetime | None
     return max(dt.datetime.combine(earliest, dt.time(), dt.UTC) - dt.timedelta(days=1), later)
 
 
-def _merged(blocks: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """Blocks as one frame, each event_id once (the first), with the UTC date of each event."""
-    return (
-        pl.concat([EVENTS.empty(), *blocks])
-        .unique("event_id", keep="first", maintain_order=True)
-        .with_columns(pl.col("occurred_at").dt.date().alias(_DATE))
-    )
+def _read(file: LandedFile, *, as_of: dt.datetime) -> Iterator[Parsed]:
+    if file.suffixes in FORMATS:
+        return read_events(file.path, as_of=as_of)
+    detail = f"{file.suffixes or 'no suffix'}; expected one of {', '.join(FORMATS)}"
+    return iter([Parsed(EVENTS.empty(), whole_file(UNSUPPORTED, detail=detail))])
+
+
+def _earlier(one: dt.datetime | None, other: dt.datetime | None) -> dt.datetime | None:
+    return min((at for at in (one, other) if at is not None), default=None)
