@@ -1,0 +1,100 @@
+"""Fitted models as files: frozen dataclasses of arrays, strings and numbers in one `.npz`, without pickle.
+
+Equal models give equal bytes: the zip entries carry a fixed date. Replacing the file atomically is the caller's.
+"""
+
+import dataclasses
+import zipfile
+from pathlib import Path
+from typing import Any, Self, get_type_hints
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+_CLASS_ENTRY = "artifact"
+
+
+class ArtifactError(ValueError):
+    """A file does not hold the model that it was opened as."""
+
+
+class Artifact:
+    """Gives a frozen dataclass `save` and `load`. Its fields are arrays, `pl.Series` of strings, str, int or float."""
+
+    def save(self, path: Path) -> None:
+        """Writes exactly `path`, in the order of the fields."""
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+            _write(archive, _CLASS_ENTRY, _bytes_of(type(self).__name__))
+            for field in dataclasses.fields(self):  # type: ignore[arg-type]
+                value = getattr(self, field.name)
+                if isinstance(value, pl.Series):
+                    data, offsets = _encode_strings(value)
+                    _write(archive, f"{field.name}.bytes", data)
+                    _write(archive, f"{field.name}.offsets", offsets)
+                else:
+                    _write(archive, field.name, _bytes_of(value) if isinstance(value, str) else np.asarray(value))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The model that `save` wrote. Raises ArtifactError for a file of another class, or that is damaged."""
+        hints = get_type_hints(cls)
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                found = _text_of(stored[_CLASS_ENTRY])
+                if found != cls.__name__:
+                    raise ArtifactError(f"{path}: holds a {found}; expected a {cls.__name__}")
+                values = {
+                    field.name: _read(stored, field.name, hints[field.name])
+                    for field in dataclasses.fields(cls)  # type: ignore[arg-type]
+                }
+        except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            if isinstance(error, ArtifactError):
+                raise
+            raise ArtifactError(f"{path}: can't be read as {cls.__name__}: {error}; fit it again") from error
+        return cls(**values)
+
+
+def _write(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> None:
+    with archive.open(zipfile.ZipInfo(f"{name}.npy", date_time=_ZIP_DATE), "w", force_zip64=True) as entry:
+        np.lib.format.write_array(entry, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
+
+
+def _read(stored: Any, name: str, kind: Any) -> Any:
+    if kind is pl.Series:
+        return _decode_strings(stored[f"{name}.bytes"], stored[f"{name}.offsets"])
+    array = stored[name]
+    if kind is str:
+        return _text_of(array)
+    # ascontiguousarray makes a number an array of one
+    return kind(array.reshape(-1)[0]) if kind in (int, float) else array
+
+
+def _bytes_of(text: str) -> NDArray[np.uint8]:
+    return np.frombuffer(text.encode("utf-8"), dtype=np.uint8)
+
+
+def _text_of(array: NDArray[np.uint8]) -> str:
+    return array.tobytes().decode("utf-8")
+
+
+def _encode_strings(values: pl.Series) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """All strings' UTF-8 bytes in one array and the n + 1 offsets: a quarter of NumPy's fixed-width strings at most."""
+    if values.null_count() or values.dtype != pl.String:
+        raise ArtifactError(
+            f"series {values.name!r}: {values.null_count()} nulls, {values.dtype}; expected strings, no null"
+        )
+    offsets = np.zeros(len(values) + 1, dtype=np.int64)
+    np.cumsum(values.str.len_bytes().to_numpy(), out=offsets[1:])
+    return _bytes_of("".join(values.to_list())), offsets
+
+
+def _decode_strings(data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> pl.Series:
+    import pyarrow as pa
+
+    if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != len(data) or (np.diff(offsets) < 0).any():
+        raise ArtifactError("string offsets do not fit their bytes")
+    array = pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data))
+    array.validate(full=True)
+    return pl.Series(values=array, dtype=pl.String)

@@ -1,0 +1,87 @@
+"""Which texts stand for a job and for a user, before any of them is embedded."""
+
+import polars as pl
+
+from features.text import about_extract
+
+# Grain: one job. Null where a job has nothing of the kind.
+JOB_TEXTS = {
+    "job_id": pl.String,
+    "title": pl.String,
+    "skills": pl.List(pl.String),
+    "extract": pl.String,
+    "about": pl.String,
+}
+USER_TEXTS = {"user_id": pl.String, "roles": pl.List(pl.String), "skills": pl.List(pl.String), "summary": pl.String}
+
+
+def job_texts(jobs: pl.DataFrame, *, max_characters: int) -> pl.DataFrame:
+    """Grain job_id, in the order of `jobs`: title, skills, for a job without skills the start of its description, and
+    what its company says of itself.
+
+    The company's words are taken once, from its newest posting that has them: texts that differ by posting only would
+    each have to be embedded. A job without a company has none.
+    """
+    company = pl.coalesce("company_id", "company")
+    abouts = (
+        jobs.select(
+            company.alias("_company"),
+            "published_at",
+            "job_id",
+            about=about_extract(jobs["description"], max_characters),
+        )
+        .drop_nulls(["_company", "about"])
+        .sort(["_company", "published_at", "job_id"], descending=[False, True, False], nulls_last=True)
+        .unique("_company", keep="first", maintain_order=True)
+        .select("_company", "about")
+    )
+    return (
+        jobs.with_columns(_company=company)
+        .join(abouts, on="_company", how="left", maintain_order="left")
+        .select(
+            "job_id",
+            _clean(pl.col("title"), max_characters).alias("title"),
+            _clean_list("skills", max_characters),
+            pl.when(pl.col("skills").list.len().fill_null(0) == 0)
+            .then(_clean(pl.col("description"), max_characters))
+            .alias("extract"),
+            _clean(pl.col("about"), max_characters),
+        )
+        .cast(JOB_TEXTS)
+    )
+
+
+def user_texts(profiles: pl.DataFrame, *, max_characters: int) -> pl.DataFrame:
+    """Grain user_id, in the order of `profiles` (USER_PROFILES): roles, skills and the summary."""
+    return profiles.select(
+        "user_id",
+        _clean_list("roles", max_characters),
+        _clean_list("skills", max_characters),
+        _clean(pl.col("summary"), max_characters),
+    ).cast(USER_TEXTS)
+
+
+def distinct_texts(*columns: pl.Series) -> pl.Series:
+    """The distinct texts of columns of strings and of lists of strings, sorted, without null."""
+    flat = [column.explode() if isinstance(column.dtype, pl.List) else column for column in columns]
+    return pl.concat([column.cast(pl.String).alias("text") for column in flat]).drop_nulls().unique().sort()
+
+
+def shared_texts(jobs: pl.DataFrame, users: pl.DataFrame) -> pl.Series:
+    """The texts that are nobody's own: of jobs, and the roles and skills that users name."""
+    return distinct_texts(
+        jobs["title"], jobs["skills"], jobs["extract"], jobs["about"], users["roles"], users["skills"]
+    )
+
+
+def _clean(text: pl.Expr, max_characters: int) -> pl.Expr:
+    """One line of at most `max_characters`; null where nothing is left."""
+    # Cut before the pattern runs over it: descriptions are long.
+    cut = text.str.slice(0, 4 * max_characters).str.replace_all(r"\s+", " ").str.strip_chars()
+    cut = cut.str.slice(0, max_characters).str.strip_chars_end()
+    return pl.when(cut != "").then(cut)
+
+
+def _clean_list(name: str, max_characters: int) -> pl.Expr:
+    cleaned = _clean(pl.element(), max_characters)
+    return pl.col(name).list.eval(cleaned).list.drop_nulls().list.unique(maintain_order=True).alias(name)
