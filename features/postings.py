@@ -52,7 +52,8 @@ def normalise(postings: pl.DataFrame, *, vocabulary: Vocabulary, normaliser: str
     place = _places(postings, vocabulary.places)
     roles = _roles(text["title"], postings["professional_roles"], vocabulary.roles)
     skills = _skills(postings["skills"], whole, vocabulary.skills)
-    pay = salary.normalise(postings.select(*salary.PAY, "salary_text"), rates=vocabulary.rates)
+    pay_text = pl.coalesce(postings["salary_text"], salary.text_in_title(text["title"])).alias("salary_text")
+    pay = salary.normalise(postings.select(*salary.PAY, pay_text), rates=vocabulary.rates)
     columns = postings.select(
         "job_id", "source", "source_id", "content_hash", "seen_at", "published_at", "expires_at", "closed_at",
         "initial_created_at",
@@ -95,28 +96,18 @@ def normalise(postings: pl.DataFrame, *, vocabulary: Vocabulary, normaliser: str
 
 
 def _places(postings: pl.DataFrame, places: Places) -> list[pl.Series]:
-    stated = postings.select(
-        "latitude", "longitude", "area_id",
-        *(one_line(postings[name]).alias(name) for name in ("city", "region", "country")),
-        one_line(postings["location_text"]).alias("text"),
-    )  # fmt: skip
-    found = places.resolve(stated.select("text", "city", "region", "country", "area_id"))
     is_point = (
-        stated.select(
-            pl.col("latitude").is_between(-90, 90)
-            & pl.col("longitude").is_between(-180, 180)
-            & ((pl.col("latitude") != 0) | (pl.col("longitude") != 0))
-        )
-        .to_series()
-        .fill_null(value=False)
+        pl.col("latitude").is_between(-90, 90)
+        & pl.col("longitude").is_between(-180, 180)
+        & ((pl.col("latitude") != 0) | (pl.col("longitude") != 0))
     )
-    points = [
-        pl.select(pl.when(is_point).then(stated[name].cast(pl.Float64)).otherwise(found[name].cast(pl.Float64)))
-        .to_series()
-        .alias(name)
-        for name in ("latitude", "longitude")
-    ]
-    return [found["city"], found["region"], found["country"], *points]
+    stated = postings.select(
+        "area_id",
+        one_line(postings["location_text"]).alias("text"),
+        *(one_line(postings[name]).alias(name) for name in ("city", "region", "country")),
+        *(pl.when(is_point).then(pl.col(name)).alias(name) for name in ("latitude", "longitude")),
+    )
+    return places.resolve(stated).get_columns()
 
 
 def _skills(given: pl.Series, texts: pl.Series, vocabulary: SkillVocabulary) -> pl.Series:

@@ -149,6 +149,18 @@ def parse_text(texts: pl.Series) -> pl.DataFrame:
     ).collect()
 
 
+def text_in_title(titles: pl.Series) -> pl.Series:
+    """The part of a title that names pay with its currency, such as `$110-$190/hr`; null where there is none."""
+    symbol_first = r"(?:от |до |(?i:from |up to ))?(?:US|CA|AU)?[$€£₸₽] ?\d[^()\[\]|]{0,40}"
+    amount_first = (
+        r"(?:(?i:от|до) )?\d[\d\s.,\u{2010}-\u{2015}-]{2,24}(?:k|к|тыс\.?)? ?(?:₽|₸|€|руб|тенге|тг\b)[^()\[\]|]{0,20}"
+    )
+    found = titles.str.extract(f"({symbol_first}|{amount_first})", 1)
+    # "Head of a $5M fund" is not paid that.
+    is_of_something_else = found.str.contains(r"(?i)\d ?(?:m|mln|mm|bn|b|млн|млрд)\b|million|billion")
+    return found.set(is_of_something_else.fill_null(value=False), None)
+
+
 def normalise(given: pl.DataFrame, *, rates: pl.DataFrame) -> pl.DataFrame:
     """The columns of PAY, row by row: what the source gave in columns, else what its `salary_text` says, made sane.
 

@@ -24,9 +24,10 @@ _INVISIBLE = (
 
 _ABOUT_CUE = (
     r"(?:о компании|о нас|кто мы|о работодателе|наша компания|мы[ —–-]+(?:команда|компания|это)"
-    r"|about (?:us|the company|our company|the team|[A-Z][\w&.-]{1,30})|who we are"
+    r"|about (?:us|the company|our company|the team)|(?-i:About [A-Z][\w&.-]{1,30})|who we are"
     r"|our (?:company|mission|story|culture)|company (?:description|overview)|the company)"
 )
+_ABOUT_OTHERS = r"(?i)^about (?:you\b|your\b|this\b|the (?:role|job|position))"
 _NEXT_SECTION = (
     r"(?is)\n[^\n]{0,30}(?:обязанност|требовани|услови|мы предлагаем|мы ожидаем|чем предстоит|что (?:нужно|предстоит)"
     r"|задачи|ждем от|responsibilit|requirement|qualification|what you|what we offer|you will|your role|the role"
@@ -82,7 +83,7 @@ def about_extract(descriptions: pl.Series, max_characters: int) -> pl.Series:
     return (
         pl.DataFrame({"text": descriptions})
         .select(
-            pl.when(about.str.len_chars() >= 40)
+            pl.when((about.str.len_chars() >= 40) & ~about.str.contains(_ABOUT_OTHERS))
             .then(about)
             .otherwise(pl.coalesce(paragraph, text))
             .str.slice(0, max_characters)

@@ -159,27 +159,12 @@ def _level() -> pl.Expr:
 
 
 def _places(users: pl.DataFrame, places: Places) -> list[pl.Series]:
-    nothing = pl.lit(None, pl.String)
-    asked = users.select("city", "country", text=nothing, region=nothing, area_id=nothing)
-    found = places.resolve(asked.select("text", "city", "region", "country", "area_id"))
-    points = pl.DataFrame(
-        {
-            "lat": users["latitude"],
-            "lon": users["longitude"],
-            "lat_found": found["latitude"],
-            "lon_found": found["longitude"],
-        }
+    is_point = pl.col("latitude").is_between(-90, 90) & pl.col("longitude").is_between(-180, 180)
+    stated = users.select(
+        "city", "country", *(pl.when(is_point).then(pl.col(name)).alias(name) for name in ("latitude", "longitude"))
     )
-    is_point = (pl.col("lat").is_between(-90, 90) & pl.col("lon").is_between(-180, 180)).fill_null(value=False)
-    resolved = points.select(
-        latitude=pl.when(is_point).then("lat").otherwise("lat_found").cast(pl.Float64),
-        longitude=pl.when(is_point).then("lon").otherwise("lon_found").cast(pl.Float64),
-    )
-    return [
-        found.select(city=pl.coalesce(found["city"], users["city"])).to_series(),
-        found["country"],
-        *resolved,
-    ]
+    found = places.resolve(stated)
+    return [found[name] for name in _OF_PLACE]
 
 
 def _canonical_columns(users: pl.DataFrame, vocabulary: Vocabulary) -> list[pl.Expr | pl.Series]:

@@ -90,7 +90,8 @@ def experience_years(stated: pl.Series, *, descriptions: pl.Series) -> pl.DataFr
     """`experience_min_years` and `experience_max_years` (null: no bound known) from an HH id or free text such as
     `5+ years`, else from what the description asks for."""
     text, key = fold(pl.col("text")), fold(pl.col("text")).str.replace_all(r"[^\p{L}\d]", "")
-    described = fold(pl.col("description").str.replace_all("\n", ". ")).str.extract(_DESCRIBED_EXPERIENCE, 1)
+    silent = pl.when(pl.col("text").is_null()).then(pl.col("description"))
+    described = fold(silent.str.replace_all("\n", ". ")).str.extract(_DESCRIBED_EXPERIENCE, 1)
     lowest = key.replace_strict({k: v[0] for k, v in _EXPERIENCE_IDS.items()}, default=None, return_dtype=pl.Float64)
     highest = key.replace_strict({k: v[1] for k, v in _EXPERIENCE_IDS.items()}, default=None, return_dtype=pl.Float64)
     frame = pl.DataFrame({"text": stated.cast(pl.String), "description": descriptions})

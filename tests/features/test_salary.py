@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.salary import PAY, load_rates, monthly_usd, normalise, parse_text
+from features.salary import PAY, load_rates, monthly_usd, normalise, parse_text, text_in_title
 
 RATES = pl.DataFrame({"currency": ["USD", "EUR", "RUB", "KZT", "BYN"], "units_per_usd": [1.0, 0.9, 90.0, 480.0, 3.2]})
 
@@ -152,3 +152,17 @@ def test_a_rate_that_is_not_positive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "currencies.csv").write_text("currency,units_per_usd,as_of_date\nUSD,1,2026-01-01\nEUR,0,2026-01-01\n")
     with pytest.raises(ValueError, match="EUR"):
         load_rates(tmp_path / "currencies.csv")
+
+
+@pytest.mark.parametrize(
+    ("title", "found"),
+    [
+        ("Senior UX ($110-$190/hr)", "$110-$190/hr"),
+        ("Курьер от 90 000 руб.", "от 90 000 руб."),
+        ("Python 3 developer", None),
+        ("Head of a $5M fund", None),
+        (None, None),
+    ],
+)
+def test_titles_name_pay_with_its_currency(title: str | None, found: str | None) -> None:
+    assert text_in_title(pl.Series([title], dtype=pl.String)).to_list() == [found]

@@ -1,0 +1,169 @@
+"""Events become counters a day and sums a user and job, and only what changed is counted again."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from assets.catalog.counting import count_days, fold_days
+from assets.lake import Lake
+from features.interactions import EVENT_WEIGHTS
+from features.schemas import DAILY_INTERACTIONS, ERASURES, EVENT_TYPES, EVENTS, INTERACTIONS
+
+DAY = dt.datetime(2026, 2, 27, tzinfo=dt.UTC)
+AS_OF = DAY + dt.timedelta(days=2, hours=2)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake")
+
+
+def _event(event_id: str, event_type: str, hours: float = 1, **other: Any) -> dict[str, Any]:
+    return {
+        "event_id": event_id,
+        "user_id": "u",
+        "job_id": "hh:1",
+        "event_type": event_type,
+        "occurred_at": DAY + dt.timedelta(hours=hours),
+        **other,
+    }
+
+
+def _write(lake: Lake, *events: dict[str, Any]) -> None:
+    frame = pl.DataFrame(list(events), schema_overrides=dict(EVENTS.columns), infer_schema_length=None)
+    for (date,), part in EVENTS.conform(frame).group_by(pl.col("occurred_at").dt.date()):
+        lake.append("bronze", EVENTS, part, partition=f"date={date}")
+
+
+def _count(lake: Lake, as_of: dt.datetime = AS_OF) -> int:
+    return count_days(lake, as_of=as_of, retention_days=400, memory_limit="200MB").n_recounted
+
+
+def _fold(lake: Lake, as_of: dt.datetime = AS_OF, erasures: pl.DataFrame | None = None) -> pl.DataFrame:
+    fold_days(
+        lake, ERASURES.empty() if erasures is None else erasures, as_of=as_of, retention_days=400, memory_limit="200MB"
+    )
+    folded = lake.scan("catalog", INTERACTIONS).collect()
+    INTERACTIONS.validate(folded)
+    return folded
+
+
+def _one(lake: Lake, *events: dict[str, Any]) -> dict[str, Any]:
+    _write(lake, *events)
+    _count(lake)
+    return _fold(lake).row(0, named=True)
+
+
+def test_every_event_type_has_a_weight() -> None:
+    assert set(EVENT_WEIGHTS) == set(EVENT_TYPES)
+
+
+def test_counters_and_weights_add_up(lake: Lake) -> None:
+    types = ["impression", "view", "click", "save", "share", "apply", "dismiss", "reject", "ignore"]
+    row = _one(lake, *(_event(f"e{i}", name) for i, name in enumerate(types)))
+    assert row["weight"] == 0 + 1 + 2 + 5 + 3 + 10 - 15
+    assert (row["n_impressions"], row["n_applies"], row["n_dismissals"]) == (1, 1, 3)
+    assert (row["is_seen"], row["is_saved"], row["is_applied"], row["is_dismissed"]) == (True, True, True, True)
+
+
+def test_a_repeated_event_counts_once(lake: Lake) -> None:
+    assert _one(lake, _event("e1", "apply"), _event("e1", "apply"))["weight"] == 10
+
+
+def test_bots_and_events_of_no_job_do_not_count(lake: Lake) -> None:
+    row = _one(lake, _event("e1", "view"), _event("e2", "apply", is_bot=True), _event("e3", "click", job_id=None))
+    assert row["weight"] == 1
+
+
+def test_feedback_speaks_by_flag_or_rating(lake: Lake) -> None:
+    row = _one(
+        lake,
+        _event("e1", "feedback", is_relevant=True),
+        _event("e2", "feedback", rating=5),
+        _event("e3", "feedback", rating=3),
+        _event("e4", "feedback", is_relevant=False, rating=5),
+        _event("e5", "feedback", rating=1),
+    )
+    assert (row["n_relevant"], row["n_not_relevant"], row["weight"]) == (2, 2, 3 + 3 - 5 - 5)
+    assert row["is_dismissed"]
+
+
+def test_reading_time_is_capped_per_event(lake: Lake) -> None:
+    row = _one(
+        lake,
+        _event("e1", "view", dwell_seconds=9_000.0),
+        _event("e2", "view", dwell_seconds=0.25),
+        _event("e3", "view", dwell_seconds=-4.0),
+    )
+    assert row["dwell_seconds"] == 600.25
+
+
+@pytest.mark.parametrize(
+    ("order", "is_saved", "weight"),
+    [
+        (["save"], True, 5),
+        (["save", "unsave"], False, 0),
+        (["save", "unsave", "save"], True, 5),
+        (["unsave"], False, 0),
+    ],
+)
+def test_an_unsave_takes_the_save_back_and_no_more(lake: Lake, order: list[str], is_saved: bool, weight: int) -> None:
+    row = _one(lake, *(_event(f"e{i}", name, hours=20 + 3 * i) for i, name in enumerate(order)))
+    assert (row["is_saved"], row["weight"]) == (is_saved, weight)
+
+
+def test_only_a_changed_day_is_counted_again(lake: Lake) -> None:
+    _write(lake, _event("e1", "view"), _event("e2", "view", hours=25))
+    assert _count(lake) == 2
+    assert _count(lake) == 0
+    assert _count(lake, AS_OF + dt.timedelta(hours=1)) == 0
+    _write(lake, _event("e3", "view", hours=26))
+    assert _count(lake) == 1
+    assert _fold(lake)["n_views"].to_list() == [3]
+
+
+def test_a_replay_knows_nothing_later_than_five_minutes(lake: Lake) -> None:
+    _write(lake, _event("e1", "view", hours=1), _event("e2", "view", hours=2), _event("e3", "view", hours=30))
+    past = DAY + dt.timedelta(hours=1, minutes=56)
+    _count(lake)
+    assert (_count(lake, past), _fold(lake, past)["n_views"].to_list()) == (0, [2])
+    past -= dt.timedelta(minutes=2)
+    assert (_count(lake, past), _fold(lake, past)["n_views"].to_list()) == (1, [1])
+    assert _count(lake, past) == 0
+    assert (_count(lake), _fold(lake)["n_views"].to_list()) == (1, [3])
+
+
+def test_the_same_run_again_writes_the_same_bytes(lake: Lake) -> None:
+    _write(lake, *(_event(f"e{i}", "view", user_id=f"u{i % 7}", dwell_seconds=i / 3) for i in range(200)))
+    _count(lake)
+    _fold(lake)
+    before = lake.file("catalog", "interactions").read_bytes()
+    _fold(lake)
+    assert lake.file("catalog", "interactions").read_bytes() == before
+
+
+def test_days_out_of_retention_and_days_without_events_go(lake: Lake) -> None:
+    _write(lake, _event("e1", "view"), _event("e2", "view", hours=-24 * 500), _event("e3", "view", hours=25))
+    _count(lake)
+    assert _fold(lake)["n_views"].to_list() == [2]
+    for path in lake.folder("bronze", "events").glob("date=2026-02-28/*"):
+        path.unlink()
+    _count(lake)
+    assert lake.scan("catalog", DAILY_INTERACTIONS).collect()["date"].to_list() == [DAY.date()]
+
+
+def test_what_an_erased_user_did_before_is_left_out(lake: Lake) -> None:
+    _write(lake, _event("e1", "view"), _event("e2", "view", hours=30), _event("e3", "view", user_id="v"))
+    _count(lake)
+    erasures = pl.DataFrame(
+        {"user_id": ["u"], "requested_at": [DAY + dt.timedelta(hours=20)]}, schema=dict(ERASURES.columns)
+    )
+    assert _fold(lake, erasures=erasures).select("user_id", "n_views").rows() == [("u", 1), ("v", 1)]
+
+
+def test_no_events_are_no_interactions(lake: Lake) -> None:
+    assert _count(lake) == 0
+    assert _fold(lake).is_empty()
