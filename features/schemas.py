@@ -38,6 +38,8 @@ class Table:
         unknown = [name for name in frame.columns if name not in self.columns]
         if unknown:
             raise SchemaError(f"{self.name}: unknown columns {unknown}; it declares {list(self.columns)}")
+        if not frame.columns:
+            return self.empty()  # a selection of literals alone would make one row
         present = set(frame.columns)
         return frame.select(
             pl.col(name).cast(dtype) if name in present else pl.lit(None, dtype).alias(name)
