@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.simulation.catalogue import LANGUAGES, LEVEL_YEARS, LEVELS, UNITS_PER_USD, Catalogue
-from pipelines.simulation.drawing import FloatArray, IntArray, Purpose, generator
+from pipelines.simulation.drawing import FloatArray, Purpose, generator
 from pipelines.simulation.jobs import DAY_SECONDS
 from pipelines.simulation.users import N_DEMO, REMOTE_WISHES, USERS_PER_BLOCK, Users
 from pipelines.simulation.writing import folder, utc_time
@@ -63,7 +63,7 @@ def _records(
         [
             _person(catalogue, users, rng),
             _work(catalogue, users, rng, years=years),
-            _wishes(catalogue, users, rng),
+            _wishes(catalogue, users, rng, is_first=is_first),
             pl.DataFrame({"updated_s": end - rng.integers(DAY_SECONDS // 24, 300 * DAY_SECONDS, n)}),
         ],
         how="horizontal",
@@ -151,8 +151,10 @@ def stated_skills(
     return pl.Series("skills", pl.from_arrow(lists))
 
 
-def _wishes(catalogue: Catalogue, users: Users, rng: np.random.Generator) -> pl.DataFrame:
+def _wishes(catalogue: Catalogue, users: Users, rng: np.random.Generator, *, is_first: bool) -> pl.DataFrame:
     n = len(users)
+    digest = rng.choice(3, n, p=[0.35, 0.35, 0.3])
+    digest[: N_DEMO if is_first else 0] = _DIGESTS.index("daily")
     currency = pl.Series([city.currency for city in catalogue.cities]).gather(users.city)
     units = currency.replace_strict(UNITS_PER_USD, return_dtype=pl.Float64).to_numpy()
     minimum = users.minimum_usd * units
@@ -175,7 +177,7 @@ def _wishes(catalogue: Catalogue, users: Users, rng: np.random.Generator) -> pl.
         preferred_tags=pl.when(says_tags).then(pl.concat_list(tags.gather(users.family), sectors, first_skill)),
         blocked_tags=pl.when(pl.Series(rng.random(n) < 0.03)).then(pl.lit(["cold calls"])),
         digest=pl.struct(
-            frequency=pl.Series(_DIGESTS).gather(rng.choice(3, n, p=[0.35, 0.35, 0.3])),
+            frequency=pl.Series(_DIGESTS).gather(digest),
             hour=pl.Series([7, 8, 9, 18]).gather(rng.integers(0, 4, n)),
         ),
         personalization_enabled=pl.Series(rng.random(n) > 0.01),
@@ -215,7 +217,3 @@ def _filled(template: str, words: tuple[pl.Series, ...]) -> pl.Expr:
         template = template.replace(f"{{{n}}}", "{}")
     return pl.format(template, *(pl.lit(words[n]) for _, n in used))
 
-
-def skill_names(catalogue: Catalogue, picked: IntArray, language: str) -> list[str]:
-    """Names of one user's picked skills."""
-    return [catalogue.skills[n][LANGUAGES.index(language)] for n in picked.tolist() if n >= 0]

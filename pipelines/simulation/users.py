@@ -92,6 +92,10 @@ def _block(catalogue: Catalogue, *, start: int, stop: int, n_days: int, seed: in
         is_english[:N_DEMO], activity[:N_DEMO], signup_day[:N_DEMO], pay_draw[:N_DEMO] = (False, True), 1.0, 0, 0.8
     usd = np.array([f.usd for f in catalogue.families])[family] * np.array([c.pay for c in catalogue.cities])[city]
     skills = pick_skills(rng, catalogue, family, n_min=5, n_max=MAX_USER_SKILLS)
+    if start == 0:
+        skills[:N_DEMO] = -1
+        for row in range(min(N_DEMO, n)):
+            skills[row, :8] = catalogue.families[family[row]].skills[:8]
     return Users(
         user_id=_ids(start, stop),
         family=family,

@@ -1,0 +1,130 @@
+"""How people act on what they are shown: utility of a job for a user, position bias, and the chain of actions.
+
+The law of the simulated market. Utilities are logits: a role of one's own is worth about 2, a wrong one costs 2.5.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.simulation.drawing import FloatArray, IntArray, SkillBits
+from pipelines.simulation.jobs import DAY_SECONDS, NO_CITY, REMOTE, Jobs
+from pipelines.simulation.users import REMOTE_NO, REMOTE_OK, REMOTE_ONLY, Users
+
+Flags = NDArray[np.bool_]
+
+_NOISE = 0.6
+_POSITION_DECAY = 0.09
+
+
+@dataclass(frozen=True)
+class JobColumns:
+    """What utilities need of jobs, as arrays."""
+
+    family: IntArray
+    city: IntArray
+    level: IntArray
+    is_remote: Flags
+    is_english: Flags
+    usd_max: FloatArray
+    charm: FloatArray
+    created_s: IntArray
+    bits: SkillBits
+    n_skills: IntArray
+
+    @classmethod
+    def of(cls, jobs: Jobs) -> "JobColumns":
+        """The columns of all jobs."""
+        return cls(
+            family=jobs.column("family"),
+            city=jobs.column("city"),
+            level=jobs.column("level"),
+            is_remote=jobs.column("work_format") == REMOTE,
+            is_english=jobs.column("is_english") == 1,
+            usd_max=jobs.amounts("usd_max"),
+            charm=0.35 * jobs.amounts("quality") + 0.35 * jobs.amounts("appeal"),
+            created_s=jobs.column("created_s"),
+            bits=jobs.bits,
+            n_skills=(jobs.skills >= 0).sum(axis=1),
+        )
+
+
+def utility(users: Users, jobs: JobColumns, *, user: IntArray, job: IntArray, at_seconds: IntArray) -> FloatArray:
+    """What each (user, job) pair is worth to the user at that time, without noise."""
+    role = np.where(
+        jobs.family[job] == users.family[user], 2.0, np.where(jobs.family[job] == users.second_family[user], 0.8, -2.5)
+    )
+    wish, is_remote = users.remote[user], jobs.is_remote[job]
+    is_here = jobs.city[job] == users.city[user]
+    away = np.where(jobs.city[job] == NO_CITY, -1.0, -1.8)
+    on_site = np.where(is_here, 0.8, away)
+    place = np.select(
+        [wish == REMOTE_NO, wish == REMOTE_OK, wish == REMOTE_ONLY],
+        [np.where(is_here, 0.9, away), np.where(is_remote, np.maximum(0.9, on_site), on_site), np.where(is_remote, 1.3, -2.6)],
+    )
+    common = np.bitwise_count(users.bits[user] & jobs.bits[job]).sum(axis=1, dtype=np.int64)
+    skills = 2.6 * (common / jobs.n_skills[job] - 0.45)
+    level = -0.65 * np.abs(jobs.level[job] - users.level[user])
+    pays = jobs.usd_max[job] / users.minimum_usd[user]
+    salary = np.where(np.isnan(pays), -0.1, np.clip(1.6 * (pays - 1.0), -1.6, 0.6))
+    language = np.where(users.is_english[user] & ~jobs.is_english[job], -1.5, 0.0)
+    fresh = 0.7 * np.exp(-(at_seconds - jobs.created_s[job]) / (10.0 * DAY_SECONDS))
+    total: FloatArray = role + place + skills + level + salary + language + fresh + jobs.charm[job]
+    return total
+
+
+@dataclass(frozen=True)
+class Actions:
+    """What happened at each exposure; `dwell_seconds` of a view."""
+
+    views: Flags
+    clicks: Flags
+    saves: Flags
+    unsaves: Flags
+    shares: Flags
+    applies: Flags
+    dismisses: Flags
+    rejects: Flags
+    ignores: Flags
+    feedback: Flags
+    dwell_seconds: FloatArray
+
+    @property
+    def decides(self) -> Flags:
+        """The user is done with the job: applied to it or turned it down."""
+        return self.applies | self.dismisses | self.rejects | self.ignores
+
+
+def act(rng: np.random.Generator, worth: FloatArray, position: IntArray, *, is_decided: Flags) -> Actions:
+    """Draws the actions at exposures of that worth and position (from 1); decided jobs are at most looked at again.
+
+    Position bias is the examination model: seen with 1 / (1 + decay * (position - 1)), then judged by its worth.
+    """
+    n = len(worth)
+    felt = worth + rng.normal(0.0, _NOISE, n)
+    draws = rng.random((10, n))
+    is_examined = draws[0] < 1.0 / (1.0 + _POSITION_DECAY * (position - 1))
+    views = is_examined & (draws[1] < _logistic(felt - 1.6))
+    clicks = views & (draws[2] < _logistic(0.8 * felt - 1.9))
+    applies = clicks & (draws[3] < _logistic(0.9 * felt - 3.0)) & ~is_decided
+    saves = views & (draws[4] < _logistic(0.8 * felt - 4.0)) & ~is_decided
+    turned_down = is_examined & ~clicks & ~saves & ~is_decided & (draws[5] < 0.06 * _logistic(-felt))
+    return Actions(
+        views=views,
+        clicks=clicks,
+        saves=saves,
+        unsaves=saves & ~applies & (draws[6] < 0.06),
+        shares=clicks & (draws[7] < 0.03),
+        applies=applies,
+        dismisses=turned_down & (draws[8] < 0.7),
+        rejects=turned_down & (draws[8] >= 0.7) & (draws[8] < 0.9),
+        ignores=turned_down & (draws[8] >= 0.9),
+        feedback=views & (draws[9] < 0.015),
+        dwell_seconds=np.round(np.clip(12.0 * np.exp(0.35 * felt + 0.5 * rng.normal(size=n)), 1.0, 900.0), 1),
+    )
+
+
+def _logistic(value: FloatArray) -> FloatArray:
+    result: FloatArray = 1.0 / (1.0 + np.exp(-value))
+    return result

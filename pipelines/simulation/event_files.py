@@ -1,0 +1,108 @@
+"""Event blocks to files: JSON lines or Parquet, with a chosen share of rubbish that a log really has.
+
+Rubbish: unreadable or wrong lines, events sent twice, events that arrive in a later file.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from pipelines.simulation.drawing import Purpose, generator
+from pipelines.simulation.events import Block
+from pipelines.simulation.writing import folder
+
+FEEDBACK_COLUMNS = ("is_relevant", "rating", "skill_match_feedback", "location_feedback", "salary_feedback")
+_BAD_KINDS = 5
+
+
+@dataclass
+class EventFiles:
+    """Writes `out/<date>.jsonl|parquet`, or `<date>-<n>` where a day has several blocks; counts what it adds.
+
+    Late events wait in memory for the next file, a share of one block at most. Call `write` for each block in order.
+    """
+
+    out: Path
+    event_format: Literal["jsonl", "parquet"]
+    rubbish_share: float
+    first_day: datetime
+    seed: int
+    n_bad: int = 0
+    n_repeated: int = 0
+    n_late: int = 0
+    _late: pl.DataFrame | None = field(default=None, init=False)
+
+    def write_all(self, blocks: Iterable[Block]) -> Iterable[int]:
+        """Writes block by block; gives the number of events of each as it is done."""
+        folder(self.out)
+        waiting: Block | None = None
+        for block in blocks:
+            if waiting is not None:
+                yield self._write(waiting, is_last=False)
+            waiting = block
+        if waiting is not None:
+            yield self._write(waiting, is_last=True)
+
+    def _write(self, block: Block, *, is_last: bool) -> int:
+        rng = generator(self.seed, Purpose.RUBBISH, block.day, block.number)
+        frame, n = block.frame, len(block.frame)
+        n_bad, n_repeated, n_late = (int(count) for count in rng.binomial(n, self.rubbish_share, 3))
+        carried, self._late = self._late, None
+        if n_late and not is_last:
+            is_late = np.zeros(n, dtype=np.bool_)
+            is_late[rng.choice(n, n_late, replace=False)] = True
+            self._late, frame = frame.filter(pl.Series(is_late)), frame.filter(pl.Series(~is_late))
+            self.n_late += n_late
+        repeated = frame[np.sort(rng.integers(0, len(frame), n_repeated)).tolist()] if len(frame) else frame
+        self.n_repeated += len(repeated)
+        frame = pl.concat([frame, repeated, *([] if carried is None else [carried])])
+        self.n_bad += n_bad if len(frame) else 0
+        bad = frame[rng.integers(0, len(frame), n_bad).tolist()] if len(frame) else frame
+        date = (self.first_day + timedelta(days=block.day)).date().isoformat()
+        name = date if block.n_blocks == 1 else f"{date}-{block.number:03}"
+        if self.event_format == "parquet":
+            pl.concat([frame, _wrong_rows(bad)]).write_parquet(self.out / f"{name}.parquet", statistics=False)
+        else:
+            _write_lines(self.out / f"{name}.jsonl", frame, bad)
+        return n
+
+
+def _write_lines(path: Path, frame: pl.DataFrame, bad: pl.DataFrame) -> None:
+    texts = frame.with_columns(pl.col("occurred_at").dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"))
+    is_feedback = pl.col("event_type") == "feedback"
+    with path.open("wb") as file:
+        texts.filter(~is_feedback).drop(FEEDBACK_COLUMNS).write_ndjson(file)
+        feedback = texts.filter(is_feedback)
+        if len(feedback):
+            feedback.write_ndjson(file)
+        file.writelines(_wrong_line(n, row["event_id"]) for n, row in enumerate(bad.iter_rows(named=True)))
+
+
+def _wrong_line(number: int, event_id: str) -> bytes:
+    """A line that can't be used, each in its own way."""
+    kinds = (
+        f'{{"event_id":"bad-{event_id}","user_id":"u0000001","event_ty',
+        f'{{"event_id":"bad-{event_id}","event_type":"view","occurred_at":"2020-01-01T00:00:00Z","job_id":"hh:1"}}',
+        f'{{"event_id":"bad-{event_id}","user_id":"u0000001","event_type":"view","occurred_at":"yesterday","job_id":"hh:1"}}',
+        f'{{"event_id":"bad-{event_id}","user_id":"u0000001","event_type":"stare","occurred_at":"2020-01-01T00:00:00Z","job_id":"hh:1"}}',
+        f'{{"event_id":"bad-{event_id}","user_id":"u0000001","event_type":"view","occurred_at":"2999-01-01T00:00:00Z","job_id":"hh:1"}}',
+    )
+    return kinds[number % _BAD_KINDS].encode() + b"\n"
+
+
+def _wrong_rows(bad: pl.DataFrame) -> pl.DataFrame:
+    """The same for Parquet, which can't hold broken text: no user, no type, an unknown type, no job, the far future."""
+    kind = pl.int_range(pl.len()) % _BAD_KINDS
+    nothing = pl.lit(None, pl.String)
+    return bad.with_columns(
+        event_id=pl.format("bad-{}", "event_id"),
+        user_id=pl.when(kind == 0).then(nothing).otherwise("user_id"),
+        event_type=pl.when(kind == 1).then(nothing).when(kind == 2).then(pl.lit("stare")).otherwise("event_type"),
+        job_id=pl.when(kind == 3).then(nothing).otherwise("job_id"),
+        occurred_at=pl.when(kind == 4).then(pl.col("occurred_at").dt.offset_by("900y")).otherwise("occurred_at"),
+    )

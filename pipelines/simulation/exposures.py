@@ -1,0 +1,107 @@
+"""Which jobs a session shows: pools of jobs (a role, a city, both, popular ones, all) and draws from their newest ends.
+
+Whether somebody looks at what is shown belongs to `behaviour`.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from pipelines.simulation.catalogue import Catalogue
+from pipelines.simulation.drawing import FloatArray, IntArray
+from pipelines.simulation.jobs import NO_CITY, REMOTE, Jobs
+from pipelines.simulation.users import REMOTE_ONLY, Users
+
+_POPULAR_SHARE = 0.04
+_NEWEST_POWER = 1.7  # draws from a pool fall off with rank by age as rank^(1/power - 1)
+_TIME_BITS = 34
+_KINDS = ("role", "role_here", "second_role", "here", "popular", "any")
+_KIND_WEIGHTS = (0.28, 0.22, 0.08, 0.12, 0.18, 0.12)
+
+
+@dataclass(frozen=True)
+class Pools:
+    """All pools as one sorted array: pool p's jobs stand by time of publication from `starts[p]` on.
+
+    `keys` is pool and time in one number, so that "how many of pool p are out at time t" is one binary search.
+    """
+
+    keys: IntArray
+    job: IntArray
+    starts: IntArray
+    n_families: int
+    n_cities: int
+
+    @classmethod
+    def of(cls, catalogue: Catalogue, jobs: Jobs) -> Self:
+        """Pools: family, family remote only, family in English, city, family x city, popular, all."""
+        n_families, n_cities = len(catalogue.families), len(catalogue.cities)
+        family, city, created = (jobs.column(name) for name in ("family", "city", "created_s"))
+        rows = np.arange(len(family))
+        is_remote, is_placed = jobs.column("work_format") == REMOTE, city != NO_CITY
+        is_english = jobs.column("is_english") == 1
+        draw = jobs.amounts("quality") + jobs.amounts("appeal")
+        is_popular = draw >= np.quantile(draw, 1 - _POPULAR_SHARE)
+        cross = 3 * n_families + n_cities
+        members = [
+            (family, rows),
+            (n_families + family[is_remote], rows[is_remote]),
+            (2 * n_families + family[is_english], rows[is_english]),
+            (3 * n_families + city[is_placed], rows[is_placed]),
+            (cross + family[is_placed] * n_cities + city[is_placed], rows[is_placed]),
+            (np.full(int(is_popular.sum()), cross + n_families * n_cities), rows[is_popular]),
+            (np.full(len(rows), cross + n_families * n_cities + 1), rows),
+        ]
+        pool, job = (np.concatenate(column) for column in zip(*members, strict=True))
+        keys = (pool << _TIME_BITS) + created[job]
+        order = np.argsort(keys, kind="stable")
+        n_pools = cross + n_families * n_cities + 2
+        starts = np.searchsorted(pool[order], np.arange(n_pools))
+        return cls(keys[order], job[order], starts, n_families, n_cities)
+
+    @property
+    def popular(self) -> int:
+        """The pool of the most wanted jobs."""
+        return len(self.starts) - 2
+
+    @property
+    def everything(self) -> int:
+        """The pool of all jobs."""
+        return len(self.starts) - 1
+
+    def wanted(self, users: Users, row: IntArray, *, kind: IntArray) -> IntArray:
+        """The pool per exposure, by the user's tastes and the `kind` of exposure (an index of the kinds)."""
+        f, c = self.n_families, self.n_cities
+        family, second, city = users.family[row], users.second_family[row], users.city[row]
+        is_english, remote_only = users.is_english[row], users.remote[row] == REMOTE_ONLY
+        role = np.where(remote_only, f + family, np.where(is_english, 2 * f + family, family))
+        here = np.where(remote_only, f + family, 3 * f + c + family * c + city)
+        choices = [role, here, np.where(is_english, 2 * f + second, second), 3 * f + city]
+        return np.select(
+            [kind == n for n in range(len(_KINDS))],
+            [*choices, np.full(len(row), self.popular), np.full(len(row), self.everything)],
+        )
+
+    def draw(self, rng: np.random.Generator, pool: IntArray, at_seconds: IntArray) -> IntArray:
+        """One job of each pool that is out at the time, newer ones more often; an empty pool falls back to all jobs,
+        and -1 where there is none at all.
+        """
+        job, is_drawn = self._draw(rng.random(len(pool)), pool, at_seconds)
+        rest = np.flatnonzero(~is_drawn)
+        if len(rest):
+            everything = np.full(len(rest), self.everything)
+            job[rest], found = self._draw(rng.random(len(rest)), everything, at_seconds[rest])
+            job[rest[~found]] = -1
+        return job
+
+    def _draw(self, uniform: FloatArray, pool: IntArray, at_seconds: IntArray) -> tuple[IntArray, "np.ndarray"]:
+        end = np.searchsorted(self.keys, (pool << _TIME_BITS) + at_seconds, side="right")
+        n_out = end - self.starts[pool]
+        back = (uniform**_NEWEST_POWER * n_out).astype(np.int64)
+        return self.job[(end - 1 - back).clip(0)], n_out > 0
+
+
+def exposure_kinds(rng: np.random.Generator, *, n: int) -> IntArray:
+    """How each exposure came about, an index of the kinds."""
+    return np.searchsorted(np.cumsum(_KIND_WEIGHTS), rng.random(n)).clip(0, len(_KINDS) - 1).astype(np.int64)

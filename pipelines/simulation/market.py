@@ -1,0 +1,159 @@
+"""A whole job market from a seed, written into a landing folder in the sources' own formats."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from pipelines.simulation.boards import write_boards, write_job_files
+from pipelines.simulation.catalogue import LEVELS, Catalogue, load_catalogue
+from pipelines.simulation.companies import Companies, make_companies
+from pipelines.simulation.event_files import EventFiles
+from pipelines.simulation.events import EventMaker
+from pipelines.simulation.hh import write_hh
+from pipelines.simulation.jobs import SOURCES, Jobs, make_jobs
+from pipelines.simulation.profiles import write_profiles
+from pipelines.simulation.resumes import write_resumes
+from pipelines.simulation.rubbish import write_rubbish
+from pipelines.simulation.users import REMOTE_WISHES, Users, make_users
+from pipelines.simulation.writing import folder
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class MarketSize:
+    """How large the market is; raises ValueError for a size that can't be made."""
+
+    n_users: int
+    n_jobs: int
+    n_events: int
+    n_days: int = 60
+
+    def __post_init__(self) -> None:
+        for name, least in (("n_users", 2), ("n_jobs", 50), ("n_events", 0), ("n_days", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"MarketSize: {name} must be at least {least}; received {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class SimulationSummary:
+    """What was written. `n_events` are distinct good ones; repeated and bad lines come on top, late ones do not."""
+
+    n_users: int
+    n_profiles: int
+    n_resumes: int
+    n_jobs: int
+    n_jobs_by_source: dict[str, int]
+    n_events: int
+    n_late_events: int
+    n_repeated_events: int
+    n_bad_events: int
+    n_bad_others: int
+
+
+def simulate(
+    out: Path,
+    size: MarketSize,
+    *,
+    seed: int,
+    until: datetime,
+    event_format: Literal["jsonl", "parquet"] = "jsonl",
+    rubbish_share: float = 0.001,
+    truth_folder: Path | None = None,
+    progress: Progress | None = None,
+) -> SimulationSummary:
+    """Writes a market of that size, which ends at `until` (aware), under `out` (a landing folder).
+
+    The same arguments write the same bytes. Files of the same names are replaced, others stay. `truth_folder` takes
+    the true tastes (users.parquet, jobs.parquet). Raises ValueError for a time without offset or a share outside 0..0.5.
+    """
+    if until.tzinfo is None:
+        raise ValueError(f"simulate: until must have a UTC offset; received {until.isoformat()}")
+    if not 0 <= rubbish_share <= 0.5:
+        raise ValueError(f"simulate: rubbish_share must be in 0..0.5; received {rubbish_share}")
+    until = until.replace(microsecond=0)
+    tell = progress or _silent
+    catalogue = load_catalogue()
+    companies = make_companies(catalogue, n_jobs=size.n_jobs, seed=seed)
+    jobs = make_jobs(catalogue, companies, n_jobs=size.n_jobs, n_days=size.n_days, until=until, seed=seed)
+    by_source = _write_jobs(catalogue, companies, jobs, out, tell)
+    users = make_users(catalogue, n_users=size.n_users, n_days=size.n_days, seed=seed)
+    n_profiles = write_profiles(
+        catalogue, users, out / "users", until=until, seed=seed, progress=lambda done, total: tell("users", done, total)
+    )
+    n_resumes = write_resumes(catalogue, companies, users, out / "resumes", last_year=until.year)
+    if truth_folder is not None:
+        _write_truth(catalogue, users, jobs, folder(truth_folder))
+
+    maker = EventMaker(catalogue, users, jobs, n_events=size.n_events, n_days=size.n_days, until=until, seed=seed)
+    first_day = until - timedelta(days=size.n_days)
+    files = EventFiles(out / "interactions", event_format, rubbish_share, first_day, seed)
+    n_events = 0
+    for n_written in files.write_all(maker.blocks()):
+        n_events += n_written
+        tell("events", n_events, size.n_events)
+    return SimulationSummary(
+        n_users=len(users),
+        n_profiles=n_profiles,
+        n_resumes=n_resumes,
+        n_jobs=size.n_jobs,
+        n_jobs_by_source=by_source,
+        n_events=n_events,
+        n_late_events=files.n_late,
+        n_repeated_events=files.n_repeated,
+        n_bad_events=files.n_bad,
+        n_bad_others=write_rubbish(out, n_jobs=size.n_jobs, n_users=size.n_users, share=rubbish_share),
+    )
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Tells nobody."""
+
+
+def _write_jobs(catalogue: Catalogue, companies: Companies, jobs: Jobs, out: Path, tell: Progress) -> dict[str, int]:
+    n_hh = write_hh(
+        catalogue, companies, jobs, out / "hh", progress=lambda done, total: tell("vacancy pages", done, total)
+    )
+    n_board = write_boards(catalogue, companies, jobs, out / "feeds")
+    return {"hh": n_hh, **n_board, "file": write_job_files(catalogue, companies, jobs, out / "jobs")}
+
+
+def _write_truth(catalogue: Catalogue, users: Users, jobs: Jobs, target: Path) -> None:
+    families = pl.Series([family.key for family in catalogue.families])
+    cities = pl.Series([city.en for city in catalogue.cities])
+    pl.DataFrame(
+        {
+            "user_id": users.user_id,
+            "family": families.gather(users.family),
+            "second_family": families.gather(users.second_family),
+            "city": cities.gather(users.city),
+            "is_english": users.is_english,
+            "level": pl.Series(LEVELS).gather(users.level),
+            "remote": pl.Series(REMOTE_WISHES).gather(users.remote),
+            "minimum_usd": users.minimum_usd,
+            "activity": users.activity,
+            "signup_day": users.signup_day,
+        }
+    ).write_parquet(target / "users.parquet")
+    city = jobs.column("city")
+    original = jobs.column("duplicate_of")
+    jobs.frame.select(
+        "job_id",
+        source=pl.Series(SOURCES).gather(jobs.column("source")),
+        family=families.gather(jobs.column("family")),
+        level=pl.Series(LEVELS).gather(jobs.column("level")),
+        city=cities.gather(pl.Series(city).set(pl.Series(city < 0), None)),
+        work_format=pl.Series(("on_site", "hybrid", "remote")).gather(jobs.column("work_format")),
+        company="company",
+        quality="quality",
+        appeal="appeal",
+        usd_max="usd_max",
+        created_at=pl.from_epoch("created_s", time_unit="s").dt.replace_time_zone("UTC"),
+        duplicate_of=jobs.frame["job_id"].gather(pl.Series(original).set(pl.Series(original < 0), None)),
+        n_skills=pl.Series((jobs.skills >= 0).sum(axis=1).astype(np.int64)),
+    ).write_parquet(target / "jobs.parquet")
