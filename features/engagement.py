@@ -34,7 +34,7 @@ def is_recommendable() -> pl.Expr:
 
 def engagement_score(weight: pl.Expr) -> pl.Expr:
     """10 * ln(1 + max(0, sum of weights)), rounded to 6 decimals; no interactions at all are 0."""
-    return (10 * pl.max_horizontal(weight.fill_null(0).cast(pl.Float64), pl.lit(0.0)).log1p()).round(6)
+    return (weight.fill_null(0).cast(pl.Float64).clip(lower_bound=0).log1p() * 10).round(6)
 
 
 def share_of_maximum(score: pl.Expr) -> pl.Expr:
@@ -77,6 +77,6 @@ def half_life_rate(half_life: dt.timedelta) -> float:
 
 
 def seconds_before(instant: dt.datetime, column: pl.Expr) -> pl.Expr:
-    """Age of `column` at `instant` in seconds, 0 for what lies in the future."""
-    micros = (pl.lit(instant).dt.cast_time_unit("us") - column).dt.total_microseconds()
-    return pl.max_horizontal(micros, pl.lit(0)) / 1_000_000
+    """Age of `column` at `instant` in seconds; 0 for what lies in the future, null for null."""
+    age = pl.lit(instant).dt.cast_time_unit("us") - column
+    return age.dt.total_microseconds().clip(lower_bound=0) / 1_000_000
