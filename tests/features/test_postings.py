@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,7 +69,7 @@ def test_a_feed_entry_comes_out_typed() -> None:
     job = _one(
         title="Junior Data Analyst ($50k - $60k)",
         company="Acme, Inc.",
-        description="&lt;p&gt;You will work with SQL and Tableau.&lt;/p&gt;",
+        description="&lt;p&gt;You will work with SQL and PostgreSQL.&lt;/p&gt;",
         location_text="Anywhere in the World",
         employment_type="Full-Time",
         tags=["#Data", " data ", ""],
@@ -79,7 +78,7 @@ def test_a_feed_entry_comes_out_typed() -> None:
     assert (job["company_id"], job["url"], job["work_format"]) == ("name:acme", None, "remote")
     assert (job["salary_min"], job["salary_max"], job["salary_period"]) == (50_000, 60_000, "year")
     assert (job["language"], job["career_level"], job["employment_type"]) == ("en", "junior", "full_time")
-    assert {"data", "sql", "tableau"} <= set(job["tags"]) and job["tags"] == sorted(set(job["tags"]))
+    assert {"data", "sql", "postgresql"} <= set(job["tags"]) and job["tags"] == sorted(set(job["tags"]))
     assert job["is_complete"] is True and job["is_archived"] is False
 
 
