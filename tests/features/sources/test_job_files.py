@@ -1,0 +1,138 @@
+import io
+import json
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from features.sources.job_files import parse_jobs_csv, parse_jobs_jsonl, parse_jobs_parquet
+from features.sources.parsed import Parsed
+from features.sources.postings import PARSED_POSTINGS
+
+JOB = {
+    "source_id": "123", "title": "Cook", "company": "Diner", "city": "Omsk", "remote": False, "salary_min": "50 000",
+    "salary_currency": "rub", "skills": ["grill"], "tags": ["food"], "published_at": "2026-01-01T00:00:00+03:00",
+    "latitude": 55.0, "longitude": 73.4, "expires_at": "2026-02-01",
+}  # fmt: skip
+LINKED = {
+    "@context": "https://schema.org", "@type": "JobPosting", "title": "Nurse", "datePosted": "2026-01-05",
+    "validThrough": "2026-02-05T00:00Z", "hiringOrganization": {"@type": "Organization", "name": "Clinic"},
+    "employmentType": ["FULL_TIME", "PART_TIME"], "jobLocationType": "TELECOMMUTE",
+    "jobLocation": {"@type": "Place", "address": {"addressLocality": "Riga", "addressCountry": {"name": "LV"}}},
+    "identifier": {"@type": "PropertyValue", "name": "Clinic", "value": "n-1"}, "skills": "care, patience",
+    "baseSalary": {"currency": "EUR", "value": {"minValue": "1 200", "maxValue": 1500.5, "unitText": "MONTH"}},
+    "experienceRequirements": {"@type": "OccupationalExperienceRequirements", "monthsOfExperience": 24},
+}  # fmt: skip
+
+
+def lines(*values: object) -> bytes:
+    return b"\n".join(value if isinstance(value, bytes) else json.dumps(value).encode() for value in values)
+
+
+def only(parsed: Parsed) -> dict[str, object]:
+    assert parsed.rows.height == 1, parsed.rejects
+    return parsed.rows.row(0, named=True)
+
+
+def test_a_row_of_our_own_columns_becomes_a_posting() -> None:
+    row = only(parse_jobs_jsonl(lines(JOB)))
+    assert (row["job_id"], row["title"], row["work_format"]) == ("file:123", "Cook", "on_site")
+    assert (row["salary_min"], row["salary_currency"], row["salary_period"]) == (50000.0, "RUB", "month")
+    assert row["skills"] == ["grill"] and row["published_at"] == datetime(2025, 12, 31, 21, tzinfo=UTC)
+    assert row["expires_at"] == datetime(2026, 2, 1, tzinfo=UTC) and row["is_complete"] is True
+
+
+def test_a_schema_org_posting_becomes_a_posting() -> None:
+    row = only(parse_jobs_jsonl(lines(LINKED)))
+    assert (row["job_id"], row["title"], row["company"]) == ("file:n-1", "Nurse", "Clinic")
+    assert (row["city"], row["country"], row["work_format"]) == ("Riga", "LV", "remote")
+    assert (row["salary_min"], row["salary_max"], row["salary_period"]) == (1200.0, 1500.5, "month")
+    assert row["employment_type"] == "FULL_TIME, PART_TIME" and row["skills"] == ["care", "patience"]
+    assert row["experience"] == "24 months" and row["published_at"] == datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def test_postings_are_found_in_graphs_and_arrays_each_an_entry() -> None:
+    graph = {"@context": "https://schema.org", "@graph": [{"@type": "WebPage"}, LINKED, {**LINKED, "title": ""}]}
+    parsed = parse_jobs_jsonl(lines(graph, [LINKED], {"@type": "Person"}))
+    assert parsed.rows["title"].to_list() == ["Nurse", "Nurse"]
+    assert parsed.rejects.select("entry", "reason").rows() == [
+        ("line 1 item 1", "missing_title"),
+        ("line 3", "no_job_posting"),
+    ]
+
+
+def test_the_same_job_has_the_same_hash_in_every_format() -> None:
+    frame = pl.DataFrame([JOB])
+    parquet = io.BytesIO()
+    frame.write_parquet(parquet)
+    flat = {**JOB, "skills": "grill", "tags": "food"}
+    csv_body = pl.DataFrame([flat]).write_csv().encode()
+    hashes = {
+        only(parse_jobs_jsonl(lines(JOB)))["content_hash"],
+        only(parse_jobs_parquet(parquet.getvalue()))["content_hash"],
+        only(parse_jobs_csv(csv_body))["content_hash"],
+    }
+    assert len(hashes) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"title": None}, "missing_title"),
+        ({"source_id": ""}, "missing_source_id"),
+        ({"source_id": "a" * 129}, "bad_source_id"),
+        ({"source_id": "a\u200bb"}, "bad_source_id"),
+        ({"source": "a b:c"}, "bad_source"),
+    ],
+)
+def test_a_row_that_can_not_be_a_job_says_why(change: dict[str, object], reason: str) -> None:
+    parsed = parse_jobs_jsonl(lines({**JOB, **change}, JOB))
+    assert parsed.rejects.select("entry", "reason").rows() == [("line 1", reason)] and parsed.rows.height == 1
+
+
+def test_a_bad_line_takes_no_good_one_with_it_and_keeps_its_number() -> None:
+    parsed = parse_jobs_jsonl(b"\xef\xbb\xbf" + lines(JOB, b"", b'{"source_id": "', b"[1]", b"3", b"\xff", JOB))
+    assert parsed.rows.height == 2
+    assert dict(parsed.rejects.select("entry", "reason").rows()) == {
+        "line 3": "bad_json", "line 4": "no_job_posting", "line 5": "not_an_object", "line 6": "bad_json",
+    }  # fmt: skip
+
+
+def test_csv_rows_of_another_width_are_refused_and_lists_are_read() -> None:
+    body = b'source_id,title,skills\n1,Cook,"[""a"", ""b""]"\n2,Driver\n3,"Multi\nline",x;y\n'
+    parsed = parse_jobs_csv(body)
+    assert parsed.rows["title"].to_list() == ["Cook", "Multi line"]
+    assert parsed.rows["skills"].to_list() == [["a", "b"], ["x", "y"]]
+    assert parsed.rejects["reason"].to_list() == ["wrong_number_of_fields"]
+
+
+def test_a_damaged_parquet_file_is_one_reject() -> None:
+    assert parse_jobs_parquet(b"PAR1 nonsense PAR1").rejects["reason"].to_list() == ["unreadable"]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["value", "name", "@type"]), inner),
+    max_leaves=6,
+)
+
+
+@given(changes=st.dictionaries(st.sampled_from(sorted(JOB | LINKED)), json_values, max_size=6), linked=st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_values_of_any_type_never_raise_or_lose_the_row(changes: dict[str, object], linked: bool) -> None:
+    parsed = parse_jobs_jsonl(
+        lines({**(LINKED if linked else JOB), **changes, "@graph": None} if linked else JOB | changes)
+    )
+    assert parsed.rows.height + parsed.rejects.height == 1
+    PARSED_POSTINGS.validate(parsed.rows)
+
+
+@given(st.binary(max_size=200))
+@example(b"a,b\n\x00,1\n")
+@example(b'source_id,title\n"1,x\n')
+@settings(max_examples=100, deadline=None)
+def test_any_bytes_are_rows_or_rejects(body: bytes) -> None:
+    for parse in (parse_jobs_jsonl, parse_jobs_csv, parse_jobs_parquet):
+        PARSED_POSTINGS.validate(parse(body).rows)
