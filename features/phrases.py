@@ -19,6 +19,14 @@ _RUSSIAN_ENDING = (
     r"([а-яА-Я]{3})(?i:иями|ями|ами|иях|ях|ах|иям|ием|ией|ого|его|ому|ему|ыми|ими|ей|ой|ий|ый|ая|яя|ое|ее|ие|ые"
     r"|ым|им|ых|их|ую|юю|ом|ем|ам|ям|ов|ев|ия|ию|ии|ы|и|а|я|о|е|у|ю|ь|й) "
 )
+# Names whose punctuation is their meaning become words before punctuation goes. Both alphabets have a letter C.
+_SIGNS = (
+    (r"(?i)(^|[^\p{L}\p{N}])[cс]\+\+", "$1 cplusplus "),
+    (r"(?i)(^|[^\p{L}\p{N}])[cс]#", "$1 csharp "),
+    (r"(?i)(^|[^\p{L}\p{N}])([fj])#", "$1 ${2}sharp "),
+    (r"(?i)(asp|vb|ado|ml)\.net", "${1}dotnet "),
+    (r"(?i)(^|[^\p{L}\p{N}])\.net", "$1 dotnet"),
+)
 _ROWS_AT_ONCE = 20_000  # bounds the memory of `find`: a few copies of this many texts
 
 
@@ -27,9 +35,11 @@ def normal_form(texts: pl.Expr) -> pl.Expr:
 
     Two spaces, because a phrase is sought with a space at either end, and neighbouring phrases must not share one.
     """
+    words = texts.fill_null("")
+    for pattern, replacement in _SIGNS:
+        words = words.str.replace_all(pattern, replacement)
     words = (
-        texts.fill_null("")
-        .str.replace_all(_LENGTH_CHANGING_CLASS, "_")
+        words.str.replace_all(_LENGTH_CHANGING_CLASS, "_")
         .str.replace_many(["ё", "Ё"], ["е", "Е"])
         .str.replace_all(r"[^\p{L}\p{N}]+", "  ")
     )

@@ -18,8 +18,8 @@ _SEPARATORS = r"\s+[-–—/]\s+|[-–—]\s+|[,;/|()\[\]•·\n:+&]|\s(?:or|and
 # Words around a place that are no part of its name; whole words of the key.
 _AROUND = (
     r" (?:remote|remotely|only|hybrid|on site|onsite|in office|office|based|anywhere in|within|from|greater"
-    r"|metropolitan|metro area|area|bay area|city of|worldwide|anywhere|удаленно|удаленная работа|удаленка|гибрид|офис|г|гор|город"
-    r"|citizens|residents|timezones?|time zone|preferred|downtown|central) "
+    r"|metropolitan|metro area|area|bay area|city of|worldwide|anywhere|удаленно|удаленная работа|удаленка|гибрид|офис|г|гор"
+    r"|город|citizens|residents|timezones?|time zone|preferred|downtown|central) "
 )
 # "обл" and "респ" as Russian addresses shorten them.
 _SHORTENED = ((" обл ", " область "), (" респ ", " республика "), (" st ", " saint "), (" р ка ", " республика "))

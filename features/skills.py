@@ -15,14 +15,6 @@ from features.phrases import PhraseMatcher, lookup_key
 from features.schemas import STRINGS
 
 MATCH_MODES = ("any", "case", "context", "name")
-# Names whose punctuation is their meaning become words before punctuation goes. Both alphabets have a letter C.
-_SIGNS = (
-    (r"(?i)(^|[^\p{L}\p{N}])[cс]\+\+", "$1 cplusplus "),
-    (r"(?i)(^|[^\p{L}\p{N}])[cс]#", "$1 csharp "),
-    (r"(?i)(^|[^\p{L}\p{N}])([fj])#", "$1 ${2}sharp "),
-    (r"(?i)(asp|vb|ado|ml)\.net", "${1}dotnet "),
-    (r"(?i)(^|[^\p{L}\p{N}])\.net", "$1 dotnet"),
-)
 # What looks like a skill and is not one: lists of single letters (grades, licence categories), common English phrases.
 _FALSE_FRIENDS = (
     r"(?i:категори[а-я]+|кат\.)[\s:«\x22(]*[A-EА-Е]1?(?:[\s,/и+»\x22]+[A-EА-Е]1?(?-u:\b))*",
@@ -129,7 +121,7 @@ class SkillVocabulary:
         rows = self.spellings.filter(pl.col("match") != "name").with_columns(
             phrase=pl.when(pl.col("match") == "context")
             .then(pl.concat_str(pl.lit(_SKILL_MARK), pl.col("phrase").str.to_lowercase()))
-            .otherwise(_signs_to_words(pl.col("phrase")))
+            .otherwise("phrase")
         )
         exact = rows.filter(pl.col("match") == "case")["phrase"].to_list()
         return PhraseMatcher.of(dict(rows.select("phrase", "skill").iter_rows()), exact_case=exact)
@@ -140,7 +132,7 @@ class SkillVocabulary:
 
     def _canonical_names(self, names: pl.Series) -> pl.Series:
         # A version number at the end says nothing of which skill it is: "Python 3.11".
-        exact = skill_key(pl.col("name"))
+        exact = lookup_key(pl.col("name"))
         keys = pl.DataFrame({"name": names}).select(
             exact.alias("key"), exact.str.replace(r"(?:\s+\p{N}+)+$", "").alias("versionless")
         )
@@ -153,14 +145,9 @@ class SkillVocabulary:
         )
 
 
-def skill_key(names: pl.Expr) -> pl.Expr:
-    """Key of a whole skill name; equal for spellings that differ in case, punctuation or Russian endings."""
-    return lookup_key(_signs_to_words(names.str.to_lowercase()))
-
-
 def disambiguate(texts: pl.Series, context_words: list[str]) -> pl.Series:
     """Texts whose ambiguous words (Go, R, C…) are marked where their context shows that a skill is meant."""
-    expr = _signs_to_words(pl.col("text"))
+    expr = pl.col("text")
     for pattern in _FALSE_FRIENDS:
         expr = expr.str.replace_all(pattern, " , ")
     if context_words:
@@ -174,12 +161,6 @@ def disambiguate(texts: pl.Series, context_words: list[str]) -> pl.Series:
 
 
 _COLUMNS = ("skill", "kind", "match", "aliases", "broader", "adjacent")
-
-
-def _signs_to_words(texts: pl.Expr) -> pl.Expr:
-    for pattern, words in _SIGNS:
-        texts = texts.str.replace_all(pattern, words)
-    return texts
 
 
 def _split(column: str) -> pl.Expr:
@@ -196,7 +177,7 @@ def _spellings(skills: pl.DataFrame) -> pl.DataFrame:
         phrase=pl.col("phrase").str.replace("^[=~]", ""),
     )
     both = pl.concat([names, marked.select(names.columns)]).select("skill", "phrase", "match")
-    return both.with_columns(key=skill_key(pl.col("phrase")))
+    return both.with_columns(key=lookup_key(pl.col("phrase")))
 
 
 def _lists_by_row(grouped: pl.DataFrame, n_rows: int, name: str) -> pl.Series:
