@@ -167,7 +167,8 @@ def pdf_bytes(text: str | None) -> bytes:
     objects = [
         "<< /Type /Catalog /Pages 2 0 R >>",
         "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R "
+        "/Resources << /Font << /F1 5 0 R >> >> >>",
         f"<< /Length {len(content)} >>\nstream\n{content}\nendstream",
         "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ]
@@ -176,7 +177,8 @@ def pdf_bytes(text: str | None) -> bytes:
         offsets.append(len(body))
         body += f"{number} 0 obj\n{one}\nendobj\n"
     table = "".join(f"{offset:010d} 00000 n \n" for offset in offsets)
-    return f"{body}xref\n0 6\n0000000000 65535 f \n{table}trailer << /Size 6 /Root 1 0 R >>\nstartxref\n{len(body)}\n%%EOF".encode()
+    tail = f"trailer << /Size 6 /Root 1 0 R >>\nstartxref\n{len(body)}\n%%EOF"
+    return f"{body}xref\n0 6\n0000000000 65535 f \n{table}{tail}".encode()
 
 
 def test_docx_tables_are_read() -> None:
