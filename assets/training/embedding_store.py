@@ -1,0 +1,87 @@
+"""Keeps `training/text_embeddings`: embeds only what is new, drops what is nobody's text any more, keeps files few.
+
+Texts of users lie apart from shared ones (job titles, skills …): of a user's text nothing may stay once it is gone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from assets.lake import Lake
+from features.schemas import TEXT_EMBEDDINGS
+from models.embeddings import Embedder, embed, model_identity, text_hashes
+
+LAYER = "training"
+SHARED, PERSONAL = "shared", "personal"
+# Share of a file's texts that must be out of use before the file is written again. One gone personal text is enough.
+_UNUSED_SHARE = {SHARED: 0.5, PERSONAL: 0.0}
+_PART_ROWS = 50_000
+_MAX_SMALL_FILES = 24
+
+OnBatch = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class StoredTexts:
+    """How many texts were wanted, how many of them were new, how many stored vectors were dropped."""
+
+    n_wanted: int
+    n_new: int
+    n_dropped: int
+
+
+def keep_embeddings(
+    lake: Lake, partition: str, texts: pl.Series, *, model: str, load: Callable[[], Embedder], on_batch: OnBatch
+) -> StoredTexts:
+    """Makes `partition` hold a vector for each of the distinct `texts`; `load` is called only when one is missing."""
+    hashes = text_hashes(model_identity(model), texts)
+    wanted = pl.DataFrame({"text": texts, "text_hash": hashes})
+    with lake.lock(f"{LAYER}/{TEXT_EMBEDDINGS.name}"):
+        known = _scan(_files(lake, partition)).select("text_hash").collect()
+        missing = wanted.join(known, on="text_hash", how="anti", maintain_order="left")["text"]
+        if len(missing):
+            made = embed(missing, load(), on_batch=on_batch)
+            for start in range(0, len(made), _PART_ROWS):
+                lake.append(LAYER, TEXT_EMBEDDINGS, made.slice(start, _PART_ROWS), partition=partition)
+        n_dropped = _drop_unused(lake, partition, wanted.select("text_hash"))
+        _merge_small_files(lake, partition)
+    return StoredTexts(len(wanted), len(missing), n_dropped)
+
+
+def _files(lake: Lake, partition: str) -> list[Path]:
+    return sorted((lake.folder(LAYER, TEXT_EMBEDDINGS.name) / partition).glob("part-*.parquet"))
+
+
+def _scan(files: list[Path]) -> pl.LazyFrame:
+    return pl.scan_parquet(files, hive_partitioning=False) if files else TEXT_EMBEDDINGS.empty().lazy()
+
+
+def _drop_unused(lake: Lake, partition: str, wanted: pl.DataFrame) -> int:
+    n_dropped = 0
+    for path in _files(lake, partition):
+        stored = _scan([path]).select("text_hash").collect()
+        n_unused = len(stored.join(wanted, on="text_hash", how="anti"))
+        if n_unused > _UNUSED_SHARE[partition] * len(stored):
+            used = _scan([path]).join(wanted.lazy(), on="text_hash", how="semi", maintain_order="left").collect()
+            _replace(lake, partition, [path], used)
+            n_dropped += n_unused
+    return n_dropped
+
+
+def _merge_small_files(lake: Lake, partition: str) -> None:
+    """Hourly runs leave many small files, which every reader would have to open."""
+    sizes = {path: int(_scan([path]).select(pl.len()).collect().item()) for path in _files(lake, partition)}
+    small = [path for path, n_rows in sizes.items() if n_rows < _PART_ROWS // 2]
+    if len(small) > _MAX_SMALL_FILES:
+        merged = _scan(small).unique("text_hash", keep="any").sort("text_hash").collect()
+        _replace(lake, partition, small, merged)
+
+
+def _replace(lake: Lake, partition: str, old: list[Path], rows: pl.DataFrame) -> None:
+    """Writes before it removes: a crash in between leaves rows twice, which readers pass over."""
+    new = lake.append(LAYER, TEXT_EMBEDDINGS, rows.select(list(TEXT_EMBEDDINGS.columns)), partition=partition)
+    for path in old:
+        if path != new:
+            path.unlink(missing_ok=True)
