@@ -58,13 +58,14 @@ def title_words() -> pl.Expr:
 
 def signal_tenths() -> pl.Expr:
     """What an interaction tells of a job, in tenths: each kind of act counts once."""
-    return (
-        pl.col("is_applied").cast(pl.Int64) * APPLICATION
-        + pl.col("is_saved").cast(pl.Int64) * SAVE
-        + (pl.col("n_clicks") > 0).cast(pl.Int64) * CLICK
-        + (pl.col("n_dismissals") > 0).cast(pl.Int64) * DISMISSAL
-        + (pl.col("n_not_relevant") > 0).cast(pl.Int64) * NEGATIVE_FEEDBACK
+    acts = (
+        (pl.col("is_applied"), APPLICATION),
+        (pl.col("is_saved"), SAVE),
+        (pl.col("n_clicks") > 0, CLICK),
+        (pl.col("n_dismissals") > 0, DISMISSAL),
+        (pl.col("n_not_relevant") > 0, NEGATIVE_FEEDBACK),
     )
+    return pl.sum_horizontal(act.fill_null(False).cast(pl.Int64) * tenths for act, tenths in acts)
 
 
 def preferences(
