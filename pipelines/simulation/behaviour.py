@@ -1,6 +1,6 @@
 """How people act on what they are shown: utility of a job for a user, position bias, and the chain of actions.
 
-The law of the simulated market. Utilities are logits: a role of one's own is worth about 2, a wrong one costs 2.5.
+The law of the simulated market. Utilities are logits: a role of one's own is worth 1.7, a wrong one costs 1.4.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from pipelines.simulation.users import REMOTE_NO, REMOTE_OK, REMOTE_ONLY, Users
 
 Flags = NDArray[np.bool_]
 
-_NOISE = 0.6
+_NOISE = 0.9
 _POSITION_DECAY = 0.09
 
 
@@ -43,7 +43,7 @@ class JobColumns:
             is_remote=jobs.column("work_format") == REMOTE,
             is_english=jobs.column("is_english") == 1,
             usd_max=jobs.amounts("usd_max"),
-            charm=0.35 * jobs.amounts("quality") + 0.35 * jobs.amounts("appeal"),
+            charm=0.5 * jobs.amounts("quality") + 0.6 * jobs.amounts("appeal"),
             created_s=jobs.column("created_s"),
             bits=jobs.bits,
             n_skills=(jobs.skills >= 0).sum(axis=1),
@@ -53,7 +53,7 @@ class JobColumns:
 def utility(users: Users, jobs: JobColumns, *, user: IntArray, job: IntArray, at_seconds: IntArray) -> FloatArray:
     """What each (user, job) pair is worth to the user at that time, without noise."""
     role = np.where(
-        jobs.family[job] == users.family[user], 2.0, np.where(jobs.family[job] == users.second_family[user], 0.8, -2.5)
+        jobs.family[job] == users.family[user], 1.7, np.where(jobs.family[job] == users.second_family[user], 1.0, -1.4)
     )
     wish, is_remote = users.remote[user], jobs.is_remote[job]
     is_here = jobs.city[job] == users.city[user]
@@ -61,7 +61,11 @@ def utility(users: Users, jobs: JobColumns, *, user: IntArray, job: IntArray, at
     on_site = np.where(is_here, 0.8, away)
     place = np.select(
         [wish == REMOTE_NO, wish == REMOTE_OK, wish == REMOTE_ONLY],
-        [np.where(is_here, 0.9, away), np.where(is_remote, np.maximum(0.9, on_site), on_site), np.where(is_remote, 1.3, -2.6)],
+        [
+            np.where(is_here, 0.9, away),
+            np.where(is_remote, np.maximum(0.9, on_site), on_site),
+            np.where(is_remote, 1.3, -2.6),
+        ],
     )
     common = np.bitwise_count(users.bits[user] & jobs.bits[job]).sum(axis=1, dtype=np.int64)
     skills = 2.6 * (common / jobs.n_skills[job] - 0.45)
@@ -105,11 +109,12 @@ def act(rng: np.random.Generator, worth: FloatArray, position: IntArray, *, is_d
     felt = worth + rng.normal(0.0, _NOISE, n)
     draws = rng.random((10, n))
     is_examined = draws[0] < 1.0 / (1.0 + _POSITION_DECAY * (position - 1))
-    views = is_examined & (draws[1] < _logistic(felt - 1.6))
-    clicks = views & (draws[2] < _logistic(0.8 * felt - 1.9))
-    applies = clicks & (draws[3] < _logistic(0.9 * felt - 3.0)) & ~is_decided
-    saves = views & (draws[4] < _logistic(0.8 * felt - 4.0)) & ~is_decided
+    views = is_examined & (draws[1] < _logistic(0.8 * felt - 1.0))
+    clicks = views & (draws[2] < _logistic(0.6 * felt - 1.2))
+    applies = clicks & (draws[3] < _logistic(0.6 * felt - 2.0)) & ~is_decided
+    saves = views & (draws[4] < _logistic(0.7 * felt - 3.2)) & ~is_decided
     turned_down = is_examined & ~clicks & ~saves & ~is_decided & (draws[5] < 0.06 * _logistic(-felt))
+    dwell = 12.0 * np.exp(0.35 * felt + 0.5 * rng.normal(size=n))
     return Actions(
         views=views,
         clicks=clicks,
@@ -121,7 +126,7 @@ def act(rng: np.random.Generator, worth: FloatArray, position: IntArray, *, is_d
         rejects=turned_down & (draws[8] >= 0.7) & (draws[8] < 0.9),
         ignores=turned_down & (draws[8] >= 0.9),
         feedback=views & (draws[9] < 0.015),
-        dwell_seconds=np.round(np.clip(12.0 * np.exp(0.35 * felt + 0.5 * rng.normal(size=n)), 1.0, 900.0), 1),
+        dwell_seconds=np.round(np.clip(dwell, 1.0, 900.0), 1).astype(np.float64),
     )
 
 

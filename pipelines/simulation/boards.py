@@ -47,7 +47,7 @@ def write_boards(catalogue: Catalogue, companies: Companies, jobs: Jobs, out: Pa
 
 
 def _items(catalogue: Catalogue, frame: pl.DataFrame, *, source: int) -> list[str]:
-    language, _, site, types = _BOARDS[source]
+    _, _, site, types = _BOARDS[source]
     seed, city = frame["text_seed"].to_numpy(), frame["city"].to_numpy()
     if source == SIMBOARD:
         region = pl.Series(_REGIONS).gather(seed % len(_REGIONS))
@@ -95,7 +95,9 @@ def _advertisements(catalogue: Catalogue, frame: pl.DataFrame, rows: IntArray) -
         "company",
         "description",
         url=pl.format("https://ads.example/{}", "source_id"),
-        city=pl.when("is_english").then(pl.Series(names["en"]).gather(city)).otherwise(pl.Series(names["ru"]).gather(city)),
+        city=pl.when("is_english")
+        .then(pl.Series(names["en"]).gather(city))
+        .otherwise(pl.Series(names["ru"]).gather(city)),
         country=pl.Series(by_city["country"].tolist()),
         latitude=pl.Series(np.round(by_city["lat"] + jitter, 6)),
         longitude=pl.Series(np.round(by_city["lon"] - jitter, 6)),

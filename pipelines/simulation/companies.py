@@ -52,9 +52,9 @@ def make_companies(catalogue: Catalogue, *, n_jobs: int, seed: int) -> Companies
     city = np.where(is_local, weighted(rng, weights * here, n=n), weighted(rng, weights * ~here, n=n))
     names = np.where(is_local, _names(catalogue, "ru", rng, n=n), _names(catalogue, "en", rng, n=n))
     size = (rng.lognormal(4.2, 1.1, n)).astype(np.int64).clip(5, 20_000)
-    frame = pl.DataFrame({"employer_id": 700_000 + 7 * np.arange(n), "company": pl.Series(names.tolist())}).with_columns(
-        _about(catalogue, rng, sector=sector, size=size)
-    )
+    frame = pl.DataFrame(
+        {"employer_id": 700_000 + 7 * np.arange(n), "company": pl.Series(names.tolist())}
+    ).with_columns(_about(catalogue, rng, sector=sector, size=size))
     return Companies(frame, is_local, city.astype(np.int64), sector, np.round(rng.normal(size=n), 4))
 
 

@@ -30,7 +30,8 @@ def generator(seed: int, purpose: Purpose, *keys: int) -> np.random.Generator:
 def weighted(rng: np.random.Generator, weights: ArrayLike, *, n: int) -> IntArray:
     """`n` indices, each drawn in proportion to its weight."""
     steps = np.cumsum(np.asarray(weights, dtype=np.float64))
-    return np.searchsorted(steps, rng.random(n) * steps[-1], side="right").clip(0, len(steps) - 1).astype(np.int64)
+    drawn: IntArray = np.searchsorted(steps, rng.random(n) * steps[-1], side="right").clip(0, len(steps) - 1)
+    return drawn
 
 
 def pick_skills(
@@ -73,4 +74,5 @@ def shares(total: int, weights: ArrayLike) -> IntArray:
     steps = np.cumsum(np.asarray(weights, dtype=np.float64))
     edges = np.floor(steps / steps[-1] * total + 1e-9).astype(np.int64)
     edges[-1] = total
-    return np.diff(edges, prepend=0)
+    parts: IntArray = np.diff(edges, prepend=0)
+    return parts

@@ -170,7 +170,8 @@ class EventMaker:
         job = self._pools.draw(rng, pool, start)
         is_known = self._memory.knows(user, job)
         shown = _first_of_each(session, job) & (job >= 0) & (~is_known | (rng.random(len(job)) < 0.1))
-        session, user, job, start, is_known = (x[shown] for x in (session, user, job, start, is_known))
+        session, user, job, start = (column[shown] for column in (session, user, job, start))
+        is_known = is_known[shown]
 
         first = np.searchsorted(session, session)  # of its session
         position = np.arange(len(session)) - first + 1
@@ -241,8 +242,10 @@ _CHAIN = (
 )
 
 
-def _events(rng: np.random.Generator, sessions: _Sessions, exposures: _Exposures, *, first_session: int) -> pl.DataFrame:
-    """One row an event, by session and exposure: user, job, type, at_ms, position and what else the log says, as codes."""
+def _events(
+    rng: np.random.Generator, sessions: _Sessions, exposures: _Exposures, *, first_session: int
+) -> pl.DataFrame:
+    """One row an event, by session and exposure: user, job, type, at_ms, position and the rest of the log, as codes."""
     n, actions = len(exposures.session), exposures.actions
     base_ms = np.floor(exposures.at_s * 1000).astype(np.int64)
     dwell_ms = np.where(actions.views, actions.dwell_seconds * 1000 + 2000, 1500.0)

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.simulation.catalogue import Catalogue
 from pipelines.simulation.drawing import FloatArray, IntArray
 from pipelines.simulation.jobs import NO_CITY, REMOTE, Jobs
 from pipelines.simulation.users import REMOTE_ONLY, Users
 
-_POPULAR_SHARE = 0.04
+_POPULAR_SHARE = 0.015
 _NEWEST_POWER = 1.7  # draws from a pool fall off with rank by age as rank^(1/power - 1)
 _TIME_BITS = 34
 _KINDS = ("role", "role_here", "second_role", "here", "popular", "any")
-_KIND_WEIGHTS = (0.28, 0.22, 0.08, 0.12, 0.18, 0.12)
+_KIND_WEIGHTS = (0.26, 0.18, 0.08, 0.12, 0.24, 0.12)
 
 
 @dataclass(frozen=True)
@@ -84,18 +85,20 @@ class Pools:
         )
 
     def draw(self, rng: np.random.Generator, pool: IntArray, at_seconds: IntArray) -> IntArray:
-        """One job of each pool that is out at the time, newer ones more often; an empty pool falls back to all jobs,
-        and -1 where there is none at all.
+        """One job of each pool that is out at the time, newer ones more often. An empty pool of a role in a city falls
+        back to the role, any other to all jobs; -1 where there is none at all.
         """
         job, is_drawn = self._draw(rng.random(len(pool)), pool, at_seconds)
-        rest = np.flatnonzero(~is_drawn)
-        if len(rest):
-            everything = np.full(len(rest), self.everything)
-            job[rest], found = self._draw(rng.random(len(rest)), everything, at_seconds[rest])
-            job[rest[~found]] = -1
+        cross = 3 * self.n_families + self.n_cities
+        is_cross = (pool >= cross) & (pool < self.popular)
+        role = np.where(is_cross, (pool - cross) // self.n_cities, self.everything)
+        for next_pool in (role, np.full(len(pool), self.everything)):
+            rest = np.flatnonzero(~is_drawn)
+            job[rest], is_drawn[rest] = self._draw(rng.random(len(rest)), next_pool[rest], at_seconds[rest])
+        job[~is_drawn] = -1
         return job
 
-    def _draw(self, uniform: FloatArray, pool: IntArray, at_seconds: IntArray) -> tuple[IntArray, "np.ndarray"]:
+    def _draw(self, uniform: FloatArray, pool: IntArray, at_seconds: IntArray) -> tuple[IntArray, NDArray[np.bool_]]:
         end = np.searchsorted(self.keys, (pool << _TIME_BITS) + at_seconds, side="right")
         n_out = end - self.starts[pool]
         back = (uniform**_NEWEST_POWER * n_out).astype(np.int64)

@@ -39,7 +39,7 @@ _EMPLOYMENT = (
 def write_hh(
     catalogue: Catalogue, companies: Companies, jobs: Jobs, out: Path, *, progress: Callable[[int, int], None]
 ) -> int:
-    """Writes `out/search/*.json` and `out/vacancies/<id>.json`; newest first, as a search sorts. Returns the vacancies."""
+    """Writes `out/search/*.json` and `out/vacancies/<id>.json`; newest first. Returns the vacancies."""
     rows = np.flatnonzero(jobs.column("source") == HH)[::-1]
     search, vacancies = folder(out / "search"), folder(out / "vacancies")
     n_pages, page = -(-len(rows) // PER_PAGE), 0
@@ -195,4 +195,3 @@ def _employer(row: dict[str, Any]) -> dict[str, Any]:
 
 def _named(pair: tuple[str, str]) -> dict[str, str]:
     return {"id": pair[0], "name": pair[1]}
-

@@ -21,9 +21,21 @@ _TITLES = {
     ("plain", "ru"): ("{} (без опыта)", "{}", "{}", "{}", "{} (старший смены)"),
 }
 _YEARS = {
-    "en": ("No experience needed", "A year of experience or more", "Three years of experience or more", "Five years of experience or more", "Eight years of experience, also of leading people"),
-    "ru": ("Опыт не требуется", "Опыт работы от года", "Опыт работы от трёх лет", "Опыт работы от пяти лет", "Опыт работы от восьми лет, в том числе руководства"),
-}  # fmt: skip
+    "en": (
+        "No experience needed",
+        "A year of experience or more",
+        "Three years of experience or more",
+        "Five years of experience or more",
+        "Eight years of experience, also of leading people",
+    ),
+    "ru": (
+        "Опыт не требуется",
+        "Опыт работы от года",
+        "Опыт работы от трёх лет",
+        "Опыт работы от пяти лет",
+        "Опыт работы от восьми лет, в том числе руководства",
+    ),
+}
 _HTML = {
     "en": (
         "<p>{}: {}.</p><p><strong>What you will do</strong></p><ul><li>{}</li><li>{}</li></ul><p><strong>What we "
@@ -47,14 +59,11 @@ def with_texts(catalogue: Catalogue, companies: Companies, jobs: Jobs, rows: Int
     employer = companies.frame[frame["company"].to_list()]
     frame = frame.drop("company").with_columns(employer["employer_id"], employer["company"])
     picked = jobs.skills[rows]
-    parts = [
-        _texts(catalogue, language, frame, employer=employer, picked=picked) for language in LANGUAGES
-    ]
-    english = frame["is_english"]
-    chosen = [
-        pl.when(english).then(parts[0][name]).otherwise(parts[1][name]).alias(name) for name in parts[0].columns
-    ]
-    return frame.with_columns(chosen)
+    parts = [_texts(catalogue, language, frame, employer=employer, picked=picked) for language in LANGUAGES]
+    english = pl.col("is_english")
+    chosen = [pl.when(english).then(parts[0][name]).otherwise(parts[1][name]).alias(name) for name in parts[0].columns]
+    texts: pl.DataFrame = frame.with_columns(chosen)
+    return texts
 
 
 def skill_columns(catalogue: Catalogue, language: str, picked: IntArray) -> list[pl.Series]:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from pipelines.simulation.catalogue import LEVEL_PAY, UNITS_PER_USD, Catalogue
 from pipelines.simulation.companies import Companies
@@ -20,6 +21,8 @@ from pipelines.simulation.drawing import (
     skill_bits,
     weighted,
 )
+
+Flags = NDArray[np.bool_]
 
 HH, SIMBOARD, SIMRABOTA, FILE = range(4)
 SOURCES = ("hh", "simboard", "simrabota", "file")
@@ -44,7 +47,8 @@ class Jobs:
 
     `frame`: job_id, source_id, source, family, level, company, city (NO_CITY = anywhere), work_format, is_english,
     salary_min/max in `currency` a month (null = unstated), usd_max (NaN = unstated), published_s and created_s (epoch
-    seconds), is_archived, quality, appeal, duplicate_of (row or -1), text_seed. `skills`: (rows, MAX_SKILLS), -1 = none.
+    seconds), is_archived, quality, appeal, duplicate_of (row or -1), text_seed.
+    `skills`: (rows, MAX_SKILLS), -1 = none.
     """
 
     frame: pl.DataFrame
@@ -94,7 +98,10 @@ def _roles(catalogue: Catalogue, companies: Companies, rng: np.random.Generator,
     is_local = rng.random(n) < _LOCAL_SHARE
     reserved = int(np.clip(n // 200, 3, 30))
     family[:reserved], is_local[:reserved] = catalogue.family_index("python_backend"), True
-    family[reserved : 2 * reserved], is_local[reserved : 2 * reserved] = catalogue.family_index("product_designer"), False
+    family[reserved : 2 * reserved], is_local[reserved : 2 * reserved] = (
+        catalogue.family_index("product_designer"),
+        False,
+    )
     width = max(len(f.sectors) for f in catalogue.families)
     sectors = np.array([[f.sectors[k % len(f.sectors)] for k in range(width)] for f in catalogue.families])
     company = companies.choose(rng, sectors[family, rng.integers(0, width, n)], is_local=is_local)
@@ -105,7 +112,7 @@ def _roles(catalogue: Catalogue, companies: Companies, rng: np.random.Generator,
             "company": company,
             "is_english": ~is_local,
             "quality": companies.quality[company],
-            "appeal": np.round(rng.normal(size=n), 4),
+            "appeal": np.round(rng.exponential(size=n) - 1.0, 4),
             "text_seed": rng.integers(0, 2**31, n),
             "reserved": np.where(np.arange(n) < reserved, 1, np.where(np.arange(n) < 2 * reserved, 2, 0)),
         }
@@ -159,7 +166,7 @@ def _with_pay(catalogue: Catalogue, frame: pl.DataFrame, rng: np.random.Generato
 
 
 def _created_seconds(rng: np.random.Generator, *, n: int, n_days: int, until: datetime) -> IntArray:
-    """First publication, epoch seconds; every posting that is older than the events counts, so that none are missing."""
+    """First publication, epoch seconds; the share that is older than the events is exact, so that it is never empty."""
     end = int(until.timestamp())
     begin = end - n_days * DAY_SECONDS
     is_older = np.arange(n) % 10 < _OLDER_SHARE * 10
@@ -188,7 +195,7 @@ def _with_copies(
     return frame[taken.tolist()].with_columns(source=source), skills[taken], created, copied_from
 
 
-def _publication(rng: np.random.Generator, created: IntArray, *, until: datetime) -> tuple[IntArray, FloatArray]:
+def _publication(rng: np.random.Generator, created: IntArray, *, until: datetime) -> tuple[IntArray, Flags]:
     """(published, is archived): a tenth was raised again since it was created, a few of the old ones are over."""
     end = int(until.timestamp())
     age = end - created
@@ -200,7 +207,9 @@ def _publication(rng: np.random.Generator, created: IntArray, *, until: datetime
 def _with_ids(frame: pl.DataFrame) -> pl.DataFrame:
     number = pl.int_range(pl.len()).over("source")
     source_id = pl.coalesce(
-        pl.when(pl.col("source") == source).then(pl.format(_ID_FORMAT[source], first + number * (3 if source == HH else 1)))
+        pl.when(pl.col("source") == source).then(
+            pl.format(_ID_FORMAT[source], first + number * (3 if source == HH else 1))
+        )
         for source, first in _FIRST_ID.items()
     )
     names = pl.col("source").replace_strict(dict(enumerate(SOURCES)), return_dtype=pl.String)

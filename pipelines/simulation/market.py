@@ -70,7 +70,7 @@ def simulate(
     """Writes a market of that size, which ends at `until` (aware), under `out` (a landing folder).
 
     The same arguments write the same bytes. Files of the same names are replaced, others stay. `truth_folder` takes
-    the true tastes (users.parquet, jobs.parquet). Raises ValueError for a time without offset or a share outside 0..0.5.
+    the true tastes (users.parquet, jobs.parquet). Raises ValueError for a time without offset or a share not in 0..0.5.
     """
     if until.tzinfo is None:
         raise ValueError(f"simulate: until must have a UTC offset; received {until.isoformat()}")

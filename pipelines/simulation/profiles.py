@@ -86,7 +86,9 @@ def _person(catalogue: Catalogue, users: Users, rng: np.random.Generator) -> pl.
     pieces = []
     for number, group in enumerate(("en", "male", "female")):
         given, family_names = pl.Series(texts["first_names"][group]), pl.Series(texts["last_names"][group])
-        full = pl.format("{} {}", pl.lit(given.gather(first % len(given))), pl.lit(family_names.gather(last % len(family_names))))
+        full = pl.format(
+            "{} {}", pl.lit(given.gather(first % len(given))), pl.lit(family_names.gather(last % len(family_names)))
+        )
         pieces.append(pl.when(pl.lit(pl.Series(kind == number))).then(full))
     names = pl.select(pl.coalesce(pieces).alias("full_name"))
     latitude = np.array([city.lat for city in catalogue.cities])[users.city] + rng.normal(0, 0.04, n)
@@ -99,7 +101,9 @@ def _person(catalogue: Catalogue, users: Users, rng: np.random.Generator) -> pl.
         email=pl.format("{}@mail.example", pl.lit(users.user_id)),
         locale=pl.when(in_russian).then(pl.lit("ru")).otherwise(pl.lit("en")),
         timezone=pl.Series(cities["zone"]).gather(users.city),
-        city=pl.when(in_russian).then(pl.Series(cities["ru"]).gather(users.city)).otherwise(pl.Series(cities["en"]).gather(users.city)),
+        city=pl.when(in_russian)
+        .then(pl.Series(cities["ru"]).gather(users.city))
+        .otherwise(pl.Series(cities["en"]).gather(users.city)),
         country=pl.Series(cities["country"]).gather(users.city),
         latitude=pl.when(shares_place).then(pl.Series(np.round(latitude, 5))),
         longitude=pl.when(shares_place).then(pl.Series(np.round(longitude, 5))),
@@ -112,13 +116,21 @@ def _work(catalogue: Catalogue, users: Users, rng: np.random.Generator, *, years
     }
     english = pl.Series(users.is_english)
     role = pl.when(english).then(titles["en"].gather(users.family)).otherwise(titles["ru"].gather(users.family))
-    second = pl.when(english).then(titles["en"].gather(users.second_family)).otherwise(titles["ru"].gather(users.second_family))
+    second = (
+        pl.when(english)
+        .then(titles["en"].gather(users.second_family))
+        .otherwise(titles["ru"].gather(users.second_family))
+    )
     n = len(users)
     category = pl.Series([_CATEGORIES.get(f.key) for f in catalogue.families], dtype=pl.String).gather(users.family)
     return pl.select(
         stated_skills(catalogue, users, rng, years=years).alias("skills"),
-        skill_categories=pl.when(pl.Series(rng.random(n) < 0.2) & category.is_not_null()).then(pl.concat_list(pl.lit(category))),
-        desired_roles=pl.when(pl.Series(rng.random(n) < 0.3)).then(pl.concat_list(role, second)).otherwise(pl.concat_list(role)),
+        skill_categories=pl.when(pl.Series(rng.random(n) < 0.2) & category.is_not_null()).then(
+            pl.concat_list(pl.lit(category))
+        ),
+        desired_roles=pl.when(pl.Series(rng.random(n) < 0.3))
+        .then(pl.concat_list(role, second))
+        .otherwise(pl.concat_list(role)),
         professions=pl.concat_list(role),
         years_of_experience=pl.Series(years),
         career_level=pl.Series(LEVELS).gather(users.level),
@@ -126,17 +138,13 @@ def _work(catalogue: Catalogue, users: Users, rng: np.random.Generator, *, years
     )
 
 
-def stated_skills(
-    catalogue: Catalogue, users: Users, rng: np.random.Generator, *, years: FloatArray
-) -> pl.Series:
+def stated_skills(catalogue: Catalogue, users: Users, rng: np.random.Generator, *, years: FloatArray) -> pl.Series:
     """Per user a list of {name, level, years}; a sixth of the true skills goes unsaid."""
     picked = users.skills
     said = (picked >= 0) & (rng.random(picked.shape) > 1 / 6)
     said[:, 0] = True
     rows, columns = np.nonzero(said)
-    names = {
-        language: pl.Series([pair[n] for pair in catalogue.skills]) for n, language in enumerate(LANGUAGES)
-    }
+    names = {language: pl.Series([pair[n] for pair in catalogue.skills]) for n, language in enumerate(LANGUAGES)}
     position = picked[rows, columns]
     english = pl.Series(users.is_english[rows])
     grade = (users.level[rows] + rng.integers(-1, 2, len(rows)) - columns // 5).clip(0, len(_SKILL_LEVELS) - 1)
@@ -161,9 +169,7 @@ def _wishes(catalogue: Catalogue, users: Users, rng: np.random.Generator, *, is_
     step = 10 ** np.floor(np.log10(minimum) - 1)
     minimum = (np.round(minimum / step) * step).astype(np.int64)
     tags = pl.Series([f.key.replace("_", " ") for f in catalogue.families])
-    sectors = pl.Series(catalogue.sectors).gather(
-        np.array([f.sectors[0] for f in catalogue.families])[users.family]
-    )
+    sectors = pl.Series(catalogue.sectors).gather(np.array([f.sectors[0] for f in catalogue.families])[users.family])
     skill_names = pl.Series([pair[0].lower() for pair in catalogue.skills])
     first_skill = skill_names.gather(users.skills[:, 0])
     says_pay, says_tags, wants_part = (pl.Series(rng.random(n) < share) for share in (0.7, 0.5, 0.15))
@@ -185,7 +191,13 @@ def _wishes(catalogue: Catalogue, users: Users, rng: np.random.Generator, *, is_
 
 
 def _with_summary(
-    catalogue: Catalogue, frame: pl.DataFrame, users: Users, rng: np.random.Generator, *, years: FloatArray, is_first: bool
+    catalogue: Catalogue,
+    frame: pl.DataFrame,
+    users: Users,
+    rng: np.random.Generator,
+    *,
+    years: FloatArray,
+    is_first: bool,
 ) -> pl.DataFrame:
     n = len(users)
     writes = rng.random(n) < _SUMMARY_SHARE
@@ -216,4 +228,3 @@ def _filled(template: str, words: tuple[pl.Series, ...]) -> pl.Expr:
     for _, n in used:
         template = template.replace(f"{{{n}}}", "{}")
     return pl.format(template, *(pl.lit(words[n]) for _, n in used))
-

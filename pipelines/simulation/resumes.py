@@ -12,8 +12,13 @@ from pipelines.simulation.writing import folder
 N_RESUMES = 6
 _HEADINGS = {
     "en": {"skills": "Skills", "work": "Experience", "education": "Education", "degree": "State University, bachelor"},
-    "ru": {"skills": "Навыки", "work": "Опыт работы", "education": "Образование", "degree": "Государственный университет, бакалавр"},
-}  # fmt: skip
+    "ru": {
+        "skills": "Навыки",
+        "work": "Опыт работы",
+        "education": "Образование",
+        "degree": "Государственный университет, бакалавр",
+    },
+}
 
 
 def write_resumes(catalogue: Catalogue, companies: Companies, users: Users, out: Path, *, last_year: int) -> int:
@@ -99,6 +104,8 @@ def _json(resume: dict[str, object]) -> bytes:
             {"institution": resume["degree"], "startDate": f"{resume['studied']}", "endDate": f"{resume['start']}"}
         ],
         "skills": [{"name": name, "level": "Advanced"} for name in skills],
-        "languages": [{"language": "English" if resume["language"] == "en" else "Russian", "fluency": "Native speaker"}],
+        "languages": [
+            {"language": "English" if resume["language"] == "en" else "Russian", "fluency": "Native speaker"}
+        ],
     }
     return orjson.dumps(document, option=orjson.OPT_INDENT_2)

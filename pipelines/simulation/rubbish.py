@@ -10,9 +10,7 @@ _FEED = (
     '<?xml version="1.0" encoding="UTF-8"?>\n<rss version="2.0"><channel><title>Simboard: remote jobs</title>'
     "<link>https://simboard.example/jobs.rss</link><description>Simboard</description>{}</channel></rss>\n"
 )
-_ITEM = (
-    '<item><description>An item that lost its title</description><guid isPermaLink="false">simlost{}</guid></item>'
-)
+_ITEM = '<item><description>An item that lost its title</description><guid isPermaLink="false">simlost{}</guid></item>'
 
 
 def write_rubbish(out: Path, *, n_jobs: int, n_users: int, share: float) -> int:

@@ -1,4 +1,4 @@
-"""The market's people as latent tastes: what they do, where, for how much, how often they look. Nothing is written here."""
+"""The market's people as latent tastes: what they do, where, for how much, how often they look. No files here."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -121,7 +121,13 @@ def _ids(start: int, stop: int) -> pl.Series:
 
 
 def _set_demo_users(
-    catalogue: Catalogue, *, family: IntArray, second_family: IntArray, city: IntArray, remote: IntArray, level: IntArray
+    catalogue: Catalogue,
+    *,
+    family: IntArray,
+    second_family: IntArray,
+    city: IntArray,
+    remote: IntArray,
+    level: IntArray,
 ) -> None:
     """A Python developer at home in Almaty and a product designer in Lisbon who works remotely only."""
     middle = 2
