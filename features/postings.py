@@ -10,7 +10,7 @@ import polars as pl
 
 from features import language, salary, work
 from features.places import Places
-from features.roles import Roles
+from features.roles import Roles, career_level
 from features.schemas import CAREER_LEVELS, JOB_VERSIONS, STRINGS
 from features.skills import SkillVocabulary
 from features.text import company_key, fold, one_line, plain_text
@@ -79,7 +79,7 @@ def normalise(postings: pl.DataFrame, *, vocabulary: Vocabulary, normaliser: str
             "work_format": postings["work_format"],
             "employment_type": postings["employment_type"],
             "career_level": postings["career_level"],
-            "level_of_title": vocabulary.roles.career_level(text["title"]),
+            "level_of_title": career_level(text["title"]),
         }
     )
     derived = given.select(
