@@ -153,7 +153,6 @@ def _reasons(job: Ints, world: World) -> pl.DataFrame:
         item = np.flatnonzero(holds[code] & is_item)
         age = np.floor(np.maximum(table.age_days[row[item]], 0))
         nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(item))
-        areas = names_at(table.vocabularies["country"], country[item])
         parts.append(
             pl.DataFrame(
                 {

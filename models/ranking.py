@@ -38,7 +38,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
 MAX_BLOCK_USERS = 256
-_BLOCK_PAIRS = 4_000_000  # users x jobs that a block's dense arrays may hold
+_BLOCK_PAIRS = 25_000_000  # users x jobs that a block's dense arrays may hold
 _POOL_SURPLUS = 60
 _SOURCE_ORDER = ("personal", "profile", "segment", "global")
 
@@ -163,9 +163,7 @@ def feed_sources(users: UserTable, signals: Signals) -> Ints:
     Who switched personalisation off is served by the profile; without one by place (segment) or like anybody (global),
     and only if there is a history to keep out of the feed.
     """
-    personal, profile, segment, everybody = (
-        FEED_SOURCES.index(n) for n in ("personal", "profile", "segment", "global")
-    )
+    personal, profile, segment, everybody = (FEED_SOURCES.index(name) for name in _SOURCE_ORDER)
     source = np.where(users.has_profile, profile, -1)
     source = np.where(signals.has_history & users.is_personalised, personal, source)
     without = signals.has_history & ~users.is_personalised & ~users.has_profile

@@ -90,23 +90,25 @@ def _strengths(listed: Listed, recipes: Sequence[Recipe], recipe_of_row: Ints) -
         "also_applied": _where(
             known["also_applied"] > 0.05, part["also_applied"] + 0.04 + 0.04 * known["also_applied"]
         ),
-        "neighbours": _where((known["neighbours"] > 0.2) | (known["collaborative"] > 0.6), by_likes + 0.01),
-        "skills": _where(known["skills"] > 0.0, part["skills"] + _found(listed, "skills") + 0.06 * known["skills"]),
-        "role": _where(has_role, np.full(km.shape, 0.04)),
+        "neighbours": _where(
+            (known["neighbours"] > 0.2) | (known["collaborative"] > 0.6), by_likes + _found(listed, "neighbours")
+        ),
+        "skills": _where(known["skills"] > 0, part["skills"] + _found(listed, "skills") * (1 + 2 * known["skills"])),
+        "role": _where(has_role, 1.2 * _found(listed, "skills")),
         "nearby": _where(is_near & ~is_remote, place),
         "same_city": _where(pairs.is_same_city() & ~is_near & ~is_remote, place),
         "remote": _where(is_remote, place),
         "popular_in_area": _where(is_same_country & (known["engagement"] >= 0.5), part["engagement"]),
         "trending": _where(known["trending"] >= 0.2, part["trending"] + _found(listed, "trending") * known["trending"]),
         "new": _where(jobs.age_days[pairs.job] <= NEW_DAYS, part["recency"] + _found(listed, "new")),
-        "salary": _where(known["salary"] >= 1, part["salary"] + 0.02),
-        "tags": _where(known["tags"] > 0, part["tags"] + 0.02 * known["tags"]),
+        "salary": _where(known["salary"] >= 1, part["salary"]),
+        "tags": _where(known["tags"] > 0, part["tags"] + _found(listed, "skills") * known["tags"]),
         "experience": _where(known["experience"] >= 1, part["experience"]),
-        "company": _where(follows > 0, part["affinity"] + 0.05 * follows),
+        "company": _where(follows > 0, part["affinity"] + _found(listed, "skills") * (1 + follows)),
         "exploration": _where(listed.is_explored, np.full(km.shape, 9.0)),
     }
     is_similar = similar.cosine >= SIMILAR_FROM
-    lift = part["content"] + 0.05 * similar.cosine
+    lift = part["content"] + _found(listed, "content") * (1 + similar.cosine)
     for name, kind in (("similar_to_applied", APPLIED), ("similar_to_saved", SAVED), ("similar_to_viewed", VIEWED)):
         strength[name] = _where(is_similar & (similar.kind == kind), lift)
     # Whatever lifted a job is said, also where it is below the thresholds above; who has nothing is a find.

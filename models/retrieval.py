@@ -189,7 +189,11 @@ def dense_scores(users: slice, signals: Signals) -> BlockScores:
         scale = np.where(best > 1e-6, best, 1)
         collaborative = np.clip(collaborative / scale, 0, 1)
     content = _product(signals.content_users, signals.content_jobs, users)
-    return BlockScores(collaborative=collaborative, content=np.clip(content, 0, 1))
+    return BlockScores(
+        collaborative=collaborative,
+        content=np.clip(content, 0, 1),
+        neighbours=_of_neighbours(signals, users),
+    )
 
 
 def retrieve(
@@ -228,7 +232,7 @@ def retrieve(
     found = [
         own(dense.collaborative, "collaborative"),
         own(dense.content, "content"),
-        linked(signals.neighbours, "neighbours"),
+        own(dense.neighbours, "neighbours"),
         linked(signals.also_applied, "also_applied"),
         own(_term_scores(users, signals, shared, jobs, block), "skills"),
         np.concatenate([listed(near, take["nearby"]), listed(shared.remote.jobs[lists.remote[block]], half)], axis=1),
@@ -265,6 +269,16 @@ def _filled_up(found: list[Ints], forbidden: Bools, mix: Ints, *, limits: Limits
         jobs[rows, : part.jobs.shape[1]] = part.jobs[chosen]
         found_by[rows, : part.jobs.shape[1]] = part.found_by[chosen]
     return Candidates(jobs, found_by)
+
+
+def _of_neighbours(signals: Signals, block: slice) -> Floats:
+    """What similar users took to, as a share of each user's best; NaN for who has no similar users."""
+    links = signals.neighbour_links[block]
+    if links.nnz == 0:
+        return np.empty((0, 0), dtype=np.float32)
+    scores = np.asarray((links @ signals.taken_to).toarray(), dtype=np.float32)
+    best = scores.max(axis=1, initial=0, keepdims=True)
+    return np.where(best > 1e-6, scores / np.where(best > 1e-6, best, 1), np.nan).astype(np.float32)
 
 
 def _product(users: Factors, jobs: Factors, block: slice) -> Floats:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from models.candidates import expand
 from models.encoding import JobTable, UserTable
-from models.signals import ones, positions
+from models.ids import positions
+from models.signals import ones
 
 Csr = Any
 Bools = NDArray[np.bool_]

@@ -56,6 +56,7 @@ class BlockScores:
 
     collaborative: Floats
     content: Floats
+    neighbours: Floats
 
 
 def score_pairs(values: Mapping[str, Floats], recipes: Sequence[Recipe], recipe_of_row: Ints) -> Scored:
@@ -262,7 +263,7 @@ def _content(pairs: Pairs) -> Floats:
 
 
 def _neighbours(pairs: Pairs) -> Floats:
-    return _known_rows(pairs, pairs.signals.neighbours)
+    return _dense(pairs.dense.neighbours, pairs)
 
 
 def _also_applied(pairs: Pairs) -> Floats:

@@ -11,8 +11,12 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.candidates import rank_within
-from models.encoding import JobTable
+from models.als import AlsModel
+from models.candidates import expand, rank_within
+from models.encoding import JobTable, UserTable, encode_preferences
+from models.ids import matrix, positions
+from models.neighbours import JobNeighbours, UserNeighbours
+from models.vectors import JobVectors, UserVectors
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -20,9 +24,10 @@ Bools = NDArray[np.bool_]
 Csr = Any
 
 HISTORY_ITEMS = 12
-HISTORY_DAYS = 90
+APPLIED_ITEMS = 30  # newest applications of a user that also_applied starts from
 # Kinds of history, strongest first: which reason a similar job is given with.
 APPLIED, SAVED, VIEWED = 0, 1, 2
+_SCORE_STEPS = 10_000
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,28 @@ class Factors:
 
     rows: Floats
     is_known: Bools
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The fitted models as they were trained."""
+
+    als: AlsModel
+    also_applied: JobNeighbours
+    user_neighbours: UserNeighbours
+    job_vectors: JobVectors
+    user_vectors: UserVectors
+
+
+@dataclass(frozen=True)
+class JobSignals:
+    """The models' side of the jobs that may be shown, the same for all shards."""
+
+    als: Factors
+    content: Factors
+    culture: Factors
+    taken_to: Csr  # users of the neighbours model x jobs: what each took to
+    user_links: Csr  # users x users of that model
 
 
 @dataclass(frozen=True)
@@ -53,8 +80,9 @@ class Signals:
     content_jobs: Factors
     culture_users: Factors
     culture_jobs: Factors
-    neighbours: Csr  # score of each job by what similar users did
-    also_applied: Csr  # cosine to the most similar job applied to
+    neighbour_links: Csr  # users x users of the neighbours model
+    taken_to: Csr
+    also_applied: Csr  # score of the most related job applied to
     also_applied_source: Csr  # which one: 1 + position in history.job_ids
     affinity: Csr  # users x facets: affinity * confidence
     affinity_confidence: Csr
@@ -63,22 +91,91 @@ class Signals:
     has_history: Bools
 
 
+def job_signals(fitted: Fitted, jobs: JobTable) -> JobSignals:
+    """Aligns the models with the jobs that may be shown, once for all shards."""
+    taken_to = fitted.user_neighbours.history().tocoo()
+    column = jobs.rows_of(fitted.user_neighbours.job_ids)[taken_to.col]
+    shape = (len(fitted.user_neighbours.user_ids), jobs.n)
+    return JobSignals(
+        als=align(fitted.als.job_ids, fitted.als.job_factors, jobs.ids),
+        content=align(fitted.job_vectors.job_ids, fitted.job_vectors.vectors, jobs.ids),
+        culture=align(fitted.job_vectors.job_ids, fitted.job_vectors.culture, jobs.ids),
+        taken_to=matrix(taken_to.row, column, taken_to.data, shape=shape),
+        user_links=fitted.user_neighbours.matrix(),
+    )
+
+
+def shard_signals(
+    users: UserTable,
+    jobs: JobTable,
+    *,
+    interactions: pl.DataFrame,
+    preferences: pl.DataFrame,
+    fitted: Fitted,
+    of_jobs: JobSignals,
+) -> Signals:
+    """The models' view of the users. Who switched personalisation off is known to none of them but by the profile.
+
+    `interactions` (schema INTERACTIONS) and `preferences` (PREFERENCES) may hold other users: they are passed over.
+    """
+    willing = users.ids.filter(pl.Series(users.is_personalised))
+    behaviour = interactions.filter(pl.col("user_id").is_in(willing.implode()))
+    learned = preferences.filter(pl.col("user_id").is_in(willing.implode()))
+    frame = history_frame(behaviour, users.ids)
+    history = build_history(frame, n_users=users.n, vectors=fitted.job_vectors)
+    also_applied, source = _also_applied(frame, fitted.also_applied, users, jobs, history.job_ids)
+    affinity, confidence = encode_preferences(learned, users.ids, jobs.vocabularies["facet"])
+    row = np.where(users.is_personalised, positions(fitted.user_neighbours.user_ids, users.ids), -1)
+    model_row = positions(fitted.user_vectors.user_ids, users.ids)
+    has_history = np.append(fitted.user_vectors.has_history, False)[model_row]  # -1: the last, which is nobody
+    knows_no_more = users.is_personalised | ~has_history
+    acted = interactions.filter(is_acted()).get_column("user_id").unique()
+    return Signals(
+        als_users=_only(align(fitted.als.user_ids, fitted.als.user_factors, users.ids), users.is_personalised),
+        als_jobs=of_jobs.als,
+        content_users=_only(as_factors(fitted.user_vectors.vectors_of(users.ids)), knows_no_more),
+        content_jobs=of_jobs.content,
+        culture_users=as_factors(fitted.user_vectors.summaries_of(users.ids)),
+        culture_jobs=of_jobs.culture,
+        neighbour_links=_rows_or_empty(of_jobs.user_links, row),
+        taken_to=of_jobs.taken_to,
+        also_applied=also_applied,
+        also_applied_source=source,
+        affinity=affinity,
+        affinity_confidence=confidence,
+        history=history,
+        seen=seen_matrix(interactions, users=users.ids, jobs=jobs),
+        has_history=positions(acted, users.ids) >= 0,
+    )
+
+
+def is_acted() -> pl.Expr:
+    """True for an interaction that says something of the user, beyond having been shown a job."""
+    counters = (
+        "n_views",
+        "n_clicks",
+        "n_saves",
+        "n_shares",
+        "n_applies",
+        "n_dismissals",
+        "n_relevant",
+        "n_not_relevant",
+    )
+    return pl.sum_horizontal(*(pl.col(name).fill_null(0) for name in counters)) > 0
+
+
 def align(ids: pl.Series, rows: NDArray[Any], wanted: pl.Series) -> Factors:
     """The row of `rows` (one per id) for each wanted id; absent ones and rows of no length are not known."""
     found = positions(ids, wanted)
-    width = rows.shape[1] if rows.ndim == 2 else 0
-    aligned = np.zeros((len(wanted), width), dtype=np.float32)
+    aligned = np.zeros((len(wanted), rows.shape[1]), dtype=np.float32)
     hit = found >= 0
     aligned[hit] = rows[found[hit]]
-    np.nan_to_num(aligned, copy=False)
-    return Factors(rows=aligned, is_known=np.abs(aligned).sum(axis=1) > 0)
+    return as_factors(aligned)
 
 
-def positions(ids: pl.Series, wanted: pl.Series) -> Ints:
-    """The position of each wanted id in `ids`, -1 where it is absent."""
-    index = pl.DataFrame({"id": ids.cast(pl.String)}).with_row_index("position")
-    frame = pl.DataFrame({"id": wanted.cast(pl.String)}).join(index, on="id", how="left", maintain_order="left")
-    return np.asarray(frame["position"].cast(pl.Int32).fill_null(-1).to_numpy(), dtype=np.int32)
+def as_factors(rows: Floats) -> Factors:
+    """Rows as they are; those of zeros are not known."""
+    return Factors(rows=rows, is_known=np.asarray(rows.any(axis=1), dtype=bool))
 
 
 def history_frame(interactions: pl.DataFrame, users: pl.Series) -> pl.DataFrame:
@@ -100,7 +197,7 @@ def history_frame(interactions: pl.DataFrame, users: pl.Series) -> pl.DataFrame:
     )
 
 
-def build_history(frame: pl.DataFrame, *, n_users: int, vector_ids: pl.Series, vectors: NDArray[Any]) -> History:
+def build_history(frame: pl.DataFrame, *, n_users: int, vectors: JobVectors) -> History:
     """`history_frame` as padded arrays, the first HISTORY_ITEMS jobs of each user."""
     job_ids = frame["job_id"].unique().sort()
     position = positions(job_ids, frame["job_id"])
@@ -111,13 +208,8 @@ def build_history(frame: pl.DataFrame, *, n_users: int, vector_ids: pl.Series, v
     kind = np.full((n_users, HISTORY_ITEMS), -1, dtype=np.int32)
     job[user[kept], place[kept]] = position[kept]
     kind[user[kept], place[kept]] = frame["kind"].to_numpy()[kept]
-    return History(job=job, kind=kind, job_ids=job_ids, vectors=unit_rows(align(vector_ids, vectors, job_ids).rows))
-
-
-def unit_rows(rows: Floats) -> Floats:
-    """Rows divided by their length; rows of no length stay zero."""
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(np.divide(rows, length, out=np.zeros_like(rows), where=length > 1e-9), dtype=np.float32)
+    found = align(vectors.job_ids, vectors.vectors, job_ids)
+    return History(job=job, kind=kind, job_ids=job_ids, vectors=found.rows)
 
 
 def seen_matrix(interactions: pl.DataFrame, *, users: pl.Series, jobs: JobTable) -> Csr:
@@ -126,25 +218,50 @@ def seen_matrix(interactions: pl.DataFrame, *, users: pl.Series, jobs: JobTable)
     return ones(positions(users, seen["user_id"]), jobs.rows_of(seen["job_id"]), shape=(len(users), jobs.n))
 
 
-def ones(rows: Ints, columns: Ints, *, shape: tuple[int, int]) -> Csr:
+def ones(rows: NDArray[Any], columns: NDArray[Any], *, shape: tuple[int, int]) -> Csr:
     """A CSR matrix of ones at the given places; negative places are left out, repeated ones count once."""
-    kept = (rows >= 0) & (columns >= 0)
-    result = sparse.csr_matrix((np.ones(int(kept.sum()), dtype=np.float32), (rows[kept], columns[kept])), shape=shape)
-    result.data[:] = 1
-    return result
+    made = matrix(rows, columns, np.ones(len(rows), dtype=np.float32), shape=shape)
+    made.data[:] = 1
+    return made
 
 
-def largest(
-    rows: NDArray[Any], columns: NDArray[Any], values: Floats, tokens: NDArray[Any], shape: tuple[int, int]
+def _also_applied(
+    frame: pl.DataFrame, model: JobNeighbours, users: UserTable, jobs: JobTable, history_ids: pl.Series
 ) -> tuple[Csr, Csr]:
-    """Two CSR matrices of one structure: the largest value at each place, and the token (from 1) that came with it."""
-    order = np.lexsort((tokens, -values, columns, rows))
-    rows, columns, values, tokens = rows[order], columns[order], values[order], tokens[order]
-    place = rows.astype(np.int64) * shape[1] + columns
-    first = np.flatnonzero(np.diff(place, prepend=-1))
-    rows, columns = rows[first], columns[first]
-    indptr = np.searchsorted(rows, np.arange(shape[0] + 1))
-    return (
-        sparse.csr_matrix((values[first], columns, indptr), shape=shape, dtype=np.float32),
-        sparse.csr_matrix((tokens[first].astype(np.float32), columns, indptr), shape=shape, dtype=np.float32),
+    """Per user and job the largest score to one of the user's applications, and that application."""
+    applied = frame.filter(pl.col("kind") == APPLIED)
+    user = applied["user"].to_numpy()
+    place = rank_within(user)
+    kept = place < APPLIED_ITEMS
+    user, place = user[kept], place[kept]
+    job_ids = applied["job_id"].filter(pl.Series(kept))
+    applied_job = np.full((users.n, APPLIED_ITEMS), -1, dtype=np.int64)
+    applied_job[user, place] = positions(history_ids, job_ids)
+    row = positions(model.job_ids, job_ids)
+    user, place, row = user[row >= 0], place[row >= 0], row[row >= 0]
+    pair, position = expand(model.indptr[row], np.diff(model.indptr)[row])
+    column = jobs.rows_of(model.job_ids)[model.indices[position]].astype(np.int64)
+    step = np.rint(np.clip(model.scores[position].astype(np.float64), 0, 1) * _SCORE_STEPS).astype(np.int64)
+    shown = (column >= 0) & (step > 0)
+    # One integer for place in the matrix, score and application: sorted, the first of each place is the largest.
+    pair_place = user[pair[shown]].astype(np.int64) * jobs.n + column[shown]
+    key = np.sort((pair_place << 19) | ((_SCORE_STEPS - step[shown]) << 5) | place[pair[shown]])
+    key = key[np.flatnonzero(np.diff(key >> 19, prepend=-1))]
+    rows, columns = np.divmod(key >> 19, max(jobs.n, 1))
+    scores = (_SCORE_STEPS - ((key >> 5) & 0x3FFF)) / _SCORE_STEPS
+    source = 1 + applied_job[rows, key & 31]
+    shape = (users.n, jobs.n)
+    return matrix(rows, columns, scores, shape=shape), matrix(rows, columns, source, shape=shape)
+
+
+def _only(factors: Factors, allowed: Bools) -> Factors:
+    return Factors(rows=factors.rows, is_known=factors.is_known & allowed)
+
+
+def _rows_or_empty(table: Csr, rows: NDArray[Any]) -> Csr:
+    """The given rows of a CSR matrix; an empty row for -1."""
+    known = np.flatnonzero(rows >= 0)
+    picker = sparse.csr_matrix(
+        (np.ones(len(known), dtype=np.float32), (known, rows[known])), shape=(len(rows), table.shape[0])
     )
+    return (picker @ table).tocsr()

@@ -1,0 +1,159 @@
+"""The ranking assets: every user's feed, and the feeds of who is not known. How a list is made is in `models`."""
+
+import time
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from assets.io import StoredTable
+from assets.plots import bar_chart
+from assets.ranking.checks import ASSET_CHECKS
+from assets.ranking.feeds import Report, rank_feeds
+from assets.ranking.inputs import Tables, encoded_jobs, ranking_settings, users_to_rank
+from assets.ranking.scope import SCOPE_TAG, parse_scope
+from assets.resources import RunClock, Workspace
+from features.schemas import FEEDS
+from models.als import AlsModel
+from models.fallback import fallback_feeds
+from models.neighbours import JobNeighbours, UserNeighbours
+from models.ranking import build_world
+from models.signals import Fitted, align
+from models.vectors import JobVectors, UserVectors
+
+__all__ = ["ASSETS", "ASSET_CHECKS"]
+
+_TABLES = {
+    "jobs": ["catalog", "jobs"],
+    "interactions": ["catalog", "interactions"],
+    "profiles": ["features", "user_profiles"],
+    "job_features": ["features", "job_features"],
+    "skill_weights": ["features", "skill_weights"],
+    "preferences": ["features", "preferences"],
+    "trending": ["features", "trending"],
+}
+_MODELS = {
+    name: ["training", name] for name in ("als", "also_applied", "user_neighbours", "job_vectors", "user_vectors")
+}
+_PREVIEW_ITEMS = 10
+
+
+@dg.asset(
+    key=["ranking", "feeds"],
+    ins={name: dg.AssetIn(key=key) for name, key in (_TABLES | _MODELS).items()},
+    group_name="ranking",
+    kinds={"numpy", "polars", "parquet"},
+    owners=["team:jobfeed"],
+    io_manager_key="lake_io",
+    code_version="1",
+)
+def feeds(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    clock: RunClock,
+    jobs: pl.LazyFrame,
+    interactions: pl.LazyFrame,
+    profiles: pl.LazyFrame,
+    job_features: pl.LazyFrame,
+    skill_weights: pl.LazyFrame,
+    preferences: pl.LazyFrame,
+    trending: pl.LazyFrame,
+    als: AlsModel,
+    also_applied: JobNeighbours,
+    user_neighbours: UserNeighbours,
+    job_vectors: JobVectors,
+    user_vectors: UserVectors,
+) -> dg.Output[StoredTable]:
+    """Every known user's list of jobs with scores, components and reasons; one file per shard of users.
+
+    The run tag `jobfeed/scope` says whose: all, touched (by new jobs or acts) or acted; the others keep theirs, less
+    the jobs that are no longer open.
+    """
+    started = time.perf_counter()
+    report = rank_feeds(
+        Tables(jobs, interactions, profiles, job_features, skill_weights, preferences, trending),
+        Fitted(als, also_applied, user_neighbours, job_vectors, user_vectors),
+        lake=workspace.lake,
+        settings=ranking_settings(workspace.config),
+        shard_users=workspace.config.ranking.shard_users,
+        as_of=clock.as_of(context),
+        scope=parse_scope(context.run.tags.get(SCOPE_TAG)),
+        on_shard=lambda done, n: context.log.info("ranked shard %d of %d", done, n),
+    )
+    table = workspace.lake.scan("ranking", FEEDS)
+    return dg.Output(StoredTable(FEEDS, report.n_rows), metadata=_metadata(report, table, started))
+
+
+@dg.asset(
+    key=["ranking", "fallback_feeds"],
+    ins={name: dg.AssetIn(key=key) for name, key in (_TABLES | {"job_vectors": _MODELS["job_vectors"]}).items()},
+    group_name="ranking",
+    kinds={"numpy", "polars", "parquet"},
+    owners=["team:jobfeed"],
+    io_manager_key="lake_io",
+    code_version="1",
+)
+def fallback_feeds_table(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    clock: RunClock,
+    jobs: pl.LazyFrame,
+    interactions: pl.LazyFrame,
+    profiles: pl.LazyFrame,
+    job_features: pl.LazyFrame,
+    skill_weights: pl.LazyFrame,
+    preferences: pl.LazyFrame,
+    trending: pl.LazyFrame,
+    job_vectors: JobVectors,
+) -> dg.Output[pl.DataFrame]:
+    """What unknown users get: the best jobs of all, of each country, and of each country and role."""
+    tables = Tables(jobs, interactions, profiles, job_features, skill_weights, preferences, trending)
+    encoded, _ = encoded_jobs(tables)
+    settings = ranking_settings(workspace.config)
+    world = build_world(
+        encoded,
+        profiles=users_to_rank(tables).head(0),
+        trending=trending.collect(),
+        job_vectors=align(job_vectors.job_ids, job_vectors.vectors, encoded.ids),
+        limits=settings.limits,
+        as_of=clock.as_of(context),
+    )
+    table = fallback_feeds(world, settings)
+    return dg.Output(table, metadata={"n_segments": dg.MetadataValue.int(len(table))})
+
+
+def _metadata(report: Report, feeds: pl.LazyFrame, started: float) -> dict[str, Any]:
+    sources = feeds.group_by("source").len().sort("source").collect()
+    lengths = feeds.select(pl.col("items").list.len().cast(pl.Float64).mean()).collect().item()
+    retrievers = pl.DataFrame(
+        {"retriever": list(report.timings.n_found_by), "items": list(report.timings.n_found_by.values())},
+        schema={"retriever": pl.String, "items": pl.Int64},
+    ).sort("items", "retriever", descending=[True, False])
+    return {
+        "n_ranked": dg.MetadataValue.int(report.n_ranked),
+        "n_shards": dg.MetadataValue.int(report.n_shards),
+        "n_written_shards": dg.MetadataValue.int(report.n_written_shards),
+        "items_per_feed": dg.MetadataValue.float(round(lengths or 0.0, 2)),
+        "users_by_source": bar_chart(sources, "source", "len", "Users by source"),
+        "found_by": bar_chart(retrievers, "retriever", "items", "Listed items by retriever"),
+        "seconds": dg.MetadataValue.float(round(time.perf_counter() - started, 3)),
+        # Summed over threads.
+        "seconds_per_stage": dg.MetadataValue.json(
+            {stage: round(seconds, 3) for stage, seconds in report.timings.seconds.items()}
+        ),
+        "first_feed": dg.MetadataValue.md(_first_feed(feeds)),
+    }
+
+
+def _first_feed(feeds: pl.LazyFrame) -> str:
+    """The top of one feed as Markdown."""
+    items = feeds.head(1).select(pl.col("items").list.head(_PREVIEW_ITEMS)).explode("items").collect()
+    lines = ["| rank | job | score | confidence | reasons |", "| --- | --- | --- | --- | --- |"]
+    for item in items.drop_nulls()["items"]:
+        reasons = ", ".join(reason["code"] for reason in item["reasons"])
+        job = item["job_id"].replace("|", "\\|")
+        lines.append(f"| {item['rank']} | {job} | {item['score']:.3f} | {item['confidence']:.2f} | {reasons} |")
+    return "\n".join(lines)
+
+
+ASSETS = [feeds, fallback_feeds_table]

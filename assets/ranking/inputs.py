@@ -1,0 +1,83 @@
+"""From configuration and lake tables to what the ranking functions take. No arithmetic, no judgement."""
+
+import os
+from dataclasses import dataclass
+
+import polars as pl
+
+from assets.config import Config
+from features.schemas import USER_PROFILES
+from models.diversity import CompanyCap
+from models.encoding import JobTable, encode_jobs
+from models.experiment import Arm
+from models.ranking import Settings
+from models.retrieval import Limits
+from models.scoring import Recipe
+from models.signals import is_acted
+
+# More candidates than items, so that the last ranks are still chosen and not merely what is left.
+_LEAST_CANDIDATES_PER_ITEM = 1.5
+_JOB_COLUMNS = (
+    "job_id", "status", "duplicate_of", "title", "company", "company_id", "city", "country", "latitude", "longitude",
+    "work_format", "experience_min_years", "experience_max_years", "career_level", "salary_monthly_usd_min",
+    "salary_monthly_usd_max", "skills", "tags", "professional_roles", "first_seen_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The lake tables that ranking reads."""
+
+    jobs: pl.LazyFrame
+    interactions: pl.LazyFrame
+    profiles: pl.LazyFrame
+    job_features: pl.LazyFrame
+    skill_weights: pl.LazyFrame
+    preferences: pl.LazyFrame
+    trending: pl.LazyFrame
+
+
+def ranking_settings(config: Config, *, n_threads: int | None = None) -> Settings:
+    """`ranking.yaml` and the pipeline's seed as the ranking functions' settings; threads by default one per core."""
+    ranking = config.ranking
+    retrieval = ranking.retrieval.model_dump()
+    cap = retrieval.pop("cap")
+    experiment = ranking.experiment
+    return Settings(
+        recipes={name: Recipe(name=name, **recipe.model_dump()) for name, recipe in ranking.recipes.items()},
+        default_recipe=ranking.default_recipe,
+        limits=Limits(
+            per_retriever=retrieval, cap=cap, least=min(cap, int(_LEAST_CANDIDATES_PER_ITEM * ranking.feed_items))
+        ),
+        company_cap=CompanyCap(most=ranking.company_cap, top=ranking.company_cap_top),
+        feed_items=ranking.feed_items,
+        component_items=ranking.component_items,
+        arms=tuple(Arm(arm.name, arm.share, arm.recipe) for arm in experiment.arms) if experiment else (),
+        salt=experiment.salt if experiment else "",
+        seed=config.pipeline.seed,
+        n_threads=n_threads or os.cpu_count() or 1,
+    )
+
+
+def encoded_jobs(tables: Tables) -> tuple[JobTable, pl.DataFrame]:
+    """The JobTable, and the catalog columns that it was made from."""
+    jobs = tables.jobs.select(_JOB_COLUMNS).collect()
+    encoded = encode_jobs(
+        jobs,
+        job_features=tables.job_features.collect(),
+        skill_weights=tables.skill_weights.collect(),
+        facet_values=tables.preferences.select("dimension", "value").unique().collect(),
+    )
+    return encoded, jobs
+
+
+def users_to_rank(tables: Tables) -> pl.DataFrame:
+    """Who gets a feed, sorted by user_id (schema USER_PROFILES): all with a profile or an act beyond impressions."""
+    acted = tables.interactions.filter(is_acted()).select("user_id").unique().with_columns(is_active=pl.lit(1))
+    return (
+        tables.profiles.join(acted, on="user_id", how="full", coalesce=True)
+        .filter(pl.col("has_profile").fill_null(value=False) | pl.col("is_active").is_not_null())
+        .select(list(USER_PROFILES.columns))
+        .sort("user_id")
+        .collect()
+    )

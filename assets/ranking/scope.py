@@ -1,0 +1,99 @@
+"""Whose feed is ranked again in a run, and what becomes of the feeds that are kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
+
+from assets.ranking.inputs import Tables
+from models.diversity import CompanyCap
+from models.rules import violations
+
+SCOPE_TAG = "jobfeed/scope"
+Scope = Literal["all", "touched", "acted"]
+SCOPES: Sequence[Scope] = ("all", "touched", "acted")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`again`: user ids to rank, None for everybody; `is_stale`: whether kept feeds name jobs that are gone."""
+
+    again: pl.Series | None
+
+
+def parse_scope(text: str | None) -> Scope:
+    """The run tag's value; none means all. Raises ValueError naming what is allowed."""
+    for scope in SCOPES:
+        if text is None or text == scope:
+            return scope
+    raise ValueError(f"{SCOPE_TAG} is {text!r}; it must be one of {', '.join(SCOPES)}")
+
+
+def plan(scope: Scope, feeds: pl.LazyFrame, users: pl.DataFrame, tables: Tables) -> Plan:
+    """Who is ranked again under `scope`, given the feeds (schema FEEDS) as they lie.
+
+    acted: who did something since their feed was made, who has none yet, and whose feed a hard rule now forbids (an
+    event may come late). touched: everybody once there are jobs that the oldest feed cannot know, else like acted.
+    """
+    if scope == "all":
+        return Plan(None)
+    made = feeds.select("user_id", "generated_at").collect()
+    if scope == "touched" and _has_new_jobs(tables.jobs, made):
+        return Plan(None)
+    last = tables.interactions.group_by("user_id").agg(last_at=pl.col("last_at").max()).collect()
+    acted = users.select("user_id").join(made, on="user_id", how="left").join(last, on="user_id", how="left")
+    acted = acted.filter(pl.col("generated_at").is_null() | (pl.col("last_at") > pl.col("generated_at")))
+    broken = violations(feeds, jobs=tables.jobs, interactions=tables.interactions, profiles=tables.profiles)
+    broken = broken.filter(~pl.col("rule").is_in(["not_open", "not_in_catalog"]))
+    again = pl.concat([acted["user_id"], broken["user_id"]]).unique().sort()
+    return Plan(again)
+
+
+def kept_feeds(
+    feeds: pl.DataFrame, *, users: pl.Series, again: pl.Series, companies: pl.DataFrame, cap: CompanyCap
+) -> pl.DataFrame:
+    """The feeds of `users` that are not ranked again, without jobs that are no longer open, ranks counted anew.
+
+    `companies` (job_id, company) are the open jobs. What would break the company cap by moving up is left out too;
+    the components of an item stay those that were stored with it.
+    """
+    kept = feeds.filter(pl.col("user_id").is_in(users.implode()), ~pl.col("user_id").is_in(again.implode()))
+    flat = (
+        kept.select("user_id", "items")
+        .explode("items")
+        .with_columns(job_id=pl.col("items").struct.field("job_id"))
+        .join(companies.with_columns(is_open=pl.lit(1)), on="job_id", how="left", maintain_order="left")
+    )
+    if flat["is_open"].null_count() == 0:
+        return kept
+    changed = flat.filter(pl.col("is_open").is_null())["user_id"].unique()
+    flat = flat.filter(pl.col("is_open").is_not_null(), pl.col("user_id").is_in(changed.implode()))
+    rank = pl.int_range(1, pl.len() + 1, dtype=pl.Int16).over("user_id")
+    of_company = pl.when(pl.col("company").is_not_null()).then(pl.int_range(pl.len()).over("user_id", "company"))
+    while True:
+        is_over = ((rank <= cap.top) & (of_company >= cap.most)).fill_null(value=False)
+        fitting = flat.filter(~is_over)
+        if len(fitting) == len(flat):
+            break
+        flat = fitting
+    remade = (
+        flat.with_columns(items=pl.col("items").struct.with_fields(rank=rank))
+        .group_by("user_id", maintain_order=True)
+        .agg("items")
+        .rename({"items": "open_items"})
+    )
+    shortened = kept.join(remade, on="user_id", how="left", maintain_order="left").with_columns(
+        items=pl.when(pl.col("user_id").is_in(changed.implode()))
+        .then(pl.coalesce("open_items", pl.lit([], dtype=feeds.schema["items"])))
+        .otherwise("items")
+    )
+    return shortened.drop("open_items")
+
+
+def _has_new_jobs(jobs: pl.LazyFrame, made: pl.DataFrame) -> bool:
+    oldest = made["generated_at"].min()
+    if oldest is None:
+        return True
+    newest = jobs.filter(pl.col("status") == "open").select(pl.col("first_seen_at").max()).collect().item()
+    return newest is not None and newest > oldest
