@@ -1,0 +1,226 @@
+"""Feeds over HTTP and out of landing/: versions, sightings, ends, state, and isolation of bad ones."""
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from assets.config import FeedSource, Sources
+from assets.ingest.http import HttpClient
+from assets.ingest.posting_runs import ingest_feeds
+from assets.ingest.report import RunReport
+from assets.ingest.source_state import load_states
+from assets.lake import Lake
+from features.schemas import FEED_POSTINGS, QUARANTINE, SIGHTINGS, Table
+from tests.assets.ingest.fault_server import Answer, FaultServer
+
+AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
+HOUR = dt.timedelta(hours=1)
+
+
+def rss(*titles: str) -> bytes:
+    items = "".join(
+        f"<item><title>{t}</title><guid isPermaLink='false'>{t.split()[-1]}</guid><description>{t}</description></item>"
+        for t in titles
+    )
+    return f"<rss version='2.0'><channel><title>Jobs</title>{items}</channel></rss>".encode()
+
+
+def feed(name: str, url: str, **settings: object) -> FeedSource:
+    return FeedSource.model_validate({"name": name, "url": url, **settings})
+
+
+def rows(lake: Lake, table: Table) -> pl.DataFrame:
+    return lake.scan("bronze", table).collect()
+
+
+def run(lake: Lake, landing: Path, client: HttpClient, *feeds: FeedSource, at: dt.datetime = AS_OF) -> RunReport:
+    report = ingest_feeds(lake, landing, Sources(feeds=list(feeds)), client, as_of=at)
+    report.metadata()  # raises unless all that was read is accounted for
+    return report
+
+
+def test_a_feed_is_read_once_and_reading_it_again_at_the_same_instant_changes_nothing(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer
+) -> None:
+    board = feed("board", server.route("/feed", Answer(body=rss("Clerk 1", "Cook 2"))))
+    assert run(lake, landing, client, board).of("board").n_new == 2
+    before = {p: p.read_bytes() for p in lake.root.rglob("*.parquet")}
+    assert run(lake, landing, client, board).of("board").statuses == ["not due yet"]
+    assert {p: p.read_bytes() for p in lake.root.rglob("*.parquet")} == before
+    assert rows(lake, FEED_POSTINGS)["job_id"].sort().to_list() == ["board:1", "board:2"]
+    assert rows(lake, SIGHTINGS).height == 2
+
+
+def test_a_changed_posting_gets_a_second_version_and_going_back_a_third(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer
+) -> None:
+    first, second = Answer(body=rss("Clerk 1")), Answer(body=rss("Senior Clerk 1"))
+    board = feed("board", server.in_turn("/feed", first, second, first))
+    outcomes = [run(lake, landing, client, board, at=AS_OF + n * HOUR).of("board") for n in range(4)]
+    assert [(o.n_new, o.n_changed, o.n_unchanged) for o in outcomes] == [(1, 0, 0), (0, 1, 0), (0, 1, 0), (0, 0, 1)]
+    versions = rows(lake, FEED_POSTINGS).sort("seen_at")
+    assert versions["title"].to_list() == ["Clerk 1", "Senior Clerk 1", "Clerk 1"]
+    assert versions["content_hash"].n_unique() == 3
+
+
+def test_a_304_sights_what_was_there_at_the_last_reading(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer
+) -> None:
+    def route(request: object) -> Answer:
+        is_known = getattr(request, "headers", {}).get("if-none-match") == '"v1"'
+        return Answer(304) if is_known else Answer(body=rss("Clerk 1", "Cook 2"), headers={"ETag": '"v1"'})
+
+    board = feed("board", server.route("/feed", route))
+    run(lake, landing, client, board)
+    assert run(lake, landing, client, board, at=AS_OF + HOUR).of("board").statuses == ["unchanged (304)"]
+    assert rows(lake, SIGHTINGS).group_by("job_id").len()["len"].to_list() == [2, 2]
+
+
+def test_one_bad_feed_harms_no_other(lake: Lake, landing: Path, client: HttpClient, server: FaultServer) -> None:
+    bad = {
+        "html": Answer(body=b"<html><body>Prove that you are human</body></html>"),
+        "doc": Answer(body=b"<doc/>"),
+        "empty": Answer(),
+        "denied": Answer(403),
+        "down": Answer(500, body=b"<html>"),
+        "cut": Answer(body=b"<rss>", length=100),
+        "binary": Answer(body=bytes(range(256)) * 10, headers={"Content-Type": "image/png"}),
+    }
+    feeds = [feed(name, server.route(f"/{name}", answer)) for name, answer in bad.items()]
+    feeds.append(feed("good", server.route("/good", Answer(body=rss("Clerk 1")))))
+    report = run(lake, landing, client, *feeds)
+    assert report.of("good").n_new == 1
+    assert all(report.of(name).statuses[0].startswith("failed") for name in bad)
+    assert rows(lake, FEED_POSTINGS)["job_id"].to_list() == ["good:1"]
+    assert set(load_states(lake).feeds) == {"good"}
+
+
+def test_410_ends_a_feed_until_its_url_changes(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer
+) -> None:
+    board = feed("board", server.route("/feed", Answer(410)))
+    run(lake, landing, client, board)
+    assert run(lake, landing, client, board, at=AS_OF + HOUR).of("board").statuses == ["gone since 2026-03-01"]
+    assert server.count("/feed") == 1
+    moved = feed("board", server.route("/other", Answer(body=rss("Clerk 1"))))
+    assert run(lake, landing, client, moved, at=AS_OF + 2 * HOUR).of("board").n_new == 1
+
+
+def test_a_permanent_redirect_is_remembered(lake: Lake, landing: Path, client: HttpClient, server: FaultServer) -> None:
+    server.route("/new", Answer(body=rss("Clerk 1")))
+    board = feed("board", server.route("/feed", Answer(308, headers={"Location": "/new"})))
+    run(lake, landing, client, board)
+    run(lake, landing, client, board, at=AS_OF + HOUR)
+    assert (server.count("/feed"), server.count("/new")) == (1, 2)
+
+
+def test_a_feed_that_asks_for_patience_is_left_alone_that_long(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer
+) -> None:
+    board = feed("board", server.route("/feed", Answer(429, headers={"Retry-After": "7200"})))
+    run(lake, landing, client, board)
+    assert run(lake, landing, client, board, at=AS_OF + HOUR).of("board").statuses == ["not due yet"]
+    run(lake, landing, client, board, at=AS_OF + 2 * HOUR)
+    assert server.count("/feed") == 2
+
+
+def test_a_job_ends_when_it_is_gone_from_a_source_that_lists_all(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer
+) -> None:
+    full, less = Answer(body=rss("A 1", "B 2", "C 3")), Answer(body=rss("A 1", "B 2"))
+    for name, lists_all in (("window", False), ("whole", True)):
+        board = feed(name, server.in_turn(f"/{name}", full, less), lists_all_open_jobs=lists_all)
+        run(lake, landing, client, board)
+        run(lake, landing, client, board, at=AS_OF + HOUR)
+    assert rows(lake, SIGHTINGS).filter("is_gone")["job_id"].to_list() == ["whole:3"]
+
+
+def test_half_a_board_gone_at_once_is_believed_only_when_said_twice(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer
+) -> None:
+    full, less = Answer(body=rss("A 1", "B 2", "C 3")), Answer(body=rss("A 1"), headers={"ETag": '"x"'})
+    board = feed("whole", server.in_turn("/feed", full, less), lists_all_open_jobs=True)
+    ended = []
+    for n in range(3):
+        run(lake, landing, client, board, at=AS_OF + n * HOUR)
+        ended.append(rows(lake, SIGHTINGS).filter("is_gone")["job_id"].to_list())
+    assert ended == [[], [], ["whole:2", "whole:3"]]
+
+
+def test_a_landed_feed_is_read_like_a_fetched_one_and_only_once(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer
+) -> None:
+    body = rss("Acme: Clerk 1", "No colon 2")
+    settings = {"title_pattern": r"^(?P<company>.+?): (?P<title>.+)$", "language": "en"}
+    run(lake, landing, client, feed("fetched", server.route("/feed", Answer(body=body)), **settings))
+    folder = landing / "feeds" / "landed"
+    folder.mkdir(parents=True)
+    (folder / "a.xml").write_bytes(body)
+    landed = feed("landed", "https://example.org/feed", enabled=False, **settings)
+    assert run(lake, landing, client, landed).of("landed").n_new == 2
+    ignored = ["job_id", "source", "seen_at", "origin"]
+    by_source = {
+        str(key[0]): part.drop(ignored).sort("source_id") for key, part in rows(lake, FEED_POSTINGS).group_by("source")
+    }
+    assert by_source["fetched"].equals(by_source["landed"])
+    (folder / "b.xml").write_bytes(body)
+    again = run(lake, landing, client, landed, at=AS_OF + HOUR)
+    assert (again.n_files_read, again.n_files_skipped) == (0, 2)
+    assert rows(lake, SIGHTINGS).filter(pl.col("source") == "landed").height == 2
+
+
+def test_landed_feeds_without_a_configuration_are_told_by_their_content(
+    lake: Lake, landing: Path, client: HttpClient
+) -> None:
+    jsonfeed = {"version": "https://jsonfeed.org/version/1.1", "title": "x", "items": [{"id": "7", "title": "Cook"}]}
+    for name, body in (("plain", rss("Clerk 1")), ("modern", json.dumps(jsonfeed).encode())):
+        (landing / "feeds" / name).mkdir(parents=True)
+        (landing / "feeds" / name / ("a.xml" if name == "plain" else "a.json")).write_bytes(body)
+    run(lake, landing, client)
+    assert rows(lake, FEED_POSTINGS)["job_id"].sort().to_list() == ["modern:7", "plain:1"]
+
+
+def test_a_landed_feed_is_read_again_when_its_configuration_changes(
+    lake: Lake, landing: Path, client: HttpClient
+) -> None:
+    (landing / "feeds" / "board").mkdir(parents=True)
+    (landing / "feeds" / "board" / "a.xml").write_bytes(rss("Acme - Clerk 1"))
+    run(lake, landing, client, feed("board", "https://example.org/", enabled=False))
+    pattern = r"^(?P<company>.+?) - (?P<title>.+)$"
+    changed = feed("board", "https://example.org/", enabled=False, title_pattern=pattern)
+    assert run(lake, landing, client, changed, at=AS_OF + HOUR).of("board").n_changed == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "reason"),
+    [
+        ("board/page.xml", b"<html/>", "bad_feed"),
+        ("board/page.json", b"{", "bad_feed"),
+        ("board/page.txt", b"x", "unsupported_format"),
+        ("loose.xml", rss("Clerk 1"), "unsupported_format"),
+        ("Bad Name/a.xml", rss("Clerk 1"), "unsupported_format"),
+    ],
+)
+def test_what_is_no_feed_goes_to_quarantine_once(
+    lake: Lake, landing: Path, client: HttpClient, name: str, body: bytes, reason: str
+) -> None:
+    path = landing / "feeds" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(body)
+    for n in range(2):
+        run(lake, landing, client, at=AS_OF + n * HOUR)
+    found = rows(lake, QUARANTINE)
+    assert found.select("file", "reason", "seen_at").rows() == [(f"feeds/{name}", reason, AS_OF)]
+
+
+def test_several_versions_that_one_run_reads_keep_their_order(lake: Lake, landing: Path, client: HttpClient) -> None:
+    (landing / "feeds" / "board").mkdir(parents=True)
+    for day, title in enumerate(("Clerk 1", "Senior Clerk 1", "Chief Clerk 1")):
+        (landing / "feeds" / "board" / f"2026-02-0{day + 1}.xml").write_bytes(rss(title))
+    run(lake, landing, client)
+    versions = rows(lake, FEED_POSTINGS).sort("seen_at")
+    assert versions["title"].to_list() == ["Clerk 1", "Senior Clerk 1", "Chief Clerk 1"]
+    assert versions["seen_at"].max() == AS_OF
