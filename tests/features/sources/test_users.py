@@ -44,8 +44,9 @@ def test_a_profile_is_read_as_stated() -> None:
     ("field", "value"),
     [
         ("years_of_experience", "many"), ("years_of_experience", -1), ("max_distance_km", {"km": 5}),
-        ("remote", "maybe"), ("latitude", 200), ("skills", 5), ("salary_min", "a lot"), ("digest", "daily"), ("desired_roles", 7),
-        ("personalization_enabled", "perhaps"), ("full_name", ["a"]), ("digest", {"hour": 24, "frequency": "hourly"}),
+        ("remote", "maybe"), ("latitude", 200), ("skills", 5), ("salary_min", "a lot"), ("digest", "daily"),
+        ("desired_roles", 7), ("personalization_enabled", "perhaps"), ("full_name", ["a"]),
+        ("digest", {"hour": 24, "frequency": "hourly"}),
     ],
 )  # fmt: skip
 def test_an_optional_field_of_a_wrong_type_is_dropped_and_the_user_kept(field: str, value: object) -> None:
