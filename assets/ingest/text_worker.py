@@ -2,6 +2,7 @@
 to swell the library that reads them.
 """
 
+import logging
 import multiprocessing
 import resource
 from contextlib import suppress
@@ -70,6 +71,7 @@ _READY = "ready"
 
 def serve(pipe: Connection) -> None:
     """The process: answers (body, suffix) with (True, text) or (False, reason) until the pipe is closed."""
+    logging.disable(logging.CRITICAL)  # the libraries quote what they stumble over
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     pipe.send(_READY)
     while True:
