@@ -17,7 +17,9 @@ from features.text import company_key, fold, name_key
 MIN_SIMILARITY = 0.8
 _SHINGLE_WORDS = 3
 _MIN_WORDS = 12
-_MAX_DESCRIPTION_CHARACTERS = 6_000
+_MAX_DESCRIPTION_CHARACTERS = 4_000
+# Blocks never meet, so that so many at a time bound the memory.
+_BATCH_BLOCKS = 2_000
 # A pair of similarity 0.8 shares a band with a probability of 1 - (1 - 0.8^4)^10 = 0.995.
 _N_BANDS, _BAND_ROWS = 10, 4
 
@@ -35,11 +37,13 @@ def find_duplicates(jobs: pl.DataFrame) -> pl.DataFrame:
     if rows.is_empty():
         return pl.DataFrame(schema={"job_id": pl.String, "duplicate_of": pl.String})
     exact = rows.select(left=pl.col("row").first().over("block", "text"), right="row")
-    distinct = rows.unique(["block", "text"], keep="first", maintain_order=True).filter(
-        pl.len().over("block") > 1, pl.col("words").list.len() >= _MIN_WORDS
+    distinct = (
+        rows.unique(["block", "text"], keep="first", maintain_order=True)
+        .filter(pl.len().over("block") > 1)
+        .with_columns(batch=pl.col("block").rank("dense") // _BATCH_BLOCKS)
     )
-    near = _similar_pairs(distinct)
-    pairs = pl.concat([exact, near])
+    near = [_similar_pairs(batch) for batch in distinct.partition_by("batch", maintain_order=True)]
+    pairs = pl.concat([exact, *near])
     n = rows.height
     links = coo_matrix((np.ones(pairs.height, np.int8), (pairs["left"].to_numpy(), pairs["right"].to_numpy())), (n, n))
     _, groups = connected_components(links, directed=False)
@@ -54,16 +58,16 @@ def find_duplicates(jobs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _comparable(jobs: pl.DataFrame) -> pl.DataFrame:
-    """Jobs that share company, title and place with another one, oldest open first; row, job_id, block, text, words."""
+    """Jobs that share company, title and place with another one, oldest open first; row, job_id, block, text."""
     place = (
         pl.when(pl.col("work_format") == "remote")
         .then(pl.lit("remote"))
         .otherwise(pl.concat_str(pl.lit("in:"), fold(pl.col("city")).fill_null("")))
     )
-    text = fold(pl.col("description").str.slice(0, _MAX_DESCRIPTION_CHARACTERS))
+    # Descriptions are plain text with single spaces by now; folding them fully would take most of the time.
+    text = pl.col("description").str.slice(0, _MAX_DESCRIPTION_CHARACTERS).str.to_lowercase()
     company = company_key(pl.col("company"))
     title = name_key(pl.col("title").str.replace(r"(?i)\((?:[mfdwxhnмж]/)+[mfdwxhnмж]\)", ""))
-    words = pl.col("text").str.extract_all(r"[\p{L}\p{N}]+")
     return (
         jobs.lazy()
         .select(
@@ -76,7 +80,7 @@ def _comparable(jobs: pl.DataFrame) -> pl.DataFrame:
         .with_columns(block=pl.col("key").rank("dense"), text=text)
         .sort(pl.col("status") != "open", "published_at", "job_id")
         .with_row_index("row")
-        .select(pl.col("row").cast(pl.Int64), "job_id", "block", "text", words=words)
+        .select(pl.col("row").cast(pl.Int64), "job_id", "block", "text")
         .collect()
     )  # fmt: skip
 
@@ -84,6 +88,9 @@ def _comparable(jobs: pl.DataFrame) -> pl.DataFrame:
 def _similar_pairs(documents: pl.DataFrame) -> pl.DataFrame:
     """Columns left, right (values of `row`): pairs within a block of at least MIN_SIMILARITY, each linked to the
     first of its band's bucket, so that the work stays linear in a block however large."""
+    documents = documents.with_columns(words=pl.col("text").str.extract_all(r"[\p{L}\p{N}]+")).filter(
+        pl.col("words").list.len() >= _MIN_WORDS
+    )
     if documents.height < 2:
         return pl.DataFrame(schema={"left": pl.Int64, "right": pl.Int64})
     shingles, starts = _shingles(documents["words"])

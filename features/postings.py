@@ -91,7 +91,7 @@ def normalise(postings: pl.DataFrame, *, vocabulary: Vocabulary, normaliser: str
             pl.when(pl.col("level_of_title").is_in(CAREER_LEVELS)).then(pl.col("level_of_title")),
         ),
     )
-    tags = _tags(postings["tags"], skills, roles)
+    tags = _tags(postings["tags"], skills, roles, vocabulary.roles)
     return JOB_VERSIONS.conform(columns.with_columns(*derived, tags.alias("tags")))
 
 
@@ -136,16 +136,33 @@ def _roles(titles: pl.Series, given: pl.Series, roles: Roles) -> pl.Series:
     )
 
 
-def _tags(given: pl.Series, skills: pl.Series, roles: pl.Series) -> pl.Series:
-    """Lower-case topics: the source's tags, the skills and the roles, so that a user's interests can meet them."""
+def _tags(given: pl.Series, skills: pl.Series, slugs: pl.Series, roles: Roles) -> pl.Series:
+    """Lower-case topics: the source's tags, the skills, the known roles and their families, so that a user's
+    interests can meet them; no doubles, sorted."""
     tag = fold(pl.element().str.strip_chars().str.strip_prefix("#"))
-    lists = pl.DataFrame({"given": given.cast(STRINGS), "skills": skills, "roles": roles}).select(
-        pl.col("given").list.eval(tag).list.head(_MAX_TAGS).fill_null(pl.lit([], STRINGS)),
-        pl.col("skills", "roles").list.eval(fold(pl.element())),
+    names = roles.names.sort("slug")
+    as_words = names.select(
+        pl.col("slug"), words=pl.concat_list(pl.col("slug", "family").str.replace_all("_", " ", literal=True))
+    )
+    rows = pl.DataFrame({"given": given.cast(STRINGS), "skills": skills, "slug": slugs}).with_row_index("row")
+    topics = (
+        rows.select("row", "slug")
+        .explode("slug")
+        .join(as_words, on="slug")
+        .group_by("row")
+        .agg(pl.col("words").explode())
     )
     is_tag = (pl.element().str.len_chars() > 0) & (pl.element().str.len_chars() <= _MAX_TAG_CHARACTERS)
+    nothing = pl.lit([], STRINGS)
     return (
-        lists.select(pl.concat_list("given", "skills", "roles").list.eval(pl.element().filter(is_tag)))
+        rows.join(topics, on="row", how="left", maintain_order="left")
+        .select(
+            pl.concat_list(
+                pl.col("given").list.head(_MAX_TAGS).list.eval(tag).fill_null(nothing),
+                pl.col("skills").list.eval(fold(pl.element())),
+                pl.col("words").fill_null(nothing),
+            ).list.eval(pl.element().filter(is_tag))
+        )
         .to_series()
         .list.unique()
         .list.sort()

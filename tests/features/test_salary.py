@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.salary import PAY, load_rates, monthly_usd, normalise, parse_text, text_in_title
@@ -13,47 +13,41 @@ from features.salary import PAY, load_rates, monthly_usd, normalise, parse_text,
 RATES = pl.DataFrame({"currency": ["USD", "EUR", "RUB", "KZT", "BYN"], "units_per_usd": [1.0, 0.9, 90.0, 480.0, 3.2]})
 
 
-@pytest.mark.parametrize(
-    ("text", "low", "high", "currency", "period", "is_gross"),
-    [
-        ("от 200 000 руб.", 200_000, None, "RUB", None, None),
-        ("до 2000 EUR на руки", None, 2_000, "EUR", None, False),
-        ("900 000–1 300 000 ₸", 900_000, 1_300_000, "KZT", None, None),
-        ("$31,2k- $52k", 31_200, 52_000, "USD", None, None),
-        ("$100k", 100_000, 100_000, "USD", None, None),
-        ("€60–70K", 60_000, 70_000, "EUR", None, None),
-        ("40 000 — 50 000 руб./мес", 40_000, 50_000, "RUB", "month", None),
-        ("от 100\u00a0000 до 150\u2009000 руб. до вычета налогов", 100_000, 150_000, "RUB", None, True),
-        ("з/п по договорённости", None, None, None, None, None),
-        ("не указан", None, None, None, None, None),
-        ("20,00 $/heure", 20, 20, "USD", "hour", None),
-        ("competitive", None, None, None, None, None),
-        ("9" * 60, None, None, None, None, None),
-        ("1 000 000 000 000 000 руб.", None, None, "RUB", None, None),
-        ("до вычета налогов", None, None, None, None, True),
-        ("опыт от 3 лет", None, None, None, None, None),
-        ("100 000 руб., опыт от 3 лет", 100_000, 100_000, "RUB", None, None),
-        ("$50 - $60 per hour", 50, 60, "USD", "hour", None),
-        ("£45k+", 45_000, None, "GBP", None, None),
-        ("от 1,5 млн тенге", 1_500_000, None, "KZT", None, None),
-        ("5000 руб за смену", 5_000, 5_000, "RUB", "shift", None),
-        ("US$80K - US$100K / year", 80_000, 100_000, "USD", "year", None),
-        ("EUR 3.500 - 4.500", 3_500, 4_500, "EUR", None, None),
-        ("от 60 до 80 тыс. руб.", 60_000, 80_000, "RUB", None, None),
-        ("CA$90,000", 90_000, 90_000, "CAD", None, None),
-        ("up to $5,000/mo", None, 5_000, "USD", "month", None),
-        (None, None, None, None, None, None),
-    ],
-)
-def test_free_text_is_read(
-    text: str | None,
-    low: float | None,
-    high: float | None,
-    currency: str | None,
-    period: str | None,
-    is_gross: bool | None,
-) -> None:
-    assert parse_text(pl.Series([text], dtype=pl.String)).row(0) == (low, high, currency, period, is_gross)
+_CASES = [
+    ("от 200 000 руб.", 200_000, None, "RUB", None, None),
+    ("до 2000 EUR на руки", None, 2_000, "EUR", None, False),
+    ("900 000–1 300 000 ₸", 900_000, 1_300_000, "KZT", None, None),
+    ("$31,2k- $52k", 31_200, 52_000, "USD", None, None),
+    ("$100k", 100_000, 100_000, "USD", None, None),
+    ("€60–70K", 60_000, 70_000, "EUR", None, None),
+    ("40 000 — 50 000 руб./мес", 40_000, 50_000, "RUB", "month", None),
+    ("от 100\u00a0000 до 150\u2009000 руб. до вычета налогов", 100_000, 150_000, "RUB", None, True),
+    ("з/п по договорённости", None, None, None, None, None),
+    ("не указан", None, None, None, None, None),
+    ("20,00 $/heure", 20, 20, "USD", "hour", None),
+    ("competitive", None, None, None, None, None),
+    ("9" * 60, None, None, None, None, None),
+    ("1 000 000 000 000 000 руб.", None, None, "RUB", None, None),
+    ("до вычета налогов", None, None, None, None, True),
+    ("опыт от 3 лет", None, None, None, None, None),
+    ("100 000 руб., опыт от 3 лет", 100_000, 100_000, "RUB", None, None),
+    ("$50 - $60 per hour", 50, 60, "USD", "hour", None),
+    ("£45k+", 45_000, None, "GBP", None, None),
+    ("от 1,5 млн тенге", 1_500_000, None, "KZT", None, None),
+    ("5000 руб за смену", 5_000, 5_000, "RUB", "shift", None),
+    ("US$80K - US$100K / year", 80_000, 100_000, "USD", "year", None),
+    ("EUR 3.500 - 4.500", 3_500, 4_500, "EUR", None, None),
+    ("от 60 до 80 тыс. руб.", 60_000, 80_000, "RUB", None, None),
+    ("CA$90,000", 90_000, 90_000, "CAD", None, None),
+    ("up to $5,000/mo", None, 5_000, "USD", "month", None),
+    (None, None, None, None, None, None),
+]
+
+
+def test_free_text_is_read() -> None:
+    texts = pl.Series([text for text, *_ in _CASES], dtype=pl.String)
+    for case, found in zip(_CASES, parse_text(texts).iter_rows(), strict=True):
+        assert found == case[1:], case[0]
 
 
 def _given(**columns: object) -> pl.DataFrame:
@@ -133,19 +127,29 @@ def test_an_unknown_currency_makes_no_dollars() -> None:
     assert monthly_usd(pay, rates=RATES).row(0) == (None, None)
 
 
-@given(
-    st.one_of(st.none(), st.floats()),
-    st.one_of(st.none(), st.floats()),
-    st.sampled_from([None, "RUR", "USD", "xx", "€"]),
-    st.one_of(st.none(), st.text(alphabet="от до0123456789 .,k$руб-", max_size=30)),
-)
+_AMOUNT = st.one_of(st.none(), st.floats())
+_WORDS = st.one_of(st.none(), st.text(alphabet="от до0123456789 .,k$руб-", max_size=30))
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.lists(st.tuples(_AMOUNT, _AMOUNT, st.sampled_from([None, "RUR", "USD", "xx", "€"]), _WORDS), max_size=40))
 def test_bounds_are_ordered_positive_and_finite(
-    low: float | None, high: float | None, currency: str | None, text: str | None
+    rows: list[tuple[float | None, float | None, str | None, str | None]],
 ) -> None:
-    pay = _one(salary_min=low, salary_max=high, salary_currency=currency, salary_text=text)
-    bounds = [value for value in (pay["salary_min"], pay["salary_max"]) if isinstance(value, float)]
-    assert all(0 < value <= 1e9 for value in bounds)
-    assert bounds == sorted(bounds)
+    schema = {
+        "salary_min": pl.Float64,
+        "salary_max": pl.Float64,
+        "salary_currency": pl.String,
+        "salary_text": pl.String,
+    }
+    given = pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+        pl.lit(None, pl.String).alias("salary_period"), pl.lit(None, pl.Boolean).alias("salary_gross")
+    )
+    pay = normalise(given, rates=RATES)
+    assert pay.height == len(rows)
+    for bounds in pay.select("salary_min", "salary_max").iter_rows():
+        known = [value for value in bounds if value is not None]
+        assert all(0 < value <= 1e9 for value in known) and known == sorted(known)
 
 
 def test_a_rate_that_is_not_positive_is_refused(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.text import about_extract, company_key, fold, name_key, one_line, plain_text
@@ -43,6 +43,7 @@ def test_unclosed_tags_of_any_number_are_survived() -> None:
     assert _plain("<div>" * 20_000 + "end") == "end"
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.one_of(st.none(), st.text(max_size=80)), max_size=8))
 def test_any_text_keeps_its_row_and_comes_out_trimmed(texts: list[str | None]) -> None:
     result = plain_text(pl.Series("d", texts, dtype=pl.String))
