@@ -52,14 +52,15 @@ class EventBuffer:
         staged = [pl.scan_parquet(path) for path in self._spilled] or [_merged(self._blocks).lazy()]
         self._blocks = []
         dates = pl.concat([frame.select(_DATE).unique() for frame in staged]).unique().sort(_DATE).collect()[_DATE]
-        return sum(self._store_day(day, staged) for day in dates)
+        with self.lake.lock(f"bronze/{EVENTS.name}"):
+            return sum(self._store_day(day, staged) for day in dates)
 
     def _store_day(self, day: dt.date, staged: list[pl.LazyFrame]) -> int:
         partition = f"date={day.isoformat()}"
         found = pl.concat([frame.filter(pl.col(_DATE) == day).drop(_DATE).collect() for frame in staged])
         if len(staged) > 1:
             found = found.unique("event_id", keep="first", maintain_order=True)
-        parts = sorted((self.lake.folder("bronze", EVENTS.name) / partition).glob("part-*.parquet"))
+        parts = sorted((self.lake.folder("bronze", EVENTS.name) / partition).glob("[!.]*.parquet"))
         if parts:
             known = pl.scan_parquet(parts).select("event_id").collect()
             found = found.join(known, on="event_id", how="anti", maintain_order="left")
