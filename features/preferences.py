@@ -17,7 +17,7 @@ from features.value_sums import strongest_values
 
 # In tenths, so that sums are exact.
 APPLICATION, SAVE, CLICK, DISMISSAL, NEGATIVE_FEEDBACK = 7, 4, 3, -3, -3
-VALUES_PER_DIMENSION = 30
+VALUES_PER_DIMENSION = 20
 CONFIDENCE_PRIOR = 5
 
 # Words of a title that tell nothing of the work.
@@ -71,7 +71,7 @@ def signal_tenths() -> pl.Expr:
 def preferences(
     interactions: pl.LazyFrame, jobs: pl.LazyFrame, users: pl.LazyFrame, *, as_of: dt.datetime
 ) -> pl.DataFrame:
-    """PREFERENCES: at most 30 values per user and dimension, those with the largest |affinity| * confidence.
+    """PREFERENCES: at most 20 values per user and dimension, those with the largest |affinity| * confidence.
 
     affinity = tanh(sum of signals): application +0.7, save +0.4, click +0.3, dismissal and negative feedback -0.3. Of
     a keyword the sum is weighted by its rarity ln(1 + N / n) / ln(1 + N) over the N titles (TF-IDF, K. Sparck Jones,

@@ -76,7 +76,7 @@ def test_the_future_is_not_known():
     assert learned({"job_id": "hh:1", "is_applied": True, "last_at": AS_OF + dt.timedelta(hours=1)}) == {}
 
 
-def test_at_most_thirty_values_of_a_dimension_stay():
+def test_at_most_twenty_values_of_a_dimension_stay():
     skills = [f"skill {i:02}" for i in range(40)]
     got = learned(
         {"job_id": "hh:1", "is_applied": True},
@@ -84,7 +84,7 @@ def test_at_most_thirty_values_of_a_dimension_stay():
         catalog=jobs([{"job_id": "hh:1", "skills": skills}, {"job_id": "hh:2", "skills": skills[35:]}]),
     )
     kept = sorted(value for _, dimension, value in got if dimension == "skill")
-    assert len(kept) == 30
+    assert len(kept) == 20
     assert kept[-5:] == skills[35:]
     assert all(-1 <= row["affinity"] <= 1 and 0 < row["confidence"] < 1 for row in got.values())
 

@@ -94,7 +94,7 @@ def users() -> pl.DataFrame:
         {
             "user_id": f"user {number}",
             "skills": [{"name": "Python", "level": "advanced", "years": 3.0}],
-            "desired_roles": ["backend-developer"],
+            "desired_roles": ["Senior Backend Developer (Python)"],
             "summary": "Write to me: anna@example.com",
             "full_name": "Anna Secret",
             "email": "anna@example.com",
@@ -130,7 +130,7 @@ def contents(folder: Path) -> dict[tuple[str, str], pl.DataFrame]:
 
 @pytest.fixture(scope="module")
 def catalog() -> dict[tuple[str, str], pl.DataFrame]:
-    made = jobs([{"job_id": f"hh:{i}", "professional_roles": ["backend-developer"]} for i in range(1, 9)])
+    made = jobs([{"job_id": f"hh:{i}", "professional_roles": ["backend_developer"]} for i in range(1, 9)])
     return {
         ("catalog", "jobs"): made,
         ("catalog", "users"): users(),
