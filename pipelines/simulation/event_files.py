@@ -61,8 +61,9 @@ class EventFiles:
         repeated = frame[np.sort(rng.integers(0, len(frame), n_repeated)).tolist()] if len(frame) else frame
         self.n_repeated += len(repeated)
         frame = pl.concat([frame, repeated, *([] if carried is None else [carried])])
-        self.n_bad += n_bad if len(frame) else 0
         bad = frame[rng.integers(0, len(frame), n_bad).tolist()] if len(frame) else frame
+        bad = bad.with_columns(kind=pl.int_range(self.n_bad, self.n_bad + len(bad), eager=True) % _BAD_KINDS)
+        self.n_bad += len(bad)
         date = (self.first_day + timedelta(days=block.day)).date().isoformat()
         name = date if block.n_blocks == 1 else f"{date}-{block.number:03}"
         if self.event_format == "parquet":
@@ -80,10 +81,10 @@ def _write_lines(path: Path, frame: pl.DataFrame, bad: pl.DataFrame) -> None:
         feedback = texts.filter(is_feedback)
         if len(feedback):
             feedback.write_ndjson(file)
-        file.writelines(_wrong_line(n, row["event_id"]) for n, row in enumerate(bad.iter_rows(named=True)))
+        file.writelines(_wrong_line(kind, event_id) for kind, event_id in bad.select("kind", "event_id").iter_rows())
 
 
-def _wrong_line(number: int, event_id: str) -> bytes:
+def _wrong_line(kind: int, event_id: str) -> bytes:
     """A line that can't be used, each in its own way."""
     kinds = (
         f'{{"event_id":"bad-{event_id}","user_id":"u0000001","event_ty',
@@ -92,17 +93,16 @@ def _wrong_line(number: int, event_id: str) -> bytes:
         f'{{"event_id":"bad-{event_id}","user_id":"u0000001","event_type":"stare","occurred_at":"2020-01-01T00:00:00Z","job_id":"hh:1"}}',
         f'{{"event_id":"bad-{event_id}","user_id":"u0000001","event_type":"view","occurred_at":"2999-01-01T00:00:00Z","job_id":"hh:1"}}',
     )
-    return kinds[number % _BAD_KINDS].encode() + b"\n"
+    return kinds[kind].encode() + b"\n"
 
 
 def _wrong_rows(bad: pl.DataFrame) -> pl.DataFrame:
     """The same for Parquet, which can't hold broken text: no user, no type, an unknown type, no job, the far future."""
-    kind = pl.int_range(pl.len()) % _BAD_KINDS
-    nothing = pl.lit(None, pl.String)
+    kind, nothing = pl.col("kind"), pl.lit(None, pl.String)
     return bad.with_columns(
         event_id=pl.format("bad-{}", "event_id"),
         user_id=pl.when(kind == 0).then(nothing).otherwise("user_id"),
         event_type=pl.when(kind == 1).then(nothing).when(kind == 2).then(pl.lit("stare")).otherwise("event_type"),
         job_id=pl.when(kind == 3).then(nothing).otherwise("job_id"),
         occurred_at=pl.when(kind == 4).then(pl.col("occurred_at").dt.offset_by("900y")).otherwise("occurred_at"),
-    )
+    ).drop("kind")

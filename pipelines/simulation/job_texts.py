@@ -131,8 +131,8 @@ def _titles(catalogue: Catalogue, language: str) -> list[str]:
 def _title(family: Family, language: str, *, variant: int, level: int) -> str:
     titles = family.titles[language]
     title, template = titles[variant % len(titles)], _TITLES[family.ranks, language][level]
-    is_word = title[1:2].islower()
-    if language == "ru" and family.ranks == "office" and not template.startswith("{}") and is_word:
+    is_russian_word = "а" <= title[1:2] <= "я"
+    if is_russian_word and not template.startswith("{}"):
         title = title[0].lower() + title[1:]
     return template.format(title)
 
