@@ -154,7 +154,7 @@ def _initial_factors(n_users: int, n_jobs: int, n_factors: int, seed: int) -> tu
 
 def _one_blas_thread() -> Any:
     """implicit's own threads work on rows; BLAS threads beside them slow it tenfold and reorder sums."""
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
     return threadpool_limits(limits=1, user_api="blas")
 

@@ -41,12 +41,12 @@ class Artifact:
         """The model that `save` wrote. Raises ArtifactError for a file of another class, or that is damaged."""
         hints = get_type_hints(cls)
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                found = _text_of(stored[_CLASS_ENTRY])
+            with zipfile.ZipFile(path) as archive:
+                found = _text_of(_read_array(archive, _CLASS_ENTRY))
                 if found != cls.__name__:
                     raise ArtifactError(f"{path}: holds a {found}; expected a {cls.__name__}")
                 values = {
-                    field.name: _read(stored, field.name, hints[field.name])
+                    field.name: _read(archive, field.name, hints[field.name])
                     for field in dataclasses.fields(cls)  # type: ignore[arg-type]
                 }
         except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
@@ -61,14 +61,19 @@ def _write(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> None:
         np.lib.format.write_array(entry, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
 
 
-def _read(stored: Any, name: str, kind: Any) -> Any:
+def _read(archive: zipfile.ZipFile, name: str, kind: Any) -> Any:
     if kind is pl.Series:
-        return _decode_strings(stored[f"{name}.bytes"], stored[f"{name}.offsets"])
-    array = stored[name]
+        return _decode_strings(_read_array(archive, f"{name}.bytes"), _read_array(archive, f"{name}.offsets"))
+    array = _read_array(archive, name)
     if kind is str:
         return _text_of(array)
     # ascontiguousarray makes a number an array of one
     return kind(array.reshape(-1)[0]) if kind in (int, float) else array
+
+
+def _read_array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    with archive.open(f"{name}.npy") as entry:
+        return np.asarray(np.lib.format.read_array(entry, allow_pickle=False))
 
 
 def _bytes_of(text: str) -> NDArray[np.uint8]:

@@ -94,7 +94,7 @@ def model_identity(name: str) -> str:
     folder = Path(name)
     if not (folder / "modules.json").is_file():
         raise EmbedderError(
-            f"embedding.model {name!r}: is neither {USEM3!r} nor a folder with a sentence-transformers model (modules.json)"
+            f"embedding.model {name!r}: is neither {USEM3!r} nor a sentence-transformers folder (with modules.json)"
         )
     digest = hashlib.blake2b(digest_size=8)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):

@@ -16,7 +16,7 @@ def positions(ids: pl.Series, wanted: pl.Series) -> NDArray[np.int32]:
     """The position of each wanted id in `ids` (unique), -1 where it is absent or null."""
     index = pl.DataFrame({"id": ids.cast(pl.String)}).with_row_index("position")
     found = pl.DataFrame({"id": wanted.cast(pl.String)}).join(index, on="id", how="left", maintain_order="left")
-    return found["position"].cast(pl.Int32).fill_null(-1).to_numpy()
+    return found["position"].cast(pl.Int32).fill_null(-1).to_numpy(writable=True)
 
 
 def sorted_ids(*series: pl.Series) -> pl.Series:
@@ -35,4 +35,4 @@ def matrix(rows: NDArray[Any], columns: NDArray[Any], values: NDArray[Any], *, s
 def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Rows divided by their length; rows of no length stay zero."""
     length = np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
-    return np.divide(rows, length, out=np.zeros_like(rows), where=length > 1e-9)
+    return np.asarray(np.divide(rows, length, out=np.zeros_like(rows), where=length > 1e-9), dtype=np.float32)

@@ -3,8 +3,6 @@
 Lists are frames of user_id, rank (from 1), job_id; truth is a frame of user_id, job_id, gain (> 0).
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -78,17 +76,14 @@ def gini(exposure: NDArray[np.float64]) -> float:
     return float((2 * (place * np.sort(exposure)).sum() / (n * total)) - (n + 1) / n)
 
 
-def novelty(recommended: pl.DataFrame, popularity: Mapping[str, int] | pl.DataFrame, *, n_users: int, k: int) -> float:
+def novelty(recommended: pl.DataFrame, popularity: pl.DataFrame, *, n_users: int, k: int) -> float:
     """Mean self-information, -log2 of the share of users who had met a job, over the first `k` of all lists.
 
     `popularity`: job_id, n_users who interacted with it before. An unmet job counts as met by one (Zhou et al., 2010).
     """
-    if not isinstance(popularity, pl.DataFrame):
-        popularity = pl.DataFrame({"job_id": list(popularity), "n_users": list(popularity.values())})
-    popularity = popularity.select(pl.col("job_id").cast(pl.String), pl.col("n_users").cast(pl.Int64))
     met = (
         recommended.filter(pl.col("rank") <= k)
-        .join(popularity, on="job_id", how="left")
+        .join(popularity.select("job_id", "n_users"), on="job_id", how="left")
         .select(pl.col("n_users").fill_null(1).clip(1, max(n_users, 1)))["n_users"]
         .to_numpy()
     )

@@ -5,14 +5,19 @@ import polars as pl
 from features.text import about_extract
 
 # Grain: one job. Null where a job has nothing of the kind.
-JOB_TEXTS = {
+JOB_TEXTS: dict[str, pl.DataType | type[pl.DataType]] = {
     "job_id": pl.String,
     "title": pl.String,
     "skills": pl.List(pl.String),
     "extract": pl.String,
     "about": pl.String,
 }
-USER_TEXTS = {"user_id": pl.String, "roles": pl.List(pl.String), "skills": pl.List(pl.String), "summary": pl.String}
+USER_TEXTS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "user_id": pl.String,
+    "roles": pl.List(pl.String),
+    "skills": pl.List(pl.String),
+    "summary": pl.String,
+}
 
 
 def job_texts(jobs: pl.DataFrame, *, max_characters: int) -> pl.DataFrame:
@@ -47,7 +52,7 @@ def job_texts(jobs: pl.DataFrame, *, max_characters: int) -> pl.DataFrame:
             .alias("extract"),
             _clean(pl.col("about"), max_characters),
         )
-        .cast(JOB_TEXTS)
+        .cast(pl.Schema(JOB_TEXTS))
     )
 
 
@@ -58,7 +63,7 @@ def user_texts(profiles: pl.DataFrame, *, max_characters: int) -> pl.DataFrame:
         _clean_list("roles", max_characters),
         _clean_list("skills", max_characters),
         _clean(pl.col("summary"), max_characters),
-    ).cast(USER_TEXTS)
+    ).cast(pl.Schema(USER_TEXTS))
 
 
 def distinct_texts(*columns: pl.Series) -> pl.Series:

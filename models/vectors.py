@@ -61,11 +61,13 @@ class UserVectors(Artifact):
     def summaries_of(self, user_ids: pl.Series) -> Floats:
         """(len(user_ids), d) float32: the users' own words, zeros where there are none."""
         rows = positions(self.user_ids, user_ids)
-        return _taken(self.summary_vectors, np.where(rows >= 0, self.summary_rows[rows], -1) if len(rows) else rows)
+        known = np.flatnonzero(rows >= 0)
+        rows[known] = self.summary_rows[rows[known]]
+        return _taken(self.summary_vectors, rows)
 
 
 def build_job_vectors(texts: pl.DataFrame, embedded: TextVectors) -> JobVectors:
-    """JOB_TEXTS to vectors: normalised 0.6 * title + 0.4 * mean of the skills, or of the extract where there are none."""
+    """JOB_TEXTS to vectors: 0.6 * title + 0.4 * mean of the skills (the extract without any), normalised."""
     texts = texts.sort("job_id")
     n_jobs = len(texts)
     title = _gather(embedded, texts["title"])

@@ -1,0 +1,142 @@
+"""What every recommender keeps to, whatever it learns from."""
+
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+import pytest
+
+from models.als import AlsSettings, fit_als
+from models.ids import matrix
+from models.neighbours import fit_also_applied, fit_user_neighbours
+from models.recommender import (
+    LISTS,
+    FactorRecommender,
+    ItemKnn,
+    Popularity,
+    Recommender,
+    UserKnn,
+    als_recommender,
+    recommend,
+)
+from tests.models.training_world import JOBS, USERS, trade_matrix, trades
+
+SKIPPED = [("u0", "j2"), ("u4", "j5")]
+N_THREADS = (1, 2)
+
+
+def als(n_threads: int) -> Recommender:
+    settings = AlsSettings(factors=2, iterations=15, regularization=0.01, n_threads=n_threads)
+    model = fit_als(trade_matrix(SKIPPED), settings=settings, as_of="x", seed=1)
+    return als_recommender(model, job_ids=pl.Series(JOBS))
+
+
+def item_knn(n_threads: int) -> Recommender:
+    weights = trade_matrix(SKIPPED)
+    applied = trades(SKIPPED).with_columns(last_at=pl.lit(None, pl.Datetime("us", "UTC")))
+    neighbours = fit_also_applied(applied, n_threads=n_threads)
+    assert neighbours.job_ids.equals(weights.job_ids)
+    return ItemKnn(weights.user_ids, weights.values, neighbours)
+
+
+def user_knn(n_threads: int) -> Recommender:
+    return UserKnn(fit_user_neighbours(trade_matrix(SKIPPED), n_threads=n_threads))
+
+
+def content(_n_threads: int) -> Recommender:
+    trade = np.repeat(np.eye(2, dtype=np.float32), 3, axis=0)
+    return FactorRecommender(
+        pl.Series(USERS), np.repeat(np.eye(2, dtype=np.float16), 4, axis=0), pl.Series(JOBS), trade
+    )
+
+
+def popularity(_n_threads: int) -> Recommender:
+    return Popularity(pl.Series(JOBS), np.array([3, 4, 4, np.nan, 4, 3], dtype=np.float32))
+
+
+ALL = [als, item_knn, user_knn, content, popularity]
+PERSONAL = [als, item_knn, user_knn, content]
+Build = Callable[[int], Recommender]
+
+
+def lists(frame: pl.DataFrame) -> dict[str, list[str]]:
+    return {str(user): part["job_id"].to_list() for (user,), part in frame.group_by("user_id", maintain_order=True)}
+
+
+@pytest.mark.parametrize("build", ALL)
+def test_lists_are_ranked_from_one_with_falling_scores_of_known_jobs(build: Build) -> None:
+    found = recommend(build(1), pl.Series(USERS), k=4)
+    assert found.schema == pl.Schema(LISTS)
+    for _, part in found.group_by("user_id"):
+        assert part["rank"].to_list() == list(range(1, len(part) + 1))
+        assert part["score"].is_sorted(descending=True)
+        assert part["job_id"].is_unique().all()
+        assert set(part["job_id"]) <= set(JOBS)
+        assert len(part) <= 4
+    assert found["score"].is_finite().all()
+
+
+@pytest.mark.parametrize("build", ALL)
+def test_users_come_out_in_the_order_they_came_in(build: Build) -> None:
+    wanted = ["u5", "u0", "u3"]
+    assert list(lists(recommend(build(1), pl.Series(wanted), k=1))) == wanted
+
+
+@pytest.mark.parametrize("build", ALL)
+def test_what_is_excluded_never_comes_out_and_nothing_is_padded(build: Build) -> None:
+    everything = pl.DataFrame({"user_id": ["u0"] * 6 + ["u1"] * 5, "job_id": JOBS + JOBS[1:]})
+    found = lists(recommend(build(1), pl.Series(["u0", "u1"]), k=10, excluded=everything))
+    assert "u0" not in found
+    assert found.get("u1", []) in (["j0"], [])
+
+
+@pytest.mark.parametrize("build", ALL)
+def test_excluded_pairs_of_strangers_do_no_harm(build: Build) -> None:
+    strangers = pl.DataFrame({"user_id": ["u0", "nobody"], "job_id": ["unheard", "j0"]})
+    one, two = (recommend(build(1), pl.Series(USERS), k=3, excluded=excluded) for excluded in (strangers, None))
+    assert one.equals(two)
+
+
+@pytest.mark.parametrize("build", ALL)
+def test_no_users_and_no_places_give_no_rows(build: Build) -> None:
+    assert recommend(build(1), pl.Series([], dtype=pl.String), k=3).is_empty()
+    assert recommend(build(1), pl.Series(USERS), k=0).is_empty()
+
+
+@pytest.mark.parametrize("build", PERSONAL)
+def test_of_an_unknown_user_a_personal_model_has_no_opinion(build: Build) -> None:
+    assert recommend(build(1), pl.Series(["nobody"]), k=3).is_empty()
+
+
+@pytest.mark.parametrize("build", PERSONAL)
+def test_the_job_of_the_own_trade_comes_first(build: Build) -> None:
+    found = lists(recommend(build(1), pl.Series(["u0", "u4"]), k=1, excluded=trades(SKIPPED)))
+    assert found == {"u0": ["j2"], "u4": ["j5"]}
+
+
+@pytest.mark.parametrize("build", ALL)
+def test_threads_and_batches_change_nothing(build: Build) -> None:
+    one = recommend(build(1), pl.Series(USERS), k=6)
+    assert one.equals(recommend(build(2), pl.Series(USERS), k=6))
+    assert one.equals(pl.concat([recommend(build(1), pl.Series([user]), k=6) for user in USERS]))
+
+
+def test_equal_scores_come_in_the_order_of_ids_and_nan_is_no_opinion() -> None:
+    assert lists(recommend(popularity(1), pl.Series(["anyone"]), k=9)) == {"anyone": ["j1", "j2", "j4", "j0", "j5"]}
+
+
+def test_a_model_of_no_jobs_recommends_nothing() -> None:
+    empty = FactorRecommender(
+        pl.Series(USERS),
+        np.ones((8, 2), dtype=np.float32),
+        pl.Series([], dtype=pl.String),
+        np.zeros((0, 2), np.float32),
+    )
+    assert recommend(empty, pl.Series(USERS), k=3).is_empty()
+
+
+def test_item_knn_of_a_history_of_nobody_has_no_opinion() -> None:
+    known = item_knn(1)
+    history = matrix(np.zeros(0, int), np.zeros(0, int), np.zeros(0), shape=(0, len(known.job_ids)))
+    nobody = ItemKnn(pl.Series([], dtype=pl.String), history, known.neighbours)  # type: ignore[attr-defined]
+    assert recommend(nobody, pl.Series(USERS), k=3).is_empty()
