@@ -94,7 +94,7 @@ def users() -> pl.DataFrame:
         {
             "user_id": f"user {number}",
             "skills": [{"name": "Python", "level": "advanced", "years": 3.0}],
-            "desired_roles": ["Senior Backend Developer (Python)"],
+            "desired_roles": ["Бэкенд-разработчик"],
             "summary": "Write to me: anna@example.com",
             "full_name": "Anna Secret",
             "email": "anna@example.com",
