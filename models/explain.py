@@ -1,5 +1,6 @@
 """What each reason says, in the languages that readers use. No text is stored per row: only code, ref and value."""
 
+import re
 from collections.abc import Mapping
 
 # `{ref}` names what the reason refers to, `{value}` is its number.
@@ -42,6 +43,7 @@ REASON_TEMPLATES: Mapping[str, Mapping[str, str]] = {
     },
 }
 DEFAULT_LANGUAGE = "en"
+_PLACEHOLDER = re.compile(r"\{(?:ref|value)\}")
 # Here `ref` is a job_id: whoever has the jobs at hand shows the title instead.
 JOB_REFERENCE_CODES = frozenset({"similar_to_saved", "similar_to_applied", "similar_to_viewed", "also_applied"})
 
@@ -50,7 +52,9 @@ def render_reason(code: str, ref: str | None, value: float | None, language: str
     """The reason as a sentence; English where the language has no text. Raises KeyError on an unknown code."""
     templates = REASON_TEMPLATES[code]
     template = templates.get(language, templates[DEFAULT_LANGUAGE])
-    return template.replace("{ref}", ref or "").replace("{value}", _number(value, language)).rstrip(" :")
+    values = {"{ref}": ref or "", "{value}": _number(value, language)}
+    # In one pass: a reference is untrusted text and may hold braces itself.
+    return _PLACEHOLDER.sub(lambda found: values[found.group()], template).rstrip(" :")
 
 
 def _number(value: float | None, language: str) -> str:

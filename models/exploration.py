@@ -45,6 +45,9 @@ def explore(
     of any other, so that no draw can break the cap. A set too small leaves its slots to the recipe. `job_hash` (B, C).
     """
     n_rows, n_items = order.shape
+    if jobs.shape[1] == 0:
+        nothing = np.zeros(order.shape, dtype=bool)
+        return Slots(candidate=order, is_explored=nothing, propensity=np.ones(order.shape, dtype=np.float32))
     n_listed = (order >= 0).sum(axis=1)
     wanted = np.floor(share * n_listed + 0.5).astype(np.int64)
     # The top of the recipe's list stays whole: it keeps the cap only as long as nothing moves up into it.

@@ -88,7 +88,8 @@ def _strengths(listed: Listed, recipes: Sequence[Recipe], recipe_of_row: Ints) -
     by_likes = np.minimum(part["collaborative"], COLLABORATIVE_MOST) + part["neighbours"]
     strength = {
         "also_applied": _where(
-            known["also_applied"] > 0.05, part["also_applied"] + 0.04 + 0.04 * known["also_applied"]
+            known["also_applied"] > 0.05,
+            part["also_applied"] + _found(listed, "also_applied") * (1 + known["also_applied"]),
         ),
         "neighbours": _where(
             (known["neighbours"] > 0.2) | (known["collaborative"] > 0.6), by_likes + _found(listed, "neighbours")

@@ -211,6 +211,8 @@ def retrieve(
     """The candidates of a block of users: the union of all retrievers, capped, without forbidden jobs."""
     take = limits.per_retriever
     n = block.stop - block.start
+    if jobs.n == 0:
+        return Candidates(np.full((n, 0), NO_JOB, dtype=np.int32), np.zeros((n, 0), dtype=np.uint16))
 
     def own(scores: Floats, name: str) -> Ints:
         if scores.size == 0:

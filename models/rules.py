@@ -86,7 +86,7 @@ def violations(
             "user_id", "job_id", rule=pl.lit("blocked_tag")
         ),
         placed.group_by("user_id", "group")
-        .agg(pl.col("job_id").first(), pl.len().alias("n"))
+        .agg(pl.col("job_id").min(), pl.len().alias("n"))
         .filter(pl.col("n") > 1, pl.col("group").is_not_null())
         .select("user_id", "job_id", rule=pl.lit("repeated")),
     ]

@@ -1,0 +1,136 @@
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+from upath import UPath
+
+from assets.io import LakeIOManager, ModelIOManager
+from assets.lake import Lake
+from assets.ranking.assets import ASSET_CHECKS, ASSETS
+from assets.ranking.checks import cap_problems, range_problems, rank_problems
+from assets.resources import AS_OF_TAG, RunClock, Workspace
+from assets.tables import TABLES
+from features.schemas import FALLBACK_FEEDS, FEEDS
+from models.als import AlsModel
+from models.neighbours import JobNeighbours, UserNeighbours
+from models.vectors import JobVectors, UserVectors
+from tests.models.ranking_world import AS_OF, Market, make_market
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:dagster"),
+]
+_LOADERS = {
+    "als": AlsModel,
+    "also_applied": JobNeighbours,
+    "user_neighbours": UserNeighbours,
+    "job_vectors": JobVectors,
+    "user_vectors": UserVectors,
+}
+_LAYERS = {
+    "jobs": "catalog",
+    "interactions": "catalog",
+    "user_profiles": "features",
+    "job_features": "features",
+    "skill_weights": "features",
+    "preferences": "features",
+    "trending": "features",
+}
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    return make_market(21, n_jobs=150, n_users=30)
+
+
+@pytest.fixture
+def result(market: Market, tmp_path: Path) -> dg.ExecuteInProcessResult:
+    """Both assets and their checks over a lake on disk."""
+    lake = Lake(tmp_path / "lake")
+    frames = {
+        "jobs": market.jobs,
+        "interactions": market.interactions,
+        "user_profiles": market.profiles,
+        "job_features": market.job_features,
+        "skill_weights": market.skill_weights,
+        "preferences": market.preferences,
+        "trending": market.trending,
+    }
+    for name, frame in frames.items():
+        lake.replace(_LAYERS[name], TABLES[name], frame)
+    models = tmp_path / "models"
+    (models / "training").mkdir(parents=True)
+    for name in _LOADERS:
+        getattr(market.fitted, name).save(models / "training" / f"{name}.npz")
+    sources = [
+        *(dg.AssetSpec([layer, name]).with_io_manager_key("lake_io") for name, layer in _LAYERS.items()),
+        *(dg.AssetSpec(["training", name]).with_io_manager_key("model_io") for name in _LOADERS),
+    ]
+    return dg.materialize(
+        [*sources, *ASSETS, *ASSET_CHECKS],
+        selection=dg.AssetSelection.groups("ranking"),
+        resources={
+            "workspace": Workspace(data_dir=str(tmp_path)),
+            "clock": RunClock(),
+            "lake_io": LakeIOManager(lake, TABLES),
+            "model_io": ModelIOManager(UPath(models), _LOADERS),
+        },
+        tags={AS_OF_TAG: AS_OF.isoformat()},
+    )
+
+
+def test_the_assets_fill_both_tables_and_pass_their_checks(result: dg.ExecuteInProcessResult, tmp_path: Path) -> None:
+    assert result.success
+    checks = result.get_asset_check_evaluations()
+    assert {check.check_name: check.passed for check in checks} == dict.fromkeys(
+        [
+            "no_forbidden_job",
+            "ranks_are_complete",
+            "scores_in_range",
+            "company_cap",
+            "share_of_fallback",
+            "fallback_jobs_are_open",
+        ],
+        True,
+    )
+    lake = Lake(tmp_path / "lake")
+    feeds = lake.scan("ranking", FEEDS).collect()
+    assert len(feeds) > 20 and feeds["generated_at"].unique().to_list() == [AS_OF]
+    assert "all" in lake.scan("ranking", FALLBACK_FEEDS).collect()["segment"]
+    (materialization,) = result.asset_materializations_for_node("ranking__feeds")
+    assert materialization.metadata["n_ranked"].value == len(feeds)
+    assert {"users_by_source", "found_by", "seconds_per_stage", "first_feed"} <= set(materialization.metadata)
+
+
+def _lists(*lists: list[tuple[int, str, float]]) -> pl.LazyFrame:
+    """Feeds with items of rank, job and score."""
+    field_names = [field.name for field in FEEDS.columns["items"].inner.fields]  # type: ignore[union-attr]
+    rows = [
+        [
+            {**dict.fromkeys(field_names), "rank": r, "job_id": j, "score": s, "confidence": 1.0, "propensity": 1.0}
+            for r, j, s in listed
+        ]
+        for listed in lists
+    ]
+    users = [f"u{k}" for k in range(len(lists))]
+    return pl.LazyFrame({"user_id": users, "items": rows}, schema_overrides={"items": FEEDS.columns["items"]})
+
+
+def test_gaps_and_repeats_in_lists_are_found() -> None:
+    lists = _lists([(1, "a", 0.5), (2, "b", 0.5)], [(1, "a", 0.5), (3, "b", 0.5)], [(1, "a", 0.5), (2, "a", 0.5)], [])
+    assert rank_problems(lists, key="user_id")["user_id"].to_list() == ["u1", "u2"]
+
+
+def test_scores_out_of_range_are_found() -> None:
+    lists = _lists([(1, "a", 0.5), (2, "b", 1.5)], [(1, "a", float("nan"))], [(1, "c", 0.0)])
+    assert range_problems(lists, key="user_id").select("user_id", "job_id").rows() == [("u0", "b"), ("u1", "a")]
+
+
+def test_too_many_jobs_of_a_company_are_found() -> None:
+    jobs = pl.LazyFrame(
+        {"job_id": list("abcd"), "company_id": ["X", "x ", None, "x"], "company": [None, None, "x", ""]}
+    )
+    lists = _lists([(1, "a", 0.5), (2, "b", 0.5), (3, "c", 0.5), (4, "d", 0.5)])
+    assert cap_problems(lists, jobs, key="user_id", most=2, top=4).rows() == [("u0", "x", 4)]
+    assert cap_problems(lists, jobs, key="user_id", most=2, top=2).is_empty()

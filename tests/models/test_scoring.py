@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+
+from features.schemas import COMPONENTS
+from models.retrieval import dense_scores
+from models.scoring import COLLABORATIVE_MOST, Pairs, Recipe, component_values, score_pairs
+from tests.models.ranking_world import encode, make_market
+
+_NO_ROWS = np.zeros(1, dtype=np.int32)
+
+
+def _one(values: dict[str, float], recipe: Recipe) -> tuple[float, float]:
+    arrays = {name: np.array([[value]], dtype=np.float32) for name, value in values.items()}
+    scored = score_pairs(arrays, [recipe], _NO_ROWS)
+    return float(scored.score[0, 0]), float(scored.confidence[0, 0])
+
+
+def test_weights_are_normalised() -> None:
+    recipe = Recipe("r", {"location": 2, "tags": 6})
+    assert _one({"location": 1.0, "tags": 0.5}, recipe) == pytest.approx((0.25 + 0.375, 1))
+
+
+def test_an_unknown_component_is_neutral_and_lowers_confidence() -> None:
+    recipe = Recipe("r", {"location": 1, "tags": 3}, neutral=0.4)
+    assert _one({"location": 1.0, "tags": np.nan}, recipe) == pytest.approx((0.25 + 0.75 * 0.4, 0.25))
+
+
+def test_the_collaborative_boost_is_at_most_ten_points() -> None:
+    recipe = Recipe("r", {"collaborative": 1, "tags": 1})
+    assert _one({"collaborative": 1.0, "tags": 0.0}, recipe)[0] == pytest.approx(COLLABORATIVE_MOST)
+    assert _one({"collaborative": 0.1, "tags": 0.0}, recipe)[0] == pytest.approx(0.05)
+
+
+def test_each_user_is_scored_by_their_own_recipe() -> None:
+    values = {"tags": np.array([[1.0], [1.0]]), "salary": np.array([[0.0], [0.0]])}
+    recipes = [Recipe("a", {"tags": 1}), Recipe("b", {"salary": 1})]
+    scored = score_pairs(values, recipes, np.array([1, 0], dtype=np.int32))
+    assert scored.score.tolist() == [[0.0], [1.0]]
+
+
+def test_components_of_pairs_are_what_plain_loops_give() -> None:
+    made = encode(make_market(5, n_jobs=40, n_users=12))
+    users, jobs, signals = made.users, made.jobs, made.signals
+    job = np.broadcast_to(np.arange(jobs.n, dtype=np.int32), (users.n, jobs.n))
+    pairs = Pairs(users, jobs, signals, dense_scores(slice(0, users.n), signals), 0, job, made.world.adjacent)
+    found = component_values(COMPONENTS, pairs)
+    for user in range(users.n):
+        tags = {t for t, v in enumerate(users.tags[user].toarray()[0]) if v}
+        levels = users.skills[user].toarray()[0]
+        avoided = users.avoided_skills[user].toarray()[0]
+        for j in range(jobs.n):
+            job_tags = {t for t, v in enumerate(jobs.tags[j].toarray()[0]) if v}
+            expected = len(tags & job_tags) / len(tags | job_tags) if tags and job_tags else np.nan
+            assert found["tags"][user, j] == pytest.approx(expected, abs=1e-4, nan_ok=True)
+            rarity = jobs.skills[j].toarray()[0]
+            if rarity.sum() and (levels.any() or avoided.any()):
+                share = (rarity @ levels - rarity @ avoided) / rarity.sum()
+                assert found["skills"][user, j] == pytest.approx(max(share, 0), abs=1e-4)
+            else:
+                assert np.isnan(found["skills"][user, j])
+            if signals.content_users.is_known[user] and signals.content_jobs.is_known[j]:
+                cosine = signals.content_users.rows[user] @ signals.content_jobs.rows[j]
+                assert found["content"][user, j] == pytest.approx(max(cosine, 0), abs=1e-4)
+            else:
+                assert np.isnan(found["content"][user, j])
+
+
+def test_components_are_rounded_before_they_are_used() -> None:
+    made = encode(make_market(6, n_jobs=30, n_users=6))
+    job = np.broadcast_to(np.arange(made.jobs.n, dtype=np.int32), (made.users.n, made.jobs.n))
+    dense = dense_scores(slice(0, made.users.n), made.signals)
+    pairs = Pairs(made.users, made.jobs, made.signals, dense, 0, job, made.world.adjacent)
+    for name, values in component_values(COMPONENTS, pairs).items():
+        assert values.dtype == np.float32, name
+        known = values[~np.isnan(values)]
+        assert ((known >= 0) & (known <= 1)).all(), name
+        assert np.allclose(known, np.round(known.astype(np.float64), 4), atol=1e-7), name
