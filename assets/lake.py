@@ -6,6 +6,7 @@ A table is either one file, `<layer>/<table>.parquet`, replaced as a whole, or a
 
 import datetime as dt
 import hashlib
+import io
 import os
 import uuid
 from collections.abc import Iterable, Iterator
@@ -145,8 +146,13 @@ class Lake:
 
 
 def content_hash(frame: pl.DataFrame) -> str:
-    """A stable 128-bit hash of a frame's rows in order, independent of how they would be compressed on disk."""
+    """A stable 128-bit hash of a frame's rows in order, whatever lies behind them in memory.
+
+    Parquet pages hold values only; Arrow's buffers would bring in what a filter or a sort left between them.
+    """
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr(list(frame.schema.items())).encode())
-    digest.update(frame.write_ipc(None, compression="uncompressed").getbuffer())
+    body = io.BytesIO()
+    frame.rechunk().write_parquet(body, compression="uncompressed", statistics=False)
+    digest.update(body.getbuffer())
     return digest.hexdigest()

@@ -153,10 +153,12 @@ def list_generations() -> None:
 
     published = workspace_from_environment().published
     current = generations.current_generation(published)
-    table = Table("generation", "as of", "created", "users", "jobs", "served")
+    table = Table()
+    for name in ("generation", "as of", "created", "users", "jobs", "served"):
+        table.add_column(name, no_wrap=True)
     for found in generations.list_generations(published):
         served = "served" if found.generation == current else ""
-        rows = (found.generation, found.as_of, found.created_at, found.rows("feeds"), found.rows("jobs"), served)
+        rows = (found.generation, found.as_of[:19], found.created_at[:19], found.rows("feeds"), found.rows("jobs"), served)
         table.add_row(*(str(value) for value in rows))
     out.print(table)
 

@@ -23,7 +23,9 @@ def run_job(name: str, *, as_of: datetime | None, console: Console) -> bool:
     tags = {AS_OF_TAG: as_of.isoformat()} if as_of is not None else {}
     os.environ.setdefault("DAGSTER_HOME", str(PROJECT_FOLDER))
     with dg.DagsterInstance.get() as instance:
-        result = job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+        result = job.execute_in_process(
+            instance=instance, tags=tags, run_config={"loggers": {"console": {}}}, raise_on_error=False
+        )
     return result.success
 
 
@@ -37,7 +39,7 @@ def progress_logger(console: Console) -> dg.LoggerDefinition:
 
     @dg.logger
     def progress(_context: dg.InitLoggerContext) -> logging.Logger:
-        logger = logging.Logger("jobfeed", level=logging.INFO)
+        logger = logging.Logger("jobfeed", level=logging.DEBUG)
         logger.addHandler(_StepLines(console))
         return logger
 
@@ -50,7 +52,7 @@ class _StepLines(logging.Handler):
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        event = getattr(record, "dagster_meta", {}).get("dagster_event")
+        event = getattr(record, "dagster_event", None)
         if event is None:
             if record.levelno >= logging.WARNING:
                 message = getattr(record, "dagster_meta", {}).get("orig_message") or record.getMessage()

@@ -1,8 +1,11 @@
 import datetime as dt
 from pathlib import Path
+from random import Random
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assets.io import preview
 from assets.lake import Lake, atomic_path, content_hash
@@ -66,6 +69,21 @@ def test_equal_rows_have_equal_hashes_and_other_rows_others() -> None:
     assert content_hash(frame(1, 2)) == content_hash(frame(1, 2).head(5))
     assert content_hash(frame(1, 2)) != content_hash(frame(2, 1))
     assert content_hash(frame(1)) != content_hash(frame(1).rename({"n": "m"}))
+
+
+@given(st.lists(st.tuples(st.integers(0, 50) | st.none(), st.text(max_size=30) | st.none()), max_size=30), st.randoms())
+def test_the_hash_of_rows_does_not_depend_on_how_they_came_about(
+    rows: list[tuple[int | None, str | None]], random: Random
+) -> None:
+    shuffled = random.sample(rows, len(rows))
+    schema = {"n": pl.Int64, "name": pl.String}
+    direct, sorted_later = (
+        pl.DataFrame(given, schema=schema, orient="row").sort("n", "name") for given in (rows, shuffled)
+    )
+    pieces = pl.concat([direct.slice(start, 1) for start in range(direct.height)] or [direct], rechunk=False)
+    lists = [frame.with_columns(l=pl.concat_list("name", "name")) for frame in (direct, sorted_later, pieces)]
+    assert len({content_hash(frame) for frame in (direct, sorted_later, pieces)}) == 1
+    assert len({content_hash(frame) for frame in lists}) == 1
 
 
 def test_leftovers_of_killed_runs_are_removed_and_never_read(tmp_path: Path) -> None:
