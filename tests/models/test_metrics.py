@@ -52,7 +52,7 @@ def test_metrics_agree_with_counting_by_hand(lists: dict[str, list[str]], truth:
 
 @given(truth=TRUTH)
 def test_the_best_list_has_an_ndcg_of_one(truth: dict[str, dict[str, int]]) -> None:
-    best = {user: sorted(gains, key=lambda job: -gains[job]) for user, gains in truth.items()}  # noqa: B023
+    best = {user: sorted(gains, key=lambda job: -gains[job]) for user, gains in truth.items()}
     assert evaluate_lists(lists_frame(best), truth_frame(truth), k=K)["ndcg"].to_list() == pytest.approx(
         [1] * len(truth)
     )

@@ -46,10 +46,10 @@ def test_texts_of_jobs_keep_the_order_of_the_jobs() -> None:
 
 def test_a_users_texts_are_cleaned_and_empty_ones_are_null() -> None:
     profiles = USER_PROFILES.conform(
-        pl.DataFrame({"user_id": ["a"], "roles": [["Nurse", " "]], "skills": [None], "summary": [" \n "]})
+        pl.DataFrame({"user_id": ["a"], "roles": [["head_nurse", " "]], "skills": [None], "summary": [" \n "]})
     )
     assert user_texts(profiles, max_characters=100).to_dicts() == [
-        {"user_id": "a", "roles": ["Nurse"], "skills": None, "summary": None}
+        {"user_id": "a", "roles": ["head nurse"], "skills": None, "summary": None}
     ]
 
 
