@@ -1,9 +1,14 @@
 """Spherical k-means, to look for similar vectors in a part of them only."""
 
 from dataclasses import dataclass
+from warnings import catch_warnings
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.preprocessing import normalize
+from threadpoolctl import threadpool_limits
 
 Floats = NDArray[np.float32]
 
@@ -24,19 +29,16 @@ class Clusters:
 
 
 def cluster(vectors: Floats, *, n_clusters: int, seed: int, n_iterations: int = 8) -> Clusters:
-    """Lloyd's algorithm on unit vectors by cosine (Dhillon and Modha, 2001), trained on a seeded sample."""
+    """k-means on unit vectors, trained on a seeded sample; its centroids are scaled to length 1, so that the nearest is
+    the one with the largest cosine (Dhillon and Modha, 2001). One thread, for the same sums on every machine."""
     n_clusters = max(1, min(n_clusters, len(vectors)))
     generator = np.random.default_rng(seed)
     drawn = generator.permutation(len(vectors))[: n_clusters * _SAMPLE_PER_CLUSTER]
-    sample = vectors[np.sort(drawn)]
-    centroids = vectors[np.sort(drawn[:n_clusters])].copy()
-    for _ in range(n_iterations):
-        labels = _nearest(sample, centroids)
-        order = np.argsort(labels, kind="stable")
-        filled, starts = np.unique(labels[order], return_index=True)
-        sums = np.add.reduceat(sample[order], starts, axis=0)
-        # A cluster that lost its last member keeps its place.
-        centroids[filled] = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+    start = vectors[np.sort(drawn[:n_clusters])]
+    with threadpool_limits(1), catch_warnings(category=ConvergenceWarning, action="ignore"):
+        # Fewer distinct vectors than clusters is no mistake here: some clusters stay empty.
+        fitted = KMeans(n_clusters, init=start, n_init=1, max_iter=n_iterations).fit(vectors[np.sort(drawn)])
+    centroids = np.asarray(normalize(fitted.cluster_centers_), dtype=np.float32)
     return Clusters(centroids, _nearest(vectors, centroids))
 
 

@@ -4,11 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import normalize
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
 SKETCH_DIMENSIONS = 16
+_NEGLIGIBLE = 1e-6
 # What makes two jobs alike; the three sum to 1.
 TOPIC_SHARE, COMPANY_SHARE, ROLE_SHARE = 0.5, 0.3, 0.2
 
@@ -37,13 +40,13 @@ def topic_sketch(vectors: Floats, n_dimensions: int = SKETCH_DIMENSIONS) -> Floa
     The mean is taken off first: text vectors share a large common part that would make all jobs look alike.
     """
     known = np.abs(vectors).sum(axis=1) > 0
-    if not known.any() or vectors.shape[1] == 0:
-        return np.zeros((len(vectors), 1), dtype=np.float32)
-    centred = np.where(known[:, None], vectors - vectors[known].mean(axis=0, dtype=np.float64), 0).astype(np.float32)
-    _, axes = np.linalg.eigh((centred.T @ centred).astype(np.float64))
-    sketch = centred @ axes[:, ::-1][:, :n_dimensions].astype(np.float32)
-    length = np.linalg.norm(sketch, axis=1, keepdims=True)
-    return np.asarray(np.divide(sketch, length, out=np.zeros_like(sketch), where=length > 1e-6), dtype=np.float32)
+    n_axes = min(n_dimensions, vectors.shape[1], int(known.sum()))
+    sketch = np.zeros((len(vectors), max(1, n_axes)), dtype=np.float32)
+    if n_axes > 0:
+        axes = PCA(n_components=n_axes, svd_solver="covariance_eigh").fit(vectors[known].astype(np.float64))
+        sketch[known] = axes.transform(vectors[known])
+    sketch[np.abs(sketch).max(axis=1) <= _NEGLIGIBLE] = 0
+    return np.asarray(normalize(sketch), dtype=np.float32)
 
 
 def diversified_order(pool: Pool, *, strength: Floats, n_items: int, cap: CompanyCap) -> Ints:
