@@ -12,14 +12,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from features.schemas import COMPONENTS, FEED_SOURCES, FEEDS
+from features.schemas import COMPONENTS, FEED_SOURCES, FEEDS, UTC_TIMESTAMP
 from models.candidates import Candidates
 from models.diversity import CompanyCap, Pool, diversified_order, pool_order, topic_sketch
 from models.encoding import Csr, JobTable, UserTable
 from models.experiment import DEFAULT_ARM, Arm, assign_arms
 from models.exploration import Slots, draw_keys, explore
 from models.feed_rows import Items, item_lists
-from models.reasons import Listed, explain
+from models.reasons import Listed, explain, names_at
 from models.retrieval import (
     RETRIEVERS,
     Limits,
@@ -93,9 +93,19 @@ class ShardFeeds:
 
 
 @dataclass(frozen=True)
-class _BlockLists:
-    items: Items
-    n_found_by: Mapping[str, int]
+class Shard:
+    """The users of one shard, all that is known of them, and who is ranked by which recipe."""
+
+    world: World
+    users: UserTable
+    signals: Signals
+    lists: ShardLists
+    forbidden: Csr  # users x jobs that are ruled out by what the users did
+    settings: Settings
+    arms: Sequence[Arm]
+    arm_of_user: Ints
+    recipes: Sequence[Recipe]
+    recipe_of_user: Ints
 
 
 def build_world(
@@ -117,41 +127,45 @@ def build_world(
     )
 
 
-def rank_shard(
-    world: World, users: UserTable, signals: Signals, *, forbidden: Csr, settings: Settings, now: Callable[[], float]
-) -> ShardFeeds:
-    """Feeds of all users of the table that have a profile or a history; the others get none.
-
-    `forbidden` (users x jobs) are the jobs ruled out by what users did. `now` counts seconds for the timings only.
-    """
+def build_shard(world: World, users: UserTable, signals: Signals, *, forbidden: Csr, settings: Settings) -> Shard:
+    """Assigns arms and looks up shared lists; `forbidden` as in Shard."""
     arms = settings.arms or (Arm(DEFAULT_ARM, 1.0, settings.default_recipe),)
-    recipe_names = sorted({arm.recipe for arm in arms})
-    recipes = [settings.recipes[name] for name in recipe_names]
+    names = sorted({arm.recipe for arm in arms})
     arm_of_user = assign_arms(users.ids, salt=settings.salt, arms=arms)
-    recipe_of_user = np.array([recipe_names.index(arm.recipe) for arm in arms], dtype=np.int32)[arm_of_user]
-    lists = lists_of_users(users, world.shared, world.jobs)
-    size = max(1, min(MAX_BLOCK_USERS, _BLOCK_PAIRS // max(world.jobs.n, 1)))
+    return Shard(
+        world=world,
+        users=users,
+        signals=signals,
+        lists=lists_of_users(users, world.shared, world.jobs),
+        forbidden=forbidden,
+        settings=settings,
+        arms=arms,
+        arm_of_user=arm_of_user,
+        recipes=[settings.recipes[name] for name in names],
+        recipe_of_user=np.array([names.index(arm.recipe) for arm in arms], dtype=np.int32)[arm_of_user],
+    )
+
+
+def rank_shard(shard: Shard, *, now: Callable[[], float]) -> ShardFeeds:
+    """Feeds of all users of the shard that have a profile or a history; the others get none.
+
+    `now` counts seconds, for the timings only.
+    """
+    users, size = shard.users, _block_users(shard.world.jobs.n)
     blocks = [slice(start, min(start + size, users.n)) for start in range(0, users.n, size)]
-
-    def rank(block: slice) -> tuple[pl.Series, Timings]:
-        return _rank_block(
-            block, world, users, signals, lists, forbidden, recipes, recipe_of_user[block], settings=settings, now=now
-        )
-
-    with ThreadPoolExecutor(max_workers=settings.n_threads) as pool:
-        done = list(pool.map(rank, blocks))
+    with ThreadPoolExecutor(max_workers=shard.settings.n_threads) as pool:
+        done = list(pool.map(lambda block: _rank_block(shard, block, now=now), blocks))
     timings = Timings()
     for _, spent in done:
         timings.add(spent)
-    items = pl.concat([part for part, _ in done]) if done else FEEDS.empty()["items"]
     feeds = pl.DataFrame(
         {
             "user_id": users.ids,
-            "generated_at": pl.Series([world.as_of], dtype=FEEDS.columns["generated_at"]).new_from_index(0, users.n),
-            "recipe": _gather([arm.recipe for arm in arms], arm_of_user),
-            "arm": _gather([arm.name for arm in arms], arm_of_user),
-            "source": _gather(list(FEED_SOURCES), feed_sources(users, signals)),
-            "items": items,
+            "generated_at": pl.Series([shard.world.as_of], dtype=UTC_TIMESTAMP).new_from_index(0, users.n),
+            "recipe": names_at(pl.Series([arm.recipe for arm in shard.arms]), shard.arm_of_user),
+            "arm": names_at(pl.Series([arm.name for arm in shard.arms]), shard.arm_of_user),
+            "source": names_at(pl.Series(FEED_SOURCES), feed_sources(users, shard.signals)),
+            "items": pl.concat([part for part, _ in done]) if done else FEEDS.empty()["items"],
         }
     )
     return ShardFeeds(FEEDS.conform(feeds.drop_nulls("source")), timings)
@@ -170,139 +184,109 @@ def feed_sources(users: UserTable, signals: Signals) -> Ints:
     return np.where(without, np.where(users.country >= 0, segment, everybody), source).astype(np.int32)
 
 
-def _rank_block(
-    block: slice,
-    world: World,
-    users: UserTable,
-    signals: Signals,
-    lists: ShardLists,
-    forbidden: Csr,
-    recipes: Sequence[Recipe],
-    recipe_of_row: Ints,
-    *,
-    settings: Settings,
-    now: Callable[[], float],
-) -> tuple[pl.Series, Timings]:
+def pairs_of(shard: Shard, block: slice, job: Ints, dense: BlockScores) -> Pairs:
+    """The users of a block against `job` (B, C); padding stands for the first job."""
+    return Pairs(
+        users=shard.users,
+        jobs=shard.world.jobs,
+        signals=shard.signals,
+        dense=dense,
+        first_user=block.start,
+        job=np.maximum(job, 0),
+        adjacent_skills=shard.world.adjacent,
+    )
+
+
+def _block_users(n_jobs: int) -> int:
+    return max(1, min(MAX_BLOCK_USERS, _BLOCK_PAIRS // max(n_jobs, 1)))
+
+
+def _rank_block(shard: Shard, block: slice, *, now: Callable[[], float]) -> tuple[pl.Series, Timings]:
+    """The item lists of a block of users."""
     clock = [now()]
-    dense = dense_scores(block, signals)
-    mask = forbidden_mask(users, world.jobs, forbidden, rows=block)
+    dense = dense_scores(block, shard.signals)
     found = retrieve(
         block,
-        users=users,
-        jobs=world.jobs,
-        signals=signals,
-        shared=world.shared,
-        lists=lists,
+        users=shard.users,
+        jobs=shard.world.jobs,
+        signals=shard.signals,
+        shared=shard.world.shared,
+        lists=shard.lists,
         dense=dense,
-        forbidden=mask,
-        limits=settings.limits,
+        forbidden=forbidden_mask(shard.users, shard.world.jobs, shard.forbidden, rows=block),
+        limits=shard.settings.limits,
     )
     clock.append(now())
-    pairs = _pairs(world, users, signals, dense, block.start, found.jobs)
-    needed = sorted({name for recipe in recipes for name in recipe.normalised()})
-    values = component_values(needed, pairs)
-    scored = score_pairs(values, recipes, recipe_of_row)
+    needed = sorted({name for recipe in shard.recipes for name in recipe.normalised()})
+    values = component_values(needed, pairs_of(shard, block, found.jobs, dense))
+    scored = score_pairs(values, shard.recipes, shard.recipe_of_user[block])
     clock.append(now())
-    slots = choose_items(found.jobs, scored, world, users.id_hash[block], recipes, recipe_of_row, settings=settings)
+    slots = _choose(shard, block, found.jobs, scored)
     clock.append(now())
-    chosen = listed_items(found, scored, slots, world, users, signals, dense, block, recipes, recipe_of_row)
-    series = item_lists(chosen.items, world.jobs.ids, component_items=settings.component_items)
+    items, n_found_by = _describe(shard, block, found, scored, slots, dense)
+    lists = item_lists(items, shard.world.jobs.ids, component_items=shard.settings.component_items)
     clock.append(now())
     stages = ("retrieval", "scoring", "diversity and exploration", "reasons and rows")
     seconds = {name: end - start for name, start, end in zip(stages, clock, clock[1:], strict=False)}
-    return series, Timings(seconds, dict(chosen.n_found_by))
+    return lists, Timings(seconds, n_found_by)
 
 
-def choose_items(
-    jobs: Ints,
-    scored: Scored,
-    world: World,
-    user_hash: NDArray[np.uint64],
-    recipes: Sequence[Recipe],
-    recipe_of_row: Ints,
-    *,
-    settings: Settings,
-) -> Slots:
+def _choose(shard: Shard, block: slice, jobs: Ints, scored: Scored) -> Slots:
     """The lists of a block out of its scored candidates (B, C): diversified, then mixed with explored jobs."""
+    table, settings = shard.world.jobs, shard.settings
     safe = np.maximum(jobs, 0)
     relevance = np.where(jobs >= 0, scored.score, -np.inf).astype(np.float32)
-    company = np.where(jobs >= 0, world.jobs.company[safe], -1).astype(np.int32)
+    company = np.where(jobs >= 0, table.company[safe], -1).astype(np.int32)
     width = min(jobs.shape[1], settings.feed_items + _POOL_SURPLUS)
     chosen = pool_order(relevance, company, width=width, cap=settings.company_cap)
     job = np.take_along_axis(safe, chosen, axis=1)
     pool = Pool(
         relevance=np.take_along_axis(relevance, chosen, axis=1),
         company=np.take_along_axis(company, chosen, axis=1),
-        role=world.jobs.role[job],
-        sketch=world.sketch[job],
+        role=table.role[job],
+        sketch=shard.world.sketch[job],
     )
-    strength = np.array([recipe.diversity for recipe in recipes], dtype=np.float32)[recipe_of_row]
+    strength = _of_recipes(shard, block, [recipe.diversity for recipe in shard.recipes])
     order = diversified_order(pool, strength=strength, n_items=settings.feed_items, cap=settings.company_cap)
     if width:
         order = np.where(order >= 0, np.take_along_axis(chosen, np.maximum(order, 0), axis=1), -1).astype(np.int32)
-    day = (world.as_of.date() - dt.date(1970, 1, 1)).days
+    day = (shard.world.as_of.date() - dt.date(1970, 1, 1)).days
     return explore(
         order,
         jobs=jobs,
         company=company,
-        job_hash=world.jobs.id_hash[safe],
-        keys=draw_keys(user_hash, seed=settings.seed, day=day),
-        share=np.array([recipe.exploration_share for recipe in recipes], dtype=np.float32)[recipe_of_row],
+        job_hash=table.id_hash[safe],
+        keys=draw_keys(shard.users.id_hash[block], seed=settings.seed, day=day),
+        share=_of_recipes(shard, block, [recipe.exploration_share for recipe in shard.recipes]),
         cap=settings.company_cap,
     )
 
 
-def listed_items(
-    found: Candidates,
-    scored: Scored,
-    slots: Slots,
-    world: World,
-    users: UserTable,
-    signals: Signals,
-    dense: BlockScores,
-    block: slice,
-    recipes: Sequence[Recipe],
-    recipe_of_row: Ints,
-) -> _BlockLists:
-    """Everything that is stored of the chosen items."""
-    is_item = slots.candidate >= 0
-    place = np.maximum(slots.candidate, 0)
-    if found.jobs.shape[1] == 0:
-        place, is_item = place[:, :0], is_item[:, :0]
+def _describe(
+    shard: Shard, block: slice, found: Candidates, scored: Scored, slots: Slots, dense: BlockScores
+) -> tuple[Items, dict[str, int]]:
+    """Everything that is stored of the chosen items, and how many of them each retriever had proposed."""
+    place = np.maximum(slots.candidate, 0)[:, : None if found.jobs.shape[1] else 0]
+    width = place.shape[1]
+    is_item = slots.candidate[:, :width] >= 0
     job = np.where(is_item, np.take_along_axis(found.jobs, place, axis=1), -1).astype(np.int32)
     found_by = np.where(is_item, np.take_along_axis(found.found_by, place, axis=1), 0).astype(np.uint16)
-    width = job.shape[1]
-    pairs = _pairs(world, users, signals, dense, block.start, job)
+    is_explored = slots.is_explored[:, :width] & is_item
+    pairs = pairs_of(shard, block, job, dense)
     values = component_values(COMPONENTS, pairs)
-    listed = Listed(
-        pairs, values, found_by=found_by, is_explored=slots.is_explored[:, :width] & is_item, is_item=is_item
-    )
+    listed = Listed(pairs, values, found_by=found_by, is_explored=is_explored, is_item=is_item)
     items = Items(
         job=job,
         score=np.take_along_axis(scored.score, place, axis=1),
         confidence=np.take_along_axis(scored.confidence, place, axis=1),
-        is_seen=pairs.lookup(signals.seen) > 0,
-        is_explored=listed.is_explored,
+        is_seen=pairs.lookup(shard.signals.seen) > 0,
+        is_explored=is_explored,
         propensity=slots.propensity[:, :width],
         values=values,
-        reasons=explain(listed, recipes, recipe_of_row),
+        reasons=explain(listed, shard.recipes, shard.recipe_of_user[block]),
     )
-    n_found_by = {name: int(((found_by >> bit) & 1).sum()) for bit, name in enumerate(RETRIEVERS)}
-    return _BlockLists(items, n_found_by)
+    return items, {name: int(((found_by >> bit) & 1).sum()) for bit, name in enumerate(RETRIEVERS)}
 
 
-def _pairs(world: World, users: UserTable, signals: Signals, dense: BlockScores, first: int, job: Ints) -> Pairs:
-    return Pairs(
-        users=users,
-        jobs=world.jobs,
-        signals=signals,
-        dense=dense,
-        first_user=first,
-        job=np.maximum(job, 0),
-        adjacent_skills=world.adjacent,
-    )
-
-
-def _gather(names: Sequence[str], positions: Ints) -> pl.Series:
-    indices = pl.Series(np.where(positions < 0, len(names), positions), dtype=pl.UInt32)
-    return pl.Series([*names, None], dtype=pl.String).gather(indices)
+def _of_recipes(shard: Shard, block: slice, values: Sequence[float]) -> Floats:
+    return np.array(values, dtype=np.float32)[shard.recipe_of_user[block]]

@@ -10,10 +10,11 @@ from assets.io import StoredTable
 from assets.plots import bar_chart
 from assets.ranking.checks import ASSET_CHECKS
 from assets.ranking.feeds import Report, rank_feeds
-from assets.ranking.inputs import Tables, encoded_jobs, ranking_settings, users_to_rank
+from assets.ranking.inputs import Tables, encoded_jobs, ranking_settings
 from assets.ranking.scope import SCOPE_TAG, parse_scope
 from assets.resources import RunClock, Workspace
-from features.schemas import FEEDS
+from assets.table_asset import counts_and_seconds
+from features.schemas import FEEDS, PREFERENCES, USER_PROFILES
 from models.als import AlsModel
 from models.fallback import fallback_feeds
 from models.neighbours import JobNeighbours, UserNeighbours
@@ -86,7 +87,10 @@ def feeds(
 
 @dg.asset(
     key=["ranking", "fallback_feeds"],
-    ins={name: dg.AssetIn(key=key) for name, key in (_TABLES | {"job_vectors": _MODELS["job_vectors"]}).items()},
+    ins={
+        **{name: dg.AssetIn(key=_TABLES[name]) for name in ("jobs", "job_features", "skill_weights", "trending")},
+        "job_vectors": dg.AssetIn(key=_MODELS["job_vectors"]),
+    },
     group_name="ranking",
     kinds={"numpy", "polars", "parquet"},
     owners=["team:jobfeed"],
@@ -98,28 +102,28 @@ def fallback_feeds_table(
     workspace: Workspace,
     clock: RunClock,
     jobs: pl.LazyFrame,
-    interactions: pl.LazyFrame,
-    profiles: pl.LazyFrame,
     job_features: pl.LazyFrame,
     skill_weights: pl.LazyFrame,
-    preferences: pl.LazyFrame,
     trending: pl.LazyFrame,
     job_vectors: JobVectors,
 ) -> dg.Output[pl.DataFrame]:
     """What unknown users get: the best jobs of all, of each country, and of each country and role."""
-    tables = Tables(jobs, interactions, profiles, job_features, skill_weights, preferences, trending)
-    encoded, _ = encoded_jobs(tables)
-    settings = ranking_settings(workspace.config)
+    started = time.perf_counter()
+    settings, as_of = ranking_settings(workspace.config), clock.as_of(context)
+    nobody = PREFERENCES.empty().lazy()
+    encoded = encoded_jobs(
+        jobs, job_features=job_features, skill_weights=skill_weights, preferences=nobody, as_of=as_of
+    )
     world = build_world(
         encoded,
-        profiles=users_to_rank(tables).head(0),
+        profiles=USER_PROFILES.empty(),
         trending=trending.collect(),
         job_vectors=align(job_vectors.job_ids, job_vectors.vectors, encoded.ids),
         limits=settings.limits,
-        as_of=clock.as_of(context),
+        as_of=as_of,
     )
     table = fallback_feeds(world, settings)
-    return dg.Output(table, metadata={"n_segments": dg.MetadataValue.int(len(table))})
+    return dg.Output(table, metadata=counts_and_seconds(started, n_segments=len(table), n_jobs=encoded.n))
 
 
 def _metadata(report: Report, feeds: pl.LazyFrame, started: float) -> dict[str, Any]:

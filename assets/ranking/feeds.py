@@ -16,7 +16,7 @@ from features.schemas import FEEDS
 from models.als import fold_in
 from models.encoding import JobTable, encode_users
 from models.hashing import shard_of, stable_hash
-from models.ranking import Settings, Timings, World, build_world, rank_shard
+from models.ranking import Settings, Shard, Timings, World, build_shard, build_world, rank_shard
 from models.rules import forbidden_by_interactions
 from models.signals import Fitted, JobSignals, job_signals, shard_signals
 
@@ -85,6 +85,14 @@ def rank_feeds(
     return report
 
 
+def shard_of_users(
+    tables: Tables, fitted: Fitted, users: pl.DataFrame, *, settings: Settings, as_of: dt.datetime
+) -> Shard:
+    """All of `users` (schema USER_PROFILES) as one shard, ready to be ranked by the models as they were fitted."""
+    stage = _prepare(tables, fitted, users, settings, again=None, as_of=as_of, n_shards=1)
+    return _build(stage, users, stage.interactions.drop("shard"), stage.preferences.drop("shard"))
+
+
 def number_of_shards(n_users: int, shard_users: int) -> int:
     """The least power of two that keeps shards at about `shard_users`: it seldom changes as users come and go."""
     return 1 << max(0, int(np.ceil(np.log2(max(n_users, 1) / shard_users))))
@@ -122,7 +130,13 @@ def _prepare(
     as_of: dt.datetime,
     n_shards: int,
 ) -> _Stage:
-    jobs, catalog = encoded_jobs(tables)
+    jobs = encoded_jobs(
+        tables.jobs,
+        job_features=tables.job_features,
+        skill_weights=tables.skill_weights,
+        preferences=tables.preferences,
+        as_of=as_of,
+    )
     interactions, preferences = tables.interactions, tables.preferences
     if again is not None:
         interactions = interactions.filter(pl.col("user_id").is_in(again.implode()))
@@ -145,7 +159,7 @@ def _prepare(
         of_jobs=of_jobs,
         fitted=fitted,
         settings=settings,
-        companies=_companies(catalog, jobs),
+        companies=_companies(jobs),
         interactions=_by_shard(rows, n_shards),
         preferences=_by_shard(preferences.collect(), n_shards),
     )
@@ -180,10 +194,18 @@ def _rank_one(
 
 def _rank_users(stage: _Stage, profiles: pl.DataFrame, *, shard: int, report: Report) -> pl.DataFrame:
     started = time.perf_counter()
-    users = encode_users(profiles, stage.jobs)
     interactions, preferences = (
         frame.filter(pl.col("shard") == shard).drop("shard") for frame in (stage.interactions, stage.preferences)
     )
+    built = _build(stage, profiles, interactions, preferences)
+    report.timings.add(Timings({"encoding": time.perf_counter() - started}))
+    made = rank_shard(built, now=time.perf_counter)
+    report.timings.add(made.timings)
+    return made.feeds
+
+
+def _build(stage: _Stage, profiles: pl.DataFrame, interactions: pl.DataFrame, preferences: pl.DataFrame) -> Shard:
+    users = encode_users(profiles, stage.jobs)
     signals = shard_signals(
         users,
         stage.jobs,
@@ -193,10 +215,7 @@ def _rank_users(stage: _Stage, profiles: pl.DataFrame, *, shard: int, report: Re
         of_jobs=stage.of_jobs,
     )
     forbidden = forbidden_by_interactions(interactions, users=users.ids, jobs=stage.jobs)
-    report.timings.add(Timings({"encoding": time.perf_counter() - started}))
-    made = rank_shard(stage.world, users, signals, forbidden=forbidden, settings=stage.settings, now=time.perf_counter)
-    report.timings.add(made.timings)
-    return made.feeds
+    return build_shard(stage.world, users, signals, forbidden=forbidden, settings=stage.settings)
 
 
 def _by_shard(frame: pl.DataFrame, n_shards: int) -> pl.DataFrame:
@@ -213,9 +232,7 @@ def _counts_for_ranking() -> pl.Expr:
     )
 
 
-def _companies(catalog: pl.DataFrame, jobs: JobTable) -> pl.DataFrame:
-    """The open jobs and their companies, as the cap counts them."""
+def _companies(jobs: JobTable) -> pl.DataFrame:
+    """The jobs to show and their companies, as the cap counts them."""
     code = pl.Series("company", jobs.company)
-    shown = pl.DataFrame({"job_id": jobs.ids, "company": code.set(code < 0, None)})
-    is_open = catalog.filter(pl.col("status") == "open").select("job_id")
-    return is_open.join(shown, on="job_id", how="left", maintain_order="left")
+    return pl.DataFrame({"job_id": jobs.ids, "company": code.set(code < 0, None)})

@@ -1,5 +1,6 @@
 """From configuration and lake tables to what the ranking functions take. No arithmetic, no judgement."""
 
+import datetime as dt
 import os
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ _LEAST_CANDIDATES_PER_ITEM = 1.5
 _JOB_COLUMNS = (
     "job_id", "status", "duplicate_of", "title", "company", "company_id", "city", "country", "latitude", "longitude",
     "work_format", "experience_min_years", "experience_max_years", "career_level", "salary_monthly_usd_min",
-    "salary_monthly_usd_max", "skills", "tags", "professional_roles", "first_seen_at",
+    "salary_monthly_usd_max", "skills", "tags", "professional_roles",
 )  # fmt: skip
 
 
@@ -59,16 +60,25 @@ def ranking_settings(config: Config, *, n_threads: int | None = None) -> Setting
     )
 
 
-def encoded_jobs(tables: Tables) -> tuple[JobTable, pl.DataFrame]:
-    """The JobTable, and the catalog columns that it was made from."""
-    jobs = tables.jobs.select(_JOB_COLUMNS).collect()
-    encoded = encode_jobs(
-        jobs,
-        job_features=tables.job_features.collect(),
-        skill_weights=tables.skill_weights.collect(),
-        facet_values=tables.preferences.select("dimension", "value").unique().collect(),
+def encoded_jobs(
+    jobs: pl.LazyFrame,
+    *,
+    job_features: pl.LazyFrame,
+    skill_weights: pl.LazyFrame,
+    preferences: pl.LazyFrame,
+    as_of: dt.datetime,
+) -> JobTable:
+    """The jobs to show at `as_of`: a run between two catalogs must not show what has expired since."""
+    has_ended = (pl.col("expires_at") <= as_of).fill_null(value=False) | (pl.col("closed_at") <= as_of).fill_null(
+        value=False
     )
-    return encoded, jobs
+    status = pl.when((pl.col("status") == "open") & has_ended).then(pl.lit("expired")).otherwise("status")
+    return encode_jobs(
+        jobs.with_columns(status=status).select(_JOB_COLUMNS).collect(),
+        job_features=job_features.collect(),
+        skill_weights=skill_weights.collect(),
+        facet_values=preferences.select("dimension", "value").unique().collect(),
+    )
 
 
 def users_to_rank(tables: Tables) -> pl.DataFrame:

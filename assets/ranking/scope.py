@@ -17,7 +17,7 @@ SCOPES: Sequence[Scope] = ("all", "touched", "acted")
 
 @dataclass(frozen=True)
 class Plan:
-    """`again`: user ids to rank, None for everybody; `is_stale`: whether kept feeds name jobs that are gone."""
+    """`again`: the sorted ids of the users to rank, None for everybody."""
 
     again: pl.Series | None
 
@@ -55,7 +55,7 @@ def kept_feeds(
 ) -> pl.DataFrame:
     """The feeds of `users` that are not ranked again, without jobs that are no longer open, ranks counted anew.
 
-    `companies` (job_id, company) are the open jobs. What would break the company cap by moving up is left out too;
+    `companies` (job_id, company) are the jobs to show. What would break the company cap by moving up is left out too;
     the components of an item stay those that were stored with it.
     """
     kept = feeds.filter(pl.col("user_id").is_in(users.implode()), ~pl.col("user_id").is_in(again.implode()))

@@ -24,7 +24,7 @@ from models.diversity import CompanyCap
 from models.encoding import JobTable, UserTable, encode_jobs, encode_users
 from models.ids import unit_rows
 from models.neighbours import JobNeighbours, UserNeighbours
-from models.ranking import Settings, World, build_world, rank_shard
+from models.ranking import Settings, Shard, World, build_shard, build_world, rank_shard
 from models.retrieval import Limits
 from models.rules import forbidden_by_interactions
 from models.scoring import Recipe
@@ -150,9 +150,12 @@ def encode(market: Market, settings: Settings = SETTINGS) -> Encoded:
 def rank(market: Market, settings: Settings = SETTINGS) -> pl.DataFrame:
     """The feeds of all users of the market."""
     made = encode(market, settings)
-    return rank_shard(
-        made.world, made.users, made.signals, forbidden=made.forbidden, settings=settings, now=lambda: 0.0
-    ).feeds
+    return rank_shard(build(made, settings), now=lambda: 0.0).feeds
+
+
+def build(made: Encoded, settings: Settings = SETTINGS) -> Shard:
+    """The encoded market as a shard to rank."""
+    return build_shard(made.world, made.users, made.signals, forbidden=made.forbidden, settings=settings)
 
 
 def items(feeds: pl.DataFrame) -> pl.DataFrame:

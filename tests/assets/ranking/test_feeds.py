@@ -139,6 +139,17 @@ def test_a_closed_job_leaves_the_kept_feeds_and_ranks_close_up(market: Market, l
         assert all(top.count(name) <= 3 for name in top)
 
 
+def test_a_job_that_expired_since_the_catalog_was_made_is_not_shown(market: Market, lake: Lake) -> None:
+    run(market, lake)
+    job = items(stored(lake))["job_id"].mode().sort()[0]
+    ends = pl.when(pl.col("job_id") == job).then(pl.lit(LATER)).otherwise("expires_at")
+    ended = replace(market, jobs=market.jobs.with_columns(expires_at=ends.cast(market.jobs.schema["expires_at"])))
+    run(ended, lake, scope="acted", as_of=LATER)
+    assert job not in items(stored(lake))["job_id"]
+    run(ended, lake, as_of=LATER)
+    assert job not in items(stored(lake))["job_id"]
+
+
 def test_a_new_job_ranks_everybody_when_touched_feeds_are_wanted(market: Market, lake: Lake) -> None:
     run(market, lake)
     new = pl.when(pl.col("job_id") == market.jobs.filter(pl.col("status") == "open")["job_id"][0]).then(pl.lit(LATER))

@@ -9,6 +9,7 @@ from assets.io import LakeIOManager, ModelIOManager
 from assets.lake import Lake
 from assets.ranking.assets import ASSET_CHECKS, ASSETS
 from assets.ranking.checks import cap_problems, range_problems, rank_problems
+from assets.ranking.why import UnknownUserError, why
 from assets.resources import AS_OF_TAG, RunClock, Workspace
 from assets.tables import TABLES
 from features.schemas import FALLBACK_FEEDS, FEEDS
@@ -134,3 +135,15 @@ def test_too_many_jobs_of_a_company_are_found() -> None:
     lists = _lists([(1, "a", 0.5), (2, "b", 0.5), (3, "c", 0.5), (4, "d", 0.5)])
     assert cap_problems(lists, jobs, key="user_id", most=2, top=4).rows() == [("u0", "x", 4)]
     assert cap_problems(lists, jobs, key="user_id", most=2, top=2).is_empty()
+
+
+def test_why_agrees_with_the_stored_feed(result: dg.ExecuteInProcessResult, tmp_path: Path) -> None:
+    workspace = Workspace(data_dir=str(tmp_path))
+    row = workspace.lake.scan("ranking", FEEDS).head(1).collect()
+    user, item = row["user_id"].item(), row["items"].item()[2]
+    answer = why(workspace, user_id=user, job_id=item["job_id"], as_of=AS_OF)
+    assert answer.rank == 3 and answer.rules == ()
+    assert answer.why.score == pytest.approx(item["score"], abs=1e-6)
+    assert why(workspace, user_id=user, job_id="nothing", as_of=AS_OF).rules == ("not_in_catalog",)
+    with pytest.raises(UnknownUserError, match="'nobody'"):
+        why(workspace, user_id="nobody", job_id=item["job_id"], as_of=AS_OF)

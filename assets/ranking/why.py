@@ -1,0 +1,89 @@
+"""`jobfeed why`: loads one user's side of the lake and the fitted models, and explains the score of a job."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import polars as pl
+
+from assets.ranking.feeds import shard_of_users
+from assets.ranking.inputs import Tables, ranking_settings, users_to_rank
+from assets.resources import Workspace
+from features.schemas import (
+    FEED_ITEM,
+    FEEDS,
+    INTERACTIONS,
+    JOB_FEATURES,
+    JOBS,
+    PREFERENCES,
+    SKILL_WEIGHTS,
+    TRENDING,
+    USER_PROFILES,
+)
+from models.als import AlsModel
+from models.neighbours import JobNeighbours, UserNeighbours
+from models.rules import violations
+from models.signals import Fitted
+from models.vectors import JobVectors, UserVectors
+from models.why import Why, explain_pair
+
+
+class UnknownUserError(LookupError):
+    """The user has neither a profile nor any act, and so no feed of their own."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Why a job stands where it stands: `rules` that keep it out, `rank` in the stored feed or None."""
+
+    why: Why
+    rules: tuple[str, ...]
+    rank: int | None
+
+
+def why(workspace: Workspace, *, user_id: str, job_id: str, as_of: dt.datetime) -> Answer:
+    """The answer for the user and job by the tables and models as they lie.
+
+    Raises UnknownUserError, and FileNotFoundError before the models were trained.
+    """
+    lake, models = workspace.lake, workspace.models / "training"
+    of_user = pl.col("user_id") == user_id
+    tables = Tables(
+        jobs=lake.scan("catalog", JOBS),
+        interactions=lake.scan("catalog", INTERACTIONS).filter(of_user),
+        profiles=lake.scan("features", USER_PROFILES).filter(of_user),
+        job_features=lake.scan("features", JOB_FEATURES),
+        skill_weights=lake.scan("features", SKILL_WEIGHTS),
+        preferences=lake.scan("features", PREFERENCES).filter(of_user),
+        trending=lake.scan("features", TRENDING),
+    )
+    users = users_to_rank(tables)
+    if users.is_empty():
+        raise UnknownUserError(f"user {user_id!r} has neither a profile nor any act: there is only the fallback feed")
+    fitted = Fitted(
+        als=AlsModel.load(models / "als.npz"),
+        also_applied=JobNeighbours.load(models / "also_applied.npz"),
+        user_neighbours=UserNeighbours.load(models / "user_neighbours.npz"),
+        job_vectors=JobVectors.load(models / "job_vectors.npz"),
+        user_vectors=UserVectors.load(models / "user_vectors.npz"),
+    )
+    shard = shard_of_users(tables, fitted, users, settings=ranking_settings(workspace.config), as_of=as_of)
+    feed = lake.scan("ranking", FEEDS).filter(of_user).select("user_id", "items").collect()
+    return Answer(
+        why=explain_pair(shard, user=0, job_id=job_id),
+        rules=_rules(user_id, job_id, tables),
+        rank=_rank(feed, job_id),
+    )
+
+
+def _rules(user_id: str, job_id: str, tables: Tables) -> tuple[str, ...]:
+    """The hard rules that a feed of this one job would break."""
+    item = {**dict.fromkeys(field.name for field in FEED_ITEM.fields), "rank": 1, "job_id": job_id}
+    feed = pl.LazyFrame({"user_id": [user_id], "items": [[item]]}, schema_overrides={"items": FEEDS.columns["items"]})
+    found = violations(feed, jobs=tables.jobs, interactions=tables.interactions, profiles=tables.profiles)
+    return tuple(found["rule"])
+
+
+def _rank(feed: pl.DataFrame, job_id: str) -> int | None:
+    items = feed.select("items").explode("items").drop_nulls("items")["items"].struct.unnest()
+    ranks = items.filter(pl.col("job_id") == job_id)["rank"].to_list()
+    return int(ranks[0]) if ranks else None
