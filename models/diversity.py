@@ -11,6 +11,7 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
 SKETCH_DIMENSIONS = 16
+_SKETCH_SAMPLE = 20_000  # jobs, evenly taken, that the axes are fitted on
 _NEGLIGIBLE = 1e-6
 # What makes two jobs alike; the three sum to 1.
 TOPIC_SHARE, COMPANY_SHARE, ROLE_SHARE = 0.5, 0.3, 0.2
@@ -40,11 +41,14 @@ def topic_sketch(vectors: Floats, n_dimensions: int = SKETCH_DIMENSIONS) -> Floa
     The mean is taken off first: text vectors share a large common part that would make all jobs look alike.
     """
     known = np.abs(vectors).sum(axis=1) > 0
-    n_axes = min(n_dimensions, vectors.shape[1], int(known.sum()))
+    n_known = int(known.sum())
+    n_axes = min(n_dimensions, vectors.shape[1], n_known)
     sketch = np.zeros((len(vectors), max(1, n_axes)), dtype=np.float32)
-    if n_axes > 0:
-        axes = PCA(n_components=n_axes, svd_solver="covariance_eigh").fit(vectors[known].astype(np.float64))
-        sketch[known] = axes.transform(vectors[known])
+    if n_axes == 0 or n_known == 1:  # nothing to tell apart
+        return sketch
+    sample = vectors[known][:: -(-n_known // _SKETCH_SAMPLE)].astype(np.float64)
+    axes = PCA(n_components=min(n_axes, len(sample)), svd_solver="covariance_eigh").fit(sample)
+    sketch[known, : axes.n_components_] = axes.transform(vectors[known])
     sketch[np.abs(sketch).max(axis=1) <= _NEGLIGIBLE] = 0
     return np.asarray(normalize(sketch), dtype=np.float32)
 

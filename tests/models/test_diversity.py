@@ -117,3 +117,5 @@ def test_unknown_vectors_have_no_topic() -> None:
     sketch = topic_sketch(vectors)
     assert np.allclose(np.linalg.norm(sketch, axis=1), [1, 0, 1])
     assert topic_sketch(np.zeros((4, 0), dtype=np.float32)).shape == (4, 1)
+    assert topic_sketch(np.zeros((0, 5), dtype=np.float32)).shape == (0, 1)
+    assert not topic_sketch(np.ones((1, 5), dtype=np.float32)).any()
