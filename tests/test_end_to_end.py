@@ -1,0 +1,165 @@
+"""The main job on a small simulated market, from landing files to the service's answer."""
+
+import datetime as dt
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import dagster as dg
+import duckdb
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from assets.publishing import generations
+from assets.resources import AS_OF_TAG, Workspace
+from features import schemas
+from pipelines.cli import app
+from pipelines.definitions import build_defs
+from pipelines.simulation import market
+
+AS_OF = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
+SIZE = market.MarketSize(n_users=300, n_jobs=300, n_events=12_000, n_days=30)
+PYTHON_USER, DESIGN_USER = "demo-python-almaty", "demo-designer-remote"
+
+
+@dataclass(frozen=True)
+class World:
+    workspace: Workspace
+    defs: dg.Definitions
+
+    def run(self, job: str, as_of: dt.datetime) -> dg.ExecuteInProcessResult:
+        with dg.DagsterInstance.ephemeral() as instance:
+            definition = self.defs.resolve_job_def(job)
+            return definition.execute_in_process(instance=instance, tags={AS_OF_TAG: as_of.isoformat()})
+
+    @property
+    def manifest(self) -> generations.Manifest:
+        name = generations.current_generation(self.workspace.published)
+        assert name is not None
+        return generations.read_manifest(self.workspace.published, name)
+
+    def rows(self, query: str) -> list[tuple[object, ...]]:
+        path = self.workspace.published / self.manifest.generation / "jobfeed.duckdb"
+        with duckdb.connect(str(path), read_only=True) as con:
+            return con.sql(query).fetchall()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("world")
+    market.simulate(folder / "landing", SIZE, seed=11, until=AS_OF, rubbish_share=0.01)
+    workspace = Workspace(data_dir=str(folder))
+    made = World(workspace, build_defs(workspace))
+    assert made.run("daily", AS_OF).success
+    yield made
+    shutil.rmtree(folder)
+
+
+def test_a_generation_with_every_table_is_served_and_whole(world: World) -> None:
+    assert generations.verify(world.workspace.published, world.manifest.generation) == []
+    filled = {name for name, table in world.manifest.tables.items() if table["rows"]}
+    assert filled >= {"feeds", "fallback_feeds", "jobs", "similar_jobs", "trending", "nearby", "preferences", "digests"}
+    assert filled >= {"market_trends", "skill_demand", "skill_gaps", "metrics", "recipes", "reason_templates"}
+
+
+def test_feeds_follow_the_tastes_of_their_users(world: World) -> None:
+    def share(user: str, pattern: str) -> float:
+        query = f"""
+            select avg(regexp_matches(lower(jobs.title), '{pattern}')::integer)
+            from feed_items join jobs using (job_id)
+            where user_id = '{user}' and feed_items.rank <= 10 and not explored
+        """
+        return float(str(world.rows(query)[0][0]))
+
+    assert share(PYTHON_USER, "python|backend|бэкенд") > share(DESIGN_USER, "python|backend|бэкенд")
+    assert share(DESIGN_USER, "design|дизайн|ux|ui") > share(PYTHON_USER, "design|дизайн|ux|ui")
+
+
+def test_no_feed_holds_what_the_rules_keep_out(world: World) -> None:
+    lake = world.workspace.lake
+    feeds = lake.scan("ranking", schemas.FEEDS).select("user_id", "items").explode("items").unnest("items")
+    handled = lake.scan("catalog", schemas.INTERACTIONS).filter(pl.col("is_applied") | pl.col("is_dismissed"))
+    closed = lake.scan("catalog", schemas.JOBS).filter(pl.col("status") != "open")
+    assert handled.collect().height > 0
+    assert feeds.join(handled, on=["user_id", "job_id"]).collect().height == 0
+    assert feeds.join(closed, on="job_id").collect().height == 0
+
+
+def test_a_score_can_be_recomputed_from_the_stored_components_and_weights(world: World) -> None:
+    published = world.workspace.published / world.manifest.generation / "tables"
+    weights = pl.read_parquet(published / "recipes.parquet")
+    feeds = pl.read_parquet(published / "feeds" / "*.parquet").select("user_id", "recipe", "items")
+    items = feeds.explode("items").unnest("items").filter(pl.col("components").is_not_null()).unnest("components")
+    scored = (
+        items.unpivot(schemas.COMPONENTS, index=["user_id", "recipe", "rank", "score"], variable_name="component")
+        .join(weights, on=["recipe", "component"])
+        .with_columns(part=pl.col("weight") * pl.col("value").cast(pl.Float64).fill_null(pl.col("neutral")))
+        .group_by("user_id", "rank", "score")
+        .agg(pl.col("part").sum())
+    )
+    assert scored.height == feeds.height * 20
+    assert scored.select((pl.col("part") - pl.col("score")).abs().max()).item() < 1e-6
+
+
+def test_every_reason_has_a_text_in_both_languages(world: World) -> None:
+    rows = world.rows("select reasons_en, reasons_ru from feed_items where user_id = 'demo-python-almaty'")
+    for english, russian in rows:
+        assert 1 <= len(english) <= 3  # type: ignore[arg-type]
+        assert len(english) == len(russian)  # type: ignore[arg-type]
+        assert all(text and "{" not in text for text in [*english, *russian])  # type: ignore[misc]
+
+
+def test_rubbish_is_in_quarantine_with_reasons(world: World) -> None:
+    found = world.workspace.lake.scan("bronze", schemas.QUARANTINE).collect()
+    assert found.height > 10
+    assert found["reason"].null_count() == 0
+    assert found["raw"].str.len_bytes().max() <= schemas.QUARANTINE_RAW_BYTES * 3  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("job", ["daily", "hourly", "frequent"])
+def test_running_a_job_again_with_the_same_as_of_changes_no_row(world: World, job: str) -> None:
+    world.run(job, AS_OF)
+    before = world.manifest
+    assert world.run(job, AS_OF).success
+    assert world.manifest.tables == before.tables
+    assert world.manifest.generation == before.generation
+
+
+def test_no_served_file_holds_personal_data(world: World) -> None:
+    emails = world.workspace.lake.scan("catalog", schemas.USERS).select("email").drop_nulls().collect()["email"]
+    assert emails.len() > 100
+    folder = world.workspace.published / world.manifest.generation
+    body = (folder / "lookup.mdb").read_bytes()
+    assert not [email for email in emails if email.encode() in body]
+
+
+def test_an_application_made_after_the_daily_run_leaves_the_feed_with_the_frequent_one(world: World) -> None:
+    job_id = str(world.rows(f"select job_id from feed_items where user_id = '{PYTHON_USER}' and rank = 1")[0][0])
+    folder = world.workspace.landing / "interactions"
+    event = (
+        f'{{"event_id": "late-1", "user_id": "{PYTHON_USER}", "event_type": "apply", "job_id": "{job_id}",'
+        ' "occurred_at": "2026-03-02T00:05:00Z"}\n'
+    )
+    (folder / "late.jsonl").write_text(event, encoding="utf-8")
+
+    assert world.run("frequent", AS_OF + dt.timedelta(minutes=15)).success
+
+    left = world.rows(f"select job_id from feed_items where user_id = '{PYTHON_USER}'")
+    assert (job_id,) not in left
+    assert len(left) > 10
+
+
+def test_the_command_line_shows_feed_quarantine_and_generations(world: World) -> None:
+    environment = {"JOBFEED_DATA": world.workspace.data_dir, "COLUMNS": "200", "TERM": "dumb"}
+    runner = CliRunner()
+    shown = runner.invoke(app, ["feed", PYTHON_USER, "--lang", "ru", "--limit", "5"], env=environment)
+    assert shown.exit_code == 0, shown.output
+    assert PYTHON_USER in shown.output
+    assert runner.invoke(app, ["feed", "nobody"], env=environment).exit_code == 0
+    assert "quarantine" in runner.invoke(app, ["quarantine"], env=environment).output
+    assert world.manifest.generation in runner.invoke(app, ["generations", "list"], env=environment).output
+    assert "whole" in runner.invoke(app, ["generations", "verify"], env=environment).output
+    assert runner.invoke(app, ["generations", "verify", "nonsense"], env=environment).exit_code == 1
+    assert runner.invoke(app, ["run", "yearly"], env=environment).exit_code == 2
+    assert runner.invoke(app, ["run", "daily", "--as-of", "soon"], env=environment).exit_code == 2
