@@ -61,6 +61,7 @@ class LakeIOManager(dg.UPathIOManager):
         n_rows = obj.n_rows if isinstance(obj, StoredTable) else int(frame.select(pl.len()).collect().item())
         return {
             "dagster/row_count": dg.MetadataValue.int(n_rows),
+            "dagster/column_schema": dg.MetadataValue.table_schema(column_schema(table)),
             "preview": dg.MetadataValue.md(preview(table, frame.head(PREVIEW_ROWS).collect())),
         }
 
@@ -80,6 +81,16 @@ class ModelIOManager(dg.UPathIOManager):
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> Any:
         return self._loaders[context.asset_key.path[-1]].load(Path(str(path)))
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """The table's columns for the Dagster UI; personal ones are marked."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(name, str(kind), description="personal" if name in table.personal else None)
+            for name, kind in table.columns.items()
+        ]
+    )
 
 
 def preview(table: Table, frame: pl.DataFrame) -> str:
