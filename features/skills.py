@@ -169,12 +169,12 @@ def _split(column: str) -> pl.Expr:
 
 
 def _spellings(skills: pl.DataFrame) -> pl.DataFrame:
-    """The name and the aliases of each skill; `=Alias` counts in exact case only, `~Alias` in context."""
+    """The name and the aliases of each skill; `=Alias` exact case, `~Alias` in context, `-Alias` whole."""
     names = skills.select("skill", "match", phrase="skill")
     aliases = skills.select("skill", phrase="aliases").explode("phrase").drop_nulls("phrase")
     marked = aliases.with_columns(
-        match=pl.col("phrase").str.head(1).replace_strict({"=": "case", "~": "context"}, default="any"),
-        phrase=pl.col("phrase").str.replace("^[=~]", ""),
+        match=pl.col("phrase").str.head(1).replace_strict({"=": "case", "~": "context", "-": "name"}, default="any"),
+        phrase=pl.col("phrase").str.replace("^[=~-]", ""),
     )
     both = pl.concat([names, marked.select(names.columns)]).select("skill", "phrase", "match")
     return both.with_columns(key=lookup_key(pl.col("phrase")))
