@@ -343,6 +343,7 @@ def make_fitted(rng: np.random.Generator, jobs: pl.Series, users: pl.Series) -> 
             job_ids=known_jobs,
             user_factors=rng.normal(0, 1, (len(known_users), 8)).astype(np.float32),
             job_factors=rng.normal(0, 1, (len(known_jobs), 8)).astype(np.float32),
+            job_scale=np.ones(len(known_jobs), dtype=np.float32),
         ),
         also_applied=JobNeighbours(known_jobs, *links),
         user_neighbours=UserNeighbours(known_users, known_jobs, *peers, *taken),
