@@ -15,6 +15,7 @@ from rich.table import Table
 from assets.config import Config, ConfigError, load_config
 from assets.resources import parse_as_of
 from pipelines import running
+from pipelines.environment import workspace_from_environment
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Offline job recommendations: run, look, serve.")
 generations_app = typer.Typer(no_args_is_help=True, help="Published generations: list, verify, roll back.")
@@ -91,7 +92,6 @@ def feed(
     language: Annotated[str, typer.Option("--lang", help="en or ru")] = "en",
 ) -> None:
     """Show a user's published feed with scores and reasons."""
-    from pipelines.definitions import workspace_from_environment
     from pipelines.showing import NothingPublishedError, print_feed, read_feed
 
     if language not in ("en", "ru"):
@@ -113,7 +113,6 @@ def quarantine(
     import polars as pl
 
     from features.schemas import QUARANTINE
-    from pipelines.definitions import workspace_from_environment
 
     rows = workspace_from_environment().lake.scan("bronze", QUARANTINE)
     for column, wanted in (("source", source), ("reason", reason)):
@@ -137,7 +136,6 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=64)] = 1,
 ) -> None:
     """Serve the published generation over HTTP, read-only."""
-    from pipelines.definitions import workspace_from_environment
 
     published = workspace_from_environment().published
     options = ["--published", str(published), "--host", host, "--port", str(port), "--workers", str(workers)]
@@ -149,7 +147,6 @@ def serve(
 def list_generations() -> None:
     """List the kept generations, the newest first; the served one is marked."""
     from assets.publishing import generations
-    from pipelines.definitions import workspace_from_environment
 
     published = workspace_from_environment().published
     current = generations.current_generation(published)
@@ -158,7 +155,14 @@ def list_generations() -> None:
         table.add_column(name, no_wrap=True)
     for found in generations.list_generations(published):
         served = "served" if found.generation == current else ""
-        rows = (found.generation, found.as_of[:19], found.created_at[:19], found.rows("feeds"), found.rows("jobs"), served)
+        rows = (
+            found.generation,
+            found.as_of[:19],
+            found.created_at[:19],
+            found.rows("feeds"),
+            found.rows("jobs"),
+            served,
+        )
         table.add_row(*(str(value) for value in rows))
     out.print(table)
 
@@ -167,7 +171,6 @@ def list_generations() -> None:
 def verify(generation: Annotated[str | None, typer.Argument(help="Default: the served one.")] = None) -> None:
     """Check a generation's files against its manifest."""
     from assets.publishing import generations
-    from pipelines.definitions import workspace_from_environment
 
     published = workspace_from_environment().published
     name = generation or generations.current_generation(published)
@@ -187,7 +190,6 @@ def rollback(
 ) -> None:
     """Serve an earlier generation again."""
     from assets.publishing import generations
-    from pipelines.definitions import workspace_from_environment
 
     try:
         name = generations.rollback(workspace_from_environment().published, generation)
@@ -208,7 +210,6 @@ def check_config() -> None:
 
 
 def _checked_config() -> Config:
-    from pipelines.definitions import workspace_from_environment
 
     try:
         return load_config(workspace_from_environment().config_folder)

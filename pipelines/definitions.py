@@ -1,11 +1,9 @@
-"""Everything that Dagster loads: assets, checks, jobs, schedules, resources. The only reader of the environment.
+"""Everything that Dagster loads: assets, checks, jobs, schedules, resources.
 
 Stages export their own assets; nothing is computed here.
 """
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -22,17 +20,11 @@ from assets.publishing import assets as publishing
 from assets.ranking import assets as ranking
 from assets.resources import RunClock, Workspace
 from assets.training import assets as training
+from pipelines.environment import workspace_from_environment
 from pipelines.jobs import JOBS
 from pipelines.schedules import SCHEDULES
 
 STAGES = (ingest, catalog, features, training, ranking, digests, insight, publishing)
-
-
-def workspace_from_environment() -> Workspace:
-    """The workspace that JOBFEED_DATA (default `./data`) and JOBFEED_CONFIG (default: the shipped files) name."""
-    data = Path(os.environ.get("JOBFEED_DATA") or "data").resolve()
-    config = os.environ.get("JOBFEED_CONFIG") or ""
-    return Workspace(data_dir=str(data), config_dir=str(Path(config).resolve()) if config else "")
 
 
 def build_defs(

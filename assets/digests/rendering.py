@@ -118,7 +118,5 @@ def _template(name: str) -> jinja2.Template:
         loader=jinja2.FileSystemLoader(_FOLDER / "templates"),
         autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default=False),
         undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
     )
     return environment.get_template(name)
