@@ -208,7 +208,7 @@ class DigestSettings(_Strict):
     """What a digest holds and who sends it."""
 
     items: int = Field(10, ge=1, le=20)
-    min_match_percent: int = Field(40, ge=0, le=100)
+    min_match_percent: int = Field(60, ge=0, le=100)
     not_again_within_days: int = Field(30, ge=0)
     sender: str = "jobfeed <digest@example.org>"
     unsubscribe_url: str = "https://example.org/unsubscribe/{user_id}"

@@ -155,15 +155,8 @@ def list_generations() -> None:
         table.add_column(name, no_wrap=True)
     for found in generations.list_generations(published):
         served = "served" if found.generation == current else ""
-        rows = (
-            found.generation,
-            found.as_of[:19],
-            found.created_at[:19],
-            found.rows("feeds"),
-            found.rows("jobs"),
-            served,
-        )
-        table.add_row(*(str(value) for value in rows))
+        sizes = (str(found.rows("feeds")), str(found.rows("jobs")))
+        table.add_row(found.generation, found.as_of[:19], found.created_at[:19], *sizes, served)
     out.print(table)
 
 

@@ -31,7 +31,7 @@ class Feed:
 def read_feed(published: Path, user_id: str, *, limit: int) -> Feed:
     """The first `limit` items of the user's feed with their job cards; the fallback feed for an unknown user.
 
-    Columns of the items: rank, job_id, score, confidence, seen, explored, reasons, title, company, city, work_format, url.
+    Columns of the items: those of a feed's item, and title, company, city, work_format, url.
     Raises NothingPublishedError before the first generation.
     """
     generation = current_generation(published)

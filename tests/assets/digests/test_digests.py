@@ -124,6 +124,18 @@ def test_job_text_can_not_become_markup(text: str) -> None:
     assert "<script" not in html
 
 
+def test_the_text_has_a_line_for_each_thing() -> None:
+    lines = rendered([card(), card(title="Second")], "en").text.splitlines()
+    assert lines[0] == "2 new jobs for you"
+    assert "1. Python-разработчик (87 %)" in lines
+    assert "   R&D <Labs> · Almaty · remote" in lines
+    assert "   - Matches your skills: Python" in lines
+    assert "   https://hh.ru/vacancy/1" in lines
+    assert "2. Second (87 %)" in lines
+    assert "  SQL: 7 open jobs" in lines
+    assert lines[-1].startswith("Unsubscribe: https://")
+
+
 def test_a_link_that_is_not_http_is_left_out() -> None:
     html = rendered([card(url="javascript:alert(1)")]).html
     assert "javascript:" not in html
