@@ -27,7 +27,10 @@ class CompanyCap:
 
 @dataclass(frozen=True)
 class Pool:
-    """What a block's lists are chosen from, (B, P) each: -inf relevance marks padding, -1 an unknown code."""
+    """What a block's lists are chosen from, (B, P) each: -inf relevance marks padding, -1 an unknown code.
+
+    Relevance is best given in [0, 1] per row (`scaled`): strength means the same then whatever the recipe's range.
+    """
 
     relevance: Floats
     company: Ints
@@ -87,27 +90,40 @@ def diversified_order(pool: Pool, *, strength: Floats, n_items: int, cap: Compan
     return order
 
 
+def scaled(relevance: Floats) -> Floats:
+    """Each row stretched to [0, 1] between its least and its greatest relevance; -inf stays."""
+    is_known = relevance > -np.inf
+    low = np.where(is_known, relevance, np.inf).min(axis=1, initial=np.inf, keepdims=True)
+    high = relevance.max(axis=1, initial=-np.inf, keepdims=True)
+    width = np.where(high > low, high - low, 1)
+    return np.where(is_known, (relevance - np.where(is_known, low, 0)) / width, -np.inf).astype(np.float32)
+
+
 def pool_order(relevance: Floats, company: Ints, *, width: int, cap: CompanyCap) -> Ints:
     """The (B, width) best candidates by relevance, those of overrepresented companies last.
 
     A company's first `width * most / (2 * top)` candidates come before any other's surplus: so a pool much smaller than
     the candidates can still fill a top under the cap whenever the candidates can.
     """
-    n_candidates = relevance.shape[1]
     quota = max(cap.most, width * cap.most // (2 * cap.top))
     by_relevance = np.argsort(-relevance, axis=1, kind="stable")
     sorted_company = np.take_along_axis(company, by_relevance, axis=1)
-    by_company = np.argsort(sorted_company, axis=1, kind="stable")
-    grouped = np.take_along_axis(sorted_company, by_company, axis=1)
-    is_first = np.ones_like(grouped, dtype=bool)
-    is_first[:, 1:] = grouped[:, 1:] != grouped[:, :-1]
-    place = np.broadcast_to(np.arange(n_candidates), grouped.shape)
-    within = place - np.maximum.accumulate(np.where(is_first, place, 0), axis=1)
-    rank_in_company = np.empty_like(within)
-    np.put_along_axis(rank_in_company, by_company, within, axis=1)
-    is_surplus = (rank_in_company >= quota) & (sorted_company >= 0)
+    is_surplus = (rank_in_group(sorted_company) >= quota) & (sorted_company >= 0)
     final = np.argsort(is_surplus, axis=1, kind="stable")[:, :width]
     return np.take_along_axis(by_relevance, final, axis=1).astype(np.int32)
+
+
+def rank_in_group(codes: Ints) -> NDArray[np.int64]:
+    """For each entry of each row of `codes` how many equal ones stand before it, (B, C)."""
+    by_code = np.argsort(codes, axis=1, kind="stable")
+    grouped = np.take_along_axis(codes, by_code, axis=1)
+    is_first = np.ones_like(grouped, dtype=bool)
+    is_first[:, 1:] = grouped[:, 1:] != grouped[:, :-1]
+    place = np.broadcast_to(np.arange(codes.shape[1]), codes.shape)
+    within = place - np.maximum.accumulate(np.where(is_first, place, 0), axis=1)
+    rank = np.empty_like(within)
+    np.put_along_axis(rank, by_code, within, axis=1)
+    return rank
 
 
 def _same(codes: Ints, chosen: NDArray[np.intp]) -> NDArray[np.bool_]:

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.diversity import CompanyCap
+from models.diversity import CompanyCap, rank_in_group
 from models.hashing import UInt64s, mix, uniform
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
+JOBS_PER_SLOT = 5  # few enough to be worth a look, enough to learn from
+_SKIPPED_SHARE = 0.3  # of each stretch: the first ranks of a list are for what is known to fit
 _JOB_STREAM, _SLOT_STREAM = np.uint64(1), np.uint64(2)
 
 
@@ -36,30 +38,39 @@ def draw_keys(user_hash: UInt64s, *, seed: int, day: int) -> UInt64s:
 
 
 def explore(
-    order: Ints, *, jobs: Ints, company: Ints, job_hash: UInt64s, keys: UInt64s, share: Floats, cap: CompanyCap
+    order: Ints,
+    *,
+    relevance: Floats,
+    company: Ints,
+    job_hash: UInt64s,
+    keys: UInt64s,
+    share: Floats,
+    cap: CompanyCap,
 ) -> Slots:
-    """Mixes explored jobs into the exploited lists `order` (B, n: positions among the candidates `jobs` (B, C)).
+    """Mixes explored jobs into the exploited lists `order` (B, n: positions in the candidates, (B, C)).
 
-    Of a list of n ranks, round(share * n) explore: one at a random place of each of that many equal stretches. The
-    exploration set are the candidates not exploited, without companies of the exploited top and with at most the cap
-    of any other, so that no draw can break the cap. A set too small leaves its slots to the recipe. `job_hash` (B, C).
+    Of a list of n ranks, round(share * n) explore: one at a random place of each of that many equal stretches, past its
+    first third. The exploration set are the JOBS_PER_SLOT best candidates per slot that are not exploited, without
+    companies of the exploited top and with at most the cap of any other, so that no draw can break the cap. A set too
+    small leaves its slots to the recipe. `relevance` is -inf for padding.
     """
     n_rows, n_items = order.shape
-    if jobs.shape[1] == 0:
+    if relevance.shape[1] == 0:
         nothing = np.zeros(order.shape, dtype=bool)
         return Slots(candidate=order, is_explored=nothing, propensity=np.ones(order.shape, dtype=np.float32))
     n_listed = (order >= 0).sum(axis=1)
     wanted = np.floor(share * n_listed + 0.5).astype(np.int64)
     # The top of the recipe's list stays whole: it keeps the cap only as long as nothing moves up into it.
     n_exploited = np.maximum(n_listed - wanted, np.minimum(n_listed, cap.top))
-    pool = _exploration_set(order, jobs, company, n_exploited=n_exploited, cap=cap)
+    most = JOBS_PER_SLOT * wanted
+    pool = _exploration_set(order, relevance, company, n_exploited=n_exploited, n_most=most, cap=cap)
     size = pool.sum(axis=1)
     n_explored = np.minimum(wanted, size)
     random = np.where(pool, uniform(mix(keys[:, None] ^ mix(job_hash ^ _JOB_STREAM))), 2.0)
     drawn = np.argsort(random, axis=1, kind="stable")[:, :n_items]
     is_drawn = np.arange(drawn.shape[1]) < n_explored[:, None]
     rows = np.arange(n_rows)[:, None]
-    taken = np.zeros(jobs.shape, dtype=bool)
+    taken = np.zeros(relevance.shape, dtype=bool)
     taken[np.nonzero(is_drawn)[0], drawn[is_drawn]] = True
     is_slot = _slots(n_listed, n_explored, keys, n_items=n_items)
     remaining = np.where((order >= 0) & ~taken[rows, np.maximum(order, 0)], order, -1)
@@ -75,31 +86,34 @@ def explore(
 
 
 def _exploration_set(
-    order: Ints, jobs: Ints, company: Ints, *, n_exploited: NDArray[np.int64], cap: CompanyCap
+    order: Ints,
+    relevance: Floats,
+    company: Ints,
+    *,
+    n_exploited: NDArray[np.int64],
+    n_most: NDArray[np.int64],
+    cap: CompanyCap,
 ) -> Bools:
-    """Which candidates may be explored, (B, C)."""
+    """Which candidates may be explored, (B, C): at most `n_most` of a row, the best."""
     n_rows = len(order)
     rows = np.arange(n_rows)[:, None]
     place = np.arange(order.shape[1])
-    is_pool = jobs >= 0
+    is_open = relevance > -np.inf
     exploited = (order >= 0) & (place < n_exploited[:, None])
-    is_pool[np.nonzero(exploited)[0], order[exploited]] = False
-    n_codes = int(company.max(initial=-1)) + 2
-    seen = np.zeros((n_rows, n_codes), dtype=bool)
+    is_open[np.nonzero(exploited)[0], order[exploited]] = False
+    seen = np.zeros((n_rows, int(company.max(initial=-1)) + 2), dtype=bool)
     top = (order >= 0) & (place < cap.top)
     seen[np.nonzero(top)[0], company[np.nonzero(top)[0], order[top]] + 1] = True
     seen[:, 0] = False  # an unknown company is not one company
-    is_pool &= ~seen[rows, company + 1]
-    # Count within each company in candidate order; beyond the cap they stay out.
-    by_company = np.argsort(np.where(is_pool, company, n_codes), axis=1, kind="stable")
-    grouped = np.take_along_axis(np.where(is_pool, company, n_codes), by_company, axis=1)
-    starts = np.ones_like(grouped, dtype=bool)
-    starts[:, 1:] = grouped[:, 1:] != grouped[:, :-1]
-    places = np.broadcast_to(np.arange(grouped.shape[1]), grouped.shape)
-    within = places - np.maximum.accumulate(np.where(starts, places, 0), axis=1)
-    count = np.empty_like(within)
-    np.put_along_axis(count, by_company, within, axis=1)
-    return np.asarray(is_pool & ((count < cap.most) | (company < 0)))
+    is_open &= ~seen[rows, company + 1]
+    best_first = np.argsort(np.where(is_open, -relevance, np.inf), axis=1, kind="stable")
+    sorted_open = np.take_along_axis(is_open, best_first, axis=1)
+    sorted_company = np.where(sorted_open, np.take_along_axis(company, best_first, axis=1), -1)
+    sorted_open &= (rank_in_group(sorted_company) < cap.most) | (sorted_company < 0)
+    sorted_open &= np.cumsum(sorted_open, axis=1) <= n_most[:, None]
+    pool = np.zeros_like(is_open)
+    np.put_along_axis(pool, best_first, sorted_open, axis=1)
+    return pool
 
 
 def _slots(n_listed: NDArray[np.int64], n_explored: NDArray[np.int64], keys: UInt64s, *, n_items: int) -> Bools:
@@ -110,7 +124,8 @@ def _slots(n_listed: NDArray[np.int64], n_explored: NDArray[np.int64], keys: UIn
     length = n_listed / np.maximum(n_explored, 1)
     start = np.ceil(stretch[None, :] * length[:, None])
     end = np.ceil((stretch[None, :] + 1) * length[:, None])
-    place = (start + np.floor(random * (end - start))).astype(np.int64)
+    offset = _SKIPPED_SHARE + (1 - _SKIPPED_SHARE) * random
+    place = (start + np.floor(offset * (end - start))).astype(np.int64)
     is_used = stretch[None, :] < n_explored[:, None]
     slots = np.zeros((len(keys), n_items), dtype=bool)
     slots[np.nonzero(is_used)[0], place[is_used]] = True

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from features.schemas import COMPONENTS, FEED_SOURCES, FEEDS, UTC_TIMESTAMP
 from models.candidates import Candidates
-from models.diversity import CompanyCap, Pool, diversified_order, pool_order, topic_sketch
+from models.diversity import CompanyCap, Pool, diversified_order, pool_order, scaled, topic_sketch
 from models.encoding import Csr, JobTable, UserTable
 from models.experiment import DEFAULT_ARM, Arm, assign_arms
 from models.exploration import Slots, draw_keys, explore
@@ -241,7 +241,7 @@ def _choose(shard: Shard, block: slice, jobs: Ints, scored: Scored) -> Slots:
     chosen = pool_order(relevance, company, width=width, cap=settings.company_cap)
     job = np.take_along_axis(safe, chosen, axis=1)
     pool = Pool(
-        relevance=np.take_along_axis(relevance, chosen, axis=1),
+        relevance=scaled(np.take_along_axis(relevance, chosen, axis=1)),
         company=np.take_along_axis(company, chosen, axis=1),
         role=table.role[job],
         sketch=shard.world.sketch[job],
@@ -253,7 +253,7 @@ def _choose(shard: Shard, block: slice, jobs: Ints, scored: Scored) -> Slots:
     day = (shard.world.as_of.date() - dt.date(1970, 1, 1)).days
     return explore(
         order,
-        jobs=jobs,
+        relevance=relevance,
         company=company,
         job_hash=table.id_hash[safe],
         keys=draw_keys(shard.users.id_hash[block], seed=settings.seed, day=day),

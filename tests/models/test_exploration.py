@@ -18,7 +18,7 @@ def _explored(
     users = pl.Series([f"u{k}" for k in range(n_users)])
     return explore(
         order,
-        jobs=jobs,
+        relevance=np.broadcast_to(np.linspace(1, 0, n_candidates, dtype=np.float32), jobs.shape),
         company=np.full_like(jobs, -1),
         job_hash=stable_hash(pl.Series([f"j{k}" for k in range(n_candidates)]), "job")[jobs],
         keys=draw_keys(stable_hash(users, "user"), seed=seed, day=20_000),
@@ -30,14 +30,15 @@ def _explored(
 def test_the_share_of_slots_explores_and_each_slot_knows_its_probability() -> None:
     slots = _explored()
     assert (slots.is_explored.sum(axis=1) == 4).all()
-    # 40 candidates less 16 exploited ones.
-    assert np.allclose(slots.propensity[slots.is_explored], 1 / 24)
+    # The best five candidates for each of the four slots.
+    assert np.allclose(slots.propensity[slots.is_explored], 1 / 20)
     assert (slots.propensity[~slots.is_explored] == 1).all()
 
 
 def test_every_stretch_of_the_list_explores_once() -> None:
     slots = _explored()
     assert (slots.is_explored.reshape(-1, 4, 5).sum(axis=2) == 1).all()
+    assert not slots.is_explored[:, 0].any()  # the first rank is for what is known to fit
 
 
 def test_the_recipe_keeps_its_order_around_explored_jobs() -> None:
@@ -50,9 +51,9 @@ def test_the_recipe_keeps_its_order_around_explored_jobs() -> None:
 def test_the_logged_probability_is_how_often_a_job_is_shown() -> None:
     slots = _explored(n_users=6000)
     counts = np.bincount(slots.candidate[slots.is_explored], minlength=40)
-    assert counts[:16].sum() == 0
-    expected = 6000 * 4 / 24
-    assert (abs(counts[16:] - expected) < 5 * np.sqrt(expected)).all()
+    assert counts[:16].sum() == counts[36:].sum() == 0
+    expected = 6000 * 4 / 20
+    assert (abs(counts[16:36] - expected) < 5 * np.sqrt(expected)).all()
 
 
 def test_another_seed_draws_other_jobs_and_the_same_seed_the_same() -> None:
@@ -71,7 +72,6 @@ def test_a_draw_never_breaks_the_cap_nor_repeats_a_job(seed: int, share: float, 
     rng = np.random.default_rng(seed)
     n_listed = int(rng.integers(0, 15))
     width = n_listed + n_more
-    jobs = rng.permutation(100)[:width].astype(np.int32)[None, :]
     company = rng.integers(-1, n_companies, (1, width)).astype(np.int32)
     order = np.full((1, 15), -1, dtype=np.int32)
     kept: list[int] = []  # an order that keeps the cap, as diversification makes it
@@ -84,9 +84,9 @@ def test_a_draw_never_breaks_the_cap_nor_repeats_a_job(seed: int, share: float, 
     order[0, : len(kept)] = kept
     slots = explore(
         order,
-        jobs=jobs,
+        relevance=rng.random((1, width)).astype(np.float32),
         company=company,
-        job_hash=stable_hash(pl.Series(jobs[0]).cast(pl.String), "job")[None, :],
+        job_hash=stable_hash(pl.Series([str(job) for job in range(width)], dtype=pl.String), "job")[None, :],
         keys=draw_keys(stable_hash(pl.Series(["u"]), "user"), seed=seed, day=1),
         share=np.array([share], dtype=np.float32),
         cap=_CAP,
