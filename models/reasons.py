@@ -150,6 +150,8 @@ def _most_similar(pairs: Pairs, history: History) -> _Similar:
         return _Similar(cosine=nothing.astype(np.float32), kind=nothing, job=nothing)
     past = np.where((own >= 0)[:, :, None], history.vectors[np.maximum(own, 0)], 0)
     cosine = np.matmul(vectors.rows[pairs.job], past.transpose(0, 2, 1))
+    # A job that was viewed is no reason for itself.
+    cosine[pairs.job[:, :, None] == np.where(own >= 0, history.rows[own], -1)[:, None, :]] = -1
     best = cosine.argmax(axis=2)
     return _Similar(
         cosine=np.round(np.take_along_axis(cosine, best[:, :, None], axis=2)[:, :, 0], 4),

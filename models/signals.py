@@ -67,6 +67,7 @@ class History:
     job: Ints
     kind: Ints
     job_ids: pl.Series
+    rows: Ints  # of those jobs in the JobTable, -1 where none stands for one
     vectors: Floats  # (jobs of the history, d)
 
 
@@ -122,7 +123,7 @@ def shard_signals(
     behaviour = interactions.filter(pl.col("user_id").is_in(willing.implode()))
     learned = preferences.filter(pl.col("user_id").is_in(willing.implode()))
     frame = history_frame(behaviour, users.ids)
-    history = build_history(frame, n_users=users.n, vectors=fitted.job_vectors)
+    history = build_history(frame, n_users=users.n, jobs=jobs, vectors=fitted.job_vectors)
     also_applied, source = _also_applied(frame, fitted.also_applied, users, jobs, history.job_ids)
     affinity, confidence = encode_preferences(learned, users.ids, jobs.vocabularies["facet"])
     row = np.where(users.is_personalised, positions(fitted.user_neighbours.user_ids, users.ids), -1)
@@ -197,7 +198,7 @@ def history_frame(interactions: pl.DataFrame, users: pl.Series) -> pl.DataFrame:
     )
 
 
-def build_history(frame: pl.DataFrame, *, n_users: int, vectors: JobVectors) -> History:
+def build_history(frame: pl.DataFrame, *, n_users: int, jobs: JobTable, vectors: JobVectors) -> History:
     """`history_frame` as padded arrays, the first HISTORY_ITEMS jobs of each user."""
     job_ids = frame["job_id"].unique().sort()
     position = positions(job_ids, frame["job_id"])
@@ -209,7 +210,7 @@ def build_history(frame: pl.DataFrame, *, n_users: int, vectors: JobVectors) -> 
     job[user[kept], place[kept]] = position[kept]
     kind[user[kept], place[kept]] = frame["kind"].to_numpy()[kept]
     found = align(vectors.job_ids, vectors.vectors, job_ids)
-    return History(job=job, kind=kind, job_ids=job_ids, vectors=found.rows)
+    return History(job=job, kind=kind, job_ids=job_ids, rows=jobs.rows_of(job_ids), vectors=found.rows)
 
 
 def seen_matrix(interactions: pl.DataFrame, *, users: pl.Series, jobs: JobTable) -> Csr:

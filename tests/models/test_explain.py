@@ -63,6 +63,7 @@ def test_reasons_say_what_is_true() -> None:
     named = rows.filter(pl.col("code").is_in(JOB_REFERENCE_CODES)).select("user_id", "code", "ref")
     named = named.join(acts, on=["user_id", "ref"], how="left")
     assert len(named)
+    assert rows.filter(pl.col("code").is_in(JOB_REFERENCE_CODES), pl.col("ref") == pl.col("job_id")).is_empty()
     for row in named.iter_rows(named=True):
         kind = {"similar_to_saved": "saved", "similar_to_viewed": "seen"}.get(row["code"], "applied")
         assert row[kind], row
