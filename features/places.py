@@ -18,8 +18,8 @@ _SEPARATORS = r"\s+[-–—/]\s+|[-–—]\s+|[,;/|()\[\]•·\n:+&]|\s(?:or|and
 # Words around a place that are no part of its name; whole words of the key.
 _AROUND = (
     r" (?:remote|remotely|only|hybrid|on site|onsite|in office|office|based|anywhere in|within|from|greater"
-    r"|metropolitan|metro area|area|bay area|city of|worldwide|anywhere|удаленно|удаленная работа|удаленка|гибрид|офис|г|гор"
-    r"|город|citizens|residents|timezones?|time zone|preferred|downtown|central) "
+    r"|metropolitan|metro area|area|bay area|city of|worldwide|anywhere|citizens|residents|timezones?|time zone"
+    r"|preferred|downtown|central|удаленно|удаленная работа|удаленка|гибрид|офис|г|гор|город) "
 )
 # "обл" and "респ" as Russian addresses shorten them.
 _SHORTENED = ((" обл ", " область "), (" респ ", " республика "), (" st ", " saint "), (" р ка ", " республика "))
@@ -92,7 +92,9 @@ class Places:
 
     def russian_name(self, city: str, country: str | None = None) -> str | None:
         """Russian name of a canonical city, of the largest where no country is given; None if unknown."""
-        rows = self.cities.filter((pl.col("city") == city) & (pl.lit(country is None) | (pl.col("country") == country)))
+        rows = self.cities.filter(pl.col("city") == city)
+        if country is not None:
+            rows = rows.filter(pl.col("country") == country)
         name = rows.sort("population", descending=True)["name_ru"].first()
         return name if isinstance(name, str) else None
 

@@ -83,7 +83,8 @@ class Roles:
 
 # What has a level's word in it and states no level.
 _NO_LEVEL = (
-    r" (?:lead generation|leads?[ -]?gen\p{L}*|account executive|sales executive|marketing executive|executive assistant"
+    r" (?:lead generation|leads?[ -]?gen\p{L}*|account executive|sales executive|marketing executive"
+    r"|executive assistant"
     r"|(?:помощник|ассистент|секретарь)\p{L}* (?:генерального |исполнительного )?(?:директора|руководителя)"
     r"|assistant to (?:the )?(?:ceo|director|head)|ведущ\p{L}+ (?:мероприятий|праздников|эфира|подкаста)|middle ?ware"
     r"|(?:менеджер|специалист) по работе с руководителями|scrum master|школьный директор) "

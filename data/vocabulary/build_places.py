@@ -92,8 +92,8 @@ def _region_codes(regions: pl.DataFrame, cities: list[dict[str, Any]]) -> dict[t
     for row in regions.iter_rows(named=True):
         if row["country"] == "US":
             codes["US", row["code"]] = row["region"]
-        elif city := largest.get((row["country"], row["main_city"])):
-            codes[row["country"], city["admin1code"]] = row["region"]
+        elif main := largest.get((row["country"], row["main_city"])):
+            codes[row["country"], main["admin1code"]] = row["region"]
         else:
             print("no such main city:", row["country"], row["main_city"])
     return codes
