@@ -61,7 +61,6 @@ class RunClock(dg.ConfigurableResource[object]):
         created = record.create_timestamp if record is not None else dt.datetime.now(dt.UTC)
         return created.astimezone(dt.UTC).replace(microsecond=0)
 
-
     def now(self) -> dt.datetime:
         """The wall clock, for when something was made; never for what is computed."""
         return dt.datetime.now(dt.UTC)

@@ -59,9 +59,9 @@ def test_partitions_are_replaced_one_by_one_and_dropped_when_not_kept(tmp_path: 
 
 
 def test_a_frame_of_another_shape_is_refused_with_the_difference(tmp_path: Path) -> None:
-    with pytest.raises(SchemaError, match="n.*Int32.*Int64"):
+    with pytest.raises(SchemaError, match=r"n.*Int32.*Int64"):
         Lake(tmp_path).replace("catalog", NUMBERS, frame(1).cast({"n": pl.Int32}))
-    with pytest.raises(SchemaError, match="unknown columns \\['nn'\\]"):
+    with pytest.raises(SchemaError, match=r"unknown columns \['nn'\]"):
         NUMBERS.conform(pl.DataFrame({"nn": [1]}))
 
 
