@@ -94,3 +94,24 @@ def test_the_shipped_encoder_brings_two_languages_together_and_texts_do_not_infl
     assert not vectors[6].any()
     alone = np.concatenate([embedder.encode([text]) for text in reversed(texts)])[::-1]
     assert alone.tobytes() == vectors.tobytes()
+
+
+@pytest.mark.slow
+def test_a_folder_with_a_sentence_transformers_model_takes_the_place_of_the_shipped_one(tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+
+    from models.embeddings import load_embedder
+
+    words = Tokenizer(WordLevel({"[UNK]": 0, "nurse": 1, "welder": 2}, unk_token="[UNK]"))
+    words.pre_tokenizer = Whitespace()
+    static = StaticEmbedding(words, embedding_weights=np.eye(3, 4, dtype=np.float32))
+    SentenceTransformer(modules=[static], device="cpu").save(str(tmp_path))
+    embedder = load_embedder(str(tmp_path))
+    vectors = embedder.encode(["nurse", "welder", "nurse"])
+    assert embedder.identity == model_identity(str(tmp_path))
+    assert vectors.shape == (3, EMBEDDING_DIMENSIONS)
+    np.testing.assert_allclose(vectors @ vectors.T, [[1, 0, 1], [0, 1, 0], [1, 0, 1]], atol=1e-6)
