@@ -104,6 +104,23 @@ def feed(
 
 
 @app.command()
+def why(user_id: str, job_id: str, as_of: AsOf = None) -> None:
+    """Tell how a job's score for a user came about, or which rule keeps the job out."""
+    from assets.ranking.why import UnknownUserError
+    from assets.ranking.why import why as answer
+    from pipelines.showing import print_why
+
+    instant = _instant(as_of) or dt.datetime.now(dt.UTC)
+    try:
+        found = answer(workspace_from_environment(), user_id=user_id, job_id=job_id, as_of=instant)
+    except UnknownUserError as error:
+        _fail(str(error))
+    except FileNotFoundError:
+        _fail("the models are not trained yet; run `jobfeed run daily` first")
+    print_why(out, user_id, found)
+
+
+@app.command()
 def quarantine(
     source: Annotated[str | None, typer.Option(help="Only of this source.")] = None,
     reason: Annotated[str | None, typer.Option(help="Only with this reason.")] = None,
