@@ -222,7 +222,8 @@ class Places:
         that no city confirms is trusted as the state it stands for, after another segment, and as the country alone.
         """
         is_first = pl.col("position") == 0
-        capitals = pl.col("segment").str.contains(r"(?-u:\b)[A-Z]{2,3}(?-u:\b)")
+        is_titled_code = pl.col("segment").str.contains(r"^[A-Z][a-z]$") & ~is_first  # "Santa Clara, Ca"
+        capitals = pl.col("segment").str.contains(r"(?-u:\b)[A-Z]{2,3}(?-u:\b)") | is_titled_code
         as_regions = segments.join(self._region_keys, on="key").filter(~pl.col("is_code") | (capitals & ~is_first))
         as_countries = segments.join(self._country_keys, on="key").filter(
             ~pl.col("is_code") | capitals | (pl.col("order") == 3)

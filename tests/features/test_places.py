@@ -29,6 +29,7 @@ def place(**values: object) -> tuple[object, object]:
         ("Dusseldorf, Germany", "Düsseldorf", "DE"),
         ("Горки (Республика Беларусь)", "Horki", "BY"),
         ("Los Angeles, CA", "Los Angeles", "US"),
+        ("Santa Clara, Ca", "Santa Clara", "US"),
         ("Toronto, CA", "Toronto", "CA"),
         ("London, Ontario", "London", "CA"),
         ("London", "London", "GB"),
