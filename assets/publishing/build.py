@@ -75,7 +75,8 @@ def publish(
         if last is not None and last.generation == name:
             return Published(last, is_new=False)
         write_database(folder / DATABASE, files, memory_limit=config.pipeline.duckdb_memory_limit)
-        problems = problems_of(folder, interactions, config=config, last=last)
+        comparable = last if last is not None and _is_near(last, as_of, config) else None
+        problems = problems_of(folder, interactions, config=config, last=comparable)
         if problems:
             raise ValidationFailedError("\n".join(problems))
         as_of_text = as_of.astimezone(dt.UTC).isoformat()
@@ -100,6 +101,12 @@ def publish(
         return Published(manifest, is_new=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_near(last: Manifest, as_of: dt.datetime, config: Config) -> bool:
+    """Sizes are compared with a generation of about the same day; after a long pause or in a replay they tell nothing."""
+    days = dt.timedelta(days=config.pipeline.publishing.compared_within_days)
+    return abs(dt.datetime.fromisoformat(last.as_of) - as_of) <= days
 
 
 def _write_table(folder: Path, table: str, source: Source) -> list[Path]:

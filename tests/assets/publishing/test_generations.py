@@ -104,6 +104,11 @@ def test_a_generation_that_breaks_a_promise_is_refused_and_the_last_one_stays(
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".building")] == []
 
 
+def test_sizes_are_not_compared_with_a_generation_of_another_time(tmp_path: Path) -> None:
+    publish_small(tmp_path)
+    assert publish_small(tmp_path, as_of=AS_OF + dt.timedelta(days=8), feeds=feeds({"anna": ["hh:1"]})).is_new
+
+
 def test_a_job_that_the_user_applied_to_is_refused(tmp_path: Path) -> None:
     interactions = tmp_path / "interactions.parquet"
     row = {"user_id": "anna", "job_id": "hh:1", "is_applied": True, "is_dismissed": False}
