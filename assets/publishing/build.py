@@ -104,7 +104,7 @@ def publish(
 
 
 def _is_near(last: Manifest, as_of: dt.datetime, config: Config) -> bool:
-    """Sizes are compared with a generation of about the same day; after a long pause or in a replay they tell nothing."""
+    """Sizes tell something of a generation of about the same day; after a long pause or in a replay they do not."""
     days = dt.timedelta(days=config.pipeline.publishing.compared_within_days)
     return abs(dt.datetime.fromisoformat(last.as_of) - as_of) <= days
 
