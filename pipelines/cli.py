@@ -242,3 +242,7 @@ def _fail(message: str) -> NoReturn:
 def main() -> None:
     """The console script."""
     app()
+
+
+if __name__ == "__main__":
+    main()
