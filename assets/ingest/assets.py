@@ -55,7 +55,7 @@ def _bronze(
     )
 
 
-@_bronze(FEED_POSTINGS, pool="ingest")
+@_bronze(FEED_POSTINGS)
 def feed_postings(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """Every version of every posting of the feeds: those enabled in sources.yaml, fetched side by side, and those
     landed in `landing/feeds/<name>/`. A bad feed is reported and harms no other."""
@@ -65,7 +65,7 @@ def feed_postings(context: dg.AssetExecutionContext, workspace: Workspace, clock
     return _output(workspace.lake, FEED_POSTINGS, report)
 
 
-@_bronze(HH_POSTINGS, pool="ingest")
+@_bronze(HH_POSTINGS)
 def hh_postings(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """Every version of every HeadHunter vacancy: of the queries in sources.yaml if HH is enabled, and of the saved
     answers in `landing/hh/`. A 403 ends HH for this run and closes nothing."""

@@ -44,7 +44,6 @@ _DEPENDENCIES = [
     owners=["team:jobfeed"],
     deps=_DEPENDENCIES,
     code_version="1",
-    pool="publish",
 )
 def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.MaterializeResult[None]:
     """One immutable, validated version of all served tables, announced by replacing `published/current`.
