@@ -40,7 +40,7 @@ _POSTING_KEYS = [dg.AssetKey(["bronze", table.name]) for table in (FEED_POSTINGS
 
 
 def _bronze(
-    table: Table, *, deps: Iterable[dg.AssetKey] = (), pool: str | None = None
+    table: Table, *, deps: Iterable[dg.AssetKey] = ()
 ) -> Callable[[Callable[..., dg.Output[Any]]], dg.AssetsDefinition]:
     """Declares `bronze/<table>`, an asset that writes its parts itself."""
     return dg.asset(
@@ -51,7 +51,6 @@ def _bronze(
         owners=["team:jobfeed"],
         io_manager_key="lake_io",
         code_version="1",
-        pool=pool,
     )
 
 
