@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import lmdb
 
-from serving import contract
+import serving.contract as contract
 from serving.contract import lookup_key
 
 _SQL = Path(__file__).resolve().parent.parent.parent / "sql" / "publish"
