@@ -67,6 +67,8 @@ def digests(
         workspace.lake.scan("digests", DIGESTS)
         .filter(pl.col("digest_date") > as_of.date() - dt.timedelta(days=KEPT_DAYS))
         .join(new.lazy().select("user_id"), on="user_id", how="anti")
+        # Who was erased or unsubscribed since keeps no earlier digest either.
+        .join(users.filter(pl.col("digest_frequency") != "none").select("user_id"), on="user_id", how="semi")
         .collect()
     )
     table = pl.concat([new, kept]).sort(DIGESTS.key)
