@@ -11,7 +11,8 @@ import polars as pl
 from assets.ingest.compaction import compact, last_of_each_day
 from assets.ingest.events import ingest_events
 from assets.ingest.hh_client import HHClient
-from assets.ingest.http import HostPacer, HttpClient
+from assets.ingest.http import HttpClient
+from assets.ingest.pacing import HostPacer
 from assets.ingest.people import ingest_erasures, ingest_users
 from assets.ingest.posting_runs import ingest_feeds, ingest_hh, ingest_job_files
 from assets.ingest.report import RunReport, markdown_table

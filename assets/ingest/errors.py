@@ -31,6 +31,10 @@ class DeadlineExceededError(FetchError):
     """The exchange, with its retries and pauses, did not end in time."""
 
 
+class UnexpectedAnswerError(FetchError):
+    """An answer that HTTP does not allow to what was asked."""
+
+
 class StatusError(FetchError):
     """The server answered with a status that is not a success; `body` is its beginning, for the caller to judge."""
 

@@ -3,7 +3,6 @@ per host. What the bodies mean is the sources' affair.
 """
 
 import random
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from tenacity.stop import stop_base
 
 from assets.config import HttpLimits
 from assets.ingest import errors
+from assets.ingest.pacing import HostPacer
 from assets.ingest.transport import AddressGuard, AddressRefused, GuardedAdapter, exchange
 
 _CHUNK_BYTES = 65_536
@@ -54,35 +54,6 @@ class Response:
     @property
     def is_unchanged(self) -> bool:
         return self.status == 304
-
-
-class HostPacer:
-    """Spaces requests to one host evenly, over all threads; other hosts are not held up."""
-
-    def __init__(
-        self,
-        requests_per_second: float,
-        *,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._interval_seconds = 1 / requests_per_second
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._next_slot: dict[str, float] = {}
-        self._lock = threading.Lock()
-
-    def wait(self, host: str, *, until: float) -> bool:
-        """Sleeps until the host's next free slot; False, at once, if that comes after `until` (monotonic seconds)."""
-        with self._lock:
-            now = self._monotonic()
-            slot = max(now, self._next_slot.get(host, now))
-            if slot > until:
-                return False
-            self._next_slot[host] = slot + self._interval_seconds
-        if slot > now:
-            self._sleep(slot - now)
-        return True
 
 
 @dataclass
@@ -147,9 +118,12 @@ class HttpClient:
     def _follow(self, url: str, headers: Mapping[str, str], deadline: float) -> Response:
         """One attempt: up to `max_redirects` hops, each checked like the first."""
         current, moved_to, is_permanent = url, None, True
+        is_conditional = not {"If-None-Match", "If-Modified-Since"}.isdisjoint(headers)
         for _ in range(self.limits.max_redirects + 1):
             status, received, body = self._exchange(current, headers, deadline)
             if status not in _REDIRECTS:
+                if status == 304 and not is_conditional:
+                    raise errors.UnexpectedAnswerError(current, "answered 304 to a request without conditions")
                 return self._response(current, status, received, body, moved_to=moved_to)
             target = urljoin(current, received.get("Location") or "")
             if not received.get("Location"):

@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 from assets.config import HttpLimits
-from assets.ingest.http import HostPacer, HttpClient
+from assets.ingest.http import HttpClient
+from assets.ingest.pacing import HostPacer
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,11 @@ def test_validators_are_sent_back_and_304_is_no_error(server: FaultServer, clien
     assert client.get(url, validators=Validators(etag='"a1"')).is_unchanged
 
 
+def test_a_304_that_nothing_was_asked_for_is_a_failure(server: FaultServer, client: HttpClient) -> None:
+    with pytest.raises(errors.UnexpectedAnswerError, match="without conditions"):
+        client.get(server.route("/feed", Answer(304)))
+
+
 def test_a_slow_drip_ends_at_the_deadline_in_body_and_in_headers(server: FaultServer) -> None:
     client = HttpClient(make_client(FakeTime(), total_deadline_seconds=0.3).limits, make_client(FakeTime()).pacer)
     for answer in (

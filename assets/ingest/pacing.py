@@ -1,0 +1,52 @@
+"""How fast one host is asked, over all threads: a leaky bucket of pyrate-limiter a host. No other host is held up."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from pyrate_limiter import GCRA, InMemoryStateStore, Rate, RateItem, StateBucket
+
+_UNPACED = 1e6  # requests per second from which on nothing waits; the bucket counts in milliseconds
+
+
+class HostPacer:
+    """Spaces requests to one host evenly. The bucket says when; waiting is ours, since the library's own Limiter sleeps
+    on the real clock and learns of a deadline only by sleeping up to it."""
+
+    def __init__(
+        self,
+        requests_per_second: float,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        is_paced = requests_per_second < _UNPACED
+        self._rate = Rate(1, max(1, round(1000 / requests_per_second)), burst=1) if is_paced else None
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._buckets: dict[str, StateBucket] = {}
+        self._lock = threading.Lock()
+
+    def wait(self, host: str, *, until: float) -> bool:
+        """Sleeps until the host's next free slot; False, at once, if that comes after `until` (monotonic seconds)."""
+        if self._rate is None:
+            return True
+        while True:
+            now = self._monotonic()
+            pause_seconds = self._take(host, now, self._rate)
+            if pause_seconds is None:
+                return True
+            if now + pause_seconds > until:
+                return False
+            self._sleep(pause_seconds)
+
+    def _take(self, host: str, now: float, rate: Rate) -> float | None:
+        """None if the slot is ours, else the seconds to the next one."""
+        with self._lock:
+            bucket = self._buckets.get(host)
+            if bucket is None:
+                bucket = self._buckets[host] = StateBucket([rate], GCRA(), InMemoryStateStore())
+            decision = bucket.put_decision(RateItem(host, round(now * 1000)))
+        if decision.allowed:  # type: ignore[union-attr]  # awaitable only with an asynchronous store
+            return None
+        return (decision.retry_after_ms or 1) / 1000  # type: ignore[union-attr]
