@@ -31,7 +31,8 @@ class _Strict(BaseModel):
 
 class FeedSource(_Strict):
     """One feed; `title_pattern` is a regular expression with the groups `title` and optionally `company`, `location`,
-    `salary`. `lists_all_open_jobs`: a job that is gone from a successful reading is closed."""
+    `salary`. `lists_all_open_jobs`: a job that is gone from a successful reading is closed. Formats with pages
+    (himalayas, lever) are read up to `max_pages`; himalayas, newest first, at first back to `max_age_days`."""
 
     name: Name
     url: HttpUrl
@@ -43,16 +44,20 @@ class FeedSource(_Strict):
     min_interval_minutes: int = Field(60, ge=1, le=10080)
     stale_after_days: int = Field(30, ge=1, le=400)
     lists_all_open_jobs: bool = False
+    max_pages: int = Field(100, ge=1, le=1000)
+    max_age_days: int = Field(3, ge=1, le=400)
     enabled: bool = True
     terms: str | None = None
 
 
 class HttpLimits(_Strict):
-    """Bounds for every request: seconds, bytes of the decoded body, attempts."""
+    """Bounds for every request: seconds, bytes of the decoded body, attempts. `source_deadline_seconds`: after that no
+    further page of a source is asked for."""
 
     user_agent: str = Field("jobfeed/1.0 (+https://example.org/jobfeed; jobs@example.org)", min_length=8)
     connect_timeout_seconds: float = Field(10, gt=0, le=60)
     total_deadline_seconds: float = Field(60, gt=0, le=600)
+    source_deadline_seconds: float = Field(300, gt=0, le=3600)
     max_body_bytes: int = Field(20_000_000, ge=1_000, le=200_000_000)
     max_attempts: int = Field(4, ge=1, le=10)
     max_redirects: int = Field(5, ge=0, le=10)

@@ -9,7 +9,9 @@ from pathlib import Path
 import polars as pl
 
 from assets.config import Sources
-from assets.ingest.feeds import fetch_feeds, replay_feed, scope_of
+from assets.ingest.feed_parsing import FeedParser
+from assets.ingest.feed_replay import replay_feed, scope_of
+from assets.ingest.feeds import fetch_feeds
 from assets.ingest.hh import read_hh
 from assets.ingest.hh_client import HHClient
 from assets.ingest.http import HttpClient
@@ -105,12 +107,12 @@ def _replay_feeds(lake: Lake, landing: Path, sources: Sources, report: RunReport
     feeds = {feed.name: feed for feed in sources.feeds}
     lists_all = {feed.name for feed in sources.feeds if feed.lists_all_open_jobs}
     read: defaultdict[str, list[Parsed]] = defaultdict(list)
-    with lake.lock("bronze/landing_files/feeds"):
+    with lake.lock("bronze/landing_files/feeds"), FeedParser() as parser:
         ledger = Ledger.load(lake, "feeds", as_of=as_of)
         sink = PostingSink(lake, FEED_POSTINGS, store_replayed, report, as_of)
         for file, digest in ledger.unread(list_landed(landing, "feeds", scope=lambda name: scope_of(name, feeds))):
             started = time.perf_counter()
-            source, parsed = replay_feed(file, feeds)
+            source, parsed = replay_feed(file, feeds, parser)
             sink.add(parsed, source=source, origin=file.name)
             ledger.record(file, digest, n_rows=parsed.rows.height, n_rejects=parsed.rejects.height)
             report.of(source).seconds += time.perf_counter() - started

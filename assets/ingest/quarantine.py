@@ -7,7 +7,8 @@ import polars as pl
 
 from assets.lake import Lake
 from features.schemas import QUARANTINE
-from features.sources.parsed import rejects
+from features.sources.parsed import REJECTS, Parsed, rejects
+from features.sources.postings import PARSED_POSTINGS
 
 UNREADABLE = "unreadable_file"
 UNSUPPORTED = "unsupported_format"
@@ -27,6 +28,16 @@ def quarantined(refused: pl.DataFrame, *, source: str, file: str, as_of: dt.date
 def whole_file(reason: str, *, detail: str = "", raw: bytes = b"") -> pl.DataFrame:
     """The one reject of a file that can't be read at all."""
     return rejects([("file", reason, detail, raw)])
+
+
+def nothing() -> Parsed:
+    """No posting, no reject."""
+    return Parsed(PARSED_POSTINGS.empty(), REJECTS.empty())
+
+
+def refusal(reason: str, detail: str = "", raw: bytes = b"") -> Parsed:
+    """No posting, and the one reject of a file or an answer that is refused whole."""
+    return Parsed(PARSED_POSTINGS.empty(), whole_file(reason, detail=detail, raw=raw))
 
 
 def store_quarantined(lake: Lake, frames: Sequence[pl.DataFrame]) -> int:

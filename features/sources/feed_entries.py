@@ -37,6 +37,8 @@ class FeedEntry:
     columns: Mapping[str, object] = field(default_factory=dict)
 
 
+TRUNCATED = "truncated"  # the document breaks off: what comes after is not known
+
 # An entry, or the reason why it can't be one; and its raw form for the quarantine.
 Entries = Iterator[tuple[FeedEntry | str, str | bytes]]
 

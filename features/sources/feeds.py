@@ -1,6 +1,7 @@
 """Job feeds of every format, bytes to postings: what a feed is told to be, and which reader takes it."""
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 
 from features.sources.boards import (
     read_ashby,
@@ -12,12 +13,13 @@ from features.sources.boards import (
     read_remoteok,
     read_remotive,
 )
-from features.sources.feed_entries import Entries, FeedContext, FeedError
+from features.sources.feed_entries import Entries, FeedContext, FeedEntry, FeedError
 from features.sources.parsed import Parsed, Refusal
 from features.sources.postings import postings, stable_id
 from features.sources.rss import read_rss
+from features.sources.values import NotJsonError, decode_json, items, mapping
 
-__all__ = ["FEED_FORMATS", "FeedContext", "FeedError", "parse_feed"]
+__all__ = ["FEED_FORMATS", "FeedContext", "FeedError", "guess_format", "parse_feed"]
 
 _READERS: Mapping[str, Callable[[bytes, FeedContext], Entries]] = {
     "rss": read_rss,
@@ -44,17 +46,55 @@ def parse_feed(body: bytes, *, feed: FeedContext) -> Parsed:
         raise FeedError(feed.name, f"unknown format {feed.format!r}; known are {', '.join(FEED_FORMATS)}")
     if len(body) > MAX_BODY_BYTES:
         raise FeedError(feed.name, f"{len(body)} bytes; at most {MAX_BODY_BYTES} are read")
-    rows: list[dict[str, object]] = []
+    found: list[FeedEntry] = []
     refused: list[Refusal] = []
     for number, (entry, raw) in enumerate(_READERS[feed.format](body, feed)):
         if isinstance(entry, str):
             refused.append((f"entry {number}", entry, "", raw))
-            continue
-        if entry.columns.get("title") is None:
+        elif entry.columns.get("title") is None:
             refused.append((f"entry {number}", "missing_title", "", raw))
-            continue
-        rows.append(_row(feed, entry.guid, entry.columns))
+        else:
+            found.append(entry)
+    shared = _shared_guids(found)
+    rows = [_row(feed, None if entry.guid in shared else entry.guid, entry.columns) for entry in found]
     return postings(rows, refused=refused)
+
+
+def guess_format(body: bytes) -> str:
+    """The format of a body of which nothing is known: told by the keys of its first jobs, `rss` for what is no JSON."""
+    if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
+        return "rss"
+    try:
+        document = decode_json(body)
+    except NotJsonError:
+        return "jsonfeed"
+    if isinstance(document, list):
+        keys = {key for job in document[:3] for key in mapping(job)}
+        return next((name for name, known in _ARRAY_KEYS if keys & known), "remoteok")
+    keys = {key for job in items(mapping(document).get("jobs"))[:3] for key in mapping(job)}
+    return next((name for name, known in _OBJECT_KEYS if keys & known), "jsonfeed")
+
+
+_ARRAY_KEYS = (
+    ("lever", frozenset({"hostedUrl", "categories"})),
+    ("remoteok", frozenset({"legal", "position"})),
+)
+_OBJECT_KEYS = (
+    ("jobicy", frozenset({"jobTitle", "jobSlug"})),
+    ("remotive", frozenset({"candidate_required_location", "publication_date"})),
+    ("greenhouse", frozenset({"absolute_url", "internal_job_id"})),
+    ("ashby", frozenset({"jobUrl", "isListed"})),
+    ("himalayas", frozenset({"companySlug", "locationRestrictions", "applicationLink"})),
+)
+
+
+def _shared_guids(entries: Iterable[FeedEntry]) -> frozenset[str]:
+    """Guids under which one body shows several links: such a guid names no entry."""
+    links: defaultdict[str, set[object]] = defaultdict(set)
+    for entry in entries:
+        if entry.guid is not None:
+            links[entry.guid].add(entry.columns.get("url"))
+    return frozenset(guid for guid, found in links.items() if len(found) > 1)
 
 
 def _row(feed: FeedContext, guid: str | None, columns: Mapping[str, object]) -> dict[str, object]:

@@ -9,6 +9,7 @@ import feedparser
 
 from features.sources.encoding import decode_feed
 from features.sources.feed_entries import (
+    TRUNCATED,
     Entries,
     FeedContext,
     FeedEntry,
@@ -21,6 +22,7 @@ from features.sources.feed_entries import (
 from features.sources.timestamps import read_timestamp
 from features.sources.values import amount, coordinates, items, line, link, mapping, number, plain, strings, text
 
+_ROOT_ENDS = ("</rss>", "</feed>", "</rdf:rdf>", "-->")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,400}\?>")
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f\u200d]")
 _SKILL_SEPARATORS = re.compile(r",\s*(?:and\s+)?|\s+and\s+|;")
@@ -54,8 +56,28 @@ def read_rss(body: bytes, feed: FeedContext) -> Entries:
     except Exception as error:  # its loose parser fails in many ways on hostile markup
         raise FeedError(feed.name, f"unreadable ({type(error).__name__})") from None
     if not document.get("version"):
-        raise FeedError(feed.name, "no RSS, Atom or RDF document (an error page or an empty answer?)")
-    return _entries(document, feed)
+        raise FeedError(feed.name, _what_instead(decoded))
+    return _with_end(_entries(document, feed), document, decoded)
+
+
+def _what_instead(decoded: str) -> str:
+    """What a body is that is no feed, as far as its beginning tells."""
+    head = decoded[:2_000].lstrip("\ufeff \t\r\n\0").lower()
+    if not head:
+        return "an empty body"
+    if "<html" in head or head.startswith("<!doctype html"):
+        return "an HTML page, no feed"
+    if head.startswith(("{", "[")):
+        return "JSON, expected RSS, Atom or RDF"
+    return "no RSS, Atom or RDF document"
+
+
+def _with_end(entries: Entries, document: Mapping[str, object], decoded: str) -> Entries:
+    """`entries`, and a reject where the document breaks off: what is missing must not be taken for closed."""
+    yield from entries
+    tail = decoded[-400:].rstrip(" \t\r\n\0").lower()
+    if document.get("bozo") and not tail.endswith(_ROOT_ENDS):
+        yield TRUNCATED, tail
 
 
 def _entries(document: Mapping[str, object], feed: FeedContext) -> Entries:

@@ -14,7 +14,7 @@ from assets.ingest.report import RunReport
 from assets.ingest.source_state import load_states
 from assets.lake import Lake
 from features.schemas import FEED_POSTINGS, QUARANTINE, SIGHTINGS, Table
-from tests.assets.ingest.fault_server import Answer, FaultServer
+from tests.assets.ingest.fault_server import Answer, FakeTime, FaultServer, make_client
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -224,3 +224,94 @@ def test_several_versions_that_one_run_reads_keep_their_order(lake: Lake, landin
     versions = rows(lake, FEED_POSTINGS).sort("seen_at")
     assert versions["title"].to_list() == ["Clerk 1", "Senior Clerk 1", "Chief Clerk 1"]
     assert versions["seen_at"].max() == AS_OF
+
+
+def himalayas(*numbers: int, cursor: str | None) -> Answer:
+    jobs = [{"title": f"Job {n}", "guid": f"g{n}", "pubDate": (AS_OF - n * HOUR).timestamp()} for n in numbers]
+    return Answer(body=json.dumps({"jobs": jobs, "nextCursor": cursor}).encode())
+
+
+def test_pages_are_read_back_to_the_age_that_matters(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer
+) -> None:
+    pages = {"": himalayas(1, 2, cursor="b"), "b": himalayas(30, 49, cursor="c"), "c": himalayas(60, 99, cursor="d")}
+    url = server.route("/api", lambda request: pages["".join(request.values("cursor"))])
+    board = feed("board", url, format="himalayas", max_age_days=2)
+    assert run(lake, landing, client, board).of("board").n_new == 6
+    assert run(lake, landing, client, board, at=AS_OF + 5 * HOUR).of("board").n_unchanged == 4
+    assert server.count("/api") == 5
+
+
+def test_a_page_that_fails_keeps_the_pages_before_it_and_is_tried_again(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer
+) -> None:
+    pages = [himalayas(1, cursor="b"), Answer(404), himalayas(1, cursor="b"), himalayas(2, cursor=None)]
+    board = feed("board", server.in_turn("/api", *pages), format="himalayas")
+    first = run(lake, landing, client, board).of("board")
+    assert first.n_new == 1 and first.statuses[0].startswith("failed after 1 pages")
+    second = run(lake, landing, client, board, at=AS_OF + HOUR).of("board")
+    assert (second.n_new, second.n_unchanged, second.statuses) == (1, 1, ["read"])
+
+
+def test_pages_have_a_bound_and_never_go_in_a_circle(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer
+) -> None:
+    circle = server.route("/circle", himalayas(1, cursor="same"))
+    endless = server.route("/endless", lambda r: himalayas(1, cursor=f"{len(server.requests)}"))
+    boards = [feed("circle", circle, format="himalayas"), feed("endless", endless, format="himalayas", max_pages=3)]
+    report = run(lake, landing, client, *boards)
+    assert "circle" in report.of("circle").statuses[0]
+    assert report.of("endless").statuses == ["read, cut at 3 pages"]
+
+
+def test_a_feed_that_breaks_off_closes_nothing_and_is_read_whole_next_time(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer
+) -> None:
+    full = rss("A 1", "B 2", "C 3")
+    tagged = {"ETag": '"x"'}
+    broken = Answer(body=full[: full.index(b"C 3") - 10], headers=tagged)
+    board = feed("board", server.in_turn("/feed", Answer(body=full), broken), lists_all_open_jobs=True)
+    run(lake, landing, client, board)
+    report = run(lake, landing, client, board, at=AS_OF + HOUR)
+    assert report.of("board").statuses == ["read up to where it breaks off"]
+    assert not rows(lake, SIGHTINGS)["is_gone"].any()
+    assert load_states(lake).feeds["board"].etag is None
+    assert rows(lake, QUARANTINE)["reason"].to_list() == ["truncated"]
+
+
+def test_an_address_that_a_feed_moved_to_and_that_died_is_given_up(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer
+) -> None:
+    server.in_turn("/new", Answer(body=rss("A 1")), Answer(410))
+    old = server.in_turn("/old", Answer(301, headers={"Location": "/new"}), Answer(body=rss("A 1")))
+    board = feed("board", old)
+    statuses = [run(lake, landing, client, board, at=AS_OF + n * HOUR).of("board").statuses[0] for n in range(3)]
+    assert statuses[0] == statuses[2] == "read" and "asking its first address again" in statuses[1]
+
+
+def test_a_host_that_keeps_us_waiting_twice_is_left_alone_for_this_run(
+    lake: Lake, landing: Path, server: FaultServer
+) -> None:
+    client = HttpClient(make_client(FakeTime(), total_deadline_seconds=0.2).limits, make_client(FakeTime()).pacer)
+    drip = Answer(body=b"x" * 1000, drip_seconds=0.02)
+    feeds = [feed(f"slow{n}", server.route(f"/{n}", drip)) for n in range(4)]
+    port = server.url.rsplit(":", 1)[1]
+    server.route("/good", Answer(body=rss("A 1")))
+    client.limits.allowed_private_hosts.append("localhost")
+    client = HttpClient(client.limits, client.pacer)
+    report = run(lake, landing, client, *feeds, feed("good", f"http://localhost:{port}/good"))
+    told = [report.of(f"slow{n}").statuses[0].split(":")[0] for n in range(4)]
+    assert told == ["failed", "failed", "skipped", "skipped"]
+    assert report.of("good").n_new == 1
+
+
+def test_the_same_bad_entry_is_quarantined_once_and_another_one_beside_it(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer
+) -> None:
+    def bad(guid: str) -> bytes:
+        return rss("A 1").replace(b"<item>", b"<item><guid>" + guid.encode() + b"</guid></item><item>", 1)
+
+    board = feed("board", server.in_turn("/feed", Answer(body=bad("x")), Answer(body=bad("x")), Answer(body=bad("y"))))
+    for n in range(3):
+        assert run(lake, landing, client, board, at=AS_OF + n * HOUR).of("board").n_quarantined == 1
+    assert rows(lake, QUARANTINE).sort("seen_at")["seen_at"].to_list() == [AS_OF, AS_OF + 2 * HOUR]

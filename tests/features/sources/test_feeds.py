@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from features.sources.feeds import FEED_FORMATS, FeedContext, FeedError, parse_feed
+from features.sources.feeds import FEED_FORMATS, FeedContext, FeedError, guess_format, parse_feed
 from features.sources.parsed import REJECTS, Parsed
 from features.sources.postings import PARSED_POSTINGS, canonical_link, stable_id
 
@@ -176,9 +176,57 @@ def test_a_valid_feed_without_items_is_empty() -> None:
     assert (parsed.rows.height, parsed.rejects.height) == (0, 0)
 
 
-def test_the_readable_part_of_a_truncated_feed_is_kept() -> None:
+def test_the_readable_part_of_a_truncated_feed_is_kept_and_the_break_is_told() -> None:
     document = rss(item("One") + item("Two", link="https://jobs.example/2"))
-    assert parse_rss(document[: document.index("Two") - 10]).rows["title"].to_list()[0] == "One"
+    parsed = parse_rss(document[: document.index("Two") - 10])
+    assert parsed.rows["title"].to_list()[0] == "One"
+    assert "truncated" in parsed.rejects["reason"].to_list()
+
+
+def test_a_sloppy_feed_that_is_whole_is_not_called_truncated() -> None:
+    parsed = parse_rss(rss(item("R&D dev", "<description>a & b <br></description>")) + "\n")
+    assert parsed.rows.height == 1 and parsed.rejects.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"", "empty"),
+        (b"<!DOCTYPE html><title>x</title>", "HTML"),
+        (b'{"jobs": []}', "JSON"),
+        (b"<doc/>", "no RSS, Atom or RDF"),
+    ],
+)
+def test_what_stands_in_place_of_a_feed_is_told(body: bytes, told: str) -> None:
+    with pytest.raises(FeedError, match=told):
+        parse_rss(body)
+
+
+def test_a_guid_that_several_links_share_names_none_of_them() -> None:
+    guid = "<guid isPermaLink='false'>7</guid>"
+    links = ("https://j.example/a", "https://j.example/b")
+    parsed = parse_rss(rss("".join(item(link[-1], guid, link=link) for link in links)))
+    assert parsed.rows["source_id"].n_unique() == 2 and "7" not in parsed.rows["source_id"].to_list()
+    again = parse_rss(rss(item("a", guid, link=links[0]) * 2))
+    assert again.rows["source_id"].to_list() == ["7", "7"]
+
+
+GUESSED = {
+    "jobicy": {"jobs": [{"jobTitle": "a"}]},
+    "remotive": {"jobs": [{"publication_date": "a"}]},
+    "greenhouse": {"jobs": [{"absolute_url": "a"}]},
+    "ashby": {"jobs": [{"isListed": True}]},
+    "himalayas": {"jobs": [{"companySlug": "a"}]},
+    "lever": [{"hostedUrl": "a"}],
+    "remoteok": [{"legal": "a"}],
+    "jsonfeed": {"items": []},
+}
+
+
+@pytest.mark.parametrize("format_", GUESSED)
+def test_the_format_of_an_unknown_body_is_told_by_its_keys(format_: str) -> None:
+    assert guess_format(json.dumps(GUESSED[format_]).encode()) == format_
+    assert guess_format(b"\xef\xbb\xbf <rss/>") == "rss" and guess_format(b"{") == "jsonfeed"
 
 
 def test_an_entry_without_title_is_refused_and_takes_no_other_with_it() -> None:
