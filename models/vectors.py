@@ -1,6 +1,8 @@
 """Jobs and users as vectors in the encoder's space: sums of text vectors, and of the vectors of jobs a user took to."""
 
 import datetime as dt
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +13,8 @@ from features.schemas import EMBEDDING_DIMENSIONS
 from models.artifacts import Artifact
 from models.embeddings import TextVectors
 from models.ids import MICRO, Csr, matrix, positions, sorted_ids, unit_rows
-from models.weights import decay, recent
+from models.pair_sums import pair_sums
+from models.weights import WeightMatrix, decay, recent
 
 Floats = NDArray[np.float32]
 
@@ -80,65 +83,76 @@ def build_job_vectors(texts: pl.DataFrame, embedded: TextVectors) -> JobVectors:
 
 
 def build_user_vectors(
-    texts: pl.DataFrame, events: pl.DataFrame, embedded: TextVectors, jobs: JobVectors
+    texts: pl.DataFrame, events: WeightMatrix, embedded: TextVectors, jobs: JobVectors, *, n_threads: int = 2
 ) -> UserVectors:
     """USER_TEXTS and `event_weights` to vectors: 1.0 * profile + the weighted vectors of the jobs, normalised.
 
-    The profile is the mean of the mean role and the mean skill, of length 1. Users are those of either frame.
+    The profile is the mean of the mean role and the mean skill, of length 1. Users are those of either. `events` has
+    the columns of `jobs`. Users are taken in blocks, so that what is dense follows the block.
     """
-    user_ids = sorted_ids(texts["user_id"], events["user_id"])
+    user_ids = sorted_ids(texts["user_id"], events.user_ids)
     n_users = len(user_ids)
     texts = pl.DataFrame({"user_id": user_ids}).join(texts, on="user_id", how="left", maintain_order="left")
     roles, skills = _mean_matrix(texts["roles"], embedded), _mean_matrix(texts["skills"], embedded)
-    history = matrix(
-        positions(user_ids, events["user_id"]),
-        positions(jobs.job_ids, events["job_id"]),
-        events["weight"].to_numpy(),
-        shape=(n_users, len(jobs.job_ids)),
-    )
+    row_of_user = positions(events.user_ids, user_ids)
     vectors = np.zeros((n_users, EMBEDDING_DIMENSIONS), dtype=np.float16)
     has_profile, has_history = np.zeros(n_users, dtype=np.bool_), np.zeros(n_users, dtype=np.bool_)
-    for start in range(0, n_users, _BLOCK_USERS):
+
+    def fill(start: int) -> None:
         rows = slice(start, start + _BLOCK_USERS)
         stated = unit_rows(roles[rows] @ embedded.vectors) + unit_rows(skills[rows] @ embedded.vectors)
-        profile, done = unit_rows(stated), history[rows] @ jobs.vectors
+        profile = unit_rows(stated)
+        row = row_of_user[rows]
+        done = np.zeros_like(profile)
+        done[row >= 0] = events.values[row[row >= 0]] @ jobs.vectors
         vectors[rows] = unit_rows(profile + done)
         has_profile[rows], has_history[rows] = profile.any(axis=1), done.any(axis=1)
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        deque(pool.map(fill, range(0, n_users, _BLOCK_USERS)), maxlen=0)
     summary_vectors, summary_rows = _distinct(embedded, texts["summary"])
     return UserVectors(user_ids, vectors, summary_vectors.astype(np.float16), summary_rows, has_profile, has_history)
 
 
-def event_weights(daily: pl.LazyFrame, *, as_of: dt.datetime, half_life_days: float) -> pl.DataFrame:
-    """Grain user_id, job_id, sorted: the `weight` of a job's vector in the user's, over the last 90 days.
+def event_weights(
+    daily: pl.LazyFrame, *, as_of: dt.datetime, half_life_days: float, job_ids: pl.Series
+) -> WeightMatrix:
+    """The weight of the vector of each of `job_ids` (sorted) in each user's, over the last 90 days.
 
     Per day 0.5 applied + clamp(dwell / 300 s, 0.1, 0.4) viewed + 0.4 saved - 0.3 turned down, decayed. A save that was
-    taken back does not count.
+    taken back does not count. SPEC section 5, content.
     """
     low, high = VIEWED_RANGE
     viewed = (pl.col("dwell_seconds").fill_null(0) / VIEWED_FULL_SECONDS).clip(low, high)
+    acts = recent(daily, as_of=as_of, days=HISTORY_DAYS).with_columns(
+        amount=_micro(
+            APPLIED_WEIGHT * (pl.col("n_applies") > 0)
+            + viewed * ((pl.col("n_views") > 0) | (pl.col("n_clicks") > 0))
+            + REJECTED_WEIGHT * ((pl.col("n_dismissals") > 0) | (pl.col("n_not_relevant") > 0)),
+            half_life_days,
+        )
+    )
     is_kept = (pl.col("last_saved_at").max() > pl.col("last_unsaved_at").max()).fill_null(value=True)
-    return (
+    saves = (
         recent(daily, as_of=as_of, days=HISTORY_DAYS)
-        .select(
-            "user_id",
-            "job_id",
-            "last_saved_at",
-            "last_unsaved_at",
-            rest=_micro(
-                APPLIED_WEIGHT * (pl.col("n_applies") > 0)
-                + viewed * ((pl.col("n_views") > 0) | (pl.col("n_clicks") > 0))
-                + REJECTED_WEIGHT * ((pl.col("n_dismissals") > 0) | (pl.col("n_not_relevant") > 0)),
-                half_life_days,
-            ),
-            saved=_micro(SAVED_WEIGHT * (pl.col("n_saves") > 0), half_life_days),
+        .filter(
+            (pl.col("n_saves") > 0) | pl.col("last_saved_at").is_not_null() | pl.col("last_unsaved_at").is_not_null()
         )
         .group_by("user_id", "job_id")
-        .agg(micro=pl.col("rest").sum() + pl.when(is_kept).then(pl.col("saved").sum()).otherwise(0))
-        .filter(pl.col("micro") != 0)
-        .select("user_id", "job_id", weight=pl.col("micro") / MICRO)
-        .sort("user_id", "job_id")
-        .collect()
+        .agg(
+            is_kept=is_kept,
+            amount=_micro(SAVED_WEIGHT * (pl.col("n_saves") > 0), half_life_days).sum(),
+        )
+        .filter("is_kept")
     )
+    rows = pl.concat([part.select("user_id", "job_id", "amount") for part in (acts, saves)]).filter(
+        pl.col("amount") != 0
+    )
+    users = rows.select(pl.col("user_id").unique()).collect(engine="streaming")["user_id"].sort()
+    columns = pl.DataFrame({"job_id": job_ids}).with_row_index("column")
+    (sums,) = pair_sums(rows, amounts=["amount"], user_ids=users, column_of_job=columns, n_columns=len(job_ids))
+    sums.data = np.asarray(sums.data / MICRO, dtype=np.float32)
+    return WeightMatrix(users, job_ids, sums)
 
 
 def _micro(weight: pl.Expr, half_life_days: float) -> pl.Expr:

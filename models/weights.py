@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from features.interactions import CLOCK_SKEW
+from features.interactions import CLOCK_SKEW, EVENT_WEIGHTS
 from models.ids import MICRO, Csr, matrix, positions, sorted_ids
+from models.pair_sums import pair_sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,41 +43,65 @@ def decay(half_life_days: float) -> pl.Expr:
 
 def decayed_weights(
     daily: pl.LazyFrame, *, as_of: dt.datetime, half_life_days: float, days: float, representatives: pl.LazyFrame
-) -> pl.DataFrame:
-    """Grain user_id, job_id: `weight`, the decayed sum of interaction weights, not 0; sorted.
+) -> WeightMatrix:
+    """The decayed sums of interaction weights of the last `days`, of the users and jobs with at least one above 0.
 
     `representatives` (job_id, duplicate_of) are the known jobs: what happened to a duplicate counts for the job that
-    stands for it, what happened to an unknown job for nothing.
+    stands for it, what happened to an unknown job for nothing. Saves less unsaves count at least 0: who takes back a
+    save has no opinion, and would seem to dislike the job otherwise, as the unsave is the younger of the two.
     """
-    micro = (pl.col("weight") * decay(half_life_days) * MICRO).round().cast(pl.Int64)
-    return (
+    saved = EVENT_WEIGHTS["save"] * pl.col("n_saves").fill_null(0) + EVENT_WEIGHTS["unsave"] * pl.col(
+        "n_unsaves"
+    ).fill_null(0)
+    events = (
         recent(daily, as_of=as_of, days=days)
-        .filter(pl.col("weight") != 0)
-        .join(representatives.select("job_id", "duplicate_of"), on="job_id", how="inner")
-        .select("user_id", pl.coalesce("duplicate_of", "job_id").alias("job_id"), micro.alias("micro"))
-        .group_by("user_id", "job_id")
-        .agg(pl.col("micro").sum())
-        .filter(pl.col("micro") != 0)
-        .select("user_id", "job_id", weight=pl.col("micro") / MICRO)
-        .sort("user_id", "job_id")
-        .collect()
+        .with_columns(saved=saved)
+        .with_columns(rest=pl.col("weight") - pl.col("saved"))
+        .filter((pl.col("rest") != 0) | (pl.col("saved") != 0))
     )
+    known = representatives.select("job_id", representative=pl.coalesce("duplicate_of", "job_id")).collect()
+    jobs = sorted_ids(known["representative"])
+    users = events.select(pl.col("user_id").unique()).collect(engine="streaming")["user_id"].sort()
+    micro = (pl.col(name) * decay(half_life_days) * MICRO for name in ("rest", "saved"))
+    rest, saves = pair_sums(
+        events.select("user_id", "job_id", *(amount.round().cast(pl.Int64) for amount in micro)),
+        amounts=("rest", "saved"),
+        user_ids=users,
+        column_of_job=known.select("job_id", column=pl.Series(positions(jobs, known["representative"]))),
+        n_columns=len(jobs),
+    )
+    saves.data = np.maximum(saves.data, 0)
+    net = rest + saves if saves.nnz else rest
+    net.eliminate_zeros()
+    return _with_positives(users, jobs, net, unit=MICRO)
 
 
 def weight_matrix(weights: pl.DataFrame) -> WeightMatrix:
-    """`decayed_weights` as a matrix of the users and jobs that have at least one positive weight.
-
-    Who only ever turned jobs down, and what nobody took to, can't be placed by them.
-    """
-    positive = weights.filter(pl.col("weight") > 0)
-    users, jobs = sorted_ids(positive["user_id"]), sorted_ids(positive["job_id"])
+    """Weights of distinct pairs (user_id, job_id, weight) as a matrix like that of `decayed_weights`."""
+    users, jobs = sorted_ids(weights["user_id"]), sorted_ids(weights["job_id"])
     values = matrix(
         positions(users, weights["user_id"]),
         positions(jobs, weights["job_id"]),
         weights["weight"].to_numpy(),
         shape=(len(users), len(jobs)),
     )
-    return WeightMatrix(users, jobs, values)
+    return _with_positives(users, jobs, values, unit=1)
+
+
+def _with_positives(users: pl.Series, jobs: pl.Series, values: Csr, *, unit: int) -> WeightMatrix:
+    """The rows and columns with at least one positive value, which is divided by `unit`.
+
+    Who only ever turned jobs down, and what nobody took to, can't be placed by them.
+    """
+    is_positive = values.data > 0
+    of_user = np.repeat(np.arange(values.shape[0]), np.diff(values.indptr))
+    is_user, is_job = np.zeros(values.shape[0], dtype=np.bool_), np.zeros(values.shape[1], dtype=np.bool_)
+    is_user[of_user[is_positive]] = True
+    is_job[values.indices[is_positive]] = True
+    kept = values[is_user][:, is_job]
+    kept.data = np.asarray(kept.data / unit, dtype=np.float32)
+    kept.sort_indices()
+    return WeightMatrix(users.filter(pl.Series(is_user)), jobs.filter(pl.Series(is_job)), kept)
 
 
 def positive_part(values: Csr) -> Csr:

@@ -29,7 +29,7 @@ from models.neighbours import JobNeighbours, UserNeighbours, fit_also_applied, f
 from models.similar import similar_jobs
 from models.texts import distinct_texts, shared_texts
 from models.vectors import HISTORY_DAYS, JobVectors, UserVectors, build_job_vectors, build_user_vectors, event_weights
-from models.weights import WeightMatrix, decayed_weights, weight_matrix
+from models.weights import WeightMatrix, decayed_weights
 
 _JOBS = ("catalog", "jobs")
 _DAILY = ("catalog", "daily_interactions")
@@ -145,7 +145,12 @@ def user_vectors(
     texts = texts_of_users(profiles, max_characters=settings.max_characters)
     wanted = distinct_texts(texts["roles"], texts["skills"], texts["summary"])
     embedded = text_vectors(embeddings, identity=model_identity(settings.model), texts=wanted)
-    events = event_weights(consented(daily, profiles), as_of=as_of, half_life_days=settings.half_life_days)
+    events = event_weights(
+        consented(daily, profiles),
+        as_of=as_of,
+        half_life_days=settings.half_life_days,
+        job_ids=vectors.job_ids,
+    )
     made = build_user_vectors(texts, events, embedded, vectors)
     counts = {
         "n_users": len(made.user_ids),
@@ -249,14 +254,12 @@ def _weights(
     workspace: Workspace, as_of: dt.datetime, jobs: pl.LazyFrame, daily: pl.LazyFrame, profiles: pl.LazyFrame
 ) -> WeightMatrix:
     half_life = workspace.config.pipeline.als.half_life_days
-    return weight_matrix(
-        decayed_weights(
-            consented(daily, profiles),
-            as_of=as_of,
-            half_life_days=half_life,
-            days=WINDOW_HALF_LIVES * half_life,
-            representatives=representatives(jobs),
-        )
+    return decayed_weights(
+        consented(daily, profiles),
+        as_of=as_of,
+        half_life_days=half_life,
+        days=WINDOW_HALF_LIVES * half_life,
+        representatives=representatives(jobs),
     )
 
 

@@ -5,11 +5,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from scipy import sparse
 
 from features.schemas import DAILY_INTERACTIONS
+from models import vectors
 from models.embeddings import TextVectors, embed, text_vectors
 from models.texts import JOB_TEXTS, USER_TEXTS, distinct_texts
 from models.vectors import JobVectors, UserVectors, build_job_vectors, build_user_vectors, event_weights
+from models.weights import WeightMatrix
 from tests.models.training_world import BagOfWords
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
@@ -34,8 +37,10 @@ def vectors_of(jobs: pl.DataFrame) -> JobVectors:
     return build_job_vectors(jobs, embedded(jobs["title"], jobs["skills"], jobs["extract"], jobs["about"]))
 
 
-def users_of(users: pl.DataFrame, events: pl.DataFrame, jobs: JobVectors) -> UserVectors:
-    return build_user_vectors(users, events, embedded(users["roles"], users["skills"], users["summary"]), jobs)
+def users_of(users: pl.DataFrame, jobs: JobVectors, *events: tuple[str, str, float]) -> UserVectors:
+    return build_user_vectors(
+        users, acts(jobs, *events), embedded(users["roles"], users["skills"], users["summary"]), jobs
+    )
 
 
 def unit(vector: np.ndarray) -> np.ndarray:
@@ -54,11 +59,20 @@ def event(user: str, job: str, *, days: int = 0, **counters: Any) -> dict[str, A
 def weights(*rows: dict[str, Any]) -> dict[tuple[str, str], float]:
     counters = {name: 0 for name in DAILY_INTERACTIONS.columns if name.startswith("n_")}
     frame = DAILY_INTERACTIONS.conform(pl.DataFrame([{**counters, **row} for row in rows], infer_schema_length=None))
-    made = event_weights(frame.lazy(), as_of=AS_OF, half_life_days=30)
-    return {(user, job): weight for user, job, weight in made.iter_rows()}
+    made = event_weights(frame.lazy(), as_of=AS_OF, half_life_days=30, job_ids=frame["job_id"].unique().sort())
+    places = made.values.tocoo()
+    users, jobs = made.user_ids.to_list(), made.job_ids.to_list()
+    return {(users[row], jobs[column]): w for row, column, w in zip(places.row, places.col, places.data, strict=True)}
 
 
-NO_EVENTS = pl.DataFrame(schema={"user_id": pl.String, "job_id": pl.String, "weight": pl.Float64})
+def acts(jobs: JobVectors, *rows: tuple[str, str, float]) -> WeightMatrix:
+    """Users x the jobs of `jobs`; acts on other jobs name a user and place none."""
+    users, ids = sorted({user for user, _, _ in rows}), jobs.job_ids.to_list()
+    values = np.zeros((len(users), len(ids)), dtype=np.float32)
+    for user, job, weight in rows:
+        if job in ids:
+            values[users.index(user), ids.index(job)] = weight
+    return WeightMatrix(pl.Series(users, dtype=pl.String), jobs.job_ids, sparse.csr_matrix(values))
 
 
 def test_a_job_is_six_parts_title_and_four_parts_mean_skill() -> None:
@@ -131,8 +145,7 @@ def test_a_save_taken_back_on_a_later_day_does_not_count() -> None:
 def test_a_user_is_the_profile_and_the_jobs_taken_to() -> None:
     jobs = vectors_of(job_rows({"job_id": "a", "title": "welder"}, {"job_id": "b", "title": "cook"}))
     users = user_rows({"user_id": "u", "roles": ["nurse"], "skills": ["latin", "care"]})
-    events = pl.DataFrame({"user_id": ["u", "u"], "job_id": ["a", "b"], "weight": [0.5, -0.3]})
-    made = users_of(users, events, jobs)
+    made = users_of(users, jobs, ("u", "a", 0.5), ("u", "b", -0.3))
     profile = unit(said("nurse") + unit(said("latin") + said("care")))
     expected = unit(profile + 0.5 * said("welder") - 0.3 * said("cook"))
     np.testing.assert_allclose(made.vectors_of(pl.Series(["u"]))[0], expected, atol=1e-3)
@@ -141,8 +154,7 @@ def test_a_user_is_the_profile_and_the_jobs_taken_to() -> None:
 
 def test_a_user_without_a_profile_is_what_the_user_did() -> None:
     jobs = vectors_of(job_rows({"job_id": "a", "title": "welder"}))
-    events = pl.DataFrame({"user_id": ["u", "v"], "job_id": ["a", "gone"], "weight": [0.1, 0.5]})
-    made = users_of(user_rows(), events, jobs)
+    made = users_of(user_rows(), jobs, ("u", "a", 0.1), ("v", "gone", 0.5))
     assert made.user_ids.to_list() == ["u", "v"]
     np.testing.assert_allclose(made.vectors_of(pl.Series(["u"]))[0], said("welder"), atol=1e-3)
     assert made.has_profile.tolist() == [False, False]
@@ -151,7 +163,7 @@ def test_a_user_without_a_profile_is_what_the_user_did() -> None:
 
 def test_unknown_users_and_those_without_words_of_their_own_have_zeros() -> None:
     jobs = vectors_of(job_rows({"job_id": "a", "title": "welder"}))
-    made = users_of(user_rows({"user_id": "u", "summary": "calm"}, {"user_id": "v"}), NO_EVENTS, jobs)
+    made = users_of(user_rows({"user_id": "u", "summary": "calm"}, {"user_id": "v"}), jobs)
     found = made.summaries_of(pl.Series(["v", "nobody", "u"]))
     np.testing.assert_allclose(found, [np.zeros(512), np.zeros(512), said("calm")], atol=1e-3)
     assert not made.vectors_of(pl.Series(["nobody"])).any()
@@ -159,9 +171,18 @@ def test_unknown_users_and_those_without_words_of_their_own_have_zeros() -> None
 
 def test_nothing_at_all_makes_empty_models(tmp_path: Path) -> None:
     jobs = vectors_of(job_rows())
-    users = users_of(user_rows(), NO_EVENTS, jobs)
+    users = users_of(user_rows(), jobs)
     assert jobs.vectors.shape == (0, 512)
     assert users.vectors_of(pl.Series(["a"])).shape == (1, 512)
     assert users.summaries_of(pl.Series(["a"])).shape == (1, 512)
     users.save(tmp_path / "users.npz")
     assert UserVectors.load(tmp_path / "users.npz").vectors.dtype == np.float16
+
+
+def test_blocks_of_users_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = vectors_of(job_rows({"job_id": "a", "title": "welder"}, {"job_id": "b", "title": "cook"}))
+    users = user_rows(*({"user_id": f"u{n}", "roles": ["nurse"], "skills": ["latin"]} for n in range(20)))
+    done = [(f"u{n}", "ab"[n % 2], 0.1 * n) for n in range(0, 20, 3)]
+    whole = users_of(users, jobs, *done)
+    monkeypatch.setattr(vectors, "_BLOCK_USERS", 3)
+    np.testing.assert_array_equal(users_of(users, jobs, *done).vectors, whole.vectors)

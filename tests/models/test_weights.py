@@ -4,6 +4,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from features.schemas import DAILY_INTERACTIONS
 from models.weights import decayed_weights, positive_part, weight_matrix
@@ -19,7 +21,9 @@ def daily(*rows: dict[str, Any]) -> pl.LazyFrame:
 
 def weights(frame: pl.LazyFrame, *, as_of: dt.datetime = AS_OF) -> dict[tuple[str, str], float]:
     made = decayed_weights(frame, as_of=as_of, half_life_days=10, days=60, representatives=JOBS)
-    return {(user, job): weight for user, job, weight in made.iter_rows()}
+    places = made.values.tocoo()
+    users, jobs = made.user_ids.to_list(), made.job_ids.to_list()
+    return {(users[row], jobs[column]): w for row, column, w in zip(places.row, places.col, places.data, strict=True)}
 
 
 def days_ago(days: int) -> dict[str, Any]:
@@ -53,6 +57,66 @@ def test_what_cancels_out_is_no_pair() -> None:
     assert weights(daily({"user_id": "u", "job_id": "a", "weight": 0})) == {}
 
 
+def test_a_save_that_is_taken_back_later_is_no_dislike() -> None:
+    rows = [
+        {"user_id": "u", "job_id": "a", "n_saves": 1, "weight": 5, **days_ago(10)},
+        {"user_id": "u", "job_id": "a", "n_unsaves": 1, "weight": -5},
+        {"user_id": "u", "job_id": "b", "n_views": 1, "weight": 1},
+        {"user_id": "v", "job_id": "a", "n_views": 1, "n_unsaves": 1, "weight": -4},
+    ]
+    assert weights(daily(*rows)) == {("u", "b"): 1.0, ("v", "a"): 1.0}
+
+
+def test_a_job_that_is_saved_again_is_saved() -> None:
+    rows = [
+        {"user_id": "u", "job_id": "a", "n_saves": 1, "n_unsaves": 1, "weight": 0, **days_ago(10)},
+        {"user_id": "u", "job_id": "a", "n_saves": 1, "weight": 5},
+    ]
+    assert weights(daily(*rows)) == {("u", "a"): 5.0}
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.integers(0, 4),
+        st.sampled_from("abcx"),
+        st.integers(0, 70),
+        st.integers(-12, 20),
+        st.integers(0, 2),
+        st.integers(0, 2),
+    ),
+    max_size=30,
+    unique_by=lambda row: row[:3],
+)
+
+
+@given(rows=ROWS)
+def test_sums_agree_with_a_loop_over_the_rows(rows: list[tuple[int, str, int, int, int, int]]) -> None:
+    """Each row: user, job, days ago, weight of other acts, saves, unsaves."""
+    made = [
+        {
+            "user_id": f"u{user}",
+            "job_id": job,
+            "weight": rest + 5 * saves - 5 * unsaves,
+            "n_saves": saves,
+            "n_unsaves": unsaves,
+            **days_ago(days),
+        }
+        for user, job, days, rest, saves, unsaves in rows
+    ]
+    parts: dict[tuple[str, str], list[float]] = {}
+    for user, job, days, rest, saves, unsaves in rows:
+        if days < 60 and job != "x":
+            pair = parts.setdefault((f"u{user}", "a" if job == "c" else job), [0.0, 0.0])
+            pair[0] += rest * 0.5 ** (days / 10)
+            pair[1] += 5 * (saves - unsaves) * 0.5 ** (days / 10)
+    sums = {pair: rest + max(saves, 0) for pair, (rest, saves) in parts.items()}
+    users = {user for (user, _), weight in sums.items() if weight > 1e-4}
+    jobs = {job for (_, job), weight in sums.items() if weight > 1e-4}
+    expected = {pair: w for pair, w in sums.items() if abs(w) > 1e-4 and pair[0] in users and pair[1] in jobs}
+    found = weights(daily(*made)) if made else {}
+    assert {pair: w for pair, w in found.items() if abs(w) > 1e-4} == pytest.approx(expected, abs=1e-3)
+
+
 def test_the_matrix_holds_users_and_jobs_with_something_positive() -> None:
     frame = pl.DataFrame(
         {
@@ -76,9 +140,10 @@ def test_negative_weights_stay_where_others_like_the_job() -> None:
 
 
 def test_no_interactions_make_an_empty_matrix() -> None:
-    made = weight_matrix(
-        decayed_weights(
-            DAILY_INTERACTIONS.empty().lazy(), as_of=AS_OF, half_life_days=10, days=60, representatives=JOBS
-        )
+    made = decayed_weights(
+        DAILY_INTERACTIONS.empty().lazy(), as_of=AS_OF, half_life_days=10, days=60, representatives=JOBS
     )
     assert made.values.shape == (0, 0)
+    assert weight_matrix(
+        pl.DataFrame(schema={"user_id": pl.String, "job_id": pl.String, "weight": pl.Float64})
+    ).values.shape == (0, 0)
