@@ -17,7 +17,6 @@ from features.text import company_key, fold
 from features.value_sums import strongest_values
 
 SKILL_LEVELS = {"beginner": 0.4, "intermediate": 0.6, "advanced": 0.8, "expert": 1.0}
-UNKNOWN_LEVEL = 0.75
 DEFAULT_MAX_DISTANCE_KM = 25.0
 LEARNED_TAGS = 20
 INTEREST_HALF_LIFE = dt.timedelta(days=30)
@@ -125,7 +124,8 @@ def _stated_columns(users: pl.DataFrame) -> pl.DataFrame:
 
 
 def _rated_skills(users: pl.DataFrame) -> pl.DataFrame:
-    """Columns user_id, skills (sorted) and skill_levels beside them; of a skill named twice the highest level."""
+    """Columns user_id, skills (sorted) and skill_levels beside them, null where unknown; of a skill named twice the
+    highest level."""
     level = pl.col("level").str.strip_chars().str.to_lowercase()
     rated = users.select("user_id", "skills").explode("skills").unnest("skills").select("user_id", "name", level=level)
     strengths = users.select("user_id", name="strengths", level=pl.lit(None, pl.String)).explode("name")
@@ -137,7 +137,7 @@ def _rated_skills(users: pl.DataFrame) -> pl.DataFrame:
         .agg(known.max())
         .sort("user_id", "name")
         .group_by("user_id", maintain_order=True)
-        .agg(pl.col("name").alias("skills"), pl.col("level").fill_null(UNKNOWN_LEVEL).alias("skill_levels"))
+        .agg(pl.col("name").alias("skills"), pl.col("level").alias("skill_levels"))
     )
 
 

@@ -407,7 +407,7 @@ USER_PROFILES = Table(
         "max_distance_km": pl.Float64,
         "remote": pl.String,
         "skills": STRINGS,  # canonical names, sorted
-        "skill_levels": pl.List(pl.Float32),  # beside skills, in (0, 1]; 1 = expert, null level = 0.75
+        "skill_levels": pl.List(pl.Float32),  # beside skills, in (0, 1]; 1 = expert, null = not told
         "avoided_skills": STRINGS,
         "interest_tags": STRINGS,  # stated and learned, lower case, sorted
         "blocked_tags": STRINGS,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from features.profiles import SKILL_LEVELS, UNKNOWN_LEVEL
+from features.profiles import SKILL_LEVELS
 from features.schemas import SKILL_GAPS, STRINGS
 
 MIN_ROLE_SHARE = 0.2
@@ -70,15 +70,13 @@ def _slices(users: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 def _gaps(users: pl.DataFrame, role_skills: pl.DataFrame) -> pl.DataFrame:
     level = pl.col("level")
-    # An unknown level lies between two words; it is taken for what the role needs.
-    word = pl.when((level - UNKNOWN_LEVEL).abs() > 0.01).then(
-        pl.coalesce(pl.when(level <= bound + 0.01).then(pl.lit(name)) for name, bound in SKILL_LEVELS.items())
-    )
+    # An unknown level is no word; it is taken for what the role needs.
+    word = pl.coalesce(pl.when(level <= bound + 0.01).then(pl.lit(name)) for name, bound in SKILL_LEVELS.items())
     owned = (
         users.select("user_id", skill="skills", level="skill_levels")
         .explode("skill", "level")
         .drop_nulls("skill")
-        .with_columns(own_level=word)
+        .with_columns(own_level=word, is_owned=pl.lit(True))
     )
     required = (
         users.select("user_id", _target_level().alias("target_level"), role="roles")
@@ -90,7 +88,7 @@ def _gaps(users: pl.DataFrame, role_skills: pl.DataFrame) -> pl.DataFrame:
     own, target = (
         pl.col(name).replace_strict(rank, return_dtype=pl.Int8, default=None) for name in ("own_level", "target_level")
     )
-    is_owned = level.is_not_null()
+    is_owned = pl.col("is_owned").is_not_null()
     states = required.with_columns(
         has=is_owned & (own >= target).fill_null(True),
         partial=is_owned & (own < target).fill_null(False),

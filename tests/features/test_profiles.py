@@ -56,7 +56,7 @@ def test_levels_stand_beside_sorted_skills():
     )
     row = profiles(stated)["u"]
     assert row["skills"] == ["Excel", "Go", "Python", "SQL"]
-    assert row["skill_levels"] == pytest.approx([0.75, 0.8, 0.75, 1.0])
+    assert row["skill_levels"] == [None, pytest.approx(0.8), None, 1.0]
     assert row["avoided_skills"] == ["PHP"]
     assert row["interest_tags"] == ["excel", "fintech", "go", "python", "remote", "sql"]
     assert row["has_profile"]

@@ -43,7 +43,7 @@ def test_has_partial_and_missing_with_hours_and_coverage():
 
 
 def test_a_senior_needs_the_advanced_level_and_an_unknown_level_is_believed():
-    (row,) = gaps(profile({"A": 0.6, "B": 0.75, "C": 0.8, "D": 0.4}, career_level="senior"), required=FOUR)
+    (row,) = gaps(profile({"A": 0.6, "B": None, "C": 0.8, "D": 0.4}, career_level="senior"), required=FOUR)
     assert (row["has"], row["partial"]) == (["B", "C"], ["A", "D"])
     assert row["estimated_hours"] == 80 + 120
 

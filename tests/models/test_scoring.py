@@ -1,7 +1,9 @@
 import numpy as np
+import polars as pl
 import pytest
 
 from features.schemas import COMPONENTS
+from models.encoding import matrix
 from models.retrieval import dense_scores
 from models.scoring import COLLABORATIVE_MOST, Pairs, Recipe, component_values, score_pairs
 from tests.models.ranking_world import encode, make_market
@@ -63,6 +65,11 @@ def test_components_of_pairs_are_what_plain_loops_give() -> None:
                 assert found["content"][user, j] == pytest.approx(max(cosine, 0), abs=1e-4)
             else:
                 assert np.isnan(found["content"][user, j])
+
+
+def test_a_skill_of_unknown_level_counts_by_its_rarity_alone() -> None:
+    skills, levels = pl.Series([["a", "b"]]), pl.Series([[None, 0.4]], dtype=pl.List(pl.Float32))
+    np.testing.assert_allclose(matrix(skills, pl.Series(["a", "b"]), levels).toarray(), [[1.0, 0.4]])
 
 
 def test_components_are_rounded_before_they_are_used() -> None:
