@@ -35,21 +35,23 @@ class Recommender(Protocol):
 def recommend(
     recommender: Recommender, user_ids: pl.Series, *, k: int, excluded: pl.DataFrame | None = None
 ) -> pl.DataFrame:
-    """LISTS of at most `k` jobs for each of the distinct `user_ids`, in their order, ranks from 1.
+    """LISTS of at most `k` jobs for each of `user_ids`, in their order, ranks from 1; who comes twice is answered once.
 
     Pairs of `excluded` (user_id, job_id) never come out, nor jobs without an opinion: a list may be short or absent,
-    it is never padded. Scores are rounded to six decimals and equal ones come in the order of the ids.
+    it is never padded. Scores are rounded to six decimals and equal ones come in the order of the ids. Raises
+    ValueError for a negative `k`.
     """
-    job_ids = recommender.job_ids
+    if k < 0:
+        raise ValueError(f"recommend: k is {k}; it must be at least 0")
+    job_ids, user_ids = recommender.job_ids, user_ids.unique(maintain_order=True).drop_nulls()
+    banned_user, banned_job = _places(excluded, user_ids, job_ids)
     rows_at_once = max(1, min(_MAX_BLOCK_ROWS, _BLOCK_CELLS // max(len(job_ids), 1)))
     parts = [pl.DataFrame(schema=LISTS)]
     for start in range(0, len(user_ids), rows_at_once):
         users = user_ids.slice(start, rows_at_once)
         scores = np.round(recommender.score(users), 6)
-        if excluded is not None:
-            user, job = positions(users, excluded["user_id"]), positions(job_ids, excluded["job_id"])
-            both = (user >= 0) & (job >= 0)
-            scores[user[both], job[both]] = NO_OPINION
+        banned = slice(*np.searchsorted(banned_user, [start, start + len(users)]))
+        scores[banned_user[banned] - start, banned_job[banned]] = NO_OPINION
         best = top_k(scores, k)
         row, place = np.nonzero(best >= 0)
         column = best[row, place]
@@ -65,6 +67,18 @@ def recommend(
             )
         )
     return pl.concat(parts)
+
+
+def _places(
+    pairs: pl.DataFrame | None, user_ids: pl.Series, job_ids: pl.Series
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The positions of the users and jobs of `pairs`, by user; pairs of strangers left out."""
+    if pairs is None:
+        return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int32)
+    user, job = positions(user_ids, pairs["user_id"]), positions(job_ids, pairs["job_id"])
+    known = np.flatnonzero((user >= 0) & (job >= 0))
+    order = known[np.argsort(user[known], kind="stable")]
+    return user[order], job[order]
 
 
 @dataclass(frozen=True, eq=False)

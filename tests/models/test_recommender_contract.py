@@ -5,8 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from models.als import AlsSettings, fit_als
+from models import recommender
+from models.als import AlsSettings, fit_als, fold_in
 from models.ids import matrix
 from models.neighbours import fit_also_applied, fit_user_neighbours
 from models.recommender import (
@@ -19,6 +22,7 @@ from models.recommender import (
     als_recommender,
     recommend,
 )
+from models.weights import weight_matrix
 from tests.models.training_world import JOBS, USERS, trade_matrix, trades
 
 SKIPPED = [("u0", "j2"), ("u4", "j5")]
@@ -54,8 +58,17 @@ def popularity(_n_threads: int) -> Recommender:
     return Popularity(pl.Series(JOBS), np.array([3, 4, 4, np.nan, 4, 3], dtype=np.float32))
 
 
-ALL = [als, item_knn, user_knn, content, popularity]
-PERSONAL = [als, item_knn, user_knn, content]
+def folded_als(n_threads: int) -> Recommender:
+    """ALS in which u0 and u4 were folded in after the fit."""
+    settings = AlsSettings(factors=2, iterations=15, regularization=0.01, n_threads=n_threads)
+    rest = trades(SKIPPED).filter(~pl.col("user_id").is_in(["u0", "u4"]))
+    model = fit_als(weight_matrix(rest), settings=settings, as_of="x", seed=1)
+    late = trades(SKIPPED).filter(pl.col("user_id").is_in(["u0", "u4"]))
+    return als_recommender(fold_in(model, late, n_threads=n_threads), job_ids=pl.Series(JOBS))
+
+
+ALL = [als, folded_als, item_knn, user_knn, content, popularity]
+PERSONAL = [als, folded_als, item_knn, user_knn, content]
 Build = Callable[[int], Recommender]
 
 
@@ -103,6 +116,60 @@ def test_no_users_and_no_places_give_no_rows(build: Build) -> None:
     assert recommend(build(1), pl.Series(USERS), k=0).is_empty()
 
 
+@pytest.mark.parametrize("build", ALL)
+def test_more_places_than_jobs_give_what_there_is(build: Build) -> None:
+    built = build(1)
+    found = recommend(built, pl.Series(USERS), k=1000)
+    assert found.equals(recommend(built, pl.Series(USERS), k=len(built.job_ids)))
+    assert found.group_by("user_id").len()["len"].max() <= len(JOBS)
+
+
+@pytest.mark.parametrize("build", ALL)
+def test_when_everything_is_excluded_nothing_comes_out(build: Build) -> None:
+    everything = pl.DataFrame({"user_id": USERS}).join(pl.DataFrame({"job_id": JOBS}), how="cross")
+    assert recommend(build(1), pl.Series(USERS), k=3, excluded=everything).is_empty()
+    twice = pl.concat([everything, everything])
+    assert recommend(build(1), pl.Series(USERS), k=3, excluded=twice).is_empty()
+
+
+@pytest.mark.parametrize("build", ALL)
+def test_who_comes_twice_in_a_batch_is_answered_once(build: Build) -> None:
+    found = recommend(build(1), pl.Series(["u3", "u0", "u3", None, "u0"]), k=3)
+    assert found.equals(recommend(build(1), pl.Series(["u3", "u0"]), k=3))
+
+
+@pytest.mark.parametrize("build", ALL)
+def test_a_negative_number_of_places_is_refused(build: Build) -> None:
+    with pytest.raises(ValueError, match="k is -1; it must be at least 0"):
+        recommend(build(1), pl.Series(USERS), k=-1)
+
+
+BUILT = {build.__name__: build(1) for build in ALL}
+PAIRS = st.lists(st.tuples(st.sampled_from(USERS), st.sampled_from(JOBS)), max_size=30)
+
+
+@given(st.sampled_from(sorted(BUILT)), st.lists(st.sampled_from([*USERS, "nobody"])), st.integers(0, 8), PAIRS)
+def test_lists_are_what_sorting_all_scores_gives(
+    name: str, users: list[str], k: int, excluded: list[tuple[str, str]]
+) -> None:
+    built = BUILT[name]
+    job_ids = built.job_ids.to_list()
+    expected = []
+    for user in dict.fromkeys(users):
+        scores = np.round(built.score(pl.Series([user]))[0], 6)
+        open_jobs = [
+            (-float(score), job)
+            for score, job in zip(scores, job_ids, strict=True)
+            if score > -np.inf and (user, job) not in excluded
+        ]
+        ranked = sorted(open_jobs)[:k]
+        expected += [(user, rank, job, -score) for rank, (score, job) in enumerate(ranked, start=1)]
+    pairs = pl.DataFrame(excluded, schema=["user_id", "job_id"], orient="row")
+    found = recommend(built, pl.Series(users, dtype=pl.String), k=k, excluded=pairs.cast(pl.String))
+    assert [row[:3] for row in found.rows()] == [row[:3] for row in expected]
+    np.testing.assert_allclose(found["score"], [row[3] for row in expected], atol=1e-6)
+
+
 @pytest.mark.parametrize("build", PERSONAL)
 def test_of_an_unknown_user_a_personal_model_has_no_opinion(build: Build) -> None:
     assert recommend(build(1), pl.Series(["nobody"]), k=3).is_empty()
@@ -119,6 +186,14 @@ def test_threads_and_batches_change_nothing(build: Build) -> None:
     one = recommend(build(1), pl.Series(USERS), k=6)
     assert one.equals(recommend(build(2), pl.Series(USERS), k=6))
     assert one.equals(pl.concat([recommend(build(1), pl.Series([user]), k=6) for user in USERS]))
+
+
+@pytest.mark.parametrize("build", ALL)
+def test_blocks_of_users_keep_their_own_exclusions(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    excluded = pl.DataFrame({"user_id": ["u7", "u0", "u4"], "job_id": ["j3", "j1", "j4"]})
+    whole = recommend(build(1), pl.Series(USERS), k=6, excluded=excluded)
+    monkeypatch.setattr(recommender, "_MAX_BLOCK_ROWS", 3)
+    assert recommend(build(1), pl.Series(USERS), k=6, excluded=excluded).equals(whole)
 
 
 def test_equal_scores_come_in_the_order_of_ids_and_nan_is_no_opinion() -> None:
