@@ -188,10 +188,12 @@ class Ranking(_Strict):
 class Als(_Strict):
     """Alternating least squares: sizes, and how a weight becomes a confidence.
 
-    `popularity_power`: how much less a choice of a popular job counts, 0 for all alike, 1 for in inverse proportion."""
+    `popularity_power`: how much less a choice of a popular job counts, 0 for all alike, 1 for in inverse proportion.
+    `warm_iterations`: how many are enough when starting from the last run's factors."""
 
     factors: int = Field(64, ge=4, le=512)
     iterations: int = Field(12, ge=1, le=100)
+    warm_iterations: int = Field(6, ge=1, le=100)
     regularization: float = Field(0.05, ge=0)
     alpha: float = Field(10.0, gt=0)
     popularity_power: float = Field(0.75, ge=0, le=1)

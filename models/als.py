@@ -5,7 +5,7 @@ in Takács, Pilászy, Tikk (2011), through the `implicit` library.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,17 +19,23 @@ from models.weights import WeightMatrix
 Floats = NDArray[np.float32]
 OnIteration = Callable[[int, float, float], None]  # iteration from 0, seconds, loss
 _INITIAL_SCALE = np.float32(0.01)
+_WARM_SHARE = 0.8  # of the jobs that must have factors for a start to be warm
 
 
 @dataclass(frozen=True)
 class AlsSettings:
-    """Sizes, what `confidences` takes, and threads, on which the result does not depend."""
+    """Sizes, what `confidences` takes, the half-life of the weights, and threads, on which the result does not depend.
+
+    `warm_iterations` are enough where nearly all jobs start from the last model's factors.
+    """
 
     factors: int = 64
     iterations: int = 12
     regularization: float = 0.05
     alpha: float = 10.0
     popularity_power: float = 0.75
+    warm_iterations: int = 6
+    half_life_days: float = 30.0
     n_threads: int = 2
 
 
@@ -43,6 +49,7 @@ class AlsModel(Artifact):
     as_of: str
     alpha: float
     regularization: float
+    half_life_days: float
     user_ids: pl.Series
     job_ids: pl.Series
     user_factors: Floats
@@ -99,12 +106,15 @@ def fit_als(
     n_users, n_jobs = weights.values.shape
     users, jobs = _initial_factors(n_users, n_jobs, settings.factors, seed)
     scale = job_scale(weights.values, power=settings.popularity_power)
+    n_iterations = settings.iterations
     if warm_start is not None and warm_start.job_factors.shape[1] == settings.factors:
         known = positions(warm_start.job_ids, weights.job_ids)
         jobs[known >= 0] = warm_start.job_factors[known[known >= 0]]
+        if np.count_nonzero(known >= 0) >= _WARM_SHARE * n_jobs:
+            n_iterations = min(n_iterations, settings.warm_iterations)
     if n_users and n_jobs:
         with _one_blas_thread():
-            solver = _solver(settings, is_loss_wanted=on_iteration is not None)
+            solver = _solver(settings, n_iterations, is_loss_wanted=on_iteration is not None)
             solver.user_factors, solver.item_factors = users, jobs
             solver.fit(
                 confidences(weights.values, alpha=settings.alpha, scale=scale),
@@ -116,6 +126,7 @@ def fit_als(
         as_of=as_of,
         alpha=settings.alpha,
         regularization=settings.regularization,
+        half_life_days=settings.half_life_days,
         user_ids=weights.user_ids,
         job_ids=weights.job_ids,
         user_factors=np.asarray(users, dtype=np.float32),
@@ -127,7 +138,8 @@ def fit_als(
 def fold_in(model: AlsModel, weights: pl.DataFrame, *, n_threads: int = 2) -> AlsModel:
     """`model` with the users of `weights` (user_id, job_id, weight: all that is known of them) solved anew or added.
 
-    Jobs that the model does not know are passed over; a user of whom nothing positive is left loses the factors.
+    Jobs that the model does not know are passed over; a user of whom nothing positive is left loses the factors. Each
+    user's factors are the exact minimum of the loss for the model's job factors (formula (4) of Hu et al.).
     """
     users = sorted_ids(weights["user_id"])
     if users.is_empty():
@@ -148,7 +160,7 @@ def fold_in(model: AlsModel, weights: pl.DataFrame, *, n_threads: int = 2) -> Al
             n_threads=n_threads,
         )
         with _one_blas_thread():
-            solver = _solver(settings, is_loss_wanted=False)
+            solver = _solver(settings, 0, is_loss_wanted=False)
             solver.item_factors = model.job_factors
             solved = solver.recalculate_user(
                 np.arange(int(liked.sum())), confidences(rows[liked], alpha=model.alpha, scale=model.job_scale)
@@ -157,16 +169,7 @@ def fold_in(model: AlsModel, weights: pl.DataFrame, *, n_threads: int = 2) -> Al
     user_ids = pl.concat([model.user_ids.filter(pl.Series(is_kept)), users.filter(pl.Series(liked))], rechunk=True)
     factors = np.concatenate([model.user_factors[is_kept], solved])
     order = user_ids.arg_sort().to_numpy()
-    return AlsModel(
-        as_of=model.as_of,
-        alpha=model.alpha,
-        regularization=model.regularization,
-        user_ids=user_ids.gather(order),
-        job_ids=model.job_ids,
-        user_factors=factors[order],
-        job_factors=model.job_factors,
-        job_scale=model.job_scale,
-    )
+    return replace(model, user_ids=user_ids.gather(order), user_factors=factors[order])
 
 
 def _initial_factors(n_users: int, n_jobs: int, n_factors: int, seed: int) -> tuple[Floats, Floats]:
@@ -178,12 +181,13 @@ def _initial_factors(n_users: int, n_jobs: int, n_factors: int, seed: int) -> tu
 
 def _one_blas_thread() -> Any:
     """implicit's own threads work on rows; BLAS threads beside them slow it tenfold and reorder sums."""
+    import implicit.cpu.als  # noqa: F401 - limits hold for the libraries that are loaded by now, so SciPy's must be
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
     return threadpool_limits(limits=1, user_api="blas")
 
 
-def _solver(settings: AlsSettings, *, is_loss_wanted: bool) -> Any:
+def _solver(settings: AlsSettings, n_iterations: int, *, is_loss_wanted: bool) -> Any:
     from implicit.cpu.als import AlternatingLeastSquares
 
     return AlternatingLeastSquares(
@@ -191,7 +195,7 @@ def _solver(settings: AlsSettings, *, is_loss_wanted: bool) -> Any:
         regularization=settings.regularization,
         alpha=1.0,  # `confidences` has applied it
         dtype=np.float32,
-        iterations=settings.iterations,
+        iterations=n_iterations,
         calculate_training_loss=is_loss_wanted,
         num_threads=settings.n_threads,
     )

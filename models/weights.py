@@ -13,6 +13,9 @@ from features.interactions import CLOCK_SKEW, EVENT_WEIGHTS
 from models.ids import MICRO, Csr, matrix, positions, sorted_ids
 from models.pair_sums import pair_sums
 
+# Events older than six half-lives weigh less than 2 %.
+WINDOW_HALF_LIVES = 6
+
 
 @dataclass(frozen=True, eq=False)
 class WeightMatrix:
@@ -74,6 +77,42 @@ def decayed_weights(
     net = rest + saves if saves.nnz else rest
     net.eliminate_zeros()
     return _with_positives(users, jobs, net, unit=MICRO)
+
+
+def weights_since(
+    interactions: pl.DataFrame,
+    *,
+    fitted_at: dt.datetime,
+    fitted_users: pl.Series,
+    as_of: dt.datetime,
+    half_life_days: float,
+    days: float,
+    representatives: pl.DataFrame,
+) -> pl.DataFrame:
+    """user_id, job_id, weight of those who are not among `fitted_users` or acted after `fitted_at`: all that is known
+    of them, to fold them in.
+
+    From INTERACTIONS, which is at hand where daily counters are not: a pair decays as if all of it had happened on its
+    last day. Jobs as in `decayed_weights`.
+    """
+    age_days = (pl.lit(as_of.date()) - pl.col("last_at").dt.date()).dt.total_days().cast(pl.Float64)
+    wanted = (
+        interactions.group_by("user_id")
+        .agg(pl.col("last_at").max())
+        .join(pl.DataFrame({"user_id": fitted_users, "is_fitted": True}), on="user_id", how="left")
+        .filter((pl.col("last_at") > fitted_at) | pl.col("is_fitted").is_null())
+    )
+    return (
+        interactions.join(wanted.select("user_id"), on="user_id", how="semi")
+        .with_columns(decay_age_days=age_days)
+        .filter(pl.col("decay_age_days") < days, pl.col("last_at") <= as_of + CLOCK_SKEW)
+        .join(representatives.select("job_id", "duplicate_of"), on="job_id")
+        .group_by("user_id", pl.coalesce("duplicate_of", "job_id").alias("job_id"))
+        .agg(micro=(pl.col("weight") * decay(half_life_days) * MICRO).round().cast(pl.Int64).sum())
+        .filter(pl.col("micro") != 0)
+        .select("user_id", "job_id", weight=pl.col("micro") / MICRO)
+        .sort("user_id", "job_id")
+    )
 
 
 def weight_matrix(weights: pl.DataFrame) -> WeightMatrix:

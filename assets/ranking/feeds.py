@@ -3,7 +3,7 @@
 import datetime as dt
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -19,6 +19,7 @@ from models.hashing import shard_of, stable_hash
 from models.ranking import Settings, Shard, Timings, World, build_shard, build_world, rank_shard
 from models.rules import forbidden_by_interactions
 from models.signals import Fitted, JobSignals, job_signals, shard_signals
+from models.weights import WINDOW_HALF_LIVES, weights_since
 
 _LAYER = "ranking"
 _SHARD_SALT = "shard"
@@ -98,26 +99,22 @@ def number_of_shards(n_users: int, shard_users: int) -> int:
     return 1 << max(0, int(np.ceil(np.log2(max(n_users, 1) / shard_users))))
 
 
-def fitted_for(fitted: Fitted, interactions: pl.DataFrame, jobs: JobTable) -> Fitted:
-    """The models with ALS factors of the users in `interactions` solved anew: they acted after the fit."""
-    row = jobs.rows_of(interactions["job_id"])
-    weights = (
-        interactions.with_columns(
-            job_id=jobs.ids.gather(np.maximum(row, 0)) if jobs.n else pl.lit(""), is_shown=row >= 0
-        )
-        .filter("is_shown", pl.col("weight") != 0)
-        .group_by("user_id", "job_id")
-        .agg(pl.col("weight").sum().cast(pl.Float64))
-        .filter(pl.col("weight") != 0)
-        .sort("user_id", "job_id")
+def fitted_for(fitted: Fitted, interactions: pl.DataFrame, jobs: pl.LazyFrame, *, as_of: dt.datetime) -> Fitted:
+    """The models with ALS factors of the users who acted since the fit, new ones among them, solved anew."""
+    als = fitted.als
+    fitted_at = dt.datetime.fromisoformat(als.as_of)
+    if fitted_at >= as_of:
+        return fitted
+    weights = weights_since(
+        interactions,
+        fitted_at=fitted_at,
+        fitted_users=als.user_ids,
+        as_of=as_of,
+        half_life_days=als.half_life_days,
+        days=WINDOW_HALF_LIVES * als.half_life_days,
+        representatives=jobs.select("job_id", "duplicate_of").collect(),
     )
-    return Fitted(
-        als=fold_in(fitted.als, weights, n_threads=1),
-        also_applied=fitted.also_applied,
-        user_neighbours=fitted.user_neighbours,
-        job_vectors=fitted.job_vectors,
-        user_vectors=fitted.user_vectors,
-    )
+    return replace(fitted, als=fold_in(als, weights, n_threads=1))
 
 
 def _prepare(
@@ -142,8 +139,7 @@ def _prepare(
         interactions = interactions.filter(pl.col("user_id").is_in(again.implode()))
         preferences = preferences.filter(pl.col("user_id").is_in(again.implode()))
     rows = interactions.filter(_counts_for_ranking()).collect()
-    if again is not None and len(again):
-        fitted = fitted_for(fitted, rows, jobs)
+    fitted = fitted_for(fitted, rows, tables.jobs, as_of=as_of)
     of_jobs = job_signals(fitted, jobs)
     return _Stage(
         tables=tables,

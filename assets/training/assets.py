@@ -14,7 +14,6 @@ from assets.resources import RunClock, Workspace
 from assets.table_asset import counts_and_seconds, table_asset
 from assets.training.embedding_store import PERSONAL, SHARED, keep_embeddings
 from assets.training.inputs import (
-    WINDOW_HALF_LIVES,
     applications,
     consented,
     representatives,
@@ -29,7 +28,7 @@ from models.neighbours import JobNeighbours, UserNeighbours, fit_also_applied, f
 from models.similar import similar_jobs
 from models.texts import distinct_texts, shared_texts
 from models.vectors import HISTORY_DAYS, JobVectors, UserVectors, build_job_vectors, build_user_vectors, event_weights
-from models.weights import WeightMatrix, decayed_weights
+from models.weights import WINDOW_HALF_LIVES, WeightMatrix, decayed_weights
 
 _JOBS = ("catalog", "jobs")
 _DAILY = ("catalog", "daily_interactions")
@@ -184,7 +183,7 @@ def als(
 
     model = fit_als(
         weights,
-        settings=AlsSettings(**config.als.model_dump(exclude={"half_life_days"})),
+        settings=AlsSettings(**config.als.model_dump()),
         as_of=as_of.isoformat(),
         seed=config.seed,
         warm_start=start,

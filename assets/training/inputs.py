@@ -7,8 +7,6 @@ import polars as pl
 from models.texts import job_texts, user_texts
 from models.weights import recent
 
-# Events older than six half-lives weigh less than 2 %.
-WINDOW_HALF_LIVES = 6
 _TEXT_COLUMNS = (
     "job_id", "title", "skills", "description", "company_id", "company", "published_at", "status", "duplicate_of",
 )  # fmt: skip

@@ -339,6 +339,7 @@ def make_fitted(rng: np.random.Generator, jobs: pl.Series, users: pl.Series) -> 
             as_of=AS_OF.isoformat(),
             alpha=1.0,
             regularization=0.1,
+            half_life_days=30.0,
             user_ids=known_users,
             job_ids=known_jobs,
             user_factors=rng.normal(0, 1, (len(known_users), 8)).astype(np.float32),

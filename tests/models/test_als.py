@@ -1,10 +1,12 @@
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.als import AlsModel, AlsSettings, WarmStart, confidences, fit_als, fold_in, job_scale
 from models.weights import weight_matrix
-from tests.models.training_world import trade_matrix, trades
+from tests.models.training_world import JOBS, trade_matrix, trades
 
 SETTINGS = AlsSettings(factors=2, iterations=15, regularization=0.01, n_threads=1)
 SKIPPED = [("u0", "j2"), ("u4", "j5")]
@@ -15,6 +17,9 @@ def fit(
 ) -> AlsModel:
     weights = trade_matrix(SKIPPED) if frame is None else weight_matrix(frame)
     return fit_als(weights, settings=settings, as_of="2026-03-01T00:00:00+00:00", seed=1, warm_start=start)
+
+
+FITTED = fit(settings=AlsSettings(**{**vars(SETTINGS), "alpha": 2.0, "regularization": 0.3}))
 
 
 def scores(model: AlsModel, user: str) -> dict[str, float]:
@@ -94,6 +99,53 @@ def test_folding_in_the_fitted_weights_changes_little() -> None:
     np.testing.assert_allclose(
         folded.user_factors @ folded.job_factors.T, model.user_factors @ model.job_factors.T, atol=0.02
     )
+
+
+def slow_factors(model: AlsModel, weights: dict[str, float]) -> np.ndarray:
+    """argmin over x of the sum over all jobs of c (p - x y)^2 + regularization |x|^2, in double precision."""
+    jobs = model.job_factors.astype(np.float64)
+    wanted = np.zeros(len(jobs))
+    confidence = np.ones(len(jobs))
+    for job, weight in weights.items():
+        place = model.job_ids.to_list().index(job)
+        confidence[place] = 1 + model.alpha * model.job_scale[place] * np.log1p(abs(weight))
+        wanted[place] = weight > 0
+    left = jobs.T @ (confidence[:, None] * jobs) + model.regularization * np.eye(jobs.shape[1])
+    return np.linalg.solve(left, jobs.T @ (confidence * wanted))
+
+
+@given(st.dictionaries(st.sampled_from(JOBS), st.floats(-8, 20).filter(lambda weight: abs(weight) > 0.01), min_size=1))
+def test_a_user_who_is_folded_in_has_the_exact_least_squares_factors(weights: dict[str, float]) -> None:
+    model = FITTED
+    frame = pl.DataFrame({"user_id": "new", "job_id": list(weights), "weight": list(weights.values())})
+    folded = fold_in(model, frame, n_threads=1)
+    if max(weights.values()) < 0:
+        assert "new" not in folded.user_ids.to_list()
+        return
+    row = folded.user_factors[folded.user_ids.to_list().index("new")]
+    np.testing.assert_allclose(row, slow_factors(model, weights), atol=2e-4, rtol=2e-3)
+
+
+def test_a_fit_ends_where_each_user_has_the_least_squares_factors() -> None:
+    model = fit(settings=AlsSettings(**{**vars(SETTINGS), "iterations": 60, "alpha": 2.0}))
+    weights = trades(SKIPPED).filter(pl.col("user_id") == "u0")
+    expected = slow_factors(model, dict(weights.select("job_id", "weight").iter_rows()))
+    row = model.user_factors[model.user_ids.to_list().index("u0")]
+    np.testing.assert_allclose(model.job_factors @ row, model.job_factors @ expected, atol=0.01)
+
+
+@pytest.mark.parametrize("known", [6, 5, 4])
+def test_a_start_that_knows_nearly_all_jobs_takes_fewer_iterations(known: int) -> None:
+    done, n_iterations = fit(), []
+    fit_als(
+        trade_matrix(SKIPPED),
+        settings=AlsSettings(**{**vars(SETTINGS), "iterations": 9, "warm_iterations": 4}),
+        as_of="x",
+        seed=2,
+        warm_start=WarmStart("x", done.job_ids.head(known), done.job_factors[:known]),
+        on_iteration=lambda iteration, _s, _loss: n_iterations.append(iteration),
+    )
+    assert len(n_iterations) == (4 if known >= 5 else 9)
 
 
 def test_jobs_unknown_to_the_model_do_not_place_a_user() -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.schemas import DAILY_INTERACTIONS
-from models.weights import decayed_weights, positive_part, weight_matrix
+from features.schemas import DAILY_INTERACTIONS, INTERACTIONS
+from models.weights import decayed_weights, positive_part, weight_matrix, weights_since
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 JOBS = pl.LazyFrame({"job_id": ["a", "b", "c"], "duplicate_of": [None, None, "a"]})
@@ -137,6 +137,48 @@ def test_negative_weights_stay_where_others_like_the_job() -> None:
     np.testing.assert_array_equal(made.values.toarray(), [[1.0, -5.0], [0.0, 2.0]])
     np.testing.assert_array_equal(positive_part(made.values).toarray(), [[1.0, 0.0], [0.0, 2.0]])
     assert made.values.nnz == 3
+
+
+def folded(*rows: dict[str, Any]) -> dict[tuple[str, str], float]:
+    """Weights to fold in of a model that was fitted an hour before AS_OF and knows the user "old"."""
+    frame = INTERACTIONS.conform(pl.DataFrame(rows, infer_schema_length=None))
+    made = weights_since(
+        frame,
+        fitted_at=AS_OF - dt.timedelta(hours=1),
+        fitted_users=pl.Series(["old"]),
+        as_of=AS_OF,
+        half_life_days=10,
+        days=60,
+        representatives=JOBS.collect(),
+    )
+    return {(user, job): weight for user, job, weight in made.iter_rows()}
+
+
+def pair(user: str, job: str, weight: int, *, age: dt.timedelta) -> dict[str, Any]:
+    return {"user_id": user, "job_id": job, "weight": weight, "last_at": AS_OF - age}
+
+
+def test_who_acted_since_or_is_new_is_folded_in_with_all_that_is_known() -> None:
+    minute, days = dt.timedelta(minutes=1), dt.timedelta(days=20)
+    found = folded(
+        pair("old", "a", 4, age=days),
+        pair("old", "b", 2, age=minute),
+        pair("new", "c", 8, age=days),
+    )
+    assert found == {("old", "a"): 1.0, ("old", "b"): 2.0, ("new", "a"): 2.0}
+
+
+def test_who_did_nothing_since_the_fit_is_left_alone() -> None:
+    assert folded(pair("old", "a", 4, age=dt.timedelta(hours=2))) == {}
+
+
+def test_a_folded_user_is_known_by_the_same_days_and_jobs_as_the_fit() -> None:
+    found = folded(
+        pair("new", "a", 4, age=dt.timedelta(days=61)),
+        pair("new", "unknown", 4, age=dt.timedelta(days=1)),
+        pair("new", "b", 4, age=dt.timedelta(minutes=-6)),
+    )
+    assert found == {}
 
 
 def test_no_interactions_make_an_empty_matrix() -> None:

@@ -12,7 +12,9 @@ DAYS = [dt.datetime(2026, 3, day, 2, tzinfo=dt.UTC) for day in (1, 2, 3)]
 
 def fitted(as_of: dt.datetime, path: Path) -> None:
     users, jobs = np.ones((1, 2), dtype=np.float32), np.full((1, 2), as_of.day, dtype=np.float32)
-    AlsModel(as_of.isoformat(), 2.0, 0.1, pl.Series(["anna"]), pl.Series(["j"]), users, jobs, jobs[:, 0]).save(path)
+    AlsModel(as_of.isoformat(), 2.0, 0.1, 30.0, pl.Series(["anna"]), pl.Series(["j"]), users, jobs, jobs[:, 0]).save(
+        path
+    )
 
 
 def start_day(path: Path, as_of: dt.datetime) -> float | None:
