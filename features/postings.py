@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from features import language, salary, work
+from features import language, salary, salary_text, work
 from features.places import Places
 from features.roles import Roles, career_level
 from features.schemas import CAREER_LEVELS, JOB_VERSIONS, STRINGS
@@ -16,10 +16,12 @@ from features.skills import SkillVocabulary
 from features.text import company_key, fold, one_line, plain_text
 
 # Raise it when the same posting and vocabulary would come out differently: the catalog then normalises all anew.
-NORMALISER_VERSION = 1
+NORMALISER_VERSION = 2
 _MAX_URL_CHARACTERS = 2_000
 _MAX_TAGS = 60
 _MAX_TAG_CHARACTERS = 60
+# Beyond it an amount in prose is hardly what the job pays.
+_SANE_MONTHLY_USD = (50.0, 60_000.0)
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,7 @@ def normalise(postings: pl.DataFrame, *, vocabulary: Vocabulary, normaliser: str
     place = _places(postings, vocabulary.places)
     roles = _roles(text["title"], postings["professional_roles"], vocabulary.roles)
     skills = _skills(postings["skills"], whole, vocabulary.skills)
-    pay_text = pl.coalesce(postings["salary_text"], salary.text_in_title(text["title"])).alias("salary_text")
-    pay = salary.normalise(postings.select(*salary.PAY, pay_text), rates=vocabulary.rates)
+    pay = _pay(postings, text, rates=vocabulary.rates)
     columns = postings.select(
         "job_id", "source", "source_id", "content_hash", "seen_at", "published_at", "expires_at", "closed_at",
         "initial_created_at",
@@ -65,7 +66,7 @@ def normalise(postings: pl.DataFrame, *, vocabulary: Vocabulary, normaliser: str
         language.resolve(postings["language"], texts=whole).alias("language"),
         *place,
         *pay,
-        *salary.monthly_usd(pay, rates=vocabulary.rates),
+        *salary.monthly_usd(pay, rates=vocabulary.rates, at=_published(postings)),
         *work.experience_years(postings["experience"], descriptions=text["description"]),
         skills.alias("skills"),
         roles.alias("professional_roles"),
@@ -108,6 +109,25 @@ def _places(postings: pl.DataFrame, places: Places) -> list[pl.Series]:
         *(pl.when(is_point).then(pl.col(name)).alias(name) for name in ("latitude", "longitude")),
     )
     return places.resolve(stated).get_columns()
+
+
+def _pay(postings: pl.DataFrame, text: pl.DataFrame, *, rates: pl.DataFrame) -> pl.DataFrame:
+    """PAY of the columns, else of the source's words, the title, or the description where that names a sane month."""
+    stated = pl.coalesce(postings["salary_text"], salary_text.text_in_title(text["title"])).alias("salary_text")
+    pay = salary.normalise(postings.select(*salary.PAY, stated), rates=rates)
+    is_unpaid = pay["salary_min"].is_null() & pay["salary_max"].is_null()
+    described = salary_text.text_in_description(text["description"].set(~is_unpaid, None)).alias("salary_text")
+    if not described.is_not_null().any():
+        return pay
+    nothing = pl.DataFrame([pl.Series(name, [None], dtype=dtype) for name, dtype in salary.PAY.items()])
+    found = salary.normalise(described.to_frame().join(nothing, how="cross"), rates=rates)
+    monthly = salary.monthly_usd(found, rates=rates).max_horizontal()
+    is_sane = (monthly.is_between(*_SANE_MONTHLY_USD) & is_unpaid).fill_null(value=False)
+    return pl.DataFrame([found[name].zip_with(is_sane, pay[name]).alias(name) for name in salary.PAY])
+
+
+def _published(postings: pl.DataFrame) -> pl.Series:
+    return postings.select(pl.coalesce("published_at", "seen_at")).to_series()
 
 
 def _skills(given: pl.Series, texts: pl.Series, vocabulary: SkillVocabulary) -> pl.Series:

@@ -1,12 +1,15 @@
-"""Pay: amounts, currency, period and tax out of columns and free text in Russian and English, and as monthly dollars.
+"""Pay made sane: what a source gave in columns or text as amounts, ISO currency and period, and as monthly dollars.
 
-Exchange rates are a table that the caller gives; nothing here looks one up.
+Reading free text is in salary_text. Exchange rates are a table that the caller gives; nothing here looks one up.
 """
 
+import datetime as dt
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
 
+from features.salary_text import MAX_AMOUNT, currency_in, parse_text, period_in
 from features.text import fold
 
 PAY = {
@@ -18,160 +21,55 @@ PAY = {
 }
 # 40 hours x 4.1 weeks; 21 working days; the rest of the calendar.
 MONTHS_PER_PERIOD = {"hour": 164.0, "day": 21.0, "week": 52 / 12, "month": 1.0, "year": 1 / 12}
-MAX_AMOUNT = 1e9
 MAX_MONTHLY_USD = 200_000.0
 _RENAMED = {"RUR": "RUB", "BYR": "BYN"}
 # Where pay is quoted by the month unless said otherwise.
 _MONTHLY_CURRENCIES = ("RUB", "KZT", "BYN", "UAH", "UZS", "KGS", "GEL", "AZN", "AMD", "TJS", "MDL")
 
-_CURRENCY_WORDS = (
-    ("CAD", r"ca\$|c\$|cad"),
-    ("AUD", r"au\$|a\$|aud"),
-    ("USD", r"us\$|\$|usd|долл(?:ар\p{L}*)?|dollars?"),
-    ("EUR", r"€|eur|euros?|евро"),
-    ("GBP", r"£|gbp"),
-    ("KZT", r"₸|kzt|тенге|тнг|тг"),
-    ("BYN", r"byn|byr|бел\. ?руб\p{L}*|br"),
-    ("RUB", r"₽|rub|rur|руб(?:л\p{L}*)?|р"),
-    ("UAH", r"₴|uah|грн|гривен\p{L}*"),
-    ("UZS", r"uzs|сум\p{L}*"),
-    ("KGS", r"kgs|сом\p{L}*"),
-    ("GEL", r"₾|gel|лари"),
-    ("AZN", r"₼|azn|манат\p{L}*"),
-    ("PLN", r"zł|pln|злот\p{L}*"),
-    ("CHF", r"chf"),
-    ("INR", r"₹|inr"),
-    ("JPY", r"¥|jpy"),
-    ("TRY", r"₺|try"),
-    ("ILS", r"₪|ils"),
-)
-_ANY_CURRENCY = "(?:" + "|".join(words for _, words in _CURRENCY_WORDS) + r")\.?"
-_NUMBER = r"\d{1,3}(?:[ ,.']\d{3})+(?:[.,]\d{1,2})?|\d{1,9}(?:[.,]\d{1,2})?"
-_THOUSANDS = r"k|к|тыс(?:яч\p{L}*|\.)?|thousand"
-_MILLIONS = r"млн\.?|миллион\p{L}*|mln|million|m"
-_TIMES = rf"(?:(?:{_THOUSANDS}|{_MILLIONS})\b\.?)?"
-_UNIT = rf"(?:{_ANY_CURRENCY})?"
-_GAP = r"(?: ?/ ?\p{L}{1,6}\.?)?"
-_RANGE = (
-    rf"^\D{{0,60}}?(?P<low>{_NUMBER}) ?(?P<low_times>{_TIMES}) ?{_UNIT}{_GAP} ?(?:-|до|to|and|и|\.\.\.?) ?{_UNIT} ?"
-    rf"(?P<high>{_NUMBER}) ?(?P<high_times>{_TIMES})"
-)
-_ONE = rf"^(?P<before>\D{{0,60}}?)(?P<one>{_NUMBER}) ?(?P<one_times>{_TIMES}) ?{_UNIT} ?(?P<plus>\+?)"
-
-_PERIOD_WORDS = (
-    ("fly_in_fly_out", r"вахт|fly[-_ ]?in[-_ ]?fly|rotation"),
-    ("shift", r"смен[уаые]?\b|\bshift\b"),
-    (
-        "service",
-        r"за (?:услуг|заказ|проект|выезд)|/ ?(?:услуг|заказ|проект)|\bper[-_ ](?:project|service|task)\b|\bservice\b",
-    ),
-    ("hour", r"\bчас\b|часов|\bhour\b|\bhourly\b|\bhrs?\b|\bheure\b|/ ?[hч]\b|\bp\.?h\b|\bper[-_]hour"),
-    ("day", r"(?:в|за|/) ?день|\b(?:per[-_ ]|a )day\b|/ ?day\b|\bdaily\b|^day$"),
-    ("week", r"в неделю|/ ?нед|\b(?:per[-_ ]|a )week\b|/ ?(?:week|wk)\b|\bweekly\b|^week$"),
-    ("month", r"(?:в|/) ?мес|\bмес\b|месяц|месячн|\b(?:per[-_]?)?month(?:ly)?\b|/ ?mo\b"),
-    (
-        "year",
-        r"(?:в|/) ?год|годов|/ ?yr?\b|\b(?:per[-_]?)?(?:year(?:ly)?|annual(?:ly)?|annum)\b|\bp\.?a\.?\b",
-    ),
-)
-_GROSS = r"до вычета|gross|before tax|брутто|до налог|грязными"
-_NET = r"на руки|\bnet\b|after tax|нетто|чистыми|после вычета"
-
 
 def load_rates(path: Path) -> pl.DataFrame:
-    """`currencies.csv`: one row a currency (ISO 4217) with `units_per_usd`, as of `as_of_date`.
+    """`currencies.csv`: `units_per_usd` of a currency (ISO 4217) on `as_of_date`; a currency may have several dates.
 
-    Raises ValueError naming the currencies whose rate is not a positive number.
+    Columns currency, as_of_date, units_per_usd, sorted. Raises ValueError naming the currencies whose rate is not a
+    positive number or stands twice for one date.
     """
     rates = pl.read_csv(
-        path, schema_overrides={"currency": pl.String, "units_per_usd": pl.Float64, "as_of_date": pl.String}
-    ).select("currency", "units_per_usd")
-    wrong = rates.filter(~(pl.col("units_per_usd") > 0).fill_null(value=False))["currency"].to_list()
-    if wrong or rates["currency"].is_duplicated().any():
-        raise ValueError(f"{path}: units_per_usd must be above 0 and each currency occur once; wrong are {wrong}")
-    return rates
-
-
-def parse_text(texts: pl.Series) -> pl.DataFrame:
-    """Free text such as `от 200 000 руб. на руки` or `$31,2k - $52k` as the columns of PAY, a row per text.
-
-    Only what the text says is filled: a number without currency, period or the size of pay is none.
-    """
-    text = (
-        fold(pl.col("text").str.slice(0, 400))
-        .str.replace_all(r"[\u{2010}-\u{2015}\u{2212}]", "-")
-        .str.replace_all(r"[\u{2019}`´]", "'")
-        .str.replace_all(r"\d{10,}", " ")
-    )
-    parts = (
-        pl.DataFrame({"text": texts.cast(pl.String)})
-        .lazy()
-        .with_columns(text)
-        .with_columns(range=pl.col("text").str.extract_groups(_RANGE), one=pl.col("text").str.extract_groups(_ONE))
-        .unnest("range", "one")
-        .with_columns(
-            low=_amount("low", "low_times"),
-            high=_amount("high", "high_times"),
-            one=_amount("one", "one_times"),
-            low_is_bare=pl.col("low_times").fill_null("") == "",
-            high_is_scaled=pl.col("high_times").fill_null("") != "",
-            salary_currency=_currency_in("text"),
-            salary_period=_period_in("text"),
-            salary_gross=_gross_in("text"),
+        path, schema_overrides={"currency": pl.String, "units_per_usd": pl.Float64, "as_of_date": pl.Date}
+    ).select("currency", "as_of_date", "units_per_usd")
+    is_wrong = ~(pl.col("units_per_usd") > 0) | pl.struct("currency", "as_of_date").is_duplicated()
+    wrong = rates.filter(is_wrong.fill_null(value=True))["currency"].to_list()
+    if wrong:
+        raise ValueError(
+            f"{path}: units_per_usd must be above 0 and each currency occur once a date; wrong are {wrong}"
         )
-    )
-    is_range = pl.col("low").is_not_null() & pl.col("high").is_not_null()
-    # "60-70k": the multiplier stands once, for both.
-    scale = pl.col("high_times").str.contains(rf"^(?:{_MILLIONS})$").replace_strict({True: 1e6, False: 1e3})
-    low = (
-        pl.when(pl.col("low_is_bare") & pl.col("high_is_scaled") & (pl.col("low") < 1000))
-        .then(pl.col("low") * scale)
-        .otherwise(pl.col("low"))
-    )
-    is_upper = pl.col("before").str.contains(r"(?:^|[^\p{L}])(?:до|up to|max(?:imum)?|under|<|≤)[^\p{L}]*$")
-    is_lower = pl.col("before").str.contains(
-        r"(?:^|[^\p{L}])(?:от|from|min(?:imum)?|starting at|at least|over|>|≥)[^\p{L}]*$"
-    ) | (pl.col("plus") == "+")
-    bounds = parts.with_columns(
-        salary_min=pl.when(is_range).then(low).when(~is_upper).then(pl.col("one")),
-        salary_max=pl.when(is_range).then(pl.col("high")).when(~is_lower).then(pl.col("one")),
-    )
-    is_pay = (
-        pl.col("salary_currency").is_not_null()
-        | pl.col("salary_period").is_not_null()
-        | (pl.max_horizontal("salary_min", "salary_max") >= 1000)
-    )
-    return bounds.select(
-        *(pl.when(is_pay).then(_sane(name)).alias(name) for name in ("salary_min", "salary_max")),
-        "salary_currency",
-        "salary_period",
-        "salary_gross",
-    ).collect()
+    return rates.sort("currency", "as_of_date")
 
 
-def text_in_title(titles: pl.Series) -> pl.Series:
-    """The part of a title that names pay with its currency, such as `$110-$190/hr`; null where there is none."""
-    symbol_first = r"(?:от |до |(?i:from |up to ))?(?:US|CA|AU)?[$€£₸₽] ?\d[^()\[\]|]{0,40}"
-    amount_first = (
-        r"(?:(?i:от|до) )?\d[\d\s.,\u{2010}-\u{2015}-]{2,24}(?:k|к|тыс\.?)? ?(?:₽|₸|€|руб|тенге|тг\b)[^()\[\]|]{0,20}"
+def rates_per_rouble(units: Mapping[str, float], *, as_of_date: dt.date) -> pl.DataFrame:
+    """HH's dictionary of currencies (code: units per rouble) as rates like those of `load_rates`.
+
+    Old codes become ISO codes; a rate that is not a positive number is left out. Empty where the dollar is missing.
+    """
+    known = {_RENAMED.get(code, code): rate for code, rate in units.items() if 0 < rate < float("inf")}
+    per_dollar = known.get("USD")
+    rows = [(code, as_of_date, rate / per_dollar) for code, rate in sorted(known.items())] if per_dollar else []
+    return pl.DataFrame(
+        rows, schema={"currency": pl.String, "as_of_date": pl.Date, "units_per_usd": pl.Float64}, orient="row"
     )
-    found = titles.str.extract(f"({symbol_first}|{amount_first})", 1)
-    # "Head of a $5M fund" is not paid that.
-    is_of_something_else = found.str.contains(r"(?i)\d ?(?:m|mln|mm|bn|b|млн|млрд)\b|million|billion")
-    return found.set(is_of_something_else.fill_null(value=False), None)
 
 
 def normalise(given: pl.DataFrame, *, rates: pl.DataFrame) -> pl.DataFrame:
     """The columns of PAY, row by row: what the source gave in columns, else what its `salary_text` says, made sane.
 
     `given` has PAY's columns in the source's own words, and `salary_text`. Bounds are positive, ordered and finite;
-    a period that nobody stated is told from the currency and the size of the amount, or left null.
+    a period that nobody stated is told from the currency and the size of the amount, or left null. Text completes
+    given amounts only where it names none of its own or the same: "shift, 5 000" says nothing of 150,000 a month.
     """
     stated = given.select(
         _sane("salary_min"),
         _sane("salary_max"),
         _currency_code("salary_currency"),
-        _period_in("salary_period").alias("salary_period"),
+        period_in("salary_period").alias("salary_period"),
         pl.col("salary_gross").cast(pl.Boolean),
     )
     found = parse_text(given["salary_text"])
@@ -181,8 +79,13 @@ def normalise(given: pl.DataFrame, *, rates: pl.DataFrame) -> pl.DataFrame:
         pl.when(has_amount).then(pl.col(name)).otherwise(pl.col(f"{name}_found")).alias(name)
         for name in ("salary_min", "salary_max")
     ]
+    names_same = pl.all_horizontal(
+        pl.col(f"{name}_found").is_null() | (pl.col(f"{name}_found") == pl.col(name)).fill_null(value=False)
+        for name in ("salary_min", "salary_max")
+    )
     others = [
-        pl.coalesce(name, f"{name}_found").alias(name) for name in ("salary_currency", "salary_period", "salary_gross")
+        pl.coalesce(name, pl.when(names_same | ~has_amount).then(f"{name}_found")).alias(name)
+        for name in ("salary_currency", "salary_period", "salary_gross")
     ]
     lower, upper = pl.min_horizontal("salary_min", "salary_max"), pl.max_horizontal("salary_min", "salary_max")
     is_range = pl.col("salary_min").is_not_null() & pl.col("salary_max").is_not_null()
@@ -196,21 +99,22 @@ def normalise(given: pl.DataFrame, *, rates: pl.DataFrame) -> pl.DataFrame:
     )
     is_paid = pl.col("salary_min").is_not_null() | pl.col("salary_max").is_not_null()
     return (
-        ordered.join(rates, left_on="salary_currency", right_on="currency", how="left", maintain_order="left")
+        ordered.with_columns(units_per_usd=_units_per_usd(ordered["salary_currency"], None, rates=rates))
         .with_columns(salary_period=pl.coalesce("salary_period", _usual_period()))
         .select(pl.when(is_paid).then(pl.col(name)).cast(dtype).alias(name) for name, dtype in PAY.items())
     )
 
 
-def monthly_usd(pay: pl.DataFrame, *, rates: pl.DataFrame) -> pl.DataFrame:
+def monthly_usd(pay: pl.DataFrame, *, rates: pl.DataFrame, at: pl.Series | None = None) -> pl.DataFrame:
     """`salary_monthly_usd_min` and `_max` (US dollars, rounded to cents) of rows with PAY's columns.
 
-    Null where currency or period is unknown, or the period (a shift, a service, a rotation) makes no month.
+    Converted at the rate nearest to the instants `at` (of publication), else at the newest. Null where currency or
+    period is unknown, or the period (a shift, a service, a rotation) makes no month.
     """
     factor = pl.col("salary_period").replace_strict(MONTHS_PER_PERIOD, default=None, return_dtype=pl.Float64)
     return (
         pay.select(list(PAY))
-        .join(rates, left_on="salary_currency", right_on="currency", how="left", maintain_order="left")
+        .with_columns(units_per_usd=_units_per_usd(pay["salary_currency"], at, rates=rates))
         .select(
             (pl.col(name) * factor / pl.col("units_per_usd"))
             .round(2)
@@ -219,6 +123,22 @@ def monthly_usd(pay: pl.DataFrame, *, rates: pl.DataFrame) -> pl.DataFrame:
         )
         .with_columns(pl.when(pl.all() <= MAX_MONTHLY_USD).then(pl.all()))
     )
+
+
+def _units_per_usd(currencies: pl.Series, at: pl.Series | None, *, rates: pl.DataFrame) -> pl.Series:
+    """Rate of each row's currency on the date nearest to `at` (the newest where that is null); null if unknown."""
+    newest = rates["as_of_date"].max()
+    dates = pl.lit(None, pl.Date) if at is None else at.dt.date()
+    rows = (
+        pl.DataFrame({"currency": currencies})
+        .with_columns(as_of_date=dates)
+        .with_columns(pl.col("as_of_date").fill_null(pl.lit(newest, pl.Date)))
+    )
+    distinct = rows.unique().drop_nulls().sort("as_of_date")
+    known = distinct.join_asof(
+        rates.sort("as_of_date"), on="as_of_date", by="currency", strategy="nearest", check_sortedness=False
+    )
+    return rows.join(known, on=["currency", "as_of_date"], how="left", maintain_order="left")["units_per_usd"]
 
 
 def _usual_period() -> pl.Expr:
@@ -236,63 +156,12 @@ def _usual_period() -> pl.Expr:
     )
 
 
-def _amount(number: str, times: str) -> pl.Expr:
-    digits = pl.col(number).str.replace_all(r"[ ']", "")
-    # A separator before exactly three last digits groups thousands; any other one before one or two is decimal.
-    grouped = digits.str.replace_all(r"[.,](\d{3})", "$1").str.replace(",", ".", literal=True)
-    scale = (
-        pl.when(pl.col(times).str.contains(rf"^(?:{_THOUSANDS})$"))
-        .then(1e3)
-        .when(pl.col(times).str.contains(rf"^(?:{_MILLIONS})$"))
-        .then(1e6)
-        .otherwise(1.0)
-    )
-    return grouped.cast(pl.Float64, strict=False) * scale
-
-
 def _sane(name: str) -> pl.Expr:
     value = pl.col(name).cast(pl.Float64)
     return pl.when(value.is_finite() & (value > 0) & (value <= MAX_AMOUNT)).then(value).alias(name)
 
 
-def _currency_in(name: str) -> pl.Expr:
-    edge = r"(?:^|[^\p{L}])"
-    return pl.coalesce(
-        pl.when(pl.col(name).str.contains(_bounded(words, edge))).then(pl.lit(code)) for code, words in _CURRENCY_WORDS
-    )
-
-
-def _bounded(words: str, edge: str) -> str:
-    # Words stand alone ("р" is no part of "работа"), or right behind a digit or a multiplier; symbols stand anywhere.
-    return rf"{edge}(?:{words})(?:[^\p{{L}}]|$)|\d ?(?:k|к|тыс\.?|млн\.?|m)? ?(?:{words})(?:[^\p{{L}}]|$)" + "".join(
-        f"|{symbol}"
-        for symbol in (r"\$", "€", "£", "₸", "₽", "₴", "₾", "₼", "₹", "¥", "₺", "₪")
-        if symbol in words.split("|")
-    )
-
-
 def _currency_code(name: str) -> pl.Expr:
     code = pl.col(name).str.strip_chars().str.to_uppercase()
     iso = pl.when(code.str.contains(r"^[A-Z]{3}$")).then(code.replace(_RENAMED))
-    return pl.coalesce(iso, _currency_in_folded(name)).alias(name)
-
-
-def _currency_in_folded(name: str) -> pl.Expr:
-    folded = fold(pl.col(name))
-    return pl.coalesce(
-        pl.when(folded.str.contains(rf"^(?:{words})\.?$")).then(pl.lit(code)) for code, words in _CURRENCY_WORDS
-    )
-
-
-def _period_in(name: str) -> pl.Expr:
-    folded = fold(pl.col(name)).str.replace_all(r"[\u{2010}-\u{2015}]", "-")
-    return pl.coalesce(pl.when(folded.str.contains(words)).then(pl.lit(period)) for period, words in _PERIOD_WORDS)
-
-
-def _gross_in(name: str) -> pl.Expr:
-    return (
-        pl.when(pl.col(name).str.contains(_GROSS))
-        .then(pl.lit(value=True))
-        .when(pl.col(name).str.contains(_NET))
-        .then(pl.lit(value=False))
-    )
+    return pl.coalesce(iso, currency_in(fold(pl.col(name)))).alias(name)

@@ -1,5 +1,6 @@
-"""Pay in free text and in columns, and as monthly dollars."""
+"""Pay in columns and text made sane, and as monthly dollars."""
 
+import datetime as dt
 import math
 from pathlib import Path
 
@@ -8,46 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.salary import PAY, load_rates, monthly_usd, normalise, parse_text, text_in_title
+from features.salary import PAY, load_rates, monthly_usd, normalise, rates_per_rouble
 
-RATES = pl.DataFrame({"currency": ["USD", "EUR", "RUB", "KZT", "BYN"], "units_per_usd": [1.0, 0.9, 90.0, 480.0, 3.2]})
-
-
-_CASES = [
-    ("от 200 000 руб.", 200_000, None, "RUB", None, None),
-    ("до 2000 EUR на руки", None, 2_000, "EUR", None, False),
-    ("900 000–1 300 000 ₸", 900_000, 1_300_000, "KZT", None, None),
-    ("$31,2k- $52k", 31_200, 52_000, "USD", None, None),
-    ("$100k", 100_000, 100_000, "USD", None, None),
-    ("€60–70K", 60_000, 70_000, "EUR", None, None),
-    ("40 000 — 50 000 руб./мес", 40_000, 50_000, "RUB", "month", None),
-    ("от 100\u00a0000 до 150\u2009000 руб. до вычета налогов", 100_000, 150_000, "RUB", None, True),
-    ("з/п по договорённости", None, None, None, None, None),
-    ("не указан", None, None, None, None, None),
-    ("20,00 $/heure", 20, 20, "USD", "hour", None),
-    ("competitive", None, None, None, None, None),
-    ("9" * 60, None, None, None, None, None),
-    ("1 000 000 000 000 000 руб.", None, None, "RUB", None, None),
-    ("до вычета налогов", None, None, None, None, True),
-    ("опыт от 3 лет", None, None, None, None, None),
-    ("100 000 руб., опыт от 3 лет", 100_000, 100_000, "RUB", None, None),
-    ("$50 - $60 per hour", 50, 60, "USD", "hour", None),
-    ("£45k+", 45_000, None, "GBP", None, None),
-    ("от 1,5 млн тенге", 1_500_000, None, "KZT", None, None),
-    ("5000 руб за смену", 5_000, 5_000, "RUB", "shift", None),
-    ("US$80K - US$100K / year", 80_000, 100_000, "USD", "year", None),
-    ("EUR 3.500 - 4.500", 3_500, 4_500, "EUR", None, None),
-    ("от 60 до 80 тыс. руб.", 60_000, 80_000, "RUB", None, None),
-    ("CA$90,000", 90_000, 90_000, "CAD", None, None),
-    ("up to $5,000/mo", None, 5_000, "USD", "month", None),
-    (None, None, None, None, None, None),
-]
-
-
-def test_free_text_is_read() -> None:
-    texts = pl.Series([text for text, *_ in _CASES], dtype=pl.String)
-    for case, found in zip(_CASES, parse_text(texts).iter_rows(), strict=True):
-        assert found == case[1:], case[0]
+RATES = pl.DataFrame(
+    {
+        "currency": ["USD", "EUR", "RUB", "KZT", "BYN"],
+        "as_of_date": [dt.date(2026, 1, 1)] * 5,
+        "units_per_usd": [1.0, 0.9, 90.0, 480.0, 3.2],
+    }
+)
 
 
 def _given(**columns: object) -> pl.DataFrame:
@@ -158,15 +128,45 @@ def test_a_rate_that_is_not_positive_is_refused(tmp_path: Path) -> None:
         load_rates(tmp_path / "currencies.csv")
 
 
-@pytest.mark.parametrize(
-    ("title", "found"),
-    [
-        ("Senior UX ($110-$190/hr)", "$110-$190/hr"),
-        ("Курьер от 90 000 руб.", "от 90 000 руб."),
-        ("Python 3 developer", None),
-        ("Head of a $5M fund", None),
-        (None, None),
-    ],
-)
-def test_titles_name_pay_with_its_currency(title: str | None, found: str | None) -> None:
-    assert text_in_title(pl.Series([title], dtype=pl.String)).to_list() == [found]
+def test_the_text_of_a_title_completes_only_its_own_amounts() -> None:
+    shift = _one(salary_min=150_000.0, salary_currency="RUR", salary_text="5000 руб. за смену")
+    assert (shift["salary_min"], shift["salary_period"]) == (150_000, "month")
+    same = _one(salary_min=5_000.0, salary_max=5_000.0, salary_currency="RUR", salary_text="5000 руб. за смену")
+    assert same["salary_period"] == "shift"
+    assert _one(salary_min=50.0, salary_currency="USD", salary_text="per hour, gross")["salary_period"] == "hour"
+
+
+def test_dollars_are_of_the_rate_nearest_to_the_publication() -> None:
+    rates = pl.DataFrame(
+        {
+            "currency": ["RUB", "RUB", "USD"],
+            "as_of_date": [dt.date(2025, 1, 1), dt.date(2026, 1, 1), dt.date(2026, 1, 1)],
+            "units_per_usd": [100.0, 50.0, 1.0],
+        }
+    )
+    pay = pl.concat([normalise(_given(salary_min=1_000.0 * 10, salary_currency="RUR"), rates=rates)] * 4)
+    at = pl.Series(
+        [
+            dt.datetime(2020, 5, 1, tzinfo=dt.UTC),
+            dt.datetime(2025, 5, 1, tzinfo=dt.UTC),
+            dt.datetime(2026, 3, 1, tzinfo=dt.UTC),
+            None,
+        ]
+    )
+    assert monthly_usd(pay, rates=rates, at=at)["salary_monthly_usd_min"].to_list() == [100.0, 100.0, 200.0, 200.0]
+    assert monthly_usd(pay, rates=rates)["salary_monthly_usd_min"].to_list() == [200.0] * 4
+
+
+def test_rates_per_rouble_become_rates_per_dollar() -> None:
+    rates = rates_per_rouble({"RUR": 1, "USD": 0.0125, "BYR": 0.04, "XXX": 0.0}, as_of_date=dt.date(2026, 2, 1))
+    found = dict(rates.select("currency", "units_per_usd").iter_rows())
+    assert found == pytest.approx({"RUB": 80.0, "USD": 1.0, "BYN": 3.2})
+    assert rates_per_rouble({"RUR": 1}, as_of_date=dt.date(2026, 2, 1)).is_empty()
+
+
+def test_a_currency_has_one_rate_a_date(tmp_path: Path) -> None:
+    (tmp_path / "currencies.csv").write_text("currency,units_per_usd,as_of_date\nEUR,1,2026-01-01\nEUR,2,2026-01-01\n")
+    with pytest.raises(ValueError, match="once a date"):
+        load_rates(tmp_path / "currencies.csv")
+    (tmp_path / "currencies.csv").write_text("currency,units_per_usd,as_of_date\nEUR,1,2026-01-02\nEUR,2,2026-01-01\n")
+    assert load_rates(tmp_path / "currencies.csv")["units_per_usd"].to_list() == [2, 1]
