@@ -8,6 +8,7 @@ import dagster as dg
 import polars as pl
 
 MAX_BARS = 25
+MAX_LINES = 12
 _WIDTH, _HEIGHT = 420, 200
 
 
@@ -29,6 +30,38 @@ def bar_chart(frame: pl.DataFrame, x: str, y: str, title: str) -> dg.MarkdownMet
             y=alt.Y("amount:Q", title=y),
         )
     )
+    return _picture(chart, title)
+
+
+def stacks_over_time(frame: pl.DataFrame, at: str, y: str, series: str, title: str) -> dg.MarkdownMetadataValue:
+    """A stacked bar of the numbers in `y` for each instant in `at`, one colour a label in `series`."""
+    if frame.is_empty():
+        return dg.MetadataValue.md(f"{title}: no data yet")
+    chart = _over_time(frame, at, y, series, title).mark_bar()
+    return _picture(chart.encode(x=alt.X("at:O", title=at, axis=alt.Axis(labelLimit=110))), title)
+
+
+def lines_over_time(frame: pl.DataFrame, at: str, y: str, series: str, title: str) -> dg.MarkdownMetadataValue:
+    """A line of the numbers in `y` over the instants in `at` for each label in `series`: those with the 12 largest."""
+    if frame.is_empty():
+        return dg.MetadataValue.md(f"{title}: no data yet")
+    largest = frame.group_by(series).agg(pl.col(y).sum()).sort(y, series, descending=[True, False]).head(MAX_LINES)
+    shown = frame.join(largest.select(series), on=series, how="semi")
+    chart = _over_time(shown, at, y, series, title).mark_line(point=True)
+    return _picture(chart.encode(x=alt.X("at:O", title=at, axis=alt.Axis(labelLimit=110))), title)
+
+
+def _over_time(frame: pl.DataFrame, at: str, y: str, series: str, title: str) -> alt.Chart:
+    rows = frame.select(
+        pl.col(at).dt.strftime("%m-%d %H:%M"), pl.col(y).cast(pl.Float64), pl.col(series).cast(pl.String)
+    )
+    data = alt.InlineData(values=[{"at": row[0], "amount": row[1], "series": row[2]} for row in rows.iter_rows()])
+    return alt.Chart(data, title=title, width=_WIDTH, height=_HEIGHT).encode(
+        y=alt.Y("amount:Q", title=y), color=alt.Color("series:N", title=series)
+    )
+
+
+def _picture(chart: alt.Chart, title: str) -> dg.MarkdownMetadataValue:
     picture = io.BytesIO()
     chart.save(picture, format="png", ppi=72)
     encoded = base64.b64encode(picture.getvalue()).decode("ascii")

@@ -75,6 +75,31 @@ QUARANTINE = Table(
 )
 QUARANTINE_RAW_BYTES = 4096
 
+# Grain: one ingest run that read something of one source, or failed to; `attempt` counts runs of the same instant.
+# n_read = n_new + n_changed + n_unchanged + n_quarantined, and n_parsed = n_read - n_quarantined.
+INGEST_RUNS = Table(
+    "ingest_runs",
+    {
+        "kind": pl.String,  # the table that was written: feed_postings, events ...
+        "source": pl.String,
+        "ran_at": UTC_TIMESTAMP,
+        "attempt": pl.Int32,
+        "status": pl.String,
+        "is_failed": pl.Boolean,
+        "n_fetched": pl.Int64,  # answers and landed files
+        "n_read": pl.Int64,  # entries in them
+        "n_parsed": pl.Int64,
+        "n_new": pl.Int64,
+        "n_changed": pl.Int64,
+        "n_unchanged": pl.Int64,
+        "n_quarantined": pl.Int64,
+        "reasons": pl.List(pl.Struct({"reason": pl.String, "n": pl.Int64})),
+        "n_listed": pl.Int64,  # jobs in one whole listing of the source; null where this run read none
+        "seconds": pl.Float64,
+    },
+    key=("kind", "source", "ran_at", "attempt"),
+)
+
 # Grain: one landed file under one name; what was read of it and when. `scope` is what else decides how it is parsed.
 LANDING_FILES = Table(
     "landing_files",

@@ -10,6 +10,7 @@ _INGEST_JOBS = dg.AssetSelection.assets(
 )
 _ACTIVITY = dg.AssetSelection.assets(
     "bronze/quarantine",
+    "bronze/ingest_runs",
     "catalog/users",
     "catalog/daily_interactions",
     "catalog/interactions",

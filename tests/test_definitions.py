@@ -15,6 +15,7 @@ ASSETS_BY_GROUP = {
         "bronze/feed_postings",
         "bronze/file_postings",
         "bronze/hh_postings",
+        "bronze/ingest_runs",
         "bronze/quarantine",
         "bronze/resumes",
         "bronze/sightings",

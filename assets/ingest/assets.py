@@ -1,5 +1,6 @@
 """Ingest: what landed, and what feeds and HH answer, into bronze tables that only grow. Nothing is interpreted yet."""
 
+import datetime as dt
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -17,6 +18,7 @@ from assets.ingest.people import ingest_erasures, ingest_users
 from assets.ingest.posting_runs import ingest_feeds, ingest_hh, ingest_job_files
 from assets.ingest.report import RunReport, markdown_table
 from assets.ingest.resumes import ingest_resumes
+from assets.ingest.run_log import plots, record_runs
 from assets.io import StoredTable
 from assets.lake import Lake
 from assets.resources import RunClock, Workspace
@@ -26,6 +28,7 @@ from features.schemas import (
     FEED_POSTINGS,
     FILE_POSTINGS,
     HH_POSTINGS,
+    INGEST_RUNS,
     QUARANTINE,
     RESUMES,
     SIGHTINGS,
@@ -33,6 +36,7 @@ from features.schemas import (
     Table,
 )
 from features.skills import SkillVocabulary
+from features.source_health import source_alarms
 
 HH_TOKEN_VARIABLE = "HH_ACCESS_TOKEN"  # noqa: S105  the variable's name
 PARTS_KEPT_APART = 100
@@ -61,8 +65,9 @@ def feed_postings(context: dg.AssetExecutionContext, workspace: Workspace, clock
     landed in `landing/feeds/<name>/`. A bad feed is reported and harms no other."""
     sources = workspace.config.sources
     client = HttpClient(sources.http, HostPacer(sources.http.requests_per_host_per_second))
-    report = ingest_feeds(workspace.lake, workspace.landing, sources, client, as_of=clock.as_of(context))
-    return _output(workspace.lake, FEED_POSTINGS, report)
+    as_of = clock.as_of(context)
+    report = ingest_feeds(workspace.lake, workspace.landing, sources, client, as_of=as_of)
+    return _output(workspace.lake, FEED_POSTINGS, report, as_of=as_of)
 
 
 @_bronze(HH_POSTINGS)
@@ -77,15 +82,17 @@ def hh_postings(context: dg.AssetExecutionContext, workspace: Workspace, clock: 
         os.environ.get(HH_TOKEN_VARIABLE) or None,
         is_time_up=lambda: time.monotonic() >= deadline,
     )
-    report = ingest_hh(workspace.lake, workspace.landing, client, as_of=clock.as_of(context))
-    return _output(workspace.lake, HH_POSTINGS, report)
+    as_of = clock.as_of(context)
+    report = ingest_hh(workspace.lake, workspace.landing, client, as_of=as_of)
+    return _output(workspace.lake, HH_POSTINGS, report, as_of=as_of)
 
 
 @_bronze(FILE_POSTINGS)
 def file_postings(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """Every version of every job in the files of `landing/jobs/`."""
-    report = ingest_job_files(workspace.lake, workspace.landing, as_of=clock.as_of(context))
-    return _output(workspace.lake, FILE_POSTINGS, report)
+    as_of = clock.as_of(context)
+    report = ingest_job_files(workspace.lake, workspace.landing, as_of=as_of)
+    return _output(workspace.lake, FILE_POSTINGS, report, as_of=as_of)
 
 
 @_bronze(SIGHTINGS, deps=_POSTING_KEYS)
@@ -109,30 +116,34 @@ def sightings(workspace: Workspace) -> dg.Output[StoredTable]:
 @_bronze(ERASURES)
 def erasures(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """Who asked to be erased, and when: what they did and stated before then is not ingested again."""
-    report = ingest_erasures(workspace.lake, workspace.landing, as_of=clock.as_of(context))
-    return _output(workspace.lake, ERASURES, report)
+    as_of = clock.as_of(context)
+    report = ingest_erasures(workspace.lake, workspace.landing, as_of=as_of)
+    return _output(workspace.lake, ERASURES, report, as_of=as_of)
 
 
 @_bronze(EVENTS, deps=[_ERASURES_KEY])
 def events(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """Every interaction event once, in the folder of the UTC day on which it occurred."""
-    report = ingest_events(workspace.lake, workspace.landing, as_of=clock.as_of(context))
-    return _output(workspace.lake, EVENTS, report)
+    as_of = clock.as_of(context)
+    report = ingest_events(workspace.lake, workspace.landing, as_of=as_of)
+    return _output(workspace.lake, EVENTS, report, as_of=as_of)
 
 
 @_bronze(USER_RECORDS, deps=[_ERASURES_KEY])
 def user_records(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """Every version of every profile as the app stated it."""
-    report = ingest_users(workspace.lake, workspace.landing, as_of=clock.as_of(context))
-    return _output(workspace.lake, USER_RECORDS, report)
+    as_of = clock.as_of(context)
+    report = ingest_users(workspace.lake, workspace.landing, as_of=as_of)
+    return _output(workspace.lake, USER_RECORDS, report, as_of=as_of)
 
 
 @_bronze(RESUMES, deps=[_ERASURES_KEY])
 def resumes(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """What was extracted from the resumes in `landing/resumes/`; never their text."""
     skills = SkillVocabulary.load(workspace.vocabulary)
-    report = ingest_resumes(workspace.lake, workspace.landing, skills=skills, as_of=clock.as_of(context))
-    return _output(workspace.lake, RESUMES, report)
+    as_of = clock.as_of(context)
+    report = ingest_resumes(workspace.lake, workspace.landing, skills=skills, as_of=as_of)
+    return _output(workspace.lake, RESUMES, report, as_of=as_of)
 
 
 @_bronze(
@@ -159,9 +170,70 @@ def quarantine(workspace: Workspace) -> dg.Output[StoredTable]:
     )
 
 
-def _output(lake: Lake, table: Table, report: RunReport) -> dg.Output[StoredTable]:
+@_bronze(
+    INGEST_RUNS,
+    deps=[
+        *_POSTING_KEYS,
+        *(dg.AssetKey(["bronze", table.name]) for table in (EVENTS, USER_RECORDS, RESUMES, ERASURES)),
+    ],
+)
+def ingest_runs(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.Output[StoredTable]:
+    """What every run read of every source, and what became of it: read = new + changed + unchanged + quarantined."""
+    n_parts = compact(workspace.lake, INGEST_RUNS, more_than=PARTS_KEPT_APART)
+    runs = workspace.lake.scan("bronze", INGEST_RUNS).collect()
+    alarms = source_alarms(runs)
+    for _, source, alarm, detail, since in alarms.iter_rows():
+        context.log.warning(f"source {source}: {alarm} since {since:%Y-%m-%d %H:%M}: {detail}")
+    return dg.Output(
+        StoredTable(INGEST_RUNS, runs.height),
+        metadata={
+            "alarms": dg.MetadataValue.md(markdown_table(alarms.columns, alarms.rows())),
+            "last_runs": dg.MetadataValue.md(markdown_table(_LAST, _last_runs(runs).rows())),
+            "n_parts": n_parts,
+            **plots(runs, title="all sources"),
+        },
+    )
+
+
+@dg.asset_check(asset=dg.AssetKey(["bronze", INGEST_RUNS.name]))
+def sources_keep_coming(workspace: Workspace) -> dg.AssetCheckResult:
+    """No source fails, falls to nothing or to under half of what it listed, or is mostly unusable. Only warns."""
+    alarms = source_alarms(workspace.lake.scan("bronze", INGEST_RUNS).collect())
+    told = [f"{source}: {alarm} ({detail})" for _, source, alarm, detail, _ in alarms.iter_rows()]
+    return dg.AssetCheckResult(
+        passed=not told,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(told)[:2000] or "every source gives what it gave before",
+        metadata={"n_alarms": len(told)},
+    )
+
+
+_LAST = (
+    "kind",
+    "source",
+    "ran_at",
+    "status",
+    "n_fetched",
+    "n_read",
+    "n_new",
+    "n_changed",
+    "n_unchanged",
+    "n_quarantined",
+)
+
+
+def _last_runs(runs: pl.DataFrame) -> pl.DataFrame:
+    newest = runs.sort("kind", "source", "ran_at", "attempt").unique(
+        ["kind", "source"], keep="last", maintain_order=True
+    )
+    return newest.select(_LAST)
+
+
+def _output(lake: Lake, table: Table, report: RunReport, *, as_of: dt.datetime) -> dg.Output[StoredTable]:
+    record_runs(lake, report, kind=table.name, as_of=as_of)
     n_rows = int(lake.scan("bronze", table).select(pl.len()).collect().item())
-    return dg.Output(StoredTable(table, n_rows), metadata=report.metadata())
+    runs = lake.scan("bronze", INGEST_RUNS).filter(pl.col("kind") == table.name).collect()
+    return dg.Output(StoredTable(table, n_rows), metadata={**report.metadata(), **plots(runs, title=table.name)})
 
 
 ASSETS = [
@@ -174,4 +246,6 @@ ASSETS = [
     user_records,
     resumes,
     quarantine,
+    ingest_runs,
 ]
+ASSET_CHECKS = [sources_keep_coming]

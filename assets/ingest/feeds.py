@@ -24,7 +24,7 @@ _PATIENCE = 2  # timeouts of one host in one run
 @dataclass(frozen=True)
 class FeedReading:
     """What came of one feed in this run. `is_full`: it was read whole, with nothing refused; `is_unchanged`: a 304;
-    `n_fetched`: answers with a body or a 304."""
+    `n_fetched`: answers with a body or a 304; `n_listed`: jobs of a reading that shows all that the feed has."""
 
     name: str
     status: str
@@ -34,7 +34,9 @@ class FeedReading:
     is_full: bool = False
     is_unchanged: bool = False
     is_timeout: bool = False
+    is_failed: bool = False
     n_fetched: int = 0
+    n_listed: int | None = None
     seconds: float = 0.0
 
 
@@ -77,7 +79,9 @@ def _fetch_lane(
     for feed in lane:
         n_waits = sum(reading.is_timeout for reading in readings)
         if n_waits >= _PATIENCE:
-            readings.append(FeedReading(feed.name, "skipped: its host did not answer in time twice", nothing()))
+            readings.append(
+                FeedReading(feed.name, "skipped: its host did not answer in time twice", nothing(), is_failed=True)
+            )
         else:
             readings.append(_fetch_isolated(feed, states.get(feed.name), client, parser, as_of))
     return readings
@@ -90,7 +94,7 @@ def _fetch_isolated(
     try:
         reading = _fetch(feed, state, client, parser, as_of)
     except Exception as error:  # one source must not fail the others, whatever its bytes did to a parser
-        reading = FeedReading(feed.name, f"failed: {type(error).__name__}", nothing())
+        reading = FeedReading(feed.name, f"failed: {type(error).__name__}", nothing(), is_failed=True)
     return replace(reading, seconds=time.perf_counter() - started)
 
 
@@ -119,7 +123,7 @@ def _judged(feed: FeedSource, pages: Pages, state: FeedState, as_of: dt.datetime
     origin = errors.public_url(pages.first.url)
     read = FeedReading(feed.name, "read", pages.parsed, origin, n_fetched=pages.n_pages)
     if pages.failure:
-        return replace(read, status=f"failed after {pages.n_pages} pages: {pages.failure}")
+        return replace(read, status=f"failed after {pages.n_pages} pages: {pages.failure}", is_failed=True)
     n_jobs = pages.parsed.rows["job_id"].n_unique()
     is_whole = TRUNCATED not in pages.parsed.rejects["reason"]
     validators = pages.first.validators if is_whole else Validators()
@@ -134,27 +138,28 @@ def _judged(feed: FeedSource, pages: Pages, state: FeedState, as_of: dt.datetime
     if state.n_jobs is not None and n_jobs < state.n_jobs / 2 and feed.format not in NEWEST_FIRST:
         # Half a board gone at once is more often a fault than the truth: believed when the next reading says it again.
         doubted = known.model_copy(update={"etag": None, "last_modified": None})
-        return replace(read, status=f"dropped from {state.n_jobs} to {n_jobs} jobs", state=doubted)
+        return replace(read, status=f"dropped from {state.n_jobs} to {n_jobs} jobs", state=doubted, n_listed=n_jobs)
     if pages.is_cut:
         return replace(read, status=f"read, cut at {pages.n_pages} pages", state=known)
     status = "read" if is_whole else "read up to where it breaks off"
-    return replace(read, status=status, state=known, is_full=pages.parsed.rejects.is_empty())
+    n_listed = None if feed.format in NEWEST_FIRST else n_jobs
+    return replace(read, status=status, state=known, is_full=pages.parsed.rejects.is_empty(), n_listed=n_listed)
 
 
 def _failed(
     feed: FeedSource, state: FeedState, error: errors.FetchError | FeedError, as_of: dt.datetime
 ) -> FeedReading:
     """A failed reading; what the error says of when and where to ask next is remembered."""
+    failed = FeedReading(feed.name, f"failed: {error}", nothing(), is_failed=True)
     if isinstance(error, BadFeedError):
         refused = refusal("bad_feed", error.reason, error.body)
-        return FeedReading(feed.name, f"failed: {error.reason}", refused, origin=error.origin, n_fetched=1)
+        return replace(failed, status=f"failed: {error.reason}", parsed=refused, origin=error.origin, n_fetched=1)
     if state.moved_to is not None and not isinstance(error, errors.RateLimitedError | errors.DeadlineExceededError):
         told = f"failed: {error} (where it had moved; asking its first address again)"
-        return FeedReading(feed.name, told, nothing(), state=state.model_copy(update={"moved_to": None}))
+        return replace(failed, status=told, state=state.model_copy(update={"moved_to": None}))
     if isinstance(error, errors.GoneError):
-        return FeedReading(feed.name, "gone (410)", nothing(), state=state.model_copy(update={"gone_at": as_of}))
+        return replace(failed, status="gone (410)", state=state.model_copy(update={"gone_at": as_of}))
     pause = error.retry_after_seconds if isinstance(error, errors.StatusError) else None
     not_before = None if pause is None else as_of + dt.timedelta(seconds=min(pause, 86_400))
     after = None if not_before is None else state.model_copy(update={"not_before": not_before})
-    is_timeout = isinstance(error, errors.DeadlineExceededError)
-    return FeedReading(feed.name, f"failed: {error}", nothing(), state=after, is_timeout=is_timeout)
+    return replace(failed, state=after, is_timeout=isinstance(error, errors.DeadlineExceededError))

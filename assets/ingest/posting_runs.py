@@ -5,6 +5,7 @@ import time
 from collections import defaultdict
 from itertools import islice
 from pathlib import Path
+from statistics import fmean
 
 import polars as pl
 
@@ -42,8 +43,12 @@ def ingest_feeds(lake: Lake, landing: Path, sources: Sources, client: HttpClient
     readings = fetch_feeds(sources.feeds, load_states(lake).feeds, client, as_of=as_of)
     lists_all = {feed.name for feed in sources.feeds if feed.lists_all_open_jobs}
     for reading in readings:
-        report.of(reading.name).statuses.append(reading.status)
-        report.of(reading.name).seconds += reading.seconds
+        counts = report.of(reading.name)
+        counts.statuses.append(reading.status)
+        counts.seconds += reading.seconds
+        counts.n_fetched += reading.n_fetched
+        counts.n_listed = reading.n_listed
+        counts.is_failed = reading.is_failed
         sink.add(reading.parsed, source=reading.name, origin=reading.origin)
         if reading.is_unchanged:
             jobs = last_reading(lake, reading.name)
@@ -68,6 +73,8 @@ def ingest_hh(lake: Lake, landing: Path, client: HHClient, *, as_of: dt.datetime
         sink.flush()
         update_states(lake, queries=reading.states)
         report.of(HH).statuses += reading.statuses
+        report.of(HH).is_failed = reading.is_disabled
+        report.of(HH).n_listed = reading.rows["job_id"].n_unique() if reading.is_full else None
         report.of(HH).seconds += time.perf_counter() - started
     with lake.lock("bronze/landing_files/hh"):
         started = time.perf_counter()
@@ -98,7 +105,8 @@ def ingest_job_files(lake: Lake, landing: Path, *, as_of: dt.datetime) -> RunRep
             ledger.record(file, digest, n_rows=n_rows, n_rejects=n_rejects)
         sink.flush()
         ledger.save(lake)
-        report.add_files(ledger)
+        report.count_files(ledger)
+        report.of(FILES).n_fetched += ledger.n_read
         report.of(FILES).seconds += time.perf_counter() - started
     return report
 
@@ -107,6 +115,7 @@ def _replay_feeds(lake: Lake, landing: Path, sources: Sources, report: RunReport
     feeds = {feed.name: feed for feed in sources.feeds}
     lists_all = {feed.name for feed in sources.feeds if feed.lists_all_open_jobs}
     read: defaultdict[str, list[Parsed]] = defaultdict(list)
+    listed: defaultdict[str, list[int]] = defaultdict(list)
     with lake.lock("bronze/landing_files/feeds"), FeedParser() as parser:
         ledger = Ledger.load(lake, "feeds", as_of=as_of)
         sink = PostingSink(lake, FEED_POSTINGS, store_replayed, report, as_of)
@@ -115,16 +124,22 @@ def _replay_feeds(lake: Lake, landing: Path, sources: Sources, report: RunReport
             source, parsed = replay_feed(file, feeds, parser)
             sink.add(parsed, source=source, origin=file.name)
             ledger.record(file, digest, n_rows=parsed.rows.height, n_rejects=parsed.rejects.height)
-            report.of(source).seconds += time.perf_counter() - started
+            counts = report.of(source)
+            counts.seconds += time.perf_counter() - started
+            counts.n_fetched += 1
+            listed[source].append(parsed.rows["job_id"].n_unique())
             if source in lists_all:
                 read[source].append(parsed)
+        for source, n_jobs in listed.items():
+            if report.of(source).n_listed is None:
+                report.of(source).n_listed = round(fmean(n_jobs))
         for source, parsed_files in read.items():
             # Several files may be the pages of one reading: only a single one is known to list all.
             if len(parsed_files) == 1 and parsed_files[0].rejects.is_empty() and parsed_files[0].rows.height:
                 sink.add_sightings(_absent(lake, source, parsed_files[0], as_of=as_of))
         sink.flush()
         ledger.save(lake)
-        report.add_files(ledger)
+        report.count_files(ledger)
 
 
 def _replay_hh(batch: list[tuple[LandedFile, str]], ledger: Ledger, sink: PostingSink) -> None:

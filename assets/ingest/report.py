@@ -1,4 +1,7 @@
-"""What an ingest asset tells of its run: per source how many entries were read and what became of each. Not stored."""
+"""What an ingest asset tells of its run: per source how many entries were read and what became of each.
+
+Counting and showing only; runs are kept by assets.ingest.run_log.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -8,7 +11,10 @@ import polars as pl
 
 from assets.ingest.landing import Ledger
 
-_COLUMNS = ("source", "status", "read", "new", "changed", "unchanged", "quarantined", "seconds")
+_COLUMNS = (
+    "source", "status", "fetched", "read", "parsed", "new", "changed", "unchanged", "quarantined", "reasons", "seconds",
+)  # fmt: skip
+_TOTALS = ("n_fetched", "n_read", "n_parsed", "n_new", "n_changed", "n_unchanged", "n_quarantined")
 
 
 class AccountingError(AssertionError):
@@ -17,32 +23,63 @@ class AccountingError(AssertionError):
 
 @dataclass
 class SourceCounts:
-    """Counts of one source in one run; `n_read` = new + changed + unchanged + quarantined."""
+    """Counts of one source in one run; `n_read` = new + changed + unchanged + quarantined.
+
+    `n_fetched`: answers and files; `n_listed`: jobs in one whole listing of the source, if one was read; `reasons`: of
+    what was quarantined; `is_failed`: a reading was tried and gave nothing.
+    """
 
     source: str
+    n_fetched: int = 0
     n_read: int = 0
     n_new: int = 0
     n_changed: int = 0
     n_unchanged: int = 0
     n_quarantined: int = 0
+    n_listed: int | None = None
+    reasons: dict[str, int] = field(default_factory=dict)
+    is_failed: bool = False
     seconds: float = 0.0
     statuses: list[str] = field(default_factory=list)
+
+    @property
+    def n_parsed(self) -> int:
+        return self.n_read - self.n_quarantined
+
+    @property
+    def status(self) -> str:
+        return "; ".join(self.statuses) or ("read" if self.n_fetched else "nothing to read")
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing was read and nothing went wrong."""
+        return not (self.is_failed or self.n_fetched or self.n_read)
 
     def check(self) -> None:
         """Raises AccountingError unless everything that was read is accounted for."""
         accounted = self.n_new + self.n_changed + self.n_unchanged + self.n_quarantined
         if accounted != self.n_read:
             raise AccountingError(f"{self.source}: {self.n_read} entries were read, {accounted} are accounted for")
+        if sum(self.reasons.values()) != self.n_quarantined:
+            raise AccountingError(f"{self.source}: {self.n_quarantined} entries were quarantined for {self.reasons}")
 
 
 @dataclass
 class RunReport:
-    """Counts of all sources of one asset's run, and how many rejects there were for each reason."""
+    """Counts of all sources of one asset's run."""
 
     sources: dict[str, SourceCounts] = field(default_factory=dict)
-    reasons: dict[str, int] = field(default_factory=dict)
     n_files_read: int = 0
     n_files_skipped: int = 0
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """How many rejects of all sources there were for each reason."""
+        found: dict[str, int] = {}
+        for counts in self.sources.values():
+            for reason, n in counts.reasons.items():
+                found[reason] = found.get(reason, 0) + n
+        return found
 
     def of(self, source: str) -> SourceCounts:
         """The counts of `source`, to add to."""
@@ -54,7 +91,7 @@ class RunReport:
         counts.n_read += rejects.height
         counts.n_quarantined += rejects.height
         for reason, n in rejects["reason"].value_counts().iter_rows():
-            self.reasons[reason] = self.reasons.get(reason, 0) + n
+            counts.reasons[reason] = counts.reasons.get(reason, 0) + n
 
     def add_outcome(self, outcome: pl.DataFrame) -> None:
         """Adds a frame of (source, n_read, n_new, n_changed, n_unchanged)."""
@@ -66,34 +103,34 @@ class RunReport:
             counts.n_unchanged += n_unchanged
 
     def add_files(self, ledger: Ledger) -> None:
-        """Counts the files that a ledger gave out and passed over."""
+        """Counts the files that a ledger gave out and passed over: the former are what its kind fetched."""
+        self.count_files(ledger)
+        self.of(ledger.kind).n_fetched += ledger.n_read
+
+    def count_files(self, ledger: Ledger) -> None:
+        """Counts the files of a ledger whose sources are counted one by one."""
         self.n_files_read += ledger.n_read
         self.n_files_skipped += ledger.n_skipped
 
-    def metadata(self) -> dict[str, dg.MetadataValue]:
-        """For the Dagster UI: the table by source, rejects by reason, and totals to plot. Raises AccountingError."""
+    def check(self) -> None:
+        """Raises AccountingError unless everything that was read of every source is accounted for."""
         for counts in self.sources.values():
             counts.check()
+
+    def metadata(self) -> dict[str, dg.MetadataValue]:
+        """For the Dagster UI: the table by source, rejects by reason, and totals to plot. Raises AccountingError."""
+        self.check()
+        ordered = sorted(self.sources.values(), key=lambda counts: counts.source)
         rows = [
-            (c.source, "; ".join(c.statuses) or "read", c.n_read, c.n_new, c.n_changed, c.n_unchanged, c.n_quarantined,
-             f"{c.seconds:.1f}")
-            for c in sorted(self.sources.values(), key=lambda c: c.source)
+            (c.source, c.status, c.n_fetched, c.n_read, c.n_parsed, c.n_new, c.n_changed, c.n_unchanged,
+             c.n_quarantined, ", ".join(f"{reason} {n}" for reason, n in sorted(c.reasons.items())), f"{c.seconds:.1f}")
+            for c in ordered
         ]  # fmt: skip
-        total = SourceCounts("total")
-        for c in self.sources.values():
-            total.n_read += c.n_read
-            total.n_new += c.n_new
-            total.n_changed += c.n_changed
-            total.n_unchanged += c.n_unchanged
-            total.n_quarantined += c.n_quarantined
+        totals = {name: sum(getattr(counts, name) for counts in ordered) for name in _TOTALS}
         return {
             "sources": dg.MetadataValue.md(markdown_table(_COLUMNS, rows)),
             "rejects": dg.MetadataValue.md(markdown_table(("reason", "entries"), sorted(self.reasons.items()))),
-            "n_read": dg.MetadataValue.int(total.n_read),
-            "n_new": dg.MetadataValue.int(total.n_new),
-            "n_changed": dg.MetadataValue.int(total.n_changed),
-            "n_unchanged": dg.MetadataValue.int(total.n_unchanged),
-            "n_quarantined": dg.MetadataValue.int(total.n_quarantined),
+            **{name: dg.MetadataValue.int(n) for name, n in totals.items()},
             "n_files_read": dg.MetadataValue.int(self.n_files_read),
             "n_files_skipped": dg.MetadataValue.int(self.n_files_skipped),
         }

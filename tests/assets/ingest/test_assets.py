@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDepre
 
 NAMES = {
     "feed_postings", "hh_postings", "file_postings", "sightings", "events", "user_records", "resumes", "erasures",
-    "quarantine",
+    "quarantine", "ingest_runs",
 }  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def test_one_run_ingests_everything_and_the_same_again_changes_no_byte(data: Pat
         for event in result.get_asset_materialization_events()
         if event.asset_key is not None
     }
-    assert rows == dict.fromkeys(NAMES, 1) | {"sightings": 3}
+    assert rows == dict.fromkeys(NAMES, 1) | {"sightings": 3, "ingest_runs": 7}
 
 
 def test_every_asset_says_what_it_is() -> None:
@@ -82,7 +82,7 @@ def test_every_asset_says_what_it_is() -> None:
 def test_the_run_reports_counts_by_source_and_reason(data: Path) -> None:
     result = materialize(data)
     metadata = result.asset_materializations_for_node("bronze__events")[0].metadata
-    assert "| interactions | read | 2 | 1 | 0 | 0 | 1 |" in str(metadata["sources"].value)
+    assert "| interactions | read | 1 | 2 | 1 | 1 | 0 | 0 | 1 | bad_json 1 |" in str(metadata["sources"].value)
     assert "| bad_json | 1 |" in str(metadata["rejects"].value)
     assert dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC).isoformat(" ")[:10] in str(
         result.asset_materializations_for_node("bronze__quarantine")[0].metadata["reasons"].value
