@@ -1,6 +1,7 @@
 """Reading single values out of untrusted JSON: the wanted type or None, never an exception. No format is known here."""
 
 import html
+import json
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,9 @@ _TAG = re.compile(r"<[^<>]{0,2000}>")
 _SPACE = re.compile(r"\s+")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufeff]")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_LONE_SURROGATE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 _TRUE, _FALSE = frozenset({"true", "yes", "1", "y", "да"}), frozenset({"false", "no", "0", "n", "нет"})
 
 
@@ -21,18 +25,32 @@ class NotJsonError(ValueError):
 
 
 def decode_json(body: bytes) -> object:
-    """`body` as Python values. Raises NotJsonError."""
+    """`body` as Python values. Raises NotJsonError.
+
+    What serialisers write although JSON has no such thing is read too: NaN and Infinity as null, numbers too large for
+    a float, halves of surrogate pairs (text cut within an emoji) as U+FFFD.
+    """
     if len(body) > MAX_JSON_BYTES:
         raise NotJsonError(f"{len(body)} bytes; at most {MAX_JSON_BYTES} are read")
+    bare = body.removeprefix(b"\xef\xbb\xbf")
     try:
-        return msgspec.json.decode(body.removeprefix(b"\xef\xbb\xbf"))
+        return msgspec.json.decode(bare)
     except (ValueError, RecursionError) as error:
-        raise NotJsonError(str(error)[:200]) from None
+        message = str(error)[:200]
+    try:
+        return json.loads(_LONE_SURROGATE.sub(r"\\ufffd", bare.decode()), parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
+        raise NotJsonError(message) from None
 
 
 def raw_json(value: object) -> bytes:
     """Decoded JSON written again, for a reject."""
-    return msgspec.json.encode(value)
+    try:
+        return msgspec.json.encode(value)
+    except RecursionError:
+        return b""
+    except (ValueError, TypeError, OverflowError):  # numbers that only Python can hold
+        return repr(value)[:8192].encode("utf-8", "replace")
 
 
 def mapping(value: object) -> Mapping[str, object]:
