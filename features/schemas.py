@@ -207,7 +207,8 @@ EVENTS = Table(
         "skill_match_feedback": pl.String,
         "location_feedback": pl.String,
         "salary_feedback": pl.String,
-        "is_bot": pl.Boolean,
+        "is_bot": pl.Boolean,  # a crawler, a tool or a prefetch: kept, and counted nowhere
+        "event_hash": pl.UInt64,  # of event_id, set as the event is stored: what later events are compared with
     },
     key=("event_id",),
     personal=frozenset({"latitude", "longitude"}),

@@ -1,38 +1,38 @@
-"""Interaction events into `lake/bronze/events/date=YYYY-MM-DD/`: each event once, in the part of its day. No counting.
+"""Interaction events into `lake/bronze/events/date=YYYY-MM-DD/`: each event_id once, in a part of its day.
 
-Memory follows the largest day, not the input: blocks that do not fit are spilled to a folder beside the lake's tables.
+Memory follows the size of a chunk, not of the log or of a day: every chunk is compared with what is stored by the
+64-bit hashes of its event_ids, of which the lake keeps a column, and only where hashes meet by the ids themselves.
 """
 
-import datetime as dt
-import shutil
-import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
+import numpy as np
 import polars as pl
+import xxhash
 
 from assets.lake import Lake
 from features.schemas import EVENTS
 
-SPILL_ROWS = 3_000_000
-_SPILL_ROW_GROUP = 100_000
+CHUNK_ROWS = 2_000_000
 _DATE = "date"
+_PATH = "path"
+_HASH = "event_hash"
 
 
 @dataclass
-class EventBuffer:
-    """Collects blocks of EVENTS and then stores each day's new ones. Use it through `event_buffer`."""
+class EventStore:
+    """Collects blocks of EVENTS and stores a chunk of them at a time; call `flush` after the last block.
+
+    Of two events of one event_id the one that came first stays, whatever days they name.
+    """
 
     lake: Lake
     erasures: pl.DataFrame
-    folder: Path
-    spill_rows: int = SPILL_ROWS
+    chunk_rows: int = CHUNK_ROWS
     n_read: int = 0
+    n_new: int = 0
     _blocks: list[pl.DataFrame] = field(default_factory=list)
-    _n_buffered: int = 0
-    _spilled: list[Path] = field(default_factory=list)
+    _n_held: int = 0
 
     def add(self, block: pl.DataFrame) -> None:
         """Takes a block in; events of erased users from before their erasure end here."""
@@ -41,50 +41,47 @@ class EventBuffer:
         if kept.is_empty():
             return
         self._blocks.append(kept)
-        self._n_buffered += kept.height
-        if self._n_buffered >= self.spill_rows:
-            self._spill()
+        self._n_held += kept.height
+        if self._n_held >= self.chunk_rows:
+            self.flush()
 
-    def store(self) -> int:
-        """Appends what is new, a part per day; returns how many events that were."""
-        if self._spilled and self._blocks:
-            self._spill()
-        staged = [pl.scan_parquet(path) for path in self._spilled] or [_merged(self._blocks).lazy()]
-        self._blocks = []
-        dates = pl.concat([frame.select(_DATE).unique() for frame in staged]).unique().sort(_DATE).collect()[_DATE]
+    def flush(self) -> None:
+        """Appends what is new of the blocks held, a part per day."""
+        if not self._blocks:
+            return
+        chunk = pl.concat(self._blocks).unique("event_id", keep="first", maintain_order=True)
+        self._blocks, self._n_held = [], 0
+        hashed = chunk.with_columns(_hashes(chunk["event_id"]).alias(_HASH))
         with self.lake.lock(f"bronze/{EVENTS.name}"):
-            return sum(self._store_day(day, staged) for day in dates)
+            new = hashed.join(self._known(hashed), on="event_id", how="anti", maintain_order="left")
+            dated = new.with_columns(pl.col("occurred_at").dt.date().alias(_DATE)).sort(
+                _DATE, "occurred_at", "event_id"
+            )
+            for (day,), events in dated.group_by(_DATE, maintain_order=True):
+                self.lake.append("bronze", EVENTS, events.drop(_DATE), partition=f"{_DATE}={day}")
+        self.n_new += new.height
 
-    def _store_day(self, day: dt.date, staged: list[pl.LazyFrame]) -> int:
-        partition = f"date={day.isoformat()}"
-        found = pl.concat([frame.filter(pl.col(_DATE) == day).drop(_DATE).collect() for frame in staged])
-        if len(staged) > 1:
-            found = found.unique("event_id", keep="first", maintain_order=True)
-        parts = sorted((self.lake.folder("bronze", EVENTS.name) / partition).glob("[!.]*.parquet"))
-        if parts:
-            known = pl.scan_parquet(parts).select("event_id").collect()
-            found = found.join(known, on="event_id", how="anti", maintain_order="left")
-        self.lake.append("bronze", EVENTS, found.sort("occurred_at", "event_id"), partition=partition)
-        return found.height
-
-    def _spill(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{len(self._spilled):05d}.parquet"
-        _merged(self._blocks).sort(_DATE, maintain_order=True).write_parquet(
-            path, compression="lz4", row_group_size=_SPILL_ROW_GROUP
+    def _known(self, events: pl.DataFrame) -> pl.DataFrame:
+        """The event_ids of `events` that are in the lake; of its parts ids are read only where hashes meet."""
+        parts = self.lake.files("bronze", EVENTS.name)
+        if not parts:
+            return events.select("event_id").clear()
+        wanted = events.lazy().select(_HASH)
+        met = (
+            pl.scan_parquet(parts, include_file_paths=_PATH, hive_partitioning=False)
+            .select(_HASH, _PATH)
+            .join(wanted, on=_HASH, how="semi")
+            .collect(engine="streaming")
         )
-        self._spilled.append(path)
-        self._blocks, self._n_buffered = [], 0
-
-
-@contextmanager
-def event_buffer(lake: Lake, erasures: pl.DataFrame, *, spill_rows: int = SPILL_ROWS) -> Iterator[EventBuffer]:
-    """A buffer whose spilled blocks are removed at the end."""
-    folder = lake.root / f".tmp-events-{uuid.uuid4().hex}"
-    try:
-        yield EventBuffer(lake, erasures, folder, spill_rows)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if met.is_empty():
+            return events.select("event_id").clear()
+        return (
+            pl.scan_parquet(met[_PATH].unique().sort().to_list(), hive_partitioning=False)
+            .select("event_id", _HASH)
+            .join(met.lazy().select(_HASH), on=_HASH, how="semi")
+            .select("event_id")
+            .collect(engine="streaming")
+        )
 
 
 def without_erased(rows: pl.DataFrame, erasures: pl.DataFrame, *, at: str) -> pl.DataFrame:
@@ -102,10 +99,7 @@ def without_erased(rows: pl.DataFrame, erasures: pl.DataFrame, *, at: str) -> pl
     )
 
 
-def _merged(blocks: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """Blocks as one frame, each event_id once (the first), with the UTC date of each event."""
-    return (
-        pl.concat([EVENTS.empty(), *blocks])
-        .unique("event_id", keep="first", maintain_order=True)
-        .with_columns(pl.col("occurred_at").dt.date().alias(_DATE))
-    )
+def _hashes(event_ids: pl.Series) -> pl.Series:
+    """XXH3 of each id: the same on every machine and in every version, unlike Polars' own hash."""
+    as_bytes = event_ids.cast(pl.Binary).to_list()
+    return pl.Series(np.fromiter(map(xxhash.xxh3_64_intdigest, as_bytes), dtype=np.uint64, count=len(as_bytes)))

@@ -3,11 +3,12 @@
 import datetime as dt
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
-from assets.ingest.event_store import SPILL_ROWS, event_buffer
+from assets.ingest.event_store import CHUNK_ROWS, EventStore
 from assets.ingest.landing import LandedFile, Ledger, list_landed
 from assets.ingest.quarantine import UNSUPPORTED, quarantined, store_quarantined, whole_file
 from assets.ingest.report import RunReport
@@ -23,38 +24,53 @@ _MILLISECONDS_FROM = 100_000_000_000
 _FLUSH_REJECTS = 200_000
 
 
-def ingest_events(lake: Lake, landing: Path, *, as_of: dt.datetime, spill_rows: int = SPILL_ROWS) -> RunReport:
+def ingest_events(lake: Lake, landing: Path, *, as_of: dt.datetime, chunk_rows: int = CHUNK_ROWS) -> RunReport:
     """Reads the event files landed in `landing/interactions/`; events are new or known, never changed."""
     report = RunReport()
     started = time.perf_counter()
-    refused: list[pl.DataFrame] = []
+    refused = _Refused(lake)
     with lake.lock("bronze/landing_files/interactions"):
-        erasures = lake.scan("bronze", ERASURES).collect()
         ledger = Ledger.load(lake, "interactions", as_of=as_of)
-        with event_buffer(lake, erasures, spill_rows=spill_rows) as buffer:
-            for file, digest in ledger.unread(list_landed(landing, "interactions")):
-                n_rows, n_rejects, again_at = 0, 0, None
-                for parsed in _read(file, as_of=as_of):
-                    buffer.add(parsed.rows)
-                    report.add_rejects(SOURCE, parsed.rejects)
-                    n_rows, n_rejects = n_rows + parsed.rows.height, n_rejects + parsed.rejects.height
-                    if parsed.rejects.height:
-                        refused.append(quarantined(parsed.rejects, source=SOURCE, file=file.name, as_of=as_of))
-                        again_at = _earlier(again_at, retry_at(parsed.rejects, as_of=as_of))
-                if sum(frame.height for frame in refused) >= _FLUSH_REJECTS:
-                    store_quarantined(lake, refused)
-                    refused = []
-                ledger.record(file, digest, n_rows=n_rows, n_rejects=n_rejects, retry_at=again_at)
-            n_new = buffer.store()
-        store_quarantined(lake, refused)
+        store = EventStore(lake, lake.scan("bronze", ERASURES).collect(), chunk_rows)
+        for file, digest in ledger.unread(list_landed(landing, "interactions")):
+            n_rows, n_rejects, again_at = 0, 0, None
+            for parsed in _read(file, as_of=as_of):
+                store.add(parsed.rows)
+                report.add_rejects(SOURCE, parsed.rejects)
+                n_rows, n_rejects = n_rows + parsed.rows.height, n_rejects + parsed.rejects.height
+                if parsed.rejects.height:
+                    refused.add(quarantined(parsed.rejects, source=SOURCE, file=file.name, as_of=as_of))
+                    again_at = _earlier(again_at, retry_at(parsed.rejects, as_of=as_of))
+            ledger.record(file, digest, n_rows=n_rows, n_rejects=n_rejects, retry_at=again_at)
+        store.flush()
+        refused.flush()
         ledger.save(lake)
     report.add_files(ledger)
     counts = report.of(SOURCE)
-    counts.n_read += buffer.n_read
-    counts.n_new += n_new
-    counts.n_unchanged += buffer.n_read - n_new
+    counts.n_read += store.n_read
+    counts.n_new += store.n_new
+    counts.n_unchanged += store.n_read - store.n_new
     counts.seconds += time.perf_counter() - started
     return report
+
+
+@dataclass
+class _Refused:
+    """Rejects on their way to the quarantine, of which only so many are held."""
+
+    lake: Lake
+    _frames: list[pl.DataFrame] = field(default_factory=list)
+    _n_held: int = 0
+
+    def add(self, frame: pl.DataFrame) -> None:
+        self._frames.append(frame)
+        self._n_held += frame.height
+        if self._n_held >= _FLUSH_REJECTS:
+            self.flush()
+
+    def flush(self) -> None:
+        store_quarantined(self.lake, self._frames)
+        self._frames, self._n_held = [], 0
 
 
 def retry_at(rejects: pl.DataFrame, *, as_of: dt.datetime) -> dt.datetime | None:

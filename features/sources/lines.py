@@ -1,19 +1,24 @@
 """Lines of text files: of a body in memory, and of large, possibly compressed files block by block."""
 
+import codecs
 import gzip
 import io
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, cast
+from typing import cast
 
 import zstandard
 
 BLOCK_BYTES = 8 * 1024 * 1024
 MAX_LINE_BYTES = 1024 * 1024
+BOM = codecs.BOM_UTF8
+_UTF16_BOMS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+_LONGEST_BOM = 3
+_READ_BYTES = 1024 * 1024
+_ZST_READ_BYTES = 2048  # four bytes may stand for 128 kB, so this much for 64 MB
 MAX_WINDOW_BYTES = 128 * 1024 * 1024
-BOM = b"\xef\xbb\xbf"
 
 
 class UnreadableFileError(ValueError):
@@ -41,62 +46,98 @@ def split_lines(body: bytes) -> Iterator[tuple[int, bytes]]:
 def read_blocks(path: Path) -> Iterator[Block]:
     """Blocks of about BLOCK_BYTES of a plain, `.gz` or `.zst` file; memory stays bounded whatever is in it.
 
-    Raises UnreadableFileError at the place where the file can't be read further, after giving out what came before.
+    Files of several gzip members or Zstandard frames are read through; UTF-16 with a byte order mark is given out as
+    UTF-8. Raises UnreadableFileError at the place where the file can't be read further, after giving out what came
+    before.
     """
     number, rest = 1, b""
     overlong: bytes | None = None  # the head of a line over MAX_LINE_BYTES, until its end comes
-    with _open(path) as file:
-        for data in _chunks(file):
-            if overlong is not None:
-                _, newline, after = data.partition(b"\n")
-                if not newline:
-                    continue
-                yield Block(number, b"\n", [(number, overlong)])
-                number, overlong, data = number + 1, None, after
-            data = rest + data
-            end = data.rfind(b"\n") + 1
-            lines, rest = data[:end], data[end:]
-            if lines:
-                yield Block(number, lines.removeprefix(BOM) if number == 1 else lines)
-                number += lines.count(b"\n")
-            if len(rest) > MAX_LINE_BYTES:
-                overlong, rest = rest[:4096], b""
+    for data in _as_utf8(_chunks(_pieces(path))):
         if overlong is not None:
+            _, newline, after = data.partition(b"\n")
+            if not newline:
+                continue
             yield Block(number, b"\n", [(number, overlong)])
-        elif rest:
-            yield Block(number, rest.removeprefix(BOM) if number == 1 else rest)
+            number, overlong, data = number + 1, None, after
+        data = rest + data
+        end = data.rfind(b"\n") + 1
+        lines, rest = data[:end], data[end:]
+        if lines:
+            yield Block(number, lines)
+            number += lines.count(b"\n")
+        if len(rest) > MAX_LINE_BYTES:
+            overlong, rest = rest[:4096], b""
+    if overlong is not None:
+        yield Block(number, b"\n", [(number, overlong)])
+    elif rest:
+        yield Block(number, rest)
 
 
-def _open(path: Path) -> IO[bytes]:
-    if path.suffix == ".gz":
-        return cast("IO[bytes]", gzip.open(path, "rb"))
-    if path.suffix == ".zst":
-        # read_across_frames: files made by appending compressed pieces are common
-        decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
-        return cast("IO[bytes]", decompressor.stream_reader(path.open("rb"), read_across_frames=True, closefd=True))
-    return path.open("rb")
+def _pieces(path: Path) -> Iterator[bytes]:
+    suffix = path.suffix.lower()
+    if suffix == ".zst":
+        yield from _decompressed_zst(path)
+        return
+    # read1 gives what could be decoded before damage; read would lose it
+    with cast("io.BufferedReader", gzip.open(path, "rb")) if suffix == ".gz" else path.open("rb") as file:
+        yield from iter(lambda: file.read1(min(_READ_BYTES, BLOCK_BYTES)), b"")
 
 
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    """BLOCK_BYTES at a time; on damage, what was read before it and then UnreadableFileError."""
-    read = cast("io.BufferedReader", file).read1
-    while True:
-        parts: list[bytes] = []
-        size = 0
-        damage: Exception | None = None
-        while size < BLOCK_BYTES:
-            try:
-                part = read(BLOCK_BYTES - size)
-            except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
-                damage = error
-                break
-            if not part:
-                break
-            parts.append(part)
-            size += len(part)
-        if parts:
+def _decompressed_zst(path: Path) -> Iterator[bytes]:
+    """Frame after frame. zstandard's own reader ends a frame that was cut off as if it were whole."""
+    decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
+    frame = decompressor.decompressobj()
+    is_begun = False
+    with path.open("rb") as file:
+        while data := file.read(_ZST_READ_BYTES):
+            while data:
+                is_begun = True
+                yield frame.decompress(data)
+                data = b""
+                if frame.eof:
+                    data = frame.unused_data
+                    frame, is_begun = decompressor.decompressobj(), False
+    if is_begun:
+        raise EOFError("the last frame is cut off")
+
+
+def _chunks(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """BLOCK_BYTES or somewhat more at a time; on damage, what came before it and then UnreadableFileError."""
+    parts: list[bytes] = []
+    size = 0
+    damage: Exception | None = None
+    while damage is None:
+        try:
+            piece = next(pieces, None)
+        except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+            piece, damage = None, error
+        if piece is not None:
+            parts.append(piece)
+            size += len(piece)
+        if parts and (piece is None or size >= BLOCK_BYTES):
             yield b"".join(parts)
-        if damage is not None:
-            raise UnreadableFileError(type(damage).__name__) from None
-        if size < BLOCK_BYTES:
-            return
+            parts, size = [], 0
+        if piece is None:
+            break
+    if damage is not None:
+        raise UnreadableFileError(type(damage).__name__) from None
+
+
+def _as_utf8(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Without the byte order mark; UTF-16, which some shells and spreadsheets write, as UTF-8."""
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head) >= _LONGEST_BOM:
+            break
+    encoding = _UTF16_BOMS.get(head[:2])
+    if encoding is None:
+        if body := head.removeprefix(BOM):
+            yield body
+        yield from chunks
+        return
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    yield decoder.decode(head[2:]).encode("utf-8", "replace")
+    for chunk in chunks:
+        yield decoder.decode(chunk).encode("utf-8", "replace")
+    yield decoder.decode(b"", final=True).encode("utf-8", "replace")

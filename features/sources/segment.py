@@ -4,10 +4,13 @@ import re
 from collections.abc import Mapping
 
 from features.schemas import EVENT_TYPES
-from features.sources.values import mapping, text
+from features.sources.values import items, mapping, text
 
 _WORD = re.compile(r"[a-z]+")
-_SUBJECTS = frozenset({"job", "vacancy", "posting", "listing", "the", "to", "for", "on"})
+# "Job Application Submitted" is an application, "Job Application Started" is not one of our events.
+_SUBJECTS = frozenset(
+    {"job", "vacancy", "posting", "listing", "card", "details", "the", "to", "for", "on", "submitted", "sent", "given"}
+)
 _PARTICIPLES = {
     "viewed": "view", "opened": "view", "clicked": "click", "saved": "save", "bookmarked": "save", "unsaved": "unsave",
     "shared": "share", "applied": "apply", "application": "apply", "dismissed": "dismiss", "hidden": "dismiss",
@@ -30,12 +33,29 @@ _PROPERTY_NAMES = {
     "location_feedback": ("location_feedback", "locationFeedback"),
     "salary_feedback": ("salary_feedback", "salaryFeedback"),
     "is_bot": ("is_bot", "isBot"),
+    "is_prefetch": ("is_prefetch", "isPrefetch"),
+    "sec_purpose": ("sec_purpose", "secPurpose"),
+    "user_agent": ("user_agent", "userAgent"),
 }
 
 
 def is_segment(value: Mapping[str, object]) -> bool:
     """Whether a JSON object is a call of Segment's spec rather than one of our own events."""
     return "messageId" in value and "event_id" not in value
+
+
+def is_batch(value: Mapping[str, object]) -> bool:
+    """Whether a JSON object is a body of Segment's batch endpoint: many calls in one."""
+    return isinstance(value.get("batch"), list) and "event_id" not in value
+
+
+def track_calls(batch: Mapping[str, object]) -> list[object]:
+    """The calls of a batch, each with the batch's `context` where it has none of its own."""
+    shared = batch.get("context")
+    return [
+        {**call, "context": shared} if isinstance(call, dict) and "context" not in call and shared is not None else call
+        for call in items(batch.get("batch"))
+    ]
 
 
 def from_segment(call: Mapping[str, object]) -> dict[str, object] | str:
@@ -46,13 +66,15 @@ def from_segment(call: Mapping[str, object]) -> dict[str, object] | str:
     """
     if (text(call.get("type")) or "track").lower() != "track":
         return "not_a_track_call"
-    properties, device = mapping(call.get("properties")), mapping(mapping(call.get("context")).get("device"))
+    properties, context = mapping(call.get("properties")), mapping(call.get("context"))
+    device = mapping(context.get("device"))
     event: dict[str, object] = {
         name: next((properties[key] for key in keys if key in properties), None)
         for name, keys in _PROPERTY_NAMES.items()
     }
     return {
         **event,
+        "user_agent": event["user_agent"] if event["user_agent"] is not None else context.get("userAgent"),
         "device_type": event["device_type"] if event["device_type"] is not None else device.get("type"),
         "event_id": call.get("messageId"),
         "user_id": call.get("userId"),

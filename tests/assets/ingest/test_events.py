@@ -40,8 +40,8 @@ def put(landing: Path, name: str, events: Sequence[object]) -> Path:
     return path
 
 
-def run(lake: Lake, landing: Path, *, at: dt.datetime = AS_OF, spill_rows: int = 1000) -> RunReport:
-    report = ingest_events(lake, landing, as_of=at, spill_rows=spill_rows)
+def run(lake: Lake, landing: Path, *, at: dt.datetime = AS_OF, chunk_rows: int = 1000) -> RunReport:
+    report = ingest_events(lake, landing, as_of=at, chunk_rows=chunk_rows)
     report.metadata()
     return report
 
@@ -143,30 +143,57 @@ def test_events_of_an_erased_user_do_not_come_back_from_landed_files(lake: Lake,
     assert ids(lake) == ["e2", "e3"]
 
 
+def test_an_event_that_comes_again_with_another_time_is_known_whatever_its_day(lake: Lake, landing: Path) -> None:
+    put(landing, "a.jsonl", [event(1), event(2), event(1, AS_OF - 3 * DAY)])
+    assert counts(run(lake, landing)) == (3, 2, 1, 0)
+    put(landing, "b.jsonl", [event(2, AS_OF - 9 * DAY), event(1, AS_OF - HOUR), event(3, AS_OF - 9 * DAY)])
+    assert counts(run(lake, landing, at=AS_OF + HOUR)) == (3, 1, 2, 0)
+    kept = lake.scan("bronze", EVENTS).sort("event_id").select("event_id", "occurred_at").collect().rows()
+    assert kept == [("e1", AS_OF - DAY), ("e2", AS_OF - DAY), ("e3", AS_OF - 9 * DAY)]
+
+
+def test_ids_are_compared_where_their_hashes_meet(lake: Lake, landing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assets.ingest.event_store.xxhash.xxh3_64_intdigest", lambda _: 7)
+    put(landing, "a.jsonl", [event(n) for n in range(5)])
+    run(lake, landing)
+    put(landing, "b.jsonl", [event(n, AS_OF - 2 * DAY) for n in range(3, 8)])
+    assert counts(run(lake, landing, at=AS_OF + HOUR)) == (5, 3, 2, 0)
+    assert ids(lake) == [f"e{n}" for n in range(8)]
+
+
+def test_a_file_of_bad_lines_only_is_held_in_pieces(lake: Lake, landing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("features.sources.lines.BLOCK_BYTES", 200)
+    monkeypatch.setattr("assets.ingest.events._FLUSH_REJECTS", 10)
+    put(landing, "a.jsonl", ["{bad"] * 200)
+    run(lake, landing)
+    assert lake.scan("bronze", QUARANTINE).collect().height == 200
+    assert len(lake.files("bronze", "quarantine")) > 3
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     files=st.lists(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3)), max_size=12), min_size=1, max_size=4),
-    spill_rows=st.sampled_from([1, 5, 1000]),
+    chunk_rows=st.sampled_from([1, 5, 1000]),
 )
 def test_each_event_is_kept_once_per_day_however_files_are_cut(
-    tmp_path_factory: pytest.TempPathFactory, files: list[list[tuple[int, int]]], spill_rows: int
+    tmp_path_factory: pytest.TempPathFactory, files: list[list[tuple[int, int]]], chunk_rows: int
 ) -> None:
     root = tmp_path_factory.mktemp("events")
     lake, landing = Lake(root / "lake"), root / "landing"
     for number, events in enumerate(files):
         # The same event always says the same time, as it does when it is sent twice.
         put(landing, f"{number}.jsonl", [event(n, AS_OF - (n % 4) * DAY - HOUR) for n, _ in events])
-        run(lake, landing, at=AS_OF + number * HOUR, spill_rows=spill_rows)
+        run(lake, landing, at=AS_OF + number * HOUR, chunk_rows=chunk_rows)
     assert ids(lake) == sorted({f"e{n}" for events in files for n, _ in events})
     assert not list(lake.root.glob(".tmp-*"))
 
 
 def test_the_order_of_files_and_blocks_does_not_change_what_is_stored(tmp_path: Path) -> None:
     stored = []
-    for spill_rows in (3, 1000):
-        lake, landing = Lake(tmp_path / f"lake{spill_rows}"), tmp_path / "landing"
+    for chunk_rows in (3, 1000):
+        lake, landing = Lake(tmp_path / f"lake{chunk_rows}"), tmp_path / "landing"
         put(landing, "a.jsonl", [event(n, AS_OF - (n % 3) * DAY) for n in range(20)])
-        run(lake, landing, spill_rows=spill_rows)
+        run(lake, landing, chunk_rows=chunk_rows)
         stored.append(
             sorted(
                 path.relative_to(lake.root).as_posix() for path in lake.folder("bronze", "events").rglob("*.parquet")
