@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.compiling import compiled
+
 Jobs = NDArray[np.int32]
-Mask = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 
 NO_JOB = -1
@@ -50,13 +51,12 @@ def top_k(scores: Floats, k: int) -> Jobs:
     return fill(keys >> 52, (keys & (MAX_JOBS - 1)).astype(np.int32), n_rows=n_rows, width=k)
 
 
-def take_allowed(lists: Jobs, forbidden: Mask, *, k: int) -> Jobs:
-    """The first `k` of each row's list that are not forbidden, in order."""
-    rows = np.arange(len(lists))[:, None]
-    allowed = (lists >= 0) & ~forbidden[rows, np.maximum(lists, 0)]
-    allowed &= np.cumsum(allowed, axis=1) <= k
-    kept_rows, kept_columns = np.nonzero(allowed)
-    return fill(kept_rows, lists[kept_rows, kept_columns], n_rows=len(lists), width=min(k, lists.shape[1]))
+def first_allowed(lists: Jobs, which: NDArray[Any], forbidden: Any, *, k: int) -> Jobs:
+    """The first `k` jobs of list `which[i]` (a row of `lists`), in order, that row i of `forbidden` (B x J) lacks."""
+    taken = np.full((len(which), max(0, min(k, lists.shape[1]))), NO_JOB, dtype=np.int32)
+    if taken.size:
+        _first_allowed(lists, which, forbidden.indptr, forbidden.indices, forbidden.shape[1], taken)
+    return taken
 
 
 def merge(found: Sequence[Jobs], *, n_jobs: int, cap: int) -> Candidates:
@@ -125,3 +125,20 @@ def _descending(scores: Floats) -> NDArray[np.int64]:
     bits = (scores + np.float32(0)).view(np.uint32).astype(np.int64)  # + 0 makes -0.0 equal to 0.0
     ascending = np.where(bits >> 31 == 1, 0xFFFFFFFF - bits, bits | 0x80000000)
     return np.asarray(0xFFFFFFFF - ascending)
+
+
+@compiled
+def _first_allowed(lists: Any, which: Any, forbidden_indptr: Any, forbidden: Any, n_jobs: int, taken: Any) -> None:
+    is_forbidden = np.zeros(n_jobs, dtype=np.bool_)
+    for row in range(taken.shape[0]):
+        for position in range(forbidden_indptr[row], forbidden_indptr[row + 1]):
+            is_forbidden[forbidden[position]] = True
+        n_taken = 0
+        for job in lists[which[row]]:
+            if job < 0 or n_taken == taken.shape[1]:
+                break
+            if not is_forbidden[job]:
+                taken[row, n_taken] = job
+                n_taken += 1
+        for position in range(forbidden_indptr[row], forbidden_indptr[row + 1]):
+            is_forbidden[forbidden[position]] = False

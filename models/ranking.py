@@ -22,23 +22,23 @@ from models.feed_rows import Items, item_lists
 from models.reasons import Listed, explain, names_at
 from models.retrieval import (
     RETRIEVERS,
+    BlockScores,
     Limits,
     ShardLists,
     SharedLists,
-    dense_scores,
     lists_of_users,
     retrieve,
     share_lists,
 )
-from models.rules import forbidden_mask
-from models.scoring import BlockScores, Pairs, Recipe, Scored, adjacent_skills, component_values, score_pairs
+from models.rules import Blockable, blockable, forbidden_rows
+from models.scoring import Pairs, Recipe, Scored, SkillGraph, component_values, score_pairs, skill_graph
 from models.signals import Factors, Signals
+from models.term_index import wanted_terms
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 
-MAX_BLOCK_USERS = 256
-_BLOCK_PAIRS = 25_000_000  # users x jobs that a block's dense arrays may hold
+BLOCK_USERS = 256
 _POOL_SURPLUS = 60
 _SOURCE_ORDER = ("personal", "profile", "segment", "global")
 
@@ -65,7 +65,8 @@ class World:
 
     jobs: JobTable
     shared: SharedLists
-    adjacent: Csr
+    blockable: Blockable
+    skill_graph: SkillGraph
     sketch: Floats
     as_of: dt.datetime
 
@@ -100,6 +101,7 @@ class Shard:
     users: UserTable
     signals: Signals
     lists: ShardLists
+    wanted: Csr  # users x terms: what they ask for
     forbidden: Csr  # users x jobs that are ruled out by what the users did
     settings: Settings
     arms: Sequence[Arm]
@@ -121,7 +123,8 @@ def build_world(
     return World(
         jobs=jobs,
         shared=share_lists(jobs, profiles=profiles, trending=trending, limits=limits),
-        adjacent=adjacent_skills(jobs),
+        blockable=blockable(jobs),
+        skill_graph=skill_graph(jobs),
         sketch=topic_sketch(job_vectors.rows),
         as_of=as_of,
     )
@@ -137,6 +140,7 @@ def build_shard(world: World, users: UserTable, signals: Signals, *, forbidden: 
         users=users,
         signals=signals,
         lists=lists_of_users(users, world.shared, world.jobs),
+        wanted=wanted_terms(world.shared.terms, users, signals.affinity),
         forbidden=forbidden,
         settings=settings,
         arms=arms,
@@ -151,8 +155,8 @@ def rank_shard(shard: Shard, *, now: Callable[[], float]) -> ShardFeeds:
 
     `now` counts seconds, for the timings only.
     """
-    users, size = shard.users, _block_users(shard.world.jobs.n)
-    blocks = [slice(start, min(start + size, users.n)) for start in range(0, users.n, size)]
+    users = shard.users
+    blocks = [slice(start, min(start + BLOCK_USERS, users.n)) for start in range(0, users.n, BLOCK_USERS)]
     with ThreadPoolExecutor(max_workers=shard.settings.n_threads) as pool:
         done = list(pool.map(lambda block: _rank_block(shard, block, now=now), blocks))
     timings = Timings()
@@ -184,46 +188,45 @@ def feed_sources(users: UserTable, signals: Signals) -> Ints:
     return np.where(without, np.where(users.country >= 0, segment, everybody), source).astype(np.int32)
 
 
-def pairs_of(shard: Shard, block: slice, job: Ints, dense: BlockScores) -> Pairs:
+def pairs_of(shard: Shard, block: slice, job: Ints, scores: BlockScores) -> Pairs:
     """The users of a block against `job` (B, C); padding stands for the first job."""
     return Pairs(
         users=shard.users,
         jobs=shard.world.jobs,
         signals=shard.signals,
-        dense=dense,
+        of_block=scores,
         first_user=block.start,
         job=np.maximum(job, 0),
-        adjacent_skills=shard.world.adjacent,
+        skill_graph=shard.world.skill_graph,
     )
 
 
-def _block_users(n_jobs: int) -> int:
-    return max(1, min(MAX_BLOCK_USERS, _BLOCK_PAIRS // max(n_jobs, 1)))
+def retrieve_block(shard: Shard, block: slice) -> tuple[Candidates, BlockScores]:
+    """What the retrievers propose to the users of a block, and what they tell of the scores."""
+    return retrieve(
+        block,
+        jobs=shard.world.jobs,
+        signals=shard.signals,
+        shared=shard.world.shared,
+        lists=shard.lists,
+        wanted=shard.wanted,
+        forbidden=forbidden_rows(shard.users, shard.world.blockable, shard.forbidden, rows=block),
+        limits=shard.settings.limits,
+    )
 
 
 def _rank_block(shard: Shard, block: slice, *, now: Callable[[], float]) -> tuple[pl.Series, Timings]:
     """The item lists of a block of users."""
     clock = [now()]
-    dense = dense_scores(block, shard.signals)
-    found = retrieve(
-        block,
-        users=shard.users,
-        jobs=shard.world.jobs,
-        signals=shard.signals,
-        shared=shard.world.shared,
-        lists=shard.lists,
-        dense=dense,
-        forbidden=forbidden_mask(shard.users, shard.world.jobs, shard.forbidden, rows=block),
-        limits=shard.settings.limits,
-    )
+    found, scores = retrieve_block(shard, block)
     clock.append(now())
     needed = sorted({name for recipe in shard.recipes for name in recipe.normalised()})
-    values = component_values(needed, pairs_of(shard, block, found.jobs, dense))
+    values = component_values(needed, pairs_of(shard, block, found.jobs, scores))
     scored = score_pairs(values, shard.recipes, shard.recipe_of_user[block])
     clock.append(now())
     slots = _choose(shard, block, found.jobs, scored)
     clock.append(now())
-    items, n_found_by = _describe(shard, block, found, scored, slots, dense)
+    items, n_found_by = _describe(shard, block, found, scored, slots, scores)
     lists = item_lists(items, shard.world.jobs.ids, component_items=shard.settings.component_items)
     clock.append(now())
     stages = ("retrieval", "scoring", "diversity and exploration", "reasons and rows")
@@ -263,7 +266,7 @@ def _choose(shard: Shard, block: slice, jobs: Ints, scored: Scored) -> Slots:
 
 
 def _describe(
-    shard: Shard, block: slice, found: Candidates, scored: Scored, slots: Slots, dense: BlockScores
+    shard: Shard, block: slice, found: Candidates, scored: Scored, slots: Slots, scores: BlockScores
 ) -> tuple[Items, dict[str, int]]:
     """Everything that is stored of the chosen items, and how many of them each retriever had proposed."""
     place = np.maximum(slots.candidate, 0)[:, : None if found.jobs.shape[1] else 0]
@@ -272,7 +275,7 @@ def _describe(
     job = np.where(is_item, np.take_along_axis(found.jobs, place, axis=1), -1).astype(np.int32)
     found_by = np.where(is_item, np.take_along_axis(found.found_by, place, axis=1), 0).astype(np.uint16)
     is_explored = slots.is_explored[:, :width] & is_item
-    pairs = pairs_of(shard, block, job, dense)
+    pairs = pairs_of(shard, block, job, scores)
     values = component_values(COMPONENTS, pairs)
     listed = Listed(pairs, values, found_by=found_by, is_explored=is_explored, is_item=is_item)
     items = Items(

@@ -87,7 +87,7 @@ def _strengths(listed: Listed, recipes: Sequence[Recipe], recipe_of_row: Ints) -
     is_near = km <= np.where(np.isnan(limit), 25.0, limit)
     is_remote = (jobs.is_remote[pairs.job] == 1) & (users.remote[pairs.user] >= REMOTE_OK)
     is_same_country = (users.country[pairs.user] == jobs.country[pairs.job]) & (users.country[pairs.user] >= 0)
-    has_role = pairs.sum_over(jobs.roles, users.roles[pairs.rows])[0] > 0
+    has_role = pairs.sum_over(jobs.roles, users.roles) > 0
     follows = _company_affinity(pairs)
     place = part["location"] + part["location_match"]
     by_likes = np.minimum(part["collaborative"], COLLABORATIVE_MOST) + part["neighbours"]
@@ -143,7 +143,7 @@ def _found(listed: Listed, retriever: str) -> Floats:
 
 def _most_similar(pairs: Pairs, history: History) -> _Similar:
     own = history.job[pairs.rows]
-    vectors = pairs.signals.content_jobs
+    vectors = pairs.signals.of_jobs.content
     width = vectors.rows.shape[1]
     if (own < 0).all() or history.vectors.shape[1] != width or width == 0:
         nothing = np.full(pairs.job.shape, -1, dtype=np.int32)
@@ -167,7 +167,7 @@ def _company_affinity(pairs: Pairs) -> NDArray[np.float64]:
     if not is_company.any():
         return np.zeros(pairs.job.shape)
     columns = np.flatnonzero(is_company)
-    return pairs.sum_over(pairs.jobs.facets[:, columns].tocsr(), pairs.signals.affinity[pairs.rows][:, columns])[0]
+    return pairs.sum_over(pairs.jobs.facets[:, columns].tocsr(), pairs.signals.affinity[:, columns])
 
 
 def _with_references(

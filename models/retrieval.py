@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import sparse
 
 from features.components import DEFAULT_MAX_DISTANCE_KM, REMOTE_OK, haversine_km
 from features.schemas import GLOBAL_AREA
-from models.candidates import NO_JOB, Candidates, fill, merge, rank_within, take_allowed, top_k
+from models.candidates import NO_JOB, Candidates, fill, first_allowed, merge, rank_within, top_k
 from models.encoding import JobTable, UserTable, codes
-from models.scoring import BlockScores
+from models.nearest import JobIndex, nearest_jobs
 from models.signals import Factors, Signals
+from models.sparse_rows import best_of_rows
+from models.term_index import TermIndex, build_term_index, jobs_by_terms
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
-Bools = NDArray[np.bool_]
 Csr = Any
 
 RETRIEVERS = ("collaborative", "content", "neighbours", "also_applied", "skills", "nearby", "trending", "new", "mix")
@@ -32,7 +32,7 @@ _OVERFETCH = 3  # shared lists are longer than what is taken of them: a user's f
 _NEAREST_PLACES = 24
 _FARTHEST_KM = 150.0
 _CELLS_PER_BLOCK = 512
-_TAG_SHARE, _ROLE_SHARE, _AFFINITY_SHARE = 0.5, 0.7, 0.3
+_NEGLIGIBLE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class SharedLists:
     """Everything that retrieval needs beside a user's own signals."""
 
     quality: Floats
-    terms: Csr  # terms (skills, tags, roles) x jobs
+    terms: TermIndex
     by_city: Lists
     by_cell: Lists
     cells: pl.DataFrame  # cell -> list
@@ -95,7 +95,7 @@ def share_lists(jobs: JobTable, *, profiles: pl.DataFrame, trending: pl.DataFram
     is_remote = np.where(jobs.is_remote == 1, 0, -1).astype(np.int32)
     return SharedLists(
         quality=value,
-        terms=_terms(jobs),
+        terms=build_term_index(jobs, value),
         by_city=grouped_lists(jobs.city, every, value, n_groups=len(jobs.vocabularies["city"]), length=nearby),
         by_cell=_nearby_lists(jobs, value, distinct["cell"], length=nearby),
         cells=distinct,
@@ -178,90 +178,81 @@ def lists_of_users(users: UserTable, shared: SharedLists, jobs: JobTable) -> Sha
     )
 
 
-def dense_scores(users: slice, signals: Signals) -> BlockScores:
-    """A block's collaborative and content components for every job, (B, J); empty arrays where a model knows nobody.
+@dataclass(frozen=True)
+class BlockScores:
+    """What a block's candidates are scored with beside their vectors: each user's greatest collaborative score (B,),
+    and what similar users took to as a share of the user's best (CSR B x J; an empty row: no similar users)."""
 
-    Collaborative scores are scaled per user: the best job is 1, and what scores below 0 is 0.
-    """
-    collaborative = _product(signals.als_users, signals.als_jobs, users)
-    if collaborative.size:
-        best = np.nanmax(np.where(np.isnan(collaborative), -np.inf, collaborative), axis=1, keepdims=True)
-        scale = np.where(best > 1e-6, best, 1)
-        collaborative = np.clip(collaborative / scale, 0, 1)
-    content = _product(signals.content_users, signals.content_jobs, users)
-    return BlockScores(
-        collaborative=collaborative,
-        content=np.clip(content, 0, 1),
-        neighbours=_of_neighbours(signals, users),
-    )
+    collaborative_best: Floats
+    neighbours: Csr
 
 
 def retrieve(
     block: slice,
     *,
-    users: UserTable,
     jobs: JobTable,
     signals: Signals,
     shared: SharedLists,
     lists: ShardLists,
-    dense: BlockScores,
-    forbidden: Bools,
+    wanted: Csr,
+    forbidden: Csr,
     limits: Limits,
-) -> Candidates:
-    """The candidates of a block of users: the union of all retrievers, capped, without forbidden jobs."""
+) -> tuple[Candidates, BlockScores]:
+    """The candidates of a block of users: the union of all retrievers, capped, without forbidden jobs.
+
+    `wanted` (users x terms) is the shard's, `forbidden` (B x J) the block's.
+    """
     take = limits.per_retriever
     n = block.stop - block.start
-    if jobs.n == 0:
-        return Candidates(np.full((n, 0), NO_JOB, dtype=np.int32), np.zeros((n, 0), dtype=np.uint16))
+    neighbours = _of_neighbours(signals, block)
 
-    def own(scores: Floats, name: str) -> Ints:
-        if scores.size == 0:
-            return np.full((n, 0), -1, dtype=np.int32)
-        # What scores nothing is no proposal; unknown and forbidden pairs are none either.
-        return top_k(np.where(forbidden | ~(scores > 0), -np.inf, scores).astype(np.float32), take[name])
+    def near(index: JobIndex, users: Factors, name: str) -> tuple[Ints, Floats]:
+        return nearest_jobs(index, users.rows[block], users.is_known[block], forbidden, take[name])
 
-    def linked(table: Csr, name: str) -> Ints:
-        return own(table[block].toarray(), name) if table[block].nnz else np.full((n, 0), -1, dtype=np.int32)
+    def listed(table: Ints, which: Ints, k: int) -> Ints:
+        return first_allowed(table, which, forbidden, k=k)
 
-    def listed(jobs_of_rows: Ints, k: int) -> Ints:
-        return take_allowed(jobs_of_rows, forbidden, k=k)
-
-    cell, city = lists.cell[block], lists.city[block]
-    near = np.where((cell > 0)[:, None], shared.by_cell.jobs[cell], shared.by_city.jobs[city])
-    half = -(-take["nearby"] // 2)
-    new = -(-take["new"] // 2)
-    mix = np.broadcast_to(shared.mix[: MIX_ITEMS * _OVERFETCH], (n, min(len(shared.mix), MIX_ITEMS * _OVERFETCH)))
+    collaborative, best = near(signals.of_jobs.als_index, signals.als_users, "collaborative")
+    content, _ = near(signals.of_jobs.content_index, signals.content_users, "content")
+    cell, new = lists.cell[block], -(-take["new"] // 2)
+    by_place = listed(shared.by_cell.jobs, cell, take["nearby"])
+    by_city = listed(shared.by_city.jobs, np.where(cell > 0, 0, lists.city[block]), take["nearby"])
     found = [
-        own(dense.collaborative, "collaborative"),
-        own(dense.content, "content"),
-        own(dense.neighbours, "neighbours"),
-        linked(signals.also_applied, "also_applied"),
-        own(_term_scores(users, signals, shared, jobs, block), "skills"),
-        np.concatenate([listed(near, take["nearby"]), listed(shared.remote.jobs[lists.remote[block]], half)], axis=1),
-        listed(shared.trending.jobs[lists.trending[block]], take["trending"]),
+        collaborative,
+        content,
+        best_of_rows(neighbours, forbidden, take["neighbours"]),
+        best_of_rows(signals.also_applied[block], forbidden, take["also_applied"]),
+        jobs_by_terms(shared.terms, wanted[block], forbidden, take["skills"]),
         np.concatenate(
             [
-                listed(shared.new_by_role.jobs[lists.roles[block]], new),
-                listed(shared.new_by_country.jobs[lists.country[block]], new),
+                np.where((cell > 0)[:, None], by_place, by_city),
+                listed(shared.remote.jobs, lists.remote[block], -(-take["nearby"] // 2)),
             ],
             axis=1,
         ),
-        listed(mix, MIX_ITEMS),
+        listed(shared.trending.jobs, lists.trending[block], take["trending"]),
+        np.concatenate(
+            [
+                listed(shared.new_by_role.jobs, lists.roles[block], new),
+                listed(shared.new_by_country.jobs, lists.country[block], new),
+            ],
+            axis=1,
+        ),
+        listed(shared.mix[None, : MIX_ITEMS * _OVERFETCH], np.zeros(n, dtype=np.int32), MIX_ITEMS),
     ]
-    return _filled_up(found, forbidden, shared.mix, limits=limits)
+    scores = BlockScores(collaborative_best=best, neighbours=neighbours)
+    return _filled_up(found, forbidden, shared.mix, limits=limits), scores
 
 
-def _filled_up(found: list[Ints], forbidden: Bools, mix: Ints, *, limits: Limits) -> Candidates:
+def _filled_up(found: list[Ints], forbidden: Csr, mix: Ints, *, limits: Limits) -> Candidates:
     """The union of what was found; rows with less than `limits.least` jobs get more of the mix."""
-    n_jobs = forbidden.shape[1]
+    n_jobs = len(mix)
     union = merge(found, n_jobs=n_jobs, cap=limits.cap)
     is_short = (union.jobs >= 0).sum(axis=1) < min(limits.least, n_jobs)
     if not is_short.any():
         return union
-    forbidden = forbidden[is_short]
     # Twice the least, so that enough is left when all that was found before is among them.
-    length = min(n_jobs, 2 * limits.least + int(forbidden.sum(axis=1).max()))
-    more = take_allowed(np.broadcast_to(mix[:length], (len(forbidden), length)), forbidden, k=2 * limits.least)
+    more = first_allowed(mix[None, :], np.zeros(int(is_short.sum()), np.int32), forbidden[is_short], k=2 * limits.least)
     longer = merge([*(jobs[is_short] for jobs in found[:-1]), more], n_jobs=n_jobs, cap=limits.cap)
     width = max(union.jobs.shape[1], longer.jobs.shape[1])
     jobs = np.full((len(is_short), width), NO_JOB, dtype=np.int32)
@@ -273,44 +264,15 @@ def _filled_up(found: list[Ints], forbidden: Bools, mix: Ints, *, limits: Limits
     return Candidates(jobs, found_by)
 
 
-def _of_neighbours(signals: Signals, block: slice) -> Floats:
-    """What similar users took to, as a share of each user's best; NaN for who has no similar users."""
-    links = signals.neighbour_links[block]
-    if links.nnz == 0:
-        return np.empty((0, 0), dtype=np.float32)
-    scores = np.asarray((links @ signals.taken_to).toarray(), dtype=np.float32)
-    best = scores.max(axis=1, initial=0, keepdims=True)
-    return np.where(best > 1e-6, scores / np.where(best > 1e-6, best, 1), np.nan).astype(np.float32)
-
-
-def _product(users: Factors, jobs: Factors, block: slice) -> Floats:
-    """users x jobs inner products of a block, NaN where either is unknown."""
-    is_known = users.is_known[block]
-    if not is_known.any() or not jobs.is_known.any():
-        return np.empty((0, 0), dtype=np.float32)
-    scores = users.rows[block] @ jobs.rows.T
-    scores[~is_known] = np.nan
-    scores[:, ~jobs.is_known] = np.nan
-    return np.asarray(scores, dtype=np.float32)
-
-
-def _terms(jobs: JobTable) -> Csr:
-    """Skills (by share of the job's rarity), tags and roles x jobs, for one product with what users ask for."""
-    length = np.sqrt(np.maximum(jobs.skill_rarity_total, 1e-6))
-    skills = sparse.diags(1 / length) @ jobs.skills
-    tags = sparse.diags(_TAG_SHARE / np.sqrt(np.maximum(jobs.n_tags, 1))) @ jobs.tags
-    return sparse.hstack([skills, tags, _ROLE_SHARE * jobs.roles], format="csr", dtype=np.float32).T.tocsr()
-
-
-def _term_scores(users: UserTable, signals: Signals, shared: SharedLists, jobs: JobTable, block: slice) -> Floats:
-    wanted = sparse.hstack(
-        [users.skills[block] - users.avoided_skills[block], users.tags[block], users.roles[block]], format="csr"
-    )
-    scores = (wanted @ shared.terms).toarray()
-    learned = signals.affinity[block]
-    if learned.nnz:
-        scores += _AFFINITY_SHARE * (learned @ jobs.facets.T.tocsr()).toarray()
-    return np.asarray(scores, dtype=np.float32)
+def _of_neighbours(signals: Signals, block: slice) -> Csr:
+    """What similar users took to, as a share of each user's best (B x J)."""
+    scores = (signals.neighbour_links[block] @ signals.of_jobs.taken_to).tocsr().astype(np.float32)
+    lengths = np.diff(scores.indptr)
+    best = np.zeros(scores.shape[0], dtype=np.float32)
+    filled = lengths > 0
+    best[filled] = np.maximum.reduceat(scores.data, scores.indptr[:-1][filled]) if scores.nnz else 0
+    scores.data /= np.repeat(np.where(best > _NEGLIGIBLE, best, np.inf), lengths).astype(np.float32)
+    return scores
 
 
 def _nearby_lists(jobs: JobTable, value: Floats, cells: pl.Series, *, length: int) -> Lists:

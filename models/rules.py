@@ -1,21 +1,20 @@
-"""The hard rules: which jobs a user must never be shown. As a mask for ranking, and as joins to verify finished feeds.
+"""The hard rules: which jobs a user must never be shown. As sparse rows for ranking, and as joins to verify feeds.
 
-Closed, expired and duplicate jobs have no row in a JobTable, so that no mask is needed for them.
+Closed, expired and duplicate jobs have no row in a JobTable, so that no rule is needed for them.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from models.candidates import expand
 from models.encoding import JobTable, UserTable
 from models.ids import positions
 from models.signals import ones
 
 Csr = Any
-Bools = NDArray[np.bool_]
 
 RULES = ("not_in_catalog", "not_open", "applied", "dismissed", "blocked_company", "blocked_tag", "repeated")
 
@@ -26,19 +25,37 @@ def forbidden_by_interactions(interactions: pl.DataFrame, *, users: pl.Series, j
     return ones(positions(users, ended["user_id"]), jobs.rows_of(ended["job_id"]), shape=(len(users), jobs.n))
 
 
-def forbidden_mask(users: UserTable, jobs: JobTable, by_interactions: Csr, *, rows: slice) -> Bools:
-    """True where a user of the block must not see a job, (B, J)."""
-    mask = np.zeros((rows.stop - rows.start, jobs.n), dtype=bool)
-    for blocked, has in (
-        (users.blocked_tags, jobs.tags),
-        (users.blocked_companies, _one_hot(jobs.company, blocked_width=users.blocked_companies.shape[1])),
-        (users.blocked_company_names, _one_hot(jobs.company_name, blocked_width=users.blocked_company_names.shape[1])),
+@dataclass(frozen=True)
+class Blockable:
+    """The jobs of what a user may block: tags, companies, company names x jobs, CSR of ones."""
+
+    by_tag: Csr
+    by_company: Csr
+    by_company_name: Csr
+
+
+def blockable(jobs: JobTable) -> Blockable:
+    """Once for all shards."""
+    return Blockable(
+        by_tag=jobs.tags.T.tocsr(),
+        by_company=_members(jobs.company, n_groups=len(jobs.vocabularies["company"])),
+        by_company_name=_members(jobs.company_name, n_groups=len(jobs.vocabularies["company_name"])),
+    )
+
+
+def forbidden_rows(users: UserTable, jobs: Blockable, by_interactions: Csr, *, rows: slice) -> Csr:
+    """The jobs that each user of the block must not see, CSR (B, J) with sorted columns."""
+    forbidden = by_interactions[rows]
+    for blocked, members in (
+        (users.blocked_tags, jobs.by_tag),
+        (users.blocked_companies, jobs.by_company),
+        (users.blocked_company_names, jobs.by_company_name),
     ):
         block = blocked[rows]
         if block.nnz:
-            _mark(mask, block @ has.T.tocsr())
-    _mark(mask, by_interactions[rows])
-    return mask
+            forbidden = (forbidden + block @ members).tocsr()
+    forbidden.sort_indices()
+    return forbidden
 
 
 def violations(
@@ -101,10 +118,5 @@ def _lower(name: str) -> pl.Expr:
     return pl.col(name).str.to_lowercase().str.strip_chars()
 
 
-def _one_hot(codes: NDArray[np.int32], *, blocked_width: int) -> Csr:
-    return ones(np.arange(len(codes), dtype=np.int32), codes, shape=(len(codes), blocked_width))
-
-
-def _mark(mask: Bools, places: Csr) -> None:
-    rows, position = expand(places.indptr[:-1], np.diff(places.indptr))
-    mask[rows, places.indices[position]] = True
+def _members(group: NDArray[np.int32], *, n_groups: int) -> Csr:
+    return ones(group, np.arange(len(group), dtype=np.int32), shape=(n_groups, len(group)))

@@ -14,7 +14,9 @@ from features import components as formulas
 from features.schemas import COMPONENTS
 from models.candidates import expand, rank_within
 from models.encoding import JobTable, UserTable
-from models.signals import Signals, ones
+from models.retrieval import BlockScores
+from models.signals import Factors, Signals, ones
+from models.sparse_rows import dot_pairs, lookup, sums_over_terms
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -50,15 +52,6 @@ class Scored:
     confidence: Doubles
 
 
-@dataclass(frozen=True)
-class BlockScores:
-    """A block's scores by the fitted models, (B, J) each, NaN where unknown; empty where a model knows no one."""
-
-    collaborative: Floats
-    content: Floats
-    neighbours: Floats
-
-
 def score_pairs(values: Mapping[str, Floats], recipes: Sequence[Recipe], recipe_of_row: Ints) -> Scored:
     """score = sum of weight * value over the recipe's components, unknown values being neutral; (B, C).
 
@@ -89,16 +82,24 @@ def component_values(names: Sequence[str], pairs: "Pairs") -> dict[str, Floats]:
 
 
 @dataclass(frozen=True)
+class SkillGraph:
+    """`asked`: jobs x skills of ones; `adjacent`: skills x skills of ones, what is often asked for together."""
+
+    asked: Csr
+    adjacent: Csr
+
+
+@dataclass(frozen=True)
 class Pairs:
     """A block of users against their candidates: `job` (B, C) holds rows of the JobTable, without padding."""
 
     users: UserTable
     jobs: JobTable
     signals: Signals
-    dense: BlockScores
+    of_block: BlockScores
     first_user: int
     job: Ints
-    adjacent_skills: Csr
+    skill_graph: SkillGraph
 
     @property
     def user(self) -> NDArray[np.int64]:
@@ -122,37 +123,28 @@ class Pairs:
 
     def lookup(self, table: Csr) -> Floats:
         """The entry of a CSR matrix users x jobs for each pair, 0 where it has none."""
-        dense = table[self.rows].toarray()
-        return np.asarray(np.take_along_axis(dense, self.job.astype(np.int64), axis=1), dtype=np.float32)
+        return lookup(table[self.rows], self.job)
 
-    def sum_over(self, job_terms: Csr, *user_terms: Csr) -> tuple[Doubles, ...]:
-        """Per pair and matrix (the block's users x terms): the sum of job value * user value over the job's terms."""
-        flat = self.job.ravel()
-        pair, position = expand(job_terms.indptr[flat], np.diff(job_terms.indptr)[flat])
-        term, value = job_terms.indices[position], job_terms.data[position].astype(np.float64)
-        row = pair // self.job.shape[1]
-        results: list[Doubles] = []
-        for terms in user_terms:
-            weights = value * terms.toarray()[row, term]
-            sums = np.bincount(pair, weights=weights, minlength=len(flat)).astype(np.float64)
-            results.append(sums.reshape(self.job.shape))
-        return tuple(results)
+    def sum_over(self, job_terms: Csr, user_terms: Csr) -> Doubles:
+        """Per pair the sum of job value * user value over the job's terms; `user_terms` is users x terms."""
+        return sums_over_terms(job_terms, self.job, user_terms[self.rows])
 
 
-def adjacent_skills(jobs: JobTable, *, most: int = 10) -> Csr:
-    """Which skills are often asked for together: skills x skills of ones, each skill's `most` closest by cosine."""
-    is_asked = jobs.skills.copy()
-    is_asked.data = np.ones_like(is_asked.data)
-    together = (is_asked.T @ is_asked).tocsr()
+def skill_graph(jobs: JobTable, *, most: int = 10) -> SkillGraph:
+    """Which skills the jobs ask for, and each skill's `most` closest by the cosine of being asked for together."""
+    asked = jobs.skills.copy()
+    asked.data = np.ones_like(asked.data)
+    together = (asked.T @ asked).tocsr()
     together.setdiag(0)
     together.eliminate_zeros()
     together.sort_indices()
-    count = np.maximum(np.asarray(is_asked.sum(axis=0)).ravel(), 1)
+    count = np.maximum(np.asarray(asked.sum(axis=0)).ravel(), 1)
     rows, _ = expand(together.indptr[:-1], np.diff(together.indptr))
     cosine = together.data / np.sqrt(count[rows] * count[together.indices])
     order = np.lexsort((together.indices, -cosine, rows))
     kept = order[rank_within(rows[order]) < most]
-    return ones(rows[kept].astype(np.int32), together.indices[kept], shape=together.shape)
+    adjacent = ones(rows[kept].astype(np.int32), together.indices[kept], shape=together.shape)
+    return SkillGraph(asked=asked, adjacent=adjacent)
 
 
 def _location(pairs: Pairs) -> Floats:
@@ -177,14 +169,13 @@ def _location_match(pairs: Pairs) -> Floats:
 
 
 def _tags(pairs: Pairs) -> Floats:
-    (common,) = pairs.sum_over(pairs.jobs.tags, pairs.users.tags[pairs.rows])
+    common = pairs.sum_over(pairs.jobs.tags, pairs.users.tags)
     return formulas.jaccard(common, n_left=pairs.users.n_tags[pairs.user], n_right=pairs.jobs.n_tags[pairs.job])
 
 
 def _skills(pairs: Pairs) -> Floats:
-    matched, avoided = pairs.sum_over(
-        pairs.jobs.skills, pairs.users.skills[pairs.rows], pairs.users.avoided_skills[pairs.rows]
-    )
+    matched = pairs.sum_over(pairs.jobs.skills, pairs.users.skills)
+    avoided = pairs.sum_over(pairs.jobs.skills, pairs.users.avoided_skills)
     value = formulas.skill_match(matched, total_weight=pairs.jobs.skill_rarity_total[pairs.job], avoided_weight=avoided)
     states_skills = (
         np.diff(pairs.users.skills.indptr)[pairs.user] + np.diff(pairs.users.avoided_skills.indptr)[pairs.user]
@@ -210,15 +201,15 @@ def _salary(pairs: Pairs) -> Floats:
 
 def _growth(pairs: Pairs) -> Floats:
     known = pairs.users.skills[pairs.rows]
-    near = known @ pairs.adjacent_skills
-    near.data = np.ones_like(near.data)
     is_known = known.copy()
     is_known.data = np.ones_like(is_known.data)
-    is_new_and_near = near - near.multiply(is_known)
-    asked = pairs.jobs.skills.copy()
-    asked.data = np.ones_like(asked.data)
-    n_known, n_adjacent = pairs.sum_over(asked, is_known, is_new_and_near.tocsr())
-    n_asked = np.diff(pairs.jobs.skills.indptr)[pairs.job]
+    near = is_known @ pairs.skill_graph.adjacent
+    near.data = np.ones_like(near.data)
+    is_new_and_near = (near - near.multiply(is_known)).tocsr()
+    asked = pairs.skill_graph.asked
+    n_known = sums_over_terms(asked, pairs.job, is_known)
+    n_adjacent = sums_over_terms(asked, pairs.job, is_new_and_near)
+    n_asked = np.diff(asked.indptr)[pairs.job]
     has_skills = (np.diff(known.indptr) > 0)[:, None]
     n_new = np.where(has_skills & (n_asked > 0), n_asked - n_known, np.nan)
     step = pairs.jobs.level[pairs.job] - pairs.users.level[pairs.user]
@@ -226,54 +217,53 @@ def _growth(pairs: Pairs) -> Floats:
 
 
 def _affinity(pairs: Pairs) -> Floats:
-    weighted, confidence = pairs.sum_over(
-        pairs.jobs.facets, pairs.signals.affinity[pairs.rows], pairs.signals.affinity_confidence[pairs.rows]
-    )
+    weighted = pairs.sum_over(pairs.jobs.facets, pairs.signals.affinity)
+    confidence = pairs.sum_over(pairs.jobs.facets, pairs.signals.affinity_confidence)
     is_known = confidence > 1e-6
     mean = np.divide(weighted, confidence, out=np.zeros_like(weighted), where=is_known)
     return np.where(is_known, np.clip((mean + 1) / 2, 0, 1), np.nan).astype(np.float32)
 
 
 def _culture(pairs: Pairs) -> Floats:
-    return _cosine(pairs, pairs.signals.culture_users, pairs.signals.culture_jobs)
-
-
-def _cosine(pairs: Pairs, users: Any, jobs: Any) -> Floats:
-    user_is_known = users.is_known[pairs.rows]
-    value = np.full(pairs.job.shape, np.nan, dtype=np.float32)
-    if user_is_known.any():
-        rows = users.rows[pairs.rows][user_is_known]
-        cosine = np.matmul(jobs.rows[pairs.job[user_is_known]], rows[:, :, None])[:, :, 0]
-        value[user_is_known] = np.where(jobs.is_known[pairs.job[user_is_known]], np.clip(cosine, 0, 1), np.nan)
-    return value
-
-
-def _dense(table: Floats, pairs: Pairs) -> Floats:
-    if table.size == 0:
-        return np.full(pairs.job.shape, np.nan, dtype=np.float32)
-    return np.asarray(np.take_along_axis(table, pairs.job.astype(np.int64), axis=1))
-
-
-def _collaborative(pairs: Pairs) -> Floats:
-    return _dense(pairs.dense.collaborative, pairs)
+    return np.clip(_products(pairs, pairs.signals.culture_users, pairs.signals.of_jobs.culture), 0, 1)
 
 
 def _content(pairs: Pairs) -> Floats:
-    return _dense(pairs.dense.content, pairs)
+    return np.clip(_products(pairs, pairs.signals.content_users, pairs.signals.of_jobs.content), 0, 1)
+
+
+def _collaborative(pairs: Pairs) -> Floats:
+    """A share of the user's greatest score: the best job is 1, and what scores below 0 is 0."""
+    best = pairs.of_block.collaborative_best[:, None]
+    scores = _products(pairs, pairs.signals.als_users, pairs.signals.of_jobs.als)
+    return np.clip(scores / np.where(best > 1e-6, best, 1), 0, 1)
+
+
+def _products(pairs: Pairs, users: Factors, jobs: Factors) -> Floats:
+    """Inner products of the pairs' rows, NaN where the model knows one of the two not."""
+    user_is_known = users.is_known[pairs.rows]
+    value = np.full(pairs.job.shape, np.nan, dtype=np.float32)
+    if user_is_known.all():
+        value = dot_pairs(users.rows[pairs.rows], jobs.rows, pairs.job)
+    elif user_is_known.any():
+        value[user_is_known] = dot_pairs(users.rows[pairs.rows][user_is_known], jobs.rows, pairs.job[user_is_known])
+    value[~jobs.is_known[pairs.job]] = np.nan
+    return value
 
 
 def _neighbours(pairs: Pairs) -> Floats:
-    return _dense(pairs.dense.neighbours, pairs)
+    return _known_rows(pairs, pairs.of_block.neighbours, slice(None))
 
 
 def _also_applied(pairs: Pairs) -> Floats:
-    return _known_rows(pairs, pairs.signals.also_applied)
+    return _known_rows(pairs, pairs.signals.also_applied, pairs.rows)
 
 
-def _known_rows(pairs: Pairs, table: Csr) -> Floats:
+def _known_rows(pairs: Pairs, table: Csr, rows: slice) -> Floats:
     """Entries of users x jobs, 0 where a user has entries but not this one, unknown where a user has none."""
-    has_entries = np.diff(table.indptr)[pairs.rows] > 0
-    return np.where(has_entries[:, None], np.clip(pairs.lookup(table), 0, 1), np.nan).astype(np.float32)
+    table = table[rows]
+    has_entries = np.diff(table.indptr) > 0
+    return np.where(has_entries[:, None], np.clip(lookup(table, pairs.job), 0, 1), np.nan).astype(np.float32)
 
 
 _FORMULAS: Mapping[str, Callable[[Pairs], Floats]] = {

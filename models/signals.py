@@ -15,6 +15,7 @@ from models.als import AlsModel
 from models.candidates import expand, rank_within
 from models.encoding import JobTable, UserTable, encode_preferences
 from models.ids import matrix, positions
+from models.nearest import SEARCH_DIMENSIONS, JobIndex, build_index
 from models.neighbours import JobNeighbours, UserNeighbours
 from models.vectors import JobVectors, UserVectors
 
@@ -54,7 +55,9 @@ class JobSignals:
     """The models' side of the jobs that may be shown, the same for all shards."""
 
     als: Factors
+    als_index: JobIndex
     content: Factors
+    content_index: JobIndex
     culture: Factors
     taken_to: Csr  # users of the neighbours model x jobs: what each took to
     user_links: Csr  # users x users of that model
@@ -75,14 +78,11 @@ class History:
 class Signals:
     """One shard's view of all models. CSR matrices: users x jobs, or users x what is named."""
 
+    of_jobs: JobSignals
     als_users: Factors
-    als_jobs: Factors
     content_users: Factors
-    content_jobs: Factors
     culture_users: Factors
-    culture_jobs: Factors
     neighbour_links: Csr  # users x users of the neighbours model
-    taken_to: Csr
     also_applied: Csr  # score of the most related job applied to
     also_applied_source: Csr  # which one: 1 + position in history.job_ids
     affinity: Csr  # users x facets: affinity * confidence
@@ -97,9 +97,13 @@ def job_signals(fitted: Fitted, jobs: JobTable) -> JobSignals:
     taken_to = fitted.user_neighbours.history().tocoo()
     column = jobs.rows_of(fitted.user_neighbours.job_ids)[taken_to.col]
     shape = (len(fitted.user_neighbours.user_ids), jobs.n)
+    als = align(fitted.als.job_ids, fitted.als.job_factors, jobs.ids)
+    content = align(fitted.job_vectors.job_ids, fitted.job_vectors.vectors, jobs.ids)
     return JobSignals(
-        als=align(fitted.als.job_ids, fitted.als.job_factors, jobs.ids),
-        content=align(fitted.job_vectors.job_ids, fitted.job_vectors.vectors, jobs.ids),
+        als=als,
+        als_index=build_index(als.rows),
+        content=content,
+        content_index=build_index(content.rows, n_dimensions=SEARCH_DIMENSIONS),
         culture=align(fitted.job_vectors.job_ids, fitted.job_vectors.culture, jobs.ids),
         taken_to=matrix(taken_to.row, column, taken_to.data, shape=shape),
         user_links=fitted.user_neighbours.matrix(),
@@ -132,14 +136,11 @@ def shard_signals(
     knows_no_more = users.is_personalised | ~has_history
     acted = interactions.filter(is_acted()).get_column("user_id").unique()
     return Signals(
+        of_jobs=of_jobs,
         als_users=_only(align(fitted.als.user_ids, fitted.als.user_factors, users.ids), users.is_personalised),
-        als_jobs=of_jobs.als,
         content_users=_only(as_factors(fitted.user_vectors.vectors_of(users.ids)), knows_no_more),
-        content_jobs=of_jobs.content,
         culture_users=as_factors(fitted.user_vectors.summaries_of(users.ids)),
-        culture_jobs=of_jobs.culture,
         neighbour_links=_rows_or_empty(of_jobs.user_links, row),
-        taken_to=of_jobs.taken_to,
         also_applied=also_applied,
         also_applied_source=source,
         affinity=affinity,

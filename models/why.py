@@ -6,10 +6,9 @@ import numpy as np
 import polars as pl
 
 from features.schemas import COMPONENTS
-from models.ranking import Shard, pairs_of
+from models.ranking import Shard, pairs_of, retrieve_block
 from models.reasons import Listed, explain
-from models.retrieval import dense_scores, retrieve
-from models.rules import forbidden_mask
+from models.rules import forbidden_rows
 from models.scoring import COLLABORATIVE, COLLABORATIVE_MOST, component_values, score_pairs
 
 
@@ -49,21 +48,10 @@ def explain_pair(shard: Shard, *, user: int, job_id: str) -> Why:
     row = int(jobs.rows_of(pl.Series([job_id]))[0])
     if row < 0:
         return Why(job_id, None, arm.recipe, arm.name, None, None, False, False, (), ())
-    dense = dense_scores(block, shard.signals)
-    forbidden = forbidden_mask(shard.users, jobs, shard.forbidden, rows=block)
-    found = retrieve(
-        block,
-        users=shard.users,
-        jobs=jobs,
-        signals=shard.signals,
-        shared=shard.world.shared,
-        lists=shard.lists,
-        dense=dense,
-        forbidden=forbidden,
-        limits=shard.settings.limits,
-    )
+    forbidden = forbidden_rows(shard.users, shard.world.blockable, shard.forbidden, rows=block)
+    found, scores = retrieve_block(shard, block)
     job = np.array([[row]], dtype=np.int32)
-    pairs = pairs_of(shard, block, job, dense)
+    pairs = pairs_of(shard, block, job, scores)
     values = component_values(COMPONENTS, pairs)
     recipe_of_row = shard.recipe_of_user[block]
     scored = score_pairs(values, shard.recipes, recipe_of_row)
@@ -86,7 +74,7 @@ def explain_pair(shard: Shard, *, user: int, job_id: str) -> Why:
         arm=arm.name,
         score=float(scored.score[0, 0]),
         confidence=float(scored.confidence[0, 0]),
-        is_ruled_out=bool(forbidden[0, row]),
+        is_ruled_out=row in forbidden.indices,
         is_candidate=bool(is_found.any()),
         contributions=tuple(sorted(contributions, key=lambda part: (-part.points, part.component))),
         reasons=tuple(reasons.select("code", "ref", "value").iter_rows()),

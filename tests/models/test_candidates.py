@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
+from scipy import sparse
 
-from models.candidates import NO_JOB, expand, merge, rank_within, take_allowed, top_k
+from models.candidates import NO_JOB, expand, first_allowed, merge, rank_within, top_k
 
 _SCORES = hnp.arrays(
     np.float32,
@@ -64,10 +65,13 @@ def test_the_union_is_what_a_dictionary_gives(made: tuple[list[NDArray[np.int32]
 
 @given(_found(), st.integers(0, 9))
 def test_forbidden_jobs_are_passed_over_and_the_order_kept(made: tuple[list[NDArray[np.int32]], int], k: int) -> None:
-    (lists, *_), n_jobs = made
-    forbidden = np.arange(n_jobs)[None, :] % 3 == np.arange(len(lists))[:, None] % 3
-    taken = take_allowed(lists, forbidden, k=k)
-    for row, jobs in enumerate(lists):
+    (shared, *_), n_jobs = made
+    # A list ends at its first padding; row i of the block reads list i, the last row the first one.
+    lists = np.take_along_axis(shared, np.argsort(shared == NO_JOB, axis=1, kind="stable"), axis=1)
+    which = np.append(np.arange(len(lists)), 0)
+    forbidden = np.arange(n_jobs)[None, :] % 3 == np.arange(len(which))[:, None] % 3
+    taken = first_allowed(lists, which, sparse.csr_matrix(forbidden), k=k)
+    for row, jobs in enumerate(lists[which]):
         expected = [job for job in jobs if job != NO_JOB and not forbidden[row, job]][:k]
         assert [job for job in taken[row] if job != NO_JOB] == expected
 

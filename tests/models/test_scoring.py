@@ -4,9 +4,9 @@ import pytest
 
 from features.schemas import COMPONENTS
 from models.encoding import matrix
-from models.retrieval import dense_scores
-from models.scoring import COLLABORATIVE_MOST, Pairs, Recipe, component_values, score_pairs
-from tests.models.ranking_world import encode, make_market
+from models.ranking import pairs_of, retrieve_block
+from models.scoring import COLLABORATIVE_MOST, Recipe, component_values, score_pairs
+from tests.models.ranking_world import build, encode, make_market
 
 _NO_ROWS = np.zeros(1, dtype=np.int32)
 
@@ -42,9 +42,9 @@ def test_each_user_is_scored_by_their_own_recipe() -> None:
 
 def test_components_of_pairs_are_what_plain_loops_give() -> None:
     made = encode(make_market(5, n_jobs=40, n_users=12))
-    users, jobs, signals = made.users, made.jobs, made.signals
+    users, jobs, signals, shard = made.users, made.jobs, made.signals, build(made)
     job = np.broadcast_to(np.arange(jobs.n, dtype=np.int32), (users.n, jobs.n))
-    pairs = Pairs(users, jobs, signals, dense_scores(slice(0, users.n), signals), 0, job, made.world.adjacent)
+    pairs = pairs_of(shard, slice(0, users.n), job, retrieve_block(shard, slice(0, users.n))[1])
     found = component_values(COMPONENTS, pairs)
     for user in range(users.n):
         tags = {t for t, v in enumerate(users.tags[user].toarray()[0]) if v}
@@ -60,8 +60,8 @@ def test_components_of_pairs_are_what_plain_loops_give() -> None:
                 assert found["skills"][user, j] == pytest.approx(max(share, 0), abs=1e-4)
             else:
                 assert np.isnan(found["skills"][user, j])
-            if signals.content_users.is_known[user] and signals.content_jobs.is_known[j]:
-                cosine = signals.content_users.rows[user] @ signals.content_jobs.rows[j]
+            if signals.content_users.is_known[user] and signals.of_jobs.content.is_known[j]:
+                cosine = signals.content_users.rows[user] @ signals.of_jobs.content.rows[j]
                 assert found["content"][user, j] == pytest.approx(max(cosine, 0), abs=1e-4)
             else:
                 assert np.isnan(found["content"][user, j])
@@ -75,8 +75,8 @@ def test_a_skill_of_unknown_level_counts_by_its_rarity_alone() -> None:
 def test_components_are_rounded_before_they_are_used() -> None:
     made = encode(make_market(6, n_jobs=30, n_users=6))
     job = np.broadcast_to(np.arange(made.jobs.n, dtype=np.int32), (made.users.n, made.jobs.n))
-    dense = dense_scores(slice(0, made.users.n), made.signals)
-    pairs = Pairs(made.users, made.jobs, made.signals, dense, 0, job, made.world.adjacent)
+    shard, everybody = build(made), slice(0, made.users.n)
+    pairs = pairs_of(shard, everybody, job, retrieve_block(shard, everybody)[1])
     for name, values in component_values(COMPONENTS, pairs).items():
         assert values.dtype == np.float32, name
         known = values[~np.isnan(values)]
