@@ -4,7 +4,9 @@ Plain values only: the service imports nothing of the pipeline, and the pipeline
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
+from typing import Any
 
 SCHEMA_VERSION = "1.0"
 
@@ -12,7 +14,11 @@ POINTER = "current"  # a one-line file that names the served generation
 MANIFEST = "manifest.json"
 DATABASE = "jobfeed.duckdb"
 LOOKUP = "lookup.mdb"
-TABLES_FOLDER = "tables"
+TABLES_FOLDER = "tables"  # the tables as the last full generation has them, or as a whole
+CHANGES_FOLDER = "changes"  # rows that came since, a folder for each delta
+CHANGED_FOLDER = "changed"  # which of these rows is the current one
+LAYERS_FOLDER = "lookup"  # look-up files of the deltas
+FOLDER_VARIABLE = "jobfeed_folder"  # in SQL: where the generation's folder lies, if it was moved after publishing
 
 COMPONENTS = (
     "location", "tags", "engagement", "recency", "poster_quality", "collaborative", "content", "skills", "experience",
@@ -165,7 +171,11 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "metrics": ("metric", "recipe", "arm", "surface"),
 }
 
-# --- the look-up file (LMDB) -----------------------------------------------------------------------------------------
+# --- the look-up files (LMDB) ----------------------------------------------------------------------------------------
+# The manifest's `lookup` names, for each of the two stacks, the files to ask in turn: the newest first, the base last.
+# An empty value says that the key is gone. A value that begins with "(" (JSON never does) is a Zstandard frame of the
+# JSON, with a checksum, compressed with the file's dictionary if it has one.
+#
 # Values are JSON. A feed's or fallback's value is
 #   [generated_at, recipe, arm, source, [[job_id, score, confidence, flags, propensity, reasons], ...]]
 # with reasons = [[code, ref, value], ...],
@@ -182,6 +192,11 @@ DIGEST_PREFIX = "digest"  # user_id: newest digest; user_id/date: that one
 PREFERENCES_PREFIX = "preferences"  # user_id
 SKILL_GAPS_PREFIX = "skill-gaps"  # user_id
 DOCUMENT_PREFIX = "document"  # market, metrics, reasons, recipes
+
+STACKS = ("users", "things")
+USER_PREFIXES = frozenset({FEED_PREFIX, DIGEST_PREFIX, PREFERENCES_PREFIX, SKILL_GAPS_PREFIX})
+DICTIONARY_KEY = b"dictionary:"
+COMPRESSED_FIRST_BYTE = 0x28
 
 # The `ref` of these reasons is a job: readers see its title.
 JOB_REFERENCE_CODES = ("similar_to_saved", "similar_to_applied", "similar_to_viewed", "also_applied")
@@ -207,6 +222,18 @@ def lookup_key(prefix: str, *parts: str) -> bytes:
     if len(body) > _LONGEST_PLAIN_KEY_BYTES:
         body = b"#" + hashlib.sha256(body).hexdigest().encode()
     return prefix.encode() + b":" + body
+
+
+def stack_of(prefix: str) -> str:
+    """Which stack of look-up files holds the keys with this prefix."""
+    return STACKS[0] if prefix in USER_PREFIXES else STACKS[1]
+
+
+def manifest_checksum(manifest: Mapping[str, Any]) -> str:
+    """The SHA-256 over a manifest's fields but `checksum`, which must be this."""
+    fields = {name: value for name, value in manifest.items() if name != "checksum"}
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def match_percent(score: float) -> int:

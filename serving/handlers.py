@@ -253,5 +253,5 @@ def _document(generation: Generation, name: str) -> Answer:
 
 def about_generation(generation: Generation, request: Request, parts: tuple[str, ...]) -> Answer:
     """The served generation: when, for when, from what, how many rows."""
-    left_out = {"files", "config_hash"}
+    left_out = {"files", "config_hash", "sources", "lookup", "checksum"}
     return Answer(orjson.dumps({key: value for key, value in generation.manifest.items() if key not in left_out}))

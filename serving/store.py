@@ -1,28 +1,28 @@
 """The served generation: opened read-only, checked before it is served, followed through the pointer file.
 
-A damaged or half-written generation is refused with a reason, and the last good one stays.
+A damaged or half-written generation is refused with a reason, and the last good one stays. Where none is served yet,
+files that were not touched since they were published are served at once and read through in the background.
 """
 
-import hashlib
+import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import lmdb
 import orjson
 
-from serving.contract import DOCUMENT_PREFIX, LOOKUP, MANIFEST, POINTER, SCHEMA_VERSION, lookup_key
+from serving.contract import DOCUMENT_PREFIX, MANIFEST, POINTER, SCHEMA_VERSION, STACKS, manifest_checksum
+from serving.lookup import Layer, Layers, NotServableError, Reader, Readers, verify, yield_to_requests
+
+__all__ = ["Generation", "NotServableError", "Reader", "Store"]
 
 POLL_SECONDS = 0.5
-_BLOCK_BYTES = 1 << 20
-
-
-class NotServableError(RuntimeError):
-    """A generation can't be served; the message says why."""
+_NAME = re.compile(r"[0-9A-Za-z-]{1,64}")
+_N_FALLBACKS = 10
 
 
 @dataclass(frozen=True)
@@ -32,51 +32,18 @@ class Generation:
     name: str
     manifest: Mapping[str, Any]
     templates: Mapping[str, Mapping[str, str]]
-    environment: lmdb.Environment = field(repr=False)
+    layers: Sequence[Layer] = field(repr=False)
+    readers: Readers = field(repr=False)
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether every look-up file was read and found whole; False for moments after a cold start."""
+        return all(layer.is_verified for layer in self.layers)
 
     @contextmanager
-    def reader(self) -> Iterator["Reader"]:
-        """A consistent view of the look-up file for one request."""
-        with self.environment.begin() as transaction:
-            yield Reader(transaction)
-
-
-@dataclass(frozen=True)
-class Reader:
-    """Point look-ups within one request."""
-
-    transaction: lmdb.Transaction
-
-    def get(self, prefix: str, *parts: str) -> bytes | None:
-        """The stored JSON, None where there is none."""
-        value = self.transaction.get(lookup_key(prefix, *parts))
-        return bytes(value) if value is not None else None
-
-
-def open_generation(published: Path, name: str) -> Generation:
-    """Opens generation `name` after checking it against its manifest. Raises NotServableError."""
-    folder = published / name
-    try:
-        manifest = orjson.loads((folder / MANIFEST).read_bytes())
-        schema_version, files = manifest["schema_version"], manifest["files"]
-    except (OSError, orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise NotServableError(f"{name}: its manifest can't be read: {type(error).__name__}") from error
-    if schema_version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
-        raise NotServableError(f"{name}: schema version {schema_version}; this service reads {SCHEMA_VERSION}")
-    for relative, expected in files.items():
-        path = folder / relative
-        size = path.stat().st_size if path.is_file() else None
-        if size != expected["bytes"]:
-            raise NotServableError(f"{name}/{relative}: {size} bytes; expected {expected['bytes']}")
-    if _sha256(folder / LOOKUP) != files[LOOKUP]["sha256"]:
-        raise NotServableError(f"{name}/{LOOKUP}: content differs from its checksum")
-    try:
-        environment = lmdb.open(
-            str(folder / LOOKUP), subdir=False, readonly=True, lock=False, readahead=False, max_spare_txns=16
-        )
-    except lmdb.Error as error:
-        raise NotServableError(f"{name}/{LOOKUP}: can't be opened: {type(error).__name__}") from error
-    return Generation(name, manifest, _templates(environment), environment)
+    def reader(self) -> Iterator[Reader]:
+        """The view of the look-up files for one request."""
+        yield self.readers.mine()
 
 
 class Store:
@@ -85,9 +52,13 @@ class Store:
     def __init__(self, published: Path) -> None:
         self._published = published
         self._generation: Generation | None = None
-        self._open: dict[str, Generation] = {}
-        self._refused: tuple[str, str] | None = None
+        self._previous: Generation | None = None
+        self._files = Layers()
+        self._refused: dict[str, str] = {}
+        self._announced_name: str | None = None
+        self._pointer_status: tuple[int, int] | None = None
         self._checked_at = time.monotonic()
+        self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -99,7 +70,7 @@ class Store:
     @property
     def refusal(self) -> str | None:
         """Why the announced generation is not the served one; None when it is."""
-        return self._refused[1] if self._refused is not None else None
+        return self._refused.get(self._announced_name) if self._announced_name is not None else None
 
     @property
     def seconds_since_check(self) -> float:
@@ -107,25 +78,16 @@ class Store:
         return time.monotonic() - self._checked_at
 
     def refresh(self) -> None:
-        """Reads the pointer once and switches if it names another generation that is good."""
-        name = self._announced()
-        self._checked_at = time.monotonic()
-        if name is None or (self._generation is not None and self._generation.name == name):
-            self._refused = None if name is not None else self._refused
-            return
-        if self._refused is not None and self._refused[0] == name:
-            return
-        try:
-            # LMDB refuses to open one file twice in a process: after a roll-back the one still open is taken again.
-            self._generation = self._open.get(name) or open_generation(self._published, name)
-            self._open = {**dict(list(self._open.items())[-1:]), name: self._generation}
-            self._refused = None
-        except NotServableError as error:
-            self._refused = (name, str(error))
+        """Reads the pointer once, switches if it names another generation that is good, and verifies what is served."""
+        with self._lock:
+            self._follow_pointer()
+            self._checked_at = time.monotonic()
+            self._verify_served()
 
     def start(self) -> None:
         """Opens the announced generation and begins to follow the pointer."""
-        self.refresh()
+        with self._lock:
+            self._follow_pointer()
         self._thread = threading.Thread(target=self._follow, name="follow-generation", daemon=True)
         self._thread.start()
 
@@ -136,30 +98,131 @@ class Store:
             self._thread.join()
 
     def _follow(self) -> None:
+        yield_to_requests()
+        self.refresh()
         while not self._stop.wait(POLL_SECONDS):
             self.refresh()
 
+    def _follow_pointer(self) -> None:
+        name = self._announced()
+        if name is None:
+            return
+        if self._generation is None:
+            self._open_first_good(name)
+        elif self._generation.name != name and name not in self._refused:
+            try:
+                self._serve(self._open(name, is_first=False))
+            except NotServableError as error:
+                self._refused[name] = str(error)
+
+    def _open_first_good(self, announced: str) -> None:
+        """At the start: the announced generation, else the newest other one that is good."""
+        for name in [announced, *self._others(announced)]:
+            if name in self._refused:
+                continue
+            try:
+                self._serve(self._open(name, is_first=True))
+                return
+            except NotServableError as error:
+                self._refused[name] = str(error)
+
+    def _open(self, name: str, *, is_first: bool) -> Generation:
+        """Opens generation `name` after checking it against its manifest. Raises NotServableError."""
+        for open_one in (self._generation, self._previous):
+            if open_one is not None and open_one.name == name and open_one.is_verified:
+                return open_one
+        folder = self._published / name
+        manifest = read_manifest(folder)
+        untouched = check_sizes(folder, manifest)
+        paths = {stack: [file["path"] for file in manifest["lookup"][stack]] for stack in STACKS}
+        stacks = {
+            stack: [self._files.open(folder / path, manifest["files"][path]["sha256"]) for path in paths[stack]]
+            for stack in STACKS
+        }
+        layers = list({id(layer): layer for stack in stacks.values() for layer in stack}.values())
+        if not (is_first and untouched):
+            for layer in layers:
+                verify(layer)
+        readers = Readers(stacks)
+        return Generation(name, manifest, _templates(readers.mine()), layers, readers)
+
+    def _serve(self, generation: Generation) -> None:
+        if self._generation is not None and self._generation is not generation:
+            self._previous = self._generation
+        self._generation = generation
+        self._refused.pop(generation.name, None)
+
+    def _verify_served(self) -> None:
+        """Reads through what was served unread at the start; a damaged one gives way to the newest good one."""
+        while self._generation is not None and not self._generation.is_verified:
+            generation = self._generation
+            try:
+                for layer in generation.layers:
+                    verify(layer)
+            except NotServableError as error:
+                self._refused[generation.name] = str(error)
+                self._generation = None
+                self._open_first_good(generation.name)
+
+    def _others(self, announced: str) -> list[str]:
+        try:
+            names = [path.name for path in self._published.iterdir() if (path / MANIFEST).is_file()]
+        except OSError:
+            return []
+        return sorted((name for name in names if _NAME.fullmatch(name) and name != announced), reverse=True)[
+            :_N_FALLBACKS
+        ]
+
     def _announced(self) -> str | None:
         try:
-            name = (self._published / POINTER).read_text(encoding="utf-8").strip()
+            pointer = self._published / POINTER
+            status = pointer.stat()
+            name = pointer.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):
             return None
         # The name becomes a path: only a plain one may.
-        return name if name and name.replace("-", "").isalnum() else None
+        if not _NAME.fullmatch(name):
+            return None
+        if (status.st_ino, status.st_mtime_ns) != self._pointer_status:
+            # Announced anew: whatever was wrong with it may be mended.
+            self._pointer_status = (status.st_ino, status.st_mtime_ns)
+            self._refused.pop(name, None)
+        self._announced_name = name
+        return name
 
 
-def _templates(environment: lmdb.Environment) -> dict[str, dict[str, str]]:
-    with environment.begin() as transaction:
-        rows = orjson.loads(transaction.get(lookup_key(DOCUMENT_PREFIX, "reasons")) or b"[]")
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The generation's manifest, whole and of a version that this service reads. Raises NotServableError."""
+    try:
+        manifest: dict[str, Any] = orjson.loads((folder / MANIFEST).read_bytes())
+        version, checksum = manifest["schema_version"], manifest["checksum"]
+        is_whole = checksum == manifest_checksum(manifest)
+    except (OSError, orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise NotServableError(f"{folder.name}: its manifest can't be read: {type(error).__name__}") from error
+    if not is_whole:
+        raise NotServableError(f"{folder.name}/{MANIFEST}: content differs from its checksum")
+    if version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
+        raise NotServableError(f"{folder.name}: schema version {version}; this service reads {SCHEMA_VERSION}")
+    return manifest
+
+
+def check_sizes(folder: Path, manifest: Mapping[str, Any]) -> bool:
+    """Whether no file was written to since it was published. Raises NotServableError where a size is another."""
+    untouched = True
+    for relative, expected in manifest["files"].items():
+        try:
+            status = (folder / relative).stat()
+        except OSError as error:
+            raise NotServableError(f"{folder.name}/{relative}: is missing") from error
+        if status.st_size != expected["bytes"]:
+            raise NotServableError(f"{folder.name}/{relative}: {status.st_size} bytes; expected {expected['bytes']}")
+        untouched = untouched and status.st_mtime_ns == expected["mtime_ns"]
+    return untouched
+
+
+def _templates(reader: Reader) -> dict[str, dict[str, str]]:
+    rows = orjson.loads(reader.get(DOCUMENT_PREFIX, "reasons") or b"[]")
     templates: dict[str, dict[str, str]] = {}
     for row in rows:
         templates.setdefault(row["language"], {})[row["code"]] = row["template"]
     return templates
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as handle:
-        while block := handle.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()

@@ -4,7 +4,7 @@ import datetime as dt
 import hashlib
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from assets.lake import fsync_folder, write_bytes
-from serving.contract import MANIFEST, POINTER
+from serving.contract import MANIFEST, POINTER, manifest_checksum
 
 BUILDING_PREFIX = ".building-"
 _NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
@@ -25,7 +25,12 @@ class GenerationError(RuntimeError):
 
 @dataclass(frozen=True)
 class Manifest:
-    """What one generation holds; `tables`: name -> rows, bytes, sha256; `files`: relative path -> bytes, sha256."""
+    """What one generation holds.
+
+    `tables`: name -> rows, bytes, sha256. `files`: relative path -> bytes, sha256, mtime_ns. `kind`: full or delta;
+    `base`: the full generation whose rows a delta changes. `lookup`: stack -> look-up files, the newest first, with the
+    number of deltas in each. `sources`: table -> what it was read from, so that the next delta need not read it again.
+    """
 
     generation: str
     parent: str | None
@@ -37,14 +42,20 @@ class Manifest:
     high_water_marks: Mapping[str, str]
     tables: Mapping[str, Mapping[str, Any]]
     files: Mapping[str, Mapping[str, Any]]
+    kind: str
+    base: str
+    lookup: Mapping[str, Sequence[Mapping[str, Any]]]
+    sources: Mapping[str, Any]
 
     def rows(self, table: str) -> int:
         """The number of rows of `table`, 0 where the generation lacks it."""
         return int(self.tables.get(table, {}).get("rows", 0))
 
     def to_json(self) -> bytes:
-        """The manifest as it is written to disk."""
-        return orjson.dumps(self, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
+        """The manifest as it is written to disk, with its own checksum."""
+        fields = orjson.loads(orjson.dumps(self))
+        fields["checksum"] = manifest_checksum(fields)
+        return orjson.dumps(fields, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
 
 
 def current_generation(published: Path) -> str | None:
@@ -67,11 +78,15 @@ def read_manifest(published: Path, generation: str) -> Manifest:
         raise GenerationError(f"{generation[:80]!r} is not a generation's name such as 20260301T020000Z-1a2b3c4d")
     path = published / generation / MANIFEST
     try:
-        return Manifest(**orjson.loads(path.read_bytes()))
+        fields = orjson.loads(path.read_bytes())
+        checksum = fields.pop("checksum", None)
+        if checksum != manifest_checksum(fields):
+            raise GenerationError(f"{path}: content differs from its checksum")
+        return Manifest(**fields)
     except FileNotFoundError as error:
         known = ", ".join(_names(published)) or "none"
         raise GenerationError(f"generation {generation} does not exist in {published}; there are: {known}") from error
-    except (orjson.JSONDecodeError, TypeError) as error:
+    except (orjson.JSONDecodeError, TypeError, AttributeError) as error:
         raise GenerationError(f"{path}: is not a manifest: {error}") from error
 
 
@@ -87,16 +102,28 @@ def list_generations(published: Path) -> list[Manifest]:
 
 
 def verify(published: Path, generation: str) -> list[str]:
-    """What is wrong with the generation's files against its manifest; an empty list when it is whole."""
+    """What is wrong with the generation's files against its manifest, all of them read; empty when it is whole."""
+    return _problems(published, generation, reads_all=True)
+
+
+def verify_touched(published: Path, generation: str) -> list[str]:
+    """Like `verify`, but reads only files that were written to since they were published: for a quick decision."""
+    return _problems(published, generation, reads_all=False)
+
+
+def _problems(published: Path, generation: str, *, reads_all: bool) -> list[str]:
     manifest = read_manifest(published, generation)
     problems = []
     for relative, expected in manifest.files.items():
         path = published / generation / relative
-        if not path.is_file():
+        try:
+            status = path.stat()
+        except OSError:
             problems.append(f"{generation}/{relative}: missing")
-        elif path.stat().st_size != expected["bytes"]:
-            problems.append(f"{generation}/{relative}: {path.stat().st_size} bytes; expected {expected['bytes']}")
-        elif sha256_of(path) != expected["sha256"]:
+            continue
+        if status.st_size != expected["bytes"]:
+            problems.append(f"{generation}/{relative}: {status.st_size} bytes; expected {expected['bytes']}")
+        elif (reads_all or status.st_mtime_ns != expected["mtime_ns"]) and sha256_of(path) != expected["sha256"]:
             problems.append(f"{generation}/{relative}: content differs from its checksum")
     return problems
 
@@ -118,7 +145,7 @@ def rollback(published: Path, generation: str | None) -> str:
         generation = read_manifest(published, current).parent
         if generation is None:
             raise GenerationError(f"{current} is the first generation; there is none before it")
-    problems = verify(published, generation)
+    problems = verify_touched(published, generation)
     if problems:
         raise GenerationError(f"{generation} is damaged and was not announced: " + "; ".join(problems[:5]))
     announce(published, generation)

@@ -1,54 +1,122 @@
-"""The generation's look-up file (LMDB): the rows of its database again, by key, for the service."""
+"""Writes look-up files (LMDB): the rows of the tables again, by key. What they hold is told in serving/contract.py."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import duckdb
 import lmdb
+import zstandard
 
 import serving.contract as contract
-from serving.contract import lookup_key
+from serving.contract import DICTIONARY_KEY, lookup_key
 
 _SQL = Path(__file__).resolve().parent.parent.parent / "sql" / "publish"
 _MAP_SIZE_BYTES = 1 << 40  # address space, not disk
 _BATCH_ROWS = 4096
+_LEVEL = 3
+# Shorter values would not shrink by more than reading them takes; job cards, read by the dozen, stay as they are.
+_COMPRESSED_FROM_BYTES = 1024
+_DICTIONARY_BYTES = 64 << 10
+_DICTIONARY_SAMPLES = 1000
+_LEAST_SAMPLE_BYTES = 20 * _DICTIONARY_BYTES
 
-_QUERIES = {
-    contract.DIGEST_PREFIX: "lookup_digests",
-    contract.DOCUMENT_PREFIX: "lookup_documents",
-    contract.FALLBACK_PREFIX: "lookup_fallback_feeds",
-    contract.FEED_PREFIX: "lookup_feeds",
-    contract.JOB_DETAIL_PREFIX: "lookup_details",
-    contract.JOB_PREFIX: "lookup_jobs",
-    contract.NEARBY_PREFIX: "lookup_nearby",
-    contract.PREFERENCES_PREFIX: "lookup_preferences",
-    contract.SIMILAR_PREFIX: "lookup_similar",
-    contract.SKILL_GAPS_PREFIX: "lookup_skill_gaps",
-    contract.TRENDING_PREFIX: "lookup_trending",
+# Prefix -> the query in sql/publish/ that makes its values, and the tables that it reads.
+QUERIES: Mapping[str, tuple[str, Sequence[str]]] = {
+    contract.DIGEST_PREFIX: ("lookup_digests", ("digests",)),
+    contract.DOCUMENT_PREFIX: (
+        "lookup_documents",
+        ("market_trends", "skill_demand", "metrics", "reason_templates", "recipes"),
+    ),
+    contract.FALLBACK_PREFIX: ("lookup_fallback_feeds", ("fallback_feeds",)),
+    contract.FEED_PREFIX: ("lookup_feeds", ("feeds",)),
+    contract.JOB_DETAIL_PREFIX: ("lookup_details", ("jobs",)),
+    contract.JOB_PREFIX: ("lookup_jobs", ("jobs",)),
+    contract.NEARBY_PREFIX: ("lookup_nearby", ("nearby",)),
+    contract.PREFERENCES_PREFIX: ("lookup_preferences", ("preferences",)),
+    contract.SIMILAR_PREFIX: ("lookup_similar", ("similar_jobs",)),
+    contract.SKILL_GAPS_PREFIX: ("lookup_skill_gaps", ("skill_gaps",)),
+    contract.TRENDING_PREFIX: ("lookup_trending", ("trending",)),
 }
 
-
-def write_lookup(path: Path, database: Path, *, as_of: str, memory_limit: str) -> int:
-    """Writes the look-up file at `path` from the finished `database`; returns the number of keys."""
-    n_keys = 0
-    environment = lmdb.open(
-        str(path), map_size=_MAP_SIZE_BYTES, subdir=False, lock=False, metasync=False, sync=False, writemap=False
-    )
-    config: dict[str, str | bool | int | float | list[str]] = {"memory_limit": memory_limit}
-    with environment, duckdb.connect(str(database), read_only=True, config=config) as con:
-        for prefix, query in _QUERIES.items():
-            for rows in _batches(con, query, as_of=as_of):
-                pairs = [(lookup_key(prefix, identifier), value.encode()) for identifier, value in rows]
-                with environment.begin(write=True) as transaction, transaction.cursor() as cursor:
-                    cursor.putmulti(pairs)
-                n_keys += len(pairs)
-        environment.sync(True)
-    return n_keys
+Pairs = Sequence[tuple[str, str]]
 
 
-def _batches(con: duckdb.DuckDBPyConnection, query: str, *, as_of: str) -> Iterator[list[tuple[str, str]]]:
-    text = (_SQL / f"{query}.sql").read_text(encoding="utf-8")
+class LookupFile:
+    """A look-up file being written: `put` batches, leave the context, and it is on disk."""
+
+    def __init__(self, path: Path, dictionary: bytes | None = None) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.n_keys = 0
+        self._dictionary = dictionary
+        self._compressor = _compressor(dictionary)
+        self._environment = lmdb.open(
+            str(path), map_size=_MAP_SIZE_BYTES, subdir=False, lock=False, metasync=False, sync=False, writemap=False
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            if self._dictionary is not None:
+                self.put_raw([(DICTIONARY_KEY, self._dictionary)])
+            self._environment.sync(True)
+        self._environment.close()
+
+    def put(self, prefix: str, pairs: Pairs) -> None:
+        """Adds JSON values by the identifiers of `prefix`."""
+        if prefix == contract.FEED_PREFIX and self._dictionary is None and not self.n_keys:
+            self._dictionary = train_dictionary([value for _, value in pairs])
+            self._compressor = _compressor(self._dictionary)
+        values = self._compressed([value.encode() for _, value in pairs])
+        self.put_raw(list(zip((lookup_key(prefix, identifier) for identifier, _ in pairs), values, strict=True)))
+
+    def put_gone(self, prefix: str, identifiers: Iterable[str]) -> None:
+        """Says that these keys of older layers are there no more."""
+        self.put_raw([(lookup_key(prefix, identifier), b"") for identifier in identifiers])
+
+    def put_raw(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+        """Adds or replaces values as they are stored."""
+        with self._environment.begin(write=True) as transaction, transaction.cursor() as cursor:
+            cursor.putmulti(sorted(pairs))
+        self.n_keys += len(pairs)
+
+    def _compressed(self, values: list[bytes]) -> list[bytes]:
+        large = [number for number, value in enumerate(values) if len(value) >= _COMPRESSED_FROM_BYTES]
+        if large:
+            frames = self._compressor.multi_compress_to_buffer([values[number] for number in large], threads=-1)
+            for place, number in enumerate(large):
+                values[number] = frames[place].tobytes()
+        return values
+
+
+def write_prefix(file: LookupFile, con: duckdb.DuckDBPyConnection, prefix: str, *, as_of: str) -> None:
+    """Adds the values of `prefix`, read from the tables that `con` has."""
+    for pairs in values_of(con, prefix, as_of=as_of):
+        file.put(prefix, pairs)
+
+
+def values_of(con: duckdb.DuckDBPyConnection, prefix: str, *, as_of: str) -> Iterator[Pairs]:
+    """Batches of identifier and JSON of `prefix`, from the tables that `con` has."""
+    text = (_SQL / f"{QUERIES[prefix][0]}.sql").read_text(encoding="utf-8")
     relation = con.sql(text, params={"as_of": as_of}) if "$as_of" in text else con.sql(text)
     for batch in relation.to_arrow_reader(_BATCH_ROWS):
-        identifiers, values = batch.column(0).to_pylist(), batch.column(1).to_pylist()
-        yield list(zip(identifiers, values, strict=True))
+        yield list(zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True))
+
+
+def train_dictionary(values: Sequence[str]) -> bytes | None:
+    """A compression dictionary of what feeds have in common; None where there are too few to learn from."""
+    step = max(1, len(values) // _DICTIONARY_SAMPLES)
+    samples: list[bytes | bytearray | memoryview] = [value.encode() for value in values[::step]]
+    if sum(len(sample) for sample in samples) < _LEAST_SAMPLE_BYTES:
+        return None
+    return bytes(zstandard.train_dictionary(_DICTIONARY_BYTES, samples).as_bytes())
+
+
+def _compressor(dictionary: bytes | None) -> zstandard.ZstdCompressor:
+    made = zstandard.ZstdCompressionDict(dictionary) if dictionary is not None else None
+    return zstandard.ZstdCompressor(level=_LEVEL, dict_data=made, write_checksum=True, write_content_size=True)

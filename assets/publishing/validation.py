@@ -1,30 +1,61 @@
 """What a generation must be before it is announced: unique keys, sound feeds, sizes near the last."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from assets.config import Config
+from assets.publishing.feeds import empty_block
 from assets.publishing.generations import Manifest
 from features.schemas import INTERACTIONS
-from serving.contract import DATABASE, KEYS
+from serving.contract import KEYS
 
 _FEED_PROBLEMS = Path(__file__).resolve().parent.parent.parent / "sql" / "checks" / "feed_problems.sql"
 
 
-def problems_of(folder: Path, interactions: Path | None, *, config: Config, last: Manifest | None) -> list[str]:
-    """Every reason not to announce the generation in `folder`; empty when it may be served.
+class FeedChecks:
+    """Checks feeds block by block against jobs and interactions, and sums up what is wrong.
 
-    `interactions`: the Parquet file of the interactions that the feeds were ranked with. `last`: the served generation.
+    `con` has the tables `jobs` and `fallback_feeds`. `interactions`: the Parquet file that the feeds were ranked with.
     """
-    with duckdb.connect(str(folder / DATABASE), read_only=True) as con:
-        return [*_repeated_keys(con), *_feed_problems(con, interactions, config=config), *_sizes(con, config, last)]
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, interactions: Path | None, *, config: Config) -> None:
+        self._con = con
+        self._params = {"company_cap": config.ranking.company_cap, "company_cap_top": config.ranking.company_cap_top}
+        self._query = _FEED_PROBLEMS.read_text(encoding="utf-8")
+        self._found: Counter[str] = Counter()
+        con.sql("create temp table carded_jobs as select job_id, status, company_id from jobs")
+        known = interactions is not None and interactions.exists()
+        con.register(
+            "all_interactions", con.read_parquet(str(interactions)) if known else INTERACTIONS.empty().to_arrow()
+        )
+        con.sql(
+            "create temp table barred as select user_id, job_id from all_interactions where is_applied or is_dismissed"
+        )
+        con.unregister("all_interactions")
+        con.sql("create temp table checked_fallbacks as select segment as owner, items from fallback_feeds")
+        self.add(empty_block())
+        con.sql("delete from checked_fallbacks")
+
+    def add(self, block: pa.Table) -> None:
+        """Checks the feeds of `block` (columns: feeds.COLUMNS)."""
+        self._con.register("checked_feeds", block)
+        self._found.update(dict(self._con.sql(self._query, params=self._params).fetchall()))
+        self._con.unregister("checked_feeds")
+
+    def problems(self) -> list[str]:
+        """What was found so far, with the number of items concerned."""
+        return [f"{problem}: {n}" for problem, n in sorted(self._found.items())]
 
 
-def _repeated_keys(con: duckdb.DuckDBPyConnection) -> list[str]:
+def repeated_keys(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> list[str]:
+    """The tables of `con` that hold a key more than once."""
     problems = []
-    for table, key in KEYS.items():
+    for table in tables:
+        key = KEYS[table]
         columns = ", ".join(f'"{name}"' for name in key)
         query = f'select count(*) from (select 1 from "{table}" group by {columns} having count(*) > 1)'  # noqa: S608
         n_repeated = con.sql(query).fetchall()[0][0]
@@ -33,17 +64,8 @@ def _repeated_keys(con: duckdb.DuckDBPyConnection) -> list[str]:
     return problems
 
 
-def _feed_problems(con: duckdb.DuckDBPyConnection, interactions: Path | None, *, config: Config) -> list[str]:
-    # The database is open read-only, so the interactions come in by a temporary name, not by a view in it.
-    known = interactions is not None and interactions.exists()
-    frame = con.read_parquet(str(interactions)) if known else INTERACTIONS.empty().to_arrow()
-    con.register("interactions", frame)
-    params = {"company_cap": config.ranking.company_cap, "company_cap_top": config.ranking.company_cap_top}
-    rows = con.sql(_FEED_PROBLEMS.read_text(encoding="utf-8"), params=params).fetchall()
-    return [f"{problem}: {n}" for problem, n in rows]
-
-
-def _sizes(con: duckdb.DuckDBPyConnection, config: Config, last: Manifest | None) -> list[str]:
+def size_problems(con: duckdb.DuckDBPyConnection, config: Config, last: Manifest | None) -> list[str]:
+    """Tables of `con` that shrank too far since `last`, and too many users with a fallback feed."""
     limits: Mapping[str, float] = {
         "jobs": config.pipeline.publishing.min_jobs_share_of_last,
         "feeds": config.pipeline.publishing.min_feeds_share_of_last,

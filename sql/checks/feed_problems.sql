@@ -1,21 +1,20 @@
 -- Grain: problem. What no feed may hold, with the number of items concerned; no row when all is well.
--- Inputs: feeds, fallback_feeds, jobs, interactions. Parameters: company_cap, company_cap_top.
+-- Inputs: checked_feeds and checked_fallbacks (a block of each), carded_jobs (job_id, status, company_id), barred (user_id,
+-- job_id: applied to or dismissed). Parameters: company_cap, company_cap_top.
 with
-personal_items as (
-    select user_id, unnest(items) as item from feeds
-),
-fallback_items as (
-    select segment, unnest(items) as item from fallback_feeds
+all_lists as (
+    select 'feeds' as list, user_id as owner, items from checked_feeds
+    union all
+    select 'fallback_feeds' as list, owner, items from checked_fallbacks
 ),
 all_items as (
-    select 'feeds' as list, user_id as owner, item from personal_items
-    union all
-    select 'fallback_feeds' as list, segment as owner, item from fallback_items
+    select list, owner, item.rank as rank, item.job_id as job_id, item.score as score, item.confidence as confidence
+    from (select list, owner, unnest(items) as item from all_lists)
 ),
 carded as (
-    select all_items.list, all_items.owner, all_items.item, jobs.status, jobs.company_id
+    select all_items.list, all_items.owner, all_items.rank, carded_jobs.status, carded_jobs.company_id
     from all_items
-    left join jobs on jobs.job_id = all_items.item.job_id
+    left join carded_jobs on carded_jobs.job_id = all_items.job_id
 ),
 unknown_jobs as (
     select list || ': jobs that are not published' as problem, count(*) as n from carded where status is null group by list
@@ -25,34 +24,32 @@ closed_jobs as (
 ),
 forbidden_jobs as (
     select 'feeds: jobs that the user applied to or dismissed' as problem, count(*) as n
-    from personal_items
-    join interactions on interactions.user_id = personal_items.user_id and interactions.job_id = personal_items.item.job_id
-    where interactions.is_applied or interactions.is_dismissed
+    from all_items
+    join barred on barred.user_id = all_items.owner and barred.job_id = all_items.job_id
+    where all_items.list = 'feeds'
 ),
 scores as (
     select list || ': scores outside 0 to 1' as problem, count(*) as n
     from all_items
-    where item.score is null or not (item.score between 0 and 1) or not (item.confidence between 0 and 1)
+    where score is null or not (score between 0 and 1) or not (confidence between 0 and 1)
     group by list
 ),
-lists as (
-    select list, owner, count(*) as n_items, count(distinct item.job_id) as n_jobs, min(item.rank) as first_rank, max(item.rank) as last_rank, count(distinct item.rank) as n_ranks
-    from all_items
-    group by list, owner
-),
 repeated as (
-    select list || ': jobs shown twice' as problem, count(*) as n from lists where n_jobs <> n_items group by list
+    select list || ': jobs shown twice' as problem, count(*) as n
+    from all_lists
+    where len(items) <> len(list_distinct(list_transform(items, lambda item: item.job_id)))
+    group by list
 ),
 ranks as (
     select list || ': ranks that do not count from 1' as problem, count(*) as n
-    from lists
-    where first_rank <> 1 or last_rank <> n_items or n_ranks <> n_items
+    from all_lists
+    where list_transform(items, lambda item: item.rank::bigint) is distinct from range(1, len(items) + 1)
     group by list
 ),
 crowded as (
     select owner
     from carded
-    where list = 'feeds' and item.rank <= $company_cap_top and company_id is not null
+    where list = 'feeds' and rank <= $company_cap_top and company_id is not null
     group by owner, company_id
     having count(*) > $company_cap
 ),

@@ -1,4 +1,5 @@
 import datetime as dt
+import os
 import shutil
 from pathlib import Path
 
@@ -6,8 +7,9 @@ import duckdb
 import polars as pl
 import pytest
 
-from assets.publishing import build, generations
+from assets.publishing import build, generations, tables
 from assets.publishing.build import ValidationFailedError
+from assets.publishing.database import export_database
 from features import schemas
 from tests.factories import AS_OF, JOB_IDS, feeds, item, jobs, publish_small
 
@@ -118,7 +120,9 @@ def test_a_job_that_the_user_applied_to_is_refused(tmp_path: Path) -> None:
         publish_small(tmp_path / "published", interactions=interactions)
 
 
-@pytest.mark.parametrize("step", ["_write_table", "write_database", "problems_of", "write_lookup", "_checksums"])
+@pytest.mark.parametrize(
+    "step", ["write_table", "described", "_write_lookup", "size_problems", "write_database", "checksums"]
+)
 def test_a_build_that_dies_at_any_step_leaves_the_last_generation_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -203,8 +207,53 @@ def test_feeds_of_the_lake_are_shared_not_copied(tmp_path: Path) -> None:
     published = tmp_path / "published"
     folder = published / ".building-x"
 
-    files = build._write_table(folder, "feeds", build.Source(files=[shard]))
+    files = tables.write_table(folder, "feeds", tables.Source(files=[shard]))
 
     assert files[0].stat().st_ino == shard.stat().st_ino
     shutil.rmtree(published)
     assert shard.exists()
+
+
+def test_the_views_follow_the_generation_to_where_it_was_moved(tmp_path: Path) -> None:
+    name = publish_small(tmp_path / "a").manifest.generation
+    moved = tmp_path / "it's moved"
+    shutil.move(tmp_path / "a", moved)
+
+    with duckdb.connect(str(moved / name / "jobfeed.duckdb"), read_only=True) as con:
+        con.sql("set variable jobfeed_folder = $folder", params={"folder": str(moved / name)})
+        assert con.sql("select count(*) from feed_items").fetchall() == [(8,)]
+
+
+def test_an_exported_database_holds_the_rows_itself(tmp_path: Path) -> None:
+    name = publish_small(tmp_path / "published").manifest.generation
+    export_database(tmp_path / "published", name, tmp_path / "all.duckdb", memory_limit="1GB")
+    shutil.rmtree(tmp_path / "published")
+
+    with duckdb.connect(str(tmp_path / "all.duckdb"), read_only=True) as con:
+        assert con.sql("select count(*) from feed_items").fetchall() == [(8,)]
+        assert con.sql("select count(*) from jobs").fetchall() == [(8,)]
+        kinds = dict(con.sql("select column_name, column_type from (describe feeds)").fetchall())
+    assert kinds["generated_at"] == "TIMESTAMP WITH TIME ZONE"
+
+
+def test_a_damaged_manifest_is_told_and_keeps_no_new_generation_from_being_published(tmp_path: Path) -> None:
+    first = publish_small(tmp_path).manifest.generation
+    manifest = tmp_path / first / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"code_version": "test"', '"code_version": "best"'))
+
+    with pytest.raises(generations.GenerationError, match="checksum"):
+        generations.read_manifest(tmp_path, first)
+    assert publish_small(tmp_path, as_of=LATER).is_new
+
+
+def test_a_quick_verification_reads_only_files_that_were_written_to(tmp_path: Path) -> None:
+    name = publish_small(tmp_path).manifest.generation
+    database = tmp_path / name / "jobfeed.duckdb"
+    status = database.stat()
+    body = bytearray(database.read_bytes())
+    body[5000] ^= 1
+    database.write_bytes(bytes(body))
+    assert generations.verify_touched(tmp_path, name) != []
+    os.utime(database, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert generations.verify_touched(tmp_path, name) == []
+    assert generations.verify(tmp_path, name) != []

@@ -1,0 +1,111 @@
+"""The Parquet files of a generation: written from frames or shared with the lake, and what they were made from."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pyarrow.parquet as pq
+
+from assets.lake import content_hash, write_parquet
+from assets.publishing import generations
+from assets.publishing.database import literal, rows_of
+from serving.contract import KEYS, TABLES, TABLES_FOLDER
+
+# How long a digest took to render differs from run to run; it is told, but does not make a digest another one.
+UNSTABLE_COLUMNS = ("generation_time_seconds",)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One table to publish: a frame, or the lake's Parquet files as they are (hard-linked, not copied).
+
+    `identity` is equal only for equal rows: what was read to make the frame, as `file_identity` tells it.
+    """
+
+    frame: pl.LazyFrame | None = None
+    files: Sequence[Path] = ()
+    identity: str | None = None
+
+
+def write_table(folder: Path, table: str, source: Source) -> list[Path]:
+    """Puts a whole table into the generation's `folder`; returns its files."""
+    if source.frame is not None:
+        path = folder / TABLES_FOLDER / f"{table}.parquet"
+        write_parquet(source.frame.select(list(TABLES[table])).sort(KEYS[table]), path)
+        return [path]
+    target = folder / TABLES_FOLDER / table
+    target.mkdir(parents=True)
+    return [link(path, target / path.name) for path in source.files]
+
+
+def link(source: Path, target: Path) -> Path:
+    """The lake replaces files and never writes into one, so a second name for it is a copy that costs nothing."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
+
+
+def described(table: str, files: Sequence[Path]) -> dict[str, Any]:
+    """Rows, bytes and the SHA-256 of a whole table."""
+    unstable = [name for name in UNSTABLE_COLUMNS if name in TABLES[table]]
+    if unstable:
+        frame = pl.scan_parquet(list(files), hive_partitioning=False)
+        digest = content_hash(frame.drop(unstable).collect())
+    else:
+        digest = hashlib.sha256("".join(generations.sha256_of(path) for path in files).encode()).hexdigest()
+    return {
+        "rows": sum(pq.read_metadata(path).num_rows for path in files),
+        "bytes": sum(path.stat().st_size for path in files),
+        "sha256": digest,
+    }
+
+
+def checksums(folder: Path, known: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Every file of `folder`, made durable: size, SHA-256, time of the last change. `known` ones are not read again."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        relative = str(path.relative_to(folder))
+        if relative in known:
+            found[relative] = dict(known[relative])
+            continue
+        with path.open("rb") as handle:
+            os.fsync(handle.fileno())
+        status = path.stat()
+        found[relative] = {
+            "bytes": status.st_size,
+            "sha256": generations.sha256_of(path),
+            "mtime_ns": status.st_mtime_ns,
+        }
+    return found
+
+
+def source_record(source: Source) -> Any:
+    """What the manifest keeps of a source, to tell later whether it is still the same."""
+    if source.frame is not None:
+        return source.identity
+    return {path.name: file_identity([path]) for path in source.files}
+
+
+def file_identity(files: Sequence[Path]) -> str:
+    """Tells files apart from what replaces them: the lake never writes into a file that is there."""
+    parts = []
+    for path in files:
+        status = path.stat()
+        parts.append(f"{path.name} {status.st_ino} {status.st_size} {status.st_mtime_ns}")
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def connect(folder: Path, *, memory_limit: str) -> duckdb.DuckDBPyConnection:
+    """A database in memory with the tables in `folder` as views."""
+    con = duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": f"{folder}.spill"})
+    for table in TABLES:
+        con.sql(f'create view "{table}" as {rows_of(table, folder, literal(str(folder)))}')
+    return con

@@ -1,0 +1,149 @@
+"""Point look-ups in a generation's LMDB files: layers from the newest to the base, each opened and verified once.
+
+Which generation is served is in store.py; what keys and values mean in contract.py.
+"""
+
+import hashlib
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+import lmdb
+import zstandard
+
+from serving.contract import COMPRESSED_FIRST_BYTE, DICTIONARY_KEY, lookup_key, stack_of
+
+_BLOCK_BYTES = 1 << 20
+_BACKGROUND_NICENESS = 10
+
+
+class NotServableError(RuntimeError):
+    """A generation can't be served; the message says why."""
+
+
+@dataclass
+class Layer:
+    """One open look-up file; `is_verified` once its content was found to be what the manifest says."""
+
+    path: Path
+    sha256: str
+    environment: lmdb.Environment = field(repr=False)
+    dictionary: zstandard.ZstdCompressionDict | None = field(repr=False, default=None)
+    is_verified: bool = False
+
+
+class Layers:
+    """The look-up files that this process has open, by inode: generations share files, and LMDB opens one only once."""
+
+    def __init__(self) -> None:
+        # Weak: a file closes when the last generation and the last reader let go of it.
+        self._open: WeakValueDictionary[tuple[int, int], Layer] = WeakValueDictionary()
+
+    def open(self, path: Path, sha256: str) -> Layer:
+        """The file at `path`, opened now or before. Raises NotServableError."""
+        try:
+            status = path.stat()
+            identity = (status.st_dev, status.st_ino)
+            layer = self._open.get(identity)
+            if layer is not None and layer.sha256 == sha256:
+                return layer
+            environment = lmdb.open(
+                str(path), subdir=False, readonly=True, lock=False, readahead=False, max_spare_txns=16
+            )
+            with environment.begin() as transaction:
+                body = transaction.get(DICTIONARY_KEY)
+        except (lmdb.Error, OSError) as error:
+            raise NotServableError(
+                f"{path.parent.name}/{path.name}: can't be opened: {type(error).__name__}"
+            ) from error
+        made = Layer(path, sha256, environment, zstandard.ZstdCompressionDict(body) if body else None)
+        self._open[identity] = made
+        return made
+
+
+class _View:
+    """A layer as one thread reads it: files never change, so one transaction serves for good."""
+
+    __slots__ = ("cursor", "decompress", "layer", "transaction")
+
+    def __init__(self, layer: Layer) -> None:
+        self.layer = layer
+        self.transaction = layer.environment.begin()
+        self.cursor = self.transaction.cursor()
+        self.decompress = zstandard.ZstdDecompressor(dict_data=layer.dictionary).decompress
+
+    def decoded(self, value: bytes) -> bytes:
+        if value[0] != COMPRESSED_FIRST_BYTE:
+            return value
+        try:
+            return self.decompress(value)
+        except zstandard.ZstdError as error:
+            raise NotServableError(f"{self.layer.path.name}: a value is damaged") from error
+
+
+class Reader:
+    """Point look-ups by one thread."""
+
+    def __init__(self, stacks: Mapping[str, Sequence[Layer]]) -> None:
+        self._stacks = {name: [_View(layer) for layer in layers] for name, layers in stacks.items()}
+
+    def get(self, prefix: str, *parts: str) -> bytes | None:
+        """The stored JSON, None where there is none. Raises NotServableError when it is damaged."""
+        key = lookup_key(prefix, *parts)
+        for view in self._stacks[stack_of(prefix)]:
+            value = view.transaction.get(key)
+            if value is not None:
+                return view.decoded(value) if value else None
+        return None
+
+    def get_many(self, prefix: str, identifiers: Sequence[str]) -> list[bytes | None]:
+        """The stored JSON of each of `identifiers`, in their order: one call into LMDB for each layer."""
+        keys = [lookup_key(prefix, identifier) for identifier in identifiers]
+        found: dict[bytes, bytes | None] = {}
+        for view in self._stacks[stack_of(prefix)]:
+            missing = [key for key in keys if key not in found] if found else keys
+            for key, value in view.cursor.getmulti(missing):
+                found[bytes(key)] = view.decoded(value) if value else None
+        return [found.get(key) for key in keys]
+
+
+class Readers:
+    """One reader a thread, made at its first look-up."""
+
+    def __init__(self, stacks: Mapping[str, Sequence[Layer]]) -> None:
+        self._stacks = stacks
+        self._local = threading.local()
+
+    def mine(self) -> Reader:
+        """The calling thread's reader."""
+        reader: Reader | None = getattr(self._local, "reader", None)
+        if reader is None:
+            reader = self._local.reader = Reader(self._stacks)
+        return reader
+
+
+def verify(layer: Layer) -> None:
+    """Reads the whole file, unless it was found whole before. Raises NotServableError when its content is another."""
+    if layer.is_verified:
+        return
+    digest = hashlib.sha256()
+    try:
+        with layer.path.open("rb") as handle:
+            while block := handle.read(_BLOCK_BYTES):
+                digest.update(block)
+    except OSError as error:
+        raise NotServableError(f"{layer.path.name}: can't be read: {type(error).__name__}") from error
+    if digest.hexdigest() != layer.sha256:
+        raise NotServableError(f"{layer.path.parent.name}/{layer.path.name}: content differs from its checksum")
+    layer.is_verified = True
+
+
+def yield_to_requests() -> None:
+    """Lowers the calling thread's priority, so that verifying gigabytes does not slow answers down (Linux)."""
+    try:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BACKGROUND_NICENESS)
+    except OSError:
+        return

@@ -1,0 +1,191 @@
+import datetime as dt
+import os
+import shutil
+from pathlib import Path
+
+import lmdb
+import orjson
+import pytest
+
+from assets.publishing.lookup import LookupFile
+from serving import store as store_module
+from serving.contract import FEED_PREFIX, JOB_PREFIX, lookup_key
+from serving.lookup import Layers, NotServableError, Reader
+from serving.store import Store
+from tests.factories import AS_OF, feeds, publish_small
+
+LATER = AS_OF + dt.timedelta(days=1)
+
+
+def flip(path: Path, *, at: int = -10) -> None:
+    body = bytearray(path.read_bytes())
+    body[at] ^= 255
+    path.write_bytes(bytes(body))
+
+
+def flip_unnoticed(path: Path, *, at: int = -10) -> None:
+    """Like rot on the disk: the time of the last change stays."""
+    status = path.stat()
+    flip(path, at=at)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_untouched_files_are_served_at_once_and_read_through_afterwards(tmp_path: Path) -> None:
+    publish_small(tmp_path)
+    store = Store(tmp_path)
+    store._follow_pointer()
+    assert store.generation is not None
+    assert not store.generation.is_verified
+
+    store.refresh()
+    assert store.generation.is_verified
+
+
+def test_at_the_start_a_damaged_generation_gives_way_to_the_newest_good_one(tmp_path: Path) -> None:
+    first = publish_small(tmp_path).manifest.generation
+    second = publish_small(tmp_path, as_of=LATER).manifest.generation
+    flip(tmp_path / second / "lookup.mdb")
+    store = Store(tmp_path)
+    store._follow_pointer()
+
+    assert store.generation is not None
+    assert store.generation.name == first
+    assert store.refusal is not None
+    assert "content differs" in store.refusal
+
+
+def test_rot_that_no_file_time_tells_is_found_after_the_start_and_the_good_one_is_served(tmp_path: Path) -> None:
+    first = publish_small(tmp_path).manifest.generation
+    second = publish_small(tmp_path, as_of=LATER).manifest.generation
+    flip_unnoticed(tmp_path / second / "lookup.mdb")
+    store = Store(tmp_path)
+    store.refresh()
+
+    assert store.generation is not None
+    assert store.generation.name == first
+    assert "content differs" in (store.refusal or "")
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda folder: flip(folder / "manifest.json", at=40), "manifest"),
+        (lambda folder: (folder / "manifest.json").write_text("{"), "manifest can't be read"),
+        (lambda folder: (folder / "lookup.mdb").unlink(), "is missing"),
+        (lambda folder: (folder / "tables" / "jobs.parquet").unlink(), "is missing"),
+        (lambda folder: os.truncate(folder / "lookup.mdb", 4096), "4096 bytes; expected"),
+        (lambda folder: shutil.rmtree(folder), "manifest can't be read"),
+        (lambda folder: flip(folder / "lookup.mdb", at=5000), "content differs from its checksum"),
+    ],
+)
+def test_a_switch_to_a_damaged_generation_is_refused_with_a_reason(tmp_path: Path, damage: object, reason: str) -> None:
+    first = publish_small(tmp_path).manifest.generation
+    store = Store(tmp_path)
+    store.refresh()
+    second = publish_small(tmp_path, as_of=LATER).manifest.generation
+    damage(tmp_path / second)  # type: ignore[operator]
+    store.refresh()
+
+    assert store.generation is not None
+    assert store.generation.name == first
+    assert reason in (store.refusal or "")
+
+
+def test_a_generation_announced_anew_after_it_was_mended_is_taken(tmp_path: Path) -> None:
+    publish_small(tmp_path)
+    store = Store(tmp_path)
+    store.refresh()
+    second = publish_small(tmp_path, as_of=LATER).manifest.generation
+    lookup = tmp_path / second / "lookup.mdb"
+    body = lookup.read_bytes()
+    lookup.write_bytes(body[:-1])
+    store.refresh()
+    assert store.refusal is not None
+    lookup.write_bytes(body)
+    (tmp_path / "current.new").write_text(second + "\n")
+    (tmp_path / "current.new").rename(tmp_path / "current")
+    store.refresh()
+
+    assert store.refusal is None
+    assert store.generation is not None
+    assert store.generation.name == second
+
+
+@pytest.mark.parametrize("pointer", ["../../etc", "", "a b", "x" * 100])
+def test_a_pointer_that_holds_no_name_changes_nothing(tmp_path: Path, pointer: str) -> None:
+    name = publish_small(tmp_path).manifest.generation
+    store = Store(tmp_path)
+    store.refresh()
+    (tmp_path / "current").write_text(pointer)
+    store.refresh()
+    assert store.generation is not None
+    assert store.generation.name == name
+
+
+def test_a_version_of_another_kind_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish_small(tmp_path)
+    monkeypatch.setattr(store_module, "SCHEMA_VERSION", "9.0")
+    store = Store(tmp_path)
+    store.refresh()
+    assert store.generation is None
+    assert "this service reads 9.0" in (store.refusal or "")
+
+
+def test_newer_layers_win_and_what_they_call_gone_is_gone(tmp_path: Path) -> None:
+    for name, pairs, gone in (("base", {"a": "1", "b": "2"}, []), ("new", {"a": "3", "c": "4"}, ["b"])):
+        with LookupFile(tmp_path / name) as file:
+            file.put(FEED_PREFIX, list(pairs.items()))
+            file.put_gone(FEED_PREFIX, gone)
+    files = Layers()
+    reader = Reader({"users": [files.open(tmp_path / name, "") for name in ("new", "base")], "things": []})
+
+    assert [reader.get(FEED_PREFIX, key) for key in "abcd"] == [b"3", None, b"4", None]
+    assert reader.get_many(FEED_PREFIX, ["d", "c", "b", "a", "a"]) == [None, b"4", None, b"3", b"3"]
+
+
+def test_long_values_are_stored_compressed_and_a_damaged_one_is_never_given_out(tmp_path: Path) -> None:
+    value = '["' + "compressible " * 200 + '"]'
+    with LookupFile(tmp_path / "x.mdb") as file:
+        file.put(FEED_PREFIX, [("a", value)])
+    with lmdb.open(str(tmp_path / "x.mdb"), subdir=False, lock=False, map_size=1 << 20) as environment:
+        with environment.begin() as transaction:
+            stored = transaction.get(lookup_key(FEED_PREFIX, "a"))
+        assert stored is not None
+        assert len(stored) < 200
+        with environment.begin(write=True) as transaction:
+            transaction.put(lookup_key(FEED_PREFIX, "b"), stored[:-1] + bytes([stored[-1] ^ 1]))
+    reader = Reader({"users": [Layers().open(tmp_path / "x.mdb", "")], "things": []})
+
+    assert reader.get(FEED_PREFIX, "a") == value.encode()
+    with pytest.raises(NotServableError, match="damaged"):
+        reader.get(FEED_PREFIX, "b")
+
+
+def test_feeds_that_are_many_share_a_dictionary(tmp_path: Path) -> None:
+    words = [f"hh:{number * 7919}" for number in range(20_000)]
+    pairs = [(f"u{user}", orjson.dumps(words[user : user + 200]).decode()) for user in range(0, 19_800, 10)]
+    with LookupFile(tmp_path / "x.mdb") as file:
+        file.put(FEED_PREFIX, pairs)
+    layer = Layers().open(tmp_path / "x.mdb", "")
+    assert layer.dictionary is not None
+    reader = Reader({"users": [layer], "things": []})
+    assert [reader.get(FEED_PREFIX, user) for user, _ in pairs] == [value.encode() for _, value in pairs]
+
+
+def test_generations_that_share_a_file_share_its_opening(tmp_path: Path) -> None:
+    with LookupFile(tmp_path / "x.mdb") as file:
+        file.put(JOB_PREFIX, [("a", "1")])
+    os.link(tmp_path / "x.mdb", tmp_path / "y.mdb")
+    files = Layers()
+    assert files.open(tmp_path / "x.mdb", "sha") is files.open(tmp_path / "y.mdb", "sha")
+
+
+def test_a_feed_of_a_later_generation_is_read_by_the_same_store(tmp_path: Path) -> None:
+    publish_small(tmp_path)
+    store = Store(tmp_path)
+    store.refresh()
+    publish_small(tmp_path, as_of=LATER, feeds=feeds({"anna": ["hh:2"], "борис": ["hh:1"]}))
+    store.refresh()
+    assert store.generation is not None
+    with store.generation.reader() as reader:
+        assert orjson.loads(reader.get(FEED_PREFIX, "anna") or b"null")[4][0][0] == "hh:2"
