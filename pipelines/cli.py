@@ -151,13 +151,29 @@ def serve(
     host: str = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
     workers: Annotated[int, typer.Option(min=1, max=64)] = 1,
+    rate_limit: Annotated[
+        float, typer.Option(min=0, help="Requests a second per token of an application, in each worker; 0: no limit.")
+    ] = 1000,
+    user_rate_limit: Annotated[float, typer.Option(min=0, help="The same per token of one user.")] = 20,
+    access_log: Annotated[bool, typer.Option(help="A JSON line per request on standard output.")] = True,
 ) -> None:
     """Serve the published generation over HTTP, read-only."""
 
     published = workspace_from_environment().published
     options = ["--published", str(published), "--host", host, "--port", str(port), "--workers", str(workers)]
+    options += ["--rate-limit", str(rate_limit), "--user-rate-limit", str(user_rate_limit)]
+    _become_the_service([*options, "--access-log" if access_log else "--no-access-log"])
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def token(context: typer.Context) -> None:
+    """Make tokens for the service: `new APPLICATION [--user ID]`, `sign USER --application NAME --hours N`, `key`."""
+    _become_the_service(["token", *context.args])
+
+
+def _become_the_service(arguments: list[str]) -> None:
     # The service imports nothing of the pipeline: it takes this process's place instead of being called from it.
-    os.execv(sys.executable, [sys.executable, "-m", "serving", *options])  # noqa: S606 - fixed program, parsed options
+    os.execv(sys.executable, [sys.executable, "-m", "serving", *arguments])  # noqa: S606 - fixed program, parsed options
 
 
 @generations_app.command("list")

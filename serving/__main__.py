@@ -3,60 +3,118 @@
 import argparse
 import logging
 import os
+import shutil
 import sys
+import tempfile
+import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from granian import Granian
-from granian.constants import Interfaces
-
-from serving.app import Application
-from serving.auth import TOKENS_VARIABLE, TokensError, is_loopback, load_token_hashes
-from serving.store import Store
+if TYPE_CHECKING:
+    from serving.app import Application
 
 PUBLISHED_VARIABLE = "JOBFEED_PUBLISHED"
+_OPTIONS_PREFIX = "JOBFEED_SERVE_"
+_SHARED_METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_KILL_AFTER_SECONDS = 30
 
 
-def create_application() -> Application:
+def create_application() -> "Application":
     """What every worker process makes for itself, from the environment that `main` prepared."""
+    from serving.app import Application
+    from serving.auth import KEYS_VARIABLE, TOKENS_VARIABLE, load_authoriser
+    from serving.rates import RateLimiter
+    from serving.store import Store
+    from serving.telemetry import AccessLog
+
+    def option(name: str) -> float:
+        return float(os.environ[_OPTIONS_PREFIX + name])
+
+    def limiter(per_second: float) -> RateLimiter | None:
+        return RateLimiter(per_second, time.monotonic) if per_second > 0 else None
+
     tokens = os.environ.get(TOKENS_VARIABLE)
-    hashes = load_token_hashes(Path(tokens)) if tokens else ()
-    return Application(Store(Path(os.environ[PUBLISHED_VARIABLE])), token_hashes=hashes)
+    return Application(
+        Store(Path(os.environ[PUBLISHED_VARIABLE])),
+        authoriser=load_authoriser(Path(tokens) if tokens else None, os.environ.get(KEYS_VARIABLE, "")),
+        application_limit=limiter(option("RATE_LIMIT")),
+        user_limit=limiter(option("USER_RATE_LIMIT")),
+        log=AccessLog(sys.stdout.buffer, time.time) if option("ACCESS_LOG") else None,
+        stale_after_seconds=option("STALE_AFTER_HOURS") * 3600,
+    )
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until it is stopped; 1 when the options can't be served."""
-    parser = argparse.ArgumentParser(prog="jobfeed serve", description="Read-only look-ups in published feeds.")
-    parser.add_argument("--published", type=Path, required=True, help="the folder of generations")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8080)
-    parser.add_argument("--workers", type=int, default=1)
-    options = parser.parse_args()
-    tokens = os.environ.get(TOKENS_VARIABLE)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["token"]:
+        from serving import tokens
+
+        return tokens.main(given[1:])
+    options = _options(given)
+    from serving.auth import KEYS_VARIABLE, TOKENS_VARIABLE, TokensError, is_loopback, load_authoriser
+
+    path = os.environ.get(TOKENS_VARIABLE)
     try:
-        if tokens:
-            load_token_hashes(Path(tokens))
-    except (TokensError, OSError) as error:
+        authoriser = load_authoriser(Path(path) if path else None, os.environ.get(KEYS_VARIABLE, ""))
+    except (TokensError, OSError, UnicodeDecodeError) as error:
         return _fail(str(error))
-    if not tokens and not is_loopback(options.host):
+    if authoriser.is_open and not is_loopback(options.host):
         return _fail(
             f"without tokens the service binds to loopback only, not to {options.host}; "
-            f"name a file of token hashes in {TOKENS_VARIABLE}"
+            f"name a file of token hashes in {TOKENS_VARIABLE}, or signing keys in {KEYS_VARIABLE}"
         )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     os.environ[PUBLISHED_VARIABLE] = str(options.published)
-    # The options are the command's own; told on stderr so that standard output stays free.
-    sys.stderr.write(f"serving {options.published} on http://{options.host}:{options.port}/docs\n")
+    for name in ("rate_limit", "user_rate_limit", "stale_after_hours", "access_log"):
+        os.environ[_OPTIONS_PREFIX + name.upper()] = str(float(getattr(options, name)))
+    # The options are the command's own; told on stderr, for the access log goes to standard output.
+    sys.stderr.write(f"serving {options.published} on http://{options.host}:{options.port}/\n")
+    shared = tempfile.mkdtemp(prefix="jobfeed-metrics-") if options.workers > 1 else None
+    if shared is not None:
+        os.environ[_SHARED_METRICS_VARIABLE] = shared
+    try:
+        _run(options)
+    finally:
+        if shared is not None:
+            shutil.rmtree(shared, ignore_errors=True)
+    return 0
+
+
+def _run(options: argparse.Namespace) -> None:
+    from granian import Granian
+    from granian.constants import HTTPModes, Interfaces
+
     Granian(
         "serving.__main__:create_application",
         address=options.host,
         port=options.port,
         workers=options.workers,
         interface=Interfaces.ASGI,
+        http=HTTPModes.http1,
         factory=True,
         log_enabled=False,
         websockets=False,
+        respawn_failed_workers=True,
+        workers_kill_timeout=_KILL_AFTER_SECONDS,
     ).serve()
-    return 0
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="jobfeed serve", description="Read-only look-ups in published feeds.")
+    parser.add_argument("--published", type=Path, required=True, help="the folder of generations")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--workers", type=int, default=1, help="processes; they share the memory of the generation")
+    rates = "requests a second per token of an application, in each worker; 0: no limit"
+    parser.add_argument("--rate-limit", type=float, default=1000, help=rates)
+    parser.add_argument("--user-rate-limit", type=float, default=20, help="the same per token of one user")
+    stale = "from when on /readyz calls the data stale"
+    parser.add_argument("--stale-after-hours", type=float, default=26, help=stale)
+    log = "a JSON line per request on standard output"
+    parser.add_argument("--access-log", action=argparse.BooleanOptionalAction, default=True, help=log)
+    return parser.parse_args(arguments)
 
 
 def _fail(message: str) -> int:

@@ -1,155 +1,239 @@
-"""The ASGI application: methods, caching, errors, metrics around the handlers. Plain ASGI, for it is a hot path."""
+"""The ASGI application: who may ask, caching, compression, errors, metrics and log around the handlers.
 
+Plain ASGI, for it is a hot path: a framework costs as much again as the look-up (docs/benchmarks.md).
+"""
+
+import asyncio
 import hashlib
 import logging
+import os
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from pathlib import Path
 from typing import Any
 
-import orjson
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-
-from serving import openapi
-from serving.auth import authorise
-from serving.handlers import Answer
-from serving.problems import PROBLEM_TYPE, ProblemError
-from serving.requests import Request, parse_query
-from serving.routes import match
-from serving.store import Store
+from serving import negotiation
+from serving.auth import Authoriser, Caller
+from serving.own_pages import OwnPages
+from serving.parameters import parse_query
+from serving.problems import PROBLEM_TYPE, ProblemError, cut
+from serving.rates import RateLimiter
+from serving.requests import Answer, Request
+from serving.routes import Access, Route, identifier_of, match
+from serving.store import NotServableError, Store
+from serving.telemetry import AccessLog, Metrics
+from serving.view import View
 
 MAX_PATH_BYTES = 4096
+MAX_QUERY_BYTES = 4096
+MAX_HEADER_BYTES = 16_384
 CACHE_CONTROL = "private, max-age=60"
+FLUSH_SECONDS = 1.0
+UNMATCHED = "unmatched"
+_METHODS = ("GET", "HEAD")
+_VARY = "accept-language, accept-encoding, authorization"
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:+/=-]{1,128}")
+_SOON = {"retry-after": "5"}
 _LOG = logging.getLogger("jobfeed.serving")
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = Mapping[bytes, bytes]
 
 
 class Application:
-    """Serves what `store` holds; `token_hashes` empty: no token is asked for."""
+    """Serves what `store` holds to whom `authoriser` knows; limits and log where they are given."""
 
-    def __init__(self, store: Store, *, token_hashes: tuple[bytes, ...] = ()) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        authoriser: Authoriser | None = None,
+        application_limit: RateLimiter | None = None,
+        user_limit: RateLimiter | None = None,
+        log: AccessLog | None = None,
+        stale_after_seconds: float = 26 * 3600,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._store = store
-        self._token_hashes = token_hashes
-        self._openapi = Answer(openapi.document())
-        self._docs = Answer(openapi.page(), "text/html; charset=utf-8")
-        self._registry = CollectorRegistry()
-        self._requests = Counter(
-            "jobfeed_requests", "Requests by route and status", ["route", "status"], registry=self._registry
-        )
-        self._seconds = Histogram(
-            "jobfeed_request_seconds",
-            "Seconds to an answer",
-            ["route"],
-            buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 1),
-            registry=self._registry,
-        )
-        self._info = Gauge("jobfeed_generation_info", "The served generation", ["generation"], registry=self._registry)
+        self._authoriser = authoriser or Authoriser()
+        self._limits = {False: application_limit, True: user_limit}
+        self._log = log
+        self._own = OwnPages(store, stale_after_seconds=stale_after_seconds, clock=clock)
+        self._metrics = Metrics(self._own.state)
+        self._view: View | None = None
+        self._prefix = os.urandom(6).hex()
+        self._n_requests = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI connection: a request, or the server's start and end."""
-        if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-        elif scope["type"] == "http":
-            started = time.perf_counter()
-            route, status, answer = self._answer(scope)
-            self._requests.labels(route, str(status)).inc()
-            self._seconds.labels(route).observe(time.perf_counter() - started)
-            await _send(send, scope["method"], status, answer)
+        if scope["type"] == "http":
+            status, headers, body = self._exchange(scope)
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
 
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        while True:
-            message = await receive()
-            if message["type"] == "lifespan.startup":
-                self._store.start()
-                await send({"type": "lifespan.startup.complete"})
-            elif message["type"] == "lifespan.shutdown":
-                self._store.close()
-                await send({"type": "lifespan.shutdown.complete"})
-                return
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._store.start()
+        flushing = asyncio.create_task(self._flush_regularly())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        flushing.cancel()
+        if self._log is not None:
+            self._log.flush()
+        self._store.close()
+        await send({"type": "lifespan.shutdown.complete"})
 
-    def _answer(self, scope: Scope) -> tuple[str, int, Answer]:
-        route = "unmatched"
+    async def _flush_regularly(self) -> None:
+        while self._log is not None:
+            await asyncio.sleep(FLUSH_SECONDS)
+            self._log.flush()
+
+    def _exchange(self, scope: Scope) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        started = time.perf_counter()
+        method: str = scope["method"]
+        headers: Headers = dict(scope["headers"])
+        request_id = self._request_id(headers)
+        about = _About()
         try:
-            raw_path = (scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")).split(b"?")[0]
-            if len(raw_path) > MAX_PATH_BYTES:
-                raise ProblemError(414, f"the path has {len(raw_path)} bytes; at most {MAX_PATH_BYTES} are read")
-            if scope["method"] not in ("GET", "HEAD"):
-                raise ProblemError(405, f"{scope['method'][:20]} is not allowed; this service is read-only")
-            path = raw_path.decode("latin-1")
-            own = self._own_page(path)
-            if own is not None:
-                return path, *own
-            found, parts = match(path)
-            route = found.template
-            headers = dict(scope["headers"])
-            authorise(headers.get(b"authorization"), self._token_hashes)
-            request = Request(scope["method"], path, parse_query(scope["query_string"]), headers)
-            return route, *self._look_up(found.handler, request, parts)
+            status, answer = self._answer(scope, method, headers, about)
         except ProblemError as problem:
-            return route, problem.status, _problem_answer(problem)
+            status, answer = problem.status, _problem(problem, request_id)
+        except NotServableError as error:
+            # Found before the whole file was read through; the store gives up such a generation in a moment.
+            _LOG.error("%s", error)
+            damaged = ProblemError(503, "the served generation is damaged", headers=_SOON)
+            status, answer = 503, _problem(damaged, request_id)
         except Exception as error:
-            # The message may hold what the caller sent: only the kind of error is told.
-            _LOG.error("%s failed: %s", route, type(error).__name__)
-            return route, 500, _problem_answer(ProblemError(500, "the service failed; the log says where"))
+            # The message may hold what the caller sent: only the kind of error and its place are told.
+            _LOG.error("request %s to %s failed: %s", request_id, about.route, _where(error))
+            status, answer = 500, _problem(ProblemError(500, "the service failed; the log says where"), request_id)
+        body = answer.body
+        sent = [(b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
+        sent += [(name.encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
+        if status != 304:
+            encoding = self._encoding(headers, body)
+            if encoding is not None:
+                body = negotiation.encoded(body, encoding)
+                sent.append((b"content-encoding", encoding.encode()))
+            sent.append((b"content-type", answer.content_type.encode()))
+            sent.append((b"content-length", str(len(body)).encode()))
+        if method == "HEAD":
+            body = b""
+        seconds = time.perf_counter() - started
+        self._metrics.add(about.route, status, seconds)
+        if self._log is not None:
+            told = method if method in _METHODS else "other"
+            self._log.add(
+                request_id, told, about.route, status, len(body), seconds,
+                about.caller.application if about.caller else None, self._view.name if self._view else None,
+            )  # fmt: skip
+        return status, sent, body
 
-    def _look_up(self, handler: Any, request: Request, parts: tuple[str, ...]) -> tuple[int, Answer]:
+    def _answer(self, scope: Scope, method: str, headers: Headers, about: "_About") -> tuple[int, Answer]:
+        path = _checked_path(scope)
+        if method not in _METHODS:
+            allow = {"allow": ", ".join(_METHODS)}
+            raise ProblemError(405, f"{cut(method)} is not allowed; this service is read-only", headers=allow)
+        if sum(len(name) + len(value) for name, value in headers.items()) > MAX_HEADER_BYTES:
+            raise ProblemError(431, f"the headers have more than {MAX_HEADER_BYTES} bytes")
+        own = self._own.answer(path, self._metrics.exposition)
+        if own is not None:
+            about.route = path
+            status, answer = own
+            etag = answer.headers.get("etag", "")
+            if etag and negotiation.is_unchanged(headers.get(b"if-none-match", b""), etag):
+                return 304, Answer(b"", answer.content_type, answer.headers)
+            return status, answer
+        about.caller = self._authoriser.caller_of(headers.get(b"authorization"))
+        route, raw_identifier = match(path)
+        about.route = route.template
+        identifier = identifier_of(route, raw_identifier)
+        if about.caller is not None:
+            self._check(about.caller, route, identifier)
+        return self._look_up(route, identifier, scope["query_string"], headers)
+
+    def _check(self, caller: Caller, route: Route, identifier: str) -> None:
+        if caller.user_id is not None:
+            if route.access is Access.APPLICATION:
+                raise ProblemError(403, "a token of one user does not open this")
+            if route.access is Access.USER and identifier != caller.user_id:
+                raise ProblemError(403, "this token opens the data of another user only")
+        limit = self._limits[caller.user_id is not None]
+        wait = limit.seconds_to_wait(caller) if limit is not None else 0.0
+        if wait > 0:
+            retry = {"retry-after": str(int(wait) + 1)}
+            raise ProblemError(429, "this token asks too often; Retry-After says when again", headers=retry)
+
+    def _look_up(self, route: Route, identifier: str, query: bytes, headers: Headers) -> tuple[int, Answer]:
+        if len(query) > MAX_QUERY_BYTES:
+            raise ProblemError(414, f"the query has {len(query)} bytes; at most {MAX_QUERY_BYTES} are read")
+        values: Mapping[str, Any] = parse_query(route.parameters, query)
+        view = self._current_view()
+        language = values.get("lang") or negotiation.language_of(headers.get(b"accept-language", b""))
+        encoding = negotiation.encoding_of(headers.get(b"accept-encoding", b""))
+        key = f"{view.name}\n{route.template}\n{identifier}\n{sorted(values.items(), key=str)}\n{language}\n{encoding}"
+        etag = f'"{hashlib.blake2b(key.encode(), digest_size=12).hexdigest()}"'
+        caching = {"etag": etag, "cache-control": CACHE_CONTROL, "vary": _VARY, "x-generation": view.name}
+        given = headers.get(b"if-none-match")
+        # The caller got this ETag with a 200 of this very generation, which does not change.
+        if given is not None and negotiation.is_unchanged(given, etag):
+            return 304, Answer(b"", headers=caching)
+        answer = route.handler(view, Request(identifier, values, language))
+        if given is not None and given.strip() == b"*":
+            return 304, Answer(b"", headers=caching)
+        return 200, Answer(answer.body, answer.content_type, caching | dict(answer.headers))
+
+    def _current_view(self) -> View:
         generation = self._store.generation
         if generation is None:
             reason = self._store.refusal or "no generation is published yet"
-            raise ProblemError(503, reason)
-        key = f"{generation.name} {request.path} {sorted(request.query.items())} {request.language()}"
-        etag = f'"{hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=12).hexdigest()}"'
-        caching = {"etag": etag, "cache-control": CACHE_CONTROL, "vary": "accept-language, authorization"}
-        given = request.headers.get(b"if-none-match", b"").decode("latin-1")
-        answer: Answer = handler(generation, request, parts)
-        if given == "*" or etag in (tag.strip().removeprefix("W/") for tag in given.split(",")):
-            return 304, Answer(b"", answer.content_type, caching)
-        return 200, Answer(answer.body, answer.content_type, {**caching, **answer.headers})
+            raise ProblemError(503, reason, headers=_SOON)
+        if self._view is None or self._view.generation is not generation:
+            self._view = View(generation)
+        return self._view
 
-    def _own_page(self, path: str) -> tuple[int, Answer] | None:
-        if path == "/openapi.json":
-            return 200, self._openapi
-        if path == "/docs":
-            return 200, self._docs
-        if path == "/healthz":
-            return 200, Answer(b'{"status":"ok"}')
-        if path == "/readyz":
-            return self._ready()
-        if path == "/metrics":
-            if self._store.generation is not None:
-                self._info.clear()
-                self._info.labels(self._store.generation.name).set(1)
-            return 200, Answer(generate_latest(self._registry), "text/plain; version=0.0.4; charset=utf-8")
-        return None
+    def _encoding(self, headers: Headers, body: bytes) -> str | None:
+        if len(body) < negotiation.COMPRESSED_FROM_BYTES:
+            return None
+        return negotiation.encoding_of(headers.get(b"accept-encoding", b""))
 
-    def _ready(self) -> tuple[int, Answer]:
-        generation, refusal = self._store.generation, self._store.refusal
-        document = {
-            "status": "ready" if generation is not None else "not ready",
-            "generation": generation.name if generation is not None else None,
-            "as_of": generation.manifest["as_of"] if generation is not None else None,
-            "refused": refusal,
-            "seconds_since_check": round(self._store.seconds_since_check, 1),
-        }
-        return 200 if generation is not None else 503, Answer(orjson.dumps(document))
+    def _request_id(self, headers: Headers) -> str:
+        given = headers.get(b"x-request-id")
+        if given is not None and _REQUEST_ID.fullmatch(given):
+            return given.decode("ascii")
+        self._n_requests += 1
+        return f"{self._prefix}-{self._n_requests:x}"
 
 
-def _problem_answer(problem: ProblemError) -> Answer:
-    extra: Mapping[int, dict[str, str]] = {
-        405: {"allow": "GET, HEAD"},
-        401: {"www-authenticate": "Bearer"},
-        503: {"retry-after": "5"},
-    }
-    return Answer(problem.body(), PROBLEM_TYPE, {"cache-control": "no-store", **extra.get(problem.status, {})})
+class _About:
+    """What is found out of a request on the way, for metrics and log."""
+
+    __slots__ = ("caller", "route")
+
+    def __init__(self) -> None:
+        self.route = UNMATCHED
+        self.caller: Caller | None = None
 
 
-async def _send(send: Send, method: str, status: int, answer: Answer) -> None:
-    headers = {"content-type": answer.content_type, "content-length": str(len(answer.body)), **answer.headers}
-    if status == 304:
-        del headers["content-length"], headers["content-type"]
-    headers.setdefault("x-content-type-options", "nosniff")
-    encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": status, "headers": encoded})
-    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else answer.body})
+def _checked_path(scope: Scope) -> str:
+    raw: bytes = (scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")).split(b"?")[0]
+    if len(raw) > MAX_PATH_BYTES:
+        raise ProblemError(414, f"the path has {len(raw)} bytes; at most {MAX_PATH_BYTES} are read")
+    return raw.decode("latin-1")
+
+
+def _problem(problem: ProblemError, request_id: str) -> Answer:
+    return Answer(problem.body(request_id), PROBLEM_TYPE, {"cache-control": "no-store", **problem.headers})
+
+
+def _where(error: Exception) -> str:
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    place = f"{Path(last.tb_frame.f_code.co_filename).name}:{last.tb_lineno}" if last is not None else "?"
+    return f"{type(error).__name__} at {place}"

@@ -1,46 +1,142 @@
-"""Bearer tokens of applications, known only by their SHA-256; without any the service binds to loopback only."""
+"""Who asks: bearer tokens of applications, known only by their SHA-256, and signed tokens of one user.
+
+Without either the service binds to loopback only and asks for nothing.
+"""
 
 import hashlib
 import hmac
 import ipaddress
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
+
+import jwt
 
 from serving.problems import ProblemError
 
 TOKENS_VARIABLE = "JOBFEED_API_TOKENS"
+KEYS_VARIABLE = "JOBFEED_TOKEN_KEYS"
+AUDIENCE = "jobfeed"
+SHORTEST_KEY_BYTES = 32  # RFC 7518, 3.2: as long as the hash
+_ALGORITHM = "HS256"
 _HASH = re.compile(r"[0-9a-f]{64}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_USER_PREFIX = "user="
 
 
 class TokensError(ValueError):
-    """The file of token hashes can't be used; the message says which line and why."""
+    """The tokens or keys can't be used; the message says which and why."""
 
 
-def load_token_hashes(path: Path) -> tuple[bytes, ...]:
-    """One `name sha256` a line (`#` begins a comment). Raises TokensError."""
-    hashes = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        content = line.split("#")[0].split()
-        if not content:
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. `user_id`: the only user whose data this caller may see, None for all."""
+
+    application: str
+    user_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownToken:
+    """A token by its SHA-256, and whom it stands for."""
+
+    sha256: bytes
+    caller: Caller
+
+
+@dataclass(frozen=True)
+class Authoriser:
+    """Knows the tokens of applications and the keys that sign the tokens of users; with neither, everyone may ask."""
+
+    tokens: Sequence[KnownToken] = ()
+    keys: Sequence[bytes] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether no token is asked for."""
+        return not self.tokens and not self.keys
+
+    def caller_of(self, header: bytes | None) -> Caller | None:
+        """Whom the Authorization header stands for; None where no token is asked for. Raises ProblemError 401."""
+        if self.is_open:
+            return None
+        scheme, _, token = (header or b"").partition(b" ")
+        token = token.strip()
+        if scheme.lower() != b"bearer" or not token:
+            raise _unauthorised('Bearer realm="jobfeed"', "a bearer token is needed")
+        given = hashlib.sha256(token).digest()
+        found = None
+        # Compared with every hash, so that the time taken tells nothing.
+        for known in self.tokens:
+            if hmac.compare_digest(given, known.sha256):
+                found = known.caller
+        return found or self._signed(token)
+
+    def _signed(self, token: bytes) -> Caller:
+        for key in self.keys:
+            try:
+                claims = jwt.decode(
+                    token, key, algorithms=[_ALGORITHM], audience=AUDIENCE, options={"require": ["exp", "sub", "iss"]}
+                )
+                return Caller(str(claims["iss"])[:64], claims["sub"])
+            except jwt.ExpiredSignatureError:
+                raise _unauthorised(_INVALID, "the token has expired") from None
+            except (jwt.InvalidTokenError, ValueError):
+                continue
+        raise _unauthorised(_INVALID, "the token is not known")
+
+
+_INVALID = 'Bearer realm="jobfeed", error="invalid_token"'
+
+
+def _unauthorised(challenge: str, detail: str) -> ProblemError:
+    return ProblemError(401, detail, headers={"www-authenticate": challenge})
+
+
+def sign_user_token(key: bytes, user_id: str, *, application: str, expires_at: int) -> str:
+    """A token that opens one user's data until `expires_at` (epoch seconds): a JWT (RFC 7519) signed with HS256."""
+    claims = {"iss": application, "aud": AUDIENCE, "sub": user_id, "exp": expires_at}
+    return jwt.encode(claims, key, algorithm=_ALGORITHM)
+
+
+def parse_tokens(text: str, *, where: str) -> tuple[KnownToken, ...]:
+    """`application sha256 [user=<percent-encoded id>]` a line; `#` begins a comment. Raises TokensError."""
+    known = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.split("#")[0].split()
+        if not words:
             continue
-        if len(content) != 2 or not _HASH.fullmatch(content[1]):
-            raise TokensError(f"{path}:{number}: expected an application's name and the SHA-256 of its token in hex")
-        hashes.append(bytes.fromhex(content[1]))
-    if not hashes:
-        raise TokensError(f"{path}: holds no token; remove {TOKENS_VARIABLE} to serve on loopback without tokens")
-    return tuple(hashes)
+        is_bound = len(words) == 3 and words[2].startswith(_USER_PREFIX) and words[2] != _USER_PREFIX
+        if not (len(words) == 2 or is_bound) or not _NAME.fullmatch(words[0]) or not _HASH.fullmatch(words[1]):
+            raise TokensError(
+                f"{where}:{number}: expected an application's name, the SHA-256 of its token in hex, and where the "
+                f"token is for one user {_USER_PREFIX}<percent-encoded id>"
+            )
+        user_id = unquote(words[2].removeprefix(_USER_PREFIX)) if is_bound else None
+        known.append(KnownToken(bytes.fromhex(words[1]), Caller(words[0], user_id)))
+    return tuple(known)
 
 
-def authorise(header: bytes | None, hashes: tuple[bytes, ...]) -> None:
-    """Raises ProblemError 401 unless the Authorization header carries a known token, or none are configured."""
-    if not hashes:
-        return
-    scheme, _, token = (header or b"").partition(b" ")
-    given = hashlib.sha256(token.strip()).digest()
-    # Compared with every hash, so that the time taken tells nothing.
-    matched = [hmac.compare_digest(given, known) for known in hashes]
-    if scheme.lower() != b"bearer" or not any(matched):
-        raise ProblemError(401, "a bearer token of a known application is needed")
+def parse_keys(text: str) -> tuple[bytes, ...]:
+    """Signing keys separated by spaces; the first signs, all are accepted. Raises TokensError."""
+    keys = tuple(key.encode() for key in text.split())
+    if any(len(key) < SHORTEST_KEY_BYTES for key in keys):
+        raise TokensError(f"{KEYS_VARIABLE}: a key must have at least {SHORTEST_KEY_BYTES} bytes")
+    return keys
+
+
+def load_authoriser(tokens_path: Path | None, keys: str) -> Authoriser:
+    """The authoriser of a file of token hashes and of signing keys. Raises TokensError, OSError."""
+    tokens: tuple[KnownToken, ...] = ()
+    if tokens_path is not None:
+        tokens = parse_tokens(tokens_path.read_text(encoding="utf-8"), where=str(tokens_path))
+        if not tokens:
+            raise TokensError(
+                f"{tokens_path}: holds no token; remove {TOKENS_VARIABLE} to serve on loopback without tokens"
+            )
+    return Authoriser(tokens, parse_keys(keys))
 
 
 def is_loopback(host: str) -> bool:

@@ -183,6 +183,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 
 FEED_PREFIX = "feed"  # user_id
 FALLBACK_PREFIX = "fallback"  # segment
+COMPONENTS_PREFIX = "components"  # user_id: [[value in the order of COMPONENTS, ...] of the first items, ...]
 JOB_PREFIX = "job"  # job_id: the job card (JOB_CARD_COLUMNS)
 JOB_DETAIL_PREFIX = "detail"  # job_id: every column of `jobs`
 SIMILAR_PREFIX = "similar"  # job_id: [[job_id, score], ...]
@@ -194,7 +195,7 @@ SKILL_GAPS_PREFIX = "skill-gaps"  # user_id
 DOCUMENT_PREFIX = "document"  # market, metrics, reasons, recipes
 
 STACKS = ("users", "things")
-USER_PREFIXES = frozenset({FEED_PREFIX, DIGEST_PREFIX, PREFERENCES_PREFIX, SKILL_GAPS_PREFIX})
+USER_PREFIXES = frozenset({FEED_PREFIX, COMPONENTS_PREFIX, DIGEST_PREFIX, PREFERENCES_PREFIX, SKILL_GAPS_PREFIX})
 DICTIONARY_KEY = b"dictionary:"
 COMPRESSED_FIRST_BYTE = 0x28
 

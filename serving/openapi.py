@@ -1,100 +1,149 @@
-"""The API's description (OpenAPI 3.1) and the page that shows it, both from the table of routes."""
+"""The API's description (OpenAPI 3.1), from the table of routes and the types that encode the responses."""
 
-import html
-import re
+from typing import Any
 
-import orjson
+import msgspec
 
+from serving import examples
 from serving.contract import SCHEMA_VERSION
-from serving.routes import ROUTES, Route
+from serving.parameters import PRINTABLE
+from serving.requests import JSON
+from serving.responses import Health, Problem, Readiness
+from serving.routes import ROUTES, Access, Route, longest_identifier
 
-_PROBLEM = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "parameter": {"type": "string"},
-        "allowed": {"type": "string"},
-    },
+_DESCRIPTION = """Read-only look-ups in the published generation of job feeds.
+
+Every answer belongs to one generation, named in `x-generation`. Answers carry an `ETag`; ask again with
+`If-None-Match`. Errors are problem details (RFC 9457) with the `request_id` of the log. An unknown or repeated
+parameter is an error, so that a typing mistake does not pass for an answer. Ids are percent-encoded, a slash as `%2F`.
+"""
+_USED = {"400": "A parameter is wrong: `parameter` and `allowed` say which and what would be right"}
+_TOKEN = {
+    "401": "A token is needed, or the given one is unknown or expired",
+    "403": "The token is another user's",
+    "429": "The token asks too often; `Retry-After` says when again",
 }
-_ERRORS = {
-    "400": "A parameter is wrong: `parameter` and `allowed` say which and what would be right",
-    "401": "No token of a known application",
-    "404": "Nothing of that name in the served generation",
-    "503": "No generation is served yet",
+_SERVICE = {"503": "No generation is served yet; `Retry-After` says when to ask again"}
+_MISSING = {"404": "Nothing of that name in the served generation"}
+_HEADERS = {
+    "etag": "Of this answer in this generation",
+    "cache-control": "How long it may be kept",
+    "vary": "What the answer depends on beside the path",
+    "x-generation": "The generation that the answer belongs to",
+    "x-request-id": "The one that was sent, or a new one; also in the log",
 }
 
 
 def document() -> bytes:
     """The OpenAPI document."""
-    return orjson.dumps(
-        {
-            "openapi": "3.1.0",
-            "info": {
-                "title": "jobfeed",
-                "version": SCHEMA_VERSION,
-                "description": "Read-only look-ups in the published generation of job feeds.",
-            },
-            "paths": {route.template: {"get": _operation(route)} for route in ROUTES},
-            "components": {
-                "schemas": {"Problem": _PROBLEM},
-                "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+    types = [*{route.response: None for route in ROUTES if route.response}, Problem, Health, Readiness]
+    schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    schema_of = dict(zip(types, schemas, strict=True))
+    paths = {route.template: {"get": _operation(route, schema_of)} for route in ROUTES}
+    paths |= {path: {"get": operation} for path, operation in _own_operations(schema_of).items()}
+    described = {
+        "openapi": "3.1.0",
+        "info": {"title": "jobfeed", "version": SCHEMA_VERSION, "description": _DESCRIPTION},
+        "servers": [{"url": "/"}],
+        "security": [{}, {"token": []}],
+        "tags": [{"name": "users"}, {"name": "jobs"}, {"name": "service"}],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An application's token, or a signed token of one user. "
+                    "Not asked for where the service runs on loopback without tokens.",
+                }
             },
         },
-        option=orjson.OPT_INDENT_2,
-    )
+    }
+    return msgspec.json.format(msgspec.json.encode(described), indent=2)
 
 
-def page() -> bytes:
-    """A plain page of the endpoints; nothing in it comes from another host."""
-    rows = []
-    for route in ROUTES:
-        names = ", ".join(f"<code>{html.escape(name)}</code>" for name in route.parameters) or "–"
-        template, summary = html.escape(route.template), html.escape(route.summary)
-        rows.append(f"<tr><td><code>GET {template}</code></td><td>{summary}</td><td>{names}</td></tr>")
-    return (
-        "<!doctype html><html lang=en><meta charset=utf-8><title>jobfeed API</title>"
-        "<style>body{font:16px/1.5 system-ui;margin:2rem auto;max-width:60rem;padding:0 1rem}"
-        "td,th{padding:.3rem .8rem .3rem 0;text-align:left;vertical-align:top}</style>"
-        "<h1>jobfeed API</h1><p>Read-only look-ups in the published generation. "
-        "Machine-readable: <a href=/openapi.json>/openapi.json</a>. State: <a href=/healthz>/healthz</a>, "
-        "<a href=/readyz>/readyz</a>, <a href=/metrics>/metrics</a>.</p>"
-        f"<table><tr><th>Endpoint<th>What<th>Parameters</tr>{''.join(rows)}</table></html>"
-    ).encode()
-
-
-def _operation(route: Route) -> dict[str, object]:
-    success = {"description": route.summary, "content": {route.content_type: {"schema": _schema(route)}}}
-    problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    errors = {code: {"description": text, "content": problem} for code, text in _ERRORS.items()}
+def _operation(route: Route, schema_of: dict[Any, Any]) -> dict[str, object]:
+    kind = route.content_type.split(";")[0]
+    if route.response is None:
+        content: dict[str, object] = {"schema": {"type": "string"}}
+    else:
+        content = {"schema": schema_of[route.response], "example": examples.EXAMPLES[route.response]}
+    failures = {**(_USED if route.parameters or route.identifier else {"400": "An unknown parameter"}), **_TOKEN}
+    failures |= (_MISSING if route.can_miss else {}) | _SERVICE
+    headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()}
+    success = {"description": route.summary, "headers": headers, "content": {kind: content}}
     return {
         "operationId": route.handler.__name__,
+        "tags": ["users" if route.access is Access.USER else "jobs"],
         "summary": route.summary,
+        "description": (route.handler.__doc__ or "").strip(),
         "parameters": [*_path_parameters(route), *_query_parameters(route)],
-        "responses": {"200": success, "304": {"description": "Unchanged since the ETag"}, **errors},
+        "responses": {
+            "200": success,
+            "304": {"description": "Unchanged since the ETag in `If-None-Match`"},
+            **{status: _failure(text, schema_of) for status, text in failures.items()},
+        },
     }
 
 
-def _schema(route: Route) -> dict[str, object]:
-    return {"type": "object" if route.content_type == "application/json" else "string"}
+def _failure(text: str, schema_of: dict[Any, Any]) -> dict[str, object]:
+    example = examples.EXAMPLES[Problem]
+    return {
+        "description": text,
+        "content": {"application/problem+json": {"schema": schema_of[Problem], "example": example}},
+    }
 
 
 def _path_parameters(route: Route) -> list[dict[str, object]]:
-    names = re.findall(r"\{(\w+)\}", route.template)
-    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+    name = route.identifier
+    if name is None:
+        return []
+    schema = {"type": "string", "minLength": 1, "maxLength": longest_identifier(name), "pattern": PRINTABLE}
+    described = {"name": name, "in": "path", "required": True, "schema": schema, "example": examples.IDENTIFIERS[name]}
+    return [described]
 
 
 def _query_parameters(route: Route) -> list[dict[str, object]]:
     return [
         {
-            "name": name,
+            "name": parameter.name,
             "in": "query",
-            "required": bool(about.get("required")),
-            "description": about["description"],
-            "schema": {key: value for key, value in about.items() if key not in ("description", "required")},
+            "required": parameter.is_required,
+            "description": parameter.description,
+            "schema": parameter.schema,
         }
-        for name, about in route.parameters.items()
+        for parameter in route.parameters
     ]
+
+
+def _own_operations(schema_of: dict[Any, Any]) -> dict[str, dict[str, object]]:
+    ready = {"content": {JSON: {"schema": schema_of[Readiness], "example": examples.EXAMPLES[Readiness]}}}
+    return {
+        "/healthz": {
+            "operationId": "healthz",
+            "tags": ["service"],
+            "summary": "Whether the process lives",
+            "security": [],
+            "responses": {"200": {"description": "It does", "content": {JSON: {"schema": schema_of[Health]}}}},
+        },
+        "/readyz": {
+            "operationId": "readyz",
+            "tags": ["service"],
+            "summary": "Whether look-ups are answered, from what, and why the answers may be old",
+            "security": [],
+            "responses": {
+                "200": {"description": "They are", **ready},
+                "503": {"description": "No generation is served yet", **ready},
+            },
+        },
+        "/metrics": {
+            "operationId": "metrics_exposition",
+            "tags": ["service"],
+            "summary": "Metrics for Prometheus",
+            "security": [],
+            "responses": {
+                "200": {"description": "Text exposition", "content": {"text/plain": {"schema": {"type": "string"}}}}
+            },
+        },
+    }

@@ -3,29 +3,59 @@
 from collections.abc import Mapping
 from http import HTTPStatus
 
-import orjson
+import msgspec
+
+from serving.responses import Problem
 
 PROBLEM_TYPE = "application/problem+json"
+# What came from outside is shown cut to this many characters.
+_MOST_SHOWN_CHARACTERS = 80
+_ENCODER = msgspec.json.Encoder()
 
 
 class ProblemError(Exception):
     """An answer that is not 2xx: status, what was wrong, and members that a program can read."""
 
-    def __init__(self, status: int, detail: str, **members: object) -> None:
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        parameter: str | msgspec.UnsetType = msgspec.UNSET,
+        allowed: str | msgspec.UnsetType = msgspec.UNSET,
+        job_id: str | msgspec.UnsetType = msgspec.UNSET,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
-        self.members: Mapping[str, object] = members
+        self.headers = dict(headers or {})
+        self.parameter = parameter
+        self.allowed = allowed
+        self.job_id = job_id
 
-    def body(self) -> bytes:
+    def body(self, request_id: str) -> bytes:
         """The problem document."""
-        title = HTTPStatus(self.status).phrase
-        document = {"type": "about:blank", "title": title, "status": self.status, "detail": self.detail}
-        return orjson.dumps(document | dict(self.members))
+        problem = Problem(
+            type="about:blank",
+            title=HTTPStatus(self.status).phrase,
+            status=self.status,
+            detail=self.detail,
+            request_id=request_id,
+            parameter=self.parameter,
+            allowed=self.allowed,
+            job_id=self.job_id,
+        )
+        return _ENCODER.encode(problem)
 
 
-def bad_parameter(name: str, received: str, allowed: str) -> ProblemError:
+def bad_parameter(name: str, received: str | None, allowed: str, *, what: str = "parameter") -> ProblemError:
     """400: names the parameter, what was received (cut) and what is allowed."""
-    shown = received if len(received) <= 80 else received[:79] + "…"
-    detail = f"parameter {name!r}: received {shown!r}; allowed: {allowed}"
-    return ProblemError(400, detail, parameter=name, allowed=allowed)
+    told = f"received {cut(received)!r}" if received is not None else "it is missing"
+    return ProblemError(400, f"{what} {cut(name)!r}: {told}; allowed: {allowed}", parameter=cut(name), allowed=allowed)
+
+
+def cut(received: str) -> str:
+    """What came from outside, short and fit for an answer."""
+    shown = received.encode("utf-8", "replace").decode("utf-8")
+    return shown if len(shown) <= _MOST_SHOWN_CHARACTERS else shown[: _MOST_SHOWN_CHARACTERS - 1] + "…"

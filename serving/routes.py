@@ -1,119 +1,154 @@
-"""Which path goes to which handler, and what the API's description says of it."""
+"""Which path goes to which handler, with what parameters, and who may ask."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote
+from enum import Enum
 
-from serving import handlers
-from serving.contract import LANGUAGES, TRENDING_WINDOWS
-from serving.handlers import MAX_LIMIT, Handler
-from serving.problems import ProblemError, bad_parameter
+import msgspec
 
+from serving import feeds, handlers, parameters
+from serving.contract import GLOBAL_AREA, LANGUAGES, TRENDING_WINDOWS
+from serving.parameters import Parameter, decode_identifier
+from serving.problems import ProblemError
+from serving.requests import JSON, Handler
+from serving.responses import (
+    Digest,
+    Feed,
+    GenerationInfo,
+    Job,
+    Market,
+    Metrics,
+    NearbyJobs,
+    Preferences,
+    SimilarJobs,
+    SkillGaps,
+    TrendingJobs,
+)
+
+MAX_LIMIT = 100
 MAX_USER_ID_CHARACTERS = 128
+MAX_JOB_ID_CHARACTERS = 512
+MAX_AREA_CHARACTERS = 256
+
+
+class Access(Enum):
+    """Whom an endpoint is for: the user named in the path, every caller, or applications only."""
+
+    USER = "user"
+    EVERYONE = "everyone"
+    APPLICATION = "application"
 
 
 @dataclass(frozen=True)
 class Route:
-    """One endpoint; `parameters`: name -> JSON schema with a description; `example_path` answers 200 or 404."""
+    """One endpoint. `identifier`: the parameter in its path, if any."""
 
     template: str
     handler: Handler
     summary: str
-    parameters: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    content_type: str = "application/json"
+    response: type[msgspec.Struct] | None
+    parameters: tuple[Parameter, ...] = ()
+    access: Access = Access.EVERYONE
+    content_type: str = JSON
+    can_miss: bool = False  # answers 404 where there is no such thing
+    identifier: str | None = field(init=False)
     pattern: re.Pattern[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        named = re.search(r"\{(\w+)\}", self.template)
         escaped = re.sub(r"\\\{\w+\\\}", "([^/]+)", re.escape(self.template))
+        object.__setattr__(self, "identifier", named.group(1) if named else None)
         object.__setattr__(self, "pattern", re.compile(escaped))
 
 
-def _limit(default: int, high: int = MAX_LIMIT) -> dict[str, object]:
-    return {"type": "integer", "minimum": 1, "maximum": high, "default": default, "description": "items at most"}
+def longest_identifier(name: str) -> int:
+    """The most characters of an id in the path."""
+    return MAX_USER_ID_CHARACTERS if name == "user_id" else MAX_JOB_ID_CHARACTERS
 
 
-_OFFSET = {"type": "integer", "minimum": 0, "maximum": 10_000, "default": 0, "description": "items to skip"}
-_LANGUAGE = {"type": "string", "enum": list(LANGUAGES), "description": "of the reason texts; else Accept-Language"}
-_SCORE = {"type": "number", "minimum": 0, "maximum": 1, "default": 0, "description": "only items from this score on"}
-_SEEN = {"type": "boolean", "default": False, "description": "leave out jobs that the user viewed"}
-_DATE = {"type": "string", "format": "date", "description": "of the digest; default the newest"}
-_COUNTRY = {"type": "string", "description": "ISO code: which fallback feed an unknown user gets"}
-_ROLE = {"type": "string", "description": "role: which fallback feed an unknown user gets"}
+def _limit(default: int, high: int = MAX_LIMIT) -> Parameter:
+    return parameters.integer("limit", "items at most", low=1, high=high, default=default)
+
+
+def _minimum(default: float) -> Parameter:
+    return parameters.number("min_score", "only items from this score on", low=0, high=1, default=default)
+
+
+_OFFSET = parameters.integer("offset", "items to skip", low=0, high=10_000, default=0)
+_LANGUAGE = parameters.choice("lang", "of the reason texts; else Accept-Language decides", LANGUAGES, default=None)
+_SEEN = parameters.flag("exclude_seen", "leave out jobs that the user viewed")
+_COMPONENTS = parameters.flag("components", "add the recipe's weights and the component values of the first 20 items")
+_DATE = parameters.date("date", "of the digest; default the newest")
+_COUNTRY = parameters.text("country", "ISO code: which fallback feed an unknown user gets", longest=64, default="")
+_ROLE = parameters.text("role", "role: which fallback feed an unknown user gets", longest=128, default="")
+_WINDOW = parameters.choice("window", "how far back", TRENDING_WINDOWS, default=TRENDING_WINDOWS[0])
+_AREA = parameters.text(
+    "area", "all, a country code, or country/city", longest=MAX_AREA_CHARACTERS, default=GLOBAL_AREA
+)
+_NEARBY = (
+    parameters.number("lat", "degrees north", low=-90, high=90, default=None),
+    parameters.number("lon", "degrees east", low=-180, high=180, default=None),
+    parameters.number("radius_km", "kilometres around the point", low=1, high=200, default=25.0),
+    _limit(20),
+)
+_FEED = (_limit(20), _OFFSET, _SEEN, _minimum(0.0), _LANGUAGE, _COMPONENTS, _COUNTRY, _ROLE)
+_MATCHES = (_limit(10), _minimum(0.6), _LANGUAGE)
 _USER = "/v1/users/{user_id}"
+_JOB = "/v1/jobs/{job_id}"
+_OWN = Access.USER
 
 ROUTES = (
+    Route(f"{_USER}/feed", feeds.feed, "A user's ranked, explained feed", Feed, _FEED, _OWN),
+    Route(f"{_USER}/matches", feeds.matches, "A user's best matches", Feed, _MATCHES, _OWN),
+    Route(f"{_USER}/digest", handlers.digest, "A user's digest", Digest, (_DATE,), _OWN, can_miss=True),
     Route(
-        f"{_USER}/feed",
-        handlers.feed,
-        "A user's ranked, explained feed",
-        {
-            "limit": _limit(20),
-            "offset": _OFFSET,
-            "exclude_seen": _SEEN,
-            "min_score": _SCORE,
-            "lang": _LANGUAGE,
-            "country": _COUNTRY,
-            "role": _ROLE,
-        },
+        f"{_USER}/digest.html",
+        handlers.digest_html,
+        "A user's digest as a page",
+        None,
+        (_DATE,),
+        _OWN,
+        "text/html; charset=utf-8",
+        can_miss=True,
     ),
     Route(
-        f"{_USER}/matches",
-        handlers.matches,
-        "A user's best matches",
-        {"limit": _limit(10), "min_score": {**_SCORE, "default": 0.6}, "lang": _LANGUAGE},
+        f"{_USER}/digest.txt",
+        handlers.digest_text,
+        "A user's digest as text",
+        None,
+        (_DATE,),
+        _OWN,
+        "text/plain; charset=utf-8",
+        can_miss=True,
     ),
-    Route(f"{_USER}/digest", handlers.digest, "A user's digest", {"date": _DATE}),
-    Route(f"{_USER}/digest.html", handlers.digest_html, "A user's digest as a page", {"date": _DATE}, "text/html"),
-    Route(f"{_USER}/digest.txt", handlers.digest_text, "A user's digest as text", {"date": _DATE}, "text/plain"),
-    Route(f"{_USER}/preferences", handlers.preferences, "What was learned of a user"),
-    Route(f"{_USER}/skill-gaps", handlers.skill_gaps, "A user's skill gaps by role"),
-    Route("/v1/jobs/{job_id}", handlers.job, "One job"),
-    Route("/v1/jobs/{job_id}/similar", handlers.similar, "Jobs like this one", {"limit": _limit(10, 20)}),
+    Route(f"{_USER}/preferences", handlers.preferences, "What was learned of a user", Preferences, (), _OWN),
+    Route(f"{_USER}/skill-gaps", handlers.skill_gaps, "A user's skill gaps by role", SkillGaps, (), _OWN),
+    Route(_JOB, handlers.job, "One job with every column", Job, can_miss=True),
+    Route(f"{_JOB}/similar", handlers.similar, "Jobs like this one", SimilarJobs, (_limit(10, 20),), can_miss=True),
+    Route("/v1/trending", handlers.trending, "Trending jobs", TrendingJobs, (_WINDOW, _AREA, _limit(20))),
+    Route("/v1/nearby", handlers.nearby, "Open jobs around a point", NearbyJobs, _NEARBY),
+    Route("/v1/market", handlers.market, "Trends of the market and demand for skills", Market),
     Route(
-        "/v1/trending",
-        handlers.trending,
-        "Trending jobs",
-        {
-            "window": {"type": "string", "enum": list(TRENDING_WINDOWS), "description": "how far back"},
-            "area": {"type": "string", "default": "all", "description": "all, a country code, or country/city"},
-            "limit": _limit(20),
-        },
+        "/v1/metrics/recommendations", handlers.metrics, "Recommendation metrics", Metrics, access=Access.APPLICATION
     ),
-    Route(
-        "/v1/nearby",
-        handlers.nearby,
-        "Open jobs around a point",
-        {
-            "lat": {"type": "number", "minimum": -90, "maximum": 90, "required": True, "description": "degrees"},
-            "lon": {"type": "number", "minimum": -180, "maximum": 180, "required": True, "description": "degrees"},
-            "radius_km": {"type": "number", "minimum": 1, "maximum": 200, "default": 25, "description": "kilometres"},
-            "limit": _limit(20),
-        },
-    ),
-    Route("/v1/market", handlers.market, "Trends of the market and demand for skills"),
-    Route("/v1/metrics/recommendations", handlers.metrics, "Recommendation metrics"),
-    Route("/v1/generation", handlers.about_generation, "The served generation"),
+    Route("/v1/generation", handlers.about_generation, "The served generation", GenerationInfo),
 )
 
 
-def match(raw_path: str) -> tuple[Route, tuple[str, ...]]:
-    """The route of a path (still percent-encoded, so that an id may hold a slash) and its decoded parts.
+def match(raw_path: str) -> tuple[Route, str]:
+    """The route of a path (still percent-encoded, so that an id may hold a slash) and the raw id in it, if any.
 
-    Raises ProblemError: 404 for an unknown path, 400 for an id that can't be one.
+    Raises ProblemError 404 for an unknown path.
     """
     for route in ROUTES:
         found = route.pattern.fullmatch(raw_path)
         if found is not None:
-            parts = tuple(unquote(part, errors="replace") for part in found.groups())
-            for part in parts:
-                _check_id(route, part)
-            return route, parts
+            return route, found.group(1) if route.identifier else ""
     raise ProblemError(404, "no such path; /docs lists what there is")
 
 
-def _check_id(route: Route, identifier: str) -> None:
-    name = "user_id" if "{user_id}" in route.template else "job_id"
-    longest = MAX_USER_ID_CHARACTERS if name == "user_id" else 512
-    if len(identifier) > longest or not identifier.isprintable():
-        raise bad_parameter(name, identifier, f"at most {longest} printable characters")
+def identifier_of(route: Route, raw: str) -> str:
+    """The decoded id of a matched path. Raises ProblemError 400 where it can't be one."""
+    if route.identifier is None:
+        return ""
+    return decode_identifier(route.identifier, raw, longest=longest_identifier(route.identifier))

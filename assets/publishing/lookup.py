@@ -24,6 +24,7 @@ _LEAST_SAMPLE_BYTES = 20 * _DICTIONARY_BYTES
 
 # Prefix -> the query in sql/publish/ that makes its values, and the tables that it reads.
 QUERIES: Mapping[str, tuple[str, Sequence[str]]] = {
+    contract.COMPONENTS_PREFIX: ("lookup_components", ("feeds",)),
     contract.DIGEST_PREFIX: ("lookup_digests", ("digests",)),
     contract.DOCUMENT_PREFIX: (
         "lookup_documents",

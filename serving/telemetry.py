@@ -1,0 +1,126 @@
+"""What is told of each request: Prometheus metrics and an access log. Neither names a user, a token or a query."""
+
+import datetime as dt
+import os
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import msgspec
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+
+# Where worker processes share their counters; prometheus_client reads it when it is imported.
+SHARED_METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_BUCKETS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 1)
+_FLUSH_LINES = 256
+_FLUSH_SECONDS = 1.0
+
+
+class Writer(Protocol):
+    """Where log lines go."""
+
+    def write(self, text: bytes) -> object: ...
+
+    def flush(self) -> object: ...
+
+
+class AccessLine(msgspec.Struct):
+    """One line of the access log. `application` is the token's, `route` the endpoint without its ids."""
+
+    at: str
+    request_id: str
+    method: str
+    route: str
+    status: int
+    bytes: int
+    milliseconds: float
+    application: str | None
+    generation: str | None
+
+
+class AccessLog:
+    """Writes JSON lines in batches: at most a second late, and whole at the end."""
+
+    def __init__(self, writer: Writer, clock: Callable[[], float]) -> None:
+        self._writer = writer
+        self._clock = clock
+        self._lines: list[bytes] = []
+        self._flushed_at = clock()
+        self._encoder = msgspec.json.Encoder()
+
+    def add(
+        self, request_id: str, method: str, route: str, status: int, size: int, seconds: float,
+        application: str | None, generation: str | None,
+    ) -> None:  # fmt: skip
+        """Notes one request."""
+        now = self._clock()
+        at = dt.datetime.fromtimestamp(now, dt.UTC).isoformat(timespec="milliseconds")
+        line = AccessLine(
+            at, request_id, method, route, status, size, round(1000 * seconds, 3), application, generation
+        )
+        self._lines.append(self._encoder.encode(line))
+        if len(self._lines) >= _FLUSH_LINES or now - self._flushed_at >= _FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what was noted."""
+        if self._lines:
+            self._writer.write(b"\n".join(self._lines) + b"\n")
+            self._writer.flush()
+            self._lines.clear()
+        self._flushed_at = self._clock()
+
+
+class Metrics:
+    """Counters of requests, and what `tell_state` says of the served generation (name -> value, labels)."""
+
+    def __init__(self, tell_state: Callable[[], Iterator[Metric]]) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "jobfeed_requests", "Requests by route and status", ["route", "status"], registry=self._registry
+        )
+        self._seconds = Histogram(
+            "jobfeed_request_seconds", "Seconds to an answer", ["route"], buckets=_BUCKETS, registry=self._registry
+        )
+        self._children: dict[tuple[str, int], Counter] = {}
+        self._timers: dict[str, Histogram] = {}
+        self._state = _State(tell_state)
+
+    def add(self, route: str, status: int, seconds: float) -> None:
+        """Counts one request."""
+        counter = self._children.get((route, status))
+        if counter is None:
+            counter = self._children[(route, status)] = self._requests.labels(route, str(status))
+        counter.inc()
+        timer = self._timers.get(route)
+        if timer is None:
+            timer = self._timers[route] = self._seconds.labels(route)
+        timer.observe(seconds)
+
+    def exposition(self) -> bytes:
+        """The text that Prometheus reads: the counters of all workers together, the state that this one sees."""
+        registry = self._registry
+        if SHARED_METRICS_VARIABLE in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        state = CollectorRegistry()
+        state.register(self._state)
+        return generate_latest(registry) + generate_latest(state)
+
+
+class _State:
+    def __init__(self, tell: Callable[[], Iterator[Metric]]) -> None:
+        self._tell = tell
+
+    def collect(self) -> Iterator[Metric]:
+        """What prometheus_client asks a collector for."""
+        yield from self._tell()
+
+
+def gauge(name: str, description: str, value: float, **labels: str) -> Metric:
+    """One value of now."""
+    family = GaugeMetricFamily(name, description, labels=list(labels))
+    family.add_metric(list(labels.values()), value)
+    return family

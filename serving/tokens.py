@@ -1,0 +1,75 @@
+"""The command that makes tokens: `python -m serving token new|sign`. What it prints is shown once and kept nowhere."""
+
+import argparse
+import hashlib
+import os
+import re
+import secrets
+import sys
+import time
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from serving.auth import KEYS_VARIABLE, TOKENS_VARIABLE, TokensError, parse_keys, parse_tokens, sign_user_token
+from serving.routes import MAX_USER_ID_CHARACTERS
+
+_TOKEN_BYTES = 32
+_SECONDS_PER_HOUR = 3600
+_MOST_HOURS = 24 * 365
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0 done, 1 failed; wrong use ends with 2."""
+    parser = argparse.ArgumentParser(prog="jobfeed token", description="Make tokens for the look-up service.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    new = commands.add_parser("new", help=f"a token of an application, and its line for the file in {TOKENS_VARIABLE}")
+    new.add_argument("application")
+    new.add_argument("--user", help="open only this user's data; default all")
+    sign = commands.add_parser("sign", help=f"a token of one user that expires, signed with the key in {KEYS_VARIABLE}")
+    sign.add_argument("user_id")
+    sign.add_argument("--application", required=True, help="who hands it out; told in the access log")
+    sign.add_argument("--hours", type=float, default=1.0, help="how long it opens (default 1)")
+    commands.add_parser("key", help=f"a key for {KEYS_VARIABLE}")
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "new":
+            _new(options.application, options.user)
+        elif options.command == "sign":
+            _sign(options.user_id, application=options.application, hours=options.hours)
+        else:
+            sys.stdout.write(secrets.token_urlsafe(_TOKEN_BYTES) + "\n")
+    except TokensError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+def _new(application: str, user_id: str | None) -> None:
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    line = f"{application} {hashlib.sha256(token.encode()).hexdigest()}"
+    if user_id is not None:
+        line += f" user={quote(_checked(user_id), safe='')}"
+    # What can't be read back is not handed out.
+    if len(parse_tokens(line, where="application")) != 1:
+        raise TokensError(f"{application!r} is no name of an application; letters, digits, dots and dashes are allowed")
+    sys.stdout.write(f"{token}\n")
+    sys.stderr.write(f"add this line to the file in {TOKENS_VARIABLE}:\n{line}\n")
+
+
+def _sign(user_id: str, *, application: str, hours: float) -> None:
+    keys = parse_keys(os.environ.get(KEYS_VARIABLE, ""))
+    if not keys:
+        raise TokensError(f"{KEYS_VARIABLE} holds no key; `jobfeed token key` makes one")
+    if not 0 < hours <= _MOST_HOURS:
+        raise TokensError(f"--hours: received {hours:g}; allowed is more than 0 up to {_MOST_HOURS}")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", application):
+        raise TokensError(f"{application!r} is no name of an application; letters, digits, dots and dashes are allowed")
+    expires_at = int(time.time() + hours * _SECONDS_PER_HOUR)
+    token = sign_user_token(keys[0], _checked(user_id), application=application, expires_at=expires_at)
+    sys.stdout.write(f"{token}\n")
+
+
+def _checked(user_id: str) -> str:
+    if not 0 < len(user_id) <= MAX_USER_ID_CHARACTERS:
+        raise TokensError(f"a user id has 1 to {MAX_USER_ID_CHARACTERS} characters; received {len(user_id)}")
+    return user_id

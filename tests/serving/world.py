@@ -1,0 +1,94 @@
+"""A small generation in which every published table has rows, and applications that serve it."""
+
+import datetime as dt
+from pathlib import Path
+
+import polars as pl
+
+from assets.publishing.build import Published
+from features import schemas
+from features.nearby import cells
+from serving.app import Application
+from serving.auth import Authoriser
+from serving.store import Store
+from tests.factories import AS_OF, JOB_IDS, jobs, publish_small
+
+# hh:1 is in Almaty, hh:2 10 km and hh:3 90 km away from it.
+PLACES = {"hh:1": (43.25, 76.90), "hh:2": (43.25, 77.02), "hh:3": (43.25, 78.00)}
+
+
+def publish_full(published: Path, *, as_of: dt.datetime = AS_OF, mark: str = "", **changes: pl.DataFrame) -> Published:
+    """Publishes a generation without an empty table; `mark` ends every job's title."""
+    titled = jobs([{"job_id": job_id, "latitude": lat, "longitude": lon} for job_id, (lat, lon) in PLACES.items()])
+    placed = titled.with_columns(pl.col("title") + mark).filter(pl.col("job_id").is_in(list(PLACES)))
+    nearby = (
+        placed.select("job_id", cell=cells(placed["latitude"], placed["longitude"]))
+        .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("cell"))
+        .pipe(schemas.NEARBY.conform)
+    )
+    frames = {
+        "jobs": titled.with_columns(pl.col("title") + mark),
+        "nearby": nearby,
+        "digests": _digests(),
+        "market_trends": _frame(
+            schemas.MARKET_TRENDS,
+            {"dimension": "skill", "value": "Python", "area": "all", "week": AS_OF.date(), "n_jobs": 8},
+        ),
+        "skill_demand": _frame(schemas.SKILL_DEMAND, {"skill": "Python", "area": "all", "n_jobs": 8, "share": 1.0}),
+        "skill_gaps": _frame(schemas.SKILL_GAPS, _gap()),
+        "metrics": _frame(
+            schemas.METRICS,
+            {"metric": "apply_rate", "recipe": "all", "arm": "all", "surface": "feed", "value": 0.05, "n": 100},
+        ),
+    }
+    return publish_small(published, as_of=as_of, **(frames | changes))
+
+
+def open_store(published: Path) -> Store:
+    """What is announced in `published`. LMDB opens a file once in a process: one store a folder."""
+    store = Store(published)
+    store.refresh()
+    return store
+
+
+def serve(store: Store, authoriser: Authoriser | None = None) -> Application:
+    """An application that serves `store`, a minute after its generation's instant."""
+    return Application(store, authoriser=authoriser, clock=lambda: AS_OF.timestamp() + 60)
+
+
+def _digests() -> pl.DataFrame:
+    return _frame(
+        schemas.DIGESTS,
+        {
+            "user_id": "anna",
+            "digest_date": AS_OF.date(),
+            "title": "1 new job",
+            "summary": "One",
+            "html": "<!doctype html><p>hello",
+            "text": "hello",
+            "top_jobs": [{"job_id": JOB_IDS[0], "rank": 1, "match_percent": 85}],
+            "total_new_jobs": 8,
+            "total_matches": 4,
+            "market_trends": [{"name": "Python", "n_jobs": 8, "change": 0.1}],
+            "skill_recommendations": ["Docker"],
+            "generation_time_seconds": 0.01,
+        },
+    )
+
+
+def _gap() -> dict[str, object]:
+    return {
+        "user_id": "anna",
+        "role": "python_developer",
+        "has": ["Python"],
+        "partial": ["SQL"],
+        "missing": [{"skill": "Docker", "impact": 0.5, "priority": "high", "estimated_hours": 40}],
+        "coverage_share": 0.75,
+        "estimated_hours": 40,
+        "verdict": "learn_first",
+    }
+
+
+def _frame(table: schemas.Table, row: dict[str, object]) -> pl.DataFrame:
+    schema = {name: kind for name, kind in table.columns.items() if name in row}
+    return table.conform(pl.DataFrame([row], schema_overrides=schema))
