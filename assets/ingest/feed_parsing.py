@@ -1,4 +1,4 @@
-"""Feed bodies to postings within bounds of time and memory. Small ones here, large XML in a process of its own: markup
+"""Feed bodies to postings within bounds of time and memory. Small ones here, large ones in a process of its own: markup
 made to be slow takes feedparser time with the square of its length, and with it every other thread.
 """
 
@@ -8,11 +8,11 @@ from assets.ingest.worker import Worker, WorkerError
 from features.sources.feeds import FeedContext, FeedError, parse_feed
 from features.sources.parsed import Parsed
 
-SMALL_BODY_BYTES = 65_536
-MEMORY_BYTES = 1_000_000_000
-_SLOW_FORMATS = ("rss",)
-# A well-formed feed takes about 0.25 s a megabyte.
-_SECONDS, _BYTES_PER_SECOND = 5.0, 500_000
+SMALL_XML_BYTES = 65_536
+SMALL_JSON_BYTES = 2_000_000
+MEMORY_BYTES = 600_000_000  # a well-formed feed of 20 MB takes 240 MB
+FIRST_SECONDS = 5.0
+_BYTES_PER_SECOND = 500_000  # a well-formed feed: 4 to 6 MB a second
 
 
 def parse(body: bytes, feed: FeedContext) -> Parsed | str:
@@ -25,15 +25,17 @@ def parse(body: bytes, feed: FeedContext) -> Parsed | str:
 
 @dataclass
 class FeedParser:
-    """Parses feeds; close it, or use it as a context, to end its process."""
+    """Parses feeds; close it, or use it as a context, to end its process. A body has `first_seconds` and two more a
+    megabyte."""
 
+    first_seconds: float = FIRST_SECONDS
     worker: Worker = field(default_factory=lambda: Worker(parse, MEMORY_BYTES))
 
     def parse(self, body: bytes, *, feed: FeedContext) -> Parsed:
         """The postings of `body`. Raises FeedError, also where parsing takes too long or too much memory."""
-        if len(body) <= SMALL_BODY_BYTES or feed.format not in _SLOW_FORMATS:
+        if len(body) <= (SMALL_XML_BYTES if feed.format == "rss" else SMALL_JSON_BYTES):
             return parse_feed(body, feed=feed)
-        seconds = _SECONDS + len(body) / _BYTES_PER_SECOND
+        seconds = self.first_seconds + len(body) / _BYTES_PER_SECOND
         try:
             found: Parsed | str = self.worker.call(body, feed, deadline_seconds=seconds)
         except WorkerError as error:

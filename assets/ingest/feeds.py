@@ -41,7 +41,12 @@ class FeedReading:
 
 
 def fetch_feeds(
-    feeds: Sequence[FeedSource], states: Mapping[str, FeedState], client: HttpClient, *, as_of: dt.datetime
+    feeds: Sequence[FeedSource],
+    states: Mapping[str, FeedState],
+    client: HttpClient,
+    *,
+    as_of: dt.datetime,
+    parser: FeedParser | None = None,
 ) -> list[FeedReading]:
     """One reading per enabled feed, in the order of their names. Never raises for what a feed does.
 
@@ -53,10 +58,10 @@ def fetch_feeds(
     if not lanes:
         return []
     with (
-        FeedParser() as parser,
+        parser or FeedParser() as opened,
         ThreadPoolExecutor(client.limits.max_parallel_sources, thread_name_prefix="feeds") as pool,
     ):
-        read = pool.map(lambda lane: _fetch_lane(lane, states, client, parser, as_of), lanes.values())
+        read = pool.map(lambda lane: _fetch_lane(lane, states, client, opened, as_of), lanes.values())
         return sorted((reading for readings in read for reading in readings), key=lambda reading: reading.name)
 
 

@@ -36,11 +36,19 @@ _HH_BODIES_PER_BATCH = 2_000
 _MAX_HH_BODY_BYTES = 20_000_000
 
 
-def ingest_feeds(lake: Lake, landing: Path, sources: Sources, client: HttpClient, *, as_of: dt.datetime) -> RunReport:
+def ingest_feeds(
+    lake: Lake,
+    landing: Path,
+    sources: Sources,
+    client: HttpClient,
+    *,
+    as_of: dt.datetime,
+    parser: FeedParser | None = None,
+) -> RunReport:
     """Fetches the enabled feeds that are due, and reads those landed in `landing/feeds/`."""
     report = RunReport()
     sink = PostingSink(lake, FEED_POSTINGS, store_fetched, report, as_of)
-    readings = fetch_feeds(sources.feeds, load_states(lake).feeds, client, as_of=as_of)
+    readings = fetch_feeds(sources.feeds, load_states(lake).feeds, client, as_of=as_of, parser=parser)
     lists_all = {feed.name for feed in sources.feeds if feed.lists_all_open_jobs}
     for reading in readings:
         counts = report.of(reading.name)

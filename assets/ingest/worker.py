@@ -66,7 +66,7 @@ class Worker:
     def _end(self) -> None:
         if self._pipe is not None:
             self._pipe.close()
-        if self._process is not None:
+        if self._process is not None and self._process.pid is not None:
             self._process.kill()
             self._process.join()
         self._process, self._pipe = None, None
@@ -103,4 +103,7 @@ def serve(pipe: Connection, function: Callable[..., Any], memory_bytes: int) -> 
             answer = (False, "too_much_memory")
         except Exception as error:  # whatever hostile input makes the libraries do
             answer = (False, f"unreadable ({type(error).__name__})")
-        pipe.send(answer)
+        try:
+            pipe.send(answer)
+        except Exception:  # no memory to send it with, or nobody to send it to
+            return

@@ -34,6 +34,7 @@ _READERS: Mapping[str, Callable[[bytes, FeedContext], Entries]] = {
 }
 FEED_FORMATS = tuple(_READERS)
 MAX_BODY_BYTES = 50_000_000
+MAX_ENTRIES = 200_000
 
 
 def parse_feed(body: bytes, *, feed: FeedContext) -> Parsed:
@@ -49,6 +50,8 @@ def parse_feed(body: bytes, *, feed: FeedContext) -> Parsed:
     found: list[FeedEntry] = []
     refused: list[Refusal] = []
     for number, (entry, raw) in enumerate(_READERS[feed.format](body, feed)):
+        if number >= MAX_ENTRIES:
+            raise FeedError(feed.name, f"more than {MAX_ENTRIES} entries")
         if isinstance(entry, str):
             refused.append((f"entry {number}", entry, "", raw))
         elif entry.columns.get("title") is None:

@@ -22,6 +22,7 @@ from features.sources.feed_entries import (
 from features.sources.timestamps import read_timestamp
 from features.sources.values import amount, coordinates, items, line, link, mapping, number, plain, strings, text
 
+_MAX_ENTRIES = 200_000  # feedparser takes a kilobyte and more for each, and makes all before the first is seen
 _ROOT_ENDS = ("</rss>", "</feed>", "</rdf:rdf>", "-->")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,400}\?>")
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f\u200d]")
@@ -44,6 +45,8 @@ def read_rss(body: bytes, feed: FeedContext) -> Entries:
     decoded = _DECLARATION.sub("", decode_feed(body, content_type=feed.content_type, url=feed.url), count=1)
     if _declares_entities(decoded):
         raise FeedError(feed.name, "its DTD declares entities")
+    if decoded.count("<item") + decoded.count("<entry") > _MAX_ENTRIES:
+        raise FeedError(feed.name, f"more than {_MAX_ENTRIES} entries")
     headers = {"content-type": "application/xml; charset=utf-8"}
     if base := link(feed.url):
         headers["content-location"] = base

@@ -1,6 +1,8 @@
 """A loopback HTTP server that answers as it is told, faults included; and an HTTP client that never really waits."""
 
 import gzip
+import socket
+import struct
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -26,7 +28,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """`length` overrides Content-Length; `drip_seconds` pauses before every byte; `raw` is sent instead of anything."""
+    """`length` overrides Content-Length; `drip_seconds` pauses before every byte; `raw` is sent instead of anything.
+
+    `hangs`: nothing is sent, and the connection stays open. `resets`: it is torn down instead. `endless`: sent after
+    the body, again and again, until the client hangs up; there is no Content-Length then.
+    """
 
     status: int = 200
     body: bytes = b""
@@ -34,9 +40,16 @@ class Answer:
     length: int | None = None
     drip_seconds: float = 0.0
     raw: bytes | None = None
+    hangs: bool = False
+    resets: bool = False
+    endless: bytes = b""
 
 
 Route = Callable[[Request], Answer]
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
 
 
 class FaultServer:
@@ -45,8 +58,9 @@ class FaultServer:
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self._routes: dict[str, Route] = {}
+        self._hosts: dict[str, Route] = {}
         self._stopped = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
 
@@ -61,6 +75,10 @@ class FaultServer:
         """Answers `path` (a prefix if it ends in *); returns its URL."""
         self._routes[path] = route if callable(route) else lambda _: route
         return self.url + path.removesuffix("*")
+
+    def host_route(self, host: str, route: Route) -> None:
+        """Answers everything that is asked of `host`, before any path."""
+        self._hosts[host] = route
 
     def in_turn(self, path: str, *answers: Answer) -> str:
         """Answers `path` with each of `answers` in turn, the last one for ever."""
@@ -84,6 +102,9 @@ class FaultServer:
 
     def _answer(self, request: Request) -> Answer:
         self.requests.append(request)
+        by_host = self._hosts.get(request.headers.get("host", "").split(":")[0])
+        if by_host is not None:
+            return by_host(request)
         for path, route in self._routes.items():
             if path == request.path or (path.endswith("*") and request.path.startswith(path[:-1])):
                 return route(request)
@@ -106,16 +127,32 @@ class FaultServer:
                     self.close_connection = True
 
             def _send(self, answer: Answer) -> None:
+                if answer.hangs:
+                    owner._stopped.wait()
+                if answer.hangs or answer.resets:
+                    self._reset()
+                    return
                 if answer.raw is not None:
                     self._drip(answer.raw, answer.drip_seconds)
+                    self._repeat(answer.endless)
                     return
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
                 length = len(answer.body) if answer.length is None else answer.length
-                self.send_header("Content-Length", str(length))
+                if not answer.endless:
+                    self.send_header("Content-Length", str(length))
                 self.end_headers()
                 self._drip(answer.body, answer.drip_seconds)
+                self._repeat(answer.endless)
+
+            def _reset(self) -> None:
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.close_connection = True
+
+            def _repeat(self, piece: bytes) -> None:
+                while piece and not owner._stopped.is_set():
+                    self.wfile.write(piece)
 
             def _drip(self, body: bytes, pause: float) -> None:
                 if not pause:
