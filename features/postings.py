@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from features import language, salary, salary_text, work
+from features import experience, language, salary, salary_text, work
 from features.places import Places
 from features.roles import Roles, career_level
 from features.schemas import CAREER_LEVELS, JOB_VERSIONS, STRINGS
@@ -67,7 +67,7 @@ def normalise(postings: pl.DataFrame, *, vocabulary: Vocabulary, normaliser: str
         *place,
         *pay,
         *salary.monthly_usd(pay, rates=vocabulary.rates, at=_published(postings)),
-        *work.experience_years(postings["experience"], descriptions=text["description"]),
+        *experience.experience_years(postings["experience"], descriptions=text["description"]),
         skills.alias("skills"),
         roles.alias("professional_roles"),
     )  # fmt: skip
@@ -77,6 +77,7 @@ def normalise(postings: pl.DataFrame, *, vocabulary: Vocabulary, normaliser: str
             "company_id": postings["company_id"],
             "company": text["company"],
             "location": postings["location_text"],
+            "description": text["description"],
             "work_format": postings["work_format"],
             "employment_type": postings["employment_type"],
             "career_level": postings["career_level"],
@@ -85,8 +86,15 @@ def normalise(postings: pl.DataFrame, *, vocabulary: Vocabulary, normaliser: str
     )
     derived = given.select(
         company_id=_company_id(),
-        work_format=work.work_format(pl.col("work_format"), location=pl.col("location"), title=pl.col("title")),
-        employment_type=work.employment_type(pl.col("employment_type"), title=pl.col("title")),
+        work_format=work.work_format(
+            pl.col("work_format"),
+            location=pl.col("location"),
+            title=pl.col("title"),
+            description=pl.col("description"),
+        ),
+        employment_type=work.employment_type(
+            pl.col("employment_type"), title=pl.col("title"), description=pl.col("description")
+        ),
         career_level=pl.coalesce(
             work.career_level(pl.col("career_level")),
             pl.when(pl.col("level_of_title").is_in(CAREER_LEVELS)).then(pl.col("level_of_title")),

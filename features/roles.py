@@ -83,29 +83,51 @@ class Roles:
 
 # What has a level's word in it and states no level.
 _NO_LEVEL = (
-    r" (?:lead generation|leads?[ -]?gen\p{L}*|account executive|sales executive|marketing executive"
-    r"|executive assistant"
+    r" (?:lead generation|leads?[ -]?gen\p{L}*|executive (?:assistant|search|recruit\p{L}*|producer|housekeeper)"
     r"|(?:помощник|ассистент|секретарь)\p{L}* (?:генерального |исполнительного )?(?:директора|руководителя)"
-    r"|assistant to (?:the )?(?:ceo|director|head)|ведущ\p{L}+ (?:мероприятий|праздников|эфира|подкаста)|middle ?ware"
+    r"|assistant to (?:the )?(?:ceo|director|head|president)"
+    r"|ведущ\p{L}+ (?:мероприяти|праздников|эфира|подкаста|концерт|свадеб|корпоратив|шоу|вебинар)\p{L}*"
+    r"|middle ?ware|senior (?:care|living|services|caregivers?|homes?|citizens?|centers?|companions?)|thought leader"
     r"|(?:менеджер|специалист) по работе с руководителями|scrum master|школьный директор) "
+)
+# Titles of people who lead, though their words say more or nothing: read as "ведущий".
+_LEADS = (
+    r"арт директор|art director|creative director|креативный директор|executive chef|шеф повар|chief accountant"
+    r"|chief (?:engineer|architect|designer|of staff)|бригадир\p{L}*|foreman|мастер (?:участка|смены)|прораб\p{L}*"
+    r"|(?:директор|управляющ\p{L}+) (?:магазин|ресторан|кафе|клуб|аптек|отел|салон|филиал|школ|лагер|супермаркет|торгов"
+    r"|склад|детск)\p{L}*|store director|заместител\p{L}+ (?:руководителя|начальника|заведующ\p{L}+|управляющ\p{L}+)"
+    r"|staff (?:\p{L}+ ){0,2}(?:engineer|developer|scientist|designer|architect|researcher|programmer|sre)"
+)
+# Grades in Roman numerals: "Software Engineer II".
+_GRADED = (
+    "(?:engineer|developer|programmer|scientist|analyst|designer|specialist|administrator|technician|accountant|tester)"
 )
 # From the most to the least telling; a title for two grades ("Junior/Middle") asks for the lower one.
 _LEVEL_WORDS = (
-    ("intern", r"intern|interns|internship|trainee|стажер\p{L}*|практикант\p{L}*|стажировка"),
-    ("junior", r"junior|jr|jun|младш\p{L}+|джуниор|джун|entry level|начинающ\p{L}+|без опыта"),
+    (
+        "intern",
+        r"intern|interns|internship|trainee|стажер\p{L}*|практикант\p{L}*|стажировка|working student|werkstudent",
+    ),
+    (
+        "junior",
+        r"junior|jr|jun|младш\p{L}+|джуниор|джун|entry level|начинающ\p{L}+|без опыта|graduate|выпускник\p{L}*|"
+        + _GRADED
+        + " i",
+    ),
     (
         "executive",
         r"chief \p{L}+ officer|chief \p{L}+ \p{L}+ officer|ceo|cto|cfo|coo|cmo|cio|cpo|ciso|chro|cco|vp|vice president"
         r"|(?:генеральн|исполнительн|финансов|коммерческ|операционн|техническ)\p{L}* директор|директор по \p{L}+"
-        r"|директор|director|managing director|president|founder|co founder|executive",
+        r"|директор|director|managing director|president|founder|co founder|заместител\p{L}+ (?:\p{L}+ )?директора",
     ),
-    ("middle", r"middle|mid|mid level|миддл|мидл|intermediate"),
+    ("middle", r"middle|mid|mid level|миддл|мидл|intermediate|medior|" + _GRADED + " ii"),
     (
         "lead",
-        r"lead|teamlead|techlead|тимлид|техлид|head|head of|principal|staff|ведущ\p{L}+|руководител\p{L}+|начальник"
-        r"|главн\p{L}+|заведующ\p{L}+|supervisor|супервайзер|управляющ\p{L}+|лид|manager of managers",
+        r"lead|leading|leader|teamlead|teamleader|techlead|тимлид|техлид|head|head of|principal|ведущ\p{L}+"
+        r"|руководител\p{L}+|начальник|главн\p{L}+|заведующ\p{L}+|supervisor|супервайзер|управляющ\p{L}+|лид"
+        r"|manager of managers|" + _GRADED + " iv",
     ),
-    ("senior", r"senior|sr|старш\p{L}+|сеньор|синьор|expert|эксперт"),
+    ("senior", r"senior|sr|старш\p{L}+|сеньор|синьор|expert|эксперт|" + _GRADED + " iii"),
 )
 
 
@@ -116,7 +138,6 @@ def career_level(titles: pl.Series) -> pl.Series:
         .fill_null("")
         .str.to_lowercase()
         .str.replace_all("ё", "е", literal=True)
-        .str.replace_all(r"арт[ -]директор|art director|creative director|креативный директор", " ведущий ")
         .str.replace_all(r"[^\p{L}\p{N}]+", " ")
     )
     level = pl.lit(None, pl.String)
@@ -124,6 +145,7 @@ def career_level(titles: pl.Series) -> pl.Series:
         level = pl.when(pl.col("title").str.contains(f" (?:{pattern}) ")).then(pl.lit(name)).otherwise(level)
     return (
         pl.DataFrame({"title": titles.cast(pl.String)})
-        .with_columns(title=pl.format(" {} ", words).str.replace_all(_NO_LEVEL, " "))
+        .with_columns(title=pl.format(" {} ", words).str.replace_all(f" (?:{_LEADS}) ", " ведущий "))
+        .with_columns(title=pl.col("title").str.replace_all(_NO_LEVEL, " "))
         .select(level.alias(titles.name))[titles.name]
     )

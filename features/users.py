@@ -197,7 +197,7 @@ def _canonical_columns(users: pl.DataFrame, vocabulary: Vocabulary) -> list[pl.E
         pl.col("personalization_enabled").fill_null(value=True),
         work.career_level(pl.col("career_level")).alias("career_level"),
         pl.col("job_types")
-        .list.eval(work.employment_type(pl.element(), title=pl.lit(None, pl.String)).drop_nulls().unique().sort())
+        .list.eval(work.stated_employment_type(pl.element()).drop_nulls().unique().sort())
         .alias("job_types"),
     ]
 

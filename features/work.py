@@ -1,84 +1,131 @@
-"""Where, how and by whom a job is done: work format, employment type, years of experience, career level.
+"""Where, how and by whom a job is done: work format, employment type, career level.
 
-Takes the sources' own words (old and new HH ids, feeds' English, free Russian) to the project's; skills and roles are
-not here.
+Takes the sources' own words (old and new HH ids, feeds' English, free Russian) to the project's, and what a description
+says outright where a source says nothing; years of experience, skills and roles are not here.
 """
 
 import polars as pl
 
 from features.text import fold
 
-_MAX_YEARS = 40.0
-
 _REMOTE = (
     r"\bremot|телеработ|удален|дистанц|anywhere|worldwide|\bglobal\b|telecommut|work from home|\bwfh\b|home[- ]?office"
-    r"|из дома|на дому|віддален|100% remote|distributed"
+    r"|из дома|на дому|віддален|distributed"
 )
-_NOT_REMOTE = r"\b(?:not?|non)[- ]remote|без удален|не удален|удаленн\p{L}* (?:работ\p{L}* )?не"
+_NO = r"(?:\bnot?\b|\bnon\b|\bnever\b|\bcannot\b|can't|isn't|\bno\b)"
+_NOT_REMOTE = (
+    rf"{_NO}[- ](?:(?:be|an?|fully|for|offered) )*(?:remot|work from home|home[- ]?office|wfh|telecommut)"
+    r"|\bremote(?:ly)?(?: work)?(?: is)?:? (?:not?\b|impossible|unavailable|isn't)"
+    r"|(?:^|[^\p{L}])(?:без|не|нет)(?: \p{L}+){0,2} (?:удален|дистанц)"
+    r"|(?:удален|дистанц)\p{L}*(?: \p{L}+)? (?:не|нет)\b"
+    r"|(?:удален|дистанц)\p{L}*(?: \p{L}+)? невозможн"
+)
 _HYBRID = r"hybrid|гибрид|частично удален|partly remote|partial(?:ly)? remote"
 _ON_SITE = (
     r"on[-_ ]?site|in[-_ ]?office|\boffice\b|\bофис|\bfull_?day\b|fullday|полный день|на месте|in[- ]person"
     r"|field_?work|разъезд|^shift$|fly_?in_?fly_?out|вахт|сменный"
 )
+# A title has "global", "distributed" and "remote sensing" in it without saying where the work is done.
+_TITLE_REMOTE = (
+    r"\bremote(?:ly)?\b|удаленно\b|удаленк|удаленн\p{L}+ (?:работ|формат|режим|занятост|сотрудни)|\(удаленн"
+    r"|дистанционно\b"
+    r"|на дому|из дома|work from home|\bwfh\b|home[- ]?office|телеработ|віддалено"
+)
+_TITLE_NO_FORMAT = (
+    r"remote (?:sensing|support|monitoring|control|desktop|hands|area|banking|access)"
+    r"|hybrid (?:cloud|app|mobile|vehicle|car|infrastructure|it\b|power)"
+    r"|удаленн\p{L}+ (?:продаж|сервер|доступ|поддержк|обслуживан|офис|объект)"
+)
+_DESCRIBED_FORMAT = (
+    r"(?:формат работы|режим работы|место работы|work(?:ing|place)? (?:format|mode|model|type|arrangement|location)"
+    r"|workplace|job type)[^:\n\p{L}]{0,5}[:–—-] ?([^\n.;]{2,60})"
+)
+_DESCRIBED_REMOTE = (
+    r"fully[- ]remote|100 ?% remote|remote[- ]first (?:company|team|position|role)|(?:this is an?|we offer)"
+    r" (?:\p{L}+ )?remote (?:position|role|job)|полностью удаленн|100 ?% удален"
+    r"|удаленный формат|удаленная работа|работа удаленно"
+)
+_DESCRIBED_HYBRID = r"hybrid (?:work|model|role|position|schedule|format)|гибридн\p{L}+ (?:формат|график|режим)"
+_DESCRIBED_ON_SITE = r"(?:^|[^\p{L}])работа в офисе|this is an? (?:on-?site|in-office) (?:role|position|job)"
 
 _EMPLOYMENT = (
-    ("internship", r"\bintern(?:s|ship)?\b|стаж[еи]р|probation|trainee"),
+    ("internship", r"\bintern(?:s|ship)?\b|стаж[еи]р|probation|trainee|apprentice|praktik|ausbildung"),
     ("volunteer", r"volunt|волонт"),
-    ("full_time", r"\bfull|полная|полный|permanent|\bregular\b|fly_?in_?fly_?out|постоянн"),
-    ("part_time", r"\bpart|side_?job|частичн|неполн|подработ"),
-    ("contract", r"contract|freelanc|фриланс|\bгпх\b|c2c|b2b|договор"),
+    (
+        "full_time",
+        r"\bfull|\bполная|\bполный|permanent|\bregular\b|fly_?in_?fly_?out|постоянн|вахт|vollzeit|temps plein|\bcdi\b"
+        r"|tiempo completo|pełny etat",
+    ),
+    ("part_time", r"\bpart|side_?job|частичн|неполн|подработ|teilzeit|temps partiel|medio tiempo"),
+    (
+        "contract",
+        r"contract|freelanc|фриланс|\bгпх\b|c2c|b2b|договор|контракт|self-employ|самозанят|независим|\bcdd\b",
+    ),
     ("project", r"project|проект"),
-    ("temporary", r"\btemp|временн|seasonal|сезонн|per[-_ ]?diem"),
+    ("temporary", r"\btemp\b|\btemporar|временн|seasonal|сезонн|per[-_ ]?diem"),
 )
 _TITLE_EMPLOYMENT = (
     ("internship", r"\bintern(?:ship)?\b|стаж[еи]р"),
-    ("volunteer", r"\bvolunteer\b|волонт[её]р"),
-    ("part_time", r"\bpart[- ]time\b|неполный день|подработ"),
-    ("contract", r"\bfreelance\b|\(contract\)|фриланс"),
+    ("volunteer", r"\bvolunteer\b|волонтер"),
+    ("part_time", r"\bpart[- ]time\b|неполн\p{L}+ (?:рабочий )?день|неполн\p{L}+ занятост|подработ"),
+    ("contract", r"\bfreelance\b|\(contract\)|\bcontractor\b|фриланс"),
+)
+_DESCRIBED_EMPLOYMENT = (
+    r"(?:(?:employment|job|contract|position) type|contract offered|type of (?:employment|contract)|тип занятости"
+    r"|занятость|вид занятости)[^:\n\p{L}]{0,5}[:–—-] ?([^\n.;]{2,40})"
+)
+_SAID_EMPLOYMENT = (
+    (
+        "full_time",
+        r"full[- ]time(?:,? \p{L}+){0,2} (?:position|role|job|offer|opportunit|contract|engagement|employment)"
+        r"|permanent (?:position|role|job|contract|full[- ]time)|\bполная занятость|\bполный рабочий день"
+        r"|на полный день|looking for a full[- ]time",
+    ),
+    (
+        "part_time",
+        r"part[- ]time(?:,? \p{L}+){0,2} (?:position|role|job|offer|opportunit|contract|engagement|employment)"
+        r"|частичная занятость|неполный рабочий день|неполная занятость",
+    ),
 )
 
 _LEVELS = (
     ("executive", r"executive|\bc-level|director|\bvp\b|vice president|chief|\bc[etfom]o\b|директор|топ-менедж"),
     ("lead", r"\blead|\bhead\b|principal|\bstaff\b|manager|supervisor|руковод|ведущ|team ?lead|тимлид|начальник"),
     ("senior", r"senior|\bsr\b|expert|старш|синьор|сеньор"),
-    ("middle", r"mid|intermediate|associate|\bmid(?:weight)?|experienced|мидл|средн"),
+    ("middle", r"mid|intermediate|associate|\bmid(?:weight)?|medior|experienced|мидл|средн"),
     ("intern", r"\bintern(?:s|ship)?\b|trainee|student|стаж[её]р|практикант|no experience"),
     ("junior", r"junior|\bjr\b|entry|graduate|начинающ|младш|джуниор"),
 )
 
-_EXPERIENCE_IDS = {
-    "noexperience": (0.0, 1.0),
-    "between1and3": (1.0, 3.0),
-    "between3and6": (3.0, 6.0),
-    "morethan6": (6.0, None),
-}
-_YEAR = r"(?:год\p{L}*|лет|years?|yrs?\b|г\.)"
-_YEARS_RANGE = rf"(?:^|\D)(\d{{1,2}}) ?{_YEAR}? ?(?:-|–|—|to|до) ?(\d{{1,2}}) ?\+? ?{_YEAR}"
-_YEARS_UP_TO = rf"(?:^|[^\p{{L}}])(?:до|up to|less than|under|менее) (\d{{1,2}}) ?{_YEAR}"
-_YEARS_FROM = rf"(?:^|\D)(\d{{1,2}})(?:[.,]\d)? ?\+? ?{_YEAR}"
-_MONTHS_FROM = r"(?:^|\D)(\d{1,3}) ?\+? ?(?:months?|месяц\p{L}*|мес\b)"
-_NO_EXPERIENCE = r"без опыта|нет опыта|не требуется|no (?:prior |previous )?experience|entry[- ]level"
-# In a whole description a number of years must stand beside the word itself.
-_DESCRIBED_EXPERIENCE = (
-    rf"((?:опыт|стаж)[^.;\n]{{0,60}}?(?:от|более|не менее|свыше|минимум) (?:\d{{1,2}}) ?-? ?{_YEAR}"
-    rf"|(?:опыт|стаж)[^.;\n]{{0,40}}?\d{{1,2}} ?(?:-|–|до) ?\d{{1,2}} ?{_YEAR}"
-    rf"|(?:от|более|не менее|минимум) \d{{1,2}} ?{_YEAR} [^.;\n]{{0,20}}?(?:опыта|стажа)"
-    r"|\d{1,2} ?(?:(?:-|–|to) ?\d{1,2} ?)?\+? ?(?:years?|yrs?)\b[^.;\n]{0,40}?experience"
-    r"|experience[^.;\n]{0,30}?\d{1,2} ?(?:(?:-|–|to) ?\d{1,2} ?)?\+? ?(?:years?|yrs?)\b)"
-)
 
-
-def work_format(stated: pl.Expr, *, location: pl.Expr, title: pl.Expr) -> pl.Expr:
-    """on_site, hybrid or remote from the source's words, else from the location's text, else from the title.
+def work_format(stated: pl.Expr, *, location: pl.Expr, title: pl.Expr, description: pl.Expr) -> pl.Expr:
+    """on_site, hybrid or remote from the source's words, else from the location's text, the title, or what the
+    description says outright.
 
     Several words at once (office and remote) are hybrid; words that say nothing of it are null.
     """
-    return pl.coalesce(_format_of(stated), _remote_or_hybrid(location), _remote_or_hybrid(title))
+    titled = fold(title).str.replace_all(_TITLE_NO_FORMAT, " ")
+    return pl.coalesce(
+        _format_of(stated), _remote_or_hybrid(fold(location), _REMOTE), _remote_or_hybrid(titled, _TITLE_REMOTE),
+        _format_described(description),
+    )  # fmt: skip
 
 
-def employment_type(stated: pl.Expr, *, title: pl.Expr) -> pl.Expr:
-    """One of EMPLOYMENT_TYPES from the source's words, else from the title; the first that applies, null if none."""
-    return pl.coalesce(_first(fold(stated), _EMPLOYMENT), _first(fold(title), _TITLE_EMPLOYMENT))
+def employment_type(stated: pl.Expr, *, title: pl.Expr, description: pl.Expr) -> pl.Expr:
+    """One of EMPLOYMENT_TYPES from the source's words, else from the title, else from what the description says
+    outright; the first that applies, null if none."""
+    text = _head(description)
+    return pl.coalesce(
+        stated_employment_type(stated),
+        _first(fold(title), _TITLE_EMPLOYMENT),
+        _first(text.str.extract(_DESCRIBED_EMPLOYMENT, 1), _EMPLOYMENT),
+        _first(text, _SAID_EMPLOYMENT),
+    )
+
+
+def stated_employment_type(stated: pl.Expr) -> pl.Expr:
+    """One of EMPLOYMENT_TYPES from a source's or a user's words; the first that applies, null if none."""
+    return _first(fold(stated), _EMPLOYMENT)
 
 
 def career_level(stated: pl.Expr) -> pl.Expr:
@@ -86,71 +133,48 @@ def career_level(stated: pl.Expr) -> pl.Expr:
     return _first(fold(stated), _LEVELS)
 
 
-def experience_years(stated: pl.Series, *, descriptions: pl.Series) -> pl.DataFrame:
-    """`experience_min_years` and `experience_max_years` (null: no bound known) from an HH id or free text such as
-    `5+ years`, else from what the description asks for."""
-    text, key = fold(pl.col("text")), fold(pl.col("text")).str.replace_all(r"[^\p{L}\d]", "")
-    silent = pl.when(pl.col("text").is_null()).then(pl.col("description"))
-    described = fold(silent.str.replace_all("\n", ". ")).str.extract(_DESCRIBED_EXPERIENCE, 1)
-    lowest = key.replace_strict({k: v[0] for k, v in _EXPERIENCE_IDS.items()}, default=None, return_dtype=pl.Float64)
-    highest = key.replace_strict({k: v[1] for k, v in _EXPERIENCE_IDS.items()}, default=None, return_dtype=pl.Float64)
-    frame = pl.DataFrame({"text": stated.cast(pl.String), "description": descriptions})
-    return (
-        frame.with_columns(id_low=lowest, id_high=highest, text=pl.coalesce(text, described))
-        .with_columns(range=pl.col("text").str.extract_groups(_YEARS_RANGE))
-        .with_columns(
-            low=pl.col("range").struct.field("1").cast(pl.Float64),
-            high=pl.col("range").struct.field("2").cast(pl.Float64),
-            up_to=pl.col("text").str.extract(_YEARS_UP_TO, 1).cast(pl.Float64),
-            at_least=pl.col("text").str.extract(_YEARS_FROM, 1).cast(pl.Float64),
-            months=pl.col("text").str.extract(_MONTHS_FROM, 1).cast(pl.Float64),
-            is_none=pl.col("text").str.contains(_NO_EXPERIENCE),
-        )
-        .select(
-            pl.when(pl.col("id_low").is_not_null())
-            .then(pl.struct(low="id_low", high="id_high"))
-            .when(pl.col("low").is_not_null())
-            .then(pl.struct(low=pl.min_horizontal("low", "high"), high=pl.max_horizontal("low", "high")))
-            .when(pl.col("up_to").is_not_null())
-            .then(pl.struct(low=pl.lit(0.0), high="up_to"))
-            .when(pl.col("at_least").is_not_null())
-            .then(pl.struct(low="at_least", high=pl.lit(None, pl.Float64)))
-            .when(pl.col("months").is_not_null())
-            .then(pl.struct(low=pl.col("months") / 12, high=pl.lit(None, pl.Float64)))
-            .when(pl.col("is_none"))
-            .then(pl.struct(low=pl.lit(0.0), high=pl.lit(1.0)))
-            .alias("years")
-        )
-        .unnest("years")
-        .select(
-            experience_min_years=pl.when(pl.col("low") <= _MAX_YEARS).then(pl.col("low").round(2)),
-            experience_max_years=pl.when(pl.col("high") <= _MAX_YEARS).then(pl.col("high")),
-        )
-    )
-
-
 def _format_of(stated: pl.Expr) -> pl.Expr:
     text = fold(stated)
-    is_remote = text.str.contains(_REMOTE) & ~text.str.contains(_NOT_REMOTE)
+    is_refused = text.str.contains(_NOT_REMOTE)
+    is_remote = text.str.contains(_REMOTE) & ~is_refused
     is_on_site = text.str.contains(_ON_SITE)
     return (
         pl.when(text.str.contains(_HYBRID) | (is_remote & is_on_site))
         .then(pl.lit("hybrid"))
         .when(is_remote | text.str.contains(r"^(?:true|yes|1)$"))
         .then(pl.lit("remote"))
-        .when(is_on_site | text.str.contains(_NOT_REMOTE) | text.str.contains(r"^(?:false|no|0)$"))
+        .when(is_on_site | is_refused | text.str.contains(r"^(?:false|no|0)$"))
         .then(pl.lit("on_site"))
     )
 
 
-def _remote_or_hybrid(text: pl.Expr) -> pl.Expr:
-    folded = fold(text)
+def _remote_or_hybrid(folded: pl.Expr, remote: str) -> pl.Expr:
     return (
         pl.when(folded.str.contains(_HYBRID))
         .then(pl.lit("hybrid"))
-        .when(folded.str.contains(_REMOTE) & ~folded.str.contains(_NOT_REMOTE))
+        .when(folded.str.contains(remote) & ~folded.str.contains(_NOT_REMOTE))
         .then(pl.lit("remote"))
     )
+
+
+def _format_described(description: pl.Expr) -> pl.Expr:
+    text = _head(description)
+    is_remote = text.str.contains(_DESCRIBED_REMOTE) & ~text.str.contains(_NOT_REMOTE)
+    is_on_site = text.str.contains(_DESCRIBED_ON_SITE)
+    said = (
+        pl.when(text.str.contains(_DESCRIBED_HYBRID) | (is_remote & is_on_site))
+        .then(pl.lit("hybrid"))
+        .when(is_remote)
+        .then(pl.lit("remote"))
+        .when(is_on_site)
+        .then(pl.lit("on_site"))
+    )
+    return pl.coalesce(_format_of(text.str.extract(_DESCRIBED_FORMAT, 1)), said)
+
+
+def _head(description: pl.Expr) -> pl.Expr:
+    # Descriptions are plain text by now; their line ends bound a label.
+    return description.str.slice(0, 6_000).str.to_lowercase().str.replace_all("ё", "е", literal=True)
 
 
 def _first(text: pl.Expr, words: tuple[tuple[str, str], ...]) -> pl.Expr:

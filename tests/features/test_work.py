@@ -1,4 +1,4 @@
-"""Work format, employment, experience and level in the sources' many words."""
+"""Work format, employment and level in the sources' many words."""
 
 import polars as pl
 import pytest
@@ -9,6 +9,21 @@ from features import work
 @pytest.mark.parametrize(
     ("stated", "location", "title", "expected"),
     [
+        ("remote not possible", None, None, "on_site"),
+        ("remote: no", None, None, "on_site"),
+        ("не предполагает удалённую работу", None, None, "on_site"),
+        ("100% office, no home office", None, None, "on_site"),
+        ("2 дня в офисе, 3 дня удалённо", None, None, "hybrid"),
+        ("Удалённая работа", None, None, "remote"),
+        (None, "Berlin, Germany or Remote", None, "remote"),
+        (None, "NYC but love remote", None, "remote"),
+        (None, None, "Global Account Manager", None),
+        (None, None, "Distributed Systems Engineer", None),
+        (None, None, "Remote Sensing Scientist", None),
+        (None, None, "Hybrid Cloud Architect", None),
+        (None, None, "Менеджер по удалённым продажам", None),
+        (None, None, "Специалист по дистанционному обучению", None),
+        (None, None, "Remote Python Developer", "remote"),
         ("REMOTE", None, None, "remote"),
         ("remote", None, None, "remote"),
         ("fullDay", None, None, "on_site"),
@@ -30,8 +45,34 @@ from features import work
 def test_work_format_is_told_from_the_first_that_says_it(
     stated: str | None, location: str | None, title: str | None, expected: str | None
 ) -> None:
-    row = pl.DataFrame({"s": [stated], "l": [location], "t": [title]}, schema=dict.fromkeys("slt", pl.String))
-    assert row.select(work.work_format(pl.col("s"), location=pl.col("l"), title=pl.col("t"))).item() == expected
+    assert _work_format(stated, location, title, None) == expected
+
+
+def _work_format(stated: str | None, location: str | None, title: str | None, description: str | None) -> str | None:
+    row = pl.DataFrame([[stated], [location], [title], [description]], schema=dict.fromkeys("sltd", pl.String))
+    found: str | None = row.select(
+        work.work_format(pl.col("s"), location=pl.col("l"), title=pl.col("t"), description=pl.col("d"))
+    ).item()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("description", "expected"),
+    [
+        ("Формат работы: удалённо", "remote"),
+        ("Формат работы: офис", "on_site"),
+        ("Work model: hybrid", "hybrid"),
+        ("This is a fully remote position", "remote"),
+        ("Условия:\nУдалённая работа, гибкий график", "remote"),
+        ("Удалённая работа не предусмотрена", None),
+        ("We have customers worldwide and remote teams", None),
+        ("Место работы: м. Тверская", None),
+        (None, None),
+    ],
+)
+def test_a_description_states_a_format_only_outright(description: str | None, expected: str | None) -> None:
+    assert _work_format(None, None, None, description) == expected
+    assert _work_format("ON_SITE", None, None, description) == "on_site"
 
 
 @pytest.mark.parametrize(
@@ -51,50 +92,40 @@ def test_work_format_is_told_from_the_first_that_says_it(
         ("International", None, None),
         (None, "Data science intern", "internship"),
         (None, "International manager", None),
+        ("Неполный день", None, "part_time"),
+        ("неполная занятость", None, "part_time"),
+        ("Temps plein", None, "full_time"),
+        ("Teilzeit", None, "part_time"),
+        ("Self-employed", None, "contract"),
+        ("самозанятость", None, "contract"),
     ],
 )
 def test_employment_types_have_many_names(stated: str | None, title: str | None, expected: str | None) -> None:
-    row = pl.DataFrame({"s": [stated], "t": [title]}, schema=dict.fromkeys("st", pl.String))
-    assert row.select(work.employment_type(pl.col("s"), title=pl.col("t"))).item() == expected
+    assert _employment_type(stated, title, None) == expected
 
 
-_EXPERIENCE = [
-    ("noExperience", 0, 1),
-    ("between1And3", 1, 3),
-    ("between3And6", 3, 6),
-    ("moreThan6", 6, None),
-    ("от 3 лет", 3, None),
-    ("От 1 года до 3 лет", 1, 3),
-    ("5+ years", 5, None),
-    ("3-5 years", 3, 5),
-    ("up to 2 years", 0, 2),
-    ("36 months", 3, None),
-    ("Нет опыта", 0, 1),
-    ("900 years", None, None),
-    ("some", None, None),
-    (None, None, None),
-]
-
-
-def test_experience_is_a_range_of_years() -> None:
-    stated = pl.Series([text for text, *_ in _EXPERIENCE], dtype=pl.String)
-    years = work.experience_years(stated, descriptions=pl.Series([None] * len(stated), dtype=pl.String))
-    for case, found in zip(_EXPERIENCE, years.iter_rows(), strict=True):
-        assert found == case[1:], case[0]
+def _employment_type(stated: str | None, title: str | None, description: str | None) -> str | None:
+    row = pl.DataFrame([[stated], [title], [description]], schema=dict.fromkeys("std", pl.String))
+    found: str | None = row.select(work.employment_type(pl.col("s"), title=pl.col("t"), description=pl.col("d"))).item()
+    return found
 
 
 @pytest.mark.parametrize(
-    ("description", "low"),
+    ("description", "expected"),
     [
-        ("Нам важен опыт работы в продажах от 2 лет.", 2),
-        ("You bring 5+ years of hands-on experience with Go.", 5),
-        ("Our company is 20 years old.", None),
-        ("Работаем 15 лет на рынке.", None),
+        ("This is a full-time exempt position.", "full_time"),
+        ("Contract offered: Full time", "full_time"),
+        ("Employment type: Contract", "contract"),
+        ("Тип занятости: частичная", "part_time"),
+        ("Условия: полная занятость, график 5/2", "full_time"),
+        ("Неполный рабочий день", "part_time"),
+        ("Benefits for full-time employees", None),
+        ("No more than four full-time engineers", None),
     ],
 )
-def test_descriptions_count_only_years_of_experience(description: str, low: float | None) -> None:
-    years = work.experience_years(pl.Series([None], dtype=pl.String), descriptions=pl.Series([description]))
-    assert years["experience_min_years"].to_list() == [low]
+def test_a_description_states_an_employment_only_outright(description: str, expected: str | None) -> None:
+    assert _employment_type(None, None, description) == expected
+    assert _employment_type("Contract", None, description) == "contract"
 
 
 @pytest.mark.parametrize(
