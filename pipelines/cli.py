@@ -20,10 +20,14 @@ from pipelines.environment import workspace_from_environment
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Offline job recommendations: run, look, serve.")
 generations_app = typer.Typer(no_args_is_help=True, help="Published generations: list, verify, roll back.")
 config_app = typer.Typer(no_args_is_help=True, help="Configuration files.")
+sources_app = typer.Typer(no_args_is_help=True, help="Where jobs come from: how each source does, a try of one.")
 app.add_typer(generations_app, name="generations")
 app.add_typer(config_app, name="config")
+app.add_typer(sources_app, name="sources")
 out = Console()
 err = Console(stderr=True)
+
+PLACEHOLDER = "example.org"
 
 AsOf = Annotated[
     str | None, typer.Option("--as-of", help="Compute for this instant (RFC 3339 or a date); default now.")
@@ -124,26 +128,55 @@ def why(user_id: str, job_id: str, as_of: AsOf = None) -> None:
 def quarantine(
     source: Annotated[str | None, typer.Option(help="Only of this source.")] = None,
     reason: Annotated[str | None, typer.Option(help="Only with this reason.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 20,
+    file: Annotated[str | None, typer.Option(help="Only of files or addresses that begin so.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only seen at or after this date or RFC 3339 instant.")] = None,
+    limit: Annotated[int, typer.Option(min=0, max=10_000, help="Entries to show; 0 for the counts alone.")] = 20,
+    raw: Annotated[bool, typer.Option("--raw", help="Show all that is kept of each, personal data too.")] = False,
 ) -> None:
-    """Show what could not be used, and why."""
-    import polars as pl
+    """Show what could not be used, and why: counts by source and reason, then the newest entries."""
+    from pipelines import quarantine_view
 
-    from features.schemas import QUARANTINE
+    wanted = quarantine_view.Wanted(source, reason, file, _instant(since))
+    found = quarantine_view.find_quarantined(workspace_from_environment().lake, wanted)
+    quarantine_view.print_summary(out, quarantine_view.summary(found))
+    quarantine_view.print_entries(out, quarantine_view.newest(found, limit=limit), is_raw_shown=raw)
 
-    rows = workspace_from_environment().lake.scan("bronze", QUARANTINE)
-    for column, wanted in (("source", source), ("reason", reason)):
-        if wanted is not None:
-            rows = rows.filter(pl.col(column) == wanted)
-    found = rows.sort("seen_at", "source", "file", "entry", descending=[True, False, False, False]).collect()
-    table = Table(title=f"{found.height} in quarantine", title_justify="left")
-    for name in ("source", "file", "entry", "reason", "detail", "raw"):
-        table.add_column(name, overflow="ellipsis", no_wrap=True)
-    for row in found.head(limit).iter_rows(named=True):
-        table.add_row(
-            *(escape(str(row[name] or "")[:120]) for name in ("source", "file", "entry", "reason", "detail", "raw"))
-        )
-    out.print(table)
+
+@sources_app.command("list")
+def list_sources() -> None:
+    """List the sources: when each was read, what came of it, when it is due, what is wrong with it."""
+    from pipelines.source_status import print_statuses, source_statuses
+
+    lake = workspace_from_environment().lake
+    print_statuses(out, source_statuses(lake, _checked_config().sources, now=dt.datetime.now(dt.UTC)))
+
+
+@sources_app.command("try")
+def try_source(
+    name: Annotated[str, typer.Argument(help="A feed of sources.yaml, enabled or not.")],
+    limit: Annotated[int, typer.Option(min=0, max=1000, help="Jobs to show.")] = 5,
+) -> None:
+    """Read one feed now, show what it gives, and store nothing."""
+    from pipelines.source_status import print_reading, try_feed
+
+    config = _checked_config()
+    names = sorted(feed.name for feed in config.sources.feeds)
+    if name not in names:
+        raise typer.BadParameter(f"{name!r} is no feed of sources.yaml; feeds are {', '.join(names)}")
+    reading = try_feed(config.sources, name, now=dt.datetime.now(dt.UTC))
+    print_reading(out, reading, limit=limit)
+    if reading.is_failed:
+        raise typer.Exit(1)
+
+
+@sources_app.command("forget")
+def forget_source(name: Annotated[str, typer.Argument(help="A feed of sources.yaml.")]) -> None:
+    """Forget what is remembered of a feed: that it is gone or moved, and when it was read. Its jobs stay."""
+    from assets.ingest.source_state import forget_feed
+
+    if not forget_feed(workspace_from_environment().lake, name):
+        _fail(f"nothing is remembered of a feed {name!r}")
+    out.print(f"{name} is read afresh by the next run")
 
 
 @app.command()
@@ -231,6 +264,10 @@ def check_config() -> None:
     enabled = [source.name for source in config.sources.feeds if source.enabled]
     hh = "on" if config.sources.hh.enabled else "off"
     out.print(f"feeds: {len(config.sources.feeds)} ({len(enabled)} enabled), HH: {hh}")
+    if enabled and PLACEHOLDER in config.sources.http.user_agent:
+        err.print(
+            f"[yellow]warning:[/] http.user_agent in sources.yaml names {PLACEHOLDER}; name yourself to the boards"
+        )
     out.print(f"recipes: {', '.join(sorted(config.ranking.recipes))}; default {config.ranking.default_recipe}")
     out.print("configuration is valid")
 

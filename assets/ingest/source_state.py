@@ -78,5 +78,16 @@ def update_states(
         write_bytes(_path(lake), merged.model_dump_json(indent=1).encode())
 
 
+def forget_feed(lake: Lake, name: str) -> bool:
+    """Drops what is stored of a feed; False if nothing was."""
+    with lake.lock("bronze/source_state"):
+        stored = load_states(lake)
+        if name not in stored.feeds:
+            return False
+        kept = {known: state for known, state in stored.feeds.items() if known != name}
+        write_bytes(_path(lake), stored.model_copy(update={"feeds": kept}).model_dump_json(indent=1).encode())
+        return True
+
+
 def _path(lake: Lake) -> Path:
     return lake.root / "bronze" / "source_state.json"

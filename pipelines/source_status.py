@@ -1,0 +1,120 @@
+"""What the terminal shows of the sources: when each was read, what came of it, when it is due; and a try of one."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from assets.config import FeedSource, Sources
+from assets.ingest.feeds import FeedReading, fetch_feeds
+from assets.ingest.http import HttpClient
+from assets.ingest.pacing import HostPacer
+from assets.ingest.source_state import FeedState, load_states
+from assets.lake import Lake
+from features.schemas import INGEST_RUNS, POSTING_CONTENT
+from features.source_health import source_alarms
+from pipelines.quarantine_view import visible
+
+
+@dataclass(frozen=True)
+class SourceStatus:
+    """One source: `state` is on, off, gone, or landing for what only comes as files."""
+
+    name: str
+    state: str
+    last_run_at: dt.datetime | None
+    last_status: str
+    n_listed: int | None
+    due: str
+    alarm: str
+
+
+def source_statuses(lake: Lake, sources: Sources, *, now: dt.datetime) -> list[SourceStatus]:
+    """Configured feeds and HH by name, then what else was ever read."""
+    runs = lake.scan("bronze", INGEST_RUNS).collect()
+    last = {row["source"]: row for row in runs.sort("ran_at", "attempt").iter_rows(named=True)}
+    alarms = {row["source"]: row["alarm"] for row in source_alarms(runs).iter_rows(named=True)}
+    states = load_states(lake).feeds
+    found = [
+        _status(feed.name, _feed_state(feed, states.get(feed.name)), last, alarms, due=_due(feed, states, now))
+        for feed in sorted(sources.feeds, key=lambda feed: feed.name)
+    ]
+    found.append(_status("hh", "on" if sources.hh.enabled else "off", last, alarms, due=""))
+    known = {status.name for status in found}
+    return [*found, *(_status(name, "landing", last, alarms, due="") for name in sorted(last) if name not in known)]
+
+
+def print_statuses(console: Console, found: Sequence[SourceStatus]) -> None:
+    """Prints one line a source; alarms in yellow."""
+    table = Table()
+    for name in ("source", "state", "last run", "status", "jobs", "due", "alarm"):
+        table.add_column(name, justify="right" if name == "jobs" else "left", overflow="fold")
+    for status in found:
+        at = f"{status.last_run_at:%Y-%m-%d %H:%M}" if status.last_run_at else "never"
+        n_listed = "" if status.n_listed is None else str(status.n_listed)
+        told = (status.name, status.state, at, visible(status.last_status)[:200], n_listed, status.due)
+        table.add_row(*map(escape, told), f"[yellow]{escape(status.alarm)}[/]" if status.alarm else "")
+    console.print(table)
+
+
+def try_feed(sources: Sources, name: str, *, now: dt.datetime) -> FeedReading:
+    """Reads one configured feed over HTTP, enabled or not, and stores nothing. Raises KeyError for an unknown name."""
+    feed = {feed.name: feed for feed in sources.feeds}[name].model_copy(update={"enabled": True, "max_pages": 1})
+    client = HttpClient(sources.http, HostPacer(sources.http.requests_per_host_per_second))
+    return fetch_feeds([feed], {}, client, as_of=now)[0]
+
+
+def print_reading(console: Console, reading: FeedReading, *, limit: int) -> None:
+    """Prints what came of a try: counts, how many jobs fill each column, and the first jobs."""
+    rows, rejects = reading.parsed.rows, reading.parsed.rejects
+    console.print(f"[bold]{escape(reading.name)}[/]: {escape(visible(reading.status))}")
+    console.print(f"{rows.height} jobs, {rejects.height} refused, {reading.seconds:.1f} s")
+    for reason, n in rejects["reason"].value_counts(sort=True).iter_rows():
+        console.print(f"  refused: {escape(visible(reason))} {n}")
+    if rows.is_empty():
+        return
+    filled = {column: rows.height - rows[column].null_count() for column in POSTING_CONTENT}
+    table = Table("column", "filled", "first value")
+    for column, n in filled.items():
+        if n:
+            first = visible(str(rows[column].drop_nulls()[0]))
+            table.add_row(column, f"{100 * n / rows.height:.0f} %", escape(first[:80]))
+    console.print(table)
+    for title, company, place in rows.select("title", "company", "location_text").head(limit).iter_rows():
+        console.print(f"  {escape(visible(' · '.join(part for part in (title, company, place) if part)))}")
+
+
+def _feed_state(feed: FeedSource, state: FeedState | None) -> str:
+    if not feed.enabled:
+        return "off"
+    return "gone" if state is not None and state.gone_at is not None else "on"
+
+
+def _due(feed: FeedSource, states: dict[str, FeedState], now: dt.datetime) -> str:
+    state = states.get(feed.name)
+    if not feed.enabled or (state is not None and state.gone_at is not None):
+        return ""
+    if state is None:
+        return "now"
+    read_again = state.read_at + dt.timedelta(minutes=feed.min_interval_minutes) if state.read_at else now
+    at = max(at for at in (read_again, state.not_before or now))
+    return "now" if at <= now else f"{at:%Y-%m-%d %H:%M}"
+
+
+def _status(
+    name: str, state: str, last: dict[str, dict[str, object]], alarms: dict[str, str], *, due: str
+) -> SourceStatus:
+    run = last.get(name, {})
+    at, n_listed = run.get("ran_at"), run.get("n_listed")
+    return SourceStatus(
+        name=name,
+        state=state,
+        last_run_at=at if isinstance(at, dt.datetime) else None,
+        last_status=str(run.get("status") or ""),
+        n_listed=n_listed if isinstance(n_listed, int) else None,
+        due=due,
+        alarm=alarms.get(name, ""),
+    )
