@@ -4,7 +4,7 @@ Distances and who may work where live elsewhere. The towns come from GeoNames (s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -77,13 +77,24 @@ class Places:
             )
         )
 
+    def with_areas(self, areas: pl.DataFrame) -> "Places":
+        """These places, with `areas` (columns of areas.csv) in place of the shipped ones."""
+        return replace(self, areas=areas)
+
     @cached_property
     def names(self) -> pl.DataFrame:
         """Columns city, country, name_ru, name_en: one row per city and country, the largest of its name."""
         largest = self.cities.sort("population", "latitude", descending=True).unique(
             ["city", "country"], keep="first", maintain_order=True
         )
-        return largest.select("city", "country", "name_ru", name_en="city").sort("country", "city")
+        columns = ("city", "country", "name_ru", pl.col("city").alias("name_en"))
+        of_areas = (
+            self.areas.filter(pl.col("city").is_not_null())
+            .select(columns)
+            .unique(["city", "country"], keep="first", maintain_order=True)
+            .join(largest, on=["city", "country"], how="anti", maintain_order="left")
+        )
+        return pl.concat([largest.select(columns), of_areas]).sort("country", "city")
 
     @cached_property
     def country_names(self) -> pl.DataFrame:
@@ -147,13 +158,24 @@ class Places:
 
     def _answers(self, distinct: pl.DataFrame) -> pl.DataFrame:
         """Columns id and *_found for each distinct input."""
-        areas = self.areas.select("area_id", area_city="city", area_region="region", area_country="country")
-        rows = distinct.join(areas, on="area_id", how="left", maintain_order="left")
+        areas = self.areas.select(
+            "area_id", *(pl.col(name).alias(f"area_{name}") for name in ("city", "region", "country")),
+            *(pl.col(name).cast(pl.Float64).alias(f"area_{name}") for name in ("latitude", "longitude")),
+        )  # fmt: skip
+        all_rows = distinct.join(areas, on="area_id", how="left", maintain_order="left")
+        # The area of a town says all there is to say.
+        is_town = pl.col("area_city").is_not_null()
+        of_towns = all_rows.filter(is_town).select(
+            "id", *(pl.col(f"area_{name}").alias(f"{name}_found") for name in OUTPUT_COLUMNS)
+        )
+        return pl.concat([of_towns, self._searched(all_rows.filter(~is_town))])
+
+    def _searched(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """As `_answers`, of rows whose area names no town."""
         stated = self.country_code(rows["country"])
         # The area of a source tells its own; a stated country only where there is none.
         rows = rows.with_columns(
             known_country=pl.coalesce("area_country", stated),
-            city=pl.coalesce("area_city", "city"),
             known_region=pl.coalesce("area_region", "region"),
         )
         segments = self._segments(rows)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.hh_areas import completed
 from features.places import OUTPUT_COLUMNS, Places
 
 FOLDER = Path(__file__).parents[2] / "data" / "vocabulary"
@@ -133,10 +134,15 @@ def test_codes_of_countries_keep_the_order_of_the_input() -> None:
 def test_the_files_agree_with_each_other() -> None:
     countries = set(PLACES.countries["country"])
     assert PLACES.countries["country"].is_unique().all()
-    assert set(PLACES.areas["country"]) <= countries
+    assert set(PLACES.areas["country"].drop_nulls()) <= countries
     assert PLACES.areas["area_id"].is_unique().all()
     towns = PLACES.areas.filter(pl.col("city").is_not_null())
-    assert towns.join(PLACES.cities, on=["city", "country"], how="anti").height == 0
+    assert towns["latitude"].cast(pl.Float64).is_between(-90, 90).all()
+    assert towns["longitude"].cast(pl.Float64).is_between(-180, 180).all()
+    assert PLACES.areas.join(PLACES.regions, on=["country", "region"], how="anti")["region"].null_count() == (
+        PLACES.areas["region"].null_count()
+    )
+    assert set(PLACES.areas["parent_id"].drop_nulls()) <= set(PLACES.areas["area_id"])
     assert PLACES.cities["latitude"].is_between(-90, 90).all()
     assert PLACES.cities["longitude"].is_between(-180, 180).all()
 
@@ -147,3 +153,30 @@ def test_rates_of_currencies_are_positive_and_dated() -> None:
     assert rates["currency"].is_unique().all()
     assert (rates["units_per_usd"] > 0).all()
     assert rates.schema["as_of_date"] == pl.Date
+
+
+def test_a_town_too_small_for_the_gazetteer_is_placed_by_its_area() -> None:
+    towns = PLACES.areas.filter(pl.col("city").is_not_null()).join(PLACES.cities, on=["city", "country"], how="anti")
+    town = towns.row(0, named=True)
+    found = PLACES.resolve(pl.DataFrame({"area_id": [town["area_id"]], "text": ["Москва"]})).row(0, named=True)
+    assert (found["city"], found["country"]) == (town["city"], town["country"])
+    assert found["latitude"] == float(town["latitude"])
+
+
+def test_what_the_api_tells_of_areas_completes_the_shipped_table() -> None:
+    told = pl.DataFrame(
+        {
+            "area_id": ["40", "160", "990001", "990002"],
+            "parent_id": [None, "40", "40", "990001"],
+            "name": ["Казахстан", "Алматы", "Новая область", "Новый Город"],
+            "latitude": [None, 1.0, None, 45.5],
+            "longitude": [None, 2.0, None, 70.25],
+        }
+    )
+    places = PLACES.with_areas(completed(PLACES.areas, told))
+    frame = pl.DataFrame({"area_id": ["990002", "990001", "160"], "city": ["Новый Город", None, None]})
+    found = places.resolve(frame).select("city", "country", "latitude", "longitude").rows()
+    assert found[0] == ("Новый Город", "KZ", 45.5, 70.25)
+    assert found[1] == (None, "KZ", None, None)
+    assert found[2][:2] == ("Almaty", "KZ") and found[2][2] > 43
+    assert completed(PLACES.areas, told.clear()) is PLACES.areas
