@@ -4,12 +4,16 @@ Read from `data/config/` or from the folder that JOBFEED_CONFIG names; a file mi
 ones. Secrets are not configuration: they come from the environment, where they are used.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError, field_validator, model_validator
 
+from assets import hh_search
+from assets.hh_ids import HHIds
+from assets.lake import Lake
 from features.schemas import COMPONENTS
 
 SHIPPED_FOLDER = Path(__file__).resolve().parent.parent / "data" / "config"
@@ -18,6 +22,7 @@ SHIPPED_VOCABULARY = Path(__file__).resolve().parent.parent / "data" / "vocabula
 Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+Id = Annotated[str, Field(coerce_numbers_to_str=True)]  # 160 is as good as "160"
 FeedFormat = Literal["rss", "jsonfeed", "remoteok", "remotive", "jobicy", "greenhouse", "lever", "ashby", "himalayas"]
 
 
@@ -67,14 +72,22 @@ class HttpLimits(_Strict):
 
 
 class HHQuery(_Strict):
-    """One search, walked whole; ids as in HH's dictionaries."""
+    """One search, walked whole; ids as in HH's dictionaries. `extra`: other parameters of the search by name."""
 
     name: Name
     text: str | None = None
-    area: list[str] = []
-    professional_role: list[str] = []
+    area: list[Id] = []
+    professional_role: list[Id] = []
     period_days: int = Field(30, ge=1, le=30)
-    extra: dict[str, str | list[str]] = {}
+    extra: dict[str, Id | list[Id]] = {}
+
+    @field_validator("extra")
+    @classmethod
+    def _extra_is_of_the_search(cls, extra: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
+        found = hh_search.problems(extra)
+        if found:
+            raise ValueError("; ".join(found))
+        return extra
 
 
 class HHSource(_Strict):
@@ -87,8 +100,17 @@ class HHSource(_Strict):
     details: bool = True
     max_details_per_run: int = Field(20_000, ge=0)
     requests_per_second: float = Field(4, gt=0, le=10)
+    max_parallel_requests: int = Field(4, ge=1, le=10)
     max_minutes_per_run: float = Field(15, gt=0, le=600)
     stale_after_days: int = Field(30, ge=1, le=400)
+
+    @model_validator(mode="after")
+    def _query_names_are_unique(self) -> Self:
+        names = [query.name for query in self.queries]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"queries: the names {repeated} occur more than once; each query needs its own")
+        return self
 
 
 class Sources(_Strict):
@@ -255,15 +277,42 @@ _FILES = ("sources.yaml", "ranking.yaml", "pipeline.yaml")
 _Model = TypeVar("_Model", bound=_Strict)
 
 
-def load_config(folder: Path | None = None) -> Config:
-    """The configuration in `folder`, the shipped files standing in for those it lacks. Raises ConfigError."""
+def load_config(folder: Path | None = None, *, lake: Lake | None = None) -> Config:
+    """The configuration in `folder`, the shipped files standing in for those it lacks. Raises ConfigError.
+
+    HH's ids must be in the shipped tables, or in what its API said last, if `lake` has it.
+    """
     if folder is not None and not folder.is_dir():
         raise ConfigError(f"{folder}: is not a folder; JOBFEED_CONFIG must name one that holds {', '.join(_FILES)}")
+    sources_file = config_file(folder, "sources.yaml")
+    sources = load_file(sources_file, Sources)
+    unknown = unknown_hh_ids(sources.hh.queries, HHIds.load(SHIPPED_VOCABULARY, lake)) if sources.hh.queries else []
+    if unknown:
+        raise ConfigError("\n".join(f"{sources_file}: {problem}" for problem in unknown))
     return Config(
-        sources=load_file(config_file(folder, "sources.yaml"), Sources),
+        sources=sources,
         ranking=load_file(config_file(folder, "ranking.yaml"), Ranking),
         pipeline=load_file(config_file(folder, "pipeline.yaml"), Pipeline),
     )
+
+
+def unknown_hh_ids(queries: Sequence[HHQuery], ids: HHIds) -> list[str]:
+    """Each id in `queries` that HH does not have, as far as is known, with those that may be meant."""
+    found = []
+    for number, query in enumerate(queries):
+        for key, values, known, like in (
+            ("area", query.area, ids.areas["area_id"], ids.areas_like),
+            ("professional_role", query.professional_role, ids.roles["role_id"], ids.roles_like),
+        ):
+            wanted = set(known)
+            for value in values:
+                if value not in wanted:
+                    near = "; did you mean " + " or ".join(hints) + "?" if (hints := like(value)) else ""
+                    found.append(
+                        f"hh.queries.{number}.{key}: {value!r} is not one of the {len(wanted)} ids known{near} "
+                        "(jobfeed config dictionaries asks HH for the newest ids)"
+                    )
+    return found
 
 
 def config_file(folder: Path | None, name: str) -> Path:

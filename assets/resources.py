@@ -21,7 +21,7 @@ class Workspace(dg.ConfigurableResource[object]):
 
     @cached_property
     def config(self) -> Config:
-        return load_config(self.config_folder)
+        return load_config(self.config_folder, lake=self.lake)
 
     @property
     def config_folder(self) -> Path | None:

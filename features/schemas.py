@@ -173,6 +173,30 @@ FEED_POSTINGS = replace(POSTINGS, name="feed_postings")
 HH_POSTINGS = replace(POSTINGS, name="hh_postings")
 FILE_POSTINGS = replace(POSTINGS, name="file_postings")
 
+# What HH's API says of its own ids. Grain: one area of its tree; names are in the language of the answer.
+HH_AREAS = Table(
+    "hh_areas",
+    {
+        "area_id": pl.String,
+        "parent_id": pl.String,
+        "name": pl.String,
+        "latitude": pl.Float64,
+        "longitude": pl.Float64,
+        "utc_offset": pl.String,  # +05:00
+    },
+    key=("area_id",),
+)
+# Grain: one professional role.
+HH_ROLES = Table(
+    "hh_roles", {"role_id": pl.String, "name": pl.String, "is_search_deprecated": pl.Boolean}, key=("role_id",)
+)
+# Grain: one currency (ISO 4217) on a day on which the API was asked; the columns of currencies.csv.
+HH_RATES = Table(
+    "hh_rates",
+    {"currency": pl.String, "as_of_date": pl.Date, "units_per_usd": pl.Float64},
+    key=("currency", "as_of_date"),
+)
+
 # Grain: one run's sighting of a job in a source (also of an unchanged one), or its explicit end (is_gone).
 SIGHTINGS = Table(
     "sightings",
