@@ -3,12 +3,12 @@
 Which version of a job counts, its status and its duplicates are not decided here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
-from features import experience, language, salary, salary_text, work
+from features import experience, hh_areas, language, salary, salary_text, work
 from features.places import Places
 from features.roles import Roles, career_level
 from features.schemas import CAREER_LEVELS, JOB_VERSIONS, STRINGS
@@ -40,6 +40,15 @@ class Vocabulary:
             places=Places.load(folder),
             roles=Roles.load(folder),
             rates=salary.load_rates(folder / "currencies.csv"),
+        )
+
+    def completed_by(self, areas: pl.DataFrame, rates: pl.DataFrame) -> "Vocabulary":
+        """With what HH's API told of its areas (HH_AREAS) and of exchange rates (HH_RATES) beside what is shipped."""
+        both = pl.concat([self.rates, rates.select(self.rates.columns)])
+        return replace(
+            self,
+            places=self.places.with_areas(hh_areas.completed(self.places.areas, areas)),
+            rates=both.unique(["currency", "as_of_date"], keep="last").sort("currency", "as_of_date"),
         )
 
 

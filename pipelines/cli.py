@@ -12,7 +12,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from assets.config import Config, ConfigError, load_config
+from assets.config import SHIPPED_VOCABULARY, Config, ConfigError, Sources, config_file, load_config, load_file
+from assets.hh_ids import HHIds
 from assets.resources import parse_as_of
 from pipelines import running
 from pipelines.environment import workspace_from_environment
@@ -268,14 +269,38 @@ def check_config() -> None:
         err.print(
             f"[yellow]warning:[/] http.user_agent in sources.yaml names {PLACEHOLDER}; name yourself to the boards"
         )
+    ids = HHIds.load(SHIPPED_VOCABULARY, workspace_from_environment().lake)
+    for query in config.sources.hh.queries:
+        named = [f"{id_} {ids.area_name(id_)}" for id_ in query.area]
+        named += [f"{id_} {ids.role_name(id_)}" for id_ in query.professional_role]
+        out.print(escape(f"  HH {query.name}: {'; '.join(named) or 'everywhere'}"))
     out.print(f"recipes: {', '.join(sorted(config.ranking.recipes))}; default {config.ranking.default_recipe}")
     out.print("configuration is valid")
 
 
-def _checked_config() -> Config:
+@config_app.command()
+def dictionaries() -> None:
+    """Ask HeadHunter for its newest areas, professional roles and exchange rates; needed only for ids that are new."""
+    from assets.ingest.hh_runs import HH_TOKEN_VARIABLE, ask_for_dictionaries
 
+    workspace = workspace_from_environment()
     try:
-        return load_config(workspace_from_environment().config_folder)
+        sources = load_file(config_file(workspace.config_folder, "sources.yaml"), Sources)
+    except ConfigError as error:
+        _fail(str(error))
+    token = os.environ.get(HH_TOKEN_VARIABLE) or None
+    told = ask_for_dictionaries(workspace.lake, sources, token=token, as_of=dt.datetime.now(dt.UTC))
+    for problem in told.problems:
+        err.print(f"[red]{escape(problem)}[/]")
+    out.print(f"HH has {told.n_areas:,} areas, {told.n_roles:,} professional roles, {told.n_rates:,} exchange rates")
+    if told.problems:
+        raise typer.Exit(1)
+
+
+def _checked_config() -> Config:
+    workspace = workspace_from_environment()
+    try:
+        return load_config(workspace.config_folder, lake=workspace.lake)
     except ConfigError as error:
         _fail(str(error))
 

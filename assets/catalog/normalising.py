@@ -9,7 +9,7 @@ import polars as pl
 
 from assets.lake import Lake
 from features.postings import NORMALISER_VERSION, Vocabulary, normalise
-from features.schemas import JOB_VERSIONS
+from features.schemas import HH_AREAS, HH_RATES, JOB_VERSIONS
 
 # Bounds the memory of one step: about 150 MB of text and as much again on the way.
 BATCH_ROWS = 20_000
@@ -73,7 +73,7 @@ def _missing(postings: list[pl.LazyFrame], known: pl.DataFrame) -> pl.DataFrame:
 def _append_batches(
     lake: Lake, postings: list[pl.LazyFrame], missing: pl.DataFrame, *, vocabulary: Path, normaliser: str
 ) -> None:
-    words = Vocabulary.load(vocabulary)
+    words = vocabulary_of(lake, vocabulary)
     for table, frame in enumerate(postings):
         wanted = missing.filter(pl.col("table") == table)
         for batch in wanted.iter_slices(BATCH_ROWS):
@@ -89,6 +89,17 @@ def _append_batches(
                 normalise(rows, vocabulary=words, normaliser=normaliser),
                 partition=_partition(normaliser),
             )
+
+
+def vocabulary_of(lake: Lake, folder: Path) -> Vocabulary:
+    """The shipped vocabulary, completed by HH's dictionaries as its API answered them last.
+
+    They are not part of the normaliser's name: they only add to what is shipped, and HH's vacancies are read after
+    them. A version that came before stays as it was read.
+    """
+    return Vocabulary.load(folder).completed_by(
+        lake.scan("bronze", HH_AREAS).collect(), lake.scan("bronze", HH_RATES).collect()
+    )
 
 
 def _partition(normaliser: str) -> str:

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import os
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -11,11 +10,11 @@ import polars as pl
 
 from assets.ingest.compaction import compact, last_of_each_day
 from assets.ingest.events import ingest_events
-from assets.ingest.hh_client import HHClient
+from assets.ingest.hh_runs import HH_TOKEN_VARIABLE, hh_client, ingest_hh
 from assets.ingest.http import HttpClient
 from assets.ingest.pacing import HostPacer
 from assets.ingest.people import ingest_erasures, ingest_users
-from assets.ingest.posting_runs import ingest_feeds, ingest_hh, ingest_job_files
+from assets.ingest.posting_runs import ingest_feeds, ingest_job_files
 from assets.ingest.report import RunReport, markdown_table
 from assets.ingest.resumes import ingest_resumes
 from assets.ingest.run_log import plots, record_runs
@@ -38,7 +37,6 @@ from features.schemas import (
 from features.skills import SkillVocabulary
 from features.source_health import source_alarms
 
-HH_TOKEN_VARIABLE = "HH_ACCESS_TOKEN"  # noqa: S105  the variable's name
 PARTS_KEPT_APART = 100
 _ERASURES_KEY = dg.AssetKey(["bronze", "erasures"])
 _POSTING_KEYS = [dg.AssetKey(["bronze", table.name]) for table in (FEED_POSTINGS, HH_POSTINGS, FILE_POSTINGS)]
@@ -74,14 +72,7 @@ def feed_postings(context: dg.AssetExecutionContext, workspace: Workspace, clock
 def hh_postings(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """Every version of every HeadHunter vacancy: of the queries in sources.yaml if HH is enabled, and of the saved
     answers in `landing/hh/`. A 403 ends HH for this run and closes nothing."""
-    sources = workspace.config.sources
-    deadline = time.monotonic() + 60 * sources.hh.max_minutes_per_run
-    client = HHClient(
-        HttpClient(sources.http, HostPacer(sources.hh.requests_per_second)),
-        sources.hh,
-        os.environ.get(HH_TOKEN_VARIABLE) or None,
-        is_time_up=lambda: time.monotonic() >= deadline,
-    )
+    client = hh_client(workspace.config.sources, token=os.environ.get(HH_TOKEN_VARIABLE) or None)
     as_of = clock.as_of(context)
     report = ingest_hh(workspace.lake, workspace.landing, client, as_of=as_of)
     return _output(workspace.lake, HH_POSTINGS, report, as_of=as_of)

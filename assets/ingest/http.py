@@ -42,7 +42,8 @@ class Validators:
 
 @dataclass(frozen=True)
 class Response:
-    """A whole answer, 200 or 304. `moved_to`: where it has moved for good; `url`: where the body came from."""
+    """A whole answer, 200 or 304. `moved_to`: where it has moved for good; `url`: where the body came from;
+    `max_age_seconds`: for how long it may be taken for fresh, if the server says so."""
 
     url: str
     status: int
@@ -50,6 +51,7 @@ class Response:
     content_type: str | None
     validators: Validators
     moved_to: str | None
+    max_age_seconds: float | None = None
 
     @property
     def is_unchanged(self) -> bool:
@@ -71,7 +73,7 @@ class HttpClient:
         session = requests.Session()
         session.trust_env = False  # a proxy would resolve names beyond our guard; .netrc would leak logins
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = GuardedAdapter(pool_maxsize=self.limits.max_parallel_sources)
+        adapter = GuardedAdapter(pool_maxsize=max(10, self.limits.max_parallel_sources))
         session.mount("http://", adapter)
         session.mount("https://", adapter)
         self._session = session
@@ -140,7 +142,8 @@ class HttpClient:
     ) -> Response:
         if status in (200, 304):
             validators = Validators(received.get("ETag"), received.get("Last-Modified"))
-            return Response(url, status, body, received.get("Content-Type"), validators, moved_to)
+            age = max_age_seconds(received)
+            return Response(url, status, body, received.get("Content-Type"), validators, moved_to, age)
         pause = retry_after_seconds(received)
         for kind, statuses in _ERRORS_BY_STATUS:
             if status in statuses:
@@ -223,6 +226,15 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
         )
     except (ValueError, TypeError):
         return None
+
+
+def max_age_seconds(headers: Mapping[str, str]) -> float | None:
+    """`max-age` of `Cache-Control`, 0 where the answer must not be kept; None where nothing is said (RFC 9111)."""
+    words = [word.strip().lower() for word in (headers.get("Cache-Control") or "").split(",")]
+    if "no-store" in words or "no-cache" in words:
+        return 0.0
+    ages = [word.removeprefix("max-age=").strip('"') for word in words if word.startswith("max-age=")]
+    return float(ages[0]) if ages and ages[0].isdecimal() and len(ages[0]) < 10 else None
 
 
 def _checked_host(url: str) -> str:

@@ -1,9 +1,8 @@
-"""Postings from all three kinds of source, one function each: read, store, and only then remember what was read."""
+"""Postings of feeds and of job files, one function each: read, store, and only then remember what was read."""
 
 import datetime as dt
 import time
 from collections import defaultdict
-from itertools import islice
 from pathlib import Path
 from statistics import fmean
 
@@ -13,27 +12,18 @@ from assets.config import Sources
 from assets.ingest.feed_parsing import FeedParser
 from assets.ingest.feed_replay import replay_feed, scope_of
 from assets.ingest.feeds import fetch_feeds
-from assets.ingest.hh import read_hh
-from assets.ingest.hh_client import HHClient
 from assets.ingest.http import HttpClient
 from assets.ingest.job_files import read_job_file
-from assets.ingest.landing import LandedFile, Ledger, list_landed
+from assets.ingest.landing import Ledger, list_landed
 from assets.ingest.posting_sink import PostingSink
 from assets.ingest.postings import gone, last_reading, open_jobs, sighting_of, store_fetched, store_replayed
-from assets.ingest.quarantine import UNREADABLE, UNSUPPORTED, whole_file
 from assets.ingest.report import RunReport
 from assets.ingest.source_state import load_states, update_states
 from assets.lake import Lake
-from features.schemas import FEED_POSTINGS, FILE_POSTINGS, HH_POSTINGS
-from features.sources.hh import SOURCE as HH
-from features.sources.hh import parse_hh_bodies
+from features.schemas import FEED_POSTINGS, FILE_POSTINGS
 from features.sources.parsed import Parsed
-from features.sources.postings import PARSED_POSTINGS
 
 FILES = "file"
-LANDED_HH = "hh"
-_HH_BODIES_PER_BATCH = 2_000
-_MAX_HH_BODY_BYTES = 20_000_000
 
 
 def ingest_feeds(
@@ -66,35 +56,6 @@ def ingest_feeds(
     sink.flush()
     update_states(lake, feeds={reading.name: reading.state for reading in readings if reading.state is not None})
     _replay_feeds(lake, landing, sources, report, as_of=as_of)
-    return report
-
-
-def ingest_hh(lake: Lake, landing: Path, client: HHClient, *, as_of: dt.datetime) -> RunReport:
-    """Walks HH if it is enabled, and reads the pages and vacancies landed in `landing/hh/`."""
-    report = RunReport()
-    if client.source.enabled:
-        started = time.perf_counter()
-        reading = read_hh(client, lake, load_states(lake).queries, as_of=as_of)
-        sink = PostingSink(lake, HH_POSTINGS, store_fetched, report, as_of)
-        sink.add(Parsed(reading.rows, reading.rejects), source=HH, origin=str(client.source.base_url))
-        sink.add_sightings(gone(pl.Series(reading.gone_ids, dtype=pl.String), source=HH, as_of=as_of))
-        sink.flush()
-        update_states(lake, queries=reading.states)
-        report.of(HH).statuses += reading.statuses
-        report.of(HH).is_failed = reading.is_disabled
-        report.of(HH).n_listed = reading.rows["job_id"].n_unique() if reading.is_full else None
-        report.of(HH).seconds += time.perf_counter() - started
-    with lake.lock("bronze/landing_files/hh"):
-        started = time.perf_counter()
-        ledger = Ledger.load(lake, "hh", as_of=as_of)
-        sink = PostingSink(lake, HH_POSTINGS, store_replayed, report, as_of)
-        unread = ledger.unread(list_landed(landing, "hh"))
-        while batch := list(islice(unread, _HH_BODIES_PER_BATCH)):
-            _replay_hh(batch, ledger, sink)
-        sink.flush()
-        ledger.save(lake)
-        report.add_files(ledger)
-        report.of(HH).seconds += time.perf_counter() - started
     return report
 
 
@@ -148,39 +109,6 @@ def _replay_feeds(lake: Lake, landing: Path, sources: Sources, report: RunReport
         sink.flush()
         ledger.save(lake)
         report.count_files(ledger)
-
-
-def _replay_hh(batch: list[tuple[LandedFile, str]], ledger: Ledger, sink: PostingSink) -> None:
-    """Parses many small files as one frame, since a frame a file takes longer than its parsing."""
-    bodies: list[tuple[str, bytes]] = []
-    for number, (file, _) in enumerate(batch):
-        refused = _hh_refusal(file)
-        if refused is not None:
-            sink.add(refused, source=HH, origin=file.name)
-        else:
-            bodies.append((str(number), file.path.read_bytes()))
-    parsed = parse_hh_bodies(bodies)
-    sink.add(Parsed(parsed.rows, parsed.rejects.clear()), source=HH, origin=LANDED_HH)
-    numbered = parsed.rejects.with_columns(pl.col("entry").str.splitn(" ", 2).alias("parts")).unnest("parts")
-    n_rejects: dict[int, int] = {}
-    for (number_text,), rejects in numbered.group_by("field_0", maintain_order=True):
-        number = int(str(number_text))
-        n_rejects[number] = rejects.height
-        renamed = rejects.with_columns(entry=pl.col("field_1")).drop("field_0", "field_1")
-        sink.add(Parsed(parsed.rows.clear(), renamed), source=HH, origin=batch[number][0].name)
-    for number, (file, digest) in enumerate(batch):
-        ledger.record(file, digest, n_rows=None, n_rejects=n_rejects.get(number, 0))
-
-
-def _hh_refusal(file: LandedFile) -> Parsed | None:
-    if file.suffixes != ".json":
-        return Parsed(
-            PARSED_POSTINGS.empty(), whole_file(UNSUPPORTED, detail=f"{file.suffixes or 'no suffix'}; expected .json")
-        )
-    if file.size_bytes > _MAX_HH_BODY_BYTES:
-        detail = f"{file.size_bytes} bytes; at most {_MAX_HH_BODY_BYTES} are read"
-        return Parsed(PARSED_POSTINGS.empty(), whole_file(UNREADABLE, detail=detail))
-    return None
 
 
 def _absent(lake: Lake, source: str, parsed: Parsed, *, as_of: dt.datetime) -> pl.DataFrame:

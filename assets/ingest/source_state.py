@@ -43,11 +43,26 @@ class QueryState(BaseModel):
     walked_fully_at: dt.datetime
 
 
+class DictionaryState(BaseModel):
+    """One dictionary of HH's API: what to ask with whether it has changed, and until when it need not be asked."""
+
+    model_config = ConfigDict(frozen=True)
+
+    etag: str | None = None
+    last_modified: str | None = None
+    fresh_until: dt.datetime
+
+    @property
+    def validators(self) -> Validators:
+        return Validators(self.etag, self.last_modified)
+
+
 class SourceStates(BaseModel):
-    """All feeds and queries by name."""
+    """All feeds, queries and dictionaries by name."""
 
     feeds: dict[str, FeedState] = {}
     queries: dict[str, QueryState] = {}
+    dictionaries: dict[str, DictionaryState] = {}
 
 
 def address_of(url: str) -> str:
@@ -68,13 +83,18 @@ def update_states(
     *,
     feeds: Mapping[str, FeedState] | None = None,
     queries: Mapping[str, QueryState] | None = None,
+    dictionaries: Mapping[str, DictionaryState] | None = None,
 ) -> None:
     """Replaces the states of the given sources, leaving those that another run may have written."""
-    if not feeds and not queries:
+    if not feeds and not queries and not dictionaries:
         return
     with lake.lock("bronze/source_state"):
         stored = load_states(lake)
-        merged = SourceStates(feeds={**stored.feeds, **(feeds or {})}, queries={**stored.queries, **(queries or {})})
+        merged = SourceStates(
+            feeds={**stored.feeds, **(feeds or {})},
+            queries={**stored.queries, **(queries or {})},
+            dictionaries={**stored.dictionaries, **(dictionaries or {})},
+        )
         write_bytes(_path(lake), merged.model_dump_json(indent=1).encode())
 
 

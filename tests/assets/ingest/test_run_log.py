@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from assets.config import HHSource, Sources
 from assets.ingest.events import ingest_events
 from assets.ingest.hh_client import HHClient
+from assets.ingest.hh_runs import ingest_hh
 from assets.ingest.http import HttpClient
 from assets.ingest.people import ingest_erasures, ingest_users
-from assets.ingest.posting_runs import ingest_feeds, ingest_hh, ingest_job_files
+from assets.ingest.posting_runs import ingest_feeds, ingest_job_files
 from assets.ingest.report import AccountingError, RunReport
 from assets.ingest.run_log import plots, record_runs
 from assets.lake import Lake
