@@ -62,6 +62,25 @@ def write_parquet(frame: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
             frame.write_parquet(temporary, compression="zstd", statistics=True)
 
 
+def write_part(folder: Path, frame: pl.DataFrame) -> Path:
+    """Writes `frame` to `folder`, atomically, as a file named by its bytes; one of the same bytes is left as it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f"{_TEMPORARY_PREFIX}{uuid.uuid4().hex}.parquet"
+    try:
+        # rechunked: the same rows give the same bytes, whatever pieces they came in
+        frame.rechunk().write_parquet(temporary, compression="zstd", statistics=True)
+        with temporary.open("rb+") as handle:
+            digest = hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+            path = folder / f"part-{digest}.parquet"
+            if not path.exists():
+                os.fsync(handle.fileno())
+                temporary.replace(path)
+                fsync_folder(folder)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
 @dataclass(frozen=True)
 class Lake:
     """Tables under `root`, addressed by layer and table name."""
@@ -110,10 +129,7 @@ class Lake:
         folder = self.folder(layer, table.name)
         if partition is not None:
             folder = folder / partition
-        path = folder / f"part-{content_hash(frame)}.parquet"
-        if not path.exists():
-            write_parquet(frame, path)
-        return path
+        return write_part(folder, frame)
 
     def replace_partition(self, layer: str, table: Table, partition: str, frame: pl.DataFrame | pl.LazyFrame) -> Path:
         """Replaces one partition, which is one file `<partition>.parquet`, as a whole."""

@@ -24,5 +24,7 @@ MAX_NOT_RELEVANT_RATING = 2
 
 # A page left open overnight is not ten hours of reading.
 MAX_DWELL_SECONDS = 600.0
+# Sixty views and clicks in a minute are a script's, or a whole office behind one account.
+MAX_OPENED_A_MINUTE = 60
 # Clocks of apps run ahead; what lies further in the future is refused at the door.
 CLOCK_SKEW = dt.timedelta(minutes=5)

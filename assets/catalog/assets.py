@@ -112,14 +112,16 @@ def users(
     io_manager_key="lake_io",
     code_version="1",
     deps=[dg.AssetKey(["bronze", "events"])],
+    ins={"erasures": dg.AssetIn(key=["bronze", "erasures"])},
 )
 def daily_interactions(
-    context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock
+    context: dg.AssetExecutionContext, erasures: pl.LazyFrame, workspace: Workspace, clock: RunClock
 ) -> dg.Output[StoredTable]:
     """Events counted per day, user and job; a day is counted again only when its events changed."""
     pipeline = workspace.config.pipeline
     counted = count_days(
         workspace.lake,
+        erasures.collect(),
         as_of=clock.as_of(context),
         retention_days=pipeline.event_retention_days,
         memory_limit=pipeline.duckdb_memory_limit,

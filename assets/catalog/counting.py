@@ -19,6 +19,7 @@ from features.interactions import (
     EVENT_WEIGHTS,
     MAX_DWELL_SECONDS,
     MAX_NOT_RELEVANT_RATING,
+    MAX_OPENED_A_MINUTE,
     MIN_RELEVANT_RATING,
     NOT_RELEVANT_WEIGHT,
     RELEVANT_WEIGHT,
@@ -26,9 +27,17 @@ from features.interactions import (
 from features.schemas import DAILY_INTERACTIONS, EVENTS, INTERACTIONS
 
 # Raise it when the same events would be counted differently.
-COUNTING_VERSION = "1"
+COUNTING_VERSION = "2"
 _LAYER = "catalog"
 _PREFIX = "date="
+# Written by DuckDB itself: a day is never held whole.
+_COPY = """
+copy ({}) to $target (
+    format parquet,
+    compression zstd,
+    kv_metadata {{made_of: $made_of, cut_at: $cut_at, last_event_at: $last_event_at}}
+)
+"""
 
 
 @dataclass(frozen=True)
@@ -40,8 +49,13 @@ class Counted:
     n_rows: int
 
 
-def count_days(lake: Lake, *, as_of: dt.datetime, retention_days: int, memory_limit: str) -> Counted:
-    """Brings daily_interactions up to date with bronze/events; a day without events has no file."""
+def count_days(
+    lake: Lake, erasures: pl.DataFrame, *, as_of: dt.datetime, retention_days: int, memory_limit: str
+) -> Counted:
+    """Brings daily_interactions up to date with bronze/events; a day without events has no file.
+
+    Of the day on which a user asked to be erased, what came before is left out; of earlier days the fold leaves it out.
+    """
     days = _event_days(lake)
     oldest = (as_of - dt.timedelta(days=retention_days)).date()
     until = as_of + CLOCK_SKEW
@@ -50,7 +64,11 @@ def count_days(lake: Lake, *, as_of: dt.datetime, retention_days: int, memory_li
         engine.register(
             "event_weights", pl.DataFrame(list(EVENT_WEIGHTS.items()), ["event_type", "weight"], orient="row")
         )
-        recounted = [day for day in sorted(kept) if _recount(engine, lake, day, files=kept[day], until=until)]
+        recounted = [
+            day
+            for day in sorted(kept)
+            if _recount(engine, lake, day, files=kept[day], until=until, erasures=_of_day(erasures, day))
+        ]
         # Days after as_of stay for the present when the past is replayed; what has no events left goes.
         lake.drop_partitions_except(_LAYER, DAILY_INTERACTIONS, (f"{_PREFIX}{day}" for day in days if day >= oldest))
     n_rows = int(lake.scan(_LAYER, DAILY_INTERACTIONS).select(pl.len()).collect().item())
@@ -84,15 +102,21 @@ def fold_days(lake: Lake, erasures: pl.DataFrame, *, as_of: dt.datetime, retenti
 
 
 def _recount(
-    engine: duckdb.DuckDBPyConnection, lake: Lake, day: dt.date, *, files: list[Path], until: dt.datetime
+    engine: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    day: dt.date,
+    *,
+    files: list[Path],
+    until: dt.datetime,
+    erasures: pl.DataFrame,
 ) -> bool:
     """Counts one day unless its file was made of the same events, cut at the same instant; says whether it did."""
     target = lake.folder(_LAYER, DAILY_INTERACTIONS.name) / f"{_PREFIX}{day}.parquet"
-    made_of = _fingerprint(files)
+    made_of = _fingerprint(files, erasures)
     before = _made_of(target)
     if before.get("made_of") == made_of:
         last_at = dt.datetime.fromisoformat(before["last_event_at"])
-        if before["until"] == min(until, last_at).isoformat():
+        if before["cut_at"] == min(until, last_at).isoformat():
             return False
     last_at = pl.scan_parquet(files).select(pl.col("occurred_at").max()).collect().item() or until
     parameters = {
@@ -104,12 +128,15 @@ def _recount(
         "not_relevant": NOT_RELEVANT_WEIGHT,
         "min_relevant_rating": MIN_RELEVANT_RATING,
         "max_not_relevant_rating": MAX_NOT_RELEVANT_RATING,
+        "max_opened_a_minute": MAX_OPENED_A_MINUTE,
+        "made_of": made_of,
+        "cut_at": min(until, last_at).isoformat(),
+        "last_event_at": last_at.isoformat(),
     }
-    counted = engine.sql(query_text("catalog/daily_interactions"), params=parameters).pl()
-    rows = DAILY_INTERACTIONS.conform(counted)
-    notes = {"made_of": made_of, "until": min(until, last_at).isoformat(), "last_event_at": last_at.isoformat()}
+    engine.register("erasures", erasures)
     with atomic_path(target) as temporary:
-        rows.write_parquet(temporary, compression="zstd", statistics=True, metadata=notes)
+        engine.execute(_COPY.format(query_text("catalog/daily_interactions")), {**parameters, "target": str(temporary)})
+        DAILY_INTERACTIONS.validate(pl.scan_parquet(temporary))
     return True
 
 
@@ -122,9 +149,15 @@ def _event_days(lake: Lake) -> dict[dt.date, list[Path]]:
     return days
 
 
-def _fingerprint(files: list[Path]) -> str:
+def _of_day(erasures: pl.DataFrame, day: dt.date) -> pl.DataFrame:
+    """The newest request of each user whose newest was made on `day`."""
+    newest = erasures.group_by("user_id").agg(pl.col("requested_at").max())
+    return newest.filter(pl.col("requested_at").dt.date() == day).sort("user_id")
+
+
+def _fingerprint(files: list[Path], erasures: pl.DataFrame) -> str:
     # Parts are named by their content, so names and sizes tell a change without reading a row.
-    described = "\n".join(f"{path.name} {path.stat().st_size}" for path in sorted(files))
+    described = "\n".join(f"{path.name} {path.stat().st_size}" for path in sorted(files)) + repr(erasures.rows())
     return hashlib.blake2b(f"{COUNTING_VERSION}\n{described}".encode(), digest_size=16).hexdigest()
 
 

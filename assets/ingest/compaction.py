@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from assets.lake import Lake, content_hash, write_parquet
+from assets.lake import Lake, write_part
 from features.schemas import Table
 
 
@@ -30,8 +30,7 @@ def compact(
         merged = keep(pl.scan_parquet(parts)).select(list(table.columns)).collect()
         merged = merged.sort(key, nulls_last=True, maintain_order=True).unique(key, keep="first", maintain_order=True)
         table.validate(merged)
-        target = folder / f"part-{content_hash(merged)}.parquet"
-        write_parquet(merged, target)
+        target = write_part(folder, merged)
         for part in parts:
             if part != target:
                 part.unlink(missing_ok=True)

@@ -49,11 +49,12 @@ class EventStore:
         """Appends what is new of the blocks held, a part per day."""
         if not self._blocks:
             return
-        chunk = pl.concat(self._blocks).unique("event_id", keep="first", maintain_order=True)
+        chunk = pl.concat(self._blocks)
         self._blocks, self._n_held = [], 0
-        hashed = chunk.with_columns(_hashes(chunk["event_id"]).alias(_HASH))
+        hashed = _first_of_each(chunk.with_columns(_hashes(chunk["event_id"]).alias(_HASH)))
         with self.lake.lock(f"bronze/{EVENTS.name}"):
-            new = hashed.join(self._known(hashed), on="event_id", how="anti", maintain_order="left")
+            known = self._known(hashed)
+            new = hashed if known.is_empty() else hashed.join(known, on="event_id", how="anti", maintain_order="left")
             dated = new.with_columns(pl.col("occurred_at").dt.date().alias(_DATE)).sort(
                 _DATE, "occurred_at", "event_id"
             )
@@ -97,6 +98,17 @@ def without_erased(rows: pl.DataFrame, erasures: pl.DataFrame, *, at: str) -> pl
         .filter(pl.col("requested_at").is_null() | (pl.col(at) > pl.col("requested_at")))
         .drop("requested_at")
     )
+
+
+def _first_of_each(events: pl.DataFrame) -> pl.DataFrame:
+    """Each event_id once, the first; the ids of only those events are compared whose hashes meet."""
+    meets_another = events[_HASH].is_duplicated()
+    if not meets_another.any():
+        return events
+    is_first = events.filter(meets_another)["event_id"].is_first_distinct()
+    kept = ~meets_another
+    kept = kept.scatter(meets_another.arg_true(), is_first)
+    return events.filter(kept)
 
 
 def _hashes(event_ids: pl.Series) -> pl.Series:

@@ -1,34 +1,54 @@
 -- Grain: date, user_id, job_id. One day of events as counters; bots and events of no job are left out.
--- Inputs: $files (the day's Parquet files of bronze/events); event_weights (event_type, weight), registered by the caller.
+-- Inputs: $files (the day's Parquet files of bronze/events, each event_id once); event_weights (event_type, weight) and
+--   erasures (user_id, requested_at) of this day, registered by the caller.
 -- Parameters: $day; $until (events after it are not known yet), $max_dwell_seconds (cap per event), $relevant,
---   $not_relevant (weights of feedback), $min_relevant_rating, $max_not_relevant_rating.
+--   $not_relevant (weights of feedback), $min_relevant_rating, $max_not_relevant_rating, $max_opened_a_minute (jobs that
+--   a person can view or click in a minute).
 with known as (
-    select event_id, user_id, job_id, event_type, occurred_at, dwell_seconds, is_relevant, rating
-    from read_parquet($files, union_by_name = true)
-    where occurred_at <= $until
-      and job_id is not null
-      and not coalesce(is_bot, false)
-),
--- Sources repeat events; which copy of an id stays does not depend on the order of files.
-events as (
     select
-        user_id,
-        job_id,
-        event_type,
-        occurred_at,
-        dwell_seconds,
+        logged.user_id,
+        logged.job_id,
+        logged.event_type,
+        logged.occurred_at,
+        logged.dwell_seconds,
         case
-            when event_type <> 'feedback' then null
-            when is_relevant is not null then is_relevant
-            when rating >= $min_relevant_rating then true
-            when rating <= $max_not_relevant_rating then false
+            when logged.event_type <> 'feedback' then null
+            when logged.is_relevant is not null then logged.is_relevant
+            when logged.rating >= $min_relevant_rating then true
+            when logged.rating <= $max_not_relevant_rating then false
         end as is_relevant
+    from read_parquet($files, union_by_name = true) as logged
+    left join erasures on logged.user_id = erasures.user_id
+    where logged.occurred_at <= $until
+      and logged.job_id is not null
+      and not coalesce(logged.is_bot, false)
+      and (erasures.requested_at is null or logged.occurred_at > erasures.requested_at)
+),
+-- Minutes in which a script used the account. Most days have no user who opens that many jobs at all.
+busy_users as (
+    select user_id
     from known
-    qualify
-        row_number() over (
-            partition by event_id
-            order by occurred_at, user_id, job_id, event_type, dwell_seconds, is_relevant, rating
-        ) = 1
+    where event_type in ('view', 'click')
+    group by user_id
+    having count(*) > $max_opened_a_minute
+),
+scripted_minutes as (
+    select known.user_id, date_trunc('minute', known.occurred_at) as minute
+    from known
+    semi join busy_users on known.user_id = busy_users.user_id
+    where known.event_type in ('view', 'click')
+    group by all
+    having count(*) > $max_opened_a_minute
+),
+-- What is shown and opened in such a minute says nothing; what is saved, applied to or dismissed stands as it was said.
+events as (
+    select known.*
+    from known
+    left join scripted_minutes
+        on known.user_id = scripted_minutes.user_id
+        and date_trunc('minute', known.occurred_at) = scripted_minutes.minute
+    where scripted_minutes.user_id is null
+       or known.event_type not in ('impression', 'view', 'click')
 )
 select
     cast($day as date) as date,

@@ -38,8 +38,9 @@ def _write(lake: Lake, *events: dict[str, Any]) -> None:
         lake.append("bronze", EVENTS, part, partition=f"date={date}")
 
 
-def _count(lake: Lake, as_of: dt.datetime = AS_OF) -> int:
-    return count_days(lake, as_of=as_of, retention_days=400, memory_limit="200MB").n_recounted
+def _count(lake: Lake, as_of: dt.datetime = AS_OF, erasures: pl.DataFrame | None = None) -> int:
+    requested = ERASURES.empty() if erasures is None else erasures
+    return count_days(lake, requested, as_of=as_of, retention_days=400, memory_limit="200MB").n_recounted
 
 
 def _fold(lake: Lake, as_of: dt.datetime = AS_OF, erasures: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -69,13 +70,28 @@ def test_counters_and_weights_add_up(lake: Lake) -> None:
     assert (row["is_seen"], row["is_saved"], row["is_applied"], row["is_dismissed"]) == (True, True, True, True)
 
 
-def test_a_repeated_event_counts_once(lake: Lake) -> None:
-    assert _one(lake, _event("e1", "apply"), _event("e1", "apply"))["weight"] == 10
-
-
 def test_bots_and_events_of_no_job_do_not_count(lake: Lake) -> None:
     row = _one(lake, _event("e1", "view"), _event("e2", "apply", is_bot=True), _event("e3", "click", job_id=None))
     assert row["weight"] == 1
+
+
+@pytest.mark.parametrize(("n_opened", "n_views"), [(60, 60), (61, 0)])
+def test_what_a_script_opens_in_a_minute_does_not_count_but_what_it_says_does(
+    lake: Lake, n_opened: int, n_views: int
+) -> None:
+    opened = [_event(f"e{i}", "view", hours=i / 3600) for i in range(n_opened - 1)]
+    row = _one(lake, *opened, _event("last", "view", hours=0.001), _event("a", "apply"), _event("b", "apply", hours=0))
+    assert (row["n_views"], row["n_applies"]) == (n_views, 2)
+
+
+def test_an_erasure_parts_its_day_in_two(lake: Lake) -> None:
+    _write(lake, _event("e1", "view"), _event("e2", "click", hours=3), _event("e3", "view", hours=25))
+    assert _count(lake) == 2
+    erasures = pl.DataFrame(
+        {"user_id": ["u"], "requested_at": [DAY + dt.timedelta(hours=2)]}, schema=dict(ERASURES.columns)
+    )
+    assert (_count(lake, erasures=erasures), _count(lake, erasures=erasures)) == (1, 0)
+    assert _fold(lake, erasures=erasures).select("n_views", "n_clicks").rows() == [(1, 1)]
 
 
 def test_feedback_speaks_by_flag_or_rating(lake: Lake) -> None:
