@@ -4,6 +4,7 @@ Read from `data/config/` or from the folder that JOBFEED_CONFIG names; a file mi
 ones. Secrets are not configuration: they come from the environment, where they are used.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -19,11 +20,14 @@ from features.schemas import COMPONENTS
 SHIPPED_FOLDER = Path(__file__).resolve().parent.parent / "data" / "config"
 SHIPPED_VOCABULARY = Path(__file__).resolve().parent.parent / "data" / "vocabulary"
 
+_TITLE_GROUPS = frozenset({"title", "company", "location", "salary", "details"})
 Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Id = Annotated[str, Field(coerce_numbers_to_str=True)]  # 160 is as good as "160"
-FeedFormat = Literal["rss", "jsonfeed", "remoteok", "remotive", "jobicy", "greenhouse", "lever", "ashby", "himalayas"]
+FeedFormat = Literal[
+    "rss", "jsonfeed", "remoteok", "remotive", "jobicy", "greenhouse", "lever", "ashby", "himalayas", "workingnomads",
+]  # fmt: skip
 
 
 class ConfigError(ValueError):
@@ -36,8 +40,9 @@ class _Strict(BaseModel):
 
 class FeedSource(_Strict):
     """One feed; `title_pattern` is a regular expression with the groups `title` and optionally `company`, `location`,
-    `salary`. `lists_all_open_jobs`: a job that is gone from a successful reading is closed. Formats with pages
-    (himalayas, lever) are read up to `max_pages`; himalayas, newest first, at first back to `max_age_days`."""
+    `salary`, `details` (places and pay in any order). `lists_all_open_jobs`: a job that is gone from a successful
+    reading is closed. Formats with pages (himalayas, lever) are read up to `max_pages`; himalayas, newest first, at first
+    back to `max_age_days`."""
 
     name: Name
     url: HttpUrl
@@ -53,6 +58,20 @@ class FeedSource(_Strict):
     max_age_days: int = Field(3, ge=1, le=400)
     enabled: bool = True
     terms: str | None = None
+
+    @field_validator("title_pattern")
+    @classmethod
+    def _pattern_is_a_regular_expression_with_known_groups(cls, pattern: str | None) -> str | None:
+        if pattern is None:
+            return None
+        try:
+            groups = set(re.compile(pattern, re.DOTALL).groupindex)
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from error
+        if "title" not in groups or groups - _TITLE_GROUPS:
+            allowed = ", ".join(sorted(_TITLE_GROUPS))
+            raise ValueError(f"has the groups {sorted(groups)}; it must have title, and may have of {allowed}")
+        return pattern
 
 
 class HttpLimits(_Strict):

@@ -1,10 +1,13 @@
-"""JSON job boards, one reader a format: JSON Feed, Remote OK, Remotive, Jobicy, Greenhouse, Lever, Ashby, Himalayas."""
+"""JSON job boards, one reader a format: JSON Feed, Remote OK, Remotive, Jobicy, Greenhouse, Lever, Ashby, Himalayas,
+Working Nomads.
+"""
 
 import html
-import re
 from collections.abc import Callable, Mapping
 
 from features.sources.feed_entries import Entries, FeedContext, FeedEntry, FeedError, period, split_title, title_rule
+from features.sources.mojibake import repaired
+from features.sources.rss_boards import board_columns
 from features.sources.timestamps import read_timestamp
 from features.sources.values import (
     NotJsonError,
@@ -22,9 +25,6 @@ from features.sources.values import (
     strings,
     text,
 )
-
-# What UTF-8 looks like after being read as windows-1252: two or more of these in a row.
-_MOJIBAKE = re.compile("[\u0080-\u00ffŒœŠšŽžŸƒˆ˜–—‘’‚“”„†‡•…‰‹›€™]{2,}")
 
 
 def read_jsonfeed(body: bytes, feed: FeedContext) -> Entries:
@@ -50,7 +50,8 @@ def read_jsonfeed(body: bytes, feed: FeedContext) -> Entries:
             "published_at": read_timestamp(item.get("date_published")) or read_timestamp(item.get("date_modified")),
             **split_title(plain(item.get("title")), rule),
         }
-        return FeedEntry(text(item.get("id")), columns)
+        author = text(mapping(item.get("author")).get("name"))
+        return FeedEntry(text(item.get("id")), {**columns, **board_columns(columns, url=url, author=author)})
 
     return _each(entries, read)
 
@@ -64,12 +65,12 @@ def read_remoteok(body: bytes, feed: FeedContext) -> Entries:
 
     def read(job: Mapping[str, object]) -> FeedEntry:
         lower, upper = amount(job.get("salary_min")), amount(job.get("salary_max"))
-        location = _repaired(line(job.get("location")))
+        location = repaired(line(job.get("location")))
         columns = {
             "url": link(job.get("url"), feed.url or "https://remoteok.com"),
-            "title": _repaired(plain(job.get("position"))),
-            "company": _repaired(plain(job.get("company"))),
-            "description": _repaired(text(job.get("description"))),
+            "title": repaired(plain(job.get("position"))),
+            "company": repaired(plain(job.get("company"))),
+            "description": repaired(text(job.get("description"))),
             "location_text": location.strip(", ") or None if location else None,
             "work_format": "remote",
             **_pay(lower, upper, currency="USD", stated_period="year"),
@@ -274,6 +275,25 @@ def read_ashby(body: bytes, feed: FeedContext) -> Entries:
     return _each(_field(body, feed, "jobs"), read)
 
 
+def read_workingnomads(body: bytes, feed: FeedContext) -> Entries:
+    """Working Nomads' array; ids stand in the URL only, tags are one string."""
+
+    def read(job: Mapping[str, object]) -> FeedEntry:
+        columns = {
+            "url": link(job.get("url"), feed.url),
+            "title": plain(job.get("title")),
+            "company": plain(job.get("company_name")),
+            "description": text(job.get("description")),
+            "location_text": plain(job.get("location")),
+            "work_format": "remote",
+            "tags": strings([*(listed(job.get("tags")) or []), line(job.get("category_name"))]),
+            "published_at": read_timestamp(job.get("pub_date")),
+        }
+        return FeedEntry(None, columns)
+
+    return _each(_array(_document(body, feed), feed), read)
+
+
 def _each(entries: list[object], read: Callable[[Mapping[str, object]], FeedEntry | str]) -> Entries:
     for entry in entries:
         raw = raw_json(entry)
@@ -320,20 +340,3 @@ def _joined(value: object) -> str | None:
 
 def _plain_strings(value: object) -> list[str] | None:
     return strings(plain(one) for one in (listed(value) or []))
-
-
-def _repaired(value: str | None) -> str | None:
-    """Text whose UTF-8 was read as windows-1252 once too often, put right where that is what happened."""
-
-    def repair(match: re.Match[str]) -> str:
-        try:
-            return b"".join(_windows_1252(character) for character in match[0]).decode("utf-8")
-        except ValueError:
-            return match[0]
-
-    return _MOJIBAKE.sub(repair, value) if value else value
-
-
-def _windows_1252(character: str) -> bytes:
-    # the five bytes that windows-1252 leaves undefined pass through as they are
-    return bytes([ord(character)]) if ord(character) < 0x100 else character.encode("windows-1252")

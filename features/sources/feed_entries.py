@@ -49,6 +49,11 @@ _BOARD_PATTERNS = (
     ("python.org", re.compile(r"^(?P<title>.+), (?P<company>[^,]+(?:, (?:Inc|LLC|Ltd|GmbH)\.?)?)$")),
     ("career.habr.com", re.compile(r"^(?:Требуется|Требуются) «(?P<title>.+)»(?: \((?P<details>.+)\))?$")),
     ("jobs.dou.ua", re.compile(r"^(?P<title>.+?) в (?P<company>[^,]+)(?:, (?P<details>.+))?$")),
+    # of posts by companies; the title of a comment ("New comment by … in "Ask HN: …") must stay whole
+    (
+        "ycombinator.com",
+        re.compile(r"^(?P<company>.+?)(?: \(YC \w+\))? is hiring(?: an?)? (?P<title>.+)$", re.IGNORECASE),
+    ),
 )
 _PERIOD_WORDS = {
     "year": ("year", "annual", "yr", "annum"),
@@ -122,11 +127,16 @@ def period(stated: str | None) -> str | None:
     return next((name for name, words in _PERIOD_WORDS.items() if any(word in found for word in words)), None)
 
 
+def is_pay(part: str) -> bool:
+    """Whether a piece of a title tells an amount of money."""
+    return _PAY.search(part) is not None
+
+
 def _pay_and_place(details: str | None) -> tuple[str | None, str | None]:
     """A list such as "Moscow, from 150 000 RUB", in any order, as (places, pay)."""
     if details is None:
         return None, None
     parts = [part.strip() for part in details.split(",") if part.strip()]
-    pay = [part for part in parts if _PAY.search(part)]
+    pay = [part for part in parts if is_pay(part)]
     places = [part for part in parts if part not in pay]
     return ", ".join(places) or None, ", ".join(pay) or None

@@ -12,6 +12,7 @@ from features.sources.boards import (
     read_lever,
     read_remoteok,
     read_remotive,
+    read_workingnomads,
 )
 from features.sources.feed_entries import Entries, FeedContext, FeedEntry, FeedError
 from features.sources.parsed import Parsed, Refusal
@@ -31,6 +32,7 @@ _READERS: Mapping[str, Callable[[bytes, FeedContext], Entries]] = {
     "lever": read_lever,
     "ashby": read_ashby,
     "himalayas": read_himalayas,
+    "workingnomads": read_workingnomads,
 }
 FEED_FORMATS = tuple(_READERS)
 MAX_BODY_BYTES = 50_000_000
@@ -80,6 +82,7 @@ def guess_format(body: bytes) -> str:
 
 _ARRAY_KEYS = (
     ("lever", frozenset({"hostedUrl", "categories"})),
+    ("workingnomads", frozenset({"category_name", "pub_date"})),
     ("remoteok", frozenset({"legal", "position"})),
 )
 _OBJECT_KEYS = (

@@ -38,6 +38,7 @@ _NATIVE_IDS = tuple(
         ("workingnomads.com", r"/job/go/(\d+)"),
         ("jobicy.com", r"/jobs/(\d+)"),
         ("remoteok.com", r"-(\d{4,})/?$"),
+        ("news.ycombinator.com", r"[?&]id=(\d+)"),
         ("remotive.com", r"-(\d{4,})/?$"),
         ("", r"[?&]post_type=job_listing.*?&(?:amp;)?p=(\d+)"),
     )

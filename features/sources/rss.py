@@ -3,7 +3,6 @@
 import io
 import re
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 import feedparser
 
@@ -19,6 +18,7 @@ from features.sources.feed_entries import (
     split_title,
     title_rule,
 )
+from features.sources.rss_boards import board_columns
 from features.sources.timestamps import read_timestamp
 from features.sources.values import amount, coordinates, items, line, link, mapping, number, plain, strings, text
 
@@ -29,12 +29,6 @@ _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f\u200d]")
 _SKILL_SEPARATORS = re.compile(r",\s*(?:and\s+)?|\s+and\s+|;")
 _REGION_ONLY = re.compile(r"\s+only$", re.IGNORECASE)
 _NO_PLACE = frozenset({"n/a", "none", "-", "unknown"})
-_HH_NO_PAY = frozenset({"не указан", "не указана", "не указано"})
-_REMOTE_BOARDS = (
-    "weworkremotely.com", "remoteok.com", "remoteok.io", "remotive.com", "remotive.io", "jobicy.com", "himalayas.app",
-    "workingnomads.com",
-)  # fmt: skip
-_HH_HOSTS = ("hh.ru", "hh.kz", "rabota.by", "hh.uz", "headhunter.ge", "headhunter.kg", "hh1.az")
 
 
 def read_rss(body: bytes, feed: FeedContext) -> Entries:
@@ -92,8 +86,7 @@ def _entries(document: Mapping[str, object], feed: FeedContext) -> Entries:
     rule = title_rule(titles, feed=feed, links=links)
     for entry, url, title in zip(raw_entries, links, titles, strict=True):
         columns = {"language": language, **_columns(entry, url=url), **split_title(title, rule)}
-        if _is_of(url, _REMOTE_BOARDS):
-            columns["work_format"] = "remote"
+        columns |= board_columns(columns, url=url, author=text(_value(entry, "author")))
         guid = text(_value(entry, "id"))
         yield FeedEntry(guid, columns), f"{guid or ''}\n{url or ''}\n{text(_value(entry, 'summary')) or ''}"
 
@@ -111,7 +104,7 @@ def _columns(entry: Mapping[str, object], *, url: str | None) -> dict[str, objec
     description = _description(entry)
     lower, upper = _pay(entry)
     latitude, longitude = _point(entry)
-    columns: dict[str, object] = {
+    return {
         "url": url,
         "company": plain(_value(entry, "job_listing_company", "himalayasjobs_companyname", "company", "companyname")),
         "description": description,
@@ -138,11 +131,6 @@ def _columns(entry: Mapping[str, object], *, url: str | None) -> dict[str, objec
         or read_timestamp(_value(entry, "updated")),
         "expires_at": read_timestamp(_value(entry, "expires_at", "himalayasjobs_expirydate", "expired", "validity")),
     }
-    if _is_of(url, _HH_HOSTS):
-        return {**columns, **_hh_columns(description)}
-    if _is_of(url, ("career.habr.com",)):  # elsewhere the author is a person or a mailbox
-        return {**columns, "company": plain(_value(entry, "author"))}
-    return columns
 
 
 def _description(entry: Mapping[str, object]) -> str | None:
@@ -198,24 +186,6 @@ def _point(entry: Mapping[str, object]) -> tuple[float | None, float | None]:
     if isinstance(place, (tuple, list)) and len(place) == 2:
         return coordinates(place[1], place[0])
     return coordinates(number(_value(entry, "geo_lat")), number(_value(entry, "geo_long")))
-
-
-def _hh_columns(description: str | None) -> dict[str, object]:
-    """The labelled paragraphs of the site's search feed: employer, date, region, expected monthly income."""
-    pay = labelled(description, "Предполагаемый уровень месячного дохода:")
-    stated = {
-        "company": labelled(description, "Вакансия компании:"),
-        "location_text": labelled(description, "Регион:"),
-        "salary_text": None if pay is None or pay.lower() in _HH_NO_PAY else pay,
-        "salary_period": "month" if pay and pay.lower() not in _HH_NO_PAY else None,
-    }
-    # such an item is as short as one of a search page: no description, no skills
-    return {**{name: value for name, value in stated.items() if value}, "is_complete": False}
-
-
-def _is_of(url: str | None, hosts: tuple[str, ...]) -> bool:
-    host = (urlsplit(url).hostname or "") if url else ""
-    return any(host == known or host.endswith("." + known) for known in hosts)
 
 
 def _declares_entities(document: str) -> bool:

@@ -20,6 +20,17 @@ def test_the_shipped_configuration_is_valid() -> None:
     assert not any(feed.enabled for feed in config.sources.feeds)
 
 
+def test_every_shipped_board_states_its_terms_and_is_read_politely() -> None:
+    sources = load_config().sources
+    assert len(sources.feeds) >= 20
+    for feed in sources.feeds:
+        assert feed.terms and feed.language and feed.min_interval_minutes >= 30, feed.name
+    assert sources.http.requests_per_host_per_second <= 1
+    assert {feed.format for feed in sources.feeds} >= {
+        "rss", "jsonfeed", "remoteok", "remotive", "jobicy", "greenhouse", "lever", "ashby", "himalayas",
+    }  # fmt: skip
+
+
 def test_a_file_that_the_folder_lacks_is_the_shipped_one(tmp_path: Path) -> None:
     folder = write(tmp_path, "pipeline.yaml", "seed: 5\n")
     config = load_config(folder)
@@ -30,6 +41,16 @@ def test_a_file_that_the_folder_lacks_is_the_shipped_one(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
+        (
+            "sources.yaml",
+            "feeds: [{name: a, url: 'https://b.example', title_pattern: '('}]",
+            ["feeds.0.title_pattern", "no regular expression", "'('"],
+        ),
+        (
+            "sources.yaml",
+            "feeds: [{name: a, url: 'https://b.example', title_pattern: '(?P<role>.+)'}]",
+            ["feeds.0.title_pattern", "['role']", "must have title"],
+        ),
         ("pipeline.yaml", "sed: 1", ["pipeline.yaml", "sed", "unknown key", "seed"]),
         ("pipeline.yaml", "als: {factor: 3}", ["als.factor", "unknown key", "factors", "iterations"]),
         ("pipeline.yaml", "als: {factors: many}", ["als.factors", "valid integer", "'many'"]),

@@ -218,6 +218,7 @@ GUESSED = {
     "ashby": {"jobs": [{"isListed": True}]},
     "himalayas": {"jobs": [{"companySlug": "a"}]},
     "lever": [{"hostedUrl": "a"}],
+    "workingnomads": [{"category_name": "a"}],
     "remoteok": [{"legal": "a"}],
     "jsonfeed": {"items": []},
 }
@@ -343,6 +344,18 @@ def test_himalayas_without_restriction_is_worldwide() -> None:
     assert row["location_text"] == "Anywhere in the World" and row["expires_at"] == datetime(2026, 2, 1, tzinfo=UTC)
 
 
+def test_working_nomads_ids_stand_in_the_url_and_tags_in_one_string() -> None:
+    job = {
+        "url": "https://www.workingnomads.com/job/go/77/", "title": "Dev ", "company_name": "Acme",
+        "location": "Europe", "category_name": "Development", "tags": "python,sql",
+        "pub_date": "2026-01-01T00:00:00-04:00",
+    }  # fmt: skip
+    row = only(parse_json("workingnomads", [job]))
+    assert (row["source_id"], row["title"], row["work_format"]) == ("77", "Dev", "remote")
+    assert row["tags"] == ["python", "sql", "Development"]
+    assert row["published_at"] == datetime(2026, 1, 1, 4, tzinfo=UTC)
+
+
 def test_json_feed_needs_its_version() -> None:
     feed = {
         "version": "https://jsonfeed.org/version/1.1",
@@ -382,7 +395,7 @@ job_keys = st.sampled_from(JOB_KEYS)
 @given(format_=st.sampled_from(FEED_FORMATS), job=st.dictionaries(job_keys, json_values, max_size=8))
 @settings(max_examples=150, deadline=None)
 def test_no_job_object_of_any_shape_raises_or_is_lost(format_: str, job: dict[str, object]) -> None:
-    document: object = [{**job, "id": "1"}] if format_ in ("remoteok", "lever") else {"jobs": [job]}
+    document: object = [{**job, "id": "1"}] if format_ in ("remoteok", "lever", "workingnomads") else {"jobs": [job]}
     if format_ == "jsonfeed":
         document = {"version": "https://jsonfeed.org/version/1", "items": [job]}
     if format_ != "rss":
