@@ -263,13 +263,15 @@ class DigestSettings(_Strict):
 
 
 class Publishing(_Strict):
-    """How many generations stay, and how far a new one may fall below the last of a nearby day."""
+    """How many generations stay, how far a new one may fall below the last of a nearby day, and the share of the feeds
+    that may change before a full generation is made instead of one of changes."""
 
     kept_generations: int = Field(5, ge=2, le=100)
     min_jobs_share_of_last: Share = 0.5
     min_feeds_share_of_last: Share = 0.9
     max_fallback_share: Share = 1.0
     compared_within_days: int = Field(7, ge=0, le=400)
+    max_changed_share: Share = 0.25
 
 
 class Pipeline(_Strict):

@@ -15,14 +15,13 @@ from rich.table import Table
 from assets.config import SHIPPED_VOCABULARY, Config, ConfigError, Sources, config_file, load_config, load_file
 from assets.hh_ids import HHIds
 from assets.resources import parse_as_of
-from pipelines import running
+from pipelines import generations, running
 from pipelines.environment import workspace_from_environment
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Offline job recommendations: run, look, serve.")
-generations_app = typer.Typer(no_args_is_help=True, help="Published generations: list, verify, roll back.")
 config_app = typer.Typer(no_args_is_help=True, help="Configuration files.")
 sources_app = typer.Typer(no_args_is_help=True, help="Where jobs come from: how each source does, a try of one.")
-app.add_typer(generations_app, name="generations")
+app.add_typer(generations.app, name="generations")
 app.add_typer(config_app, name="config")
 app.add_typer(sources_app, name="sources")
 out = Console()
@@ -208,54 +207,6 @@ def token(context: typer.Context) -> None:
 def _become_the_service(arguments: list[str]) -> None:
     # The service imports nothing of the pipeline: it takes this process's place instead of being called from it.
     os.execv(sys.executable, [sys.executable, "-m", "serving", *arguments])  # noqa: S606 - fixed program, parsed options
-
-
-@generations_app.command("list")
-def list_generations() -> None:
-    """List the kept generations, the newest first; the served one is marked."""
-    from assets.publishing import generations
-
-    published = workspace_from_environment().published
-    current = generations.current_generation(published)
-    table = Table()
-    for name in ("generation", "as of", "created", "users", "jobs", "served"):
-        table.add_column(name, no_wrap=True)
-    for found in generations.list_generations(published):
-        served = "served" if found.generation == current else ""
-        sizes = (str(found.rows("feeds")), str(found.rows("jobs")))
-        table.add_row(found.generation, found.as_of[:19], found.created_at[:19], *sizes, served)
-    out.print(table)
-
-
-@generations_app.command()
-def verify(generation: Annotated[str | None, typer.Argument(help="Default: the served one.")] = None) -> None:
-    """Check a generation's files against its manifest."""
-    from assets.publishing import generations
-
-    published = workspace_from_environment().published
-    name = generation or generations.current_generation(published)
-    if name is None:
-        _fail(f"{published}: no generation is published yet; run `jobfeed run daily` first")
-    problems = generations.verify(published, name)
-    for problem in problems:
-        err.print(f"[red]{escape(problem)}[/]")
-    if problems:
-        raise typer.Exit(1)
-    out.print(f"{name}: whole")
-
-
-@generations_app.command()
-def rollback(
-    generation: Annotated[str | None, typer.Argument(help="Default: the one before the served one.")] = None,
-) -> None:
-    """Serve an earlier generation again."""
-    from assets.publishing import generations
-
-    try:
-        name = generations.rollback(workspace_from_environment().published, generation)
-    except generations.GenerationError as error:
-        _fail(str(error))
-    out.print(f"{name} is served now")
 
 
 @config_app.command("check")

@@ -18,6 +18,7 @@ TABLES_FOLDER = "tables"  # the tables as the last full generation has them, or 
 CHANGES_FOLDER = "changes"  # rows that came since, a folder for each delta
 CHANGED_FOLDER = "changed"  # which of these rows is the current one
 LAYERS_FOLDER = "lookup"  # look-up files of the deltas
+DICTIONARY_FILE = "lookup.dictionary"  # what the base compresses with, and the deltas too
 FOLDER_VARIABLE = "jobfeed_folder"  # in SQL: where the generation's folder lies, if it was moved after publishing
 
 COMPONENTS = (

@@ -9,6 +9,7 @@ import polars as pl
 
 from assets.config import Config, load_config
 from assets.publishing.build import Published, Source, publish
+from assets.publishing.delta import publish_changes
 from features import schemas
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
@@ -159,6 +160,22 @@ def publish_small(
         as_of=as_of,
         created_at=as_of,
         config=config or load_config(),
+        code_version="test",
+        high_water_marks={"hh": as_of.isoformat()},
+        interactions=interactions,
+    )
+
+
+def publish_small_changes(
+    published: Path, *, as_of: dt.datetime, interactions: Path | None = None, **changes: pl.DataFrame
+) -> Published:
+    """Publishes what differs between the small tables and the served generation."""
+    return publish_changes(
+        published,
+        sources(**changes),
+        as_of=as_of,
+        created_at=as_of,
+        config=load_config(),
         code_version="test",
         high_water_marks={"hh": as_of.isoformat()},
         interactions=interactions,

@@ -2,14 +2,19 @@
 
 import datetime as dt
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
 from assets.lake import Lake
 from assets.publishing import generations
-from assets.publishing.build import Source, ValidationFailedError, publish
+from assets.publishing.build import Published, ValidationFailedError, publish
+from assets.publishing.delta import publish_changes
+from assets.publishing.tables import Source
+from assets.ranking.scope import SCOPE_TAG, parse_scope
 from assets.resources import RunClock, Workspace
 from features import schemas
 from models.explain import REASON_TEMPLATES
@@ -43,18 +48,20 @@ _DEPENDENCIES = [
     kinds={"duckdb", "parquet"},
     owners=["team:jobfeed"],
     deps=_DEPENDENCIES,
-    code_version="1",
+    code_version="2",
 )
 def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.MaterializeResult[None]:
     """One immutable, validated version of all served tables, announced by replacing `published/current`.
 
-    A generation that fails its validation is not announced: the last one stays served and the run says why.
+    The daily run makes a full one; the others, which the tag `jobfeed/scope` tells, one of what changed since the last.
+    One that fails its validation is not announced: the last one stays served and the run says why.
     """
     started = time.perf_counter()
     as_of = clock.as_of(context)
+    make = publish if parse_scope(context.run.tags.get(SCOPE_TAG)) == "all" else publish_changes
     with workspace.lake.lock("publishing"):
         try:
-            result = publish(
+            result = make(
                 workspace.published,
                 collect_sources(workspace),
                 as_of=as_of,
@@ -70,28 +77,34 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
             ) from error
         workspace.lake.remove_leftovers(before=clock.now() - dt.timedelta(days=1))
         removed = generations.prune(workspace.published, kept=workspace.config.pipeline.publishing.kept_generations)
+    return dg.MaterializeResult(metadata=_metadata(result, removed, started))
+
+
+def _metadata(result: Published, removed: Sequence[str], started: float) -> dict[str, Any]:
     manifest = result.manifest
     rows = "\n".join(f"| {n} | {t['rows']:,} | {t['bytes']:,} |" for n, t in sorted(manifest.tables.items()))
-    return dg.MaterializeResult(
-        metadata={
-            "generation": manifest.generation,
-            "announced": "new" if result.is_new else "unchanged: equal to the served one",
-            "tables": dg.MetadataValue.md(f"| table | rows | bytes |\n| --- | ---: | ---: |\n{rows}"),
-            "dagster/row_count": manifest.rows("feeds"),
-            "megabytes": round(sum(f["bytes"] for f in manifest.files.values()) / 1e6, 1),
-            "removed_generations": ", ".join(removed) or "none",
-            "seconds": round(time.perf_counter() - started, 1),
-        }
-    )
+    return {
+        "generation": manifest.generation,
+        "announced": f"new, {manifest.kind}" if result.is_new else "unchanged: equal to the served one",
+        "tables": dg.MetadataValue.md(f"| table | rows | bytes |\n| --- | ---: | ---: |\n{rows}"),
+        "dagster/row_count": manifest.rows("feeds"),
+        "megabytes": round(sum(f["bytes"] for f in manifest.files.values()) / 1e6, 1),
+        "look_up_layers": max(len(files) for files in manifest.lookup.values()),
+        "removed_generations": ", ".join(removed) or "none",
+        "seconds": round(time.perf_counter() - started, 1),
+    }
 
 
 def collect_sources(workspace: Workspace) -> dict[str, Source]:
     """Every table of the contract from where the lake holds it."""
     lake = workspace.lake
     feeds = lake.files("ranking", schemas.FEEDS.name)
-    sources = {name: Source(frame=_scan(lake, layer, name)) for name, layer in _FRAMES.items()}
+    sources = {
+        name: Source(frame=_scan(lake, layer, name), read_from=lake.files(layer, name))
+        for name, layer in _FRAMES.items()
+    }
     sources["feeds"] = Source(files=feeds) if feeds else Source(frame=schemas.FEEDS.empty().lazy())
-    sources["jobs"] = Source(frame=_published_jobs(lake))
+    sources["jobs"] = Source(frame=_published_jobs(lake), read_from=lake.files("catalog", schemas.JOBS.name))
     sources["reason_templates"] = Source(frame=_reason_templates().lazy())
     sources["recipes"] = Source(frame=_recipes(workspace).lazy())
     return sources

@@ -23,7 +23,7 @@ from assets.publishing.generations import Manifest
 from assets.publishing.lookup import QUERIES, LookupFile, write_prefix
 from assets.publishing.tables import Source, checksums, connect, described, source_record, write_table
 from assets.publishing.validation import FeedChecks, repeated_keys, size_problems
-from serving.contract import DATABASE, FEED_PREFIX, LOOKUP, MANIFEST, SCHEMA_VERSION, STACKS, TABLES
+from serving.contract import DATABASE, DICTIONARY_FILE, FEED_PREFIX, LOOKUP, MANIFEST, SCHEMA_VERSION, STACKS, TABLES
 
 __all__ = ["Published", "Source", "ValidationFailedError", "publish"]
 
@@ -71,7 +71,7 @@ def publish(
         with connect(folder, memory_limit=config.pipeline.duckdb_memory_limit) as con:
             problems = _write_lookup(con, folder, files["feeds"], interactions, config=config, as_of=as_of_text)
             comparable = last if last is not None and is_near(last, as_of, config) else None
-            problems += repeated_keys(con, TABLES) + size_problems(con, config, comparable)
+            problems += repeated_keys(con, {table: table for table in TABLES}) + size_problems(con, config, comparable)
         refuse(problems)
         write_database(folder / DATABASE, folder, final_folder=published / name)
         manifest = Manifest(
@@ -154,4 +154,6 @@ def _write_lookup(
         for prefix in QUERIES:
             if prefix != FEED_PREFIX:
                 write_prefix(file, con, prefix, as_of=as_of)
+        if file.dictionary is not None:
+            write_bytes(folder / DICTIONARY_FILE, file.dictionary)
     return checks.problems()

@@ -17,6 +17,7 @@ from serving.contract import MANIFEST, POINTER, manifest_checksum
 BUILDING_PREFIX = ".building-"
 _NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 _READ_BYTES = 1 << 20
+_KEPT_FULL = 2
 
 
 class GenerationError(RuntimeError):
@@ -153,11 +154,18 @@ def rollback(published: Path, generation: str | None) -> str:
 
 
 def prune(published: Path, *, kept: int) -> list[str]:
-    """Removes all but the newest `kept` generations and the served one, and what killed runs left; returns names."""
-    current = current_generation(published)
+    """Removes generations and what killed runs left; returns the names of the removed generations.
+
+    The newest `kept` stay, the served one, and the two newest full ones: a day of small changes must not take away the
+    way back to yesterday.
+    """
+    names = _names(published)
+    staying = {*names[:kept], current_generation(published)}
+    full = [found.generation for found in list_generations(published) if found.kind == "full"]
+    staying |= set(full[:_KEPT_FULL])
     removed = []
-    for name in _names(published)[kept:]:
-        if name != current:
+    for name in names:
+        if name not in staying:
             # Renamed first, so that a reader never opens a half-deleted generation.
             doomed = published / f"{BUILDING_PREFIX}{name}"
             (published / name).rename(doomed)

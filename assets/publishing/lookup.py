@@ -68,6 +68,11 @@ class LookupFile:
             self._environment.sync(True)
         self._environment.close()
 
+    @property
+    def dictionary(self) -> bytes | None:
+        """What long values are compressed with: as it was given, else learned from the first feeds."""
+        return self._dictionary
+
     def put(self, prefix: str, pairs: Pairs) -> None:
         """Adds JSON values by the identifiers of `prefix`."""
         if prefix == contract.FEED_PREFIX and self._dictionary is None and not self.n_keys:

@@ -25,12 +25,12 @@ UNSTABLE_COLUMNS = ("generation_time_seconds",)
 class Source:
     """One table to publish: a frame, or the lake's Parquet files as they are (hard-linked, not copied).
 
-    `identity` is equal only for equal rows: what was read to make the frame, as `file_identity` tells it.
+    `read_from`: the lake's files that the frame reads, as they are; of `jobs` the frame leaves some out.
     """
 
     frame: pl.LazyFrame | None = None
     files: Sequence[Path] = ()
-    identity: str | None = None
+    read_from: Sequence[Path] = ()
 
 
 def write_table(folder: Path, table: str, source: Source) -> list[Path]:
@@ -90,7 +90,7 @@ def checksums(folder: Path, known: Mapping[str, Mapping[str, Any]]) -> dict[str,
 def source_record(source: Source) -> Any:
     """What the manifest keeps of a source, to tell later whether it is still the same."""
     if source.frame is not None:
-        return source.identity
+        return file_identity(source.read_from) if source.read_from else None
     return {path.name: file_identity([path]) for path in source.files}
 
 

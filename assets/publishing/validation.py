@@ -1,17 +1,21 @@
 """What a generation must be before it is announced: unique keys, sound feeds, sizes near the last."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from assets.config import Config
+from assets.publishing.changes import Change
 from assets.publishing.feeds import empty_block
 from assets.publishing.generations import Manifest
 from features.schemas import INTERACTIONS
-from serving.contract import KEYS
+from serving.contract import CHANGED_FOLDER, CHANGES_FOLDER, KEYS, TABLES_FOLDER
 
 _FEED_PROBLEMS = Path(__file__).resolve().parent.parent.parent / "sql" / "checks" / "feed_problems.sql"
 
@@ -19,22 +23,31 @@ _FEED_PROBLEMS = Path(__file__).resolve().parent.parent.parent / "sql" / "checks
 class FeedChecks:
     """Checks feeds block by block against jobs and interactions, and sums up what is wrong.
 
-    `con` has the tables `jobs` and `fallback_feeds`. `interactions`: the Parquet file that the feeds were ranked with.
+    `con` has the tables `jobs` and `fallback_feeds`. `interactions`: the Parquet file that the feeds were ranked with;
+    of `users` only, if they are given.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, interactions: Path | None, *, config: Config) -> None:
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        interactions: Path | None,
+        *,
+        config: Config,
+        users: pl.Series | None = None,
+    ) -> None:
         self._con = con
         self._params = {"company_cap": config.ranking.company_cap, "company_cap_top": config.ranking.company_cap_top}
         self._query = _FEED_PROBLEMS.read_text(encoding="utf-8")
         self._found: Counter[str] = Counter()
         con.sql("create temp table carded_jobs as select job_id, status, company_id from jobs")
         known = interactions is not None and interactions.exists()
-        con.register(
-            "all_interactions", con.read_parquet(str(interactions)) if known else INTERACTIONS.empty().to_arrow()
-        )
-        con.sql(
-            "create temp table barred as select user_id, job_id from all_interactions where is_applied or is_dismissed"
-        )
+        rows = con.read_parquet(str(interactions)) if known else INTERACTIONS.empty().to_arrow()
+        con.register("all_interactions", rows)
+        barred = "select user_id, job_id from all_interactions where (is_applied or is_dismissed)"
+        if users is not None:
+            con.register("checked_users", pl.DataFrame({"user_id": users}).to_arrow())
+            barred += " and user_id in (select user_id from checked_users)"
+        con.sql(f"create temp table barred as {barred}")
         con.unregister("all_interactions")
         con.sql("create temp table checked_fallbacks as select segment as owner, items from fallback_feeds")
         self.add(empty_block())
@@ -51,13 +64,13 @@ class FeedChecks:
         return [f"{problem}: {n}" for problem, n in sorted(self._found.items())]
 
 
-def repeated_keys(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> list[str]:
-    """The tables of `con` that hold a key more than once."""
+def repeated_keys(con: duckdb.DuckDBPyConnection, relations: Mapping[str, str]) -> list[str]:
+    """The tables that hold a key more than once; `relations`: table -> the name of its rows in `con`."""
     problems = []
-    for table in tables:
+    for table, relation in relations.items():
         key = KEYS[table]
         columns = ", ".join(f'"{name}"' for name in key)
-        query = f'select count(*) from (select 1 from "{table}" group by {columns} having count(*) > 1)'  # noqa: S608
+        query = f'select count(*) from (select 1 from "{relation}" group by {columns} having count(*) > 1)'  # noqa: S608
         n_repeated = con.sql(query).fetchall()[0][0]
         if n_repeated:
             problems.append(f"{table}: {n_repeated} keys ({', '.join(key)}) occur more than once")
@@ -84,3 +97,44 @@ def size_problems(con: duckdb.DuckDBPyConnection, config: Config, last: Manifest
     if n_feeds and n_fallback > allowed * n_feeds:
         problems.append(f"feeds: {n_fallback} of {n_feeds} users have a fallback feed; at most {allowed:.0%} may")
     return problems
+
+
+def closed_jobs_in_feeds(folder: Path, jobs: Change, layer: int) -> list[str]:
+    """Feeds below `layer` that still hold a job that closed or went in it; their job ids are read if any did.
+
+    Whoever ranks again when a job closes leaves none; `folder` is the generation's.
+    """
+    closed = [*jobs.removed.to_list()]
+    if len(jobs.rows):
+        closed += jobs.rows.filter(pl.col("status") != "open")["job_id"].to_list()
+    if not closed:
+        return []
+    ids = pa.array(closed, pa.string())
+    table = folder / TABLES_FOLDER / "feeds"
+    base = sorted(table.glob("*.parquet")) if table.is_dir() else [table.with_suffix(".parquet")]
+    owners = [_owners_of(path, ids).with_columns(layer=pl.lit(0, pl.Int32)) for path in base]
+    for number in range(1, layer):
+        path = folder / CHANGES_FOLDER / f"{number:04d}" / "feeds.parquet"
+        if path.exists():
+            owners.append(_owners_of(path, ids).with_columns(layer=pl.lit(number, pl.Int32)))
+    found = pl.concat(owners)
+    changed = folder / CHANGED_FOLDER / "feeds.parquet"
+    if changed.exists():
+        current = pl.read_parquet(changed).select("user_id", pl.col("layer").alias("current"), is_changed=True)
+        is_current = pl.col("is_changed").is_null() & (pl.col("layer") == 0) | (pl.col("current") == pl.col("layer"))
+        found = found.join(current, on="user_id", how="left").filter(is_current)
+    return [f"feeds: jobs that are not open, in feeds that did not change: {len(found)}"] if len(found) else []
+
+
+def _owners_of(path: Path, job_ids: pa.Array) -> pl.DataFrame:
+    """The users in a file of feeds, once for each item that is one of `job_ids`."""
+    with pq.ParquetFile(path, read_dictionary=["items.list.element.job_id"]) as file:
+        read = file.read(columns=["user_id", "items.list.element.job_id"]).combine_chunks()
+    users: list[str] = []
+    for batch in read.to_batches():
+        items = batch.column("items")
+        is_closed = pc.is_in(pc.struct_field(items.flatten(), 0), job_ids)
+        if pc.any(is_closed).as_py():
+            parents = pc.list_parent_indices(items).filter(is_closed)
+            users += batch.column("user_id").take(parents).to_pylist()
+    return pl.DataFrame({"user_id": users}, schema={"user_id": pl.String})

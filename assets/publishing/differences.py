@@ -1,0 +1,109 @@
+"""What changed between two generations: rows of each table, and the feed of one user."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from assets.publishing import generations
+from assets.publishing.changes import OWNED
+from assets.publishing.database import literal, rows_of
+from assets.publishing.generations import Manifest
+from serving.contract import CHANGED_FOLDER, KEYS, TABLES
+
+
+@dataclass(frozen=True)
+class TableDifference:
+    """Keys of one table that came, went, or whose row is another."""
+
+    table: str
+    n_added: int
+    n_removed: int
+    n_changed: int
+
+
+def differing_tables(published: Path, before: str, after: str, *, memory_limit: str) -> list[TableDifference]:
+    """The tables that differ between the generations `before` and `after`, with the number of rows concerned.
+
+    Of two generations with the same base only what changed since it is compared. Raises GenerationError.
+    """
+    one, other = (generations.read_manifest(published, name) for name in (before, after))
+    found = []
+    with _connect(published, before, after, memory_limit=memory_limit) as con:
+        for table in TABLES:
+            if one.tables[table]["sha256"] == other.tables[table]["sha256"]:
+                continue
+            difference = _compared(con, table, among=_candidates(published, table, one, other))
+            if difference.n_added or difference.n_removed or difference.n_changed:
+                found.append(difference)
+    return found
+
+
+def feed_difference(published: Path, before: str, after: str, user_id: str, *, memory_limit: str) -> pl.DataFrame:
+    """The jobs of a user's feed in either generation: job_id, rank and score before and after, by the rank after.
+
+    Raises GenerationError.
+    """
+    for name in (before, after):
+        generations.read_manifest(published, name)
+    items = "select unnest(items) as item from {}.feeds where user_id = $user"
+    query = f"""
+        select
+            coalesce(new.item.job_id, old.item.job_id) as job_id,
+            old.item.rank as rank_before, new.item.rank as rank_after,
+            old.item.score as score_before, new.item.score as score_after
+        from ({items.format("before")}) as old
+        full join ({items.format("after")}) as new on new.item.job_id = old.item.job_id
+        order by rank_after nulls last, rank_before
+    """  # noqa: S608 - fixed names
+    with _connect(published, before, after, memory_limit=memory_limit) as con:
+        rows: pl.DataFrame = con.sql(query, params={"user": user_id}).pl()
+        return rows
+
+
+def _connect(published: Path, before: str, after: str, *, memory_limit: str) -> duckdb.DuckDBPyConnection:
+    """A database in memory with the tables of two generations in the schemas `before` and `after`."""
+    con = duckdb.connect(config={"memory_limit": memory_limit})
+    for schema, name in (("before", before), ("after", after)):
+        folder = (published / name).resolve()
+        con.sql(f"create schema {schema}")
+        for table in TABLES:
+            con.sql(f'create view {schema}."{table}" as {rows_of(table, folder, literal(str(folder)))}')
+    return con
+
+
+def _candidates(published: Path, table: str, one: Manifest, other: Manifest) -> pl.DataFrame | None:
+    """Owners that may differ, None for any: with the same base, those that are current in other layers."""
+    if table not in OWNED or one.base != other.base:
+        return None
+    owner = KEYS[table][0]
+    maps = []
+    for manifest in (one, other):
+        path = published / manifest.generation / CHANGED_FOLDER / f"{table}.parquet"
+        empty = pl.DataFrame(schema={owner: pl.String, "layer": pl.Int32})
+        # In its own layer 0 an owner is in the base; one that is gone is in none.
+        layers = pl.read_parquet(path).select(owner, pl.col("layer").fill_null(-1)) if path.exists() else empty
+        maps.append(layers)
+    both = maps[0].join(maps[1], on=owner, how="full", coalesce=True, suffix="_after")
+    return both.filter(pl.col("layer").ne_missing(pl.col("layer_after"))).select(owner=owner)
+
+
+def _compared(con: duckdb.DuckDBPyConnection, table: str, *, among: pl.DataFrame | None) -> TableDifference:
+    key = ", ".join(f'"{name}"' for name in KEYS[table])
+    columns = ", ".join(f'"{name}"' for name in TABLES[table])
+    condition = ""
+    if among is not None:
+        con.register("among", among.to_arrow())
+        condition = f'where "{KEYS[table][0]}" in (select owner from among)'  # noqa: S608 - a name of the contract
+    prints = f'select row({key}) as key, hash({columns}) as print from {{}}."{table}" {condition}'  # noqa: S608
+    query = f"""
+        select
+            count(*) filter (where old.key is null),
+            count(*) filter (where new.key is null),
+            count(*) filter (where old.print <> new.print)
+        from ({prints.format("before")}) as old
+        full join ({prints.format("after")}) as new on new.key = old.key
+    """  # noqa: S608 - names of the contract
+    n_added, n_removed, n_changed = con.sql(query).fetchall()[0]
+    return TableDifference(table, n_added, n_removed, n_changed)

@@ -1,0 +1,342 @@
+import datetime as dt
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import lmdb
+import orjson
+import polars as pl
+import pytest
+import zstandard
+
+from assets.config import load_config
+from assets.publishing import delta, generations, layers
+from assets.publishing.build import Published, ValidationFailedError, publish
+from assets.publishing.delta import publish_changes
+from assets.publishing.tables import Source
+from features import schemas
+from serving.contract import KEYS, STACKS, TABLES
+from serving.store import Store
+from tests import factories
+from tests.factories import AS_OF, JOB_IDS, feeds, jobs, publish_small, publish_small_changes
+
+HOUR = dt.timedelta(hours=1)
+
+
+def values_of(folder: Path) -> dict[bytes, Any]:
+    """Every look-up value of a generation as the service would give it out."""
+    manifest = orjson.loads((folder / "manifest.json").read_bytes())
+    found: dict[bytes, Any] = {}
+    for stack in STACKS:
+        for file in reversed(manifest["lookup"][stack]):
+            copy = folder.parent / "copy.mdb"
+            copy.write_bytes((folder / file["path"]).read_bytes())
+            with lmdb.open(str(copy), subdir=False, readonly=True, lock=False) as env, env.begin() as transaction:
+                for key, value in transaction.cursor():
+                    is_of_stack = key.split(b":")[0].decode() in ("feed", "digest", "preferences", "skill-gaps")
+                    if is_of_stack == (stack == "users") and key != b"dictionary:":
+                        found[key] = value
+            copy.unlink()
+    values = {}
+    for key, value in found.items():
+        if value:
+            text = zstandard.ZstdDecompressor().decompress(value) if value[0] == 0x28 else value
+            values[key] = orjson.loads(text)
+            if key.startswith(b"fallback:"):
+                values[key][0] = None  # as of when, which an unchanged one does not follow
+    return values
+
+
+def rows_of(folder: Path) -> dict[str, pl.DataFrame]:
+    with duckdb.connect(str(folder / "jobfeed.duckdb"), read_only=True) as con:
+        con.sql("set timezone = 'UTC'")
+        return {table: con.sql(f'select * from "{table}"').pl().sort(KEYS[table]) for table in TABLES}
+
+
+def preferences(users: Mapping[str, float]) -> pl.DataFrame:
+    rows = [
+        {"user_id": user, "dimension": "skill", "value": value, "affinity": affinity, "confidence": 0.5, "n": 2}
+        for user, affinity in users.items()
+        for value in ("Python", "SQL")
+    ]
+    return schemas.PREFERENCES.conform(pl.DataFrame(rows, schema_overrides=dict(schemas.PREFERENCES.columns)))
+
+
+def digests(keys: list[tuple[str, int]]) -> pl.DataFrame:
+    rows = [
+        {"user_id": user, "digest_date": AS_OF.date() + dt.timedelta(days=day), "html": f"<p>{day}", "title": user}
+        for user, day in keys
+    ]
+    return schemas.DIGESTS.conform(pl.DataFrame(rows, schema_overrides=dict(schemas.DIGESTS.columns)))
+
+
+def trending(job_ids: list[str]) -> pl.DataFrame:
+    frame = pl.DataFrame({"job_id": job_ids}).select(
+        window=pl.lit("24h"), area=pl.lit("all"), rank=pl.int_range(1, pl.len() + 1), job_id="job_id", score=1.0
+    )
+    return schemas.TRENDING.conform(frame)
+
+
+def random_tables(rng: random.Random) -> dict[str, pl.DataFrame]:
+    users = rng.sample([f"u{n}" for n in range(30)], 24)
+    return {
+        "feeds": feeds({user: rng.sample(JOB_IDS, rng.randint(0, 4)) for user in users}),
+        "jobs": jobs(
+            [{"job_id": rng.choice(JOB_IDS), "title": rng.choice("AB")}, {"job_id": f"hh:1{rng.randint(0, 3)}"}]
+        ),
+        "preferences": preferences({user: rng.choice([0.5, 0.25]) for user in users[:6]}),
+        "digests": digests(sorted({(rng.choice(users[:3]), rng.randint(0, 2)) for _ in range(3)})),
+        "trending": trending(rng.sample(JOB_IDS, 2)),
+        "similar_jobs": schemas.SIMILAR_JOBS.conform(
+            pl.DataFrame({"job_id": rng.sample(JOB_IDS, 2), "items": [[{"job_id": JOB_IDS[0], "score": 0.5}]] * 2})
+        ),
+    }
+
+
+def test_after_any_changes_a_generation_is_equal_to_one_made_anew(tmp_path: Path) -> None:
+    rng = random.Random(5)
+    publish_small(tmp_path / "delta", **random_tables(rng))
+    for hour in range(1, layers.MERGED_DELTAS + 3):
+        tables = random_tables(rng)
+        changed = publish_small_changes(tmp_path / "delta", as_of=AS_OF + hour * HOUR, **tables).manifest
+        assert changed.kind == "delta"
+    anew = publish_small(tmp_path / "full", as_of=AS_OF + hour * HOUR, **tables).manifest
+
+    one, other = tmp_path / "delta" / changed.generation, tmp_path / "full" / anew.generation
+    assert len(changed.lookup["users"]) < layers.MERGED_DELTAS
+    assert values_of(one) == values_of(other)
+    rows, expected = rows_of(one), rows_of(other)
+    for table in TABLES:
+        assert rows[table].equals(expected[table]), table
+        assert changed.tables[table]["rows"] == anew.tables[table]["rows"], table
+    assert generations.verify(tmp_path / "delta", changed.generation) == []
+
+
+def test_what_did_not_change_is_shared_and_what_did_is_small(tmp_path: Path) -> None:
+    first = tmp_path / publish_small(tmp_path).manifest.generation
+    changed = publish_small_changes(tmp_path, as_of=AS_OF + HOUR, feeds=feeds({"anna": ["hh:5"], "борис": ["hh:5"]}))
+    second = tmp_path / changed.manifest.generation
+
+    own = {str(path.relative_to(second)) for path in second.rglob("*") if path.is_file() and path.stat().st_nlink == 1}
+    assert own == {
+        "manifest.json", "jobfeed.duckdb", "changes/0001/feeds.parquet", "changed/feeds.parquet",
+        "lookup/users-0001.mdb",
+    }  # fmt: skip
+    assert (second / "lookup.mdb").samefile(first / "lookup.mdb")
+    assert changed.manifest.base == first.name
+
+
+def test_nothing_new_announces_nothing(tmp_path: Path) -> None:
+    first = publish_small(tmp_path)
+    again = publish_small_changes(tmp_path, as_of=AS_OF + HOUR)
+    assert not again.is_new
+    assert generations.current_generation(tmp_path) == first.manifest.generation
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".building")] == []
+
+
+def test_that_a_job_was_seen_again_alone_is_no_change(tmp_path: Path) -> None:
+    publish_small(tmp_path)
+    seen = jobs([{"job_id": "hh:1", "last_seen_at": AS_OF + HOUR}])
+    assert not publish_small_changes(tmp_path, as_of=AS_OF + HOUR, jobs=seen).is_new
+
+
+def test_a_past_instant_another_code_and_a_damaged_base_are_published_in_full(tmp_path: Path) -> None:
+    first = publish_small(tmp_path)
+    replayed = publish_small_changes(tmp_path, as_of=AS_OF, feeds=feeds({"anna": ["hh:5"], "борис": ["hh:6"]}))
+    assert (first.manifest.kind, replayed.manifest.kind) == ("full", "full")
+    (tmp_path / replayed.manifest.generation / "tables" / "jobs.parquet").unlink()
+    assert publish_small_changes(tmp_path, as_of=AS_OF + HOUR).manifest.kind == "full"
+    assert publish_small_changes(tmp_path / "none", as_of=AS_OF).manifest.kind == "full"
+
+
+def test_too_many_layers_are_published_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delta, "MAX_LAYERS", 2)
+    publish_small(tmp_path)
+    kinds = [
+        publish_small_changes(
+            tmp_path, as_of=AS_OF + n * HOUR, feeds=feeds({"a": [f"hh:{n}"], "b": ["hh:1"]})
+        ).manifest.kind
+        for n in (1, 2, 3)
+    ]
+    assert kinds == ["delta", "full", "delta"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"feeds": feeds({"anna": ["hh:404"], "борис": ["hh:1"]})}, "jobs that are not published"),
+        ({"feeds": feeds({"anna": ["hh:1", "hh:1"], "борис": ["hh:1"]})}, "jobs shown twice"),
+        ({"feeds": pl.concat([feeds({"anna": ["hh:1"]})] * 2)}, "occur more than once"),
+        ({"feeds": feeds({"anna": ["hh:1"]})}, "feeds: 1 rows; the served generation"),
+        ({"jobs": jobs([{"job_id": "hh:1", "status": "closed"}])}, "in feeds that did not change: 1"),
+        ({"jobs": jobs().filter(pl.col("job_id") != "hh:8")}, "in feeds that did not change: 1"),
+    ],
+)
+def test_changes_that_break_a_promise_are_refused(
+    tmp_path: Path, changes: dict[str, pl.DataFrame], reason: str
+) -> None:
+    first = publish_small(tmp_path)
+    with pytest.raises(ValidationFailedError, match=reason):
+        publish_small_changes(tmp_path, as_of=AS_OF + HOUR, **changes)
+    assert generations.current_generation(tmp_path) == first.manifest.generation
+
+
+def test_a_job_that_a_user_of_a_changed_feed_applied_to_is_refused(tmp_path: Path) -> None:
+    interactions = tmp_path / "interactions.parquet"
+    row = {"user_id": "anna", "job_id": "hh:5", "is_applied": True, "is_dismissed": False}
+    schemas.INTERACTIONS.conform(pl.DataFrame([row])).write_parquet(interactions)
+    published = tmp_path / "published"
+    publish_small(published, interactions=interactions)
+    with pytest.raises(ValidationFailedError, match="applied to or dismissed: 1"):
+        publish_small_changes(
+            published, as_of=AS_OF + HOUR, interactions=interactions, feeds=feeds({"anna": ["hh:5"], "борис": ["hh:1"]})
+        )
+
+
+class Shards:
+    """Feeds in shard files, written as ranking writes them: a shard is replaced, or left alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self.lake, self.published = folder / "lake", folder / "published"
+        self.lake.mkdir()
+        self.shards: dict[str, dict[str, list[str]]] = {}
+        self.generated: dict[str, dt.datetime] = {}
+
+    def write(self, shard: str, lists: dict[str, list[str]], *, ranked_at: dt.datetime, ranked: set[str]) -> None:
+        self.generated |= dict.fromkeys(ranked, ranked_at)
+        frame = feeds(lists).with_columns(
+            generated_at=pl.col("user_id").replace_strict(
+                self.generated, return_dtype=schemas.FEEDS.columns["generated_at"]
+            )
+        )
+        temporary = self.lake / "temporary"
+        frame.write_parquet(temporary)
+        temporary.replace(self.lake / f"{shard}.parquet")
+        self.shards[shard] = lists
+
+    def publish(self, as_of: dt.datetime, how: Any = publish_changes) -> Published:
+        published: Published = how(
+            self.published,
+            factories.sources() | {"feeds": Source(files=sorted(self.lake.glob("*.parquet")))},
+            as_of=as_of,
+            created_at=as_of,
+            config=load_config(),
+            code_version="test",
+            high_water_marks={},
+            interactions=None,
+        )
+        return published
+
+    def served(self) -> dict[str, list[str]]:
+        folder = self.published / str(generations.current_generation(self.published))
+        with duckdb.connect(str(folder / "jobfeed.duckdb"), read_only=True) as con:
+            rows = con.sql("select user_id, list_transform(items, lambda i: i.job_id) from feeds").fetchall()
+        looked_up = {
+            key.removeprefix(b"feed:").decode(): [item[0] for item in value[4]]
+            for key, value in values_of(folder).items()
+            if key.startswith(b"feed:")
+        }
+        assert dict(rows) == looked_up
+        return looked_up
+
+
+def test_of_shards_only_feeds_that_changed_since_the_last_generation_are_taken(
+    tmp_path: Path,
+) -> None:
+    world = Shards(tmp_path)
+    world.write("shard=0", {"a": ["hh:1", "hh:2"], "b": ["hh:2"]}, ranked_at=AS_OF, ranked={"a", "b"})
+    world.write("shard=1", {"c": ["hh:3"], "d": ["hh:4"]}, ranked_at=AS_OF, ranked={"c", "d"})
+    world.publish(AS_OF, publish)
+
+    # a is ranked again, b keeps its feed; that run published nothing. Then c is, d goes, e comes.
+    world.write("shard=0", {"a": ["hh:5"], "b": ["hh:2"]}, ranked_at=AS_OF + HOUR, ranked={"a"})
+    world.write("shard=1", {"c": ["hh:6"], "e": ["hh:7"]}, ranked_at=AS_OF + 2 * HOUR, ranked={"c", "e"})
+    first = world.publish(AS_OF + 2 * HOUR)
+    changed = pl.read_parquet(world.published / first.manifest.generation / "changed" / "feeds.parquet")
+    assert dict(changed.select("user_id", "layer").iter_rows()) == {"a": 1, "c": 1, "d": None, "e": 1}
+    assert world.served() == {"a": ["hh:5"], "b": ["hh:2"], "c": ["hh:6"], "e": ["hh:7"]}
+
+    # Shortened, not ranked; the other shard is left alone; then e goes again and d comes back.
+    world.write("shard=0", {"a": ["hh:5"], "b": []}, ranked_at=AS_OF, ranked=set())
+    second = world.publish(AS_OF + 3 * HOUR)
+    assert second.manifest.kind == "delta"
+    assert world.served() == {"a": ["hh:5"], "b": [], "c": ["hh:6"], "e": ["hh:7"]}
+    world.write("shard=1", {"c": ["hh:6"], "d": ["hh:8"]}, ranked_at=AS_OF + 4 * HOUR, ranked={"d"})
+    third = world.publish(AS_OF + 4 * HOUR)
+    assert world.served() == {"a": ["hh:5"], "b": [], "c": ["hh:6"], "d": ["hh:8"]}
+    assert third.manifest.rows("feeds") == 4
+    assert not world.publish(AS_OF + 5 * HOUR).is_new
+
+
+def test_other_shards_than_before_are_published_in_full(tmp_path: Path) -> None:
+    world = Shards(tmp_path)
+    world.write("shard=0", {"a": ["hh:1"]}, ranked_at=AS_OF, ranked={"a"})
+    world.publish(AS_OF, publish)
+    world.write("shard=1", {"b": ["hh:1"]}, ranked_at=AS_OF + HOUR, ranked={"b"})
+    assert world.publish(AS_OF + HOUR).manifest.kind == "full"
+    assert world.served() == {"a": ["hh:1"], "b": ["hh:1"]}
+
+
+def test_jobs_that_changed_feeds_refer_to_are_published_with_them(tmp_path: Path) -> None:
+    lake_jobs = tmp_path / "jobs.parquet"
+    jobs([{"job_id": "hh:9", "status": "open"}, {"job_id": "hh:old", "status": "closed"}]).write_parquet(lake_jobs)
+    published = tmp_path / "published"
+    publish_small(published, jobs=jobs())
+
+    def changed(hour: int, **tables: pl.DataFrame) -> set[str]:
+        sources = factories.sources(**tables)
+        sources["jobs"] = Source(frame=pl.scan_parquet(lake_jobs), read_from=[lake_jobs])
+        made = publish_changes(
+            published,
+            sources,
+            as_of=AS_OF + hour * HOUR,
+            created_at=AS_OF,
+            config=load_config(),
+            code_version="test",
+            high_water_marks={},
+            interactions=None,
+        )
+        assert made.manifest.kind == "delta"
+        return set(rows_of(published / made.manifest.generation)["jobs"]["job_id"])
+
+    assert changed(1) == {*JOB_IDS, "hh:9"}
+    assert changed(2, trending=trending(["hh:old"])) == {*JOB_IDS, "hh:9", "hh:old"}
+
+
+def test_the_service_follows_changes_and_a_rollback(tmp_path: Path) -> None:
+    first = publish_small(tmp_path).manifest.generation
+    store = Store(tmp_path)
+    store.refresh()
+    shown = []
+    for hour in range(1, 4):
+        lists = {"anna": [f"hh:{hour + 1}"], "борис": ["hh:5"]}
+        publish_small_changes(tmp_path, as_of=AS_OF + hour * HOUR, feeds=feeds(lists))
+        store.refresh()
+        assert store.refusal is None
+        assert store.generation is not None
+        with store.generation.reader() as reader:
+            shown.append(orjson.loads(reader.get("feed", "anna") or b"")[4][0][0])
+    generations.rollback(tmp_path, first)
+    store.refresh()
+    assert store.generation is not None
+    with store.generation.reader() as reader:
+        shown.append(orjson.loads(reader.get("feed", "anna") or b"")[4][0][0])
+    assert shown == ["hh:2", "hh:3", "hh:4", "hh:1"]
+
+
+def test_a_day_of_changes_does_not_take_away_the_way_back_to_yesterday(tmp_path: Path) -> None:
+    yesterday = publish_small(tmp_path).manifest.generation
+    today = publish_small(tmp_path, as_of=AS_OF + 24 * HOUR).manifest.generation
+    names = [
+        publish_small_changes(
+            tmp_path, as_of=AS_OF + hour * HOUR, feeds=feeds({"anna": [f"hh:{hour % 8 + 1}"], "борис": ["hh:5"]})
+        ).manifest.generation
+        for hour in (25, 26, 27)
+    ]
+    removed = generations.prune(tmp_path, kept=2)
+    assert removed == [names[0]]
+    assert generations.verify(tmp_path, names[2]) == []
+    assert generations.rollback(tmp_path, yesterday) == yesterday
+    assert generations.rollback(tmp_path, today) == today
