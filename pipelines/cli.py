@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from assets.config import SHIPPED_VOCABULARY, Config, ConfigError, Sources, config_file, load_config, load_file
 from assets.hh_ids import HHIds
