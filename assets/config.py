@@ -41,8 +41,8 @@ class _Strict(BaseModel):
 class FeedSource(_Strict):
     """One feed; `title_pattern` is a regular expression with the groups `title` and optionally `company`, `location`,
     `salary`, `details` (places and pay in any order). `lists_all_open_jobs`: a job that is gone from a successful
-    reading is closed. Formats with pages (himalayas, lever) are read up to `max_pages`; himalayas, newest first, at first
-    back to `max_age_days`."""
+    reading is closed. Formats with pages (himalayas, lever) are read up to `max_pages`; himalayas, newest first, at
+    first back to `max_age_days`."""
 
     name: Name
     url: HttpUrl
