@@ -1,0 +1,180 @@
+"""The page at `/` in a real browser: it shows what the service answers, escapes it, and works without a mouse."""
+
+import hashlib
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+from serving.own_pages import STATIC
+from tests.factories import jobs
+from tests.serving.server import Server, running_server
+from tests.serving.world import publish_full
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+CHROMEDRIVER = shutil.which("chromedriver")
+SOURCES = {path.name: path.read_text(encoding="utf-8") for path in STATIC.iterdir() if path.suffix != ".svg"}
+NASTY = "<img src=x onerror=\"document.title='broken in'\"><b>bold</b>"
+needs_browser = pytest.mark.skipif(
+    not (CHROMIUM and CHROMEDRIVER), reason="chromium and chromedriver are not installed"
+)
+
+
+def test_the_page_names_no_other_host_and_holds_no_inline_script_or_style() -> None:
+    for name, source in SOURCES.items():
+        assert not re.search(r"(?:src|href|url\(|import|fetch\()\s*=?\s*[\"'(]?(?:https?:)?//", source), name
+        assert not re.search(r"\bon[a-z]+\s*=\s*[\"']", source), name
+        assert "innerHTML" not in source, name
+        assert "eval(" not in source, name
+    assert "<style" not in SOURCES["index.html"]
+    assert " style=" not in SOURCES["index.html"]
+    assert re.findall(r"<script[^>]*>", SOURCES["index.html"]) == ['<script type="module" src="/static/page.js">']
+
+
+def test_every_text_of_the_page_is_there_in_both_languages() -> None:
+    english, russian = re.findall(r"^  (?:en|ru): \{(.*?)^  \},$", SOURCES["texts.js"], flags=re.DOTALL | re.MULTILINE)
+    key = re.compile(r"(?:^|,)\s*\"?(\w+(?: \w+)?)\"?: \"", flags=re.MULTILINE)
+    keys = [set(key.findall(texts)) for texts in (english, russian)]
+    assert len(keys[0]) > 80
+    assert keys[0] == keys[1]
+    used = set(re.findall(r"\btext\(\"(\w+)\"\)", "".join(SOURCES.values())))
+    used |= set(re.findall(r"data-text=\"(\w+)\"", SOURCES["index.html"]))
+    assert used <= keys[0]
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("published")
+    rows = [{"job_id": "hh:1", "title": NASTY}, {"job_id": "hh:3", "url": "javascript:document.title='broken in'"}]
+    publish_full(folder, jobs=jobs(rows))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(published: Path) -> Iterator[Server]:
+    with running_server(published) as running:
+        yield running
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM or ""
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--no-first-run",
+        "--lang=en-US",
+        "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+        f"--user-data-dir={tmp_path}",
+        "--window-size=1280,1000",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
+    yield driver
+    driver.quit()
+
+
+def wait(browser: webdriver.Chrome, until: Callable[[webdriver.Chrome], object]) -> None:
+    WebDriverWait(browser, 30, poll_frequency=0.05).until(until)
+
+
+def is_loaded(browser: webdriver.Chrome) -> bool:
+    return browser.find_element(By.ID, "main").get_attribute("data-state") == "loaded"
+
+
+def all_of(place: webdriver.Chrome | WebElement, selector: str) -> list[WebElement]:
+    return place.find_elements(By.CSS_SELECTOR, selector)
+
+
+def texts(place: webdriver.Chrome | WebElement, selector: str) -> list[str]:
+    return [found.text for found in all_of(place, selector)]
+
+
+def complaints(browser: webdriver.Chrome) -> list[str]:
+    return [line["message"] for line in browser.get_log("browser") if line["level"] in ("WARNING", "SEVERE")]
+
+
+@needs_browser
+def test_a_feed_is_found_by_keyboard_and_shown_with_reasons_components_and_similar_jobs(
+    browser: webdriver.Chrome, server: Server
+) -> None:
+    browser.get(server.url)
+    wait(browser, is_loaded)
+    browser.find_element(By.ID, "user").send_keys("anna", Keys.ENTER)
+    wait(browser, lambda found: len(texts(found, ".item")) == 4)
+    assert texts(browser, ".item h3")[0] == NASTY
+    assert "Matches your skills: Python, SQL" in texts(browser, ".reasons li")
+    assert "personal feed" in browser.find_element(By.CSS_SELECTOR, ".summary").text
+    wait(browser, lambda found: "1 new job" in " ".join(texts(found, "aside .box")))
+    assert "Docker" in " ".join(texts(browser, "aside .chips"))
+
+    browser.find_element(By.CSS_SELECTOR, ".item summary").send_keys(Keys.ENTER)
+    wait(browser, lambda found: texts(found, ".item .similar li"))
+    assert "Engineer 2 <b>&</b>" in texts(browser, ".item .similar li")[0]
+    assert "0.85 × 100%" in texts(browser, ".components dd")[0]
+    links = [found.get_attribute("href") for found in all_of(browser, ".items a")]
+    assert links
+    assert all(str(link).startswith("https://hh.ru/") for link in links), "a job's link goes to http(s) only"
+    assert "broken in" not in browser.title
+    assert complaints(browser) == []
+
+
+@needs_browser
+def test_every_view_is_shown_in_both_languages_and_the_theme_follows_the_choice(
+    browser: webdriver.Chrome, server: Server
+) -> None:
+    for view, expected in (
+        ("trending", "Разработчик 3"),
+        ("market", "Python"),
+        ("metrics", "apply rate"),
+        ("generation", "reason_templates"),
+    ):
+        browser.get(f"{server.url}/#/{view}")
+        wait(browser, lambda found, expected=expected: expected in found.find_element(By.ID, "main").text)  # type: ignore[misc]
+    ground = "return getComputedStyle(document.body).backgroundColor"
+    browser.find_element(By.ID, "theme").click()
+    light = browser.execute_script(ground)
+    browser.find_element(By.ID, "theme").click()
+    assert browser.execute_script(ground) != light
+    browser.find_element(By.ID, "language").click()
+    assert browser.find_element(By.CSS_SELECTOR, "[data-view=feed]").text == "Лента"
+    browser.get(f"{server.url}/#/feed?user=anna")
+    wait(browser, lambda found: "Подходит по навыкам: Python, SQL" in texts(found, ".reasons li"))
+    assert browser.execute_script("return document.documentElement.lang") == "ru"
+    browser.get(f"{server.url}/docs")
+    assert "GET /v1/users/{user_id}/feed" in texts(browser, "h2")
+    assert complaints(browser) == []
+
+
+@needs_browser
+def test_where_tokens_are_needed_the_page_asks_for_one(
+    browser: webdriver.Chrome, published: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "tokens").write_text(f"desk {hashlib.sha256(b'letmein').hexdigest()}\n")
+    with running_server(published, environment={"JOBFEED_API_TOKENS": str(tmp_path / "tokens")}) as guarded:
+        browser.get(f"{guarded.url}/#/feed?user=anna")
+        wait(browser, lambda found: found.find_element(By.ID, "token-dialog").get_attribute("open"))
+        browser.find_element(By.ID, "token-input").send_keys("letmein", Keys.ENTER)
+        wait(browser, lambda found: len(texts(found, ".item")) == 4)
+        assert "letmein" not in browser.page_source
+
+
+@needs_browser
+def test_a_failure_is_told_and_can_be_tried_again(browser: webdriver.Chrome, server: Server) -> None:
+    browser.get(f"{server.url}/#/feed?user={'x' * 200}")
+    wait(browser, lambda found: "user_id" in " ".join(texts(found, ".failure")))
+    assert texts(browser, ".failure button") == ["Try again"]
