@@ -201,7 +201,7 @@ HH_RATES = Table(
 SIGHTINGS = Table(
     "sightings",
     {"job_id": pl.String, "source": pl.String, "seen_at": UTC_TIMESTAMP, "is_gone": pl.Boolean},
-    key=("job_id", "seen_at"),
+    key=("job_id", "seen_at", "is_gone"),  # listed and then gone, both in one run: the end counts
 )
 
 EVENT_TYPES = (

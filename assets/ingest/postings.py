@@ -61,7 +61,10 @@ def gone(job_ids: pl.Series, *, source: str, as_of: dt.datetime) -> pl.DataFrame
 
 
 def store_sightings(lake: Lake, found: pl.DataFrame) -> int:
-    """Appends sightings unless the same run's are there already; an end beats a sighting. Returns how many were new."""
+    """Appends sightings unless the same run's are there already; an end beats a sighting, also one stored before.
+
+    Returns how many were new.
+    """
     if found.is_empty():
         return 0
     one_each = found.sort("job_id", "seen_at", "is_gone", descending=[False, False, True]).unique(
@@ -70,9 +73,18 @@ def store_sightings(lake: Lake, found: pl.DataFrame) -> int:
     with lake.lock(f"bronze/{SIGHTINGS.name}"):
         earliest = one_each["seen_at"].min()
         known = (
-            lake.scan("bronze", SIGHTINGS).filter(pl.col("seen_at") >= earliest).select("job_id", "seen_at").collect()
+            lake.scan("bronze", SIGHTINGS)
+            .filter(pl.col("seen_at") >= earliest)
+            .group_by("job_id", "seen_at")
+            .agg(is_known_gone=pl.col("is_gone").any())
+            .collect()
         )
-        fresh = one_each.join(known, on=["job_id", "seen_at"], how="anti").sort("job_id", "seen_at")
+        fresh = (
+            one_each.join(known, on=["job_id", "seen_at"], how="left")
+            .filter(pl.col("is_known_gone").is_null() | (pl.col("is_gone") & ~pl.col("is_known_gone")))
+            .select(list(SIGHTINGS.columns))
+            .sort("job_id", "seen_at")
+        )
         lake.append("bronze", SIGHTINGS, fresh)
     return fresh.height
 
