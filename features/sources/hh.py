@@ -118,13 +118,18 @@ def _content(vacancy: Mapping[str, object], id_: str) -> dict[str, object]:
         "employment_type": _employment_type(vacancy),
         "experience": text(mapping(vacancy.get("experience")).get("id")),
         **_salary(vacancy),
-        "skills": _names(vacancy.get("key_skills")),
+        "skills": _skills(vacancy),
         "tags": _names(vacancy.get("specializations")),
         "professional_roles": _names(vacancy.get("professional_roles")),
         "published_at": read_timestamp(vacancy.get("published_at")),
         "initial_created_at": read_timestamp(vacancy.get("initial_created_at")),
         "is_archived": flag(vacancy.get("archived")),
     }
+
+
+def _skills(vacancy: Mapping[str, object]) -> list[str] | None:
+    """Key skills, then the languages asked for: a language is a skill like any other."""
+    return strings([*(_names(vacancy.get("key_skills")) or []), *(_names(vacancy.get("languages")) or [])])
 
 
 def _names(value: object) -> list[str] | None:
@@ -151,10 +156,14 @@ def _employment_type(vacancy: Mapping[str, object]) -> str | None:
 
 def _salary(vacancy: Mapping[str, object]) -> dict[str, object]:
     """The pay columns; `salary_range` states its period, the older `salary` means a month."""
-    stated = mapping(vacancy.get("salary_range")) or mapping(vacancy.get("salary"))
-    lower, upper = amount(stated.get("from")), amount(stated.get("to"))
-    if lower is None and upper is None:
-        return {}
+    for stated in (mapping(vacancy.get("salary_range")), mapping(vacancy.get("salary"))):
+        lower, upper = amount(stated.get("from")), amount(stated.get("to"))
+        if lower is not None or upper is not None:
+            return _stated_salary(stated, lower, upper)
+    return {}
+
+
+def _stated_salary(stated: Mapping[str, object], lower: float | None, upper: float | None) -> dict[str, object]:
     mode = text(mapping(stated.get("mode")).get("id"))
     return {
         "salary_min": lower,

@@ -56,6 +56,32 @@ def test_a_vacancy_of_the_new_shape_goes_by_its_new_keys() -> None:
     assert row["url"] == "https://hh.ru/vacancy/200"
 
 
+def test_pay_is_taken_from_where_there_are_amounts() -> None:
+    nothing = {"from": None, "to": None, "currency": "RUR", "mode": {"id": "SHIFT"}}
+    row = parse_one({**NEW, "salary_range": nothing, "salary": {"from": 10, "to": 20, "currency": "BYR"}})
+    assert (row["salary_min"], row["salary_currency"], row["salary_period"]) == (10.0, "BYR", "month")
+    row = parse_one({**NEW, "salary_range": nothing, "salary": None})
+    assert [row[name] for name in ("salary_min", "salary_max", "salary_currency", "salary_period")] == [None] * 4
+
+
+def test_languages_asked_for_are_skills() -> None:
+    english = {"id": "eng", "name": "Английский", "level": {"id": "b2", "name": "B2"}}
+    assert parse_one({**OLD, "languages": [english]})["skills"] == ["SQL", "Excel", "Английский"]
+    assert parse_one({**OLD, "key_skills": None, "languages": [english, None, 7]})["skills"] == ["Английский"]
+
+
+def test_a_vacancy_of_nulls_is_still_a_vacancy() -> None:
+    nulls = dict.fromkeys([*OLD, *NEW, "branded_description", "languages", "snippet", "internship", "archived"])
+    row = parse_one({**nulls, "id": "300", "name": "Кассир"})
+    filled = {name for name, value in row.items() if value is not None}
+    assert filled == {"job_id", "source", "source_id", "content_hash", "title", "url", "is_complete"}
+    assert row["is_complete"] is False
+
+
+def test_branded_descriptions_are_ignored() -> None:
+    assert parse_one({**OLD, "branded_description": "<script>alert(1)</script>"})["description"] == "<p>Текст</p>"
+
+
 @pytest.mark.parametrize("mode", ["SHIFT", "SERVICE", "FLY_IN_FLY_OUT"])
 def test_pay_that_is_not_monthly_keeps_its_period(mode: str) -> None:
     assert parse_one({**NEW, "salary_range": {"from": 5, "mode": {"id": mode}}})["salary_period"] == mode.lower()
