@@ -230,7 +230,8 @@ class Als(_Strict):
     """Alternating least squares: sizes, and how a weight becomes a confidence.
 
     `popularity_power`: how much less a choice of a popular job counts, 0 for all alike, 1 for in inverse proportion.
-    `warm_iterations`: how many are enough when starting from the last run's factors."""
+    `warm_iterations`: how many are enough when starting from the last run's factors. `use_tuned`: what `jobfeed tune`
+    chose takes the place of factors, regularization, alpha, popularity_power and half_life_days."""
 
     factors: int = Field(64, ge=4, le=512)
     iterations: int = Field(12, ge=1, le=100)
@@ -239,6 +240,7 @@ class Als(_Strict):
     alpha: float = Field(10.0, gt=0)
     popularity_power: float = Field(0.75, ge=0, le=1)
     half_life_days: float = Field(30, gt=0, le=36_500)
+    use_tuned: bool = True
 
 
 class Embedding(_Strict):

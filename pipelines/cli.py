@@ -124,6 +124,40 @@ def why(user_id: str, job_id: str, as_of: AsOf = None) -> None:
 
 
 @app.command()
+def tune(
+    as_of: AsOf = None,
+    trials: Annotated[int, typer.Option(min=1, max=1000, help="Settings to try.")] = 40,
+    days: Annotated[int, typer.Option(min=1, max=90, help="The last days, held out to choose by.")] = 7,
+    users: Annotated[int, typer.Option(min=100, help="At most so many users to choose by.")] = 20_000,
+) -> None:
+    """Choose the parameters of the collaborative model (ALS) on held-out interactions."""
+    from assets.training.tuning import TunedFileError, keep_tuned
+    from assets.training.tuning import tune as search
+    from models.tuning import TuningError
+    from pipelines.showing import print_tuned
+
+    workspace, config = workspace_from_environment(), _checked_config()
+    instant = _instant(as_of) or dt.datetime.now(dt.UTC)
+    columns = (TextColumn("trial"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task("tune", total=trials)
+        try:
+            tuned = search(
+                workspace,
+                as_of=instant,
+                n_trials=trials,
+                held_out_days=days,
+                max_users=users,
+                on_trial=lambda number, _settings, _ndcg: progress.update(task, completed=number + 1),
+            )
+        except (TuningError, TunedFileError) as error:
+            _fail(str(error))
+    path = keep_tuned(workspace.models, tuned, as_of=instant, config=config.pipeline)
+    print_tuned(out, tuned)
+    out.print(f"kept in {escape(str(path))}; the next `jobfeed run daily` fits with it")
+
+
+@app.command()
 def quarantine(
     source: Annotated[str | None, typer.Option(help="Only of this source.")] = None,
     reason: Annotated[str | None, typer.Option(help="Only with this reason.")] = None,

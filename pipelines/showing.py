@@ -17,6 +17,7 @@ from serving.contract import JOB_REFERENCE_CODES
 
 if TYPE_CHECKING:
     from assets.ranking.why import Answer
+    from models.tuning import Tuned
 
 
 class NothingPublishedError(LookupError):
@@ -105,3 +106,16 @@ def print_why(console: Console, user_id: str, answer: "Answer") -> None:
     console.print(table)
     confidence = told.confidence if told.confidence is not None else 0
     console.print(f"recipe {told.recipe}, arm {told.arm}, confidence {confidence:.2f}")
+
+
+def print_tuned(console: Console, tuned: "Tuned") -> None:
+    """Prints the best trials, and what was in use before as the first."""
+    best = tuned.trials.sort(["ndcg", "trial"], descending=[True, False]).head(5)
+    start = tuned.trials.head(1)
+    table = Table("", "factors", "reg.", "alpha", "pop. power", "half-life", "NDCG@20", "recall@20")
+    names = ("factors", "regularization", "alpha", "popularity_power", "half_life_days")
+    for name, rows in (("in use", start), ("best", best)):
+        for row in rows.iter_rows(named=True):
+            table.add_row(name, *(f"{row[key]:.4g}" for key in names), f"{row['ndcg']:.4f}", f"{row['recall']:.4f}")
+            name = ""
+    console.print(table)

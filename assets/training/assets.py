@@ -3,6 +3,7 @@
 import datetime as dt
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
@@ -20,9 +21,10 @@ from assets.training.inputs import (
     texts_of_jobs,
     texts_of_users,
 )
+from assets.training.tuning import als_settings
 from assets.training.warm_start import warm_start
 from features.schemas import TEXT_EMBEDDINGS
-from models.als import AlsModel, AlsSettings, fit_als
+from models.als import AlsModel, fit_als
 from models.embeddings import load_embedder, model_identity, text_vectors
 from models.neighbours import JobNeighbours, UserNeighbours, fit_also_applied, fit_user_neighbours
 from models.similar import similar_jobs
@@ -173,7 +175,8 @@ def als(
     """Factors of users and jobs from decayed interactions, dismissals as dislikes; starts from yesterday's factors."""
     started, as_of = time.perf_counter(), clock.as_of(context)
     config = workspace.config.pipeline
-    weights = _weights(workspace, as_of, jobs, daily, profiles)
+    settings, settings_from = als_settings(workspace.models, config.als)
+    weights = _weights(settings.half_life_days, as_of, jobs, daily, profiles)
     start = warm_start(workspace.models / "training" / "als.npz", as_of=as_of)
     losses: list[tuple[int, float]] = []
 
@@ -183,7 +186,7 @@ def als(
 
     model = fit_als(
         weights,
-        settings=AlsSettings(**config.als.model_dump()),
+        settings=settings,
         as_of=as_of.isoformat(),
         seed=config.seed,
         warm_start=start,
@@ -195,6 +198,8 @@ def als(
         model,
         metadata={
             **counts_and_seconds(started, **counts),
+            "settings_from": settings_from,
+            "settings": dg.MetadataValue.json(asdict(settings)),
             "started_from": start.as_of if start is not None else "noise",
             "loss": bar_chart(loss, "iteration", "loss", "Loss by iteration"),
         },
@@ -226,7 +231,8 @@ def user_neighbours(
 ) -> dg.Output[UserNeighbours]:
     """Who behaved like you: the nearest users of each by the jobs that they took to."""
     started = time.perf_counter()
-    model = fit_user_neighbours(_weights(workspace, clock.as_of(context), jobs, daily, profiles))
+    half_life_days = als_settings(workspace.models, workspace.config.pipeline.als)[0].half_life_days
+    model = fit_user_neighbours(_weights(half_life_days, clock.as_of(context), jobs, daily, profiles))
     counts = {"n_users": len(model.user_ids), "n_jobs": len(model.job_ids), "n_pairs": len(model.scores)}
     return dg.Output(model, metadata=counts_and_seconds(started, **counts))
 
@@ -250,9 +256,8 @@ def similar_jobs_table(
 
 
 def _weights(
-    workspace: Workspace, as_of: dt.datetime, jobs: pl.LazyFrame, daily: pl.LazyFrame, profiles: pl.LazyFrame
+    half_life: float, as_of: dt.datetime, jobs: pl.LazyFrame, daily: pl.LazyFrame, profiles: pl.LazyFrame
 ) -> WeightMatrix:
-    half_life = workspace.config.pipeline.als.half_life_days
     return decayed_weights(
         consented(daily, profiles),
         as_of=as_of,

@@ -1,0 +1,91 @@
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from assets.config import Als
+from assets.lake import Lake
+from assets.training.tuning import TunedFileError, als_settings, tuned_path
+from features.schemas import DAILY_INTERACTIONS, JOBS, USER_PROFILES
+from pipelines.cli import app
+
+AS_OF = dt.datetime(2026, 3, 10, 2, tzinfo=dt.UTC)
+
+
+def write_lake(lake: Lake) -> None:
+    """Two groups of users who take to jobs of their group, most of them long ago, one each in the last days."""
+    rows: list[dict[str, Any]] = []
+    for user in range(12):
+        for job in range(5):
+            then = AS_OF - dt.timedelta(days=2 if job == user % 5 else 20)
+            rows.append(
+                {
+                    "user_id": f"u{user}",
+                    "job_id": f"j{job + 5 * (user % 2)}",
+                    "date": then.date(),
+                    "last_at": then,
+                    "n_clicks": 1,
+                    "weight": 2,
+                }
+            )
+    frame = DAILY_INTERACTIONS.conform(pl.DataFrame(rows))
+    for (day,), part in frame.group_by("date"):
+        lake.replace_partition("catalog", DAILY_INTERACTIONS, f"date={day}", part)
+    lake.replace("catalog", JOBS, JOBS.conform(pl.DataFrame({"job_id": [f"j{job}" for job in range(10)]})))
+    lake.replace("features", USER_PROFILES, USER_PROFILES.empty())
+
+
+def tune(data: Path, *options: str) -> Any:
+    environment = {"JOBFEED_DATA": str(data), "COLUMNS": "120", "TERM": "dumb"}
+    return CliRunner().invoke(app, ["tune", "--as-of", AS_OF.isoformat(), "--trials", "3", *options], env=environment)
+
+
+def test_tuning_keeps_what_it_chose_and_the_next_fit_takes_it(tmp_path: Path) -> None:
+    write_lake(Lake(tmp_path / "lake"))
+    done = tune(tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "NDCG@20" in done.output
+    kept = json.loads(tuned_path(tmp_path / "models").read_text())
+    assert len(kept["trials"]) == 3
+    assert kept["best"] >= kept["start"] > 0
+    settings, source = als_settings(tmp_path / "models", Als())
+    assert source == f"tuned for {AS_OF.isoformat()}"
+    assert settings.alpha == kept["settings"]["alpha"]
+    assert settings.iterations == Als().iterations
+    once = tuned_path(tmp_path / "models").read_bytes()
+    tuned_path(tmp_path / "models").unlink()
+    assert tune(tmp_path).exit_code == 0
+    assert tuned_path(tmp_path / "models").read_bytes() == once
+
+
+def test_the_configuration_can_insist_on_its_own_values(tmp_path: Path) -> None:
+    path = tuned_path(tmp_path)
+    path.parent.mkdir(parents=True)
+    chosen = {"factors": 8, "regularization": 1, "alpha": 2, "popularity_power": 0, "half_life_days": 9}
+    path.write_text(json.dumps({"as_of": "x", "settings": chosen}))
+    assert als_settings(tmp_path, Als())[0].factors == 8
+    settings, source = als_settings(tmp_path, Als(use_tuned=False))
+    assert (settings.factors, source) == (64, "configuration")
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"as_of": "x", "settings": {"factors": -1}}', '{"settings": {}}'])
+def test_a_damaged_file_is_told_with_what_to_do(tmp_path: Path, content: str) -> None:
+    path = tuned_path(tmp_path)
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    with pytest.raises(TunedFileError, match="run `jobfeed tune` again"):
+        als_settings(tmp_path, Als())
+
+
+def test_a_lake_with_nothing_to_choose_by_is_an_error_and_no_crash(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    write_lake(lake)
+    lake.replace("catalog", JOBS, JOBS.empty())
+    done = tune(tmp_path)
+    assert done.exit_code == 1
+    assert "no interaction is held out" in done.output
+    assert not tuned_path(tmp_path / "models").exists()
