@@ -5,7 +5,6 @@ Each step lives in its own module; here is only their order. Users are taken in 
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -113,21 +112,26 @@ class Shard:
 def build_world(
     jobs: JobTable,
     *,
-    profiles: pl.DataFrame,
+    places: pl.DataFrame,
     trending: pl.DataFrame,
     job_vectors: Factors,
     limits: Limits,
     as_of: dt.datetime,
 ) -> World:
-    """Prepares what shards share. `profiles` gives the places of all users, `trending` has schema TRENDING."""
+    """Prepares what shards share. `places`: latitude and longitude of the users; `trending` has schema TRENDING."""
     return World(
         jobs=jobs,
-        shared=share_lists(jobs, profiles=profiles, trending=trending, limits=limits),
+        shared=share_lists(jobs, places=places, trending=trending, limits=limits),
         blockable=blockable(jobs),
         skill_graph=skill_graph(jobs),
         sketch=topic_sketch(job_vectors.rows),
         as_of=as_of,
     )
+
+
+def places_of(users: UserTable) -> pl.DataFrame:
+    """Columns latitude and longitude, null where unknown."""
+    return pl.DataFrame({"latitude": users.latitude, "longitude": users.longitude}).fill_nan(None)
 
 
 def build_shard(world: World, users: UserTable, signals: Signals, *, forbidden: Csr, settings: Settings) -> Shard:
@@ -157,8 +161,7 @@ def rank_shard(shard: Shard, *, now: Callable[[], float]) -> ShardFeeds:
     """
     users = shard.users
     blocks = [slice(start, min(start + BLOCK_USERS, users.n)) for start in range(0, users.n, BLOCK_USERS)]
-    with ThreadPoolExecutor(max_workers=shard.settings.n_threads) as pool:
-        done = list(pool.map(lambda block: _rank_block(shard, block, now=now), blocks))
+    done = [_rank_block(shard, block, now=now) for block in blocks]
     timings = Timings()
     for _, spent in done:
         timings.add(spent)

@@ -13,7 +13,8 @@ from features.schemas import REASON_CODES
 from models.candidates import expand, rank_within
 from models.retrieval import RETRIEVERS
 from models.scoring import COLLABORATIVE_MOST, Pairs, Recipe
-from models.signals import APPLIED, SAVED, VIEWED, History
+from models.signals import APPLIED, SAVED, VIEWED
+from models.sparse_rows import most_similar
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -73,7 +74,7 @@ class _Similar:
 
     cosine: Floats
     kind: Ints
-    job: Ints  # position in the history's job_ids
+    job: Ints  # position in the catalog
 
 
 def _strengths(listed: Listed, recipes: Sequence[Recipe], recipe_of_row: Ints) -> tuple[dict[str, Floats], _Similar]:
@@ -81,7 +82,7 @@ def _strengths(listed: Listed, recipes: Sequence[Recipe], recipe_of_row: Ints) -
     pairs, users, jobs = listed.pairs, listed.pairs.users, listed.pairs.jobs
     part = {name: _contribution(name, listed, recipes, recipe_of_row) for name in listed.values}
     known = {name: np.nan_to_num(value, nan=-1.0) for name, value in listed.values.items()}
-    similar = _most_similar(pairs, listed.pairs.signals.history)
+    similar = _most_similar(listed, pairs.signals.of_jobs.vectors)
     km = pairs.distance_km()
     limit = users.max_distance_km[pairs.user]
     is_near = km <= np.where(np.isnan(limit), 25.0, limit)
@@ -141,22 +142,21 @@ def _found(listed: Listed, retriever: str) -> Floats:
     return np.asarray(_FOUND_BY_BONUS * ((listed.found_by & bit) > 0), dtype=np.float32)
 
 
-def _most_similar(pairs: Pairs, history: History) -> _Similar:
+def _most_similar(listed: Listed, vectors: NDArray[np.floating]) -> _Similar:
+    """`vectors` are those of the catalog's jobs, by `vector_rows`."""
+    pairs, history, of_jobs = listed.pairs, listed.pairs.signals.history, listed.pairs.signals.of_jobs
     own = history.job[pairs.rows]
-    vectors = pairs.signals.of_jobs.content
-    width = vectors.rows.shape[1]
-    if (own < 0).all() or history.vectors.shape[1] != width or width == 0:
-        nothing = np.full(pairs.job.shape, -1, dtype=np.int32)
-        return _Similar(cosine=nothing.astype(np.float32), kind=nothing, job=nothing)
-    past = np.where((own >= 0)[:, :, None], history.vectors[np.maximum(own, 0)], 0)
-    cosine = np.matmul(vectors.rows[pairs.job], past.transpose(0, 2, 1))
-    # A job that was viewed is no reason for itself.
-    cosine[pairs.job[:, :, None] == np.where(own >= 0, history.rows[own], -1)[:, None, :]] = -1
-    best = cosine.argmax(axis=2)
+    row = np.where(own >= 0, of_jobs.vector_rows[own], -1)
+    stands_for = np.where(own >= 0, history.catalog.rows[own], -1)
+    cosine = np.full(pairs.job.shape, -1, dtype=np.float32)
+    best = np.full(pairs.job.shape, -1, dtype=np.int32)
+    if vectors.shape[1] == of_jobs.content.rows.shape[1] and (row >= 0).any():
+        most_similar(of_jobs.content.rows, pairs.job, listed.is_item, vectors, row, stands_for, cosine, best)
+    place = np.maximum(best, 0)
     return _Similar(
-        cosine=np.round(np.take_along_axis(cosine, best[:, :, None], axis=2)[:, :, 0], 4),
-        kind=np.take_along_axis(history.kind[pairs.rows], best, axis=1),
-        job=np.take_along_axis(own, best, axis=1),
+        cosine=np.round(cosine, 4),
+        kind=np.where(best >= 0, np.take_along_axis(history.kind[pairs.rows], place, axis=1), -1),
+        job=np.where(best >= 0, np.take_along_axis(own, place, axis=1), -1),
     )
 
 
@@ -180,11 +180,11 @@ def _with_references(
     ref: pl.Series | None = None
     value: NDArray[Any] | None = None
     if code.startswith("similar_to_"):
-        ref = pairs.signals.history.job_ids.gather(similar.job.ravel()[item])
+        ref = pairs.signals.of_jobs.catalog.job_ids.gather(similar.job.ravel()[item])
         value = similar.cosine.ravel()[item]
     elif code == "also_applied":
         source = pairs.lookup(pairs.signals.also_applied_source).ravel()[item].astype(np.int64) - 1
-        ref = pairs.signals.history.job_ids.gather(np.maximum(source, 0))
+        ref = pairs.signals.of_jobs.catalog.job_ids.gather(np.maximum(source, 0))
         value = listed.values["also_applied"].ravel()[item]
     elif code in ("skills", "tags", "role"):
         ref = _common_names(code, job, row, pairs)

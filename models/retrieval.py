@@ -82,11 +82,11 @@ def quality(jobs: JobTable) -> Floats:
     )
 
 
-def share_lists(jobs: JobTable, *, profiles: pl.DataFrame, trending: pl.DataFrame, limits: Limits) -> SharedLists:
-    """The shared lists over all users: `profiles` gives their places, `trending` (schema TRENDING) the areas' jobs."""
+def share_lists(jobs: JobTable, *, places: pl.DataFrame, trending: pl.DataFrame, limits: Limits) -> SharedLists:
+    """The shared lists over all users: `places` (latitude, longitude) are theirs, `trending` has schema TRENDING."""
     value = quality(jobs)
     nearby, new = limits.per_retriever["nearby"] * _OVERFETCH, limits.per_retriever["new"] * _OVERFETCH
-    cells = cells_of(profiles["latitude"], profiles["longitude"])
+    cells = cells_of(places["latitude"], places["longitude"])
     distinct = pl.DataFrame({"cell": cells.drop_nulls().unique().sort()}).with_row_index("list", offset=1)
     freshness = np.where(jobs.age_days <= NEW_DAYS, 1 / (1 + jobs.age_days), -np.inf).astype(np.float32)
     role_rows, role_columns = jobs.roles.nonzero()

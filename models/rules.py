@@ -10,19 +10,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from models.behaviour import APPLIED, DISMISSED, Behaviour, Catalog
 from models.encoding import JobTable, UserTable
-from models.ids import positions
-from models.signals import ones
+from models.signals import ones, pairs_with
 
 Csr = Any
 
 RULES = ("not_in_catalog", "not_open", "applied", "dismissed", "blocked_company", "blocked_tag", "repeated")
 
 
-def forbidden_by_interactions(interactions: pl.DataFrame, *, users: pl.Series, jobs: JobTable) -> Csr:
+def forbidden_by_acts(behaviour: Behaviour, known: Catalog, *, n_jobs: int) -> Csr:
     """Jobs applied to or turned down, or duplicates of those: CSR users x jobs of ones."""
-    ended = interactions.filter(_is_ended())
-    return ones(positions(users, ended["user_id"]), jobs.rows_of(ended["job_id"]), shape=(len(users), jobs.n))
+    return pairs_with(behaviour, APPLIED | DISMISSED, known, n_jobs=n_jobs)
 
 
 @dataclass(frozen=True)

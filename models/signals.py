@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from models.als import AlsModel
-from models.candidates import expand, rank_within
-from models.encoding import JobTable, UserTable, encode_preferences
+from models.behaviour import APPLIED as APPLIED_BIT
+from models.behaviour import DISMISSED, LIKED, SEEN, Behaviour, Catalog
+from models.behaviour import SAVED as SAVED_BIT
+from models.candidates import expand, fill, rank_within
+from models.encoding import JobTable
 from models.ids import matrix, positions
 from models.nearest import SEARCH_DIMENSIONS, JobIndex, build_index
 from models.neighbours import JobNeighbours, UserNeighbours
+from models.population import Population
 from models.vectors import JobVectors, UserVectors
 
 Floats = NDArray[np.float32]
@@ -61,17 +65,33 @@ class JobSignals:
     culture: Factors
     taken_to: Csr  # users of the neighbours model x jobs: what each took to
     user_links: Csr  # users x users of that model
+    catalog: Catalog
+    applied_rows: Ints  # of the catalog's jobs in the model of joint applications
+    vectors: Floats  # of the model of job vectors
+    vector_rows: Ints  # of the catalog's jobs in it
+    also_applied_columns: Ints  # the row of the JobTable for each job of the model of joint applications
+
+
+@dataclass(frozen=True)
+class UserRows:
+    """Where each model has the users of a population, -1 where it has not."""
+
+    als: Ints
+    neighbours: Ints
+    vectors: Ints
+
+    def take(self, rows: NDArray[Any]) -> "UserRows":
+        """Those of the users at the given positions."""
+        return UserRows(self.als[rows], self.neighbours[rows], self.vectors[rows])
 
 
 @dataclass(frozen=True)
 class History:
-    """What a shard's users did, (U, H) padded with -1: position in `job_ids`, kind; strongest and newest first."""
+    """What a shard's users took to, (U, H), -1 padded: position in the catalog, kind; strongest and newest first."""
 
     job: Ints
     kind: Ints
-    job_ids: pl.Series
-    rows: Ints  # of those jobs in the JobTable, -1 where none stands for one
-    vectors: Floats  # (jobs of the history, d)
+    catalog: Catalog
 
 
 @dataclass(frozen=True)
@@ -84,7 +104,7 @@ class Signals:
     culture_users: Factors
     neighbour_links: Csr  # users x users of the neighbours model
     also_applied: Csr  # score of the most related job applied to
-    also_applied_source: Csr  # which one: 1 + position in history.job_ids
+    also_applied_source: Csr  # which one: 1 + position in the catalog
     affinity: Csr  # users x facets: affinity * confidence
     affinity_confidence: Csr
     history: History
@@ -92,7 +112,7 @@ class Signals:
     has_history: Bools
 
 
-def job_signals(fitted: Fitted, jobs: JobTable) -> JobSignals:
+def job_signals(fitted: Fitted, jobs: JobTable, known: Catalog) -> JobSignals:
     """Aligns the models with the jobs that may be shown, once for all shards."""
     taken_to = fitted.user_neighbours.history().tocoo()
     column = jobs.rows_of(fitted.user_neighbours.job_ids)[taken_to.col]
@@ -107,72 +127,59 @@ def job_signals(fitted: Fitted, jobs: JobTable) -> JobSignals:
         culture=align(fitted.job_vectors.job_ids, fitted.job_vectors.culture, jobs.ids),
         taken_to=matrix(taken_to.row, column, taken_to.data, shape=shape),
         user_links=fitted.user_neighbours.matrix(),
+        catalog=known,
+        applied_rows=positions(fitted.also_applied.job_ids, known.job_ids),
+        vectors=fitted.job_vectors.vectors,
+        vector_rows=positions(fitted.job_vectors.job_ids, known.job_ids),
+        also_applied_columns=jobs.rows_of(fitted.also_applied.job_ids),
     )
 
 
-def shard_signals(
-    users: UserTable,
-    jobs: JobTable,
-    *,
-    interactions: pl.DataFrame,
-    preferences: pl.DataFrame,
-    fitted: Fitted,
-    of_jobs: JobSignals,
-) -> Signals:
-    """The models' view of the users. Who switched personalisation off is known to none of them but by the profile.
+def user_rows(fitted: Fitted, user_ids: pl.Series) -> UserRows:
+    """Once for a whole population: an index of a million ids is not made again for each shard."""
+    return UserRows(
+        als=positions(fitted.als.user_ids, user_ids),
+        neighbours=positions(fitted.user_neighbours.user_ids, user_ids),
+        vectors=positions(fitted.user_vectors.user_ids, user_ids),
+    )
 
-    `interactions` (schema INTERACTIONS) and `preferences` (PREFERENCES) may hold other users: they are passed over.
-    """
-    willing = users.ids.filter(pl.Series(users.is_personalised))
-    behaviour = interactions.filter(pl.col("user_id").is_in(willing.implode()))
-    learned = preferences.filter(pl.col("user_id").is_in(willing.implode()))
-    frame = history_frame(behaviour, users.ids)
-    history = build_history(frame, n_users=users.n, jobs=jobs, vectors=fitted.job_vectors)
-    also_applied, source = _also_applied(frame, fitted.also_applied, users, jobs, history.job_ids)
-    affinity, confidence = encode_preferences(learned, users.ids, jobs.vocabularies["facet"])
-    row = np.where(users.is_personalised, positions(fitted.user_neighbours.user_ids, users.ids), -1)
-    model_row = positions(fitted.user_vectors.user_ids, users.ids)
-    has_history = np.append(fitted.user_vectors.has_history, False)[model_row]  # -1: the last, which is nobody
-    knows_no_more = users.is_personalised | ~has_history
-    acted = interactions.filter(is_acted()).get_column("user_id").unique()
+
+def shard_signals(people: Population, rows: UserRows, *, fitted: Fitted, of_jobs: JobSignals) -> Signals:
+    """The models' view of the users. Who switched personalisation off is known to none of them but by the profile."""
+    users, behaviour = people.users, people.behaviour
+    willing = users.is_personalised
+    history = build_history(behaviour, willing, of_jobs.catalog)
+    also_applied, source = _also_applied(behaviour, willing, fitted.also_applied, of_jobs, n_jobs=len(of_jobs.als.rows))
+    has_history = np.append(fitted.user_vectors.has_history, False)[rows.vectors]  # -1: the last, which is nobody
+    summary_rows = np.append(fitted.user_vectors.summary_rows, -1)[rows.vectors]
+    vectors = as_factors(rows_at(fitted.user_vectors.vectors, rows.vectors))
     return Signals(
         of_jobs=of_jobs,
-        als_users=_only(align(fitted.als.user_ids, fitted.als.user_factors, users.ids), users.is_personalised),
-        content_users=_only(as_factors(fitted.user_vectors.vectors_of(users.ids)), knows_no_more),
-        culture_users=as_factors(fitted.user_vectors.summaries_of(users.ids)),
-        neighbour_links=_rows_or_empty(of_jobs.user_links, row),
+        als_users=_only(as_factors(rows_at(fitted.als.user_factors, rows.als)), willing),
+        content_users=_only(vectors, willing | ~has_history),
+        culture_users=as_factors(rows_at(fitted.user_vectors.summary_vectors, summary_rows)),
+        neighbour_links=_rows_or_empty(of_jobs.user_links, np.where(willing, rows.neighbours, -1)),
         also_applied=also_applied,
         also_applied_source=source,
-        affinity=affinity,
-        affinity_confidence=confidence,
+        affinity=people.affinity,
+        affinity_confidence=people.affinity_confidence,
         history=history,
-        seen=seen_matrix(interactions, users=users.ids, jobs=jobs),
-        has_history=positions(acted, users.ids) >= 0,
+        seen=pairs_with(behaviour, SEEN, of_jobs.catalog, n_jobs=len(of_jobs.als.rows)),
+        has_history=behaviour.has_acted,
     )
 
 
-def is_acted() -> pl.Expr:
-    """True for an interaction that says something of the user, beyond having been shown a job."""
-    counters = (
-        "n_views",
-        "n_clicks",
-        "n_saves",
-        "n_shares",
-        "n_applies",
-        "n_dismissals",
-        "n_relevant",
-        "n_not_relevant",
-    )
-    return pl.sum_horizontal(*(pl.col(name).fill_null(0) for name in counters)) > 0
+def rows_at(values: NDArray[Any], rows: Ints) -> Floats:
+    """The given rows as float32, zeros for -1."""
+    taken = np.zeros((len(rows), values.shape[1]), dtype=np.float32)
+    known = rows >= 0
+    taken[known] = values[rows[known]]
+    return taken
 
 
 def align(ids: pl.Series, rows: NDArray[Any], wanted: pl.Series) -> Factors:
     """The row of `rows` (one per id) for each wanted id; absent ones and rows of no length are not known."""
-    found = positions(ids, wanted)
-    aligned = np.zeros((len(wanted), rows.shape[1]), dtype=np.float32)
-    hit = found >= 0
-    aligned[hit] = rows[found[hit]]
-    return as_factors(aligned)
+    return as_factors(rows_at(rows, positions(ids, wanted)))
 
 
 def as_factors(rows: Floats) -> Factors:
@@ -180,44 +187,28 @@ def as_factors(rows: Floats) -> Factors:
     return Factors(rows=rows, is_known=np.asarray(rows.any(axis=1), dtype=bool))
 
 
-def history_frame(interactions: pl.DataFrame, users: pl.Series) -> pl.DataFrame:
-    """The jobs a user took to, strongest and newest first: columns user (position), job_id, kind, last_at."""
-    return (
-        interactions.with_columns(user=pl.Series(positions(users, interactions["user_id"]), dtype=pl.Int32))
-        .filter(pl.col("user") >= 0, ~pl.col("is_dismissed").fill_null(value=False))
-        .with_columns(
-            kind=pl.when("is_applied")
-            .then(pl.lit(APPLIED, pl.Int32))
-            .when("is_saved")
-            .then(pl.lit(SAVED, pl.Int32))
-            .when(pl.col("is_seen") | (pl.col("n_shares") > 0) | (pl.col("n_relevant") > 0))
-            .then(pl.lit(VIEWED, pl.Int32))
-        )
-        .drop_nulls("kind")
-        .select("user", "job_id", "kind", "last_at")
-        .sort(["user", "kind", "last_at", "job_id"], descending=[False, False, True, False])
+def build_history(behaviour: Behaviour, willing: Bools, known: Catalog) -> History:
+    """The first HISTORY_ITEMS jobs of each willing user: applied before saved before viewed, the newest first."""
+    acts, user = behaviour.acts, behaviour.user
+    kind = np.select(
+        [(acts & APPLIED_BIT) > 0, (acts & SAVED_BIT) > 0, (acts & (SEEN | LIKED)) > 0], [APPLIED, SAVED, VIEWED], -1
+    )
+    kept = np.flatnonzero((kind >= 0) & ((acts & DISMISSED) == 0) & willing[user])
+    # Rows come newest first: a stable sort by user and kind keeps that within both.
+    kept = kept[np.argsort(user[kept].astype(np.int64) * 4 + kind[kept], kind="stable")]
+    shape = (len(willing), HISTORY_ITEMS)
+    return History(
+        job=fill(user[kept], behaviour.job[kept], n_rows=shape[0], width=shape[1]),
+        kind=fill(user[kept], kind[kept].astype(np.int32), n_rows=shape[0], width=shape[1]),
+        catalog=known,
     )
 
 
-def build_history(frame: pl.DataFrame, *, n_users: int, jobs: JobTable, vectors: JobVectors) -> History:
-    """`history_frame` as padded arrays, the first HISTORY_ITEMS jobs of each user."""
-    job_ids = frame["job_id"].unique().sort()
-    position = positions(job_ids, frame["job_id"])
-    user = frame["user"].to_numpy()
-    place = rank_within(user)
-    kept = place < HISTORY_ITEMS
-    job = np.full((n_users, HISTORY_ITEMS), -1, dtype=np.int32)
-    kind = np.full((n_users, HISTORY_ITEMS), -1, dtype=np.int32)
-    job[user[kept], place[kept]] = position[kept]
-    kind[user[kept], place[kept]] = frame["kind"].to_numpy()[kept]
-    found = align(vectors.job_ids, vectors.vectors, job_ids)
-    return History(job=job, kind=kind, job_ids=job_ids, rows=jobs.rows_of(job_ids), vectors=found.rows)
-
-
-def seen_matrix(interactions: pl.DataFrame, *, users: pl.Series, jobs: JobTable) -> Csr:
-    """Which jobs each user has viewed or clicked (or a duplicate of them): CSR users x jobs of ones."""
-    seen = interactions.filter(pl.col("is_seen").fill_null(value=False))
-    return ones(positions(users, seen["user_id"]), jobs.rows_of(seen["job_id"]), shape=(len(users), jobs.n))
+def pairs_with(behaviour: Behaviour, acts: np.uint8, known: Catalog, *, n_jobs: int) -> Csr:
+    """The pairs with any of the `acts` (or a duplicate's): CSR users x jobs of ones."""
+    kept = (behaviour.acts & acts) > 0
+    shape = (len(behaviour.indptr) - 1, n_jobs)
+    return ones(behaviour.user[kept], known.rows[behaviour.job[kept]], shape=shape)
 
 
 def ones(rows: NDArray[Any], columns: NDArray[Any], *, shape: tuple[int, int]) -> Csr:
@@ -228,31 +219,29 @@ def ones(rows: NDArray[Any], columns: NDArray[Any], *, shape: tuple[int, int]) -
 
 
 def _also_applied(
-    frame: pl.DataFrame, model: JobNeighbours, users: UserTable, jobs: JobTable, history_ids: pl.Series
+    behaviour: Behaviour, willing: Bools, model: JobNeighbours, of_jobs: JobSignals, *, n_jobs: int
 ) -> tuple[Csr, Csr]:
-    """Per user and job the largest score to one of the user's applications, and that application."""
-    applied = frame.filter(pl.col("kind") == APPLIED)
-    user = applied["user"].to_numpy()
+    """Per user and job the largest score to one of the user's newest applications, and that application."""
+    acts, every = behaviour.acts, behaviour.user
+    kept = np.flatnonzero(((acts & APPLIED_BIT) > 0) & ((acts & DISMISSED) == 0) & willing[every])
+    user, applied = every[kept], behaviour.job[kept]
     place = rank_within(user)
-    kept = place < APPLIED_ITEMS
-    user, place = user[kept], place[kept]
-    job_ids = applied["job_id"].filter(pl.Series(kept))
-    applied_job = np.full((users.n, APPLIED_ITEMS), -1, dtype=np.int64)
-    applied_job[user, place] = positions(history_ids, job_ids)
-    row = positions(model.job_ids, job_ids)
-    user, place, row = user[row >= 0], place[row >= 0], row[row >= 0]
+    applied_job = fill(user, applied, n_rows=len(willing), width=APPLIED_ITEMS)
+    row = of_jobs.applied_rows[applied]
+    usable = (place < APPLIED_ITEMS) & (row >= 0)
+    user, place, row = user[usable], place[usable], row[usable]
     pair, position = expand(model.indptr[row], np.diff(model.indptr)[row])
-    column = jobs.rows_of(model.job_ids)[model.indices[position]].astype(np.int64)
+    column = of_jobs.also_applied_columns[model.indices[position]].astype(np.int64)
     step = np.rint(np.clip(model.scores[position].astype(np.float64), 0, 1) * _SCORE_STEPS).astype(np.int64)
     shown = (column >= 0) & (step > 0)
     # One integer for place in the matrix, score and application: sorted, the first of each place is the largest.
-    pair_place = user[pair[shown]].astype(np.int64) * jobs.n + column[shown]
+    pair_place = user[pair[shown]].astype(np.int64) * n_jobs + column[shown]
     key = np.sort((pair_place << 19) | ((_SCORE_STEPS - step[shown]) << 5) | place[pair[shown]])
     key = key[np.flatnonzero(np.diff(key >> 19, prepend=-1))]
-    rows, columns = np.divmod(key >> 19, max(jobs.n, 1))
+    rows, columns = np.divmod(key >> 19, max(n_jobs, 1))
     scores = (_SCORE_STEPS - ((key >> 5) & 0x3FFF)) / _SCORE_STEPS
     source = 1 + applied_job[rows, key & 31]
-    shape = (users.n, jobs.n)
+    shape = (len(willing), n_jobs)
     return matrix(rows, columns, scores, shape=shape), matrix(rows, columns, source, shape=shape)
 
 

@@ -74,6 +74,31 @@ def dot_pairs(users: Floats, items: Floats, chosen: Ints) -> Floats:
 
 
 @compiled
+def most_similar(
+    rows: Any, jobs: Any, is_item: Any, past_rows: Any, past: Any, past_jobs: Any, cosine: Any, best: Any
+) -> None:
+    """For each job (B, n) the greatest product with a row of the user's past (B, H; -1 for none), the first of equals.
+
+    `past_jobs` (B, H) are the jobs that the past ones stand for: none is like itself. Found places go to `best`.
+    """
+    for row in range(jobs.shape[0]):
+        for place in range(jobs.shape[1]):
+            if not is_item[row, place]:
+                continue
+            job = jobs[row, place]
+            for number in range(past.shape[1]):
+                other = past[row, number]
+                if other < 0 or past_jobs[row, number] == job:
+                    continue
+                total = np.float32(0)
+                for dimension in range(rows.shape[1]):
+                    total += rows[job, dimension] * past_rows[other, dimension]
+                if total > cosine[row, place]:
+                    cosine[row, place] = total
+                    best[row, place] = number
+
+
+@compiled
 def descending_key(score: Any, place: Any) -> Any:
     """An integer that sorts by score downwards, then by place upwards (score >= 0)."""
     bits = np.int64(np.float32(score).view(np.uint32))

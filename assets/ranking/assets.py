@@ -116,7 +116,7 @@ def fallback_feeds_table(
     )
     world = build_world(
         encoded,
-        profiles=USER_PROFILES.empty(),
+        places=USER_PROFILES.empty(),
         trending=trending.collect(),
         job_vectors=align(job_vectors.job_ids, job_vectors.vectors, encoded.ids),
         limits=settings.limits,

@@ -3,22 +3,28 @@
 import datetime as dt
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from assets.lake import Lake
 from assets.ranking.inputs import Tables, encoded_jobs, users_to_rank
+from assets.ranking.population import load_population
 from assets.ranking.scope import Scope, kept_feeds, plan
 from features.schemas import FEEDS
 from models.als import fold_in
-from models.encoding import JobTable, encode_users
+from models.behaviour import catalog, counts_for_ranking
+from models.encoding import JobTable
 from models.hashing import shard_of, stable_hash
-from models.ranking import Settings, Shard, Timings, World, build_shard, build_world, rank_shard
-from models.rules import forbidden_by_interactions
-from models.signals import Fitted, JobSignals, job_signals, shard_signals
+from models.population import Population
+from models.ranking import Settings, Shard, Timings, World, build_shard, build_world, places_of, rank_shard
+from models.rules import forbidden_by_acts
+from models.signals import Fitted, JobSignals, UserRows, job_signals, shard_signals, user_rows
 from models.weights import WINDOW_HALF_LIVES, weights_since
 
 _LAYER = "ranking"
@@ -35,20 +41,26 @@ class Report:
     n_shards: int = 0
     timings: Timings = field(default_factory=Timings)
 
+    def add(self, other: "Report") -> None:
+        """Adds what one shard did; the number of shards stays."""
+        self.n_rows += other.n_rows
+        self.n_ranked += other.n_ranked
+        self.n_written_shards += other.n_written_shards
+        self.timings.add(other.timings)
+
 
 @dataclass(frozen=True)
 class _Stage:
-    """Everything that the shards of a run share."""
+    """Everything that the shards of a run share: the users to rank in the order of their ids, and what models know."""
 
-    tables: Tables
     jobs: JobTable
     world: World
     of_jobs: JobSignals
     fitted: Fitted
     settings: Settings
     companies: pl.DataFrame
-    interactions: pl.DataFrame
-    preferences: pl.DataFrame
+    people: Population
+    rows: UserRows
 
 
 def rank_feeds(
@@ -62,24 +74,32 @@ def rank_feeds(
     scope: Scope,
     on_shard: Callable[[int, int], None] | None = None,
 ) -> Report:
-    """Brings `ranking/feeds` up to date: one file per shard of about `shard_users` users.
+    """Brings `ranking/feeds` up to date: one file per shard of about `shard_users` users, several shards side by side.
 
     A change of the number of shards ranks everybody. `on_shard` is told shards done and in all.
     """
     started = time.perf_counter()
-    users = users_to_rank(tables)
-    n_shards = number_of_shards(len(users), shard_users)
+    user_ids = users_to_rank(tables)
+    n_shards = number_of_shards(len(user_ids), shard_users)
     names = [f"shard={number:04d}" for number in range(n_shards)]
     written = {path.stem for path in lake.files(_LAYER, FEEDS.name)}
     feeds = lake.scan(_LAYER, FEEDS)
-    again = plan(scope, feeds, users, tables).again if written == set(names) else None
-    shard = shard_of(stable_hash(users["user_id"], _SHARD_SALT), n_shards)
-    stage = _prepare(tables, fitted, users, settings, again=again, as_of=as_of, n_shards=n_shards)
+    again = plan(scope, feeds, user_ids, tables).again if written == set(names) else None
+    shard = shard_of(stable_hash(user_ids, _SHARD_SALT), n_shards)
+    wanted = user_ids if again is None else user_ids.filter(user_ids.is_in(again.implode()))
+    stage = _prepare(tables, fitted, wanted, settings, as_of=as_of)
+    shard_of_wanted = shard_of(stable_hash(wanted, _SHARD_SALT), n_shards)
     report = Report(n_shards=n_shards)
     report.timings.seconds["preparation"] = time.perf_counter() - started
-    with threadpool_limits(limits=1, user_api="blas"):
-        for number, name in enumerate(names):
-            _rank_one(stage, users.filter(pl.Series(shard == number)), name, again, lake=lake, report=report)
+
+    def rank(number: int) -> Report:
+        rows = np.flatnonzero(shard_of_wanted == number)
+        kept = None if again is None else user_ids.filter(pl.Series(shard == number))
+        return _rank_one(stage, rows, names[number], kept, lake=lake)
+
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(settings.n_threads) as pool:
+        for number, done in enumerate(pool.map(rank, range(n_shards))):
+            report.add(done)
             if on_shard is not None:
                 on_shard(number + 1, n_shards)
     lake.drop_partitions_except(_LAYER, FEEDS, names)
@@ -87,11 +107,11 @@ def rank_feeds(
 
 
 def shard_of_users(
-    tables: Tables, fitted: Fitted, users: pl.DataFrame, *, settings: Settings, as_of: dt.datetime
+    tables: Tables, fitted: Fitted, user_ids: pl.Series, *, settings: Settings, as_of: dt.datetime
 ) -> Shard:
-    """All of `users` (schema USER_PROFILES) as one shard, ready to be ranked by the models as they were fitted."""
-    stage = _prepare(tables, fitted, users, settings, again=None, as_of=as_of, n_shards=1)
-    return _build(stage, users, stage.interactions.drop("shard"), stage.preferences.drop("shard"))
+    """All of the users (sorted ids) as one shard, ready to be ranked by the models as they were fitted."""
+    stage = _prepare(tables, fitted, user_ids, settings, as_of=as_of)
+    return _build(stage, np.arange(len(user_ids)))
 
 
 def number_of_shards(n_users: int, shard_users: int) -> int:
@@ -99,14 +119,21 @@ def number_of_shards(n_users: int, shard_users: int) -> int:
     return 1 << max(0, int(np.ceil(np.log2(max(n_users, 1) / shard_users))))
 
 
-def fitted_for(fitted: Fitted, interactions: pl.DataFrame, jobs: pl.LazyFrame, *, as_of: dt.datetime) -> Fitted:
+def fitted_for(fitted: Fitted, interactions: pl.LazyFrame, jobs: pl.LazyFrame, *, as_of: dt.datetime) -> Fitted:
     """The models with ALS factors of the users who acted since the fit, new ones among them, solved anew."""
     als = fitted.als
     fitted_at = dt.datetime.fromisoformat(als.as_of)
     if fitted_at >= as_of:
         return fitted
+    known = pl.LazyFrame({"user_id": als.user_ids, "is_fitted": pl.Series([True]).new_from_index(0, len(als.user_ids))})
+    wanted = (
+        interactions.group_by("user_id")
+        .agg(pl.col("last_at").max())
+        .join(known, on="user_id", how="left")
+        .filter((pl.col("last_at") > fitted_at) | pl.col("is_fitted").is_null())
+    )
     weights = weights_since(
-        interactions,
+        interactions.filter(counts_for_ranking()).join(wanted, on="user_id", how="semi").collect(engine="streaming"),
         fitted_at=fitted_at,
         fitted_users=als.user_ids,
         as_of=as_of,
@@ -117,16 +144,7 @@ def fitted_for(fitted: Fitted, interactions: pl.DataFrame, jobs: pl.LazyFrame, *
     return replace(fitted, als=fold_in(als, weights, n_threads=1))
 
 
-def _prepare(
-    tables: Tables,
-    fitted: Fitted,
-    users: pl.DataFrame,
-    settings: Settings,
-    *,
-    again: pl.Series | None,
-    as_of: dt.datetime,
-    n_shards: int,
-) -> _Stage:
+def _prepare(tables: Tables, fitted: Fitted, user_ids: pl.Series, settings: Settings, *, as_of: dt.datetime) -> _Stage:
     jobs = encoded_jobs(
         tables.jobs,
         job_features=tables.job_features,
@@ -134,19 +152,15 @@ def _prepare(
         preferences=tables.preferences,
         as_of=as_of,
     )
-    interactions, preferences = tables.interactions, tables.preferences
-    if again is not None:
-        interactions = interactions.filter(pl.col("user_id").is_in(again.implode()))
-        preferences = preferences.filter(pl.col("user_id").is_in(again.implode()))
-    rows = interactions.filter(_counts_for_ranking()).collect()
-    fitted = fitted_for(fitted, rows, tables.jobs, as_of=as_of)
-    of_jobs = job_signals(fitted, jobs)
+    known = catalog(tables.jobs.select("job_id").collect()["job_id"], jobs)
+    fitted = fitted_for(fitted, tables.interactions, tables.jobs, as_of=as_of)
+    people = load_population(tables, user_ids, jobs=jobs, known=known)
+    of_jobs = job_signals(fitted, jobs, known)
     return _Stage(
-        tables=tables,
         jobs=jobs,
         world=build_world(
             jobs,
-            profiles=users,
+            places=places_of(people.users),
             trending=tables.trending.collect(),
             job_vectors=of_jobs.content,
             limits=settings.limits,
@@ -156,76 +170,48 @@ def _prepare(
         fitted=fitted,
         settings=settings,
         companies=_companies(jobs),
-        interactions=_by_shard(rows, n_shards),
-        preferences=_by_shard(preferences.collect(), n_shards),
+        people=people,
+        rows=user_rows(fitted, user_ids),
     )
 
 
-def _rank_one(
-    stage: _Stage, users: pl.DataFrame, name: str, again: pl.Series | None, *, lake: Lake, report: Report
-) -> None:
-    """Ranks whom the plan names of one shard and replaces its file, unless nothing changed."""
-    path = lake.folder(_LAYER, FEEDS.name) / f"{name}.parquet"
-    wanted = users if again is None else users.filter(pl.col("user_id").is_in(again.implode()))
+def _rank_one(stage: _Stage, rows: NDArray[Any], name: str, members: pl.Series | None, *, lake: Lake) -> Report:
+    """Ranks the users at `rows` of one shard and replaces its file, unless nothing changed.
+
+    `members` are all users of the shard: those who are not ranked keep their feeds; None where all are ranked.
+    """
     kept = FEEDS.empty()
-    if again is not None:
-        before = pl.read_parquet(path)
+    if members is not None:
+        before = pl.read_parquet(lake.folder(_LAYER, FEEDS.name) / f"{name}.parquet")
         kept = kept_feeds(
             before,
-            users=users["user_id"],
-            again=wanted["user_id"],
+            users=members,
+            again=stage.people.users.ids.gather(rows),
             companies=stage.companies,
             cap=stage.settings.company_cap,
         )
-        if wanted.is_empty() and kept.equals(before):
-            report.n_rows += len(before)
-            return
-    ranked = _rank_users(stage, wanted, shard=int(name.removeprefix("shard=")), report=report)
-    frame = pl.concat([ranked, kept]).sort("user_id")
-    lake.replace_partition(_LAYER, FEEDS, name, frame)
-    report.n_written_shards += 1
-    report.n_ranked += len(ranked)
-    report.n_rows += len(frame)
-
-
-def _rank_users(stage: _Stage, profiles: pl.DataFrame, *, shard: int, report: Report) -> pl.DataFrame:
-    started = time.perf_counter()
-    interactions, preferences = (
-        frame.filter(pl.col("shard") == shard).drop("shard") for frame in (stage.interactions, stage.preferences)
-    )
-    built = _build(stage, profiles, interactions, preferences)
-    report.timings.add(Timings({"encoding": time.perf_counter() - started}))
-    made = rank_shard(built, now=time.perf_counter)
+        if len(rows) == 0 and kept.equals(before):
+            return Report(n_rows=len(before))
+    report = Report(n_written_shards=1)
+    clock = [time.perf_counter()]
+    shard = _build(stage, rows)
+    clock.append(time.perf_counter())
+    made = rank_shard(shard, now=time.perf_counter)
     report.timings.add(made.timings)
-    return made.feeds
+    frame = pl.concat([made.feeds, kept]).sort("user_id") if len(kept) else made.feeds
+    clock.append(time.perf_counter())
+    lake.replace_partition(_LAYER, FEEDS, name, frame)
+    clock.append(time.perf_counter())
+    report.timings.add(Timings({"encoding": clock[1] - clock[0], "writing": clock[3] - clock[2]}))
+    report.n_ranked, report.n_rows = len(made.feeds), len(frame)
+    return report
 
 
-def _build(stage: _Stage, profiles: pl.DataFrame, interactions: pl.DataFrame, preferences: pl.DataFrame) -> Shard:
-    users = encode_users(profiles, stage.jobs)
-    signals = shard_signals(
-        users,
-        stage.jobs,
-        interactions=interactions,
-        preferences=preferences,
-        fitted=stage.fitted,
-        of_jobs=stage.of_jobs,
-    )
-    forbidden = forbidden_by_interactions(interactions, users=users.ids, jobs=stage.jobs)
-    return build_shard(stage.world, users, signals, forbidden=forbidden, settings=stage.settings)
-
-
-def _by_shard(frame: pl.DataFrame, n_shards: int) -> pl.DataFrame:
-    """`frame` with the shard of its users, sorted by it, so that a shard's rows lie together."""
-    distinct = frame.select("user_id").unique()
-    shard = pl.Series("shard", shard_of(stable_hash(distinct["user_id"], _SHARD_SALT), n_shards))
-    return frame.join(distinct.with_columns(shard), on="user_id").sort("shard").set_sorted("shard")
-
-
-def _counts_for_ranking() -> pl.Expr:
-    """Interactions that were no more than impressions tell ranking nothing."""
-    return (
-        (pl.col("weight") != 0) | pl.col("is_seen") | pl.col("is_applied") | pl.col("is_dismissed") | pl.col("is_saved")
-    )
+def _build(stage: _Stage, rows: NDArray[Any]) -> Shard:
+    people = stage.people.take(rows)
+    signals = shard_signals(people, stage.rows.take(rows), fitted=stage.fitted, of_jobs=stage.of_jobs)
+    forbidden = forbidden_by_acts(people.behaviour, stage.of_jobs.catalog, n_jobs=stage.jobs.n)
+    return build_shard(stage.world, people.users, signals, forbidden=forbidden, settings=stage.settings)
 
 
 def _companies(jobs: JobTable) -> pl.DataFrame:

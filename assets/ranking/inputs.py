@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import polars as pl
 
 from assets.config import Config
-from features.schemas import USER_PROFILES
+from models.behaviour import is_acted
 from models.diversity import CompanyCap
 from models.encoding import JobTable, encode_jobs
 from models.experiment import Arm
 from models.ranking import Settings
 from models.retrieval import Limits
 from models.scoring import Recipe
-from models.signals import is_acted
 
 # More candidates than items, so that the last ranks are still chosen and not merely what is left.
 _LEAST_CANDIDATES_PER_ITEM = 1.5
@@ -77,17 +76,12 @@ def encoded_jobs(
         jobs.with_columns(status=status).select(_JOB_COLUMNS).collect(),
         job_features=job_features.collect(),
         skill_weights=skill_weights.collect(),
-        facet_values=preferences.select("dimension", "value").unique().collect(),
+        facet_values=preferences.select("dimension", "value").unique().collect(engine="streaming"),
     )
 
 
-def users_to_rank(tables: Tables) -> pl.DataFrame:
-    """Who gets a feed, sorted by user_id (schema USER_PROFILES): all with a profile or an act beyond impressions."""
-    acted = tables.interactions.filter(is_acted()).select("user_id").unique().with_columns(is_active=pl.lit(1))
-    return (
-        tables.profiles.join(acted, on="user_id", how="full", coalesce=True)
-        .filter(pl.col("has_profile").fill_null(value=False) | pl.col("is_active").is_not_null())
-        .select(list(USER_PROFILES.columns))
-        .sort("user_id")
-        .collect()
-    )
+def users_to_rank(tables: Tables) -> pl.Series:
+    """Who gets a feed, sorted user_ids: all with a profile or an act beyond impressions."""
+    acted = tables.interactions.filter(is_acted()).select("user_id").unique()
+    with_profile = tables.profiles.filter("has_profile").select("user_id")
+    return pl.concat([acted, with_profile]).unique().collect(engine="streaming")["user_id"].sort()

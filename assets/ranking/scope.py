@@ -30,7 +30,7 @@ def parse_scope(text: str | None) -> Scope:
     raise ValueError(f"{SCOPE_TAG} is {text!r}; it must be one of {', '.join(SCOPES)}")
 
 
-def plan(scope: Scope, feeds: pl.LazyFrame, users: pl.DataFrame, tables: Tables) -> Plan:
+def plan(scope: Scope, feeds: pl.LazyFrame, user_ids: pl.Series, tables: Tables) -> Plan:
     """Who is ranked again under `scope`, given the feeds (schema FEEDS) as they lie.
 
     acted: who did something since their feed was made, who has none yet, and whose feed a hard rule now forbids (an
@@ -42,7 +42,9 @@ def plan(scope: Scope, feeds: pl.LazyFrame, users: pl.DataFrame, tables: Tables)
     if scope == "touched" and _has_new_jobs(tables.jobs, made):
         return Plan(None)
     last = tables.interactions.group_by("user_id").agg(last_at=pl.col("last_at").max()).collect()
-    acted = users.select("user_id").join(made, on="user_id", how="left").join(last, on="user_id", how="left")
+    acted = (
+        pl.DataFrame({"user_id": user_ids}).join(made, on="user_id", how="left").join(last, on="user_id", how="left")
+    )
     acted = acted.filter(pl.col("generated_at").is_null() | (pl.col("last_at") > pl.col("generated_at")))
     broken = violations(feeds, jobs=tables.jobs, interactions=tables.interactions, profiles=tables.profiles)
     broken = broken.filter(~pl.col("rule").is_in(["not_open", "not_in_catalog"]))

@@ -57,7 +57,7 @@ def why(workspace: Workspace, *, user_id: str, job_id: str, as_of: dt.datetime) 
         trending=lake.scan("features", TRENDING),
     )
     users = users_to_rank(tables)
-    if users.is_empty():
+    if user_id not in users:
         raise UnknownUserError(f"user {user_id!r} has neither a profile nor any act: there is only the fallback feed")
     fitted = Fitted(
         als=AlsModel.load(models / "als.npz"),

@@ -20,15 +20,17 @@ from features.schemas import (
     Table,
 )
 from models.als import AlsModel
+from models.behaviour import catalog
 from models.diversity import CompanyCap
-from models.encoding import JobTable, UserTable, encode_jobs, encode_users
+from models.encoding import JobTable, UserTable, encode_jobs
 from models.ids import unit_rows
 from models.neighbours import JobNeighbours, UserNeighbours
-from models.ranking import Settings, Shard, World, build_shard, build_world, rank_shard
+from models.population import encode_population
+from models.ranking import Settings, Shard, World, build_shard, build_world, places_of, rank_shard
 from models.retrieval import Limits
-from models.rules import forbidden_by_interactions
+from models.rules import forbidden_by_acts
 from models.scoring import Recipe
-from models.signals import Fitted, Signals, job_signals, shard_signals
+from models.signals import Fitted, Signals, job_signals, shard_signals, user_rows
 from models.vectors import JobVectors, UserVectors
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
@@ -125,25 +127,22 @@ def encode(market: Market, settings: Settings = SETTINGS) -> Encoded:
     jobs = encode_jobs(
         market.jobs, job_features=market.job_features, skill_weights=market.skill_weights, facet_values=facets
     )
-    users = encode_users(market.profiles, jobs)
-    of_jobs = job_signals(market.fitted, jobs)
-    signals = shard_signals(
-        users,
-        jobs,
-        interactions=market.interactions,
-        preferences=market.preferences,
-        fitted=market.fitted,
-        of_jobs=of_jobs,
+    known = catalog(market.jobs["job_id"], jobs)
+    people = encode_population(
+        market.profiles, interactions=market.interactions, preferences=market.preferences, jobs=jobs, known=known
     )
+    of_jobs = job_signals(market.fitted, jobs, known)
+    users, rows = people.users, user_rows(market.fitted, people.users.ids)
+    signals = shard_signals(people, rows, fitted=market.fitted, of_jobs=of_jobs)
     world = build_world(
         jobs,
-        profiles=market.profiles,
+        places=places_of(users),
         trending=market.trending,
         job_vectors=of_jobs.content,
         limits=settings.limits,
         as_of=AS_OF,
     )
-    forbidden = forbidden_by_interactions(market.interactions, users=users.ids, jobs=jobs)
+    forbidden = forbidden_by_acts(people.behaviour, known, n_jobs=jobs.n)
     return Encoded(jobs, users, signals, world, forbidden)
 
 
