@@ -16,11 +16,10 @@ from assets.ingest.text_worker import TextWorker
 from assets.lake import Lake
 from features.schemas import ERASURES, RESUMES
 from features.sources.resume_files import MAX_BYTES, ResumeError
-from features.sources.resumes import RESUME_SUFFIXES, ResumeFields, SkillFinder, parse_resume
+from features.sources.resumes import RESUME_SUFFIXES, ResumeFields, SkillFinder, parse_json_resume, resume_fields
 from features.sources.users import is_user_id
 
 KIND = "resumes"
-_IN_WORKER = (".pdf", ".docx")
 
 
 def ingest_resumes(
@@ -89,9 +88,9 @@ def _read(
         return whole_file("too_large", detail=f"{file.size_bytes} bytes; at most {MAX_BYTES} are read")
     try:
         body = file.path.read_bytes()
-        if suffix in _IN_WORKER:
-            body, suffix = worker.text(body, suffix).encode(), ".txt"
-        return parse_resume(body, suffix, skills=skills, as_of=as_of)
+        if suffix == ".json":
+            return parse_json_resume(body, skills=skills, as_of=as_of)
+        return resume_fields(worker.read(body, suffix), skills=skills, as_of=as_of)
     except ResumeError as error:
         return whole_file(error.reason)
 

@@ -1,45 +1,51 @@
-"""Text out of PDF and DOCX in a process of its own with a deadline and a memory cap: such files may be made to hang or
-to swell the library that reads them.
+"""Resumes read in a process of its own with limits on time, memory and files: they may be made to hang or to swell what
+reads them.
 """
 
 import logging
 import multiprocessing
 import resource
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
-from features.sources.resume_files import ResumeError, resume_text
+from features.sources.resume_files import ResumeError
+from features.sources.resume_text import ReadResume, read_resume
 
 DEADLINE_SECONDS = 30.0
 _START_SECONDS = 60.0
-_MEMORY_BYTES = 4 * 1024**3
+_LIMITS = {
+    resource.RLIMIT_AS: 4 * 1024**3,
+    resource.RLIMIT_FSIZE: 0,  # nothing of a resume is ever written, not in a dump either
+    resource.RLIMIT_CORE: 0,
+}
 
 
 @dataclass
 class TextWorker:
-    """Extracts texts one after another; the process starts at the first and is replaced when it had to be killed."""
+    """Reads resumes one after another; the process starts at the first and is replaced when it had to be killed."""
 
     deadline_seconds: float = DEADLINE_SECONDS
     _process: SpawnProcess | None = None
     _pipe: Connection | None = None
 
-    def text(self, body: bytes, suffix: str) -> str:
-        """The text of a file. Raises ResumeError: the reader's reason, or `too_slow`, or `unreadable` if it died."""
+    def read(self, body: bytes, suffix: str) -> ReadResume:
+        """One file. Raises ResumeError: the reader's reason, or `too_slow`, or `unreadable` if the process died."""
         pipe = self._started()
         try:
             pipe.send((body, suffix))
             if not pipe.poll(self.deadline_seconds):
                 self.close()
                 raise ResumeError("too_slow")
-            is_text, answer = pipe.recv()
+            answer = pipe.recv()
         except (EOFError, OSError):
             self.close()
             raise ResumeError("unreadable") from None
-        if not is_text:
-            raise ResumeError(answer)
-        return str(answer)
+        if isinstance(answer, ReadResume):
+            return answer
+        raise ResumeError(str(answer))
 
     def close(self) -> None:
         """Ends the process, if there is one."""
@@ -70,19 +76,24 @@ _READY = "ready"
 
 
 def serve(pipe: Connection) -> None:
-    """The process: answers (body, suffix) with (True, text) or (False, reason) until the pipe is closed."""
+    """The process: answers (body, suffix) with a ReadResume or a reason until the pipe is closed."""
     logging.disable(logging.CRITICAL)  # the libraries quote what they stumble over
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    warnings.simplefilter("ignore")
+    for what, limit in _LIMITS.items():
+        resource.setrlimit(what, (limit, limit))
     pipe.send(_READY)
     while True:
         try:
             body, suffix = pipe.recv()
         except (EOFError, OSError):
             return
-        try:
-            answer = (True, resume_text(body, suffix))
-        except ResumeError as error:
-            answer = (False, error.reason)
-        except (Exception, RecursionError):  # whatever a hostile file makes the libraries do
-            answer = (False, "unreadable")
-        pipe.send(answer)
+        pipe.send(_answer(body, suffix))
+
+
+def _answer(body: bytes, suffix: str) -> ReadResume | str:
+    try:
+        return read_resume(body, suffix)
+    except ResumeError as error:
+        return error.reason
+    except (Exception, RecursionError):  # whatever a hostile file makes the libraries do
+        return "unreadable"

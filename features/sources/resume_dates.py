@@ -23,12 +23,17 @@ _RANGE = re.compile(
     r"(?:\s*г\.?(?!\w))?",
     re.IGNORECASE,
 )
-_STATED = (
-    re.compile(r"(\d{1,2})\s*\+?\s*years?['’]?\s+(?:of\s+)?(?:\w+\s+){0,3}experience", re.IGNORECASE),
-    re.compile(r"experience\s*(?:of|:)?\s*(\d{1,2})\s*\+?\s*years?", re.IGNORECASE),
-    re.compile(r"опыт(?:а|ом)?(?:\s+[а-яё]+){0,4}\s*[:—–-]?\s*(\d{1,2})\s*\+?\s*(?:лет|год)", re.IGNORECASE),
-    re.compile(r"(\d{1,2})\s*\+?\s*(?:лет|года?)\s+(?:[а-яё]+\s+){0,2}опыта", re.IGNORECASE),
-)  # fmt: skip
+_MONTHS_TOO = r"(?:,?\s+(?:and\s+|и\s+)?(\d{1,2})\s+(?:months?|мес[а-яё]*))?"
+_YEARS_EN, _YEARS_RU = r"(\d{1,2})\s*\+?\s*years?['’]?" + _MONTHS_TOO, r"(\d{1,2})\s*\+?\s*(?:лет|года?)" + _MONTHS_TOO
+_STATED = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        _YEARS_EN + r"\s+(?:of\s+)?(?:\w+\s+){0,3}experience",
+        r"experience\s*(?:of|[:—–-])?\s*\(?" + _YEARS_EN,
+        r"опыт(?:а|ом)?(?:\s+[а-яё]+){0,4}\s*[:—–-]?\s*\(?" + _YEARS_RU,
+        _YEARS_RU + r"\s+(?:[а-яё]+\s+){0,2}опыта",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -75,8 +80,10 @@ def total_years(periods: Iterable[tuple[int, int | None]], *, now: int | None) -
 
 def stated_years(text: str) -> float | None:
     """The years of experience that the text states in so many words; the largest where there are several."""
-    years = [int(match[1]) for pattern in _STATED for match in pattern.finditer(text)]
-    return float(max(plausible)) if (plausible := [year for year in years if 0 < year <= 60]) else None
+    matches = (match for pattern in _STATED for match in pattern.finditer(text))
+    found = [int(match[1]) + min(int(match[2] or 0), 11) / 12 for match in matches]
+    plausible = [years for years in found if 0 < years <= 60]
+    return round(max(plausible), 1) if plausible else None
 
 
 def _month(name: str | None, year: str, *, missing: int) -> int:

@@ -7,18 +7,18 @@ from typing import Protocol
 
 import polars as pl
 
-from features.sources.resume_dates import partial_month, stated_years, total_years
-from features.sources.resume_files import MAX_BYTES, ResumeError, resume_text
-from features.sources.resume_text import read_resume_text
+from features.sources.resume_dates import partial_month, total_years
+from features.sources.resume_files import MAX_BYTES, ResumeError
+from features.sources.resume_text import ReadResume, read_resume
 from features.sources.users import rated_skills
 from features.sources.values import NotJsonError, decode_json, items, line, mapping, strings, text
-
-__all__ = ["RESUME_SUFFIXES", "ResumeError", "ResumeFields", "SkillFinder", "parse_resume"]
 
 RESUME_SUFFIXES = (".txt", ".md", ".pdf", ".docx", ".json")
 _MAX_SKILLS = 200
 _MAX_ENTRIES = 50
 _MAX_SUMMARY_CHARACTERS = 2000
+_MAX_NAME_CHARACTERS = 200
+_STILL = frozenset({"present", "now", "current", "today", "настоящее время", "по настоящее время"})
 
 
 class SkillFinder(Protocol):
@@ -54,27 +54,33 @@ class ResumeFields:
 
 
 def parse_resume(body: bytes, suffix: str, *, skills: SkillFinder, as_of: datetime | None = None) -> ResumeFields:
-    """The fields of one resume; `suffix` with its dot, in any case.
+    """The fields of one resume, of JSON Resume too.
 
     Employment that goes on is counted up to `as_of`, and not at all without it. Raises ResumeError (a reason code, no
-    text of the file). PDF and DOCX are parsed by libraries: give hostile files to a process with a deadline.
+    text of the file).
     """
-    kind = suffix.lower()
-    now = as_of.year * 12 + as_of.month - 1 if as_of is not None else None
-    if kind == ".json":
-        return _from_json(body, skills=skills, now=now)
-    written = resume_text(body, kind)
-    fields = read_resume_text(written)
-    named = [skills.canonical(name) or name for name in fields.skills]
-    found = skills.find(pl.Series("text", [written], dtype=pl.String)).to_list()[0] or []
-    years = stated_years(written)
+    if suffix.lower() == ".json":
+        return parse_json_resume(body, skills=skills, as_of=as_of)
+    return resume_fields(read_resume(body, suffix), skills=skills, as_of=as_of)
+
+
+def resume_fields(read: ReadResume, *, skills: SkillFinder, as_of: datetime | None) -> ResumeFields:
+    """What was read, in canonical names of skills, with those that the text mentions elsewhere."""
+    fields = read.fields
+    named = [
+        {"name": skills.canonical(skill.name) or skill.name, "level": skill.level, "years": skill.years}
+        for skill in fields.skills
+    ]
+    found = skills.find(pl.Series("text", [read.text], dtype=pl.String)).to_list()[0] or []
+    # Some list only the last employments, others say less than they list.
+    years = [one for one in (fields.stated_years, total_years(fields.periods, now=_month(as_of))) if one is not None]
     return ResumeFields(
         full_name=fields.full_name,
         email=fields.email,
         phone=fields.phone,
         city=fields.city,
         summary=fields.summary,
-        years_of_experience=years if years is not None else total_years(fields.periods, now=now),
+        years_of_experience=max(years, default=None),
         titles=fields.titles or None,
         companies=fields.companies or None,
         skills=rated_skills([*named, *found][:_MAX_SKILLS]),
@@ -83,8 +89,8 @@ def parse_resume(body: bytes, suffix: str, *, skills: SkillFinder, as_of: dateti
     )
 
 
-def _from_json(body: bytes, *, skills: SkillFinder, now: int | None) -> ResumeFields:
-    """JSON Resume (jsonresume.org schema 1.x), whose keys are all optional."""
+def parse_json_resume(body: bytes, *, skills: SkillFinder, as_of: datetime | None) -> ResumeFields:
+    """JSON Resume (jsonresume.org schema 1.x), whose keys are all optional. Raises ResumeError."""
     if len(body) > MAX_BYTES:
         raise ResumeError("too_large")
     try:
@@ -97,18 +103,20 @@ def _from_json(body: bytes, *, skills: SkillFinder, now: int | None) -> ResumeFi
     place = mapping(basics.get("location"))
     summary = text(basics.get("summary"))
     fields = ResumeFields(
-        full_name=line(basics.get("name")),
-        email=line(basics.get("email")),
-        phone=line(basics.get("phone")),
-        city=line(place.get("city")),
-        country=line(place.get("countryCode")),
+        full_name=_short(basics.get("name")),
+        email=_short(basics.get("email")),
+        phone=_short(basics.get("phone")),
+        city=_short(place.get("city")),
+        country=_short(place.get("countryCode")),
         summary=summary[:_MAX_SUMMARY_CHARACTERS] if summary else None,
-        years_of_experience=total_years(_work_periods(work), now=now),
-        titles=strings([basics.get("label"), *(job.get("position") for job in work)]),
-        companies=strings(job.get("name") or job.get("company") for job in work),
+        years_of_experience=total_years(_work_periods(work), now=_month(as_of)),
+        titles=strings(map(_short, [basics.get("label"), *(job.get("position") for job in work)])),
+        companies=strings(_short(job.get("name") or job.get("company")) for job in work),
         skills=_json_skills(items(resume.get("skills")), work, summary=summary, skills=skills),
         education=strings(_education(mapping(one)) for one in items(resume.get("education"))[:_MAX_ENTRIES]),
-        languages=strings(mapping(one).get("language") for one in items(resume.get("languages"))[:_MAX_ENTRIES]),
+        languages=strings(
+            _short(mapping(one).get("language")) for one in items(resume.get("languages"))[:_MAX_ENTRIES]
+        ),
     )
     if not any(fields.as_row().values()):
         raise ResumeError("no_text")
@@ -116,11 +124,13 @@ def _from_json(body: bytes, *, skills: SkillFinder, now: int | None) -> ResumeFi
 
 
 def _work_periods(work: Iterable[Mapping[str, object]]) -> list[tuple[int, int | None]]:
+    """(first month, last month): None where the employment has no end; one whose end can't be read is left out."""
     found: list[tuple[int, int | None]] = []
     for job in work:
-        first = partial_month(text(job.get("startDate")))
-        if first is not None:
-            found.append((first, partial_month(text(job.get("endDate")))))
+        first, end = partial_month(text(job.get("startDate"))), text(job.get("endDate"))
+        last = partial_month(end)
+        if first is not None and (end is None or last is not None or end.lower() in _STILL):
+            found.append((first, last))
     return found
 
 
@@ -133,7 +143,7 @@ def _json_skills(
         names = [*items(one.get("keywords")), one.get("name")]
         rated += [
             {"name": skills.canonical(name) or name, "level": one.get("level")}
-            for name in map(line, names)
+            for name in map(_short, names)
             if name is not None
         ]
     texts = [summary, *(part for job in work for part in (job.get("summary"), *items(job.get("highlights"))))]
@@ -143,5 +153,13 @@ def _json_skills(
 
 
 def _education(one: Mapping[str, object]) -> str | None:
-    parts = [line(one.get(name)) for name in ("studyType", "area", "institution")]
+    parts = [_short(one.get(name)) for name in ("studyType", "area", "institution")]
     return ", ".join(part for part in parts if part) or None
+
+
+def _short(value: object) -> str | None:
+    return (line(value) or "")[:_MAX_NAME_CHARACTERS].strip() or None
+
+
+def _month(as_of: datetime | None) -> int | None:
+    return as_of.year * 12 + as_of.month - 1 if as_of is not None else None

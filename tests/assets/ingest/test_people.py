@@ -136,10 +136,10 @@ def test_the_worker_reads_in_another_process_and_survives_bad_files(tmp_path: Pa
     worker = TextWorker()
     try:
         with pytest.raises(ResumeError, match="unreadable"):
-            worker.text(b"%PDF-1.7 not really", ".pdf")
-        assert "Anna Example" in worker.text((tmp_path / "a.docx").read_bytes(), ".docx")
+            worker.read(b"%PDF-1.7 not really", ".pdf")
+        assert worker.read((tmp_path / "a.docx").read_bytes(), ".docx").fields.full_name == "Anna Example"
         worker.deadline_seconds = 0.0
         with pytest.raises(ResumeError, match="too_slow"):
-            worker.text((tmp_path / "a.docx").read_bytes(), ".docx")
+            worker.read((tmp_path / "a.docx").read_bytes(), ".docx")
     finally:
         worker.close()

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from features.sources import resume_files
 from features.sources.resume_dates import find_periods, stated_years, total_years
-from features.sources.resumes import ResumeError, ResumeFields, parse_resume
+from features.sources.resume_files import ResumeError
+from features.sources.resumes import ResumeFields, parse_resume
 
 AS_OF = datetime(2026, 11, 20, tzinfo=UTC)
 ENGLISH = """Anna Smith
