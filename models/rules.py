@@ -57,17 +57,17 @@ def forbidden_rows(users: UserTable, jobs: Blockable, by_interactions: Csr, *, r
     return forbidden
 
 
-def violations(
-    feeds: pl.LazyFrame, *, jobs: pl.LazyFrame, interactions: pl.LazyFrame, profiles: pl.LazyFrame
-) -> pl.DataFrame:
-    """Every item of the feeds (columns user_id, items) that a hard rule forbids: user_id, job_id, rule; sorted.
+@dataclass(frozen=True)
+class Rulebook:
+    """What the rules forbid as frames: jobs with group, status, companies, tags; ended groups and blocks by user."""
 
-    Computed by joins over the tables as they lie, apart from the arrays that ranking uses.
-    """
-    items = feeds.select("user_id", job_id=pl.col("items").list.eval(pl.element().struct.field("job_id"))).explode(
-        "job_id"
-    )
-    items = items.drop_nulls("job_id")
+    known: pl.DataFrame
+    ended: pl.DataFrame  # user_id, group, rule
+    blocked: pl.DataFrame  # user_id, blocked_companies, blocked_tags
+
+
+def rulebook(*, jobs: pl.LazyFrame, interactions: pl.LazyFrame, profiles: pl.LazyFrame) -> Rulebook:
+    """From the tables as they lie (JOBS, INTERACTIONS, USER_PROFILES), apart from the arrays that ranking uses."""
     known = jobs.select(
         "job_id",
         "status",
@@ -75,7 +75,6 @@ def violations(
         company_keys=pl.concat_list(_lower("company_id"), _lower("company")).list.drop_nulls(),
         job_tags=pl.col("tags").list.eval(pl.element().str.to_lowercase().str.strip_chars()),
     )
-    placed = items.join(known, on="job_id", how="left")
     ended = (
         interactions.filter(_is_ended())
         .select("user_id", "job_id", rule=pl.when("is_applied").then(pl.lit("applied")).otherwise(pl.lit("dismissed")))
@@ -90,11 +89,18 @@ def violations(
             for name in ("blocked_companies", "blocked_tags")
         ),
     ).filter((pl.col("blocked_companies").list.len() > 0) | (pl.col("blocked_tags").list.len() > 0))
-    with_blocks = placed.join(blocked, on="user_id")
+    return Rulebook(*(frame.collect(engine="streaming") for frame in (known, ended, blocked)))
+
+
+def broken_rules(feeds: pl.DataFrame, book: Rulebook) -> pl.DataFrame:
+    """Every item of the feeds (columns user_id, items) that a hard rule forbids: user_id, job_id, rule; sorted."""
+    items = feeds.lazy().select("user_id", job_id=pl.col("items").list.eval(pl.element().struct.field("job_id")))
+    placed = items.explode("job_id").drop_nulls("job_id").join(book.known.lazy(), on="job_id", how="left")
+    with_blocks = placed.join(book.blocked.lazy(), on="user_id")
     found = [
         placed.filter(pl.col("status").is_null()).select("user_id", "job_id", rule=pl.lit("not_in_catalog")),
         placed.filter(pl.col("status") != "open").select("user_id", "job_id", rule=pl.lit("not_open")),
-        placed.join(ended, on=["user_id", "group"]).select("user_id", "job_id", "rule"),
+        placed.join(book.ended.lazy(), on=["user_id", "group"]).select("user_id", "job_id", "rule"),
         with_blocks.filter(pl.col("company_keys").list.set_intersection("blocked_companies").list.len() > 0).select(
             "user_id", "job_id", rule=pl.lit("blocked_company")
         ),
@@ -107,6 +113,14 @@ def violations(
         .select("user_id", "job_id", rule=pl.lit("repeated")),
     ]
     return pl.concat(found).unique().sort("user_id", "job_id", "rule").collect()
+
+
+def violations(
+    feeds: pl.LazyFrame, *, jobs: pl.LazyFrame, interactions: pl.LazyFrame, profiles: pl.LazyFrame
+) -> pl.DataFrame:
+    """`broken_rules` of feeds that are held whole."""
+    book = rulebook(jobs=jobs, interactions=interactions, profiles=profiles)
+    return broken_rules(feeds.select("user_id", "items").collect(), book)
 
 
 def _is_ended() -> pl.Expr:

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from assets.lake import Lake
-from assets.ranking.inputs import Tables, encoded_jobs, users_to_rank
+from assets.ranking.inputs import Tables, encoded_jobs, shards_of_users, users_to_rank
 from assets.ranking.population import load_population
 from assets.ranking.scope import Scope, kept_feeds, plan
 from features.schemas import FEEDS
 from models.als import fold_in
 from models.behaviour import catalog, counts_for_ranking
 from models.encoding import JobTable
-from models.hashing import shard_of, stable_hash
 from models.population import Population
 from models.ranking import Settings, Shard, Timings, World, build_shard, build_world, places_of, rank_shard
 from models.rules import forbidden_by_acts
@@ -28,7 +27,6 @@ from models.signals import Fitted, JobSignals, UserRows, job_signals, shard_sign
 from models.weights import WINDOW_HALF_LIVES, weights_since
 
 _LAYER = "ranking"
-_SHARD_SALT = "shard"
 
 
 @dataclass
@@ -85,10 +83,10 @@ def rank_feeds(
     written = {path.stem for path in lake.files(_LAYER, FEEDS.name)}
     feeds = lake.scan(_LAYER, FEEDS)
     again = plan(scope, feeds, user_ids, tables).again if written == set(names) else None
-    shard = shard_of(stable_hash(user_ids, _SHARD_SALT), n_shards)
+    shard = shards_of_users(user_ids, n_shards)
     wanted = user_ids if again is None else user_ids.filter(user_ids.is_in(again.implode()))
     stage = _prepare(tables, fitted, wanted, settings, as_of=as_of)
-    shard_of_wanted = shard_of(stable_hash(wanted, _SHARD_SALT), n_shards)
+    shard_of_wanted = shards_of_users(wanted, n_shards)
     report = Report(n_shards=n_shards)
     report.timings.seconds["preparation"] = time.perf_counter() - started
 

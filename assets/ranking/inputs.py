@@ -4,19 +4,23 @@ import datetime as dt
 import os
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from assets.config import Config
 from models.behaviour import is_acted
 from models.diversity import CompanyCap
 from models.encoding import JobTable, encode_jobs
 from models.experiment import Arm
+from models.hashing import shard_of, stable_hash
 from models.ranking import Settings
 from models.retrieval import Limits
 from models.scoring import Recipe
 
 # More candidates than items, so that the last ranks are still chosen and not merely what is left.
 _LEAST_CANDIDATES_PER_ITEM = 1.5
+_SHARD_SALT = "shard"
 _JOB_COLUMNS = (
     "job_id", "status", "duplicate_of", "title", "company", "company_id", "city", "country", "latitude", "longitude",
     "work_format", "experience_min_years", "experience_max_years", "career_level", "salary_monthly_usd_min",
@@ -85,3 +89,8 @@ def users_to_rank(tables: Tables) -> pl.Series:
     acted = tables.interactions.filter(is_acted()).select("user_id").unique()
     with_profile = tables.profiles.filter("has_profile").select("user_id")
     return pl.concat([acted, with_profile]).unique().collect(engine="streaming")["user_id"].sort()
+
+
+def shards_of_users(user_ids: pl.Series, n_shards: int) -> NDArray[np.int32]:
+    """Which of the shards each user belongs to."""
+    return shard_of(stable_hash(user_ids, _SHARD_SALT), n_shards)

@@ -8,11 +8,11 @@ from upath import UPath
 from assets.io import LakeIOManager, ModelIOManager
 from assets.lake import Lake
 from assets.ranking.assets import ASSET_CHECKS, ASSETS
-from assets.ranking.checks import cap_problems, range_problems, rank_problems
+from assets.ranking.checks import cap_problems, check_shards, range_problems, rank_problems
 from assets.ranking.why import UnknownUserError, why
 from assets.resources import AS_OF_TAG, RunClock, Workspace
 from assets.tables import TABLES
-from features.schemas import FALLBACK_FEEDS, FEEDS
+from features.schemas import FALLBACK_FEEDS, FEEDS, INTERACTIONS, JOBS, NEARBY
 from models.als import AlsModel
 from models.neighbours import JobNeighbours, UserNeighbours
 from models.vectors import JobVectors, UserVectors
@@ -102,6 +102,39 @@ def test_the_assets_fill_both_tables_and_pass_their_checks(result: dg.ExecuteInP
     (materialization,) = result.asset_materializations_for_node("ranking__feeds")
     assert materialization.metadata["n_ranked"].value == len(feeds)
     assert {"users_by_source", "found_by", "seconds_per_stage", "first_feed"} <= set(materialization.metadata)
+
+
+def test_every_kind_of_broken_feed_fails_its_check(result: dg.ExecuteInProcessResult, tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    assert not any(len(found) for found in check_shards(lake, most=3, top=20).problems.values())
+    feeds = lake.scan("ranking", FEEDS).collect()
+    (path,) = lake.files("ranking", "feeds")
+    closed = lake.scan("catalog", JOBS).filter(pl.col("status") == "closed").head(1).collect()["job_id"].item()
+    applied = (
+        lake.scan("catalog", INTERACTIONS)
+        .filter("is_applied", pl.col("user_id").is_in(feeds["user_id"].implode()))
+        .join(lake.scan("catalog", JOBS).filter(pl.col("status") == "open"), on="job_id", how="semi")
+        .head(1)
+        .collect()
+    )
+    item = pl.col("items").list.eval(pl.element().struct.with_fields(job_id=pl.lit(closed)))
+    feeds.head(1).with_columns(item).write_parquet(path)
+    found = check_shards(lake, most=3, top=20).problems
+    assert set(found["no_forbidden_job"]["rule"]) == {"not_open", "repeated"} and len(found["ranks_are_complete"]) == 1
+    listed = pl.element().struct.with_fields(job_id=pl.lit(applied["job_id"].item()), score=pl.lit(1.5, pl.Float32))
+    one = feeds.filter(pl.col("user_id") == applied["user_id"].item())
+    one.with_columns(pl.col("items").list.head(1).list.eval(listed)).write_parquet(path)
+    found = check_shards(lake, most=0, top=20).problems
+    assert found["no_forbidden_job"]["rule"].to_list() == ["applied"]
+    assert found["scores_in_range"]["field"].to_list() == ["score"]
+
+
+def test_a_list_that_names_a_closed_job_fails_its_check() -> None:
+    jobs = JOBS.conform(pl.DataFrame({"job_id": ["a", "b"], "status": ["open", "closed"]})).lazy()
+    checks = [check for check in ASSET_CHECKS if next(iter(check.check_keys)).name == "nearby_jobs_are_open"]
+    for listed, passed in ((["a"], True), (["a", "b"], False), (["a", "x"], False)):
+        nearby = NEARBY.conform(pl.DataFrame({"cell": "c", "rank": range(1, len(listed) + 1), "job_id": listed}))
+        assert checks[0].op.compute_fn.decorated_fn(table=nearby.lazy(), jobs=jobs).passed is passed
 
 
 def _lists(*lists: list[tuple[int, str, float]]) -> pl.LazyFrame:
