@@ -19,6 +19,8 @@ _RUSSIAN_ENDING = (
     r"([а-яА-Я]{3})(?i:иями|ями|ами|иях|ях|ах|иям|ием|ией|ого|его|ому|ему|ыми|ими|ей|ой|ий|ый|ая|яя|ое|ее|ие|ые"
     r"|ым|им|ых|их|ую|юю|ом|ем|ам|ям|ов|ев|ия|ию|ии|ы|и|а|я|о|е|у|ю|ь|й) "
 )
+# Stems that end like an ending: "систему" would lose more than "системы".
+_LIKE_ENDING = r"(?i)(систем|схем|проблем)(?:а|ы|е|у|ой|ами|ах|ам)? "
 # Names whose punctuation is their meaning become words before punctuation goes. Both alphabets have a letter C.
 _SIGNS = (
     (r"(?i)(^|[^\p{L}\p{N}])[cс]\+\+", "$1 cplusplus "),
@@ -27,6 +29,13 @@ _SIGNS = (
     (r"(?i)(asp|vb|ado|ml)\.net", "${1}dotnet "),
     (r"(?i)(^|[^\p{L}\p{N}])\.net", "$1 dotnet"),
 )
+# Ends a clause or an item of a list: no phrase goes across it ("Jira, Confluence" is no product of Jira).
+_BREAK = "‖"
+# Letters that look alike in both alphabets, Latin and Cyrillic.
+_LOOKALIKES = tuple(zip("aceopxykmtbhABCEHKMOPTXY", "асеорхукмтвнАВСЕНКМОРТХУ", strict=True))
+_MIXED = r"[a-zA-Z]{2}[а-яА-Я]|[а-яА-Я][a-zA-Z]{2}|[а-яА-Я]{2}[a-zA-Z]|[a-zA-Z][а-яА-Я]{2}"
+_TEXT = pl.col("text")
+_MIN_ROWS_PER_PLAN = 500
 _ROWS_AT_ONCE = 20_000  # bounds the memory of `find`: a few copies of this many texts
 
 
@@ -40,15 +49,30 @@ def normal_form(texts: pl.Expr) -> pl.Expr:
         words = words.str.replace_all(pattern, replacement)
     words = (
         words.str.replace_all(_LENGTH_CHANGING_CLASS, "_")
-        .str.replace_many(["ё", "Ё"], ["е", "Е"])
-        .str.replace_all(r"[^\p{L}\p{N}]+", "  ")
+        .str.replace_many(["ё", "Ё", _BREAK], ["е", "Е", " "])
+        .str.replace_all(r"\s*(?:[,;|•!?\n]+|\.\s)\s*", _BREAK)
+        .str.replace_all(rf"[^\p{{L}}\p{{N}}{_BREAK}]+", "  ")
+        .str.replace_all(_BREAK, f"  {_BREAK}  ", literal=True)
     )
-    return pl.format("  {}  ", words).str.replace_all(_RUSSIAN_ENDING, "$1 ")
+    return pl.format("  {}  ", words).str.replace_all(_LIKE_ENDING, "${1}ы ").str.replace_all(_RUSSIAN_ENDING, "$1 ")
 
 
 def lookup_key(names: pl.Expr) -> pl.Expr:
     """Key under which two spellings of one whole name meet: the lower-case normal form without outer spaces."""
-    return normal_form(names.str.to_lowercase()).str.strip_chars()
+    return normal_form(names.str.to_lowercase()).str.strip_chars(f" {_BREAK}")
+
+
+def one_alphabet(texts: pl.Series) -> pl.Series:
+    """Texts whose words of both alphabets are in one: "Doсker" with a Cyrillic letter is Docker again."""
+    is_mixed = texts.str.contains(_MIXED).fill_null(value=False)
+    if not is_mixed.any():
+        return texts
+    mixed = pl.col("text")
+    for latin, cyrillic in _LOOKALIKES:
+        mixed = mixed.str.replace_all(rf"([a-zA-Z]{{2}}){cyrillic}|{cyrillic}([a-zA-Z]{{2}})", f"${{1}}{latin}${{2}}")
+        mixed = mixed.str.replace_all(rf"([а-яА-Я]{{2}}){latin}|{latin}([а-яА-Я]{{2}})", f"${{1}}{cyrillic}${{2}}")
+    repaired = texts.filter(is_mixed).to_frame("text").select(mixed)["text"]
+    return texts.scatter(is_mixed.arg_true(), repaired)
 
 
 @dataclass(frozen=True)
@@ -80,28 +104,42 @@ class PhraseMatcher:
         )
         return cls(phrases)
 
-    def matches(self, texts: pl.Series) -> pl.DataFrame:
-        """One row per match: row (index into `texts`), offset, length (bytes in the normal form), meaning."""
-        parts = [
-            self._matches(texts.slice(start, _ROWS_AT_ONCE), start) for start in range(0, len(texts), _ROWS_AT_ONCE)
-        ]
-        empty = pl.DataFrame(schema={"row": pl.UInt32, "offset": pl.UInt32, "length": pl.UInt32, "meaning": pl.String})
-        return pl.concat([empty, *parts])
+    def matches(self, texts: pl.Series, *, rewritten: pl.Expr = _TEXT) -> pl.DataFrame:
+        """One row per match: row (index into `texts`), offset, length (bytes in the normal form), meaning.
 
-    def _matches(self, texts: pl.Series, first_row: int) -> pl.DataFrame:
+        `rewritten` is the text to search, made of the column `text`.
+        """
+        found = [
+            pl.DataFrame(schema={"row": pl.UInt32, "offset": pl.UInt32, "length": pl.UInt32, "meaning": pl.String})
+        ]
+        for start in range(0, len(texts), _ROWS_AT_ONCE):
+            batch = one_alphabet(texts.slice(start, _ROWS_AT_ONCE).cast(pl.String)).to_frame("text")
+            # String functions use one thread a plan: one plan a thread.
+            n_rows = max(-(-batch.height // pl.thread_pool_size()), _MIN_ROWS_PER_PLAN)
+            plans = [
+                self._plan(batch.slice(first, n_rows).lazy(), rewritten, first_row=start + first)
+                for first in range(0, batch.height, n_rows)
+            ]
+            found.extend(pl.collect_all(plans))
+        return pl.concat(found)
+
+    def _plan(self, texts: pl.LazyFrame, rewritten: pl.Expr, *, first_row: int) -> pl.LazyFrame:
         patterns = self.phrases["pattern"].to_list()
-        normal = pl.DataFrame({"text": texts.cast(pl.String)}).select(text=normal_form(pl.col("text")))
-        lower = normal.select(pl.col("text").str.to_lowercase())["text"]
-        # The same search twice gives the phrase and its place, in the same order.
-        found = normal.with_columns(
-            lower.str.extract_many(patterns, leftmost=True).alias("pattern"),
-            lower.str.find_many(patterns, leftmost=True).alias("offset"),
-        ).with_row_index("row", offset=first_row)
+        lower = pl.col("text").str.to_lowercase()
         at_place = pl.col("text").cast(pl.Binary).bin.slice("offset", pl.col("pattern").str.len_bytes())
         return (
-            found.filter(pl.col("pattern").list.len() > 0)
+            texts.select(text=normal_form(rewritten))
+            .with_columns(lower=lower)
+            # The same search twice gives the phrase and its place, in the same order.
+            .with_columns(
+                pl.col("lower").str.extract_many(patterns, leftmost=True).alias("pattern"),
+                pl.col("lower").str.find_many(patterns, leftmost=True).alias("offset"),
+            )
+            .with_row_index("row", offset=first_row)
+            .filter(pl.col("pattern").list.len() > 0)
+            .select("row", "text", "pattern", "offset")
             .explode("pattern", "offset")
-            .join(self.phrases, on="pattern", how="left", maintain_order="left")
+            .join(self.phrases.lazy(), on="pattern", how="left", maintain_order="left")
             .filter(pl.col("spelling").is_null() | (at_place == pl.col("spelling").cast(pl.Binary)))
             .select("row", "offset", pl.col("pattern").str.len_bytes().alias("length"), "meaning")
         )

@@ -17,24 +17,36 @@ from features.schemas import STRINGS
 MATCH_MODES = ("any", "case", "context", "name")
 # What looks like a skill and is not one: lists of single letters (grades, licence categories), common English phrases.
 _FALSE_FRIENDS = (
+    r"(?i)(?:https?://|www\.)\S+|\S+@\S+\.\S+",
     r"(?i:категори[а-я]+|кат\.)[\s:«\x22(]*[A-EА-Е]1?(?:[\s,/и+»\x22]+[A-EА-Е]1?(?-u:\b))*",
     r"(?-u:\b)[A-Z](?-u:\b)\s*,\s*[ABD-QS-Z](?-u:\b)(?:\s*,\s*[A-Z](?-u:\b))*",
     r"(?-u:\b)[ABD-QS-Z](?-u:\b)\s*,\s*[CR](?-u:\b)(?:\s*,\s*[A-Z](?-u:\b))*",
     r"(?-u:\b)(?:Excel (?:at|in|as|under)|React (?:to|quickly)|Access to|Word of"
-    r"|Spring (?:20|[Bb]reak|[Ss]emester|[Ss]ummer)|Swift (?:response|action|and )|Rust (?:removal|proof)"
-    r"|Express (?:your|delivery|interest)|Teams (?:of|that|who|are))",
+    r"|Spring (?:20|[Bb]reak|[Ss]emester|[Ss]ummer)|Swift (?:response|action)|Rust (?:removal|proof)"
+    r"|Express (?:your|delivery|interest)|Teams (?:of|that|who|are)|Spring into|Spark (?:of|your|joy|curiosity|ideas?)"
+    r"|Salt and [Pp]epper|Ruby (?:wedding|anniversary)|Snowflakes?\s+(?:in|on))",
+    # The language of people or places, not one that is spoken at work.
+    r"(?-u:\b)(?:English|Spanish|German|French|Italian|Chinese|Japanese|Polish|Turkish|Korean|Arabic|Portuguese|Dutch)"
+    r"\s(?:compan|market|client|customer|startup|start-up|team|office|government|law|tax|bank|brand|retail|citizen"
+    r"|national|engineering|manufacturer|subsidiar|-speaking countr)\p{L}*",
 )
 _LIST_MARK = r"[,;:/|•·\n\r()\[\]\t]"
-_BEFORE = rf"(^|{_LIST_MARK}\s*|(?i:(?:^|\s)(?:and|or|with|in|using|know|и|или|на|с|со|знани[а-я]+|like)\s))"
+_BEFORE = (
+    rf"(^|{_LIST_MARK}\s*|(?i:(?:^|\s)(?:and|or|with|in|use|using|know|и|или|на|с|со|в|знани[а-я]+|like"
+    r"|(?:knowledge|understanding|command|proficiency|experience) (?:of|in)|such as|e\.g\.|например)\s))"
+)
 _AFTER = rf"(\s*{_LIST_MARK}|\s*$|\.(?:\s|$)|\s+(?i:and|or|и|или)\s)"
 _STRONG_BEFORE = (
     r"(?i:((?:programming language|language|языка?(?: программирования)?|языке|программировани[а-я]+ на"
-    r"|разработк[а-я]+ на|written in|developing in|programming in|experience with|proficien[a-z]+ in|ms|microsoft) ))"
+    r"|разработк[а-я]+ на|written in|developing in|programming in|experience (?:with|in|of)|proficien[a-z]+ in|ms"
+    r"|microsoft) ))"
 )
 _STRONG_AFTER = (
     r"([\s-]+(?i:developers?|programmers?|programming|engineers?|language|backend|microservices?|services|разработчик"
     r"|программист|scripting|scripts|studio|shiny|back-?end))"
 )
+# "пишем на Go": what one writes on, in Latin letters within Russian, is a language.
+_WRITTEN_ON = r"(\s(?i:на) )"
 _SKILL_MARK = "zqx"  # stands before an ambiguous word whose context says that the skill is meant
 
 
@@ -103,7 +115,7 @@ class SkillVocabulary:
 
     def find(self, texts: pl.Series) -> pl.Series:
         """Canonical names of the skills that each text mentions, without doubles, sorted; List[String], never null."""
-        found = self._matcher.matches(disambiguate(texts, self._context_words)).select("row", canonical="meaning")
+        found = self._matcher.matches(texts, rewritten=self._disambiguated).select("row", canonical="meaning")
         grouped = found.unique().group_by("row").agg(pl.col("canonical").sort())
         return _lists_by_row(grouped, len(texts), texts.name)
 
@@ -113,8 +125,9 @@ class SkillVocabulary:
         return sorted({skill for key in keys for skill in self.categories.get(key, [])})
 
     @cached_property
-    def _context_words(self) -> list[str]:
-        return self.spellings.filter(pl.col("match") == "context")["phrase"].to_list()
+    def _disambiguated(self) -> pl.Expr:
+        words = self.spellings.filter(pl.col("match") == "context")["phrase"].to_list()
+        return disambiguate(pl.col("text"), words)
 
     @cached_property
     def _matcher(self) -> PhraseMatcher:
@@ -145,19 +158,19 @@ class SkillVocabulary:
         )
 
 
-def disambiguate(texts: pl.Series, context_words: list[str]) -> pl.Series:
-    """Texts whose ambiguous words (Go, R, C…) are marked where their context shows that a skill is meant."""
-    expr = pl.col("text")
+def disambiguate(text: pl.Expr, context_words: list[str]) -> pl.Expr:
+    """A text whose ambiguous words (Go, R, C…) are marked where their context shows that a skill is meant."""
     for pattern in _FALSE_FRIENDS:
-        expr = expr.str.replace_all(pattern, " , ")
+        text = text.str.replace_all(pattern, " , ")
     if context_words:
         word = "(" + "|".join(sorted(context_words, key=lambda w: (-len(w), w))) + ")"
         # Neighbours in a list share their separator, which one match consumes: the second pass takes every other.
         for pattern in (rf"{_BEFORE}{word}{_AFTER}", rf"{_BEFORE}{word}{_AFTER}"):
-            expr = expr.str.replace_all(pattern, f"${{1}}{_SKILL_MARK}${{2}}${{3}}")
-        expr = expr.str.replace_all(rf"{_STRONG_BEFORE}{word}(?-u:\b)", f"${{1}}{_SKILL_MARK}${{2}}")
-        expr = expr.str.replace_all(rf"(^|[^\p{{L}}\p{{N}}-]){word}{_STRONG_AFTER}", f"${{1}}{_SKILL_MARK}${{2}}${{3}}")
-    return pl.DataFrame({"text": texts.cast(pl.String)}).select(expr.alias(texts.name))[texts.name]
+            text = text.str.replace_all(pattern, f"${{1}}{_SKILL_MARK}${{2}}${{3}}")
+        text = text.str.replace_all(rf"{_WRITTEN_ON}(Go|R|C|Dart)(?-u:\b)", f"${{1}}{_SKILL_MARK}${{2}}")
+        text = text.str.replace_all(rf"{_STRONG_BEFORE}{word}(?-u:\b)", f"${{1}}{_SKILL_MARK}${{2}}")
+        text = text.str.replace_all(rf"(^|[^\p{{L}}\p{{N}}-]){word}{_STRONG_AFTER}", f"${{1}}{_SKILL_MARK}${{2}}${{3}}")
+    return text
 
 
 _COLUMNS = ("skill", "kind", "match", "aliases", "broader", "adjacent")

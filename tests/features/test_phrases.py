@@ -28,7 +28,7 @@ def slow_matches(words: list[str]) -> list[str]:
 @given(st.lists(WORDS, max_size=4))
 def test_matches_are_leftmost_longest_and_whole_words(texts: list[list[str]]) -> None:
     matcher = PhraseMatcher.of(PHRASES, exact_case=["Cc"])
-    result = matcher.matches(pl.Series([", ".join(words) for words in texts], dtype=pl.String))
+    result = matcher.matches(pl.Series([" / ".join(words) for words in texts], dtype=pl.String))
     for row, words in enumerate(texts):
         assert result.filter(pl.col("row") == row)["meaning"].to_list() == slow_matches(words)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from features.skills import SkillVocabulary, VocabularyError
 
 FOLDER = Path(__file__).parents[2] / "data" / "vocabulary"
+SENTENCES = Path(__file__).parent / "skill_sentences.tsv"
 VOCABULARY = SkillVocabulary.load(FOLDER)
 FEW_EXAMPLES = settings(max_examples=25, deadline=None)
 
@@ -166,6 +167,50 @@ def test_related_skills_are_known_and_adjacency_is_mutual() -> None:
     assert ("Django", "Flask") in adjacent
     assert all((b, a) in adjacent for a, b in adjacent)
     assert ("Django", "Python", "broader") in set(related.select("skill", "related", "relation").iter_rows())
+
+
+def _labelled_sentences() -> list[tuple[str, set[str]]]:
+    """Sentences written for this project, each with the skills that a reader finds in it; most are hard on purpose."""
+    rows = [line.split("\t") for line in SENTENCES.read_text(encoding="utf-8").splitlines()]
+    return [(text, set(labels.split("|")) - {""}) for text, labels in rows]
+
+
+def test_few_skills_are_missed_or_made_up_in_labelled_sentences() -> None:
+    sentences = _labelled_sentences()
+    assert len(sentences) >= 250
+    wanted = [{VOCABULARY.canonical(label) for label in labels} for _, labels in sentences]
+    assert all(None not in labels for labels in wanted), "a label is no skill of the vocabulary"
+    found = [set(skills) for skills in VOCABULARY.find(pl.Series([text for text, _ in sentences])).to_list()]
+    n_right = sum(len(have & want) for have, want in zip(found, wanted, strict=True))
+    wrong = {
+        text: (sorted(have - want), sorted(want - have))
+        for (text, _), have, want in zip(sentences, found, wanted, strict=True)
+        if have != want
+    }
+    precision = n_right / sum(len(have) for have in found)
+    recall = n_right / sum(len(want) for want in wanted)
+    assert precision >= 0.98, (precision, wrong)
+    assert recall >= 0.96, (recall, wrong)
+    without_any = [have for have, want in zip(found, wanted, strict=True) if not want]
+    assert len(without_any) >= 50
+    assert sum(bool(have) for have in without_any) <= 4, wrong
+
+
+@pytest.mark.parametrize(
+    ("text", "skills"),
+    [
+        ("Jira, Confluence", ["Confluence", "Jira"]),
+        ("Опыт с Doсker", ["Docker"]),  # a Cyrillic letter within
+        ("Знание Питонa", ["Python"]),  # a Latin letter within
+        ("см. https://example.org/go/java и hr@kafka.io", []),
+        ("строим дизайн-систему", ["Design Systems"]),
+        ("Пишем на Go от года", ["Go"]),
+        ("an English company with German clients", []),
+        ("English and German at C1", ["English", "German"]),
+    ],
+)
+def test_breaks_alphabets_and_addresses_mislead_nobody(text: str, skills: list[str]) -> None:
+    assert found(text) == skills
 
 
 def write_vocabulary(folder: Path, rows: str, categories: str = "{}") -> Path:
