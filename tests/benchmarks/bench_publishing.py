@@ -1,0 +1,134 @@
+"""Publishing at scale: a full generation, changes of some users, rollback, the start of the service. Prints a table.
+
+`python -m tests.benchmarks.bench_publishing FOLDER --users 1000000`; the feeds stay in FOLDER for the next time.
+"""
+
+import argparse
+import datetime as dt
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from assets.config import load_config
+from assets.publishing import delta, generations
+from assets.publishing.build import publish
+from assets.publishing.changes import Change
+from assets.publishing.tables import Source
+from serving.store import Store
+from tests.benchmarks import generated_tables
+
+N_JOBS = 200_000
+SHARD_USERS = 3907
+HOUR = dt.timedelta(hours=1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--users", type=int, default=100_000)
+    parser.add_argument("--changed", type=int, default=10_000)
+    options = parser.parse_args()
+    feeds = generated_tables.write_feeds(
+        options.folder / f"feeds-{options.users}",
+        n_users=options.users,
+        n_jobs=N_JOBS,
+        shard_users=SHARD_USERS,
+        tell=lambda done: sys.stderr.write(f"\r{min(done, options.users):,} feeds "),
+    )
+    sys.stderr.write("\n")
+    published = options.folder / "published"
+    shutil.rmtree(published, ignore_errors=True)
+    tables = generated_tables.sources(feeds, generated_tables.jobs(N_JOBS))
+    print("| what | seconds |\n| --- | ---: |")
+    full = told("full generation", lambda: publish(published, tables, **arguments(0))).manifest.generation
+    told("start of the service to the first answer", lambda: first_answer(published))
+    changed = changed_feeds(options.users, options.changed)
+    told_delta(published, tables, changed, 1, f"{options.changed:,} feeds changed, given")
+    rewritten = rewritten_shards(feeds, changed, options.folder / "rewritten")
+    tables["feeds"] = Source(files=rewritten)
+    told(
+        f"{options.changed:,} feeds changed, found in shards that were all written anew",
+        lambda: delta.publish_changes(published, tables, **arguments(2)),
+    )
+    told("nothing changed", lambda: delta.publish_changes(published, tables, **arguments(3)))
+    told("start of the service on changes", lambda: first_answer(published))
+    told("rollback to the full generation", lambda: generations.rollback(published, full))
+    told("verification of every byte", lambda: generations.verify(published, full))
+    size = sum(path.stat().st_size for path in (published / full).rglob("*") if path.is_file())
+    lookup = (published / full / "lookup.mdb").stat().st_size
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"\nfull generation {size / 1e9:.2f} GB, of it lookup.mdb {lookup / 1e9:.2f} GB; peak memory {peak:.2f} GiB")
+
+
+def arguments(hour: int) -> dict[str, Any]:
+    """What `publish` takes beside the tables, `hour` hours after the start."""
+    return {
+        "as_of": generated_tables.AS_OF + hour * HOUR,
+        "created_at": generated_tables.AS_OF,
+        "config": load_config(),
+        "code_version": "benchmark",
+        "high_water_marks": {},
+        "interactions": None,
+    }
+
+
+def told(what: str, act: Callable[[], Any]) -> Any:
+    """Runs `act` and prints how long it took."""
+    started = time.perf_counter()
+    result = act()
+    print(f"| {what} | {time.perf_counter() - started:.2f} |", flush=True)
+    return result
+
+
+def changed_feeds(n_users: int, n_changed: int) -> pl.DataFrame:
+    """New feeds of users drawn at random."""
+    users = np.sort(np.random.default_rng(9).choice(n_users, n_changed, replace=False))
+    made = generated_tables.feeds(0, n_changed, n_jobs=N_JOBS, seed=8, generated_at=generated_tables.AS_OF + HOUR)
+    return made.with_columns(user_id=pl.format("user-{}", pl.Series(users).cast(pl.String).str.zfill(8)))
+
+
+def told_delta(published: Path, tables: dict[str, Source], rows: pl.DataFrame, hour: int, what: str) -> None:
+    """Times the publishing of changes that are known: what it costs when nothing has to be looked for."""
+    change = {"feeds": Change(rows, pl.Series([], dtype=pl.String), len(rows))}
+    original = delta.changes_since
+    delta.changes_since = lambda *_arguments, **_options: change  # type: ignore[assignment]
+    try:
+        told(what, lambda: delta.publish_changes(published, tables, **arguments(hour)))
+    finally:
+        delta.changes_since = original  # type: ignore[assignment]
+
+
+def rewritten_shards(feeds: list[Path], changed: pl.DataFrame, folder: Path) -> list[Path]:
+    """All shards with the changed feeds in them, as ranking leaves them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for path in feeds:
+        before = pl.read_parquet(path)
+        new = changed.filter(pl.col("user_id").is_in(before["user_id"].implode()))
+        new = new.with_columns(
+            generated_at=pl.lit(generated_tables.AS_OF + 2 * HOUR).cast(before.schema["generated_at"])
+        )
+        after = pl.concat([before.join(new, on="user_id", how="anti"), new]).sort("user_id")
+        after.write_parquet(folder / path.name, compression="zstd", statistics=True)
+        paths.append(folder / path.name)
+    return paths
+
+
+def first_answer(published: Path) -> None:
+    """Opens the served generation and looks one feed up."""
+    store = Store(published)
+    store._follow_pointer()
+    assert store.generation is not None
+    with store.generation.reader() as reader:
+        assert reader.get("feed", "user-00000000") is not None
+
+
+if __name__ == "__main__":
+    main()
