@@ -264,6 +264,13 @@ class DigestSettings(_Strict):
     unsubscribe_url: str = "https://example.org/unsubscribe/{user_id}"
 
 
+class Postgres(_Strict):
+    """Whether generations are copied into PostgreSQL too; the environment names the server (JOBFEED_POSTGRES_DSN)."""
+
+    enabled: bool = False
+    schema_name: str = Field("jobfeed", pattern=r"^[a-z_][a-z0-9_]{0,62}$", alias="schema")
+
+
 class Publishing(_Strict):
     """How many generations stay, how far a new one may fall below the last of a nearby day, and the share of the feeds
     that may change before a full generation is made instead of one of changes."""
@@ -274,6 +281,7 @@ class Publishing(_Strict):
     max_fallback_share: Share = 1.0
     compared_within_days: int = Field(7, ge=0, le=400)
     max_changed_share: Share = 0.25
+    postgres: Postgres = Postgres()
 
 
 class Pipeline(_Strict):

@@ -1,6 +1,7 @@
 """The published generation as an asset: collects the tables, calls the publisher, tells what became of it."""
 
 import datetime as dt
+import os
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -76,11 +77,12 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
                 f"The generation was not announced; the last one stays served.\n{error}", allow_retries=False
             ) from error
         workspace.lake.remove_leftovers(before=clock.now() - dt.timedelta(days=1))
+        copied = _copy_to_postgres(workspace, result.manifest.generation)
         removed = generations.prune(workspace.published, kept=workspace.config.pipeline.publishing.kept_generations)
-    return dg.MaterializeResult(metadata=_metadata(result, removed, started))
+    return dg.MaterializeResult(metadata=_metadata(result, copied, removed, started))
 
 
-def _metadata(result: Published, removed: Sequence[str], started: float) -> dict[str, Any]:
+def _metadata(result: Published, copied: str, removed: Sequence[str], started: float) -> dict[str, Any]:
     manifest = result.manifest
     rows = "\n".join(f"| {n} | {t['rows']:,} | {t['bytes']:,} |" for n, t in sorted(manifest.tables.items()))
     return {
@@ -90,9 +92,34 @@ def _metadata(result: Published, removed: Sequence[str], started: float) -> dict
         "dagster/row_count": manifest.rows("feeds"),
         "megabytes": round(sum(f["bytes"] for f in manifest.files.values()) / 1e6, 1),
         "look_up_layers": max(len(files) for files in manifest.lookup.values()),
+        "postgres": copied,
         "removed_generations": ", ".join(removed) or "none",
         "seconds": round(time.perf_counter() - started, 1),
     }
+
+
+def _copy_to_postgres(workspace: Workspace, generation: str) -> str:
+    """Copies the served generation if `postgres` is enabled; one that an earlier run failed to copy too."""
+    settings = workspace.config.pipeline.publishing.postgres
+    if not settings.enabled:
+        return "off"
+    # An optional dependency.
+    from assets.publishing.postgres import DSN_VARIABLE, PostgresError, replicate
+
+    dsn = os.environ.get(DSN_VARIABLE)
+    if not dsn:
+        raise dg.Failure(f"publishing.postgres is enabled, but {DSN_VARIABLE} is not set", allow_retries=False)
+    try:
+        written = replicate(
+            dsn,
+            workspace.published,
+            generation,
+            schema=settings.schema_name,
+            memory_limit=workspace.config.pipeline.duckdb_memory_limit,
+        )
+    except PostgresError as error:
+        raise dg.Failure(f"{generation} is served from its files. {error}") from error
+    return ", ".join(f"{table}: {n}" for table, n in written.items()) or "up to date"
 
 
 def collect_sources(workspace: Workspace) -> dict[str, Source]:

@@ -34,7 +34,7 @@ def differing_tables(published: Path, before: str, after: str, *, memory_limit: 
         for table in TABLES:
             if one.tables[table]["sha256"] == other.tables[table]["sha256"]:
                 continue
-            difference = _compared(con, table, among=_candidates(published, table, one, other))
+            difference = _compared(con, table, among=changed_owners(published, table, one, other))
             if difference.n_added or difference.n_removed or difference.n_changed:
                 found.append(difference)
     return found
@@ -62,19 +62,8 @@ def feed_difference(published: Path, before: str, after: str, user_id: str, *, m
         return rows
 
 
-def _connect(published: Path, before: str, after: str, *, memory_limit: str) -> duckdb.DuckDBPyConnection:
-    """A database in memory with the tables of two generations in the schemas `before` and `after`."""
-    con = duckdb.connect(config={"memory_limit": memory_limit})
-    for schema, name in (("before", before), ("after", after)):
-        folder = (published / name).resolve()
-        con.sql(f"create schema {schema}")
-        for table in TABLES:
-            con.sql(f'create view {schema}."{table}" as {rows_of(table, folder, literal(str(folder)))}')
-    return con
-
-
-def _candidates(published: Path, table: str, one: Manifest, other: Manifest) -> pl.DataFrame | None:
-    """Owners that may differ, None for any: with the same base, those that are current in other layers."""
+def changed_owners(published: Path, table: str, one: Manifest, other: Manifest) -> pl.DataFrame | None:
+    """Owners whose rows may differ, None for anybody: with the same base, those that are current in other layers."""
     if table not in OWNED or one.base != other.base:
         return None
     owner = KEYS[table][0]
@@ -87,6 +76,17 @@ def _candidates(published: Path, table: str, one: Manifest, other: Manifest) -> 
         maps.append(layers)
     both = maps[0].join(maps[1], on=owner, how="full", coalesce=True, suffix="_after")
     return both.filter(pl.col("layer").ne_missing(pl.col("layer_after"))).select(owner=owner)
+
+
+def _connect(published: Path, before: str, after: str, *, memory_limit: str) -> duckdb.DuckDBPyConnection:
+    """A database in memory with the tables of two generations in the schemas `before` and `after`."""
+    con = duckdb.connect(config={"memory_limit": memory_limit})
+    for schema, name in (("before", before), ("after", after)):
+        folder = (published / name).resolve()
+        con.sql(f"create schema {schema}")
+        for table in TABLES:
+            con.sql(f'create view {schema}."{table}" as {rows_of(table, folder, literal(str(folder)))}')
+    return con
 
 
 def _compared(con: duckdb.DuckDBPyConnection, table: str, *, among: pl.DataFrame | None) -> TableDifference:

@@ -1,0 +1,162 @@
+"""Copies the served generation into PostgreSQL, under the same table names, in one transaction. Off by default.
+
+Readers there see the old generation or the new one, whole. Of a generation that follows the one which is there, only
+what changed is copied. Lists of structs are jsonb; the DSN comes from the environment and is never told.
+"""
+
+import io
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import psycopg
+import pyarrow as pa
+from psycopg import sql
+from pyarrow import csv
+
+from assets.publishing import generations
+from assets.publishing.changes import OWNED
+from assets.publishing.differences import changed_owners
+from assets.publishing.generations import Manifest
+from assets.publishing.tables import connect
+from serving.contract import KEYS, SCHEMA_VERSION, TABLES
+
+DSN_VARIABLE = "JOBFEED_POSTGRES_DSN"
+_BATCH_ROWS = 2048
+_LOCK_KEY = 0x6A6F6266656564  # "jobfeed"
+_TYPES = {
+    "varchar": "text",
+    "varchar[]": "text[]",
+    "timestamp with time zone": "timestamptz",
+    "double": "double precision",
+    "float": "real",
+}
+_PLAIN_TYPES = ("boolean", "smallint", "integer", "bigint", "date")
+
+
+class PostgresError(RuntimeError):
+    """The generation could not be copied; the message says why, without the DSN or any row."""
+
+
+def replicate(dsn: str, published: Path, generation: str, *, schema: str, memory_limit: str) -> dict[str, int]:
+    """Makes the tables in `schema` equal to those of `generation`; returns how many rows of each table were written.
+
+    Tables are made where there are none. Raises PostgresError, leaving what was there.
+    """
+    manifest = generations.read_manifest(published, generation)
+    try:
+        with psycopg.connect(dsn, connect_timeout=10) as connection, connection.cursor() as cursor:
+            cursor.execute("select pg_advisory_xact_lock(%s)", [_LOCK_KEY])
+            _create(cursor, schema)
+            there = _generation_there(cursor, published, schema)
+            written = {}
+            with connect(published / generation, memory_limit=memory_limit) as con:
+                for table in TABLES:
+                    if there is None or there.tables[table]["sha256"] != manifest.tables[table]["sha256"]:
+                        written[table] = _copy(cursor, con, schema, table, _owners(published, table, there, manifest))
+            cursor.execute(sql.SQL("delete from {}").format(_name(schema, "generation")))
+            cursor.execute(
+                sql.SQL("insert into {} values (%s, %s, %s)").format(_name(schema, "generation")),
+                [manifest.generation, manifest.as_of, SCHEMA_VERSION],
+            )
+            return written
+    except psycopg.Error as error:
+        # Its text may hold the address, the user or a row: only its kind and code are told.
+        raise PostgresError(
+            f"PostgreSQL keeps the generation that it has: {type(error).__name__}, SQLSTATE {error.sqlstate or 'none'}"
+        ) from None
+
+
+def postgres_type(duckdb_type: str) -> str:
+    """The PostgreSQL type of a column of the contract."""
+    if duckdb_type in _PLAIN_TYPES:
+        return duckdb_type
+    return _TYPES.get(duckdb_type, "jsonb")
+
+
+def _create(cursor: psycopg.Cursor, schema: str) -> None:
+    cursor.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
+    cursor.execute(
+        sql.SQL("create table if not exists {} (generation text primary key, as_of timestamptz, schema_version text)")
+        .format(_name(schema, "generation"))
+    )  # fmt: skip
+    for table, columns in TABLES.items():
+        declared = [
+            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(postgres_type(kind)))
+            for name, kind in columns.items()
+        ]
+        key = sql.SQL(", ").join(sql.Identifier(name) for name in KEYS[table])
+        cursor.execute(
+            sql.SQL("create table if not exists {} ({}, primary key ({}))").format(
+                _name(schema, table), sql.SQL(", ").join(declared), key
+            )
+        )
+
+
+def _generation_there(cursor: psycopg.Cursor, published: Path, schema: str) -> Manifest | None:
+    """The generation whose rows PostgreSQL has, if it is still on disk to compare with."""
+    found = cursor.execute(sql.SQL("select generation from {}").format(_name(schema, "generation"))).fetchone()
+    try:
+        return generations.read_manifest(published, found[0]) if found is not None else None
+    except generations.GenerationError:
+        return None
+
+
+def _owners(published: Path, table: str, there: Manifest | None, manifest: Manifest) -> pl.DataFrame | None:
+    """Whose rows of `table` may differ; None: everybody's."""
+    if there is None or table not in OWNED or there.base != manifest.base:
+        return None
+    return changed_owners(published, table, there, manifest)
+
+
+def _copy(
+    cursor: psycopg.Cursor, con: duckdb.DuckDBPyConnection, schema: str, table: str, owners: pl.DataFrame | None
+) -> int:
+    """Replaces the rows of `owners`, or all; returns the number of rows written."""
+    owner = KEYS[table][0]
+    condition = ""
+    if owners is None:
+        cursor.execute(sql.SQL("delete from {}").format(_name(schema, table)))
+    else:
+        cursor.execute(
+            sql.SQL("delete from {} where {} = any(%s)").format(_name(schema, table), sql.Identifier(owner)),
+            [owners["owner"].to_list()],
+        )
+        con.register("copied_owners", owners.to_arrow())
+        condition = f'where "{owner}" in (select owner from copied_owners)'  # noqa: S608 - a name of the contract
+    columns = ", ".join(_as_text(name, kind) for name, kind in TABLES[table].items())
+    relation = con.sql(f'select {columns} from "{table}" {condition}')  # noqa: S608 - names of the contract
+    statement = sql.SQL("copy {} from stdin (format csv)").format(_name(schema, table))
+    n_rows = 0
+    with cursor.copy(statement) as copy:
+        for batch in relation.to_arrow_reader(_BATCH_ROWS):
+            copy.write(_csv(batch))
+            n_rows += batch.num_rows
+    return n_rows
+
+
+def _as_text(name: str, kind: str) -> str:
+    """The SQL of a column as PostgreSQL reads it from text; it stores no NUL characters."""
+    column = f'"{name}"'
+    if kind == "varchar":
+        return f"replace({column}, chr(0), '') as {column}"
+    if kind == "timestamp with time zone":
+        return f"strftime({column} at time zone 'UTC', '%Y-%m-%d %H:%M:%S.%f+00') as {column}"
+    if kind == "varchar[]":
+        escaped = r"""'"' || replace(replace(replace(x, chr(0), ''), '\', '\\'), '"', '\"') || '"'"""
+        elements = f"list_transform({column}, lambda x: coalesce({escaped}, 'null'))"
+        return f"'{{' || array_to_string({elements}, ',') || '}}' as {column}"
+    if postgres_type(kind) == "jsonb":
+        return rf"replace(to_json({column})::varchar, '\u0000', '') as {column}"
+    return f"{column}::varchar as {column}"
+
+
+def _csv(batch: pa.RecordBatch) -> bytes:
+    """Strings are quoted and nulls are not, which is how COPY tells them apart."""
+    body = io.BytesIO()
+    csv.write_csv(batch, body, csv.WriteOptions(include_header=False))
+    return body.getvalue()
+
+
+def _name(schema: str, table: str) -> sql.Identifier:
+    return sql.Identifier(schema, table)

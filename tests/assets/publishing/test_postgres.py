@@ -1,0 +1,155 @@
+import datetime as dt
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import psycopg
+import pytest
+
+from assets.publishing.postgres import PostgresError, replicate
+from features import schemas
+from serving.contract import TABLES
+from tests.factories import AS_OF, JOB_IDS, feeds, jobs, publish_small, publish_small_changes
+
+HOUR = dt.timedelta(hours=1)
+
+
+def binaries() -> Path | None:
+    found = shutil.which("pg_ctl")
+    if found is not None:
+        return Path(found).parent
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+    return installed[-1].parent if installed else None
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """A server of its own for these tests, reached through a socket."""
+    programs = binaries()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed: no pg_ctl on the path or in /usr/lib/postgresql")
+    folder = Path(tempfile.mkdtemp(prefix="jf-pg-"))
+    data = folder / "data"
+    as_user: list[str] = []
+    if os.getuid() == 0:
+        # PostgreSQL refuses to run as root.
+        shutil.chown(folder, "nobody")
+        as_user = ["setpriv", "--reuid=nobody", "--clear-groups"]
+
+    def run(program: str, *words: str) -> None:
+        subprocess.run([*as_user, str(programs / program), *words], check=True, cwd=folder, stdout=subprocess.DEVNULL)
+
+    run("initdb", "-D", str(data), "-U", "tester", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+    run("pg_ctl", "-D", str(data), "-w", "-l", str(folder / "log"), "-o", f"-k {folder} -h '' -F", "start")
+    yield f"host={folder} user=tester dbname=postgres"
+    run("pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def dsn(server: str) -> str:
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("drop schema if exists jobfeed cascade")
+    return server
+
+
+def rows(dsn: str, query: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(dsn) as connection:
+        return connection.execute(query).fetchall()
+
+
+def copied(dsn: str, published: Path, generation: str) -> dict[str, int]:
+    return replicate(dsn, published, generation, schema="jobfeed", memory_limit="1GB")
+
+
+def test_all_tables_arrive_with_their_rows_and_types(dsn: str, tmp_path: Path) -> None:
+    strange = 'quote " comma , back \\ slash\nline \0nul, {brace} и кириллица'
+    tricky = jobs([{"job_id": "hh:1", "title": strange, "skills": ["a,b", 'c"d', "e\\f", ""], "city": "", "tags": []}])
+    name = publish_small(tmp_path, jobs=tricky).manifest.generation
+
+    written = copied(dsn, tmp_path, name)
+
+    assert set(written) == set(TABLES)
+    assert (written["feeds"], written["jobs"]) == (2, 8)
+    [(title, skills, city, tags, company, published_at)] = rows(
+        dsn, "select title, skills, city, tags, closed_at, published_at from jobfeed.jobs where job_id = 'hh:1'"
+    )
+    assert title == strange.replace("\0", "")
+    assert skills == ["a,b", 'c"d', "e\\f", ""]
+    assert (city, tags, company) == ("", [], None)
+    assert published_at == AS_OF - dt.timedelta(days=1)
+    items = rows(
+        dsn,
+        "select item->>'job_id', (item->>'score')::real, item->'reasons'->0->>'code'"
+        " from jobfeed.feeds, jsonb_array_elements(items) as item where user_id = 'anna' order by (item->>'rank')::int",
+    )
+    assert items[0] == ("hh:1", pytest.approx(0.85), "skills")
+    assert [item[0] for item in items] == JOB_IDS[:4]
+    assert rows(dsn, "select generation, as_of from jobfeed.generation") == [(name, AS_OF)]
+
+
+def test_of_a_generation_that_follows_only_what_changed_is_copied(dsn: str, tmp_path: Path) -> None:
+    copied(dsn, tmp_path, publish_small(tmp_path).manifest.generation)
+    publish_small_changes(tmp_path, as_of=AS_OF + HOUR, feeds=feeds({"anna": ["hh:5"], "c": ["hh:1"]}))
+    # That one was skipped. Since then anna's feed changed again, and one job did.
+    second = publish_small_changes(
+        tmp_path,
+        as_of=AS_OF + 2 * HOUR,
+        feeds=feeds({"anna": ["hh:6"], "c": ["hh:1"]}),
+        jobs=jobs([{"job_id": "hh:2", "title": "Renamed"}]),
+    ).manifest.generation
+
+    assert copied(dsn, tmp_path, second) == {"feeds": 2, "jobs": 1}
+    assert rows(dsn, "select user_id, items->0->>'job_id' from jobfeed.feeds order by 1") == [
+        ("anna", "hh:6"),
+        ("c", "hh:1"),
+    ]
+    assert rows(dsn, "select title from jobfeed.jobs where job_id = 'hh:2'") == [("Renamed",)]
+    assert copied(dsn, tmp_path, second) == {}
+
+
+def test_after_a_full_generation_or_one_that_is_gone_all_that_differs_is_copied(dsn: str, tmp_path: Path) -> None:
+    first = publish_small(tmp_path).manifest.generation
+    copied(dsn, tmp_path, first)
+    second = publish_small(tmp_path, as_of=AS_OF + HOUR, feeds=feeds({"a": ["hh:1"], "b": []})).manifest.generation
+    assert copied(dsn, tmp_path, second) == {"feeds": 2}
+    shutil.rmtree(tmp_path / second)
+    assert set(copied(dsn, tmp_path, first)) == set(TABLES)
+    assert rows(dsn, "select user_id from jobfeed.feeds order by 1") == [("anna",), ("борис",)]
+
+
+def test_a_failure_leaves_what_was_there_and_tells_no_secret(dsn: str, tmp_path: Path) -> None:
+    first = publish_small(tmp_path).manifest.generation
+    copied(dsn, tmp_path, first)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("alter table jobfeed.trending add check (score < 10)")
+    hot = schemas.TRENDING.conform(
+        pl.DataFrame({"window": ["24h"], "area": ["all"], "rank": [1], "job_id": ["hh:1"], "score": [99.0]})
+    )
+    second = publish_small(
+        tmp_path, as_of=AS_OF + HOUR, feeds=feeds({"a": ["hh:1"], "b": []}), trending=hot
+    ).manifest.generation
+
+    with pytest.raises(PostgresError, match="SQLSTATE 23514") as told:
+        copied(dsn, tmp_path, second)
+    assert "99" not in str(told.value)
+    assert rows(dsn, "select user_id from jobfeed.feeds order by 1") == [("anna",), ("борис",)]
+    assert rows(dsn, "select generation from jobfeed.generation") == [(first,)]
+    with pytest.raises(PostgresError) as told:
+        copied("host=/nowhere user=u password=s3cret", tmp_path, second)
+    assert "s3cret" not in str(told.value) and "nowhere" not in str(told.value)
+
+
+def test_readers_see_the_old_generation_until_the_new_one_is_there(dsn: str, tmp_path: Path) -> None:
+    copied(dsn, tmp_path, publish_small(tmp_path).manifest.generation)
+    second = publish_small(tmp_path, as_of=AS_OF + HOUR, feeds=feeds({"a": ["hh:1"], "b": []})).manifest.generation
+    with psycopg.connect(dsn) as reader:
+        reader.execute("set transaction isolation level repeatable read")
+        before = reader.execute("select user_id from jobfeed.feeds order by 1").fetchall()
+        copied(dsn, tmp_path, second)
+        assert reader.execute("select user_id from jobfeed.feeds order by 1").fetchall() == before
+    assert rows(dsn, "select user_id from jobfeed.feeds order by 1") == [("a",), ("b",)]
