@@ -5,6 +5,7 @@ Plain values only: the service imports nothing of the pipeline, and the pipeline
 
 import hashlib
 import json
+import struct
 from collections.abc import Mapping
 from typing import Any
 
@@ -181,10 +182,11 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 #   [generated_at, recipe, arm, source, [[job_id, score, confidence, flags, propensity, reasons], ...]]
 # with reasons = [[code, ref, value], ...],
 # in rank order; flags = 1 seen + 2 explored. Other values are objects, or lists of objects, with the tables' columns.
+# Component values are packed, see `unpacked_components`.
 
 FEED_PREFIX = "feed"  # user_id
 FALLBACK_PREFIX = "fallback"  # segment
-COMPONENTS_PREFIX = "components"  # user_id: [[value in the order of COMPONENTS, ...] of the first items, ...]
+COMPONENTS_PREFIX = "components"  # user_id: the component values of the first items
 JOB_PREFIX = "job"  # job_id: the job card (JOB_CARD_COLUMNS)
 JOB_DETAIL_PREFIX = "detail"  # job_id: every column of `jobs`
 SIMILAR_PREFIX = "similar"  # job_id: [[job_id, score], ...]
@@ -199,6 +201,9 @@ STACKS = ("users", "things")
 USER_PREFIXES = frozenset({FEED_PREFIX, COMPONENTS_PREFIX, DIGEST_PREFIX, PREFERENCES_PREFIX, SKILL_GAPS_PREFIX})
 DICTIONARY_KEY = b"dictionary:"
 COMPRESSED_FIRST_BYTE = 0x28
+PACKED_COMPONENTS = b"c"  # then 16-bit little-endian integers
+COMPONENT_STEPS = 65_000
+UNKNOWN_COMPONENT = 65_535
 
 # The `ref` of these reasons is a job: readers see its title.
 JOB_REFERENCE_CODES = ("similar_to_saved", "similar_to_applied", "similar_to_viewed", "also_applied")
@@ -224,6 +229,14 @@ def lookup_key(prefix: str, *parts: str) -> bytes:
     if len(body) > _LONGEST_PLAIN_KEY_BYTES:
         body = b"#" + hashlib.sha256(body).hexdigest().encode()
     return prefix.encode() + b":" + body
+
+
+def unpacked_components(value: bytes) -> list[list[float | None]]:
+    """The values of a feed's first items by rank, each item's in the order of COMPONENTS, None where unknown."""
+    n_values = (len(value) - len(PACKED_COMPONENTS)) // 2
+    steps = struct.unpack_from(f"<{n_values}H", value, len(PACKED_COMPONENTS))
+    values = [round(step / COMPONENT_STEPS, 4) if step != UNKNOWN_COMPONENT else None for step in steps]
+    return [values[first : first + len(COMPONENTS)] for first in range(0, n_values, len(COMPONENTS))]
 
 
 def stack_of(prefix: str) -> str:

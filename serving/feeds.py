@@ -37,7 +37,6 @@ class _Weight(msgspec.Struct):
 
 _FEED = msgspec.json.Decoder(_StoredFeed)
 _ITEM = msgspec.json.Decoder(_StoredItem)
-_COMPONENTS = msgspec.json.Decoder(list[list[float | None]])
 _WEIGHTS = msgspec.json.Decoder(list[_Weight])
 _NOTHING = b'[null,"fallback","default","global",[]]'
 
@@ -128,7 +127,7 @@ def _add_components(reader: Reader, made: Feed, user_id: str | None) -> None:
     rows = _WEIGHTS.decode(reader.get(contract.DOCUMENT_PREFIX, "recipes") or b"[]")
     made.weights = {row.component: row.weight for row in rows if row.recipe == made.recipe}
     stored = reader.get(contract.COMPONENTS_PREFIX, user_id) if user_id is not None else None
-    values = _COMPONENTS.decode(stored or b"[]")
+    values = contract.unpacked_components(stored) if stored is not None else []
     for item in made.items:
         if item.rank <= len(values):
             item.components = dict(zip(contract.COMPONENTS, values[item.rank - 1], strict=True))

@@ -148,9 +148,7 @@ def _write_lookup(
     with LookupFile(folder / LOOKUP) as file:
         for block in feeds.blocks(feed_files):
             checks.add(block)
-            with duckdb.connect() as own:
-                own.register("feeds", block)
-                write_prefix(file, own, FEED_PREFIX, as_of=as_of)
+            feeds.write_values(file, block)
         for prefix in QUERIES:
             if prefix != FEED_PREFIX:
                 write_prefix(file, con, prefix, as_of=as_of)

@@ -13,11 +13,14 @@ import duckdb
 import lmdb
 
 from assets.publishing.changes import OWNED, Change
+from assets.publishing.feeds import write_values
 from assets.publishing.generations import Manifest
 from assets.publishing.lookup import QUERIES, LookupFile, values_of, write_prefix
 from serving.contract import (
+    COMPONENTS_PREFIX,
     DICTIONARY_FILE,
     DIGEST_PREFIX,
+    FEED_PREFIX,
     KEYS,
     LAYERS_FOLDER,
     STACKS,
@@ -122,10 +125,17 @@ def _write_owned(
     if prefix == DIGEST_PREFIX:
         file.put_gone(prefix, _dated_digests(change, old))
     file.put_gone(prefix, change.removed.to_list())
-    if len(change.rows):
-        with duckdb.connect() as con:
-            con.register(table, change.rows.select(list(TABLES[table])).to_arrow())
-            write_prefix(file, con, prefix, as_of=as_of)
+    if not len(change.rows):
+        return
+    rows = change.rows.select(list(TABLES[table])).to_arrow()
+    if prefix == FEED_PREFIX:
+        # A feed without items has no components, and may have had some.
+        file.put_gone(COMPONENTS_PREFIX, [*change.removed, *change.rows[KEYS[table][0]]])
+        write_values(file, rows)
+        return
+    with duckdb.connect() as con:
+        con.register(table, rows)
+        write_prefix(file, con, prefix, as_of=as_of)
 
 
 def _dated_digests(change: Change, old: duckdb.DuckDBPyConnection) -> list[str]:

@@ -22,9 +22,8 @@ _DICTIONARY_BYTES = 64 << 10
 _DICTIONARY_SAMPLES = 1000
 _LEAST_SAMPLE_BYTES = 20 * _DICTIONARY_BYTES
 
-# Prefix -> the query in sql/publish/ that makes its values, and the tables that it reads.
+# Prefix -> the query in sql/publish/ that makes its values, and the tables that it reads. Component values have none.
 QUERIES: Mapping[str, tuple[str, Sequence[str]]] = {
-    contract.COMPONENTS_PREFIX: ("lookup_components", ("feeds",)),
     contract.DIGEST_PREFIX: ("lookup_digests", ("digests",)),
     contract.DOCUMENT_PREFIX: (
         "lookup_documents",
@@ -80,6 +79,10 @@ class LookupFile:
             self._compressor = _compressor(self._dictionary)
         values = self._compressed([value.encode() for _, value in pairs])
         self.put_raw(list(zip((lookup_key(prefix, identifier) for identifier, _ in pairs), values, strict=True)))
+
+    def put_packed(self, prefix: str, pairs: Sequence[tuple[str, bytes]]) -> None:
+        """Adds values that are not JSON."""
+        self.put_raw([(lookup_key(prefix, identifier), value) for identifier, value in pairs])
 
     def put_gone(self, prefix: str, identifiers: Iterable[str]) -> None:
         """Says that these keys of older layers are there no more."""

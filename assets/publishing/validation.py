@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 
 from assets.config import Config
 from assets.publishing.changes import Change
-from assets.publishing.feeds import empty_block
+from assets.publishing.feeds import without_components
 from assets.publishing.generations import Manifest
-from features.schemas import INTERACTIONS
+from features.schemas import FEEDS, INTERACTIONS
 from serving.contract import CHANGED_FOLDER, CHANGES_FOLDER, KEYS, TABLES_FOLDER
 
 _FEED_PROBLEMS = Path(__file__).resolve().parent.parent.parent / "sql" / "checks" / "feed_problems.sql"
@@ -50,12 +50,12 @@ class FeedChecks:
         con.sql(f"create temp table barred as {barred}")
         con.unregister("all_interactions")
         con.sql("create temp table checked_fallbacks as select segment as owner, items from fallback_feeds")
-        self.add(empty_block())
+        self.add(FEEDS.empty().to_arrow())
         con.sql("delete from checked_fallbacks")
 
     def add(self, block: pa.Table) -> None:
-        """Checks the feeds of `block` (columns: feeds.COLUMNS)."""
-        self._con.register("checked_feeds", block)
+        """Checks the feeds of `block`."""
+        self._con.register("checked_feeds", without_components(block))
         self._found.update(dict(self._con.sql(self._query, params=self._params).fetchall()))
         self._con.unregister("checked_feeds")
 

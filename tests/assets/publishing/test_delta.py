@@ -17,7 +17,7 @@ from assets.publishing.build import Published, ValidationFailedError, publish
 from assets.publishing.delta import publish_changes
 from assets.publishing.tables import Source
 from features import schemas
-from serving.contract import KEYS, STACKS, TABLES
+from serving.contract import KEYS, STACKS, TABLES, USER_PREFIXES, unpacked_components
 from serving.store import Store
 from tests import factories
 from tests.factories import AS_OF, JOB_IDS, feeds, jobs, publish_small, publish_small_changes
@@ -35,7 +35,7 @@ def values_of(folder: Path) -> dict[bytes, Any]:
             copy.write_bytes((folder / file["path"]).read_bytes())
             with lmdb.open(str(copy), subdir=False, readonly=True, lock=False) as env, env.begin() as transaction:
                 for key, value in transaction.cursor():
-                    is_of_stack = key.split(b":")[0].decode() in ("feed", "digest", "preferences", "skill-gaps")
+                    is_of_stack = key.split(b":")[0].decode() in USER_PREFIXES
                     if is_of_stack == (stack == "users") and key != b"dictionary:":
                         found[key] = value
             copy.unlink()
@@ -43,7 +43,7 @@ def values_of(folder: Path) -> dict[bytes, Any]:
     for key, value in found.items():
         if value:
             text = zstandard.ZstdDecompressor().decompress(value) if value[0] == 0x28 else value
-            values[key] = orjson.loads(text)
+            values[key] = unpacked_components(text) if text[0] == ord("c") else orjson.loads(text)
             if key.startswith(b"fallback:"):
                 values[key][0] = None  # as of when, which an unchanged one does not follow
     return values
