@@ -1,4 +1,5 @@
-"""How good the feeds of a data folder are on what users did afterwards, beside plain alternatives.
+"""How good the feeds of a data folder are on what users did afterwards, beside plain alternatives; then every recipe
+for users without history.
 
 Run by hand: `python tests/benchmarks/bench_quality.py DATA [--days 7] [--k 10] [--truth DATA/truth]`. The folder must
 hold events from after the instant that `ranking/feeds` was computed for: ingest at a late instant first, then run
@@ -7,13 +8,17 @@ hold events from after the instant that `ranking/feeds` was computed for: ingest
 
 import argparse
 import datetime as dt
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from assets.config import load_config
 from assets.lake import Lake
+from assets.ranking.feeds import shard_of_users
+from assets.ranking.inputs import Tables, ranking_settings, users_to_rank
 from features import schemas
 from models.als import AlsModel
 from models.ids import positions
@@ -26,6 +31,7 @@ from models.metrics import (
     summarise,
 )
 from models.neighbours import JobNeighbours, UserNeighbours
+from models.ranking import rank_shard
 from models.recommender import (
     FactorRecommender,
     ItemKnn,
@@ -36,6 +42,7 @@ from models.recommender import (
     content_recommender,
     recommend,
 )
+from models.signals import Fitted
 from models.vectors import JobVectors, UserVectors
 
 GAINS = {"click": 1.0, "save": 2.0, "apply": 3.0}
@@ -100,18 +107,40 @@ def load_world(data: Path, *, days: int) -> World:
 
 def feed_lists(world: World) -> pl.DataFrame:
     """The feeds as a reader sees them who leaves out what was seen."""
-    return (
-        world.lake.scan("ranking", schemas.FEEDS)
-        .filter(pl.col("user_id").is_in(world.user_ids.implode()))
-        .select("user_id", "items")
-        .explode("items")
-        .unnest("items")
-        .select("user_id", "rank", "job_id")
-        .collect()
-        .join(world.known, on=["user_id", "job_id"], how="anti")
-        .sort("user_id", "rank")
-        .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("user_id"))
+    feeds = world.lake.scan("ranking", schemas.FEEDS).filter(pl.col("user_id").is_in(world.user_ids.implode()))
+    return _flat(feeds).collect().join(world.known, on=["user_id", "job_id"], how="anti").pipe(_ranked)
+
+
+def newcomers(world: World) -> pl.Series:
+    """Users who had a profile and had done nothing yet."""
+    feeds = world.lake.scan("ranking", schemas.FEEDS).filter(pl.col("source") == "profile").select("user_id").collect()
+    return feeds["user_id"].filter(feeds["user_id"].is_in(world.user_ids.implode())).sort()
+
+
+def recipe_lists(world: World, recipe: str, user_ids: pl.Series) -> pl.DataFrame:
+    """What `user_ids` would be shown if `recipe` were everybody's."""
+    lake = world.lake
+    tables = Tables(
+        jobs=lake.scan("catalog", schemas.JOBS),
+        interactions=lake.scan("catalog", schemas.INTERACTIONS),
+        profiles=lake.scan("features", schemas.USER_PROFILES),
+        job_features=lake.scan("features", schemas.JOB_FEATURES),
+        skill_weights=lake.scan("features", schemas.SKILL_WEIGHTS),
+        preferences=lake.scan("features", schemas.PREFERENCES),
+        trending=lake.scan("features", schemas.TRENDING),
     )
+    fitted = Fitted(
+        als=AlsModel.load(world.models / "als.npz"),
+        also_applied=JobNeighbours.load(world.models / "also_applied.npz"),
+        user_neighbours=UserNeighbours.load(world.models / "user_neighbours.npz"),
+        job_vectors=JobVectors.load(world.models / "job_vectors.npz"),
+        user_vectors=UserVectors.load(world.models / "user_vectors.npz"),
+    )
+    users = users_to_rank(tables).filter(pl.col("user_id").is_in(user_ids.implode()))
+    settings = replace(ranking_settings(load_config()), default_recipe=recipe, arms=())
+    shard = shard_of_users(tables, fitted, users, settings=settings, as_of=world.as_of)
+    feeds = rank_shard(shard, now=time.perf_counter).feeds
+    return _flat(feeds.lazy()).collect().join(world.known, on=["user_id", "job_id"], how="anti").pipe(_ranked)
 
 
 def recommenders(world: World) -> dict[str, Recommender]:
@@ -205,6 +234,25 @@ def main() -> None:
     for title, truth in truths.items():
         print(f"\n{title}: {truth['user_id'].n_unique()} users, {len(truth)} pairs\n")
         print(markdown([measure(world, name, made, truth, k=options.k) for name, made in lists.items()]))
+    new = newcomers(world)
+    by_recipe = {f"recipe {name}": recipe_lists(world, name, new) for name in sorted(load_config().ranking.recipes)}
+    plain = {name: lists[name] for name in ("content", "popularity", "recency", "random")}
+    for title, truth in truths.items():
+        of_new = truth.filter(pl.col("user_id").is_in(new.implode()))
+        print(f"\n{title}, users without history: {of_new['user_id'].n_unique()} users, {len(of_new)} pairs\n")
+        both = {**by_recipe, **plain}
+        print(markdown([measure(world, name, made, of_new, k=options.k) for name, made in both.items()]))
+
+
+def _flat(feeds: pl.LazyFrame) -> pl.LazyFrame:
+    items = feeds.select("user_id", "items").explode("items").drop_nulls("items").unnest("items")
+    return items.select("user_id", "rank", "job_id")
+
+
+def _ranked(lists: pl.DataFrame) -> pl.DataFrame:
+    """Ranks counted anew, after items were left out."""
+    rank = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("user_id")
+    return lists.sort("user_id", "rank").with_columns(rank=rank)
 
 
 def _feature(world: World, name: str) -> np.ndarray:
