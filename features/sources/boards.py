@@ -21,7 +21,6 @@ from features.sources.values import (
     listed,
     mapping,
     plain,
-    raw_json,
     strings,
     text,
 )
@@ -296,8 +295,7 @@ def read_workingnomads(body: bytes, feed: FeedContext) -> Entries:
 
 def _each(entries: list[object], read: Callable[[Mapping[str, object]], FeedEntry | str]) -> Entries:
     for entry in entries:
-        raw = raw_json(entry)
-        yield (read(entry) if isinstance(entry, dict) else "bad_entry"), raw
+        yield (read(entry) if isinstance(entry, dict) else "bad_entry"), entry
 
 
 def _document(body: bytes, feed: FeedContext) -> object:

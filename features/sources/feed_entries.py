@@ -39,8 +39,8 @@ class FeedEntry:
 
 TRUNCATED = "truncated"  # the document breaks off: what comes after is not known
 
-# An entry, or the reason why it can't be one; and its raw form for the quarantine.
-Entries = Iterator[tuple[FeedEntry | str, str | bytes]]
+# An entry, or the reason why it can't be one; and its raw form for the quarantine: text, bytes or decoded JSON.
+Entries = Iterator[tuple[FeedEntry | str, object]]
 
 _LABEL_END = re.compile(r"<br\s*/?>|</p>|</div>|</li>|\n", re.IGNORECASE)
 _COMPANY_FIRST = re.compile(r"^(?P<company>.+?): (?P<title>.+)$", re.DOTALL)

@@ -18,7 +18,7 @@ from features.sources.feed_entries import Entries, FeedContext, FeedEntry, FeedE
 from features.sources.parsed import Parsed, Refusal
 from features.sources.postings import postings, stable_id
 from features.sources.rss import read_rss
-from features.sources.values import NotJsonError, decode_json, items, mapping
+from features.sources.values import NotJsonError, decode_json, items, mapping, raw_json
 
 __all__ = ["FEED_FORMATS", "FeedContext", "FeedError", "guess_format", "parse_feed"]
 
@@ -55,9 +55,9 @@ def parse_feed(body: bytes, *, feed: FeedContext) -> Parsed:
         if number >= MAX_ENTRIES:
             raise FeedError(feed.name, f"more than {MAX_ENTRIES} entries")
         if isinstance(entry, str):
-            refused.append((f"entry {number}", entry, "", raw))
+            refused.append((f"entry {number}", entry, "", _written(raw)))
         elif entry.columns.get("title") is None:
-            refused.append((f"entry {number}", "missing_title", "", raw))
+            refused.append((f"entry {number}", "missing_title", "", _written(raw)))
         else:
             found.append(entry)
     shared = _shared_guids(found)
@@ -92,6 +92,10 @@ _OBJECT_KEYS = (
     ("ashby", frozenset({"jobUrl", "isListed"})),
     ("himalayas", frozenset({"companySlug", "locationRestrictions", "applicationLink"})),
 )
+
+
+def _written(raw: object) -> str | bytes:
+    return raw if isinstance(raw, str | bytes) else raw_json(raw)
 
 
 def _shared_guids(entries: Iterable[FeedEntry]) -> frozenset[str]:
