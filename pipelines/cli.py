@@ -89,6 +89,24 @@ def simulate(
 
 
 @app.command()
+def bench(
+    folder: Annotated[Path, typer.Argument(help="Where the market, the lake and the models of the benchmark lie.")],
+    size: Annotated[str, typer.Option(help="S, M or L: 20 thousand, 100 thousand or a million users.")] = "S",
+    threads: Annotated[int, typer.Option(min=1, max=64)] = os.cpu_count() or 1,
+) -> None:
+    """Measure training, retrieval, ranking and writing on a simulated market, beside plain alternatives."""
+    from pipelines.benchmarks.ranking import SIZES, BenchmarkError, run_benchmark
+
+    if size not in SIZES:
+        raise typer.BadParameter(f"{size!r}; allowed are {', '.join(SIZES)}", param_hint="--size")
+    try:
+        found = run_benchmark(size, folder, n_threads=threads, tell=lambda line: err.print(escape(line)))
+    except BenchmarkError as error:
+        _fail(str(error))
+    out.print(found, markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
 def feed(
     user_id: str,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 10,

@@ -3,20 +3,27 @@
 import datetime as dt
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from assets.config import Config
+from assets.lake import Lake
+from features.schemas import INTERACTIONS, JOB_FEATURES, JOBS, PREFERENCES, SKILL_WEIGHTS, TRENDING, USER_PROFILES
+from models.als import AlsModel
 from models.behaviour import is_acted
 from models.diversity import CompanyCap
 from models.encoding import JobTable, encode_jobs
 from models.experiment import Arm
 from models.hashing import shard_of, stable_hash
+from models.neighbours import JobNeighbours, UserNeighbours
 from models.ranking import Settings
 from models.retrieval import Limits
 from models.scoring import Recipe
+from models.signals import Fitted
+from models.vectors import JobVectors, UserVectors
 
 # More candidates than items, so that the last ranks are still chosen and not merely what is left.
 _LEAST_CANDIDATES_PER_ITEM = 1.5
@@ -39,6 +46,31 @@ class Tables:
     skill_weights: pl.LazyFrame
     preferences: pl.LazyFrame
     trending: pl.LazyFrame
+
+
+def lake_tables(lake: Lake) -> Tables:
+    """The tables as they lie in the lake."""
+    return Tables(
+        jobs=lake.scan("catalog", JOBS),
+        interactions=lake.scan("catalog", INTERACTIONS),
+        profiles=lake.scan("features", USER_PROFILES),
+        job_features=lake.scan("features", JOB_FEATURES),
+        skill_weights=lake.scan("features", SKILL_WEIGHTS),
+        preferences=lake.scan("features", PREFERENCES),
+        trending=lake.scan("features", TRENDING),
+    )
+
+
+def load_fitted(models: Path) -> Fitted:
+    """The models as they lie in the folder; FileNotFoundError before they were trained."""
+    folder = models / "training"
+    return Fitted(
+        als=AlsModel.load(folder / "als.npz"),
+        also_applied=JobNeighbours.load(folder / "also_applied.npz"),
+        user_neighbours=UserNeighbours.load(folder / "user_neighbours.npz"),
+        job_vectors=JobVectors.load(folder / "job_vectors.npz"),
+        user_vectors=UserVectors.load(folder / "user_vectors.npz"),
+    )
 
 
 def ranking_settings(config: Config, *, n_threads: int | None = None) -> Settings:

@@ -1,29 +1,18 @@
 """`jobfeed why`: loads one user's side of the lake and the fitted models, and explains the score of a job."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from assets.ranking.feeds import shard_of_users
-from assets.ranking.inputs import Tables, ranking_settings, users_to_rank
+from assets.ranking.inputs import Tables, lake_tables, load_fitted, ranking_settings, users_to_rank
 from assets.resources import Workspace
 from features.schemas import (
     FEED_ITEM,
     FEEDS,
-    INTERACTIONS,
-    JOB_FEATURES,
-    JOBS,
-    PREFERENCES,
-    SKILL_WEIGHTS,
-    TRENDING,
-    USER_PROFILES,
 )
-from models.als import AlsModel
-from models.neighbours import JobNeighbours, UserNeighbours
 from models.rules import violations
-from models.signals import Fitted
-from models.vectors import JobVectors, UserVectors
 from models.why import Why, explain_pair
 
 
@@ -45,27 +34,18 @@ def why(workspace: Workspace, *, user_id: str, job_id: str, as_of: dt.datetime) 
 
     Raises UnknownUserError, and FileNotFoundError before the models were trained.
     """
-    lake, models = workspace.lake, workspace.models / "training"
-    of_user = pl.col("user_id") == user_id
-    tables = Tables(
-        jobs=lake.scan("catalog", JOBS),
-        interactions=lake.scan("catalog", INTERACTIONS).filter(of_user),
-        profiles=lake.scan("features", USER_PROFILES).filter(of_user),
-        job_features=lake.scan("features", JOB_FEATURES),
-        skill_weights=lake.scan("features", SKILL_WEIGHTS),
-        preferences=lake.scan("features", PREFERENCES).filter(of_user),
-        trending=lake.scan("features", TRENDING),
+    lake, of_user = workspace.lake, pl.col("user_id") == user_id
+    tables = lake_tables(lake)
+    tables = replace(
+        tables,
+        interactions=tables.interactions.filter(of_user),
+        profiles=tables.profiles.filter(of_user),
+        preferences=tables.preferences.filter(of_user),
     )
     users = users_to_rank(tables)
     if user_id not in users:
         raise UnknownUserError(f"user {user_id!r} has neither a profile nor any act: there is only the fallback feed")
-    fitted = Fitted(
-        als=AlsModel.load(models / "als.npz"),
-        also_applied=JobNeighbours.load(models / "also_applied.npz"),
-        user_neighbours=UserNeighbours.load(models / "user_neighbours.npz"),
-        job_vectors=JobVectors.load(models / "job_vectors.npz"),
-        user_vectors=UserVectors.load(models / "user_vectors.npz"),
-    )
+    fitted = load_fitted(workspace.models)
     shard = shard_of_users(tables, fitted, users, settings=ranking_settings(workspace.config), as_of=as_of)
     feed = lake.scan("ranking", FEEDS).filter(of_user).select("user_id", "items").collect()
     return Answer(

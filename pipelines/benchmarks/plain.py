@@ -1,0 +1,119 @@
+"""What the same work takes done plainly, on a sample of users, to be scaled to all: the other side of the benchmark."""
+
+import datetime as dt
+import io
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import polars as pl
+from threadpoolctl import threadpool_limits
+
+from assets.ranking.feeds import shard_of_users
+from assets.ranking.inputs import Tables, lake_tables, load_fitted, ranking_settings, users_to_rank
+from assets.resources import Workspace
+from assets.sql import query
+from features.schemas import FEEDS
+from models.ranking import Shard, pairs_of, retrieve_block
+from models.scoring import component_values, score_pairs
+from models.signals import Fitted
+
+_SQL_USERS, _LOOP_USERS, _IMPLICIT_USERS, _SHOWN = 50, 100, 10_000, 100
+_PRODUCT = (4096, 128, 20_000)
+
+
+def alternatives(workspace: Workspace, *, as_of: dt.datetime, n_threads: int) -> dict[str, Any]:
+    """Seconds per user of each alternative, seconds per item of writing, and GFLOP/s."""
+    tables, fitted = lake_tables(workspace.lake), load_fitted(workspace.models)
+    users = users_to_rank(tables)
+    sample = users.gather_every(max(1, len(users) // _LOOP_USERS)).head(_LOOP_USERS)
+    shard = shard_of_users(tables, fitted, sample, settings=ranking_settings(workspace.config), as_of=as_of)
+    return {
+        "gflops": product_rate(n_threads),
+        "n_jobs": shard.world.jobs.n,
+        "seconds_per_user": {
+            "implicit's recommend, ALS alone": _implicit(fitted, shard, n_threads=n_threads),
+            "a loop over users, every job scored": _loop(shard),
+            "SQL in DuckDB, every job scored without the models": _sql(tables, sample.head(_SQL_USERS), shard),
+        },
+        "seconds_per_user_written_as_json": _written_as_json(workspace),
+    }
+
+
+def product_rate(n_threads: int) -> float:
+    """GFLOP/s of float32 matrix products in NumPy, one on each of the threads."""
+    rows, inner, columns = _PRODUCT
+    left = np.ones((rows, inner), dtype=np.float32)
+    right = np.ones((inner, columns), dtype=np.float32)
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
+        seconds = min(
+            _seconds(lambda: list(pool.map(lambda _: (left @ right)[0, 0], range(n_threads)))) for _ in range(3)
+        )
+    return 2 * rows * inner * columns * n_threads / seconds / 1e9
+
+
+def _implicit(fitted: Fitted, shard: Shard, *, n_threads: int) -> float:
+    """`recommend` of the implicit library for a batch, on the factors that were fitted."""
+    from implicit.cpu.als import AlternatingLeastSquares
+    from scipy import sparse
+
+    model = AlternatingLeastSquares(factors=fitted.als.job_factors.shape[1], num_threads=n_threads)
+    model.user_factors, model.item_factors = fitted.als.user_factors, shard.signals.of_jobs.als.rows
+    users = np.arange(min(_IMPLICIT_USERS, len(model.user_factors)))
+    liked = sparse.csr_matrix((len(users), shard.world.jobs.n), dtype=np.float32)
+    if len(users) == 0:
+        return 0.0
+    with threadpool_limits(1, user_api="blas"):
+        return _seconds(lambda: model.recommend(users, liked, N=_SHOWN, filter_already_liked_items=False)) / len(users)
+
+
+def _loop(shard: Shard) -> float:
+    """Each user by itself: every job by the whole recipe, forbidden ones taken out, the best by a sort."""
+    every = np.arange(shard.world.jobs.n, dtype=np.int32)[None, :]
+    names = sorted({name for recipe in shard.recipes for name in recipe.normalised()})
+
+    def rank_all() -> None:
+        for user in range(shard.users.n):
+            block = slice(user, user + 1)
+            pairs = pairs_of(shard, block, every, retrieve_block(shard, block)[1])
+            scored = score_pairs(component_values(names, pairs), shard.recipes, shard.recipe_of_user[block])
+            scored.score[0, shard.forbidden[user].indices] = -1
+            np.argsort(-scored.score[0], kind="stable")[:_SHOWN]
+
+    return _seconds(rank_all) / max(shard.users.n, 1)
+
+
+def _sql(tables: Tables, users: pl.Series, shard: Shard) -> float:
+    wanted = pl.col("user_id").is_in(users.implode())
+    features = tables.job_features.select("job_id", "engagement", "recency", "poster_quality")
+    jobs = tables.jobs.filter(pl.col("job_id").is_in(shard.world.jobs.ids.implode())).join(features, on="job_id")
+    ended = tables.interactions.filter(wanted, pl.col("is_applied") | pl.col("is_dismissed"))
+    frames = {
+        "users": tables.profiles.filter(wanted)
+        .select("user_id", "latitude", "longitude", "max_distance_km", "interest_tags")
+        .collect(),
+        "jobs": jobs.select(
+            "job_id", "latitude", "longitude", "tags", "engagement", "recency", "poster_quality"
+        ).collect(),
+        "ended": ended.select("user_id", "job_id").collect(),
+    }
+    return _seconds(lambda: query("benchmarks/plain_feeds", frames=frames, params={"n_items": _SHOWN})) / max(
+        len(frames["users"]), 1
+    )
+
+
+def _written_as_json(workspace: Workspace) -> float:
+    """One shard's rows as JSON lines instead of Parquet, per user."""
+    files = workspace.lake.files("ranking", FEEDS.name)
+    if not files:
+        return 0.0
+    frame = pl.read_parquet(files[0])
+    return _seconds(lambda: frame.write_ndjson(io.BytesIO())) / max(len(frame), 1)
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
