@@ -38,7 +38,7 @@ def read_timestamp(value: object) -> datetime | None:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, (int, float)):
-        return _from_epoch(float(value))
+        return _from_epoch(value)
     if not isinstance(value, str):
         return None
     written = value.strip()[:80]
@@ -67,7 +67,7 @@ def _plausible(moment: datetime) -> datetime | None:
 
 def _from_epoch(seconds: float) -> datetime | None:
     try:
-        moment = datetime.fromtimestamp(seconds / 1000 if abs(seconds) >= _MILLISECONDS_FROM else seconds, UTC)
+        moment = datetime.fromtimestamp(float(seconds) / (1000 if abs(seconds) >= _MILLISECONDS_FROM else 1), UTC)
     except (OverflowError, ValueError, OSError):
         return None
     return _plausible(moment)
