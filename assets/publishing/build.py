@@ -57,8 +57,7 @@ def publish(
     """
     published = published.resolve()
     published.mkdir(parents=True, exist_ok=True)
-    current = generations.current_generation(published)
-    last = last_good(published, current)
+    last = last_good(published)
     config_hash = hash_of(config)
     folder = published / f"{generations.BUILDING_PREFIX}{uuid.uuid4().hex}"
     try:
@@ -76,7 +75,7 @@ def publish(
         write_database(folder / DATABASE, folder, final_folder=published / name)
         manifest = Manifest(
             generation=name,
-            parent=current,
+            parent=last.generation if last is not None else None,
             created_at=created_at.astimezone(dt.UTC).isoformat(),
             as_of=as_of_text,
             schema_version=SCHEMA_VERSION,
@@ -96,9 +95,10 @@ def publish(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def last_good(published: Path, current: str | None) -> Manifest | None:
-    """The served generation's manifest; None where it is damaged: that must not keep a new one from being published."""
+def last_good(published: Path) -> Manifest | None:
+    """The served generation's manifest; None where it or the pointer is damaged: a new one must still be published."""
     try:
+        current = generations.current_generation(published)
         return generations.read_manifest(published, current) if current is not None else None
     except generations.GenerationError:
         return None

@@ -46,7 +46,7 @@ def publish_changes(
     Where nothing changed, nothing is announced. Raises ValidationFailedError like `build.publish`.
     """
     published = published.resolve()
-    last = build.last_good(published, generations.current_generation(published))
+    last = build.last_good(published)
     arguments: dict[str, Any] = {
         "as_of": as_of,
         "created_at": created_at,
@@ -151,7 +151,8 @@ def _replace_small_tables(folder: Path, last: Manifest, sources: Mapping[str, So
     """Writes the small tables anew; returns the descriptions of those that differ, the others stay shared."""
     replaced = {}
     for table in TABLES:
-        if table in OWNED:
+        record = source_record(sources[table])
+        if table in OWNED or (record is not None and record == last.sources.get(table)):
             continue
         made = folder / ".new"
         [path] = write_table(made, table, sources[table])

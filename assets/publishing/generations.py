@@ -65,7 +65,7 @@ def current_generation(published: Path) -> str | None:
     Raises GenerationError when the pointer does not hold a generation's name.
     """
     try:
-        name = (published / POINTER).read_text(encoding="utf-8").strip()
+        name = (published / POINTER).read_bytes().decode("utf-8", "replace").strip()
     except FileNotFoundError:
         return None
     if not _NAME.fullmatch(name):
@@ -143,14 +143,27 @@ def rollback(published: Path, generation: str | None) -> str:
     if generation is None:
         if current is None:
             raise GenerationError(f"{published}: no generation is published yet")
-        generation = read_manifest(published, current).parent
-        if generation is None:
-            raise GenerationError(f"{current} is the first generation; there is none before it")
+        generation = _one_before(published, current)
     problems = verify_touched(published, generation)
     if problems:
         raise GenerationError(f"{generation} is damaged and was not announced: " + "; ".join(problems[:5]))
     announce(published, generation)
     return generation
+
+
+def _one_before(published: Path, current: str) -> str:
+    """The parent of `current`, or where it was removed the newest that is older."""
+    names = _names(published)
+    try:
+        parent = read_manifest(published, current).parent
+    except GenerationError:
+        parent = None
+    older = [name for name in names if name < current]
+    if parent in names:
+        return str(parent)
+    if not older:
+        raise GenerationError(f"{current} is the first generation; there is none before it")
+    return older[0]
 
 
 def prune(published: Path, *, kept: int) -> list[str]:

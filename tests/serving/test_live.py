@@ -16,7 +16,7 @@ import orjson
 import pytest
 
 from assets.publishing import generations
-from tests.factories import AS_OF
+from tests.factories import AS_OF, publish_small, publish_small_changes
 from tests.serving.server import Server, running_server
 from tests.serving.world import publish_full
 
@@ -199,9 +199,10 @@ def ask_until(stop: threading.Event, port: int, seen: Seen) -> None:
 
 
 def publish_marked(published: Path, number: int) -> str:
-    """A generation whose every title says of which instant it is."""
+    """A generation whose every title says of which instant it is; every other one is one of changes."""
     as_of = AS_OF + dt.timedelta(minutes=number)
-    return publish_full(published, as_of=as_of, mark=f" #{as_of:%Y%m%dT%H%M%S}").manifest.generation
+    how = publish_small_changes if number % 2 else publish_small
+    return publish_full(published, as_of=as_of, mark=f" #{as_of:%Y%m%dT%H%M%S}", how=how).manifest.generation
 
 
 def run_switches(published: Path, n_switches: int, *, n_clients: int = 4) -> tuple[list[Seen], list[str], list[float]]:

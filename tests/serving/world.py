@@ -1,6 +1,7 @@
 """A small generation in which every published table has rows, and applications that serve it."""
 
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -17,8 +18,15 @@ from tests.factories import AS_OF, JOB_IDS, jobs, publish_small
 PLACES = {"hh:1": (43.25, 76.90), "hh:2": (43.25, 77.02), "hh:3": (43.25, 78.00)}
 
 
-def publish_full(published: Path, *, as_of: dt.datetime = AS_OF, mark: str = "", **changes: pl.DataFrame) -> Published:
-    """Publishes a generation without an empty table; `mark` ends every job's title."""
+def publish_full(
+    published: Path,
+    *,
+    as_of: dt.datetime = AS_OF,
+    mark: str = "",
+    how: Callable[..., Published] = publish_small,
+    **changes: pl.DataFrame,
+) -> Published:
+    """Publishes a generation without an empty table; `mark` ends every job's title. `how`: in full, or what changed."""
     titled = jobs([{"job_id": job_id, "latitude": lat, "longitude": lon} for job_id, (lat, lon) in PLACES.items()])
     placed = titled.with_columns(pl.col("title") + mark).filter(pl.col("job_id").is_in(list(PLACES)))
     nearby = (
@@ -41,7 +49,7 @@ def publish_full(published: Path, *, as_of: dt.datetime = AS_OF, mark: str = "",
             {"metric": "apply_rate", "recipe": "all", "arm": "all", "surface": "feed", "value": 0.05, "n": 100},
         ),
     }
-    return publish_small(published, as_of=as_of, **(frames | changes))
+    return how(published, as_of=as_of, **(frames | changes))
 
 
 def open_store(published: Path) -> Store:

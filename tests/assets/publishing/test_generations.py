@@ -246,6 +246,24 @@ def test_a_damaged_manifest_is_told_and_keeps_no_new_generation_from_being_publi
     assert publish_small(tmp_path, as_of=LATER).is_new
 
 
+def test_a_damaged_pointer_keeps_no_new_generation_from_being_published(tmp_path: Path) -> None:
+    publish_small(tmp_path)
+    (tmp_path / "current").write_bytes(b"\xff\x00rubbish")
+    with pytest.raises(generations.GenerationError, match="expected a generation's name"):
+        generations.current_generation(tmp_path)
+    second = publish_small(tmp_path, as_of=LATER)
+    assert second.is_new
+    assert generations.current_generation(tmp_path) == second.manifest.generation
+
+
+def test_a_rollback_goes_past_generations_that_were_removed(tmp_path: Path) -> None:
+    names = [publish_small(tmp_path, as_of=AS_OF + dt.timedelta(days=d)).manifest.generation for d in range(3)]
+    shutil.rmtree(tmp_path / names[1])
+    assert generations.rollback(tmp_path, None) == names[0]
+    with pytest.raises(generations.GenerationError, match="is the first generation"):
+        generations.rollback(tmp_path, None)
+
+
 def test_a_quick_verification_reads_only_files_that_were_written_to(tmp_path: Path) -> None:
     name = publish_small(tmp_path).manifest.generation
     database = tmp_path / name / "jobfeed.duckdb"

@@ -6,11 +6,15 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import polars as pl
 import psycopg
 import pytest
 
+from assets.config import SHIPPED_FOLDER
+from assets.publishing.assets import _copy_to_postgres
 from assets.publishing.postgres import PostgresError, replicate
+from assets.resources import Workspace
 from features import schemas
 from serving.contract import TABLES
 from tests.factories import AS_OF, JOB_IDS, feeds, jobs, publish_small, publish_small_changes
@@ -153,3 +157,29 @@ def test_readers_see_the_old_generation_until_the_new_one_is_there(dsn: str, tmp
         copied(dsn, tmp_path, second)
         assert reader.execute("select user_id from jobfeed.feeds order by 1").fetchall() == before
     assert rows(dsn, "select user_id from jobfeed.feeds order by 1") == [("a",), ("b",)]
+
+
+def workspace_with_postgres(folder: Path) -> Workspace:
+    config = folder / "config"
+    config.mkdir()
+    text = (SHIPPED_FOLDER / "pipeline.yaml").read_text()
+    (config / "pipeline.yaml").write_text(text.replace("publishing: {", "publishing: {postgres: {enabled: true}, "))
+    return Workspace(data_dir=str(folder), config_dir=str(config))
+
+
+def test_the_run_copies_where_it_is_switched_on_and_fails_aloud_without_a_server(
+    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = workspace_with_postgres(tmp_path)
+    name = publish_small(workspace.published).manifest.generation
+
+    monkeypatch.delenv("JOBFEED_POSTGRES_DSN", raising=False)
+    with pytest.raises(dg.Failure, match="JOBFEED_POSTGRES_DSN is not set"):
+        _copy_to_postgres(workspace, name)
+    monkeypatch.setenv("JOBFEED_POSTGRES_DSN", "host=/nowhere password=s3cret")
+    with pytest.raises(dg.Failure, match=f"{name} is served from its files"):
+        _copy_to_postgres(workspace, name)
+    monkeypatch.setenv("JOBFEED_POSTGRES_DSN", dsn)
+    assert "feeds: 2" in _copy_to_postgres(workspace, name)
+    assert _copy_to_postgres(workspace, name) == "up to date"
+    assert _copy_to_postgres(Workspace(data_dir=str(tmp_path)), name) == "off"
