@@ -201,6 +201,7 @@ class Retrieval(_Strict):
     nearby: int = Field(50, ge=0, le=2000)
     trending: int = Field(30, ge=0, le=2000)
     new: int = Field(30, ge=0, le=2000)
+    followed: int = Field(30, ge=0, le=2000)
     cap: int = Field(400, ge=20, le=5000)
 
 

@@ -111,7 +111,7 @@ def _strengths(listed: Listed, recipes: Sequence[Recipe], recipe_of_row: Ints) -
         "salary": _where(known["salary"] >= 1, part["salary"]),
         "tags": _where(known["tags"] > 0, part["tags"] + _found(listed, "skills") * known["tags"]),
         "experience": _where(known["experience"] >= 1, part["experience"]),
-        "company": _where(follows > 0, part["affinity"] + _found(listed, "skills") * (1 + follows)),
+        "company": _where(follows > 0, part["affinity"] + _found(listed, "followed") * (1 + follows)),
         "exploration": _where(listed.is_explored, np.full(km.shape, 9.0)),
     }
     is_similar = similar.cosine >= SIMILAR_FROM

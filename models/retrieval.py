@@ -15,6 +15,7 @@ from features.components import DEFAULT_MAX_DISTANCE_KM, REMOTE_OK, haversine_km
 from features.schemas import GLOBAL_AREA
 from models.candidates import NO_JOB, Candidates, fill, first_allowed, merge, rank_within, top_k
 from models.encoding import JobTable, UserTable, codes
+from models.followed import jobs_of_companies
 from models.nearest import JobIndex, nearest_jobs
 from models.signals import Factors, Signals
 from models.sparse_rows import best_of_rows
@@ -24,7 +25,9 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
 Csr = Any
 
-RETRIEVERS = ("collaborative", "content", "neighbours", "also_applied", "skills", "nearby", "trending", "new", "mix")
+RETRIEVERS = (
+    "collaborative", "content", "neighbours", "also_applied", "skills", "nearby", "trending", "new", "followed", "mix",
+)  # fmt: skip
 NEW_DAYS = 7.0
 MIX_ITEMS = 40
 _MIX_OF_COMPANY = 3
@@ -65,6 +68,7 @@ class SharedLists:
     new_by_country: Lists
     trending: Lists
     trending_areas: pl.Series
+    followed: Csr  # facets x jobs of companies
     mix: Ints
 
 
@@ -108,6 +112,7 @@ def share_lists(jobs: JobTable, *, places: pl.DataFrame, trending: pl.DataFrame,
         ),
         trending=trending_lists,
         trending_areas=areas,
+        followed=jobs_of_companies(jobs, value, most=limits.per_retriever["followed"] * _OVERFETCH),
         mix=diverse_mix(jobs, value),
     )
 
@@ -238,6 +243,7 @@ def retrieve(
             ],
             axis=1,
         ),
+        best_of_rows((signals.affinity[block] @ shared.followed).tocsr(), forbidden, take["followed"]),
         listed(shared.mix[None, : MIX_ITEMS * _OVERFETCH], np.zeros(n, dtype=np.int32), MIX_ITEMS),
     ]
     scores = BlockScores(collaborative_best=best, neighbours=neighbours)

@@ -61,6 +61,7 @@ LIMITS = Limits(
         "nearby": 20,
         "trending": 10,
         "new": 10,
+        "followed": 10,
     },
     cap=150,
     least=60,
