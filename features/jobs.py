@@ -158,7 +158,7 @@ def _times(as_of: dt.datetime) -> list[pl.Expr]:
 
 
 def _signals(as_of: dt.datetime) -> list[pl.Expr]:
-    archived = pl.when("is_archived").then(pl.coalesce("closed_at", "seen_at"))
+    archived = pl.when("is_archived").then(pl.min_horizontal("closed_at", "seen_at"))
     ended = [pl.when(at <= as_of).then(at) for at in (pl.col("closed_at"), archived, pl.col("gone_at"))]
     ran_out = [pl.when(pl.col(name) <= as_of).then(pl.col(name)) for name in ("expires_at", "stale_at")]
     return [pl.min_horizontal(ended).alias("ended_at"), pl.min_horizontal(ran_out).alias("ran_out_at")]
