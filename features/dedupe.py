@@ -1,7 +1,8 @@
 """Finds postings of one and the same job: on two boards, or re-posted under a new id.
 
-Compared are only jobs of the same company, title and city (or both remote), by their descriptions: exactly equal, or
-Jaccard similarity of word triples of at least 0.8, candidates by MinHash (Broder, 1997). Precision comes first.
+Compared are only jobs of one company, title and terms (city or remote, country, level, employment, years), by their
+descriptions: equal, or of a Jaccard similarity of word triples of at least 0.8, candidates by MinHash (Broder, 1997).
+Precision comes first: versions of a job for another city, level or term are other jobs.
 """
 
 import hashlib
@@ -15,6 +16,13 @@ from scipy.sparse.csgraph import connected_components
 from features.text import company_key, fold, name_key
 
 MIN_SIMILARITY = 0.8
+MAX_GAP_DAYS = 60
+_TERMS = ("city", "is_remote", "country", "career_level", "employment_type", "years")
+_TITLE_ADDITIONS = (
+    r"\((?:all genders|(?:[mfdwxhnмж]\s?/\s?)+[mfdwxhnмж])\)|\b(?:m/w/d|f/m/d|m/f/d|м/ж)\b"
+    r"|\b(?:full[- ]time|100 ?% remote|fully remote|remotely|remote|hybrid|on-?site)\b"
+    r"|удаленн\p{L}+ работа|удаленно|удаленка|можно удаленно|гибрид\b|в офис\b|полная занятость"
+)
 _SHINGLE_WORDS = 3
 _MIN_WORDS = 12
 _MAX_DESCRIPTION_CHARACTERS = 4_000
@@ -26,12 +34,32 @@ _N_BANDS, _BAND_ROWS = 10, 4
 _Hashes = npt.NDArray[np.uint64]
 
 
+def collapse(jobs: pl.DataFrame) -> pl.DataFrame:
+    """`jobs` (rows of JOBS) with `duplicate_of` set, and the age of a group on the job that stands for it.
+
+    A re-post keeps the publication of what it continues: of members that are open, or that ended no more than
+    MAX_GAP_DAYS before the one that stands for them was published. What was over for longer is another opening.
+    """
+    duplicates = find_duplicates(jobs)
+    grouped = jobs.drop("duplicate_of").join(duplicates, on="job_id", how="left", maintain_order="left")
+    published = jobs.select(duplicate_of="job_id", group_published_at="published_at")
+    continued = grouped.join(published, on="duplicate_of").filter(
+        (pl.col("status") == "open")
+        | (pl.col("closed_at") >= pl.col("group_published_at") - pl.duration(days=MAX_GAP_DAYS))
+    )
+    oldest = continued.group_by(job_id="duplicate_of").agg(oldest_at=pl.col("published_at").min())
+    return (
+        grouped.join(oldest, on="job_id", how="left", maintain_order="left")
+        .with_columns(published_at=pl.min_horizontal("published_at", "oldest_at"))
+        .select(jobs.columns)
+    )
+
+
 def find_duplicates(jobs: pl.DataFrame) -> pl.DataFrame:
     """Columns job_id, duplicate_of: one row per job that another one stands for, sorted by job_id.
 
-    `jobs` has JOBS' columns job_id, company, title, city, work_format, description, status and published_at. The
-    representative is the oldest open job of its group (the oldest one if all are closed), ties broken by job_id; it
-    is nobody's duplicate itself.
+    `jobs` are rows of JOBS. The representative is the oldest open job of its group (the oldest one if all are
+    closed), ties broken by job_id; it is nobody's duplicate itself.
     """
     rows = _comparable(jobs)
     if rows.is_empty():
@@ -58,31 +86,49 @@ def find_duplicates(jobs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _comparable(jobs: pl.DataFrame) -> pl.DataFrame:
-    """Jobs that share company, title and place with another one, oldest open first; row, job_id, block, text."""
-    place = (
-        pl.when(pl.col("work_format") == "remote")
-        .then(pl.lit("remote"))
-        .otherwise(pl.concat_str(pl.lit("in:"), fold(pl.col("city")).fill_null("")))
-    )
-    # Descriptions are plain text with single spaces by now; folding them fully would take most of the time.
-    text = pl.col("description").str.slice(0, _MAX_DESCRIPTION_CHARACTERS).str.to_lowercase()
-    company = company_key(pl.col("company"))
-    title = name_key(pl.col("title").str.replace(r"(?i)\((?:[mfdwxhnмж]/)+[mfdwxhnмж]\)", ""))
-    return (
+    """Jobs that share company, title and terms with another one, oldest open first; row, job_id, block, text."""
+    is_remote = pl.col("work_format") == "remote"
+    named = (
         jobs.lazy()
         .select(
-            "job_id", "status", "published_at", "description",
-            key=pl.struct(company, title, place),
-            is_named=company.is_not_null() & title.is_not_null(),
+            "job_id", "status", "published_at", "description", "country", "career_level", "employment_type",
+            company=company_key(pl.col("company")),
+            title=_title_key(pl.col("title")),
+            city=pl.when(~is_remote.fill_null(value=False)).then(fold(pl.col("city"))),
+            is_remote=is_remote,
+            years=pl.coalesce("experience_min_years", "experience_max_years").cast(pl.String),
         )
-        .filter(pl.col("is_named") & pl.col("description").is_not_null())
+        .filter(pl.col("company").is_not_null() & pl.col("title").is_not_null() & pl.col("description").is_not_null())
+        .filter(pl.len().over("company", "title") > 1)
+    )  # fmt: skip
+    # Descriptions are plain text with single spaces by now; folding them fully would take most of the time.
+    text = pl.col("description").str.slice(0, _MAX_DESCRIPTION_CHARACTERS).str.to_lowercase()
+    return (
+        named.with_columns(_or_the_only_one(name) for name in _TERMS)
+        .with_columns(key=pl.struct("company", "title", *_TERMS))
         .filter(pl.len().over("key") > 1)
         .with_columns(block=pl.col("key").rank("dense"), text=text)
         .sort(pl.col("status") != "open", "published_at", "job_id")
         .with_row_index("row")
         .select(pl.col("row").cast(pl.Int64), "job_id", "block", "text")
         .collect()
-    )  # fmt: skip
+    )
+
+
+def _title_key(title: pl.Expr) -> pl.Expr:
+    """The words of a title in any order, without what boards add of sex, place of work and employment."""
+    bare = fold(title).str.replace_all(_TITLE_ADDITIONS, " ")
+    words = name_key(bare).str.split(" ").list.unique().list.sort().list.join(" ")
+    return pl.when(words.str.len_chars() > 0).then(words)
+
+
+def _or_the_only_one(name: str) -> pl.Expr:
+    """The value; where it is unknown, that of the company's other jobs of this title if they agree on one."""
+    among = pl.col(name)
+    only = pl.when(among.min().over("company", "title") == among.max().over("company", "title")).then(
+        among.min().over("company", "title")
+    )
+    return pl.coalesce(among, only).alias(name)
 
 
 def _similar_pairs(documents: pl.DataFrame) -> pl.DataFrame:

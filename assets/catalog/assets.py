@@ -9,10 +9,10 @@ from assets.catalog.normalising import current_versions, normalise_new, normalis
 from assets.config import Sources
 from assets.io import StoredTable
 from assets.resources import RunClock, Workspace
-from features.dedupe import find_duplicates
+from features.dedupe import collapse
 from features.jobs import fold_jobs
 from features.postings import Vocabulary
-from features.schemas import DAILY_INTERACTIONS, INTERACTIONS, JOB_VERSIONS, JOBS
+from features.schemas import DAILY_INTERACTIONS, INTERACTIONS, JOB_VERSIONS
 from features.users import fold_users
 
 _GROUP = "catalog"
@@ -65,12 +65,11 @@ def jobs(
         stale_after_days=stale_after_days(sources),
         default_days=sources.file_stale_after_days,
     )
-    duplicates = find_duplicates(folded)
-    table = (
-        folded.drop("duplicate_of").join(duplicates, on="job_id", how="left").select(list(JOBS.columns)).sort("job_id")
-    )
+    table = collapse(folded).sort("job_id")
     by_status = dict(table.group_by("status").len().sort("status").iter_rows())
-    return dg.Output(table, metadata={"n_duplicates": duplicates.height, **{f"n_{k}": v for k, v in by_status.items()}})
+    return dg.Output(
+        table, metadata={"n_duplicates": table["duplicate_of"].count(), **{f"n_{k}": v for k, v in by_status.items()}}
+    )
 
 
 @dg.asset(
