@@ -12,6 +12,7 @@ from assets.config import FeedSource, Sources
 from assets.ingest.feeds import FeedReading, fetch_feeds
 from assets.ingest.http import HttpClient
 from assets.ingest.pacing import HostPacer
+from assets.ingest.run_log import recent_runs
 from assets.ingest.source_state import FeedState, load_states
 from assets.lake import Lake
 from features.schemas import INGEST_RUNS, POSTING_CONTENT
@@ -21,7 +22,7 @@ from pipelines.quarantine_view import visible
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """One source: `state` is on, off, gone, or landing for what only comes as files."""
+    """One source: `state` is on, off, gone, or landing for what comes as files only."""
 
     name: str
     state: str
@@ -36,13 +37,20 @@ def source_statuses(lake: Lake, sources: Sources, *, now: dt.datetime) -> list[S
     """Configured feeds and HH by name, then what else was ever read."""
     runs = lake.scan("bronze", INGEST_RUNS).collect()
     last = {row["source"]: row for row in runs.sort("ran_at", "attempt").iter_rows(named=True)}
-    alarms = {row["source"]: row["alarm"] for row in source_alarms(runs).iter_rows(named=True)}
+    alarms = {row["source"]: row["alarm"] for row in source_alarms(recent_runs(lake)).iter_rows(named=True)}
     states = load_states(lake).feeds
+    off = {name: "landing" if name in last else "off" for name in ("hh", *(feed.name for feed in sources.feeds))}
     found = [
-        _status(feed.name, _feed_state(feed, states.get(feed.name)), last, alarms, due=_due(feed, states, now))
+        _status(
+            feed.name,
+            _feed_state(states.get(feed.name)) if feed.enabled else off[feed.name],
+            last,
+            alarms,
+            due=_due(feed, states, now),
+        )
         for feed in sorted(sources.feeds, key=lambda feed: feed.name)
     ]
-    found.append(_status("hh", "on" if sources.hh.enabled else "off", last, alarms, due=""))
+    found.append(_status("hh", "on" if sources.hh.enabled else off["hh"], last, alarms, due=""))
     known = {status.name for status in found}
     return [*found, *(_status(name, "landing", last, alarms, due="") for name in sorted(last) if name not in known)]
 
@@ -87,9 +95,7 @@ def print_reading(console: Console, reading: FeedReading, *, limit: int) -> None
         console.print(f"  {escape(visible(' · '.join(part for part in (title, company, place) if part)))}")
 
 
-def _feed_state(feed: FeedSource, state: FeedState | None) -> str:
-    if not feed.enabled:
-        return "off"
+def _feed_state(state: FeedState | None) -> str:
     return "gone" if state is not None and state.gone_at is not None else "on"
 
 

@@ -17,7 +17,7 @@ from assets.ingest.people import ingest_erasures, ingest_users
 from assets.ingest.posting_runs import ingest_feeds, ingest_job_files
 from assets.ingest.report import RunReport, markdown_table
 from assets.ingest.resumes import ingest_resumes
-from assets.ingest.run_log import plots, record_runs
+from assets.ingest.run_log import plots, recent_runs, record_runs
 from assets.io import StoredTable
 from assets.lake import Lake
 from assets.resources import RunClock, Workspace
@@ -168,20 +168,21 @@ def quarantine(workspace: Workspace) -> dg.Output[StoredTable]:
         *(dg.AssetKey(["bronze", table.name]) for table in (EVENTS, USER_RECORDS, RESUMES, ERASURES)),
     ],
 )
-def ingest_runs(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.Output[StoredTable]:
+def ingest_runs(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """What every run read of every source, and what became of it: read = new + changed + unchanged + quarantined."""
     n_parts = compact(workspace.lake, INGEST_RUNS, more_than=PARTS_KEPT_APART)
-    runs = workspace.lake.scan("bronze", INGEST_RUNS).collect()
+    runs = recent_runs(workspace.lake)
+    is_news = clock.as_of(context) in runs["ran_at"]
     alarms = source_alarms(runs)
     for _, source, alarm, detail, since in alarms.iter_rows():
         context.log.warning(f"source {source}: {alarm} since {since:%Y-%m-%d %H:%M}: {detail}")
     return dg.Output(
-        StoredTable(INGEST_RUNS, runs.height),
+        StoredTable(INGEST_RUNS, int(workspace.lake.scan("bronze", INGEST_RUNS).select(pl.len()).collect().item())),
         metadata={
             "alarms": dg.MetadataValue.md(markdown_table(alarms.columns, alarms.rows())),
             "last_runs": dg.MetadataValue.md(markdown_table(_LAST, _last_runs(runs).rows())),
             "n_parts": n_parts,
-            **plots(runs, title="all sources"),
+            **(plots(runs, title="all sources") if is_news else {}),
         },
     )
 
@@ -189,7 +190,7 @@ def ingest_runs(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.O
 @dg.asset_check(asset=dg.AssetKey(["bronze", INGEST_RUNS.name]))
 def sources_keep_coming(workspace: Workspace) -> dg.AssetCheckResult:
     """No source fails, falls to nothing or to under half of what it listed, or is mostly unusable. Only warns."""
-    alarms = source_alarms(workspace.lake.scan("bronze", INGEST_RUNS).collect())
+    alarms = source_alarms(recent_runs(workspace.lake))
     told = [f"{source}: {alarm} ({detail})" for _, source, alarm, detail, _ in alarms.iter_rows()]
     return dg.AssetCheckResult(
         passed=not told,
@@ -221,10 +222,10 @@ def _last_runs(runs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _output(lake: Lake, table: Table, report: RunReport, *, as_of: dt.datetime) -> dg.Output[StoredTable]:
-    record_runs(lake, report, kind=table.name, as_of=as_of)
+    is_news = record_runs(lake, report, kind=table.name, as_of=as_of)
     n_rows = int(lake.scan("bronze", table).select(pl.len()).collect().item())
-    runs = lake.scan("bronze", INGEST_RUNS).filter(pl.col("kind") == table.name).collect()
-    return dg.Output(StoredTable(table, n_rows), metadata={**report.metadata(), **plots(runs, title=table.name)})
+    pictures = plots(recent_runs(lake, kind=table.name), title=table.name) if is_news else {}
+    return dg.Output(StoredTable(table, n_rows), metadata={**report.metadata(), **pictures})
 
 
 ASSETS = [

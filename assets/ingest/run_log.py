@@ -11,16 +11,17 @@ from assets.plots import lines_over_time, stacks_over_time
 from features.schemas import INGEST_RUNS
 
 RUNS_SHOWN = 60
+RECENT_DAYS = 30
 OUTCOMES = ("n_new", "n_changed", "n_unchanged", "n_quarantined")
 
 
-def record_runs(lake: Lake, report: RunReport, *, kind: str, as_of: dt.datetime) -> None:
-    """Appends a row for each source that was read or failed. The same instant again is another attempt, unless there
-    was nothing left to read: then nothing changes. Raises AccountingError."""
+def record_runs(lake: Lake, report: RunReport, *, kind: str, as_of: dt.datetime) -> bool:
+    """Appends a row for each source that was read or failed; whether there was one. The same instant again is another
+    attempt, unless there was nothing left to read: then nothing changes. Raises AccountingError."""
     report.check()
     counts = [found for found in report.sources.values() if not found.is_idle]
     if not counts:
-        return
+        return False
     with lake.lock(f"bronze/{INGEST_RUNS.name}"):
         earlier = (
             lake.scan("bronze", INGEST_RUNS)
@@ -53,6 +54,18 @@ def record_runs(lake: Lake, report: RunReport, *, kind: str, as_of: dt.datetime)
         ]
         frame = INGEST_RUNS.conform(pl.DataFrame(rows, schema=dict(INGEST_RUNS.columns)))
         lake.append("bronze", INGEST_RUNS, frame.sort("source"))
+    return True
+
+
+def recent_runs(lake: Lake, *, kind: str | None = None) -> pl.DataFrame:
+    """INGEST_RUNS, of one kind or all, of the days before the last run that still matter: a source that is not read any
+    more is not ill."""
+    runs = lake.scan("bronze", INGEST_RUNS)
+    last = runs.select(pl.col("ran_at").max())
+    found = runs.join(last.rename({"ran_at": "last"}), how="cross").filter(
+        pl.col("ran_at") >= pl.col("last") - dt.timedelta(days=RECENT_DAYS)
+    )
+    return (found if kind is None else found.filter(pl.col("kind") == kind)).drop("last").collect()
 
 
 def plots(runs: pl.DataFrame, *, title: str) -> dict[str, dg.MarkdownMetadataValue]:

@@ -19,7 +19,7 @@ from assets.ingest.http import HttpClient
 from assets.ingest.people import ingest_erasures, ingest_users
 from assets.ingest.posting_runs import ingest_feeds, ingest_job_files
 from assets.ingest.report import AccountingError, RunReport
-from assets.ingest.run_log import plots, record_runs
+from assets.ingest.run_log import plots, recent_runs, record_runs
 from assets.lake import Lake
 from features.schemas import INGEST_RUNS
 from tests.assets.ingest.fault_server import FakeTime, make_client
@@ -68,6 +68,15 @@ def test_another_attempt_at_the_same_instant_is_kept_beside_the_first(lake: Lake
 def test_entries_that_nobody_accounts_for_are_an_error(lake: Lake, wrong: dict[str, object]) -> None:
     with pytest.raises(AccountingError, match="board"):
         record_runs(lake, report(**wrong), kind="feed_postings", as_of=AS_OF)
+
+
+def test_what_ran_long_before_the_last_run_does_not_matter_any_more(lake: Lake) -> None:
+    assert recent_runs(lake).is_empty()
+    for days, source in ((0, "old"), (10, "kept"), (31, "last")):
+        record_runs(lake, report(source, n_fetched=1), kind="feed_postings", as_of=AS_OF + dt.timedelta(days=days))
+    record_runs(lake, report("hh", n_fetched=1), kind="hh_postings", as_of=AS_OF + dt.timedelta(days=31))
+    assert recent_runs(lake)["source"].sort().to_list() == ["hh", "kept", "last"]
+    assert recent_runs(lake, kind="hh_postings")["source"].to_list() == ["hh"]
 
 
 def test_the_pictures_are_made_of_any_log(lake: Lake) -> None:
