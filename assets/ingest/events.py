@@ -10,6 +10,7 @@ import polars as pl
 
 from assets.ingest.event_store import CHUNK_ROWS, EventStore
 from assets.ingest.landing import LandedFile, Ledger, list_landed
+from assets.ingest.lookahead import ahead
 from assets.ingest.quarantine import UNSUPPORTED, quarantined, store_quarantined, whole_file
 from assets.ingest.report import RunReport
 from assets.lake import Lake
@@ -32,16 +33,11 @@ def ingest_events(lake: Lake, landing: Path, *, as_of: dt.datetime, chunk_rows: 
     with lake.lock("bronze/landing_files/interactions"):
         ledger = Ledger.load(lake, "interactions", as_of=as_of)
         store = EventStore(lake, lake.scan("bronze", ERASURES).collect(), chunk_rows)
-        for file, digest in ledger.unread(list_landed(landing, "interactions")):
-            n_rows, n_rejects, again_at = 0, 0, None
-            for parsed in _read(file, as_of=as_of):
-                store.add(parsed.rows)
-                report.add_rejects(SOURCE, parsed.rejects)
-                n_rows, n_rejects = n_rows + parsed.rows.height, n_rejects + parsed.rejects.height
-                if parsed.rejects.height:
-                    refused.add(quarantined(parsed.rejects, source=SOURCE, file=file.name, as_of=as_of))
-                    again_at = _earlier(again_at, retry_at(parsed.rejects, as_of=as_of))
-            ledger.record(file, digest, n_rows=n_rows, n_rejects=n_rejects, retry_at=again_at)
+        for file, parsed in ahead(_read_files(ledger, landing, as_of=as_of)):
+            store.add(parsed.rows)
+            report.add_rejects(SOURCE, parsed.rejects)
+            if parsed.rejects.height:
+                refused.add(quarantined(parsed.rejects, source=SOURCE, file=file.name, as_of=as_of))
         store.flush()
         refused.flush()
         ledger.save(lake)
@@ -52,6 +48,18 @@ def ingest_events(lake: Lake, landing: Path, *, as_of: dt.datetime, chunk_rows: 
     counts.n_unchanged += store.n_read - store.n_new
     counts.seconds += time.perf_counter() - started
     return report
+
+
+def _read_files(ledger: Ledger, landing: Path, *, as_of: dt.datetime) -> Iterator[tuple[LandedFile, Parsed]]:
+    """Blocks of the files that were not read yet; a file is recorded as it ends."""
+    for file, digest in ledger.unread(list_landed(landing, ledger.kind)):
+        n_rows, n_rejects, again_at = 0, 0, None
+        for parsed in _read(file, as_of=as_of):
+            n_rows, n_rejects = n_rows + parsed.rows.height, n_rejects + parsed.rejects.height
+            if parsed.rejects.height:
+                again_at = _earlier(again_at, retry_at(parsed.rejects, as_of=as_of))
+            yield file, parsed
+        ledger.record(file, digest, n_rows=n_rows, n_rejects=n_rejects, retry_at=again_at)
 
 
 @dataclass
