@@ -14,7 +14,8 @@ from assets.lake import Lake, write_bytes
 
 
 class FeedState(BaseModel):
-    """One feed. `address` is a digest of the configured URL (which may hold a key): another URL starts afresh."""
+    """One feed. `address` is a digest of the configured URL (which may hold a key): another URL starts afresh.
+    `n_failures`: failed readings since the last that did not."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -26,6 +27,7 @@ class FeedState(BaseModel):
     read_at: dt.datetime | None = None
     not_before: dt.datetime | None = None
     n_jobs: int | None = None
+    n_failures: int = 0
 
     @property
     def validators(self) -> Validators:

@@ -5,8 +5,10 @@ differently the second time.
 """
 
 import ipaddress
+import queue
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -28,9 +30,10 @@ class AddressGuard:
 
     allowed_private_hosts: frozenset[str] = frozenset()
 
-    def addresses(self, host: str, port: int) -> list[str]:
-        """The addresses of `host`, in the resolver's order. Raises AddressRefused if any of them is not public."""
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    def addresses(self, host: str, port: int, *, seconds: float = 30.0) -> list[str]:
+        """The addresses of `host`, in the resolver's order. Raises AddressRefused if any of them is not public,
+        gaierror if there is none, or none within `seconds`."""
+        found = _resolved(host, port, seconds)
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         if host.lower().rstrip(".") not in self.allowed_private_hosts:
             for address in addresses:
@@ -54,12 +57,36 @@ def is_public(address: str) -> bool:
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
+def _resolved(host: str, port: int, seconds: float) -> list[Any]:
+    """getaddrinfo, which has no deadline, with one: a resolver that does not answer is left behind in its thread."""
+    answers: queue.SimpleQueue[list[Any] | OSError | UnicodeError] = queue.SimpleQueue()
+
+    def resolve() -> None:
+        try:
+            answers.put(list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+        except (OSError, UnicodeError) as error:
+            answers.put(error)
+
+    threading.Thread(target=resolve, name="resolver", daemon=True).start()
+    try:
+        found = answers.get(timeout=max(seconds, 0.001))
+    except queue.Empty:
+        raise socket.gaierror(socket.EAI_AGAIN, "the resolver did not answer in time") from None
+    if isinstance(found, UnicodeError):
+        raise socket.gaierror(socket.EAI_NONAME, "the name can't be asked for") from None
+    if isinstance(found, OSError):
+        raise found
+    return found
+
+
 @dataclass
 class Exchange:
     """One request's guard and sockets. `cut` ends it whatever it is doing: a timeout per read does not, for a server
     that sends a byte a second."""
 
     guard: AddressGuard
+    seconds: float
+    _started: float = field(default_factory=time.monotonic)
     _sockets: list[socket.socket] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     is_cut: bool = False
@@ -69,6 +96,10 @@ class Exchange:
             self._sockets.append(sock)
             if self.is_cut:
                 _shut(sock)
+
+    @property
+    def seconds_left(self) -> float:
+        return self.seconds - (time.monotonic() - self._started)
 
     def cut(self) -> None:
         with self._lock:
@@ -80,7 +111,7 @@ class Exchange:
 @contextmanager
 def exchange(guard: AddressGuard, *, seconds: float) -> Iterator[Exchange]:
     """The current thread's exchange, cut after `seconds`."""
-    current = Exchange(guard)
+    current = Exchange(guard, seconds)
     timer = threading.Timer(seconds, current.cut)
     timer.daemon = True
     _local.exchange = current
@@ -120,7 +151,7 @@ def _connect(connection: HTTPConnection, connect_one: Any) -> socket.socket:
     current = _current()
     name = connection._dns_host
     try:
-        addresses = current.guard.addresses(name, connection.port)
+        addresses = current.guard.addresses(name, connection.port, seconds=current.seconds_left)
     except socket.gaierror as error:
         raise NewConnectionError(connection, "the name does not resolve") from error
     failure: Exception = NewConnectionError(connection, "the name has no address")

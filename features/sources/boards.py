@@ -5,7 +5,16 @@ Working Nomads.
 import html
 from collections.abc import Callable, Mapping
 
-from features.sources.feed_entries import Entries, FeedContext, FeedEntry, FeedError, period, split_title, title_rule
+from features.sources.feed_entries import (
+    TRUNCATED,
+    Entries,
+    FeedContext,
+    FeedEntry,
+    FeedError,
+    period,
+    split_title,
+    title_rule,
+)
 from features.sources.mojibake import repaired
 from features.sources.rss_boards import board_columns
 from features.sources.timestamps import read_timestamp
@@ -20,6 +29,7 @@ from features.sources.values import (
     link,
     listed,
     mapping,
+    number,
     plain,
     strings,
     text,
@@ -168,7 +178,7 @@ def read_himalayas(body: bytes, feed: FeedContext) -> Entries:
 
 
 def read_greenhouse(body: bytes, feed: FeedContext) -> Entries:
-    """A Greenhouse board's `jobs`; the content is HTML escaped once more, pay is in cents."""
+    """A Greenhouse board's `jobs`, and how many there are; the content is HTML escaped once more, pay is in cents."""
 
     def read(job: Mapping[str, object]) -> FeedEntry:
         pay = mapping(next(iter(items(job.get("pay_input_ranges"))), None))
@@ -193,7 +203,12 @@ def read_greenhouse(body: bytes, feed: FeedContext) -> Entries:
         }
         return FeedEntry(text(job.get("id")), columns)
 
-    return _each(_field(body, feed, "jobs"), read)
+    document = _document(body, feed)
+    jobs = _array_in(document, feed, "jobs")
+    yield from _each(jobs, read)
+    n_told = number(mapping(mapping(document).get("meta")).get("total"))
+    if n_told is not None and n_told > len(jobs):
+        yield TRUNCATED, {"meta": {"total": n_told}, "jobs": len(jobs)}
 
 
 def read_lever(body: bytes, feed: FeedContext) -> Entries:
@@ -312,7 +327,11 @@ def _array(value: object, feed: FeedContext) -> list[object]:
 
 
 def _field(body: bytes, feed: FeedContext, name: str) -> list[object]:
-    found = mapping(_document(body, feed)).get(name)
+    return _array_in(_document(body, feed), feed, name)
+
+
+def _array_in(document: object, feed: FeedContext, name: str) -> list[object]:
+    found = mapping(document).get(name)
     if not isinstance(found, list):
         raise FeedError(feed.name, f"expected a JSON object with an array {name!r}")
     return found

@@ -95,7 +95,29 @@ def test_one_bad_feed_harms_no_other(lake: Lake, landing: Path, client: HttpClie
     assert report.of("good").n_new == 1
     assert all(report.of(name).statuses[0].startswith("failed") for name in bad)
     assert rows(lake, FEED_POSTINGS)["job_id"].to_list() == ["good:1"]
-    assert set(load_states(lake).feeds) == {"good"}
+    assert {name: state.n_failures for name, state in load_states(lake).feeds.items()} == dict.fromkeys(bad, 1) | {
+        "good": 0
+    }
+    assert all(state.read_at is None for name, state in load_states(lake).feeds.items() if name in bad)
+
+
+def test_hosts_that_failed_last_time_are_asked_last(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer
+) -> None:
+    port = server.url.rsplit(":", 1)[1]
+    client.limits.allowed_private_hosts.append("localhost")
+    one_at_a_time = HttpClient(
+        client.limits.model_copy(update={"max_parallel_sources": 1}), client.pacer, sleep=client.sleep
+    )
+    server.in_turn("/ill", *[Answer(404)] * 3, Answer(body=rss("B 2")))
+    ill, well = (
+        feed("ill", f"http://localhost:{port}/ill"),
+        feed("well", server.route("/well", Answer(body=rss("A 1")))),
+    )
+    for n in range(5):
+        run(lake, landing, one_at_a_time, ill, well, at=AS_OF + n * HOUR)
+    asked = [request.path for request in server.requests]
+    assert asked == ["/ill", "/well", *["/well", "/ill"] * 3, "/ill", "/well"]
 
 
 def test_410_ends_a_feed_until_its_url_changes(

@@ -1,6 +1,7 @@
 """The HTTP client against a server that misbehaves."""
 
 import socket
+import threading
 
 import pytest
 
@@ -61,8 +62,9 @@ def test_a_redirect_loop_ends(server: FaultServer, client: HttpClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["http://localhost:1/", "http://169.254.169.254/meta", "http://[::1]/", "http://10.0.0.1/"]
-)
+    "target", ["http://localhost:1/", "http://169.254.169.254/meta", "http://[::1]/", "http://10.0.0.1/",
+     "http://2130706433/", "http://0x7f.1/", "http://[::ffff:127.0.0.1]/", "http://0/"],
+)  # fmt: skip
 def test_a_redirect_to_a_private_address_is_refused(server: FaultServer, client: HttpClient, target: str) -> None:
     with pytest.raises(errors.ForbiddenAddressError):
         client.get(server.route("/trap", Answer(302, headers={"Location": target})))
@@ -102,6 +104,35 @@ def test_a_name_with_one_private_address_among_public_ones_is_refused(monkeypatc
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
     with pytest.raises(AddressRefused):
         AddressGuard().addresses("rebinding.example", 80)
+
+
+def test_a_name_that_changes_its_address_after_the_check_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    connected: list[tuple[str, int]] = []
+
+    def getaddrinfo(host: str, port: int, **_: object) -> list[object]:
+        asked.append(host)
+        ip = "93.184.216.34" if len(asked) == 1 else "127.0.0.1"
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port))]
+
+    def create_connection(address: tuple[str, int], *_: object, **__: object) -> socket.socket:
+        connected.append(address)
+        raise OSError("not in a test")
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr("urllib3.util.connection.create_connection", create_connection)
+    with pytest.raises(errors.NetworkError):
+        make_client(FakeTime(), max_attempts=1).get("http://rebinding.example/")
+    assert (asked, connected) == (["rebinding.example"], [("93.184.216.34", 80)])
+
+
+def test_a_resolver_that_does_not_answer_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer.wait(30) and [])
+    client = HttpClient(make_client(FakeTime(), total_deadline_seconds=0.2).limits, make_client(FakeTime()).pacer)
+    with pytest.raises(errors.FetchError):
+        client.get("http://slow-resolver.example/")
+    answer.set()
 
 
 def test_server_errors_are_tried_again_with_growing_pauses(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assets.config import HHSource, Sources
+from assets.config import SHIPPED_VOCABULARY, HHSource, Sources
 from assets.ingest.events import ingest_events
 from assets.ingest.hh_client import HHClient
 from assets.ingest.hh_runs import ingest_hh
@@ -19,11 +19,14 @@ from assets.ingest.http import HttpClient
 from assets.ingest.people import ingest_erasures, ingest_users
 from assets.ingest.posting_runs import ingest_feeds, ingest_job_files
 from assets.ingest.report import AccountingError, RunReport
+from assets.ingest.resumes import ingest_resumes
 from assets.ingest.run_log import plots, recent_runs, record_runs
 from assets.lake import Lake
 from features.schemas import INGEST_RUNS
+from features.skills import SkillVocabulary
 from tests.assets.ingest.fault_server import FakeTime, make_client
 
+SKILLS = SkillVocabulary.load(SHIPPED_VOCABULARY)
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
 
@@ -125,12 +128,17 @@ landed_users = LINES.map(
 landed_erasures = LINES.map(
     lambda found: ("erasures/{}.jsonl", jsonl([{"user_id": u, "requested_at": w} for u, _, w in found]))
 )
+landed_resumes = st.tuples(IDS, st.sampled_from([".txt", ".md", ".json", ".xls"])).map(
+    lambda found: (f"resumes/{found[0]}-{{}}{found[1]}", b'{"basics": {"name": "Anna"}, "skills": [{"name": "SQL"}]}')
+)
 landed_rubbish = st.tuples(
     st.sampled_from(["feeds/board/{}.json", "jobs/{}.csv", "hh/{}.json", "interactions/{}.parquet", "users/{}.jsonl",
                      "erasures/{}.txt", "jobs/{}.jsonl.gz", "interactions/{}.jsonl.zst", "feeds/{}.xml"]),
     RUBBISH,
 )  # fmt: skip
-LANDED = st.one_of(landed_feeds, landed_jobs, landed_hh, landed_events, landed_users, landed_erasures, landed_rubbish)
+LANDED = st.one_of(
+    landed_feeds, landed_jobs, landed_hh, landed_events, landed_users, landed_erasures, landed_resumes, landed_rubbish
+)
 
 
 def ingest_all(lake: Lake, landing: Path, client: HttpClient, *, as_of: dt.datetime) -> dict[str, RunReport]:
@@ -142,6 +150,7 @@ def ingest_all(lake: Lake, landing: Path, client: HttpClient, *, as_of: dt.datet
         "file_postings": ingest_job_files(lake, landing, as_of=as_of),
         "events": ingest_events(lake, landing, as_of=as_of),
         "user_records": ingest_users(lake, landing, as_of=as_of),
+        "resumes": ingest_resumes(lake, landing, skills=SKILLS, as_of=as_of),
     }
 
 

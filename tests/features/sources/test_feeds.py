@@ -313,6 +313,12 @@ def test_greenhouse_content_is_unescaped_once_and_cents_become_units() -> None:
     assert row["initial_created_at"] == datetime(2026, 1, 1, 5, tzinfo=UTC)
 
 
+def test_a_greenhouse_board_that_shows_fewer_jobs_than_it_tells_is_not_whole() -> None:
+    for total, reasons in ((2, ["truncated"]), (1, []), (None, [])):
+        parsed = parse_json("greenhouse", {"jobs": [{"id": 1, "title": "Dev"}], "meta": {"total": total}})
+        assert (parsed.rows.height, parsed.rejects["reason"].to_list()) == (1, reasons)
+
+
 def test_lever_sections_are_part_of_the_description_and_times_are_milliseconds() -> None:
     job = {
         "id": "ab-1", "text": "Dev", "categories": {"location": "Oslo", "commitment": "Full-time"}, "country": "NO",
