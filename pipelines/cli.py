@@ -125,20 +125,28 @@ def feed(
 
 
 @app.command()
-def why(user_id: str, job_id: str, as_of: AsOf = None) -> None:
+def why(
+    user_id: str,
+    job_id: str,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="Default: what the user's feed was made for.")] = None,
+    language: Annotated[str, typer.Option("--lang", help="en or ru")] = "en",
+) -> None:
     """Tell how a job's score for a user came about, or which rule keeps the job out."""
-    from assets.ranking.why import UnknownUserError
+    from assets.ranking.why import UnknownJobError, UnknownUserError
     from assets.ranking.why import why as answer
-    from pipelines.showing import print_why
+    from models.artifacts import ArtifactError
+    from pipelines.telling_why import print_why
 
-    instant = _instant(as_of) or dt.datetime.now(dt.UTC)
+    if language not in ("en", "ru"):
+        raise typer.BadParameter(f"{language!r}; allowed are en and ru", param_hint="--lang")
+    instant = _instant(as_of)
     try:
         found = answer(workspace_from_environment(), user_id=user_id, job_id=job_id, as_of=instant)
-    except UnknownUserError as error:
+    except (UnknownUserError, UnknownJobError, ArtifactError) as error:
         _fail(str(error))
     except FileNotFoundError:
         _fail("the models are not trained yet; run `jobfeed run daily` first")
-    print_why(out, user_id, found)
+    print_why(out, user_id, found, language=language)
 
 
 @app.command()

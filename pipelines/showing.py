@@ -16,7 +16,6 @@ from models.explain import render_reason
 from serving.contract import JOB_REFERENCE_CODES
 
 if TYPE_CHECKING:
-    from assets.ranking.why import Answer
     from models.tuning import Tuned
 
 
@@ -82,30 +81,6 @@ def print_feed(console: Console, user_id: str, feed: Feed, *, language: str) -> 
         ]
         table.add_row(str(item["rank"]), f"{100 * item['score']:.1f}", job, escape("\n".join(reasons)))
     console.print(table)
-
-
-def print_why(console: Console, user_id: str, answer: "Answer") -> None:
-    """Prints how a score came about: rank, rules, and the points of each component."""
-    told = answer.why
-    rank = f"rank {answer.rank}" if answer.rank is not None else "not in the feed"
-    console.print(f"[bold]{escape(told.job_id)}[/] for [bold]{escape(user_id)}[/]: {rank}")
-    for rule in answer.rules:
-        console.print(f"  kept out by the rule: {rule.replace('_', ' ')}")
-    if told.stands_for not in (None, told.job_id):
-        console.print(f"  shown as its duplicate {escape(str(told.stands_for))}")
-    if told.score is None:
-        console.print("  no score: it is not an open job of the catalog, and none stands for it")
-        return
-    if not told.is_candidate:
-        console.print("  no retriever proposed it")
-    table = Table("component", "weight", "value", "points")
-    for part in told.contributions:
-        value = "unknown: neutral" if part.value is None else f"{part.value:.4f}"
-        table.add_row(part.component, f"{part.weight:.2f}", value, f"{part.points:.1f}")
-    table.add_row("[bold]score[/]", "", "", f"[bold]{100 * told.score:.1f}[/]")
-    console.print(table)
-    confidence = told.confidence if told.confidence is not None else 0
-    console.print(f"recipe {told.recipe}, arm {told.arm}, confidence {confidence:.2f}")
 
 
 def print_tuned(console: Console, tuned: "Tuned") -> None:

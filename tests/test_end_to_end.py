@@ -159,9 +159,11 @@ def test_the_command_line_shows_feed_quarantine_and_generations(world: World) ->
     assert runner.invoke(app, ["feed", "nobody"], env=environment).exit_code == 0
     first = world.rows(f"select job_id, 100 * score from feed_items where user_id = '{PYTHON_USER}' and rank = 1")[0]
     told = runner.invoke(app, ["why", PYTHON_USER, str(first[0]), "--as-of", AS_OF.isoformat()], env=environment)
-    assert "rank 1" in told.output
-    assert f"{first[1]:.1f}" in told.output
+    assert "Rank 1 of" in told.output
+    assert f"{first[1]:.2f}" in told.output
+    assert "The stored feed has the same score." in told.output
     assert runner.invoke(app, ["why", "nobody", "hh:1"], env=environment).exit_code == 1
+    assert runner.invoke(app, ["why", PYTHON_USER, "hh:nothing"], env=environment).exit_code == 1
     assert "quarantine" in runner.invoke(app, ["quarantine"], env=environment).output
     assert world.manifest.generation in runner.invoke(app, ["generations", "list"], env=environment).output
     assert "whole" in runner.invoke(app, ["generations", "verify"], env=environment).output

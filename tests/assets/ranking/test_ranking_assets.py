@@ -9,7 +9,7 @@ from assets.io import LakeIOManager, ModelIOManager
 from assets.lake import Lake
 from assets.ranking.assets import ASSET_CHECKS, ASSETS
 from assets.ranking.checks import cap_problems, check_shards, range_problems, rank_problems
-from assets.ranking.why import UnknownUserError, why
+from assets.ranking.why import UnknownJobError, UnknownUserError, why
 from assets.resources import AS_OF_TAG, RunClock, Workspace
 from assets.tables import TABLES
 from features.schemas import FALLBACK_FEEDS, FEEDS, INTERACTIONS, JOBS, NEARBY
@@ -172,11 +172,22 @@ def test_too_many_jobs_of_a_company_are_found() -> None:
 
 def test_why_agrees_with_the_stored_feed(result: dg.ExecuteInProcessResult, tmp_path: Path) -> None:
     workspace = Workspace(data_dir=str(tmp_path))
-    row = workspace.lake.scan("ranking", FEEDS).head(1).collect()
-    user, item = row["user_id"].item(), row["items"].item()[2]
-    answer = why(workspace, user_id=user, job_id=item["job_id"], as_of=AS_OF)
-    assert answer.rank == 3 and answer.rules == ()
-    assert answer.why.score == pytest.approx(item["score"], abs=1e-6)
-    assert why(workspace, user_id=user, job_id="nothing", as_of=AS_OF).rules == ("not_in_catalog",)
+    for row in workspace.lake.scan("ranking", FEEDS).head(3).collect().iter_rows(named=True):
+        for item in row["items"][:12:4]:
+            answer = why(workspace, user_id=row["user_id"], job_id=item["job_id"], as_of=None)
+            assert answer.rules == ()
+            assert answer.item is not None and answer.item["rank"] == item["rank"]
+            assert answer.feed is not None and answer.as_of == answer.feed.generated_at == AS_OF
+            assert answer.why.score == pytest.approx(item["score"], abs=1e-6)
+            assert answer.why.confidence == pytest.approx(item["confidence"], abs=1e-6)
+            for part in answer.why.contributions:
+                assert part.value == pytest.approx(item["components"][part.component], abs=1e-6)
+
+
+def test_why_of_unknown_users_and_jobs_is_an_error(result: dg.ExecuteInProcessResult, tmp_path: Path) -> None:
+    workspace = Workspace(data_dir=str(tmp_path))
+    row = workspace.lake.scan("ranking", FEEDS).head(1).collect().row(0, named=True)
+    with pytest.raises(UnknownJobError, match="'nothing' is not in the catalog"):
+        why(workspace, user_id=row["user_id"], job_id="nothing", as_of=AS_OF)
     with pytest.raises(UnknownUserError, match="'nobody'"):
-        why(workspace, user_id="nobody", job_id=item["job_id"], as_of=AS_OF)
+        why(workspace, user_id="nobody", job_id=row["items"][0]["job_id"], as_of=AS_OF)

@@ -1,0 +1,129 @@
+"""What `jobfeed why` prints: where a job stands for a user, what keeps it out, and how its score came about."""
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from models.explain import render_reason
+
+if TYPE_CHECKING:
+    from assets.ranking.why import Answer
+    from models.why import Why
+
+_SAME = 1e-6
+_RULES = {
+    "not_open": "the job is not open",
+    "applied": "the user applied to it",
+    "dismissed": "the user turned it down",
+    "blocked_company": "the user blocks the company",
+    "blocked_tag": "the user blocks a tag of it",
+}
+
+
+def print_why(console: Console, user_id: str, answer: "Answer", *, language: str) -> None:
+    """Prints the answer for the user, reasons in `language` (en or ru)."""
+    told = answer.why
+    facts = [answer.job["title"], answer.job["company"], answer.job["city"]]
+    console.print(f"[bold]{escape(told.job_id)}[/]  {escape(' · '.join(fact for fact in facts if fact))}")
+    console.print(f"for user [bold]{escape(user_id)}[/]\n")
+    for line in [*_standing(answer), *_rules(answer)]:
+        console.print(line)
+    if told.score is None:
+        console.print("No score: neither it nor a job that stands for it is open.")
+        return
+    console.print(_score_table(told))
+    console.print(
+        f"Recipe {escape(told.recipe)}, arm {escape(told.arm)}; weights are normalised to make 1, an unknown component "
+        f"counts {told.neutral:.2f}.\nConfidence {told.confidence or 0:.2f}: the weight of what is known."
+    )
+    for line in _differences(answer):
+        console.print(line)
+    stored = answer.item["reasons"] if answer.item else ()
+    reasons = tuple((r["code"], r["ref"], r["value"]) for r in stored) if answer.item else told.reasons
+    if reasons and not answer.rules:
+        console.print("\nReasons given:" if answer.item else "\nReasons that would be given:")
+    for code, ref, value in reasons if not answer.rules else ():
+        named = answer.titles.get(ref, ref) if ref is not None else None
+        console.print(f"  {escape(render_reason(code, named, value, language))}")
+
+
+def _standing(answer: "Answer") -> list[str]:
+    """Where the job stands in the stored feed, or what keeps it from being there."""
+    told, feed, item = answer.why, answer.feed, answer.item
+    lines = []
+    if feed is None:
+        lines.append("The user has no feed yet.")
+    elif item is not None:
+        lines.append(
+            f"[bold]Rank {item['rank']}[/] of {feed.n_items} in the feed of {feed.generated_at:%Y-%m-%d %H:%M} UTC "
+            f"({feed.source}; recipe {escape(feed.recipe)}, arm {escape(feed.arm)})."
+        )
+        if item["explored"]:
+            lines.append(f"Drawn for exploration, with probability {item['propensity']:.3f}.")
+        if item["seen"]:
+            lines.append("The user has seen it.")
+    else:
+        lines.append(f"Not in the feed of {feed.generated_at:%Y-%m-%d %H:%M} UTC ({feed.n_items} items).")
+    if told.stands_for not in (None, told.job_id):
+        lines.append(f"It is shown as {escape(str(told.stands_for))}, which is the same job.")
+    if told.score is not None and not answer.rules:
+        lines.append(_candidacy(answer))
+    return lines
+
+
+def _candidacy(answer: "Answer") -> str:
+    told, feed = answer.why, answer.feed
+    if not told.found_by:
+        return "No retriever proposed it, so that it was not ranked; its score would be:"
+    text = f"Proposed by {', '.join(told.found_by)}; place {told.place} of {told.n_candidates} candidates by score."
+    if answer.item is None and feed is not None and told.place is not None:
+        if told.place > feed.n_items:
+            last = f", whose last scored {100 * feed.last_score:.1f}" if feed.last_score is not None else ""
+            text += f" The feed has {feed.n_items} items{last}."
+        else:
+            text += " Its place went to others for the sake of diversity, the company cap or exploration."
+    return text
+
+
+def _rules(answer: "Answer") -> list[str]:
+    lines = []
+    for broken in answer.rules:
+        said = _RULES.get(broken.rule, broken.rule.replace("_", " "))
+        evidence = f" ({escape(broken.evidence)})" if broken.evidence else ""
+        lines.append(f"[red]Kept out by a rule:[/] {said}{evidence}.")
+    if answer.rules and answer.why.score is not None:
+        lines.append("Without that its score would be:")
+    return lines
+
+
+def _score_table(told: "Why") -> Table:
+    table = Table("component", "value", "weight", "points", "")
+    for column in table.columns[1:4]:
+        column.justify = "right"
+    for part in told.contributions:
+        value = "–" if part.value is None else f"{part.value:.4f}"
+        note = "unknown, counts neutral" if part.value is None else "capped" if part.is_capped else ""
+        table.add_row(part.component, value, f"{part.weight:.3f}", f"{part.points:.2f}", note)
+    table.add_section()
+    table.add_row("[bold]score[/]", "", "", f"[bold]{100 * (told.score or 0):.2f}[/]", "of 100")
+    return table
+
+
+def _differences(answer: "Answer") -> list[str]:
+    """What the stored item says otherwise than the computation: features have moved on since the feed was made."""
+    item, told = answer.item, answer.why
+    if item is None or told.score is None:
+        return []
+    if abs(item["score"] - told.score) <= _SAME:
+        return ["The stored feed has the same score."]
+    lines = [f"[yellow]The stored feed has {100 * item['score']:.2f}:[/] what is known has changed since it was made."]
+    stored = item["components"] or {}
+    for part in told.contributions:
+        before = stored.get(part.component)
+        if before != part.value and (before is None or part.value is None or abs(before - part.value) > _SAME):
+            was, now = ("unknown" if value is None else f"{value:.4f}" for value in (before, part.value))
+            if stored:
+                lines.append(f"  {part.component}: {was} then, {now} now")
+    return lines
