@@ -14,12 +14,18 @@ OUTPUT_COLUMNS = ("city", "region", "country", "latitude", "longitude")
 _INPUT_TEXTS = ("text", "city", "region", "country", "area_id")
 _MAX_TEXT_LENGTH = 200
 _MAX_SEGMENTS = 12
-_SEPARATORS = r"\s+[-–—/]\s+|[-–—]\s+|[,;/|()\[\]•·\n:+&]|\s(?:or|and|и|или)\s"
-# Words around a place that are no part of its name; whole words of the key.
-_AROUND = (
-    r" (?:remote|remotely|only|hybrid|on site|onsite|in office|office|based|anywhere in|within|from|greater"
-    r"|metropolitan|metro area|area|bay area|city of|worldwide|anywhere|citizens|residents|timezones?|time zone"
-    r"|preferred|downtown|central|удаленно|удаленная работа|удаленка|гибрид|офис|г|гор|город) "
+_SEPARATORS = r"\s+[-–—/]\s+|[-–—]\s+|[,;/|()\[\]•·\n:+&]|\s(?:or|and|but|или|и|но)\s|(?-u:\b)\d{4,6}(?-u:\b)"
+# For want of better the whole stands for its part: "Western Massachusetts", "Suburban Philadelphia".
+_PART_OF = r"(?i:(?-u:\b)(?:western|eastern|northern|southern|central|suburban|upstate)\s+)([^\x1f]+)"
+_FLAG = r"([\u{1f1e6}-\u{1f1ff}])([\u{1f1e6}-\u{1f1ff}])"
+_FLAG_LETTERS = {chr(0x1F1E6 + i): chr(ord("A") + i) for i in range(26)}
+# Words around a place that are no part of its name; whole words of the key, which stand two spaces apart.
+_AROUND = " (?:{}) ".format(
+    (
+        "remote|remotely|only|hybrid|on site|onsite|in office|office|based|anywhere in|within|from|greater|metropolitan"
+        "|metro area|area|bay area|city of|worldwide|anywhere|citizens|residents|timezones?|time zone|preferred"
+        "|downtown|central|удаленно|удаленная работа|удаленка|гибрид|офис|г|гор|город"
+    ).replace(" ", "  ")
 )
 # "обл" and "респ" as Russian addresses shorten them.
 _SHORTENED = ((" обл ", " область "), (" респ ", " республика "), (" st ", " saint "), (" р ка ", " республика "))
@@ -220,7 +226,10 @@ class Places:
                 pl.lit(order).alias("order"),
                 pl.col(column)
                 .str.slice(0, _MAX_TEXT_LENGTH)
+                .str.replace_all(_FLAG, ",$1$2,")
+                .str.replace_many(_FLAG_LETTERS)
                 .str.replace_all(f"(?i:{_SEPARATORS})", "\x1f")
+                .str.replace_all(_PART_OF, "$0\x1f$1")
                 .str.split("\x1f")
                 .list.head(_MAX_SEGMENTS)
                 .alias("segment"),
