@@ -13,7 +13,7 @@ from serving.problems import ProblemError, bad_parameter
 PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f]*$"
 _PRINTABLE = re.compile(PRINTABLE.removesuffix("$") + r"\Z")
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,11})")
-_NUMBER = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,20})?(?:[eE][-+]?[0-9]{1,2})?")
+_NUMBER = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,25})?(?:[eE][-+]?[0-9]{1,3})?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _MOST_FIELDS = 50
