@@ -18,7 +18,7 @@ class _StoredItem(msgspec.Struct, array_like=True, gc=False):
     confidence: float
     flags: int
     propensity: float
-    reasons: msgspec.Raw
+    reasons: list[msgspec.Raw]
 
 
 class _StoredFeed(msgspec.Struct, array_like=True, gc=False):
@@ -65,23 +65,57 @@ def matches(view: View, request: Request) -> Answer:
 
 def _page(view: View, reader: Reader, stored: bytes, request: Request) -> Feed:
     """The items that pass `min_score` and `exclude_seen` and are still open, `limit` of them after `offset`."""
-    values, language = request.values, request.language
-    limit, to_skip = values["limit"], values.get("offset", 0)
-    minimum, hidden_flags = values["min_score"], FLAG_SEEN if values.get("exclude_seen") else 0
-    decode, card_of, reasons_of = _ITEM.decode, view.card, view.reasons
+    values = request.values
+    limit, offset = values["limit"], values.get("offset", 0)
+    hides_seen = values.get("exclude_seen", False)
     found = _FEED.decode(stored)
+    shown: list[tuple[int, _StoredItem, msgspec.Raw]] = []
+    # Closed jobs are rare: what is needed if there are none is decoded first, the rest only where it comes to that.
+    for start in range(0, len(found.items), offset + limit):
+        part = found.items[start : start + offset + limit]
+        shown += _shown(view, reader, part, start + 1, values["min_score"], hides_seen=hides_seen)
+        if len(shown) >= offset + limit:
+            break
+    items = _joined(view, reader, shown[offset : offset + limit], request.language)
+    return Feed(
+        request.identifier,
+        view.name,
+        found.generated_at,
+        found.recipe,
+        found.arm,
+        found.source,
+        cast(Any, request.language),
+        limit,
+        offset,
+        items,
+    )
+
+
+def _shown(
+    view: View, reader: Reader, part: list[msgspec.Raw], first_rank: int, minimum: float, *, hides_seen: bool
+) -> list[tuple[int, _StoredItem, msgspec.Raw]]:
+    """Rank, item and card of those that pass."""
+    decoded = list(map(_ITEM.decode, part))
+    cards = view.cards(reader, [item.job_id for item in decoded])
+    hidden_flags = FLAG_SEEN if hides_seen else 0
+    return [
+        (rank, item, card)
+        for rank, (item, card) in enumerate(zip(decoded, cards, strict=True), first_rank)
+        if card is not NOT_SHOWN and item.score >= minimum and not item.flags & hidden_flags
+    ]
+
+
+def _joined(
+    view: View, reader: Reader, shown: list[tuple[int, _StoredItem, msgspec.Raw]], language: str
+) -> list[FeedItem]:
+    """The items with their cards and the texts of their reasons."""
+    stored = [bytes(reason) for _, item, _ in shown for reason in item.reasons]
+    reasons: list[Any] = list(view.reasons(reader, stored, language))
     items: list[FeedItem] = []
-    for rank, raw in enumerate(found.items, start=1):
-        item = decode(raw)
-        score, flags = item.score, item.flags
-        if score < minimum or flags & hidden_flags:
-            continue
-        card = card_of(reader, item.job_id)
-        if card is NOT_SHOWN:
-            continue
-        if to_skip:
-            to_skip -= 1
-            continue
+    at = 0
+    for rank, item, card in shown:
+        until = at + len(item.reasons)
+        flags, score = item.flags, item.score
         items.append(
             FeedItem(
                 rank,
@@ -92,24 +126,12 @@ def _page(view: View, reader: Reader, stored: bytes, request: Request) -> Feed:
                 flags & FLAG_SEEN != 0,
                 flags & FLAG_EXPLORED != 0,
                 item.propensity,
-                reasons_of(reader, bytes(item.reasons), language),  # type: ignore[arg-type]
-                card,  # type: ignore[arg-type]
+                reasons[at:until],
+                cast(Any, card),
             )
         )
-        if len(items) == limit:
-            break
-    return Feed(
-        request.identifier,
-        view.name,
-        found.generated_at,
-        found.recipe,
-        found.arm,
-        found.source,
-        cast(Any, language),
-        limit,
-        values.get("offset", 0),
-        items,
-    )
+        at = until
+    return items
 
 
 def _fallback(reader: Reader, country: str, role: str) -> bytes:

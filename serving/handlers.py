@@ -115,14 +115,11 @@ def trending(view: View, request: Request) -> Answer:
 
 
 def _carded(view: View, reader: Reader, stored: bytes | None, limit: int) -> list[CardItem]:
-    items: list[CardItem] = []
-    for job_id, score in _SCORED.decode(stored or _EMPTY):
-        card = view.card(reader, job_id)
-        if card is not NOT_SHOWN:
-            items.append(CardItem(job_id, score, cast(Any, card)))
-        if len(items) == limit:
-            break
-    return items
+    rows = _SCORED.decode(stored or _EMPTY)
+    cards = view.cards(reader, [job_id for job_id, _ in rows])
+    carded = zip(rows, cards, strict=True)
+    items = [CardItem(job_id, score, cast(Any, card)) for (job_id, score), card in carded if card is not NOT_SHOWN]
+    return items[:limit]
 
 
 def nearby(view: View, request: Request) -> Answer:
@@ -134,8 +131,8 @@ def nearby(view: View, request: Request) -> Answer:
     with view.reader() as reader:
         for ring in range(int(radius_km // contract.NEARBY_CELL_SPACING_KM) + 2):
             for cell in sorted(h3.grid_ring(centre, ring)):
-                for job_id in _JOB_IDS.decode(reader.get(contract.NEARBY_PREFIX, cell) or _EMPTY):
-                    card = view.card(reader, job_id)
+                job_ids = _JOB_IDS.decode(reader.get(contract.NEARBY_PREFIX, cell) or _EMPTY)
+                for job_id, card in zip(job_ids, view.cards(reader, job_ids), strict=True):
                     if card is not NOT_SHOWN:
                         found.append((_distance_km(reader, job_id, latitude, longitude), job_id, card))
             # Jobs of the ring after the next can't be nearer than the inner edge of this one.
