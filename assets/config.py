@@ -85,7 +85,7 @@ class HttpLimits(_Strict):
     max_body_bytes: int = Field(20_000_000, ge=1_000, le=200_000_000)
     max_attempts: int = Field(4, ge=1, le=10)
     max_redirects: int = Field(5, ge=0, le=10)
-    max_parallel_sources: int = Field(8, ge=1, le=64)
+    max_parallel_sources: int = Field(16, ge=1, le=64)
     requests_per_host_per_second: float = Field(1, gt=0, le=50)
     allowed_private_hosts: list[str] = []
 

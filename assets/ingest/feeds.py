@@ -165,7 +165,7 @@ def _failed(
     state = state.model_copy(update={"n_failures": state.n_failures + 1})
     failed = FeedReading(feed.name, f"failed: {error}", nothing(), state=state, is_failed=True)
     if isinstance(error, BadFeedError):
-        refused = refusal("bad_feed", error.reason, error.body)
+        refused = refusal("bad_feed", error.reason, error.body, entry=f"answer of {as_of:%Y-%m-%d}")
         return replace(failed, status=f"failed: {error.reason}", parsed=refused, origin=error.origin, n_fetched=1)
     if state.moved_to is not None and not isinstance(error, errors.RateLimitedError | errors.DeadlineExceededError):
         told = f"failed: {error} (where it had moved; asking its first address again)"

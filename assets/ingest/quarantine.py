@@ -25,9 +25,9 @@ def quarantined(refused: pl.DataFrame, *, source: str, file: str, as_of: dt.date
     )
 
 
-def whole_file(reason: str, *, detail: str = "", raw: bytes = b"") -> pl.DataFrame:
+def whole_file(reason: str, *, detail: str = "", raw: bytes = b"", entry: str = "file") -> pl.DataFrame:
     """The one reject of a file that can't be read at all."""
-    return rejects([("file", reason, detail, raw)])
+    return rejects([(entry, reason, detail, raw)])
 
 
 def nothing() -> Parsed:
@@ -35,9 +35,10 @@ def nothing() -> Parsed:
     return Parsed(PARSED_POSTINGS.empty(), REJECTS.empty())
 
 
-def refusal(reason: str, detail: str = "", raw: bytes = b"") -> Parsed:
-    """No posting, and the one reject of a file or an answer that is refused whole."""
-    return Parsed(PARSED_POSTINGS.empty(), whole_file(reason, detail=detail, raw=raw))
+def refusal(reason: str, detail: str = "", raw: bytes = b"", *, entry: str = "file") -> Parsed:
+    """No posting, and the one reject of a file or an answer that is refused whole. `entry` tells answers of one address
+    apart: the same refusal is kept once."""
+    return Parsed(PARSED_POSTINGS.empty(), whole_file(reason, detail=detail, raw=raw, entry=entry))
 
 
 def store_quarantined(lake: Lake, frames: Sequence[pl.DataFrame]) -> int:

@@ -101,6 +101,15 @@ def test_one_bad_feed_harms_no_other(lake: Lake, landing: Path, client: HttpClie
     assert all(state.read_at is None for name, state in load_states(lake).feeds.items() if name in bad)
 
 
+def test_an_answer_that_is_no_feed_is_quarantined_once_a_day(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer
+) -> None:
+    board = feed("board", server.route("/feed", lambda r: Answer(body=b"<html>%d" % len(server.requests))))
+    for n in (0, 1, 24):
+        assert run(lake, landing, client, board, at=AS_OF + n * HOUR).of("board").reasons == {"bad_feed": 1}
+    assert rows(lake, QUARANTINE)["entry"].sort().to_list() == ["answer of 2026-03-01", "answer of 2026-03-02"]
+
+
 def test_hosts_that_failed_last_time_are_asked_last(
     lake: Lake, landing: Path, client: HttpClient, server: FaultServer
 ) -> None:
