@@ -17,7 +17,8 @@ items as (
 )
 select item.rank, item.job_id, item.score, item.confidence, item.seen, item.explored, item.reasons,
     {title: title, company: company, city: city, country: country, work_format: work_format, salary_min: salary_min,
-    salary_max: salary_max, salary_currency: salary_currency, salary_period: salary_period, skills: skills, url: url} as job
+    salary_max: salary_max, salary_currency: salary_currency, salary_period: salary_period,
+    skills: skills, url: url} as job
 from items join jobs on jobs.job_id = item.job_id
 where status = 'open'
 order by item.rank limit $n
