@@ -3,7 +3,6 @@
 import datetime as dt
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -11,7 +10,7 @@ import polars as pl
 from assets.ingest.event_store import CHUNK_ROWS, EventStore
 from assets.ingest.landing import LandedFile, Ledger, list_landed
 from assets.ingest.lookahead import ahead
-from assets.ingest.quarantine import UNSUPPORTED, quarantined, store_quarantined, whole_file
+from assets.ingest.quarantine import UNSUPPORTED, QuarantineBuffer, whole_file
 from assets.ingest.report import RunReport
 from assets.lake import Lake
 from features.schemas import ERASURES, EVENTS
@@ -22,22 +21,20 @@ SOURCE = "interactions"
 FORMATS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".csv", ".parquet")
 FUTURE = "future"
 _MILLISECONDS_FROM = 100_000_000_000
-_FLUSH_REJECTS = 200_000
 
 
 def ingest_events(lake: Lake, landing: Path, *, as_of: dt.datetime, chunk_rows: int = CHUNK_ROWS) -> RunReport:
     """Reads the event files landed in `landing/interactions/`; events are new or known, never changed."""
     report = RunReport()
     started = time.perf_counter()
-    refused = _Refused(lake)
+    refused = QuarantineBuffer(lake, SOURCE, as_of)
     with lake.lock("bronze/landing_files/interactions"):
         ledger = Ledger.load(lake, "interactions", as_of=as_of)
         store = EventStore(lake, lake.scan("bronze", ERASURES).collect(), chunk_rows)
         for file, parsed in ahead(_read_files(ledger, landing, as_of=as_of)):
             store.add(parsed.rows)
             report.add_rejects(SOURCE, parsed.rejects)
-            if parsed.rejects.height:
-                refused.add(quarantined(parsed.rejects, source=SOURCE, file=file.name, as_of=as_of))
+            refused.add(parsed.rejects, file=file.name)
         store.flush()
         refused.flush()
         ledger.save(lake)
@@ -60,25 +57,6 @@ def _read_files(ledger: Ledger, landing: Path, *, as_of: dt.datetime) -> Iterato
                 again_at = _earlier(again_at, retry_at(parsed.rejects, as_of=as_of))
             yield file, parsed
         ledger.record(file, digest, n_rows=n_rows, n_rejects=n_rejects, retry_at=again_at)
-
-
-@dataclass
-class _Refused:
-    """Rejects on their way to the quarantine, of which only so many are held."""
-
-    lake: Lake
-    _frames: list[pl.DataFrame] = field(default_factory=list)
-    _n_held: int = 0
-
-    def add(self, frame: pl.DataFrame) -> None:
-        self._frames.append(frame)
-        self._n_held += frame.height
-        if self._n_held >= _FLUSH_REJECTS:
-            self.flush()
-
-    def flush(self) -> None:
-        store_quarantined(self.lake, self._frames)
-        self._frames, self._n_held = [], 0
 
 
 def retry_at(rejects: pl.DataFrame, *, as_of: dt.datetime) -> dt.datetime | None:

@@ -10,7 +10,7 @@ import polars as pl
 from assets.ingest.event_store import without_erased
 from assets.ingest.landing import LandedFile, Ledger, list_landed
 from assets.ingest.line_files import parse_in_blocks
-from assets.ingest.quarantine import UNSUPPORTED, quarantined, store_quarantined, whole_file
+from assets.ingest.quarantine import UNSUPPORTED, QuarantineBuffer, whole_file
 from assets.ingest.report import RunReport
 from assets.lake import Lake
 from features.schemas import ERASURES, USER_RECORDS
@@ -80,16 +80,17 @@ def _read_all(
     as_of: dt.datetime,
 ) -> Iterator[pl.DataFrame]:
     """The rows of all unread files of the ledger's kind; rejects are counted and quarantined on the way."""
-    refused: list[pl.DataFrame] = []
+    refused = QuarantineBuffer(lake, ledger.kind, as_of)
     for file, digest in ledger.unread(list_landed(landing, ledger.kind)):
         n_rows, n_rejects = 0, 0
         for parsed in _pieces(file, parse):
             report.add_rejects(ledger.kind, parsed.rejects)
-            refused.append(quarantined(parsed.rejects, source=ledger.kind, file=file.name, as_of=as_of))
+            report.add_notes(parsed.notes)
+            refused.add(pl.concat([parsed.rejects, parsed.notes]), file=file.name)
             n_rows, n_rejects = n_rows + parsed.rows.height, n_rejects + parsed.rejects.height
             yield parsed.rows
         ledger.record(file, digest, n_rows=n_rows, n_rejects=n_rejects)
-    store_quarantined(lake, refused)
+    refused.flush()
 
 
 def _pieces(file: LandedFile, parse: Callable[[bytes], Parsed]) -> Iterator[Parsed]:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -12,6 +13,7 @@ from features.sources.postings import PARSED_POSTINGS
 
 UNREADABLE = "unreadable_file"
 UNSUPPORTED = "unsupported_format"
+_FLUSH_REJECTS = 200_000
 
 
 def quarantined(refused: pl.DataFrame, *, source: str, file: str, as_of: dt.datetime) -> pl.DataFrame:
@@ -39,6 +41,31 @@ def refusal(reason: str, detail: str = "", raw: bytes = b"", *, entry: str = "fi
     """No posting, and the one reject of a file or an answer that is refused whole. `entry` tells answers of one address
     apart: the same refusal is kept once."""
     return Parsed(PARSED_POSTINGS.empty(), whole_file(reason, detail=detail, raw=raw, entry=entry))
+
+
+@dataclass
+class QuarantineBuffer:
+    """Rejects of the files of one source on their way to the quarantine, of which only so many are held."""
+
+    lake: Lake
+    source: str
+    as_of: dt.datetime
+    _frames: list[pl.DataFrame] = field(default_factory=list)
+    _n_held: int = 0
+
+    def add(self, refused: pl.DataFrame, *, file: str) -> None:
+        """Takes in a parser's rejects of a file."""
+        if refused.is_empty():
+            return
+        self._frames.append(quarantined(refused, source=self.source, file=file, as_of=self.as_of))
+        self._n_held += refused.height
+        if self._n_held >= _FLUSH_REJECTS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Stores what is held; call it after the last."""
+        store_quarantined(self.lake, self._frames)
+        self._frames, self._n_held = [], 0
 
 
 def store_quarantined(lake: Lake, frames: Sequence[pl.DataFrame]) -> int:

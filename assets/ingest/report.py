@@ -66,9 +66,10 @@ class SourceCounts:
 
 @dataclass
 class RunReport:
-    """Counts of all sources of one asset's run."""
+    """Counts of all sources of one asset's run; `left_out`: fields, by reason, of entries that were kept."""
 
     sources: dict[str, SourceCounts] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
     n_files_read: int = 0
     n_files_skipped: int = 0
 
@@ -92,6 +93,11 @@ class RunReport:
         counts.n_quarantined += rejects.height
         for reason, n in rejects["reason"].value_counts().iter_rows():
             counts.reasons[reason] = counts.reasons.get(reason, 0) + n
+
+    def add_notes(self, notes: pl.DataFrame) -> None:
+        """Counts by reason what was left out of entries that were kept (a frame with the column `reason`)."""
+        for reason, n in notes["reason"].value_counts().iter_rows():
+            self.left_out[reason] = self.left_out.get(reason, 0) + n
 
     def add_outcome(self, outcome: pl.DataFrame) -> None:
         """Adds a frame of (source, n_read, n_new, n_changed, n_unchanged)."""
@@ -130,6 +136,7 @@ class RunReport:
         return {
             "sources": dg.MetadataValue.md(markdown_table(_COLUMNS, rows)),
             "rejects": dg.MetadataValue.md(markdown_table(("reason", "entries"), sorted(self.reasons.items()))),
+            "left_out": dg.MetadataValue.md(markdown_table(("reason", "fields"), sorted(self.left_out.items()))),
             **{name: dg.MetadataValue.int(n) for name, n in totals.items()},
             "n_files_read": dg.MetadataValue.int(self.n_files_read),
             "n_files_skipped": dg.MetadataValue.int(self.n_files_skipped),

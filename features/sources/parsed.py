@@ -1,7 +1,7 @@
 """What every parser of a source gives back: rows that can be used and rejects that can't. No parsing here."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -18,11 +18,13 @@ Refusal = tuple[str, str, str, str | bytes]  # entry, reason, detail, raw
 class Parsed:
     """`rows` in the schema that the parser names; `rejects` one row per entry that was refused, with the reason.
 
-    Read = rows + rejects, always: nothing that was read is in neither.
+    Read = rows + rejects, always: nothing that was read is in neither. `notes`, in the schema of rejects, tell what of
+    the rows was left out: a field that made no sense.
     """
 
     rows: pl.DataFrame
     rejects: pl.DataFrame
+    notes: pl.DataFrame = field(default_factory=REJECTS.empty)
 
 
 def rejects(entries: Iterable[Refusal]) -> pl.DataFrame:

@@ -1,16 +1,18 @@
 """User profiles as the app states them, JSON lines to USER_RECORDS. What a user wants is kept; nothing is filled in."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 
 import orjson
 import polars as pl
 import pyarrow as pa
 
-from features.schemas import USER_RECORDS
+from features.schemas import QUARANTINE_RAW_BYTES, USER_PROFILE_COLUMNS, USER_RECORDS
 from features.sources.lines import split_lines
 from features.sources.parsed import Parsed, Refusal, rejects
 from features.sources.timestamps import read_timestamp
+from features.sources.timezones import read_timezone
 from features.sources.values import (
     NotJsonError,
     amount,
@@ -22,6 +24,7 @@ from features.sources.values import (
     listed,
     mapping,
     number,
+    raw_json,
     text,
 )
 
@@ -31,6 +34,10 @@ DIGEST_FREQUENCIES = ("none", "daily", "weekly")
 MAX_LIST_ITEMS = 500
 _MAX_SUMMARY_CHARACTERS = 20_000
 _SKILLS = pa.list_(pa.struct({"name": pa.string(), "level": pa.string(), "years": pa.float64()}))
+_NAME_KEYS = ("name", "skill", "language", "title")
+_CONTACTS = frozenset({"full_name", "email", "phone"})
+_CONTACT_FIELD = re.compile(r'("(?:full_name|email|phone)"\s*:\s*)(?:"(?:[^"\\]|\\.)*"?|[^,}\s]+)', re.IGNORECASE)
+_ADDRESS = re.compile(r"[\w.%+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}|\+\d[\d ().-]{8,18}\d")
 _TEXTS = ("full_name", "email", "phone", "locale", "timezone", "city", "country", "career_level")
 _LISTS = (
     "skill_categories", "desired_roles", "professions", "job_types", "preferred_tags", "blocked_tags",
@@ -41,21 +48,30 @@ _LISTS = (
 def parse_users(body: bytes) -> Parsed:
     """One JSON object a line to USER_RECORDS rows; lines without a usable user_id or updated_at are rejects.
 
-    An optional field of a wrong type or out of range becomes null and the user is kept. `content_hash` is BLAKE2b-128
-    of the non-null profile columns by name.
+    An optional field of a wrong type or out of range becomes null, with a note, and the user is kept. `content_hash` is
+    BLAKE2b-128 of the non-null profile columns by name. Rejects and notes hold no e-mail, phone or name.
     """
     rows: list[dict[str, object]] = []
     refused: list[Refusal] = []
+    notes: list[Refusal] = []
     for line_number, raw in split_lines(body):
-        row = _read_line(raw)
+        user = _read_line(raw)
+        if isinstance(user, str):
+            refused.append((f"line {line_number}", user, "", without_contacts(raw)))
+            continue
+        row = _row(user)
         if isinstance(row, str):
-            refused.append((f"line {line_number}", row, "", raw))
-        else:
-            rows.append(row)
+            refused.append((f"line {line_number}", row, "", without_contacts(raw)))
+            continue
+        rows.append(row)
+        notes += [
+            (f"line {line_number} {name}", f"bad_{name}", "", "" if name in _CONTACTS else raw_json(user[name]))
+            for name in _left_out(user, row)
+        ]
     frame = pl.DataFrame(
         [_column(name, [row.get(name) for row in rows], dtype) for name, dtype in USER_RECORDS.columns.items()]
     )
-    return Parsed(frame, rejects(refused))
+    return Parsed(frame, rejects(refused), rejects(notes))
 
 
 def is_user_id(value: str | None) -> bool:
@@ -89,13 +105,21 @@ def _column(name: str, values: list[object], dtype: pl.DataType | type[pl.DataTy
     return pl.Series(name, values, dtype=dtype)
 
 
-def _read_line(raw: bytes) -> dict[str, object] | str:
+def without_contacts(raw: bytes) -> str:
+    """The beginning of a line that is refused, with what tells how to reach a person struck out."""
+    written = raw[: 2 * QUARANTINE_RAW_BYTES].decode("utf-8", "replace")
+    return _ADDRESS.sub("***", _CONTACT_FIELD.sub(r'\1"***"', written))
+
+
+def _read_line(raw: bytes) -> Mapping[str, object] | str:
     try:
         user = decode_json(raw)
     except NotJsonError:
         return "bad_json"
-    if not isinstance(user, dict):
-        return "not_an_object"
+    return user if isinstance(user, dict) else "not_an_object"
+
+
+def _row(user: Mapping[str, object]) -> dict[str, object] | str:
     user_id = text(user.get("user_id"))
     if user_id is None:
         return "missing_user_id"
@@ -116,12 +140,21 @@ def _read_line(raw: bytes) -> dict[str, object] | str:
     }
 
 
+def _left_out(user: Mapping[str, object], row: Mapping[str, object]) -> list[str]:
+    """The fields that the user has and the row has not; `digest` where neither of its parts could be read."""
+    stated = [name for name, value in user.items() if value not in (None, "", [], {})]
+    columns = [name for name in stated if name in USER_PROFILE_COLUMNS and name not in row]
+    has_digest = "digest_frequency" in row or "digest_hour" in row
+    return [*columns, *(["digest"] if "digest" in stated and not has_digest else [])]
+
+
 def _profile(user: Mapping[str, object]) -> dict[str, object]:
     latitude, longitude = coordinates(user.get("latitude"), user.get("longitude"))
     digest = mapping(user.get("digest"))
     currency = line(user.get("salary_currency"))
     return {
         **{name: line(user.get(name)) for name in _TEXTS},
+        "timezone": _timezone(user.get("timezone")),
         **{name: _names(user.get(name)) for name in _LISTS},
         "latitude": latitude,
         "longitude": longitude,
@@ -142,13 +175,21 @@ def _profile(user: Mapping[str, object]) -> dict[str, object]:
 
 
 def _names(value: object) -> list[str] | None:
-    """A list of names; objects in it give their `name` or `language`."""
+    """A list of names; objects in it give their `name`, `skill` or `language`."""
     if isinstance(value, list):
         named = [
-            mapping(one).get("name") or mapping(one).get("language") if isinstance(one, dict) else one for one in value
+            next((one[key] for key in _NAME_KEYS if one.get(key)), None) if isinstance(one, dict) else one
+            for one in value[:MAX_LIST_ITEMS]
         ]
-        return listed(named[:MAX_LIST_ITEMS])
+        return listed(named)
+    if isinstance(value, dict):  # results of an assessment by skill
+        return listed(list(value)[:MAX_LIST_ITEMS])
     return listed(value)
+
+
+def _timezone(value: object) -> str | None:
+    found = line(value)
+    return read_timezone(found) if found else None
 
 
 def _education(value: object) -> list[str] | None:

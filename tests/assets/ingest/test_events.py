@@ -164,7 +164,7 @@ def test_ids_are_compared_where_their_hashes_meet(lake: Lake, landing: Path, mon
 
 def test_a_file_of_bad_lines_only_is_held_in_pieces(lake: Lake, landing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("features.sources.lines.BLOCK_BYTES", 200)
-    monkeypatch.setattr("assets.ingest.events._FLUSH_REJECTS", 10)
+    monkeypatch.setattr("assets.ingest.quarantine._FLUSH_REJECTS", 10)
     put(landing, "a.jsonl", ["{bad"] * 200)
     run(lake, landing)
     assert lake.scan("bronze", QUARANTINE).collect().height == 200

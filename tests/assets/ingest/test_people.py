@@ -66,6 +66,19 @@ def test_each_version_of_a_profile_is_kept_once(lake: Lake, landing: Path) -> No
     assert refused == [("line 4", "bad_json"), ("line 5", "missing_user_id")]
 
 
+def test_a_field_that_made_no_sense_is_in_the_quarantine_and_its_user_in_the_lake(lake: Lake, landing: Path) -> None:
+    put(
+        landing,
+        "users/a.jsonl",
+        lines(user("u1"), user("u2", timezone="Nowhere", email="a@b.example", remote="perhaps")),
+    )
+    report = ingest_users(lake, landing, as_of=AS_OF)
+    assert counts(report, "users") == (2, 2, 0, 0, 0)
+    assert report.left_out == {"bad_timezone": 1, "bad_remote": 1}
+    noted = lake.scan("bronze", QUARANTINE).sort("entry").select("entry", "reason", "raw").collect().rows()
+    assert noted == [("line 2 remote", "bad_remote", '"perhaps"'), ("line 2 timezone", "bad_timezone", '"Nowhere"')]
+
+
 def test_lines_are_counted_within_the_file_although_it_is_read_in_blocks(
     lake: Lake, landing: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

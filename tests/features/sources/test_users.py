@@ -55,6 +55,53 @@ def test_an_optional_field_of_a_wrong_type_is_dropped_and_the_user_kept(field: s
     assert row[column] is None and row["user_id"] == "u1"
 
 
+def test_what_is_left_out_of_a_profile_is_told_and_the_rest_kept() -> None:
+    user = {
+        **USER, "timezone": "Mars/Base", "latitude": 200, "email": ["x"], "phone": "", "digest": {"hour": 99},
+        "salary_min": 0, "blocked_tags": [], "unknown": "x",
+    }  # fmt: skip
+    parsed = parse_users(lines(USER, user))
+    assert parsed.rows.height == 2 and parsed.rejects.is_empty()
+    assert parsed.notes.sort("entry").select("entry", "reason", "raw").rows() == [
+        ("line 2 digest", "bad_digest", '{"hour":99}'),
+        ("line 2 email", "bad_email", ""),
+        ("line 2 latitude", "bad_latitude", "200"),
+        ("line 2 longitude", "bad_longitude", "37.6"),
+        ("line 2 salary_min", "bad_salary_min", "0"),
+        ("line 2 timezone", "bad_timezone", '"Mars/Base"'),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"email": "anna@mail.example", "phone": "+7 999 123-45-67", "full_name": "Anna \\" Smith"}',
+        b'{"user_id": "u1", "Email" : "anna@mail.example", "phone": 79991234567, "full_name": "Anna Smith',
+        b"anna@mail.example;+7 (999) 123-45-67",
+    ],
+)
+def test_a_refused_line_tells_no_contacts(line: bytes) -> None:
+    (raw,) = parse_users(line).rejects["raw"]
+    assert not any(secret in raw for secret in ("anna", "Anna", "Smith", "999", "123-45"))
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("Asia/Almaty", "Asia/Almaty"), (" europe/moscow ", "Europe/Moscow"), ("America/New York", "America/New_York"),
+        ("UTC+5", "Etc/GMT-5"), ("GMT-03:00", "Etc/GMT+3"), ("+00:00", "UTC"), ("МСК", "Europe/Moscow"), ("utc", "UTC"),
+        ("UTC+15", None), ("+05:30", None), ("../etc/passwd", None), ("Almaty", None), ("\x00", None),
+    ],
+)  # fmt: skip
+def test_time_zones_are_names_of_the_database_or_nothing(written: str, name: str | None) -> None:
+    assert read_one({**USER, "timezone": written})["timezone"] == name
+
+
+@pytest.mark.parametrize("given_", [["SQL", "Go"], [{"skill": "SQL", "score": 9}, {"name": "Go"}], {"SQL": 9, "Go": 2}])
+def test_results_of_assessments_are_read_in_every_form(given_: object) -> None:
+    assert read_one({**USER, "strengths": given_})["strengths"] == ["SQL", "Go"]
+
+
 def test_the_hash_goes_by_the_profile_alone() -> None:
     first = read_one(USER)["content_hash"]
     assert read_one({**USER, "updated_at": "2026-11-02T10:00:00Z", "extra": 1})["content_hash"] == first
