@@ -214,17 +214,21 @@ def text_in_description(descriptions: pl.Series) -> pl.Series:
     folded = (
         text.str.replace_all(r"[^\S\n]+", " ").str.to_lowercase().str.replace_all(r"[\u{2010}-\u{2015}\u{2212}]", "-")
     )
-    speaks_of_money = folded.str.contains(_CURRENCY_HINT)
-    found = [
-        pl.when(
-            ~folded.str.extract(f"{lead}{amount}", 1).str.contains(_OTHER_MONEY)
-            & ~folded.str.extract(f"{lead}{amount}", 2).str.contains(rf"^{_SPOKEN_MONEY} (?:{_OTHER_MONEY})")
-        ).then(folded.str.extract(f"{lead}{amount}", 2))
-        for lead, amount in _SPEAKS_OF_PAY
-    ]
-    return pl.DataFrame({"text": descriptions.cast(pl.String)}).select(
-        pl.when(speaks_of_money).then(pl.coalesce(found)).alias(descriptions.name)
-    )[descriptions.name]
+    # Most texts name no money: the dear patterns are for those that do, each once.
+    rows = (
+        pl.DataFrame({"text": descriptions.cast(pl.String)})
+        .select(text=folded)
+        .select(pl.when(text.str.contains(_CURRENCY_HINT)).then(text))
+        .select(
+            text.str.extract_groups(f"{lead}{amount}").alias(str(n)) for n, (lead, amount) in enumerate(_SPEAKS_OF_PAY)
+        )
+    )
+    found = []
+    for name in rows.columns:
+        before, money = (pl.col(name).struct.field(group) for group in ("1", "2"))
+        is_pay = ~before.str.contains(_OTHER_MONEY) & ~money.str.contains(rf"^{_SPOKEN_MONEY} (?:{_OTHER_MONEY})")
+        found.append(pl.when(is_pay).then(money))
+    return rows.select(pl.coalesce(found).alias(descriptions.name))[descriptions.name]
 
 
 def currency_in(folded: pl.Expr) -> pl.Expr:

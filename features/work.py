@@ -105,19 +105,20 @@ def work_format(stated: pl.Expr, *, location: pl.Expr, title: pl.Expr, descripti
     Several words at once (office and remote) are hybrid; words that say nothing of it are null.
     """
     titled = fold(title).str.replace_all(_TITLE_NO_FORMAT, " ")
-    return pl.coalesce(
-        _format_of(stated), _remote_or_hybrid(fold(location), _REMOTE), _remote_or_hybrid(titled, _TITLE_REMOTE),
-        _format_described(description),
-    )  # fmt: skip
+    known = pl.coalesce(
+        _format_of(stated), _remote_or_hybrid(fold(location), _REMOTE), _remote_or_hybrid(titled, _TITLE_REMOTE)
+    )
+    # Reading descriptions is dear, and needed for few.
+    return pl.coalesce(known, _format_described(pl.when(known.is_null()).then(description)))
 
 
 def employment_type(stated: pl.Expr, *, title: pl.Expr, description: pl.Expr) -> pl.Expr:
     """One of EMPLOYMENT_TYPES from the source's words, else from the title, else from what the description says
     outright; the first that applies, null if none."""
-    text = _head(description)
+    known = pl.coalesce(stated_employment_type(stated), _first(fold(title), _TITLE_EMPLOYMENT))
+    text = _head(pl.when(known.is_null()).then(description))
     return pl.coalesce(
-        stated_employment_type(stated),
-        _first(fold(title), _TITLE_EMPLOYMENT),
+        known,
         _first(text.str.extract(_DESCRIBED_EMPLOYMENT, 1), _EMPLOYMENT),
         _first(text, _SAID_EMPLOYMENT),
     )
@@ -159,7 +160,10 @@ def _remote_or_hybrid(folded: pl.Expr, remote: str) -> pl.Expr:
 
 def _format_described(description: pl.Expr) -> pl.Expr:
     text = _head(description)
-    is_remote = text.str.contains(_DESCRIBED_REMOTE) & ~text.str.contains(_NOT_REMOTE)
+    speaks_of_remote = text.str.contains(_DESCRIBED_REMOTE)
+    # Unicode word boundaries make the negation slow on Russian text: only where there is something to negate.
+    is_negated = pl.when(speaks_of_remote).then(text).str.contains(_NOT_REMOTE).fill_null(value=False)
+    is_remote = speaks_of_remote & ~is_negated
     is_on_site = text.str.contains(_DESCRIBED_ON_SITE)
     said = (
         pl.when(text.str.contains(_DESCRIBED_HYBRID) | (is_remote & is_on_site))

@@ -1,0 +1,173 @@
+"""HH by replay: saved vacancy bodies to bronze, and on to typed jobs; rate, peak memory, and that none is lost.
+
+    python -m tests.benchmarks.bench_hh --vacancies 10000 50000 [--like FOLDER] [--plain]
+
+Bodies are the simulator's, or with --like those saved in FOLDER, repeated under new ids. Each part is measured in a
+process of its own; "again" is the same landing folder once more. Beside it, with --plain, what one would write first:
+`json.loads` a file, a loop that picks the same columns, `polars.from_dicts`, one Parquet file, and that does not know a
+file again, refuses nothing and types nothing.
+"""
+
+import argparse
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from assets.catalog.normalising import normalise_new, normaliser_name
+from assets.config import SHIPPED_VOCABULARY, Sources
+from assets.ingest.hh_runs import hh_client, ingest_hh
+from assets.lake import Lake
+from features.jobs import fold_jobs
+from features.postings import Vocabulary
+from features.schemas import HH_POSTINGS, JOB_VERSIONS, SIGHTINGS
+from pipelines.simulation import market
+
+AS_OF = dt.datetime(2026, 11, 25, 2, tzinfo=dt.UTC)
+_HH_SHARE = 0.4  # at least, of the simulator's jobs
+
+
+def make_bodies(landing: Path, n_vacancies: int, *, like: Path | None) -> int:
+    """Writes `n_vacancies` bodies to `landing/hh/`; returns their bytes."""
+    folder = landing / "hh"
+    folder.mkdir(parents=True)
+    bodies = _saved(like, n_vacancies) if like else _simulated(landing.parent / "market", n_vacancies)
+    n_bytes = 0
+    for number, body in enumerate(bodies):
+        (folder / f"{number}.json").write_bytes(body)
+        n_bytes += len(body)
+    return n_bytes
+
+
+def _saved(folder: Path, n_vacancies: int) -> list[bytes]:
+    found = [json.loads(path.read_bytes()) for path in sorted(folder.glob("*.json"))]
+    whole = [body for body in found if "items" not in body]
+    numbered = ({**whole[n % len(whole)], "id": str(10_000_000 + n)} for n in range(n_vacancies))
+    return [json.dumps(body, ensure_ascii=False).encode() for body in numbered]
+
+
+def _simulated(out: Path, n_vacancies: int) -> list[bytes]:
+    n_jobs = max(50, int(n_vacancies / _HH_SHARE))
+    market.simulate(out, market.MarketSize(n_users=2, n_jobs=n_jobs, n_events=0), seed=7, until=AS_OF)
+    return [path.read_bytes() for path in sorted((out / "hh" / "vacancies").glob("*.json"))[:n_vacancies]]
+
+
+def run_pipeline(landing: Path, lake: Lake) -> dict[str, float]:
+    """Seconds of each part on a lake that is empty at first."""
+    seconds: dict[str, float] = {}
+    client = hh_client(Sources(), token=None)
+    for part in ("bronze", "again"):
+        started = time.perf_counter()
+        ingest_hh(lake, landing, client, as_of=AS_OF)
+        seconds[part] = time.perf_counter() - started
+    Vocabulary.load(SHIPPED_VOCABULARY)  # so that reading the vocabulary is told apart from using it
+    started = time.perf_counter()
+    normalise_new(lake, [lake.scan("bronze", HH_POSTINGS)], vocabulary=SHIPPED_VOCABULARY)
+    seconds["typed"] = time.perf_counter() - started
+    started = time.perf_counter()
+    versions = lake.scan("catalog", JOB_VERSIONS).filter(pl.col("normaliser") == normaliser_name(SHIPPED_VOCABULARY))
+    days = pl.DataFrame({"source": ["hh"], "days": [30]})
+    jobs = fold_jobs(versions, lake.scan("bronze", SIGHTINGS), as_of=AS_OF, stale_after_days=days, default_days=60)
+    seconds["jobs"] = time.perf_counter() - started
+    return {**seconds, "n_jobs": float(jobs.height)}
+
+
+def run_plain(landing: Path, out: Path) -> dict[str, float]:
+    """Seconds of the plain way to a table of the same columns as bronze."""
+    started = time.perf_counter()
+    rows = [_plain_row(json.loads(path.read_bytes())) for path in sorted((landing / "hh").glob("*.json"))]
+    pl.from_dicts(rows, infer_schema_length=None).write_parquet(out)
+    return {"bronze": time.perf_counter() - started}
+
+
+def _plain_row(vacancy: dict[str, Any]) -> dict[str, Any]:
+    salary, address = vacancy.get("salary") or {}, vacancy.get("address") or {}
+    employer = vacancy.get("employer") or {}
+    return {
+        "id": vacancy["id"],
+        "url": vacancy["alternate_url"],
+        "title": vacancy["name"],
+        "company": employer.get("name"),
+        "company_id": employer.get("id"),
+        "description": vacancy["description"],
+        "area_id": vacancy["area"]["id"],
+        "city": address.get("city"),
+        "latitude": address.get("lat"),
+        "longitude": address.get("lng"),
+        "schedule": (vacancy.get("schedule") or {}).get("id"),
+        "employment": (vacancy.get("employment") or {}).get("id"),
+        "experience": (vacancy.get("experience") or {}).get("id"),
+        "salary_from": salary.get("from"),
+        "salary_to": salary.get("to"),
+        "currency": salary.get("currency"),
+        "gross": salary.get("gross"),
+        "skills": [skill["name"] for skill in vacancy.get("key_skills") or []],
+        "roles": [role["name"] for role in vacancy.get("professional_roles") or []],
+        "published_at": dt.datetime.strptime(vacancy["published_at"], "%Y-%m-%dT%H:%M:%S%z"),
+        "archived": vacancy.get("archived"),
+    }
+
+
+def _measure(arguments: list[str]) -> tuple[dict[str, float], float]:
+    """(what the child printed, its peak memory in GiB)."""
+    command = [sys.executable, "-m", "tests.benchmarks.bench_hh", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+        printed = child.stdout.read() if child.stdout else b""
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(f"{arguments}: exit code {child.returncode}")
+    return json.loads(printed), usage.ru_maxrss / 2**20
+
+
+def main() -> int:
+    """Prints a table; 1 if a vacancy was lost."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--vacancies", type=int, nargs="+", default=[10_000])
+    parser.add_argument("--like", type=Path, help="a folder of saved vacancy bodies to repeat")
+    parser.add_argument("--plain", action="store_true", help="measure the plain alternative too")
+    parser.add_argument("--pipeline", nargs=2, type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--alternative", nargs=2, type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.pipeline:
+        print(json.dumps(run_pipeline(options.pipeline[0], Lake(options.pipeline[1]))))
+        return 0
+    if options.alternative:
+        print(json.dumps(run_plain(*options.alternative)))
+        return 0
+    print(
+        "| vacancies | MB | to bronze/s | typed/s | jobs s | bronze to jobs/s | again s | peak GiB | none lost"
+        " | plain to one table/s | plain peak GiB |"
+    )
+    print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- | ---: | ---: |")
+    is_all_complete = True
+    for n in options.vacancies:
+        with tempfile.TemporaryDirectory(prefix="jobfeed-bench-") as folder:
+            landing = Path(folder) / "landing"
+            n_bytes = make_bodies(landing, n, like=options.like)
+            seconds, peak = _measure(["--pipeline", str(landing), str(Path(folder) / "lake")])
+            plain, plain_peak = {"bronze": 0.0}, 0.0
+            if options.plain:
+                plain, plain_peak = _measure(["--alternative", str(landing), str(Path(folder) / "plain.parquet")])
+        is_complete = seconds["n_jobs"] == n
+        is_all_complete &= is_complete
+        plain_rate = f"{n / plain['bronze']:,.0f} | {plain_peak:.2f}" if options.plain else "- | -"
+        all_parts = seconds["bronze"] + seconds["typed"] + seconds["jobs"]
+        print(
+            f"| {n:,} | {n_bytes / 1e6:.0f} | {n / seconds['bronze']:,.0f} | {n / seconds['typed']:,.0f}"
+            f" | {seconds['jobs']:.1f} | {n / all_parts:,.0f} | {seconds['again']:.2f} | {peak:.2f}"
+            f" | {'yes' if is_complete else 'NO'} | {plain_rate} |",
+            flush=True,
+        )
+    return 0 if is_all_complete else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
