@@ -1,0 +1,155 @@
+"""What is around the look-ups: readiness, metrics, log, request ids, compression, places on the map."""
+
+import gzip
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import h3
+import orjson
+import pytest
+import zstandard
+
+from serving.app import Application
+from serving.store import Store
+from serving.telemetry import AccessLog
+from tests.factories import AS_OF
+from tests.serving.client import call
+from tests.serving.world import open_store, publish_full, serve
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    folder = tmp_path_factory.mktemp("published")
+    publish_full(folder)
+    return open_store(folder)
+
+
+@pytest.fixture
+def app(store: Store) -> Iterator[Application]:
+    yield serve(store)
+
+
+def test_readiness_tells_of_old_data_but_stays_ready(store: Store) -> None:
+    fresh = Application(store, clock=lambda: AS_OF.timestamp() + 3600)
+    assert call(fresh, "/readyz").json["status"] == "ready"
+    old = call(Application(store, clock=lambda: AS_OF.timestamp() + 27 * 3600), "/readyz")
+    assert (old.status, old.json["status"]) == (200, "stale")
+    assert old.json["reasons"] == ["the data is 27.0 h old; allowed are 26.0 h"]
+    assert old.headers["cache-control"] == "no-store"
+
+
+def test_readiness_tells_that_nobody_follows_the_pointer(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Store, "seconds_since_check", 31.0)
+    found = call(serve(store), "/readyz").json
+    assert (found["status"], found["reasons"]) == ("stale", ["the pointer was not read for 31 s"])
+    assert b"jobfeed_stale 1.0" in call(serve(store), "/metrics").body
+
+
+def test_metrics_have_as_many_series_as_there_are_routes_whatever_is_asked(app: Application) -> None:
+    for number in range(200):
+        call(app, f"/v1/users/user-{number}/feed")
+        call(app, f"/nothing-{number}")
+        call(app, f"/v1/jobs/{number}", f"unknown-{number}=1")
+    text = call(app, "/metrics").body.decode()
+    series = [line for line in text.splitlines() if line.startswith("jobfeed_requests_total")]
+    assert len(series) == 3
+    assert 'jobfeed_requests_total{route="unmatched",status="404"} 200.0' in series
+    assert "user-1" not in text
+    assert f'jobfeed_generation_info{{generation="{call(app, "/readyz").json["generation"]}"}} 1.0' in text
+    assert "jobfeed_generation_age_seconds 60.0" in text
+
+
+def test_the_log_is_written_in_lines_of_json_at_most_a_second_late(store: Store) -> None:
+    now, written = [0.0], io.BytesIO()
+    app = Application(store, log=AccessLog(written, lambda: now[0]), clock=lambda: 0.0)
+    call(app, "/v1/users/anna/feed", "limit=3", headers={"x-request-id": "one"})
+    assert written.getvalue() == b""
+    now[0] = 1.0
+    call(app, "/secret-path", method="BREW")
+    first, second = [orjson.loads(line) for line in written.getvalue().splitlines()]
+    assert (first["request_id"], first["route"], first["status"]) == ("one", "/v1/users/{user_id}/feed", 200)
+    assert first["at"] == "1970-01-01T00:00:00.000+00:00"
+    assert first["bytes"] > 500
+    assert (second["method"], second["route"], second["status"]) == ("other", "unmatched", 405)
+    for secret in (b"anna", b"limit", b"secret-path", b"BREW"):
+        assert secret not in written.getvalue()
+
+
+def test_a_sane_request_id_is_kept_and_another_is_replaced(app: Application) -> None:
+    assert call(app, "/healthz", headers={"x-request-id": "abc-123.4"}).headers["x-request-id"] == "abc-123.4"
+    made = [
+        call(app, "/healthz", headers={"x-request-id": odd}).headers["x-request-id"] for odd in ("", "a b", "x" * 200)
+    ]
+    assert len(set(made)) == 3
+    problem = call(app, "/v1/nothing", headers={"x-request-id": "abc"})
+    assert problem.json["request_id"] == "abc"
+
+
+@pytest.mark.parametrize(("accepted", "name"), [("gzip", "gzip"), ("br, zstd", "zstd")])
+def test_answers_are_compressed_for_who_can_read_it(app: Application, accepted: str, name: str) -> None:
+    plain = call(app, "/v1/users/anna/feed")
+    packed = call(app, "/v1/users/anna/feed", headers={"accept-encoding": accepted})
+    assert packed.headers["content-encoding"] == name
+    assert len(packed.body) < len(plain.body)
+    assert int(packed.headers["content-length"]) == len(packed.body)
+    unpacked = gzip.decompress(packed.body) if name == "gzip" else zstandard.ZstdDecompressor().decompress(packed.body)
+    assert unpacked == plain.body
+    assert packed.headers["etag"] != plain.headers["etag"], "an ETag is of one representation"
+    assert "accept-encoding" in packed.headers["vary"]
+
+
+def test_a_repeated_question_gets_the_same_answer(app: Application) -> None:
+    first, second = call(app, "/v1/users/anna/feed"), call(app, "/v1/users/anna/feed")
+    assert first.body == second.body
+    assert call(app, "/v1/users/anna/feed", "lang=ru").body != first.body
+    assert call(app, "/v1/users/boris/feed").body != first.body
+
+
+def test_if_none_match_with_a_star_needs_something_to_be_there(app: Application) -> None:
+    assert call(app, "/v1/jobs/hh:1", headers={"if-none-match": "*"}).status == 304
+    assert call(app, "/v1/jobs/hh:404", headers={"if-none-match": "*"}).status == 404
+    page = call(app, "/")
+    assert call(app, "/", headers={"if-none-match": page.headers["etag"]}).status == 304
+
+
+def test_jobs_nearby_come_by_distance_within_the_radius(app: Application) -> None:
+    def found(query: str) -> list[tuple[str, float]]:
+        items = call(app, "/v1/nearby", f"lat=43.25&lon=76.9&{query}").json["items"]
+        return [(item["job_id"], item["distance_km"]) for item in items]
+
+    assert found("radius_km=5") == [("hh:1", 0.0)]
+    assert found("radius_km=25") == [("hh:1", 0.0), ("hh:2", pytest.approx(9.72, abs=0.05))]
+    assert [job_id for job_id, _ in found("radius_km=120")] == ["hh:1", "hh:2", "hh:3"]
+    assert found("radius_km=120&limit=1") == [("hh:1", 0.0)]
+
+
+@pytest.mark.parametrize("cell", [*sorted(h3.get_pentagons(6)), "pole"])
+def test_odd_places_on_the_map_are_answered(app: Application, cell: str) -> None:
+    lat, lon = (90, 180) if cell == "pole" else h3.cell_to_latlng(cell)
+    assert call(app, "/v1/nearby", f"lat={lat}&lon={lon}&radius_km=200").json["items"] == []
+
+
+def test_pages_of_the_service_forbid_what_they_do_not_need(app: Application) -> None:
+    for path in ("/", "/docs"):
+        policy = call(app, path).headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "http" not in policy
+    assert call(app, "/static/page.js").headers["content-type"] == "text/javascript; charset=utf-8"
+    assert call(app, "/static/../app.py").status == 404
+    assert call(app, "/static/%2e%2e/app.py").status == 404
+
+
+def test_a_damaged_value_is_503_not_a_wrong_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from serving.lookup import NotServableError, Reader
+
+    publish_full(tmp_path)
+    app = serve(open_store(tmp_path))
+
+    def damaged(*_: object) -> bytes:
+        raise NotServableError("lookup.mdb: a value is damaged")
+
+    monkeypatch.setattr(Reader, "get", damaged)
+    reply = call(app, "/v1/users/anna/feed")
+    assert (reply.status, reply.headers["retry-after"]) == (503, "5")
