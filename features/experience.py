@@ -37,7 +37,7 @@ _BARE_AT_LEAST = rf"{_START}(\d{{1,2}}) ?\+(?:$|[^\d\w])"
 _MONTHS = r"(?:^|\D)(\d{1,3}) ?\+? ?(?:months?|месяц\p{L}*|мес\b)"
 _NONE = (
     r"без опыта|нет опыта|опыт\p{L}*(?: работы)? не (?:нужен|важен|обязателен|имеет значения)|не требуется"
-    r"|(?:no|without) (?:prior |previous |any |work )*(?:experience|exp\b)|entry[- ]level"
+    r"|(?:no|without) (?:prior |previous |any |work )*(?:experience|exp\b)|entry[- ]level|^no requirements?$"
 )
 # In prose a number of years counts only beside the word itself, or with a plus before what was done in them.
 _DESCRIBED = (

@@ -170,7 +170,7 @@ def _row(job: Mapping[str, object]) -> dict[str, object] | str:
         "skills": listed(job.get("skills")),
         "tags": listed(job.get("tags")),
         "professional_roles": listed(job.get("professional_roles")),
-        "language": (text(job.get("language")) or "")[:2].lower() or None,
+        "language": (text(job.get("language")) or "").lower() or None,
         "published_at": read_timestamp(job.get("published_at")),
         "expires_at": read_timestamp(job.get("expires_at")),
         "closed_at": read_timestamp(job.get("closed_at")),
@@ -191,12 +191,12 @@ def _salary(job: Mapping[str, object]) -> dict[str, object]:
     lower, upper = amount(job.get("salary_min")), amount(job.get("salary_max"))
     if lower is None and upper is None:
         return {"salary_text": line(job.get("salary")) or line(job.get("salary_text"))}
-    stated = (text(job.get("salary_period")) or "month").lower()
+    stated = (text(job.get("salary_period")) or "").lower()
     currency = text(job.get("salary_currency"))
     return {
         "salary_min": lower,
         "salary_max": upper,
         "salary_currency": currency.upper() if currency else None,
-        "salary_period": _PERIODS.get(stated, stated),
+        "salary_period": _PERIODS.get(stated, stated) or None,
         "salary_gross": flag(job.get("salary_gross")),
     }

@@ -1,5 +1,6 @@
 """schema.org JobPosting objects (JSON-LD) to posting columns, also inside `@graph` and arrays."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from features.sources.timestamps import read_timestamp
@@ -16,7 +17,17 @@ from features.sources.values import (
     text,
 )
 
-_UNITS = {"HOUR": "hour", "DAY": "day", "WEEK": "week", "MONTH": "month", "YEAR": "year"}
+_UNITS = {
+    "HOUR": "hour", "DAY": "day", "WEEK": "week", "MONTH": "month", "YEAR": "year",
+    "HOURLY": "hour", "DAILY": "day", "WEEKLY": "week", "MONTHLY": "month", "YEARLY": "year", "ANNUAL": "year",
+    "HUR": "hour", "WEE": "week", "MON": "month", "ANN": "year",  # UN/CEFACT codes, which schema.org allows too
+}  # fmt: skip
+# Where pages put what they are about.
+_NESTED = ("@graph", "mainEntity", "itemListElement", "item")
+# A longer "skill" is a sentence about skills.
+_MAX_SKILL_CHARACTERS = 60
+_DESCRIBING = ("responsibilities", "qualifications", "educationRequirements", "jobBenefits", "workHours")
+_OCCUPATION_CODE = re.compile(r"^\s*[\d.\-]+\s*[:,-]?\s*")
 _MAX_DEPTH = 8
 
 
@@ -26,7 +37,7 @@ def is_linked_data(value: Mapping[str, object]) -> bool:
 
 
 def find_job_postings(value: object, depth: int = 0) -> Iterator[Mapping[str, object]]:
-    """Every JobPosting in `value`, in order: the object itself, or members of arrays and of `@graph`."""
+    """Every JobPosting in `value`, in order: the object itself, or members of arrays, of `@graph` and of pages."""
     if depth > _MAX_DEPTH:
         return
     if isinstance(value, list):
@@ -35,10 +46,11 @@ def find_job_postings(value: object, depth: int = 0) -> Iterator[Mapping[str, ob
     elif isinstance(value, dict):
         types = value.get("@type")
         names = [types] if isinstance(types, str) else items(types)
-        if any(isinstance(name, str) and name.rsplit("/", 1)[-1] == "JobPosting" for name in names):
+        if any(isinstance(name, str) and re.split("[/:#]", name)[-1] == "JobPosting" for name in names):
             yield value
         else:
-            yield from find_job_postings(value.get("@graph"), depth + 1)
+            for key in _NESTED:
+                yield from find_job_postings(value.get(key), depth + 1)
 
 
 def read_job_posting(posting: Mapping[str, object]) -> dict[str, object]:
@@ -56,8 +68,8 @@ def read_job_posting(posting: Mapping[str, object]) -> dict[str, object]:
         "url": link(posting.get("url")) or link(posting.get("@id")),
         "title": plain(posting.get("title")) or plain(posting.get("name")),
         "company": plain(mapping(_first(organization)).get("name")) or plain(_first(organization)),
-        "description": text(posting.get("description")),
-        "location_text": plain(place.get("name")) or _address_text(place, address) or _applicants(posting),
+        "description": _description(posting),
+        "location_text": _location(posting, place, address),
         "city": plain(address.get("addressLocality")),
         "region": plain(address.get("addressRegion")),
         "country": _named(address.get("addressCountry")),
@@ -67,9 +79,10 @@ def read_job_posting(posting: Mapping[str, object]) -> dict[str, object]:
         "employment_type": ", ".join(strings(_many(posting.get("employmentType"))) or []) or None,
         "experience": _experience(posting.get("experienceRequirements")),
         **_salary(posting),
-        "skills": _defined_terms(posting.get("skills")),
+        "skills": _skills(posting),
         "tags": _defined_terms(posting.get("industry")),
-        "professional_roles": _defined_terms(posting.get("occupationalCategory")),
+        "professional_roles": _occupations(posting),
+        "language": _named(posting.get("inLanguage")),
         "published_at": read_timestamp(posting.get("datePosted")),
         "expires_at": read_timestamp(posting.get("validThrough")),
     }
@@ -93,9 +106,39 @@ def _identifier(posting: Mapping[str, object]) -> str | None:
     return text(mapping(stated).get("value")) or text(mapping(stated).get("@id")) or text(stated)
 
 
-def _address_text(place: Mapping[str, object], address: Mapping[str, object]) -> str | None:
+def _location(posting: Mapping[str, object], place: Mapping[str, object], address: Mapping[str, object]) -> str | None:
+    """The address, the place's name or text, else where applicants may live."""
+    return (
+        _address_text(address)
+        or plain(place.get("address"))
+        or plain(place.get("name"))
+        or plain(_first(posting.get("jobLocation")))
+        or _applicants(posting)
+    )
+
+
+def _address_text(address: Mapping[str, object]) -> str | None:
     parts = [_named(address.get(name)) for name in ("addressLocality", "addressRegion", "addressCountry")]
-    return ", ".join(part for part in parts if part) or plain(place.get("address"))
+    return ", ".join(part for part in parts if part) or None
+
+
+def _description(posting: Mapping[str, object]) -> str | None:
+    """The description, and what it leaves to properties of their own."""
+    whole = text(posting.get("description")) or ""
+    others = [text(one) for name in _DESCRIBING for one in _many(posting.get(name))]
+    others += [one for one in _defined_terms(posting.get("skills")) or [] if len(one) > _MAX_SKILL_CHARACTERS]
+    return "\n\n".join([whole, *(other for other in others if other and other not in whole)]).strip() or None
+
+
+def _skills(posting: Mapping[str, object]) -> list[str] | None:
+    named = _defined_terms(posting.get("skills")) or []
+    return [one for one in named if len(one) <= _MAX_SKILL_CHARACTERS] or None
+
+
+def _occupations(posting: Mapping[str, object]) -> list[str] | None:
+    """Names of occupations, without the codes that stand before them ("15-1132.00 Software Developers")."""
+    named = _defined_terms(posting.get("occupationalCategory")) or []
+    return strings(_OCCUPATION_CODE.sub("", one) for one in named)
 
 
 def _applicants(posting: Mapping[str, object]) -> str | None:
@@ -104,8 +147,10 @@ def _applicants(posting: Mapping[str, object]) -> str | None:
 
 
 def _experience(value: object) -> str | None:
-    months = mapping(_first(value)).get("monthsOfExperience")
-    return f"{text(months)} months" if text(months) else plain(_first(value))
+    asked = mapping(_first(value))
+    if months := text(asked.get("monthsOfExperience")):
+        return f"{months} months"
+    return plain(_first(value)) or plain(asked.get("description")) or plain(asked.get("name"))
 
 
 def _defined_terms(value: object) -> list[str] | None:
@@ -116,18 +161,21 @@ def _defined_terms(value: object) -> list[str] | None:
 
 
 def _salary(posting: Mapping[str, object]) -> dict[str, object]:
-    """Pay of `baseSalary`, else of `estimatedSalary`: a value, a range, or a plain number."""
+    """Pay of `baseSalary`, else of `estimatedSalary`: a value, a range, a distribution, or a text."""
     base = _first(posting.get("baseSalary")) or _first(posting.get("estimatedSalary"))
     money = mapping(base)
-    quantity = mapping(money.get("value")) or money
-    single = amount(quantity.get("value")) or amount(money.get("value")) or amount(base)
-    lower, upper = amount(quantity.get("minValue")) or single, amount(quantity.get("maxValue")) or single
+    quantity = mapping(_first(money.get("value"))) or money
+    single = amount(quantity.get("value")) or amount(money.get("value")) or amount(money.get("median")) or amount(base)
+    lower = amount(quantity.get("minValue")) or amount(money.get("percentile10")) or single
+    upper = amount(quantity.get("maxValue")) or amount(money.get("percentile90")) or single
+    currency = text(money.get("currency")) or text(quantity.get("currency")) or text(posting.get("salaryCurrency"))
+    unit = text(quantity.get("unitText")) or text(money.get("unitText")) or text(quantity.get("unitCode")) or ""
+    period = _UNITS.get(unit.upper().removeprefix("PER").strip(" _"))
     if lower is None and upper is None:
-        return {"salary_text": line(base) if isinstance(base, str) else None}
-    unit = text(quantity.get("unitText")) or text(money.get("unitText")) or text(money.get("duration"))
-    return {
-        "salary_min": lower,
-        "salary_max": upper,
-        "salary_currency": text(money.get("currency")) or text(posting.get("salaryCurrency")),
-        "salary_period": _UNITS.get((unit or "").upper()),
-    }
+        if isinstance(base, str):
+            return {"salary_text": line(base)}
+        said = line(money.get("value")) or line(quantity.get("value"))
+        if said is None or not re.search("[1-9]", said):
+            return {}
+        return {"salary_text": said, "salary_currency": currency, "salary_period": period}
+    return {"salary_min": lower, "salary_max": upper, "salary_currency": currency, "salary_period": period}

@@ -39,7 +39,7 @@ def only(parsed: Parsed) -> dict[str, object]:
 def test_a_row_of_our_own_columns_becomes_a_posting() -> None:
     row = only(parse_jobs_jsonl(lines(JOB)))
     assert (row["job_id"], row["title"], row["work_format"]) == ("file:123", "Cook", "on_site")
-    assert (row["salary_min"], row["salary_currency"], row["salary_period"]) == (50000.0, "RUB", "month")
+    assert (row["salary_min"], row["salary_currency"], row["salary_period"]) == (50000.0, "RUB", None)
     assert row["skills"] == ["grill"] and row["published_at"] == datetime(2025, 12, 31, 21, tzinfo=UTC)
     assert row["expires_at"] == datetime(2026, 2, 1, tzinfo=UTC) and row["is_complete"] is True
 
@@ -51,6 +51,56 @@ def test_a_schema_org_posting_becomes_a_posting() -> None:
     assert (row["salary_min"], row["salary_max"], row["salary_period"]) == (1200.0, 1500.5, "month")
     assert row["employment_type"] == "FULL_TIME, PART_TIME" and row["skills"] == ["care", "patience"]
     assert row["experience"] == "24 months" and row["published_at"] == datetime(2026, 1, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("salary", "expected"),
+    [
+        ({"currency": "RUB", "value": {"value": "100 000", "unitText": "MONTH"}}, (1e5, 1e5, "RUB", "month", None)),
+        ({"currency": "USD", "minValue": 9e4, "maxValue": 1e5, "unitText": "YEAR"}, (9e4, 1e5, "USD", "year", None)),
+        ({"currency": "GBP", "value": {"value": 15, "unitCode": "HUR"}}, (15, 15, "GBP", "hour", None)),
+        ({"currency": "USD", "percentile10": 9e4, "median": 9.5e4, "percentile90": 1e5}, (9e4, 1e5, "USD", None, None)),
+        ({"currency": "KZT", "value": "от 300 000"}, (None, None, "KZT", None, "от 300 000")),
+        ("$50k - $60k a year", (None, None, None, None, "$50k - $60k a year")),
+        (50000, (50000, 50000, "EUR", None, None)),
+        ({"value": {"value": 0}}, (None, None, None, None, None)),
+        ({"value": []}, (None, None, None, None, None)),
+    ],
+)
+def test_pay_of_a_schema_org_posting_has_many_shapes(salary: object, expected: tuple[object, ...]) -> None:
+    row = only(parse_jobs_jsonl(lines({**LINKED, "baseSalary": salary, "salaryCurrency": "EUR"})))
+    assert tuple(row[f"salary_{name}"] for name in ("min", "max", "currency", "period", "text")) == expected
+
+
+def test_a_schema_org_posting_is_read_in_all_its_properties() -> None:
+    posting = {
+        "@type": "schema:JobPosting", "name": "Welder", "url": "https://example.org/1", "description": "Weld things.",
+        "responsibilities": "Join steel", "qualifications": ["TIG"], "skills": ["MIG", "a sentence of more " * 5],
+        "jobLocationType": "TELECOMMUTE", "inLanguage": "en-GB", "industry": "Metal",
+        "applicantLocationRequirements": [{"@type": "Country", "name": "USA"}, {"@type": "Country", "name": "Canada"}],
+        "occupationalCategory": ["51-4121.00 Welders", "51-4121"], "experienceRequirements": "no requirements",
+        "hiringOrganization": "Acme",
+    }  # fmt: skip
+    row = only(parse_jobs_jsonl(lines({"@type": "WebPage", "mainEntity": posting})))
+    assert (row["title"], row["company"], row["language"], row["work_format"]) == ("Welder", "Acme", "en-GB", "remote")
+    assert row["location_text"] == "USA, Canada" and row["tags"] == ["Metal"] and row["skills"] == ["MIG"]
+    assert row["professional_roles"] == ["Welders"] and row["experience"] == "no requirements"
+    description = str(row["description"])
+    assert description.startswith("Weld things.\n\nJoin steel\n\nTIG\n\na sentence")
+
+
+@pytest.mark.parametrize(
+    ("place", "location"),
+    [
+        ({"@type": "Place", "address": "Tbilisi, Georgia"}, "Tbilisi, Georgia"),
+        ({"@type": "Place", "name": "Head office", "address": {"addressLocality": "Riga"}}, "Riga"),
+        ("Almaty", "Almaty"),
+        ([{"@type": "Place", "address": {"addressLocality": "Riga"}}, {"@type": "Place"}], "Riga"),
+        (None, None),
+    ],
+)
+def test_the_place_of_a_schema_org_posting_is_an_object_or_a_text(place: object, location: str | None) -> None:
+    assert only(parse_jobs_jsonl(lines({**LINKED, "jobLocation": place})))["location_text"] == location
 
 
 def test_postings_are_found_in_graphs_and_arrays_each_an_entry() -> None:
