@@ -1,0 +1,62 @@
+"""`jobfeed config`: what the ids in sources.yaml stand for, and the newest ids from HH itself."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+from tests.assets.ingest.fault_server import fault_server
+from tests.assets.ingest.hh_server import FAULTS, HHServer
+
+SOURCES = """
+http: {{allowed_private_hosts: [127.0.0.1], max_attempts: 1}}
+hh:
+  base_url: {url}
+  queries:
+    - {{name: shymkent, area: [{area}], professional_role: [96]}}
+"""
+
+
+@pytest.fixture
+def hh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HHServer]:
+    with fault_server() as running:
+        monkeypatch.setenv("JOBFEED_DATA", str(tmp_path / "data"))
+        monkeypatch.setenv("JOBFEED_CONFIG", str(tmp_path))
+        monkeypatch.setenv("HH_ACCESS_TOKEN", "s3cret")
+        monkeypatch.setenv("COLUMNS", "300")
+        yield HHServer(running, token="s3cret")
+
+
+def config(hh: HHServer, folder: Path, area: str) -> None:
+    (folder / "sources.yaml").write_text(SOURCES.format(url=hh.url, area=area), encoding="utf-8")
+
+
+def jobfeed(*words: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["config", *words])
+    return result.exit_code, " ".join(result.output.split())
+
+
+def test_a_check_tells_what_the_ids_stand_for(hh: HHServer, tmp_path: Path) -> None:
+    config(hh, tmp_path, "161")
+    code, told = jobfeed("check")
+    assert code == 0 and "HH shymkent: 161 Arkalyk, Аркалык; 96 Software Developer" in told
+
+
+def test_an_id_that_is_newer_than_the_shipped_ones_is_known_after_hh_was_asked(hh: HHServer, tmp_path: Path) -> None:
+    config(hh, tmp_path, "990001")
+    code, told = jobfeed("check")
+    assert code == 1 and "hh.queries.0.area: '990001' is not one of the" in told
+    hh.tree = {"40": ["160", "990001"]}
+    code, told = jobfeed("dictionaries")
+    assert (code, told) == (0, "HH has 3 areas, 3 professional roles, 3 exchange rates")
+    code, told = jobfeed("check")
+    assert code == 0 and "990001 Area 990001" in told
+
+
+def test_a_refusal_is_told_without_the_token(hh: HHServer, tmp_path: Path) -> None:
+    config(hh, tmp_path, "160")
+    hh.fault = FAULTS["token revoked"]
+    code, told = jobfeed("dictionaries")
+    assert code == 1 and "403: oauth/token_revoked; HH does not take" in told and "s3cret" not in told
