@@ -91,8 +91,10 @@ class UserTable:
     years: Floats
     level: Floats
     salary_minimum: Floats
-    skills: Csr  # data: level in (0, 1]
+    skills: Csr  # data: level in (0, 1]; only skills that some job asks for
     avoided_skills: Csr
+    has_skills: Bools  # any at all
+    avoids_skills: Bools
     tags: Csr
     n_tags: Floats
     roles: Csr
@@ -209,6 +211,8 @@ def encode_users(users: pl.DataFrame, jobs: JobTable) -> UserTable:
         salary_minimum=floats(users["salary_monthly_usd_min"]),
         skills=skills,
         avoided_skills=matrix(users["avoided_skills"], names["skill"]),
+        has_skills=(users["skills"].list.len().fill_null(0) > 0).to_numpy(),
+        avoids_skills=(users["avoided_skills"].list.len().fill_null(0) > 0).to_numpy(),
         tags=matrix(_lower(users["interest_tags"]), names["tag"]),
         n_tags=floats(users["interest_tags"].list.n_unique().fill_null(0)),
         roles=matrix(users["roles"], names["role"]),

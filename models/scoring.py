@@ -177,10 +177,8 @@ def _skills(pairs: Pairs) -> Floats:
     matched = pairs.sum_over(pairs.jobs.skills, pairs.users.skills)
     avoided = pairs.sum_over(pairs.jobs.skills, pairs.users.avoided_skills)
     value = formulas.skill_match(matched, total_weight=pairs.jobs.skill_rarity_total[pairs.job], avoided_weight=avoided)
-    states_skills = (
-        np.diff(pairs.users.skills.indptr)[pairs.user] + np.diff(pairs.users.avoided_skills.indptr)[pairs.user]
-    )
-    return np.where(states_skills > 0, value, np.nan).astype(np.float32)
+    states_skills = pairs.users.has_skills | pairs.users.avoids_skills
+    return np.where(states_skills[pairs.user], value, np.nan).astype(np.float32)
 
 
 def _experience(pairs: Pairs) -> Floats:
@@ -210,7 +208,7 @@ def _growth(pairs: Pairs) -> Floats:
     n_known = sums_over_terms(asked, pairs.job, is_known)
     n_adjacent = sums_over_terms(asked, pairs.job, is_new_and_near)
     n_asked = np.diff(asked.indptr)[pairs.job]
-    has_skills = (np.diff(known.indptr) > 0)[:, None]
+    has_skills = pairs.users.has_skills[pairs.user]
     n_new = np.where(has_skills & (n_asked > 0), n_asked - n_known, np.nan)
     step = pairs.jobs.level[pairs.job] - pairs.users.level[pairs.user]
     return formulas.growth(step, n_new_adjacent=n_adjacent, n_new=n_new)

@@ -18,7 +18,7 @@ import polars as pl
 from assets.config import load_config
 from assets.lake import Lake
 from assets.ranking.feeds import shard_of_users
-from assets.ranking.inputs import Tables, ranking_settings, users_to_rank
+from assets.ranking.inputs import lake_tables, load_fitted, ranking_settings
 from features import schemas
 from models.als import AlsModel
 from models.ids import positions
@@ -42,7 +42,6 @@ from models.recommender import (
     content_recommender,
     recommend,
 )
-from models.signals import Fitted
 from models.vectors import JobVectors, UserVectors
 
 GAINS = {"click": 1.0, "save": 2.0, "apply": 3.0}
@@ -119,26 +118,9 @@ def newcomers(world: World) -> pl.Series:
 
 def recipe_lists(world: World, recipe: str, user_ids: pl.Series) -> pl.DataFrame:
     """What `user_ids` would be shown if `recipe` were everybody's."""
-    lake = world.lake
-    tables = Tables(
-        jobs=lake.scan("catalog", schemas.JOBS),
-        interactions=lake.scan("catalog", schemas.INTERACTIONS),
-        profiles=lake.scan("features", schemas.USER_PROFILES),
-        job_features=lake.scan("features", schemas.JOB_FEATURES),
-        skill_weights=lake.scan("features", schemas.SKILL_WEIGHTS),
-        preferences=lake.scan("features", schemas.PREFERENCES),
-        trending=lake.scan("features", schemas.TRENDING),
-    )
-    fitted = Fitted(
-        als=AlsModel.load(world.models / "als.npz"),
-        also_applied=JobNeighbours.load(world.models / "also_applied.npz"),
-        user_neighbours=UserNeighbours.load(world.models / "user_neighbours.npz"),
-        job_vectors=JobVectors.load(world.models / "job_vectors.npz"),
-        user_vectors=UserVectors.load(world.models / "user_vectors.npz"),
-    )
-    users = users_to_rank(tables).filter(pl.col("user_id").is_in(user_ids.implode()))
+    tables, fitted = lake_tables(world.lake), load_fitted(world.models.parent)
     settings = replace(ranking_settings(load_config()), default_recipe=recipe, arms=())
-    shard = shard_of_users(tables, fitted, users, settings=settings, as_of=world.as_of)
+    shard = shard_of_users(tables, fitted, user_ids, settings=settings, as_of=world.as_of)
     feeds = rank_shard(shard, now=time.perf_counter).feeds
     return _flat(feeds.lazy()).collect().join(world.known, on=["user_id", "job_id"], how="anti").pipe(_ranked)
 

@@ -40,33 +40,6 @@ def test_each_user_is_scored_by_their_own_recipe() -> None:
     assert scored.score.tolist() == [[0.0], [1.0]]
 
 
-def test_components_of_pairs_are_what_plain_loops_give() -> None:
-    made = encode(make_market(5, n_jobs=40, n_users=12))
-    users, jobs, signals, shard = made.users, made.jobs, made.signals, build(made)
-    job = np.broadcast_to(np.arange(jobs.n, dtype=np.int32), (users.n, jobs.n))
-    pairs = pairs_of(shard, slice(0, users.n), job, retrieve_block(shard, slice(0, users.n))[1])
-    found = component_values(COMPONENTS, pairs)
-    for user in range(users.n):
-        tags = {t for t, v in enumerate(users.tags[user].toarray()[0]) if v}
-        levels = users.skills[user].toarray()[0]
-        avoided = users.avoided_skills[user].toarray()[0]
-        for j in range(jobs.n):
-            job_tags = {t for t, v in enumerate(jobs.tags[j].toarray()[0]) if v}
-            expected = len(tags & job_tags) / len(tags | job_tags) if tags and job_tags else np.nan
-            assert found["tags"][user, j] == pytest.approx(expected, abs=1e-4, nan_ok=True)
-            rarity = jobs.skills[j].toarray()[0]
-            if rarity.sum() and (levels.any() or avoided.any()):
-                share = (rarity @ levels - rarity @ avoided) / rarity.sum()
-                assert found["skills"][user, j] == pytest.approx(max(share, 0), abs=1e-4)
-            else:
-                assert np.isnan(found["skills"][user, j])
-            if signals.content_users.is_known[user] and signals.of_jobs.content.is_known[j]:
-                cosine = signals.content_users.rows[user] @ signals.of_jobs.content.rows[j]
-                assert found["content"][user, j] == pytest.approx(max(cosine, 0), abs=1e-4)
-            else:
-                assert np.isnan(found["content"][user, j])
-
-
 def test_a_skill_of_unknown_level_counts_by_its_rarity_alone() -> None:
     skills, levels = pl.Series([["a", "b"]]), pl.Series([[None, 0.4]], dtype=pl.List(pl.Float32))
     np.testing.assert_allclose(matrix(skills, pl.Series(["a", "b"]), levels).toarray(), [[1.0, 0.4]])
