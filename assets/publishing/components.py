@@ -17,7 +17,7 @@ def packed(block: pa.Table) -> list[tuple[str, bytes]]:
         components = items.flatten().field("components")
         is_known = np.asarray(components.is_valid())
         offsets = np.asarray(items.offsets) - items.offsets[0].as_py()
-        steps = _steps(components)[is_known].astype("<u2", copy=False)
+        steps = _steps(components.filter(components.is_valid())).astype("<u2", copy=False)
         # Where each user's values begin and end among those that are known.
         ends = np.concatenate([[0], np.cumsum(is_known)])[offsets]
         body, width = steps.tobytes(), 2 * len(COMPONENTS)

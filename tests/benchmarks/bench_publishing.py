@@ -5,11 +5,13 @@
 
 import argparse
 import datetime as dt
+import os
 import resource
 import shutil
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,12 @@ import numpy as np
 import polars as pl
 
 from assets.config import load_config
-from assets.publishing import delta, generations
+from assets.publishing import build, delta, generations
 from assets.publishing.build import publish
 from assets.publishing.changes import Change
+from assets.publishing.lookup import LookupFile
 from assets.publishing.tables import Source
+from serving.contract import LOOKUP
 from serving.store import Store
 from tests.benchmarks import generated_tables
 
@@ -34,6 +38,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--changed", type=int, default=10_000)
+    parser.add_argument("--grow-to-gigabytes", type=float, default=0)
     options = parser.parse_args()
     feeds = generated_tables.write_feeds(
         options.folder / f"feeds-{options.users}",
@@ -64,6 +69,11 @@ def main() -> None:
     size = sum(path.stat().st_size for path in (published / full).rglob("*") if path.is_file())
     lookup = (published / full / "lookup.mdb").stat().st_size
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    if options.grow_to_gigabytes:
+        grow(published, full, int(options.grow_to_gigabytes * 1e9))
+        what = f"start of the service on {options.grow_to_gigabytes:g} GB of look-ups, not in the page cache"
+        told(what, lambda: first_answer(published))
+        told("reading that through in the background", lambda: Store(published).refresh())
     print(f"\nfull generation {size / 1e9:.2f} GB, of it lookup.mdb {lookup / 1e9:.2f} GB; peak memory {peak:.2f} GiB")
 
 
@@ -119,6 +129,33 @@ def rewritten_shards(feeds: list[Path], changed: pl.DataFrame, folder: Path) -> 
         after.write_parquet(folder / path.name, compression="zstd", statistics=True)
         paths.append(folder / path.name)
     return paths
+
+
+def grow(published: Path, generation: str, to_bytes: int) -> None:
+    """Announces a generation like `generation` with look-ups filled up to `to_bytes`, and drops them from memory."""
+    manifest = generations.read_manifest(published, generation)
+    name = "20991231T000000Z-00000000"
+    folder = published / name
+    for relative in manifest.files:
+        (folder / relative).parent.mkdir(parents=True, exist_ok=True)
+        if relative != LOOKUP:
+            os.link(published / generation / relative, folder / relative)
+    path = folder / LOOKUP
+    shutil.copyfile(published / generation / LOOKUP, path)
+    with LookupFile(path) as file:
+        noise = os.urandom(4000)
+        for first in range(path.stat().st_size, to_bytes, 4096 * 10_000):
+            file.put_raw([(f"filling:{first}/{number}".encode(), noise) for number in range(10_000)])
+    entry = {
+        "bytes": path.stat().st_size,
+        "sha256": generations.sha256_of(path),
+        "mtime_ns": path.stat().st_mtime_ns,
+    }
+    grown = replace(manifest, generation=name, files={**manifest.files, LOOKUP: entry})
+    build.finish(published, folder, grown)
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())
+        os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def first_answer(published: Path) -> None:
