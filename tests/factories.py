@@ -1,6 +1,7 @@
 """Small worlds for tests: hand-made rows of the published tables, and a generation made of them."""
 
 import datetime as dt
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,12 @@ from features import schemas
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 JOB_IDS = [f"hh:{number}" for number in range(1, 9)]
+
+
+@functools.cache
+def shipped_config() -> Config:
+    """The shipped configuration, read once."""
+    return load_config()
 
 
 def jobs(rows: Sequence[Mapping[str, Any]] = ()) -> pl.DataFrame:
@@ -159,7 +166,7 @@ def publish_small(
         sources(**changes),
         as_of=as_of,
         created_at=as_of,
-        config=config or load_config(),
+        config=config or shipped_config(),
         code_version="test",
         high_water_marks={"hh": as_of.isoformat()},
         interactions=interactions,
@@ -175,7 +182,7 @@ def publish_small_changes(
         sources(**changes),
         as_of=as_of,
         created_at=as_of,
-        config=load_config(),
+        config=shipped_config(),
         code_version="test",
         high_water_marks={"hh": as_of.isoformat()},
         interactions=interactions,

@@ -18,12 +18,23 @@ import duckdb
 from assets.config import Config
 from assets.lake import write_bytes
 from assets.publishing import feeds, generations
+from assets.publishing.blocks import owner_blocks
 from assets.publishing.database import write_database
 from assets.publishing.generations import Manifest
-from assets.publishing.lookup import QUERIES, LookupFile, write_prefix
-from assets.publishing.tables import Source, checksums, connect, described, source_record, write_table
-from assets.publishing.validation import FeedChecks, repeated_keys, size_problems
-from serving.contract import DATABASE, DICTIONARY_FILE, FEED_PREFIX, LOOKUP, MANIFEST, SCHEMA_VERSION, STACKS, TABLES
+from assets.publishing.lookup import QUERIES, LookupFile, write_prefix, write_rows
+from assets.publishing.tables import OWNED, Source, checksums, connect, described, source_record, write_table
+from assets.publishing.validation import FeedChecks, KeyChecks, size_problems
+from serving.contract import (
+    DATABASE,
+    DICTIONARY_FILE,
+    KEYS,
+    LOOKUP,
+    MANIFEST,
+    SCHEMA_VERSION,
+    STACKS,
+    TABLES,
+    TABLES_FOLDER,
+)
 
 __all__ = ["Published", "Source", "ValidationFailedError", "publish"]
 
@@ -70,7 +81,7 @@ def publish(
         with connect(folder, memory_limit=config.pipeline.duckdb_memory_limit) as con:
             problems = _write_lookup(con, folder, files["feeds"], interactions, config=config, as_of=as_of_text)
             comparable = last if last is not None and is_near(last, as_of, config) else None
-            problems += repeated_keys(con, {table: table for table in TABLES}) + size_problems(con, config, comparable)
+            problems += size_problems(con, config, comparable)
         refuse(problems)
         write_database(folder / DATABASE, folder, final_folder=published / name)
         manifest = Manifest(
@@ -143,15 +154,23 @@ def _write_lookup(
     config: Config,
     as_of: str,
 ) -> list[str]:
-    """Writes the base look-up file, checking the feeds on the way: they are read once. Returns the problems."""
-    checks = FeedChecks(con, interactions, config=config)
+    """Writes the base look-up file, checking the rows on the way: they are read once. Returns the problems."""
+    checks, keys = FeedChecks(con, interactions, config=config), KeyChecks(con)
+    for table in TABLES:
+        if table not in OWNED or table == "feeds":
+            keys.add(table)
     with LookupFile(folder / LOOKUP) as file:
         for block in feeds.blocks(feed_files):
             checks.add(block)
             feeds.write_values(file, block)
-        for prefix in QUERIES:
-            if prefix != FEED_PREFIX:
+        for table in OWNED:
+            if table != "feeds":
+                for rows in owner_blocks(folder / TABLES_FOLDER / f"{table}.parquet", KEYS[table][0]):
+                    keys.add(table, rows)
+                    write_rows(file, table, rows)
+        for prefix, (_, inputs) in QUERIES.items():
+            if inputs[0] not in OWNED:
                 write_prefix(file, con, prefix, as_of=as_of)
         if file.dictionary is not None:
             write_bytes(folder / DICTIONARY_FILE, file.dictionary)
-    return checks.problems()
+    return checks.problems() + keys.problems()

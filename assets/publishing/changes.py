@@ -16,11 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assets.publishing.generations import Manifest
-from assets.publishing.tables import UNSTABLE_COLUMNS, Source, source_record
+from assets.publishing.tables import OWNED, UNSTABLE_COLUMNS, Source, source_record
 from serving.contract import CHANGED_FOLDER, CHANGES_FOLDER, KEYS, TABLES, TABLES_FOLDER
 
-# Tables that are published by owner; the others are small and replaced whole.
-OWNED = ("feeds", "similar_jobs", "preferences", "digests", "skill_gaps", "jobs")
 # Every sighting of a job moves this, and nobody reads it but the pipeline: alone it makes no row another one.
 _VOLATILE_COLUMNS = ("last_seen_at", *UNSTABLE_COLUMNS)
 MAP_SCHEMA = {"layer": pl.Int32, "part": pl.String}

@@ -19,12 +19,12 @@ from assets.config import Config
 from assets.lake import write_parquet
 from assets.publishing import build, feeds, generations
 from assets.publishing.build import Published
-from assets.publishing.changes import MAP_SCHEMA, OWNED, Change, NotComparableError, changes_since, is_replay
+from assets.publishing.changes import MAP_SCHEMA, Change, NotComparableError, changes_since, is_replay
 from assets.publishing.database import write_database
 from assets.publishing.generations import Manifest
 from assets.publishing.layers import write_layers
-from assets.publishing.tables import Source, checksums, connect, described, link, source_record, write_table
-from assets.publishing.validation import FeedChecks, closed_jobs_in_feeds, repeated_keys, size_problems
+from assets.publishing.tables import OWNED, Source, checksums, connect, described, link, source_record, write_table
+from assets.publishing.validation import FeedChecks, KeyChecks, closed_jobs_in_feeds, size_problems
 from serving.contract import CHANGED_FOLDER, CHANGES_FOLDER, DATABASE, KEYS, MANIFEST, SCHEMA_VERSION, STACKS, TABLES
 
 MAX_LAYERS = 32
@@ -219,17 +219,16 @@ def _problems(
     config: Config,
 ) -> list[str]:
     """What is wrong with the changed rows, and with the others because of jobs that closed."""
-    problems = []
+    keys = KeyChecks(con)
     for table, change in changes.items():
         if len(change.rows):
-            con.register("checked_rows", change.rows.select(list(KEYS[table])).to_arrow())
-            problems += repeated_keys(con, {table: "checked_rows"})
+            keys.add(table, change.rows.select(list(KEYS[table])).to_arrow())
     users = changes["feeds"].rows["user_id"] if "feeds" in changes and len(changes["feeds"].rows) else pl.Series([""])
     checks = FeedChecks(con, interactions, config=config, users=users)
     path = folder / CHANGES_FOLDER / f"{layer:04d}" / "feeds.parquet"
     for block in feeds.blocks([path] if path.exists() else []):
         checks.add(block)
-    problems += checks.problems()
+    problems = keys.problems() + checks.problems()
     if "jobs" in changes:
         problems += closed_jobs_in_feeds(folder, changes["jobs"], layer)
     return problems

@@ -7,9 +7,9 @@ import duckdb
 import polars as pl
 
 from assets.publishing import generations
-from assets.publishing.changes import OWNED
 from assets.publishing.database import literal, rows_of
 from assets.publishing.generations import Manifest
+from assets.publishing.tables import OWNED
 from serving.contract import CHANGED_FOLDER, KEYS, TABLES
 
 

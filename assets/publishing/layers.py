@@ -12,15 +12,15 @@ from typing import Any
 import duckdb
 import lmdb
 
-from assets.publishing.changes import OWNED, Change
+from assets.publishing.changes import Change
 from assets.publishing.feeds import write_values
 from assets.publishing.generations import Manifest
-from assets.publishing.lookup import QUERIES, LookupFile, values_of, write_prefix
+from assets.publishing.lookup import QUERIES, LookupFile, prefixes_of, values_of, write_rows
+from assets.publishing.tables import OWNED
 from serving.contract import (
     COMPONENTS_PREFIX,
     DICTIONARY_FILE,
     DIGEST_PREFIX,
-    FEED_PREFIX,
     KEYS,
     LAYERS_FOLDER,
     STACKS,
@@ -61,12 +61,11 @@ def write_layers(
         path = folder / LAYERS_FOLDER / f"{stack}-{layer:04d}.mdb"
         _start_from(path, [folder / file["path"] for file in merged])
         with LookupFile(path, body) as file:
+            for table, change in changes.items():
+                if stack_of(prefixes_of(table)[0]) == stack:
+                    _write_owned(file, table, change, old)
             for prefix in prefixes:
-                tables = QUERIES[prefix][1]
-                if tables[0] in OWNED:
-                    if tables[0] in changes:
-                        _write_owned(file, prefix, tables[0], changes[tables[0]], old, as_of=as_of)
-                else:
+                if QUERIES[prefix][1][0] not in OWNED:
                     _write_differing(file, prefix, old, new, as_of=as_of)
         entry = {"path": str(path.relative_to(folder)), "deltas": 1 + sum(file["deltas"] for file in merged)}
         lookup[stack] = [entry, *files[len(merged) :]]
@@ -118,24 +117,21 @@ def _raw_values(path: Path) -> Iterator[list[tuple[bytes, bytes]]]:
         yield pairs
 
 
-def _write_owned(
-    file: LookupFile, prefix: str, table: str, change: Change, old: duckdb.DuckDBPyConnection, *, as_of: str
-) -> None:
+def _write_owned(file: LookupFile, table: str, change: Change, old: duckdb.DuckDBPyConnection) -> None:
     """The values of changed owners, made from their rows alone."""
-    if prefix == DIGEST_PREFIX:
-        file.put_gone(prefix, _dated_digests(change, old))
-    file.put_gone(prefix, change.removed.to_list())
+    if table == "digests":
+        file.put_gone(DIGEST_PREFIX, _dated_digests(change, old))
+    for prefix in prefixes_of(table):
+        file.put_gone(prefix, change.removed.to_list())
     if not len(change.rows):
         return
     rows = change.rows.select(list(TABLES[table])).to_arrow()
-    if prefix == FEED_PREFIX:
+    if table == "feeds":
         # A feed without items has no components, and may have had some.
-        file.put_gone(COMPONENTS_PREFIX, [*change.removed, *change.rows[KEYS[table][0]]])
+        file.put_gone(COMPONENTS_PREFIX, change.rows[KEYS[table][0]].to_list())
         write_values(file, rows)
-        return
-    with duckdb.connect() as con:
-        con.register(table, rows)
-        write_prefix(file, con, prefix, as_of=as_of)
+    else:
+        write_rows(file, table, rows)
 
 
 def _dated_digests(change: Change, old: duckdb.DuckDBPyConnection) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Self
 
 import duckdb
 import lmdb
+import pyarrow as pa
 import zstandard
 
 import serving.contract as contract
@@ -107,6 +108,21 @@ def write_prefix(file: LookupFile, con: duckdb.DuckDBPyConnection, prefix: str, 
     """Adds the values of `prefix`, read from the tables that `con` has."""
     for pairs in values_of(con, prefix, as_of=as_of):
         file.put(prefix, pairs)
+
+
+def prefixes_of(table: str) -> list[str]:
+    """The prefixes of the values that are made from this table."""
+    packed = [contract.COMPONENTS_PREFIX] if table == "feeds" else []
+    return [prefix for prefix, (_, tables) in QUERIES.items() if table in tables] + packed
+
+
+def write_rows(file: LookupFile, table: str, rows: pa.Table) -> None:
+    """Adds the values of every prefix that is made from `table`, of these of its rows: all rows of each owner."""
+    with duckdb.connect() as con:
+        con.register(table, rows)
+        for prefix in prefixes_of(table):
+            if prefix != contract.COMPONENTS_PREFIX:
+                write_prefix(file, con, prefix, as_of="")
 
 
 def values_of(con: duckdb.DuckDBPyConnection, prefix: str, *, as_of: str) -> Iterator[Pairs]:

@@ -15,10 +15,9 @@ from psycopg import sql
 from pyarrow import csv
 
 from assets.publishing import generations
-from assets.publishing.changes import OWNED
 from assets.publishing.differences import changed_owners
 from assets.publishing.generations import Manifest
-from assets.publishing.tables import connect
+from assets.publishing.tables import OWNED, connect
 from serving.contract import KEYS, SCHEMA_VERSION, TABLES
 
 DSN_VARIABLE = "JOBFEED_POSTGRES_DSN"

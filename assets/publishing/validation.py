@@ -64,17 +64,26 @@ class FeedChecks:
         return [f"{problem}: {n}" for problem, n in sorted(self._found.items())]
 
 
-def repeated_keys(con: duckdb.DuckDBPyConnection, relations: Mapping[str, str]) -> list[str]:
-    """The tables that hold a key more than once; `relations`: table -> the name of its rows in `con`."""
-    problems = []
-    for table, relation in relations.items():
-        key = KEYS[table]
-        columns = ", ".join(f'"{name}"' for name in key)
+class KeyChecks:
+    """Looks for keys that a table holds more than once, in blocks that each hold all rows of their owners."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+        self._found: Counter[str] = Counter()
+
+    def add(self, table: str, rows: pa.Table | None = None) -> None:
+        """Checks `rows` of the table, or all that the connection has."""
+        if rows is not None:
+            self._con.register("checked_rows", rows)
+        relation = table if rows is None else "checked_rows"
+        columns = ", ".join(f'"{name}"' for name in KEYS[table])
         query = f'select count(*) from (select 1 from "{relation}" group by {columns} having count(*) > 1)'  # noqa: S608
-        n_repeated = con.sql(query).fetchall()[0][0]
-        if n_repeated:
-            problems.append(f"{table}: {n_repeated} keys ({', '.join(key)}) occur more than once")
-    return problems
+        self._found[table] += self._con.sql(query).fetchall()[0][0]
+
+    def problems(self) -> list[str]:
+        """The tables with such keys, and how many."""
+        found = sorted((table, n) for table, n in self._found.items() if n)
+        return [f"{table}: {n} keys ({', '.join(KEYS[table])}) occur more than once" for table, n in found]
 
 
 def size_problems(con: duckdb.DuckDBPyConnection, config: Config, last: Manifest | None) -> list[str]:

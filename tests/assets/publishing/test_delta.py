@@ -11,7 +11,6 @@ import polars as pl
 import pytest
 import zstandard
 
-from assets.config import load_config
 from assets.publishing import delta, generations, layers
 from assets.publishing.build import Published, ValidationFailedError, publish
 from assets.publishing.delta import publish_changes
@@ -222,7 +221,7 @@ class Shards:
             factories.sources() | {"feeds": Source(files=sorted(self.lake.glob("*.parquet")))},
             as_of=as_of,
             created_at=as_of,
-            config=load_config(),
+            config=factories.shipped_config(),
             code_version="test",
             high_water_marks={},
             interactions=None,
@@ -293,7 +292,7 @@ def test_jobs_that_changed_feeds_refer_to_are_published_with_them(tmp_path: Path
             sources,
             as_of=AS_OF + hour * HOUR,
             created_at=AS_OF,
-            config=load_config(),
+            config=factories.shipped_config(),
             code_version="test",
             high_water_marks={},
             interactions=None,
