@@ -1,11 +1,15 @@
 """Lists that do not repeat themselves: maximal marginal relevance with a cap per company, for all users of a block."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
+
+from models.compiling import compiled
+from models.ordering import best_first, rank_in_group
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -68,25 +72,10 @@ def diversified_order(pool: Pool, *, strength: Floats, n_items: int, cap: Compan
     order = np.full((n_rows, n_items), -1, dtype=np.int32)
     if width == 0:
         return order
-    strength = strength.astype(np.float32)[:, None]
-    value = (1 - strength) * pool.relevance
-    likeness = np.zeros((n_rows, width), dtype=np.float32)
-    n_of_company = np.zeros((n_rows, width), dtype=np.int32)
-    rows = np.arange(n_rows)
-    is_going = np.ones(n_rows, dtype=bool)
-    for place in range(min(n_items, width)):
-        current = value - strength * likeness
-        if place < cap.top:
-            current[n_of_company >= cap.most] = -np.inf
-        chosen = np.argmax(current, axis=1)
-        is_going &= current[rows, chosen] > -np.inf
-        if not is_going.any():
-            break
-        order[is_going, place] = chosen[is_going]
-        value[rows, chosen] = -np.inf
-        is_same_company = _same(pool.company, chosen)
-        n_of_company += is_same_company
-        np.maximum(likeness, _likeness(pool, chosen, is_same_company), out=likeness)
+    _greedy(
+        *(pool.relevance, pool.company, pool.role, np.ascontiguousarray(pool.sketch, dtype=np.float32)),
+        *(strength.astype(np.float32), cap.most, cap.top, order),
+    )
     return order
 
 
@@ -106,36 +95,53 @@ def pool_order(relevance: Floats, company: Ints, *, width: int, cap: CompanyCap)
     the candidates can still fill a top under the cap whenever the candidates can.
     """
     quota = max(cap.most, width * cap.most // (2 * cap.top))
-    by_relevance = np.argsort(-relevance, axis=1, kind="stable")
+    by_relevance = best_first(relevance)
     sorted_company = np.take_along_axis(company, by_relevance, axis=1)
     is_surplus = (rank_in_group(sorted_company) >= quota) & (sorted_company >= 0)
-    final = np.argsort(is_surplus, axis=1, kind="stable")[:, :width]
+    final = best_first(-is_surplus.astype(np.float32))[:, :width]
     return np.take_along_axis(by_relevance, final, axis=1).astype(np.int32)
 
 
-def rank_in_group(codes: Ints) -> NDArray[np.int64]:
-    """For each entry of each row of `codes` how many equal ones stand before it, (B, C)."""
-    by_code = np.argsort(codes, axis=1, kind="stable")
-    grouped = np.take_along_axis(codes, by_code, axis=1)
-    is_first = np.ones_like(grouped, dtype=bool)
-    is_first[:, 1:] = grouped[:, 1:] != grouped[:, :-1]
-    place = np.broadcast_to(np.arange(codes.shape[1]), codes.shape)
-    within = place - np.maximum.accumulate(np.where(is_first, place, 0), axis=1)
-    rank = np.empty_like(within)
-    np.put_along_axis(rank, by_code, within, axis=1)
-    return rank
-
-
-def _same(codes: Ints, chosen: NDArray[np.intp]) -> NDArray[np.bool_]:
-    code = np.take_along_axis(codes, chosen[:, None], axis=1)
-    return np.asarray((codes == code) & (code >= 0))
-
-
-def _likeness(pool: Pool, chosen: NDArray[np.intp], is_same_company: NDArray[np.bool_]) -> Floats:
-    """How alike every job of the pool is to the chosen one, in [0, 1]."""
-    picked = pool.sketch[np.arange(len(chosen)), chosen]
-    topic = np.matmul(pool.sketch, picked[:, :, None])[:, :, 0]
-    alike = TOPIC_SHARE * np.clip(topic, 0, 1)
-    alike += COMPANY_SHARE * is_same_company
-    alike += ROLE_SHARE * _same(pool.role, chosen)
-    return np.asarray(alike, dtype=np.float32)
+@compiled
+def _greedy(
+    relevance: Any, company: Any, role: Any, sketch: Any, strength: Any, most: int, top: int, order: Any
+) -> None:
+    n_rows, width = relevance.shape
+    topic_share, company_share, role_share = np.float32(TOPIC_SHARE), np.float32(COMPANY_SHARE), np.float32(ROLE_SHARE)
+    axes = np.empty((sketch.shape[2], width), dtype=np.float32)
+    value, likeness = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.float32)
+    topic, n_of_company = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.int32)
+    for row in range(n_rows):
+        weight = strength[row]
+        for place in range(width):
+            value[place] = (np.float32(1) - weight) * relevance[row, place]
+            likeness[place] = 0
+            n_of_company[place] = 0
+            for axis in range(sketch.shape[2]):
+                axes[axis, place] = sketch[row, place, axis]
+        for rank in range(min(order.shape[1], width)):
+            chosen, greatest = -1, np.float32(-np.inf)
+            for place in range(width):
+                if rank < top and n_of_company[place] >= most:
+                    continue
+                current = value[place] - weight * likeness[place]
+                if current > greatest:
+                    chosen, greatest = place, current
+            if chosen < 0:
+                break
+            order[row, rank] = chosen
+            value[chosen] = -np.inf
+            topic[:] = 0
+            for axis in range(sketch.shape[2]):
+                part = axes[axis, chosen]
+                for place in range(width):
+                    topic[place] += part * axes[axis, place]
+            chosen_company, chosen_role = company[row, chosen], role[row, chosen]
+            for place in range(width):
+                alike = topic_share * min(max(topic[place], np.float32(0)), np.float32(1))
+                if chosen_company >= 0 and company[row, place] == chosen_company:
+                    alike += company_share
+                    n_of_company[place] += 1
+                if chosen_role >= 0 and role[row, place] == chosen_role:
+                    alike += role_share
+                likeness[place] = max(likeness[place], alike)

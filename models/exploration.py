@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.diversity import CompanyCap, rank_in_group
+from models.diversity import CompanyCap
 from models.hashing import UInt64s, mix, uniform
+from models.ordering import best_first, rank_in_group
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -106,13 +107,13 @@ def _exploration_set(
     seen[np.nonzero(top)[0], company[np.nonzero(top)[0], order[top]] + 1] = True
     seen[:, 0] = False  # an unknown company is not one company
     is_open &= ~seen[rows, company + 1]
-    best_first = np.argsort(np.where(is_open, -relevance, np.inf), axis=1, kind="stable")
-    sorted_open = np.take_along_axis(is_open, best_first, axis=1)
-    sorted_company = np.where(sorted_open, np.take_along_axis(company, best_first, axis=1), -1)
+    by_relevance = best_first(np.where(is_open, relevance, -np.inf).astype(np.float32))
+    sorted_open = np.take_along_axis(is_open, by_relevance, axis=1)
+    sorted_company = np.where(sorted_open, np.take_along_axis(company, by_relevance, axis=1), -1)
     sorted_open &= (rank_in_group(sorted_company) < cap.most) | (sorted_company < 0)
     sorted_open &= np.cumsum(sorted_open, axis=1) <= n_most[:, None]
     pool = np.zeros_like(is_open)
-    np.put_along_axis(pool, best_first, sorted_open, axis=1)
+    np.put_along_axis(pool, by_relevance, sorted_open, axis=1)
     return pool
 
 
