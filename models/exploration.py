@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models.diversity import CompanyCap
 from models.hashing import UInt64s, mix, uniform
-from models.ordering import best_first, rank_in_group
+from models.ordering import best_first, least_first, rank_in_group
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -68,14 +68,14 @@ def explore(
     size = pool.sum(axis=1)
     n_explored = np.minimum(wanted, size)
     random = np.where(pool, uniform(mix(keys[:, None] ^ mix(job_hash ^ _JOB_STREAM))), 2.0)
-    drawn = np.argsort(random, axis=1, kind="stable")[:, :n_items]
+    drawn = least_first(random)[:, :n_items]
     is_drawn = np.arange(drawn.shape[1]) < n_explored[:, None]
     rows = np.arange(n_rows)[:, None]
     taken = np.zeros(relevance.shape, dtype=bool)
     taken[np.nonzero(is_drawn)[0], drawn[is_drawn]] = True
     is_slot = _slots(n_listed, n_explored, keys, n_items=n_items)
     remaining = np.where((order >= 0) & ~taken[rows, np.maximum(order, 0)], order, -1)
-    remaining = np.take_along_axis(remaining, np.argsort(remaining < 0, axis=1, kind="stable"), axis=1)
+    remaining = np.take_along_axis(remaining, best_first(-(remaining < 0).astype(np.float32)), axis=1)
     exploited_place = np.minimum(np.cumsum(~is_slot, axis=1) - 1, n_items - 1)
     explored_place = np.clip(np.cumsum(is_slot, axis=1) - 1, 0, max(drawn.shape[1] - 1, 0))
     candidate = np.take_along_axis(remaining, np.maximum(exploited_place, 0), axis=1)

@@ -20,6 +20,11 @@ def best_first(values: Floats) -> Ints:
     return _sorted_places(-ascending)
 
 
+def least_first(values: NDArray[np.float64]) -> Ints:
+    """The places of each row (B, C) in the order of rising values in [0, 2], told apart to 41 bits."""
+    return _sorted_places((values * 2.0**41).astype(np.int64))
+
+
 def rank_in_group(codes: Ints) -> NDArray[np.int64]:
     """For each entry of each row of `codes` how many equal ones stand before it, (B, C)."""
     by_code = _sorted_places(codes.astype(np.int64))

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from features.components import REMOTE_OK
 from features.schemas import REASON_CODES
-from models.candidates import expand, rank_within
 from models.retrieval import RETRIEVERS
 from models.scoring import COLLABORATIVE_MOST, Pairs, Recipe
 from models.signals import APPLIED, SAVED, VIEWED
-from models.sparse_rows import most_similar
+from models.sparse_rows import most_similar, rarest_common
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]
@@ -34,7 +33,6 @@ _TELLING = {
     "similar_to_saved": 1.3, "similar_to_applied": 1.3, "similar_to_viewed": 1.2, "skills": 1.3, "tags": 1.2,
     "neighbours": 0.8, "same_city": 0.8, "new": 0.8, "popular_in_area": 0.7, "trending": 0.7, "remote": 0.5,
 }  # fmt: skip
-_CODE_INDEX = {code: index for index, code in enumerate(REASON_CODES)}
 
 
 @dataclass(frozen=True)
@@ -52,20 +50,48 @@ def explain(listed: Listed, recipes: Sequence[Recipe], recipe_of_row: Ints) -> p
     """Reasons of all items, REASON_ROWS, sorted by item (row * n + place) and slot (0 the strongest)."""
     strength, similar = _strengths(listed, recipes, recipe_of_row)
     table = np.stack([_TELLING.get(code, 1) * strength[code] for code in REASON_CODES]).reshape(len(REASON_CODES), -1)
-    strongest = np.argsort(-table, axis=0, kind="stable")[:REASONS_PER_ITEM]
-    value = np.take_along_axis(table, strongest, axis=0)
-    is_given = np.isfinite(value) & (value >= _LEAST_SHARE_OF_STRONGEST * value[0])
-    is_given &= listed.is_item.ravel()
-    slot, item = np.nonzero(is_given)
-    code = strongest[slot, item]
-    parts = [
-        _with_references(name, item[code == index], slot[code == index], listed, similar)
-        for name, index in _CODE_INDEX.items()
-        if (code == index).any()
-    ]
-    if not parts:
-        return pl.DataFrame(schema=REASON_ROWS)
-    return pl.concat(parts).sort("item", "slot")
+    item, slot, code = _strongest(table.astype(np.float32), listed.is_item.ravel())
+    value = np.full(len(item), np.nan, dtype=np.float32)
+    references, places = [pl.Series([], dtype=pl.String)], [np.zeros(0, dtype=np.int64)]
+    for index, name in enumerate(REASON_CODES):
+        place = np.flatnonzero(code == index)
+        if len(place):
+            reference, number = _reference(name, item[place], listed, similar)
+            references.append(
+                reference if reference is not None else pl.Series([None], dtype=pl.String).new_from_index(0, len(place))
+            )
+            places.append(place)
+            if number is not None:
+                value[place] = number
+    back = np.empty(len(item), dtype=np.int64)
+    back[np.concatenate(places)] = np.arange(len(item))
+    return pl.DataFrame(
+        {
+            "item": item,
+            "slot": slot,
+            "code": names_at(pl.Series(REASON_CODES), code),
+            "ref": pl.concat([part.rename("ref") for part in references]).gather(back),
+            "value": pl.Series(value).fill_nan(None),
+        },
+        schema=REASON_ROWS,
+    )
+
+
+def _strongest(table: Floats, is_item: Bools) -> tuple[NDArray[np.int64], NDArray[np.int64], Ints]:
+    """The REASONS_PER_ITEM greatest rows of each column of `table` (codes, items): item, slot and code of each that is
+    given, sorted by item and slot. Equal strengths in the order of the codes."""
+    left, every = table.copy(), np.arange(table.shape[1])
+    chosen, given = [], []
+    strongest = np.zeros(0, dtype=np.float32)
+    for number in range(REASONS_PER_ITEM):
+        best = left.argmax(axis=0)
+        value = left[best, every]
+        strongest = value if number == 0 else strongest
+        chosen.append(best)
+        given.append(is_item & np.isfinite(value) & (value >= _LEAST_SHARE_OF_STRONGEST * strongest))
+        left[best, every] = -np.inf
+    item, slot = np.nonzero(np.stack(given, axis=1))
+    return item, slot, np.stack(chosen, axis=1)[item, slot].astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -170,10 +196,10 @@ def _company_affinity(pairs: Pairs) -> NDArray[np.float64]:
     return pairs.sum_over(pairs.jobs.facets[:, columns].tocsr(), pairs.signals.affinity[:, columns])
 
 
-def _with_references(
-    code: str, item: NDArray[np.int64], slot: NDArray[np.int64], listed: Listed, similar: _Similar
-) -> pl.DataFrame:
-    """The rows of one code with what they refer to."""
+def _reference(
+    code: str, item: NDArray[np.int64], listed: Listed, similar: _Similar
+) -> tuple[pl.Series | None, NDArray[Any] | None]:
+    """What the reasons of one code refer to, and their numbers; None for neither."""
     pairs, jobs = listed.pairs, listed.pairs.jobs
     job = pairs.job.ravel()[item]
     row = item // pairs.job.shape[1]
@@ -202,18 +228,7 @@ def _with_references(
         value = np.floor(np.maximum(jobs.age_days[job], 0))
     elif code == "salary":
         value = np.fmax(jobs.salary_min, jobs.salary_max)[job]
-    return pl.DataFrame(
-        {
-            "item": item,
-            "slot": slot,
-            "code": pl.Series([code], dtype=pl.String).new_from_index(0, len(item)),
-            "ref": ref if ref is not None else pl.Series([None], dtype=pl.String).new_from_index(0, len(item)),
-            "value": pl.Series(value).cast(pl.Float32).fill_nan(None)
-            if value is not None
-            else pl.Series([None], dtype=pl.Float32).new_from_index(0, len(item)),
-        },
-        schema=REASON_ROWS,
-    )
+    return ref, value
 
 
 def _common_names(code: str, job: Ints, row: NDArray[np.int64], pairs: Pairs) -> pl.Series:
@@ -224,20 +239,17 @@ def _common_names(code: str, job: Ints, row: NDArray[np.int64], pairs: Pairs) ->
         "tags": (jobs.tags, users.tags, "tag"),
         "role": (jobs.roles, users.roles, "role"),
     }[code]
-    pair, position = expand(of_jobs.indptr[job], np.diff(of_jobs.indptr)[job])
-    term = of_jobs.indices[position]
-    is_common = of_users[pairs.rows].toarray()[row[pair], term] > 0
-    pair, term, rarity = pair[is_common], term[is_common], of_jobs.data[position][is_common]
-    order = np.lexsort((term, -rarity, pair))
-    order = order[rank_within(pair[order]) < NAMES_PER_REASON]
-    found = (
-        pl.DataFrame({"pair": pair[order], "name": names_at(jobs.vocabularies[vocabulary], term[order])})
-        .group_by("pair", maintain_order=True)
-        .agg("name")
-        .with_columns(pl.col("name").list.join(", "))
+    common = rarest_common(of_jobs, job, of_users[pairs.rows], row, most=NAMES_PER_REASON)
+    # As one number for the few different ones: most items share theirs with others.
+    packed = np.zeros(len(job), dtype=np.int64)
+    for column in common.T:
+        packed = packed * (len(jobs.vocabularies[vocabulary]) + 1) + column + 1
+    _, first, inverse = np.unique(packed, return_index=True, return_inverse=True)
+    names = [names_at(jobs.vocabularies[vocabulary], column[first]) for column in common.T]
+    joined = pl.DataFrame({str(number): part for number, part in enumerate(names)}).select(
+        pl.concat_str(pl.all(), separator=", ", ignore_nulls=True)
     )
-    wanted = pl.DataFrame({"pair": np.arange(len(job))})
-    return wanted.join(found, on="pair", how="left", maintain_order="left")["name"]
+    return joined.to_series().replace("", None).gather(inverse)
 
 
 def names_at(vocabulary: pl.Series, positions: Ints) -> pl.Series:

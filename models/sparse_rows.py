@@ -73,6 +73,18 @@ def dot_pairs(users: Floats, items: Floats, chosen: Ints) -> Floats:
     return products
 
 
+def rarest_common(items: Csr, chosen: Ints, users: Csr, rows: NDArray[Any], *, most: int) -> Ints:
+    """For each pair of row `chosen[i]` of `items` and row `rows[i]` of `users` the terms that both have, (n, most), -1
+    padded: the greatest values of the items first, equal ones in the order of the terms. `rows` ascend."""
+    common = np.full((len(chosen), most), -1, dtype=np.int32)
+    if len(chosen):
+        _rarest_common(
+            *(items.indptr, items.indices, items.data, chosen, users.indptr, users.indices, users.data, rows),
+            *(items.shape[1], common),
+        )
+    return common
+
+
 @compiled
 def most_similar(
     rows: Any, jobs: Any, is_item: Any, past_rows: Any, past: Any, past_jobs: Any, cosine: Any, best: Any
@@ -212,3 +224,32 @@ def _dot_pairs(users: Any, items: Any, chosen: Any, products: Any) -> None:
             for dimension in range(users.shape[1]):
                 total += users[row, dimension] * np.float32(items[item, dimension])
             products[row, place] = total
+
+
+@compiled
+def _rarest_common(
+    item_indptr: Any, item_terms: Any, item_values: Any, chosen: Any, user_indptr: Any, user_terms: Any,
+    user_values: Any, rows: Any, n_terms: int, common: Any,
+) -> None:  # fmt: skip
+    is_wanted = np.zeros(n_terms, dtype=np.bool_)
+    current = -1
+    for pair in range(len(chosen)):
+        if rows[pair] != current:
+            if current >= 0:
+                for position in range(user_indptr[current], user_indptr[current + 1]):
+                    is_wanted[user_terms[position]] = False
+            current = rows[pair]
+            for position in range(user_indptr[current], user_indptr[current + 1]):
+                is_wanted[user_terms[position]] = user_values[position] > 0
+        item = chosen[pair]
+        for place in range(common.shape[1]):
+            best, greatest = -1, -np.inf
+            for position in range(item_indptr[item], item_indptr[item + 1]):
+                term = item_terms[position]
+                if is_wanted[term] and item_values[position] > greatest:
+                    is_taken = False
+                    for earlier in range(place):
+                        is_taken |= common[pair, earlier] == term
+                    if not is_taken:
+                        best, greatest = term, item_values[position]
+            common[pair, place] = best

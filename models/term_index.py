@@ -19,7 +19,7 @@ Ints = NDArray[np.int32]
 Floats = NDArray[np.float32]
 Csr = Any
 
-POSTINGS_PER_USER = 30_000
+POSTINGS_PER_USER = 12_000
 _OF_ONE_TERM = 0.25  # the share of a user's postings that a single term may take
 _TAG_SHARE, _ROLE_SHARE, _AFFINITY_SHARE = 0.5, 0.7, 0.3
 _RESCORED = 2  # times the wanted number

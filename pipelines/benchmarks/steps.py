@@ -77,7 +77,11 @@ def _materialised(selection: dg.AssetSelection, as_of: dt.datetime, excluded: tu
     keys = [key for key in keys if key.path[0] != "ranking"]
     with dg.DagsterInstance.ephemeral() as instance:
         result = defs.resolve_job_def("daily").execute_in_process(
-            instance=instance, tags={AS_OF_TAG: as_of.isoformat()}, asset_selection=keys, raise_on_error=True
+            instance=instance,
+            tags={AS_OF_TAG: as_of.isoformat()},
+            asset_selection=keys,
+            run_config={"loggers": {"console": {"config": {"log_level": "WARNING"}}}},
+            raise_on_error=True,
         )
     steps = [event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_SUCCESS]
     return {
