@@ -3,8 +3,6 @@
 Reading free text is in salary_text. Exchange rates are a table that the caller gives; nothing here looks one up.
 """
 
-import datetime as dt
-from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
@@ -43,19 +41,6 @@ def load_rates(path: Path) -> pl.DataFrame:
             f"{path}: units_per_usd must be above 0 and each currency occur once a date; wrong are {wrong}"
         )
     return rates.sort("currency", "as_of_date")
-
-
-def rates_per_rouble(units: Mapping[str, float], *, as_of_date: dt.date) -> pl.DataFrame:
-    """HH's dictionary of currencies (code: units per rouble) as rates like those of `load_rates`.
-
-    Old codes become ISO codes; a rate that is not a positive number is left out. Empty where the dollar is missing.
-    """
-    known = {_RENAMED.get(code, code): rate for code, rate in units.items() if 0 < rate < float("inf")}
-    per_dollar = known.get("USD")
-    rows = [(code, as_of_date, rate / per_dollar) for code, rate in sorted(known.items())] if per_dollar else []
-    return pl.DataFrame(
-        rows, schema={"currency": pl.String, "as_of_date": pl.Date, "units_per_usd": pl.Float64}, orient="row"
-    )
 
 
 def normalise(given: pl.DataFrame, *, rates: pl.DataFrame) -> pl.DataFrame:

@@ -22,6 +22,13 @@ _INVISIBLE = (
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u{ad}\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}\u{2066}-\u{2069}\u{feff}]"
 )
 
+_NO_COMPANY = (
+    r"^(?:n a|none|null|unknown|anonymous|confidential(?: company| employer| client)?|undisclosed"
+    r"|not (?:specified|disclosed)|private (?:employer|company|advertiser)|конфиденциально|конфиденциальная компания"
+    r"|анонимн\p{L}+(?: работодатель)?|не указан[аоы]?|частное лицо|физическое лицо|работодатель скрыт"
+    r"|имя скрыто|компания скрыта)$"
+)
+
 _ABOUT_CUE = (
     r"(?:о компании|о нас|кто мы|о работодателе|наша компания|мы[ —–-]+(?:команда|компания|это)"
     r"|about (?:us|the company|our company|the team)|(?-i:About [A-Z][\w&.-]{1,30})|who we are"
@@ -122,14 +129,18 @@ def name_key(name: pl.Expr) -> pl.Expr:
 
 
 def company_key(name: pl.Expr) -> pl.Expr:
-    """A company's name without its legal form: `ООО «Ромашка»` and `Ромашка` are equal. Null where nothing is left."""
+    """A company's name without its legal form: `ООО «Ромашка»` and `Ромашка` are equal.
+
+    Null where nothing is left, or where the name only says that there is none to tell: confidential ones are many.
+    """
     legal_form = (
         r"(?:ооо|оао|зао|пао|ао|ип|тоо|нао|мкк|гбу|мбу|фгуп|мкоу|chp|чп|тов|llc|ltd|limited|inc|incorporated|corp"
         r"|corporation|co|company|gmbh|ag|sa|s a|bv|b v|oy|ab|plc|sro|s r o|sarl|pte|pty|llp|lp|kk)"
     )
     words = name_key(name)
     bare = words.str.replace(rf"^(?:{legal_form} )+", "").str.replace(rf"(?: {legal_form})+$", "").str.strip_chars()
-    return pl.when(bare.str.len_chars() > 0).then(bare).otherwise(words)
+    key = pl.when(bare.str.len_chars() > 0).then(bare).otherwise(words)
+    return pl.when(~key.str.contains(_NO_COMPANY)).then(key)
 
 
 def _as_lines(texts: pl.Series) -> pl.Series:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.salary import PAY, load_rates, monthly_usd, normalise, rates_per_rouble
+from features.salary import PAY, load_rates, monthly_usd, normalise
 
 RATES = pl.DataFrame(
     {
@@ -155,13 +155,6 @@ def test_dollars_are_of_the_rate_nearest_to_the_publication() -> None:
     )
     assert monthly_usd(pay, rates=rates, at=at)["salary_monthly_usd_min"].to_list() == [100.0, 100.0, 200.0, 200.0]
     assert monthly_usd(pay, rates=rates)["salary_monthly_usd_min"].to_list() == [200.0] * 4
-
-
-def test_rates_per_rouble_become_rates_per_dollar() -> None:
-    rates = rates_per_rouble({"RUR": 1, "USD": 0.0125, "BYR": 0.04, "XXX": 0.0}, as_of_date=dt.date(2026, 2, 1))
-    found = dict(rates.select("currency", "units_per_usd").iter_rows())
-    assert found == pytest.approx({"RUB": 80.0, "USD": 1.0, "BYN": 3.2})
-    assert rates_per_rouble({"RUR": 1}, as_of_date=dt.date(2026, 2, 1)).is_empty()
 
 
 def test_a_currency_has_one_rate_a_date(tmp_path: Path) -> None:

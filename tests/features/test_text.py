@@ -86,7 +86,10 @@ def test_folding_makes_spellings_equal() -> None:
 
 @pytest.mark.parametrize(
     ("name", "key"),
-    [("ООО «Ромашка»", "ромашка"), ("Acme, Inc.", "acme"), ("ACME GmbH", "acme"), ("ООО", "ооо"), ("!", None)],
-)
+    [
+        ("ООО «Ромашка»", "ромашка"), ("Acme, Inc.", "acme"), ("ACME GmbH", "acme"), ("ООО", "ооо"), ("!", None),
+        ("Confidential", None), ("Не указана", None), ("Confidential Coffee", "confidential coffee"),
+    ],
+)  # fmt: skip
 def test_legal_forms_do_not_tell_companies_apart(name: str, key: str | None) -> None:
     assert pl.select(company_key(pl.Series([name]))).to_series().to_list() == [key]
