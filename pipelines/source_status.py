@@ -72,7 +72,7 @@ def try_feed(sources: Sources, name: str, *, now: dt.datetime) -> FeedReading:
     """Reads one configured feed over HTTP, enabled or not, and stores nothing. Raises KeyError for an unknown name."""
     feed = {feed.name: feed for feed in sources.feeds}[name].model_copy(update={"enabled": True, "max_pages": 1})
     client = HttpClient(sources.http, HostPacer(sources.http.requests_per_host_per_second))
-    return fetch_feeds([feed], {}, client, as_of=now)[0]
+    return next(iter(fetch_feeds([feed], {}, client, as_of=now)))
 
 
 def print_reading(console: Console, reading: FeedReading, *, limit: int) -> None:

@@ -3,8 +3,8 @@
 import datetime as dt
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from assets.config import FeedSource
@@ -47,8 +47,8 @@ def fetch_feeds(
     *,
     as_of: dt.datetime,
     parser: FeedParser | None = None,
-) -> list[FeedReading]:
-    """One reading per enabled feed, in the order of their names. Never raises for what a feed does.
+) -> Iterator[FeedReading]:
+    """One reading per enabled feed as they come, so that not all need be held. Never raises for what a feed does.
 
     A thread takes the feeds of one host, so that a host with many of them, all hanging, holds up one thread only. Hosts
     whose feeds failed the last times come last: those that hang hold up nobody who is well.
@@ -57,14 +57,17 @@ def fetch_feeds(
     for feed in sorted((feed for feed in feeds if feed.enabled), key=lambda feed: feed.name):
         lanes[feed.url.host or ""].append(feed)
     if not lanes:
-        return []
+        return
     with (
         parser or FeedParser() as opened,
         ThreadPoolExecutor(client.limits.max_parallel_sources, thread_name_prefix="feeds") as pool,
     ):
         ordered = sorted(lanes.values(), key=lambda lane: max(_n_failures(states, feed) for feed in lane))
-        read = pool.map(lambda lane: _fetch_lane(lane, states, client, opened, as_of), ordered)
-        return sorted((reading for readings in read for reading in readings), key=lambda reading: reading.name)
+        pending = {pool.submit(_fetch_lane, lane, states, client, opened, as_of) for lane in ordered}
+        while pending:
+            finished, pending = wait(pending, return_when=FIRST_COMPLETED)
+            while finished:
+                yield from finished.pop().result()
 
 
 def _n_failures(states: Mapping[str, FeedState], feed: FeedSource) -> int:

@@ -18,7 +18,7 @@ from assets.ingest.landing import Ledger, list_landed
 from assets.ingest.posting_sink import PostingSink
 from assets.ingest.postings import gone, last_reading, open_jobs, sighting_of, store_fetched, store_replayed
 from assets.ingest.report import RunReport
-from assets.ingest.source_state import load_states, update_states
+from assets.ingest.source_state import FeedState, load_states, update_states
 from assets.lake import Lake
 from features.schemas import FEED_POSTINGS, FILE_POSTINGS
 from features.sources.parsed import Parsed
@@ -38,9 +38,11 @@ def ingest_feeds(
     """Fetches the enabled feeds that are due, and reads those landed in `landing/feeds/`."""
     report = RunReport()
     sink = PostingSink(lake, FEED_POSTINGS, store_fetched, report, as_of)
-    readings = fetch_feeds(sources.feeds, load_states(lake).feeds, client, as_of=as_of, parser=parser)
+    states: dict[str, FeedState] = {}
     lists_all = {feed.name for feed in sources.feeds if feed.lists_all_open_jobs}
-    for reading in readings:
+    for reading in fetch_feeds(sources.feeds, load_states(lake).feeds, client, as_of=as_of, parser=parser):
+        if reading.state is not None:
+            states[reading.name] = reading.state
         counts = report.of(reading.name)
         counts.statuses.append(reading.status)
         counts.seconds += reading.seconds
@@ -54,7 +56,7 @@ def ingest_feeds(
         if reading.is_full and reading.name in lists_all:
             sink.add_sightings(_absent(lake, reading.name, reading.parsed, as_of=as_of))
     sink.flush()
-    update_states(lake, feeds={reading.name: reading.state for reading in readings if reading.state is not None})
+    update_states(lake, feeds=states)
     _replay_feeds(lake, landing, sources, report, as_of=as_of)
     return report
 

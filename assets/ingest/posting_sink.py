@@ -14,6 +14,7 @@ from features.schemas import Table
 from features.sources.parsed import Parsed
 
 FLUSH_ROWS = 100_000
+FLUSH_BYTES = 50_000_000
 
 
 @dataclass
@@ -32,6 +33,7 @@ class PostingSink:
     _refused: list[pl.DataFrame] = field(default_factory=list)
     _sightings: list[pl.DataFrame] = field(default_factory=list)
     _n_held: int = 0
+    _n_bytes: int = 0
 
     def add(self, parsed: Parsed, *, source: str, origin: str) -> None:
         """Takes what was read in `origin`; rejects are counted for `source`, rows for the source that they name."""
@@ -41,7 +43,8 @@ class PostingSink:
         if parsed.rows.height:
             self._rows.append(seen(parsed.rows, origin=origin, as_of=self.as_of))
         self._n_held += parsed.rows.height + parsed.rejects.height
-        if self._n_held >= FLUSH_ROWS:
+        self._n_bytes += int(parsed.rows.estimated_size() + parsed.rejects.estimated_size())
+        if self._n_held >= FLUSH_ROWS or self._n_bytes >= FLUSH_BYTES:
             self.flush()
 
     def add_sightings(self, sightings: pl.DataFrame) -> None:
@@ -57,4 +60,4 @@ class PostingSink:
         if self._sightings:
             store_sightings(self.lake, pl.concat(self._sightings))
         store_quarantined(self.lake, self._refused)
-        self._rows, self._refused, self._sightings, self._n_held = [], [], [], 0
+        self._rows, self._refused, self._sightings, self._n_held, self._n_bytes = [], [], [], 0, 0

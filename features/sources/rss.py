@@ -50,6 +50,8 @@ def read_rss(body: bytes, feed: FeedContext) -> Entries:
         document = feedparser.parse(
             io.BytesIO(utf8), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
         )
+    except MemoryError:
+        raise  # no fault of the feed's: another process may have room
     except Exception as error:  # its loose parser fails in many ways on hostile markup
         raise FeedError(feed.name, f"unreadable ({type(error).__name__})") from None
     if not document.get("version"):
