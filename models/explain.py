@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping
 
-# `{ref}` names what the reason refers to, `{value}` is its number.
+# `{ref}` names what the reason refers to, `{value}` is its number, `{value|day|days}` the number with the word that
+# agrees with it: one and many in English, one, few and many in Russian.
 REASON_TEMPLATES: Mapping[str, Mapping[str, str]] = {
     "similar_to_saved": {
         "en": "Similar to a job you saved: {ref}",
@@ -32,7 +33,10 @@ REASON_TEMPLATES: Mapping[str, Mapping[str, str]] = {
     "remote": {"en": "You can work remotely", "ru": "Можно работать удалённо"},
     "popular_in_area": {"en": "Popular in your area: {ref}", "ru": "Популярна в вашем регионе: {ref}"},
     "trending": {"en": "Trending now", "ru": "Сейчас набирает популярность"},
-    "new": {"en": "New job", "ru": "Новая вакансия"},
+    "new": {
+        "en": "New: posted less than {value|day|days} ago",
+        "ru": "Новая: опубликована меньше {value|дня|дней|дней} назад",
+    },
     "salary": {"en": "Pays within your range", "ru": "Зарплата соответствует вашим ожиданиям"},
     "tags": {"en": "Matches your interests: {ref}", "ru": "Соответствует вашим интересам: {ref}"},
     "experience": {"en": "Fits your experience", "ru": "Подходит под ваш опыт"},
@@ -43,7 +47,7 @@ REASON_TEMPLATES: Mapping[str, Mapping[str, str]] = {
     },
 }
 DEFAULT_LANGUAGE = "en"
-_PLACEHOLDER = re.compile(r"\{(?:ref|value)\}")
+_PLACEHOLDER = re.compile(r"\{(ref|value)((?:\|[^{}|]*)*)\}")
 # Here `ref` is a job_id: whoever has the jobs at hand shows the title instead.
 JOB_REFERENCE_CODES = frozenset({"similar_to_saved", "similar_to_applied", "similar_to_viewed", "also_applied"})
 
@@ -52,9 +56,30 @@ def render_reason(code: str, ref: str | None, value: float | None, language: str
     """The reason as a sentence; English where the language has no text. Raises KeyError on an unknown code."""
     templates = REASON_TEMPLATES[code]
     template = templates.get(language, templates[DEFAULT_LANGUAGE])
-    values = {"{ref}": ref or "", "{value}": _number(value, language)}
+    number = _number(value, language)
+
+    def filled(found: re.Match[str]) -> str:
+        if found[1] == "ref":
+            return ref or ""
+        words = found[2].split("|")[1:]
+        return f"{number} {words[_form(value, language, len(words))]}".strip() if words else number
+
     # In one pass: a reference is untrusted text and may hold braces itself.
-    return _PLACEHOLDER.sub(lambda found: values[found.group()], template).rstrip(" :")
+    return _PLACEHOLDER.sub(filled, template).rstrip(" :")
+
+
+def _form(value: float | None, language: str, n_forms: int) -> int:
+    """Which of `n_forms` words agrees with the number (Unicode CLDR, plural rules), the last for no number."""
+    if value is None:
+        return n_forms - 1
+    if language != "ru":
+        return 0 if value == 1 else n_forms - 1
+    if value != int(value):
+        return min(1, n_forms - 1)
+    tens, ones = abs(int(value)) % 100, abs(int(value)) % 10
+    if ones == 1 and tens != 11:
+        return 0
+    return min(1 if ones in (2, 3, 4) and tens not in (12, 13, 14) else 2, n_forms - 1)
 
 
 def _number(value: float | None, language: str) -> str:

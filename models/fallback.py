@@ -12,7 +12,7 @@ from models.candidates import fill
 from models.diversity import Pool, diversified_order, pool_order
 from models.feed_rows import Items, item_lists
 from models.ranking import Settings, World
-from models.reasons import REASON_ROWS, names_at
+from models.reasons import REASON_ROWS, days_at_most, names_at
 from models.scoring import score_pairs
 
 Ints = NDArray[np.int32]
@@ -151,7 +151,7 @@ def _reasons(job: Ints, world: World) -> pl.DataFrame:
     parts = []
     for code in (name for name in REASON_CODES if name in holds):
         item = np.flatnonzero(holds[code] & is_item)
-        age = np.floor(np.maximum(table.age_days[row[item]], 0))
+        age = days_at_most(table.age_days[row[item]])
         nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(item))
         parts.append(
             pl.DataFrame(

@@ -225,7 +225,7 @@ def _reference(
     elif code == "company":
         ref = jobs.company_display.gather(job)
     elif code == "new":
-        value = np.floor(np.maximum(jobs.age_days[job], 0))
+        value = days_at_most(jobs.age_days[job])
     elif code == "salary":
         value = np.fmax(jobs.salary_min, jobs.salary_max)[job]
     return ref, value
@@ -250,6 +250,11 @@ def _common_names(code: str, job: Ints, row: NDArray[np.int64], pairs: Pairs) ->
         pl.concat_str(pl.all(), separator=", ", ignore_nulls=True)
     )
     return joined.to_series().replace("", None).gather(inverse)
+
+
+def days_at_most(age_days: Floats) -> Floats:
+    """Whole days that an age is less than: 1 for a job of today."""
+    return np.floor(np.maximum(age_days, 0)) + 1
 
 
 def names_at(vocabulary: pl.Series, positions: Ints) -> pl.Series:

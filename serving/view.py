@@ -21,7 +21,7 @@ MOST_REASONS = 100_000
 # Stands for a job that is not shown: closed, expired, or not in this generation.
 NOT_SHOWN = msgspec.Raw(b"null")
 _OPEN = b'"status":"open"'
-_PLACEHOLDER = re.compile(r"\{(?:ref|value)\}")
+_PLACEHOLDER = re.compile(r"\{(ref|value)((?:\|[^{}|]*)*)\}")
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -125,9 +125,31 @@ class View:
 
 
 def reason_text(template: str, named: str, value: float | None, language: str) -> str:
-    """A reason as a sentence. In one pass: a name is untrusted text and may hold braces itself."""
-    values = {"{ref}": named, "{value}": _number(value, language)}
-    return _PLACEHOLDER.sub(lambda found: values[found.group()], template).rstrip(" :")
+    """A reason as a sentence; `{value|day|days}` is the number with the word that agrees with it."""
+    number = _number(value, language)
+
+    def filled(found: re.Match[str]) -> str:
+        if found[1] == "ref":
+            return named
+        words = found[2].split("|")[1:]
+        return f"{number} {words[_form(value, language, len(words))]}".strip() if words else number
+
+    # In one pass: a name is untrusted text and may hold braces itself.
+    return _PLACEHOLDER.sub(filled, template).rstrip(" :")
+
+
+def _form(value: float | None, language: str, n_forms: int) -> int:
+    """Which of `n_forms` words agrees with the number (Unicode CLDR, plural rules), the last for no number."""
+    if value is None:
+        return n_forms - 1
+    if language != "ru":
+        return 0 if value == 1 else n_forms - 1
+    if value != int(value):
+        return min(1, n_forms - 1)
+    tens, ones = abs(int(value)) % 100, abs(int(value)) % 10
+    if ones == 1 and tens != 11:
+        return 0
+    return min(1 if ones in (2, 3, 4) and tens not in (12, 13, 14) else 2, n_forms - 1)
 
 
 def _number(value: float | None, language: str) -> str:

@@ -16,22 +16,66 @@ shown_reasons as (
         reasons.place,
         reasons.reason.code as code,
         coalesce(jobs.title, reasons.reason.ref, '') as ref,
-        format('{:.4g}', coalesce(reasons.reason.value, 0)) as value
+        reasons.reason.value as value
     from reasons
     left join jobs
         on jobs.job_id = reasons.reason.ref
         and reasons.reason.code in ('similar_to_saved', 'similar_to_applied', 'similar_to_viewed', 'also_applied')
 ),
+numbered as (
+    select
+        user_id,
+        rank,
+        place,
+        code,
+        ref,
+        case
+            when value is null then ''
+            when abs(value) >= 10 or value = trunc(value) then format('{:.0f}', value)
+            else format('{:.1f}', value)
+        end as number,
+        -- Which of the words of {value|one|few|many} agrees with the number (Unicode CLDR, plural rules).
+        if(value = 1, 1, 2) as form_en,
+        case
+            when value is null then 3
+            when value <> trunc(value) then 2
+            when abs(value) % 10 = 1 and abs(value) % 100 <> 11 then 1
+            when abs(value) % 10 in (2, 3, 4) and abs(value) % 100 not in (12, 13, 14) then 2
+            else 3
+        end as form_ru
+    from shown_reasons
+),
+worded as (
+    select
+        numbered.user_id,
+        numbered.rank,
+        numbered.place,
+        numbered.ref,
+        numbered.number as number_en,
+        replace(numbered.number, '.', ',') as number_ru,
+        regexp_replace(
+            coalesce(en.template, numbered.code),
+            '\{value\|([^{}|]*)\|([^{}|]*)\}',
+            concat(if(numbered.number = '', '', '{value} '), '\', numbered.form_en)
+        ) as template_en,
+        regexp_replace(
+            coalesce(ru.template, numbered.code),
+            '\{value\|([^{}|]*)\|([^{}|]*)\|([^{}|]*)\}',
+            concat(if(numbered.number = '', '', '{value} '), '\', numbered.form_ru)
+        ) as template_ru
+    from numbered
+    left join reason_templates as en on en.code = numbered.code and en.language = 'en'
+    left join reason_templates as ru on ru.code = numbered.code and ru.language = 'ru'
+),
 texts as (
     select
-        shown.user_id,
-        shown.rank,
-        list(replace(replace(en.template, '{value}', shown.value), '{ref}', shown.ref) order by place) as reasons_en,
-        list(replace(replace(ru.template, '{value}', shown.value), '{ref}', shown.ref) order by place) as reasons_ru
-    from shown_reasons as shown
-    left join reason_templates as en on en.code = shown.code and en.language = 'en'
-    left join reason_templates as ru on ru.code = shown.code and ru.language = 'ru'
-    group by all
+        user_id,
+        rank,
+        -- The reference last: it is untrusted text and may hold braces itself.
+        list(rtrim(replace(replace(template_en, '{value}', number_en), '{ref}', ref), ' :') order by place) as reasons_en,
+        list(rtrim(replace(replace(template_ru, '{value}', number_ru), '{ref}', ref), ' :') order by place) as reasons_ru
+    from worded
+    group by user_id, rank
 )
 select
     items.user_id,

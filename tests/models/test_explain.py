@@ -1,3 +1,5 @@
+import re
+
 import polars as pl
 import pytest
 
@@ -11,7 +13,9 @@ def test_every_code_has_a_text_in_both_languages() -> None:
     for code, templates in REASON_TEMPLATES.items():
         assert set(templates) == {"en", "ru"}, code
         assert ("{ref}" in templates["en"]) == ("{ref}" in templates["ru"]), code
-        assert ("{value}" in templates["en"]) == ("{value}" in templates["ru"]), code
+        assert ("{value" in templates["en"]) == ("{value" in templates["ru"]), code
+        assert [len(words.split("|")) for words in re.findall(r"\{value\|([^{}]*)\}", templates["en"])] in ([], [2])
+        assert [len(words.split("|")) for words in re.findall(r"\{value\|([^{}]*)\}", templates["ru"])] in ([], [3])
 
 
 @pytest.mark.parametrize(
@@ -23,11 +27,34 @@ def test_every_code_has_a_text_in_both_languages() -> None:
         ("skills", "Python, SQL", None, "en", "Matches your skills: Python, SQL"),
         ("also_applied", "Аналитик", 0.5, "ru", "Те, кто откликнулся на «Аналитик», откликались и на эту вакансию"),
         ("popular_in_area", None, None, "en", "Popular in your area"),
-        ("new", None, 1.0, "de", "New job"),
+        ("new", None, 1.0, "de", "New: posted less than 1 day ago"),
+        ("new", None, 3.0, "en", "New: posted less than 3 days ago"),
+        ("new", None, 1.0, "ru", "Новая: опубликована меньше 1 дня назад"),
+        ("new", None, 3.0, "ru", "Новая: опубликована меньше 3 дней назад"),
     ],
 )
 def test_reasons_read_as_sentences(code: str, ref: str | None, value: float | None, language: str, text: str) -> None:
     assert render_reason(code, ref, value, language) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1, "1 день"),
+        (2, "2 дня"),
+        (5, "5 дней"),
+        (11, "11 дней"),
+        (12, "12 дней"),
+        (21, "21 день"),
+        (104, "104 дня"),
+        (0, "0 дней"),
+        (2.5, "2,5 дня"),
+    ],
+)
+def test_russian_words_agree_with_their_number(value: float, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(REASON_TEMPLATES, "new", {"en": "{value|day|days}", "ru": "{value|день|дня|дней}"})  # type: ignore[arg-type]
+    assert render_reason("new", None, value, "ru") == text
+    assert render_reason("new", None, value, "en").endswith(" day" if value == 1 else " days")
 
 
 def test_a_reference_with_braces_is_left_as_it_is() -> None:

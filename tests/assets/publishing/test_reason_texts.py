@@ -1,0 +1,49 @@
+import duckdb
+import polars as pl
+import pytest
+
+from assets.sql import query_text
+from features.schemas import FEEDS
+from models.explain import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
+
+VALUES = [None, 0.0, 1.0, 2.0, 3.44, 5.0, 11.0, 18.25, 21.0, 0.5]
+REFS = [None, "Python, SQL", "{value} {ref}", "hh:1"]
+TITLES = {"hh:1": "Senior {ref} developer"}
+
+
+@pytest.fixture(scope="module")
+def shown() -> dict[tuple[int, str], list[str]]:
+    """The texts of the view by rank and language: a rank per value and reference, all codes in each."""
+    items = [
+        {
+            "rank": 1 + place,
+            "job_id": "hh:1",
+            "score": 0.5,
+            "reasons": [{"code": code, "ref": ref, "value": value} for code in REASON_TEMPLATES],
+        }
+        for place, (value, ref) in enumerate((value, ref) for value in VALUES for ref in REFS)
+    ]
+    feeds = pl.DataFrame({"user_id": ["u"], "items": [items]}, schema_overrides={"items": FEEDS.columns["items"]})
+    templates = pl.DataFrame(
+        [(code, language, text) for code, texts in REASON_TEMPLATES.items() for language, text in texts.items()],
+        schema=["code", "language", "template"],
+        orient="row",
+    )
+    jobs = pl.DataFrame({"job_id": list(TITLES), "title": list(TITLES.values())})
+    with duckdb.connect() as con:
+        for name, frame in (("feeds", FEEDS.conform(feeds)), ("reason_templates", templates), ("jobs", jobs)):
+            con.register(name, frame)
+        rows = con.sql(f"select rank, reasons_en, reasons_ru from ({query_text('publish/feed_items')})").fetchall()
+    return {(rank, language): texts for rank, *both in rows for language, texts in zip(("en", "ru"), both, strict=True)}
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_the_view_says_what_the_pipeline_and_the_service_say(
+    shown: dict[tuple[int, str], list[str]], language: str
+) -> None:
+    for place, (value, ref) in enumerate((value, ref) for value in VALUES for ref in REFS):
+        expected = [
+            render_reason(code, TITLES.get(ref or "", ref) if code in JOB_REFERENCE_CODES else ref, value, language)
+            for code in REASON_TEMPLATES
+        ]
+        assert shown[1 + place, language] == expected
