@@ -165,15 +165,18 @@ def _failed(
     feed: FeedSource, state: FeedState, error: errors.FetchError | FeedError, as_of: dt.datetime
 ) -> FeedReading:
     """A failed reading; what the error says of when and where to ask next is remembered."""
-    state = state.model_copy(update={"n_failures": state.n_failures + 1})
-    failed = FeedReading(feed.name, f"failed: {error}", nothing(), state=state, is_failed=True)
+    is_told_to_wait = isinstance(error, errors.RateLimitedError | errors.DeadlineExceededError)
+    has_moved = state.moved_to is not None
+    # Where a feed had moved may be gone or sold: its first address is asked again.
+    moved_to = state.moved_to if is_told_to_wait else None
+    state = state.model_copy(update={"n_failures": state.n_failures + 1, "moved_to": moved_to})
+    suffix = " (where it had moved; its first address is asked next)" if has_moved and moved_to is None else ""
+    failed = FeedReading(feed.name, f"failed: {error}{suffix}", nothing(), state=state, is_failed=True)
     if isinstance(error, BadFeedError):
         refused = refusal("bad_feed", error.reason, error.body, entry=f"answer of {as_of:%Y-%m-%d}")
-        return replace(failed, status=f"failed: {error.reason}", parsed=refused, origin=error.origin, n_fetched=1)
-    if state.moved_to is not None and not isinstance(error, errors.RateLimitedError | errors.DeadlineExceededError):
-        told = f"failed: {error} (where it had moved; asking its first address again)"
-        return replace(failed, status=told, state=state.model_copy(update={"moved_to": None}))
-    if isinstance(error, errors.GoneError):
+        status = f"failed: {error.reason}{suffix}"
+        return replace(failed, status=status, parsed=refused, origin=error.origin, n_fetched=1)
+    if isinstance(error, errors.GoneError) and not has_moved:
         return replace(failed, status="gone (410)", state=state.model_copy(update={"gone_at": as_of}))
     pause = error.retry_after_seconds if isinstance(error, errors.StatusError) else None
     if pause is not None:

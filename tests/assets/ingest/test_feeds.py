@@ -310,14 +310,15 @@ def test_a_feed_that_breaks_off_closes_nothing_and_is_read_whole_next_time(
     assert rows(lake, QUARANTINE)["reason"].to_list() == ["truncated"]
 
 
+@pytest.mark.parametrize("end", [Answer(410), Answer(404), Answer(body=b"<html>this domain is for sale</html>")])
 def test_an_address_that_a_feed_moved_to_and_that_died_is_given_up(
-    lake: Lake, landing: Path, client: HttpClient, server: FaultServer
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer, end: Answer
 ) -> None:
-    server.in_turn("/new", Answer(body=rss("A 1")), Answer(410))
+    server.in_turn("/new", Answer(body=rss("A 1")), end)
     old = server.in_turn("/old", Answer(301, headers={"Location": "/new"}), Answer(body=rss("A 1")))
     board = feed("board", old)
     statuses = [run(lake, landing, client, board, at=AS_OF + n * HOUR).of("board").statuses[0] for n in range(3)]
-    assert statuses[0] == statuses[2] == "read" and "asking its first address again" in statuses[1]
+    assert statuses[0] == statuses[2] == "read" and "its first address is asked next" in statuses[1]
 
 
 def test_a_host_that_keeps_us_waiting_twice_is_left_alone_for_this_run(
