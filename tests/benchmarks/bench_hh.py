@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.bench_hh --vacancies 10000 50000 [--like FOLDER] [--plain]
 
+Rates are per second and, in brackets, per second of processor time, which other work on the machine does not lower.
 Bodies are the simulator's, or with --like those saved in FOLDER, repeated under new ids. Each part is measured in a
 process of its own; "again" is the same landing folder once more. Beside it, with --plain, what one would write first:
 `json.loads` a file, a loop that picks the same columns, `polars.from_dicts`, one Parquet file, and that does not know a
@@ -26,7 +27,6 @@ from assets.config import SHIPPED_VOCABULARY, Sources
 from assets.ingest.hh_runs import hh_client, ingest_hh
 from assets.lake import Lake
 from features.jobs import fold_jobs
-from features.postings import Vocabulary
 from features.schemas import HH_POSTINGS, JOB_VERSIONS, SIGHTINGS
 from pipelines.simulation import market
 
@@ -59,32 +59,43 @@ def _simulated(out: Path, n_vacancies: int) -> list[bytes]:
     return [path.read_bytes() for path in sorted((out / "hh" / "vacancies").glob("*.json"))[:n_vacancies]]
 
 
-def run_pipeline(landing: Path, lake: Lake) -> dict[str, float]:
-    """Seconds of each part on a lake that is empty at first."""
-    seconds: dict[str, float] = {}
+def run_pipeline(landing: Path, lake: Lake) -> dict[str, list[float]]:
+    """Wall and processor seconds of each part on a lake that is empty at first."""
+    seconds: dict[str, list[float]] = {}
     client = hh_client(Sources(), token=None)
     for part in ("bronze", "again"):
-        started = time.perf_counter()
+        started = _now()
         ingest_hh(lake, landing, client, as_of=AS_OF)
-        seconds[part] = time.perf_counter() - started
-    Vocabulary.load(SHIPPED_VOCABULARY)  # so that reading the vocabulary is told apart from using it
-    started = time.perf_counter()
+        seconds[part] = _since(started)
+    started = _now()
     normalise_new(lake, [lake.scan("bronze", HH_POSTINGS)], vocabulary=SHIPPED_VOCABULARY)
-    seconds["typed"] = time.perf_counter() - started
-    started = time.perf_counter()
+    seconds["typed"] = _since(started)
+    started = _now()
     versions = lake.scan("catalog", JOB_VERSIONS).filter(pl.col("normaliser") == normaliser_name(SHIPPED_VOCABULARY))
     days = pl.DataFrame({"source": ["hh"], "days": [30]})
     jobs = fold_jobs(versions, lake.scan("bronze", SIGHTINGS), as_of=AS_OF, stale_after_days=days, default_days=60)
-    seconds["jobs"] = time.perf_counter() - started
-    return {**seconds, "n_jobs": float(jobs.height)}
+    seconds["jobs"] = _since(started)
+    return {**seconds, "n_jobs": [jobs.height]}
 
 
-def run_plain(landing: Path, out: Path) -> dict[str, float]:
-    """Seconds of the plain way to a table of the same columns as bronze."""
-    started = time.perf_counter()
+def run_plain(landing: Path, out: Path) -> dict[str, list[float]]:
+    """Wall and processor seconds of the plain way to a table of the same columns as bronze."""
+    started = _now()
     rows = [_plain_row(json.loads(path.read_bytes())) for path in sorted((landing / "hh").glob("*.json"))]
     pl.from_dicts(rows, infer_schema_length=None).write_parquet(out)
-    return {"bronze": time.perf_counter() - started}
+    return {"bronze": _since(started)}
+
+
+def _now() -> list[float]:
+    return [time.perf_counter(), time.process_time()]
+
+
+def _since(started: list[float]) -> list[float]:
+    return [now - then for now, then in zip(_now(), started, strict=True)]
+
+
+def _rate(n: int, seconds: list[float]) -> str:
+    return f"{n / seconds[0]:,.0f} ({n / seconds[1]:,.0f})"
 
 
 def _plain_row(vacancy: dict[str, Any]) -> dict[str, Any]:
@@ -115,7 +126,7 @@ def _plain_row(vacancy: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _measure(arguments: list[str]) -> tuple[dict[str, float], float]:
+def _measure(arguments: list[str]) -> tuple[dict[str, list[float]], float]:
     """(what the child printed, its peak memory in GiB)."""
     command = [sys.executable, "-m", "tests.benchmarks.bench_hh", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
@@ -153,16 +164,16 @@ def main() -> int:
             landing = Path(folder) / "landing"
             n_bytes = make_bodies(landing, n, like=options.like)
             seconds, peak = _measure(["--pipeline", str(landing), str(Path(folder) / "lake")])
-            plain, plain_peak = {"bronze": 0.0}, 0.0
+            plain, plain_peak = {"bronze": [0.0, 0.0]}, 0.0
             if options.plain:
                 plain, plain_peak = _measure(["--alternative", str(landing), str(Path(folder) / "plain.parquet")])
-        is_complete = seconds["n_jobs"] == n
+        is_complete = seconds["n_jobs"] == [n]
         is_all_complete &= is_complete
-        plain_rate = f"{n / plain['bronze']:,.0f} | {plain_peak:.2f}" if options.plain else "- | -"
-        all_parts = seconds["bronze"] + seconds["typed"] + seconds["jobs"]
+        plain_rate = f"{_rate(n, plain['bronze'])} | {plain_peak:.2f}" if options.plain else "- | -"
+        all_parts = [sum(part) for part in zip(*(seconds[name] for name in ("bronze", "typed", "jobs")), strict=True)]
         print(
-            f"| {n:,} | {n_bytes / 1e6:.0f} | {n / seconds['bronze']:,.0f} | {n / seconds['typed']:,.0f}"
-            f" | {seconds['jobs']:.1f} | {n / all_parts:,.0f} | {seconds['again']:.2f} | {peak:.2f}"
+            f"| {n:,} | {n_bytes / 1e6:.0f} | {_rate(n, seconds['bronze'])} | {_rate(n, seconds['typed'])}"
+            f" | {seconds['jobs'][0]:.1f} | {_rate(n, all_parts)} | {seconds['again'][0]:.2f} | {peak:.2f}"
             f" | {'yes' if is_complete else 'NO'} | {plain_rate} |",
             flush=True,
         )
