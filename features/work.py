@@ -105,20 +105,19 @@ def work_format(stated: pl.Expr, *, location: pl.Expr, title: pl.Expr, descripti
     Several words at once (office and remote) are hybrid; words that say nothing of it are null.
     """
     titled = fold(title).str.replace_all(_TITLE_NO_FORMAT, " ")
-    known = pl.coalesce(
-        _format_of(stated), _remote_or_hybrid(fold(location), _REMOTE), _remote_or_hybrid(titled, _TITLE_REMOTE)
-    )
-    # Reading descriptions is dear, and needed for few.
-    return pl.coalesce(known, _format_described(pl.when(known.is_null()).then(description)))
+    return pl.coalesce(
+        _format_of(stated), _remote_or_hybrid(fold(location), _REMOTE), _remote_or_hybrid(titled, _TITLE_REMOTE),
+        _format_described(description),
+    )  # fmt: skip
 
 
 def employment_type(stated: pl.Expr, *, title: pl.Expr, description: pl.Expr) -> pl.Expr:
     """One of EMPLOYMENT_TYPES from the source's words, else from the title, else from what the description says
     outright; the first that applies, null if none."""
-    known = pl.coalesce(stated_employment_type(stated), _first(fold(title), _TITLE_EMPLOYMENT))
-    text = _head(pl.when(known.is_null()).then(description))
+    text = _head(description)
     return pl.coalesce(
-        known,
+        stated_employment_type(stated),
+        _first(fold(title), _TITLE_EMPLOYMENT),
         _first(text.str.extract(_DESCRIBED_EMPLOYMENT, 1), _EMPLOYMENT),
         _first(text, _SAID_EMPLOYMENT),
     )
