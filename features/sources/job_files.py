@@ -5,6 +5,8 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 
 import polars as pl
+import polars.selectors as cs
+from polars.exceptions import PanicException
 
 from features.sources.job_posting import find_job_postings, is_linked_data, read_job_posting
 from features.sources.lines import split_lines
@@ -32,6 +34,7 @@ _PERIODS = {
     "monthly": "month", "yearly": "year", "annual": "year", "annually": "year", "hourly": "hour", "daily": "day",
     "weekly": "week",
 }  # fmt: skip
+_FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_214_400_000  # of the years 1 to 9999
 _MAX_FIELD_CHARACTERS = 2_000_000
 
 
@@ -48,10 +51,16 @@ def parse_jobs_csv(body: bytes) -> Parsed:
 def parse_jobs_parquet(body: bytes) -> Parsed:
     """One job a row; columns of other names are ignored. A file that can't be read is one reject."""
     try:
-        frame = pl.read_parquet(io.BytesIO(body))
-    except Exception as error:  # a damaged file fails as any of several exceptions, PanicException among them
+        rows = _within_calendar(pl.read_parquet(io.BytesIO(body))).to_dicts()
+    except (Exception, PanicException) as error:  # damage shows as any of several, panics of Polars among them
         return postings([], refused=[("file", "unreadable", type(error).__name__, body[:64])])
-    return _collect((f"row {n}", dict(row), b"") for n, row in enumerate(frame.iter_rows(named=True), 1))
+    return _collect((f"row {n}", row, b"") for n, row in enumerate(rows, 1))
+
+
+def _within_calendar(frame: pl.DataFrame) -> pl.DataFrame:
+    """Times of years that Python's calendar does not have as null."""
+    at = cs.datetime()
+    return frame.with_columns(pl.when(at.dt.timestamp("ms").is_between(_FIRST_MS, _LAST_MS)).then(at))
 
 
 Entry = tuple[str, object, bytes]  # name, decoded value or the reason why there is none, raw

@@ -158,6 +158,14 @@ def test_csv_rows_of_another_width_are_refused_and_lists_are_read() -> None:
     assert parsed.rejects["reason"].to_list() == ["wrong_number_of_fields"]
 
 
+def test_a_time_beyond_the_calendar_in_parquet_costs_no_job() -> None:
+    file = io.BytesIO()
+    beyond = pl.Series([10**18, 1_773_311_400_000_000]).cast(pl.Datetime("us", "UTC"))
+    pl.DataFrame({"source_id": ["1", "2"], "title": ["a", "b"], "published_at": beyond}).write_parquet(file)
+    found = parse_jobs_parquet(file.getvalue()).rows["published_at"].to_list()
+    assert found == [None, datetime(2026, 3, 12, 10, 30, tzinfo=UTC)]
+
+
 def test_a_damaged_parquet_file_is_one_reject() -> None:
     assert parse_jobs_parquet(b"PAR1 nonsense PAR1").rejects["reason"].to_list() == ["unreadable"]
 
