@@ -9,6 +9,7 @@ import dagster as dg
 import polars as pl
 
 from assets.ingest.compaction import compact, last_of_each_day
+from assets.ingest.event_store import compact_days
 from assets.ingest.events import ingest_events
 from assets.ingest.hh_runs import HH_TOKEN_VARIABLE, hh_client, ingest_hh
 from assets.ingest.http import HttpClient
@@ -38,6 +39,7 @@ from features.skills import SkillVocabulary
 from features.source_health import source_alarms
 
 PARTS_KEPT_APART = 100
+DAYS_IN_PARTS = 2  # late events of the last days still come; earlier days are made one part
 _ERASURES_KEY = dg.AssetKey(["bronze", "erasures"])
 _POSTING_KEYS = [dg.AssetKey(["bronze", table.name]) for table in (FEED_POSTINGS, HH_POSTINGS, FILE_POSTINGS)]
 
@@ -117,6 +119,7 @@ def events(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunCl
     """Every interaction event once, in the folder of the UTC day on which it occurred."""
     as_of = clock.as_of(context)
     report = ingest_events(workspace.lake, workspace.landing, as_of=as_of)
+    compact_days(workspace.lake, before=as_of.date() - dt.timedelta(days=DAYS_IN_PARTS))
     return _output(workspace.lake, EVENTS, report, as_of=as_of)
 
 

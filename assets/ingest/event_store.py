@@ -4,16 +4,20 @@ Memory follows the size of a chunk, not of the log or of a day: every chunk is c
 64-bit hashes of its event_ids, of which the lake keeps a column, and only where hashes meet by the ids themselves.
 """
 
+import datetime as dt
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 import xxhash
 
+from assets.ingest.compaction import compact
 from assets.lake import Lake
 from features.schemas import EVENTS
 
 CHUNK_ROWS = 2_000_000
+PARTS_OF_A_DAY = 16
+_MOST_BYTES_OF_A_DAY = 512 * 1024**2  # a day is held whole while it is made one; larger ones have large parts
 _DATE = "date"
 _PATH = "path"
 _HASH = "event_hash"
@@ -83,6 +87,22 @@ class EventStore:
             .select("event_id")
             .collect(engine="streaming")
         )
+
+
+def compact_days(lake: Lake, *, before: dt.date, more_than: int = PARTS_OF_A_DAY) -> int:
+    """Makes one part of the parts of each day `before` that came in more than so many; returns how many days.
+
+    Runs every 15 minutes leave a hundred parts a day, and every comparison of event_ids opens them all.
+    """
+    folders = sorted(lake.folder("bronze", EVENTS.name).glob(f"{_DATE}=*"))
+    n_days = 0
+    for folder in folders:
+        parts = list(folder.glob("part-*.parquet"))
+        is_due = len(parts) > more_than and dt.date.fromisoformat(folder.name.removeprefix(f"{_DATE}=")) < before
+        if is_due and sum(part.stat().st_size for part in parts) <= _MOST_BYTES_OF_A_DAY:
+            compact(lake, EVENTS, more_than=more_than, partition=folder.name)
+            n_days += 1
+    return n_days
 
 
 def without_erased(rows: pl.DataFrame, erasures: pl.DataFrame, *, at: str) -> pl.DataFrame:

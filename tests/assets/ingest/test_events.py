@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from assets.ingest.event_store import compact_days
 from assets.ingest.events import ingest_events, retry_at
 from assets.ingest.lookahead import ahead
 from assets.ingest.report import RunReport
@@ -151,6 +152,19 @@ def test_an_event_that_comes_again_with_another_time_is_known_whatever_its_day(l
     assert counts(run(lake, landing, at=AS_OF + HOUR)) == (3, 1, 2, 0)
     kept = lake.scan("bronze", EVENTS).sort("event_id").select("event_id", "occurred_at").collect().rows()
     assert kept == [("e1", AS_OF - DAY), ("e2", AS_OF - DAY), ("e3", AS_OF - 9 * DAY)]
+
+
+def test_many_parts_of_a_past_day_become_one_of_the_same_events(lake: Lake, landing: Path) -> None:
+    for n in range(5):
+        put(landing, f"{n}.jsonl", [event(n, AS_OF - 3 * DAY), event(10 + n, AS_OF - DAY)])
+        run(lake, landing, at=AS_OF + n * HOUR)
+    assert compact_days(lake, before=(AS_OF - 2 * DAY).date(), more_than=3) == 1
+    n_parts = [len(list(folder.glob("*.parquet"))) for folder in sorted(lake.folder("bronze", "events").iterdir())]
+    assert n_parts == [1, 5]
+    assert ids(lake) == sorted(f"e{n}" for n in (*range(5), *range(10, 15)))
+    put(landing, "again.jsonl", [event(n, AS_OF - 3 * DAY) for n in range(5)])
+    assert counts(run(lake, landing, at=AS_OF + 9 * HOUR)) == (5, 0, 5, 0)
+    assert compact_days(lake, before=(AS_OF - 2 * DAY).date(), more_than=3) == 0
 
 
 def test_ids_are_compared_where_their_hashes_meet(lake: Lake, landing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
