@@ -104,3 +104,18 @@ def test_a_feed_that_is_forgotten_is_asked_afresh(configured: FaultServer, lake:
     assert CliRunner().invoke(app, ["sources", "forget", "good"]).exit_code == 1
     listed = CliRunner().invoke(app, ["sources", "list"])
     assert listed.exit_code == 0 and "never" in listed.output
+
+
+@pytest.mark.parametrize(
+    ("agent", "is_warned"), [("jobfeed/1.0 (jobs@example.org)", True), ("acme/1 (a@acme.test)", False)]
+)
+def test_who_fetches_boards_without_an_address_of_their_own_is_warned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, agent: str, is_warned: bool
+) -> None:
+    feeds = [{"name": "board", "url": "https://b.example/feed"}]
+    (tmp_path / "sources.yaml").write_text(yaml.safe_dump({"http": {"user_agent": agent}, "feeds": feeds}))
+    monkeypatch.setenv("JOBFEED_CONFIG", str(tmp_path))
+    monkeypatch.setenv("JOBFEED_DATA", str(tmp_path))
+    result = CliRunner().invoke(app, ["config", "check"])
+    assert result.exit_code == 0, result.output
+    assert ("user_agent" in result.stderr) is is_warned
