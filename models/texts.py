@@ -69,6 +69,12 @@ def distinct_texts(*columns: pl.Series) -> pl.Series:
     return pl.concat([column.cast(pl.String).alias("text") for column in flat]).drop_nulls().unique().sort()
 
 
+def commonest_texts(texts: pl.Series, *, most: int) -> pl.Series:
+    """At most `most` of the distinct texts, those of the most rows (ties by text), sorted: a bound to embedding."""
+    counted = texts.drop_nulls().alias("text").to_frame().group_by("text").len()
+    return counted.sort(["len", "text"], descending=[True, False]).head(most)["text"].sort()
+
+
 def shared_texts(jobs: pl.DataFrame, users: pl.DataFrame) -> pl.Series:
     """The texts that are nobody's own: of jobs, and the roles and skills that users name."""
     return distinct_texts(

@@ -28,7 +28,7 @@ from models.als import AlsModel, fit_als
 from models.embeddings import load_embedder, model_identity, text_vectors
 from models.neighbours import JobNeighbours, UserNeighbours, fit_also_applied, fit_user_neighbours
 from models.similar import similar_jobs
-from models.texts import distinct_texts, shared_texts
+from models.texts import commonest_texts, distinct_texts, shared_texts
 from models.vectors import HISTORY_DAYS, JobVectors, UserVectors, build_job_vectors, build_user_vectors, event_weights
 from models.weights import WINDOW_HALF_LIVES, WeightMatrix, decayed_weights
 
@@ -58,7 +58,7 @@ def _model_asset(
         kinds=set(kinds),
         owners=["team:jobfeed"],
         io_manager_key="model_io",
-        code_version="1",
+        code_version="2",
     )
 
 
@@ -81,7 +81,10 @@ def text_embeddings(
     n_characters = settings.max_characters
     of_jobs = texts_of_jobs(jobs, daily, as_of=as_of, days=HISTORY_DAYS, max_characters=n_characters)
     of_users = texts_of_users(profiles, max_characters=n_characters)
-    texts = {SHARED: shared_texts(of_jobs, of_users), PERSONAL: distinct_texts(of_users["summary"])}
+    texts = {
+        SHARED: shared_texts(of_jobs, of_users),
+        PERSONAL: commonest_texts(of_users["summary"], most=settings.max_summaries),
+    }
     kept = {
         partition: keep_embeddings(
             workspace.lake,

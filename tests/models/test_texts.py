@@ -3,7 +3,7 @@ import datetime as dt
 import polars as pl
 
 from features.schemas import USER_PROFILES
-from models.texts import distinct_texts, job_texts, shared_texts, user_texts
+from models.texts import commonest_texts, distinct_texts, job_texts, shared_texts, user_texts
 from tests.factories import AS_OF, jobs
 
 ABOUT = "About us: we build bridges for people who cross rivers every day and like it."
@@ -63,3 +63,10 @@ def test_summaries_are_not_among_the_shared_texts() -> None:
     shared = shared_texts(job_texts(jobs(), max_characters=100), user_texts(profiles, max_characters=100))
     assert "nurse" in shared.to_list()
     assert "I am me" not in shared.to_list()
+
+
+def test_of_too_many_texts_those_of_most_rows_are_taken() -> None:
+    texts = pl.Series(["c", "b", None, "c", "a", "d", "b", "c"])
+    assert commonest_texts(texts, most=3).to_list() == ["a", "b", "c"]
+    assert commonest_texts(texts, most=9).to_list() == ["a", "b", "c", "d"]
+    assert commonest_texts(texts, most=0).to_list() == []
