@@ -25,7 +25,7 @@ from serving.store import NotServableError, Store
 from serving.telemetry import AccessLog, Metrics
 from serving.view import Kept, View
 
-MAX_PATH_BYTES = 4096
+MAX_PATH_BYTES = 8192  # an id of 512 characters has 6,144 bytes at most
 MAX_QUERY_BYTES = 4096
 MAX_HEADER_BYTES = 16_384
 CACHE_CONTROL = "private, max-age=60"
@@ -174,7 +174,7 @@ class Application:
 
     def _look_up(self, route: Route, identifier: str, query: bytes, headers: Headers) -> tuple[int, Answer]:
         if len(query) > MAX_QUERY_BYTES:
-            raise ProblemError(414, f"the query has {len(query)} bytes; at most {MAX_QUERY_BYTES} are read")
+            raise ProblemError(400, f"the query has {len(query)} bytes; at most {MAX_QUERY_BYTES} are read")
         values: Mapping[str, Any] = parse_query(route.parameters, query)
         view = self._current_view()
         language = values.get("lang") or negotiation.language_of(headers.get(b"accept-language", b""))

@@ -23,6 +23,7 @@ _TOKEN = {
     "403": "The token is another user's",
     "429": "The token asks too often; `Retry-After` says when again",
 }
+_LARGE = {"414": "The path is too long", "431": "The headers are too large"}
 _SERVICE = {"503": "No generation is served yet; `Retry-After` says when to ask again"}
 _MISSING = {"404": "Nothing of that name in the served generation"}
 _HEADERS = {
@@ -70,7 +71,7 @@ def _operation(route: Route, schema_of: dict[Any, Any]) -> dict[str, object]:
     else:
         content = {"schema": schema_of[route.response], "example": examples.EXAMPLES[route.response]}
     failures = {**(_USED if route.parameters or route.identifier else {"400": "An unknown parameter"}), **_TOKEN}
-    failures |= (_MISSING if route.can_miss else {}) | _SERVICE
+    failures |= (_MISSING if route.can_miss else {}) | _LARGE | _SERVICE
     headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()}
     success = {"description": route.summary, "headers": headers, "content": {kind: content}}
     return {

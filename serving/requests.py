@@ -10,6 +10,8 @@ from serving.view import View
 
 JSON = "application/json"
 _ENCODER = msgspec.json.Encoder()
+# Grown once instead of for every answer; a worker answers one request at a time.
+_BUFFER = bytearray()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,4 +37,5 @@ Handler = Callable[[View, Request], Answer]
 
 def answer(response: msgspec.Struct, *, language: str | None = None) -> Answer:
     """The response as JSON; `language` where texts of the service are in it."""
-    return Answer(_ENCODER.encode(response), headers={"content-language": language} if language else {})
+    _ENCODER.encode_into(response, _BUFFER)
+    return Answer(bytes(_BUFFER), headers={"content-language": language} if language else {})

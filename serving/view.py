@@ -6,7 +6,7 @@ What is kept belongs to one generation and goes with it; how much is bounded.
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 import msgspec
 
@@ -21,6 +21,7 @@ MOST_REASONS = 100_000
 # Stands for a job that is not shown: closed, expired, or not in this generation.
 NOT_SHOWN = msgspec.Raw(b"null")
 _OPEN = b'"status":"open"'
+_NAMES_A_JOB = frozenset(contract.JOB_REFERENCE_CODES)
 _PLACEHOLDER = re.compile(r"\{(ref|value)((?:\|[^{}|]*)*)\}")
 
 _Key = TypeVar("_Key")
@@ -91,41 +92,44 @@ class View:
                 self._cards.put(job_ids[place], card)
         return found  # type: ignore[return-value] # none is missing any more
 
-    def reasons(self, reader: Reader, stored: Sequence[bytes], language: str) -> list[msgspec.Raw]:
-        """Each encoded reason with its text."""
+    def reasons(self, reader: Reader, stored: Sequence[bytes], language: str) -> list[msgspec.Raw | Reason]:
+        """Each reason with its text. Those that refer to a job are hardly ever met twice, the others are kept."""
         kept = self._reasons[language]
-        found = kept.get_all(stored)
+        found: list[msgspec.Raw | Reason | None] = list(kept.get_all(stored))
         if None in found:
-            for place, reason in enumerate(found):
-                if reason is None:
-                    made = msgspec.Raw(_ENCODER.encode(self._reason(reader, _REASON.decode(stored[place]), language)))
-                    found[place] = made
-                    kept.put(stored[place], made)
+            places = [place for place, reason in enumerate(found) if reason is None]
+            rows = [_REASON.decode(stored[place]) for place in places]
+            titles = self._titles_of(reader, [row[1] for row in rows if row[1] and row[0] in _NAMES_A_JOB])
+            for place, (code, ref, value) in zip(places, rows, strict=True):
+                named = titles.get(ref, ref) if ref else ""
+                made = Reason(code, ref, value, self._text(code, named or "", value, language))
+                found[place] = made
+                if not titles or ref not in titles:
+                    kept.put(stored[place], msgspec.Raw(_ENCODER.encode(made)))
         return found  # type: ignore[return-value] # none is missing any more
 
-    def _reason(self, reader: Reader, row: tuple[str, str | None, float | None], language: str) -> Reason:
-        code, ref, value = row
-        named = ref or ""
-        if ref and code in contract.JOB_REFERENCE_CODES:
-            named = self._title(reader, ref)
-        return Reason(code, ref, value, reason_text(self._template(code, language), named, value, language))
+    def _titles_of(self, reader: Reader, job_ids: Sequence[str]) -> dict[str, str]:
+        """The titles of jobs, open or not; the id where there is none."""
+        titles = dict(zip(job_ids, self._titles.get_all(job_ids), strict=True))
+        missing = [job_id for job_id, title in titles.items() if title is None]
+        if missing:
+            for job_id, card in zip(missing, reader.get_many(contract.JOB_PREFIX, missing), strict=True):
+                title = (_TITLE.decode(card).title if card is not None else None) or job_id
+                titles[job_id] = title
+                self._titles.put(job_id, title)
+        return cast(dict[str, str], titles)
 
-    def _title(self, reader: Reader, job_id: str) -> str:
-        found = self._titles.get_all((job_id,))[0]
-        if found is None:
-            card = reader.get(contract.JOB_PREFIX, job_id)
-            found = (_TITLE.decode(card).title if card is not None else None) or job_id
-            self._titles.put(job_id, found)
-        return found
-
-    def _template(self, code: str, language: str) -> str:
+    def _text(self, code: str, named: str, value: float | None, language: str) -> str:
         templates = self.generation.templates
-        spoken = templates.get(language, {}).get(code)
-        return spoken or templates.get(contract.LANGUAGES[0], {}).get(code, code)
+        template = templates.get(language, {}).get(code) or templates.get(contract.LANGUAGES[0], {}).get(code, code)
+        return reason_text(template, named, value, language)
 
 
 def reason_text(template: str, named: str, value: float | None, language: str) -> str:
     """A reason as a sentence; `{value|day|days}` is the number with the word that agrees with it."""
+    before, placeholder, after = template.partition("{ref}")
+    if placeholder and "{" not in before and "{" not in after:
+        return f"{before}{named}{after}".rstrip(" :")
     number = _number(value, language)
 
     def filled(found: re.Match[str]) -> str:

@@ -82,7 +82,7 @@ MALFORMED = (
     b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"x" * 600_000 + b"\r\n\r\n",
     b"GET /v1/generation HTTP/1.1\r\nHost: a\r\nA: " + b"x" * 20_000 + b"\r\n\r\n",
     b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"GET /" + b"x" * 5_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
     b"POST /v1/generation HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n",
     b"POST /v1/generation HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     b"GET /v1/generation HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
@@ -107,7 +107,7 @@ def test_what_reaches_the_service_over_a_socket_is_refused_with_a_problem(server
         (b"DELETE /v1/generation HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"405"),
         (b"GET /%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"404"),
         (b"GET /v1/users/%ff/feed HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"400"),
-        (b"GET /" + b"x" * 5000 + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"414"),
+        (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"414"),
         (b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"x" * 20_000 + b"\r\nConnection: close\r\n\r\n", b"431"),
     ):
         head, _, body = ask(server, raw).partition(b"\r\n\r\n")
