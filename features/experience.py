@@ -5,7 +5,7 @@ The career level that goes with them is in work and roles.
 
 import polars as pl
 
-from features.text import fold
+from features.text import fold, lines_with
 
 _MAX_YEARS = 40.0
 # Prose that speaks of more years than this speaks of the company.
@@ -39,11 +39,12 @@ _NONE = (
     r"без опыта|нет опыта|опыт\p{L}*(?: работы)? не (?:нужен|важен|обязателен|имеет значения)|не требуется"
     r"|(?:no|without) (?:prior |previous |any |work )*(?:experience|exp\b)|entry[- ]level|^no requirements?$"
 )
+_HINT = r"опыт|стаж|experience|\byears?\b|\byrs\b"
 # In prose a number of years counts only beside the word itself, or with a plus before what was done in them.
 _DESCRIBED = (
     rf"((?:опыт|стаж)[^.;\n]{{0,60}}?(?:от|более|не менее|свыше|минимум|больше) {_N} ?-? ?{_YEAR}"
-    rf"|(?:опыт|стаж)[^.;\n]{{0,40}}?{_N} ?(?:-|–|до) ?{_N} ?{_YEAR}"
-    rf"|(?:опыт|стаж)\p{{L}}*(?: работы)? ?[:–-]? ?{_N} ?{_YEAR}"
+    rf"|(?:опыт|стаж)[^.;\n]{{0,60}}?{_N} ?(?:-|–|до) ?{_N} ?{_YEAR}"
+    rf"|(?:опыт|стаж)\p{{L}}*(?: работы)? ?[:–>-]? ?{_N} ?{_YEAR}"
     rf"|(?:от|более|не менее|минимум|больше) {_N} ?{_YEAR} [^.;\n]{{0,20}}?(?:опыта|стажа)"
     rf"|(?:опыт|стаж)[^.;\n]{{0,60}}?(?:от|более|не менее|минимум) 6 месяцев"
     rf"|{_N} ?(?:(?:-|–|to) ?{_N} ?)?(?:\+|plus)? ?(?:years?|yrs?|months)\b['’]?[^.;\n]{{0,40}}?experience"
@@ -68,8 +69,9 @@ def experience_years(stated: pl.Series, *, descriptions: pl.Series) -> pl.DataFr
     """`experience_min_years` and `experience_max_years` (null: no bound known) from an HH id or free text such as
     `5+ years`, else from what the description asks for."""
     key = fold(pl.col("text")).str.replace_all(r"[^\p{L}\d]", "")
-    described = fold(pl.col("description").str.replace_all("\n", ". ")).str.replace_all(_OTHER_YEARS, " ")
     is_silent = pl.col("text").is_null()
+    lines = lines_with(pl.when(is_silent).then(pl.col("description")).str.to_lowercase(), _HINT)
+    described = fold(lines.str.replace_all("\n", ". ")).str.replace_all(_OTHER_YEARS, " ")
     lowest = key.replace_strict({k: v[0] for k, v in _IDS.items()}, default=None, return_dtype=pl.Float64)
     highest = key.replace_strict({k: v[1] for k, v in _IDS.items()}, default=None, return_dtype=pl.Float64)
     return (
@@ -78,7 +80,7 @@ def experience_years(stated: pl.Series, *, descriptions: pl.Series) -> pl.DataFr
             id_low=lowest,
             id_high=highest,
             is_silent=is_silent,
-            description=_numbers(pl.when(is_silent).then(described)),
+            description=_numbers(described),
             text=_numbers(fold(pl.col("text"))),
         )
         .with_columns(

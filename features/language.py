@@ -6,7 +6,7 @@ load; a language library would be slower by an order and no better on these two.
 
 import polars as pl
 
-_SAMPLE_CHARACTERS = 3_000
+_SAMPLE_CHARACTERS = 1_500
 _SHORT_WORDS = 12
 # Letters and words that Russian lacks, most telling first; other Cyrillic writing is "other".
 _CYRILLIC = (
@@ -18,6 +18,7 @@ _CYRILLIC = (
     ),
     ("other", r"(?i)[іөүҳҷӣӯјљњћђџ]"),
 )
+_NOT_RUSSIAN = "[әғқңұһўїєґіөүҳҷӣӯјљњћђџ]"
 _ENGLISH = (
     r"(?i)\b(?:the|and|of|to|for|with|you|your|we|our|are|is|will|or|on|as|in|be|have|that|this|from|at|by|an?)\b"
 )
@@ -93,25 +94,35 @@ def detect(texts: pl.Series) -> pl.Series:
 def resolve(stated: pl.Series, *, texts: pl.Series) -> pl.Series:
     """The source's own value as a two-letter code (`ru-RU` is ru), else what is detected in `texts`."""
     code = stated.cast(pl.String).str.to_lowercase().str.extract(r"^\s*([a-z]{2})(?:[-_].*)?\s*$", 1)
-    return pl.DataFrame({"code": code, "found": detect(texts)}).select(pl.coalesce("code", "found")).to_series()
+    found = detect(texts.set(code.is_not_null(), None))
+    return pl.DataFrame({"code": code, "found": found}).select(pl.coalesce("code", "found")).to_series()
 
 
 def _cyrillic(rows: pl.DataFrame) -> pl.DataFrame:
     """Columns row, language: Russian, unless telling letters or words of another language are more than a quotation."""
-    counted = rows.with_columns(pl.col("text").str.count_matches(pattern).alias(code) for code, pattern in _CYRILLIC)
+    is_plain = (pl.col("n_words") > _SHORT_WORDS) & ~pl.col("text").str.contains(_NOT_RUSSIAN)
+    plain, rest = rows.filter(is_plain), rows.filter(~is_plain)
+    counted = rest.with_columns(pl.col("text").str.count_matches(pattern).alias(code) for code, pattern in _CYRILLIC)
     is_told = pl.sum_horizontal(code for code, _ in _CYRILLIC) * 20 >= pl.col("n_cyrillic")
     first = pl.coalesce(
         # "і" alone, which Ukrainian, Belarusian and Kazakh share, only says that this is not Russian.
         pl.when(pl.col(code) > 0).then(pl.lit(code))
         for code, _ in _CYRILLIC
     )
-    return counted.select("row", language=pl.when(is_told).then(first).otherwise(pl.lit("ru")))
+    return pl.concat(
+        [
+            plain.select("row", language=pl.lit("ru")),
+            counted.select("row", language=pl.when(is_told).then(first).otherwise(pl.lit("ru"))),
+        ]
+    )
 
 
 def _latin(rows: pl.DataFrame) -> pl.DataFrame:
     """Columns row, language: English by its function words, or in a short text by the lack of any other's."""
     text = pl.col("text")
-    counted = rows.with_columns(
+    is_plain = (pl.col("n_words") > _SHORT_WORDS) & (pl.col("n_english") * 8 >= pl.col("n_words"))
+    plain, rest = rows.filter(is_plain), rows.filter(~is_plain)
+    counted = rest.with_columns(
         (text.str.count_matches(rf"(?i)\b(?:{common})\b") + 2 * text.str.count_matches(rf"(?i)\b(?:{own})\b")).alias(
             code
         )
@@ -125,6 +136,5 @@ def _latin(rows: pl.DataFrame) -> pl.DataFrame:
         is_short & (most < 2)
     )
     is_other = (most * 25 >= pl.col("n_words")) & (most > 0)
-    return counted.select(
-        "row", language=pl.when(is_english).then(pl.lit("en")).when(is_other).then(best).otherwise(pl.lit("other"))
-    )
+    told = pl.when(is_english).then(pl.lit("en")).when(is_other).then(best).otherwise(pl.lit("other"))
+    return pl.concat([plain.select("row", language=pl.lit("en")), counted.select("row", language=told)])

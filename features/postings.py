@@ -93,14 +93,14 @@ def normalise(postings: pl.DataFrame, *, vocabulary: Vocabulary, normaliser: str
             "level_of_title": career_level(text["title"]),
         }
     )
-    derived = given.with_columns(
-        # Reading whole descriptions is dear: only those are read where nothing shorter tells.
-        of_format=pl.when(_work_format(pl.lit(None, pl.String)).is_null()).then("description"),
-        of_employment=pl.when(_employment_type(pl.lit(None, pl.String)).is_null()).then("description"),
-    ).select(
+    derived = given.select(
         company_id=_company_id(),
-        work_format=_work_format(pl.col("of_format")),
-        employment_type=_employment_type(pl.col("of_employment")),
+        work_format=work.work_format(
+            given["work_format"], location=given["location"], title=given["title"], description=given["description"]
+        ),
+        employment_type=work.employment_type(
+            given["employment_type"], title=given["title"], description=given["description"]
+        ),
         career_level=pl.coalesce(
             work.career_level(pl.col("career_level")),
             pl.when(pl.col("level_of_title").is_in(CAREER_LEVELS)).then(pl.col("level_of_title")),
@@ -108,16 +108,6 @@ def normalise(postings: pl.DataFrame, *, vocabulary: Vocabulary, normaliser: str
     )
     tags = _tags(postings["tags"], skills, roles, vocabulary.roles)
     return JOB_VERSIONS.conform(columns.with_columns(*derived, tags.alias("tags")))
-
-
-def _work_format(description: pl.Expr) -> pl.Expr:
-    return work.work_format(
-        pl.col("work_format"), location=pl.col("location"), title=pl.col("title"), description=description
-    )
-
-
-def _employment_type(description: pl.Expr) -> pl.Expr:
-    return work.employment_type(pl.col("employment_type"), title=pl.col("title"), description=description)
 
 
 def _places(postings: pl.DataFrame, places: Places) -> list[pl.Series]:

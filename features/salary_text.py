@@ -5,9 +5,10 @@ What a source gives in columns, exchange rates and sanity of amounts are in sala
 
 import polars as pl
 
-from features.text import fold
+from features.text import fold, lines_with
 
 MAX_AMOUNT = 1e9
+_MAX_DESCRIPTION_CHARACTERS = 8_000
 # Longer words before their beginnings. Symbols stand anywhere; letters stand alone or beside a digit.
 _CURRENCY_SYMBOLS = (
     ("CAD", r"ca\$|c\$"), ("AUD", r"au\$|a\$"), ("NZD", r"nz\$"), ("HKD", r"hk\$"), ("SGD", r"sg?\$"),
@@ -210,25 +211,32 @@ def text_in_description(descriptions: pl.Series) -> pl.Series:
     """The part of a plain-text description that names the job's pay: an amount with its currency beside a word such
     as salary or оклад, or a line that is a range of money. Null where there is none; precision comes first.
     """
-    text = pl.col("text")
-    folded = (
-        text.str.replace_all(r"[^\S\n]+", " ").str.to_lowercase().str.replace_all(r"[\u{2010}-\u{2015}\u{2212}]", "-")
-    )
-    # Most texts name no money: the dear patterns are for those that do, each once.
-    rows = (
+    lower = pl.col("text").str.slice(0, _MAX_DESCRIPTION_CHARACTERS).str.to_lowercase()
+    speaking = (
         pl.DataFrame({"text": descriptions.cast(pl.String)})
-        .select(text=folded)
-        .select(pl.when(text.str.contains(_CURRENCY_HINT)).then(text))
-        .select(
-            text.str.extract_groups(f"{lead}{amount}").alias(str(n)) for n, (lead, amount) in enumerate(_SPEAKS_OF_PAY)
+        .with_row_index("row")
+        .with_columns(text=lines_with(lower, _CURRENCY_HINT))
+        .drop_nulls("text")
+        .with_columns(
+            pl.col("text").str.replace_all(r"[^\S\n]+", " ").str.replace_all(r"[\u{2010}-\u{2015}\u{2212}]", "-")
         )
     )
-    found = []
-    for name in rows.columns:
-        before, money = (pl.col(name).struct.field(group) for group in ("1", "2"))
-        is_pay = ~before.str.contains(_OTHER_MONEY) & ~money.str.contains(rf"^{_SPOKEN_MONEY} (?:{_OTHER_MONEY})")
-        found.append(pl.when(is_pay).then(money))
-    return rows.select(pl.coalesce(found).alias(descriptions.name))[descriptions.name]
+    # What leads to an amount, and the amount with what follows it, in each of the ways to speak of pay.
+    spoken = speaking.with_columns(
+        pl.col("text").str.extract_groups(f"{lead}{amount}").struct.rename_fields(["lead", "pay"]).alias(f"way_{n}")
+        for n, (lead, amount) in enumerate(_SPEAKS_OF_PAY)
+    )
+    ways = [pl.col(f"way_{n}").struct for n in range(len(_SPEAKS_OF_PAY))]
+    found = [
+        pl.when(
+            ~way.field("lead").str.contains(_OTHER_MONEY)
+            & ~way.field("pay").str.contains(rf"^{_SPOKEN_MONEY} (?:{_OTHER_MONEY})")
+        ).then(way.field("pay"))
+        for way in ways
+    ]
+    named = spoken.select("row", pay=pl.coalesce(found))
+    rows = pl.DataFrame({"row": pl.int_range(len(descriptions), dtype=pl.UInt32, eager=True)})
+    return rows.join(named, on="row", how="left", maintain_order="left")["pay"].alias(descriptions.name)
 
 
 def currency_in(folded: pl.Expr) -> pl.Expr:

@@ -111,6 +111,15 @@ def collapse_whitespace(text: pl.Expr) -> pl.Expr:
     )
 
 
+def lines_with(text: pl.Expr, words: str) -> pl.Expr:
+    """The lines of lower-case text that hold a match of `words`, joined again; null where there are none.
+
+    Patterns with much context are dear on whole descriptions, and cheap on the few lines that matter.
+    """
+    found = text.str.extract_all(rf"[^\n]*(?:{words})[^\n]*").list.join("\n")
+    return found.replace("", None)
+
+
 def fold(text: pl.Expr) -> pl.Expr:
     """Text for comparison: compatibility forms unified, lower case, ё as е, one space between words."""
     return (

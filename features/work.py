@@ -6,7 +6,7 @@ says outright where a source says nothing; years of experience, skills and roles
 
 import polars as pl
 
-from features.text import fold
+from features.text import fold, lines_with
 
 _REMOTE = (
     r"\bremot|телеработ|удален|дистанц|anywhere|worldwide|\bglobal\b|telecommut|work from home|\bwfh\b|home[- ]?office"
@@ -47,6 +47,11 @@ _DESCRIBED_REMOTE = (
 )
 _DESCRIBED_HYBRID = r"hybrid (?:work|model|role|position|schedule|format)|гибридн\p{L}+ (?:формат|график|режим)"
 _DESCRIBED_ON_SITE = r"(?:^|[^\p{L}])работа в офисе|this is an? (?:on-?site|in-office) (?:role|position|job)"
+
+_FORMAT_HINT = r"remote|удален|hybrid|гибрид|офис|office|on-?site|формат работы|режим работы|work mode|work model"
+_EMPLOYMENT_HINT = (
+    r"занятост|рабочий день|полный день|(?:full|part)[- ]time|permanent|(?:job|contract|position) type|contract"
+)
 
 _EMPLOYMENT = (
     ("internship", r"\bintern(?:s|ship)?\b|стаж[еи]р|probation|trainee|apprentice|praktik|ausbildung"),
@@ -98,29 +103,43 @@ _LEVELS = (
 )
 
 
-def work_format(stated: pl.Expr, *, location: pl.Expr, title: pl.Expr, description: pl.Expr) -> pl.Expr:
+def work_format(stated: pl.Series, *, location: pl.Series, title: pl.Series, description: pl.Series) -> pl.Series:
     """on_site, hybrid or remote from the source's words, else from the location's text, the title, or what the
     description says outright.
 
     Several words at once (office and remote) are hybrid; words that say nothing of it are null.
     """
-    titled = fold(title).str.replace_all(_TITLE_NO_FORMAT, " ")
-    return pl.coalesce(
-        _format_of(stated), _remote_or_hybrid(fold(location), _REMOTE), _remote_or_hybrid(titled, _TITLE_REMOTE),
-        _format_described(description),
-    )  # fmt: skip
+    folded = pl.DataFrame({"stated": stated, "location": location, "title": title}).select(
+        fold(pl.col("stated")),
+        fold(pl.col("location")),
+        fold(pl.col("title")).str.replace_all(_TITLE_NO_FORMAT, " "),
+    )
+    known = folded.select(
+        pl.coalesce(
+            _format_of(pl.col("stated")),
+            _remote_or_hybrid(pl.col("location"), _REMOTE),
+            _remote_or_hybrid(pl.col("title"), _TITLE_REMOTE),
+        )
+    ).to_series()
+    lines = _lines(description, _FORMAT_HINT, where=known.is_null())
+    labelled = lines.select(fold(pl.col("text").str.extract(_DESCRIBED_FORMAT, 1)).alias("label"), "text")
+    described = labelled.select(pl.coalesce(_format_of(pl.col("label")), _format_said(pl.col("text")))).to_series()
+    return known.zip_with(known.is_not_null(), described).alias("work_format")
 
 
-def employment_type(stated: pl.Expr, *, title: pl.Expr, description: pl.Expr) -> pl.Expr:
+def employment_type(stated: pl.Series, *, title: pl.Series, description: pl.Series) -> pl.Series:
     """One of EMPLOYMENT_TYPES from the source's words, else from the title, else from what the description says
     outright; the first that applies, null if none."""
-    text = _head(description)
-    return pl.coalesce(
-        stated_employment_type(stated),
-        _first(fold(title), _TITLE_EMPLOYMENT),
-        _first(text.str.extract(_DESCRIBED_EMPLOYMENT, 1), _EMPLOYMENT),
-        _first(text, _SAID_EMPLOYMENT),
-    )
+    folded = pl.DataFrame({"stated": stated, "title": title}).select(fold(pl.col("stated")), fold(pl.col("title")))
+    known = folded.select(
+        pl.coalesce(_first(pl.col("stated"), _EMPLOYMENT), _first(pl.col("title"), _TITLE_EMPLOYMENT))
+    ).to_series()
+    lines = _lines(description, _EMPLOYMENT_HINT, where=known.is_null())
+    labelled = lines.select(pl.col("text").str.extract(_DESCRIBED_EMPLOYMENT, 1).alias("label"), "text")
+    described = labelled.select(
+        pl.coalesce(_first(pl.col("label"), _EMPLOYMENT), _first(pl.col("text"), _SAID_EMPLOYMENT))
+    ).to_series()
+    return known.zip_with(known.is_not_null(), described).alias("employment_type")
 
 
 def stated_employment_type(stated: pl.Expr) -> pl.Expr:
@@ -133,17 +152,16 @@ def career_level(stated: pl.Expr) -> pl.Expr:
     return _first(fold(stated), _LEVELS)
 
 
-def _format_of(stated: pl.Expr) -> pl.Expr:
-    text = fold(stated)
-    is_refused = text.str.contains(_NOT_REMOTE)
-    is_remote = text.str.contains(_REMOTE) & ~is_refused
-    is_on_site = text.str.contains(_ON_SITE)
+def _format_of(folded: pl.Expr) -> pl.Expr:
+    is_refused = folded.str.contains(_NOT_REMOTE)
+    is_remote = folded.str.contains(_REMOTE) & ~is_refused
+    is_on_site = folded.str.contains(_ON_SITE)
     return (
-        pl.when(text.str.contains(_HYBRID) | (is_remote & is_on_site))
+        pl.when(folded.str.contains(_HYBRID) | (is_remote & is_on_site))
         .then(pl.lit("hybrid"))
-        .when(is_remote | text.str.contains(r"^(?:true|yes|1)$"))
+        .when(is_remote | folded.str.contains(r"^(?:true|yes|1)$"))
         .then(pl.lit("remote"))
-        .when(is_on_site | is_refused | text.str.contains(r"^(?:false|no|0)$"))
+        .when(is_on_site | is_refused | folded.str.contains(r"^(?:false|no|0)$"))
         .then(pl.lit("on_site"))
     )
 
@@ -157,27 +175,27 @@ def _remote_or_hybrid(folded: pl.Expr, remote: str) -> pl.Expr:
     )
 
 
-def _format_described(description: pl.Expr) -> pl.Expr:
-    text = _head(description)
-    speaks_of_remote = text.str.contains(_DESCRIBED_REMOTE)
-    # Unicode word boundaries make the negation slow on Russian text: only where there is something to negate.
-    is_negated = pl.when(speaks_of_remote).then(text).str.contains(_NOT_REMOTE).fill_null(value=False)
-    is_remote = speaks_of_remote & ~is_negated
-    is_on_site = text.str.contains(_DESCRIBED_ON_SITE)
-    said = (
-        pl.when(text.str.contains(_DESCRIBED_HYBRID) | (is_remote & is_on_site))
+def _format_said(lines: pl.Expr) -> pl.Expr:
+    is_remote = lines.str.contains(_DESCRIBED_REMOTE) & ~lines.str.contains(_NOT_REMOTE)
+    is_on_site = lines.str.contains(_DESCRIBED_ON_SITE)
+    return (
+        pl.when(lines.str.contains(_DESCRIBED_HYBRID) | (is_remote & is_on_site))
         .then(pl.lit("hybrid"))
         .when(is_remote)
         .then(pl.lit("remote"))
         .when(is_on_site)
         .then(pl.lit("on_site"))
     )
-    return pl.coalesce(_format_of(text.str.extract(_DESCRIBED_FORMAT, 1)), said)
 
 
-def _head(description: pl.Expr) -> pl.Expr:
+def _lines(description: pl.Series, words: str, *, where: pl.Series) -> pl.DataFrame:
+    """Column text: the lines of each description that hold one of `words`, in lower case; null elsewhere.
+
+    A step of its own, for an expression that stands in several places of another is computed as often.
+    """
     # Descriptions are plain text by now; their line ends bound a label.
-    return description.str.slice(0, 6_000).str.to_lowercase().str.replace_all("ё", "е", literal=True)
+    lower = pl.col("text").str.slice(0, 6_000).str.to_lowercase().str.replace_all("ё", "е", literal=True)
+    return pl.DataFrame({"text": description.set(~where, None)}).select(lower).select(lines_with(pl.col("text"), words))
 
 
 def _first(text: pl.Expr, words: tuple[tuple[str, str], ...]) -> pl.Expr:

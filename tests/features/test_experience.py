@@ -60,6 +60,8 @@ def test_experience_is_a_range_of_years() -> None:
         ("Требования: опыт разработки на Java не менее двух лет", 2, None),
         ("Опыт работы от 3-х лет. Нам 25 лет.", 3, None),
         ("Опыт в продажах 1-3 года", 1, 3),
+        ("Опыт работы на похожей по обязанностям должности 1-3 года", 1, 3),
+        ("Опыт > 2 года", 2, None),
         ("Опыт не требуется, всему научим", 0, 1),
         ("You bring 5+ years of hands-on experience with Go.", 5, None),
         ("You have at least five years of experience", 5, None),

@@ -6,6 +6,10 @@ import pytest
 from features import work
 
 
+def _text(value: str | None) -> pl.Series:
+    return pl.Series([value], dtype=pl.String)
+
+
 @pytest.mark.parametrize(
     ("stated", "location", "title", "expected"),
     [
@@ -49,9 +53,8 @@ def test_work_format_is_told_from_the_first_that_says_it(
 
 
 def _work_format(stated: str | None, location: str | None, title: str | None, description: str | None) -> str | None:
-    row = pl.DataFrame([[stated], [location], [title], [description]], schema=dict.fromkeys("sltd", pl.String))
-    found: str | None = row.select(
-        work.work_format(pl.col("s"), location=pl.col("l"), title=pl.col("t"), description=pl.col("d"))
+    found: str | None = work.work_format(
+        _text(stated), location=_text(location), title=_text(title), description=_text(description)
     ).item()
     return found
 
@@ -105,8 +108,7 @@ def test_employment_types_have_many_names(stated: str | None, title: str | None,
 
 
 def _employment_type(stated: str | None, title: str | None, description: str | None) -> str | None:
-    row = pl.DataFrame([[stated], [title], [description]], schema=dict.fromkeys("std", pl.String))
-    found: str | None = row.select(work.employment_type(pl.col("s"), title=pl.col("t"), description=pl.col("d"))).item()
+    found: str | None = work.employment_type(_text(stated), title=_text(title), description=_text(description)).item()
     return found
 
 
