@@ -16,7 +16,7 @@ from features.skills import SkillVocabulary
 from features.text import company_key, fold, one_line, plain_text
 
 # Raise it when the same posting and vocabulary would come out differently: the catalog then normalises all anew.
-NORMALISER_VERSION = 3
+NORMALISER_VERSION = 4
 _MAX_URL_CHARACTERS = 2_000
 _MAX_TAGS = 60
 _MAX_TAG_CHARACTERS = 60
