@@ -19,9 +19,13 @@ SEEN, SAVED, APPLIED, DISMISSED, LIKED = (np.uint8(1 << bit) for bit in range(5)
 
 @dataclass(frozen=True)
 class Catalog:
-    """Every job that anything may have been done with: sorted ids, and the row of the JobTable that stands for each."""
+    """Every job that anything may have been done with: sorted ids, and the row of the JobTable that stands for each.
+
+    `representatives` are the ids that the models learned a job's acts under: of a duplicate, the job it duplicates.
+    """
 
     job_ids: pl.Series
+    representatives: pl.Series
     rows: Ints  # -1 where no job that may be shown stands for it
 
 
@@ -50,10 +54,11 @@ class Behaviour:
         return Behaviour(indptr, self.job[position], self.acts[position], self.has_acted[users])
 
 
-def catalog(job_ids: pl.Series, jobs: JobTable) -> Catalog:
-    """`job_ids`: all jobs, distinct."""
-    ordered = job_ids.sort()
-    return Catalog(ordered, jobs.rows_of(ordered))
+def catalog(known: pl.DataFrame, jobs: JobTable) -> Catalog:
+    """`known`: job_id (distinct) and duplicate_of of all jobs."""
+    ordered = known.sort("job_id")
+    representatives = ordered.select(pl.coalesce("duplicate_of", "job_id")).to_series()
+    return Catalog(ordered["job_id"], representatives, jobs.rows_of(ordered["job_id"]))
 
 
 def encode_behaviour(interactions: pl.DataFrame, user_ids: pl.Series, known: Catalog) -> Behaviour:

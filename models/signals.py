@@ -128,7 +128,7 @@ def job_signals(fitted: Fitted, jobs: JobTable, known: Catalog) -> JobSignals:
         taken_to=matrix(taken_to.row, column, taken_to.data, shape=shape),
         user_links=fitted.user_neighbours.matrix(),
         catalog=known,
-        applied_rows=positions(fitted.also_applied.job_ids, known.job_ids),
+        applied_rows=positions(fitted.also_applied.job_ids, known.representatives),
         vectors=fitted.job_vectors.vectors,
         vector_rows=positions(fitted.job_vectors.job_ids, known.job_ids),
         also_applied_columns=jobs.rows_of(fitted.also_applied.job_ids),

@@ -150,7 +150,7 @@ def _prepare(tables: Tables, fitted: Fitted, user_ids: pl.Series, settings: Sett
         preferences=tables.preferences,
         as_of=as_of,
     )
-    known = catalog(tables.jobs.select("job_id").collect()["job_id"], jobs)
+    known = catalog(tables.jobs.select("job_id", "duplicate_of").collect(), jobs)
     fitted = fitted_for(fitted, tables.interactions, tables.jobs, as_of=as_of)
     people = load_population(tables, user_ids, jobs=jobs, known=known)
     of_jobs = job_signals(fitted, jobs, known)

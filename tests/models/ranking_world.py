@@ -128,7 +128,7 @@ def encode(market: Market, settings: Settings = SETTINGS) -> Encoded:
     jobs = encode_jobs(
         market.jobs, job_features=market.job_features, skill_weights=market.skill_weights, facet_values=facets
     )
-    known = catalog(market.jobs["job_id"], jobs)
+    known = catalog(market.jobs.select("job_id", "duplicate_of"), jobs)
     people = encode_population(
         market.profiles, interactions=market.interactions, preferences=market.preferences, jobs=jobs, known=known
     )

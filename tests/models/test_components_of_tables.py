@@ -184,8 +184,9 @@ def also_applied(world: SlowMarket, user: Row, job: Row) -> float:
     if not world.is_willing(user):
         return NAN
     for act in world.acts(user):
-        if act["is_applied"] and not act["is_dismissed"] and act["job_id"] in known:
-            for place, score in enumerate(scores[known.index(act["job_id"])]):
+        applied = world.jobs.get(act["job_id"], {}).get("duplicate_of") or act["job_id"]
+        if act["is_applied"] and not act["is_dismissed"] and applied in known:
+            for place, score in enumerate(scores[known.index(applied)]):
                 shown = world.stands_for.get(known[place])
                 if score > 0 and shown is not None:
                     found[shown] = max(found.get(shown, 0.0), float(score))
