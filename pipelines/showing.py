@@ -25,9 +25,11 @@ class NothingPublishedError(LookupError):
 
 @dataclass(frozen=True)
 class Feed:
-    """A feed to show: where it comes from, its items, and the titles of jobs that its reasons name."""
+    """A feed to show: where it comes from, when and how it was made, its items, and the titles of jobs that its reasons
+    name. `made` is None for the fallback feed."""
 
     source: str
+    made: str | None
     items: pl.DataFrame
     titles: Mapping[str, str]
 
@@ -42,7 +44,10 @@ def read_feed(published: Path, user_id: str, *, limit: int) -> Feed:
     if generation is None:
         raise NothingPublishedError(f"{published}: no generation is published yet; run `jobfeed run daily` first")
     with duckdb.connect(str(published / generation / "jobfeed.duckdb"), read_only=True) as con:
-        found = con.sql("select source from feeds where user_id = $user", params={"user": user_id}).fetchall()
+        found = con.sql(
+            "select source, generated_at at time zone 'UTC', recipe, arm from feeds where user_id = $user",
+            params={"user": user_id},
+        ).fetchall()
         table, key, value = ("feeds", "user_id", user_id) if found else ("fallback_feeds", "segment", "all")
         items = con.sql(
             f"""
@@ -58,7 +63,10 @@ def read_feed(published: Path, user_id: str, *, limit: int) -> Feed:
                 "select job_id, title from jobs where list_contains($ids, job_id)", params={"ids": _references(items)}
             ).fetchall()
         )
-    return Feed(found[0][0] if found else "global", items, titles)
+    if not found:
+        return Feed("global", None, items, titles)
+    source, generated_at, recipe, arm = found[0]
+    return Feed(source, f"{generated_at:%Y-%m-%d %H:%M} UTC, recipe {recipe}, arm {arm}", items, titles)
 
 
 def _references(items: pl.DataFrame) -> list[str]:
@@ -68,8 +76,9 @@ def _references(items: pl.DataFrame) -> list[str]:
 
 def print_feed(console: Console, user_id: str, feed: Feed, *, language: str) -> None:
     """Prints the items as a table with score, confidence and reasons in `language` (en or ru)."""
-    table = Table(title=f"{escape(user_id)} · {feed.source}", title_justify="left", expand=False)
-    for name, justify in (("#", "right"), ("score", "right"), ("job", "left"), ("why", "left")):
+    facts = [escape(user_id), f"{feed.source} feed", *([escape(feed.made)] if feed.made else [])]
+    table = Table(title=" · ".join(facts), title_justify="left", expand=False)
+    for name, justify in (("#", "right"), ("score", "right"), ("sure", "right"), ("job", "left"), ("why", "left")):
         table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
     for item in feed.items.iter_rows(named=True):
         place = ", ".join(part for part in (item["city"], item["work_format"]) if part)
@@ -79,8 +88,15 @@ def print_feed(console: Console, user_id: str, feed: Feed, *, language: str) -> 
             render_reason(r["code"], feed.titles.get(r["ref"], r["ref"]), r["value"], language)
             for r in item["reasons"] or []
         ]
-        table.add_row(str(item["rank"]), f"{100 * item['score']:.1f}", job, escape("\n".join(reasons)))
+        score, confidence = f"{100 * item['score']:.1f}", f"{item['confidence']:.2f}"
+        told = f"{job}\n[dim]{escape(item['job_id'])}[/]"
+        table.add_row(str(item["rank"]), score, confidence, told, escape("\n".join(reasons)))
     console.print(table)
+    if feed.made is None:
+        console.print(f"{escape(user_id)} has no feed of their own: this is what anybody gets.")
+    elif feed.items.height:
+        first = escape(feed.items["job_id"][0])
+        console.print(f"How a score came about: jobfeed why {escape(user_id)} {first}", soft_wrap=True)
 
 
 def print_tuned(console: Console, tuned: "Tuned") -> None:
