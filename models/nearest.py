@@ -1,7 +1,7 @@
 """The jobs whose vectors have the greatest products with a user's: all of them compared, or the likeliest clusters.
 
 Above `EXACT_JOBS` an inverted file (Jégou, Douze, Schmid, "Product quantization for nearest neighbor search", 2011,
-without the quantization): docs/adr/0005 has the measurements. Forbidden jobs are passed over inside the search.
+without the quantization): docs/adr/0008 has the measurements. Forbidden jobs are passed over inside the search.
 """
 
 from dataclasses import dataclass
@@ -19,9 +19,7 @@ Floats = NDArray[np.float32]
 Csr = Any
 
 EXACT_JOBS = 20_000
-SEARCH_DIMENSIONS = 64
-_PROBED_SHARE = 0.06
-_AXES_SAMPLE = 20_000
+PROBED_JOBS = 4_000  # compared with each user, however many jobs there are
 _SEED = 1
 
 
@@ -29,7 +27,6 @@ _SEED = 1
 class JobIndex:
     """Jobs with a vector, cluster by cluster: their rows (n, d), which jobs they are, where each cluster starts.
 
-    `axes` (full d, d) turns a user's vector into the space of the rows; None where they are as they were given.
     One cluster without a centroid is the exact search.
     """
 
@@ -37,31 +34,17 @@ class JobIndex:
     jobs: Ints
     starts: Ints
     centroids: Floats
-    axes: Floats | None
     n_probed: int
     n_jobs: int
 
 
-def build_index(
-    vectors: Floats,
-    *,
-    exact_jobs: int = EXACT_JOBS,
-    n_dimensions: int | None = None,
-    probed_share: float = _PROBED_SHARE,
-) -> JobIndex:
-    """An index of the rows of `vectors` (J, d) that are not zero.
-
-    `n_dimensions` shortens longer vectors to their first principal axes where the search is not exact: what is found
-    is then best by the shortened vectors.
-    """
+def build_index(vectors: Floats, *, exact_jobs: int = EXACT_JOBS, probed_jobs: int = PROBED_JOBS) -> JobIndex:
+    """An index of the rows of `vectors` (J, d) that are not zero; above `exact_jobs` it reads about `probed_jobs`."""
     jobs = np.flatnonzero(vectors.any(axis=1)).astype(np.int32)
-    rows, axes = vectors[jobs], None
+    rows = vectors[jobs]
     if len(jobs) <= exact_jobs:
         starts = np.array([0, len(jobs)], dtype=np.int32)
-        return JobIndex(rows, jobs, starts, np.zeros((0, rows.shape[1]), np.float32), None, 1, len(vectors))
-    if n_dimensions is not None and n_dimensions < rows.shape[1]:
-        axes = _principal_axes(rows, n_dimensions)
-        rows = rows @ axes
+        return JobIndex(rows, jobs, starts, np.zeros((0, rows.shape[1]), np.float32), 1, len(vectors))
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     n_clusters = round(2 * len(jobs) ** 0.5)
     labels = cluster(rows / np.maximum(length, 1e-9), n_clusters=n_clusters, seed=_SEED).labels
@@ -71,7 +54,8 @@ def build_index(
     sums = np.add.reduceat(rows.astype(np.float64), np.minimum(starts[:-1], len(rows) - 1), axis=0)
     size = np.diff(starts)[:, None]
     centroids = np.where(size > 0, sums / np.maximum(size, 1), 0).astype(np.float32)
-    return JobIndex(rows, jobs[order], starts, centroids, axes, max(1, round(probed_share * n_clusters)), len(vectors))
+    n_probed = min(n_clusters, max(1, round(probed_jobs * n_clusters / len(jobs))))
+    return JobIndex(rows, jobs[order], starts, centroids, n_probed, len(vectors))
 
 
 def nearest_jobs(
@@ -86,7 +70,7 @@ def nearest_jobs(
     best = np.zeros(len(users), dtype=np.float32)
     if k <= 0 or len(index.jobs) == 0 or not is_known.any():
         return found, best
-    queries = np.ascontiguousarray(users if index.axes is None else users @ index.axes, dtype=np.float32)
+    queries = np.ascontiguousarray(users, dtype=np.float32)
     parts = (forbidden.indptr, forbidden.indices, index.n_jobs, found, best)
     if len(index.centroids) == 0:
         _take_best(queries @ index.rows.T, index.jobs, is_known, *parts)
@@ -94,13 +78,6 @@ def nearest_jobs(
         likeness = queries @ index.centroids.T
         _probe(queries, likeness, index.n_probed, index.rows, index.jobs, index.starts, is_known, *parts)
     return found, best
-
-
-def _principal_axes(rows: Floats, n_dimensions: int) -> Floats:
-    """(d, n_dimensions): the axes that keep most of the products; no mean is taken off, for products are kept."""
-    sample = rows[:: -(-len(rows) // _AXES_SAMPLE)].astype(np.float64)
-    _, vectors = np.linalg.eigh(sample.T @ sample)
-    return np.ascontiguousarray(vectors[:, ::-1][:, :n_dimensions], dtype=np.float32)
 
 
 @compiled

@@ -18,7 +18,7 @@ from models.behaviour import SAVED as SAVED_BIT
 from models.candidates import expand, fill, rank_within
 from models.encoding import JobTable
 from models.ids import matrix, positions
-from models.nearest import SEARCH_DIMENSIONS, JobIndex, build_index
+from models.nearest import JobIndex, build_index
 from models.neighbours import JobNeighbours, UserNeighbours
 from models.population import Population
 from models.vectors import JobVectors, UserVectors
@@ -33,6 +33,7 @@ APPLIED_ITEMS = 30  # newest applications of a user that also_applied starts fro
 # Kinds of history, strongest first: which reason a similar job is given with.
 APPLIED, SAVED, VIEWED = 0, 1, 2
 _SCORE_STEPS = 10_000
+_PROBED_BY_CONTENT = 1_000  # text vectors lie in tight clusters
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def job_signals(fitted: Fitted, jobs: JobTable, known: Catalog) -> JobSignals:
         als=als,
         als_index=build_index(als.rows),
         content=content,
-        content_index=build_index(content.rows, n_dimensions=SEARCH_DIMENSIONS),
+        content_index=build_index(content.rows, probed_jobs=_PROBED_BY_CONTENT),
         culture=align(fitted.job_vectors.job_ids, fitted.job_vectors.culture, jobs.ids),
         taken_to=matrix(taken_to.row, column, taken_to.data, shape=shape),
         user_links=fitted.user_neighbours.matrix(),

@@ -2,14 +2,17 @@ import datetime as dt
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from assets.lake import Lake
 from assets.ranking.feeds import Report, number_of_shards, rank_feeds
-from assets.ranking.inputs import Tables
+from assets.ranking.inputs import Tables, encoded_jobs, users_to_rank
+from assets.ranking.population import load_population
 from assets.ranking.scope import Scope, parse_scope
 from features.schemas import FEEDS
+from models.behaviour import catalog
 from models.rules import violations
 from tests.models.ranking_world import AS_OF, SETTINGS, Market, items, make_market
 
@@ -27,10 +30,8 @@ def market() -> Market:
     return replace(made, jobs=made.jobs.with_columns(first_seen_at=pl.lit(AS_OF - dt.timedelta(days=1))))
 
 
-def run(
-    market: Market, lake: Lake, *, scope: Scope = "all", as_of: dt.datetime = AS_OF, shard_users: int = 12
-) -> Report:
-    tables = Tables(
+def tables_of(market: Market) -> Tables:
+    return Tables(
         *(
             frame.lazy()
             for frame in (
@@ -44,8 +45,21 @@ def run(
             )
         )
     )
+
+
+def run(
+    market: Market,
+    lake: Lake,
+    *,
+    scope: Scope = "all",
+    as_of: dt.datetime = AS_OF,
+    shard_users: int = 12,
+    n_threads: int = 1,
+) -> Report:
+    tables = tables_of(market)
+    settings = replace(SETTINGS, n_threads=n_threads)
     return rank_feeds(
-        tables, market.fitted, lake=lake, settings=SETTINGS, shard_users=shard_users, as_of=as_of, scope=scope
+        tables, market.fitted, lake=lake, settings=settings, shard_users=shard_users, as_of=as_of, scope=scope
     )
 
 
@@ -79,6 +93,41 @@ def test_shards_together_hold_what_one_shard_would(market: Market, lake: Lake, t
     assert report.n_shards == 4 == len(lake.files("ranking", "feeds"))
     assert stored(lake).equals(stored(whole))
     assert report.n_rows == report.n_ranked == len(stored(lake))
+
+
+def test_one_thread_and_two_write_the_same_bytes(market: Market, lake: Lake, tmp_path: Path) -> None:
+    other = Lake(tmp_path / "other")
+    run(market, lake, n_threads=1)
+    run(market, other, n_threads=2)
+    files = [[path.read_bytes() for path in each.files("ranking", "feeds")] for each in (lake, other)]
+    assert len(files[0]) == 4 and files[0] == files[1]
+
+
+@pytest.mark.parametrize("chunk_users", [1, 7])
+def test_the_population_is_the_same_in_chunks(market: Market, chunk_users: int) -> None:
+    tables = tables_of(market)
+    jobs = encoded_jobs(
+        tables.jobs,
+        job_features=tables.job_features,
+        skill_weights=tables.skill_weights,
+        preferences=tables.preferences,
+        as_of=AS_OF,
+    )
+    known = catalog(market.jobs["job_id"], jobs)
+    users = users_to_rank(tables)
+    whole = load_population(tables, users, jobs=jobs, known=known)
+    parts = load_population(tables, users, jobs=jobs, known=known, chunk_users=chunk_users)
+    assert parts.users.ids.to_list() == whole.users.ids.to_list() == users.to_list()
+    assert (parts.users.skills != whole.users.skills).nnz == 0 and (parts.affinity != whole.affinity).nnz == 0
+    for name in ("indptr", "job", "acts", "has_acted"):
+        assert (getattr(parts.behaviour, name) == getattr(whole.behaviour, name)).all(), name
+    rows = np.arange(0, len(users), 3)
+    some = whole.take(rows)
+    assert some.users.ids.to_list() == users.gather(rows).to_list()
+    for place, row in enumerate(rows):
+        own = slice(*whole.behaviour.indptr[row : row + 2])
+        taken = slice(*some.behaviour.indptr[place : place + 2])
+        assert some.behaviour.job[taken].tolist() == whole.behaviour.job[own].tolist()
 
 
 def test_shards_that_are_no_longer_used_are_removed(market: Market, lake: Lake) -> None:
