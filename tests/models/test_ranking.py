@@ -1,15 +1,16 @@
 from dataclasses import replace
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.schemas import FEEDS, REASON_CODES
+from features.schemas import FEEDS, INTERACTIONS, REASON_CODES
 from models.diversity import CompanyCap
 from models.experiment import Arm
 from models.ranking import Settings, rank_shard
-from models.rules import violations
+from models.rules import forbidden_rows, violations
 from models.scoring import COLLABORATIVE_MOST, Recipe
 from tests.models.ranking_world import (
     AS_OF,
@@ -204,3 +205,50 @@ def test_seconds_are_counted_per_stage(market: Market) -> None:
     shard = rank_shard(build(made), now=lambda: float(next(ticks)))
     assert set(shard.timings.seconds) == {"retrieval", "scoring", "diversity and exploration", "reasons and rows"}
     assert sum(shard.timings.n_found_by.values()) >= len(items(shard.feeds))
+
+
+def _without_companies(market: Market) -> Market:
+    """The market in which no company is known: no cap then ends a list."""
+    unknown = pl.lit(None, pl.String)
+    nothing = pl.lit([], pl.List(pl.String))
+    return replace(
+        market,
+        jobs=market.jobs.with_columns(company=unknown, company_id=unknown),
+        profiles=market.profiles.with_columns(blocked_companies=nothing),
+    )
+
+
+@_PROPERTY
+@given(_MARKETS, st.floats(0, 1))
+def test_every_list_is_as_long_as_there_are_jobs_left(market: Market, share: float) -> None:
+    """Whatever share of the market a user has applied to: what may be shown is shown, up to the length of a feed."""
+    market = _without_companies(market)
+    jobs = market.jobs["job_id"]
+    user = market.profiles["user_id"][0]
+    applied = INTERACTIONS.conform(
+        pl.DataFrame({"user_id": user, "job_id": jobs.head(round(share * len(jobs)))}).with_columns(
+            is_applied=pl.lit(True), n_applies=pl.lit(1), last_at=pl.lit(AS_OF)
+        )
+    )
+    others = market.interactions.filter(pl.col("user_id") != user)
+    market = replace(market, interactions=pl.concat([others, applied]))
+    made = encode(market)
+    shard = build(made)
+    forbidden = forbidden_rows(made.users, made.world.blockable, made.forbidden, rows=slice(0, made.users.n))
+    n_allowed = dict(zip(made.users.ids, made.jobs.n - np.diff(forbidden.indptr), strict=True))
+    for row in rank_shard(shard, now=lambda: 0.0).feeds.iter_rows(named=True):
+        assert len(row["items"]) == min(SETTINGS.feed_items, n_allowed[row["user_id"]])
+
+
+@_PROPERTY
+@given(_MARKETS, st.sampled_from([0.0, 0.1, 0.3]))
+def test_the_share_that_explores_is_kept_and_so_are_its_probabilities(market: Market, share: float) -> None:
+    recipe = replace(MARKETPLACE, exploration_share=share)
+    feeds = rank(market, replace(SETTINGS, recipes={"marketplace": recipe, "match": MATCH}))
+    for listed in feeds["items"].to_list():
+        explored = [item for item in listed if item["explored"]]
+        assert len(explored) <= int(share * len(listed) + 0.5)
+        sizes = {round(1 / item["propensity"], 3) for item in explored}
+        # One set to draw from, of a whole number of jobs, not smaller than the slots that it fills.
+        assert len(sizes) <= 1 and all(abs(size - round(size)) < 0.01 and size >= len(explored) for size in sizes)
+        assert all(item["propensity"] == 1 for item in listed if not item["explored"])
