@@ -116,20 +116,26 @@ def write_feeds(
     return paths
 
 
-def sources(feed_files: list[Path], catalog: pl.DataFrame) -> dict[str, Source]:
-    """Every published table: the feeds and jobs given, two similar jobs for each job, the rest small."""
-    ids = catalog["job_id"]
-    similar = schemas.SIMILAR_JOBS.conform(
-        pl.DataFrame({"job_id": ids}).with_columns(
-            items=pl.concat_list(
-                pl.struct(job_id=pl.Series(ids.reverse()), score=pl.lit(0.5, pl.Float32)),
-                pl.struct(job_id=pl.Series(ids.shift(1, fill_value=ids[0])), score=pl.lit(0.25, pl.Float32)),
-            )
+def sources(feed_files: list[Path], folder: Path, *, n_jobs: int) -> dict[str, Source]:
+    """Every published table: these feeds, `n_jobs` jobs with two similar ones each in `folder`, the rest small."""
+    paths = {name: folder / f"{name}-{n_jobs}.parquet" for name in ("jobs", "similar_jobs")}
+    ids = job_ids(n_jobs)
+    if not paths["jobs"].exists():
+        jobs(n_jobs).write_parquet(paths["jobs"])
+    if not paths["similar_jobs"].exists():
+        _similar_jobs(ids).write_parquet(paths["similar_jobs"])
+    large = {name: Source(frame=pl.scan_parquet(path), read_from=[path]) for name, path in paths.items()}
+    return factories.sources(**small_tables(ids)) | large | {"feeds": Source(files=feed_files)}
+
+
+def _similar_jobs(ids: pl.Series) -> pl.DataFrame:
+    frame = pl.DataFrame({"job_id": ids}).with_columns(
+        items=pl.concat_list(
+            pl.struct(job_id=pl.Series(ids.reverse()), score=pl.lit(0.5, pl.Float32)),
+            pl.struct(job_id=pl.Series(ids.shift(1, fill_value=ids[0])), score=pl.lit(0.25, pl.Float32)),
         )
     )
-    return factories.sources(jobs=catalog, similar_jobs=similar, **small_tables(ids)) | {
-        "feeds": Source(files=feed_files)
-    }
+    return schemas.SIMILAR_JOBS.conform(frame)
 
 
 def small_tables(ids: pl.Series) -> dict[str, pl.DataFrame]:
