@@ -17,7 +17,7 @@ import polars as pl
 
 from assets.config import Config
 from assets.lake import write_parquet
-from assets.publishing import build, feeds, generations
+from assets.publishing import build, generations
 from assets.publishing.build import Published
 from assets.publishing.changes import MAP_SCHEMA, Change, NotComparableError, changes_since, is_replay
 from assets.publishing.database import write_database
@@ -223,11 +223,11 @@ def _problems(
     for table, change in changes.items():
         if len(change.rows):
             keys.add(table, change.rows.select(list(KEYS[table])).to_arrow())
-    users = changes["feeds"].rows["user_id"] if "feeds" in changes and len(changes["feeds"].rows) else pl.Series([""])
+    feeds = changes["feeds"].rows if "feeds" in changes else pl.DataFrame()
+    users = feeds["user_id"] if len(feeds) else pl.Series([], dtype=pl.String)
     checks = FeedChecks(con, interactions, config=config, users=users)
-    path = folder / CHANGES_FOLDER / f"{layer:04d}" / "feeds.parquet"
-    for block in feeds.blocks([path] if path.exists() else []):
-        checks.add(block)
+    if len(feeds):
+        checks.add(feeds.select(list(TABLES["feeds"])).to_arrow())
     problems = keys.problems() + checks.problems()
     if "jobs" in changes:
         problems += closed_jobs_in_feeds(folder, changes["jobs"], layer)

@@ -29,6 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--users", type=int, default=100_000)
+    parser.add_argument("--stores", nargs="+", choices=STORES, default=STORES)
     parser.add_argument("--ask", choices=STORES)
     options = parser.parse_args()
     path = options.folder / f"feeds-{options.users}"
@@ -38,7 +39,7 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     print("| store | built in s | bytes a user | start, ms | p50, µs | p99, µs |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
-    for store in STORES:
+    for store in options.stores:
         target = path.with_suffix(f".{store}")
         target.unlink(missing_ok=True)
         started = time.perf_counter()
@@ -78,7 +79,7 @@ def build_sqlite(path: Path, n_users: int) -> None:
     connection = sqlite3.connect(path)
     connection.execute("pragma page_size = 8192")
     connection.execute("pragma journal_mode = off")
-    connection.execute("create table feeds (key text primary key, value blob) without rowid")
+    connection.execute("create table feeds (key text primary key, value blob)")
     for batch in rows(n_users):
         connection.executemany("insert into feeds values (?, ?)", batch)
         connection.commit()

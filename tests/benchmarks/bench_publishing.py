@@ -147,7 +147,7 @@ def grow(published: Path, generation: str, to_bytes: int) -> None:
     """Announces a generation like `generation` with look-ups filled up to `to_bytes`, and drops them from memory."""
     manifest = generations.read_manifest(published, generation)
     name = "20991231T000000Z-00000000"
-    folder = published / name
+    folder = published / f"{generations.BUILDING_PREFIX}grown"
     for relative in manifest.files:
         (folder / relative).parent.mkdir(parents=True, exist_ok=True)
         if relative != LOOKUP:
@@ -165,7 +165,7 @@ def grow(published: Path, generation: str, to_bytes: int) -> None:
     }
     grown = replace(manifest, generation=name, files={**manifest.files, LOOKUP: entry})
     build.finish(published, folder, grown)
-    with path.open("rb") as handle:
+    with (published / name / LOOKUP).open("rb") as handle:
         os.fsync(handle.fileno())
         os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
