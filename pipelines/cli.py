@@ -247,6 +247,7 @@ def serve(
         float, typer.Option(min=0, help="Requests a second per token of an application, in each worker; 0: no limit.")
     ] = 1000,
     user_rate_limit: Annotated[float, typer.Option(min=0, help="The same per token of one user.")] = 20,
+    stale_after_hours: Annotated[float, typer.Option(min=0, help="From when on /readyz calls the data stale.")] = 26,
     access_log: Annotated[bool, typer.Option(help="A JSON line per request on standard output.")] = True,
 ) -> None:
     """Serve the published generation over HTTP, read-only."""
@@ -254,6 +255,7 @@ def serve(
     published = workspace_from_environment().published
     options = ["--published", str(published), "--host", host, "--port", str(port), "--workers", str(workers)]
     options += ["--rate-limit", str(rate_limit), "--user-rate-limit", str(user_rate_limit)]
+    options += ["--stale-after-hours", str(stale_after_hours)]
     _become_the_service([*options, "--access-log" if access_log else "--no-access-log"])
 
 
