@@ -134,7 +134,7 @@ _RESPONSES: tuple[msgspec.Struct, ...] = (
     Market(_GENERATION, _MARKET),
     Metrics(_GENERATION, [Metric("apply_rate", "marketplace", "all", "feed", 0.05, 0.04, 0.06, 30_000)]),
     _INFO,
-    Readiness("ready", _GENERATION, _AS_OF, 3600.0, None, 0.2, []),
+    Readiness("ready", _GENERATION, _AS_OF, True, 3600.0, None, 0.2, []),
     Problem(
         "about:blank",
         "Bad Request",

@@ -73,6 +73,7 @@ class OwnPages:
             status="not ready" if generation is None else "stale" if reasons else "ready",
             generation=generation.name if generation is not None else None,
             as_of=as_of,
+            verified=generation is not None and generation.is_verified,
             age_seconds=round(age, 1) if age is not None else None,
             refused=refused,
             seconds_since_check=round(unchecked, 1),

@@ -331,11 +331,13 @@ class Readiness(Struct):
     """Whether answers are given and how old they are.
 
     `stale`: the announced generation was refused, the pointer is no longer followed, or the data is older than allowed.
+    `verified`: every byte was read and found right; for moments after a cold start it is not yet.
     """
 
     status: Literal["ready", "stale", "not ready"]
     generation: str | None
     as_of: str | None
+    verified: bool
     age_seconds: float | None
     refused: str | None
     seconds_since_check: float

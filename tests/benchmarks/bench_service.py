@@ -81,6 +81,7 @@ def main() -> int:
                 nginx = _load(port, folder / "paths", pids, seconds=options.seconds)
                 _tell("nginx, static files", workers, "uniform", nginx, nginx)
             with _service(options.published, workers) as (port, pids):
+                _wait_until_verified(port)
                 _load(port, paths, pids, seconds=3)  # warm
                 for kind, file in (("uniform", paths), ("zipf", zipf)):
                     load = _load(port, file, pids, seconds=options.seconds)
@@ -165,6 +166,17 @@ def _service(published: Path, workers: int) -> Iterator[tuple[int, list[int]]]:
     options = ["--published", str(published), "--port", str(port), "--workers", str(workers), "--no-access-log"]
     with _process([sys.executable, "-m", "serving", *options], port, {}) as running:
         yield running
+
+
+def _wait_until_verified(port: int) -> None:
+    """Until every worker has read its generation through: new connections fall on any of them."""
+    in_a_row = 0
+    while in_a_row < 20:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/readyz")
+        in_a_row = in_a_row + 1 if orjson.loads(connection.getresponse().read())["verified"] else 0
+        connection.close()
+        time.sleep(0.05)
 
 
 @contextmanager

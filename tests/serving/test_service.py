@@ -33,6 +33,7 @@ def app(store: Store) -> Iterator[Application]:
 def test_readiness_tells_of_old_data_but_stays_ready(store: Store) -> None:
     fresh = Application(store, clock=lambda: AS_OF.timestamp() + 3600)
     assert call(fresh, "/readyz").json["status"] == "ready"
+    assert call(fresh, "/readyz").json["verified"] is True
     old = call(Application(store, clock=lambda: AS_OF.timestamp() + 27 * 3600), "/readyz")
     assert (old.status, old.json["status"]) == (200, "stale")
     assert old.json["reasons"] == ["the data is 27.0 h old; allowed are 26.0 h"]
