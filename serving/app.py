@@ -30,7 +30,7 @@ MAX_QUERY_BYTES = 4096
 MAX_HEADER_BYTES = 16_384
 CACHE_CONTROL = "private, max-age=60"
 FLUSH_SECONDS = 1.0
-MOST_ANSWERS = 1_000  # kept for whoever asks the same again, up to 40 KB each
+MOST_ANSWERS = 2_000  # kept for whoever asks the same again, up to 40 KB each
 UNMATCHED = "unmatched"
 _METHODS = ("GET", "HEAD")
 _VARY = "accept-language, accept-encoding, authorization"

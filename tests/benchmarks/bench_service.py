@@ -80,6 +80,8 @@ def main() -> int:
             with _nginx(folder, workers) as (port, pids):
                 nginx = _load(port, folder / "paths", pids, seconds=options.seconds)
                 _tell("nginx, static files", workers, "uniform", nginx, nginx)
+            with _constant(next((folder / "www").rglob("feed")), workers) as (port, pids):
+                _tell("Granian, one body", workers, "–", _load(port, paths, pids, seconds=options.seconds), nginx)
             with _service(options.published, workers) as (port, pids):
                 _wait_until_verified(port)
                 _load(port, paths, pids, seconds=3)  # warm
@@ -185,6 +187,14 @@ def _nginx(folder: Path, workers: int) -> Iterator[tuple[int, list[int]]]:
     config = folder / "nginx.conf"
     config.write_text(_NGINX.format(workers=workers, folder=folder, port=port))
     with _process(["nginx", "-c", str(config)], port, {}) as running:
+        yield running
+
+
+@contextmanager
+def _constant(body: Path, workers: int) -> Iterator[tuple[int, list[int]]]:
+    port = 18_085 + workers
+    environment = {"BODY": str(body), "PORT": str(port), "WORKERS": str(workers)}
+    with _process([sys.executable, "-m", "tests.benchmarks.constant_service"], port, environment) as running:
         yield running
 
 
