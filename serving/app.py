@@ -131,9 +131,10 @@ class Application:
         self._metrics.add(about.route, status, seconds)
         if self._log is not None:
             told = method if method in _METHODS else "other"
+            generation = self._store.generation
             self._log.add(
                 request_id, told, about.route, status, len(body), seconds,
-                about.caller.application if about.caller else None, self._view.name if self._view else None,
+                about.caller.application if about.caller else None, generation.name if generation else None,
             )  # fmt: skip
         return status, sent, body
 

@@ -22,7 +22,7 @@ AUDIENCE = "jobfeed"
 SHORTEST_KEY_BYTES = 32  # RFC 7518, 3.2: as long as the hash
 _ALGORITHM = "HS256"
 _HASH = re.compile(r"[0-9a-f]{64}")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+APPLICATION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _USER_PREFIX = "user="
 
 
@@ -109,7 +109,11 @@ def parse_tokens(text: str, *, where: str) -> tuple[KnownToken, ...]:
         if not words:
             continue
         is_bound = len(words) == 3 and words[2].startswith(_USER_PREFIX) and words[2] != _USER_PREFIX
-        if not (len(words) == 2 or is_bound) or not _NAME.fullmatch(words[0]) or not _HASH.fullmatch(words[1]):
+        if (
+            not (len(words) == 2 or is_bound)
+            or not APPLICATION_NAME.fullmatch(words[0])
+            or not _HASH.fullmatch(words[1])
+        ):
             raise TokensError(
                 f"{where}:{number}: expected an application's name, the SHA-256 of its token in hex, and where the "
                 f"token is for one user {_USER_PREFIX}<percent-encoded id>"

@@ -3,14 +3,20 @@
 import argparse
 import hashlib
 import os
-import re
 import secrets
 import sys
 import time
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from serving.auth import KEYS_VARIABLE, TOKENS_VARIABLE, TokensError, parse_keys, parse_tokens, sign_user_token
+from serving.auth import (
+    APPLICATION_NAME,
+    KEYS_VARIABLE,
+    TOKENS_VARIABLE,
+    TokensError,
+    parse_keys,
+    sign_user_token,
+)
 from serving.routes import MAX_USER_ID_CHARACTERS
 
 _TOKEN_BYTES = 32
@@ -45,13 +51,11 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _new(application: str, user_id: str | None) -> None:
+    _check_name(application)
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     line = f"{application} {hashlib.sha256(token.encode()).hexdigest()}"
     if user_id is not None:
         line += f" user={quote(_checked(user_id), safe='')}"
-    # What can't be read back is not handed out.
-    if len(parse_tokens(line, where="application")) != 1:
-        raise TokensError(f"{application!r} is no name of an application; letters, digits, dots and dashes are allowed")
     sys.stdout.write(f"{token}\n")
     sys.stderr.write(f"add this line to the file in {TOKENS_VARIABLE}:\n{line}\n")
 
@@ -62,11 +66,17 @@ def _sign(user_id: str, *, application: str, hours: float) -> None:
         raise TokensError(f"{KEYS_VARIABLE} holds no key; `jobfeed token key` makes one")
     if not 0 < hours <= _MOST_HOURS:
         raise TokensError(f"--hours: received {hours:g}; allowed is more than 0 up to {_MOST_HOURS}")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", application):
-        raise TokensError(f"{application!r} is no name of an application; letters, digits, dots and dashes are allowed")
+    _check_name(application)
     expires_at = int(time.time() + hours * _SECONDS_PER_HOUR)
     token = sign_user_token(keys[0], _checked(user_id), application=application, expires_at=expires_at)
     sys.stdout.write(f"{token}\n")
+
+
+def _check_name(application: str) -> None:
+    if not APPLICATION_NAME.fullmatch(application):
+        raise TokensError(
+            f"{application!r} is no name of an application: letters, digits, dots, dashes and underscores, at most 64"
+        )
 
 
 def _checked(user_id: str) -> str:

@@ -213,4 +213,6 @@ def test_what_can_not_be_a_token_is_refused(
 ) -> None:
     monkeypatch.setenv("JOBFEED_TOKEN_KEYS", "k" * 32)
     assert tokens.main(arguments) == 1
-    assert capsys.readouterr().out == ""
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert any(word in told.err for word in ("is no name of an application", "--hours", "a user id has"))

@@ -72,6 +72,7 @@ def test_the_log_is_written_in_lines_of_json_at_most_a_second_late(store: Store)
     assert (first["request_id"], first["route"], first["status"]) == ("one", "/v1/users/{user_id}/feed", 200)
     assert first["at"] == "1970-01-01T00:00:00.000+00:00"
     assert first["bytes"] > 500
+    assert first["generation"] == second["generation"] == call(app, "/readyz").json["generation"]
     assert (second["method"], second["route"], second["status"]) == ("other", "unmatched", 405)
     for secret in (b"anna", b"limit", b"secret-path", b"BREW"):
         assert secret not in written.getvalue()
