@@ -110,7 +110,7 @@ def _replay(lake: Lake, landing: Path, report: RunReport, *, as_of: dt.datetime)
         sink.flush()
         ledger.save(lake)
         report.of(SOURCE).n_fetched += ledger.n_read
-        report.count_files(ledger)
+        report.count_files(ledger, source=SOURCE)
 
 
 def _replay_batch(batch: list[tuple[LandedFile, str]], ledger: Ledger, sink: PostingSink) -> None:

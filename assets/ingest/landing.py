@@ -7,6 +7,7 @@ are in the lake, so that a run that dies in between only reads again.
 import datetime as dt
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -22,13 +23,15 @@ _UNFINISHED_SUFFIXES = (".tmp", ".part", ".partial", ".crdownload", ".swp")
 
 @dataclass(frozen=True)
 class LandedFile:
-    """One file found under landing/. `name`: its path relative to landing/, as the ledger knows it."""
+    """One file found under landing/. `name`: its path relative to landing/, as the ledger knows it, with bytes that are
+    no UTF-8 as escapes; `problem`: why it can't be read, if it can't."""
 
     path: Path
     name: str
     scope: str
     size_bytes: int
     mtime_ns: int
+    problem: str = ""
 
     @property
     def suffixes(self) -> str:
@@ -41,9 +44,15 @@ class LandedFile:
 def list_landed(landing: Path, kind: str, *, scope: Callable[[str], str] = lambda _: "") -> list[LandedFile]:
     """The finished regular files under `landing/<kind>/`, sorted by name; none if the folder is not there.
 
-    Hidden files and those with the suffix of an unfinished copy are left for later. `scope` gets a file's name.
+    Hidden files and those with the suffix of an unfinished copy are left for later; links to folders are not followed.
+    What can't be looked at is listed with its `problem`. `scope` gets a file's name.
     """
     found: list[LandedFile] = []
+
+    def add(path: Path, *, size_bytes: int = 0, mtime_ns: int = 0, problem: str = "") -> None:
+        name = os.fsencode(path.relative_to(landing)).decode("utf-8", "backslashreplace")
+        found.append(LandedFile(path, name, "" if problem else scope(name), size_bytes, mtime_ns, problem))
+
     pending = [landing / kind]
     while pending:
         folder = pending.pop()
@@ -51,16 +60,24 @@ def list_landed(landing: Path, kind: str, *, scope: Callable[[str], str] = lambd
             entries = list(os.scandir(folder))
         except (FileNotFoundError, NotADirectoryError):
             continue
+        except OSError as error:
+            add(folder, problem=type(error).__name__)
+            continue
         for entry in entries:
             if entry.name.startswith(".") or entry.name.lower().endswith(_UNFINISHED_SUFFIXES):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 pending.append(Path(entry.path))
-            elif entry.is_file():
-                stat = entry.stat()
-                path = Path(entry.path)
-                name = path.relative_to(landing).as_posix()
-                found.append(LandedFile(path, name, scope(name), stat.st_size, stat.st_mtime_ns))
+                continue
+            try:
+                about = entry.stat()
+            except OSError as error:  # a link that leads nowhere or round in a circle; a disk that fails
+                add(Path(entry.path), problem=type(error).__name__)
+                continue
+            if stat.S_ISREG(about.st_mode):
+                add(Path(entry.path), size_bytes=about.st_size, mtime_ns=about.st_mtime_ns)
+            elif stat.S_ISDIR(about.st_mode):
+                add(Path(entry.path), problem="link to a folder")
     return sorted(found, key=lambda file: file.name)
 
 
@@ -81,14 +98,15 @@ _ENTRY_COLUMNS = tuple(field.name for field in fields(_Entry))
 
 @dataclass
 class Ledger:
-    """What is known of the files of one kind. `n_skipped`: files that `unread` passed over as read before."""
+    """What is known of the files of one kind. `n_skipped`: files that `unread` passed over as read before;
+    `unreadable`: names of those that could not be opened, with the problem; every run tries them again."""
 
     kind: str
     as_of: dt.datetime
     entries: dict[str, _Entry] = field(default_factory=dict)
     n_read: int = 0
     n_skipped: int = 0
-    n_unreadable: int = 0
+    unreadable: list[str] = field(default_factory=list)
     _finished: set[tuple[str, str]] = field(default_factory=set)
     _is_changed: bool = False
 
@@ -104,6 +122,9 @@ class Ledger:
     def unread(self, files: Iterable[LandedFile]) -> Iterator[tuple[LandedFile, str]]:
         """(file, digest) of each file whose content was not read yet, under this or any other name."""
         for file in files:
+            if file.problem:
+                self.unreadable.append(f"{file.name} ({file.problem})")
+                continue
             known = self.entries.get(file.name)
             is_same = known is not None and (known.scope, known.size_bytes, known.mtime_ns) == (
                 file.scope,
@@ -115,8 +136,8 @@ class Ledger:
                 continue
             try:
                 digest = file_digest(file.path)
-            except OSError:  # taken away since it was listed, or not ours to read: the next run sees
-                self.n_unreadable += 1
+            except OSError as error:  # taken away since it was listed, or not ours to read
+                self.unreadable.append(f"{file.name} ({type(error).__name__})")
                 continue
             if (file.scope, digest) in self._finished:
                 self.n_skipped += 1

@@ -76,7 +76,7 @@ def ingest_job_files(lake: Lake, landing: Path, *, as_of: dt.datetime) -> RunRep
             ledger.record(file, digest, n_rows=n_rows, n_rejects=n_rejects)
         sink.flush()
         ledger.save(lake)
-        report.count_files(ledger)
+        report.count_files(ledger, source=FILES)
         report.of(FILES).n_fetched += ledger.n_read
         report.of(FILES).seconds += time.perf_counter() - started
     return report
@@ -110,7 +110,7 @@ def _replay_feeds(lake: Lake, landing: Path, sources: Sources, report: RunReport
                 sink.add_sightings(_absent(lake, source, parsed_files[0], as_of=as_of))
         sink.flush()
         ledger.save(lake)
-        report.count_files(ledger)
+        report.count_files(ledger, source="feeds")
 
 
 def _absent(lake: Lake, source: str, parsed: Parsed, *, as_of: dt.datetime) -> pl.DataFrame:

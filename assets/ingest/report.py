@@ -15,6 +15,7 @@ _COLUMNS = (
     "source", "status", "fetched", "read", "parsed", "new", "changed", "unchanged", "quarantined", "reasons", "seconds",
 )  # fmt: skip
 _TOTALS = ("n_fetched", "n_read", "n_parsed", "n_new", "n_changed", "n_unchanged", "n_quarantined")
+_NAMES_TOLD = 3
 
 
 class AccountingError(AssertionError):
@@ -110,13 +111,19 @@ class RunReport:
 
     def add_files(self, ledger: Ledger) -> None:
         """Counts the files that a ledger gave out and passed over: the former are what its kind fetched."""
-        self.count_files(ledger)
+        self.count_files(ledger, source=ledger.kind)
         self.of(ledger.kind).n_fetched += ledger.n_read
 
-    def count_files(self, ledger: Ledger) -> None:
-        """Counts the files of a ledger whose sources are counted one by one."""
+    def count_files(self, ledger: Ledger, *, source: str) -> None:
+        """Counts the files of a ledger whose sources are counted one by one; that some could not be opened is told of
+        `source`."""
         self.n_files_read += ledger.n_read
         self.n_files_skipped += ledger.n_skipped
+        if ledger.unreadable:
+            n_more = len(ledger.unreadable) - _NAMES_TOLD
+            told = ", ".join(ledger.unreadable[:_NAMES_TOLD]) + (f" and {n_more} more" if n_more > 0 else "")
+            self.of(source).statuses.append(f"could not be opened: {told}")
+            self.of(source).is_failed = True
 
     def check(self) -> None:
         """Raises AccountingError unless everything that was read of every source is accounted for."""

@@ -4,7 +4,10 @@ import datetime as dt
 import os
 from pathlib import Path
 
+import pytest
+
 from assets.ingest.landing import Ledger, list_landed
+from assets.ingest.report import RunReport
 from assets.lake import Lake
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
@@ -71,10 +74,63 @@ def test_a_file_that_disappears_after_it_was_listed_is_passed_over(lake: Lake, l
     files = list_landed(landing, "jobs")
     path.unlink()
     ledger = Ledger.load(lake, "jobs", as_of=AS_OF)
-    assert (list(ledger.unread(files)), ledger.n_unreadable) == ([], 1)
+    assert list(ledger.unread(files)) == []
+    assert ledger.unreadable == ["jobs/a.jsonl (FileNotFoundError)"]
 
 
 def test_suffixes_tell_format_and_compression(landing: Path) -> None:
     for name in ("a.JSONL.gz", "b.v1.csv", "c"):
         put(landing, f"jobs/{name}")
     assert [file.suffixes for file in list_landed(landing, "jobs")] == [".jsonl.gz", ".csv", ""]
+
+
+def test_a_file_whose_name_is_no_utf8_is_read_and_remembered(lake: Lake, landing: Path) -> None:
+    put(landing, "jobs/a.jsonl")
+    (landing / "jobs" / os.fsdecode("вакансии.jsonl".encode("cp1251"))).write_text("y")
+    assert read(lake, landing) == ["jobs/\\xe2\\xe0\\xea\\xe0\\xed\\xf1\\xe8\\xe8.jsonl", "jobs/a.jsonl"]
+    assert read(lake, landing) == []
+
+
+def test_links_that_lead_nowhere_or_in_a_circle_or_to_folders_are_told_and_stop_nothing(landing: Path) -> None:
+    put(landing, "jobs/a.jsonl")
+    (landing / "jobs" / "link.jsonl").symlink_to("a.jsonl")
+    (landing / "jobs" / "circle.jsonl").symlink_to("circle.jsonl")
+    (landing / "jobs" / "dangling.jsonl").symlink_to("nothing")
+    (landing / "jobs" / "folder").symlink_to(landing)
+    os.mkfifo(landing / "jobs" / "pipe.jsonl")
+    ledger = Ledger("jobs", AS_OF)
+    names = [file.name for file, _ in ledger.unread(list_landed(landing, "jobs"))]
+    assert names == ["jobs/a.jsonl", "jobs/link.jsonl"]
+    assert ledger.unreadable == [
+        "jobs/circle.jsonl (OSError)",
+        "jobs/dangling.jsonl (FileNotFoundError)",
+        "jobs/folder (link to a folder)",
+    ]
+
+
+def test_a_folder_that_may_not_be_listed_is_told(landing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(landing, "jobs/a.jsonl")
+    put(landing, "jobs/closed/b.jsonl")
+    scandir = os.scandir
+
+    def refusing(folder: Path) -> object:
+        if folder.name == "closed":
+            raise PermissionError
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert [(file.name, file.problem) for file in list_landed(landing, "jobs")] == [
+        ("jobs/a.jsonl", ""),
+        ("jobs/closed", "PermissionError"),
+    ]
+
+
+def test_files_that_can_not_be_opened_make_their_source_fail_by_name(landing: Path) -> None:
+    put(landing, "jobs/a.jsonl")
+    (landing / "jobs" / "dangling.jsonl").symlink_to("nothing")
+    ledger, report = Ledger("jobs", AS_OF), RunReport()
+    assert len(list(ledger.unread(list_landed(landing, "jobs")))) == 1
+    report.add_files(ledger)
+    counts = report.of("jobs")
+    assert counts.is_failed
+    assert counts.status == "could not be opened: jobs/dangling.jsonl (FileNotFoundError)"
