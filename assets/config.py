@@ -191,7 +191,9 @@ class Experiment(_Strict):
 
 
 class Retrieval(_Strict):
-    """Candidates per user and retriever, and the cap of their union."""
+    """Candidates per user and retriever, and the cap of their union.
+
+    `exact_jobs`: up to so many jobs, vectors are compared with all of them; above, with the likeliest clusters."""
 
     collaborative: int = Field(100, ge=0, le=2000)
     content: int = Field(100, ge=0, le=2000)
@@ -203,6 +205,7 @@ class Retrieval(_Strict):
     new: int = Field(30, ge=0, le=2000)
     followed: int = Field(30, ge=0, le=2000)
     cap: int = Field(400, ge=20, le=5000)
+    exact_jobs: int = Field(20_000, ge=0)
 
 
 class Ranking(_Strict):

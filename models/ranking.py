@@ -18,6 +18,7 @@ from models.encoding import Csr, JobTable, UserTable
 from models.experiment import DEFAULT_ARM, Arm, assign_arms
 from models.exploration import Slots, draw_keys, explore
 from models.feed_rows import Items, item_lists
+from models.nearest import EXACT_JOBS
 from models.reasons import Listed, explain, names_at
 from models.retrieval import (
     RETRIEVERS,
@@ -56,6 +57,7 @@ class Settings:
     salt: str = ""
     seed: int = 0
     n_threads: int = 1
+    exact_jobs: int = EXACT_JOBS
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from models.behaviour import SAVED as SAVED_BIT
 from models.candidates import expand, fill, rank_within
 from models.encoding import JobTable
 from models.ids import matrix, positions
-from models.nearest import JobIndex, build_index
+from models.nearest import EXACT_JOBS, JobIndex, build_index
 from models.neighbours import JobNeighbours, UserNeighbours
 from models.population import Population
 from models.vectors import JobVectors, UserVectors
@@ -113,8 +113,8 @@ class Signals:
     has_history: Bools
 
 
-def job_signals(fitted: Fitted, jobs: JobTable, known: Catalog) -> JobSignals:
-    """Aligns the models with the jobs that may be shown, once for all shards."""
+def job_signals(fitted: Fitted, jobs: JobTable, known: Catalog, *, exact_jobs: int = EXACT_JOBS) -> JobSignals:
+    """Aligns the models with the jobs that may be shown, once for all shards; `exact_jobs` as in build_index."""
     taken_to = fitted.user_neighbours.history().tocoo()
     column = jobs.rows_of(fitted.user_neighbours.job_ids)[taken_to.col]
     shape = (len(fitted.user_neighbours.user_ids), jobs.n)
@@ -122,9 +122,9 @@ def job_signals(fitted: Fitted, jobs: JobTable, known: Catalog) -> JobSignals:
     content = align(fitted.job_vectors.job_ids, fitted.job_vectors.vectors, jobs.ids)
     return JobSignals(
         als=als,
-        als_index=build_index(als.rows),
+        als_index=build_index(als.rows, exact_jobs=exact_jobs),
         content=content,
-        content_index=build_index(content.rows, probed_jobs=_PROBED_BY_CONTENT),
+        content_index=build_index(content.rows, exact_jobs=exact_jobs, probed_jobs=_PROBED_BY_CONTENT),
         culture=align(fitted.job_vectors.job_ids, fitted.job_vectors.culture, jobs.ids),
         taken_to=matrix(taken_to.row, column, taken_to.data, shape=shape),
         user_links=fitted.user_neighbours.matrix(),

@@ -153,7 +153,7 @@ def _prepare(tables: Tables, fitted: Fitted, user_ids: pl.Series, settings: Sett
     known = catalog(tables.jobs.select("job_id", "duplicate_of").collect(), jobs)
     fitted = fitted_for(fitted, tables.interactions, tables.jobs, as_of=as_of)
     people = load_population(tables, user_ids, jobs=jobs, known=known)
-    of_jobs = job_signals(fitted, jobs, known)
+    of_jobs = job_signals(fitted, jobs, known, exact_jobs=settings.exact_jobs)
     return _Stage(
         jobs=jobs,
         world=build_world(

@@ -77,7 +77,7 @@ def ranking_settings(config: Config, *, n_threads: int | None = None) -> Setting
     """`ranking.yaml` and the pipeline's seed as the ranking functions' settings; threads by default one per core."""
     ranking = config.ranking
     retrieval = ranking.retrieval.model_dump()
-    cap = retrieval.pop("cap")
+    cap, exact_jobs = retrieval.pop("cap"), retrieval.pop("exact_jobs")
     experiment = ranking.experiment
     return Settings(
         recipes={name: Recipe(name=name, **recipe.model_dump()) for name, recipe in ranking.recipes.items()},
@@ -91,6 +91,7 @@ def ranking_settings(config: Config, *, n_threads: int | None = None) -> Setting
         arms=tuple(Arm(arm.name, arm.share, arm.recipe) for arm in experiment.arms) if experiment else (),
         salt=experiment.salt if experiment else "",
         seed=config.pipeline.seed,
+        exact_jobs=exact_jobs,
         n_threads=n_threads or os.cpu_count() or 1,
     )
 

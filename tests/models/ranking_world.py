@@ -132,7 +132,7 @@ def encode(market: Market, settings: Settings = SETTINGS) -> Encoded:
     people = encode_population(
         market.profiles, interactions=market.interactions, preferences=market.preferences, jobs=jobs, known=known
     )
-    of_jobs = job_signals(market.fitted, jobs, known)
+    of_jobs = job_signals(market.fitted, jobs, known, exact_jobs=settings.exact_jobs)
     users, rows = people.users, user_rows(market.fitted, people.users.ids)
     signals = shard_signals(people, rows, fitted=market.fitted, of_jobs=of_jobs)
     world = build_world(

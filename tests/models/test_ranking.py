@@ -47,9 +47,9 @@ def feeds(market: Market) -> pl.DataFrame:
 
 
 @_PROPERTY
-@given(_MARKETS)
-def test_no_feed_ever_breaks_a_hard_rule(market: Market) -> None:
-    feeds = rank(market)
+@given(_MARKETS, st.sampled_from([0, 20_000]))
+def test_no_feed_ever_breaks_a_hard_rule(market: Market, exact_jobs: int) -> None:
+    feeds = rank(market, replace(SETTINGS, exact_jobs=exact_jobs))
     FEEDS.validate(feeds)
     found = violations(
         feeds.lazy(),

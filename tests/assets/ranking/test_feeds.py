@@ -113,7 +113,7 @@ def test_the_population_is_the_same_in_chunks(market: Market, chunk_users: int) 
         preferences=tables.preferences,
         as_of=AS_OF,
     )
-    known = catalog(market.jobs["job_id"], jobs)
+    known = catalog(market.jobs.select("job_id", "duplicate_of"), jobs)
     users = users_to_rank(tables)
     whole = load_population(tables, users, jobs=jobs, known=known)
     parts = load_population(tables, users, jobs=jobs, known=known, chunk_users=chunk_users)
