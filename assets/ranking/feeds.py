@@ -117,15 +117,18 @@ def number_of_shards(n_users: int, shard_users: int) -> int:
     return 1 << max(0, int(np.ceil(np.log2(max(n_users, 1) / shard_users))))
 
 
-def fitted_for(fitted: Fitted, interactions: pl.LazyFrame, jobs: pl.LazyFrame, *, as_of: dt.datetime) -> Fitted:
-    """The models with ALS factors of the users who acted since the fit, new ones among them, solved anew."""
+def fitted_for(
+    fitted: Fitted, interactions: pl.LazyFrame, jobs: pl.LazyFrame, *, user_ids: pl.Series, as_of: dt.datetime
+) -> Fitted:
+    """The models with ALS factors of those of `user_ids` who acted since the fit, new ones among them, solved anew."""
     als = fitted.als
     fitted_at = dt.datetime.fromisoformat(als.as_of)
     if fitted_at >= as_of:
         return fitted
     known = pl.LazyFrame({"user_id": als.user_ids, "is_fitted": pl.Series([True]).new_from_index(0, len(als.user_ids))})
     wanted = (
-        interactions.group_by("user_id")
+        interactions.join(pl.LazyFrame({"user_id": user_ids}), on="user_id", how="semi")
+        .group_by("user_id")
         .agg(pl.col("last_at").max())
         .join(known, on="user_id", how="left")
         .filter((pl.col("last_at") > fitted_at) | pl.col("is_fitted").is_null())
@@ -151,7 +154,7 @@ def _prepare(tables: Tables, fitted: Fitted, user_ids: pl.Series, settings: Sett
         as_of=as_of,
     )
     known = catalog(tables.jobs.select("job_id", "duplicate_of").collect(), jobs)
-    fitted = fitted_for(fitted, tables.interactions, tables.jobs, as_of=as_of)
+    fitted = fitted_for(fitted, tables.interactions, tables.jobs, user_ids=user_ids, as_of=as_of)
     people = load_population(tables, user_ids, jobs=jobs, known=known)
     of_jobs = job_signals(fitted, jobs, known, exact_jobs=settings.exact_jobs)
     return _Stage(
