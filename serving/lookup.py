@@ -6,7 +6,7 @@ Which generation is served is in store.py; what keys and values mean in contract
 import hashlib
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -26,13 +26,14 @@ class NotServableError(RuntimeError):
 
 @dataclass
 class Layer:
-    """One open look-up file; `is_verified` once its content was found to be what the manifest says."""
+    """One open look-up file. `is_verified`, `is_damaged`: once its content was compared with the manifest."""
 
     path: Path
     sha256: str
     environment: lmdb.Environment = field(repr=False)
     dictionary: zstandard.ZstdCompressionDict | None = field(repr=False, default=None)
     is_verified: bool = False
+    is_damaged: bool = False
 
 
 class Layers:
@@ -125,20 +126,31 @@ class Readers:
         return reader
 
 
-def verify(layer: Layer) -> None:
-    """Reads the whole file, unless it was found whole before. Raises NotServableError when its content is another."""
+def verify(layer: Layer, *, tell: Callable[[], None] = lambda: None) -> None:
+    """Reads the whole file, unless it was found whole before; `tell` is called now and then.
+
+    Raises NotServableError when its content is another.
+    """
     if layer.is_verified:
         return
+    if not layer.is_damaged:
+        # Generations share files: a damaged one is read once.
+        layer.is_damaged = _digest(layer, tell) != layer.sha256
+    if layer.is_damaged:
+        raise NotServableError(f"{layer.path.parent.name}/{layer.path.name}: content differs from its checksum")
+    layer.is_verified = True
+
+
+def _digest(layer: Layer, tell: Callable[[], None]) -> str:
     digest = hashlib.sha256()
     try:
         with layer.path.open("rb") as handle:
             while block := handle.read(_BLOCK_BYTES):
                 digest.update(block)
+                tell()
     except OSError as error:
         raise NotServableError(f"{layer.path.name}: can't be read: {type(error).__name__}") from error
-    if digest.hexdigest() != layer.sha256:
-        raise NotServableError(f"{layer.path.parent.name}/{layer.path.name}: content differs from its checksum")
-    layer.is_verified = True
+    return digest.hexdigest()
 
 
 def yield_to_requests() -> None:

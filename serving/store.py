@@ -74,14 +74,14 @@ class Store:
 
     @property
     def seconds_since_check(self) -> float:
-        """How long ago the pointer was last read."""
+        """How long ago the pointer was last read, or a generation read through."""
         return time.monotonic() - self._checked_at
 
     def refresh(self) -> None:
         """Reads the pointer once, switches if it names another generation that is good, and verifies what is served."""
         with self._lock:
             self._follow_pointer()
-            self._checked_at = time.monotonic()
+            self._is_at_work()
             self._verify_served()
 
     def start(self) -> None:
@@ -103,6 +103,10 @@ class Store:
         while not self._stop.wait(POLL_SECONDS):
             self.refresh()
 
+    def _is_at_work(self) -> None:
+        # Reading gigabytes takes seconds in which the pointer is not read: that is no sign of trouble.
+        self._checked_at = time.monotonic()
+
     def _follow_pointer(self) -> None:
         name = self._announced()
         if name is None:
@@ -115,16 +119,17 @@ class Store:
             except NotServableError as error:
                 self._refused[name] = str(error)
 
-    def _open_first_good(self, announced: str) -> None:
-        """At the start: the announced generation, else the newest other one that is good."""
+    def _open_first_good(self, announced: str) -> bool:
+        """At the start: the announced generation, else the newest other one that is good; False if none is."""
         for name in [announced, *self._others(announced)]:
             if name in self._refused:
                 continue
             try:
                 self._serve(self._open(name, is_first=True))
-                return
+                return True
             except NotServableError as error:
                 self._refused[name] = str(error)
+        return False
 
     def _open(self, name: str, *, is_first: bool) -> Generation:
         """Opens generation `name` after checking it against its manifest. Raises NotServableError."""
@@ -142,7 +147,7 @@ class Store:
         layers = list({id(layer): layer for stack in stacks.values() for layer in stack}.values())
         if not (is_first and untouched):
             for layer in layers:
-                verify(layer)
+                verify(layer, tell=self._is_at_work)
         readers = Readers(stacks)
         return Generation(name, manifest, _templates(readers.mine()), layers, readers)
 
@@ -158,11 +163,11 @@ class Store:
             generation = self._generation
             try:
                 for layer in generation.layers:
-                    verify(layer)
+                    verify(layer, tell=self._is_at_work)
             except NotServableError as error:
                 self._refused[generation.name] = str(error)
-                self._generation = None
-                self._open_first_good(generation.name)
+                if not self._open_first_good(generation.name):
+                    self._generation = None
 
     def _others(self, announced: str) -> list[str]:
         try:

@@ -66,6 +66,17 @@ def test_rot_that_no_file_time_tells_is_found_after_the_start_and_the_good_one_i
     assert "content differs" in (store.refusal or "")
 
 
+def test_where_nothing_else_is_good_a_rotten_generation_is_not_served_on(tmp_path: Path) -> None:
+    only = publish_small(tmp_path).manifest.generation
+    flip_unnoticed(tmp_path / only / "lookup.mdb")
+    store = Store(tmp_path)
+    store._follow_pointer()
+    assert store.generation is not None
+    store.refresh()
+    assert store.generation is None
+    assert "content differs" in (store.refusal or "")
+
+
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
