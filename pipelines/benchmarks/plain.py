@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from scipy import sparse
+from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
 from assets.ranking.feeds import shard_of_users
@@ -16,29 +18,32 @@ from assets.ranking.inputs import Tables, lake_tables, load_fitted, ranking_sett
 from assets.resources import Workspace
 from assets.sql import query
 from features.schemas import FEEDS
-from models.ranking import Shard, pairs_of, retrieve_block
+from models.nearest import nearest_jobs
+from models.ranking import BLOCK_USERS, Shard, pairs_of, retrieve_block
 from models.scoring import component_values, score_pairs
 from models.signals import Fitted
 
-_SQL_USERS, _LOOP_USERS, _IMPLICIT_USERS, _SHOWN = 50, 100, 10_000, 100
+_SQL_USERS, _LOOP_USERS, _SEARCH_USERS, _SHOWN = 50, 100, 10_000, 100
 _PRODUCT = (4096, 128, 20_000)
 
 
 def alternatives(workspace: Workspace, *, as_of: dt.datetime, n_threads: int) -> dict[str, Any]:
-    """Seconds per user of each alternative, seconds per item of writing, and GFLOP/s."""
+    """Per stage a plain way and ours: `seconds` for what `per` says (a user, or the whole), and GFLOP/s of products."""
     tables, fitted = lake_tables(workspace.lake), load_fitted(workspace.models)
     users = users_to_rank(tables)
     sample = users.gather_every(max(1, len(users) // _LOOP_USERS)).head(_LOOP_USERS)
     shard = shard_of_users(tables, fitted, sample, settings=ranking_settings(workspace.config), as_of=as_of)
+    by_library, by_search = _search(fitted, shard, n_threads=n_threads)
+    json_seconds, json_bytes = _written_as_json(workspace)
     return {
         "gflops": product_rate(n_threads),
         "n_jobs": shard.world.jobs.n,
-        "seconds_per_user": {
-            "implicit's recommend, ALS alone": _implicit(fitted, shard, n_threads=n_threads),
-            "a loop over users, every job scored": _loop(shard),
-            "SQL in DuckDB, every job scored without the models": _sql(tables, sample.head(_SQL_USERS), shard),
-        },
-        "seconds_per_user_written_as_json": _written_as_json(workspace),
+        "truncated_svd_seconds": _truncated_svd(fitted),
+        "search": {"implicit": by_library, "ours": by_search},
+        "loop_seconds_per_user": _loop(shard),
+        "sql_seconds_per_user": _sql(tables, sample.head(_SQL_USERS), shard),
+        "json_seconds_per_user": json_seconds,
+        "json_bytes_per_user": json_bytes,
     }
 
 
@@ -54,19 +59,37 @@ def product_rate(n_threads: int) -> float:
     return 2 * rows * inner * columns * n_threads / seconds / 1e9
 
 
-def _implicit(fitted: Fitted, shard: Shard, *, n_threads: int) -> float:
-    """`recommend` of the implicit library for a batch, on the factors that were fitted."""
-    from implicit.cpu.als import AlternatingLeastSquares
-    from scipy import sparse
-
-    model = AlternatingLeastSquares(factors=fitted.als.job_factors.shape[1], num_threads=n_threads)
-    model.user_factors, model.item_factors = fitted.als.user_factors, shard.signals.of_jobs.als.rows
-    users = np.arange(min(_IMPLICIT_USERS, len(model.user_factors)))
-    liked = sparse.csr_matrix((len(users), shard.world.jobs.n), dtype=np.float32)
-    if len(users) == 0:
+def _truncated_svd(fitted: Fitted) -> float:
+    """scikit-learn's randomised SVD of what users took to, with as many factors as ALS."""
+    taken_to = fitted.user_neighbours.history()
+    n_factors = min(fitted.als.job_factors.shape[1], min(taken_to.shape) - 1)
+    if n_factors < 1:
         return 0.0
-    with threadpool_limits(1, user_api="blas"):
-        return _seconds(lambda: model.recommend(users, liked, N=_SHOWN, filter_already_liked_items=False)) / len(users)
+    return _seconds(lambda: randomized_svd(taken_to, n_components=n_factors, random_state=0))
+
+
+def _search(fitted: Fitted, shard: Shard, *, n_threads: int) -> tuple[float, float]:
+    """Seconds per user of the best jobs by ALS alone: `recommend` of the implicit library, and the search used here."""
+    from implicit.cpu.als import AlternatingLeastSquares
+
+    jobs = shard.signals.of_jobs
+    model = AlternatingLeastSquares(factors=fitted.als.job_factors.shape[1], num_threads=n_threads)
+    model.user_factors, model.item_factors = fitted.als.user_factors, jobs.als.rows
+    users = np.arange(min(_SEARCH_USERS, len(model.user_factors)))
+    if len(users) == 0:
+        return 0.0, 0.0
+    nothing = sparse.csr_matrix((len(users), shard.world.jobs.n), dtype=np.float32)
+
+    def search(start: int) -> None:
+        rows = slice(start, start + BLOCK_USERS)
+        factors = model.user_factors[rows][: len(users) - start]
+        nearest_jobs(jobs.als_index, factors, factors.any(axis=1), nothing[: len(factors)], _SHOWN)
+
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
+        library = _seconds(lambda: model.recommend(users, nothing, N=_SHOWN, filter_already_liked_items=False))
+        search(0)
+        ours = _seconds(lambda: list(pool.map(search, range(0, len(users), BLOCK_USERS))))
+    return library / len(users), ours / len(users)
 
 
 def _loop(shard: Shard) -> float:
@@ -104,13 +127,14 @@ def _sql(tables: Tables, users: pl.Series, shard: Shard) -> float:
     )
 
 
-def _written_as_json(workspace: Workspace) -> float:
-    """One shard's rows as JSON lines instead of Parquet, per user."""
+def _written_as_json(workspace: Workspace) -> tuple[float, float]:
+    """One shard's rows as JSON lines instead of Parquet: seconds and bytes per user."""
     files = workspace.lake.files("ranking", FEEDS.name)
     if not files:
-        return 0.0
-    frame = pl.read_parquet(files[0])
-    return _seconds(lambda: frame.write_ndjson(io.BytesIO())) / max(len(frame), 1)
+        return 0.0, 0.0
+    frame, body = pl.read_parquet(files[0]), io.BytesIO()
+    seconds = _seconds(lambda: frame.write_ndjson(body))
+    return seconds / max(len(frame), 1), body.tell() / max(len(frame), 1)
 
 
 def _seconds(work: Callable[[], Any]) -> float:

@@ -16,8 +16,12 @@ def _measured() -> dict[str, dict[str, Any]]:
             5.0,
             gflops=90.0,
             n_jobs=45_000,
-            seconds_per_user={"a loop": 0.004},
-            seconds_per_user_written_as_json=0.001,
+            truncated_svd_seconds=24.0,
+            search={"implicit": 0.0004, "ours": 0.0001},
+            loop_seconds_per_user=0.004,
+            sql_seconds_per_user=0.04,
+            json_seconds_per_user=0.0002,
+            json_bytes_per_user=36_000.0,
         ),
     }
 
@@ -28,7 +32,10 @@ def test_the_report_adds_training_and_ranking_and_compares_with_the_aim() -> Non
     assert f"the aim is {TARGETS['M'][0]:.0f} s" in text
     assert "| training/als | 12.0 | 0.120 | |" in text
     # 4 ms a user against 40 s for 100,000 users.
-    assert "| a loop | 4.000 | 400 | 10.0 |" in text
+    assert "| ranking | a loop over users, every job scored | 400.0 | all of ranking | 40.0 | 10.0 |" in text
+    assert "| training | randomised SVD, scikit-learn | 24.0 | ALS | 12.0 | 2.0 |" in text
+    assert "| search | `recommend` of implicit, ALS | 40.0 | clusters | 10.0 | 4.0 |" in text
+    assert "36.0 kB a user, the files here 10.7 kB" in text
     assert "90 GFLOP/s" in text and "17 s" in text
 
 
