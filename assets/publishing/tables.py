@@ -112,7 +112,9 @@ def file_identity(files: Sequence[Path]) -> str:
 
 def connect(folder: Path, *, memory_limit: str) -> duckdb.DuckDBPyConnection:
     """A database in memory with the tables in `folder` as views."""
-    con = duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": f"{folder}.spill"})
+    # Named like what is being built, so that what a killed run spilled is cleared away too.
+    spill = folder.parent / f"{generations.BUILDING_PREFIX}spill-{folder.name}"
+    con = duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": str(spill)})
     for table in TABLES:
         con.sql(f'create view "{table}" as {rows_of(table, folder, literal(str(folder)))}')
     return con
