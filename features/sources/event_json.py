@@ -1,6 +1,6 @@
 """Interaction events in JSON lines: our own, Segment `track` calls, and Segment batches of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from features.sources.event_lines import read_plain_lines
 from features.sources.event_rows import (
     AGENT_TEXTS,
     FLAGS,
@@ -81,8 +82,16 @@ class _Decoded:
 
 def read_json_block(block: Block, *, as_of: datetime) -> Parsed:
     """The events of a block of lines; every line that is not blank gives rows or rejects."""
-    decoded = _decode_block(block)
-    rows, refused = check_events(_loose_frame(decoded), as_of=as_of)
+    found = read_plain_lines(block)
+    if found is None:
+        decoded = _decode_block(block)
+        events = _loose_frame(decoded)
+    else:
+        events, others = found
+        decoded = _decode_lines(others, block)
+        if decoded.events:
+            events = pl.concat([events, _loose_frame(decoded)]).sort("entry", "part", maintain_order=True)
+    rows, refused = check_events(events, as_of=as_of)
     if decoded.failed:
         unread = [(*place, reason) for place, reason in decoded.failed.items()]
         refused = pl.concat([refused, pl.DataFrame(unread, schema=dict(REFUSED), orient="row")]).sort("entry", "part")
@@ -99,8 +108,12 @@ def _decode_block(block: Block) -> _Decoded:
             events = []
         if len(events) == n_lines and all(map(_is_ours, events)):
             return _Decoded([(n, None) for n in range(block.first_line, block.first_line + n_lines)], events)
+    return _decode_lines(enumerate(block.lines.split(b"\n"), block.first_line), block)
+
+
+def _decode_lines(lines: Iterable[tuple[int, bytes]], block: Block) -> _Decoded:
     decoded = _Decoded(failed={(number, None): "too_long" for number, _ in block.too_long})
-    for line_number, raw in enumerate(block.lines.split(b"\n"), block.first_line):
+    for line_number, raw in lines:
         if raw and not raw.isspace():
             _decode_line(line_number, raw, decoded)
     return decoded
