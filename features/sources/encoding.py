@@ -11,22 +11,25 @@ _HTTP_CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{2,40})", re.IG
 _DECLARED = re.compile(rb"^\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE)
 _CYRILLIC_RUNS = re.compile(rb"[\xc0-\xff]{3,}")
 _CYRILLIC_HOSTS = (".ru", ".kz", ".by", ".su", ".uz", ".kg", ".xn--p1ai")
+_NOT_ASCII = bytes(range(128, 256))
 _SAMPLE_BYTES = 65_536
 
 
 def decode_feed(body: bytes, *, content_type: str | None, url: str | None) -> str:
     """`body` as text; never raises, bytes that fit nothing become replacement characters.
 
-    Order: byte order mark, UTF-8 if every byte fits (text of another encoding practically never does, and a feed that
-    says windows-1251 but is UTF-8 is a known kind), HTTP charset, XML declaration, windows-1251 or KOI8-R for Cyrillic
-    hosts and Cyrillic-looking bytes, then a detector.
+    Order: byte order mark, UTF-8 if all bytes fit or the most (text of another encoding practically never does, and a
+    feed that says windows-1251 but is UTF-8 is a known kind; a body is cut within a character), HTTP charset, XML
+    declaration, windows-1251 or KOI8-R for Cyrillic hosts and Cyrillic-looking bytes, then a detector.
     """
     for mark, name in _BOMS:
         if body.startswith(mark):
             return body[len(mark) :].decode(name, "replace")
     if body[:4].count(b"\x00") == 2:
         return body.decode("utf-16-be" if body[:1] == b"\x00" else "utf-16-le", "replace")
-    for declared in ("utf-8", _http_charset(content_type), _declared(body)):
+    if (mostly_utf8 := _mostly_utf8(body)) is not None:
+        return mostly_utf8
+    for declared in (_http_charset(content_type), _declared(body)):
         decoded = _strictly(body, declared)
         if decoded is not None:
             return decoded
@@ -34,6 +37,14 @@ def decode_feed(body: bytes, *, content_type: str | None, url: str | None) -> st
         return body.decode(cyrillic, "replace")
     best = from_bytes(body[:_SAMPLE_BYTES]).best()
     return body.decode(best.encoding if best is not None else "windows-1252", "replace")
+
+
+def _mostly_utf8(body: bytes) -> str | None:
+    """`body` as UTF-8 if over two thirds of what is not ASCII fits."""
+    decoded = body.decode("utf-8", "replace")
+    n_bad = decoded.count("\ufffd")
+    n_good = len(decoded) - n_bad - len(body.translate(None, _NOT_ASCII)) if n_bad else 0
+    return decoded if n_bad == 0 or n_good > 2 * n_bad else None
 
 
 def _strictly(body: bytes, name: str | None) -> str | None:
@@ -60,7 +71,7 @@ def _declared(body: bytes) -> str | None:
 def _cyrillic_encoding(body: bytes, url: str | None) -> str | None:
     sample = body[:_SAMPLE_BYTES]
     high = sum(map(len, _CYRILLIC_RUNS.findall(sample)))
-    n_non_ascii = len(sample) - len(sample.translate(None, bytes(range(128, 256))))
+    n_non_ascii = len(sample) - len(sample.translate(None, _NOT_ASCII))
     if not _is_cyrillic_host(url) and (high == 0 or high < 0.7 * n_non_ascii):
         return None
     # lower-case letters, the common ones, are E0-FF in windows-1251 and C0-DF in KOI8-R
