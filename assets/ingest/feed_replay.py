@@ -26,7 +26,10 @@ def replay_feed(file: LandedFile, feeds: Mapping[str, FeedSource], parser: FeedP
         return name, refusal(UNSUPPORTED, f"{file.suffixes or 'no suffix'}; expected .xml or .json")
     if file.size_bytes > MAX_FILE_BYTES:
         return name, refusal(UNREADABLE, f"{file.size_bytes} bytes; at most {MAX_FILE_BYTES} are read")
-    body = file.path.read_bytes()
+    try:
+        body = file.path.read_bytes()
+    except OSError as error:  # gone or locked since it was listed
+        return name, refusal(UNREADABLE, type(error).__name__)
     context = context_of(feeds[name]) if name in feeds else FeedContext(name=name, format=guess_format(body))
     try:
         return name, parser.parse(body, feed=context)

@@ -9,7 +9,7 @@ from features.sources.job_files import parse_jobs_csv, parse_jobs_jsonl, parse_j
 from features.sources.parsed import Parsed
 from features.sources.postings import PARSED_POSTINGS
 
-MAX_WHOLE_FILE_BYTES = 1_000_000_000
+MAX_WHOLE_FILE_BYTES = 256_000_000  # CSV and Parquet are read whole, at several times their size
 FORMATS = (".jsonl", ".jsonl.gz", ".csv", ".parquet")
 
 
@@ -20,10 +20,16 @@ def read_job_file(file: LandedFile) -> Iterator[Parsed]:
     elif file.suffixes.startswith(".jsonl"):
         yield from parse_in_blocks(file.path, parse_jobs_jsonl)
     elif file.size_bytes > MAX_WHOLE_FILE_BYTES:
-        yield _refused(UNREADABLE, f"{file.size_bytes} bytes; at most {MAX_WHOLE_FILE_BYTES} are read")
+        detail = f"{file.size_bytes} bytes; at most {MAX_WHOLE_FILE_BYTES} are read, of JSON lines any number"
+        yield _refused(UNREADABLE, detail)
     else:
         parse = parse_jobs_csv if file.suffixes == ".csv" else parse_jobs_parquet
-        yield parse(file.path.read_bytes())
+        try:
+            body = file.path.read_bytes()
+        except OSError as error:  # gone or locked since it was listed
+            yield _refused(UNREADABLE, type(error).__name__)
+        else:
+            yield parse(body)
 
 
 def _refused(reason: str, detail: str) -> Parsed:

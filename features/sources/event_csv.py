@@ -7,10 +7,9 @@ from datetime import datetime
 import polars as pl
 
 from features.sources.event_rows import INPUT_COLUMNS, REFUSED, check_events, loosen, rejects_of
-from features.sources.lines import MAX_LINE_BYTES, Block
+from features.sources.lines import CSV_DELIMITERS, MAX_LINE_BYTES, Block
 from features.sources.parsed import Parsed
 
-DELIMITERS = (",", ";", "\t", "|")
 MAX_LINES_OF_A_RECORD = 50
 _UNCLOSED = "unexpected end of data"
 
@@ -55,7 +54,7 @@ class CsvBlocks:
             self._fail(number, raw, "too_long")
             return
         if self._header is None:
-            self._delimiter = max(DELIMITERS, key=lambda one: raw.count(one.encode()))
+            self._delimiter = max(CSV_DELIMITERS, key=lambda one: raw.count(one.encode()))
             row = _fields(raw, self._delimiter)
             self._header = [] if isinstance(row, str) else [name.strip().lower() for name in row]
             if isinstance(row, str):

@@ -3,13 +3,15 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import polars as pl
 import polars.selectors as cs
 from polars.exceptions import PanicException
 
+from features.sources.encoding import decode_feed
 from features.sources.job_posting import find_job_postings, is_linked_data, read_job_posting
-from features.sources.lines import split_lines
+from features.sources.lines import CSV_DELIMITERS, split_lines
 from features.sources.parsed import Parsed, Refusal
 from features.sources.postings import postings, stable_id
 from features.sources.timestamps import read_timestamp
@@ -44,7 +46,8 @@ def parse_jobs_jsonl(body: bytes) -> Parsed:
 
 
 def parse_jobs_csv(body: bytes) -> Parsed:
-    """A header and one job a row; lists are JSON arrays or separated by `;`, `|` or `,`."""
+    """A header and one job a row, in any common encoding and with any delimiter of spreadsheets; lists are JSON arrays
+    or separated by `;`, `|` or `,`."""
     return _collect(_csv_entries(body))
 
 
@@ -63,7 +66,14 @@ def _within_calendar(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.when(at.dt.timestamp("ms").is_between(_FIRST_MS, _LAST_MS)).then(at))
 
 
-Entry = tuple[str, object, bytes]  # name, decoded value or the reason why there is none, raw
+@dataclass(frozen=True)
+class _Undecoded:
+    """Stands for the value of an entry that has none."""
+
+    reason: str
+
+
+Entry = tuple[str, object, bytes]  # name, decoded value or _Undecoded, raw
 
 
 def _collect(entries: Iterable[Entry]) -> Parsed:
@@ -71,8 +81,8 @@ def _collect(entries: Iterable[Entry]) -> Parsed:
     refused: list[Refusal] = []
     for name, value, raw in entries:
         outcome: dict[str, object] | str
-        if isinstance(value, str):
-            outcome = value
+        if isinstance(value, _Undecoded):
+            outcome = value.reason
         elif not isinstance(value, dict):
             outcome = "not_an_object"
         elif is_linked_data(value):
@@ -92,22 +102,24 @@ def _json_entries(body: bytes) -> Iterator[Entry]:
         try:
             value = decode_json(raw)
         except NotJsonError:
-            yield name, "bad_json", raw
+            yield name, _Undecoded("bad_json"), raw
             continue
         if isinstance(value, list) or (isinstance(value, dict) and "@graph" in value):
             found = list(find_job_postings(value))
             for index, posting in enumerate(found):
                 yield f"{name} item {index}", posting, raw_json(posting)
             if not found:
-                yield name, "no_job_posting", raw
+                yield name, _Undecoded("no_job_posting"), raw
         else:
             yield name, value, raw
 
 
 def _csv_entries(body: bytes) -> Iterator[Entry]:
-    decoded = body.decode("utf-8-sig", "replace")
+    decoded = decode_feed(body, content_type=None, url=None)
     csv.field_size_limit(_MAX_FIELD_CHARACTERS)
-    reader = csv.reader(io.StringIO(decoded, newline=""))
+    first_line = decoded.lstrip("\r\n").partition("\n")[0]
+    delimiter = max(CSV_DELIMITERS, key=first_line.count)
+    reader = csv.reader(io.StringIO(decoded, newline=""), delimiter=delimiter)
     header: list[str] | None = None
     while True:
         try:
@@ -115,17 +127,17 @@ def _csv_entries(body: bytes) -> Iterator[Entry]:
         except StopIteration:
             return
         except csv.Error:
-            yield f"line {reader.line_num}", "bad_csv", b""
+            yield f"line {reader.line_num}", _Undecoded("bad_csv"), b""
             continue
         if not row:
             continue
         if header is None:
             header = [column.strip().lower() for column in row]
             continue
-        raw = ",".join(row).encode("utf-8", "replace")
+        raw = delimiter.join(row).encode("utf-8", "replace")
         name = f"line {reader.line_num}"
         if len(row) != len(header):
-            yield name, "wrong_number_of_fields", raw
+            yield name, _Undecoded("wrong_number_of_fields"), raw
         else:
             yield name, dict(zip(header, row, strict=True)), raw
 

@@ -1,3 +1,4 @@
+import csv
 import io
 import json
 from datetime import UTC, datetime
@@ -143,10 +144,13 @@ def test_a_row_that_can_not_be_a_job_says_why(change: dict[str, object], reason:
 
 
 def test_a_bad_line_takes_no_good_one_with_it_and_keeps_its_number() -> None:
-    parsed = parse_jobs_jsonl(b"\xef\xbb\xbf" + lines(JOB, b"", b'{"source_id": "', b"[1]", b"3", b"\xff", JOB))
+    parsed = parse_jobs_jsonl(
+        b"\xef\xbb\xbf" + lines(JOB, b"", b'{"source_id": "', b"[1]", b"3", b"\xff", b'"text"', JOB)
+    )
     assert parsed.rows.height == 2
     assert dict(parsed.rejects.select("entry", "reason").rows()) == {
         "line 3": "bad_json", "line 4": "no_job_posting", "line 5": "not_an_object", "line 6": "bad_json",
+        "line 7": "not_an_object",
     }  # fmt: skip
 
 
@@ -156,6 +160,17 @@ def test_csv_rows_of_another_width_are_refused_and_lists_are_read() -> None:
     assert parsed.rows["title"].to_list() == ["Cook", "Multi line"]
     assert parsed.rows["skills"].to_list() == [["a", "b"], ["x", "y"]]
     assert parsed.rejects["reason"].to_list() == ["wrong_number_of_fields"]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "windows-1251"])
+def test_csv_is_read_as_spreadsheets_write_it(delimiter: str, encoding: str) -> None:
+    rows = [("source_id", "title", "company"), ("1", "Программист Python", 'ТОО "Ромашка"'), ("2", "Повар; бармен", "")]
+    written = io.StringIO()
+    csv.writer(written, delimiter=delimiter).writerows(rows)
+    parsed = parse_jobs_csv(written.getvalue().encode(encoding))
+    assert parsed.rows.select("source_id", "title", "company").rows() == [(*rows[1],), ("2", "Повар; бармен", None)]
+    assert parsed.rejects.is_empty()
 
 
 def test_a_time_beyond_the_calendar_in_parquet_costs_no_job() -> None:
