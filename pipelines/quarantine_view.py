@@ -2,17 +2,17 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from assets.ingest.quarantine import PERSONAL_SOURCES
 from assets.lake import Lake
 from features.schemas import QUARANTINE
 
-# Of these, what was refused may tell of a person: its raw value is shown only where it is asked for.
-PERSONAL_SOURCES = ("interactions", "users", "resumes", "erasures")
 HIDDEN = "(may be personal; --raw shows it)"
 _RAW_CHARS, _CELL_CHARS = 120, 60
 
@@ -66,7 +66,9 @@ def print_summary(console: Console, found: pl.DataFrame) -> None:
         return
     table = Table(title=f"{found['entries'].sum()} in quarantine", title_justify="left")
     for name in found.columns:
-        table.add_column(name.replace("_at", ""), justify="right" if name in ("entries", "files") else "left")
+        is_wanted_whole = name in ("source", "reason")  # what --source and --reason take
+        justify: Literal["left", "right"] = "right" if name in ("entries", "files") else "left"
+        table.add_column(name.replace("_at", ""), justify=justify, no_wrap=is_wanted_whole)
     for source, reason, entries, files, first_at, last_at in found.iter_rows():
         cells = (visible(source), visible(reason), str(entries), str(files), _minute(first_at), _minute(last_at))
         table.add_row(*map(escape, cells))

@@ -8,23 +8,28 @@ import polars as pl
 
 from assets.lake import Lake
 from features.schemas import QUARANTINE
+from features.sources.contacts import contacts_struck_out
 from features.sources.parsed import REJECTS, Parsed, rejects
 from features.sources.postings import PARSED_POSTINGS
 
 UNREADABLE = "unreadable_file"
 UNSUPPORTED = "unsupported_format"
+# Of these, what was refused may tell of a person.
+PERSONAL_SOURCES = ("interactions", "users", "resumes", "erasures")
 _FLUSH_REJECTS = 200_000
 
 
 def quarantined(refused: pl.DataFrame, *, source: str, file: str, as_of: dt.datetime) -> pl.DataFrame:
-    """A parser's rejects as QUARANTINE rows of `source` and `file`."""
-    return QUARANTINE.conform(
-        refused.with_columns(
-            source=pl.lit(source, pl.String),
-            file=pl.lit(file, pl.String),
-            seen_at=pl.lit(as_of, QUARANTINE.columns["seen_at"]),
-        )
+    """A parser's rejects as QUARANTINE rows of `source` and `file`; those of people without their contacts, which may
+    be in the name of a file too."""
+    rows = refused.with_columns(
+        source=pl.lit(source, pl.String),
+        file=pl.lit(file, pl.String),
+        seen_at=pl.lit(as_of, QUARANTINE.columns["seen_at"]),
     )
+    if source in PERSONAL_SOURCES:
+        rows = rows.with_columns(contacts_struck_out(pl.col("file", "raw")))
+    return QUARANTINE.conform(rows)
 
 
 def whole_file(reason: str, *, detail: str = "", raw: bytes = b"", entry: str = "file") -> pl.DataFrame:

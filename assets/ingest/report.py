@@ -49,7 +49,7 @@ class SourceCounts:
 
     @property
     def status(self) -> str:
-        return "; ".join(self.statuses) or ("read" if self.n_fetched else "nothing to read")
+        return "; ".join(self.statuses) or ("nothing to read" if self.is_idle else "read")
 
     @property
     def is_idle(self) -> bool:

@@ -1,14 +1,13 @@
 """User profiles as the app states them, JSON lines to USER_RECORDS. What a user wants is kept; nothing is filled in."""
 
 import hashlib
-import re
 from collections.abc import Mapping
 
 import orjson
 import polars as pl
 import pyarrow as pa
 
-from features.schemas import QUARANTINE_RAW_BYTES, USER_PROFILE_COLUMNS, USER_RECORDS
+from features.schemas import USER_PROFILE_COLUMNS, USER_RECORDS
 from features.sources.lines import split_lines
 from features.sources.parsed import Parsed, Refusal, rejects
 from features.sources.timestamps import read_timestamp
@@ -36,8 +35,6 @@ _MAX_SUMMARY_CHARACTERS = 20_000
 _SKILLS = pa.list_(pa.struct({"name": pa.string(), "level": pa.string(), "years": pa.float64()}))
 _NAME_KEYS = ("name", "skill", "language", "title")
 _CONTACTS = frozenset({"full_name", "email", "phone"})
-_CONTACT_FIELD = re.compile(r'("(?:full_name|email|phone)"\s*:\s*)(?:"(?:[^"\\]|\\.)*"?|[^,}\s]+)', re.IGNORECASE)
-_ADDRESS = re.compile(r"[\w.%+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}|\+\d[\d ().-]{8,18}\d")
 _TEXTS = ("full_name", "email", "phone", "locale", "timezone", "city", "country", "career_level")
 _LISTS = (
     "skill_categories", "desired_roles", "professions", "job_types", "preferred_tags", "blocked_tags",
@@ -49,7 +46,7 @@ def parse_users(body: bytes) -> Parsed:
     """One JSON object a line to USER_RECORDS rows; lines without a usable user_id or updated_at are rejects.
 
     An optional field of a wrong type or out of range becomes null, with a note, and the user is kept. `content_hash` is
-    BLAKE2b-128 of the non-null profile columns by name. Rejects and notes hold no e-mail, phone or name.
+    BLAKE2b-128 of the non-null profile columns by name. Notes hold no e-mail, phone or name.
     """
     rows: list[dict[str, object]] = []
     refused: list[Refusal] = []
@@ -57,11 +54,11 @@ def parse_users(body: bytes) -> Parsed:
     for line_number, raw in split_lines(body):
         user = _read_line(raw)
         if isinstance(user, str):
-            refused.append((f"line {line_number}", user, "", without_contacts(raw)))
+            refused.append((f"line {line_number}", user, "", raw))
             continue
         row = _row(user)
         if isinstance(row, str):
-            refused.append((f"line {line_number}", row, "", without_contacts(raw)))
+            refused.append((f"line {line_number}", row, "", raw))
             continue
         rows.append(row)
         notes += [
@@ -103,12 +100,6 @@ def _column(name: str, values: list[object], dtype: pl.DataType | type[pl.DataTy
     if name == "skills":  # Polars builds lists of structs one row at a time, Arrow does not
         return pl.Series(name, pa.array(values, type=_SKILLS)).cast(dtype)
     return pl.Series(name, values, dtype=dtype)
-
-
-def without_contacts(raw: bytes) -> str:
-    """The beginning of a line that is refused, with what tells how to reach a person struck out."""
-    written = raw[: 2 * QUARANTINE_RAW_BYTES].decode("utf-8", "replace")
-    return _ADDRESS.sub("***", _CONTACT_FIELD.sub(r'\1"***"', written))
 
 
 def _read_line(raw: bytes) -> Mapping[str, object] | str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from assets.ingest.events import ingest_events
 from assets.ingest.people import ingest_erasures, ingest_users
 from assets.ingest.report import RunReport
 from assets.ingest.resumes import ingest_resumes
@@ -129,6 +130,22 @@ def test_a_resume_that_can_not_be_read_is_told_without_its_content(lake: Lake, l
         ("resumes/u1.json", "bad_json", ""),
         ("resumes/u2.rtf", "unsupported_format", ""),
     ]
+
+
+def test_e_mail_and_phone_are_in_no_quarantine(lake: Lake, landing: Path) -> None:
+    secret, phone = "anna@mail.example", "+7 999 123-45-67"
+    told = {"user_id": "", "email": secret, "phone": phone}
+    put(landing, "users/a.jsonl", lines(told, json.dumps(told)[:-1], secret + " " * 2_000_000))
+    put(landing, "erasures/a.jsonl", lines({"user_id": secret}, f"{secret} asks for it"))
+    put(landing, "resumes/Anna Smith anna@mail.example.rtf", "x")
+    put(landing, "interactions/a.jsonl", lines({"event_id": "e1", "user_id": secret, "traits": {"phone": phone}}))
+    ingest_users(lake, landing, as_of=AS_OF)
+    ingest_erasures(lake, landing, as_of=AS_OF)
+    resumes(lake, landing)
+    ingest_events(lake, landing, as_of=AS_OF)
+    kept = lake.scan("bronze", QUARANTINE).sort("source", "entry").collect()
+    assert kept["source"].to_list() == ["erasures"] * 2 + ["interactions", "resumes"] + ["users"] * 3
+    assert not any(part in str(kept.rows()) for part in ("anna@", "999 123"))
 
 
 def test_a_resume_from_before_an_erasure_does_not_come_back(lake: Lake, landing: Path) -> None:

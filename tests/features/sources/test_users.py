@@ -73,19 +73,6 @@ def test_what_is_left_out_of_a_profile_is_told_and_the_rest_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "line",
-    [
-        b'{"email": "anna@mail.example", "phone": "+7 999 123-45-67", "full_name": "Anna \\" Smith"}',
-        b'{"user_id": "u1", "Email" : "anna@mail.example", "phone": 79991234567, "full_name": "Anna Smith',
-        b"anna@mail.example;+7 (999) 123-45-67",
-    ],
-)
-def test_a_refused_line_tells_no_contacts(line: bytes) -> None:
-    (raw,) = parse_users(line).rejects["raw"]
-    assert not any(secret in raw for secret in ("anna", "Anna", "Smith", "999", "123-45"))
-
-
-@pytest.mark.parametrize(
     ("written", "name"),
     [
         ("Asia/Almaty", "Asia/Almaty"), (" europe/moscow ", "Europe/Moscow"), ("America/New York", "America/New_York"),
