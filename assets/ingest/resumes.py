@@ -10,9 +10,10 @@ import polars as pl
 
 from assets.ingest.landing import LandedFile, Ledger, list_landed
 from assets.ingest.postings import restated_hash
-from assets.ingest.quarantine import UNSUPPORTED, quarantined, store_quarantined, whole_file
+from assets.ingest.quarantine import UNREADABLE, UNSUPPORTED, quarantined, store_quarantined, whole_file
 from assets.ingest.report import RunReport
-from assets.ingest.text_worker import TextWorker
+from assets.ingest.resume_reading import ResumeReader
+from assets.ingest.worker import NOT_STARTED
 from assets.lake import Lake
 from features.schemas import ERASURES, RESUMES
 from features.sources.resume_files import MAX_BYTES, ResumeError
@@ -23,14 +24,13 @@ KIND = "resumes"
 
 
 def ingest_resumes(
-    lake: Lake, landing: Path, *, skills: SkillFinder, as_of: dt.datetime, worker: TextWorker | None = None
+    lake: Lake, landing: Path, *, skills: SkillFinder, as_of: dt.datetime, reader: ResumeReader | None = None
 ) -> RunReport:
     """Parses the resumes in `landing/resumes/` that were not read yet; what can't be read is quarantined without its
     content, since resumes are never kept."""
     report = RunReport()
     started = time.perf_counter()
     counts = report.of(KIND)
-    worker = worker or TextWorker()
     rows: list[dict[str, object]] = []
     refused: list[pl.DataFrame] = []
     with lake.lock(f"bronze/landing_files/{KIND}"):
@@ -38,23 +38,22 @@ def ingest_resumes(
         requested = dict(lake.scan("bronze", ERASURES).collect().iter_rows())
         # The ledger would else keep user ids, which an erasure has to remove, in the names of files.
         files = {_hidden(file): file for file in list_landed(landing, KIND)}
-        try:
+        with reader or ResumeReader() as opened:
             for hidden, digest in ledger.unread(files):
                 file = files[hidden]
-                fields = _read(file, skills=skills, as_of=as_of, worker=worker)
+                if _is_erased(file, requested):
+                    counts.n_read += 1
+                    counts.n_unchanged += 1
+                    ledger.record(hidden, digest, n_rows=1, n_rejects=0)
+                    continue
+                fields = _read(file, skills=skills, as_of=as_of, reader=opened)
                 if isinstance(fields, pl.DataFrame):
                     report.add_rejects(KIND, fields)
                     refused.append(quarantined(fields, source=KIND, file=file.name, as_of=as_of))
-                elif _is_erased(file, requested):
-                    counts.n_read += 1
-                    counts.n_unchanged += 1
-                else:
-                    row = {"user_id": file.path.stem, "parsed_at": as_of, "content_hash": digest}
-                    rows.append({**fields.as_row(), **row})
-                is_refused = isinstance(fields, pl.DataFrame)
-                ledger.record(hidden, digest, n_rows=int(not is_refused), n_rejects=int(is_refused))
-        finally:
-            worker.close()
+                    ledger.record(hidden, digest, n_rows=0, n_rejects=1, retry_at=_retry_at(fields, as_of=as_of))
+                    continue
+                rows.append({**fields.as_row(), "user_id": file.path.stem, "parsed_at": as_of, "content_hash": digest})
+                ledger.record(hidden, digest, n_rows=1, n_rejects=0)
         if rows:
             report.add_outcome(_store(lake, rows))
         store_quarantined(lake, refused)
@@ -76,7 +75,7 @@ def _is_erased(file: LandedFile, requested: dict[str, dt.datetime]) -> bool:
 
 
 def _read(
-    file: LandedFile, *, skills: SkillFinder, as_of: dt.datetime, worker: TextWorker
+    file: LandedFile, *, skills: SkillFinder, as_of: dt.datetime, reader: ResumeReader
 ) -> ResumeFields | pl.DataFrame:
     """The fields of a resume, or its reject."""
     suffix = file.suffixes
@@ -90,9 +89,16 @@ def _read(
         body = file.path.read_bytes()
         if suffix == ".json":
             return parse_json_resume(body, skills=skills, as_of=as_of)
-        return resume_fields(worker.read(body, suffix), skills=skills, as_of=as_of)
+        return resume_fields(reader.read(body, suffix), skills=skills, as_of=as_of)
     except ResumeError as error:
         return whole_file(error.reason)
+    except OSError as error:  # gone or locked since it was listed
+        return whole_file(UNREADABLE, detail=type(error).__name__)
+
+
+def _retry_at(refused: pl.DataFrame, *, as_of: dt.datetime) -> dt.datetime | None:
+    """The next run where it was our fault, and not the file's, that it could not be read."""
+    return as_of + dt.timedelta(microseconds=1) if NOT_STARTED in refused["reason"] else None
 
 
 def _store(lake: Lake, rows: list[dict[str, object]]) -> pl.DataFrame:

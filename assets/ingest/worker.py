@@ -1,11 +1,12 @@
-"""One function in a process of its own, with a deadline and a memory cap: hostile input can make a library hang or
-swell. What the function does is the caller's.
+"""One function in a process of its own, with a deadline, a memory cap and no way to write files: hostile input can make
+a library hang or swell. What the function does is the caller's.
 """
 
 import logging
 import multiprocessing
 import resource
 import threading
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import Any
 
 _START_SECONDS = 60.0
 _READY = "ready"
+NOT_STARTED = "did_not_start"
 
 
 class WorkerError(Exception):
@@ -35,7 +37,8 @@ class Worker:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def call(self, *arguments: Any, deadline_seconds: float) -> Any:
-        """What `function` returns. Raises WorkerError: `too_slow`, or `too_much_memory` if it ran out of it or died."""
+        """What `function` returns. Raises WorkerError: `too_slow`, `too_much_memory` if it ran out of it or died,
+        `unreadable (<kind>)` for an exception, NOT_STARTED."""
         with self._lock:
             pipe = self._started()
             try:
@@ -84,13 +87,16 @@ class Worker:
             if ours.poll(_START_SECONDS) and ours.recv() == _READY:
                 return ours
         self._end()
-        raise WorkerError("did_not_start")
+        raise WorkerError(NOT_STARTED)
 
 
 def serve(pipe: Connection, function: Callable[..., Any], memory_bytes: int) -> None:
     """The process: answers arguments with (True, result) or (False, reason) until the pipe is closed."""
     logging.disable(logging.CRITICAL)  # libraries quote what they stumble over
-    resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    warnings.simplefilter("ignore")
+    # Nothing of what is read is ever written, not in a dump either.
+    for what, limit in ((resource.RLIMIT_DATA, memory_bytes), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0)):
+        resource.setrlimit(what, (limit, limit))
     pipe.send(_READY)
     while True:
         try:

@@ -10,8 +10,9 @@ import pytest
 from assets.ingest.events import ingest_events
 from assets.ingest.people import ingest_erasures, ingest_users
 from assets.ingest.report import RunReport
+from assets.ingest.resume_reading import ResumeReader
 from assets.ingest.resumes import ingest_resumes
-from assets.ingest.text_worker import TextWorker
+from assets.ingest.worker import NOT_STARTED, WorkerError
 from assets.lake import Lake
 from features.schemas import ERASURES, QUARANTINE, RESUMES, USER_RECORDS
 from features.sources.resumes import ResumeError
@@ -52,8 +53,8 @@ def counts(report: RunReport, source: str) -> tuple[int, int, int, int, int]:
     return found.n_read, found.n_new, found.n_changed, found.n_unchanged, found.n_quarantined
 
 
-def resumes(lake: Lake, landing: Path, *, at: dt.datetime = AS_OF, worker: TextWorker | None = None) -> RunReport:
-    return ingest_resumes(lake, landing, skills=NoSkills(), as_of=at, worker=worker)
+def resumes(lake: Lake, landing: Path, *, at: dt.datetime = AS_OF, reader: ResumeReader | None = None) -> RunReport:
+    return ingest_resumes(lake, landing, skills=NoSkills(), as_of=at, reader=reader)
 
 
 def test_each_version_of_a_profile_is_kept_once(lake: Lake, landing: Path) -> None:
@@ -163,13 +164,34 @@ def test_the_worker_reads_in_another_process_and_survives_bad_files(tmp_path: Pa
     document = docx.Document()
     document.add_paragraph("Anna Example\nData analyst with ten years of experience in retail and logistics")
     document.save(str(tmp_path / "a.docx"))
-    worker = TextWorker()
-    try:
+    with ResumeReader() as reader:
         with pytest.raises(ResumeError, match="unreadable"):
-            worker.read(b"%PDF-1.7 not really", ".pdf")
-        assert worker.read((tmp_path / "a.docx").read_bytes(), ".docx").fields.full_name == "Anna Example"
-        worker.deadline_seconds = 0.0
+            reader.read(b"%PDF-1.7 not really", ".pdf")
+        assert reader.read((tmp_path / "a.docx").read_bytes(), ".docx").fields.full_name == "Anna Example"
+        reader.deadline_seconds = 0.0
         with pytest.raises(ResumeError, match="too_slow"):
-            worker.read((tmp_path / "a.docx").read_bytes(), ".docx")
-    finally:
-        worker.close()
+            reader.read((tmp_path / "a.docx").read_bytes(), ".docx")
+
+
+def test_a_resume_is_read_again_where_its_reader_did_not_start(
+    lake: Lake, landing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(landing, "resumes/u1.txt", RESUME)
+
+    def not_now(*_: object, **__: object) -> None:
+        raise WorkerError(NOT_STARTED)
+
+    reader = ResumeReader()
+    with monkeypatch.context() as patched:
+        patched.setattr(reader.worker, "call", not_now)
+        assert counts(resumes(lake, landing, reader=reader), "resumes") == (1, 0, 0, 0, 1)
+    assert counts(resumes(lake, landing, at=AS_OF + HOUR), "resumes") == (1, 1, 0, 0, 0)
+
+
+def test_a_resume_from_before_an_erasure_is_in_no_quarantine(lake: Lake, landing: Path) -> None:
+    path = put(landing, "resumes/u1.rtf", RESUME)
+    requested_at = dt.datetime.fromtimestamp(path.stat().st_mtime + 60, dt.UTC)
+    erased = pl.DataFrame({"user_id": ["u1"], "requested_at": [requested_at]}, schema=dict(ERASURES.columns))
+    lake.replace("bronze", ERASURES, erased)
+    assert counts(resumes(lake, landing), "resumes") == (1, 0, 0, 1, 0)
+    assert lake.scan("bronze", QUARANTINE).collect().is_empty()
