@@ -21,6 +21,8 @@ from features.schemas import Table
 
 LOCK_TIMEOUT_SECONDS = 600
 _TEMPORARY_PREFIX = ".tmp-"
+# Of zstd. Columns of ids and counters come out as small as with the default, for a third less work.
+_COMPRESSION_LEVEL = 1
 
 
 @contextmanager
@@ -57,9 +59,9 @@ def write_parquet(frame: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
     """Replaces `path` by `frame`, atomically; a LazyFrame is streamed."""
     with atomic_path(path) as temporary:
         if isinstance(frame, pl.LazyFrame):
-            frame.sink_parquet(temporary, compression="zstd", statistics=True)
+            frame.sink_parquet(temporary, compression="zstd", compression_level=_COMPRESSION_LEVEL, statistics=True)
         else:
-            frame.write_parquet(temporary, compression="zstd", statistics=True)
+            frame.write_parquet(temporary, compression="zstd", compression_level=_COMPRESSION_LEVEL, statistics=True)
 
 
 def write_part(folder: Path, frame: pl.DataFrame) -> Path:
@@ -68,7 +70,9 @@ def write_part(folder: Path, frame: pl.DataFrame) -> Path:
     temporary = folder / f"{_TEMPORARY_PREFIX}{uuid.uuid4().hex}.parquet"
     try:
         # rechunked: the same rows give the same bytes, whatever pieces they came in
-        frame.rechunk().write_parquet(temporary, compression="zstd", statistics=True)
+        frame.rechunk().write_parquet(
+            temporary, compression="zstd", compression_level=_COMPRESSION_LEVEL, statistics=True
+        )
         with temporary.open("rb+") as handle:
             digest = hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
             path = folder / f"part-{digest}.parquet"

@@ -5,6 +5,7 @@ Memory follows the size of a chunk, not of the log or of a day: every chunk is c
 """
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -59,11 +60,8 @@ class EventStore:
         with self.lake.lock(f"bronze/{EVENTS.name}"):
             known = self._known(hashed)
             new = hashed if known.is_empty() else hashed.join(known, on="event_id", how="anti", maintain_order="left")
-            dated = new.with_columns(pl.col("occurred_at").dt.date().alias(_DATE)).sort(
-                _DATE, "occurred_at", "event_id"
-            )
-            for (day,), events in dated.group_by(_DATE, maintain_order=True):
-                self.lake.append("bronze", EVENTS, events.drop(_DATE), partition=f"{_DATE}={day}")
+            for day, events in _by_day(new.sort("occurred_at", "event_id")):
+                self.lake.append("bronze", EVENTS, events, partition=f"{_DATE}={day}")
         self.n_new += new.height
 
     def _known(self, events: pl.DataFrame) -> pl.DataFrame:
@@ -120,11 +118,21 @@ def without_erased(rows: pl.DataFrame, erasures: pl.DataFrame, *, at: str) -> pl
     )
 
 
+def _by_day(events: pl.DataFrame) -> Iterator[tuple[dt.date, pl.DataFrame]]:
+    """Events in order of time, a day at a time."""
+    first = 0
+    for n_rows, day in events["occurred_at"].dt.date().rle().struct.unnest().iter_rows():
+        yield day, events.slice(first, n_rows)
+        first += n_rows
+
+
 def _first_of_each(events: pl.DataFrame) -> pl.DataFrame:
     """Each event_id once, the first; the ids of only those events are compared whose hashes meet."""
-    meets_another = events[_HASH].is_duplicated()
-    if not meets_another.any():
+    in_order = np.sort(events[_HASH].to_numpy())
+    repeated = np.unique(in_order[1:][in_order[1:] == in_order[:-1]])
+    if not len(repeated):
         return events
+    meets_another = events[_HASH].is_in(pl.Series(repeated).implode())
     is_first = events.filter(meets_another)["event_id"].is_first_distinct()
     kept = ~meets_another
     kept = kept.scatter(meets_another.arg_true(), is_first)
