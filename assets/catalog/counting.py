@@ -5,12 +5,18 @@ A day is counted again only when its events changed or `as_of` cuts it elsewhere
 
 import datetime as dt
 import hashlib
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from assets.lake import Lake, atomic_path, write_parquet
 from assets.sql import query_text
@@ -30,14 +36,23 @@ from features.schemas import DAILY_INTERACTIONS, EVENTS, INTERACTIONS
 COUNTING_VERSION = "2"
 _LAYER = "catalog"
 _PREFIX = "date="
-# Written by DuckDB itself: a day is never held whole.
+# Written by DuckDB itself: a day is never held whole. Row groups are small and in order of users, so that one range of
+# users can be read without the others.
 _COPY = """
 copy ({}) to $target (
     format parquet,
     compression zstd,
+    compression_level 1,
+    row_group_size 16384,
     kv_metadata {{made_of: $made_of, cut_at: $cut_at, last_event_at: $last_event_at}}
 )
 """
+_EVENT_WEIGHTS = pl.DataFrame(list(EVENT_WEIGHTS.items()), ["event_type", "weight"], orient="row")
+_ARROW_SCHEMA = INTERACTIONS.empty().to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+_WRITING: Mapping[str, Any] = {"compression": "zstd", "compression_level": 1, "use_dictionary": False}
+_ROWS_OF_A_GROUP = 131_072
+_ROWS_OF_A_RANGE = 1_000_000
+_SAMPLED_DAYS = 16
 
 
 @dataclass(frozen=True)
@@ -61,18 +76,19 @@ def count_days(
     until = as_of + CLOCK_SKEW
     kept = {day: files for day, files in days.items() if oldest <= day <= until.date()}
     with lake.lock("catalog/daily_interactions"), _engine(lake, memory_limit) as engine:
-        engine.register(
-            "event_weights", pl.DataFrame(list(EVENT_WEIGHTS.items()), ["event_type", "weight"], orient="row")
-        )
-        recounted = [
-            day
-            for day in sorted(kept)
-            if _recount(engine, lake, day, files=kept[day], until=until, erasures=_of_day(erasures, day))
+        parted = {day: _of_day(erasures, day) for day in kept}
+        due = [
+            day for day, files in sorted(kept.items()) if not _is_counted(lake, day, files, until, erasures=parted[day])
         ]
+        # Days side by side, a thread each, keep cores busier than all threads on one day.
+        with ThreadPoolExecutor(_share_threads(engine, len(due))) as pool:
+            list(
+                pool.map(lambda day: _count(engine, lake, day, files=kept[day], until=until, erasures=parted[day]), due)
+            )
         # Days after as_of stay for the present when the past is replayed; what has no events left goes.
         lake.drop_partitions_except(_LAYER, DAILY_INTERACTIONS, (f"{_PREFIX}{day}" for day in days if day >= oldest))
     n_rows = int(lake.scan(_LAYER, DAILY_INTERACTIONS).select(pl.len()).collect().item())
-    return Counted(n_days=len(kept), n_recounted=len(recounted), n_rows=n_rows)
+    return Counted(n_days=len(kept), n_recounted=len(due), n_rows=n_rows)
 
 
 def fold_days(lake: Lake, erasures: pl.DataFrame, *, as_of: dt.datetime, retention_days: int, memory_limit: str) -> int:
@@ -89,19 +105,28 @@ def fold_days(lake: Lake, erasures: pl.DataFrame, *, as_of: dt.datetime, retenti
         write_parquet(INTERACTIONS.empty(), target)
         return 0
     latest = erasures.group_by("user_id").agg(pl.col("requested_at").max()).sort("user_id")
-    with _engine(lake, memory_limit) as engine:
-        engine.register("erasures", latest)
-        parameters = {"files": [str(path) for path in files], "until": until, "saved": EVENT_WEIGHTS["save"]}
-        with atomic_path(target) as temporary:
-            engine.sql(query_text("catalog/interactions"), params=parameters).write_parquet(
-                str(temporary), compression="zstd"
-            )
-    folded = pl.scan_parquet(target)
-    INTERACTIONS.validate(folded)
-    return int(folded.select(pl.len()).collect().item())
+    parameters = {"files": [str(path) for path in files], "until": until, "saved": EVENT_WEIGHTS["save"]}
+    ranges = [{**parameters, "first_user": first, "end_user": end} for first, end in _user_ranges(files)]
+    with _engine(lake, memory_limit) as engine, atomic_path(target) as temporary:
+        n_threads = _share_threads(engine, len(ranges))
+        with ThreadPoolExecutor(n_threads) as pool, pq.ParquetWriter(temporary, _ARROW_SCHEMA, **_WRITING) as writer:
+            for first in range(0, len(ranges), n_threads):
+                for folded in pool.map(lambda one: _fold(engine, latest, one), ranges[first : first + n_threads]):
+                    writer.write_table(folded.cast(_ARROW_SCHEMA), row_group_size=_ROWS_OF_A_GROUP)
+    written = pl.scan_parquet(target)
+    INTERACTIONS.validate(written)
+    return int(written.select(pl.len()).collect().item())
 
 
-def _recount(
+def _is_counted(lake: Lake, day: dt.date, files: list[Path], until: dt.datetime, *, erasures: pl.DataFrame) -> bool:
+    """Whether the day's file was made of the same events, cut at the same instant."""
+    before = _made_of(_day_file(lake, day))
+    if before.get("made_of") != _fingerprint(files, erasures):
+        return False
+    return before["cut_at"] == min(until, dt.datetime.fromisoformat(before["last_event_at"])).isoformat()
+
+
+def _count(
     engine: duckdb.DuckDBPyConnection,
     lake: Lake,
     day: dt.date,
@@ -109,15 +134,7 @@ def _recount(
     files: list[Path],
     until: dt.datetime,
     erasures: pl.DataFrame,
-) -> bool:
-    """Counts one day unless its file was made of the same events, cut at the same instant; says whether it did."""
-    target = lake.folder(_LAYER, DAILY_INTERACTIONS.name) / f"{_PREFIX}{day}.parquet"
-    made_of = _fingerprint(files, erasures)
-    before = _made_of(target)
-    if before.get("made_of") == made_of:
-        last_at = dt.datetime.fromisoformat(before["last_event_at"])
-        if before["cut_at"] == min(until, last_at).isoformat():
-            return False
+) -> None:
     last_at = pl.scan_parquet(files).select(pl.col("occurred_at").max()).collect().item() or until
     parameters = {
         "files": [str(path) for path in files],
@@ -129,15 +146,47 @@ def _recount(
         "min_relevant_rating": MIN_RELEVANT_RATING,
         "max_not_relevant_rating": MAX_NOT_RELEVANT_RATING,
         "max_opened_a_minute": MAX_OPENED_A_MINUTE,
-        "made_of": made_of,
+        "made_of": _fingerprint(files, erasures),
         "cut_at": min(until, last_at).isoformat(),
         "last_event_at": last_at.isoformat(),
     }
-    engine.register("erasures", erasures)
-    with atomic_path(target) as temporary:
-        engine.execute(_COPY.format(query_text("catalog/daily_interactions")), {**parameters, "target": str(temporary)})
+    with engine.cursor() as cursor, atomic_path(_day_file(lake, day)) as temporary:
+        cursor.register("event_weights", _EVENT_WEIGHTS)
+        cursor.register("erasures", erasures)
+        cursor.execute(_COPY.format(query_text("catalog/daily_interactions")), {**parameters, "target": str(temporary)})
         DAILY_INTERACTIONS.validate(pl.scan_parquet(temporary))
-    return True
+
+
+def _fold(engine: duckdb.DuckDBPyConnection, erasures: pl.DataFrame, parameters: Mapping[str, object]) -> pa.Table:
+    with engine.cursor() as cursor:
+        cursor.execute("set TimeZone = 'UTC'")
+        cursor.register("erasures", erasures)
+        return cursor.sql(query_text("catalog/interactions"), params=parameters).to_arrow_table()
+
+
+def _user_ranges(files: list[Path]) -> list[tuple[str | None, str | None]]:
+    """(first, end) of ranges of users with about _ROWS_OF_A_RANGE daily rows each: what one fold holds at a time."""
+    n_rows = pl.scan_parquet(files).select(pl.len()).collect().item()
+    n_ranges = -(-n_rows // _ROWS_OF_A_RANGE)
+    if n_ranges < 2:
+        return [(None, None)]
+    sampled = files[:: -(-len(files) // _SAMPLED_DAYS)]
+    users = pl.scan_parquet(sampled).select(pl.col("user_id").sort()).collect().to_series()
+    bounds = users.gather([len(users) * n // n_ranges for n in range(1, n_ranges)]).unique(maintain_order=True)
+    edges = [None, *bounds.to_list(), None]
+    return list(pairwise(edges))
+
+
+def _share_threads(engine: duckdb.DuckDBPyConnection, n_queries: int) -> int:
+    """How many of so many queries to run at a time; each gets its share of the cores."""
+    n_cores = len(os.sched_getaffinity(0))
+    n_at_once = max(1, min(n_queries, n_cores))
+    engine.execute(f"set threads = {max(1, n_cores // n_at_once)}")
+    return n_at_once
+
+
+def _day_file(lake: Lake, day: dt.date) -> Path:
+    return lake.folder(_LAYER, DAILY_INTERACTIONS.name) / f"{_PREFIX}{day}.parquet"
 
 
 def _event_days(lake: Lake) -> dict[dt.date, list[Path]]:

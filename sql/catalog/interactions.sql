@@ -1,11 +1,14 @@
--- Grain: user_id, job_id. All kept days of a user's events on a job as one row.
+-- Grain: user_id, job_id. All kept days of a user's events on a job as one row, for users of one range of ids.
 -- Inputs: $files (daily_interactions, one Parquet file a day); erasures (user_id, requested_at), registered by the caller.
--- Parameters: $until (days that begin after it are left out), $saved (weight of a save).
+-- Parameters: $until (days that begin after it are left out), $saved (weight of a save), $first_user and $end_user (the
+--   range from the first to before the end, each null where it is open).
 with days as (
     select daily.*
     from read_parquet($files) as daily
     left join erasures on daily.user_id = erasures.user_id
     where daily.first_at <= $until
+      and ($first_user is null or daily.user_id >= $first_user)
+      and ($end_user is null or daily.user_id < $end_user)
       and (erasures.requested_at is null or daily.last_at > erasures.requested_at)
 ),
 sums as (

@@ -6,7 +6,9 @@ from typing import Any
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
+from assets.catalog import counting
 from assets.catalog.counting import count_days, fold_days
 from assets.lake import Lake
 from features.interactions import EVENT_WEIGHTS
@@ -183,3 +185,31 @@ def test_what_an_erased_user_did_before_is_left_out(lake: Lake) -> None:
 def test_no_events_are_no_interactions(lake: Lake) -> None:
     assert _count(lake) == 0
     assert _fold(lake).is_empty()
+
+
+def test_the_fold_is_the_same_in_however_many_ranges_of_users(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    users = ["", "a", "b", "u", "u1", "u10", "u2", "z", "é", "я", "\U0010fffd"]
+    kinds = ("view", "save", "unsave", "apply", "feedback")
+    _write(
+        lake,
+        *(
+            _event(
+                f"{user}-{n}",
+                kinds[n % 5],
+                5.0 * n,
+                user_id=user,
+                job_id=f"hh:{n % 3}",
+                rating=n % 6,
+                dwell_seconds=0.1,
+            )
+            for n in range(9)
+            for user in users
+        ),
+    )
+    _count(lake)
+    whole = _fold(lake)
+    assert whole.height == 3 * len(users)
+    assert whole.equals(whole.sort("user_id", "job_id"))
+    for n_rows in (1, 4, 10):
+        monkeypatch.setattr(counting, "_ROWS_OF_A_RANGE", n_rows)
+        assert_frame_equal(_fold(lake), whole, check_exact=True)
