@@ -1,4 +1,4 @@
-"""Configuration files: their shape, their limits, and one error for whatever is wrong with them.
+"""Configuration: which files there are, their shape and their limits.
 
 Read from `data/config/` or from the folder that JOBFEED_CONFIG names; a file missing there is taken from the shipped
 ones. Secrets are not configuration: they come from the environment, where they are used.
@@ -7,14 +7,14 @@ ones. Secrets are not configuration: they come from the environment, where they 
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, field_validator, model_validator
 
 from assets import hh_search
 from assets.hh_ids import HHIds
 from assets.lake import Lake
+from assets.yaml_files import ConfigError, load_file, refuse_others
 from features.schemas import COMPONENTS
 
 SHIPPED_FOLDER = Path(__file__).resolve().parent.parent / "data" / "config"
@@ -28,10 +28,6 @@ Id = Annotated[str, Field(coerce_numbers_to_str=True)]  # 160 is as good as "160
 FeedFormat = Literal[
     "rss", "jsonfeed", "remoteok", "remotive", "jobicy", "greenhouse", "lever", "ashby", "himalayas", "workingnomads",
 ]  # fmt: skip
-
-
-class ConfigError(ValueError):
-    """A configuration file is wrong: the message names file, key, value and what is allowed."""
 
 
 class _Strict(BaseModel):
@@ -311,7 +307,6 @@ class Config(_Strict):
 
 
 _FILES = ("sources.yaml", "ranking.yaml", "pipeline.yaml")
-_Model = TypeVar("_Model", bound=_Strict)
 
 
 def load_config(folder: Path | None = None, *, lake: Lake | None = None) -> Config:
@@ -321,6 +316,8 @@ def load_config(folder: Path | None = None, *, lake: Lake | None = None) -> Conf
     """
     if folder is not None and not folder.is_dir():
         raise ConfigError(f"{folder}: is not a folder; JOBFEED_CONFIG must name one that holds {', '.join(_FILES)}")
+    if folder is not None:
+        refuse_others(folder, _FILES)
     sources_file = config_file(folder, "sources.yaml")
     sources = load_file(sources_file, Sources)
     unknown = unknown_hh_ids(sources.hh.queries, HHIds.load(SHIPPED_VOCABULARY, lake)) if sources.hh.queries else []
@@ -357,50 +354,3 @@ def config_file(folder: Path | None, name: str) -> Path:
     if folder is not None and (folder / name).is_file():
         return folder / name
     return SHIPPED_FOLDER / name
-
-
-def load_file(path: Path, model: type[_Model]) -> _Model:
-    """One YAML file as `model`. Raises ConfigError with every problem, a line each."""
-    try:
-        with path.open(encoding="utf-8") as handle:
-            content = yaml.safe_load(handle) or {}
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: is not valid YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: holds a {type(content).__name__}; expected keys and values")
-    try:
-        return model(**content)
-    except ValidationError as error:
-        raise ConfigError("\n".join(_lines(path, model, error))) from error
-
-
-def _lines(path: Path, model: type[BaseModel], error: ValidationError) -> list[str]:
-    lines = []
-    for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"]) or "(file)"
-        if problem["type"] == "extra_forbidden":
-            allowed = ", ".join(_allowed_keys(model, problem["loc"]))
-            lines.append(f"{path}: {key}: unknown key; allowed here: {allowed}")
-        else:
-            received = repr(problem["input"])
-            received = received if len(received) <= 120 else received[:117] + "..."
-            lines.append(f"{path}: {key}: {problem['msg']}; received {received}")
-    return lines
-
-
-def _allowed_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    here: Any = model
-    for part in location[:-1]:
-        if isinstance(part, str) and isinstance(here, type) and issubclass(here, BaseModel):
-            here = _model_within(here.model_fields[part].annotation)
-    return sorted(here.model_fields) if isinstance(here, type) and issubclass(here, BaseModel) else []
-
-
-def _model_within(annotation: Any) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for inner in getattr(annotation, "__args__", ()):
-        found = _model_within(inner)
-        if found is not None:
-            return found
-    return None

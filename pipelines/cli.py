@@ -11,9 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from assets.config import SHIPPED_VOCABULARY, Config, ConfigError, Sources, config_file, load_config, load_file
+from assets.config import SHIPPED_VOCABULARY, Config, Sources, config_file, load_config
 from assets.hh_ids import HHIds
 from assets.resources import parse_as_of
+from assets.yaml_files import ConfigError, load_file
 from pipelines import generations, running
 from pipelines.environment import workspace_from_environment
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.config import ConfigError, Recipe, load_config
+from assets.config import Recipe, load_config
+from assets.yaml_files import ConfigError
 
 
 def write(folder: Path, name: str, text: str) -> Path:
@@ -57,6 +58,10 @@ def test_a_file_that_the_folder_lacks_is_the_shipped_one(tmp_path: Path) -> None
         ("pipeline.yaml", "als: {factors: 1000}", ["als.factors", "less than or equal to 512", "1000"]),
         ("pipeline.yaml", "- 1", ["pipeline.yaml", "list", "keys and values"]),
         ("pipeline.yaml", "a: [", ["pipeline.yaml", "not valid YAML"]),
+        ("pipeline.yaml", "seed: 1\nals: {}\nseed: 2", ["pipeline.yaml", "'seed' is given twice", "line 3"]),
+        ("pipeline.yaml", "1: 2", ["pipeline.yaml", "1"]),
+        ("source.yaml", "feeds: []", ["source.yaml", "is read by nobody", "sources.yaml"]),
+        ("sources.yml", "feeds: []", ["sources.yml", "is read by nobody", "sources.yaml"]),
         ("ranking.yaml", "recipes: {marketplace: {weights: {locatoin: 1}}}", ["locatoin", "known are", "location"]),
         ("ranking.yaml", "recipes: {marketplace: {weights: {location: x}}}", ["weights.location", "valid number"]),
         ("ranking.yaml", "recipes: {marketplace: {weights: {location: .nan}}}", ["weights.location"]),
@@ -79,6 +84,12 @@ def test_what_is_wrong_is_named_with_file_key_value_and_what_is_allowed(
         load_config(write(tmp_path, name, text))
     for part in expected:
         assert part in str(error.value)
+
+
+def test_a_file_of_another_encoding_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.yaml").write_bytes("seed: 1  # число".encode("windows-1251"))
+    with pytest.raises(ConfigError, match=r"pipeline\.yaml: is not UTF-8"):
+        load_config(tmp_path)
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:

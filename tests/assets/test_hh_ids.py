@@ -5,9 +5,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets.config import SHIPPED_VOCABULARY, ConfigError, load_config
+from assets.config import SHIPPED_VOCABULARY, load_config
 from assets.hh_ids import LAYER, HHIds
 from assets.lake import Lake
+from assets.yaml_files import ConfigError
 from features.schemas import HH_AREAS, HH_ROLES
 
 SHIPPED = HHIds.load(SHIPPED_VOCABULARY)
