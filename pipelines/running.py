@@ -10,7 +10,9 @@ from rich.console import Console
 
 from assets.resources import AS_OF_TAG
 from pipelines.jobs import JOBS
+from pipelines.quarantine_view import visible
 
+_NOT_RUN = "Dependencies for step"
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 
 
@@ -50,13 +52,14 @@ class _StepLines(logging.Handler):
     def __init__(self, console: Console) -> None:
         super().__init__()
         self._console = console
+        self._has_told_of_others = False
 
     def emit(self, record: logging.LogRecord) -> None:
         event = getattr(record, "dagster_event", None)
         if event is None:
             if record.levelno >= logging.WARNING:
                 message = getattr(record, "dagster_meta", {}).get("orig_message") or record.getMessage()
-                self._console.print(f"  [yellow]{record.levelname.lower()}[/] {_plain(message)}")
+                self._problem(record.levelname.lower(), message)
         elif event.event_type == dg.DagsterEventType.STEP_SUCCESS:
             seconds = event.step_success_data.duration_ms / 1000
             self._console.print(f"  [green]done[/] {event.step_key.replace('__', '/'):<34} {seconds:7.1f} s")
@@ -70,6 +73,14 @@ class _StepLines(logging.Handler):
             if not check.passed:
                 self._console.print(f"  [red]check failed[/] {check.asset_key.to_user_string()}: {check.check_name}")
 
+    def _problem(self, level: str, message: str) -> None:
+        """Dagster logs an error for every step that is not run after a failure, which would bury the failure."""
+        if not message.startswith(_NOT_RUN):
+            self._console.print(f"  [yellow]{level}[/] {_plain(message)}")
+        elif not self._has_told_of_others:
+            self._has_told_of_others = True
+            self._console.print("  steps that need what failed are not run")
+
 
 def _plain(text: str) -> str:
-    return text.strip().replace("[", "\\[")
+    return "\n".join(map(visible, text.strip().splitlines())).replace("[", "\\[")
