@@ -97,6 +97,7 @@ def publish(
             files=checksums(folder, {}),
             kind="full",
             base=name,
+            layer=0,
             lookup={stack: [{"path": LOOKUP, "deltas": 0}] for stack in STACKS},
             sources={table: source_record(sources[table]) for table in TABLES},
         )

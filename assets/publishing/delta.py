@@ -98,7 +98,7 @@ def _publish(
         replaced = _replace_small_tables(folder, last, sources)
         if not changes and not replaced:
             return Published(last, is_new=False)
-        layer = 1 + max((int(path.name) for path in (folder / CHANGES_FOLDER).glob("*")), default=0)
+        layer = _next_layer(published, last)
         tables = {**last.tables, **replaced}
         for table, change in changes.items():
             tables[table] = _write_change(folder, table, change, layer, last.tables[table])
@@ -123,11 +123,18 @@ def _publish(
         files=checksums(folder, _known(before, folder, last)),
         kind="delta",
         base=last.base,
+        layer=layer,
         lookup=lookup,
         sources={table: source_record(sources[table]) for table in TABLES},
     )
     build.finish(published, folder, manifest)
     return Published(manifest, is_new=True)
+
+
+def _next_layer(published: Path, last: Manifest) -> int:
+    """A number that no kept delta has: files are named by it, and owners whose rows differ are told apart by it."""
+    kept = generations.list_generations(published)
+    return 1 + max((found.layer for found in kept if found.base == last.base), default=last.layer)
 
 
 def _share_files(before: Path, folder: Path, last: Manifest) -> None:

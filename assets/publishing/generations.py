@@ -29,8 +29,9 @@ class Manifest:
     """What one generation holds.
 
     `tables`: name -> rows, bytes, sha256. `files`: relative path -> bytes, sha256, mtime_ns. `kind`: full or delta;
-    `base`: the full generation whose rows a delta changes. `lookup`: stack -> look-up files, the newest first, with the
-    number of deltas in each. `sources`: table -> what it was read from, so that the next delta need not read it again.
+    `base`: the full generation whose rows a delta changes; `layer`: a delta's number among all that are kept of its
+    base, also those that were rolled back, 0 of a full one. `lookup`: stack -> look-up files, the newest first, with
+    the number of deltas in each. `sources`: table -> what it was read from: the next delta need not read it again.
     """
 
     generation: str
@@ -45,6 +46,7 @@ class Manifest:
     files: Mapping[str, Mapping[str, Any]]
     kind: str
     base: str
+    layer: int
     lookup: Mapping[str, Sequence[Mapping[str, Any]]]
     sources: Mapping[str, Any]
 

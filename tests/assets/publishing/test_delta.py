@@ -14,6 +14,7 @@ import zstandard
 from assets.publishing import delta, generations, layers
 from assets.publishing.build import Published, ValidationFailedError, publish
 from assets.publishing.delta import publish_changes
+from assets.publishing.differences import TableDifference, differing_tables
 from assets.publishing.tables import Source
 from features import schemas
 from serving.contract import KEYS, STACKS, TABLES, USER_PREFIXES, unpacked_components
@@ -125,6 +126,37 @@ def test_what_did_not_change_is_shared_and_what_did_is_small(tmp_path: Path) -> 
     }  # fmt: skip
     assert (second / "lookup.mdb").samefile(first / "lookup.mdb")
     assert changed.manifest.base == first.name
+
+
+@pytest.mark.parametrize(
+    ("table", "versions"),
+    [
+        # Of small tables and of rows that only go a delta holds no changed rows, but look-up values.
+        ("trending", [trending(["hh:1"]), trending(["hh:2"]), trending(["hh:3"])]),
+        ("preferences", [preferences(dict.fromkeys(users, 0.5)) for users in ("abc", "ab", "a")]),
+    ],
+)
+def test_a_delta_never_writes_into_the_files_of_the_one_before(
+    tmp_path: Path, table: str, versions: list[pl.DataFrame]
+) -> None:
+    made = [publish_small(tmp_path).manifest.generation]
+    for hour, rows in enumerate(versions, start=1):
+        made.append(publish_small_changes(tmp_path, as_of=AS_OF + hour * HOUR, **{table: rows}).manifest.generation)
+    assert [generations.verify(tmp_path, name) for name in made] == [[]] * len(made)
+    anew = publish_small(tmp_path / "full", **{table: versions[-1]}).manifest.generation
+    assert values_of(tmp_path / made[-1]) == values_of(tmp_path / "full" / anew)
+
+
+def test_after_a_rollback_changes_are_told_apart_from_those_that_were_rolled_back(tmp_path: Path) -> None:
+    publish_small(tmp_path)
+    feeds_of = [feeds({"anna": [job_id], "борис": ["hh:5"]}) for job_id in ("hh:1", "hh:2")]
+    bad = publish_small_changes(tmp_path, as_of=AS_OF + HOUR, feeds=feeds_of[0]).manifest
+    generations.rollback(tmp_path, None)
+    good = publish_small_changes(tmp_path, as_of=AS_OF + 2 * HOUR, feeds=feeds_of[1]).manifest
+
+    assert good.parent == bad.parent
+    found = differing_tables(tmp_path, bad.generation, good.generation, memory_limit="1GB")
+    assert found == [TableDifference("feeds", 0, 0, 1)]
 
 
 def test_nothing_new_announces_nothing(tmp_path: Path) -> None:
