@@ -70,14 +70,14 @@ def fit_also_applied(
     applications: pl.DataFrame,
     *,
     n_neighbours: int = N_NEIGHBOURS,
-    shrinkage: float = 2.0,
+    shrinkage: float = 0.0,
     max_jobs_per_user: int = 200,
     n_threads: int = 2,
 ) -> JobNeighbours:
-    """Item-item cosine over `applications` (user_id, job_id, last_at; unique pairs), shrunk by c / (c + shrinkage).
+    """Item-item cosine over `applications` (user_id, job_id, last_at; unique pairs): SPEC section 5, also_applied.
 
-    c is the number of people who applied to both: one in common is no pattern yet (Bell and Koren, 2007). Only the
-    newest `max_jobs_per_user` of a user count, so that who applies to everything does not tie everything together.
+    `shrinkage` times it by c / (c + shrinkage), where c people applied to both (Bell and Koren, 2007). Only the newest
+    `max_jobs_per_user` of a user count, so that who applies to everything does not tie everything together.
     """
     kept = (
         applications.sort(["user_id", "last_at", "job_id"], descending=[False, True, False], nulls_last=True)
