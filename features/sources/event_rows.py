@@ -1,6 +1,6 @@
 """What makes an interaction event valid: columns of loose values to EVENTS rows and rejects, for every file format."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -40,6 +40,7 @@ INPUT_COLUMNS = ("occurred_at", *(name for name in LOOSE_EVENTS if name not in (
 REFUSED: Mapping[str, pl.DataType | type[pl.DataType]] = {"entry": pl.Int64, "part": pl.Int64, "reason": pl.String}
 _RFC_3339 = "%Y-%m-%dT%H:%M:%S%.f%#z"
 _UNPRINTABLE = r"[\p{C}\p{Z}&&[^ ]]"  # as str.isprintable has it
+_UNTIDY = rf"^\s|\s$|^$|{_UNPRINTABLE}"
 MILLISECONDS_FROM = 1e11  # as seconds this is the year 5138, as milliseconds 1973
 _MAX_EPOCH_SECONDS = 4e9
 
@@ -50,11 +51,13 @@ def check_events(loose: pl.DataFrame, *, as_of: datetime) -> tuple[pl.DataFrame,
     Refused are events without a required field, of unknown type, at no readable time, before 2000, or more than five
     minutes after `as_of`. Optional fields out of range become null, dwell is capped at 600 s.
     """
+    untidy_ids = [name for name in IDS if _is_untidy(loose[name])]
     typed = loose.with_columns(
-        *(_blank_to_null(pl.col(name)) for name in (*IDS, "event_type")),
+        *(_blank_to_null(pl.col(name)) for name in untidy_ids),
+        _event_type(loose["event_type"]),
         _occurred_at(loose).alias("occurred_at"),
-    ).with_columns(pl.col("event_type").str.to_lowercase())
-    checked = typed.with_columns(_reason(as_of).alias("reason"))
+    )
+    checked = typed.with_columns(_reason(as_of, untidy_ids).alias("reason"))
     refused = checked.filter(pl.col("reason").is_not_null()).select(*REFUSED)
     good = checked if refused.is_empty() else checked.filter(pl.col("reason").is_null())
     return EVENTS.conform(good.select(_columns(good))), refused
@@ -83,6 +86,16 @@ def unreadable(entry: str, detail: str) -> Parsed:
     return Parsed(EVENTS.empty(), REJECTS.conform(row))
 
 
+def _is_untidy(ids: pl.Series) -> bool:
+    """Whether an id of the column is blank, is to be stripped, or may be a bad one: in most blocks none is."""
+    return bool((ids.str.contains(_UNTIDY) | (ids.str.len_bytes() > MAX_ID_CHARACTERS)).any())
+
+
+def _event_type(given: pl.Series) -> pl.Expr:
+    column = pl.col("event_type")
+    return column if given.is_in(EVENT_TYPES).all() else _blank_to_null(column).str.to_lowercase()
+
+
 def _blank_to_null(column: pl.Expr) -> pl.Expr:
     stripped = column.str.strip_chars()
     return pl.when(stripped != "").then(stripped)
@@ -107,14 +120,14 @@ def _read_text(written: pl.Expr) -> pl.Expr:
     return iso.str.to_datetime(_RFC_3339, time_unit="us", strict=False)
 
 
-def _reason(as_of: datetime) -> pl.Expr:
+def _reason(as_of: datetime, untidy_ids: Sequence[str]) -> pl.Expr:
     """Null for a good event, else the first reason to refuse it."""
     at = pl.col("occurred_at")
     checks = [(pl.col(name).is_null(), f"missing_{name}") for name in ("event_id", "user_id", "event_type")]
     checks += [
         (~pl.col("event_type").is_in(EVENT_TYPES), "unknown_event_type"),
         (pl.col("job_id").is_null(), "missing_job_id"),
-        *((_is_bad_id(name), f"bad_{name}") for name in IDS),
+        *((_is_bad_id(name), f"bad_{name}") for name in untidy_ids),
         (at.is_null() & pl.col("occurred_text").is_null() & pl.col("occurred_epoch").is_null(), "missing_occurred_at"),
         (at.is_null(), "bad_time"),
         (at > as_of + FUTURE_TOLERANCE, "future"),
@@ -138,11 +151,10 @@ def _columns(events: pl.DataFrame) -> list[pl.Expr]:
     dwell = pl.col("dwell_seconds")
     latitude, longitude = pl.col("latitude"), pl.col("longitude")
     is_place = latitude.is_between(-90, 90) & longitude.is_between(-180, 180)
-    surface = pl.col("surface").str.strip_chars().str.to_lowercase()
     return [
         *(pl.col(name) for name in (*IDS, "event_type", "occurred_at", "is_relevant")),
         *(_blank_to_null(pl.col(name)) for name in TEXTS if name != "surface"),
-        pl.when(surface.is_in(SURFACES)).then(surface).alias("surface"),
+        _word(events["surface"], SURFACES),
         pl.when(dwell.is_between(0, float("inf")))
         .then(dwell.clip(upper_bound=MAX_DWELL_SECONDS))
         .alias("dwell_seconds"),
@@ -151,7 +163,7 @@ def _columns(events: pl.DataFrame) -> list[pl.Expr]:
         pl.when(is_place).then(latitude).alias("latitude"),
         pl.when(is_place).then(longitude).alias("longitude"),
         pl.when(pl.col("value").is_finite()).then(pl.col("value")).alias("value"),
-        *(_opinion(name) for name in OPINION_COLUMNS),
+        *(_word(events[name], OPINIONS) for name in OPINION_COLUMNS),
         is_automatic(events).alias("is_bot"),
     ]
 
@@ -161,9 +173,13 @@ def _whole(name: str, *, lower: int, upper: int) -> pl.Expr:
     return pl.when(column.is_between(lower, upper) & (column == column.floor())).then(column).alias(name)
 
 
-def _opinion(name: str) -> pl.Expr:
-    said = pl.col(name).str.strip_chars().str.to_lowercase()
-    return pl.when(said.is_in(OPINIONS)).then(said).alias(name)
+def _word(given: pl.Series, allowed: Sequence[str]) -> pl.Expr:
+    """The column's word of `allowed`, however it is spaced and capitalised; null for any other."""
+    column = pl.col(given.name)
+    if given.is_in(allowed).all():
+        return column
+    word = column.str.strip_chars().str.to_lowercase()
+    return pl.when(word.is_in(allowed)).then(word).alias(given.name)
 
 
 def loosen(frame: pl.DataFrame) -> pl.DataFrame:
