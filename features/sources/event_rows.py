@@ -39,6 +39,7 @@ LOOSE_EVENTS: Mapping[str, pl.DataType | type[pl.DataType]] = {
 INPUT_COLUMNS = ("occurred_at", *(name for name in LOOSE_EVENTS if name not in ("entry", "part", *_TIMES)))
 REFUSED: Mapping[str, pl.DataType | type[pl.DataType]] = {"entry": pl.Int64, "part": pl.Int64, "reason": pl.String}
 _RFC_3339 = "%Y-%m-%dT%H:%M:%S%.f%#z"
+_USUAL_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[+-][0-9:]+)$"
 _UNPRINTABLE = r"[\p{C}\p{Z}&&[^ ]]"  # as str.isprintable has it
 _UNTIDY = rf"^\s|\s$|^$|{_UNPRINTABLE}"
 MILLISECONDS_FROM = 1e11  # as seconds this is the year 5138, as milliseconds 1973
@@ -102,22 +103,25 @@ def _blank_to_null(column: pl.Expr) -> pl.Expr:
 
 
 def _occurred_at(loose: pl.DataFrame) -> pl.Expr:
-    epoch = pl.col("occurred_epoch")
-    if loose["occurred_text"].null_count() < loose.height:
-        from_text = _read_text(pl.col("occurred_text").str.strip_chars().str.to_uppercase())
-        # numbers written as text, as CSV has them
-        epoch = epoch.fill_null(pl.col("occurred_text").str.strip_chars().cast(pl.Float64, strict=False))
-    else:
+    epoch, written = pl.col("occurred_epoch"), pl.col("occurred_text")
+    given = loose["occurred_text"]
+    if given.null_count() == loose.height:
         from_text = pl.lit(None, UTC_TIMESTAMP)
+    elif given.str.contains(_USUAL_TIME).all():
+        from_text = _parsed(written)
+    else:
+        iso = written.str.strip_chars().str.to_uppercase().str.replace(r"^(\d{4}-\d{2}-\d{2}) ", "${1}T")
+        from_text = _parsed(iso)
+        # numbers written as text, as CSV has them
+        epoch = epoch.fill_null(written.str.strip_chars().cast(pl.Float64, strict=False))
     seconds = pl.when(epoch.abs() >= MILLISECONDS_FROM).then(epoch / 1000).otherwise(epoch)
     in_range = seconds.is_finite() & (seconds.abs() < _MAX_EPOCH_SECONDS)
     from_epoch = pl.when(in_range).then((seconds * 1e6).round(0)).cast(pl.Int64).cast(UTC_TIMESTAMP)
     return from_text.fill_null(from_epoch)
 
 
-def _read_text(written: pl.Expr) -> pl.Expr:
-    iso = written.str.replace(r"^(\d{4}-\d{2}-\d{2}) ", "${1}T")
-    return iso.str.to_datetime(_RFC_3339, time_unit="us", strict=False)
+def _parsed(written: pl.Expr) -> pl.Expr:
+    return written.str.to_datetime(_RFC_3339, time_unit="us", strict=False)
 
 
 def _reason(as_of: datetime, untidy_ids: Sequence[str]) -> pl.Expr:
