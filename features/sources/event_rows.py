@@ -103,25 +103,22 @@ def _blank_to_null(column: pl.Expr) -> pl.Expr:
 
 
 def _occurred_at(loose: pl.DataFrame) -> pl.Expr:
-    epoch, written = pl.col("occurred_epoch"), pl.col("occurred_text")
-    given = loose["occurred_text"]
-    if given.null_count() == loose.height:
-        from_text = pl.lit(None, UTC_TIMESTAMP)
-    elif given.str.contains(_USUAL_TIME).all():
-        from_text = _parsed(written)
-    else:
-        iso = written.str.strip_chars().str.to_uppercase().str.replace(r"^(\d{4}-\d{2}-\d{2}) ", "${1}T")
-        from_text = _parsed(iso)
-        # numbers written as text, as CSV has them
-        epoch = epoch.fill_null(written.str.strip_chars().cast(pl.Float64, strict=False))
+    written, epoch = loose["occurred_text"], pl.lit(loose["occurred_epoch"])
+    from_text = pl.lit(None, UTC_TIMESTAMP)
+    if written.null_count() < loose.height:
+        unusual = (~written.str.contains(_USUAL_TIME)).arg_true()
+        if len(unusual):
+            text = written.gather(unusual).str.strip_chars()
+            # numbers written as text, as CSV has them
+            numbers = loose["occurred_epoch"].gather(unusual).fill_null(text.cast(pl.Float64, strict=False))
+            epoch = pl.lit(loose["occurred_epoch"].clone().scatter(unusual, numbers))
+            iso = text.str.to_uppercase().str.replace(r"^(\d{4}-\d{2}-\d{2}) ", "${1}T")
+            written = written.clone().scatter(unusual, iso)
+        from_text = pl.lit(written.str.to_datetime(_RFC_3339, time_unit="us", strict=False))
     seconds = pl.when(epoch.abs() >= MILLISECONDS_FROM).then(epoch / 1000).otherwise(epoch)
     in_range = seconds.is_finite() & (seconds.abs() < _MAX_EPOCH_SECONDS)
     from_epoch = pl.when(in_range).then((seconds * 1e6).round(0)).cast(pl.Int64).cast(UTC_TIMESTAMP)
     return from_text.fill_null(from_epoch)
-
-
-def _parsed(written: pl.Expr) -> pl.Expr:
-    return written.str.to_datetime(_RFC_3339, time_unit="us", strict=False)
 
 
 def _reason(as_of: datetime, untidy_ids: Sequence[str]) -> pl.Expr:
