@@ -36,11 +36,13 @@ MASS_404_SHARE = 0.5
 class HHReading:
     """What came of HH in this run beside what was stored: `states` of the queries walked, and all else in words.
 
-    `is_full`: every query was walked over its whole period; `n_met`: vacancies met."""
+    `is_disabled`: HH refused; `is_failed`: it did, or a query could not be walked to its end; `is_full`: every query was
+    walked over its whole period; `n_met`: vacancies met."""
 
     states: dict[str, QueryState] = field(default_factory=dict)
     statuses: list[str] = field(default_factory=list)
     is_disabled: bool = False
+    is_failed: bool = False
     is_full: bool = True
     n_met: int = 0
 
@@ -73,11 +75,11 @@ def walk_queries(
                 items.add(f"{query.name} page {number}", body)
         except errors.SourceDisabledError as error:
             reading.statuses.append(f"disabled for this run: {error}")
-            reading.is_disabled, reading.is_full = True, False
+            reading.is_disabled, reading.is_failed, reading.is_full = True, True, False
             break
         except (errors.QueryError, errors.FetchError) as error:
             reading.statuses.append(f"{query.name}: failed: {error}")
-            reading.is_full = False
+            reading.is_failed, reading.is_full = True, False
             continue
         finally:
             items.store()

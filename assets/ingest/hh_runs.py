@@ -92,7 +92,7 @@ def _read_api(lake: Lake, client: HHClient, report: RunReport, *, as_of: dt.date
     walker = Walker(client, children=ids.children, roles=ids.roles["role_id"].to_list())
     reading = walk_queries(walker, client.source.queries, states, sink=sink, as_of=as_of)
     statuses += reading.statuses
-    report.of(SOURCE).is_failed = reading.is_disabled
+    report.of(SOURCE).is_failed = reading.is_failed
     report.of(SOURCE).n_listed = reading.n_met if reading.is_full else None
     update_states(lake, queries=reading.states)
     if client.source.details and not reading.is_disabled:
