@@ -36,8 +36,8 @@ MASS_404_SHARE = 0.5
 class HHReading:
     """What came of HH in this run beside what was stored: `states` of the queries walked, and all else in words.
 
-    `is_disabled`: HH refused; `is_failed`: it did, or a query could not be walked to its end; `is_full`: every query was
-    walked over its whole period; `n_met`: vacancies met."""
+    `is_disabled`: HH refused; `is_failed`: it did, or a query could not be walked to its end; `is_full`: every query
+    was walked over its whole period; `n_met`: vacancies met."""
 
     states: dict[str, QueryState] = field(default_factory=dict)
     statuses: list[str] = field(default_factory=list)
