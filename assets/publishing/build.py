@@ -75,7 +75,7 @@ def publish(
         files = {table: write_table(folder, table, sources[table]) for table in TABLES}
         tables = {table: described(table, files[table]) for table in TABLES}
         name = generations.generation_name(as_of, content(tables, config_hash))
-        if last is not None and last.generation == name:
+        if last is not None and last.generation == name and generations.is_whole(published, name):
             return Published(last, is_new=False)
         as_of_text = as_of.astimezone(dt.UTC).isoformat()
         with connect(folder, memory_limit=config.pipeline.duckdb_memory_limit) as con:

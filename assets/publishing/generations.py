@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 import re
 import shutil
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,14 @@ def verify_touched(published: Path, generation: str) -> list[str]:
     return _problems(published, generation, reads_all=False)
 
 
+def is_whole(published: Path, generation: str) -> bool:
+    """Whether the generation is as it was published, all of its files read."""
+    try:
+        return not verify(published, generation)
+    except GenerationError:
+        return False
+
+
 def _problems(published: Path, generation: str, *, reads_all: bool) -> list[str]:
     manifest = read_manifest(published, generation)
     problems = []
@@ -191,16 +200,20 @@ def prune(published: Path, *, kept: int) -> list[str]:
 
 
 def seal(folder: Path, published: Path, generation: str) -> None:
-    """Gives the finished `folder` its final name, durably; a generation of that name that is there already stays."""
+    """Gives the finished `folder` its final name, durably; a whole generation of that name that is there stays."""
     for path in sorted(folder.rglob("*")):
         if path.is_dir():
             fsync_folder(path)
     fsync_folder(folder)
     target = published / generation
-    if target.exists():
+    if target.exists() and is_whole(published, generation):
         shutil.rmtree(folder)
     else:
+        damaged = published / f"{BUILDING_PREFIX}{uuid.uuid4().hex}"
+        if target.exists():
+            target.rename(damaged)
         folder.rename(target)
+        shutil.rmtree(damaged, ignore_errors=True)
     fsync_folder(published)
 
 

@@ -11,6 +11,7 @@ from assets.publishing import build, generations, tables
 from assets.publishing.build import ValidationFailedError
 from assets.publishing.database import export_database
 from features import schemas
+from serving.store import Store
 from tests.factories import AS_OF, JOB_IDS, feeds, item, jobs, publish_small
 
 LATER = AS_OF + dt.timedelta(days=1)
@@ -173,6 +174,26 @@ def test_flipped_truncated_and_missing_files_are_found(tmp_path: Path) -> None:
     assert "jobfeed.duckdb: content differs" in problems
     assert "lookup.mdb:" in problems and "expected" in problems
     assert "tables/jobs.parquet: missing" in problems
+
+
+def test_a_damaged_generation_that_is_made_again_is_replaced_by_a_whole_one(tmp_path: Path) -> None:
+    publish_small(tmp_path)
+    name = publish_small(tmp_path, as_of=LATER).manifest.generation
+    lookup = tmp_path / name / "lookup.mdb"
+    store = Store(tmp_path)
+    for rolled_back in (True, False):
+        lookup.write_bytes(lookup.read_bytes()[:-1] + b"?")
+        if rolled_back:
+            generations.rollback(tmp_path, None)
+        assert generations.verify(tmp_path, name) != []
+
+        assert publish_small(tmp_path, as_of=LATER).is_new
+        assert generations.current_generation(tmp_path) == name
+        assert generations.verify(tmp_path, name) == []
+    store.refresh()
+    assert store.generation is not None
+    assert store.generation.name == name
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".building")] == []
 
 
 def test_rollback_serves_the_one_before_and_refuses_a_damaged_one(tmp_path: Path) -> None:
