@@ -190,9 +190,9 @@ COMPONENTS_PREFIX = "components"  # user_id: the component values of the first i
 JOB_PREFIX = "job"  # job_id: the job card (JOB_CARD_COLUMNS)
 JOB_DETAIL_PREFIX = "detail"  # job_id: every column of `jobs`
 SIMILAR_PREFIX = "similar"  # job_id: [[job_id, score], ...]
-TRENDING_PREFIX = "trending"  # window/area: [[job_id, score], ...]
+TRENDING_PREFIX = "trending"  # window, area: [[job_id, score], ...]
 NEARBY_PREFIX = "nearby"  # cell: [job_id, ...]
-DIGEST_PREFIX = "digest"  # user_id: newest digest; user_id/date: that one
+DIGEST_PREFIX = "digest"  # user_id: newest digest; user_id, date: that one
 PREFERENCES_PREFIX = "preferences"  # user_id
 SKILL_GAPS_PREFIX = "skill-gaps"  # user_id
 DOCUMENT_PREFIX = "document"  # market, metrics, reasons, recipes
@@ -220,12 +220,15 @@ JOB_CARD_COLUMNS = (
 NEARBY_CELL_RESOLUTION = 6
 NEARBY_CELL_SPACING_KM = 6.0
 
+KEY_SEPARATOR = (
+    "\n"  # no id and no area holds it: anna's digest of a day is not the newest of the user "anna/2026-03-01"
+)
 _LONGEST_PLAIN_KEY_BYTES = 300  # LMDB's limit is 511
 
 
 def lookup_key(prefix: str, *parts: str) -> bytes:
     """The look-up key of a thing; ids too long for the file's key limit are replaced by their hash."""
-    body = "/".join(parts).encode("utf-8", "surrogatepass")
+    body = KEY_SEPARATOR.join(parts).encode("utf-8", "surrogatepass")
     if len(body) > _LONGEST_PLAIN_KEY_BYTES:
         body = b"#" + hashlib.sha256(body).hexdigest().encode()
     return prefix.encode() + b":" + body

@@ -21,6 +21,7 @@ from serving.contract import (
     COMPONENTS_PREFIX,
     DICTIONARY_FILE,
     DIGEST_PREFIX,
+    KEY_SEPARATOR,
     KEYS,
     LAYERS_FOLDER,
     STACKS,
@@ -139,10 +140,10 @@ def _dated_digests(change: Change, old: duckdb.DuckDBPyConnection) -> list[str]:
     owner = KEYS["digests"][0]
     users = [*change.removed.to_list(), *(change.rows[owner].unique().to_list() if len(change.rows) else [])]
     rows = old.sql(
-        "select user_id || '/' || strftime(digest_date, '%Y-%m-%d') from digests where list_contains($users, user_id)",
+        "select user_id, strftime(digest_date, '%Y-%m-%d') from digests where list_contains($users, user_id)",
         params={"users": users},
     ).fetchall()
-    return [row[0] for row in rows]
+    return [KEY_SEPARATOR.join(row) for row in rows]
 
 
 def _write_differing(

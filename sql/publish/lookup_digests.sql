@@ -5,7 +5,7 @@ digest_values as (
     from digests
 ),
 by_date as (
-    select user_id || '/' || strftime(digest_date, '%Y-%m-%d') as id, value
+    select user_id || chr(10) || strftime(digest_date, '%Y-%m-%d') as id, value
     from digest_values
 ),
 newest as (

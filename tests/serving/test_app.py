@@ -97,6 +97,11 @@ def test_similar_and_trending_carry_cards(app: Application) -> None:
     assert call(app, "/v1/trending", "window=24h").json["items"][0]["job"]["job_id"] == "hh:3"
 
 
+def test_a_user_whose_id_ends_like_a_date_gets_no_digest_of_another(app: Application) -> None:
+    assert call(app, "/v1/users/anna/digest", "date=2026-03-01").json["user_id"] == "anna"
+    assert call(app, "/v1/users/anna%2F2026-03-01/digest").status == 404
+
+
 def test_a_digest_comes_as_page_and_text(app: Application) -> None:
     page = call(app, "/v1/users/anna/digest.html", f"date={AS_OF.date()}")
     assert (page.status, page.body) == (200, b"<!doctype html><p>hello")

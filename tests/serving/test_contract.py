@@ -40,5 +40,7 @@ def test_long_keys_are_hashed_below_the_limit_of_the_look_up_file() -> None:
     assert key != contract.lookup_key(contract.FEED_PREFIX, "я" * 511)
 
 
-def test_a_key_of_a_user_is_the_key_in_the_file() -> None:
-    assert contract.lookup_key(contract.TRENDING_PREFIX, "24h", "all") == b"trending:24h/all"
+def test_parts_of_a_key_are_told_apart_from_slashes_in_an_id() -> None:
+    assert contract.lookup_key(contract.TRENDING_PREFIX, "24h", "all") == b"trending:24h\nall"
+    of_a_day = contract.lookup_key(contract.DIGEST_PREFIX, "anna", "2026-03-01")
+    assert of_a_day != contract.lookup_key(contract.DIGEST_PREFIX, "anna/2026-03-01")
