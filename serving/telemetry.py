@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
@@ -67,8 +68,10 @@ class AccessLog:
     def flush(self) -> None:
         """Writes what was noted."""
         if self._lines:
-            self._writer.write(b"\n".join(self._lines) + b"\n")
-            self._writer.flush()
+            # A full disk or a closed pipe costs lines of the log, never an answer.
+            with suppress(OSError):
+                self._writer.write(b"\n".join(self._lines) + b"\n")
+                self._writer.flush()
             self._lines.clear()
         self._flushed_at = self._clock()
 

@@ -78,6 +78,20 @@ def test_the_log_is_written_in_lines_of_json_at_most_a_second_late(store: Store)
         assert secret not in written.getvalue()
 
 
+def test_a_log_that_cannot_be_written_stops_no_answer(store: Store) -> None:
+    class Full:
+        def write(self, text: bytes) -> object:
+            raise OSError(28, "No space left on device")
+
+        def flush(self) -> object:
+            raise AssertionError("nothing was written")
+
+    now = [0.0]
+    app = Application(store, log=AccessLog(Full(), lambda: now[0]), clock=lambda: 0.0)
+    for now[0] in (0.0, 1.0, 2.0):
+        assert call(app, "/v1/users/anna/feed").status == 200
+
+
 def test_a_sane_request_id_is_kept_and_another_is_replaced(app: Application) -> None:
     assert call(app, "/healthz", headers={"x-request-id": "abc-123.4"}).headers["x-request-id"] == "abc-123.4"
     made = [
