@@ -86,7 +86,8 @@ select
     item.rank as rank,
     item.job_id as job_id,
     item.score as score,
-    cast(round(100 * item.score) as integer) as match_percent,
+    -- As the service rounds it: of the six digits that the look-up keeps, halves to even.
+    cast(round_even(100 * round(item.score::double, 6), 0) as integer) as match_percent,
     item.confidence as confidence,
     item.seen as seen,
     item.explored as explored,

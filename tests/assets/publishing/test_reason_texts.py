@@ -1,10 +1,12 @@
 import duckdb
+import orjson
 import polars as pl
 import pytest
 
 from assets.sql import query_text
 from features.schemas import FEEDS
 from models.explain import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
+from serving.contract import match_percent
 
 VALUES = [None, 0.0, 1.0, 2.0, 3.44, 5.0, 11.0, 18.25, 21.0, 0.5]
 REFS = [None, "Python, SQL", "{value} {ref}", "hh:1"]
@@ -35,6 +37,21 @@ def shown() -> dict[tuple[int, str], list[str]]:
             con.register(name, frame)
         rows = con.sql(f"select rank, reasons_en, reasons_ru from ({query_text('publish/feed_items')})").fetchall()
     return {(rank, language): texts for rank, *both in rows for language, texts in zip(("en", "ru"), both, strict=True)}
+
+
+def test_the_view_rounds_a_match_as_the_service_does() -> None:
+    scores = [0.0, 0.005, 0.125, 0.285, 0.375, 0.625, 0.995, 1.0]
+    items = [{"rank": rank, "job_id": f"hh:{rank}", "score": score} for rank, score in enumerate(scores, 1)]
+    feeds = pl.DataFrame({"user_id": ["u"], "items": [items]}, schema_overrides={"items": FEEDS.columns["items"]})
+    templates = pl.DataFrame(schema={"code": pl.String, "language": pl.String, "template": pl.String})
+    jobs = pl.DataFrame(schema={"job_id": pl.String, "title": pl.String})
+    with duckdb.connect() as con:
+        for name, frame in (("feeds", FEEDS.conform(feeds)), ("reason_templates", templates), ("jobs", jobs)):
+            con.register(name, frame)
+        rows = con.sql(f"select match_percent from ({query_text('publish/feed_items')}) order by rank").fetchall()
+        looked_up = con.sql(query_text("publish/lookup_feeds")).fetchall()
+    served = [match_percent(item[1]) for item in orjson.loads(looked_up[0][1])[4]]
+    assert [row[0] for row in rows] == served
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
