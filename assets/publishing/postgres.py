@@ -146,7 +146,9 @@ def _as_text(name: str, kind: str) -> str:
         elements = f"list_transform({column}, lambda x: coalesce({escaped}, 'null'))"
         return f"'{{' || array_to_string({elements}, ',') || '}}' as {column}"
     if postgres_type(kind) == "jsonb":
-        return rf"replace(to_json({column})::varchar, '\u0000', '') as {column}"
+        # An escaped NUL goes; a backslash before "u0000" in the text itself stays, which is escaped too.
+        nul = r"(^|[^\\])((?:\\\\)*)(?:\\u0000)+"
+        return rf"regexp_replace(to_json({column})::varchar, '{nul}', '\1\2', 'g') as {column}"
     return f"{column}::varchar as {column}"
 
 

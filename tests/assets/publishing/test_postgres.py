@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from assets.config import SHIPPED_FOLDER
+from assets.publishing import generations
 from assets.publishing.assets import _copy_to_postgres
 from assets.publishing.postgres import PostgresError, replicate
 from assets.resources import Workspace
@@ -94,6 +95,33 @@ def test_all_tables_arrive_with_their_rows_and_types(dsn: str, tmp_path: Path) -
     assert items[0] == ("hh:1", pytest.approx(0.85), "skills")
     assert [item[0] for item in items] == JOB_IDS[:4]
     assert rows(dsn, "select generation, as_of from jobfeed.generation") == [(name, AS_OF)]
+
+
+def test_lists_of_structs_arrive_whatever_stands_in_them(dsn: str, tmp_path: Path) -> None:
+    names = ["\0", "a\0\0b", "\\u0000", "\\\0", "\\\\u0000\0c", 'q"\0"']
+    trends = [{"name": name, "n_jobs": 1, "change": 0.0} for name in names]
+    digests = schemas.DIGESTS.conform(
+        pl.DataFrame(
+            {"user_id": ["anna"], "digest_date": [AS_OF.date()], "market_trends": [trends]},
+            schema_overrides={"market_trends": schemas.DIGESTS.columns["market_trends"]},
+        )
+    )
+    copied(dsn, tmp_path, publish_small(tmp_path, digests=digests).manifest.generation)
+
+    [(found,)] = rows(dsn, "select market_trends from jobfeed.digests")
+    assert [trend["name"] for trend in found] == [name.replace("\0", "") for name in names]  # type: ignore[attr-defined]
+
+
+def test_after_a_rollback_who_changed_in_either_delta_is_copied(dsn: str, tmp_path: Path) -> None:
+    publish_small(tmp_path)
+    for job_id in ("hh:1", "hh:2"):
+        rows_now = feeds({"anna": [job_id], "борис": ["hh:5"]})
+        hours = int(job_id[-1])
+        changed = publish_small_changes(tmp_path, as_of=AS_OF + hours * HOUR, feeds=rows_now).manifest.generation
+        copied(dsn, tmp_path, changed)
+        generations.rollback(tmp_path, None)
+    found = rows(dsn, "select user_id, items->0->>'job_id' from jobfeed.feeds order by 1")
+    assert found == [("anna", "hh:2"), ("борис", "hh:5")]
 
 
 def test_of_a_generation_that_follows_only_what_changed_is_copied(dsn: str, tmp_path: Path) -> None:
