@@ -20,6 +20,7 @@ NO_JOB = -1
 MAX_JOBS = 1 << 20  # columns are packed into 20 bits beside row and score, to be sorted as one integer
 MAX_ROWS = 1 << 11
 _PRIORITY_LEVELS = 1000
+_JOB_BITS = 24  # of a union's jobs, beside row, priority and who found them
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ def merge(found: Sequence[Jobs], *, n_jobs: int, cap: int) -> Candidates:
     Over the cap the jobs stay that stand highest, relative to its length, in any retriever's list.
     """
     n_rows = len(found[0]) if found else 0
+    if n_jobs > 1 << _JOB_BITS or n_rows > MAX_ROWS:
+        raise ValueError(f"merge: got lists of {n_rows} rows over {n_jobs} jobs; at most {MAX_ROWS} x {1 << _JOB_BITS}")
     parts = []
     for retriever, jobs in enumerate(found):
         rows, places = np.nonzero(jobs >= 0)
@@ -79,11 +82,11 @@ def merge(found: Sequence[Jobs], *, n_jobs: int, cap: int) -> Candidates:
     found_by = np.bitwise_or.reduceat(np.int64(1) << (keys & 15), firsts)
     rows, jobs_of_pair = np.divmod(pairs[firsts], n_jobs)
     priority = (keys[firsts] >> 4) & 1023
-    ordered = np.sort((rows << 46) | (priority << 36) | (jobs_of_pair << 16) | found_by)
-    rows = ordered >> 46
+    ordered = np.sort((((rows << 10 | priority) << _JOB_BITS | jobs_of_pair) << 16) | found_by)
+    rows = ordered >> (10 + _JOB_BITS + 16)
     width = min(cap, int(np.bincount(rows).max()))
     return Candidates(
-        jobs=fill(rows, ((ordered >> 16) & (MAX_JOBS - 1)).astype(np.int32), n_rows=n_rows, width=width),
+        jobs=fill(rows, ((ordered >> 16) & ((1 << _JOB_BITS) - 1)).astype(np.int32), n_rows=n_rows, width=width),
         found_by=np.maximum(fill(rows, (ordered & 0xFFFF).astype(np.int32), n_rows=n_rows, width=width), 0).astype(
             np.uint16
         ),

@@ -63,6 +63,18 @@ def test_the_union_is_what_a_dictionary_gives(made: tuple[list[NDArray[np.int32]
         assert union.found_by[row][kept].tolist() == [finders[job] for job in expected]
 
 
+def test_the_union_tells_millions_of_jobs_apart() -> None:
+    far = 3_000_000
+    union = merge([np.array([[far, 7]], np.int32), np.array([[NO_JOB, far]], np.int32)], n_jobs=far + 1, cap=5)
+    assert union.jobs.tolist() == [[far, 7]]
+    assert union.found_by.tolist() == [[0b11, 0b01]]
+
+
+def test_a_union_over_more_jobs_than_can_be_told_apart_is_refused() -> None:
+    with pytest.raises(ValueError, match="1 rows over 20000000 jobs"):
+        merge([np.array([[1]], np.int32)], n_jobs=20_000_000, cap=5)
+
+
 @given(_found(), st.integers(0, 9))
 def test_forbidden_jobs_are_passed_over_and_the_order_kept(made: tuple[list[NDArray[np.int32]], int], k: int) -> None:
     (shared, *_), n_jobs = made
