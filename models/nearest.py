@@ -66,10 +66,10 @@ def nearest_jobs(
     `users` (B, d), of whom those are searched for that are known; `forbidden` (B x J) never come out, though one of
     them may have the greatest product. Equal products in the order of the jobs.
     """
-    found = np.full((len(users), max(k, 0)), -1, dtype=np.int32)
+    found = np.full((len(users), max(k, 1)), -1, dtype=np.int32)  # one at least: the greatest is told whatever `k`
     best = np.zeros(len(users), dtype=np.float32)
-    if k <= 0 or len(index.jobs) == 0 or not is_known.any():
-        return found, best
+    if len(index.jobs) == 0 or not is_known.any():
+        return found[:, : max(k, 0)], best
     queries = np.ascontiguousarray(users, dtype=np.float32)
     parts = (forbidden.indptr, forbidden.indices, index.n_jobs, found, best)
     if len(index.centroids) == 0:
@@ -77,7 +77,7 @@ def nearest_jobs(
     else:
         likeness = queries @ index.centroids.T
         _probe(queries, likeness, index.n_probed, index.rows, index.jobs, index.starts, is_known, *parts)
-    return found, best
+    return found[:, : max(k, 0)], best
 
 
 @compiled
