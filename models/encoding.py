@@ -15,6 +15,7 @@ from scipy import sparse
 from features.components import REMOTE_CODES, REMOTE_UNKNOWN
 from features.preferences import job_values
 from features.schemas import CAREER_LEVELS
+from features.text import company_key
 from models.hashing import stable_hash
 
 Ints = NDArray[np.int32]
@@ -136,7 +137,7 @@ def encode_jobs(
         .sort("job")
         .with_columns(
             company_key=pl.coalesce("company_id", "company").str.to_lowercase().str.strip_chars(),
-            company_name=pl.col("company").str.to_lowercase().str.strip_chars(),
+            company_name=_company_name(pl.col("company")),
         )
     )
     names = {
@@ -218,7 +219,7 @@ def encode_users(users: pl.DataFrame, jobs: JobTable) -> UserTable:
         roles=matrix(users["roles"], names["role"]),
         blocked_tags=matrix(_lower(users["blocked_tags"]), names["tag"]),
         blocked_companies=matrix(blocked, names["company"]),
-        blocked_company_names=matrix(blocked, names["company_name"]),
+        blocked_company_names=matrix(blocked.list.eval(_company_name(pl.element())), names["company_name"]),
         is_personalised=users["personalization_enabled"].fill_null(value=True).to_numpy(),
         has_profile=users["has_profile"].fill_null(value=False).to_numpy(),
     )
@@ -282,6 +283,11 @@ def levels(values: pl.Series) -> Floats:
 
 def _vocabulary(values: pl.Series) -> pl.Series:
     return values.cast(pl.String).drop_nulls().unique().sort()
+
+
+def _company_name(name: pl.Expr) -> pl.Expr:
+    """Without the legal form, as who blocks a company seldom writes it; names that tell nothing stay as they are."""
+    return pl.coalesce(company_key(name), name.str.to_lowercase().str.strip_chars())
 
 
 def _lower(lists: pl.Series) -> pl.Series:

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from features.text import company_key
 from models.behaviour import APPLIED, DISMISSED, Behaviour, Catalog
 from models.encoding import JobTable, UserTable
 from models.signals import ones, pairs_with
@@ -72,7 +73,9 @@ def rulebook(*, jobs: pl.LazyFrame, interactions: pl.LazyFrame, profiles: pl.Laz
         "job_id",
         "status",
         group=pl.coalesce("duplicate_of", "job_id"),
-        company_keys=pl.concat_list(_lower("company_id"), _lower("company")).list.drop_nulls(),
+        company_keys=pl.concat_list(
+            _lower("company_id"), _lower("company"), company_key(pl.col("company"))
+        ).list.drop_nulls(),
         job_tags=pl.col("tags").list.eval(pl.element().str.to_lowercase().str.strip_chars()),
     )
     ended = (

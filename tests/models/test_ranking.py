@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from features.profiles import blocked_company_keys
 from features.schemas import FEEDS, INTERACTIONS, REASON_CODES
 from models.diversity import CompanyCap
 from models.experiment import Arm
@@ -148,6 +149,15 @@ def test_viewed_jobs_are_marked(market: Market, feeds: pl.DataFrame) -> None:
     direct = items(feeds).join(seen, on=["user_id", "job_id"], how="left").join(representative, on="job_id")
     assert direct.filter(pl.col("expected") & ~pl.col("seen")).is_empty()
     assert direct["seen"].any()
+
+
+def test_a_blocked_company_stays_away_whatever_its_legal_form_and_id(market: Market) -> None:
+    blocked = market.profiles.with_columns(names=pl.lit(["Ромашка"], pl.List(pl.String))).select(
+        blocked_company_keys(pl.col("names"))
+    )["names"]
+    jobs = market.jobs.with_columns(company=pl.lit("ООО «Ромашка»"), company_id=pl.lit("1740"))
+    feeds = rank(replace(market, jobs=jobs, profiles=market.profiles.with_columns(blocked_companies=blocked)))
+    assert feeds["items"].list.len().max() == 0
 
 
 def test_an_applicant_to_half_the_market_still_gets_a_full_list() -> None:

@@ -59,3 +59,7 @@ def test_companies_are_blocked_by_id_or_name_and_tags_whatever_their_case() -> N
     assert _found(["c"], companies=["EVIL"]) == [("c", "blocked_company")]
     assert _found(["c"], companies=[" evil corp"]) == [("c", "blocked_company")]
     assert _found(["d"], tags=["CRYPTO"]) == [("d", "blocked_tag")]
+
+
+def test_a_company_is_blocked_by_its_name_without_the_legal_form() -> None:
+    assert _found(["c"], companies=["evil"]) == [("c", "blocked_company")]
