@@ -1,7 +1,7 @@
 """`jobfeed why`: loads one user's side of the lake and the fitted models, and explains the score of a job."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,8 +41,8 @@ class StoredFeed:
 class Answer:
     """Why a job stands where it stands, as of `as_of`.
 
-    `job`: title, company, city of the asked job. `item`: its stored item in `feed`, None where it is not listed.
-    `titles` of the jobs that reasons refer to.
+    `job`: title, company, city of the asked job. `item`: the stored item in `feed` of it or of the job that stands for
+    it, None where neither is listed. `titles` of the jobs that reasons refer to.
     """
 
     why: Why
@@ -78,24 +78,25 @@ def why(workspace: Workspace, *, user_id: str, job_id: str, as_of: dt.datetime |
     if job.is_empty():
         raise UnknownJobError(f"job {job_id!r} is not in the catalog; a job_id looks like hh:98765432")
     fitted = load_fitted(workspace.models)
-    feed, item = _stored(lake, user_id, job_id)
+    feed, items = _stored(lake, user_id)
     instant = as_of or (feed.generated_at if feed is not None else dt.datetime.now(dt.UTC))
     shard = shard_of_users(tables, fitted, users, settings=ranking_settings(workspace.config), as_of=instant)
     told = explain_pair(shard, user=0, job_id=job_id)
     rules = kept_out(user_id, job_id, jobs=tables.jobs, interactions=tables.interactions, profiles=tables.profiles)
+    item = next((item for item in items if item["job_id"] in (job_id, told.stands_for)), None)
     return Answer(told, instant, job.row(0, named=True), rules, feed, item, _titles(tables, told, item))
 
 
-def _stored(lake: Lake, user_id: str, job_id: str) -> tuple[StoredFeed | None, Mapping[str, Any] | None]:
+def _stored(lake: Lake, user_id: str) -> tuple[StoredFeed | None, Sequence[Mapping[str, Any]]]:
     feeds = lake.scan("ranking", FEEDS).filter(pl.col("user_id") == user_id).collect()
     if feeds.is_empty():
-        return None, None
+        return None, ()
     row = feeds.row(0, named=True)
     scores = [item["score"] for item in row["items"]]
     feed = StoredFeed(
         row["generated_at"], row["recipe"], row["arm"], row["source"], len(scores), scores[-1] if scores else None
     )
-    return feed, next((item for item in row["items"] if item["job_id"] == job_id), None)
+    return feed, row["items"]
 
 
 def _titles(tables: Tables, told: Why, item: Mapping[str, Any] | None) -> Mapping[str, str]:

@@ -184,6 +184,20 @@ def test_why_agrees_with_the_stored_feed(result: dg.ExecuteInProcessResult, tmp_
                 assert part.value == pytest.approx(item["components"][part.component], abs=1e-6)
 
 
+def test_why_of_a_duplicate_finds_the_job_that_is_listed_for_it(
+    result: dg.ExecuteInProcessResult, market: Market, tmp_path: Path
+) -> None:
+    workspace = Workspace(data_dir=str(tmp_path))
+    copies = market.jobs.filter(pl.col("status") == "open").drop_nulls("duplicate_of")
+    listed = workspace.lake.scan("ranking", FEEDS).explode("items").collect()
+    listed = listed.select("user_id", pl.col("items").struct.unnest()).select("user_id", "rank", listed_id="job_id")
+    found = copies.select("job_id", "duplicate_of").join(listed, left_on="duplicate_of", right_on="listed_id")
+    copy, original, user_id, rank = found.sort("user_id", "rank").row(0)
+    answer = why(workspace, user_id=user_id, job_id=copy, as_of=None)
+    assert answer.why.stands_for == original
+    assert answer.item is not None and (answer.item["job_id"], answer.item["rank"]) == (original, rank)
+
+
 def test_why_of_unknown_users_and_jobs_is_an_error(result: dg.ExecuteInProcessResult, tmp_path: Path) -> None:
     workspace = Workspace(data_dir=str(tmp_path))
     row = workspace.lake.scan("ranking", FEEDS).head(1).collect().row(0, named=True)
