@@ -118,8 +118,11 @@ class Pairs:
         )
 
     def is_same_city(self) -> NDArray[np.bool_]:
-        city = self.users.city[self.user]
-        return np.asarray((city == self.jobs.city[self.job]) & (city >= 0))
+        """The same name, and not known to lie in two countries: there are a London and a Birmingham on either side."""
+        city, country = self.users.city[self.user], self.users.country[self.user]
+        job_country = self.jobs.country[self.job]
+        is_abroad = (country >= 0) & (job_country >= 0) & (country != job_country)
+        return np.asarray((city == self.jobs.city[self.job]) & (city >= 0) & ~is_abroad)
 
     def lookup(self, table: Csr) -> Floats:
         """The entry of a CSR matrix users x jobs for each pair, 0 where it has none."""

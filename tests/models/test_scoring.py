@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
+from features.components import REMOTE_OK
 from features.schemas import COMPONENTS
 from models.encoding import matrix
 from models.ranking import pairs_of, retrieve_block
@@ -43,6 +46,21 @@ def test_each_user_is_scored_by_their_own_recipe() -> None:
 def test_a_skill_of_unknown_level_counts_by_its_rarity_alone() -> None:
     skills, levels = pl.Series([["a", "b"]]), pl.Series([[None, 0.4]], dtype=pl.List(pl.Float32))
     np.testing.assert_allclose(matrix(skills, pl.Series(["a", "b"]), levels).toarray(), [[1.0, 0.4]])
+
+
+def test_a_city_of_the_same_name_abroad_is_another_city() -> None:
+    market = make_market(6, n_jobs=30, n_users=12)
+    swapped = pl.col("country").replace_strict({"RU": "DE", "DE": "RU"}, default=None)
+    made = encode(replace(market, jobs=market.jobs.with_columns(country=swapped)))
+    job = np.broadcast_to(np.arange(made.jobs.n, dtype=np.int32), (made.users.n, made.jobs.n))
+    shard, everybody = build(made), slice(0, made.users.n)
+    pairs = pairs_of(shard, everybody, job, retrieve_block(shard, everybody)[1])
+    is_namesake = (made.users.city[:, None] == made.jobs.city[job]) & (made.users.country[:, None] >= 0)
+    is_namesake &= made.jobs.country[job] >= 0
+    is_remote = (made.jobs.is_remote[job] == 1) & (made.users.remote[:, None] >= REMOTE_OK)
+    assert (is_namesake & ~is_remote).any() and not pairs.is_same_city()[is_namesake].any()
+    match = component_values(["location_match"], pairs)["location_match"]
+    assert (match[is_namesake & ~is_remote] == 0).all()
 
 
 def test_components_are_rounded_before_they_are_used() -> None:
