@@ -33,8 +33,9 @@ def parse_scope(text: str | None) -> Scope:
 def plan(scope: Scope, feeds: pl.LazyFrame, user_ids: pl.Series, tables: Tables) -> Plan:
     """Who is ranked again under `scope`, given the feeds (schema FEEDS) as they lie.
 
-    acted: who did something since their feed was made, who has none yet, and whose feed a hard rule now forbids (an
-    event may come late). touched: everybody once there are jobs that the oldest feed cannot know, else like acted.
+    acted: who did something since their feed was made, who has none yet, who switched personalisation off since, and
+    whose feed a hard rule now forbids (an event may come late). touched: everybody once there are jobs that the oldest
+    feed cannot know, else like acted.
     """
     if scope == "all":
         return Plan(None)
@@ -48,7 +49,10 @@ def plan(scope: Scope, feeds: pl.LazyFrame, user_ids: pl.Series, tables: Tables)
     acted = acted.filter(pl.col("generated_at").is_null() | (pl.col("last_at") > pl.col("generated_at")))
     broken = violations(feeds, jobs=tables.jobs, interactions=tables.interactions, profiles=tables.profiles)
     broken = broken.filter(~pl.col("rule").is_in(["not_open", "not_in_catalog"]))
-    again = pl.concat([acted["user_id"], broken["user_id"]]).unique().sort()
+    unwilling = tables.profiles.filter(~pl.col("personalization_enabled").fill_null(value=True))
+    personal = feeds.filter(pl.col("source") == "personal").select("user_id")
+    refused = personal.join(unwilling, on="user_id", how="semi").collect()
+    again = pl.concat([acted["user_id"], broken["user_id"], refused["user_id"]]).unique().sort()
     return Plan(again)
 
 

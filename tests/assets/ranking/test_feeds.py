@@ -147,6 +147,17 @@ def test_running_again_changes_no_row(market: Market, lake: Lake, scope: Scope) 
         assert report.n_ranked == report.n_written_shards == 0
 
 
+def test_who_switches_personalisation_off_is_served_without_it_at_once(market: Market, lake: Lake) -> None:
+    run(market, lake)
+    user = stored(lake).filter(pl.col("source") == "personal")["user_id"][0]
+    is_off = pl.col("user_id") == user
+    profiles = market.profiles.with_columns(
+        personalization_enabled=pl.col("personalization_enabled").fill_null(True) & ~is_off
+    )
+    assert run(replace(market, profiles=profiles), lake, scope="acted", as_of=LATER).n_ranked == 1
+    assert stored(lake).filter(is_off)["source"].item() != "personal"
+
+
 def test_only_who_acted_is_ranked_again(market: Market, lake: Lake) -> None:
     run(market, lake)
     before = stored(lake)
