@@ -118,18 +118,7 @@ def encode_jobs(
     A group of duplicates is its representative if that is open, else its first open member. `facet_values` has the
     columns dimension and value: the learned preferences' vocabulary.
     """
-    groups = jobs.select("job_id", "status", group=pl.coalesce("duplicate_of", "job_id")).with_columns(
-        is_representative=pl.col("job_id") == pl.col("group")
-    )
-    shown = (
-        groups.filter(pl.col("status") == "open")
-        .sort("group", pl.col("is_representative").not_(), "job_id")
-        .unique("group", keep="first", maintain_order=True)
-        .sort("job_id")
-        .with_row_index("job")
-        .with_columns(pl.col("job").cast(pl.Int32))
-    )
-    index = groups.join(shown.select("group", "job"), on="group").select("job_id", "job").sort("job_id")
+    shown, index = _shown(jobs)
     frame = (
         shown.select("job_id", "job")
         .join(jobs, on="job_id", how="left")
@@ -248,6 +237,12 @@ def codes(values: pl.Series, vocabulary: pl.Series) -> Ints:
     return np.asarray(encoded.cast(pl.Int32).fill_null(UNKNOWN).to_numpy(), dtype=np.int32)
 
 
+def names_at(vocabulary: pl.Series, positions: Ints) -> pl.Series:
+    """The names at positions of a vocabulary, null at -1."""
+    indices = pl.Series(np.where(positions < 0, len(vocabulary), positions), dtype=pl.UInt32)
+    return pl.concat([vocabulary.cast(pl.String), pl.Series([None], dtype=pl.String)]).gather(indices)
+
+
 def matrix(lists: pl.Series, vocabulary: pl.Series, values: pl.Series | None = None) -> Csr:
     """List[String] as a CSR matrix rows x vocabulary of ones, or of the numbers beside each string; unknowns dropped.
 
@@ -283,6 +278,23 @@ def levels(values: pl.Series) -> Floats:
 
 def _vocabulary(values: pl.Series) -> pl.Series:
     return values.cast(pl.String).drop_nulls().unique().sort()
+
+
+def _shown(jobs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The jobs that are shown and their rows (job_id, job), and the row that stands for each job of their groups."""
+    groups = jobs.select("job_id", "status", group=pl.coalesce("duplicate_of", "job_id")).with_columns(
+        is_representative=pl.col("job_id") == pl.col("group")
+    )
+    shown = (
+        groups.filter(pl.col("status") == "open")
+        .sort("group", pl.col("is_representative").not_(), "job_id")
+        .unique("group", keep="first", maintain_order=True)
+        .sort("job_id")
+        .with_row_index("job")
+        .with_columns(pl.col("job").cast(pl.Int32))
+    )
+    index = groups.join(shown.select("group", "job"), on="group").select("job_id", "job").sort("job_id")
+    return shown, index
 
 
 def _company_name(name: pl.Expr) -> pl.Expr:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from features.schemas import COMPONENTS, FALLBACK_FEEDS, GLOBAL_AREA, REASON_CODES
 from models.candidates import fill
 from models.diversity import Pool, diversified_order, pool_order
+from models.encoding import names_at
 from models.feed_rows import Items, item_lists
 from models.ranking import Settings, World
-from models.reasons import REASON_ROWS, days_at_most, names_at
+from models.reasons import REASON_ROWS, days_at_most
 from models.scoring import score_pairs
 
 Ints = NDArray[np.int32]

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from features.schemas import COMPONENTS, FEED_SOURCES, FEEDS, UTC_TIMESTAMP
 from models.candidates import Candidates
 from models.diversity import CompanyCap, Pool, diversified_order, pool_order, scaled, topic_sketch
-from models.encoding import Csr, JobTable, UserTable
+from models.encoding import Csr, JobTable, UserTable, names_at
 from models.experiment import DEFAULT_ARM, Arm, assign_arms
 from models.exploration import Slots, draw_keys, explore
 from models.feed_rows import Items, item_lists
 from models.nearest import EXACT_JOBS
-from models.reasons import Listed, explain, names_at
+from models.reasons import Listed, explain
 from models.retrieval import (
     RETRIEVERS,
     BlockScores,

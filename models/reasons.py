@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from features.components import REMOTE_OK
 from features.schemas import REASON_CODES
+from models.encoding import names_at
 from models.retrieval import RETRIEVERS
 from models.scoring import COLLABORATIVE_MOST, Pairs, Recipe
 from models.signals import APPLIED, SAVED, VIEWED
@@ -255,9 +256,3 @@ def _common_names(code: str, job: Ints, row: NDArray[np.int64], pairs: Pairs) ->
 def days_at_most(age_days: Floats) -> Floats:
     """Whole days that an age is less than: 1 for a job of today."""
     return np.floor(np.maximum(age_days, 0)) + 1
-
-
-def names_at(vocabulary: pl.Series, positions: Ints) -> pl.Series:
-    """The names at positions of a vocabulary, null at -1."""
-    indices = pl.Series(np.where(positions < 0, len(vocabulary), positions), dtype=pl.UInt32)
-    return pl.concat([vocabulary.cast(pl.String), pl.Series([None], dtype=pl.String)]).gather(indices)

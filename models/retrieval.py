@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from features.components import DEFAULT_MAX_DISTANCE_KM, REMOTE_OK, haversine_km
 from features.schemas import GLOBAL_AREA
 from models.candidates import NO_JOB, Candidates, fill, first_allowed, merge, rank_within, top_k
-from models.encoding import JobTable, UserTable, codes
+from models.encoding import JobTable, UserTable, codes, names_at
 from models.followed import jobs_of_companies
 from models.nearest import JobIndex, nearest_jobs
 from models.signals import Factors, Signals
@@ -167,7 +167,7 @@ def lists_of_users(users: UserTable, shared: SharedLists, jobs: JobTable) -> Sha
     first_role[has_role] = users.roles.indices[users.roles.indptr[:-1][has_role]] + 1
     countries = jobs.vocabularies["country"]
     area = np.zeros(users.n, dtype=np.int32)
-    country = _names(users.country, countries)
+    country = names_at(countries, users.country)
     places = pl.DataFrame({"country": country, "city": users.city_names})
     city = places.select(pl.format("{}/{}", "country", "city")).to_series()
     for names in (pl.Series([GLOBAL_AREA] * users.n, dtype=pl.String), country, city):
@@ -318,8 +318,3 @@ def _trending_lists(trending: pl.DataFrame, jobs: JobTable, *, length: int) -> t
     row = jobs.rows_of(week["job_id"])
     value = np.where(row >= 0, -week["rank"].cast(pl.Float32).to_numpy(), -np.inf).astype(np.float32)
     return areas, grouped_lists(codes(week["area"], areas), row, value, n_groups=len(areas), length=length)
-
-
-def _names(positions: Ints, vocabulary: pl.Series) -> pl.Series:
-    indices = pl.Series(np.where(positions < 0, len(vocabulary), positions), dtype=pl.UInt32)
-    return pl.concat([vocabulary.cast(pl.String), pl.Series([None], dtype=pl.String)]).gather(indices)
