@@ -131,7 +131,7 @@ def collect_sources(workspace: Workspace) -> dict[str, Source]:
         for name, layer in _FRAMES.items()
     }
     sources["feeds"] = Source(files=feeds) if feeds else Source(frame=schemas.FEEDS.empty().lazy())
-    sources["jobs"] = Source(frame=_published_jobs(lake), read_from=lake.files("catalog", schemas.JOBS.name))
+    sources["jobs"] = Source(frame=published_jobs(lake), read_from=lake.files("catalog", schemas.JOBS.name))
     sources["reason_templates"] = Source(frame=_reason_templates().lazy())
     sources["recipes"] = Source(frame=_recipes(workspace).lazy())
     return sources
@@ -141,13 +141,21 @@ def _scan(lake: Lake, layer: str, name: str) -> pl.LazyFrame:
     return lake.scan(layer, getattr(schemas, name.upper()))
 
 
-def _published_jobs(lake: Lake) -> pl.LazyFrame:
-    """Open jobs and those that another published table refers to."""
+def published_jobs(lake: Lake) -> pl.LazyFrame:
+    """Open jobs and those that another published table refers to.
+
+    Reasons name jobs that the user saved, applied to or opened: all of those are taken, which is cheaper than reading
+    every reason.
+    """
     jobs = lake.scan("catalog", schemas.JOBS)
     item_id = pl.col("items").struct.field("job_id").alias("job_id")
     lists = [("ranking", schemas.FEEDS), ("ranking", schemas.FALLBACK_FEEDS), ("training", schemas.SIMILAR_JOBS)]
     referenced = [lake.scan(layer, table).select("items").explode("items").select(item_id) for layer, table in lists]
     referenced += [lake.scan("features", table).select("job_id") for table in (schemas.TRENDING, schemas.NEARBY)]
+    met = lake.scan("catalog", schemas.INTERACTIONS).filter(
+        pl.col("is_saved") | pl.col("is_applied") | pl.col("is_seen")
+    )
+    referenced.append(met.select("job_id"))
     wanted = pl.concat([jobs.filter(pl.col("status") == "open").select("job_id"), *referenced]).unique()
     return jobs.join(wanted, on="job_id", how="semi")
 
