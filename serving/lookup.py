@@ -76,6 +76,23 @@ class _View:
         self.cursor = self.transaction.cursor()
         self.decompress = zstandard.ZstdDecompressor(dict_data=layer.dictionary).decompress
 
+    def get(self, key: bytes) -> bytes | None:
+        try:
+            value: bytes | None = self.transaction.get(key)
+        except lmdb.Error as error:
+            raise self._damaged(error) from error
+        return value
+
+    def get_many(self, keys: Sequence[bytes]) -> Sequence[tuple[bytes, bytes]]:
+        try:
+            values: Sequence[tuple[bytes, bytes]] = self.cursor.getmulti(keys)
+        except lmdb.Error as error:
+            raise self._damaged(error) from error
+        return values
+
+    def _damaged(self, error: lmdb.Error) -> NotServableError:
+        return NotServableError(f"{self.layer.path.name}: can't be read: {type(error).__name__}")
+
     def decoded(self, value: bytes) -> bytes:
         if value[0] != COMPRESSED_FIRST_BYTE:
             return value
@@ -95,7 +112,7 @@ class Reader:
         """The stored JSON, None where there is none. Raises NotServableError when it is damaged."""
         key = lookup_key(prefix, *parts)
         for view in self._stacks[stack_of(prefix)]:
-            value = view.transaction.get(key)
+            value = view.get(key)
             if value is not None:
                 return view.decoded(value) if value else None
         return None
@@ -106,7 +123,7 @@ class Reader:
         found: dict[bytes, bytes | None] = {}
         for view in self._stacks[stack_of(prefix)]:
             missing = [key for key in keys if key not in found] if found else keys
-            for key, value in view.cursor.getmulti(missing):
+            for key, value in view.get_many(missing):
                 found[bytes(key)] = view.decoded(value) if value else None
         return [found.get(key) for key in keys]
 

@@ -200,3 +200,29 @@ def test_a_feed_of_a_later_generation_is_read_by_the_same_store(tmp_path: Path) 
     assert store.generation is not None
     with store.generation.reader() as reader:
         assert orjson.loads(reader.get(FEED_PREFIX, "anna") or b"null")[4][0][0] == "hh:2"
+
+
+class BrokenPages:
+    """What py-lmdb does where the pages of a file make no sense."""
+
+    def get(self, key: bytes) -> bytes:
+        raise lmdb.CorruptedError(key)
+
+    def getmulti(self, keys: list[bytes]) -> list[tuple[bytes, bytes]]:
+        raise lmdb.CorruptedError(keys)
+
+
+def test_pages_that_make_no_sense_make_the_generation_unservable_not_the_request_fail(tmp_path: Path) -> None:
+    publish_small(tmp_path)
+    store = Store(tmp_path)
+    store._follow_pointer()
+    assert store.generation is not None
+    reader = store.generation.readers.mine()
+    for views in reader._stacks.values():
+        for view in views:
+            view.transaction = view.cursor = BrokenPages()
+
+    with pytest.raises(NotServableError, match="can't be read"):
+        reader.get(JOB_PREFIX, "hh:1")
+    with pytest.raises(NotServableError, match="can't be read"):
+        reader.get_many(JOB_PREFIX, ["hh:1"])
