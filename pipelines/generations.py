@@ -35,6 +35,8 @@ def list_generations() -> None:
         sizes = (str(found.rows("feeds")), str(found.rows("jobs")))
         table.add_row(found.generation, found.kind, found.as_of[:19], found.created_at[:19], *sizes, served)
     out.print(table)
+    for problem in generations.unreadable(published):
+        err.print(f"[red]{escape(problem)}[/]")
 
 
 @app.command()
@@ -109,6 +111,7 @@ def export(
     generation: Generation = None,
 ) -> None:
     """Write one DuckDB file that holds all rows of a generation itself, to take elsewhere."""
+    from assets.lake import atomic_path
     from assets.publishing import generations
     from assets.publishing.database import export_database
 
@@ -120,7 +123,12 @@ def export(
         generations.read_manifest(workspace.published, name)
     except generations.GenerationError as error:
         _fail(str(error))
-    export_database(workspace.published, name, path, memory_limit=workspace.config.pipeline.duckdb_memory_limit)
+    if not path.parent.is_dir():
+        _fail(f"{path.parent} is not a folder; make it first")
+    with atomic_path(path) as temporary:
+        export_database(
+            workspace.published, name, temporary, memory_limit=workspace.config.pipeline.duckdb_memory_limit
+        )
     out.print(f"{name} is in {path}")
 
 

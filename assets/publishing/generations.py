@@ -105,6 +105,17 @@ def list_generations(published: Path) -> list[Manifest]:
     return found
 
 
+def unreadable(published: Path) -> list[str]:
+    """What is wrong with each generation whose manifest can't be read: a sentence each."""
+    problems = []
+    for name in _names(published):
+        try:
+            read_manifest(published, name)
+        except GenerationError as error:
+            problems.append(str(error))
+    return problems
+
+
 def verify(published: Path, generation: str) -> list[str]:
     """What is wrong with the generation's files against its manifest, all of them read; empty when it is whole."""
     return _problems(published, generation, reads_all=True)

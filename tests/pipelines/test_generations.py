@@ -49,6 +49,16 @@ def test_export_writes_a_database_that_needs_nothing_else(data: Path) -> None:
     assert "exists" in shown("export", str(target), exit_code=1)
 
 
+def test_export_into_no_folder_is_refused_in_a_line(data: Path) -> None:
+    assert "is not a folder" in shown("export", str(data / "nowhere" / "all.duckdb"), exit_code=1)
+
+
+def test_list_names_generations_that_can_not_be_read(data: Path) -> None:
+    full = next(line.split("│")[1].strip() for line in shown("list").splitlines() if "full" in line)
+    (data / "published" / full / "manifest.json").write_text("{")
+    assert full in shown("list")
+
+
 def test_rollback_goes_to_the_one_before_and_verify_reads_it(data: Path) -> None:
     assert "is served now" in shown("rollback")
     assert "whole" in shown("verify")
