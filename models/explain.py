@@ -55,7 +55,11 @@ JOB_REFERENCE_CODES = frozenset({"similar_to_saved", "similar_to_applied", "simi
 def render_reason(code: str, ref: str | None, value: float | None, language: str) -> str:
     """The reason as a sentence; English where the language has no text. Raises KeyError on an unknown code."""
     templates = REASON_TEMPLATES[code]
-    template = templates.get(language, templates[DEFAULT_LANGUAGE])
+    return render(templates.get(language, templates[DEFAULT_LANGUAGE]), ref, value, language)
+
+
+def render(template: str, ref: str | None, value: float | None, language: str) -> str:
+    """A template as a sentence."""
     number = _number(value, language)
 
     def filled(found: re.Match[str]) -> str:

@@ -173,21 +173,35 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "metrics": ("metric", "recipe", "arm", "surface"),
 }
 
-# --- the look-up files (LMDB) ----------------------------------------------------------------------------------------
-# The manifest's `lookup` names, for each of the two stacks, the files to ask in turn: the newest first, the base last.
+# --- the look-up files ------------------------------------------------------------------------------------------------
+# Two kinds: values by key in LMDB files, in two stacks, and texts by number in NumPy files (jobs, reasons).
+# The manifest's `lookup` names, for each stack, the files to ask in turn: the newest first, the base last; for numbered
+# texts the base, and where anything changed since, the changes.
 # An empty value says that the key is gone. A value that begins with "(" (JSON never does) is a Zstandard frame of the
 # JSON, with a checksum, compressed with the file's dictionary if it has one.
 #
-# Values are JSON. A feed's or fallback's value is
-#   [generated_at, recipe, arm, source, [[job_id, score, confidence, flags, propensity, reasons], ...]]
-# with reasons = [[code, ref, value], ...],
-# in rank order; flags = 1 seen + 2 explored. Other values are objects, or lists of objects, with the tables' columns.
-# Component values are packed, see `unpacked_components`.
+# A feed or fallback feed is packed (all integers little-endian), because JSON of a hundred items takes long to decode:
+#   "F", 0, u16 number of items, u16 length of the head, the head: members of a JSON object,
+#   `"generated_at":…,"recipe":…,"arm":…,"source":…`, then the items in rank order, each
+#   u32 number of the job, u32 score and u32 propensity in steps of 1/SCORE_STEPS, u16 confidence in steps of
+#   1/CONFIDENCE_STEPS, u8 match percent, u8 flags (1 seen + 2 explored) + 4 * number of reasons, then each reason
+#   u32 number of the reason, and if that has NAMES_A_JOB_BIT, u32 number of the job that it names.
+# Component values are packed too, see `unpacked_components`. Other values are JSON objects, or lists of objects, with
+# the tables' columns.
+#
+# Numbered texts are `<name>.npy`, the bytes of all texts, and `<name>-places.npy`, a row of integers for each number:
+#   jobs     where its id and title as JSON begin (the id with quotes, the title without), the lengths of both, the
+#            length of its card, 0 where the job is not shown, the length of the title without the colons and spaces at
+#            its end, and where its card begins: cards lie apart, so that titles, which many feeds name, lie together.
+#   reasons  for each of LANGUAGES: where its text begins, the lengths of its three parts. A reason that names a job is
+#            the first, the job's id, the second, its title, the third; another one is all in the first.
+# In the files of changes a column with the number itself stands first; such a row replaces that of the base.
+# `<name>-names.parquet` tells what has which number; only the pipeline reads it.
 
 FEED_PREFIX = "feed"  # user_id
 FALLBACK_PREFIX = "fallback"  # segment
 COMPONENTS_PREFIX = "components"  # user_id: the component values of the first items
-JOB_PREFIX = "job"  # job_id: the job card (JOB_CARD_COLUMNS)
+JOB_PREFIX = "job"  # job_id: its number
 JOB_DETAIL_PREFIX = "detail"  # job_id: every column of `jobs`
 SIMILAR_PREFIX = "similar"  # job_id: [[job_id, score], ...]
 TRENDING_PREFIX = "trending"  # window, area: [[job_id, score], ...]
@@ -198,9 +212,23 @@ SKILL_GAPS_PREFIX = "skill-gaps"  # user_id
 DOCUMENT_PREFIX = "document"  # market, metrics, reasons, recipes
 
 STACKS = ("users", "things")
+NUMBERED = ("jobs", "reasons")
+# The columns of their places, and which of them say where a text begins.
+NUMBERED_WIDTHS = {"jobs": 6, "reasons": 4 * len(LANGUAGES)}
+NUMBERED_STARTS = {"jobs": (0, 5), "reasons": tuple(range(0, 4 * len(LANGUAGES), 4))}
+CARD_START = b'{"job_id":'  # of every job card
 USER_PREFIXES = frozenset({FEED_PREFIX, COMPONENTS_PREFIX, DIGEST_PREFIX, PREFERENCES_PREFIX, SKILL_GAPS_PREFIX})
 DICTIONARY_KEY = b"dictionary:"
 COMPRESSED_FIRST_BYTE = 0x28
+PACKED_FEED = b"F"
+FEED_HEADER = struct.Struct("<cxHH")
+ITEM_BYTES = 16
+SCORE_STEPS = 1_000_000
+UNKNOWN = 0xFFFF_FFFF
+CONFIDENCE_STEPS = 10_000
+UNKNOWN_CONFIDENCE = 0xFFFF
+NAMES_A_JOB_BIT = 0x8000_0000
+MOST_REASONS = 63  # of an item
 PACKED_COMPONENTS = b"c"  # then 16-bit little-endian integers
 COMPONENT_STEPS = 65_000
 UNKNOWN_COMPONENT = 65_535
@@ -240,6 +268,16 @@ def unpacked_components(value: bytes) -> list[list[float | None]]:
     steps = struct.unpack_from(f"<{n_values}H", value, len(PACKED_COMPONENTS))
     values = [round(step / COMPONENT_STEPS, 4) if step != UNKNOWN_COMPONENT else None for step in steps]
     return [values[first : first + len(COMPONENTS)] for first in range(0, n_values, len(COMPONENTS))]
+
+
+def places_path(texts_path: str) -> str:
+    """The file of places that belongs to a file of numbered texts."""
+    return texts_path.removesuffix(".npy") + "-places.npy"
+
+
+def names_path(texts_path: str) -> str:
+    """The file that tells what has which number in a file of numbered texts."""
+    return texts_path.removesuffix(".npy") + "-names.parquet"
 
 
 def stack_of(prefix: str) -> str:

@@ -60,8 +60,8 @@ def digest_text(view: View, request: Request) -> Answer:
 
 def _digest(view: View, request: Request) -> bytes:
     date = request.values["date"]
-    with view.reader() as reader:
-        found = reader.get(contract.DIGEST_PREFIX, *((request.identifier, date) if date else (request.identifier,)))
+    reader = view.reader()
+    found = reader.get(contract.DIGEST_PREFIX, *((request.identifier, date) if date else (request.identifier,)))
     if found is None:
         raise ProblemError(404, "this user has no digest" + (f" of {date}" if date else ""))
     return found
@@ -78,14 +78,14 @@ def skill_gaps(view: View, request: Request) -> Answer:
 
 
 def _stored(view: View, prefix: str, request: Request) -> Any:
-    with view.reader() as reader:
-        return msgspec.Raw(reader.get(prefix, request.identifier) or _EMPTY)
+    reader = view.reader()
+    return msgspec.Raw(reader.get(prefix, request.identifier) or _EMPTY)
 
 
 def job(view: View, request: Request) -> Answer:
     """One job with every column, open or not."""
-    with view.reader() as reader:
-        found = reader.get(contract.JOB_DETAIL_PREFIX, request.identifier)
+    reader = view.reader()
+    found = reader.get(contract.JOB_DETAIL_PREFIX, request.identifier)
     if found is None:
         raise _no_such_job(request.identifier)
     return Answer(found)
@@ -93,11 +93,11 @@ def job(view: View, request: Request) -> Answer:
 
 def similar(view: View, request: Request) -> Answer:
     """Jobs like this one, open ones only."""
-    with view.reader() as reader:
-        if reader.get(contract.JOB_PREFIX, request.identifier) is None:
-            raise _no_such_job(request.identifier)
-        stored = reader.get(contract.SIMILAR_PREFIX, request.identifier)
-        items = _carded(view, reader, stored, request.values["limit"])
+    reader = view.reader()
+    if reader.get(contract.JOB_PREFIX, request.identifier) is None:
+        raise _no_such_job(request.identifier)
+    stored = reader.get(contract.SIMILAR_PREFIX, request.identifier)
+    items = _carded(view, reader, stored, request.values["limit"])
     return answer(SimilarJobs(view.name, request.identifier, items))
 
 
@@ -108,9 +108,9 @@ def _no_such_job(job_id: str) -> ProblemError:
 def trending(view: View, request: Request) -> Answer:
     """What is trending in a window and an area (`all`, a country code, `country/city`)."""
     window, area = request.values["window"], request.values["area"]
-    with view.reader() as reader:
-        stored = reader.get(contract.TRENDING_PREFIX, window, area)
-        items = _carded(view, reader, stored, request.values["limit"])
+    reader = view.reader()
+    stored = reader.get(contract.TRENDING_PREFIX, window, area)
+    items = _carded(view, reader, stored, request.values["limit"])
     return answer(TrendingJobs(view.name, window, area, items))
 
 
@@ -128,17 +128,17 @@ def nearby(view: View, request: Request) -> Answer:
     radius_km, limit = request.values["radius_km"], request.values["limit"]
     centre = h3.latlng_to_cell(latitude, longitude, contract.NEARBY_CELL_RESOLUTION)
     found: list[tuple[float, str, msgspec.Raw]] = []
-    with view.reader() as reader:
-        for ring in range(int(radius_km // contract.NEARBY_CELL_SPACING_KM) + 2):
-            for cell in sorted(h3.grid_ring(centre, ring)):
-                job_ids = _JOB_IDS.decode(reader.get(contract.NEARBY_PREFIX, cell) or _EMPTY)
-                for job_id, card in zip(job_ids, view.cards(reader, job_ids), strict=True):
-                    if card is not NOT_SHOWN:
-                        found.append((_distance_km(reader, job_id, latitude, longitude), job_id, card))
-            # Jobs of the ring after the next can't be nearer than the inner edge of this one.
-            reached_km = max(0, ring - 1) * contract.NEARBY_CELL_SPACING_KM * math.sqrt(3) / 2
-            if len(found) >= _MOST_MEASURED or sum(item[0] <= reached_km for item in found) >= limit:
-                break
+    reader = view.reader()
+    for ring in range(int(radius_km // contract.NEARBY_CELL_SPACING_KM) + 2):
+        for cell in sorted(h3.grid_ring(centre, ring)):
+            job_ids = _JOB_IDS.decode(reader.get(contract.NEARBY_PREFIX, cell) or _EMPTY)
+            for job_id, card in zip(job_ids, view.cards(reader, job_ids), strict=True):
+                if card is not NOT_SHOWN:
+                    found.append((_distance_km(reader, job_id, latitude, longitude), job_id, card))
+        # Jobs of the ring after the next can't be nearer than the inner edge of this one.
+        reached_km = max(0, ring - 1) * contract.NEARBY_CELL_SPACING_KM * math.sqrt(3) / 2
+        if len(found) >= _MOST_MEASURED or sum(item[0] <= reached_km for item in found) >= limit:
+            break
     near = sorted((item for item in found if item[0] <= radius_km), key=lambda item: item[0])[:limit]
     items = [NearbyItem(job_id, round(km, 2), cast(Any, card)) for km, job_id, card in near]
     return answer(NearbyJobs(view.name, latitude, longitude, radius_km, items))
@@ -162,8 +162,8 @@ def metrics(view: View, request: Request) -> Answer:
 
 
 def _document(view: View, name: str, nothing: bytes) -> Any:
-    with view.reader() as reader:
-        return msgspec.Raw(reader.get(contract.DOCUMENT_PREFIX, name) or nothing)
+    reader = view.reader()
+    return msgspec.Raw(reader.get(contract.DOCUMENT_PREFIX, name) or nothing)
 
 
 def about_generation(view: View, request: Request) -> Answer:

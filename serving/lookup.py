@@ -1,12 +1,10 @@
-"""Point look-ups in a generation's LMDB files: layers from the newest to the base, each opened and verified once.
+"""Point look-ups in a generation's LMDB files: layers from the newest to the base, each opened once.
 
 Which generation is served is in store.py; what keys and values mean in contract.py.
 """
 
-import hashlib
-import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -15,25 +13,15 @@ import lmdb
 import zstandard
 
 from serving.contract import COMPRESSED_FIRST_BYTE, DICTIONARY_KEY, lookup_key, stack_of
-
-_BLOCK_BYTES = 1 << 20
-_BACKGROUND_NICENESS = 10
-
-
-class NotServableError(RuntimeError):
-    """A generation can't be served; the message says why."""
+from serving.files import KnownFile, NotServableError, identity_of
 
 
 @dataclass
-class Layer:
-    """One open look-up file. `is_verified`, `is_damaged`: once its content was compared with the manifest."""
+class Layer(KnownFile):
+    """One open look-up file."""
 
-    path: Path
-    sha256: str
-    environment: lmdb.Environment = field(repr=False)
-    dictionary: zstandard.ZstdCompressionDict | None = field(repr=False, default=None)
-    is_verified: bool = False
-    is_damaged: bool = False
+    environment: lmdb.Environment = field(repr=False, kw_only=True)
+    dictionary: zstandard.ZstdCompressionDict | None = field(repr=False, kw_only=True)
 
 
 class Layers:
@@ -46,8 +34,7 @@ class Layers:
     def open(self, path: Path, sha256: str) -> Layer:
         """The file at `path`, opened now or before. Raises NotServableError."""
         try:
-            status = path.stat()
-            identity = (status.st_dev, status.st_ino)
+            identity = identity_of(path)
             layer = self._open.get(identity)
             if layer is not None and layer.sha256 == sha256:
                 return layer
@@ -60,7 +47,8 @@ class Layers:
             raise NotServableError(
                 f"{path.parent.name}/{path.name}: can't be opened: {type(error).__name__}"
             ) from error
-        made = Layer(path, sha256, environment, zstandard.ZstdCompressionDict(body) if body else None)
+        dictionary = zstandard.ZstdCompressionDict(body) if body else None
+        made = Layer(path, sha256, environment=environment, dictionary=dictionary)
         self._open[identity] = made
         return made
 
@@ -68,17 +56,25 @@ class Layers:
 class _View:
     """A layer as one thread reads it: files never change, so one transaction serves for good."""
 
-    __slots__ = ("cursor", "decompress", "layer", "transaction")
+    __slots__ = ("cursor", "decompress", "layer", "packed", "transaction")
 
     def __init__(self, layer: Layer) -> None:
         self.layer = layer
         self.transaction = layer.environment.begin()
         self.cursor = self.transaction.cursor()
+        self.packed = layer.environment.begin(buffers=True)
         self.decompress = zstandard.ZstdDecompressor(dict_data=layer.dictionary).decompress
 
     def get(self, key: bytes) -> bytes | None:
         try:
             value: bytes | None = self.transaction.get(key)
+        except lmdb.Error as error:
+            raise self._damaged(error) from error
+        return value
+
+    def get_packed(self, key: bytes) -> memoryview | None:
+        try:
+            value: memoryview | None = self.packed.get(key)
         except lmdb.Error as error:
             raise self._damaged(error) from error
         return value
@@ -117,6 +113,15 @@ class Reader:
                 return view.decoded(value) if value else None
         return None
 
+    def get_packed(self, prefix: str, identifier: str) -> memoryview | None:
+        """A value that is not JSON, where it lies in the file; None where there is none. Raises NotServableError."""
+        key = lookup_key(prefix, identifier)
+        for view in self._stacks[stack_of(prefix)]:
+            value = view.get_packed(key)
+            if value is not None:
+                return value if len(value) else None
+        return None
+
     def get_many(self, prefix: str, identifiers: Sequence[str]) -> list[bytes | None]:
         """The stored JSON of each of `identifiers`, in their order: one call into LMDB for each layer."""
         keys = [lookup_key(prefix, identifier) for identifier in identifiers]
@@ -141,38 +146,3 @@ class Readers:
         if reader is None:
             reader = self._local.reader = Reader(self._stacks)
         return reader
-
-
-def verify(layer: Layer, *, tell: Callable[[], None] = lambda: None) -> None:
-    """Reads the whole file, unless it was found whole before; `tell` is called now and then.
-
-    Raises NotServableError when its content is another.
-    """
-    if layer.is_verified:
-        return
-    if not layer.is_damaged:
-        # Generations share files: a damaged one is read once.
-        layer.is_damaged = _digest(layer, tell) != layer.sha256
-    if layer.is_damaged:
-        raise NotServableError(f"{layer.path.parent.name}/{layer.path.name}: content differs from its checksum")
-    layer.is_verified = True
-
-
-def _digest(layer: Layer, tell: Callable[[], None]) -> str:
-    digest = hashlib.sha256()
-    try:
-        with layer.path.open("rb") as handle:
-            while block := handle.read(_BLOCK_BYTES):
-                digest.update(block)
-                tell()
-    except OSError as error:
-        raise NotServableError(f"{layer.path.name}: can't be read: {type(error).__name__}") from error
-    return digest.hexdigest()
-
-
-def yield_to_requests() -> None:
-    """Lowers the calling thread's priority, so that verifying gigabytes does not slow answers down (Linux)."""
-    try:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _BACKGROUND_NICENESS)
-    except OSError:
-        return

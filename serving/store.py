@@ -7,16 +7,25 @@ files that were not touched since they were published are served at once and rea
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from serving.contract import DOCUMENT_PREFIX, MANIFEST, POINTER, SCHEMA_VERSION, STACKS, manifest_checksum
-from serving.lookup import Layer, Layers, NotServableError, Reader, Readers, verify, yield_to_requests
+from serving.contract import (
+    MANIFEST,
+    NUMBERED,
+    POINTER,
+    SCHEMA_VERSION,
+    STACKS,
+    manifest_checksum,
+    places_path,
+)
+from serving.files import KnownFile, KnownFiles, NotServableError, verify, yield_to_requests
+from serving.lookup import Layers, Reader, Readers
+from serving.numbered import Numbered, load_numbered
 
 __all__ = ["Generation", "NotServableError", "Reader", "Store"]
 
@@ -27,23 +36,23 @@ _N_FALLBACKS = 10
 
 @dataclass(frozen=True)
 class Generation:
-    """One open generation; `templates`: language -> reason code -> text with {ref} and {value}."""
+    """One open generation: its look-up files by key and its texts by number."""
 
     name: str
     manifest: Mapping[str, Any]
-    templates: Mapping[str, Mapping[str, str]]
-    layers: Sequence[Layer] = field(repr=False)
+    jobs: Numbered = field(repr=False)
+    reasons: Numbered = field(repr=False)
+    files: Sequence[KnownFile] = field(repr=False)
     readers: Readers = field(repr=False)
 
     @property
     def is_verified(self) -> bool:
         """Whether every look-up file was read and found whole; False for moments after a cold start."""
-        return all(layer.is_verified for layer in self.layers)
+        return all(file.is_verified for file in self.files)
 
-    @contextmanager
-    def reader(self) -> Iterator[Reader]:
-        """The view of the look-up files for one request."""
-        yield self.readers.mine()
+    def reader(self) -> Reader:
+        """The calling thread's view of the look-up files."""
+        return self.readers.mine()
 
 
 class Store:
@@ -53,7 +62,8 @@ class Store:
         self._published = published
         self._generation: Generation | None = None
         self._previous: Generation | None = None
-        self._files = Layers()
+        self._layers = Layers()
+        self._texts = KnownFiles()
         self._refused: dict[str, str] = {}
         self._announced_name: str | None = None
         self._pointer_status: tuple[int, int] | None = None
@@ -139,17 +149,23 @@ class Store:
         folder = self._published / name
         manifest = read_manifest(folder)
         untouched = check_sizes(folder, manifest)
-        paths = {stack: [file["path"] for file in manifest["lookup"][stack]] for stack in STACKS}
-        stacks = {
-            stack: [self._files.open(folder / path, manifest["files"][path]["sha256"]) for path in paths[stack]]
-            for stack in STACKS
-        }
-        layers = list({id(layer): layer for stack in stacks.values() for layer in stack}.values())
+        lookup = {name: [file["path"] for file in files] for name, files in manifest["lookup"].items()}
+        if not lookup.keys() >= {*STACKS, *NUMBERED}:
+            raise NotServableError(
+                f"{name}: its look-up files are of an older version; the next daily run makes new ones"
+            )
+        sums = {path: file["sha256"] for path, file in manifest["files"].items()}
+        stacks = {stack: [self._layers.open(folder / path, sums[path]) for path in lookup[stack]] for stack in STACKS}
+        texts = [path for kind in NUMBERED for first in lookup[kind] for path in (first, places_path(first))]
+        files = [
+            *{id(layer): layer for stack in stacks.values() for layer in stack}.values(),
+            *(self._texts.known(folder / path, sums[path]) for path in texts),
+        ]
         if not (is_first and untouched):
-            for layer in layers:
-                verify(layer, tell=self._is_at_work)
-        readers = Readers(stacks)
-        return Generation(name, manifest, _templates(readers.mine()), layers, readers)
+            for file in files:
+                verify(file, tell=self._is_at_work)
+        numbered = {kind: _numbered(folder, lookup[kind], kind) for kind in NUMBERED}
+        return Generation(name, manifest, numbered["jobs"], numbered["reasons"], files, Readers(stacks))
 
     def _serve(self, generation: Generation) -> None:
         if self._generation is not None and self._generation is not generation:
@@ -162,8 +178,8 @@ class Store:
         while self._generation is not None and not self._generation.is_verified:
             generation = self._generation
             try:
-                for layer in generation.layers:
-                    verify(layer, tell=self._is_at_work)
+                for file in generation.files:
+                    verify(file, tell=self._is_at_work)
             except NotServableError as error:
                 self._refused[generation.name] = str(error)
                 if not self._open_first_good(generation.name):
@@ -225,9 +241,9 @@ def check_sizes(folder: Path, manifest: Mapping[str, Any]) -> bool:
     return untouched
 
 
-def _templates(reader: Reader) -> dict[str, dict[str, str]]:
-    rows = orjson.loads(reader.get(DOCUMENT_PREFIX, "reasons") or b"[]")
-    templates: dict[str, dict[str, str]] = {}
-    for row in rows:
-        templates.setdefault(row["language"], {})[row["code"]] = row["template"]
-    return templates
+def _numbered(folder: Path, newest_first: Sequence[str], kind: str) -> Numbered:
+    *changes, base = [folder / path for path in newest_first]
+    try:
+        return load_numbered(base, changes[0] if changes else None, kind)
+    except (OSError, ValueError) as error:
+        raise NotServableError(f"{folder.name}/{base.name}: can't be opened: {type(error).__name__}") from error

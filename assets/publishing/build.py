@@ -21,15 +21,20 @@ from assets.publishing import feeds, generations
 from assets.publishing.blocks import owner_blocks
 from assets.publishing.database import write_database
 from assets.publishing.generations import Manifest
-from assets.publishing.lookup import QUERIES, LookupFile, write_prefix, write_rows
+from assets.publishing.lookup import QUERIES, LookupFile, sample_values, write_prefix, write_rows
+from assets.publishing.numbered import NumberedFile, Numbers, no_names, numbered_jobs, templates_of
 from assets.publishing.tables import OWNED, Source, checksums, connect, described, source_record, write_table
 from assets.publishing.validation import FeedChecks, KeyChecks, size_problems
 from serving.contract import (
     DATABASE,
     DICTIONARY_FILE,
+    DIGEST_PREFIX,
+    JOB_DETAIL_PREFIX,
     KEYS,
+    LAYERS_FOLDER,
     LOOKUP,
     MANIFEST,
+    NUMBERED,
     SCHEMA_VERSION,
     STACKS,
     TABLES,
@@ -37,6 +42,9 @@ from serving.contract import (
 )
 
 __all__ = ["Published", "Source", "ValidationFailedError", "publish"]
+
+
+_SAMPLE_ROWS = 1000
 
 
 class ValidationFailedError(RuntimeError):
@@ -79,7 +87,7 @@ def publish(
             return Published(last, is_new=False)
         as_of_text = as_of.astimezone(dt.UTC).isoformat()
         with connect(folder, memory_limit=config.pipeline.duckdb_memory_limit) as con:
-            problems = _write_lookup(con, folder, files["feeds"], interactions, config=config, as_of=as_of_text)
+            problems = _write_lookup(con, folder, files["feeds"], interactions, config=config, as_of=as_of)
             comparable = last if last is not None and is_near(last, as_of, config) else None
             problems += size_problems(con, config, comparable)
         refuse(problems)
@@ -98,7 +106,8 @@ def publish(
             kind="full",
             base=name,
             layer=0,
-            lookup={stack: [{"path": LOOKUP, "deltas": 0}] for stack in STACKS},
+            lookup={stack: [{"path": LOOKUP, "deltas": 0}] for stack in STACKS}
+            | {kind: [{"path": _numbered(kind), "deltas": 0}] for kind in NUMBERED},
             sources={table: source_record(sources[table]) for table in TABLES},
         )
         finish(published, folder, manifest)
@@ -153,17 +162,28 @@ def _write_lookup(
     interactions: Path | None,
     *,
     config: Config,
-    as_of: str,
+    as_of: dt.datetime,
 ) -> list[str]:
-    """Writes the base look-up file, checking the rows on the way: they are read once. Returns the problems."""
+    """Writes the base look-up files, checking the rows on the way: they are read once. Returns the problems."""
     checks, keys = FeedChecks(con, interactions, config=config), KeyChecks(con)
     for table in TABLES:
         if table not in OWNED or table == "feeds":
             keys.add(table)
-    with LookupFile(folder / LOOKUP) as file:
+    with NumberedFile(folder / _numbered("jobs"), "jobs", is_base=True) as file:
+        jobs = numbered_jobs(con, file, no_names("jobs"))
+    numbers = Numbers(jobs, no_names("reasons"), templates_of(con))
+    with (
+        LookupFile(folder / LOOKUP) as file,
+        NumberedFile(folder / _numbered("reasons"), "reasons", is_base=True) as reasons,
+    ):
+        file.learn(_samples(folder))
+        file.put_numbers(jobs)
         for block in feeds.blocks(feed_files):
             checks.add(block)
-            feeds.write_values(file, block)
+            feeds.write_values(file, block, numbers)
+            numbers.write_new_reasons(reasons)
+        feeds.write_fallback_values(file, con.table("fallback_feeds").to_arrow_table(), numbers, as_of=as_of)
+        numbers.write_new_reasons(reasons)
         for table in OWNED:
             if table != "feeds":
                 for rows in owner_blocks(folder / TABLES_FOLDER / f"{table}.parquet", KEYS[table][0]):
@@ -171,7 +191,21 @@ def _write_lookup(
                     write_rows(file, table, rows)
         for prefix, (_, inputs) in QUERIES.items():
             if inputs[0] not in OWNED:
-                write_prefix(file, con, prefix, as_of=as_of)
+                write_prefix(file, con, prefix)
         if file.dictionary is not None:
             write_bytes(folder / DICTIONARY_FILE, file.dictionary)
     return checks.problems() + keys.problems()
+
+
+def _numbered(kind: str) -> str:
+    return f"{LAYERS_FOLDER}/{kind}-0000.npy"
+
+
+def _samples(folder: Path) -> list[str]:
+    """Some of the long values: digests and jobs in full."""
+    samples: list[str] = []
+    for table, prefix in (("digests", DIGEST_PREFIX), ("jobs", JOB_DETAIL_PREFIX)):
+        for rows in owner_blocks(folder / TABLES_FOLDER / f"{table}.parquet", KEYS[table][0]):
+            samples += sample_values(table, prefix, rows.slice(0, _SAMPLE_ROWS))
+            break
+    return samples

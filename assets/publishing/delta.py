@@ -25,7 +25,17 @@ from assets.publishing.generations import Manifest
 from assets.publishing.layers import write_layers
 from assets.publishing.tables import OWNED, Source, checksums, connect, described, link, source_record, write_table
 from assets.publishing.validation import FeedChecks, KeyChecks, closed_jobs_in_feeds, size_problems
-from serving.contract import CHANGED_FOLDER, CHANGES_FOLDER, DATABASE, KEYS, MANIFEST, SCHEMA_VERSION, STACKS, TABLES
+from serving.contract import (
+    CHANGED_FOLDER,
+    CHANGES_FOLDER,
+    DATABASE,
+    KEYS,
+    MANIFEST,
+    NUMBERED,
+    SCHEMA_VERSION,
+    STACKS,
+    TABLES,
+)
 
 MAX_LAYERS = 32
 
@@ -70,6 +80,7 @@ def _can_follow(published: Path, last: Manifest, *, as_of: dt.datetime, config: 
     same = (SCHEMA_VERSION, code_version, build.hash_of(config))
     return (
         (last.schema_version, last.code_version, last.config_hash) == same
+        and set(last.lookup) == {*STACKS, *NUMBERED}
         and not is_replay(last, as_of)
         and max(len(last.lookup[stack]) for stack in STACKS) < MAX_LAYERS
         and not generations.verify_touched(published, last.generation)
@@ -107,7 +118,7 @@ def _publish(
             problems = _problems(new, folder, changes, layer, interactions, config=config)
             problems += size_problems(new, config, last if build.is_near(last, as_of, config) else None)
             build.refuse(problems)
-            lookup = write_layers(folder, last, changes, replaced, old, new, layer=layer, as_of=as_of_text)
+            lookup = write_layers(folder, last, changes, replaced, old, new, layer=layer, as_of=as_of)
     name = generations.generation_name(as_of, build.content(tables, last.config_hash))
     write_database(folder / DATABASE, folder, final_folder=published / name)
     manifest = Manifest(

@@ -7,13 +7,14 @@ from typing import Self
 
 import duckdb
 import lmdb
+import polars as pl
 import pyarrow as pa
 import zstandard
 
 import serving.contract as contract
+from assets.sql import query_text
 from serving.contract import DICTIONARY_KEY, lookup_key
 
-_SQL = Path(__file__).resolve().parent.parent.parent / "sql" / "publish"
 _MAP_SIZE_BYTES = 1 << 40  # address space, not disk
 _BATCH_ROWS = 4096
 _LEVEL = 3
@@ -23,22 +24,25 @@ _DICTIONARY_BYTES = 64 << 10
 _DICTIONARY_SAMPLES = 1000
 _LEAST_SAMPLE_BYTES = 20 * _DICTIONARY_BYTES
 
-# Prefix -> the query in sql/publish/ that makes its values, and the tables that it reads. Component values have none.
+# Prefix -> the query in sql/publish/ that makes its values, and the tables that it reads.
 QUERIES: Mapping[str, tuple[str, Sequence[str]]] = {
     contract.DIGEST_PREFIX: ("lookup_digests", ("digests",)),
     contract.DOCUMENT_PREFIX: (
         "lookup_documents",
         ("market_trends", "skill_demand", "metrics", "reason_templates", "recipes"),
     ),
-    contract.FALLBACK_PREFIX: ("lookup_fallback_feeds", ("fallback_feeds",)),
-    contract.FEED_PREFIX: ("lookup_feeds", ("feeds",)),
     contract.JOB_DETAIL_PREFIX: ("lookup_details", ("jobs",)),
-    contract.JOB_PREFIX: ("lookup_jobs", ("jobs",)),
     contract.NEARBY_PREFIX: ("lookup_nearby", ("nearby",)),
     contract.PREFERENCES_PREFIX: ("lookup_preferences", ("preferences",)),
     contract.SIMILAR_PREFIX: ("lookup_similar", ("similar_jobs",)),
     contract.SKILL_GAPS_PREFIX: ("lookup_skill_gaps", ("skill_gaps",)),
     contract.TRENDING_PREFIX: ("lookup_trending", ("trending",)),
+}
+# Values that are packed and need the numbers of jobs and reasons, by the table that they are made from.
+PACKED: Mapping[str, Sequence[str]] = {
+    "feeds": (contract.FEED_PREFIX, contract.COMPONENTS_PREFIX),
+    "fallback_feeds": (contract.FALLBACK_PREFIX,),
+    "jobs": (contract.JOB_PREFIX,),
 }
 
 Pairs = Sequence[tuple[str, str]]
@@ -70,20 +74,27 @@ class LookupFile:
 
     @property
     def dictionary(self) -> bytes | None:
-        """What long values are compressed with: as it was given, else learned from the first feeds."""
+        """What long values are compressed with: as it was given or learned."""
         return self._dictionary
+
+    def learn(self, samples: Sequence[str]) -> None:
+        """Learns a dictionary from values like those that will be put, before any is."""
+        self._dictionary = train_dictionary([sample.encode() for sample in samples])
+        self._compressor = _compressor(self._dictionary)
 
     def put(self, prefix: str, pairs: Pairs) -> None:
         """Adds JSON values by the identifiers of `prefix`."""
-        if prefix == contract.FEED_PREFIX and self._dictionary is None and not self.n_keys:
-            self._dictionary = train_dictionary([value for _, value in pairs])
-            self._compressor = _compressor(self._dictionary)
         values = self._compressed([value.encode() for _, value in pairs])
         self.put_raw(list(zip((lookup_key(prefix, identifier) for identifier, _ in pairs), values, strict=True)))
 
     def put_packed(self, prefix: str, pairs: Sequence[tuple[str, bytes]]) -> None:
         """Adds values that are not JSON."""
         self.put_raw([(lookup_key(prefix, identifier), value) for identifier, value in pairs])
+
+    def put_numbers(self, names: pl.DataFrame) -> None:
+        """Adds the numbers of jobs (number, job_id)."""
+        numbers = [str(number).encode() for number in names["number"].to_list()]
+        self.put_packed(contract.JOB_PREFIX, list(zip(names["job_id"].to_list(), numbers, strict=True)))
 
     def put_gone(self, prefix: str, identifiers: Iterable[str]) -> None:
         """Says that these keys of older layers are there no more."""
@@ -104,39 +115,43 @@ class LookupFile:
         return values
 
 
-def write_prefix(file: LookupFile, con: duckdb.DuckDBPyConnection, prefix: str, *, as_of: str) -> None:
+def write_prefix(file: LookupFile, con: duckdb.DuckDBPyConnection, prefix: str) -> None:
     """Adds the values of `prefix`, read from the tables that `con` has."""
-    for pairs in values_of(con, prefix, as_of=as_of):
+    for pairs in values_of(con, prefix):
         file.put(prefix, pairs)
 
 
 def prefixes_of(table: str) -> list[str]:
     """The prefixes of the values that are made from this table."""
-    packed = [contract.COMPONENTS_PREFIX] if table == "feeds" else []
-    return [prefix for prefix, (_, tables) in QUERIES.items() if table in tables] + packed
+    return [prefix for prefix, (_, tables) in QUERIES.items() if table in tables] + list(PACKED.get(table, ()))
 
 
 def write_rows(file: LookupFile, table: str, rows: pa.Table) -> None:
-    """Adds the values of every prefix that is made from `table`, of these of its rows: all rows of each owner."""
+    """Adds the JSON values of every prefix that is made from `table`, of these of its rows: all rows of each owner."""
     with duckdb.connect() as con:
         con.register(table, rows)
         for prefix in prefixes_of(table):
-            if prefix != contract.COMPONENTS_PREFIX:
-                write_prefix(file, con, prefix, as_of="")
+            if prefix in QUERIES:
+                write_prefix(file, con, prefix)
 
 
-def values_of(con: duckdb.DuckDBPyConnection, prefix: str, *, as_of: str) -> Iterator[Pairs]:
+def sample_values(table: str, prefix: str, rows: pa.Table) -> list[str]:
+    """The JSON values of `prefix` of these rows of the table."""
+    with duckdb.connect() as con:
+        con.register(table, rows)
+        return [value for pairs in values_of(con, prefix) for _, value in pairs]
+
+
+def values_of(con: duckdb.DuckDBPyConnection, prefix: str) -> Iterator[Pairs]:
     """Batches of identifier and JSON of `prefix`, from the tables that `con` has."""
-    text = (_SQL / f"{QUERIES[prefix][0]}.sql").read_text(encoding="utf-8")
-    relation = con.sql(text, params={"as_of": as_of}) if "$as_of" in text else con.sql(text)
-    for batch in relation.to_arrow_reader(_BATCH_ROWS):
+    for batch in con.sql(query_text(f"publish/{QUERIES[prefix][0]}")).to_arrow_reader(_BATCH_ROWS):
         yield list(zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True))
 
 
-def train_dictionary(values: Sequence[str]) -> bytes | None:
-    """A compression dictionary of what feeds have in common; None where there are too few to learn from."""
+def train_dictionary(values: Sequence[bytes]) -> bytes | None:
+    """A compression dictionary of what values have in common; None where there are too few to learn from."""
     step = max(1, len(values) // _DICTIONARY_SAMPLES)
-    samples: list[bytes | bytearray | memoryview] = [value.encode() for value in values[::step]]
+    samples: list[bytes | bytearray | memoryview] = list(values[::step])
     if sum(len(sample) for sample in samples) < _LEAST_SAMPLE_BYTES:
         return None
     return bytes(zstandard.train_dictionary(_DICTIONARY_BYTES, samples).as_bytes())

@@ -1,24 +1,43 @@
--- Grain: job. The look-up value of a job card: the columns that lists show. Inputs: jobs. Parameters: none.
+-- Grain: job. The texts of a job: id and title as JSON one after the other, its card, and lengths in bytes, see
+-- serving/contract.py. A job that is not open has no card: nobody is shown it. Inputs: jobs. Parameters: none.
+with
+texts as (
+    select
+        job_id,
+        to_json(job_id)::varchar as id_text,
+        -- Without quotes: it stands within a sentence.
+        (to_json(coalesce(nullif(title, ''), job_id))::varchar)[2:-2] as title_text,
+        case
+            when status = 'open' then to_json({
+                job_id: job_id,
+                title: title,
+                company: company,
+                city: city,
+                country: country,
+                work_format: work_format,
+                employment_type: employment_type,
+                career_level: career_level,
+                salary_min: salary_min,
+                salary_max: salary_max,
+                salary_currency: salary_currency,
+                salary_period: salary_period,
+                skills: skills,
+                url: url,
+                source: source,
+                published_at: strftime(published_at at time zone 'UTC', '%Y-%m-%dT%H:%M:%SZ'),
+                status: status
+            })::varchar
+            else ''
+        end as card_text
+    from jobs
+)
 select
-    job_id as id,
-    to_json({
-        job_id: job_id,
-        title: title,
-        company: company,
-        city: city,
-        country: country,
-        work_format: work_format,
-        employment_type: employment_type,
-        career_level: career_level,
-        salary_min: salary_min,
-        salary_max: salary_max,
-        salary_currency: salary_currency,
-        salary_period: salary_period,
-        skills: skills,
-        url: url,
-        source: source,
-        published_at: strftime(published_at at time zone 'UTC', '%Y-%m-%dT%H:%M:%SZ'),
-        status: status
-    })::varchar as value
-from jobs
-order by id
+    job_id,
+    concat(id_text, title_text) as title_text,
+    card_text,
+    strlen(id_text) as id_length,
+    strlen(title_text) as title_length,
+    strlen(card_text) as card_length,
+    strlen(rtrim(title_text, ' :')) as title_length_at_end
+from texts
+order by job_id

@@ -175,8 +175,8 @@ def first_answer(published: Path) -> None:
     store = Store(published)
     store._follow_pointer()
     assert store.generation is not None
-    with store.generation.reader() as reader:
-        assert reader.get("feed", "user-00000000") is not None
+    reader = store.generation.reader()
+    assert reader.get_packed("feed", "user-00000000") is not None
 
 
 if __name__ == "__main__":

@@ -9,13 +9,14 @@ import polars as pl
 
 from assets.publishing.tables import Source
 from features import schemas
+from models.explain import REASON_TEMPLATES
 from tests import factories
 
 AS_OF = dt.datetime(2026, 11, 25, 2, tzinfo=dt.UTC)
 ITEMS, COMPONENT_ITEMS = 100, 20
 # Coprime to the number of jobs, so that a walk by one of them shows no job twice.
 _STEPS = np.array([1009, 3001, 7001, 9973, 15_013, 29_989])
-_CODES = ["skills", "similar_to_saved", "close", "new", "salary", "popular", "also_applied", "exploration"]
+_CODES = ["skills", "similar_to_saved", "nearby", "new", "salary", "trending", "also_applied", "exploration"]
 _WORDS = ["Python", "SQL", "Excel", "1С", "JavaScript", "Docker", "Продажи", "Figma", "Kubernetes", "Go"]
 _MORE = ["PostgreSQL", "React", "Git", "Linux", "Английский", "Pandas", "AWS", "Scrum"]
 
@@ -144,6 +145,11 @@ def small_tables(ids: pl.Series) -> dict[str, pl.DataFrame]:
     return {
         "fallback_feeds": schemas.FALLBACK_FEEDS.conform(
             pl.DataFrame({"segment": ["all"], "items": [items]}, schema_overrides=dict(schemas.FALLBACK_FEEDS.columns))
+        ),
+        "reason_templates": pl.DataFrame(
+            [(code, language, text) for code, texts in REASON_TEMPLATES.items() for language, text in texts.items()],
+            schema=["code", "language", "template"],
+            orient="row",
         ),
         "trending": schemas.TRENDING.conform(
             pl.DataFrame({"job_id": ids[:100]}).select(

@@ -15,10 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import orjson
-
 from assets.publishing import generations
+from serving.lookup import Reader
 from serving.store import Store
+from tests.packed import Names, names_of, unpacked_feed
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 USERS = [f"user-{number}" for number in range(40)]
@@ -91,6 +91,13 @@ def version_of(published: Path, generation: str) -> int:
     return int(generations.read_manifest(published, generation).high_water_marks["version"])
 
 
+def first_job(reader: Reader, user: str, names: Names) -> str:
+    packed = reader.get_packed("feed", user)
+    assert packed is not None
+    job_id: str = unpacked_feed(packed, names)[4][0][0]
+    return job_id
+
+
 def check(published: Path, store: Store) -> str | None:
     """The announced generation, after every byte of it was checked, and what it answers through `store`."""
     current = generations.current_generation(published) if published.exists() else None
@@ -103,8 +110,9 @@ def check(published: Path, store: Store) -> str | None:
     assert store.refusal is None, store.refusal
     assert store.generation is not None
     assert store.generation.name == current
-    with store.generation.reader() as reader:
-        answered = {user: orjson.loads(reader.get("feed", user) or b"null")[4][0][0] for user in USERS}
+    reader = store.generation.reader()
+    names = names_of(published / current)
+    answered = {user: first_job(reader, user, names) for user in USERS}
     assert answered == expected(version_of(published, current)), current
     return current
 

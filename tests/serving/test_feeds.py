@@ -1,48 +1,138 @@
-"""Feeds joined at read: pages follow one another whatever was closed meanwhile, and reasons read as they were meant."""
+"""Feeds joined at read: as a plain program would join them, whatever was closed meanwhile and whatever is damaged."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import contextlib
+import datetime as dt
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import duckdb
 import msgspec
+import numpy as np
 import orjson
+import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.explain import REASON_TEMPLATES, render_reason
+from assets.publishing.components import packed
+from assets.publishing.feeds import without_components
+from assets.publishing.numbered import NumberedFile, Numbers, no_names, numbered_jobs
+from assets.publishing.packing import packed_feeds
+from features import schemas
+from models.explain import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
 from serving import contract, feeds
-from serving.contract import FLAG_EXPLORED, FLAG_SEEN, lookup_key
+from serving.contract import lookup_key
+from serving.files import NotServableError
+from serving.numbered import Numbered, load_numbered
 from serving.parameters import parse_query
 from serving.requests import Request
 from serving.responses import Feed
 from serving.routes import ROUTES
-from serving.view import Kept, View, reason_text
+from serving.view import View
 
 FEED_PARAMETERS = ROUTES[0].parameters
+AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
+TEMPLATES = {
+    language: {code: texts[language] for code, texts in REASON_TEMPLATES.items()} for language in contract.LANGUAGES
+}
 
 
 class FakeReader:
-    def __init__(self, values: dict[bytes, bytes]) -> None:
+    def __init__(self, values: Mapping[bytes, bytes]) -> None:
         self._values = values
 
     def get(self, prefix: str, *parts: str) -> bytes | None:
         return self._values.get(lookup_key(prefix, *parts))
 
-    def get_many(self, prefix: str, identifiers: Sequence[str]) -> list[bytes | None]:
-        return [self.get(prefix, identifier) for identifier in identifiers]
+    def get_packed(self, prefix: str, identifier: str) -> memoryview | None:
+        found = self.get(prefix, identifier)
+        return memoryview(found) if found is not None else None
 
 
-def view_of(values: dict[bytes, bytes]) -> View:
-    @contextmanager
-    def reader() -> Iterator[FakeReader]:
-        yield FakeReader(values)
+def item(rank: int, job_id: str, **values: Any) -> dict[str, Any]:
+    return {
+        "rank": rank, "job_id": job_id, "score": 0.9, "confidence": 0.5, "seen": False, "explored": False,
+        "propensity": 1.0, "reasons": [], "components": None,
+    } | values  # fmt: skip
 
-    templates = {
-        language: {code: texts[language] for code, texts in REASON_TEMPLATES.items()} for language in contract.LANGUAGES
-    }
-    return View(cast(Any, SimpleNamespace(name="20260301T020000Z-0a1b2c3d", templates=templates, reader=reader)))
+
+class World:
+    """Jobs and feeds packed as publishing packs them, with everything that a view reads."""
+
+    def __init__(
+        self,
+        jobs: Sequence[Mapping[str, Any]],
+        lists: Mapping[str, Sequence[Mapping[str, Any]]],
+        fallbacks: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+        *,
+        later_jobs: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        self.values: dict[bytes, bytes] = {
+            lookup_key(contract.DOCUMENT_PREFIX, "recipes"): b'[{"recipe":"match","component":"skills","weight":2.0}]'
+        }
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            paths = {kind: folder / f"{kind}.npy" for kind in contract.NUMBERED}
+            with NumberedFile(paths["jobs"], "jobs", is_base=True) as file:
+                known = self._numbered(jobs, file, no_names("jobs"))
+            changes = folder / "changes.npy" if later_jobs else None
+            if changes is not None:
+                with NumberedFile(changes, "jobs", is_base=False) as file:
+                    known = self._numbered(later_jobs, file, known)
+            numbers = Numbers(known, no_names("reasons"), TEMPLATES)
+            with NumberedFile(paths["reasons"], "reasons", is_base=True) as file:
+                self._pack(contract.FEED_PREFIX, lists, numbers, "match", "personal")
+                self._pack(contract.FALLBACK_PREFIX, fallbacks or {}, numbers, "fallback", "segment")
+                numbers.write_new_reasons(file)
+            self.jobs = unmapped(load_numbered(paths["jobs"], changes, "jobs"))
+            self.reasons = unmapped(load_numbered(paths["reasons"], None, "reasons"))
+
+    def _numbered(self, jobs: Sequence[Mapping[str, Any]], file: NumberedFile, known: pl.DataFrame) -> pl.DataFrame:
+        frame = pl.DataFrame(list(jobs), schema_overrides=dict(schemas.JOBS.columns), infer_schema_length=None)
+        with duckdb.connect() as con:
+            con.register("jobs", schemas.JOBS.conform(frame).to_arrow())
+            return numbered_jobs(con, file, known)
+
+    def _pack(
+        self, prefix: str, lists: Mapping[str, Sequence[Mapping[str, Any]]], numbers: Numbers, recipe: str, source: str
+    ) -> None:
+        owners = pl.Series("user_id", list(lists), dtype=pl.String)
+        frame = pl.DataFrame(
+            {"user_id": owners, "items": list(map(list, lists.values()))},
+            schema_overrides={"items": schemas.FEEDS.columns["items"]},
+        )
+        table = frame.to_arrow()
+        heads = owners.to_frame().with_columns(
+            generated_at=pl.lit(None, pl.String), recipe=pl.lit(recipe), arm=pl.lit("all"), source=pl.lit(source)
+        )
+        items = without_components(table).column("items")
+        self.values |= {lookup_key(prefix, key): value for key, value in packed_feeds(owners, heads, items, numbers)}
+        self.values |= {lookup_key(contract.COMPONENTS_PREFIX, key): value for key, value in packed(table)}
+
+    def view(self) -> View:
+        return View(
+            cast(
+                Any,
+                SimpleNamespace(
+                    name="20260301T020000Z-0a1b2c3d",
+                    jobs=self.jobs,
+                    reasons=self.reasons,
+                    reader=lambda: FakeReader(self.values),
+                ),
+            )
+        )
+
+
+def unmapped(numbered: Numbered) -> Numbered:
+    """The same in memory: the files go away."""
+    return Numbered(np.array(numbered.texts), np.array(numbered.more), np.array(numbered.places))
+
+
+def job(number: int, status: str = "open", title: str | None = None) -> dict[str, Any]:
+    return {"job_id": f"j:{number}", "title": title if title is not None else f"Job {number}", "status": status}
 
 
 def ask(view: View, query: str, user_id: str = "anna", language: str = "en") -> Feed:
@@ -50,102 +140,211 @@ def ask(view: View, query: str, user_id: str = "anna", language: str = "en") -> 
     return msgspec.json.decode(feeds.feed(view, Request(user_id, dict(values), language)).body, type=Feed)
 
 
-def card(number: int, status: str) -> bytes:
-    values = dict.fromkeys(contract.JOB_CARD_COLUMNS) | {"job_id": f"j:{number}", "title": f"Job {number}"}
-    return orjson.dumps(values | {"status": status})
-
-
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(
+    ["{value}", "{ref}", "", 'a "quoted" \\ title', "Ends: ", "💥", "Job 1", "\u2028"]
+)
+TITLES = TEXTS.filter(lambda title: title.strip(" :") != "")
+REASONS = st.fixed_dictionaries(
+    {
+        "code": st.sampled_from([*REASON_TEMPLATES, "unheard_of"]),
+        "ref": st.none() | TEXTS | st.sampled_from([f"j:{number}" for number in range(30)]),
+        "value": st.none() | st.floats(-1e6, 1e6, width=32) | st.sampled_from([0.0, 1.0, 2.0, 0.5]),
+    }
+)
+UNIT = st.floats(0, 1, width=32)
 ITEMS = st.lists(
-    st.tuples(st.floats(0, 1), st.integers(0, FLAG_SEEN + FLAG_EXPLORED), st.sampled_from(["open", "closed", None])),
-    max_size=40,
+    st.fixed_dictionaries(
+        {
+            "score": UNIT,
+            "confidence": UNIT,
+            "seen": st.booleans(),
+            "explored": st.booleans(),
+            "propensity": UNIT,
+            "reasons": st.lists(REASONS, max_size=3),
+        }
+    ),
+    max_size=25,
 )
 
 
-@given(items=ITEMS, limit=st.integers(1, 15), minimum=st.sampled_from([0, 0.3, 0.9]), hides_seen=st.booleans())
-def test_pages_hold_every_open_job_once_and_in_order(
-    items: list[tuple[float, int, str | None]], limit: int, minimum: float, hides_seen: bool
-) -> None:
-    rows = [[f"j:{number}", score, 0.5, flags, 1.0, []] for number, (score, flags, _) in enumerate(items)]
-    values = {lookup_key(contract.FEED_PREFIX, "anna"): orjson.dumps([None, "match", "all", "personal", rows])}
-    for number, (_, _, status) in enumerate(items):
-        if status is not None:
-            values[lookup_key(contract.JOB_PREFIX, f"j:{number}")] = card(number, status)
-    expected = [
-        (number + 1, f"j:{number}")
-        for number, (score, flags, status) in enumerate(items)
-        if status == "open" and score >= minimum and not (hides_seen and flags & FLAG_SEEN)
-    ]
-    view = view_of(values)
-    found: list[tuple[int, str]] = []
-    for offset in range(0, len(items) + limit, limit):
-        query = f"limit={limit}&offset={offset}&min_score={minimum}&exclude_seen={str(hides_seen).lower()}"
-        page = ask(view, query).items
-        assert len(page) <= limit
-        assert all(item.job.job_id == item.job_id for item in page)
-        found += [(item.rank, item.job_id) for item in page]
-    assert found == expected
+def plain_reason(reason: Mapping[str, Any], titles: Mapping[str, str], language: str) -> dict[str, Any]:
+    code, ref = reason["code"], reason["ref"]
+    value = round(float(reason["value"]), 3) if reason["value"] is not None else None
+    named = titles.get(ref or "", ref) if code in JOB_REFERENCE_CODES else ref
+    text = render_reason(code, named, value, language) if code in REASON_TEMPLATES else code
+    return {"code": code, "ref": ref, "value": value, "text": text}
 
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(["{value}", "{ref}", ""])
-
-
+@settings(max_examples=60, deadline=None)
 @given(
-    code=st.sampled_from([code for code in REASON_TEMPLATES if code not in contract.JOB_REFERENCE_CODES]),
-    ref=st.none() | TEXTS,
-    value=st.none() | st.floats(-1e6, 1e6),
+    items=ITEMS,
+    statuses=st.lists(st.sampled_from(["open", "open", "closed"]), min_size=25, max_size=25),
+    titles=st.lists(TITLES, min_size=25, max_size=25),
+    n_later=st.integers(0, 24),
+    limit=st.integers(1, 30),
+    offset=st.integers(0, 10),
+    minimum=st.sampled_from([0, 0.3, 0.9]),
+    hides_seen=st.booleans(),
     language=st.sampled_from(contract.LANGUAGES),
 )
-def test_a_reason_reads_as_the_pipeline_renders_it(
-    code: str, ref: str | None, value: float | None, language: str
-) -> None:
-    template = REASON_TEMPLATES[code][language]
-    assert reason_text(template, ref or "", value, language) == render_reason(code, ref, value, language)
+def test_a_page_is_what_a_plain_program_would_join(
+    items: list[dict[str, Any]], statuses: list[str], titles: list[str], n_later: int, limit: int, offset: int,
+    minimum: float, hides_seen: bool, language: str,
+) -> None:  # fmt: skip
+    jobs = [job(number, statuses[number], titles[number]) for number in range(25)]
+    rows = [item(rank, f"j:{rank - 1}", **values) for rank, values in enumerate(items, 1)]
+    # The last ones came, and the first ones changed, since the base was written.
+    before = [job(number, title="before") for number in range(25 - n_later)]
+    later = jobs if n_later else []
+    world = World(before if later else jobs, {"anna": rows}, later_jobs=later)
+    query = f"limit={limit}&offset={offset}&min_score={minimum}&exclude_seen={str(hides_seen).lower()}"
+    found = ask(world.view(), query, language=language).items
+    shown = [
+        row
+        for row in rows
+        if statuses[row["rank"] - 1] == "open"
+        and round(row["score"], 6) >= minimum
+        and not (hides_seen and row["seen"])
+    ][offset : offset + limit]
+    title_of = {f"j:{number}": titles[number] for number in range(25)}
+    expected = [
+        {
+            "rank": row["rank"],
+            "job_id": row["job_id"],
+            "score": round(row["score"], 6),
+            "match_percent": contract.match_percent(round(row["score"], 6)),
+            "confidence": round(row["confidence"], 4),
+            "seen": row["seen"],
+            "explored": row["explored"],
+            "propensity": round(row["propensity"], 6),
+            "reasons": [plain_reason(reason, title_of, language) for reason in row["reasons"]],
+        }
+        for row in shown
+    ]
+    told = msgspec.to_builtins(found)
+    for row in told:
+        card = row.pop("job")
+        assert (card["job_id"], card["title"]) == (row["job_id"], title_of[row["job_id"]])
+        assert row.pop("match_percent") == pytest.approx(contract.match_percent(row["score"]), abs=1)
+    for row in expected:
+        del row["match_percent"]
+    for made, plain in zip(told, expected, strict=True):
+        reasons, plain_reasons = made.pop("reasons"), plain.pop("reasons")
+        assert made == pytest.approx(plain, abs=1.1e-6)
+        for one, other in zip(reasons, plain_reasons, strict=True):
+            value, plain_value = one.pop("value"), other.pop("value")
+            assert value == (None if plain_value is None else pytest.approx(plain_value, rel=1e-6, abs=1.1e-3))
+            assert one == other
+
+
+@settings(max_examples=20, deadline=None)
+@given(n=st.integers(0, 40), limit=st.integers(1, 15), closed=st.sets(st.integers(0, 39)))
+def test_pages_hold_every_open_job_once_and_in_order(n: int, limit: int, closed: set[int]) -> None:
+    jobs = [job(number, "closed" if number in closed else "open") for number in range(40)]
+    view = World(jobs, {"anna": [item(rank, f"j:{rank - 1}") for rank in range(1, n + 1)]}).view()
+    found: list[tuple[int, str]] = []
+    for offset in range(0, n + limit, limit):
+        page = ask(view, f"limit={limit}&offset={offset}").items
+        assert len(page) <= limit
+        found += [(row.rank, row.job_id) for row in page]
+    assert found == [(number + 1, f"j:{number}") for number in range(n) if number not in closed]
+
+
+def test_components_come_with_the_weights_of_the_recipe() -> None:
+    values = dict.fromkeys(schemas.COMPONENTS, 0.25) | {"skills": 1.0, "salary": None, "tags": 0.0, "growth": 0.3333}
+    rows = [item(1, "j:1", components=values), item(2, "j:2")]
+    found = ask(World([job(1), job(2)], {"anna": rows}).view(), "components=true")
+    assert found.weights == {"skills": 2.0}
+    assert found.items[0].components == pytest.approx(values, abs=1e-4)
+    assert found.items[1].components is msgspec.UNSET
+
+
+def test_a_job_that_is_not_published_is_left_out() -> None:
+    found = ask(World([job(1)], {"anna": [item(1, "j:9"), item(2, "j:1")]}).view(), "")
+    assert [(row.rank, row.job_id) for row in found.items] == [(2, "j:1")]
 
 
 def test_a_reason_that_refers_to_a_job_names_its_title() -> None:
-    rows = [["j:1", 0.9, 0.5, 0, 1.0, [["similar_to_saved", "j:2", 0.8], ["also_applied", "j:9", None]]]]
-    view = view_of(
-        {
-            lookup_key(contract.FEED_PREFIX, "anna"): orjson.dumps([None, "match", "all", "personal", rows]),
-            lookup_key(contract.JOB_PREFIX, "j:1"): card(1, "open"),
-            lookup_key(contract.JOB_PREFIX, "j:2"): card(2, "closed"),
-        }
-    )
-    reasons = ask(view, "", language="ru").items[0].reasons
-    assert [reason.text for reason in reasons] == [
+    reasons = [
+        {"code": "similar_to_saved", "ref": "j:2", "value": 0.8},
+        {"code": "also_applied", "ref": "j:9", "value": None},
+    ]
+    world = World([job(1), job(2, "closed")], {"anna": [item(1, "j:1", reasons=reasons)]})
+    found = ask(world.view(), "", language="ru").items[0].reasons
+    assert [reason.text for reason in found] == [
         "Похожа на сохранённую вами вакансию: Job 2",
         "Те, кто откликнулся на «j:9», откликались и на эту вакансию",
     ]
-    assert (reasons[0].ref, reasons[0].value) == ("j:2", 0.8)
-    assert ask(view, "").items[0].reasons[0].text == "Similar to a job you saved: Job 2"
+    assert (found[0].ref, found[0].value) == ("j:2", 0.8)
+    assert ask(world.view(), "").items[0].reasons[0].text == "Similar to a job you saved: Job 2"
 
 
 @pytest.mark.parametrize(
-    ("query", "source", "job_id"),
-    [("", "global", "j:1"), ("country=KZ", "segment", "j:2"), ("country=KZ&role=cook", "segment", "j:3")],
+    ("query", "job_id"), [("", "j:1"), ("country=KZ", "j:2"), ("country=KZ&role=cook", "j:3"), ("country=DE", "j:1")]
 )
-def test_who_is_unknown_gets_the_feed_of_the_narrowest_segment(query: str, source: str, job_id: str) -> None:
-    values = {lookup_key(contract.JOB_PREFIX, f"j:{number}"): card(number, "open") for number in (1, 2, 3)}
-    for number, segment in enumerate(("all", "country=KZ", "country=KZ/role=cook"), start=1):
-        kind = "global" if segment == "all" else "segment"
-        row = [f"j:{number}", 0.9, 0.5, 0, 1.0, []]
-        values[lookup_key(contract.FALLBACK_PREFIX, segment)] = orjson.dumps([None, "fallback", "all", kind, [row]])
-    found = ask(view_of(values), query, user_id="nobody")
-    assert (found.source, [item.job_id for item in found.items]) == (source, [job_id])
+def test_who_is_unknown_gets_the_feed_of_the_narrowest_segment(query: str, job_id: str) -> None:
+    fallbacks = {
+        segment: [item(1, f"j:{number}")]
+        for number, segment in enumerate(("all", "country=KZ", "country=KZ/role=cook"), start=1)
+    }
+    world = World([job(number) for number in (1, 2, 3)], {}, fallbacks)
+    found = ask(world.view(), query, user_id="nobody")
+    assert (found.source, [row.job_id for row in found.items]) == ("segment", [job_id])
 
 
 def test_without_any_fallback_feed_the_answer_is_an_empty_feed() -> None:
-    found = ask(view_of({}), "", user_id="nobody")
+    found = ask(World([job(1)], {}).view(), "", user_id="nobody")
     assert (found.source, found.items) == ("global", [])
 
 
-@given(st.lists(st.integers(0, 30), max_size=200))
-def test_what_is_kept_is_right_and_bounded(keys: list[int]) -> None:
-    kept: Kept[int, str] = Kept(10)
-    for key in keys:
-        found = kept.get_all((key,))[0]
-        assert found in (None, str(key))
-        if found is None:
-            kept.put(key, str(key))
-        assert kept.get_all((key,)) == [str(key)]
-        assert len(kept._young) + len(kept._old) <= 10
+def test_a_page_longer_than_ever_before_is_whole() -> None:
+    skills = ["x" * 100 for _ in range(40)]
+    jobs = [{**job(number), "skills": skills} for number in range(100)]
+    view = World(jobs, {"anna": [item(rank, f"j:{rank - 1}") for rank in range(1, 101)]}).view()
+    assert [row.job.skills for row in ask(view, "limit=100").items] == [skills] * 100
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_damage_anywhere_is_found_or_harmless(data: st.DataObject) -> None:
+    """Never a read beyond the files: the answer is refused, or some other text."""
+    world = _damageable()
+    stored = bytearray(world.values[lookup_key(contract.FEED_PREFIX, "anna")])
+    places = {"jobs": world.jobs.places.copy(), "reasons": world.reasons.places.copy()}
+    for _ in range(data.draw(st.integers(1, 4))):
+        if data.draw(st.booleans()):
+            stored[data.draw(st.integers(0, len(stored) - 1))] = data.draw(st.integers(0, 255))
+        else:
+            table = places[data.draw(st.sampled_from(["jobs", "reasons"]))]
+            row, column = (data.draw(st.integers(0, n - 1)) for n in table.shape)
+            table[row, column] = data.draw(st.integers(-(2**63), 2**63 - 1) | st.integers(-300, 3000))
+    cut = bytes(stored[: data.draw(st.integers(0, len(stored)) | st.just(len(stored)))])
+    damaged = cast(Any, World.__new__(World))
+    damaged.values = {lookup_key(contract.FEED_PREFIX, "anna"): cut}
+    damaged.jobs = Numbered(world.jobs.texts, world.jobs.more, places["jobs"])
+    damaged.reasons = Numbered(world.reasons.texts, world.reasons.more, places["reasons"])
+    values = parse_query(FEED_PARAMETERS, b"limit=100")
+    with contextlib.suppress(NotServableError):
+        assert feeds.feed(damaged.view(), Request("anna", dict(values), "ru")).body
+
+
+_WORLDS: list[World] = []
+
+
+def _damageable() -> World:
+    if not _WORLDS:
+        reasons = [
+            {"code": "similar_to_saved", "ref": "j:2", "value": 0.8},
+            {"code": "skills", "ref": "Python", "value": 1.0},
+        ]
+        jobs = [job(number) for number in range(10)]
+        rows = [item(rank, f"j:{rank - 1}", reasons=reasons) for rank in range(1, 11)]
+        _WORLDS.append(World(jobs[:8], {"anna": rows}, later_jobs=jobs[6:]))
+    return _WORLDS[0]
+
+
+def test_numbers_of_a_card_that_are_not_there_are_refused() -> None:
+    jobs = World([job(1)], {}).jobs
+    assert orjson.loads(jobs.card(0))["job_id"] == "j:1"
+    with pytest.raises(NotServableError):
+        jobs.card(1)

@@ -158,7 +158,8 @@ def test_pages_of_the_service_forbid_what_they_do_not_need(app: Application) -> 
 
 
 def test_a_damaged_value_is_503_not_a_wrong_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from serving.lookup import NotServableError, Reader
+    from serving.lookup import Reader
+    from serving.store import NotServableError
 
     publish_full(tmp_path)
     app = serve(open_store(tmp_path))
@@ -166,6 +167,6 @@ def test_a_damaged_value_is_503_not_a_wrong_answer(tmp_path: Path, monkeypatch: 
     def damaged(*_: object) -> bytes:
         raise NotServableError("lookup.mdb: a value is damaged")
 
-    monkeypatch.setattr(Reader, "get", damaged)
+    monkeypatch.setattr(Reader, "get_packed", damaged)
     reply = call(app, "/v1/users/anna/feed")
     assert (reply.status, reply.headers["retry-after"]) == (503, "5")

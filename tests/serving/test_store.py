@@ -9,10 +9,11 @@ import pytest
 
 from assets.publishing.lookup import LookupFile
 from serving import store as store_module
-from serving.contract import FEED_PREFIX, JOB_PREFIX, lookup_key
-from serving.lookup import Layers, NotServableError, Reader
-from serving.store import Store
+from serving.contract import DIGEST_PREFIX, FEED_PREFIX, JOB_PREFIX, lookup_key
+from serving.lookup import Layers, Reader
+from serving.store import NotServableError, Store
 from tests.factories import AS_OF, feeds, publish_small
+from tests.packed import names_of, unpacked_feed
 
 LATER = AS_OF + dt.timedelta(days=1)
 
@@ -172,15 +173,16 @@ def test_long_values_are_stored_compressed_and_a_damaged_one_is_never_given_out(
         reader.get(FEED_PREFIX, "b")
 
 
-def test_feeds_that_are_many_share_a_dictionary(tmp_path: Path) -> None:
+def test_long_values_share_a_dictionary_that_was_learned_from_some(tmp_path: Path) -> None:
     words = [f"hh:{number * 7919}" for number in range(20_000)]
     pairs = [(f"u{user}", orjson.dumps(words[user : user + 200]).decode()) for user in range(0, 19_800, 10)]
     with LookupFile(tmp_path / "x.mdb") as file:
-        file.put(FEED_PREFIX, pairs)
+        file.learn([value for _, value in pairs[::2]])
+        file.put(DIGEST_PREFIX, pairs)
     layer = Layers().open(tmp_path / "x.mdb", "")
     assert layer.dictionary is not None
     reader = Reader({"users": [layer], "things": []})
-    assert [reader.get(FEED_PREFIX, user) for user, _ in pairs] == [value.encode() for _, value in pairs]
+    assert [reader.get(DIGEST_PREFIX, user) for user, _ in pairs] == [value.encode() for _, value in pairs]
 
 
 def test_generations_that_share_a_file_share_its_opening(tmp_path: Path) -> None:
@@ -198,8 +200,9 @@ def test_a_feed_of_a_later_generation_is_read_by_the_same_store(tmp_path: Path) 
     publish_small(tmp_path, as_of=LATER, feeds=feeds({"anna": ["hh:2"], "борис": ["hh:1"]}))
     store.refresh()
     assert store.generation is not None
-    with store.generation.reader() as reader:
-        assert orjson.loads(reader.get(FEED_PREFIX, "anna") or b"null")[4][0][0] == "hh:2"
+    packed = store.generation.reader().get_packed(FEED_PREFIX, "anna")
+    assert packed is not None
+    assert unpacked_feed(packed, names_of(tmp_path / store.generation.name))[4][0][0] == "hh:2"
 
 
 class BrokenPages:

@@ -17,10 +17,11 @@ from assets.publishing.delta import publish_changes
 from assets.publishing.differences import TableDifference, differing_tables
 from assets.publishing.tables import Source
 from features import schemas
-from serving.contract import KEYS, STACKS, TABLES, USER_PREFIXES, unpacked_components
+from serving.contract import KEYS, STACKS, TABLES, USER_PREFIXES
 from serving.store import Store
 from tests import factories
 from tests.factories import AS_OF, JOB_IDS, feeds, jobs, publish_small, publish_small_changes
+from tests.packed import names_of, plain_value, unpacked_feed
 
 HOUR = dt.timedelta(hours=1)
 
@@ -39,11 +40,11 @@ def values_of(folder: Path) -> dict[bytes, Any]:
                     if is_of_stack == (stack == "users") and key != b"dictionary:":
                         found[key] = value
             copy.unlink()
-    values = {}
+    values, names = {}, names_of(folder)
     for key, value in found.items():
         if value:
             text = zstandard.ZstdDecompressor().decompress(value) if value[0] == 0x28 else value
-            values[key] = unpacked_components(text) if text[0] == ord("c") else orjson.loads(text)
+            values[key] = plain_value(key, text, folder, names)
             if key.startswith(b"fallback:"):
                 values[key][0] = None  # as of when, which an unchanged one does not follow
     return values
@@ -336,6 +337,13 @@ def test_jobs_that_changed_feeds_refer_to_are_published_with_them(tmp_path: Path
     assert changed(2, trending=trending(["hh:old"])) == {*JOB_IDS, "hh:9", "hh:old"}
 
 
+def first_job_of(published: Path, store: Store) -> str:
+    assert store.generation is not None
+    packed = store.generation.reader().get_packed("feed", "anna")
+    assert packed is not None
+    return str(unpacked_feed(packed, names_of(published / store.generation.name))[4][0][0])
+
+
 def test_the_service_follows_changes_and_a_rollback(tmp_path: Path) -> None:
     first = publish_small(tmp_path).manifest.generation
     store = Store(tmp_path)
@@ -347,13 +355,11 @@ def test_the_service_follows_changes_and_a_rollback(tmp_path: Path) -> None:
         store.refresh()
         assert store.refusal is None
         assert store.generation is not None
-        with store.generation.reader() as reader:
-            shown.append(orjson.loads(reader.get("feed", "anna") or b"")[4][0][0])
+        shown.append(first_job_of(tmp_path, store))
     generations.rollback(tmp_path, first)
     store.refresh()
     assert store.generation is not None
-    with store.generation.reader() as reader:
-        shown.append(orjson.loads(reader.get("feed", "anna") or b"")[4][0][0])
+    shown.append(first_job_of(tmp_path, store))
     assert shown == ["hh:2", "hh:3", "hh:4", "hh:1"]
 
 

@@ -1,12 +1,13 @@
 import duckdb
-import orjson
 import polars as pl
 import pytest
 
+from assets.publishing.numbered import Numbers, no_names
+from assets.publishing.packing import packed_feeds
 from assets.sql import query_text
 from features.schemas import FEEDS
 from models.explain import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
-from serving.contract import match_percent
+from tests.packed import unpacked_feed
 
 VALUES = [None, 0.0, 1.0, 2.0, 3.44, 5.0, 11.0, 18.25, 21.0, 0.5]
 REFS = [None, "Python, SQL", "{value} {ref}", "hh:1"]
@@ -49,9 +50,11 @@ def test_the_view_rounds_a_match_as_the_service_does() -> None:
         for name, frame in (("feeds", FEEDS.conform(feeds)), ("reason_templates", templates), ("jobs", jobs)):
             con.register(name, frame)
         rows = con.sql(f"select match_percent from ({query_text('publish/feed_items')}) order by rank").fetchall()
-        looked_up = con.sql(query_text("publish/lookup_feeds")).fetchall()
-    served = [match_percent(item[1]) for item in orjson.loads(looked_up[0][1])[4]]
-    assert [row[0] for row in rows] == served
+    table = FEEDS.conform(feeds).to_arrow()
+    heads = FEEDS.conform(feeds).select(pl.lit(None, pl.String).alias("generated_at"), "recipe", "arm", "source")
+    numbers = Numbers(no_names("jobs"), no_names("reasons"), {})
+    [(_, packed)] = packed_feeds(feeds["user_id"], heads, table.column("items"), numbers)
+    assert [row[0] for row in rows] == [item[3] for item in unpacked_feed(packed, {"jobs": {}, "reasons": {}})[4]]
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
