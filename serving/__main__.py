@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PUBLISHED_VARIABLE = "JOBFEED_PUBLISHED"
 _OPTIONS_PREFIX = "JOBFEED_SERVE_"
-_SHARED_METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_SHARED_METRICS_VARIABLE = "JOBFEED_SERVE_METRICS"
 _KILL_AFTER_SECONDS = 30
 _GC_ALLOCATIONS = 50_000
 
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     from granian import Granian
-    from granian.constants import HTTPModes, Interfaces
+    from granian.constants import HTTPModes, Interfaces, RuntimeModes
 
     Granian(
         "serving.__main__:create_application",
@@ -98,6 +98,7 @@ def _run(options: argparse.Namespace) -> None:
         workers=options.workers,
         interface=Interfaces.ASGI,
         http=HTTPModes.http1,
+        runtime_mode=RuntimeModes.st,  # one thread takes the requests of a worker, one answers them
         factory=True,
         log_enabled=False,
         websockets=False,

@@ -4,11 +4,11 @@ Plain ASGI, for it is a hot path: a framework costs as much again as the look-up
 """
 
 import asyncio
-import hashlib
 import logging
 import os
 import re
 import time
+import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -20,20 +20,20 @@ from serving.parameters import parse_query
 from serving.problems import PROBLEM_TYPE, ProblemError, cut
 from serving.rates import RateLimiter
 from serving.requests import Answer, Request
-from serving.routes import Access, Route, identifier_of, match
+from serving.routes import PREFIX, ROUTES, Access, Route, identifier_of, match
 from serving.store import NotServableError, Store
 from serving.telemetry import AccessLog, Metrics
-from serving.view import Kept, View
+from serving.view import View
 
 MAX_PATH_BYTES = 8192  # an id of 512 characters has 6,144 bytes at most
 MAX_QUERY_BYTES = 4096
 MAX_HEADER_BYTES = 16_384
-CACHE_CONTROL = "private, max-age=60"
+_CACHE_CONTROL = (b"cache-control", b"private, max-age=60")
 FLUSH_SECONDS = 1.0
-MOST_ANSWERS = 2_000  # kept for whoever asks the same again, up to 40 KB each
 UNMATCHED = "unmatched"
 _METHODS = ("GET", "HEAD")
-_VARY = "accept-language, accept-encoding, authorization"
+_VARY = (b"vary", b"accept-language, accept-encoding, authorization")
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:+/=-]{1,128}")
 _SOON = {"retry-after": "5"}
 _LOG = logging.getLogger("jobfeed.serving")
@@ -63,10 +63,8 @@ class Application:
         self._limits = {False: application_limit, True: user_limit}
         self._log = log
         self._own = OwnPages(store, stale_after_seconds=stale_after_seconds, clock=clock)
-        self._metrics = Metrics(self._own.state)
+        self._metrics = Metrics([*(route.template for route in ROUTES), *self._own.paths(), UNMATCHED], self._own.state)
         self._view: View | None = None
-        # By ETag, which names the generation: an answer of another one is never found.
-        self._answers: Kept[str, Answer] = Kept(MOST_ANSWERS)
         self._prefix = os.urandom(6).hex()
         self._n_requests = 0
 
@@ -116,7 +114,7 @@ class Application:
             _LOG.error("request %s to %s failed: %s", request_id, about.route, _where(error))
             status, answer = 500, _problem(ProblemError(500, "the service failed; the log says where"), request_id)
         body = answer.body
-        sent = [(b"x-request-id", request_id.encode()), (b"x-content-type-options", b"nosniff")]
+        sent = [(b"x-request-id", request_id.encode()), _NOSNIFF, *about.caching]
         sent += [(name.encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
         if status != 304:
             encoding = self._encoding(headers, body)
@@ -124,7 +122,7 @@ class Application:
                 body = negotiation.encoded(body, encoding)
                 sent.append((b"content-encoding", encoding.encode()))
             sent.append((b"content-type", answer.content_type.encode()))
-            sent.append((b"content-length", str(len(body)).encode()))
+            sent.append((b"content-length", b"%d" % len(body)))
         if method == "HEAD":
             body = b""
         seconds = time.perf_counter() - started
@@ -143,9 +141,9 @@ class Application:
         if method not in _METHODS:
             allow = {"allow": ", ".join(_METHODS)}
             raise ProblemError(405, f"{cut(method)} is not allowed; this service is read-only", headers=allow)
-        if sum(len(name) + len(value) for name, value in headers.items()) > MAX_HEADER_BYTES:
+        if sum(map(len, headers)) + sum(map(len, headers.values())) > MAX_HEADER_BYTES:
             raise ProblemError(431, f"the headers have more than {MAX_HEADER_BYTES} bytes")
-        own = self._own.answer(path, self._metrics.exposition)
+        own = self._own.answer(path, self._metrics.exposition) if not path.startswith(PREFIX) else None
         if own is not None:
             about.route = path
             status, answer = own
@@ -159,7 +157,7 @@ class Application:
         identifier = identifier_of(route, raw_identifier)
         if about.caller is not None:
             self._check(about.caller, route, identifier)
-        return self._look_up(route, identifier, scope["query_string"], headers)
+        return self._look_up(route, identifier, path, scope["query_string"], headers, about)
 
     def _check(self, caller: Caller, route: Route, identifier: str) -> None:
         if caller.user_id is not None:
@@ -173,27 +171,31 @@ class Application:
             retry = {"retry-after": str(int(wait) + 1)}
             raise ProblemError(429, "this token asks too often; Retry-After says when again", headers=retry)
 
-    def _look_up(self, route: Route, identifier: str, query: bytes, headers: Headers) -> tuple[int, Answer]:
+    def _look_up(
+        self, route: Route, identifier: str, path: str, query: bytes, headers: Headers, about: "_About"
+    ) -> tuple[int, Answer]:
         if len(query) > MAX_QUERY_BYTES:
             raise ProblemError(400, f"the query has {len(query)} bytes; at most {MAX_QUERY_BYTES} are read")
         values: Mapping[str, Any] = parse_query(route.parameters, query)
         view = self._current_view()
         language = values.get("lang") or negotiation.language_of(headers.get(b"accept-language", b""))
         encoding = negotiation.encoding_of(headers.get(b"accept-encoding", b""))
-        key = f"{view.name}\n{route.template}\n{identifier}\n{sorted(values.items(), key=str)}\n{language}\n{encoding}"
-        etag = f'"{hashlib.blake2b(key.encode(), digest_size=12).hexdigest()}"'
-        caching = {"etag": etag, "cache-control": CACHE_CONTROL, "vary": _VARY, "x-generation": view.name}
+        # A path and query have one answer a generation, language and encoding, whoever may ask for it.
+        told = zlib.crc32(query, zlib.crc32(path.encode("latin-1")))
+        etag = f'"{view.tag}-{told:08x}-{language}-{encoding}"'
         given = headers.get(b"if-none-match")
+        caching = (
+            (b"etag", etag.encode()), _CACHE_CONTROL, _VARY, (b"x-generation", view.encoded_name),
+        )  # fmt: skip
         # The caller got this ETag with a 200 of this very generation, which does not change.
         if given is not None and negotiation.is_unchanged(given, etag):
-            return 304, Answer(b"", headers=caching)
-        answer = self._answers.get_all((etag,))[0]
-        if answer is None:
-            answer = route.handler(view, Request(identifier, values, language))
-            self._answers.put(etag, answer)
+            about.caching = caching
+            return 304, Answer(b"")
+        answer = route.handler(view, Request(identifier, values, language))
+        about.caching = caching
         if given is not None and given.strip() == b"*":
-            return 304, Answer(b"", headers=caching)
-        return 200, Answer(answer.body, answer.content_type, caching | dict(answer.headers))
+            return 304, Answer(b"")
+        return 200, answer
 
     def _current_view(self) -> View:
         generation = self._store.generation
@@ -220,10 +222,11 @@ class Application:
 class _About:
     """What is found out of a request on the way, for metrics and log."""
 
-    __slots__ = ("caller", "route")
+    __slots__ = ("caching", "caller", "route")
 
     def __init__(self) -> None:
         self.route = UNMATCHED
+        self.caching: tuple[tuple[bytes, bytes], ...] = ()
         self.caller: Caller | None = None
 
 

@@ -25,6 +25,7 @@ from serving.responses import (
     TrendingJobs,
 )
 
+PREFIX = "/v1/"
 MAX_LIMIT = 100
 MAX_USER_ID_CHARACTERS = 128
 MAX_JOB_ID_CHARACTERS = 512
@@ -52,13 +53,10 @@ class Route:
     content_type: str = JSON
     can_miss: bool = False  # answers 404 where there is no such thing
     identifier: str | None = field(init=False)
-    pattern: re.Pattern[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         named = re.search(r"\{(\w+)\}", self.template)
-        escaped = re.sub(r"\\\{\w+\\\}", "([^/]+)", re.escape(self.template))
         object.__setattr__(self, "identifier", named.group(1) if named else None)
-        object.__setattr__(self, "pattern", re.compile(escaped))
 
 
 def longest_identifier(name: str) -> int:
@@ -135,15 +133,26 @@ ROUTES = (
 )
 
 
+_BY_SHAPE = {
+    tuple("" if part.startswith("{") else part for part in route.template.split("/")): route for route in ROUTES
+}
+_IDENTIFIER_PLACE = 3
+
+
 def match(raw_path: str) -> tuple[Route, str]:
     """The route of a path (still percent-encoded, so that an id may hold a slash) and the raw id in it, if any.
 
     Raises ProblemError 404 for an unknown path.
     """
-    for route in ROUTES:
-        found = route.pattern.fullmatch(raw_path)
-        if found is not None:
-            return route, found.group(1) if route.identifier else ""
+    parts = raw_path.split("/")
+    route = _BY_SHAPE.get(tuple(parts))
+    if route is not None and route.identifier is None:
+        return route, ""
+    if len(parts) > _IDENTIFIER_PLACE and parts[_IDENTIFIER_PLACE]:
+        raw, parts[_IDENTIFIER_PLACE] = parts[_IDENTIFIER_PLACE], ""
+        route = _BY_SHAPE.get(tuple(parts))
+        if route is not None:
+            return route, raw
     raise ProblemError(404, "no such path; /docs lists what there is")
 
 
