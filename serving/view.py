@@ -44,7 +44,7 @@ class View:
         """The encoded card of each job that is open, NOT_SHOWN for the others. Raises NotServableError."""
         cards = []
         for number in reader.get_many(JOB_PREFIX, job_ids):
-            card = self.generation.jobs.card(int(number)) if number is not None else b""
+            card = self.generation.jobs.card(_integer(number)) if number is not None else b""
             cards.append(msgspec.Raw(card) if card else NOT_SHOWN)
         return cards
 
@@ -72,3 +72,9 @@ class View:
         if n == DAMAGED:
             raise NotServableError("a feed refers to what is not there")
         return stored[_HEADER_BYTES:first].tobytes(), self._buffer.data[:n]
+
+
+def _integer(stored: bytes) -> int:
+    if not stored.isdigit():
+        raise NotServableError("the number of a job can't be read")
+    return int(stored)

@@ -95,9 +95,9 @@ def _reasons(flat: pa.StructArray, numbers: Numbers) -> tuple[NDArray[np.uint32]
         {
             "code": pl.Series(pc.struct_field(flat, "code"), dtype=pl.String),
             "ref": pl.Series(pc.struct_field(flat, "ref"), dtype=pl.String),
-            "value": pl.Series(pc.struct_field(flat, "value"), dtype=pl.Float64).round(3),
+            "value": pl.Series(pc.struct_field(flat, "value"), dtype=pl.Float64),
         }
-    )
+    ).with_columns(_rounded(pl.col("value")))
     naming = [code for code in JOB_REFERENCE_CODES if names_a_job(code, numbers.templates)]
     named = numbers.of_jobs(frame["ref"])
     names_job = frame["code"].is_in(naming).fill_null(value=False) & (named != UNKNOWN)
@@ -106,6 +106,11 @@ def _reasons(flat: pa.StructArray, numbers: Numbers) -> tuple[NDArray[np.uint32]
     )
     found = numbers.of_reasons(frame).to_numpy().astype(np.uint32)
     return found | np.where(names_job.to_numpy(), np.uint32(NAMES_A_JOB_BIT), np.uint32(0)), named.to_numpy()
+
+
+def _rounded(value: pl.Expr) -> pl.Expr:
+    """As the JSON has it. One zero, and no NaN: values are compared."""
+    return pl.when(value.is_finite()).then(value.round(3) + 0.0)
 
 
 def _heads(heads: pl.DataFrame) -> tuple[list[bytes], NDArray[np.int64]]:
