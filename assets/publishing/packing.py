@@ -110,7 +110,8 @@ def _reasons(flat: pa.StructArray, numbers: Numbers) -> tuple[NDArray[np.uint32]
 
 def _rounded(value: pl.Expr) -> pl.Expr:
     """As the JSON has it. One zero, and no NaN: values are compared."""
-    return pl.when(value.is_finite()).then(value.round(3) + 0.0)
+    rounded = value.cast(pl.Float64).round(3)
+    return pl.when(rounded == 0).then(0.0).when(value.is_finite()).then(rounded)
 
 
 def _heads(heads: pl.DataFrame) -> tuple[list[bytes], NDArray[np.int64]]:
