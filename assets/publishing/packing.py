@@ -97,7 +97,7 @@ def _reasons(flat: pa.StructArray, numbers: Numbers) -> tuple[NDArray[np.uint32]
             "ref": pl.Series(pc.struct_field(flat, "ref"), dtype=pl.String),
             "value": pl.Series(pc.struct_field(flat, "value"), dtype=pl.Float64),
         }
-    ).with_columns(_rounded(pl.col("value")))
+    ).with_columns(value=_rounded(pl.col("value")))
     naming = [code for code in JOB_REFERENCE_CODES if names_a_job(code, numbers.templates)]
     named = numbers.of_jobs(frame["ref"])
     names_job = frame["code"].is_in(naming).fill_null(value=False) & (named != UNKNOWN)
