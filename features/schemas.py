@@ -580,6 +580,18 @@ FEEDS = Table(
     },
     key=("user_id",),
 )
+# Grain: shard, replacement, user_id: what a partial run changed in a shard; the items are null where the feed went.
+FEED_CHANGES = Table(
+    "feed_changes",
+    {
+        **FEEDS.columns,
+        "is_removed": pl.Boolean,
+        "existed": pl.Boolean,
+        "identity_before": pl.String,
+        "identity_after": pl.String,
+    },
+    key=("user_id",),
+)
 # Grain: segment: "all", "country=RU", "country=RU/role=<role>".
 FALLBACK_FEEDS = Table("fallback_feeds", {"segment": pl.String, "items": pl.List(FEED_ITEM)}, key=("segment",))
 

@@ -130,7 +130,9 @@ def collect_sources(workspace: Workspace) -> dict[str, Source]:
         name: Source(frame=_scan(lake, layer, name), read_from=lake.files(layer, name))
         for name, layer in _FRAMES.items()
     }
-    sources["feeds"] = Source(files=feeds) if feeds else Source(frame=schemas.FEEDS.empty().lazy())
+    changes = lake.folder("ranking", schemas.FEED_CHANGES.name)
+    nothing = Source(frame=schemas.FEEDS.empty().lazy())
+    sources["feeds"] = Source(files=feeds, changes=changes) if feeds else nothing
     sources["jobs"] = Source(frame=published_jobs(lake), read_from=lake.files("catalog", schemas.JOBS.name))
     sources["reason_templates"] = Source(frame=_reason_templates().lazy())
     sources["recipes"] = Source(frame=_recipes(workspace).lazy())

@@ -15,8 +15,10 @@ import polars as pl
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from assets import feed_changes
 from assets.publishing.generations import Manifest
 from assets.publishing.tables import OWNED, UNSTABLE_COLUMNS, Source, source_record
+from features.schemas import FEED_CHANGES, FEEDS
 from serving.contract import CHANGED_FOLDER, CHANGES_FOLDER, KEYS, TABLES, TABLES_FOLDER
 
 # Every sighting of a job moves this, and nobody reads it but the pipeline: alone it makes no row another one.
@@ -62,7 +64,7 @@ def changes_since(
         elif _is_same(last, table, sources[table]):
             continue
         elif table == "feeds" and sources[table].frame is None:
-            change = _changed_feeds(last, folder, sources[table].files, max_share=max_share)
+            change = _changed_feeds(last, folder, sources[table], max_share=max_share)
         else:
             new = _relation(con, sources[table], table)
             change = _changed_rows(con, table, new)
@@ -162,17 +164,63 @@ def _referenced(sources: Mapping[str, Source], others: Mapping[str, Change]) -> 
     return pl.concat(frames).drop_nulls().unique().collect().to_arrow()
 
 
-def _changed_feeds(last: Manifest, folder: Path, files: Sequence[Path], *, max_share: float) -> Change:
-    """Compares shard files. Only those that were replaced are read, and of them first when each feed was made and its
-    length: ranking gives a feed the run's `as_of` or shortens it, and does nothing else to one.
-    """
+def _changed_feeds(last: Manifest, folder: Path, source: Source, *, max_share: float) -> Change:
+    """The changes in the shard files that were replaced: as ranking tells them, else by comparing the shards."""
+    files = source.files
     recorded = last.sources.get("feeds")
     if not isinstance(recorded, Mapping) or set(recorded) != {path.name for path in files}:
         raise NotComparableError("the feeds lie in other shards than those of the last generation")
-    now = source_record(Source(files=files))
-    replaced = [path for path in files if now[path.name] != recorded[path.name]]
-    if not replaced:
-        return Change(pl.DataFrame(), pl.Series([], dtype=pl.String), 0)
+    now = source_record(source)
+    told, untold = [], []
+    for path in files:
+        if now[path.name] == recorded[path.name]:
+            continue
+        links = _links(source.changes, path, recorded[path.name], now[path.name])
+        if links is None:
+            untold.append(path)
+        else:
+            told.append((path.name, links))
+    parts = [_told_changes(told), *([_compared(folder, untold)] if untold else [])]
+    rows = pl.concat([part.rows for part in parts])
+    change = Change(
+        rows if len(parts) == 1 else rows.sort("user_id"),
+        pl.concat([part.removed for part in parts]).sort(),
+        sum(part.n_rows_before for part in parts),
+        pl.concat([part.parts for part in parts if part.parts is not None]),
+    )
+    n_all = last.rows("feeds")
+    if change.n > max(1000, max_share * n_all):
+        raise NotComparableError(f"{change.n} of {n_all} feeds changed")
+    return change
+
+
+def _links(changes: Path | None, path: Path, known: str, now: str) -> list[pl.DataFrame] | None:
+    return feed_changes.chain(changes, path.stem, known, now) if changes is not None else None
+
+
+def _told_changes(told: Sequence[tuple[str, Sequence[pl.DataFrame]]]) -> Change:
+    """What chains of replacements tell, by the shard file's name: of each user the last word."""
+    frames = [frame.with_columns(part=pl.lit(name)) for name, links in told for frame in links]
+    schema = {**FEED_CHANGES.columns, "part": pl.String}
+    rows = pl.concat(frames) if frames else pl.DataFrame(schema=schema)
+    # Told apart without the items, which are long: these are taken once, in the order of users.
+    light = rows.select("user_id", "is_removed", "existed", "part").with_row_index("row")
+    words = (
+        light.group_by("user_id")
+        .agg(pl.col("row", "is_removed", "part").last(), existed=pl.col("existed").first())
+        .sort("user_id")
+    )
+    now = words.filter(~pl.col("is_removed"))
+    removed = words.filter("is_removed", "existed")["user_id"]
+    n_before = int(now["existed"].sum()) + len(removed)
+    changed = rows[now["row"]].select(list(TABLES["feeds"]))
+    return Change(changed, removed, n_before, now.select("user_id", "part"))
+
+
+def _compared(folder: Path, replaced: Sequence[Path]) -> Change:
+    """What differs from the generation in `folder`; of all feeds is read first when each was made and its length:
+    ranking gives a feed the run's `as_of` or shortens it, and does nothing else to one.
+    """
     new = _signatures(replaced)
     old = _current_signatures(folder, [path.name for path in replaced])
     both = new.join(old, on="user_id", how="full", suffix="_before", coalesce=True)
@@ -183,21 +231,17 @@ def _changed_feeds(last: Manifest, folder: Path, files: Sequence[Path], *, max_s
             pl.col(name).ne_missing(pl.col(f"{name}_before")) for name in ("generated_at", "n_items", "part")
         ),
     )
-    n_all = last.rows("feeds")
-    if len(changed) + len(removed) > max(1000, max_share * n_all):
-        raise NotComparableError(f"{len(changed) + len(removed)} of {n_all} feeds changed")
     touched = set(changed["part"].unique())
     rows = (
         pl.scan_parquet([path for path in replaced if path.name in touched], hive_partitioning=False)
         .filter(pl.col("user_id").is_in(changed["user_id"].implode()))
         .select(list(TABLES["feeds"]))
-        .sort("user_id")
         .collect()
         if touched
-        else pl.DataFrame()
+        else FEEDS.empty()
     )
     n_before = int(changed["part_before"].is_not_null().sum()) + len(removed)
-    return Change(rows, removed.sort(), n_before, changed.select("user_id", "part"))
+    return Change(rows, removed, n_before, changed.select("user_id", "part"))
 
 
 def _signatures(files: Sequence[Path], *columns: str) -> pl.DataFrame:

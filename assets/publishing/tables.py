@@ -12,7 +12,7 @@ import duckdb
 import polars as pl
 import pyarrow.parquet as pq
 
-from assets.lake import content_hash, write_parquet
+from assets.lake import content_hash, file_identity, write_parquet
 from assets.publishing import generations
 from assets.publishing.blocks import rows_in_batches
 from assets.publishing.database import literal, rows_of
@@ -29,12 +29,14 @@ _HASHED_ROWS = 4096
 class Source:
     """One table to publish: a frame, or the lake's Parquet files as they are (hard-linked, not copied).
 
-    `read_from`: the lake's files that the frame reads, as they are; of `jobs` the frame leaves some out.
+    `read_from`: the lake's files that the frame reads, as they are; of `jobs` the frame leaves some out. `changes`: the
+    folder that tells how files became what they are, see assets/feed_changes.py.
     """
 
     frame: pl.LazyFrame | None = None
     files: Sequence[Path] = ()
     read_from: Sequence[Path] = ()
+    changes: Path | None = None
 
 
 def write_table(folder: Path, table: str, source: Source) -> list[Path]:
@@ -99,15 +101,6 @@ def source_record(source: Source) -> Any:
     if source.frame is not None:
         return file_identity(source.read_from) if source.read_from else None
     return {path.name: file_identity([path]) for path in source.files}
-
-
-def file_identity(files: Sequence[Path]) -> str:
-    """Tells files apart from what replaces them: the lake never writes into a file that is there."""
-    parts = []
-    for path in files:
-        status = path.stat()
-        parts.append(f"{path.name} {status.st_ino} {status.st_size} {status.st_mtime_ns}")
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 def connect(folder: Path, *, memory_limit: str) -> duckdb.DuckDBPyConnection:

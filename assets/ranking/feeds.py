@@ -12,7 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from assets.lake import Lake
+from assets import feed_changes
+from assets.lake import Lake, file_identity
 from assets.ranking.inputs import Tables, encoded_jobs, shards_of_users, users_to_rank
 from assets.ranking.population import load_population
 from assets.ranking.scope import Scope, kept_feeds, plan
@@ -89,6 +90,9 @@ def rank_feeds(
     shard_of_wanted = shards_of_users(wanted, n_shards)
     report = Report(n_shards=n_shards)
     report.timings.seconds["preparation"] = time.perf_counter() - started
+
+    if again is None:
+        feed_changes.forget(lake)
 
     def rank(number: int) -> Report:
         rows = np.flatnonzero(shard_of_wanted == number)
@@ -181,9 +185,10 @@ def _rank_one(stage: _Stage, rows: NDArray[Any], name: str, members: pl.Series |
 
     `members` are all users of the shard: those who are not ranked keep their feeds; None where all are ranked.
     """
-    kept = FEEDS.empty()
+    kept = before = FEEDS.empty()
+    path = lake.folder(_LAYER, FEEDS.name) / f"{name}.parquet"
     if members is not None:
-        before = pl.read_parquet(lake.folder(_LAYER, FEEDS.name) / f"{name}.parquet")
+        before, identity = pl.read_parquet(path), file_identity([path])
         kept = kept_feeds(
             before,
             users=members,
@@ -202,6 +207,8 @@ def _rank_one(stage: _Stage, rows: NDArray[Any], name: str, members: pl.Series |
     frame = pl.concat([made.feeds, kept]).sort("user_id") if len(kept) else made.feeds
     clock.append(time.perf_counter())
     lake.replace_partition(_LAYER, FEEDS, name, frame)
+    if members is not None:
+        feed_changes.record(lake, name, before, frame, identity_before=identity)
     clock.append(time.perf_counter())
     report.timings.add(Timings({"encoding": clock[1] - clock[0], "writing": clock[3] - clock[2]}))
     report.n_ranked, report.n_rows = len(made.feeds), len(frame)

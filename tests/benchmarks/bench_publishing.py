@@ -18,12 +18,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from assets import feed_changes
 from assets.config import load_config
+from assets.lake import Lake, file_identity
 from assets.publishing import build, delta, generations
 from assets.publishing.build import publish
 from assets.publishing.changes import Change
 from assets.publishing.lookup import LookupFile
 from assets.publishing.tables import Source
+from features.schemas import FEED_CHANGES, FEEDS
 from serving.contract import LOOKUP
 from serving.store import Store
 from tests.benchmarks import generated_tables
@@ -39,6 +42,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--changed", type=int, default=10_000)
     parser.add_argument("--rewritten-shards", type=int, default=1_000_000)
+    parser.add_argument("--compare", action="store_true", help="find changes by comparing shards")
     parser.add_argument("--reuse", action="store_true", help="start from the full generation of the last time")
     parser.add_argument("--grow-to-gigabytes", type=float, default=0)
     options = parser.parse_args()
@@ -60,10 +64,13 @@ def main() -> None:
     n_rewritten = min(options.rewritten_shards, len(feeds))
     changed = changed_feeds(min(options.users, n_rewritten * SHARD_USERS), options.changed)
     told_delta(published, tables, changed, 1, f"{options.changed:,} feeds changed, given")
-    rewritten = rewritten_shards(feeds[:n_rewritten], changed, options.folder / "rewritten")
-    tables["feeds"] = Source(files=[*rewritten, *feeds[n_rewritten:]])
+    lake = Lake(options.folder / "rewritten")
+    rewritten = rewritten_shards(feeds[:n_rewritten], changed, lake)
+    told_by = lake.folder("ranking", FEED_CHANGES.name) if not options.compare else None
+    tables["feeds"] = Source(files=[*rewritten, *feeds[n_rewritten:]], changes=told_by)
     told(
-        f"{options.changed:,} feeds changed, found in {n_rewritten} of {len(feeds)} shards that were written anew",
+        f"{options.changed:,} feeds changed, in {n_rewritten} of {len(feeds)} shards that were written anew, "
+        + ("compared" if options.compare else "told by ranking"),
         lambda: delta.publish_changes(published, tables, **arguments(2)),
     )
     told("nothing changed", lambda: delta.publish_changes(published, tables, **arguments(3)))
@@ -127,9 +134,9 @@ def told_delta(published: Path, tables: dict[str, Source], rows: pl.DataFrame, h
         delta.changes_since = original  # type: ignore[assignment]
 
 
-def rewritten_shards(feeds: list[Path], changed: pl.DataFrame, folder: Path) -> list[Path]:
+def rewritten_shards(feeds: list[Path], changed: pl.DataFrame, lake: Lake) -> list[Path]:
     """Shards with the changed feeds in them, as ranking leaves them."""
-    folder.mkdir(parents=True, exist_ok=True)
+    feed_changes.forget(lake)
     paths = []
     for path in feeds:
         before = pl.read_parquet(path)
@@ -138,8 +145,8 @@ def rewritten_shards(feeds: list[Path], changed: pl.DataFrame, folder: Path) -> 
             generated_at=pl.lit(generated_tables.AS_OF + 2 * HOUR).cast(before.schema["generated_at"])
         )
         after = pl.concat([before.join(new, on="user_id", how="anti"), new]).sort("user_id")
-        after.write_parquet(folder / path.name, compression="zstd", statistics=True)
-        paths.append(folder / path.name)
+        paths.append(lake.replace_partition("ranking", FEEDS, path.stem, after))
+        feed_changes.record(lake, path.stem, before, after, identity_before=file_identity([path]))
     return paths
 
 

@@ -6,12 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assets.lake import Lake
+from assets.feed_changes import chain
+from assets.lake import Lake, file_identity
 from assets.ranking.feeds import Report, number_of_shards, rank_feeds
 from assets.ranking.inputs import Tables, encoded_jobs, users_to_rank
 from assets.ranking.population import load_population
 from assets.ranking.scope import Scope, parse_scope
-from features.schemas import FEEDS
+from features.schemas import FEED_CHANGES, FEEDS
 from models.behaviour import catalog
 from models.rules import violations
 from tests.models.ranking_world import AS_OF, SETTINGS, Market, items, make_market
@@ -169,6 +170,32 @@ def test_only_who_acted_is_ranked_again(market: Market, lake: Lake) -> None:
     assert after.filter(pl.col("user_id") != user).equals(before.filter(pl.col("user_id") != user))
     assert after.filter(pl.col("user_id") == user)["generated_at"].item() == LATER
     assert job not in items(after).filter(pl.col("user_id") == user)["job_id"]
+
+
+def test_a_partial_run_tells_what_it_changed_in_each_shard(market: Market, lake: Lake) -> None:
+    run(market, lake)
+    known = {path.stem: file_identity([path]) for path in lake.files("ranking", FEEDS.name)}
+    before = stored(lake)
+    gone, user = before["user_id"][:2]
+    job = items(before).filter(pl.col("user_id") == user)["job_id"][0]
+    acted = with_act(market, user, job, LATER)
+    others = pl.col("user_id") != gone
+    run(
+        replace(acted, profiles=acted.profiles.filter(others), interactions=acted.interactions.filter(others)),
+        lake,
+        scope="acted",
+        as_of=LATER,
+    )
+    told: dict[str, bool] = {}
+    for path in lake.files("ranking", FEEDS.name):
+        now = file_identity([path])
+        if now != known[path.stem]:
+            links = chain(lake.folder("ranking", FEED_CHANGES.name), path.stem, known[path.stem], now)
+            assert links is not None
+            told |= {row["user_id"]: row["is_removed"] for frame in links for row in frame.to_dicts()}
+    assert told == {gone: True, user: False}
+    run(market, lake, as_of=LATER)
+    assert not lake.files("ranking", FEED_CHANGES.name)
 
 
 def test_an_application_that_came_late_takes_effect_too(market: Market, lake: Lake) -> None:
