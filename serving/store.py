@@ -130,7 +130,7 @@ class Store:
                 self._refused[name] = str(error)
 
     def _open_first_good(self, announced: str) -> bool:
-        """At the start: the announced generation, else the newest other one that is good; False if none is."""
+        """At the start: the announced generation, else another one that is good; False if none is."""
         for name in [announced, *self._others(announced)]:
             if name in self._refused:
                 continue
@@ -186,13 +186,14 @@ class Store:
                     self._generation = None
 
     def _others(self, announced: str) -> list[str]:
+        """Older ones before newer ones, which may have been rolled back from; each the nearest to now first."""
         try:
             names = [path.name for path in self._published.iterdir() if (path / MANIFEST).is_file()]
         except OSError:
             return []
-        return sorted((name for name in names if _NAME.fullmatch(name) and name != announced), reverse=True)[
-            :_N_FALLBACKS
-        ]
+        good = sorted((name for name in names if _NAME.fullmatch(name) and name != announced), reverse=True)
+        older = [name for name in good if name < announced]
+        return [*older, *(name for name in good if name > announced)][:_N_FALLBACKS]
 
     def _announced(self) -> str | None:
         try:

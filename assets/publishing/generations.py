@@ -5,12 +5,14 @@ import hashlib
 import re
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
+from filelock import FileLock, Timeout
 
 from assets.lake import fsync_folder, write_bytes
 from serving.contract import MANIFEST, POINTER, manifest_checksum
@@ -19,6 +21,8 @@ BUILDING_PREFIX = ".building-"
 _NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 _READ_BYTES = 1 << 20
 _KEPT_FULL = 2
+_LOCK = ".choosing.lock"
+_LOCK_SECONDS = 30
 
 
 class GenerationError(RuntimeError):
@@ -161,16 +165,29 @@ def rollback(published: Path, generation: str | None) -> str:
 
     Raises GenerationError when there is none, or it is damaged.
     """
-    current = current_generation(published)
-    if generation is None:
-        if current is None:
-            raise GenerationError(f"{published}: no generation is published yet")
-        generation = _one_before(published, current)
-    problems = verify_touched(published, generation)
-    if problems:
-        raise GenerationError(f"{generation} is damaged and was not announced: " + "; ".join(problems[:5]))
-    announce(published, generation)
-    return generation
+    with _choosing(published):
+        current = current_generation(published)
+        if generation is None:
+            if current is None:
+                raise GenerationError(f"{published}: no generation is published yet")
+            generation = _one_before(published, current)
+        problems = verify_touched(published, generation)
+        if problems:
+            raise GenerationError(f"{generation} is damaged and was not announced: " + "; ".join(problems[:5]))
+        announce(published, generation)
+        return generation
+
+
+@contextmanager
+def _choosing(published: Path) -> Iterator[None]:
+    """Keeps a generation that is about to be announced from being removed; held for moments, not while one is built."""
+    if not published.is_dir():
+        raise GenerationError(f"{published}: no generation is published yet")
+    try:
+        with FileLock(published / _LOCK, timeout=_LOCK_SECONDS):
+            yield
+    except Timeout as error:
+        raise GenerationError(f"{published}: another command has been choosing for {_LOCK_SECONDS} s") from error
 
 
 def _one_before(published: Path, current: str) -> str:
@@ -194,17 +211,17 @@ def prune(published: Path, *, kept: int) -> list[str]:
     The newest `kept` stay, the served one, and the two newest full ones: a day of small changes must not take away the
     way back to yesterday.
     """
-    names = _names(published)
-    staying = {*names[:kept], current_generation(published)}
-    full = [found.generation for found in list_generations(published) if found.kind == "full"]
-    staying |= set(full[:_KEPT_FULL])
     removed = []
-    for name in names:
-        if name not in staying:
-            # Renamed first, so that a reader never opens a half-deleted generation.
-            doomed = published / f"{BUILDING_PREFIX}{name}"
-            (published / name).rename(doomed)
-            removed.append(name)
+    with _choosing(published):
+        names = _names(published)
+        staying = {*names[:kept], current_generation(published)}
+        full = [found.generation for found in list_generations(published) if found.kind == "full"]
+        staying |= set(full[:_KEPT_FULL])
+        for name in names:
+            if name not in staying:
+                # Renamed first, so that a reader never opens a half-deleted generation.
+                (published / name).rename(published / f"{BUILDING_PREFIX}{name}")
+                removed.append(name)
     for leftover in published.glob(f"{BUILDING_PREFIX}*"):
         shutil.rmtree(leftover, ignore_errors=True)
     return removed

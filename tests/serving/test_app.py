@@ -1,4 +1,5 @@
 import datetime as dt
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -7,6 +8,7 @@ import pytest
 
 from assets.publishing import generations
 from serving.app import Application
+from serving.routes import ROUTES, Route
 from serving.store import Store
 from tests.factories import AS_OF, jobs, publish_small
 from tests.serving.client import call
@@ -171,6 +173,17 @@ def test_without_a_generation_the_service_is_alive_but_not_ready(tmp_path: Path)
     assert call(app, "/readyz").status == 503
     reply = call(app, "/v1/users/anna/feed")
     assert (reply.status, reply.headers["retry-after"]) == (503, "5")
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.template)
+def test_where_nothing_is_published_every_endpoint_says_so(tmp_path: Path, route: Route) -> None:
+    app = Application(Store(tmp_path / "not yet"))
+    path = re.sub(r"\{\w+\}", "anna", route.template)
+    required = [f"{parameter.name}=1" for parameter in route.parameters if parameter.is_required]
+    reply = call(app, path, "&".join(required))
+    assert (reply.status, reply.headers["content-type"]) == (503, "application/problem+json")
+    assert reply.json["detail"] == "no generation is published yet"
+    assert call(app, "/").status == 200
 
 
 def test_the_store_follows_the_pointer_and_etags_change(tmp_path: Path) -> None:

@@ -3,21 +3,26 @@
 import datetime as dt
 import http.client
 import itertools
+import os
 import random
 import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import duckdb
 import orjson
 import pytest
 
 from assets.publishing import generations
 from tests.factories import AS_OF, publish_small, publish_small_changes
-from tests.serving.server import Server, running_server
+from tests.serving.server import ROOT, Server, running_server
 from tests.serving.world import publish_full
 
 # How late a worker may follow: it looks twice a second, and this machine may be busy.
@@ -287,3 +292,56 @@ def test_without_tokens_the_service_binds_to_loopback_only(published: Path) -> N
         running_server(published, "--host", "0.0.0.0"),
     ):
         pass
+
+
+def test_a_killed_publisher_is_never_noticed(tmp_path: Path) -> None:
+    publish_marked(tmp_path, 0)
+    program = (
+        "import sys; from pathlib import Path; from tests.serving.test_live import publish_marked\n"
+        "for number in range(int(sys.argv[2]), 10_000): publish_marked(Path(sys.argv[1]), number)"
+    )
+    stop, seen = threading.Event(), Seen()
+    with running_server(tmp_path, "--no-access-log") as server:
+        client = threading.Thread(target=ask_until, args=(stop, server.port, seen))
+        client.start()
+        try:
+            for turn in range(2):
+                before = (tmp_path / "current").read_text()
+                command = [sys.executable, "-c", program, str(tmp_path), str(1 + 1000 * turn)]
+                publisher = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)})
+                _wait_until(lambda known=before: (tmp_path / "current").read_text() != known)
+                time.sleep(0.37 + 0.2 * turn)
+                publisher.kill()
+                publisher.wait()
+                announced = (tmp_path / "current").read_text().strip()
+                _wait_until(lambda name=announced: orjson.loads(server.get("/readyz")[1])["generation"] == name)
+        finally:
+            stop.set()
+            client.join()
+    assert seen.wrong == []
+    assert seen.n_answers > 100
+    assert all(order == sorted(order) for order in seen.orders)
+
+
+def test_sql_over_the_current_generation_goes_on_while_others_come_and_go(tmp_path: Path) -> None:
+    publish_marked(tmp_path, 0)
+    stop = threading.Event()
+    marks: list[set[str]] = []
+
+    def read() -> None:
+        while not stop.is_set():
+            name = (tmp_path / "current").read_text().strip()
+            with duckdb.connect(str(tmp_path / name / "jobfeed.duckdb"), read_only=True) as con:
+                rows = con.sql("select distinct split_part(title, ' #', 2) from jobs where status = 'open'").fetchall()
+                con.sql("select count(*) from feed_items").fetchall()
+            marks.append({mark for (mark,) in rows} | {name[:15]})
+
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read)
+        for number in range(1, 9):
+            publish_marked(tmp_path, number)
+            generations.prune(tmp_path, kept=3)
+        stop.set()
+        reading.result()
+    assert len(marks) > 3
+    assert all(len(mark) == 1 for mark in marks)

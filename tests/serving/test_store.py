@@ -7,6 +7,7 @@ import lmdb
 import orjson
 import pytest
 
+from assets.publishing import generations
 from assets.publishing.lookup import LookupFile
 from serving import store as store_module
 from serving.contract import DIGEST_PREFIX, FEED_PREFIX, JOB_PREFIX, lookup_key
@@ -53,6 +54,24 @@ def test_at_the_start_a_damaged_generation_gives_way_to_the_newest_good_one(tmp_
     assert store.generation.name == first
     assert store.refusal is not None
     assert "content differs" in store.refusal
+
+
+def test_what_was_rolled_back_from_is_the_last_resort(tmp_path: Path) -> None:
+    first, second, third = (
+        publish_small(tmp_path, as_of=AS_OF + dt.timedelta(days=day)).manifest.generation for day in range(3)
+    )
+    generations.rollback(tmp_path, second)
+    flip(tmp_path / second / "lookup.mdb")
+    store = Store(tmp_path)
+    store._follow_pointer()
+    assert store.generation is not None
+    assert store.generation.name == first
+
+    flip(tmp_path / first / "lookup.mdb")
+    store = Store(tmp_path)
+    store._follow_pointer()
+    assert store.generation is not None
+    assert store.generation.name == third
 
 
 def test_rot_that_no_file_time_tells_is_found_after_the_start_and_the_good_one_is_served(tmp_path: Path) -> None:

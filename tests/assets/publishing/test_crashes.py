@@ -87,4 +87,4 @@ def test_after_a_death_the_next_run_publishes_and_clears_away_what_was_left(tmp_
     generations.prune(tmp_path, kept=5)
     assert again.is_new
     assert generations.current_generation(tmp_path) == again.manifest.generation
-    assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+    assert [path for path in tmp_path.iterdir() if path.name.startswith(".building")] == []

@@ -1,6 +1,9 @@
 import datetime as dt
 import os
 import shutil
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -208,6 +211,30 @@ def test_rollback_serves_the_one_before_and_refuses_a_damaged_one(tmp_path: Path
     with pytest.raises(generations.GenerationError, match="not a generation's name"):
         generations.rollback(tmp_path, "../../etc")
     assert generations.current_generation(tmp_path) == first
+
+
+def test_what_a_rollback_is_about_to_announce_is_not_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [publish_small(tmp_path, as_of=AS_OF + dt.timedelta(days=d)).manifest.generation for d in range(4)]
+    checking, go_on = threading.Event(), threading.Event()
+    original = generations.verify_touched
+
+    def slow(published: Path, generation: str) -> list[str]:
+        found = original(published, generation)
+        checking.set()
+        assert go_on.wait(30)
+        return found
+
+    monkeypatch.setattr(generations, "verify_touched", slow)
+    with ThreadPoolExecutor(2) as pool:
+        rolled_back = pool.submit(generations.rollback, tmp_path, names[0])
+        assert checking.wait(30)
+        pruned = pool.submit(generations.prune, tmp_path, kept=1)
+        time.sleep(0.3)
+        assert not pruned.done()
+        go_on.set()
+        assert rolled_back.result() == names[0]
+        assert names[0] not in pruned.result()
+    assert generations.verify(tmp_path, names[0]) == []
 
 
 def test_only_the_newest_are_kept_and_never_is_the_served_one_removed(tmp_path: Path) -> None:
