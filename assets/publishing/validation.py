@@ -137,7 +137,7 @@ def closed_jobs_in_feeds(folder: Path, jobs: Change, layer: int) -> list[str]:
 
 def _owners_of(path: Path, job_ids: pa.Array) -> pl.DataFrame:
     """The users in a file of feeds, once for each item that is one of `job_ids`."""
-    with pq.ParquetFile(path, read_dictionary=["items.list.element.job_id"]) as file:
+    with pq.ParquetFile(path) as file:
         read = file.read(columns=["user_id", "items.list.element.job_id"]).combine_chunks()
     users: list[str] = []
     for batch in read.to_batches():
