@@ -20,6 +20,7 @@ from serving.store import Generation, Reader
 # Stands for a job that is not shown: closed, expired, or not in this generation.
 NOT_SHOWN = msgspec.Raw(b"null")
 _FIRST_BUFFER_BYTES = 1 << 18
+_MOST_BUFFER_BYTES = 1 << 27  # damaged lengths may add up to anything
 _MOST_ITEMS = 100
 _NO_COMPONENTS = np.zeros(0, np.uint8)
 _HEADER_BYTES = FEED_HEADER.size
@@ -68,6 +69,8 @@ class View:
             )  # fmt: skip
             if n != TOO_LONG:
                 break
+            if len(self._buffer) >= _MOST_BUFFER_BYTES:
+                raise NotServableError("a page of a feed is longer than any can be")
             self._buffer = np.zeros(2 * len(self._buffer), np.uint8)
         if n == DAMAGED:
             raise NotServableError("a feed refers to what is not there")

@@ -24,6 +24,7 @@ from assets.publishing.packing import packed_feeds
 from features import schemas
 from models.explain import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
 from serving import contract, feeds
+from serving import view as view_module
 from serving.contract import lookup_key
 from serving.files import NotServableError
 from serving.numbered import Numbered, load_numbered
@@ -302,6 +303,15 @@ def test_a_page_longer_than_ever_before_is_whole() -> None:
     jobs = [{**job(number), "skills": skills} for number in range(100)]
     view = World(jobs, {"anna": [item(rank, f"j:{rank - 1}") for rank in range(1, 101)]}).view()
     assert [row.job.skills for row in ask(view, "limit=100").items] == [skills] * 100
+
+
+def test_lengths_that_no_page_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view_module, "_MOST_BUFFER_BYTES", 1 << 18)
+    jobs = [{**job(number), "skills": ["x" * 5000]} for number in range(100)]
+    view = World(jobs, {"anna": [item(rank, f"j:{rank - 1}") for rank in range(1, 101)]}).view()
+    assert len(ask(view, "limit=10").items) == 10
+    with pytest.raises(NotServableError, match="longer"):
+        ask(view, "limit=100")
 
 
 @settings(max_examples=300, deadline=None)
