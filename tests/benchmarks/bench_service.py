@@ -1,7 +1,7 @@
 """Feed look-ups with 50 job cards against the same bytes from nginx, and against FastAPI over DuckDB. Prints tables.
 
 `python -m tests.benchmarks.bench_service PUBLISHED` with a folder of generations, such as bench_publishing leaves;
-needs wrk and nginx (Debian packages), and fastapi for the plain alternative. Everything binds to loopback.
+needs wrk and nginx (Debian packages) and the extra `bench`. Everything binds to loopback.
 """
 
 import argparse
