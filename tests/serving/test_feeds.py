@@ -149,7 +149,8 @@ REASONS = st.fixed_dictionaries(
     {
         "code": st.sampled_from([*REASON_TEMPLATES, "unheard_of"]),
         "ref": st.none() | TEXTS | st.sampled_from([f"j:{number}" for number in range(30)]),
-        "value": st.none() | st.floats(-1e6, 1e6, width=32) | st.sampled_from([0.0, 1.0, 2.0, 0.5]),
+        # Eighths: exact in 32 bits and in three digits, so that the text does not hang on how ties are rounded.
+        "value": st.none() | st.integers(-(2**20), 2**20).map(lambda n: n / 8) | st.sampled_from([-0.0, 1.0, 2.0]),
     }
 )
 UNIT = st.floats(0, 1, width=32)
@@ -170,7 +171,7 @@ ITEMS = st.lists(
 
 def plain_reason(reason: Mapping[str, Any], titles: Mapping[str, str], language: str) -> dict[str, Any]:
     code, ref = reason["code"], reason["ref"]
-    value = round(float(reason["value"]), 3) if reason["value"] is not None else None
+    value = reason["value"] + 0.0 if reason["value"] is not None else None  # one zero
     named = titles.get(ref or "", ref) if code in JOB_REFERENCE_CODES else ref
     text = render_reason(code, named, value, language) if code in REASON_TEMPLATES else code
     return {"code": code, "ref": ref, "value": value, "text": text}
@@ -233,8 +234,6 @@ def test_a_page_is_what_a_plain_program_would_join(
         reasons, plain_reasons = made.pop("reasons"), plain.pop("reasons")
         assert made == pytest.approx(plain, abs=1.1e-6)
         for one, other in zip(reasons, plain_reasons, strict=True):
-            value, plain_value = one.pop("value"), other.pop("value")
-            assert value == (None if plain_value is None else pytest.approx(plain_value, rel=1e-6, abs=1.1e-3))
             assert one == other
 
 
