@@ -186,8 +186,9 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 #   u32 number of the job, u32 score and u32 propensity in steps of 1/SCORE_STEPS, u16 confidence in steps of
 #   1/CONFIDENCE_STEPS, u8 match percent, u8 flags (1 seen + 2 explored) + 4 * number of reasons, then each reason
 #   u32 number of the reason, and if that has NAMES_A_JOB_BIT, u32 number of the job that it names.
-# Component values are packed too, see `unpacked_components`. Other values are JSON objects, or lists of objects, with
-# the tables' columns.
+# Component values of the first items are packed too: PACKED_COMPONENTS, then for each item in rank order a u16 for each
+# of COMPONENTS in steps of 1/COMPONENT_STEPS, UNKNOWN_COMPONENT where it is not known. Other values are JSON objects,
+# or lists of objects, with the tables' columns.
 #
 # Numbered texts are `<name>.npy`, the bytes of all texts, and `<name>-places.npy`, a row of integers for each number:
 #   jobs     where its id and title as JSON begin (the id with quotes, the title without), the lengths of both, the
@@ -263,14 +264,6 @@ def lookup_key(prefix: str, *parts: str) -> bytes:
     return prefix.encode() + b":" + body
 
 
-def unpacked_components(value: bytes) -> list[list[float | None]]:
-    """The values of a feed's first items by rank, each item's in the order of COMPONENTS, None where unknown."""
-    n_values = (len(value) - len(PACKED_COMPONENTS)) // 2
-    steps = struct.unpack_from(f"<{n_values}H", value, len(PACKED_COMPONENTS))
-    values = [round(step / COMPONENT_STEPS, 4) if step != UNKNOWN_COMPONENT else None for step in steps]
-    return [values[first : first + len(COMPONENTS)] for first in range(0, n_values, len(COMPONENTS))]
-
-
 def places_path(texts_path: str) -> str:
     """The file of places that belongs to a file of numbered texts."""
     return texts_path.removesuffix(".npy") + "-places.npy"
@@ -291,8 +284,3 @@ def manifest_checksum(manifest: Mapping[str, Any]) -> str:
     fields = {name: value for name, value in manifest.items() if name != "checksum"}
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def match_percent(score: float) -> int:
-    """A score in [0, 1] as the percentage that people are shown."""
-    return max(0, min(100, round(100 * score)))

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import polars as pl
 
-from serving.contract import names_path, unpacked_components
+from serving.contract import COMPONENT_STEPS, COMPONENTS, PACKED_COMPONENTS, UNKNOWN_COMPONENT, names_path
 from serving.numbered import load_numbered
 
 Names = Mapping[str, Mapping[int, Sequence[Any]]]
@@ -50,6 +50,14 @@ def unpacked_feed(packed: bytes | memoryview, names: Names) -> list[Any]:
         items.append([job_id, score / 1e6, confidence / 1e4, percent, flags & 3, propensity / 1e6, reasons])
     assert at == len(data)
     return [*head.values(), items]
+
+
+def unpacked_components(value: bytes) -> list[list[float | None]]:
+    """The values of a feed's first items by rank, each item's in the order of COMPONENTS, None where unknown."""
+    n_values = (len(value) - len(PACKED_COMPONENTS)) // 2
+    steps = struct.unpack_from(f"<{n_values}H", value, len(PACKED_COMPONENTS))
+    values = [round(step / COMPONENT_STEPS, 4) if step != UNKNOWN_COMPONENT else None for step in steps]
+    return [values[first : first + len(COMPONENTS)] for first in range(0, n_values, len(COMPONENTS))]
 
 
 def plain_value(key: bytes, value: bytes, folder: Path, names: Names) -> Any:
