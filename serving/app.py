@@ -20,7 +20,7 @@ from serving.parameters import parse_query
 from serving.problems import PROBLEM_TYPE, ProblemError, cut
 from serving.rates import RateLimiter
 from serving.requests import Answer, Request
-from serving.routes import PREFIX, ROUTES, Access, Route, identifier_of, match
+from serving.routes import PREFIX, Access, Route, identifier_of, match
 from serving.store import NotServableError, Store
 from serving.telemetry import AccessLog, Metrics
 from serving.view import View
@@ -63,7 +63,7 @@ class Application:
         self._limits = {False: application_limit, True: user_limit}
         self._log = log
         self._own = OwnPages(store, stale_after_seconds=stale_after_seconds, clock=clock)
-        self._metrics = Metrics([*(route.template for route in ROUTES), *self._own.paths(), UNMATCHED], self._own.state)
+        self._metrics = Metrics(self._own.state)
         self._view: View | None = None
         self._prefix = os.urandom(6).hex()
         self._n_requests = 0

@@ -45,10 +45,6 @@ class OwnPages:
                 served = "/" if path.name == "index.html" else f"/static/{path.name}"
                 self._fixed[served] = _fixed(path.read_bytes(), _TYPES[path.suffix])
 
-    def paths(self) -> list[str]:
-        """Where these pages are."""
-        return [*self._fixed, "/readyz", "/metrics"]
-
     def answer(self, path: str, exposition: Callable[[], bytes]) -> tuple[int, Answer] | None:
         """Status and answer; None where `path` is not one of these pages."""
         fixed = self._fixed.get(path)
