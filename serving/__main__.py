@@ -40,7 +40,7 @@ def create_application() -> "Application":
     gc.freeze()
     gc.set_threshold(_GC_ALLOCATIONS, 50, 1000)
     tokens = os.environ.get(TOKENS_VARIABLE)
-    return Application(
+    application = Application(
         Store(Path(os.environ[PUBLISHED_VARIABLE])),
         authoriser=load_authoriser(Path(tokens) if tokens else None, os.environ.get(KEYS_VARIABLE, "")),
         application_limit=limiter(option("RATE_LIMIT")),
@@ -48,6 +48,8 @@ def create_application() -> "Application":
         log=AccessLog(sys.stdout.buffer, time.time) if option("ACCESS_LOG") else None,
         stale_after_seconds=option("STALE_AFTER_HOURS") * 3600,
     )
+    application.start()
+    return application
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -96,9 +98,11 @@ def _run(options: argparse.Namespace) -> None:
         address=options.host,
         port=options.port,
         workers=options.workers,
-        interface=Interfaces.ASGI,
+        interface=Interfaces.WSGI,
         http=HTTPModes.http1,
-        runtime_mode=RuntimeModes.st,  # one thread takes the requests of a worker, one answers them
+        # One thread takes the requests of a worker, one answers them: look-ups share a buffer, and wait for nothing.
+        runtime_mode=RuntimeModes.st,
+        blocking_threads=1,
         factory=True,
         log_enabled=False,
         websockets=False,

@@ -1,17 +1,18 @@
-"""The ASGI application: who may ask, caching, compression, errors, metrics and log around the handlers.
+"""The WSGI application: who may ask, caching, compression, errors, metrics and log around the handlers.
 
-Plain ASGI, for it is a hot path: a framework costs as much again as the look-up (docs/benchmarks.md).
+Plain WSGI (PEP 3333): an answer waits for nothing but memory, and a framework costs as much again (docs/benchmarks.md).
 """
 
-import asyncio
 import logging
 import os
 import re
+import threading
 import time
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from serving import negotiation
 from serving.auth import Authoriser, Caller
@@ -25,23 +26,26 @@ from serving.store import NotServableError, Store
 from serving.telemetry import AccessLog, Metrics
 from serving.view import View
 
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
 MAX_PATH_BYTES = 8192  # an id of 512 characters has 6,144 bytes at most
 MAX_QUERY_BYTES = 4096
 MAX_HEADER_BYTES = 16_384
-_CACHE_CONTROL = (b"cache-control", b"private, max-age=60")
+_CACHE_CONTROL = ("cache-control", "private, max-age=60")
 FLUSH_SECONDS = 1.0
 UNMATCHED = "unmatched"
 _METHODS = ("GET", "HEAD")
-_VARY = (b"vary", b"accept-language, accept-encoding, authorization")
-_NOSNIFF = (b"x-content-type-options", b"nosniff")
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:+/=-]{1,128}")
+# A server may take more of others: nothing here looks at them.
+_READ_HEADERS = (
+    "HTTP_AUTHORIZATION", "HTTP_IF_NONE_MATCH", "HTTP_ACCEPT_LANGUAGE", "HTTP_ACCEPT_ENCODING", "HTTP_X_REQUEST_ID",
+)  # fmt: skip
+_VARY = ("vary", "accept-language, accept-encoding, authorization")
+_NOSNIFF = ("x-content-type-options", "nosniff")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}", re.ASCII)
 _SOON = {"retry-after": "5"}
+_STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 _LOG = logging.getLogger("jobfeed.serving")
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Headers = Mapping[bytes, bytes]
 
 
 class Application:
@@ -68,40 +72,13 @@ class Application:
         self._prefix = os.urandom(6).hex()
         self._n_requests = 0
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One ASGI connection: a request, or the server's start and end."""
-        if scope["type"] == "http":
-            status, headers, body = self._exchange(scope)
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
-        elif scope["type"] == "lifespan":
-            await self._live(receive, send)
-
-    async def _live(self, receive: Receive, send: Send) -> None:
-        await receive()
-        self._store.start()
-        flushing = asyncio.create_task(self._flush_regularly())
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        flushing.cancel()
-        if self._log is not None:
-            self._log.flush()
-        self._store.close()
-        await send({"type": "lifespan.shutdown.complete"})
-
-    async def _flush_regularly(self) -> None:
-        while self._log is not None:
-            await asyncio.sleep(FLUSH_SECONDS)
-            self._log.flush()
-
-    def _exchange(self, scope: Scope) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
+        """Answers one request."""
         started = time.perf_counter()
-        method: str = scope["method"]
-        headers: Headers = dict(scope["headers"])
-        request_id = self._request_id(headers)
+        request_id = self._request_id(environ)
         about = _About()
         try:
-            status, answer = self._answer(scope, method, headers, about)
+            status, answer = self._answer(environ, about)
         except ProblemError as problem:
             status, answer = problem.status, _problem(problem, request_id)
         except NotServableError as error:
@@ -114,15 +91,16 @@ class Application:
             _LOG.error("request %s to %s failed: %s", request_id, about.route, _where(error))
             status, answer = 500, _problem(ProblemError(500, "the service failed; the log says where"), request_id)
         body = answer.body
-        sent = [(b"x-request-id", request_id.encode()), _NOSNIFF, *about.caching]
-        sent += [(name.encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
+        sent = [("x-request-id", request_id), _NOSNIFF, *about.caching, *answer.headers.items()]
         if status != 304:
-            encoding = self._encoding(headers, body)
-            if encoding is not None:
-                body = negotiation.encoded(body, encoding)
-                sent.append((b"content-encoding", encoding.encode()))
-            sent.append((b"content-type", answer.content_type.encode()))
-            sent.append((b"content-length", b"%d" % len(body)))
+            if len(body) >= negotiation.COMPRESSED_FROM_BYTES:
+                encoding = negotiation.encoding_of(environ.get("HTTP_ACCEPT_ENCODING", ""))
+                if encoding is not None:
+                    body = negotiation.encoded(body, encoding)
+                    sent.append(("content-encoding", encoding))
+            sent.append(("content-type", answer.content_type))
+            sent.append(("content-length", str(len(body))))
+        method = environ["REQUEST_METHOD"]
         if method == "HEAD":
             body = b""
         seconds = time.perf_counter() - started
@@ -134,30 +112,47 @@ class Application:
                 request_id, told, about.route, status, len(body), seconds,
                 about.caller.application if about.caller else None, generation.name if generation else None,
             )  # fmt: skip
-        return status, sent, body
+        start_response(_STATUS_LINES[status], sent)
+        return [body]
 
-    def _answer(self, scope: Scope, method: str, headers: Headers, about: "_About") -> tuple[int, Answer]:
-        path = _checked_path(scope)
+    def start(self) -> None:
+        """Opens the announced generation, and follows the pointer and writes the log until the process ends."""
+        self._store.start()
+        # Not a daemon: the process waits for it, so that the last lines of the log are written.
+        threading.Thread(target=self._accompany, name="accompany-service").start()
+
+    def _accompany(self) -> None:
+        main = threading.main_thread()
+        while main.is_alive():
+            main.join(FLUSH_SECONDS)
+            if self._log is not None:
+                self._log.flush()
+        self._store.close()
+
+    def _answer(self, environ: "WSGIEnvironment", about: "_About") -> tuple[int, Answer]:
+        path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
+        if len(path) > MAX_PATH_BYTES:
+            raise ProblemError(414, f"the path has {len(path)} bytes; at most {MAX_PATH_BYTES} are read")
         if method not in _METHODS:
             allow = {"allow": ", ".join(_METHODS)}
             raise ProblemError(405, f"{cut(method)} is not allowed; this service is read-only", headers=allow)
-        if sum(map(len, headers)) + sum(map(len, headers.values())) > MAX_HEADER_BYTES:
-            raise ProblemError(431, f"the headers have more than {MAX_HEADER_BYTES} bytes")
+        if sum(len(environ.get(name, "")) for name in _READ_HEADERS) > MAX_HEADER_BYTES:
+            raise ProblemError(431, f"the headers that are read here have more than {MAX_HEADER_BYTES} bytes")
         own = self._own.answer(path, self._metrics.exposition) if not path.startswith(PREFIX) else None
         if own is not None:
             about.route = path
             status, answer = own
             etag = answer.headers.get("etag", "")
-            if etag and negotiation.is_unchanged(headers.get(b"if-none-match", b""), etag):
+            if etag and negotiation.is_unchanged(environ.get("HTTP_IF_NONE_MATCH", ""), etag):
                 return 304, Answer(b"", answer.content_type, answer.headers)
             return status, answer
-        about.caller = self._authoriser.caller_of(headers.get(b"authorization"))
+        about.caller = self._authoriser.caller_of(environ.get("HTTP_AUTHORIZATION"))
         route, raw_identifier = match(path)
         about.route = route.template
         identifier = identifier_of(route, raw_identifier)
         if about.caller is not None:
             self._check(about.caller, route, identifier)
-        return self._look_up(route, identifier, path, scope["query_string"], headers, about)
+        return self._look_up(route, identifier, path, environ, about)
 
     def _check(self, caller: Caller, route: Route, identifier: str) -> None:
         if caller.user_id is not None:
@@ -172,28 +167,27 @@ class Application:
             raise ProblemError(429, "this token asks too often; Retry-After says when again", headers=retry)
 
     def _look_up(
-        self, route: Route, identifier: str, path: str, query: bytes, headers: Headers, about: "_About"
+        self, route: Route, identifier: str, path: str, environ: "WSGIEnvironment", about: "_About"
     ) -> tuple[int, Answer]:
+        query = environ["QUERY_STRING"].encode("latin-1")
         if len(query) > MAX_QUERY_BYTES:
             raise ProblemError(400, f"the query has {len(query)} bytes; at most {MAX_QUERY_BYTES} are read")
         values: Mapping[str, Any] = parse_query(route.parameters, query)
         view = self._current_view()
-        language = values.get("lang") or negotiation.language_of(headers.get(b"accept-language", b""))
-        encoding = negotiation.encoding_of(headers.get(b"accept-encoding", b""))
+        language = values.get("lang") or negotiation.language_of(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+        encoding = negotiation.encoding_of(environ.get("HTTP_ACCEPT_ENCODING", ""))
         # A path and query have one answer a generation, language and encoding, whoever may ask for it.
         told = zlib.crc32(query, zlib.crc32(path.encode("latin-1")))
         etag = f'"{view.tag}-{told:08x}-{language}-{encoding}"'
-        given = headers.get(b"if-none-match")
-        caching = (
-            (b"etag", etag.encode()), _CACHE_CONTROL, _VARY, (b"x-generation", view.encoded_name),
-        )  # fmt: skip
+        given = environ.get("HTTP_IF_NONE_MATCH")
+        caching = (("etag", etag), _CACHE_CONTROL, _VARY, ("x-generation", view.name))
         # The caller got this ETag with a 200 of this very generation, which does not change.
         if given is not None and negotiation.is_unchanged(given, etag):
             about.caching = caching
             return 304, Answer(b"")
         answer = route.handler(view, Request(identifier, values, language))
         about.caching = caching
-        if given is not None and given.strip() == b"*":
+        if given is not None and given.strip() == "*":
             return 304, Answer(b"")
         return 200, answer
 
@@ -206,15 +200,10 @@ class Application:
             self._view = View(generation)
         return self._view
 
-    def _encoding(self, headers: Headers, body: bytes) -> str | None:
-        if len(body) < negotiation.COMPRESSED_FROM_BYTES:
-            return None
-        return negotiation.encoding_of(headers.get(b"accept-encoding", b""))
-
-    def _request_id(self, headers: Headers) -> str:
-        given = headers.get(b"x-request-id")
+    def _request_id(self, environ: "WSGIEnvironment") -> str:
+        given = environ.get("HTTP_X_REQUEST_ID")
         if given is not None and _REQUEST_ID.fullmatch(given):
-            return given.decode("ascii")
+            return str(given)
         self._n_requests += 1
         return f"{self._prefix}-{self._n_requests:x}"
 
@@ -226,15 +215,8 @@ class _About:
 
     def __init__(self) -> None:
         self.route = UNMATCHED
-        self.caching: tuple[tuple[bytes, bytes], ...] = ()
+        self.caching: tuple[tuple[str, str], ...] = ()
         self.caller: Caller | None = None
-
-
-def _checked_path(scope: Scope) -> str:
-    raw: bytes = (scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")).split(b"?")[0]
-    if len(raw) > MAX_PATH_BYTES:
-        raise ProblemError(414, f"the path has {len(raw)} bytes; at most {MAX_PATH_BYTES} are read")
-    return raw.decode("latin-1")
 
 
 def _problem(problem: ProblemError, request_id: str) -> Answer:

@@ -58,15 +58,15 @@ class Authoriser:
         """Whether no token is asked for."""
         return not self.tokens and not self.keys
 
-    def caller_of(self, header: bytes | None) -> Caller | None:
+    def caller_of(self, header: str | None) -> Caller | None:
         """Whom the Authorization header stands for; None where no token is asked for. Raises ProblemError 401."""
         if self.is_open:
             return None
-        scheme, _, token = (header or b"").partition(b" ")
+        scheme, _, token = (header or "").partition(" ")
         token = token.strip()
-        if scheme.lower() != b"bearer" or not token:
+        if scheme.lower() != "bearer" or not token:
             raise _unauthorised('Bearer realm="jobfeed"', "a bearer token is needed")
-        given = hashlib.sha256(token).digest()
+        given = hashlib.sha256(token.encode("latin-1")).digest()
         found = None
         # Compared with every hash, so that the time taken tells nothing.
         for known in self.tokens:
@@ -74,7 +74,7 @@ class Authoriser:
                 found = known.caller
         return found or self._signed(token)
 
-    def _signed(self, token: bytes) -> Caller:
+    def _signed(self, token: str) -> Caller:
         for key in self.keys:
             try:
                 claims = jwt.decode(

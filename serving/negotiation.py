@@ -15,7 +15,7 @@ _ZSTD = zstandard.ZstdCompressor(level=1)
 
 
 @lru_cache(maxsize=1024)
-def language_of(header: bytes) -> str:
+def language_of(header: str) -> str:
     """The language spoken here that Accept-Language likes best, else English (RFC 9110, 12.5.4)."""
     wanted = _qualities(header)
     best, best_quality = LANGUAGES[0], 0.0
@@ -28,7 +28,7 @@ def language_of(header: bytes) -> str:
 
 
 @lru_cache(maxsize=1024)
-def encoding_of(header: bytes) -> str | None:
+def encoding_of(header: str) -> str | None:
     """The encoding that Accept-Encoding likes best; None for the body as it is (RFC 9110, 12.5.3)."""
     qualities = dict(_qualities(header))
     best, best_quality = None, 0.0
@@ -47,15 +47,15 @@ def encoded(body: bytes, encoding: str) -> bytes:
     return compressor.compress(body) + compressor.flush()
 
 
-def is_unchanged(if_none_match: bytes, etag: str) -> bool:
+def is_unchanged(if_none_match: str, etag: str) -> bool:
     """Whether the ETag is among those that the caller has; weak comparison (RFC 9110, 13.1.2). `*` is not one."""
-    return etag in (tag.strip().removeprefix("W/") for tag in if_none_match.decode("latin-1").split(","))
+    return etag in (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
 
 
-def _qualities(header: bytes) -> list[tuple[str, float]]:
+def _qualities(header: str) -> list[tuple[str, float]]:
     """`name;q=0.5, …` as pairs; what is not of that form is left out."""
     found = []
-    for entry in header.decode("latin-1").split(",")[:64]:
+    for entry in header.split(",")[:64]:
         name, _, parameters = entry.partition(";")
         key, _, value = parameters.partition("=")
         try:

@@ -15,7 +15,8 @@ _DESCRIPTION = """Read-only look-ups in the published generation of job feeds.
 
 Every answer belongs to one generation, named in `x-generation`. Answers carry an `ETag`; ask again with
 `If-None-Match`. Errors are problem details (RFC 9457) with the `request_id` of the log. An unknown or repeated
-parameter is an error, so that a typing mistake does not pass for an answer. Ids are percent-encoded, a slash as `%2F`.
+parameter is an error, so that a typing mistake does not pass for an answer. Ids are percent-encoded. One may hold
+slashes: the last segment tells what is asked, so that a job whose id ends in `/similar` has no page of its own.
 """
 _USED = {"400": "A parameter is wrong: `parameter` and `allowed` say which and what would be right"}
 _TOKEN = {
@@ -23,7 +24,7 @@ _TOKEN = {
     "403": "The token is another user's",
     "429": "The token asks too often; `Retry-After` says when again",
 }
-_LARGE = {"414": "The path is too long", "431": "The headers are too large"}
+_LARGE = {"414": "The path is too long", "431": "The headers that are read are too long"}
 _SERVICE = {"503": "No generation is served yet; `Retry-After` says when to ask again"}
 _MISSING = {"404": "Nothing of that name in the served generation"}
 _HEADERS = {

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import parse_qsl, unquote_to_bytes
+from urllib.parse import parse_qsl
 
 from serving.problems import ProblemError, bad_parameter
 
@@ -112,13 +112,13 @@ def parse_query(parameters: tuple[Parameter, ...], query: bytes) -> Mapping[str,
 
 
 def decode_identifier(name: str, raw: str, *, longest: int) -> str:
-    """An id out of the path. Raises ProblemError 400 where it can't be one."""
+    """An id out of a path whose bytes came as characters (PEP 3333). Raises ProblemError 400 where it can't be one."""
     try:
-        identifier = unquote_to_bytes(raw).decode("utf-8")
-    except UnicodeDecodeError:
+        identifier = raw.encode("latin-1").decode("utf-8")
+    except UnicodeError:
         identifier = ""
-    if not 0 < len(identifier) <= longest or not _PRINTABLE.match(identifier) or _BAD_ESCAPE.search(raw):
-        raise bad_parameter(name, raw, f"1 to {longest} printable characters, percent-encoded as UTF-8")
+    if not 0 < len(identifier) <= longest or not _PRINTABLE.match(identifier):
+        raise bad_parameter(name, identifier or raw, f"1 to {longest} printable characters, percent-encoded as UTF-8")
     return identifier
 
 

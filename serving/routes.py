@@ -133,31 +133,37 @@ ROUTES = (
 )
 
 
-_BY_SHAPE = {
-    tuple("" if part.startswith("{") else part for part in route.template.split("/")): route for route in ROUTES
-}
-_IDENTIFIER_PLACE = 3
+_WITHOUT_IDENTIFIER = {route.template: route for route in ROUTES if route.identifier is None}
+# What stands before the id -> what stands after it -> route.
+_AROUND_IDENTIFIER: dict[str, dict[str, Route]] = {}
+for _route in ROUTES:
+    if _route.identifier is not None:
+        _begin, _, _end = _route.template.partition(f"{{{_route.identifier}}}")
+        _AROUND_IDENTIFIER.setdefault(_begin, {})[_end] = _route
 
 
-def match(raw_path: str) -> tuple[Route, str]:
-    """The route of a path (still percent-encoded, so that an id may hold a slash) and the raw id in it, if any.
+def match(path: str) -> tuple[Route, str]:
+    """The route of a decoded path, and the id in it, if any. An id may hold slashes: the last segment tells the route.
 
     Raises ProblemError 404 for an unknown path.
     """
-    parts = raw_path.split("/")
-    route = _BY_SHAPE.get(tuple(parts))
-    if route is not None and route.identifier is None:
+    route = _WITHOUT_IDENTIFIER.get(path)
+    if route is not None:
         return route, ""
-    if len(parts) > _IDENTIFIER_PLACE and parts[_IDENTIFIER_PLACE]:
-        raw, parts[_IDENTIFIER_PLACE] = parts[_IDENTIFIER_PLACE], ""
-        route = _BY_SHAPE.get(tuple(parts))
-        if route is not None:
-            return route, raw
+    for begin, routes in _AROUND_IDENTIFIER.items():
+        if path.startswith(begin):
+            rest = path[len(begin) :]
+            identifier, slash, last = rest.rpartition("/")
+            route = routes.get(slash + last)
+            if route is None:
+                route, identifier = routes.get(""), rest
+            if route is not None and identifier:
+                return route, identifier
     raise ProblemError(404, "no such path; /docs lists what there is")
 
 
 def identifier_of(route: Route, raw: str) -> str:
-    """The decoded id of a matched path. Raises ProblemError 400 where it can't be one."""
+    """The id in a matched path. Raises ProblemError 400 where it can't be one."""
     if route.identifier is None:
         return ""
     return decode_identifier(route.identifier, raw, longest=longest_identifier(route.identifier))

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Protocol
@@ -48,6 +49,7 @@ class AccessLog:
         self._writer = writer
         self._clock = clock
         self._lines: list[bytes] = []
+        self._lock = threading.Lock()  # requests and the regular flush come from two threads
         self._flushed_at = clock()
         self._encoder = msgspec.json.Encoder()
 
@@ -61,19 +63,22 @@ class AccessLog:
         line = AccessLine(
             at, request_id, method, route, status, size, round(1000 * seconds, 3), application, generation
         )
-        self._lines.append(self._encoder.encode(line))
-        if len(self._lines) >= _FLUSH_LINES or now - self._flushed_at >= _FLUSH_SECONDS:
+        with self._lock:
+            self._lines.append(self._encoder.encode(line))
+            is_due = len(self._lines) >= _FLUSH_LINES or now - self._flushed_at >= _FLUSH_SECONDS
+        if is_due:
             self.flush()
 
     def flush(self) -> None:
         """Writes what was noted."""
-        if self._lines:
-            # A full disk or a closed pipe costs lines of the log, never an answer.
-            with suppress(OSError):
-                self._writer.write(b"\n".join(self._lines) + b"\n")
-                self._writer.flush()
-            self._lines.clear()
-        self._flushed_at = self._clock()
+        with self._lock:
+            if self._lines:
+                # A full disk or a closed pipe costs lines of the log, never an answer.
+                with suppress(OSError):
+                    self._writer.write(b"\n".join(self._lines) + b"\n")
+                    self._writer.flush()
+                self._lines.clear()
+            self._flushed_at = self._clock()
 
 
 class Metrics:

@@ -8,7 +8,8 @@ import pytest
 
 from assets.publishing import generations
 from serving.app import Application
-from serving.routes import ROUTES, Route
+from serving.problems import ProblemError
+from serving.routes import ROUTES, Route, match
 from serving.store import Store
 from tests.factories import AS_OF, jobs, publish_small
 from tests.serving.client import call
@@ -102,6 +103,34 @@ def test_similar_and_trending_carry_cards(app: Application) -> None:
 def test_a_user_whose_id_ends_like_a_date_gets_no_digest_of_another(app: Application) -> None:
     assert call(app, "/v1/users/anna/digest", "date=2026-03-01").json["user_id"] == "anna"
     assert call(app, "/v1/users/anna%2F2026-03-01/digest").status == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "template", "identifier"),
+    [
+        ("/v1/users/anna/feed", "/v1/users/{user_id}/feed", "anna"),
+        ("/v1/users/a/b/digest.html", "/v1/users/{user_id}/digest.html", "a/b"),
+        ("/v1/users/feed/feed/matches", "/v1/users/{user_id}/matches", "feed/feed"),
+        ("/v1/jobs/hh:1", "/v1/jobs/{job_id}", "hh:1"),
+        ("/v1/jobs/board:2026/1", "/v1/jobs/{job_id}", "board:2026/1"),
+        ("/v1/jobs/board:2026/1/similar", "/v1/jobs/{job_id}/similar", "board:2026/1"),
+        ("/v1/jobs/similar", "/v1/jobs/{job_id}", "similar"),
+        ("/v1/trending", "/v1/trending", ""),
+    ],
+)
+def test_an_id_may_hold_slashes_and_the_last_segment_tells_what_is_asked(
+    path: str, template: str, identifier: str
+) -> None:
+    route, found = match(path)
+    assert (route.template, found) == (template, identifier)
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/users", "/v1/users/", "/v1/users//feed", "/v1/users/anna", "/v1/users/anna/feed/", "/v1/jobs/", "/v1"]
+)
+def test_a_path_without_an_id_or_an_endpoint_is_unknown(path: str) -> None:
+    with pytest.raises(ProblemError, match="no such path"):
+        match(path)
 
 
 def test_a_digest_comes_as_page_and_text(app: Application) -> None:

@@ -113,7 +113,7 @@ def test_what_reaches_the_service_over_a_socket_is_refused_with_a_problem(server
         (b"GET /%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"404"),
         (b"GET /v1/users/%ff/feed HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"400"),
         (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"414"),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"x" * 20_000 + b"\r\nConnection: close\r\n\r\n", b"431"),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nAccept-Language: " + b"x" * 20_000 + b"\r\nConnection: close\r\n\r\n", b"431"),
     ):
         head, _, body = ask(server, raw).partition(b"\r\n\r\n")
         assert head.split(b" ")[1] == status
@@ -284,6 +284,16 @@ def test_a_stop_cuts_no_answer_short(published: Path) -> None:
                 assert len(received) >= length, "an answer was cut short"
                 received, n_whole = received[length:], n_whole + 1
         assert n_whole >= 5
+
+
+def test_a_stop_loses_no_line_of_the_log(published: Path, tmp_path: Path) -> None:
+    log = tmp_path / "access.jsonl"
+    with running_server(published, "--workers", "2", log=log) as server:
+        for number in range(30):
+            assert server.get("/v1/generation", {"x-request-id": f"last-{number}"})[0] == 200
+        assert server.stop() == 0
+    ids = [orjson.loads(line)["request_id"] for line in log.read_bytes().splitlines()]
+    assert sorted(each for each in ids if each.startswith("last-")) == sorted(f"last-{number}" for number in range(30))
 
 
 def test_without_tokens_the_service_binds_to_loopback_only(published: Path) -> None:

@@ -26,7 +26,7 @@ from serving import negotiation
     ],
 )
 def test_the_language_that_is_liked_best_is_spoken(header: str, language: str) -> None:
-    assert negotiation.language_of(header.encode()) == language
+    assert negotiation.language_of(header) == language
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_the_language_that_is_liked_best_is_spoken(header: str, language: str) -
     ],
 )
 def test_the_encoding_that_is_liked_best_is_used(header: str, encoding: str | None) -> None:
-    assert negotiation.encoding_of(header.encode()) == encoding
+    assert negotiation.encoding_of(header) == encoding
 
 
 @given(st.binary(max_size=5000))
@@ -55,14 +55,14 @@ def test_an_encoded_body_decodes_to_itself(body: bytes) -> None:
     assert zstandard.ZstdDecompressor().decompress(negotiation.encoded(body, "zstd")) == body
 
 
-@given(st.binary(max_size=200))
-def test_no_header_is_too_odd(header: bytes) -> None:
+@given(st.text(st.characters(max_codepoint=255), max_size=200))
+def test_no_header_is_too_odd(header: str) -> None:
     assert negotiation.language_of(header) in ("en", "ru")
     assert negotiation.encoding_of(header) in (None, "gzip", "zstd")
-    assert negotiation.is_unchanged(header, '"never"') is (b'"never"' in header)
+    assert negotiation.is_unchanged(header, '"never"') is ('"never"' in header)
 
 
 @pytest.mark.parametrize("given_tags", ['"a"', 'W/"a"', '"b", "a"', '"b",W/"a"  , "c"'])
 def test_the_etag_is_found_in_a_list(given_tags: str) -> None:
-    assert negotiation.is_unchanged(given_tags.encode(), '"a"')
-    assert not negotiation.is_unchanged(given_tags.encode(), '"d"')
+    assert negotiation.is_unchanged(given_tags, '"a"')
+    assert not negotiation.is_unchanged(given_tags, '"d"')
