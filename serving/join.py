@@ -1,6 +1,7 @@
 """The join of a feed with the cards and reasons that it names, compiled: what a look-up spends its time on.
 
-Everything that comes in was read from files that may be damaged: each place is checked before it is read.
+Everything that comes in was read from files that may be damaged: each place is checked before it is read. Compiled code
+goes by addresses: arrays as arguments of many small functions take longer than what these do.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,6 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -34,17 +34,19 @@ from serving.contract import (
 
 Texts = NDArray[np.uint8]
 Places = NDArray[np.int64]
-# What a machine integer is called in Python where the compiler does not look.
+# What a machine integer is called in Python where the compiler does not look, and a few of them.
 _Int = Any
+_Memory = Any
 
 DAMAGED, TOO_LONG = -1, -2
 # More than the numbers, names and punctuation of an item and of its components can have.
-_ITEM_MARGIN_BYTES = 256
+_ITEM_MARGIN_BYTES = 512
 _COMPONENT_MARGIN_BYTES = 48
 _LINE_BYTES = 64
 # Where the parts of an item lie in it, after the number of its job; and the columns of a job's place.
 _SCORE_AT, _PROPENSITY_AT, _CONFIDENCE_AT, _PERCENT_AT, _FLAGS_AT = 4, 8, 12, 14, 15
 _BEGIN, _ID, _TITLE, _CARD, _SHORT_TITLE, _CARD_BEGIN = range(NUMBERED_WIDTHS["jobs"])
+_JOB_BYTES, _REASON_BYTES = 8 * NUMBERED_WIDTHS["jobs"], 8 * NUMBERED_WIDTHS["reasons"]
 _CARD_START_BYTES = len(CARD_START)
 _SCORE_DIGITS = len(str(SCORE_STEPS)) - 1
 _CONFIDENCE_DIGITS = len(str(CONFIDENCE_STEPS)) - 1
@@ -61,22 +63,28 @@ _LITERALS = [
 _RANK, _JOB_ID, _SCORE, _PERCENT, _CONFIDENCE, _FLAGS = range(6)
 _REASONS, _JOB, _COMPONENTS, _NULL = range(_FLAGS + FLAG_SEEN + FLAG_EXPLORED + 1, len(_LITERALS))
 _NAMES = [f'"{name}":'.encode() for name in COMPONENTS]
-# Literals, then names of components, one after another with their starts: compiled code can't index a tuple of bytes.
-_WORD_BYTES = 48
-_WORDS = np.frombuffer(b"".join([*_LITERALS, *_NAMES]) + bytes(_WORD_BYTES), np.uint8)
-_WORD_STARTS = np.cumsum([0, *map(len, [*_LITERALS, *_NAMES])], dtype=np.int64)
 _FIRST_NAME = len(_LITERALS)
+# Literals, then names of components: a slot each, for as many bytes for all are a few instructions.
+_SLOT_BYTES = 64
+_WORDS = np.frombuffer(b"".join(word.ljust(_SLOT_BYTES, b"\0") for word in [*_LITERALS, *_NAMES]), np.uint8)
+_WORD_LENGTHS = np.array([len(word) for word in [*_LITERALS, *_NAMES]], np.int64)
+_PAIRS = np.frombuffer(b"".join(b"%02d" % number for number in range(100)), np.uint8)
 _N_COMPONENTS = len(COMPONENTS)
 _PACKED_FROM = len(PACKED_COMPONENTS)
 _COMMA, _ZERO, _DOT, _BRACE = ord(","), ord("0"), ord("."), ord("}")
+_ZERO_DOT = _ZERO | _DOT << 8
 
-
-# Mapped files and strings of bytes can't be written to.
-_BYTES = types.Array(types.uint8, 1, "C", readonly=True)
-_PLACES = types.Array(types.int64, 2, "C", readonly=True)
-
+# Texts of a kind as compiled code knows them: where the first begin and how many bytes they have, where the second
+# begin and how many bytes both have, where the places begin and how many there are.
+_FIRST, _N_FIRST, _MORE, _N_BYTES, _PLACES, _N_PLACES = range(6)
 
 _intrinsic: Callable[[Callable[..., Any]], Any] = intrinsic
+_INTEGER_32, _INTEGER_64 = ir.IntType(32), ir.IntType(64)
+
+
+def memory_of(texts: Texts, more: Texts, places: Places) -> list[int]:
+    """A row of the `memory` that `join` reads; the arrays must live as long as it is used."""
+    return [texts.ctypes.data, len(texts), more.ctypes.data, len(texts) + len(more), places.ctypes.data, len(places)]
 
 
 def _compiled(*signature: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -91,228 +99,222 @@ def _compiled(*signature: Any, **options: Any) -> Callable[[Callable[..., Any]],
     return compile_
 
 
-@_compiled(inline="always")
-def _u32(data: Texts, at: _Int) -> _Int:
-    return (
-        np.int64(data[at]) | np.int64(data[at + 1]) << 8 | np.int64(data[at + 2]) << 16 | np.int64(data[at + 3]) << 24
-    )
+def _pointer(builder: Any, address: Any, n_bits: int) -> Any:
+    return builder.inttoptr(address, ir.IntType(n_bits).as_pointer())
+
+
+def _load(n_bits: int) -> Any:
+    """Compiles to the reading of an unsigned little-endian integer that may lie anywhere."""
+
+    def load(typing_context: Any, address: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            value = builder.load(_pointer(builder, arguments[0], n_bits), align=1)
+            return value if n_bits == 64 else builder.zext(value, _INTEGER_64)
+
+        return types.int64(types.int64), generate
+
+    return _intrinsic(load)
+
+
+def _store(n_bits: int) -> Any:
+    """Compiles to the writing of one."""
+
+    def store(typing_context: Any, address: Any, value: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+            kept = builder.trunc(arguments[1], ir.IntType(n_bits))
+            builder.store(kept, _pointer(builder, arguments[0], n_bits), align=1)
+
+        return types.void(types.int64, types.int64), generate
+
+    return _intrinsic(store)
+
+
+_u8, _u16, _u32, _i64 = _load(8), _load(16), _load(32), _load(64)
+_put_u8, _put_u16 = _store(8), _store(16)
 
 
 @_intrinsic
-def _copy(typing_context: Any, to: Any, to_at: Any, source: Any, source_at: Any, length: Any) -> Any:
-    """memcpy: a loop over bytes that may lie anywhere takes three times as long."""
-    signature = types.void(to, types.int64, source, types.int64, types.int64)
+def _copy(typing_context: Any, to: Any, source: Any, length: Any) -> Any:
+    """memcpy: where the length is a constant, a few instructions."""
+    signature = types.void(types.int64, types.int64, types.int64)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        to, to_at, source, source_at, length = arguments
-        target = context.make_array(signature.args[0])(context, builder, to).data
-        origin = context.make_array(signature.args[2])(context, builder, source).data
-        raw_memcpy: Any = cgutils.raw_memcpy
-        raw_memcpy(builder, builder.gep(target, [to_at]), builder.gep(origin, [source_at]), length, 1)
+        to, source, length = arguments
+        target, origin = _pointer(builder, to, 8), _pointer(builder, source, 8)
+        kind = ir.FunctionType(ir.VoidType(), [target.type, origin.type, _INTEGER_64, ir.IntType(1)])
+        memcpy = builder.module.declare_intrinsic("llvm.memcpy", [target.type, origin.type, _INTEGER_64], kind)
+        builder.call(memcpy, [target, origin, length, ir.IntType(1)(0)])
 
     return signature, generate
 
 
 @_intrinsic
-def _call(typing_context: Any, array: Any, place: Any) -> Any:
-    """Calls an element's cache line from memory without waiting for it. Any place may be named: nothing is read."""
-    signature = types.void(array, types.int64)
+def _call(typing_context: Any, address: Any) -> Any:
+    """Calls a cache line from memory without waiting for it. Any address may be named: nothing is read."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        address = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(8).as_pointer())
-        integer = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [address.type, integer, integer, integer])
+        address = _pointer(builder, arguments[0], 8)
+        kind = ir.FunctionType(ir.VoidType(), [address.type, _INTEGER_32, _INTEGER_32, _INTEGER_32])
         prefetch = builder.module.declare_intrinsic("llvm.prefetch", [address.type], kind)
         # For reading, to be kept in all caches, of data.
-        builder.call(prefetch, [address, integer(0), integer(3), integer(1)])
+        builder.call(prefetch, [address, _INTEGER_32(0), _INTEGER_32(3), _INTEGER_32(1)])
 
-    return signature, generate
-
-
-@_compiled(inline="always")
-def _u16(data: Texts, at: _Int) -> _Int:
-    return np.int64(data[at]) | np.int64(data[at + 1]) << 8
-
-
-@_compiled(inline="always")
-def _put(out: Texts, at: _Int, source: Texts, start: _Int, length: _Int) -> _Int:
-    _copy(out, at, source, start, length)
-    return at + length
+    return types.void(types.int64), generate
 
 
 @_compiled()
-def _put_word(out: Texts, at: _Int, word: _Int) -> _Int:
-    start = _WORD_STARTS[word]
-    # As many bytes for all are a few instructions; what is too much is written over.
-    _copy(out, at, _WORDS, start, _WORD_BYTES)
-    return at + _WORD_STARTS[word + 1] - start
+def _put_word(to: _Int, word: _Int) -> _Int:
+    _copy(to, _WORDS.ctypes.data + word * _SLOT_BYTES, _SLOT_BYTES)  # what is too much is written over
+    return to + _WORD_LENGTHS[word]
 
 
 @_compiled()
-def _put_integer(out: Texts, at: _Int, value: _Int) -> _Int:
-    rest = np.uint32(value)
-    n_digits = 1
-    while rest >= np.uint32(10):
+def _put_integer(to: _Int, value: _Int) -> _Int:
+    if value < 100:
+        pair = _u16(_PAIRS.ctypes.data + 2 * value)
+        if value < 10:
+            _put_u8(to, pair >> 8)
+            return to + 1
+        _put_u16(to, pair)
+        return to + 2
+    rest, n_digits = value, 1
+    while rest >= 10:
+        rest //= 10
         n_digits += 1
-        rest //= np.uint32(10)
-    rest = np.uint32(value)
     for i in range(n_digits):
-        out[at + n_digits - 1 - i] = np.uint32(_ZERO) + rest % np.uint32(10)
-        rest //= np.uint32(10)
-    return at + n_digits
+        _put_u8(to + n_digits - 1 - i, _ZERO + value % 10)
+        value //= 10
+    return to + n_digits
 
 
 @_compiled()
-def _put_fraction(out: Texts, at: _Int, value: _Int, n_digits: _Int) -> _Int:
-    """`value` / 10 ** `n_digits` as a decimal number. Divisors are constants, for these are multiplied by."""
-    whole = np.uint32(value)
-    for _ in range(n_digits):
-        whole //= np.uint32(10)
-    at = _put_integer(out, at, whole)
-    out[at] = _DOT
-    rest = np.uint32(value)
-    for i in range(n_digits):
-        out[at + n_digits - i] = np.uint32(_ZERO) + rest % np.uint32(10)
-        rest //= np.uint32(10)
-    at += n_digits
-    while out[at] == _ZERO and out[at - 1] != _DOT:
-        at -= 1
-    return at + 1
+def _put_fraction(to: _Int, value: _Int, steps: _Int, n_digits: _Int) -> _Int:
+    """`value` / `steps` as a decimal number; `steps` = 10 ** `n_digits`, an even number of digits."""
+    if value < steps:
+        _put_u16(to, _ZERO_DOT)
+        to += 2
+    else:
+        to = _put_integer(to, value // steps)
+        _put_u8(to, _DOT)
+        to += 1
+        value %= steps
+        if value == 0:
+            _put_u8(to, _ZERO)
+            return to + 1
+    for at in range(n_digits - 2, -1, -2):
+        _put_u16(to + at, _u16(_PAIRS.ctypes.data + 2 * (value % 100)))
+        value //= 100
+    end = to + n_digits - 1
+    while end > to and _u8(end) == _ZERO:
+        end -= 1
+    return end + 1
 
 
 @_compiled()
-def _put_known(out: Texts, at: _Int, value: _Int, n_digits: _Int, unknown: _Int) -> _Int:
-    return _put_word(out, at, _NULL) if value == unknown else _put_fraction(out, at, value, n_digits)
+def _put_text(to: _Int, memory: _Memory, start: _Int, length: _Int) -> _Int:
+    """A text that lies in the first texts, or behind their end in the second."""
+    n_first = memory[_N_FIRST]
+    source = memory[_FIRST] + start if start < n_first else memory[_MORE] + start - n_first
+    if length <= _LINE_BYTES and _is_text(start, _LINE_BYTES, memory):
+        _copy(to, source, _LINE_BYTES)  # what is too much is written over
+    else:
+        _copy(to, source, length)
+    return to + length
 
 
 @_compiled()
-def _put_text(out: Texts, at: _Int, texts: Texts, more: Texts, start: _Int, length: _Int) -> _Int:
-    """A text that lies in `texts`, or behind their end in `more`."""
-    # Two branches: a variable for one of two arrays would count references.
-    if start < len(texts):
-        return _put(out, at, texts, start, length)
-    return _put(out, at, more, start - len(texts), length)
-
-
-@_compiled()
-def _is_text(start: _Int, length: _Int, n_first: _Int, n_bytes: _Int) -> Any:
+def _is_text(start: _Int, length: _Int, memory: _Memory) -> Any:
     """Whether a text lies within the first texts or the second."""
-    if not (0 <= start <= n_bytes and 0 <= length <= n_bytes):
-        return False  # their sum could pass the largest integer
-    end = start + length
-    return end <= n_bytes and not start < n_first < end
+    n_first, n_bytes = memory[_N_FIRST], memory[_N_BYTES]
+    # Each is compared first: their sum could pass the largest integer.
+    is_within = 0 <= start <= n_bytes and 0 <= length <= n_bytes and start + length <= n_bytes
+    return is_within and not start < n_first < start + length
 
 
 @_compiled()
-def _is_title(places: Places, job: _Int, n_first: _Int, n_bytes: _Int) -> Any:
+def _is_title(place: _Int, memory: _Memory) -> Any:
     """Whether id and title of a job lie within the texts."""
-    id_length, title_length, stripped = places[job, _ID], places[job, _TITLE], places[job, _SHORT_TITLE]
-    is_sound = 0 <= id_length <= n_bytes and 0 <= stripped <= title_length <= n_bytes
-    return is_sound and _is_text(places[job, _BEGIN], id_length + title_length, n_first, n_bytes)
+    n_bytes = memory[_N_BYTES]
+    id_length, title_length = _i64(place + 8 * _ID), _i64(place + 8 * _TITLE)
+    is_sound = 0 <= id_length <= n_bytes and 0 <= _i64(place + 8 * _SHORT_TITLE) <= title_length <= n_bytes
+    return is_sound and _is_text(_i64(place + 8 * _BEGIN), id_length + title_length, memory)
 
 
 @_compiled()
-def _reason_length(places: Places, reason: _Int, column: _Int, n_first: _Int, n_bytes: _Int) -> _Int:
+def _reason_length(place: _Int, memory: _Memory) -> _Int:
     """The length of the three parts of a reason, DAMAGED where they do not lie within the texts."""
     length = 0
-    for part in range(column + 1, column + 4):
-        if places[reason, part] < 0 or places[reason, part] > n_bytes:
+    for part in range(1, 4):
+        part_length = _i64(place + 8 * part)
+        if not 0 <= part_length <= memory[_N_BYTES]:
             return DAMAGED
-        length += places[reason, part]
-    return length if _is_text(places[reason, column], length, n_first, n_bytes) else DAMAGED
+        length += part_length
+    return length if _is_text(_i64(place), length, memory) else DAMAGED
 
 
 @_compiled()
-def _call_text(texts: Texts, more: Texts, start: _Int, length: _Int) -> _Int:
+def _call_text(memory: _Memory, start: _Int, length: _Int) -> _Int:
     """Calls a text from memory."""
-    if start < len(texts):
-        for at in range(start, start + length, _LINE_BYTES):
-            _call(texts, at)
-    else:
-        for at in range(start - len(texts), start - len(texts) + length, _LINE_BYTES):
-            _call(more, at)
+    n_first = memory[_N_FIRST]
+    source = memory[_FIRST] + start if start < n_first else memory[_MORE] + start - n_first
+    for at in range(source, source + length, _LINE_BYTES):
+        _call(at)
 
 
 @_compiled()
-def _call_places(
-    record: Texts, first: _Int, n_items: _Int, job_places: Places, reason_places: Places, column: _Int
-) -> _Int:
-    """Calls the places of `n_items` items and of what their reasons name; DAMAGED where the record ends before."""
-    at = first
+def _job(number: _Int, jobs: _Memory) -> _Int:
+    """Where the place of a job lies."""
+    return jobs[_PLACES] + number * _JOB_BYTES
+
+
+@_compiled()
+def _reason(word: _Int, reasons: _Memory, column: _Int) -> _Int:
+    """Where the place of a reason lies, in the language that begins at `column`."""
+    return reasons[_PLACES] + (word & (NAMES_A_JOB_BIT - 1)) * _REASON_BYTES + 8 * column
+
+
+@_compiled()
+def _call_places(at: _Int, end: _Int, n_items: _Int, jobs: _Memory, reasons: _Memory, column: _Int) -> _Int:
+    """Calls the places of items and of what their reasons name; DAMAGED where the record ends before."""
     for _ in range(n_items):
-        if at + ITEM_BYTES > len(record):
+        if at + ITEM_BYTES > end:
             return DAMAGED
-        _call(job_places, _u32(record, at) * job_places.shape[1])
-        reasons = record[at + _FLAGS_AT] >> 2
+        _call(_job(_u32(at), jobs))
+        n_reasons = _u8(at + _FLAGS_AT) >> 2
         at += ITEM_BYTES
-        for _ in range(reasons):
-            if at + 8 > len(record):
+        for _ in range(n_reasons):
+            if at + 8 > end:
                 break
-            reason = _u32(record, at)
-            _call(reason_places, (reason & (NAMES_A_JOB_BIT - 1)) * reason_places.shape[1] + column)
+            word = _u32(at)
+            _call(_reason(word, reasons, column))
             at += 4
-            if reason & NAMES_A_JOB_BIT:
-                _call(job_places, _u32(record, at) * job_places.shape[1])
+            if word & NAMES_A_JOB_BIT:
+                _call(_job(_u32(at), jobs))
                 at += 4
-    return at
+    return 0
 
 
 @_compiled()
-def _put_components(out: Texts, to: _Int, components: Texts, item: _Int) -> _Int:
-    to = _put_word(out, to, _COMPONENTS)
-    at = _PACKED_FROM + 2 * item * _N_COMPONENTS
-    for name in range(_N_COMPONENTS):
-        if name:
-            out[to] = _COMMA
-            to += 1
-        step = _u16(components, at)
-        at += 2
-        value = step if step == UNKNOWN_COMPONENT else (10_000 * step + COMPONENT_STEPS // 2) // COMPONENT_STEPS
-        to = _put_word(out, to, _FIRST_NAME + name)
-        to = _put_known(out, to, value, _COMPONENT_DIGITS, UNKNOWN_COMPONENT)
-    out[to] = _BRACE
-    return to + 1
-
-
-@_compiled(
-    types.int64(
-        _BYTES, types.int64, _BYTES, _BYTES, _BYTES, _PLACES, _BYTES, _BYTES, _PLACES, types.int64,
-        types.int64, types.int64, types.float64, types.int64, types.int64[:, ::1], types.uint8[::1],
-    ),
-)  # fmt: skip
-def join(
-    record: Texts, first: _Int, components: Texts,
-    job_texts: Texts, more_job_texts: Texts, job_places: Places,
-    reason_texts: Texts, more_reason_texts: Texts, reason_places: Places, reason_column: _Int,
-    offset: _Int, limit: _Int, minimum: float, hidden_flags: _Int, chosen: Places, out: Texts,
+def _choose(
+    at: _Int, end: _Int, n_items: _Int, jobs: _Memory, offset: _Int, limit: _Int, minimum: float, hidden_flags: _Int,
+    chosen: Places,
 ) -> _Int:  # fmt: skip
-    """Writes the items of a feed as JSON, separated by commas; returns the bytes written, DAMAGED or TOO_LONG.
-
-    `record` from `first` on: the items (serving/contract.py). `components`: packed values, empty for none. A place that
-    begins behind the end of the first texts lies in the second. `chosen`: scratch, at least `limit` rows of 2.
-    """
-    # Choosing, checking and writing in one function: as three that hand ten arrays on it takes a fifth longer.
-    n_items = len(record) and np.int64(record[2]) | np.int64(record[3]) << 8
-    n_bytes, n_jobs, n_reasons = len(record), len(job_places), len(reason_places)
-    n_first_jobs, n_first_reasons = len(job_texts), len(reason_texts)
-    n_job_bytes, n_reason_bytes = n_first_jobs + len(more_job_texts), n_first_reasons + len(more_reason_texts)
-    if _call_places(record, first, min(n_items, offset + limit), job_places, reason_places, reason_column) == DAMAGED:
-        return DAMAGED
-    n_chosen, n_shown, at = 0, 0, first
+    """Notes number and address of the items to show; how many there are, or DAMAGED."""
+    n_chosen, n_shown = 0, 0
     for item in range(n_items):
-        if at + ITEM_BYTES > n_bytes:
+        if at + ITEM_BYTES > end:
             return DAMAGED
-        here, at = at, at + ITEM_BYTES
-        for _ in range(record[here + _FLAGS_AT] >> 2):
-            if at + 4 > n_bytes:
+        here, flags = at, _u8(at + _FLAGS_AT)
+        at += ITEM_BYTES
+        for _ in range(flags >> 2):
+            if at + 4 > end:
                 return DAMAGED
-            at += 8 if record[at + 3] & 0x80 else 4
-        number = _u32(record, here)
-        if at > n_bytes or (number >= n_jobs and number != UNKNOWN):
+            at += 8 if _u32(at) & NAMES_A_JOB_BIT else 4
+        number = _u32(here)
+        if at > end or (number >= jobs[_N_PLACES] and number != UNKNOWN):
             return DAMAGED
-        is_shown = number != UNKNOWN and job_places[number, _CARD] > 0 and not record[here + _FLAGS_AT] & hidden_flags
-        if is_shown and _u32(record, here + _SCORE_AT) / SCORE_STEPS >= minimum:
+        is_shown = number != UNKNOWN and _i64(_job(number, jobs) + 8 * _CARD) > 0 and not flags & hidden_flags
+        if is_shown and _u32(here + _SCORE_AT) / SCORE_STEPS >= minimum:
             if n_shown >= offset:
                 chosen[n_chosen, 0] = item
                 chosen[n_chosen, 1] = here
@@ -320,96 +322,161 @@ def join(
                 if n_chosen == limit:
                     break
             n_shown += 1
-    # Everything is checked, and called from memory: it comes while the next is checked.
-    needed = 0
-    for row in range(n_chosen):
-        here = chosen[row, 1]
-        number = _u32(record, here)
-        start, length = job_places[number, _CARD_BEGIN], job_places[number, _CARD]
-        if not (
-            _is_title(job_places, number, n_first_jobs, n_job_bytes)
-            and _is_text(start, length, n_first_jobs, n_job_bytes)
-            and _CARD_START_BYTES + job_places[number, _ID] <= length
-        ):
+    return n_chosen
+
+
+@_compiled()
+def _check(here: _Int, jobs: _Memory, reasons: _Memory, column: _Int) -> _Int:
+    """Calls the texts of an item from memory; the most bytes that it can have, DAMAGED where one is out of bounds."""
+    place = _job(_u32(here), jobs)
+    start, length, id_length = _i64(place + 8 * _CARD_BEGIN), _i64(place + 8 * _CARD), _i64(place + 8 * _ID)
+    if not (_is_title(place, jobs) and _is_text(start, length, jobs) and _CARD_START_BYTES + id_length <= length):
+        return DAMAGED
+    _call_text(jobs, start, length)
+    needed = length + id_length + _ITEM_MARGIN_BYTES
+    at = here + ITEM_BYTES
+    for _ in range(_u8(here + _FLAGS_AT) >> 2):
+        word = _u32(at)
+        at += 4
+        if word & (NAMES_A_JOB_BIT - 1) >= reasons[_N_PLACES]:
             return DAMAGED
-        needed += length + job_places[number, _ID] + _ITEM_MARGIN_BYTES
-        _call_text(job_texts, more_job_texts, start, length)
-        at = here + ITEM_BYTES
-        for _ in range(record[here + _FLAGS_AT] >> 2):
-            reason = _u32(record, at)
+        place = _reason(word, reasons, column)
+        length = _reason_length(place, reasons)
+        if length == DAMAGED:
+            return DAMAGED
+        _call_text(reasons, _i64(place), length)
+        needed += length + 1
+        if word & NAMES_A_JOB_BIT:
+            number = _u32(at)
             at += 4
-            names_job = reason & NAMES_A_JOB_BIT != 0
-            reason &= NAMES_A_JOB_BIT - 1
-            if reason >= n_reasons:
+            place = _job(number, jobs)
+            if number >= jobs[_N_PLACES] or not _is_title(place, jobs):
                 return DAMAGED
-            length = _reason_length(reason_places, reason, reason_column, n_first_reasons, n_reason_bytes)
-            if length == DAMAGED:
-                return DAMAGED
-            needed += length + 1
-            _call_text(reason_texts, more_reason_texts, reason_places[reason, reason_column], length)
-            if names_job:
-                number = _u32(record, at)
-                at += 4
-                if number >= n_jobs or not _is_title(job_places, number, n_first_jobs, n_job_bytes):
-                    return DAMAGED
-                length = job_places[number, _ID] + job_places[number, _TITLE]
-                needed += length
-                _call_text(job_texts, more_job_texts, job_places[number, _BEGIN], length)
+            length = _i64(place + 8 * _ID) + _i64(place + 8 * _TITLE)
+            _call_text(jobs, _i64(place + 8 * _BEGIN), length)
+            needed += length
+    return needed
+
+
+@_compiled()
+def _put_reasons(to: _Int, here: _Int, jobs: _Memory, reasons: _Memory, column: _Int) -> _Int:
+    at = here + ITEM_BYTES
+    for which in range(_u8(here + _FLAGS_AT) >> 2):
+        if which:
+            _put_u8(to, _COMMA)
+            to += 1
+        word = _u32(at)
+        at += 4
+        place = _reason(word, reasons, column)
+        begin, length = _i64(place), _i64(place + 8)
+        to = _put_text(to, reasons, begin, length)
+        if word & NAMES_A_JOB_BIT:
+            named = _job(_u32(at), jobs)
+            at += 4
+            its, id_length = _i64(named + 8 * _BEGIN), _i64(named + 8 * _ID)
+            to = _put_text(to, jobs, its, id_length)
+            begin, length = begin + length, _i64(place + 16)
+            to = _put_text(to, reasons, begin, length)
+            begin, length = begin + length, _i64(place + 24)
+            # Where the title ends the sentence, it goes without its last colons and spaces.
+            shown = _i64(named + 8 * (_SHORT_TITLE if length == _END_LENGTH else _TITLE))
+            to = _put_text(to, jobs, its + id_length, shown)
+            to = _put_text(to, reasons, begin, length)
+    return to
+
+
+@_compiled()
+def _put_components(to: _Int, components: Texts, item: _Int) -> _Int:
+    to = _put_word(to, _COMPONENTS)
+    at = components.ctypes.data + _PACKED_FROM + 2 * item * _N_COMPONENTS
+    for name in range(_N_COMPONENTS):
+        if name:
+            _put_u8(to, _COMMA)
+            to += 1
+        step = _u16(at)
+        at += 2
+        to = _put_word(to, _FIRST_NAME + name)
+        if step == UNKNOWN_COMPONENT:
+            to = _put_word(to, _NULL)
+        else:
+            value = (10_000 * step + COMPONENT_STEPS // 2) // COMPONENT_STEPS
+            to = _put_fraction(to, value, 10_000, _COMPONENT_DIGITS)
+    _put_u8(to, _BRACE)
+    return to + 1
+
+
+@_compiled()
+def _put_item(to: _Int, item: _Int, here: _Int, jobs: _Memory, reasons: _Memory, column: _Int) -> _Int:
+    """An item up to its card."""
+    place = _job(_u32(here), jobs)
+    card = _i64(place + 8 * _CARD_BEGIN)
+    to = _put_integer(_put_word(to, _RANK), item + 1)
+    to = _put_text(_put_word(to, _JOB_ID), jobs, card + _CARD_START_BYTES, _i64(place + 8 * _ID))
+    to = _put_score(_put_word(to, _SCORE), _u32(here + _SCORE_AT))
+    to = _put_integer(_put_word(to, _PERCENT), _u8(here + _PERCENT_AT))
+    to = _put_word(to, _CONFIDENCE)
+    confidence = _u16(here + _CONFIDENCE_AT)
+    if confidence == UNKNOWN_CONFIDENCE:
+        to = _put_word(to, _NULL)
+    else:
+        to = _put_fraction(to, confidence, CONFIDENCE_STEPS, _CONFIDENCE_DIGITS)
+    to = _put_word(to, _FLAGS + (_u8(here + _FLAGS_AT) & (FLAG_SEEN + FLAG_EXPLORED)))
+    to = _put_score(to, _u32(here + _PROPENSITY_AT))
+    to = _put_reasons(_put_word(to, _REASONS), here, jobs, reasons, column)
+    return _put_text(_put_word(to, _JOB), jobs, card, _i64(place + 8 * _CARD))
+
+
+@_compiled()
+def _put_score(to: _Int, value: _Int) -> _Int:
+    return _put_word(to, _NULL) if value == UNKNOWN else _put_fraction(to, value, SCORE_STEPS, _SCORE_DIGITS)
+
+
+@_compiled(
+    types.int64(
+        types.Array(types.uint8, 1, "C", readonly=True), types.int64, types.Array(types.uint8, 1, "C", readonly=True),
+        types.int64[:, ::1], types.int64, types.int64, types.int64, types.float64, types.int64, types.int64[:, ::1],
+        types.uint8[::1],
+    ),
+)  # fmt: skip
+def join(
+    record: Texts, first: _Int, components: Texts, memory: Places, reason_column: _Int, offset: _Int, limit: _Int,
+    minimum: float, hidden_flags: _Int, chosen: Places, out: Texts,
+) -> _Int:  # fmt: skip
+    """Writes the items of a feed as JSON, separated by commas; returns the bytes written, DAMAGED or TOO_LONG.
+
+    `record` from `first` on: the items (serving/contract.py). `components`: packed values, empty for none. `memory`: a
+    row of `memory_of` for jobs and one for reasons. `chosen`: scratch, at least `limit` rows of 2.
+    """
+    jobs = (memory[0, 0], memory[0, 1], memory[0, 2], memory[0, 3], memory[0, 4], memory[0, 5])
+    reasons = (memory[1, 0], memory[1, 1], memory[1, 2], memory[1, 3], memory[1, 4], memory[1, 5])
+    begin, end = record.ctypes.data + first, record.ctypes.data + len(record)
+    n_items = _u16(record.ctypes.data + 2) if len(record) >= 4 else 0
+    if _call_places(begin, end, min(n_items, offset + limit), jobs, reasons, reason_column) == DAMAGED:
+        return DAMAGED
+    n_chosen = _choose(begin, end, n_items, jobs, offset, limit, minimum, hidden_flags, chosen)
+    if n_chosen == DAMAGED:
+        return DAMAGED
+    # Everything is checked, and called from memory: it comes while the next is checked.
+    needed = _SLOT_BYTES
+    for row in range(n_chosen):
+        item_bytes = _check(chosen[row, 1], jobs, reasons, reason_column)
+        if item_bytes == DAMAGED:
+            return DAMAGED
+        needed += item_bytes
     n_components = (len(components) - _PACKED_FROM) // (2 * _N_COMPONENTS)
     if n_components > 0:
         needed += n_chosen * _N_COMPONENTS * _COMPONENT_MARGIN_BYTES
-    if needed + _WORD_BYTES > len(out):
+    if needed > len(out):
         return TOO_LONG
-    to = 0
+    to = out.ctypes.data
     for row in range(n_chosen):
-        item, here = chosen[row, 0], chosen[row, 1]
-        flags, number = record[here + _FLAGS_AT], _u32(record, here)
-        card, id_length = job_places[number, _CARD_BEGIN], job_places[number, _ID]
         if row:
-            out[to] = _COMMA
+            _put_u8(to, _COMMA)
             to += 1
-        to = _put_integer(out, _put_word(out, to, _RANK), item + 1)
-        to = _put_word(out, to, _JOB_ID)
-        to = _put_text(out, to, job_texts, more_job_texts, card + _CARD_START_BYTES, id_length)
-        to = _put_known(out, _put_word(out, to, _SCORE), _u32(record, here + _SCORE_AT), _SCORE_DIGITS, UNKNOWN)
-        to = _put_integer(out, _put_word(out, to, _PERCENT), np.int64(record[here + _PERCENT_AT]))
-        confidence = _u16(record, here + _CONFIDENCE_AT)
-        to = _put_known(out, _put_word(out, to, _CONFIDENCE), confidence, _CONFIDENCE_DIGITS, UNKNOWN_CONFIDENCE)
-        to = _put_known(
-            out,
-            _put_word(out, to, _FLAGS + (flags & (FLAG_SEEN + FLAG_EXPLORED))),
-            _u32(record, here + _PROPENSITY_AT),
-            _SCORE_DIGITS,
-            UNKNOWN,
-        )
-        to = _put_word(out, to, _REASONS)
-        at = here + ITEM_BYTES
-        for which in range(flags >> 2):
-            if which:
-                out[to] = _COMMA
-                to += 1
-            reason = _u32(record, at)
-            at += 4
-            names_job = reason & NAMES_A_JOB_BIT != 0
-            reason &= NAMES_A_JOB_BIT - 1
-            begin = reason_places[reason, reason_column]
-            length = reason_places[reason, reason_column + 1]
-            to = _put_text(out, to, reason_texts, more_reason_texts, begin, length)
-            if names_job:
-                named = _u32(record, at)
-                at += 4
-                its, its_id = job_places[named, _BEGIN], job_places[named, _ID]
-                to = _put_text(out, to, job_texts, more_job_texts, its, its_id)
-                begin, length = begin + length, reason_places[reason, reason_column + 2]
-                to = _put_text(out, to, reason_texts, more_reason_texts, begin, length)
-                begin, length = begin + length, reason_places[reason, reason_column + 3]
-                # Where the title ends the sentence, it goes without its last colons and spaces.
-                shown = job_places[named, _SHORT_TITLE] if length == _END_LENGTH else job_places[named, _TITLE]
-                to = _put_text(out, to, job_texts, more_job_texts, its + its_id, shown)
-                to = _put_text(out, to, reason_texts, more_reason_texts, begin, length)
-        to = _put_text(out, _put_word(out, to, _JOB), job_texts, more_job_texts, card, job_places[number, _CARD])
+        item = chosen[row, 0]
+        to = _put_item(to, item, chosen[row, 1], jobs, reasons, reason_column)
         if item < n_components:
-            to = _put_components(out, to, components, item)
-        out[to] = _BRACE
+            to = _put_components(to, components, item)
+        _put_u8(to, _BRACE)
         to += 1
-    return to
+    return to - out.ctypes.data

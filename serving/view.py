@@ -14,7 +14,7 @@ from serving.contract import (
     PACKED_FEED,
 )
 from serving.files import NotServableError
-from serving.join import DAMAGED, TOO_LONG, join
+from serving.join import DAMAGED, TOO_LONG, join, memory_of
 from serving.store import Generation, Reader
 
 # Stands for a job that is not shown: closed, expired, or not in this generation.
@@ -33,10 +33,9 @@ class View:
         self.generation = generation
         self.name = generation.name
         self.reader = generation.reader
-        self.encoded_name = generation.name.encode()
-        self.tag = hashlib.blake2b(self.encoded_name, digest_size=6).hexdigest()
+        self.tag = hashlib.blake2b(generation.name.encode(), digest_size=6).hexdigest()
         jobs, reasons = generation.jobs, generation.reasons
-        self._texts = (jobs.texts, jobs.more, jobs.places, reasons.texts, reasons.more, reasons.places)
+        self._memory = np.array([memory_of(kind.texts, kind.more, kind.places) for kind in (jobs, reasons)], np.int64)
         self._columns = {language: 4 * place for place, language in enumerate(LANGUAGES)}
         self._chosen = np.zeros((_MOST_ITEMS, 2), np.int64)
         self._buffer = np.zeros(_FIRST_BUFFER_BYTES, np.uint8)
@@ -64,8 +63,8 @@ class View:
         packed = np.frombuffer(components, np.uint8) if components else _NO_COMPONENTS
         while True:
             n = join(
-                np.frombuffer(stored, np.uint8), first, packed, *self._texts, self._columns[language],
-                offset, limit, minimum, FLAG_SEEN if hides_seen else 0, self._chosen, self._buffer,
+                np.frombuffer(stored, np.uint8), first, packed, self._memory, self._columns[language], offset, limit,
+                minimum, FLAG_SEEN if hides_seen else 0, self._chosen, self._buffer,
             )  # fmt: skip
             if n != TOO_LONG:
                 break
