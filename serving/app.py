@@ -136,7 +136,7 @@ class Application:
         if method not in _METHODS:
             allow = {"allow": ", ".join(_METHODS)}
             raise ProblemError(405, f"{cut(method)} is not allowed; this service is read-only", headers=allow)
-        if sum(len(environ.get(name, "")) for name in _READ_HEADERS) > MAX_HEADER_BYTES:
+        if sum([len(environ[name]) for name in _READ_HEADERS if name in environ]) > MAX_HEADER_BYTES:
             raise ProblemError(431, f"the headers that are read here have more than {MAX_HEADER_BYTES} bytes")
         own = self._own.answer(path, self._metrics.exposition) if not path.startswith(PREFIX) else None
         if own is not None:

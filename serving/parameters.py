@@ -117,7 +117,7 @@ def decode_identifier(name: str, raw: str, *, longest: int) -> str:
         identifier = raw.encode("latin-1").decode("utf-8")
     except UnicodeError:
         identifier = ""
-    if not 0 < len(identifier) <= longest or not _PRINTABLE.match(identifier):
+    if not 0 < len(identifier) <= longest or not (identifier.isprintable() or _PRINTABLE.match(identifier)):
         raise bad_parameter(name, identifier or raw, f"1 to {longest} printable characters, percent-encoded as UTF-8")
     return identifier
 
