@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import orjson
 import pytest
 import zstandard
 
+from serving.__main__ import forget_environment
 from serving.app import Application
 from serving.store import Store
 from serving.telemetry import AccessLog
@@ -170,3 +172,11 @@ def test_a_damaged_value_is_503_not_a_wrong_answer(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(Reader, "get_packed", damaged)
     reply = call(app, "/v1/users/anna/feed")
     assert (reply.status, reply.headers["retry-after"]) == (503, "5")
+
+
+def test_a_worker_forgets_the_environment_but_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = {"TZ": "Asia/Almaty", "PROMETHEUS_MULTIPROC_DIR": "/metrics"}
+    environment = {"JOBFEED_TOKEN_KEYS": "secret", "HH_ACCESS_TOKEN": "secret", **kept}
+    monkeypatch.setattr(os, "environ", environment)
+    forget_environment()
+    assert environment == kept
