@@ -1,32 +1,35 @@
 """Sends one body whatever is asked: what the server itself costs, without a look-up. For benchmarks only."""
 
 import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from granian import Granian
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, RuntimeModes
 
-Send = Callable[[Any], Awaitable[None]]
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
-_HEADERS = [(b"content-type", b"application/json")]
 _BODY = Path(os.environ["BODY"]).read_bytes()
+_HEADERS = [("content-type", "application/json"), ("content-length", str(len(_BODY)))]
 
 
-async def app(scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Send) -> None:
+def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
     """Any request, the same answer."""
-    await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-    await send({"type": "http.response.body", "body": _BODY})
+    start_response("200 OK", _HEADERS)
+    return [_BODY]
 
 
 if __name__ == "__main__":
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     Granian(
         "tests.benchmarks.constant_service:app",
         port=int(os.environ["PORT"]),
         workers=int(os.environ["WORKERS"]),
-        interface=Interfaces.ASGINL,
+        interface=Interfaces.WSGI,
         http=HTTPModes.http1,
+        runtime_mode=RuntimeModes.st,
+        blocking_threads=1,
         log_enabled=False,
         websockets=False,
     ).serve()
