@@ -23,10 +23,11 @@ def list_generations() -> None:
     from assets.publishing import generations
 
     published = workspace_from_environment().published
+    trouble = None
     try:
         current = generations.current_generation(published)
     except generations.GenerationError as error:
-        _fail(str(error))
+        current, trouble = None, str(error)
     table = Table()
     for name in ("generation", "kind", "as of", "created", "users", "jobs", "served"):
         table.add_column(name, no_wrap=True)
@@ -37,6 +38,8 @@ def list_generations() -> None:
     out.print(table)
     for problem in generations.unreadable(published):
         err.print(f"[red]{escape(problem)}[/]")
+    if trouble is not None:
+        _fail(trouble)
 
 
 @app.command()

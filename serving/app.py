@@ -194,7 +194,7 @@ class Application:
     def _current_view(self) -> View:
         generation = self._store.generation
         if generation is None:
-            reason = self._store.refusal or "no generation is published yet"
+            reason = self._store.refusal or self._store.pointer_trouble or "no generation is published yet"
             raise ProblemError(503, reason, headers=_SOON)
         if self._view is None or self._view.generation is not generation:
             self._view = View(generation)

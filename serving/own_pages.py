@@ -65,6 +65,8 @@ class OwnPages:
         as_of = str(generation.manifest["as_of"]) if generation is not None else None
         age = self._clock() - dt.datetime.fromisoformat(as_of).timestamp() if as_of is not None else None
         reasons = [f"the announced generation was refused: {refused}"] if refused is not None else []
+        if self._store.pointer_trouble is not None:
+            reasons.append(self._store.pointer_trouble)
         if unchecked > LONGEST_UNCHECKED_SECONDS:
             reasons.append(f"the pointer was not read for {unchecked:.0f} s")
         if age is not None and age > self._stale_after_seconds:

@@ -66,6 +66,7 @@ class Store:
         self._texts = KnownFiles()
         self._refused: dict[str, str] = {}
         self._announced_name: str | None = None
+        self._pointer_trouble: str | None = None
         self._pointer_status: tuple[int, int] | None = None
         self._checked_at = time.monotonic()
         self._lock = threading.Lock()
@@ -81,6 +82,11 @@ class Store:
     def refusal(self) -> str | None:
         """Why the announced generation is not the served one; None when it is."""
         return self._refused.get(self._announced_name) if self._announced_name is not None else None
+
+    @property
+    def pointer_trouble(self) -> str | None:
+        """Why the pointer names no generation; None when it does, or nothing was published yet."""
+        return self._pointer_trouble
 
     @property
     def seconds_since_check(self) -> float:
@@ -200,11 +206,17 @@ class Store:
             pointer = self._published / POINTER
             status = pointer.stat()
             name = pointer.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
+        except FileNotFoundError:
+            self._pointer_trouble = f"{POINTER} is missing" if self._generation is not None else None
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            self._pointer_trouble = f"{POINTER} can't be read: {type(error).__name__}"
             return None
         # The name becomes a path: only a plain one may.
         if not _NAME.fullmatch(name):
+            self._pointer_trouble = f"{POINTER} names no generation"
             return None
+        self._pointer_trouble = None
         if (status.st_ino, status.st_mtime_ns) != self._pointer_status:
             # Announced anew: whatever was wrong with it may be mended.
             self._pointer_status = (status.st_ino, status.st_mtime_ns)

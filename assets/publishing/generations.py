@@ -76,7 +76,10 @@ def current_generation(published: Path) -> str | None:
     except FileNotFoundError:
         return None
     if not _NAME.fullmatch(name):
-        raise GenerationError(f"{published / POINTER}: holds {name[:80]!r}; expected a generation's name")
+        raise GenerationError(
+            f"{published / POINTER}: holds {name[:80]!r}; expected a generation's name. "
+            f"`jobfeed generations rollback NAME` announces one of: {_known(published)}"
+        )
     return name
 
 
@@ -92,8 +95,9 @@ def read_manifest(published: Path, generation: str) -> Manifest:
             raise GenerationError(f"{path}: content differs from its checksum")
         return Manifest(**fields)
     except FileNotFoundError as error:
-        known = ", ".join(_names(published)) or "none"
-        raise GenerationError(f"generation {generation} does not exist in {published}; there are: {known}") from error
+        raise GenerationError(
+            f"generation {generation} does not exist in {published}; there are: {_known(published)}"
+        ) from error
     except (orjson.JSONDecodeError, TypeError, AttributeError) as error:
         raise GenerationError(f"{path}: is not a manifest: {error}") from error
 
@@ -166,10 +170,12 @@ def rollback(published: Path, generation: str | None) -> str:
     Raises GenerationError when there is none, or it is damaged.
     """
     with _choosing(published):
-        current = current_generation(published)
         if generation is None:
+            current = current_generation(published)
             if current is None:
-                raise GenerationError(f"{published}: no generation is published yet")
+                raise GenerationError(
+                    f"{published}: no generation is announced; name the one to announce, there are: {_known(published)}"
+                )
             generation = _one_before(published, current)
         problems = verify_touched(published, generation)
         if problems:
@@ -257,6 +263,10 @@ def sha256_of(path: Path) -> str:
 def generation_name(as_of: dt.datetime, content: str) -> str:
     """A name that sorts by time and tells contents apart."""
     return f"{as_of.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
+
+
+def _known(published: Path) -> str:
+    return ", ".join(_names(published)) or "none"
 
 
 def _names(published: Path) -> list[str]:

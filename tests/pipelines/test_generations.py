@@ -72,3 +72,4 @@ def test_wrong_names_are_told_in_a_line(data: Path) -> None:
     (data / "published" / "current").write_text("rubbish")
     for word in ("list", "verify", "diff"):
         assert "expected a generation's name" in shown(word, exit_code=1)
+    assert "full" in shown("list", exit_code=1), "what can be announced is listed all the same"

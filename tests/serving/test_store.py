@@ -15,6 +15,8 @@ from serving.lookup import Layers, Reader
 from serving.store import NotServableError, Store
 from tests.factories import AS_OF, feeds, publish_small
 from tests.packed import names_of, unpacked_feed
+from tests.serving.client import call
+from tests.serving.world import serve
 
 LATER = AS_OF + dt.timedelta(days=1)
 
@@ -151,6 +153,31 @@ def test_a_pointer_that_holds_no_name_changes_nothing(tmp_path: Path, pointer: s
     store.refresh()
     assert store.generation is not None
     assert store.generation.name == name
+
+
+def test_readiness_tells_what_is_wrong_with_the_pointer(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    app = serve(store)
+
+    def told() -> tuple[str, list[str]]:
+        store.refresh()
+        found = call(app, "/readyz").json
+        return found["status"], found["reasons"]
+
+    pointer = tmp_path / "current"
+    assert told() == ("not ready", [])
+    pointer.write_bytes(b"\xff")
+    assert told() == ("not ready", ["current can't be read: UnicodeDecodeError"])
+    assert call(app, "/v1/market").json["detail"] == "current can't be read: UnicodeDecodeError"
+    pointer.unlink()
+    name = publish_small(tmp_path).manifest.generation
+    assert told() == ("ready", [])
+    pointer.write_text("../elsewhere")
+    assert told() == ("stale", ["current names no generation"])
+    pointer.unlink()
+    assert told() == ("stale", ["current is missing"])
+    pointer.write_text(name)
+    assert told() == ("ready", [])
 
 
 def test_a_version_of_another_kind_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

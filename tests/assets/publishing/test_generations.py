@@ -304,6 +304,19 @@ def test_a_damaged_pointer_keeps_no_new_generation_from_being_published(tmp_path
     assert generations.current_generation(tmp_path) == second.manifest.generation
 
 
+@pytest.mark.parametrize("pointer", [None, b"\xff\x00rubbish", b"20260301T020000Z-00000000"])
+def test_a_rollback_to_a_named_generation_mends_the_pointer(tmp_path: Path, pointer: bytes | None) -> None:
+    names = [publish_small(tmp_path, as_of=AS_OF + dt.timedelta(days=d)).manifest.generation for d in range(2)]
+    (tmp_path / "current").unlink()
+    if pointer is not None:
+        (tmp_path / "current").write_bytes(pointer)
+    if pointer is None or b"rubbish" in pointer:
+        with pytest.raises(generations.GenerationError, match=names[0]):
+            generations.rollback(tmp_path, None)
+    assert generations.rollback(tmp_path, names[1]) == names[1]
+    assert generations.current_generation(tmp_path) == names[1]
+
+
 def test_a_rollback_goes_past_generations_that_were_removed(tmp_path: Path) -> None:
     names = [publish_small(tmp_path, as_of=AS_OF + dt.timedelta(days=d)).manifest.generation for d in range(3)]
     shutil.rmtree(tmp_path / names[1])
