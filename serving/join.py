@@ -4,15 +4,10 @@ Everything that comes in was read from files that may be damaged: each place is 
 goes by addresses: arrays as arguments of many small functions take longer than what these do.
 """
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-import numba
 import numpy as np
-from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from serving.contract import (
@@ -31,10 +26,11 @@ from serving.contract import (
     UNKNOWN_COMPONENT,
     UNKNOWN_CONFIDENCE,
 )
+from serving.native import call_line, compiled, copy, i64, put_u8, put_u16, u8, u16, u32
 
 Texts = NDArray[np.uint8]
 Places = NDArray[np.int64]
-# What a machine integer is called in Python where the compiler does not look, and a few of them.
+# What a machine integer, and a few of them, are called in Python: the compiler finds their types itself.
 _Int = Any
 _Memory = Any
 
@@ -78,151 +74,73 @@ _ZERO_DOT = _ZERO | _DOT << 8
 # begin and how many bytes both have, where the places begin and how many there are.
 _FIRST, _N_FIRST, _MORE, _N_BYTES, _PLACES, _N_PLACES = range(6)
 
-_intrinsic: Callable[[Callable[..., Any]], Any] = intrinsic
-_INTEGER_32, _INTEGER_64 = ir.IntType(32), ir.IntType(64)
-
 
 def memory_of(texts: Texts, more: Texts, places: Places) -> list[int]:
     """A row of the `memory` that `join` reads; the arrays must live as long as it is used."""
     return [texts.ctypes.data, len(texts), more.ctypes.data, len(texts) + len(more), places.ctypes.data, len(places)]
 
 
-def _compiled(*signature: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]:
-    njit: Callable[..., Any] = partial(numba.njit, error_model="numpy")
-
-    def compile_(function: Callable[..., Any]) -> Any:
-        try:
-            return njit(*signature, cache=True, **options)(function)
-        except RuntimeError:  # no folder that a cache could be written to: compiled at every start
-            return njit(*signature, **options)(function)
-
-    return compile_
-
-
-def _pointer(builder: Any, address: Any, n_bits: int) -> Any:
-    return builder.inttoptr(address, ir.IntType(n_bits).as_pointer())
-
-
-def _load(n_bits: int) -> Any:
-    """Compiles to the reading of an unsigned little-endian integer that may lie anywhere."""
-
-    def load(typing_context: Any, address: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            value = builder.load(_pointer(builder, arguments[0], n_bits), align=1)
-            return value if n_bits == 64 else builder.zext(value, _INTEGER_64)
-
-        return types.int64(types.int64), generate
-
-    return _intrinsic(load)
-
-
-def _store(n_bits: int) -> Any:
-    """Compiles to the writing of one."""
-
-    def store(typing_context: Any, address: Any, value: Any) -> Any:
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-            kept = builder.trunc(arguments[1], ir.IntType(n_bits))
-            builder.store(kept, _pointer(builder, arguments[0], n_bits), align=1)
-
-        return types.void(types.int64, types.int64), generate
-
-    return _intrinsic(store)
-
-
-_u8, _u16, _u32, _i64 = _load(8), _load(16), _load(32), _load(64)
-_put_u8, _put_u16 = _store(8), _store(16)
-
-
-@_intrinsic
-def _copy(typing_context: Any, to: Any, source: Any, length: Any) -> Any:
-    """memcpy: where the length is a constant, a few instructions."""
-    signature = types.void(types.int64, types.int64, types.int64)
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        to, source, length = arguments
-        target, origin = _pointer(builder, to, 8), _pointer(builder, source, 8)
-        kind = ir.FunctionType(ir.VoidType(), [target.type, origin.type, _INTEGER_64, ir.IntType(1)])
-        memcpy = builder.module.declare_intrinsic("llvm.memcpy", [target.type, origin.type, _INTEGER_64], kind)
-        builder.call(memcpy, [target, origin, length, ir.IntType(1)(0)])
-
-    return signature, generate
-
-
-@_intrinsic
-def _call(typing_context: Any, address: Any) -> Any:
-    """Calls a cache line from memory without waiting for it. Any address may be named: nothing is read."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        address = _pointer(builder, arguments[0], 8)
-        kind = ir.FunctionType(ir.VoidType(), [address.type, _INTEGER_32, _INTEGER_32, _INTEGER_32])
-        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [address.type], kind)
-        # For reading, to be kept in all caches, of data.
-        builder.call(prefetch, [address, _INTEGER_32(0), _INTEGER_32(3), _INTEGER_32(1)])
-
-    return types.void(types.int64), generate
-
-
-@_compiled()
+@compiled()
 def _put_word(to: _Int, word: _Int) -> _Int:
-    _copy(to, _WORDS.ctypes.data + word * _SLOT_BYTES, _SLOT_BYTES)  # what is too much is written over
+    copy(to, _WORDS.ctypes.data + word * _SLOT_BYTES, _SLOT_BYTES)  # what is too much is written over
     return to + _WORD_LENGTHS[word]
 
 
-@_compiled()
+@compiled()
 def _put_integer(to: _Int, value: _Int) -> _Int:
     if value < 100:
-        pair = _u16(_PAIRS.ctypes.data + 2 * value)
+        pair = u16(_PAIRS.ctypes.data + 2 * value)
         if value < 10:
-            _put_u8(to, pair >> 8)
+            put_u8(to, pair >> 8)
             return to + 1
-        _put_u16(to, pair)
+        put_u16(to, pair)
         return to + 2
     rest, n_digits = value, 1
     while rest >= 10:
         rest //= 10
         n_digits += 1
     for i in range(n_digits):
-        _put_u8(to + n_digits - 1 - i, _ZERO + value % 10)
+        put_u8(to + n_digits - 1 - i, _ZERO + value % 10)
         value //= 10
     return to + n_digits
 
 
-@_compiled()
+@compiled()
 def _put_fraction(to: _Int, value: _Int, steps: _Int, n_digits: _Int) -> _Int:
     """`value` / `steps` as a decimal number; `steps` = 10 ** `n_digits`, an even number of digits."""
     if value < steps:
-        _put_u16(to, _ZERO_DOT)
+        put_u16(to, _ZERO_DOT)
         to += 2
     else:
         to = _put_integer(to, value // steps)
-        _put_u8(to, _DOT)
+        put_u8(to, _DOT)
         to += 1
         value %= steps
         if value == 0:
-            _put_u8(to, _ZERO)
+            put_u8(to, _ZERO)
             return to + 1
     for at in range(n_digits - 2, -1, -2):
-        _put_u16(to + at, _u16(_PAIRS.ctypes.data + 2 * (value % 100)))
+        put_u16(to + at, u16(_PAIRS.ctypes.data + 2 * (value % 100)))
         value //= 100
     end = to + n_digits - 1
-    while end > to and _u8(end) == _ZERO:
+    while end > to and u8(end) == _ZERO:
         end -= 1
     return end + 1
 
 
-@_compiled()
+@compiled()
 def _put_text(to: _Int, memory: _Memory, start: _Int, length: _Int) -> _Int:
     """A text that lies in the first texts, or behind their end in the second."""
     n_first = memory[_N_FIRST]
     source = memory[_FIRST] + start if start < n_first else memory[_MORE] + start - n_first
     if length <= _LINE_BYTES and _is_text(start, _LINE_BYTES, memory):
-        _copy(to, source, _LINE_BYTES)  # what is too much is written over
+        copy(to, source, _LINE_BYTES)  # what is too much is written over
     else:
-        _copy(to, source, length)
+        copy(to, source, length)
     return to + length
 
 
-@_compiled()
+@compiled()
 def _is_text(start: _Int, length: _Int, memory: _Memory) -> Any:
     """Whether a text lies within the first texts or the second."""
     n_first, n_bytes = memory[_N_FIRST], memory[_N_BYTES]
@@ -231,70 +149,70 @@ def _is_text(start: _Int, length: _Int, memory: _Memory) -> Any:
     return is_within and not start < n_first < start + length
 
 
-@_compiled()
+@compiled()
 def _is_title(place: _Int, memory: _Memory) -> Any:
     """Whether id and title of a job lie within the texts."""
     n_bytes = memory[_N_BYTES]
-    id_length, title_length = _i64(place + 8 * _ID), _i64(place + 8 * _TITLE)
-    is_sound = 0 <= id_length <= n_bytes and 0 <= _i64(place + 8 * _SHORT_TITLE) <= title_length <= n_bytes
-    return is_sound and _is_text(_i64(place + 8 * _BEGIN), id_length + title_length, memory)
+    id_length, title_length = i64(place + 8 * _ID), i64(place + 8 * _TITLE)
+    is_sound = 0 <= id_length <= n_bytes and 0 <= i64(place + 8 * _SHORT_TITLE) <= title_length <= n_bytes
+    return is_sound and _is_text(i64(place + 8 * _BEGIN), id_length + title_length, memory)
 
 
-@_compiled()
+@compiled()
 def _reason_length(place: _Int, memory: _Memory) -> _Int:
     """The length of the three parts of a reason, DAMAGED where they do not lie within the texts."""
     length = 0
     for part in range(1, 4):
-        part_length = _i64(place + 8 * part)
+        part_length = i64(place + 8 * part)
         if not 0 <= part_length <= memory[_N_BYTES]:
             return DAMAGED
         length += part_length
-    return length if _is_text(_i64(place), length, memory) else DAMAGED
+    return length if _is_text(i64(place), length, memory) else DAMAGED
 
 
-@_compiled()
+@compiled()
 def _call_text(memory: _Memory, start: _Int, length: _Int) -> _Int:
     """Calls a text from memory."""
     n_first = memory[_N_FIRST]
     source = memory[_FIRST] + start if start < n_first else memory[_MORE] + start - n_first
     for at in range(source, source + length, _LINE_BYTES):
-        _call(at)
+        call_line(at)
 
 
-@_compiled()
+@compiled()
 def _job(number: _Int, jobs: _Memory) -> _Int:
     """Where the place of a job lies."""
     return jobs[_PLACES] + number * _JOB_BYTES
 
 
-@_compiled()
+@compiled()
 def _reason(word: _Int, reasons: _Memory, column: _Int) -> _Int:
     """Where the place of a reason lies, in the language that begins at `column`."""
     return reasons[_PLACES] + (word & (NAMES_A_JOB_BIT - 1)) * _REASON_BYTES + 8 * column
 
 
-@_compiled()
+@compiled()
 def _call_places(at: _Int, end: _Int, n_items: _Int, jobs: _Memory, reasons: _Memory, column: _Int) -> _Int:
     """Calls the places of items and of what their reasons name; DAMAGED where the record ends before."""
     for _ in range(n_items):
         if at + ITEM_BYTES > end:
             return DAMAGED
-        _call(_job(_u32(at), jobs))
-        n_reasons = _u8(at + _FLAGS_AT) >> 2
+        call_line(_job(u32(at), jobs))
+        n_reasons = u8(at + _FLAGS_AT) >> 2
         at += ITEM_BYTES
         for _ in range(n_reasons):
             if at + 8 > end:
                 break
-            word = _u32(at)
-            _call(_reason(word, reasons, column))
+            word = u32(at)
+            call_line(_reason(word, reasons, column))
             at += 4
             if word & NAMES_A_JOB_BIT:
-                _call(_job(_u32(at), jobs))
+                call_line(_job(u32(at), jobs))
                 at += 4
     return 0
 
 
-@_compiled()
+@compiled()
 def _choose(
     at: _Int, end: _Int, n_items: _Int, jobs: _Memory, offset: _Int, limit: _Int, minimum: float, hidden_flags: _Int,
     chosen: Places,
@@ -304,17 +222,17 @@ def _choose(
     for item in range(n_items):
         if at + ITEM_BYTES > end:
             return DAMAGED
-        here, flags = at, _u8(at + _FLAGS_AT)
+        here, flags = at, u8(at + _FLAGS_AT)
         at += ITEM_BYTES
         for _ in range(flags >> 2):
             if at + 4 > end:
                 return DAMAGED
-            at += 8 if _u32(at) & NAMES_A_JOB_BIT else 4
-        number = _u32(here)
+            at += 8 if u32(at) & NAMES_A_JOB_BIT else 4
+        number = u32(here)
         if at > end or (number >= jobs[_N_PLACES] and number != UNKNOWN):
             return DAMAGED
-        is_shown = number != UNKNOWN and _i64(_job(number, jobs) + 8 * _CARD) > 0 and not flags & hidden_flags
-        if is_shown and _u32(here + _SCORE_AT) / SCORE_STEPS >= minimum:
+        is_shown = number != UNKNOWN and i64(_job(number, jobs) + 8 * _CARD) > 0 and not flags & hidden_flags
+        if is_shown and u32(here + _SCORE_AT) / SCORE_STEPS >= minimum:
             if n_shown >= offset:
                 chosen[n_chosen, 0] = item
                 chosen[n_chosen, 1] = here
@@ -325,18 +243,18 @@ def _choose(
     return n_chosen
 
 
-@_compiled()
+@compiled()
 def _check(here: _Int, jobs: _Memory, reasons: _Memory, column: _Int) -> _Int:
     """Calls the texts of an item from memory; the most bytes that it can have, DAMAGED where one is out of bounds."""
-    place = _job(_u32(here), jobs)
-    start, length, id_length = _i64(place + 8 * _CARD_BEGIN), _i64(place + 8 * _CARD), _i64(place + 8 * _ID)
+    place = _job(u32(here), jobs)
+    start, length, id_length = i64(place + 8 * _CARD_BEGIN), i64(place + 8 * _CARD), i64(place + 8 * _ID)
     if not (_is_title(place, jobs) and _is_text(start, length, jobs) and _CARD_START_BYTES + id_length <= length):
         return DAMAGED
     _call_text(jobs, start, length)
     needed = length + id_length + _ITEM_MARGIN_BYTES
     at = here + ITEM_BYTES
-    for _ in range(_u8(here + _FLAGS_AT) >> 2):
-        word = _u32(at)
+    for _ in range(u8(here + _FLAGS_AT) >> 2):
+        word = u32(at)
         at += 4
         if word & (NAMES_A_JOB_BIT - 1) >= reasons[_N_PLACES]:
             return DAMAGED
@@ -344,56 +262,56 @@ def _check(here: _Int, jobs: _Memory, reasons: _Memory, column: _Int) -> _Int:
         length = _reason_length(place, reasons)
         if length == DAMAGED:
             return DAMAGED
-        _call_text(reasons, _i64(place), length)
+        _call_text(reasons, i64(place), length)
         needed += length + 1
         if word & NAMES_A_JOB_BIT:
-            number = _u32(at)
+            number = u32(at)
             at += 4
             place = _job(number, jobs)
             if number >= jobs[_N_PLACES] or not _is_title(place, jobs):
                 return DAMAGED
-            length = _i64(place + 8 * _ID) + _i64(place + 8 * _TITLE)
-            _call_text(jobs, _i64(place + 8 * _BEGIN), length)
+            length = i64(place + 8 * _ID) + i64(place + 8 * _TITLE)
+            _call_text(jobs, i64(place + 8 * _BEGIN), length)
             needed += length
     return needed
 
 
-@_compiled()
+@compiled()
 def _put_reasons(to: _Int, here: _Int, jobs: _Memory, reasons: _Memory, column: _Int) -> _Int:
     at = here + ITEM_BYTES
-    for which in range(_u8(here + _FLAGS_AT) >> 2):
+    for which in range(u8(here + _FLAGS_AT) >> 2):
         if which:
-            _put_u8(to, _COMMA)
+            put_u8(to, _COMMA)
             to += 1
-        word = _u32(at)
+        word = u32(at)
         at += 4
         place = _reason(word, reasons, column)
-        begin, length = _i64(place), _i64(place + 8)
+        begin, length = i64(place), i64(place + 8)
         to = _put_text(to, reasons, begin, length)
         if word & NAMES_A_JOB_BIT:
-            named = _job(_u32(at), jobs)
+            named = _job(u32(at), jobs)
             at += 4
-            its, id_length = _i64(named + 8 * _BEGIN), _i64(named + 8 * _ID)
+            its, id_length = i64(named + 8 * _BEGIN), i64(named + 8 * _ID)
             to = _put_text(to, jobs, its, id_length)
-            begin, length = begin + length, _i64(place + 16)
+            begin, length = begin + length, i64(place + 16)
             to = _put_text(to, reasons, begin, length)
-            begin, length = begin + length, _i64(place + 24)
+            begin, length = begin + length, i64(place + 24)
             # Where the title ends the sentence, it goes without its last colons and spaces.
-            shown = _i64(named + 8 * (_SHORT_TITLE if length == _END_LENGTH else _TITLE))
+            shown = i64(named + 8 * (_SHORT_TITLE if length == _END_LENGTH else _TITLE))
             to = _put_text(to, jobs, its + id_length, shown)
             to = _put_text(to, reasons, begin, length)
     return to
 
 
-@_compiled()
+@compiled()
 def _put_components(to: _Int, components: Texts, item: _Int) -> _Int:
     to = _put_word(to, _COMPONENTS)
     at = components.ctypes.data + _PACKED_FROM + 2 * item * _N_COMPONENTS
     for name in range(_N_COMPONENTS):
         if name:
-            _put_u8(to, _COMMA)
+            put_u8(to, _COMMA)
             to += 1
-        step = _u16(at)
+        step = u16(at)
         at += 2
         to = _put_word(to, _FIRST_NAME + name)
         if step == UNKNOWN_COMPONENT:
@@ -401,37 +319,37 @@ def _put_components(to: _Int, components: Texts, item: _Int) -> _Int:
         else:
             value = (10_000 * step + COMPONENT_STEPS // 2) // COMPONENT_STEPS
             to = _put_fraction(to, value, 10_000, _COMPONENT_DIGITS)
-    _put_u8(to, _BRACE)
+    put_u8(to, _BRACE)
     return to + 1
 
 
-@_compiled()
+@compiled()
 def _put_item(to: _Int, item: _Int, here: _Int, jobs: _Memory, reasons: _Memory, column: _Int) -> _Int:
     """An item up to its card."""
-    place = _job(_u32(here), jobs)
-    card = _i64(place + 8 * _CARD_BEGIN)
+    place = _job(u32(here), jobs)
+    card = i64(place + 8 * _CARD_BEGIN)
     to = _put_integer(_put_word(to, _RANK), item + 1)
-    to = _put_text(_put_word(to, _JOB_ID), jobs, card + _CARD_START_BYTES, _i64(place + 8 * _ID))
-    to = _put_score(_put_word(to, _SCORE), _u32(here + _SCORE_AT))
-    to = _put_integer(_put_word(to, _PERCENT), _u8(here + _PERCENT_AT))
+    to = _put_text(_put_word(to, _JOB_ID), jobs, card + _CARD_START_BYTES, i64(place + 8 * _ID))
+    to = _put_score(_put_word(to, _SCORE), u32(here + _SCORE_AT))
+    to = _put_integer(_put_word(to, _PERCENT), u8(here + _PERCENT_AT))
     to = _put_word(to, _CONFIDENCE)
-    confidence = _u16(here + _CONFIDENCE_AT)
+    confidence = u16(here + _CONFIDENCE_AT)
     if confidence == UNKNOWN_CONFIDENCE:
         to = _put_word(to, _NULL)
     else:
         to = _put_fraction(to, confidence, CONFIDENCE_STEPS, _CONFIDENCE_DIGITS)
-    to = _put_word(to, _FLAGS + (_u8(here + _FLAGS_AT) & (FLAG_SEEN + FLAG_EXPLORED)))
-    to = _put_score(to, _u32(here + _PROPENSITY_AT))
+    to = _put_word(to, _FLAGS + (u8(here + _FLAGS_AT) & (FLAG_SEEN + FLAG_EXPLORED)))
+    to = _put_score(to, u32(here + _PROPENSITY_AT))
     to = _put_reasons(_put_word(to, _REASONS), here, jobs, reasons, column)
-    return _put_text(_put_word(to, _JOB), jobs, card, _i64(place + 8 * _CARD))
+    return _put_text(_put_word(to, _JOB), jobs, card, i64(place + 8 * _CARD))
 
 
-@_compiled()
+@compiled()
 def _put_score(to: _Int, value: _Int) -> _Int:
     return _put_word(to, _NULL) if value == UNKNOWN else _put_fraction(to, value, SCORE_STEPS, _SCORE_DIGITS)
 
 
-@_compiled(
+@compiled(
     types.int64(
         types.Array(types.uint8, 1, "C", readonly=True), types.int64, types.Array(types.uint8, 1, "C", readonly=True),
         types.int64[:, ::1], types.int64, types.int64, types.int64, types.float64, types.int64, types.int64[:, ::1],
@@ -450,7 +368,7 @@ def join(
     jobs = (memory[0, 0], memory[0, 1], memory[0, 2], memory[0, 3], memory[0, 4], memory[0, 5])
     reasons = (memory[1, 0], memory[1, 1], memory[1, 2], memory[1, 3], memory[1, 4], memory[1, 5])
     begin, end = record.ctypes.data + first, record.ctypes.data + len(record)
-    n_items = _u16(record.ctypes.data + 2) if len(record) >= 4 else 0
+    n_items = u16(record.ctypes.data + 2) if len(record) >= 4 else 0
     if _call_places(begin, end, min(n_items, offset + limit), jobs, reasons, reason_column) == DAMAGED:
         return DAMAGED
     n_chosen = _choose(begin, end, n_items, jobs, offset, limit, minimum, hidden_flags, chosen)
@@ -471,12 +389,12 @@ def join(
     to = out.ctypes.data
     for row in range(n_chosen):
         if row:
-            _put_u8(to, _COMMA)
+            put_u8(to, _COMMA)
             to += 1
         item = chosen[row, 0]
         to = _put_item(to, item, chosen[row, 1], jobs, reasons, reason_column)
         if item < n_components:
             to = _put_components(to, components, item)
-        _put_u8(to, _BRACE)
+        put_u8(to, _BRACE)
         to += 1
     return to - out.ctypes.data

@@ -1,0 +1,93 @@
+"""What compiled code reads and writes memory with: by addresses, as the compiler's own instructions.
+
+Compiled functions are kept on disk by the time of their own file: where this one changes, serving/join.py must be saved
+anew too.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+_intrinsic: Callable[[Callable[..., Any]], Any] = intrinsic
+_INTEGER_32, _INTEGER_64 = ir.IntType(32), ir.IntType(64)
+
+
+def compiled(*signature: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Compiles a function, for the types of `signature` at once if they are given; keeps the result on disk."""
+    njit: Callable[..., Any] = partial(numba.njit, error_model="numpy")
+
+    def compile_(function: Callable[..., Any]) -> Any:
+        try:
+            return njit(*signature, cache=True)(function)
+        except RuntimeError:  # no folder that a cache could be written to: compiled at every start
+            return njit(*signature)(function)
+
+    return compile_
+
+
+def _pointer(builder: Any, address: Any, n_bits: int) -> Any:
+    return builder.inttoptr(address, ir.IntType(n_bits).as_pointer())
+
+
+def _load(n_bits: int) -> Any:
+    """Compiles to the reading of an unsigned little-endian integer that may lie anywhere."""
+
+    def load(typing_context: Any, address: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            value = builder.load(_pointer(builder, arguments[0], n_bits), align=1)
+            return value if n_bits == 64 else builder.zext(value, _INTEGER_64)
+
+        return types.int64(types.int64), generate
+
+    return _intrinsic(load)
+
+
+def _store(n_bits: int) -> Any:
+    """Compiles to the writing of one."""
+
+    def store(typing_context: Any, address: Any, value: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+            kept = builder.trunc(arguments[1], ir.IntType(n_bits))
+            builder.store(kept, _pointer(builder, arguments[0], n_bits), align=1)
+
+        return types.void(types.int64, types.int64), generate
+
+    return _intrinsic(store)
+
+
+u8, u16, u32, i64 = _load(8), _load(16), _load(32), _load(64)
+put_u8, put_u16 = _store(8), _store(16)
+
+
+@_intrinsic
+def copy(typing_context: Any, to: Any, source: Any, length: Any) -> Any:
+    """memcpy: where the length is a constant, a few instructions."""
+    signature = types.void(types.int64, types.int64, types.int64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        to, source, length = arguments
+        target, origin = _pointer(builder, to, 8), _pointer(builder, source, 8)
+        kind = ir.FunctionType(ir.VoidType(), [target.type, origin.type, _INTEGER_64, ir.IntType(1)])
+        memcpy = builder.module.declare_intrinsic("llvm.memcpy", [target.type, origin.type, _INTEGER_64], kind)
+        builder.call(memcpy, [target, origin, length, ir.IntType(1)(0)])
+
+    return signature, generate
+
+
+@_intrinsic
+def call_line(typing_context: Any, address: Any) -> Any:
+    """Calls a cache line from memory without waiting for it. Any address may be named: nothing is read."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        address = _pointer(builder, arguments[0], 8)
+        kind = ir.FunctionType(ir.VoidType(), [address.type, _INTEGER_32, _INTEGER_32, _INTEGER_32])
+        prefetch = builder.module.declare_intrinsic("llvm.prefetch", [address.type], kind)
+        # For reading, to be kept in all caches, of data.
+        builder.call(prefetch, [address, _INTEGER_32(0), _INTEGER_32(3), _INTEGER_32(1)])
+
+    return types.void(types.int64), generate
