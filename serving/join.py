@@ -28,6 +28,10 @@ from serving.contract import (
 )
 from serving.native import call_line, compiled, copy, i64, put_u8, put_u16, u8, u16, u32
 
+# Numba keeps compiled code by the time of this file alone. Where anything else changes that is compiled in, a test asks
+# for another value here, so that nobody who updates runs the old code.
+COMPILED_FROM = "bcdbc1165eb8"
+
 Texts = NDArray[np.uint8]
 Places = NDArray[np.int64]
 # What a machine integer, and a few of them, are called in Python: the compiler finds their types itself.
@@ -73,11 +77,6 @@ _ZERO_DOT = _ZERO | _DOT << 8
 # Texts of a kind as compiled code knows them: where the first begin and how many bytes they have, where the second
 # begin and how many bytes both have, where the places begin and how many there are.
 _FIRST, _N_FIRST, _MORE, _N_BYTES, _PLACES, _N_PLACES = range(6)
-
-
-def memory_of(texts: Texts, more: Texts, places: Places) -> list[int]:
-    """A row of the `memory` that `join` reads; the arrays must live as long as it is used."""
-    return [texts.ctypes.data, len(texts), more.ctypes.data, len(texts) + len(more), places.ctypes.data, len(places)]
 
 
 @compiled()
@@ -363,7 +362,7 @@ def join(
     """Writes the items of a feed as JSON, separated by commas; returns the bytes written, DAMAGED or TOO_LONG.
 
     `record` from `first` on: the items (serving/contract.py). `components`: packed values, empty for none. `memory`: a
-    row of `memory_of` for jobs and one for reasons. `chosen`: scratch, at least `limit` rows of 2.
+    row of `Numbered.memory` for jobs and one for reasons. `chosen`: scratch, at least `limit` rows of 2.
     """
     jobs = (memory[0, 0], memory[0, 1], memory[0, 2], memory[0, 3], memory[0, 4], memory[0, 5])
     reasons = (memory[1, 0], memory[1, 1], memory[1, 2], memory[1, 3], memory[1, 4], memory[1, 5])

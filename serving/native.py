@@ -1,8 +1,4 @@
-"""What compiled code reads and writes memory with: by addresses, as the compiler's own instructions.
-
-Compiled functions are kept on disk by the time of their own file: where this one changes, serving/join.py must be saved
-anew too.
-"""
+"""What compiled code reads and writes memory with: by addresses, as the compiler's own instructions."""
 
 from collections.abc import Callable
 from functools import partial

@@ -14,7 +14,7 @@ from serving.contract import (
     PACKED_FEED,
 )
 from serving.files import NotServableError
-from serving.join import DAMAGED, TOO_LONG, join, memory_of
+from serving.join import DAMAGED, TOO_LONG, join
 from serving.store import Generation, Reader
 
 # Stands for a job that is not shown: closed, expired, or not in this generation.
@@ -34,8 +34,7 @@ class View:
         self.name = generation.name
         self.reader = generation.reader
         self.tag = hashlib.blake2b(generation.name.encode(), digest_size=6).hexdigest()
-        jobs, reasons = generation.jobs, generation.reasons
-        self._memory = np.array([memory_of(kind.texts, kind.more, kind.places) for kind in (jobs, reasons)], np.int64)
+        self._memory = np.array([generation.jobs.memory(), generation.reasons.memory()], np.int64)
         self._columns = {language: 4 * place for place, language in enumerate(LANGUAGES)}
         self._chosen = np.zeros((_MOST_ITEMS, 2), np.int64)
         self._buffer = np.zeros(_FIRST_BUFFER_BYTES, np.uint8)

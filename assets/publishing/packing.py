@@ -26,6 +26,8 @@ from serving.contract import (
     UNKNOWN_CONFIDENCE,
 )
 
+# As in serving/join.py: another value where the constants of the contract change.
+COMPILED_FROM = "616dad716363"
 _HEADER_BYTES = FEED_HEADER.size
 # The members of a feed's head, in their order.
 HEAD = ("generated_at", "recipe", "arm", "source")
