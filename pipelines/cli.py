@@ -135,7 +135,7 @@ def why(
     """Tell how a job's score for a user came about, or which rule keeps the job out."""
     from assets.ranking.why import UnknownJobError, UnknownUserError
     from assets.ranking.why import why as answer
-    from models.artifacts import ArtifactError
+    from models.fitting.artifacts import ArtifactError
     from pipelines.telling_why import print_why
 
     if language not in ("en", "ru"):
@@ -160,7 +160,7 @@ def tune(
     """Choose the parameters of the collaborative model (ALS) on held-out interactions."""
     from assets.training.tuning import TunedFileError, keep_tuned
     from assets.training.tuning import tune as search
-    from models.tuning import TuningError
+    from models.fitting.tuning import TuningError
     from pipelines.showing import print_tuned
 
     workspace, config = workspace_from_environment(), _checked_config()

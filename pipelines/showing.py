@@ -12,11 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from assets.publishing.generations import current_generation
-from models.explain import render_reason
+from models.explanations.templates import render_reason
 from serving.contract import JOB_REFERENCE_CODES
 
 if TYPE_CHECKING:
-    from models.tuning import Tuned
+    from models.fitting.tuning import Tuned
 
 
 class NothingPublishedError(LookupError):

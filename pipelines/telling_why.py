@@ -6,11 +6,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from models.explain import render_reason
+from models.explanations.templates import render_reason
 
 if TYPE_CHECKING:
     from assets.ranking.why import Answer
-    from models.why import Why
+    from models.explanations.score_breakdown import Why
 
 _SAME = 1e-6
 _RULES = {

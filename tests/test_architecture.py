@@ -58,7 +58,7 @@ def test_pure_packages_reach_for_nothing_outside(path: Path) -> None:
 @pytest.mark.parametrize(
     ("package", "line"),
     [
-        ("features", "from models.als import AlsModel"),
+        ("features", "from models.fitting.als import AlsModel"),
         ("models", "import assets.lake"),
         ("assets", "from pipelines import jobs"),
         ("serving", "from features.schemas import JOBS"),

@@ -9,11 +9,11 @@ from assets.catalog.normalising import current_versions, normalise_new, normalis
 from assets.config import Sources
 from assets.io import StoredTable
 from assets.resources import RunClock, Workspace
-from features.dedupe import collapse
-from features.jobs import fold_jobs
-from features.postings import Vocabulary
+from features.jobs.dedupe import collapse
+from features.jobs.postings import Vocabulary
+from features.jobs.versions import fold_jobs
 from features.schemas import DAILY_INTERACTIONS, INTERACTIONS, JOB_VERSIONS
-from features.users import fold_users
+from features.users.folding import fold_users
 
 _GROUP = "catalog"
 _OWNERS = ["team:jobfeed"]

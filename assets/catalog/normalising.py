@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.lake import Lake
-from features.postings import NORMALISER_VERSION, Vocabulary, normalise
+from features.jobs.postings import NORMALISER_VERSION, Vocabulary, normalise
 from features.schemas import HH_AREAS, HH_RATES, JOB_VERSIONS
 
 # Bounds the memory of one step: about 150 MB of text and as much again on the way.

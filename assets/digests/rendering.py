@@ -10,7 +10,7 @@ from urllib.parse import quote
 import jinja2
 import yaml
 
-from models.explain import render_reason
+from models.explanations.templates import render_reason
 
 MAX_HTML_BYTES = 90_000  # Gmail cuts a message off, unsubscribe link and all, a little above
 _FOLDER = Path(__file__).resolve().parent

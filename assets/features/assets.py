@@ -8,14 +8,14 @@ import polars as pl
 from assets.plots import bar_chart
 from assets.resources import RunClock, Workspace
 from assets.table_asset import counts_and_seconds, table_asset
-from features.companies import companies
-from features.job_features import job_features
+from features.jobs.companies import companies
+from features.jobs.features import job_features
+from features.jobs.skill_weights import skill_weights
 from features.nearby import nearby
-from features.preferences import preferences
-from features.profiles import user_profiles
-from features.roles import Roles
-from features.skill_weights import skill_weights
 from features.trending import trending, trending_scores
+from features.users.preferences import preferences
+from features.users.profiles import user_profiles
+from features.vocabulary.roles import Roles
 
 _JOBS = ("catalog", "jobs")
 _USERS = ("catalog", "users")

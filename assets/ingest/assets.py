@@ -35,8 +35,8 @@ from features.schemas import (
     USER_RECORDS,
     Table,
 )
-from features.skills import SkillVocabulary
 from features.source_health import source_alarms
+from features.vocabulary.skills import SkillVocabulary
 
 PARTS_KEPT_APART = 100
 DAYS_IN_PARTS = 2  # late events of the last days still come; earlier days are made one part

@@ -11,8 +11,8 @@ from assets.ingest import errors
 from assets.ingest.feed_parsing import FeedParser
 from assets.ingest.http import HttpClient, Response
 from assets.ingest.source_state import FeedState
-from features.sources.feeds import FeedContext, FeedError
-from features.sources.paging import next_page
+from features.sources.feeds.paging import next_page
+from features.sources.feeds.parsing import FeedContext, FeedError
 from features.sources.parsed import REJECTS, Parsed
 from features.sources.postings import PARSED_POSTINGS
 

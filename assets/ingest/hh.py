@@ -19,7 +19,7 @@ from assets.ingest.postings import gone, is_restated, known_versions, newest_ver
 from assets.ingest.source_state import QueryState, address_of
 from assets.lake import Lake
 from features.schemas import HH_POSTINGS
-from features.sources.hh import SOURCE, parse_hh_bodies
+from features.sources.hh.vacancies import SOURCE, parse_hh_bodies
 from features.sources.parsed import Parsed
 
 FULL_WALK_EVERY = dt.timedelta(hours=20)

@@ -1,6 +1,6 @@
 """HeadHunter's API, one request at a time: a page of a search, a vacancy, a dictionary; and what its refusals mean.
 
-Bodies are handed on as they came; reading them is features.sources.hh. Walking a search is hh_walk's.
+Bodies are handed on as they came; reading them is features.sources.hh.vacancies. Walking a search is hh_walk's.
 """
 
 import re

@@ -16,7 +16,7 @@ from assets.ingest.http import Response
 from assets.ingest.source_state import DictionaryState, load_states, update_states
 from assets.lake import Lake
 from features.schemas import HH_AREAS, HH_RATES, HH_ROLES, Table
-from features.sources.hh_dictionaries import NoDictionaryError, parse_areas, parse_rates, parse_roles
+from features.sources.hh.dictionaries import NoDictionaryError, parse_areas, parse_rates, parse_roles
 
 _DEFAULT_MAX_AGE = dt.timedelta(days=1)
 _LONGEST_MAX_AGE = dt.timedelta(days=7)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from assets.ingest.landing import LandedFile
 from assets.ingest.line_files import parse_in_blocks
 from assets.ingest.quarantine import UNREADABLE, UNSUPPORTED, whole_file
-from features.sources.job_files import parse_jobs_csv, parse_jobs_jsonl, parse_jobs_parquet
+from features.sources.jobs.files import parse_jobs_csv, parse_jobs_jsonl, parse_jobs_parquet
 from features.sources.parsed import Parsed
 from features.sources.postings import PARSED_POSTINGS
 

@@ -14,9 +14,9 @@ from assets.ingest.quarantine import UNSUPPORTED, QuarantineBuffer, whole_file
 from assets.ingest.report import RunReport
 from assets.lake import Lake
 from features.schemas import ERASURES, USER_RECORDS
-from features.sources.erasures import parse_erasures
 from features.sources.parsed import Parsed
-from features.sources.users import parse_users
+from features.sources.people.erasures import parse_erasures
+from features.sources.people.users import parse_users
 
 USERS = "users"
 REQUESTS = "erasures"

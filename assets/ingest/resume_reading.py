@@ -5,8 +5,8 @@ hang or to swell what reads them.
 from dataclasses import dataclass, field
 
 from assets.ingest.worker import Worker, WorkerError
-from features.sources.resume_files import ResumeError
-from features.sources.resume_text import ReadResume, read_resume
+from features.sources.resumes.files import ResumeError
+from features.sources.resumes.text import ReadResume, read_resume
 
 DEADLINE_SECONDS = 30.0
 MEMORY_BYTES = 2_000_000_000

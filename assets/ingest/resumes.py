@@ -16,9 +16,15 @@ from assets.ingest.resume_reading import ResumeReader
 from assets.ingest.worker import NOT_STARTED
 from assets.lake import Lake
 from features.schemas import ERASURES, RESUMES
-from features.sources.resume_files import MAX_BYTES, ResumeError
-from features.sources.resumes import RESUME_SUFFIXES, ResumeFields, SkillFinder, parse_json_resume, resume_fields
-from features.sources.users import is_user_id
+from features.sources.people.users import is_user_id
+from features.sources.resumes.files import MAX_BYTES, ResumeError
+from features.sources.resumes.parsing import (
+    RESUME_SUFFIXES,
+    ResumeFields,
+    SkillFinder,
+    parse_json_resume,
+    resume_fields,
+)
 
 KIND = "resumes"
 

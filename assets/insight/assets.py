@@ -13,7 +13,7 @@ from assets.table_asset import counts_and_seconds, table_asset
 from features.interactions import CLOCK_SKEW, MAX_DWELL_SECONDS
 from features.metrics import count_metrics, outcome_metrics
 from features.schemas import GLOBAL_AREA, MARKET_TRENDS, SKILL_DEMAND
-from features.skill_gaps import MIN_ROLE_SHARE, skill_gaps
+from features.users.skill_gaps import MIN_ROLE_SHARE, skill_gaps
 
 TREND_WEEKS = 12
 TREND_VALUES = 100

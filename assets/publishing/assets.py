@@ -18,7 +18,7 @@ from assets.publishing.tables import Source
 from assets.ranking.scope import SCOPE_TAG, parse_scope
 from assets.resources import RunClock, Workspace
 from features import schemas
-from models.explain import REASON_TEMPLATES
+from models.explanations.templates import REASON_TEMPLATES
 
 _FRAMES = {
     "similar_jobs": "training",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from assets.lake import write_parquet
 from assets.sql import query_text
-from models.explain import render
+from models.explanations.templates import render
 from serving.contract import (
     JOB_REFERENCE_CODES,
     LANGUAGES,

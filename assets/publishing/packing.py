@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from assets.publishing.numbered import REASON_KEY, Numbers, names_a_job
-from models.compiling import compiled
+from models.kernels.compiling import compiled
 from serving.contract import (
     CONFIDENCE_STEPS,
     FEED_HEADER,

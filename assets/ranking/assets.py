@@ -15,12 +15,12 @@ from assets.ranking.scope import SCOPE_TAG, parse_scope
 from assets.resources import RunClock, Workspace
 from assets.table_asset import counts_and_seconds
 from features.schemas import FEEDS, PREFERENCES, USER_PROFILES
-from models.als import AlsModel
-from models.fallback import fallback_feeds
-from models.neighbours import JobNeighbours, UserNeighbours
-from models.ranking import build_world
-from models.signals import Fitted, align
-from models.vectors import JobVectors, UserVectors
+from models.fitting.als import AlsModel
+from models.fitting.neighbours import JobNeighbours, UserNeighbours
+from models.fitting.vectors import JobVectors, UserVectors
+from models.ranking.fallback import fallback_feeds
+from models.ranking.signals import Fitted, align
+from models.ranking.stages import build_world
 
 __all__ = ["ASSETS", "ASSET_CHECKS"]
 

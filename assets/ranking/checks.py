@@ -11,7 +11,7 @@ import polars as pl
 from assets.lake import Lake
 from assets.ranking.inputs import shards_of_users
 from features.schemas import COMPONENTS, FEED_SOURCES, FEEDS, INTERACTIONS, JOBS, USER_PROFILES
-from models.rules import Rulebook, broken_rules, rulebook
+from models.ranking.rules import Rulebook, broken_rules, rulebook
 
 FEEDS_KEY = dg.AssetKey(["ranking", "feeds"])
 _FALLBACK_KEY = dg.AssetKey(["ranking", "fallback_feeds"])

@@ -18,14 +18,14 @@ from assets.ranking.inputs import Tables, encoded_jobs, shards_of_users, users_t
 from assets.ranking.population import load_population
 from assets.ranking.scope import Scope, kept_feeds, plan
 from features.schemas import FEEDS
-from models.als import fold_in
-from models.behaviour import catalog, counts_for_ranking
-from models.encoding import JobTable
-from models.population import Population
-from models.ranking import Settings, Shard, Timings, World, build_shard, build_world, places_of, rank_shard
-from models.rules import forbidden_by_acts
-from models.signals import Fitted, JobSignals, UserRows, job_signals, shard_signals, user_rows
-from models.weights import WINDOW_HALF_LIVES, weights_since
+from models.fitting.als import fold_in
+from models.fitting.weights import WINDOW_HALF_LIVES, weights_since
+from models.ranking.interaction_arrays import catalog, counts_for_ranking
+from models.ranking.job_arrays import JobTable
+from models.ranking.population import Population
+from models.ranking.rules import forbidden_by_acts
+from models.ranking.signals import Fitted, JobSignals, UserRows, job_signals, shard_signals, user_rows
+from models.ranking.stages import Settings, Shard, Timings, World, build_shard, build_world, places_of, rank_shard
 
 _LAYER = "ranking"
 

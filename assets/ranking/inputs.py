@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 
 from assets.config import Config
 from assets.lake import Lake
+from features.hashing import shard_of, stable_hash
 from features.schemas import INTERACTIONS, JOB_FEATURES, JOBS, PREFERENCES, SKILL_WEIGHTS, TRENDING, USER_PROFILES
-from models.als import AlsModel
-from models.behaviour import is_acted
-from models.diversity import CompanyCap
-from models.encoding import JobTable, encode_jobs
-from models.experiment import Arm
-from models.hashing import shard_of, stable_hash
-from models.neighbours import JobNeighbours, UserNeighbours
-from models.ranking import Settings
-from models.retrieval import Limits
-from models.scoring import Recipe
-from models.signals import Fitted
-from models.vectors import JobVectors, UserVectors
+from models.fitting.als import AlsModel
+from models.fitting.neighbours import JobNeighbours, UserNeighbours
+from models.fitting.vectors import JobVectors, UserVectors
+from models.ranking.diversity import CompanyCap
+from models.ranking.experiments import Arm
+from models.ranking.interaction_arrays import is_acted
+from models.ranking.job_arrays import JobTable, encode_jobs
+from models.ranking.retrieval import Limits
+from models.ranking.scoring import Recipe
+from models.ranking.signals import Fitted
+from models.ranking.stages import Settings
 
 # More candidates than items, so that the last ranks are still chosen and not merely what is left.
 _LEAST_CANDIDATES_PER_ITEM = 1.5

@@ -3,9 +3,9 @@
 import polars as pl
 
 from assets.ranking.inputs import Tables
-from models.behaviour import Catalog, counts_for_ranking
-from models.encoding import JobTable
-from models.population import Population, encode_population, joined
+from models.ranking.interaction_arrays import Catalog, counts_for_ranking
+from models.ranking.job_arrays import JobTable
+from models.ranking.population import Population, encode_population, joined
 
 CHUNK_USERS = 50_000
 

@@ -7,8 +7,8 @@ from typing import Literal
 import polars as pl
 
 from assets.ranking.inputs import Tables
-from models.diversity import CompanyCap
-from models.rules import violations
+from models.ranking.diversity import CompanyCap
+from models.ranking.rules import violations
 
 SCOPE_TAG = "jobfeed/scope"
 Scope = Literal["all", "touched", "acted"]

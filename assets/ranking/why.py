@@ -12,9 +12,9 @@ from assets.ranking.feeds import shard_of_users
 from assets.ranking.inputs import Tables, lake_tables, load_fitted, ranking_settings, users_to_rank
 from assets.resources import Workspace
 from features.schemas import FEEDS
-from models.evidence import KeptOut, kept_out
-from models.explain import JOB_REFERENCE_CODES
-from models.why import Why, explain_pair
+from models.explanations.exclusion import KeptOut, kept_out
+from models.explanations.score_breakdown import Why, explain_pair
+from models.explanations.templates import JOB_REFERENCE_CODES
 
 
 class UnknownUserError(LookupError):

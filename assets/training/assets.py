@@ -24,13 +24,20 @@ from assets.training.inputs import (
 from assets.training.tuning import als_settings
 from assets.training.warm_start import warm_start
 from features.schemas import TEXT_EMBEDDINGS
-from models.als import AlsModel, fit_als
-from models.embeddings import load_embedder, model_identity, text_vectors
-from models.neighbours import JobNeighbours, UserNeighbours, fit_also_applied, fit_user_neighbours
-from models.similar import similar_jobs
-from models.texts import commonest_texts, distinct_texts, shared_texts
-from models.vectors import HISTORY_DAYS, JobVectors, UserVectors, build_job_vectors, build_user_vectors, event_weights
-from models.weights import WINDOW_HALF_LIVES, WeightMatrix, decayed_weights
+from models.fitting.als import AlsModel, fit_als
+from models.fitting.embeddings import load_embedder, model_identity, text_vectors
+from models.fitting.neighbours import JobNeighbours, UserNeighbours, fit_also_applied, fit_user_neighbours
+from models.fitting.similar_jobs import similar_jobs
+from models.fitting.texts import commonest_texts, distinct_texts, shared_texts
+from models.fitting.vectors import (
+    HISTORY_DAYS,
+    JobVectors,
+    UserVectors,
+    build_job_vectors,
+    build_user_vectors,
+    event_weights,
+)
+from models.fitting.weights import WINDOW_HALF_LIVES, WeightMatrix, decayed_weights
 
 _JOBS = ("catalog", "jobs")
 _DAILY = ("catalog", "daily_interactions")

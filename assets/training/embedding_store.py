@@ -11,7 +11,7 @@ import polars as pl
 
 from assets.lake import Lake
 from features.schemas import TEXT_EMBEDDINGS
-from models.embeddings import Embedder, embed, model_identity, text_hashes
+from models.fitting.embeddings import Embedder, embed, model_identity, text_hashes
 
 LAYER = "training"
 SHARED, PERSONAL = "shared", "personal"

@@ -4,8 +4,8 @@ import datetime as dt
 
 import polars as pl
 
-from models.texts import job_texts, user_texts
-from models.weights import recent
+from models.fitting.texts import job_texts, user_texts
+from models.fitting.weights import recent
 
 _TEXT_COLUMNS = (
     "job_id", "title", "skills", "description", "company_id", "company", "published_at", "status", "duplicate_of",

@@ -1,6 +1,6 @@
 """The parameters of ALS that `jobfeed tune` chose: searching them over the lake, keeping them beside their scores.
 
-What is searched and how it is judged is in models.tuning.
+What is searched and how it is judged is in models.fitting.tuning.
 """
 
 import datetime as dt
@@ -16,8 +16,8 @@ from assets.lake import write_bytes
 from assets.resources import Workspace
 from assets.training.inputs import consented, representatives
 from features.schemas import DAILY_INTERACTIONS, JOBS, USER_PROFILES
-from models.als import AlsSettings
-from models.tuning import Tuned, time_split, tune_als
+from models.fitting.als import AlsSettings
+from models.fitting.tuning import Tuned, time_split, tune_als
 
 TUNED_FILE = "als-tuned.json"
 _CHOSEN = ("factors", "regularization", "alpha", "popularity_power", "half_life_days")
@@ -63,7 +63,7 @@ def tune(
 ) -> Tuned:
     """Searches by the interactions in the lake up to `as_of`, starting from the settings in use.
 
-    Factors are searched up to the configured number, which bounds what a fit may cost. Raises models.tuning.TuningError
+    Factors are searched up to the configured number, which bounds what a fit may cost. Raises models.fitting.tuning.TuningError
     where there is nothing to choose by.
     """
     lake, config = workspace.lake, workspace.config.pipeline

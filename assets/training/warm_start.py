@@ -4,8 +4,8 @@ import datetime as dt
 from pathlib import Path
 
 from assets.lake import atomic_path
-from models.als import AlsModel, WarmStart
-from models.artifacts import ArtifactError
+from models.fitting.als import AlsModel, WarmStart
+from models.fitting.artifacts import ArtifactError
 
 PREVIOUS_FILE = "als-previous.npz"
 

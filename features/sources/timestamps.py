@@ -1,4 +1,4 @@
-"""Reading times as sources write them. One value at a time; columns of event times are in features.sources.events."""
+"""Reads single times as sources write them; columns of event times are in features.sources.events."""
 
 import re
 from datetime import UTC, datetime, timedelta

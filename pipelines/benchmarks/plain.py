@@ -18,10 +18,10 @@ from assets.ranking.inputs import Tables, lake_tables, load_fitted, ranking_sett
 from assets.resources import Workspace
 from assets.sql import query
 from features.schemas import FEEDS
-from models.nearest import nearest_jobs
-from models.ranking import BLOCK_USERS, Shard, pairs_of, retrieve_block
-from models.scoring import component_values, score_pairs
-from models.signals import Fitted
+from models.ranking.retrievers.nearest import nearest_jobs
+from models.ranking.scoring import component_values, score_pairs
+from models.ranking.signals import Fitted
+from models.ranking.stages import BLOCK_USERS, Shard, pairs_of, retrieve_block
 
 _SQL_USERS, _LOOP_USERS, _SEARCH_USERS, _SHOWN = 50, 100, 10_000, 100
 _PRODUCT = (4096, 128, 20_000)

@@ -13,7 +13,7 @@ from itertools import combinations
 
 import polars as pl
 
-from features.dedupe import MIN_SIMILARITY, find_duplicates
+from features.jobs.dedupe import MIN_SIMILARITY, find_duplicates
 from features.schemas import JOBS
 from tests.benchmarks.bench_skills import make_texts
 

@@ -27,7 +27,7 @@ from assets.ingest.http import HttpClient
 from assets.ingest.pacing import HostPacer
 from assets.ingest.posting_runs import ingest_feeds
 from assets.lake import Lake
-from features.sources.feeds import FeedContext, parse_feed
+from features.sources.feeds.parsing import FeedContext, parse_feed
 from tests.assets.ingest.fault_server import Answer, fault_server
 
 SEED = 7

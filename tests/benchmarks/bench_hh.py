@@ -26,7 +26,7 @@ from assets.catalog.normalising import normalise_new, normaliser_name
 from assets.config import SHIPPED_VOCABULARY, Sources
 from assets.ingest.hh_runs import hh_client, ingest_hh
 from assets.lake import Lake
-from features.jobs import fold_jobs
+from features.jobs.versions import fold_jobs
 from features.schemas import HH_POSTINGS, JOB_VERSIONS, SIGHTINGS
 from pipelines.simulation import market
 

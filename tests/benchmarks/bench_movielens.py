@@ -2,7 +2,7 @@
 
 Run by hand on your own copy of the data (https://grouplens.org/datasets/movielens/100k/, not to be passed on):
 `python -m tests.benchmarks.bench_movielens FOLDER`, where FOLDER holds `u.data` and `u.item`, or the same as RecBole's
-atomic files. A random fifth of the ratings is held out and never seen; parameters are chosen by `models.tuning` on a
+atomic files. A random fifth of the ratings is held out and never seen; parameters are chosen by `models.fitting.tuning` on a
 fifth of the rest; lists are over all films, without those of the training part.
 """
 
@@ -23,12 +23,12 @@ from assets.resources import AS_OF_TAG, Workspace
 from assets.training.inputs import consented, representatives
 from assets.training.tuning import keep_tuned
 from features.schemas import DAILY_INTERACTIONS, JOBS, USER_PROFILES
-from models.als import AlsModel, AlsSettings, fit_als
-from models.metrics import bootstrap_interval, evaluate_lists, summarise
-from models.neighbours import UserNeighbours, fit_also_applied
-from models.recommender import ItemKnn, Popularity, Recommender, UserKnn, als_recommender, recommend
-from models.tuning import random_split, tune_als
-from models.weights import WINDOW_HALF_LIVES, WeightMatrix, decayed_weights
+from models.evaluation.metrics import bootstrap_interval, evaluate_lists, summarise
+from models.evaluation.recommenders import ItemKnn, Popularity, Recommender, UserKnn, als_recommender, recommend
+from models.fitting.als import AlsModel, AlsSettings, fit_als
+from models.fitting.neighbours import UserNeighbours, fit_also_applied
+from models.fitting.tuning import random_split, tune_als
+from models.fitting.weights import WINDOW_HALF_LIVES, WeightMatrix, decayed_weights
 from pipelines.definitions import build_defs
 
 SOURCE = "movielens"

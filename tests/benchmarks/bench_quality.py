@@ -20,9 +20,8 @@ from assets.lake import Lake
 from assets.ranking.feeds import shard_of_users
 from assets.ranking.inputs import lake_tables, load_fitted, ranking_settings
 from features import schemas
-from models.als import AlsModel
-from models.ids import positions
-from models.metrics import (
+from models.arrays import positions
+from models.evaluation.metrics import (
     bootstrap_interval,
     catalogue_metrics,
     evaluate_lists,
@@ -30,9 +29,7 @@ from models.metrics import (
     novelty,
     summarise,
 )
-from models.neighbours import JobNeighbours, UserNeighbours
-from models.ranking import rank_shard
-from models.recommender import (
+from models.evaluation.recommenders import (
     FactorRecommender,
     ItemKnn,
     Popularity,
@@ -42,7 +39,10 @@ from models.recommender import (
     content_recommender,
     recommend,
 )
-from models.vectors import JobVectors, UserVectors
+from models.fitting.als import AlsModel
+from models.fitting.neighbours import JobNeighbours, UserNeighbours
+from models.fitting.vectors import JobVectors, UserVectors
+from models.ranking.stages import rank_shard
 
 GAINS = {"click": 1.0, "save": 2.0, "apply": 3.0}
 SEED = 1

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from features.skills import SkillVocabulary
+from features.vocabulary.skills import SkillVocabulary
 
 ROOT = Path(__file__).parents[2]
 SENTENCES = ROOT / "tests" / "features" / "skill_sentences.tsv"

@@ -9,7 +9,7 @@ import polars as pl
 
 from assets.publishing.tables import Source
 from features import schemas
-from models.explain import REASON_TEMPLATES
+from models.explanations.templates import REASON_TEMPLATES
 from tests import factories
 
 AS_OF = dt.datetime(2026, 11, 25, 2, tzinfo=dt.UTC)

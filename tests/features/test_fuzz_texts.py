@@ -7,7 +7,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.salary_text import parse_text
+from features.jobs.salary_text import parse_text
 from features.sources.timestamps import read_timestamp
 from tests.features.sources.fuzzing import FUZZ, NASTY_TEXTS, nasty_values
 

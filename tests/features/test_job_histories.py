@@ -7,7 +7,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.jobs import fold_jobs
+from features.jobs.versions import fold_jobs
 from features.schemas import JOB_VERSIONS, JOBS, SIGHTINGS
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)

@@ -19,19 +19,19 @@ from features.schemas import (
     USER_PROFILES,
     Table,
 )
-from models.als import AlsModel
-from models.behaviour import catalog
-from models.diversity import CompanyCap
-from models.encoding import JobTable, UserTable, encode_jobs
-from models.ids import unit_rows
-from models.neighbours import JobNeighbours, UserNeighbours
-from models.population import encode_population
-from models.ranking import Settings, Shard, World, build_shard, build_world, places_of, rank_shard
-from models.retrieval import Limits
-from models.rules import forbidden_by_acts
-from models.scoring import Recipe
-from models.signals import Fitted, Signals, job_signals, shard_signals, user_rows
-from models.vectors import JobVectors, UserVectors
+from models.arrays import unit_rows
+from models.fitting.als import AlsModel
+from models.fitting.neighbours import JobNeighbours, UserNeighbours
+from models.fitting.vectors import JobVectors, UserVectors
+from models.ranking.diversity import CompanyCap
+from models.ranking.interaction_arrays import catalog
+from models.ranking.job_arrays import JobTable, UserTable, encode_jobs
+from models.ranking.population import encode_population
+from models.ranking.retrieval import Limits
+from models.ranking.rules import forbidden_by_acts
+from models.ranking.scoring import Recipe
+from models.ranking.signals import Fitted, Signals, job_signals, shard_signals, user_rows
+from models.ranking.stages import Settings, Shard, World, build_shard, build_world, places_of, rank_shard
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 CITIES = (("Moscow", "RU", 55.75, 37.62), ("Kazan", "RU", 55.79, 49.12), ("Berlin", "DE", 52.52, 13.40))

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from features.schemas import CAREER_LEVELS, COMPONENTS
-from models.ranking import pairs_of, retrieve_block
-from models.scoring import component_values
+from models.ranking.scoring import component_values
+from models.ranking.stages import pairs_of, retrieve_block
 from tests.models.ranking_world import Market, build, encode, make_market
 
 NAN = math.nan

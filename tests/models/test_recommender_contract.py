@@ -8,11 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import recommender
-from models.als import AlsSettings, fit_als, fold_in
-from models.ids import matrix
-from models.neighbours import fit_also_applied, fit_user_neighbours
-from models.recommender import (
+from models.arrays import matrix
+from models.evaluation import recommenders as recommender
+from models.evaluation.recommenders import (
     LISTS,
     FactorRecommender,
     ItemKnn,
@@ -22,7 +20,9 @@ from models.recommender import (
     als_recommender,
     recommend,
 )
-from models.weights import weight_matrix
+from models.fitting.als import AlsSettings, fit_als, fold_in
+from models.fitting.neighbours import fit_also_applied, fit_user_neighbours
+from models.fitting.weights import weight_matrix
 from tests.models.training_world import JOBS, USERS, trade_matrix, trades
 
 SKIPPED = [("u0", "j2"), ("u4", "j5")]

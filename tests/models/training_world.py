@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.schemas import EMBEDDING_DIMENSIONS
-from models.weights import WeightMatrix, weight_matrix
+from models.fitting.weights import WeightMatrix, weight_matrix
 
 USERS = [f"u{number}" for number in range(8)]
 JOBS = [f"j{number}" for number in range(6)]

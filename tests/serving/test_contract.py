@@ -3,7 +3,7 @@
 import duckdb
 
 from features import schemas
-from models.explain import JOB_REFERENCE_CODES
+from models.explanations.templates import JOB_REFERENCE_CODES
 from serving import contract
 
 

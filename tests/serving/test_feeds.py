@@ -22,7 +22,7 @@ from assets.publishing.feeds import without_components
 from assets.publishing.numbered import NumberedFile, Numbers, no_names, numbered_jobs
 from assets.publishing.packing import packed_feeds
 from features import schemas
-from models.explain import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
+from models.explanations.templates import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
 from serving import contract, feeds
 from serving import view as view_module
 from serving.contract import lookup_key

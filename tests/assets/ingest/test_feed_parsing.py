@@ -8,7 +8,7 @@ import pytest
 from assets.ingest import feed_parsing
 from assets.ingest.feed_parsing import FeedParser, parse
 from assets.ingest.worker import Worker, WorkerError
-from features.sources.feeds import FeedContext, FeedError
+from features.sources.feeds.parsing import FeedContext, FeedError
 
 FEED = FeedContext("board", "rss")
 

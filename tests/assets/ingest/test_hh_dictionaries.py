@@ -15,9 +15,9 @@ from assets.ingest.hh_client import HHClient
 from assets.ingest.hh_dictionaries import refresh_dictionaries
 from assets.ingest.hh_runs import ingest_hh
 from assets.lake import Lake
-from features.postings import normalise
+from features.jobs.postings import normalise
 from features.schemas import HH_AREAS, HH_POSTINGS, HH_RATES, HH_ROLES
-from features.sources.hh import parse_hh
+from features.sources.hh.vacancies import parse_hh
 from tests.assets.ingest.fault_server import Answer, FakeTime, FaultServer, make_client
 from tests.assets.ingest.hh_server import FAULTS, HHServer, Vacancy
 

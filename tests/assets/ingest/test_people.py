@@ -15,7 +15,7 @@ from assets.ingest.resumes import ingest_resumes
 from assets.ingest.worker import NOT_STARTED, WorkerError
 from assets.lake import Lake
 from features.schemas import ERASURES, QUARANTINE, RESUMES, USER_RECORDS
-from features.sources.resumes import ResumeError
+from features.sources.resumes.parsing import ResumeError
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)

@@ -23,7 +23,7 @@ from assets.ingest.resumes import ingest_resumes
 from assets.ingest.run_log import plots, recent_runs, record_runs
 from assets.lake import Lake
 from features.schemas import INGEST_RUNS
-from features.skills import SkillVocabulary
+from features.vocabulary.skills import SkillVocabulary
 from tests.assets.ingest.fault_server import FakeTime, make_client
 
 SKILLS = SkillVocabulary.load(SHIPPED_VOCABULARY)

@@ -6,7 +6,7 @@ from assets.publishing.numbered import Numbers, no_names
 from assets.publishing.packing import packed_feeds
 from assets.sql import query_text
 from features.schemas import FEEDS
-from models.explain import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
+from models.explanations.templates import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
 from tests.packed import unpacked_feed
 
 VALUES = [None, 0.0, 1.0, 2.0, 3.44, 5.0, 11.0, 18.25, 21.0, 0.5]

@@ -13,8 +13,8 @@ from assets.ranking.inputs import Tables, encoded_jobs, users_to_rank
 from assets.ranking.population import load_population
 from assets.ranking.scope import Scope, parse_scope
 from features.schemas import FEED_CHANGES, FEEDS
-from models.behaviour import catalog
-from models.rules import violations
+from models.ranking.interaction_arrays import catalog
+from models.ranking.rules import violations
 from tests.models.ranking_world import AS_OF, SETTINGS, Market, items, make_market
 
 LATER = AS_OF + dt.timedelta(minutes=15)

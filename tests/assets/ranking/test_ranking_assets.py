@@ -13,9 +13,9 @@ from assets.ranking.why import UnknownJobError, UnknownUserError, why
 from assets.resources import AS_OF_TAG, RunClock, Workspace
 from assets.tables import TABLES
 from features.schemas import FALLBACK_FEEDS, FEEDS, INTERACTIONS, JOBS, NEARBY
-from models.als import AlsModel
-from models.neighbours import JobNeighbours, UserNeighbours
-from models.vectors import JobVectors, UserVectors
+from models.fitting.als import AlsModel
+from models.fitting.neighbours import JobNeighbours, UserNeighbours
+from models.fitting.vectors import JobVectors, UserVectors
 from tests.models.ranking_world import AS_OF, Market, make_market
 
 pytestmark = [

@@ -15,9 +15,9 @@ from assets.tables import TABLES
 from assets.training import assets as training
 from assets.training import embedding_store
 from features.schemas import DAILY_INTERACTIONS, INTERACTIONS, SIMILAR_JOBS, USER_PROFILES
-from models.als import AlsModel
-from models.neighbours import JobNeighbours, UserNeighbours
-from models.vectors import JobVectors, UserVectors
+from models.fitting.als import AlsModel
+from models.fitting.neighbours import JobNeighbours, UserNeighbours
+from models.fitting.vectors import JobVectors, UserVectors
 from tests.factories import AS_OF, JOB_IDS, jobs
 from tests.models.training_world import BagOfWords
 

@@ -5,7 +5,7 @@ import numpy as np
 import polars as pl
 
 from assets.training.warm_start import PREVIOUS_FILE, warm_start
-from models.als import AlsModel
+from models.fitting.als import AlsModel
 
 DAYS = [dt.datetime(2026, 3, day, 2, tzinfo=dt.UTC) for day in (1, 2, 3)]
 

@@ -5,8 +5,8 @@ import contextlib
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from features.sources.feeds import FeedContext, FeedError, guess_format, parse_feed
-from features.sources.hh import parse_hh
+from features.sources.feeds.parsing import FeedContext, FeedError, guess_format, parse_feed
+from features.sources.hh.vacancies import parse_hh
 from features.sources.parsed import Parsed
 from features.sources.postings import PARSED_POSTINGS
 from tests.features.sources.fuzzing import FUZZ, check, json_bodies, mutated_bytes

@@ -5,7 +5,7 @@ import io
 import polars as pl
 from hypothesis import given
 
-from features.sources.job_files import parse_jobs_csv, parse_jobs_jsonl, parse_jobs_parquet
+from features.sources.jobs.files import parse_jobs_csv, parse_jobs_jsonl, parse_jobs_parquet
 from features.sources.postings import PARSED_POSTINGS
 from tests.features.sources.fuzzing import FUZZ, check, dumped, json_bodies, mutated_bytes
 from tests.features.sources.test_job_files import JOB, LINKED

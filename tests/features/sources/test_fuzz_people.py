@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.schemas import ERASURES, RESUMES, USER_RECORDS
-from features.sources.erasures import parse_erasures
-from features.sources.resume_files import ResumeError
-from features.sources.resumes import parse_resume
-from features.sources.users import parse_users
+from features.sources.people.erasures import parse_erasures
+from features.sources.people.users import parse_users
+from features.sources.resumes.files import ResumeError
+from features.sources.resumes.parsing import parse_resume
 from tests.features.sources.fuzzing import FUZZ, NASTY_TEXTS, check, dumped, json_bodies, mutated_bytes
 from tests.features.sources.resume_samples import SAMPLES
 from tests.features.sources.test_resumes import AS_OF, ENGLISH, RUSSIAN, Vocabulary, docx_bytes, pdf_bytes

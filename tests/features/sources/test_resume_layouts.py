@@ -13,8 +13,8 @@ import pytest
 from docx.oxml import parse_xml
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject, TextStringObject
 
-from features.sources.resume_files import ResumeError, resume_text
-from features.sources.resumes import ResumeFields, parse_resume
+from features.sources.resumes.files import ResumeError, resume_text
+from features.sources.resumes.parsing import ResumeFields, parse_resume
 from tests.features.sources.resume_samples import SAMPLES
 
 AS_OF = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)

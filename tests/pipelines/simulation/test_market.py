@@ -11,11 +11,11 @@ import feedparser
 import polars as pl
 import pytest
 
-from features.sources.events import read_events
-from features.sources.feeds import FeedContext, parse_feed
-from features.sources.hh import parse_hh_bodies
-from features.sources.job_files import parse_jobs_jsonl
-from features.sources.users import parse_users
+from features.sources.events.reading import read_events
+from features.sources.feeds.parsing import FeedContext, parse_feed
+from features.sources.hh.vacancies import parse_hh_bodies
+from features.sources.jobs.files import parse_jobs_jsonl
+from features.sources.people.users import parse_users
 from pipelines.simulation.market import MarketSize, SimulationSummary, simulate
 from pipelines.simulation.users import DEMO_DESIGNER, DEMO_PYTHON
 

@@ -1,0 +1,141 @@
+"""Years of experience that a job asks for: an HH id, a source's own words, or what a description says.
+
+The career level that goes with them is in work and roles.
+"""
+
+import polars as pl
+
+from features.text.normalise import fold, lines_with
+
+_MAX_YEARS = 40.0
+# Prose that speaks of more years than this speaks of the company.
+_MAX_DESCRIBED_YEARS = 15.0
+_IDS = {"noexperience": (0.0, 1.0), "between1and3": (1.0, 3.0), "between3and6": (3.0, 6.0), "morethan6": (6.0, None)}
+_WORDS = (
+    (r"не (?:менее|меньше)|not? less than", "от"),
+    (r"пол(?:у)?год(?:а|ов\p{L}*)?\b|half a year", "6 месяцев"),
+    (r"полутора(?: лет| года)?|полтора года", "1.5 года"),
+    *(
+        (rf"\b(?:{words})\b", digit)
+        for words, digit in (
+            ("one|один|одного|одним", "1"), ("two|два|двух|двумя", "2"), ("three|три|трех|тремя", "3"),
+            ("four|четыре|четырех", "4"), ("five|пять|пяти", "5"), ("six|шесть|шести", "6"),
+            ("seven|семь|семи", "7"), ("eight|восемь|восьми", "8"), ("ten|десять|десяти", "10"),
+        )
+    ),
+    (r"(\d) ?-? ?(?:ух|ех|х|ти|и|го)\b", "$1"),
+    (r"(\d) ?\(\d{1,2}\)", "$1"),
+)  # fmt: skip
+_YEAR = r"(?:год\p{L}*|лет\b|years?\b|yrs?\b|жыл\p{L}*|г\.)"
+_N = r"\d{1,2}(?:[.,]\d)?"
+_START = r"(?:^|[^\d.,])"
+_TO = r"(?:-|–|—|to|до)"
+_RANGE = rf"{_START}({_N}) ?{_YEAR}? ?{_TO} ?({_N}) ?\+? ?{_YEAR}"
+_UP_TO = rf"(?:^|[^\p{{L}}])(?:до|up to|less than|under|менее) ({_N}) ?{_YEAR}"
+_AT_LEAST = rf"{_START}({_N}) ?(?:\+|plus\b)? ?-? ?{_YEAR}"
+_BARE_AT_LEAST = rf"{_START}(\d{{1,2}}) ?\+(?:$|[^\d\w])"
+_MONTHS = r"(?:^|\D)(\d{1,3}) ?\+? ?(?:months?|месяц\p{L}*|мес\b)"
+_NONE = (
+    r"без опыта|нет опыта|опыт\p{L}*(?: работы)? не (?:нужен|важен|обязателен|имеет значения)|не требуется"
+    r"|(?:no|without) (?:prior |previous |any |work )*(?:experience|exp\b)|entry[- ]level|^no requirements?$"
+)
+_HINT = r"опыт|стаж|experience|\byears?\b|\byrs\b"
+# In prose a number of years counts only beside the word itself, or with a plus before what was done in them.
+_DESCRIBED = (
+    rf"((?:опыт|стаж)[^.;\n]{{0,60}}?(?:от|более|не менее|свыше|минимум|больше) {_N} ?-? ?{_YEAR}"
+    rf"|(?:опыт|стаж)[^.;\n]{{0,60}}?{_N} ?(?:-|–|до) ?{_N} ?{_YEAR}"
+    rf"|(?:опыт|стаж)\p{{L}}*(?: работы)? ?[:–>-]? ?{_N} ?{_YEAR}"
+    rf"|(?:от|более|не менее|минимум|больше) {_N} ?{_YEAR} [^.;\n]{{0,20}}?(?:опыта|стажа)"
+    rf"|(?:опыт|стаж)[^.;\n]{{0,60}}?(?:от|более|не менее|минимум) 6 месяцев"
+    rf"|{_N} ?(?:(?:-|–|to) ?{_N} ?)?(?:\+|plus)? ?(?:years?|yrs?|months)\b['’]?[^.;\n]{{0,40}}?experience"
+    rf"|experience[^.;\n]{{0,30}}?{_N} ?(?:(?:-|–|to) ?{_N} ?)?\+? ?(?:years?|yrs?)\b"
+    rf"|{_N} ?\+ ?(?:years?|yrs?)\b of [^.;\n]{{0,40}}?(?:development|programming|engineering)"
+    rf"|{_N} ?\+ ?(?:years?|yrs?)\b (?:of )?"
+    r"(?:building|develop|work|design|writ|lead|manag|as an?\b|in\b|with\b|programm))"
+)
+_DESCRIBED_NONE = (
+    r"(без опыта работы|можно без опыта|опыт\p{L}*(?: работы)? не (?:требуется|нужен|важен|обязателен)"
+    r"|no (?:prior |previous |work )*experience (?:is )?(?:required|necessary|needed))"
+)
+# Clauses about the company, the age of people or their driving.
+_OTHER_YEARS = (
+    r"[^.;,\n]*(?:на рынке|\bнам \d|нашей компани|наших специалист|наша компания|our (?:company|team|experts|history)"
+    r"|\bwe've\b|we have been|years[- ]old|in business|возраст|стаж\p{L}* вожд|водительск|гаранти)[^.;,\n]*"
+    r"|(?:^|[.\n] ?)(?:with|for) (?:over|more than|nearly|almost) \d+ years[^.;\n]*"
+)
+
+
+def experience_years(stated: pl.Series, *, descriptions: pl.Series) -> pl.DataFrame:
+    """`experience_min_years` and `experience_max_years` (null: no bound known) from an HH id or free text such as
+    `5+ years`, else from what the description asks for."""
+    key = fold(pl.col("text")).str.replace_all(r"[^\p{L}\d]", "")
+    is_silent = pl.col("text").is_null()
+    lines = lines_with(pl.when(is_silent).then(pl.col("description")).str.to_lowercase(), _HINT)
+    described = fold(lines.str.replace_all("\n", ". ")).str.replace_all(_OTHER_YEARS, " ")
+    lowest = key.replace_strict({k: v[0] for k, v in _IDS.items()}, default=None, return_dtype=pl.Float64)
+    highest = key.replace_strict({k: v[1] for k, v in _IDS.items()}, default=None, return_dtype=pl.Float64)
+    return (
+        pl.DataFrame({"text": stated.cast(pl.String), "description": descriptions})
+        .with_columns(
+            id_low=lowest,
+            id_high=highest,
+            is_silent=is_silent,
+            description=_numbers(described),
+            text=_numbers(fold(pl.col("text"))),
+        )
+        .with_columns(
+            text=pl.coalesce(
+                "text",
+                pl.col("description").str.extract(_DESCRIBED, 1),
+                pl.col("description").str.extract(_DESCRIBED_NONE, 1),
+            )
+        )
+        .with_columns(range=pl.col("text").str.extract_groups(_RANGE))
+        .with_columns(
+            low=_number(pl.col("range").struct.field("1")),
+            high=_number(pl.col("range").struct.field("2")),
+            up_to=_number(pl.col("text").str.extract(_UP_TO, 1)),
+            at_least=_number(pl.col("text").str.extract(_AT_LEAST, 1)),
+            bare=_number(pl.col("text").str.extract(_BARE_AT_LEAST, 1)),
+            months=pl.col("text").str.extract(_MONTHS, 1).cast(pl.Float64),
+            is_none=pl.col("text").str.contains(_NONE),
+        )
+        .select("is_silent", _bounds().alias("years"))
+        .unnest("years")
+        .with_columns(limit=pl.when("is_silent").then(_MAX_DESCRIBED_YEARS).otherwise(_MAX_YEARS))
+        .select(
+            experience_min_years=pl.when(pl.col("low") <= pl.col("limit")).then(pl.col("low").round(2)),
+            experience_max_years=pl.when(pl.col("low") <= pl.col("limit"), pl.col("high") <= _MAX_YEARS).then("high"),
+        )
+    )
+
+
+def _bounds() -> pl.Expr:
+    none = pl.lit(None, pl.Float64)
+    return (
+        pl.when(pl.col("id_low").is_not_null())
+        .then(pl.struct(low="id_low", high="id_high"))
+        .when(pl.col("low").is_not_null())
+        .then(pl.struct(low=pl.min_horizontal("low", "high"), high=pl.max_horizontal("low", "high")))
+        .when(pl.col("up_to").is_not_null())
+        .then(pl.struct(low=pl.lit(0.0), high="up_to"))
+        .when(pl.col("at_least").is_not_null())
+        .then(pl.struct(low="at_least", high=none))
+        .when(pl.col("months").is_not_null())
+        .then(pl.struct(low=pl.col("months") / 12, high=none))
+        .when(pl.col("bare").is_not_null())
+        .then(pl.struct(low="bare", high=none))
+        .when(pl.col("is_none"))
+        .then(pl.struct(low=pl.lit(0.0), high=pl.lit(1.0)))
+    )
+
+
+def _numbers(text: pl.Expr) -> pl.Expr:
+    """Numbers written as words in digits, `3-х` and `two (2)` as the bare number."""
+    for pattern, digits in _WORDS:
+        text = text.str.replace_all(pattern, digits)
+    return text
+
+
+def _number(digits: pl.Expr) -> pl.Expr:
+    return digits.str.replace(",", ".", literal=True).cast(pl.Float64)

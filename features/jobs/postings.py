@@ -1,0 +1,219 @@
+"""A source's posting as one clean, typed version of a job.
+
+Which version of a job counts, its status and its duplicates are not decided here.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+
+from features.jobs import experience, salary, salary_text, work
+from features.schemas import CAREER_LEVELS, JOB_VERSIONS, STRINGS
+from features.text import language
+from features.text.normalise import company_key, fold, one_line, plain_text
+from features.vocabulary import areas as hh_areas
+from features.vocabulary.places import Places
+from features.vocabulary.roles import Roles, career_level
+from features.vocabulary.skills import SkillVocabulary
+
+# Raise it when the same posting and vocabulary would come out differently: the catalog then normalises all anew.
+NORMALISER_VERSION = 4
+_MAX_URL_CHARACTERS = 2_000
+_MAX_TAGS = 60
+_MAX_TAG_CHARACTERS = 60
+# Beyond it an amount in prose is hardly what the job pays.
+_SANE_MONTHLY_USD = (50.0, 60_000.0)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What names are known by: skills, places, roles, and exchange rates (currency, units_per_usd)."""
+
+    skills: SkillVocabulary
+    places: Places
+    roles: Roles
+    rates: pl.DataFrame
+
+    @classmethod
+    def load(cls, folder: Path) -> "Vocabulary":
+        return cls(
+            skills=SkillVocabulary.load(folder),
+            places=Places.load(folder),
+            roles=Roles.load(folder),
+            rates=salary.load_rates(folder / "currencies.csv"),
+        )
+
+    def completed_by(self, areas: pl.DataFrame, rates: pl.DataFrame) -> "Vocabulary":
+        """With what HH's API told of its areas (HH_AREAS) and of exchange rates (HH_RATES) beside what is shipped."""
+        both = pl.concat([self.rates, rates.select(self.rates.columns)])
+        return replace(
+            self,
+            places=self.places.with_areas(hh_areas.completed(self.places.areas, areas)),
+            rates=both.unique(["currency", "as_of_date"], keep="last").sort("currency", "as_of_date"),
+        )
+
+
+def normalise(postings: pl.DataFrame, *, vocabulary: Vocabulary, normaliser: str) -> pl.DataFrame:
+    """Rows of POSTINGS as rows of JOB_VERSIONS, one each, in their order; `normaliser` is noted on every row."""
+    text = postings.select(
+        title=one_line(postings["title"]),
+        company=one_line(postings["company"]),
+        description=plain_text(postings["description"]),
+    )
+    whole = text.select(pl.concat_str("title", "description", separator="\n", ignore_nulls=True)).to_series()
+    place = _places(postings, vocabulary.places)
+    roles = _roles(text["title"], postings["professional_roles"], vocabulary.roles)
+    skills = _skills(postings["skills"], whole, vocabulary.skills)
+    pay = _pay(postings, text, rates=vocabulary.rates)
+    columns = postings.select(
+        "job_id", "source", "source_id", "content_hash", "seen_at", "published_at", "expires_at", "closed_at",
+        "initial_created_at",
+        pl.lit(normaliser).alias("normaliser"),
+        pl.col("is_complete").fill_null(value=True),
+        pl.col("is_archived").fill_null(value=False),
+        _web_address("url"),
+        text["title"], text["company"], text["description"],
+        language.resolve(postings["language"], texts=whole).alias("language"),
+        *place,
+        *pay,
+        *salary.monthly_usd(pay, rates=vocabulary.rates, at=_published(postings)),
+        *experience.experience_years(postings["experience"], descriptions=text["description"]),
+        skills.alias("skills"),
+        roles.alias("professional_roles"),
+    )  # fmt: skip
+    given = pl.DataFrame(
+        {
+            "title": text["title"],
+            "company_id": postings["company_id"],
+            "company": text["company"],
+            "location": postings["location_text"],
+            "description": text["description"],
+            "work_format": postings["work_format"],
+            "employment_type": postings["employment_type"],
+            "career_level": postings["career_level"],
+            "level_of_title": career_level(text["title"]),
+        }
+    )
+    derived = given.select(
+        company_id=_company_id(),
+        work_format=work.work_format(
+            given["work_format"], location=given["location"], title=given["title"], description=given["description"]
+        ),
+        employment_type=work.employment_type(
+            given["employment_type"], title=given["title"], description=given["description"]
+        ),
+        career_level=pl.coalesce(
+            work.career_level(pl.col("career_level")),
+            pl.when(pl.col("level_of_title").is_in(CAREER_LEVELS)).then(pl.col("level_of_title")),
+        ),
+    )
+    tags = _tags(postings["tags"], skills, roles, vocabulary.roles)
+    return JOB_VERSIONS.conform(columns.with_columns(*derived, tags.alias("tags")))
+
+
+def _places(postings: pl.DataFrame, places: Places) -> list[pl.Series]:
+    is_point = (
+        pl.col("latitude").is_between(-90, 90)
+        & pl.col("longitude").is_between(-180, 180)
+        & ((pl.col("latitude") != 0) | (pl.col("longitude") != 0))
+    )
+    stated = postings.select(
+        "area_id",
+        one_line(postings["location_text"]).alias("text"),
+        *(one_line(postings[name]).alias(name) for name in ("city", "region", "country")),
+        *(pl.when(is_point).then(pl.col(name)).alias(name) for name in ("latitude", "longitude")),
+    )
+    return places.resolve(stated).get_columns()
+
+
+def _pay(postings: pl.DataFrame, text: pl.DataFrame, *, rates: pl.DataFrame) -> pl.DataFrame:
+    """PAY of the columns, else of the source's words, the title, or the description where that names a sane month."""
+    stated = pl.coalesce(postings["salary_text"], salary_text.text_in_title(text["title"])).alias("salary_text")
+    pay = salary.normalise(postings.select(*salary.PAY, stated), rates=rates)
+    is_unpaid = pay["salary_min"].is_null() & pay["salary_max"].is_null()
+    described = salary_text.text_in_description(text["description"].set(~is_unpaid, None)).alias("salary_text")
+    if not described.is_not_null().any():
+        return pay
+    nothing = pl.DataFrame([pl.Series(name, [None], dtype=dtype) for name, dtype in salary.PAY.items()])
+    found = salary.normalise(described.to_frame().join(nothing, how="cross"), rates=rates)
+    monthly = salary.monthly_usd(found, rates=rates).max_horizontal()
+    is_sane = (monthly.is_between(*_SANE_MONTHLY_USD) & is_unpaid).fill_null(value=False)
+    return pl.DataFrame([found[name].zip_with(is_sane, pay[name]).alias(name) for name in salary.PAY])
+
+
+def _published(postings: pl.DataFrame) -> pl.Series:
+    return postings.select(pl.coalesce("published_at", "seen_at")).to_series()
+
+
+def _skills(given: pl.Series, texts: pl.Series, vocabulary: SkillVocabulary) -> pl.Series:
+    both = pl.DataFrame({"given": vocabulary.canonicalise(given), "found": vocabulary.find(texts)})
+    return both.select(pl.col("given").list.set_union("found").list.sort()).to_series().cast(STRINGS)
+
+
+def _roles(titles: pl.Series, given: pl.Series, roles: Roles) -> pl.Series:
+    """Role slugs of the title and of the given names, given names kept where no slug is known; no doubles, sorted."""
+    rows = pl.DataFrame({"given": given.cast(STRINGS), "of_title": roles.canonicalise(titles)}).with_row_index("row")
+    long = rows.select("row", name="given").explode("name").drop_nulls()
+    distinct = long.select(pl.col("name").unique().sort())
+    known = distinct.with_columns(
+        role=pl.coalesce(roles.canonicalise(distinct["name"]), pl.col("name").str.strip_chars())
+    )
+    of_given = long.join(known, on="name").group_by("row").agg(pl.col("role").unique().sort())
+    return (
+        rows.join(of_given, on="row", how="left", maintain_order="left")
+        .select(
+            pl.concat_list(pl.concat_list("of_title").list.drop_nulls(), pl.col("role").fill_null(pl.lit([], STRINGS)))
+            .list.unique()
+            .list.sort()
+        )
+        .to_series()
+        .cast(STRINGS)
+    )
+
+
+def _tags(given: pl.Series, skills: pl.Series, slugs: pl.Series, roles: Roles) -> pl.Series:
+    """Lower-case topics: the source's tags, the skills, the known roles and their families, so that a user's
+    interests can meet them; no doubles, sorted."""
+    tag = fold(pl.element().str.strip_chars().str.strip_prefix("#"))
+    names = roles.names.sort("slug")
+    as_words = names.select(
+        pl.col("slug"), words=pl.concat_list(pl.col("slug", "family").str.replace_all("_", " ", literal=True))
+    )
+    rows = pl.DataFrame({"given": given.cast(STRINGS), "skills": skills, "slug": slugs}).with_row_index("row")
+    topics = (
+        rows.select("row", "slug")
+        .explode("slug")
+        .join(as_words, on="slug")
+        .group_by("row")
+        .agg(pl.col("words").explode())
+    )
+    is_tag = (pl.element().str.len_chars() > 0) & (pl.element().str.len_chars() <= _MAX_TAG_CHARACTERS)
+    nothing = pl.lit([], STRINGS)
+    return (
+        rows.join(topics, on="row", how="left", maintain_order="left")
+        .select(
+            pl.concat_list(
+                pl.col("given").list.head(_MAX_TAGS).list.eval(tag).fill_null(nothing),
+                pl.col("skills").list.eval(fold(pl.element())),
+                pl.col("words").fill_null(nothing),
+            ).list.eval(pl.element().filter(is_tag))
+        )
+        .to_series()
+        .list.unique()
+        .list.sort()
+        .cast(STRINGS)
+    )
+
+
+def _company_id() -> pl.Expr:
+    """The source's own id, else one made of the name; a company that is not named has none."""
+    of_name = pl.concat_str(pl.lit("name:"), company_key(pl.col("company")))
+    stated = pl.col("company_id").str.strip_chars()
+    return pl.coalesce(pl.when(stated != "").then(stated), of_name)
+
+
+def _web_address(name: str) -> pl.Expr:
+    address = pl.col(name).str.strip_chars()
+    is_safe = address.str.contains(r"(?i)^https?://[^\s<>\x22]+$") & (address.str.len_chars() <= _MAX_URL_CHARACTERS)
+    return pl.when(is_safe).then(address).alias(name)

@@ -1,0 +1,202 @@
+"""Where, how and by whom a job is done: work format, employment type, career level.
+
+Takes the sources' own words (old and new HH ids, feeds' English, free Russian) to the project's, and what a description
+says outright where a source says nothing; years of experience, skills and roles are not here.
+"""
+
+import polars as pl
+
+from features.text.normalise import fold, lines_with
+
+_REMOTE = (
+    r"\bremot|телеработ|удален|дистанц|anywhere|worldwide|\bglobal\b|telecommut|work from home|\bwfh\b|home[- ]?office"
+    r"|из дома|на дому|віддален|distributed"
+)
+_NO = r"(?:\bnot?\b|\bnon\b|\bnever\b|\bcannot\b|can't|isn't|\bno\b)"
+_NOT_REMOTE = (
+    rf"{_NO}[- ](?:(?:be|an?|fully|for|offered) )*(?:remot|work from home|home[- ]?office|wfh|telecommut)"
+    r"|\bremote(?:ly)?(?: work)?(?: is)?:? (?:not?\b|impossible|unavailable|isn't)"
+    r"|(?:^|[^\p{L}])(?:без|не|нет)(?: \p{L}+){0,2} (?:удален|дистанц)"
+    r"|(?:удален|дистанц)\p{L}*(?: \p{L}+)? (?:не|нет)\b"
+    r"|(?:удален|дистанц)\p{L}*(?: \p{L}+)? невозможн"
+)
+_HYBRID = r"hybrid|гибрид|частично удален|partly remote|partial(?:ly)? remote"
+_ON_SITE = (
+    r"on[-_ ]?site|in[-_ ]?office|\boffice\b|\bофис|\bfull_?day\b|fullday|полный день|на месте|in[- ]person"
+    r"|field_?work|разъезд|^shift$|fly_?in_?fly_?out|вахт|сменный"
+)
+# A title has "global", "distributed" and "remote sensing" in it without saying where the work is done.
+_TITLE_REMOTE = (
+    r"\bremote(?:ly)?\b|удаленно\b|удаленк|удаленн\p{L}+ (?:работ|формат|режим|занятост|сотрудни)|\(удаленн"
+    r"|дистанционно\b"
+    r"|на дому|из дома|work from home|\bwfh\b|home[- ]?office|телеработ|віддалено"
+)
+_TITLE_NO_FORMAT = (
+    r"remote (?:sensing|support|monitoring|control|desktop|hands|area|banking|access)"
+    r"|hybrid (?:cloud|app|mobile|vehicle|car|infrastructure|it\b|power)"
+    r"|удаленн\p{L}+ (?:продаж|сервер|доступ|поддержк|обслуживан|офис|объект)"
+)
+_DESCRIBED_FORMAT = (
+    r"(?:формат работы|режим работы|место работы|work(?:ing|place)? (?:format|mode|model|type|arrangement|location)"
+    r"|workplace|job type)[^:\n\p{L}]{0,5}[:–—-] ?([^\n.;]{2,60})"
+)
+_DESCRIBED_REMOTE = (
+    r"fully[- ]remote|100 ?% remote|remote[- ]first (?:company|team|position|role)|(?:this is an?|we offer)"
+    r" (?:\p{L}+ )?remote (?:position|role|job)|полностью удаленн|100 ?% удален"
+    r"|удаленный формат|удаленная работа|работа удаленно"
+)
+_DESCRIBED_HYBRID = r"hybrid (?:work|model|role|position|schedule|format)|гибридн\p{L}+ (?:формат|график|режим)"
+_DESCRIBED_ON_SITE = r"(?:^|[^\p{L}])работа в офисе|this is an? (?:on-?site|in-office) (?:role|position|job)"
+
+_FORMAT_HINT = r"remote|удален|hybrid|гибрид|офис|office|on-?site|формат работы|режим работы|work mode|work model"
+_EMPLOYMENT_HINT = (
+    r"занятост|рабочий день|полный день|(?:full|part)[- ]time|permanent|(?:job|contract|position) type|contract"
+)
+
+_EMPLOYMENT = (
+    ("internship", r"\bintern(?:s|ship)?\b|стаж[еи]р|probation|trainee|apprentice|praktik|ausbildung"),
+    ("volunteer", r"volunt|волонт"),
+    (
+        "full_time",
+        r"\bfull|\bполная|\bполный|permanent|\bregular\b|fly_?in_?fly_?out|постоянн|вахт|vollzeit|temps plein|\bcdi\b"
+        r"|tiempo completo|pełny etat",
+    ),
+    ("part_time", r"\bpart|side_?job|частичн|неполн|подработ|teilzeit|temps partiel|medio tiempo"),
+    (
+        "contract",
+        r"contract|freelanc|фриланс|\bгпх\b|c2c|b2b|договор|контракт|self-employ|самозанят|независим|\bcdd\b",
+    ),
+    ("project", r"project|проект"),
+    ("temporary", r"\btemp\b|\btemporar|временн|seasonal|сезонн|per[-_ ]?diem"),
+)
+_TITLE_EMPLOYMENT = (
+    ("internship", r"\bintern(?:ship)?\b|стаж[еи]р"),
+    ("volunteer", r"\bvolunteer\b|волонтер"),
+    ("part_time", r"\bpart[- ]time\b|неполн\p{L}+ (?:рабочий )?день|неполн\p{L}+ занятост|подработ"),
+    ("contract", r"\bfreelance\b|\(contract\)|\bcontractor\b|фриланс"),
+)
+_DESCRIBED_EMPLOYMENT = (
+    r"(?:(?:employment|job|contract|position) type|contract offered|type of (?:employment|contract)|тип занятости"
+    r"|занятость|вид занятости)[^:\n\p{L}]{0,5}[:–—-] ?([^\n.;]{2,40})"
+)
+_SAID_EMPLOYMENT = (
+    (
+        "full_time",
+        r"full[- ]time(?:,? \p{L}+){0,2} (?:position|role|job|offer|opportunit|contract|engagement|employment)"
+        r"|permanent (?:position|role|job|contract|full[- ]time)|\bполная занятость|\bполный рабочий день"
+        r"|на полный день|looking for a full[- ]time",
+    ),
+    (
+        "part_time",
+        r"part[- ]time(?:,? \p{L}+){0,2} (?:position|role|job|offer|opportunit|contract|engagement|employment)"
+        r"|частичная занятость|неполный рабочий день|неполная занятость",
+    ),
+)
+
+_LEVELS = (
+    ("executive", r"executive|\bc-level|director|\bvp\b|vice president|chief|\bc[etfom]o\b|директор|топ-менедж"),
+    ("lead", r"\blead|\bhead\b|principal|\bstaff\b|manager|supervisor|руковод|ведущ|team ?lead|тимлид|начальник"),
+    ("senior", r"senior|\bsr\b|expert|старш|синьор|сеньор"),
+    ("middle", r"mid|intermediate|associate|\bmid(?:weight)?|medior|experienced|мидл|средн"),
+    ("intern", r"\bintern(?:s|ship)?\b|trainee|student|стаж[её]р|практикант|no experience"),
+    ("junior", r"junior|\bjr\b|entry|graduate|начинающ|младш|джуниор"),
+)
+
+
+def work_format(stated: pl.Series, *, location: pl.Series, title: pl.Series, description: pl.Series) -> pl.Series:
+    """on_site, hybrid or remote from the source's words, else from the location's text, the title, or what the
+    description says outright.
+
+    Several words at once (office and remote) are hybrid; words that say nothing of it are null.
+    """
+    folded = pl.DataFrame({"stated": stated, "location": location, "title": title}).select(
+        fold(pl.col("stated")),
+        fold(pl.col("location")),
+        fold(pl.col("title")).str.replace_all(_TITLE_NO_FORMAT, " "),
+    )
+    known = folded.select(
+        pl.coalesce(
+            _format_of(pl.col("stated")),
+            _remote_or_hybrid(pl.col("location"), _REMOTE),
+            _remote_or_hybrid(pl.col("title"), _TITLE_REMOTE),
+        )
+    ).to_series()
+    lines = _lines(description, _FORMAT_HINT, where=known.is_null())
+    labelled = lines.select(fold(pl.col("text").str.extract(_DESCRIBED_FORMAT, 1)).alias("label"), "text")
+    described = labelled.select(pl.coalesce(_format_of(pl.col("label")), _format_said(pl.col("text")))).to_series()
+    return known.zip_with(known.is_not_null(), described).alias("work_format")
+
+
+def employment_type(stated: pl.Series, *, title: pl.Series, description: pl.Series) -> pl.Series:
+    """One of EMPLOYMENT_TYPES from the source's words, else from the title, else from what the description says
+    outright; the first that applies, null if none."""
+    folded = pl.DataFrame({"stated": stated, "title": title}).select(fold(pl.col("stated")), fold(pl.col("title")))
+    known = folded.select(
+        pl.coalesce(_first(pl.col("stated"), _EMPLOYMENT), _first(pl.col("title"), _TITLE_EMPLOYMENT))
+    ).to_series()
+    lines = _lines(description, _EMPLOYMENT_HINT, where=known.is_null())
+    labelled = lines.select(pl.col("text").str.extract(_DESCRIBED_EMPLOYMENT, 1).alias("label"), "text")
+    described = labelled.select(
+        pl.coalesce(_first(pl.col("label"), _EMPLOYMENT), _first(pl.col("text"), _SAID_EMPLOYMENT))
+    ).to_series()
+    return known.zip_with(known.is_not_null(), described).alias("employment_type")
+
+
+def stated_employment_type(stated: pl.Expr) -> pl.Expr:
+    """One of EMPLOYMENT_TYPES from a source's or a user's words; the first that applies, null if none."""
+    return _first(fold(stated), _EMPLOYMENT)
+
+
+def career_level(stated: pl.Expr) -> pl.Expr:
+    """One of CAREER_LEVELS from the source's or the user's words, the highest that applies; null if none does."""
+    return _first(fold(stated), _LEVELS)
+
+
+def _format_of(folded: pl.Expr) -> pl.Expr:
+    is_refused = folded.str.contains(_NOT_REMOTE)
+    is_remote = folded.str.contains(_REMOTE) & ~is_refused
+    is_on_site = folded.str.contains(_ON_SITE)
+    return (
+        pl.when(folded.str.contains(_HYBRID) | (is_remote & is_on_site))
+        .then(pl.lit("hybrid"))
+        .when(is_remote | folded.str.contains(r"^(?:true|yes|1)$"))
+        .then(pl.lit("remote"))
+        .when(is_on_site | is_refused | folded.str.contains(r"^(?:false|no|0)$"))
+        .then(pl.lit("on_site"))
+    )
+
+
+def _remote_or_hybrid(folded: pl.Expr, remote: str) -> pl.Expr:
+    return (
+        pl.when(folded.str.contains(_HYBRID))
+        .then(pl.lit("hybrid"))
+        .when(folded.str.contains(remote) & ~folded.str.contains(_NOT_REMOTE))
+        .then(pl.lit("remote"))
+    )
+
+
+def _format_said(lines: pl.Expr) -> pl.Expr:
+    is_remote = lines.str.contains(_DESCRIBED_REMOTE) & ~lines.str.contains(_NOT_REMOTE)
+    is_on_site = lines.str.contains(_DESCRIBED_ON_SITE)
+    return (
+        pl.when(lines.str.contains(_DESCRIBED_HYBRID) | (is_remote & is_on_site))
+        .then(pl.lit("hybrid"))
+        .when(is_remote)
+        .then(pl.lit("remote"))
+        .when(is_on_site)
+        .then(pl.lit("on_site"))
+    )
+
+
+def _lines(description: pl.Series, words: str, *, where: pl.Series) -> pl.DataFrame:
+    """Column text: the lines of each description that hold one of `words`, in lower case; null elsewhere.
+
+    A step of its own, for an expression that stands in several places of another is computed as often.
+    """
+    # Descriptions are plain text by now; their line ends bound a label.
+    lower = pl.col("text").str.slice(0, 6_000).str.to_lowercase().str.replace_all("ё", "е", literal=True)
+    return pl.DataFrame({"text": description.set(~where, None)}).select(lower).select(lines_with(pl.col("text"), words))
+
+
+def _first(text: pl.Expr, words: tuple[tuple[str, str], ...]) -> pl.Expr:
+    return pl.coalesce(pl.when(text.str.contains(pattern)).then(pl.lit(name)) for name, pattern in words)

@@ -1,0 +1,134 @@
+"""Interaction events in CSV: a header, then an event a line; quoted fields may hold line breaks."""
+
+import csv
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import polars as pl
+
+from features.sources.events.validation import INPUT_COLUMNS, REFUSED, check_events, loosen, rejects_of
+from features.sources.lines import CSV_DELIMITERS, MAX_LINE_BYTES, Block
+from features.sources.parsed import Parsed
+
+MAX_LINES_OF_A_RECORD = 50
+_UNCLOSED = "unexpected end of data"
+
+Line = tuple[int, bytes]  # its number, and what stands there
+
+
+@dataclass
+class CsvBlocks:
+    """Reads blocks of one file in order, the first of which begins with the header; `rest` ends it.
+
+    A record goes on over line breaks within quotes, unless one of the lines that follow is a whole record by itself:
+    a quote that was opened by mistake swallows no good event.
+    """
+
+    as_of: datetime
+    _header: list[str] | None = None
+    _delimiter: str = ","
+    _open: list[Line] = field(default_factory=list)  # lines of a record whose quote is not closed yet
+    _records: list[tuple[int, list[str]]] = field(default_factory=list)
+    _failed: list[tuple[int, str]] = field(default_factory=list)
+    _raw: dict[tuple[int, int | None], bytes] = field(default_factory=dict)
+
+    def read(self, block: Block) -> Parsed:
+        """The events that end in this block."""
+        too_long = dict(block.too_long)
+        for line_number, raw in enumerate(block.lines.split(b"\n"), block.first_line):
+            if line_number in too_long:
+                self._give_up()
+                self._fail(line_number, too_long[line_number], "too_long")
+            elif self._open or (raw and not raw.isspace()):
+                self._take(line_number, raw.removesuffix(b"\r"))
+        return self._parsed()
+
+    def rest(self) -> Parsed:
+        """What is still open where the file ends."""
+        self._give_up()
+        return self._parsed()
+
+    def _take(self, number: int, raw: bytes) -> None:
+        if len(raw) > MAX_LINE_BYTES:
+            self._give_up()
+            self._fail(number, raw, "too_long")
+            return
+        if self._header is None:
+            self._delimiter = max(CSV_DELIMITERS, key=lambda one: raw.count(one.encode()))
+            row = _fields(raw, self._delimiter)
+            self._header = [] if isinstance(row, str) else [name.strip().lower() for name in row]
+            if isinstance(row, str):
+                self._fail(number, raw, row)
+            return
+        row = _fields(raw, self._delimiter)
+        if isinstance(row, list) and len(row) == len(self._header):
+            self._give_up()
+            self._accept(number, raw, row)
+        elif self._open:
+            self._go_on(number, raw)
+        elif row == _UNCLOSED:
+            self._open = [(number, raw)]
+        else:
+            self._fail(number, raw, row if isinstance(row, str) else "wrong_number_of_fields")
+
+    def _go_on(self, number: int, raw: bytes) -> None:
+        self._open.append((number, raw))
+        whole = b"\n".join(line for _, line in self._open)
+        row = _fields(whole, self._delimiter)
+        if isinstance(row, list) and len(row) == len(self._header or ()):
+            first = self._open[0][0]
+            self._open = []
+            self._accept(first, whole, row)
+        elif row != _UNCLOSED or len(self._open) >= MAX_LINES_OF_A_RECORD or len(whole) > MAX_LINE_BYTES:
+            self._give_up()
+
+    def _accept(self, number: int, raw: bytes, row: list[str]) -> None:
+        self._records.append((number, row))
+        self._raw[number, None] = raw
+
+    def _fail(self, number: int, raw: bytes, reason: str) -> None:
+        self._failed.append((number, "bad_csv" if reason == _UNCLOSED else reason))
+        self._raw[number, None] = raw
+
+    def _give_up(self) -> None:
+        """The lines of a record that never ended are rejects each."""
+        for number, raw in self._open:
+            if raw and not raw.isspace():
+                self._fail(number, raw, "wrong_number_of_fields")
+        self._open = []
+
+    def _parsed(self) -> Parsed:
+        rows, refused = check_events(self._loose_frame(), as_of=self.as_of)
+        if self._failed:
+            unread = [(number, None, reason) for number, reason in self._failed]
+            refused = pl.concat([refused, pl.DataFrame(unread, schema=dict(REFUSED), orient="row")]).sort("entry")
+        parsed = Parsed(rows, rejects_of(refused, unit="line", raw=self._raw))
+        self._records, self._failed, self._raw = [], [], {}
+        return parsed
+
+    def _loose_frame(self) -> pl.DataFrame:
+        numbers = pl.Series("entry", [number for number, _ in self._records], dtype=pl.Int64)
+        columns = zip(*(row for _, row in self._records), strict=True)
+        given = dict(zip(self._header or [], columns, strict=False))
+        texts = [pl.Series(name, given[name], dtype=pl.String) for name in INPUT_COLUMNS if name in given]
+        frame = pl.DataFrame([numbers, *texts])
+        return loosen(frame.with_columns(pl.when(pl.col(pl.String) != "").then(pl.col(pl.String))))
+
+
+def _fields(raw: bytes, delimiter: str) -> list[str] | str:
+    """The fields of a record, or the reason why it has none."""
+    try:
+        decoded = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return "bad_encoding"
+    if '"' not in decoded:
+        return decoded.split(delimiter)
+    try:
+        return next(csv.reader(decoded.splitlines(keepends=True), delimiter=delimiter, strict=True), [])
+    except csv.Error as error:
+        if str(error) == _UNCLOSED:
+            return _UNCLOSED
+    try:
+        return next(csv.reader([decoded], delimiter=delimiter), [])
+    except csv.Error:
+        return "bad_csv"

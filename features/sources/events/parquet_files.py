@@ -1,0 +1,123 @@
+"""Interaction events in Parquet, row group by row group: damage in one takes no other with it."""
+
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from features.sources.events.validation import (
+    INPUT_COLUMNS,
+    MILLISECONDS_FROM,
+    check_events,
+    loosen,
+    rejects_of,
+    unreadable,
+)
+from features.sources.parsed import Parsed
+
+BATCH_ROWS = 262_144
+_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+_SECONDS_OF_A_DAY = 86_400
+
+
+def read_parquet_events(path: Path, *, as_of: datetime) -> Iterator[Parsed]:
+    """Blocks of at most BATCH_ROWS events. Columns are known by name in any case; those of other names are not read."""
+    try:
+        file = pq.ParquetFile(path)
+    except Exception as error:  # damage shows as many exceptions of Arrow
+        yield unreadable("after row 0", type(error).__name__)
+        return
+    with file:
+        known = _known_columns(file.schema_arrow.names)
+        first_row = 1
+        for group in range(file.num_row_groups):
+            n_rows = file.metadata.row_group(group).num_rows
+            row = first_row
+            try:
+                for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=list(known)):
+                    yield _read_batch(batch, known, first_row=row, as_of=as_of)
+                    row += batch.num_rows
+            except Exception as error:
+                yield unreadable(f"rows {row} to {first_row + n_rows - 1}", type(error).__name__)
+            first_row += n_rows
+
+
+def _known_columns(names: list[str]) -> dict[str, str]:
+    """Our name by the file's name; of two that differ in case only the first."""
+    found: dict[str, str] = {}
+    for name in names:
+        ours = name.strip().lower()
+        if ours in INPUT_COLUMNS and ours not in found.values() and names.count(name) == 1:
+            found[name] = ours
+    return found
+
+
+def _read_batch(batch: Any, known: dict[str, str], *, first_row: int, as_of: datetime) -> Parsed:
+    flat = {known[name]: _flat(batch.column(name)) for name in batch.schema.names}
+    given = pl.DataFrame(
+        {name: pl.Series(name, pl.from_arrow(column)) for name, column in flat.items() if column is not None}
+    )
+    entries = pl.int_range(first_row, first_row + batch.num_rows, dtype=pl.Int64, eager=True).alias("entry")
+    frame = pl.DataFrame([entries, *given.get_columns()])
+    rows, refused = check_events(loosen(frame), as_of=as_of)
+    positions = [entry - first_row for entry in refused["entry"]]
+    described = given[positions].rows(named=True) if positions and given.width else [{} for _ in positions]
+    raw: dict[tuple[int, int | None], bytes] = {
+        (entry, None): _described(row) for entry, row in zip(refused["entry"], described, strict=True)
+    }
+    return Parsed(rows, rejects_of(refused, unit="row", raw=raw))
+
+
+def _described(row: dict[str, object]) -> bytes:
+    return repr(row).encode("utf-8", "replace")
+
+
+def _flat(column: Any) -> Any:
+    """A column of text, numbers or booleans; times become seconds. None for what can be no field of an event."""
+    if isinstance(column, pa.ExtensionArray):
+        column = column.storage
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    kind = column.type
+    if pa.types.is_fixed_size_binary(kind) and kind.byte_width == 16:
+        return pa.array([None if raw is None else str(uuid.UUID(bytes=raw)) for raw in column.to_pylist()], pa.string())
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return _valid_text(column)
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
+        return _valid_text(column)
+    if pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
+        return _seconds(column.cast(pa.int64()), per_second=_PER_SECOND[kind.unit])
+    if pa.types.is_date32(kind):
+        return _seconds(pc.multiply(column.cast(pa.int32()).cast(pa.int64()), _SECONDS_OF_A_DAY), per_second=1)
+    if pa.types.is_date64(kind):
+        return _seconds(column.cast(pa.int64()), per_second=1_000)
+    is_plain = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    return column if is_plain or pa.types.is_boolean(kind) or pa.types.is_null(kind) else None
+
+
+def _seconds(ticks: Any, *, per_second: int) -> Any:
+    """Seconds; infinite where they would be taken for milliseconds, which the column's type says they are not."""
+    found = pc.divide(pc.cast(ticks, pa.float64(), safe=False), float(per_second))
+    return pc.if_else(pc.less(pc.abs(found), MILLISECONDS_FROM), found, float("inf"))
+
+
+def _valid_text(column: Any) -> Any:
+    """Text whose bytes are UTF-8; other bytes, which Arrow lets through and Polars must never see, in hexadecimal."""
+    as_bytes = column.cast(pa.large_binary())
+    try:
+        return as_bytes.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        return pa.array([None if raw is None else _text_or_hex(raw) for raw in as_bytes.to_pylist()], pa.large_string())
+
+
+def _text_or_hex(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.hex()

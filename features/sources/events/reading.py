@@ -1,0 +1,39 @@
+"""Interaction logs in blocks of events, whatever their format. What is valid is event_rows' matter."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from features.sources.events.csv_files import CsvBlocks
+from features.sources.events.json_lines import read_json_block
+from features.sources.events.parquet_files import read_parquet_events
+from features.sources.events.validation import unreadable
+from features.sources.lines import Block, UnreadableFileError, read_blocks
+from features.sources.parsed import Parsed
+
+
+def read_events(path: Path, *, as_of: datetime) -> Iterator[Parsed]:
+    """Blocks of a file's events in the EVENTS schema, with the rejects of the same block; memory stays bounded.
+
+    The format is told by the suffix (.jsonl, .jsonl.gz, .jsonl.zst, .csv, .parquet), in any case. What can't be read of
+    a damaged file is a reject `unreadable`; what comes before the damage, and in Parquet also after it, is given out.
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes[-1:] == [".parquet"]:
+        yield from read_parquet_events(path, as_of=as_of)
+    elif ".csv" in suffixes:
+        table = CsvBlocks(as_of=as_of)
+        yield from _read_lines(path, table.read)
+        yield table.rest()
+    else:
+        yield from _read_lines(path, lambda block: read_json_block(block, as_of=as_of))
+
+
+def _read_lines(path: Path, read: Callable[[Block], Parsed]) -> Iterator[Parsed]:
+    number_of_lines = 0
+    try:
+        for block in read_blocks(path):
+            number_of_lines = block.first_line + block.lines.count(b"\n")
+            yield read(block)
+    except (UnreadableFileError, OSError) as error:
+        yield unreadable(f"after line {max(0, number_of_lines - 1)}", type(error).__name__)

@@ -1,0 +1,215 @@
+"""What makes an interaction event valid: columns of loose values to EVENTS rows and rejects, for every file format."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from features.schemas import EVENT_TYPES, EVENTS, SURFACES, UTC_TIMESTAMP
+from features.sources.events.bots import is_automatic
+from features.sources.parsed import REJECTS, Parsed, truncate_raw
+
+MAX_ID_CHARACTERS = 128
+MAX_DWELL_SECONDS = 600.0
+FUTURE_TOLERANCE = timedelta(minutes=5)
+FIRST_YEAR = 2000
+OPINIONS = ("good", "low", "high", "bad")
+
+IDS = ("event_id", "user_id", "job_id")
+TEXTS = ("surface", "generation", "session_id", "device_type")
+AGENT_TEXTS = ("user_agent", "sec_purpose")  # what the request said of itself; only the verdict is kept
+OPINION_COLUMNS = ("skill_match_feedback", "location_feedback", "salary_feedback")
+NUMBERS = ("dwell_seconds", "position", "latitude", "longitude", "value", "rating")
+FLAGS = ("is_relevant", "is_bot", "is_prefetch")
+
+_TIMES = ("occurred_text", "occurred_epoch")
+
+# Events as a reader of a format gives them. `entry` is the number of the line or row, `part` of an event within a line
+# that holds several; the time stands in one of two.
+LOOSE_EVENTS: Mapping[str, pl.DataType | type[pl.DataType]] = {
+    "entry": pl.Int64,
+    "part": pl.Int64,
+    "event_type": pl.String,
+    **dict.fromkeys((*IDS, *TEXTS, *OPINION_COLUMNS, *AGENT_TEXTS), pl.String),
+    "occurred_text": pl.String,
+    "occurred_epoch": pl.Float64,
+    **dict.fromkeys(NUMBERS, pl.Float64),
+    **dict.fromkeys(FLAGS, pl.Boolean),
+}
+INPUT_COLUMNS = ("occurred_at", *(name for name in LOOSE_EVENTS if name not in ("entry", "part", *_TIMES)))
+REFUSED: Mapping[str, pl.DataType | type[pl.DataType]] = {"entry": pl.Int64, "part": pl.Int64, "reason": pl.String}
+_RFC_3339 = "%Y-%m-%dT%H:%M:%S%.f%#z"
+_USUAL_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[+-][0-9:]+)$"
+_UNPRINTABLE = r"[\p{C}\p{Z}&&[^ ]]"  # as str.isprintable has it
+_UNTIDY = rf"^\s|\s$|^$|{_UNPRINTABLE}"
+MILLISECONDS_FROM = 1e11  # as seconds this is the year 5138, as milliseconds 1973
+_MAX_EPOCH_SECONDS = 4e9
+
+
+def check_events(loose: pl.DataFrame, *, as_of: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """(rows in the EVENTS schema, refused as `entry`, `part`, `reason`); `loose` has the columns LOOSE_EVENTS.
+
+    Refused are events without a required field, of unknown type, at no readable time, before 2000, or more than five
+    minutes after `as_of`. Optional fields out of range become null, dwell is capped at 600 s.
+    """
+    untidy_ids = [name for name in IDS if _is_untidy(loose[name])]
+    typed = loose.with_columns(
+        *(_blank_to_null(pl.col(name)) for name in untidy_ids),
+        _event_type(loose["event_type"]),
+        _occurred_at(loose).alias("occurred_at"),
+    )
+    checked = typed.with_columns(_reason(as_of, untidy_ids).alias("reason"))
+    refused = checked.filter(pl.col("reason").is_not_null()).select(*REFUSED)
+    good = checked if refused.is_empty() else checked.filter(pl.col("reason").is_null())
+    return EVENTS.conform(good.select(_columns(good))), refused
+
+
+def rejects_of(refused: pl.DataFrame, *, unit: str, raw: Mapping[tuple[int, int | None], bytes]) -> pl.DataFrame:
+    """`refused` (entry, part, reason) as REJECTS; `raw` has what stands at an entry and part, `unit` is line or row."""
+    name = pl.format("{} {}", pl.lit(unit), "entry")
+    keys = refused.select("entry", "part").rows()
+    return REJECTS.conform(
+        refused.select(
+            pl.when(pl.col("part").is_null())
+            .then(name)
+            .otherwise(pl.format("{} event {}", name, "part"))
+            .alias("entry"),
+            "reason",
+            pl.lit("").alias("detail"),
+            pl.Series("raw", [truncate_raw(raw.get(key, b"")) for key in keys], dtype=pl.String),
+        )
+    )
+
+
+def unreadable(entry: str, detail: str) -> Parsed:
+    """No rows and one reject for a file that can't be read (further)."""
+    row = pl.DataFrame({"entry": [entry], "reason": ["unreadable"], "detail": [detail], "raw": [""]})
+    return Parsed(EVENTS.empty(), REJECTS.conform(row))
+
+
+def _is_untidy(ids: pl.Series) -> bool:
+    """Whether an id of the column is blank, is to be stripped, or may be a bad one: in most blocks none is."""
+    return bool((ids.str.contains(_UNTIDY) | (ids.str.len_bytes() > MAX_ID_CHARACTERS)).any())
+
+
+def _event_type(given: pl.Series) -> pl.Expr:
+    column = pl.col("event_type")
+    return column if given.is_in(EVENT_TYPES).all() else _blank_to_null(column).str.to_lowercase()
+
+
+def _blank_to_null(column: pl.Expr) -> pl.Expr:
+    stripped = column.str.strip_chars()
+    return pl.when(stripped != "").then(stripped)
+
+
+def _occurred_at(loose: pl.DataFrame) -> pl.Expr:
+    written, epoch = loose["occurred_text"], pl.lit(loose["occurred_epoch"])
+    from_text = pl.lit(None, UTC_TIMESTAMP)
+    if written.null_count() < loose.height:
+        unusual = (~written.str.contains(_USUAL_TIME)).arg_true()
+        if len(unusual):
+            text = written.gather(unusual).str.strip_chars()
+            # numbers written as text, as CSV has them
+            numbers = loose["occurred_epoch"].gather(unusual).fill_null(text.cast(pl.Float64, strict=False))
+            epoch = pl.lit(loose["occurred_epoch"].clone().scatter(unusual, numbers))
+            iso = text.str.to_uppercase().str.replace(r"^(\d{4}-\d{2}-\d{2}) ", "${1}T")
+            written = written.clone().scatter(unusual, iso)
+        from_text = pl.lit(written.str.to_datetime(_RFC_3339, time_unit="us", strict=False))
+    seconds = pl.when(epoch.abs() >= MILLISECONDS_FROM).then(epoch / 1000).otherwise(epoch)
+    in_range = seconds.is_finite() & (seconds.abs() < _MAX_EPOCH_SECONDS)
+    from_epoch = pl.when(in_range).then((seconds * 1e6).round(0)).cast(pl.Int64).cast(UTC_TIMESTAMP)
+    return from_text.fill_null(from_epoch)
+
+
+def _reason(as_of: datetime, untidy_ids: Sequence[str]) -> pl.Expr:
+    """Null for a good event, else the first reason to refuse it."""
+    at = pl.col("occurred_at")
+    checks = [(pl.col(name).is_null(), f"missing_{name}") for name in ("event_id", "user_id", "event_type")]
+    checks += [
+        (~pl.col("event_type").is_in(EVENT_TYPES), "unknown_event_type"),
+        (pl.col("job_id").is_null(), "missing_job_id"),
+        *((_is_bad_id(name), f"bad_{name}") for name in untidy_ids),
+        (at.is_null() & pl.col("occurred_text").is_null() & pl.col("occurred_epoch").is_null(), "missing_occurred_at"),
+        (at.is_null(), "bad_time"),
+        (at > as_of + FUTURE_TOLERANCE, "future"),
+        (at < datetime(FIRST_YEAR, 1, 1, tzinfo=as_of.tzinfo), "too_old"),
+    ]
+    reason = pl.lit(None, pl.String)
+    for is_bad, name in reversed(checks):
+        reason = pl.when(is_bad).then(pl.lit(name)).otherwise(reason)
+    return reason
+
+
+def _is_bad_id(name: str) -> pl.Expr:
+    """Too long, or with a character that can't be printed."""
+    column = pl.col(name)
+    return (column.str.len_bytes() > MAX_ID_CHARACTERS) & (column.str.len_chars() > MAX_ID_CHARACTERS) | (
+        column.str.contains(_UNPRINTABLE)
+    )
+
+
+def _columns(events: pl.DataFrame) -> list[pl.Expr]:
+    dwell = pl.col("dwell_seconds")
+    latitude, longitude = pl.col("latitude"), pl.col("longitude")
+    is_place = latitude.is_between(-90, 90) & longitude.is_between(-180, 180)
+    return [
+        *(pl.col(name) for name in (*IDS, "event_type", "occurred_at", "is_relevant")),
+        *(_blank_to_null(pl.col(name)) for name in TEXTS if name != "surface"),
+        _word(events["surface"], SURFACES),
+        pl.when(dwell.is_between(0, float("inf")))
+        .then(dwell.clip(upper_bound=MAX_DWELL_SECONDS))
+        .alias("dwell_seconds"),
+        _whole("position", lower=0, upper=2**31 - 1).cast(pl.Int32),
+        _whole("rating", lower=1, upper=5).cast(pl.Int8),
+        pl.when(is_place).then(latitude).alias("latitude"),
+        pl.when(is_place).then(longitude).alias("longitude"),
+        pl.when(pl.col("value").is_finite()).then(pl.col("value")).alias("value"),
+        *(_word(events[name], OPINIONS) for name in OPINION_COLUMNS),
+        is_automatic(events).alias("is_bot"),
+    ]
+
+
+def _whole(name: str, *, lower: int, upper: int) -> pl.Expr:
+    column = pl.col(name)
+    return pl.when(column.is_between(lower, upper) & (column == column.floor())).then(column).alias(name)
+
+
+def _word(given: pl.Series, allowed: Sequence[str]) -> pl.Expr:
+    """The column's word of `allowed`, however it is spaced and capitalised; null for any other."""
+    column = pl.col(given.name)
+    if given.is_in(allowed).all():
+        return column
+    word = column.str.strip_chars().str.to_lowercase()
+    return pl.when(word.is_in(allowed)).then(word).alias(given.name)
+
+
+def loosen(frame: pl.DataFrame) -> pl.DataFrame:
+    """`entry` and columns of any flat dtype as LOOSE_EVENTS; what can't be cast becomes null."""
+    given = frame.schema
+    exprs = [_loose_column(name, dtype, given.get(name)) for name, dtype in LOOSE_EVENTS.items() if name not in _TIMES]
+    at, column = given.get("occurred_at"), pl.col("occurred_at")
+    occurred_text, occurred_epoch = pl.lit(None, pl.String), pl.lit(None, pl.Float64)
+    if at == pl.String:
+        occurred_text = column
+    elif at is not None and at.is_numeric():
+        occurred_epoch = column.cast(pl.Float64)
+    return frame.select(*exprs, occurred_text.alias("occurred_text"), occurred_epoch.alias("occurred_epoch")).select(
+        *LOOSE_EVENTS
+    )
+
+
+def _loose_column(name: str, dtype: pl.DataType | type[pl.DataType], given: pl.DataType | None) -> pl.Expr:
+    if given is None:
+        return pl.lit(None, dtype).alias(name)
+    if dtype == pl.Boolean and given == pl.String:
+        word = pl.col(name).str.strip_chars().str.to_lowercase()
+        return (
+            pl.when(word.is_in(["true", "1", "yes"])).then(pl.lit(value=True))
+            .when(word.is_in(["false", "0", "no"])).then(pl.lit(value=False))
+            .alias(name)
+        )  # fmt: skip
+    if dtype == pl.Boolean and given.is_numeric():
+        return pl.when((pl.col(name) == 0) | (pl.col(name) == 1)).then(pl.col(name) == 1).alias(name)
+    if dtype == pl.Float64 and given == pl.String:
+        return pl.col(name).str.strip_chars().cast(pl.Float64, strict=False)
+    return pl.col(name).cast(dtype, strict=False)

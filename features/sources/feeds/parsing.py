@@ -1,0 +1,125 @@
+"""Job feeds of every format, bytes to postings: what a feed is told to be, and which reader takes it."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+
+from features.sources.feeds.boards import (
+    read_ashby,
+    read_greenhouse,
+    read_himalayas,
+    read_jobicy,
+    read_jsonfeed,
+    read_lever,
+    read_remoteok,
+    read_remotive,
+    read_workingnomads,
+)
+from features.sources.feeds.entries import Entries, FeedContext, FeedEntry, FeedError
+from features.sources.feeds.rss import read_rss
+from features.sources.parsed import Parsed, Refusal
+from features.sources.postings import postings, stable_id
+from features.sources.values import NotJsonError, decode_json, items, mapping, raw_json
+
+__all__ = ["FEED_FORMATS", "FeedContext", "FeedError", "guess_format", "parse_feed"]
+
+_READERS: Mapping[str, Callable[[bytes, FeedContext], Entries]] = {
+    "rss": read_rss,
+    "jsonfeed": read_jsonfeed,
+    "remoteok": read_remoteok,
+    "remotive": read_remotive,
+    "jobicy": read_jobicy,
+    "greenhouse": read_greenhouse,
+    "lever": read_lever,
+    "ashby": read_ashby,
+    "himalayas": read_himalayas,
+    "workingnomads": read_workingnomads,
+}
+FEED_FORMATS = tuple(_READERS)
+MAX_BODY_BYTES = 50_000_000
+MAX_ENTRIES = 200_000
+
+
+def parse_feed(body: bytes, *, feed: FeedContext) -> Parsed:
+    """The postings of one feed body in PARSED_POSTINGS, one row an entry; entries without a title are rejects.
+
+    Raises FeedError where the body is no feed at all (an HTML page, an empty document, JSON of another shape, a DTD
+    with entities): that is a failed fetch, not an empty feed.
+    """
+    if feed.format not in _READERS:
+        raise FeedError(feed.name, f"unknown format {feed.format!r}; known are {', '.join(FEED_FORMATS)}")
+    if len(body) > MAX_BODY_BYTES:
+        raise FeedError(feed.name, f"{len(body)} bytes; at most {MAX_BODY_BYTES} are read")
+    found: list[FeedEntry] = []
+    refused: list[Refusal] = []
+    for number, (entry, raw) in enumerate(_READERS[feed.format](body, feed)):
+        if number >= MAX_ENTRIES:
+            raise FeedError(feed.name, f"more than {MAX_ENTRIES} entries")
+        if isinstance(entry, str):
+            refused.append((f"entry {number}", entry, "", _written(raw)))
+        elif entry.columns.get("title") is None:
+            refused.append((f"entry {number}", "missing_title", "", _written(raw)))
+        else:
+            found.append(entry)
+    shared = _shared_guids(found)
+    rows = [_row(feed, None if entry.guid in shared else entry.guid, entry.columns) for entry in found]
+    return postings(rows, refused=refused)
+
+
+def guess_format(body: bytes) -> str:
+    """The format of a body of which nothing is known: told by the keys of its first jobs, `rss` for what is no JSON."""
+    if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
+        return "rss"
+    try:
+        document = decode_json(body)
+    except NotJsonError:
+        return "jsonfeed"
+    if isinstance(document, list):
+        keys = {key for job in document[:3] for key in mapping(job)}
+        return next((name for name, known in _ARRAY_KEYS if keys & known), "remoteok")
+    keys = {key for job in items(mapping(document).get("jobs"))[:3] for key in mapping(job)}
+    return next((name for name, known in _OBJECT_KEYS if keys & known), "jsonfeed")
+
+
+_ARRAY_KEYS = (
+    ("lever", frozenset({"hostedUrl", "categories"})),
+    ("workingnomads", frozenset({"category_name", "pub_date"})),
+    ("remoteok", frozenset({"legal", "position"})),
+)
+_OBJECT_KEYS = (
+    ("jobicy", frozenset({"jobTitle", "jobSlug"})),
+    ("remotive", frozenset({"candidate_required_location", "publication_date"})),
+    ("greenhouse", frozenset({"absolute_url", "internal_job_id"})),
+    ("ashby", frozenset({"jobUrl", "isListed"})),
+    ("himalayas", frozenset({"companySlug", "locationRestrictions", "applicationLink"})),
+)
+
+
+def _written(raw: object) -> str | bytes:
+    return raw if isinstance(raw, str | bytes) else raw_json(raw)
+
+
+def _shared_guids(entries: Iterable[FeedEntry]) -> frozenset[str]:
+    """Guids under which one body shows several links: such a guid names no entry."""
+    links: defaultdict[str, set[object]] = defaultdict(set)
+    for entry in entries:
+        if entry.guid is not None:
+            links[entry.guid].add(entry.columns.get("url"))
+    return frozenset(guid for guid, found in links.items() if len(found) > 1)
+
+
+def _row(feed: FeedContext, guid: str | None, columns: Mapping[str, object]) -> dict[str, object]:
+    """An entry's columns with its ids and what the feed's configuration states for all of its entries."""
+    filled = {name: value for name, value in columns.items() if value is not None}
+    url, company, title, location = (
+        None if (value := filled.get(name)) is None else str(value)
+        for name in ("url", "company", "title", "location_text")
+    )
+    return {
+        "is_complete": True,
+        "company": feed.company,
+        "country": feed.country,
+        **filled,
+        "language": feed.language or filled.get("language"),
+        "source": feed.name,
+        "source_id": stable_id(guid, url, company, title, location),
+    }

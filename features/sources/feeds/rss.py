@@ -1,0 +1,210 @@
+"""RSS, Atom and RDF job feeds through feedparser, which gets bytes of known encoding and never a path or an address."""
+
+import io
+import re
+from collections.abc import Mapping
+
+import feedparser
+
+from features.sources.charset import decode_feed
+from features.sources.feeds.entries import (
+    TRUNCATED,
+    Entries,
+    FeedContext,
+    FeedEntry,
+    FeedError,
+    labelled,
+    period,
+    split_title,
+    title_rule,
+)
+from features.sources.feeds.rss_boards import board_columns
+from features.sources.timestamps import read_timestamp
+from features.sources.values import amount, coordinates, items, line, link, mapping, number, plain, strings, text
+
+_MAX_ENTRIES = 200_000  # feedparser takes a kilobyte and more for each, and makes all before the first is seen
+_ROOT_ENDS = ("</rss>", "</feed>", "</rdf:rdf>", "-->")
+_DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,400}\?>")
+_EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f\u200d]")
+_SKILL_SEPARATORS = re.compile(r",\s*(?:and\s+)?|\s+and\s+|;")
+_REGION_ONLY = re.compile(r"\s+only$", re.IGNORECASE)
+_NO_PLACE = frozenset({"n/a", "none", "-", "unknown"})
+
+
+def read_rss(body: bytes, feed: FeedContext) -> Entries:
+    """The entries of an RSS, Atom or RDF document, the readable part of a truncated one too.
+
+    Raises FeedError where feedparser sees no feed in it (an HTML page, an empty document), or a DTD with entities.
+    """
+    decoded = _DECLARATION.sub("", decode_feed(body, content_type=feed.content_type, url=feed.url), count=1)
+    if _declares_entities(decoded):
+        raise FeedError(feed.name, "its DTD declares entities")
+    if decoded.count("<item") + decoded.count("<entry") > _MAX_ENTRIES:
+        raise FeedError(feed.name, f"more than {_MAX_ENTRIES} entries")
+    headers = {"content-type": "application/xml; charset=utf-8"}
+    if base := link(feed.url):
+        headers["content-location"] = base
+    utf8 = decoded.encode("utf-8", "replace")
+    try:
+        # sanitising takes 70 % of the time; descriptions stay untrusted here and become plain text in the catalog
+        document = feedparser.parse(
+            io.BytesIO(utf8), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
+        )
+    except MemoryError:
+        raise  # no fault of the feed's: another process may have room
+    except Exception as error:  # its loose parser fails in many ways on hostile markup
+        raise FeedError(feed.name, f"unreadable ({type(error).__name__})") from None
+    if not document.get("version"):
+        raise FeedError(feed.name, _what_instead(decoded))
+    return _with_end(_entries(document, feed), document, decoded)
+
+
+def _what_instead(decoded: str) -> str:
+    """What a body is that is no feed, as far as its beginning tells."""
+    head = decoded[:2_000].lstrip("\ufeff \t\r\n\0").lower()
+    if not head:
+        return "an empty body"
+    if "<html" in head or head.startswith("<!doctype html"):
+        return "an HTML page, no feed"
+    if head.startswith(("{", "[")):
+        return "JSON, expected RSS, Atom or RDF"
+    return "no RSS, Atom or RDF document"
+
+
+def _with_end(entries: Entries, document: Mapping[str, object], decoded: str) -> Entries:
+    """`entries`, and a reject where the document breaks off: what is missing must not be taken for closed."""
+    yield from entries
+    tail = decoded[-400:].rstrip(" \t\r\n\0").lower()
+    if document.get("bozo") and not tail.endswith(_ROOT_ENDS):
+        yield TRUNCATED, tail
+
+
+def _entries(document: Mapping[str, object], feed: FeedContext) -> Entries:
+    channel = mapping(document.get("feed"))
+    language = (text(channel.get("language")) or "")[:2].lower() or None
+    raw_entries = [mapping(entry) for entry in items(document.get("entries"))]
+    links = [link(_value(entry, "link"), feed.url) for entry in raw_entries]
+    titles = [plain(_value(entry, "title")) for entry in raw_entries]
+    rule = title_rule(titles, feed=feed, links=links)
+    for entry, url, title in zip(raw_entries, links, titles, strict=True):
+        columns = {"language": language, **_columns(entry, url=url), **split_title(title, rule)}
+        columns |= board_columns(columns, url=url, author=text(_value(entry, "author")))
+        guid = text(_value(entry, "id"))
+        yield FeedEntry(guid, columns), f"{guid or ''}\n{url or ''}\n{text(_value(entry, 'summary')) or ''}"
+
+
+def _value(entry: Mapping[str, object], *names: str) -> object:
+    """The first of `names` that is set. Past feedparser's own look-up, which maps old names and warns."""
+    for name in names:
+        value = dict.get(entry, name)  # type: ignore[call-overload]
+        if value not in (None, ""):
+            return value
+    return None
+
+
+def _columns(entry: Mapping[str, object], *, url: str | None) -> dict[str, object]:
+    description = _description(entry)
+    lower, upper = _pay(entry)
+    latitude, longitude = _point(entry)
+    return {
+        "url": url,
+        "company": plain(_value(entry, "job_listing_company", "himalayasjobs_companyname", "company", "companyname")),
+        "description": description,
+        "location_text": _location(entry, description),
+        "city": plain(_value(entry, "city")),
+        "country": _single_country(entry),
+        "latitude": latitude,
+        "longitude": longitude,
+        "employment_type": plain(
+            _value(entry, "type", "job_listing_job_type", "job_type", "himalayasjobs_employmenttype", "employmenttype")
+        ),
+        "career_level": plain(_value(entry, "job_listing_job_level", "himalayasjobs_seniority", "seniority")),
+        "salary_min": lower,
+        "salary_max": upper,
+        "salary_currency": plain(_value(entry, "himalayasjobs_currency", "salary_currency", "currency"))
+        if lower or upper
+        else None,
+        "salary_period": _period(entry) if lower or upper else None,
+        "salary_text": plain(_value(entry, "job_listing_salary", "salary")),
+        "skills": _skills(entry),
+        "tags": _tags(entry),
+        "published_at": read_timestamp(_value(entry, "published"))
+        or read_timestamp(_value(entry, "created"))
+        or read_timestamp(_value(entry, "updated")),
+        "expires_at": read_timestamp(_value(entry, "expires_at", "himalayasjobs_expirydate", "expired", "validity")),
+    }
+
+
+def _description(entry: Mapping[str, object]) -> str | None:
+    """The longest of summary and full contents, still as HTML."""
+    contents = [text(mapping(part).get("value")) for part in items(_value(entry, "content"))]
+    found = [part for part in (*contents, text(_value(entry, "summary"))) if part]
+    return max(found, key=len, default=None)
+
+
+def _location(entry: Mapping[str, object], description: str | None) -> str | None:
+    stated = plain(
+        _value(entry, "job_listing_location", "himalayasjobs_locationrestriction", "location", "region", "state")
+    )
+    if stated:
+        return _REGION_ONLY.sub("", _EMOJI.sub("", stated)).strip() or None
+    country = plain(_value(entry, "country"))
+    named = line(_EMOJI.sub("", country)) if country else None
+    found = named or labelled(description, "Location:", "Headquarters:", "Регион:", "Местоположение:")
+    return None if (found or "").lower() in _NO_PLACE else found
+
+
+def _single_country(entry: Mapping[str, object]) -> str | None:
+    """The country where exactly one is named; a list of them says where candidates may live."""
+    country = plain(_value(entry, "country"))
+    named = line(_EMOJI.sub("", country)) if country else None
+    return named if named and not re.search(r"[,;/]", named) and len(named) <= 60 else None
+
+
+def _skills(entry: Mapping[str, object]) -> list[str] | None:
+    stated = plain(_value(entry, "skills", "job_listing_skills", "himalayasjobs_skills"))
+    return strings(_SKILL_SEPARATORS.split(stated)) if stated else None
+
+
+def _tags(entry: Mapping[str, object]) -> list[str] | None:
+    terms = [plain(mapping(tag).get("term")) for tag in items(_value(entry, "tags"))]
+    return strings([*terms, plain(_value(entry, "job_listing_job_category"))])
+
+
+def _pay(entry: Mapping[str, object]) -> tuple[float | None, float | None]:
+    return (
+        amount(_value(entry, "himalayasjobs_minsalary", "salary_min", "minsalary")),
+        amount(_value(entry, "himalayasjobs_maxsalary", "salary_max", "maxsalary")),
+    )
+
+
+def _period(entry: Mapping[str, object]) -> str | None:
+    stated = plain(_value(entry, "himalayasjobs_salaryperiod", "salary_period", "salaryperiod"))
+    return period(stated)
+
+
+def _point(entry: Mapping[str, object]) -> tuple[float | None, float | None]:
+    place = mapping(_value(entry, "where")).get("coordinates")
+    if isinstance(place, (tuple, list)) and len(place) == 2:
+        return coordinates(place[1], place[0])
+    return coordinates(number(_value(entry, "geo_lat")), number(_value(entry, "geo_long")))
+
+
+def _declares_entities(document: str) -> bool:
+    """Whether a DTD before the root element declares entities. Walks the prolog once, in linear time."""
+    position = 0
+    while (start := document.find("<", position)) >= 0:
+        if document.startswith("<!--", start):
+            end = document.find("-->", start + 4)
+        elif document.startswith("<?", start):
+            end = document.find("?>", start + 2)
+        elif document.startswith("<!", start):
+            bracket, end = document.find("[", start), document.find(">", start)
+            if 0 <= bracket < end and "<!ENTITY" in document[bracket:].upper():
+                return True
+        else:
+            return False
+        if end < 0:
+            return False
+        position = end + 1
+    return False

@@ -1,0 +1,223 @@
+"""Jobs dropped as files: JSON lines, CSV and Parquet, one job a row; schema.org objects in JSON lines too."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import polars as pl
+import polars.selectors as cs
+from polars.exceptions import PanicException
+
+from features.sources.charset import decode_feed
+from features.sources.jobs.job_posting import find_job_postings, is_linked_data, read_job_posting
+from features.sources.lines import CSV_DELIMITERS, split_lines
+from features.sources.parsed import Parsed, Refusal
+from features.sources.postings import postings, stable_id
+from features.sources.timestamps import read_timestamp
+from features.sources.values import (
+    NotJsonError,
+    amount,
+    coordinates,
+    decode_json,
+    flag,
+    is_short_id,
+    line,
+    link,
+    listed,
+    plain,
+    raw_json,
+    text,
+)
+
+DEFAULT_SOURCE = "file"
+MAX_SOURCE_ID_CHARACTERS = 128
+_PERIODS = {
+    "monthly": "month", "yearly": "year", "annual": "year", "annually": "year", "hourly": "hour", "daily": "day",
+    "weekly": "week",
+}  # fmt: skip
+_FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_214_400_000  # of the years 1 to 9999
+_MAX_FIELD_CHARACTERS = 2_000_000
+
+
+def parse_jobs_jsonl(body: bytes) -> Parsed:
+    """One JSON object a line: our own columns, or schema.org JobPosting (also arrays and `@graph`: an entry each)."""
+    return _collect(_json_entries(body))
+
+
+def parse_jobs_csv(body: bytes) -> Parsed:
+    """A header and one job a row, in any common encoding and with any delimiter of spreadsheets; lists are JSON arrays
+    or separated by `;`, `|` or `,`."""
+    return _collect(_csv_entries(body))
+
+
+def parse_jobs_parquet(body: bytes) -> Parsed:
+    """One job a row; columns of other names are ignored. A file that can't be read is one reject."""
+    try:
+        rows = _within_calendar(pl.read_parquet(io.BytesIO(body))).to_dicts()
+    except (Exception, PanicException) as error:  # damage shows as any of several, panics of Polars among them
+        return postings([], refused=[("file", "unreadable", type(error).__name__, body[:64])])
+    return _collect((f"row {n}", row, b"") for n, row in enumerate(rows, 1))
+
+
+def _within_calendar(frame: pl.DataFrame) -> pl.DataFrame:
+    """Times of years that Python's calendar does not have as null."""
+    at = cs.datetime()
+    return frame.with_columns(pl.when(at.dt.timestamp("ms").is_between(_FIRST_MS, _LAST_MS)).then(at))
+
+
+@dataclass(frozen=True)
+class _Undecoded:
+    """Stands for the value of an entry that has none."""
+
+    reason: str
+
+
+Entry = tuple[str, object, bytes]  # name, decoded value or _Undecoded, raw
+
+
+def _collect(entries: Iterable[Entry]) -> Parsed:
+    rows: list[dict[str, object]] = []
+    refused: list[Refusal] = []
+    for name, value, raw in entries:
+        outcome: dict[str, object] | str
+        if isinstance(value, _Undecoded):
+            outcome = value.reason
+        elif not isinstance(value, dict):
+            outcome = "not_an_object"
+        elif is_linked_data(value):
+            outcome = _linked_data_row(value)
+        else:
+            outcome = _row(value)
+        if isinstance(outcome, str):
+            refused.append((name, outcome, "", raw or repr(value)[:8192]))
+        else:
+            rows.append(outcome)
+    return postings(rows, refused=refused)
+
+
+def _json_entries(body: bytes) -> Iterator[Entry]:
+    for number, raw in split_lines(body):
+        name = f"line {number}"
+        try:
+            value = decode_json(raw)
+        except NotJsonError:
+            yield name, _Undecoded("bad_json"), raw
+            continue
+        if isinstance(value, list) or (isinstance(value, dict) and "@graph" in value):
+            found = list(find_job_postings(value))
+            for index, posting in enumerate(found):
+                yield f"{name} item {index}", posting, raw_json(posting)
+            if not found:
+                yield name, _Undecoded("no_job_posting"), raw
+        else:
+            yield name, value, raw
+
+
+def _csv_entries(body: bytes) -> Iterator[Entry]:
+    decoded = decode_feed(body, content_type=None, url=None)
+    csv.field_size_limit(_MAX_FIELD_CHARACTERS)
+    first_line = decoded.lstrip("\r\n").partition("\n")[0]
+    delimiter = max(CSV_DELIMITERS, key=first_line.count)
+    reader = csv.reader(io.StringIO(decoded, newline=""), delimiter=delimiter)
+    header: list[str] | None = None
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            yield f"line {reader.line_num}", _Undecoded("bad_csv"), b""
+            continue
+        if not row:
+            continue
+        if header is None:
+            header = [column.strip().lower() for column in row]
+            continue
+        raw = delimiter.join(row).encode("utf-8", "replace")
+        name = f"line {reader.line_num}"
+        if len(row) != len(header):
+            yield name, _Undecoded("wrong_number_of_fields"), raw
+        else:
+            yield name, dict(zip(header, row, strict=True)), raw
+
+
+def _linked_data_row(value: Mapping[str, object]) -> dict[str, object] | str:
+    posting = next(find_job_postings(value), None)
+    if posting is None:
+        return "no_job_posting"
+    columns = read_job_posting(posting)
+    guid, title = text(columns.pop("guid")), text(columns["title"])
+    if title is None:
+        return "missing_title"
+    url, company, location = text(columns["url"]), text(columns["company"]), text(columns["location_text"])
+    source_id = stable_id(guid, url, company, title, location)
+    return {"is_complete": True, "source": DEFAULT_SOURCE, "source_id": source_id, **columns}
+
+
+def _row(job: Mapping[str, object]) -> dict[str, object] | str:
+    """Our own columns as a posting, or the reason why it can't be one."""
+    source, source_id = text(job.get("source")) or DEFAULT_SOURCE, text(job.get("source_id"))
+    title = plain(job.get("title"))
+    if source_id is None:
+        return "missing_source_id"
+    if len(source_id) > MAX_SOURCE_ID_CHARACTERS or not source_id.isprintable():
+        return "bad_source_id"
+    if not is_short_id(source):
+        return "bad_source"
+    if title is None:
+        return "missing_title"
+    latitude, longitude = coordinates(job.get("latitude"), job.get("longitude"))
+    return {
+        "is_complete": True,
+        "source": source,
+        "source_id": source_id,
+        "title": title,
+        "url": link(job.get("url")),
+        "company": plain(job.get("company")),
+        "company_id": text(job.get("company_id")),
+        "description": text(job.get("description")),
+        "location_text": plain(job.get("location")) or plain(job.get("location_text")),
+        "city": plain(job.get("city")),
+        "region": plain(job.get("region")),
+        "country": plain(job.get("country")),
+        "latitude": latitude,
+        "longitude": longitude,
+        "work_format": _work_format(job),
+        "employment_type": line(job.get("employment_type")),
+        "experience": line(job.get("experience")),
+        "career_level": line(job.get("career_level")),
+        **_salary(job),
+        "skills": listed(job.get("skills")),
+        "tags": listed(job.get("tags")),
+        "professional_roles": listed(job.get("professional_roles")),
+        "language": (text(job.get("language")) or "").lower() or None,
+        "published_at": read_timestamp(job.get("published_at")),
+        "expires_at": read_timestamp(job.get("expires_at")),
+        "closed_at": read_timestamp(job.get("closed_at")),
+    }
+
+
+def _work_format(job: Mapping[str, object]) -> str | None:
+    """`work_format` where given; else `remote`, which is a boolean or a word such as "hybrid"."""
+    if stated := line(job.get("work_format")):
+        return stated
+    is_remote = flag(job.get("remote"))
+    if is_remote is None:
+        return line(job.get("remote")) if isinstance(job.get("remote"), str) else None
+    return "remote" if is_remote else "on_site"
+
+
+def _salary(job: Mapping[str, object]) -> dict[str, object]:
+    lower, upper = amount(job.get("salary_min")), amount(job.get("salary_max"))
+    if lower is None and upper is None:
+        return {"salary_text": line(job.get("salary")) or line(job.get("salary_text"))}
+    stated = (text(job.get("salary_period")) or "").lower()
+    currency = text(job.get("salary_currency"))
+    return {
+        "salary_min": lower,
+        "salary_max": upper,
+        "salary_currency": currency.upper() if currency else None,
+        "salary_period": _PERIODS.get(stated, stated) or None,
+        "salary_gross": flag(job.get("salary_gross")),
+    }

@@ -1,0 +1,138 @@
+"""What a resume's plain text says, by its sections, in English and Russian. What is not said there stays None."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from features.sources.resumes.dates import find_periods, stated_years
+from features.sources.resumes.employment import BULLET, ROLE, employments
+from features.sources.resumes.files import resume_text
+from features.sources.resumes.sections import HEAD, sections
+from features.sources.resumes.skills import Skill, is_about_spoken_languages, listed_skills, spoken_languages
+from features.sources.values import line
+
+_EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,4}")
+_PHONE = re.compile(r"(?<![\w.])(?:\+\d|00\d|\(\d|8[\s(-])[\d\s().-]{7,20}\d(?!\w)")
+_PARTICLE = r"(?:de|del|della|da|dos|di|du|van|von|der|den|ter|la|le|al|el|bin|ibn|оглы|кызы|улы|заде)"
+_NAME = re.compile(rf"[A-ZА-ЯЁ][\w'’.-]*(?: (?:{_PARTICLE} ){{0,2}}[A-ZА-ЯЁ][\w'’.-]*){{1,3}}(?: {_PARTICLE})?")
+_NOT_A_NAME = re.compile(r"\b(?:resume|résumé|curriculum|vitae|cv|резюме)\b|\d|@", re.IGNORECASE)
+_CITY_PREFIX = re.compile(r"^\s*(?:г\.|гор\.|город)\s*")
+_ALONE = re.compile(
+    r"(?:19|20)\d\d(?:\s*[—–-]\s*(?:(?:19|20)\d\d|present|now|н\.\s?в\.))?|(?:неоконченное )?высшее"
+    r"|среднее(?: специальное)?|бакалавр|магистр|bachelor|master",
+    re.IGNORECASE,
+)
+_MAX_ENTRIES = 50
+_MAX_SUMMARY_CHARACTERS = 2000
+
+
+@dataclass(frozen=True)
+class TextFields:
+    """What was found; absent things are None or empty. `periods` are (first month, last month or None) of work."""
+
+    full_name: str | None
+    email: str | None
+    phone: str | None
+    city: str | None
+    summary: str | None
+    titles: list[str]
+    companies: list[str]
+    skills: list[Skill]
+    education: list[str]
+    languages: list[str]
+    periods: list[tuple[int, int | None]]
+    stated_years: float | None
+
+
+@dataclass(frozen=True)
+class ReadResume:
+    """A resume as its text and what the text says in its own words: what needs no vocabulary and no clock."""
+
+    text: str
+    fields: TextFields
+
+
+def read_resume(body: bytes, suffix: str) -> ReadResume:
+    """Reads TXT, Markdown, PDF or DOCX; `suffix` with its dot, in any case. Raises ResumeError.
+
+    Files may be made to hang or to swell what reads them: give those of strangers to a process with limits.
+    """
+    written = resume_text(body, suffix.lower())
+    return ReadResume(written, read_resume_text(written))
+
+
+def read_resume_text(text: str) -> TextFields:
+    """The fields of a resume's plain text."""
+    found = sections(text)
+    experience = found.get("experience", [])
+    titles, companies = employments(experience)
+    email = _EMAIL.search(text)
+    desired = [one for one in (line(each) for each in found.get("titles", [])[:1]) if one]
+    # "Languages:" within the skills may be of either kind.
+    of_skills = found.get("skills", [])
+    spoken = [each for each in of_skills if is_about_spoken_languages(each)]
+    told = "\n".join(each for name, lines in found.items() if name != "skills" for each in lines)
+    return TextFields(
+        full_name=_name(found, text),
+        email=email[0].rstrip(".-").lower() if email else None,
+        phone=_phone(text),
+        city=_city(found.get("city", [])),
+        summary=(line(" ".join(found.get("summary", []))) or "")[:_MAX_SUMMARY_CHARACTERS] or None,
+        titles=list(dict.fromkeys([*desired, *titles]))[:_MAX_ENTRIES],
+        companies=companies[:_MAX_ENTRIES],
+        skills=listed_skills([each for each in of_skills if each not in spoken]),
+        education=_education(found.get("education", [])),
+        languages=spoken_languages([*found.get("languages", []), *spoken]),
+        periods=[(period.first_month, period.last_month) for period in find_periods("\n".join(experience))],
+        stated_years=stated_years(told),
+    )
+
+
+def _name(found: Mapping[str, list[str]], text: str) -> str | None:
+    """The labelled name, else one of the first lines, else the line above a title that comes before all employments."""
+    if labelled := found.get("name"):
+        return line(labelled[0])
+    for candidate in found[HEAD][:3]:
+        if name := _as_name(re.split(r"\s{3,}|\s*\|", candidate.strip())[0]):
+            return name
+    before = text.split("\n".join(found.get("experience", [])[:1]) or "\0")[0]
+    lines = [each.strip() for each in before.splitlines() if each.strip()]
+    for candidate, below in pairwise(lines):
+        if ROLE.search(below) and len(below) <= 80 and (name := _as_name(candidate)):
+            return name
+    return None
+
+
+def _as_name(candidate: str) -> str | None:
+    """Two to five capitalised words with no role among them; written in capitals, as a name is written."""
+    written = line(candidate) or ""
+    words = written.title() if written.isupper() else written
+    is_name = _NAME.fullmatch(words) and not ROLE.search(written) and not _NOT_A_NAME.search(written)
+    return words if is_name else None
+
+
+def _city(lines: list[str]) -> str | None:
+    return line(_CITY_PREFIX.sub("", re.split(r"[,;(]", lines[0])[0])) if lines else None
+
+
+def _phone(text: str) -> str | None:
+    for match in _PHONE.finditer(text):
+        digits = re.sub(r"\D", "", match[0])
+        if 10 <= len(digits) <= 15:
+            return line(match[0])
+    return None
+
+
+def _education(lines: list[str]) -> list[str]:
+    """A line an entry; years or a degree that stand alone belong to the line below."""
+    found: list[str] = []
+    pending = ""
+    for each in lines:
+        written = line(BULLET.sub("", each)) or ""
+        if _ALONE.fullmatch(written):
+            pending = f"{pending}{written}, "
+        elif written:
+            found.append(pending + written)
+            pending = ""
+    return list(dict.fromkeys(found))[:20]

@@ -1,0 +1,221 @@
+"""The app's user records, resumes and erasures folded into one profile per user, completed and in canonical names.
+
+What ranking needs of a profile is derived elsewhere; personal columns stay in this table.
+"""
+
+import datetime as dt
+
+import polars as pl
+
+from features.interactions import CLOCK_SKEW
+from features.jobs import salary, work
+from features.jobs.postings import Vocabulary
+from features.schemas import RATED_SKILL, STRINGS, USER_PROFILE_COLUMNS, USERS
+from features.text import language
+from features.text.normalise import fold
+from features.vocabulary.places import Places
+from features.vocabulary.skills import SkillVocabulary
+
+MAX_DISTANCE_KM = 25.0
+DIGEST_HOUR = 9
+_MAX_YEARS = 60.0
+_RUSSIAN_READING_COUNTRIES = ("RU", "BY", "KZ", "KG")
+_RUSSIAN_READING_LOCALES = ("ru", "be", "kk", "ky")
+_LEVELS = {
+    "beginner": r"begin|novice|basic|начальн|начинающ|базов|junior",
+    "intermediate": r"intermed|medium|средн|middle|confident|уверен",
+    "advanced": r"advanc|proficien|продвинут|senior|strong",
+    "expert": r"expert|master|эксперт|native|lead",
+}
+_LISTS = tuple(name for name, dtype in USER_PROFILE_COLUMNS.items() if dtype == STRINGS)
+_OF_PAY = ("salary_min", "salary_max", "salary_currency", "salary_period")
+_OF_PLACE = ("city", "country", "latitude", "longitude")
+
+
+def fold_users(
+    records: pl.LazyFrame, resumes: pl.LazyFrame, erasures: pl.LazyFrame, *, as_of: dt.datetime, vocabulary: Vocabulary
+) -> pl.DataFrame:
+    """USERS at `as_of`, sorted by user_id: the newest record by `updated_at` (ties: content_hash), or the oldest if
+    none is that old, completed by the newest resume.
+
+    What is stated wins, column by column and skill by skill. An erasure takes away whatever is not younger than it,
+    also in a replay of the time before it: a user who comes back afterwards starts anew.
+    """
+    stated = _newest(_not_erased(records, erasures, at="updated_at"), as_of, at="updated_at")
+    read = _newest(_not_erased(resumes, erasures, at="parsed_at"), as_of, at="parsed_at")
+    read = read.rename({name: f"{name}_read" for name in read.columns if name != "user_id"})
+    both = stated.join(read, on="user_id", how="full", coalesce=True).sort("user_id")
+    merged = both.with_columns(
+        *_completed_columns(),
+        skills=_skills(both, vocabulary.skills),
+        titles=_items("titles_read"),
+        companies=_items("companies_read"),
+        has_resume=pl.col("parsed_at_read").is_not_null(),
+        updated_at=pl.coalesce("updated_at", "parsed_at_read"),
+    )
+    placed = merged.with_columns(_places(merged, vocabulary.places))
+    return USERS.conform(
+        placed.with_columns(_canonical_columns(placed, vocabulary))
+        .with_columns(_language())
+        .select(list(USERS.columns))
+    )
+
+
+def _not_erased(frame: pl.LazyFrame, erasures: pl.LazyFrame, *, at: str) -> pl.LazyFrame:
+    last = erasures.group_by("user_id").agg(erased_at=pl.col("requested_at").max())
+    return (
+        frame.join(last, on="user_id", how="left")
+        .filter(pl.col("erased_at").is_null() | (pl.col(at) > pl.col("erased_at")))
+        .drop("erased_at")
+    )
+
+
+def _newest(frame: pl.LazyFrame, as_of: dt.datetime, *, at: str) -> pl.DataFrame:
+    """One row per user: of those up to `as_of` the newest, else the oldest (what a replay knows of a later user)."""
+    return (
+        frame.with_columns(is_past=pl.col(at) <= as_of + CLOCK_SKEW)
+        .filter(pl.col("is_past") | ~pl.col("is_past").any().over("user_id"))
+        .with_columns(distance=(pl.lit(as_of + CLOCK_SKEW) - pl.col(at)).abs())
+        .sort("user_id", "distance", pl.col("content_hash"), descending=[False, False, True])
+        .unique("user_id", keep="first", maintain_order=True)
+        .drop("is_past", "distance", "content_hash")
+        .collect()
+    )
+
+
+def _completed_columns() -> list[pl.Expr]:
+    """Every profile column but skills: as stated, else as read in the resume. Pay and place are taken whole."""
+    states_pay = pl.any_horizontal(pl.col("salary_min", "salary_max").is_not_null())
+    states_place = pl.any_horizontal(pl.col(_OF_PLACE).is_not_null())
+    columns = []
+    for name in USER_PROFILE_COLUMNS:
+        own, read = pl.col(name), pl.col(f"{name}_read")
+        if name in _LISTS:
+            columns.append(
+                pl.when(_items(name).list.len() > 0).then(_items(name)).otherwise(_items(f"{name}_read")).alias(name)
+            )
+        elif name in _OF_PAY:
+            columns.append(pl.when(states_pay).then(own).otherwise(read).alias(name))
+        elif name in _OF_PLACE:
+            columns.append(pl.when(states_place).then(own).otherwise(read).alias(name))
+        elif name != "skills":
+            columns.append(pl.coalesce(own, read).alias(name))
+    return columns
+
+
+def _items(name: str) -> pl.Expr:
+    """A list column without nulls and empty strings, trimmed, in the order given, each once; null becomes empty."""
+    trimmed = pl.element().str.strip_chars()
+    kept = pl.col(name).list.eval(trimmed.filter(trimmed.str.len_bytes() > 0).unique(maintain_order=True))
+    return kept.fill_null(pl.lit([], STRINGS)).cast(STRINGS)
+
+
+def _skills(both: pl.DataFrame, vocabulary: SkillVocabulary) -> pl.Series:
+    """List of RATED_SKILL per row, canonical and sorted by name: stated, then read, then of the stated categories."""
+    rows = both.with_row_index("row").lazy()
+    rated = [
+        rows.select("row", pl.col(name).alias("skill"), source=pl.lit(i))
+        .explode("skill")
+        .drop_nulls("skill")
+        .unnest("skill")
+        .select("row", "name", "level", "years", "source")
+        for i, name in enumerate(("skills", "skills_read"))
+    ]
+    categories = rows.select("row", category="skill_categories").explode("category").drop_nulls().collect()
+    names = categories["category"].unique().sort()
+    expanded = pl.DataFrame(
+        {"category": names, "name": [vocabulary.expand_categories([name]) for name in names]},
+        schema={"category": pl.String, "name": STRINGS},
+    )
+    of_categories = (
+        categories.join(expanded, on="category")
+        .explode("name")
+        .drop_nulls("name")
+        .select("row", "name", level=pl.lit(None, pl.String), years=pl.lit(None, pl.Float64), source=pl.lit(2))
+    )
+    long = pl.concat([*(frame.collect() for frame in rated), of_categories])
+    distinct = long.select(pl.col("name").drop_nulls().unique().sort())
+    canonical = distinct.with_columns(
+        canonical=vocabulary.canonicalise(distinct.select(pl.concat_list("name")).to_series()).list.first()
+    )
+    grouped = (
+        long.join(canonical.drop_nulls(), on="name")
+        .with_columns(level=_level(), years=pl.when(pl.col("years").is_between(0, _MAX_YEARS)).then(pl.col("years")))
+        .sort("row", "canonical", "source", "level", "years", nulls_last=True)
+        .unique(["row", "canonical"], keep="first", maintain_order=True)
+        .group_by("row", maintain_order=True)
+        .agg(skills=pl.struct(name="canonical", level="level", years="years"))
+    )
+    return (
+        pl.DataFrame({"row": pl.int_range(both.height, dtype=pl.UInt32, eager=True)})
+        .join(grouped, on="row", how="left", maintain_order="left")
+        .select(pl.col("skills").fill_null(pl.lit([], pl.List(RATED_SKILL))).cast(pl.List(RATED_SKILL)))
+        .to_series()
+    )
+
+
+def _level() -> pl.Expr:
+    stated = fold(pl.col("level"))
+    return pl.coalesce(pl.when(stated.str.contains(words)).then(pl.lit(level)) for level, words in _LEVELS.items())
+
+
+def _places(users: pl.DataFrame, places: Places) -> list[pl.Series]:
+    is_point = pl.col("latitude").is_between(-90, 90) & pl.col("longitude").is_between(-180, 180)
+    stated = users.select(
+        "city", "country", *(pl.when(is_point).then(pl.col(name)).alias(name) for name in ("latitude", "longitude"))
+    )
+    found = places.resolve(stated)
+    return [found[name] for name in _OF_PLACE]
+
+
+def _canonical_columns(users: pl.DataFrame, vocabulary: Vocabulary) -> list[pl.Expr | pl.Series]:
+    """Names in the vocabulary's words, values within their limits, and the defaults of what nobody stated."""
+    pay = salary.normalise(
+        users.select(*_OF_PAY, salary_gross=pl.lit(None, pl.Boolean), salary_text=pl.lit(None, pl.String)),
+        rates=vocabulary.rates,
+    )
+    usd = salary.monthly_usd(pay, rates=vocabulary.rates)
+    # "At least 3000" is often written as the one amount wanted, in whichever field the app has.
+    wanted = usd.select(pl.coalesce(usd.columns).alias("salary_monthly_usd_min")).to_series()
+    distance, years, hour = pl.col("max_distance_km"), pl.col("years_of_experience"), pl.col("digest_hour")
+    tags = [
+        pl.col(name).list.eval(fold(pl.element()).str.strip_prefix("#").unique().sort()).alias(name)
+        for name in ("preferred_tags", "blocked_tags")
+    ]
+    return [
+        *(pay[name] for name in _OF_PAY),
+        wanted,
+        vocabulary.skills.canonicalise(users["strengths"]),
+        vocabulary.skills.canonicalise(users["weaknesses"]),
+        *tags,
+        pl.coalesce(pl.when((distance > 0) & distance.is_finite()).then(distance), pl.lit(MAX_DISTANCE_KM)).alias(
+            "max_distance_km"
+        ),
+        pl.when(years.is_between(0, _MAX_YEARS)).then(years).alias("years_of_experience"),
+        _one_of("remote", ("only", "ok", "no"), default="ok"),
+        _one_of("digest_frequency", ("none", "daily", "weekly"), default="none"),
+        pl.coalesce(pl.when(hour.is_between(0, 23)).then(hour), pl.lit(DIGEST_HOUR, pl.Int8)).alias("digest_hour"),
+        pl.col("personalization_enabled").fill_null(value=True),
+        work.career_level(pl.col("career_level")).alias("career_level"),
+        pl.col("job_types")
+        .list.eval(work.stated_employment_type(pl.element()).drop_nulls().unique().sort())
+        .alias("job_types"),
+    ]
+
+
+def _one_of(name: str, allowed: tuple[str, ...], *, default: str) -> pl.Expr:
+    stated = pl.col(name).str.strip_chars().str.to_lowercase()
+    return pl.when(stated.is_in(allowed)).then(stated).otherwise(pl.lit(default)).alias(name)
+
+
+def _language() -> pl.Expr:
+    """ru or en, what feeds and digests are written in: by the locale, else by the country, else by the summary."""
+    locale = pl.col("locale").str.to_lowercase().str.extract(r"^\s*([a-z]{2})", 1)
+    reads_russian = (
+        pl.when(locale.is_not_null())
+        .then(locale.is_in(_RUSSIAN_READING_LOCALES))
+        .when(pl.col("country").is_not_null())
+        .then(pl.col("country").is_in(_RUSSIAN_READING_COUNTRIES))
+        .otherwise(pl.col("summary").map_batches(language.detect, return_dtype=pl.String).fill_null("en") == "ru")
+    )
+    return pl.when(reads_russian).then(pl.lit("ru")).otherwise(pl.lit("en")).alias("language")

@@ -1,0 +1,127 @@
+"""What users turned out to like and dislike: affinities per dimension, learned from what they did with jobs.
+
+What they stated themselves is in profiles.
+"""
+
+import datetime as dt
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from features.interactions import CLOCK_SKEW
+from features.schemas import PREFERENCE_DIMENSIONS, PREFERENCES
+from features.users.preference_sums import strongest_values
+
+# In tenths, so that sums are exact.
+APPLICATION, SAVE, CLICK, DISMISSAL, NEGATIVE_FEEDBACK = 7, 4, 3, -3, -3
+VALUES_PER_DIMENSION = 20
+CONFIDENCE_PRIOR = 5
+
+# Words of a title that tell nothing of the work.
+_STOP_WORDS = (
+    "and the for with from into our you your job jobs work remote hybrid office full time part new per all are "
+    "для или что это как при под над без вакансия работа работы удаленно удаленная удалённо офис гибрид полная "
+    "неполная занятость день дня рабочий можно опыт опытом"
+)
+_WORD = r"[\p{L}][\p{L}\p{N}]*[+#]*"
+
+
+def job_values(jobs: pl.LazyFrame) -> pl.DataFrame:
+    """What each job has in each dimension of preference: job_id, dimension, value, distinct and without nulls.
+
+    company: `company_id`; role: slugs; skill: canonical names; keyword: words of the title in lower case.
+    """
+    by_dimension: Mapping[str, pl.Expr] = {
+        "company": pl.concat_list("company_id"),
+        "role": pl.col("professional_roles"),
+        "skill": pl.col("skills"),
+        "city": pl.concat_list("city"),
+        "career_level": pl.concat_list("career_level"),
+        "keyword": title_words(),
+    }
+    parts = [
+        jobs.select("job_id", pl.lit(dimension).alias("dimension"), values.alias("value")).explode("value")
+        for dimension, values in by_dimension.items()
+    ]
+    return pl.concat(parts).drop_nulls("value").filter(pl.col("value") != "").unique().collect()
+
+
+def title_words() -> pl.Expr:
+    """The words of `title` in lower case, three letters or more (or C++ and the like), without stop words."""
+    word = pl.element()
+    is_telling = ((word.str.len_chars() >= 3) | word.str.contains(r"[+#]$")) & ~word.is_in(_STOP_WORDS.split())
+    return pl.col("title").str.to_lowercase().str.extract_all(_WORD).list.eval(word.filter(is_telling))
+
+
+def signal_tenths() -> pl.Expr:
+    """What an interaction tells of a job, in tenths: each kind of act counts once."""
+    acts = (
+        (pl.col("is_applied"), APPLICATION),
+        (pl.col("is_saved"), SAVE),
+        (pl.col("n_clicks") > 0, CLICK),
+        (pl.col("n_dismissals") > 0, DISMISSAL),
+        (pl.col("n_not_relevant") > 0, NEGATIVE_FEEDBACK),
+    )
+    return pl.sum_horizontal(act.fill_null(False).cast(pl.Int64) * tenths for act, tenths in acts)
+
+
+def preferences(
+    interactions: pl.LazyFrame, jobs: pl.LazyFrame, users: pl.LazyFrame, *, as_of: dt.datetime
+) -> pl.DataFrame:
+    """PREFERENCES: at most 20 values per user and dimension, those with the largest |affinity| * confidence.
+
+    affinity = tanh(sum of signals): application +0.7, save +0.4, click +0.3, dismissal and negative feedback -0.3. Of
+    a keyword the sum is weighted by its rarity ln(1 + N / n) / ln(1 + N) over the N titles (TF-IDF, K. Sparck Jones,
+    1972). confidence = n / (n + 5) for n jobs acted on. Who switched personalisation off is not learned from.
+    """
+    unwilling = users.filter(~pl.col("personalization_enabled").fill_null(True)).select("user_id")
+    signals = (
+        interactions.filter(pl.col("last_at") <= as_of + CLOCK_SKEW)
+        .select("user_id", "job_id", amount=signal_tenths())
+        .filter(pl.col("amount") != 0)
+        .join(unwilling, on="user_id", how="anti")
+        .collect()
+    )
+    n_jobs = int(jobs.select(pl.len()).collect().item())
+    ranks = {name: rank for rank, name in enumerate(PREFERENCE_DIMENSIONS)}
+    values = job_values(jobs).with_columns(
+        group=pl.col("dimension").replace_strict(ranks, return_dtype=pl.UInt8, default=None)
+    )
+    keyword = ranks["keyword"]
+
+    def strength(
+        total: NDArray[np.int64], n: NDArray[np.int64], n_with: NDArray[np.int64], group: NDArray[np.uint8]
+    ) -> NDArray[np.float64]:
+        size = np.abs(_affinity(total, n_with, is_keyword=group == keyword, n_jobs=n_jobs))
+        return np.asarray(size * n / (n + CONFIDENCE_PRIOR), dtype=np.float64)
+
+    found = strongest_values(signals, values, strength=strength, per_group=VALUES_PER_DIMENSION)
+    affinity = _affinity(
+        found["total"].to_numpy(),
+        found["n_jobs"].to_numpy().astype(np.int64),
+        is_keyword=found["group"].to_numpy() == keyword,
+        n_jobs=n_jobs,
+    )
+    n = pl.col("n")
+    return (
+        found.with_columns(
+            pl.Series("affinity", affinity).round(6),
+            pl.col("group")
+            .replace_strict(list(ranks.values()), list(ranks), return_dtype=pl.String)
+            .alias("dimension"),
+            (n / (n + CONFIDENCE_PRIOR)).round(6).alias("confidence"),
+        )
+        .select(list(PREFERENCES.columns))
+        .sort("user_id", "dimension", "value")
+        .pipe(PREFERENCES.conform)
+    )
+
+
+def _affinity(
+    total: NDArray[np.int64], n_with: NDArray[np.int64], *, is_keyword: NDArray[np.bool_], n_jobs: int
+) -> NDArray[np.float64]:
+    rarity = np.log1p(n_jobs / np.maximum(n_with, 1)) / math.log1p(max(n_jobs, 1))
+    return np.asarray(np.tanh(total / 10 * np.where(is_keyword, rarity, 1.0)), dtype=np.float64)

@@ -1,0 +1,139 @@
+"""What stands between users and the roles they want: skills they have, have in part and lack, and what that would take.
+
+Which skills a role requires is a query over the open jobs (insight/role_skills).
+"""
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from features.schemas import SKILL_GAPS, STRINGS
+from features.users.profiles import SKILL_LEVELS
+
+MIN_ROLE_SHARE = 0.2
+MAX_MISSING = 10
+USERS_AT_ONCE = 50_000
+
+# Hours of learning from a level to a higher one; who lacks a skill starts as a beginner.
+HOURS = {
+    ("beginner", "intermediate"): 40,
+    ("beginner", "advanced"): 120,
+    ("beginner", "expert"): 300,
+    ("intermediate", "advanced"): 80,
+    ("intermediate", "expert"): 200,
+    ("advanced", "expert"): 150,
+}
+# What a role takes at a career level.
+TARGET_LEVELS = {"senior": "advanced", "lead": "advanced", "executive": "expert"}
+DEFAULT_TARGET_LEVEL = "intermediate"
+# From which share of the role's jobs on a skill is of which priority; below all of them it is low.
+PRIORITIES = (("critical", 0.6), ("high", 0.4), ("medium", 0.3))
+LOWEST_PRIORITY = "low"
+
+APPLY_SHARE, LEARN_SHARE, LEARN_HOURS = 0.8, 0.6, 80
+PARTIAL_CREDIT = 0.5
+
+
+def skill_gaps(profiles: pl.LazyFrame, role_skills: pl.DataFrame) -> pl.DataFrame:
+    """SKILL_GAPS: one row per user and wanted role that has open jobs with required skills.
+
+    `role_skills` has role, skill, share. A required skill is there at the user's target level or above (an unknown
+    level is believed), partial below it. coverage_share = (has + partial / 2) / required. Impact is the share of the
+    role's jobs that name the skill. Verdict: apply_now from 80 % with no critical skill missing, else learn_first from
+    60 % and under 80 hours, else reconsider. The ten missing skills of most impact are listed, the hours are of all.
+    """
+    wanted = profiles.select("user_id", "career_level", "roles", "skills", "skill_levels").sort("user_id").collect()
+    parts = [_gaps(users, role_skills) for users in _slices(wanted)]
+    return pl.concat([SKILL_GAPS.empty(), *parts]).sort("user_id", "role")
+
+
+def priority(impact: pl.Expr) -> pl.Expr:
+    """critical, high, medium or low by the share of jobs that require the skill."""
+    named = pl.lit(LOWEST_PRIORITY)
+    for name, at_least in reversed(PRIORITIES):
+        named = pl.when(impact >= at_least).then(pl.lit(name)).otherwise(named)
+    return named
+
+
+def estimated_hours(from_level: pl.Expr, to_level: pl.Expr) -> pl.Expr:
+    """Hours from one level word to another, 0 where that is no way up (Int32)."""
+    hours = pl.lit(0)
+    for (start, end), amount in HOURS.items():
+        hours = pl.when((from_level == start) & (to_level == end)).then(amount).otherwise(hours)
+    return hours.cast(pl.Int32)
+
+
+def _slices(users: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    for start in range(0, users.height, USERS_AT_ONCE):
+        yield users.slice(start, USERS_AT_ONCE)
+
+
+def _gaps(users: pl.DataFrame, role_skills: pl.DataFrame) -> pl.DataFrame:
+    level = pl.col("level")
+    # An unknown level is no word; it is taken for what the role needs.
+    word = pl.coalesce(pl.when(level <= bound + 0.01).then(pl.lit(name)) for name, bound in SKILL_LEVELS.items())
+    owned = (
+        users.select("user_id", skill="skills", level="skill_levels")
+        .explode("skill", "level")
+        .drop_nulls("skill")
+        .with_columns(own_level=word, is_owned=pl.lit(True))
+    )
+    required = (
+        users.select("user_id", _target_level().alias("target_level"), role="roles")
+        .explode("role")
+        .join(role_skills, on="role")
+        .join(owned, on=["user_id", "skill"], how="left")
+    )
+    rank = {name: place for place, name in enumerate(SKILL_LEVELS)}
+    own, target = (
+        pl.col(name).replace_strict(rank, return_dtype=pl.Int8, default=None) for name in ("own_level", "target_level")
+    )
+    is_owned = pl.col("is_owned").is_not_null()
+    states = required.with_columns(
+        has=is_owned & (own >= target).fill_null(True),
+        partial=is_owned & (own < target).fill_null(False),
+        missing=~is_owned,
+        hours=pl.when(is_owned)
+        .then(estimated_hours(pl.coalesce("own_level", "target_level"), pl.col("target_level")))
+        .otherwise(estimated_hours(pl.lit("beginner"), pl.col("target_level"))),
+        priority=priority(pl.col("share")),
+    )
+    return _judge(states).pipe(SKILL_GAPS.conform)
+
+
+def _target_level() -> pl.Expr:
+    return pl.col("career_level").replace_strict(TARGET_LEVELS, default=DEFAULT_TARGET_LEVEL, return_dtype=pl.String)
+
+
+def _judge(states: pl.DataFrame) -> pl.DataFrame:
+    """One row per user and role out of one per required skill."""
+    gap = pl.struct(
+        skill="skill", impact=pl.col("share").cast(pl.Float32), priority="priority", estimated_hours="hours"
+    )
+    coverage = (pl.col("n_has") + PARTIAL_CREDIT * pl.col("n_partial")) / pl.col("n_required")
+    return (
+        states.sort("user_id", "role", "share", "skill", descending=[False, False, True, False])
+        .group_by("user_id", "role", maintain_order=True)
+        .agg(
+            pl.col("skill").filter("has").sort().alias("has"),
+            pl.col("skill").filter("partial").sort().alias("partial"),
+            gap.filter("missing").head(MAX_MISSING).alias("missing"),
+            pl.len().alias("n_required"),
+            pl.col("has").sum().alias("n_has"),
+            pl.col("partial").sum().alias("n_partial"),
+            (pl.col("missing") & (pl.col("priority") == "critical")).any().alias("is_critical"),
+            pl.col("hours").sum().alias("estimated_hours"),
+        )
+        .with_columns(coverage_share=coverage.round(6))
+        .with_columns(
+            verdict=pl.when((pl.col("coverage_share") >= APPLY_SHARE) & ~pl.col("is_critical"))
+            .then(pl.lit("apply_now"))
+            .when((pl.col("coverage_share") >= LEARN_SHARE) & (pl.col("estimated_hours") < LEARN_HOURS))
+            .then(pl.lit("learn_first"))
+            .otherwise(pl.lit("reconsider")),
+        )
+        .select(
+            "user_id", "role", pl.col("has").cast(STRINGS), "partial", "missing", "coverage_share", "estimated_hours",
+            "verdict",
+        )
+    )  # fmt: skip

@@ -1,0 +1,151 @@
+"""Job roles under one slug, whatever the language of the title, and the career level that a title states.
+
+What an experienced candidate of a role must know lives elsewhere.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from features.text.phrases import PhraseMatcher, lookup_key
+
+_COLUMNS = ("role", "family", "name_en", "name_ru", "aliases")
+
+
+class RoleError(ValueError):
+    """roles.csv contradicts itself."""
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Known roles. `table` has columns role, family, name_en, name_ru, aliases (list)."""
+
+    table: pl.DataFrame
+
+    @classmethod
+    def load(cls, folder: Path) -> "Roles":
+        """Reads roles.csv of `folder`; RoleError names spellings that stand for two roles."""
+        path = folder / "roles.csv"
+        frame = pl.read_csv(path, infer_schema=False)
+        if frame.columns != list(_COLUMNS):
+            raise RoleError(f"{path}: columns {frame.columns}; expected {list(_COLUMNS)}")
+        roles = cls(frame.with_columns(pl.col("aliases").fill_null("").str.split("|")))
+        clashes = roles._phrases.group_by("key").agg(pl.col("role").unique().sort(), pl.col("phrase").first())
+        clashes = clashes.filter(pl.col("role").list.len() > 1).sort("key")
+        if clashes.height:
+            shown = "; ".join(f"{row['phrase']!r}: {row['role']}" for row in clashes.head(20).iter_rows(named=True))
+            raise RoleError(f"{path}: {clashes.height} spellings that point to more than one role: {shown}")
+        return roles
+
+    @cached_property
+    def names(self) -> pl.DataFrame:
+        """Columns slug, name_en, name_ru, family, one row per role, sorted by slug."""
+        return (
+            self.table.select("name_en", "name_ru", "family", slug="role")
+            .select("slug", "name_en", "name_ru", "family")
+            .sort("slug")
+        )
+
+    def canonicalise(self, titles: pl.Series) -> pl.Series:
+        """Slug of the role that each title names, by the longest known name within it, of equals the first; or null.
+
+        A slug itself is a name too, so that a second pass changes nothing.
+        """
+        distinct = pl.DataFrame({"title": titles.cast(pl.String)}).select(pl.col("title").unique().sort())["title"]
+        spoken = distinct.str.replace_all("_", " ", literal=True)
+        best = (
+            self._matcher.matches(spoken)
+            .sort("row", -pl.col("length").cast(pl.Int64), "offset")
+            .unique("row", keep="first", maintain_order=True)
+        )
+        known = pl.DataFrame({"title": distinct}).with_row_index("row").join(best, on="row", how="left")
+        return (
+            pl.DataFrame({"title": titles.cast(pl.String)})
+            .join(known.select("title", "meaning"), on="title", how="left", maintain_order="left", nulls_equal=True)
+            .select(pl.col("meaning").alias(titles.name))[titles.name]
+        )
+
+    @cached_property
+    def _phrases(self) -> pl.DataFrame:
+        """Columns role, phrase, key: names, aliases and slugs."""
+        parts = [self.table.select("role", phrase=column) for column in ("name_en", "name_ru")]
+        parts.append(self.table.select("role", phrase="aliases").explode("phrase"))
+        parts.append(self.table.select("role", phrase=pl.col("role").str.replace_all("_", " ", literal=True)))
+        phrases = pl.concat(parts).filter(pl.col("phrase").str.len_chars() > 0)
+        return phrases.with_columns(key=lookup_key(pl.col("phrase"))).unique(["role", "key"], maintain_order=True)
+
+    @cached_property
+    def _matcher(self) -> PhraseMatcher:
+        return PhraseMatcher.of(dict(self._phrases.select("phrase", "role").iter_rows()))
+
+
+# What has a level's word in it and states no level.
+_NO_LEVEL = (
+    r" (?:lead generation|leads?[ -]?gen\p{L}*|executive (?:assistant|search|recruit\p{L}*|producer|housekeeper)"
+    r"|(?:помощник|ассистент|секретарь)\p{L}* (?:генерального |исполнительного )?(?:директора|руководителя)"
+    r"|assistant to (?:the )?(?:ceo|director|head|president)"
+    r"|ведущ\p{L}+ (?:мероприяти|праздников|эфира|подкаста|концерт|свадеб|корпоратив|шоу|вебинар)\p{L}*"
+    r"|middle ?ware|senior (?:care|living|services|caregivers?|homes?|citizens?|centers?|companions?)|thought leader"
+    r"|(?:менеджер|специалист) по работе с руководителями|scrum master|школьный директор) "
+)
+# Titles of people who lead, though their words say more or nothing: read as "ведущий".
+_LEADS = (
+    r"арт директор|art director|creative director|креативный директор|executive chef|шеф повар|chief accountant"
+    r"|chief (?:engineer|architect|designer|of staff)|бригадир\p{L}*|foreman|мастер (?:участка|смены)|прораб\p{L}*"
+    r"|(?:директор|управляющ\p{L}+) (?:магазин|ресторан|кафе|клуб|аптек|отел|салон|филиал|школ|лагер|супермаркет|торгов"
+    r"|склад|детск)\p{L}*|store director|заместител\p{L}+ (?:руководителя|начальника|заведующ\p{L}+|управляющ\p{L}+)"
+    r"|staff (?:\p{L}+ ){0,2}(?:engineer|developer|scientist|designer|architect|researcher|programmer|sre)"
+)
+# Grades in Roman numerals: "Software Engineer II".
+_GRADED = (
+    "(?:engineer|developer|programmer|scientist|analyst|designer|specialist|administrator|technician|accountant|tester)"
+)
+# From the most to the least telling; a title for two grades ("Junior/Middle") asks for the lower one.
+_LEVEL_WORDS = (
+    (
+        "intern",
+        r"intern|interns|internship|trainee|стажер\p{L}*|практикант\p{L}*|стажировка|working student|werkstudent",
+    ),
+    (
+        "junior",
+        r"junior|jr|jun|младш\p{L}+|джуниор|джун|entry level|начинающ\p{L}+|без опыта|graduate|выпускник\p{L}*|"
+        + _GRADED
+        + " i",
+    ),
+    (
+        "executive",
+        r"chief \p{L}+ officer|chief \p{L}+ \p{L}+ officer|ceo|cto|cfo|coo|cmo|cio|cpo|ciso|chro|cco|vp|vice president"
+        r"|(?:генеральн|исполнительн|финансов|коммерческ|операционн|техническ)\p{L}* директор|директор по \p{L}+"
+        r"|директор|director|managing director|president|founder|co founder|заместител\p{L}+ (?:\p{L}+ )?директора",
+    ),
+    ("middle", r"middle|mid|mid level|миддл|мидл|intermediate|medior|" + _GRADED + " ii"),
+    (
+        "lead",
+        r"lead|leading|leader|teamlead|teamleader|techlead|тимлид|техлид|head|head of|principal|ведущ\p{L}+"
+        r"|руководител\p{L}+|начальник|главн\p{L}+|заведующ\p{L}+|supervisor|супервайзер|управляющ\p{L}+|лид"
+        r"|manager of managers|" + _GRADED + " iv",
+    ),
+    ("senior", r"senior|sr|старш\p{L}+|сеньор|синьор|expert|эксперт|" + _GRADED + " iii"),
+)
+
+
+def career_level(titles: pl.Series) -> pl.Series:
+    """Level that each title states in Russian or English words (features.schemas.CAREER_LEVELS); null if none."""
+    words = (
+        pl.col("title")
+        .fill_null("")
+        .str.to_lowercase()
+        .str.replace_all("ё", "е", literal=True)
+        .str.replace_all(r"[^\p{L}\p{N}]+", " ")
+    )
+    level = pl.lit(None, pl.String)
+    for name, pattern in reversed(_LEVEL_WORDS):
+        level = pl.when(pl.col("title").str.contains(f" (?:{pattern}) ")).then(pl.lit(name)).otherwise(level)
+    return (
+        pl.DataFrame({"title": titles.cast(pl.String)})
+        .with_columns(title=pl.format(" {} ", words).str.replace_all(f" (?:{_LEADS}) ", " ведущий "))
+        .with_columns(title=pl.col("title").str.replace_all(_NO_LEVEL, " "))
+        .select(level.alias(titles.name))[titles.name]
+    )

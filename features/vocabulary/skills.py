@@ -1,0 +1,221 @@
+"""The shared vocabulary of skills: canonical names, aliases in Russian and English, and finding them in texts.
+
+Rarity, levels and matching of users against jobs live elsewhere.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+import yaml
+
+from features.schemas import STRINGS
+from features.text.phrases import PhraseMatcher, lookup_key
+
+MATCH_MODES = ("any", "case", "context", "name")
+# What looks like a skill and is not one: lists of single letters (grades, licence categories), common English phrases.
+_FALSE_FRIENDS = (
+    r"(?i)(?:https?://|www\.)\S+|\S+@\S+\.\S+",
+    r"(?i:категори[а-я]+|кат\.)[\s:«\x22(]*[A-EА-Е]1?(?:[\s,/и+»\x22]+[A-EА-Е]1?(?-u:\b))*",
+    r"(?-u:\b)[A-Z](?-u:\b)\s*,\s*[ABD-QS-Z](?-u:\b)(?:\s*,\s*[A-Z](?-u:\b))*",
+    r"(?-u:\b)[ABD-QS-Z](?-u:\b)\s*,\s*[CR](?-u:\b)(?:\s*,\s*[A-Z](?-u:\b))*",
+    r"(?-u:\b)(?:Excel (?:at|in|as|under)|React (?:to|quickly)|Access to|Word of"
+    r"|Spring (?:20|[Bb]reak|[Ss]emester|[Ss]ummer)|Swift (?:response|action)|Rust (?:removal|proof)"
+    r"|Express (?:your|delivery|interest)|Teams (?:of|that|who|are)|Spring into|Spark (?:of|your|joy|curiosity|ideas?)"
+    r"|Salt and [Pp]epper|Ruby (?:wedding|anniversary)|Snowflakes?\s+(?:in|on))",
+    # The language of people or places, not one that is spoken at work.
+    r"(?-u:\b)(?:English|Spanish|German|French|Italian|Chinese|Japanese|Polish|Turkish|Korean|Arabic|Portuguese|Dutch)"
+    r"\s(?:compan|market|client|customer|startup|start-up|team|office|government|law|tax|bank|brand|retail|citizen"
+    r"|national|engineering|manufacturer|subsidiar|-speaking countr)\p{L}*",
+)
+_LIST_MARK = r"[,;:/|•·\n\r()\[\]\t]"
+_BEFORE = (
+    rf"(^|{_LIST_MARK}\s*|(?i:(?:^|\s)(?:and|or|with|in|use|using|know|и|или|на|с|со|в|знани[а-я]+|like"
+    r"|(?:knowledge|understanding|command|proficiency|experience) (?:of|in)|such as|e\.g\.|например)\s))"
+)
+_AFTER = rf"(\s*{_LIST_MARK}|\s*$|\.(?:\s|$)|\s+(?i:and|or|и|или)\s)"
+_STRONG_BEFORE = (
+    r"(?i:((?:programming language|language|языка?(?: программирования)?|языке|программировани[а-я]+ на"
+    r"|разработк[а-я]+ на|written in|developing in|programming in|experience (?:with|in|of)|proficien[a-z]+ in|ms"
+    r"|microsoft) ))"
+)
+_STRONG_AFTER = (
+    r"([\s-]+(?i:developers?|programmers?|programming|engineers?|language|backend|microservices?|services|разработчик"
+    r"|программист|scripting|scripts|studio|shiny|back-?end))"
+)
+# "пишем на Go": what one writes on, in Latin letters within Russian, is a language.
+_WRITTEN_ON = r"(\s(?i:на) )"
+_SKILL_MARK = "zqx"  # stands before an ambiguous word whose context says that the skill is meant
+
+
+class VocabularyError(ValueError):
+    """A vocabulary file contradicts itself or has a value that is not allowed."""
+
+
+@dataclass(frozen=True)
+class SkillVocabulary:
+    """Canonical skills. `skills` has columns skill, kind, match, aliases, broader, adjacent (the last three lists)."""
+
+    skills: pl.DataFrame
+    categories: dict[str, list[str]]
+
+    @classmethod
+    def load(cls, folder: Path) -> "SkillVocabulary":
+        """Reads skills.csv and categories.yaml of `folder`; VocabularyError names what contradicts what."""
+        path = folder / "skills.csv"
+        frame = pl.read_csv(path, schema_overrides=dict.fromkeys(_COLUMNS, pl.String))
+        if frame.columns != list(_COLUMNS):
+            raise VocabularyError(f"{path}: columns {frame.columns}; expected {list(_COLUMNS)}")
+        frame = frame.with_columns(_split(column) for column in ("aliases", "broader", "adjacent"))
+        categories = yaml.safe_load((folder / "categories.yaml").read_text(encoding="utf-8"))
+        _check(frame, categories, path)
+        return cls(frame, categories)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """All canonical names."""
+        return frozenset(self.skills["skill"])
+
+    @cached_property
+    def spellings(self) -> pl.DataFrame:
+        """Every way to write a skill: columns skill, phrase, match (how it counts in running text), key."""
+        return _spellings(self.skills)
+
+    @cached_property
+    def related(self) -> pl.DataFrame:
+        """Columns skill, related, relation (broader or adjacent, adjacency both ways), one row per pair, sorted."""
+        pairs = [
+            self.skills.select("skill", related=pl.col(column), relation=pl.lit(column)).explode("related").drop_nulls()
+            for column in ("broader", "adjacent")
+        ]
+        back = pairs[1].select(skill="related", related="skill", relation="relation")
+        return pl.concat([*pairs, back]).unique().sort("skill", "relation", "related")
+
+    def canonical(self, name: str) -> str | None:
+        """Canonical name of one skill given in any known spelling; None if unknown."""
+        found: str | None = self._canonical_names(pl.Series([name], dtype=pl.String))[0]
+        return found
+
+    def canonicalise(self, lists: pl.Series) -> pl.Series:
+        """Each list of skills in canonical names, unknown ones trimmed and kept; no doubles, sorted; null → empty."""
+        rows = pl.DataFrame({"name": lists.cast(STRINGS)}).with_row_index("row")
+        long = rows.explode("name").with_columns(pl.col("name").str.strip_chars())
+        long = long.filter(pl.col("name").str.len_bytes() > 0)
+        distinct = long.select(pl.col("name").unique().sort())
+        known = distinct.with_columns(canonical=self._canonical_names(distinct["name"]))
+        grouped = (
+            long.join(known, on="name")
+            .with_columns(canonical=pl.coalesce("canonical", "name"))
+            .group_by("row")
+            .agg(pl.col("canonical").unique().sort())
+        )
+        return _lists_by_row(grouped, len(lists), lists.name)
+
+    def find(self, texts: pl.Series) -> pl.Series:
+        """Canonical names of the skills that each text mentions, without doubles, sorted; List[String], never null."""
+        found = self._matcher.matches(texts, rewritten=self._disambiguated).select("row", canonical="meaning")
+        grouped = found.unique().group_by("row").agg(pl.col("canonical").sort())
+        return _lists_by_row(grouped, len(texts), texts.name)
+
+    def expand_categories(self, names: Iterable[str]) -> list[str]:
+        """Concrete skills of the named categories in any case, sorted; an unknown one has none."""
+        keys = {name.strip().lower().replace(" ", "_").replace("-", "_") for name in names}
+        return sorted({skill for key in keys for skill in self.categories.get(key, [])})
+
+    @cached_property
+    def _disambiguated(self) -> pl.Expr:
+        words = self.spellings.filter(pl.col("match") == "context")["phrase"].to_list()
+        return disambiguate(pl.col("text"), words)
+
+    @cached_property
+    def _matcher(self) -> PhraseMatcher:
+        rows = self.spellings.filter(pl.col("match") != "name").with_columns(
+            phrase=pl.when(pl.col("match") == "context")
+            .then(pl.concat_str(pl.lit(_SKILL_MARK), pl.col("phrase").str.to_lowercase()))
+            .otherwise("phrase")
+        )
+        exact = rows.filter(pl.col("match") == "case")["phrase"].to_list()
+        return PhraseMatcher.of(dict(rows.select("phrase", "skill").iter_rows()), exact_case=exact)
+
+    @cached_property
+    def _by_key(self) -> pl.DataFrame:
+        return self.spellings.select("key", canonical="skill").unique("key", keep="first", maintain_order=True)
+
+    def _canonical_names(self, names: pl.Series) -> pl.Series:
+        # A version number at the end says nothing of which skill it is: "Python 3.11".
+        exact = lookup_key(pl.col("name"))
+        keys = pl.DataFrame({"name": names}).select(
+            exact.alias("key"), exact.str.replace(r"(?:\s+\p{N}+)+$", "").alias("versionless")
+        )
+        versionless = self._by_key.rename({"key": "versionless", "canonical": "loosely"})
+        return (
+            keys.join(self._by_key, on="key", how="left", maintain_order="left")
+            .join(versionless, on="versionless", how="left", maintain_order="left")
+            .select(pl.coalesce("canonical", "loosely"))
+            .to_series()
+        )
+
+
+def disambiguate(text: pl.Expr, context_words: list[str]) -> pl.Expr:
+    """A text whose ambiguous words (Go, R, C…) are marked where their context shows that a skill is meant."""
+    for pattern in _FALSE_FRIENDS:
+        text = text.str.replace_all(pattern, " , ")
+    if context_words:
+        word = "(" + "|".join(sorted(context_words, key=lambda w: (-len(w), w))) + ")"
+        # Neighbours in a list share their separator, which one match consumes: the second pass takes every other.
+        for pattern in (rf"{_BEFORE}{word}{_AFTER}", rf"{_BEFORE}{word}{_AFTER}"):
+            text = text.str.replace_all(pattern, f"${{1}}{_SKILL_MARK}${{2}}${{3}}")
+        text = text.str.replace_all(rf"{_WRITTEN_ON}(Go|R|C|Dart)(?-u:\b)", f"${{1}}{_SKILL_MARK}${{2}}")
+        text = text.str.replace_all(rf"{_STRONG_BEFORE}{word}(?-u:\b)", f"${{1}}{_SKILL_MARK}${{2}}")
+        text = text.str.replace_all(rf"(^|[^\p{{L}}\p{{N}}-]){word}{_STRONG_AFTER}", f"${{1}}{_SKILL_MARK}${{2}}${{3}}")
+    return text
+
+
+_COLUMNS = ("skill", "kind", "match", "aliases", "broader", "adjacent")
+
+
+def _split(column: str) -> pl.Expr:
+    values = pl.col(column).fill_null("").str.split("|")
+    return values.list.eval(pl.element().str.strip_chars().filter(pl.element().str.strip_chars() != "")).alias(column)
+
+
+def _spellings(skills: pl.DataFrame) -> pl.DataFrame:
+    """The name and the aliases of each skill; `=Alias` exact case, `~Alias` in context, `-Alias` whole."""
+    names = skills.select("skill", "match", phrase="skill")
+    aliases = skills.select("skill", phrase="aliases").explode("phrase").drop_nulls("phrase")
+    marked = aliases.with_columns(
+        match=pl.col("phrase").str.head(1).replace_strict({"=": "case", "~": "context", "-": "name"}, default="any"),
+        phrase=pl.col("phrase").str.replace("^[=~-]", ""),
+    )
+    both = pl.concat([names, marked.select(names.columns)]).select("skill", "phrase", "match")
+    return both.with_columns(key=lookup_key(pl.col("phrase")))
+
+
+def _lists_by_row(grouped: pl.DataFrame, n_rows: int, name: str) -> pl.Series:
+    rows = pl.DataFrame({"row": pl.int_range(n_rows, dtype=pl.UInt32, eager=True)})
+    joined = rows.join(grouped, on="row", how="left", maintain_order="left")
+    return joined.select(pl.col("canonical").fill_null(pl.lit([], STRINGS)).cast(STRINGS).alias(name))[name]
+
+
+def _check(skills: pl.DataFrame, categories: object, path: Path) -> None:
+    wrong_mode = skills.filter(~pl.col("match").is_in(MATCH_MODES))
+    if wrong_mode.height:
+        raise VocabularyError(
+            f"{path}: match {wrong_mode['match'][0]!r} of {wrong_mode['skill'][0]!r}: one of {MATCH_MODES}"
+        )
+    clashes = _spellings(skills).group_by("key").agg(pl.col("skill").unique().sort(), pl.col("phrase").first())
+    clashes = clashes.filter(pl.col("skill").list.len() > 1).sort("key")
+    if clashes.height:
+        shown = "; ".join(f"{row['phrase']!r}: {row['skill']}" for row in clashes.head(20).iter_rows(named=True))
+        raise VocabularyError(f"{path}: {clashes.height} spellings that point to more than one skill: {shown}")
+    names = set(skills["skill"])
+    if not isinstance(categories, dict):
+        raise VocabularyError(f"{path.parent / 'categories.yaml'}: expected a mapping of category to skills")
+    uses = [("broader", n) for n in skills["broader"].explode().drop_nulls()]
+    uses += [("adjacent", n) for n in skills["adjacent"].explode().drop_nulls()]
+    uses += [(f"category {key}", name) for key, listed in categories.items() for name in listed]
+    unknown = sorted({f"{where}: {name}" for where, name in uses if name not in names})
+    if unknown:
+        raise VocabularyError(f"{path.parent}: names of no skill: {unknown[:20]}")

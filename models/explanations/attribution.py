@@ -1,0 +1,258 @@
+"""Why an item is in a list: its one to three strongest reasons, from what really lifted it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from features.components import REMOTE_OK
+from features.schemas import REASON_CODES
+from models.kernels.sparse_rows import most_similar, rarest_common
+from models.ranking.job_arrays import names_at
+from models.ranking.retrieval import RETRIEVERS
+from models.ranking.scoring import COLLABORATIVE_MOST, Pairs, Recipe
+from models.ranking.signals import APPLIED, SAVED, VIEWED
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+Bools = NDArray[np.bool_]
+Csr = Any
+
+REASONS_PER_ITEM = 3
+REASON_ROWS = {"item": pl.Int64, "slot": pl.Int64, "code": pl.String, "ref": pl.String, "value": pl.Float32}
+NAMES_PER_REASON = 3
+NEW_DAYS = 3.0
+SIMILAR_FROM = 0.5  # cosine
+# A reason much weaker than the item's strongest is noise to a reader.
+_LEAST_SHARE_OF_STRONGEST = 0.2
+_FOUND_BY_BONUS = 0.03
+# How much a reason tells a reader beside another that lifted the job as much.
+_TELLING = {
+    "similar_to_saved": 1.3, "similar_to_applied": 1.3, "similar_to_viewed": 1.2, "skills": 1.3, "tags": 1.2,
+    "neighbours": 0.8, "same_city": 0.8, "new": 0.8, "popular_in_area": 0.7, "trending": 0.7, "remote": 0.5,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Listed:
+    """The items of a block's lists: components (B, n) each, which retrievers found them, and what was explored."""
+
+    pairs: Pairs
+    values: Mapping[str, Floats]
+    found_by: NDArray[np.uint16]
+    is_explored: Bools
+    is_item: Bools  # false for padding
+
+
+def explain(listed: Listed, recipes: Sequence[Recipe], recipe_of_row: Ints) -> pl.DataFrame:
+    """Reasons of all items, REASON_ROWS, sorted by item (row * n + place) and slot (0 the strongest)."""
+    strength, similar = _strengths(listed, recipes, recipe_of_row)
+    table = np.stack([_TELLING.get(code, 1) * strength[code] for code in REASON_CODES]).reshape(len(REASON_CODES), -1)
+    item, slot, code = _strongest(table.astype(np.float32), listed.is_item.ravel())
+    value = np.full(len(item), np.nan, dtype=np.float32)
+    references, places = [pl.Series([], dtype=pl.String)], [np.zeros(0, dtype=np.int64)]
+    for index, name in enumerate(REASON_CODES):
+        place = np.flatnonzero(code == index)
+        if len(place):
+            reference, number = _reference(name, item[place], listed, similar)
+            references.append(
+                reference if reference is not None else pl.Series([None], dtype=pl.String).new_from_index(0, len(place))
+            )
+            places.append(place)
+            if number is not None:
+                value[place] = number
+    back = np.empty(len(item), dtype=np.int64)
+    back[np.concatenate(places)] = np.arange(len(item))
+    return pl.DataFrame(
+        {
+            "item": item,
+            "slot": slot,
+            "code": names_at(pl.Series(REASON_CODES), code),
+            "ref": pl.concat([part.rename("ref") for part in references]).gather(back),
+            "value": pl.Series(value).fill_nan(None),
+        },
+        schema=REASON_ROWS,
+    )
+
+
+def _strongest(table: Floats, is_item: Bools) -> tuple[NDArray[np.int64], NDArray[np.int64], Ints]:
+    """The REASONS_PER_ITEM greatest rows of each column of `table` (codes, items): item, slot and code of each that is
+    given, sorted by item and slot. Equal strengths in the order of the codes."""
+    left, every = table.copy(), np.arange(table.shape[1])
+    chosen, given = [], []
+    strongest = np.zeros(0, dtype=np.float32)
+    for number in range(REASONS_PER_ITEM):
+        best = left.argmax(axis=0)
+        value = left[best, every]
+        strongest = value if number == 0 else strongest
+        chosen.append(best)
+        given.append(is_item & np.isfinite(value) & (value >= _LEAST_SHARE_OF_STRONGEST * strongest))
+        left[best, every] = -np.inf
+    item, slot = np.nonzero(np.stack(given, axis=1))
+    return item, slot, np.stack(chosen, axis=1)[item, slot].astype(np.int32)
+
+
+@dataclass(frozen=True)
+class _Similar:
+    """The most similar job of the user's history per item, (B, n)."""
+
+    cosine: Floats
+    kind: Ints
+    job: Ints  # position in the catalog
+
+
+def _strengths(listed: Listed, recipes: Sequence[Recipe], recipe_of_row: Ints) -> tuple[dict[str, Floats], _Similar]:
+    """How much each code lifted each item, (B, n), -inf where it does not apply."""
+    pairs, users, jobs = listed.pairs, listed.pairs.users, listed.pairs.jobs
+    part = {name: _contribution(name, listed, recipes, recipe_of_row) for name in listed.values}
+    known = {name: np.nan_to_num(value, nan=-1.0) for name, value in listed.values.items()}
+    similar = _most_similar(listed, pairs.signals.of_jobs.vectors)
+    km = pairs.distance_km()
+    limit = users.max_distance_km[pairs.user]
+    is_near = km <= np.where(np.isnan(limit), 25.0, limit)
+    is_remote = (jobs.is_remote[pairs.job] == 1) & (users.remote[pairs.user] >= REMOTE_OK)
+    is_same_country = (users.country[pairs.user] == jobs.country[pairs.job]) & (users.country[pairs.user] >= 0)
+    has_role = pairs.sum_over(jobs.roles, users.roles) > 0
+    follows = _company_affinity(pairs)
+    place = part["location"] + part["location_match"]
+    by_likes = np.minimum(part["collaborative"], COLLABORATIVE_MOST) + part["neighbours"]
+    strength = {
+        "also_applied": _where(
+            known["also_applied"] > 0.05,
+            part["also_applied"] + _found(listed, "also_applied") * (1 + known["also_applied"]),
+        ),
+        "neighbours": _where(
+            (known["neighbours"] > 0.2) | (known["collaborative"] > 0.6), by_likes + _found(listed, "neighbours")
+        ),
+        "skills": _where(known["skills"] > 0, part["skills"] + _found(listed, "skills") * (1 + 2 * known["skills"])),
+        "role": _where(has_role, 1.2 * _found(listed, "skills")),
+        "nearby": _where(is_near & ~is_remote, place),
+        "same_city": _where(pairs.is_same_city() & ~is_near & ~is_remote, place),
+        "remote": _where(is_remote, place),
+        "popular_in_area": _where(is_same_country & (known["engagement"] >= 0.5), part["engagement"]),
+        "trending": _where(known["trending"] >= 0.2, part["trending"] + _found(listed, "trending") * known["trending"]),
+        "new": _where(jobs.age_days[pairs.job] <= NEW_DAYS, part["recency"] + _found(listed, "new")),
+        "salary": _where(known["salary"] >= 1, part["salary"]),
+        "tags": _where(known["tags"] > 0, part["tags"] + _found(listed, "skills") * known["tags"]),
+        "experience": _where(known["experience"] >= 1, part["experience"]),
+        "company": _where(follows > 0, part["affinity"] + _found(listed, "followed") * (1 + follows)),
+        "exploration": _where(listed.is_explored, np.full(km.shape, 9.0)),
+    }
+    is_similar = similar.cosine >= SIMILAR_FROM
+    lift = part["content"] + _found(listed, "content") * (1 + similar.cosine)
+    for name, kind in (("similar_to_applied", APPLIED), ("similar_to_saved", SAVED), ("similar_to_viewed", VIEWED)):
+        strength[name] = _where(is_similar & (similar.kind == kind), lift)
+    # Whatever lifted a job is said, also where it is below the thresholds above; who has nothing is a find.
+    is_bare = np.max(np.stack(list(strength.values())), axis=0) <= 0
+    strength["trending"] = np.where(is_bare & (known["engagement"] > 0), 1e-3, strength["trending"]).astype(np.float32)
+    strength["exploration"] = np.where(is_bare & ~(known["engagement"] > 0), 1e-3, strength["exploration"]).astype(
+        np.float32
+    )
+    return strength, similar
+
+
+def _contribution(name: str, listed: Listed, recipes: Sequence[Recipe], recipe_of_row: Ints) -> Floats:
+    weight = np.array([recipe.normalised().get(name, 0.0) for recipe in recipes])[recipe_of_row][:, None]
+    return np.asarray(weight * np.nan_to_num(listed.values[name]), dtype=np.float32)
+
+
+def _where(condition: Bools, strength: Any) -> Floats:
+    """Strengths where the condition holds; what adds nothing is no reason."""
+    return np.where(condition & (strength > 0), strength, -np.inf).astype(np.float32)
+
+
+def _found(listed: Listed, retriever: str) -> Floats:
+    bit = np.uint16(1 << RETRIEVERS.index(retriever))
+    return np.asarray(_FOUND_BY_BONUS * ((listed.found_by & bit) > 0), dtype=np.float32)
+
+
+def _most_similar(listed: Listed, vectors: NDArray[np.floating]) -> _Similar:
+    """`vectors` are those of the catalog's jobs, by `vector_rows`."""
+    pairs, history, of_jobs = listed.pairs, listed.pairs.signals.history, listed.pairs.signals.of_jobs
+    own = history.job[pairs.rows]
+    row = np.where(own >= 0, of_jobs.vector_rows[own], -1)
+    stands_for = np.where(own >= 0, history.catalog.rows[own], -1)
+    cosine = np.full(pairs.job.shape, -1, dtype=np.float32)
+    best = np.full(pairs.job.shape, -1, dtype=np.int32)
+    if vectors.shape[1] == of_jobs.content.rows.shape[1] and (row >= 0).any():
+        most_similar(of_jobs.content.rows, pairs.job, listed.is_item, vectors, row, stands_for, cosine, best)
+    place = np.maximum(best, 0)
+    return _Similar(
+        cosine=np.round(cosine, 4),
+        kind=np.where(best >= 0, np.take_along_axis(history.kind[pairs.rows], place, axis=1), -1),
+        job=np.where(best >= 0, np.take_along_axis(own, place, axis=1), -1),
+    )
+
+
+def _company_affinity(pairs: Pairs) -> NDArray[np.float64]:
+    """The learned liking of the job's company, 0 where there is none."""
+    names = pairs.jobs.vocabularies["facet"]
+    is_company = names.str.starts_with("company\t").to_numpy()
+    if not is_company.any():
+        return np.zeros(pairs.job.shape)
+    columns = np.flatnonzero(is_company)
+    return pairs.sum_over(pairs.jobs.facets[:, columns].tocsr(), pairs.signals.affinity[:, columns])
+
+
+def _reference(
+    code: str, item: NDArray[np.int64], listed: Listed, similar: _Similar
+) -> tuple[pl.Series | None, NDArray[Any] | None]:
+    """What the reasons of one code refer to, and their numbers; None for neither."""
+    pairs, jobs = listed.pairs, listed.pairs.jobs
+    job = pairs.job.ravel()[item]
+    row = item // pairs.job.shape[1]
+    ref: pl.Series | None = None
+    value: NDArray[Any] | None = None
+    if code.startswith("similar_to_"):
+        ref = pairs.signals.of_jobs.catalog.job_ids.gather(similar.job.ravel()[item])
+        value = similar.cosine.ravel()[item]
+    elif code == "also_applied":
+        source = pairs.lookup(pairs.signals.also_applied_source).ravel()[item].astype(np.int64) - 1
+        ref = pairs.signals.of_jobs.catalog.job_ids.gather(np.maximum(source, 0))
+        value = listed.values["also_applied"].ravel()[item]
+    elif code in ("skills", "tags", "role"):
+        ref = _common_names(code, job, row, pairs)
+    elif code == "nearby":
+        value = np.round(pairs.distance_km().ravel()[item], 1)
+    elif code == "same_city":
+        ref = names_at(jobs.vocabularies["city"], jobs.city[job])
+    elif code == "popular_in_area":
+        is_city = pairs.is_same_city().ravel()[item]
+        city = names_at(jobs.vocabularies["city"], np.where(is_city, jobs.city[job], -1))
+        ref = city.fill_null(names_at(jobs.vocabularies["country"], jobs.country[job]))
+    elif code == "company":
+        ref = jobs.company_display.gather(job)
+    elif code == "new":
+        value = days_at_most(jobs.age_days[job])
+    elif code == "salary":
+        value = np.fmax(jobs.salary_min, jobs.salary_max)[job]
+    return ref, value
+
+
+def _common_names(code: str, job: Ints, row: NDArray[np.int64], pairs: Pairs) -> pl.Series:
+    """Up to three names that the user and the job share, the rarest first, joined by commas."""
+    jobs, users = pairs.jobs, pairs.users
+    of_jobs, of_users, vocabulary = {
+        "skills": (jobs.skills, users.skills, "skill"),
+        "tags": (jobs.tags, users.tags, "tag"),
+        "role": (jobs.roles, users.roles, "role"),
+    }[code]
+    common = rarest_common(of_jobs, job, of_users[pairs.rows], row, most=NAMES_PER_REASON)
+    # As one number for the few different ones: most items share theirs with others.
+    packed = np.zeros(len(job), dtype=np.int64)
+    for column in common.T:
+        packed = packed * (len(jobs.vocabularies[vocabulary]) + 1) + column + 1
+    _, first, inverse = np.unique(packed, return_index=True, return_inverse=True)
+    names = [names_at(jobs.vocabularies[vocabulary], column[first]) for column in common.T]
+    joined = pl.DataFrame({str(number): part for number, part in enumerate(names)}).select(
+        pl.concat_str(pl.all(), separator=", ", ignore_nulls=True)
+    )
+    return joined.to_series().replace("", None).gather(inverse)
+
+
+def days_at_most(age_days: Floats) -> Floats:
+    """Whole days that an age is less than: 1 for a job of today."""
+    return np.floor(np.maximum(age_days, 0)) + 1

@@ -1,0 +1,74 @@
+"""By what a hard rule keeps a job out of a user's feed: the act, the block or the state of the job. For one pair."""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from features.schemas import FEEDS
+from models.ranking.rules import violations
+
+
+@dataclass(frozen=True)
+class KeptOut:
+    """A broken rule (models.ranking.rules.RULES) and what it goes by, None where there is no more to say."""
+
+    rule: str
+    evidence: str | None
+
+
+def kept_out(
+    user_id: str, job_id: str, *, jobs: pl.LazyFrame, interactions: pl.LazyFrame, profiles: pl.LazyFrame
+) -> tuple[KeptOut, ...]:
+    """The hard rules that a feed of this one job would break, from JOBS, INTERACTIONS and USER_PROFILES; by name."""
+    fields = FEEDS.columns["items"].inner.fields  # type: ignore[union-attr]
+    item = {**dict.fromkeys(field.name for field in fields), "rank": 1, "job_id": job_id}
+    feed = pl.LazyFrame({"user_id": [user_id], "items": [[item]]}, schema_overrides={"items": FEEDS.columns["items"]})
+    broken = violations(feed, jobs=jobs, interactions=interactions, profiles=profiles)["rule"]
+    job = jobs.filter(pl.col("job_id") == job_id).collect()
+    return tuple(KeptOut(rule, _told(rule, user_id, job, jobs, interactions, profiles)) for rule in broken)
+
+
+def _told(
+    rule: str, user_id: str, job: pl.DataFrame, jobs: pl.LazyFrame, interactions: pl.LazyFrame, profiles: pl.LazyFrame
+) -> str | None:
+    match rule:
+        case "not_open":
+            return _state(job)
+        case "applied" | "dismissed":
+            return _acts(f"is_{rule}", user_id, job, jobs, interactions)
+        case "blocked_company":
+            company, company_id = job.select("company", "company_id").row(0)
+            return str(company or company_id)
+        case "blocked_tag":
+            return _blocked_tags(user_id, job, profiles)
+    return None
+
+
+def _state(job: pl.DataFrame) -> str:
+    status, closed_at, expires_at = job.select("status", "closed_at", "expires_at").row(0)
+    at = closed_at if status == "closed" else expires_at
+    return f"{status} since {at:%Y-%m-%d %H:%M} UTC" if at is not None else str(status)
+
+
+def _acts(act: str, user_id: str, job: pl.DataFrame, jobs: pl.LazyFrame, interactions: pl.LazyFrame) -> str | None:
+    """When the user last did it, with the job itself or one that is the same."""
+    group = job.select(pl.coalesce("duplicate_of", "job_id")).to_series()
+    same = jobs.filter(pl.coalesce("duplicate_of", "job_id").is_in(group.implode())).select("job_id")
+    done = (
+        interactions.filter(pl.col("user_id") == user_id, pl.col(act).fill_null(value=False))
+        .join(same, on="job_id", how="semi")
+        .select("job_id", "last_at")
+        .sort("last_at", "job_id", descending=[True, False], nulls_last=True)
+        .collect()
+    )
+    if done.is_empty():
+        return None
+    other, last_at = done.row(0)
+    on = f"last act on {last_at:%Y-%m-%d}" if last_at is not None else "on an unknown day"
+    return on if other == job["job_id"].item() else f"{on}, with the same job as {other}"
+
+
+def _blocked_tags(user_id: str, job: pl.DataFrame, profiles: pl.LazyFrame) -> str:
+    blocked = profiles.filter(pl.col("user_id") == user_id).select(pl.col("blocked_tags").explode()).collect()
+    lower = {str(tag).lower().strip() for tag in blocked["blocked_tags"].drop_nulls()}
+    return ", ".join(sorted(tag for tag in job["tags"].item() if tag.lower().strip() in lower))

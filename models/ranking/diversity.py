@@ -1,0 +1,147 @@
+"""Lists that do not repeat themselves: maximal marginal relevance with a cap per company, for all users of a block."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import normalize
+
+from models.kernels.compiling import compiled
+from models.ordering import best_first, rank_in_group
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int32]
+
+SKETCH_DIMENSIONS = 16
+_SKETCH_SAMPLE = 20_000  # jobs, evenly taken, that the axes are fitted on
+_NEGLIGIBLE = 1e-6
+# What makes two jobs alike; the three sum to 1.
+TOPIC_SHARE, COMPANY_SHARE, ROLE_SHARE = 0.5, 0.3, 0.2
+
+
+@dataclass(frozen=True)
+class CompanyCap:
+    """At most `most` jobs of one company among the first `top` ranks."""
+
+    most: int
+    top: int
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What a block's lists are chosen from, (B, P) each: -inf relevance marks padding, -1 an unknown code.
+
+    Relevance is best given in [0, 1] per row (`scaled`): strength means the same then whatever the recipe's range.
+    """
+
+    relevance: Floats
+    company: Ints
+    role: Ints
+    sketch: Floats  # (B, P, d), of length 1 or 0
+
+
+def topic_sketch(vectors: Floats, n_dimensions: int = SKETCH_DIMENSIONS) -> Floats:
+    """Job vectors on their first principal axes, normalised: short enough to compare whole pools at every rank.
+
+    The mean is taken off first: text vectors share a large common part that would make all jobs look alike.
+    """
+    known = np.abs(vectors).sum(axis=1) > 0
+    n_known = int(known.sum())
+    n_axes = min(n_dimensions, vectors.shape[1], n_known)
+    sketch = np.zeros((len(vectors), max(1, n_axes)), dtype=np.float32)
+    if n_axes == 0 or n_known == 1:  # nothing to tell apart
+        return sketch
+    sample = vectors[known][:: -(-n_known // _SKETCH_SAMPLE)].astype(np.float64)
+    axes = PCA(n_components=min(n_axes, len(sample)), svd_solver="covariance_eigh").fit(sample)
+    sketch[known, : axes.n_components_] = axes.transform(vectors[known])
+    sketch[np.abs(sketch).max(axis=1) <= _NEGLIGIBLE] = 0
+    return np.asarray(normalize(sketch), dtype=np.float32)
+
+
+def diversified_order(pool: Pool, *, strength: Floats, n_items: int, cap: CompanyCap) -> Ints:
+    """Positions in the pool in the order of the list, (B, n_items), -1 after a list's end.
+
+    Maximal marginal relevance (J. Carbonell, J. Goldstein, SIGIR 1998): each rank takes the job with the highest
+    (1 - strength) * relevance - strength * (its greatest likeness to a job above); `strength` (B,) is the recipe's.
+    A company that has its cap waits until the top is full; a top that cannot be filled without breaking the cap ends
+    the list. Equal values: the earlier position in the pool.
+    """
+    n_rows, width = pool.relevance.shape
+    order = np.full((n_rows, n_items), -1, dtype=np.int32)
+    if width == 0:
+        return order
+    _greedy(
+        *(pool.relevance, pool.company, pool.role, np.ascontiguousarray(pool.sketch, dtype=np.float32)),
+        *(strength.astype(np.float32), cap.most, cap.top, order),
+    )
+    return order
+
+
+def scaled(relevance: Floats) -> Floats:
+    """Each row stretched to [0, 1] between its least and its greatest relevance; -inf stays."""
+    is_known = relevance > -np.inf
+    low = np.where(is_known, relevance, np.inf).min(axis=1, initial=np.inf, keepdims=True)
+    high = relevance.max(axis=1, initial=-np.inf, keepdims=True)
+    width = np.where(high > low, high - low, 1)
+    return np.where(is_known, (relevance - np.where(is_known, low, 0)) / width, -np.inf).astype(np.float32)
+
+
+def pool_order(relevance: Floats, company: Ints, *, width: int, cap: CompanyCap) -> Ints:
+    """The (B, width) best candidates by relevance, those of overrepresented companies last.
+
+    A company's first `width * most / (2 * top)` candidates come before any other's surplus: so a pool much smaller than
+    the candidates can still fill a top under the cap whenever the candidates can.
+    """
+    quota = max(cap.most, width * cap.most // (2 * cap.top))
+    by_relevance = best_first(relevance)
+    sorted_company = np.take_along_axis(company, by_relevance, axis=1)
+    is_surplus = (rank_in_group(sorted_company) >= quota) & (sorted_company >= 0)
+    final = best_first(-is_surplus.astype(np.float32))[:, :width]
+    return np.take_along_axis(by_relevance, final, axis=1).astype(np.int32)
+
+
+@compiled
+def _greedy(
+    relevance: Any, company: Any, role: Any, sketch: Any, strength: Any, most: int, top: int, order: Any
+) -> None:
+    n_rows, width = relevance.shape
+    topic_share, company_share, role_share = np.float32(TOPIC_SHARE), np.float32(COMPANY_SHARE), np.float32(ROLE_SHARE)
+    axes = np.empty((sketch.shape[2], width), dtype=np.float32)
+    value, likeness = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.float32)
+    topic, n_of_company = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.int32)
+    for row in range(n_rows):
+        weight = strength[row]
+        for place in range(width):
+            value[place] = (np.float32(1) - weight) * relevance[row, place]
+            likeness[place] = 0
+            n_of_company[place] = 0
+            for axis in range(sketch.shape[2]):
+                axes[axis, place] = sketch[row, place, axis]
+        for rank in range(min(order.shape[1], width)):
+            chosen, greatest = -1, np.float32(-np.inf)
+            for place in range(width):
+                if rank < top and n_of_company[place] >= most:
+                    continue
+                current = value[place] - weight * likeness[place]
+                if current > greatest:
+                    chosen, greatest = place, current
+            if chosen < 0:
+                break
+            order[row, rank] = chosen
+            value[chosen] = -np.inf
+            topic[:] = 0
+            for axis in range(sketch.shape[2]):
+                part = axes[axis, chosen]
+                for place in range(width):
+                    topic[place] += part * axes[axis, place]
+            chosen_company, chosen_role = company[row, chosen], role[row, chosen]
+            for place in range(width):
+                alike = topic_share * min(max(topic[place], np.float32(0)), np.float32(1))
+                if chosen_company >= 0 and company[row, place] == chosen_company:
+                    alike += company_share
+                    n_of_company[place] += 1
+                if chosen_role >= 0 and role[row, place] == chosen_role:
+                    alike += role_share
+                likeness[place] = max(likeness[place], alike)

@@ -1,0 +1,133 @@
+"""Slots for jobs that the recipe would not have shown, drawn at random with a known probability.
+
+The numbers come from hashes of (seed, user, job): the draw is the same in any shard, order or thread. Propensities are
+conditional on the layout, that is on which ranks explore, which is drawn before and apart from the jobs: every job of
+the exploration set has the same probability 1/|set| to stand in a given exploration slot; any other slot shows its job
+with probability 1.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.hashing import UInt64s, mix, uniform
+from models.ordering import best_first, least_first, rank_in_group
+from models.ranking.diversity import CompanyCap
+
+Ints = NDArray[np.int32]
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
+
+JOBS_PER_SLOT = 5  # few enough to be worth a look, enough to learn from
+_SKIPPED_SHARE = 0.3  # of each stretch: the first ranks of a list are for what is known to fit
+_JOB_STREAM, _SLOT_STREAM = np.uint64(1), np.uint64(2)
+
+
+@dataclass(frozen=True)
+class Slots:
+    """The final lists, (B, n) each: positions among the candidates (-1 after the end), and how each came there."""
+
+    candidate: Ints
+    is_explored: Bools
+    propensity: Floats
+
+
+def draw_keys(user_hash: UInt64s, *, seed: int, day: int) -> UInt64s:
+    """One random key per user for one day (days since 1970) and seed."""
+    return mix(user_hash ^ mix(np.array([seed], dtype=np.uint64)) ^ mix(mix(np.array([day], dtype=np.uint64))))
+
+
+def explore(
+    order: Ints,
+    *,
+    relevance: Floats,
+    company: Ints,
+    job_hash: UInt64s,
+    keys: UInt64s,
+    share: Floats,
+    cap: CompanyCap,
+) -> Slots:
+    """Mixes explored jobs into the exploited lists `order` (B, n: positions in the candidates, (B, C)).
+
+    Of a list of n ranks, round(share * n) explore: one at a random place of each of that many equal stretches, past its
+    first third. The exploration set are the JOBS_PER_SLOT best candidates per slot that are not exploited, without
+    companies of the exploited top and with at most the cap of any other, so that no draw can break the cap. A set too
+    small leaves its slots to the recipe. `relevance` is -inf for padding.
+    """
+    n_rows, n_items = order.shape
+    if relevance.shape[1] == 0:
+        nothing = np.zeros(order.shape, dtype=bool)
+        return Slots(candidate=order, is_explored=nothing, propensity=np.ones(order.shape, dtype=np.float32))
+    n_listed = (order >= 0).sum(axis=1)
+    wanted = np.floor(share * n_listed + 0.5).astype(np.int64)
+    # The top of the recipe's list stays whole: it keeps the cap only as long as nothing moves up into it.
+    n_exploited = np.maximum(n_listed - wanted, np.minimum(n_listed, cap.top))
+    most = JOBS_PER_SLOT * wanted
+    pool = _exploration_set(order, relevance, company, n_exploited=n_exploited, n_most=most, cap=cap)
+    size = pool.sum(axis=1)
+    n_explored = np.minimum(wanted, size)
+    random = np.where(pool, uniform(mix(keys[:, None] ^ mix(job_hash ^ _JOB_STREAM))), 2.0)
+    drawn = least_first(random)[:, :n_items]
+    is_drawn = np.arange(drawn.shape[1]) < n_explored[:, None]
+    rows = np.arange(n_rows)[:, None]
+    taken = np.zeros(relevance.shape, dtype=bool)
+    taken[np.nonzero(is_drawn)[0], drawn[is_drawn]] = True
+    is_slot = _slots(n_listed, n_explored, keys, n_items=n_items)
+    remaining = np.where((order >= 0) & ~taken[rows, np.maximum(order, 0)], order, -1)
+    remaining = np.take_along_axis(remaining, best_first(-(remaining < 0).astype(np.float32)), axis=1)
+    exploited_place = np.minimum(np.cumsum(~is_slot, axis=1) - 1, n_items - 1)
+    explored_place = np.clip(np.cumsum(is_slot, axis=1) - 1, 0, max(drawn.shape[1] - 1, 0))
+    candidate = np.take_along_axis(remaining, np.maximum(exploited_place, 0), axis=1)
+    if drawn.shape[1]:
+        candidate = np.where(is_slot, np.take_along_axis(drawn, explored_place, axis=1), candidate)
+    candidate = np.where(np.arange(n_items) < n_listed[:, None], candidate, -1).astype(np.int32)
+    propensity = np.where(is_slot, 1 / np.maximum(size, 1)[:, None], 1.0).astype(np.float32)
+    return Slots(candidate=candidate, is_explored=is_slot, propensity=propensity)
+
+
+def _exploration_set(
+    order: Ints,
+    relevance: Floats,
+    company: Ints,
+    *,
+    n_exploited: NDArray[np.int64],
+    n_most: NDArray[np.int64],
+    cap: CompanyCap,
+) -> Bools:
+    """Which candidates may be explored, (B, C): at most `n_most` of a row, the best."""
+    n_rows = len(order)
+    rows = np.arange(n_rows)[:, None]
+    place = np.arange(order.shape[1])
+    is_open = relevance > -np.inf
+    exploited = (order >= 0) & (place < n_exploited[:, None])
+    is_open[np.nonzero(exploited)[0], order[exploited]] = False
+    seen = np.zeros((n_rows, int(company.max(initial=-1)) + 2), dtype=bool)
+    top = (order >= 0) & (place < cap.top)
+    seen[np.nonzero(top)[0], company[np.nonzero(top)[0], order[top]] + 1] = True
+    seen[:, 0] = False  # an unknown company is not one company
+    is_open &= ~seen[rows, company + 1]
+    by_relevance = best_first(np.where(is_open, relevance, -np.inf).astype(np.float32))
+    sorted_open = np.take_along_axis(is_open, by_relevance, axis=1)
+    sorted_company = np.where(sorted_open, np.take_along_axis(company, by_relevance, axis=1), -1)
+    sorted_open &= (rank_in_group(sorted_company) < cap.most) | (sorted_company < 0)
+    sorted_open &= np.cumsum(sorted_open, axis=1) <= n_most[:, None]
+    pool = np.zeros_like(is_open)
+    np.put_along_axis(pool, by_relevance, sorted_open, axis=1)
+    return pool
+
+
+def _slots(n_listed: NDArray[np.int64], n_explored: NDArray[np.int64], keys: UInt64s, *, n_items: int) -> Bools:
+    """Which ranks explore: in stretch i of n_explored equal ones, a random place."""
+    most = int(n_explored.max(initial=0))
+    stretch = np.arange(most)
+    random = uniform(mix(mix(keys ^ _SLOT_STREAM)[:, None] ^ mix(stretch.astype(np.uint64))[None, :]))
+    length = n_listed / np.maximum(n_explored, 1)
+    start = np.ceil(stretch[None, :] * length[:, None])
+    end = np.ceil((stretch[None, :] + 1) * length[:, None])
+    offset = _SKIPPED_SHARE + (1 - _SKIPPED_SHARE) * random
+    place = (start + np.floor(offset * (end - start))).astype(np.int64)
+    is_used = stretch[None, :] < n_explored[:, None]
+    slots = np.zeros((len(keys), n_items), dtype=bool)
+    slots[np.nonzero(is_used)[0], place[is_used]] = True
+    return slots

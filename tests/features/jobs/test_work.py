@@ -1,0 +1,138 @@
+"""Work format, employment and level in the sources' many words."""
+
+import polars as pl
+import pytest
+
+from features.jobs import work
+
+
+def _text(value: str | None) -> pl.Series:
+    return pl.Series([value], dtype=pl.String)
+
+
+@pytest.mark.parametrize(
+    ("stated", "location", "title", "expected"),
+    [
+        ("remote not possible", None, None, "on_site"),
+        ("remote: no", None, None, "on_site"),
+        ("не предполагает удалённую работу", None, None, "on_site"),
+        ("100% office, no home office", None, None, "on_site"),
+        ("2 дня в офисе, 3 дня удалённо", None, None, "hybrid"),
+        ("Удалённая работа", None, None, "remote"),
+        (None, "Berlin, Germany or Remote", None, "remote"),
+        (None, "NYC but love remote", None, "remote"),
+        (None, None, "Global Account Manager", None),
+        (None, None, "Distributed Systems Engineer", None),
+        (None, None, "Remote Sensing Scientist", None),
+        (None, None, "Hybrid Cloud Architect", None),
+        (None, None, "Менеджер по удалённым продажам", None),
+        (None, None, "Специалист по дистанционному обучению", None),
+        (None, None, "Remote Python Developer", "remote"),
+        ("REMOTE", None, None, "remote"),
+        ("remote", None, None, "remote"),
+        ("fullDay", None, None, "on_site"),
+        ("ON_SITE,REMOTE", None, None, "hybrid"),
+        ("HYBRID", None, None, "hybrid"),
+        ("FIELD_WORK", None, None, "on_site"),
+        ("flyInFlyOut", None, None, "on_site"),
+        ("flexible", None, "Водитель", None),
+        ("flexible", None, "Дизайнер (удалённо)", "remote"),
+        ("not remote", None, None, "on_site"),
+        ("TELECOMMUTE", None, None, "remote"),
+        (None, "Anywhere in the World", None, "remote"),
+        (None, "Remote - Europe", None, "remote"),
+        (None, "Berlin", "Engineer", None),
+        (None, None, "Engineer (hybrid)", "hybrid"),
+        (None, None, None, None),
+    ],
+)
+def test_work_format_is_told_from_the_first_that_says_it(
+    stated: str | None, location: str | None, title: str | None, expected: str | None
+) -> None:
+    assert _work_format(stated, location, title, None) == expected
+
+
+def _work_format(stated: str | None, location: str | None, title: str | None, description: str | None) -> str | None:
+    found: str | None = work.work_format(
+        _text(stated), location=_text(location), title=_text(title), description=_text(description)
+    ).item()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("description", "expected"),
+    [
+        ("Формат работы: удалённо", "remote"),
+        ("Формат работы: офис", "on_site"),
+        ("Work model: hybrid", "hybrid"),
+        ("This is a fully remote position", "remote"),
+        ("Условия:\nУдалённая работа, гибкий график", "remote"),
+        ("Удалённая работа не предусмотрена", None),
+        ("We have customers worldwide and remote teams", None),
+        ("Место работы: м. Тверская", None),
+        (None, None),
+    ],
+)
+def test_a_description_states_a_format_only_outright(description: str | None, expected: str | None) -> None:
+    assert _work_format(None, None, None, description) == expected
+    assert _work_format("ON_SITE", None, None, description) == "on_site"
+
+
+@pytest.mark.parametrize(
+    ("stated", "title", "expected"),
+    [
+        ("full", None, "full_time"),
+        ("FULL_TIME", None, "full_time"),
+        ("Full-Time", None, "full_time"),
+        ("Полная занятость", None, "full_time"),
+        ("part", None, "part_time"),
+        ("SIDE_JOB", None, "part_time"),
+        ("project", None, "project"),
+        ("CONTRACTOR", None, "contract"),
+        ("probation", None, "internship"),
+        ("volunteer", None, "volunteer"),
+        ("PER_DIEM", None, "temporary"),
+        ("International", None, None),
+        (None, "Data science intern", "internship"),
+        (None, "International manager", None),
+        ("Неполный день", None, "part_time"),
+        ("неполная занятость", None, "part_time"),
+        ("Temps plein", None, "full_time"),
+        ("Teilzeit", None, "part_time"),
+        ("Self-employed", None, "contract"),
+        ("самозанятость", None, "contract"),
+    ],
+)
+def test_employment_types_have_many_names(stated: str | None, title: str | None, expected: str | None) -> None:
+    assert _employment_type(stated, title, None) == expected
+
+
+def _employment_type(stated: str | None, title: str | None, description: str | None) -> str | None:
+    found: str | None = work.employment_type(_text(stated), title=_text(title), description=_text(description)).item()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("description", "expected"),
+    [
+        ("This is a full-time exempt position.", "full_time"),
+        ("Contract offered: Full time", "full_time"),
+        ("Employment type: Contract", "contract"),
+        ("Тип занятости: частичная", "part_time"),
+        ("Условия: полная занятость, график 5/2", "full_time"),
+        ("Неполный рабочий день", "part_time"),
+        ("Benefits for full-time employees", None),
+        ("No more than four full-time engineers", None),
+    ],
+)
+def test_a_description_states_an_employment_only_outright(description: str, expected: str | None) -> None:
+    assert _employment_type(None, None, description) == expected
+    assert _employment_type("Contract", None, description) == "contract"
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [("Senior", "senior"), ("Mid-level", "middle"), ("Entry", "junior"), ("Director", "executive"), ("Any", None)],
+)
+def test_career_levels_of_boards_are_understood(stated: str, expected: str | None) -> None:
+    assert pl.select(work.career_level(pl.lit(stated))).item() == expected

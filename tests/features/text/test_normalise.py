@@ -1,0 +1,95 @@
+"""Plain text out of HTML, and folding for comparison."""
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.text.normalise import about_extract, company_key, fold, name_key, one_line, plain_text
+
+
+def _plain(text: str | None) -> str | None:
+    result: str | None = plain_text(pl.Series([text], dtype=pl.String))[0]
+    return result
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ("<p>One</p><p>two<br>three</p>", "One\ntwo\nthree"),
+        ("<ul><li>a</li><li>b</li></ul>", "a\nb"),
+        ("x<script>alert(1)</script><style>p{}</style>y", "xy"),
+        ("&lt;p&gt;Escaped &amp;amp; whole&lt;/p&gt;", "Escaped & whole"),
+        ("<p>R&amp;amp;D &amp;nbsp; team</p>", "R&D team"),
+        ("<p>R&amp;D&nbsp;&mdash; team</p>", "R&D — team"),
+        ("pay < 5000 & more", "pay < 5000 & more"),
+        ("<p>use <code>&lt;div&gt;</code></p>", "use <div>"),
+        ("plain   text\r\n\r\n\r\nnext", "plain text\nnext"),
+        ("zero\u200bwidth\u00ad", "zerowidth"),
+        ("<p> </p>", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_markup_becomes_lines_of_text(raw: str | None, expected: str | None) -> None:
+    assert _plain(raw) == expected
+
+
+def test_long_descriptions_are_cut() -> None:
+    assert len(_plain("<p>" + "word " * 10_000 + "</p>") or "") <= 20_000
+
+
+def test_unclosed_tags_of_any_number_are_survived() -> None:
+    assert _plain("<div>" * 20_000 + "end") == "end"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.one_of(st.none(), st.text(max_size=80)), max_size=8))
+def test_any_text_keeps_its_row_and_comes_out_trimmed(texts: list[str | None]) -> None:
+    result = plain_text(pl.Series("d", texts, dtype=pl.String))
+    assert (result.name, len(result)) == ("d", len(texts))
+    assert all(text is None or (text and text == text.strip()) for text in result)
+
+
+def test_titles_are_one_line() -> None:
+    assert one_line(pl.Series(["<b>Senior</b>\n Engineer &amp; lead "])).to_list() == ["Senior Engineer & lead"]
+
+
+def test_the_company_part_is_found_in_russian_and_english() -> None:
+    texts = pl.Series(
+        [
+            "Ищем инженера.\nО компании:\nМы строим мосты и дороги по всей стране уже двадцать лет.\nТребования:\nопыт",
+            "We need you.\nAbout us\nAcme makes anvils for coyotes, and has done so since 1949.\nRequirements:\nnone",
+        ]
+    )
+    about = about_extract(texts, 500).to_list()
+    assert about[0].startswith("О компании") and "мосты" in about[0] and "Требования" not in about[0]
+    assert about[1].startswith("About us") and "anvils" in about[1] and "Requirements" not in about[1]
+
+
+def test_without_a_company_part_the_first_paragraph_stands_for_it() -> None:
+    paragraph = "The first line that is long enough to be called a paragraph of its own, surely."
+    assert about_extract(pl.Series([f"Short\n{paragraph}\nmore", None, ""]), 40).to_list() == [
+        paragraph[:40].strip(),
+        None,
+        None,
+    ]
+
+
+def test_folding_makes_spellings_equal() -> None:
+    assert pl.select(fold(pl.Series(["  Ёлка\u00a0ТРИ ", "ＡＢＣ"]))).to_series().to_list() == ["елка три", "abc"]
+    assert pl.select(name_key(pl.Series(["C++ / C#-Developer!", "—"]))).to_series().to_list() == [
+        "c++ c# developer",
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("ООО «Ромашка»", "ромашка"), ("Acme, Inc.", "acme"), ("ACME GmbH", "acme"), ("ООО", "ооо"), ("!", None),
+        ("Confidential", None), ("Не указана", None), ("Confidential Coffee", "confidential coffee"),
+    ],
+)  # fmt: skip
+def test_legal_forms_do_not_tell_companies_apart(name: str, key: str | None) -> None:
+    assert pl.select(company_key(pl.Series([name]))).to_series().to_list() == [key]

@@ -1,0 +1,204 @@
+"""Places under one name from both languages, and the ambiguous ones."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.vocabulary.areas import completed
+from features.vocabulary.places import OUTPUT_COLUMNS, Places
+
+FOLDER = Path(__file__).parents[3] / "data" / "vocabulary"
+PLACES = Places.load(FOLDER)
+
+
+def place(**values: object) -> tuple[object, object]:
+    row = PLACES.resolve(pl.DataFrame({name: [value] for name, value in values.items()})).row(0, named=True)
+    return row["city"], row["country"]
+
+
+@pytest.mark.parametrize(
+    ("text", "city", "country"),
+    [
+        ("Москва, улица Ленина, 5", "Moscow", "RU"),
+        ("Moscow", "Moscow", "RU"),
+        ("г. Алматы", "Almaty", "KZ"),
+        ("Алма-Ата", "Almaty", "KZ"),
+        ("Königsberg Düsseldorf", None, None),
+        ("Dusseldorf, Germany", "Düsseldorf", "DE"),
+        ("Горки (Республика Беларусь)", "Horki", "BY"),
+        ("Los Angeles, CA", "Los Angeles", "US"),
+        ("Santa Clara, Ca", "Santa Clara", "US"),
+        ("Toronto, CA", "Toronto", "CA"),
+        ("London, Ontario", "London", "CA"),
+        ("London", "London", "GB"),
+        ("Batumi, Georgia", "Batumi", "GE"),
+        ("Atlanta, Georgia", "Atlanta", "US"),
+        ("Georgia", None, "GE"),
+        ("Mexico", None, "MX"),
+        ("Singapore", "Singapore", "SG"),
+        ("New York", "New York", "US"),
+        ("Moscow, ID", None, "US"),
+        ("Berlin, Munich", "Berlin", "DE"),
+        ("Remote - USA", None, "US"),
+        ("USA Only", None, "US"),
+        ("Россия", None, "RU"),
+        ("Anywhere in the World", None, None),
+        ("Remote", None, None),
+        ("Remote (US only)", None, "US"),
+        ("Remote (Anywhere in Canada)", None, "CA"),
+        ("Berlin, Germany or Remote", "Berlin", "DE"),
+        ("NYC but love remote", "New York", "US"),
+        ("Москва, м. Тверская", "Moscow", "RU"),
+        ("м. Тверская", None, None),
+        ("123456, Москва, Тверская ул., д. 1", "Moscow", "RU"),
+        ("10115 Berlin", "Berlin", "DE"),
+        ("1600 Amphitheatre Parkway, Mountain View, CA 94043, USA", "Mountain View", "US"),
+        ("Москва и Санкт-Петербург", "Moscow", "RU"),
+        ("Железногорск (Красноярский край)", "Zheleznogorsk", "RU"),
+        ("Western Massachusetts", None, "US"),
+        ("Suburban Philadelphia, PA", "Philadelphia", "US"),
+        ("Western Australia", None, "AU"),
+        ("Northern Ireland", None, "GB"),
+        ("Washington D.C. Metro Area", "Washington", "US"),
+        ("🇩🇪", None, "DE"),
+        ("🇺🇸 USA", None, "US"),
+        ("🌍 Worldwide", None, None),
+        ("EMEA", None, None),
+        ("UTC+3", None, None),
+        ("Офис в центре города", None, None),
+        ("", None, None),
+        (None, None, None),
+    ],
+)
+def test_free_text_resolves(text: str | None, city: str | None, country: str | None) -> None:
+    assert place(text=text) == (city, country)
+
+
+@pytest.mark.parametrize("country", ["Kazakhstan", "Казахстан", "KZ", "kz", "Республика Казахстан", "KAZ"])
+def test_a_country_has_many_names(country: str) -> None:
+    assert place(country=country) == (None, "KZ")
+    assert place(country=country, city="Уральск") == ("Oral", "KZ")
+
+
+def test_a_region_tells_towns_of_one_name_apart() -> None:
+    frame = pl.DataFrame({"text": ["Киров", "Киров (Калужская область)", "Кировская область"]})
+    assert PLACES.resolve(frame)["region"].to_list() == ["Kirov Oblast", "Kaluga Oblast", "Kirov Oblast"]
+
+
+def test_the_area_of_the_source_comes_first() -> None:
+    assert place(area_id="205", text="Алматы", country="Россия") == ("Shymkent", "KZ")
+    assert place(area_id="113", text="Казань") == ("Kazan", "RU")
+    assert place(area_id="no such area", text="Казань") == ("Kazan", "RU")
+
+
+def test_a_stated_country_is_not_changed_by_a_city_elsewhere() -> None:
+    assert place(city="Paris", country="US") == ("Paris", "US")
+    result = PLACES.resolve(pl.DataFrame({"city": ["Paris"], "country": ["US"]}))
+    assert result["latitude"][0] is None
+
+
+def test_an_unknown_city_stays_as_written() -> None:
+    assert place(city="Нижние Васюки", country="Россия") == ("Нижние Васюки", "RU")
+    assert place(city="Remote") == (None, None)
+    assert place(city="USA") == (None, "US")
+
+
+def test_given_coordinates_are_kept_and_missing_ones_filled() -> None:
+    frame = pl.DataFrame({"city": ["Алматы", "Алматы"], "latitude": [1.0, None], "longitude": [2.0, None]})
+    result = PLACES.resolve(frame)
+    assert result.select("latitude", "longitude").row(0) == (1.0, 2.0)
+    assert result["latitude"][1] == pytest.approx(43.25, abs=0.05)
+    assert result["longitude"][1] == pytest.approx(76.91, abs=0.05)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.none() | st.text(max_size=40), st.none() | st.text(max_size=10)), max_size=4))
+def test_any_text_gives_one_row_each_with_known_countries(rows: list[tuple[str | None, str | None]]) -> None:
+    frame = pl.DataFrame(rows, schema={"text": pl.String, "country": pl.String}, orient="row")
+    result = PLACES.resolve(frame)
+    assert tuple(result.columns) == OUTPUT_COLUMNS
+    assert result.height == frame.height
+    assert set(result["country"].drop_nulls()) <= set(PLACES.country_names["country"])
+
+
+def test_russian_and_english_names_of_every_large_city_meet() -> None:
+    large = PLACES.cities.filter(
+        (pl.col("population") > 300_000)
+        & pl.col("name_ru").is_not_null()
+        & (pl.col("country").is_in(["RU", "KZ", "BY"]))
+    )
+    russian = PLACES.resolve(large.select("country", city="name_ru"))
+    english = PLACES.resolve(large.select("country", "city"))
+    assert russian.equals(english)
+    assert english["city"].to_list() == large["city"].to_list()
+
+
+def test_resolving_what_was_resolved_changes_nothing() -> None:
+    frame = PLACES.resolve(pl.DataFrame({"text": ["Москва", "Los Angeles, CA", "Россия", "Киров (Калужская область)"]}))
+    assert PLACES.resolve(frame).equals(frame)
+
+
+def test_names_for_russian_texts() -> None:
+    assert PLACES.russian_name("Almaty", "KZ") == "Алматы"
+    assert PLACES.russian_name("Saint Petersburg") == "Санкт-Петербург"
+    assert PLACES.russian_name("Nowhere") is None
+    assert PLACES.names.select("city", "country").is_duplicated().sum() == 0
+
+
+def test_codes_of_countries_keep_the_order_of_the_input() -> None:
+    names = pl.Series("country", ["Беларусь", None, "uk", "Narnia", "США"])
+    assert PLACES.country_code(names).to_list() == ["BY", None, "GB", None, "US"]
+
+
+def test_the_files_agree_with_each_other() -> None:
+    countries = set(PLACES.countries["country"])
+    assert PLACES.countries["country"].is_unique().all()
+    assert set(PLACES.areas["country"].drop_nulls()) <= countries
+    assert PLACES.areas["area_id"].is_unique().all()
+    towns = PLACES.areas.filter(pl.col("city").is_not_null())
+    assert towns["latitude"].cast(pl.Float64).is_between(-90, 90).all()
+    assert towns["longitude"].cast(pl.Float64).is_between(-180, 180).all()
+    assert PLACES.areas.join(PLACES.regions, on=["country", "region"], how="anti")["region"].null_count() == (
+        PLACES.areas["region"].null_count()
+    )
+    assert set(PLACES.areas["parent_id"].drop_nulls()) <= set(PLACES.areas["area_id"])
+    assert PLACES.cities["latitude"].is_between(-90, 90).all()
+    assert PLACES.cities["longitude"].is_between(-180, 180).all()
+
+
+def test_rates_of_currencies_are_positive_and_dated() -> None:
+    rates = pl.read_csv(FOLDER / "currencies.csv", try_parse_dates=True)
+    assert {"RUB", "KZT", "BYN", "UZS", "KGS", "GEL", "AZN", "UAH", "EUR", "USD", "GBP"} <= set(rates["currency"])
+    assert rates["currency"].is_unique().all()
+    assert (rates["units_per_usd"] > 0).all()
+    assert rates.schema["as_of_date"] == pl.Date
+
+
+def test_a_town_too_small_for_the_gazetteer_is_placed_by_its_area() -> None:
+    towns = PLACES.areas.filter(pl.col("city").is_not_null()).join(PLACES.cities, on=["city", "country"], how="anti")
+    town = towns.row(0, named=True)
+    found = PLACES.resolve(pl.DataFrame({"area_id": [town["area_id"]], "text": ["Москва"]})).row(0, named=True)
+    assert (found["city"], found["country"]) == (town["city"], town["country"])
+    assert found["latitude"] == float(town["latitude"])
+
+
+def test_what_the_api_tells_of_areas_completes_the_shipped_table() -> None:
+    told = pl.DataFrame(
+        {
+            "area_id": ["40", "160", "990001", "990002"],
+            "parent_id": [None, "40", "40", "990001"],
+            "name": ["Казахстан", "Алматы", "Новая область", "Новый Город"],
+            "latitude": [None, 1.0, None, 45.5],
+            "longitude": [None, 2.0, None, 70.25],
+        }
+    )
+    places = PLACES.with_areas(completed(PLACES.areas, told))
+    frame = pl.DataFrame({"area_id": ["990002", "990001", "160"], "city": ["Новый Город", None, None]})
+    found = places.resolve(frame).select("city", "country", "latitude", "longitude").rows()
+    assert found[0] == ("Новый Город", "KZ", 45.5, 70.25)
+    assert found[1] == (None, "KZ", None, None)
+    assert found[2][:2] == ("Almaty", "KZ") and found[2][2] > 43
+    assert completed(PLACES.areas, told.clear()) is PLACES.areas

@@ -1,0 +1,114 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from features.schemas import SIMILAR_JOBS
+from models.fitting.clusters import cluster
+from models.fitting.neighbours import JobNeighbours, fit_also_applied
+from models.fitting.similar_jobs import SimilarSettings, similar_jobs
+from models.fitting.vectors import JobVectors
+
+
+def vectors(rows: np.ndarray) -> JobVectors:
+    length = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    ids = pl.Series([f"j{number:04d}" for number in range(len(rows))])
+    nothing = np.zeros((0, rows.shape[1]), dtype=np.float32)
+    return JobVectors(ids, (rows / length).astype(np.float32), nothing, np.full(len(rows), -1, dtype=np.int32))
+
+
+def jobs(known: JobVectors, **changes: dict[str, str | None]) -> pl.DataFrame:
+    rows = [
+        {"job_id": job_id, "status": "open", "duplicate_of": None, **changes.get(job_id, {})}
+        for job_id in known.job_ids.to_list()
+    ]
+    return pl.DataFrame(rows, schema={"job_id": pl.String, "status": pl.String, "duplicate_of": pl.String})
+
+
+def nobody() -> JobNeighbours:
+    return fit_also_applied(
+        pl.DataFrame(schema={"user_id": pl.String, "job_id": pl.String, "last_at": pl.Datetime("us", "UTC")})
+    )
+
+
+def lists(table: pl.DataFrame) -> dict[str, list[str]]:
+    SIMILAR_JOBS.validate(table)
+    return {row["job_id"]: [item["job_id"] for item in row["items"]] for row in table.to_dicts()}
+
+
+FOUR = vectors(np.array([[1, 0, 0], [0.9, 0.1, 0], [0.8, 0.3, 0], [0, 0, 1]]))
+
+
+def test_the_most_alike_come_first_and_never_the_job_itself() -> None:
+    found = lists(similar_jobs(jobs(FOUR), FOUR, nobody(), seed=1))
+    assert found["j0000"] == ["j0001", "j0002"]
+    assert found["j0003"] == []
+
+
+def test_closed_jobs_and_duplicates_are_in_no_list() -> None:
+    frame = jobs(FOUR, j0001={"status": "closed"}, j0002={"duplicate_of": "j0000"})
+    found = lists(similar_jobs(frame, FOUR, nobody(), seed=1))
+    assert set(found) == {"j0000", "j0002", "j0003"}
+    assert found["j0000"] == []
+    assert found["j0002"] == []
+
+
+def test_a_duplicate_is_like_what_the_job_it_repeats_is_like() -> None:
+    frame = jobs(FOUR, j0002={"duplicate_of": "j0000"})
+    assert lists(similar_jobs(frame, FOUR, nobody(), seed=1))["j0002"] == ["j0001"]
+
+
+def test_the_same_applicants_raise_a_job() -> None:
+    people = [f"u{number}" for number in range(9)]
+    pairs = pl.DataFrame({"user_id": people * 2, "job_id": ["j0000"] * 9 + ["j0002"] * 9})
+    applied = fit_also_applied(pairs.with_columns(last_at=pl.lit(None, pl.Datetime("us", "UTC"))))
+    assert lists(similar_jobs(jobs(FOUR), FOUR, applied, seed=1))["j0000"] == ["j0002", "j0001"]
+
+
+def test_a_job_without_a_vector_has_an_empty_list() -> None:
+    known = vectors(np.array([[1.0, 0, 0], [0, 0, 0]]))
+    frame = pl.concat(
+        [
+            jobs(known),
+            pl.DataFrame({"job_id": ["new"], "status": ["open"], "duplicate_of": [None]}).cast(
+                {"duplicate_of": pl.String}
+            ),
+        ]
+    )
+    assert lists(similar_jobs(frame, known, nobody(), seed=1)) == {"j0000": [], "j0001": [], "new": []}
+
+
+def test_no_jobs_give_no_rows() -> None:
+    known = vectors(np.zeros((0, 3)))
+    assert similar_jobs(jobs(known), known, nobody(), seed=1).is_empty()
+
+
+def test_lists_agree_with_sorting_all_pairs() -> None:
+    generator = np.random.default_rng(3)
+    known = vectors(generator.random((60, 8)))
+    found = similar_jobs(jobs(known), known, nobody(), seed=1, settings=SimilarSettings(n_items=5))
+    cosine = np.round(known.vectors @ known.vectors.T, 6)
+    np.fill_diagonal(cosine, -1)
+    for row, items in zip(cosine, lists(found).values(), strict=True):
+        expected = sorted(range(60), key=lambda column: (-row[column], column))[:5]
+        assert items == [f"j{column:04d}" for column in expected]
+
+
+def test_clusters_find_nearly_what_comparing_all_finds() -> None:
+    generator = np.random.default_rng(5)
+    centres = generator.normal(size=(12, 16))
+    known = vectors(centres[generator.integers(0, 12, 900)] + 0.35 * generator.normal(size=(900, 16)))
+    frame = jobs(known)
+    exact = lists(similar_jobs(frame, known, nobody(), seed=1))
+    clustered = lists(similar_jobs(frame, known, nobody(), seed=1, exact_jobs=100))
+    shared = [len(set(exact[job]) & set(clustered[job])) / max(len(exact[job]), 1) for job in exact]
+    assert np.mean(shared) > 0.9
+    assert clustered == lists(similar_jobs(frame.reverse(), known, nobody(), seed=1, exact_jobs=100))
+
+
+@pytest.mark.parametrize("n_clusters", [1, 3, 50])
+def test_every_vector_is_in_the_cluster_it_is_nearest_to(n_clusters: int) -> None:
+    rows = vectors(np.random.default_rng(7).normal(size=(40, 6))).vectors
+    made = cluster(rows, n_clusters=n_clusters, seed=1)
+    assert len(made.centroids) == min(n_clusters, 40)
+    np.testing.assert_array_equal(made.labels, np.round(rows @ made.centroids.T, 6).argmax(axis=1))
+    np.testing.assert_allclose(np.linalg.norm(made.centroids, axis=1), 1, atol=1e-5)

@@ -1,0 +1,50 @@
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+
+from models.kernels.sparse_rows import best_of_rows, dot_pairs, lookup, sums_over_terms
+
+_SEEDS = st.integers(0, 10_000)
+
+
+def _random(rng: np.random.Generator, n_rows: int, n_columns: int, density: float = 0.4) -> Any:
+    values = np.round(rng.normal(size=(n_rows, n_columns)), 1) * (rng.random((n_rows, n_columns)) < density)
+    return sparse.csr_matrix(values.astype(np.float32))
+
+
+@given(_SEEDS, st.integers(1, 6), st.integers(1, 30), st.integers(0, 12))
+def test_the_best_of_a_row_are_what_sorting_it_gives(seed: int, n_rows: int, n_columns: int, k: int) -> None:
+    rng = np.random.default_rng(seed)
+    table, forbidden = _random(rng, n_rows, n_columns), _random(rng, n_rows, n_columns, 0.2)
+    found = best_of_rows(table, forbidden, k)
+    for row, values in enumerate(table.toarray()):
+        allowed = [c for c in range(n_columns) if values[c] > 0 and c not in forbidden[row].indices]
+        expected = sorted(allowed, key=lambda c: (-values[c], c))[:k]
+        assert [c for c in found[row].tolist() if c >= 0] == expected
+        assert (np.diff((found[row] < 0).astype(int)) >= 0).all()
+
+
+@given(_SEEDS, st.integers(1, 5), st.integers(1, 8))
+def test_look_ups_and_sums_are_those_of_dense_arrays(seed: int, n_rows: int, n_chosen: int) -> None:
+    rng = np.random.default_rng(seed)
+    users, items = _random(rng, n_rows, 12), _random(rng, 20, 12)
+    columns = rng.integers(0, 12, (n_rows, n_chosen)).astype(np.int32)
+    assert (lookup(users, columns) == np.take_along_axis(users.toarray(), columns, axis=1)).all()
+    chosen = rng.integers(0, 20, (n_rows, n_chosen)).astype(np.int32)
+    expected = np.einsum("bt,bct->bc", users.toarray(), items.toarray()[chosen])
+    assert np.allclose(sums_over_terms(items, chosen, users), expected, atol=1e-5)
+    rows = rng.normal(size=(20, 7)).astype(np.float32)
+    wishes = rng.normal(size=(n_rows, 7)).astype(np.float32)
+    assert np.allclose(dot_pairs(wishes, rows, chosen), np.einsum("bd,bcd->bc", wishes, rows[chosen]), atol=1e-5)
+
+
+def test_nothing_at_all_is_no_error() -> None:
+    empty = sparse.csr_matrix((2, 5), dtype=np.float32)
+    nothing = np.zeros((2, 0), dtype=np.int32)
+    assert lookup(empty, nothing).shape == (2, 0)
+    assert (best_of_rows(empty, empty, 3) == -1).all()
+    assert (sums_over_terms(empty, np.zeros((2, 2), dtype=np.int32), empty) == 0).all()
+    assert dot_pairs(np.zeros((2, 0), np.float32), np.zeros((3, 0), np.float32), nothing).shape == (2, 0)

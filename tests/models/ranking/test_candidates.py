@@ -1,0 +1,95 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+from scipy import sparse
+
+from models.ranking.candidates import NO_JOB, expand, first_allowed, merge, rank_within, top_k
+
+_SCORES = hnp.arrays(
+    np.float32,
+    hnp.array_shapes(min_dims=2, max_dims=2, max_side=12),
+    elements=st.sampled_from([-np.inf, -1.5, -0.0, 0.0, 0.25, 0.5, 1e-30, 3.0]),
+)
+
+
+@given(_SCORES, st.integers(1, 15))
+def test_top_k_is_what_sorting_every_row_gives(scores: NDArray[np.float32], k: int) -> None:
+    found = top_k(scores, k)
+    for row, values in enumerate(scores):
+        ordered = sorted((j for j in range(len(values)) if values[j] > -np.inf), key=lambda j: (-values[j], j))
+        assert [job for job in found[row] if job != NO_JOB] == ordered[:k]
+        assert (np.diff((found[row] == NO_JOB).astype(int)) >= 0).all()  # padding only at the end
+
+
+def test_a_block_too_large_to_pack_is_refused() -> None:
+    with pytest.raises(ValueError, match="2048 x 1"):
+        top_k(np.zeros((2048, 1), dtype=np.float32), 1)
+
+
+@st.composite
+def _found(draw: Any) -> tuple[list[NDArray[np.int32]], int]:
+    n_rows, n_jobs = draw(st.integers(1, 5)), draw(st.integers(1, 9))
+    found = []
+    for _ in range(draw(st.integers(1, 4))):
+        width = draw(st.integers(0, n_jobs))
+        rows = [draw(st.permutations(range(n_jobs)))[:width] for _ in range(n_rows)]
+        jobs = np.array(rows, dtype=np.int32).reshape(n_rows, width)
+        gaps = draw(hnp.arrays(bool, jobs.shape))
+        found.append(np.where(gaps, NO_JOB, jobs).astype(np.int32))
+    return found, n_jobs
+
+
+@given(_found(), st.integers(1, 12))
+def test_the_union_is_what_a_dictionary_gives(made: tuple[list[NDArray[np.int32]], int], cap: int) -> None:
+    found, n_jobs = made
+    union = merge(found, n_jobs=n_jobs, cap=cap)
+    for row in range(len(found[0])):
+        best: dict[int, int] = {}
+        finders: dict[int, int] = {}
+        for retriever, jobs in enumerate(found):
+            for place, job in enumerate(jobs[row]):
+                if job != NO_JOB:
+                    priority = place * 1000 // jobs.shape[1]
+                    best[job] = min(best.get(job, 10_000), priority)
+                    finders[job] = finders.get(job, 0) | 1 << retriever
+        expected = sorted(best, key=lambda job: (best[job], job))[:cap]
+        kept = union.jobs[row] != NO_JOB
+        assert union.jobs[row][kept].tolist() == expected
+        assert union.found_by[row][kept].tolist() == [finders[job] for job in expected]
+
+
+def test_the_union_tells_millions_of_jobs_apart() -> None:
+    far = 3_000_000
+    union = merge([np.array([[far, 7]], np.int32), np.array([[NO_JOB, far]], np.int32)], n_jobs=far + 1, cap=5)
+    assert union.jobs.tolist() == [[far, 7]]
+    assert union.found_by.tolist() == [[0b11, 0b01]]
+
+
+def test_a_union_over_more_jobs_than_can_be_told_apart_is_refused() -> None:
+    with pytest.raises(ValueError, match="1 rows over 20000000 jobs"):
+        merge([np.array([[1]], np.int32)], n_jobs=20_000_000, cap=5)
+
+
+@given(_found(), st.integers(0, 9))
+def test_forbidden_jobs_are_passed_over_and_the_order_kept(made: tuple[list[NDArray[np.int32]], int], k: int) -> None:
+    (shared, *_), n_jobs = made
+    # A list ends at its first padding; row i of the block reads list i, the last row the first one.
+    lists = np.take_along_axis(shared, np.argsort(shared == NO_JOB, axis=1, kind="stable"), axis=1)
+    which = np.append(np.arange(len(lists)), 0)
+    forbidden = np.arange(n_jobs)[None, :] % 3 == np.arange(len(which))[:, None] % 3
+    taken = first_allowed(lists, which, sparse.csr_matrix(forbidden), k=k)
+    for row, jobs in enumerate(lists[which]):
+        expected = [job for job in jobs if job != NO_JOB and not forbidden[row, job]][:k]
+        assert [job for job in taken[row] if job != NO_JOB] == expected
+
+
+def test_places_within_runs_and_slices_expand() -> None:
+    assert rank_within(np.array([2, 2, 5, 7, 7, 7])).tolist() == [0, 1, 0, 0, 1, 2]
+    owner, position = expand(np.array([4, 0, 9]), np.array([2, 0, 3]))
+    assert owner.tolist() == [0, 0, 2, 2, 2]
+    assert position.tolist() == [4, 5, 9, 10, 11]

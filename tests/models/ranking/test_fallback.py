@@ -1,0 +1,62 @@
+import polars as pl
+import pytest
+
+from features.schemas import FALLBACK_FEEDS
+from models.ranking.fallback import fallback_feeds
+from models.ranking.scoring import COLLABORATIVE_MOST
+from tests.models.ranking_world import MARKETPLACE, SETTINGS, Market, encode, make_market
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    return make_market(1, n_jobs=200)
+
+
+@pytest.fixture(scope="module")
+def feeds(market: Market) -> pl.DataFrame:
+    return fallback_feeds(encode(market).world, SETTINGS)
+
+
+def test_there_is_a_feed_for_all_and_for_each_country_and_role(feeds: pl.DataFrame) -> None:
+    FALLBACK_FEEDS.validate(feeds)
+    assert feeds["segment"].is_sorted() and feeds["segment"].is_unique().all()
+    assert {"all", "country=DE", "country=RU", "country=RU/role=data-analyst"} <= set(feeds["segment"])
+
+
+def test_every_list_is_full_and_keeps_the_cap(market: Market, feeds: pl.DataFrame) -> None:
+    company = dict(market.jobs.select("job_id", "company_id").iter_rows())
+    status = dict(market.jobs.select("job_id", "status").iter_rows())
+    for listed in feeds["items"].to_list():
+        assert [item["rank"] for item in listed] == list(range(1, SETTINGS.feed_items + 1))
+        assert len({item["job_id"] for item in listed}) == len(listed)
+        assert all(status[item["job_id"]] == "open" for item in listed)
+        top = [company[item["job_id"]] for item in listed[:20] if company[item["job_id"]]]
+        assert all(top.count(name) <= 3 for name in top)
+        assert all(1 <= len(item["reasons"]) <= 3 for item in listed)
+
+
+def test_a_segments_own_jobs_come_first(market: Market, feeds: pl.DataFrame) -> None:
+    country = dict(market.jobs.select("job_id", "country").iter_rows())
+    listed = feeds.filter(pl.col("segment") == "country=DE")["items"].item().to_list()
+    countries = [country[item["job_id"]] for item in listed]
+    assert all(name == "DE" for name in countries[: min(15, countries.count("DE"))])
+
+
+def test_scores_follow_the_default_recipe(feeds: pl.DataFrame) -> None:
+    total = sum(MARKETPLACE.weights.values())
+    for item in feeds["items"].explode().struct.unnest().drop_nulls("components").iter_rows(named=True):
+        score = 0.0
+        for name, weight in MARKETPLACE.weights.items():
+            value = item["components"][name]
+            term = weight / total * (0.5 if value is None else value)
+            score += min(term, COLLABORATIVE_MOST) if name == "collaborative" else term
+        assert item["score"] == pytest.approx(score, abs=1e-6)
+
+
+def test_an_empty_market_has_an_empty_list(market: Market) -> None:
+    from dataclasses import replace
+
+    closed = replace(market, jobs=market.jobs.with_columns(status=pl.lit("closed")))
+    assert fallback_feeds(encode(closed).world, SETTINGS).select(pl.col("items").list.len()).to_series().to_list() == [
+        0
+    ]
