@@ -11,8 +11,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, field_validator, model_validator
 
-from assets import hh_search
-from assets.hh_ids import HHIds
+from assets.ingest.hh import search_parameters as hh_search
+from assets.ingest.hh.ids import HHIds
 from assets.lake import Lake
 from assets.yaml_files import ConfigError, load_file, refuse_others
 from features.schemas import COMPONENTS

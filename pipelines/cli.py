@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from assets.config import SHIPPED_VOCABULARY, Config, Sources, config_file, load_config
-from assets.hh_ids import HHIds
+from assets.ingest.hh.ids import HHIds
 from assets.resources import parse_as_of
 from assets.yaml_files import ConfigError, load_file
 from pipelines import generations, running
@@ -133,8 +133,8 @@ def why(
     language: Annotated[str, typer.Option("--lang", help="en or ru")] = "en",
 ) -> None:
     """Tell how a job's score for a user came about, or which rule keeps the job out."""
-    from assets.ranking.why import UnknownJobError, UnknownUserError
-    from assets.ranking.why import why as answer
+    from assets.ranking.score_breakdown import UnknownJobError, UnknownUserError
+    from assets.ranking.score_breakdown import why as answer
     from models.fitting.artifacts import ArtifactError
     from pipelines.telling_why import print_why
 
@@ -294,7 +294,7 @@ def check_config() -> None:
 @config_app.command()
 def dictionaries() -> None:
     """Ask HeadHunter for its newest areas, professional roles and exchange rates; needed only for ids that are new."""
-    from assets.ingest.hh_runs import HH_TOKEN_VARIABLE, ask_for_dictionaries
+    from assets.ingest.hh.runs import HH_TOKEN_VARIABLE, ask_for_dictionaries
 
     workspace = workspace_from_environment()
     try:

@@ -81,7 +81,8 @@ def diff(
     user: Annotated[str | None, typer.Option(help="Tell this user's feeds apart instead of the tables.")] = None,
 ) -> None:
     """Tell what changed between two generations."""
-    from assets.publishing import differences, generations
+    from assets.publishing import diff as differences
+    from assets.publishing import generations
 
     workspace = workspace_from_environment()
     published, limit = workspace.published, workspace.config.pipeline.duckdb_memory_limit

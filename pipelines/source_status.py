@@ -9,9 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from assets.config import FeedSource, Sources
-from assets.ingest.feeds import FeedReading, fetch_feeds
-from assets.ingest.http import HttpClient
-from assets.ingest.pacing import HostPacer
+from assets.ingest.feeds.fetching import FeedReading, fetch_feeds
+from assets.ingest.http.client import HttpClient
+from assets.ingest.http.pacing import HostPacer
 from assets.ingest.run_log import recent_runs
 from assets.ingest.source_state import FeedState, load_states
 from assets.lake import Lake

@@ -9,7 +9,7 @@ from rich.table import Table
 from models.explanations.templates import render_reason
 
 if TYPE_CHECKING:
-    from assets.ranking.why import Answer
+    from assets.ranking.score_breakdown import Answer
     from models.explanations.score_breakdown import Why
 
 _SAME = 1e-6

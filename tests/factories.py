@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from assets.config import Config, load_config
-from assets.publishing.build import Published, Source, publish
 from assets.publishing.delta import publish_changes
+from assets.publishing.full import Published, Source, publish
 from features import schemas
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)

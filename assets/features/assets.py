@@ -5,9 +5,9 @@ import time
 import dagster as dg
 import polars as pl
 
+from assets.declare import counts_and_seconds, table_asset
 from assets.plots import bar_chart
 from assets.resources import RunClock, Workspace
-from assets.table_asset import counts_and_seconds, table_asset
 from features.jobs.companies import companies
 from features.jobs.features import job_features
 from features.jobs.skill_weights import skill_weights

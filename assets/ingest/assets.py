@@ -8,16 +8,16 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from assets.ingest.compaction import compact, last_of_each_day
-from assets.ingest.event_store import compact_days
-from assets.ingest.events import ingest_events
-from assets.ingest.hh_runs import HH_TOKEN_VARIABLE, hh_client, ingest_hh
-from assets.ingest.http import HttpClient
-from assets.ingest.pacing import HostPacer
-from assets.ingest.people import ingest_erasures, ingest_users
-from assets.ingest.posting_runs import ingest_feeds, ingest_job_files
+from assets.ingest.events.compaction import compact, last_of_each_day
+from assets.ingest.events.runs import ingest_events
+from assets.ingest.events.store import compact_days
+from assets.ingest.feeds.runs import ingest_feeds, ingest_job_files
+from assets.ingest.hh.runs import HH_TOKEN_VARIABLE, hh_client, ingest_hh
+from assets.ingest.http.client import HttpClient
+from assets.ingest.http.pacing import HostPacer
+from assets.ingest.people.resumes import ingest_resumes
+from assets.ingest.people.runs import ingest_erasures, ingest_users
 from assets.ingest.report import RunReport, markdown_table
-from assets.ingest.resumes import ingest_resumes
 from assets.ingest.run_log import plots, recent_runs, record_runs
 from assets.io import StoredTable
 from assets.lake import Lake

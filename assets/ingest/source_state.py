@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from assets.ingest.http import Validators
+from assets.ingest.http.client import Validators
 from assets.lake import Lake, write_bytes
 
 

@@ -6,10 +6,10 @@ import time
 import dagster as dg
 import polars as pl
 
+from assets.declare import counts_and_seconds, table_asset
 from assets.plots import bar_chart
 from assets.resources import RunClock, Workspace
 from assets.sql import query
-from assets.table_asset import counts_and_seconds, table_asset
 from features.interactions import CLOCK_SKEW, MAX_DWELL_SECONDS
 from features.metrics import count_metrics, outcome_metrics
 from features.schemas import GLOBAL_AREA, MARKET_TRENDS, SKILL_DEMAND

@@ -12,8 +12,8 @@ import polars as pl
 
 from assets.lake import Lake
 from assets.publishing import generations
-from assets.publishing.build import Published, ValidationFailedError, publish
 from assets.publishing.delta import publish_changes
+from assets.publishing.full import Published, ValidationFailedError, publish
 from assets.publishing.tables import Source
 from assets.ranking.scope import SCOPE_TAG, parse_scope
 from assets.resources import RunClock, Workspace

@@ -17,12 +17,13 @@ import polars as pl
 
 from assets.config import Config
 from assets.lake import write_parquet
-from assets.publishing import build, generations
-from assets.publishing.build import Published
-from assets.publishing.changes import MAP_SCHEMA, Change, NotComparableError, changes_since, is_replay
+from assets.publishing import full as build
+from assets.publishing import generations
 from assets.publishing.database import write_database
+from assets.publishing.delta_sources import MAP_SCHEMA, Change, NotComparableError, changes_since, is_replay
+from assets.publishing.full import Published
 from assets.publishing.generations import Manifest
-from assets.publishing.layers import write_layers
+from assets.publishing.lookup.delta_files import write_layers
 from assets.publishing.tables import OWNED, Source, checksums, connect, described, link, source_record, write_table
 from assets.publishing.validation import FeedChecks, KeyChecks, closed_jobs_in_feeds, size_problems
 from serving.contract import (

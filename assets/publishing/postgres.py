@@ -15,7 +15,7 @@ from psycopg import sql
 from pyarrow import csv
 
 from assets.publishing import generations
-from assets.publishing.differences import changed_owners
+from assets.publishing.diff import changed_owners
 from assets.publishing.generations import Manifest
 from assets.publishing.tables import OWNED, connect
 from serving.contract import KEYS, SCHEMA_VERSION, TABLES

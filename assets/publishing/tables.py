@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from assets.lake import content_hash, file_identity, write_parquet
 from assets.publishing import generations
-from assets.publishing.blocks import rows_in_batches
 from assets.publishing.database import literal, rows_of
+from assets.publishing.lookup.blocks import rows_in_batches
 from serving.contract import KEYS, TABLES, TABLES_FOLDER
 
 # Tables that are published by owner, jobs after what refers to them; the others are small and replaced whole.
@@ -30,7 +30,7 @@ class Source:
     """One table to publish: a frame, or the lake's Parquet files as they are (hard-linked, not copied).
 
     `read_from`: the lake's files that the frame reads, as they are; of `jobs` the frame leaves some out. `changes`: the
-    folder that tells how files became what they are, see assets/feed_changes.py.
+    folder that tells how files became what they are, see assets/ranking/feed_changes.py.
     """
 
     frame: pl.LazyFrame | None = None

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assets.config import Config
-from assets.publishing.changes import Change
-from assets.publishing.feeds import without_components
+from assets.publishing.delta_sources import Change
 from assets.publishing.generations import Manifest
+from assets.publishing.lookup.feed_values import without_components
 from features.schemas import FEEDS, INTERACTIONS
 from serving.contract import CHANGED_FOLDER, CHANGES_FOLDER, KEYS, TABLES_FOLDER
 

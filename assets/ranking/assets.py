@@ -6,14 +6,14 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets.declare import counts_and_seconds
 from assets.io import StoredTable
 from assets.plots import bar_chart
 from assets.ranking.checks import ASSET_CHECKS
-from assets.ranking.feeds import Report, rank_feeds
 from assets.ranking.inputs import Tables, encoded_jobs, ranking_settings
 from assets.ranking.scope import SCOPE_TAG, parse_scope
+from assets.ranking.shards import Report, rank_feeds
 from assets.resources import RunClock, Workspace
-from assets.table_asset import counts_and_seconds
 from features.schemas import FEEDS, PREFERENCES, USER_PROFILES
 from models.fitting.als import AlsModel
 from models.fitting.neighbours import JobNeighbours, UserNeighbours

@@ -9,10 +9,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets.declare import counts_and_seconds, table_asset
 from assets.io import StoredTable
 from assets.plots import bar_chart
 from assets.resources import RunClock, Workspace
-from assets.table_asset import counts_and_seconds, table_asset
 from assets.training.embedding_store import PERSONAL, SHARED, keep_embeddings
 from assets.training.inputs import (
     applications,

@@ -13,8 +13,8 @@ from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
-from assets.ranking.feeds import shard_of_users
 from assets.ranking.inputs import Tables, lake_tables, load_fitted, ranking_settings, users_to_rank
+from assets.ranking.shards import shard_of_users
 from assets.resources import Workspace
 from assets.sql import query
 from features.schemas import FEEDS

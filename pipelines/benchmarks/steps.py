@@ -33,8 +33,8 @@ def train(as_of: dt.datetime, n_threads: int) -> dict[str, Any]:
 
 def rank(as_of: dt.datetime, n_threads: int) -> dict[str, Any]:
     """All feeds: retrieval, scores, rules, lists, rows, files."""
-    from assets.ranking.feeds import rank_feeds
     from assets.ranking.inputs import lake_tables, load_fitted, ranking_settings
+    from assets.ranking.shards import rank_feeds
 
     workspace = workspace_from_environment()
     report = rank_feeds(

@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from assets.catalog.counting import count_days, fold_days
-from assets.ingest.events import ingest_events
+from assets.ingest.events.runs import ingest_events
 from assets.lake import Lake
 from features.schemas import ERASURES, EVENTS, QUARANTINE
 

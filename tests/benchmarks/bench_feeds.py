@@ -22,10 +22,10 @@ from pathlib import Path
 import feedparser
 
 from assets.config import FeedSource, HttpLimits, Sources
-from assets.ingest.feed_parsing import FeedParser
-from assets.ingest.http import HttpClient
-from assets.ingest.pacing import HostPacer
-from assets.ingest.posting_runs import ingest_feeds
+from assets.ingest.feeds.parsing import FeedParser
+from assets.ingest.feeds.runs import ingest_feeds
+from assets.ingest.http.client import HttpClient
+from assets.ingest.http.pacing import HostPacer
 from assets.lake import Lake
 from features.sources.feeds.parsing import FeedContext, parse_feed
 from tests.assets.ingest.fault_server import Answer, fault_server

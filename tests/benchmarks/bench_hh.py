@@ -24,7 +24,7 @@ import polars as pl
 
 from assets.catalog.normalising import normalise_new, normaliser_name
 from assets.config import SHIPPED_VOCABULARY, Sources
-from assets.ingest.hh_runs import hh_client, ingest_hh
+from assets.ingest.hh.runs import hh_client, ingest_hh
 from assets.lake import Lake
 from features.jobs.versions import fold_jobs
 from features.schemas import HH_POSTINGS, JOB_VERSIONS, SIGHTINGS

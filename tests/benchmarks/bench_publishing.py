@@ -18,14 +18,15 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assets import feed_changes
 from assets.config import load_config
 from assets.lake import Lake, file_identity
-from assets.publishing import build, delta, generations
-from assets.publishing.build import publish
-from assets.publishing.changes import Change
-from assets.publishing.lookup import LookupFile
+from assets.publishing import delta, generations
+from assets.publishing import full as build
+from assets.publishing.delta_sources import Change
+from assets.publishing.full import publish
+from assets.publishing.lookup.files import LookupFile
 from assets.publishing.tables import Source
+from assets.ranking import feed_changes
 from features.schemas import FEED_CHANGES, FEEDS
 from serving.contract import LOOKUP
 from serving.store import Store

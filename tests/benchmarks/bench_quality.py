@@ -17,8 +17,8 @@ import polars as pl
 
 from assets.config import load_config
 from assets.lake import Lake
-from assets.ranking.feeds import shard_of_users
 from assets.ranking.inputs import lake_tables, load_fitted, ranking_settings
+from assets.ranking.shards import shard_of_users
 from features import schemas
 from models.arrays import positions
 from models.evaluation.metrics import (

@@ -63,8 +63,8 @@ def main() -> None:
 def publish_for_ever(published: Path) -> None:
     """The child: publishes the next version again and again. Threads start only here, after the fork."""
     from assets.config import load_config
-    from assets.publishing.build import publish
     from assets.publishing.delta import publish_changes
+    from assets.publishing.full import publish
     from tests.factories import feeds, sources
 
     config = load_config()

@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from assets.publishing import packing
+from assets.publishing.lookup import packing
 from serving import contract, join, native
 
 

@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.publishing.components import packed
-from assets.publishing.feeds import without_components
-from assets.publishing.numbered import NumberedFile, Numbers, no_names, numbered_jobs
-from assets.publishing.packing import packed_feeds
+from assets.publishing.lookup.components import packed
+from assets.publishing.lookup.feed_values import without_components
+from assets.publishing.lookup.packing import packed_feeds
+from assets.publishing.lookup.text_tables import NumberedFile, Numbers, no_names, numbered_jobs
 from features import schemas
 from models.explanations.templates import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
 from serving import contract, feeds

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from assets.publishing import generations
-from assets.publishing.lookup import LookupFile
+from assets.publishing.lookup.files import LookupFile
 from serving import store as store_module
 from serving.contract import DIGEST_PREFIX, FEED_PREFIX, JOB_PREFIX, lookup_key
 from serving.lookup import Layers, Reader

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.publishing.build import Published
+from assets.publishing.full import Published
 from features import schemas
 from features.nearby import cells
 from serving.app import Application

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.ingest.http import HttpClient
+from assets.ingest.http.client import HttpClient
 from assets.lake import Lake
 from tests.assets.ingest.fault_server import FakeTime, FaultServer, fault_server, make_client
 

@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 from assets.config import HttpLimits
-from assets.ingest.http import HttpClient
-from assets.ingest.pacing import HostPacer
+from assets.ingest.http.client import HttpClient
+from assets.ingest.http.pacing import HostPacer
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,10 @@ from typing import Any
 import polars as pl
 
 from assets.config import FeedSource, HttpLimits, Sources
-from assets.ingest.feed_parsing import FeedParser
-from assets.ingest.http import HttpClient
-from assets.ingest.pacing import HostPacer
-from assets.ingest.posting_runs import ingest_feeds
+from assets.ingest.feeds.parsing import FeedParser
+from assets.ingest.feeds.runs import ingest_feeds
+from assets.ingest.http.client import HttpClient
+from assets.ingest.http.pacing import HostPacer
 from assets.ingest.run_log import record_runs
 from assets.lake import Lake
 from features.schemas import FEED_POSTINGS, INGEST_RUNS, QUARANTINE

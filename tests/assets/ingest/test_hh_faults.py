@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from assets.config import HHQuery, HHSource
-from assets.ingest.hh_client import HHClient
-from assets.ingest.hh_runs import ingest_hh
+from assets.ingest.hh.client import HHClient
+from assets.ingest.hh.runs import ingest_hh
 from assets.ingest.report import RunReport
 from assets.lake import Lake
 from features.schemas import HH_POSTINGS, QUARANTINE, SIGHTINGS
@@ -156,8 +156,8 @@ def test_a_second_run_asks_only_for_what_changed(lake: Lake, landing: Path, hh: 
 def test_a_run_that_dies_leaves_only_the_rest_to_the_next(
     lake: Lake, landing: Path, hh: HHServer, dies_at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assets.ingest.hh.DETAILS_PER_BLOCK", 20)
-    monkeypatch.setattr("assets.ingest.hh.PAGES_PER_BLOCK", 1)
+    monkeypatch.setattr("assets.ingest.hh.fetching.DETAILS_PER_BLOCK", 20)
+    monkeypatch.setattr("assets.ingest.hh.fetching.PAGES_PER_BLOCK", 1)
     hh.add(*(Vacancy(n, AS_OF - n * HOUR) for n in range(13, 150)))
     client = hh_client(hh, max_parallel_requests=1)
 

@@ -12,14 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assets.config import SHIPPED_VOCABULARY, HHSource, Sources
-from assets.ingest.events import ingest_events
-from assets.ingest.hh_client import HHClient
-from assets.ingest.hh_runs import ingest_hh
-from assets.ingest.http import HttpClient
-from assets.ingest.people import ingest_erasures, ingest_users
-from assets.ingest.posting_runs import ingest_feeds, ingest_job_files
+from assets.ingest.events.runs import ingest_events
+from assets.ingest.feeds.runs import ingest_feeds, ingest_job_files
+from assets.ingest.hh.client import HHClient
+from assets.ingest.hh.runs import ingest_hh
+from assets.ingest.http.client import HttpClient
+from assets.ingest.people.resumes import ingest_resumes
+from assets.ingest.people.runs import ingest_erasures, ingest_users
 from assets.ingest.report import AccountingError, RunReport
-from assets.ingest.resumes import ingest_resumes
 from assets.ingest.run_log import plots, recent_runs, record_runs
 from assets.lake import Lake
 from features.schemas import INGEST_RUNS

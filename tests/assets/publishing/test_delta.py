@@ -11,10 +11,11 @@ import polars as pl
 import pytest
 import zstandard
 
-from assets.publishing import delta, generations, layers
-from assets.publishing.build import Published, ValidationFailedError, publish
+from assets.publishing import delta, generations
 from assets.publishing.delta import publish_changes
-from assets.publishing.differences import TableDifference, differing_tables
+from assets.publishing.diff import TableDifference, differing_tables
+from assets.publishing.full import Published, ValidationFailedError, publish
+from assets.publishing.lookup import delta_files as layers
 from assets.publishing.tables import Source
 from features import schemas
 from serving.contract import KEYS, STACKS, TABLES, USER_PREFIXES

@@ -10,9 +10,10 @@ import duckdb
 import polars as pl
 import pytest
 
-from assets.publishing import build, generations, tables
-from assets.publishing.build import ValidationFailedError
+from assets.publishing import full as build
+from assets.publishing import generations, tables
 from assets.publishing.database import export_database
+from assets.publishing.full import ValidationFailedError
 from features import schemas
 from serving.store import Store
 from tests.factories import AS_OF, JOB_IDS, feeds, item, jobs, publish_small

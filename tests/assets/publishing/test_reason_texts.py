@@ -2,8 +2,8 @@ import duckdb
 import polars as pl
 import pytest
 
-from assets.publishing.numbered import Numbers, no_names
-from assets.publishing.packing import packed_feeds
+from assets.publishing.lookup.packing import packed_feeds
+from assets.publishing.lookup.text_tables import Numbers, no_names
 from assets.sql import query_text
 from features.schemas import FEEDS
 from models.explanations.templates import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason

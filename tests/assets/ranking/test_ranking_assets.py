@@ -9,7 +9,7 @@ from assets.io import LakeIOManager, ModelIOManager
 from assets.lake import Lake
 from assets.ranking.assets import ASSET_CHECKS, ASSETS
 from assets.ranking.checks import cap_problems, check_shards, range_problems, rank_problems
-from assets.ranking.why import UnknownJobError, UnknownUserError, why
+from assets.ranking.score_breakdown import UnknownJobError, UnknownUserError, why
 from assets.resources import AS_OF_TAG, RunClock, Workspace
 from assets.tables import TABLES
 from features.schemas import FALLBACK_FEEDS, FEEDS, INTERACTIONS, JOBS, NEARBY

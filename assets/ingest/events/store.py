@@ -1,0 +1,145 @@
+"""Interaction events into `lake/bronze/events/date=YYYY-MM-DD/`: each event_id once, in a part of its day.
+
+Memory follows the size of a chunk, not of the log or of a day: every chunk is compared with what is stored by the
+64-bit hashes of its event_ids, of which the lake keeps a column, and only where hashes meet by the ids themselves.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+import xxhash
+
+from assets.ingest.events.compaction import compact
+from assets.lake import Lake
+from features.schemas import EVENTS
+
+CHUNK_ROWS = 2_000_000
+PARTS_OF_A_DAY = 16
+_MOST_BYTES_OF_A_DAY = 512 * 1024**2  # a day is held whole while it is made one; larger ones have large parts
+_DATE = "date"
+_PATH = "path"
+_HASH = "event_hash"
+
+
+@dataclass
+class EventStore:
+    """Collects blocks of EVENTS and stores a chunk of them at a time; call `flush` after the last block.
+
+    Of two events of one event_id the one that came first stays, whatever days they name.
+    """
+
+    lake: Lake
+    erasures: pl.DataFrame
+    chunk_rows: int = CHUNK_ROWS
+    n_read: int = 0
+    n_new: int = 0
+    _blocks: list[pl.DataFrame] = field(default_factory=list)
+    _n_held: int = 0
+
+    def add(self, block: pl.DataFrame) -> None:
+        """Takes a block in; events of erased users from before their erasure end here."""
+        self.n_read += block.height
+        kept = without_erased(block, self.erasures, at="occurred_at")
+        if kept.is_empty():
+            return
+        self._blocks.append(kept)
+        self._n_held += kept.height
+        if self._n_held >= self.chunk_rows:
+            self.flush()
+
+    def flush(self) -> None:
+        """Appends what is new of the blocks held, a part per day."""
+        if not self._blocks:
+            return
+        chunk = pl.concat(self._blocks)
+        self._blocks, self._n_held = [], 0
+        hashed = _first_of_each(chunk.with_columns(_hashes(chunk["event_id"]).alias(_HASH)))
+        with self.lake.lock(f"bronze/{EVENTS.name}"):
+            known = self._known(hashed)
+            new = hashed if known.is_empty() else hashed.join(known, on="event_id", how="anti", maintain_order="left")
+            for day, events in _by_day(new.sort("occurred_at", "event_id")):
+                self.lake.append("bronze", EVENTS, events, partition=f"{_DATE}={day}")
+        self.n_new += new.height
+
+    def _known(self, events: pl.DataFrame) -> pl.DataFrame:
+        """The event_ids of `events` that are in the lake; of its parts ids are read only where hashes meet."""
+        parts = self.lake.files("bronze", EVENTS.name)
+        if not parts:
+            return events.select("event_id").clear()
+        wanted = events.lazy().select(_HASH)
+        met = (
+            pl.scan_parquet(parts, include_file_paths=_PATH, hive_partitioning=False)
+            .select(_HASH, _PATH)
+            .join(wanted, on=_HASH, how="semi")
+            .collect(engine="streaming")
+        )
+        if met.is_empty():
+            return events.select("event_id").clear()
+        return (
+            pl.scan_parquet(met[_PATH].unique().sort().to_list(), hive_partitioning=False)
+            .select("event_id", _HASH)
+            .join(met.lazy().select(_HASH), on=_HASH, how="semi")
+            .select("event_id")
+            .collect(engine="streaming")
+        )
+
+
+def compact_days(lake: Lake, *, before: dt.date, more_than: int = PARTS_OF_A_DAY) -> int:
+    """Makes one part of the parts of each day `before` that came in more than so many; returns how many days.
+
+    Runs every 15 minutes leave a hundred parts a day, and every comparison of event_ids opens them all.
+    """
+    folders = sorted(lake.folder("bronze", EVENTS.name).glob(f"{_DATE}=*"))
+    n_days = 0
+    for folder in folders:
+        parts = list(folder.glob("part-*.parquet"))
+        is_due = len(parts) > more_than and dt.date.fromisoformat(folder.name.removeprefix(f"{_DATE}=")) < before
+        if is_due and sum(part.stat().st_size for part in parts) <= _MOST_BYTES_OF_A_DAY:
+            compact(lake, EVENTS, more_than=more_than, partition=folder.name)
+            n_days += 1
+    return n_days
+
+
+def without_erased(rows: pl.DataFrame, erasures: pl.DataFrame, *, at: str) -> pl.DataFrame:
+    """`rows` without those of users who asked for erasure at or after the time in column `at` (null counts as before).
+
+    A landed file outlives an erasure; what is read from it again must not bring the user back.
+    """
+    if erasures.is_empty():
+        return rows
+    requested = erasures.group_by("user_id").agg(pl.col("requested_at").max())
+    return (
+        rows.join(requested, on="user_id", how="left", maintain_order="left")
+        .filter(pl.col("requested_at").is_null() | (pl.col(at) > pl.col("requested_at")))
+        .drop("requested_at")
+    )
+
+
+def _by_day(events: pl.DataFrame) -> Iterator[tuple[dt.date, pl.DataFrame]]:
+    """Events in order of time, a day at a time."""
+    first = 0
+    for n_rows, day in events["occurred_at"].dt.date().rle().struct.unnest().iter_rows():
+        yield day, events.slice(first, n_rows)
+        first += n_rows
+
+
+def _first_of_each(events: pl.DataFrame) -> pl.DataFrame:
+    """Each event_id once, the first; the ids of only those events are compared whose hashes meet."""
+    in_order = np.sort(events[_HASH].to_numpy())
+    repeated = np.unique(in_order[1:][in_order[1:] == in_order[:-1]])
+    if not len(repeated):
+        return events
+    meets_another = events[_HASH].is_in(pl.Series(repeated).implode())
+    is_first = events.filter(meets_another)["event_id"].is_first_distinct()
+    kept = ~meets_another
+    kept = kept.scatter(meets_another.arg_true(), is_first)
+    return events.filter(kept)
+
+
+def _hashes(event_ids: pl.Series) -> pl.Series:
+    """XXH3 of each id: the same on every machine and in every version, unlike Polars' own hash."""
+    as_bytes = event_ids.cast(pl.Binary).to_list()
+    return pl.Series(np.fromiter(map(xxhash.xxh3_64_intdigest, as_bytes), dtype=np.uint64, count=len(as_bytes)))

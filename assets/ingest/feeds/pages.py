@@ -1,0 +1,123 @@
+"""All pages of one feed over HTTP, parsed as they come, to know where to stop. Nothing is remembered here."""
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from assets.config import FeedSource
+from assets.ingest import errors
+from assets.ingest.feeds.parsing import FeedParser
+from assets.ingest.http.client import HttpClient, Response
+from assets.ingest.source_state import FeedState
+from features.sources.feeds.paging import next_page
+from features.sources.feeds.parsing import FeedContext, FeedError
+from features.sources.parsed import REJECTS, Parsed
+from features.sources.postings import PARSED_POSTINGS
+
+NEWEST_FIRST = ("himalayas",)  # far too many to list all: read back to what the last reading saw
+_OVERLAP = dt.timedelta(days=1)
+
+
+class BadFeedError(FeedError):
+    """The first page is no feed; `body` and `origin` are for the quarantine."""
+
+    def __init__(self, error: FeedError, *, body: bytes, origin: str) -> None:
+        super().__init__(error.feed, error.reason)
+        self.body, self.origin = body, origin
+
+
+@dataclass
+class Pages:
+    """What was read: the first answer, all that was parsed, whether more was there, what went wrong after page one."""
+
+    first: Response
+    frames: list[Parsed] = field(default_factory=list)
+    is_cut: bool = False
+    failure: str = ""
+
+    @property
+    def n_pages(self) -> int:
+        return len(self.frames)
+
+    @property
+    def parsed(self) -> Parsed:
+        return Parsed(
+            pl.concat([PARSED_POSTINGS.empty(), *(page.rows for page in self.frames)]),
+            pl.concat([REJECTS.empty(), *(page.rejects for page in self.frames)]),
+        )
+
+
+def context_of(feed: FeedSource, *, content_type: str | None = None) -> FeedContext:
+    """What the parser is told of a configured feed."""
+    return FeedContext(
+        name=feed.name,
+        url=str(feed.url),
+        format=feed.format,
+        language=feed.language,
+        country=feed.country,
+        company=feed.company,
+        title_pattern=feed.title_pattern,
+        content_type=content_type,
+    )
+
+
+def read_pages(
+    feed: FeedSource, state: FeedState, client: HttpClient, parser: FeedParser, *, as_of: dt.datetime
+) -> Pages:
+    """Asks for the first page (only if it changed) and for those after it, within the bounds of feed and client.
+
+    Raises FetchError or BadFeedError for the first page; a later one ends the reading with `failure`.
+    """
+    deadline = client.monotonic() + client.limits.source_deadline_seconds
+    url = state.moved_to or str(feed.url)
+    response = client.get(url, validators=state.validators)
+    pages = Pages(response)
+    if response.is_unchanged:
+        return pages
+    try:
+        pages.frames.append(_parsed(response, feed, parser))
+    except FeedError as error:
+        raise BadFeedError(error, body=response.body, origin=errors.public_url(response.url)) from None
+    since = state.read_at - _OVERLAP if state.read_at else as_of - dt.timedelta(days=feed.max_age_days)
+    asked = {url}
+    while (following := next_page(feed.format, url=url, body=response.body)) and not _is_past(feed, pages, since):
+        if pages.n_pages >= feed.max_pages or client.monotonic() >= deadline:
+            pages.is_cut = True
+            break
+        if following in asked:
+            pages.failure = "its pages go round in a circle"
+            break
+        asked.add(following)
+        url = following
+        try:
+            response = client.get(url)
+            pages.frames.append(_parsed(response, feed, parser))
+        except (errors.FetchError, FeedError) as error:
+            pages.failure = str(error)
+            break
+    return pages
+
+
+def _parsed(response: Response, feed: FeedSource, parser: FeedParser) -> Parsed:
+    parsed = parser.parse(response.body, feed=context_of(feed, content_type=response.content_type))
+    return Parsed(parsed.rows, by_content(parsed.rejects))
+
+
+def by_content(rejects: pl.DataFrame) -> pl.DataFrame:
+    """Rejects named by what they hold: the place in a feed of the same bad entry is another one tomorrow, and at the
+    same place stands another entry."""
+    names = [
+        f"entry {hashlib.blake2b((reason + raw).encode(), digest_size=6).hexdigest()}"
+        for reason, raw in rejects.select("reason", "raw").iter_rows()
+    ]
+    return rejects.with_columns(pl.Series("entry", names, dtype=pl.String))
+
+
+def _is_past(feed: FeedSource, pages: Pages, since: dt.datetime) -> bool:
+    """Whether the last page of a board that shows the newest first holds nothing newer than `since`."""
+    if feed.format not in NEWEST_FIRST:
+        return False
+    newest = pages.frames[-1].rows["published_at"].max()
+    return isinstance(newest, dt.datetime) and newest < since

@@ -1,0 +1,256 @@
+"""One HTTP client for all sources: GET with a total deadline, a body cap, checked redirects, bounded retries and a pace
+per host. What the bodies mean is the sources' affair.
+"""
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.structures import CaseInsensitiveDict
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_any
+from tenacity.stop import stop_base
+
+from assets.config import HttpLimits
+from assets.ingest import errors
+from assets.ingest.http.pacing import HostPacer
+from assets.ingest.http.transport import AddressGuard, AddressRefused, GuardedAdapter, exchange
+
+_CHUNK_BYTES = 65_536
+_ERROR_BODY_BYTES = 4_096
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_PERMANENT_REDIRECTS = frozenset({301, 308})
+_FIRST_BACKOFF_SECONDS = 0.5
+_LONGEST_BACKOFF_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Validators:
+    """What a server gave to ask "has it changed?" with; kept verbatim."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        pairs = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in pairs.items() if value}
+
+
+@dataclass(frozen=True)
+class Response:
+    """A whole answer, 200 or 304. `moved_to`: where it has moved for good; `url`: where the body came from;
+    `max_age_seconds`: for how long it may be taken for fresh, if the server says so."""
+
+    url: str
+    status: int
+    body: bytes
+    content_type: str | None
+    validators: Validators
+    moved_to: str | None
+    max_age_seconds: float | None = None
+
+    @property
+    def is_unchanged(self) -> bool:
+        return self.status == 304
+
+
+@dataclass
+class HttpClient:
+    """Sends GET requests within `limits`; thread-safe. `monotonic`, `sleep` and `jitter` are replaced in tests."""
+
+    limits: HttpLimits
+    pacer: HostPacer
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    jitter: Callable[[], float] = random.random
+    _session: requests.Session = field(init=False)
+
+    def __post_init__(self) -> None:
+        session = requests.Session()
+        session.trust_env = False  # a proxy would resolve names beyond our guard; .netrc would leak logins
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        adapter = GuardedAdapter(pool_maxsize=max(10, self.limits.max_parallel_sources))
+        session.mount("http://", adapter)
+        session.mount("https://", adapter)
+        self._session = session
+        allowed = frozenset(host.lower() for host in self.limits.allowed_private_hosts)
+        self._guard = AddressGuard(allowed)
+
+    def get(
+        self,
+        url: str,
+        *,
+        params: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        validators: Validators | None = None,
+    ) -> Response:
+        """The answer to a GET, after redirects and retries, all within `limits.total_deadline_seconds`.
+
+        Raises a FetchError: of the last attempt where several were made.
+        """
+        target = requests.Request("GET", url, params=list(params)).prepare().url or url
+        sent = {
+            "User-Agent": self.limits.user_agent,
+            "Accept-Encoding": "gzip, deflate",
+            "Accept": "*/*",
+            **(headers or {}),
+            **(validators.headers() if validators else {}),
+        }
+        deadline = self.monotonic() + self.limits.total_deadline_seconds
+
+        attempts = Retrying(
+            retry=retry_if_exception_type(errors.TransientError),
+            stop=stop_any(stop_after_attempt(self.limits.max_attempts), _StopBefore(deadline, self.monotonic)),
+            wait=self._pause,
+            sleep=self.sleep,
+            reraise=True,
+        )
+        return attempts(self._follow, target, sent, deadline)
+
+    def _pause(self, state: RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        asked = error.retry_after_seconds if isinstance(error, errors.StatusError) else None
+        backoff = min(_LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2 ** (state.attempt_number - 1))
+        return float(max(asked or 0.0, backoff * (0.5 + self.jitter())))
+
+    def _follow(self, url: str, headers: Mapping[str, str], deadline: float) -> Response:
+        """One attempt: up to `max_redirects` hops, each checked like the first."""
+        current, moved_to, is_permanent = url, None, True
+        is_conditional = not {"If-None-Match", "If-Modified-Since"}.isdisjoint(headers)
+        for _ in range(self.limits.max_redirects + 1):
+            status, received, body = self._exchange(current, headers, deadline)
+            if status not in _REDIRECTS:
+                if status == 304 and not is_conditional:
+                    raise errors.UnexpectedAnswerError(current, "answered 304 to a request without conditions")
+                return self._response(current, status, received, body, moved_to=moved_to)
+            target = urljoin(current, received.get("Location") or "")
+            if not received.get("Location"):
+                raise errors.TooManyRedirectsError(current, f"answered {status} without a Location")
+            if _origin(target) != _origin(current):
+                headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+            is_permanent = is_permanent and status in _PERMANENT_REDIRECTS
+            moved_to = target if is_permanent else moved_to
+            current = target
+        raise errors.TooManyRedirectsError(url, f"redirected more than {self.limits.max_redirects} times")
+
+    def _response(
+        self, url: str, status: int, received: CaseInsensitiveDict[str], body: bytes, *, moved_to: str | None
+    ) -> Response:
+        if status in (200, 304):
+            validators = Validators(received.get("ETag"), received.get("Last-Modified"))
+            age = max_age_seconds(received)
+            return Response(url, status, body, received.get("Content-Type"), validators, moved_to, age)
+        pause = retry_after_seconds(received)
+        for kind, statuses in _ERRORS_BY_STATUS:
+            if status in statuses:
+                raise kind(url, status, body=body, retry_after_seconds=pause)
+        kind = errors.BadRequestError if 400 <= status < 500 else errors.StatusError
+        raise kind(url, status, body=body, retry_after_seconds=pause)
+
+    def _exchange(
+        self, url: str, headers: Mapping[str, str], deadline: float
+    ) -> tuple[int, CaseInsensitiveDict[str], bytes]:
+        """One request and its body. Raises any FetchError that is not about a status."""
+        host = _checked_host(url)
+        if not self.pacer.wait(host, until=deadline):
+            raise errors.DeadlineExceededError(url, "the host's turn comes after the deadline")
+        remaining = deadline - self.monotonic()
+        if remaining <= 0:
+            raise errors.DeadlineExceededError(url, "no time is left")
+        timeout = (min(self.limits.connect_timeout_seconds, remaining), remaining)
+        with exchange(self._guard, seconds=remaining) as current:
+            try:
+                with self._session.get(
+                    url, headers=dict(headers), stream=True, allow_redirects=False, timeout=timeout
+                ) as answer:
+                    body = self._body(answer, deadline)
+                    if current.is_cut:
+                        raise errors.DeadlineExceededError(url, "the body did not end in time")
+                    return answer.status_code, answer.headers, body
+            except AddressRefused as error:
+                raise errors.ForbiddenAddressError(url, str(error)) from error
+            except (requests.RequestException, OSError) as error:
+                if current.is_cut or self.monotonic() >= deadline:
+                    raise errors.DeadlineExceededError(url, "did not answer in time") from error
+                # The text of the cause may quote the URL with its query: only its kind is told.
+                raise errors.NetworkError(url, f"failed with {type(error).__name__}") from error
+
+    def _body(self, answer: requests.Response, deadline: float) -> bytes:
+        is_wanted = answer.status_code == 200
+        chunks, n_bytes = [], 0
+        for chunk in answer.iter_content(_CHUNK_BYTES):
+            n_bytes += len(chunk)
+            if is_wanted and n_bytes > self.limits.max_body_bytes:
+                raise errors.BodyTooLargeError(answer.url, f"is larger than {self.limits.max_body_bytes} bytes")
+            if self.monotonic() >= deadline:
+                raise errors.DeadlineExceededError(answer.url, "the body did not end in time")
+            chunks.append(chunk)
+            if not is_wanted and n_bytes >= _ERROR_BODY_BYTES:
+                break
+        body = b"".join(chunks)
+        return body if is_wanted else body[:_ERROR_BODY_BYTES]
+
+
+class _StopBefore(stop_base):
+    """Gives up when the pause before the next attempt would end after `deadline`."""
+
+    def __init__(self, deadline: float, monotonic: Callable[[], float]) -> None:
+        self._deadline = deadline
+        self._monotonic = monotonic
+
+    def __call__(self, retry_state: RetryCallState) -> bool:
+        return self._monotonic() + retry_state.upcoming_sleep >= self._deadline
+
+
+_ERRORS_BY_STATUS: tuple[tuple[type[errors.StatusError], frozenset[int]], ...] = (
+    (errors.AccessDeniedError, frozenset({401, 403})),
+    (errors.NotFoundError, frozenset({404})),
+    (errors.GoneError, frozenset({410})),
+    (errors.RateLimitedError, frozenset({429})),
+    (errors.ServerError, frozenset({408, *range(500, 600)})),
+)
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """`Retry-After` in seconds; a date is taken against the answer's own `Date`, so no clock is needed (RFC 9110)."""
+    text = (headers.get("Retry-After") or "").strip()
+    if text.isdecimal() and len(text) < 10:
+        return float(text)
+    try:
+        return max(
+            0.0, (parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("Date") or "")).total_seconds()
+        )
+    except (ValueError, TypeError):
+        return None
+
+
+def max_age_seconds(headers: Mapping[str, str]) -> float | None:
+    """`max-age` of `Cache-Control`, 0 where the answer must not be kept; None where nothing is said (RFC 9111)."""
+    words = [word.strip().lower() for word in (headers.get("Cache-Control") or "").split(",")]
+    if "no-store" in words or "no-cache" in words:
+        return 0.0
+    ages = [word.removeprefix("max-age=").strip('"') for word in words if word.startswith("max-age=")]
+    return float(ages[0]) if ages and ages[0].isdecimal() and len(ages[0]) < 10 else None
+
+
+def _checked_host(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        host = None
+    if host is None or parts.scheme not in ("http", "https"):
+        raise errors.ForbiddenAddressError(url, "only http and https URLs with a host are followed")
+    return host.lower()
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port
+    except ValueError:
+        return "", None, None

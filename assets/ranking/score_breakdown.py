@@ -1,0 +1,105 @@
+"""`jobfeed why`: loads one user's side of the lake and the fitted models, and explains the score of a job."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import polars as pl
+
+from assets.lake import Lake
+from assets.ranking.inputs import Tables, lake_tables, load_fitted, ranking_settings, users_to_rank
+from assets.ranking.shards import shard_of_users
+from assets.resources import Workspace
+from features.schemas import FEEDS
+from models.explanations.exclusion import KeptOut, kept_out
+from models.explanations.score_breakdown import Why, explain_pair
+from models.explanations.templates import JOB_REFERENCE_CODES
+
+
+class UnknownUserError(LookupError):
+    """The user has neither a profile nor any act, and so no feed of their own."""
+
+
+class UnknownJobError(LookupError):
+    """The catalog has no such job."""
+
+
+@dataclass(frozen=True)
+class StoredFeed:
+    """The user's feed as it was made: when, by what, how long, and the score of its last item."""
+
+    generated_at: dt.datetime
+    recipe: str
+    arm: str
+    source: str
+    n_items: int
+    last_score: float | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Why a job stands where it stands, as of `as_of`.
+
+    `job`: title, company, city of the asked job. `item`: the stored item in `feed` of it or of the job that stands for
+    it, None where neither is listed. `titles` of the jobs that reasons refer to.
+    """
+
+    why: Why
+    as_of: dt.datetime
+    job: Mapping[str, str | None]
+    rules: tuple[KeptOut, ...]
+    feed: StoredFeed | None
+    item: Mapping[str, Any] | None
+    titles: Mapping[str, str]
+
+
+def why(workspace: Workspace, *, user_id: str, job_id: str, as_of: dt.datetime | None) -> Answer:
+    """The answer for the user and job by the tables and models as they lie.
+
+    Without `as_of` it is for the instant that the user's feed was made for, or now where there is none. Raises
+    UnknownUserError, UnknownJobError, and FileNotFoundError before the models were trained.
+    """
+    lake, of_user = workspace.lake, pl.col("user_id") == user_id
+    tables = lake_tables(lake)
+    tables = replace(
+        tables,
+        interactions=tables.interactions.filter(of_user),
+        profiles=tables.profiles.filter(of_user),
+        preferences=tables.preferences.filter(of_user),
+    )
+    users = users_to_rank(tables)
+    if user_id not in users:
+        raise UnknownUserError(
+            f"user {user_id!r} has neither a profile nor any act, and so no feed of their own: "
+            f"`jobfeed feed {user_id}` shows what they get instead"
+        )
+    job = tables.jobs.filter(pl.col("job_id") == job_id).select("title", "company", "city").collect()
+    if job.is_empty():
+        raise UnknownJobError(f"job {job_id!r} is not in the catalog; a job_id looks like hh:98765432")
+    fitted = load_fitted(workspace.models)
+    feed, items = _stored(lake, user_id)
+    instant = as_of or (feed.generated_at if feed is not None else dt.datetime.now(dt.UTC))
+    shard = shard_of_users(tables, fitted, users, settings=ranking_settings(workspace.config), as_of=instant)
+    told = explain_pair(shard, user=0, job_id=job_id)
+    rules = kept_out(user_id, job_id, jobs=tables.jobs, interactions=tables.interactions, profiles=tables.profiles)
+    item = next((item for item in items if item["job_id"] in (job_id, told.stands_for)), None)
+    return Answer(told, instant, job.row(0, named=True), rules, feed, item, _titles(tables, told, item))
+
+
+def _stored(lake: Lake, user_id: str) -> tuple[StoredFeed | None, Sequence[Mapping[str, Any]]]:
+    feeds = lake.scan("ranking", FEEDS).filter(pl.col("user_id") == user_id).collect()
+    if feeds.is_empty():
+        return None, ()
+    row = feeds.row(0, named=True)
+    scores = [item["score"] for item in row["items"]]
+    feed = StoredFeed(
+        row["generated_at"], row["recipe"], row["arm"], row["source"], len(scores), scores[-1] if scores else None
+    )
+    return feed, row["items"]
+
+
+def _titles(tables: Tables, told: Why, item: Mapping[str, Any] | None) -> Mapping[str, str]:
+    stored = [(reason["code"], reason["ref"]) for reason in (item or {}).get("reasons") or ()]
+    named = [ref for code, ref, *_ in [*stored, *told.reasons] if code in JOB_REFERENCE_CODES and ref is not None]
+    return dict(tables.jobs.filter(pl.col("job_id").is_in(named)).select("job_id", "title").collect().iter_rows())

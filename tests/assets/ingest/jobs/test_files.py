@@ -1,0 +1,77 @@
+"""Job files of every format, and parts made fewer."""
+
+import datetime as dt
+import gzip
+import json
+from pathlib import Path
+
+import polars as pl
+
+from assets.ingest.events.compaction import compact, last_of_each_day
+from assets.ingest.feeds.runs import ingest_job_files
+from assets.ingest.jobs.postings import sighting_of, store_sightings
+from assets.lake import Lake
+from features.schemas import FILE_POSTINGS, QUARANTINE, SIGHTINGS
+
+AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
+HOUR = dt.timedelta(hours=1)
+
+
+def test_files_of_all_formats_are_read_and_a_second_run_adds_nothing(lake: Lake, landing: Path) -> None:
+    folder = landing / "jobs" / "deep"
+    folder.mkdir(parents=True)
+    rows = [{"source_id": f"{n}", "title": f"Clerk {n}", "source": "ats"} for n in range(8)]
+    (folder / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:2]) + "{bad\n")
+    (folder / "b.jsonl.gz").write_bytes(gzip.compress("".join(json.dumps(row) + "\n" for row in rows[2:4]).encode()))
+    (folder / "c.csv").write_text("source_id,title,source\n4,Clerk 4,ats\n5,Clerk 5\n")
+    pl.DataFrame(rows[6:]).write_parquet(folder / "d.parquet")
+    (folder / "e.parquet").write_bytes(b"PAR1 not")
+    (folder / "f.xlsx").write_bytes(b"x")
+    for n in range(2):
+        report = ingest_job_files(lake, landing, as_of=AS_OF + n * HOUR)
+        report.metadata()
+    assert report.n_files_skipped == 6
+    found = lake.scan("bronze", FILE_POSTINGS).collect()
+    assert found["job_id"].sort().to_list() == [f"ats:{n}" for n in (0, 1, 2, 3, 4, 6, 7)]
+    assert set(found["origin"]) == {f"jobs/deep/{name}" for name in ("a.jsonl", "b.jsonl.gz", "c.csv", "d.parquet")}
+    refused = lake.scan("bronze", QUARANTINE).sort("file").select("entry", "reason").collect().rows()
+    assert refused == [
+        ("line 3", "bad_json"),
+        ("line 3", "wrong_number_of_fields"),
+        ("file", "unreadable"),
+        ("file", "unsupported_format"),
+    ]
+    assert lake.scan("bronze", SIGHTINGS).collect().height == 7
+
+
+def test_the_same_job_in_a_later_file_is_a_new_version_only_if_it_differs(lake: Lake, landing: Path) -> None:
+    folder = landing / "jobs"
+    folder.mkdir(parents=True)
+    for hour, (name, title) in enumerate((("a", "Clerk"), ("b", "Cook"), ("c", "Clerk"))):
+        (folder / f"{name}.jsonl").write_text(json.dumps({"source_id": "1", "title": title}) + "\n" * (hour + 1))
+        ingest_job_files(lake, landing, as_of=AS_OF + hour * HOUR)
+    # A late or repeated file says nothing new: only what a source says now can bring old content back.
+    assert lake.scan("bronze", FILE_POSTINGS).sort("seen_at").collect()["title"].to_list() == ["Clerk", "Cook"]
+    assert lake.scan("bronze", SIGHTINGS).collect().height == 3
+
+
+def test_compaction_keeps_the_last_sighting_of_each_day_and_every_end(lake: Lake) -> None:
+    for hour in range(30):
+        sightings = sighting_of(pl.Series(["b:1", "b:2"]), source="b", as_of=AS_OF + hour * HOUR)
+        ended = sightings.with_columns(is_gone=(pl.col("job_id") == "b:2") & pl.lit(hour == 3))
+        store_sightings(lake, ended)
+    assert compact(lake, SIGHTINGS, more_than=29, keep=last_of_each_day) == 1
+    found = lake.scan("bronze", SIGHTINGS).sort("job_id", "seen_at").collect()
+    hours = found.with_columns(hour=(pl.col("seen_at") - AS_OF).dt.total_hours())
+    assert hours.filter(pl.col("job_id") == "b:1")["hour"].to_list() == [21, 29]
+    assert hours.filter(pl.col("job_id") == "b:2")["hour"].to_list() == [3, 21, 29]
+    assert compact(lake, SIGHTINGS, more_than=29) == 1
+
+
+def test_compaction_heals_what_a_killed_one_left_twice(lake: Lake) -> None:
+    for hour in range(4):
+        store_sightings(lake, sighting_of(pl.Series(["b:1"]), source="b", as_of=AS_OF + hour * HOUR))
+    lake.append("bronze", SIGHTINGS, lake.scan("bronze", SIGHTINGS).sort("seen_at").collect())
+    assert lake.scan("bronze", SIGHTINGS).collect().height == 8
+    compact(lake, SIGHTINGS, more_than=1)
+    assert lake.scan("bronze", SIGHTINGS).collect().height == 4

@@ -1,0 +1,286 @@
+import datetime as dt
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from assets.lake import Lake, file_identity
+from assets.ranking.feed_changes import chain
+from assets.ranking.inputs import Tables, encoded_jobs, users_to_rank
+from assets.ranking.population import load_population
+from assets.ranking.scope import Scope, parse_scope
+from assets.ranking.shards import Report, number_of_shards, rank_feeds
+from features.schemas import FEED_CHANGES, FEEDS
+from models.ranking.interaction_arrays import catalog
+from models.ranking.rules import violations
+from tests.models.ranking_world import AS_OF, SETTINGS, Market, items, make_market
+
+LATER = AS_OF + dt.timedelta(minutes=15)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake")
+
+
+@pytest.fixture(scope="module")
+def market() -> Market:
+    made = make_market(11, n_jobs=150, n_users=40, n_companies=60)
+    return replace(made, jobs=made.jobs.with_columns(first_seen_at=pl.lit(AS_OF - dt.timedelta(days=1))))
+
+
+def tables_of(market: Market) -> Tables:
+    return Tables(
+        *(
+            frame.lazy()
+            for frame in (
+                market.jobs,
+                market.interactions,
+                market.profiles,
+                market.job_features,
+                market.skill_weights,
+                market.preferences,
+                market.trending,
+            )
+        )
+    )
+
+
+def run(
+    market: Market,
+    lake: Lake,
+    *,
+    scope: Scope = "all",
+    as_of: dt.datetime = AS_OF,
+    shard_users: int = 12,
+    n_threads: int = 1,
+) -> Report:
+    tables = tables_of(market)
+    settings = replace(SETTINGS, n_threads=n_threads)
+    return rank_feeds(
+        tables, market.fitted, lake=lake, settings=settings, shard_users=shard_users, as_of=as_of, scope=scope
+    )
+
+
+def stored(lake: Lake) -> pl.DataFrame:
+    return lake.scan("ranking", FEEDS).collect().sort("user_id")
+
+
+def with_act(market: Market, user_id: str, job_id: str, at: dt.datetime) -> Market:
+    """The market in which the user has applied to the job as well."""
+    acts = market.interactions.filter((pl.col("user_id") != user_id) | (pl.col("job_id") != job_id))
+    act = market.interactions.head(1).with_columns(
+        user_id=pl.lit(user_id),
+        job_id=pl.lit(job_id),
+        is_applied=pl.lit(True),
+        n_applies=pl.lit(1, pl.Int32),
+        weight=pl.lit(10, pl.Int32),
+        last_at=pl.lit(at).cast(market.interactions.schema["last_at"]),
+    )
+    return replace(market, interactions=pl.concat([acts, act]).sort("user_id", "job_id"))
+
+
+def without_job(market: Market, job_id: str) -> Market:
+    status = pl.when(pl.col("job_id") == job_id).then(pl.lit("closed")).otherwise("status")
+    return replace(market, jobs=market.jobs.with_columns(status=status))
+
+
+def test_shards_together_hold_what_one_shard_would(market: Market, lake: Lake, tmp_path: Path) -> None:
+    report = run(market, lake)
+    whole = Lake(tmp_path / "whole")
+    assert run(market, whole, shard_users=1000).n_shards == 1
+    assert report.n_shards == 4 == len(lake.files("ranking", "feeds"))
+    assert stored(lake).equals(stored(whole))
+    assert report.n_rows == report.n_ranked == len(stored(lake))
+
+
+def test_one_thread_and_two_write_the_same_bytes(market: Market, lake: Lake, tmp_path: Path) -> None:
+    other = Lake(tmp_path / "other")
+    run(market, lake, n_threads=1)
+    run(market, other, n_threads=2)
+    files = [[path.read_bytes() for path in each.files("ranking", "feeds")] for each in (lake, other)]
+    assert len(files[0]) == 4 and files[0] == files[1]
+
+
+@pytest.mark.parametrize("chunk_users", [1, 7])
+def test_the_population_is_the_same_in_chunks(market: Market, chunk_users: int) -> None:
+    tables = tables_of(market)
+    jobs = encoded_jobs(
+        tables.jobs,
+        job_features=tables.job_features,
+        skill_weights=tables.skill_weights,
+        preferences=tables.preferences,
+        as_of=AS_OF,
+    )
+    known = catalog(market.jobs.select("job_id", "duplicate_of"), jobs)
+    users = users_to_rank(tables)
+    whole = load_population(tables, users, jobs=jobs, known=known)
+    parts = load_population(tables, users, jobs=jobs, known=known, chunk_users=chunk_users)
+    assert parts.users.ids.to_list() == whole.users.ids.to_list() == users.to_list()
+    assert (parts.users.skills != whole.users.skills).nnz == 0 and (parts.affinity != whole.affinity).nnz == 0
+    for name in ("indptr", "job", "acts", "has_acted"):
+        assert (getattr(parts.behaviour, name) == getattr(whole.behaviour, name)).all(), name
+    rows = np.arange(0, len(users), 3)
+    some = whole.take(rows)
+    assert some.users.ids.to_list() == users.gather(rows).to_list()
+    for place, row in enumerate(rows):
+        own = slice(*whole.behaviour.indptr[row : row + 2])
+        taken = slice(*some.behaviour.indptr[place : place + 2])
+        assert some.behaviour.job[taken].tolist() == whole.behaviour.job[own].tolist()
+
+
+def test_shards_that_are_no_longer_used_are_removed(market: Market, lake: Lake) -> None:
+    run(market, lake)
+    assert run(market, lake, scope="acted", shard_users=1000).n_ranked == len(stored(lake))
+    assert [path.stem for path in lake.files("ranking", "feeds")] == ["shard=0000"]
+
+
+@pytest.mark.parametrize("scope", ["all", "acted", "touched"])
+def test_running_again_changes_no_row(market: Market, lake: Lake, scope: Scope) -> None:
+    run(market, lake)
+    before = stored(lake)
+    report = run(market, lake, scope=scope)
+    assert stored(lake).equals(before)
+    assert report.n_rows == len(before)
+    if scope != "all":
+        assert report.n_ranked == report.n_written_shards == 0
+
+
+def test_who_switches_personalisation_off_is_served_without_it_at_once(market: Market, lake: Lake) -> None:
+    run(market, lake)
+    user = stored(lake).filter(pl.col("source") == "personal")["user_id"][0]
+    is_off = pl.col("user_id") == user
+    profiles = market.profiles.with_columns(
+        personalization_enabled=pl.col("personalization_enabled").fill_null(True) & ~is_off
+    )
+    assert run(replace(market, profiles=profiles), lake, scope="acted", as_of=LATER).n_ranked == 1
+    assert stored(lake).filter(is_off)["source"].item() != "personal"
+
+
+def test_only_who_acted_is_ranked_again(market: Market, lake: Lake) -> None:
+    run(market, lake)
+    before = stored(lake)
+    user, job = items(before).select("user_id", "job_id").row(0)
+    acted = with_act(market, user, job, LATER)
+    report = run(acted, lake, scope="acted", as_of=LATER)
+    after = stored(lake)
+    assert report.n_ranked == report.n_written_shards == 1
+    assert after.filter(pl.col("user_id") != user).equals(before.filter(pl.col("user_id") != user))
+    assert after.filter(pl.col("user_id") == user)["generated_at"].item() == LATER
+    assert job not in items(after).filter(pl.col("user_id") == user)["job_id"]
+
+
+def test_a_partial_run_tells_what_it_changed_in_each_shard(market: Market, lake: Lake) -> None:
+    run(market, lake)
+    known = {path.stem: file_identity([path]) for path in lake.files("ranking", FEEDS.name)}
+    before = stored(lake)
+    gone, user = before["user_id"][:2]
+    job = items(before).filter(pl.col("user_id") == user)["job_id"][0]
+    acted = with_act(market, user, job, LATER)
+    others = pl.col("user_id") != gone
+    run(
+        replace(acted, profiles=acted.profiles.filter(others), interactions=acted.interactions.filter(others)),
+        lake,
+        scope="acted",
+        as_of=LATER,
+    )
+    told: dict[str, bool] = {}
+    for path in lake.files("ranking", FEEDS.name):
+        now = file_identity([path])
+        if now != known[path.stem]:
+            links = chain(lake.folder("ranking", FEED_CHANGES.name), path.stem, known[path.stem], now)
+            assert links is not None
+            told |= {row["user_id"]: row["is_removed"] for frame in links for row in frame.to_dicts()}
+    assert told == {gone: True, user: False}
+    run(market, lake, as_of=LATER)
+    assert not lake.files("ranking", FEED_CHANGES.name)
+
+
+def test_an_application_that_came_late_takes_effect_too(market: Market, lake: Lake) -> None:
+    run(market, lake)
+    user, job = items(stored(lake)).select("user_id", "job_id").row(0)
+    late = with_act(market, user, job, AS_OF - dt.timedelta(days=2))
+    assert run(late, lake, scope="acted", as_of=LATER).n_ranked == 1
+    assert job not in items(stored(lake)).filter(pl.col("user_id") == user)["job_id"]
+
+
+def test_a_closed_job_leaves_the_kept_feeds_and_ranks_close_up(market: Market, lake: Lake) -> None:
+    run(market, lake)
+    before = stored(lake)
+    job = items(before)["job_id"].mode().sort()[0]
+    closed = without_job(market, job)
+    report = run(closed, lake, scope="acted", as_of=LATER)
+    after = stored(lake)
+    assert report.n_ranked == 0 < report.n_written_shards
+    assert job not in items(after)["job_id"]
+    for listed in after["items"].to_list():
+        assert [item["rank"] for item in listed] == list(range(1, len(listed) + 1))
+    untouched = ~pl.col("items").list.eval(pl.element().struct.field("job_id")).list.contains(job)
+    kept = before.filter(untouched)
+    assert after.filter(pl.col("user_id").is_in(kept["user_id"].implode())).equals(kept)
+    company = dict(market.jobs.select("job_id", "company_id").iter_rows())
+    for listed in after["items"].to_list():
+        top = [company[item["job_id"]] for item in listed[:20] if company[item["job_id"]]]
+        assert all(top.count(name) <= 3 for name in top)
+
+
+def test_a_job_that_expired_since_the_catalog_was_made_is_not_shown(market: Market, lake: Lake) -> None:
+    run(market, lake)
+    job = items(stored(lake))["job_id"].mode().sort()[0]
+    ends = pl.when(pl.col("job_id") == job).then(pl.lit(LATER)).otherwise("expires_at")
+    ended = replace(market, jobs=market.jobs.with_columns(expires_at=ends.cast(market.jobs.schema["expires_at"])))
+    run(ended, lake, scope="acted", as_of=LATER)
+    assert job not in items(stored(lake))["job_id"]
+    run(ended, lake, as_of=LATER)
+    assert job not in items(stored(lake))["job_id"]
+
+
+def test_a_new_job_ranks_everybody_when_touched_feeds_are_wanted(market: Market, lake: Lake) -> None:
+    run(market, lake)
+    new = pl.when(pl.col("job_id") == market.jobs.filter(pl.col("status") == "open")["job_id"][0]).then(pl.lit(LATER))
+    later = replace(market, jobs=market.jobs.with_columns(first_seen_at=new.otherwise("first_seen_at")))
+    assert run(later, lake, scope="acted", as_of=LATER).n_ranked == 0
+    assert run(later, lake, scope="touched", as_of=LATER).n_ranked == len(stored(lake))
+
+
+def test_a_user_who_is_gone_loses_the_feed(market: Market, lake: Lake) -> None:
+    run(market, lake)
+    user = stored(lake)["user_id"][0]
+    others = pl.col("user_id") != user
+    gone = replace(market, profiles=market.profiles.filter(others), interactions=market.interactions.filter(others))
+    run(gone, lake, scope="acted", as_of=LATER)
+    assert user not in stored(lake)["user_id"]
+
+
+def test_a_newly_blocked_company_leaves_the_feed(market: Market, lake: Lake) -> None:
+    run(market, lake)
+    listed = items(stored(lake)).join(market.jobs.select("job_id", "company_id"), on="job_id").drop_nulls("company_id")
+    user, company = listed.select("user_id", "company_id").row(0)
+    blocked = pl.when(pl.col("user_id") == user).then(pl.lit([company])).otherwise("blocked_companies")
+    changed = replace(market, profiles=market.profiles.with_columns(blocked_companies=blocked))
+    assert run(changed, lake, scope="acted", as_of=LATER).n_ranked == 1
+    found = violations(
+        lake.scan("ranking", FEEDS),
+        jobs=changed.jobs.lazy(),
+        interactions=changed.interactions.lazy(),
+        profiles=changed.profiles.lazy(),
+    )
+    assert found.is_empty()
+
+
+def test_an_empty_lake_gives_an_empty_table(lake: Lake, market: Market) -> None:
+    nobody = replace(market, profiles=market.profiles.clear(), interactions=market.interactions.clear())
+    assert run(nobody, lake).n_rows == 0
+    assert stored(lake).is_empty()
+
+
+def test_the_number_of_shards_is_a_power_of_two() -> None:
+    assert [number_of_shards(n, 5000) for n in (0, 1, 5000, 5001, 20_000, 1_000_000)] == [1, 1, 1, 2, 4, 256]
+
+
+def test_an_unknown_scope_is_refused() -> None:
+    assert parse_scope(None) == "all"
+    with pytest.raises(ValueError, match="'some'; it must be one of all, touched, acted"):
+        parse_scope("some")
