@@ -13,7 +13,7 @@ from rich.table import Table
 
 from assets.publishing.generations import current_generation
 from models.explanations.templates import render_reason
-from serving.contract import JOB_REFERENCE_CODES
+from serving.contract.tables import JOB_REFERENCE_CODES
 
 if TYPE_CHECKING:
     from models.fitting.tuning import Tuned

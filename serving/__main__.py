@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from serving.app import Application
+    from serving.service.app import Application
 
 PUBLISHED_VARIABLE = "JOBFEED_PUBLISHED"
 _OPTIONS_PREFIX = "JOBFEED_SERVE_"
@@ -26,11 +26,11 @@ _GC_ALLOCATIONS = 50_000
 
 def create_application() -> "Application":
     """What every worker process makes for itself, from the environment that `main` prepared."""
-    from serving.app import Application
-    from serving.auth import KEYS_VARIABLE, TOKENS_VARIABLE, load_authoriser
-    from serving.rates import RateLimiter
-    from serving.store import Store
-    from serving.telemetry import AccessLog
+    from serving.service.app import Application
+    from serving.service.auth import KEYS_VARIABLE, TOKENS_VARIABLE, load_authoriser
+    from serving.service.rates import RateLimiter
+    from serving.service.store import Store
+    from serving.service.telemetry import AccessLog
 
     def option(name: str) -> float:
         return float(os.environ[_OPTIONS_PREFIX + name])
@@ -69,11 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until it is stopped; 1 when the options can't be served."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["token"]:
-        from serving import tokens
+        from serving.service import tokens
 
         return tokens.main(given[1:])
     options = _options(given)
-    from serving.auth import KEYS_VARIABLE, TOKENS_VARIABLE, TokensError, is_loopback, load_authoriser
+    from serving.service.auth import KEYS_VARIABLE, TOKENS_VARIABLE, TokensError, is_loopback, load_authoriser
 
     path = os.environ.get(TOKENS_VARIABLE)
     try:

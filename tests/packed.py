@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import polars as pl
 
-from serving.contract import COMPONENT_STEPS, COMPONENTS, PACKED_COMPONENTS, UNKNOWN_COMPONENT, names_path
-from serving.numbered import load_numbered
+from serving.contract.tables import COMPONENT_STEPS, COMPONENTS, PACKED_COMPONENTS, UNKNOWN_COMPONENT, names_path
+from serving.service.text_tables import load_numbered
 
 Names = Mapping[str, Mapping[int, Sequence[Any]]]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from serving.contract import CHANGED_FOLDER, CHANGES_FOLDER, FOLDER_VARIABLE, KEYS, TABLES, TABLES_FOLDER
+from serving.contract.tables import CHANGED_FOLDER, CHANGES_FOLDER, FOLDER_VARIABLE, KEYS, TABLES, TABLES_FOLDER
 
 _VIEW = Path(__file__).resolve().parent.parent.parent / "sql" / "publish" / "feed_items.sql"
 

@@ -26,7 +26,7 @@ from assets.publishing.generations import Manifest
 from assets.publishing.lookup.delta_files import write_layers
 from assets.publishing.tables import OWNED, Source, checksums, connect, described, link, source_record, write_table
 from assets.publishing.validation import FeedChecks, KeyChecks, closed_jobs_in_feeds, size_problems
-from serving.contract import (
+from serving.contract.tables import (
     CHANGED_FOLDER,
     CHANGES_FOLDER,
     DATABASE,

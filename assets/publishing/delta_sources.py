@@ -19,7 +19,7 @@ from assets.publishing.generations import Manifest
 from assets.publishing.tables import OWNED, UNSTABLE_COLUMNS, Source, source_record
 from assets.ranking import feed_changes
 from features.schemas import FEED_CHANGES, FEEDS
-from serving.contract import CHANGED_FOLDER, CHANGES_FOLDER, KEYS, TABLES, TABLES_FOLDER
+from serving.contract.tables import CHANGED_FOLDER, CHANGES_FOLDER, KEYS, TABLES, TABLES_FOLDER
 
 # Every sighting of a job moves this, and nobody reads it but the pipeline: alone it makes no row another one.
 _VOLATILE_COLUMNS = ("last_seen_at", *UNSTABLE_COLUMNS)

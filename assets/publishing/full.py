@@ -26,7 +26,7 @@ from assets.publishing.lookup.files import QUERIES, LookupFile, sample_values, w
 from assets.publishing.lookup.text_tables import NumberedFile, Numbers, no_names, numbered_jobs, templates_of
 from assets.publishing.tables import OWNED, Source, checksums, connect, described, source_record, write_table
 from assets.publishing.validation import FeedChecks, KeyChecks, size_problems
-from serving.contract import (
+from serving.contract.tables import (
     DATABASE,
     DICTIONARY_FILE,
     DIGEST_PREFIX,

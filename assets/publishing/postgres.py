@@ -18,7 +18,7 @@ from assets.publishing import generations
 from assets.publishing.diff import changed_owners
 from assets.publishing.generations import Manifest
 from assets.publishing.tables import OWNED, connect
-from serving.contract import KEYS, SCHEMA_VERSION, TABLES
+from serving.contract.tables import KEYS, SCHEMA_VERSION, TABLES
 
 DSN_VARIABLE = "JOBFEED_POSTGRES_DSN"
 _BATCH_ROWS = 2048

@@ -1,5 +1,5 @@
 -- Grain: job. The texts of a job: id and title as JSON one after the other, its card, and lengths in bytes, see
--- serving/contract.py. A job that is not open has no card: nobody is shown it. Inputs: jobs. Parameters: none.
+-- serving/contract/tables.py. A job that is not open has no card: nobody is shown it. Inputs: jobs. Parameters: none.
 with
 texts as (
     select

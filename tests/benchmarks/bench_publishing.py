@@ -28,8 +28,8 @@ from assets.publishing.lookup.files import LookupFile
 from assets.publishing.tables import Source
 from assets.ranking import feed_changes
 from features.schemas import FEED_CHANGES, FEEDS
-from serving.contract import LOOKUP
-from serving.store import Store
+from serving.contract.tables import LOOKUP
+from serving.service.store import Store
 from tests.benchmarks import generated_tables
 
 N_JOBS = 200_000

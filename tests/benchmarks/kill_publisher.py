@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from assets.publishing import generations
-from serving.lookup import Reader
-from serving.store import Store
+from serving.service.lookup import Reader
+from serving.service.store import Store
 from tests.packed import Names, names_of, unpacked_feed
 
 T = TypeVar("T")

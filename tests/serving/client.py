@@ -6,7 +6,7 @@ from urllib.parse import unquote_to_bytes
 
 import orjson
 
-from serving.app import Application
+from serving.service.app import Application
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from types import ModuleType
 import pytest
 
 from assets.publishing.lookup import packing
-from serving import contract, join, native
+from serving.contract import tables as contract
+from serving.feed_join import compiled as join
+from serving.feed_join import native
 
 
 def compiled_from(module: ModuleType, *sources: ModuleType) -> str:

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from serving import openapi
-from serving.app import Application
-from serving.auth import Authoriser
-from serving.routes import ROUTES, Route
+from serving.service import openapi
+from serving.service.app import Application
+from serving.service.auth import Authoriser
+from serving.service.routes import ROUTES, Route
 from tests.serving.client import Reply, call
 from tests.serving.world import open_store, publish_full, serve
 

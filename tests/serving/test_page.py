@@ -14,7 +14,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-from serving.own_pages import STATIC
+from serving.service.system_endpoints import STATIC
 from tests.factories import jobs
 from tests.serving.server import Server, running_server
 from tests.serving.world import publish_full

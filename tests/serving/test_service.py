@@ -12,9 +12,9 @@ import pytest
 import zstandard
 
 from serving.__main__ import forget_environment
-from serving.app import Application
-from serving.store import Store
-from serving.telemetry import AccessLog
+from serving.service.app import Application
+from serving.service.store import Store
+from serving.service.telemetry import AccessLog
 from tests.factories import AS_OF
 from tests.serving.client import call
 from tests.serving.world import open_store, publish_full, serve
@@ -160,8 +160,8 @@ def test_pages_of_the_service_forbid_what_they_do_not_need(app: Application) -> 
 
 
 def test_a_damaged_value_is_503_not_a_wrong_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from serving.lookup import Reader
-    from serving.store import NotServableError
+    from serving.service.lookup import Reader
+    from serving.service.store import NotServableError
 
     publish_full(tmp_path)
     app = serve(open_store(tmp_path))

@@ -9,9 +9,9 @@ import polars as pl
 from assets.publishing.full import Published
 from features import schemas
 from features.nearby import cells
-from serving.app import Application
-from serving.auth import Authoriser
-from serving.store import Store
+from serving.service.app import Application
+from serving.service.auth import Authoriser
+from serving.service.store import Store
 from tests.factories import AS_OF, JOB_IDS, jobs, publish_small
 
 # hh:1 is in Almaty, hh:2 10 km and hh:3 90 km away from it.

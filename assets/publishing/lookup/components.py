@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from serving.contract import COMPONENT_STEPS, COMPONENTS, PACKED_COMPONENTS, UNKNOWN_COMPONENT
+from serving.contract.tables import COMPONENT_STEPS, COMPONENTS, PACKED_COMPONENTS, UNKNOWN_COMPONENT
 
 
 def packed(block: pa.Table) -> list[tuple[str, bytes]]:

@@ -27,7 +27,7 @@ from assets.publishing.lookup.text_tables import (
     write_gone_jobs,
 )
 from assets.publishing.tables import OWNED
-from serving.contract import (
+from serving.contract.tables import (
     COMPONENTS_PREFIX,
     DICTIONARY_FILE,
     DIGEST_PREFIX,

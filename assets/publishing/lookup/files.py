@@ -1,4 +1,4 @@
-"""Writes look-up files (LMDB): the rows of the tables again, by key. What they hold is told in serving/contract.py."""
+"""Writes look-up files (LMDB): the rows of the tables again, by key. What they hold is told in serving/contract/tables.py."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,9 +11,9 @@ import polars as pl
 import pyarrow as pa
 import zstandard
 
-import serving.contract as contract
+import serving.contract.tables as contract
 from assets.sql import query_text
-from serving.contract import DICTIONARY_KEY, lookup_key
+from serving.contract.tables import DICTIONARY_KEY, lookup_key
 
 _MAP_SIZE_BYTES = 1 << 40  # address space, not disk
 _BATCH_ROWS = 4096

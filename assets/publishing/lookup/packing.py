@@ -1,4 +1,4 @@
-"""Feeds as the look-up file holds them: packed, with jobs and reasons by number (serving/contract.py)."""
+"""Feeds as the look-up file holds them: packed, with jobs and reasons by number (serving/contract/tables.py)."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from assets.publishing.lookup.text_tables import REASON_KEY, Numbers, names_a_job
 from models.kernels.compiling import compiled
-from serving.contract import (
+from serving.contract.tables import (
     CONFIDENCE_STEPS,
     FEED_HEADER,
     FLAG_EXPLORED,
@@ -26,7 +26,7 @@ from serving.contract import (
     UNKNOWN_CONFIDENCE,
 )
 
-# As in serving/join.py: another value where the constants of the contract change.
+# As in serving/feed_join/compiled.py: another value where the constants of the contract change.
 COMPILED_FROM = "616dad716363"
 _HEADER_BYTES = FEED_HEADER.size
 # The members of a feed's head, in their order.

@@ -1,4 +1,4 @@
-"""Writes numbered texts (serving/contract.py): jobs and reasons that feeds refer to by number, each stored once."""
+"""Writes numbered texts (serving/contract/tables.py): jobs and reasons that feeds refer to by number, each stored once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from assets.lake import write_parquet
 from assets.sql import query_text
 from models.explanations.templates import render
-from serving.contract import (
+from serving.contract.tables import (
     JOB_REFERENCE_CODES,
     LANGUAGES,
     NUMBERED_STARTS,

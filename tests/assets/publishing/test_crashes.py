@@ -10,7 +10,7 @@ import pytest
 
 from assets.publishing import generations
 from assets.publishing.lookup.files import LookupFile
-from serving.store import Store
+from serving.service.store import Store
 from tests.factories import AS_OF, feeds, publish_small, publish_small_changes
 
 HOUR = dt.timedelta(hours=1)

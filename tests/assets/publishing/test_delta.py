@@ -18,8 +18,8 @@ from assets.publishing.full import Published, ValidationFailedError, publish
 from assets.publishing.lookup import delta_files as layers
 from assets.publishing.tables import Source
 from features import schemas
-from serving.contract import KEYS, STACKS, TABLES, USER_PREFIXES
-from serving.store import Store
+from serving.contract.tables import KEYS, STACKS, TABLES, USER_PREFIXES
+from serving.service.store import Store
 from tests import factories
 from tests.factories import AS_OF, JOB_IDS, feeds, jobs, publish_small, publish_small_changes
 from tests.packed import names_of, plain_value, unpacked_feed

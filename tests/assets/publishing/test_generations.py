@@ -15,7 +15,7 @@ from assets.publishing import generations, tables
 from assets.publishing.database import export_database
 from assets.publishing.full import ValidationFailedError
 from features import schemas
-from serving.store import Store
+from serving.service.store import Store
 from tests.factories import AS_OF, JOB_IDS, feeds, item, jobs, publish_small
 
 LATER = AS_OF + dt.timedelta(days=1)

@@ -17,7 +17,7 @@ from assets.publishing.assets import _copy_to_postgres
 from assets.publishing.postgres import PostgresError, replicate
 from assets.resources import Workspace
 from features import schemas
-from serving.contract import TABLES
+from serving.contract.tables import TABLES
 from tests.factories import AS_OF, JOB_IDS, feeds, jobs, publish_small, publish_small_changes
 
 HOUR = dt.timedelta(hours=1)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
-from serving.problems import ProblemError, bad_parameter
+from serving.service.problems import ProblemError, bad_parameter
 
 # What an id or a name may hold: anything but control characters.
 PRINTABLE = r"^[^\u0000-\u001f\u007f-\u009f]*$"

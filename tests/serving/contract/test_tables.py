@@ -4,7 +4,7 @@ import duckdb
 
 from features import schemas
 from models.explanations.templates import JOB_REFERENCE_CODES
-from serving import contract
+from serving.contract import tables as contract
 
 
 def test_names_shared_with_the_pipeline_are_the_same() -> None:

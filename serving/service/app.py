@@ -14,17 +14,17 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serving import negotiation
-from serving.auth import Authoriser, Caller
-from serving.own_pages import OwnPages
-from serving.parameters import parse_query
-from serving.problems import PROBLEM_TYPE, ProblemError, cut
-from serving.rates import RateLimiter
-from serving.requests import Answer, Request
-from serving.routes import PREFIX, Access, Route, identifier_of, match
-from serving.store import NotServableError, Store
-from serving.telemetry import AccessLog, Metrics
-from serving.view import View
+from serving.service import negotiation
+from serving.service.auth import Authoriser, Caller
+from serving.service.parameters import parse_query
+from serving.service.problems import PROBLEM_TYPE, ProblemError, cut
+from serving.service.rates import RateLimiter
+from serving.service.requests import Answer, Request
+from serving.service.routes import PREFIX, Access, Route, identifier_of, match
+from serving.service.store import NotServableError, Store
+from serving.service.system_endpoints import OwnPages
+from serving.service.telemetry import AccessLog, Metrics
+from serving.service.view import View
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment

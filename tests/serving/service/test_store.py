@@ -9,10 +9,10 @@ import pytest
 
 from assets.publishing import generations
 from assets.publishing.lookup.files import LookupFile
-from serving import store as store_module
-from serving.contract import DIGEST_PREFIX, FEED_PREFIX, JOB_PREFIX, lookup_key
-from serving.lookup import Layers, Reader
-from serving.store import NotServableError, Store
+from serving.contract.tables import DIGEST_PREFIX, FEED_PREFIX, JOB_PREFIX, lookup_key
+from serving.service import store as store_module
+from serving.service.lookup import Layers, Reader
+from serving.service.store import NotServableError, Store
 from tests.factories import AS_OF, feeds, publish_small
 from tests.packed import names_of, unpacked_feed
 from tests.serving.client import call

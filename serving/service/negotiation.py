@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import zstandard
 
-from serving.contract import LANGUAGES
+from serving.contract.tables import LANGUAGES
 
 # Smaller bodies fit in one packet anyway.
 COMPRESSED_FROM_BYTES = 1024

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import jwt
 
-from serving.problems import ProblemError
+from serving.service.problems import ProblemError
 
 TOKENS_VARIABLE = "JOBFEED_API_TOKENS"
 KEYS_VARIABLE = "JOBFEED_TOKEN_KEYS"

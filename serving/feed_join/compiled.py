@@ -10,7 +10,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from serving.contract import (
+from serving.contract.tables import (
     CARD_START,
     COMPONENT_STEPS,
     COMPONENTS,
@@ -26,7 +26,7 @@ from serving.contract import (
     UNKNOWN_COMPONENT,
     UNKNOWN_CONFIDENCE,
 )
-from serving.native import call_line, compiled, copy, i64, put_u8, put_u16, u8, u16, u32
+from serving.feed_join.native import call_line, compiled, copy, i64, put_u8, put_u16, u8, u16, u32
 
 # Numba keeps compiled code by the time of this file alone. Where anything else changes that is compiled in, a test asks
 # for another value here, so that nobody who updates runs the old code.
@@ -361,7 +361,7 @@ def join(
 ) -> _Int:  # fmt: skip
     """Writes the items of a feed as JSON, separated by commas; returns the bytes written, DAMAGED or TOO_LONG.
 
-    `record` from `first` on: the items (serving/contract.py). `components`: packed values, empty for none. `memory`: a
+    `record` from `first` on: the items (serving/contract/tables.py). `components`: packed values, empty for none. `memory`: a
     row of `Numbered.memory` for jobs and one for reasons. `chosen`: scratch, at least `limit` rows of 2.
     """
     jobs = (memory[0, 0], memory[0, 1], memory[0, 2], memory[0, 3], memory[0, 4], memory[0, 5])

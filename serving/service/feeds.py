@@ -1,11 +1,11 @@
-"""What a user's feed and matches answer: the hot path. Items are joined in compiled code (serving/join.py)."""
+"""What a user's feed and matches answer: the hot path. Items are joined in compiled code (serving/feed_join/compiled.py)."""
 
 import msgspec
 
-from serving import contract
-from serving.requests import Answer, Request
-from serving.store import Reader
-from serving.view import View
+from serving.contract import tables as contract
+from serving.service.requests import Answer, Request
+from serving.service.store import Reader
+from serving.service.view import View
 
 
 class _Weight(msgspec.Struct):

@@ -8,10 +8,11 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from serving import contract, documentation, openapi
-from serving.app import Application
-from serving.responses import Feed, Job, JobCard, Problem, Readiness
-from serving.routes import ROUTES, Route
+from serving.contract import tables as contract
+from serving.service import documentation, openapi
+from serving.service.app import Application
+from serving.service.responses import Feed, Job, JobCard, Problem, Readiness
+from serving.service.routes import ROUTES, Route
 from tests.factories import AS_OF
 from tests.serving.client import call
 from tests.serving.world import open_store, publish_full, serve

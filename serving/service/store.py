@@ -14,18 +14,10 @@ from typing import Any
 
 import orjson
 
-from serving.contract import (
-    MANIFEST,
-    NUMBERED,
-    POINTER,
-    SCHEMA_VERSION,
-    STACKS,
-    manifest_checksum,
-    places_path,
-)
-from serving.files import KnownFile, KnownFiles, NotServableError, verify, yield_to_requests
-from serving.lookup import Layers, Reader, Readers
-from serving.numbered import Numbered, load_numbered
+from serving.contract.tables import MANIFEST, NUMBERED, POINTER, SCHEMA_VERSION, STACKS, manifest_checksum, places_path
+from serving.service.files import KnownFile, KnownFiles, NotServableError, verify, yield_to_requests
+from serving.service.lookup import Layers, Reader, Readers
+from serving.service.text_tables import Numbered, load_numbered
 
 __all__ = ["Generation", "NotServableError", "Reader", "Store"]
 

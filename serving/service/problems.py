@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from serving.responses import Problem
+from serving.service.responses import Problem
 
 PROBLEM_TYPE = "application/problem+json"
 # What came from outside is shown cut to this many characters.

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from prometheus_client.metrics_core import Metric
 
-from serving import documentation, openapi
-from serving.requests import Answer, answer
-from serving.responses import Health, Readiness
-from serving.store import Store
-from serving.telemetry import METRICS_TYPE, gauge
+from serving.service import documentation, openapi
+from serving.service.requests import Answer, answer
+from serving.service.responses import Health, Readiness
+from serving.service.store import Store
+from serving.service.telemetry import METRICS_TYPE, gauge
 
 STATIC = Path(__file__).resolve().parent / "static"
 # The pointer is read twice a second; after this long without, nobody follows it any more.

@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 
-from serving import examples
-from serving.contract import SCHEMA_VERSION
-from serving.parameters import PRINTABLE
-from serving.requests import JSON
-from serving.responses import Health, Problem, Readiness
-from serving.routes import ROUTES, Access, Route, longest_identifier
+from serving.contract.tables import SCHEMA_VERSION
+from serving.service import examples
+from serving.service.parameters import PRINTABLE
+from serving.service.requests import JSON
+from serving.service.responses import Health, Problem, Readiness
+from serving.service.routes import ROUTES, Access, Route, longest_identifier
 
 _DESCRIPTION = """Read-only look-ups in the published generation of job feeds.
 

@@ -6,12 +6,12 @@ from enum import Enum
 
 import msgspec
 
-from serving import feeds, handlers, parameters
-from serving.contract import GLOBAL_AREA, LANGUAGES, TRENDING_WINDOWS
-from serving.parameters import Parameter, decode_identifier
-from serving.problems import ProblemError
-from serving.requests import JSON, Handler
-from serving.responses import (
+from serving.contract.tables import GLOBAL_AREA, LANGUAGES, TRENDING_WINDOWS
+from serving.service import feeds, handlers, parameters
+from serving.service.parameters import Parameter, decode_identifier
+from serving.service.problems import ProblemError
+from serving.service.requests import JSON, Handler
+from serving.service.responses import (
     Digest,
     Feed,
     GenerationInfo,

@@ -6,16 +6,10 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from serving.contract import (
-    FEED_HEADER,
-    FLAG_SEEN,
-    JOB_PREFIX,
-    LANGUAGES,
-    PACKED_FEED,
-)
-from serving.files import NotServableError
-from serving.join import DAMAGED, TOO_LONG, join
-from serving.store import Generation, Reader
+from serving.contract.tables import FEED_HEADER, FLAG_SEEN, JOB_PREFIX, LANGUAGES, PACKED_FEED
+from serving.feed_join.compiled import DAMAGED, TOO_LONG, join
+from serving.service.files import NotServableError
+from serving.service.store import Generation, Reader
 
 # Stands for a job that is not shown: closed, expired, or not in this generation.
 NOT_SHOWN = msgspec.Raw(b"null")

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from serving import openapi
+from serving.service import openapi
 
 _HEAD = """<!doctype html>
 <html lang="en">

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from serving.auth import (
+from serving.service.auth import (
     APPLICATION_NAME,
     KEYS_VARIABLE,
     TOKENS_VARIABLE,
@@ -17,7 +17,7 @@ from serving.auth import (
     parse_keys,
     sign_user_token,
 )
-from serving.routes import MAX_USER_ID_CHARACTERS
+from serving.service.routes import MAX_USER_ID_CHARACTERS
 
 _TOKEN_BYTES = 32
 _SECONDS_PER_HOUR = 3600

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from serving.view import View
+from serving.service.view import View
 
 JSON = "application/json"
 _NONE: Mapping[str, str] = {}

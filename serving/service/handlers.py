@@ -6,10 +6,10 @@ from typing import Any, cast
 import h3
 import msgspec
 
-from serving import contract
-from serving.problems import ProblemError
-from serving.requests import Answer, Request, answer
-from serving.responses import (
+from serving.contract import tables as contract
+from serving.service.problems import ProblemError
+from serving.service.requests import Answer, Request, answer
+from serving.service.responses import (
     CardItem,
     Digest,
     GenerationInfo,
@@ -22,8 +22,8 @@ from serving.responses import (
     SkillGaps,
     TrendingJobs,
 )
-from serving.store import Reader
-from serving.view import NOT_SHOWN, View
+from serving.service.store import Reader
+from serving.service.view import NOT_SHOWN, View
 
 # A point may have more jobs around it than anyone reads: so many are measured, from the nearest cells.
 _MOST_MEASURED = 1000

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving import tokens
-from serving.app import Application
-from serving.auth import (
+from serving.service import tokens
+from serving.service.app import Application
+from serving.service.auth import (
     Authoriser,
     Caller,
     KnownToken,
@@ -22,9 +22,9 @@ from serving.auth import (
     parse_tokens,
     sign_user_token,
 )
-from serving.rates import MOST_CALLERS, RateLimiter
-from serving.routes import ROUTES, Access
-from serving.store import Store
+from serving.service.rates import MOST_CALLERS, RateLimiter
+from serving.service.routes import ROUTES, Access
+from serving.service.store import Store
 from tests.serving.client import call
 from tests.serving.world import open_store, publish_full, serve
 

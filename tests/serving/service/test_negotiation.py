@@ -5,7 +5,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving import negotiation
+from serving.service import negotiation
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from serving.contract import NUMBERED_STARTS, NUMBERED_WIDTHS, places_path
-from serving.files import NotServableError
-from serving.join import Places, Texts
+from serving.contract.tables import NUMBERED_STARTS, NUMBERED_WIDTHS, places_path
+from serving.feed_join.compiled import Places, Texts
+from serving.service.files import NotServableError
 
 _CARD_LENGTH, _CARD_BEGIN = 3, 5
 

@@ -7,10 +7,10 @@ from urllib.parse import quote
 import pytest
 
 from assets.publishing import generations
-from serving.app import Application
-from serving.problems import ProblemError
-from serving.routes import ROUTES, Route, match
-from serving.store import Store
+from serving.service.app import Application
+from serving.service.problems import ProblemError
+from serving.service.routes import ROUTES, Route, match
+from serving.service.store import Store
 from tests.factories import AS_OF, jobs, publish_small
 from tests.serving.client import call
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from serving.responses import (
+from serving.service.responses import (
     CardItem,
     Digest,
     DigestTrend,

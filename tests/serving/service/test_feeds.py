@@ -23,16 +23,17 @@ from assets.publishing.lookup.packing import packed_feeds
 from assets.publishing.lookup.text_tables import NumberedFile, Numbers, no_names, numbered_jobs
 from features import schemas
 from models.explanations.templates import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
-from serving import contract, feeds
-from serving import view as view_module
-from serving.contract import lookup_key
-from serving.files import NotServableError
-from serving.numbered import Numbered, load_numbered
-from serving.parameters import parse_query
-from serving.requests import Request
-from serving.responses import Feed
-from serving.routes import ROUTES
-from serving.view import View
+from serving.contract import tables as contract
+from serving.contract.tables import lookup_key
+from serving.service import feeds
+from serving.service import view as view_module
+from serving.service.files import NotServableError
+from serving.service.parameters import parse_query
+from serving.service.requests import Request
+from serving.service.responses import Feed
+from serving.service.routes import ROUTES
+from serving.service.text_tables import Numbered, load_numbered
+from serving.service.view import View
 
 FEED_PARAMETERS = ROUTES[0].parameters
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
