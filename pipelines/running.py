@@ -9,8 +9,8 @@ import dagster as dg
 from rich.console import Console
 
 from assets.resources import AS_OF_TAG
+from pipelines.cli.print_quarantine import visible
 from pipelines.jobs import JOBS
-from pipelines.quarantine_view import visible
 
 _NOT_RUN = "Dependencies for step"
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent

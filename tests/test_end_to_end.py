@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from assets.publishing import generations
 from assets.resources import AS_OF_TAG, Workspace
 from features import schemas
-from pipelines.cli import app
+from pipelines.cli.main import app
 from pipelines.definitions import build_defs
 from pipelines.simulation import market
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.simulation.drawing import FloatArray, IntArray, SkillBits
 from pipelines.simulation.jobs import DAY_SECONDS, NO_CITY, REMOTE, Jobs
+from pipelines.simulation.rng import FloatArray, IntArray, SkillBits
 from pipelines.simulation.users import REMOTE_NO, REMOTE_OK, REMOTE_ONLY, Users
 
 Flags = NDArray[np.bool_]

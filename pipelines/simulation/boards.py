@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pipelines.simulation.catalogue import Catalogue
 from pipelines.simulation.companies import Companies
-from pipelines.simulation.drawing import IntArray
 from pipelines.simulation.job_texts import with_texts
 from pipelines.simulation.jobs import DAY_SECONDS, FILE, NO_CITY, REMOTE, SIMBOARD, SIMRABOTA, SOURCES, Jobs
+from pipelines.simulation.rng import IntArray
+from pipelines.simulation.world import Catalogue
 from pipelines.simulation.writing import escaped, folder, mail_time, slices, utc_time
 
 ITEMS_PER_FEED = 500

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipelines.simulation.catalogue import Catalogue
-from pipelines.simulation.drawing import IntArray, Purpose, generator, weighted
+from pipelines.simulation.rng import IntArray, Purpose, generator, weighted
+from pipelines.simulation.world import Catalogue
 
 _SMALLEST_MARKET = 24
 _MOST_COMPANIES = 12_000

@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from pipelines.simulation.drawing import Purpose, generator
 from pipelines.simulation.events import Block
+from pipelines.simulation.rng import Purpose, generator
 from pipelines.simulation.writing import folder
 
 FEEDBACK_COLUMNS = ("is_relevant", "rating", "skill_match_feedback", "location_feedback", "salary_feedback")

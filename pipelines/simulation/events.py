@@ -12,11 +12,11 @@ import polars as pl
 
 from features.schemas import EVENT_TYPES, SURFACES
 from pipelines.simulation.behaviour import Actions, Flags, JobColumns, act, utility
-from pipelines.simulation.catalogue import Catalogue
-from pipelines.simulation.drawing import FloatArray, IntArray, Purpose, generator, shares, weighted
 from pipelines.simulation.exposures import Pools, exposure_kinds
 from pipelines.simulation.jobs import DAY_SECONDS, Jobs
+from pipelines.simulation.rng import FloatArray, IntArray, Purpose, generator, shares, weighted
 from pipelines.simulation.users import N_DEMO, Users
+from pipelines.simulation.world import Catalogue
 
 EVENTS_PER_BLOCK = 250_000
 _EVENTS_PER_SESSION = 15.0  # a first guess; each block makes sessions until its events are reached

@@ -9,10 +9,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.simulation.catalogue import Catalogue
-from pipelines.simulation.drawing import FloatArray, IntArray
 from pipelines.simulation.jobs import NO_CITY, REMOTE, Jobs
+from pipelines.simulation.rng import FloatArray, IntArray
 from pipelines.simulation.users import REMOTE_ONLY, Users
+from pipelines.simulation.world import Catalogue
 
 _POPULAR_SHARE = 0.015
 _NEWEST_POWER = 1.7  # draws from a pool fall off with rank by age as rank^(1/power - 1)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import orjson
 
-from pipelines.simulation.catalogue import Catalogue, City, Family
 from pipelines.simulation.companies import Companies
-from pipelines.simulation.drawing import IntArray
 from pipelines.simulation.job_texts import with_texts
 from pipelines.simulation.jobs import HH, REMOTE, Jobs
+from pipelines.simulation.rng import IntArray
+from pipelines.simulation.world import Catalogue, City, Family
 from pipelines.simulation.writing import folder, moscow_time, slices
 
 PER_PAGE = 100

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from pipelines.simulation.catalogue import LANGUAGES, Catalogue, Family
 from pipelines.simulation.companies import Companies
-from pipelines.simulation.drawing import IntArray
 from pipelines.simulation.jobs import MAX_SKILLS, Jobs
+from pipelines.simulation.rng import IntArray
+from pipelines.simulation.world import LANGUAGES, Catalogue, Family
 
 _N_DUTIES = 3
 _N_VARIANTS = 3

@@ -9,9 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipelines.simulation.catalogue import LEVEL_PAY, UNITS_PER_USD, Catalogue
 from pipelines.simulation.companies import Companies
-from pipelines.simulation.drawing import (
+from pipelines.simulation.rng import (
     FloatArray,
     IntArray,
     Purpose,
@@ -21,6 +20,7 @@ from pipelines.simulation.drawing import (
     skill_bits,
     weighted,
 )
+from pipelines.simulation.world import LEVEL_PAY, UNITS_PER_USD, Catalogue
 
 Flags = NDArray[np.bool_]
 

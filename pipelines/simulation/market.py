@@ -10,16 +10,16 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulation.boards import write_boards, write_job_files
-from pipelines.simulation.catalogue import LEVELS, Catalogue, load_catalogue
 from pipelines.simulation.companies import Companies, make_companies
 from pipelines.simulation.event_files import EventFiles
 from pipelines.simulation.events import EventMaker
 from pipelines.simulation.hh import write_hh
 from pipelines.simulation.jobs import SOURCES, Jobs, make_jobs
+from pipelines.simulation.malformed import write_rubbish
 from pipelines.simulation.profiles import write_profiles
 from pipelines.simulation.resumes import write_resumes
-from pipelines.simulation.rubbish import write_rubbish
 from pipelines.simulation.users import REMOTE_WISHES, Users, make_users
+from pipelines.simulation.world import LEVELS, Catalogue, load_catalogue
 from pipelines.simulation.writing import folder
 
 Progress = Callable[[str, int, int], None]

@@ -8,10 +8,10 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from pipelines.simulation.catalogue import LANGUAGES, LEVEL_YEARS, LEVELS, UNITS_PER_USD, Catalogue
-from pipelines.simulation.drawing import FloatArray, Purpose, generator
 from pipelines.simulation.jobs import DAY_SECONDS
+from pipelines.simulation.rng import FloatArray, Purpose, generator
 from pipelines.simulation.users import N_DEMO, REMOTE_WISHES, USERS_PER_BLOCK, Users
+from pipelines.simulation.world import LANGUAGES, LEVEL_YEARS, LEVELS, UNITS_PER_USD, Catalogue
 from pipelines.simulation.writing import folder, utc_time
 
 _NO_PROFILE_SHARE = 0.08

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import orjson
 
-from pipelines.simulation.catalogue import LANGUAGES, LEVEL_YEARS, Catalogue
 from pipelines.simulation.companies import Companies
 from pipelines.simulation.users import N_DEMO, Users
+from pipelines.simulation.world import LANGUAGES, LEVEL_YEARS, Catalogue
 from pipelines.simulation.writing import folder
 
 N_RESUMES = 6

@@ -7,8 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipelines.simulation.catalogue import LEVEL_PAY, Catalogue
-from pipelines.simulation.drawing import (
+from pipelines.simulation.rng import (
     FloatArray,
     IntArray,
     Purpose,
@@ -18,6 +17,7 @@ from pipelines.simulation.drawing import (
     skill_bits,
     weighted,
 )
+from pipelines.simulation.world import LEVEL_PAY, Catalogue
 
 DEMO_PYTHON, DEMO_DESIGNER = "demo-python-almaty", "demo-designer-remote"
 N_DEMO = 2

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipelines.simulation.drawing import IntArray
+from pipelines.simulation.rng import IntArray
 
 JSON_LINE_END = b"\n"
 

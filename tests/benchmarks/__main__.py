@@ -36,7 +36,7 @@ def main() -> int:
         print("| run | wall seconds | peak memory so far, GiB |\n| --- | ---: | ---: |")
         runs = [("cold", until), ("again, same as_of", until), ("a week earlier", until - dt.timedelta(HELD_OUT_DAYS))]
         for name, as_of in runs:
-            seconds, failed = _run(["-m", "pipelines.cli", "run", "daily", "--as-of", as_of.isoformat()], data)
+            seconds, failed = _run(["-m", "pipelines.cli.main", "run", "daily", "--as-of", as_of.isoformat()], data)
             gigabytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
             print(f"| {name} | {seconds:.1f} | {gigabytes:.2f} |", flush=True)
             if failed:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.cli import app
+from pipelines.cli.main import app
 from tests.assets.ingest.fault_server import fault_server
 from tests.assets.ingest.hh_server import FAULTS, HHServer
 

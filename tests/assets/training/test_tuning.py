@@ -11,7 +11,7 @@ from assets.config import Als
 from assets.lake import Lake
 from assets.training.tuning import TunedFileError, als_settings, tuned_path
 from features.schemas import DAILY_INTERACTIONS, JOBS, USER_PROFILES
-from pipelines.cli import app
+from pipelines.cli.main import app
 
 AS_OF = dt.datetime(2026, 3, 10, 2, tzinfo=dt.UTC)
 

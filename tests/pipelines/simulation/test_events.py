@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from pipelines.simulation import events as events_module
-from pipelines.simulation.catalogue import load_catalogue
 from pipelines.simulation.companies import make_companies
 from pipelines.simulation.event_files import EventFiles
 from pipelines.simulation.events import EventMaker
 from pipelines.simulation.jobs import make_jobs
 from pipelines.simulation.users import make_users
+from pipelines.simulation.world import load_catalogue
 
 UNTIL = datetime(2026, 3, 2, tzinfo=UTC)
 N_DAYS = 3

@@ -14,8 +14,8 @@ from assets.config import Sources
 from assets.ingest.source_state import FeedState, address_of, update_states
 from assets.lake import Lake
 from features.schemas import INGEST_RUNS
-from pipelines.cli import app
-from pipelines.source_status import source_statuses
+from pipelines.cli.main import app
+from pipelines.cli.sources import source_statuses
 from tests.assets.ingest.fault_server import Answer, FaultServer, fault_server
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)

@@ -17,7 +17,7 @@ from assets.ingest.source_state import FeedState, load_states
 from assets.lake import Lake
 from features.schemas import INGEST_RUNS, POSTING_CONTENT
 from features.source_health import source_alarms
-from pipelines.quarantine_view import visible
+from pipelines.cli.print_quarantine import visible
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.generations import app
+from pipelines.cli.generations import app
 from tests.factories import AS_OF, feeds, publish_small, publish_small_changes
 
 

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.simulation.catalogue import load_catalogue
-from pipelines.simulation.drawing import Purpose, generator, pick_skills, shares, skill_bits, weighted
+from pipelines.simulation.rng import Purpose, generator, pick_skills, shares, skill_bits, weighted
+from pipelines.simulation.world import load_catalogue
 
 
 @given(st.integers(0, 10**6), st.lists(st.floats(0.01, 100), min_size=1, max_size=50))

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from assets.lake import Lake
 from features.schemas import QUARANTINE
-from pipelines.cli import app
-from pipelines.quarantine_view import HIDDEN, Wanted, find_quarantined, newest, summary, visible
+from pipelines.cli.main import app
+from pipelines.cli.print_quarantine import HIDDEN, Wanted, find_quarantined, newest, summary, visible
 
 DAY = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 ROWS = [

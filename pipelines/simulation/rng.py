@@ -5,7 +5,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipelines.simulation.catalogue import Catalogue
+from pipelines.simulation.world import Catalogue
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]

@@ -15,7 +15,8 @@ from assets.config import SHIPPED_VOCABULARY, Config, Sources, config_file, load
 from assets.ingest.hh.ids import HHIds
 from assets.resources import parse_as_of
 from assets.yaml_files import ConfigError, load_file
-from pipelines import generations, running
+from pipelines import running
+from pipelines.cli import generations
 from pipelines.environment import workspace_from_environment
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Offline job recommendations: run, look, serve.")
@@ -114,7 +115,7 @@ def feed(
     language: Annotated[str, typer.Option("--lang", help="en or ru")] = "en",
 ) -> None:
     """Show a user's published feed with scores and reasons."""
-    from pipelines.showing import NothingPublishedError, print_feed, read_feed
+    from pipelines.cli.print_feed import NothingPublishedError, print_feed, read_feed
 
     if language not in ("en", "ru"):
         raise typer.BadParameter(f"{language!r}; allowed are en and ru", param_hint="--lang")
@@ -136,7 +137,7 @@ def why(
     from assets.ranking.score_breakdown import UnknownJobError, UnknownUserError
     from assets.ranking.score_breakdown import why as answer
     from models.fitting.artifacts import ArtifactError
-    from pipelines.telling_why import print_why
+    from pipelines.cli.print_why import print_why
 
     if language not in ("en", "ru"):
         raise typer.BadParameter(f"{language!r}; allowed are en and ru", param_hint="--lang")
@@ -161,7 +162,7 @@ def tune(
     from assets.training.tuning import TunedFileError, keep_tuned
     from assets.training.tuning import tune as search
     from models.fitting.tuning import TuningError
-    from pipelines.showing import print_tuned
+    from pipelines.cli.print_feed import print_tuned
 
     workspace, config = workspace_from_environment(), _checked_config()
     instant = _instant(as_of) or dt.datetime.now(dt.UTC)
@@ -194,7 +195,7 @@ def quarantine(
     raw: Annotated[bool, typer.Option("--raw", help="Show all that is kept of each, personal data too.")] = False,
 ) -> None:
     """Show what could not be used, and why: counts by source and reason, then the newest entries."""
-    from pipelines import quarantine_view
+    from pipelines.cli import print_quarantine as quarantine_view
 
     wanted = quarantine_view.Wanted(source, reason, file, _instant(since))
     found = quarantine_view.find_quarantined(workspace_from_environment().lake, wanted)
@@ -205,7 +206,7 @@ def quarantine(
 @sources_app.command("list")
 def list_sources() -> None:
     """List the sources: when each was read, what came of it, when it is due, what is wrong with it."""
-    from pipelines.source_status import print_statuses, source_statuses
+    from pipelines.cli.sources import print_statuses, source_statuses
 
     lake = workspace_from_environment().lake
     print_statuses(out, source_statuses(lake, _checked_config().sources, now=dt.datetime.now(dt.UTC)))
@@ -217,7 +218,7 @@ def try_source(
     limit: Annotated[int, typer.Option(min=0, max=1000, help="Jobs to show.")] = 5,
 ) -> None:
     """Read one feed now, show what it gives, and store nothing."""
-    from pipelines.source_status import print_reading, try_feed
+    from pipelines.cli.sources import print_reading, try_feed
 
     config = _checked_config()
     names = sorted(feed.name for feed in config.sources.feeds)
