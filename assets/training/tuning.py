@@ -63,7 +63,7 @@ def tune(
 ) -> Tuned:
     """Searches by the interactions in the lake up to `as_of`, starting from the settings in use.
 
-    Factors are searched up to the configured number, which bounds what a fit may cost. Raises models.fitting.tuning.TuningError
+    Factors are searched up to the configured number, which bounds what a fit may cost. Raises TuningError
     where there is nothing to choose by.
     """
     lake, config = workspace.lake, workspace.config.pipeline

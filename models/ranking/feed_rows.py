@@ -14,7 +14,7 @@ from features.schemas import COMPONENTS, FEED_ITEM
 
 @dataclass(frozen=True)
 class Items:
-    """The items of n lists, (n, k) each, -1 jobs after a list's end; `reasons` come from models.explanations.templates makes them."""
+    """The items of n lists, (n, k) each, -1 jobs after a list's end; `reasons` come from models.explanations."""
 
     job: NDArray[np.int32]
     score: NDArray[np.float64]

@@ -221,7 +221,7 @@ CARD_START = b'{"job_id":'  # of every job card
 USER_PREFIXES = frozenset({FEED_PREFIX, COMPONENTS_PREFIX, DIGEST_PREFIX, PREFERENCES_PREFIX, SKILL_GAPS_PREFIX})
 DICTIONARY_KEY = b"dictionary:"
 COMPRESSED_FIRST_BYTE = 0x28
-# Compiled code keeps these on disk as they were: COMPILED_FROM in serving/feed_join/compiled.py and assets/publishing/lookup/packing.py.
+# Compiled code keeps these on disk as they were: COMPILED_FROM in serving.feed_join.compiled and assets...packing.
 PACKED_FEED = b"F"
 FEED_HEADER = struct.Struct("<cxHH")
 ITEM_BYTES = 16

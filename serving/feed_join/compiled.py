@@ -361,7 +361,7 @@ def join(
 ) -> _Int:  # fmt: skip
     """Writes the items of a feed as JSON, separated by commas; returns the bytes written, DAMAGED or TOO_LONG.
 
-    `record` from `first` on: the items (serving/contract/tables.py). `components`: packed values, empty for none. `memory`: a
+    `record` from `first` on: the items (serving/contract). `components`: packed values, empty for none. `memory`: a
     row of `Numbered.memory` for jobs and one for reasons. `chosen`: scratch, at least `limit` rows of 2.
     """
     jobs = (memory[0, 0], memory[0, 1], memory[0, 2], memory[0, 3], memory[0, 4], memory[0, 5])

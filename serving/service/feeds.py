@@ -1,4 +1,4 @@
-"""What a user's feed and matches answer: the hot path. Items are joined in compiled code (serving/feed_join/compiled.py)."""
+"""What a user's feed and matches answer: the hot path. Items are joined in compiled code (serving/feed_join)."""
 
 import msgspec
 

@@ -2,7 +2,7 @@
 
 Run by hand on your own copy of the data (https://grouplens.org/datasets/movielens/100k/, not to be passed on):
 `python -m tests.benchmarks.bench_movielens FOLDER`, where FOLDER holds `u.data` and `u.item`, or the same as RecBole's
-atomic files. A random fifth of the ratings is held out and never seen; parameters are chosen by `models.fitting.tuning` on a
+atomic files. A random fifth of the ratings is held out and never seen; parameters are chosen on a
 fifth of the rest; lists are over all films, without those of the training part.
 """
 

@@ -16,7 +16,7 @@ import polars as pl
 from features.vocabulary.skills import SkillVocabulary
 
 ROOT = Path(__file__).parents[2]
-SENTENCES = ROOT / "tests" / "features" / "skill_sentences.tsv"
+SENTENCES = ROOT / "tests" / "features" / "vocabulary" / "skill_sentences.tsv"
 _CHARACTERS = 1_800
 _FILLER = (
     "мы ищем человека в дружную команду", "и предлагаем гибкий график", "с достойной оплатой труда в центре города",

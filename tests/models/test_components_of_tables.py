@@ -11,7 +11,7 @@ import pytest
 from features.schemas import CAREER_LEVELS, COMPONENTS
 from models.ranking.scoring import component_values
 from models.ranking.stages import pairs_of, retrieve_block
-from tests.models.ranking_world import Market, build, encode, make_market
+from tests.models.ranking.world import Market, build, encode, make_market
 
 NAN = math.nan
 Row = Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Writes look-up files (LMDB): the rows of the tables again, by key. What they hold is told in serving/contract/tables.py."""
+"""Writes look-up files (LMDB): the rows of the tables again, by key. Their content: serving/contract."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path

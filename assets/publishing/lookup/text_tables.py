@@ -1,4 +1,4 @@
-"""Writes numbered texts (serving/contract/tables.py): jobs and reasons that feeds refer to by number, each stored once."""
+"""Writes numbered texts: jobs and reasons that feeds refer to by number, each stored once."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -16,7 +16,7 @@ from features.schemas import FALLBACK_FEEDS, FEEDS, INTERACTIONS, JOBS, NEARBY
 from models.fitting.als import AlsModel
 from models.fitting.neighbours import JobNeighbours, UserNeighbours
 from models.fitting.vectors import JobVectors, UserVectors
-from tests.models.ranking_world import AS_OF, Market, make_market
+from tests.models.ranking.world import AS_OF, Market, make_market
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20"),

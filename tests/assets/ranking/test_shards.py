@@ -15,7 +15,7 @@ from assets.ranking.shards import Report, number_of_shards, rank_feeds
 from features.schemas import FEED_CHANGES, FEEDS
 from models.ranking.interaction_arrays import catalog
 from models.ranking.rules import violations
-from tests.models.ranking_world import AS_OF, SETTINGS, Market, items, make_market
+from tests.models.ranking.world import AS_OF, SETTINGS, Market, items, make_market
 
 LATER = AS_OF + dt.timedelta(minutes=15)
 

@@ -7,7 +7,7 @@ from models.explanations.score_breakdown import contributions, explain_pair
 from models.ranking.retrieval import RETRIEVERS
 from models.ranking.scoring import Recipe
 from models.ranking.stages import retrieve_block
-from tests.models.ranking_world import build, encode, items, make_market, rank
+from tests.models.ranking.world import build, encode, items, make_market, rank
 
 
 def test_the_score_of_a_listed_job_is_explained_in_points() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from features.schemas import REASON_CODES
 from models.explanations.templates import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
-from tests.models.ranking_world import items, make_market, rank
+from tests.models.ranking.world import items, make_market, rank
 
 
 def test_every_code_has_a_text_in_both_languages() -> None:

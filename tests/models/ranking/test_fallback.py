@@ -4,7 +4,7 @@ import pytest
 from features.schemas import FALLBACK_FEEDS
 from models.ranking.fallback import fallback_feeds
 from models.ranking.scoring import COLLABORATIVE_MOST
-from tests.models.ranking_world import MARKETPLACE, SETTINGS, Market, encode, make_market
+from tests.models.ranking.world import MARKETPLACE, SETTINGS, Market, encode, make_market
 
 
 @pytest.fixture(scope="module")

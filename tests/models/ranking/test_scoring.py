@@ -9,7 +9,7 @@ from features.schemas import COMPONENTS
 from models.ranking.job_arrays import matrix
 from models.ranking.scoring import COLLABORATIVE_MOST, Recipe, component_values, score_pairs
 from models.ranking.stages import pairs_of, retrieve_block
-from tests.models.ranking_world import build, encode, make_market
+from tests.models.ranking.world import build, encode, make_market
 
 _NO_ROWS = np.zeros(1, dtype=np.int32)
 

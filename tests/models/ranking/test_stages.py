@@ -13,7 +13,7 @@ from models.ranking.experiments import Arm
 from models.ranking.rules import forbidden_rows, violations
 from models.ranking.scoring import COLLABORATIVE_MOST, Recipe
 from models.ranking.stages import Settings, rank_shard
-from tests.models.ranking_world import (
+from tests.models.ranking.world import (
     AS_OF,
     MARKETPLACE,
     MATCH,

@@ -3,7 +3,7 @@ import numpy as np
 from models.ranking.retrieval import RETRIEVERS
 from models.ranking.retrievers.company import jobs_of_companies
 from models.ranking.stages import retrieve_block
-from tests.models.ranking_world import LIMITS, build, encode, make_market
+from tests.models.ranking.world import LIMITS, build, encode, make_market
 
 FOLLOWED = np.uint16(1 << RETRIEVERS.index("followed"))
 

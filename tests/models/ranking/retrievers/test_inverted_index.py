@@ -3,7 +3,7 @@ import pytest
 from scipy import sparse
 
 from models.ranking.retrievers.inverted_index import build_term_index, jobs_by_terms, wanted_terms
-from tests.models.ranking_world import Encoded, encode, make_market
+from tests.models.ranking.world import Encoded, encode, make_market
 
 
 @pytest.fixture(scope="module")
