@@ -13,8 +13,8 @@ from features.sources.events import json_lines as event_json
 from features.sources.events.plain_lines import read_plain_lines
 from features.sources.lines import Block
 from features.sources.parsed import Parsed
+from tests.features.sources.events.test_fuzz import EVENT, TRACK
 from tests.features.sources.fuzzing import FUZZ, dumped, json_bodies, mutated_bytes
-from tests.features.sources.test_fuzz_events import EVENT, TRACK
 
 AS_OF = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 WITH_NUMBERS = {**EVENT, "event_id": "e2", "user_id": 17, "job_id": 5, "occurred_at": 1_763_600_000.25, "extra": True}

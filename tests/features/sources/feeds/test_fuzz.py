@@ -10,7 +10,7 @@ from features.sources.hh.vacancies import parse_hh
 from features.sources.parsed import Parsed
 from features.sources.postings import PARSED_POSTINGS
 from tests.features.sources.fuzzing import FUZZ, check, json_bodies, mutated_bytes
-from tests.features.sources.test_hh import NEW, OLD
+from tests.features.sources.hh.test_vacancies import NEW, OLD
 
 RSS = """<?xml version="1.0" encoding="UTF-8"?>
 <rss version="2.0" xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:content="http://purl.org/rss/1.0/modules/content/">

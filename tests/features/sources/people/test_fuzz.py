@@ -15,9 +15,9 @@ from features.sources.people.users import parse_users
 from features.sources.resumes.files import ResumeError
 from features.sources.resumes.parsing import parse_resume
 from tests.features.sources.fuzzing import FUZZ, NASTY_TEXTS, check, dumped, json_bodies, mutated_bytes
-from tests.features.sources.resume_samples import SAMPLES
-from tests.features.sources.test_resumes import AS_OF, ENGLISH, RUSSIAN, Vocabulary, docx_bytes, pdf_bytes
-from tests.features.sources.test_users import USER
+from tests.features.sources.people.test_users import USER
+from tests.features.sources.resumes.samples import SAMPLES
+from tests.features.sources.resumes.test_parsing import AS_OF, ENGLISH, RUSSIAN, Vocabulary, docx_bytes, pdf_bytes
 
 FULL_USER = {
     **USER,

@@ -8,7 +8,7 @@ from hypothesis import given
 from features.sources.jobs.files import parse_jobs_csv, parse_jobs_jsonl, parse_jobs_parquet
 from features.sources.postings import PARSED_POSTINGS
 from tests.features.sources.fuzzing import FUZZ, check, dumped, json_bodies, mutated_bytes
-from tests.features.sources.test_job_files import JOB, LINKED
+from tests.features.sources.jobs.test_files import JOB, LINKED
 
 CSV = (
     b"source_id,title,company,skills,salary_min,published_at,remote\n"

@@ -15,7 +15,7 @@ from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject, Tex
 
 from features.sources.resumes.files import ResumeError, resume_text
 from features.sources.resumes.parsing import ResumeFields, parse_resume
-from tests.features.sources.resume_samples import SAMPLES
+from tests.features.sources.resumes.samples import SAMPLES
 
 AS_OF = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
 _W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
