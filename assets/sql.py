@@ -8,10 +8,12 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from features.errors import JobfeedError
+
 SQL_FOLDER = Path(__file__).resolve().parent.parent / "sql"
 
 
-class QueryError(ValueError):
+class QueryError(JobfeedError, ValueError):
     """A query file is absent, or was called without what it needs."""
 
 

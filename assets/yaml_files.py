@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from features.errors import JobfeedError
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class ConfigError(ValueError):
+class ConfigError(JobfeedError, ValueError):
     """A configuration that is refused; the message names file, key, value and what is allowed."""
 
 

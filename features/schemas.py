@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from features.errors import JobfeedError
+
 UTC_TIMESTAMP = pl.Datetime("us", "UTC")
 STRINGS = pl.List(pl.String)
 RATED_SKILL = pl.Struct({"name": pl.String, "level": pl.String, "years": pl.Float64})
 
 
-class SchemaError(ValueError):
+class SchemaError(JobfeedError, ValueError):
     """A frame does not have the columns that its table declares."""
 
 

@@ -2,8 +2,10 @@
 
 from urllib.parse import urlsplit
 
+from features.errors import JobfeedError
 
-class IngestError(Exception):
+
+class IngestError(JobfeedError):
     """A source, or one input of it, could not be used."""
 
 
@@ -81,12 +83,8 @@ class SourceDisabledError(IngestError):
     """The source must not be asked again in this run; nothing follows from it about its jobs."""
 
 
-class QueryError(IngestError):
-    """A configured query can't be sent as it is."""
-
-
-class UnreadableFileError(IngestError):
-    """A landed file can't be decoded at all; the message is a reason code."""
+class RefusedQueryError(IngestError):
+    """The source refuses a configured query as it is."""
 
 
 def public_url(url: str) -> str:

@@ -10,6 +10,7 @@ import dagster as dg
 import polars as pl
 
 from assets.ingest.landing import Ledger
+from features.errors import JobfeedError
 
 _COLUMNS = (
     "source", "status", "fetched", "read", "parsed", "new", "changed", "unchanged", "quarantined", "reasons", "seconds",
@@ -18,7 +19,7 @@ _TOTALS = ("n_fetched", "n_read", "n_parsed", "n_new", "n_changed", "n_unchanged
 _NAMES_TOLD = 3
 
 
-class AccountingError(AssertionError):
+class AccountingError(JobfeedError, AssertionError):
     """Entries were read of which it is not known what became."""
 
 

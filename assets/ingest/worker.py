@@ -14,12 +14,14 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from features.errors import JobfeedError
+
 _START_SECONDS = 60.0
 _READY = "ready"
 NOT_STARTED = "did_not_start"
 
 
-class WorkerError(Exception):
+class WorkerError(JobfeedError):
     """The function did not give an answer; the message is a reason code."""
 
 

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from assets.publishing.generations import Manifest
 from assets.publishing.tables import OWNED, UNSTABLE_COLUMNS, Source, source_record
 from assets.ranking import feed_changes
+from features.errors import JobfeedError
 from features.schemas import FEED_CHANGES, FEEDS
 from serving.contract.tables import CHANGED_FOLDER, CHANGES_FOLDER, KEYS, TABLES, TABLES_FOLDER
 
@@ -26,7 +27,7 @@ _VOLATILE_COLUMNS = ("last_seen_at", *UNSTABLE_COLUMNS)
 MAP_SCHEMA = {"layer": pl.Int32, "part": pl.String}
 
 
-class NotComparableError(RuntimeError):
+class NotComparableError(JobfeedError, RuntimeError):
     """What changed can't be told, or is too much to be told apart: a full generation is due. The message says why."""
 
 

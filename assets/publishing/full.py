@@ -26,6 +26,7 @@ from assets.publishing.lookup.files import QUERIES, LookupFile, sample_values, w
 from assets.publishing.lookup.text_tables import NumberedFile, Numbers, no_names, numbered_jobs, templates_of
 from assets.publishing.tables import OWNED, Source, checksums, connect, described, source_record, write_table
 from assets.publishing.validation import FeedChecks, KeyChecks, size_problems
+from features.errors import JobfeedError
 from serving.contract.tables import (
     DATABASE,
     DICTIONARY_FILE,
@@ -48,7 +49,7 @@ __all__ = ["Published", "Source", "ValidationFailedError", "publish"]
 _SAMPLE_ROWS = 1000
 
 
-class ValidationFailedError(RuntimeError):
+class ValidationFailedError(JobfeedError, RuntimeError):
     """The generation that was built may not be announced; the message says why, a line each."""
 
 

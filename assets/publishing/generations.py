@@ -15,6 +15,7 @@ import orjson
 from filelock import FileLock, Timeout
 
 from assets.lake import fsync_folder, write_bytes
+from features.errors import JobfeedError
 from serving.contract.tables import MANIFEST, POINTER, manifest_checksum
 
 BUILDING_PREFIX = ".building-"
@@ -25,7 +26,7 @@ _LOCK = ".choosing.lock"
 _LOCK_SECONDS = 30
 
 
-class GenerationError(RuntimeError):
+class GenerationError(JobfeedError, RuntimeError):
     """A generation is missing, damaged or may not be served."""
 
 

@@ -18,6 +18,7 @@ from assets.publishing import generations
 from assets.publishing.diff import changed_owners
 from assets.publishing.generations import Manifest
 from assets.publishing.tables import OWNED, connect
+from features.errors import JobfeedError
 from serving.contract.tables import KEYS, SCHEMA_VERSION, TABLES
 
 DSN_VARIABLE = "JOBFEED_POSTGRES_DSN"
@@ -33,7 +34,7 @@ _TYPES = {
 _PLAIN_TYPES = ("boolean", "smallint", "integer", "bigint", "date")
 
 
-class PostgresError(RuntimeError):
+class PostgresError(JobfeedError, RuntimeError):
     """The generation could not be copied; the message says why, without the DSN or any row."""
 
 

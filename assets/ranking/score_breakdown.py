@@ -11,17 +11,18 @@ from assets.lake import Lake
 from assets.ranking.inputs import Tables, lake_tables, load_fitted, ranking_settings, users_to_rank
 from assets.ranking.shards import shard_of_users
 from assets.resources import Workspace
+from features.errors import JobfeedError
 from features.schemas import FEEDS
 from models.explanations.exclusion import KeptOut, kept_out
 from models.explanations.score_breakdown import Why, explain_pair
 from models.explanations.templates import JOB_REFERENCE_CODES
 
 
-class UnknownUserError(LookupError):
+class UnknownUserError(JobfeedError, LookupError):
     """The user has neither a profile nor any act, and so no feed of their own."""
 
 
-class UnknownJobError(LookupError):
+class UnknownJobError(JobfeedError, LookupError):
     """The catalog has no such job."""
 
 

@@ -15,6 +15,7 @@ from assets.config import Als, Pipeline
 from assets.lake import write_bytes
 from assets.resources import Workspace
 from assets.training.inputs import consented, representatives
+from features.errors import JobfeedError
 from features.schemas import DAILY_INTERACTIONS, JOBS, USER_PROFILES
 from models.fitting.als import AlsSettings
 from models.fitting.tuning import Tuned, time_split, tune_als
@@ -23,7 +24,7 @@ TUNED_FILE = "als-tuned.json"
 _CHOSEN = ("factors", "regularization", "alpha", "popularity_power", "half_life_days")
 
 
-class TunedFileError(ValueError):
+class TunedFileError(JobfeedError, ValueError):
     """The file of tuned parameters can't be used."""
 
 

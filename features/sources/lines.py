@@ -11,6 +11,8 @@ from typing import cast
 
 import zstandard
 
+from features.errors import SourceError
+
 BLOCK_BYTES = 8 * 1024 * 1024
 MAX_LINE_BYTES = 1024 * 1024
 CSV_DELIMITERS = (",", ";", "\t", "|")
@@ -22,7 +24,7 @@ _ZST_READ_BYTES = 2048  # four bytes may stand for 128 kB, so this much for 64 M
 MAX_WINDOW_BYTES = 128 * 1024 * 1024
 
 
-class UnreadableFileError(ValueError):
+class UnreadableFileError(SourceError):
     """A file ends before its end, or its compression is damaged; what came before it has been given out."""
 
 

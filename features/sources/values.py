@@ -9,6 +9,8 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
+from features.errors import SourceError
+
 MAX_JSON_BYTES = 256 * 1024 * 1024
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 _SPACE = re.compile(r"\s+")
@@ -20,7 +22,7 @@ _LONE_SURROGATE = re.compile(
 _TRUE, _FALSE = frozenset({"true", "yes", "1", "y", "да"}), frozenset({"false", "no", "0", "n", "нет"})
 
 
-class NotJsonError(ValueError):
+class NotJsonError(SourceError):
     """The bytes are not one JSON document that can be used (also: too large, too deep, not UTF-8)."""
 
 

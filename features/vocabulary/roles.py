@@ -9,13 +9,10 @@ from pathlib import Path
 
 import polars as pl
 
+from features.errors import VocabularyError
 from features.text.phrases import PhraseMatcher, lookup_key
 
 _COLUMNS = ("role", "family", "name_en", "name_ru", "aliases")
-
-
-class RoleError(ValueError):
-    """roles.csv contradicts itself."""
 
 
 @dataclass(frozen=True)
@@ -26,17 +23,17 @@ class Roles:
 
     @classmethod
     def load(cls, folder: Path) -> "Roles":
-        """Reads roles.csv of `folder`; RoleError names spellings that stand for two roles."""
+        """Reads roles.csv of `folder`; raises VocabularyError for a spelling of two roles."""
         path = folder / "roles.csv"
         frame = pl.read_csv(path, infer_schema=False)
         if frame.columns != list(_COLUMNS):
-            raise RoleError(f"{path}: columns {frame.columns}; expected {list(_COLUMNS)}")
+            raise VocabularyError(f"{path}: columns {frame.columns}; expected {list(_COLUMNS)}")
         roles = cls(frame.with_columns(pl.col("aliases").fill_null("").str.split("|")))
         clashes = roles._phrases.group_by("key").agg(pl.col("role").unique().sort(), pl.col("phrase").first())
         clashes = clashes.filter(pl.col("role").list.len() > 1).sort("key")
         if clashes.height:
             shown = "; ".join(f"{row['phrase']!r}: {row['role']}" for row in clashes.head(20).iter_rows(named=True))
-            raise RoleError(f"{path}: {clashes.height} spellings that point to more than one role: {shown}")
+            raise VocabularyError(f"{path}: {clashes.height} spellings that point to more than one role: {shown}")
         return roles
 
     @cached_property

@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 import yaml
 
+from features.errors import VocabularyError
 from features.schemas import STRINGS
 from features.text.phrases import PhraseMatcher, lookup_key
 
@@ -48,10 +49,6 @@ _STRONG_AFTER = (
 # "пишем на Go": what one writes on, in Latin letters within Russian, is a language.
 _WRITTEN_ON = r"(\s(?i:на) )"
 _SKILL_MARK = "zqx"  # stands before an ambiguous word whose context says that the skill is meant
-
-
-class VocabularyError(ValueError):
-    """A vocabulary file contradicts itself or has a value that is not allowed."""
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from features.errors import JobfeedError
+
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 _CLASS_ENTRY = "artifact"
 
 
-class ArtifactError(ValueError):
+class ArtifactError(JobfeedError, ValueError):
     """A file does not hold the model that it was opened as."""
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from features.errors import JobfeedError
 from features.schemas import EMBEDDING_DIMENSIONS, TEXT_EMBEDDINGS
 from models.arrays import positions
 
@@ -25,7 +26,7 @@ _REPORTED_TEXTS = 2048
 _WEIGHT_FILE_BYTES = 64 * 1024
 
 
-class EmbedderError(ValueError):
+class EmbedderError(JobfeedError, ValueError):
     """The configured model can't be used."""
 
 

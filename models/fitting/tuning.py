@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from features.errors import JobfeedError
 from features.hashing import mix, stable_hash, uniform
 from models.evaluation.metrics import evaluate_lists
 from models.evaluation.recommenders import als_recommender, recommend
@@ -27,7 +28,7 @@ _TRIALS = {
 }  # fmt: skip
 
 
-class TuningError(ValueError):
+class TuningError(JobfeedError, ValueError):
     """There is too little to choose by."""
 
 

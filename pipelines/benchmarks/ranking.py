@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from features.errors import JobfeedError
 from pipelines.benchmarks.steps import EMBEDDING
 from pipelines.simulation.market import MarketSize, simulate
 
@@ -24,7 +25,7 @@ TARGETS = {"M": (120.0, 12.0), "L": (1200.0, 12.0)}  # seconds and GiB of traini
 Measured = dict[str, Any]
 
 
-class BenchmarkError(RuntimeError):
+class BenchmarkError(JobfeedError, RuntimeError):
     """A step of the benchmark failed."""
 
 

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from assets.publishing.generations import current_generation
+from features.errors import JobfeedError
 from models.explanations.templates import render_reason
 from serving.contract.tables import JOB_REFERENCE_CODES
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from models.fitting.tuning import Tuned
 
 
-class NothingPublishedError(LookupError):
+class NothingPublishedError(JobfeedError, LookupError):
     """No generation was announced yet."""
 
 

@@ -67,7 +67,8 @@ class HHClient:
     def page(self, params: Params, number: int) -> Page:
         """One page of the search `params`, asked for again if it is none.
 
-        Raises QueryError if HH refuses the query, SourceDisabledError if it refuses us or time is up, else FetchError.
+        Raises RefusedQueryError if HH refuses the query, SourceDisabledError if it refuses this client or time is up,
+        else FetchError.
         """
         for attempt in range(_ATTEMPTS_AT_A_PAGE):
             body = self.get("/vacancies", (*params, ("page", str(number)))).body
@@ -106,7 +107,7 @@ class HHClient:
             told = refusal(error)
             if "bad_user_agent" in told:  # every other request would be refused alike
                 raise errors.SourceDisabledError(told) from error
-            raise errors.QueryError(told) from error
+            raise errors.RefusedQueryError(told) from error
         with self._lock:
             self.n_answers += 1
         return answer

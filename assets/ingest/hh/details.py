@@ -76,7 +76,7 @@ class DetailFetcher:
         except errors.SourceDisabledError as error:
             self._stop_for(str(error))
             return None
-        except (errors.QueryError, errors.FetchError):
+        except (errors.RefusedQueryError, errors.FetchError):
             return Detail(vacancy_id)
         if body is None:
             return Detail(vacancy_id, is_gone=True)

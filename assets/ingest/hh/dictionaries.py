@@ -42,7 +42,7 @@ def refresh_dictionaries(client: HHClient, lake: Lake, *, as_of: dt.datetime) ->
             answer = client.get(one.path, validators=state.validators if state is not None and has_rows else None)
             if not answer.is_unchanged:
                 one.store(lake, answer.body, as_of)
-        except (errors.QueryError, errors.FetchError, NoDictionaryError) as error:
+        except (errors.RefusedQueryError, errors.FetchError, NoDictionaryError) as error:
             statuses.append(f"{one.path} stays as it was: {error}")
             continue
         update_states(lake, dictionaries={one.path: _state_after(answer, state, as_of=as_of)})

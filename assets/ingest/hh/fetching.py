@@ -77,7 +77,7 @@ def walk_queries(
             reading.statuses.append(f"disabled for this run: {error}")
             reading.is_disabled, reading.is_failed, reading.is_full = True, True, False
             break
-        except (errors.QueryError, errors.FetchError) as error:
+        except (errors.RefusedQueryError, errors.FetchError) as error:
             reading.statuses.append(f"{query.name}: failed: {error}")
             reading.is_failed, reading.is_full = True, False
             continue

@@ -18,7 +18,7 @@ from tenacity.stop import stop_base
 from assets.config import HttpLimits
 from assets.ingest import errors
 from assets.ingest.http.pacing import HostPacer
-from assets.ingest.http.transport import AddressGuard, AddressRefused, GuardedAdapter, exchange
+from assets.ingest.http.transport import AddressGuard, AddressRefusedError, GuardedAdapter, exchange
 
 _CHUNK_BYTES = 65_536
 _ERROR_BODY_BYTES = 4_096
@@ -171,7 +171,7 @@ class HttpClient:
                     if current.is_cut:
                         raise errors.DeadlineExceededError(url, "the body did not end in time")
                     return answer.status_code, answer.headers, body
-            except AddressRefused as error:
+            except AddressRefusedError as error:
                 raise errors.ForbiddenAddressError(url, str(error)) from error
             except (requests.RequestException, OSError) as error:
                 if current.is_cut or self.monotonic() >= deadline:

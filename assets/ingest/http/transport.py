@@ -19,9 +19,14 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 
+from features.errors import JobfeedError
 
-class AddressRefused(Exception):  # noqa: N818 (no OSError, which urllib3 would take for a broken connection)
-    """A host resolves to an address that must not be connected to."""
+
+class AddressRefusedError(JobfeedError):
+    """A host resolves to an address that must not be connected to.
+
+    It is no OSError, because urllib3 would take that for a broken connection.
+    """
 
 
 @dataclass(frozen=True)
@@ -31,14 +36,14 @@ class AddressGuard:
     allowed_private_hosts: frozenset[str] = frozenset()
 
     def addresses(self, host: str, port: int, *, seconds: float = 30.0) -> list[str]:
-        """The addresses of `host`, in the resolver's order. Raises AddressRefused if any of them is not public,
+        """The addresses of `host`, in the resolver's order. Raises AddressRefusedError if any of them is not public,
         gaierror if there is none, or none within `seconds`."""
         found = _resolved(host, port, seconds)
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         if host.lower().rstrip(".") not in self.allowed_private_hosts:
             for address in addresses:
                 if not is_public(address):
-                    raise AddressRefused(f"{host} resolves to an address that is not public")
+                    raise AddressRefusedError(f"{host} resolves to an address that is not public")
         return addresses
 
 

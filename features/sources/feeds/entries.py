@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from features.errors import SourceError
 from features.sources.values import line, plain
 
 
-class FeedError(ValueError):
+class FeedError(SourceError):
     """A body is not the feed that it should be; says which feed and why, never quotes the body."""
 
     def __init__(self, feed: str, reason: str) -> None:

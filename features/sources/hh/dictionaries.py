@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from features.errors import SourceError
 from features.schemas import HH_AREAS, HH_RATES, HH_ROLES
 from features.sources.values import NotJsonError, coordinates, decode_json, flag, items, line, mapping, number, text
 
@@ -14,7 +15,7 @@ _MAX_DEPTH = 10
 _ISO_CODES = {"RUR": "RUB", "BYR": "BYN"}
 
 
-class NoDictionaryError(ValueError):
+class NoDictionaryError(SourceError):
     """The bytes are not the dictionary that was asked for."""
 
 

@@ -11,6 +11,7 @@ from docx.table import Table as DocxTable
 from docx.table import _Cell
 from docx.text.paragraph import Paragraph
 
+from features.errors import SourceError
 from features.sources.charset import decode_feed
 
 MAX_BYTES = 10_000_000
@@ -28,7 +29,7 @@ _MARKDOWN_TABLE_RULE = re.compile(r"[\s|:-]*\|[\s|:-]*")
 _ONE_WORD_LINES_SHARE = 0.6
 
 
-class ResumeError(ValueError):
+class ResumeError(SourceError):
     """A resume that can't be read; `reason` is a code: too_large, encrypted, unreadable, no_text (a scan too),
     unknown_format, bad_json."""
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.errors import VocabularyError
 from features.schemas import CAREER_LEVELS
-from features.vocabulary.roles import RoleError, Roles, career_level
+from features.vocabulary.roles import Roles, career_level
 
 FOLDER = Path(__file__).parents[3] / "data" / "vocabulary"
 ROLES = Roles.load(FOLDER)
@@ -108,5 +109,5 @@ def test_a_spelling_of_two_roles_is_refused(tmp_path: Path) -> None:
     (tmp_path / "roles.csv").write_text(
         "role,family,name_en,name_ru,aliases\na_x,f,One,Один,same\nb_x,f,Two,Два,Same\n"
     )
-    with pytest.raises(RoleError, match="same"):
+    with pytest.raises(VocabularyError, match="same"):
         Roles.load(tmp_path)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.vocabulary.skills import SkillVocabulary, VocabularyError
+from features.errors import VocabularyError
+from features.vocabulary.skills import SkillVocabulary
 
 FOLDER = Path(__file__).parents[3] / "data" / "vocabulary"
 SENTENCES = Path(__file__).parent / "skill_sentences.tsv"

@@ -159,7 +159,7 @@ def test_a_page_that_is_none_is_asked_for_again(hh: HHServer) -> None:
 @pytest.mark.parametrize(
     ("answer", "expected", "kind"),
     [
-        (error_answer(400, ("bad_argument", "area")), "400: bad_argument/area", errors.QueryError),
+        (error_answer(400, ("bad_argument", "area")), "400: bad_argument/area", errors.RefusedQueryError),
         (error_answer(400, ("bad_user_agent", "unset")), "set hh.user_agent", errors.SourceDisabledError),
         (error_answer(403, ("captcha_required", "captcha_required")), "HH_ACCESS_TOKEN", errors.SourceDisabledError),
         (error_answer(403, ("oauth", "token_expired")), "oauth/token_expired; HH does not", errors.SourceDisabledError),

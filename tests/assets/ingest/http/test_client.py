@@ -7,7 +7,7 @@ import pytest
 
 from assets.ingest import errors
 from assets.ingest.http.client import HttpClient, Validators, retry_after_seconds
-from assets.ingest.http.transport import AddressGuard, AddressRefused, is_public
+from assets.ingest.http.transport import AddressGuard, AddressRefusedError, is_public
 from tests.assets.ingest.fault_server import Answer, FakeTime, FaultServer, gzipped, make_client
 
 
@@ -102,7 +102,7 @@ def test_public_addresses_are_told_from_others(address: str, expected: bool) -> 
 def test_a_name_with_one_private_address_among_public_ones_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, 80)) for ip in ("93.184.216.34", "192.168.0.1")]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
-    with pytest.raises(AddressRefused):
+    with pytest.raises(AddressRefusedError):
         AddressGuard().addresses("rebinding.example", 80)
 
 
