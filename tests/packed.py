@@ -8,7 +8,9 @@ from typing import Any
 import orjson
 import polars as pl
 
-from serving.contract.tables import COMPONENT_STEPS, COMPONENTS, PACKED_COMPONENTS, UNKNOWN_COMPONENT, names_path
+from serving.contract.feed_codec import COMPONENT_STEPS, PACKED_COMPONENTS, UNKNOWN_COMPONENT
+from serving.contract.tables import COMPONENTS
+from serving.contract.text_tables import names_path
 from serving.service.text_tables import load_numbered
 
 Names = Mapping[str, Mapping[int, Sequence[Any]]]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import duckdb
 
-from serving.contract.tables import CHANGED_FOLDER, CHANGES_FOLDER, FOLDER_VARIABLE, KEYS, TABLES, TABLES_FOLDER
+from serving.contract.generation import CHANGED_FOLDER, CHANGES_FOLDER, FOLDER_VARIABLE, TABLES_FOLDER
+from serving.contract.tables import KEYS, TABLES
 
 _VIEW = Path(__file__).resolve().parent.parent.parent / "sql" / "publish" / "feed_items.sql"
 

@@ -26,17 +26,10 @@ from assets.publishing.generations import Manifest
 from assets.publishing.lookup.delta_files import write_layers
 from assets.publishing.tables import OWNED, Source, checksums, connect, described, link, source_record, write_table
 from assets.publishing.validation import FeedChecks, KeyChecks, closed_jobs_in_feeds, size_problems
-from serving.contract.tables import (
-    CHANGED_FOLDER,
-    CHANGES_FOLDER,
-    DATABASE,
-    KEYS,
-    MANIFEST,
-    NUMBERED,
-    SCHEMA_VERSION,
-    STACKS,
-    TABLES,
-)
+from serving.contract.generation import CHANGED_FOLDER, CHANGES_FOLDER, DATABASE, MANIFEST
+from serving.contract.keys import STACKS
+from serving.contract.tables import KEYS, SCHEMA_VERSION, TABLES
+from serving.contract.text_tables import NUMBERED
 
 MAX_LAYERS = 32
 

@@ -20,7 +20,8 @@ from assets.publishing.tables import OWNED, UNSTABLE_COLUMNS, Source, source_rec
 from assets.ranking import feed_changes
 from features.errors import JobfeedError
 from features.schemas import FEED_CHANGES, FEEDS
-from serving.contract.tables import CHANGED_FOLDER, CHANGES_FOLDER, KEYS, TABLES, TABLES_FOLDER
+from serving.contract.generation import CHANGED_FOLDER, CHANGES_FOLDER, TABLES_FOLDER
+from serving.contract.tables import KEYS, TABLES
 
 # Every sighting of a job moves this, and nobody reads it but the pipeline: alone it makes no row another one.
 _VOLATILE_COLUMNS = ("last_seen_at", *UNSTABLE_COLUMNS)

@@ -10,7 +10,8 @@ from assets.publishing import generations
 from assets.publishing.database import literal, rows_of
 from assets.publishing.generations import Manifest
 from assets.publishing.tables import OWNED
-from serving.contract.tables import CHANGED_FOLDER, KEYS, TABLES
+from serving.contract.generation import CHANGED_FOLDER
+from serving.contract.tables import KEYS, TABLES
 
 
 @dataclass(frozen=True)

@@ -27,21 +27,10 @@ from assets.publishing.lookup.text_tables import NumberedFile, Numbers, no_names
 from assets.publishing.tables import OWNED, Source, checksums, connect, described, source_record, write_table
 from assets.publishing.validation import FeedChecks, KeyChecks, size_problems
 from features.errors import JobfeedError
-from serving.contract.tables import (
-    DATABASE,
-    DICTIONARY_FILE,
-    DIGEST_PREFIX,
-    JOB_DETAIL_PREFIX,
-    KEYS,
-    LAYERS_FOLDER,
-    LOOKUP,
-    MANIFEST,
-    NUMBERED,
-    SCHEMA_VERSION,
-    STACKS,
-    TABLES,
-    TABLES_FOLDER,
-)
+from serving.contract.generation import DATABASE, DICTIONARY_FILE, LAYERS_FOLDER, LOOKUP, MANIFEST, TABLES_FOLDER
+from serving.contract.keys import DIGEST_PREFIX, JOB_DETAIL_PREFIX, STACKS
+from serving.contract.tables import KEYS, SCHEMA_VERSION, TABLES
+from serving.contract.text_tables import NUMBERED
 
 __all__ = ["Published", "Source", "ValidationFailedError", "publish"]
 

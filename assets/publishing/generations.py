@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from assets.lake import fsync_folder, write_bytes
 from features.errors import JobfeedError
-from serving.contract.tables import MANIFEST, POINTER, manifest_checksum
+from serving.contract.generation import MANIFEST, POINTER, manifest_checksum
 
 BUILDING_PREFIX = ".building-"
 _NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")

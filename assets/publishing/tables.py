@@ -16,7 +16,8 @@ from assets.lake import content_hash, file_identity, write_parquet
 from assets.publishing import generations
 from assets.publishing.database import literal, rows_of
 from assets.publishing.lookup.blocks import rows_in_batches
-from serving.contract.tables import KEYS, TABLES, TABLES_FOLDER
+from serving.contract.generation import TABLES_FOLDER
+from serving.contract.tables import KEYS, TABLES
 
 # Tables that are published by owner, jobs after what refers to them; the others are small and replaced whole.
 OWNED = ("feeds", "similar_jobs", "preferences", "digests", "skill_gaps", "jobs")

@@ -15,7 +15,8 @@ from assets.publishing.delta_sources import Change
 from assets.publishing.generations import Manifest
 from assets.publishing.lookup.feed_values import without_components
 from features.schemas import FEEDS, INTERACTIONS
-from serving.contract.tables import CHANGED_FOLDER, CHANGES_FOLDER, KEYS, TABLES_FOLDER
+from serving.contract.generation import CHANGED_FOLDER, CHANGES_FOLDER, TABLES_FOLDER
+from serving.contract.tables import KEYS
 
 _FEED_PROBLEMS = Path(__file__).resolve().parent.parent.parent / "sql" / "checks" / "feed_problems.sql"
 

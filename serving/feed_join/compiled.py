@@ -10,22 +10,21 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-from serving.contract.tables import (
-    CARD_START,
+from serving.contract.feed_codec import (
     COMPONENT_STEPS,
-    COMPONENTS,
     CONFIDENCE_STEPS,
     FLAG_EXPLORED,
     FLAG_SEEN,
     ITEM_BYTES,
     NAMES_A_JOB_BIT,
-    NUMBERED_WIDTHS,
     PACKED_COMPONENTS,
     SCORE_STEPS,
     UNKNOWN,
     UNKNOWN_COMPONENT,
     UNKNOWN_CONFIDENCE,
 )
+from serving.contract.tables import COMPONENTS
+from serving.contract.text_tables import CARD_START, NUMBERED_WIDTHS
 from serving.feed_join.native import call_line, compiled, copy, i64, put_u8, put_u16, u8, u16, u32
 
 # Numba keeps compiled code by the time of this file alone. Where anything else changes that is compiled in, a test asks

@@ -2,7 +2,9 @@
 
 import msgspec
 
-from serving.contract import tables as contract
+from serving.contract.feed_codec import FEED_HEADER, PACKED_FEED
+from serving.contract.keys import COMPONENTS_PREFIX, DOCUMENT_PREFIX, FALLBACK_PREFIX, FEED_PREFIX
+from serving.contract.tables import GLOBAL_SEGMENT, LANGUAGES
 from serving.service.requests import Answer, Request
 from serving.service.store import Reader
 from serving.service.view import View
@@ -20,21 +22,21 @@ class _Head(msgspec.Struct):
 
 _HEAD = msgspec.json.Decoder(_Head)
 _WEIGHTS = msgspec.json.Decoder(list[_Weight])
-_LANGUAGE_HEADERS = {language: {"content-language": language} for language in contract.LANGUAGES}
+_LANGUAGE_HEADERS = {language: {"content-language": language} for language in LANGUAGES}
 _ENCODER = msgspec.json.Encoder()
 _HEAD_OF_NOTHING = b'"generated_at":null,"recipe":"fallback","arm":"default","source":"global"'
-_NOTHING = contract.FEED_HEADER.pack(contract.PACKED_FEED, 0, len(_HEAD_OF_NOTHING)) + _HEAD_OF_NOTHING
+_NOTHING = FEED_HEADER.pack(PACKED_FEED, 0, len(_HEAD_OF_NOTHING)) + _HEAD_OF_NOTHING
 
 
 def feed(view: View, request: Request) -> Answer:
     """The user's feed; the fallback feed of `country` and `role` for a user without one."""
     values = request.values
     reader = view.reader()
-    stored = reader.get_packed(contract.FEED_PREFIX, request.identifier)
+    stored = reader.get_packed(FEED_PREFIX, request.identifier)
     components, weights = None, b""
     if values["components"]:
-        components = reader.get(contract.COMPONENTS_PREFIX, request.identifier) if stored is not None else None
-        weights = reader.get(contract.DOCUMENT_PREFIX, "recipes") or b"[]"
+        components = reader.get(COMPONENTS_PREFIX, request.identifier) if stored is not None else None
+        weights = reader.get(DOCUMENT_PREFIX, "recipes") or b"[]"
     if stored is None:
         stored = _fallback(reader, values["country"], values["role"])
     return _page(view, request, stored, components, weights)
@@ -43,7 +45,7 @@ def feed(view: View, request: Request) -> Answer:
 def matches(view: View, request: Request) -> Answer:
     """The user's best items: the feed from a score on, by default 0.6."""
     reader = view.reader()
-    stored = reader.get_packed(contract.FEED_PREFIX, request.identifier)
+    stored = reader.get_packed(FEED_PREFIX, request.identifier)
     return _page(view, request, stored if stored is not None else _fallback(reader, "", ""))
 
 
@@ -81,8 +83,8 @@ def _weights(head: bytes, stored: bytes) -> bytes:
 def _fallback(reader: Reader, country: str, role: str) -> memoryview:
     segments = [f"country={country}/role={role}"] if country and role else []
     segments += [f"country={country}"] if country else []
-    for segment in [*segments, contract.GLOBAL_SEGMENT]:
-        found = reader.get_packed(contract.FALLBACK_PREFIX, segment)
+    for segment in [*segments, GLOBAL_SEGMENT]:
+        found = reader.get_packed(FALLBACK_PREFIX, segment)
         if found is not None:
             return found
     return memoryview(_NOTHING)

@@ -6,7 +6,19 @@ from typing import Any, cast
 import h3
 import msgspec
 
-from serving.contract import tables as contract
+from serving.contract.keys import (
+    DIGEST_PREFIX,
+    DOCUMENT_PREFIX,
+    JOB_DETAIL_PREFIX,
+    JOB_PREFIX,
+    NEARBY_CELL_RESOLUTION,
+    NEARBY_CELL_SPACING_KM,
+    NEARBY_PREFIX,
+    PREFERENCES_PREFIX,
+    SIMILAR_PREFIX,
+    SKILL_GAPS_PREFIX,
+    TRENDING_PREFIX,
+)
 from serving.service.problems import ProblemError
 from serving.service.requests import Answer, Request, answer
 from serving.service.responses import (
@@ -61,7 +73,7 @@ def digest_text(view: View, request: Request) -> Answer:
 def _digest(view: View, request: Request) -> bytes:
     date = request.values["date"]
     reader = view.reader()
-    found = reader.get(contract.DIGEST_PREFIX, *((request.identifier, date) if date else (request.identifier,)))
+    found = reader.get(DIGEST_PREFIX, *((request.identifier, date) if date else (request.identifier,)))
     if found is None:
         raise ProblemError(404, "this user has no digest" + (f" of {date}" if date else ""))
     return found
@@ -69,12 +81,12 @@ def _digest(view: View, request: Request) -> bytes:
 
 def preferences(view: View, request: Request) -> Answer:
     """What was learned of the user, with confidence; an empty list where nothing was."""
-    return answer(Preferences(request.identifier, view.name, _stored(view, contract.PREFERENCES_PREFIX, request)))
+    return answer(Preferences(request.identifier, view.name, _stored(view, PREFERENCES_PREFIX, request)))
 
 
 def skill_gaps(view: View, request: Request) -> Answer:
     """The user's skill gaps by wanted role; an empty list where no role is wanted."""
-    return answer(SkillGaps(request.identifier, view.name, _stored(view, contract.SKILL_GAPS_PREFIX, request)))
+    return answer(SkillGaps(request.identifier, view.name, _stored(view, SKILL_GAPS_PREFIX, request)))
 
 
 def _stored(view: View, prefix: str, request: Request) -> Any:
@@ -85,7 +97,7 @@ def _stored(view: View, prefix: str, request: Request) -> Any:
 def job(view: View, request: Request) -> Answer:
     """One job with every column, open or not."""
     reader = view.reader()
-    found = reader.get(contract.JOB_DETAIL_PREFIX, request.identifier)
+    found = reader.get(JOB_DETAIL_PREFIX, request.identifier)
     if found is None:
         raise _no_such_job(request.identifier)
     return Answer(found)
@@ -94,9 +106,9 @@ def job(view: View, request: Request) -> Answer:
 def similar(view: View, request: Request) -> Answer:
     """Jobs like this one, open ones only."""
     reader = view.reader()
-    if reader.get(contract.JOB_PREFIX, request.identifier) is None:
+    if reader.get(JOB_PREFIX, request.identifier) is None:
         raise _no_such_job(request.identifier)
-    stored = reader.get(contract.SIMILAR_PREFIX, request.identifier)
+    stored = reader.get(SIMILAR_PREFIX, request.identifier)
     items = _carded(view, reader, stored, request.values["limit"])
     return answer(SimilarJobs(view.name, request.identifier, items))
 
@@ -109,7 +121,7 @@ def trending(view: View, request: Request) -> Answer:
     """What is trending in a window and an area (`all`, a country code, `country/city`)."""
     window, area = request.values["window"], request.values["area"]
     reader = view.reader()
-    stored = reader.get(contract.TRENDING_PREFIX, window, area)
+    stored = reader.get(TRENDING_PREFIX, window, area)
     items = _carded(view, reader, stored, request.values["limit"])
     return answer(TrendingJobs(view.name, window, area, items))
 
@@ -126,17 +138,17 @@ def nearby(view: View, request: Request) -> Answer:
     """Open jobs within `radius_km` of a point, the nearest first, then by their rank in their cell."""
     latitude, longitude = request.values["lat"], request.values["lon"]
     radius_km, limit = request.values["radius_km"], request.values["limit"]
-    centre = h3.latlng_to_cell(latitude, longitude, contract.NEARBY_CELL_RESOLUTION)
+    centre = h3.latlng_to_cell(latitude, longitude, NEARBY_CELL_RESOLUTION)
     found: list[tuple[float, str, msgspec.Raw]] = []
     reader = view.reader()
-    for ring in range(int(radius_km // contract.NEARBY_CELL_SPACING_KM) + 2):
+    for ring in range(int(radius_km // NEARBY_CELL_SPACING_KM) + 2):
         for cell in sorted(h3.grid_ring(centre, ring)):
-            job_ids = _JOB_IDS.decode(reader.get(contract.NEARBY_PREFIX, cell) or _EMPTY)
+            job_ids = _JOB_IDS.decode(reader.get(NEARBY_PREFIX, cell) or _EMPTY)
             for job_id, card in zip(job_ids, view.cards(reader, job_ids), strict=True):
                 if card is not NOT_SHOWN:
                     found.append((_distance_km(reader, job_id, latitude, longitude), job_id, card))
         # Jobs of the ring after the next can't be nearer than the inner edge of this one.
-        reached_km = max(0, ring - 1) * contract.NEARBY_CELL_SPACING_KM * math.sqrt(3) / 2
+        reached_km = max(0, ring - 1) * NEARBY_CELL_SPACING_KM * math.sqrt(3) / 2
         if len(found) >= _MOST_MEASURED or sum(item[0] <= reached_km for item in found) >= limit:
             break
     near = sorted((item for item in found if item[0] <= radius_km), key=lambda item: item[0])[:limit]
@@ -145,7 +157,7 @@ def nearby(view: View, request: Request) -> Answer:
 
 
 def _distance_km(reader: Reader, job_id: str, latitude: float, longitude: float) -> float:
-    place = _PLACE.decode(reader.get(contract.JOB_DETAIL_PREFIX, job_id) or b"{}")
+    place = _PLACE.decode(reader.get(JOB_DETAIL_PREFIX, job_id) or b"{}")
     if place.latitude is None or place.longitude is None:
         return math.inf
     return float(h3.great_circle_distance((latitude, longitude), (place.latitude, place.longitude), unit="km"))
@@ -163,7 +175,7 @@ def metrics(view: View, request: Request) -> Answer:
 
 def _document(view: View, name: str, nothing: bytes) -> Any:
     reader = view.reader()
-    return msgspec.Raw(reader.get(contract.DOCUMENT_PREFIX, name) or nothing)
+    return msgspec.Raw(reader.get(DOCUMENT_PREFIX, name) or nothing)
 
 
 def about_generation(view: View, request: Request) -> Answer:

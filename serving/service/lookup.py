@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 import lmdb
 import zstandard
 
-from serving.contract.tables import COMPRESSED_FIRST_BYTE, DICTIONARY_KEY, lookup_key, stack_of
+from serving.contract.keys import COMPRESSED_FIRST_BYTE, DICTIONARY_KEY, lookup_key, stack_of
 from serving.service.files import KnownFile, NotServableError, identity_of
 
 

@@ -14,7 +14,10 @@ from typing import Any
 
 import orjson
 
-from serving.contract.tables import MANIFEST, NUMBERED, POINTER, SCHEMA_VERSION, STACKS, manifest_checksum, places_path
+from serving.contract.generation import MANIFEST, POINTER, manifest_checksum
+from serving.contract.keys import STACKS
+from serving.contract.tables import SCHEMA_VERSION
+from serving.contract.text_tables import NUMBERED, places_path
 from serving.service.files import KnownFile, KnownFiles, NotServableError, verify, yield_to_requests
 from serving.service.lookup import Layers, Reader, Readers
 from serving.service.text_tables import Numbered, load_numbered

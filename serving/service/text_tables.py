@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from serving.contract.tables import NUMBERED_STARTS, NUMBERED_WIDTHS, places_path
+from serving.contract.text_tables import NUMBERED_STARTS, NUMBERED_WIDTHS, places_path
 from serving.feed_join.compiled import Places, Texts
 from serving.service.files import NotServableError
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from serving.contract.tables import FEED_HEADER, FLAG_SEEN, JOB_PREFIX, LANGUAGES, PACKED_FEED
+from serving.contract.feed_codec import FEED_HEADER, FLAG_SEEN, PACKED_FEED
+from serving.contract.keys import JOB_PREFIX
+from serving.contract.tables import LANGUAGES
 from serving.feed_join.compiled import DAMAGED, TOO_LONG, join
 from serving.service.files import NotServableError
 from serving.service.store import Generation, Reader

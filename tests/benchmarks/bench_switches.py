@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from assets.publishing import generations
-from serving.contract.tables import STACKS
+from serving.contract.keys import STACKS
 from tests.serving.test_live import check_switches, run_switches
 
 

@@ -7,14 +7,18 @@ from types import ModuleType
 import pytest
 
 from assets.publishing.lookup import packing
-from serving.contract import tables as contract
+from serving.contract import feed_codec, tables, text_tables
 from serving.feed_join import compiled as join
 from serving.feed_join import native
 
 
 def compiled_from(module: ModuleType, *sources: ModuleType) -> str:
     """A hash of the contract's constants that the module imports, and of the modules whose code is compiled into it."""
-    constants = {name: value for name, value in vars(contract).items() if name.isupper() and name in vars(module)}
+    constants = {
+        name: value
+        for name, value in (vars(tables) | vars(text_tables) | vars(feed_codec)).items()
+        if name.isupper() and name in vars(module)
+    }
     told = repr([(name, getattr(value, "format", value)) for name, value in sorted(constants.items())])
     texts = [Path(str(source.__file__)).read_text(encoding="utf-8") for source in sources]
     return hashlib.sha256("\n".join([told, *texts]).encode()).hexdigest()[:12]

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from serving.contract.tables import COMPONENT_STEPS, COMPONENTS, PACKED_COMPONENTS, UNKNOWN_COMPONENT
+from serving.contract.feed_codec import COMPONENT_STEPS, PACKED_COMPONENTS, UNKNOWN_COMPONENT
+from serving.contract.tables import COMPONENTS
 
 
 def packed(block: pa.Table) -> list[tuple[str, bytes]]:

@@ -27,21 +27,10 @@ from assets.publishing.lookup.text_tables import (
     write_gone_jobs,
 )
 from assets.publishing.tables import OWNED
-from serving.contract.tables import (
-    COMPONENTS_PREFIX,
-    DICTIONARY_FILE,
-    DIGEST_PREFIX,
-    FALLBACK_PREFIX,
-    KEY_SEPARATOR,
-    KEYS,
-    LAYERS_FOLDER,
-    NUMBERED,
-    STACKS,
-    TABLES,
-    names_path,
-    places_path,
-    stack_of,
-)
+from serving.contract.generation import DICTIONARY_FILE, LAYERS_FOLDER
+from serving.contract.keys import COMPONENTS_PREFIX, DIGEST_PREFIX, FALLBACK_PREFIX, KEY_SEPARATOR, STACKS, stack_of
+from serving.contract.tables import KEYS, TABLES
+from serving.contract.text_tables import NUMBERED, names_path, places_path
 
 MERGED_DELTAS = 8
 _BATCH_VALUES = 4096

@@ -13,7 +13,8 @@ from assets.publishing.lookup.components import packed
 from assets.publishing.lookup.files import LookupFile
 from assets.publishing.lookup.packing import packed_feeds
 from assets.publishing.lookup.text_tables import Numbers
-from serving.contract.tables import COMPONENTS_PREFIX, FALLBACK_PREFIX, FEED_PREFIX, GLOBAL_SEGMENT, TABLES
+from serving.contract.keys import COMPONENTS_PREFIX, FALLBACK_PREFIX, FEED_PREFIX
+from serving.contract.tables import GLOBAL_SEGMENT, TABLES
 
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 _BLOCK_USERS = 16_384

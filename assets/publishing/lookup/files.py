@@ -11,9 +11,23 @@ import polars as pl
 import pyarrow as pa
 import zstandard
 
-import serving.contract.tables as contract
 from assets.sql import query_text
-from serving.contract.tables import DICTIONARY_KEY, lookup_key
+from serving.contract.keys import (
+    COMPONENTS_PREFIX,
+    DICTIONARY_KEY,
+    DIGEST_PREFIX,
+    DOCUMENT_PREFIX,
+    FALLBACK_PREFIX,
+    FEED_PREFIX,
+    JOB_DETAIL_PREFIX,
+    JOB_PREFIX,
+    NEARBY_PREFIX,
+    PREFERENCES_PREFIX,
+    SIMILAR_PREFIX,
+    SKILL_GAPS_PREFIX,
+    TRENDING_PREFIX,
+    lookup_key,
+)
 
 _MAP_SIZE_BYTES = 1 << 40  # address space, not disk
 _BATCH_ROWS = 4096
@@ -26,23 +40,23 @@ _LEAST_SAMPLE_BYTES = 20 * _DICTIONARY_BYTES
 
 # Prefix -> the query in sql/publish/ that makes its values, and the tables that it reads.
 QUERIES: Mapping[str, tuple[str, Sequence[str]]] = {
-    contract.DIGEST_PREFIX: ("lookup_digests", ("digests",)),
-    contract.DOCUMENT_PREFIX: (
+    DIGEST_PREFIX: ("lookup_digests", ("digests",)),
+    DOCUMENT_PREFIX: (
         "lookup_documents",
         ("market_trends", "skill_demand", "metrics", "reason_templates", "recipes"),
     ),
-    contract.JOB_DETAIL_PREFIX: ("lookup_details", ("jobs",)),
-    contract.NEARBY_PREFIX: ("lookup_nearby", ("nearby",)),
-    contract.PREFERENCES_PREFIX: ("lookup_preferences", ("preferences",)),
-    contract.SIMILAR_PREFIX: ("lookup_similar", ("similar_jobs",)),
-    contract.SKILL_GAPS_PREFIX: ("lookup_skill_gaps", ("skill_gaps",)),
-    contract.TRENDING_PREFIX: ("lookup_trending", ("trending",)),
+    JOB_DETAIL_PREFIX: ("lookup_details", ("jobs",)),
+    NEARBY_PREFIX: ("lookup_nearby", ("nearby",)),
+    PREFERENCES_PREFIX: ("lookup_preferences", ("preferences",)),
+    SIMILAR_PREFIX: ("lookup_similar", ("similar_jobs",)),
+    SKILL_GAPS_PREFIX: ("lookup_skill_gaps", ("skill_gaps",)),
+    TRENDING_PREFIX: ("lookup_trending", ("trending",)),
 }
 # Values that are packed and need the numbers of jobs and reasons, by the table that they are made from.
 PACKED: Mapping[str, Sequence[str]] = {
-    "feeds": (contract.FEED_PREFIX, contract.COMPONENTS_PREFIX),
-    "fallback_feeds": (contract.FALLBACK_PREFIX,),
-    "jobs": (contract.JOB_PREFIX,),
+    "feeds": (FEED_PREFIX, COMPONENTS_PREFIX),
+    "fallback_feeds": (FALLBACK_PREFIX,),
+    "jobs": (JOB_PREFIX,),
 }
 
 Pairs = Sequence[tuple[str, str]]
@@ -94,7 +108,7 @@ class LookupFile:
     def put_numbers(self, names: pl.DataFrame) -> None:
         """Adds the numbers of jobs (number, job_id)."""
         numbers = [str(number).encode() for number in names["number"].to_list()]
-        self.put_packed(contract.JOB_PREFIX, list(zip(names["job_id"].to_list(), numbers, strict=True)))
+        self.put_packed(JOB_PREFIX, list(zip(names["job_id"].to_list(), numbers, strict=True)))
 
     def put_gone(self, prefix: str, identifiers: Iterable[str]) -> None:
         """Says that these keys of older layers are there no more."""

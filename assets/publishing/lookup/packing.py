@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from assets.publishing.lookup.text_tables import REASON_KEY, Numbers, names_a_job
 from models.kernels.compiling import compiled
-from serving.contract.tables import (
+from serving.contract.feed_codec import (
     CONFIDENCE_STEPS,
     FEED_HEADER,
     FLAG_EXPLORED,
     FLAG_SEEN,
     ITEM_BYTES,
-    JOB_REFERENCE_CODES,
     MOST_REASONS,
     NAMES_A_JOB_BIT,
     PACKED_FEED,
@@ -25,6 +24,7 @@ from serving.contract.tables import (
     UNKNOWN,
     UNKNOWN_CONFIDENCE,
 )
+from serving.contract.tables import JOB_REFERENCE_CODES
 
 # As in serving/feed_join/compiled.py: another value where the constants of the contract change.
 COMPILED_FROM = "616dad716363"

@@ -16,15 +16,9 @@ from numpy.typing import NDArray
 from assets.lake import write_parquet
 from assets.sql import query_text
 from models.explanations.templates import render
-from serving.contract.tables import (
-    JOB_REFERENCE_CODES,
-    LANGUAGES,
-    NUMBERED_STARTS,
-    NUMBERED_WIDTHS,
-    UNKNOWN,
-    names_path,
-    places_path,
-)
+from serving.contract.feed_codec import UNKNOWN
+from serving.contract.tables import JOB_REFERENCE_CODES, LANGUAGES
+from serving.contract.text_tables import NUMBERED_STARTS, NUMBERED_WIDTHS, names_path, places_path
 
 _BATCH_ROWS = 16_384
 # A private-use character that stands for the title while a sentence is cut around it.

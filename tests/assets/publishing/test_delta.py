@@ -18,7 +18,8 @@ from assets.publishing.full import Published, ValidationFailedError, publish
 from assets.publishing.lookup import delta_files as layers
 from assets.publishing.tables import Source
 from features import schemas
-from serving.contract.tables import KEYS, STACKS, TABLES, USER_PREFIXES
+from serving.contract.keys import STACKS, USER_PREFIXES
+from serving.contract.tables import KEYS, TABLES
 from serving.service.store import Store
 from tests import factories
 from tests.factories import AS_OF, JOB_IDS, feeds, jobs, publish_small, publish_small_changes

@@ -32,15 +32,3 @@ def test_published_tables_have_the_columns_and_types_of_the_lake() -> None:
 def test_no_published_table_holds_a_personal_column() -> None:
     personal = {"full_name", "email", "phone"}
     assert all(personal.isdisjoint(columns) for columns in contract.TABLES.values())
-
-
-def test_long_keys_are_hashed_below_the_limit_of_the_look_up_file() -> None:
-    key = contract.lookup_key(contract.FEED_PREFIX, "я" * 512)
-    assert len(key) < 511
-    assert key != contract.lookup_key(contract.FEED_PREFIX, "я" * 511)
-
-
-def test_parts_of_a_key_are_told_apart_from_slashes_in_an_id() -> None:
-    assert contract.lookup_key(contract.TRENDING_PREFIX, "24h", "all") == b"trending:24h\nall"
-    of_a_day = contract.lookup_key(contract.DIGEST_PREFIX, "anna", "2026-03-01")
-    assert of_a_day != contract.lookup_key(contract.DIGEST_PREFIX, "anna/2026-03-01")

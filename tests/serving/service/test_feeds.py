@@ -23,8 +23,9 @@ from assets.publishing.lookup.packing import packed_feeds
 from assets.publishing.lookup.text_tables import NumberedFile, Numbers, no_names, numbered_jobs
 from features import schemas
 from models.explanations.templates import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
-from serving.contract import tables as contract
-from serving.contract.tables import lookup_key
+from serving.contract.keys import COMPONENTS_PREFIX, DOCUMENT_PREFIX, FALLBACK_PREFIX, FEED_PREFIX, lookup_key
+from serving.contract.tables import LANGUAGES
+from serving.contract.text_tables import NUMBERED
 from serving.service import feeds
 from serving.service import view as view_module
 from serving.service.files import NotServableError
@@ -37,9 +38,7 @@ from serving.service.view import View
 
 FEED_PARAMETERS = ROUTES[0].parameters
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
-TEMPLATES = {
-    language: {code: texts[language] for code, texts in REASON_TEMPLATES.items()} for language in contract.LANGUAGES
-}
+TEMPLATES = {language: {code: texts[language] for code, texts in REASON_TEMPLATES.items()} for language in LANGUAGES}
 
 
 class FakeReader:
@@ -73,11 +72,11 @@ class World:
         later_jobs: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.values: dict[bytes, bytes] = {
-            lookup_key(contract.DOCUMENT_PREFIX, "recipes"): b'[{"recipe":"match","component":"skills","weight":2.0}]'
+            lookup_key(DOCUMENT_PREFIX, "recipes"): b'[{"recipe":"match","component":"skills","weight":2.0}]'
         }
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            paths = {kind: folder / f"{kind}.npy" for kind in contract.NUMBERED}
+            paths = {kind: folder / f"{kind}.npy" for kind in NUMBERED}
             with NumberedFile(paths["jobs"], "jobs", is_base=True) as file:
                 known = self._numbered(jobs, file, no_names("jobs"))
             changes = folder / "changes.npy" if later_jobs else None
@@ -86,8 +85,8 @@ class World:
                     known = self._numbered(later_jobs, file, known)
             numbers = Numbers(known, no_names("reasons"), TEMPLATES)
             with NumberedFile(paths["reasons"], "reasons", is_base=True) as file:
-                self._pack(contract.FEED_PREFIX, lists, numbers, "match", "personal")
-                self._pack(contract.FALLBACK_PREFIX, fallbacks or {}, numbers, "fallback", "segment")
+                self._pack(FEED_PREFIX, lists, numbers, "match", "personal")
+                self._pack(FALLBACK_PREFIX, fallbacks or {}, numbers, "fallback", "segment")
                 numbers.write_new_reasons(file)
             self.jobs = unmapped(load_numbered(paths["jobs"], changes, "jobs"))
             self.reasons = unmapped(load_numbered(paths["reasons"], None, "reasons"))
@@ -112,7 +111,7 @@ class World:
         )
         items = without_components(table).column("items")
         self.values |= {lookup_key(prefix, key): value for key, value in packed_feeds(owners, heads, items, numbers)}
-        self.values |= {lookup_key(contract.COMPONENTS_PREFIX, key): value for key, value in packed(table)}
+        self.values |= {lookup_key(COMPONENTS_PREFIX, key): value for key, value in packed(table)}
 
     def view(self) -> View:
         return View(
@@ -188,7 +187,7 @@ def plain_reason(reason: Mapping[str, Any], titles: Mapping[str, str], language:
     offset=st.integers(0, 10),
     minimum=st.sampled_from([0, 0.3, 0.9]),
     hides_seen=st.booleans(),
-    language=st.sampled_from(contract.LANGUAGES),
+    language=st.sampled_from(LANGUAGES),
 )
 def test_a_page_is_what_a_plain_program_would_join(
     items: list[dict[str, Any]], statuses: list[str], titles: list[str], n_later: int, limit: int, offset: int,
@@ -316,7 +315,7 @@ def test_lengths_that_no_page_has_are_refused(monkeypatch: pytest.MonkeyPatch) -
 def test_damage_anywhere_is_found_or_harmless(data: st.DataObject) -> None:
     """Never a read beyond the files: the answer is refused, or some other text."""
     world = _damageable()
-    stored = bytearray(world.values[lookup_key(contract.FEED_PREFIX, "anna")])
+    stored = bytearray(world.values[lookup_key(FEED_PREFIX, "anna")])
     places = {"jobs": world.jobs.places.copy(), "reasons": world.reasons.places.copy()}
     for _ in range(data.draw(st.integers(1, 4))):
         if data.draw(st.booleans()):
@@ -327,7 +326,7 @@ def test_damage_anywhere_is_found_or_harmless(data: st.DataObject) -> None:
             table[row, column] = data.draw(st.integers(-(2**63), 2**63 - 1) | st.integers(-300, 3000))
     cut = bytes(stored[: data.draw(st.integers(0, len(stored)) | st.just(len(stored)))])
     damaged = cast(Any, World.__new__(World))
-    damaged.values = {lookup_key(contract.FEED_PREFIX, "anna"): cut}
+    damaged.values = {lookup_key(FEED_PREFIX, "anna"): cut}
     damaged.jobs = Numbered(world.jobs.texts, world.jobs.more, places["jobs"])
     damaged.reasons = Numbered(world.reasons.texts, world.reasons.more, places["reasons"])
     values = parse_query(FEED_PARAMETERS, b"limit=100")

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from serving.contract import tables as contract
+from serving.contract.tables import COMPONENTS, FEED_SOURCES, JOB_CARD_COLUMNS, TABLES
 from serving.service import documentation, openapi
 from serving.service.app import Application
 from serving.service.responses import Feed, Job, JobCard, Problem, Readiness
@@ -111,19 +111,19 @@ def test_every_route_parameter_and_error_is_described() -> None:
 
 
 def test_the_types_have_the_columns_of_the_published_tables() -> None:
-    assert Job.__struct_fields__ == tuple(contract.TABLES["jobs"])
-    assert JobCard.__struct_fields__ == contract.JOB_CARD_COLUMNS
+    assert Job.__struct_fields__ == tuple(TABLES["jobs"])
+    assert JobCard.__struct_fields__ == JOB_CARD_COLUMNS
     described = DOCUMENT["components"]["schemas"]
     for table, name in (("skill_gaps", "SkillGap"), ("preferences", "Preference")):
-        assert set(described[name]["properties"]) == set(contract.TABLES[table]) - {"user_id"}
+        assert set(described[name]["properties"]) == set(TABLES[table]) - {"user_id"}
     for table, name in (
         ("market_trends", "MarketTrend"),
         ("skill_demand", "SkillDemand"),
         ("metrics", "Metric"),
         ("digests", "Digest"),
     ):
-        assert set(described[name]["properties"]) == set(contract.TABLES[table])
-    assert set(described["Feed"]["properties"]["source"]["enum"]) == set(contract.FEED_SOURCES)
+        assert set(described[name]["properties"]) == set(TABLES[table])
+    assert set(described["Feed"]["properties"]["source"]["enum"]) == set(FEED_SOURCES)
 
 
 def test_component_values_and_weights_recompute_the_score(app: Application) -> None:
@@ -131,7 +131,7 @@ def test_component_values_and_weights_recompute_the_score(app: Application) -> N
     assert feed.weights == {"skills": 1.0}
     for item in feed.items:
         assert item.components is not msgspec.UNSET
-        assert tuple(item.components) == contract.COMPONENTS
+        assert tuple(item.components) == COMPONENTS
         assert item.components["skills"] == pytest.approx(item.score)
     assert b'"components"' not in call(app, "/v1/users/anna/feed").body
 

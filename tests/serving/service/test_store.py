@@ -9,7 +9,7 @@ import pytest
 
 from assets.publishing import generations
 from assets.publishing.lookup.files import LookupFile
-from serving.contract.tables import DIGEST_PREFIX, FEED_PREFIX, JOB_PREFIX, lookup_key
+from serving.contract.keys import DIGEST_PREFIX, FEED_PREFIX, JOB_PREFIX, lookup_key
 from serving.service import store as store_module
 from serving.service.lookup import Layers, Reader
 from serving.service.store import NotServableError, Store

@@ -1,0 +1,48 @@
+"""Keys of the look-up files (LMDB): prefixes, their keyspaces, and how a key is made.
+
+Values lie in two keyspaces; the manifest's `lookup` names for each the files to ask in turn, the newest first, the base
+last. An empty value says that the key is gone. A value that begins with "(" (JSON never does) is a Zstandard frame of
+the JSON, with a checksum, compressed with the file's dictionary if it has one. Packed values are described in
+feed_codec.py; other values are JSON objects, or lists of objects, with the tables' columns.
+"""
+
+import hashlib
+
+FEED_PREFIX = "feed"  # user_id
+FALLBACK_PREFIX = "fallback"  # segment
+COMPONENTS_PREFIX = "components"  # user_id: the component values of the first items
+JOB_PREFIX = "job"  # job_id: its number
+JOB_DETAIL_PREFIX = "detail"  # job_id: every column of `jobs`
+SIMILAR_PREFIX = "similar"  # job_id: [[job_id, score], ...]
+TRENDING_PREFIX = "trending"  # window, area: [[job_id, score], ...]
+NEARBY_PREFIX = "nearby"  # cell: [job_id, ...]
+DIGEST_PREFIX = "digest"  # user_id: newest digest; user_id, date: that one
+PREFERENCES_PREFIX = "preferences"  # user_id
+SKILL_GAPS_PREFIX = "skill-gaps"  # user_id
+DOCUMENT_PREFIX = "document"  # market, metrics, reasons, recipes
+
+STACKS = ("users", "things")
+USER_PREFIXES = frozenset({FEED_PREFIX, COMPONENTS_PREFIX, DIGEST_PREFIX, PREFERENCES_PREFIX, SKILL_GAPS_PREFIX})
+DICTIONARY_KEY = b"dictionary:"
+COMPRESSED_FIRST_BYTE = 0x28
+
+# H3 cells of about 5 km across hold the jobs nearby.
+NEARBY_CELL_RESOLUTION = 6
+NEARBY_CELL_SPACING_KM = 6.0
+
+# No id and no area holds it: anna's digest of a day is not the newest digest of a user called "anna/2026-03-01".
+KEY_SEPARATOR = "\n"
+_LONGEST_PLAIN_KEY_BYTES = 300  # LMDB's limit is 511
+
+
+def lookup_key(prefix: str, *parts: str) -> bytes:
+    """The look-up key of a thing; ids too long for the file's key limit are replaced by their hash."""
+    body = KEY_SEPARATOR.join(parts).encode("utf-8", "surrogatepass")
+    if len(body) > _LONGEST_PLAIN_KEY_BYTES:
+        body = b"#" + hashlib.sha256(body).hexdigest().encode()
+    return prefix.encode() + b":" + body
+
+
+def stack_of(prefix: str) -> str:
+    """Which stack of look-up files holds the keys with this prefix."""
+    return STACKS[0] if prefix in USER_PREFIXES else STACKS[1]
