@@ -15,7 +15,7 @@ from assets.ingest.hh import search_parameters as hh_search
 from assets.ingest.hh.ids import HHIds
 from assets.lake import Lake
 from assets.yaml_files import ConfigError, load_file, refuse_others
-from features.schemas import COMPONENTS
+from serving.contract.tables import COMPONENTS
 
 SHIPPED_FOLDER = Path(__file__).resolve().parent.parent / "data" / "config"
 SHIPPED_VOCABULARY = Path(__file__).resolve().parent.parent / "data" / "vocabulary"

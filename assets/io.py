@@ -14,8 +14,15 @@ import polars as pl
 from upath import UPath
 
 from assets.lake import Lake, atomic_path
-from features.schemas import Table
+from features.schemas import bronze, catalog, features, insight, ranking, training
+from features.schemas.table import Table
 
+TABLES: Mapping[str, Table] = {
+    table.name: table
+    for module in (bronze, catalog, features, training, ranking, insight)
+    for table in vars(module).values()
+    if isinstance(table, Table)
+}
 PREVIEW_ROWS = 8
 _PREVIEW_CELL_CHARS = 80
 
@@ -31,10 +38,9 @@ class StoredTable:
 class LakeIOManager(dg.UPathIOManager):
     """Reads and writes `lake/<layer>/<table>` for the asset key `[layer, table]`."""
 
-    def __init__(self, lake: Lake, tables: Mapping[str, Table]) -> None:
+    def __init__(self, lake: Lake) -> None:
         super().__init__(base_path=UPath(lake.root))
         self._lake = lake
-        self._tables = tables
 
     def dump_to_path(self, context: dg.OutputContext, obj: Any, path: UPath) -> None:
         layer, name = context.asset_key.path
@@ -44,11 +50,11 @@ class LakeIOManager(dg.UPathIOManager):
             raise TypeError(
                 f"asset {layer}/{name} returned {type(obj).__name__}; return a Polars frame or a StoredTable"
             )
-        self._lake.replace(layer, self._tables[name], obj)
+        self._lake.replace(layer, TABLES[name], obj)
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.LazyFrame:
         layer, name = context.asset_key.path
-        return self._lake.scan(layer, self._tables[name])
+        return self._lake.scan(layer, TABLES[name])
 
     def path_exists(self, path: UPath) -> bool:
         # A table that nothing was written to yet reads as an empty one: an empty source is data.
@@ -56,7 +62,7 @@ class LakeIOManager(dg.UPathIOManager):
 
     def get_metadata(self, context: dg.OutputContext, obj: Any) -> dict[str, dg.MetadataValue]:
         layer, name = context.asset_key.path
-        table = self._tables[name]
+        table = TABLES[name]
         frame = self._lake.scan(layer, table)
         n_rows = obj.n_rows if isinstance(obj, StoredTable) else int(frame.select(pl.len()).collect().item())
         return {

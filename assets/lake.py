@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 from filelock import FileLock
 
-from features.schemas import Table
+from features.schemas.table import Table
 
 LOCK_TIMEOUT_SECONDS = 600
 _TEMPORARY_PREFIX = ".tmp-"

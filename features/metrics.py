@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from features.intervals import normal_mean, wilson
-from features.schemas import METRICS
+from features.schemas.insight import METRICS
 
 EVERY = "all"
 # Metric -> the successes among `n_shown`.

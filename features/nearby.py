@@ -3,7 +3,7 @@
 import h3
 import polars as pl
 
-from features.schemas import NEARBY
+from features.schemas.features import NEARBY
 
 # Hexagons of about 36 km2, 6 km across (https://h3geo.org/docs/core-library/restable).
 CELL_RESOLUTION = 6

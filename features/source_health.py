@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from features.schemas import UTC_TIMESTAMP, Table
+from features.schemas.table import UTC_TIMESTAMP, Table
 
 # Grain: source and what is wrong with it.
 SOURCE_ALARMS = Table(

@@ -15,7 +15,8 @@ from features.engagement import (
     seconds_before,
 )
 from features.interactions import CLOCK_SKEW
-from features.schemas import GLOBAL_AREA, TRENDING
+from features.schemas.features import TRENDING
+from serving.contract.tables import GLOBAL_AREA
 
 # Window -> (length, half-life of an event's weight).
 WINDOWS = {

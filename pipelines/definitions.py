@@ -9,7 +9,6 @@ from typing import Any
 import dagster as dg
 from upath import UPath
 
-from assets import tables
 from assets.catalog import assets as catalog
 from assets.digests import assets as digests
 from assets.features import assets as features
@@ -38,7 +37,7 @@ def build_defs(
     resources: dict[str, Any] = {
         "workspace": workspace,
         "clock": RunClock(),
-        "lake_io": LakeIOManager(workspace.lake, tables.TABLES),
+        "lake_io": LakeIOManager(workspace.lake),
         "model_io": ModelIOManager(UPath(workspace.models), training.MODEL_LOADERS),
     }
     return dg.Definitions(

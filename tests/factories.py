@@ -11,7 +11,12 @@ import polars as pl
 from assets.config import Config, load_config
 from assets.publishing.delta import publish_changes
 from assets.publishing.full import Published, Source, publish
-from features import schemas
+from features.schemas.catalog import JOBS
+from features.schemas.features import NEARBY, PREFERENCES, TRENDING
+from features.schemas.insight import DIGESTS, MARKET_TRENDS, METRICS, SKILL_DEMAND, SKILL_GAPS
+from features.schemas.ranking import FALLBACK_FEEDS, FEEDS
+from features.schemas.training import SIMILAR_JOBS
+from serving.contract.tables import COMPONENTS
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 JOB_IDS = [f"hh:{number}" for number in range(1, 9)]
@@ -53,8 +58,8 @@ def jobs(rows: Sequence[Mapping[str, Any]] = ()) -> pl.DataFrame:
     }
     for row in rows:
         made[row["job_id"]] = {**made.get(row["job_id"], {"title": "Added", "status": "open"}), **row}
-    frame = pl.DataFrame(list(made.values()), schema_overrides=dict(schemas.JOBS.columns), infer_schema_length=None)
-    return schemas.JOBS.conform(frame).sort("job_id")
+    frame = pl.DataFrame(list(made.values()), schema_overrides=dict(JOBS.columns), infer_schema_length=None)
+    return JOBS.conform(frame).sort("job_id")
 
 
 def item(rank: int, job_id: str, *, score: float, seen: bool = False) -> dict[str, Any]:
@@ -68,7 +73,7 @@ def item(rank: int, job_id: str, *, score: float, seen: bool = False) -> dict[st
         "explored": False,
         "propensity": 1.0,
         "reasons": [{"code": "skills", "ref": "Python, SQL", "value": 2.0}],
-        "components": dict.fromkeys(schemas.COMPONENTS, score),
+        "components": dict.fromkeys(COMPONENTS, score),
     }
 
 
@@ -87,20 +92,20 @@ def feeds(lists: Mapping[str, Sequence[str]]) -> pl.DataFrame:
         }
         for user_id, job_ids in lists.items()
     ]
-    return schemas.FEEDS.conform(pl.DataFrame(rows, schema_overrides=dict(schemas.FEEDS.columns))).sort("user_id")
+    return FEEDS.conform(pl.DataFrame(rows, schema_overrides=dict(FEEDS.columns))).sort("user_id")
 
 
 def sources(**changes: pl.DataFrame) -> dict[str, Source]:
     """Every published table, small; `changes` replaces tables by name."""
     frames: dict[str, pl.DataFrame] = {
         "feeds": feeds({"anna": JOB_IDS[:4], "борис": JOB_IDS[4:]}),
-        "fallback_feeds": schemas.FALLBACK_FEEDS.conform(
+        "fallback_feeds": FALLBACK_FEEDS.conform(
             pl.DataFrame(
                 {
                     "segment": ["all", "country=KZ"],
                     "items": [[item(1, JOB_IDS[0], score=0.5)], [item(1, JOB_IDS[1], score=0.5)]],
                 },
-                schema_overrides=dict(schemas.FALLBACK_FEEDS.columns),
+                schema_overrides=dict(FALLBACK_FEEDS.columns),
             )
         ),
         "reason_templates": pl.DataFrame(
@@ -112,14 +117,14 @@ def sources(**changes: pl.DataFrame) -> dict[str, Source]:
             [("marketplace", "skills", 1.0, 0.5)], schema=["recipe", "component", "weight", "neutral"], orient="row"
         ),
         "jobs": jobs(),
-        "similar_jobs": schemas.SIMILAR_JOBS.conform(
+        "similar_jobs": SIMILAR_JOBS.conform(
             pl.DataFrame({"job_id": [JOB_IDS[0]], "items": [[{"job_id": JOB_IDS[1], "score": 0.9}]]})
         ),
-        "trending": schemas.TRENDING.conform(
+        "trending": TRENDING.conform(
             pl.DataFrame({"window": ["24h"], "area": ["all"], "rank": [1], "job_id": [JOB_IDS[2]], "score": [3.5]})
         ),
-        "nearby": schemas.NEARBY.empty(),
-        "digests": schemas.DIGESTS.conform(
+        "nearby": NEARBY.empty(),
+        "digests": DIGESTS.conform(
             pl.DataFrame(
                 {
                     "user_id": ["anna"],
@@ -132,7 +137,7 @@ def sources(**changes: pl.DataFrame) -> dict[str, Source]:
                 }
             )
         ),
-        "preferences": schemas.PREFERENCES.conform(
+        "preferences": PREFERENCES.conform(
             pl.DataFrame(
                 {
                     "user_id": ["anna"],
@@ -144,10 +149,10 @@ def sources(**changes: pl.DataFrame) -> dict[str, Source]:
                 }
             )
         ),
-        "market_trends": schemas.MARKET_TRENDS.empty(),
-        "skill_demand": schemas.SKILL_DEMAND.empty(),
-        "skill_gaps": schemas.SKILL_GAPS.empty(),
-        "metrics": schemas.METRICS.empty(),
+        "market_trends": MARKET_TRENDS.empty(),
+        "skill_demand": SKILL_DEMAND.empty(),
+        "skill_gaps": SKILL_GAPS.empty(),
+        "metrics": METRICS.empty(),
     }
     return {name: Source(frame=frame.lazy()) for name, frame in (frames | changes).items()}
 

@@ -13,10 +13,13 @@ from typer.testing import CliRunner
 
 from assets.publishing import generations
 from assets.resources import AS_OF_TAG, Workspace
-from features import schemas
+from features.schemas.bronze import QUARANTINE, QUARANTINE_RAW_BYTES
+from features.schemas.catalog import INTERACTIONS, JOBS, USERS
+from features.schemas.ranking import FEEDS
 from pipelines.cli.main import app
 from pipelines.definitions import build_defs
 from pipelines.simulation import market
+from serving.contract.tables import COMPONENTS
 
 AS_OF = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
 SIZE = market.MarketSize(n_users=300, n_jobs=300, n_events=12_000, n_days=30)
@@ -78,9 +81,9 @@ def test_feeds_follow_the_tastes_of_their_users(world: World) -> None:
 
 def test_no_feed_holds_what_the_rules_keep_out(world: World) -> None:
     lake = world.workspace.lake
-    feeds = lake.scan("ranking", schemas.FEEDS).select("user_id", "items").explode("items").unnest("items")
-    handled = lake.scan("catalog", schemas.INTERACTIONS).filter(pl.col("is_applied") | pl.col("is_dismissed"))
-    closed = lake.scan("catalog", schemas.JOBS).filter(pl.col("status") != "open")
+    feeds = lake.scan("ranking", FEEDS).select("user_id", "items").explode("items").unnest("items")
+    handled = lake.scan("catalog", INTERACTIONS).filter(pl.col("is_applied") | pl.col("is_dismissed"))
+    closed = lake.scan("catalog", JOBS).filter(pl.col("status") != "open")
     assert handled.collect().height > 0
     assert feeds.join(handled, on=["user_id", "job_id"]).collect().height == 0
     assert feeds.join(closed, on="job_id").collect().height == 0
@@ -92,7 +95,7 @@ def test_a_score_can_be_recomputed_from_the_stored_components_and_weights(world:
     feeds = pl.read_parquet(published / "feeds" / "*.parquet").select("user_id", "recipe", "items")
     items = feeds.explode("items").unnest("items").filter(pl.col("components").is_not_null()).unnest("components")
     scored = (
-        items.unpivot(schemas.COMPONENTS, index=["user_id", "recipe", "rank", "score"], variable_name="component")
+        items.unpivot(COMPONENTS, index=["user_id", "recipe", "rank", "score"], variable_name="component")
         .join(weights, on=["recipe", "component"])
         .with_columns(part=pl.col("weight") * pl.col("value").cast(pl.Float64).fill_null(pl.col("neutral")))
         .group_by("user_id", "rank", "score")
@@ -111,10 +114,10 @@ def test_every_reason_has_a_text_in_both_languages(world: World) -> None:
 
 
 def test_rubbish_is_in_quarantine_with_reasons(world: World) -> None:
-    found = world.workspace.lake.scan("bronze", schemas.QUARANTINE).collect()
+    found = world.workspace.lake.scan("bronze", QUARANTINE).collect()
     assert found.height > 10
     assert found["reason"].null_count() == 0
-    assert found["raw"].str.len_bytes().max() <= schemas.QUARANTINE_RAW_BYTES * 3  # type: ignore[operator]
+    assert found["raw"].str.len_bytes().max() <= QUARANTINE_RAW_BYTES * 3  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("job", ["daily", "hourly", "frequent"])
@@ -127,7 +130,7 @@ def test_running_a_job_again_with_the_same_as_of_changes_no_row(world: World, jo
 
 
 def test_no_served_file_holds_personal_data(world: World) -> None:
-    emails = world.workspace.lake.scan("catalog", schemas.USERS).select("email").drop_nulls().collect()["email"]
+    emails = world.workspace.lake.scan("catalog", USERS).select("email").drop_nulls().collect()["email"]
     assert emails.len() > 100
     folder = world.workspace.published / world.manifest.generation
     body = (folder / "lookup.mdb").read_bytes()

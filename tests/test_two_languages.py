@@ -12,7 +12,7 @@ import yaml
 
 from assets.config import SHIPPED_FOLDER
 from assets.resources import AS_OF_TAG, Workspace
-from features.schemas import FEEDS
+from features.schemas.ranking import FEEDS
 from pipelines.definitions import build_defs
 
 AS_OF = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)

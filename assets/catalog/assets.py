@@ -12,7 +12,7 @@ from assets.resources import RunClock, Workspace
 from features.jobs.dedupe import collapse
 from features.jobs.postings import Vocabulary
 from features.jobs.versions import fold_jobs
-from features.schemas import DAILY_INTERACTIONS, INTERACTIONS, JOB_VERSIONS
+from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS, JOB_VERSIONS
 from features.users.folding import fold_users
 
 _GROUP = "catalog"

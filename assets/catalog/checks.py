@@ -3,7 +3,7 @@
 import dagster as dg
 import polars as pl
 
-from features.schemas import CAREER_LEVELS, EMPLOYMENT_TYPES, JOB_STATUSES, SALARY_PERIODS, WORK_FORMATS
+from features.schemas.catalog import CAREER_LEVELS, EMPLOYMENT_TYPES, JOB_STATUSES, SALARY_PERIODS, WORK_FORMATS
 
 _JOBS = dg.AssetKey(["catalog", "jobs"])
 _USERS = dg.AssetKey(["catalog", "users"])

@@ -30,7 +30,8 @@ from features.interactions import (
     NOT_RELEVANT_WEIGHT,
     RELEVANT_WEIGHT,
 )
-from features.schemas import DAILY_INTERACTIONS, EVENTS, INTERACTIONS
+from features.schemas.bronze import EVENTS
+from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS
 
 # Raise it when the same events would be counted differently.
 COUNTING_VERSION = "2"

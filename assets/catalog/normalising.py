@@ -9,7 +9,8 @@ import polars as pl
 
 from assets.lake import Lake
 from features.jobs.postings import NORMALISER_VERSION, Vocabulary, normalise
-from features.schemas import HH_AREAS, HH_RATES, JOB_VERSIONS
+from features.schemas.bronze import HH_AREAS, HH_RATES
+from features.schemas.catalog import JOB_VERSIONS
 
 # Bounds the memory of one step: about 150 MB of text and as much again on the way.
 BATCH_ROWS = 20_000

@@ -10,8 +10,8 @@ from assets.digests.rendering import render
 from assets.digests.selection import digest_items, due_users, sent_items
 from assets.lake import Lake
 from assets.resources import RunClock, Workspace
-from features.schemas import DIGEST_ITEMS, DIGESTS, GLOBAL_AREA
-from serving.contract.tables import JOB_REFERENCE_CODES
+from features.schemas.insight import DIGEST_ITEMS, DIGESTS
+from serving.contract.tables import GLOBAL_AREA, JOB_REFERENCE_CODES
 
 KEPT_DAYS = 7  # a weekly digest can be looked up until the next one
 _N_TRENDS = 5

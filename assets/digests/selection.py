@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from features.schemas import DIGEST_ITEMS
+from features.schemas.insight import DIGEST_ITEMS
 
 _DEFAULT_TIMEZONE = "UTC"
 _WEEKLY_DIGEST_WEEKDAY = 1  # Monday, ISO

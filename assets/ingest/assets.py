@@ -22,7 +22,7 @@ from assets.ingest.run_log import plots, recent_runs, record_runs
 from assets.io import StoredTable
 from assets.lake import Lake
 from assets.resources import RunClock, Workspace
-from features.schemas import (
+from features.schemas.bronze import (
     ERASURES,
     EVENTS,
     FEED_POSTINGS,
@@ -33,8 +33,8 @@ from features.schemas import (
     RESUMES,
     SIGHTINGS,
     USER_RECORDS,
-    Table,
 )
+from features.schemas.table import Table
 from features.source_health import source_alarms
 from features.vocabulary.skills import SkillVocabulary
 

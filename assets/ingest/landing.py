@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.lake import Lake
-from features.schemas import LANDING_FILES
+from features.schemas.bronze import LANDING_FILES
 
 _READ_BYTES = 1 << 20
 _UNFINISHED_SUFFIXES = (".tmp", ".part", ".partial", ".crdownload", ".swp")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from assets.lake import Lake
-from features.schemas import QUARANTINE
+from features.schemas.bronze import QUARANTINE
 from features.sources.parsed import REJECTS, Parsed, rejects
 from features.sources.people.contacts import contacts_struck_out
 from features.sources.postings import PARSED_POSTINGS

@@ -8,7 +8,7 @@ import polars as pl
 from assets.ingest.report import RunReport
 from assets.lake import Lake
 from assets.plots import lines_over_time, stacks_over_time
-from features.schemas import INGEST_RUNS
+from features.schemas.bronze import INGEST_RUNS
 
 RUNS_SHOWN = 60
 RECENT_DAYS = 30

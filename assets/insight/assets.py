@@ -12,8 +12,9 @@ from assets.resources import RunClock, Workspace
 from assets.sql import query
 from features.interactions import CLOCK_SKEW, MAX_DWELL_SECONDS
 from features.metrics import count_metrics, outcome_metrics
-from features.schemas import GLOBAL_AREA, MARKET_TRENDS, SKILL_DEMAND
+from features.schemas.insight import MARKET_TRENDS, SKILL_DEMAND
 from features.users.skill_gaps import MIN_ROLE_SHARE, skill_gaps
+from serving.contract.tables import GLOBAL_AREA
 
 TREND_WEEKS = 12
 TREND_VALUES = 100

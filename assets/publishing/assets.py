@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets.io import TABLES
 from assets.lake import Lake
 from assets.publishing import generations
 from assets.publishing.delta import publish_changes
@@ -17,7 +18,10 @@ from assets.publishing.full import Published, ValidationFailedError, publish
 from assets.publishing.tables import Source
 from assets.ranking.scope import SCOPE_TAG, parse_scope
 from assets.resources import RunClock, Workspace
-from features import schemas
+from features.schemas.catalog import INTERACTIONS, JOBS
+from features.schemas.features import NEARBY, TRENDING
+from features.schemas.ranking import FALLBACK_FEEDS, FEED_CHANGES, FEEDS
+from features.schemas.training import SIMILAR_JOBS
 from models.explanations.templates import REASON_TEMPLATES
 
 _FRAMES = {
@@ -70,7 +74,7 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
                 config=workspace.config,
                 code_version=version("jobfeed"),
                 high_water_marks=_high_water_marks(workspace.lake),
-                interactions=workspace.lake.file("catalog", schemas.INTERACTIONS.name),
+                interactions=workspace.lake.file("catalog", INTERACTIONS.name),
             )
         except ValidationFailedError as error:
             raise dg.Failure(
@@ -125,22 +129,22 @@ def _copy_to_postgres(workspace: Workspace, generation: str) -> str:
 def collect_sources(workspace: Workspace) -> dict[str, Source]:
     """Every table of the contract from where the lake holds it."""
     lake = workspace.lake
-    feeds = lake.files("ranking", schemas.FEEDS.name)
+    feeds = lake.files("ranking", FEEDS.name)
     sources = {
         name: Source(frame=_scan(lake, layer, name), read_from=lake.files(layer, name))
         for name, layer in _FRAMES.items()
     }
-    changes = lake.folder("ranking", schemas.FEED_CHANGES.name)
-    nothing = Source(frame=schemas.FEEDS.empty().lazy())
+    changes = lake.folder("ranking", FEED_CHANGES.name)
+    nothing = Source(frame=FEEDS.empty().lazy())
     sources["feeds"] = Source(files=feeds, changes=changes) if feeds else nothing
-    sources["jobs"] = Source(frame=published_jobs(lake), read_from=lake.files("catalog", schemas.JOBS.name))
+    sources["jobs"] = Source(frame=published_jobs(lake), read_from=lake.files("catalog", JOBS.name))
     sources["reason_templates"] = Source(frame=_reason_templates().lazy())
     sources["recipes"] = Source(frame=_recipes(workspace).lazy())
     return sources
 
 
 def _scan(lake: Lake, layer: str, name: str) -> pl.LazyFrame:
-    return lake.scan(layer, getattr(schemas, name.upper()))
+    return lake.scan(layer, TABLES[name])
 
 
 def published_jobs(lake: Lake) -> pl.LazyFrame:
@@ -149,14 +153,12 @@ def published_jobs(lake: Lake) -> pl.LazyFrame:
     Reasons name jobs that the user saved, applied to or opened: all of those are taken, which is cheaper than reading
     every reason.
     """
-    jobs = lake.scan("catalog", schemas.JOBS)
+    jobs = lake.scan("catalog", JOBS)
     item_id = pl.col("items").struct.field("job_id").alias("job_id")
-    lists = [("ranking", schemas.FEEDS), ("ranking", schemas.FALLBACK_FEEDS), ("training", schemas.SIMILAR_JOBS)]
+    lists = [("ranking", FEEDS), ("ranking", FALLBACK_FEEDS), ("training", SIMILAR_JOBS)]
     referenced = [lake.scan(layer, table).select("items").explode("items").select(item_id) for layer, table in lists]
-    referenced += [lake.scan("features", table).select("job_id") for table in (schemas.TRENDING, schemas.NEARBY)]
-    met = lake.scan("catalog", schemas.INTERACTIONS).filter(
-        pl.col("is_saved") | pl.col("is_applied") | pl.col("is_seen")
-    )
+    referenced += [lake.scan("features", table).select("job_id") for table in (TRENDING, NEARBY)]
+    met = lake.scan("catalog", INTERACTIONS).filter(pl.col("is_saved") | pl.col("is_applied") | pl.col("is_seen"))
     referenced.append(met.select("job_id"))
     wanted = pl.concat([jobs.filter(pl.col("status") == "open").select("job_id"), *referenced]).unique()
     return jobs.join(wanted, on="job_id", how="semi")
@@ -187,9 +189,9 @@ def _recipes(workspace: Workspace) -> pl.DataFrame:
 
 def _high_water_marks(lake: Lake) -> dict[str, str]:
     """Per source of jobs the newest sighting, and the newest event."""
-    seen = lake.scan("catalog", schemas.JOBS).group_by("source").agg(pl.col("last_seen_at").max()).sort("source")
+    seen = lake.scan("catalog", JOBS).group_by("source").agg(pl.col("last_seen_at").max()).sort("source")
     marks = {row["source"]: _iso(row["last_seen_at"]) for row in seen.collect().iter_rows(named=True)}
-    newest = lake.scan("catalog", schemas.INTERACTIONS).select(pl.col("last_at").max()).collect().item()
+    newest = lake.scan("catalog", INTERACTIONS).select(pl.col("last_at").max()).collect().item()
     return marks | ({"events": _iso(newest)} if newest is not None else {})
 
 

@@ -19,7 +19,7 @@ from assets.publishing.generations import Manifest
 from assets.publishing.tables import OWNED, UNSTABLE_COLUMNS, Source, source_record
 from assets.ranking import feed_changes
 from features.errors import JobfeedError
-from features.schemas import FEED_CHANGES, FEEDS
+from features.schemas.ranking import FEED_CHANGES, FEEDS
 from serving.contract.generation import CHANGED_FOLDER, CHANGES_FOLDER, TABLES_FOLDER
 from serving.contract.tables import KEYS, TABLES
 

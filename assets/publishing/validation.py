@@ -14,7 +14,8 @@ from assets.config import Config
 from assets.publishing.delta_sources import Change
 from assets.publishing.generations import Manifest
 from assets.publishing.lookup.feed_values import without_components
-from features.schemas import FEEDS, INTERACTIONS
+from features.schemas.catalog import INTERACTIONS
+from features.schemas.ranking import FEEDS
 from serving.contract.generation import CHANGED_FOLDER, CHANGES_FOLDER, TABLES_FOLDER
 from serving.contract.tables import KEYS
 

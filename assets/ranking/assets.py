@@ -14,7 +14,8 @@ from assets.ranking.inputs import Tables, encoded_jobs, ranking_settings
 from assets.ranking.scope import SCOPE_TAG, parse_scope
 from assets.ranking.shards import Report, rank_feeds
 from assets.resources import RunClock, Workspace
-from features.schemas import FEEDS, PREFERENCES, USER_PROFILES
+from features.schemas.features import PREFERENCES, USER_PROFILES
+from features.schemas.ranking import FEEDS
 from models.fitting.als import AlsModel
 from models.fitting.neighbours import JobNeighbours, UserNeighbours
 from models.fitting.vectors import JobVectors, UserVectors

@@ -10,8 +10,11 @@ import polars as pl
 
 from assets.lake import Lake
 from assets.ranking.inputs import shards_of_users
-from features.schemas import COMPONENTS, FEED_SOURCES, FEEDS, INTERACTIONS, JOBS, USER_PROFILES
+from features.schemas.catalog import INTERACTIONS, JOBS
+from features.schemas.features import USER_PROFILES
+from features.schemas.ranking import FEEDS
 from models.ranking.rules import Rulebook, broken_rules, rulebook
+from serving.contract.tables import COMPONENTS, FEED_SOURCES
 
 FEEDS_KEY = dg.AssetKey(["ranking", "feeds"])
 _FALLBACK_KEY = dg.AssetKey(["ranking", "fallback_feeds"])

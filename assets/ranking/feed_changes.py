@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.lake import Lake, file_identity
-from features.schemas import FEED_CHANGES, FEEDS
+from features.schemas.ranking import FEED_CHANGES, FEEDS
 
 _LAYER = "ranking"
 # A shard replaced more often than this since it was last published is compared.

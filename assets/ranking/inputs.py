@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from assets.config import Config
 from assets.lake import Lake
 from features.hashing import shard_of, stable_hash
-from features.schemas import INTERACTIONS, JOB_FEATURES, JOBS, PREFERENCES, SKILL_WEIGHTS, TRENDING, USER_PROFILES
+from features.schemas.catalog import INTERACTIONS, JOBS
+from features.schemas.features import JOB_FEATURES, PREFERENCES, SKILL_WEIGHTS, TRENDING, USER_PROFILES
 from models.fitting.als import AlsModel
 from models.fitting.neighbours import JobNeighbours, UserNeighbours
 from models.fitting.vectors import JobVectors, UserVectors

@@ -12,7 +12,7 @@ from assets.ranking.inputs import Tables, lake_tables, load_fitted, ranking_sett
 from assets.ranking.shards import shard_of_users
 from assets.resources import Workspace
 from features.errors import JobfeedError
-from features.schemas import FEEDS
+from features.schemas.ranking import FEEDS
 from models.explanations.exclusion import KeptOut, kept_out
 from models.explanations.score_breakdown import Why, explain_pair
 from models.explanations.templates import JOB_REFERENCE_CODES

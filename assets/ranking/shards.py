@@ -17,7 +17,7 @@ from assets.ranking import feed_changes
 from assets.ranking.inputs import Tables, encoded_jobs, shards_of_users, users_to_rank
 from assets.ranking.population import load_population
 from assets.ranking.scope import Scope, kept_feeds, plan
-from features.schemas import FEEDS
+from features.schemas.ranking import FEEDS
 from models.fitting.als import fold_in
 from models.fitting.weights import WINDOW_HALF_LIVES, weights_since
 from models.ranking.interaction_arrays import catalog, counts_for_ranking

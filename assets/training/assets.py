@@ -23,7 +23,7 @@ from assets.training.inputs import (
 )
 from assets.training.tuning import als_settings
 from assets.training.warm_start import warm_start
-from features.schemas import TEXT_EMBEDDINGS
+from features.schemas.training import TEXT_EMBEDDINGS
 from models.fitting.als import AlsModel, fit_als
 from models.fitting.embeddings import load_embedder, model_identity, text_vectors
 from models.fitting.neighbours import JobNeighbours, UserNeighbours, fit_also_applied, fit_user_neighbours

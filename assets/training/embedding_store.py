@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.lake import Lake
-from features.schemas import TEXT_EMBEDDINGS
+from features.schemas.training import TEXT_EMBEDDINGS
 from models.fitting.embeddings import Embedder, embed, model_identity, text_hashes
 
 LAYER = "training"

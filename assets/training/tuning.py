@@ -16,7 +16,8 @@ from assets.lake import write_bytes
 from assets.resources import Workspace
 from assets.training.inputs import consented, representatives
 from features.errors import JobfeedError
-from features.schemas import DAILY_INTERACTIONS, JOBS, USER_PROFILES
+from features.schemas.catalog import DAILY_INTERACTIONS, JOBS
+from features.schemas.features import USER_PROFILES
 from models.fitting.als import AlsSettings
 from models.fitting.tuning import Tuned, time_split, tune_als
 

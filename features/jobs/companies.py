@@ -8,7 +8,7 @@ import datetime as dt
 import polars as pl
 
 from features.engagement import counters_by_job
-from features.schemas import COMPANIES
+from features.schemas.features import COMPANIES
 
 PRIOR_TRIALS = 50.0
 OUTCOME_SHARE, COMPLETENESS_SHARE, NO_REPOST_SHARE = 0.6, 0.2, 0.2

@@ -13,7 +13,7 @@ from features.engagement import (
     share_of_maximum,
 )
 from features.jobs.companies import NEUTRAL_OUTCOME, completeness, quality
-from features.schemas import JOB_FEATURES
+from features.schemas.features import JOB_FEATURES
 from features.trending import WINDOWS
 
 COMPANY_SHARE = 0.75

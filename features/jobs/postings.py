@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from features.jobs import experience, salary, salary_text, work
-from features.schemas import CAREER_LEVELS, JOB_VERSIONS, STRINGS
+from features.schemas.catalog import CAREER_LEVELS, JOB_VERSIONS
+from features.schemas.table import STRINGS
 from features.text import language
 from features.text.normalise import company_key, fold, one_line, plain_text
 from features.vocabulary import areas as hh_areas

@@ -3,7 +3,7 @@
 import polars as pl
 
 from features.engagement import is_recommendable
-from features.schemas import SKILL_WEIGHTS
+from features.schemas.features import SKILL_WEIGHTS
 
 
 def rarity(n_with: pl.Expr, n_all: pl.Expr) -> pl.Expr:

@@ -4,7 +4,8 @@ import datetime as dt
 
 import polars as pl
 
-from features.schemas import JOB_CONTENT, JOBS, STRINGS
+from features.schemas.catalog import JOB_CONTENT, JOBS
+from features.schemas.table import STRINGS
 
 # A search page lacks these or has only a snippet of them: the last whole version knows better.
 _OF_COMPLETE_VERSION = ("description", "language", "skills", "tags")

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from features.schemas import QUARANTINE_RAW_BYTES, Table
+from features.schemas.bronze import QUARANTINE_RAW_BYTES
+from features.schemas.table import Table
 
 REJECTS = Table(
     "rejects", {"entry": pl.String, "reason": pl.String, "detail": pl.String, "raw": pl.String}, key=("entry", "reason")

@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import orjson
 import polars as pl
 
-from features.schemas import POSTING_CONTENT, Table
+from features.schemas.bronze import POSTING_CONTENT
+from features.schemas.table import Table
 from features.sources.parsed import Parsed, Refusal, rejects
 from features.sources.values import is_short_id
 

@@ -10,7 +10,9 @@ import polars as pl
 from features.interactions import CLOCK_SKEW
 from features.jobs import salary, work
 from features.jobs.postings import Vocabulary
-from features.schemas import RATED_SKILL, STRINGS, USER_PROFILE_COLUMNS, USERS
+from features.schemas.bronze import RATED_SKILL, USER_PROFILE_COLUMNS
+from features.schemas.catalog import USERS
+from features.schemas.table import STRINGS
 from features.text import language
 from features.text.normalise import fold
 from features.vocabulary.places import Places

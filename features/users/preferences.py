@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.interactions import CLOCK_SKEW
-from features.schemas import PREFERENCE_DIMENSIONS, PREFERENCES
+from features.schemas.features import PREFERENCE_DIMENSIONS, PREFERENCES
 from features.users.preference_sums import strongest_values
 
 # In tenths, so that sums are exact.

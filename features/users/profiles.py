@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from features.engagement import half_life_rate, seconds_before
 from features.interactions import CLOCK_SKEW
-from features.schemas import STRINGS, USER_PROFILES
+from features.schemas.features import USER_PROFILES
+from features.schemas.table import STRINGS
 from features.text.normalise import company_key, fold
 from features.users.preference_sums import strongest_values
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from features.schemas import SKILL_GAPS, STRINGS
+from features.schemas.insight import SKILL_GAPS
+from features.schemas.table import STRINGS
 from features.users.profiles import SKILL_LEVELS
 
 MIN_ROLE_SHARE = 0.2

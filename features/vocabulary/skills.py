@@ -12,7 +12,7 @@ import polars as pl
 import yaml
 
 from features.errors import VocabularyError
-from features.schemas import STRINGS
+from features.schemas.table import STRINGS
 from features.text.phrases import PhraseMatcher, lookup_key
 
 MATCH_MODES = ("any", "case", "context", "name")

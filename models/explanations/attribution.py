@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.components import REMOTE_OK
-from features.schemas import REASON_CODES
+from features.schemas.ranking import REASON_CODES
 from models.kernels.sparse_rows import most_similar, rarest_common
 from models.ranking.job_arrays import names_at
 from models.ranking.retrieval import RETRIEVERS

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from features.schemas import FEEDS
+from features.schemas.ranking import FEEDS
 from models.ranking.rules import violations
 
 

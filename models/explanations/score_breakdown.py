@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from features.schemas import COMPONENTS
 from models.explanations.attribution import Listed, explain
 from models.ranking.retrieval import RETRIEVERS
 from models.ranking.rules import forbidden_rows
 from models.ranking.scoring import COLLABORATIVE, COLLABORATIVE_MOST, Recipe, component_values, score_pairs
 from models.ranking.stages import Shard, pairs_of, retrieve_block
+from serving.contract.tables import COMPONENTS
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.errors import JobfeedError
-from features.schemas import EMBEDDING_DIMENSIONS, TEXT_EMBEDDINGS
+from features.schemas.training import EMBEDDING_DIMENSIONS, TEXT_EMBEDDINGS
 from models.arrays import positions
 
 Floats = NDArray[np.float32]

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from features.schemas import SIMILAR_JOBS
+from features.schemas.training import SIMILAR_JOBS
 from models.arrays import Csr, matrix, positions, sorted_ids
 from models.fitting.clusters import cluster
 from models.fitting.neighbours import JobNeighbours

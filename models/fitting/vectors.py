@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from features.schemas import EMBEDDING_DIMENSIONS
+from features.schemas.training import EMBEDDING_DIMENSIONS
 from models.arrays import MICRO, Csr, matrix, positions, sorted_ids, unit_rows
 from models.fitting.artifacts import Artifact
 from models.fitting.embeddings import TextVectors

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from features.schemas import COMPONENTS, FALLBACK_FEEDS, GLOBAL_AREA, REASON_CODES
+from features.schemas.ranking import FALLBACK_FEEDS, REASON_CODES
 from models.explanations.attribution import REASON_ROWS, days_at_most
 from models.ranking.candidates import fill
 from models.ranking.diversity import Pool, diversified_order, pool_order
@@ -15,6 +15,7 @@ from models.ranking.feed_rows import Items, item_lists
 from models.ranking.job_arrays import names_at
 from models.ranking.scoring import score_pairs
 from models.ranking.stages import Settings, World
+from serving.contract.tables import COMPONENTS, GLOBAL_AREA
 
 Ints = NDArray[np.int32]
 

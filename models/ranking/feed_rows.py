@@ -9,7 +9,8 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.schemas import COMPONENTS, FEED_ITEM
+from features.schemas.ranking import FEED_ITEM
+from serving.contract.tables import COMPONENTS
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from scipy import sparse
 
 from features.components import REMOTE_CODES, REMOTE_UNKNOWN
 from features.hashing import stable_hash
-from features.schemas import CAREER_LEVELS
+from features.schemas.catalog import CAREER_LEVELS
 from features.text.normalise import company_key
 from features.users.preferences import job_values
 

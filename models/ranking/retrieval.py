@@ -12,7 +12,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.components import DEFAULT_MAX_DISTANCE_KM, REMOTE_OK, haversine_km
-from features.schemas import GLOBAL_AREA
 from models.kernels.sparse_rows import best_of_rows
 from models.ranking.candidates import NO_JOB, Candidates, fill, first_allowed, merge, rank_within, top_k
 from models.ranking.job_arrays import JobTable, UserTable, codes, names_at
@@ -20,6 +19,7 @@ from models.ranking.retrievers.company import jobs_of_companies
 from models.ranking.retrievers.inverted_index import TermIndex, build_term_index, jobs_by_terms
 from models.ranking.retrievers.nearest import JobIndex, nearest_jobs
 from models.ranking.signals import Factors, Signals
+from serving.contract.tables import GLOBAL_AREA
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]

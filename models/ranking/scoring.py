@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import components as formulas
-from features.schemas import COMPONENTS
 from models.kernels.sparse_rows import dot_pairs, lookup, sums_over_terms
 from models.ranking.candidates import expand, rank_within
 from models.ranking.job_arrays import JobTable, UserTable
 from models.ranking.retrieval import BlockScores
 from models.ranking.signals import Factors, Signals, ones
+from serving.contract.tables import COMPONENTS
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]

@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from features.schemas import COMPONENTS, FEED_SOURCES, FEEDS, UTC_TIMESTAMP
+from features.schemas.ranking import FEEDS
+from features.schemas.table import UTC_TIMESTAMP
 from models.explanations.attribution import Listed, explain
 from models.ranking.candidates import Candidates
 from models.ranking.diversity import CompanyCap, Pool, diversified_order, pool_order, scaled, topic_sketch
@@ -34,6 +35,7 @@ from models.ranking.retrievers.nearest import EXACT_JOBS
 from models.ranking.rules import Blockable, blockable, forbidden_rows
 from models.ranking.scoring import Pairs, Recipe, Scored, SkillGraph, component_values, score_pairs, skill_graph
 from models.ranking.signals import Factors, Signals
+from serving.contract.tables import COMPONENTS, FEED_SOURCES
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int32]

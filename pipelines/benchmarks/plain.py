@@ -17,7 +17,7 @@ from assets.ranking.inputs import Tables, lake_tables, load_fitted, ranking_sett
 from assets.ranking.shards import shard_of_users
 from assets.resources import Workspace
 from assets.sql import query
-from features.schemas import FEEDS
+from features.schemas.ranking import FEEDS
 from models.ranking.retrievers.nearest import nearest_jobs
 from models.ranking.scoring import component_values, score_pairs
 from models.ranking.signals import Fitted

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from assets.ingest.quarantine import PERSONAL_SOURCES
 from assets.lake import Lake
-from features.schemas import QUARANTINE
+from features.schemas.bronze import QUARANTINE
 
 HIDDEN = "(may be personal; --raw shows it)"
 _RAW_CHARS, _CELL_CHARS = 120, 60

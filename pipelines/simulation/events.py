@@ -10,7 +10,7 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from features.schemas import EVENT_TYPES, SURFACES
+from features.schemas.bronze import EVENT_TYPES, SURFACES
 from pipelines.simulation.behaviour import Actions, Flags, JobColumns, act, utility
 from pipelines.simulation.exposures import Pools, exposure_kinds
 from pipelines.simulation.jobs import DAY_SECONDS, Jobs

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from assets.io import preview
 from assets.lake import Lake, atomic_path, content_hash
-from features.schemas import SchemaError, Table
+from features.schemas.table import SchemaError, Table
 
 NUMBERS = Table("numbers", {"n": pl.Int64, "name": pl.String}, key=("n",), personal=frozenset({"name"}))
 

@@ -14,7 +14,7 @@ from itertools import combinations
 import polars as pl
 
 from features.jobs.dedupe import MIN_SIMILARITY, find_duplicates
-from features.schemas import JOBS
+from features.schemas.catalog import JOBS
 from tests.benchmarks.bench_skills import make_texts
 
 _COLUMNS = (

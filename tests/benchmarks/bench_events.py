@@ -23,7 +23,7 @@ import polars as pl
 from assets.catalog.counting import count_days, fold_days
 from assets.ingest.events.runs import ingest_events
 from assets.lake import Lake
-from features.schemas import ERASURES, EVENTS, QUARANTINE
+from features.schemas.bronze import ERASURES, EVENTS, QUARANTINE
 
 AS_OF = dt.datetime(2026, 11, 25, 2, tzinfo=dt.UTC)
 N_DAYS = 90

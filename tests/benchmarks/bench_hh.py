@@ -27,7 +27,8 @@ from assets.config import SHIPPED_VOCABULARY, Sources
 from assets.ingest.hh.runs import hh_client, ingest_hh
 from assets.lake import Lake
 from features.jobs.versions import fold_jobs
-from features.schemas import HH_POSTINGS, JOB_VERSIONS, SIGHTINGS
+from features.schemas.bronze import HH_POSTINGS, SIGHTINGS
+from features.schemas.catalog import JOB_VERSIONS
 from pipelines.simulation import market
 
 AS_OF = dt.datetime(2026, 11, 25, 2, tzinfo=dt.UTC)

@@ -22,7 +22,8 @@ import polars as pl
 from assets.resources import AS_OF_TAG, Workspace
 from assets.training.inputs import consented, representatives
 from assets.training.tuning import keep_tuned
-from features.schemas import DAILY_INTERACTIONS, JOBS, USER_PROFILES
+from features.schemas.catalog import DAILY_INTERACTIONS, JOBS
+from features.schemas.features import USER_PROFILES
 from models.evaluation.metrics import bootstrap_interval, evaluate_lists, summarise
 from models.evaluation.recommenders import ItemKnn, Popularity, Recommender, UserKnn, als_recommender, recommend
 from models.fitting.als import AlsModel, AlsSettings, fit_als

@@ -27,7 +27,7 @@ from assets.publishing.full import publish
 from assets.publishing.lookup.files import LookupFile
 from assets.publishing.tables import Source
 from assets.ranking import feed_changes
-from features.schemas import FEED_CHANGES, FEEDS
+from features.schemas.ranking import FEED_CHANGES, FEEDS
 from serving.contract.generation import LOOKUP
 from serving.service.store import Store
 from tests.benchmarks import generated_tables

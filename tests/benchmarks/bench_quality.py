@@ -19,7 +19,10 @@ from assets.config import load_config
 from assets.lake import Lake
 from assets.ranking.inputs import lake_tables, load_fitted, ranking_settings
 from assets.ranking.shards import shard_of_users
-from features import schemas
+from features.schemas.bronze import EVENTS
+from features.schemas.catalog import INTERACTIONS, JOBS
+from features.schemas.features import JOB_FEATURES
+from features.schemas.ranking import FEEDS
 from models.arrays import positions
 from models.evaluation.metrics import (
     bootstrap_interval,
@@ -67,15 +70,15 @@ class World:
 def load_world(data: Path, *, days: int) -> World:
     """Truth: each user's best act on an open job that is new to the user, in the `days` after the feeds were made."""
     lake = Lake(data / "lake")
-    feeds = lake.scan("ranking", schemas.FEEDS)
+    feeds = lake.scan("ranking", FEEDS)
     as_of = feeds.select(pl.col("generated_at").max()).collect().item()
     if as_of is None:
         raise SystemExit(f"{data}: has no feeds; run `jobfeed run daily --as-of T` on it first")
-    jobs = lake.scan("catalog", schemas.JOBS)
+    jobs = lake.scan("catalog", JOBS)
     shown = jobs.filter(pl.col("status") == "open", pl.col("duplicate_of").is_null()).select("job_id")
     stands_for = jobs.select("job_id", representative=pl.coalesce("duplicate_of", "job_id"))
     known = (
-        lake.scan("catalog", schemas.INTERACTIONS)
+        lake.scan("catalog", INTERACTIONS)
         .filter(pl.col("is_seen") | pl.col("is_saved") | pl.col("is_applied") | pl.col("is_dismissed"))
         .join(stands_for, on="job_id")
         .select("user_id", job_id="representative")
@@ -84,7 +87,7 @@ def load_world(data: Path, *, days: int) -> World:
         .collect()
     )
     truth = (
-        lake.scan("bronze", schemas.EVENTS)
+        lake.scan("bronze", EVENTS)
         .filter(
             pl.col("event_type").is_in(list(GAINS)),
             ~pl.col("is_bot").fill_null(value=False),
@@ -106,13 +109,13 @@ def load_world(data: Path, *, days: int) -> World:
 
 def feed_lists(world: World) -> pl.DataFrame:
     """The feeds as a reader sees them who leaves out what was seen."""
-    feeds = world.lake.scan("ranking", schemas.FEEDS).filter(pl.col("user_id").is_in(world.user_ids.implode()))
+    feeds = world.lake.scan("ranking", FEEDS).filter(pl.col("user_id").is_in(world.user_ids.implode()))
     return _flat(feeds).collect().join(world.known, on=["user_id", "job_id"], how="anti").pipe(_ranked)
 
 
 def newcomers(world: World) -> pl.Series:
     """Users who had a profile and had done nothing yet."""
-    feeds = world.lake.scan("ranking", schemas.FEEDS).filter(pl.col("source") == "profile").select("user_id").collect()
+    feeds = world.lake.scan("ranking", FEEDS).filter(pl.col("source") == "profile").select("user_id").collect()
     return feeds["user_id"].filter(feeds["user_id"].is_in(world.user_ids.implode())).sort()
 
 
@@ -238,7 +241,7 @@ def _ranked(lists: pl.DataFrame) -> pl.DataFrame:
 
 
 def _feature(world: World, name: str) -> np.ndarray:
-    features = world.lake.scan("features", schemas.JOB_FEATURES).select("job_id", name).collect()
+    features = world.lake.scan("features", JOB_FEATURES).select("job_id", name).collect()
     wanted = pl.DataFrame({"job_id": world.job_ids}).join(features, on="job_id", how="left", maintain_order="left")
     return wanted[name].cast(pl.Float32).fill_null(float("nan")).to_numpy(writable=True)
 

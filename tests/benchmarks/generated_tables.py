@@ -8,8 +8,12 @@ import numpy as np
 import polars as pl
 
 from assets.publishing.tables import Source
-from features import schemas
+from features.schemas.catalog import JOBS
+from features.schemas.features import TRENDING
+from features.schemas.ranking import FALLBACK_FEEDS, FEEDS
+from features.schemas.training import SIMILAR_JOBS
 from models.explanations.templates import REASON_TEMPLATES
+from serving.contract.tables import COMPONENTS
 from tests import factories
 
 AS_OF = dt.datetime(2026, 11, 25, 2, tzinfo=dt.UTC)
@@ -56,7 +60,7 @@ def jobs(n_jobs: int) -> pl.DataFrame:
         status=pl.lit("open"),
         content_hash=ids,
     )
-    return schemas.JOBS.conform(frame).sort("job_id")
+    return JOBS.conform(frame).sort("job_id")
 
 
 def feeds(first: int, n_users: int, *, n_jobs: int, seed: int, generated_at: dt.datetime = AS_OF) -> pl.DataFrame:
@@ -68,7 +72,7 @@ def feeds(first: int, n_users: int, *, n_jobs: int, seed: int, generated_at: dt.
     shown = ((start + step * np.arange(ITEMS)) % n_jobs).ravel()
     rank = np.tile(np.arange(1, ITEMS + 1, dtype=np.int16), n_users)
     explored = rng.random(n) < 0.1
-    components = pl.DataFrame({name: rng.random(n, dtype=np.float32).round(3) for name in schemas.COMPONENTS})
+    components = pl.DataFrame({name: rng.random(n, dtype=np.float32).round(3) for name in COMPONENTS})
     items = pl.DataFrame(
         {
             "rank": rank,
@@ -98,7 +102,7 @@ def feeds(first: int, n_users: int, *, n_jobs: int, seed: int, generated_at: dt.
             items="items",
         )
     )
-    return schemas.FEEDS.conform(frame).sort("user_id")
+    return FEEDS.conform(frame).sort("user_id")
 
 
 def write_feeds(
@@ -136,22 +140,22 @@ def _similar_jobs(ids: pl.Series) -> pl.DataFrame:
             pl.struct(job_id=pl.Series(ids.shift(1, fill_value=ids[0])), score=pl.lit(0.25, pl.Float32)),
         )
     )
-    return schemas.SIMILAR_JOBS.conform(frame)
+    return SIMILAR_JOBS.conform(frame)
 
 
 def small_tables(ids: pl.Series) -> dict[str, pl.DataFrame]:
     """The tables that name jobs, for these jobs."""
     items = [factories.item(rank, job_id, score=0.5) for rank, job_id in enumerate(ids[:ITEMS], start=1)]
     return {
-        "fallback_feeds": schemas.FALLBACK_FEEDS.conform(
-            pl.DataFrame({"segment": ["all"], "items": [items]}, schema_overrides=dict(schemas.FALLBACK_FEEDS.columns))
+        "fallback_feeds": FALLBACK_FEEDS.conform(
+            pl.DataFrame({"segment": ["all"], "items": [items]}, schema_overrides=dict(FALLBACK_FEEDS.columns))
         ),
         "reason_templates": pl.DataFrame(
             [(code, language, text) for code, texts in REASON_TEMPLATES.items() for language, text in texts.items()],
             schema=["code", "language", "template"],
             orient="row",
         ),
-        "trending": schemas.TRENDING.conform(
+        "trending": TRENDING.conform(
             pl.DataFrame({"job_id": ids[:100]}).select(
                 window=pl.lit("24h"), area=pl.lit("all"), rank=pl.int_range(1, pl.len() + 1), job_id="job_id", score=1.0
             )

@@ -7,7 +7,7 @@ from itertools import combinations
 import polars as pl
 
 from features.jobs.dedupe import find_duplicates
-from features.schemas import JOBS
+from features.schemas.catalog import JOBS
 
 AT = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 _RU = (

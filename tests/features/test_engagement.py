@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features import engagement
-from features.schemas import DAILY_INTERACTIONS
+from features.schemas.catalog import DAILY_INTERACTIONS
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.jobs.versions import fold_jobs
-from features.schemas import JOB_VERSIONS, JOBS, SIGHTINGS
+from features.schemas.bronze import SIGHTINGS
+from features.schemas.catalog import JOB_VERSIONS, JOBS
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 STALE = pl.DataFrame({"source": ["board"], "days": [30]})

@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 
 from features.metrics import count_metrics, outcome_metrics
-from features.schemas import METRICS
+from features.schemas.insight import METRICS
 
 OUTCOMES = pl.DataFrame(
     {

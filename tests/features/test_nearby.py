@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 
 from features import nearby
-from features.schemas import JOB_FEATURES, NEARBY
+from features.schemas.features import JOB_FEATURES, NEARBY
 from tests.factories import jobs
 
 

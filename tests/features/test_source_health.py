@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.schemas import INGEST_RUNS
+from features.schemas.bronze import INGEST_RUNS
 from features.source_health import SOURCE_ALARMS, source_alarms
 
 START = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)

@@ -4,7 +4,8 @@ import math
 import polars as pl
 import pytest
 
-from features.schemas import EVENTS, TRENDING
+from features.schemas.bronze import EVENTS
+from features.schemas.features import TRENDING
 from features.trending import trending, trending_scores
 from tests.factories import AS_OF, jobs
 

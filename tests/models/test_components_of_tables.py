@@ -8,9 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from features.schemas import CAREER_LEVELS, COMPONENTS
+from features.schemas.catalog import CAREER_LEVELS
 from models.ranking.scoring import component_values
 from models.ranking.stages import pairs_of, retrieve_block
+from serving.contract.tables import COMPONENTS
 from tests.models.ranking.world import Market, build, encode, make_market
 
 NAN = math.nan

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from features.schemas import EMBEDDING_DIMENSIONS
+from features.schemas.training import EMBEDDING_DIMENSIONS
 from models.fitting.weights import WeightMatrix, weight_matrix
 
 USERS = [f"u{number}" for number in range(8)]

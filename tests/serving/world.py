@@ -7,8 +7,10 @@ from pathlib import Path
 import polars as pl
 
 from assets.publishing.full import Published
-from features import schemas
 from features.nearby import cells
+from features.schemas.features import NEARBY
+from features.schemas.insight import DIGESTS, MARKET_TRENDS, METRICS, SKILL_DEMAND, SKILL_GAPS
+from features.schemas.table import Table
 from serving.service.app import Application
 from serving.service.auth import Authoriser
 from serving.service.store import Store
@@ -32,20 +34,20 @@ def publish_full(
     nearby = (
         placed.select("job_id", cell=cells(placed["latitude"], placed["longitude"]))
         .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("cell"))
-        .pipe(schemas.NEARBY.conform)
+        .pipe(NEARBY.conform)
     )
     frames = {
         "jobs": titled.with_columns(pl.col("title") + mark),
         "nearby": nearby,
         "digests": _digests(),
         "market_trends": _frame(
-            schemas.MARKET_TRENDS,
+            MARKET_TRENDS,
             {"dimension": "skill", "value": "Python", "area": "all", "week": AS_OF.date(), "n_jobs": 8},
         ),
-        "skill_demand": _frame(schemas.SKILL_DEMAND, {"skill": "Python", "area": "all", "n_jobs": 8, "share": 1.0}),
-        "skill_gaps": _frame(schemas.SKILL_GAPS, _gap()),
+        "skill_demand": _frame(SKILL_DEMAND, {"skill": "Python", "area": "all", "n_jobs": 8, "share": 1.0}),
+        "skill_gaps": _frame(SKILL_GAPS, _gap()),
         "metrics": _frame(
-            schemas.METRICS,
+            METRICS,
             {"metric": "apply_rate", "recipe": "all", "arm": "all", "surface": "feed", "value": 0.05, "n": 100},
         ),
     }
@@ -66,7 +68,7 @@ def serve(store: Store, authoriser: Authoriser | None = None) -> Application:
 
 def _digests() -> pl.DataFrame:
     return _frame(
-        schemas.DIGESTS,
+        DIGESTS,
         {
             "user_id": "anna",
             "digest_date": AS_OF.date(),
@@ -97,6 +99,6 @@ def _gap() -> dict[str, object]:
     }
 
 
-def _frame(table: schemas.Table, row: dict[str, object]) -> pl.DataFrame:
+def _frame(table: Table, row: dict[str, object]) -> pl.DataFrame:
     schema = {name: kind for name, kind in table.columns.items() if name in row}
     return table.conform(pl.DataFrame([row], schema_overrides=schema))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import polars as pl
 
 from assets.lake import Lake, write_part
-from features.schemas import Table
+from features.schemas.table import Table
 
 
 def compact(

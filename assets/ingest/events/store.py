@@ -14,7 +14,7 @@ import xxhash
 
 from assets.ingest.events.compaction import compact
 from assets.lake import Lake
-from features.schemas import EVENTS
+from features.schemas.bronze import EVENTS
 
 CHUNK_ROWS = 2_000_000
 PARTS_OF_A_DAY = 16

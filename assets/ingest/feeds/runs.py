@@ -20,7 +20,7 @@ from assets.ingest.landing import Ledger, list_landed
 from assets.ingest.report import RunReport
 from assets.ingest.source_state import FeedState, load_states, update_states
 from assets.lake import Lake
-from features.schemas import FEED_POSTINGS, FILE_POSTINGS
+from features.schemas.bronze import FEED_POSTINGS, FILE_POSTINGS
 from features.sources.parsed import Parsed
 
 FILES = "file"

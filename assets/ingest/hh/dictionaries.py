@@ -15,7 +15,8 @@ from assets.ingest.hh.ids import LAYER
 from assets.ingest.http.client import Response
 from assets.ingest.source_state import DictionaryState, load_states, update_states
 from assets.lake import Lake
-from features.schemas import HH_AREAS, HH_RATES, HH_ROLES, Table
+from features.schemas.bronze import HH_AREAS, HH_RATES, HH_ROLES
+from features.schemas.table import Table
 from features.sources.hh.dictionaries import NoDictionaryError, parse_areas, parse_rates, parse_roles
 
 _DEFAULT_MAX_AGE = dt.timedelta(days=1)

@@ -18,7 +18,7 @@ from assets.ingest.jobs.posting_writer import PostingSink
 from assets.ingest.jobs.postings import gone, is_restated, known_versions, newest_versions, open_jobs, restated_hash
 from assets.ingest.source_state import QueryState, address_of
 from assets.lake import Lake
-from features.schemas import HH_POSTINGS
+from features.schemas.bronze import HH_POSTINGS
 from features.sources.hh.vacancies import SOURCE, parse_hh_bodies
 from features.sources.parsed import Parsed
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.lake import Lake
-from features.schemas import HH_AREAS, HH_ROLES
+from features.schemas.bronze import HH_AREAS, HH_ROLES
 
 # The dictionaries as the API answered them last, beside the tables of bronze.
 LAYER = "bronze"

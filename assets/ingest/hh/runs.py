@@ -25,7 +25,7 @@ from assets.ingest.quarantine import UNREADABLE, UNSUPPORTED, whole_file
 from assets.ingest.report import RunReport
 from assets.ingest.source_state import load_states, update_states
 from assets.lake import Lake
-from features.schemas import HH_AREAS, HH_POSTINGS, HH_RATES, HH_ROLES
+from features.schemas.bronze import HH_AREAS, HH_POSTINGS, HH_RATES, HH_ROLES
 from features.sources.hh.vacancies import SOURCE, parse_hh_bodies
 from features.sources.parsed import Parsed
 from features.sources.postings import PARSED_POSTINGS

@@ -10,7 +10,7 @@ from assets.ingest.jobs.postings import seen, sighted, store_sightings
 from assets.ingest.quarantine import quarantined, store_quarantined
 from assets.ingest.report import RunReport
 from assets.lake import Lake
-from features.schemas import Table
+from features.schemas.table import Table
 from features.sources.parsed import Parsed
 
 FLUSH_ROWS = 100_000

@@ -6,7 +6,8 @@ import hashlib
 import polars as pl
 
 from assets.lake import Lake
-from features.schemas import POSTINGS, SIGHTINGS, Table
+from features.schemas.bronze import POSTINGS, SIGHTINGS
+from features.schemas.table import Table
 
 OUTCOME = {"source": pl.String, "n_read": pl.Int64, "n_new": pl.Int64, "n_changed": pl.Int64, "n_unchanged": pl.Int64}
 _VERSION = ["job_id", "content_hash"]

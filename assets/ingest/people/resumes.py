@@ -15,7 +15,7 @@ from assets.ingest.quarantine import UNREADABLE, UNSUPPORTED, quarantined, store
 from assets.ingest.report import RunReport
 from assets.ingest.worker import NOT_STARTED
 from assets.lake import Lake
-from features.schemas import ERASURES, RESUMES
+from features.schemas.bronze import ERASURES, RESUMES
 from features.sources.people.users import is_user_id
 from features.sources.resumes.files import MAX_BYTES, ResumeError
 from features.sources.resumes.parsing import (

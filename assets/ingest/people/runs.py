@@ -13,7 +13,7 @@ from assets.ingest.line_files import parse_in_blocks
 from assets.ingest.quarantine import UNSUPPORTED, QuarantineBuffer, whole_file
 from assets.ingest.report import RunReport
 from assets.lake import Lake
-from features.schemas import ERASURES, USER_RECORDS
+from features.schemas.bronze import ERASURES, USER_RECORDS
 from features.sources.parsed import Parsed
 from features.sources.people.erasures import parse_erasures
 from features.sources.people.users import parse_users

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from features.schemas import EVENT_TYPES
+from features.schemas.bronze import EVENT_TYPES
 from features.sources.values import items, mapping, text
 
 _WORD = re.compile(r"[a-z]+")

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from features.schemas import EVENT_TYPES, EVENTS, SURFACES, UTC_TIMESTAMP
+from features.schemas.bronze import EVENT_TYPES, EVENTS, SURFACES
+from features.schemas.table import UTC_TIMESTAMP
 from features.sources.events.bots import is_automatic
 from features.sources.parsed import REJECTS, Parsed, truncate_raw
 

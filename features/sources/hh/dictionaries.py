@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from features.errors import SourceError
-from features.schemas import HH_AREAS, HH_RATES, HH_ROLES
+from features.schemas.bronze import HH_AREAS, HH_RATES, HH_ROLES
 from features.sources.values import NotJsonError, coordinates, decode_json, flag, items, line, mapping, number, text
 
 _MAX_DEPTH = 10

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from features.schemas import ERASURES
+from features.schemas.bronze import ERASURES
 from features.sources.lines import split_lines
 from features.sources.parsed import Parsed, Refusal, rejects
 from features.sources.people.users import is_user_id

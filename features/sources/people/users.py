@@ -7,7 +7,7 @@ import orjson
 import polars as pl
 import pyarrow as pa
 
-from features.schemas import USER_PROFILE_COLUMNS, USER_RECORDS
+from features.schemas.bronze import USER_PROFILE_COLUMNS, USER_RECORDS
 from features.sources.lines import split_lines
 from features.sources.parsed import Parsed, Refusal, rejects
 from features.sources.people.timezones import read_timezone

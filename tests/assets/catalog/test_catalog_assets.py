@@ -10,10 +10,11 @@ import pytest
 from assets.catalog.assets import ASSETS, stale_after_days
 from assets.catalog.checks import ASSET_CHECKS, job_violations, user_violations
 from assets.config import FeedSource, Sources
-from assets.io import LakeIOManager
+from assets.io import TABLES, LakeIOManager
 from assets.lake import Lake
 from assets.resources import AS_OF_TAG, RunClock, Workspace
-from features import schemas
+from features.schemas.bronze import EVENTS, HH_POSTINGS, POSTINGS, USER_RECORDS
+from features.schemas.catalog import JOBS, USERS
 
 # Dagster's configurable resources still ask pydantic for what it has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20")
@@ -34,8 +35,8 @@ def data_dir(tmp_path: Path) -> Path:
         {**welder, "job_id": "hh:2", "source_id": "2", "company": "ACME Ltd"},
         {**welder, "job_id": "hh:3", "source_id": "3", "title": "Тестировщик", "is_archived": True},
     ]
-    hh = schemas.HH_POSTINGS.conform(pl.DataFrame(postings, schema_overrides=dict(schemas.POSTINGS.columns)))
-    lake.append("bronze", schemas.HH_POSTINGS, hh)
+    hh = HH_POSTINGS.conform(pl.DataFrame(postings, schema_overrides=dict(POSTINGS.columns)))
+    lake.append("bronze", HH_POSTINGS, hh)
     events = pl.DataFrame(
         [
             {
@@ -46,25 +47,24 @@ def data_dir(tmp_path: Path) -> Path:
                 "occurred_at": AS_OF - dt.timedelta(days=1),
             }
         ],
-        schema_overrides=dict(schemas.EVENTS.columns),
+        schema_overrides=dict(EVENTS.columns),
     )
-    lake.append("bronze", schemas.EVENTS, schemas.EVENTS.conform(events), partition="date=2026-02-28")
+    lake.append("bronze", EVENTS, EVENTS.conform(events), partition="date=2026-02-28")
     records = pl.DataFrame(
         [{"user_id": "u", "updated_at": AS_OF - dt.timedelta(days=3), "content_hash": "a", "city": "Алматы"}],
-        schema_overrides=dict(schemas.USER_RECORDS.columns),
+        schema_overrides=dict(USER_RECORDS.columns),
     )
-    lake.append("bronze", schemas.USER_RECORDS, schemas.USER_RECORDS.conform(records))
+    lake.append("bronze", USER_RECORDS, USER_RECORDS.conform(records))
     return tmp_path
 
 
 def _run(data_dir: Path) -> dict[str, pl.DataFrame]:
     lake = Lake(data_dir / "lake")
-    tables = {t.name: t for t in vars(schemas).values() if isinstance(t, schemas.Table)}
     sources = [dg.AssetSpec(key=["bronze", name]).with_io_manager_key("lake_io") for name in BRONZE]
     result = dg.materialize(
         [*sources, *ASSETS, *ASSET_CHECKS],
         resources={
-            "lake_io": LakeIOManager(lake, tables),
+            "lake_io": LakeIOManager(lake),
             "workspace": Workspace(data_dir=str(data_dir)),
             "clock": RunClock(),
         },
@@ -73,7 +73,7 @@ def _run(data_dir: Path) -> dict[str, pl.DataFrame]:
     assert result.success
     assert all(check.passed for check in result.get_asset_check_evaluations())
     names = ("jobs", "users", "daily_interactions", "interactions")
-    return {name: lake.scan("catalog", tables[name]).collect() for name in names}
+    return {name: lake.scan("catalog", TABLES[name]).collect() for name in names}
 
 
 def test_the_catalog_is_made_and_made_again_the_same(data_dir: Path) -> None:
@@ -101,16 +101,16 @@ def test_checks_name_the_rules_that_are_broken() -> None:
             {**row, "salary_min": 2.0, "salary_max": 1.0},
             {**row, "job_id": "b", "duplicate_of": "c", "latitude": 99.0},
         ],
-        schema_overrides=dict(schemas.JOBS.columns),
+        schema_overrides=dict(JOBS.columns),
         infer_schema_length=None,
     )
-    assert job_violations(schemas.JOBS.conform(frame).lazy()) == {
+    assert job_violations(JOBS.conform(frame).lazy()) == {
         "job_id repeated": 2,
         "salary bounds swapped": 1,
         "latitude out of range": 1,
         "duplicate_of points to no representative": 1,
     }
-    users = schemas.USERS.conform(pl.DataFrame({"user_id": ["u"], "remote": ["ok"], "language": ["xx"]}))
+    users = USERS.conform(pl.DataFrame({"user_id": ["u"], "remote": ["ok"], "language": ["xx"]}))
     assert user_violations(users.lazy()) == {"max_distance_km not positive": 1, "language unknown": 1}
 
 

@@ -12,7 +12,8 @@ from assets.catalog import counting
 from assets.catalog.counting import count_days, fold_days
 from assets.lake import Lake
 from features.interactions import EVENT_WEIGHTS
-from features.schemas import DAILY_INTERACTIONS, ERASURES, EVENT_TYPES, EVENTS, INTERACTIONS
+from features.schemas.bronze import ERASURES, EVENT_TYPES, EVENTS
+from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS
 
 DAY = dt.datetime(2026, 2, 27, tzinfo=dt.UTC)
 AS_OF = DAY + dt.timedelta(days=2, hours=2)

@@ -11,7 +11,8 @@ import pytest
 from assets.catalog.normalising import current_versions, normalise_new, normaliser_name
 from assets.config import SHIPPED_VOCABULARY
 from assets.lake import Lake
-from features.schemas import JOB_VERSIONS, POSTINGS
+from features.schemas.bronze import POSTINGS
+from features.schemas.catalog import JOB_VERSIONS
 
 AT = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 

@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 
 from assets.digests.rendering import MAX_HTML_BYTES, render
 from assets.digests.selection import digest_items, due_users, sent_items
-from features import schemas
+from features.schemas.catalog import USERS
+from features.schemas.insight import DIGEST_ITEMS
 from tests.factories import AS_OF, JOB_IDS, feeds, jobs
 
 
 def users(**columns: list[object]) -> pl.LazyFrame:
-    return schemas.USERS.conform(pl.DataFrame(columns, schema_overrides={"digest_frequency": pl.String})).lazy()
+    return USERS.conform(pl.DataFrame(columns, schema_overrides={"digest_frequency": pl.String})).lazy()
 
 
 def items_for(sent: pl.DataFrame | None = None, *, as_of: dt.datetime = AS_OF, **changes: object) -> pl.DataFrame:
@@ -21,7 +22,7 @@ def items_for(sent: pl.DataFrame | None = None, *, as_of: dt.datetime = AS_OF, *
         due,
         feeds({"anna": JOB_IDS, "other": JOB_IDS}).lazy(),
         jobs().lazy(),
-        (sent if sent is not None else schemas.DIGEST_ITEMS.empty()).lazy(),
+        (sent if sent is not None else DIGEST_ITEMS.empty()).lazy(),
         as_of=as_of,
         **options,
     )
@@ -29,7 +30,7 @@ def items_for(sent: pl.DataFrame | None = None, *, as_of: dt.datetime = AS_OF, *
 
 def sent(*job_ids: str, made_at: dt.datetime) -> pl.DataFrame:
     rows = [{"user_id": "anna", "job_id": job, "digest_date": made_at.date(), "made_at": made_at} for job in job_ids]
-    return schemas.DIGEST_ITEMS.conform(pl.DataFrame(rows))
+    return DIGEST_ITEMS.conform(pl.DataFrame(rows))
 
 
 def test_daily_digests_are_due_every_day_and_weekly_ones_on_local_mondays() -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from assets.features.assets import ASSETS as FEATURES
 from assets.insight.assets import ASSETS as INSIGHT
-from assets.io import LakeIOManager
+from assets.io import TABLES, LakeIOManager
 from assets.lake import Lake
 from assets.resources import AS_OF_TAG, RunClock, Workspace
-from assets.tables import TABLES
-from features import schemas
+from features.schemas.bronze import EVENTS, RATED_SKILL
+from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS, USERS
 from tests.factories import AS_OF, jobs
 
 # Dagster's own use of pydantic and of itself.
@@ -57,7 +57,7 @@ def events() -> pl.DataFrame:
         for job in range(1, 9)
         for kind in kinds[: 1 + (user * job) % 5]
     ]
-    return schemas.EVENTS.conform(pl.DataFrame(rows))
+    return EVENTS.conform(pl.DataFrame(rows))
 
 
 def daily() -> pl.DataFrame:
@@ -79,14 +79,14 @@ def daily() -> pl.DataFrame:
         )
         .sort("user_id", "job_id", "date")
     )
-    return schemas.DAILY_INTERACTIONS.conform(counted)
+    return DAILY_INTERACTIONS.conform(counted)
 
 
 def interactions() -> pl.DataFrame:
     flagged = daily().with_columns(
         is_saved=pl.col("n_saves") > 0, is_applied=pl.col("n_applies") > 0, is_dismissed=pl.col("n_dismissals") > 0
     )
-    return schemas.INTERACTIONS.conform(flagged.select(c for c in schemas.INTERACTIONS.columns if c in flagged.columns))
+    return INTERACTIONS.conform(flagged.select(c for c in INTERACTIONS.columns if c in flagged.columns))
 
 
 def users() -> pl.DataFrame:
@@ -101,7 +101,7 @@ def users() -> pl.DataFrame:
         }
         for number in (1, 9)
     ]
-    return schemas.USERS.conform(pl.DataFrame(rows, schema_overrides={"skills": pl.List(schemas.RATED_SKILL)}))
+    return USERS.conform(pl.DataFrame(rows, schema_overrides={"skills": pl.List(RATED_SKILL)}))
 
 
 def run(folder: Path, catalog: dict[tuple[str, str], pl.DataFrame]) -> dg.ExecuteInProcessResult:
@@ -116,7 +116,7 @@ def run(folder: Path, catalog: dict[tuple[str, str], pl.DataFrame]) -> dg.Execut
         [*FEATURES, *INSIGHT, *sources],
         selection=[*FEATURES, *INSIGHT],
         resources={
-            "lake_io": LakeIOManager(lake, TABLES),
+            "lake_io": LakeIOManager(lake),
             "workspace": Workspace(data_dir=str(folder)),
             "clock": RunClock(),
         },

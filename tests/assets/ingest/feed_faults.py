@@ -26,7 +26,7 @@ from assets.ingest.http.client import HttpClient
 from assets.ingest.http.pacing import HostPacer
 from assets.ingest.run_log import record_runs
 from assets.lake import Lake
-from features.schemas import FEED_POSTINGS, INGEST_RUNS, QUARANTINE
+from features.schemas.bronze import FEED_POSTINGS, INGEST_RUNS, QUARANTINE
 from tests.assets.ingest.fault_server import Answer, FaultServer, Request, fault_server
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)

@@ -11,7 +11,6 @@ from assets.ingest.assets import ASSETS
 from assets.io import LakeIOManager
 from assets.lake import Lake
 from assets.resources import AS_OF_TAG, RunClock, Workspace
-from assets.tables import TABLES
 
 pytestmark = pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20")
 
@@ -52,7 +51,7 @@ def materialize(data: Path) -> dg.ExecuteInProcessResult:
             resources={
                 "workspace": Workspace(data_dir=str(data)),
                 "clock": RunClock(),
-                "lake_io": LakeIOManager(lake, TABLES),
+                "lake_io": LakeIOManager(lake),
             },
             tags={AS_OF_TAG: "2026-03-01T02:00:00Z"},
         )

@@ -22,7 +22,7 @@ from assets.ingest.people.runs import ingest_erasures, ingest_users
 from assets.ingest.report import AccountingError, RunReport
 from assets.ingest.run_log import plots, recent_runs, record_runs
 from assets.lake import Lake
-from features.schemas import INGEST_RUNS
+from features.schemas.bronze import INGEST_RUNS
 from features.vocabulary.skills import SkillVocabulary
 from tests.assets.ingest.fault_server import FakeTime, make_client
 

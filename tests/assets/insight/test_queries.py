@@ -5,7 +5,8 @@ import pytest
 
 from assets.sql import query
 from features.metrics import outcome_metrics
-from features.schemas import EVENTS, MARKET_TRENDS, METRICS, SKILL_DEMAND
+from features.schemas.bronze import EVENTS
+from features.schemas.insight import MARKET_TRENDS, METRICS, SKILL_DEMAND
 from tests.factories import jobs
 
 WEDNESDAY = dt.datetime(2026, 3, 4, 12, tzinfo=dt.UTC)

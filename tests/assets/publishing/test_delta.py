@@ -17,7 +17,11 @@ from assets.publishing.diff import TableDifference, differing_tables
 from assets.publishing.full import Published, ValidationFailedError, publish
 from assets.publishing.lookup import delta_files as layers
 from assets.publishing.tables import Source
-from features import schemas
+from features.schemas.catalog import INTERACTIONS
+from features.schemas.features import PREFERENCES, TRENDING
+from features.schemas.insight import DIGESTS
+from features.schemas.ranking import FEEDS
+from features.schemas.training import SIMILAR_JOBS
 from serving.contract.keys import STACKS, USER_PREFIXES
 from serving.contract.tables import KEYS, TABLES
 from serving.service.store import Store
@@ -64,7 +68,7 @@ def preferences(users: Mapping[str, float]) -> pl.DataFrame:
         for user, affinity in users.items()
         for value in ("Python", "SQL")
     ]
-    return schemas.PREFERENCES.conform(pl.DataFrame(rows, schema_overrides=dict(schemas.PREFERENCES.columns)))
+    return PREFERENCES.conform(pl.DataFrame(rows, schema_overrides=dict(PREFERENCES.columns)))
 
 
 def digests(keys: list[tuple[str, int]]) -> pl.DataFrame:
@@ -72,14 +76,14 @@ def digests(keys: list[tuple[str, int]]) -> pl.DataFrame:
         {"user_id": user, "digest_date": AS_OF.date() + dt.timedelta(days=day), "html": f"<p>{day}", "title": user}
         for user, day in keys
     ]
-    return schemas.DIGESTS.conform(pl.DataFrame(rows, schema_overrides=dict(schemas.DIGESTS.columns)))
+    return DIGESTS.conform(pl.DataFrame(rows, schema_overrides=dict(DIGESTS.columns)))
 
 
 def trending(job_ids: list[str]) -> pl.DataFrame:
     frame = pl.DataFrame({"job_id": job_ids}).select(
         window=pl.lit("24h"), area=pl.lit("all"), rank=pl.int_range(1, pl.len() + 1), job_id="job_id", score=1.0
     )
-    return schemas.TRENDING.conform(frame)
+    return TRENDING.conform(frame)
 
 
 def random_tables(rng: random.Random) -> dict[str, pl.DataFrame]:
@@ -92,7 +96,7 @@ def random_tables(rng: random.Random) -> dict[str, pl.DataFrame]:
         "preferences": preferences({user: rng.choice([0.5, 0.25]) for user in users[:6]}),
         "digests": digests(sorted({(rng.choice(users[:3]), rng.randint(0, 2)) for _ in range(3)})),
         "trending": trending(rng.sample(JOB_IDS, 2)),
-        "similar_jobs": schemas.SIMILAR_JOBS.conform(
+        "similar_jobs": SIMILAR_JOBS.conform(
             pl.DataFrame({"job_id": rng.sample(JOB_IDS, 2), "items": [[{"job_id": JOB_IDS[0], "score": 0.5}]] * 2})
         ),
     }
@@ -220,7 +224,7 @@ def test_changes_that_break_a_promise_are_refused(
 def test_a_job_that_a_user_of_a_changed_feed_applied_to_is_refused(tmp_path: Path) -> None:
     interactions = tmp_path / "interactions.parquet"
     row = {"user_id": "anna", "job_id": "hh:5", "is_applied": True, "is_dismissed": False}
-    schemas.INTERACTIONS.conform(pl.DataFrame([row])).write_parquet(interactions)
+    INTERACTIONS.conform(pl.DataFrame([row])).write_parquet(interactions)
     published = tmp_path / "published"
     publish_small(published, interactions=interactions)
     with pytest.raises(ValidationFailedError, match="applied to or dismissed: 1"):
@@ -241,9 +245,7 @@ class Shards:
     def write(self, shard: str, lists: dict[str, list[str]], *, ranked_at: dt.datetime, ranked: set[str]) -> None:
         self.generated |= dict.fromkeys(ranked, ranked_at)
         frame = feeds(lists).with_columns(
-            generated_at=pl.col("user_id").replace_strict(
-                self.generated, return_dtype=schemas.FEEDS.columns["generated_at"]
-            )
+            generated_at=pl.col("user_id").replace_strict(self.generated, return_dtype=FEEDS.columns["generated_at"])
         )
         temporary = self.lake / "temporary"
         frame.write_parquet(temporary)

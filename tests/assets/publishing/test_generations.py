@@ -14,7 +14,9 @@ from assets.publishing import full as build
 from assets.publishing import generations, tables
 from assets.publishing.database import export_database
 from assets.publishing.full import ValidationFailedError
-from features import schemas
+from features.schemas.catalog import INTERACTIONS
+from features.schemas.insight import DIGESTS
+from features.schemas.ranking import FALLBACK_FEEDS
 from serving.service.store import Store
 from tests.factories import AS_OF, JOB_IDS, feeds, item, jobs, publish_small
 
@@ -59,7 +61,7 @@ def test_publishing_the_same_content_again_announces_nothing(tmp_path: Path) -> 
 
 def test_how_long_digests_took_does_not_make_another_generation(tmp_path: Path) -> None:
     publish_small(tmp_path)
-    slower = schemas.DIGESTS.conform(
+    slower = DIGESTS.conform(
         pl.DataFrame(
             {
                 "user_id": ["anna"],
@@ -91,7 +93,7 @@ def test_how_long_digests_took_does_not_make_another_generation(tmp_path: Path) 
             {
                 "fallback_feeds": pl.DataFrame(
                     {"segment": ["all"], "items": [[item(1, "hh:1", score=1.5)]]},
-                    schema_overrides=dict(schemas.FALLBACK_FEEDS.columns),
+                    schema_overrides=dict(FALLBACK_FEEDS.columns),
                 )
             },
             "scores outside 0 to 1",
@@ -119,7 +121,7 @@ def test_sizes_are_not_compared_with_a_generation_of_another_time(tmp_path: Path
 def test_a_job_that_the_user_applied_to_is_refused(tmp_path: Path) -> None:
     interactions = tmp_path / "interactions.parquet"
     row = {"user_id": "anna", "job_id": "hh:1", "is_applied": True, "is_dismissed": False}
-    schemas.INTERACTIONS.conform(pl.DataFrame([row])).write_parquet(interactions)
+    INTERACTIONS.conform(pl.DataFrame([row])).write_parquet(interactions)
 
     with pytest.raises(ValidationFailedError, match="applied to or dismissed: 1"):
         publish_small(tmp_path / "published", interactions=interactions)

@@ -16,7 +16,8 @@ from assets.publishing import generations
 from assets.publishing.assets import _copy_to_postgres
 from assets.publishing.postgres import PostgresError, replicate
 from assets.resources import Workspace
-from features import schemas
+from features.schemas.features import TRENDING
+from features.schemas.insight import DIGESTS
 from serving.contract.tables import TABLES
 from tests.factories import AS_OF, JOB_IDS, feeds, jobs, publish_small, publish_small_changes
 
@@ -100,10 +101,10 @@ def test_all_tables_arrive_with_their_rows_and_types(dsn: str, tmp_path: Path) -
 def test_lists_of_structs_arrive_whatever_stands_in_them(dsn: str, tmp_path: Path) -> None:
     names = ["\0", "a\0\0b", "\\u0000", "\\\0", "\\\\u0000\0c", 'q"\0"']
     trends = [{"name": name, "n_jobs": 1, "change": 0.0} for name in names]
-    digests = schemas.DIGESTS.conform(
+    digests = DIGESTS.conform(
         pl.DataFrame(
             {"user_id": ["anna"], "digest_date": [AS_OF.date()], "market_trends": [trends]},
-            schema_overrides={"market_trends": schemas.DIGESTS.columns["market_trends"]},
+            schema_overrides={"market_trends": DIGESTS.columns["market_trends"]},
         )
     )
     copied(dsn, tmp_path, publish_small(tmp_path, digests=digests).manifest.generation)
@@ -159,7 +160,7 @@ def test_a_failure_leaves_what_was_there_and_tells_no_secret(dsn: str, tmp_path:
     copied(dsn, tmp_path, first)
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("alter table jobfeed.trending add check (score < 10)")
-    hot = schemas.TRENDING.conform(
+    hot = TRENDING.conform(
         pl.DataFrame({"window": ["24h"], "area": ["all"], "rank": [1], "job_id": ["hh:1"], "score": [99.0]})
     )
     second = publish_small(

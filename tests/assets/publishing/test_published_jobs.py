@@ -7,7 +7,7 @@ import polars as pl
 
 from assets.lake import Lake
 from assets.publishing.assets import published_jobs
-from features import schemas
+from features.schemas.catalog import INTERACTIONS, JOBS
 from tests import factories
 
 AT = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
@@ -21,15 +21,15 @@ def interactions(kinds: dict[str, str]) -> pl.DataFrame:
         | {flag: flag == kind for flag in flags}
         for job_id, kind in kinds.items()
     ]
-    return schemas.INTERACTIONS.conform(pl.DataFrame(rows))
+    return INTERACTIONS.conform(pl.DataFrame(rows))
 
 
 def test_closed_jobs_that_reasons_may_name_are_published_and_no_other_closed_ones(tmp_path: Path) -> None:
     kinds = {"hh:saved": "is_saved", "hh:applied": "is_applied", "hh:seen": "is_seen", "hh:gone": "is_dismissed"}
     closed = [{"job_id": job_id, "status": "closed"} for job_id in [*kinds, "hh:never-met"]]
     lake = Lake(tmp_path)
-    lake.replace("catalog", schemas.JOBS, factories.jobs(closed))
-    lake.replace("catalog", schemas.INTERACTIONS, interactions(kinds))
+    lake.replace("catalog", JOBS, factories.jobs(closed))
+    lake.replace("catalog", INTERACTIONS, interactions(kinds))
 
     closed_ones = published_jobs(lake).filter(pl.col("status") == "closed").select("job_id").collect()
 

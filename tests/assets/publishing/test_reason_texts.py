@@ -5,7 +5,7 @@ import pytest
 from assets.publishing.lookup.packing import packed_feeds
 from assets.publishing.lookup.text_tables import Numbers, no_names
 from assets.sql import query_text
-from features.schemas import FEEDS
+from features.schemas.ranking import FEEDS
 from models.explanations.templates import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
 from tests.packed import unpacked_feed
 

@@ -14,7 +14,7 @@ from assets.lake import Lake, file_identity
 from assets.publishing.delta_sources import _told_changes
 from assets.ranking import feed_changes
 from assets.ranking.feed_changes import MOST_LINKS, chain
-from features.schemas import FEED_CHANGES, FEEDS
+from features.schemas.ranking import FEED_CHANGES, FEEDS
 from tests.factories import AS_OF, feeds
 
 SHARD = "shard=0000"

@@ -5,14 +5,15 @@ import polars as pl
 import pytest
 from upath import UPath
 
-from assets.io import LakeIOManager, ModelIOManager
+from assets.io import TABLES, LakeIOManager, ModelIOManager
 from assets.lake import Lake
 from assets.ranking.assets import ASSET_CHECKS, ASSETS
 from assets.ranking.checks import cap_problems, check_shards, range_problems, rank_problems
 from assets.ranking.score_breakdown import UnknownJobError, UnknownUserError, why
 from assets.resources import AS_OF_TAG, RunClock, Workspace
-from assets.tables import TABLES
-from features.schemas import FALLBACK_FEEDS, FEEDS, INTERACTIONS, JOBS, NEARBY
+from features.schemas.catalog import INTERACTIONS, JOBS
+from features.schemas.features import NEARBY
+from features.schemas.ranking import FALLBACK_FEEDS, FEEDS
 from models.fitting.als import AlsModel
 from models.fitting.neighbours import JobNeighbours, UserNeighbours
 from models.fitting.vectors import JobVectors, UserVectors
@@ -74,7 +75,7 @@ def result(market: Market, tmp_path: Path) -> dg.ExecuteInProcessResult:
         resources={
             "workspace": Workspace(data_dir=str(tmp_path)),
             "clock": RunClock(),
-            "lake_io": LakeIOManager(lake, TABLES),
+            "lake_io": LakeIOManager(lake),
             "model_io": ModelIOManager(UPath(models), _LOADERS),
         },
         tags={AS_OF_TAG: AS_OF.isoformat()},

@@ -12,7 +12,7 @@ from assets.ranking.inputs import Tables, encoded_jobs, users_to_rank
 from assets.ranking.population import load_population
 from assets.ranking.scope import Scope, parse_scope
 from assets.ranking.shards import Report, number_of_shards, rank_feeds
-from features.schemas import FEED_CHANGES, FEEDS
+from features.schemas.ranking import FEED_CHANGES, FEEDS
 from models.ranking.interaction_arrays import catalog
 from models.ranking.rules import violations
 from tests.models.ranking.world import AS_OF, SETTINGS, Market, items, make_market

@@ -9,12 +9,13 @@ import pytest
 from upath import UPath
 
 from assets.config import load_config
-from assets.io import LakeIOManager, ModelIOManager
+from assets.io import TABLES, LakeIOManager, ModelIOManager
 from assets.resources import AS_OF_TAG, RunClock, Workspace
-from assets.tables import TABLES
 from assets.training import assets as training
 from assets.training import embedding_store
-from features.schemas import DAILY_INTERACTIONS, INTERACTIONS, SIMILAR_JOBS, USER_PROFILES
+from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS
+from features.schemas.features import USER_PROFILES
+from features.schemas.training import SIMILAR_JOBS
 from models.fitting.als import AlsModel
 from models.fitting.neighbours import JobNeighbours, UserNeighbours
 from models.fitting.vectors import JobVectors, UserVectors
@@ -86,7 +87,7 @@ class Project:
         resources = {
             "workspace": self.workspace,
             "clock": RunClock(),
-            "lake_io": LakeIOManager(self.workspace.lake, TABLES),
+            "lake_io": LakeIOManager(self.workspace.lake),
             "model_io": ModelIOManager(UPath(self.workspace.models), training.MODEL_LOADERS),
         }
         return dg.materialize(

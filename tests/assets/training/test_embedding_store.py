@@ -8,7 +8,7 @@ import pytest
 from assets.lake import Lake
 from assets.training import embedding_store
 from assets.training.embedding_store import PERSONAL, SHARED, StoredTexts, keep_embeddings
-from features.schemas import TEXT_EMBEDDINGS
+from features.schemas.training import TEXT_EMBEDDINGS
 from models.fitting.embeddings import text_hashes
 from tests.models.training_world import BagOfWords
 

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from assets.config import Als
 from assets.lake import Lake
 from assets.training.tuning import TunedFileError, als_settings, tuned_path
-from features.schemas import DAILY_INTERACTIONS, JOBS, USER_PROFILES
+from features.schemas.catalog import DAILY_INTERACTIONS, JOBS
+from features.schemas.features import USER_PROFILES
 from pipelines.cli.main import app
 
 AS_OF = dt.datetime(2026, 3, 10, 2, tzinfo=dt.UTC)

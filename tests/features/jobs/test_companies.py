@@ -4,7 +4,8 @@ import polars as pl
 import pytest
 
 from features.jobs.companies import companies, completeness
-from features.schemas import COMPANIES, DAILY_INTERACTIONS
+from features.schemas.catalog import DAILY_INTERACTIONS
+from features.schemas.features import COMPANIES
 from tests.factories import AS_OF, jobs
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.jobs.dedupe import collapse, find_duplicates
-from features.schemas import JOBS
+from features.schemas.catalog import JOBS
 
 AT = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 WORDS = [f"word{i}" for i in range(400)]

@@ -6,7 +6,8 @@ import pytest
 
 from features.jobs.companies import companies
 from features.jobs.features import job_features
-from features.schemas import DAILY_INTERACTIONS, JOB_FEATURES
+from features.schemas.catalog import DAILY_INTERACTIONS
+from features.schemas.features import JOB_FEATURES
 from tests.factories import AS_OF, jobs
 
 NO_TRENDS = pl.DataFrame(schema={"window": pl.String, "job_id": pl.String, "score": pl.Float64})

@@ -9,14 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.jobs.postings import Vocabulary, normalise
-from features.schemas import (
-    CAREER_LEVELS,
-    EMPLOYMENT_TYPES,
-    JOB_VERSIONS,
-    POSTINGS,
-    SALARY_PERIODS,
-    WORK_FORMATS,
-)
+from features.schemas.bronze import POSTINGS
+from features.schemas.catalog import CAREER_LEVELS, EMPLOYMENT_TYPES, JOB_VERSIONS, SALARY_PERIODS, WORK_FORMATS
 
 AT = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 VOCABULARY = Vocabulary.load(Path(__file__).resolve().parents[3] / "data" / "vocabulary")

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from features.jobs.skill_weights import skill_weights
-from features.schemas import SKILL_WEIGHTS
+from features.schemas.features import SKILL_WEIGHTS
 from tests.factories import jobs
 
 

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from features.jobs.versions import fold_jobs
-from features.schemas import JOB_VERSIONS, JOBS, SIGHTINGS
+from features.schemas.bronze import SIGHTINGS
+from features.schemas.catalog import JOB_VERSIONS, JOBS
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 DAYS = pl.DataFrame({"source": ["hh"], "days": [30]})

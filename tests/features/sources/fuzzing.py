@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from features.schemas import Table
+from features.schemas.table import Table
 from features.sources.parsed import REJECTS, Parsed
 
 FUZZ = settings(

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from features.jobs.postings import Vocabulary
-from features.schemas import ERASURES, RESUMES, USER_RECORDS, USERS
+from features.schemas.bronze import ERASURES, RESUMES, USER_RECORDS
+from features.schemas.catalog import USERS
 from features.users.folding import fold_users
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)

@@ -4,7 +4,8 @@ import math
 import polars as pl
 import pytest
 
-from features.schemas import INTERACTIONS, PREFERENCES, USERS
+from features.schemas.catalog import INTERACTIONS, USERS
+from features.schemas.features import PREFERENCES
 from features.users.preferences import job_values, preferences
 from tests.factories import AS_OF, jobs
 

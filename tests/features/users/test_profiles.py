@@ -3,7 +3,8 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from features.schemas import INTERACTIONS, USER_PROFILES, USERS
+from features.schemas.catalog import INTERACTIONS, USERS
+from features.schemas.features import USER_PROFILES
 from features.users.profiles import user_profiles, without_contacts
 from tests.factories import AS_OF, jobs
 

@@ -1,7 +1,8 @@
 import polars as pl
 import pytest
 
-from features.schemas import SKILL_GAPS, USER_PROFILES
+from features.schemas.features import USER_PROFILES
+from features.schemas.insight import SKILL_GAPS
 from features.users.skill_gaps import HOURS, estimated_hours, skill_gaps
 
 

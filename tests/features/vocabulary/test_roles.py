@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.errors import VocabularyError
-from features.schemas import CAREER_LEVELS
+from features.schemas.catalog import CAREER_LEVELS
 from features.vocabulary.roles import Roles, career_level
 
 FOLDER = Path(__file__).parents[3] / "data" / "vocabulary"

@@ -3,7 +3,8 @@ from typing import Any
 
 import polars as pl
 
-from features.schemas import INTERACTIONS, JOBS, USER_PROFILES
+from features.schemas.catalog import INTERACTIONS, JOBS
+from features.schemas.features import USER_PROFILES
 from models.explanations.exclusion import KeptOut, kept_out
 
 THEN = dt.datetime(2026, 2, 3, 9, tzinfo=dt.UTC)

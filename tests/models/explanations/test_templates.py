@@ -3,7 +3,7 @@ import re
 import polars as pl
 import pytest
 
-from features.schemas import REASON_CODES
+from features.schemas.ranking import REASON_CODES
 from models.explanations.templates import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
 from tests.models.ranking.world import items, make_market, rank
 

@@ -5,7 +5,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from features.schemas import EMBEDDING_DIMENSIONS, TEXT_EMBEDDINGS
+from features.schemas.training import EMBEDDING_DIMENSIONS, TEXT_EMBEDDINGS
 from models.fitting.embeddings import (
     EmbedderError,
     SentenceTransformerEmbedder,

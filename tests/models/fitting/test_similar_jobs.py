@@ -2,7 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from features.schemas import SIMILAR_JOBS
+from features.schemas.training import SIMILAR_JOBS
 from models.fitting.clusters import cluster
 from models.fitting.neighbours import JobNeighbours, fit_also_applied
 from models.fitting.similar_jobs import SimilarSettings, similar_jobs

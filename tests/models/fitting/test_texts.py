@@ -2,7 +2,7 @@ import datetime as dt
 
 import polars as pl
 
-from features.schemas import USER_PROFILES
+from features.schemas.features import USER_PROFILES
 from models.fitting.texts import commonest_texts, distinct_texts, job_texts, shared_texts, user_texts
 from tests.factories import AS_OF, jobs
 

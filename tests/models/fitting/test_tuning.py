@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from features.schemas import DAILY_INTERACTIONS
+from features.schemas.catalog import DAILY_INTERACTIONS
 from models.fitting.als import AlsSettings
 from models.fitting.tuning import Split, TuningError, random_split, time_split, tune_als
 from tests.models.training_world import JOBS, USERS, trade_matrix, trades

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from scipy import sparse
 
-from features.schemas import DAILY_INTERACTIONS
+from features.schemas.catalog import DAILY_INTERACTIONS
 from models.fitting import vectors
 from models.fitting.embeddings import TextVectors, embed, text_vectors
 from models.fitting.texts import JOB_TEXTS, USER_TEXTS, distinct_texts

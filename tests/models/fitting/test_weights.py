@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.schemas import DAILY_INTERACTIONS, INTERACTIONS
+from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS
 from models.fitting.weights import decayed_weights, positive_part, weight_matrix, weights_since
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)

@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from features.schemas import FALLBACK_FEEDS
+from features.schemas.ranking import FALLBACK_FEEDS
 from models.ranking.fallback import fallback_feeds
 from models.ranking.scoring import COLLABORATIVE_MOST
 from tests.models.ranking.world import MARKETPLACE, SETTINGS, Market, encode, make_market

@@ -2,7 +2,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from features.schemas import FEED_ITEM, FEEDS, INTERACTIONS, JOBS, USER_PROFILES
+from features.schemas.catalog import INTERACTIONS, JOBS
+from features.schemas.features import USER_PROFILES
+from features.schemas.ranking import FEED_ITEM, FEEDS
 from models.ranking.rules import violations
 
 _FIELDS = [field.name for field in FEED_ITEM.fields]

@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 
 from features.components import REMOTE_OK
-from features.schemas import COMPONENTS
 from models.ranking.job_arrays import matrix
 from models.ranking.scoring import COLLABORATIVE_MOST, Recipe, component_values, score_pairs
 from models.ranking.stages import pairs_of, retrieve_block
+from serving.contract.tables import COMPONENTS
 from tests.models.ranking.world import build, encode, make_market
 
 _NO_ROWS = np.zeros(1, dtype=np.int32)

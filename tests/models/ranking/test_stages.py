@@ -6,7 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.schemas import FEEDS, INTERACTIONS, REASON_CODES
+from features.schemas.catalog import INTERACTIONS
+from features.schemas.ranking import FEEDS, REASON_CODES
 from features.users.profiles import blocked_company_keys
 from models.ranking.diversity import CompanyCap
 from models.ranking.experiments import Arm

@@ -8,17 +8,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from features.schemas import (
-    EMBEDDING_DIMENSIONS,
-    INTERACTIONS,
-    JOB_FEATURES,
-    JOBS,
-    PREFERENCES,
-    SKILL_WEIGHTS,
-    TRENDING,
-    USER_PROFILES,
-    Table,
-)
+from features.schemas.catalog import INTERACTIONS, JOBS
+from features.schemas.features import JOB_FEATURES, PREFERENCES, SKILL_WEIGHTS, TRENDING, USER_PROFILES
+from features.schemas.table import Table
+from features.schemas.training import EMBEDDING_DIMENSIONS
 from models.arrays import unit_rows
 from models.fitting.als import AlsModel
 from models.fitting.neighbours import JobNeighbours, UserNeighbours

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from assets.lake import Lake
-from features.schemas import QUARANTINE
+from features.schemas.bronze import QUARANTINE
 from pipelines.cli.main import app
 from pipelines.cli.print_quarantine import HIDDEN, Wanted, find_quarantined, newest, summary, visible
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from assets.config import Sources
 from assets.ingest.source_state import FeedState, address_of, update_states
 from assets.lake import Lake
-from features.schemas import INGEST_RUNS
+from features.schemas.bronze import INGEST_RUNS
 from pipelines.cli.main import app
 from pipelines.cli.sources import source_statuses
 from tests.assets.ingest.fault_server import Answer, FaultServer, fault_server

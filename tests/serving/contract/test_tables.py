@@ -2,22 +2,18 @@
 
 import duckdb
 
-from features import schemas
+from assets.io import TABLES as LAKE_TABLES
 from models.explanations.templates import JOB_REFERENCE_CODES
 from serving.contract import tables as contract
 
 
-def test_names_shared_with_the_pipeline_are_the_same() -> None:
-    assert contract.COMPONENTS == schemas.COMPONENTS
+def test_reasons_that_name_a_job_are_the_same_in_the_pipeline() -> None:
     assert set(contract.JOB_REFERENCE_CODES) == JOB_REFERENCE_CODES
-    assert contract.FEED_SOURCES == schemas.FEED_SOURCES
-    assert contract.TRENDING_WINDOWS == schemas.TRENDING_WINDOWS
-    assert contract.GLOBAL_AREA == schemas.GLOBAL_AREA
 
 
 def test_published_tables_have_the_columns_and_types_of_the_lake() -> None:
     for name, columns in contract.TABLES.items():
-        table = getattr(schemas, name.upper(), None)
+        table = LAKE_TABLES.get(name)
         if table is None:
             continue
         assert list(columns) == list(table.columns), name

@@ -21,10 +21,11 @@ from assets.publishing.lookup.components import packed
 from assets.publishing.lookup.feed_values import without_components
 from assets.publishing.lookup.packing import packed_feeds
 from assets.publishing.lookup.text_tables import NumberedFile, Numbers, no_names, numbered_jobs
-from features import schemas
+from features.schemas.catalog import JOBS
+from features.schemas.ranking import FEEDS
 from models.explanations.templates import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
 from serving.contract.keys import COMPONENTS_PREFIX, DOCUMENT_PREFIX, FALLBACK_PREFIX, FEED_PREFIX, lookup_key
-from serving.contract.tables import LANGUAGES
+from serving.contract.tables import COMPONENTS, LANGUAGES
 from serving.contract.text_tables import NUMBERED
 from serving.service import feeds
 from serving.service import view as view_module
@@ -92,9 +93,9 @@ class World:
             self.reasons = unmapped(load_numbered(paths["reasons"], None, "reasons"))
 
     def _numbered(self, jobs: Sequence[Mapping[str, Any]], file: NumberedFile, known: pl.DataFrame) -> pl.DataFrame:
-        frame = pl.DataFrame(list(jobs), schema_overrides=dict(schemas.JOBS.columns), infer_schema_length=None)
+        frame = pl.DataFrame(list(jobs), schema_overrides=dict(JOBS.columns), infer_schema_length=None)
         with duckdb.connect() as con:
-            con.register("jobs", schemas.JOBS.conform(frame).to_arrow())
+            con.register("jobs", JOBS.conform(frame).to_arrow())
             return numbered_jobs(con, file, known)
 
     def _pack(
@@ -103,7 +104,7 @@ class World:
         owners = pl.Series("user_id", list(lists), dtype=pl.String)
         frame = pl.DataFrame(
             {"user_id": owners, "items": list(map(list, lists.values()))},
-            schema_overrides={"items": schemas.FEEDS.columns["items"]},
+            schema_overrides={"items": FEEDS.columns["items"]},
         )
         table = frame.to_arrow()
         heads = owners.to_frame().with_columns(
@@ -248,7 +249,7 @@ def test_pages_hold_every_open_job_once_and_in_order(n: int, limit: int, closed:
 
 
 def test_components_come_with_the_weights_of_the_recipe() -> None:
-    values = dict.fromkeys(schemas.COMPONENTS, 0.25) | {"skills": 1.0, "salary": None, "tags": 0.0, "growth": 0.3333}
+    values = dict.fromkeys(COMPONENTS, 0.25) | {"skills": 1.0, "salary": None, "tags": 0.0, "growth": 0.3333}
     rows = [item(1, "j:1", components=values), item(2, "j:2")]
     found = ask(World([job(1), job(2)], {"anna": rows}).view(), "components=true")
     assert found.weights == {"skills": 2.0}

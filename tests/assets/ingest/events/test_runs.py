@@ -17,7 +17,7 @@ from assets.ingest.events.store import compact_days
 from assets.ingest.prefetch import ahead
 from assets.ingest.report import RunReport
 from assets.lake import Lake
-from features.schemas import ERASURES, EVENTS, QUARANTINE
+from features.schemas.bronze import ERASURES, EVENTS, QUARANTINE
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)

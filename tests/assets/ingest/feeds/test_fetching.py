@@ -13,7 +13,8 @@ from assets.ingest.http.client import HttpClient
 from assets.ingest.report import RunReport
 from assets.ingest.source_state import load_states
 from assets.lake import Lake
-from features.schemas import FEED_POSTINGS, QUARANTINE, SIGHTINGS, Table
+from features.schemas.bronze import FEED_POSTINGS, QUARANTINE, SIGHTINGS
+from features.schemas.table import Table
 from tests.assets.ingest.fault_server import Answer, FakeTime, FaultServer, make_client
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)

@@ -16,7 +16,7 @@ from assets.ingest.hh.ids import LAYER
 from assets.ingest.hh.runs import ingest_hh
 from assets.lake import Lake
 from features.jobs.postings import normalise
-from features.schemas import HH_AREAS, HH_POSTINGS, HH_RATES, HH_ROLES
+from features.schemas.bronze import HH_AREAS, HH_POSTINGS, HH_RATES, HH_ROLES
 from features.sources.hh.vacancies import parse_hh
 from tests.assets.ingest.fault_server import Answer, FakeTime, FaultServer, make_client
 from tests.assets.ingest.hh_server import FAULTS, HHServer, Vacancy

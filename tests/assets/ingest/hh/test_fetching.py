@@ -12,7 +12,7 @@ from assets.ingest.hh.client import HHClient
 from assets.ingest.hh.runs import ingest_hh
 from assets.ingest.report import RunReport
 from assets.lake import Lake
-from features.schemas import HH_POSTINGS, QUARANTINE, SIGHTINGS
+from features.schemas.bronze import HH_POSTINGS, QUARANTINE, SIGHTINGS
 from tests.assets.ingest.fault_server import FakeTime, FaultServer, make_client
 from tests.assets.ingest.hh_server import HHServer, Vacancy
 

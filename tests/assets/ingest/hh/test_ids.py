@@ -9,7 +9,7 @@ from assets.config import SHIPPED_VOCABULARY, load_config
 from assets.ingest.hh.ids import LAYER, HHIds
 from assets.lake import Lake
 from assets.yaml_files import ConfigError
-from features.schemas import HH_AREAS, HH_ROLES
+from features.schemas.bronze import HH_AREAS, HH_ROLES
 
 SHIPPED = HHIds.load(SHIPPED_VOCABULARY)
 

@@ -11,7 +11,7 @@ from assets.ingest.events.compaction import compact, last_of_each_day
 from assets.ingest.feeds.runs import ingest_job_files
 from assets.ingest.jobs.postings import sighting_of, store_sightings
 from assets.lake import Lake
-from features.schemas import FILE_POSTINGS, QUARANTINE, SIGHTINGS
+from features.schemas.bronze import FILE_POSTINGS, QUARANTINE, SIGHTINGS
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)

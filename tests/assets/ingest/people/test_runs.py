@@ -14,7 +14,7 @@ from assets.ingest.people.runs import ingest_erasures, ingest_users
 from assets.ingest.report import RunReport
 from assets.ingest.worker import NOT_STARTED, WorkerError
 from assets.lake import Lake
-from features.schemas import ERASURES, QUARANTINE, RESUMES, USER_RECORDS
+from features.schemas.bronze import ERASURES, QUARANTINE, RESUMES, USER_RECORDS
 from features.sources.resumes.parsing import ResumeError
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)

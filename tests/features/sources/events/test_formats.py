@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from features.schemas import EVENTS
+from features.schemas.bronze import EVENTS
 from features.sources.events.reading import read_events
 from features.sources.parsed import REJECTS, Parsed
 

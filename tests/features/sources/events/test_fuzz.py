@@ -13,7 +13,7 @@ import zstandard
 from hypothesis import example, given, reject
 from hypothesis import strategies as st
 
-from features.schemas import EVENTS
+from features.schemas.bronze import EVENTS
 from features.sources.events.reading import read_events
 from features.sources.events.validation import INPUT_COLUMNS
 from features.sources.parsed import REJECTS, Parsed

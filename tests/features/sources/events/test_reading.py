@@ -9,7 +9,7 @@ import zstandard
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from features.schemas import EVENT_TYPES, EVENTS
+from features.schemas.bronze import EVENT_TYPES, EVENTS
 from features.sources import lines as lines_module
 from features.sources.events.reading import read_events
 from features.sources.parsed import REJECTS, Parsed

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from features.schemas import HH_AREAS, HH_ROLES
+from features.schemas.bronze import HH_AREAS, HH_ROLES
 from features.sources.hh.dictionaries import NoDictionaryError, parse_areas, parse_rates, parse_roles
 
 

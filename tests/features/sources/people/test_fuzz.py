@@ -9,7 +9,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.schemas import ERASURES, RESUMES, USER_RECORDS
+from features.schemas.bronze import ERASURES, RESUMES, USER_RECORDS
 from features.sources.people.erasures import parse_erasures
 from features.sources.people.users import parse_users
 from features.sources.resumes.files import ResumeError

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from features.schemas import ERASURES, USER_PROFILE_COLUMNS, USER_RECORDS
+from features.schemas.bronze import ERASURES, USER_PROFILE_COLUMNS, USER_RECORDS
 from features.sources.people.erasures import parse_erasures
 from features.sources.people.users import parse_users
 
