@@ -1,7 +1,7 @@
-"""The ledger of landed files: which were read already, under any name. Landed files are only read, never moved.
+"""The manifest of landed files: which were read already, under any name. Landed files are only read, never moved.
 
-One ledger file per kind of input, `lake/bronze/landing_files/<kind>.parquet`; it is saved after the rows that were read
-are in the lake, so that a run that dies in between only reads again.
+Each kind of input has one file, `lake/bronze/landing_files/<kind>.parquet`. It is saved after the rows that were read
+are in the lake. A run that dies in between only reads again.
 """
 
 import datetime as dt
@@ -23,7 +23,7 @@ _UNFINISHED_SUFFIXES = (".tmp", ".part", ".partial", ".crdownload", ".swp")
 
 @dataclass(frozen=True)
 class LandedFile:
-    """One file found under landing/. `name`: its path relative to landing/, as the ledger knows it, with bytes that are
+    """One file found under landing/. `name`: its path relative to landing/, as the manifest has it, with bytes that are
     no UTF-8 as escapes; `problem`: why it can't be read, if it can't."""
 
     path: Path
@@ -97,7 +97,7 @@ _ENTRY_COLUMNS = tuple(field.name for field in fields(_Entry))
 
 
 @dataclass
-class Ledger:
+class LandingManifest:
     """What is known of the files of one kind. `n_skipped`: files that `unread` passed over as read before;
     `unreadable`: names of those that could not be opened, with the problem; every run tries them again."""
 
@@ -111,13 +111,13 @@ class Ledger:
     _is_changed: bool = False
 
     @classmethod
-    def load(cls, lake: Lake, kind: str, *, as_of: dt.datetime) -> "Ledger":
-        path = ledger_path(lake, kind)
+    def load(cls, lake: Lake, kind: str, *, as_of: dt.datetime) -> "LandingManifest":
+        path = manifest_path(lake, kind)
         frame = pl.read_parquet(path) if path.exists() else LANDING_FILES.empty()
         rows = frame.select("path", *_ENTRY_COLUMNS).iter_rows()
-        ledger = cls(kind, as_of, {str(path): _Entry(*rest) for path, *rest in rows})
-        ledger._finished = {(e.scope, e.digest) for e in ledger.entries.values() if not ledger._is_due(e)}
-        return ledger
+        manifest = cls(kind, as_of, {str(path): _Entry(*rest) for path, *rest in rows})
+        manifest._finished = {(e.scope, e.digest) for e in manifest.entries.values() if not manifest._is_due(e)}
+        return manifest
 
     def unread(self, files: Iterable[LandedFile]) -> Iterator[tuple[LandedFile, str]]:
         """(file, digest) of each file whose content was not read yet, under this or any other name."""
@@ -161,7 +161,7 @@ class Ledger:
             self._finished.add((file.scope, digest))
 
     def save(self, lake: Lake) -> None:
-        """Writes the ledger if it changed. Call it when the rows are stored, not before."""
+        """Writes the manifest if it changed. Call it when the rows are stored, not before."""
         if not self._is_changed:
             return
         rows = [
@@ -184,8 +184,8 @@ class Ledger:
         return entry.retry_at is not None and self.as_of >= entry.retry_at
 
 
-def ledger_path(lake: Lake, kind: str) -> Path:
-    """Where the ledger of `kind` lies."""
+def manifest_path(lake: Lake, kind: str) -> Path:
+    """Where the manifest of `kind` lies."""
     return lake.folder("bronze", LANDING_FILES.name) / f"{kind}.parquet"
 
 

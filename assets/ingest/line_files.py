@@ -23,7 +23,7 @@ def parse_in_blocks(path: Path, parse: Callable[[bytes], Parsed]) -> Iterator[Pa
             too_long = rejects((f"line {number}", "too_long", "", head) for number, head in block.too_long)
             by = block.first_line - 1
             refused = pl.concat([_renumbered(parsed.rejects, by=by), too_long])
-            yield Parsed(parsed.rows, refused, _renumbered(parsed.notes, by=by))
+            yield Parsed(parsed.rows, refused, _renumbered(parsed.warnings, by=by))
     except (UnreadableFileError, OSError) as error:
         refused = rejects([(f"after line {last_line}", UNREADABLE, type(error).__name__, b"")])
         yield Parsed(parse(b"").rows, refused)

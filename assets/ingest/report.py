@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import dagster as dg
 import polars as pl
 
-from assets.ingest.landing import Ledger
+from assets.ingest.landing import LandingManifest
 from features.errors import JobfeedError
 
 _COLUMNS = (
@@ -96,9 +96,9 @@ class RunReport:
         for reason, n in rejects["reason"].value_counts().iter_rows():
             counts.reasons[reason] = counts.reasons.get(reason, 0) + n
 
-    def add_notes(self, notes: pl.DataFrame) -> None:
+    def add_warnings(self, warnings: pl.DataFrame) -> None:
         """Counts by reason what was left out of entries that were kept (a frame with the column `reason`)."""
-        for reason, n in notes["reason"].value_counts().iter_rows():
+        for reason, n in warnings["reason"].value_counts().iter_rows():
             self.left_out[reason] = self.left_out.get(reason, 0) + n
 
     def add_outcome(self, outcome: pl.DataFrame) -> None:
@@ -110,19 +110,19 @@ class RunReport:
             counts.n_changed += n_changed
             counts.n_unchanged += n_unchanged
 
-    def add_files(self, ledger: Ledger) -> None:
-        """Counts the files that a ledger gave out and passed over: the former are what its kind fetched."""
-        self.count_files(ledger, source=ledger.kind)
-        self.of(ledger.kind).n_fetched += ledger.n_read
+    def add_files(self, manifest: LandingManifest) -> None:
+        """Counts the files that a manifest gave out and passed over: the former are what its kind fetched."""
+        self.count_files(manifest, source=manifest.kind)
+        self.of(manifest.kind).n_fetched += manifest.n_read
 
-    def count_files(self, ledger: Ledger, *, source: str) -> None:
-        """Counts the files of a ledger whose sources are counted one by one; that some could not be opened is told of
+    def count_files(self, manifest: LandingManifest, *, source: str) -> None:
+        """Counts the files of a manifest whose sources are counted one by one; that some could not be opened is told of
         `source`."""
-        self.n_files_read += ledger.n_read
-        self.n_files_skipped += ledger.n_skipped
-        if ledger.unreadable:
-            n_more = len(ledger.unreadable) - _NAMES_TOLD
-            told = ", ".join(ledger.unreadable[:_NAMES_TOLD]) + (f" and {n_more} more" if n_more > 0 else "")
+        self.n_files_read += manifest.n_read
+        self.n_files_skipped += manifest.n_skipped
+        if manifest.unreadable:
+            n_more = len(manifest.unreadable) - _NAMES_TOLD
+            told = ", ".join(manifest.unreadable[:_NAMES_TOLD]) + (f" and {n_more} more" if n_more > 0 else "")
             self.of(source).statuses.append(f"could not be opened: {told}")
             self.of(source).is_failed = True
 

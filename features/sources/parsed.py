@@ -19,13 +19,13 @@ Refusal = tuple[str, str, str, str | bytes]  # entry, reason, detail, raw
 class Parsed:
     """`rows` in the schema that the parser names; `rejects` one row per entry that was refused, with the reason.
 
-    Read = rows + rejects, always: nothing that was read is in neither. `notes`, in the schema of rejects, tell what of
-    the rows was left out: a field that made no sense.
+    Every entry that was read is in exactly one of the two. `warnings`, in the schema of rejects, name the fields of
+    rows that were left out because their values made no sense.
     """
 
     rows: pl.DataFrame
     rejects: pl.DataFrame
-    notes: pl.DataFrame = field(default_factory=REJECTS.empty)
+    warnings: pl.DataFrame = field(default_factory=REJECTS.empty)
 
 
 def rejects(entries: Iterable[Refusal]) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.ingest.events.store import CHUNK_ROWS, EventStore
-from assets.ingest.landing import LandedFile, Ledger, list_landed
+from assets.ingest.landing import LandedFile, LandingManifest, list_landed
 from assets.ingest.prefetch import ahead
 from assets.ingest.quarantine import UNSUPPORTED, QuarantineBuffer, whole_file
 from assets.ingest.report import RunReport
@@ -29,16 +29,16 @@ def ingest_events(lake: Lake, landing: Path, *, as_of: dt.datetime, chunk_rows: 
     started = time.perf_counter()
     refused = QuarantineBuffer(lake, SOURCE, as_of)
     with lake.lock("bronze/landing_files/interactions"):
-        ledger = Ledger.load(lake, "interactions", as_of=as_of)
+        manifest = LandingManifest.load(lake, "interactions", as_of=as_of)
         store = EventStore(lake, lake.scan("bronze", ERASURES).collect(), chunk_rows)
-        for file, parsed in ahead(_read_files(ledger, landing, as_of=as_of)):
+        for file, parsed in ahead(_read_files(manifest, landing, as_of=as_of)):
             store.add(parsed.rows)
             report.add_rejects(SOURCE, parsed.rejects)
             refused.add(parsed.rejects, file=file.name)
         store.flush()
         refused.flush()
-        ledger.save(lake)
-    report.add_files(ledger)
+        manifest.save(lake)
+    report.add_files(manifest)
     counts = report.of(SOURCE)
     counts.n_read += store.n_read
     counts.n_new += store.n_new
@@ -47,16 +47,16 @@ def ingest_events(lake: Lake, landing: Path, *, as_of: dt.datetime, chunk_rows: 
     return report
 
 
-def _read_files(ledger: Ledger, landing: Path, *, as_of: dt.datetime) -> Iterator[tuple[LandedFile, Parsed]]:
+def _read_files(manifest: LandingManifest, landing: Path, *, as_of: dt.datetime) -> Iterator[tuple[LandedFile, Parsed]]:
     """Blocks of the files that were not read yet; a file is recorded as it ends."""
-    for file, digest in ledger.unread(list_landed(landing, ledger.kind)):
+    for file, digest in manifest.unread(list_landed(landing, manifest.kind)):
         n_rows, n_rejects, again_at = 0, 0, None
         for parsed in _read(file, as_of=as_of):
             n_rows, n_rejects = n_rows + parsed.rows.height, n_rejects + parsed.rejects.height
             if parsed.rejects.height:
                 again_at = _earlier(again_at, retry_at(parsed.rejects, as_of=as_of))
             yield file, parsed
-        ledger.record(file, digest, n_rows=n_rows, n_rejects=n_rejects, retry_at=again_at)
+        manifest.record(file, digest, n_rows=n_rows, n_rejects=n_rejects, retry_at=again_at)
 
 
 def retry_at(rejects: pl.DataFrame, *, as_of: dt.datetime) -> dt.datetime | None:

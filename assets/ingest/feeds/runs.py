@@ -14,9 +14,9 @@ from assets.ingest.feeds.parsing import FeedParser
 from assets.ingest.feeds.replay import replay_feed, scope_of
 from assets.ingest.http.client import HttpClient
 from assets.ingest.jobs.files import read_job_file
-from assets.ingest.jobs.posting_writer import PostingSink
+from assets.ingest.jobs.posting_writer import PostingWriter
 from assets.ingest.jobs.postings import gone, last_reading, open_jobs, sighting_of, store_fetched, store_replayed
-from assets.ingest.landing import Ledger, list_landed
+from assets.ingest.landing import LandingManifest, list_landed
 from assets.ingest.report import RunReport
 from assets.ingest.source_state import FeedState, load_states, update_states
 from assets.lake import Lake
@@ -37,7 +37,7 @@ def ingest_feeds(
 ) -> RunReport:
     """Fetches the enabled feeds that are due, and reads those landed in `landing/feeds/`."""
     report = RunReport()
-    sink = PostingSink(lake, FEED_POSTINGS, store_fetched, report, as_of)
+    writer = PostingWriter(lake, FEED_POSTINGS, store_fetched, report, as_of)
     states: dict[str, FeedState] = {}
     lists_all = {feed.name for feed in sources.feeds if feed.lists_all_open_jobs}
     for reading in fetch_feeds(sources.feeds, load_states(lake).feeds, client, as_of=as_of, parser=parser):
@@ -49,13 +49,13 @@ def ingest_feeds(
         counts.n_fetched += reading.n_fetched
         counts.n_listed = reading.n_listed
         counts.is_failed = reading.is_failed
-        sink.add(reading.parsed, source=reading.name, origin=reading.origin)
+        writer.add(reading.parsed, source=reading.name, origin=reading.origin)
         if reading.is_unchanged:
             jobs = last_reading(lake, reading.name)
-            sink.add_sightings(sighting_of(jobs, source=reading.name, as_of=as_of))
+            writer.add_sightings(sighting_of(jobs, source=reading.name, as_of=as_of))
         if reading.is_full and reading.name in lists_all:
-            sink.add_sightings(_absent(lake, reading.name, reading.parsed, as_of=as_of))
-    sink.flush()
+            writer.add_sightings(_absent(lake, reading.name, reading.parsed, as_of=as_of))
+    writer.flush()
     update_states(lake, feeds=states)
     _replay_feeds(lake, landing, sources, report, as_of=as_of)
     return report
@@ -66,18 +66,18 @@ def ingest_job_files(lake: Lake, landing: Path, *, as_of: dt.datetime) -> RunRep
     report = RunReport()
     with lake.lock("bronze/landing_files/jobs"):
         started = time.perf_counter()
-        ledger = Ledger.load(lake, "jobs", as_of=as_of)
-        sink = PostingSink(lake, FILE_POSTINGS, store_replayed, report, as_of)
-        for file, digest in ledger.unread(list_landed(landing, "jobs")):
+        manifest = LandingManifest.load(lake, "jobs", as_of=as_of)
+        writer = PostingWriter(lake, FILE_POSTINGS, store_replayed, report, as_of)
+        for file, digest in manifest.unread(list_landed(landing, "jobs")):
             n_rows, n_rejects = 0, 0
             for parsed in read_job_file(file):
-                sink.add(parsed, source=FILES, origin=file.name)
+                writer.add(parsed, source=FILES, origin=file.name)
                 n_rows, n_rejects = n_rows + parsed.rows.height, n_rejects + parsed.rejects.height
-            ledger.record(file, digest, n_rows=n_rows, n_rejects=n_rejects)
-        sink.flush()
-        ledger.save(lake)
-        report.count_files(ledger, source=FILES)
-        report.of(FILES).n_fetched += ledger.n_read
+            manifest.record(file, digest, n_rows=n_rows, n_rejects=n_rejects)
+        writer.flush()
+        manifest.save(lake)
+        report.count_files(manifest, source=FILES)
+        report.of(FILES).n_fetched += manifest.n_read
         report.of(FILES).seconds += time.perf_counter() - started
     return report
 
@@ -88,13 +88,13 @@ def _replay_feeds(lake: Lake, landing: Path, sources: Sources, report: RunReport
     read: defaultdict[str, list[Parsed]] = defaultdict(list)
     listed: defaultdict[str, list[int]] = defaultdict(list)
     with lake.lock("bronze/landing_files/feeds"), FeedParser() as parser:
-        ledger = Ledger.load(lake, "feeds", as_of=as_of)
-        sink = PostingSink(lake, FEED_POSTINGS, store_replayed, report, as_of)
-        for file, digest in ledger.unread(list_landed(landing, "feeds", scope=lambda name: scope_of(name, feeds))):
+        manifest = LandingManifest.load(lake, "feeds", as_of=as_of)
+        writer = PostingWriter(lake, FEED_POSTINGS, store_replayed, report, as_of)
+        for file, digest in manifest.unread(list_landed(landing, "feeds", scope=lambda name: scope_of(name, feeds))):
             started = time.perf_counter()
             source, parsed = replay_feed(file, feeds, parser)
-            sink.add(parsed, source=source, origin=file.name)
-            ledger.record(file, digest, n_rows=parsed.rows.height, n_rejects=parsed.rejects.height)
+            writer.add(parsed, source=source, origin=file.name)
+            manifest.record(file, digest, n_rows=parsed.rows.height, n_rejects=parsed.rejects.height)
             counts = report.of(source)
             counts.seconds += time.perf_counter() - started
             counts.n_fetched += 1
@@ -107,10 +107,10 @@ def _replay_feeds(lake: Lake, landing: Path, sources: Sources, report: RunReport
         for source, parsed_files in read.items():
             # Several files may be the pages of one reading: only a single one is known to list all.
             if len(parsed_files) == 1 and parsed_files[0].rejects.is_empty() and parsed_files[0].rows.height:
-                sink.add_sightings(_absent(lake, source, parsed_files[0], as_of=as_of))
-        sink.flush()
-        ledger.save(lake)
-        report.count_files(ledger, source="feeds")
+                writer.add_sightings(_absent(lake, source, parsed_files[0], as_of=as_of))
+        writer.flush()
+        manifest.save(lake)
+        report.count_files(manifest, source="feeds")
 
 
 def _absent(lake: Lake, source: str, parsed: Parsed, *, as_of: dt.datetime) -> pl.DataFrame:

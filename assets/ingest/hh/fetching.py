@@ -13,8 +13,8 @@ import polars as pl
 from assets.config import HHQuery
 from assets.ingest import errors
 from assets.ingest.hh.details import DetailFetcher
-from assets.ingest.hh.search_paginator import Walker
-from assets.ingest.jobs.posting_writer import PostingSink
+from assets.ingest.hh.search_paginator import SearchPaginator
+from assets.ingest.jobs.posting_writer import PostingWriter
 from assets.ingest.jobs.postings import gone, is_restated, known_versions, newest_versions, open_jobs, restated_hash
 from assets.ingest.source_state import QueryState, address_of
 from assets.lake import Lake
@@ -33,7 +33,7 @@ MASS_404_SHARE = 0.5
 
 
 @dataclass
-class HHReading:
+class HHFetchResult:
     """What came of HH in this run beside what was stored: `states` of the queries walked, and all else in words.
 
     `is_disabled`: HH refused; `is_failed`: it did, or a query could not be walked to its end; `is_full`: every query
@@ -47,52 +47,52 @@ class HHReading:
     n_met: int = 0
 
 
-def walk_queries(
-    walker: Walker,
+def search_queries(
+    paginator: SearchPaginator,
     queries: Iterable[HHQuery],
     states: Mapping[str, QueryState],
     *,
-    sink: PostingSink,
+    writer: PostingWriter,
     as_of: dt.datetime,
-) -> HHReading:
+) -> HHFetchResult:
     """Stores the search items of every query: of its whole period once a day, of what is new otherwise.
 
     What HH refuses ends in `statuses`; it closes nothing.
     """
-    reading = HHReading()
-    items = _Items(sink, origin=str(walker.client.source.base_url))
+    result = HHFetchResult()
+    items = _Items(writer, origin=str(paginator.client.source.base_url))
     for query in sorted(queries, key=lambda query: query.name):
         state = state_of(query, states)
         if state is not None and as_of <= state.walked_at:
-            reading.statuses.append(f"{query.name}: not due yet")
-            reading.is_full = False
+            result.statuses.append(f"{query.name}: not due yet")
+            result.is_full = False
             continue
         is_whole = state is None or as_of - state.walked_fully_at >= FULL_WALK_EVERY
         since = as_of - dt.timedelta(days=query.period_days) if is_whole or state is None else state.walked_at - OVERLAP
-        reading.is_full = reading.is_full and is_whole
+        result.is_full = result.is_full and is_whole
         try:
-            for number, body in enumerate(walker.walk(query, since=since, until=as_of)):
+            for number, body in enumerate(paginator.pages(query, since=since, until=as_of)):
                 items.add(f"{query.name} page {number}", body)
         except errors.SourceDisabledError as error:
-            reading.statuses.append(f"disabled for this run: {error}")
-            reading.is_disabled, reading.is_failed, reading.is_full = True, True, False
+            result.statuses.append(f"disabled for this run: {error}")
+            result.is_disabled, result.is_failed, result.is_full = True, True, False
             break
         except (errors.RefusedQueryError, errors.FetchError) as error:
-            reading.statuses.append(f"{query.name}: failed: {error}")
-            reading.is_failed, reading.is_full = True, False
+            result.statuses.append(f"{query.name}: failed: {error}")
+            result.is_failed, result.is_full = True, False
             continue
         finally:
             items.store()
-        reading.states[query.name] = QueryState(
+        result.states[query.name] = QueryState(
             address=address_of(repr(query)),
             walked_at=as_of,
             walked_fully_at=as_of if is_whole or state is None else state.walked_fully_at,
         )
-    if walker.n_cut_searches:
-        reading.statuses.append(f"{walker.n_cut_searches} searches had more than can be shown")
-        reading.is_full = False
-    reading.n_met = items.n_met
-    return reading
+    if paginator.n_cut_searches:
+        result.statuses.append(f"{paginator.n_cut_searches} searches had more than can be shown")
+        result.is_full = False
+    result.n_met = items.n_met
+    return result
 
 
 def state_of(query: HHQuery, states: Mapping[str, QueryState]) -> QueryState | None:
@@ -106,7 +106,7 @@ def read_details(
     lake: Lake,
     states: Mapping[str, QueryState],
     *,
-    sink: PostingSink,
+    writer: PostingWriter,
     as_of: dt.datetime,
 ) -> list[str]:
     """Stores the details that are due: of new and changed vacancies first, then of those that a walk over everything
@@ -116,15 +116,15 @@ def read_details(
     changed = due_details(lake, since=as_of - dt.timedelta(days=source.stale_after_days))
     missing = vanished(lake, since=_walked_fully_at(source.queries, states))
     statuses: list[str] = []
-    ended = _store_details(fetcher, lake, changed[:limit], sink=sink)
+    ended = _store_details(fetcher, lake, changed[:limit], writer=writer)
     if len(ended) >= MASS_404 and len(ended) > MASS_404_SHARE * len(changed[:limit]):
         statuses.append(f"{len(ended)} listed vacancies answered 404: no right to see them? nothing is closed")
         ended, missing = [], []
-    ended += _store_details(fetcher, lake, missing[: max(0, limit - len(changed))], sink=sink)
-    sink.add_sightings(
+    ended += _store_details(fetcher, lake, missing[: max(0, limit - len(changed))], writer=writer)
+    writer.add_sightings(
         gone(pl.Series([f"{SOURCE}:{id_}" for id_ in ended], dtype=pl.String), source=SOURCE, as_of=as_of)
     )
-    sink.flush()
+    writer.flush()
     if fetcher.stopped_by:
         statuses.append(f"details stopped: {fetcher.stopped_by}")
     if fetcher.n_failed:
@@ -196,10 +196,10 @@ def checked_again(lake: Lake, details: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass
 class _Items:
-    """Search items on their way to the sink, each vacancy once: queries overlap, pages shift, and the snippets of one
+    """Search items on their way to the writer, each vacancy once: queries overlap, pages shift, and the snippets of one
     vacancy differ between queries; it would change for ever."""
 
-    sink: PostingSink
+    writer: PostingWriter
     origin: str
     _bodies: list[tuple[str, bytes]] = field(default_factory=list)
     _met: set[str] = field(default_factory=set)
@@ -218,12 +218,14 @@ class _Items:
         rows = parsed.rows.unique("job_id", keep="first", maintain_order=True)
         fresh = rows.filter([job_id not in self._met for job_id in rows["job_id"]])
         self._met.update(fresh["job_id"])
-        self.sink.add(Parsed(fresh, parsed.rejects), source=SOURCE, origin=self.origin)
-        self.sink.flush()
+        self.writer.add(Parsed(fresh, parsed.rejects), source=SOURCE, origin=self.origin)
+        self.writer.flush()
         self._bodies = []
 
 
-def _store_details(fetcher: DetailFetcher, lake: Lake, vacancy_ids: Sequence[str], *, sink: PostingSink) -> list[str]:
+def _store_details(
+    fetcher: DetailFetcher, lake: Lake, vacancy_ids: Sequence[str], *, writer: PostingWriter
+) -> list[str]:
     """Fetches and stores; returns the ids that HH says are gone."""
     ended: list[str] = []
     whole: list[tuple[str, bytes]] = []
@@ -233,8 +235,8 @@ def _store_details(fetcher: DetailFetcher, lake: Lake, vacancy_ids: Sequence[str
         parsed, refused = parse_hh_bodies(whole), parse_hh_bodies(broken)
         rejects = pl.concat([parsed.rejects, refused.rejects])
         origin = str(fetcher.client.source.base_url)
-        sink.add(Parsed(checked_again(lake, parsed.rows), rejects), source=SOURCE, origin=origin)
-        sink.flush()
+        writer.add(Parsed(checked_again(lake, parsed.rows), rejects), source=SOURCE, origin=origin)
+        writer.flush()
         whole.clear()
         broken.clear()
 

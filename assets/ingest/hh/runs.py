@@ -13,14 +13,14 @@ from assets.ingest import errors
 from assets.ingest.hh.client import HHClient
 from assets.ingest.hh.details import DetailFetcher
 from assets.ingest.hh.dictionaries import refresh_dictionaries
-from assets.ingest.hh.fetching import read_details, walk_queries
+from assets.ingest.hh.fetching import read_details, search_queries
 from assets.ingest.hh.ids import LAYER, HHIds
-from assets.ingest.hh.search_paginator import Walker
+from assets.ingest.hh.search_paginator import SearchPaginator
 from assets.ingest.http.client import HttpClient
 from assets.ingest.http.pacing import HostPacer
-from assets.ingest.jobs.posting_writer import PostingSink
+from assets.ingest.jobs.posting_writer import PostingWriter
 from assets.ingest.jobs.postings import store_fetched, store_replayed
-from assets.ingest.landing import LandedFile, Ledger, list_landed
+from assets.ingest.landing import LandedFile, LandingManifest, list_landed
 from assets.ingest.quarantine import UNREADABLE, UNSUPPORTED, whole_file
 from assets.ingest.report import RunReport
 from assets.ingest.source_state import load_states, update_states
@@ -86,57 +86,57 @@ def _read_api(lake: Lake, client: HHClient, report: RunReport, *, as_of: dt.date
         statuses.append(f"disabled for this run: {error}")
         report.of(SOURCE).is_failed = True
         return
-    sink = PostingSink(lake, HH_POSTINGS, store_fetched, report, as_of)
+    writer = PostingWriter(lake, HH_POSTINGS, store_fetched, report, as_of)
     states = load_states(lake).queries
     ids = HHIds.load(SHIPPED_VOCABULARY, lake)
-    walker = Walker(client, children=ids.children, roles=ids.roles["role_id"].to_list())
-    reading = walk_queries(walker, client.source.queries, states, sink=sink, as_of=as_of)
-    statuses += reading.statuses
-    report.of(SOURCE).is_failed = reading.is_failed
-    report.of(SOURCE).n_listed = reading.n_met if reading.is_full else None
-    update_states(lake, queries=reading.states)
-    if client.source.details and not reading.is_disabled:
-        known = {**states, **reading.states}
-        statuses += read_details(DetailFetcher(client), lake, known, sink=sink, as_of=as_of)
+    paginator = SearchPaginator(client, children=ids.children, roles=ids.roles["role_id"].to_list())
+    result = search_queries(paginator, client.source.queries, states, writer=writer, as_of=as_of)
+    statuses += result.statuses
+    report.of(SOURCE).is_failed = result.is_failed
+    report.of(SOURCE).n_listed = result.n_met if result.is_full else None
+    update_states(lake, queries=result.states)
+    if client.source.details and not result.is_disabled:
+        known = {**states, **result.states}
+        statuses += read_details(DetailFetcher(client), lake, known, writer=writer, as_of=as_of)
 
 
 def _replay(lake: Lake, landing: Path, report: RunReport, *, as_of: dt.datetime) -> None:
     with lake.lock("bronze/landing_files/hh"):
-        ledger = Ledger.load(lake, LANDED_HH, as_of=as_of)
-        sink = PostingSink(lake, HH_POSTINGS, store_replayed, report, as_of)
-        unread = ledger.unread(list_landed(landing, LANDED_HH))
+        manifest = LandingManifest.load(lake, LANDED_HH, as_of=as_of)
+        writer = PostingWriter(lake, HH_POSTINGS, store_replayed, report, as_of)
+        unread = manifest.unread(list_landed(landing, LANDED_HH))
         while batch := list(islice(unread, _BODIES_PER_BATCH)):
-            _replay_batch(batch, ledger, sink)
-        sink.flush()
-        ledger.save(lake)
-        report.of(SOURCE).n_fetched += ledger.n_read
-        report.count_files(ledger, source=SOURCE)
+            _replay_batch(batch, manifest, writer)
+        writer.flush()
+        manifest.save(lake)
+        report.of(SOURCE).n_fetched += manifest.n_read
+        report.count_files(manifest, source=SOURCE)
 
 
-def _replay_batch(batch: list[tuple[LandedFile, str]], ledger: Ledger, sink: PostingSink) -> None:
+def _replay_batch(batch: list[tuple[LandedFile, str]], manifest: LandingManifest, writer: PostingWriter) -> None:
     """Parses many small files as one frame, since a frame a file takes longer than its parsing."""
     bodies: list[tuple[str, bytes]] = []
     for number, (file, _) in enumerate(batch):
         refused = _refusal(file)
         if refused is not None:
-            sink.add(refused, source=SOURCE, origin=file.name)
+            writer.add(refused, source=SOURCE, origin=file.name)
         else:
             try:
                 bodies.append((str(number), file.path.read_bytes()))
             except OSError as error:  # gone or locked since it was listed
                 unread = whole_file(UNREADABLE, detail=type(error).__name__)
-                sink.add(Parsed(PARSED_POSTINGS.empty(), unread), source=SOURCE, origin=file.name)
+                writer.add(Parsed(PARSED_POSTINGS.empty(), unread), source=SOURCE, origin=file.name)
     parsed = parse_hh_bodies(bodies)
-    sink.add(Parsed(parsed.rows, parsed.rejects.clear()), source=SOURCE, origin=LANDED_HH)
+    writer.add(Parsed(parsed.rows, parsed.rejects.clear()), source=SOURCE, origin=LANDED_HH)
     numbered = parsed.rejects.with_columns(pl.col("entry").str.splitn(" ", 2).alias("parts")).unnest("parts")
     n_rejects: dict[int, int] = {}
     for (number_text,), rejects in numbered.group_by("field_0", maintain_order=True):
         number = int(str(number_text))
         n_rejects[number] = rejects.height
         renamed = rejects.with_columns(entry=pl.col("field_1")).drop("field_0", "field_1")
-        sink.add(Parsed(parsed.rows.clear(), renamed), source=SOURCE, origin=batch[number][0].name)
+        writer.add(Parsed(parsed.rows.clear(), renamed), source=SOURCE, origin=batch[number][0].name)
     for number, (file, digest) in enumerate(batch):
-        ledger.record(file, digest, n_rows=None, n_rejects=n_rejects.get(number, 0))
+        manifest.record(file, digest, n_rows=None, n_rejects=n_rejects.get(number, 0))
 
 
 def _refusal(file: LandedFile) -> Parsed | None:

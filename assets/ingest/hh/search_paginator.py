@@ -38,7 +38,7 @@ class _Search:
 
 
 @dataclass
-class Walker:
+class SearchPaginator:
     """Walks searches. `children` maps an area to those below it ("" to the countries); `roles` are all there are.
 
     `n_cut_searches` counts searches of five minutes that had more than can be shown however they were split.
@@ -49,7 +49,7 @@ class Walker:
     roles: Sequence[str] = field(repr=False)
     n_cut_searches: int = 0
 
-    def walk(self, query: HHQuery, *, since: dt.datetime, until: dt.datetime) -> Iterator[bytes]:
+    def pages(self, query: HHQuery, *, since: dt.datetime, until: dt.datetime) -> Iterator[bytes]:
         """The pages of all vacancies of `query` published from `since` to `until`; a vacancy may be on several.
 
         Raises what HHClient.page raises.

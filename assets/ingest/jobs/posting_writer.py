@@ -18,10 +18,10 @@ FLUSH_BYTES = 50_000_000
 
 
 @dataclass
-class PostingSink:
+class PostingWriter:
     """Takes parsed postings; `store` is store_fetched or store_replayed. Call `flush` at the end.
 
-    Everything is stored before a ledger or a source's state is: a run that dies in between only reads again.
+    Everything is stored before a manifest or a source's state is: a run that dies in between only reads again.
     """
 
     lake: Lake

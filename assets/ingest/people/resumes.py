@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.ingest.jobs.postings import restated_hash
-from assets.ingest.landing import LandedFile, Ledger, list_landed
+from assets.ingest.landing import LandedFile, LandingManifest, list_landed
 from assets.ingest.people.resume_reading import ResumeReader
 from assets.ingest.quarantine import UNREADABLE, UNSUPPORTED, quarantined, store_quarantined, whole_file
 from assets.ingest.report import RunReport
@@ -40,31 +40,31 @@ def ingest_resumes(
     rows: list[dict[str, object]] = []
     refused: list[pl.DataFrame] = []
     with lake.lock(f"bronze/landing_files/{KIND}"):
-        ledger = Ledger.load(lake, KIND, as_of=as_of)
+        manifest = LandingManifest.load(lake, KIND, as_of=as_of)
         requested = dict(lake.scan("bronze", ERASURES).collect().iter_rows())
-        # The ledger would else keep user ids, which an erasure has to remove, in the names of files.
+        # The manifest would else keep user ids, which an erasure has to remove, in the names of files.
         files = {_hidden(file): file for file in list_landed(landing, KIND)}
         with reader or ResumeReader() as opened:
-            for hidden, digest in ledger.unread(files):
+            for hidden, digest in manifest.unread(files):
                 file = files[hidden]
                 if _is_erased(file, requested):
                     counts.n_read += 1
                     counts.n_unchanged += 1
-                    ledger.record(hidden, digest, n_rows=1, n_rejects=0)
+                    manifest.record(hidden, digest, n_rows=1, n_rejects=0)
                     continue
                 fields = _read(file, skills=skills, as_of=as_of, reader=opened)
                 if isinstance(fields, pl.DataFrame):
                     report.add_rejects(KIND, fields)
                     refused.append(quarantined(fields, source=KIND, file=file.name, as_of=as_of))
-                    ledger.record(hidden, digest, n_rows=0, n_rejects=1, retry_at=_retry_at(fields, as_of=as_of))
+                    manifest.record(hidden, digest, n_rows=0, n_rejects=1, retry_at=_retry_at(fields, as_of=as_of))
                     continue
                 rows.append({**fields.as_row(), "user_id": file.path.stem, "parsed_at": as_of, "content_hash": digest})
-                ledger.record(hidden, digest, n_rows=1, n_rejects=0)
+                manifest.record(hidden, digest, n_rows=1, n_rejects=0)
         if rows:
             report.add_outcome(_store(lake, rows))
         store_quarantined(lake, refused)
-        ledger.save(lake)
-    report.add_files(ledger)
+        manifest.save(lake)
+    report.add_files(manifest)
     counts.seconds += time.perf_counter() - started
     return report
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.ingest.events.store import without_erased
-from assets.ingest.landing import LandedFile, Ledger, list_landed
+from assets.ingest.landing import LandedFile, LandingManifest, list_landed
 from assets.ingest.line_files import parse_in_blocks
 from assets.ingest.quarantine import UNSUPPORTED, QuarantineBuffer, whole_file
 from assets.ingest.report import RunReport
@@ -30,17 +30,17 @@ def ingest_users(lake: Lake, landing: Path, *, as_of: dt.datetime) -> RunReport:
     started = time.perf_counter()
     with lake.lock("bronze/landing_files/users"):
         erasures = lake.scan("bronze", ERASURES).collect()
-        ledger = Ledger.load(lake, USERS, as_of=as_of)
+        manifest = LandingManifest.load(lake, USERS, as_of=as_of)
         held: list[pl.DataFrame] = []
-        for rows in _read_all(lake, landing, ledger, report, parse=parse_users, as_of=as_of):
+        for rows in _read_all(lake, landing, manifest, report, parse=parse_users, as_of=as_of):
             held.append(rows)
             if sum(frame.height for frame in held) >= FLUSH_ROWS:
                 report.add_outcome(_store_users(lake, pl.concat(held), erasures))
                 held = []
         if held:
             report.add_outcome(_store_users(lake, pl.concat(held), erasures))
-        ledger.save(lake)
-    report.add_files(ledger)
+        manifest.save(lake)
+    report.add_files(manifest)
     report.of(USERS).seconds += time.perf_counter() - started
     return report
 
@@ -50,17 +50,17 @@ def ingest_erasures(lake: Lake, landing: Path, *, as_of: dt.datetime) -> RunRepo
     report = RunReport()
     started = time.perf_counter()
     with lake.lock("bronze/erasures"):
-        ledger = Ledger.load(lake, REQUESTS, as_of=as_of)
-        frames = list(_read_all(lake, landing, ledger, report, parse=parse_erasures, as_of=as_of))
+        manifest = LandingManifest.load(lake, REQUESTS, as_of=as_of)
+        frames = list(_read_all(lake, landing, manifest, report, parse=parse_erasures, as_of=as_of))
         read = pl.concat([ERASURES.empty(), *frames])
         known = lake.scan("bronze", ERASURES).collect()
         merged = pl.concat([known, read]).group_by("user_id").agg(pl.col("requested_at").max()).sort("user_id")
         if not lake.exists("bronze", ERASURES.name) or not merged.equals(known):
             lake.replace("bronze", ERASURES, merged)
-        ledger.save(lake)
+        manifest.save(lake)
     fresh = merged.join(known, on=["user_id", "requested_at"], how="anti")
     n_new = fresh.join(known, on="user_id", how="anti").height
-    report.add_files(ledger)
+    report.add_files(manifest)
     counts = report.of(REQUESTS)
     counts.n_read += read.height
     counts.n_new += n_new
@@ -73,23 +73,23 @@ def ingest_erasures(lake: Lake, landing: Path, *, as_of: dt.datetime) -> RunRepo
 def _read_all(
     lake: Lake,
     landing: Path,
-    ledger: Ledger,
+    manifest: LandingManifest,
     report: RunReport,
     *,
     parse: Callable[[bytes], Parsed],
     as_of: dt.datetime,
 ) -> Iterator[pl.DataFrame]:
-    """The rows of all unread files of the ledger's kind; rejects are counted and quarantined on the way."""
-    refused = QuarantineBuffer(lake, ledger.kind, as_of)
-    for file, digest in ledger.unread(list_landed(landing, ledger.kind)):
+    """The rows of all unread files of the manifest's kind; rejects are counted and quarantined on the way."""
+    refused = QuarantineBuffer(lake, manifest.kind, as_of)
+    for file, digest in manifest.unread(list_landed(landing, manifest.kind)):
         n_rows, n_rejects = 0, 0
         for parsed in _pieces(file, parse):
-            report.add_rejects(ledger.kind, parsed.rejects)
-            report.add_notes(parsed.notes)
-            refused.add(pl.concat([parsed.rejects, parsed.notes]), file=file.name)
+            report.add_rejects(manifest.kind, parsed.rejects)
+            report.add_warnings(parsed.warnings)
+            refused.add(pl.concat([parsed.rejects, parsed.warnings]), file=file.name)
             n_rows, n_rejects = n_rows + parsed.rows.height, n_rejects + parsed.rejects.height
             yield parsed.rows
-        ledger.record(file, digest, n_rows=n_rows, n_rejects=n_rejects)
+        manifest.record(file, digest, n_rows=n_rows, n_rejects=n_rejects)
     refused.flush()
 
 

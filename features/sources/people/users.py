@@ -45,12 +45,12 @@ _LISTS = (
 def parse_users(body: bytes) -> Parsed:
     """One JSON object a line to USER_RECORDS rows; lines without a usable user_id or updated_at are rejects.
 
-    An optional field of a wrong type or out of range becomes null, with a note, and the user is kept. `content_hash` is
-    BLAKE2b-128 of the non-null profile columns by name. Notes hold no e-mail, phone or name.
+    An optional field of a wrong type or out of range becomes null, with a warning, and the user is kept. Warnings hold
+    no e-mail, phone or name. `content_hash` is BLAKE2b-128 of the non-null profile columns by name.
     """
     rows: list[dict[str, object]] = []
     refused: list[Refusal] = []
-    notes: list[Refusal] = []
+    warnings: list[Refusal] = []
     for line_number, raw in split_lines(body):
         user = _read_line(raw)
         if isinstance(user, str):
@@ -61,14 +61,14 @@ def parse_users(body: bytes) -> Parsed:
             refused.append((f"line {line_number}", row, "", raw))
             continue
         rows.append(row)
-        notes += [
+        warnings += [
             (f"line {line_number} {name}", f"bad_{name}", "", "" if name in _CONTACTS else raw_json(user[name]))
             for name in _left_out(user, row)
         ]
     frame = pl.DataFrame(
         [_column(name, [row.get(name) for row in rows], dtype) for name, dtype in USER_RECORDS.columns.items()]
     )
-    return Parsed(frame, rejects(refused), rejects(notes))
+    return Parsed(frame, rejects(refused), rejects(warnings))
 
 
 def is_user_id(value: str | None) -> bool:

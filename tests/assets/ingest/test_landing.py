@@ -1,4 +1,4 @@
-"""The ledger: what was read is not read again, whatever it is called."""
+"""The manifest: what was read is not read again, whatever it is called."""
 
 import datetime as dt
 import os
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.ingest.landing import Ledger, list_landed
+from assets.ingest.landing import LandingManifest, list_landed
 from assets.ingest.report import RunReport
 from assets.lake import Lake
 
@@ -22,12 +22,12 @@ def put(landing: Path, name: str, body: str = "x") -> Path:
 
 
 def read(lake: Lake, landing: Path, *, at: dt.datetime = AS_OF, retry_at: dt.datetime | None = None) -> list[str]:
-    ledger = Ledger.load(lake, "jobs", as_of=at)
+    manifest = LandingManifest.load(lake, "jobs", as_of=at)
     names = []
-    for file, digest in ledger.unread(list_landed(landing, "jobs")):
+    for file, digest in manifest.unread(list_landed(landing, "jobs")):
         names.append(file.name)
-        ledger.record(file, digest, n_rows=1, n_rejects=0, retry_at=retry_at)
-    ledger.save(lake)
+        manifest.record(file, digest, n_rows=1, n_rejects=0, retry_at=retry_at)
+    manifest.save(lake)
     return names
 
 
@@ -73,9 +73,9 @@ def test_a_file_that_disappears_after_it_was_listed_is_passed_over(lake: Lake, l
     path = put(landing, "jobs/a.jsonl")
     files = list_landed(landing, "jobs")
     path.unlink()
-    ledger = Ledger.load(lake, "jobs", as_of=AS_OF)
-    assert list(ledger.unread(files)) == []
-    assert ledger.unreadable == ["jobs/a.jsonl (FileNotFoundError)"]
+    manifest = LandingManifest.load(lake, "jobs", as_of=AS_OF)
+    assert list(manifest.unread(files)) == []
+    assert manifest.unreadable == ["jobs/a.jsonl (FileNotFoundError)"]
 
 
 def test_suffixes_tell_format_and_compression(landing: Path) -> None:
@@ -98,10 +98,10 @@ def test_links_that_lead_nowhere_or_in_a_circle_or_to_folders_are_told_and_stop_
     (landing / "jobs" / "dangling.jsonl").symlink_to("nothing")
     (landing / "jobs" / "folder").symlink_to(landing)
     os.mkfifo(landing / "jobs" / "pipe.jsonl")
-    ledger = Ledger("jobs", AS_OF)
-    names = [file.name for file, _ in ledger.unread(list_landed(landing, "jobs"))]
+    manifest = LandingManifest("jobs", AS_OF)
+    names = [file.name for file, _ in manifest.unread(list_landed(landing, "jobs"))]
     assert names == ["jobs/a.jsonl", "jobs/link.jsonl"]
-    assert ledger.unreadable == [
+    assert manifest.unreadable == [
         "jobs/circle.jsonl (OSError)",
         "jobs/dangling.jsonl (FileNotFoundError)",
         "jobs/folder (link to a folder)",
@@ -128,9 +128,9 @@ def test_a_folder_that_may_not_be_listed_is_told(landing: Path, monkeypatch: pyt
 def test_files_that_can_not_be_opened_make_their_source_fail_by_name(landing: Path) -> None:
     put(landing, "jobs/a.jsonl")
     (landing / "jobs" / "dangling.jsonl").symlink_to("nothing")
-    ledger, report = Ledger("jobs", AS_OF), RunReport()
-    assert len(list(ledger.unread(list_landed(landing, "jobs")))) == 1
-    report.add_files(ledger)
+    manifest, report = LandingManifest("jobs", AS_OF), RunReport()
+    assert len(list(manifest.unread(list_landed(landing, "jobs")))) == 1
+    report.add_files(manifest)
     counts = report.of("jobs")
     assert counts.is_failed
     assert counts.status == "could not be opened: jobs/dangling.jsonl (FileNotFoundError)"

@@ -147,7 +147,7 @@ def check(parse: Callable[[bytes], Parsed], body: bytes, table: Table) -> Parsed
     parsed, again = parse(body), parse(body)
     table.validate(parsed.rows)
     REJECTS.validate(parsed.rejects)
-    REJECTS.validate(parsed.notes)
+    REJECTS.validate(parsed.warnings)
     assert parsed.rows.equals(again.rows) and parsed.rejects.equals(again.rejects)
     assert parsed.rejects.select("entry", "reason").null_count().row(0) == (0, 0)
     assert all(len(raw.encode("utf-8")) <= 3 * 4096 for raw in parsed.rejects["raw"])

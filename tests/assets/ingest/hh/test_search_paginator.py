@@ -10,7 +10,7 @@ import pytest
 from assets.config import HHQuery, HHSource
 from assets.ingest import errors
 from assets.ingest.hh.client import HHClient, error_kinds
-from assets.ingest.hh.search_paginator import Walker, ceil_edge, floor_edge
+from assets.ingest.hh.search_paginator import SearchPaginator, ceil_edge, floor_edge
 from tests.assets.ingest.fault_server import Answer, FakeTime, FaultServer, make_client
 from tests.assets.ingest.hh_server import HHServer, Vacancy, error_answer
 
@@ -26,24 +26,26 @@ def hh(server: FaultServer) -> HHServer:
     return HHServer(server)
 
 
-def walker(hh: HHServer, *, token: str | None = None, **settings: object) -> Walker:
+def make_paginator(hh: HHServer, *, token: str | None = None, **settings: object) -> SearchPaginator:
     source = HHSource.model_validate({"base_url": hh.url, **settings})
     client = HHClient(make_client(FakeTime()), source, token, is_time_up=lambda: False)
-    return Walker(client, children={"": ["40"], **hh.tree}, roles=hh.roles)
+    return SearchPaginator(client, children={"": ["40"], **hh.tree}, roles=hh.roles)
 
 
-def met(walker: Walker, *, since: dt.datetime, until: dt.datetime = AS_OF, query: HHQuery = QUERY) -> list[int]:
-    pages = walker.walk(query, since=since, until=until)
+def met(
+    paginator: SearchPaginator, *, since: dt.datetime, until: dt.datetime = AS_OF, query: HHQuery = QUERY
+) -> list[int]:
+    pages = paginator.pages(query, since=since, until=until)
     return [int(item["id"]) for page in pages for item in json.loads(page)["items"]]
 
 
 def test_seven_thousand_vacancies_are_walked_whole_within_the_true_limits(hh: HHServer) -> None:
     for n in range(7_000):
         hh.add(Vacancy(n + 1, AS_OF - n * MINUTE))
-    walk = walker(hh)
-    found = met(walk, since=AS_OF - 10 * DAY)
+    paginator = make_paginator(hh)
+    found = met(paginator, since=AS_OF - 10 * DAY)
     assert set(found) == set(range(1, 7_001))
-    assert walk.n_cut_searches == 0
+    assert paginator.n_cut_searches == 0
     assert max(int(request.values("page")[0]) for request in hh.searches()) <= 19
     assert hh.n_searches() < 150
     edges = {value for r in hh.searches() for name in ("date_from", "date_to") for value in r.values(name)}
@@ -60,11 +62,11 @@ def test_five_minutes_with_too_many_are_split_by_area_role_and_experience(hh: HH
         vacancy = Vacancy(n + 1, at, area=area, role=spread.choice(hh.roles if area == "40" else (*hh.roles, None)))
         vacancy.experience = spread.choice(["noExperience", "between1And3", "between3And6", "moreThan6"])
         hh.add(vacancy)
-    walk = walker(hh)
+    paginator = make_paginator(hh)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("assets.ingest.hh.search_paginator.MAX_RESULTS", 300)
-        assert set(met(walk, since=AS_OF - 3 * DAY)) == set(hh.vacancies)
-    assert walk.n_cut_searches == 0
+        assert set(met(paginator, since=AS_OF - 3 * DAY)) == set(hh.vacancies)
+    assert paginator.n_cut_searches == 0
     narrowed = {name for request in hh.searches() for name, _ in request.query}
     assert {"area", "professional_role", "experience"} <= narrowed
 
@@ -72,20 +74,20 @@ def test_five_minutes_with_too_many_are_split_by_area_role_and_experience(hh: HH
 def test_five_minutes_at_the_true_limit_are_walked_whole(hh: HHServer) -> None:
     roles = [role for role in hh.roles for _ in range(700)]
     hh.add(*(Vacancy(n + 1, AS_OF - DAY + MINUTE, role=role) for n, role in enumerate(roles)))
-    walk = walker(hh)
-    assert set(met(walk, since=AS_OF - 2 * DAY)) == set(hh.vacancies)
-    assert walk.n_cut_searches == 0
+    paginator = make_paginator(hh)
+    assert set(met(paginator, since=AS_OF - 2 * DAY)) == set(hh.vacancies)
+    assert paginator.n_cut_searches == 0
 
 
 def test_what_can_not_be_split_any_further_is_counted_as_cut(hh: HHServer) -> None:
     hh.max_results = 100
     hh.add(*(Vacancy(n + 1, AS_OF - DAY + MINUTE) for n in range(150)))
-    walk = walker(hh)
+    paginator = make_paginator(hh)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("assets.ingest.hh.search_paginator.MAX_RESULTS", 100)
-        found = met(walk, since=AS_OF - 2 * DAY)
+        found = met(paginator, since=AS_OF - 2 * DAY)
     assert len(set(found)) == 100
-    assert walk.n_cut_searches > 0
+    assert paginator.n_cut_searches > 0
 
 
 def _one_vanishes(hh: HHServer, page: int) -> None:
@@ -113,29 +115,29 @@ def test_pages_that_shift_while_walked_lose_no_vacancy(hh: HHServer, drift: Call
     for n in range(1_000):
         hh.add(Vacancy(n + 1, AS_OF - 2 * MINUTE - n * MINUTE))
     hh.before_page = drift
-    found = set(met(walker(hh), since=AS_OF - 3 * DAY))
+    found = set(met(make_paginator(hh), since=AS_OF - 3 * DAY))
     assert {v.id for v in hh.vacancies.values() if not v.is_deleted} <= found
 
 
 def test_calm_pages_are_read_once(hh: HHServer) -> None:
     hh.add(*(Vacancy(n + 1, AS_OF - n * MINUTE) for n in range(450)))
-    found = met(walker(hh), since=AS_OF - 3 * DAY)
+    found = met(make_paginator(hh), since=AS_OF - 3 * DAY)
     assert len(found) == 450 and hh.n_searches() == 5
 
 
 def test_finding_more_than_the_pages_deliver_ends_the_walk_all_the_same(hh: HHServer) -> None:
     hh.add(*(Vacancy(n + 1, AS_OF - n * MINUTE) for n in range(250)))
     hh.n_not_delivered = 120
-    assert len(met(walker(hh), since=AS_OF - DAY)) == 250
+    assert len(met(make_paginator(hh), since=AS_OF - DAY)) == 250
     assert hh.n_searches() == 3
     hh.n_not_delivered = 3_000  # as if there were too many in any five minutes
-    assert set(met(walker(hh), since=AS_OF - dt.timedelta(minutes=10))) == set(range(1, 12))
+    assert set(met(make_paginator(hh), since=AS_OF - dt.timedelta(minutes=10))) == set(range(1, 12))
 
 
 def test_a_query_is_sent_with_what_hh_needs_to_hear(hh: HHServer) -> None:
     hh.token = "t0ken"
     query = HHQuery(name="q", text="python", area=["160"], professional_role=["96"], extra={"work_format": ["REMOTE"]})
-    met(walker(hh, token="t0ken"), since=AS_OF - DAY, query=query)
+    met(make_paginator(hh, token="t0ken"), since=AS_OF - DAY, query=query)
     sent = dict(hh.server.requests[0].query)
     expected = {"text": "python", "area": "160", "professional_role": "96", "work_format": "REMOTE", "per_page": "100",
                 "no_magic": "true", "order_by": "publication_time", "page": "0"}  # fmt: skip
@@ -153,7 +155,7 @@ def test_a_page_that_is_none_is_asked_for_again(hh: HHServer) -> None:
     hh.add(Vacancy(1, AS_OF - MINUTE))
     answers = iter([Answer(200, b'{"items": [')])
     hh.server.route("/hh/*", lambda request: next(answers, None) or hh._answer(request))
-    assert met(walker(hh), since=AS_OF - DAY) == [1]
+    assert met(make_paginator(hh), since=AS_OF - DAY) == [1]
 
 
 @pytest.mark.parametrize(
@@ -171,11 +173,11 @@ def test_a_refusal_says_what_to_do_and_keeps_the_token_to_itself(
     hh: HHServer, answer: Answer, expected: str, kind: type[Exception]
 ) -> None:
     hh.fault = answer
-    walk = walker(hh, token="s3cret-token")
+    paginator = make_paginator(hh, token="s3cret-token")
     with pytest.raises(kind) as refused:
-        met(walk, since=AS_OF - DAY)
+        met(paginator, since=AS_OF - DAY)
     assert expected in str(refused.value)
-    assert "s3cret" not in f"{refused.value!r} {refused.value.__cause__!r} {walk!r} {walk.client!r}"
+    assert "s3cret" not in f"{refused.value!r} {refused.value.__cause__!r} {paginator!r} {paginator.client!r}"
     assert hh.n_searches() == 1
 
 

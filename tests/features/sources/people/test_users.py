@@ -62,7 +62,7 @@ def test_what_is_left_out_of_a_profile_is_told_and_the_rest_kept() -> None:
     }  # fmt: skip
     parsed = parse_users(lines(USER, user))
     assert parsed.rows.height == 2 and parsed.rejects.is_empty()
-    assert parsed.notes.sort("entry").select("entry", "reason", "raw").rows() == [
+    assert parsed.warnings.sort("entry").select("entry", "reason", "raw").rows() == [
         ("line 2 digest", "bad_digest", '{"hour":99}'),
         ("line 2 email", "bad_email", ""),
         ("line 2 latitude", "bad_latitude", "200"),
