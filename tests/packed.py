@@ -10,8 +10,8 @@ import polars as pl
 
 from serving.contract.feed_codec import COMPONENT_STEPS, PACKED_COMPONENTS, UNKNOWN_COMPONENT
 from serving.contract.tables import COMPONENTS
-from serving.contract.text_tables import names_path
-from serving.service.text_tables import load_numbered
+from serving.contract.text_tables import text_ids_path
+from serving.service.text_tables import load_text_table
 
 Names = Mapping[str, Mapping[int, Sequence[Any]]]
 
@@ -21,7 +21,7 @@ def names_of(folder: Path) -> Names:
     lookup = orjson.loads((folder / "manifest.json").read_bytes())["lookup"]
     found: dict[str, dict[int, Sequence[Any]]] = {}
     for kind in ("jobs", "reasons"):
-        paths = [Path(names_path(str(folder / file["path"]))) for file in lookup[kind]]
+        paths = [Path(text_ids_path(str(folder / file["path"]))) for file in lookup[kind]]
         rows = [row for path in reversed(paths) for row in pl.read_parquet(path).iter_rows()]
         found[kind] = {number: rest for number, *rest in rows}
     return found
@@ -72,5 +72,5 @@ def plain_value(key: bytes, value: bytes, folder: Path, names: Names) -> Any:
     if kind == b"job":
         lookup = orjson.loads((folder / "manifest.json").read_bytes())["lookup"]["jobs"]
         *changes, base = [folder / file["path"] for file in lookup]
-        return load_numbered(base, changes[0] if changes else None, "jobs").card(int(value))
+        return load_text_table(base, changes[0] if changes else None, "jobs").card(int(value))
     return orjson.loads(value)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from serving.contract.generation import CHANGED_FOLDER, CHANGES_FOLDER, FOLDER_VARIABLE, TABLES_FOLDER
+from serving.contract.generation import CURRENT_ROWS_FOLDER, DELTA_ROWS_FOLDER, FOLDER_VARIABLE, TABLES_FOLDER
 from serving.contract.tables import KEYS, TABLES
 
 _VIEW = Path(__file__).resolve().parent.parent.parent / "sql" / "publish" / "feed_items.sql"
@@ -45,14 +45,14 @@ def rows_of(table: str, folder: Path, root: str) -> str:
     typed = ", ".join(f'cast(rows."{name}" as {kind}) as "{name}"' for name, kind in TABLES[table].items())
     parts = f"{table}/*.parquet" if (folder / TABLES_FOLDER / table).is_dir() else f"{table}.parquet"
     base = f"select {typed} from {_files(root, f'{TABLES_FOLDER}/{parts}')} as rows"  # noqa: S608 - names of ours
-    if not (folder / CHANGED_FOLDER / f"{table}.parquet").exists():
+    if not (folder / CURRENT_ROWS_FOLDER / f"{table}.parquet").exists():
         return base
-    changed = _files(root, f"{CHANGED_FOLDER}/{table}.parquet")
+    changed = _files(root, f"{CURRENT_ROWS_FOLDER}/{table}.parquet")
     is_superseded = f'select 1 from {changed} as changed where changed."{owner}" = rows."{owner}"'  # noqa: S608
     query = f"{base} where not exists ({is_superseded})"
-    if list((folder / CHANGES_FOLDER).glob(f"*/{table}.parquet")):
+    if list((folder / DELTA_ROWS_FOLDER).glob(f"*/{table}.parquet")):
         query += (
-            f" union all select {typed} from {_files(root, f'{CHANGES_FOLDER}/*/{table}.parquet')} as rows"  # noqa: S608
+            f" union all select {typed} from {_files(root, f'{DELTA_ROWS_FOLDER}/*/{table}.parquet')} as rows"  # noqa: S608
             f' join {changed} as changed on changed."{owner}" = rows."{owner}" and changed.layer = rows.layer'
         )
     return query

@@ -23,15 +23,24 @@ from assets.publishing.database import write_database
 from assets.publishing.delta_sources import MAP_SCHEMA, Change, NotComparableError, changes_since, is_replay
 from assets.publishing.full import Published
 from assets.publishing.generations import Manifest
-from assets.publishing.lookup.delta_files import write_layers
-from assets.publishing.tables import OWNED, Source, checksums, connect, described, link, source_record, write_table
+from assets.publishing.lookup.delta_files import write_delta_lookup
+from assets.publishing.tables import (
+    INCREMENTAL_TABLES,
+    Source,
+    checksums,
+    connect,
+    described,
+    link,
+    source_record,
+    write_table,
+)
 from assets.publishing.validation import FeedChecks, KeyChecks, closed_jobs_in_feeds, size_problems
-from serving.contract.generation import CHANGED_FOLDER, CHANGES_FOLDER, DATABASE, MANIFEST
-from serving.contract.keys import STACKS
+from serving.contract.generation import CURRENT_ROWS_FOLDER, DATABASE, DELTA_ROWS_FOLDER, MANIFEST
+from serving.contract.keys import KEYSPACES
 from serving.contract.tables import KEYS, SCHEMA_VERSION, TABLES
-from serving.contract.text_tables import NUMBERED
+from serving.contract.text_tables import TEXT_TABLES
 
-MAX_LAYERS = 32
+MAX_LOOKUP_FILES = 32
 
 
 def publish_changes(
@@ -74,9 +83,9 @@ def _can_follow(published: Path, last: Manifest, *, as_of: dt.datetime, config: 
     same = (SCHEMA_VERSION, code_version, build.hash_of(config))
     return (
         (last.schema_version, last.code_version, last.config_hash) == same
-        and set(last.lookup) == {*STACKS, *NUMBERED}
+        and set(last.lookup) == {*KEYSPACES, *TEXT_TABLES}
         and not is_replay(last, as_of)
-        and max(len(last.lookup[stack]) for stack in STACKS) < MAX_LAYERS
+        and max(len(last.lookup[stack]) for stack in KEYSPACES) < MAX_LOOKUP_FILES
         and not generations.verify_touched(published, last.generation)
     )
 
@@ -112,7 +121,7 @@ def _publish(
             problems = _problems(new, folder, changes, layer, interactions, config=config)
             problems += size_problems(new, config, last if build.is_near(last, as_of, config) else None)
             build.refuse(problems)
-            lookup = write_layers(folder, last, changes, replaced, old, new, layer=layer, as_of=as_of)
+            lookup = write_delta_lookup(folder, last, changes, replaced, old, new, layer=layer, as_of=as_of)
     name = generations.generation_name(as_of, build.content(tables, last.config_hash))
     write_database(folder / DATABASE, folder, final_folder=published / name)
     manifest = Manifest(
@@ -164,7 +173,7 @@ def _replace_small_tables(folder: Path, last: Manifest, sources: Mapping[str, So
     replaced = {}
     for table in TABLES:
         record = source_record(sources[table])
-        if table in OWNED or (record is not None and record == last.sources.get(table)):
+        if table in INCREMENTAL_TABLES or (record is not None and record == last.sources.get(table)):
             continue
         made = folder / ".new"
         [path] = write_table(made, table, sources[table])
@@ -181,10 +190,10 @@ def _write_change(folder: Path, table: str, change: Change, layer: int, last: Ma
     owner = KEYS[table][0]
     written = []
     if len(change.rows):
-        path = folder / CHANGES_FOLDER / f"{layer:04d}" / f"{table}.parquet"
+        path = folder / DELTA_ROWS_FOLDER / f"{layer:04d}" / f"{table}.parquet"
         write_parquet(change.rows.select(list(TABLES[table])).with_columns(layer=pl.lit(layer, pl.Int32)), path)
         written.append(path)
-    path = folder / CHANGED_FOLDER / f"{table}.parquet"
+    path = folder / CURRENT_ROWS_FOLDER / f"{table}.parquet"
     entries = _map_entries(table, change, layer)
     if path.exists():
         # The file is shared with the last generation: it is replaced, never written into.
@@ -194,7 +203,7 @@ def _write_change(folder: Path, table: str, change: Change, layer: int, last: Ma
     digest = hashlib.sha256(last["sha256"].encode())
     for path in written:
         digest.update(generations.sha256_of(path).encode())
-    parts = [*(folder / CHANGES_FOLDER).glob(f"*/{table}.parquet"), path]
+    parts = [*(folder / DELTA_ROWS_FOLDER).glob(f"*/{table}.parquet"), path]
     base = last["bytes"] if "base_bytes" not in last else last["base_bytes"]
     return {
         "rows": last["rows"] - change.n_rows_before + len(change.rows),

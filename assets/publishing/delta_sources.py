@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assets.publishing.generations import Manifest
-from assets.publishing.tables import OWNED, UNSTABLE_COLUMNS, Source, source_record
+from assets.publishing.tables import INCREMENTAL_TABLES, UNSTABLE_COLUMNS, Source, source_record
 from assets.ranking import feed_changes
 from features.errors import JobfeedError
 from features.schemas.ranking import FEED_CHANGES, FEEDS
-from serving.contract.generation import CHANGED_FOLDER, CHANGES_FOLDER, TABLES_FOLDER
+from serving.contract.generation import CURRENT_ROWS_FOLDER, DELTA_ROWS_FOLDER, TABLES_FOLDER
 from serving.contract.tables import KEYS, TABLES
 
 # Every sighting of a job moves this, and nobody reads it but the pipeline: alone it makes no row another one.
@@ -54,13 +54,13 @@ class Change:
 def changes_since(
     last: Manifest, folder: Path, con: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], *, max_share: float
 ) -> dict[str, Change]:
-    """The tables of OWNED that changed since generation `last` in `folder`, whose tables `con` has as views.
+    """The INCREMENTAL_TABLES that changed since generation `last` in `folder`, whose tables `con` has as views.
 
     Raises NotComparableError.
     """
     con.sql("set timezone = 'UTC'")
     found: dict[str, Change] = {}
-    for table in OWNED:
+    for table in INCREMENTAL_TABLES:
         if table == "jobs":
             change = _changed_jobs(last, con, sources, found)
         elif _is_same(last, table, sources[table]):
@@ -261,12 +261,12 @@ def _signatures(files: Sequence[Path], *columns: str) -> pl.DataFrame:
 def _current_signatures(folder: Path, parts: Sequence[str]) -> pl.DataFrame:
     """The same of the feeds of the generation in `folder` that come from the source files `parts`."""
     base = _signatures([folder / TABLES_FOLDER / "feeds" / name for name in parts])
-    changed = folder / CHANGED_FOLDER / "feeds.parquet"
+    changed = folder / CURRENT_ROWS_FOLDER / "feeds.parquet"
     if not changed.exists():
         return base
     current = pl.read_parquet(changed)
     base = base.join(current, on="user_id", how="anti")
-    layers = sorted((folder / CHANGES_FOLDER).glob("*/feeds.parquet"))
+    layers = sorted((folder / DELTA_ROWS_FOLDER).glob("*/feeds.parquet"))
     if not layers:
         return base
     of_layers = (

@@ -9,8 +9,8 @@ import polars as pl
 from assets.publishing import generations
 from assets.publishing.database import literal, rows_of
 from assets.publishing.generations import Manifest
-from assets.publishing.tables import OWNED
-from serving.contract.generation import CHANGED_FOLDER
+from assets.publishing.tables import INCREMENTAL_TABLES
+from serving.contract.generation import CURRENT_ROWS_FOLDER
 from serving.contract.tables import KEYS, TABLES
 
 
@@ -65,12 +65,12 @@ def feed_difference(published: Path, before: str, after: str, user_id: str, *, m
 
 def changed_owners(published: Path, table: str, one: Manifest, other: Manifest) -> pl.DataFrame | None:
     """Owners whose rows may differ, None for anybody: with the same base, those that are current in other layers."""
-    if table not in OWNED or one.base != other.base:
+    if table not in INCREMENTAL_TABLES or one.base != other.base:
         return None
     owner = KEYS[table][0]
     maps = []
     for manifest in (one, other):
-        path = published / manifest.generation / CHANGED_FOLDER / f"{table}.parquet"
+        path = published / manifest.generation / CURRENT_ROWS_FOLDER / f"{table}.parquet"
         empty = pl.DataFrame(schema={owner: pl.String, "layer": pl.Int32})
         # In its own layer 0 an owner is in the base; one that is gone is in none.
         layers = pl.read_parquet(path).select(owner, pl.col("layer").fill_null(-1)) if path.exists() else empty

@@ -21,16 +21,24 @@ from assets.publishing import generations
 from assets.publishing.database import write_database
 from assets.publishing.generations import Manifest
 from assets.publishing.lookup import feed_values as feeds
-from assets.publishing.lookup.blocks import owner_blocks
+from assets.publishing.lookup.blocks import key_blocks
 from assets.publishing.lookup.files import QUERIES, LookupFile, sample_values, write_prefix, write_rows
-from assets.publishing.lookup.text_tables import NumberedFile, Numbers, no_names, numbered_jobs, templates_of
-from assets.publishing.tables import OWNED, Source, checksums, connect, described, source_record, write_table
+from assets.publishing.lookup.text_tables import TextIds, TextTableWriter, no_text_ids, templates_of, write_job_texts
+from assets.publishing.tables import (
+    INCREMENTAL_TABLES,
+    Source,
+    checksums,
+    connect,
+    described,
+    source_record,
+    write_table,
+)
 from assets.publishing.validation import FeedChecks, KeyChecks, size_problems
 from features.errors import JobfeedError
-from serving.contract.generation import DATABASE, DICTIONARY_FILE, LAYERS_FOLDER, LOOKUP, MANIFEST, TABLES_FOLDER
-from serving.contract.keys import DIGEST_PREFIX, JOB_DETAIL_PREFIX, STACKS
+from serving.contract.generation import DATABASE, DICTIONARY_FILE, LOOKUP, LOOKUP_FOLDER, MANIFEST, TABLES_FOLDER
+from serving.contract.keys import DIGEST_PREFIX, JOB_DETAIL_PREFIX, KEYSPACES
 from serving.contract.tables import KEYS, SCHEMA_VERSION, TABLES
-from serving.contract.text_tables import NUMBERED
+from serving.contract.text_tables import TEXT_TABLES
 
 __all__ = ["Published", "Source", "ValidationFailedError", "publish"]
 
@@ -97,8 +105,8 @@ def publish(
             kind="full",
             base=name,
             layer=0,
-            lookup={stack: [{"path": LOOKUP, "deltas": 0}] for stack in STACKS}
-            | {kind: [{"path": _numbered(kind), "deltas": 0}] for kind in NUMBERED},
+            lookup={stack: [{"path": LOOKUP, "deltas": 0}] for stack in KEYSPACES}
+            | {kind: [{"path": _numbered(kind), "deltas": 0}] for kind in TEXT_TABLES},
             sources={table: source_record(sources[table]) for table in TABLES},
         )
         finish(published, folder, manifest)
@@ -158,14 +166,14 @@ def _write_lookup(
     """Writes the base look-up files, checking the rows on the way: they are read once. Returns the problems."""
     checks, keys = FeedChecks(con, interactions, config=config), KeyChecks(con)
     for table in TABLES:
-        if table not in OWNED or table == "feeds":
+        if table not in INCREMENTAL_TABLES or table == "feeds":
             keys.add(table)
-    with NumberedFile(folder / _numbered("jobs"), "jobs", is_base=True) as file:
-        jobs = numbered_jobs(con, file, no_names("jobs"))
-    numbers = Numbers(jobs, no_names("reasons"), templates_of(con))
+    with TextTableWriter(folder / _numbered("jobs"), "jobs", is_base=True) as file:
+        jobs = write_job_texts(con, file, no_text_ids("jobs"))
+    numbers = TextIds(jobs, no_text_ids("reasons"), templates_of(con))
     with (
         LookupFile(folder / LOOKUP) as file,
-        NumberedFile(folder / _numbered("reasons"), "reasons", is_base=True) as reasons,
+        TextTableWriter(folder / _numbered("reasons"), "reasons", is_base=True) as reasons,
     ):
         file.learn(_samples(folder))
         file.put_numbers(jobs)
@@ -175,13 +183,13 @@ def _write_lookup(
             numbers.write_new_reasons(reasons)
         feeds.write_fallback_values(file, con.table("fallback_feeds").to_arrow_table(), numbers, as_of=as_of)
         numbers.write_new_reasons(reasons)
-        for table in OWNED:
+        for table in INCREMENTAL_TABLES:
             if table != "feeds":
-                for rows in owner_blocks(folder / TABLES_FOLDER / f"{table}.parquet", KEYS[table][0]):
+                for rows in key_blocks(folder / TABLES_FOLDER / f"{table}.parquet", KEYS[table][0]):
                     keys.add(table, rows)
                     write_rows(file, table, rows)
         for prefix, (_, inputs) in QUERIES.items():
-            if inputs[0] not in OWNED:
+            if inputs[0] not in INCREMENTAL_TABLES:
                 write_prefix(file, con, prefix)
         if file.dictionary is not None:
             write_bytes(folder / DICTIONARY_FILE, file.dictionary)
@@ -189,14 +197,14 @@ def _write_lookup(
 
 
 def _numbered(kind: str) -> str:
-    return f"{LAYERS_FOLDER}/{kind}-0000.npy"
+    return f"{LOOKUP_FOLDER}/{kind}-0000.npy"
 
 
 def _samples(folder: Path) -> list[str]:
     """Some of the long values: digests and jobs in full."""
     samples: list[str] = []
     for table, prefix in (("digests", DIGEST_PREFIX), ("jobs", JOB_DETAIL_PREFIX)):
-        for rows in owner_blocks(folder / TABLES_FOLDER / f"{table}.parquet", KEYS[table][0]):
+        for rows in key_blocks(folder / TABLES_FOLDER / f"{table}.parquet", KEYS[table][0]):
             samples += sample_values(table, prefix, rows.slice(0, _SAMPLE_ROWS))
             break
     return samples

@@ -17,7 +17,7 @@ from pyarrow import csv
 from assets.publishing import generations
 from assets.publishing.diff import changed_owners
 from assets.publishing.generations import Manifest
-from assets.publishing.tables import OWNED, connect
+from assets.publishing.tables import INCREMENTAL_TABLES, connect
 from features.errors import JobfeedError
 from serving.contract.tables import KEYS, SCHEMA_VERSION, TABLES
 
@@ -104,7 +104,7 @@ def _generation_there(cursor: psycopg.Cursor, published: Path, schema: str) -> M
 
 def _owners(published: Path, table: str, there: Manifest | None, manifest: Manifest) -> pl.DataFrame | None:
     """Whose rows of `table` may differ; None: everybody's."""
-    if there is None or table not in OWNED or there.base != manifest.base:
+    if there is None or table not in INCREMENTAL_TABLES or there.base != manifest.base:
         return None
     return changed_owners(published, table, there, manifest)
 

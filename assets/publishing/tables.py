@@ -20,7 +20,7 @@ from serving.contract.generation import TABLES_FOLDER
 from serving.contract.tables import KEYS, TABLES
 
 # Tables that are published by owner, jobs after what refers to them; the others are small and replaced whole.
-OWNED = ("feeds", "similar_jobs", "preferences", "digests", "skill_gaps", "jobs")
+INCREMENTAL_TABLES = ("feeds", "similar_jobs", "preferences", "digests", "skill_gaps", "jobs")
 # How long a digest took to render differs from run to run; it is told, but does not make a digest another one.
 UNSTABLE_COLUMNS = ("generation_time_seconds",)
 _HASHED_ROWS = 4096

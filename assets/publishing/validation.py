@@ -16,7 +16,7 @@ from assets.publishing.generations import Manifest
 from assets.publishing.lookup.feed_values import without_components
 from features.schemas.catalog import INTERACTIONS
 from features.schemas.ranking import FEEDS
-from serving.contract.generation import CHANGED_FOLDER, CHANGES_FOLDER, TABLES_FOLDER
+from serving.contract.generation import CURRENT_ROWS_FOLDER, DELTA_ROWS_FOLDER, TABLES_FOLDER
 from serving.contract.tables import KEYS
 
 _FEED_PROBLEMS = Path(__file__).resolve().parent.parent.parent / "sql" / "checks" / "feed_problems.sql"
@@ -125,11 +125,11 @@ def closed_jobs_in_feeds(folder: Path, jobs: Change, layer: int) -> list[str]:
     base = sorted(table.glob("*.parquet")) if table.is_dir() else [table.with_suffix(".parquet")]
     owners = [_owners_of(path, ids).with_columns(layer=pl.lit(0, pl.Int32)) for path in base]
     for number in range(1, layer):
-        path = folder / CHANGES_FOLDER / f"{number:04d}" / "feeds.parquet"
+        path = folder / DELTA_ROWS_FOLDER / f"{number:04d}" / "feeds.parquet"
         if path.exists():
             owners.append(_owners_of(path, ids).with_columns(layer=pl.lit(number, pl.Int32)))
     found = pl.concat(owners)
-    changed = folder / CHANGED_FOLDER / "feeds.parquet"
+    changed = folder / CURRENT_ROWS_FOLDER / "feeds.parquet"
     if changed.exists():
         current = pl.read_parquet(changed).select("user_id", pl.col("layer").alias("current"), is_changed=True)
         is_current = pl.col("is_changed").is_null() & (pl.col("layer") == 0) | (pl.col("current") == pl.col("layer"))

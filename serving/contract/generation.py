@@ -10,9 +10,9 @@ MANIFEST = "manifest.json"
 DATABASE = "jobfeed.duckdb"
 LOOKUP = "lookup.mdb"
 TABLES_FOLDER = "tables"  # the tables as the last full generation has them, or as a whole
-CHANGES_FOLDER = "changes"  # rows that came since, a folder for each delta
-CHANGED_FOLDER = "changed"  # which of these rows is the current one
-LAYERS_FOLDER = "lookup"  # look-up files of the deltas
+DELTA_ROWS_FOLDER = "changes"  # rows that came since, a folder for each delta
+CURRENT_ROWS_FOLDER = "changed"  # which of these rows is the current one
+LOOKUP_FOLDER = "lookup"  # look-up files of the deltas
 DICTIONARY_FILE = "lookup.dictionary"  # what the base compresses with, and the deltas too
 FOLDER_VARIABLE = "jobfeed_folder"  # in SQL: where the generation's folder lies, if it was moved after publishing
 

@@ -21,7 +21,7 @@ PREFERENCES_PREFIX = "preferences"  # user_id
 SKILL_GAPS_PREFIX = "skill-gaps"  # user_id
 DOCUMENT_PREFIX = "document"  # market, metrics, reasons, recipes
 
-STACKS = ("users", "things")
+KEYSPACES = ("users", "things")
 USER_PREFIXES = frozenset({FEED_PREFIX, COMPONENTS_PREFIX, DIGEST_PREFIX, PREFERENCES_PREFIX, SKILL_GAPS_PREFIX})
 DICTIONARY_KEY = b"dictionary:"
 COMPRESSED_FIRST_BYTE = 0x28
@@ -43,6 +43,6 @@ def lookup_key(prefix: str, *parts: str) -> bytes:
     return prefix.encode() + b":" + body
 
 
-def stack_of(prefix: str) -> str:
+def keyspace_of(prefix: str) -> str:
     """Which stack of look-up files holds the keys with this prefix."""
-    return STACKS[0] if prefix in USER_PREFIXES else STACKS[1]
+    return KEYSPACES[0] if prefix in USER_PREFIXES else KEYSPACES[1]

@@ -12,18 +12,18 @@ In the files of changes a column with the number itself stands first; such a row
 
 from serving.contract.tables import LANGUAGES
 
-NUMBERED = ("jobs", "reasons")
+TEXT_TABLES = ("jobs", "reasons")
 # The columns of their places, and which of them say where a text begins.
-NUMBERED_WIDTHS = {"jobs": 6, "reasons": 4 * len(LANGUAGES)}
-NUMBERED_STARTS = {"jobs": (0, 5), "reasons": tuple(range(0, 4 * len(LANGUAGES), 4))}
+TEXT_TABLE_WIDTHS = {"jobs": 6, "reasons": 4 * len(LANGUAGES)}
+TEXT_TABLE_STARTS = {"jobs": (0, 5), "reasons": tuple(range(0, 4 * len(LANGUAGES), 4))}
 CARD_START = b'{"job_id":'  # of every job card
 
 
-def places_path(texts_path: str) -> str:
+def offsets_path(texts_path: str) -> str:
     """The file of places that belongs to a file of numbered texts."""
     return texts_path.removesuffix(".npy") + "-places.npy"
 
 
-def names_path(texts_path: str) -> str:
+def text_ids_path(texts_path: str) -> str:
     """The file that tells what has which number in a file of numbered texts."""
     return texts_path.removesuffix(".npy") + "-names.parquet"

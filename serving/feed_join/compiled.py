@@ -24,12 +24,12 @@ from serving.contract.feed_codec import (
     UNKNOWN_CONFIDENCE,
 )
 from serving.contract.tables import COMPONENTS
-from serving.contract.text_tables import CARD_START, NUMBERED_WIDTHS
-from serving.feed_join.native import call_line, compiled, copy, i64, put_u8, put_u16, u8, u16, u32
+from serving.contract.text_tables import CARD_START, TEXT_TABLE_WIDTHS
+from serving.feed_join.native import compiled, copy, i64, prefetch, put_u8, put_u16, u8, u16, u32
 
 # Numba keeps compiled code by the time of this file alone. Where anything else changes that is compiled in, a test asks
 # for another value here, so that nobody who updates runs the old code.
-COMPILED_FROM = "bcdbc1165eb8"
+COMPILED_FROM = "968d434b8e64"
 
 Texts = NDArray[np.uint8]
 Places = NDArray[np.int64]
@@ -44,8 +44,8 @@ _COMPONENT_MARGIN_BYTES = 48
 _LINE_BYTES = 64
 # Where the parts of an item lie in it, after the number of its job; and the columns of a job's place.
 _SCORE_AT, _PROPENSITY_AT, _CONFIDENCE_AT, _PERCENT_AT, _FLAGS_AT = 4, 8, 12, 14, 15
-_BEGIN, _ID, _TITLE, _CARD, _SHORT_TITLE, _CARD_BEGIN = range(NUMBERED_WIDTHS["jobs"])
-_JOB_BYTES, _REASON_BYTES = 8 * NUMBERED_WIDTHS["jobs"], 8 * NUMBERED_WIDTHS["reasons"]
+_BEGIN, _ID, _TITLE, _CARD, _SHORT_TITLE, _CARD_BEGIN = range(TEXT_TABLE_WIDTHS["jobs"])
+_JOB_BYTES, _REASON_BYTES = 8 * TEXT_TABLE_WIDTHS["jobs"], 8 * TEXT_TABLE_WIDTHS["reasons"]
 _CARD_START_BYTES = len(CARD_START)
 _SCORE_DIGITS = len(str(SCORE_STEPS)) - 1
 _CONFIDENCE_DIGITS = len(str(CONFIDENCE_STEPS)) - 1
@@ -174,7 +174,7 @@ def _call_text(memory: _Memory, start: _Int, length: _Int) -> _Int:
     n_first = memory[_N_FIRST]
     source = memory[_FIRST] + start if start < n_first else memory[_MORE] + start - n_first
     for at in range(source, source + length, _LINE_BYTES):
-        call_line(at)
+        prefetch(at)
 
 
 @compiled()
@@ -195,17 +195,17 @@ def _call_places(at: _Int, end: _Int, n_items: _Int, jobs: _Memory, reasons: _Me
     for _ in range(n_items):
         if at + ITEM_BYTES > end:
             return DAMAGED
-        call_line(_job(u32(at), jobs))
+        prefetch(_job(u32(at), jobs))
         n_reasons = u8(at + _FLAGS_AT) >> 2
         at += ITEM_BYTES
         for _ in range(n_reasons):
             if at + 8 > end:
                 break
             word = u32(at)
-            call_line(_reason(word, reasons, column))
+            prefetch(_reason(word, reasons, column))
             at += 4
             if word & NAMES_A_JOB_BIT:
-                call_line(_job(u32(at), jobs))
+                prefetch(_job(u32(at), jobs))
                 at += 4
     return 0
 
@@ -361,7 +361,7 @@ def join(
     """Writes the items of a feed as JSON, separated by commas; returns the bytes written, DAMAGED or TOO_LONG.
 
     `record` from `first` on: the items (serving/contract). `components`: packed values, empty for none. `memory`: a
-    row of `Numbered.memory` for jobs and one for reasons. `chosen`: scratch, at least `limit` rows of 2.
+    row of `TextTable.memory` for jobs and one for reasons. `chosen`: scratch, at least `limit` rows of 2.
     """
     jobs = (memory[0, 0], memory[0, 1], memory[0, 2], memory[0, 3], memory[0, 4], memory[0, 5])
     reasons = (memory[1, 0], memory[1, 1], memory[1, 2], memory[1, 3], memory[1, 4], memory[1, 5])

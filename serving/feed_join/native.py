@@ -76,7 +76,7 @@ def copy(typing_context: Any, to: Any, source: Any, length: Any) -> Any:
 
 
 @_intrinsic
-def call_line(typing_context: Any, address: Any) -> Any:
+def prefetch(typing_context: Any, address: Any) -> Any:
     """Calls a cache line from memory without waiting for it. Any address may be named: nothing is read."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:

@@ -22,7 +22,7 @@ from serving.service.rates import RateLimiter
 from serving.service.requests import Answer, Request
 from serving.service.routes import PREFIX, Access, Route, identifier_of, match
 from serving.service.store import NotServableError, Store
-from serving.service.system_endpoints import OwnPages
+from serving.service.system_endpoints import SystemEndpoints
 from serving.service.telemetry import AccessLog, Metrics
 from serving.service.view import View
 
@@ -66,7 +66,7 @@ class Application:
         self._authoriser = authoriser or Authoriser()
         self._limits = {False: application_limit, True: user_limit}
         self._log = log
-        self._own = OwnPages(store, stale_after_seconds=stale_after_seconds, clock=clock)
+        self._own = SystemEndpoints(store, stale_after_seconds=stale_after_seconds, clock=clock)
         self._metrics = Metrics(self._own.state)
         self._view: View | None = None
         self._prefix = os.urandom(6).hex()
@@ -76,7 +76,7 @@ class Application:
         """Answers one request."""
         started = time.perf_counter()
         request_id = self._request_id(environ)
-        about = _About()
+        about = _RequestContext()
         try:
             status, answer = self._answer(environ, about)
         except ProblemError as problem:
@@ -129,7 +129,7 @@ class Application:
                 self._log.flush()
         self._store.close()
 
-    def _answer(self, environ: "WSGIEnvironment", about: "_About") -> tuple[int, Answer]:
+    def _answer(self, environ: "WSGIEnvironment", about: "_RequestContext") -> tuple[int, Answer]:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         if len(path) > MAX_PATH_BYTES:
             raise ProblemError(414, f"the path has {len(path)} bytes; at most {MAX_PATH_BYTES} are read")
@@ -167,7 +167,7 @@ class Application:
             raise ProblemError(429, "this token asks too often; Retry-After says when again", headers=retry)
 
     def _look_up(
-        self, route: Route, identifier: str, path: str, environ: "WSGIEnvironment", about: "_About"
+        self, route: Route, identifier: str, path: str, environ: "WSGIEnvironment", about: "_RequestContext"
     ) -> tuple[int, Answer]:
         query = environ["QUERY_STRING"].encode("latin-1")
         if len(query) > MAX_QUERY_BYTES:
@@ -208,7 +208,7 @@ class Application:
         return f"{self._prefix}-{self._n_requests:x}"
 
 
-class _About:
+class _RequestContext:
     """What is found out of a request on the way, for metrics and log."""
 
     __slots__ = ("caching", "caller", "route")

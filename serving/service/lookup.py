@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 import lmdb
 import zstandard
 
-from serving.contract.keys import COMPRESSED_FIRST_BYTE, DICTIONARY_KEY, lookup_key, stack_of
+from serving.contract.keys import COMPRESSED_FIRST_BYTE, DICTIONARY_KEY, keyspace_of, lookup_key
 from serving.service.files import KnownFile, NotServableError, identity_of
 
 
@@ -107,7 +107,7 @@ class Reader:
     def get(self, prefix: str, *parts: str) -> bytes | None:
         """The stored JSON, None where there is none. Raises NotServableError when it is damaged."""
         key = lookup_key(prefix, *parts)
-        for view in self._stacks[stack_of(prefix)]:
+        for view in self._stacks[keyspace_of(prefix)]:
             value = view.get(key)
             if value is not None:
                 return view.decoded(value) if value else None
@@ -116,7 +116,7 @@ class Reader:
     def get_packed(self, prefix: str, identifier: str) -> memoryview | None:
         """A value that is not JSON, where it lies in the file; None where there is none. Raises NotServableError."""
         key = lookup_key(prefix, identifier)
-        for view in self._stacks[stack_of(prefix)]:
+        for view in self._stacks[keyspace_of(prefix)]:
             value = view.get_packed(key)
             if value is not None:
                 return value if len(value) else None
@@ -126,7 +126,7 @@ class Reader:
         """The stored JSON of each of `identifiers`, in their order: one call into LMDB for each layer."""
         keys = [lookup_key(prefix, identifier) for identifier in identifiers]
         found: dict[bytes, bytes | None] = {}
-        for view in self._stacks[stack_of(prefix)]:
+        for view in self._stacks[keyspace_of(prefix)]:
             missing = [key for key in keys if key not in found] if found else keys
             for key, value in view.get_many(missing):
                 found[bytes(key)] = view.decoded(value) if value else None

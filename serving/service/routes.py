@@ -7,7 +7,7 @@ from enum import Enum
 import msgspec
 
 from serving.contract.tables import GLOBAL_AREA, LANGUAGES, TRENDING_WINDOWS
-from serving.service import feeds, handlers, parameters
+from serving.service import feed_handlers, handlers, parameters
 from serving.service.parameters import Parameter, decode_identifier
 from serving.service.problems import ProblemError
 from serving.service.requests import JSON, Handler
@@ -96,8 +96,8 @@ _JOB = "/v1/jobs/{job_id}"
 _OWN = Access.USER
 
 ROUTES = (
-    Route(f"{_USER}/feed", feeds.feed, "A user's ranked, explained feed", Feed, _FEED, _OWN),
-    Route(f"{_USER}/matches", feeds.matches, "A user's best matches", Feed, _MATCHES, _OWN),
+    Route(f"{_USER}/feed", feed_handlers.feed, "A user's ranked, explained feed", Feed, _FEED, _OWN),
+    Route(f"{_USER}/matches", feed_handlers.matches, "A user's best matches", Feed, _MATCHES, _OWN),
     Route(f"{_USER}/digest", handlers.digest, "A user's digest", Digest, (_DATE,), _OWN, can_miss=True),
     Route(
         f"{_USER}/digest.html",

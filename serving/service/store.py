@@ -15,12 +15,12 @@ from typing import Any
 import orjson
 
 from serving.contract.generation import MANIFEST, POINTER, manifest_checksum
-from serving.contract.keys import STACKS
+from serving.contract.keys import KEYSPACES
 from serving.contract.tables import SCHEMA_VERSION
-from serving.contract.text_tables import NUMBERED, places_path
+from serving.contract.text_tables import TEXT_TABLES, offsets_path
 from serving.service.files import KnownFile, KnownFiles, NotServableError, verify, yield_to_requests
 from serving.service.lookup import Layers, Reader, Readers
-from serving.service.text_tables import Numbered, load_numbered
+from serving.service.text_tables import TextTable, load_text_table
 
 __all__ = ["Generation", "NotServableError", "Reader", "Store"]
 
@@ -35,8 +35,8 @@ class Generation:
 
     name: str
     manifest: Mapping[str, Any]
-    jobs: Numbered = field(repr=False)
-    reasons: Numbered = field(repr=False)
+    jobs: TextTable = field(repr=False)
+    reasons: TextTable = field(repr=False)
     files: Sequence[KnownFile] = field(repr=False)
     readers: Readers = field(repr=False)
 
@@ -151,13 +151,15 @@ class Store:
         manifest = read_manifest(folder)
         untouched = check_sizes(folder, manifest)
         lookup = {name: [file["path"] for file in files] for name, files in manifest["lookup"].items()}
-        if not lookup.keys() >= {*STACKS, *NUMBERED}:
+        if not lookup.keys() >= {*KEYSPACES, *TEXT_TABLES}:
             raise NotServableError(
                 f"{name}: its look-up files are of an older version; the next daily run makes new ones"
             )
         sums = {path: file["sha256"] for path, file in manifest["files"].items()}
-        stacks = {stack: [self._layers.open(folder / path, sums[path]) for path in lookup[stack]] for stack in STACKS}
-        texts = [path for kind in NUMBERED for first in lookup[kind] for path in (first, places_path(first))]
+        stacks = {
+            stack: [self._layers.open(folder / path, sums[path]) for path in lookup[stack]] for stack in KEYSPACES
+        }
+        texts = [path for kind in TEXT_TABLES for first in lookup[kind] for path in (first, offsets_path(first))]
         files = [
             *{id(layer): layer for stack in stacks.values() for layer in stack}.values(),
             *(self._texts.known(folder / path, sums[path]) for path in texts),
@@ -165,7 +167,7 @@ class Store:
         if not (is_first and untouched):
             for file in files:
                 verify(file, tell=self._is_at_work)
-        numbered = {kind: _numbered(folder, lookup[kind], kind) for kind in NUMBERED}
+        numbered = {kind: _numbered(folder, lookup[kind], kind) for kind in TEXT_TABLES}
         return Generation(name, manifest, numbered["jobs"], numbered["reasons"], files, Readers(stacks))
 
     def _serve(self, generation: Generation) -> None:
@@ -249,9 +251,9 @@ def check_sizes(folder: Path, manifest: Mapping[str, Any]) -> bool:
     return untouched
 
 
-def _numbered(folder: Path, newest_first: Sequence[str], kind: str) -> Numbered:
+def _numbered(folder: Path, newest_first: Sequence[str], kind: str) -> TextTable:
     *changes, base = [folder / path for path in newest_first]
     try:
-        return load_numbered(base, changes[0] if changes else None, kind)
+        return load_text_table(base, changes[0] if changes else None, kind)
     except (OSError, ValueError) as error:
         raise NotServableError(f"{folder.name}/{base.name}: can't be opened: {type(error).__name__}") from error

@@ -28,7 +28,7 @@ _POLICY = (
 )
 
 
-class OwnPages:
+class SystemEndpoints:
     """Answers about the service itself; they need no token and no generation."""
 
     def __init__(self, store: Store, *, stale_after_seconds: float, clock: Callable[[], float]) -> None:

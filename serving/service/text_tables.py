@@ -1,4 +1,4 @@
-"""Numbered texts of a generation: mapped into memory as they lie, changes laid over the base."""
+"""TextTable texts of a generation: mapped into memory as they lie, changes laid over the base."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from serving.contract.text_tables import NUMBERED_STARTS, NUMBERED_WIDTHS, places_path
+from serving.contract.text_tables import TEXT_TABLE_STARTS, TEXT_TABLE_WIDTHS, offsets_path
 from serving.feed_join.compiled import Places, Texts
 from serving.service.files import NotServableError
 
@@ -14,7 +14,7 @@ _CARD_LENGTH, _CARD_BEGIN = 3, 5
 
 
 @dataclass(frozen=True)
-class Numbered:
+class TextTable:
     """Texts by number: a place that begins behind the end of `texts` lies in `more`. `places`: numbers × columns."""
 
     texts: Texts
@@ -40,18 +40,18 @@ class Numbered:
         return texts[start : start + length].tobytes()
 
 
-def load_numbered(base: Path, changes: Path | None, kind: str) -> Numbered:
+def load_text_table(base: Path, changes: Path | None, kind: str) -> TextTable:
     """The texts of a base with its changes, if there are any. Raises OSError, ValueError."""
-    width = NUMBERED_WIDTHS[kind]
-    texts, places = _map(base, np.uint8, 1), _map(Path(places_path(str(base))), np.int64, 2)
+    width = TEXT_TABLE_WIDTHS[kind]
+    texts, places = _map(base, np.uint8, 1), _map(Path(offsets_path(str(base))), np.int64, 2)
     if places.shape[1] != width:
         raise ValueError(f"{base.name}: {places.shape[1]} columns; expected {width}")
     if changes is None:
-        return Numbered(texts, np.zeros(0, np.uint8), places)
-    more, changed = _map(changes, np.uint8, 1), _map(Path(places_path(str(changes))), np.int64, 2)
+        return TextTable(texts, np.zeros(0, np.uint8), places)
+    more, changed = _map(changes, np.uint8, 1), _map(Path(offsets_path(str(changes))), np.int64, 2)
     if changed.shape[1] != 1 + width:
         raise ValueError(f"{changes.name}: {changed.shape[1]} columns; expected {1 + width}")
-    return Numbered(texts, more, _laid_over(places, changed, len(texts), NUMBERED_STARTS[kind]))
+    return TextTable(texts, more, _laid_over(places, changed, len(texts), TEXT_TABLE_STARTS[kind]))
 
 
 def _laid_over(places: Places, changed: Places, shift: int, starts: Sequence[int]) -> Places:

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from assets.publishing import generations
-from serving.contract.keys import STACKS
+from serving.contract.keys import KEYSPACES
 from tests.serving.test_live import check_switches, run_switches
 
 
@@ -20,7 +20,7 @@ def main() -> int:
         seen, names, delays = run_switches(published, n_switches)
         check_switches(seen, names)
         kept = generations.list_generations(published)
-        n_layered = sum(max(len(each.lookup[stack]) for stack in STACKS) > 1 for each in kept)
+        n_layered = sum(max(len(each.lookup[stack]) for stack in KEYSPACES) > 1 for each in kept)
     print(f"{len(names) - 1} switches, {sum(each.n_answers for each in seen):,} answers, none failed, mixed or stale")
     print(
         f"followed by both workers within {statistics.median(delays):.2f} s at the median, {max(delays):.2f} s at most"

@@ -10,7 +10,7 @@ _BATCH_ROWS = 2048
 _BLOCK_BYTES = 64 << 20
 
 
-def owner_blocks(path: Path, owner: str) -> Iterator[pa.Table]:
+def key_blocks(path: Path, owner: str) -> Iterator[pa.Table]:
     """The rows of a file sorted by `owner`, cut where one owner follows another once 64 MB are read."""
     pending: list[pa.RecordBatch] = []
     with pq.ParquetFile(path) as file:

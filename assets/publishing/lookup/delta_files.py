@@ -19,24 +19,31 @@ from assets.publishing.generations import Manifest
 from assets.publishing.lookup.feed_values import write_fallback_values, write_values
 from assets.publishing.lookup.files import QUERIES, LookupFile, prefixes_of, values_of, write_rows
 from assets.publishing.lookup.text_tables import (
-    NumberedFile,
-    Numbers,
-    names_of,
-    numbered_jobs,
+    TextIds,
+    TextTableWriter,
+    read_text_ids,
     templates_of,
     write_gone_jobs,
+    write_job_texts,
 )
-from assets.publishing.tables import OWNED
-from serving.contract.generation import DICTIONARY_FILE, LAYERS_FOLDER
-from serving.contract.keys import COMPONENTS_PREFIX, DIGEST_PREFIX, FALLBACK_PREFIX, KEY_SEPARATOR, STACKS, stack_of
+from assets.publishing.tables import INCREMENTAL_TABLES
+from serving.contract.generation import DICTIONARY_FILE, LOOKUP_FOLDER
+from serving.contract.keys import (
+    COMPONENTS_PREFIX,
+    DIGEST_PREFIX,
+    FALLBACK_PREFIX,
+    KEY_SEPARATOR,
+    KEYSPACES,
+    keyspace_of,
+)
 from serving.contract.tables import KEYS, TABLES
-from serving.contract.text_tables import NUMBERED, names_path, places_path
+from serving.contract.text_tables import TEXT_TABLES, offsets_path, text_ids_path
 
 MERGED_DELTAS = 8
 _BATCH_VALUES = 4096
 
 
-def write_layers(
+def write_delta_lookup(
     folder: Path,
     last: Manifest,
     changes: Mapping[str, Change],
@@ -58,23 +65,23 @@ def write_layers(
     body = dictionary.read_bytes() if dictionary.exists() else None
     numbers, lookup = _write_numbered_jobs(folder, last, changes, templates_of(new), layer=layer)
     touched = {prefix for table in [*changes, *replaced] for prefix in prefixes_of(table)}
-    for stack in STACKS:
-        prefixes = sorted(prefix for prefix in touched if stack_of(prefix) == stack)
+    for stack in KEYSPACES:
+        prefixes = sorted(prefix for prefix in touched if keyspace_of(prefix) == stack)
         files = [dict(file) for file in last.lookup[stack]]
         lookup[stack] = files
         if not prefixes:
             continue
         merged = _to_merge(stack, files)
-        path = folder / LAYERS_FOLDER / f"{stack}-{layer:04d}.mdb"
+        path = folder / LOOKUP_FOLDER / f"{stack}-{layer:04d}.mdb"
         _start_from(path, [folder / file["path"] for file in merged])
         with LookupFile(path, body) as file:
             for table, change in changes.items():
-                if stack_of(prefixes_of(table)[0]) == stack:
+                if keyspace_of(prefixes_of(table)[0]) == stack:
                     _write_owned(file, table, change, old, numbers)
             for prefix in prefixes:
                 if prefix == FALLBACK_PREFIX:
                     _write_differing_fallbacks(file, old, new, numbers, as_of=as_of)
-                elif prefix in QUERIES and QUERIES[prefix][1][0] not in OWNED:
+                elif prefix in QUERIES and QUERIES[prefix][1][0] not in INCREMENTAL_TABLES:
                     _write_differing(file, prefix, old, new)
         entry = {"path": str(path.relative_to(folder)), "deltas": 1 + sum(file["deltas"] for file in merged)}
         lookup[stack] = [entry, *files[len(merged) :]]
@@ -94,25 +101,27 @@ def _write_numbered_jobs(
     templates: Mapping[str, Mapping[str, str]],
     *,
     layer: int,
-) -> tuple[Numbers, dict[str, list[dict[str, Any]]]]:
+) -> tuple[TextIds, dict[str, list[dict[str, Any]]]]:
     """Writes the texts of jobs that changed; returns the numbers and the manifest's entries of numbered texts."""
-    names = {kind: names_of([folder / file["path"] for file in reversed(last.lookup[kind])]) for kind in NUMBERED}
-    lookup = {kind: [dict(file) for file in last.lookup[kind]] for kind in NUMBERED}
+    names = {
+        kind: read_text_ids([folder / file["path"] for file in reversed(last.lookup[kind])]) for kind in TEXT_TABLES
+    }
+    lookup = {kind: [dict(file) for file in last.lookup[kind]] for kind in TEXT_TABLES}
     change = changes.get("jobs")
     if change is not None:
         with _changed_texts(folder, last, "jobs", layer=layer) as texts, duckdb.connect() as con:
             if len(change.rows):
                 con.register("jobs", change.rows.to_arrow())
-                names["jobs"] = numbered_jobs(con, texts, names["jobs"])
+                names["jobs"] = write_job_texts(con, texts, names["jobs"])
             write_gone_jobs(texts, change.removed, names["jobs"])
         lookup["jobs"] = _with_changes(last, "jobs", layer=layer)
-    return Numbers(names["jobs"], names["reasons"], templates), lookup
+    return TextIds(names["jobs"], names["reasons"], templates), lookup
 
 
 @contextmanager
-def _changed_texts(folder: Path, last: Manifest, kind: str, *, layer: int) -> Iterator[NumberedFile]:
+def _changed_texts(folder: Path, last: Manifest, kind: str, *, layer: int) -> Iterator[TextTableWriter]:
     """The file of all numbered texts that changed since the base, those of the last generation already in it."""
-    with NumberedFile(folder / _texts_path(kind, layer), kind, is_base=False) as file:
+    with TextTableWriter(folder / _texts_path(kind, layer), kind, is_base=False) as file:
         for earlier in last.lookup[kind][:-1]:
             file.copy(folder / earlier["path"])
         yield file
@@ -124,20 +133,20 @@ def _with_changes(last: Manifest, kind: str, *, layer: int) -> list[dict[str, An
 
 
 def _texts_path(kind: str, layer: int) -> str:
-    return f"{LAYERS_FOLDER}/{kind}-{layer:04d}.npy"
+    return f"{LOOKUP_FOLDER}/{kind}-{layer:04d}.npy"
 
 
 def _files_of(lookup: Mapping[str, Sequence[Mapping[str, Any]]]) -> set[str]:
     """Every file that look-ups read, or that tells the pipeline what has which number."""
-    paths = {file["path"] for stack in STACKS for file in lookup[stack]}
-    texts = {file["path"] for kind in NUMBERED for file in lookup[kind]}
-    return paths | texts | {beside(path) for path in texts for beside in (places_path, names_path)}
+    paths = {file["path"] for stack in KEYSPACES for file in lookup[stack]}
+    texts = {file["path"] for kind in TEXT_TABLES for file in lookup[kind]}
+    return paths | texts | {beside(path) for path in texts for beside in (offsets_path, text_ids_path)}
 
 
 def _to_merge(stack: str, files: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Which of `files` (the newest first, the base last) the new one takes in."""
     layers = files[:-1]
-    if stack != STACKS[0]:
+    if stack != KEYSPACES[0]:
         return list(layers)
     single = [file for file in layers if file["deltas"] == 1]
     return list(layers[: len(single)]) if len(single) >= MERGED_DELTAS - 1 else []
@@ -177,7 +186,7 @@ def _raw_values(path: Path) -> Iterator[list[tuple[bytes, bytes]]]:
 
 
 def _write_owned(
-    file: LookupFile, table: str, change: Change, old: duckdb.DuckDBPyConnection, numbers: Numbers
+    file: LookupFile, table: str, change: Change, old: duckdb.DuckDBPyConnection, numbers: TextIds
 ) -> None:
     """The values of changed owners, made from their rows alone."""
     if table == "digests":
@@ -223,7 +232,7 @@ def _write_differing_fallbacks(
     file: LookupFile,
     old: duckdb.DuckDBPyConnection,
     new: duckdb.DuckDBPyConnection,
-    numbers: Numbers,
+    numbers: TextIds,
     *,
     as_of: dt.datetime,
 ) -> None:

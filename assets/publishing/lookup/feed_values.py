@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from assets.publishing.lookup.components import packed
 from assets.publishing.lookup.files import LookupFile
 from assets.publishing.lookup.packing import packed_feeds
-from assets.publishing.lookup.text_tables import Numbers
+from assets.publishing.lookup.text_tables import TextIds
 from serving.contract.keys import COMPONENTS_PREFIX, FALLBACK_PREFIX, FEED_PREFIX
 from serving.contract.tables import GLOBAL_SEGMENT, TABLES
 
@@ -35,7 +35,7 @@ def blocks(files: Sequence[Path]) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(batches)
 
 
-def write_values(file: LookupFile, block: pa.Table, numbers: Numbers) -> None:
+def write_values(file: LookupFile, block: pa.Table, numbers: TextIds) -> None:
     """Adds the look-up values of the feeds in `block`; reasons that it is the first to have get their numbers."""
     feeds = pl.DataFrame(block.drop_columns(["items"]))
     heads = feeds.select(pl.col("generated_at").dt.to_string(TIME_FORMAT), "recipe", "arm", "source")
@@ -43,7 +43,7 @@ def write_values(file: LookupFile, block: pa.Table, numbers: Numbers) -> None:
     file.put_packed(COMPONENTS_PREFIX, packed(block))
 
 
-def write_fallback_values(file: LookupFile, rows: pa.Table, numbers: Numbers, *, as_of: dt.datetime) -> None:
+def write_fallback_values(file: LookupFile, rows: pa.Table, numbers: TextIds, *, as_of: dt.datetime) -> None:
     """Adds the look-up values of fallback feeds."""
     segments = pl.Series("segment", rows.column("segment"), dtype=pl.String)
     is_global = segments.to_frame().select(

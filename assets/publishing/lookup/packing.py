@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from assets.publishing.lookup.text_tables import REASON_KEY, Numbers, names_a_job
+from assets.publishing.lookup.text_tables import REASON_KEY, TextIds, names_a_job
 from models.kernels.compiling import compiled
 from serving.contract.feed_codec import (
     CONFIDENCE_STEPS,
@@ -34,7 +34,7 @@ HEAD = ("generated_at", "recipe", "arm", "source")
 
 
 def packed_feeds(
-    owners: pl.Series, heads: pl.DataFrame, items: pa.ChunkedArray, numbers: Numbers
+    owners: pl.Series, heads: pl.DataFrame, items: pa.ChunkedArray, numbers: TextIds
 ) -> list[tuple[str, bytes]]:
     """Owner and packed feed of each row; `heads` has the columns HEAD, the first as text."""
     if not len(owners) == len(heads) == len(items):
@@ -91,7 +91,7 @@ def _steps(values: NDArray[np.float64], steps: int, unknown: int) -> NDArray[np.
     return np.where(is_known, np.clip(np.rint(np.where(is_known, values, 0) * steps), 0, unknown - 1), unknown)
 
 
-def _reasons(flat: pa.StructArray, numbers: Numbers) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+def _reasons(flat: pa.StructArray, numbers: TextIds) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """The number of every reason, with NAMES_A_JOB_BIT where it names a job, and that job's number."""
     frame = pl.DataFrame(
         {

@@ -18,13 +18,13 @@ from assets.sql import query_text
 from models.explanations.templates import render
 from serving.contract.feed_codec import UNKNOWN
 from serving.contract.tables import JOB_REFERENCE_CODES, LANGUAGES
-from serving.contract.text_tables import NUMBERED_STARTS, NUMBERED_WIDTHS, names_path, places_path
+from serving.contract.text_tables import TEXT_TABLE_STARTS, TEXT_TABLE_WIDTHS, offsets_path, text_ids_path
 
 _BATCH_ROWS = 16_384
 # A private-use character that stands for the title while a sentence is cut around it.
 _TITLE = "\uf8ff"
 REASON_KEY = ("code", "ref", "value", "names_job")
-NAMES_SCHEMAS: Mapping[str, Mapping[str, Any]] = {
+TEXT_ID_SCHEMAS: Mapping[str, Mapping[str, Any]] = {
     "jobs": {"number": pl.UInt32, "job_id": pl.String},
     "reasons": {
         "number": pl.UInt32,
@@ -36,8 +36,8 @@ NAMES_SCHEMAS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-class NumberedFile:
-    """Numbered texts being written: `add` batches, leave the context, and texts, places and names are on disk."""
+class TextTableWriter:
+    """A text table being written: `add` batches, leave the context, and texts, places and names are on disk."""
 
     def __init__(self, path: Path, kind: str, *, is_base: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,11 +56,11 @@ class NumberedFile:
     ) -> None:
         if kind is None:
             self._write_header()
-            width = NUMBERED_WIDTHS[self._kind] + (0 if self._is_base else 1)
+            width = TEXT_TABLE_WIDTHS[self._kind] + (0 if self._is_base else 1)
             places = np.concatenate([np.zeros((0, width), np.int64), *self._places])
-            np.save(places_path(str(self._path)), places)
-            names = pl.concat([no_names(self._kind), *self._names])
-            write_parquet(names, Path(names_path(str(self._path))))
+            np.save(offsets_path(str(self._path)), places)
+            names = pl.concat([no_text_ids(self._kind), *self._names])
+            write_parquet(names, Path(text_ids_path(str(self._path))))
         self._handle.close()
 
     def copy(self, path: Path) -> None:
@@ -68,17 +68,17 @@ class NumberedFile:
         texts = np.load(path, allow_pickle=False)
         self._handle.write(texts.tobytes())
         self._n_bytes += len(texts)
-        self._places.append(np.load(places_path(str(path)), allow_pickle=False))
-        self._names.append(pl.read_parquet(names_path(str(path))))
+        self._places.append(np.load(offsets_path(str(path)), allow_pickle=False))
+        self._names.append(pl.read_parquet(text_ids_path(str(path))))
 
     def add(self, texts: bytes, places: NDArray[np.int64], numbers: NDArray[Any], names: pl.DataFrame) -> None:
         """Adds texts with their places within `texts`, for these numbers; `names` are those that are new."""
         placed = places.copy()
-        placed[:, NUMBERED_STARTS[self._kind]] += self._n_bytes
+        placed[:, TEXT_TABLE_STARTS[self._kind]] += self._n_bytes
         self._handle.write(texts)
         self._n_bytes += len(texts)
         self._places.append(placed if self._is_base else np.column_stack([numbers.astype(np.int64), placed]))
-        self._names.append(names.select(list(NAMES_SCHEMAS[self._kind])))
+        self._names.append(names.select(list(TEXT_ID_SCHEMAS[self._kind])))
 
     def _write_header(self) -> None:
         # NumPy leaves room in the header for the length to grow.
@@ -89,8 +89,8 @@ class NumberedFile:
 
 
 @dataclass
-class Numbers:
-    """What has which number so far: NAMES_SCHEMAS. New reasons are numbered as they are met, and their texts kept."""
+class TextIds:
+    """What has which number so far: TEXT_ID_SCHEMAS. New reasons are numbered as they are met, and their texts kept."""
 
     jobs: pl.DataFrame
     reasons: pl.DataFrame
@@ -115,7 +115,7 @@ class Numbers:
         joined = reasons.join(self.reasons, on=key, how="left", nulls_equal=True, maintain_order="left")
         return joined["number"]
 
-    def write_new_reasons(self, file: NumberedFile) -> None:
+    def write_new_reasons(self, file: TextTableWriter) -> None:
         """Writes the texts of the reasons that were numbered since the last time."""
         for names in self.new_reasons:
             texts, places = reason_texts(names, self.templates)
@@ -131,17 +131,17 @@ def templates_of(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
     return found
 
 
-def no_names(kind: str) -> pl.DataFrame:
+def no_text_ids(kind: str) -> pl.DataFrame:
     """Nothing numbered yet."""
-    return pl.DataFrame(schema=dict(NAMES_SCHEMAS[kind]))
+    return pl.DataFrame(schema=dict(TEXT_ID_SCHEMAS[kind]))
 
 
-def names_of(files: Sequence[Path]) -> pl.DataFrame:
+def read_text_ids(files: Sequence[Path]) -> pl.DataFrame:
     """What has which number in numbered texts, the base first."""
-    return pl.concat([pl.read_parquet(names_path(str(path))) for path in files])
+    return pl.concat([pl.read_parquet(text_ids_path(str(path))) for path in files])
 
 
-def numbered_jobs(con: duckdb.DuckDBPyConnection, file: NumberedFile, known: pl.DataFrame) -> pl.DataFrame:
+def write_job_texts(con: duckdb.DuckDBPyConnection, file: TextTableWriter, known: pl.DataFrame) -> pl.DataFrame:
     """Writes the texts of the jobs that `con` has; returns `known` (number, job_id) with those that are new."""
     reader = con.sql(query_text("publish/lookup_jobs")).to_arrow_reader(_BATCH_ROWS)
     for batch in reader:
@@ -163,7 +163,7 @@ def numbered_jobs(con: duckdb.DuckDBPyConnection, file: NumberedFile, known: pl.
     return known
 
 
-def write_gone_jobs(file: NumberedFile, job_ids: pl.Series, known: pl.DataFrame) -> None:
+def write_gone_jobs(file: TextTableWriter, job_ids: pl.Series, known: pl.DataFrame) -> None:
     """Says that these jobs are shown no more; of their texts only the id is left."""
     gone = pl.DataFrame({"job_id": job_ids}).join(known, on="job_id", how="inner", maintain_order="left")
     pieces = [orjson.dumps(job_id) for job_id in gone["job_id"]]
@@ -177,7 +177,7 @@ def write_gone_jobs(file: NumberedFile, job_ids: pl.Series, known: pl.DataFrame)
 def reason_texts(names: pl.DataFrame, templates: Mapping[str, Mapping[str, str]]) -> tuple[bytes, NDArray[np.int64]]:
     """The texts of reasons (REASON_KEY) in all languages, and their places; `templates`: language -> code -> text."""
     pieces: list[bytes] = []
-    places = np.zeros((len(names), NUMBERED_WIDTHS["reasons"]), np.int64)
+    places = np.zeros((len(names), TEXT_TABLE_WIDTHS["reasons"]), np.int64)
     at = 0
     for row, (code, ref, value, names_job) in enumerate(names.select(list(REASON_KEY)).iter_rows()):
         for column, language in enumerate(LANGUAGES):

@@ -22,7 +22,7 @@ from features.schemas.features import PREFERENCES, TRENDING
 from features.schemas.insight import DIGESTS
 from features.schemas.ranking import FEEDS
 from features.schemas.training import SIMILAR_JOBS
-from serving.contract.keys import STACKS, USER_PREFIXES
+from serving.contract.keys import KEYSPACES, USER_PREFIXES
 from serving.contract.tables import KEYS, TABLES
 from serving.service.store import Store
 from tests import factories
@@ -36,7 +36,7 @@ def values_of(folder: Path) -> dict[bytes, Any]:
     """Every look-up value of a generation as the service would give it out."""
     manifest = orjson.loads((folder / "manifest.json").read_bytes())
     found: dict[bytes, Any] = {}
-    for stack in STACKS:
+    for stack in KEYSPACES:
         for file in reversed(manifest["lookup"][stack]):
             copy = folder.parent / "copy.mdb"
             copy.write_bytes((folder / file["path"]).read_bytes())
@@ -190,7 +190,7 @@ def test_a_past_instant_another_code_and_a_damaged_base_are_published_in_full(tm
 
 
 def test_too_many_layers_are_published_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delta, "MAX_LAYERS", 2)
+    monkeypatch.setattr(delta, "MAX_LOOKUP_FILES", 2)
     publish_small(tmp_path)
     kinds = [
         publish_small_changes(

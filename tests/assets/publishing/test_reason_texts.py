@@ -3,7 +3,7 @@ import polars as pl
 import pytest
 
 from assets.publishing.lookup.packing import packed_feeds
-from assets.publishing.lookup.text_tables import Numbers, no_names
+from assets.publishing.lookup.text_tables import TextIds, no_text_ids
 from assets.sql import query_text
 from features.schemas.ranking import FEEDS
 from models.explanations.templates import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
@@ -52,7 +52,7 @@ def test_the_view_rounds_a_match_as_the_service_does() -> None:
         rows = con.sql(f"select match_percent from ({query_text('publish/feed_items')}) order by rank").fetchall()
     table = FEEDS.conform(feeds).to_arrow()
     heads = FEEDS.conform(feeds).select(pl.lit(None, pl.String).alias("generated_at"), "recipe", "arm", "source")
-    numbers = Numbers(no_names("jobs"), no_names("reasons"), {})
+    numbers = TextIds(no_text_ids("jobs"), no_text_ids("reasons"), {})
     [(_, packed)] = packed_feeds(feeds["user_id"], heads, table.column("items"), numbers)
     assert [row[0] for row in rows] == [item[3] for item in unpacked_feed(packed, {"jobs": {}, "reasons": {}})[4]]
 

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assets.publishing.lookup import blocks
-from assets.publishing.lookup.blocks import owner_blocks, rows_in_batches
+from assets.publishing.lookup.blocks import key_blocks, rows_in_batches
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -20,7 +20,7 @@ def test_blocks_hold_every_row_once_and_no_owner_twice(
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(blocks, "_BLOCK_BYTES", limit)
         patched.setattr(blocks, "_BATCH_ROWS", batch)
-        made = [pl.DataFrame(block) for block in owner_blocks(tmp_path / "rows.parquet", "user_id")]
+        made = [pl.DataFrame(block) for block in key_blocks(tmp_path / "rows.parquet", "user_id")]
 
     assert [row for block in made for row in block.rows()] == frame.rows()
     seen = [owner for block in made for owner in block["user_id"].unique()]

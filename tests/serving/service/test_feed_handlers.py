@@ -20,21 +20,21 @@ from hypothesis import strategies as st
 from assets.publishing.lookup.components import packed
 from assets.publishing.lookup.feed_values import without_components
 from assets.publishing.lookup.packing import packed_feeds
-from assets.publishing.lookup.text_tables import NumberedFile, Numbers, no_names, numbered_jobs
+from assets.publishing.lookup.text_tables import TextIds, TextTableWriter, no_text_ids, write_job_texts
 from features.schemas.catalog import JOBS
 from features.schemas.ranking import FEEDS
 from models.explanations.templates import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
 from serving.contract.keys import COMPONENTS_PREFIX, DOCUMENT_PREFIX, FALLBACK_PREFIX, FEED_PREFIX, lookup_key
 from serving.contract.tables import COMPONENTS, LANGUAGES
-from serving.contract.text_tables import NUMBERED
-from serving.service import feeds
+from serving.contract.text_tables import TEXT_TABLES
+from serving.service import feed_handlers
 from serving.service import view as view_module
 from serving.service.files import NotServableError
 from serving.service.parameters import parse_query
 from serving.service.requests import Request
 from serving.service.responses import Feed
 from serving.service.routes import ROUTES
-from serving.service.text_tables import Numbered, load_numbered
+from serving.service.text_tables import TextTable, load_text_table
 from serving.service.view import View
 
 FEED_PARAMETERS = ROUTES[0].parameters
@@ -77,29 +77,29 @@ class World:
         }
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            paths = {kind: folder / f"{kind}.npy" for kind in NUMBERED}
-            with NumberedFile(paths["jobs"], "jobs", is_base=True) as file:
-                known = self._numbered(jobs, file, no_names("jobs"))
+            paths = {kind: folder / f"{kind}.npy" for kind in TEXT_TABLES}
+            with TextTableWriter(paths["jobs"], "jobs", is_base=True) as file:
+                known = self._numbered(jobs, file, no_text_ids("jobs"))
             changes = folder / "changes.npy" if later_jobs else None
             if changes is not None:
-                with NumberedFile(changes, "jobs", is_base=False) as file:
+                with TextTableWriter(changes, "jobs", is_base=False) as file:
                     known = self._numbered(later_jobs, file, known)
-            numbers = Numbers(known, no_names("reasons"), TEMPLATES)
-            with NumberedFile(paths["reasons"], "reasons", is_base=True) as file:
+            numbers = TextIds(known, no_text_ids("reasons"), TEMPLATES)
+            with TextTableWriter(paths["reasons"], "reasons", is_base=True) as file:
                 self._pack(FEED_PREFIX, lists, numbers, "match", "personal")
                 self._pack(FALLBACK_PREFIX, fallbacks or {}, numbers, "fallback", "segment")
                 numbers.write_new_reasons(file)
-            self.jobs = unmapped(load_numbered(paths["jobs"], changes, "jobs"))
-            self.reasons = unmapped(load_numbered(paths["reasons"], None, "reasons"))
+            self.jobs = unmapped(load_text_table(paths["jobs"], changes, "jobs"))
+            self.reasons = unmapped(load_text_table(paths["reasons"], None, "reasons"))
 
-    def _numbered(self, jobs: Sequence[Mapping[str, Any]], file: NumberedFile, known: pl.DataFrame) -> pl.DataFrame:
+    def _numbered(self, jobs: Sequence[Mapping[str, Any]], file: TextTableWriter, known: pl.DataFrame) -> pl.DataFrame:
         frame = pl.DataFrame(list(jobs), schema_overrides=dict(JOBS.columns), infer_schema_length=None)
         with duckdb.connect() as con:
             con.register("jobs", JOBS.conform(frame).to_arrow())
-            return numbered_jobs(con, file, known)
+            return write_job_texts(con, file, known)
 
     def _pack(
-        self, prefix: str, lists: Mapping[str, Sequence[Mapping[str, Any]]], numbers: Numbers, recipe: str, source: str
+        self, prefix: str, lists: Mapping[str, Sequence[Mapping[str, Any]]], numbers: TextIds, recipe: str, source: str
     ) -> None:
         owners = pl.Series("user_id", list(lists), dtype=pl.String)
         frame = pl.DataFrame(
@@ -128,9 +128,9 @@ class World:
         )
 
 
-def unmapped(numbered: Numbered) -> Numbered:
+def unmapped(numbered: TextTable) -> TextTable:
     """The same in memory: the files go away."""
-    return Numbered(np.array(numbered.texts), np.array(numbered.more), np.array(numbered.places))
+    return TextTable(np.array(numbered.texts), np.array(numbered.more), np.array(numbered.places))
 
 
 def job(number: int, status: str = "open", title: str | None = None) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def job(number: int, status: str = "open", title: str | None = None) -> dict[str
 
 def ask(view: View, query: str, user_id: str = "anna", language: str = "en") -> Feed:
     values = parse_query(FEED_PARAMETERS, query.encode())
-    return msgspec.json.decode(feeds.feed(view, Request(user_id, dict(values), language)).body, type=Feed)
+    return msgspec.json.decode(feed_handlers.feed(view, Request(user_id, dict(values), language)).body, type=Feed)
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(
@@ -328,11 +328,11 @@ def test_damage_anywhere_is_found_or_harmless(data: st.DataObject) -> None:
     cut = bytes(stored[: data.draw(st.integers(0, len(stored)) | st.just(len(stored)))])
     damaged = cast(Any, World.__new__(World))
     damaged.values = {lookup_key(FEED_PREFIX, "anna"): cut}
-    damaged.jobs = Numbered(world.jobs.texts, world.jobs.more, places["jobs"])
-    damaged.reasons = Numbered(world.reasons.texts, world.reasons.more, places["reasons"])
+    damaged.jobs = TextTable(world.jobs.texts, world.jobs.more, places["jobs"])
+    damaged.reasons = TextTable(world.reasons.texts, world.reasons.more, places["reasons"])
     values = parse_query(FEED_PARAMETERS, b"limit=100")
     with contextlib.suppress(NotServableError):
-        assert feeds.feed(damaged.view(), Request("anna", dict(values), "ru")).body
+        assert feed_handlers.feed(damaged.view(), Request("anna", dict(values), "ru")).body
 
 
 _WORLDS: list[World] = []
