@@ -2,12 +2,18 @@
 
 import polars as pl
 
-from features.schemas.table import UTC_TIMESTAMP, Table
+from features.schemas.bronze import INGEST_RUNS
+from features.schemas.table import UTC_TIMESTAMP, Column, Table
 
-# Grain: source and what is wrong with it.
 SOURCE_ALARMS = Table(
     "source_alarms",
-    {"kind": pl.String, "source": pl.String, "alarm": pl.String, "detail": pl.String, "since": UTC_TIMESTAMP},
+    "Sources that look ill; one row per kind, source and alarm",
+    {
+        **{name: INGEST_RUNS.described[name] for name in ("kind", "source")},
+        "alarm": Column(pl.String, "What is wrong"),
+        "detail": Column(pl.String, "Numbers that show it"),
+        "since": Column(UTC_TIMESTAMP, "First run that showed it"),
+    },
     key=("kind", "source", "alarm"),
 )
 COMPARED_LISTINGS = 5

@@ -18,22 +18,22 @@ from features.interactions import CLOCK_SKEW
 from features.schemas.features import TRENDING
 from serving.contract.tables import GLOBAL_AREA
 
-# Window -> (length, half-life of an event's weight).
-WINDOWS = {
+# Period -> (length, half-life of an event's weight).
+PERIODS = {
     "24h": (dt.timedelta(hours=24), dt.timedelta(hours=6)),
     "7d": (dt.timedelta(days=7), dt.timedelta(days=2)),
 }
-LONGEST_WINDOW = max(length for length, _ in WINDOWS.values())
+LONGEST_PERIOD = max(length for length, _ in PERIODS.values())
 TOP_JOBS = 100
 _MICRO = 1_000_000
 
 
 def recent_events(events: pl.LazyFrame, *, as_of: dt.datetime) -> pl.LazyFrame:
-    """Job events of people in the longest window: job_id, occurred_at, weight; saves that were taken back left out."""
+    """Job events of people in the longest period: job_id, occurred_at, weight; saves that were taken back left out."""
     copies = ["event_id", "occurred_at", "user_id", "job_id", "event_type"]
     recent = (
         events.filter(
-            (pl.col("occurred_at") > as_of - LONGEST_WINDOW)
+            (pl.col("occurred_at") > as_of - LONGEST_PERIOD)
             & (pl.col("occurred_at") <= as_of + CLOCK_SKEW)
             & ~pl.col("is_bot").fill_null(False)
             & pl.col("job_id").is_not_null()
@@ -59,33 +59,33 @@ def recent_events(events: pl.LazyFrame, *, as_of: dt.datetime) -> pl.LazyFrame:
 
 
 def trending_scores(events: pl.LazyFrame, jobs: pl.LazyFrame, *, as_of: dt.datetime) -> pl.DataFrame:
-    """Per window and representative job the score 10 * ln(1 + max(0, sum of weight * 2^(-age / half-life))).
+    """Per period and representative job the score 10 * ln(1 + max(0, sum of weight * 2^(-age / half-life))).
 
-    Columns window, job_id, score, only scores above 0. The decayed weights are summed as integers of a millionth, so
+    Columns period, job_id, score, only scores above 0. The decayed weights are summed as integers of a millionth, so
     that their order does not matter. Near-duplicates count for the job that stands for them.
     """
     representatives = jobs.select("job_id", representative=representative_id())
     known = recent_events(events, as_of=as_of).join(representatives, on="job_id")
     age_seconds = seconds_before(as_of, pl.col("occurred_at"))
-    windows = []
-    for window, (length, half_life) in WINDOWS.items():
+    periods = []
+    for period, (length, half_life) in PERIODS.items():
         decayed = pl.col("weight") * (age_seconds * -half_life_rate(half_life)).exp() * _MICRO
-        windows.append(
+        periods.append(
             known.filter(pl.col("occurred_at") > as_of - length)
             .group_by(job_id="representative")
             .agg(decayed.round().cast(pl.Int64).sum().alias("micro_weight"))
             .select(
-                pl.lit(window).alias("window"),
+                pl.lit(period).alias("period"),
                 "job_id",
                 engagement_score(pl.col("micro_weight") / _MICRO).alias("score"),
             )
             .filter(pl.col("score") > 0)
         )
-    return pl.concat(windows).sort("window", "job_id").collect()
+    return pl.concat(periods).sort("period", "job_id").collect()
 
 
 def trending(scores: pl.DataFrame, jobs: pl.LazyFrame) -> pl.DataFrame:
-    """TRENDING: the 100 best open jobs per window and area (`all`, country code, `country/city`); newer wins a tie."""
+    """TRENDING: the 100 best open jobs per period and area (`all`, country code, `country/city`); newer wins a tie."""
     areas = pl.concat_list(
         pl.lit(GLOBAL_AREA), pl.col("country"), pl.format("{}/{}", pl.col("country"), pl.col("city"))
     ).list.drop_nulls()
@@ -94,7 +94,7 @@ def trending(scores: pl.DataFrame, jobs: pl.LazyFrame) -> pl.DataFrame:
         scores.join(open_jobs, on="job_id")
         .explode("area")
         .sort(
-            "window",
+            "period",
             "area",
             "score",
             "published_at",
@@ -102,7 +102,7 @@ def trending(scores: pl.DataFrame, jobs: pl.LazyFrame) -> pl.DataFrame:
             descending=[False, False, True, True, False],
             nulls_last=True,
         )
-        .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("window", "area"))
+        .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("period", "area"))
         .filter(pl.col("rank") <= TOP_JOBS)
         .select(list(TRENDING.columns))
         .pipe(TRENDING.conform)

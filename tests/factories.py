@@ -121,7 +121,7 @@ def sources(**changes: pl.DataFrame) -> dict[str, Source]:
             pl.DataFrame({"job_id": [JOB_IDS[0]], "items": [[{"job_id": JOB_IDS[1], "score": 0.9}]]})
         ),
         "trending": TRENDING.conform(
-            pl.DataFrame({"window": ["24h"], "area": ["all"], "rank": [1], "job_id": [JOB_IDS[2]], "score": [3.5]})
+            pl.DataFrame({"period": ["24h"], "area": ["all"], "rank": [1], "job_id": [JOB_IDS[2]], "score": [3.5]})
         ),
         "nearby": NEARBY.empty(),
         "digests": DIGESTS.conform(

@@ -90,7 +90,7 @@ def trending_table(
     """The open jobs that draw most in the last day and week, by country, by city and overall."""
     started = time.perf_counter()
     table = trending(trending_scores(events, jobs, as_of=clock.as_of(context)), jobs)
-    overall = table.filter((pl.col("window") == "7d") & (pl.col("area") == "all")).head(10)
+    overall = table.filter((pl.col("period") == "7d") & (pl.col("area") == "all")).head(10)
     return dg.Output(
         table,
         metadata={

@@ -14,7 +14,7 @@ from features.engagement import (
 )
 from features.jobs.companies import NEUTRAL_OUTCOME, completeness, quality
 from features.schemas.features import JOB_FEATURES
-from features.trending import WINDOWS
+from features.trending import PERIODS
 
 COMPANY_SHARE = 0.75
 _SECONDS_A_DAY = 86_400
@@ -59,7 +59,7 @@ def job_features(
         )
         .with_columns(
             engagement=share_of_maximum(pl.col("engagement_score")),
-            **{f"trending_{window}": share_of_maximum(pl.col(window).fill_null(0.0)) for window in WINDOWS},
+            **{f"trending_{period}": share_of_maximum(pl.col(period).fill_null(0.0)) for period in PERIODS},
         )
         .sort("job_id")
         .collect()
@@ -70,7 +70,7 @@ def job_features(
 
 
 def _trending_columns(scores: pl.DataFrame) -> pl.DataFrame:
-    """One row per representative, one column per window."""
+    """One row per representative, one column per period."""
     return scores.group_by(representative="job_id").agg(
-        pl.col("score").filter(pl.col("window") == window).first().alias(window) for window in WINDOWS
+        pl.col("score").filter(pl.col("period") == period).first().alias(period) for period in PERIODS
     )

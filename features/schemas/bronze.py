@@ -5,245 +5,278 @@ from dataclasses import replace
 
 import polars as pl
 
-from features.schemas.table import STRINGS, UTC_TIMESTAMP, Table
+from features.schemas.table import STRINGS, UTC_TIMESTAMP, Column, Table
 
 RATED_SKILL = pl.Struct({"name": pl.String, "level": pl.String, "years": pl.Float64})
-
-QUARANTINE = Table(
-    "quarantine",
-    {
-        "source": pl.String,
-        "file": pl.String,
-        "entry": pl.String,
-        "reason": pl.String,
-        "detail": pl.String,
-        "raw": pl.String,
-        "seen_at": UTC_TIMESTAMP,
-    },
-    key=("source", "file", "entry", "reason"),
-)
 QUARANTINE_RAW_BYTES = 4096
-
-# Grain: one ingest run that read something of one source, or failed to; `attempt` counts runs of the same instant.
-# n_read = n_new + n_changed + n_unchanged + n_quarantined, and n_parsed = n_read - n_quarantined.
-INGEST_RUNS = Table(
-    "ingest_runs",
-    {
-        "kind": pl.String,  # the table that was written: feed_postings, events ...
-        "source": pl.String,
-        "ran_at": UTC_TIMESTAMP,
-        "attempt": pl.Int32,
-        "status": pl.String,
-        "is_failed": pl.Boolean,
-        "n_fetched": pl.Int64,  # answers and landed files
-        "n_read": pl.Int64,  # entries in them
-        "n_parsed": pl.Int64,
-        "n_new": pl.Int64,
-        "n_changed": pl.Int64,
-        "n_unchanged": pl.Int64,
-        "n_quarantined": pl.Int64,
-        "reasons": pl.List(pl.Struct({"reason": pl.String, "n": pl.Int64})),
-        "n_listed": pl.Int64,  # jobs in one whole listing of the source; null where this run read none
-        "seconds": pl.Float64,
-    },
-    key=("kind", "source", "ran_at", "attempt"),
-)
-
-# Grain: one landed file under one name; what was read of it and when. `scope` is what else decides how it is parsed.
-LANDING_FILES = Table(
-    "landing_files",
-    {
-        "kind": pl.String,
-        "path": pl.String,  # relative to landing/; a digest of it where the name tells a user id (resumes)
-        "scope": pl.String,
-        "size_bytes": pl.Int64,
-        "mtime_ns": pl.Int64,
-        "digest": pl.String,
-        "n_rows": pl.Int64,
-        "n_rejects": pl.Int64,
-        "ingested_at": UTC_TIMESTAMP,
-        "retry_at": UTC_TIMESTAMP,  # from when on to read it again, for entries that lay in the future; else null
-    },
-    key=("kind", "path"),
-)
-
-# What a source said of a job, in the source's own words; typing and cleaning belong to the catalog.
-POSTING_CONTENT: Mapping[str, pl.DataType | type[pl.DataType]] = {
-    "is_complete": pl.Boolean,  # false for a search-page item that lacks description and skills
-    "url": pl.String,
-    "title": pl.String,
-    "company": pl.String,
-    "company_id": pl.String,
-    "description": pl.String,  # HTML or plain text
-    "location_text": pl.String,
-    "area_id": pl.String,  # HH area
-    "city": pl.String,
-    "region": pl.String,
-    "country": pl.String,
-    "latitude": pl.Float64,
-    "longitude": pl.Float64,
-    "work_format": pl.String,  # any of: REMOTE, remote, fullDay, hybrid, "Anywhere in the World" ...
-    "employment_type": pl.String,
-    "experience": pl.String,  # HH id (between1And3) or text
-    "career_level": pl.String,
-    "salary_min": pl.Float64,
-    "salary_max": pl.Float64,
-    "salary_currency": pl.String,
-    "salary_period": pl.String,  # month, year, hour, day, week, shift, service, fly_in_fly_out
-    "salary_gross": pl.Boolean,
-    "salary_text": pl.String,
-    "skills": STRINGS,
-    "tags": STRINGS,
-    "professional_roles": STRINGS,
-    "language": pl.String,
-    "published_at": UTC_TIMESTAMP,
-    "initial_created_at": UTC_TIMESTAMP,
-    "expires_at": UTC_TIMESTAMP,
-    "closed_at": UTC_TIMESTAMP,
-    "is_archived": pl.Boolean,
-}
-
-# Grain: one version of one posting, at the run that first saw that version.
-POSTINGS = Table(
-    "postings",
-    {
-        "job_id": pl.String,
-        "source": pl.String,
-        "source_id": pl.String,
-        "seen_at": UTC_TIMESTAMP,
-        "origin": pl.String,
-        "content_hash": pl.String,
-        **POSTING_CONTENT,
-    },
-    key=("job_id", "content_hash"),
-)
-
-FEED_POSTINGS = replace(POSTINGS, name="feed_postings")
-HH_POSTINGS = replace(POSTINGS, name="hh_postings")
-FILE_POSTINGS = replace(POSTINGS, name="file_postings")
-
-# What HH's API says of its own ids. Grain: one area of its tree; names are in the language of the answer.
-HH_AREAS = Table(
-    "hh_areas",
-    {
-        "area_id": pl.String,
-        "parent_id": pl.String,
-        "name": pl.String,
-        "latitude": pl.Float64,
-        "longitude": pl.Float64,
-        "utc_offset": pl.String,  # +05:00
-    },
-    key=("area_id",),
-)
-# Grain: one professional role.
-HH_ROLES = Table(
-    "hh_roles", {"role_id": pl.String, "name": pl.String, "is_search_deprecated": pl.Boolean}, key=("role_id",)
-)
-# Grain: one currency (ISO 4217) on a day on which the API was asked; the columns of currencies.csv.
-HH_RATES = Table(
-    "hh_rates",
-    {"currency": pl.String, "as_of_date": pl.Date, "units_per_usd": pl.Float64},
-    key=("currency", "as_of_date"),
-)
-
-# Grain: one run's sighting of a job in a source (also of an unchanged one), or its explicit end (is_gone).
-SIGHTINGS = Table(
-    "sightings",
-    {"job_id": pl.String, "source": pl.String, "seen_at": UTC_TIMESTAMP, "is_gone": pl.Boolean},
-    key=("job_id", "seen_at", "is_gone"),  # listed and then gone, both in one run: the end counts
-)
-
 EVENT_TYPES = (
     "impression", "view", "click", "save", "unsave", "share", "apply", "dismiss", "reject", "ignore", "feedback",
 )  # fmt: skip
 SURFACES = ("feed", "search", "digest", "similar", "trending", "external")
 
+_SOURCE = Column(pl.String, "Feed, API or folder that it comes from")
+_SEEN_AT = Column(UTC_TIMESTAMP, "Instant of the run that saw it")
+_JOB_ID = Column(pl.String, "Job, as <source>:<source_id>")
+_USER_ID = Column(pl.String, "User, by the id that the app gave")
+
+QUARANTINE = Table(
+    "quarantine",
+    "What could not be used; one row per source, file, entry and reason",
+    {
+        "source": _SOURCE,
+        "file": Column(pl.String, "Landed file, or the URL without its query"),
+        "entry": Column(pl.String, "Line, row or entry in the file"),
+        "reason": Column(pl.String, "Code of what is wrong"),
+        "detail": Column(pl.String, "What was received and what was expected"),
+        "raw": Column(pl.String, f"First {QUARANTINE_RAW_BYTES} bytes of the entry"),
+        "seen_at": _SEEN_AT,
+    },
+    key=("source", "file", "entry", "reason"),
+)
+
+# n_read = n_new + n_changed + n_unchanged + n_quarantined, and n_parsed = n_read - n_quarantined.
+INGEST_RUNS = Table(
+    "ingest_runs",
+    "What ingest runs read; one row per run and source that was read or failed",
+    {
+        "kind": Column(pl.String, "Table that was written, such as feed_postings or events"),
+        "source": _SOURCE,
+        "ran_at": Column(UTC_TIMESTAMP, "Instant that the run was for"),
+        "attempt": Column(pl.Int32, "Earlier runs of the same instant"),
+        "status": Column(pl.String, "How it ended"),
+        "is_failed": Column(pl.Boolean, "Whether the source failed"),
+        "n_fetched": Column(pl.Int64, "Answers and landed files"),
+        "n_read": Column(pl.Int64, "Entries in them"),
+        "n_parsed": Column(pl.Int64, "Entries that could be used"),
+        "n_new": Column(pl.Int64, "Entries that were not known before"),
+        "n_changed": Column(pl.Int64, "Entries that differ from the known ones"),
+        "n_unchanged": Column(pl.Int64, "Entries that were known as they are"),
+        "n_quarantined": Column(pl.Int64, "Entries that could not be used"),
+        "reasons": Column(pl.List(pl.Struct({"reason": pl.String, "n": pl.Int64})), "Why, with counts"),
+        "n_listed": Column(pl.Int64, "Jobs in one whole listing of the source; null if the run read none"),
+        "seconds": Column(pl.Float64, "Time that the source took", "seconds"),
+    },
+    key=("kind", "source", "ran_at", "attempt"),
+)
+
+LANDING_FILES = Table(
+    "landing_files",
+    "Landed files that were read; one row per kind and path",
+    {
+        "kind": Column(pl.String, "Table that it was read into"),
+        "path": Column(pl.String, "Path in landing/; its digest if the name holds a user id (resumes)"),
+        "scope": Column(pl.String, "What else decides how the file is parsed"),
+        "size_bytes": Column(pl.Int64, "Size", "bytes"),
+        "mtime_ns": Column(pl.Int64, "Last change of the file", "nanoseconds since 1970"),
+        "digest": Column(pl.String, "Hash of its bytes"),
+        "n_rows": Column(pl.Int64, "Entries that could be used"),
+        "n_rejects": Column(pl.Int64, "Entries that could not be used"),
+        "ingested_at": Column(UTC_TIMESTAMP, "Instant of the run that read it"),
+        "retry_at": Column(UTC_TIMESTAMP, "When to read it again, for entries that lay in the future; else null"),
+    },
+    key=("kind", "path"),
+)
+
+# What a source said about a job, in the source's own words. The catalog types and cleans it.
+POSTING_CONTENT: Mapping[str, Column] = {
+    "is_complete": Column(pl.Boolean, "False for an item of a search page, which lacks description and skills"),
+    "url": Column(pl.String, "Page of the posting"),
+    "title": Column(pl.String, "Title"),
+    "company": Column(pl.String, "Name of the company"),
+    "company_id": Column(pl.String, "Company, by the source's id"),
+    "description": Column(pl.String, "Text, as HTML or plain"),
+    "location_text": Column(pl.String, "Place in words"),
+    "area_id": Column(pl.String, "HeadHunter area"),
+    "city": Column(pl.String, "City"),
+    "region": Column(pl.String, "Region or state"),
+    "country": Column(pl.String, "Country, as a code or in words"),
+    "latitude": Column(pl.Float64, "Latitude", "degrees north"),
+    "longitude": Column(pl.Float64, "Longitude", "degrees east"),
+    "work_format": Column(pl.String, "Any of REMOTE, remote, fullDay, hybrid, Anywhere in the World and the like"),
+    "employment_type": Column(pl.String, "Kind of employment"),
+    "experience": Column(pl.String, "HeadHunter id (between1And3) or text"),
+    "career_level": Column(pl.String, "Seniority"),
+    "salary_min": Column(pl.Float64, "Least pay, in salary_currency per salary_period"),
+    "salary_max": Column(pl.Float64, "Most pay, in salary_currency per salary_period"),
+    "salary_currency": Column(pl.String, "Currency of the pay"),
+    "salary_period": Column(pl.String, "month, year, hour, day, week, shift, service or fly_in_fly_out"),
+    "salary_gross": Column(pl.Boolean, "Whether the pay is before taxes"),
+    "salary_text": Column(pl.String, "Pay in words"),
+    "skills": Column(STRINGS, "Skills"),
+    "tags": Column(STRINGS, "Tags"),
+    "professional_roles": Column(STRINGS, "Roles"),
+    "language": Column(pl.String, "Language of the posting"),
+    "published_at": Column(UTC_TIMESTAMP, "Publication of this version"),
+    "initial_created_at": Column(UTC_TIMESTAMP, "First publication"),
+    "expires_at": Column(UTC_TIMESTAMP, "End that the source announced"),
+    "closed_at": Column(UTC_TIMESTAMP, "End that came"),
+    "is_archived": Column(pl.Boolean, "Whether the source shows it only in its archive"),
+}
+POSTING_IDENTITY: Mapping[str, Column] = {
+    "job_id": _JOB_ID,
+    "source": _SOURCE,
+    "source_id": Column(pl.String, "Id of the job in its source"),
+}
+CONTENT_HASH = Column(pl.String, "Hash of the content, the same for equal versions")
+
+FEED_POSTINGS = Table(
+    "feed_postings",
+    "Versions of postings; one row per job and content, from the run that first saw it",
+    {
+        **POSTING_IDENTITY,
+        "seen_at": _SEEN_AT,
+        "origin": Column(pl.String, "Landed file, or the URL without its query"),
+        "content_hash": CONTENT_HASH,
+        **POSTING_CONTENT,
+    },
+    key=("job_id", "content_hash"),
+)
+HH_POSTINGS = replace(FEED_POSTINGS, name="hh_postings")
+FILE_POSTINGS = replace(FEED_POSTINGS, name="file_postings")
+POSTINGS = FEED_POSTINGS  # what all three hold
+
+HH_AREAS = Table(
+    "hh_areas",
+    "HeadHunter's tree of areas; one row per area",
+    {
+        "area_id": Column(pl.String, "HeadHunter id"),
+        "parent_id": Column(pl.String, "Area above it; null for a country"),
+        "name": Column(pl.String, "Name in the language of the answer"),
+        "latitude": Column(pl.Float64, "Latitude", "degrees north"),
+        "longitude": Column(pl.Float64, "Longitude", "degrees east"),
+        "utc_offset": Column(pl.String, "Time zone, such as +05:00"),
+    },
+    key=("area_id",),
+)
+HH_ROLES = Table(
+    "hh_roles",
+    "HeadHunter's professional roles; one row per role",
+    {
+        "role_id": Column(pl.String, "HeadHunter id"),
+        "name": Column(pl.String, "Name in the language of the answer"),
+        "is_search_deprecated": Column(pl.Boolean, "Whether it should no longer be searched for"),
+    },
+    key=("role_id",),
+)
+HH_RATES = Table(
+    "hh_rates",
+    "Exchange rates as HeadHunter gives them; one row per currency and day",
+    {
+        "currency": Column(pl.String, "Currency (ISO 4217)"),
+        "as_of_date": Column(pl.Date, "Day on which the API was asked"),
+        "units_per_usd": Column(pl.Float64, "Rate", "units per USD"),
+    },
+    key=("currency", "as_of_date"),
+)
+
+SIGHTINGS = Table(
+    "sightings",
+    "Sightings of jobs, unchanged ones too; one row per job and run, and one for its explicit end",
+    {
+        "job_id": _JOB_ID,
+        "source": _SOURCE,
+        "seen_at": _SEEN_AT,
+        "is_gone": Column(pl.Boolean, "Whether the source said that the job is gone"),
+    },
+    key=("job_id", "seen_at", "is_gone"),  # listed and then gone, both in one run: the end counts
+)
+
 EVENTS = Table(
     "events",
+    "What users did; one row per event",
     {
-        "event_id": pl.String,
-        "user_id": pl.String,
-        "event_type": pl.String,
-        "occurred_at": UTC_TIMESTAMP,
-        "job_id": pl.String,
-        "dwell_seconds": pl.Float64,
-        "surface": pl.String,
-        "position": pl.Int32,
-        "generation": pl.String,
-        "session_id": pl.String,
-        "device_type": pl.String,
-        "latitude": pl.Float64,
-        "longitude": pl.Float64,
-        "value": pl.Float64,
-        "is_relevant": pl.Boolean,
-        "rating": pl.Int8,
-        "skill_match_feedback": pl.String,
-        "location_feedback": pl.String,
-        "salary_feedback": pl.String,
-        "is_bot": pl.Boolean,  # a crawler, a tool or a prefetch: kept, and counted nowhere
-        "event_hash": pl.UInt64,  # of event_id, set as the event is stored: what later events are compared with
+        "event_id": Column(pl.String, "Event, by the id that the app gave"),
+        "user_id": _USER_ID,
+        "event_type": Column(pl.String, f"One of {', '.join(EVENT_TYPES)}"),
+        "occurred_at": Column(UTC_TIMESTAMP, "When it happened"),
+        "job_id": _JOB_ID,
+        "dwell_seconds": Column(pl.Float64, "Time that the user spent on the job", "seconds"),
+        "surface": Column(pl.String, f"Where the job was shown: {', '.join(SURFACES)}"),
+        "position": Column(pl.Int32, "Position of the job there"),
+        "generation": Column(pl.String, "Generation that the list came from"),
+        "session_id": Column(pl.String, "Session, by the app's id"),
+        "device_type": Column(pl.String, "Kind of device"),
+        "latitude": Column(pl.Float64, "Latitude of the user", "degrees north"),
+        "longitude": Column(pl.Float64, "Longitude of the user", "degrees east"),
+        "value": Column(pl.Float64, "Number that the app gave"),
+        "is_relevant": Column(pl.Boolean, "Feedback: whether the job is relevant"),
+        "rating": Column(pl.Int8, "Feedback: stars", "1–5"),
+        "skill_match_feedback": Column(pl.String, "Feedback on the skills: good, low, high or bad"),
+        "location_feedback": Column(pl.String, "Feedback on the place: good, low, high or bad"),
+        "salary_feedback": Column(pl.String, "Feedback on the pay: good, low, high or bad"),
+        "is_bot": Column(pl.Boolean, "Whether a crawler, a tool or a prefetch did it: kept, but counted nowhere"),
+        "event_hash": Column(pl.UInt64, "Hash of event_id, which later events are compared with"),
     },
     key=("event_id",),
     personal=frozenset({"latitude", "longitude"}),
 )
 
-USER_PROFILE_COLUMNS: Mapping[str, pl.DataType | type[pl.DataType]] = {
-    "full_name": pl.String,
-    "email": pl.String,
-    "phone": pl.String,
-    "locale": pl.String,
-    "timezone": pl.String,
-    "city": pl.String,
-    "country": pl.String,
-    "latitude": pl.Float64,
-    "longitude": pl.Float64,
-    "max_distance_km": pl.Float64,
-    "remote": pl.String,  # only, ok, no
-    "skills": pl.List(RATED_SKILL),
-    "skill_categories": STRINGS,
-    "desired_roles": STRINGS,
-    "professions": STRINGS,
-    "years_of_experience": pl.Float64,
-    "career_level": pl.String,
-    "salary_min": pl.Float64,
-    "salary_max": pl.Float64,
-    "salary_currency": pl.String,
-    "salary_period": pl.String,
-    "job_types": STRINGS,
-    "preferred_tags": STRINGS,
-    "blocked_tags": STRINGS,
-    "blocked_companies": STRINGS,
-    "strengths": STRINGS,
-    "weaknesses": STRINGS,
-    "education": STRINGS,
-    "languages": STRINGS,
-    "summary": pl.String,
-    "work_authorization": STRINGS,
-    "digest_frequency": pl.String,  # none, daily, weekly
-    "digest_hour": pl.Int8,
-    "personalization_enabled": pl.Boolean,
+USER_PROFILE_COLUMNS: Mapping[str, Column] = {
+    "full_name": Column(pl.String, "Full name"),
+    "email": Column(pl.String, "E-mail address"),
+    "phone": Column(pl.String, "Phone number"),
+    "locale": Column(pl.String, "Language and country, such as ru-KZ"),
+    "timezone": Column(pl.String, "Time zone (IANA)"),
+    "city": Column(pl.String, "City"),
+    "country": Column(pl.String, "Country"),
+    "latitude": Column(pl.Float64, "Latitude", "degrees north"),
+    "longitude": Column(pl.Float64, "Longitude", "degrees east"),
+    "max_distance_km": Column(pl.Float64, "Greatest distance to a job", "km"),
+    "remote": Column(pl.String, "Remote work: only, ok or no"),
+    "skills": Column(pl.List(RATED_SKILL), "Skills with level and years"),
+    "skill_categories": Column(STRINGS, "Categories of skills, such as programming or design"),
+    "desired_roles": Column(STRINGS, "Roles that the user wants"),
+    "professions": Column(STRINGS, "Professions that the user has"),
+    "years_of_experience": Column(pl.Float64, "Experience", "years"),
+    "career_level": Column(pl.String, "Seniority"),
+    "salary_min": Column(pl.Float64, "Least pay, in salary_currency per salary_period"),
+    "salary_max": Column(pl.Float64, "Pay hoped for, in salary_currency per salary_period"),
+    "salary_currency": Column(pl.String, "Currency of the pay (ISO 4217)"),
+    "salary_period": Column(pl.String, "What the pay is for, such as month or hour"),
+    "job_types": Column(STRINGS, "Kinds of employment"),
+    "preferred_tags": Column(STRINGS, "Tags that the user likes"),
+    "blocked_tags": Column(STRINGS, "Tags of jobs that are never shown"),
+    "blocked_companies": Column(STRINGS, "Companies whose jobs are never shown"),
+    "strengths": Column(STRINGS, "Preferred skills, from an assessment"),
+    "weaknesses": Column(STRINGS, "Avoided skills, from an assessment"),
+    "education": Column(STRINGS, "Education"),
+    "languages": Column(STRINGS, "Languages that the user speaks"),
+    "summary": Column(pl.String, "About the user, in the user's words"),
+    "work_authorization": Column(STRINGS, "Countries where the user may work"),
+    "digest_frequency": Column(pl.String, "Digests: none, daily or weekly"),
+    "digest_hour": Column(pl.Int8, "Hour of the digest in the user's time zone", "0–23"),
+    "personalization_enabled": Column(pl.Boolean, "Whether behaviour may be used for ranking"),
 }
-_PERSONAL = frozenset({"full_name", "email", "phone", "latitude", "longitude", "summary"})
+PERSONAL_COLUMNS = frozenset({"full_name", "email", "phone", "latitude", "longitude", "summary"})
+UPDATED_AT = Column(UTC_TIMESTAMP, "When the app last changed the profile")
 
-# Grain: one version of one user's profile as the app stated it.
 USER_RECORDS = Table(
     "user_records",
-    {"user_id": pl.String, "updated_at": UTC_TIMESTAMP, "content_hash": pl.String, **USER_PROFILE_COLUMNS},
+    "Versions of profiles as the app stated them; one row per user, change and content",
+    {"user_id": _USER_ID, "updated_at": UPDATED_AT, "content_hash": CONTENT_HASH, **USER_PROFILE_COLUMNS},
     key=("user_id", "updated_at", "content_hash"),
-    personal=_PERSONAL,
+    personal=PERSONAL_COLUMNS,
 )
-# Grain: what was extracted from one user's newest resume; the file itself is never stored.
+RESUME_COLUMNS: Mapping[str, Column] = {
+    "titles": Column(STRINGS, "Job titles in the resume"),
+    "companies": Column(STRINGS, "Employers in the resume"),
+}
 RESUMES = Table(
     "resumes",
+    "What was extracted from resumes, without the files; one row per user and content",
     {
-        "user_id": pl.String,
-        "parsed_at": UTC_TIMESTAMP,
-        "content_hash": pl.String,
-        "titles": STRINGS,
-        "companies": STRINGS,
+        "user_id": _USER_ID,
+        "parsed_at": Column(UTC_TIMESTAMP, "Instant of the run that read it"),
+        "content_hash": CONTENT_HASH,
+        **RESUME_COLUMNS,
         **USER_PROFILE_COLUMNS,
     },
     key=("user_id", "content_hash"),
-    personal=_PERSONAL,
+    personal=PERSONAL_COLUMNS,
 )
-ERASURES = Table("erasures", {"user_id": pl.String, "requested_at": UTC_TIMESTAMP}, key=("user_id",))
+ERASURES = Table(
+    "erasures",
+    "Users to be forgotten; one row per user",
+    {"user_id": _USER_ID, "requested_at": Column(UTC_TIMESTAMP, "When the user asked for it")},
+    key=("user_id",),
+)

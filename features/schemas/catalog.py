@@ -4,8 +4,16 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from features.schemas.bronze import _PERSONAL, USER_PROFILE_COLUMNS
-from features.schemas.table import STRINGS, UTC_TIMESTAMP, Table
+from features.schemas.bronze import (
+    CONTENT_HASH,
+    PERSONAL_COLUMNS,
+    POSTING_CONTENT,
+    POSTING_IDENTITY,
+    RESUME_COLUMNS,
+    UPDATED_AT,
+    USER_PROFILE_COLUMNS,
+)
+from features.schemas.table import UTC_TIMESTAMP, Column, Table, published
 
 WORK_FORMATS = ("on_site", "hybrid", "remote")
 EMPLOYMENT_TYPES = ("full_time", "part_time", "contract", "project", "internship", "volunteer", "temporary")
@@ -13,137 +21,96 @@ CAREER_LEVELS = ("intern", "junior", "middle", "senior", "lead", "executive")
 SALARY_PERIODS = ("hour", "day", "week", "month", "year", "shift", "service", "fly_in_fly_out")
 JOB_STATUSES = ("open", "expired", "closed")
 
-# SPEC section 4, in its order. Grain: job_id.
-JOBS = Table(
-    "jobs",
-    {
-        "job_id": pl.String,
-        "source": pl.String,
-        "source_id": pl.String,
-        "url": pl.String,
-        "title": pl.String,
-        "company": pl.String,
-        "company_id": pl.String,
-        "description": pl.String,
-        "language": pl.String,
-        "city": pl.String,
-        "region": pl.String,
-        "country": pl.String,
-        "latitude": pl.Float64,
-        "longitude": pl.Float64,
-        "work_format": pl.String,
-        "employment_type": pl.String,
-        "experience_min_years": pl.Float64,
-        "experience_max_years": pl.Float64,
-        "career_level": pl.String,
-        "salary_min": pl.Float64,
-        "salary_max": pl.Float64,
-        "salary_currency": pl.String,
-        "salary_period": pl.String,
-        "salary_gross": pl.Boolean,
-        "salary_monthly_usd_min": pl.Float64,
-        "salary_monthly_usd_max": pl.Float64,
-        "skills": STRINGS,
-        "tags": STRINGS,
-        "professional_roles": STRINGS,
-        "published_at": UTC_TIMESTAMP,
-        "first_seen_at": UTC_TIMESTAMP,
-        "last_seen_at": UTC_TIMESTAMP,
-        "expires_at": UTC_TIMESTAMP,
-        "closed_at": UTC_TIMESTAMP,
-        "status": pl.String,
-        "duplicate_of": pl.String,
-        "content_hash": pl.String,
-    },
-    key=("job_id",),
-)
+JOBS = published("jobs", "Jobs, open or not; one row per job")
 
-_FIRST_DECIDED = list(JOBS.columns).index("published_at")
+_NAMES = list(JOBS.described)
 # What one version of a posting says; from `published_at` on, JOBS holds what is decided over all versions of a job.
-JOB_CONTENT: Mapping[str, pl.DataType | type[pl.DataType]] = dict(
-    list(JOBS.columns.items())[list(JOBS.columns).index("url") : _FIRST_DECIDED]
-)
+JOB_CONTENT: Mapping[str, Column] = {
+    name: JOBS.described[name] for name in _NAMES[_NAMES.index("url") : _NAMES.index("published_at")]
+}
 
-# Grain: one posting version, cleaned and typed; `normaliser` names the code and vocabulary that did it.
 JOB_VERSIONS = Table(
     "job_versions",
+    "Versions of postings, cleaned and typed; one row per job and content",
     {
-        "job_id": pl.String,
-        "source": pl.String,
-        "source_id": pl.String,
-        "content_hash": pl.String,
-        "normaliser": pl.String,
-        "seen_at": UTC_TIMESTAMP,
-        "is_complete": pl.Boolean,
-        "is_archived": pl.Boolean,
-        "initial_created_at": UTC_TIMESTAMP,
-        "published_at": UTC_TIMESTAMP,
-        "expires_at": UTC_TIMESTAMP,
-        "closed_at": UTC_TIMESTAMP,
+        **POSTING_IDENTITY,
+        "content_hash": CONTENT_HASH,
+        "normaliser": Column(pl.String, "Version of the code and the vocabulary that cleaned it"),
+        "seen_at": Column(UTC_TIMESTAMP, "Instant of the run that first saw it"),
+        **{
+            name: POSTING_CONTENT[name]
+            for name in (
+                "is_complete", "is_archived", "initial_created_at", "published_at", "expires_at", "closed_at",
+            )
+        },
         **JOB_CONTENT,
     },
     key=("job_id", "content_hash"),
-)
+)  # fmt: skip
 
-# Grain: user_id. What the user stated, completed by the resume, with defaults filled in and places resolved.
 USERS = Table(
     "users",
+    "What users stated, completed by the resume and by defaults; one row per user",
     {
-        "user_id": pl.String,
-        "updated_at": UTC_TIMESTAMP,
+        "user_id": Column(pl.String, "User, by the id that the app gave"),
+        "updated_at": UPDATED_AT,
         **USER_PROFILE_COLUMNS,
-        "titles": STRINGS,
-        "companies": STRINGS,
-        "language": pl.String,
-        "salary_monthly_usd_min": pl.Float64,
-        "has_resume": pl.Boolean,
+        **RESUME_COLUMNS,
+        "language": Column(pl.String, "Language of texts for the user (ISO 639-1)"),
+        "salary_monthly_usd_min": Column(pl.Float64, "Least pay", "USD per month"),
+        "has_resume": Column(pl.Boolean, "Whether a resume was read"),
     },
     key=("user_id",),
-    personal=_PERSONAL,
+    personal=PERSONAL_COLUMNS,
 )
 
-_COUNTERS: Mapping[str, pl.DataType | type[pl.DataType]] = {
-    "n_impressions": pl.Int32,
-    "n_views": pl.Int32,
-    "n_clicks": pl.Int32,
-    "n_saves": pl.Int32,
-    "n_unsaves": pl.Int32,
-    "n_shares": pl.Int32,
-    "n_applies": pl.Int32,
-    "n_dismissals": pl.Int32,  # dismiss, reject and ignore
-    "n_relevant": pl.Int32,
-    "n_not_relevant": pl.Int32,
-    "dwell_seconds": pl.Float64,
-    "weight": pl.Int32,  # sum of interaction weights, SPEC section 5
+_USER_AND_JOB: Mapping[str, Column] = {
+    "user_id": USERS.described["user_id"],
+    "job_id": JOBS.described["job_id"],
 }
-# Grain: date of occurrence (UTC), user, job. Bots excluded. Partitioned by date.
+_COUNTERS: Mapping[str, Column] = {
+    "n_impressions": Column(pl.Int32, "Times that the job was shown"),
+    "n_views": Column(pl.Int32, "Views"),
+    "n_clicks": Column(pl.Int32, "Clicks"),
+    "n_saves": Column(pl.Int32, "Saves"),
+    "n_unsaves": Column(pl.Int32, "Saves that were taken back"),
+    "n_shares": Column(pl.Int32, "Shares"),
+    "n_applies": Column(pl.Int32, "Applications"),
+    "n_dismissals": Column(pl.Int32, "Events of the types dismiss, reject and ignore"),
+    "n_relevant": Column(pl.Int32, "Feedback that the job is relevant"),
+    "n_not_relevant": Column(pl.Int32, "Feedback that the job is not relevant"),
+    "dwell_seconds": Column(pl.Float64, "Time that the user spent on the job", "seconds"),
+    "weight": Column(pl.Int32, "Sum of the interaction weights"),
+}
+_FIRST_AT = Column(UTC_TIMESTAMP, "First event")
+_LAST_AT = Column(UTC_TIMESTAMP, "Last event")
+
 DAILY_INTERACTIONS = Table(
     "daily_interactions",
+    "Counts of events without those of bots, a part per date; one row per UTC date, user and job",
     {
-        "date": pl.Date,
-        "user_id": pl.String,
-        "job_id": pl.String,
+        "date": Column(pl.Date, "Day of the events (UTC)"),
+        **_USER_AND_JOB,
         **_COUNTERS,
-        "last_at": UTC_TIMESTAMP,
-        "first_at": UTC_TIMESTAMP,
-        "last_saved_at": UTC_TIMESTAMP,
-        "last_unsaved_at": UTC_TIMESTAMP,
+        "last_at": _LAST_AT,
+        "first_at": _FIRST_AT,
+        "last_saved_at": Column(UTC_TIMESTAMP, "Last save"),
+        "last_unsaved_at": Column(UTC_TIMESTAMP, "Last save that was taken back"),
     },
     key=("date", "user_id", "job_id"),
 )
-# Grain: user, job; all kept days up to as_of.
 INTERACTIONS = Table(
     "interactions",
+    "Sums of all kept days; one row per user and job",
     {
-        "user_id": pl.String,
-        "job_id": pl.String,
+        **_USER_AND_JOB,
         **_COUNTERS,
-        "is_seen": pl.Boolean,  # viewed or clicked
-        "is_saved": pl.Boolean,  # saved and not unsaved since
-        "is_applied": pl.Boolean,
-        "is_dismissed": pl.Boolean,  # dismissed, rejected, ignored or told irrelevant
-        "first_at": UTC_TIMESTAMP,
-        "last_at": UTC_TIMESTAMP,
+        "is_seen": Column(pl.Boolean, "Viewed or clicked"),
+        "is_saved": Column(pl.Boolean, "Saved, and not unsaved since"),
+        "is_applied": Column(pl.Boolean, "Applied to"),
+        "is_dismissed": Column(pl.Boolean, "Dismissed, rejected, ignored or marked as not relevant"),
+        "first_at": _FIRST_AT,
+        "last_at": _LAST_AT,
     },
     key=("user_id", "job_id"),
 )

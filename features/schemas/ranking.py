@@ -2,52 +2,26 @@
 
 import polars as pl
 
-from features.schemas.table import UTC_TIMESTAMP, Table
-from serving.contract.tables import COMPONENTS
+from features.schemas.table import Column, Table, dtype_of, published
+from serving.contract import tables as contract
 
 REASON_CODES = (
     "similar_to_saved", "similar_to_applied", "similar_to_viewed", "also_applied", "neighbours", "skills", "role",
     "nearby", "same_city", "remote", "popular_in_area", "trending", "new", "salary", "tags", "experience", "company",
     "exploration",
 )  # fmt: skip
-REASON = pl.Struct({"code": pl.String, "ref": pl.String, "value": pl.Float32})
-FEED_ITEM = pl.Struct(
-    {
-        "rank": pl.Int16,
-        "job_id": pl.String,
-        "score": pl.Float32,
-        "confidence": pl.Float32,
-        "seen": pl.Boolean,
-        "explored": pl.Boolean,
-        "propensity": pl.Float32,
-        "reasons": pl.List(REASON),
-        "components": pl.Struct(dict.fromkeys(COMPONENTS, pl.Float32)),
-    }
-)
-# Grain: user_id. Partitioned by shard.
-FEEDS = Table(
-    "feeds",
-    {
-        "user_id": pl.String,
-        "generated_at": UTC_TIMESTAMP,
-        "recipe": pl.String,
-        "arm": pl.String,
-        "source": pl.String,
-        "items": pl.List(FEED_ITEM),
-    },
-    key=("user_id",),
-)
-# Grain: shard, replacement, user_id: what a partial run changed in a shard; the items are null where the feed went.
+FEED_ITEM = pl.Struct({name: dtype_of(field.kind) for name, field in contract.FEED_ITEM.items()})
+FEEDS = published("feeds", "Ranked feeds, a part per shard; one row per user")
 FEED_CHANGES = Table(
     "feed_changes",
+    "What partial runs changed, a part per shard and replacement; one row per user whose feed changed",
     {
-        **FEEDS.columns,
-        "is_removed": pl.Boolean,
-        "existed": pl.Boolean,
-        "identity_before": pl.String,
-        "identity_after": pl.String,
+        **FEEDS.described,
+        "is_removed": Column(pl.Boolean, "Whether the feed went; its items are null then"),
+        "existed": Column(pl.Boolean, "Whether there was a feed before"),
+        "identity_before": Column(pl.String, "Identity of the shard's file before"),
+        "identity_after": Column(pl.String, "Identity of the shard's file after"),
     },
     key=("user_id",),
 )
-# Grain: segment: "all", "country=RU", "country=RU/role=<role>".
-FALLBACK_FEEDS = Table("fallback_feeds", {"segment": pl.String, "items": pl.List(FEED_ITEM)}, key=("segment",))
+FALLBACK_FEEDS = published("fallback_feeds")

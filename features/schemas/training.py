@@ -2,14 +2,16 @@
 
 import polars as pl
 
-from features.schemas.table import Table
+from features.schemas.table import Column, Table, published
 
 EMBEDDING_DIMENSIONS = 512
-# Grain: one distinct text for one embedding model; the text itself is not stored.
 TEXT_EMBEDDINGS = Table(
     "text_embeddings",
-    {"text_hash": pl.String, "vector": pl.Array(pl.Float32, EMBEDDING_DIMENSIONS)},
+    "Embeddings of texts, without the texts; one row per distinct text of one embedding model",
+    {
+        "text_hash": Column(pl.String, "Hash of the text and the model"),
+        "vector": Column(pl.Array(pl.Float32, EMBEDDING_DIMENSIONS), "Embedding of length 1"),
+    },
     key=("text_hash",),
 )
-SCORED_JOB = pl.Struct({"job_id": pl.String, "score": pl.Float32})
-SIMILAR_JOBS = Table("similar_jobs", {"job_id": pl.String, "items": pl.List(SCORED_JOB)}, key=("job_id",))
+SIMILAR_JOBS = published("similar_jobs")

@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from features.schemas.bronze import QUARANTINE_RAW_BYTES
+from features.schemas.bronze import QUARANTINE, QUARANTINE_RAW_BYTES
 from features.schemas.table import Table
 
 REJECTS = Table(
-    "rejects", {"entry": pl.String, "reason": pl.String, "detail": pl.String, "raw": pl.String}, key=("entry", "reason")
+    "rejects",
+    "Entries of one body that could not be used; one row per entry and reason",
+    {name: QUARANTINE.described[name] for name in ("entry", "reason", "detail", "raw")},
+    key=("entry", "reason"),
 )
 
 Refusal = tuple[str, str, str, str | bytes]  # entry, reason, detail, raw

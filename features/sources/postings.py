@@ -8,15 +8,15 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import orjson
 import polars as pl
 
-from features.schemas.bronze import POSTING_CONTENT
+from features.schemas.bronze import CONTENT_HASH, POSTING_CONTENT, POSTING_IDENTITY
 from features.schemas.table import Table
 from features.sources.parsed import Parsed, Refusal, rejects
 from features.sources.values import is_short_id
 
-# POSTINGS before a run has seen them. Grain: one entry that was read; one body may hold the same job twice.
 PARSED_POSTINGS = Table(
     "parsed_postings",
-    {"job_id": pl.String, "source": pl.String, "source_id": pl.String, "content_hash": pl.String, **POSTING_CONTENT},
+    "POSTINGS before a run has seen them; one row per entry that was read: a body may hold the same job twice",
+    {**POSTING_IDENTITY, "content_hash": CONTENT_HASH, **POSTING_CONTENT},
     key=("job_id", "content_hash"),
 )
 _COLUMNS = dict(PARSED_POSTINGS.columns)

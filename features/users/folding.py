@@ -29,7 +29,7 @@ _LEVELS = {
     "advanced": r"advanc|proficien|продвинут|senior|strong",
     "expert": r"expert|master|эксперт|native|lead",
 }
-_LISTS = tuple(name for name, dtype in USER_PROFILE_COLUMNS.items() if dtype == STRINGS)
+_LISTS = tuple(name for name, column in USER_PROFILE_COLUMNS.items() if column.dtype == STRINGS)
 _OF_PAY = ("salary_min", "salary_max", "salary_currency", "salary_period")
 _OF_PLACE = ("city", "country", "latitude", "longitude")
 

@@ -313,7 +313,7 @@ def _degrees(cells: pl.Series, part: int, per_degree: int) -> NDArray[np.float64
 
 
 def _trending_lists(trending: pl.DataFrame, jobs: JobTable, *, length: int) -> tuple[pl.Series, Lists]:
-    week = trending.filter(pl.col("window") == "7d")
+    week = trending.filter(pl.col("period") == "7d")
     areas = week["area"].unique().sort()
     row = jobs.rows_of(week["job_id"])
     value = np.where(row >= 0, -week["rank"].cast(pl.Float32).to_numpy(), -np.inf).astype(np.float32)

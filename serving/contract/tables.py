@@ -1,159 +1,339 @@
-"""The published tables: names, columns, DuckDB types and keys. Plain values only."""
+"""The published tables and views: what each holds, its key, and the type, meaning and unit of every column.
+
+Plain values only. Everything that says the same is derived from here: the lake's tables of the same names, DuckDB's and
+PostgreSQL's columns, DuckDB's comments, the API's description and docs/tables.md.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
 
-SCHEMA_VERSION = "1.0"
+# Readers of another major version refuse a generation. 1.1: the column `window` of `trending` became `period`.
+SCHEMA_VERSION = "1.1"
 
-COMPONENTS = (
-    "location", "tags", "engagement", "recency", "poster_quality", "collaborative", "content", "skills", "experience",
-    "salary", "location_match", "culture", "growth", "neighbours", "also_applied", "affinity", "trending",
-)  # fmt: skip
 LANGUAGES = ("en", "ru")
 FEED_SOURCES = ("personal", "profile", "segment", "global")
-TRENDING_WINDOWS = ("24h", "7d")
+TRENDING_PERIODS = ("24h", "7d")
 GLOBAL_AREA = "all"
 GLOBAL_SEGMENT = "all"
 
-_COMPONENTS_TYPE = "struct(" + ", ".join(f"{name} float" for name in COMPONENTS) + ")"
-_ITEM_TYPE = (
-    "struct(rank smallint, job_id varchar, score float, confidence float, seen boolean, explored boolean,"
-    " propensity float, reasons struct(code varchar, ref varchar, value float)[],"
-    f" components {_COMPONENTS_TYPE})"
-)
+# A DuckDB type, a list of one kind of elements, or the fields of a struct.
+Kind = str | list["Kind"] | Mapping[str, "Column"]
+
+
+class Column(NamedTuple):
+    """A column, or a field of a struct."""
+
+    kind: Kind
+    description: str
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A published table: what it holds and what one row is, the columns that are unique together, all columns."""
+
+    description: str
+    key: tuple[str, ...]
+    columns: Mapping[str, Column]
+
+
+def sql_type(kind: Kind) -> str:
+    """The DuckDB type of a column."""
+    if isinstance(kind, str):
+        return kind
+    if isinstance(kind, list):
+        return f"{sql_type(kind[0])}[]"
+    return "struct(" + ", ".join(f"{name} {sql_type(field.kind)}" for name, field in kind.items()) + ")"
+
+
 _TIMESTAMP = "timestamp with time zone"
+_USER_ID = Column("varchar", "User, by the id that the app gave")
+_JOB_ID = Column("varchar", "Job, as <source>:<source_id>")
+_AREA = Column("varchar", "all or a country code")
+_SALARY_MEDIAN = Column("double", "Median of the middle of the salary ranges", "USD per month")
 
-# Table -> column -> type, in order. The first columns up to KEYS[table] are unique together.
+_COMPONENTS = {
+    "location": Column("float", "How near the job is, against the distance that the user accepts", "0–1"),
+    "tags": Column("float", "Overlap of the user's interest tags and the job's tags (Jaccard)", "0–1"),
+    "engagement": Column("float", "Interactions with the job, as a share of the day's maximum", "0–1"),
+    "recency": Column("float", "How new the job is: exp(-age / 10 days), raised in the first 24 hours", "0–1"),
+    "poster_quality": Column("float", "How well the company's postings do, and how complete this one is", "0–1"),
+    "collaborative": Column("float", "ALS score of the job for the user, scaled per user", "0–1"),
+    "content": Column("float", "Cosine of the job's embedding and the user's vector", "0–1"),
+    "skills": Column("float", "Weighted share of the job's skills that the user has; avoided skills subtract", "0–1"),
+    "experience": Column("float", "Fit of the user's years of experience to the job's range", "0–1"),
+    "salary": Column("float", "Fit of the job's salary to the user's minimum", "0–1"),
+    "location_match": Column("float", "1 in the same area or if remote is accepted, 0.5 in the same country", "0–1"),
+    "culture": Column("float", "Cosine of the user's summary and what the posting says about the company", "0–1"),
+    "growth": Column("float", "Step up in seniority and new skills close to the user's", "0–1"),
+    "neighbours": Column("float", "What users who behaved alike interacted with", "0–1"),
+    "also_applied": Column("float", "What users who applied to the same jobs applied to", "0–1"),
+    "affinity": Column("float", "Learned preferences of the user that the job meets", "0–1"),
+    "trending": Column("float", "Recent interactions with the job, as a share of the maximum", "0–1"),
+}
+COMPONENTS = tuple(_COMPONENTS)
+
+_REASON = {
+    "code": Column("varchar", "Kind of reason, a code of reason_templates"),
+    "ref": Column("varchar", "What the reason names: a job id, skills, a company"),
+    "value": Column("float", "Number that the reason names, such as kilometres"),
+}
+FEED_ITEM = {
+    "rank": Column("smallint", "Position in the whole feed, from 1"),
+    "job_id": _JOB_ID,
+    "score": Column("float", "Score that the recipe gave", "0–1"),
+    "confidence": Column("float", "Share of the recipe's weight whose components are known", "0–1"),
+    "seen": Column("boolean", "Whether the user viewed the job"),
+    "explored": Column("boolean", "Whether the job was drawn for exploration"),
+    "propensity": Column("float", "Chance with which the job was drawn for its position, 1 without a draw", "0–1"),
+    "reasons": Column([_REASON], "One to three reasons, the strongest first"),
+    "components": Column(_COMPONENTS, "Component values of the first 20 items; null after them or if unknown"),
+}
+_ITEMS = Column([FEED_ITEM], "Items by rank")
+
+_FEED_HEAD = {
+    "user_id": _USER_ID,
+    "generated_at": Column(_TIMESTAMP, "Instant that the feed was computed for"),
+    "recipe": Column("varchar", "Recipe that scored the feed"),
+    "arm": Column("varchar", "Arm of the experiment that the user is in"),
+    "source": Column("varchar", f"Where the feed comes from: {', '.join(FEED_SOURCES)}"),
+}
+
+DESCRIBED: Mapping[str, Table] = {
+    "feeds": Table("Ranked feeds; one row per user", ("user_id",), {**_FEED_HEAD, "items": _ITEMS}),
+    "fallback_feeds": Table(
+        "Feeds for users without their own; one row per segment",
+        ("segment",),
+        {"segment": Column("varchar", "all, country=<code> or country=<code>/role=<role>"), "items": _ITEMS},
+    ),
+    "reason_templates": Table(
+        "Texts of reasons; one row per code and language",
+        ("code", "language"),
+        {
+            "code": Column("varchar", "Kind of reason"),
+            "language": Column("varchar", f"Language of the template: {' or '.join(LANGUAGES)}"),
+            "template": Column("varchar", "Text with the places {ref}, {value} and {value|one|few|many}"),
+        },
+    ),
+    "recipes": Table(
+        "Weights of the recipes; one row per recipe and component",
+        ("recipe", "component"),
+        {
+            "recipe": Column("varchar", "Name of the recipe"),
+            "component": Column("varchar", "Name of the component"),
+            "weight": Column("double", "Share in the score; the weights of a recipe add up to 1", "0–1"),
+            "neutral": Column("double", "Value that stands in for an unknown component", "0–1"),
+        },
+    ),
+    "jobs": Table(
+        "Open jobs and jobs that other tables refer to; one row per job",
+        ("job_id",),
+        {
+            "job_id": _JOB_ID,
+            "source": Column("varchar", "Board or API that the job comes from"),
+            "source_id": Column("varchar", "Id of the job in its source"),
+            "url": Column("varchar", "Page of the posting"),
+            "title": Column("varchar", "Title of the posting"),
+            "company": Column("varchar", "Name of the company"),
+            "company_id": Column("varchar", "Company, the same for all spellings of its name in a source"),
+            "description": Column("varchar", "Text of the posting, without markup"),
+            "language": Column("varchar", "Language of the posting (ISO 639-1)"),
+            "city": Column("varchar", "City"),
+            "region": Column("varchar", "Region or state"),
+            "country": Column("varchar", "Country (ISO 3166-1 alpha-2)"),
+            "latitude": Column("double", "Latitude", "degrees north"),
+            "longitude": Column("double", "Longitude", "degrees east"),
+            "work_format": Column("varchar", "Where the work is done: on_site, hybrid or remote"),
+            "employment_type": Column("varchar", "Kind of employment, such as full_time or contract"),
+            "experience_min_years": Column("double", "Least experience that is asked for", "years"),
+            "experience_max_years": Column("double", "Most experience that is asked for", "years"),
+            "career_level": Column("varchar", "Seniority: intern, junior, middle, senior, lead or executive"),
+            "salary_min": Column("double", "Least pay, in salary_currency per salary_period"),
+            "salary_max": Column("double", "Most pay, in salary_currency per salary_period"),
+            "salary_currency": Column("varchar", "Currency of the pay (ISO 4217)"),
+            "salary_period": Column("varchar", "What the pay is for: hour, day, week, month, year, shift or a service"),
+            "salary_gross": Column("boolean", "Whether the pay is before taxes"),
+            "salary_monthly_usd_min": Column("double", "Least pay; null if it can't be known", "USD per month"),
+            "salary_monthly_usd_max": Column("double", "Most pay; null if it can't be known", "USD per month"),
+            "skills": Column(["varchar"], "Canonical names of the skills that the posting asks for"),
+            "tags": Column(["varchar"], "Tags of the posting, in lower case"),
+            "professional_roles": Column(["varchar"], "Roles that the job belongs to"),
+            "published_at": Column(_TIMESTAMP, "First publication"),
+            "first_seen_at": Column(_TIMESTAMP, "First run that saw the job"),
+            "last_seen_at": Column(_TIMESTAMP, "Last run that saw the job"),
+            "expires_at": Column(_TIMESTAMP, "End that the source announced"),
+            "closed_at": Column(_TIMESTAMP, "Instant when the job closed or expired"),
+            "status": Column("varchar", "State of the job: open, expired or closed"),
+            "duplicate_of": Column("varchar", "Job that represents this near-duplicate; null for a representative"),
+            "content_hash": Column("varchar", "Hash of the version of the posting that counts"),
+        },
+    ),
+    "similar_jobs": Table(
+        "Jobs like a job; one row per job",
+        ("job_id",),
+        {
+            "job_id": _JOB_ID,
+            "items": Column(
+                [{"job_id": _JOB_ID, "score": Column("float", "Similarity of the two jobs", "0–1")}],
+                "At most 20 similar jobs, the most similar first",
+            ),
+        },
+    ),
+    "trending": Table(
+        "Trending open jobs; one row per period, area and rank",
+        ("period", "area", "rank"),
+        {
+            "period": Column("varchar", f"Length of the period up to now: {' or '.join(TRENDING_PERIODS)}"),
+            "area": Column("varchar", "all, a country code or <country>/<city>"),
+            "rank": Column("integer", "Position in the area, from 1"),
+            "job_id": _JOB_ID,
+            "score": Column("double", "10 ln(1 + decayed sum of interaction weights)"),
+        },
+    ),
+    "nearby": Table(
+        "Best open jobs by place; one row per cell and rank",
+        ("cell", "rank"),
+        {
+            "cell": Column("varchar", "H3 cell of resolution 6, about 6 km across"),
+            "rank": Column("integer", "Position in the cell, from 1"),
+            "job_id": _JOB_ID,
+        },
+    ),
+    "digests": Table(
+        "Digests as they were rendered; one row per user and day",
+        ("user_id", "digest_date"),
+        {
+            "user_id": _USER_ID,
+            "digest_date": Column("date", "Day of the digest in the user's time zone"),
+            "title": Column("varchar", "Title, the subject of the e-mail"),
+            "summary": Column("varchar", "One sentence on what the digest holds"),
+            "html": Column("varchar", "Body as HTML"),
+            "text": Column("varchar", "Body as plain text"),
+            "top_jobs": Column(
+                [
+                    {
+                        "job_id": _JOB_ID,
+                        "rank": Column("smallint", "Position in the digest, from 1"),
+                        "match_percent": Column("smallint", "Score in the user's feed", "percent"),
+                    }
+                ],
+                "Jobs of the digest by rank",
+            ),
+            "total_new_jobs": Column("integer", "New jobs in the user's feed since the last digest"),
+            "total_matches": Column("integer", "New jobs in the user's feed that match well"),
+            "market_trends": Column(
+                [
+                    {
+                        "name": Column("varchar", "Skill that is in demand"),
+                        "n_jobs": Column("bigint", "Open jobs that ask for it"),
+                        "change": Column("double", "Change of new jobs that ask for it, as a share"),
+                    }
+                ],
+                "Skills most in demand",
+            ),
+            "skill_recommendations": Column(["varchar"], "Missing skills of most impact on the wanted roles"),
+            "generation_time_seconds": Column("double", "Time that rendering took", "seconds"),
+        },
+    ),
+    "preferences": Table(
+        "Learned preferences; one row per user, dimension and value",
+        ("user_id", "dimension", "value"),
+        {
+            "user_id": _USER_ID,
+            "dimension": Column("varchar", "What the value is: company, role, skill, city, career_level or keyword"),
+            "value": Column("varchar", "What is liked or disliked"),
+            "affinity": Column("float", "How much it is liked", "−1–1"),
+            "confidence": Column("float", "n / (n + 5)", "0–1"),
+            "n": Column("integer", "Interactions that it was learned from"),
+        },
+    ),
+    "market_trends": Table(
+        "New jobs by week; one row per dimension, value, area and week",
+        ("dimension", "value", "area", "week"),
+        {
+            "dimension": Column("varchar", "What the value is: skill, role, company or salary"),
+            "value": Column("varchar", "Skill, role, company or salary band in USD per month"),
+            "area": _AREA,
+            "week": Column("date", "Monday of the week (UTC)"),
+            "n_jobs": Column("bigint", "Jobs first published in the week, near-duplicates once"),
+            "salary_monthly_usd_median": _SALARY_MEDIAN,
+            "change": Column("double", "Change of n_jobs against the week before, as a share; null without one"),
+        },
+    ),
+    "skill_demand": Table(
+        "Demand for skills; one row per skill and area",
+        ("skill", "area"),
+        {
+            "skill": Column("varchar", "Canonical name of the skill"),
+            "area": _AREA,
+            "n_jobs": Column("bigint", "Open jobs that ask for the skill"),
+            "share": Column("double", "Share of the area's open jobs that ask for the skill", "0–1"),
+            "salary_monthly_usd_median": _SALARY_MEDIAN,
+            "change": Column("double", "Change of new jobs between two periods, as a share; null without the first"),
+        },
+    ),
+    "skill_gaps": Table(
+        "Users against the roles that they want; one row per user and role",
+        ("user_id", "role"),
+        {
+            "user_id": _USER_ID,
+            "role": Column("varchar", "Wanted role"),
+            "has": Column(["varchar"], "Required skills that the user has at the level of the role"),
+            "partial": Column(["varchar"], "Required skills that the user has below that level"),
+            "missing": Column(
+                [
+                    {
+                        "skill": Column("varchar", "Canonical name of the skill"),
+                        "impact": Column("float", "Share of the role's jobs that ask for the skill", "0–1"),
+                        "priority": Column("varchar", "critical, high, medium or low, by the impact"),
+                        "estimated_hours": Column("integer", "Learning time for the skill", "hours"),
+                    }
+                ],
+                "At most ten required skills that the user lacks, the greatest impact first",
+            ),
+            "coverage_share": Column("float", "Share of required skills that the user has; partial ones half", "0–1"),
+            "estimated_hours": Column("integer", "Learning time for all partial and missing skills", "hours"),
+            "verdict": Column("varchar", "apply_now, learn_first or reconsider"),
+        },
+    ),
+    "metrics": Table(
+        "Metrics of runs and recommendations; one row per metric, recipe, arm and surface",
+        ("metric", "recipe", "arm", "surface"),
+        {
+            "metric": Column("varchar", "Name of the metric, such as ctr or apply_rate"),
+            "recipe": Column("varchar", "Recipe, or all"),
+            "arm": Column("varchar", "Arm of the experiment, or all"),
+            "surface": Column("varchar", "Where jobs were shown, such as feed or digest, or all"),
+            "value": Column("double", "Value of the metric"),
+            "lower": Column("double", "Lower bound of the 95 % interval"),
+            "upper": Column("double", "Upper bound of the 95 % interval"),
+            "n": Column("bigint", "Observations behind the value"),
+        },
+    ),
+}
+
+VIEWS: Mapping[str, Table] = {
+    "feed_items": Table(
+        "Items of the feeds with reason texts and component values; one row per user and rank",
+        ("user_id", "rank"),
+        {
+            **_FEED_HEAD,
+            **{name: FEED_ITEM[name] for name in ("rank", "job_id", "score")},
+            "match_percent": Column("integer", "Score as whole percent", "percent"),
+            **{name: FEED_ITEM[name] for name in ("confidence", "seen", "explored", "propensity")},
+            "reasons_en": Column(["varchar"], "Texts of the reasons in English"),
+            "reasons_ru": Column(["varchar"], "Texts of the reasons in Russian"),
+            **_COMPONENTS,
+        },
+    )
+}
+
+# Table -> column -> DuckDB type, in order; and the columns that are unique together.
 TABLES: Mapping[str, Mapping[str, str]] = {
-    "feeds": {
-        "user_id": "varchar",
-        "generated_at": _TIMESTAMP,
-        "recipe": "varchar",
-        "arm": "varchar",
-        "source": "varchar",
-        "items": f"{_ITEM_TYPE}[]",
-    },
-    "fallback_feeds": {"segment": "varchar", "items": f"{_ITEM_TYPE}[]"},
-    "reason_templates": {"code": "varchar", "language": "varchar", "template": "varchar"},
-    "recipes": {"recipe": "varchar", "component": "varchar", "weight": "double", "neutral": "double"},
-    "jobs": {
-        "job_id": "varchar",
-        "source": "varchar",
-        "source_id": "varchar",
-        "url": "varchar",
-        "title": "varchar",
-        "company": "varchar",
-        "company_id": "varchar",
-        "description": "varchar",
-        "language": "varchar",
-        "city": "varchar",
-        "region": "varchar",
-        "country": "varchar",
-        "latitude": "double",
-        "longitude": "double",
-        "work_format": "varchar",
-        "employment_type": "varchar",
-        "experience_min_years": "double",
-        "experience_max_years": "double",
-        "career_level": "varchar",
-        "salary_min": "double",
-        "salary_max": "double",
-        "salary_currency": "varchar",
-        "salary_period": "varchar",
-        "salary_gross": "boolean",
-        "salary_monthly_usd_min": "double",
-        "salary_monthly_usd_max": "double",
-        "skills": "varchar[]",
-        "tags": "varchar[]",
-        "professional_roles": "varchar[]",
-        "published_at": _TIMESTAMP,
-        "first_seen_at": _TIMESTAMP,
-        "last_seen_at": _TIMESTAMP,
-        "expires_at": _TIMESTAMP,
-        "closed_at": _TIMESTAMP,
-        "status": "varchar",
-        "duplicate_of": "varchar",
-        "content_hash": "varchar",
-    },
-    "similar_jobs": {"job_id": "varchar", "items": "struct(job_id varchar, score float)[]"},
-    "trending": {"window": "varchar", "area": "varchar", "rank": "integer", "job_id": "varchar", "score": "double"},
-    "nearby": {"cell": "varchar", "rank": "integer", "job_id": "varchar"},
-    "digests": {
-        "user_id": "varchar",
-        "digest_date": "date",
-        "title": "varchar",
-        "summary": "varchar",
-        "html": "varchar",
-        "text": "varchar",
-        "top_jobs": "struct(job_id varchar, rank smallint, match_percent smallint)[]",
-        "total_new_jobs": "integer",
-        "total_matches": "integer",
-        "market_trends": "struct(name varchar, n_jobs bigint, change double)[]",
-        "skill_recommendations": "varchar[]",
-        "generation_time_seconds": "double",
-    },
-    "preferences": {
-        "user_id": "varchar",
-        "dimension": "varchar",
-        "value": "varchar",
-        "affinity": "float",
-        "confidence": "float",
-        "n": "integer",
-    },
-    "market_trends": {
-        "dimension": "varchar",
-        "value": "varchar",
-        "area": "varchar",
-        "week": "date",
-        "n_jobs": "bigint",
-        "salary_monthly_usd_median": "double",
-        "change": "double",
-    },
-    "skill_demand": {
-        "skill": "varchar",
-        "area": "varchar",
-        "n_jobs": "bigint",
-        "share": "double",
-        "salary_monthly_usd_median": "double",
-        "change": "double",
-    },
-    "skill_gaps": {
-        "user_id": "varchar",
-        "role": "varchar",
-        "has": "varchar[]",
-        "partial": "varchar[]",
-        "missing": "struct(skill varchar, impact float, priority varchar, estimated_hours integer)[]",
-        "coverage_share": "float",
-        "estimated_hours": "integer",
-        "verdict": "varchar",
-    },
-    "metrics": {
-        "metric": "varchar",
-        "recipe": "varchar",
-        "arm": "varchar",
-        "surface": "varchar",
-        "value": "double",
-        "lower": "double",
-        "upper": "double",
-        "n": "bigint",
-    },
+    name: {column: sql_type(about.kind) for column, about in table.columns.items()} for name, table in DESCRIBED.items()
 }
-
-KEYS: Mapping[str, tuple[str, ...]] = {
-    "feeds": ("user_id",),
-    "fallback_feeds": ("segment",),
-    "reason_templates": ("code", "language"),
-    "recipes": ("recipe", "component"),
-    "jobs": ("job_id",),
-    "similar_jobs": ("job_id",),
-    "trending": ("window", "area", "rank"),
-    "nearby": ("cell", "rank"),
-    "digests": ("user_id", "digest_date"),
-    "preferences": ("user_id", "dimension", "value"),
-    "market_trends": ("dimension", "value", "area", "week"),
-    "skill_demand": ("skill", "area"),
-    "skill_gaps": ("user_id", "role"),
-    "metrics": ("metric", "recipe", "arm", "surface"),
-}
+KEYS: Mapping[str, tuple[str, ...]] = {name: table.key for name, table in DESCRIBED.items()}
 
 # The `ref` of these reasons is a job: readers see its title.
 JOB_REFERENCE_CODES = ("similar_to_saved", "similar_to_applied", "similar_to_viewed", "also_applied")

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from serving.contract.tables import SCHEMA_VERSION
 from serving.service.responses import (
     CardItem,
     Digest,
@@ -117,7 +118,7 @@ _INFO = GenerationInfo(
     parent=None,
     created_at="2026-03-01T02:11:00Z",
     as_of=_AS_OF,
-    schema_version="1.0",
+    schema_version=SCHEMA_VERSION,
     code_version="0.2.0",
     high_water_marks={"hh": _AS_OF},
     tables={"feeds": PublishedTable(1_000_000, 5_000_000_000, "0" * 64)},

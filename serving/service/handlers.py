@@ -119,11 +119,11 @@ def _no_such_job(job_id: str) -> ProblemError:
 
 def trending(view: View, request: Request) -> Answer:
     """What is trending in a window and an area (`all`, a country code, `country/city`)."""
-    window, area = request.values["window"], request.values["area"]
+    period, area = request.values["window"], request.values["area"]
     reader = view.reader()
-    stored = reader.get(TRENDING_PREFIX, window, area)
+    stored = reader.get(TRENDING_PREFIX, period, area)
     items = _carded(view, reader, stored, request.values["limit"])
-    return answer(TrendingJobs(view.name, window, area, items))
+    return answer(TrendingJobs(view.name, period, area, items))
 
 
 def _carded(view: View, reader: Reader, stored: bytes | None, limit: int) -> list[CardItem]:

@@ -6,7 +6,7 @@ from enum import Enum
 
 import msgspec
 
-from serving.contract.tables import GLOBAL_AREA, LANGUAGES, TRENDING_WINDOWS
+from serving.contract.tables import GLOBAL_AREA, LANGUAGES, TRENDING_PERIODS
 from serving.service import feed_handlers, handlers, parameters
 from serving.service.parameters import Parameter, decode_identifier
 from serving.service.problems import ProblemError
@@ -79,7 +79,7 @@ _COMPONENTS = parameters.flag("components", "add the recipe's weights and the co
 _DATE = parameters.date("date", "of the digest; default the newest")
 _COUNTRY = parameters.text("country", "ISO code: which fallback feed an unknown user gets", longest=64, default="")
 _ROLE = parameters.text("role", "role: which fallback feed an unknown user gets", longest=128, default="")
-_WINDOW = parameters.choice("window", "how far back", TRENDING_WINDOWS, default=TRENDING_WINDOWS[0])
+_WINDOW = parameters.choice("window", "how far back", TRENDING_PERIODS, default=TRENDING_PERIODS[0])
 _AREA = parameters.text(
     "area", "all, a country code, or country/city", longest=MAX_AREA_CHARACTERS, default=GLOBAL_AREA
 )

@@ -9,9 +9,15 @@ from hypothesis import strategies as st
 
 from assets.io import preview
 from assets.lake import Lake, atomic_path, content_hash
-from features.schemas.table import SchemaError, Table
+from features.schemas.table import Column, SchemaError, Table
 
-NUMBERS = Table("numbers", {"n": pl.Int64, "name": pl.String}, key=("n",), personal=frozenset({"name"}))
+NUMBERS = Table(
+    "numbers",
+    "Numbers; one row each",
+    {"n": Column(pl.Int64, "Number"), "name": Column(pl.String, "Name")},
+    key=("n",),
+    personal=frozenset({"name"}),
+)
 
 
 def frame(*numbers: int) -> pl.DataFrame:
@@ -101,5 +107,5 @@ def test_leftovers_of_killed_runs_are_removed_and_never_read(tmp_path: Path) -> 
 def test_a_preview_shows_no_personal_column_and_no_markup() -> None:
     text = preview(NUMBERS, frame(1))
     assert "name" not in text
-    odd = Table("odd", {"text": pl.String}, key=())
+    odd = Table("odd", "Texts", {"text": Column(pl.String, "Text")}, key=())
     assert "<b>" not in preview(odd, pl.DataFrame({"text": ["<b>|" + "x" * 500]}))

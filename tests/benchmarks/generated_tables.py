@@ -157,7 +157,7 @@ def small_tables(ids: pl.Series) -> dict[str, pl.DataFrame]:
         ),
         "trending": TRENDING.conform(
             pl.DataFrame({"job_id": ids[:100]}).select(
-                window=pl.lit("24h"), area=pl.lit("all"), rank=pl.int_range(1, pl.len() + 1), job_id="job_id", score=1.0
+                period=pl.lit("24h"), area=pl.lit("all"), rank=pl.int_range(1, pl.len() + 1), job_id="job_id", score=1.0
             )
         ),
     }

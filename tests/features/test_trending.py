@@ -25,7 +25,7 @@ def ago(**age):
 def scores(*rows, catalog=None):
     catalog = jobs() if catalog is None else catalog
     table = trending_scores(events(*rows).lazy(), catalog.lazy(), as_of=AS_OF)
-    return {(window, job): score for window, job, score in table.iter_rows()}
+    return {(period, job): score for period, job, score in table.iter_rows()}
 
 
 def score(weight):
@@ -96,7 +96,7 @@ def test_areas_rank_open_jobs_from_one_and_newer_wins_a_tie():
     made = [{"job_id": f"hh:{i}", "user_id": str(i)} for i in (1, 3, 2, 4, 5)] + [{"job_id": "hh:5", "user_id": "v"}]
     table = trending(trending_scores(events(*made).lazy(), catalog.lazy(), as_of=AS_OF), catalog.lazy())
     TRENDING.validate(table)
-    day = table.filter(pl.col("window") == "24h")
+    day = table.filter(pl.col("period") == "24h")
     lists = {area[0]: rows["job_id"].to_list() for area, rows in day.group_by("area", maintain_order=True)}
     assert lists == {
         "KZ": ["hh:2", "hh:3"],

@@ -81,7 +81,7 @@ def digests(keys: list[tuple[str, int]]) -> pl.DataFrame:
 
 def trending(job_ids: list[str]) -> pl.DataFrame:
     frame = pl.DataFrame({"job_id": job_ids}).select(
-        window=pl.lit("24h"), area=pl.lit("all"), rank=pl.int_range(1, pl.len() + 1), job_id="job_id", score=1.0
+        period=pl.lit("24h"), area=pl.lit("all"), rank=pl.int_range(1, pl.len() + 1), job_id="job_id", score=1.0
     )
     return TRENDING.conform(frame)
 

@@ -161,7 +161,7 @@ def test_a_failure_leaves_what_was_there_and_tells_no_secret(dsn: str, tmp_path:
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("alter table jobfeed.trending add check (score < 10)")
     hot = TRENDING.conform(
-        pl.DataFrame({"window": ["24h"], "area": ["all"], "rank": [1], "job_id": ["hh:1"], "score": [99.0]})
+        pl.DataFrame({"period": ["24h"], "area": ["all"], "rank": [1], "job_id": ["hh:1"], "score": [99.0]})
     )
     second = publish_small(
         tmp_path, as_of=AS_OF + HOUR, feeds=feeds({"a": ["hh:1"], "b": []}), trending=hot

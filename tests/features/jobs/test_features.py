@@ -10,7 +10,7 @@ from features.schemas.catalog import DAILY_INTERACTIONS
 from features.schemas.features import JOB_FEATURES
 from tests.factories import AS_OF, jobs
 
-NO_TRENDS = pl.DataFrame(schema={"window": pl.String, "job_id": pl.String, "score": pl.Float64})
+NO_TRENDS = pl.DataFrame(schema={"period": pl.String, "job_id": pl.String, "score": pl.Float64})
 
 
 def daily(weights):
@@ -69,7 +69,7 @@ def test_age_runs_from_the_first_sight_where_that_is_older():
 
 
 def test_trending_columns_are_shares_per_window():
-    trends = pl.DataFrame({"window": ["24h", "7d", "7d"], "job_id": ["hh:1", "hh:1", "hh:2"], "score": [3.0, 4.0, 8.0]})
+    trends = pl.DataFrame({"period": ["24h", "7d", "7d"], "job_id": ["hh:1", "hh:1", "hh:2"], "score": [3.0, 4.0, 8.0]})
     table = features(jobs(), trends=trends)
     assert (table["hh:1"]["trending_24h"], table["hh:1"]["trending_7d"]) == (1.0, 0.5)
     assert (table["hh:2"]["trending_24h"], table["hh:2"]["trending_7d"]) == (0.0, 1.0)

@@ -311,7 +311,7 @@ def _preferences(rng: np.random.Generator, users: pl.Series, n_companies: int) -
 def _trending(rng: np.random.Generator, jobs: pl.DataFrame) -> pl.DataFrame:
     ids = jobs.filter(pl.col("status") == "open")["job_id"]
     parts = [
-        pl.DataFrame({"window": "7d", "area": area, "job_id": rng.permutation(ids.to_numpy())[:20]}).with_columns(
+        pl.DataFrame({"period": "7d", "area": area, "job_id": rng.permutation(ids.to_numpy())[:20]}).with_columns(
             rank=pl.int_range(1, pl.len() + 1), score=1 / pl.int_range(1, pl.len() + 1)
         )
         for area in ("all", "RU", "RU/Moscow")

@@ -1,5 +1,7 @@
 """The contract says the same as the lake's schemas, which the service may not import."""
 
+from collections.abc import Iterator, Mapping
+
 import duckdb
 
 from assets.io import TABLES as LAKE_TABLES
@@ -23,6 +25,20 @@ def test_published_tables_have_the_columns_and_types_of_the_lake() -> None:
             con.sql("set timezone = 'UTC'")
             con.register("rows", rows)
             assert con.sql(f"select {casts} from rows").types == con.sql("select * from rows").types, name
+
+
+def test_every_table_and_column_is_described_in_one_line() -> None:
+    def described(columns: Mapping[str, contract.Column]) -> Iterator[str]:
+        for column in columns.values():
+            yield column.description
+            kind = column.kind[0] if isinstance(column.kind, list) else column.kind
+            if not isinstance(kind, str):
+                yield from described(kind)
+
+    for name, table in {**contract.DESCRIBED, **contract.VIEWS}.items():
+        assert "; one row per " in table.description, name
+        assert set(table.key) <= set(table.columns), name
+        assert all(text and not text.endswith(".") and "\n" not in text for text in described(table.columns)), name
 
 
 def test_no_published_table_holds_a_personal_column() -> None:
