@@ -51,7 +51,7 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world")
-    market.simulate(folder / "landing", SIZE, seed=11, until=AS_OF, rubbish_share=0.01)
+    market.simulate(folder / "landing", SIZE, seed=11, until=AS_OF, malformed_share=0.01)
     workspace = Workspace(data_dir=str(folder))
     made = World(workspace, build_defs(workspace))
     assert made.run("daily", AS_OF).success
@@ -113,7 +113,7 @@ def test_every_reason_has_a_text_in_both_languages(world: World) -> None:
         assert all(text and "{" not in text for text in [*english, *russian])  # type: ignore[misc]
 
 
-def test_rubbish_is_in_quarantine_with_reasons(world: World) -> None:
+def test_malformed_entries_are_in_quarantine_with_reasons(world: World) -> None:
     found = world.workspace.lake.scan("bronze", QUARANTINE).collect()
     assert found.height > 10
     assert found["reason"].null_count() == 0

@@ -9,7 +9,7 @@ from pipelines.simulation.companies import Companies
 from pipelines.simulation.job_texts import with_texts
 from pipelines.simulation.jobs import DAY_SECONDS, FILE, NO_CITY, REMOTE, SIMBOARD, SIMRABOTA, SOURCES, Jobs
 from pipelines.simulation.rng import IntArray
-from pipelines.simulation.world import Catalogue
+from pipelines.simulation.world import World
 from pipelines.simulation.writing import escaped, folder, mail_time, slices, utc_time
 
 ITEMS_PER_FEED = 500
@@ -28,7 +28,7 @@ _ITEM = (
 )
 
 
-def write_boards(catalogue: Catalogue, companies: Companies, jobs: Jobs, out: Path) -> dict[str, int]:
+def write_boards(world: World, companies: Companies, jobs: Jobs, out: Path) -> dict[str, int]:
     """Writes `out/<board>/<n>.xml`, newest first; returns the items per board."""
     written = {}
     for source, (language, title, site, _) in _BOARDS.items():
@@ -40,22 +40,22 @@ def write_boards(catalogue: Catalogue, companies: Companies, jobs: Jobs, out: Pa
             f"    <language>{language}</language>\n    <ttl>60</ttl>\n"
         )
         for n, part in enumerate(slices(rows, size=ITEMS_PER_FEED), start=1):
-            items = "\n".join(_items(catalogue, with_texts(catalogue, companies, jobs, part), source=source))
+            items = "\n".join(_items(world, with_texts(world, companies, jobs, part), source=source))
             (target / f"{n}.xml").write_text(f"{head}{items}\n  </channel>\n</rss>\n", encoding="utf-8", newline="\n")
         written[SOURCES[source]] = len(rows)
     return written
 
 
-def _items(catalogue: Catalogue, frame: pl.DataFrame, *, source: int) -> list[str]:
+def _items(world: World, frame: pl.DataFrame, *, source: int) -> list[str]:
     _, _, site, types = _BOARDS[source]
     seed, city = frame["text_seed"].to_numpy(), frame["city"].to_numpy()
     if source == SIMBOARD:
         region = pl.Series(_REGIONS).gather(seed % len(_REGIONS))
     else:
-        names = pl.Series([c.ru for c in catalogue.cities] + ["Удалённо"])
+        names = pl.Series([c.ru for c in world.cities] + ["Удалённо"])
         region = names.gather(np.where(frame["work_format"].to_numpy() == REMOTE, len(names) - 1, city))
-    first_sector = np.array([f.sectors[0] for f in catalogue.families])
-    categories = pl.Series([catalogue.texts["sectors"][name]["category"] for name in catalogue.sectors])
+    first_sector = np.array([f.sectors[0] for f in world.families])
+    categories = pl.Series([world.texts["sectors"][name]["category"] for name in world.sectors])
     ready = frame.with_columns(
         region=region,
         category=categories.gather(first_sector[frame["family"].to_numpy()]),
@@ -72,23 +72,23 @@ def _items(catalogue: Catalogue, frame: pl.DataFrame, *, source: int) -> list[st
     return ready.select(item.alias("item"))["item"].to_list()
 
 
-def write_job_files(catalogue: Catalogue, companies: Companies, jobs: Jobs, out: Path) -> int:
+def write_job_files(world: World, companies: Companies, jobs: Jobs, out: Path) -> int:
     """Writes `out/jobs-<n>.jsonl`, one advertisement a line; returns the lines."""
     rows = np.flatnonzero(jobs.column("source") == FILE)
     folder(out)
     for n, part in enumerate(slices(rows, size=_BLOCK), start=1):
-        frame = with_texts(catalogue, companies, jobs, part)
-        _advertisements(catalogue, frame, part).write_ndjson(out / f"jobs-{n:04}.jsonl")
+        frame = with_texts(world, companies, jobs, part)
+        _advertisements(world, frame, part).write_ndjson(out / f"jobs-{n:04}.jsonl")
     return len(rows)
 
 
-def _advertisements(catalogue: Catalogue, frame: pl.DataFrame, rows: IntArray) -> pl.DataFrame:
+def _advertisements(world: World, frame: pl.DataFrame, rows: IntArray) -> pl.DataFrame:
     city = frame["city"].to_numpy()
     if (city == NO_CITY).any():
         raise ValueError(f"{len(rows)} job advertisements: each needs a city, some have none")
     jitter = (frame["text_seed"].to_numpy() % 2001 - 1000) * 0.00005
-    by_city = {name: np.array([getattr(c, name) for c in catalogue.cities])[city] for name in ("lat", "lon", "country")}
-    names = {"en": [c.en for c in catalogue.cities], "ru": [c.ru for c in catalogue.cities]}
+    by_city = {name: np.array([getattr(c, name) for c in world.cities])[city] for name in ("lat", "lon", "country")}
+    names = {"en": [c.en for c in world.cities], "ru": [c.ru for c in world.cities]}
     return frame.select(
         "source_id",
         "title",
@@ -108,7 +108,7 @@ def _advertisements(catalogue: Catalogue, frame: pl.DataFrame, rows: IntArray) -
         salary_currency=pl.col("currency").replace({"RUR": "RUB", "BYR": "BYN"}),
         salary_period=pl.lit("month"),
         skills="key_skills",
-        tags=pl.concat_list(pl.Series([f.key.replace("_", " ") for f in catalogue.families]).gather(frame["family"])),
+        tags=pl.concat_list(pl.Series([f.key.replace("_", " ") for f in world.families]).gather(frame["family"])),
         language=pl.when("is_english").then(pl.lit("en")).otherwise(pl.lit("ru")),
         published_at=utc_time("created_s"),
         expires_at=utc_time_after("created_s", days=_OPEN_DAYS),

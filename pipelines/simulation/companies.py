@@ -7,7 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipelines.simulation.rng import IntArray, Purpose, generator, weighted
-from pipelines.simulation.world import Catalogue
+from pipelines.simulation.world import World
 
 _SMALLEST_MARKET = 24
 _MOST_COMPANIES = 12_000
@@ -39,27 +39,27 @@ class Companies:
         return chosen
 
 
-def make_companies(catalogue: Catalogue, *, n_jobs: int, seed: int) -> Companies:
+def make_companies(world: World, *, n_jobs: int, seed: int) -> Companies:
     """As many companies as a market of `n_jobs` postings has; each sector has at least one local and one foreign."""
     rng = generator(seed, Purpose.COMPANIES)
-    n_sectors = len(catalogue.sectors)
+    n_sectors = len(world.sectors)
     n = int(np.clip(n_jobs // _POSTINGS_PER_COMPANY, max(_SMALLEST_MARKET, 2 * n_sectors), _MOST_COMPANIES))
     is_local = rng.random(n) < _LOCAL_SHARE
     is_local[:n_sectors], is_local[n_sectors : 2 * n_sectors] = True, False
     sector = np.concatenate([np.tile(np.arange(n_sectors), 2), rng.integers(0, n_sectors, n - 2 * n_sectors)])
-    weights = np.array([city.weight for city in catalogue.cities])
-    here = catalogue.is_local_city
+    weights = np.array([city.weight for city in world.cities])
+    here = world.is_local_city
     city = np.where(is_local, weighted(rng, weights * here, n=n), weighted(rng, weights * ~here, n=n))
-    names = np.where(is_local, _names(catalogue, "ru", rng, n=n), _names(catalogue, "en", rng, n=n))
+    names = np.where(is_local, _names(world, "ru", rng, n=n), _names(world, "en", rng, n=n))
     size = (rng.lognormal(4.2, 1.1, n)).astype(np.int64).clip(5, 20_000)
     frame = pl.DataFrame(
         {"employer_id": 700_000 + 7 * np.arange(n), "company": pl.Series(names.tolist())}
-    ).with_columns(_about(catalogue, rng, sector=sector, size=size))
+    ).with_columns(_about(world, rng, sector=sector, size=size))
     return Companies(frame, is_local, city.astype(np.int64), sector, np.round(rng.normal(size=n), 4))
 
 
-def _names(catalogue: Catalogue, language: str, rng: np.random.Generator, *, n: int) -> NDArray[np.object_]:
-    parts = [catalogue.texts[f"company_{part}"][language] for part in ("first", "second", "last")]
+def _names(world: World, language: str, rng: np.random.Generator, *, n: int) -> NDArray[np.object_]:
+    parts = [world.texts[f"company_{part}"][language] for part in ("first", "second", "last")]
     combinations = len(parts[0]) * len(parts[1]) * len(parts[2])
     picked = rng.permutation(combinations)
     names = []
@@ -71,8 +71,8 @@ def _names(catalogue: Catalogue, language: str, rng: np.random.Generator, *, n: 
     return np.array(names, dtype=object)
 
 
-def _about(catalogue: Catalogue, rng: np.random.Generator, *, sector: IntArray, size: IntArray) -> list[pl.Expr]:
-    n, texts = len(sector), catalogue.texts
+def _about(world: World, rng: np.random.Generator, *, sector: IntArray, size: IntArray) -> list[pl.Expr]:
+    n, texts = len(sector), world.texts
     audience, first = (rng.integers(0, len(texts[name]["en"]), n) for name in ("audience", "values"))
     second = (first + rng.integers(1, len(texts["values"]["en"]), n)) % len(texts["values"]["en"])
     templates = {
@@ -81,7 +81,7 @@ def _about(catalogue: Catalogue, rng: np.random.Generator, *, sector: IntArray, 
     }
 
     def about(language: str) -> pl.Expr:
-        products = pl.Series([texts["sectors"][name][language] for name in catalogue.sectors])
+        products = pl.Series([texts["sectors"][name][language] for name in world.sectors])
         pieces = (
             products.gather(sector),
             pl.Series(texts["audience"][language]).gather(audience),

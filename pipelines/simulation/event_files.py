@@ -1,6 +1,6 @@
-"""Event blocks to files: JSON lines or Parquet, with a chosen share of rubbish that a log really has.
+"""Writes event blocks as JSON lines or Parquet, with a chosen share of the faults of real logs.
 
-Rubbish: unreadable or wrong lines, events sent twice, events that arrive in a later file.
+The faults: malformed lines, events sent twice, events that arrive in a later file.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ class EventFiles:
 
     out: Path
     event_format: Literal["jsonl", "parquet"]
-    rubbish_share: float
+    malformed_share: float
     first_day: datetime
     seed: int
     n_bad: int = 0
@@ -49,9 +49,9 @@ class EventFiles:
             yield self._write(waiting, is_last=True)
 
     def _write(self, block: Block, *, is_last: bool) -> int:
-        rng = generator(self.seed, Purpose.RUBBISH, block.day, block.number)
+        rng = generator(self.seed, Purpose.MALFORMED, block.day, block.number)
         frame, n = block.frame, len(block.frame)
-        n_bad, n_repeated, n_late = (int(count) for count in rng.binomial(n, self.rubbish_share, 3))
+        n_bad, n_repeated, n_late = (int(count) for count in rng.binomial(n, self.malformed_share, 3))
         carried, self._late = self._late, None
         if n_late and not is_last:
             is_late = np.zeros(n, dtype=np.bool_)

@@ -16,7 +16,7 @@ from pipelines.simulation.exposures import Pools, exposure_kinds
 from pipelines.simulation.jobs import DAY_SECONDS, Jobs
 from pipelines.simulation.rng import FloatArray, IntArray, Purpose, generator, shares, weighted
 from pipelines.simulation.users import N_DEMO, Users
-from pipelines.simulation.world import Catalogue
+from pipelines.simulation.world import World
 
 EVENTS_PER_BLOCK = 250_000
 _EVENTS_PER_SESSION = 15.0  # a first guess; each block makes sessions until its events are reached
@@ -89,7 +89,7 @@ class _Exposures:
 class EventMaker:
     """Makes the log of a market in order of time; one pass, as it remembers who decided on what."""
 
-    catalogue: Catalogue
+    world: World
     users: Users
     jobs: Jobs
     n_events: int
@@ -98,13 +98,13 @@ class EventMaker:
     seed: int
 
     def __post_init__(self) -> None:
-        self._columns, self._pools = JobColumns.of(self.jobs), Pools.of(self.catalogue, self.jobs)
+        self._columns, self._pools = JobColumns.of(self.jobs), Pools.of(self.world, self.jobs)
         bits = int(np.clip(np.ceil(np.log2(max(self.n_events, 1))), 18, 26))
         self._memory = _Memory(2**bits)
         self._n_made, self._n_sessions = 0, 0
         hours = np.array(_HOURLY, dtype=np.float64)
         self._hours = np.cumsum(hours) / hours.sum()
-        self._utc = np.array([city.utc for city in self.catalogue.cities])
+        self._utc = np.array([city.utc for city in self.world.cities])
         self._user_ids, self._job_ids = self.users.user_id, self.jobs.frame["job_id"]
 
     def blocks(self) -> Iterator[Block]:

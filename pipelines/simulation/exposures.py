@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipelines.simulation.jobs import NO_CITY, REMOTE, Jobs
 from pipelines.simulation.rng import FloatArray, IntArray
 from pipelines.simulation.users import REMOTE_ONLY, Users
-from pipelines.simulation.world import Catalogue
+from pipelines.simulation.world import World
 
 _POPULAR_SHARE = 0.015
 _NEWEST_POWER = 1.7  # draws from a pool fall off with rank by age as rank^(1/power - 1)
@@ -35,9 +35,9 @@ class Pools:
     n_cities: int
 
     @classmethod
-    def of(cls, catalogue: Catalogue, jobs: Jobs) -> Self:
+    def of(cls, world: World, jobs: Jobs) -> Self:
         """Pools: family, family remote only, family in English, city, family x city, popular, all."""
-        n_families, n_cities = len(catalogue.families), len(catalogue.cities)
+        n_families, n_cities = len(world.families), len(world.cities)
         family, city, created = (jobs.column(name) for name in ("family", "city", "created_s"))
         rows = np.arange(len(family))
         is_remote, is_placed = jobs.column("work_format") == REMOTE, city != NO_CITY

@@ -11,7 +11,7 @@ from pipelines.simulation.companies import Companies
 from pipelines.simulation.job_texts import with_texts
 from pipelines.simulation.jobs import HH, REMOTE, Jobs
 from pipelines.simulation.rng import IntArray
-from pipelines.simulation.world import Catalogue, City, Family
+from pipelines.simulation.world import World, City, Family
 from pipelines.simulation.writing import folder, moscow_time, slices
 
 PER_PAGE = 100
@@ -36,15 +36,13 @@ _EMPLOYMENT = (
 )
 
 
-def write_hh(
-    catalogue: Catalogue, companies: Companies, jobs: Jobs, out: Path, *, progress: Callable[[int, int], None]
-) -> int:
+def write_hh(world: World, companies: Companies, jobs: Jobs, out: Path, *, progress: Callable[[int, int], None]) -> int:
     """Writes `out/search/*.json` and `out/vacancies/<id>.json`; newest first. Returns the vacancies."""
     rows = np.flatnonzero(jobs.column("source") == HH)[::-1]
     search, vacancies = folder(out / "search"), folder(out / "vacancies")
     n_pages, page = -(-len(rows) // PER_PAGE), 0
     for block in slices(rows, size=_BLOCK):
-        bodies = _vacancies(catalogue, companies, jobs, block)
+        bodies = _vacancies(world, companies, jobs, block)
         for start in range(0, len(bodies), PER_PAGE):
             items = [item for item, _ in bodies[start : start + PER_PAGE]]
             _write(search / f"page-{page + 1:05}.json", _page(items, page=page, n_pages=n_pages, found=len(rows)))
@@ -78,18 +76,18 @@ def _page(items: list[dict[str, Any]], *, page: int, n_pages: int, found: int) -
 
 
 def _vacancies(
-    catalogue: Catalogue, companies: Companies, jobs: Jobs, rows: IntArray
+    world: World, companies: Companies, jobs: Jobs, rows: IntArray
 ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """(search item, what the vacancy's own body adds) per row."""
-    frame = with_texts(catalogue, companies, jobs, rows).with_columns(
+    frame = with_texts(world, companies, jobs, rows).with_columns(
         published=moscow_time("published_s"), created=moscow_time("created_s")
     )
-    return [(_item(catalogue, row), _detail(row)) for row in frame.iter_rows(named=True)]
+    return [(_item(world, row), _detail(row)) for row in frame.iter_rows(named=True)]
 
 
-def _item(catalogue: Catalogue, row: dict[str, Any]) -> dict[str, Any]:
-    id_, city = row["source_id"], catalogue.cities[row["city"]]
-    family: Family = catalogue.families[row["family"]]
+def _item(world: World, row: dict[str, Any]) -> dict[str, Any]:
+    id_, city = row["source_id"], world.cities[row["city"]]
+    family: Family = world.families[row["family"]]
     employment = _EMPLOYMENT[0 if row["text_seed"] % 10 < 8 else 1 + row["text_seed"] % 2]
     salary = _salary(row)
     item: dict[str, Any] = {
@@ -102,7 +100,7 @@ def _item(catalogue: Catalogue, row: dict[str, Any]) -> dict[str, Any]:
         "area": {"id": city.area, "name": city.ru, "url": f"{_API}/areas/{city.area}"},
         "salary": salary,
         "type": {"id": "open", "name": "Открытая"},
-        "address": None if row["work_format"] == REMOTE else _address(catalogue, city, row["text_seed"]),
+        "address": None if row["work_format"] == REMOTE else _address(world, city, row["text_seed"]),
         "response_url": None,
         "published_at": row["published"],
         "created_at": row["published"],
@@ -163,8 +161,8 @@ def _salary(row: dict[str, Any]) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _address(catalogue: Catalogue, city: City, seed: int) -> dict[str, Any]:
-    street, building = catalogue.texts["streets"][seed % len(catalogue.texts["streets"])], str(1 + seed % 97)
+def _address(world: World, city: City, seed: int) -> dict[str, Any]:
+    street, building = world.texts["streets"][seed % len(world.texts["streets"])], str(1 + seed % 97)
     return {
         "city": city.ru,
         "street": street,

@@ -8,7 +8,7 @@ import polars as pl
 from pipelines.simulation.companies import Companies
 from pipelines.simulation.jobs import MAX_SKILLS, Jobs
 from pipelines.simulation.rng import IntArray
-from pipelines.simulation.world import LANGUAGES, Catalogue, Family
+from pipelines.simulation.world import LANGUAGES, World, Family
 
 _N_DUTIES = 3
 _N_VARIANTS = 3
@@ -51,7 +51,7 @@ _HTML = {
 _PAY = {"en": "<p>Salary: {} per month.</p>", "ru": "<p>Зарплата: {} в месяц.</p>"}
 
 
-def with_texts(catalogue: Catalogue, companies: Companies, jobs: Jobs, rows: IntArray) -> pl.DataFrame:
+def with_texts(world: World, companies: Companies, jobs: Jobs, rows: IntArray) -> pl.DataFrame:
     """The frame's `rows` with company, employer_id, title, description (HTML), pay (text or null), requirement and
     responsibility (snippets), about, and key_skills (a list).
     """
@@ -59,26 +59,26 @@ def with_texts(catalogue: Catalogue, companies: Companies, jobs: Jobs, rows: Int
     employer = companies.frame[frame["company"].to_list()]
     frame = frame.drop("company").with_columns(employer["employer_id"], employer["company"])
     picked = jobs.skills[rows]
-    parts = [_texts(catalogue, language, frame, employer=employer, picked=picked) for language in LANGUAGES]
+    parts = [_texts(world, language, frame, employer=employer, picked=picked) for language in LANGUAGES]
     english = pl.col("is_english")
     chosen = [pl.when(english).then(parts[0][name]).otherwise(parts[1][name]).alias(name) for name in parts[0].columns]
     texts: pl.DataFrame = frame.with_columns(chosen)
     return texts
 
 
-def skill_columns(catalogue: Catalogue, language: str, picked: IntArray) -> list[pl.Series]:
+def skill_columns(world: World, language: str, picked: IntArray) -> list[pl.Series]:
     """Names of the picked skills, one series a column of `picked`; null where none was picked."""
-    names = pl.Series([pair[LANGUAGES.index(language)] for pair in catalogue.skills], dtype=pl.String)
+    names = pl.Series([pair[LANGUAGES.index(language)] for pair in world.skills], dtype=pl.String)
     positions = [pl.Series(column).set(pl.Series(column < 0), None) for column in picked.T]
     return [names.gather(position) for position in positions]
 
 
 def _texts(
-    catalogue: Catalogue, language: str, frame: pl.DataFrame, *, employer: pl.DataFrame, picked: IntArray
+    world: World, language: str, frame: pl.DataFrame, *, employer: pl.DataFrame, picked: IntArray
 ) -> pl.DataFrame:
     family, level, seed = (frame[name].to_numpy() for name in ("family", "level", "text_seed"))
-    fragments = catalogue.texts
-    skills = skill_columns(catalogue, language, picked)
+    fragments = world.texts
+    skills = skill_columns(world, language, picked)
     columns = pl.DataFrame({f"s{n}": skills[n] for n in range(MAX_SKILLS)})
     duty = seed // 3 % _N_DUTIES
     next_duty = (duty + 1 + seed // 11 % (_N_DUTIES - 1)) % _N_DUTIES
@@ -86,10 +86,10 @@ def _texts(
     next_offer = (offer + 1 + seed // 19 % 3) % len(fragments["offers"][language])
     n_levels = len(_YEARS[language])
     columns = columns.with_columns(
-        title=_gather(_titles(catalogue, language), (family * _N_VARIANTS + seed % _N_VARIANTS) * n_levels + level),
+        title=_gather(_titles(world, language), (family * _N_VARIANTS + seed % _N_VARIANTS) * n_levels + level),
         opening=_gather(fragments["openings"][language], seed // 7 % len(fragments["openings"][language])),
-        duty=_gather(_duties(catalogue, language), family * _N_DUTIES + duty),
-        next_duty=_gather(_duties(catalogue, language), family * _N_DUTIES + next_duty),
+        duty=_gather(_duties(world, language), family * _N_DUTIES + duty),
+        next_duty=_gather(_duties(world, language), family * _N_DUTIES + next_duty),
         years=_gather(_YEARS[language], level),
         offer=_gather(fragments["offers"][language], offer),
         next_offer=_gather(fragments["offers"][language], next_offer),
@@ -119,10 +119,10 @@ def _gather(texts: Sequence[str], position: IntArray) -> pl.Series:
     return pl.Series(list(texts), dtype=pl.String).gather(pl.Series(np.asarray(position)))
 
 
-def _titles(catalogue: Catalogue, language: str) -> list[str]:
+def _titles(world: World, language: str) -> list[str]:
     return [
         _title(family, language, variant=variant, level=level)
-        for family in catalogue.families
+        for family in world.families
         for variant in range(_N_VARIANTS)
         for level in range(len(_YEARS[language]))
     ]
@@ -137,8 +137,8 @@ def _title(family: Family, language: str, *, variant: int, level: int) -> str:
     return template.format(title)
 
 
-def _duties(catalogue: Catalogue, language: str) -> list[str]:
-    return [duty for family in catalogue.families for duty in family.duties[language]]
+def _duties(world: World, language: str) -> list[str]:
+    return [duty for family in world.families for duty in family.duties[language]]
 
 
 def _pay(language: str, frame: pl.DataFrame) -> pl.Series:

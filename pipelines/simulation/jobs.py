@@ -20,7 +20,7 @@ from pipelines.simulation.rng import (
     skill_bits,
     weighted,
 )
-from pipelines.simulation.world import LEVEL_PAY, UNITS_PER_USD, Catalogue
+from pipelines.simulation.world import LEVEL_PAY, UNITS_PER_USD, World
 
 Flags = NDArray[np.bool_]
 
@@ -64,14 +64,12 @@ class Jobs:
         return self.frame[name].cast(pl.Float64).fill_null(float("nan")).to_numpy()
 
 
-def make_jobs(
-    catalogue: Catalogue, companies: Companies, *, n_jobs: int, n_days: int, until: datetime, seed: int
-) -> Jobs:
+def make_jobs(world: World, companies: Companies, *, n_jobs: int, n_days: int, until: datetime, seed: int) -> Jobs:
     """`n_jobs` postings, all published before `until`, some before the `n_days` of events begin."""
     rng = generator(seed, Purpose.JOBS)
-    frame = _with_place(catalogue, companies, _roles(catalogue, companies, rng, n=n_jobs), rng)
-    frame = _with_pay(catalogue, frame, rng)
-    skills = pick_skills(rng, catalogue, frame["family"].to_numpy(), n_min=4, n_max=MAX_SKILLS)
+    frame = _with_place(world, companies, _roles(world, companies, rng, n=n_jobs), rng)
+    frame = _with_pay(world, frame, rng)
+    skills = pick_skills(rng, world, frame["family"].to_numpy(), n_min=4, n_max=MAX_SKILLS)
     created = _created_seconds(rng, n=n_jobs, n_days=n_days, until=until)
     frame, skills, created, copied_from = _with_copies(frame, skills, created, rng, until=until)
 
@@ -89,21 +87,21 @@ def make_jobs(
             duplicate_of=copied_from,
         )
     )
-    return Jobs(frame, skills, skill_bits(skills, n_skills=len(catalogue.skills)))
+    return Jobs(frame, skills, skill_bits(skills, n_skills=len(world.skills)))
 
 
-def _roles(catalogue: Catalogue, companies: Companies, rng: np.random.Generator, *, n: int) -> pl.DataFrame:
+def _roles(world: World, companies: Companies, rng: np.random.Generator, *, n: int) -> pl.DataFrame:
     """Family, level, company. A few rows stay reserved for the tastes of the two example users."""
-    family = weighted(rng, [f.weight for f in catalogue.families], n=n)
+    family = weighted(rng, [f.weight for f in world.families], n=n)
     is_local = rng.random(n) < _LOCAL_SHARE
     reserved = int(np.clip(n // 200, 3, 30))
-    family[:reserved], is_local[:reserved] = catalogue.family_index("python_backend"), True
+    family[:reserved], is_local[:reserved] = world.family_index("python_backend"), True
     family[reserved : 2 * reserved], is_local[reserved : 2 * reserved] = (
-        catalogue.family_index("product_designer"),
+        world.family_index("product_designer"),
         False,
     )
-    width = max(len(f.sectors) for f in catalogue.families)
-    sectors = np.array([[f.sectors[k % len(f.sectors)] for k in range(width)] for f in catalogue.families])
+    width = max(len(f.sectors) for f in world.families)
+    sectors = np.array([[f.sectors[k % len(f.sectors)] for k in range(width)] for f in world.families])
     company = companies.choose(rng, sectors[family, rng.integers(0, width, n)], is_local=is_local)
     return pl.DataFrame(
         {
@@ -119,18 +117,16 @@ def _roles(catalogue: Catalogue, companies: Companies, rng: np.random.Generator,
     )
 
 
-def _with_place(
-    catalogue: Catalogue, companies: Companies, frame: pl.DataFrame, rng: np.random.Generator
-) -> pl.DataFrame:
+def _with_place(world: World, companies: Companies, frame: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
     n, is_local = len(frame), ~frame["is_english"].to_numpy()
     family, company, reserved = (frame[name].to_numpy() for name in ("family", "company", "reserved"))
-    weights = np.array([city.weight for city in catalogue.cities])
-    here = catalogue.is_local_city
+    weights = np.array([city.weight for city in world.cities])
+    here = world.is_local_city
     elsewhere = np.where(is_local, weighted(rng, weights * here, n=n), weighted(rng, weights * ~here, n=n))
     city = np.where(rng.random(n) < 0.55, companies.city[company], elsewhere)
-    city[reserved == 1] = catalogue.city_index("Almaty")
+    city[reserved == 1] = world.city_index("Almaty")
 
-    remote_share = np.array([f.remote for f in catalogue.families])[family] * np.where(is_local, 0.8, 1.5)
+    remote_share = np.array([f.remote for f in world.families])[family] * np.where(is_local, 0.8, 1.5)
     draws = rng.random(n)
     may_be_hybrid = remote_share > 0.1
     work_format = np.where(draws < remote_share, REMOTE, np.where((draws > 0.85) & may_be_hybrid, HYBRID, ON_SITE))
@@ -142,12 +138,12 @@ def _with_place(
     return frame.with_columns(city=city, work_format=work_format, source=source).drop("reserved")
 
 
-def _with_pay(catalogue: Catalogue, frame: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
+def _with_pay(world: World, frame: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
     n, city = len(frame), frame["city"].to_numpy()
-    pay = np.append([c.pay for c in catalogue.cities], _ANYWHERE_PAY)[city]  # NO_CITY takes the last
-    usd = np.array([f.usd for f in catalogue.families])[frame["family"].to_numpy()] * pay
+    pay = np.append([c.pay for c in world.cities], _ANYWHERE_PAY)[city]  # NO_CITY takes the last
+    usd = np.array([f.usd for f in world.families])[frame["family"].to_numpy()] * pay
     usd = usd * LEVEL_PAY[frame["level"].to_numpy()] * rng.lognormal(0, 0.15, n)
-    currencies = pl.Series([c.currency for c in catalogue.cities] + ["USD"]).gather(city % (len(catalogue.cities) + 1))
+    currencies = pl.Series([c.currency for c in world.cities] + ["USD"]).gather(city % (len(world.cities) + 1))
     units = currencies.replace_strict(UNITS_PER_USD, return_dtype=pl.Float64).to_numpy()
     low, high = usd * 0.88 * units, usd * rng.uniform(1.05, 1.45, n) * units
     step = 10 ** np.floor(np.log10(low) - 1) * 5

@@ -13,7 +13,7 @@ _FEED = (
 _ITEM = '<item><description>An item that lost its title</description><guid isPermaLink="false">simlost{}</guid></item>'
 
 
-def write_rubbish(out: Path, *, n_jobs: int, n_users: int, share: float) -> int:
+def write_malformed(out: Path, *, n_jobs: int, n_users: int, share: float) -> int:
     """Adds about `share` of the jobs and users as entries of no use, at least one of each kind unless `share` is 0 and
     at most 50; returns how many.
     """

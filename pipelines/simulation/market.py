@@ -15,11 +15,11 @@ from pipelines.simulation.event_files import EventFiles
 from pipelines.simulation.events import EventMaker
 from pipelines.simulation.hh import write_hh
 from pipelines.simulation.jobs import SOURCES, Jobs, make_jobs
-from pipelines.simulation.malformed import write_rubbish
+from pipelines.simulation.malformed import write_malformed
 from pipelines.simulation.profiles import write_profiles
 from pipelines.simulation.resumes import write_resumes
 from pipelines.simulation.users import REMOTE_WISHES, Users, make_users
-from pipelines.simulation.world import LEVELS, Catalogue, load_catalogue
+from pipelines.simulation.world import LEVELS, World, load_world
 from pipelines.simulation.writing import folder
 
 Progress = Callable[[str, int, int], None]
@@ -63,7 +63,7 @@ def simulate(
     seed: int,
     until: datetime,
     event_format: Literal["jsonl", "parquet"] = "jsonl",
-    rubbish_share: float = 0.001,
+    malformed_share: float = 0.001,
     truth_folder: Path | None = None,
     progress: Progress | None = None,
 ) -> SimulationSummary:
@@ -74,25 +74,25 @@ def simulate(
     """
     if until.tzinfo is None:
         raise ValueError(f"simulate: until must have a UTC offset; received {until.isoformat()}")
-    if not 0 <= rubbish_share <= 0.5:
-        raise ValueError(f"simulate: rubbish_share must be in 0..0.5; received {rubbish_share}")
+    if not 0 <= malformed_share <= 0.5:
+        raise ValueError(f"simulate: malformed_share must be in 0..0.5; received {malformed_share}")
     until = until.replace(microsecond=0)
     tell = progress or _silent
-    catalogue = load_catalogue()
-    companies = make_companies(catalogue, n_jobs=size.n_jobs, seed=seed)
-    jobs = make_jobs(catalogue, companies, n_jobs=size.n_jobs, n_days=size.n_days, until=until, seed=seed)
-    by_source = _write_jobs(catalogue, companies, jobs, out, tell)
-    users = make_users(catalogue, n_users=size.n_users, n_days=size.n_days, seed=seed)
+    world = load_world()
+    companies = make_companies(world, n_jobs=size.n_jobs, seed=seed)
+    jobs = make_jobs(world, companies, n_jobs=size.n_jobs, n_days=size.n_days, until=until, seed=seed)
+    by_source = _write_jobs(world, companies, jobs, out, tell)
+    users = make_users(world, n_users=size.n_users, n_days=size.n_days, seed=seed)
     n_profiles = write_profiles(
-        catalogue, users, out / "users", until=until, seed=seed, progress=lambda done, total: tell("users", done, total)
+        world, users, out / "users", until=until, seed=seed, progress=lambda done, total: tell("users", done, total)
     )
-    n_resumes = write_resumes(catalogue, companies, users, out / "resumes", last_year=until.year)
+    n_resumes = write_resumes(world, companies, users, out / "resumes", last_year=until.year)
     if truth_folder is not None:
-        _write_truth(catalogue, users, jobs, folder(truth_folder))
+        _write_truth(world, users, jobs, folder(truth_folder))
 
-    maker = EventMaker(catalogue, users, jobs, n_events=size.n_events, n_days=size.n_days, until=until, seed=seed)
+    maker = EventMaker(world, users, jobs, n_events=size.n_events, n_days=size.n_days, until=until, seed=seed)
     first_day = until - timedelta(days=size.n_days)
-    files = EventFiles(out / "interactions", event_format, rubbish_share, first_day, seed)
+    files = EventFiles(out / "interactions", event_format, malformed_share, first_day, seed)
     n_events = 0
     for n_written in files.write_all(maker.blocks()):
         n_events += n_written
@@ -107,7 +107,7 @@ def simulate(
         n_late_events=files.n_late,
         n_repeated_events=files.n_repeated,
         n_bad_events=files.n_bad,
-        n_bad_others=write_rubbish(out, n_jobs=size.n_jobs, n_users=size.n_users, share=rubbish_share),
+        n_bad_others=write_malformed(out, n_jobs=size.n_jobs, n_users=size.n_users, share=malformed_share),
     )
 
 
@@ -115,17 +115,15 @@ def _silent(stage: str, done: int, total: int) -> None:
     """Tells nobody."""
 
 
-def _write_jobs(catalogue: Catalogue, companies: Companies, jobs: Jobs, out: Path, tell: Progress) -> dict[str, int]:
-    n_hh = write_hh(
-        catalogue, companies, jobs, out / "hh", progress=lambda done, total: tell("vacancy pages", done, total)
-    )
-    n_board = write_boards(catalogue, companies, jobs, out / "feeds")
-    return {"hh": n_hh, **n_board, "file": write_job_files(catalogue, companies, jobs, out / "jobs")}
+def _write_jobs(world: World, companies: Companies, jobs: Jobs, out: Path, tell: Progress) -> dict[str, int]:
+    n_hh = write_hh(world, companies, jobs, out / "hh", progress=lambda done, total: tell("vacancy pages", done, total))
+    n_board = write_boards(world, companies, jobs, out / "feeds")
+    return {"hh": n_hh, **n_board, "file": write_job_files(world, companies, jobs, out / "jobs")}
 
 
-def _write_truth(catalogue: Catalogue, users: Users, jobs: Jobs, target: Path) -> None:
-    families = pl.Series([family.key for family in catalogue.families])
-    cities = pl.Series([city.en for city in catalogue.cities])
+def _write_truth(world: World, users: Users, jobs: Jobs, target: Path) -> None:
+    families = pl.Series([family.key for family in world.families])
+    cities = pl.Series([city.en for city in world.cities])
     pl.DataFrame(
         {
             "user_id": users.user_id,

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pipelines.simulation.jobs import DAY_SECONDS
 from pipelines.simulation.rng import FloatArray, Purpose, generator
 from pipelines.simulation.users import N_DEMO, REMOTE_WISHES, USERS_PER_BLOCK, Users
-from pipelines.simulation.world import LANGUAGES, LEVEL_YEARS, LEVELS, UNITS_PER_USD, Catalogue
+from pipelines.simulation.world import LANGUAGES, LEVEL_YEARS, LEVELS, UNITS_PER_USD, World
 from pipelines.simulation.writing import folder, utc_time
 
 _NO_PROFILE_SHARE = 0.08
@@ -29,7 +29,7 @@ _CATEGORIES = {
 
 
 def write_profiles(
-    catalogue: Catalogue, users: Users, out: Path, *, until: datetime, seed: int, progress: Callable[[int, int], None]
+    world: World, users: Users, out: Path, *, until: datetime, seed: int, progress: Callable[[int, int], None]
 ) -> int:
     """Writes `out/users-<n>.jsonl`; returns how many people have a record. `until` bounds the times of update."""
     folder(out)
@@ -37,7 +37,7 @@ def write_profiles(
     for number, start in enumerate(range(0, len(users), USERS_PER_BLOCK), start=1):
         part = users.part(start, min(start + USERS_PER_BLOCK, len(users)))
         rng = generator(seed, Purpose.USERS, start, 1)
-        records = _records(catalogue, part, rng, until=until, is_first=start == 0)
+        records = _records(world, part, rng, until=until, is_first=start == 0)
         n_profiles += len(records)
         is_updated = pl.Series(rng.random(len(records)) < _UPDATED_SHARE)
         older = records.filter(is_updated).with_columns(
@@ -51,9 +51,7 @@ def write_profiles(
     return n_profiles
 
 
-def _records(
-    catalogue: Catalogue, users: Users, rng: np.random.Generator, *, until: datetime, is_first: bool
-) -> pl.DataFrame:
+def _records(world: World, users: Users, rng: np.random.Generator, *, until: datetime, is_first: bool) -> pl.DataFrame:
     n, end = len(users), int(until.timestamp())
     has_profile, is_bare = rng.random(n) >= _NO_PROFILE_SHARE, rng.random(n) < _BARE_PROFILE_SHARE
     if is_first:
@@ -61,14 +59,14 @@ def _records(
     years = np.round((LEVEL_YEARS[users.level] * rng.uniform(0.7, 1.3, n)) * 2) / 2
     frame = pl.concat(
         [
-            _person(catalogue, users, rng),
-            _work(catalogue, users, rng, years=years),
-            _wishes(catalogue, users, rng, is_first=is_first),
+            _person(world, users, rng),
+            _work(world, users, rng, years=years),
+            _wishes(world, users, rng, is_first=is_first),
             pl.DataFrame({"updated_s": end - rng.integers(DAY_SECONDS // 24, 300 * DAY_SECONDS, n)}),
         ],
         how="horizontal",
     )
-    frame = _with_summary(catalogue, frame, users, rng, years=years, is_first=is_first)
+    frame = _with_summary(world, frame, users, rng, years=years, is_first=is_first)
     stated = [name for name in frame.columns if name not in _PERSON_COLUMNS and name != "updated_s"]
     bare = pl.Series(is_bare)
     frame = frame.with_columns(pl.when(~bare).then(pl.col(name)).alias(name) for name in stated)
@@ -78,9 +76,9 @@ def _records(
 _PERSON_COLUMNS = ("user_id", "full_name", "email", "locale", "timezone", "city", "country", "latitude", "longitude")
 
 
-def _person(catalogue: Catalogue, users: Users, rng: np.random.Generator) -> pl.DataFrame:
-    n, english, texts = len(users), users.is_english, catalogue.texts
-    cities = {name: [getattr(city, name) for city in catalogue.cities] for name in ("en", "ru", "country", "zone")}
+def _person(world: World, users: Users, rng: np.random.Generator) -> pl.DataFrame:
+    n, english, texts = len(users), users.is_english, world.texts
+    cities = {name: [getattr(city, name) for city in world.cities] for name in ("en", "ru", "country", "zone")}
     kind = np.where(english, 0, rng.integers(1, 3, n))
     first, last = rng.integers(0, 2**20, n), rng.integers(0, 2**20, n)
     pieces = []
@@ -91,8 +89,8 @@ def _person(catalogue: Catalogue, users: Users, rng: np.random.Generator) -> pl.
         )
         pieces.append(pl.when(pl.lit(pl.Series(kind == number))).then(full))
     names = pl.select(pl.coalesce(pieces).alias("full_name"))
-    latitude = np.array([city.lat for city in catalogue.cities])[users.city] + rng.normal(0, 0.04, n)
-    longitude = np.array([city.lon for city in catalogue.cities])[users.city] + rng.normal(0, 0.06, n)
+    latitude = np.array([city.lat for city in world.cities])[users.city] + rng.normal(0, 0.04, n)
+    longitude = np.array([city.lon for city in world.cities])[users.city] + rng.normal(0, 0.06, n)
     shares_place = pl.Series(rng.random(n) < 0.6)
     in_russian = pl.Series(~english)
     return names.select(
@@ -110,10 +108,8 @@ def _person(catalogue: Catalogue, users: Users, rng: np.random.Generator) -> pl.
     )
 
 
-def _work(catalogue: Catalogue, users: Users, rng: np.random.Generator, *, years: FloatArray) -> pl.DataFrame:
-    titles = {
-        language: pl.Series([family.titles[language][0] for family in catalogue.families]) for language in LANGUAGES
-    }
+def _work(world: World, users: Users, rng: np.random.Generator, *, years: FloatArray) -> pl.DataFrame:
+    titles = {language: pl.Series([family.titles[language][0] for family in world.families]) for language in LANGUAGES}
     english = pl.Series(users.is_english)
     role = pl.when(english).then(titles["en"].gather(users.family)).otherwise(titles["ru"].gather(users.family))
     second = (
@@ -122,9 +118,9 @@ def _work(catalogue: Catalogue, users: Users, rng: np.random.Generator, *, years
         .otherwise(titles["ru"].gather(users.second_family))
     )
     n = len(users)
-    category = pl.Series([_CATEGORIES.get(f.key) for f in catalogue.families], dtype=pl.String).gather(users.family)
+    category = pl.Series([_CATEGORIES.get(f.key) for f in world.families], dtype=pl.String).gather(users.family)
     return pl.select(
-        stated_skills(catalogue, users, rng, years=years).alias("skills"),
+        stated_skills(world, users, rng, years=years).alias("skills"),
         skill_categories=pl.when(pl.Series(rng.random(n) < 0.2) & category.is_not_null()).then(
             pl.concat_list(pl.lit(category))
         ),
@@ -134,17 +130,17 @@ def _work(catalogue: Catalogue, users: Users, rng: np.random.Generator, *, years
         professions=pl.concat_list(role),
         years_of_experience=pl.Series(years),
         career_level=pl.Series(LEVELS).gather(users.level),
-        work_authorization=pl.concat_list(pl.Series([c.country for c in catalogue.cities]).gather(users.city)),
+        work_authorization=pl.concat_list(pl.Series([c.country for c in world.cities]).gather(users.city)),
     )
 
 
-def stated_skills(catalogue: Catalogue, users: Users, rng: np.random.Generator, *, years: FloatArray) -> pl.Series:
+def stated_skills(world: World, users: Users, rng: np.random.Generator, *, years: FloatArray) -> pl.Series:
     """Per user a list of {name, level, years}; a sixth of the true skills goes unsaid."""
     picked = users.skills
     said = (picked >= 0) & (rng.random(picked.shape) > 1 / 6)
     said[:, 0] = True
     rows, columns = np.nonzero(said)
-    names = {language: pl.Series([pair[n] for pair in catalogue.skills]) for n, language in enumerate(LANGUAGES)}
+    names = {language: pl.Series([pair[n] for pair in world.skills]) for n, language in enumerate(LANGUAGES)}
     position = picked[rows, columns]
     english = pl.Series(users.is_english[rows])
     grade = (users.level[rows] + rng.integers(-1, 2, len(rows)) - columns // 5).clip(0, len(_SKILL_LEVELS) - 1)
@@ -159,18 +155,18 @@ def stated_skills(catalogue: Catalogue, users: Users, rng: np.random.Generator, 
     return pl.Series("skills", pl.from_arrow(lists))
 
 
-def _wishes(catalogue: Catalogue, users: Users, rng: np.random.Generator, *, is_first: bool) -> pl.DataFrame:
+def _wishes(world: World, users: Users, rng: np.random.Generator, *, is_first: bool) -> pl.DataFrame:
     n = len(users)
     digest = rng.choice(3, n, p=[0.35, 0.35, 0.3])
     digest[: N_DEMO if is_first else 0] = _DIGESTS.index("daily")
-    currency = pl.Series([city.currency for city in catalogue.cities]).gather(users.city)
+    currency = pl.Series([city.currency for city in world.cities]).gather(users.city)
     units = currency.replace_strict(UNITS_PER_USD, return_dtype=pl.Float64).to_numpy()
     minimum = users.minimum_usd * units
     step = 10 ** np.floor(np.log10(minimum) - 1)
     minimum = (np.round(minimum / step) * step).astype(np.int64)
-    tags = pl.Series([f.key.replace("_", " ") for f in catalogue.families])
-    sectors = pl.Series(catalogue.sectors).gather(np.array([f.sectors[0] for f in catalogue.families])[users.family])
-    skill_names = pl.Series([pair[0].lower() for pair in catalogue.skills])
+    tags = pl.Series([f.key.replace("_", " ") for f in world.families])
+    sectors = pl.Series(world.sectors).gather(np.array([f.sectors[0] for f in world.families])[users.family])
+    skill_names = pl.Series([pair[0].lower() for pair in world.skills])
     first_skill = skill_names.gather(users.skills[:, 0])
     says_pay, says_tags, wants_part = (pl.Series(rng.random(n) < share) for share in (0.7, 0.5, 0.15))
     return pl.select(
@@ -191,7 +187,7 @@ def _wishes(catalogue: Catalogue, users: Users, rng: np.random.Generator, *, is_
 
 
 def _with_summary(
-    catalogue: Catalogue,
+    world: World,
     frame: pl.DataFrame,
     users: Users,
     rng: np.random.Generator,
@@ -206,9 +202,9 @@ def _with_summary(
     variant, value = rng.integers(0, 3, n), rng.integers(0, 8, n)
     pieces = []
     for number, language in enumerate(LANGUAGES):
-        templates, values = catalogue.texts["summaries"][language], pl.Series(catalogue.texts["values"][language])
-        names = pl.Series([pair[number] for pair in catalogue.skills])
-        roles = pl.Series([family.titles[language][0] for family in catalogue.families])
+        templates, values = world.texts["summaries"][language], pl.Series(world.texts["values"][language])
+        names = pl.Series([pair[number] for pair in world.skills])
+        roles = pl.Series([family.titles[language][0] for family in world.families])
         words: tuple[pl.Series, ...] = (
             names.gather(users.skills[:, 0]),
             names.gather(users.skills[:, 1]),

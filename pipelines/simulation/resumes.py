@@ -6,7 +6,7 @@ import orjson
 
 from pipelines.simulation.companies import Companies
 from pipelines.simulation.users import N_DEMO, Users
-from pipelines.simulation.world import LANGUAGES, LEVEL_YEARS, Catalogue
+from pipelines.simulation.world import LANGUAGES, LEVEL_YEARS, World
 from pipelines.simulation.writing import folder
 
 N_RESUMES = 6
@@ -21,20 +21,20 @@ _HEADINGS = {
 }
 
 
-def write_resumes(catalogue: Catalogue, companies: Companies, users: Users, out: Path, *, last_year: int) -> int:
+def write_resumes(world: World, companies: Companies, users: Users, out: Path, *, last_year: int) -> int:
     """Writes `out/<user_id>.txt|md|json` for the first people after the example users; returns how many."""
     folder(out)
     rows = range(N_DEMO, min(N_DEMO + N_RESUMES, len(users)))
     for row in rows:
-        resume = _resume(catalogue, companies, users, row, last_year=last_year)
+        resume = _resume(world, companies, users, row, last_year=last_year)
         suffix, body = ((".txt", _text(resume)), (".md", _markdown(resume)), (".json", _json(resume)))[row % 3]
         (out / f"{users.user_id[row]}{suffix}").write_bytes(body)
     return len(rows)
 
 
-def _resume(catalogue: Catalogue, companies: Companies, users: Users, row: int, *, last_year: int) -> dict[str, object]:
+def _resume(world: World, companies: Companies, users: Users, row: int, *, last_year: int) -> dict[str, object]:
     language = "en" if users.is_english[row] else "ru"
-    family, city = catalogue.families[users.family[row]], catalogue.cities[users.city[row]]
+    family, city = world.families[users.family[row]], world.cities[users.city[row]]
     years = max(1, int(LEVEL_YEARS[users.level[row]]))
     employers = companies.frame["company"]
     return {
@@ -43,7 +43,7 @@ def _resume(catalogue: Catalogue, companies: Companies, users: Users, row: int, 
         "title": family.titles[language][0],
         "city": city.en if language == "en" else city.ru,
         "country": city.country,
-        "skills": [catalogue.skills[n][LANGUAGES.index(language)] for n in users.skills[row].tolist() if n >= 0],
+        "skills": [world.skills[n][LANGUAGES.index(language)] for n in users.skills[row].tolist() if n >= 0],
         "employer": employers[row % len(employers)],
         "start": last_year - years,
         "end": last_year,

@@ -5,7 +5,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipelines.simulation.world import Catalogue
+from pipelines.simulation.world import World
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
@@ -19,7 +19,7 @@ class Purpose(IntEnum):
     JOBS = 2
     USERS = 3
     EVENTS = 4
-    RUBBISH = 5
+    MALFORMED = 5
 
 
 def generator(seed: int, purpose: Purpose, *keys: int) -> np.random.Generator:
@@ -34,17 +34,15 @@ def weighted(rng: np.random.Generator, weights: ArrayLike, *, n: int) -> IntArra
     return drawn
 
 
-def pick_skills(
-    rng: np.random.Generator, catalogue: Catalogue, family: IntArray, *, n_min: int, n_max: int
-) -> IntArray:
+def pick_skills(rng: np.random.Generator, world: World, family: IntArray, *, n_min: int, n_max: int) -> IntArray:
     """(rows, n_max) skill indices of each row's family, no repeats, -1 where a row has fewer.
 
     Weighted sampling without replacement by exponential keys (Efraimidis and Spirakis, 2006); a family's first skills
     weigh most.
     """
-    width = max(len(f.skills) for f in catalogue.families)
-    pool = np.full((len(catalogue.families), width), -1, dtype=np.int64)
-    for n, f in enumerate(catalogue.families):
+    width = max(len(f.skills) for f in world.families)
+    pool = np.full((len(world.families), width), -1, dtype=np.int64)
+    for n, f in enumerate(world.families):
         pool[n, : len(f.skills)] = f.skills
     weights = 1.0 / (1.0 + 0.35 * np.arange(width))
     keys = rng.exponential(size=(len(family), width)) / weights

@@ -17,7 +17,7 @@ from pipelines.simulation.rng import (
     skill_bits,
     weighted,
 )
-from pipelines.simulation.world import LEVEL_PAY, Catalogue
+from pipelines.simulation.world import LEVEL_PAY, World
 
 DEMO_PYTHON, DEMO_DESIGNER = "demo-python-almaty", "demo-designer-remote"
 N_DEMO = 2
@@ -58,10 +58,10 @@ class Users:
         return type(self)(**{name: value[start:stop] for name, value in vars(self).items()})
 
 
-def make_users(catalogue: Catalogue, *, n_users: int, n_days: int, seed: int) -> Users:
+def make_users(world: World, *, n_users: int, n_days: int, seed: int) -> Users:
     """`n_users` people; the first two are the example users."""
     parts = [
-        _block(catalogue, start=start, stop=min(start + USERS_PER_BLOCK, n_users), n_days=n_days, seed=seed)
+        _block(world, start=start, stop=min(start + USERS_PER_BLOCK, n_users), n_days=n_days, seed=seed)
         for start in range(0, n_users, USERS_PER_BLOCK)
     ]
     columns: dict[str, Any] = {
@@ -70,15 +70,15 @@ def make_users(catalogue: Catalogue, *, n_users: int, n_days: int, seed: int) ->
     return Users(user_id=pl.concat([part.user_id for part in parts]), **columns)
 
 
-def _block(catalogue: Catalogue, *, start: int, stop: int, n_days: int, seed: int) -> Users:
+def _block(world: World, *, start: int, stop: int, n_days: int, seed: int) -> Users:
     rng, n = generator(seed, Purpose.USERS, start), stop - start
-    family = weighted(rng, [f.weight for f in catalogue.families], n=n)
-    width = max(len(f.near) for f in catalogue.families)
-    near = np.array([[f.near[k % len(f.near)] for k in range(width)] for f in catalogue.families])
+    family = weighted(rng, [f.weight for f in world.families], n=n)
+    width = max(len(f.near) for f in world.families)
+    near = np.array([[f.near[k % len(f.near)] for k in range(width)] for f in world.families])
     second_family = near[family, rng.integers(0, width, n)]
-    city = weighted(rng, [c.weight for c in catalogue.cities], n=n)
-    is_english = ~catalogue.is_local_city[city]
-    can_be_remote = np.array([f.remote for f in catalogue.families])[family] > 0.1
+    city = weighted(rng, [c.weight for c in world.cities], n=n)
+    is_english = ~world.is_local_city[city]
+    can_be_remote = np.array([f.remote for f in world.families])[family] > 0.1
     wish = np.where(is_english, weighted(rng, (15, 50, 35), n=n), weighted(rng, (35, 50, 15), n=n))
     remote = np.where(can_be_remote, wish, REMOTE_NO)
     level = weighted(rng, _LEVEL_WEIGHTS, n=n)
@@ -88,14 +88,14 @@ def _block(catalogue: Catalogue, *, start: int, stop: int, n_days: int, seed: in
     signup_day = np.where(is_newcomer, rng.integers(0, n_days, n), 0)
     pay_draw = rng.uniform(0.7, 1.05, n)
     if start == 0:
-        _set_demo_users(catalogue, family=family, second_family=second_family, city=city, remote=remote, level=level)
+        _set_demo_users(world, family=family, second_family=second_family, city=city, remote=remote, level=level)
         is_english[:N_DEMO], activity[:N_DEMO], signup_day[:N_DEMO], pay_draw[:N_DEMO] = (False, True), 1.0, 0, 0.8
-    usd = np.array([f.usd for f in catalogue.families])[family] * np.array([c.pay for c in catalogue.cities])[city]
-    skills = pick_skills(rng, catalogue, family, n_min=5, n_max=MAX_USER_SKILLS)
+    usd = np.array([f.usd for f in world.families])[family] * np.array([c.pay for c in world.cities])[city]
+    skills = pick_skills(rng, world, family, n_min=5, n_max=MAX_USER_SKILLS)
     if start == 0:
         skills[:N_DEMO] = -1
         for row in range(min(N_DEMO, n)):
-            skills[row, :8] = catalogue.families[family[row]].skills[:8]
+            skills[row, :8] = world.families[family[row]].skills[:8]
     return Users(
         user_id=_ids(start, stop),
         family=family,
@@ -106,7 +106,7 @@ def _block(catalogue: Catalogue, *, start: int, stop: int, n_days: int, seed: in
         level=level,
         minimum_usd=usd * LEVEL_PAY[level] * pay_draw,
         skills=skills,
-        bits=skill_bits(skills, n_skills=len(catalogue.skills)),
+        bits=skill_bits(skills, n_skills=len(world.skills)),
         activity=activity,
         signup_day=signup_day,
     )
@@ -121,7 +121,7 @@ def _ids(start: int, stop: int) -> pl.Series:
 
 
 def _set_demo_users(
-    catalogue: Catalogue,
+    world: World,
     *,
     family: IntArray,
     second_family: IntArray,
@@ -136,5 +136,5 @@ def _set_demo_users(
         ("product_designer", "graphic_designer", "Lisbon", REMOTE_ONLY, middle + 1),
     )
     for row, (own, other, home, wish, rank) in enumerate(tastes):
-        family[row], second_family[row] = catalogue.family_index(own), catalogue.family_index(other)
-        city[row], remote[row], level[row] = catalogue.city_index(home), wish, rank
+        family[row], second_family[row] = world.family_index(own), world.family_index(other)
+        city[row], remote[row], level[row] = world.city_index(home), wish, rank

@@ -25,7 +25,7 @@ CURRENCIES = {"RU": "RUR", "KZ": "KZT", "BY": "BYR", "UZ": "UZS", "KG": "KGS", "
 
 @dataclass(frozen=True)
 class Family:
-    """A role family; `skills` index Catalogue.skills, the most asked-for first, `near` index Catalogue.families."""
+    """A role family; `skills` index World.skills, the most asked-for first, `near` index World.families."""
 
     key: str
     weight: float
@@ -63,7 +63,7 @@ class City:
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class World:
     """Everything that postings and people are drawn from; `skills` are (English, Russian) names."""
 
     families: tuple[Family, ...]
@@ -87,15 +87,15 @@ class Catalogue:
 
 
 @cache
-def load_catalogue() -> Catalogue:
-    """The catalogue that ships with the project; the same object every time, never changed."""
+def load_world() -> World:
+    """The world that ships with the project; the same object every time, never changed."""
     roles, cities, texts = (_read(name) for name in ("roles.yaml", "cities.yaml", "texts.yaml"))
     pairs = sorted({_pair(skill) for role in roles for skill in role["skills"]})
     skill_index = {pair: n for n, pair in enumerate(pairs)}
     keys = [role["key"] for role in roles]
     sectors = tuple(texts["sectors"])
     families = tuple(_family(role, keys=keys, sectors=sectors, skill_index=skill_index) for role in roles)
-    return Catalogue(families, tuple(City(**{"area": None} | city) for city in cities), tuple(pairs), sectors, texts)
+    return World(families, tuple(City(**{"area": None} | city) for city in cities), tuple(pairs), sectors, texts)
 
 
 def _read(name: str) -> Any:

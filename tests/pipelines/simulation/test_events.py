@@ -11,18 +11,18 @@ from pipelines.simulation.event_files import EventFiles
 from pipelines.simulation.events import EventMaker
 from pipelines.simulation.jobs import make_jobs
 from pipelines.simulation.users import make_users
-from pipelines.simulation.world import load_catalogue
+from pipelines.simulation.world import load_world
 
 UNTIL = datetime(2026, 3, 2, tzinfo=UTC)
 N_DAYS = 3
 
 
 def maker(*, n_events: int) -> EventMaker:
-    catalogue = load_catalogue()
-    companies = make_companies(catalogue, n_jobs=100, seed=1)
-    jobs = make_jobs(catalogue, companies, n_jobs=100, n_days=N_DAYS, until=UNTIL, seed=1)
-    users = make_users(catalogue, n_users=200, n_days=N_DAYS, seed=1)
-    return EventMaker(catalogue, users, jobs, n_events=n_events, n_days=N_DAYS, until=UNTIL, seed=1)
+    world = load_world()
+    companies = make_companies(world, n_jobs=100, seed=1)
+    jobs = make_jobs(world, companies, n_jobs=100, n_days=N_DAYS, until=UNTIL, seed=1)
+    users = make_users(world, n_users=200, n_days=N_DAYS, seed=1)
+    return EventMaker(world, users, jobs, n_events=n_events, n_days=N_DAYS, until=UNTIL, seed=1)
 
 
 def test_no_block_is_larger_than_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ from pipelines.simulation.users import DEMO_DESIGNER, DEMO_PYTHON
 
 UNTIL = datetime(2026, 3, 2, tzinfo=UTC)
 SIZE = MarketSize(n_users=300, n_jobs=400, n_events=12_000, n_days=14)
-RUBBISH_SHARE = 0.01
+MALFORMED_SHARE = 0.01
 BOARDS = ("simboard", "simrabota")
 
 
@@ -50,7 +50,7 @@ def read_all(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
 def market(tmp_path_factory: pytest.TempPathFactory) -> Market:
     folder = tmp_path_factory.mktemp("market")
     landing, truth = folder / "landing", folder / "truth"
-    summary = simulate(landing, SIZE, seed=3, until=UNTIL, rubbish_share=RUBBISH_SHARE, truth_folder=truth)
+    summary = simulate(landing, SIZE, seed=3, until=UNTIL, malformed_share=MALFORMED_SHARE, truth_folder=truth)
     return Market(landing, truth, summary, *read_all(landing / "interactions"))
 
 
@@ -64,7 +64,12 @@ def digests(folder: Path) -> dict[str, str]:
 
 def test_the_same_arguments_write_the_same_bytes(market: Market, tmp_path: Path) -> None:
     again = simulate(
-        tmp_path / "landing", SIZE, seed=3, until=UNTIL, rubbish_share=RUBBISH_SHARE, truth_folder=tmp_path / "truth"
+        tmp_path / "landing",
+        SIZE,
+        seed=3,
+        until=UNTIL,
+        malformed_share=MALFORMED_SHARE,
+        truth_folder=tmp_path / "truth",
     )
     assert again == market.summary
     assert digests(tmp_path / "landing") == digests(market.landing)
@@ -156,9 +161,9 @@ def test_every_bad_line_is_one_reject_and_nothing_else_is(market: Market) -> Non
     assert market.rejects["reason"].n_unique() >= 4
 
 
-def test_without_rubbish_nothing_is_refused_or_repeated(tmp_path: Path) -> None:
+def test_without_malformed_entries_nothing_is_refused_or_repeated(tmp_path: Path) -> None:
     size = MarketSize(n_users=30, n_jobs=60, n_events=1_000, n_days=3)
-    summary = simulate(tmp_path, size, seed=1, until=UNTIL, rubbish_share=0.0)
+    summary = simulate(tmp_path, size, seed=1, until=UNTIL, malformed_share=0.0)
     events, rejects = read_all(tmp_path / "interactions")
     assert (summary.n_bad_events, summary.n_bad_others, summary.n_repeated_events, summary.n_late_events) == (0,) * 4
     assert rejects.is_empty()
@@ -167,7 +172,7 @@ def test_without_rubbish_nothing_is_refused_or_repeated(tmp_path: Path) -> None:
 
 
 def test_parquet_holds_the_same_events_as_json_lines(market: Market, tmp_path: Path) -> None:
-    simulate(tmp_path, SIZE, seed=3, until=UNTIL, event_format="parquet", rubbish_share=RUBBISH_SHARE)
+    simulate(tmp_path, SIZE, seed=3, until=UNTIL, event_format="parquet", malformed_share=MALFORMED_SHARE)
     events, rejects = read_all(tmp_path / "interactions")
     assert len(rejects) == market.summary.n_bad_events
     assert events.unique().sort("event_id").equals(market.events.unique().sort("event_id"))
@@ -248,6 +253,6 @@ def test_a_time_without_offset_is_refused(tmp_path: Path) -> None:
         simulate(tmp_path, SIZE, seed=1, until=UNTIL.replace(tzinfo=None))
 
 
-def test_a_rubbish_share_beyond_a_half_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="rubbish_share"):
-        simulate(tmp_path, SIZE, seed=1, until=UNTIL, rubbish_share=0.9)
+def test_a_malformed_share_beyond_a_half_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="malformed_share"):
+        simulate(tmp_path, SIZE, seed=1, until=UNTIL, malformed_share=0.9)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.simulation.rng import Purpose, generator, pick_skills, shares, skill_bits, weighted
-from pipelines.simulation.world import load_catalogue
+from pipelines.simulation.world import load_world
 
 
 @given(st.integers(0, 10**6), st.lists(st.floats(0.01, 100), min_size=1, max_size=50))
@@ -23,13 +23,13 @@ def test_bits_count_the_common_skills_of_two_rows(rows: list[list[int]]) -> None
 
 
 def test_picked_skills_are_of_the_family_without_repeats() -> None:
-    catalogue = load_catalogue()
-    family = np.arange(len(catalogue.families)).repeat(20)
-    picked = pick_skills(generator(1, Purpose.JOBS), catalogue, family, n_min=4, n_max=8)
+    world = load_world()
+    family = np.arange(len(world.families)).repeat(20)
+    picked = pick_skills(generator(1, Purpose.JOBS), world, family, n_min=4, n_max=8)
     for row, own in zip(picked.tolist(), family.tolist(), strict=True):
         skills = [skill for skill in row if skill >= 0]
         assert len(set(skills)) == len(skills) >= 4
-        assert set(skills) <= set(catalogue.families[own].skills)
+        assert set(skills) <= set(world.families[own].skills)
 
 
 def test_what_weighs_nothing_is_never_drawn() -> None:
