@@ -9,7 +9,7 @@ import dagster as dg
 from rich.console import Console
 
 from assets.resources import AS_OF_TAG
-from pipelines.cli.print_quarantine import visible
+from pipelines.cli.terminal import visible
 from pipelines.jobs import JOBS
 
 _NOT_RUN = "Dependencies for step"

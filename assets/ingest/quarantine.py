@@ -89,3 +89,42 @@ def store_quarantined(lake: Lake, frames: Sequence[pl.DataFrame]) -> int:
         fresh = found.join(known, on=key, how="anti", nulls_equal=True).sort(key)
         lake.append("bronze", QUARANTINE, fresh)
     return fresh.height
+
+
+def find_quarantined(
+    lake: Lake,
+    *,
+    source: str | None = None,
+    reason: str | None = None,
+    file: str | None = None,
+    since: dt.datetime | None = None,
+) -> pl.LazyFrame:
+    """The QUARANTINE rows of a source, a reason, a file (or its beginning), last seen at or after `since`."""
+    rows = lake.scan("bronze", QUARANTINE)
+    for column, value in (("source", source), ("reason", reason)):
+        if value is not None:
+            rows = rows.filter(pl.col(column) == value)
+    if file is not None:
+        rows = rows.filter(pl.col("file").str.starts_with(file))
+    return rows if since is None else rows.filter(pl.col("seen_at") >= since)
+
+
+def count_by_reason(found: pl.LazyFrame) -> pl.DataFrame:
+    """By source and reason: entries, files, first_at, last_at; the most frequent first."""
+    return (
+        found.group_by("source", "reason")
+        .agg(
+            entries=pl.len(),
+            files=pl.col("file").n_unique(),
+            first_at=pl.col("seen_at").min(),
+            last_at=pl.col("seen_at").max(),
+        )
+        .sort("entries", "source", "reason", descending=[True, False, False])
+        .collect()
+    )
+
+
+def newest_entries(found: pl.LazyFrame, *, limit: int) -> pl.DataFrame:
+    """The `limit` entries seen last."""
+    order = ["seen_at", "source", "file", "entry"]
+    return found.sort(order, descending=[True, False, False, False], nulls_last=True).head(limit).collect()

@@ -1,18 +1,15 @@
-"""`jobfeed generations`: list, verify, roll back, tell apart, export. Parses, calls one function, prints."""
+"""`jobfeed generations`: lists, verifies, rolls back, compares and exports the published generations."""
 
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.environment import workspace_from_environment
+from pipelines.cli.terminal import command_group, err, fail, out, workspace
 
-app = typer.Typer(no_args_is_help=True, help="Published generations: list, verify, roll back, tell apart, export.")
-out = Console()
-err = Console(stderr=True)
+app = command_group("Published generations: list, verify, roll back, compare, export.")
 
 Generation = Annotated[str | None, typer.Argument(help="Default: the served one.")]
 
@@ -22,12 +19,13 @@ def list_generations() -> None:
     """List the kept generations, the newest first; the served one is marked."""
     from assets.publishing import generations
 
-    published = workspace_from_environment().published
-    trouble = None
+    published = workspace().published
+    current: str | None = None
+    pointer_error: generations.GenerationError | None = None
     try:
         current = generations.current_generation(published)
     except generations.GenerationError as error:
-        current, trouble = None, str(error)
+        pointer_error = error
     table = Table()
     for name in ("generation", "kind", "as of", "created", "users", "jobs", "served"):
         table.add_column(name, no_wrap=True)
@@ -38,8 +36,8 @@ def list_generations() -> None:
     out.print(table)
     for problem in generations.unreadable(published):
         err.print(f"[red]{escape(problem)}[/]")
-    if trouble is not None:
-        _fail(trouble)
+    if pointer_error is not None:
+        raise pointer_error
 
 
 @app.command()
@@ -47,12 +45,9 @@ def verify(generation: Generation = None) -> None:
     """Read a generation's files and check them against its manifest."""
     from assets.publishing import generations
 
-    published = workspace_from_environment().published
-    try:
-        name = _served_or(published, generation)
-        problems = generations.verify(published, name)
-    except generations.GenerationError as error:
-        _fail(str(error))
+    published = workspace().published
+    name = served_or(published, generation)
+    problems = generations.verify(published, name)
     for problem in problems:
         err.print(f"[red]{escape(problem)}[/]")
     if problems:
@@ -67,10 +62,7 @@ def rollback(
     """Serve an earlier generation again."""
     from assets.publishing import generations
 
-    try:
-        name = generations.rollback(workspace_from_environment().published, generation)
-    except generations.GenerationError as error:
-        _fail(str(error))
+    name = generations.rollback(workspace().published, generation)
     out.print(f"{name} is served now")
 
 
@@ -78,34 +70,28 @@ def rollback(
 def diff(
     before: Annotated[str | None, typer.Argument(help="Default: the one before AFTER.")] = None,
     after: Annotated[str | None, typer.Argument(help="Default: the served one.")] = None,
-    user: Annotated[str | None, typer.Option(help="Tell this user's feeds apart instead of the tables.")] = None,
+    user: Annotated[str | None, typer.Option(help="Compare this user's feeds instead of the tables.")] = None,
 ) -> None:
-    """Tell what changed between two generations."""
+    """Show what changed between two generations."""
     from assets.publishing import diff as differences
     from assets.publishing import generations
 
-    workspace = workspace_from_environment()
-    published, limit = workspace.published, workspace.config.pipeline.duckdb_memory_limit
-    try:
-        new = _served_or(published, after)
-        old = before or generations.read_manifest(published, new).parent
-        if old is None:
-            _fail(f"{new} is the first generation; there is none before it")
-        if user is None:
-            tables = differences.differing_tables(published, old, new, memory_limit=limit)
-        else:
-            feed = differences.feed_difference(published, old, new, user, memory_limit=limit)
-    except generations.GenerationError as error:
-        _fail(str(error))
-    out.print(f"{old} → {new}")
-    if user is not None:
+    context = workspace()
+    published, limit = context.published, context.config.pipeline.duckdb_memory_limit
+    new = served_or(published, after)
+    old = before or generations.read_manifest(published, new).parent
+    if old is None:
+        fail(f"{new} is the first generation; there is none before it")
+    if user is None:
+        table = Table("table", "added", "removed", "changed")
+        for found in differences.differing_tables(published, old, new, memory_limit=limit):
+            table.add_row(found.table, *(f"{n:,}" for n in (found.n_added, found.n_removed, found.n_changed)))
+    else:
         table = Table("job", "rank before", "rank after", "score before", "score after")
+        feed = differences.feed_difference(published, old, new, user, memory_limit=limit)
         for job_id, *figures in feed.iter_rows():
             table.add_row(escape(job_id), *(_figure(value) for value in figures))
-    else:
-        table = Table("table", "added", "removed", "changed")
-        for found in tables:
-            table.add_row(found.table, *(f"{n:,}" for n in (found.n_added, found.n_removed, found.n_changed)))
+    out.print(f"{old} → {new}")
     out.print(table)
 
 
@@ -119,29 +105,25 @@ def export(
     from assets.publishing import generations
     from assets.publishing.database import export_database
 
-    workspace = workspace_from_environment()
+    found = workspace()
     if path.exists():
-        _fail(f"{path} exists; name a new file")
-    try:
-        name = _served_or(workspace.published, generation)
-        generations.read_manifest(workspace.published, name)
-    except generations.GenerationError as error:
-        _fail(str(error))
+        fail(f"{path} exists; name a new file")
+    name = served_or(found.published, generation)
+    generations.read_manifest(found.published, name)
     if not path.parent.is_dir():
-        _fail(f"{path.parent} is not a folder; make it first")
+        fail(f"{path.parent} is not a folder; make it first")
     with atomic_path(path) as temporary:
-        export_database(
-            workspace.published, name, temporary, memory_limit=workspace.config.pipeline.duckdb_memory_limit
-        )
+        export_database(found.published, name, temporary, memory_limit=found.config.pipeline.duckdb_memory_limit)
     out.print(f"{name} is in {path}")
 
 
-def _served_or(published: Path, generation: str | None) -> str:
+def served_or(published: Path, generation: str | None = None) -> str:
+    """`generation`, or the served one if none is named. Ends the command if none is published yet."""
     from assets.publishing import generations
 
     name = generation or generations.current_generation(published)
     if name is None:
-        _fail(f"{published}: no generation is published yet; run `jobfeed run daily` first")
+        fail(f"{published}: no generation is published yet; run `jobfeed run daily` first")
     return name
 
 
@@ -149,8 +131,3 @@ def _figure(value: float | None) -> str:
     if value is None:
         return "—"
     return f"{value:.4f}" if isinstance(value, float) else str(value)
-
-
-def _fail(message: str) -> NoReturn:
-    err.print(f"[red]error:[/] {escape(message)}")
-    raise typer.Exit(1)

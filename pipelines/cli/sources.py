@@ -1,126 +1,49 @@
-"""What the terminal shows of the sources: when each was read, what came of it, when it is due; and a try of one."""
+"""`jobfeed sources`: lists the sources, reads one as a trial, forgets one."""
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Annotated
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+import typer
 
-from assets.config import FeedSource, Sources
-from assets.ingest.feeds.fetching import FeedReading, fetch_feeds
-from assets.ingest.http.client import HttpClient
-from assets.ingest.http.pacing import HostPacer
-from assets.ingest.run_log import recent_runs
-from assets.ingest.source_state import FeedState, load_states
-from assets.lake import Lake
-from features.schemas.bronze import INGEST_RUNS, POSTING_CONTENT
-from features.source_health import source_alarms
-from pipelines.cli.print_quarantine import visible
+from pipelines.cli.terminal import checked_config, command_group, fail, out, workspace
+
+app = command_group("Where jobs come from: how each source does, a try of one.")
 
 
-@dataclass(frozen=True)
-class SourceStatus:
-    """One source: `state` is on, off, gone, or landing for what comes as files only."""
+@app.command("list")
+def list_sources() -> None:
+    """List the sources: when each was read, what came of it, when it is due, what is wrong with it."""
+    from pipelines.cli.print_sources import print_statuses
+    from pipelines.cli.source_status import source_statuses
 
-    name: str
-    state: str
-    last_run_at: dt.datetime | None
-    last_status: str
-    n_listed: int | None
-    due: str
-    alarm: str
+    lake = workspace().lake
+    print_statuses(out, source_statuses(lake, checked_config().sources, now=dt.datetime.now(dt.UTC)))
 
 
-def source_statuses(lake: Lake, sources: Sources, *, now: dt.datetime) -> list[SourceStatus]:
-    """Configured feeds and HH by name, then what else was ever read."""
-    runs = lake.scan("bronze", INGEST_RUNS).collect()
-    last = {row["source"]: row for row in runs.sort("ran_at", "attempt").iter_rows(named=True)}
-    alarms = {row["source"]: row["alarm"] for row in source_alarms(recent_runs(lake)).iter_rows(named=True)}
-    states = load_states(lake).feeds
-    off = {name: "landing" if name in last else "off" for name in ("hh", *(feed.name for feed in sources.feeds))}
-    found = [
-        _status(
-            feed.name,
-            _feed_state(states.get(feed.name)) if feed.enabled else off[feed.name],
-            last,
-            alarms,
-            due=_due(feed, states, now),
-        )
-        for feed in sorted(sources.feeds, key=lambda feed: feed.name)
-    ]
-    found.append(_status("hh", "on" if sources.hh.enabled else off["hh"], last, alarms, due=""))
-    known = {status.name for status in found}
-    return [*found, *(_status(name, "landing", last, alarms, due="") for name in sorted(last) if name not in known)]
+@app.command("try")
+def try_source(
+    name: Annotated[str, typer.Argument(help="A feed of sources.yaml, enabled or not.")],
+    limit: Annotated[int, typer.Option(min=0, max=1000, help="Jobs to show.")] = 5,
+) -> None:
+    """Read one feed now, show what it gives, and store nothing."""
+    from pipelines.cli.print_sources import print_reading
+    from pipelines.cli.source_status import try_feed
+
+    sources = checked_config().sources
+    names = sorted(feed.name for feed in sources.feeds)
+    if name not in names:
+        raise typer.BadParameter(f"{name!r} is no feed of sources.yaml; feeds are {', '.join(names)}")
+    reading = try_feed(sources, name, now=dt.datetime.now(dt.UTC))
+    print_reading(out, reading, limit=limit)
+    if reading.is_failed:
+        raise typer.Exit(1)
 
 
-def print_statuses(console: Console, found: Sequence[SourceStatus]) -> None:
-    """Prints one line a source; alarms in yellow."""
-    table = Table()
-    for name in ("source", "state", "last run", "status", "jobs", "due", "alarm"):
-        table.add_column(name, justify="right" if name == "jobs" else "left", overflow="fold")
-    for status in found:
-        at = f"{status.last_run_at:%Y-%m-%d %H:%M}" if status.last_run_at else "never"
-        n_listed = "" if status.n_listed is None else str(status.n_listed)
-        told = (status.name, status.state, at, visible(status.last_status)[:200], n_listed, status.due)
-        table.add_row(*map(escape, told), f"[yellow]{escape(status.alarm)}[/]" if status.alarm else "")
-    console.print(table)
+@app.command("forget")
+def forget_source(name: Annotated[str, typer.Argument(help="A feed of sources.yaml.")]) -> None:
+    """Forget what is remembered of a feed: that it is gone or moved, and when it was read. Its jobs stay."""
+    from assets.ingest.source_state import forget_feed
 
-
-def try_feed(sources: Sources, name: str, *, now: dt.datetime) -> FeedReading:
-    """Reads one configured feed over HTTP, enabled or not, and stores nothing. Raises KeyError for an unknown name."""
-    feed = {feed.name: feed for feed in sources.feeds}[name].model_copy(update={"enabled": True, "max_pages": 1})
-    client = HttpClient(sources.http, HostPacer(sources.http.requests_per_host_per_second))
-    return next(iter(fetch_feeds([feed], {}, client, as_of=now)))
-
-
-def print_reading(console: Console, reading: FeedReading, *, limit: int) -> None:
-    """Prints what came of a try: counts, how many jobs fill each column, and the first jobs."""
-    rows, rejects = reading.parsed.rows, reading.parsed.rejects
-    console.print(f"[bold]{escape(reading.name)}[/]: {escape(visible(reading.status))}")
-    console.print(f"{rows.height} jobs, {rejects.height} refused, {reading.seconds:.1f} s")
-    for reason, n in rejects["reason"].value_counts(sort=True).iter_rows():
-        console.print(f"  refused: {escape(visible(reason))} {n}")
-    if rows.is_empty():
-        return
-    filled = {column: rows.height - rows[column].null_count() for column in POSTING_CONTENT}
-    table = Table("column", "filled", "first value")
-    for column, n in filled.items():
-        if n:
-            first = visible(str(rows[column].drop_nulls()[0]))
-            table.add_row(column, f"{100 * n / rows.height:.0f} %", escape(first[:80]))
-    console.print(table)
-    for title, company, place in rows.select("title", "company", "location_text").head(limit).iter_rows():
-        console.print(f"  {escape(visible(' · '.join(part for part in (title, company, place) if part)))}")
-
-
-def _feed_state(state: FeedState | None) -> str:
-    return "gone" if state is not None and state.gone_at is not None else "on"
-
-
-def _due(feed: FeedSource, states: dict[str, FeedState], now: dt.datetime) -> str:
-    state = states.get(feed.name)
-    if not feed.enabled or (state is not None and state.gone_at is not None):
-        return ""
-    if state is None:
-        return "now"
-    read_again = state.read_at + dt.timedelta(minutes=feed.min_interval_minutes) if state.read_at else now
-    at = max(at for at in (read_again, state.not_before or now))
-    return "now" if at <= now else f"{at:%Y-%m-%d %H:%M}"
-
-
-def _status(
-    name: str, state: str, last: dict[str, dict[str, object]], alarms: dict[str, str], *, due: str
-) -> SourceStatus:
-    run = last.get(name, {})
-    at, n_listed = run.get("ran_at"), run.get("n_listed")
-    return SourceStatus(
-        name=name,
-        state=state,
-        last_run_at=at if isinstance(at, dt.datetime) else None,
-        last_status=str(run.get("status") or ""),
-        n_listed=n_listed if isinstance(n_listed, int) else None,
-        due=due,
-        alarm=alarms.get(name, ""),
-    )
+    if not forget_feed(workspace().lake, name):
+        fail(f"nothing is remembered of a feed {name!r}")
+    out.print(f"{name} is read afresh by the next run")

@@ -11,7 +11,7 @@ from pipelines.simulation.companies import Companies
 from pipelines.simulation.job_texts import with_texts
 from pipelines.simulation.jobs import HH, REMOTE, Jobs
 from pipelines.simulation.rng import IntArray
-from pipelines.simulation.world import World, City, Family
+from pipelines.simulation.world import City, Family, World
 from pipelines.simulation.writing import folder, moscow_time, slices
 
 PER_PAGE = 100

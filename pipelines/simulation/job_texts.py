@@ -8,7 +8,7 @@ import polars as pl
 from pipelines.simulation.companies import Companies
 from pipelines.simulation.jobs import MAX_SKILLS, Jobs
 from pipelines.simulation.rng import IntArray
-from pipelines.simulation.world import LANGUAGES, World, Family
+from pipelines.simulation.world import LANGUAGES, Family, World
 
 _N_DUTIES = 3
 _N_VARIANTS = 3

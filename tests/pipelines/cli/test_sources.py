@@ -15,7 +15,7 @@ from assets.ingest.source_state import FeedState, address_of, update_states
 from assets.lake import Lake
 from features.schemas.bronze import INGEST_RUNS
 from pipelines.cli.main import app
-from pipelines.cli.sources import source_statuses
+from pipelines.cli.source_status import source_statuses
 from tests.assets.ingest.fault_server import Answer, FaultServer, fault_server
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)

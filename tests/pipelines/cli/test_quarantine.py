@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -10,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from assets.ingest.quarantine import count_by_reason, find_quarantined, newest_entries
 from assets.lake import Lake
 from features.schemas.bronze import QUARANTINE
 from pipelines.cli.main import app
-from pipelines.cli.print_quarantine import HIDDEN, Wanted, find_quarantined, newest, summary, visible
+from pipelines.cli.print_quarantine import HIDDEN
+from pipelines.cli.terminal import visible
 
 DAY = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 ROWS = [
@@ -40,7 +43,7 @@ def shown(*options: str) -> str:
 
 
 def test_entries_are_counted_by_source_and_reason_the_most_frequent_first(lake: Lake) -> None:
-    counted = summary(find_quarantined(lake, Wanted())).select("source", "reason", "entries", "files").rows()
+    counted = count_by_reason(find_quarantined(lake)).select("source", "reason", "entries", "files").rows()
     assert counted == [
         ("interactions", "bad_json", 2, 2),
         ("board", "bad_feed", 1, 1),
@@ -49,18 +52,18 @@ def test_entries_are_counted_by_source_and_reason_the_most_frequent_first(lake: 
 
 
 @pytest.mark.parametrize(
-    ("wanted", "n"),
+    ("filters", "n"),
     [
-        (Wanted(source="board"), 2), (Wanted(reason="bad_json"), 2), (Wanted(file="interactions/a"), 1),
-        (Wanted(since=DAY + dt.timedelta(days=1)), 1), (Wanted(source="board", reason="bad_json"), 0),
+        ({"source": "board"}, 2), ({"reason": "bad_json"}, 2), ({"file": "interactions/a"}, 1),
+        ({"since": DAY + dt.timedelta(days=1)}, 1), ({"source": "board", "reason": "bad_json"}, 0),
     ],
 )  # fmt: skip
-def test_filters_narrow_what_is_shown(lake: Lake, wanted: Wanted, n: int) -> None:
-    assert newest(find_quarantined(lake, wanted), limit=10).height == n
+def test_filters_narrow_what_is_shown(lake: Lake, filters: dict[str, Any], n: int) -> None:
+    assert newest_entries(find_quarantined(lake, **filters), limit=10).height == n
 
 
 def test_the_newest_come_first_within_the_limit(lake: Lake) -> None:
-    assert newest(find_quarantined(lake, Wanted()), limit=1)["entry"].to_list() == ["line 9"]
+    assert newest_entries(find_quarantined(lake), limit=1)["entry"].to_list() == ["line 9"]
 
 
 def test_the_command_hides_what_may_be_personal_until_it_is_asked_for(lake: Lake) -> None:

@@ -1,0 +1,40 @@
+"""`jobfeed feed` and `jobfeed why`: a user's published feed, and why a job is in it or not."""
+
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.generations import served_or
+from pipelines.cli.terminal import Language, fail, out, parse_instant, require_choice, workspace
+
+_LANGUAGES = ("en", "ru")
+
+
+def feed(user_id: str, limit: Annotated[int, typer.Option(min=1, max=1000)] = 10, language: Language = "en") -> None:
+    """Show a user's published feed with scores and reasons."""
+    from pipelines.cli.print_feed import print_feed
+    from pipelines.cli.read_feed import read_feed
+
+    require_choice(language, _LANGUAGES, option="--lang")
+    published = workspace().published
+    found = read_feed(published / served_or(published), user_id, limit=limit)
+    print_feed(out, user_id, found, language=language)
+
+
+def why(
+    user_id: str,
+    job_id: str,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="Default: what the user's feed was made for.")] = None,
+    language: Language = "en",
+) -> None:
+    """Tell how a job's score for a user came about, or which rule keeps the job out."""
+    from assets.ranking.score_breakdown import why as answer
+    from pipelines.cli.print_why import print_why
+
+    require_choice(language, _LANGUAGES, option="--lang")
+    instant = parse_instant(as_of)
+    try:
+        found = answer(workspace(), user_id=user_id, job_id=job_id, as_of=instant)
+    except FileNotFoundError:
+        fail("the models are not trained yet; run `jobfeed run daily` first")
+    print_why(out, user_id, found, language=language)

@@ -1,0 +1,44 @@
+"""`jobfeed serve` and `jobfeed token`: start the service's own program in place of this one."""
+
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from pipelines.cli.terminal import workspace
+
+
+def serve(
+    host: str = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
+    workers: Annotated[int, typer.Option(min=1, max=64)] = 1,
+    rate_limit: Annotated[
+        float, typer.Option(min=0, help="Requests a second per token of an application, in each worker; 0: no limit.")
+    ] = 1000,
+    user_rate_limit: Annotated[float, typer.Option(min=0, help="The same per token of one user.")] = 20,
+    stale_after_hours: Annotated[float, typer.Option(min=0, help="From when on /readyz calls the data stale.")] = 26,
+    access_log: Annotated[bool, typer.Option(help="A JSON line per request on standard output.")] = True,
+) -> None:
+    """Serve the published generation over HTTP, read-only."""
+    options = {
+        "--published": workspace().published,
+        "--host": host,
+        "--port": port,
+        "--workers": workers,
+        "--rate-limit": rate_limit,
+        "--user-rate-limit": user_rate_limit,
+        "--stale-after-hours": stale_after_hours,
+    }
+    words = [str(word) for option in options.items() for word in option]
+    _become_the_service([*words, "--access-log" if access_log else "--no-access-log"])
+
+
+def token(context: typer.Context) -> None:
+    """Make tokens for the service: `new APPLICATION [--user ID]`, `sign USER --application NAME --hours N`, `key`."""
+    _become_the_service(["token", *context.args])
+
+
+def _become_the_service(arguments: list[str]) -> NoReturn:
+    # The service imports nothing of the pipeline: it takes this process's place instead of being called from it.
+    os.execv(sys.executable, [sys.executable, "-m", "serving", *arguments])  # noqa: S606 - fixed program, parsed options

@@ -1,0 +1,87 @@
+"""The state of each source: when it was read, with which result, when it is due. Printing is in print_sources.py."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from assets.config import FeedSource, Sources
+from assets.ingest.feeds.fetching import FeedReading, fetch_feeds
+from assets.ingest.http.client import HttpClient
+from assets.ingest.http.pacing import HostPacer
+from assets.ingest.run_log import recent_runs
+from assets.ingest.source_state import FeedState, load_states
+from assets.lake import Lake
+from features.schemas import INGEST_RUNS
+from features.source_health import source_alarms
+
+
+@dataclass(frozen=True)
+class SourceStatus:
+    """One source: `state` is on, off, gone, or landing for what comes as files only."""
+
+    name: str
+    state: str
+    last_run_at: dt.datetime | None
+    last_status: str
+    n_listed: int | None
+    due: str
+    alarm: str
+
+
+def source_statuses(lake: Lake, sources: Sources, *, now: dt.datetime) -> list[SourceStatus]:
+    """Configured feeds and HH by name, then what else was ever read."""
+    runs = lake.scan("bronze", INGEST_RUNS).collect()
+    last = {row["source"]: row for row in runs.sort("ran_at", "attempt").iter_rows(named=True)}
+    alarms = {row["source"]: row["alarm"] for row in source_alarms(recent_runs(lake)).iter_rows(named=True)}
+    states = load_states(lake).feeds
+    off = {name: "landing" if name in last else "off" for name in ("hh", *(feed.name for feed in sources.feeds))}
+    found = [
+        _status(
+            feed.name,
+            _feed_state(states.get(feed.name)) if feed.enabled else off[feed.name],
+            last,
+            alarms,
+            due=_due(feed, states, now),
+        )
+        for feed in sorted(sources.feeds, key=lambda feed: feed.name)
+    ]
+    found.append(_status("hh", "on" if sources.hh.enabled else off["hh"], last, alarms, due=""))
+    known = {status.name for status in found}
+    return [*found, *(_status(name, "landing", last, alarms, due="") for name in sorted(last) if name not in known)]
+
+
+def try_feed(sources: Sources, name: str, *, now: dt.datetime) -> FeedReading:
+    """Reads one configured feed over HTTP, enabled or not, and stores nothing. Raises KeyError for an unknown name."""
+    feed = {feed.name: feed for feed in sources.feeds}[name].model_copy(update={"enabled": True, "max_pages": 1})
+    client = HttpClient(sources.http, HostPacer(sources.http.requests_per_host_per_second))
+    return next(iter(fetch_feeds([feed], {}, client, as_of=now)))
+
+
+def _feed_state(state: FeedState | None) -> str:
+    return "gone" if state is not None and state.gone_at is not None else "on"
+
+
+def _due(feed: FeedSource, states: dict[str, FeedState], now: dt.datetime) -> str:
+    state = states.get(feed.name)
+    if not feed.enabled or (state is not None and state.gone_at is not None):
+        return ""
+    if state is None:
+        return "now"
+    read_again = state.read_at + dt.timedelta(minutes=feed.min_interval_minutes) if state.read_at else now
+    at = max(at for at in (read_again, state.not_before or now))
+    return "now" if at <= now else f"{at:%Y-%m-%d %H:%M}"
+
+
+def _status(
+    name: str, state: str, last: dict[str, dict[str, object]], alarms: dict[str, str], *, due: str
+) -> SourceStatus:
+    run = last.get(name, {})
+    at, n_listed = run.get("ran_at"), run.get("n_listed")
+    return SourceStatus(
+        name=name,
+        state=state,
+        last_run_at=at if isinstance(at, dt.datetime) else None,
+        last_status=str(run.get("status") or ""),
+        n_listed=n_listed if isinstance(n_listed, int) else None,
+        due=due,
+        alarm=alarms.get(name, ""),
+    )

@@ -1,0 +1,112 @@
+"""`jobfeed simulate`, `bench` and `tune`: make a market, measure on it, choose the parameters of a model."""
+
+import datetime as dt
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from pipelines.cli.terminal import (
+    AsOf,
+    checked_config,
+    err,
+    out,
+    parse_instant,
+    progress_bar,
+    require_choice,
+    workspace,
+)
+
+if TYPE_CHECKING:
+    from models.fitting.tuning import Tuned
+
+
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="The landing folder to write into.")],
+    users: Annotated[int, typer.Option(min=2)] = 2_000,
+    jobs: Annotated[int, typer.Option(min=50)] = 2_000,
+    events: Annotated[int, typer.Option(min=0)] = 100_000,
+    days: Annotated[int, typer.Option(min=1, max=400)] = 60,
+    seed: Annotated[int, typer.Option(min=0)] = 7,
+    until: Annotated[str | None, typer.Option(help="The market's last instant; default the last midnight UTC.")] = None,
+    event_format: Annotated[str, typer.Option(help="jsonl or parquet")] = "jsonl",
+    truth: Annotated[Path | None, typer.Option(help="A folder for the known tastes, to measure against.")] = None,
+) -> None:
+    """Make a job market from a seed, in the sources' own formats."""
+    from pipelines.simulation import market
+
+    require_choice(event_format, ("jsonl", "parquet"), option="--event-format")
+    midnight = dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    with progress_bar() as progress:
+        tasks: dict[str, int] = {}
+
+        def on_progress(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=total)
+            progress.update(progress.task_ids[tasks[stage]], completed=done, total=total)
+
+        summary = market.simulate(
+            folder,
+            market.MarketSize(n_users=users, n_jobs=jobs, n_events=events, n_days=days),
+            seed=seed,
+            until=parse_instant(until) or midnight,
+            event_format=cast(Literal["jsonl", "parquet"], event_format),
+            truth_folder=truth,
+            progress=on_progress,
+        )
+    out.print(summary)
+
+
+def bench(
+    folder: Annotated[Path, typer.Argument(help="Where the market, the lake and the models of the benchmark lie.")],
+    size: Annotated[str, typer.Option(help="S, M or L: 20 thousand, 100 thousand or a million users.")] = "S",
+    threads: Annotated[int, typer.Option(min=1, max=64)] = os.cpu_count() or 1,
+) -> None:
+    """Measure training, retrieval, ranking and writing on a simulated market, beside plain alternatives."""
+    from pipelines.benchmarks.ranking import SIZES, run_benchmark
+
+    require_choice(size, tuple(SIZES), option="--size")
+    found = run_benchmark(size, folder, n_threads=threads, tell=lambda line: err.print(escape(line)))
+    out.print(found, markup=False, highlight=False, soft_wrap=True)
+
+
+def tune(
+    as_of: AsOf = None,
+    trials: Annotated[int, typer.Option(min=1, max=1000, help="Settings to try.")] = 40,
+    days: Annotated[int, typer.Option(min=1, max=90, help="The last days, held out to choose by.")] = 7,
+    users: Annotated[int, typer.Option(min=100, help="At most so many users to choose by.")] = 20_000,
+) -> None:
+    """Choose the parameters of the collaborative model (ALS) on held-out interactions."""
+    from assets.training.tuning import keep_tuned
+    from assets.training.tuning import tune as search
+
+    found, config = workspace(), checked_config()
+    instant = parse_instant(as_of) or dt.datetime.now(dt.UTC)
+    with progress_bar() as progress:
+        task = progress.add_task("trial", total=trials)
+        tuned = search(
+            found,
+            as_of=instant,
+            n_trials=trials,
+            held_out_days=days,
+            max_users=users,
+            on_trial=lambda number, _settings, _ndcg: progress.update(task, completed=number + 1),
+        )
+    path = keep_tuned(found.models, tuned, as_of=instant, config=config.pipeline)
+    out.print(_tuned_table(tuned))
+    out.print(f"kept in {escape(str(path))}; the next `jobfeed run daily` fits with it")
+
+
+def _tuned_table(tuned: "Tuned") -> Table:
+    """The settings in use, then the best five trials."""
+    best = tuned.trials.sort(["ndcg", "trial"], descending=[True, False]).head(5)
+    table = Table("", "factors", "reg.", "alpha", "pop. power", "half-life", "NDCG@20", "recall@20")
+    names = ("factors", "regularization", "alpha", "popularity_power", "half_life_days")
+    for name, rows in (("in use", tuned.trials.head(1)), ("best", best)):
+        for n, row in enumerate(rows.iter_rows(named=True)):
+            figures = (*(f"{row[key]:.4g}" for key in names), f"{row['ndcg']:.4f}", f"{row['recall']:.4f}")
+            table.add_row("" if n else name, *figures)
+    return table
