@@ -33,8 +33,10 @@ demo: setup
 	@echo "Next:  make ui      the asset graph, runs and previews at http://127.0.0.1:3000"
 	@echo "       make serve   the published feeds at http://127.0.0.1:8080/docs"
 
+# One package: make test PYTEST_OPTIONS=tests/models. Tests of a file stay in one process, for their fixtures are costly.
+PYTEST_OPTIONS ?=
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_OPTIONS)
 
 lint: setup
 	$(BIN)/ruff check .

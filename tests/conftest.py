@@ -1,6 +1,13 @@
-"""What holds for every test: no deadlines, for how long one example of a property takes proves nothing."""
+"""What holds for every test: no deadlines, because how long one example of a property takes proves nothing."""
+
+import os
 
 from hypothesis import settings
 
 settings.register_profile("jobfeed", deadline=None)
 settings.load_profile("jobfeed")
+
+# Worker processes of pytest-xdist inherit these from readline. A rich console that is made while they are set keeps
+# that width, whatever a test sets later.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
