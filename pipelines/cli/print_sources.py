@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from assets.ingest.feeds.fetching import FeedReading
-from features.schemas import POSTING_CONTENT
+from features.schemas.bronze import POSTING_CONTENT
 from pipelines.cli.source_status import SourceStatus
 from pipelines.cli.terminal import visible
 

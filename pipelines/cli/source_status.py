@@ -10,7 +10,7 @@ from assets.ingest.http.pacing import HostPacer
 from assets.ingest.run_log import recent_runs
 from assets.ingest.source_state import FeedState, load_states
 from assets.lake import Lake
-from features.schemas import INGEST_RUNS
+from features.schemas.bronze import INGEST_RUNS
 from features.source_health import source_alarms
 
 
