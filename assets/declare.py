@@ -1,32 +1,56 @@
-"""How an asset that computes one lake table in one go is declared, and what it tells of itself besides its rows."""
+"""How every asset is declared: key, group, kinds, owner, storage, columns, and how long it took."""
 
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, Literal
 
 import dagster as dg
 
-TableFunction = Callable[..., dg.Output[Any]]
+from assets.io import TABLES, column_schema
+
+_GROUPS = {"bronze": "ingest"}  # every other group has the name of its layer
 
 
-def table_asset(
-    layer: str, name: str, *, inputs: dict[str, tuple[str, str]], kinds: frozenset[str] = frozenset({"polars"})
-) -> Callable[[TableFunction], dg.AssetsDefinition]:
-    """Declares `<layer>/<name>`; its function takes the tables in `inputs` (argument: layer, table) as LazyFrames."""
-    return dg.asset(
-        key=[layer, name],
-        ins={argument: dg.AssetIn(key=list(key)) for argument, key in inputs.items()},
-        group_name=layer,
-        kinds={*kinds, "parquet"},
-        owners=["team:jobfeed"],
-        io_manager_key="lake_io",
-        code_version="1",
-    )
+def asset(
+    key: str,
+    *,
+    inputs: Iterable[str] = (),
+    deps: Iterable[str] = (),
+    kinds: Iterable[str] = ("polars",),
+    kept_by: Literal["lake_io", "model_io"] | None = "lake_io",
+    code_version: str = "1",
+) -> Callable[[Callable[..., dg.Output[Any]]], dg.AssetsDefinition]:
+    """Declares the asset `key` ("layer/name").
+
+    Its function gets each of `inputs` as the argument of that name; what it reads of `deps` it loads itself. An asset
+    kept by "lake_io" is the lake table of its name. The seconds of the function are added to the metadata.
+    """
+    layer, name = key.split("/")
+    is_table = kept_by == "lake_io"
+
+    def declare(function: Callable[..., dg.Output[Any]]) -> dg.AssetsDefinition:
+        return dg.asset(
+            key=[layer, name],
+            ins={one.split("/")[1]: dg.AssetIn(key=one.split("/")) for one in inputs},
+            deps=[dg.AssetKey(one.split("/")) for one in deps],
+            group_name=_GROUPS.get(layer, layer),
+            kinds={*kinds, "parquet"} if is_table else set(kinds),
+            owners=["team:jobfeed"],
+            io_manager_key=kept_by,
+            metadata={"dagster/column_schema": column_schema(TABLES[name])} if is_table else None,
+            code_version=code_version,
+        )(_timed(function))
+
+    return declare
 
 
-def counts_and_seconds(started: float, **counts: int) -> dict[str, dg.MetadataValue[Any]]:
-    """Metadata: the counts, and the seconds since `started`, a reading of `time.perf_counter`."""
-    return {
-        **{name: dg.MetadataValue.int(int(count)) for name, count in counts.items()},
-        "seconds": dg.MetadataValue.float(round(time.perf_counter() - started, 3)),
-    }
+def _timed(function: Callable[..., dg.Output[Any]]) -> Callable[..., dg.Output[Any]]:
+    @wraps(function)
+    def timed(*arguments: Any, **inputs: Any) -> dg.Output[Any]:
+        started = time.perf_counter()
+        output = function(*arguments, **inputs)
+        seconds = round(time.perf_counter() - started, 3)
+        return output.with_metadata({**output.metadata, "seconds": seconds})
+
+    return timed

@@ -67,7 +67,6 @@ class LakeIOManager(dg.UPathIOManager):
         n_rows = obj.n_rows if isinstance(obj, StoredTable) else int(frame.select(pl.len()).collect().item())
         return {
             "dagster/row_count": dg.MetadataValue.int(n_rows),
-            "dagster/column_schema": dg.MetadataValue.table_schema(column_schema(table)),
             "preview": dg.MetadataValue.md(preview(table, frame.head(PREVIEW_ROWS).collect())),
         }
 

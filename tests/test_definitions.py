@@ -4,6 +4,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets.io import TABLES
 from assets.resources import AS_OF_TAG, Workspace, parse_as_of
 from pipelines.definitions import build_defs
 from pipelines.jobs import SCOPE_TAG
@@ -78,6 +79,16 @@ def test_every_asset_has_a_description_an_owner_and_kinds(defs: dg.Definitions) 
         assert spec.description, spec.key
         assert spec.owners, spec.key
         assert spec.kinds, spec.key
+
+
+def test_every_table_declares_its_columns(defs: dg.Definitions) -> None:
+    declared = {spec.key.path[-1]: spec.metadata["dagster/column_schema"] for spec in specs(defs) if is_table(spec)}
+    assert {column.name for column in declared["users"].columns} == set(TABLES["users"].columns)
+    assert declared.keys() <= TABLES.keys()
+
+
+def is_table(spec: dg.AssetSpec) -> bool:
+    return "parquet" in spec.kinds and spec.group_name != "publishing"
 
 
 def test_daily_materialises_every_asset(defs: dg.Definitions) -> None:

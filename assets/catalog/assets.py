@@ -7,6 +7,7 @@ from assets.catalog.checks import ASSET_CHECKS as ASSET_CHECKS
 from assets.catalog.counting import count_days, fold_days
 from assets.catalog.normalising import current_versions, normalise_new, normaliser_name
 from assets.config import Sources
+from assets.declare import asset
 from assets.io import StoredTable
 from assets.resources import RunClock, Workspace
 from features.jobs.dedupe import collapse
@@ -15,23 +16,8 @@ from features.jobs.versions import fold_jobs
 from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS, JOB_VERSIONS
 from features.users.folding import fold_users
 
-_GROUP = "catalog"
-_OWNERS = ["team:jobfeed"]
 
-
-@dg.asset(
-    key=["catalog", "job_versions"],
-    group_name=_GROUP,
-    kinds={"polars", "parquet"},
-    owners=_OWNERS,
-    io_manager_key="lake_io",
-    code_version="1",
-    ins={
-        "feed_postings": dg.AssetIn(key=["bronze", "feed_postings"]),
-        "hh_postings": dg.AssetIn(key=["bronze", "hh_postings"]),
-        "file_postings": dg.AssetIn(key=["bronze", "file_postings"]),
-    },
-)
+@asset("catalog/job_versions", inputs=("bronze/feed_postings", "bronze/hh_postings", "bronze/file_postings"))
 def job_versions(
     feed_postings: pl.LazyFrame, hh_postings: pl.LazyFrame, file_postings: pl.LazyFrame, workspace: Workspace
 ) -> dg.Output[StoredTable]:
@@ -43,16 +29,7 @@ def job_versions(
     )
 
 
-@dg.asset(
-    key=["catalog", "jobs"],
-    group_name=_GROUP,
-    kinds={"polars", "parquet"},
-    owners=_OWNERS,
-    io_manager_key="lake_io",
-    code_version="1",
-    deps=[dg.AssetKey(["catalog", "job_versions"])],
-    ins={"sightings": dg.AssetIn(key=["bronze", "sightings"])},
-)
+@asset("catalog/jobs", inputs=("bronze/sightings",), deps=("catalog/job_versions",))
 def jobs(
     context: dg.AssetExecutionContext, sightings: pl.LazyFrame, workspace: Workspace, clock: RunClock
 ) -> dg.Output[pl.DataFrame]:
@@ -72,19 +49,7 @@ def jobs(
     )
 
 
-@dg.asset(
-    key=["catalog", "users"],
-    group_name=_GROUP,
-    kinds={"polars", "parquet"},
-    owners=_OWNERS,
-    io_manager_key="lake_io",
-    code_version="1",
-    ins={
-        "user_records": dg.AssetIn(key=["bronze", "user_records"]),
-        "resumes": dg.AssetIn(key=["bronze", "resumes"]),
-        "erasures": dg.AssetIn(key=["bronze", "erasures"]),
-    },
-)
+@asset("catalog/users", inputs=("bronze/user_records", "bronze/resumes", "bronze/erasures"))
 def users(
     context: dg.AssetExecutionContext,
     user_records: pl.LazyFrame,
@@ -92,27 +57,13 @@ def users(
     erasures: pl.LazyFrame,
     workspace: Workspace,
     clock: RunClock,
-) -> pl.DataFrame:
+) -> dg.Output[pl.DataFrame]:
     """One row a user: what was stated, completed by the resume, in canonical names; erased users are gone."""
-    return fold_users(
-        user_records,
-        resumes,
-        erasures,
-        as_of=clock.as_of(context),
-        vocabulary=Vocabulary.load(workspace.vocabulary),
-    )
+    vocabulary = Vocabulary.load(workspace.vocabulary)
+    return dg.Output(fold_users(user_records, resumes, erasures, as_of=clock.as_of(context), vocabulary=vocabulary))
 
 
-@dg.asset(
-    key=["catalog", "daily_interactions"],
-    group_name=_GROUP,
-    kinds={"duckdb", "parquet"},
-    owners=_OWNERS,
-    io_manager_key="lake_io",
-    code_version="1",
-    deps=[dg.AssetKey(["bronze", "events"])],
-    ins={"erasures": dg.AssetIn(key=["bronze", "erasures"])},
-)
+@asset("catalog/daily_interactions", inputs=("bronze/erasures",), deps=("bronze/events",), kinds=("duckdb",))
 def daily_interactions(
     context: dg.AssetExecutionContext, erasures: pl.LazyFrame, workspace: Workspace, clock: RunClock
 ) -> dg.Output[StoredTable]:
@@ -131,19 +82,10 @@ def daily_interactions(
     )
 
 
-@dg.asset(
-    key=["catalog", "interactions"],
-    group_name=_GROUP,
-    kinds={"duckdb", "parquet"},
-    owners=_OWNERS,
-    io_manager_key="lake_io",
-    code_version="1",
-    deps=[dg.AssetKey(["catalog", "daily_interactions"])],
-    ins={"erasures": dg.AssetIn(key=["bronze", "erasures"])},
-)
+@asset("catalog/interactions", inputs=("bronze/erasures",), deps=("catalog/daily_interactions",), kinds=("duckdb",))
 def interactions(
     context: dg.AssetExecutionContext, erasures: pl.LazyFrame, workspace: Workspace, clock: RunClock
-) -> StoredTable:
+) -> dg.Output[StoredTable]:
     """All kept days of a user's events on a job as one row: counters, weight, and what the user has decided."""
     pipeline = workspace.config.pipeline
     n_rows = fold_days(
@@ -153,7 +95,7 @@ def interactions(
         retention_days=pipeline.event_retention_days,
         memory_limit=pipeline.duckdb_memory_limit,
     )
-    return StoredTable(INTERACTIONS, n_rows)
+    return dg.Output(StoredTable(INTERACTIONS, n_rows))
 
 
 def stale_after_days(sources: Sources) -> pl.DataFrame:

@@ -1,11 +1,9 @@
 """The feature tables as assets: load, one pure call, return with metadata. Formulas are in the package `features`."""
 
-import time
-
 import dagster as dg
 import polars as pl
 
-from assets.declare import counts_and_seconds, table_asset
+from assets.declare import asset
 from assets.plots import bar_chart
 from assets.resources import RunClock, Workspace
 from features.jobs.companies import companies
@@ -17,100 +15,89 @@ from features.users.preferences import preferences
 from features.users.profiles import user_profiles
 from features.vocabulary.roles import Roles
 
-_JOBS = ("catalog", "jobs")
-_USERS = ("catalog", "users")
-_INTERACTIONS = ("catalog", "interactions")
-_DAILY = ("catalog", "daily_interactions")
-_EVENTS = ("bronze", "events")
 
-
-@table_asset("features", "skill_weights", inputs={"jobs": _JOBS})
+@asset("features/skill_weights", inputs=("catalog/jobs",))
 def skill_weights_table(jobs: pl.LazyFrame) -> dg.Output[pl.DataFrame]:
     """How rare each skill is among the open jobs: a rare one tells more about a match than a common one."""
-    started = time.perf_counter()
     table = skill_weights(jobs)
     wanted = table.sort("n_jobs", "skill", descending=[True, False])
     return dg.Output(
         table,
         metadata={
-            **counts_and_seconds(started, n_skills=table.height),
+            "n_skills": table.height,
             "most_wanted": bar_chart(wanted, "skill", "n_jobs", "Skills of open jobs"),
         },
     )
 
 
-@table_asset("features", "companies", inputs={"jobs": _JOBS, "daily": _DAILY})
+@asset("features/companies", inputs=("catalog/jobs", "catalog/daily_interactions"))
 def companies_table(
-    context: dg.AssetExecutionContext, clock: RunClock, jobs: pl.LazyFrame, daily: pl.LazyFrame
+    context: dg.AssetExecutionContext, clock: RunClock, jobs: pl.LazyFrame, daily_interactions: pl.LazyFrame
 ) -> dg.Output[pl.DataFrame]:
     """How good each company is as a poster: outcomes of its postings, how complete they are, how often it re-posts."""
-    started = time.perf_counter()
-    table = companies(jobs, daily, as_of=clock.as_of(context))
+    table = companies(jobs, daily_interactions, as_of=clock.as_of(context))
     return dg.Output(
         table,
         metadata={
-            **counts_and_seconds(started, n_companies=table.height, n_applies=_total(table["n_applies"])),
+            "n_companies": table.height,
+            "n_applies": _total(table["n_applies"]),
             "poster_quality": _histogram(table["poster_quality"], "Quality of posters", step=0.1),
         },
     )
 
 
-@table_asset(
-    "features",
-    "job_features",
-    inputs={"jobs": _JOBS, "daily": _DAILY, "events": _EVENTS, "companies": ("features", "companies")},
+@asset(
+    "features/job_features",
+    inputs=("catalog/jobs", "catalog/daily_interactions", "bronze/events", "features/companies"),
 )
 def job_features_table(
     context: dg.AssetExecutionContext,
     clock: RunClock,
     jobs: pl.LazyFrame,
-    daily: pl.LazyFrame,
+    daily_interactions: pl.LazyFrame,
     events: pl.LazyFrame,
     companies: pl.LazyFrame,
 ) -> dg.Output[pl.DataFrame]:
     """What ranking needs of a job: engagement of 90 days, trending, recency, completeness, quality of the poster."""
-    started = time.perf_counter()
     as_of = clock.as_of(context)
     scores = trending_scores(events, jobs, as_of=as_of)
-    table = job_features(jobs, daily=daily, companies=companies, trending_scores=scores, as_of=as_of)
+    table = job_features(jobs, daily=daily_interactions, companies=companies, trending_scores=scores, as_of=as_of)
     engaging = table.filter(pl.col("engagement_score") > 0)["engagement_score"]
     return dg.Output(
         table,
         metadata={
-            **counts_and_seconds(started, n_jobs=table.height, n_engaging=engaging.len()),
+            "n_jobs": table.height,
+            "n_engaging": engaging.len(),
             "engagement": _histogram(engaging, "Engagement of jobs with interactions", step=10.0),
         },
     )
 
 
-@table_asset("features", "trending", inputs={"events": _EVENTS, "jobs": _JOBS})
+@asset("features/trending", inputs=("bronze/events", "catalog/jobs"))
 def trending_table(
     context: dg.AssetExecutionContext, clock: RunClock, events: pl.LazyFrame, jobs: pl.LazyFrame
 ) -> dg.Output[pl.DataFrame]:
     """The open jobs that draw most in the last day and week, by country, by city and overall."""
-    started = time.perf_counter()
     table = trending(trending_scores(events, jobs, as_of=clock.as_of(context)), jobs)
     overall = table.filter((pl.col("period") == "7d") & (pl.col("area") == "all")).head(10)
     return dg.Output(
         table,
         metadata={
-            **counts_and_seconds(started, n_areas=table["area"].n_unique(), n_jobs=table["job_id"].n_unique()),
+            "n_areas": table["area"].n_unique(),
+            "n_jobs": table["job_id"].n_unique(),
             "top": bar_chart(overall, "job_id", "score", "Trending over 7 days"),
         },
     )
 
 
-@table_asset("features", "nearby", inputs={"jobs": _JOBS, "job_features": ("features", "job_features")})
+@asset("features/nearby", inputs=("catalog/jobs", "features/job_features"))
 def nearby_table(jobs: pl.LazyFrame, job_features: pl.LazyFrame) -> dg.Output[pl.DataFrame]:
     """The open jobs of each cell of the map, newest and most engaging first."""
-    started = time.perf_counter()
     table = nearby(jobs, job_features)
-    return dg.Output(
-        table, metadata=counts_and_seconds(started, n_cells=table["cell"].n_unique(), n_jobs=table["job_id"].n_unique())
-    )
+    return dg.Output(table, metadata={"n_cells": table["cell"].n_unique(), "n_jobs": table["job_id"].n_unique()})
 
 
-@table_asset("features", "user_profiles", inputs={"users": _USERS, "interactions": _INTERACTIONS, "jobs": _JOBS})
+@asset("features/user_profiles", inputs=("catalog/users", "catalog/interactions", "catalog/jobs"))
 def user_profiles_table(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
@@ -120,7 +107,6 @@ def user_profiles_table(
     jobs: pl.LazyFrame,
 ) -> dg.Output[pl.DataFrame]:
     """What ranking needs of a user: the stated profile normalised, and interests learned from what the user did."""
-    started = time.perf_counter()
     roles = Roles.load(workspace.vocabulary)
     table = user_profiles(
         users, interactions=interactions, jobs=jobs, role_slugs=roles.canonicalise, as_of=clock.as_of(context)
@@ -131,10 +117,10 @@ def user_profiles_table(
         "n_with_skills": _total(table["skills"].list.len() > 0),
         "n_with_place": _total(table["latitude"].is_not_null()),
     }
-    return dg.Output(table, metadata=counts_and_seconds(started, **counts))
+    return dg.Output(table, metadata=counts)
 
 
-@table_asset("features", "preferences", inputs={"interactions": _INTERACTIONS, "jobs": _JOBS, "users": _USERS})
+@asset("features/preferences", inputs=("catalog/interactions", "catalog/jobs", "catalog/users"))
 def preferences_table(
     context: dg.AssetExecutionContext,
     clock: RunClock,
@@ -143,13 +129,12 @@ def preferences_table(
     users: pl.LazyFrame,
 ) -> dg.Output[pl.DataFrame]:
     """What users turned out to like and dislike, by company, role, skill, city, level and word of the title."""
-    started = time.perf_counter()
     table = preferences(interactions, jobs, users, as_of=clock.as_of(context))
     by_dimension = table.group_by("dimension").agg(n_preferences=pl.len()).sort("dimension")
     return dg.Output(
         table,
         metadata={
-            **counts_and_seconds(started, n_users=table["user_id"].n_unique()),
+            "n_users": table["user_id"].n_unique(),
             "by_dimension": bar_chart(by_dimension, "dimension", "n_preferences", "Learned preferences"),
         },
     )

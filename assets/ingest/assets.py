@@ -2,12 +2,11 @@
 
 import datetime as dt
 import os
-from collections.abc import Callable, Iterable
-from typing import Any
 
 import dagster as dg
 import polars as pl
 
+from assets.declare import asset
 from assets.ingest.events.compaction import compact, last_of_each_day
 from assets.ingest.events.runs import ingest_events
 from assets.ingest.events.store import compact_days
@@ -40,26 +39,11 @@ from features.vocabulary.skills import SkillVocabulary
 
 PARTS_KEPT_APART = 100
 DAYS_IN_PARTS = 2  # late events of the last days still come; earlier days are made one part
-_ERASURES_KEY = dg.AssetKey(["bronze", "erasures"])
-_POSTING_KEYS = [dg.AssetKey(["bronze", table.name]) for table in (FEED_POSTINGS, HH_POSTINGS, FILE_POSTINGS)]
+_POSTINGS = ("bronze/feed_postings", "bronze/hh_postings", "bronze/file_postings")
+_SOURCES = (*_POSTINGS, "bronze/events", "bronze/user_records", "bronze/resumes", "bronze/erasures")
 
 
-def _bronze(
-    table: Table, *, deps: Iterable[dg.AssetKey] = ()
-) -> Callable[[Callable[..., dg.Output[Any]]], dg.AssetsDefinition]:
-    """Declares `bronze/<table>`, an asset that writes its parts itself."""
-    return dg.asset(
-        key=["bronze", table.name],
-        deps=list(deps),
-        group_name="ingest",
-        kinds={"polars", "parquet"},
-        owners=["team:jobfeed"],
-        io_manager_key="lake_io",
-        code_version="1",
-    )
-
-
-@_bronze(FEED_POSTINGS)
+@asset("bronze/feed_postings")
 def feed_postings(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """Every version of every posting of the feeds: those enabled in sources.yaml, fetched side by side, and those
     landed in `landing/feeds/<name>/`. A bad feed is reported and harms no other."""
@@ -70,7 +54,7 @@ def feed_postings(context: dg.AssetExecutionContext, workspace: Workspace, clock
     return _output(workspace.lake, FEED_POSTINGS, report, as_of=as_of)
 
 
-@_bronze(HH_POSTINGS)
+@asset("bronze/hh_postings")
 def hh_postings(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """Every version of every HeadHunter vacancy: of the queries in sources.yaml if HH is enabled, and of the saved
     answers in `landing/hh/`. A 403 ends HH for this run and closes nothing."""
@@ -80,7 +64,7 @@ def hh_postings(context: dg.AssetExecutionContext, workspace: Workspace, clock: 
     return _output(workspace.lake, HH_POSTINGS, report, as_of=as_of)
 
 
-@_bronze(FILE_POSTINGS)
+@asset("bronze/file_postings")
 def file_postings(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """Every version of every job in the files of `landing/jobs/`."""
     as_of = clock.as_of(context)
@@ -88,7 +72,7 @@ def file_postings(context: dg.AssetExecutionContext, workspace: Workspace, clock
     return _output(workspace.lake, FILE_POSTINGS, report, as_of=as_of)
 
 
-@_bronze(SIGHTINGS, deps=_POSTING_KEYS)
+@asset("bronze/sightings", deps=_POSTINGS)
 def sightings(workspace: Workspace) -> dg.Output[StoredTable]:
     """When each job was met in its source, and when it ended there; old days keep the last sighting of each."""
     n_parts = compact(workspace.lake, SIGHTINGS, more_than=PARTS_KEPT_APART, keep=last_of_each_day)
@@ -106,7 +90,7 @@ def sightings(workspace: Workspace) -> dg.Output[StoredTable]:
     )
 
 
-@_bronze(ERASURES)
+@asset("bronze/erasures")
 def erasures(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """Who asked to be erased, and when: what they did and stated before then is not ingested again."""
     as_of = clock.as_of(context)
@@ -114,7 +98,7 @@ def erasures(context: dg.AssetExecutionContext, workspace: Workspace, clock: Run
     return _output(workspace.lake, ERASURES, report, as_of=as_of)
 
 
-@_bronze(EVENTS, deps=[_ERASURES_KEY])
+@asset("bronze/events", deps=("bronze/erasures",))
 def events(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """Every interaction event once, in the folder of the UTC day on which it occurred."""
     as_of = clock.as_of(context)
@@ -123,7 +107,7 @@ def events(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunCl
     return _output(workspace.lake, EVENTS, report, as_of=as_of)
 
 
-@_bronze(USER_RECORDS, deps=[_ERASURES_KEY])
+@asset("bronze/user_records", deps=("bronze/erasures",))
 def user_records(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """Every version of every profile as the app stated it."""
     as_of = clock.as_of(context)
@@ -131,7 +115,7 @@ def user_records(context: dg.AssetExecutionContext, workspace: Workspace, clock:
     return _output(workspace.lake, USER_RECORDS, report, as_of=as_of)
 
 
-@_bronze(RESUMES, deps=[_ERASURES_KEY])
+@asset("bronze/resumes", deps=("bronze/erasures",))
 def resumes(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """What was extracted from the resumes in `landing/resumes/`; never their text."""
     skills = SkillVocabulary.load(workspace.vocabulary)
@@ -140,13 +124,7 @@ def resumes(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunC
     return _output(workspace.lake, RESUMES, report, as_of=as_of)
 
 
-@_bronze(
-    QUARANTINE,
-    deps=[
-        *_POSTING_KEYS,
-        *(dg.AssetKey(["bronze", table.name]) for table in (EVENTS, USER_RECORDS, RESUMES, ERASURES)),
-    ],
-)
+@asset("bronze/quarantine", deps=_SOURCES)
 def quarantine(workspace: Workspace) -> dg.Output[StoredTable]:
     """Everything that could not be used, with the reason and the beginning of what was read."""
     n_parts = compact(workspace.lake, QUARANTINE, more_than=PARTS_KEPT_APART)
@@ -164,13 +142,7 @@ def quarantine(workspace: Workspace) -> dg.Output[StoredTable]:
     )
 
 
-@_bronze(
-    INGEST_RUNS,
-    deps=[
-        *_POSTING_KEYS,
-        *(dg.AssetKey(["bronze", table.name]) for table in (EVENTS, USER_RECORDS, RESUMES, ERASURES)),
-    ],
-)
+@asset("bronze/ingest_runs", deps=_SOURCES)
 def ingest_runs(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """What every run read of every source, and what became of it: read = new + changed + unchanged + quarantined."""
     n_parts = compact(workspace.lake, INGEST_RUNS, more_than=PARTS_KEPT_APART)

@@ -1,12 +1,11 @@
 """What the market and the history of users tell, as assets. Queries are in sql/insight, formulas in `features`."""
 
 import datetime as dt
-import time
 
 import dagster as dg
 import polars as pl
 
-from assets.declare import counts_and_seconds, table_asset
+from assets.declare import asset
 from assets.plots import bar_chart
 from assets.resources import RunClock, Workspace
 from assets.sql import query
@@ -22,8 +21,7 @@ SALARY_BAND_USD = 1_000
 DEMAND_PERIOD_DAYS = 28
 METRICS_PERIOD = dt.timedelta(days=28)
 
-_SQL = frozenset({"duckdb", "sql"})
-_JOBS = ("catalog", "jobs")
+_SQL = ("duckdb", "sql")
 _MARKET_COLUMNS = (
     "job_id", "company", "skills", "professional_roles", "country", "status", "duplicate_of", "published_at",
     "salary_monthly_usd_min", "salary_monthly_usd_max",
@@ -31,12 +29,11 @@ _MARKET_COLUMNS = (
 _OUTCOME_COLUMNS = ("user_id", "job_id", "event_type", "occurred_at", "surface", "dwell_seconds", "is_bot")
 
 
-@table_asset("insight", "market_trends", inputs={"jobs": _JOBS}, kinds=_SQL)
+@asset("insight/market_trends", inputs=("catalog/jobs",), kinds=_SQL)
 def market_trends_table(
     context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock, jobs: pl.LazyFrame
 ) -> dg.Output[pl.DataFrame]:
     """New jobs a week by skill, role, company and salary band, per country and overall, against the week before."""
-    started = time.perf_counter()
     params = {
         "as_of": clock.as_of(context), "weeks": TREND_WEEKS, "top": TREND_VALUES, "salary_band": SALARY_BAND_USD
     }  # fmt: skip
@@ -48,59 +45,48 @@ def market_trends_table(
     return dg.Output(
         table,
         metadata={
-            **counts_and_seconds(started, n_weeks=table["week"].n_unique(), n_areas=table["area"].n_unique()),
+            "n_weeks": table["week"].n_unique(),
+            "n_areas": table["area"].n_unique(),
             "roles": bar_chart(newest, "value", "n_jobs", "New jobs this week by role"),
         },
     )
 
 
-@table_asset("insight", "skill_demand", inputs={"jobs": _JOBS}, kinds=_SQL)
+@asset("insight/skill_demand", inputs=("catalog/jobs",), kinds=_SQL)
 def skill_demand_table(
     context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock, jobs: pl.LazyFrame
 ) -> dg.Output[pl.DataFrame]:
     """How many open jobs ask for each skill, what they pay, and how that changed, per country and overall."""
-    started = time.perf_counter()
     params = {"as_of": clock.as_of(context), "period_days": DEMAND_PERIOD_DAYS}
     table = _query("skill_demand", workspace, {"jobs": jobs.select(_MARKET_COLUMNS)}, params).pipe(SKILL_DEMAND.conform)
     overall = table.filter(pl.col("area") == GLOBAL_AREA).sort("n_jobs", "skill", descending=[True, False])
     return dg.Output(
         table,
         metadata={
-            **counts_and_seconds(started, n_skills=overall.height, n_areas=table["area"].n_unique()),
+            "n_skills": overall.height,
+            "n_areas": table["area"].n_unique(),
             "skills": bar_chart(overall, "skill", "n_jobs", "Skills in demand"),
         },
     )
 
 
-@table_asset(
-    "insight", "skill_gaps", inputs={"profiles": ("features", "user_profiles"), "jobs": _JOBS}, kinds=_SQL | {"polars"}
-)
-def skill_gaps_table(workspace: Workspace, profiles: pl.LazyFrame, jobs: pl.LazyFrame) -> dg.Output[pl.DataFrame]:
+@asset("insight/skill_gaps", inputs=("features/user_profiles", "catalog/jobs"), kinds=(*_SQL, "polars"))
+def skill_gaps_table(workspace: Workspace, user_profiles: pl.LazyFrame, jobs: pl.LazyFrame) -> dg.Output[pl.DataFrame]:
     """What each user has, has in part and lacks for the roles wanted, what that would take, and whether to apply."""
-    started = time.perf_counter()
     required = _query("role_skills", workspace, {"jobs": jobs.select(_MARKET_COLUMNS)}, {"min_share": MIN_ROLE_SHARE})
-    table = skill_gaps(profiles, required)
+    table = skill_gaps(user_profiles, required)
     verdicts = table.group_by("verdict").agg(n_users=pl.len()).sort("verdict")
     return dg.Output(
         table,
         metadata={
-            **counts_and_seconds(started, n_users=table["user_id"].n_unique(), n_roles=table["role"].n_unique()),
+            "n_users": table["user_id"].n_unique(),
+            "n_roles": table["role"].n_unique(),
             "verdicts": bar_chart(verdicts, "verdict", "n_users", "Verdicts"),
         },
     )
 
 
-@table_asset(
-    "insight",
-    "metrics",
-    inputs={
-        "events": ("bronze", "events"),
-        "jobs": _JOBS,
-        "users": ("catalog", "users"),
-        "interactions": ("catalog", "interactions"),
-    },
-    kinds=_SQL,
-)
+@asset("insight/metrics", inputs=("bronze/events", "catalog/jobs", "catalog/users", "catalog/interactions"), kinds=_SQL)
 def metrics_table(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
@@ -111,7 +97,6 @@ def metrics_table(
     interactions: pl.LazyFrame,
 ) -> dg.Output[pl.DataFrame]:
     """Click, application and save rates and dwell per surface over 28 days, and how large the tables are."""
-    started = time.perf_counter()
     until = clock.as_of(context) + CLOCK_SKEW
     period = {"since": until - METRICS_PERIOD, "until": until}
     recent = events.filter(pl.col("occurred_at").is_between(period["since"], until, closed="right"))
@@ -130,7 +115,7 @@ def metrics_table(
         "n_recent_events": _rows(recent),
     }
     table = pl.concat([outcome_metrics(outcomes), count_metrics(counts)])
-    return dg.Output(table, metadata=counts_and_seconds(started, **counts))
+    return dg.Output(table, metadata=counts)
 
 
 def _query(name: str, workspace: Workspace, frames: dict[str, pl.LazyFrame], params: dict[str, object]) -> pl.DataFrame:

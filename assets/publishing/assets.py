@@ -2,7 +2,6 @@
 
 import datetime as dt
 import os
-import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets.declare import asset
 from assets.io import TABLES
 from assets.lake import Lake
 from assets.publishing import generations
@@ -36,32 +36,19 @@ _FRAMES = {
     "metrics": "insight",
     "digests": "digests",
 }
-_DEPENDENCIES = [
-    dg.AssetKey([layer, name])
-    for layer, name in [
-        ("catalog", "jobs"),
-        ("catalog", "interactions"),
-        ("ranking", "feeds"),
-        *((layer, name) for name, layer in _FRAMES.items()),
-    ]
-]
-
-
-@dg.asset(
-    key=["publishing", "generation"],
-    group_name="publishing",
-    kinds={"duckdb", "parquet"},
-    owners=["team:jobfeed"],
-    deps=_DEPENDENCIES,
-    code_version="2",
+_DEPENDENCIES = (
+    *("catalog/jobs", "catalog/interactions", "ranking/feeds"),
+    *(f"{layer}/{name}" for name, layer in _FRAMES.items()),
 )
-def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.MaterializeResult[None]:
+
+
+@asset("publishing/generation", deps=_DEPENDENCIES, kinds=("duckdb", "parquet"), kept_by=None, code_version="2")
+def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[None]:
     """One immutable, validated version of all served tables, announced by replacing `published/current`.
 
     The daily run makes a full one; the others, which the tag `jobfeed/scope` tells, one of what changed since the last.
     One that fails its validation is not announced: the last one stays served and the run says why.
     """
-    started = time.perf_counter()
     as_of = clock.as_of(context)
     make = publish if parse_scope(context.run.tags.get(SCOPE_TAG)) == "all" else publish_changes
     with workspace.lake.lock("publishing"):
@@ -83,10 +70,10 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
         workspace.lake.remove_leftovers(before=clock.now() - dt.timedelta(days=1))
         copied = _copy_to_postgres(workspace, result.manifest.generation)
         removed = generations.prune(workspace.published, kept=workspace.config.pipeline.publishing.kept_generations)
-    return dg.MaterializeResult(metadata=_metadata(result, copied, removed, started))
+    return dg.Output(None, metadata=_metadata(result, copied, removed))
 
 
-def _metadata(result: Published, copied: str, removed: Sequence[str], started: float) -> dict[str, Any]:
+def _metadata(result: Published, copied: str, removed: Sequence[str]) -> dict[str, Any]:
     manifest = result.manifest
     rows = "\n".join(f"| {n} | {t['rows']:,} | {t['bytes']:,} |" for n, t in sorted(manifest.tables.items()))
     return {
@@ -98,7 +85,6 @@ def _metadata(result: Published, copied: str, removed: Sequence[str], started: f
         "look_up_layers": max(len(files) for files in manifest.lookup.values()),
         "postgres": copied,
         "removed_generations": ", ".join(removed) or "none",
-        "seconds": round(time.perf_counter() - started, 1),
     }
 
 

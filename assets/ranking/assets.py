@@ -1,16 +1,15 @@
 """The ranking assets: every user's feed, and the feeds of who is not known. How a list is made is in `models`."""
 
-import time
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from assets.declare import counts_and_seconds
+from assets.declare import asset
 from assets.io import StoredTable
 from assets.plots import bar_chart
 from assets.ranking.checks import ASSET_CHECKS
-from assets.ranking.inputs import Tables, encoded_jobs, ranking_settings
+from assets.ranking.inputs import encoded_jobs, lake_tables, ranking_settings
 from assets.ranking.scope import SCOPE_TAG, parse_scope
 from assets.ranking.shards import Report, rank_feeds
 from assets.resources import RunClock, Workspace
@@ -25,41 +24,22 @@ from models.ranking.stages import build_world
 
 __all__ = ["ASSETS", "ASSET_CHECKS"]
 
-_TABLES = {
-    "jobs": ["catalog", "jobs"],
-    "interactions": ["catalog", "interactions"],
-    "profiles": ["features", "user_profiles"],
-    "job_features": ["features", "job_features"],
-    "skill_weights": ["features", "skill_weights"],
-    "preferences": ["features", "preferences"],
-    "trending": ["features", "trending"],
-}
-_MODELS = {
-    name: ["training", name] for name in ("als", "also_applied", "user_neighbours", "job_vectors", "user_vectors")
-}
+_TABLES = (
+    "catalog/jobs", "catalog/interactions", "features/user_profiles", "features/job_features", "features/skill_weights",
+    "features/preferences", "features/trending",
+)  # fmt: skip
+_MODELS = (
+    "training/als", "training/also_applied", "training/user_neighbours", "training/job_vectors",
+    "training/user_vectors",
+)  # fmt: skip
 _PREVIEW_ITEMS = 10
 
 
-@dg.asset(
-    key=["ranking", "feeds"],
-    ins={name: dg.AssetIn(key=key) for name, key in (_TABLES | _MODELS).items()},
-    group_name="ranking",
-    kinds={"numpy", "polars", "parquet"},
-    owners=["team:jobfeed"],
-    io_manager_key="lake_io",
-    code_version="1",
-)
+@asset("ranking/feeds", inputs=_MODELS, deps=_TABLES, kinds=("numpy", "polars"))
 def feeds(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
     clock: RunClock,
-    jobs: pl.LazyFrame,
-    interactions: pl.LazyFrame,
-    profiles: pl.LazyFrame,
-    job_features: pl.LazyFrame,
-    skill_weights: pl.LazyFrame,
-    preferences: pl.LazyFrame,
-    trending: pl.LazyFrame,
     als: AlsModel,
     also_applied: JobNeighbours,
     user_neighbours: UserNeighbours,
@@ -71,9 +51,8 @@ def feeds(
     The run tag `jobfeed/scope` says whose: all, touched (by new jobs or acts) or acted; the others keep theirs, less
     the jobs that are no longer open.
     """
-    started = time.perf_counter()
     report = rank_feeds(
-        Tables(jobs, interactions, profiles, job_features, skill_weights, preferences, trending),
+        lake_tables(workspace.lake),
         Fitted(als, also_applied, user_neighbours, job_vectors, user_vectors),
         lake=workspace.lake,
         settings=ranking_settings(workspace.config),
@@ -83,20 +62,19 @@ def feeds(
         on_shard=lambda done, n: context.log.info("ranked shard %d of %d", done, n),
     )
     table = workspace.lake.scan("ranking", FEEDS)
-    return dg.Output(StoredTable(FEEDS, report.n_rows), metadata=_metadata(report, table, started))
+    return dg.Output(StoredTable(FEEDS, report.n_rows), metadata=_metadata(report, table))
 
 
-@dg.asset(
-    key=["ranking", "fallback_feeds"],
-    ins={
-        **{name: dg.AssetIn(key=_TABLES[name]) for name in ("jobs", "job_features", "skill_weights", "trending")},
-        "job_vectors": dg.AssetIn(key=_MODELS["job_vectors"]),
-    },
-    group_name="ranking",
-    kinds={"numpy", "polars", "parquet"},
-    owners=["team:jobfeed"],
-    io_manager_key="lake_io",
-    code_version="1",
+@asset(
+    "ranking/fallback_feeds",
+    inputs=(
+        "catalog/jobs",
+        "features/job_features",
+        "features/skill_weights",
+        "features/trending",
+        "training/job_vectors",
+    ),
+    kinds=("numpy", "polars"),
 )
 def fallback_feeds_table(
     context: dg.AssetExecutionContext,
@@ -109,7 +87,6 @@ def fallback_feeds_table(
     job_vectors: JobVectors,
 ) -> dg.Output[pl.DataFrame]:
     """What unknown users get: the best jobs of all, of each country, and of each country and role."""
-    started = time.perf_counter()
     settings, as_of = ranking_settings(workspace.config), clock.as_of(context)
     nobody = PREFERENCES.empty().lazy()
     encoded = encoded_jobs(
@@ -124,10 +101,10 @@ def fallback_feeds_table(
         as_of=as_of,
     )
     table = fallback_feeds(world, settings)
-    return dg.Output(table, metadata=counts_and_seconds(started, n_segments=len(table), n_jobs=encoded.n))
+    return dg.Output(table, metadata={"n_segments": len(table), "n_jobs": encoded.n})
 
 
-def _metadata(report: Report, feeds: pl.LazyFrame, started: float) -> dict[str, Any]:
+def _metadata(report: Report, feeds: pl.LazyFrame) -> dict[str, Any]:
     sources = feeds.group_by("source").len().sort("source").collect()
     lengths = feeds.select(pl.col("items").list.len().cast(pl.Float64).mean()).collect().item()
     retrievers = pl.DataFrame(
@@ -141,7 +118,6 @@ def _metadata(report: Report, feeds: pl.LazyFrame, started: float) -> dict[str, 
         "items_per_feed": dg.MetadataValue.float(round(lengths or 0.0, 2)),
         "users_by_source": bar_chart(sources, "source", "len", "Users by source"),
         "found_by": bar_chart(retrievers, "retriever", "items", "Listed items by retriever"),
-        "seconds": dg.MetadataValue.float(round(time.perf_counter() - started, 3)),
         # Summed over threads.
         "seconds_per_stage": dg.MetadataValue.json(
             {stage: round(seconds, 3) for stage, seconds in report.timings.seconds.items()}

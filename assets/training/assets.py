@@ -1,15 +1,14 @@
 """The fitted models as assets: embeddings, vectors, factors, neighbours, similar jobs. Their meaning is in `models`."""
 
 import datetime as dt
-import time
-from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from assets.declare import counts_and_seconds, table_asset
+from assets.declare import asset
 from assets.io import StoredTable
 from assets.plots import bar_chart
 from assets.resources import RunClock, Workspace
@@ -39,11 +38,8 @@ from models.fitting.vectors import (
 )
 from models.fitting.weights import WINDOW_HALF_LIVES, WeightMatrix, decayed_weights
 
-_JOBS = ("catalog", "jobs")
-_DAILY = ("catalog", "daily_interactions")
-_PROFILES = ("features", "user_profiles")
-_EMBEDDINGS = ("training", "text_embeddings")
-_JOB_VECTORS = ("training", "job_vectors")
+_LEARNT_FROM = ("catalog/jobs", "catalog/daily_interactions", "features/user_profiles")
+_model = partial(asset, kept_by="model_io", kinds=("numpy",), code_version="2")
 
 MODEL_LOADERS: dict[str, type[Any]] = {
     "job_vectors": JobVectors,
@@ -54,40 +50,20 @@ MODEL_LOADERS: dict[str, type[Any]] = {
 }
 
 
-def _model_asset(
-    name: str, *, inputs: dict[str, tuple[str, str]], kinds: frozenset[str] = frozenset({"numpy"})
-) -> Callable[[Callable[..., dg.Output[Any]]], dg.AssetsDefinition]:
-    """Declares the model `training/<name>`, kept as one `.npz` file."""
-    return dg.asset(
-        key=["training", name],
-        ins={argument: dg.AssetIn(key=list(key)) for argument, key in inputs.items()},
-        group_name="training",
-        kinds=set(kinds),
-        owners=["team:jobfeed"],
-        io_manager_key="model_io",
-        code_version="2",
-    )
-
-
-@table_asset(
-    "training",
-    "text_embeddings",
-    inputs={"jobs": _JOBS, "daily": _DAILY, "profiles": _PROFILES},
-    kinds=frozenset({"numpy", "polars"}),
-)
+@asset("training/text_embeddings", inputs=_LEARNT_FROM, kinds=("polars", "pytorch"))
 def text_embeddings(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
     clock: RunClock,
     jobs: pl.LazyFrame,
-    daily: pl.LazyFrame,
-    profiles: pl.LazyFrame,
+    daily_interactions: pl.LazyFrame,
+    user_profiles: pl.LazyFrame,
 ) -> dg.Output[StoredTable]:
     """A vector for each distinct text of jobs and users, Russian and English in one space; only new ones are made."""
-    started, settings, as_of = time.perf_counter(), workspace.config.pipeline.embedding, clock.as_of(context)
+    settings, as_of = workspace.config.pipeline.embedding, clock.as_of(context)
     n_characters = settings.max_characters
-    of_jobs = texts_of_jobs(jobs, daily, as_of=as_of, days=HISTORY_DAYS, max_characters=n_characters)
-    of_users = texts_of_users(profiles, max_characters=n_characters)
+    of_jobs = texts_of_jobs(jobs, daily_interactions, as_of=as_of, days=HISTORY_DAYS, max_characters=n_characters)
+    of_users = texts_of_users(user_profiles, max_characters=n_characters)
     texts = {
         SHARED: shared_texts(of_jobs, of_users),
         PERSONAL: commonest_texts(of_users["summary"], most=settings.max_summaries),
@@ -108,85 +84,82 @@ def text_embeddings(
         StoredTable(TEXT_EMBEDDINGS, n_rows),
         metadata={
             "model": model_identity(settings.model),
-            **counts_and_seconds(
-                started,
-                n_texts=sum(part.n_wanted for part in kept.values()),
-                n_new=sum(part.n_new for part in kept.values()),
-                n_dropped=sum(part.n_dropped for part in kept.values()),
-            ),
+            "n_texts": sum(part.n_wanted for part in kept.values()),
+            "n_new": sum(part.n_new for part in kept.values()),
+            "n_dropped": sum(part.n_dropped for part in kept.values()),
         },
     )
 
 
-@_model_asset("job_vectors", inputs={"jobs": _JOBS, "daily": _DAILY, "embeddings": _EMBEDDINGS})
+@_model("training/job_vectors", inputs=("catalog/jobs", "catalog/daily_interactions", "training/text_embeddings"))
 def job_vectors(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
     clock: RunClock,
     jobs: pl.LazyFrame,
-    daily: pl.LazyFrame,
-    embeddings: pl.LazyFrame,
+    daily_interactions: pl.LazyFrame,
+    text_embeddings: pl.LazyFrame,
 ) -> dg.Output[JobVectors]:
     """A vector for each open or recently touched job, from title and skills, and one for its company's own words."""
-    started, settings, as_of = time.perf_counter(), workspace.config.pipeline.embedding, clock.as_of(context)
-    texts = texts_of_jobs(jobs, daily, as_of=as_of, days=HISTORY_DAYS, max_characters=settings.max_characters)
+    settings, as_of = workspace.config.pipeline.embedding, clock.as_of(context)
+    texts = texts_of_jobs(
+        jobs, daily_interactions, as_of=as_of, days=HISTORY_DAYS, max_characters=settings.max_characters
+    )
     wanted = distinct_texts(texts["title"], texts["skills"], texts["extract"], texts["about"])
-    embedded = text_vectors(embeddings, identity=model_identity(settings.model), texts=wanted)
+    embedded = text_vectors(text_embeddings, identity=model_identity(settings.model), texts=wanted)
     vectors = build_job_vectors(texts, embedded)
     n_without = int((~vectors.vectors.any(axis=1)).sum())
     counts = {"n_jobs": len(vectors.job_ids), "n_without_vector": n_without, "n_abouts": len(vectors.about_vectors)}
-    return dg.Output(vectors, metadata=counts_and_seconds(started, **counts))
+    return dg.Output(vectors, metadata=counts)
 
 
-@_model_asset(
-    "user_vectors",
-    inputs={"daily": _DAILY, "profiles": _PROFILES, "embeddings": _EMBEDDINGS, "vectors": _JOB_VECTORS},
+@_model(
+    "training/user_vectors",
+    inputs=("catalog/daily_interactions", "features/user_profiles", "training/text_embeddings", "training/job_vectors"),
 )
 def user_vectors(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
     clock: RunClock,
-    daily: pl.LazyFrame,
-    profiles: pl.LazyFrame,
-    embeddings: pl.LazyFrame,
-    vectors: JobVectors,
+    daily_interactions: pl.LazyFrame,
+    user_profiles: pl.LazyFrame,
+    text_embeddings: pl.LazyFrame,
+    job_vectors: JobVectors,
 ) -> dg.Output[UserVectors]:
     """A vector for each user in the space of the jobs: what the profile says, and the jobs taken to or turned down."""
-    started, settings, as_of = time.perf_counter(), workspace.config.pipeline.embedding, clock.as_of(context)
-    texts = texts_of_users(profiles, max_characters=settings.max_characters)
+    settings, as_of = workspace.config.pipeline.embedding, clock.as_of(context)
+    texts = texts_of_users(user_profiles, max_characters=settings.max_characters)
     wanted = distinct_texts(texts["roles"], texts["skills"], texts["summary"])
-    embedded = text_vectors(embeddings, identity=model_identity(settings.model), texts=wanted)
+    embedded = text_vectors(text_embeddings, identity=model_identity(settings.model), texts=wanted)
     events = event_weights(
-        consented(daily, profiles),
+        consented(daily_interactions, user_profiles),
         as_of=as_of,
         half_life_days=settings.half_life_days,
-        job_ids=vectors.job_ids,
+        job_ids=job_vectors.job_ids,
     )
-    made = build_user_vectors(texts, events, embedded, vectors)
+    made = build_user_vectors(texts, events, embedded, job_vectors)
     counts = {
         "n_users": len(made.user_ids),
         "n_with_profile": int(made.has_profile.sum()),
         "n_with_history": int(made.has_history.sum()),
     }
-    return dg.Output(made, metadata=counts_and_seconds(started, **counts))
+    return dg.Output(made, metadata=counts)
 
 
-@_model_asset(
-    "als", inputs={"jobs": _JOBS, "daily": _DAILY, "profiles": _PROFILES}, kinds=frozenset({"numpy", "scikitlearn"})
-)
+@_model("training/als", inputs=_LEARNT_FROM, kinds=("numpy", "implicit"))
 def als(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
     clock: RunClock,
     jobs: pl.LazyFrame,
-    daily: pl.LazyFrame,
-    profiles: pl.LazyFrame,
+    daily_interactions: pl.LazyFrame,
+    user_profiles: pl.LazyFrame,
 ) -> dg.Output[AlsModel]:
     """Factors of users and jobs from decayed interactions, dismissals as dislikes; starts from yesterday's factors."""
-    started, as_of = time.perf_counter(), clock.as_of(context)
+    as_of = clock.as_of(context)
     config = workspace.config.pipeline
     settings, settings_from = als_settings(workspace.models, config.als)
-    weights = _weights(settings.half_life_days, as_of, jobs, daily, profiles)
+    weights = _weights(settings.half_life_days, as_of, jobs, daily_interactions, user_profiles)
     start = warm_start(workspace.models / "training" / "als.npz", as_of=as_of)
     losses: list[tuple[int, float]] = []
 
@@ -207,7 +180,7 @@ def als(
     return dg.Output(
         model,
         metadata={
-            **counts_and_seconds(started, **counts),
+            **counts,
             "settings_from": settings_from,
             "settings": dg.MetadataValue.json(asdict(settings)),
             "started_from": start.as_of if start is not None else "noise",
@@ -216,60 +189,60 @@ def als(
     )
 
 
-@_model_asset(
-    "also_applied",
-    inputs={"interactions": ("catalog", "interactions"), "jobs": _JOBS, "profiles": _PROFILES},
-    kinds=frozenset({"numpy", "scikitlearn"}),
+@_model(
+    "training/also_applied", inputs=("catalog/interactions", "catalog/jobs", "features/user_profiles"), kinds=("scipy",)
 )
-def also_applied(interactions: pl.LazyFrame, jobs: pl.LazyFrame, profiles: pl.LazyFrame) -> dg.Output[JobNeighbours]:
+def also_applied(
+    interactions: pl.LazyFrame, jobs: pl.LazyFrame, user_profiles: pl.LazyFrame
+) -> dg.Output[JobNeighbours]:
     """Who applied to this job also applied to: the nearest jobs of each by the people who applied to both."""
-    started = time.perf_counter()
-    pairs = applications(consented(interactions, profiles), jobs)
+    pairs = applications(consented(interactions, user_profiles), jobs)
     model = fit_also_applied(pairs)
     counts = {"n_jobs": len(model.job_ids), "n_applications": len(pairs), "n_pairs": len(model.scores)}
-    return dg.Output(model, metadata=counts_and_seconds(started, **counts))
+    return dg.Output(model, metadata=counts)
 
 
-@_model_asset("user_neighbours", inputs={"jobs": _JOBS, "daily": _DAILY, "profiles": _PROFILES})
+@_model("training/user_neighbours", inputs=_LEARNT_FROM, kinds=("scipy", "numba"))
 def user_neighbours(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
     clock: RunClock,
     jobs: pl.LazyFrame,
-    daily: pl.LazyFrame,
-    profiles: pl.LazyFrame,
+    daily_interactions: pl.LazyFrame,
+    user_profiles: pl.LazyFrame,
 ) -> dg.Output[UserNeighbours]:
     """Who behaved like you: the nearest users of each by the jobs that they took to."""
-    started = time.perf_counter()
     half_life_days = als_settings(workspace.models, workspace.config.pipeline.als)[0].half_life_days
-    model = fit_user_neighbours(_weights(half_life_days, clock.as_of(context), jobs, daily, profiles))
+    model = fit_user_neighbours(_weights(half_life_days, clock.as_of(context), jobs, daily_interactions, user_profiles))
     counts = {"n_users": len(model.user_ids), "n_jobs": len(model.job_ids), "n_pairs": len(model.scores)}
-    return dg.Output(model, metadata=counts_and_seconds(started, **counts))
+    return dg.Output(model, metadata=counts)
 
 
-@table_asset(
-    "training",
-    "similar_jobs",
-    inputs={"jobs": _JOBS, "vectors": _JOB_VECTORS, "neighbours": ("training", "also_applied")},
-    kinds=frozenset({"numpy"}),
+@asset(
+    "training/similar_jobs",
+    inputs=("catalog/jobs", "training/job_vectors", "training/also_applied"),
+    kinds=("numpy", "scikitlearn"),
 )
 def similar_jobs_table(
-    workspace: Workspace, jobs: pl.LazyFrame, vectors: JobVectors, neighbours: JobNeighbours
+    workspace: Workspace, jobs: pl.LazyFrame, job_vectors: JobVectors, also_applied: JobNeighbours
 ) -> dg.Output[pl.DataFrame]:
     """At most twenty jobs like each open job, by what they say and by who applies to both."""
-    started = time.perf_counter()
     known = jobs.select("job_id", "status", "duplicate_of").collect()
-    table = similar_jobs(known, vectors, neighbours, seed=workspace.config.pipeline.seed)
+    table = similar_jobs(known, job_vectors, also_applied, seed=workspace.config.pipeline.seed)
     lengths = table["items"].list.len()
     counts = {"n_jobs": len(table), "n_items": int(lengths.sum()), "n_without": int((lengths == 0).sum())}
-    return dg.Output(table, metadata=counts_and_seconds(started, **counts))
+    return dg.Output(table, metadata=counts)
 
 
 def _weights(
-    half_life: float, as_of: dt.datetime, jobs: pl.LazyFrame, daily: pl.LazyFrame, profiles: pl.LazyFrame
+    half_life: float,
+    as_of: dt.datetime,
+    jobs: pl.LazyFrame,
+    daily_interactions: pl.LazyFrame,
+    user_profiles: pl.LazyFrame,
 ) -> WeightMatrix:
     return decayed_weights(
-        consented(daily, profiles),
+        consented(daily_interactions, user_profiles),
         as_of=as_of,
         half_life_days=half_life,
         days=WINDOW_HALF_LIVES * half_life,
