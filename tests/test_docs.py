@@ -1,26 +1,37 @@
-"""The README's commands exist, and so do the files that it names."""
+"""The commands in README and CONTRIBUTING exist, and so do the files that the pages name."""
 
 import re
 import shlex
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from pipelines.cli.main import app
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")}
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
-def shell_lines(program: str) -> list[str]:
-    blocks = re.findall(r"```sh\n(.*?)```", README, flags=re.DOTALL)
+def shell_lines(program: str, *pages: str) -> list[str]:
+    """The lines of the pages' shell blocks (of all pages if none is named) that run `program`, without comments."""
+    text = "\n".join(PAGES[page] for page in pages or PAGES)
+    blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
     lines = [line.split("#")[0].strip() for block in blocks for line in block.splitlines()]
     return sorted({line for line in lines if line.startswith(program + " ")})
 
 
+def make_commands() -> list[str]:
+    """What pages tell to run with make, in shell blocks and in the text."""
+    inline = re.findall(r"`(make [a-z][^`]*)`", "\n".join(PAGES.values()))
+    return sorted({*shell_lines("make"), *inline})
+
+
 @pytest.mark.parametrize("line", shell_lines("jobfeed"))
-def test_every_command_and_option_in_the_readme_exists(line: str) -> None:
+def test_every_command_and_option_in_the_pages_exists(line: str) -> None:
     words = shlex.split(line)[1:]
     names = [word for word in words if re.fullmatch(r"[a-z]+", word)]
     command = names[:2] if names[0] in ("generations", "config", "sources") else names[:1]
@@ -30,19 +41,44 @@ def test_every_command_and_option_in_the_readme_exists(line: str) -> None:
         assert option in result.output, option
 
 
-@pytest.mark.parametrize("line", shell_lines("make"))
-def test_every_make_target_in_the_readme_exists(line: str) -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert re.search(rf"^{shlex.split(line)[1]}:", makefile, flags=re.MULTILINE)
+@pytest.mark.parametrize("line", make_commands())
+def test_every_make_target_and_variable_in_the_pages_exists(line: str) -> None:
+    for word in shlex.split(line)[1:]:
+        name, is_variable, value = word.partition("=")
+        pattern = rf"^{name} \?=" if is_variable else rf"^{name}:"
+        assert re.search(pattern, MAKEFILE, flags=re.MULTILINE), word
+        if name == "PYTEST_OPTIONS":
+            assert (ROOT / shlex.split(value)[0]).is_dir(), value
 
 
-@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(((?!http)[^)#]+)\)", README))))
-def test_every_file_that_the_readme_links_to_exists(link: str) -> None:
+@pytest.mark.parametrize("line", shell_lines(".venv/bin/python"))
+def test_every_module_in_the_pages_exists(line: str) -> None:
+    _, option, module, *_ = shlex.split(line)
+    assert option == "-m"
+    assert find_spec(module) is not None
+
+
+@pytest.mark.parametrize(
+    ("page", "link"),
+    sorted({(page, link) for page, text in PAGES.items() for link in re.findall(r"\]\(((?!http)[^)#]+)\)", text)}),
+)
+def test_every_file_that_the_pages_link_to_exists(page: str, link: str) -> None:
     assert (ROOT / link).exists()
 
 
 def test_every_command_is_in_the_readme() -> None:
-    documented = {shlex.split(line)[1] for line in shell_lines("jobfeed")}
+    documented = {shlex.split(line)[1] for line in shell_lines("jobfeed", "README.md")}
     names = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
     names |= {group.name for group in app.registered_groups if group.name}
     assert names <= documented
+
+
+def test_the_hooks_before_a_commit_run_what_make_lint_runs() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    entries = [shlex.split(hook["entry"]) for repo in hooks for hook in repo["hooks"]]
+    run_by_hooks = {tuple(word for word in entry if word != "--force-exclude") for entry in entries}
+    lint = re.search(r"^lint: setup\n((?:\t.*\n)+)", MAKEFILE, flags=re.MULTILINE)
+    assert lint is not None
+    lines = lint[1].replace("$(BIN)", ".venv/bin").splitlines()
+    assert run_by_hooks == {tuple(word for word in shlex.split(line) if word != ".") for line in lines}
+    assert {repo["repo"] for repo in hooks} == {"local"}, "hooks fetch nothing"
