@@ -1,6 +1,7 @@
-"""The way of the imports, walked over every module."""
+"""Which module may import which, walked over every module."""
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,37 @@ def wrong_imports(package: str, source: str) -> list[str]:
     return wrong
 
 
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported_at_start(source: str, modules: set[str]) -> set[str]:
+    """The project's modules that a module imports when it is itself imported: not in functions, not for types only."""
+    found: set[str] = set()
+    statements: list[ast.stmt] = list(ast.parse(source).body)
+    while statements:
+        node = statements.pop()
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" not in ast.dump(node.test):
+            statements += [*node.body, *node.orelse]
+        elif isinstance(node, ast.Try):
+            statements += [*node.body, *(statement for handler in node.handlers for statement in handler.body)]
+    return found & modules
+
+
+def import_cycle(sources: dict[str, str]) -> list[str]:
+    graph = {name: imported_at_start(source, set(sources)) for name, source in sources.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return [str(name) for name in error.args[1]]
+    return []
+
+
 def modules_of(*packages: str) -> list[Path]:
     return sorted(path for package in packages for path in (ROOT / package).rglob("*.py"))
 
@@ -53,6 +85,23 @@ def test_imports_go_one_way(path: Path) -> None:
 def test_pure_packages_reach_for_nothing_outside(path: Path) -> None:
     tops = {name.split(".")[0] for name in imported_modules(path.read_text(encoding="utf-8"))}
     assert tops & IMPURE_MODULES == set()
+
+
+def test_no_modules_import_each_other() -> None:
+    assert import_cycle({module_name(path): path.read_text(encoding="utf-8") for path in modules_of(*PACKAGES)}) == []
+
+
+def test_a_cycle_of_imports_is_found() -> None:
+    cycle = import_cycle({"a": "from b import x", "b": "import c", "c": "if True:\n    import a", "d": "import a"})
+    assert set(cycle) == {"a", "b", "c"}
+    assert import_cycle({"a": "def f():\n    import b", "b": "import a"}) == []
+
+
+@pytest.mark.parametrize("path", modules_of("models/kernels"), ids=lambda path: path.name)
+def test_kernels_know_arrays_only(path: Path) -> None:
+    known = ("models.kernels.", "models.arrays.")
+    names = {name for name in imported_modules(path.read_text(encoding="utf-8")) if name.startswith(PACKAGES)}
+    assert {name for name in names if not name.startswith(known)} == set()
 
 
 @pytest.mark.parametrize(
