@@ -14,7 +14,7 @@ from features.jobs.dedupe import collapse
 from features.jobs.postings import Vocabulary
 from features.jobs.versions import fold_jobs
 from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS, JOB_VERSIONS
-from features.users.folding import fold_users
+from features.users.merging import merge_users
 
 
 @asset("catalog/job_versions", inputs=("bronze/feed_postings", "bronze/hh_postings", "bronze/file_postings"))
@@ -60,7 +60,7 @@ def users(
 ) -> dg.Output[pl.DataFrame]:
     """One row a user: what was stated, completed by the resume, in canonical names; erased users are gone."""
     vocabulary = Vocabulary.load(workspace.vocabulary)
-    return dg.Output(fold_users(user_records, resumes, erasures, as_of=clock.as_of(context), vocabulary=vocabulary))
+    return dg.Output(merge_users(user_records, resumes, erasures, as_of=clock.as_of(context), vocabulary=vocabulary))
 
 
 @asset("catalog/daily_interactions", inputs=("bronze/erasures",), deps=("bronze/events",), kinds=("duckdb",))

@@ -7,8 +7,7 @@ from assets.declare import asset
 from assets.plots import bar_chart
 from assets.resources import RunClock, Workspace
 from features.jobs.companies import companies
-from features.jobs.features import job_features
-from features.jobs.skill_weights import skill_weights
+from features.jobs.features import job_features, skill_weights
 from features.nearby import nearby
 from features.trending import trending, trending_scores
 from features.users.preferences import preferences

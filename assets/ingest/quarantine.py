@@ -8,8 +8,7 @@ import polars as pl
 
 from assets.lake import Lake
 from features.schemas.bronze import QUARANTINE
-from features.sources.parsed import REJECTS, Parsed, rejects
-from features.sources.people.contacts import contacts_struck_out
+from features.sources.parsed import REJECTS, Parsed, mask_contacts, rejects
 from features.sources.postings import PARSED_POSTINGS
 
 UNREADABLE = "unreadable_file"
@@ -28,7 +27,7 @@ def quarantined(refused: pl.DataFrame, *, source: str, file: str, as_of: dt.date
         seen_at=pl.lit(as_of, QUARANTINE.columns["seen_at"]),
     )
     if source in PERSONAL_SOURCES:
-        rows = rows.with_columns(contacts_struck_out(pl.col("file", "raw")))
+        rows = rows.with_columns(mask_contacts(pl.col("file", "raw")))
     return QUARANTINE.conform(rows)
 
 

@@ -13,6 +13,7 @@ import polars as pl
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import connected_components
 
+from features.hashing import mix
 from features.text.normalise import company_key, fold, name_key
 
 MIN_SIMILARITY = 0.8
@@ -179,8 +180,8 @@ def _shingles(words: pl.Series) -> tuple[_Hashes, npt.NDArray[np.int64]]:
 
 def _signatures(shingles: _Hashes, starts: npt.NDArray[np.int64]) -> _Hashes:
     n = _N_BANDS * _BAND_ROWS
-    seeds = _mix(np.arange(1, 2 * n + 1, dtype=np.uint64))
-    columns = [np.minimum.reduceat(_mix(shingles * (seeds[i] | np.uint64(1)) + seeds[n + i]), starts) for i in range(n)]
+    seeds = mix(np.arange(1, 2 * n + 1, dtype=np.uint64))
+    columns = [np.minimum.reduceat(mix(shingles * (seeds[i] | np.uint64(1)) + seeds[n + i]), starts) for i in range(n)]
     return np.column_stack(columns)
 
 
@@ -200,13 +201,5 @@ def _combine(columns: _Hashes) -> _Hashes:
     """One hash per row that depends on the order of its columns."""
     combined = np.zeros(len(columns), np.uint64)
     for i in range(columns.shape[1]):
-        combined = _mix(combined * np.uint64(0x100000001B3) + columns[:, i])
+        combined = mix(combined * np.uint64(0x100000001B3) + columns[:, i])
     return combined
-
-
-def _mix(values: _Hashes) -> _Hashes:
-    """SplitMix64's finaliser (Steele, Lea and Flood, 2014); unsigned arithmetic wraps, which is meant."""
-    z = values + np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(z ^ (z >> np.uint64(31)), dtype=np.uint64)

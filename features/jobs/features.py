@@ -1,4 +1,7 @@
-"""The table of job features: what ranking needs of a job beside the catalog. Its formulas have modules of their own."""
+"""The tables JOB_FEATURES and SKILL_WEIGHTS: what ranking needs of jobs beside the catalog.
+
+Formulas of components, engagement, trending and companies have modules of their own.
+"""
 
 import datetime as dt
 
@@ -8,12 +11,13 @@ from features import components
 from features.engagement import (
     counters_by_job,
     engagement_score,
+    is_recommendable,
     representative_id,
     seconds_before,
     share_of_maximum,
 )
 from features.jobs.companies import NEUTRAL_OUTCOME, completeness, quality
-from features.schemas.features import JOB_FEATURES
+from features.schemas.features import JOB_FEATURES, SKILL_WEIGHTS
 from features.trending import PERIODS
 
 COMPANY_SHARE = 0.75
@@ -30,9 +34,9 @@ def job_features(
 ) -> pl.DataFrame:
     """JOB_FEATURES: one row per job of the catalog, open or not.
 
-    Engagement counts the last 90 days of a job and its near-duplicates together. A job's age runs from its publication
+    Engagement counts the last 90 days of a job together with its near-duplicates. A job's age runs from its publication
     or first sighting, whichever is older. poster_quality is 3/4 the company's and 1/4 the completeness of the posting;
-    a job that names no company gets the market's outcome.
+    a job without a company gets the market's outcome.
     """
     base = jobs.select(
         "job_id",
@@ -67,6 +71,27 @@ def job_features(
     ages = table["age_days"].to_numpy()
     recency = pl.Series("recency", components.recency(ages)).fill_nan(None)
     return table.with_columns(recency).select(list(JOB_FEATURES.columns)).pipe(JOB_FEATURES.conform)
+
+
+def skill_weights(jobs: pl.LazyFrame) -> pl.DataFrame:
+    """SKILL_WEIGHTS: one row per skill that an open job asks for. A rarer skill is more informative and weighs more."""
+    open_jobs = jobs.filter(is_recommendable()).select("job_id", pl.col("skills").list.unique()).collect()
+    return (
+        open_jobs.explode("skills")
+        .rename({"skills": "skill"})
+        .drop_nulls("skill")
+        .group_by("skill")
+        .agg(pl.len().cast(pl.Int64).alias("n_jobs"))
+        .with_columns(rarity=rarity(pl.col("n_jobs"), pl.lit(open_jobs.height)))
+        .sort("skill")
+        .pipe(SKILL_WEIGHTS.conform)
+    )
+
+
+def rarity(n_with: pl.Expr, n_all: pl.Expr) -> pl.Expr:
+    """Inverse document frequency ln(1 + N / n) (K. Sparck Jones, 1972) divided by its maximum ln(1 + N); in (0, 1]."""
+    total = n_all.cast(pl.Float64)
+    return ((1 + total / n_with).log() / (1 + total).log()).round(6).cast(pl.Float32)
 
 
 def _trending_columns(scores: pl.DataFrame) -> pl.DataFrame:

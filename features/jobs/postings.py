@@ -14,7 +14,7 @@ from features.schemas.table import STRINGS
 from features.text import language
 from features.text.normalise import company_key, fold, one_line, plain_text
 from features.vocabulary import areas as hh_areas
-from features.vocabulary.places import Places
+from features.vocabulary.places import Gazetteer
 from features.vocabulary.roles import Roles, career_level
 from features.vocabulary.skills import SkillVocabulary
 
@@ -32,7 +32,7 @@ class Vocabulary:
     """What names are known by: skills, places, roles, and exchange rates (currency, units_per_usd)."""
 
     skills: SkillVocabulary
-    places: Places
+    places: Gazetteer
     roles: Roles
     rates: pl.DataFrame
 
@@ -40,7 +40,7 @@ class Vocabulary:
     def load(cls, folder: Path) -> "Vocabulary":
         return cls(
             skills=SkillVocabulary.load(folder),
-            places=Places.load(folder),
+            places=Gazetteer.load(folder),
             roles=Roles.load(folder),
             rates=salary.load_rates(folder / "currencies.csv"),
         )
@@ -113,7 +113,7 @@ def normalise(postings: pl.DataFrame, *, vocabulary: Vocabulary, normaliser: str
     return JOB_VERSIONS.conform(columns.with_columns(*derived, tags.alias("tags")))
 
 
-def _places(postings: pl.DataFrame, places: Places) -> list[pl.Series]:
+def _places(postings: pl.DataFrame, places: Gazetteer) -> list[pl.Series]:
     is_point = (
         pl.col("latitude").is_between(-90, 90)
         & pl.col("longitude").is_between(-180, 180)

@@ -1,4 +1,7 @@
-"""Which encoding the bytes of a feed are in. Declarations lie often enough that the bytes are asked first."""
+"""Text of feeds from bytes: which encoding they have, and repair of text that was decoded wrongly before.
+
+Declared encodings are often wrong, so the bytes themselves decide first.
+"""
 
 import codecs
 import re
@@ -11,16 +14,18 @@ _HTTP_CHARSET = re.compile(r"charset\s*=\s*[\"']?([A-Za-z0-9_.:-]{2,40})", re.IG
 _DECLARED = re.compile(rb"^\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE)
 _CYRILLIC_RUNS = re.compile(rb"[\xc0-\xff]{3,}")
 _CYRILLIC_HOSTS = (".ru", ".kz", ".by", ".su", ".uz", ".kg", ".xn--p1ai")
+# UTF-8 that was decoded as windows-1252 shows as two or more of these in a row.
+_MOJIBAKE = re.compile("[\u0080-\u00ffŒœŠšŽžŸƒˆ˜–—‘’‚“”„†‡•…‰‹›€™]{2,}")
 _NOT_ASCII = bytes(range(128, 256))
 _SAMPLE_BYTES = 65_536
 
 
 def decode_feed(body: bytes, *, content_type: str | None, url: str | None) -> str:
-    """`body` as text; never raises, bytes that fit nothing become replacement characters.
+    """`body` as text; never raises, bytes that fit no encoding become replacement characters.
 
-    Order: byte order mark, UTF-8 if all bytes fit or the most (text of another encoding practically never does, and a
-    feed that says windows-1251 but is UTF-8 is a known kind; a body is cut within a character), HTTP charset, XML
-    declaration, windows-1251 or KOI8-R for Cyrillic hosts and Cyrillic-looking bytes, then a detector.
+    Tried in order: the byte order mark; UTF-8 if all or most bytes fit (other encodings practically never do, some
+    feeds declare windows-1251 but are UTF-8, and a body may end within a character); the HTTP charset; the XML
+    declaration; windows-1251 or KOI8-R for Cyrillic hosts and Cyrillic-looking bytes; a detector.
     """
     for mark, name in _BOMS:
         if body.startswith(mark):
@@ -40,7 +45,7 @@ def decode_feed(body: bytes, *, content_type: str | None, url: str | None) -> st
 
 
 def _mostly_utf8(body: bytes) -> str | None:
-    """`body` as UTF-8 if over two thirds of what is not ASCII fits."""
+    """`body` as UTF-8 if over two thirds of its other than ASCII characters fit."""
     decoded = body.decode("utf-8", "replace")
     n_bad = decoded.count("\ufffd")
     n_good = len(decoded) - n_bad - len(body.translate(None, _NOT_ASCII)) if n_bad else 0
@@ -51,7 +56,7 @@ def _strictly(body: bytes, name: str | None) -> str | None:
     if name is None:
         return None
     try:
-        # bytes-to-text codecs only: "hex" or "zip" in a declaration must not be run
+        # Bytes-to-text codecs only: a declared "hex" or "zip" must not run.
         info = codecs.lookup(name)
         return body.decode(name) if getattr(info, "_is_text_encoding", True) else None
     except (LookupError, ValueError):
@@ -74,7 +79,7 @@ def _cyrillic_encoding(body: bytes, url: str | None) -> str | None:
     n_non_ascii = len(sample) - len(sample.translate(None, _NOT_ASCII))
     if not _is_cyrillic_host(url) and (high == 0 or high < 0.7 * n_non_ascii):
         return None
-    # lower-case letters, the common ones, are E0-FF in windows-1251 and C0-DF in KOI8-R
+    # Lower-case letters, the most frequent, are E0-FF in windows-1251 and C0-DF in KOI8-R.
     windows = sum(byte >= 0xE0 for byte in sample)
     koi8 = sum(0xC0 <= byte < 0xE0 for byte in sample)
     return "windows-1251" if windows >= koi8 else "koi8-r"
@@ -86,3 +91,20 @@ def _is_cyrillic_host(url: str | None) -> bool:
     except ValueError:
         return False
     return host.endswith(_CYRILLIC_HOSTS)
+
+
+def repaired(value: str | None) -> str | None:
+    """`value` with every run of UTF-8 that was decoded as windows-1252 repaired; the rest is unchanged."""
+    return _MOJIBAKE.sub(_repair, value) if value else value
+
+
+def _repair(match: re.Match[str]) -> str:
+    try:
+        return b"".join(_windows_1252(character) for character in match[0]).decode("utf-8")
+    except ValueError:
+        return match[0]
+
+
+def _windows_1252(character: str) -> bytes:
+    # The five bytes that windows-1252 leaves undefined pass through unchanged.
+    return bytes([ord(character)]) if ord(character) < 0x100 else character.encode("windows-1252")

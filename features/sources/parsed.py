@@ -1,12 +1,14 @@
-"""What every parser of a source gives back: rows that can be used and rejects that can't. No parsing here."""
+"""What every parser of a source returns: usable rows, and rejects with their reason. Nothing is parsed here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import polars as pl
 
 from features.schemas.bronze import QUARANTINE, QUARANTINE_RAW_BYTES
 from features.schemas.table import Table
+from features.sources.lines import split_lines
+from features.sources.values import NotJsonError, decode_json
 
 REJECTS = Table(
     "rejects",
@@ -17,18 +19,34 @@ REJECTS = Table(
 
 Refusal = tuple[str, str, str, str | bytes]  # entry, reason, detail, raw
 
+_CONTACT_KEYS = "full_?name|first_?name|last_?name|e-?mail|phone"
+_QUOTED = rf"""(?i)(["'](?:{_CONTACT_KEYS})["']\s*:\s*)(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^,}}\s]+)"""
+_ADDRESS = r"[\w.%+-]+@[\w-]+(?:\.[\w-]+)*|\+\d[\d ().-]{8,18}\d"
+
 
 @dataclass(frozen=True)
 class Parsed:
-    """`rows` in the schema that the parser names; `rejects` one row per entry that was refused, with the reason.
+    """`rows` in the schema that the parser names, and `rejects`: one row per refused entry, with the reason.
 
-    Every entry that was read is in exactly one of the two. `warnings`, in the schema of rejects, name the fields of
-    rows that were left out because their values made no sense.
+    Every entry that was read is in exactly one of the two. `warnings` has the schema of REJECTS and lists the fields
+    of accepted rows that were dropped because they made no sense.
     """
 
     rows: pl.DataFrame
     rejects: pl.DataFrame
     warnings: pl.DataFrame = field(default_factory=REJECTS.empty)
+
+
+def json_lines(body: bytes) -> Iterator[tuple[str, bytes, object]]:
+    """(entry such as `line 3`, raw line, decoded value) per line that is not blank; NotJsonError in place of a value
+    that can't be decoded.
+    """
+    for number, raw in split_lines(body):
+        try:
+            value = decode_json(raw)
+        except NotJsonError as error:
+            value = error
+        yield f"line {number}", raw, value
 
 
 def rejects(entries: Iterable[Refusal]) -> pl.DataFrame:
@@ -38,12 +56,14 @@ def rejects(entries: Iterable[Refusal]) -> pl.DataFrame:
 
 
 def truncate_raw(raw: str | bytes) -> str:
-    """The first 4 KB of `raw` as text; bytes that are not UTF-8 are shown as replacement characters."""
+    """The first 4 KB of `raw` as text; bytes that are not UTF-8 become replacement characters."""
     head = raw[:QUARANTINE_RAW_BYTES]
     body = head.encode("utf-8", "replace") if isinstance(head, str) else head
     return body[:QUARANTINE_RAW_BYTES].decode("utf-8", "replace")
 
 
-def frame(rows: Iterable[Mapping[str, object]], table: Table) -> pl.DataFrame:
-    """Row dictionaries as a frame of `table`; missing keys are null."""
-    return table.conform(pl.DataFrame(list(rows), schema_overrides=dict(table.columns), infer_schema_length=None))
+def mask_contacts(text: pl.Expr) -> pl.Expr:
+    """`text` with `***` in place of e-mail addresses, phone numbers with a plus, and the values of keys such as
+    `email`, `phone` and `full_name` in JSON, even when the JSON is cut off.
+    """
+    return text.str.replace_all(_QUOTED, '${1}"***"').str.replace_all(_ADDRESS, "***")

@@ -1,15 +1,18 @@
-"""Reading single values out of untrusted JSON: the wanted type or None, never an exception. No format is known here."""
+"""Single values out of untrusted JSON: the wanted type or None, never an exception. No format is known here."""
 
 import html
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
 from features.errors import SourceError
+
+T = TypeVar("T")
 
 MAX_JSON_BYTES = 256 * 1024 * 1024
 _TAG = re.compile(r"<[^<>]{0,2000}>")
@@ -23,14 +26,14 @@ _TRUE, _FALSE = frozenset({"true", "yes", "1", "y", "да"}), frozenset({"false"
 
 
 class NotJsonError(SourceError):
-    """The bytes are not one JSON document that can be used (also: too large, too deep, not UTF-8)."""
+    """The bytes are not one usable JSON document; they may also be too large, too deep or not UTF-8."""
 
 
 def decode_json(body: bytes) -> object:
     """`body` as Python values. Raises NotJsonError.
 
-    What serialisers write although JSON has no such thing is read too: NaN and Infinity as null, numbers too large for
-    a float, halves of surrogate pairs (text cut within an emoji) as U+FFFD.
+    Three things that serialisers write against the standard are read too: NaN and Infinity as null, numbers too large
+    for a float, and halves of surrogate pairs (text cut within an emoji) as U+FFFD.
     """
     if len(body) > MAX_JSON_BYTES:
         raise NotJsonError(f"{len(body)} bytes; at most {MAX_JSON_BYTES} are read")
@@ -46,12 +49,12 @@ def decode_json(body: bytes) -> object:
 
 
 def raw_json(value: object) -> bytes:
-    """Decoded JSON written again, for a reject."""
+    """A decoded JSON value encoded again, as the raw form of a reject."""
     try:
         return msgspec.json.encode(value)
     except RecursionError:
         return b""
-    except (ValueError, TypeError, OverflowError):  # numbers that only Python can hold
+    except (ValueError, TypeError, OverflowError):  # numbers that only Python can represent
         return repr(value)[:8192].encode("utf-8", "replace")
 
 
@@ -66,7 +69,7 @@ def items(value: object) -> list[object]:
 
 
 def text(value: object) -> str | None:
-    """A string without control characters and outer space; numbers as written; None for the rest and for blanks."""
+    """A string without control characters and outer space, or a number as written; None for blanks and all else."""
     if isinstance(value, str):
         clean = value if value.isprintable() else _CONTROL.sub("", value)  # the check is far cheaper than the search
         return clean.strip() or None
@@ -88,7 +91,7 @@ def line(value: object) -> str | None:
 
 
 def plain(value: object) -> str | None:
-    """One line of plain text out of text that may hold entities and tags, as titles of feeds do."""
+    """One line of plain text from text that may hold entities and tags, such as titles of feeds."""
     found = text(value)
     if found is None:
         return None
@@ -98,7 +101,7 @@ def plain(value: object) -> str | None:
 
 
 def number(value: object) -> float | None:
-    """A finite number; decimal text with space, no-break space or comma as thousands separator is read too."""
+    """A finite number, also from decimal text with a space, no-break space or comma as thousands separator."""
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, str):
@@ -125,12 +128,12 @@ def amount(value: object) -> float | None:
     return found if found is not None and 0 < found < 1e15 else None
 
 
-def coordinates(latitude: object, longitude: object) -> tuple[float | None, float | None]:
-    """Both in range, or neither."""
+def coordinates(latitude: object, longitude: object) -> dict[str, object]:
+    """Columns `latitude` and `longitude` in degrees; both are None unless both are in range."""
     lat, lon = number(latitude), number(longitude)
     if lat is None or lon is None or not (-90 <= lat <= 90 and -180 <= lon <= 180):
-        return None, None
-    return lat, lon
+        lat, lon = None, None
+    return {"latitude": lat, "longitude": lon}
 
 
 def flag(value: object) -> bool | None:
@@ -145,14 +148,29 @@ def flag(value: object) -> bool | None:
     return None
 
 
+def first(read: Callable[[object], T | None], entry: Mapping[str, object], *names: str) -> T | None:
+    """The first of the members `names` that `read` can read; None if it can read none."""
+    return next((found for name in names if (found := read(entry.get(name)))), None)
+
+
+def joined(values: Iterable[object] | None) -> str | None:
+    """The non-blank texts among `values`, each once, separated by a comma; None when there are none."""
+    return ", ".join(strings(values or ()) or ()) or None
+
+
+def language_code(value: object) -> str | None:
+    """The first two letters of a language tag, in lower case."""
+    return (text(value) or "")[:2].lower() or None
+
+
 def strings(values: Iterable[object]) -> list[str] | None:
-    """The non-blank texts among `values`, in order, without repeats; None when there are none."""
+    """The non-blank texts among `values`, in order, each once; None when there are none."""
     found = dict.fromkeys(one for one in (line(value) for value in values) if one)
     return list(found) or None
 
 
 def listed(value: object) -> list[str] | None:
-    """A list of texts given as a JSON array, or as text separated by commas, semicolons or vertical bars."""
+    """A list of texts from a JSON array, or from text separated by semicolons, else vertical bars, else commas."""
     if isinstance(value, str):
         stripped = value.strip()
         if stripped.startswith("["):
@@ -166,7 +184,7 @@ def listed(value: object) -> list[str] | None:
 
 
 def link(value: object, base: str | None = None) -> str | None:
-    """An http(s) URL, a relative one resolved against `base`; None for any other scheme or a malformed one."""
+    """An http(s) URL, resolved against `base` if relative; None for other schemes and malformed URLs."""
     found = text(value)
     if found is None or len(found) > 4000 or _SPACE.search(found):
         return None
@@ -179,5 +197,5 @@ def link(value: object, base: str | None = None) -> str | None:
 
 
 def is_short_id(value: str | None) -> bool:
-    """Whether a source's own id can be used as it is: at most 64 of A-Z a-z 0-9 . _ -"""
+    """Whether a source's id can be used unchanged: 1 to 64 of A-Z a-z 0-9 . _ -"""
     return value is not None and _ID.fullmatch(value) is not None

@@ -1,4 +1,4 @@
-"""Places: cities, regions and countries under one name each, from Russian or English, with coordinates.
+"""Gazetteer: cities, regions and countries under one name each, from Russian or English, with coordinates.
 
 Distances and who may work where live elsewhere. The towns come from GeoNames (see data/vocabulary/README.md).
 """
@@ -34,7 +34,7 @@ _ALIAS_WEIGHT = 0.02
 
 
 @dataclass(frozen=True)
-class Places:
+class Gazetteer:
     """The gazetteer; tables as read from data/vocabulary."""
 
     cities: pl.DataFrame
@@ -43,7 +43,7 @@ class Places:
     areas: pl.DataFrame
 
     @classmethod
-    def load(cls, folder: Path) -> "Places":
+    def load(cls, folder: Path) -> "Gazetteer":
         """Reads places.parquet, countries.csv, regions.csv and areas.csv of `folder`."""
         return cls(
             cities=pl.read_parquet(folder / "places.parquet"),
@@ -83,7 +83,7 @@ class Places:
             )
         )
 
-    def with_areas(self, areas: pl.DataFrame) -> "Places":
+    def with_areas(self, areas: pl.DataFrame) -> "Gazetteer":
         """These places, with `areas` (columns of areas.csv) in place of the shipped ones."""
         return replace(self, areas=areas)
 

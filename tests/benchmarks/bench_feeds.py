@@ -27,7 +27,8 @@ from assets.ingest.feeds.runs import ingest_feeds
 from assets.ingest.http.client import HttpClient
 from assets.ingest.http.pacing import HostPacer
 from assets.lake import Lake
-from features.sources.feeds.parsing import FeedContext, parse_feed
+from features.sources.feeds.entries import FeedContext
+from features.sources.feeds.formats import parse_feed
 from tests.assets.ingest.fault_server import Answer, fault_server
 
 SEED = 7

@@ -14,7 +14,7 @@ from assets.ingest.quarantine import UNSUPPORTED, QuarantineBuffer, whole_file
 from assets.ingest.report import RunReport
 from assets.lake import Lake
 from features.schemas.bronze import ERASURES, EVENTS
-from features.sources.events.reading import read_events
+from features.sources.events.files import read_events
 from features.sources.parsed import Parsed
 
 SOURCE = "interactions"

@@ -14,8 +14,7 @@ from assets.ingest.feeds.parsing import FeedParser
 from assets.ingest.http.client import HttpClient, Validators
 from assets.ingest.quarantine import nothing, refusal
 from assets.ingest.source_state import FeedState, address_of
-from features.sources.feeds.entries import TRUNCATED
-from features.sources.feeds.parsing import FeedError
+from features.sources.feeds.entries import TRUNCATED, FeedError
 from features.sources.parsed import Parsed
 
 _PATIENCE = 2  # timeouts of one host in one run

@@ -11,8 +11,8 @@ from assets.ingest import errors
 from assets.ingest.feeds.parsing import FeedParser
 from assets.ingest.http.client import HttpClient, Response
 from assets.ingest.source_state import FeedState
-from features.sources.feeds.paging import next_page
-from features.sources.feeds.parsing import FeedContext, FeedError
+from features.sources.feeds.entries import FeedContext, FeedError
+from features.sources.feeds.json_boards import next_page
 from features.sources.parsed import REJECTS, Parsed
 from features.sources.postings import PARSED_POSTINGS
 

@@ -6,7 +6,8 @@ import threading
 from dataclasses import dataclass, field
 
 from assets.ingest.worker import Worker, WorkerError
-from features.sources.feeds.parsing import FeedContext, FeedError, parse_feed
+from features.sources.feeds.entries import FeedContext, FeedError
+from features.sources.feeds.formats import parse_feed
 from features.sources.parsed import Parsed
 
 SMALL_XML_BYTES = 65_536

@@ -9,7 +9,8 @@ from assets.ingest.feeds.parsing import FeedParser
 from assets.ingest.landing import LandedFile
 from assets.ingest.quarantine import UNREADABLE, UNSUPPORTED, refusal
 from assets.ingest.source_state import address_of
-from features.sources.feeds.parsing import FeedContext, FeedError, guess_format
+from features.sources.feeds.entries import FeedContext, FeedError
+from features.sources.feeds.formats import guess_format
 from features.sources.parsed import Parsed
 
 _SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")

@@ -15,8 +15,7 @@ from assets.ingest.report import RunReport
 from assets.lake import Lake
 from features.schemas.bronze import ERASURES, USER_RECORDS
 from features.sources.parsed import Parsed
-from features.sources.people.erasures import parse_erasures
-from features.sources.people.users import parse_users
+from features.sources.people.users import parse_erasures, parse_users
 
 USERS = "users"
 REQUESTS = "erasures"

@@ -1,4 +1,4 @@
-"""Interaction events in CSV: a header, then an event a line; quoted fields may hold line breaks."""
+"""Interaction events in CSV: a header, then one event a line; quoted fields may hold line breaks."""
 
 import csv
 from dataclasses import dataclass, field
@@ -6,22 +6,22 @@ from datetime import datetime
 
 import polars as pl
 
-from features.sources.events.validation import INPUT_COLUMNS, REFUSED, check_events, loosen, rejects_of
+from features.sources.events.validation import INPUT_COLUMNS, Part, parse_events, untyped_events
 from features.sources.lines import CSV_DELIMITERS, MAX_LINE_BYTES, Block
 from features.sources.parsed import Parsed
 
 MAX_LINES_OF_A_RECORD = 50
 _UNCLOSED = "unexpected end of data"
 
-Line = tuple[int, bytes]  # its number, and what stands there
+Line = tuple[int, bytes]  # number, content
 
 
 @dataclass
 class CsvBlocks:
-    """Reads blocks of one file in order, the first of which begins with the header; `rest` ends it.
+    """Reads the blocks of one file in order; the first begins with the header, and `rest` ends the file.
 
-    A record goes on over line breaks within quotes, unless one of the lines that follow is a whole record by itself:
-    a quote that was opened by mistake swallows no good event.
+    A quoted record continues over line breaks, unless a following line is a complete record by itself: a quote that
+    was opened by mistake swallows no good event.
     """
 
     as_of: datetime
@@ -29,8 +29,8 @@ class CsvBlocks:
     _delimiter: str = ","
     _open: list[Line] = field(default_factory=list)  # lines of a record whose quote is not closed yet
     _records: list[tuple[int, list[str]]] = field(default_factory=list)
-    _failed: list[tuple[int, str]] = field(default_factory=list)
-    _raw: dict[tuple[int, int | None], bytes] = field(default_factory=dict)
+    _failed: dict[Part, str] = field(default_factory=dict)
+    _raw: dict[Part, bytes] = field(default_factory=dict)
 
     def read(self, block: Block) -> Parsed:
         """The events that end in this block."""
@@ -44,7 +44,7 @@ class CsvBlocks:
         return self._parsed()
 
     def rest(self) -> Parsed:
-        """What is still open where the file ends."""
+        """The record that is still open at the end of the file."""
         self._give_up()
         return self._parsed()
 
@@ -87,36 +87,35 @@ class CsvBlocks:
         self._raw[number, None] = raw
 
     def _fail(self, number: int, raw: bytes, reason: str) -> None:
-        self._failed.append((number, "bad_csv" if reason == _UNCLOSED else reason))
+        self._failed[number, None] = "bad_csv" if reason == _UNCLOSED else reason
         self._raw[number, None] = raw
 
     def _give_up(self) -> None:
-        """The lines of a record that never ended are rejects each."""
+        """Refuses each line of a record that never ended."""
         for number, raw in self._open:
             if raw and not raw.isspace():
                 self._fail(number, raw, "wrong_number_of_fields")
         self._open = []
 
     def _parsed(self) -> Parsed:
-        rows, refused = check_events(self._loose_frame(), as_of=self.as_of)
-        if self._failed:
-            unread = [(number, None, reason) for number, reason in self._failed]
-            refused = pl.concat([refused, pl.DataFrame(unread, schema=dict(REFUSED), orient="row")]).sort("entry")
-        parsed = Parsed(rows, rejects_of(refused, unit="line", raw=self._raw))
-        self._records, self._failed, self._raw = [], [], {}
+        raw = self._raw
+        parsed = parse_events(
+            self._untyped_frame(), as_of=self.as_of, unit="line", raw=lambda _: raw, undecoded=self._failed
+        )
+        self._records, self._failed, self._raw = [], {}, {}
         return parsed
 
-    def _loose_frame(self) -> pl.DataFrame:
+    def _untyped_frame(self) -> pl.DataFrame:
         numbers = pl.Series("entry", [number for number, _ in self._records], dtype=pl.Int64)
         columns = zip(*(row for _, row in self._records), strict=True)
         given = dict(zip(self._header or [], columns, strict=False))
         texts = [pl.Series(name, given[name], dtype=pl.String) for name in INPUT_COLUMNS if name in given]
         frame = pl.DataFrame([numbers, *texts])
-        return loosen(frame.with_columns(pl.when(pl.col(pl.String) != "").then(pl.col(pl.String))))
+        return untyped_events(frame.with_columns(pl.when(pl.col(pl.String) != "").then(pl.col(pl.String))))
 
 
 def _fields(raw: bytes, delimiter: str) -> list[str] | str:
-    """The fields of a record, or the reason why it has none."""
+    """The fields of a record, or the reason why it can't be read."""
     try:
         decoded = raw.decode("utf-8")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Interaction events in Parquet, row group by row group: damage in one takes no other with it."""
+"""Interaction events in Parquet, row group by row group, so that damage in one group leaves the others readable."""
 
 import uuid
 from collections.abc import Iterator
@@ -14,23 +14,27 @@ import pyarrow.parquet as pq
 from features.sources.events.validation import (
     INPUT_COLUMNS,
     MILLISECONDS_FROM,
-    check_events,
-    loosen,
-    rejects_of,
+    Part,
+    parse_events,
     unreadable,
+    untyped_events,
 )
 from features.sources.parsed import Parsed
 
 BATCH_ROWS = 262_144
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _SECONDS_OF_A_DAY = 86_400
+_TEXT_TYPES = (
+    pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view,
+    pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view,
+)  # fmt: skip
 
 
 def read_parquet_events(path: Path, *, as_of: datetime) -> Iterator[Parsed]:
-    """Blocks of at most BATCH_ROWS events. Columns are known by name in any case; those of other names are not read."""
+    """Blocks of at most BATCH_ROWS events. Column names match in any case; unknown columns are not read."""
     try:
         file = pq.ParquetFile(path)
-    except Exception as error:  # damage shows as many exceptions of Arrow
+    except Exception as error:  # Arrow raises many kinds of exceptions on damage
         yield unreadable("after row 0", type(error).__name__)
         return
     with file:
@@ -49,7 +53,7 @@ def read_parquet_events(path: Path, *, as_of: datetime) -> Iterator[Parsed]:
 
 
 def _known_columns(names: list[str]) -> dict[str, str]:
-    """Our name by the file's name; of two that differ in case only the first."""
+    """Our name by the file's name; of two names that differ in case only, the first."""
     found: dict[str, str] = {}
     for name in names:
         ours = name.strip().lower()
@@ -65,21 +69,20 @@ def _read_batch(batch: Any, known: dict[str, str], *, first_row: int, as_of: dat
     )
     entries = pl.int_range(first_row, first_row + batch.num_rows, dtype=pl.Int64, eager=True).alias("entry")
     frame = pl.DataFrame([entries, *given.get_columns()])
-    rows, refused = check_events(loosen(frame), as_of=as_of)
-    positions = [entry - first_row for entry in refused["entry"]]
-    described = given[positions].rows(named=True) if positions and given.width else [{} for _ in positions]
-    raw: dict[tuple[int, int | None], bytes] = {
-        (entry, None): _described(row) for entry, row in zip(refused["entry"], described, strict=True)
-    }
-    return Parsed(rows, rejects_of(refused, unit="row", raw=raw))
 
+    def raw(refused: pl.DataFrame) -> dict[Part, bytes]:
+        positions = [entry - first_row for entry in refused["entry"]]
+        described = given[positions].rows(named=True) if positions and given.width else [{} for _ in positions]
+        return {
+            (entry, None): repr(row).encode("utf-8", "replace")
+            for entry, row in zip(refused["entry"], described, strict=True)
+        }
 
-def _described(row: dict[str, object]) -> bytes:
-    return repr(row).encode("utf-8", "replace")
+    return parse_events(untyped_events(frame), as_of=as_of, unit="row", raw=raw)
 
 
 def _flat(column: Any) -> Any:
-    """A column of text, numbers or booleans; times become seconds. None for what can be no field of an event."""
+    """The column as text, numbers or booleans, times as seconds; None if its type fits no field of an event."""
     if isinstance(column, pa.ExtensionArray):
         column = column.storage
     if pa.types.is_dictionary(column.type):
@@ -87,9 +90,7 @@ def _flat(column: Any) -> Any:
     kind = column.type
     if pa.types.is_fixed_size_binary(kind) and kind.byte_width == 16:
         return pa.array([None if raw is None else str(uuid.UUID(bytes=raw)) for raw in column.to_pylist()], pa.string())
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return _valid_text(column)
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
+    if any(is_text(kind) for is_text in _TEXT_TYPES):
         return _valid_text(column)
     if pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
         return _seconds(column.cast(pa.int64()), per_second=_PER_SECOND[kind.unit])
@@ -102,13 +103,13 @@ def _flat(column: Any) -> Any:
 
 
 def _seconds(ticks: Any, *, per_second: int) -> Any:
-    """Seconds; infinite where they would be taken for milliseconds, which the column's type says they are not."""
+    """Seconds; infinite where the number would later be mistaken for milliseconds."""
     found = pc.divide(pc.cast(ticks, pa.float64(), safe=False), float(per_second))
     return pc.if_else(pc.less(pc.abs(found), MILLISECONDS_FROM), found, float("inf"))
 
 
 def _valid_text(column: Any) -> Any:
-    """Text whose bytes are UTF-8; other bytes, which Arrow lets through and Polars must never see, in hexadecimal."""
+    """Text; values that are not UTF-8, which Arrow lets through and Polars must never see, become hexadecimal."""
     as_bytes = column.cast(pa.large_binary())
     try:
         return as_bytes.cast(pa.large_string())

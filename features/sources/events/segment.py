@@ -1,9 +1,10 @@
-"""Segment `track` calls as interaction events. Only the translation of names; validity is event_rows' matter."""
+"""Segment `track` calls under the names of our events. Whether an event is valid is decided in validation."""
 
 import re
 from collections.abc import Mapping
 
 from features.schemas.bronze import EVENT_TYPES
+from features.sources.events.validation import INPUT_COLUMNS
 from features.sources.values import items, mapping, text
 
 _WORD = re.compile(r"[a-z]+")
@@ -16,27 +17,13 @@ _PARTICIPLES = {
     "shared": "share", "applied": "apply", "application": "apply", "dismissed": "dismiss", "hidden": "dismiss",
     "rejected": "reject", "ignored": "ignore", "impressed": "impression", "shown": "impression", "rated": "feedback",
 }  # fmt: skip
+# Our field -> Segment's property, where it is more than the same name in camel case.
 _PROPERTY_NAMES = {
     "job_id": ("job_id", "jobId", "jobID"),
     "dwell_seconds": ("dwell_seconds", "dwellSeconds", "dwell_time_seconds"),
-    "surface": ("surface",),
     "position": ("position", "rank"),
-    "generation": ("generation",),
-    "session_id": ("session_id", "sessionId"),
-    "device_type": ("device_type", "deviceType"),
-    "latitude": ("latitude",),
-    "longitude": ("longitude",),
-    "value": ("value",),
-    "is_relevant": ("is_relevant", "isRelevant"),
-    "rating": ("rating",),
-    "skill_match_feedback": ("skill_match_feedback", "skillMatchFeedback"),
-    "location_feedback": ("location_feedback", "locationFeedback"),
-    "salary_feedback": ("salary_feedback", "salaryFeedback"),
-    "is_bot": ("is_bot", "isBot"),
-    "is_prefetch": ("is_prefetch", "isPrefetch"),
-    "sec_purpose": ("sec_purpose", "secPurpose"),
-    "user_agent": ("user_agent", "userAgent"),
 }
+_OWN_KEYS = ("event_id", "user_id", "event_type", "occurred_at")
 
 
 def is_segment(value: Mapping[str, object]) -> bool:
@@ -45,12 +32,12 @@ def is_segment(value: Mapping[str, object]) -> bool:
 
 
 def is_batch(value: Mapping[str, object]) -> bool:
-    """Whether a JSON object is a body of Segment's batch endpoint: many calls in one."""
+    """Whether a JSON object is a body of Segment's batch endpoint, which holds many calls."""
     return isinstance(value.get("batch"), list) and "event_id" not in value
 
 
 def track_calls(batch: Mapping[str, object]) -> list[object]:
-    """The calls of a batch, each with the batch's `context` where it has none of its own."""
+    """The calls of a batch; a call without `context` gets that of the batch."""
     shared = batch.get("context")
     return [
         {**call, "context": shared} if isinstance(call, dict) and "context" not in call and shared is not None else call
@@ -59,18 +46,19 @@ def track_calls(batch: Mapping[str, object]) -> list[object]:
 
 
 def from_segment(call: Mapping[str, object]) -> dict[str, object] | str:
-    """A `track` call under our names, or the reason why it can't be one.
+    """A `track` call under our names, or the reason to refuse it.
 
-    `timestamp` is used: Segment has corrected it by the client's clock skew. A call without `userId` has no user that
-    a feed could be made for; its `anonymousId` is not one.
+    The time is `timestamp`, which Segment has corrected by the client's clock skew. `anonymousId` is not used: no feed
+    can be made for a call without `userId`.
     """
     if (text(call.get("type")) or "track").lower() != "track":
         return "not_a_track_call"
     properties, context = mapping(call.get("properties")), mapping(call.get("context"))
     device = mapping(context.get("device"))
     event: dict[str, object] = {
-        name: next((properties[key] for key in keys if key in properties), None)
-        for name, keys in _PROPERTY_NAMES.items()
+        name: next((properties[key] for key in _keys(name) if key in properties), None)
+        for name in INPUT_COLUMNS
+        if name not in _OWN_KEYS
     }
     return {
         **event,
@@ -83,8 +71,13 @@ def from_segment(call: Mapping[str, object]) -> dict[str, object] | str:
     }
 
 
+def _keys(name: str) -> tuple[str, ...]:
+    first, *more = name.split("_")
+    return _PROPERTY_NAMES.get(name, (name, first + "".join(word.capitalize() for word in more)))
+
+
 def _event_type(name: str | None) -> str | None:
-    """Our type for "Job Viewed", "job_apply", "View"; the name as it is where it means none of ours."""
+    """Our type for "Job Viewed", "job_apply", "View"; a name that means none of our types stays as it is."""
     if name is None:
         return None
     words = [word for word in _WORD.findall(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()) if word not in _SUBJECTS]

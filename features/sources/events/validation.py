@@ -1,33 +1,35 @@
-"""What makes an interaction event valid: columns of loose values to EVENTS rows and rejects, for every file format."""
+"""What makes an interaction event valid: untyped columns of any file format to EVENTS rows and rejects.
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+Whether a user's behaviour looks like a script is judged where events are counted (sql/catalog).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 
 import polars as pl
+from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
+from features.interactions import CLOCK_SKEW, MAX_DWELL_SECONDS
 from features.schemas.bronze import EVENT_TYPES, EVENTS, SURFACES
 from features.schemas.table import UTC_TIMESTAMP
-from features.sources.events.bots import is_automatic
 from features.sources.parsed import REJECTS, Parsed, truncate_raw
 
 MAX_ID_CHARACTERS = 128
-MAX_DWELL_SECONDS = 600.0
-FUTURE_TOLERANCE = timedelta(minutes=5)
 FIRST_YEAR = 2000
 OPINIONS = ("good", "low", "high", "bad")
 
 IDS = ("event_id", "user_id", "job_id")
 TEXTS = ("surface", "generation", "session_id", "device_type")
-AGENT_TEXTS = ("user_agent", "sec_purpose")  # what the request said of itself; only the verdict is kept
+AGENT_TEXTS = ("user_agent", "sec_purpose")  # read for `is_bot` only, not kept
 OPINION_COLUMNS = ("skill_match_feedback", "location_feedback", "salary_feedback")
 NUMBERS = ("dwell_seconds", "position", "latitude", "longitude", "value", "rating")
 FLAGS = ("is_relevant", "is_bot", "is_prefetch")
 
 _TIMES = ("occurred_text", "occurred_epoch")
 
-# Events as a reader of a format gives them. `entry` is the number of the line or row, `part` of an event within a line
-# that holds several; the time stands in one of two.
-LOOSE_EVENTS: Mapping[str, pl.DataType | type[pl.DataType]] = {
+# Events as the reader of a format returns them. `entry` is the number of the line or row, `part` the number of the
+# event within a line that holds several. The time is in one of the two time columns.
+UNTYPED_EVENTS: Mapping[str, pl.DataType | type[pl.DataType]] = {
     "entry": pl.Int64,
     "part": pl.Int64,
     "event_type": pl.String,
@@ -37,44 +39,57 @@ LOOSE_EVENTS: Mapping[str, pl.DataType | type[pl.DataType]] = {
     **dict.fromkeys(NUMBERS, pl.Float64),
     **dict.fromkeys(FLAGS, pl.Boolean),
 }
-INPUT_COLUMNS = ("occurred_at", *(name for name in LOOSE_EVENTS if name not in ("entry", "part", *_TIMES)))
-REFUSED: Mapping[str, pl.DataType | type[pl.DataType]] = {"entry": pl.Int64, "part": pl.Int64, "reason": pl.String}
+INPUT_COLUMNS = ("occurred_at", *(name for name in UNTYPED_EVENTS if name not in ("entry", "part", *_TIMES)))
+_REFUSED: dict[str, type[pl.DataType]] = {"entry": pl.Int64, "part": pl.Int64, "reason": pl.String}
 _RFC_3339 = "%Y-%m-%dT%H:%M:%S%.f%#z"
 _USUAL_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[+-][0-9:]+)$"
-_UNPRINTABLE = r"[\p{C}\p{Z}&&[^ ]]"  # as str.isprintable has it
+_UNPRINTABLE = r"[\p{C}\p{Z}&&[^ ]]"  # the same characters as str.isprintable
 _UNTIDY = rf"^\s|\s$|^$|{_UNPRINTABLE}"
 MILLISECONDS_FROM = 1e11  # as seconds this is the year 5138, as milliseconds 1973
 _MAX_EPOCH_SECONDS = 4e9
+# A published list of crawlers, tools and headless browsers, about 1,500 patterns in one automaton.
+_CRAWLERS = "|".join(f"(?:{crawler['pattern']})" for crawler in CRAWLER_USER_AGENTS_DATA)
 
 
-def check_events(loose: pl.DataFrame, *, as_of: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """(rows in the EVENTS schema, refused as `entry`, `part`, `reason`); `loose` has the columns LOOSE_EVENTS.
+Part = tuple[int, int | None]  # `entry` and `part`
 
-    Refused are events without a required field, of unknown type, at no readable time, before 2000, or more than five
-    minutes after `as_of`. Optional fields out of range become null, dwell is capped at 600 s.
+
+def parse_events(
+    events: pl.DataFrame,
+    *,
+    as_of: datetime,
+    unit: str,
+    raw: Callable[[pl.DataFrame], Mapping[Part, bytes]],
+    undecoded: Mapping[Part, str] | None = None,
+) -> Parsed:
+    """Rows in the EVENTS schema and rejects from `events` (UNTYPED_EVENTS) and `undecoded` (entry and part -> reason).
+
+    Refused are events without a required field, of an unknown type, without a readable time, before 2000, or more than
+    five minutes after `as_of`. Optional fields out of range become null; dwell is capped at 600 s. `unit` (line or row)
+    names the entries; `raw` returns the raw form of the refused entries (columns entry, part, reason).
     """
-    untidy_ids = [name for name in IDS if _is_untidy(loose[name])]
-    typed = loose.with_columns(
+    untidy_ids = [name for name in IDS if _is_untidy(events[name])]
+    typed = events.with_columns(
         *(_blank_to_null(pl.col(name)) for name in untidy_ids),
-        _event_type(loose["event_type"]),
-        _occurred_at(loose).alias("occurred_at"),
+        _event_type(events["event_type"]),
+        _occurred_at(events).alias("occurred_at"),
     )
     checked = typed.with_columns(_reason(as_of, untidy_ids).alias("reason"))
-    refused = checked.filter(pl.col("reason").is_not_null()).select(*REFUSED)
+    refused = checked.filter(pl.col("reason").is_not_null()).select(*_REFUSED)
     good = checked if refused.is_empty() else checked.filter(pl.col("reason").is_null())
-    return EVENTS.conform(good.select(_columns(good))), refused
+    if undecoded:
+        more = pl.DataFrame([(*key, reason) for key, reason in undecoded.items()], schema=_REFUSED, orient="row")
+        refused = pl.concat([refused, more]).sort("entry", "part")
+    return Parsed(EVENTS.conform(good.select(_columns(good))), _rejects(refused, unit=unit, raw=raw(refused)))
 
 
-def rejects_of(refused: pl.DataFrame, *, unit: str, raw: Mapping[tuple[int, int | None], bytes]) -> pl.DataFrame:
-    """`refused` (entry, part, reason) as REJECTS; `raw` has what stands at an entry and part, `unit` is line or row."""
+def _rejects(refused: pl.DataFrame, *, unit: str, raw: Mapping[Part, bytes]) -> pl.DataFrame:
     name = pl.format("{} {}", pl.lit(unit), "entry")
     keys = refused.select("entry", "part").rows()
+    in_part = pl.format("{} event {}", name, "part")
     return REJECTS.conform(
         refused.select(
-            pl.when(pl.col("part").is_null())
-            .then(name)
-            .otherwise(pl.format("{} event {}", name, "part"))
-            .alias("entry"),
+            pl.when(pl.col("part").is_null()).then(name).otherwise(in_part).alias("entry"),
             "reason",
             pl.lit("").alias("detail"),
             pl.Series("raw", [truncate_raw(raw.get(key, b"")) for key in keys], dtype=pl.String),
@@ -83,13 +98,13 @@ def rejects_of(refused: pl.DataFrame, *, unit: str, raw: Mapping[tuple[int, int 
 
 
 def unreadable(entry: str, detail: str) -> Parsed:
-    """No rows and one reject for a file that can't be read (further)."""
+    """No rows, and one reject for a file or a part of it that can't be read."""
     row = pl.DataFrame({"entry": [entry], "reason": ["unreadable"], "detail": [detail], "raw": [""]})
     return Parsed(EVENTS.empty(), REJECTS.conform(row))
 
 
 def _is_untidy(ids: pl.Series) -> bool:
-    """Whether an id of the column is blank, is to be stripped, or may be a bad one: in most blocks none is."""
+    """Whether any id of the column is blank, padded or possibly bad; in most blocks none is."""
     return bool((ids.str.contains(_UNTIDY) | (ids.str.len_bytes() > MAX_ID_CHARACTERS)).any())
 
 
@@ -103,16 +118,16 @@ def _blank_to_null(column: pl.Expr) -> pl.Expr:
     return pl.when(stripped != "").then(stripped)
 
 
-def _occurred_at(loose: pl.DataFrame) -> pl.Expr:
-    written, epoch = loose["occurred_text"], pl.lit(loose["occurred_epoch"])
+def _occurred_at(events: pl.DataFrame) -> pl.Expr:
+    written, epoch = events["occurred_text"], pl.lit(events["occurred_epoch"])
     from_text = pl.lit(None, UTC_TIMESTAMP)
-    if written.null_count() < loose.height:
+    if written.null_count() < events.height:
         unusual = (~written.str.contains(_USUAL_TIME)).arg_true()
         if len(unusual):
             text = written.gather(unusual).str.strip_chars()
-            # numbers written as text, as CSV has them
-            numbers = loose["occurred_epoch"].gather(unusual).fill_null(text.cast(pl.Float64, strict=False))
-            epoch = pl.lit(loose["occurred_epoch"].clone().scatter(unusual, numbers))
+            # CSV writes numbers as text.
+            numbers = events["occurred_epoch"].gather(unusual).fill_null(text.cast(pl.Float64, strict=False))
+            epoch = pl.lit(events["occurred_epoch"].clone().scatter(unusual, numbers))
             iso = text.str.to_uppercase().str.replace(r"^(\d{4}-\d{2}-\d{2}) ", "${1}T")
             written = written.clone().scatter(unusual, iso)
         from_text = pl.lit(written.str.to_datetime(_RFC_3339, time_unit="us", strict=False))
@@ -132,7 +147,7 @@ def _reason(as_of: datetime, untidy_ids: Sequence[str]) -> pl.Expr:
         *((_is_bad_id(name), f"bad_{name}") for name in untidy_ids),
         (at.is_null() & pl.col("occurred_text").is_null() & pl.col("occurred_epoch").is_null(), "missing_occurred_at"),
         (at.is_null(), "bad_time"),
-        (at > as_of + FUTURE_TOLERANCE, "future"),
+        (at > as_of + CLOCK_SKEW, "future"),
         (at < datetime(FIRST_YEAR, 1, 1, tzinfo=as_of.tzinfo), "too_old"),
     ]
     reason = pl.lit(None, pl.String)
@@ -166,8 +181,25 @@ def _columns(events: pl.DataFrame) -> list[pl.Expr]:
         pl.when(is_place).then(longitude).alias("longitude"),
         pl.when(pl.col("value").is_finite()).then(pl.col("value")).alias("value"),
         *(_word(events[name], OPINIONS) for name in OPINION_COLUMNS),
-        is_automatic(events).alias("is_bot"),
+        _is_automatic(events).alias("is_bot"),
     ]
+
+
+def _is_automatic(events: pl.DataFrame) -> pl.Expr:
+    """Whether an event declares itself a bot's or a prefetch's.
+
+    Believed are the flags `is_bot` and `is_prefetch`, a crawler's `user_agent`, and a `sec_purpose` as browsers send it
+    with pages that they fetch ahead of a click (Sec-Purpose: prefetch;prerender).
+    """
+    agents = events["user_agent"].drop_nulls().unique()
+    crawlers = agents.filter(agents.str.contains(_CRAWLERS))
+    signs = [
+        pl.col("is_bot"),
+        pl.col("is_prefetch"),
+        pl.col("user_agent").is_in(crawlers.implode()),
+        pl.col("sec_purpose").str.to_lowercase().str.contains("prefetch|prerender|preview"),
+    ]
+    return pl.any_horizontal(sign.fill_null(value=False) for sign in signs)
 
 
 def _whole(name: str, *, lower: int, upper: int) -> pl.Expr:
@@ -176,7 +208,7 @@ def _whole(name: str, *, lower: int, upper: int) -> pl.Expr:
 
 
 def _word(given: pl.Series, allowed: Sequence[str]) -> pl.Expr:
-    """The column's word of `allowed`, however it is spaced and capitalised; null for any other."""
+    """The column trimmed and in lower case where that is one of `allowed`, else null."""
     column = pl.col(given.name)
     if given.is_in(allowed).all():
         return column
@@ -184,10 +216,12 @@ def _word(given: pl.Series, allowed: Sequence[str]) -> pl.Expr:
     return pl.when(word.is_in(allowed)).then(word).alias(given.name)
 
 
-def loosen(frame: pl.DataFrame) -> pl.DataFrame:
-    """`entry` and columns of any flat dtype as LOOSE_EVENTS; what can't be cast becomes null."""
+def untyped_events(frame: pl.DataFrame) -> pl.DataFrame:
+    """`entry` and columns of any flat dtype as UNTYPED_EVENTS; values that can't be cast become null."""
     given = frame.schema
-    exprs = [_loose_column(name, dtype, given.get(name)) for name, dtype in LOOSE_EVENTS.items() if name not in _TIMES]
+    exprs = [
+        _untyped_column(name, dtype, given.get(name)) for name, dtype in UNTYPED_EVENTS.items() if name not in _TIMES
+    ]
     at, column = given.get("occurred_at"), pl.col("occurred_at")
     occurred_text, occurred_epoch = pl.lit(None, pl.String), pl.lit(None, pl.Float64)
     if at == pl.String:
@@ -195,11 +229,11 @@ def loosen(frame: pl.DataFrame) -> pl.DataFrame:
     elif at is not None and at.is_numeric():
         occurred_epoch = column.cast(pl.Float64)
     return frame.select(*exprs, occurred_text.alias("occurred_text"), occurred_epoch.alias("occurred_epoch")).select(
-        *LOOSE_EVENTS
+        *UNTYPED_EVENTS
     )
 
 
-def _loose_column(name: str, dtype: pl.DataType | type[pl.DataType], given: pl.DataType | None) -> pl.Expr:
+def _untyped_column(name: str, dtype: pl.DataType | type[pl.DataType], given: pl.DataType | None) -> pl.Expr:
     if given is None:
         return pl.lit(None, dtype).alias(name)
     if dtype == pl.Boolean and given == pl.String:

@@ -1,4 +1,4 @@
-"""What the readers of feeds share: context, error, entry, and how titles, labels and pay periods are taken apart."""
+"""What the readers of feeds share: context, error, entry, and the splitting of titles, labels and pay periods."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from features.sources.values import line, plain
 
 
 class FeedError(SourceError):
-    """A body is not the feed that it should be; says which feed and why, never quotes the body."""
+    """A body is not the expected feed; the message names the feed and the reason, and never quotes the body."""
 
     def __init__(self, feed: str, reason: str) -> None:
         super().__init__(f"feed {feed}: {reason}")
@@ -18,7 +18,7 @@ class FeedError(SourceError):
 
 @dataclass(frozen=True)
 class FeedContext:
-    """What is known of a feed beside its bytes; `content_type` is the HTTP header of the answer, if there was one."""
+    """What is known of a feed besides its bytes; `content_type` is the HTTP header of the answer, if there was one."""
 
     name: str
     format: str
@@ -38,9 +38,9 @@ class FeedEntry:
     columns: Mapping[str, object] = field(default_factory=dict)
 
 
-TRUNCATED = "truncated"  # the document breaks off: what comes after is not known
+TRUNCATED = "truncated"  # the document breaks off, so more entries may exist
 
-# An entry, or the reason why it can't be one; and its raw form for the quarantine: text, bytes or decoded JSON.
+# An entry or the reason to refuse it, and its raw form for the quarantine: text, bytes or decoded JSON.
 Entries = Iterator[tuple[FeedEntry | str, object]]
 
 _LABEL_END = re.compile(r"<br\s*/?>|</p>|</div>|</li>|\n", re.IGNORECASE)
@@ -50,7 +50,7 @@ _BOARD_PATTERNS = (
     ("python.org", re.compile(r"^(?P<title>.+), (?P<company>[^,]+(?:, (?:Inc|LLC|Ltd|GmbH)\.?)?)$")),
     ("career.habr.com", re.compile(r"^(?:Требуется|Требуются) «(?P<title>.+)»(?: \((?P<details>.+)\))?$")),
     ("jobs.dou.ua", re.compile(r"^(?P<title>.+?) в (?P<company>[^,]+)(?:, (?P<details>.+))?$")),
-    # of posts by companies; the title of a comment ("New comment by … in "Ask HN: …") must stay whole
+    # Posts by companies only; the title of a comment (New comment by … in "Ask HN: …") must stay whole.
     (
         "ycombinator.com",
         re.compile(r"^(?P<company>.+?)(?: \(YC \w+\))? is hiring(?: an?)? (?P<title>.+)$", re.IGNORECASE),
@@ -71,10 +71,10 @@ _MAX_TITLE = 1000
 def title_rule(
     titles: Sequence[str | None], *, feed: FeedContext, links: Sequence[str | None]
 ) -> re.Pattern[str] | None:
-    """How this feed's titles name company and role: the configured pattern, else the board's own way, else "Company:
-    Role" where at least 80 % of the titles read so, else None (titles are kept whole).
+    """The pattern by which this feed's titles are split into company and role; None keeps titles whole.
 
-    Raises FeedError on a pattern that is no regular expression.
+    It is the configured pattern, else the board's, else "Company: Role" if at least 80 % of the titles match that.
+    Raises FeedError if the configured pattern is no regular expression.
     """
     if feed.title_pattern is not None:
         try:
@@ -91,7 +91,7 @@ def title_rule(
 
 
 def split_title(title: str | None, rule: re.Pattern[str] | None) -> dict[str, str]:
-    """title, company, location_text and salary_text out of a title; the whole title where the rule does not match."""
+    """title, company, location_text and salary_text from a title; the whole title if `rule` does not match."""
     if title is None:
         return {}
     match = rule.match(title[:_MAX_TITLE]) if rule is not None else None
@@ -109,7 +109,7 @@ def split_title(title: str | None, rule: re.Pattern[str] | None) -> dict[str, st
 
 
 def labelled(description: str | None, *labels: str) -> str | None:
-    """The plain text after the first of `labels` ("Location:") in an HTML description, up to the end of its line."""
+    """The plain text after the first of `labels` ("Location:") in an HTML description, up to the end of the line."""
     if description is None:
         return None
     head = description[:6000]
@@ -123,18 +123,18 @@ def labelled(description: str | None, *labels: str) -> str | None:
 
 
 def period(stated: str | None) -> str | None:
-    """year, month, week, day or hour out of a board's own words: "per-year-salary", "1 YEAR", "annual"."""
+    """year, month, week, day or hour from a board's own words: "per-year-salary", "1 YEAR", "annual"."""
     found = (stated or "").lower()
     return next((name for name, words in _PERIOD_WORDS.items() if any(word in found for word in words)), None)
 
 
 def is_pay(part: str) -> bool:
-    """Whether a piece of a title tells an amount of money."""
+    """Whether a part of a title names an amount of money."""
     return _PAY.search(part) is not None
 
 
 def _pay_and_place(details: str | None) -> tuple[str | None, str | None]:
-    """A list such as "Moscow, from 150 000 RUB", in any order, as (places, pay)."""
+    """(places, pay) from a list in any order, such as "Moscow, from 150 000 RUB"."""
     if details is None:
         return None, None
     parts = [part.strip() for part in details.split(",") if part.strip()]

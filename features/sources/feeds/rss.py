@@ -1,4 +1,4 @@
-"""RSS, Atom and RDF job feeds through feedparser, which gets bytes of known encoding and never a path or an address."""
+"""RSS, Atom and RDF job feeds through feedparser, which receives UTF-8 bytes and never a path or an address."""
 
 import io
 import re
@@ -20,9 +20,20 @@ from features.sources.feeds.entries import (
 )
 from features.sources.feeds.rss_boards import board_columns
 from features.sources.timestamps import read_timestamp
-from features.sources.values import amount, coordinates, items, line, link, mapping, number, plain, strings, text
+from features.sources.values import (
+    amount,
+    coordinates,
+    items,
+    language_code,
+    line,
+    link,
+    mapping,
+    plain,
+    strings,
+    text,
+)
 
-_MAX_ENTRIES = 200_000  # feedparser takes a kilobyte and more for each, and makes all before the first is seen
+_MAX_ENTRIES = 200_000  # feedparser needs over a kilobyte per entry, and builds all before the first is read
 _ROOT_ENDS = ("</rss>", "</feed>", "</rdf:rdf>", "-->")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,400}\?>")
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f\u200d]")
@@ -32,9 +43,9 @@ _NO_PLACE = frozenset({"n/a", "none", "-", "unknown"})
 
 
 def read_rss(body: bytes, feed: FeedContext) -> Entries:
-    """The entries of an RSS, Atom or RDF document, the readable part of a truncated one too.
+    """The entries of an RSS, Atom or RDF document; of a truncated one, those that can be read.
 
-    Raises FeedError where feedparser sees no feed in it (an HTML page, an empty document), or a DTD with entities.
+    Raises FeedError if feedparser finds no feed (an HTML page, an empty document), or if a DTD declares entities.
     """
     decoded = _DECLARATION.sub("", decode_feed(body, content_type=feed.content_type, url=feed.url), count=1)
     if _declares_entities(decoded):
@@ -46,13 +57,13 @@ def read_rss(body: bytes, feed: FeedContext) -> Entries:
         headers["content-location"] = base
     utf8 = decoded.encode("utf-8", "replace")
     try:
-        # sanitising takes 70 % of the time; descriptions stay untrusted here and become plain text in the catalog
+        # Sanitising takes 70 % of the time. Descriptions stay untrusted here and become plain text in the catalog.
         document = feedparser.parse(
             io.BytesIO(utf8), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
         )
     except MemoryError:
-        raise  # no fault of the feed's: another process may have room
-    except Exception as error:  # its loose parser fails in many ways on hostile markup
+        raise  # not the feed's fault: another process may have more memory
+    except Exception as error:  # its lenient parser fails in many ways on hostile markup
         raise FeedError(feed.name, f"unreadable ({type(error).__name__})") from None
     if not document.get("version"):
         raise FeedError(feed.name, _what_instead(decoded))
@@ -60,7 +71,7 @@ def read_rss(body: bytes, feed: FeedContext) -> Entries:
 
 
 def _what_instead(decoded: str) -> str:
-    """What a body is that is no feed, as far as its beginning tells."""
+    """What the beginning of a body that is no feed shows it to be."""
     head = decoded[:2_000].lstrip("\ufeff \t\r\n\0").lower()
     if not head:
         return "an empty body"
@@ -72,7 +83,7 @@ def _what_instead(decoded: str) -> str:
 
 
 def _with_end(entries: Entries, document: Mapping[str, object], decoded: str) -> Entries:
-    """`entries`, and a reject where the document breaks off: what is missing must not be taken for closed."""
+    """`entries`, then a reject if the document breaks off: jobs that are missing from it must not count as closed."""
     yield from entries
     tail = decoded[-400:].rstrip(" \t\r\n\0").lower()
     if document.get("bozo") and not tail.endswith(_ROOT_ENDS):
@@ -81,7 +92,7 @@ def _with_end(entries: Entries, document: Mapping[str, object], decoded: str) ->
 
 def _entries(document: Mapping[str, object], feed: FeedContext) -> Entries:
     channel = mapping(document.get("feed"))
-    language = (text(channel.get("language")) or "")[:2].lower() or None
+    language = language_code(channel.get("language"))
     raw_entries = [mapping(entry) for entry in items(document.get("entries"))]
     links = [link(_value(entry, "link"), feed.url) for entry in raw_entries]
     titles = [plain(_value(entry, "title")) for entry in raw_entries]
@@ -94,7 +105,7 @@ def _entries(document: Mapping[str, object], feed: FeedContext) -> Entries:
 
 
 def _value(entry: Mapping[str, object], *names: str) -> object:
-    """The first of `names` that is set. Past feedparser's own look-up, which maps old names and warns."""
+    """The first of `names` that is set, without feedparser's own look-up, which maps old names and warns."""
     for name in names:
         value = dict.get(entry, name)  # type: ignore[call-overload]
         if value not in (None, ""):
@@ -102,96 +113,91 @@ def _value(entry: Mapping[str, object], *names: str) -> object:
     return None
 
 
+def _plain(entry: Mapping[str, object], *names: str) -> str | None:
+    return plain(_value(entry, *names))
+
+
 def _columns(entry: Mapping[str, object], *, url: str | None) -> dict[str, object]:
     description = _description(entry)
-    lower, upper = _pay(entry)
-    latitude, longitude = _point(entry)
+    times = (read_timestamp(_value(entry, name)) for name in ("published", "created", "updated"))
     return {
         "url": url,
-        "company": plain(_value(entry, "job_listing_company", "himalayasjobs_companyname", "company", "companyname")),
+        "company": _plain(entry, "job_listing_company", "himalayasjobs_companyname", "company", "companyname"),
         "description": description,
         "location_text": _location(entry, description),
-        "city": plain(_value(entry, "city")),
+        "city": _plain(entry, "city"),
         "country": _single_country(entry),
-        "latitude": latitude,
-        "longitude": longitude,
-        "employment_type": plain(
-            _value(entry, "type", "job_listing_job_type", "job_type", "himalayasjobs_employmenttype", "employmenttype")
+        **_point(entry),
+        "employment_type": _plain(
+            entry, "type", "job_listing_job_type", "job_type", "himalayasjobs_employmenttype", "employmenttype"
         ),
-        "career_level": plain(_value(entry, "job_listing_job_level", "himalayasjobs_seniority", "seniority")),
-        "salary_min": lower,
-        "salary_max": upper,
-        "salary_currency": plain(_value(entry, "himalayasjobs_currency", "salary_currency", "currency"))
-        if lower or upper
-        else None,
-        "salary_period": _period(entry) if lower or upper else None,
-        "salary_text": plain(_value(entry, "job_listing_salary", "salary")),
+        "career_level": _plain(entry, "job_listing_job_level", "himalayasjobs_seniority", "seniority"),
+        **_pay(entry),
+        "salary_text": _plain(entry, "job_listing_salary", "salary"),
         "skills": _skills(entry),
         "tags": _tags(entry),
-        "published_at": read_timestamp(_value(entry, "published"))
-        or read_timestamp(_value(entry, "created"))
-        or read_timestamp(_value(entry, "updated")),
+        "published_at": next((at for at in times if at), None),
         "expires_at": read_timestamp(_value(entry, "expires_at", "himalayasjobs_expirydate", "expired", "validity")),
     }
 
 
 def _description(entry: Mapping[str, object]) -> str | None:
-    """The longest of summary and full contents, still as HTML."""
+    """The longest of the summary and the full contents, as HTML."""
     contents = [text(mapping(part).get("value")) for part in items(_value(entry, "content"))]
     found = [part for part in (*contents, text(_value(entry, "summary"))) if part]
     return max(found, key=len, default=None)
 
 
 def _location(entry: Mapping[str, object], description: str | None) -> str | None:
-    stated = plain(
-        _value(entry, "job_listing_location", "himalayasjobs_locationrestriction", "location", "region", "state")
-    )
+    stated = _plain(entry, "job_listing_location", "himalayasjobs_locationrestriction", "location", "region", "state")
     if stated:
         return _REGION_ONLY.sub("", _EMOJI.sub("", stated)).strip() or None
-    country = plain(_value(entry, "country"))
-    named = line(_EMOJI.sub("", country)) if country else None
-    found = named or labelled(description, "Location:", "Headquarters:", "Регион:", "Местоположение:")
+    found = _country(entry) or labelled(description, "Location:", "Headquarters:", "Регион:", "Местоположение:")
     return None if (found or "").lower() in _NO_PLACE else found
 
 
 def _single_country(entry: Mapping[str, object]) -> str | None:
-    """The country where exactly one is named; a list of them says where candidates may live."""
-    country = plain(_value(entry, "country"))
-    named = line(_EMOJI.sub("", country)) if country else None
+    """The country if exactly one is named; a list of countries says where candidates may live."""
+    named = _country(entry)
     return named if named and not re.search(r"[,;/]", named) and len(named) <= 60 else None
 
 
+def _country(entry: Mapping[str, object]) -> str | None:
+    return line(_EMOJI.sub("", _plain(entry, "country") or ""))
+
+
 def _skills(entry: Mapping[str, object]) -> list[str] | None:
-    stated = plain(_value(entry, "skills", "job_listing_skills", "himalayasjobs_skills"))
+    stated = _plain(entry, "skills", "job_listing_skills", "himalayasjobs_skills")
     return strings(_SKILL_SEPARATORS.split(stated)) if stated else None
 
 
 def _tags(entry: Mapping[str, object]) -> list[str] | None:
     terms = [plain(mapping(tag).get("term")) for tag in items(_value(entry, "tags"))]
-    return strings([*terms, plain(_value(entry, "job_listing_job_category"))])
+    return strings([*terms, _plain(entry, "job_listing_job_category")])
 
 
-def _pay(entry: Mapping[str, object]) -> tuple[float | None, float | None]:
-    return (
-        amount(_value(entry, "himalayasjobs_minsalary", "salary_min", "minsalary")),
-        amount(_value(entry, "himalayasjobs_maxsalary", "salary_max", "maxsalary")),
-    )
+def _pay(entry: Mapping[str, object]) -> dict[str, object]:
+    lower = amount(_value(entry, "himalayasjobs_minsalary", "salary_min", "minsalary"))
+    upper = amount(_value(entry, "himalayasjobs_maxsalary", "salary_max", "maxsalary"))
+    if lower is None and upper is None:
+        return {}
+    return {
+        "salary_min": lower,
+        "salary_max": upper,
+        "salary_currency": _plain(entry, "himalayasjobs_currency", "salary_currency", "currency"),
+        "salary_period": period(_plain(entry, "himalayasjobs_salaryperiod", "salary_period", "salaryperiod")),
+    }
 
 
-def _period(entry: Mapping[str, object]) -> str | None:
-    stated = plain(_value(entry, "himalayasjobs_salaryperiod", "salary_period", "salaryperiod"))
-    return period(stated)
-
-
-def _point(entry: Mapping[str, object]) -> tuple[float | None, float | None]:
+def _point(entry: Mapping[str, object]) -> dict[str, object]:
     place = mapping(_value(entry, "where")).get("coordinates")
     if isinstance(place, (tuple, list)) and len(place) == 2:
         return coordinates(place[1], place[0])
-    return coordinates(number(_value(entry, "geo_lat")), number(_value(entry, "geo_long")))
+    return coordinates(_value(entry, "geo_lat"), _value(entry, "geo_long"))
 
 
 def _declares_entities(document: str) -> bool:
-    """Whether a DTD before the root element declares entities. Walks the prolog once, in linear time."""
+    """Whether a DTD before the root element declares entities, in one linear pass over the prolog."""
     position = 0
     while (start := document.find("<", position)) >= 0:
         if document.startswith("<!--", start):

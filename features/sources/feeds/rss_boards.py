@@ -1,13 +1,14 @@
-"""What single boards write into their RSS beyond its elements: labels, hashtags, first lines. One function a board: it
-gets the columns that were read so far and gives those that it knows better.
+"""What single boards write into RSS texts instead of elements: labels, hashtags, first lines.
+
+Each board has one function, which receives the columns read so far and returns those that it reads better.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
+from features.sources.charset import repaired
 from features.sources.feeds.entries import is_pay, labelled
-from features.sources.mojibake import repaired
 from features.sources.values import line, plain, strings, text
 
 Columns = Mapping[str, object]
@@ -44,7 +45,7 @@ _LONGEST_TITLE = 200
 
 
 def board_columns(columns: Columns, *, url: str | None, author: str | None) -> dict[str, object]:
-    """What the board that `url` is of adds to `columns` or knows better."""
+    """The columns that the board of `url` adds to `columns` or replaces."""
     known: dict[str, object] = {"work_format": "remote"} if is_of(url, REMOTE_BOARDS) else {}
     for hosts, read in _BOARDS:
         if is_of(url, hosts):
@@ -53,13 +54,13 @@ def board_columns(columns: Columns, *, url: str | None, author: str | None) -> d
 
 
 def is_of(url: str | None, hosts: tuple[str, ...]) -> bool:
-    """Whether `url` is on one of `hosts` or below it."""
+    """Whether the host of `url` is one of `hosts` or a subdomain of one."""
     host = (urlsplit(url).hostname or "") if url else ""
     return any(host == known or host.endswith("." + known) for known in hosts)
 
 
 def _read_hh(columns: Columns, author: str | None) -> dict[str, object]:
-    """The labelled paragraphs of the site's search feed: employer, date, region, expected monthly income."""
+    """The search feed has labelled paragraphs: employer, date, region, expected monthly income."""
     description = text(columns.get("description"))
     pay = labelled(description, "Предполагаемый уровень месячного дохода:")
     is_stated = pay is not None and pay.lower() not in _HH_NO_PAY
@@ -68,13 +69,13 @@ def _read_hh(columns: Columns, author: str | None) -> dict[str, object]:
         "location_text": labelled(description, "Регион:"),
         "salary_text": pay if is_stated else None,
         "salary_period": "month" if is_stated else None,
-        # such an item is as short as one of a search page: no description, no skills
+        # Such an item is as short as that of a search page, without description and skills.
         "is_complete": False,
     }
 
 
 def _read_habr(columns: Columns, author: str | None) -> dict[str, object]:
-    """The author is the company; the description is a few sentences and hashtags, the level among them."""
+    """The author is the company; the description is a few sentences with hashtags, one of which may be the level."""
     description = plain(columns.get("description")) or ""
     tags = [tag.rstrip(".") for tag in _HASHTAG.findall(description)]
     return {
@@ -87,7 +88,7 @@ def _read_habr(columns: Columns, author: str | None) -> dict[str, object]:
 
 
 def _read_dou(columns: Columns, author: str | None) -> dict[str, object]:
-    """Places in a title may end in "віддалено"."""
+    """The places in a title may end in "віддалено" (remote)."""
     places = [place.strip() for place in str(columns.get("location_text") or "").split(",")]
     towns = [place for place in places if place and not _REMOTE_WORD.search(place)]
     if not any(map(_REMOTE_WORD.search, places)):
@@ -102,7 +103,7 @@ def _read_python_org(columns: Columns, author: str | None) -> dict[str, object]:
 
 
 def _read_jobspresso(columns: Columns, author: str | None) -> dict[str, object]:
-    """The author holds company and place in lines of their own."""
+    """The author has company and place on separate lines."""
     lines = [found for part in _BREAK.split(author or "") if (found := plain(part))]
     return {
         "company": columns.get("company") or (lines[0] if lines else None),
@@ -116,7 +117,7 @@ def _read_remoteok(columns: Columns, author: str | None) -> dict[str, object]:
 
 
 def _read_hacker_news(columns: Columns, author: str | None) -> dict[str, object]:
-    """A comment's title says nothing; its first line reads, by custom, "Company | Role | Place | REMOTE | pay"."""
+    """The title of a comment says nothing; its first line is, by custom, "Company | Role | Place | REMOTE | pay"."""
     if not _NEW_COMMENT.match(str(columns.get("title") or "")):
         return {}
     first = _first_line(columns)
@@ -141,7 +142,7 @@ def _read_hacker_news(columns: Columns, author: str | None) -> dict[str, object]
 
 
 def _first_line(columns: Columns) -> str | None:
-    """The plain text of the description up to its first break."""
+    """The plain text of the description up to the first break that has text before it."""
     description = text(columns.get("description")) or ""
     return next((found for part in _BREAK.split(description[:4_000]) if (found := plain(part))), None)
 

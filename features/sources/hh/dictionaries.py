@@ -1,6 +1,6 @@
-"""HeadHunter's dictionaries, as its API answers them, as tables: areas, professional roles, exchange rates.
+"""HeadHunter's dictionaries as tables: areas, professional roles and exchange rates from the bytes of its API.
 
-Bytes in, rows out; entries that can't be used are left out, and an answer that is no such dictionary raises.
+Unusable entries are dropped; an answer that is not the expected dictionary raises.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _ISO_CODES = {"RUR": "RUB", "BYR": "BYN"}
 
 
 class NoDictionaryError(SourceError):
-    """The bytes are not the dictionary that was asked for."""
+    """The bytes are not the requested dictionary."""
 
 
 def parse_areas(body: bytes) -> pl.DataFrame:
@@ -30,11 +30,9 @@ def parse_areas(body: bytes) -> pl.DataFrame:
         id_, name = text(node.get("id")), line(node.get("name"))
         if id_ is None or name is None or not id_.isdecimal() or depth > _MAX_DEPTH:
             continue
-        latitude, longitude = coordinates(node.get("lat"), node.get("lng"))
-        rows[id_] = {
-            "area_id": id_, "parent_id": parent_id, "name": name, "latitude": latitude, "longitude": longitude,
-            "utc_offset": line(node.get("utc_offset")),
-        }  # fmt: skip
+        place = coordinates(node.get("lat"), node.get("lng"))
+        offset = line(node.get("utc_offset"))
+        rows[id_] = {"area_id": id_, "parent_id": parent_id, "name": name, **place, "utc_offset": offset}
         pending += [(mapping(child), id_, depth + 1) for child in items(node.get("areas"))]
     if not rows:
         raise NoDictionaryError("expected a tree of areas with id, name and areas")
@@ -42,7 +40,7 @@ def parse_areas(body: bytes) -> pl.DataFrame:
 
 
 def parse_roles(body: bytes) -> pl.DataFrame:
-    """`GET /professional_roles` as HH_ROLES: one row a role, though it may stand in several categories, sorted by id.
+    """`GET /professional_roles` as HH_ROLES: one row a role, even if it is in several categories, sorted by id.
 
     Raises NoDictionaryError.
     """
@@ -62,7 +60,7 @@ def parse_roles(body: bytes) -> pl.DataFrame:
 def parse_rates(body: bytes) -> pl.DataFrame:
     """The currencies of `GET /dictionaries` as currency (ISO 4217) and units_per_usd, sorted by currency.
 
-    HH states units per rouble; without a rate of the dollar there is none at all. Raises NoDictionaryError.
+    HH states units per rouble, so the rate of the dollar is required. Raises NoDictionaryError.
     """
     per_rouble: dict[str, float] = {}
     for entry in items(mapping(_decoded(body)).get("currency")):

@@ -1,4 +1,4 @@
-"""HeadHunter vacancies, of the old and the new response shape: a search page or one vacancy's body, to postings.
+"""HeadHunter vacancies of the old and the new response shape, from search pages or single bodies, to postings.
 
 Values stay HH's own (RUR, fullDay, between1And3); the catalog translates them.
 """
@@ -28,23 +28,20 @@ from features.sources.values import (
 
 SOURCE = "hh"
 _HIGHLIGHT = re.compile(r"</?highlighttext>", re.IGNORECASE)
-_PERIODS = {
-    "MONTH": "month", "HOUR": "hour", "SHIFT": "shift", "SERVICE": "service", "FLY_IN_FLY_OUT": "fly_in_fly_out",
-    "DAY": "day", "WEEK": "week", "YEAR": "year",
-}  # fmt: skip
+_PERIODS = ("month", "hour", "shift", "service", "fly_in_fly_out", "day", "week", "year")
 
 
 def parse_hh(body: bytes) -> Parsed:
-    """One saved body: a search page (`items`, each not complete), a vacancy (complete), or an error (`hh_error`).
+    """One saved body: a search page (`items`, all incomplete), a vacancy (complete), or an error (`hh_error`).
 
-    Never raises; what is none of these is one reject.
+    Never raises; any other body is one reject.
     """
     return parse_hh_bodies([("", body)])
 
 
 def parse_hh_bodies(bodies: Iterable[tuple[str, bytes]]) -> Parsed:
-    """Many (name, body) pairs as one frame, several times faster than one frame a vacancy; the entry of a reject
-    begins with the name of its body.
+    """Many (name, body) pairs as one frame, which is several times faster than one frame a vacancy. The entry of a
+    reject begins with the name of its body.
     """
     rows: list[dict[str, object]] = []
     refused: list[Refusal] = []
@@ -77,7 +74,7 @@ def _read_body(body: bytes, *, name: str, rows: list[dict[str, object]], refused
 
 
 def _vacancies(document: object) -> Iterator[tuple[str, Mapping[str, object]]] | None:
-    """(entry, vacancy) of a page, a list or a single body; None where the document is none of these."""
+    """(entry, vacancy) pairs of a page, a list or a single body; None for any other document."""
     if isinstance(document, dict) and isinstance(document.get("items"), list):
         document = document["items"]
     if isinstance(document, list):
@@ -88,7 +85,7 @@ def _vacancies(document: object) -> Iterator[tuple[str, Mapping[str, object]]] |
 
 
 def _error_of(document: object) -> tuple[str, str]:
-    """(reason, detail) of a body that holds no vacancy; the detail names types of errors, nothing else of the body."""
+    """(reason, detail) of a body without a vacancy; of the body, the detail quotes only the types of errors."""
     answer = mapping(document)
     if "errors" in answer or "oauth_error" in answer or "bad_argument" in answer or "bad_arguments" in answer:
         kinds = [text(mapping(error).get("type")) for error in items(answer.get("errors"))]
@@ -101,7 +98,6 @@ def _content(vacancy: Mapping[str, object], id_: str) -> dict[str, object]:
     address, area = mapping(vacancy.get("address")), mapping(vacancy.get("area"))
     employer = mapping(vacancy.get("employer"))
     employer_id, area_name = text(employer.get("id")), line(area.get("name"))
-    latitude, longitude = coordinates(address.get("lat"), address.get("lng"))
     description = text(vacancy.get("description"))
     return {
         "is_complete": description is not None,
@@ -112,24 +108,19 @@ def _content(vacancy: Mapping[str, object], id_: str) -> dict[str, object]:
         "location_text": line(address.get("raw")) or area_name,
         "area_id": text(area.get("id")),
         "city": line(address.get("city")) or area_name,
-        "latitude": latitude,
-        "longitude": longitude,
+        **coordinates(address.get("lat"), address.get("lng")),
         "work_format": _work_format(vacancy),
         "employment_type": _employment_type(vacancy),
         "experience": text(mapping(vacancy.get("experience")).get("id")),
         **_salary(vacancy),
-        "skills": _skills(vacancy),
+        # A language that is asked for is a skill like any other.
+        "skills": _names([*items(vacancy.get("key_skills")), *items(vacancy.get("languages"))]),
         "tags": _names(vacancy.get("specializations")),
         "professional_roles": _names(vacancy.get("professional_roles")),
         "published_at": read_timestamp(vacancy.get("published_at")),
         "initial_created_at": read_timestamp(vacancy.get("initial_created_at")),
         "is_archived": flag(vacancy.get("archived")),
     }
-
-
-def _skills(vacancy: Mapping[str, object]) -> list[str] | None:
-    """Key skills, then the languages asked for: a language is a skill like any other."""
-    return strings([*(_names(vacancy.get("key_skills")) or []), *(_names(vacancy.get("languages")) or [])])
 
 
 def _names(value: object) -> list[str] | None:
@@ -159,16 +150,12 @@ def _salary(vacancy: Mapping[str, object]) -> dict[str, object]:
     for stated in (mapping(vacancy.get("salary_range")), mapping(vacancy.get("salary"))):
         lower, upper = amount(stated.get("from")), amount(stated.get("to"))
         if lower is not None or upper is not None:
-            return _stated_salary(stated, lower, upper)
+            period = (text(mapping(stated.get("mode")).get("id")) or "month").lower()
+            return {
+                "salary_min": lower,
+                "salary_max": upper,
+                "salary_currency": text(stated.get("currency")),
+                "salary_period": period if period in _PERIODS else None,
+                "salary_gross": flag(stated.get("gross")),
+            }
     return {}
-
-
-def _stated_salary(stated: Mapping[str, object], lower: float | None, upper: float | None) -> dict[str, object]:
-    mode = text(mapping(stated.get("mode")).get("id"))
-    return {
-        "salary_min": lower,
-        "salary_max": upper,
-        "salary_currency": text(stated.get("currency")),
-        "salary_period": _PERIODS.get(mode.upper()) if mode else "month",
-        "salary_gross": flag(stated.get("gross")),
-    }

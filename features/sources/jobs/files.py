@@ -1,9 +1,8 @@
-"""Jobs dropped as files: JSON lines, CSV and Parquet, one job a row; schema.org objects in JSON lines too."""
+"""Jobs dropped as files, one job a row: JSON lines, CSV and Parquet; JSON lines may hold schema.org objects too."""
 
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 import polars as pl
 import polars.selectors as cs
@@ -11,15 +10,14 @@ from polars.exceptions import PanicException
 
 from features.sources.charset import decode_feed
 from features.sources.jobs.job_posting import find_job_postings, is_linked_data, read_job_posting
-from features.sources.lines import CSV_DELIMITERS, split_lines
-from features.sources.parsed import Parsed, Refusal
+from features.sources.lines import CSV_DELIMITERS
+from features.sources.parsed import Parsed, Refusal, json_lines
 from features.sources.postings import postings, stable_id
 from features.sources.timestamps import read_timestamp
 from features.sources.values import (
     NotJsonError,
     amount,
     coordinates,
-    decode_json,
     flag,
     is_short_id,
     line,
@@ -38,42 +36,44 @@ _PERIODS = {
 }  # fmt: skip
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_214_400_000  # of the years 1 to 9999
 _MAX_FIELD_CHARACTERS = 2_000_000
+# How each column of our own format is read, where no rule of its own applies.
+_READERS = {
+    "url": link,
+    **dict.fromkeys(("company", "city", "region", "country"), plain),
+    **dict.fromkeys(("company_id", "description"), text),
+    **dict.fromkeys(("employment_type", "experience", "career_level"), line),
+    **dict.fromkeys(("skills", "tags", "professional_roles"), listed),
+    **dict.fromkeys(("published_at", "expires_at", "closed_at"), read_timestamp),
+}
+
+Entry = tuple[str, object, bytes]  # name, decoded value or an error whose text is the reason of the reject, raw
 
 
 def parse_jobs_jsonl(body: bytes) -> Parsed:
-    """One JSON object a line: our own columns, or schema.org JobPosting (also arrays and `@graph`: an entry each)."""
+    """One JSON object a line with our own columns or a schema.org JobPosting; arrays and `@graph` hold many entries."""
     return _collect(_json_entries(body))
 
 
 def parse_jobs_csv(body: bytes) -> Parsed:
-    """A header and one job a row, in any common encoding and with any delimiter of spreadsheets; lists are JSON arrays
-    or separated by `;`, `|` or `,`."""
+    """A header and one job a row, in any common encoding and with any delimiter of spreadsheets. Lists are JSON arrays
+    or separated by `;`, `|` or `,`.
+    """
     return _collect(_csv_entries(body))
 
 
 def parse_jobs_parquet(body: bytes) -> Parsed:
-    """One job a row; columns of other names are ignored. A file that can't be read is one reject."""
+    """One job a row; unknown columns are ignored. A file that can't be read is one reject."""
     try:
         rows = _within_calendar(pl.read_parquet(io.BytesIO(body))).to_dicts()
-    except (Exception, PanicException) as error:  # damage shows as any of several, panics of Polars among them
+    except (Exception, PanicException) as error:  # damage raises many kinds of exceptions, panics of Polars among them
         return postings([], refused=[("file", "unreadable", type(error).__name__, body[:64])])
     return _collect((f"row {n}", row, b"") for n, row in enumerate(rows, 1))
 
 
 def _within_calendar(frame: pl.DataFrame) -> pl.DataFrame:
-    """Times of years that Python's calendar does not have as null."""
+    """Times become null if their year does not exist in Python's calendar."""
     at = cs.datetime()
     return frame.with_columns(pl.when(at.dt.timestamp("ms").is_between(_FIRST_MS, _LAST_MS)).then(at))
-
-
-@dataclass(frozen=True)
-class _Undecoded:
-    """Stands for the value of an entry that has none."""
-
-    reason: str
-
-
-Entry = tuple[str, object, bytes]  # name, decoded value or _Undecoded, raw
 
 
 def _collect(entries: Iterable[Entry]) -> Parsed:
@@ -81,14 +81,12 @@ def _collect(entries: Iterable[Entry]) -> Parsed:
     refused: list[Refusal] = []
     for name, value, raw in entries:
         outcome: dict[str, object] | str
-        if isinstance(value, _Undecoded):
-            outcome = value.reason
+        if isinstance(value, ValueError):
+            outcome = str(value)
         elif not isinstance(value, dict):
             outcome = "not_an_object"
-        elif is_linked_data(value):
-            outcome = _linked_data_row(value)
         else:
-            outcome = _row(value)
+            outcome = _linked_data_row(value) if is_linked_data(value) else _row(value)
         if isinstance(outcome, str):
             refused.append((name, outcome, "", raw or repr(value)[:8192]))
         else:
@@ -97,19 +95,15 @@ def _collect(entries: Iterable[Entry]) -> Parsed:
 
 
 def _json_entries(body: bytes) -> Iterator[Entry]:
-    for number, raw in split_lines(body):
-        name = f"line {number}"
-        try:
-            value = decode_json(raw)
-        except NotJsonError:
-            yield name, _Undecoded("bad_json"), raw
-            continue
-        if isinstance(value, list) or (isinstance(value, dict) and "@graph" in value):
+    for name, raw, value in json_lines(body):
+        if isinstance(value, NotJsonError):
+            yield name, ValueError("bad_json"), raw
+        elif isinstance(value, list) or (isinstance(value, dict) and "@graph" in value):
             found = list(find_job_postings(value))
             for index, posting in enumerate(found):
                 yield f"{name} item {index}", posting, raw_json(posting)
             if not found:
-                yield name, _Undecoded("no_job_posting"), raw
+                yield name, ValueError("no_job_posting"), raw
         else:
             yield name, value, raw
 
@@ -127,7 +121,7 @@ def _csv_entries(body: bytes) -> Iterator[Entry]:
         except StopIteration:
             return
         except csv.Error:
-            yield f"line {reader.line_num}", _Undecoded("bad_csv"), b""
+            yield f"line {reader.line_num}", ValueError("bad_csv"), b""
             continue
         if not row:
             continue
@@ -135,11 +129,9 @@ def _csv_entries(body: bytes) -> Iterator[Entry]:
             header = [column.strip().lower() for column in row]
             continue
         raw = delimiter.join(row).encode("utf-8", "replace")
-        name = f"line {reader.line_num}"
-        if len(row) != len(header):
-            yield name, _Undecoded("wrong_number_of_fields"), raw
-        else:
-            yield name, dict(zip(header, row, strict=True)), raw
+        is_whole = len(row) == len(header)
+        value = dict(zip(header, row, strict=True)) if is_whole else ValueError("wrong_number_of_fields")
+        yield f"line {reader.line_num}", value, raw
 
 
 def _linked_data_row(value: Mapping[str, object]) -> dict[str, object] | str:
@@ -156,7 +148,7 @@ def _linked_data_row(value: Mapping[str, object]) -> dict[str, object] | str:
 
 
 def _row(job: Mapping[str, object]) -> dict[str, object] | str:
-    """Our own columns as a posting, or the reason why it can't be one."""
+    """The posting of a row with our own columns, or the reason to refuse it."""
     source, source_id = text(job.get("source")) or DEFAULT_SOURCE, text(job.get("source_id"))
     title = plain(job.get("title"))
     if source_id is None:
@@ -167,39 +159,22 @@ def _row(job: Mapping[str, object]) -> dict[str, object] | str:
         return "bad_source"
     if title is None:
         return "missing_title"
-    latitude, longitude = coordinates(job.get("latitude"), job.get("longitude"))
     return {
+        **{name: read(job.get(name)) for name, read in _READERS.items()},
         "is_complete": True,
         "source": source,
         "source_id": source_id,
         "title": title,
-        "url": link(job.get("url")),
-        "company": plain(job.get("company")),
-        "company_id": text(job.get("company_id")),
-        "description": text(job.get("description")),
         "location_text": plain(job.get("location")) or plain(job.get("location_text")),
-        "city": plain(job.get("city")),
-        "region": plain(job.get("region")),
-        "country": plain(job.get("country")),
-        "latitude": latitude,
-        "longitude": longitude,
+        **coordinates(job.get("latitude"), job.get("longitude")),
         "work_format": _work_format(job),
-        "employment_type": line(job.get("employment_type")),
-        "experience": line(job.get("experience")),
-        "career_level": line(job.get("career_level")),
         **_salary(job),
-        "skills": listed(job.get("skills")),
-        "tags": listed(job.get("tags")),
-        "professional_roles": listed(job.get("professional_roles")),
         "language": (text(job.get("language")) or "").lower() or None,
-        "published_at": read_timestamp(job.get("published_at")),
-        "expires_at": read_timestamp(job.get("expires_at")),
-        "closed_at": read_timestamp(job.get("closed_at")),
     }
 
 
 def _work_format(job: Mapping[str, object]) -> str | None:
-    """`work_format` where given; else `remote`, which is a boolean or a word such as "hybrid"."""
+    """`work_format` if given, else `remote`, which is a boolean or a word such as "hybrid"."""
     if stated := line(job.get("work_format")):
         return stated
     is_remote = flag(job.get("remote"))

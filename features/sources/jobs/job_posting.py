@@ -1,4 +1,4 @@
-"""schema.org JobPosting objects (JSON-LD) to posting columns, also inside `@graph` and arrays."""
+"""schema.org JobPosting objects (JSON-LD) to posting columns; they may lie inside `@graph` and arrays."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,6 +8,7 @@ from features.sources.values import (
     amount,
     coordinates,
     items,
+    joined,
     line,
     link,
     listed,
@@ -22,7 +23,7 @@ _UNITS = {
     "HOURLY": "hour", "DAILY": "day", "WEEKLY": "week", "MONTHLY": "month", "YEARLY": "year", "ANNUAL": "year",
     "HUR": "hour", "WEE": "week", "MON": "month", "ANN": "year",  # UN/CEFACT codes, which schema.org allows too
 }  # fmt: skip
-# Where pages put what they are about.
+# Where pages put their main object.
 _NESTED = ("@graph", "mainEntity", "itemListElement", "item")
 # A longer "skill" is a sentence about skills.
 _MAX_SKILL_CHARACTERS = 60
@@ -32,12 +33,12 @@ _MAX_DEPTH = 8
 
 
 def is_linked_data(value: Mapping[str, object]) -> bool:
-    """Whether a JSON object is JSON-LD (has a type or a graph) rather than one of our own rows."""
+    """Whether a JSON object is JSON-LD (it has a type or a graph) and not one of our own rows."""
     return "@type" in value or "@graph" in value
 
 
 def find_job_postings(value: object, depth: int = 0) -> Iterator[Mapping[str, object]]:
-    """Every JobPosting in `value`, in order: the object itself, or members of arrays, of `@graph` and of pages."""
+    """Every JobPosting in `value`, in order: the object itself, or the members of arrays, `@graph` and pages."""
     if depth > _MAX_DEPTH:
         return
     if isinstance(value, list):
@@ -59,9 +60,7 @@ def read_job_posting(posting: Mapping[str, object]) -> dict[str, object]:
     place = mapping(_first(posting.get("jobLocation")))
     address = mapping(place.get("address"))
     geo = mapping(place.get("geo"))
-    latitude, longitude = coordinates(
-        geo.get("latitude") or place.get("latitude"), geo.get("longitude") or place.get("longitude")
-    )
+    point = [geo.get(name) or place.get(name) for name in ("latitude", "longitude")]
     is_remote = any(text(kind) == "TELECOMMUTE" for kind in _many(posting.get("jobLocationType")))
     return {
         "guid": _identifier(posting),
@@ -73,10 +72,9 @@ def read_job_posting(posting: Mapping[str, object]) -> dict[str, object]:
         "city": plain(address.get("addressLocality")),
         "region": plain(address.get("addressRegion")),
         "country": _named(address.get("addressCountry")),
-        "latitude": latitude,
-        "longitude": longitude,
+        **coordinates(*point),
         "work_format": "remote" if is_remote else None,
-        "employment_type": ", ".join(strings(_many(posting.get("employmentType"))) or []) or None,
+        "employment_type": joined(_many(posting.get("employmentType"))),
         "experience": _experience(posting.get("experienceRequirements")),
         **_salary(posting),
         "skills": _skills(posting),
@@ -97,7 +95,7 @@ def _first(value: object) -> object:
 
 
 def _named(value: object) -> str | None:
-    """A text, or the name of an object in its place ({"@type": "Country", "name": "RU"})."""
+    """A text, or the name of an object such as {"@type": "Country", "name": "RU"}."""
     return plain(mapping(value).get("name")) or plain(value)
 
 
@@ -107,7 +105,7 @@ def _identifier(posting: Mapping[str, object]) -> str | None:
 
 
 def _location(posting: Mapping[str, object], place: Mapping[str, object], address: Mapping[str, object]) -> str | None:
-    """The address, the place's name or text, else where applicants may live."""
+    """The address, else the place's name or text, else where applicants may live."""
     return (
         _address_text(address)
         or plain(place.get("address"))
@@ -123,7 +121,7 @@ def _address_text(address: Mapping[str, object]) -> str | None:
 
 
 def _description(posting: Mapping[str, object]) -> str | None:
-    """The description, and what it leaves to properties of their own."""
+    """The description, followed by the properties that describe the job and are not part of it."""
     whole = text(posting.get("description")) or ""
     others = [text(one) for name in _DESCRIBING for one in _many(posting.get(name))]
     others += [one for one in _defined_terms(posting.get("skills")) or [] if len(one) > _MAX_SKILL_CHARACTERS]
@@ -136,14 +134,13 @@ def _skills(posting: Mapping[str, object]) -> list[str] | None:
 
 
 def _occupations(posting: Mapping[str, object]) -> list[str] | None:
-    """Names of occupations, without the codes that stand before them ("15-1132.00 Software Developers")."""
+    """Names of occupations without leading codes ("15-1132.00 Software Developers")."""
     named = _defined_terms(posting.get("occupationalCategory")) or []
     return strings(_OCCUPATION_CODE.sub("", one) for one in named)
 
 
 def _applicants(posting: Mapping[str, object]) -> str | None:
-    places = strings(_named(place) for place in _many(posting.get("applicantLocationRequirements")))
-    return ", ".join(places) if places else None
+    return joined(_named(place) for place in _many(posting.get("applicantLocationRequirements")))
 
 
 def _experience(value: object) -> str | None:
@@ -161,7 +158,7 @@ def _defined_terms(value: object) -> list[str] | None:
 
 
 def _salary(posting: Mapping[str, object]) -> dict[str, object]:
-    """Pay of `baseSalary`, else of `estimatedSalary`: a value, a range, a distribution, or a text."""
+    """Pay of `baseSalary`, else of `estimatedSalary`, which may be a value, a range, a distribution or a text."""
     base = _first(posting.get("baseSalary")) or _first(posting.get("estimatedSalary"))
     money = mapping(base)
     quantity = mapping(_first(money.get("value"))) or money
@@ -174,8 +171,8 @@ def _salary(posting: Mapping[str, object]) -> dict[str, object]:
     if lower is None and upper is None:
         if isinstance(base, str):
             return {"salary_text": line(base)}
-        said = line(money.get("value")) or line(quantity.get("value"))
-        if said is None or not re.search("[1-9]", said):
+        stated = line(money.get("value")) or line(quantity.get("value"))
+        if stated is None or not re.search("[1-9]", stated):
             return {}
-        return {"salary_text": said, "salary_currency": currency, "salary_period": period}
+        return {"salary_text": stated, "salary_currency": currency, "salary_period": period}
     return {"salary_min": lower, "salary_max": upper, "salary_currency": currency, "salary_period": period}

@@ -1,22 +1,25 @@
-"""User profiles as the app states them, JSON lines to USER_RECORDS. What a user wants is kept; nothing is filled in."""
+"""User profiles and erasure requests as the app writes them: JSON lines to USER_RECORDS and ERASURES.
+
+Nothing is filled in, and no request is carried out here.
+"""
 
 import hashlib
+import re
+import zoneinfo
 from collections.abc import Mapping
+from functools import cache
 
 import orjson
 import polars as pl
 import pyarrow as pa
 
-from features.schemas.bronze import USER_PROFILE_COLUMNS, USER_RECORDS
-from features.sources.lines import split_lines
-from features.sources.parsed import Parsed, Refusal, rejects
-from features.sources.people.timezones import read_timezone
+from features.schemas.bronze import ERASURES, USER_PROFILE_COLUMNS, USER_RECORDS
+from features.sources.parsed import Parsed, Refusal, json_lines, rejects
 from features.sources.timestamps import read_timestamp
 from features.sources.values import (
     NotJsonError,
     amount,
     coordinates,
-    decode_json,
     flag,
     items,
     line,
@@ -25,7 +28,7 @@ from features.sources.values import (
     number,
     raw_json,
     text,
-)
+)  # fmt: skip
 
 MAX_USER_ID_CHARACTERS = 128
 REMOTE_WISHES = ("only", "ok", "no")
@@ -34,6 +37,9 @@ MAX_LIST_ITEMS = 500
 _MAX_SUMMARY_CHARACTERS = 20_000
 _SKILLS = pa.list_(pa.struct({"name": pa.string(), "level": pa.string(), "years": pa.float64()}))
 _NAME_KEYS = ("name", "skill", "language", "title")
+_OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+−-])\s*(\d{1,2})(?::?00)?", re.IGNORECASE)
+_MOST_HOURS = {"+": 14, "-": 12}
+_ZONE_ABBREVIATIONS = {"msk": "Europe/Moscow", "мск": "Europe/Moscow", "utc": "UTC", "gmt": "UTC", "z": "UTC"}
 _CONTACTS = frozenset({"full_name", "email", "phone"})
 _TEXTS = ("full_name", "email", "phone", "locale", "timezone", "city", "country", "career_level")
 _LISTS = (
@@ -45,30 +51,47 @@ _LISTS = (
 def parse_users(body: bytes) -> Parsed:
     """One JSON object a line to USER_RECORDS rows; lines without a usable user_id or updated_at are rejects.
 
-    An optional field of a wrong type or out of range becomes null, with a warning, and the user is kept. Warnings hold
-    no e-mail, phone or name. `content_hash` is BLAKE2b-128 of the non-null profile columns by name.
+    An optional field of a wrong type or out of range becomes null, with a warning, and the user is kept. `content_hash`
+    is BLAKE2b-128 of the non-null profile columns by name. Warnings hold no e-mail, phone or name.
     """
     rows: list[dict[str, object]] = []
     refused: list[Refusal] = []
     warnings: list[Refusal] = []
-    for line_number, raw in split_lines(body):
-        user = _read_line(raw)
-        if isinstance(user, str):
-            refused.append((f"line {line_number}", user, "", raw))
-            continue
+    for entry, raw, user in json_lines(body):
         row = _row(user)
-        if isinstance(row, str):
-            refused.append((f"line {line_number}", row, "", raw))
+        if isinstance(row, str) or not isinstance(user, dict):
+            refused.append((entry, str(row), "", raw))
             continue
         rows.append(row)
         warnings += [
-            (f"line {line_number} {name}", f"bad_{name}", "", "" if name in _CONTACTS else raw_json(user[name]))
-            for name in _left_out(user, row)
+            (f"{entry} {name}", f"bad_{name}", "", "" if name in _CONTACTS else raw_json(user[name]))
+            for name in _dropped_fields(user, row)
         ]
     frame = pl.DataFrame(
         [_column(name, [row.get(name) for row in rows], dtype) for name, dtype in USER_RECORDS.columns.items()]
     )
     return Parsed(frame, rejects(refused), rejects(warnings))
+
+
+def parse_erasures(body: bytes) -> Parsed:
+    """One {user_id, requested_at} a line to ERASURES rows; a line without a usable user or time is a reject, which
+    needs a person to look at it.
+    """
+    rows: list[tuple[object, object]] = []
+    refused: list[Refusal] = []
+    for entry, raw, value in json_lines(body):
+        request = mapping(value)
+        user_id, requested_at = text(request.get("user_id")), read_timestamp(request.get("requested_at"))
+        if isinstance(value, NotJsonError):
+            refused.append((entry, "bad_json", "", raw))
+        elif not is_user_id(user_id):
+            refused.append((entry, "missing_user_id" if user_id is None else "bad_user_id", "", raw))
+        elif requested_at is None:
+            reason = "missing_requested_at" if request.get("requested_at") is None else "bad_time"
+            refused.append((entry, reason, "", raw))
+        else:
+            rows.append((user_id, requested_at))
+    return Parsed(pl.DataFrame(rows, schema=dict(ERASURES.columns), orient="row"), rejects(refused))
 
 
 def is_user_id(value: str | None) -> bool:
@@ -77,23 +100,36 @@ def is_user_id(value: str | None) -> bool:
 
 
 def rated_skills(value: object) -> list[dict[str, object]] | None:
-    """Skills given as names or as {name, level, years}; repeated names once, None where there is none."""
+    """Skills given as names or as {name, level, years}: each name once; None if there are none."""
     given = listed(value) or [] if isinstance(value, str) else items(value)
     found: dict[str, dict[str, object]] = {}
     for one in given[:MAX_LIST_ITEMS]:
         stated = one if isinstance(one, dict) else {"name": one}
-        name, years = line(stated.get("name")), number(stated.get("years"))
-        if name is not None:
-            level = line(stated.get("level"))
-            found.setdefault(
-                name.casefold(),
-                {
-                    "name": name,
-                    "level": level.lower() if level else None,
-                    "years": years if years is not None and 0 <= years <= 80 else None,
-                },
-            )
+        if name := line(stated.get("name")):
+            years = _between(stated.get("years"), 0, 80)
+            found.setdefault(name.casefold(), {"name": name, "level": _choice(stated.get("level")), "years": years})
     return list(found.values()) or None
+
+
+def read_timezone(written: str) -> str | None:
+    """The IANA name of a time zone, in its own spelling; a whole offset such as "UTC+5" is Etc/GMT-5, whose sign is
+    inverted.
+    """
+    word = written.strip().lower().replace(" ", "_")
+    if known := _ZONE_ABBREVIATIONS.get(word) or _zone_names().get(word):
+        return known
+    match = _OFFSET.fullmatch(written.strip())
+    if match is None:
+        return None
+    sign, hours = match[1].replace("−", "-"), int(match[2])
+    if hours > _MOST_HOURS[sign]:
+        return None
+    return "UTC" if hours == 0 else f"Etc/GMT{'-' if sign == '+' else '+'}{hours}"
+
+
+@cache
+def _zone_names() -> dict[str, str]:
+    return {name.lower(): name for name in zoneinfo.available_timezones()}
 
 
 def _column(name: str, values: list[object], dtype: pl.DataType | type[pl.DataType]) -> pl.Series:
@@ -102,15 +138,10 @@ def _column(name: str, values: list[object], dtype: pl.DataType | type[pl.DataTy
     return pl.Series(name, values, dtype=dtype)
 
 
-def _read_line(raw: bytes) -> Mapping[str, object] | str:
-    try:
-        user = decode_json(raw)
-    except NotJsonError:
-        return "bad_json"
-    return user if isinstance(user, dict) else "not_an_object"
-
-
-def _row(user: Mapping[str, object]) -> dict[str, object] | str:
+def _row(user: object) -> dict[str, object] | str:
+    """The USER_RECORDS row of a decoded line, or the reason to refuse it."""
+    if not isinstance(user, dict):
+        return "bad_json" if isinstance(user, NotJsonError) else "not_an_object"
     user_id = text(user.get("user_id"))
     if user_id is None:
         return "missing_user_id"
@@ -131,8 +162,8 @@ def _row(user: Mapping[str, object]) -> dict[str, object] | str:
     }
 
 
-def _left_out(user: Mapping[str, object], row: Mapping[str, object]) -> list[str]:
-    """The fields that the user has and the row has not; `digest` where neither of its parts could be read."""
+def _dropped_fields(user: Mapping[str, object], row: Mapping[str, object]) -> list[str]:
+    """The fields that the user states and the row lacks; `digest` if neither of its parts could be read."""
     stated = [name for name, value in user.items() if value not in (None, "", [], {})]
     columns = [name for name in stated if name in USER_PROFILE_COLUMNS and name not in row]
     has_digest = "digest_frequency" in row or "digest_hour" in row
@@ -140,15 +171,13 @@ def _left_out(user: Mapping[str, object], row: Mapping[str, object]) -> list[str
 
 
 def _profile(user: Mapping[str, object]) -> dict[str, object]:
-    latitude, longitude = coordinates(user.get("latitude"), user.get("longitude"))
     digest = mapping(user.get("digest"))
     currency = line(user.get("salary_currency"))
     return {
         **{name: line(user.get(name)) for name in _TEXTS},
         "timezone": _timezone(user.get("timezone")),
         **{name: _names(user.get(name)) for name in _LISTS},
-        "latitude": latitude,
-        "longitude": longitude,
+        **coordinates(user.get("latitude"), user.get("longitude")),
         "max_distance_km": _between(user.get("max_distance_km"), 0, 20_040),
         "remote": _remote(user.get("remote")),
         "skills": rated_skills(user.get("skills")),
@@ -166,7 +195,7 @@ def _profile(user: Mapping[str, object]) -> dict[str, object]:
 
 
 def _names(value: object) -> list[str] | None:
-    """A list of names; objects in it give their `name`, `skill` or `language`."""
+    """A list of names; an object in it gives its `name`, `skill`, `language` or `title`."""
     if isinstance(value, list):
         named = [
             next((one[key] for key in _NAME_KEYS if one.get(key)), None) if isinstance(one, dict) else one
@@ -184,7 +213,7 @@ def _timezone(value: object) -> str | None:
 
 
 def _education(value: object) -> list[str] | None:
-    """Education as texts: of an object its degree, field and institution on one line."""
+    """Education as texts; an object becomes one line of its degree, field and institution."""
     given = value if isinstance(value, list) else [value]
     found: list[object] = []
     for one in given[:MAX_LIST_ITEMS]:
@@ -206,7 +235,7 @@ def _choice(value: object, allowed: tuple[str, ...] | None = None) -> str | None
 
 
 def _remote(value: object) -> str | None:
-    """only, ok or no; a boolean says ok or no."""
+    """only, ok or no; true means ok, false no."""
     if isinstance(value, bool):
         return "ok" if value else "no"
     return _choice(value, REMOTE_WISHES)

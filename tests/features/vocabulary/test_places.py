@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.vocabulary.areas import completed
-from features.vocabulary.places import OUTPUT_COLUMNS, Places
+from features.vocabulary.places import OUTPUT_COLUMNS, Gazetteer
 
 FOLDER = Path(__file__).parents[3] / "data" / "vocabulary"
-PLACES = Places.load(FOLDER)
+PLACES = Gazetteer.load(FOLDER)
 
 
 def place(**values: object) -> tuple[object, object]:

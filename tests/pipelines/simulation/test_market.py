@@ -11,8 +11,9 @@ import feedparser
 import polars as pl
 import pytest
 
-from features.sources.events.reading import read_events
-from features.sources.feeds.parsing import FeedContext, parse_feed
+from features.sources.events.files import read_events
+from features.sources.feeds.entries import FeedContext
+from features.sources.feeds.formats import parse_feed
 from features.sources.hh.vacancies import parse_hh_bodies
 from features.sources.jobs.files import parse_jobs_jsonl
 from features.sources.people.users import parse_users

@@ -8,7 +8,7 @@ import pytest
 from assets.ingest.feeds import parsing as feed_parsing
 from assets.ingest.feeds.parsing import FeedParser, parse
 from assets.ingest.worker import Worker, WorkerError
-from features.sources.feeds.parsing import FeedContext, FeedError
+from features.sources.feeds.entries import FeedContext, FeedError
 
 FEED = FeedContext("board", "rss")
 

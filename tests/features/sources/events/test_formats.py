@@ -16,7 +16,7 @@ import pytest
 import zstandard
 
 from features.schemas.bronze import EVENTS
-from features.sources.events.reading import read_events
+from features.sources.events.files import read_events
 from features.sources.parsed import REJECTS, Parsed
 
 AS_OF = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)

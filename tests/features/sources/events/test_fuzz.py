@@ -14,7 +14,7 @@ from hypothesis import example, given, reject
 from hypothesis import strategies as st
 
 from features.schemas.bronze import EVENTS
-from features.sources.events.reading import read_events
+from features.sources.events.files import read_events
 from features.sources.events.validation import INPUT_COLUMNS
 from features.sources.parsed import REJECTS, Parsed
 from tests.features.sources.fuzzing import FUZZ, check, dumped, json_bodies, mutated_bytes, nasty_values

@@ -5,7 +5,8 @@ import contextlib
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from features.sources.feeds.parsing import FeedContext, FeedError, guess_format, parse_feed
+from features.sources.feeds.entries import FeedContext, FeedError
+from features.sources.feeds.formats import guess_format, parse_feed
 from features.sources.hh.vacancies import parse_hh
 from features.sources.parsed import Parsed
 from features.sources.postings import PARSED_POSTINGS

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from features.sources.feeds.parsing import FeedContext, parse_feed
+from features.sources.feeds.entries import FeedContext
+from features.sources.feeds.formats import parse_feed
 
 
 def read(title: str, link: str, description: str = "", extra: str = "") -> dict[str, object]:

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.schemas.bronze import ERASURES, RESUMES, USER_RECORDS
-from features.sources.people.erasures import parse_erasures
-from features.sources.people.users import parse_users
+from features.sources.people.users import parse_erasures, parse_users
 from features.sources.resumes.files import ResumeError
 from features.sources.resumes.parsing import parse_resume
 from tests.features.sources.fuzzing import FUZZ, NASTY_TEXTS, check, dumped, json_bodies, mutated_bytes

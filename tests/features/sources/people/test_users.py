@@ -6,8 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from features.schemas.bronze import ERASURES, USER_PROFILE_COLUMNS, USER_RECORDS
-from features.sources.people.erasures import parse_erasures
-from features.sources.people.users import parse_users
+from features.sources.people.users import parse_erasures, parse_users
 
 USER = {
     "user_id": "u1", "updated_at": "2026-11-01T10:00:00Z", "full_name": "Анна", "latitude": 55.7, "longitude": 37.6,

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from features.sources.feeds.parsing import FEED_FORMATS, FeedContext, FeedError, guess_format, parse_feed
+from features.sources.feeds.entries import FeedContext, FeedError
+from features.sources.feeds.formats import FEED_FORMATS, guess_format, parse_feed
 from features.sources.parsed import REJECTS, Parsed
 from features.sources.postings import PARSED_POSTINGS, canonical_link, stable_id
 

@@ -2,7 +2,7 @@
 
 import json
 
-from features.sources.feeds.paging import next_page
+from features.sources.feeds.json_boards import next_page
 
 
 def test_himalayas_gives_a_cursor_until_its_last_page() -> None:

@@ -1,7 +1,7 @@
-"""The plain bulk of JSON lines, decoded natively: no Python object an event, and no hold on the interpreter's lock.
+"""The regular bulk of JSON lines, decoded natively: without a Python object per event, and without holding the GIL.
 
-Plain is a line whose keys come in the order of the block's first lines, each at most once, with values of the expected
-types written without escapes and exponents. Such a line can mean one thing only; every other line is event_json's.
+A regular line has its keys in the order of the block's first lines, each at most once, with values of the expected
+types written without escapes and exponents. Such a line has one meaning only. json_lines reads all other lines.
 """
 
 import io
@@ -14,16 +14,16 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from features.sources.events.validation import FLAGS, INPUT_COLUMNS, LOOSE_EVENTS, NUMBERS
+from features.sources.events.validation import FLAGS, INPUT_COLUMNS, NUMBERS, UNTYPED_EVENTS
 from features.sources.lines import MAX_LINE_BYTES, Block
 
 SAMPLE_LINES = 64
 MAX_KEYS = 64
-LEAST_PLAIN_SHARE = 0.5
-_NOT_PLAIN = ("messageId", "batch")  # Segment's
+MIN_REGULAR_SHARE = 0.5
+_SEGMENT_KEYS = ("messageId", "batch")
 _KEY = re.compile(r"[A-Za-z0-9_]{1,64}")
 _TEXT = r'"[^"\\\x00-\x1f]*"'
-# At most fifteen digits before the point and seventeen after: what any correct reader reads as the same float.
+# With at most 15 digits before the point and 17 after it, every correct reader reads the same float.
 _NUMBER = r"(?:0|-?[1-9][0-9]{0,14}|-?(?:0|[1-9][0-9]{0,14})\.[0-9]{1,17})"
 _WHOLE = r"(?:0|-?[1-9][0-9]{0,17})"
 _FLAG = "(?:true|false)"
@@ -32,26 +32,26 @@ _ANY = f"(?:{_TEXT}|{_NUMBER}|{_FLAG})"
 Lines = list[tuple[int, bytes]]  # number, line
 
 
-def read_plain_lines(block: Block) -> tuple[pl.DataFrame, Lines] | None:
-    """(the events of the plain lines as LOOSE_EVENTS, the other lines); None where too few are plain to be worth it."""
+def read_fast(block: Block) -> tuple[pl.DataFrame, Lines] | None:
+    """(UNTYPED_EVENTS of the regular lines, the other lines); None if too few lines are regular to be worth it."""
     layout = _layout(islice(_samples(block.lines), SAMPLE_LINES))
     lines = _split(block.lines) if "event_id" in layout else None
     if lines is None or lines.is_empty():
         return None
-    is_plain = lines.str.contains(_pattern(layout)) & (lines.str.len_bytes() <= MAX_LINE_BYTES)
-    n_plain = is_plain.sum()
-    if n_plain == 0 or n_plain < LEAST_PLAIN_SHARE * len(lines):
+    is_regular = lines.str.contains(_pattern(layout)) & (lines.str.len_bytes() <= MAX_LINE_BYTES)
+    n_regular = is_regular.sum()
+    if n_regular == 0 or n_regular < MIN_REGULAR_SHARE * len(lines):
         return None
-    decoded = _decode(lines if n_plain == len(lines) else lines.filter(is_plain), layout)
-    if decoded.height != n_plain:
+    decoded = _decode(lines if n_regular == len(lines) else lines.filter(is_regular), layout)
+    if decoded.height != n_regular:
         return None
-    entries = is_plain.arg_true().cast(pl.Int64) + block.first_line
-    others = (~is_plain).arg_true()
+    entries = is_regular.arg_true().cast(pl.Int64) + block.first_line
+    others = (~is_regular).arg_true()
     rest = [
         (number + block.first_line, line.encode().removesuffix(b"\n"))
         for number, line in zip(others.to_list(), lines.gather(others).to_list(), strict=True)
     ]
-    return _loose(decoded, entries), rest
+    return _untyped(decoded, entries), rest
 
 
 def _samples(lines: bytes) -> Iterator[bytes]:
@@ -65,7 +65,7 @@ def _samples(lines: bytes) -> Iterator[bytes]:
 
 
 def _layout(samples: Iterable[bytes]) -> dict[str, object]:
-    """The keys of the sampled lines in their order, each with a value that stood there; without Segment's calls."""
+    """The keys of the sampled lines in their order, each with a sample value; calls of Segment are skipped."""
     order: list[str] = []
     seen: dict[str, object] = {}
     for line in samples:
@@ -73,7 +73,7 @@ def _layout(samples: Iterable[bytes]) -> dict[str, object]:
             event = msgspec.json.decode(line)
         except (ValueError, RecursionError):
             continue
-        if not isinstance(event, dict) or any(key in event for key in _NOT_PLAIN):
+        if not isinstance(event, dict) or any(key in event for key in _SEGMENT_KEYS):
             continue
         keys = [key for key in event if _KEY.fullmatch(key)]
         if order and keys[:1] != order[:1]:
@@ -93,7 +93,7 @@ def _layout(samples: Iterable[bytes]) -> dict[str, object]:
 
 
 def _split(lines: bytes) -> pl.Series | None:
-    """The lines as text, with their ends; None where they are not UTF-8."""
+    """The lines as text, with their line ends; None if they are not UTF-8."""
     ends = np.flatnonzero(np.frombuffer(lines, np.uint8) == ord("\n"))
     begins = np.concatenate([[0], ends + 1])
     if begins[-1] == len(lines):
@@ -109,7 +109,7 @@ def _split(lines: bytes) -> pl.Series | None:
 
 
 def _pattern(layout: Mapping[str, object]) -> str:
-    """What a plain line of this layout looks like: the first key, then any of the others in their order."""
+    """The pattern of a regular line: the first key, then any of the others in their order."""
     members = [f'"{key}": ?(?:{_value_pattern(key, value)}|null)' for key, value in layout.items()]
     return r"^\{" + members[0] + "".join(f"(?:, ?{member})?" for member in members[1:]) + r"\}\r?\n?$"
 
@@ -122,7 +122,7 @@ def _value_pattern(key: str, value: object) -> str:
 
 
 def _dtype(key: str, value: object) -> type[pl.DataType] | None:
-    """As what a column is decoded; None for a key that is not ours."""
+    """The dtype in which a column is decoded; None for a key that is not ours."""
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     if key in NUMBERS or (key == "occurred_at" and (is_whole or isinstance(value, float))):
         return pl.Float64
@@ -139,12 +139,12 @@ def _decode(lines: pl.Series, layout: Mapping[str, object]) -> pl.DataFrame:
     return pl.read_ndjson(io.BytesIO(lines.str.join("").item().encode()), schema=schema)
 
 
-def _loose(decoded: pl.DataFrame, entries: pl.Series) -> pl.DataFrame:
+def _untyped(decoded: pl.DataFrame, entries: pl.Series) -> pl.DataFrame:
     at = decoded.schema.get("occurred_at")
     given = decoded.with_columns(entries.alias("entry")).rename(
         {"occurred_at": "occurred_epoch" if at == pl.Float64 else "occurred_text"}, strict=False
     )
     return given.select(
         pl.col(name).cast(dtype) if name in given.columns else pl.lit(None, dtype).alias(name)
-        for name, dtype in LOOSE_EVENTS.items()
+        for name, dtype in UNTYPED_EVENTS.items()
     )

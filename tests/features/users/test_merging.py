@@ -10,7 +10,7 @@ import pytest
 from features.jobs.postings import Vocabulary
 from features.schemas.bronze import ERASURES, RESUMES, USER_RECORDS
 from features.schemas.catalog import USERS
-from features.users.folding import fold_users
+from features.users.merging import merge_users
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 SHIPPED = Path(__file__).resolve().parents[3] / "data" / "vocabulary"
@@ -47,7 +47,7 @@ def _fold(
         pl.DataFrame(resumes or [], schema_overrides=dict(RESUMES.columns), infer_schema_length=None)
     )
     erased = pl.DataFrame([(u, _ago(d)) for u, d in erasures or []], schema=dict(ERASURES.columns), orient="row")
-    users = fold_users(stated.lazy(), read.lazy(), erased.lazy(), as_of=as_of, vocabulary=vocabulary)
+    users = merge_users(stated.lazy(), read.lazy(), erased.lazy(), as_of=as_of, vocabulary=vocabulary)
     USERS.validate(users)
     return users
 

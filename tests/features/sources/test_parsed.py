@@ -3,11 +3,11 @@
 import polars as pl
 import pytest
 
-from features.sources.people.contacts import contacts_struck_out
+from features.sources.parsed import mask_contacts
 
 
 def struck_out(text: str) -> str:
-    return str(pl.DataFrame({"raw": [text]}).select(contacts_struck_out(pl.col("raw"))).item())
+    return str(pl.DataFrame({"raw": [text]}).select(mask_contacts(pl.col("raw"))).item())
 
 
 @pytest.mark.parametrize(

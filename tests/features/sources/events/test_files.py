@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from features.schemas.bronze import EVENT_TYPES, EVENTS
 from features.sources import lines as lines_module
-from features.sources.events.reading import read_events
+from features.sources.events.files import read_events
 from features.sources.parsed import REJECTS, Parsed
 
 AS_OF = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from features.sources.events import json_lines as event_json
-from features.sources.events.plain_lines import read_plain_lines
+from features.sources.events.fast_json import read_fast
 from features.sources.lines import Block
 from features.sources.parsed import Parsed
 from tests.features.sources.events.test_fuzz import EVENT, TRACK
@@ -23,7 +23,7 @@ SPARSE = dumped({key: EVENT[key] for key in ("event_id", "user_id", "event_type"
 
 
 def read_slowly(block: Block) -> Parsed:
-    with mock.patch.object(event_json, "read_plain_lines", return_value=None):
+    with mock.patch.object(event_json, "read_fast", return_value=None):
         return event_json.read_json_block(block, as_of=AS_OF)
 
 
@@ -59,7 +59,7 @@ def test_numbers_are_read_to_the_last_bit(values: list[object]) -> None:
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
 @pytest.mark.parametrize("event", [COMPACT, dumped(EVENT), dumped(WITH_NUMBERS), SPARSE])
 def test_events_as_they_are_usually_written_are_plain(event: bytes, end: bytes) -> None:
-    found = read_plain_lines(Block(5, (event + (end or b"\n")) * 3 + event + end))
+    found = read_fast(Block(5, (event + (end or b"\n")) * 3 + event + end))
     assert found is not None
     events, others = found
     assert events["entry"].to_list() == [5, 6, 7, 8]
@@ -68,7 +68,7 @@ def test_events_as_they_are_usually_written_are_plain(event: bytes, end: bytes) 
 
 def test_lines_that_are_not_plain_are_left_with_their_numbers() -> None:
     bad = [b"", b'{"event_id":', dumped(TRACK), COMPACT.replace(b'"u1"', b'"u\\n1"')]
-    found = read_plain_lines(Block(1, b"\n".join([COMPACT, *bad, COMPACT, COMPACT, COMPACT, COMPACT])))
+    found = read_fast(Block(1, b"\n".join([COMPACT, *bad, COMPACT, COMPACT, COMPACT, COMPACT])))
     assert found is not None
     assert found[1] == list(enumerate(bad, 2))
 
@@ -77,5 +77,5 @@ def test_lines_that_are_not_plain_are_left_with_their_numbers() -> None:
     "body", [b"", b"\n\n", dumped(TRACK), b"[1]\n" * 9, COMPACT + b"\n\xff", b'{"a":1}\n' * 3, COMPACT + b"\n{" * 9]
 )
 def test_a_block_of_other_lines_is_left_whole(body: bytes) -> None:
-    assert read_plain_lines(Block(1, body)) is None
+    assert read_fast(Block(1, body)) is None
     assert_same(body)

@@ -1,38 +1,21 @@
-"""Job feeds of every format, bytes to postings: what a feed is told to be, and which reader takes it."""
+"""Job feeds of every format, bytes to postings: which format a body has, and which reader reads it."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
-from features.sources.feeds.boards import (
-    read_ashby,
-    read_greenhouse,
-    read_himalayas,
-    read_jobicy,
-    read_jsonfeed,
-    read_lever,
-    read_remoteok,
-    read_remotive,
-    read_workingnomads,
-)
 from features.sources.feeds.entries import Entries, FeedContext, FeedEntry, FeedError
+from features.sources.feeds.json_boards import BOARDS, read_board, read_jsonfeed
 from features.sources.feeds.rss import read_rss
 from features.sources.parsed import Parsed, Refusal
 from features.sources.postings import postings, stable_id
 from features.sources.values import NotJsonError, decode_json, items, mapping, raw_json
 
-__all__ = ["FEED_FORMATS", "FeedContext", "FeedError", "guess_format", "parse_feed"]
-
 _READERS: Mapping[str, Callable[[bytes, FeedContext], Entries]] = {
     "rss": read_rss,
     "jsonfeed": read_jsonfeed,
-    "remoteok": read_remoteok,
-    "remotive": read_remotive,
-    "jobicy": read_jobicy,
-    "greenhouse": read_greenhouse,
-    "lever": read_lever,
-    "ashby": read_ashby,
-    "himalayas": read_himalayas,
-    "workingnomads": read_workingnomads,
+    **dict.fromkeys(
+        ("remoteok", "remotive", "jobicy", "greenhouse", "lever", "ashby", "himalayas", "workingnomads"), read_board
+    ),
 }
 FEED_FORMATS = tuple(_READERS)
 MAX_BODY_BYTES = 50_000_000
@@ -42,8 +25,8 @@ MAX_ENTRIES = 200_000
 def parse_feed(body: bytes, *, feed: FeedContext) -> Parsed:
     """The postings of one feed body in PARSED_POSTINGS, one row an entry; entries without a title are rejects.
 
-    Raises FeedError where the body is no feed at all (an HTML page, an empty document, JSON of another shape, a DTD
-    with entities): that is a failed fetch, not an empty feed.
+    Raises FeedError if the body is no feed at all (an HTML page, an empty document, JSON of another shape, a DTD with
+    entities): such a fetch has failed, and must not pass for an empty feed.
     """
     if feed.format not in _READERS:
         raise FeedError(feed.name, f"unknown format {feed.format!r}; known are {', '.join(FEED_FORMATS)}")
@@ -66,32 +49,18 @@ def parse_feed(body: bytes, *, feed: FeedContext) -> Parsed:
 
 
 def guess_format(body: bytes) -> str:
-    """The format of a body of which nothing is known: told by the keys of its first jobs, `rss` for what is no JSON."""
+    """The format of a body from any source, by the keys of its first jobs; `rss` for anything but JSON."""
     if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
         return "rss"
     try:
         document = decode_json(body)
     except NotJsonError:
         return "jsonfeed"
-    if isinstance(document, list):
-        keys = {key for job in document[:3] for key in mapping(job)}
-        return next((name for name, known in _ARRAY_KEYS if keys & known), "remoteok")
-    keys = {key for job in items(mapping(document).get("jobs"))[:3] for key in mapping(job)}
-    return next((name for name, known in _OBJECT_KEYS if keys & known), "jsonfeed")
-
-
-_ARRAY_KEYS = (
-    ("lever", frozenset({"hostedUrl", "categories"})),
-    ("workingnomads", frozenset({"category_name", "pub_date"})),
-    ("remoteok", frozenset({"legal", "position"})),
-)
-_OBJECT_KEYS = (
-    ("jobicy", frozenset({"jobTitle", "jobSlug"})),
-    ("remotive", frozenset({"candidate_required_location", "publication_date"})),
-    ("greenhouse", frozenset({"absolute_url", "internal_job_id"})),
-    ("ashby", frozenset({"jobUrl", "isListed"})),
-    ("himalayas", frozenset({"companySlug", "locationRestrictions", "applicationLink"})),
-)
+    is_array = isinstance(document, list)
+    jobs = items(document) if is_array else items(mapping(document).get("jobs"))
+    keys = {key for job in jobs[:3] for key in mapping(job)}
+    shaped = ((name, board) for name, board in BOARDS.items() if (board.jobs_at is None) == is_array)
+    return next((name for name, board in shaped if keys & board.known_by), "remoteok" if is_array else "jsonfeed")
 
 
 def _written(raw: object) -> str | bytes:
@@ -99,7 +68,7 @@ def _written(raw: object) -> str | bytes:
 
 
 def _shared_guids(entries: Iterable[FeedEntry]) -> frozenset[str]:
-    """Guids under which one body shows several links: such a guid names no entry."""
+    """Guids that one body uses for several links: such a guid identifies no entry."""
     links: defaultdict[str, set[object]] = defaultdict(set)
     for entry in entries:
         if entry.guid is not None:
@@ -108,7 +77,7 @@ def _shared_guids(entries: Iterable[FeedEntry]) -> frozenset[str]:
 
 
 def _row(feed: FeedContext, guid: str | None, columns: Mapping[str, object]) -> dict[str, object]:
-    """An entry's columns with its ids and what the feed's configuration states for all of its entries."""
+    """An entry's columns with its ids, and with the values that the feed's configuration states for every entry."""
     filled = {name: value for name, value in columns.items() if value is not None}
     url, company, title, location = (
         None if (value := filled.get(name)) is None else str(value)

@@ -15,7 +15,7 @@ from features.schemas.catalog import USERS
 from features.schemas.table import STRINGS
 from features.text import language
 from features.text.normalise import fold
-from features.vocabulary.places import Places
+from features.vocabulary.places import Gazetteer
 from features.vocabulary.skills import SkillVocabulary
 
 MAX_DISTANCE_KM = 25.0
@@ -34,7 +34,7 @@ _OF_PAY = ("salary_min", "salary_max", "salary_currency", "salary_period")
 _OF_PLACE = ("city", "country", "latitude", "longitude")
 
 
-def fold_users(
+def merge_users(
     records: pl.LazyFrame, resumes: pl.LazyFrame, erasures: pl.LazyFrame, *, as_of: dt.datetime, vocabulary: Vocabulary
 ) -> pl.DataFrame:
     """USERS at `as_of`, sorted by user_id: the newest record by `updated_at` (ties: content_hash), or the oldest if
@@ -161,7 +161,7 @@ def _level() -> pl.Expr:
     return pl.coalesce(pl.when(stated.str.contains(words)).then(pl.lit(level)) for level, words in _LEVELS.items())
 
 
-def _places(users: pl.DataFrame, places: Places) -> list[pl.Series]:
+def _places(users: pl.DataFrame, places: Gazetteer) -> list[pl.Series]:
     is_point = pl.col("latitude").is_between(-90, 90) & pl.col("longitude").is_between(-180, 180)
     stated = users.select(
         "city", "country", *(pl.when(is_point).then(pl.col(name)).alias(name) for name in ("latitude", "longitude"))

@@ -1,4 +1,4 @@
-"""Interaction logs in blocks of events, whatever their format. What is valid is event_rows' matter."""
+"""Interaction logs of every format, in blocks of events: the entry point of this folder."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -15,8 +15,8 @@ from features.sources.parsed import Parsed
 def read_events(path: Path, *, as_of: datetime) -> Iterator[Parsed]:
     """Blocks of a file's events in the EVENTS schema, with the rejects of the same block; memory stays bounded.
 
-    The format is told by the suffix (.jsonl, .jsonl.gz, .jsonl.zst, .csv, .parquet), in any case. What can't be read of
-    a damaged file is a reject `unreadable`; what comes before the damage, and in Parquet also after it, is given out.
+    The suffix, in any case, names the format (.jsonl, .jsonl.gz, .jsonl.zst, .csv, .parquet). The damaged part of a
+    file is a reject `unreadable`; events before the damage, and in Parquet also after it, are returned.
     """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes[-1:] == [".parquet"]:
