@@ -1,20 +1,23 @@
 """What must hold of all feeds before they may be published: blocking asset checks over every row."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import polars as pl
+import pyarrow.parquet as pq
 
 from assets.lake import Lake
-from assets.ranking.inputs import shards_of_users
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import USER_PROFILES
 from features.schemas.ranking import FEEDS
-from models.ranking.rules import Rulebook, broken_rules, rulebook
-from serving.contract.tables import COMPONENTS, FEED_SOURCES
+from models.ranking.diversity import CompanyCap
+from models.ranking.feed_problems import HARD_RULES, ITEM_FIELDS, feed_problems, feed_rules
+from serving.contract.tables import FEED_SOURCES
 
 FEEDS_KEY = dg.AssetKey(["ranking", "feeds"])
 _FALLBACK_KEY = dg.AssetKey(["ranking", "fallback_feeds"])
@@ -22,95 +25,47 @@ _SHOWN = 5
 _TABLES = {"jobs": dg.AssetIn(key=["catalog", "jobs"])}
 _DEPENDENCIES = [dg.AssetKey(["catalog", "interactions"]), dg.AssetKey(["features", "user_profiles"])]
 _SHARDS_AT_ONCE = 2
+# Check -> the rules that it looks at. A job that is listed twice breaks two promises.
+_CHECKS = {
+    "no_forbidden_job": HARD_RULES,
+    "ranks_are_complete": ("rank", "repeated"),
+    "scores_in_range": ("range",),
+    "company_cap": ("company_cap",),
+}
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found by check, and how many feeds there are in all and by source."""
+    """What all feeds break (the columns of `feed_problems`), and how many feeds there are by source."""
 
-    problems: dict[str, pl.DataFrame]
-    sources: dict[str, int]
+    problems: pl.DataFrame
+    sources: Mapping[str, int]
 
     @property
     def n_feeds(self) -> int:
         return sum(self.sources.values())
 
 
-def check_shards(lake: Lake, *, most: int, top: int) -> Checked:
-    """Every check of every feed; columns by check as in the functions below."""
-    jobs = lake.scan("catalog", JOBS)
-    book = rulebook(
-        jobs=jobs, interactions=lake.scan("catalog", INTERACTIONS), profiles=lake.scan("features", USER_PROFILES)
+def check_shards(lake: Lake, company_cap: CompanyCap) -> Checked:
+    """Validates every feed, shard by shard."""
+    rules = feed_rules(
+        jobs=lake.scan("catalog", JOBS),
+        interactions=lake.scan("catalog", INTERACTIONS),
+        profiles=lake.scan("features", USER_PROFILES),
+        company_cap=company_cap,
     )
-    files = lake.files("ranking", FEEDS.name)
-    if not files:
-        return Checked({}, {})
-    ended, blocked = (_by_shard(frame, len(files)) for frame in (book.ended, book.blocked))
 
-    def check(number: int) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
-        feeds = pl.read_parquet(files[number]).select(list(FEEDS.columns))
-        own = Rulebook(book.known, ended[number], blocked[number])
-        if (shards_of_users(feeds["user_id"], len(files)) != number).any():
-            own = book  # the files are not the shards that they should be
-        problems = {
-            "no_forbidden_job": broken_rules(feeds, own),
-            "ranks_are_complete": rank_problems(feeds.lazy(), key="user_id"),
-            "scores_in_range": range_problems(feeds.lazy(), key="user_id"),
-            "company_cap": cap_problems(feeds.lazy(), jobs, key="user_id", most=most, top=top),
-        }
-        return problems, feeds.group_by("source").len()
+    def check(path: Path) -> tuple[pl.DataFrame, Counter[str]]:
+        fields = [f"items.list.element.{name}" for name in ITEM_FIELDS]
+        with pq.ParquetFile(path) as file:
+            feeds = pl.DataFrame(file.read(columns=["user_id", "source", *fields]))
+        return feed_problems(feeds.rename({"user_id": "owner"}), rules), Counter(feeds["source"].to_list())
 
     with ThreadPoolExecutor(_SHARDS_AT_ONCE) as pool:
-        done = list(pool.map(check, range(len(files))))
-    problems = {name: pl.concat([part[name] for part, _ in done]) for name in done[0][0]}
-    counts = pl.concat([counted for _, counted in done]).group_by("source").agg(pl.col("len").sum()).sort("source")
-    return Checked(problems, dict(counts.iter_rows()))
-
-
-def _by_shard(frame: pl.DataFrame, n_shards: int) -> list[pl.DataFrame]:
-    shard = pl.Series("shard", shards_of_users(frame["user_id"], n_shards))
-    parts = frame.with_columns(shard).partition_by("shard", as_dict=True, include_key=False)
-    return [parts.get((number,), frame.clear()) for number in range(n_shards)]
-
-
-def rank_problems(lists: pl.LazyFrame, *, key: str) -> pl.DataFrame:
-    """Lists whose ranks are not 1..n in order or that name a job twice: column `key`."""
-    item = pl.col("items").list
-    n = item.len()
-    job_id = item.eval(pl.element().struct.field("job_id"))
-    ranks = item.eval(pl.element().struct.field("rank").cast(pl.Int64))
-    counted = pl.int_ranges(1, n.cast(pl.Int64) + 1)
-    return lists.filter((job_id.list.n_unique() != n) | (ranks != counted)).select(key).sort(key).collect()
-
-
-def range_problems(lists: pl.LazyFrame, *, key: str) -> pl.DataFrame:
-    """Items whose score, confidence, propensity or a component is not a number in [0, 1]: `key`, job_id, field."""
-    flat = lists.select(key, "items").explode("items").drop_nulls("items").select(key, pl.col("items").struct.unnest())
-    always = ("score", "confidence", "propensity")
-    flat = flat.with_columns(pl.col("components").struct.unnest()).drop("components")
-    bad = [pl.col(name).is_null() | ~pl.col(name).is_between(0, 1) for name in always]
-    bad += [~pl.col(name).is_between(0, 1) for name in COMPONENTS]
-    names = [
-        pl.when(is_bad.fill_null(value=False)).then(pl.lit(name))
-        for name, is_bad in zip((*always, *COMPONENTS), bad, strict=True)
-    ]
-    found = flat.select(key, "job_id", field=pl.coalesce(names))
-    return found.drop_nulls("field").sort(key, "job_id").collect()
-
-
-def cap_problems(lists: pl.LazyFrame, jobs: pl.LazyFrame, *, key: str, most: int, top: int) -> pl.DataFrame:
-    """Lists with more than `most` jobs of a company in the first `top` ranks: `key`, company, n."""
-    company = jobs.select("job_id", company=pl.coalesce("company_id", "company").str.to_lowercase().str.strip_chars())
-    return (
-        lists.select(key, job_id=pl.col("items").list.head(top).list.eval(pl.element().struct.field("job_id")))
-        .explode("job_id")
-        .join(company, on="job_id")
-        .drop_nulls("company")
-        .group_by(key, "company")
-        .agg(n=pl.len())
-        .filter(pl.col("n") > most)
-        .sort(key, "company")
-        .collect()
+        done = list(pool.map(check, lake.files("ranking", FEEDS.name)))
+    nothing = feed_problems(FEEDS.empty().rename({"user_id": "owner"}), rules)
+    return Checked(
+        pl.concat([nothing, *(problems for problems, _ in done)]), sum((sources for _, sources in done), Counter())
     )
 
 
@@ -132,11 +87,11 @@ def feeds_keep_their_rules(context: dg.AssetCheckExecutionContext) -> Iterator[d
     """All rows of all feeds, each shard read once and by itself: what is held follows a shard, not the users."""
     workspace = context.resources.workspace
     ranking = workspace.config.ranking
-    found = check_shards(workspace.lake, most=ranking.company_cap, top=ranking.company_cap_top)
-    rules = dict(found.problems["no_forbidden_job"].group_by("rule").len().sort("rule").iter_rows())
-    for name, problems in found.problems.items():
-        counts = {f"n_{rule}": int(n) for rule, n in rules.items()} if name == "no_forbidden_job" else {}
-        yield _result(problems.drop("user_id"), {**counts, "n_feeds": found.n_feeds}, check_name=name)
+    found = check_shards(workspace.lake, CompanyCap(ranking.company_cap, ranking.company_cap_top))
+    for name, rules in _CHECKS.items():
+        problems = found.problems.filter(pl.col("rule").is_in(rules))
+        counts = {f"n_{rule}": n for rule, n in problems.group_by("rule").len().sort("rule").iter_rows()}
+        yield _result(problems.drop("owner"), {**counts, "n_feeds": found.n_feeds}, check_name=name)
     yield _fallback_share(found.sources, allowed=workspace.config.pipeline.publishing.max_fallback_share)
 
 
@@ -158,14 +113,9 @@ def _fallback_share(counts: Mapping[str, int], *, allowed: float) -> dg.AssetChe
     asset=_FALLBACK_KEY, name="fallback_jobs_are_open", blocking=True, additional_ins={"jobs": _TABLES["jobs"]}
 )
 def fallback_jobs_are_open(fallback_feeds: pl.LazyFrame, jobs: pl.LazyFrame) -> dg.AssetCheckResult:
-    """Fallback feeds hold only open jobs, in unbroken ranks."""
-    listed = fallback_feeds.select(
-        "segment", job_id=pl.col("items").list.eval(pl.element().struct.field("job_id"))
-    ).explode("job_id")
-    is_open = jobs.filter(pl.col("status") == "open").select("job_id")
-    found = listed.drop_nulls("job_id").join(is_open, on="job_id", how="anti").collect()
-    ranks = rank_problems(fallback_feeds, key="segment")
-    return _result(pl.concat([found.select("segment"), ranks.select("segment")]), {})
+    """Fallback feeds hold only open jobs, each once, in unbroken ranks, with scores in range."""
+    rules = feed_rules(jobs=jobs, interactions=INTERACTIONS.empty().lazy(), profiles=USER_PROFILES.empty().lazy())
+    return _result(feed_problems(fallback_feeds.rename({"segment": "owner"}).collect(), rules), {})
 
 
 def _open_jobs_check(layer: str, name: str, listed: pl.Expr) -> dg.AssetChecksDefinition:

@@ -8,7 +8,7 @@ import polars as pl
 
 from assets.ranking.inputs import Tables
 from models.ranking.diversity import CompanyCap
-from models.ranking.rules import violations
+from models.ranking.feed_problems import violations
 
 SCOPE_TAG = "jobfeed/scope"
 Scope = Literal["all", "touched", "acted"]

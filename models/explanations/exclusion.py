@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from features.schemas.ranking import FEEDS
-from models.ranking.rules import violations
+from models.ranking.feed_problems import violations
 
 
 @dataclass(frozen=True)
 class KeptOut:
-    """A broken rule (models.ranking.rules.RULES) and what it goes by, None where there is no more to say."""
+    """One of HARD_RULES, and the evidence for it, None where the rule says everything."""
 
     rule: str
     evidence: str | None

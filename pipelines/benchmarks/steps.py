@@ -54,11 +54,12 @@ def rank(as_of: dt.datetime, n_threads: int) -> dict[str, Any]:
 def check(as_of: dt.datetime, n_threads: int) -> dict[str, Any]:
     """Every row of all feeds against every rule."""
     from assets.ranking.checks import check_shards
+    from models.ranking.diversity import CompanyCap
 
     workspace = workspace_from_environment()
     ranking = workspace.config.ranking
-    found = check_shards(workspace.lake, most=ranking.company_cap, top=ranking.company_cap_top)
-    return {"n_problems": {name: len(problems) for name, problems in found.problems.items()}, "n_users": found.n_feeds}
+    found = check_shards(workspace.lake, CompanyCap(ranking.company_cap, ranking.company_cap_top))
+    return {"n_problems": dict(found.problems.group_by("rule").len().iter_rows()), "n_users": found.n_feeds}
 
 
 def compare(as_of: dt.datetime, n_threads: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from upath import UPath
 from assets.io import TABLES, LakeIOManager, ModelIOManager
 from assets.lake import Lake
 from assets.ranking.assets import ASSET_CHECKS, ASSETS
-from assets.ranking.checks import cap_problems, check_shards, range_problems, rank_problems
+from assets.ranking.checks import check_shards
 from assets.ranking.score_breakdown import UnknownJobError, UnknownUserError, why
 from assets.resources import AS_OF_TAG, RunClock, Workspace
 from features.schemas.catalog import INTERACTIONS, JOBS
@@ -17,6 +17,7 @@ from features.schemas.ranking import FALLBACK_FEEDS, FEEDS
 from models.fitting.als import AlsModel
 from models.fitting.neighbours import JobNeighbours, UserNeighbours
 from models.fitting.vectors import JobVectors, UserVectors
+from models.ranking.diversity import CompanyCap
 from tests.models.ranking.world import AS_OF, Market, make_market
 
 pytestmark = [
@@ -107,7 +108,7 @@ def test_the_assets_fill_both_tables_and_pass_their_checks(result: dg.ExecuteInP
 
 def test_every_kind_of_broken_feed_fails_its_check(result: dg.ExecuteInProcessResult, tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
-    assert not any(len(found) for found in check_shards(lake, most=3, top=20).problems.values())
+    assert check_shards(lake, CompanyCap(most=3, top=20)).problems.is_empty()
     feeds = lake.scan("ranking", FEEDS).collect()
     (path,) = lake.files("ranking", "feeds")
     closed = lake.scan("catalog", JOBS).filter(pl.col("status") == "closed").head(1).collect()["job_id"].item()
@@ -120,14 +121,14 @@ def test_every_kind_of_broken_feed_fails_its_check(result: dg.ExecuteInProcessRe
     )
     item = pl.col("items").list.eval(pl.element().struct.with_fields(job_id=pl.lit(closed)))
     feeds.head(1).with_columns(item).write_parquet(path)
-    found = check_shards(lake, most=3, top=20).problems
-    assert set(found["no_forbidden_job"]["rule"]) == {"not_open", "repeated"} and len(found["ranks_are_complete"]) == 1
+    found = check_shards(lake, CompanyCap(most=100, top=20)).problems
+    assert set(found["rule"]) == {"not_open", "repeated"} and len(found.filter(pl.col("rule") == "repeated")) == 1
     listed = pl.element().struct.with_fields(job_id=pl.lit(applied["job_id"].item()), score=pl.lit(1.5, pl.Float32))
     one = feeds.filter(pl.col("user_id") == applied["user_id"].item())
     one.with_columns(pl.col("items").list.head(1).list.eval(listed)).write_parquet(path)
-    found = check_shards(lake, most=0, top=20).problems
-    assert found["no_forbidden_job"]["rule"].to_list() == ["applied"]
-    assert found["scores_in_range"]["field"].to_list() == ["score"]
+    found = check_shards(lake, CompanyCap(most=0, top=20)).problems
+    assert found.select("rule", "detail").rows()[1:] == [("applied", None), ("range", "score")]
+    assert found.select("rule").row(0) == ("company_cap",)
 
 
 def test_a_list_that_names_a_closed_job_fails_its_check() -> None:
@@ -136,39 +137,6 @@ def test_a_list_that_names_a_closed_job_fails_its_check() -> None:
     for listed, passed in ((["a"], True), (["a", "b"], False), (["a", "x"], False)):
         nearby = NEARBY.conform(pl.DataFrame({"cell": "c", "rank": range(1, len(listed) + 1), "job_id": listed}))
         assert checks[0].op.compute_fn.decorated_fn(table=nearby.lazy(), jobs=jobs).passed is passed
-
-
-def _lists(*lists: list[tuple[int, str, float]]) -> pl.LazyFrame:
-    """Feeds with items of rank, job and score."""
-    field_names = [field.name for field in FEEDS.columns["items"].inner.fields]  # type: ignore[union-attr]
-    rows = [
-        [
-            {**dict.fromkeys(field_names), "rank": r, "job_id": j, "score": s, "confidence": 1.0, "propensity": 1.0}
-            for r, j, s in listed
-        ]
-        for listed in lists
-    ]
-    users = [f"u{k}" for k in range(len(lists))]
-    return pl.LazyFrame({"user_id": users, "items": rows}, schema_overrides={"items": FEEDS.columns["items"]})
-
-
-def test_gaps_and_repeats_in_lists_are_found() -> None:
-    lists = _lists([(1, "a", 0.5), (2, "b", 0.5)], [(1, "a", 0.5), (3, "b", 0.5)], [(1, "a", 0.5), (2, "a", 0.5)], [])
-    assert rank_problems(lists, key="user_id")["user_id"].to_list() == ["u1", "u2"]
-
-
-def test_scores_out_of_range_are_found() -> None:
-    lists = _lists([(1, "a", 0.5), (2, "b", 1.5)], [(1, "a", float("nan"))], [(1, "c", 0.0)])
-    assert range_problems(lists, key="user_id").select("user_id", "job_id").rows() == [("u0", "b"), ("u1", "a")]
-
-
-def test_too_many_jobs_of_a_company_are_found() -> None:
-    jobs = pl.LazyFrame(
-        {"job_id": list("abcd"), "company_id": ["X", "x ", None, "x"], "company": [None, None, "x", ""]}
-    )
-    lists = _lists([(1, "a", 0.5), (2, "b", 0.5), (3, "c", 0.5), (4, "d", 0.5)])
-    assert cap_problems(lists, jobs, key="user_id", most=2, top=4).rows() == [("u0", "x", 4)]
-    assert cap_problems(lists, jobs, key="user_id", most=2, top=2).is_empty()
 
 
 def test_why_agrees_with_the_stored_feed(result: dg.ExecuteInProcessResult, tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from assets.ranking.population import load_population
 from assets.ranking.scope import Scope, parse_scope
 from assets.ranking.shards import Report, number_of_shards, rank_feeds
 from features.schemas.ranking import FEED_CHANGES, FEEDS
+from models.ranking.feed_problems import violations
 from models.ranking.interaction_arrays import catalog
-from models.ranking.rules import violations
 from tests.models.ranking.world import AS_OF, SETTINGS, Market, items, make_market
 
 LATER = AS_OF + dt.timedelta(minutes=15)

@@ -11,7 +11,8 @@ from features.schemas.ranking import FEEDS, REASON_CODES
 from features.users.profiles import blocked_company_keys
 from models.ranking.diversity import CompanyCap
 from models.ranking.experiments import Arm
-from models.ranking.rules import forbidden_rows, violations
+from models.ranking.feed_problems import violations
+from models.ranking.rules import forbidden_rows
 from models.ranking.scoring import COLLABORATIVE_MOST, Recipe
 from models.ranking.stages import Settings, rank_shard
 from tests.models.ranking.world import (
