@@ -9,10 +9,12 @@ from typing import Any
 import polars as pl
 
 from assets.config import Config, load_config
-from assets.publishing.delta import publish_changes
-from assets.publishing.full import Published, Source, publish
-from features.schemas.catalog import JOBS
-from features.schemas.features import NEARBY, PREFERENCES, TRENDING
+from assets.publishing.build import Published, PublishingRun
+from assets.publishing.delta import publish_delta
+from assets.publishing.full import publish_full
+from assets.publishing.tables import Source
+from features.schemas.catalog import INTERACTIONS, JOBS
+from features.schemas.features import NEARBY, PREFERENCES, TRENDING, USER_PROFILES
 from features.schemas.insight import DIGESTS, MARKET_TRENDS, METRICS, SKILL_DEMAND, SKILL_GAPS
 from features.schemas.ranking import FALLBACK_FEEDS, FEEDS
 from features.schemas.training import SIMILAR_JOBS
@@ -157,38 +159,46 @@ def sources(**changes: pl.DataFrame) -> dict[str, Source]:
     return {name: Source(frame=frame.lazy()) for name, frame in (frames | changes).items()}
 
 
+def publishing_run(published: Path, *, as_of: dt.datetime = AS_OF, **changes: Any) -> PublishingRun:
+    """A run that publishes to `published`, with the shipped configuration; `changes` replaces fields."""
+    fields: dict[str, Any] = {
+        "config": shipped_config(),
+        "created_at": as_of,
+        "code_version": "test",
+        "high_water_marks": {"hh": as_of.isoformat()},
+        "interactions": INTERACTIONS.empty().lazy(),
+        "profiles": USER_PROFILES.empty().lazy(),
+    }
+    return PublishingRun(published=published.resolve(), as_of=as_of, **fields | changes)
+
+
 def publish_small(
     published: Path,
     *,
     as_of: dt.datetime = AS_OF,
     config: Config | None = None,
-    interactions: Path | None = None,
+    interactions: pl.DataFrame | None = None,
+    profiles: pl.DataFrame | None = None,
     **changes: pl.DataFrame,
 ) -> Published:
-    """Publishes the small tables as a generation."""
-    return publish(
-        published,
-        sources(**changes),
-        as_of=as_of,
-        created_at=as_of,
-        config=config or shipped_config(),
-        code_version="test",
-        high_water_marks={"hh": as_of.isoformat()},
-        interactions=interactions,
-    )
+    """Publishes the small tables as a full generation."""
+    run = publishing_run(published, as_of=as_of, **_given(config=config, interactions=interactions, profiles=profiles))
+    return publish_full(run, sources(**changes))
 
 
 def publish_small_changes(
-    published: Path, *, as_of: dt.datetime, interactions: Path | None = None, **changes: pl.DataFrame
+    published: Path, *, as_of: dt.datetime, interactions: pl.DataFrame | None = None, **changes: pl.DataFrame
 ) -> Published:
     """Publishes what differs between the small tables and the served generation."""
-    return publish_changes(
-        published,
-        sources(**changes),
-        as_of=as_of,
-        created_at=as_of,
-        config=shipped_config(),
-        code_version="test",
-        high_water_marks={"hh": as_of.isoformat()},
-        interactions=interactions,
+    return publish_delta(
+        publishing_run(published, as_of=as_of, **_given(interactions=interactions)), sources(**changes)
     )
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """The fields that are not None, frames made lazy."""
+    return {
+        name: value.lazy() if isinstance(value, pl.DataFrame) else value
+        for name, value in values.items()
+        if value is not None
+    }

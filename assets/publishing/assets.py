@@ -1,4 +1,4 @@
-"""The published generation as an asset: collects the tables, calls the publisher, tells what became of it."""
+"""The published generation as an asset: collects the tables, publishes them, reports the result."""
 
 import datetime as dt
 import os
@@ -13,15 +13,17 @@ from assets.declare import asset
 from assets.io import TABLES
 from assets.lake import Lake
 from assets.publishing import generations
-from assets.publishing.delta import publish_changes
-from assets.publishing.full import Published, ValidationFailedError, publish
+from assets.publishing.build import Published, PublishingRun
+from assets.publishing.delta import publish_delta
+from assets.publishing.full import publish_full
+from assets.publishing.published_jobs import published_jobs
 from assets.publishing.tables import Source
+from assets.publishing.validation import ValidationFailedError
 from assets.ranking.scope import SCOPE_TAG, parse_scope
 from assets.resources import RunClock, Workspace
 from features.schemas.catalog import INTERACTIONS, JOBS
-from features.schemas.features import NEARBY, TRENDING
-from features.schemas.ranking import FALLBACK_FEEDS, FEED_CHANGES, FEEDS
-from features.schemas.training import SIMILAR_JOBS
+from features.schemas.features import USER_PROFILES
+from features.schemas.ranking import FEED_CHANGES, FEEDS
 from models.explanations.templates import REASON_TEMPLATES
 
 _FRAMES = {
@@ -37,7 +39,7 @@ _FRAMES = {
     "digests": "digests",
 }
 _DEPENDENCIES = (
-    *("catalog/jobs", "catalog/interactions", "ranking/feeds"),
+    *("catalog/jobs", "catalog/interactions", "features/user_profiles", "ranking/feeds"),
     *(f"{layer}/{name}" for name, layer in _FRAMES.items()),
 )
 
@@ -46,28 +48,29 @@ _DEPENDENCIES = (
 def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[None]:
     """One immutable, validated version of all served tables, announced by replacing `published/current`.
 
-    The daily run makes a full one; the others, which the tag `jobfeed/scope` tells, one of what changed since the last.
-    One that fails its validation is not announced: the last one stays served and the run says why.
+    The daily run makes a full one. Runs of another scope (tag `jobfeed/scope`) make a delta of what changed since the
+    last. If validation fails, the last one stays served and the run says why.
     """
-    as_of = clock.as_of(context)
-    make = publish if parse_scope(context.run.tags.get(SCOPE_TAG)) == "all" else publish_changes
-    with workspace.lake.lock("publishing"):
+    lake, now = workspace.lake, clock.now()
+    publish = publish_full if parse_scope(context.run.tags.get(SCOPE_TAG)) == "all" else publish_delta
+    run = PublishingRun(
+        published=workspace.published.resolve(),
+        config=workspace.config,
+        as_of=clock.as_of(context),
+        created_at=now,
+        code_version=version("jobfeed"),
+        high_water_marks=_high_water_marks(lake),
+        interactions=lake.scan("catalog", INTERACTIONS),
+        profiles=lake.scan("features", USER_PROFILES),
+    )
+    with lake.lock("publishing"):
         try:
-            result = make(
-                workspace.published,
-                collect_sources(workspace),
-                as_of=as_of,
-                created_at=clock.now(),
-                config=workspace.config,
-                code_version=version("jobfeed"),
-                high_water_marks=_high_water_marks(workspace.lake),
-                interactions=workspace.lake.file("catalog", INTERACTIONS.name),
-            )
+            result = publish(run, collect_sources(workspace))
         except ValidationFailedError as error:
             raise dg.Failure(
                 f"The generation was not announced; the last one stays served.\n{error}", allow_retries=False
             ) from error
-        workspace.lake.remove_leftovers(before=clock.now() - dt.timedelta(days=1))
+        lake.remove_leftovers(before=now - dt.timedelta(days=1))
         copied = _copy_to_postgres(workspace, result.manifest.generation)
         removed = generations.prune(workspace.published, kept=workspace.config.pipeline.publishing.kept_generations)
     return dg.Output(None, metadata=_metadata(result, copied, removed))
@@ -89,7 +92,7 @@ def _metadata(result: Published, copied: str, removed: Sequence[str]) -> dict[st
 
 
 def _copy_to_postgres(workspace: Workspace, generation: str) -> str:
-    """Copies the served generation if `postgres` is enabled; one that an earlier run failed to copy too."""
+    """Copies the served generation if `postgres` is enabled, also one that an earlier run failed to copy."""
     settings = workspace.config.pipeline.publishing.postgres
     if not settings.enabled:
         return "off"
@@ -113,11 +116,11 @@ def _copy_to_postgres(workspace: Workspace, generation: str) -> str:
 
 
 def collect_sources(workspace: Workspace) -> dict[str, Source]:
-    """Every table of the contract from where the lake holds it."""
+    """Every published table and where the lake holds it."""
     lake = workspace.lake
     feeds = lake.files("ranking", FEEDS.name)
     sources = {
-        name: Source(frame=_scan(lake, layer, name), read_from=lake.files(layer, name))
+        name: Source(frame=lake.scan(layer, TABLES[name]), read_from=lake.files(layer, name))
         for name, layer in _FRAMES.items()
     }
     changes = lake.folder("ranking", FEED_CHANGES.name)
@@ -129,52 +132,22 @@ def collect_sources(workspace: Workspace) -> dict[str, Source]:
     return sources
 
 
-def _scan(lake: Lake, layer: str, name: str) -> pl.LazyFrame:
-    return lake.scan(layer, TABLES[name])
-
-
-def published_jobs(lake: Lake) -> pl.LazyFrame:
-    """Open jobs and those that another published table refers to.
-
-    Reasons name jobs that the user saved, applied to or opened: all of those are taken, which is cheaper than reading
-    every reason.
-    """
-    jobs = lake.scan("catalog", JOBS)
-    item_id = pl.col("items").struct.field("job_id").alias("job_id")
-    lists = [("ranking", FEEDS), ("ranking", FALLBACK_FEEDS), ("training", SIMILAR_JOBS)]
-    referenced = [lake.scan(layer, table).select("items").explode("items").select(item_id) for layer, table in lists]
-    referenced += [lake.scan("features", table).select("job_id") for table in (TRENDING, NEARBY)]
-    met = lake.scan("catalog", INTERACTIONS).filter(pl.col("is_saved") | pl.col("is_applied") | pl.col("is_seen"))
-    referenced.append(met.select("job_id"))
-    wanted = pl.concat([jobs.filter(pl.col("status") == "open").select("job_id"), *referenced]).unique()
-    return jobs.join(wanted, on="job_id", how="semi")
-
-
 def _reason_templates() -> pl.DataFrame:
-    rows = [
-        {"code": code, "language": language, "template": template}
-        for code, templates in REASON_TEMPLATES.items()
-        for language, template in templates.items()
-    ]
-    return pl.DataFrame(rows, schema=["code", "language", "template"])
+    rows = [(code, language, text) for code, texts in REASON_TEMPLATES.items() for language, text in texts.items()]
+    return pl.DataFrame(rows, schema=["code", "language", "template"], orient="row")
 
 
 def _recipes(workspace: Workspace) -> pl.DataFrame:
     rows = [
-        {
-            "recipe": name,
-            "component": component,
-            "weight": weight / sum(recipe.weights.values()),
-            "neutral": recipe.neutral,
-        }
+        (name, component, weight / sum(recipe.weights.values()), recipe.neutral)
         for name, recipe in workspace.config.ranking.recipes.items()
         for component, weight in recipe.weights.items()
     ]
-    return pl.DataFrame(rows, schema=["recipe", "component", "weight", "neutral"])
+    return pl.DataFrame(rows, schema=["recipe", "component", "weight", "neutral"], orient="row")
 
 
 def _high_water_marks(lake: Lake) -> dict[str, str]:
-    """Per source of jobs the newest sighting, and the newest event."""
+    """The newest sighting of each source of jobs, and the newest event."""
     seen = lake.scan("catalog", JOBS).group_by("source").agg(pl.col("last_seen_at").max()).sort("source")
     marks = {row["source"]: _iso(row["last_seen_at"]) for row in seen.collect().iter_rows(named=True)}
     newest = lake.scan("catalog", INTERACTIONS).select(pl.col("last_at").max()).collect().item()

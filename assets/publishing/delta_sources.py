@@ -1,14 +1,13 @@
-"""What differs between the sources of a run and the served generation, at a cost that follows the difference.
+"""Finds the rows that differ between a run's sources and the served generation, at a cost that follows the difference.
 
-Compared is with the last generation, never with the last run: runs that failed or were skipped make no difference.
-A table's rows belong to owners (the first column of its key); an owner whose rows differ is taken with all of them.
+The comparison is with the last generation, never with the last run, so runs that failed or were skipped do no harm.
+The rows of a table that share their first key column are taken together: all of them, if any differs.
 """
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import polars as pl
@@ -16,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assets.publishing.generations import Manifest
+from assets.publishing.published_jobs import listed_job_ids, published_job_ids
 from assets.publishing.tables import INCREMENTAL_TABLES, UNSTABLE_COLUMNS, Source, source_record
 from assets.ranking import feed_changes
 from features.errors import JobfeedError
@@ -23,21 +23,21 @@ from features.schemas.ranking import FEED_CHANGES, FEEDS
 from serving.contract.generation import CURRENT_ROWS_FOLDER, DELTA_ROWS_FOLDER, TABLES_FOLDER
 from serving.contract.tables import KEYS, TABLES
 
-# Every sighting of a job moves this, and nobody reads it but the pipeline: alone it makes no row another one.
+# Every sighting of a job moves `last_seen_at`, which only the pipeline reads: it alone makes no row differ.
 _VOLATILE_COLUMNS = ("last_seen_at", *UNSTABLE_COLUMNS)
-MAP_SCHEMA = {"layer": pl.Int32, "part": pl.String}
+_MIN_FEEDS_FOR_FULL = 1000
 
 
 class NotComparableError(JobfeedError, RuntimeError):
-    """What changed can't be told, or is too much to be told apart: a full generation is due. The message says why."""
+    """The difference is unknown or too large, so a full generation is due. The message says why."""
 
 
 @dataclass(frozen=True)
-class Change:
-    """Owners of one table whose rows changed.
+class TableDelta:
+    """The keys (first key column) of one table whose rows differ.
 
-    `rows`: all rows that they have now, with the table's columns. `removed`: who has none any more. `n_rows_before`:
-    how many rows all of them had. `parts`: owner and the source file that it comes from, where files are compared.
+    `rows`: all rows that these keys have now, with the table's columns. `removed`: keys without rows now.
+    `n_rows_before`: how many rows all of them had. `parts`: key and source file, if files are compared.
     """
 
     rows: pl.DataFrame
@@ -47,31 +47,30 @@ class Change:
 
     @property
     def n(self) -> int:
-        """The number of rows that came, went or changed, roughly."""
+        """About how many rows came, went or changed."""
         return len(self.rows) + len(self.removed)
 
 
-def changes_since(
+def deltas_since(
     last: Manifest, folder: Path, con: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], *, max_share: float
-) -> dict[str, Change]:
-    """The INCREMENTAL_TABLES that changed since generation `last` in `folder`, whose tables `con` has as views.
+) -> dict[str, TableDelta]:
+    """The incremental tables that differ from generation `last` in `folder`, whose tables `con` has as views.
 
     Raises NotComparableError.
     """
     con.sql("set timezone = 'UTC'")
-    found: dict[str, Change] = {}
+    found: dict[str, TableDelta] = {}
     for table in INCREMENTAL_TABLES:
         if table == "jobs":
-            change = _changed_jobs(last, con, sources, found)
+            delta = _delta_of_jobs(last, con, sources, found)
         elif _is_same(last, table, sources[table]):
             continue
         elif table == "feeds" and sources[table].frame is None:
-            change = _changed_feeds(last, folder, sources[table], max_share=max_share)
+            delta = _delta_of_feeds(last, folder, sources[table], max_share=max_share)
         else:
-            new = _relation(con, sources[table], table)
-            change = _changed_rows(con, table, new)
-        if change.n:
-            found[table] = change
+            delta = _compared_rows(con, table, _new_view(con, sources[table], table))
+        if delta.n:
+            found[table] = delta
     return found
 
 
@@ -80,7 +79,7 @@ def _is_same(last: Manifest, table: str, source: Source) -> bool:
     return record is not None and record == last.sources.get(table)
 
 
-def _relation(con: duckdb.DuckDBPyConnection, source: Source, table: str) -> str:
+def _new_view(con: duckdb.DuckDBPyConnection, source: Source, table: str) -> str:
     """The name of a view in `con` of the source's rows, typed like the published table."""
     name = f"new_{table}"
     if source.read_from:
@@ -94,160 +93,140 @@ def _relation(con: duckdb.DuckDBPyConnection, source: Source, table: str) -> str
     return name
 
 
-def _changed_rows(con: duckdb.DuckDBPyConnection, table: str, new: str) -> Change:
-    """Compares by a hash of each owner's rows."""
-    owner = KEYS[table][0]
+def _compared_rows(con: duckdb.DuckDBPyConnection, table: str, new: str) -> TableDelta:
+    """Compares the view `new` with the served table by a hash of each key's rows."""
+    key = KEYS[table][0]
     columns = ", ".join(f'"{name}"' for name in TABLES[table] if name not in _VOLATILE_COLUMNS)
-    prints = f'select "{owner}" as owner, sum(hash({columns})::hugeint) as print, count(*) as n'
+    hashes = f'select "{key}" as key, sum(hash({columns})::hugeint) as hash, count(*) as n'
     # The names are those of the contract.
     query = f"""
-        select coalesce(new.owner, old.owner) as owner, new.owner is null as is_removed, coalesce(old.n, 0) as n_before
-        from ({prints} from "{new}" group by 1) as new
-        full join ({prints} from "{table}" group by 1) as old on old.owner = new.owner
-        where new.print is distinct from old.print or new.n is distinct from old.n
+        select coalesce(new.key, old.key) as key, new.key is null as is_removed, coalesce(old.n, 0) as n_before
+        from ({hashes} from "{new}" group by 1) as new
+        full join ({hashes} from "{table}" group by 1) as old on old.key = new.key
+        where new.hash is distinct from old.hash or new.n is distinct from old.n
     """  # noqa: S608
-    con.sql(f"create or replace temp table differing as {query}")
-    return _change(con, table, new)
+    return _delta_of_keys(con, table, new, query)
 
 
-def _change(con: duckdb.DuckDBPyConnection, table: str, new: str) -> Change:
-    """The change of the owners in `differing` (owner, is_removed, n_before)."""
-    owner = KEYS[table][0]
+def _delta_of_keys(con: duckdb.DuckDBPyConnection, table: str, new: str, differing: str) -> TableDelta:
+    """The delta of the keys that the query `differing` returns (key, is_removed, n_before)."""
+    con.sql(f"create or replace temp table differing as {differing}")
+    key = KEYS[table][0]
     order = ", ".join(f'"{name}"' for name in KEYS[table])
     rows = con.sql(
-        f'select * from "{new}" where "{owner}" in (select owner from differing where not is_removed) order by {order}'  # noqa: S608
+        f'select * from "{new}" where "{key}" in (select key from differing where not is_removed) order by {order}'  # noqa: S608
     ).pl()
-    removed = con.sql("select owner from differing where is_removed order by owner").pl()["owner"].cast(pl.String)
+    removed = con.sql("select key from differing where is_removed order by key").pl()["key"].cast(pl.String)
     n_before = con.sql("select coalesce(sum(n_before), 0)::bigint from differing").fetchall()[0][0]
-    return Change(rows, removed, n_before)
+    return TableDelta(rows, removed, n_before)
 
 
-def _changed_jobs(
-    last: Manifest, con: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], others: Mapping[str, Change]
-) -> Change:
-    """Jobs that came, changed or are referred to for the first time; one that was published stays until the next day.
+def _delta_of_jobs(
+    last: Manifest, con: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], others: Mapping[str, TableDelta]
+) -> TableDelta:
+    """Jobs that came, changed or are referred to for the first time. A published job stays until the next full one.
 
-    Whether a job is still referred to could only be told by reading all feeds.
+    Only reading all feeds would show whether a job is still referred to.
     """
     source = sources["jobs"]
-    new = _relation(con, source, "jobs")
+    new = _new_view(con, source, "jobs")
     if not source.read_from:
-        return _changed_rows(con, "jobs", new)
-    con.register("referenced", _referenced(sources, others))
+        return _compared_rows(con, "jobs", new)
+    frames = {name: sources[name].frame for name in TABLES if name not in INCREMENTAL_TABLES}
+    rows = {name: frame for name, frame in frames.items() if frame is not None}
+    listed = listed_job_ids(rows | {table: delta.rows.lazy() for table, delta in others.items()})
     if _is_same(last, "jobs", source):
-        con.sql(
-            """
-            create or replace temp table differing as
-            select distinct job_id as owner, false as is_removed, 0 as n_before
-            from referenced semi join new_jobs using (job_id) anti join jobs using (job_id)
-            """
-        )
-        return _change(con, "jobs", new)
-    con.sql(
+        con.register("wanted", listed.unique().collect().to_arrow())
+        unpublished = """
+            select job_id as key, false as is_removed, 0 as n_before
+            from new_jobs semi join wanted using (job_id) anti join jobs using (job_id)
         """
-        create or replace temp view wanted_jobs as
-        select * from new_jobs
-        where status = 'open' or job_id in (select job_id from jobs) or job_id in (select job_id from referenced)
-        """
-    )
-    return _changed_rows(con, "jobs", "wanted_jobs")
+        return _delta_of_keys(con, "jobs", new, unpublished)
+    published = con.sql("select job_id from jobs").pl().lazy()
+    wanted = published_job_ids(pl.scan_parquet(list(source.read_from), hive_partitioning=False), listed, published)
+    con.register("wanted", wanted.collect().to_arrow())
+    con.sql("create or replace temp view wanted_jobs as select * from new_jobs semi join wanted using (job_id)")
+    return _compared_rows(con, "jobs", "wanted_jobs")
 
 
-def _referenced(sources: Mapping[str, Source], others: Mapping[str, Change]) -> Any:
-    """The jobs that changed rows and the small tables refer to, as an Arrow table of job_id."""
-    item_id = pl.col("items").struct.field("job_id").alias("job_id")
-    lists = [change.rows.lazy() for table, change in others.items() if table in ("feeds", "similar_jobs")]
-    frames = [
-        frame.select("items").explode("items").select(item_id)
-        for frame in [*lists, sources["fallback_feeds"].frame]
-        if frame is not None
-    ]
-    frames += [frame.select("job_id") for name in ("trending", "nearby") if (frame := sources[name].frame) is not None]
-    return pl.concat(frames).drop_nulls().unique().collect().to_arrow()
-
-
-def _changed_feeds(last: Manifest, folder: Path, source: Source, *, max_share: float) -> Change:
-    """The changes in the shard files that were replaced: as ranking tells them, else by comparing the shards."""
-    files = source.files
+def _delta_of_feeds(last: Manifest, folder: Path, source: Source, *, max_share: float) -> TableDelta:
+    """The delta of the shard files that were replaced: as ranking recorded it, else by comparing the shards."""
     recorded = last.sources.get("feeds")
-    if not isinstance(recorded, Mapping) or set(recorded) != {path.name for path in files}:
+    if not isinstance(recorded, Mapping) or set(recorded) != {path.name for path in source.files}:
         raise NotComparableError("the feeds lie in other shards than those of the last generation")
     now = source_record(source)
-    told, untold = [], []
-    for path in files:
-        if now[path.name] == recorded[path.name]:
+    chains: dict[str, list[pl.DataFrame]] = {}
+    unrecorded = []
+    for path in source.files:
+        known, present = recorded[path.name], now[path.name]
+        if known == present:
             continue
-        links = _links(source.changes, path, recorded[path.name], now[path.name])
-        if links is None:
-            untold.append(path)
+        chain = feed_changes.chain(source.changes, path.stem, known, present) if source.changes is not None else None
+        if chain is None:
+            unrecorded.append(path)
         else:
-            told.append((path.name, links))
-    parts = [_told_changes(told), *([_compared(folder, untold)] if untold else [])]
+            chains[path.name] = chain
+    parts = [_recorded_delta(chains), *([_compared_feeds(folder, unrecorded)] if unrecorded else [])]
     rows = pl.concat([part.rows for part in parts])
-    change = Change(
+    delta = TableDelta(
         rows if len(parts) == 1 else rows.sort("user_id"),
         pl.concat([part.removed for part in parts]).sort(),
         sum(part.n_rows_before for part in parts),
         pl.concat([part.parts for part in parts if part.parts is not None]),
     )
     n_all = last.rows("feeds")
-    if change.n > max(1000, max_share * n_all):
-        raise NotComparableError(f"{change.n} of {n_all} feeds changed")
-    return change
+    if delta.n > max(_MIN_FEEDS_FOR_FULL, max_share * n_all):
+        raise NotComparableError(f"{delta.n} of {n_all} feeds changed")
+    return delta
 
 
-def _links(changes: Path | None, path: Path, known: str, now: str) -> list[pl.DataFrame] | None:
-    return feed_changes.chain(changes, path.stem, known, now) if changes is not None else None
-
-
-def _told_changes(told: Sequence[tuple[str, Sequence[pl.DataFrame]]]) -> Change:
-    """What chains of replacements tell, by the shard file's name: of each user the last word."""
-    frames = [frame.with_columns(part=pl.lit(name)) for name, links in told for frame in links]
+def _recorded_delta(chains: Mapping[str, Sequence[pl.DataFrame]]) -> TableDelta:
+    """The delta of chains of replacements, by the shard file's name. The last replacement of a user's feed counts."""
+    frames = [frame.with_columns(part=pl.lit(name)) for name, chain in chains.items() for frame in chain]
     schema = {**FEED_CHANGES.columns, "part": pl.String}
     rows = pl.concat(frames) if frames else pl.DataFrame(schema=schema)
-    # Told apart without the items, which are long: these are taken once, in the order of users.
-    light = rows.select("user_id", "is_removed", "existed", "part").with_row_index("row")
-    words = (
-        light.group_by("user_id")
+    # The items are long: they are left out here and gathered once, in the order of users.
+    users = (
+        rows.select("user_id", "is_removed", "existed", "part")
+        .with_row_index("row")
+        .group_by("user_id")
         .agg(pl.col("row", "is_removed", "part").last(), existed=pl.col("existed").first())
         .sort("user_id")
     )
-    now = words.filter(~pl.col("is_removed"))
-    removed = words.filter("is_removed", "existed")["user_id"]
-    n_before = int(now["existed"].sum()) + len(removed)
-    changed = rows[now["row"]].select(list(TABLES["feeds"]))
-    return Change(changed, removed, n_before, now.select("user_id", "part"))
+    present = users.filter(~pl.col("is_removed"))
+    removed = users.filter("is_removed", "existed")["user_id"]
+    n_before = int(present["existed"].sum()) + len(removed)
+    return TableDelta(
+        rows[present["row"]].select(list(TABLES["feeds"])), removed, n_before, present.select("user_id", "part")
+    )
 
 
-def _compared(folder: Path, replaced: Sequence[Path]) -> Change:
-    """What differs from the generation in `folder`; of all feeds is read first when each was made and its length:
-    ranking gives a feed the run's `as_of` or shortens it, and does nothing else to one.
+def _compared_feeds(folder: Path, replaced: Sequence[Path]) -> TableDelta:
+    """The delta of replaced shards against the generation in `folder`.
+
+    Only the instant and length of every feed is read first: ranking either makes a feed anew, with the run's `as_of`,
+    or shortens it.
     """
     new = _signatures(replaced)
     old = _current_signatures(folder, [path.name for path in replaced])
     both = new.join(old, on="user_id", how="full", suffix="_before", coalesce=True)
     removed = both.filter(pl.col("part").is_null())["user_id"]
-    changed = both.filter(
-        pl.col("part").is_not_null(),
-        pl.any_horizontal(
-            pl.col(name).ne_missing(pl.col(f"{name}_before")) for name in ("generated_at", "n_items", "part")
-        ),
+    differs = pl.any_horizontal(
+        pl.col(name).ne_missing(pl.col(f"{name}_before")) for name in ("generated_at", "n_items", "part")
     )
-    touched = set(changed["part"].unique())
-    rows = (
-        pl.scan_parquet([path for path in replaced if path.name in touched], hive_partitioning=False)
-        .filter(pl.col("user_id").is_in(changed["user_id"].implode()))
-        .select(list(TABLES["feeds"]))
-        .collect()
-        if touched
-        else FEEDS.empty()
-    )
-    n_before = int(changed["part_before"].is_not_null().sum()) + len(removed)
-    return Change(rows, removed, n_before, changed.select("user_id", "part"))
+    present = both.filter(pl.col("part").is_not_null(), differs)
+    touched = set(present["part"].unique())
+    rows = FEEDS.empty()
+    if touched:
+        scan = pl.scan_parquet([path for path in replaced if path.name in touched], hive_partitioning=False)
+        users = present["user_id"].implode()
+        rows = scan.filter(pl.col("user_id").is_in(users)).select(list(TABLES["feeds"])).collect()
+    n_before = int(present["part_before"].is_not_null().sum()) + len(removed)
+    return TableDelta(rows, removed, n_before, present.select("user_id", "part"))
 
 
 def _signatures(files: Sequence[Path], *columns: str) -> pl.DataFrame:
-    """Of every feed in `files`: user_id, generated_at, n_items, part (the file's name), and `columns`."""
+    """user_id, generated_at, n_items, part (the file's name) and `columns` of every feed in `files`."""
     frames = []
     for path in files:
         with pq.ParquetFile(path) as file:
@@ -259,25 +238,21 @@ def _signatures(files: Sequence[Path], *columns: str) -> pl.DataFrame:
 
 
 def _current_signatures(folder: Path, parts: Sequence[str]) -> pl.DataFrame:
-    """The same of the feeds of the generation in `folder` that come from the source files `parts`."""
+    """The signatures of the feeds of the generation in `folder` that come from the source files `parts`."""
     base = _signatures([folder / TABLES_FOLDER / "feeds" / name for name in parts])
-    changed = folder / CURRENT_ROWS_FOLDER / "feeds.parquet"
-    if not changed.exists():
+    current_rows = folder / CURRENT_ROWS_FOLDER / "feeds.parquet"
+    if not current_rows.exists():
         return base
-    current = pl.read_parquet(changed)
+    current = pl.read_parquet(current_rows)
     base = base.join(current, on="user_id", how="anti")
-    layers = sorted((folder / DELTA_ROWS_FOLDER).glob("*/feeds.parquet"))
-    if not layers:
+    delta_files = sorted((folder / DELTA_ROWS_FOLDER).glob("*/feeds.parquet"))
+    if not delta_files:
         return base
-    of_layers = (
-        _signatures(layers, "layer")
-        .drop("part")
-        .join(current.filter(pl.col("part").is_in(parts)), on=["user_id", "layer"])
-        .select(base.columns)
-    )
-    return pl.concat([base, of_layers])
+    of_deltas = _signatures(delta_files, "layer").drop("part")
+    current = current.filter(pl.col("part").is_in(parts))
+    return pl.concat([base, of_deltas.join(current, on=["user_id", "layer"]).select(base.columns)])
 
 
 def is_replay(last: Manifest, as_of: dt.datetime) -> bool:
-    """Whether the run computes for no later instant than the last generation: then `generated_at` tells nothing."""
+    """Whether the run is for no later instant than the last generation, so that `generated_at` may not differ."""
     return as_of <= dt.datetime.fromisoformat(last.as_of)

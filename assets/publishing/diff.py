@@ -1,4 +1,4 @@
-"""What changed between two generations: rows of each table, and the feed of one user."""
+"""The difference between two generations: rows of each table, and the feed of one user."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ import duckdb
 import polars as pl
 
 from assets.publishing import generations
-from assets.publishing.database import literal, rows_of
+from assets.publishing.database import create_tables
 from assets.publishing.generations import Manifest
 from assets.publishing.tables import INCREMENTAL_TABLES
 from serving.contract.generation import CURRENT_ROWS_FOLDER
@@ -16,7 +16,7 @@ from serving.contract.tables import KEYS, TABLES
 
 @dataclass(frozen=True)
 class TableDifference:
-    """Keys of one table that came, went, or whose row is another."""
+    """How many keys of one table came, went, or have another row."""
 
     table: str
     n_added: int
@@ -25,9 +25,9 @@ class TableDifference:
 
 
 def differing_tables(published: Path, before: str, after: str, *, memory_limit: str) -> list[TableDifference]:
-    """The tables that differ between the generations `before` and `after`, with the number of rows concerned.
+    """The tables that differ between the generations `before` and `after`, with the number of rows.
 
-    Of two generations with the same base only what changed since it is compared. Raises GenerationError.
+    If both have the same base, only the rows that their deltas changed are compared. Raises GenerationError.
     """
     one, other = (generations.read_manifest(published, name) for name in (before, after))
     found = []
@@ -35,7 +35,7 @@ def differing_tables(published: Path, before: str, after: str, *, memory_limit: 
         for table in TABLES:
             if one.tables[table]["sha256"] == other.tables[table]["sha256"]:
                 continue
-            difference = _compared(con, table, among=changed_owners(published, table, one, other))
+            difference = _compared(con, table, among=changed_keys(published, table, one, other))
             if difference.n_added or difference.n_removed or difference.n_changed:
                 found.append(difference)
     return found
@@ -63,30 +63,27 @@ def feed_difference(published: Path, before: str, after: str, user_id: str, *, m
         return rows
 
 
-def changed_owners(published: Path, table: str, one: Manifest, other: Manifest) -> pl.DataFrame | None:
-    """Owners whose rows may differ, None for anybody: with the same base, those that are current in other layers."""
+def changed_keys(published: Path, table: str, one: Manifest, other: Manifest) -> pl.DataFrame | None:
+    """The values of the first key column (`key`) whose rows may differ, None for all: those of other deltas."""
     if table not in INCREMENTAL_TABLES or one.base != other.base:
         return None
-    owner = KEYS[table][0]
+    key = KEYS[table][0]
     maps = []
     for manifest in (one, other):
         path = published / manifest.generation / CURRENT_ROWS_FOLDER / f"{table}.parquet"
-        empty = pl.DataFrame(schema={owner: pl.String, "layer": pl.Int32})
-        # In its own layer 0 an owner is in the base; one that is gone is in none.
-        layers = pl.read_parquet(path).select(owner, pl.col("layer").fill_null(-1)) if path.exists() else empty
-        maps.append(layers)
-    both = maps[0].join(maps[1], on=owner, how="full", coalesce=True, suffix="_after")
-    return both.filter(pl.col("layer").ne_missing(pl.col("layer_after"))).select(owner=owner)
+        empty = pl.DataFrame(schema={key: pl.String, "layer": pl.Int32})
+        # A key of no map is in the base; one that was removed is in no delta.
+        maps.append(pl.read_parquet(path).select(key, pl.col("layer").fill_null(-1)) if path.exists() else empty)
+    both = maps[0].join(maps[1], on=key, how="full", coalesce=True, suffix="_after")
+    return both.filter(pl.col("layer").ne_missing(pl.col("layer_after"))).select(key=key)
 
 
 def _connect(published: Path, before: str, after: str, *, memory_limit: str) -> duckdb.DuckDBPyConnection:
     """A database in memory with the tables of two generations in the schemas `before` and `after`."""
     con = duckdb.connect(config={"memory_limit": memory_limit})
     for schema, name in (("before", before), ("after", after)):
-        folder = (published / name).resolve()
         con.sql(f"create schema {schema}")
-        for table in TABLES:
-            con.sql(f'create view {schema}."{table}" as {rows_of(table, folder, literal(str(folder)))}')
+        create_tables(con, (published / name).resolve(), schema=schema)
     return con
 
 
@@ -96,15 +93,15 @@ def _compared(con: duckdb.DuckDBPyConnection, table: str, *, among: pl.DataFrame
     condition = ""
     if among is not None:
         con.register("among", among.to_arrow())
-        condition = f'where "{KEYS[table][0]}" in (select owner from among)'  # noqa: S608 - a name of the contract
-    prints = f'select row({key}) as key, hash({columns}) as print from {{}}."{table}" {condition}'  # noqa: S608
+        condition = f'where "{KEYS[table][0]}" in (select key from among)'  # noqa: S608 - a name of the contract
+    hashes = f'select row({key}) as key, hash({columns}) as hash from {{}}."{table}" {condition}'  # noqa: S608
     query = f"""
         select
             count(*) filter (where old.key is null),
             count(*) filter (where new.key is null),
-            count(*) filter (where old.print <> new.print)
-        from ({prints.format("before")}) as old
-        full join ({prints.format("after")}) as new on new.key = old.key
+            count(*) filter (where old.hash <> new.hash)
+        from ({hashes.format("before")}) as old
+        full join ({hashes.format("after")}) as new on new.key = old.key
     """  # noqa: S608 - names of the contract
     n_added, n_removed, n_changed = con.sql(query).fetchall()[0]
     return TableDifference(table, n_added, n_removed, n_changed)

@@ -1,7 +1,7 @@
 """Copies the served generation into PostgreSQL, under the same table names, in one transaction. Off by default.
 
-Readers there see the old generation or the new one, whole. Of a generation that follows the one which is there, only
-what changed is copied. Lists of structs are jsonb; the DSN comes from the environment and is never told.
+Readers there see the old generation or the new one, whole. If the generation there has the same base, only the rows
+that differ are copied. Lists of structs are jsonb. The DSN comes from the environment and appears in no message.
 """
 
 import io
@@ -15,9 +15,9 @@ from psycopg import sql
 from pyarrow import csv
 
 from assets.publishing import generations
-from assets.publishing.diff import changed_owners
+from assets.publishing.diff import changed_keys
 from assets.publishing.generations import Manifest
-from assets.publishing.tables import INCREMENTAL_TABLES, connect
+from assets.publishing.tables import connect
 from features.errors import JobfeedError
 from serving.contract.tables import KEYS, SCHEMA_VERSION, TABLES
 
@@ -41,7 +41,7 @@ class PostgresError(JobfeedError, RuntimeError):
 def replicate(dsn: str, published: Path, generation: str, *, schema: str, memory_limit: str) -> dict[str, int]:
     """Makes the tables in `schema` equal to those of `generation`; returns how many rows of each table were written.
 
-    Tables are made where there are none. Raises PostgresError, leaving what was there.
+    Creates missing tables. Raises PostgresError and leaves the old rows.
     """
     manifest = generations.read_manifest(published, generation)
     try:
@@ -52,8 +52,10 @@ def replicate(dsn: str, published: Path, generation: str, *, schema: str, memory
             written = {}
             with connect(published / generation, memory_limit=memory_limit) as con:
                 for table in TABLES:
-                    if there is None or there.tables[table]["sha256"] != manifest.tables[table]["sha256"]:
-                        written[table] = _copy(cursor, con, schema, table, _owners(published, table, there, manifest))
+                    if there is not None and there.tables[table]["sha256"] == manifest.tables[table]["sha256"]:
+                        continue
+                    keys = changed_keys(published, table, there, manifest) if there is not None else None
+                    written[table] = _copy(cursor, con, schema, table, keys)
             cursor.execute(sql.SQL("delete from {}").format(_name(schema, "generation")))
             cursor.execute(
                 sql.SQL("insert into {} values (%s, %s, %s)").format(_name(schema, "generation")),
@@ -61,7 +63,7 @@ def replicate(dsn: str, published: Path, generation: str, *, schema: str, memory
             )
             return written
     except psycopg.Error as error:
-        # Its text may hold the address, the user or a row: only its kind and code are told.
+        # Its text may hold the address, the user or a row: the message gives only its kind and code.
         raise PostgresError(
             f"PostgreSQL keeps the generation that it has: {type(error).__name__}, SQLSTATE {error.sqlstate or 'none'}"
         ) from None
@@ -102,28 +104,21 @@ def _generation_there(cursor: psycopg.Cursor, published: Path, schema: str) -> M
         return None
 
 
-def _owners(published: Path, table: str, there: Manifest | None, manifest: Manifest) -> pl.DataFrame | None:
-    """Whose rows of `table` may differ; None: everybody's."""
-    if there is None or table not in INCREMENTAL_TABLES or there.base != manifest.base:
-        return None
-    return changed_owners(published, table, there, manifest)
-
-
 def _copy(
-    cursor: psycopg.Cursor, con: duckdb.DuckDBPyConnection, schema: str, table: str, owners: pl.DataFrame | None
+    cursor: psycopg.Cursor, con: duckdb.DuckDBPyConnection, schema: str, table: str, keys: pl.DataFrame | None
 ) -> int:
-    """Replaces the rows of `owners`, or all; returns the number of rows written."""
-    owner = KEYS[table][0]
+    """Replaces the rows of `keys` (values of the first key column), or all; returns the number of rows written."""
+    column = KEYS[table][0]
     condition = ""
-    if owners is None:
+    if keys is None:
         cursor.execute(sql.SQL("delete from {}").format(_name(schema, table)))
     else:
         cursor.execute(
-            sql.SQL("delete from {} where {} = any(%s)").format(_name(schema, table), sql.Identifier(owner)),
-            [owners["owner"].to_list()],
+            sql.SQL("delete from {} where {} = any(%s)").format(_name(schema, table), sql.Identifier(column)),
+            [keys["key"].to_list()],
         )
-        con.register("copied_owners", owners.to_arrow())
-        condition = f'where "{owner}" in (select owner from copied_owners)'  # noqa: S608 - a name of the contract
+        con.register("copied_keys", keys.to_arrow())
+        condition = f'where "{column}" in (select key from copied_keys)'  # noqa: S608 - a name of the contract
     columns = ", ".join(_as_text(name, kind) for name, kind in TABLES[table].items())
     relation = con.sql(f'select {columns} from "{table}" {condition}')  # noqa: S608 - names of the contract
     statement = sql.SQL("copy {} from stdin (format csv)").format(_name(schema, table))

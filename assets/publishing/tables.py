@@ -1,4 +1,4 @@
-"""The Parquet files of a generation: written from frames or shared with the lake, and what they were made from."""
+"""The Parquet files of a generation: written from frames or shared with the lake, with a record of their sources."""
 
 import hashlib
 import os
@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 
 from assets.lake import content_hash, file_identity, write_parquet
 from assets.publishing import generations
-from assets.publishing.database import literal, rows_of
+from assets.publishing.database import create_tables
 from assets.publishing.lookup.blocks import rows_in_batches
 from serving.contract.generation import TABLES_FOLDER
 from serving.contract.tables import KEYS, TABLES
 
-# Tables that are published by owner, jobs after what refers to them; the others are small and replaced whole.
+# Tables that a delta updates by key, jobs after the tables that refer to them. The others are small: replaced whole.
 INCREMENTAL_TABLES = ("feeds", "similar_jobs", "preferences", "digests", "skill_gaps", "jobs")
-# How long a digest took to render differs from run to run; it is told, but does not make a digest another one.
+# The time that a digest took to render differs from run to run. It is published, but does not make a digest differ.
 UNSTABLE_COLUMNS = ("generation_time_seconds",)
 _HASHED_ROWS = 4096
 
@@ -30,8 +30,8 @@ _HASHED_ROWS = 4096
 class Source:
     """One table to publish: a frame, or the lake's Parquet files as they are (hard-linked, not copied).
 
-    `read_from`: the lake's files that the frame reads, as they are; of `jobs` the frame leaves some out. `changes`: the
-    folder that tells how files became what they are, see assets/ranking/feed_changes.py.
+    `read_from`: the lake's files behind the frame, which has all their rows except for `jobs`. `changes`: the folder
+    that records how files were replaced, see assets/ranking/feed_changes.py.
     """
 
     frame: pl.LazyFrame | None = None
@@ -52,7 +52,7 @@ def write_table(folder: Path, table: str, source: Source) -> list[Path]:
 
 
 def link(source: Path, target: Path) -> Path:
-    """The lake replaces files and never writes into one, so a second name for it is a copy that costs nothing."""
+    """Hard-links a file: the lake replaces files and never writes into one, so this is a copy that costs nothing."""
     try:
         os.link(source, target)
     except OSError:
@@ -79,7 +79,7 @@ def described(table: str, files: Sequence[Path]) -> dict[str, Any]:
 
 
 def checksums(folder: Path, known: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Every file of `folder`, made durable: size, SHA-256, time of the last change. `known` ones are not read again."""
+    """Size, SHA-256 and mtime of every file in `folder`, made durable. Files that are `known` are not read again."""
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         relative = str(path.relative_to(folder))
@@ -98,7 +98,7 @@ def checksums(folder: Path, known: Mapping[str, Mapping[str, Any]]) -> dict[str,
 
 
 def source_record(source: Source) -> Any:
-    """What the manifest keeps of a source, to tell later whether it is still the same."""
+    """What the manifest keeps of a source, so that the next run can see whether it is still the same."""
     if source.frame is not None:
         return file_identity(source.read_from) if source.read_from else None
     return {path.name: file_identity([path]) for path in source.files}
@@ -106,9 +106,8 @@ def source_record(source: Source) -> Any:
 
 def connect(folder: Path, *, memory_limit: str) -> duckdb.DuckDBPyConnection:
     """A database in memory with the tables in `folder` as views."""
-    # Named like what is being built, so that what a killed run spilled is cleared away too.
+    # With the prefix of builds, so that pruning also removes what a killed run spilled.
     spill = folder.parent / f"{generations.BUILDING_PREFIX}spill-{folder.name}"
     con = duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": str(spill)})
-    for table in TABLES:
-        con.sql(f'create view "{table}" as {rows_of(table, folder, literal(str(folder)))}')
+    create_tables(con, folder)
     return con

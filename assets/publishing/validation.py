@@ -1,7 +1,11 @@
-"""What a generation must be before it is announced: unique keys, sound feeds, sizes near the last."""
+"""What a generation must be before it is announced: unique keys, feeds that keep the rules, sizes near the last.
 
+Publishing validates by itself, because blocking asset checks protect one run only.
+"""
+
+import datetime as dt
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import duckdb
@@ -10,89 +14,106 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from assets.config import Config
-from assets.publishing.delta_sources import Change
+from assets.publishing.build import PublishingRun
+from assets.publishing.delta_sources import TableDelta
 from assets.publishing.generations import Manifest
-from assets.publishing.lookup.feed_values import without_components
-from features.schemas.catalog import INTERACTIONS
-from features.schemas.ranking import FEEDS
+from features.errors import JobfeedError
+from models.ranking.diversity import CompanyCap
+from models.ranking.feed_problems import feed_problems, feed_rules
 from serving.contract.generation import CURRENT_ROWS_FOLDER, DELTA_ROWS_FOLDER, TABLES_FOLDER
 from serving.contract.tables import KEYS
 
-_FEED_PROBLEMS = Path(__file__).resolve().parent.parent.parent / "sql" / "checks" / "feed_problems.sql"
+# Rule of models/ranking/feed_problems.py -> how a refusal names it.
+_RULES = {
+    "not_in_catalog": "jobs that are not published",
+    "not_open": "jobs that are not open",
+    "applied": "jobs that the user applied to or dismissed",
+    "dismissed": "jobs that the user applied to or dismissed",
+    "blocked_company": "jobs of a company that the user blocked",
+    "blocked_tag": "jobs with a tag that the user blocked",
+    "repeated": "jobs shown twice",
+    "rank": "ranks that do not count from 1",
+    "range": "scores outside 0 to 1",
+    "company_cap": "more of one company at the top than the cap allows",
+}
 
 
-class FeedChecks:
-    """Checks feeds block by block against jobs and interactions, and sums up what is wrong.
+class ValidationFailedError(JobfeedError, RuntimeError):
+    """The generation that was built may not be announced. The message gives the reasons, one a line."""
 
-    `con` has the tables `jobs` and `fallback_feeds`. `interactions`: the Parquet file that the feeds were ranked with;
-    of `users` only, if they are given.
+
+class Validation:
+    """Collects what is wrong with the tables of a generation, block by block.
+
+    `con` has the tables. With `users` the rules of only these users are loaded.
     """
 
-    def __init__(
-        self,
-        con: duckdb.DuckDBPyConnection,
-        interactions: Path | None,
-        *,
-        config: Config,
-        users: pl.Series | None = None,
-    ) -> None:
-        self._con = con
-        self._params = {"company_cap": config.ranking.company_cap, "company_cap_top": config.ranking.company_cap_top}
-        self._query = _FEED_PROBLEMS.read_text(encoding="utf-8")
-        self._found: Counter[str] = Counter()
-        con.sql("create temp table carded_jobs as select job_id, status, company_id from jobs")
-        known = interactions is not None and interactions.exists()
-        rows = con.read_parquet(str(interactions)) if known else INTERACTIONS.empty().to_arrow()
-        con.register("all_interactions", rows)
-        barred = "select user_id, job_id from all_interactions where (is_applied or is_dismissed)"
+    def __init__(self, con: duckdb.DuckDBPyConnection, run: PublishingRun, *, users: pl.Series | None = None) -> None:
+        interactions, profiles = run.interactions, run.profiles
         if users is not None:
-            con.register("checked_users", pl.DataFrame({"user_id": users}).to_arrow())
-            barred += " and user_id in (select user_id from checked_users)"
-        con.sql(f"create temp table barred as {barred}")
-        con.unregister("all_interactions")
-        con.sql("create temp table checked_fallbacks as select segment as owner, items from fallback_feeds")
-        self.add(FEEDS.empty().to_arrow())
-        con.sql("delete from checked_fallbacks")
-
-    def add(self, block: pa.Table) -> None:
-        """Checks the feeds of `block`."""
-        self._con.register("checked_feeds", without_components(block))
-        self._found.update(dict(self._con.sql(self._query, params=self._params).fetchall()))
-        self._con.unregister("checked_feeds")
-
-    def problems(self) -> list[str]:
-        """What was found so far, with the number of items concerned."""
-        return [f"{problem}: {n}" for problem, n in sorted(self._found.items())]
-
-
-class KeyChecks:
-    """Looks for keys that a table holds more than once, in blocks that each hold all rows of their owners."""
-
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+            interactions, profiles = (
+                f.filter(pl.col("user_id").is_in(users.implode())) for f in (interactions, profiles)
+            )
+        ranking = run.config.ranking
+        jobs = con.sql("select job_id, status, duplicate_of, company_id, company, tags from jobs").pl()
         self._con = con
         self._found: Counter[str] = Counter()
+        self._repeated_keys: Counter[str] = Counter()
+        self._rules = feed_rules(
+            jobs=jobs.lazy(),
+            interactions=interactions,
+            profiles=profiles,
+            company_cap=CompanyCap(ranking.company_cap, ranking.company_cap_top),
+        )
+        fallback = con.sql("select segment as owner, items from fallback_feeds").pl()
+        self._add("fallback_feeds", feed_problems(fallback, self._rules.of_no_user()))
 
-    def add(self, table: str, rows: pa.Table | None = None) -> None:
-        """Checks `rows` of the table, or all that the connection has."""
+    def add_feeds(self, block: pa.Table) -> None:
+        """Checks the feeds of `block`."""
+        lists = pl.DataFrame(block.select(["user_id", "items"])).rename({"user_id": "owner"})
+        self._add("feeds", feed_problems(lists, self._rules))
+
+    def add_keys(self, table: str, rows: pa.Table | None = None) -> None:
+        """Looks for keys that occur twice in `rows`, which hold all rows of their first key column, or in the table."""
         if rows is not None:
             self._con.register("checked_rows", rows)
         relation = table if rows is None else "checked_rows"
         columns = ", ".join(f'"{name}"' for name in KEYS[table])
         query = f'select count(*) from (select 1 from "{relation}" group by {columns} having count(*) > 1)'  # noqa: S608
-        self._found[table] += self._con.sql(query).fetchall()[0][0]
+        self._repeated_keys[table] += self._con.sql(query).fetchall()[0][0]
 
     def problems(self) -> list[str]:
-        """The tables with such keys, and how many."""
-        found = sorted((table, n) for table, n in self._found.items() if n)
-        return [f"{table}: {n} keys ({', '.join(KEYS[table])}) occur more than once" for table, n in found]
+        """What was found so far, with the number of items, lists or keys concerned."""
+        keys = [
+            f"{table}: {n} keys ({', '.join(KEYS[table])}) occur more than once"
+            for table, n in sorted(self._repeated_keys.items())
+            if n
+        ]
+        return [f"{problem}: {n}" for problem, n in sorted(self._found.items())] + keys
+
+    def _add(self, table: str, found: pl.DataFrame) -> None:
+        for rule, n in found.group_by("rule").len().iter_rows():
+            self._found[f"{table}: {_RULES[rule]}"] += n
 
 
-def size_problems(con: duckdb.DuckDBPyConnection, config: Config, last: Manifest | None) -> list[str]:
-    """Tables of `con` that shrank too far since `last`, and too many users with a fallback feed."""
+def refuse(problems: Iterable[str]) -> None:
+    """Raises ValidationFailedError if there are any."""
+    if message := "\n".join(problems):
+        raise ValidationFailedError(message)
+
+
+def size_problems(con: duckdb.DuckDBPyConnection, run: PublishingRun, last: Manifest | None) -> list[str]:
+    """Tables of `con` that shrank too far since `last`, and too many users with a fallback feed.
+
+    Sizes are compared only with a generation of about the same day: after a long pause or in a replay they may differ.
+    """
+    settings = run.config.pipeline.publishing
+    if last is not None:
+        distance = abs(dt.datetime.fromisoformat(last.as_of) - run.as_of)
+        last = last if distance <= dt.timedelta(days=settings.compared_within_days) else None
     limits: Mapping[str, float] = {
-        "jobs": config.pipeline.publishing.min_jobs_share_of_last,
-        "feeds": config.pipeline.publishing.min_feeds_share_of_last,
+        "jobs": settings.min_jobs_share_of_last,
+        "feeds": settings.min_feeds_share_of_last,
     }
     problems = []
     for table, share in limits.items():
@@ -104,40 +125,39 @@ def size_problems(con: duckdb.DuckDBPyConnection, config: Config, last: Manifest
             )
     query = "select count(*) filter (where source in ('segment', 'global')), count(*) from feeds"
     n_fallback, n_feeds = con.sql(query).fetchall()[0]
-    allowed = config.pipeline.publishing.max_fallback_share
+    allowed = settings.max_fallback_share
     if n_feeds and n_fallback > allowed * n_feeds:
         problems.append(f"feeds: {n_fallback} of {n_feeds} users have a fallback feed; at most {allowed:.0%} may")
     return problems
 
 
-def closed_jobs_in_feeds(folder: Path, jobs: Change, layer: int) -> list[str]:
-    """Feeds below `layer` that still hold a job that closed or went in it; their job ids are read if any did.
+def closed_jobs_in_feeds(folder: Path, jobs: TableDelta, sequence: int) -> list[str]:
+    """Older feeds of the generation in `folder` that hold a job which closed or went in the delta `sequence`.
 
-    Whoever ranks again when a job closes leaves none; `folder` is the generation's.
+    Ranking leaves none: it takes closed jobs out of every feed. Job ids are read only if a job closed.
     """
-    closed = [*jobs.removed.to_list()]
-    if len(jobs.rows):
-        closed += jobs.rows.filter(pl.col("status") != "open")["job_id"].to_list()
+    is_closed = pl.col("status") != "open"
+    closed = [
+        *jobs.removed.to_list(),
+        *jobs.rows.lazy().filter(is_closed).select("job_id").collect()["job_id"].to_list(),
+    ]
     if not closed:
         return []
     ids = pa.array(closed, pa.string())
     table = folder / TABLES_FOLDER / "feeds"
-    base = sorted(table.glob("*.parquet")) if table.is_dir() else [table.with_suffix(".parquet")]
-    owners = [_owners_of(path, ids).with_columns(layer=pl.lit(0, pl.Int32)) for path in base]
-    for number in range(1, layer):
-        path = folder / DELTA_ROWS_FOLDER / f"{number:04d}" / "feeds.parquet"
-        if path.exists():
-            owners.append(_owners_of(path, ids).with_columns(layer=pl.lit(number, pl.Int32)))
-    found = pl.concat(owners)
-    changed = folder / CURRENT_ROWS_FOLDER / "feeds.parquet"
-    if changed.exists():
-        current = pl.read_parquet(changed).select("user_id", pl.col("layer").alias("current"), is_changed=True)
+    files = [(0, path) for path in (table.glob("*.parquet") if table.is_dir() else [table.with_suffix(".parquet")])]
+    deltas = [(number, folder / DELTA_ROWS_FOLDER / f"{number:04d}" / "feeds.parquet") for number in range(1, sequence)]
+    files += [(number, path) for number, path in deltas if path.exists()]
+    found = pl.concat([_users_with(path, ids).with_columns(layer=pl.lit(number, pl.Int32)) for number, path in files])
+    current_rows = folder / CURRENT_ROWS_FOLDER / "feeds.parquet"
+    if current_rows.exists():
+        current = pl.read_parquet(current_rows).select("user_id", pl.col("layer").alias("current"), is_changed=True)
         is_current = pl.col("is_changed").is_null() & (pl.col("layer") == 0) | (pl.col("current") == pl.col("layer"))
         found = found.join(current, on="user_id", how="left").filter(is_current)
     return [f"feeds: jobs that are not open, in feeds that did not change: {len(found)}"] if len(found) else []
 
 
-def _owners_of(path: Path, job_ids: pa.Array) -> pl.DataFrame:
+def _users_with(path: Path, job_ids: pa.Array) -> pl.DataFrame:
     """The users in a file of feeds, once for each item that is one of `job_ids`."""
     with pq.ParquetFile(path) as file:
         read = file.read(columns=["user_id", "items.list.element.job_id"]).combine_chunks()

@@ -20,16 +20,17 @@ import polars as pl
 
 from assets.config import load_config
 from assets.lake import Lake, file_identity
-from assets.publishing import delta, generations
-from assets.publishing import full as build
-from assets.publishing.delta_sources import Change
-from assets.publishing.full import publish
+from assets.publishing import build, delta, generations
+from assets.publishing.build import PublishingRun
+from assets.publishing.delta_sources import TableDelta
+from assets.publishing.full import publish_full
 from assets.publishing.lookup.files import LookupFile
 from assets.publishing.tables import Source
 from assets.ranking import feed_changes
 from features.schemas.ranking import FEED_CHANGES, FEEDS
 from serving.contract.generation import LOOKUP
 from serving.service.store import Store
+from tests import factories
 from tests.benchmarks import generated_tables
 
 N_JOBS = 200_000
@@ -72,9 +73,9 @@ def main() -> None:
     told(
         f"{options.changed:,} feeds changed, in {n_rewritten} of {len(feeds)} shards that were written anew, "
         + ("compared" if options.compare else "told by ranking"),
-        lambda: delta.publish_changes(published, tables, **arguments(2)),
+        lambda: delta.publish_delta(run_at(published, 2), tables),
     )
-    told("nothing changed", lambda: delta.publish_changes(published, tables, **arguments(3)))
+    told("nothing changed", lambda: delta.publish_delta(run_at(published, 3), tables))
     told("start of the service on changes", lambda: first_answer(published))
     told("rollback to the full generation", lambda: generations.rollback(published, full))
     told("verification of every byte", lambda: generations.verify(published, full))
@@ -89,16 +90,10 @@ def main() -> None:
     print(f"\nfull generation {size / 1e9:.2f} GB, of it lookup.mdb {lookup / 1e9:.2f} GB; peak memory {peak:.2f} GiB")
 
 
-def arguments(hour: int) -> dict[str, Any]:
-    """What `publish` takes beside the tables, `hour` hours after the start."""
-    return {
-        "as_of": generated_tables.AS_OF + hour * HOUR,
-        "created_at": generated_tables.AS_OF,
-        "config": load_config(),
-        "code_version": "benchmark",
-        "high_water_marks": {},
-        "interactions": None,
-    }
+def run_at(published: Path, hour: int) -> PublishingRun:
+    """A run `hour` hours after the start."""
+    as_of = generated_tables.AS_OF + hour * HOUR
+    return factories.publishing_run(published, as_of=as_of, code_version="benchmark", config=load_config())
 
 
 def publish_or_reuse(published: Path, tables: dict[str, Source]) -> str:
@@ -106,7 +101,7 @@ def publish_or_reuse(published: Path, tables: dict[str, Source]) -> str:
     found = [each.generation for each in generations.list_generations(published) if each.kind == "full"]
     if found:
         return generations.rollback(published, found[-1])
-    return publish(published, tables, **arguments(0)).manifest.generation
+    return publish_full(run_at(published, 0), tables).manifest.generation
 
 
 def told(what: str, act: Callable[[], Any]) -> Any:
@@ -126,13 +121,13 @@ def changed_feeds(n_users: int, n_changed: int) -> pl.DataFrame:
 
 def told_delta(published: Path, tables: dict[str, Source], rows: pl.DataFrame, hour: int, what: str) -> None:
     """Times the publishing of changes that are known: what it costs when nothing has to be looked for."""
-    change = {"feeds": Change(rows, pl.Series([], dtype=pl.String), len(rows))}
-    original = delta.changes_since
-    delta.changes_since = lambda *_arguments, **_options: change  # type: ignore[assignment]
+    change = {"feeds": TableDelta(rows, pl.Series([], dtype=pl.String), len(rows))}
+    original = delta.deltas_since
+    delta.deltas_since = lambda *_arguments, **_options: change  # type: ignore[assignment]
     try:
-        told(what, lambda: delta.publish_changes(published, tables, **arguments(hour)))
+        told(what, lambda: delta.publish_delta(run_at(published, hour), tables))
     finally:
-        delta.changes_since = original  # type: ignore[assignment]
+        delta.deltas_since = original  # type: ignore[assignment]
 
 
 def rewritten_shards(feeds: list[Path], changed: pl.DataFrame, lake: Lake) -> list[Path]:

@@ -62,28 +62,18 @@ def main() -> None:
 
 def publish_for_ever(published: Path) -> None:
     """The child: publishes the next version again and again. Threads start only here, after the fork."""
-    from assets.config import load_config
-    from assets.publishing.delta import publish_changes
-    from assets.publishing.full import publish
-    from tests.factories import feeds, sources
+    from assets.publishing.delta import publish_delta
+    from assets.publishing.full import publish_full
+    from tests.factories import feeds, publishing_run, sources
 
-    config = load_config()
     current = generations.current_generation(published) if published.exists() else None
     version = 1 + (version_of(published, current) if current is not None else 0)
     while True:
         lists = {user: [job] for user, job in expected(version).items()}
-        publish_one = publish if version % 4 == 0 else publish_changes
+        publish = publish_full if version % 4 == 0 else publish_delta
         as_of = AS_OF + version * dt.timedelta(hours=1)
-        publish_one(
-            published,
-            sources(feeds=feeds(lists)),
-            as_of=as_of,
-            created_at=as_of,
-            config=config,
-            code_version="kill",
-            high_water_marks={"version": str(version)},
-            interactions=None,
-        )
+        run = publishing_run(published, as_of=as_of, code_version="kill", high_water_marks={"version": str(version)})
+        publish(run, sources(feeds=feeds(lists)))
         generations.prune(published, kept=3)
         version += 1
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.publishing.full import Published
+from assets.publishing.build import Published
 from features.nearby import cells
 from features.schemas.features import NEARBY
 from features.schemas.insight import DIGESTS, MARKET_TRENDS, METRICS, SKILL_DEMAND, SKILL_GAPS

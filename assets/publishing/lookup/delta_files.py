@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import lmdb
 
-from assets.publishing.delta_sources import Change, NotComparableError
+from assets.publishing.delta_sources import NotComparableError, TableDelta
 from assets.publishing.generations import Manifest
 from assets.publishing.lookup.feed_values import write_fallback_values, write_values
 from assets.publishing.lookup.files import QUERIES, LookupFile, prefixes_of, values_of, write_rows
@@ -46,7 +46,7 @@ _BATCH_VALUES = 4096
 def write_delta_lookup(
     folder: Path,
     last: Manifest,
-    changes: Mapping[str, Change],
+    changes: Mapping[str, TableDelta],
     replaced: Mapping[str, Any],
     old: duckdb.DuckDBPyConnection,
     new: duckdb.DuckDBPyConnection,
@@ -97,7 +97,7 @@ def write_delta_lookup(
 def _write_numbered_jobs(
     folder: Path,
     last: Manifest,
-    changes: Mapping[str, Change],
+    changes: Mapping[str, TableDelta],
     templates: Mapping[str, Mapping[str, str]],
     *,
     layer: int,
@@ -186,7 +186,7 @@ def _raw_values(path: Path) -> Iterator[list[tuple[bytes, bytes]]]:
 
 
 def _write_owned(
-    file: LookupFile, table: str, change: Change, old: duckdb.DuckDBPyConnection, numbers: TextIds
+    file: LookupFile, table: str, change: TableDelta, old: duckdb.DuckDBPyConnection, numbers: TextIds
 ) -> None:
     """The values of changed owners, made from their rows alone."""
     if table == "digests":
@@ -207,7 +207,7 @@ def _write_owned(
     write_rows(file, table, rows)
 
 
-def _dated_digests(change: Change, old: duckdb.DuckDBPyConnection) -> list[str]:
+def _dated_digests(change: TableDelta, old: duckdb.DuckDBPyConnection) -> list[str]:
     """The keys by date of all digests that the changed users had; those that they still have are put again."""
     owner = KEYS["digests"][0]
     users = [*change.removed.to_list(), *(change.rows[owner].unique().to_list() if len(change.rows) else [])]

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assets.publishing.lookup.components import packed
@@ -56,16 +55,3 @@ def write_fallback_values(file: LookupFile, rows: pa.Table, numbers: TextIds, *,
         source="source",
     )
     file.put_packed(FALLBACK_PREFIX, packed_feeds(segments, heads, rows.column("items"), numbers))
-
-
-def without_components(block: pa.Table) -> pa.Table:
-    """The same feeds, the items without their components: SQL over them costs a third."""
-    chunks = []
-    for items in block.column("items").chunks:
-        flat = items.flatten()
-        names = [field.name for field in flat.type if field.name != "components"]
-        kept = pa.StructArray.from_arrays([flat.field(name) for name in names], names)
-        offsets = pc.subtract(items.offsets, items.offsets[0])
-        chunks.append(type(items).from_arrays(offsets, kept))
-    place = block.schema.get_field_index("items")
-    return block.set_column(place, "items", pa.chunked_array(chunks)) if chunks else block

@@ -1,6 +1,6 @@
 import datetime as dt
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,13 @@ import pytest
 import zstandard
 
 from assets.publishing import delta, generations
-from assets.publishing.delta import publish_changes
+from assets.publishing.build import Published
+from assets.publishing.delta import publish_delta
 from assets.publishing.diff import TableDifference, differing_tables
-from assets.publishing.full import Published, ValidationFailedError, publish
+from assets.publishing.full import publish_full
 from assets.publishing.lookup import delta_files as layers
 from assets.publishing.tables import Source
+from assets.publishing.validation import ValidationFailedError
 from features.schemas.catalog import INTERACTIONS
 from features.schemas.features import PREFERENCES, TRENDING
 from features.schemas.insight import DIGESTS
@@ -222,14 +224,12 @@ def test_changes_that_break_a_promise_are_refused(
 
 
 def test_a_job_that_a_user_of_a_changed_feed_applied_to_is_refused(tmp_path: Path) -> None:
-    interactions = tmp_path / "interactions.parquet"
     row = {"user_id": "anna", "job_id": "hh:5", "is_applied": True, "is_dismissed": False}
-    INTERACTIONS.conform(pl.DataFrame([row])).write_parquet(interactions)
-    published = tmp_path / "published"
-    publish_small(published, interactions=interactions)
+    interactions = INTERACTIONS.conform(pl.DataFrame([row]))
+    publish_small(tmp_path, interactions=interactions)
     with pytest.raises(ValidationFailedError, match="applied to or dismissed: 1"):
         publish_small_changes(
-            published, as_of=AS_OF + HOUR, interactions=interactions, feeds=feeds({"anna": ["hh:5"], "борис": ["hh:1"]})
+            tmp_path, as_of=AS_OF + HOUR, interactions=interactions, feeds=feeds({"anna": ["hh:5"], "борис": ["hh:1"]})
         )
 
 
@@ -252,18 +252,9 @@ class Shards:
         temporary.replace(self.lake / f"{shard}.parquet")
         self.shards[shard] = lists
 
-    def publish(self, as_of: dt.datetime, how: Any = publish_changes) -> Published:
-        published: Published = how(
-            self.published,
-            factories.sources() | {"feeds": Source(files=sorted(self.lake.glob("*.parquet")))},
-            as_of=as_of,
-            created_at=as_of,
-            config=factories.shipped_config(),
-            code_version="test",
-            high_water_marks={},
-            interactions=None,
-        )
-        return published
+    def publish(self, as_of: dt.datetime, how: Callable[..., Published] = publish_delta) -> Published:
+        tables = factories.sources() | {"feeds": Source(files=sorted(self.lake.glob("*.parquet")))}
+        return how(factories.publishing_run(self.published, as_of=as_of), tables)
 
     def served(self) -> dict[str, list[str]]:
         folder = self.published / str(generations.current_generation(self.published))
@@ -284,7 +275,7 @@ def test_of_shards_only_feeds_that_changed_since_the_last_generation_are_taken(
     world = Shards(tmp_path)
     world.write("shard=0", {"a": ["hh:1", "hh:2"], "b": ["hh:2"]}, ranked_at=AS_OF, ranked={"a", "b"})
     world.write("shard=1", {"c": ["hh:3"], "d": ["hh:4"]}, ranked_at=AS_OF, ranked={"c", "d"})
-    world.publish(AS_OF, publish)
+    world.publish(AS_OF, publish_full)
 
     # a is ranked again, b keeps its feed; that run published nothing. Then c is, d goes, e comes.
     world.write("shard=0", {"a": ["hh:5"], "b": ["hh:2"]}, ranked_at=AS_OF + HOUR, ranked={"a"})
@@ -309,7 +300,7 @@ def test_of_shards_only_feeds_that_changed_since_the_last_generation_are_taken(
 def test_other_shards_than_before_are_published_in_full(tmp_path: Path) -> None:
     world = Shards(tmp_path)
     world.write("shard=0", {"a": ["hh:1"]}, ranked_at=AS_OF, ranked={"a"})
-    world.publish(AS_OF, publish)
+    world.publish(AS_OF, publish_full)
     world.write("shard=1", {"b": ["hh:1"]}, ranked_at=AS_OF + HOUR, ranked={"b"})
     assert world.publish(AS_OF + HOUR).manifest.kind == "full"
     assert world.served() == {"a": ["hh:1"], "b": ["hh:1"]}
@@ -324,16 +315,7 @@ def test_jobs_that_changed_feeds_refer_to_are_published_with_them(tmp_path: Path
     def changed(hour: int, **tables: pl.DataFrame) -> set[str]:
         sources = factories.sources(**tables)
         sources["jobs"] = Source(frame=pl.scan_parquet(lake_jobs), read_from=[lake_jobs])
-        made = publish_changes(
-            published,
-            sources,
-            as_of=AS_OF + hour * HOUR,
-            created_at=AS_OF,
-            config=factories.shipped_config(),
-            code_version="test",
-            high_water_marks={},
-            interactions=None,
-        )
+        made = publish_delta(factories.publishing_run(published, as_of=AS_OF + hour * HOUR), sources)
         assert made.manifest.kind == "delta"
         return set(rows_of(published / made.manifest.generation)["jobs"]["job_id"])
 

@@ -5,16 +5,17 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import duckdb
 import polars as pl
 import pytest
 
-from assets.publishing import full as build
-from assets.publishing import generations, tables
+from assets.publishing import build, full, generations, tables
 from assets.publishing.database import export_database
-from assets.publishing.full import ValidationFailedError
+from assets.publishing.validation import ValidationFailedError
 from features.schemas.catalog import INTERACTIONS
+from features.schemas.features import USER_PROFILES
 from features.schemas.insight import DIGESTS
 from features.schemas.ranking import FALLBACK_FEEDS
 from serving.service.store import Store
@@ -118,20 +119,30 @@ def test_sizes_are_not_compared_with_a_generation_of_another_time(tmp_path: Path
     assert publish_small(tmp_path, as_of=AS_OF + dt.timedelta(days=8), feeds=feeds({"anna": ["hh:1"]})).is_new
 
 
-def test_a_job_that_the_user_applied_to_is_refused(tmp_path: Path) -> None:
-    interactions = tmp_path / "interactions.parquet"
-    row = {"user_id": "anna", "job_id": "hh:1", "is_applied": True, "is_dismissed": False}
-    INTERACTIONS.conform(pl.DataFrame([row])).write_parquet(interactions)
-
+@pytest.mark.parametrize("is_duplicate", [False, True])
+def test_a_job_that_the_user_applied_to_is_refused(tmp_path: Path, is_duplicate: bool) -> None:
+    copy = jobs([{"job_id": "hh:copy", "status": "closed", "duplicate_of": "hh:1"}])
+    row = {"user_id": "anna", "job_id": "hh:copy" if is_duplicate else "hh:1", "is_applied": True}
+    interactions = INTERACTIONS.conform(pl.DataFrame([row]))
     with pytest.raises(ValidationFailedError, match="applied to or dismissed: 1"):
-        publish_small(tmp_path / "published", interactions=interactions)
+        publish_small(tmp_path, jobs=copy, interactions=interactions)
+
+
+def test_a_job_that_the_user_blocked_is_refused(tmp_path: Path) -> None:
+    profiles = USER_PROFILES.conform(pl.DataFrame({"user_id": ["anna"], "blocked_companies": [["Company 1"]]}))
+    with pytest.raises(ValidationFailedError, match="of a company that the user blocked: 1"):
+        publish_small(tmp_path, profiles=profiles)
 
 
 @pytest.mark.parametrize(
-    "step", ["write_table", "described", "_write_lookup", "size_problems", "write_database", "checksums"]
-)
+    ("module", "step"),
+    [
+        (full, "write_table"), (full, "described"), (full, "_write_lookup"), (full, "size_problems"),
+        (build, "write_database"), (build, "checksums"),
+    ],
+)  # fmt: skip
 def test_a_build_that_dies_at_any_step_leaves_the_last_generation_served(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, step: str
 ) -> None:
     first = publish_small(tmp_path)
 
@@ -139,7 +150,7 @@ def test_a_build_that_dies_at_any_step_leaves_the_last_generation_served(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(build, step, die)
+        patched.setattr(module, step, die)
         with pytest.raises(KeyboardInterrupt):
             publish_small(tmp_path, as_of=LATER)
     assert generations.current_generation(tmp_path) == first.manifest.generation

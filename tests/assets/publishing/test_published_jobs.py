@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.lake import Lake
-from assets.publishing.assets import published_jobs
+from assets.publishing.published_jobs import published_jobs
 from features.schemas.catalog import INTERACTIONS, JOBS
 from tests import factories
 

@@ -18,7 +18,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.publishing.lookup.components import packed
-from assets.publishing.lookup.feed_values import without_components
 from assets.publishing.lookup.packing import packed_feeds
 from assets.publishing.lookup.text_tables import TextIds, TextTableWriter, no_text_ids, write_job_texts
 from features.schemas.catalog import JOBS
@@ -110,7 +109,7 @@ class World:
         heads = owners.to_frame().with_columns(
             generated_at=pl.lit(None, pl.String), recipe=pl.lit(recipe), arm=pl.lit("all"), source=pl.lit(source)
         )
-        items = without_components(table).column("items")
+        items = table.column("items")
         self.values |= {lookup_key(prefix, key): value for key, value in packed_feeds(owners, heads, items, numbers)}
         self.values |= {lookup_key(COMPONENTS_PREFIX, key): value for key, value in packed(table)}
 

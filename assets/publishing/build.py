@@ -1,0 +1,137 @@
+"""The steps that full and delta generations share: the run, the folder under construction, the announcement."""
+
+import datetime as dt
+import hashlib
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from assets.config import Config
+from assets.lake import write_bytes
+from assets.publishing import generations
+from assets.publishing.database import write_database
+from assets.publishing.generations import Manifest
+from assets.publishing.tables import Source, checksums, connect, source_record
+from serving.contract.generation import DATABASE, MANIFEST
+from serving.contract.tables import SCHEMA_VERSION, TABLES
+
+Lookup = Mapping[str, list[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class PublishingRun:
+    """Where a run publishes to, by which settings, and what its feeds are validated against.
+
+    `interactions` and `profiles` are the tables INTERACTIONS and USER_PROFILES that the feeds were ranked with.
+    """
+
+    published: Path
+    config: Config
+    as_of: dt.datetime
+    created_at: dt.datetime
+    code_version: str
+    high_water_marks: Mapping[str, str]
+    interactions: pl.LazyFrame
+    profiles: pl.LazyFrame
+
+    @cached_property
+    def config_hash(self) -> str:
+        """Differs between configurations."""
+        return hashlib.sha256(self.config.model_dump_json().encode()).hexdigest()
+
+    def connect(self, folder: Path) -> duckdb.DuckDBPyConnection:
+        """A database in memory with the tables in `folder` as views."""
+        return connect(folder, memory_limit=self.config.pipeline.duckdb_memory_limit)
+
+    def last_good(self) -> Manifest | None:
+        """The served generation's manifest; None if it or the pointer is damaged, which must not stop a new one."""
+        try:
+            current = generations.current_generation(self.published)
+            return generations.read_manifest(self.published, current) if current is not None else None
+        except generations.GenerationError:
+            return None
+
+    def generation_name(self, tables: Mapping[str, Mapping[str, Any]]) -> str:
+        """The name of the generation that holds `tables`: equal content has an equal name."""
+        lines = [f"{name} {tables[name]['sha256']}" for name in sorted(tables)]
+        return generations.generation_name(self.as_of, "\n".join([SCHEMA_VERSION, self.config_hash, *lines]))
+
+
+@dataclass(frozen=True)
+class Published:
+    """The manifest of a build. `is_new` is false if the served generation is equal, and nothing was announced."""
+
+    manifest: Manifest
+    is_new: bool
+
+
+@contextmanager
+def building_folder(published: Path) -> Iterator[Path]:
+    """The path of a folder to build in, which is removed unless it was announced."""
+    folder = published / f"{generations.BUILDING_PREFIX}{uuid.uuid4().hex}"
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def announce(
+    run: PublishingRun,
+    folder: Path,
+    sources: Mapping[str, Source],
+    last: Manifest | None,
+    tables: Mapping[str, Mapping[str, Any]],
+    lookup: Lookup,
+    *,
+    sequence: int = 0,
+) -> Published:
+    """Completes the generation in `folder`, gives it its name and announces it.
+
+    `sequence` numbers a delta on `last`; 0 is a full generation. A delta's base is that of `last`.
+    """
+    name = run.generation_name(tables)
+    write_database(folder / DATABASE, folder, final_folder=run.published / name)
+    base = last if sequence else None
+    manifest = Manifest(
+        generation=name,
+        parent=last.generation if last is not None else None,
+        created_at=run.created_at.astimezone(dt.UTC).isoformat(),
+        as_of=run.as_of.astimezone(dt.UTC).isoformat(),
+        schema_version=SCHEMA_VERSION,
+        code_version=run.code_version,
+        config_hash=run.config_hash,
+        high_water_marks=run.high_water_marks,
+        tables=tables,
+        files=checksums(folder, _shared_files(run.published, folder, base) if base is not None else {}),
+        kind="delta" if base is not None else "full",
+        base=base.base if base is not None else name,
+        layer=sequence,
+        lookup=lookup,
+        sources={table: source_record(sources[table]) for table in TABLES},
+    )
+    finish(run.published, folder, manifest)
+    return Published(manifest, is_new=True)
+
+
+def finish(published: Path, folder: Path, manifest: Manifest) -> None:
+    """Gives the finished `folder` the name in the manifest and announces it."""
+    write_bytes(folder / MANIFEST, manifest.to_json())
+    generations.seal(folder, published, manifest.generation)
+    generations.announce(published, manifest.generation)
+
+
+def _shared_files(published: Path, folder: Path, last: Manifest) -> dict[str, Mapping[str, Any]]:
+    """The files of `last` that `folder` shares: their checksums are known."""
+    return {
+        relative: entry
+        for relative, entry in last.files.items()
+        if (folder / relative).exists() and (folder / relative).samefile(published / last.generation / relative)
+    }
