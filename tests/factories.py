@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from assets.config import Config, load_config
+from assets.publishing.assets import reason_tables
 from assets.publishing.build import Published, PublishingRun
 from assets.publishing.delta import publish_delta
 from assets.publishing.full import publish_full
@@ -110,11 +111,7 @@ def sources(**changes: pl.DataFrame) -> dict[str, Source]:
                 schema_overrides=dict(FALLBACK_FEEDS.columns),
             )
         ),
-        "reason_templates": pl.DataFrame(
-            [("skills", "en", "Matches your skills: {ref}"), ("skills", "ru", "Подходит по навыкам: {ref}")],
-            schema=["code", "language", "template"],
-            orient="row",
-        ),
+        **reason_tables({"skills": {"en": "Matches your skills: {ref}", "ru": "Подходит по навыкам: {ref}"}}),
         "recipes": pl.DataFrame(
             [("marketplace", "skills", 1.0, 0.5)], schema=["recipe", "component", "weight", "neutral"], orient="row"
         ),

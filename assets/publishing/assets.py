@@ -2,7 +2,7 @@
 
 import datetime as dt
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -24,7 +24,7 @@ from assets.resources import RunClock, Workspace
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import USER_PROFILES
 from features.schemas.ranking import FEED_CHANGES, FEEDS
-from models.explanations.templates import REASON_TEMPLATES
+from models.explanations.templates import REASON_TEMPLATES, reason_texts
 
 _FRAMES = {
     "similar_jobs": "training",
@@ -127,14 +127,19 @@ def collect_sources(workspace: Workspace) -> dict[str, Source]:
     nothing = Source(frame=FEEDS.empty().lazy())
     sources["feeds"] = Source(files=feeds, changes=changes) if feeds else nothing
     sources["jobs"] = Source(frame=published_jobs(lake), read_from=lake.files("catalog", JOBS.name))
-    sources["reason_templates"] = Source(frame=_reason_templates().lazy())
-    sources["recipes"] = Source(frame=_recipes(workspace).lazy())
-    return sources
+    frames = {**reason_tables(REASON_TEMPLATES), "recipes": _recipes(workspace)}
+    return sources | {name: Source(frame=frame.lazy()) for name, frame in frames.items()}
 
 
-def _reason_templates() -> pl.DataFrame:
-    rows = [(code, language, text) for code, texts in REASON_TEMPLATES.items() for language, text in texts.items()]
-    return pl.DataFrame(rows, schema=["code", "language", "template"], orient="row")
+def reason_tables(templates: Mapping[str, Mapping[str, str]]) -> dict[str, pl.DataFrame]:
+    """The tables `reason_templates` and `reason_texts` of templates by code and language."""
+    rows = [(code, language, text) for code, texts in templates.items() for language, text in texts.items()]
+    return {
+        "reason_templates": pl.DataFrame(rows, schema=["code", "language", "template"], orient="row"),
+        "reason_texts": pl.DataFrame(
+            list(reason_texts(rows)), schema=["code", "language", "number_form", "text"], orient="row"
+        ),
+    }
 
 
 def _recipes(workspace: Workspace) -> pl.DataFrame:

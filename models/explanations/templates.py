@@ -1,10 +1,13 @@
-"""What each reason says, in the languages that readers use. No text is stored per row: only code, ref and value."""
+"""The texts of reasons in the languages that readers use. A row stores only code, ref and value.
+
+All texts are made here: SQL reads the published table `reason_texts`, which has a row for every NUMBER_FORM.
+"""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-# `{ref}` names what the reason refers to, `{value}` is its number, `{value|day|days}` the number with the word that
-# agrees with it: one and many in English, one, few and many in Russian.
+# `{ref}` is what the reason refers to, `{value}` its number, `{value|day|days}` the number with the word that agrees
+# with it: one and other in English; one, few and many in Russian, where few is also the form for fractions.
 REASON_TEMPLATES: Mapping[str, Mapping[str, str]] = {
     "similar_to_saved": {
         "en": "Similar to a job you saved: {ref}",
@@ -47,8 +50,11 @@ REASON_TEMPLATES: Mapping[str, Mapping[str, str]] = {
     },
 }
 DEFAULT_LANGUAGE = "en"
-_PLACEHOLDER = re.compile(r"\{(ref|value)((?:\|[^{}|]*)*)\}")
-# Here `ref` is a job_id: whoever has the jobs at hand shows the title instead.
+# The plural categories of Unicode CLDR, and `none` for a reason without a number; which of the words each one takes.
+NUMBER_FORMS = {"one": 0, "few": 1, "many": 2, "other": 1, "none": 2}
+_COUNTED = re.compile(r"\{value((?:\|[^{}|]*)+)\}")
+_PLACEHOLDER = re.compile(r"\{(ref|value)\}")
+# The `ref` of these reasons is a job_id; callers pass the title instead.
 JOB_REFERENCE_CODES = frozenset({"similar_to_saved", "similar_to_applied", "similar_to_viewed", "also_applied"})
 
 
@@ -60,30 +66,42 @@ def render_reason(code: str, ref: str | None, value: float | None, language: str
 
 def render(template: str, ref: str | None, value: float | None, language: str) -> str:
     """A template as a sentence."""
-    number = _number(value, language)
-
-    def filled(found: re.Match[str]) -> str:
-        if found[1] == "ref":
-            return ref or ""
-        words = found[2].split("|")[1:]
-        return f"{number} {words[_form(value, language, len(words))]}".strip() if words else number
-
+    values = {"ref": ref or "", "value": _number(value, language)}
+    text = text_of_form(template, number_form(value, language))
     # In one pass: a reference is untrusted text and may hold braces itself.
-    return _PLACEHOLDER.sub(filled, template).rstrip(" :")
+    return _PLACEHOLDER.sub(lambda found: values[found[1]], text).rstrip(" :")
 
 
-def _form(value: float | None, language: str, n_forms: int) -> int:
-    """Which of `n_forms` words agrees with the number (Unicode CLDR, plural rules), the last for no number."""
+def reason_texts(templates: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str, str, str]]:
+    """Code, language, number form and text of every template (code, language, template)."""
+    for code, language, template in templates:
+        for form in NUMBER_FORMS:
+            yield code, language, form, text_of_form(template, form)
+
+
+def text_of_form(template: str, form: str) -> str:
+    """The template with the word that agrees with a number of this form: only {ref} and {value} are left to fill in."""
+
+    def counted(found: re.Match[str]) -> str:
+        words = found[1].split("|")[1:]
+        word = words[min(NUMBER_FORMS[form], len(words) - 1)]
+        return word if form == "none" else f"{{value}} {word}"
+
+    return _COUNTED.sub(counted, template)
+
+
+def number_form(value: float | None, language: str) -> str:
+    """The plural category of a number (Unicode CLDR, plural rules), `none` without one."""
     if value is None:
-        return n_forms - 1
+        return "none"
     if language != "ru":
-        return 0 if value == 1 else n_forms - 1
+        return "one" if value == 1 else "other"
     if value != int(value):
-        return min(1, n_forms - 1)
+        return "other"
     tens, ones = abs(int(value)) % 100, abs(int(value)) % 10
     if ones == 1 and tens != 11:
-        return 0
-    return min(1 if ones in (2, 3, 4) and tens not in (12, 13, 14) else 2, n_forms - 1)
+        return "one"
+    return "few" if ones in (2, 3, 4) and tens not in (12, 13, 14) else "many"
 
 
 def _number(value: float | None, language: str) -> str:

@@ -116,6 +116,16 @@ DESCRIBED: Mapping[str, Table] = {
             "template": Column("varchar", "Text with the places {ref}, {value} and {value|one|few|many}"),
         },
     ),
+    "reason_texts": Table(
+        "Texts of reasons by the number that they hold; one row per code, language and number form",
+        ("code", "language", "number_form"),
+        {
+            "code": Column("varchar", "Kind of reason"),
+            "language": Column("varchar", f"Language of the text: {' or '.join(LANGUAGES)}"),
+            "number_form": Column("varchar", "Plural category of the value (Unicode CLDR), none for a missing value"),
+            "text": Column("varchar", "Text with the places {ref} and {value}"),
+        },
+    ),
     "recipes": Table(
         "Weights of the recipes; one row per recipe and component",
         ("recipe", "component"),

@@ -1,5 +1,5 @@
 -- Grain: user, rank. One row per item of a feed, with the reason texts in both languages and the component columns.
--- Inputs: feeds, reason_templates, jobs. Parameters: none (it is the body of a view).
+-- Inputs: feeds, reason_texts, jobs. Parameters: none (it is the body of a view).
 with
 items as (
     select user_id, generated_at, recipe, arm, source, unnest(items) as item
@@ -34,14 +34,13 @@ numbered as (
             when abs(value) >= 10 or value = trunc(value) then format('{:.0f}', value)
             else format('{:.1f}', value)
         end as number,
-        -- Which of the words of {value|one|few|many} agrees with the number (Unicode CLDR, plural rules).
-        if(value = 1, 1, 2) as form_en,
+        case when value is null then 'none' when value = 1 then 'one' else 'other' end as form_en,
         case
-            when value is null then 3
-            when value <> trunc(value) then 2
-            when abs(value) % 10 = 1 and abs(value) % 100 <> 11 then 1
-            when abs(value) % 10 in (2, 3, 4) and abs(value) % 100 not in (12, 13, 14) then 2
-            else 3
+            when value is null then 'none'
+            when value <> trunc(value) then 'other'
+            when abs(value) % 10 = 1 and abs(value) % 100 <> 11 then 'one'
+            when abs(value) % 10 in (2, 3, 4) and abs(value) % 100 not in (12, 13, 14) then 'few'
+            else 'many'
         end as form_ru
     from shown_reasons
 ),
@@ -51,29 +50,21 @@ worded as (
         numbered.rank,
         numbered.place,
         numbered.ref,
-        numbered.number as number_en,
-        replace(numbered.number, '.', ',') as number_ru,
-        regexp_replace(
-            coalesce(en.template, numbered.code),
-            '\{value\|([^{}|]*)\|([^{}|]*)\}',
-            concat(if(numbered.number = '', '', '{value} '), '\', numbered.form_en)
-        ) as template_en,
-        regexp_replace(
-            coalesce(ru.template, numbered.code),
-            '\{value\|([^{}|]*)\|([^{}|]*)\|([^{}|]*)\}',
-            concat(if(numbered.number = '', '', '{value} '), '\', numbered.form_ru)
-        ) as template_ru
+        replace(coalesce(en.text, numbered.code), '{value}', numbered.number) as text_en,
+        replace(coalesce(ru.text, numbered.code), '{value}', replace(numbered.number, '.', ',')) as text_ru
     from numbered
-    left join reason_templates as en on en.code = numbered.code and en.language = 'en'
-    left join reason_templates as ru on ru.code = numbered.code and ru.language = 'ru'
+    left join reason_texts as en
+        on en.code = numbered.code and en.language = 'en' and en.number_form = numbered.form_en
+    left join reason_texts as ru
+        on ru.code = numbered.code and ru.language = 'ru' and ru.number_form = numbered.form_ru
 ),
 texts as (
     select
         user_id,
         rank,
         -- The reference last: it is untrusted text and may hold braces itself.
-        list(rtrim(replace(replace(template_en, '{value}', number_en), '{ref}', ref), ' :') order by place) as reasons_en,
-        list(rtrim(replace(replace(template_ru, '{value}', number_ru), '{ref}', ref), ' :') order by place) as reasons_ru
+        list(rtrim(replace(text_en, '{ref}', ref), ' :') order by place) as reasons_en,
+        list(rtrim(replace(text_ru, '{ref}', ref), ' :') order by place) as reasons_ru
     from worded
     group by user_id, rank
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from assets.publishing.assets import reason_tables
 from assets.publishing.tables import Source
 from features.schemas.catalog import JOBS
 from features.schemas.features import TRENDING
@@ -150,11 +151,7 @@ def small_tables(ids: pl.Series) -> dict[str, pl.DataFrame]:
         "fallback_feeds": FALLBACK_FEEDS.conform(
             pl.DataFrame({"segment": ["all"], "items": [items]}, schema_overrides=dict(FALLBACK_FEEDS.columns))
         ),
-        "reason_templates": pl.DataFrame(
-            [(code, language, text) for code, texts in REASON_TEMPLATES.items() for language, text in texts.items()],
-            schema=["code", "language", "template"],
-            orient="row",
-        ),
+        **reason_tables(REASON_TEMPLATES),
         "trending": TRENDING.conform(
             pl.DataFrame({"job_id": ids[:100]}).select(
                 period=pl.lit("24h"), area=pl.lit("all"), rank=pl.int_range(1, pl.len() + 1), job_id="job_id", score=1.0

@@ -2,6 +2,7 @@ import duckdb
 import polars as pl
 import pytest
 
+from assets.publishing.assets import reason_tables
 from assets.publishing.lookup.packing import packed_feeds
 from assets.publishing.lookup.text_tables import TextIds, no_text_ids
 from assets.sql import query_text
@@ -9,7 +10,7 @@ from features.schemas.ranking import FEEDS
 from models.explanations.templates import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
 from tests.packed import unpacked_feed
 
-VALUES = [None, 0.0, 1.0, 2.0, 3.44, 5.0, 11.0, 18.25, 21.0, 0.5]
+VALUES = [None, 0.0, 1.0, -1.0, 2.0, 3.44, 4.0, 5.0, 11.0, 12.0, 14.0, 18.25, 21.0, 22.0, 101.0, 111.0, 112.0, 0.5]
 REFS = [None, "Python, SQL", "{value} {ref}", "hh:1"]
 TITLES = {"hh:1": "Senior {ref} developer"}
 
@@ -27,14 +28,10 @@ def shown() -> dict[tuple[int, str], list[str]]:
         for place, (value, ref) in enumerate((value, ref) for value in VALUES for ref in REFS)
     ]
     feeds = pl.DataFrame({"user_id": ["u"], "items": [items]}, schema_overrides={"items": FEEDS.columns["items"]})
-    templates = pl.DataFrame(
-        [(code, language, text) for code, texts in REASON_TEMPLATES.items() for language, text in texts.items()],
-        schema=["code", "language", "template"],
-        orient="row",
-    )
+    texts = reason_tables(REASON_TEMPLATES)["reason_texts"]
     jobs = pl.DataFrame({"job_id": list(TITLES), "title": list(TITLES.values())})
     with duckdb.connect() as con:
-        for name, frame in (("feeds", FEEDS.conform(feeds)), ("reason_templates", templates), ("jobs", jobs)):
+        for name, frame in (("feeds", FEEDS.conform(feeds)), ("reason_texts", texts), ("jobs", jobs)):
             con.register(name, frame)
         rows = con.sql(f"select rank, reasons_en, reasons_ru from ({query_text('publish/feed_items')})").fetchall()
     return {(rank, language): texts for rank, *both in rows for language, texts in zip(("en", "ru"), both, strict=True)}
@@ -44,10 +41,10 @@ def test_the_view_rounds_a_match_as_the_service_does() -> None:
     scores = [0.0, 0.005, 0.125, 0.285, 0.375, 0.625, 0.995, 1.0]
     items = [{"rank": rank, "job_id": f"hh:{rank}", "score": score} for rank, score in enumerate(scores, 1)]
     feeds = pl.DataFrame({"user_id": ["u"], "items": [items]}, schema_overrides={"items": FEEDS.columns["items"]})
-    templates = pl.DataFrame(schema={"code": pl.String, "language": pl.String, "template": pl.String})
+    texts = reason_tables({"new": {"en": ""}})["reason_texts"]
     jobs = pl.DataFrame(schema={"job_id": pl.String, "title": pl.String})
     with duckdb.connect() as con:
-        for name, frame in (("feeds", FEEDS.conform(feeds)), ("reason_templates", templates), ("jobs", jobs)):
+        for name, frame in (("feeds", FEEDS.conform(feeds)), ("reason_texts", texts), ("jobs", jobs)):
             con.register(name, frame)
         rows = con.sql(f"select match_percent from ({query_text('publish/feed_items')}) order by rank").fetchall()
     table = FEEDS.conform(feeds).to_arrow()
