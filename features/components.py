@@ -1,7 +1,7 @@
 """The ranking components as pure formulas over arrays: everything broadcasts, float32 in [0, 1] out, NaN = unknown.
 
-What a component is computed from (features of jobs and users) and how components make a score live elsewhere. Booleans
-may be given as bool arrays or as floats 1.0 / 0.0 / NaN, where NaN means that it is not known.
+The inputs (features of jobs and users) and the score that combines the components are computed elsewhere. Booleans may
+be bool arrays or floats 1.0 / 0.0 / NaN, where NaN means unknown.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ REMOTE_UNKNOWN, REMOTE_NO, REMOTE_OK, REMOTE_ONLY = -1, 0, 1, 2
 REMOTE_CODES = {"no": REMOTE_NO, "ok": REMOTE_OK, "only": REMOTE_ONLY}
 
 _SMALLEST_MAX_DISTANCE_KM = 0.001
-_SMALLEST_DENOMINATOR = 1e-6  # less is nothing: no weight, count or salary is that small
+_SMALLEST_DENOMINATOR = 1e-6  # smaller values count as 0: no weight, count or salary is that small
 
 
 def haversine_km(lat1: ArrayLike, lon1: ArrayLike, lat2: ArrayLike, lon2: ArrayLike) -> FloatArray:
@@ -29,7 +29,7 @@ def haversine_km(lat1: ArrayLike, lon1: ArrayLike, lat2: ArrayLike, lon2: ArrayL
 
     Haversine formula (R. W. Sinnott, "Virtues of the Haversine", Sky & Telescope 68, 1984) on a sphere of 6371 km.
     """
-    # Differences before the cast to float32: neighbours would lose metres to rounding otherwise.
+    # Subtract before the cast to float32, which would round distances between neighbours by metres.
     half_lat = np.radians(_float(np.subtract(lat2, lat1))) / 2
     half_lon = np.radians(_float(np.subtract(lon2, lon1))) / 2
     h = np.sin(half_lat) ** 2 + np.cos(np.radians(_float(lat1))) * np.cos(np.radians(_float(lat2))) * (
@@ -46,11 +46,11 @@ def location(
     user_remote: ArrayLike,
     is_same_city: ArrayLike,
 ) -> FloatArray:
-    """How well the place suits: exp(-d / (max_distance / 3)).
+    """How well the place of a job suits a user: exp(-distance / (max_distance / 3)).
 
-    A remote job is 1 for who takes remote work (`user_remote` REMOTE_OK or REMOTE_ONLY); a job known not to be remote
-    is 0 for who takes nothing else. Without a distance the same city is 1, everything else unknown. An unknown
-    `max_distance_km` is 25 km.
+    A remote job is 1 for users who accept remote work (`user_remote` REMOTE_OK or REMOTE_ONLY); a job that is not
+    remote is 0 for REMOTE_ONLY. Without a distance, the same city is 1 and anything else unknown. An unknown
+    `max_distance_km` means 25 km.
     """
     limit = _float(max_distance_km)
     limit = np.maximum(np.where(np.isnan(limit), DEFAULT_MAX_DISTANCE_KM, limit), _SMALLEST_MAX_DISTANCE_KM)
@@ -82,7 +82,7 @@ def recency(age_days: ArrayLike) -> FloatArray:
 def experience(user_years: ArrayLike, *, min_years: ArrayLike, max_years: ArrayLike) -> FloatArray:
     """1 inside [min_years, max_years], falling linearly to 0 at five years outside.
 
-    An unknown bound leaves that side open; with neither bound, or no years of the user, the value is unknown.
+    An unknown bound leaves that side open; without both bounds, or without the user's years, the value is unknown.
     """
     years, lowest, highest = _float(user_years), _float(min_years), _float(max_years)
     missing = np.fmax(np.fmax(lowest - years, years - highest), 0)
@@ -91,9 +91,9 @@ def experience(user_years: ArrayLike, *, min_years: ArrayLike, max_years: ArrayL
 
 
 def salary(user_minimum: ArrayLike, *, job_min: ArrayLike, job_max: ArrayLike) -> FloatArray:
-    """1 where the job's range reaches the user's minimum, falling linearly to 0 at half of it. Monthly USD all three.
+    """1 if the job's range reaches the user's minimum, falling linearly to 0 at half of it. All three are monthly USD.
 
-    With one bound of the range, that bound stands for its top; unknown where the user or the job says nothing.
+    A single known bound of the range serves as its top; unknown if the user or the job states nothing.
     """
     wanted, top = _float(user_minimum), np.fmax(_float(job_min), _float(job_max))
     share = _ratio(top - wanted / 2, np.fmax(wanted / 2, _SMALLEST_DENOMINATOR))
@@ -101,7 +101,7 @@ def salary(user_minimum: ArrayLike, *, job_min: ArrayLike, job_max: ArrayLike) -
 
 
 def jaccard(n_common: ArrayLike, *, n_left: ArrayLike, n_right: ArrayLike) -> FloatArray:
-    """|A ∩ B| / |A ∪ B| (P. Jaccard, 1912) from the three sizes; unknown where either set is empty."""
+    """|A ∩ B| / |A ∪ B| (P. Jaccard, 1912) from the three sizes; unknown if either set is empty."""
     common, left, right = _float(n_common), _float(n_left), _float(n_right)
     return _unit(_ratio(common, np.where((left > 0) & (right > 0), left + right - common, np.nan)))
 
@@ -110,16 +110,16 @@ def skill_match(matched_weight: ArrayLike, *, total_weight: ArrayLike, avoided_w
     """Weighted share of the job's skills that the user has, less the share that the user avoids, not below 0.
 
     `total_weight` sums the rarity of the job's skills, `matched_weight` rarity times level over those the user has,
-    `avoided_weight` rarity over those the user avoids. Unknown where the job names no skills.
+    `avoided_weight` rarity over those the user avoids. Unknown if the job names no skills.
     """
     return _unit(_ratio(_float(matched_weight) - _float(avoided_weight), _float(total_weight)))
 
 
 def growth(level_step: ArrayLike, *, n_new_adjacent: ArrayLike, n_new: ArrayLike) -> FloatArray:
-    """Mean of the known ones of two parts: the seniority step and the share of new skills next to the user's own.
+    """Mean of the known ones of two parts: the seniority step, and the share of new skills adjacent to the user's.
 
-    The step (job's level less the user's) is best at +1: max(0, 1 - |step - 1| / 2). Of the job's `n_new` skills that
-    the user lacks, `n_new_adjacent` occur together with one of the user's; a job without new skills teaches nothing: 0.
+    The step (the job's level minus the user's) is best at +1: max(0, 1 - |step - 1| / 2). Of the job's `n_new` skills
+    that the user lacks, `n_new_adjacent` occur together with a skill of the user; without new skills this part is 0.
     """
     step = np.maximum(1 - np.abs(_float(level_step) - 1) / 2, 0)
     new = _float(n_new)
@@ -141,7 +141,7 @@ def _is_false(values: ArrayLike) -> NDArray[np.bool_]:
 
 
 def _ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
-    """`numerator / denominator`, NaN where the denominator is not above 0 (or as good as 0)."""
+    """`numerator / denominator`, NaN if the denominator is not above 0 or negligible."""
     below = _float(denominator)
     is_known = below >= _SMALLEST_DENOMINATOR
     return _float(np.where(is_known, _float(numerator) / np.where(is_known, below, 1), np.nan))

@@ -1,6 +1,6 @@
-"""Explicit 64-bit hashes of strings, and random numbers keyed on them: the same on every machine, thread and shard.
+"""Stable 64-bit hashes of strings, and random numbers derived from them: equal on every machine, thread and shard.
 
-Never Python's `hash` or Polars' `.hash`: they change between processes and versions.
+Python's `hash` and Polars' `.hash` must not be used: they change between processes and versions.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def stable_hash(values: pl.Series, salt: str) -> UInt64s:
-    """FNV-1a (Fowler, Noll, Vo) over `salt`, a zero byte and each value's UTF-8 bytes, finished by splitmix64.
+    """FNV-1a (Fowler, Noll, Vo) over `salt`, a zero byte and each value's UTF-8 bytes, finished by SplitMix64.
 
     One number per value; a null hashes like the empty string.
     """
@@ -35,7 +35,7 @@ def stable_hash(values: pl.Series, salt: str) -> UInt64s:
 
 
 def mix(values: NDArray[Any]) -> UInt64s:
-    """The splitmix64 finaliser (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014)."""
+    """The SplitMix64 finaliser (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014)."""
     z = np.asarray(values, dtype=np.uint64) + _GOLDEN
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -1,8 +1,8 @@
-"""What an event weighs, and the limits within which it is believed. The counting is SQL, in sql/catalog."""
+"""The weight of events, and the limits of plausible ones. The counting is SQL, in sql/catalog."""
 
 import datetime as dt
 
-# An unsave cancels the save; dismiss, reject and ignore say the same; an impression says nothing.
+# An unsave cancels the save; dismiss, reject and ignore mean the same; an impression has no weight.
 EVENT_WEIGHTS = {
     "impression": 0,
     "view": 1,
@@ -18,13 +18,13 @@ EVENT_WEIGHTS = {
 }
 RELEVANT_WEIGHT = 3
 NOT_RELEVANT_WEIGHT = -5
-# Of feedback that rates (1 to 5) without saying relevant or not.
+# For feedback with a rating (1 to 5) and without a verdict on relevance.
 MIN_RELEVANT_RATING = 4
 MAX_NOT_RELEVANT_RATING = 2
 
-# A page left open overnight is not ten hours of reading.
+# A page that stays open overnight is not ten hours of reading.
 MAX_DWELL_SECONDS = 600.0
-# Sixty views and clicks in a minute are a script's, or a whole office behind one account.
+# More than sixty views and clicks a minute come from a script, or from many people with one account.
 MAX_OPENED_A_MINUTE = 60
-# Clocks of apps run ahead; what lies further in the future is refused at the door.
+# Clocks of apps may run ahead; events further in the future are refused at ingest.
 CLOCK_SKEW = dt.timedelta(minutes=5)

@@ -1,4 +1,4 @@
-"""Which sources look ill, told from the log of ingest runs. What to do about it is the reader's."""
+"""Alarms about sources, from the log of ingest runs."""
 
 import polars as pl
 
@@ -26,9 +26,9 @@ _SOURCE = ["kind", "source"]
 def source_alarms(runs: pl.DataFrame) -> pl.DataFrame:
     """SOURCE_ALARMS of INGEST_RUNS, by source:
 
-    - `empty`, `dropped`: the last whole listing shows no job, or under half the median of up to five before it;
+    - `empty`, `dropped`: the last complete listing has no jobs, or under half the median of up to five before it;
     - `failing`: the last run failed (since: the first failure after the last success);
-    - `quarantined`: over half of the 10 or more entries that the last run read could not be used.
+    - `quarantined`: the last run read 10 or more entries, and over half of them were unusable.
     """
     ordered = runs.sort(*_SOURCE, "ran_at", "attempt")
     found = pl.concat([_fallen(ordered), _failing(ordered), _mostly_refused(ordered)])

@@ -13,6 +13,7 @@ from features.engagement import (
     half_life_rate,
     representative_id,
     seconds_before,
+    top_jobs,
 )
 from features.interactions import CLOCK_SKEW
 from features.schemas.features import TRENDING
@@ -29,7 +30,7 @@ _MICRO = 1_000_000
 
 
 def recent_events(events: pl.LazyFrame, *, as_of: dt.datetime) -> pl.LazyFrame:
-    """Job events of people in the longest period: job_id, occurred_at, weight; saves that were taken back left out."""
+    """Job events of people in the longest period: job_id, occurred_at, weight; without saves that were undone."""
     copies = ["event_id", "occurred_at", "user_id", "job_id", "event_type"]
     recent = (
         events.filter(
@@ -40,7 +41,7 @@ def recent_events(events: pl.LazyFrame, *, as_of: dt.datetime) -> pl.LazyFrame:
         )
         .select(*copies, weight=event_weight())
         .filter(pl.col("weight") != 0)
-        # Sources repeat events: which copy of an id stays must not depend on the order of files.
+        # Sources repeat events; the copy that is kept must not depend on the order of files.
         .sort(*copies, "weight", nulls_last=True)
         .unique("event_id", keep="first", maintain_order=True)
     )
@@ -62,7 +63,7 @@ def trending_scores(events: pl.LazyFrame, jobs: pl.LazyFrame, *, as_of: dt.datet
     """Per period and representative job the score 10 * ln(1 + max(0, sum of weight * 2^(-age / half-life))).
 
     Columns period, job_id, score, only scores above 0. The decayed weights are summed as integers of a millionth, so
-    that their order does not matter. Near-duplicates count for the job that stands for them.
+    that their order does not matter. Near-duplicates count for their representative.
     """
     representatives = jobs.select("job_id", representative=representative_id())
     known = recent_events(events, as_of=as_of).join(representatives, on="job_id")
@@ -93,17 +94,7 @@ def trending(scores: pl.DataFrame, jobs: pl.LazyFrame) -> pl.DataFrame:
     return (
         scores.join(open_jobs, on="job_id")
         .explode("area")
-        .sort(
-            "period",
-            "area",
-            "score",
-            "published_at",
-            "job_id",
-            descending=[False, False, True, True, False],
-            nulls_last=True,
-        )
-        .with_columns(rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("period", "area"))
-        .filter(pl.col("rank") <= TOP_JOBS)
+        .pipe(top_jobs, within=["period", "area"], limit=TOP_JOBS)
         .select(list(TRENDING.columns))
         .pipe(TRENDING.conform)
     )

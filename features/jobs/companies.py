@@ -1,6 +1,6 @@
-"""How good companies are as posters: outcomes of their postings, how complete these are, how often they post again.
+"""Quality of companies as posters: outcomes and completeness of their postings, and the share of re-posts.
 
-The component of a single job, which adds its own completeness, is in job_features.
+The component of a single job, which adds the job's own completeness, is in jobs/features.
 """
 
 import datetime as dt
@@ -17,12 +17,12 @@ GOOD_DESCRIPTION_CHARACTERS = 200
 
 
 def completeness() -> pl.Expr:
-    """Share of eight things that a posting tells, a multiple of 1/8.
+    """Share of eight facts that a posting states, a multiple of 1/8.
 
-    Company, a description of at least 200 characters, skills, pay, place (or remote), work format, employment type,
-    experience or level.
+    The facts: company, a description of at least 200 characters, skills, pay, place (or remote), work format,
+    employment type, experience or level.
     """
-    told = (
+    facts = (
         pl.col("company").is_not_null(),
         pl.col("description").str.len_chars() >= GOOD_DESCRIPTION_CHARACTERS,
         pl.col("skills").list.len() > 0,
@@ -34,14 +34,14 @@ def completeness() -> pl.Expr:
             pl.col(name).is_not_null() for name in ("experience_min_years", "experience_max_years", "career_level")
         ),
     )
-    return pl.sum_horizontal(fact.fill_null(False).cast(pl.Float64) for fact in told) / len(told)
+    return pl.sum_horizontal(fact.fill_null(False).cast(pl.Float64) for fact in facts) / len(facts)
 
 
 def companies(jobs: pl.LazyFrame, daily: pl.LazyFrame, *, as_of: dt.datetime) -> pl.DataFrame:
     """COMPANIES: one row per company of the catalog, its outcomes over the last 90 days.
 
     poster_quality = 0.6 outcome + 0.2 mean completeness + 0.2 (1 - re-post share); the outcome is the smoothed rate of
-    applications against the market's, see `outcome`.
+    applications relative to the market's, see `outcome`.
     """
     sources = jobs.select(duplicate_of="job_id", original_source="source", original_company="company_id")
     postings = (
@@ -59,7 +59,7 @@ def companies(jobs: pl.LazyFrame, daily: pl.LazyFrame, *, as_of: dt.datetime) ->
         .join(counters_by_job(daily, as_of=as_of), on="job_id", how="left")
         .with_columns(pl.col("n_impressions", "n_applies", "n_dismissals").fill_null(0))
         .with_columns(
-            # Postings of one job on two boards are no re-posts.
+            # The same job on two boards is not a re-post.
             is_repost=(pl.col("source") == pl.col("original_source"))
             & (pl.col("company_id") == pl.col("original_company")),
             n_trials=trials(),
@@ -85,12 +85,12 @@ def companies(jobs: pl.LazyFrame, daily: pl.LazyFrame, *, as_of: dt.datetime) ->
 
 
 def trials() -> pl.Expr:
-    """How often a posting could have been applied to: shown, or at least applied to, and each dismissal once more."""
+    """Opportunities to apply: impressions, or applications if these are more, plus dismissals."""
     return pl.max_horizontal("n_impressions", "n_applies") + pl.col("n_dismissals")
 
 
 def outcome() -> pl.Expr:
-    """Rate of applications, shrunk to the market's m by 50 trials, as rate / (rate + m): 0.5 is the market's own.
+    """Rate of applications, shrunk to the market's m by 50 trials, as rate / (rate + m): 0.5 equals the market.
 
     Empirical Bayes shrinkage to the mean with a fixed prior weight. The market is all rows of the frame.
     """
@@ -100,5 +100,5 @@ def outcome() -> pl.Expr:
 
 
 def quality(outcome: pl.Expr, completeness: pl.Expr, repost_share: pl.Expr) -> pl.Expr:
-    """The weighted mean that is `poster_quality`."""
+    """`poster_quality`: the weighted mean of its three parts."""
     return OUTCOME_SHARE * outcome + COMPLETENESS_SHARE * completeness + NO_REPOST_SHARE * (1 - repost_share)

@@ -1,8 +1,8 @@
-"""Finds postings of one and the same job: on two boards, or re-posted under a new id.
+"""Finds postings of the same job: on two boards, or re-posted under a new id.
 
-Compared are only jobs of one company, title and terms (city or remote, country, level, employment, years), by their
-descriptions: equal, or of a Jaccard similarity of word triples of at least 0.8, candidates by MinHash (Broder, 1997).
-Precision comes first: versions of a job for another city, level or term are other jobs.
+Only jobs of one company, title and terms (city or remote, country, level, employment, years) are compared. Duplicates
+have equal descriptions, or a Jaccard similarity of word triples of at least 0.8; candidates come from MinHash (Broder,
+1997). Precision matters more than recall: versions of a job for another city, level or term are other jobs.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _TITLE_ADDITIONS = (
 _SHINGLE_WORDS = 3
 _MIN_WORDS = 12
 _MAX_DESCRIPTION_CHARACTERS = 4_000
-# Blocks never meet, so that so many at a time bound the memory.
+# Blocks are independent; so many at a time bound the memory.
 _BATCH_BLOCKS = 2_000
 # A pair of similarity 0.8 shares a band with a probability of 1 - (1 - 0.8^4)^10 = 0.995.
 _N_BANDS, _BAND_ROWS = 10, 4
@@ -36,10 +36,10 @@ _Hashes = npt.NDArray[np.uint64]
 
 
 def collapse(jobs: pl.DataFrame) -> pl.DataFrame:
-    """`jobs` (rows of JOBS) with `duplicate_of` set, and the age of a group on the job that stands for it.
+    """`jobs` (rows of JOBS) with `duplicate_of` set, and with the age of a group on its representative.
 
-    A re-post keeps the publication of what it continues: of members that are open, or that ended no more than
-    MAX_GAP_DAYS before the one that stands for them was published. What was over for longer is another opening.
+    A re-post inherits the publication time of members that are open, or that ended at most MAX_GAP_DAYS before the
+    representative was published. Members that ended earlier were another opening.
     """
     duplicates = find_duplicates(jobs)
     grouped = jobs.drop("duplicate_of").join(duplicates, on="job_id", how="left", maintain_order="left")
@@ -57,10 +57,10 @@ def collapse(jobs: pl.DataFrame) -> pl.DataFrame:
 
 
 def find_duplicates(jobs: pl.DataFrame) -> pl.DataFrame:
-    """Columns job_id, duplicate_of: one row per job that another one stands for, sorted by job_id.
+    """Columns job_id, duplicate_of: one row per job with a representative, sorted by job_id.
 
     `jobs` are rows of JOBS. The representative is the oldest open job of its group (the oldest one if all are
-    closed), ties broken by job_id; it is nobody's duplicate itself.
+    closed), ties broken by job_id; it has no representative itself.
     """
     rows = _comparable(jobs)
     if rows.is_empty():
@@ -76,7 +76,7 @@ def find_duplicates(jobs: pl.DataFrame) -> pl.DataFrame:
     n = rows.height
     links = coo_matrix((np.ones(pairs.height, np.int8), (pairs["left"].to_numpy(), pairs["right"].to_numpy())), (n, n))
     _, groups = connected_components(links, directed=False)
-    # Rows are in order of representation, so the first of a group stands for it.
+    # Rows are sorted so that the first of a group is its representative.
     return (
         rows.select("job_id", group=pl.Series(groups))
         .with_columns(duplicate_of=pl.col("job_id").first().over("group"))
@@ -102,7 +102,7 @@ def _comparable(jobs: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("company").is_not_null() & pl.col("title").is_not_null() & pl.col("description").is_not_null())
         .filter(pl.len().over("company", "title") > 1)
     )  # fmt: skip
-    # Descriptions are plain text with single spaces by now; folding them fully would take most of the time.
+    # Descriptions are plain text with single spaces here; folding them fully would take most of the time.
     text = pl.col("description").str.slice(0, _MAX_DESCRIPTION_CHARACTERS).str.to_lowercase()
     return (
         named.with_columns(_or_the_only_one(name) for name in _TERMS)
@@ -117,14 +117,14 @@ def _comparable(jobs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _title_key(title: pl.Expr) -> pl.Expr:
-    """The words of a title in any order, without what boards add of sex, place of work and employment."""
+    """The words of a title in any order, without additions of boards on sex, place of work and employment."""
     bare = fold(title).str.replace_all(_TITLE_ADDITIONS, " ")
     words = name_key(bare).str.split(" ").list.unique().list.sort().list.join(" ")
     return pl.when(words.str.len_chars() > 0).then(words)
 
 
 def _or_the_only_one(name: str) -> pl.Expr:
-    """The value; where it is unknown, that of the company's other jobs of this title if they agree on one."""
+    """The value, or if it is unknown, the value on which the company's other jobs of this title agree."""
     among = pl.col(name)
     only = pl.when(among.min().over("company", "title") == among.max().over("company", "title")).then(
         among.min().over("company", "title")
@@ -134,7 +134,8 @@ def _or_the_only_one(name: str) -> pl.Expr:
 
 def _similar_pairs(documents: pl.DataFrame) -> pl.DataFrame:
     """Columns left, right (values of `row`): pairs within a block of at least MIN_SIMILARITY, each linked to the
-    first of its band's bucket, so that the work stays linear in a block however large."""
+    first of its band's bucket, so that the work is linear in the size of a block.
+    """
     documents = documents.with_columns(words=pl.col("text").str.extract_all(r"[\p{L}\p{N}]+")).filter(
         pl.col("words").list.len() >= _MIN_WORDS
     )
@@ -162,7 +163,7 @@ def _similar_pairs(documents: pl.DataFrame) -> pl.DataFrame:
 
 
 def _shingles(words: pl.Series) -> tuple[_Hashes, npt.NDArray[np.int64]]:
-    """Hashes of the word triples of all documents in one array, and where each document starts in it."""
+    """Hashes of the word triples of all documents in one array, and the start of each document in it."""
     long = words.explode()
     distinct = long.unique().sort()
     hashes = np.frombuffer(

@@ -1,6 +1,6 @@
-"""Years of experience that a job asks for: an HH id, a source's own words, or what a description says.
+"""Years of experience that a job asks for, from an HH id, a source's words, or the description.
 
-The career level that goes with them is in work and roles.
+The career level is read in work and roles.
 """
 
 import polars as pl
@@ -8,7 +8,7 @@ import polars as pl
 from features.text.normalise import fold, lines_with
 
 _MAX_YEARS = 40.0
-# Prose that speaks of more years than this speaks of the company.
+# More years than this in prose are about the company.
 _MAX_DESCRIBED_YEARS = 15.0
 _IDS = {"noexperience": (0.0, 1.0), "between1and3": (1.0, 3.0), "between3and6": (3.0, 6.0), "morethan6": (6.0, None)}
 _WORDS = (
@@ -40,7 +40,7 @@ _NONE = (
     r"|(?:no|without) (?:prior |previous |any |work )*(?:experience|exp\b)|entry[- ]level|^no requirements?$"
 )
 _HINT = r"опыт|стаж|experience|\byears?\b|\byrs\b"
-# In prose a number of years counts only beside the word itself, or with a plus before what was done in them.
+# In prose a number of years counts only beside the word for experience, or with a plus before an activity.
 _DESCRIBED = (
     rf"((?:опыт|стаж)[^.;\n]{{0,60}}?(?:от|более|не менее|свыше|минимум|больше) {_N} ?-? ?{_YEAR}"
     rf"|(?:опыт|стаж)[^.;\n]{{0,60}}?{_N} ?(?:-|–|до) ?{_N} ?{_YEAR}"
@@ -66,8 +66,9 @@ _OTHER_YEARS = (
 
 
 def experience_years(stated: pl.Series, *, descriptions: pl.Series) -> pl.DataFrame:
-    """`experience_min_years` and `experience_max_years` (null: no bound known) from an HH id or free text such as
-    `5+ years`, else from what the description asks for."""
+    """`experience_min_years` and `experience_max_years` (null: unknown bound) from an HH id or free text such as
+    `5+ years`, else from the description.
+    """
     key = fold(pl.col("text")).str.replace_all(r"[^\p{L}\d]", "")
     is_silent = pl.col("text").is_null()
     lines = lines_with(pl.when(is_silent).then(pl.col("description")).str.to_lowercase(), _HINT)

@@ -1,6 +1,6 @@
-"""A source's posting as one clean, typed version of a job.
+"""A source's posting to one clean, typed version of a job.
 
-Which version of a job counts, its status and its duplicates are not decided here.
+Which version of a job is current, its status and its duplicates are decided elsewhere.
 """
 
 from dataclasses import dataclass, replace
@@ -18,21 +18,21 @@ from features.vocabulary.places import Gazetteer
 from features.vocabulary.roles import Roles, career_level
 from features.vocabulary.skills import SkillVocabulary
 
-# Raise it when the same posting and vocabulary would come out differently: the catalog then normalises all anew.
+# Raise it when the result for the same posting and vocabulary changes; the catalog then normalises all postings again.
 NORMALISER_VERSION = 4
 _MAX_URL_CHARACTERS = 2_000
 _MAX_TAGS = 60
 _MAX_TAG_CHARACTERS = 60
-# Beyond it an amount in prose is hardly what the job pays.
+# Amounts in prose outside these limits are hardly what the job pays.
 _SANE_MONTHLY_USD = (50.0, 60_000.0)
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What names are known by: skills, places, roles, and exchange rates (currency, units_per_usd)."""
+    """The known names: skills, gazetteer of places, roles; and exchange rates (currency, as_of_date, units_per_usd)."""
 
     skills: SkillVocabulary
-    places: Gazetteer
+    gazetteer: Gazetteer
     roles: Roles
     rates: pl.DataFrame
 
@@ -40,30 +40,30 @@ class Vocabulary:
     def load(cls, folder: Path) -> "Vocabulary":
         return cls(
             skills=SkillVocabulary.load(folder),
-            places=Gazetteer.load(folder),
+            gazetteer=Gazetteer.load(folder),
             roles=Roles.load(folder),
             rates=salary.load_rates(folder / "currencies.csv"),
         )
 
     def completed_by(self, areas: pl.DataFrame, rates: pl.DataFrame) -> "Vocabulary":
-        """With what HH's API told of its areas (HH_AREAS) and of exchange rates (HH_RATES) beside what is shipped."""
+        """Adds the areas (HH_AREAS) and exchange rates (HH_RATES) of HH's API to the shipped ones."""
         both = pl.concat([self.rates, rates.select(self.rates.columns)])
         return replace(
             self,
-            places=self.places.with_areas(hh_areas.completed(self.places.areas, areas)),
+            gazetteer=self.gazetteer.with_areas(hh_areas.completed(self.gazetteer.areas, areas)),
             rates=both.unique(["currency", "as_of_date"], keep="last").sort("currency", "as_of_date"),
         )
 
 
 def normalise(postings: pl.DataFrame, *, vocabulary: Vocabulary, normaliser: str) -> pl.DataFrame:
-    """Rows of POSTINGS as rows of JOB_VERSIONS, one each, in their order; `normaliser` is noted on every row."""
+    """Rows of POSTINGS as rows of JOB_VERSIONS, one each, in their order; `normaliser` is written to every row."""
     text = postings.select(
         title=one_line(postings["title"]),
         company=one_line(postings["company"]),
         description=plain_text(postings["description"]),
     )
     whole = text.select(pl.concat_str("title", "description", separator="\n", ignore_nulls=True)).to_series()
-    place = _places(postings, vocabulary.places)
+    place = _places(postings, vocabulary.gazetteer)
     roles = _roles(text["title"], postings["professional_roles"], vocabulary.roles)
     skills = _skills(postings["skills"], whole, vocabulary.skills)
     pay = _pay(postings, text, rates=vocabulary.rates)
@@ -113,7 +113,7 @@ def normalise(postings: pl.DataFrame, *, vocabulary: Vocabulary, normaliser: str
     return JOB_VERSIONS.conform(columns.with_columns(*derived, tags.alias("tags")))
 
 
-def _places(postings: pl.DataFrame, places: Gazetteer) -> list[pl.Series]:
+def _places(postings: pl.DataFrame, gazetteer: Gazetteer) -> list[pl.Series]:
     is_point = (
         pl.col("latitude").is_between(-90, 90)
         & pl.col("longitude").is_between(-180, 180)
@@ -125,11 +125,11 @@ def _places(postings: pl.DataFrame, places: Gazetteer) -> list[pl.Series]:
         *(one_line(postings[name]).alias(name) for name in ("city", "region", "country")),
         *(pl.when(is_point).then(pl.col(name)).alias(name) for name in ("latitude", "longitude")),
     )
-    return places.resolve(stated).get_columns()
+    return gazetteer.resolve(stated).get_columns()
 
 
 def _pay(postings: pl.DataFrame, text: pl.DataFrame, *, rates: pl.DataFrame) -> pl.DataFrame:
-    """PAY of the columns, else of the source's words, the title, or the description where that names a sane month."""
+    """Columns of PAY from the source's columns, else its text, the title, or a plausible amount in the description."""
     stated = pl.coalesce(postings["salary_text"], salary_text.text_in_title(text["title"])).alias("salary_text")
     pay = salary.normalise(postings.select(*salary.PAY, stated), rates=rates)
     is_unpaid = pay["salary_min"].is_null() & pay["salary_max"].is_null()
@@ -153,7 +153,7 @@ def _skills(given: pl.Series, texts: pl.Series, vocabulary: SkillVocabulary) -> 
 
 
 def _roles(titles: pl.Series, given: pl.Series, roles: Roles) -> pl.Series:
-    """Role slugs of the title and of the given names, given names kept where no slug is known; no doubles, sorted."""
+    """Role slugs of the title and of the given names, each once, sorted; a given name without a slug is kept."""
     rows = pl.DataFrame({"given": given.cast(STRINGS), "of_title": roles.canonicalise(titles)}).with_row_index("row")
     long = rows.select("row", name="given").explode("name").drop_nulls()
     distinct = long.select(pl.col("name").unique().sort())
@@ -174,8 +174,9 @@ def _roles(titles: pl.Series, given: pl.Series, roles: Roles) -> pl.Series:
 
 
 def _tags(given: pl.Series, skills: pl.Series, slugs: pl.Series, roles: Roles) -> pl.Series:
-    """Lower-case topics: the source's tags, the skills, the known roles and their families, so that a user's
-    interests can meet them; no doubles, sorted."""
+    """Topics to match with users' interests, in lower case: the source's tags, the skills, the known roles and their
+    families; each once, sorted.
+    """
     tag = fold(pl.element().str.strip_chars().str.strip_prefix("#"))
     names = roles.names.sort("slug")
     as_words = names.select(
@@ -208,7 +209,7 @@ def _tags(given: pl.Series, skills: pl.Series, slugs: pl.Series, roles: Roles) -
 
 
 def _company_id() -> pl.Expr:
-    """The source's own id, else one made of the name; a company that is not named has none."""
+    """The source's own id, else one derived from the name; null without a name."""
     of_name = pl.concat_str(pl.lit("name:"), company_key(pl.col("company")))
     stated = pl.col("company_id").str.strip_chars()
     return pl.coalesce(pl.when(stated != "").then(stated), of_name)

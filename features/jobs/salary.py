@@ -1,6 +1,6 @@
-"""Pay made sane: what a source gave in columns or text as amounts, ISO currency and period, and as monthly dollars.
+"""Pay from a source's columns or text as amounts, ISO currency and period, and as monthly US dollars.
 
-Reading free text is in salary_text. Exchange rates are a table that the caller gives; nothing here looks one up.
+Free text is read in salary_text. The caller passes the table of exchange rates.
 """
 
 from pathlib import Path
@@ -17,19 +17,19 @@ PAY = {
     "salary_period": pl.String(),
     "salary_gross": pl.Boolean(),
 }
-# 40 hours x 4.1 weeks; 21 working days; the rest of the calendar.
+# 40 hours x 4.1 weeks; 21 working days; calendar weeks and years.
 MONTHS_PER_PERIOD = {"hour": 164.0, "day": 21.0, "week": 52 / 12, "month": 1.0, "year": 1 / 12}
 MAX_MONTHLY_USD = 200_000.0
 _RENAMED = {"RUR": "RUB", "BYR": "BYN"}
-# Where pay is quoted by the month unless said otherwise.
+# Currencies of countries that quote pay by the month unless stated otherwise.
 _MONTHLY_CURRENCIES = ("RUB", "KZT", "BYN", "UAH", "UZS", "KGS", "GEL", "AZN", "AMD", "TJS", "MDL")
 
 
 def load_rates(path: Path) -> pl.DataFrame:
     """`currencies.csv`: `units_per_usd` of a currency (ISO 4217) on `as_of_date`; a currency may have several dates.
 
-    Columns currency, as_of_date, units_per_usd, sorted. Raises ValueError naming the currencies whose rate is not a
-    positive number or stands twice for one date.
+    Columns currency, as_of_date, units_per_usd, sorted. Raises ValueError with the currencies whose rate is not a
+    positive number or occurs twice on one date.
     """
     rates = pl.read_csv(
         path, schema_overrides={"currency": pl.String, "units_per_usd": pl.Float64, "as_of_date": pl.Date}
@@ -44,11 +44,11 @@ def load_rates(path: Path) -> pl.DataFrame:
 
 
 def normalise(given: pl.DataFrame, *, rates: pl.DataFrame) -> pl.DataFrame:
-    """The columns of PAY, row by row: what the source gave in columns, else what its `salary_text` says, made sane.
+    """The columns of PAY, one row per row of `given`: from the source's columns, else from its `salary_text`.
 
-    `given` has PAY's columns in the source's own words, and `salary_text`. Bounds are positive, ordered and finite;
-    a period that nobody stated is told from the currency and the size of the amount, or left null. Text completes
-    given amounts only where it names none of its own or the same: "shift, 5 000" says nothing of 150,000 a month.
+    `given` has PAY's columns in the source's own words, and `salary_text`. Bounds are positive, ordered and finite. A
+    missing period is inferred from the currency and the amount, or left null. Text completes given amounts only if it
+    names no amounts or the same ones: "shift, 5 000" says nothing about 150,000 a month.
     """
     stated = given.select(
         _sane("salary_min"),
@@ -74,7 +74,7 @@ def normalise(given: pl.DataFrame, *, rates: pl.DataFrame) -> pl.DataFrame:
     ]
     lower, upper = pl.min_horizontal("salary_min", "salary_max"), pl.max_horizontal("salary_min", "salary_max")
     is_range = pl.col("salary_min").is_not_null() & pl.col("salary_max").is_not_null()
-    # "60 - 70000": nobody offers a hundredfold; the lower bound lost its thousands.
+    # "60 - 70000": no range spans a factor of 100, so the lower bound lost its thousands.
     lower = (
         pl.when((lower < 1000) & (lower * 100 <= upper) & (lower * 1000 <= upper)).then(lower * 1000).otherwise(lower)
     )
@@ -93,8 +93,8 @@ def normalise(given: pl.DataFrame, *, rates: pl.DataFrame) -> pl.DataFrame:
 def monthly_usd(pay: pl.DataFrame, *, rates: pl.DataFrame, at: pl.Series | None = None) -> pl.DataFrame:
     """`salary_monthly_usd_min` and `_max` (US dollars, rounded to cents) of rows with PAY's columns.
 
-    Converted at the rate nearest to the instants `at` (of publication), else at the newest. Null where currency or
-    period is unknown, or the period (a shift, a service, a rotation) makes no month.
+    Converted at the rate nearest to the times `at` (of publication), else at the newest. Null if currency or period is
+    unknown, or if the period (a shift, a service, a rotation) has no length in months.
     """
     factor = pl.col("salary_period").replace_strict(MONTHS_PER_PERIOD, default=None, return_dtype=pl.Float64)
     return (
@@ -111,7 +111,7 @@ def monthly_usd(pay: pl.DataFrame, *, rates: pl.DataFrame, at: pl.Series | None 
 
 
 def _units_per_usd(currencies: pl.Series, at: pl.Series | None, *, rates: pl.DataFrame) -> pl.Series:
-    """Rate of each row's currency on the date nearest to `at` (the newest where that is null); null if unknown."""
+    """Rate of each row's currency on the date nearest to `at`, or the newest if that is null; null if unknown."""
     newest = rates["as_of_date"].max()
     dates = pl.lit(None, pl.Date) if at is None else at.dt.date()
     rows = (

@@ -1,15 +1,15 @@
-"""Pay in free text, Russian and English: which part of a text speaks of it, and its amounts, currency, period and tax.
+"""Pay in Russian and English free text: the part of a text that names it, its amounts, currency, period and tax.
 
-What a source gives in columns, exchange rates and sanity of amounts are in salary.
+Columns of a source, exchange rates and plausible amounts are in salary.
 """
 
 import polars as pl
 
-from features.text.normalise import fold, lines_with
+from features.text.normalise import first_match, fold, lines_with
 
 MAX_AMOUNT = 1e9
 _MAX_DESCRIPTION_CHARACTERS = 8_000
-# Longer words before their beginnings. Symbols stand anywhere; letters stand alone or beside a digit.
+# Longer words before their prefixes. Symbols match anywhere; letters match alone or beside a digit.
 _CURRENCY_SYMBOLS = (
     ("CAD", r"ca\$|c\$"), ("AUD", r"au\$|a\$"), ("NZD", r"nz\$"), ("HKD", r"hk\$"), ("SGD", r"sg?\$"),
     ("MXN", r"mx\$"), ("BRL", r"r\$"), ("USD", r"us ?\$|\$"), ("EUR", "€"), ("GBP", "£"), ("KZT", "₸"), ("RUB", "₽"),
@@ -63,14 +63,14 @@ _LOWER = (
 )
 _BOUND = rf"(?:^|[^\p{{L}}])({_UPPER}|{_LOWER})[^\p{{L}}\d]*(?:{_SYMBOL}|{_WORD})?[^\p{{L}}\d]*$"
 _OR_MORE = r"^(?:\+|и (?:выше|более)|and (?:up|above|more)|or more)"
-# Where a text begins to speak of money: a number that has a currency beside it, alone or at the end of a range.
+# The start of the pay in a text: a number with a currency beside it, alone or at the end of a range.
 _MONEY = (
     rf"((?:(?:{_UPPER}|{_LOWER})[^\p{{L}}\d]{{0,3}})?"
     rf"(?:{_CURRENCY_BEFORE} ?\d"
     rf"|(?:{_NUMBER}) ?{_TIMES} ?(?:{_GAP} ?{_DASH} ?(?:{_NUMBER}) ?{_TIMES} ?)?{_CURRENCY_AFTER})"
     r".*)$"
 )
-# Numbers that are no pay: years of experience, terms, shares, work patterns, 401(k).
+# Numbers other than pay: years of experience, terms, shares, work patterns, 401(k).
 _NO_PAY = (
     rf"(?:(?:{_UPPER}|{_LOWER}) )?(?:^|[^\d.,'])(?:\d{{1,3}} ?- ?)?\d{{1,3}}(?:[.,]\d)? ?\+? ?"
     r"(?:%|процент\p{L}*|лет\b|год(?:а|ов)\b|years\b|yrs\b|year(?:s|'s|s')? (?:of )?exp\p{L}*|months\b|месяц(?:а|ев)\b"
@@ -123,7 +123,7 @@ _SPOKEN_MONEY = (
     rf"(?:{_SYMBOL} ?{_SPOKEN_NUMBER}|{_SPOKEN_RANGE}(?:{_SYMBOL}|{_SPOKEN_WORD})"
     r"|(?:usd|eur|gbp|pln|chf) ?\d[\d .,']*k?)"
 )
-# What leads to the amount, and the amount with what follows it.
+# Pairs of patterns: the words before the amount, and the amount with the words after it.
 _SPEAKS_OF_PAY = (
     (
         rf"((?:^|\n|[^\n]{{0,30}}[^\p{{L}}\n]){_CUE}[^\n\d;]{{0,45}}?)",
@@ -136,7 +136,7 @@ _SPEAKS_OF_PAY = (
     ),
     (r"((?:^|[^\n]{0,30}))", rf"({_SPOKEN_MONEY}\+? (?:base )?(?:salary|оклад|на руки|до вычета)[^\n;]{{0,20}})"),
 )
-# Words before the amount that make it something else than what the job pays.
+# Words before an amount which show that it is not what the job pays.
 _OTHER_MONEY = (
     r"budget|bonus|benefit|allowance|increas|rais(?:e|ed|ing)|revenue|funding|stipend|average|median|students?|graduates?"
     r"|бонус|преми|надбав|компенсац|средн|бюджет|подъемн|штраф|оборот|материальн|проезд|обед|питани|жиль|связ|обучени"
@@ -147,9 +147,10 @@ _CURRENCY_HINT = r"[$€£₽₸₴₾₼]|руб|тенге|\d ?(?:р|тг|т\.
 
 def parse_text(texts: pl.Series) -> pl.DataFrame:
     """Free text such as `от 200 000 руб. на руки` or `$31,2k - $52k`: salary_min, salary_max, salary_currency,
-    salary_period, salary_gross, a row per text.
+    salary_period, salary_gross, one row per text.
 
-    Only what the text says is filled: a number without currency, period or the size of pay is none.
+    Columns that the text does not state are null. A number counts as pay only with a currency, a period or a plausible
+    size.
     """
     parts = (
         pl.DataFrame({"whole": texts.cast(pl.String)})
@@ -195,21 +196,21 @@ def parse_text(texts: pl.Series) -> pl.DataFrame:
 
 
 def text_in_title(titles: pl.Series) -> pl.Series:
-    """The part of a title that names pay with its currency, such as `$110-$190/hr`; null where there is none."""
+    """The part of a title that names pay with its currency, such as `$110-$190/hr`; null if there is none."""
     symbol_first = r"(?:от |до |(?i:from |up to ))?(?:US|CA|AU)?[$€£₸₽] ?\d[^()\[\]|]{0,40}"
     amount_first = (
         r"(?:(?i:от|до) )?\d[\d\s.,\u{2010}-\u{2015}-]{1,24}(?:k|к|тыс\.?)? ?"
         r"(?:₽|₸|€|(?i:руб|р\.|т\.? ?р\b|тенге|тг\b))[^()\[\]|]{0,20}"
     )
     found = titles.str.extract(f"({symbol_first}|{amount_first})", 1)
-    # "Head of a $5M fund" is not paid that.
+    # "Head of a $5M fund" names no pay.
     is_of_something_else = found.str.contains(r"(?i)\d ?(?:m|mln|mm|bn|b|млн|млрд)\b|million|billion")
     return found.set(is_of_something_else.fill_null(value=False), None)
 
 
 def text_in_description(descriptions: pl.Series) -> pl.Series:
     """The part of a plain-text description that names the job's pay: an amount with its currency beside a word such
-    as salary or оклад, or a line that is a range of money. Null where there is none; precision comes first.
+    as salary or оклад, or a line that is a range of money. Null if there is none; precision matters more than recall.
     """
     lower = pl.col("text").str.slice(0, _MAX_DESCRIPTION_CHARACTERS).str.to_lowercase()
     speaking = (
@@ -221,7 +222,6 @@ def text_in_description(descriptions: pl.Series) -> pl.Series:
             pl.col("text").str.replace_all(r"[^\S\n]+", " ").str.replace_all(r"[\u{2010}-\u{2015}\u{2212}]", "-")
         )
     )
-    # What leads to an amount, and the amount with what follows it, in each of the ways to speak of pay.
     spoken = speaking.with_columns(
         pl.col("text").str.extract_groups(f"{lead}{amount}").struct.rename_fields(["lead", "pay"]).alias(f"way_{n}")
         for n, (lead, amount) in enumerate(_SPEAKS_OF_PAY)
@@ -240,7 +240,7 @@ def text_in_description(descriptions: pl.Series) -> pl.Series:
 
 
 def currency_in(folded: pl.Expr) -> pl.Expr:
-    """ISO code of the first currency that a folded text names; null where there is none."""
+    """ISO code of the first currency that a folded text names; null if there is none."""
     token = folded.str.extract(rf"({_SYMBOL}|(?:^|[^\p{{L}}]){_WORD}(?:[^\p{{L}}]|$))", 1)
     bare = token.str.replace_all(r"[\d.,;:()/\[\] -]", "")
     return pl.coalesce(
@@ -250,13 +250,13 @@ def currency_in(folded: pl.Expr) -> pl.Expr:
 
 
 def period_in(name: str) -> pl.Expr:
-    """One of SALARY_PERIODS that a text names; null where there is none."""
+    """The one of SALARY_PERIODS that a text names; null if there is none."""
     folded = fold(pl.col(name)).str.replace_all(r"[\u{2010}-\u{2015}]", "-")
-    return pl.coalesce(pl.when(folded.str.contains(words)).then(pl.lit(period)) for period, words in _PERIOD_WORDS)
+    return first_match(folded, _PERIOD_WORDS)
 
 
 def _plain_numbers(text: pl.Expr) -> pl.Expr:
-    """Folded text with one dash, one apostrophe, and without the numbers that are no pay."""
+    """Folded text with one dash, one apostrophe, and without numbers that are not pay."""
     return (
         fold(text.str.slice(0, 400))
         .str.replace_all(r"[\u{2010}-\u{2015}\u{2212}~]", "-")
@@ -270,7 +270,7 @@ def _plain_numbers(text: pl.Expr) -> pl.Expr:
 
 
 def _scaled_as(name: str, other: str) -> pl.Expr:
-    """The bound; where the multiplier stands once for both ("60-70k", "60k-70"), with the other one's."""
+    """The bound; a multiplier that is written once ("60-70k", "60k-70") applies to both bounds."""
     needs = pl.col(f"{name}_is_bare") & ~pl.col(f"{other}_is_bare") & (pl.col(name) < 1000)
     return pl.when(needs).then(pl.col(name) * _scale(f"{other}_times")).otherwise(pl.col(name))
 
@@ -289,7 +289,7 @@ def _scale(times: str) -> pl.Expr:
 
 def _amount(number: str, times: str) -> pl.Expr:
     digits = pl.col(number).str.replace_all(r"[ ']", "")
-    # A separator before exactly three last digits groups thousands; any other one before one or two is decimal.
+    # A separator before exactly three last digits groups thousands; before one or two digits it is decimal.
     grouped = digits.str.replace_all(r"^(\d{1,2}),(\d{2}),(\d{3})$", "$1$2$3").str.replace_all(r"[.,](\d{3})", "$1")
     return grouped.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False) * _scale(times)
 

@@ -1,4 +1,4 @@
-"""All versions and sightings of a job folded into the row that is true at `as_of`. Duplicates are not sought here."""
+"""Versions and sightings of jobs folded into one row per job, valid at `as_of`. Duplicates are found in dedupe."""
 
 import datetime as dt
 
@@ -7,7 +7,7 @@ import polars as pl
 from features.schemas.catalog import JOB_CONTENT, JOBS
 from features.schemas.table import STRINGS
 
-# A search page lacks these or has only a snippet of them: the last whole version knows better.
+# A search page lacks these or has only a snippet, so the last complete version wins.
 _OF_COMPLETE_VERSION = ("description", "language", "skills", "tags")
 _FIRST_PLAUSIBLE = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 _AHEAD = dt.timedelta(days=1)
@@ -24,8 +24,8 @@ def fold_jobs(
     """JOBS at `as_of`, sorted by job_id, `duplicate_of` null.
 
     `versions` is JOB_VERSIONS, `sightings` SIGHTINGS, `stale_after_days` has columns source and days; other sources
-    go by `default_days`. A job exists from its first sight or its publication, whichever is earlier. Of its versions
-    the newest that was seen by `as_of` counts, and if none was, the oldest.
+    use `default_days`. A job exists from its first sighting or its publication, whichever is earlier. Its newest
+    version seen by `as_of` counts, or the oldest if none was seen by then.
     """
     chosen = _choose_versions(versions, as_of)
     seen = _sights(sightings, as_of)
@@ -51,7 +51,7 @@ def fold_jobs(
 
 
 def _choose_versions(versions: pl.LazyFrame, as_of: dt.datetime) -> pl.DataFrame:
-    """Per visible job: content_hash of the version that counts, of the whole one that completes it, and its times."""
+    """Per job: content_hash of the version that counts and of the complete version that completes it, and its times."""
     published = pl.min_horizontal(_plausible("initial_created_at", as_of), _plausible("published_at", as_of))
     keys = (
         versions.select(
@@ -83,7 +83,7 @@ def _choose_versions(versions: pl.LazyFrame, as_of: dt.datetime) -> pl.DataFrame
 
 
 def _content(versions: pl.LazyFrame, chosen: pl.DataFrame) -> pl.DataFrame:
-    """What the chosen version says, a row per job, completed by the job's whole version where it is a partial one."""
+    """The content of the chosen version, one row per job; a partial version is completed by the complete one."""
     wanted = pl.concat(
         [chosen.select("job_id", "content_hash"), chosen.select("job_id", content_hash="complete_hash").drop_nulls()]
     ).unique()
@@ -107,7 +107,7 @@ def _content(versions: pl.LazyFrame, chosen: pl.DataFrame) -> pl.DataFrame:
     pay = [name for name in names if name.startswith("salary_")]
     place = ["city", "region", "country", "latitude", "longitude"]
     has_place = pl.col("country").is_not_null()
-    # Pay and place are each one statement: half of an old one beside half of a new one would be neither.
+    # Pay and place are each one statement: halves of an old and a new one must not be mixed.
     whole_group = [
         pl.when(is_partial & ~is_new).then(pl.col(f"{name}_whole")).otherwise(pl.col(name)).alias(name)
         for group, is_new in ((pay, pay_is_new), (place, has_place))
@@ -124,7 +124,7 @@ def _content(versions: pl.LazyFrame, chosen: pl.DataFrame) -> pl.DataFrame:
 
 
 def _sights(sightings: pl.LazyFrame, as_of: dt.datetime) -> pl.DataFrame:
-    """Per job, of sightings up to `as_of`: first and last sight, and since when it is gone (if after that sight)."""
+    """Per job, from sightings up to `as_of`: first and last sighting, and the last time it was found gone."""
     known = sightings.filter(pl.col("seen_at") <= as_of)
     at = pl.col("seen_at")
     return (
@@ -140,10 +140,10 @@ def _sights(sightings: pl.LazyFrame, as_of: dt.datetime) -> pl.DataFrame:
 
 def _times(as_of: dt.datetime) -> list[pl.Expr]:
     first_seen = pl.min_horizontal("first_version_at", "first_sight_at")
-    # Replayed before its first sight, a job is known by its publication only.
+    # In a replay before its first sighting, only the publication of a job is known.
     first = pl.when(first_seen <= as_of).then(first_seen).otherwise(pl.col("first_published_at"))
     last = pl.coalesce(pl.max_horizontal("last_version_at", "last_sight_at"), pl.lit(as_of))
-    # A source moves published_at whenever the posting is raised: age counts from the earliest instant known.
+    # Sources move published_at when a posting is raised, so age counts from the earliest known time.
     published = pl.min_horizontal(pl.coalesce("created_at", "first_published_at"), first)
     return [
         first.alias("first_seen_at"),
@@ -166,9 +166,9 @@ def _signals(as_of: dt.datetime) -> list[pl.Expr]:
 
 
 def _plausible(name: str, as_of: dt.datetime) -> pl.Expr:
-    """The instant, if it is neither before the web nor more than a day ahead of `as_of`.
+    """The time, unless it is before 2000 or more than a day after both `as_of` and the sighting.
 
-    A posting of the future is not nonsense in a replay: its first version is then seen after `as_of` too.
+    In a replay, postings after `as_of` are plausible: their first version was seen after `as_of` too.
     """
     at = pl.col(name)
     latest = pl.max_horizontal(pl.lit(as_of), pl.col("seen_at")) + _AHEAD

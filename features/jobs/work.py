@@ -1,12 +1,12 @@
-"""Where, how and by whom a job is done: work format, employment type, career level.
+"""Work format, employment type and career level of a job in the project's words.
 
-Takes the sources' own words (old and new HH ids, feeds' English, free Russian) to the project's, and what a description
-says outright where a source says nothing; years of experience, skills and roles are not here.
+They come from the sources' words (old and new HH ids, English of feeds, free Russian), else from explicit statements in
+the description. Years of experience, skills and roles are read elsewhere.
 """
 
 import polars as pl
 
-from features.text.normalise import fold, lines_with
+from features.text.normalise import first_match, fold, lines_with
 
 _REMOTE = (
     r"\bremot|телеработ|удален|дистанц|anywhere|worldwide|\bglobal\b|telecommut|work from home|\bwfh\b|home[- ]?office"
@@ -25,7 +25,7 @@ _ON_SITE = (
     r"on[-_ ]?site|in[-_ ]?office|\boffice\b|\bофис|\bfull_?day\b|fullday|полный день|на месте|in[- ]person"
     r"|field_?work|разъезд|^shift$|fly_?in_?fly_?out|вахт|сменный"
 )
-# A title has "global", "distributed" and "remote sensing" in it without saying where the work is done.
+# In a title, "global", "distributed" and "remote sensing" do not say where the work is done.
 _TITLE_REMOTE = (
     r"\bremote(?:ly)?\b|удаленно\b|удаленк|удаленн\p{L}+ (?:работ|формат|режим|занятост|сотрудни)|\(удаленн"
     r"|дистанционно\b"
@@ -104,10 +104,10 @@ _LEVELS = (
 
 
 def work_format(stated: pl.Series, *, location: pl.Series, title: pl.Series, description: pl.Series) -> pl.Series:
-    """on_site, hybrid or remote from the source's words, else from the location's text, the title, or what the
-    description says outright.
+    """on_site, hybrid or remote from the source's words, else from the location, the title, or an explicit statement in
+    the description.
 
-    Several words at once (office and remote) are hybrid; words that say nothing of it are null.
+    Several formats at once (office and remote) are hybrid; null if nothing names a format.
     """
     folded = pl.DataFrame({"stated": stated, "location": location, "title": title}).select(
         fold(pl.col("stated")),
@@ -128,28 +128,29 @@ def work_format(stated: pl.Series, *, location: pl.Series, title: pl.Series, des
 
 
 def employment_type(stated: pl.Series, *, title: pl.Series, description: pl.Series) -> pl.Series:
-    """One of EMPLOYMENT_TYPES from the source's words, else from the title, else from what the description says
-    outright; the first that applies, null if none."""
+    """The first of EMPLOYMENT_TYPES in the source's words, else in the title, else in an explicit statement of the
+    description; null if there is none.
+    """
     folded = pl.DataFrame({"stated": stated, "title": title}).select(fold(pl.col("stated")), fold(pl.col("title")))
     known = folded.select(
-        pl.coalesce(_first(pl.col("stated"), _EMPLOYMENT), _first(pl.col("title"), _TITLE_EMPLOYMENT))
+        pl.coalesce(first_match(pl.col("stated"), _EMPLOYMENT), first_match(pl.col("title"), _TITLE_EMPLOYMENT))
     ).to_series()
     lines = _lines(description, _EMPLOYMENT_HINT, where=known.is_null())
     labelled = lines.select(pl.col("text").str.extract(_DESCRIBED_EMPLOYMENT, 1).alias("label"), "text")
     described = labelled.select(
-        pl.coalesce(_first(pl.col("label"), _EMPLOYMENT), _first(pl.col("text"), _SAID_EMPLOYMENT))
+        pl.coalesce(first_match(pl.col("label"), _EMPLOYMENT), first_match(pl.col("text"), _SAID_EMPLOYMENT))
     ).to_series()
     return known.zip_with(known.is_not_null(), described).alias("employment_type")
 
 
 def stated_employment_type(stated: pl.Expr) -> pl.Expr:
-    """One of EMPLOYMENT_TYPES from a source's or a user's words; the first that applies, null if none."""
-    return _first(fold(stated), _EMPLOYMENT)
+    """The first of EMPLOYMENT_TYPES that a source's or a user's words name; null if there is none."""
+    return first_match(fold(stated), _EMPLOYMENT)
 
 
 def career_level(stated: pl.Expr) -> pl.Expr:
-    """One of CAREER_LEVELS from the source's or the user's words, the highest that applies; null if none does."""
-    return _first(fold(stated), _LEVELS)
+    """The highest of CAREER_LEVELS that a source's or a user's words name; null if there is none."""
+    return first_match(fold(stated), _LEVELS)
 
 
 def _format_of(folded: pl.Expr) -> pl.Expr:
@@ -189,14 +190,10 @@ def _format_said(lines: pl.Expr) -> pl.Expr:
 
 
 def _lines(description: pl.Series, words: str, *, where: pl.Series) -> pl.DataFrame:
-    """Column text: the lines of each description that hold one of `words`, in lower case; null elsewhere.
+    """Column text: the lines of each description with one of `words`, in lower case; null if none or not in `where`.
 
-    A step of its own, for an expression that stands in several places of another is computed as often.
+    It is materialised because Polars would compute an expression again in each place that uses it.
     """
-    # Descriptions are plain text by now; their line ends bound a label.
+    # Descriptions are plain text here; line ends delimit labels.
     lower = pl.col("text").str.slice(0, 6_000).str.to_lowercase().str.replace_all("ё", "е", literal=True)
     return pl.DataFrame({"text": description.set(~where, None)}).select(lower).select(lines_with(pl.col("text"), words))
-
-
-def _first(text: pl.Expr, words: tuple[tuple[str, str], ...]) -> pl.Expr:
-    return pl.coalesce(pl.when(text.str.contains(pattern)).then(pl.lit(name)) for name, pattern in words)

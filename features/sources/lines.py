@@ -20,18 +20,18 @@ BOM = codecs.BOM_UTF8
 _UTF16_BOMS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _LONGEST_BOM = 3
 _READ_BYTES = 1024 * 1024
-_ZST_READ_BYTES = 2048  # four bytes may stand for 128 kB, so this much for 64 MB
+_ZST_READ_BYTES = 2048  # four bytes may expand to 128 kB, so this much to 64 MB
 MAX_WINDOW_BYTES = 128 * 1024 * 1024
 
 
 class UnreadableFileError(SourceError):
-    """A file ends before its end, or its compression is damaged; what came before it has been given out."""
+    """A file is cut off or its compression is damaged; everything before that was already returned."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Whole lines of a file, the first of which has number `first_line`; `too_long` are (number, head) of lines over
-    MAX_LINE_BYTES, which are left out of `lines` (an empty line stands in their place).
+    """Complete lines of a file; the first has number `first_line`. `too_long` has (number, head) of lines over
+    MAX_LINE_BYTES, which are replaced by empty lines in `lines`.
     """
 
     first_line: int
@@ -47,14 +47,13 @@ def split_lines(body: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def read_blocks(path: Path) -> Iterator[Block]:
-    """Blocks of about BLOCK_BYTES of a plain, `.gz` or `.zst` file; memory stays bounded whatever is in it.
+    """Blocks of about BLOCK_BYTES of a plain, `.gz` or `.zst` file, in bounded memory whatever its content.
 
-    Files of several gzip members or Zstandard frames are read through; UTF-16 with a byte order mark is given out as
-    UTF-8. Raises UnreadableFileError at the place where the file can't be read further, after giving out what came
-    before.
+    Several gzip members or Zstandard frames are read in sequence; UTF-16 with a byte order mark becomes UTF-8. Raises
+    UnreadableFileError where the file can't be read further, after returning everything before that.
     """
     number, rest = 1, b""
-    overlong: bytes | None = None  # the head of a line over MAX_LINE_BYTES, until its end comes
+    overlong: bytes | None = None  # the head of a line over MAX_LINE_BYTES, until its end is found
     for data in _as_utf8(_chunks(_pieces(path))):
         if overlong is not None:
             _, newline, after = data.partition(b"\n")
@@ -81,13 +80,13 @@ def _pieces(path: Path) -> Iterator[bytes]:
     if suffix == ".zst":
         yield from _decompressed_zst(path)
         return
-    # read1 gives what could be decoded before damage; read would lose it
+    # read1 returns the bytes before damage; read would lose them
     with cast("io.BufferedReader", gzip.open(path, "rb")) if suffix == ".gz" else path.open("rb") as file:
         yield from iter(lambda: file.read1(min(_READ_BYTES, BLOCK_BYTES)), b"")
 
 
 def _decompressed_zst(path: Path) -> Iterator[bytes]:
-    """Frame after frame. zstandard's own reader ends a frame that was cut off as if it were whole."""
+    """Frame after frame; zstandard's own reader accepts a frame that is cut off as complete."""
     decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
     frame = decompressor.decompressobj()
     is_begun = False
@@ -105,7 +104,7 @@ def _decompressed_zst(path: Path) -> Iterator[bytes]:
 
 
 def _chunks(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """BLOCK_BYTES or somewhat more at a time; on damage, what came before it and then UnreadableFileError."""
+    """Chunks of BLOCK_BYTES or somewhat more; on damage, the bytes before it and then UnreadableFileError."""
     parts: list[bytes] = []
     size = 0
     damage: Exception | None = None
@@ -127,7 +126,7 @@ def _chunks(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _as_utf8(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Without the byte order mark; UTF-16, which some shells and spreadsheets write, as UTF-8."""
+    """The chunks without byte order mark; UTF-16, which some shells and spreadsheets write, becomes UTF-8."""
     head = b""
     for chunk in chunks:
         head += chunk

@@ -1,4 +1,4 @@
-"""Postings as every job source gives them: their table, their ids and their content hash. No format is read here."""
+"""Postings as every job source returns them: table, ids and content hash. Formats are read elsewhere."""
 
 import hashlib
 import re
@@ -24,7 +24,7 @@ _TRACKING = re.compile(
     r"utm_.*|(?:gclid|fbclid|yclid|mc_cid|mc_eid|ref|referrer|source|src|from|hhtmfrom|hhtmsource|query|rss|_openstat)",
     re.IGNORECASE,
 )
-# Boards whose links hold the board's own id: host suffix, then where it stands in path and query.
+# Boards whose links contain the board's own id: host suffix, and the id's pattern in path and query.
 _NATIVE_IDS = tuple(
     (host, re.compile(pattern))
     for host, pattern in (
@@ -59,8 +59,8 @@ def postings(rows: Iterable[Mapping[str, object]], *, refused: Iterable[Refusal]
 
 
 def stable_id(guid: str | None, link: str | None, *fallback: str | None) -> str:
-    """The id of an entry within its source: its guid if short and printable, else the board's own id in the link,
-    else 16 hexadecimal digits of BLAKE2b over the guid, the canonical link, or `fallback` (company, title, location).
+    """The id of an entry within its source: its guid if short and printable, else the board's own id in the link, else
+    16 hexadecimal digits of BLAKE2b over the guid, the canonical link, or `fallback` (company, title, location).
     """
     if guid is not None and is_short_id(guid):
         return guid
@@ -74,12 +74,12 @@ def stable_id(guid: str | None, link: str | None, *fallback: str | None) -> str:
 
 
 def short_hash(value: str) -> str:
-    """16 hexadecimal digits of BLAKE2b: the same on every machine and in every run."""
+    """16 hexadecimal digits of BLAKE2b, equal on every machine and in every run."""
     return hashlib.blake2b(value.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def canonical_link(url: str) -> str:
-    """`url` without tracking parameters, fragment and the case of its host; anything that is no URL as it is."""
+    """`url` with a lower-case host, without tracking parameters and fragment; other text is unchanged."""
     try:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https"):

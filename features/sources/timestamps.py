@@ -1,10 +1,10 @@
-"""Reads single times as sources write them; columns of event times are in features.sources.events."""
+"""Single times as sources write them. Columns of event times are read in features.sources.events."""
 
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_tz
 
-# Outside these years a time is a mistake (epoch zero, 9999); nearer limits depend on the run and are the catalog's.
+# Times outside these years are mistakes (epoch zero, 9999); the catalog applies narrower limits.
 FIRST_YEAR, LAST_YEAR = 1990, 2100
 _MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138, as milliseconds 1973
 _MONTHS = {
@@ -28,10 +28,10 @@ _RUSSIAN_WEEKDAY = re.compile(r"^(?:пн|вт|ср|чт|пт|сб|вс)[а-яё]
 
 
 def read_timestamp(value: object) -> datetime | None:
-    """A time in UTC, or None where it can't be understood or is implausible.
+    """A time in UTC, or None if it can't be read or is implausible.
 
-    Read are RFC 3339 / ISO 8601, RFC 822 (unknown to feedparser: MSK and its kin), epoch seconds and milliseconds,
-    `dd.mm.yyyy` and Russian month names. A time without a zone is taken as UTC.
+    Formats: RFC 3339 / ISO 8601, RFC 822 (also with zones such as MSK, unknown to feedparser), epoch seconds and
+    milliseconds, `dd.mm.yyyy` and Russian month names. A time without a zone is in UTC.
     """
     if isinstance(value, datetime):
         return _plausible(value)
@@ -78,7 +78,7 @@ def _read_iso(written: str) -> datetime | None:
         return None
     iso = _FRACTION.sub(r"\1", written)
     iso = re.sub(r"\s+(?=[+-]\d|Z)", "", iso.removesuffix(" UTC").replace(",", "."))
-    if iso[10:19] == "T24:00:00":  # the end of the day by ISO 8601, which datetime refuses before Python 3.13
+    if iso[10:19] == "T24:00:00":  # ISO 8601's end of the day, which datetime refuses before Python 3.13
         return datetime.fromisoformat(iso[:10] + "T00:00:00" + iso[19:]) + timedelta(days=1)
     return datetime.fromisoformat(iso)
 

@@ -1,10 +1,11 @@
-"""Plain text out of postings, and text folded for comparison.
+"""Plain text from postings, and text folded for comparison.
 
-What the words mean (skills, roles, places, pay) is not here.
+The meaning of words (skills, roles, places, pay) is read elsewhere.
 """
 
 import html
 import re
+from collections.abc import Iterable
 
 import nh3
 import polars as pl
@@ -45,8 +46,8 @@ _NEXT_SECTION = (
 def plain_text(texts: pl.Series, *, max_characters: int = MAX_CHARACTERS) -> pl.Series:
     """HTML, escaped HTML or plain text as plain text, one block a line, at most `max_characters` characters.
 
-    Scripts and styles go with their content; what is left empty is null. The result is text, not safe HTML: whoever
-    shows it escapes it.
+    Scripts and styles are removed with their content; empty results are null. The result is text, not safe HTML:
+    it must be escaped where it is shown.
     """
     head = texts.cast(pl.String).str.slice(0, _MAX_RAW_CHARACTERS)
     distinct = pl.DataFrame({"raw": head}).drop_nulls().unique(maintain_order=True)
@@ -69,7 +70,7 @@ def plain_text(texts: pl.Series, *, max_characters: int = MAX_CHARACTERS) -> pl.
 
 
 def one_line(texts: pl.Series, *, max_characters: int = 300) -> pl.Series:
-    """A title or a name as plain text on one line; null where nothing is left."""
+    """A title or a name as plain text on one line; null if nothing is left."""
     return (
         plain_text(texts, max_characters=max_characters)
         .str.replace_all(r"\s+", " ")
@@ -79,9 +80,10 @@ def one_line(texts: pl.Series, *, max_characters: int = 300) -> pl.Series:
 
 
 def about_extract(descriptions: pl.Series, max_characters: int) -> pl.Series:
-    """The part of plain-text descriptions in which the company speaks of itself, else the first paragraph.
+    """The part of plain-text descriptions in which the company describes itself, else the first paragraph.
 
-    A Russian or English cue at the start of a line opens it, the next section's heading or `max_characters` ends it.
+    It starts with a Russian or English cue at the start of a line, and ends before the next section's heading or after
+    `max_characters`.
     """
     text = pl.col("text")
     from_cue = text.str.extract(rf"(?is)(?:^|\n)[^\n\p{{L}}]{{0,10}}({_ABOUT_CUE}.*)$", 1)
@@ -102,7 +104,7 @@ def about_extract(descriptions: pl.Series, max_characters: int) -> pl.Series:
 
 
 def collapse_whitespace(text: pl.Expr) -> pl.Expr:
-    """Runs of spaces as one space, of line ends as one line end; invisible characters removed, ends trimmed."""
+    """Each run of spaces as one space and of line ends as one line end, trimmed, without invisible characters."""
     return (
         text.str.replace_all(_INVISIBLE, "")
         .str.replace_all(r"[^\S\n]+", " ")
@@ -112,12 +114,17 @@ def collapse_whitespace(text: pl.Expr) -> pl.Expr:
 
 
 def lines_with(text: pl.Expr, words: str) -> pl.Expr:
-    """The lines of lower-case text that hold a match of `words`, joined again; null where there are none.
+    """The lines of lower-case text that match `words`, joined; null if there are none.
 
-    Patterns with much context are dear on whole descriptions, and cheap on the few lines that matter.
+    Patterns with much context are slow on whole descriptions, and fast on the few lines that matter.
     """
     found = text.str.extract_all(rf"[^\n]*(?:{words})[^\n]*").list.join("\n")
     return found.replace("", None)
+
+
+def first_match(text: pl.Expr, patterns: Iterable[tuple[str, str]]) -> pl.Expr:
+    """The name of the first (name, pattern) pair whose pattern occurs in `text`; null if none does."""
+    return pl.coalesce(pl.when(text.str.contains(pattern)).then(pl.lit(name)) for name, pattern in patterns)
 
 
 def fold(text: pl.Expr) -> pl.Expr:
@@ -132,7 +139,7 @@ def fold(text: pl.Expr) -> pl.Expr:
 
 
 def name_key(name: pl.Expr) -> pl.Expr:
-    """The words of a name, folded, without punctuation; null where there is no letter or digit."""
+    """The words of a name, folded, without punctuation; null if it has no letter or digit."""
     words = fold(name).str.replace_all(r"[^\p{L}\p{N}+#]+", " ").str.strip_chars()
     return pl.when(words.str.contains(r"[\p{L}\p{N}]")).then(words)
 
@@ -140,7 +147,7 @@ def name_key(name: pl.Expr) -> pl.Expr:
 def company_key(name: pl.Expr) -> pl.Expr:
     """A company's name without its legal form: `ООО «Ромашка»` and `Ромашка` are equal.
 
-    Null where nothing is left, or where the name only says that there is none to tell: confidential ones are many.
+    Null if nothing is left, or if the name only says that the company is confidential.
     """
     legal_form = (
         r"(?:ооо|оао|зао|пао|ао|ип|тоо|нао|мкк|гбу|мбу|фгуп|мкоу|chp|чп|тов|llc|ltd|limited|inc|incorporated|corp"
@@ -153,7 +160,7 @@ def company_key(name: pl.Expr) -> pl.Expr:
 
 
 def _as_lines(texts: pl.Series) -> pl.Series:
-    # Greenhouse and others escape the whole HTML: no tag is left to see until it is unescaped once.
+    # Greenhouse and others escape the whole HTML, so tags show only after unescaping it once.
     escaped = [html.unescape(t) if not _TAG.search(t) and _ESCAPED_TAG.search(t) else t for t in texts]
     return pl.Series(escaped, dtype=pl.String).str.replace_all(_BLOCK_TAG, "\n$0")
 

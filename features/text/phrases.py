@@ -1,6 +1,6 @@
-"""Many phrases sought in many texts at once: the normal form of a text and one Aho-Corasick pass over it.
+"""Search for many phrases in many texts: the normal form of a text, and one Aho-Corasick pass over it.
 
-What the phrases mean (skills, roles) lives with their owners; so do the rewrites that their ambiguous words need.
+The vocabularies (skills, roles) define the phrases, and the rewrites that ambiguous words need.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,15 +13,15 @@ _LENGTH_CHANGING = "".join(
     char for char in map(chr, range(128, 0x1E9F)) if len(char.lower().encode()) != len(char.encode())
 )
 _LENGTH_CHANGING_CLASS = f"[{_LENGTH_CHANGING}\u1e9e\u2126\u212a\u212bȺȾ]"
-# A word's last letters that Russian declension changes, cut where at least three letters stay: a light stemmer, so that
-# "продажами", "продаж" and "продажи" are one word. The same cut is made in the phrases, so an odd stem does no harm.
+# A light stemmer: Russian endings are cut if at least three letters remain, so that "продажами", "продаж" and "продажи"
+# are one word. Phrases are cut in the same way, so an odd stem does no harm.
 _RUSSIAN_ENDING = (
     r"([а-яА-Я]{3})(?i:иями|ями|ами|иях|ях|ах|иям|ием|ией|ого|его|ому|ему|ыми|ими|ей|ой|ий|ый|ая|яя|ое|ее|ие|ые"
     r"|ым|им|ых|их|ую|юю|ом|ем|ам|ям|ов|ев|ия|ию|ии|ы|и|а|я|о|е|у|ю|ь|й) "
 )
-# Stems that end like an ending: "систему" would lose more than "системы".
+# Stems whose last letters look like an ending: "систему" would lose more than "системы".
 _LIKE_ENDING = r"(?i)(систем|схем|проблем)(?:а|ы|е|у|ой|ами|ах|ам)? "
-# Names whose punctuation is their meaning become words before punctuation goes. Both alphabets have a letter C.
+# Names with meaningful punctuation become words before punctuation is removed. Both alphabets have a letter C.
 _SIGNS = (
     (r"(?i)(^|[^\p{L}\p{N}])[cс]\+\+", "$1 cplusplus "),
     (r"(?i)(^|[^\p{L}\p{N}])[cс]#", "$1 csharp "),
@@ -29,7 +29,7 @@ _SIGNS = (
     (r"(?i)(asp|vb|ado|ml)\.net", "${1}dotnet "),
     (r"(?i)(^|[^\p{L}\p{N}])\.net", "$1 dotnet"),
 )
-# Ends a clause or an item of a list: no phrase goes across it ("Jira, Confluence" is no product of Jira).
+# Ends a clause or an item of a list: no phrase crosses it ("Jira, Confluence" is no product of Jira).
 _BREAK = "‖"
 # Letters that look alike in both alphabets, Latin and Cyrillic.
 _LOOKALIKES = tuple(zip("aceopxykmtbhABCEHKMOPTXY", "асеорхукмтвнАВСЕНКМОРТХУ", strict=True))
@@ -42,7 +42,7 @@ _ROWS_AT_ONCE = 20_000  # bounds the memory of `find`: a few copies of this many
 def normal_form(texts: pl.Expr) -> pl.Expr:
     """Words of a text in their own case: punctuation gone, ё as е, Russian endings cut, two spaces between words.
 
-    Two spaces, because a phrase is sought with a space at either end, and neighbouring phrases must not share one.
+    A phrase is searched with a space at both ends; two spaces keep neighbouring phrases from sharing one.
     """
     words = texts.fill_null("")
     for pattern, replacement in _SIGNS:
@@ -58,12 +58,12 @@ def normal_form(texts: pl.Expr) -> pl.Expr:
 
 
 def lookup_key(names: pl.Expr) -> pl.Expr:
-    """Key under which two spellings of one whole name meet: the lower-case normal form without outer spaces."""
+    """Key that is equal for two spellings of one name: the lower-case normal form without outer spaces."""
     return normal_form(names.str.to_lowercase()).str.strip_chars(f" {_BREAK}")
 
 
 def one_alphabet(texts: pl.Series) -> pl.Series:
-    """Texts whose words of both alphabets are in one: "Doсker" with a Cyrillic letter is Docker again."""
+    """Texts in which words of mixed alphabets are written in one: "Doсker" with a Cyrillic letter becomes Docker."""
     is_mixed = texts.str.contains(_MIXED).fill_null(value=False)
     if not is_mixed.any():
         return texts
@@ -77,10 +77,10 @@ def one_alphabet(texts: pl.Series) -> pl.Series:
 
 @dataclass(frozen=True)
 class PhraseMatcher:
-    """Finds phrases in texts, whole words only, leftmost first and of those the longest.
+    """Finds phrases in texts: whole words only, the leftmost first, then the longest.
 
-    `phrases` has columns pattern (lower-case normal form, spaces at both ends), spelling (the only case in which it
-    counts, normal form; null where case does not matter) and meaning.
+    `phrases` has columns pattern (lower-case normal form, spaces at both ends), spelling (normal form in the only
+    case that counts; null if any case does) and meaning.
     """
 
     phrases: pl.DataFrame
@@ -114,7 +114,7 @@ class PhraseMatcher:
         ]
         for start in range(0, len(texts), _ROWS_AT_ONCE):
             batch = one_alphabet(texts.slice(start, _ROWS_AT_ONCE).cast(pl.String)).to_frame("text")
-            # String functions use one thread a plan: one plan a thread.
+            # String functions use one thread per plan, hence one plan per thread.
             n_rows = max(-(-batch.height // pl.thread_pool_size()), _MIN_ROWS_PER_PLAN)
             plans = [
                 self._plan(batch.slice(first, n_rows).lazy(), rewritten, first_row=start + first)

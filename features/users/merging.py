@@ -1,6 +1,6 @@
-"""The app's user records, resumes and erasures folded into one profile per user, completed and in canonical names.
+"""The USERS table: the app's user records, resumes and erasures merged into one profile per user, in canonical names.
 
-What ranking needs of a profile is derived elsewhere; personal columns stay in this table.
+Personal columns stay in this table; the profile that ranking uses is derived in profiles.
 """
 
 import datetime as dt
@@ -14,7 +14,7 @@ from features.schemas.bronze import RATED_SKILL, USER_PROFILE_COLUMNS
 from features.schemas.catalog import USERS
 from features.schemas.table import STRINGS
 from features.text import language
-from features.text.normalise import fold
+from features.text.normalise import first_match, fold
 from features.vocabulary.places import Gazetteer
 from features.vocabulary.skills import SkillVocabulary
 
@@ -37,11 +37,11 @@ _OF_PLACE = ("city", "country", "latitude", "longitude")
 def merge_users(
     records: pl.LazyFrame, resumes: pl.LazyFrame, erasures: pl.LazyFrame, *, as_of: dt.datetime, vocabulary: Vocabulary
 ) -> pl.DataFrame:
-    """USERS at `as_of`, sorted by user_id: the newest record by `updated_at` (ties: content_hash), or the oldest if
-    none is that old, completed by the newest resume.
+    """USERS at `as_of`, sorted by user_id: the newest record by `updated_at` (ties: content_hash), or the oldest if all
+    records are younger than `as_of`, completed by the newest resume.
 
-    What is stated wins, column by column and skill by skill. An erasure takes away whatever is not younger than it,
-    also in a replay of the time before it: a user who comes back afterwards starts anew.
+    Stated values win over the resume, column by column and skill by skill. An erasure removes everything that is not
+    younger than it, also from replays of earlier times; a user who returns later starts anew.
     """
     stated = _newest(_not_erased(records, erasures, at="updated_at"), as_of, at="updated_at")
     read = _newest(_not_erased(resumes, erasures, at="parsed_at"), as_of, at="parsed_at")
@@ -55,7 +55,7 @@ def merge_users(
         has_resume=pl.col("parsed_at_read").is_not_null(),
         updated_at=pl.coalesce("updated_at", "parsed_at_read"),
     )
-    placed = merged.with_columns(_places(merged, vocabulary.places))
+    placed = merged.with_columns(_places(merged, vocabulary.gazetteer))
     return USERS.conform(
         placed.with_columns(_canonical_columns(placed, vocabulary))
         .with_columns(_language())
@@ -73,7 +73,7 @@ def _not_erased(frame: pl.LazyFrame, erasures: pl.LazyFrame, *, at: str) -> pl.L
 
 
 def _newest(frame: pl.LazyFrame, as_of: dt.datetime, *, at: str) -> pl.DataFrame:
-    """One row per user: of those up to `as_of` the newest, else the oldest (what a replay knows of a later user)."""
+    """One row per user: the newest up to `as_of`, else the oldest, which is what a replay knows of a later user."""
     return (
         frame.with_columns(is_past=pl.col(at) <= as_of + CLOCK_SKEW)
         .filter(pl.col("is_past") | ~pl.col("is_past").any().over("user_id"))
@@ -86,7 +86,7 @@ def _newest(frame: pl.LazyFrame, as_of: dt.datetime, *, at: str) -> pl.DataFrame
 
 
 def _completed_columns() -> list[pl.Expr]:
-    """Every profile column but skills: as stated, else as read in the resume. Pay and place are taken whole."""
+    """Every profile column except skills: the stated value, else the resume's. Pay and place each come from one."""
     states_pay = pl.any_horizontal(pl.col("salary_min", "salary_max").is_not_null())
     states_place = pl.any_horizontal(pl.col(_OF_PLACE).is_not_null())
     columns = []
@@ -106,14 +106,14 @@ def _completed_columns() -> list[pl.Expr]:
 
 
 def _items(name: str) -> pl.Expr:
-    """A list column without nulls and empty strings, trimmed, in the order given, each once; null becomes empty."""
+    """A list column, trimmed, each item once in the given order, without nulls and empty strings; never null."""
     trimmed = pl.element().str.strip_chars()
     kept = pl.col(name).list.eval(trimmed.filter(trimmed.str.len_bytes() > 0).unique(maintain_order=True))
     return kept.fill_null(pl.lit([], STRINGS)).cast(STRINGS)
 
 
 def _skills(both: pl.DataFrame, vocabulary: SkillVocabulary) -> pl.Series:
-    """List of RATED_SKILL per row, canonical and sorted by name: stated, then read, then of the stated categories."""
+    """List of RATED_SKILL per row, canonical, sorted by name: stated skills, then the resume's, then of categories."""
     rows = both.with_row_index("row").lazy()
     rated = [
         rows.select("row", pl.col(name).alias("skill"), source=pl.lit(i))
@@ -158,26 +158,26 @@ def _skills(both: pl.DataFrame, vocabulary: SkillVocabulary) -> pl.Series:
 
 def _level() -> pl.Expr:
     stated = fold(pl.col("level"))
-    return pl.coalesce(pl.when(stated.str.contains(words)).then(pl.lit(level)) for level, words in _LEVELS.items())
+    return first_match(stated, _LEVELS.items())
 
 
-def _places(users: pl.DataFrame, places: Gazetteer) -> list[pl.Series]:
+def _places(users: pl.DataFrame, gazetteer: Gazetteer) -> list[pl.Series]:
     is_point = pl.col("latitude").is_between(-90, 90) & pl.col("longitude").is_between(-180, 180)
     stated = users.select(
         "city", "country", *(pl.when(is_point).then(pl.col(name)).alias(name) for name in ("latitude", "longitude"))
     )
-    found = places.resolve(stated)
+    found = gazetteer.resolve(stated)
     return [found[name] for name in _OF_PLACE]
 
 
 def _canonical_columns(users: pl.DataFrame, vocabulary: Vocabulary) -> list[pl.Expr | pl.Series]:
-    """Names in the vocabulary's words, values within their limits, and the defaults of what nobody stated."""
+    """Names in the vocabulary's words, values within their limits, and defaults for missing values."""
     pay = salary.normalise(
         users.select(*_OF_PAY, salary_gross=pl.lit(None, pl.Boolean), salary_text=pl.lit(None, pl.String)),
         rates=vocabulary.rates,
     )
     usd = salary.monthly_usd(pay, rates=vocabulary.rates)
-    # "At least 3000" is often written as the one amount wanted, in whichever field the app has.
+    # A user who wants "at least 3000" often writes it as the only amount, in either field of the app.
     wanted = usd.select(pl.coalesce(usd.columns).alias("salary_monthly_usd_min")).to_series()
     distance, years, hour = pl.col("max_distance_km"), pl.col("years_of_experience"), pl.col("digest_hour")
     tags = [
@@ -211,7 +211,7 @@ def _one_of(name: str, allowed: tuple[str, ...], *, default: str) -> pl.Expr:
 
 
 def _language() -> pl.Expr:
-    """ru or en, what feeds and digests are written in: by the locale, else by the country, else by the summary."""
+    """ru or en, the language of feeds and digests: by the locale, else by the country, else by the summary."""
     locale = pl.col("locale").str.to_lowercase().str.extract(r"^\s*([a-z]{2})", 1)
     reads_russian = (
         pl.when(locale.is_not_null())

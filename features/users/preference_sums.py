@@ -1,7 +1,7 @@
-"""Sums of users' signals on jobs over the values that these jobs have (skills, tags, words), best values per user.
+"""Sums of users' signals over the values of jobs (skills, tags, words), and the strongest values per user.
 
-Users x jobs times jobs x values, both sparse, in blocks of users: memory follows the block, and sums of integers do not
-depend on any order. What the signals and values mean lives with whoever asks.
+The sums are a sparse product (users x jobs) (jobs x values) in blocks of users: memory is bounded by the block, and
+sums of integers do not depend on the order. The callers define signals and values.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,9 +11,9 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-# One product gives both sums: a signal is stored as amount * 2^20 + 1, so that the low bits of a sum count the jobs.
+# One product gives both sums: a signal is stored as amount * 2^20 + 1, and the low bits of a sum count the jobs.
 _COUNT_BITS = 20
-# One sort orders a block: user, group, weakness and column share the 63 bits of an integer.
+# One sort orders a block: user, group, weakness and column are packed into the 63 bits of an integer.
 _USER_BITS, _GROUP_BITS, _STRENGTH_BITS, _COLUMN_BITS = 13, 3, 20, 27
 USERS_AT_ONCE = 1 << _USER_BITS
 MAX_GROUPS = 1 << _GROUP_BITS
@@ -39,8 +39,8 @@ def strongest_values(
     """The `per_group` strongest values per user and group: user_id, group, value, total of the amounts, n, n_jobs.
 
     `signals` has user_id, job_id, amount (a small integer; one row per pair), `values` has job_id, group (UInt8, below
-    8), value. `strength(total, n, n_jobs, group)` ranks in [0, 1], where n_jobs is how many jobs have the value; what
-    has strength 0 is left out, ties go by value. Sorted by user_id, group, strength.
+    8), value. `strength(total, n, n_jobs, group)` ranks in [0, 1], where n_jobs is the number of jobs with the value;
+    values of strength 0 are dropped, ties are in order of value. Sorted by user_id, group, strength.
     """
     vocabulary = (
         values.group_by("group", "value")
@@ -48,7 +48,7 @@ def strongest_values(
         .sort("group", "value")
         .with_row_index("column")
     )
-    # Jobs with neither signals nor values cannot matter.
+    # Only jobs with both signals and values matter.
     jobs = signals.select("job_id").unique().join(values.select("job_id").unique(), on="job_id").sort("job_id")
     jobs = jobs.with_row_index("job")
     kept = signals.join(jobs, on="job_id")

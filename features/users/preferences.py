@@ -1,6 +1,6 @@
-"""What users turned out to like and dislike: affinities per dimension, learned from what they did with jobs.
+"""Affinities of users per dimension (skills, companies …), learned from their interactions with jobs.
 
-What they stated themselves is in profiles.
+Stated wishes are in profiles.
 """
 
 import datetime as dt
@@ -20,7 +20,7 @@ APPLICATION, SAVE, CLICK, DISMISSAL, NEGATIVE_FEEDBACK = 7, 4, 3, -3, -3
 VALUES_PER_DIMENSION = 20
 CONFIDENCE_PRIOR = 5
 
-# Words of a title that tell nothing of the work.
+# Words of a title that say nothing about the work.
 _STOP_WORDS = (
     "and the for with from into our you your job jobs work remote hybrid office full time part new per all are "
     "для или что это как при под над без вакансия работа работы удаленно удаленная удалённо офис гибрид полная "
@@ -30,7 +30,7 @@ _WORD = r"[\p{L}][\p{L}\p{N}]*[+#]*"
 
 
 def job_values(jobs: pl.LazyFrame) -> pl.DataFrame:
-    """What each job has in each dimension of preference: job_id, dimension, value, distinct and without nulls.
+    """The preference features of each job: job_id, dimension, value, distinct and without nulls.
 
     company: `company_id`; role: slugs; skill: canonical names; keyword: words of the title in lower case.
     """
@@ -52,20 +52,20 @@ def job_values(jobs: pl.LazyFrame) -> pl.DataFrame:
 def title_words() -> pl.Expr:
     """The words of `title` in lower case, three letters or more (or C++ and the like), without stop words."""
     word = pl.element()
-    is_telling = ((word.str.len_chars() >= 3) | word.str.contains(r"[+#]$")) & ~word.is_in(_STOP_WORDS.split())
-    return pl.col("title").str.to_lowercase().str.extract_all(_WORD).list.eval(word.filter(is_telling))
+    is_informative = ((word.str.len_chars() >= 3) | word.str.contains(r"[+#]$")) & ~word.is_in(_STOP_WORDS.split())
+    return pl.col("title").str.to_lowercase().str.extract_all(_WORD).list.eval(word.filter(is_informative))
 
 
 def signal_tenths() -> pl.Expr:
-    """What an interaction tells of a job, in tenths: each kind of act counts once."""
-    acts = (
+    """The signal of an interaction, in tenths; each kind of event counts once."""
+    signals = (
         (pl.col("is_applied"), APPLICATION),
         (pl.col("is_saved"), SAVE),
         (pl.col("n_clicks") > 0, CLICK),
         (pl.col("n_dismissals") > 0, DISMISSAL),
         (pl.col("n_not_relevant") > 0, NEGATIVE_FEEDBACK),
     )
-    return pl.sum_horizontal(act.fill_null(False).cast(pl.Int64) * tenths for act, tenths in acts)
+    return pl.sum_horizontal(is_given.fill_null(False).cast(pl.Int64) * tenths for is_given, tenths in signals)
 
 
 def preferences(
@@ -73,16 +73,16 @@ def preferences(
 ) -> pl.DataFrame:
     """PREFERENCES: at most 20 values per user and dimension, those with the largest |affinity| * confidence.
 
-    affinity = tanh(sum of signals): application +0.7, save +0.4, click +0.3, dismissal and negative feedback -0.3. Of
-    a keyword the sum is weighted by its rarity ln(1 + N / n) / ln(1 + N) over the N titles (TF-IDF, K. Sparck Jones,
-    1972). confidence = n / (n + 5) for n jobs acted on. Who switched personalisation off is not learned from.
+    affinity = tanh(sum of signals): application +0.7, save +0.4, click +0.3, dismissal and negative feedback -0.3. The
+    sum of a keyword is weighted by its rarity ln(1 + N / n) / ln(1 + N) over the N titles (TF-IDF, K. Sparck Jones,
+    1972). confidence = n / (n + 5) for n jobs with signals. Users who opted out of personalisation have no rows.
     """
-    unwilling = users.filter(~pl.col("personalization_enabled").fill_null(True)).select("user_id")
+    opted_out = users.filter(~pl.col("personalization_enabled").fill_null(True)).select("user_id")
     signals = (
         interactions.filter(pl.col("last_at") <= as_of + CLOCK_SKEW)
         .select("user_id", "job_id", amount=signal_tenths())
         .filter(pl.col("amount") != 0)
-        .join(unwilling, on="user_id", how="anti")
+        .join(opted_out, on="user_id", how="anti")
         .collect()
     )
     n_jobs = int(jobs.select(pl.len()).collect().item())

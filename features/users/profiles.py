@@ -1,6 +1,6 @@
-"""What ranking needs of a user: the stated profile, normalised, with interests learned from what was done with jobs.
+"""What ranking needs of a user: the stated profile, normalised, and interests learned from interactions.
 
-No personal data but coordinates; affinities per dimension are in preferences.
+The only personal data here are coordinates; affinities per dimension are in preferences.
 """
 
 import datetime as dt
@@ -41,13 +41,13 @@ def user_profiles(
 ) -> pl.DataFrame:
     """USER_PROFILES: one row per user with a profile or with history.
 
-    `role_slugs` maps names of roles to slugs or null; a name without a slug stays as it was given.
+    `role_slugs` maps names of roles to slugs or null; a name without a slug is kept.
     interest_tags: preferred tags, skills and strengths, and at most 20 tags learned from positive interactions.
     """
     stated = users.collect()
     known = interactions.filter(pl.col("first_at") <= as_of + CLOCK_SKEW)
-    unwilling = stated.filter(~pl.col("personalization_enabled").fill_null(True)).select("user_id")
-    learned = learned_tags(known.join(unwilling.lazy(), on="user_id", how="anti"), jobs, as_of=as_of)
+    opted_out = stated.filter(~pl.col("personalization_enabled").fill_null(True)).select("user_id")
+    learned = learned_tags(known.join(opted_out.lazy(), on="user_id", how="anti"), jobs, as_of=as_of)
     ids = pl.concat([stated.select("user_id"), known.select("user_id").unique().collect()]).unique().sort("user_id")
     return (
         ids.join(_stated_columns(stated), on="user_id", how="left")
@@ -73,7 +73,7 @@ def user_profiles(
 
 
 def learned_tags(interactions: pl.LazyFrame, jobs: pl.LazyFrame, *, as_of: dt.datetime) -> pl.DataFrame:
-    """Columns user_id, learned_tags: the 20 tags with the greatest sums of positive weights, halved every 30 days."""
+    """Columns user_id, learned_tags: the 20 tags with the largest sums of positive weights; these halve in 30 days."""
     age_seconds = seconds_before(as_of, pl.col("last_at"))
     decayed = pl.col("weight") * (age_seconds * -half_life_rate(INTEREST_HALF_LIFE)).exp() * 1000
     signals = (
@@ -99,7 +99,7 @@ def without_contacts(text: pl.Expr) -> pl.Expr:
 
 
 def blocked_company_keys(names: pl.Expr) -> pl.Expr:
-    """Every form in which a blocked company may meet a job's: as given, in lower case, its name without legal form."""
+    """Every form in which a blocked company may match a job's: as given, in lower case, and without its legal form."""
     name, key = pl.element().str.strip_chars(), company_key(pl.element())
     forms = (name, name.str.to_lowercase(), key, pl.concat_str(pl.lit("name:"), key))
     return _union(*(names.list.eval(form) for form in forms))
@@ -125,8 +125,9 @@ def _stated_columns(users: pl.DataFrame) -> pl.DataFrame:
 
 
 def _rated_skills(users: pl.DataFrame) -> pl.DataFrame:
-    """Columns user_id, skills (sorted) and skill_levels beside them, null where unknown; of a skill named twice the
-    highest level."""
+    """Columns user_id, skills (sorted) and the parallel skill_levels, null if unknown; a skill that is named twice has
+    the higher level.
+    """
     level = pl.col("level").str.strip_chars().str.to_lowercase()
     rated = users.select("user_id", "skills").explode("skills").unnest("skills").select("user_id", "name", level=level)
     strengths = users.select("user_id", name="strengths", level=pl.lit(None, pl.String)).explode("name")
@@ -143,7 +144,7 @@ def _rated_skills(users: pl.DataFrame) -> pl.DataFrame:
 
 
 def _roles(users: pl.DataFrame, role_slugs: RoleSlugs) -> pl.DataFrame:
-    """Columns user_id, roles: desired roles, professions and titles of the resume, as slugs where there are any."""
+    """Columns user_id, roles: desired roles, professions and titles of the resume, as slugs if these are known."""
     long = users.select(
         "user_id", name=pl.concat_list(_filled("desired_roles"), _filled("professions"), _filled("titles"))
     )
@@ -162,6 +163,6 @@ def _or_empty(name: str) -> pl.Expr:
 
 
 def _union(*lists: pl.Expr) -> pl.Expr:
-    """All strings of some lists, each once, sorted; null lists, null strings and empty strings count for nothing."""
+    """All strings of some lists, each once, sorted; null lists, null strings and empty strings are ignored."""
     whole = pl.concat_list([each.fill_null(pl.lit([], STRINGS)) for each in lists])
     return whole.list.eval(pl.element().filter(pl.element().str.len_bytes() > 0).unique().sort())

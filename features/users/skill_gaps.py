@@ -1,6 +1,6 @@
-"""What stands between users and the roles they want: skills they have, have in part and lack, and what that would take.
+"""Skill gaps between users and the roles they want: skills they have, have in part or lack, and hours to learn.
 
-Which skills a role requires is a query over the open jobs (insight/role_skills).
+The skills that a role requires come from a query over the open jobs (insight/role_skills).
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ MIN_ROLE_SHARE = 0.2
 MAX_MISSING = 10
 USERS_AT_ONCE = 50_000
 
-# Hours of learning from a level to a higher one; who lacks a skill starts as a beginner.
+# Hours of learning from one level to a higher one; a user without the skill starts as a beginner.
 HOURS = {
     ("beginner", "intermediate"): 40,
     ("beginner", "advanced"): 120,
@@ -24,10 +24,10 @@ HOURS = {
     ("intermediate", "expert"): 200,
     ("advanced", "expert"): 150,
 }
-# What a role takes at a career level.
+# The skill level that a role requires at a career level.
 TARGET_LEVELS = {"senior": "advanced", "lead": "advanced", "executive": "expert"}
 DEFAULT_TARGET_LEVEL = "intermediate"
-# From which share of the role's jobs on a skill is of which priority; below all of them it is low.
+# Priority of a skill by the share of the role's jobs that require it; below all of these it is low.
 PRIORITIES = (("critical", 0.6), ("high", 0.4), ("medium", 0.3))
 LOWEST_PRIORITY = "low"
 
@@ -38,10 +38,11 @@ PARTIAL_CREDIT = 0.5
 def skill_gaps(profiles: pl.LazyFrame, role_skills: pl.DataFrame) -> pl.DataFrame:
     """SKILL_GAPS: one row per user and wanted role that has open jobs with required skills.
 
-    `role_skills` has role, skill, share. A required skill is there at the user's target level or above (an unknown
-    level is believed), partial below it. coverage_share = (has + partial / 2) / required. Impact is the share of the
-    role's jobs that name the skill. Verdict: apply_now from 80 % with no critical skill missing, else learn_first from
-    60 % and under 80 hours, else reconsider. The ten missing skills of most impact are listed, the hours are of all.
+    `role_skills` has role, skill, share. The user has a required skill at the target level or above (an unknown level
+    counts as enough), and has it partially below that. coverage_share = (has + partial / 2) / required. Impact is the
+    share of the role's jobs that name the skill. Verdict: apply_now from 80 % with no critical skill missing, else
+    learn_first from 60 % and under 80 hours, else reconsider. The ten missing skills with the highest impact are
+    listed; the hours include all.
     """
     wanted = profiles.select("user_id", "career_level", "roles", "skills", "skill_levels").sort("user_id").collect()
     parts = [_gaps(users, role_skills) for users in _slices(wanted)]
@@ -57,7 +58,7 @@ def priority(impact: pl.Expr) -> pl.Expr:
 
 
 def estimated_hours(from_level: pl.Expr, to_level: pl.Expr) -> pl.Expr:
-    """Hours from one level word to another, 0 where that is no way up (Int32)."""
+    """Hours of learning from one level to another (Int32); 0 if the second is not higher."""
     hours = pl.lit(0)
     for (start, end), amount in HOURS.items():
         hours = pl.when((from_level == start) & (to_level == end)).then(amount).otherwise(hours)
@@ -71,7 +72,7 @@ def _slices(users: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 def _gaps(users: pl.DataFrame, role_skills: pl.DataFrame) -> pl.DataFrame:
     level = pl.col("level")
-    # An unknown level is no word; it is taken for what the role needs.
+    # An unknown level has no word; it counts as the level that the role requires.
     word = pl.coalesce(pl.when(level <= bound + 0.01).then(pl.lit(name)) for name, bound in SKILL_LEVELS.items())
     owned = (
         users.select("user_id", skill="skills", level="skill_levels")
@@ -107,7 +108,7 @@ def _target_level() -> pl.Expr:
 
 
 def _judge(states: pl.DataFrame) -> pl.DataFrame:
-    """One row per user and role out of one per required skill."""
+    """One row per user and role from one row per required skill."""
     gap = pl.struct(
         skill="skill", impact=pl.col("share").cast(pl.Float32), priority="priority", estimated_hours="hours"
     )

@@ -1,25 +1,25 @@
-"""HeadHunter's tree of areas as its API tells it, laid over the shipped areas.csv. No place is looked up here."""
+"""Adds the areas that HeadHunter's API knows to the shipped areas.csv. Places are looked up in places."""
 
 import polars as pl
 
 
-def completed(shipped: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
-    """`shipped` (columns of areas.csv) with what only `told` (HH_AREAS) knows: areas of their own, and towns that have
-    an id alone in the shipped table.
+def completed(shipped: pl.DataFrame, fetched: pl.DataFrame) -> pl.DataFrame:
+    """`shipped` (columns of areas.csv) with the areas that only `fetched` (HH_AREAS) has, and with the names of towns
+    that have only an id in the shipped table.
 
-    An area that is told and not shipped lies in the country and region of the nearest area above it that is shipped.
-    One with nothing below it and with coordinates is a town of the told name; what is shipped of a town stays.
+    A new area lies in the country and region of its nearest shipped ancestor. If it has coordinates and no area below
+    it, it is a town. Shipped data of a town are never replaced.
     """
-    if told.is_empty():
+    if fetched.is_empty():
         return shipped
     parents = dict(shipped.select("area_id", "parent_id").iter_rows()) | dict(
-        told.select("area_id", "parent_id").iter_rows()
+        fetched.select("area_id", "parent_id").iter_rows()
     )
     known = {row["area_id"]: row for row in shipped.iter_rows(named=True)}
     inner = set(parents.values())
     rows = [
         _completed_row(area, known, parents, is_town=area["area_id"] not in inner)
-        for area in _incomplete(shipped, told).iter_rows(named=True)
+        for area in _incomplete(shipped, fetched).iter_rows(named=True)
     ]
     if not rows:
         return shipped
@@ -28,11 +28,11 @@ def completed(shipped: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([kept, fresh])
 
 
-def _incomplete(shipped: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
-    """The rows of `told` that add something: of unknown ids, and with coordinates where none are shipped."""
+def _incomplete(shipped: pl.DataFrame, fetched: pl.DataFrame) -> pl.DataFrame:
+    """The rows of `fetched` with unknown ids, or with coordinates of areas that are shipped without a name."""
     has_point = pl.col("latitude").is_not_null()
     named = shipped.select("area_id", is_named=pl.col("name_en").is_not_null() | pl.col("city").is_not_null())
-    return told.join(named, on="area_id", how="left", maintain_order="left").filter(
+    return fetched.join(named, on="area_id", how="left", maintain_order="left").filter(
         pl.col("is_named").is_null() | (has_point & ~pl.col("is_named"))
     )
 
@@ -62,9 +62,9 @@ def _completed_row(
 def _nearest_known(
     area_id: str, known: dict[str, dict[str, object]], parents: dict[str, str | None]
 ) -> dict[str, object]:
-    """The row of the area itself or of the nearest one above it that is known; empty if none is."""
+    """The row of the area or of its nearest known ancestor; empty if there is none."""
     here: str | None = area_id
-    for _ in range(10):  # deeper than any tree; a broken one may have a circle
+    for _ in range(10):  # deeper than any real tree; a broken one may have a cycle
         if here is None:
             break
         if here in known:

@@ -1,6 +1,6 @@
-"""Gazetteer: cities, regions and countries under one name each, from Russian or English, with coordinates.
+"""The gazetteer: canonical names and coordinates of cities, regions and countries, from Russian or English text.
 
-Distances and who may work where live elsewhere. The towns come from GeoNames (see data/vocabulary/README.md).
+Distances and remote work are handled elsewhere. Towns come from GeoNames (see data/vocabulary/README.md).
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ _INPUT_TEXTS = ("text", "city", "region", "country", "area_id")
 _MAX_TEXT_LENGTH = 200
 _MAX_SEGMENTS = 12
 _SEPARATORS = r"\s+[-–—/]\s+|[-–—]\s+|[,;/|()\[\]•·\n:+&]|\s(?:or|and|but|или|и|но)\s|(?-u:\b)\d{4,6}(?-u:\b)"
-# For want of better the whole stands for its part: "Western Massachusetts", "Suburban Philadelphia".
+# A part of a region or city is read as the whole: "Western Massachusetts", "Suburban Philadelphia".
 _PART_OF = r"(?i:(?-u:\b)(?:western|eastern|northern|southern|central|suburban|upstate)\s+)([^\x1f]+)"
 _FLAG = r"([\u{1f1e6}-\u{1f1ff}])([\u{1f1e6}-\u{1f1ff}])"
 _FLAG_LETTERS = {chr(0x1F1E6 + i): chr(ord("A") + i) for i in range(26)}
-# Words around a place that are no part of its name; whole words of the key, which stand two spaces apart.
+# Words around a place that are not part of its name: whole words of the key, which are two spaces apart.
 _AROUND = " (?:{}) ".format(
     (
         "remote|remotely|only|hybrid|on site|onsite|in office|office|based|anywhere in|within|from|greater|metropolitan"
@@ -27,9 +27,9 @@ _AROUND = " (?:{}) ".format(
         "|downtown|central|удаленно|удаленная работа|удаленка|гибрид|офис|г|гор|город"
     ).replace(" ", "  ")
 )
-# "обл" and "респ" as Russian addresses shorten them.
+# Abbreviations in addresses.
 _SHORTENED = ((" обл ", " область "), (" респ ", " республика "), (" st ", " saint "), (" р ка ", " республика "))
-# A city's other names count less than its own, whatever its size.
+# Aliases of a city weigh less than its own name, whatever its size.
 _ALIAS_WEIGHT = 0.02
 
 
@@ -56,8 +56,8 @@ class Gazetteer:
         """Columns city, region, country (ISO alpha-2), latitude, longitude, one row per row of `frame`, in its order.
 
         `frame` may have text (free location), city, region, country, area_id (HH) and latitude, longitude, all
-        nullable. What is known wins: the area, then the city, then the text; a given country is never changed by a
-        city of the same name elsewhere; given coordinates are kept. A city that the gazetteer lacks stays as written.
+        nullable. The area wins over the city, and the city over the text. A city elsewhere with the same name never
+        changes a given country; given coordinates are kept. A city that the gazetteer lacks stays as written.
         """
         given = frame.select(
             *(_text_column(frame, name) for name in _INPUT_TEXTS),
@@ -84,7 +84,7 @@ class Gazetteer:
         )
 
     def with_areas(self, areas: pl.DataFrame) -> "Gazetteer":
-        """These places, with `areas` (columns of areas.csv) in place of the shipped ones."""
+        """A copy with `areas` (columns of areas.csv) in place of the shipped ones."""
         return replace(self, areas=areas)
 
     @cached_property
@@ -108,7 +108,7 @@ class Gazetteer:
         return self.countries.select("country", "name_ru", "name_en").sort("country")
 
     def russian_name(self, city: str, country: str | None = None) -> str | None:
-        """Russian name of a canonical city, of the largest where no country is given; None if unknown."""
+        """Russian name of a canonical city, of the largest one if no country is given; None if unknown."""
         rows = self.cities.filter(pl.col("city") == city)
         if country is not None:
             rows = rows.filter(pl.col("country") == country)
@@ -123,7 +123,7 @@ class Gazetteer:
 
     @cached_property
     def _country_keys(self) -> pl.DataFrame:
-        """Columns key, country, is_any_case; a bare two-letter code within free text counts in capitals only."""
+        """Columns key, country, is_any_case, is_code; in free text a two-letter code counts in capitals only."""
         names = _long_names(self.countries, ["name_en", "name_ru", "iso3"], keep=["country"])
         codes = self.countries.select("country", name="country")
         return (
@@ -169,7 +169,7 @@ class Gazetteer:
             *(pl.col(name).cast(pl.Float64).alias(f"area_{name}") for name in ("latitude", "longitude")),
         )  # fmt: skip
         all_rows = distinct.join(areas, on="area_id", how="left", maintain_order="left")
-        # The area of a town says all there is to say.
+        # The area of a town determines everything.
         is_town = pl.col("area_city").is_not_null()
         of_towns = all_rows.filter(is_town).select(
             "id", *(pl.col(f"area_{name}").alias(f"{name}_found") for name in OUTPUT_COLUMNS)
@@ -177,9 +177,9 @@ class Gazetteer:
         return pl.concat([of_towns, self._searched(all_rows.filter(~is_town))])
 
     def _searched(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """As `_answers`, of rows whose area names no town."""
+        """Like `_answers`, for rows whose area is not a town."""
         stated = self.country_code(rows["country"])
-        # The area of a source tells its own; a stated country only where there is none.
+        # The country of the area wins over the stated one.
         rows = rows.with_columns(
             known_country=pl.coalesce("area_country", stated),
             known_region=pl.coalesce("area_region", "region"),
@@ -213,7 +213,7 @@ class Gazetteer:
         )
 
     def _city_segments(self, segments: pl.DataFrame) -> pl.DataFrame:
-        """Columns id, position of segments that are a city's own name: what they say of a region is the city's."""
+        """Columns id, position of segments that are a city's own name; they are no evidence of a region."""
         own = self._city_keys.filter("is_own").select("key").unique()
         countries = self._country_keys.select("key")
         return segments.join(own, on="key", how="semi").join(countries, on="key", how="anti").select("id", "position")
@@ -247,10 +247,10 @@ class Gazetteer:
         )
 
     def _hints(self, rows: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
-        """Columns id, position, country, region, is_trusted: what segments say of countries and regions.
+        """Columns id, position, country, region, is_trusted: the countries and regions that segments may mean.
 
         "CA" is California beside Los Angeles and Canada beside Toronto: both are hints, and the city decides. A code
-        that no city confirms is trusted as the state it stands for, after another segment, and as the country alone.
+        that no city confirms is trusted as a state if it follows another segment, and as a country if it is alone.
         """
         is_first = pl.col("position") == 0
         is_titled_code = pl.col("segment").str.contains(r"^[A-Z][a-z]$") & ~is_first  # "Santa Clara, Ca"
@@ -272,7 +272,7 @@ class Gazetteer:
         return agreeing.select(columns).sort("id", "position", "country", "region", nulls_last=True)
 
     def _best_cities(self, rows: pl.DataFrame, segments: pl.DataFrame, *, hints: pl.DataFrame) -> pl.DataFrame:
-        """At most one city per id: agreeing with what the rest of the input says, then the first, then the largest."""
+        """At most one city per id: the best by agreement with the rest of the input, position and size."""
         is_city = pl.col("order").is_in([0, 2])
         candidates = (
             segments.filter(is_city).join(self._city_keys, on="key").join(rows.select("id", "known_country"), on="id")
@@ -280,7 +280,7 @@ class Gazetteer:
         candidates = candidates.filter(
             pl.col("known_country").is_null() | (pl.col("known_country") == pl.col("country_found"))
         )
-        # A segment that names a country or region as well ("Mexico", "Georgia") is a city only under its own name.
+        # A segment that also names a country or region ("Mexico", "Georgia") is a city only under the city's own name.
         also = hints.select("id", "position").unique().with_columns(is_also_wider=pl.lit(True))
         candidates = candidates.join(also, on=["id", "position"], how="left").filter(
             pl.col("is_also_wider").is_null() | pl.col("is_own") | (pl.col("order") == 0)
@@ -292,7 +292,7 @@ class Gazetteer:
             .filter(pl.col("position") != pl.col("hint_position"))
             .with_columns(
                 agrees=pl.col("country_found") == pl.col("country"),
-                # "Berlin" names a region of Germany too, which is no reason to prefer Munich in "Berlin, Munich".
+                # "Berlin" is a region of Germany too; that must not favour Munich in "Berlin, Munich".
                 agrees_closely=(pl.col("country_found") == pl.col("country"))
                 & (pl.col("region").is_null() | (pl.col("region_found") == pl.col("region")).fill_null(False)),
                 agrees_region=(pl.col("country_found") == pl.col("country"))
@@ -325,7 +325,7 @@ _CITY_COLUMNS = ("city", "region", "country", "population", "latitude", "longitu
 
 
 def place_key(names: pl.Expr) -> pl.Expr:
-    """Key of a place's name: lower case, ё as е, no accents, no punctuation, bare of "city of" and the like."""
+    """Key of a place's name: lower case, ё as е, without accents, punctuation and words such as "city of"."""
     key = (
         names.fill_null("")
         .str.normalize("NFKD")

@@ -1,6 +1,6 @@
-"""Job roles under one slug, whatever the language of the title, and the career level that a title states.
+"""Slugs of job roles from titles in Russian or English, and the career level that a title states.
 
-What an experienced candidate of a role must know lives elsewhere.
+The skills that a role requires are computed elsewhere.
 """
 
 from dataclasses import dataclass
@@ -46,9 +46,9 @@ class Roles:
         )
 
     def canonicalise(self, titles: pl.Series) -> pl.Series:
-        """Slug of the role that each title names, by the longest known name within it, of equals the first; or null.
+        """Slug of the role that each title names, or null: by the longest known name in it, then the first.
 
-        A slug itself is a name too, so that a second pass changes nothing.
+        A slug is also a known name, so canonicalising twice changes nothing.
         """
         distinct = pl.DataFrame({"title": titles.cast(pl.String)}).select(pl.col("title").unique().sort())["title"]
         spoken = distinct.str.replace_all("_", " ", literal=True)
@@ -78,7 +78,7 @@ class Roles:
         return PhraseMatcher.of(dict(self._phrases.select("phrase", "role").iter_rows()))
 
 
-# What has a level's word in it and states no level.
+# Phrases that contain the word of a level and state no level.
 _NO_LEVEL = (
     r" (?:lead generation|leads?[ -]?gen\p{L}*|executive (?:assistant|search|recruit\p{L}*|producer|housekeeper)"
     r"|(?:помощник|ассистент|секретарь)\p{L}* (?:генерального |исполнительного )?(?:директора|руководителя)"
@@ -87,7 +87,7 @@ _NO_LEVEL = (
     r"|middle ?ware|senior (?:care|living|services|caregivers?|homes?|citizens?|centers?|companions?)|thought leader"
     r"|(?:менеджер|специалист) по работе с руководителями|scrum master|школьный директор) "
 )
-# Titles of people who lead, though their words say more or nothing: read as "ведущий".
+# Titles of leads whose words name a higher level or none: read as "ведущий".
 _LEADS = (
     r"арт директор|art director|creative director|креативный директор|executive chef|шеф повар|chief accountant"
     r"|chief (?:engineer|architect|designer|of staff)|бригадир\p{L}*|foreman|мастер (?:участка|смены)|прораб\p{L}*"
@@ -99,7 +99,7 @@ _LEADS = (
 _GRADED = (
     "(?:engineer|developer|programmer|scientist|analyst|designer|specialist|administrator|technician|accountant|tester)"
 )
-# From the most to the least telling; a title for two grades ("Junior/Middle") asks for the lower one.
+# From the most to the least informative word; a title for two grades ("Junior/Middle") asks for the lower one.
 _LEVEL_WORDS = (
     (
         "intern",
@@ -129,7 +129,7 @@ _LEVEL_WORDS = (
 
 
 def career_level(titles: pl.Series) -> pl.Series:
-    """Level that each title states in Russian or English words (features.schemas.CAREER_LEVELS); null if none."""
+    """Level that each title states in Russian or English words (CAREER_LEVELS); null if there is none."""
     words = (
         pl.col("title")
         .fill_null("")

@@ -1,6 +1,6 @@
-"""The shared vocabulary of skills: canonical names, aliases in Russian and English, and finding them in texts.
+"""The vocabulary of skills: canonical names, aliases in Russian and English, and the search for them in texts.
 
-Rarity, levels and matching of users against jobs live elsewhere.
+Rarity, levels and the matching of users and jobs are elsewhere.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from features.schemas.table import STRINGS
 from features.text.phrases import PhraseMatcher, lookup_key
 
 MATCH_MODES = ("any", "case", "context", "name")
-# What looks like a skill and is not one: lists of single letters (grades, licence categories), common English phrases.
+# Texts that look like a skill and are none: lists of single letters (grades, licence categories), English phrases.
 _FALSE_FRIENDS = (
     r"(?i)(?:https?://|www\.)\S+|\S+@\S+\.\S+",
     r"(?i:категори[а-я]+|кат\.)[\s:«\x22(]*[A-EА-Е]1?(?:[\s,/и+»\x22]+[A-EА-Е]1?(?-u:\b))*",
@@ -26,7 +26,7 @@ _FALSE_FRIENDS = (
     r"|Spring (?:20|[Bb]reak|[Ss]emester|[Ss]ummer)|Swift (?:response|action)|Rust (?:removal|proof)"
     r"|Express (?:your|delivery|interest)|Teams (?:of|that|who|are)|Spring into|Spark (?:of|your|joy|curiosity|ideas?)"
     r"|Salt and [Pp]epper|Ruby (?:wedding|anniversary)|Snowflakes?\s+(?:in|on))",
-    # The language of people or places, not one that is spoken at work.
+    # The nationality of people or places, not a language that is spoken at work.
     r"(?-u:\b)(?:English|Spanish|German|French|Italian|Chinese|Japanese|Polish|Turkish|Korean|Arabic|Portuguese|Dutch)"
     r"\s(?:compan|market|client|customer|startup|start-up|team|office|government|law|tax|bank|brand|retail|citizen"
     r"|national|engineering|manufacturer|subsidiar|-speaking countr)\p{L}*",
@@ -46,9 +46,9 @@ _STRONG_AFTER = (
     r"([\s-]+(?i:developers?|programmers?|programming|engineers?|language|backend|microservices?|services|разработчик"
     r"|программист|scripting|scripts|studio|shiny|back-?end))"
 )
-# "пишем на Go": what one writes on, in Latin letters within Russian, is a language.
+# "пишем на Go": after the Russian "на", a Latin word is a programming language.
 _WRITTEN_ON = r"(\s(?i:на) )"
-_SKILL_MARK = "zqx"  # stands before an ambiguous word whose context says that the skill is meant
+_SKILL_MARK = "zqx"  # put before an ambiguous word whose context shows that the skill is meant
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class SkillVocabulary:
 
     @classmethod
     def load(cls, folder: Path) -> "SkillVocabulary":
-        """Reads skills.csv and categories.yaml of `folder`; VocabularyError names what contradicts what."""
+        """Reads skills.csv and categories.yaml of `folder`; raises VocabularyError with the contradictions."""
         path = folder / "skills.csv"
         frame = pl.read_csv(path, schema_overrides=dict.fromkeys(_COLUMNS, pl.String))
         if frame.columns != list(_COLUMNS):
@@ -77,7 +77,7 @@ class SkillVocabulary:
 
     @cached_property
     def spellings(self) -> pl.DataFrame:
-        """Every way to write a skill: columns skill, phrase, match (how it counts in running text), key."""
+        """Every spelling of a skill: columns skill, phrase, match (the mode of matching in running text), key."""
         return _spellings(self.skills)
 
     @cached_property
@@ -96,7 +96,7 @@ class SkillVocabulary:
         return found
 
     def canonicalise(self, lists: pl.Series) -> pl.Series:
-        """Each list of skills in canonical names, unknown ones trimmed and kept; no doubles, sorted; null → empty."""
+        """Each list in canonical names, each once, sorted; unknown names are trimmed and kept, null becomes empty."""
         rows = pl.DataFrame({"name": lists.cast(STRINGS)}).with_row_index("row")
         long = rows.explode("name").with_columns(pl.col("name").str.strip_chars())
         long = long.filter(pl.col("name").str.len_bytes() > 0)
@@ -111,13 +111,13 @@ class SkillVocabulary:
         return _lists_by_row(grouped, len(lists), lists.name)
 
     def find(self, texts: pl.Series) -> pl.Series:
-        """Canonical names of the skills that each text mentions, without doubles, sorted; List[String], never null."""
+        """Canonical names of the skills that each text mentions, each once, sorted; List[String], never null."""
         found = self._matcher.matches(texts, rewritten=self._disambiguated).select("row", canonical="meaning")
         grouped = found.unique().group_by("row").agg(pl.col("canonical").sort())
         return _lists_by_row(grouped, len(texts), texts.name)
 
     def expand_categories(self, names: Iterable[str]) -> list[str]:
-        """Concrete skills of the named categories in any case, sorted; an unknown one has none."""
+        """Skills of the categories with these names in any case, sorted; an unknown category has none."""
         keys = {name.strip().lower().replace(" ", "_").replace("-", "_") for name in names}
         return sorted({skill for key in keys for skill in self.categories.get(key, [])})
 
@@ -141,27 +141,27 @@ class SkillVocabulary:
         return self.spellings.select("key", canonical="skill").unique("key", keep="first", maintain_order=True)
 
     def _canonical_names(self, names: pl.Series) -> pl.Series:
-        # A version number at the end says nothing of which skill it is: "Python 3.11".
+        # A version number at the end does not change the skill: "Python 3.11".
         exact = lookup_key(pl.col("name"))
         keys = pl.DataFrame({"name": names}).select(
             exact.alias("key"), exact.str.replace(r"(?:\s+\p{N}+)+$", "").alias("versionless")
         )
-        versionless = self._by_key.rename({"key": "versionless", "canonical": "loosely"})
+        versionless = self._by_key.rename({"key": "versionless", "canonical": "without_version"})
         return (
             keys.join(self._by_key, on="key", how="left", maintain_order="left")
             .join(versionless, on="versionless", how="left", maintain_order="left")
-            .select(pl.coalesce("canonical", "loosely"))
+            .select(pl.coalesce("canonical", "without_version"))
             .to_series()
         )
 
 
 def disambiguate(text: pl.Expr, context_words: list[str]) -> pl.Expr:
-    """A text whose ambiguous words (Go, R, C…) are marked where their context shows that a skill is meant."""
+    """The text with a mark before each ambiguous word (Go, R, C…) whose context shows that the skill is meant."""
     for pattern in _FALSE_FRIENDS:
         text = text.str.replace_all(pattern, " , ")
     if context_words:
         word = "(" + "|".join(sorted(context_words, key=lambda w: (-len(w), w))) + ")"
-        # Neighbours in a list share their separator, which one match consumes: the second pass takes every other.
+        # Neighbours in a list share a separator, which one match consumes; the second pass finds the others.
         for pattern in (rf"{_BEFORE}{word}{_AFTER}", rf"{_BEFORE}{word}{_AFTER}"):
             text = text.str.replace_all(pattern, f"${{1}}{_SKILL_MARK}${{2}}${{3}}")
         text = text.str.replace_all(rf"{_WRITTEN_ON}(Go|R|C|Dart)(?-u:\b)", f"${{1}}{_SKILL_MARK}${{2}}")

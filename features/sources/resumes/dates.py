@@ -1,4 +1,4 @@
-"""Periods of employment in resumes: finding date ranges in English and Russian, and adding them up."""
+"""Periods of employment in resumes: date ranges in English and Russian text, and their total length."""
 
 import re
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ _STATED = tuple(
 
 @dataclass(frozen=True)
 class Period:
-    """A date range in a text: its first and last month counted from year 0 (None: still going on), and where it is."""
+    """A date range in a text: first and last month counted from year 0 (None: ongoing), and its start and end in it."""
 
     first_month: int
     last_month: int | None
@@ -47,7 +47,7 @@ class Period:
 
 
 def find_periods(text: str) -> list[Period]:
-    """Date ranges of a text in order; ranges that end before they begin are left out."""
+    """Date ranges of a text in order; ranges that end before they begin are dropped."""
     found = []
     for match in _RANGE.finditer(text):
         first = _month(match["m1"] or match["i1"], match["y1"], missing=1)
@@ -66,8 +66,8 @@ def partial_month(date: str | None) -> int | None:
 
 
 def total_years(periods: Iterable[tuple[int, int | None]], *, now: int | None) -> float | None:
-    """Years covered by (first month, last month) ranges, overlaps once; a range without end reaches to `now`, and
-    counts nothing where that is unknown. None without any range.
+    """Years covered by (first month, last month) ranges; overlaps count once. An ongoing range ends at `now`, and is
+    ignored if that is unknown. None without ranges.
     """
     closed = sorted((first, last if last is not None else now) for first, last in periods if last is not None or now)
     months, reached = 0, 0
@@ -79,7 +79,7 @@ def total_years(periods: Iterable[tuple[int, int | None]], *, now: int | None) -
 
 
 def stated_years(text: str) -> float | None:
-    """The years of experience that the text states in so many words; the largest where there are several."""
+    """The years of experience that the text states explicitly; the largest if there are several."""
     matches = (match for pattern in _STATED for match in pattern.finditer(text))
     found = [int(match[1]) + min(int(match[2] or 0), 11) / 12 for match in matches]
     plausible = [years for years in found if 0 < years <= 60]

@@ -1,4 +1,4 @@
-"""The employments in a resume: titles and companies, told from where they stand beside the dates."""
+"""The employments in a resume: titles and companies, found by their position beside the dates."""
 
 import re
 from collections.abc import Iterable
@@ -29,17 +29,17 @@ _DURATION = re.compile(
     re.IGNORECASE,
 )
 _SITE = re.compile(r"\b[\w-]+\.(?:com|ru|org|net|io|example|by|kz|uz|me|dev|рф)\b|https?:|www\.", re.IGNORECASE)
-_LOOSE_DASH = re.compile(r"[-–—]\s*$")
+_TRAILING_DASH = re.compile(r"[-–—]\s*$")
 _LEADING = re.compile(r"^\s*(?:с|from|since)\s+$", re.IGNORECASE)
 _MAX_LINE_CHARACTERS = 100
 _LINES_BEFORE, _LINES_AFTER = 3, 6
 
 
 def employments(lines: list[str]) -> tuple[list[str], list[str]]:
-    """(titles, companies) of the lines of a section on work, each once, in order.
+    """(titles, companies) from the lines of a section on work, each once, in order.
 
-    An employment is where a date range stands. What it is called is taken from that line; what is missing there from
-    the lines above or below it, whichever of the two hold titles more often in this resume.
+    Each date range marks an employment. Title and company come from its line; missing ones come from the lines above
+    or below it, whichever have titles more often in this resume.
     """
     joined = _ranges_joined(lines)
     dated = [index for index, each in enumerate(joined) if find_periods(each)]
@@ -62,7 +62,7 @@ def employments(lines: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _title_and_company(own: list[str], title: str | None, nearby: list[str]) -> tuple[str | None, str | None]:
-    """What stands near a date line that does not say both: the company comes before the title, else right after it."""
+    """Title and company near a date line that lacks one: the company is before the title, else directly after it."""
     parts = [part for each in nearby for part in _parts(each)]
     if title is not None:
         return title, next((part for part in parts if not ROLE.search(part)), None)
@@ -77,7 +77,7 @@ def _title_and_company(own: list[str], title: str | None, nearby: list[str]) -> 
 
 
 def _around(lines: list[str], indexes: Iterable[int]) -> list[str]:
-    """The lines at `indexes` up to the first that belongs to something else: another range, a bullet, a sentence."""
+    """The lines at `indexes` up to the first that is another range, a bullet or a sentence."""
     found: list[str] = []
     for index in indexes:
         if not 0 <= index < len(lines):
@@ -94,10 +94,10 @@ def _has_role(lines: list[str]) -> bool:
 
 
 def _ranges_joined(lines: list[str]) -> list[str]:
-    """A range that is broken after its dash ("March 2022 —" / "present"), on one line."""
+    """The lines, with ranges that are broken after the dash ("March 2022 —" / "present") joined to one line."""
     found: list[str] = []
     for each in lines:
-        if found and _LOOSE_DASH.search(found[-1]) and not find_periods(found[-1]):
+        if found and _TRAILING_DASH.search(found[-1]) and not find_periods(found[-1]):
             together = f"{found[-1]} {each}"
             if find_periods(together):
                 found[-1] = together

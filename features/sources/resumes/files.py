@@ -1,4 +1,4 @@
-"""Resume files to text: plain text, Markdown, PDF and DOCX, within caps on bytes, pages and characters."""
+"""Resume files to text: plain text, Markdown, PDF and DOCX, with limits on bytes, pages and characters."""
 
 import io
 import re
@@ -39,9 +39,9 @@ class ResumeError(SourceError):
 
 
 def resume_text(body: bytes, suffix: str) -> str:
-    """The text of a resume, at most MAX_CHARACTERS of it; tables of DOCX are read in their place.
+    """The text of a resume, at most MAX_CHARACTERS; tables of DOCX are read in place.
 
-    Raises ResumeError, with `no_text` for a scanned PDF too: there is nothing to make a profile of.
+    Raises ResumeError, with `no_text` also for a scanned PDF.
     """
     if len(body) > MAX_BYTES:
         raise ResumeError("too_large")
@@ -62,7 +62,7 @@ def resume_text(body: bytes, suffix: str) -> str:
 
 
 def _markdown_text(written: str) -> str:
-    """Without marks, links' targets and the heads of tables."""
+    """The text without markup, targets of links and headers of tables."""
     kept: list[str] = []
     for each in written.splitlines():
         if "-" in each and _MARKDOWN_TABLE_RULE.fullmatch(each):
@@ -77,7 +77,7 @@ def _plain_text(body: bytes) -> str:
 
 
 def _pdf_text(body: bytes) -> str:
-    """Page by page; where the text comes one word a line (some writers place each word), by layout instead."""
+    """Page by page; by layout if the text comes one word a line, because some writers position each word."""
     try:
         reader = pypdf.PdfReader(io.BytesIO(body))
         if reader.is_encrypted and not _opens(reader):
@@ -89,13 +89,13 @@ def _pdf_text(body: bytes) -> str:
             text = _joined(page.extract_text(extraction_mode="layout") for page in pages)
     except ResumeError:
         raise
-    except Exception:  # damaged and hostile files fail in many ways, none of which is ours to tell apart
+    except Exception:  # damaged and hostile files fail in many ways, which need no distinction here
         raise ResumeError("unreadable") from None
     return text
 
 
 def _opens(reader: pypdf.PdfReader) -> bool:
-    """Whether it needs no password (many are encrypted only to forbid changes) and no cipher that is not here."""
+    """Whether it opens without a password (many are encrypted only to forbid changes) and with an available cipher."""
     try:
         return reader.decrypt("") != pypdf.PasswordType.NOT_DECRYPTED
     except Exception:
@@ -129,16 +129,15 @@ def _docx_text(body: bytes) -> str:
 
 
 def _docx_blocks(blocks: Iterator[Paragraph | DocxTable], *, depth: int) -> Iterator[str]:
-    """Paragraphs with the text boxes anchored in them, and the cells of tables, of tables in tables too."""
+    """Paragraphs with their anchored text boxes, and the cells of tables, also of nested ones."""
     for block in blocks:
         if isinstance(block, Paragraph):
             yield block.text
             yield from _text_boxes(block)
             continue
         for row in block.rows:
-            cells = dict.fromkeys(
-                _cell_text(cell, depth=depth) for cell in row.cells
-            )  # a merged cell comes once a column
+            # A merged cell occurs once per column.
+            cells = dict.fromkeys(_cell_text(cell, depth=depth) for cell in row.cells)
             yield "\n".join(cell for cell in cells if cell)
 
 
@@ -150,7 +149,7 @@ def _cell_text(cell: _Cell, *, depth: int) -> str:
 
 def _text_boxes(paragraph: Paragraph) -> Iterator[str]:
     for box in paragraph._p.iter(f"{_W}txbxContent"):
-        # Word writes each box twice, for itself and as a fallback for others.
+        # Word writes each box twice, the second time as a fallback for other programs.
         if not any(around.tag == _FALLBACK for around in box.iterancestors()):
             for found in box.iter(f"{_W}p"):
                 yield Paragraph(found, paragraph._parent).text

@@ -1,4 +1,4 @@
-"""Resumes to profile fields: JSON Resume, text, Markdown, PDF, DOCX. Only what is written there; no file is kept."""
+"""Resumes to profile fields: JSON Resume, text, Markdown, PDF, DOCX. Nothing is inferred, and no file is kept."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -22,7 +22,7 @@ _STILL = frozenset({"present", "now", "current", "today", "настоящее в
 
 
 class SkillFinder(Protocol):
-    """What is needed of the vocabulary of skills."""
+    """The part of the vocabulary of skills that resumes need."""
 
     def canonical(self, name: str) -> str | None:
         """The canonical name of a skill, None for an unknown one."""
@@ -33,7 +33,7 @@ class SkillFinder(Protocol):
 
 @dataclass(frozen=True)
 class ResumeFields:
-    """The columns of RESUMES that a resume can fill; None is "not said"."""
+    """The columns of RESUMES that a resume can fill; None means not stated."""
 
     full_name: str | None = None
     email: str | None = None
@@ -54,10 +54,10 @@ class ResumeFields:
 
 
 def parse_resume(body: bytes, suffix: str, *, skills: SkillFinder, as_of: datetime | None = None) -> ResumeFields:
-    """The fields of one resume, of JSON Resume too.
+    """The fields of one resume, also of JSON Resume.
 
-    Employment that goes on is counted up to `as_of`, and not at all without it. Raises ResumeError (a reason code, no
-    text of the file).
+    Ongoing employment counts up to `as_of`, and not at all without it. Raises ResumeError with a reason code and no
+    text of the file.
     """
     if suffix.lower() == ".json":
         return parse_json_resume(body, skills=skills, as_of=as_of)
@@ -65,14 +65,14 @@ def parse_resume(body: bytes, suffix: str, *, skills: SkillFinder, as_of: dateti
 
 
 def resume_fields(read: ReadResume, *, skills: SkillFinder, as_of: datetime | None) -> ResumeFields:
-    """What was read, in canonical names of skills, with those that the text mentions elsewhere."""
+    """The fields with canonical names of skills, and with further skills that the text mentions."""
     fields = read.fields
     named = [
         {"name": skills.canonical(skill.name) or skill.name, "level": skill.level, "years": skill.years}
         for skill in fields.skills
     ]
     found = skills.find(pl.Series("text", [read.text], dtype=pl.String)).to_list()[0] or []
-    # Some list only the last employments, others say less than they list.
+    # Some resumes list only the last employments, others state fewer years than they list.
     years = [one for one in (fields.stated_years, total_years(fields.periods, now=_month(as_of))) if one is not None]
     return ResumeFields(
         full_name=fields.full_name,
@@ -124,7 +124,7 @@ def parse_json_resume(body: bytes, *, skills: SkillFinder, as_of: datetime | Non
 
 
 def _work_periods(work: Iterable[Mapping[str, object]]) -> list[tuple[int, int | None]]:
-    """(first month, last month): None where the employment has no end; one whose end can't be read is left out."""
+    """(first month, last month or None if ongoing); employments with an unreadable end are dropped."""
     found: list[tuple[int, int | None]] = []
     for job in work:
         first, end = partial_month(text(job.get("startDate"))), text(job.get("endDate"))
@@ -137,7 +137,7 @@ def _work_periods(work: Iterable[Mapping[str, object]]) -> list[tuple[int, int |
 def _json_skills(
     stated: list[object], work: Iterable[Mapping[str, object]], *, summary: str | None, skills: SkillFinder
 ) -> list[dict[str, object]] | None:
-    """Keywords and names of the skills with their level, then the skills that the texts about work mention."""
+    """Keywords and names of the skills with their level, then the skills that the texts on work mention."""
     rated: list[object] = []
     for one in map(mapping, stated):
         names = [*items(one.get("keywords")), one.get("name")]

@@ -1,4 +1,4 @@
-"""A resume's plain text cut into sections, by headings in English and Russian. What sections say is not known here."""
+"""Splits the plain text of a resume into sections by English and Russian headings. Sections are read elsewhere."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from features.sources.resumes.dates import stated_years
 from features.sources.values import line
 
-HEAD = "head"  # what stands before the first heading
+HEAD = "head"  # the lines before the first heading
 _HEADINGS: Mapping[str, tuple[str, ...]] = {
     "skills": (
         "skills", "technical skills", "key skills", "core skills", "top skills", "hard skills", "soft skills",
@@ -53,9 +53,9 @@ _WITH_TOTAL = re.compile(r"\s+[—–-]\s+(?=\d)|\s+(?=\(\d)")  # "Experience �
 
 
 def sections(text: str) -> dict[str, list[str]]:
-    """Non-blank lines by section, stripped; a line `label: rest` under a heading's name is in its section too.
+    """Non-blank lines by section, stripped; the rest of a line `label: rest` belongs to the section that `label` names.
 
-    Within the skills, "Languages: Go, Rust" and the like stay there: of what kind they are is told later.
+    Within the skills, a line such as "Languages: Go, Rust" stays there: its kind is decided later.
     """
     found: dict[str, list[str]] = {HEAD: []}
     current = HEAD
@@ -78,7 +78,7 @@ def sections(text: str) -> dict[str, list[str]]:
 
 
 def _heading(stripped: str) -> tuple[str | None, str]:
-    """(section, what follows on the line) of a line that opens one."""
+    """(section, rest of the line) of a line that opens a section."""
     label, _, rest = stripped.partition(":")
     if section := _section_of(label):
         return section, rest.strip()
@@ -95,7 +95,7 @@ def _section_of(label: str) -> str | None:
 
 
 def _columns_apart(lines: list[str]) -> list[str]:
-    """Lines of a two-column layout one column after the other, from where two headings stand side by side."""
+    """The lines with a two-column layout, which starts at two headings side by side, put one column after the other."""
     for index, raw in enumerate(lines):
         starts = [match.end() for match in _COLUMN_GAP.finditer(raw.rstrip()) if match.start() > 0]
         if len(starts) != 1:

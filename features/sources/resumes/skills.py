@@ -1,4 +1,4 @@
-"""Skills and languages as lists in resumes write them, with the years and the level that stand beside a name."""
+"""Skills and languages in lists of resumes, with the years and the level beside a name."""
 
 import re
 from dataclasses import dataclass, replace
@@ -42,7 +42,7 @@ _MAX_YEARS = 50
 
 @dataclass(frozen=True)
 class Skill:
-    """A name as written, with the level (beginner to expert) and the years that the resume gives it."""
+    """A name as written, with the stated level (beginner to expert) and years."""
 
     name: str
     level: str | None = None
@@ -50,7 +50,7 @@ class Skill:
 
 
 def listed_skills(lines: list[str]) -> list[Skill]:
-    """The items of lists of skills; sentences are left to the vocabulary."""
+    """The items of lists of skills; sentences are searched by the vocabulary."""
     found: dict[str, Skill] = {}
     last: str | None = None
     for item in _items(lines):
@@ -80,7 +80,7 @@ def is_about_spoken_languages(text: str) -> bool:
 
 
 def _items(lines: list[str]) -> list[str]:
-    """Lists cut into items; commas within brackets do not cut, a list that goes on after a comma is one."""
+    """The items of lists; commas within brackets do not separate, and a list may continue after a trailing comma."""
     joined: list[str] = []
     for each in lines:
         bare = _unlabelled(BULLET.sub("", each))
@@ -94,7 +94,7 @@ def _items(lines: list[str]) -> list[str]:
 
 
 def _unlabelled(text: str) -> str:
-    """Without the name of a group ("Tools: Docker"), which the name of a skill is not ("SQL: 3 years")."""
+    """The text without the name of a group ("Tools: Docker"); a name before a qualification stays ("SQL: 3 years")."""
     label = _LABEL.match(text)
     if label is None or _is_qualification(re.split(r"[,;]", text[label.end() :])[0]):
         return text
@@ -102,14 +102,14 @@ def _unlabelled(text: str) -> str:
 
 
 def _read(item: str) -> Skill:
-    """A name with what qualifies it; no name where the item is nothing but a qualification."""
+    """A name with its qualification; the name is empty if the item is only a qualification."""
     if _BARE_YEARS.fullmatch(item):
         return Skill("", years=_plausible(item))
     name, *rest = (piece.strip() for piece in _QUALIFIER.split(item))
     if _is_qualification(name):
         name, rest = "", [name, *rest]
-    said = " ".join(rest)
-    years, level = _YEARS.search(said or name), _LEVEL.search(said)
+    stated = " ".join(rest)
+    years, level = _YEARS.search(stated or name), _LEVEL.search(stated)
     if years and not rest:  # "5 years Python"
         name = _YEARS.sub("", name)
     return Skill(

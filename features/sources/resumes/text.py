@@ -1,4 +1,4 @@
-"""What a resume's plain text says, by its sections, in English and Russian. What is not said there stays None."""
+"""The fields of a resume's plain text in English or Russian, by its sections. Fields that are not stated are None."""
 
 import re
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ _MAX_SUMMARY_CHARACTERS = 2000
 
 @dataclass(frozen=True)
 class TextFields:
-    """What was found; absent things are None or empty. `periods` are (first month, last month or None) of work."""
+    """The fields found; absent ones are None or empty. `periods` are (first month, last month or None) of work."""
 
     full_name: str | None
     email: str | None
@@ -47,7 +47,7 @@ class TextFields:
 
 @dataclass(frozen=True)
 class ReadResume:
-    """A resume as its text and what the text says in its own words: what needs no vocabulary and no clock."""
+    """The text of a resume and the fields that need no vocabulary and no clock."""
 
     text: str
     fields: TextFields
@@ -56,7 +56,7 @@ class ReadResume:
 def read_resume(body: bytes, suffix: str) -> ReadResume:
     """Reads TXT, Markdown, PDF or DOCX; `suffix` with its dot, in any case. Raises ResumeError.
 
-    Files may be made to hang or to swell what reads them: give those of strangers to a process with limits.
+    A hostile file may hang its reader or exhaust its memory: read untrusted files in a process with limits.
     """
     written = resume_text(body, suffix.lower())
     return ReadResume(written, read_resume_text(written))
@@ -69,10 +69,10 @@ def read_resume_text(text: str) -> TextFields:
     titles, companies = employments(experience)
     email = _EMAIL.search(text)
     desired = [one for one in (line(each) for each in found.get("titles", [])[:1]) if one]
-    # "Languages:" within the skills may be of either kind.
+    # "Languages:" within the skills may list spoken or programming languages.
     of_skills = found.get("skills", [])
     spoken = [each for each in of_skills if is_about_spoken_languages(each)]
-    told = "\n".join(each for name, lines in found.items() if name != "skills" for each in lines)
+    prose = "\n".join(each for name, lines in found.items() if name != "skills" for each in lines)
     return TextFields(
         full_name=_name(found, text),
         email=email[0].rstrip(".-").lower() if email else None,
@@ -85,7 +85,7 @@ def read_resume_text(text: str) -> TextFields:
         education=_education(found.get("education", [])),
         languages=spoken_languages([*found.get("languages", []), *spoken]),
         periods=[(period.first_month, period.last_month) for period in find_periods("\n".join(experience))],
-        stated_years=stated_years(told),
+        stated_years=stated_years(prose),
     )
 
 
@@ -105,7 +105,7 @@ def _name(found: Mapping[str, list[str]], text: str) -> str | None:
 
 
 def _as_name(candidate: str) -> str | None:
-    """Two to five capitalised words with no role among them; written in capitals, as a name is written."""
+    """The candidate as a name: two to five capitalised words without a role among them; capitals become title case."""
     written = line(candidate) or ""
     words = written.title() if written.isupper() else written
     is_name = _NAME.fullmatch(words) and not ROLE.search(written) and not _NOT_A_NAME.search(written)
@@ -125,7 +125,7 @@ def _phone(text: str) -> str | None:
 
 
 def _education(lines: list[str]) -> list[str]:
-    """A line an entry; years or a degree that stand alone belong to the line below."""
+    """One entry a line; a line with only years or a degree belongs to the line below."""
     found: list[str] = []
     pending = ""
     for each in lines:
