@@ -1,18 +1,15 @@
-"""How people act on what they are shown: utility of a job for a user, position bias, and the chain of actions.
+"""How users act on what they are shown: the utility of a job for a user, position bias, and the chain of actions.
 
-The law of the simulated market. Utilities are logits: a role of one's own is worth 1.7, a wrong one costs 1.4.
+Utilities are logits: the user's own role is worth 1.7, a wrong one costs 1.4.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipelines.simulation.jobs import DAY_SECONDS, NO_CITY, REMOTE, Jobs
-from pipelines.simulation.rng import FloatArray, IntArray, SkillBits
+from pipelines.simulation.rng import Flags, FloatArray, IntArray, SkillBits
 from pipelines.simulation.users import REMOTE_NO, REMOTE_OK, REMOTE_ONLY, Users
-
-Flags = NDArray[np.bool_]
 
 _NOISE = 0.9
 _POSITION_DECAY = 0.09
@@ -20,7 +17,7 @@ _POSITION_DECAY = 0.09
 
 @dataclass(frozen=True)
 class JobColumns:
-    """What utilities need of jobs, as arrays."""
+    """The columns of jobs that utilities need, as arrays."""
 
     family: IntArray
     city: IntArray
@@ -51,7 +48,7 @@ class JobColumns:
 
 
 def utility(users: Users, jobs: JobColumns, *, user: IntArray, job: IntArray, at_seconds: IntArray) -> FloatArray:
-    """What each (user, job) pair is worth to the user at that time, without noise."""
+    """The utility of each (user, job) pair at that time, without noise."""
     role = np.where(
         jobs.family[job] == users.family[user], 1.7, np.where(jobs.family[job] == users.second_family[user], 1.0, -1.4)
     )
@@ -80,7 +77,7 @@ def utility(users: Users, jobs: JobColumns, *, user: IntArray, job: IntArray, at
 
 @dataclass(frozen=True)
 class Actions:
-    """What happened at each exposure; `dwell_seconds` of a view."""
+    """The actions at each exposure; `dwell_seconds` of a view."""
 
     views: Flags
     clicks: Flags
@@ -101,9 +98,10 @@ class Actions:
 
 
 def act(rng: np.random.Generator, worth: FloatArray, position: IntArray, *, is_decided: Flags) -> Actions:
-    """Draws the actions at exposures of that worth and position (from 1); decided jobs are at most looked at again.
+    """Draws the actions at exposures of that utility and position (from 1). A decided job is at most viewed again.
 
-    Position bias is the examination model: seen with 1 / (1 + decay * (position - 1)), then judged by its worth.
+    Position bias is the examination model: a job is seen with probability 1 / (1 + decay * (position - 1)), then judged
+    by its utility.
     """
     n = len(worth)
     felt = worth + rng.normal(0.0, _NOISE, n)

@@ -1,4 +1,4 @@
-"""The market's boards: RSS files of an English and a Russian one, and job advertisements as JSON lines."""
+"""The market's boards: RSS files of an English and a Russian board, and job advertisements as JSON lines."""
 
 from pathlib import Path
 
@@ -9,8 +9,8 @@ from pipelines.simulation.companies import Companies
 from pipelines.simulation.job_texts import with_texts
 from pipelines.simulation.jobs import DAY_SECONDS, FILE, NO_CITY, REMOTE, SIMBOARD, SIMRABOTA, SOURCES, Jobs
 from pipelines.simulation.rng import IntArray
-from pipelines.simulation.world import World
-from pipelines.simulation.writing import escaped, folder, mail_time, slices, utc_time
+from pipelines.simulation.world import LANGUAGES, World
+from pipelines.simulation.writing import by_language, escaped, folder, mail_time, slices, utc_time
 
 ITEMS_PER_FEED = 500
 _BLOCK = 20_000
@@ -87,20 +87,17 @@ def _advertisements(world: World, frame: pl.DataFrame, rows: IntArray) -> pl.Dat
     if (city == NO_CITY).any():
         raise ValueError(f"{len(rows)} job advertisements: each needs a city, some have none")
     jitter = (frame["text_seed"].to_numpy() % 2001 - 1000) * 0.00005
-    by_city = {name: np.array([getattr(c, name) for c in world.cities])[city] for name in ("lat", "lon", "country")}
-    names = {"en": [c.en for c in world.cities], "ru": [c.ru for c in world.cities]}
+    city_names = {language: world.of_cities(language).tolist() for language in LANGUAGES}
     return frame.select(
         "source_id",
         "title",
         "company",
         "description",
         url=pl.format("https://ads.example/{}", "source_id"),
-        city=pl.when("is_english")
-        .then(pl.Series(names["en"]).gather(city))
-        .otherwise(pl.Series(names["ru"]).gather(city)),
-        country=pl.Series(by_city["country"].tolist()),
-        latitude=pl.Series(np.round(by_city["lat"] + jitter, 6)),
-        longitude=pl.Series(np.round(by_city["lon"] - jitter, 6)),
+        city=by_language(pl.col("is_english"), city_names, city),
+        country=pl.Series(world.of_cities("country")[city].tolist()),
+        latitude=pl.Series(np.round(world.of_cities("lat")[city] + jitter, 6)),
+        longitude=pl.Series(np.round(world.of_cities("lon")[city] - jitter, 6)),
         remote=pl.col("work_format") == REMOTE,
         employment_type=pl.lit("full_time"),
         salary_min="salary_min",
@@ -111,10 +108,5 @@ def _advertisements(world: World, frame: pl.DataFrame, rows: IntArray) -> pl.Dat
         tags=pl.concat_list(pl.Series([f.key.replace("_", " ") for f in world.families]).gather(frame["family"])),
         language=pl.when("is_english").then(pl.lit("en")).otherwise(pl.lit("ru")),
         published_at=utc_time("created_s"),
-        expires_at=utc_time_after("created_s", days=_OPEN_DAYS),
+        expires_at=utc_time("created_s", later_s=_OPEN_DAYS * DAY_SECONDS),
     )
-
-
-def utc_time_after(seconds: str, *, days: int) -> pl.Expr:
-    """Epoch seconds and so many days later, as RFC 3339 in UTC."""
-    return pl.from_epoch(pl.col(seconds) + days * DAY_SECONDS, time_unit="s").dt.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""The market's employers: a name, a home city, a sector, a quality and the sentences they say of themselves."""
+"""The market's employers: a name, a home city, a sector, a quality and sentences about itself."""
 
 from dataclasses import dataclass
 
@@ -6,13 +6,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipelines.simulation.rng import IntArray, Purpose, generator, weighted
+from pipelines.simulation.rng import Flags, FloatArray, IntArray, Purpose, generator, weighted
 from pipelines.simulation.world import World
 
 _SMALLEST_MARKET = 24
 _MOST_COMPANIES = 12_000
 _POSTINGS_PER_COMPANY = 10
 _LOCAL_SHARE = 0.75
+_POPULARITY_SKEW = 2.2
 
 
 @dataclass(frozen=True)
@@ -20,17 +21,15 @@ class Companies:
     """One row a company: `frame` (name, about_en, about_ru, employer_id) and its latent columns as arrays."""
 
     frame: pl.DataFrame
-    is_local: NDArray[np.bool_]
+    is_local: Flags
     city: IntArray
     sector: IntArray
-    quality: NDArray[np.float64]
+    quality: FloatArray
 
-    def choose(
-        self, rng: np.random.Generator, sector: IntArray, *, is_local: NDArray[np.bool_], popularity_skew: float = 2.2
-    ) -> IntArray:
+    def choose(self, rng: np.random.Generator, sector: IntArray, *, is_local: Flags) -> IntArray:
         """A company index per row, of the row's sector and market; a sector's first companies hire most."""
         chosen = np.zeros(len(sector), dtype=np.int64)
-        draws = rng.random(len(sector)) ** popularity_skew
+        draws = rng.random(len(sector)) ** _POPULARITY_SKEW
         for wanted in np.unique(sector):
             for local in (False, True):
                 rows = np.flatnonzero((sector == wanted) & (is_local == local))
@@ -47,8 +46,7 @@ def make_companies(world: World, *, n_jobs: int, seed: int) -> Companies:
     is_local = rng.random(n) < _LOCAL_SHARE
     is_local[:n_sectors], is_local[n_sectors : 2 * n_sectors] = True, False
     sector = np.concatenate([np.tile(np.arange(n_sectors), 2), rng.integers(0, n_sectors, n - 2 * n_sectors)])
-    weights = np.array([city.weight for city in world.cities])
-    here = world.is_local_city
+    weights, here = world.of_cities("weight"), world.is_local_city
     city = np.where(is_local, weighted(rng, weights * here, n=n), weighted(rng, weights * ~here, n=n))
     names = np.where(is_local, _names(world, "ru", rng, n=n), _names(world, "en", rng, n=n))
     size = (rng.lognormal(4.2, 1.1, n)).astype(np.int64).clip(5, 20_000)

@@ -13,18 +13,18 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulation.events import Block
+from pipelines.simulation.malformed import MALFORMED_KINDS, malformed_line, malformed_rows
 from pipelines.simulation.rng import Purpose, generator
 from pipelines.simulation.writing import folder
 
 FEEDBACK_COLUMNS = ("is_relevant", "rating", "skill_match_feedback", "location_feedback", "salary_feedback")
-_BAD_KINDS = 5
 
 
 @dataclass
 class EventFiles:
-    """Writes `out/<date>.jsonl|parquet`, or `<date>-<n>` where a day has several blocks; counts what it adds.
+    """Writes `out/<date>.jsonl|parquet`, or `<date>-<n>` if a day has several blocks; counts the faults it adds.
 
-    Late events wait in memory for the next file, a share of one block at most. Call `write` for each block in order.
+    Late events wait in memory for the next file: a share of one block at most.
     """
 
     out: Path
@@ -38,7 +38,7 @@ class EventFiles:
     _late: pl.DataFrame | None = field(default=None, init=False)
 
     def write_all(self, blocks: Iterable[Block]) -> Iterable[int]:
-        """Writes block by block; gives the number of events of each as it is done."""
+        """Writes block by block; yields the number of events of each block once it is written."""
         folder(self.out)
         waiting: Block | None = None
         for block in blocks:
@@ -62,12 +62,12 @@ class EventFiles:
         self.n_repeated += len(repeated)
         frame = pl.concat([frame, repeated, *([] if carried is None else [carried])])
         bad = frame[rng.integers(0, len(frame), n_bad).tolist()] if len(frame) else frame
-        bad = bad.with_columns(kind=pl.int_range(self.n_bad, self.n_bad + len(bad), eager=True) % _BAD_KINDS)
+        bad = bad.with_columns(kind=pl.int_range(self.n_bad, self.n_bad + len(bad), eager=True) % MALFORMED_KINDS)
         self.n_bad += len(bad)
         date = (self.first_day + timedelta(days=block.day)).date().isoformat()
         name = date if block.n_blocks == 1 else f"{date}-{block.number:03}"
         if self.event_format == "parquet":
-            pl.concat([frame, _wrong_rows(bad)]).write_parquet(self.out / f"{name}.parquet", statistics=False)
+            pl.concat([frame, malformed_rows(bad)]).write_parquet(self.out / f"{name}.parquet", statistics=False)
         else:
             _write_lines(self.out / f"{name}.jsonl", frame, bad)
         return n
@@ -81,28 +81,4 @@ def _write_lines(path: Path, frame: pl.DataFrame, bad: pl.DataFrame) -> None:
         feedback = texts.filter(is_feedback)
         if len(feedback):
             feedback.write_ndjson(file)
-        file.writelines(_wrong_line(kind, event_id) for kind, event_id in bad.select("kind", "event_id").iter_rows())
-
-
-def _wrong_line(kind: int, event_id: str) -> bytes:
-    """A line that can't be used, each in its own way."""
-    kinds = (
-        f'{{"event_id":"bad-{event_id}","user_id":"u0000001","event_ty',
-        f'{{"event_id":"bad-{event_id}","event_type":"view","occurred_at":"2020-01-01T00:00:00Z","job_id":"hh:1"}}',
-        f'{{"event_id":"bad-{event_id}","user_id":"u0000001","event_type":"view","occurred_at":"yesterday","job_id":"hh:1"}}',
-        f'{{"event_id":"bad-{event_id}","user_id":"u0000001","event_type":"stare","occurred_at":"2020-01-01T00:00:00Z","job_id":"hh:1"}}',
-        f'{{"event_id":"bad-{event_id}","user_id":"u0000001","event_type":"view","occurred_at":"2999-01-01T00:00:00Z","job_id":"hh:1"}}',
-    )
-    return kinds[kind].encode() + b"\n"
-
-
-def _wrong_rows(bad: pl.DataFrame) -> pl.DataFrame:
-    """The same for Parquet, which can't hold broken text: no user, no type, an unknown type, no job, the far future."""
-    kind, nothing = pl.col("kind"), pl.lit(None, pl.String)
-    return bad.with_columns(
-        event_id=pl.format("bad-{}", "event_id"),
-        user_id=pl.when(kind == 0).then(nothing).otherwise("user_id"),
-        event_type=pl.when(kind == 1).then(nothing).when(kind == 2).then(pl.lit("stare")).otherwise("event_type"),
-        job_id=pl.when(kind == 3).then(nothing).otherwise("job_id"),
-        occurred_at=pl.when(kind == 4).then(pl.col("occurred_at").dt.offset_by("900y")).otherwise("occurred_at"),
-    ).drop("kind")
+        file.writelines(malformed_line(kind, event_id) for kind, event_id in bad.select("kind", "event_id").iter_rows())

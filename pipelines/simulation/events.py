@@ -1,20 +1,20 @@
-"""The log of what people did, made block by block: sessions, their exposures, and the events of each exposure.
+"""The event log, made block by block: sessions, their exposures, and the events of each exposure.
 
-Memory is bounded by the block and a fixed-size memory of decided pairs, never by the number of events.
+Memory is bounded by the block and a filter of fixed size, not by the number of events.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 import polars as pl
 
 from features.schemas.bronze import EVENT_TYPES, SURFACES
-from pipelines.simulation.behaviour import Actions, Flags, JobColumns, act, utility
+from pipelines.simulation.behaviour import Actions, JobColumns, act, utility
 from pipelines.simulation.exposures import Pools, exposure_kinds
 from pipelines.simulation.jobs import DAY_SECONDS, Jobs
-from pipelines.simulation.rng import FloatArray, IntArray, Purpose, generator, shares, weighted
+from pipelines.simulation.rng import Flags, FloatArray, IntArray, Purpose, generator, shares, weighted
 from pipelines.simulation.users import N_DEMO, Users
 from pipelines.simulation.world import World
 
@@ -32,7 +32,7 @@ _JUDGEMENTS = ("good", "low", "high", "bad")
 
 @dataclass(frozen=True)
 class Block:
-    """Events of one day's part, by time. `frame`: columns of the event log; feedback columns null but for feedback."""
+    """Events of a part of a day, by time. `frame`: the log's columns; those of feedback are null for other events."""
 
     day: int
     number: int
@@ -42,15 +42,11 @@ class Block:
 
 @dataclass
 class _Memory:
-    """Which (user, job) pairs are decided: a Bloom filter of one hash in fixed memory. A false hit only keeps a user
-    from applying to one job.
+    """Which (user, job) pairs are decided: a Bloom filter with one hash. A false hit only keeps a user from applying to
+    one job.
     """
 
-    size: int
-    marks: Flags = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.marks = np.zeros(self.size, dtype=np.bool_)
+    marks: Flags
 
     def knows(self, user: IntArray, job: IntArray) -> Flags:
         return self.marks[self._slot(user, job)]
@@ -63,7 +59,7 @@ class _Memory:
         mixed = user.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + job.astype(np.uint64)
         mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return ((mixed ^ (mixed >> np.uint64(31))) & np.uint64(self.size - 1)).astype(np.int64)
+        return ((mixed ^ (mixed >> np.uint64(31))) & np.uint64(len(self.marks) - 1)).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,7 @@ class _Exposures:
 
 @dataclass
 class EventMaker:
-    """Makes the log of a market in order of time; one pass, as it remembers who decided on what."""
+    """Makes the log of a market in order of time. One pass only: it remembers which pairs are decided."""
 
     world: World
     users: Users
@@ -100,11 +96,11 @@ class EventMaker:
     def __post_init__(self) -> None:
         self._columns, self._pools = JobColumns.of(self.jobs), Pools.of(self.world, self.jobs)
         bits = int(np.clip(np.ceil(np.log2(max(self.n_events, 1))), 18, 26))
-        self._memory = _Memory(2**bits)
+        self._memory = _Memory(np.zeros(2**bits, dtype=np.bool_))
         self._n_made, self._n_sessions = 0, 0
         hours = np.array(_HOURLY, dtype=np.float64)
         self._hours = np.cumsum(hours) / hours.sum()
-        self._utc = np.array([city.utc for city in self.world.cities])
+        self._utc = self.world.of_cities("utc")
         self._user_ids, self._job_ids = self.users.user_id, self.jobs.frame["job_id"]
 
     def blocks(self) -> Iterator[Block]:
@@ -191,7 +187,7 @@ class EventMaker:
         return _Exposures(session, user, job, position, start + since, actions)
 
     def _named(self, frame: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
-        """The log's own columns out of row numbers and codes."""
+        """The columns of the log, from row numbers and codes."""
         return frame.select(
             event_id=pl.format("e{}", pl.lit(ids)),
             user_id=self._user_ids.gather(frame["user"]),
@@ -220,10 +216,8 @@ def _first_of_each(left: IntArray, right: IntArray) -> Flags:
 
 
 def _without_decisions(actions: Actions, rows: Flags) -> Actions:
-    columns = dict(vars(actions))
-    for name in ("applies", "dismisses", "rejects", "ignores"):
-        columns[name] = columns[name] & ~rows
-    return Actions(**columns)
+    decisions = ("applies", "dismisses", "rejects", "ignores")
+    return replace(actions, **{name: getattr(actions, name) & ~rows for name in decisions})
 
 
 # Event type, which action makes it, and how far into its exposure it comes (share of the time spent there).
@@ -283,7 +277,7 @@ def _events(
 
 
 def _judgement(rng: np.random.Generator, is_feedback: Flags, is_liked: Flags) -> pl.Series:
-    """Codes of the judgements; null but for feedback: mostly good of what was liked."""
+    """Codes of the judgements, null except for feedback; mostly good if the job was liked."""
     drawn = rng.integers(0, len(_JUDGEMENTS), len(is_liked))
     codes = pl.Series(np.where(is_liked & (drawn < 3), 0, drawn))
     return codes.set(pl.Series(~is_feedback), None)

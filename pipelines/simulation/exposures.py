@@ -1,16 +1,15 @@
-"""Which jobs a session shows: pools of jobs (a role, a city, both, popular ones, all) and draws from their newest ends.
+"""Which jobs a session shows: draws from pools (a role, a city, both, popular jobs, all), newer jobs more often.
 
-Whether somebody looks at what is shown belongs to `behaviour`.
+Whether a user looks at what is shown belongs to `behaviour`.
 """
 
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipelines.simulation.jobs import NO_CITY, REMOTE, Jobs
-from pipelines.simulation.rng import FloatArray, IntArray
+from pipelines.simulation.rng import Flags, FloatArray, IntArray
 from pipelines.simulation.users import REMOTE_ONLY, Users
 from pipelines.simulation.world import World
 
@@ -23,9 +22,9 @@ _KIND_WEIGHTS = (0.26, 0.18, 0.08, 0.12, 0.24, 0.12)
 
 @dataclass(frozen=True)
 class Pools:
-    """All pools as one sorted array: pool p's jobs stand by time of publication from `starts[p]` on.
+    """All pools as one sorted array: the jobs of pool p start at `starts[p]`, by time of publication.
 
-    `keys` is pool and time in one number, so that "how many of pool p are out at time t" is one binary search.
+    A key is pool and time in one number: one binary search counts the jobs of pool p that are out at time t.
     """
 
     keys: IntArray
@@ -86,7 +85,7 @@ class Pools:
 
     def draw(self, rng: np.random.Generator, pool: IntArray, at_seconds: IntArray) -> IntArray:
         """One job of each pool that is out at the time, newer ones more often. An empty pool of a role in a city falls
-        back to the role, any other to all jobs; -1 where there is none at all.
+        back to the role, any other pool to all jobs; -1 if no job is out.
         """
         job, is_drawn = self._draw(rng.random(len(pool)), pool, at_seconds)
         cross = 3 * self.n_families + self.n_cities
@@ -98,7 +97,7 @@ class Pools:
         job[~is_drawn] = -1
         return job
 
-    def _draw(self, uniform: FloatArray, pool: IntArray, at_seconds: IntArray) -> tuple[IntArray, NDArray[np.bool_]]:
+    def _draw(self, uniform: FloatArray, pool: IntArray, at_seconds: IntArray) -> tuple[IntArray, Flags]:
         end = np.searchsorted(self.keys, (pool << _TIME_BITS) + at_seconds, side="right")
         n_out = end - self.starts[pool]
         back = (uniform**_NEWEST_POWER * n_out).astype(np.int64)
@@ -106,5 +105,5 @@ class Pools:
 
 
 def exposure_kinds(rng: np.random.Generator, *, n: int) -> IntArray:
-    """How each exposure came about, an index of the kinds."""
+    """The kind of each exposure, an index of the kinds."""
     return np.searchsorted(np.cumsum(_KIND_WEIGHTS), rng.random(n)).clip(0, len(_KINDS) - 1).astype(np.int64)

@@ -67,10 +67,7 @@ def _page(items: list[dict[str, Any]], *, page: int, n_pages: int, found: int) -
         "pages": min(last, _DEEPEST_PAGES),
         "page": window,
         "per_page": PER_PAGE,
-        "clusters": None,
-        "arguments": None,
-        "fixes": None,
-        "suggests": None,
+        **dict.fromkeys(("clusters", "arguments", "fixes", "suggests")),
         "alternate_url": f"{_SITE}/search/vacancy?page={window}",
     }
 
@@ -99,7 +96,7 @@ def _item(world: World, row: dict[str, Any]) -> dict[str, Any]:
         "response_letter_required": row["text_seed"] % 5 == 0,
         "area": {"id": city.area, "name": city.ru, "url": f"{_API}/areas/{city.area}"},
         "salary": salary,
-        "type": {"id": "open", "name": "Открытая"},
+        "type": _named(("open", "Открытая")),
         "address": None if row["work_format"] == REMOTE else _address(world, city, row["text_seed"]),
         "response_url": None,
         "published_at": row["published"],
@@ -119,14 +116,13 @@ def _item(world: World, row: dict[str, Any]) -> dict[str, Any]:
         "employment": _named(employment[0]),
     }
     if row["text_seed"] % 5 >= 2:  # the shape of 2025, beside the older keys
+        period = {"mode": _named(("MONTH", "За месяц")), "frequency": _named(("TWICE_PER_MONTH", "Два раза"))}
         item |= {
-            "salary_range": salary
-            and salary
-            | {"mode": {"id": "MONTH", "name": "За месяц"}, "frequency": {"id": "TWICE_PER_MONTH", "name": "Два раза"}},
+            "salary_range": salary and salary | period,
             "work_format": [_named(_WORK_FORMATS[row["work_format"]])],
             "employment_form": _named(employment[1]),
-            "working_hours": [{"id": "HOURS_8", "name": "8 часов"}],
-            "work_schedule_by_days": [{"id": "FIVE_ON_TWO_OFF", "name": "5/2"}],
+            "working_hours": [_named(("HOURS_8", "8 часов"))],
+            "work_schedule_by_days": [_named(("FIVE_ON_TWO_OFF", "5/2"))],
             "internship": row["level"] == 0,
             "night_shifts": False,
         }
@@ -141,24 +137,19 @@ def _detail(row: dict[str, Any]) -> dict[str, Any]:
         "languages": [],
         "initial_created_at": row["created"],
         "allow_messages": True,
-        "accept_handicapped": False,
-        "accept_kids": False,
+        **dict.fromkeys(("accept_handicapped", "accept_kids"), False),
         "approved": True,
         "hidden": False,
         "driver_license_types": [],
-        "test": None,
-        "code": None,
-        "negotiations_url": None,
-        "suitable_resumes_url": None,
+        **dict.fromkeys(("test", "code", "negotiations_url", "suitable_resumes_url")),
     }
 
 
 def _salary(row: dict[str, Any]) -> dict[str, Any] | None:
     if row["salary_min"] is None and row["salary_max"] is None:
         return None
-    return {
-        "from": row["salary_min"], "to": row["salary_max"], "currency": row["currency"], "gross": row["is_gross"],
-    }  # fmt: skip
+    low, high = row["salary_min"], row["salary_max"]
+    return {"from": low, "to": high, "currency": row["currency"], "gross": row["is_gross"]}
 
 
 def _address(world: World, city: City, seed: int) -> dict[str, Any]:

@@ -1,28 +1,25 @@
-"""The market's postings as latent columns: who hires for what, where, for how much, since when. Texts and files are
-made of these elsewhere.
-"""
+"""The market's postings as latent columns: employer, role, place, pay, time. Texts and files are made elsewhere."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from pipelines.simulation.companies import Companies
 from pipelines.simulation.rng import (
+    Flags,
     FloatArray,
     IntArray,
     Purpose,
     SkillBits,
     generator,
+    one_of_each,
     pick_skills,
     skill_bits,
     weighted,
 )
 from pipelines.simulation.world import LEVEL_PAY, UNITS_PER_USD, World
-
-Flags = NDArray[np.bool_]
 
 HH, SIMBOARD, SIMRABOTA, FILE = range(4)
 SOURCES = ("hh", "simboard", "simrabota", "file")
@@ -91,18 +88,15 @@ def make_jobs(world: World, companies: Companies, *, n_jobs: int, n_days: int, u
 
 
 def _roles(world: World, companies: Companies, rng: np.random.Generator, *, n: int) -> pl.DataFrame:
-    """Family, level, company. A few rows stay reserved for the tastes of the two example users."""
-    family = weighted(rng, [f.weight for f in world.families], n=n)
+    """Family, level, company. The first rows are reserved for the tastes of the two example users."""
+    family = weighted(rng, world.of_families("weight"), n=n)
     is_local = rng.random(n) < _LOCAL_SHARE
     reserved = int(np.clip(n // 200, 3, 30))
     family[:reserved], is_local[:reserved] = world.family_index("python_backend"), True
-    family[reserved : 2 * reserved], is_local[reserved : 2 * reserved] = (
-        world.family_index("product_designer"),
-        False,
-    )
-    width = max(len(f.sectors) for f in world.families)
-    sectors = np.array([[f.sectors[k % len(f.sectors)] for k in range(width)] for f in world.families])
-    company = companies.choose(rng, sectors[family, rng.integers(0, width, n)], is_local=is_local)
+    second = slice(reserved, 2 * reserved)
+    family[second], is_local[second] = world.family_index("product_designer"), False
+    sector = one_of_each(rng, [f.sectors for f in world.families], family)
+    company = companies.choose(rng, sector, is_local=is_local)
     return pl.DataFrame(
         {
             "family": family,
@@ -120,13 +114,12 @@ def _roles(world: World, companies: Companies, rng: np.random.Generator, *, n: i
 def _with_place(world: World, companies: Companies, frame: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
     n, is_local = len(frame), ~frame["is_english"].to_numpy()
     family, company, reserved = (frame[name].to_numpy() for name in ("family", "company", "reserved"))
-    weights = np.array([city.weight for city in world.cities])
-    here = world.is_local_city
+    weights, here = world.of_cities("weight"), world.is_local_city
     elsewhere = np.where(is_local, weighted(rng, weights * here, n=n), weighted(rng, weights * ~here, n=n))
     city = np.where(rng.random(n) < 0.55, companies.city[company], elsewhere)
     city[reserved == 1] = world.city_index("Almaty")
 
-    remote_share = np.array([f.remote for f in world.families])[family] * np.where(is_local, 0.8, 1.5)
+    remote_share = world.of_families("remote")[family] * np.where(is_local, 0.8, 1.5)
     draws = rng.random(n)
     may_be_hybrid = remote_share > 0.1
     work_format = np.where(draws < remote_share, REMOTE, np.where((draws > 0.85) & may_be_hybrid, HYBRID, ON_SITE))
@@ -140,8 +133,8 @@ def _with_place(world: World, companies: Companies, frame: pl.DataFrame, rng: np
 
 def _with_pay(world: World, frame: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
     n, city = len(frame), frame["city"].to_numpy()
-    pay = np.append([c.pay for c in world.cities], _ANYWHERE_PAY)[city]  # NO_CITY takes the last
-    usd = np.array([f.usd for f in world.families])[frame["family"].to_numpy()] * pay
+    pay = np.append(world.of_cities("pay"), _ANYWHERE_PAY)[city]  # NO_CITY takes the last
+    usd = world.of_families("usd")[frame["family"].to_numpy()] * pay
     usd = usd * LEVEL_PAY[frame["level"].to_numpy()] * rng.lognormal(0, 0.15, n)
     currencies = pl.Series([c.currency for c in world.cities] + ["USD"]).gather(city % (len(world.cities) + 1))
     units = currencies.replace_strict(UNITS_PER_USD, return_dtype=pl.Float64).to_numpy()
@@ -149,9 +142,8 @@ def _with_pay(world: World, frame: pl.DataFrame, rng: np.random.Generator) -> pl
     step = 10 ** np.floor(np.log10(low) - 1) * 5
     low, high = np.round(low / step) * step, np.round(high / step) * step
     kind = weighted(rng, (55, 18, 5, 22), n=n)  # both ends, from, up to, unstated
-    nothing = np.nan
-    low = np.where((kind == 0) | (kind == 1), low, nothing)
-    high = np.where((kind == 0) | (kind == 2), high, nothing)
+    low = np.where((kind == 0) | (kind == 1), low, np.nan)
+    high = np.where((kind == 0) | (kind == 2), high, np.nan)
     return frame.with_columns(
         salary_min=pl.Series(low).fill_nan(None).cast(pl.Int64),
         salary_max=pl.Series(high).fill_nan(None).cast(pl.Int64),
@@ -162,7 +154,7 @@ def _with_pay(world: World, frame: pl.DataFrame, rng: np.random.Generator) -> pl
 
 
 def _created_seconds(rng: np.random.Generator, *, n: int, n_days: int, until: datetime) -> IntArray:
-    """First publication, epoch seconds; the share that is older than the events is exact, so that it is never empty."""
+    """First publication, epoch seconds. An exact share is older than the events, so that it is never empty."""
     end = int(until.timestamp())
     begin = end - n_days * DAY_SECONDS
     is_older = np.arange(n) % 10 < _OLDER_SHARE * 10
@@ -174,7 +166,7 @@ def _created_seconds(rng: np.random.Generator, *, n: int, n_days: int, until: da
 def _with_copies(
     frame: pl.DataFrame, skills: IntArray, created: IntArray, rng: np.random.Generator, *, until: datetime
 ) -> tuple[pl.DataFrame, IntArray, IntArray, IntArray]:
-    """Turns a share of local postings into copies of other ones: on another board, or again under a new id."""
+    """Turns a share of local postings into copies of others: on another board, or under a new id."""
     n, source = len(frame), frame["source"].to_numpy()
     copied_from = np.full(n, -1, dtype=np.int64)
     local = (source == HH) | (source == SIMRABOTA)
@@ -192,7 +184,7 @@ def _with_copies(
 
 
 def _publication(rng: np.random.Generator, created: IntArray, *, until: datetime) -> tuple[IntArray, Flags]:
-    """(published, is archived): a tenth was raised again since it was created, a few of the old ones are over."""
+    """(published, is archived): a tenth was published again since it was created, a few old ones are archived."""
     end = int(until.timestamp())
     age = end - created
     raised = created + (rng.random(len(created)) * age).astype(np.int64)

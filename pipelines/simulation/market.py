@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulation.boards import write_boards, write_job_files
-from pipelines.simulation.companies import Companies, make_companies
+from pipelines.simulation.companies import make_companies
 from pipelines.simulation.event_files import EventFiles
 from pipelines.simulation.events import EventMaker
 from pipelines.simulation.hh import write_hh
@@ -42,7 +43,7 @@ class MarketSize:
 
 @dataclass(frozen=True)
 class SimulationSummary:
-    """What was written. `n_events` are distinct good ones; repeated and bad lines come on top, late ones do not."""
+    """What was written. `n_events`: distinct valid events, late ones too; repeated and malformed ones are extra."""
 
     n_users: int
     n_profiles: int
@@ -77,15 +78,17 @@ def simulate(
     if not 0 <= malformed_share <= 0.5:
         raise ValueError(f"simulate: malformed_share must be in 0..0.5; received {malformed_share}")
     until = until.replace(microsecond=0)
-    tell = progress or _silent
+    report = progress or (lambda _stage, _done, _total: None)
     world = load_world()
     companies = make_companies(world, n_jobs=size.n_jobs, seed=seed)
     jobs = make_jobs(world, companies, n_jobs=size.n_jobs, n_days=size.n_days, until=until, seed=seed)
-    by_source = _write_jobs(world, companies, jobs, out, tell)
+    by_source = {
+        "hh": write_hh(world, companies, jobs, out / "hh", progress=partial(report, "vacancy pages")),
+        **write_boards(world, companies, jobs, out / "feeds"),
+        "file": write_job_files(world, companies, jobs, out / "jobs"),
+    }
     users = make_users(world, n_users=size.n_users, n_days=size.n_days, seed=seed)
-    n_profiles = write_profiles(
-        world, users, out / "users", until=until, seed=seed, progress=lambda done, total: tell("users", done, total)
-    )
+    n_profiles = write_profiles(world, users, out / "users", until=until, seed=seed, progress=partial(report, "users"))
     n_resumes = write_resumes(world, companies, users, out / "resumes", last_year=until.year)
     if truth_folder is not None:
         _write_truth(world, users, jobs, folder(truth_folder))
@@ -96,7 +99,7 @@ def simulate(
     n_events = 0
     for n_written in files.write_all(maker.blocks()):
         n_events += n_written
-        tell("events", n_events, size.n_events)
+        report("events", n_events, size.n_events)
     return SimulationSummary(
         n_users=len(users),
         n_profiles=n_profiles,
@@ -109,16 +112,6 @@ def simulate(
         n_bad_events=files.n_bad,
         n_bad_others=write_malformed(out, n_jobs=size.n_jobs, n_users=size.n_users, share=malformed_share),
     )
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """Tells nobody."""
-
-
-def _write_jobs(world: World, companies: Companies, jobs: Jobs, out: Path, tell: Progress) -> dict[str, int]:
-    n_hh = write_hh(world, companies, jobs, out / "hh", progress=lambda done, total: tell("vacancy pages", done, total))
-    n_board = write_boards(world, companies, jobs, out / "feeds")
-    return {"hh": n_hh, **n_board, "file": write_job_files(world, companies, jobs, out / "jobs")}
 
 
 def _write_truth(world: World, users: Users, jobs: Jobs, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the market's people state of themselves: user records as JSON lines, less exact than their true tastes."""
+"""User records as JSON lines: what users state about themselves, less exact than their true tastes."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -12,7 +12,7 @@ from pipelines.simulation.jobs import DAY_SECONDS
 from pipelines.simulation.rng import FloatArray, Purpose, generator
 from pipelines.simulation.users import N_DEMO, REMOTE_WISHES, USERS_PER_BLOCK, Users
 from pipelines.simulation.world import LANGUAGES, LEVEL_YEARS, LEVELS, UNITS_PER_USD, World
-from pipelines.simulation.writing import folder, utc_time
+from pipelines.simulation.writing import by_language, folder, utc_time
 
 _NO_PROFILE_SHARE = 0.08
 _BARE_PROFILE_SHARE = 0.15  # name, e-mail and place only
@@ -31,7 +31,7 @@ _CATEGORIES = {
 def write_profiles(
     world: World, users: Users, out: Path, *, until: datetime, seed: int, progress: Callable[[int, int], None]
 ) -> int:
-    """Writes `out/users-<n>.jsonl`; returns how many people have a record. `until` bounds the times of update."""
+    """Writes `out/users-<n>.jsonl`; returns the number of users with a record. `until` bounds the times of update."""
     folder(out)
     n_profiles = 0
     for number, start in enumerate(range(0, len(users), USERS_PER_BLOCK), start=1):
@@ -63,10 +63,10 @@ def _records(world: World, users: Users, rng: np.random.Generator, *, until: dat
             _work(world, users, rng, years=years),
             _wishes(world, users, rng, is_first=is_first),
             pl.DataFrame({"updated_s": end - rng.integers(DAY_SECONDS // 24, 300 * DAY_SECONDS, n)}),
+            _summaries(world, users, rng, years=years, is_first=is_first),
         ],
         how="horizontal",
     )
-    frame = _with_summary(world, frame, users, rng, years=years, is_first=is_first)
     stated = [name for name in frame.columns if name not in _PERSON_COLUMNS and name != "updated_s"]
     bare = pl.Series(is_bare)
     frame = frame.with_columns(pl.when(~bare).then(pl.col(name)).alias(name) for name in stated)
@@ -78,19 +78,17 @@ _PERSON_COLUMNS = ("user_id", "full_name", "email", "locale", "timezone", "city"
 
 def _person(world: World, users: Users, rng: np.random.Generator) -> pl.DataFrame:
     n, english, texts = len(users), users.is_english, world.texts
-    cities = {name: [getattr(city, name) for city in world.cities] for name in ("en", "ru", "country", "zone")}
+    cities = {name: world.of_cities(name).tolist() for name in ("en", "ru", "country", "zone")}
     kind = np.where(english, 0, rng.integers(1, 3, n))
     first, last = rng.integers(0, 2**20, n), rng.integers(0, 2**20, n)
     pieces = []
     for number, group in enumerate(("en", "male", "female")):
-        given, family_names = pl.Series(texts["first_names"][group]), pl.Series(texts["last_names"][group])
-        full = pl.format(
-            "{} {}", pl.lit(given.gather(first % len(given))), pl.lit(family_names.gather(last % len(family_names)))
-        )
-        pieces.append(pl.when(pl.lit(pl.Series(kind == number))).then(full))
+        given, surnames = (pl.Series(texts[name][group]) for name in ("first_names", "last_names"))
+        parts = pl.lit(given.gather(first % len(given))), pl.lit(surnames.gather(last % len(surnames)))
+        pieces.append(pl.when(pl.lit(pl.Series(kind == number))).then(pl.format("{} {}", *parts)))
     names = pl.select(pl.coalesce(pieces).alias("full_name"))
-    latitude = np.array([city.lat for city in world.cities])[users.city] + rng.normal(0, 0.04, n)
-    longitude = np.array([city.lon for city in world.cities])[users.city] + rng.normal(0, 0.06, n)
+    latitude = world.of_cities("lat")[users.city] + rng.normal(0, 0.04, n)
+    longitude = world.of_cities("lon")[users.city] + rng.normal(0, 0.06, n)
     shares_place = pl.Series(rng.random(n) < 0.6)
     in_russian = pl.Series(~english)
     return names.select(
@@ -99,9 +97,7 @@ def _person(world: World, users: Users, rng: np.random.Generator) -> pl.DataFram
         email=pl.format("{}@mail.example", pl.lit(users.user_id)),
         locale=pl.when(in_russian).then(pl.lit("ru")).otherwise(pl.lit("en")),
         timezone=pl.Series(cities["zone"]).gather(users.city),
-        city=pl.when(in_russian)
-        .then(pl.Series(cities["ru"]).gather(users.city))
-        .otherwise(pl.Series(cities["en"]).gather(users.city)),
+        city=by_language(pl.Series(english), cities, users.city),
         country=pl.Series(cities["country"]).gather(users.city),
         latitude=pl.when(shares_place).then(pl.Series(np.round(latitude, 5))),
         longitude=pl.when(shares_place).then(pl.Series(np.round(longitude, 5))),
@@ -109,28 +105,22 @@ def _person(world: World, users: Users, rng: np.random.Generator) -> pl.DataFram
 
 
 def _work(world: World, users: Users, rng: np.random.Generator, *, years: FloatArray) -> pl.DataFrame:
-    titles = {language: pl.Series([family.titles[language][0] for family in world.families]) for language in LANGUAGES}
+    titles = {language: [family.titles[language][0] for family in world.families] for language in LANGUAGES}
     english = pl.Series(users.is_english)
-    role = pl.when(english).then(titles["en"].gather(users.family)).otherwise(titles["ru"].gather(users.family))
-    second = (
-        pl.when(english)
-        .then(titles["en"].gather(users.second_family))
-        .otherwise(titles["ru"].gather(users.second_family))
-    )
+    role, second = (by_language(english, titles, family) for family in (users.family, users.second_family))
     n = len(users)
     category = pl.Series([_CATEGORIES.get(f.key) for f in world.families], dtype=pl.String).gather(users.family)
+    skills = stated_skills(world, users, rng, years=years)
+    states_category = pl.Series(rng.random(n) < 0.2) & category.is_not_null()
+    wants_both = pl.Series(rng.random(n) < 0.3)
     return pl.select(
-        stated_skills(world, users, rng, years=years).alias("skills"),
-        skill_categories=pl.when(pl.Series(rng.random(n) < 0.2) & category.is_not_null()).then(
-            pl.concat_list(pl.lit(category))
-        ),
-        desired_roles=pl.when(pl.Series(rng.random(n) < 0.3))
-        .then(pl.concat_list(role, second))
-        .otherwise(pl.concat_list(role)),
+        skills.alias("skills"),
+        skill_categories=pl.when(states_category).then(pl.concat_list(pl.lit(category))),
+        desired_roles=pl.when(wants_both).then(pl.concat_list(role, second)).otherwise(pl.concat_list(role)),
         professions=pl.concat_list(role),
         years_of_experience=pl.Series(years),
         career_level=pl.Series(LEVELS).gather(users.level),
-        work_authorization=pl.concat_list(pl.Series([c.country for c in world.cities]).gather(users.city)),
+        work_authorization=pl.concat_list(pl.Series(world.of_cities("country")).gather(users.city)),
     )
 
 
@@ -140,13 +130,11 @@ def stated_skills(world: World, users: Users, rng: np.random.Generator, *, years
     said = (picked >= 0) & (rng.random(picked.shape) > 1 / 6)
     said[:, 0] = True
     rows, columns = np.nonzero(said)
-    names = {language: pl.Series([pair[n] for pair in world.skills]) for n, language in enumerate(LANGUAGES)}
-    position = picked[rows, columns]
-    english = pl.Series(users.is_english[rows])
+    names = {language: [pair[n] for pair in world.skills] for n, language in enumerate(LANGUAGES)}
     grade = (users.level[rows] + rng.integers(-1, 2, len(rows)) - columns // 5).clip(0, len(_SKILL_LEVELS) - 1)
     skill_years = np.round(years[rows] * rng.uniform(0.3, 1.0, len(rows)), 1)
     flat = pl.select(
-        name=pl.when(english).then(names["en"].gather(position)).otherwise(names["ru"].gather(position)),
+        name=by_language(pl.Series(users.is_english[rows]), names, picked[rows, columns]),
         level=pl.Series(_SKILL_LEVELS).gather(grade),
         years=pl.Series(skill_years),
     )
@@ -159,7 +147,7 @@ def _wishes(world: World, users: Users, rng: np.random.Generator, *, is_first: b
     n = len(users)
     digest = rng.choice(3, n, p=[0.35, 0.35, 0.3])
     digest[: N_DEMO if is_first else 0] = _DIGESTS.index("daily")
-    currency = pl.Series([city.currency for city in world.cities]).gather(users.city)
+    currency = pl.Series(world.of_cities("currency")).gather(users.city)
     units = currency.replace_strict(UNITS_PER_USD, return_dtype=pl.Float64).to_numpy()
     minimum = users.minimum_usd * units
     step = 10 ** np.floor(np.log10(minimum) - 1)
@@ -186,14 +174,8 @@ def _wishes(world: World, users: Users, rng: np.random.Generator, *, is_first: b
     )
 
 
-def _with_summary(
-    world: World,
-    frame: pl.DataFrame,
-    users: Users,
-    rng: np.random.Generator,
-    *,
-    years: FloatArray,
-    is_first: bool,
+def _summaries(
+    world: World, users: Users, rng: np.random.Generator, *, years: FloatArray, is_first: bool
 ) -> pl.DataFrame:
     n = len(users)
     writes = rng.random(n) < _SUMMARY_SHARE
@@ -205,17 +187,13 @@ def _with_summary(
         templates, values = world.texts["summaries"][language], pl.Series(world.texts["values"][language])
         names = pl.Series([pair[number] for pair in world.skills])
         roles = pl.Series([family.titles[language][0] for family in world.families])
-        words: tuple[pl.Series, ...] = (
-            names.gather(users.skills[:, 0]),
-            names.gather(users.skills[:, 1]),
-            pl.Series(np.maximum(1, years).astype(np.int64)).cast(pl.String),
-            roles.gather(users.family),
-            values.gather(value),
-        )
+        first, second = (names.gather(users.skills[:, n]) for n in (0, 1))
+        whole_years = pl.Series(np.maximum(1, years).astype(np.int64)).cast(pl.String)
+        words = (first, second, whole_years, roles.gather(users.family), values.gather(value))
         speaks = users.is_english == (language == "en")
         for choice, template in enumerate(templates):
             pieces.append(pl.when(pl.Series(writes & speaks & (variant == choice))).then(_filled(template, words)))
-    return frame.with_columns(pl.coalesce(pieces).alias("summary"))
+    return pl.select(pl.coalesce(pieces).alias("summary"))
 
 
 def _filled(template: str, words: tuple[pl.Series, ...]) -> pl.Expr:

@@ -1,5 +1,6 @@
-"""Drawing from seeds: one generator per purpose, weighted choices, sets of skills. Nothing of jobs or users here."""
+"""Random generators from seeds, one per purpose; weighted choices and sets of skills. Nothing about jobs or users."""
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 import numpy as np
@@ -10,6 +11,7 @@ from pipelines.simulation.world import World
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 SkillBits = NDArray[np.uint64]
+Flags = NDArray[np.bool_]
 
 
 class Purpose(IntEnum):
@@ -32,6 +34,14 @@ def weighted(rng: np.random.Generator, weights: ArrayLike, *, n: int) -> IntArra
     steps = np.cumsum(np.asarray(weights, dtype=np.float64))
     drawn: IntArray = np.searchsorted(steps, rng.random(n) * steps[-1], side="right").clip(0, len(steps) - 1)
     return drawn
+
+
+def one_of_each(rng: np.random.Generator, options: Sequence[Sequence[int]], row: IntArray) -> IntArray:
+    """One of `options[r]` for each r in `row`."""
+    width = max(map(len, options))
+    table = np.array([[few[k % len(few)] for k in range(width)] for few in options])
+    chosen: IntArray = table[row, rng.integers(0, width, len(row))]
+    return chosen
 
 
 def pick_skills(rng: np.random.Generator, world: World, family: IntArray, *, n_min: int, n_max: int) -> IntArray:
@@ -68,7 +78,7 @@ def skill_bits(picked: IntArray, *, n_skills: int) -> SkillBits:
 
 
 def shares(total: int, weights: ArrayLike) -> IntArray:
-    """`total` split into whole parts in proportion to `weights`; the parts sum to `total`."""
+    """`total` in whole parts in proportion to `weights`; the parts sum to `total`."""
     steps = np.cumsum(np.asarray(weights, dtype=np.float64))
     edges = np.floor(steps / steps[-1] * total + 1e-9).astype(np.int64)
     edges[-1] = total

@@ -1,18 +1,19 @@
-"""The market's people as latent tastes: what they do, where, for how much, how often they look. No files here."""
+"""The market's users as latent tastes: role, place, pay, activity. Files are written elsewhere."""
 
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from pipelines.simulation.rng import (
+    Flags,
     FloatArray,
     IntArray,
     Purpose,
     SkillBits,
     generator,
+    one_of_each,
     pick_skills,
     skill_bits,
     weighted,
@@ -41,7 +42,7 @@ class Users:
     family: IntArray
     second_family: IntArray
     city: IntArray
-    is_english: NDArray[np.bool_]
+    is_english: Flags
     remote: IntArray
     level: IntArray
     minimum_usd: FloatArray
@@ -59,7 +60,7 @@ class Users:
 
 
 def make_users(world: World, *, n_users: int, n_days: int, seed: int) -> Users:
-    """`n_users` people; the first two are the example users."""
+    """`n_users` users; the first two are the example users."""
     parts = [
         _block(world, start=start, stop=min(start + USERS_PER_BLOCK, n_users), n_days=n_days, seed=seed)
         for start in range(0, n_users, USERS_PER_BLOCK)
@@ -72,13 +73,11 @@ def make_users(world: World, *, n_users: int, n_days: int, seed: int) -> Users:
 
 def _block(world: World, *, start: int, stop: int, n_days: int, seed: int) -> Users:
     rng, n = generator(seed, Purpose.USERS, start), stop - start
-    family = weighted(rng, [f.weight for f in world.families], n=n)
-    width = max(len(f.near) for f in world.families)
-    near = np.array([[f.near[k % len(f.near)] for k in range(width)] for f in world.families])
-    second_family = near[family, rng.integers(0, width, n)]
-    city = weighted(rng, [c.weight for c in world.cities], n=n)
+    family = weighted(rng, world.of_families("weight"), n=n)
+    second_family = one_of_each(rng, [f.near for f in world.families], family)
+    city = weighted(rng, world.of_cities("weight"), n=n)
     is_english = ~world.is_local_city[city]
-    can_be_remote = np.array([f.remote for f in world.families])[family] > 0.1
+    can_be_remote = world.of_families("remote")[family] > 0.1
     wish = np.where(is_english, weighted(rng, (15, 50, 35), n=n), weighted(rng, (35, 50, 15), n=n))
     remote = np.where(can_be_remote, wish, REMOTE_NO)
     level = weighted(rng, _LEVEL_WEIGHTS, n=n)
@@ -90,7 +89,7 @@ def _block(world: World, *, start: int, stop: int, n_days: int, seed: int) -> Us
     if start == 0:
         _set_demo_users(world, family=family, second_family=second_family, city=city, remote=remote, level=level)
         is_english[:N_DEMO], activity[:N_DEMO], signup_day[:N_DEMO], pay_draw[:N_DEMO] = (False, True), 1.0, 0, 0.8
-    usd = np.array([f.usd for f in world.families])[family] * np.array([c.pay for c in world.cities])[city]
+    usd = world.of_families("usd")[family] * world.of_cities("pay")[city]
     skills = pick_skills(rng, world, family, n_min=5, n_max=MAX_USER_SKILLS)
     if start == 0:
         skills[:N_DEMO] = -1

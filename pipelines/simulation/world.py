@@ -1,6 +1,6 @@
-"""What the made-up market is made of: role families, cities and text fragments, read from the YAML files beside this.
+"""The fixed parts of the simulated market: role families, cities and text fragments, from the YAML files beside this.
 
-No drawing of random numbers here.
+Nothing here is random.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,14 +18,14 @@ LANGUAGES = ("en", "ru")
 LEVELS = ("intern", "junior", "middle", "senior", "lead")
 LEVEL_PAY = np.array([0.4, 0.62, 1.0, 1.5, 2.0])
 LEVEL_YEARS = np.array([0.0, 1.5, 4.0, 7.0, 11.0])
-# Units of a currency for one US dollar, round figures of the market's own world.
+# Units of a currency for one US dollar, in round figures.
 UNITS_PER_USD = {"RUR": 90.0, "KZT": 480.0, "BYR": 3.2, "UZS": 12600.0, "KGS": 87.0, "GEL": 2.7, "USD": 1.0}
 CURRENCIES = {"RU": "RUR", "KZ": "KZT", "BY": "BYR", "UZ": "UZS", "KG": "KGS", "GE": "GEL"}
 
 
 @dataclass(frozen=True)
 class Family:
-    """A role family; `skills` index World.skills, the most asked-for first, `near` index World.families."""
+    """A role family; `skills` index World.skills, the most wanted first, `near` index World.families."""
 
     key: str
     weight: float
@@ -72,6 +72,14 @@ class World:
     sectors: tuple[str, ...]
     texts: Mapping[str, Any]
 
+    def of_families(self, attribute: str) -> NDArray[Any]:
+        """`attribute` of each family."""
+        return np.array([getattr(family, attribute) for family in self.families])
+
+    def of_cities(self, attribute: str) -> NDArray[Any]:
+        """`attribute` of each city."""
+        return np.array([getattr(city, attribute) for city in self.cities])
+
     def family_index(self, key: str) -> int:
         """Raises ValueError for an unknown key."""
         return [family.key for family in self.families].index(key)
@@ -88,7 +96,7 @@ class World:
 
 @cache
 def load_world() -> World:
-    """The world that ships with the project; the same object every time, never changed."""
+    """The world that ships with the project: one object, never changed."""
     roles, cities, texts = (_read(name) for name in ("roles.yaml", "cities.yaml", "texts.yaml"))
     pairs = sorted({_pair(skill) for role in roles for skill in role["skills"]})
     skill_index = {pair: n for n, pair in enumerate(pairs)}
