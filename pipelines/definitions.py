@@ -1,7 +1,4 @@
-"""Everything that Dagster loads: assets, checks, jobs, schedules, resources.
-
-Stages export their own assets; nothing is computed here.
-"""
+"""The Dagster definitions: assets, checks, jobs, schedules, resources. Each stage exports its own assets."""
 
 from collections.abc import Mapping
 from typing import Any

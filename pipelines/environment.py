@@ -1,4 +1,4 @@
-"""The only reader of the environment: which folders and configuration the commands and the definitions work with."""
+"""Reads from the environment which folders and configuration the commands and the definitions use."""
 
 import os
 from pathlib import Path

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-SCOPE_TAG = "jobfeed/scope"  # what the ranking stage ranks again: all, touched, acted
+SCOPE_TAG = "jobfeed/scope"  # which users are ranked again: all, touched, acted
 
 _INGEST_EVENTS = dg.AssetSelection.assets("bronze/events", "bronze/user_records", "bronze/erasures", "bronze/resumes")
 _INGEST_JOBS = dg.AssetSelection.assets(

@@ -1,4 +1,4 @@
-"""Runs a job in this process, with its steps told on the terminal. Which jobs there are is in jobs.py."""
+"""Runs a job in this process and prints its steps. The jobs are defined in jobs.py."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 
 
 def run_job(name: str, *, as_of: datetime | None, console: Console) -> bool:
-    """Runs job `name` for `as_of` (None: now) and tells each step; True if all went well."""
+    """Runs the job `name` for `as_of` (None: now) and prints each step; returns whether it succeeded."""
     from pipelines.definitions import build_defs
 
     defs = build_defs(loggers={"console": progress_logger(console)})
@@ -32,7 +32,7 @@ def run_job(name: str, *, as_of: datetime | None, console: Console) -> bool:
 
 
 def job_names() -> list[str]:
-    """The names that `run_job` takes."""
+    """The names of the jobs."""
     return [job.name for job in JOBS]
 
 
@@ -52,7 +52,7 @@ class _StepLines(logging.Handler):
     def __init__(self, console: Console) -> None:
         super().__init__()
         self._console = console
-        self._has_told_of_others = False
+        self._has_reported_skipped = False
 
     def emit(self, record: logging.LogRecord) -> None:
         event = getattr(record, "dagster_event", None)
@@ -74,11 +74,12 @@ class _StepLines(logging.Handler):
                 self._console.print(f"  [red]check failed[/] {check.asset_key.to_user_string()}: {check.check_name}")
 
     def _problem(self, level: str, message: str) -> None:
-        """Dagster logs an error for every step that is not run after a failure, which would bury the failure."""
+        """Prints a warning or an error. After a failure Dagster logs an error for every step that is not run; only the
+        first of those is printed, so that they do not hide the failure."""
         if not message.startswith(_NOT_RUN):
             self._console.print(f"  [yellow]{level}[/] {_plain(message)}")
-        elif not self._has_told_of_others:
-            self._has_told_of_others = True
+        elif not self._has_reported_skipped:
+            self._has_reported_skipped = True
             self._console.print("  steps that need what failed are not run")
 
 

@@ -1,4 +1,4 @@
-"""What the same work takes done plainly, on a sample of users, to be scaled to all: the other side of the benchmark."""
+"""Plain alternatives to training, retrieval, ranking and writing, measured on a sample of users."""
 
 import datetime as dt
 import io
@@ -28,7 +28,7 @@ _PRODUCT = (4096, 128, 20_000)
 
 
 def alternatives(workspace: Workspace, *, as_of: dt.datetime, n_threads: int) -> dict[str, Any]:
-    """Per stage a plain way and ours: `seconds` for what `per` says (a user, or the whole), and GFLOP/s of products."""
+    """Seconds of the plain alternatives (per user where the name says so), and the machine's GFLOP/s of products."""
     tables, fitted = lake_tables(workspace.lake), load_fitted(workspace.models)
     users = users_to_rank(tables)
     sample = users.gather_every(max(1, len(users) // _LOOP_USERS)).head(_LOOP_USERS)
@@ -48,7 +48,7 @@ def alternatives(workspace: Workspace, *, as_of: dt.datetime, n_threads: int) ->
 
 
 def product_rate(n_threads: int) -> float:
-    """GFLOP/s of float32 matrix products in NumPy, one on each of the threads."""
+    """GFLOP/s of float32 matrix products in NumPy, one product on each thread."""
     rows, inner, columns = _PRODUCT
     left = np.ones((rows, inner), dtype=np.float32)
     right = np.ones((inner, columns), dtype=np.float32)
@@ -60,7 +60,7 @@ def product_rate(n_threads: int) -> float:
 
 
 def _truncated_svd(fitted: Fitted) -> float:
-    """scikit-learn's randomised SVD of what users took to, with as many factors as ALS."""
+    """scikit-learn's randomised SVD of the interactions, with as many factors as ALS."""
     taken_to = fitted.user_neighbours.history()
     n_factors = min(fitted.als.job_factors.shape[1], min(taken_to.shape) - 1)
     if n_factors < 1:
@@ -69,7 +69,7 @@ def _truncated_svd(fitted: Fitted) -> float:
 
 
 def _search(fitted: Fitted, shard: Shard, *, n_threads: int) -> tuple[float, float]:
-    """Seconds per user of the best jobs by ALS alone: `recommend` of the implicit library, and the search used here."""
+    """Seconds per user to find the best jobs by ALS alone: implicit's `recommend`, and the search used here."""
     from implicit.cpu.als import AlternatingLeastSquares
 
     jobs = shard.signals.of_jobs
@@ -93,7 +93,7 @@ def _search(fitted: Fitted, shard: Shard, *, n_threads: int) -> tuple[float, flo
 
 
 def _loop(shard: Shard) -> float:
-    """Each user by itself: every job by the whole recipe, forbidden ones taken out, the best by a sort."""
+    """A loop over users: scores every job by the whole recipe, removes forbidden jobs, sorts."""
     every = np.arange(shard.world.jobs.n, dtype=np.int32)[None, :]
     names = sorted({name for recipe in shard.recipes for name in recipe.normalised()})
 

@@ -29,25 +29,25 @@ class BenchmarkError(JobfeedError, RuntimeError):
     """A step of the benchmark failed."""
 
 
-def run_benchmark(size: str, data: Path, *, n_threads: int, tell: Callable[[str], None]) -> str:
+def run_benchmark(size: str, data: Path, *, n_threads: int, on_step: Callable[[str], None]) -> str:
     """Measures every step in a process of its own and returns a report in Markdown.
 
-    The market and what is made of it before training are kept in `data` and made only once. Raises BenchmarkError.
+    The market and what is computed before training are kept in `data` and made only once. Raises BenchmarkError.
     """
     market = SIZES[size]
     if not (data / "landing" / "interactions").is_dir():
-        tell(f"making a market of {market.n_users} users, {market.n_jobs} jobs, {market.n_events} events")
+        on_step(f"making a market of {market.n_users} users, {market.n_jobs} jobs, {market.n_events} events")
         started = time.perf_counter()
         simulate(data / "landing", market, seed=SEED, until=UNTIL, event_format="parquet")
-        tell(f"made in {time.perf_counter() - started:.0f} s")
+        on_step(f"made in {time.perf_counter() - started:.0f} s")
     measured: dict[str, Measured] = {}
     ready = data / "benchmark-prepared.json"
     if not ready.is_file():
-        tell("ingesting, and computing the features (not part of the figure)")
+        on_step("ingesting, and computing the features (not part of the figure)")
         ready.write_text(json.dumps(_step("prepare", data, n_threads)), encoding="utf-8")
     measured["prepare"] = json.loads(ready.read_text(encoding="utf-8"))
     for name in ("train", "rank", "check", "compare"):
-        tell(f"{name} …")
+        on_step(f"{name} …")
         measured[name] = _step(name, data, n_threads)
     return "\n".join(report(size, measured, n_threads=n_threads))
 

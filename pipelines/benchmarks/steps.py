@@ -22,17 +22,17 @@ EMBEDDING = "training/text_embeddings"
 
 
 def prepare(as_of: dt.datetime, n_threads: int) -> dict[str, Any]:
-    """Everything that training reads: ingest, catalog, features and the vectors of texts. Not part of the figure."""
+    """Computes what training reads: ingest, catalog, features, text embeddings. Not part of the total."""
     return _materialised(dg.AssetSelection.groups("training", "ranking").upstream(), as_of, excluded=TRAINING)
 
 
 def train(as_of: dt.datetime, n_threads: int) -> dict[str, Any]:
-    """All models of the training stage but the vectors of texts, which are kept from day to day."""
+    """Fits all models of the training stage except the text embeddings, which are kept from day to day."""
     return _materialised(dg.AssetSelection.assets(*(["training", name] for name in TRAINING)), as_of)
 
 
 def rank(as_of: dt.datetime, n_threads: int) -> dict[str, Any]:
-    """All feeds: retrieval, scores, rules, lists, rows, files."""
+    """Ranks and writes all feeds."""
     from assets.ranking.inputs import lake_tables, load_fitted, ranking_settings
     from assets.ranking.shards import rank_feeds
 
@@ -45,14 +45,14 @@ def rank(as_of: dt.datetime, n_threads: int) -> dict[str, Any]:
         shard_users=workspace.config.ranking.shard_users,
         as_of=as_of,
         scope="all",
-        on_shard=_tell,
+        on_shard=_report_shard,
     )
     written = sum(path.stat().st_size for path in workspace.lake.files("ranking", "feeds"))
     return {"seconds_by_part": report.timings.seconds, "n_users": report.n_rows, "n_bytes": written}
 
 
 def check(as_of: dt.datetime, n_threads: int) -> dict[str, Any]:
-    """Every row of all feeds against every rule."""
+    """Checks every row of all feeds against every rule."""
     from assets.ranking.checks import check_shards
     from models.ranking.diversity import CompanyCap
 
@@ -63,7 +63,7 @@ def check(as_of: dt.datetime, n_threads: int) -> dict[str, Any]:
 
 
 def compare(as_of: dt.datetime, n_threads: int) -> dict[str, Any]:
-    """Plain alternatives on a sample of the users, and the machine's rate of matrix products."""
+    """Measures the plain alternatives on a sample of the users."""
     from pipelines.benchmarks import plain
 
     return plain.alternatives(workspace_from_environment(), as_of=as_of, n_threads=n_threads)
@@ -92,7 +92,7 @@ def _materialised(selection: dg.AssetSelection, as_of: dt.datetime, excluded: tu
     }
 
 
-def _tell(done: int, n: int) -> None:
+def _report_shard(done: int, n: int) -> None:
     if done % max(1, n // 8) == 0:
         print(f"ranked shard {done} of {n}", file=sys.stderr, flush=True)
 

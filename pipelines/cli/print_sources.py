@@ -13,7 +13,7 @@ from pipelines.cli.terminal import visible
 
 
 def print_statuses(console: Console, found: Sequence[SourceStatus]) -> None:
-    """Prints one line a source; alarms in yellow."""
+    """Prints a line for each source; alarms in yellow."""
     table = Table()
     for name in ("source", "state", "last run", "status", "jobs", "due", "alarm"):
         table.add_column(name, justify="right" if name == "jobs" else "left", overflow="fold")
@@ -26,7 +26,7 @@ def print_statuses(console: Console, found: Sequence[SourceStatus]) -> None:
 
 
 def print_reading(console: Console, reading: FeedReading, *, limit: int) -> None:
-    """Prints what came of a try: counts, how many jobs fill each column, and the first jobs."""
+    """Prints the result of a trial read: counts, the share of jobs that fill each column, and the first jobs."""
     rows, rejects = reading.parsed.rows, reading.parsed.rejects
     console.print(f"[bold]{escape(reading.name)}[/]: {escape(visible(reading.status))}")
     console.print(f"{rows.height} jobs, {rejects.height} refused, {reading.seconds:.1f} s")

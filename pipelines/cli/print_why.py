@@ -1,4 +1,4 @@
-"""What `jobfeed why` prints: where a job stands for a user, what keeps it out, and how its score came about."""
+"""Prints what `jobfeed why` shows: the rank of a job for a user, the rules that exclude it, its score."""
 
 from typing import TYPE_CHECKING
 
@@ -50,7 +50,7 @@ def print_why(console: Console, user_id: str, answer: "Answer", *, language: str
 
 
 def _standing(answer: "Answer") -> list[str]:
-    """Where the job stands in the stored feed, or what keeps it from being there."""
+    """The rank of the job in the stored feed, or why it is not there."""
     told, feed, item = answer.why, answer.feed, answer.item
     lines = []
     if feed is None:
@@ -112,7 +112,7 @@ def _score_table(told: "Why") -> Table:
 
 
 def _differences(answer: "Answer") -> list[str]:
-    """What the stored item says otherwise than the computation: features have moved on since the feed was made."""
+    """Where the stored item differs from this computation: features have changed since the feed was made."""
     item, told = answer.item, answer.why
     if item is None or told.score is None:
         return []

@@ -16,7 +16,7 @@ from features.source_health import source_alarms
 
 @dataclass(frozen=True)
 class SourceStatus:
-    """One source: `state` is on, off, gone, or landing for what comes as files only."""
+    """The state of a source: on, off, gone, or landing for a source that comes as files only."""
 
     name: str
     state: str
@@ -28,7 +28,7 @@ class SourceStatus:
 
 
 def source_statuses(lake: Lake, sources: Sources, *, now: dt.datetime) -> list[SourceStatus]:
-    """Configured feeds and HH by name, then what else was ever read."""
+    """The status of each configured feed by name, of HH, then of every other source that was ever read."""
     runs = lake.scan("bronze", INGEST_RUNS).collect()
     last = {row["source"]: row for row in runs.sort("ran_at", "attempt").iter_rows(named=True)}
     alarms = {row["source"]: row["alarm"] for row in source_alarms(recent_runs(lake)).iter_rows(named=True)}

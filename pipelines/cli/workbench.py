@@ -69,7 +69,7 @@ def bench(
     from pipelines.benchmarks.ranking import SIZES, run_benchmark
 
     require_choice(size, tuple(SIZES), option="--size")
-    found = run_benchmark(size, folder, n_threads=threads, tell=lambda line: err.print(escape(line)))
+    found = run_benchmark(size, folder, n_threads=threads, on_step=lambda line: err.print(escape(line)))
     out.print(found, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -1,4 +1,4 @@
-"""Near-duplicates among many jobs: seconds and memory, beside comparing every pair of a company's jobs.
+"""Near-duplicates among many jobs: seconds and memory, compared with testing every pair of a company's jobs.
 
 Run by hand: `python -m tests.benchmarks.bench_dedupe [--jobs 200000]`. A tenth of the jobs are re-posts with a word
 changed, and a fifth belong to large employers that post one text under one title in many cities.

@@ -1,17 +1,15 @@
-"""Events into de-duplicated aggregates: rate, peak memory as the log grows, and that no good event is lost.
+"""Events into de-duplicated aggregates: rate, peak memory as the log grows, and whether a valid event is lost.
 
     python -m tests.benchmarks.bench_events --events 1000000 5000000 10000000 --formats parquet jsonl [--plain]
 
-Each log is measured in a process of its own: landed files to bronze/events, daily_interactions and interactions. Beside
-it, with --plain, what one would write first: `json.loads` a line into a dictionary by event_id (Parquet: all files into
-one frame), everything in memory, without a quarantine.
+Each log is measured in a process of its own, from landed files to bronze/events, daily_interactions and interactions.
+With --plain, a plain alternative is measured too: `json.loads` of each line into a dictionary by event_id (Parquet: all
+files into one frame), everything in memory, without a quarantine.
 """
 
 import argparse
 import datetime as dt
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,6 +22,7 @@ from assets.catalog.counting import count_days, fold_days
 from assets.ingest.events.runs import ingest_events
 from assets.lake import Lake
 from features.schemas.bronze import ERASURES, EVENTS, QUARANTINE
+from tests.benchmarks.child_process import measure_in_child
 
 AS_OF = dt.datetime(2026, 11, 25, 2, tzinfo=dt.UTC)
 N_DAYS = 90
@@ -174,18 +173,6 @@ def is_complete(lake: Lake, n_events: int, n_bad: int) -> bool:
     return numbers == (n_events, n_events, n_events * (n_events - 1) // 2) and n_refused == n_bad
 
 
-def _measure(arguments: list[str]) -> tuple[dict[str, float], float]:
-    """(what the child printed, its peak memory in GiB)."""
-    command = [sys.executable, "-m", "tests.benchmarks.bench_events", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
-        printed = child.stdout.read() if child.stdout else b""
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise SystemExit(f"{arguments}: exit code {child.returncode}")
-    return json.loads(printed), usage.ru_maxrss / 2**20
-
-
 def main() -> int:
     """Prints a table; 1 if an event was lost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -212,9 +199,15 @@ def main() -> int:
             with tempfile.TemporaryDirectory(prefix="jobfeed-bench-") as folder:
                 landing, lake = Path(folder) / "landing", Path(folder) / "lake"
                 n_bad, n_repeated = make_log(landing / "interactions", n_events, file_format=file_format, seed=7)
-                seconds, peak = _measure(["--pipeline", str(landing), str(lake)])
+                seconds, peak = measure_in_child(
+                    "tests.benchmarks.bench_events", ["--pipeline", str(landing), str(lake)]
+                )
                 complete = is_complete(Lake(lake), n_events, n_bad)
-                plain, plain_peak = _measure(["--alternative", str(landing)]) if options.plain else ({}, 0.0)
+                plain, plain_peak = (
+                    measure_in_child("tests.benchmarks.bench_events", ["--alternative", str(landing)])
+                    if options.plain
+                    else ({}, 0.0)
+                )
             is_all_complete &= complete
             n_read = n_events + n_bad + n_repeated
             cpu = seconds.pop("cpu")

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.bench_feeds --items 5000
 
-The plain alternatives: feedparser as it comes, sanitising, its entries put into dictionaries; `json.loads` and a loop.
-Each is measured in a process of its own, the best of three.
+The plain alternatives are feedparser with its own sanitising, its entries put into dictionaries, and `json.loads` with
+a loop. Each is measured in a process of its own, the best of three.
 """
 
 import argparse

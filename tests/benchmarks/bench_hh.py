@@ -1,19 +1,17 @@
-"""HH by replay: saved vacancy bodies to bronze, and on to typed jobs; rate, peak memory, and that none is lost.
+"""HH by replay: saved vacancy bodies to bronze and to typed jobs; rate, peak memory, and whether one is lost.
 
     python -m tests.benchmarks.bench_hh --vacancies 10000 50000 [--like FOLDER] [--plain]
 
 Rates are per second and, in brackets, per second of processor time, which other work on the machine does not lower.
 Bodies are the simulator's, or with --like those saved in FOLDER, repeated under new ids. Each part is measured in a
-process of its own; "again" is the same landing folder once more. Beside it, with --plain, what one would write first:
-`json.loads` a file, a loop that picks the same columns, `polars.from_dicts`, one Parquet file, and that does not know a
-file again, refuses nothing and types nothing.
+process of its own; "again" reads the same landing folder once more. With --plain, a plain alternative is measured too:
+`json.loads` of each file, a loop that picks the same columns, `polars.from_dicts`, one Parquet file. It does not
+recognise a file that it has read, refuses nothing and types nothing.
 """
 
 import argparse
 import datetime as dt
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,6 +28,7 @@ from features.jobs.versions import fold_jobs
 from features.schemas.bronze import HH_POSTINGS, SIGHTINGS
 from features.schemas.catalog import JOB_VERSIONS
 from pipelines.simulation import market
+from tests.benchmarks.child_process import measure_in_child
 
 AS_OF = dt.datetime(2026, 11, 25, 2, tzinfo=dt.UTC)
 _HH_SHARE = 0.4  # at least, of the simulator's jobs
@@ -127,18 +126,6 @@ def _plain_row(vacancy: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _measure(arguments: list[str]) -> tuple[dict[str, list[float]], float]:
-    """(what the child printed, its peak memory in GiB)."""
-    command = [sys.executable, "-m", "tests.benchmarks.bench_hh", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
-        printed = child.stdout.read() if child.stdout else b""
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise SystemExit(f"{arguments}: exit code {child.returncode}")
-    return json.loads(printed), usage.ru_maxrss / 2**20
-
-
 def main() -> int:
     """Prints a table; 1 if a vacancy was lost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -164,10 +151,14 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="jobfeed-bench-") as folder:
             landing = Path(folder) / "landing"
             n_bytes = make_bodies(landing, n, like=options.like)
-            seconds, peak = _measure(["--pipeline", str(landing), str(Path(folder) / "lake")])
+            seconds, peak = measure_in_child(
+                "tests.benchmarks.bench_hh", ["--pipeline", str(landing), str(Path(folder) / "lake")]
+            )
             plain, plain_peak = {"bronze": [0.0, 0.0]}, 0.0
             if options.plain:
-                plain, plain_peak = _measure(["--alternative", str(landing), str(Path(folder) / "plain.parquet")])
+                plain, plain_peak = measure_in_child(
+                    "tests.benchmarks.bench_hh", ["--alternative", str(landing), str(Path(folder) / "plain.parquet")]
+                )
         is_complete = seconds["n_jobs"] == [n]
         is_all_complete &= is_complete
         plain_rate = f"{_rate(n, plain['bronze'])} | {plain_peak:.2f}" if options.plain else "- | -"

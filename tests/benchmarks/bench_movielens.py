@@ -1,9 +1,9 @@
-"""The collaborative models on MovieLens 100k, brought in as landing files and taken through the pipeline's own assets.
+"""The collaborative models on MovieLens 100k, read from landing files by the pipeline's own assets.
 
 Run by hand on your own copy of the data (https://grouplens.org/datasets/movielens/100k/, not to be passed on):
 `python -m tests.benchmarks.bench_movielens FOLDER`, where FOLDER holds `u.data` and `u.item`, or the same as RecBole's
-atomic files. A random fifth of the ratings is held out and never seen; parameters are chosen on a
-fifth of the rest; lists are over all films, without those of the training part.
+atomic files. A random fifth of the ratings is held out; parameters are chosen on a fifth of the rest. Lists are drawn
+from all films except those of the training part.
 """
 
 import argparse

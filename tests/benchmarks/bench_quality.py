@@ -1,9 +1,9 @@
-"""How good the feeds of a data folder are on what users did afterwards, beside plain alternatives; then every recipe
-for users without history.
+"""The quality of a data folder's feeds, measured on what users did afterwards, beside plain alternatives; then every
+recipe for users without history.
 
 Run by hand: `python tests/benchmarks/bench_quality.py DATA [--days 7] [--k 10] [--truth DATA/truth]`. The folder must
 hold events from after the instant that `ranking/feeds` was computed for: ingest at a late instant first, then run
-`daily --as-of` an earlier one. With `--truth`, what users do is also told by the tastes that the market was made with.
+`daily --as-of` an earlier one. With `--truth`, feeds are also measured on the true tastes of the simulated market.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Switches of the served generation under load, full ones and changes by turns: what two workers answered meanwhile.
+"""Switches of the served generation under load, full and delta by turns: checks what two workers answer meanwhile.
 
 `python -m tests.benchmarks.bench_switches 100`; the suite does the same with a few. Fails at the first wrong answer.
 """

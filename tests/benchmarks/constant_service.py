@@ -1,4 +1,4 @@
-"""Sends one body whatever is asked: what the server itself costs, without a look-up. For benchmarks only."""
+"""Sends the same body for every request: the cost of the server without a look-up. For benchmarks only."""
 
 import os
 from pathlib import Path

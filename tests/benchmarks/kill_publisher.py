@@ -1,7 +1,7 @@
-"""Kills the publisher with SIGKILL at random instants and looks whether a whole generation, old or new, is served.
+"""Kills the publisher with SIGKILL at random instants and checks that a whole generation, old or new, is served.
 
 `python -m tests.benchmarks.kill_publisher --kills 200`. A child publishes full generations and changes in turn, version
-after version; each version says by a formula what every user's feed is, so that a mix of two would show.
+after version. A formula gives every user's feed in each version, so a mix of two versions is found.
 """
 
 import argparse
