@@ -1,4 +1,4 @@
-"""The digests as an asset: whose is due, what goes in, rendered, remembered."""
+"""The digests as an asset: selects users and jobs, renders, and records what was sent."""
 
 import datetime as dt
 import time
@@ -43,9 +43,7 @@ def digests(
         jobs,
         _sent_before(workspace.lake, as_of),
         as_of=as_of,
-        n_items=settings.items,
-        min_match_percent=settings.min_match_percent,
-        not_again_within_days=settings.not_again_within_days,
+        settings=settings,
         company_cap=workspace.config.ranking.company_cap,
     )
     cards = items.lazy().join(jobs, on="job_id", how="left").sort("user_id", "place").collect()
@@ -57,7 +55,7 @@ def digests(
         workspace.lake.scan("digests", DIGESTS)
         .filter(pl.col("digest_date") > as_of.date() - dt.timedelta(days=KEPT_DAYS))
         .join(new.lazy().select("user_id"), on="user_id", how="anti")
-        # Who was erased or unsubscribed since keeps no earlier digest either.
+        # Users who were erased or unsubscribed since lose their earlier digests too.
         .join(users.filter(pl.col("digest_frequency") != "none").select("user_id"), on="user_id", how="semi")
         .collect()
     )
@@ -73,7 +71,7 @@ def _partition(as_of: dt.datetime) -> str:
 
 
 def _sent_before(lake: Lake, as_of: dt.datetime) -> pl.LazyFrame:
-    """What earlier days' runs put into digests; today's own is left out, so that a repeated run makes the same."""
+    """The items of earlier days' digests. Today's are left out, so that a repeated run makes the same digests."""
     midnight = as_of.replace(hour=0, minute=0, second=0, microsecond=0)
     return lake.scan("digests", DIGEST_ITEMS).filter(pl.col("made_at") < midnight)
 
@@ -99,7 +97,7 @@ def _skills(skill_gaps: pl.LazyFrame) -> dict[str, list[str]]:
 
 
 def _referenced_titles(items: pl.DataFrame, jobs: pl.LazyFrame) -> dict[str, str]:
-    """Titles of the jobs that reasons name ("similar to a job you saved")."""
+    """Titles of the jobs that reasons name, such as “similar to a job you saved”."""
     reason = items.select("reasons").explode("reasons").unnest("reasons")
     refs = reason.filter(pl.col("code").is_in(JOB_REFERENCE_CODES)).select(pl.col("ref").alias("job_id")).unique()
     found = jobs.join(refs.lazy(), on="job_id", how="semi").select("job_id", "title").collect()
@@ -115,11 +113,11 @@ def _render_all(
     *,
     unsubscribe_url: str,
 ) -> pl.DataFrame:
-    """One DIGESTS row for each due user with items. Time is per digest, the mean of the batch."""
-    languages = {row["user_id"]: row for row in due.iter_rows(named=True)}
+    """One row of DIGESTS for each due user with items. The time is the mean of the batch."""
+    users = {row["user_id"]: row for row in due.iter_rows(named=True)}
     started, rows = time.perf_counter(), []
     for (user_id,), group in cards.group_by(["user_id"], maintain_order=True):
-        user, items = languages[user_id], group.to_dicts()
+        user, items = users[user_id], group.to_dicts()
         wanted = skills.get(user["user_id"], [])
         rendered = render(
             items,
@@ -134,10 +132,7 @@ def _render_all(
             {
                 "user_id": user["user_id"],
                 "digest_date": user["digest_date"],
-                "title": rendered.title,
-                "summary": rendered.summary,
-                "html": rendered.html,
-                "text": rendered.text,
+                **vars(rendered),
                 "top_jobs": [
                     {"job_id": item["job_id"], "rank": place, "match_percent": round(100 * item["score"])}
                     for place, item in enumerate(items, start=1)

@@ -1,4 +1,4 @@
-"""Turns one user's digest items into title, summary, HTML and text in the user's language. Job text is untrusted."""
+"""Renders one user's digest: title, summary, HTML and text in the user's language. Job text is untrusted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ import yaml
 
 from models.explanations.templates import render_reason
 
-MAX_HTML_BYTES = 90_000  # Gmail cuts a message off, unsubscribe link and all, a little above
+MAX_HTML_BYTES = 90_000  # Gmail cuts off a message a little above this, with the unsubscribe link
 _FOLDER = Path(__file__).resolve().parent
 _TITLE_CHARACTERS = 150
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """A digest ready to be stored."""
+    """A rendered digest; the fields are columns of DIGESTS."""
 
     title: str
     summary: str
@@ -37,9 +37,9 @@ def render(
     titles: Mapping[str, str],
     unsubscribe_url: str,
 ) -> Rendered:
-    """One digest. `items`: rows of digest items joined with their jobs, in order; the HTML stays under 90 kB.
+    """One digest with as many items as fit into MAX_HTML_BYTES.
 
-    `titles`: of the jobs that reasons refer to, by job_id.
+    `items` are rows of digest items joined with their jobs, in order; `titles` are those of the jobs that reasons name.
     """
     words = _words()[language if language in _words() else "en"]
     jobs = [_job(item, words, language, titles) for item in items]

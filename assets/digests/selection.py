@@ -1,10 +1,11 @@
-"""Whose digest is due, and which jobs of the feed go into it. Frames in, frames out; no rendering."""
+"""Selects the users whose digest is due, and the jobs of their feeds that go into it. Renders nothing."""
 
 import datetime as dt
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from assets.config import DigestSettings
 from features.schemas.insight import DIGEST_ITEMS
 
 _DEFAULT_TIMEZONE = "UTC"
@@ -42,17 +43,15 @@ def digest_items(
     sent: pl.LazyFrame,
     *,
     as_of: dt.datetime,
-    n_items: int,
-    min_match_percent: int,
-    not_again_within_days: int,
+    settings: DigestSettings,
     company_cap: int,
 ) -> pl.DataFrame:
-    """The items of each due digest: new since the user's last one, not sent within the given days, few of a company.
+    """The items of each due digest: new since the user's last one, not sent recently, at most `company_cap` a company.
 
     `sent`: DIGEST_ITEMS of earlier runs. Columns: user_id, place (from 1), rank, job_id, score, reasons,
     total_new_jobs, total_matches.
     """
-    recent = sent.filter(pl.col("made_at") >= as_of - dt.timedelta(days=not_again_within_days))
+    recent = sent.filter(pl.col("made_at") >= as_of - dt.timedelta(days=settings.not_again_within_days))
     last = sent.group_by("user_id").agg(pl.col("made_at").max().alias("last_made_at"))
     cards = jobs.filter(pl.col("status") == "open").select("job_id", "company_id", "first_seen_at")
     candidates = (
@@ -66,7 +65,7 @@ def digest_items(
         .join(last, on="user_id", how="left")
         .filter(pl.col("last_made_at").is_null() | (pl.col("first_seen_at") > pl.col("last_made_at")))
         .join(recent, on=["user_id", "job_id"], how="anti")
-        .with_columns(is_match=(pl.col("score") * 100).round() >= min_match_percent)
+        .with_columns(is_match=(pl.col("score") * 100).round() >= settings.min_match_percent)
         .sort("user_id", "rank")
         .with_columns(
             total_new_jobs=pl.len().over("user_id").cast(pl.Int32),
@@ -78,14 +77,14 @@ def digest_items(
         )
         .filter(pl.col("of_company") < company_cap)
         .with_columns(place=pl.int_range(1, pl.len() + 1).over("user_id"))
-        .filter(pl.col("place") <= n_items)
+        .filter(pl.col("place") <= settings.items)
     )
     columns = ["user_id", "place", "rank", "job_id", "score", "reasons", "total_new_jobs", "total_matches"]
     return candidates.select(columns).sort("user_id", "place").collect()
 
 
 def sent_items(items: pl.DataFrame, due: pl.DataFrame, *, as_of: dt.datetime) -> pl.DataFrame:
-    """What a run's digests hold, as DIGEST_ITEMS."""
+    """The items of a run's digests as DIGEST_ITEMS."""
     dated = items.join(due.select("user_id", "digest_date"), on="user_id").with_columns(made_at=pl.lit(as_of))
     return DIGEST_ITEMS.conform(dated.select(list(DIGEST_ITEMS.columns))).sort(DIGEST_ITEMS.key)
 
@@ -94,5 +93,5 @@ def _local_date(as_of: dt.datetime, zone: str) -> dt.date:
     try:
         return as_of.astimezone(ZoneInfo(zone)).date()
     except (KeyError, ValueError, OSError):
-        # A name that is no time zone came from the app: the digest is due by UTC rather than never.
+        # The app may give a name that is no time zone. Then UTC decides, so that the digest still comes.
         return as_of.date()

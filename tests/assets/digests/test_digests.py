@@ -4,6 +4,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from assets.config import DigestSettings
 from assets.digests.rendering import MAX_HTML_BYTES, render
 from assets.digests.selection import digest_items, due_users, sent_items
 from features.schemas.catalog import USERS
@@ -15,16 +16,18 @@ def users(**columns: list[object]) -> pl.LazyFrame:
     return USERS.conform(pl.DataFrame(columns, schema_overrides={"digest_frequency": pl.String})).lazy()
 
 
-def items_for(sent: pl.DataFrame | None = None, *, as_of: dt.datetime = AS_OF, **changes: object) -> pl.DataFrame:
+def items_for(sent: pl.DataFrame | None = None, *, as_of: dt.datetime = AS_OF, **changes: int) -> pl.DataFrame:
     due = pl.DataFrame({"user_id": ["anna"], "language": ["en"], "digest_date": [as_of.date()]})
-    options = {"n_items": 10, "min_match_percent": 0, "not_again_within_days": 30, "company_cap": 3} | changes
+    company_cap = changes.pop("company_cap", 3)
+    limits = DigestSettings.model_validate({"min_match_percent": 0} | changes)
     return digest_items(
         due,
         feeds({"anna": JOB_IDS, "other": JOB_IDS}).lazy(),
         jobs().lazy(),
         (sent if sent is not None else DIGEST_ITEMS.empty()).lazy(),
         as_of=as_of,
-        **options,
+        settings=limits,
+        company_cap=company_cap,
     )
 
 
@@ -47,7 +50,7 @@ def test_daily_digests_are_due_every_day_and_weekly_ones_on_local_mondays() -> N
 
 def test_items_come_in_feed_order_without_seen_ones() -> None:
     assert items_for()["job_id"].to_list() == ["hh:1", "hh:3", "hh:4", "hh:5", "hh:6", "hh:7", "hh:8"]
-    assert items_for(n_items=2)["place"].to_list() == [1, 2]
+    assert items_for(items=2)["place"].to_list() == [1, 2]
 
 
 def test_a_job_is_never_sent_twice_within_thirty_days() -> None:
@@ -73,7 +76,7 @@ def test_matches_and_companies_are_bounded() -> None:
 
 def test_what_was_sent_is_remembered_by_user_and_job() -> None:
     due = pl.DataFrame({"user_id": ["anna"], "language": ["en"], "digest_date": [AS_OF.date()]})
-    remembered = sent_items(items_for(n_items=2), due, as_of=AS_OF)
+    remembered = sent_items(items_for(items=2), due, as_of=AS_OF)
     assert remembered.select("user_id", "job_id").rows() == [("anna", "hh:1"), ("anna", "hh:3")]
 
 
