@@ -44,16 +44,22 @@ def feed_rules(
     company_cap: CompanyCap | None = None,
 ) -> FeedRules:
     """The rules from JOBS, INTERACTIONS and USER_PROFILES; memory follows the jobs and the ended pairs."""
-    known = jobs.select(
-        "job_id",
-        is_open=(pl.col("status") == "open").fill_null(value=False),
-        representative=pl.coalesce("duplicate_of", "job_id"),
-        company=_lower(pl.coalesce("company_id", "company")).rank("dense"),
-        company_keys=pl.concat_list(
-            _lower(pl.col("company_id")), _lower(pl.col("company")), company_key(pl.col("company"))
-        ).list.drop_nulls(),
-        tags=pl.col("tags").list.eval(_lower(pl.element())),
-    ).with_columns(group=pl.col("representative").rank("dense"))
+    # The legal form is cut off by costly expressions: once for each company, not for each job.
+    names = jobs.select("company").unique().with_columns(company_key=company_key(pl.col("company")))
+    known = (
+        jobs.join(names, on="company", how="left")
+        .select(
+            "job_id",
+            is_open=(pl.col("status") == "open").fill_null(value=False),
+            representative=pl.coalesce("duplicate_of", "job_id"),
+            company=_lower(pl.coalesce("company_id", "company")).rank("dense"),
+            company_keys=pl.concat_list(
+                _lower(pl.col("company_id")), _lower(pl.col("company")), "company_key"
+            ).list.drop_nulls(),
+            tags=pl.col("tags").list.eval(_lower(pl.element())),
+        )
+        .with_columns(group=pl.col("representative").rank("dense"))
+    )
     known = known.collect(engine="streaming").lazy()
     groups = known.select("job_id", "group")
     # The catalog may lack the job that others are duplicates of.
