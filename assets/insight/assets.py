@@ -1,4 +1,4 @@
-"""What the market and the history of users tell, as assets. Queries are in sql/insight, formulas in `features`."""
+"""Market trends, skill demand, skill gaps and metrics as assets. Queries are in sql/insight, formulas in `features`."""
 
 import datetime as dt
 

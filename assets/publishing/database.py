@@ -1,7 +1,7 @@
 """The generation's DuckDB file: every table of the contract as a view over the generation's Parquet files.
 
-DuckDB resolves a relative path against the process's folder, so the views name the folder that the generation was
-published in; where it was moved since, the variable `jobfeed_folder` tells where to.
+DuckDB resolves a relative path against the process's folder, so the views hold the path that the generation was
+published under. If it was moved, the variable `jobfeed_folder` overrides that path.
 """
 
 from pathlib import Path

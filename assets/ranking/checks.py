@@ -1,4 +1,4 @@
-"""What must hold of all feeds before they may be published: blocking asset checks over every row."""
+"""Blocking asset checks of feeds and other lists of jobs: every row must pass before anything is published."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ _SHOWN = 5
 _TABLES = {"jobs": dg.AssetIn(key=["catalog", "jobs"])}
 _DEPENDENCIES = [dg.AssetKey(["catalog", "interactions"]), dg.AssetKey(["features", "user_profiles"])]
 _SHARDS_AT_ONCE = 2
-# Check -> the rules that it looks at. A job that is listed twice breaks two promises.
+# Check -> the rules that it covers. A repeated job fails two checks.
 _CHECKS = {
     "no_forbidden_job": HARD_RULES,
     "ranks_are_complete": ("rank", "repeated"),
@@ -36,7 +36,7 @@ _CHECKS = {
 
 @dataclass(frozen=True)
 class Checked:
-    """What all feeds break (the columns of `feed_problems`), and how many feeds there are by source."""
+    """The rules that feeds break (columns of `feed_problems`), and the number of feeds by source."""
 
     problems: pl.DataFrame
     sources: Mapping[str, int]
@@ -74,8 +74,8 @@ def check_shards(lake: Lake, company_cap: CompanyCap) -> Checked:
     specs=[
         dg.AssetCheckSpec(name, asset=FEEDS_KEY, blocking=True, description=text, additional_deps=_DEPENDENCIES)
         for name, text in {
-            "no_forbidden_job": "No feed holds a job that is closed, applied to, turned down, blocked, or a duplicate.",
-            "ranks_are_complete": "Ranks run from 1 without a gap and no job stands twice in a list.",
+            "no_forbidden_job": "No feed holds a job that is closed, applied to, dismissed, blocked, or a duplicate.",
+            "ranks_are_complete": "Ranks run from 1 without a gap and no job is listed twice.",
             "scores_in_range": "Scores, confidences, propensities and components lie in [0, 1].",
             "company_cap": "No company has more than its cap in the top of a list.",
             "share_of_fallback": "Not more users than configured are served without regard to who they are.",
@@ -84,7 +84,7 @@ def check_shards(lake: Lake, company_cap: CompanyCap) -> Checked:
     required_resource_keys={"workspace"},
 )
 def feeds_keep_their_rules(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-    """All rows of all feeds, each shard read once and by itself: what is held follows a shard, not the users."""
+    """Validates every row of all feeds, shard by shard, so that memory is bounded by a shard."""
     workspace = context.resources.workspace
     ranking = workspace.config.ranking
     found = check_shards(workspace.lake, CompanyCap(ranking.company_cap, ranking.company_cap_top))
@@ -119,7 +119,7 @@ def fallback_jobs_are_open(fallback_feeds: pl.LazyFrame, jobs: pl.LazyFrame) -> 
 
 
 def _open_jobs_check(layer: str, name: str, listed: pl.Expr) -> dg.AssetChecksDefinition:
-    """A blocking check that every job that the table lists is open; `listed` are its job ids."""
+    """A blocking check that the table lists only open jobs; `listed` selects their ids."""
 
     @dg.asset_check(
         asset=dg.AssetKey([layer, name]),
@@ -137,7 +137,7 @@ def _open_jobs_check(layer: str, name: str, listed: pl.Expr) -> dg.AssetChecksDe
 
 
 def _result(found: pl.DataFrame, counts: dict[str, int], *, check_name: str | None = None) -> dg.AssetCheckResult:
-    """Passed when nothing was found; user ids are not shown."""
+    """Passes if nothing was found. The examples show no user ids."""
     examples: Any = found.head(_SHOWN).to_dicts()
     return dg.AssetCheckResult(
         asset_key=FEEDS_KEY if check_name else None,

@@ -1,4 +1,4 @@
-"""By what a hard rule keeps a job out of a user's feed: the act, the block or the state of the job. For one pair."""
+"""Why a hard rule excludes a job from a user's feed: the user's event, the block list or the job's status."""
 
 from dataclasses import dataclass
 
