@@ -15,7 +15,7 @@ from features.errors import JobfeedError
 from features.schemas.ranking import FEEDS
 from models.explanations.exclusion import KeptOut, kept_out
 from models.explanations.score_breakdown import Why, explain_pair
-from models.explanations.templates import JOB_REFERENCE_CODES
+from serving.contract.tables import JOB_REFERENCE_CODES
 
 
 class UnknownUserError(JobfeedError, LookupError):

@@ -54,8 +54,6 @@ DEFAULT_LANGUAGE = "en"
 NUMBER_FORMS = {"one": 0, "few": 1, "many": 2, "other": 1, "none": 2}
 _COUNTED = re.compile(r"\{value((?:\|[^{}|]*)+)\}")
 _PLACEHOLDER = re.compile(r"\{(ref|value)\}")
-# The `ref` of these reasons is a job_id; callers pass the title instead.
-JOB_REFERENCE_CODES = frozenset({"similar_to_saved", "similar_to_applied", "similar_to_viewed", "also_applied"})
 
 
 def render_reason(code: str, ref: str | None, value: float | None, language: str) -> str:

@@ -7,7 +7,8 @@ from assets.publishing.lookup.packing import packed_feeds
 from assets.publishing.lookup.text_tables import TextIds, no_text_ids
 from assets.sql import query_text
 from features.schemas.ranking import FEEDS
-from models.explanations.templates import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
+from models.explanations.templates import REASON_TEMPLATES, render_reason
+from serving.contract.tables import JOB_REFERENCE_CODES
 from tests.packed import unpacked_feed
 
 VALUES = [None, 0.0, 1.0, -1.0, 2.0, 3.44, 4.0, 5.0, 11.0, 12.0, 14.0, 18.25, 21.0, 22.0, 101.0, 111.0, 112.0, 0.5]

@@ -4,7 +4,8 @@ import polars as pl
 import pytest
 
 from features.schemas.ranking import REASON_CODES
-from models.explanations.templates import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
+from models.explanations.templates import REASON_TEMPLATES, render_reason
+from serving.contract.tables import JOB_REFERENCE_CODES
 from tests.models.ranking.world import items, make_market, rank
 
 

@@ -22,9 +22,9 @@ from assets.publishing.lookup.packing import packed_feeds
 from assets.publishing.lookup.text_tables import TextIds, TextTableWriter, no_text_ids, write_job_texts
 from features.schemas.catalog import JOBS
 from features.schemas.ranking import FEEDS
-from models.explanations.templates import JOB_REFERENCE_CODES, REASON_TEMPLATES, render_reason
+from models.explanations.templates import REASON_TEMPLATES, render_reason
 from serving.contract.keys import COMPONENTS_PREFIX, DOCUMENT_PREFIX, FALLBACK_PREFIX, FEED_PREFIX, lookup_key
-from serving.contract.tables import COMPONENTS, LANGUAGES
+from serving.contract.tables import COMPONENTS, JOB_REFERENCE_CODES, LANGUAGES
 from serving.contract.text_tables import TEXT_TABLES
 from serving.service import feed_handlers
 from serving.service import view as view_module
