@@ -11,8 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, field_validator, model_validator
 
-from assets.ingest.hh import search_parameters as hh_search
-from assets.ingest.hh.ids import HHIds
+from assets.ingest.hh.query_vocabulary import HHIds, parameter_problems
 from assets.lake import Lake
 from assets.yaml_files import ConfigError, load_file, refuse_others
 from serving.contract.tables import COMPONENTS
@@ -99,7 +98,7 @@ class HHQuery(_Strict):
     @field_validator("extra")
     @classmethod
     def _extra_is_of_the_search(cls, extra: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
-        found = hh_search.problems(extra)
+        found = parameter_problems(extra)
         if found:
             raise ValueError("; ".join(found))
         return extra

@@ -1,7 +1,7 @@
-"""The lake on disk: where each table lies, and writes that are whole or not there at all.
+"""The lake on disk: where each table lies, and how it is written atomically. Nothing here knows what the tables mean.
 
 A table is either one file, `<layer>/<table>.parquet`, replaced as a whole, or a folder `<layer>/<table>/` of parts
-(append-only, or one per partition). Nothing here knows what the tables mean.
+(append-only, or one per partition).
 """
 
 import datetime as dt
@@ -9,7 +9,7 @@ import hashlib
 import io
 import os
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from features.schemas.table import Table
 
 LOCK_TIMEOUT_SECONDS = 600
 _TEMPORARY_PREFIX = ".tmp-"
-# Of zstd. Columns of ids and counters come out as small as with the default, for a third less work.
+# Of zstd. Columns of ids and counters get as small as with the default level, for a third less work.
 _COMPRESSION_LEVEL = 1
 
 
@@ -65,11 +65,11 @@ def write_parquet(frame: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
 
 
 def write_part(folder: Path, frame: pl.DataFrame) -> Path:
-    """Writes `frame` to `folder`, atomically, as a file named by its bytes; one of the same bytes is left as it is."""
+    """Writes `frame` to `folder`, atomically, as a file named by a hash of its bytes. An equal file is not replaced."""
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f"{_TEMPORARY_PREFIX}{uuid.uuid4().hex}.parquet"
     try:
-        # rechunked: the same rows give the same bytes, whatever pieces they came in
+        # Rechunked, the same rows give the same bytes, whatever chunks they came in.
         frame.rechunk().write_parquet(
             temporary, compression="zstd", compression_level=_COMPRESSION_LEVEL, statistics=True
         )
@@ -98,7 +98,7 @@ class Lake:
         return self.root / layer / name
 
     def files(self, layer: str, name: str) -> list[Path]:
-        """The table's Parquet files in a stable order; empty when nothing was written yet."""
+        """The table's Parquet files in a stable order; empty before the first write."""
         single = self.file(layer, name)
         if single.exists():
             return [single]
@@ -109,7 +109,7 @@ class Lake:
         return bool(self.files(layer, name))
 
     def scan(self, layer: str, table: Table) -> pl.LazyFrame:
-        """The table as a LazyFrame with its declared columns; of no rows when nothing was written yet."""
+        """The table as a LazyFrame with its declared columns; without rows before the first write."""
         files = self.files(layer, table.name)
         if not files:
             return table.empty().lazy()
@@ -123,17 +123,70 @@ class Lake:
         return path
 
     def append(self, layer: str, table: Table, frame: pl.DataFrame, *, partition: str | None = None) -> Path | None:
-        """Adds `frame` as one part named by its content, so that the same rows appended again change nothing.
+        """Adds `frame` as one part named by a hash of its content: appending the same frame again changes nothing.
 
-        Returns the part's path, None for a frame of no rows. De-duplication against earlier parts is the caller's.
+        Returns the part's path, None for a frame without rows. Use `append_new` to leave out rows of earlier parts.
         """
         table.validate(frame)
         if frame.is_empty():
             return None
-        folder = self.folder(layer, table.name)
-        if partition is not None:
-            folder = folder / partition
-        return write_part(folder, frame)
+        return write_part(self.folder(layer, table.name) / (partition or ""), frame)
+
+    def append_new(
+        self, layer: str, table: Table, rows: pl.DataFrame, *, within: Sequence[str]
+    ) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Appends the rows whose key the table lacks, the first of each key. Nulls are equal.
+
+        Returns these rows, and the keys that were stored before for the same values of the columns `within`.
+        """
+        key = list(table.key)
+        if rows.is_empty():
+            return rows, rows.select(key)
+        found = rows.unique(key, keep="first", maintain_order=True)
+        with self.lock(f"{layer}/{table.name}"):
+            known = (
+                self.scan(layer, table)
+                .select(key)
+                .join(found.lazy().select(within).unique(), on=within, how="semi", nulls_equal=True)
+                .collect()
+            )
+            fresh = found.join(known, on=key, how="anti", nulls_equal=True).sort(key)
+            self.append(layer, table, fresh)
+        return fresh, known
+
+    def compact(
+        self,
+        layer: str,
+        table: Table,
+        *,
+        more_than: int,
+        partition: str | None = None,
+        keep: Callable[[pl.LazyFrame], pl.LazyFrame] = lambda rows: rows,
+    ) -> int:
+        """Merges the parts of the table, or of one partition, if there are more than `more_than`.
+
+        `keep` chooses the rows to keep. Rows are sorted by the table's key and each key is kept once, so a run that
+        died between writing the merged part and removing the old ones does no harm. Returns the number of parts after.
+        """
+        folder = self.folder(layer, table.name) / (partition or "")
+        with self.lock(f"{layer}/{table.name}"):
+            parts = sorted(folder.glob("part-*.parquet"))
+            if len(parts) <= more_than:
+                return len(parts)
+            key = list(table.key)
+            merged = keep(pl.scan_parquet(parts)).select(list(table.columns)).collect()
+            merged = merged.sort(key, nulls_last=True, maintain_order=True)
+            merged = merged.unique(key, keep="first", maintain_order=True)
+            table.validate(merged)
+            target = write_part(folder, merged)
+            for part in parts:
+                if part != target:
+                    part.unlink(missing_ok=True)
+            return 1
+
+    def n_rows(self, layer: str, table: Table) -> int:
+        """How many rows the table has."""
+        return int(self.scan(layer, table).select(pl.len()).collect().item())
 
     def replace_partition(self, layer: str, table: Table, partition: str, frame: pl.DataFrame | pl.LazyFrame) -> Path:
         """Replaces one partition, which is one file `<partition>.parquet`, as a whole."""
@@ -151,14 +204,14 @@ class Lake:
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
-        """Keeps other runs from writing what `name` stands for; raises filelock.Timeout after ten minutes."""
+        """Holds the lock `name`, which keeps other runs from writing. Raises filelock.Timeout after ten minutes."""
         folder = self.root / ".locks"
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f"{name.replace('/', '-')}.lock", timeout=LOCK_TIMEOUT_SECONDS):
             yield
 
     def remove_leftovers(self, *, before: dt.datetime) -> list[Path]:
-        """Deletes temporary files last written `before`: what killed runs left, not what a run is writing now."""
+        """Deletes temporary files last written `before`: those of killed runs, not those of a run under way."""
         found = [path for path in self.root.rglob(f"{_TEMPORARY_PREFIX}*") if path.stat().st_mtime < before.timestamp()]
         for path in found:
             path.unlink(missing_ok=True)
@@ -166,7 +219,7 @@ class Lake:
 
 
 def file_identity(files: Sequence[Path]) -> str:
-    """Tells files apart from what replaces them: the lake never writes into a file that is there."""
+    """An identity that changes when any of `files` is replaced. The lake never writes into an existing file."""
     parts = []
     for path in files:
         status = path.stat()
@@ -175,9 +228,9 @@ def file_identity(files: Sequence[Path]) -> str:
 
 
 def content_hash(frame: pl.DataFrame) -> str:
-    """A stable 128-bit hash of a frame's rows in order, whatever lies behind them in memory.
+    """A stable 128-bit hash of a frame's rows in order, independent of their layout in memory.
 
-    Parquet pages hold values only; Arrow's buffers would bring in what a filter or a sort left between them.
+    Parquet pages hold values only. Arrow's buffers may also hold rows that a filter or a sort left behind.
     """
     digest = hashlib.blake2b(digest_size=16)
     digest.update(repr(list(frame.schema.items())).encode())

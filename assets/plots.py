@@ -1,9 +1,10 @@
-"""Small plots for asset metadata in the Dagster UI: a PNG inside a line of Markdown. Only looks are decided here."""
+"""Small plots for asset metadata in the Dagster UI: a PNG in one line of Markdown. It computes no numbers."""
 
 import base64
 import io
 import struct
 import zlib
+from collections.abc import Callable
 
 import altair as alt
 import dagster as dg
@@ -16,14 +17,14 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def bar_chart(frame: pl.DataFrame, x: str, y: str, title: str) -> dg.MarkdownMetadataValue:
-    """Bars of the numbers in `y` over the labels in `x`, in the order of the rows, the first 25 of them.
+    """Bars of the numbers in `y` over the labels in `x`, for the first 25 rows in their order.
 
-    A frame of no rows gives a sentence instead of a picture.
+    A frame without rows gives a sentence instead of a picture.
     """
     if frame.is_empty():
-        return dg.MetadataValue.md(f"{title}: no data yet")
+        return _no_data(title)
     rows = frame.head(MAX_BARS).select(pl.col(x).cast(pl.String), pl.col(y).cast(pl.Float64)).to_dicts()
-    # Strict "x:N" shorthands would read dots and brackets of untrusted names as syntax: field names are fixed here.
+    # Field names are fixed, because shorthands such as "x:N" would read dots and brackets of untrusted names as syntax.
     data = alt.InlineData(values=[{"label": row[x], "amount": row[y]} for row in rows])
     chart = (
         alt.Chart(data, title=title, width=_WIDTH, height=_HEIGHT)
@@ -37,31 +38,36 @@ def bar_chart(frame: pl.DataFrame, x: str, y: str, title: str) -> dg.MarkdownMet
 
 
 def stacks_over_time(frame: pl.DataFrame, at: str, y: str, series: str, title: str) -> dg.MarkdownMetadataValue:
-    """A stacked bar of the numbers in `y` for each instant in `at`, one colour a label in `series`."""
-    if frame.is_empty():
-        return dg.MetadataValue.md(f"{title}: no data yet")
-    chart = _over_time(frame, at, y, series, title).mark_bar()
-    return _picture(chart.encode(x=alt.X("at:O", title=at, axis=alt.Axis(labelLimit=110))), title)
+    """A stacked bar of the numbers in `y` for each instant in `at`, one colour per label in `series`."""
+    return _over_time(frame, at, y, series, title, lambda chart: chart.mark_bar())
 
 
 def lines_over_time(frame: pl.DataFrame, at: str, y: str, series: str, title: str) -> dg.MarkdownMetadataValue:
-    """A line of the numbers in `y` over the instants in `at` for each label in `series`: those with the 12 largest."""
-    if frame.is_empty():
-        return dg.MetadataValue.md(f"{title}: no data yet")
+    """A line of the numbers in `y` over the instants in `at` for each of the 12 labels in `series` with the most."""
     largest = frame.group_by(series).agg(pl.col(y).sum()).sort(y, series, descending=[True, False]).head(MAX_LINES)
     shown = frame.join(largest.select(series), on=series, how="semi")
-    chart = _over_time(shown, at, y, series, title).mark_line(point=True)
-    return _picture(chart.encode(x=alt.X("at:O", title=at, axis=alt.Axis(labelLimit=110))), title)
+    return _over_time(shown, at, y, series, title, lambda chart: chart.mark_line(point=True))
 
 
-def _over_time(frame: pl.DataFrame, at: str, y: str, series: str, title: str) -> alt.Chart:
+def _over_time(
+    frame: pl.DataFrame, at: str, y: str, series: str, title: str, mark: Callable[[alt.Chart], alt.Chart]
+) -> dg.MarkdownMetadataValue:
+    if frame.is_empty():
+        return _no_data(title)
     rows = frame.select(
         pl.col(at).dt.strftime("%m-%d %H:%M"), pl.col(y).cast(pl.Float64), pl.col(series).cast(pl.String)
     )
     data = alt.InlineData(values=[{"at": row[0], "amount": row[1], "series": row[2]} for row in rows.iter_rows()])
-    return alt.Chart(data, title=title, width=_WIDTH, height=_HEIGHT).encode(
-        y=alt.Y("amount:Q", title=y), color=alt.Color("series:N", title=series)
+    chart = mark(alt.Chart(data, title=title, width=_WIDTH, height=_HEIGHT)).encode(
+        x=alt.X("at:O", title=at, axis=alt.Axis(labelLimit=110)),
+        y=alt.Y("amount:Q", title=y),
+        color=alt.Color("series:N", title=series),
     )
+    return _picture(chart, title)
+
+
+def _no_data(title: str) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md(f"{title}: no data yet")
 
 
 def _picture(chart: alt.Chart, title: str) -> dg.MarkdownMetadataValue:
@@ -72,7 +78,7 @@ def _picture(chart: alt.Chart, title: str) -> dg.MarkdownMetadataValue:
 
 
 def deflated(png: bytes) -> bytes:
-    """The same picture in a sixth of the bytes: it is made with the fastest compression, and the event log keeps it."""
+    """The same picture in a sixth of the bytes. Altair compresses fast rather than well, and the event log keeps it."""
     chunks: list[tuple[bytes, bytes]] = []
     position = len(_PNG_SIGNATURE)
     while position < len(png):

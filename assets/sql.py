@@ -1,4 +1,4 @@
-"""Runs one SELECT out of `sql/` over Polars frames, in DuckDB in memory. What a query means stands in its file."""
+"""Runs one SELECT from `sql/` over Polars frames, in an in-memory DuckDB. Each file in `sql/` describes its query."""
 
 import tempfile
 from collections.abc import Mapping
@@ -14,15 +14,15 @@ SQL_FOLDER = Path(__file__).resolve().parent.parent / "sql"
 
 
 class QueryError(JobfeedError, ValueError):
-    """A query file is absent, or was called without what it needs."""
+    """A query file does not exist, or its query fails, for example without one of its inputs."""
 
 
 def query_text(name: str) -> str:
-    """The text of `sql/<name>.sql`, such as `insight/skill_demand`. Raises QueryError naming the queries there are."""
+    """The text of `sql/<name>.sql`, such as `insight/skill_demand`. Raises QueryError that lists the existing names."""
     path = SQL_FOLDER / f"{name}.sql"
     if not path.is_file():
-        there_are = sorted(str(p.relative_to(SQL_FOLDER).with_suffix("")) for p in SQL_FOLDER.rglob("*.sql"))
-        raise QueryError(f"query {name!r} is not in {SQL_FOLDER}; there are {there_are}")
+        existing = sorted(str(p.relative_to(SQL_FOLDER).with_suffix("")) for p in SQL_FOLDER.rglob("*.sql"))
+        raise QueryError(f"query {name!r} is not in {SQL_FOLDER}; there are {existing}")
     return path.read_text(encoding="utf-8")
 
 
@@ -35,8 +35,8 @@ def query(
 ) -> pl.DataFrame:
     """The rows of `sql/<name>.sql`, with `frames` as its tables and `params` as its $parameters.
 
-    Time zone UTC; nothing is read from disk or network but the spill files, which go to a temporary folder.
-    Raises QueryError, naming the query, where DuckDB refuses it.
+    The time zone is UTC. The query can read nothing from disk or network; spill files go to a temporary folder.
+    Raises QueryError, which names the query, if DuckDB refuses it.
     """
     text = query_text(name)
     with (

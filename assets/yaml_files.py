@@ -1,5 +1,6 @@
-"""YAML files to checked models, every problem told with file, key, value and what is allowed. Which files there are and
-what they may hold is not known here.
+"""Reads YAML files into checked models; every problem names file, key, value and what is allowed.
+
+assets.config decides which files exist and what they may hold.
 """
 
 from collections.abc import Sequence
@@ -15,18 +16,18 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class ConfigError(JobfeedError, ValueError):
-    """A configuration that is refused; the message names file, key, value and what is allowed."""
+    """The configuration is refused; the message names file, key, value and what is allowed."""
 
 
 def refuse_others(folder: Path, names: Sequence[str]) -> None:
-    """Raises ConfigError for a YAML file in `folder` that is none of `names`: misspelled, it would do nothing."""
+    """Raises ConfigError for a YAML file in `folder` that is none of `names`, since nothing would read it."""
     for path in sorted(folder.iterdir()):
         if path.suffix in (".yaml", ".yml") and path.name not in names and not path.name.startswith("."):
             raise ConfigError(f"{path}: is read by nobody; files of configuration are {', '.join(names)}")
 
 
 def load_file(path: Path, model: type[Model]) -> Model:
-    """One YAML file as `model`. Raises ConfigError with every problem, a line each."""
+    """One YAML file as `model`. Raises ConfigError with one line per problem."""
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) or {}  # noqa: S506  a SafeLoader
     except yaml.YAMLError as error:
@@ -76,7 +77,7 @@ def _model_within(annotation: Any) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that is given twice, of which YAML would take the last in silence."""
+    """Refuses a repeated key, of which YAML would silently take the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[object] = set()

@@ -1,5 +1,6 @@
-"""Everything that can go wrong while reading a source. No message holds a query string, a token or a body."""
+"""Errors of reading a source. No message holds a query string, a token or a body."""
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from features.errors import JobfeedError
@@ -10,7 +11,7 @@ class IngestError(JobfeedError):
 
 
 class FetchError(IngestError):
-    """A request failed; `url` is shortened to scheme, host and path because queries may hold keys."""
+    """A request failed. `url` is shortened to scheme, host and path, because queries may hold keys."""
 
     def __init__(self, url: str, message: str) -> None:
         self.url = public_url(url)
@@ -34,11 +35,11 @@ class DeadlineExceededError(FetchError):
 
 
 class UnexpectedAnswerError(FetchError):
-    """An answer that HTTP does not allow to what was asked."""
+    """HTTP does not allow this answer to this request."""
 
 
 class StatusError(FetchError):
-    """The server answered with a status that is not a success; `body` is its beginning, for the caller to judge."""
+    """The server answered with a status other than success. `body` is the beginning of the answer."""
 
     def __init__(self, url: str, status: int, *, body: bytes = b"", retry_after_seconds: float | None = None) -> None:
         self.status = status
@@ -48,7 +49,7 @@ class StatusError(FetchError):
 
 
 class BadRequestError(StatusError):
-    """400 and other 4xx: asking again the same way is useless."""
+    """400 and other 4xx: the same request would fail again."""
 
 
 class AccessDeniedError(StatusError):
@@ -60,11 +61,11 @@ class NotFoundError(StatusError):
 
 
 class GoneError(StatusError):
-    """410: the source says that it ended."""
+    """410: the source says that it has ended."""
 
 
 class TransientError(FetchError):
-    """Worth another try."""
+    """Another attempt may succeed."""
 
 
 class NetworkError(TransientError):
@@ -80,15 +81,26 @@ class ServerError(TransientError, StatusError):
 
 
 class SourceDisabledError(IngestError):
-    """The source must not be asked again in this run; nothing follows from it about its jobs."""
+    """The source must not be requested again in this run. This says nothing about its jobs."""
 
 
 class RefusedQueryError(IngestError):
     """The source refuses a configured query as it is."""
 
 
+KIND_BY_STATUS: Mapping[int, type[StatusError]] = {
+    401: AccessDeniedError,
+    403: AccessDeniedError,
+    404: NotFoundError,
+    408: ServerError,
+    410: GoneError,
+    429: RateLimitedError,
+}
+KIND_BY_CLASS: Mapping[int, type[StatusError]] = {4: BadRequestError, 5: ServerError}
+
+
 def public_url(url: str) -> str:
-    """`url` without user, password, query and fragment: fit for logs and tables."""
+    """`url` without user, password, query and fragment, for logs and tables."""
     try:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port else ""

@@ -1,30 +1,43 @@
-"""The manifest of landed files: which were read already, under any name. Landed files are only read, never moved.
+"""Landed files: which there are, how one is read, and the manifest of those that were read. No file is ever moved.
 
-Each kind of input has one file, `lake/bronze/landing_files/<kind>.parquet`. It is saved after the rows that were read
-are in the lake. A run that dies in between only reads again.
+Each kind of input has its manifest in one file, `lake/bronze/landing_files/<kind>.parquet`. It is saved after the rows
+that were read are in the lake. A run that dies in between only reads again.
 """
 
 import datetime as dt
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
+from assets.ingest.errors import IngestError
+from assets.ingest.quarantine import UNREADABLE, UNSUPPORTED, whole_file
 from assets.lake import Lake
 from features.schemas.bronze import LANDING_FILES
 
-_READ_BYTES = 1 << 20
 _UNFINISHED_SUFFIXES = (".tmp", ".part", ".partial", ".crdownload", ".swp")
+
+
+class RefusedFileError(IngestError):
+    """A landed file can't be used as a whole. `rejects` has its one row for the quarantine."""
+
+    def __init__(self, reason: str, detail: str = "", raw: bytes = b"") -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.rejects = whole_file(reason, detail=detail, raw=raw)
 
 
 @dataclass(frozen=True)
 class LandedFile:
-    """One file found under landing/. `name`: its path relative to landing/, as the manifest has it, with bytes that are
-    no UTF-8 as escapes; `problem`: why it can't be read, if it can't."""
+    """One file under landing/.
+
+    `name` is its path relative to landing/, as the manifest has it; bytes that are not UTF-8 are escaped. `scope` tells
+    apart files of the same bytes that are read differently. `problem` says why the file can't be read, if so.
+    """
 
     path: Path
     name: str
@@ -35,17 +48,32 @@ class LandedFile:
 
     @property
     def suffixes(self) -> str:
-        """Its format as its name tells it, in lower case: `.jsonl`, `.jsonl.gz`, `.xml`."""
+        """The format that the name states, in lower case: `.jsonl`, `.jsonl.gz`, `.xml`."""
         parts = self.path.name.lower().split(".")
         compressed = parts[-1] in ("gz", "zst") and len(parts) > 2
         return "." + ".".join(parts[-2:] if compressed else parts[-1:]) if len(parts) > 1 else ""
 
+    def require_format(self, formats: Sequence[str]) -> None:
+        """Raises RefusedFileError unless the file has one of the suffixes `formats`."""
+        if self.suffixes not in formats:
+            expected = formats[0] if len(formats) == 1 else f"one of {', '.join(formats)}"
+            raise RefusedFileError(UNSUPPORTED, f"{self.suffixes or 'no suffix'}; expected {expected}")
+
+    def read(self, *, max_bytes: int, too_large: str = UNREADABLE, hint: str = "") -> bytes:
+        """The file's bytes. Raises RefusedFileError for more than `max_bytes`, and for a file that can't be read."""
+        if self.size_bytes > max_bytes:
+            raise RefusedFileError(too_large, f"{self.size_bytes} bytes; at most {max_bytes} are read{hint}")
+        try:
+            return self.path.read_bytes()
+        except OSError as error:  # gone or locked since it was listed
+            raise RefusedFileError(UNREADABLE, type(error).__name__) from None
+
 
 def list_landed(landing: Path, kind: str, *, scope: Callable[[str], str] = lambda _: "") -> list[LandedFile]:
-    """The finished regular files under `landing/<kind>/`, sorted by name; none if the folder is not there.
+    """The finished regular files under `landing/<kind>/`, sorted by name; none if the folder does not exist.
 
-    Hidden files and those with the suffix of an unfinished copy are left for later; links to folders are not followed.
-    What can't be looked at is listed with its `problem`. `scope` gets a file's name.
+    Hidden files, and those with the suffix of an unfinished copy, are left for later. Links to folders are not
+    followed. An entry that can't be inspected is listed with its `problem`. `scope` gets a file's name.
     """
     found: list[LandedFile] = []
 
@@ -70,19 +98,18 @@ def list_landed(landing: Path, kind: str, *, scope: Callable[[str], str] = lambd
                 pending.append(Path(entry.path))
                 continue
             try:
-                about = entry.stat()
+                status = entry.stat()
             except OSError as error:  # a link that leads nowhere or round in a circle; a disk that fails
                 add(Path(entry.path), problem=type(error).__name__)
                 continue
-            if stat.S_ISREG(about.st_mode):
-                add(Path(entry.path), size_bytes=about.st_size, mtime_ns=about.st_mtime_ns)
-            elif stat.S_ISDIR(about.st_mode):
+            if stat.S_ISREG(status.st_mode):
+                add(Path(entry.path), size_bytes=status.st_size, mtime_ns=status.st_mtime_ns)
+            elif stat.S_ISDIR(status.st_mode):
                 add(Path(entry.path), problem="link to a folder")
     return sorted(found, key=lambda file: file.name)
 
 
-@dataclass(frozen=True)
-class _Entry:
+class _Entry(NamedTuple):
     scope: str
     size_bytes: int
     mtime_ns: int
@@ -93,13 +120,12 @@ class _Entry:
     retry_at: dt.datetime | None
 
 
-_ENTRY_COLUMNS = tuple(field.name for field in fields(_Entry))
-
-
 @dataclass
 class LandingManifest:
-    """What is known of the files of one kind. `n_skipped`: files that `unread` passed over as read before;
-    `unreadable`: names of those that could not be opened, with the problem; every run tries them again."""
+    """The files of one kind that were read. `n_skipped` counts the files that `unread` left out as read before.
+
+    `unreadable` names the files that could not be opened, each with its problem; every run tries them again.
+    """
 
     kind: str
     as_of: dt.datetime
@@ -112,9 +138,9 @@ class LandingManifest:
 
     @classmethod
     def load(cls, lake: Lake, kind: str, *, as_of: dt.datetime) -> "LandingManifest":
-        path = manifest_path(lake, kind)
-        frame = pl.read_parquet(path) if path.exists() else LANDING_FILES.empty()
-        rows = frame.select("path", *_ENTRY_COLUMNS).iter_rows()
+        path = lake.folder("bronze", LANDING_FILES.name) / f"{kind}.parquet"
+        stored = pl.read_parquet(path) if path.exists() else LANDING_FILES.empty()
+        rows = stored.select("path", *_Entry._fields).iter_rows()
         manifest = cls(kind, as_of, {str(path): _Entry(*rest) for path, *rest in rows})
         manifest._finished = {(e.scope, e.digest) for e in manifest.entries.values() if not manifest._is_due(e)}
         return manifest
@@ -126,22 +152,18 @@ class LandingManifest:
                 self.unreadable.append(f"{file.name} ({file.problem})")
                 continue
             known = self.entries.get(file.name)
-            is_same = known is not None and (known.scope, known.size_bytes, known.mtime_ns) == (
-                file.scope,
-                file.size_bytes,
-                file.mtime_ns,
-            )
+            is_same = known is not None and known[:3] == (file.scope, file.size_bytes, file.mtime_ns)
             if known is not None and is_same and not self._is_due(known):
                 self.n_skipped += 1
                 continue
             try:
                 digest = file_digest(file.path)
-            except OSError as error:  # taken away since it was listed, or not ours to read
+            except OSError as error:  # gone since it was listed, or without the right to read it
                 self.unreadable.append(f"{file.name} ({type(error).__name__})")
                 continue
             if (file.scope, digest) in self._finished:
                 self.n_skipped += 1
-                self._put(file, digest, n_rows=0, n_rejects=0, retry_at=None)
+                self._put(file, digest, 0, 0, None)
                 continue
             yield file, digest
 
@@ -154,45 +176,32 @@ class LandingManifest:
         n_rejects: int | None,
         retry_at: dt.datetime | None = None,
     ) -> None:
-        """Notes that `file` was read now; with `retry_at` it is read again by the first run at or after it."""
-        self._put(file, digest, n_rows=n_rows, n_rejects=n_rejects, retry_at=retry_at)
+        """Marks `file` as read. With `retry_at`, the first run at or after that instant reads it again."""
+        self._put(file, digest, n_rows, n_rejects, retry_at)
         self.n_read += 1
         if retry_at is None:
             self._finished.add((file.scope, digest))
 
     def save(self, lake: Lake) -> None:
-        """Writes the manifest if it changed. Call it when the rows are stored, not before."""
-        if not self._is_changed:
-            return
-        rows = [
-            (self.kind, path, *(getattr(entry, name) for name in _ENTRY_COLUMNS))
-            for path, entry in sorted(self.entries.items())
-        ]
-        frame = pl.DataFrame(rows, schema=dict(LANDING_FILES.columns), orient="row")
-        lake.replace_partition("bronze", LANDING_FILES, self.kind, frame)
-        self._is_changed = False
+        """Writes the manifest if it changed. Call it after the rows are stored, not before."""
+        if self._is_changed:
+            rows = [(self.kind, path, *entry) for path, entry in sorted(self.entries.items())]
+            frame = pl.DataFrame(rows, schema=dict(LANDING_FILES.columns), orient="row")
+            lake.replace_partition("bronze", LANDING_FILES, self.kind, frame)
+            self._is_changed = False
 
     def _put(
-        self, file: LandedFile, digest: str, *, n_rows: int | None, n_rejects: int | None, retry_at: dt.datetime | None
+        self, file: LandedFile, digest: str, n_rows: int | None, n_rejects: int | None, retry_at: dt.datetime | None
     ) -> None:
-        self.entries[file.name] = _Entry(
-            file.scope, file.size_bytes, file.mtime_ns, digest, n_rows, n_rejects, self.as_of, retry_at
-        )
+        read = (digest, n_rows, n_rejects, self.as_of, retry_at)
+        self.entries[file.name] = _Entry(file.scope, file.size_bytes, file.mtime_ns, *read)
         self._is_changed = True
 
     def _is_due(self, entry: _Entry) -> bool:
         return entry.retry_at is not None and self.as_of >= entry.retry_at
 
 
-def manifest_path(lake: Lake, kind: str) -> Path:
-    """Where the manifest of `kind` lies."""
-    return lake.folder("bronze", LANDING_FILES.name) / f"{kind}.parquet"
-
-
 def file_digest(path: Path) -> str:
     """BLAKE2b-128 of a file's bytes."""
-    digest = hashlib.blake2b(digest_size=16)
     with path.open("rb", buffering=0) as handle:
-        while chunk := handle.read(_READ_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16)).hexdigest()

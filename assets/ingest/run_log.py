@@ -1,11 +1,11 @@
-"""The log of ingest runs: what every run read of every source, kept in `lake/bronze/ingest_runs`. Nothing is judged."""
+"""The log of ingest runs in `lake/bronze/ingest_runs`: what every run read of every source. It raises no alarms."""
 
 import datetime as dt
 
 import dagster as dg
 import polars as pl
 
-from assets.ingest.report import RunReport
+from assets.ingest.report import COUNTS, RunReport
 from assets.lake import Lake
 from assets.plots import lines_over_time, stacks_over_time
 from features.schemas.bronze import INGEST_RUNS
@@ -16,21 +16,17 @@ OUTCOMES = ("n_new", "n_changed", "n_unchanged", "n_quarantined")
 
 
 def record_runs(lake: Lake, report: RunReport, *, kind: str, as_of: dt.datetime) -> bool:
-    """Appends a row for each source that was read or failed; whether there was one. The same instant again is another
-    attempt, unless there was nothing left to read: then nothing changes. Raises AccountingError."""
+    """Appends a row for each source that was read or failed, and returns whether there was one.
+
+    Another run for the same instant is another attempt, unless nothing was left to read. Raises AccountingError.
+    """
     report.check()
     counts = [found for found in report.sources.values() if not found.is_idle]
     if not counts:
         return False
     with lake.lock(f"bronze/{INGEST_RUNS.name}"):
-        earlier = (
-            lake.scan("bronze", INGEST_RUNS)
-            .filter(pl.col("kind") == kind, pl.col("ran_at") == as_of)
-            .group_by("source")
-            .agg(pl.len())
-            .collect()
-        )
-        attempts = dict(earlier.iter_rows())
+        earlier = lake.scan("bronze", INGEST_RUNS).filter(pl.col("kind") == kind, pl.col("ran_at") == as_of)
+        attempts = dict(earlier.group_by("source").agg(pl.len()).collect().iter_rows())
         rows = [
             {
                 "kind": kind,
@@ -38,16 +34,8 @@ def record_runs(lake: Lake, report: RunReport, *, kind: str, as_of: dt.datetime)
                 "ran_at": as_of,
                 "attempt": attempts.get(found.source, 0),
                 "status": found.status[:500],
-                "is_failed": found.is_failed,
-                "n_fetched": found.n_fetched,
-                "n_read": found.n_read,
-                "n_parsed": found.n_parsed,
-                "n_new": found.n_new,
-                "n_changed": found.n_changed,
-                "n_unchanged": found.n_unchanged,
-                "n_quarantined": found.n_quarantined,
+                **{name: getattr(found, name) for name in ("is_failed", "n_listed", *COUNTS)},
                 "reasons": [{"reason": reason, "n": n} for reason, n in sorted(found.reasons.items())],
-                "n_listed": found.n_listed,
                 "seconds": round(found.seconds, 3),
             }
             for found in counts
@@ -58,18 +46,18 @@ def record_runs(lake: Lake, report: RunReport, *, kind: str, as_of: dt.datetime)
 
 
 def recent_runs(lake: Lake, *, kind: str | None = None) -> pl.DataFrame:
-    """INGEST_RUNS, of one kind or all, of the days before the last run that still matter: a source that is not read any
-    more is not ill."""
-    runs = lake.scan("bronze", INGEST_RUNS)
-    last = runs.select(pl.col("ran_at").max())
-    found = runs.join(last.rename({"ran_at": "last"}), how="cross").filter(
-        pl.col("ran_at") >= pl.col("last") - dt.timedelta(days=RECENT_DAYS)
+    """INGEST_RUNS, of one kind or all, of the RECENT_DAYS before the last run of any kind.
+
+    Older runs do not count: a source that is no longer read is no alarm.
+    """
+    runs = lake.scan("bronze", INGEST_RUNS).filter(
+        pl.col("ran_at") >= pl.col("ran_at").max() - dt.timedelta(days=RECENT_DAYS)
     )
-    return (found if kind is None else found.filter(pl.col("kind") == kind)).drop("last").collect()
+    return (runs if kind is None else runs.filter(pl.col("kind") == kind)).collect()
 
 
 def plots(runs: pl.DataFrame, *, title: str) -> dict[str, dg.MarkdownMetadataValue]:
-    """Pictures of INGEST_RUNS rows over their last runs: what became of entries, and how many each source gave."""
+    """Charts of the last runs of INGEST_RUNS rows: entries by outcome, and parsed entries by source."""
     instants = runs["ran_at"].unique().sort(descending=True).head(RUNS_SHOWN)
     shown = runs.filter(pl.col("ran_at").is_in(instants.implode())).sort("ran_at", "source", "attempt")
     outcomes = (

@@ -1,21 +1,22 @@
-"""What is remembered of each fetched source between runs: validators, where it moved, when it was read. A small JSON
-file in the lake; losing it costs one full reading and nothing else.
+"""What is remembered of each fetched source between runs, in one small JSON file of the lake.
+
+Losing the file costs one full reading and nothing else.
 """
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from assets.ingest.http.client import Validators
 from assets.lake import Lake, write_bytes
 
 
 class FeedState(BaseModel):
-    """One feed. `address` is a digest of the configured URL (which may hold a key): another URL starts afresh.
-    `n_failures`: failed readings since the last that did not."""
+    """One feed. `address` is a digest of the configured URL, which may hold a key; another URL starts afresh.
+
+    `n_failures` counts the failed readings since the last successful one.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,14 +30,12 @@ class FeedState(BaseModel):
     n_jobs: int | None = None
     n_failures: int = 0
 
-    @property
-    def validators(self) -> Validators:
-        return Validators(self.etag, self.last_modified)
-
 
 class QueryState(BaseModel):
-    """One HH query: up to when it was walked, and when it was last walked over its whole period. `address` is a digest
-    of the query: another one starts afresh."""
+    """One HH query: when it was last searched to its end, and when over its whole period.
+
+    `address` is a digest of the query; another query of the same name starts afresh.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,17 +45,13 @@ class QueryState(BaseModel):
 
 
 class DictionaryState(BaseModel):
-    """One dictionary of HH's API: what to ask with whether it has changed, and until when it need not be asked."""
+    """One dictionary of HH's API. It need not be requested before `fresh_until`."""
 
     model_config = ConfigDict(frozen=True)
 
     etag: str | None = None
     last_modified: str | None = None
     fresh_until: dt.datetime
-
-    @property
-    def validators(self) -> Validators:
-        return Validators(self.etag, self.last_modified)
 
 
 class SourceStates(BaseModel):
@@ -68,47 +63,42 @@ class SourceStates(BaseModel):
 
 
 def address_of(url: str) -> str:
-    """A digest that tells whether a configured URL is still the same."""
+    """A digest that changes with the configured URL or query."""
     return hashlib.blake2b(url.encode(), digest_size=8).hexdigest()
 
 
 def load_states(lake: Lake) -> SourceStates:
-    """The stored states; none where nothing, or nothing legible, is stored."""
+    """The stored states; empty if nothing, or nothing readable, is stored."""
     try:
         return SourceStates.model_validate_json(_path(lake).read_bytes())
     except (FileNotFoundError, ValidationError):
         return SourceStates()
 
 
-def update_states(
-    lake: Lake,
-    *,
-    feeds: Mapping[str, FeedState] | None = None,
-    queries: Mapping[str, QueryState] | None = None,
-    dictionaries: Mapping[str, DictionaryState] | None = None,
-) -> None:
-    """Replaces the states of the given sources, leaving those that another run may have written."""
-    if not feeds and not queries and not dictionaries:
+def update_states(lake: Lake, changes: SourceStates) -> None:
+    """Replaces the states in `changes` and keeps all others, which another run may have written."""
+    if changes == SourceStates():
         return
     with lake.lock("bronze/source_state"):
-        stored = load_states(lake)
-        merged = SourceStates(
-            feeds={**stored.feeds, **(feeds or {})},
-            queries={**stored.queries, **(queries or {})},
-            dictionaries={**stored.dictionaries, **(dictionaries or {})},
-        )
-        write_bytes(_path(lake), merged.model_dump_json(indent=1).encode())
+        states = load_states(lake)
+        states.feeds.update(changes.feeds)
+        states.queries.update(changes.queries)
+        states.dictionaries.update(changes.dictionaries)
+        _save(lake, states)
 
 
 def forget_feed(lake: Lake, name: str) -> bool:
-    """Drops what is stored of a feed; False if nothing was."""
+    """Drops the state of a feed; False if there was none."""
     with lake.lock("bronze/source_state"):
-        stored = load_states(lake)
-        if name not in stored.feeds:
+        states = load_states(lake)
+        if states.feeds.pop(name, None) is None:
             return False
-        kept = {known: state for known, state in stored.feeds.items() if known != name}
-        write_bytes(_path(lake), stored.model_copy(update={"feeds": kept}).model_dump_json(indent=1).encode())
+        _save(lake, states)
         return True
+
+
+def _save(lake: Lake, states: SourceStates) -> None:
+    write_bytes(_path(lake), states.model_dump_json(indent=1).encode())
 
 
 def _path(lake: Lake) -> Path:

@@ -1,5 +1,6 @@
-"""One function in a process of its own, with a deadline, a memory cap and no way to write files: hostile input can make
-a library hang or swell. What the function does is the caller's.
+"""One function in a process of its own, with a deadline, a memory cap and no way to write files.
+
+Hostile input can make a library hang or take all memory. The function decides what the input means.
 """
 
 import logging
@@ -22,39 +23,45 @@ NOT_STARTED = "did_not_start"
 
 
 class WorkerError(JobfeedError):
-    """The function did not give an answer; the message is a reason code."""
+    """The function gave no answer; the message is a reason code."""
 
 
 @dataclass
 class Worker:
-    """Calls `function` (of a module, so that the process can import it) one call at a time, over all threads.
+    """Calls `function` one call at a time, over all threads. The process must be able to import `function`.
 
-    The process starts at the first call and is replaced when it had to be killed.
+    The process starts at the first call and is replaced after it had to be killed. `refusal` is the error by which
+    `function` refuses its input: it is raised again here, and the process goes on.
     """
 
     function: Callable[..., Any]
     memory_bytes: int
+    refusal: type[Exception] = WorkerError
     _process: SpawnProcess | None = None
     _pipe: Connection | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def call(self, *arguments: Any, deadline_seconds: float) -> Any:
-        """What `function` returns. Raises WorkerError: `too_slow`, `too_much_memory` if it ran out of it or died,
-        `unreadable (<kind>)` for an exception, NOT_STARTED."""
+    def call(self, *arguments: Any, deadline_seconds: float, **named: Any) -> Any:
+        """What `function` returns.
+
+        Raises `refusal`, or WorkerError: `too_slow`, `too_much_memory` if it ran out of memory or died, NOT_STARTED,
+        `unreadable (<kind>)` for another exception.
+        """
         with self._lock:
             pipe = self._started()
             try:
-                pipe.send(arguments)
+                pipe.send((arguments, named))
                 if not pipe.poll(deadline_seconds):
                     self._end()
                     raise WorkerError("too_slow")
-                is_result, answer = pipe.recv()
+                answer = pipe.recv()
             except (EOFError, OSError):
                 self._end()
                 raise WorkerError("too_much_memory") from None
-            if not is_result:
-                self._end()  # what is left of a process that ran out of memory is not to be trusted
-                raise WorkerError(answer)
+            if isinstance(answer, WorkerError):
+                self._end()  # a process that ran out of memory is not to be trusted
+            if isinstance(answer, Exception):
+                raise answer
             return answer
 
     def close(self) -> None:
@@ -81,7 +88,8 @@ class Worker:
             return self._pipe
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, self.function, self.memory_bytes), daemon=True)
+        settings = (theirs, self.function, self.memory_bytes, self.refusal)
+        self._process = context.Process(target=serve, args=settings, daemon=True)
         self._process.start()
         theirs.close()
         self._pipe = ours
@@ -92,26 +100,28 @@ class Worker:
         raise WorkerError(NOT_STARTED)
 
 
-def serve(pipe: Connection, function: Callable[..., Any], memory_bytes: int) -> None:
-    """The process: answers arguments with (True, result) or (False, reason) until the pipe is closed."""
+def serve(pipe: Connection, function: Callable[..., Any], memory_bytes: int, refusal: type[Exception]) -> None:
+    """The process: answers arguments with the result or an exception until the pipe is closed."""
     logging.disable(logging.CRITICAL)  # libraries quote what they stumble over
     warnings.simplefilter("ignore")
-    # Nothing of what is read is ever written, not in a dump either.
+    # Nothing that is read may be written to disk, not even in a core dump.
     for what, limit in ((resource.RLIMIT_DATA, memory_bytes), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0)):
         resource.setrlimit(what, (limit, limit))
     pipe.send(_READY)
     while True:
         try:
-            arguments = pipe.recv()
+            arguments, named = pipe.recv()
         except (EOFError, OSError):
             return
         try:
-            answer = (True, function(*arguments))
+            answer = function(*arguments, **named)
+        except refusal as error:
+            answer = error
         except (MemoryError, RecursionError):
-            answer = (False, "too_much_memory")
+            answer = WorkerError("too_much_memory")
         except Exception as error:  # whatever hostile input makes the libraries do
-            answer = (False, f"unreadable ({type(error).__name__})")
+            answer = WorkerError(f"unreadable ({type(error).__name__})")
         try:
             pipe.send(answer)
-        except Exception:  # no memory to send it with, or nobody to send it to
+        except Exception:  # no memory to send it with, or no process to send it to
             return

@@ -17,7 +17,7 @@ app = command_group("Configuration files.")
 def check() -> None:
     """Load every configuration file and say what is wrong with it, or that all is well."""
     from assets.config import SHIPPED_VOCABULARY
-    from assets.ingest.hh.ids import HHIds
+    from assets.ingest.hh.query_vocabulary import HHIds
 
     config = checked_config()
     enabled = [source.name for source in config.sources.feeds if source.enabled]
@@ -40,13 +40,14 @@ def check() -> None:
 def dictionaries() -> None:
     """Ask HeadHunter for its newest areas, professional roles and exchange rates; needed only for ids that are new."""
     from assets.config import Sources, config_file
-    from assets.ingest.hh.runs import HH_TOKEN_VARIABLE, ask_for_dictionaries
+    from assets.ingest.hh.client import HH_TOKEN_VARIABLE, hh_client
+    from assets.ingest.hh.dictionaries import fetch_dictionaries
     from assets.yaml_files import load_file
 
     found = workspace()
     sources = load_file(config_file(found.config_folder, "sources.yaml"), Sources)
     token = os.environ.get(HH_TOKEN_VARIABLE) or None
-    answer = ask_for_dictionaries(found.lake, sources, token=token, as_of=dt.datetime.now(dt.UTC))
+    answer = fetch_dictionaries(hh_client(sources, token=token), found.lake, as_of=dt.datetime.now(dt.UTC))
     for problem in answer.problems:
         err.print(f"[red]{escape(problem)}[/]")
     out.print(

@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from assets.catalog.counting import count_days, fold_days
-from assets.ingest.events.runs import ingest_events
+from assets.ingest.events.ingest import ingest_events
 from assets.lake import Lake
 from features.schemas.bronze import ERASURES, EVENTS, QUARANTINE
 from tests.benchmarks.child_process import measure_in_child

@@ -22,14 +22,14 @@ from pathlib import Path
 import feedparser
 
 from assets.config import FeedSource, HttpLimits, Sources
+from assets.ingest.feeds.ingest import ingest_feeds
 from assets.ingest.feeds.parsing import FeedParser
-from assets.ingest.feeds.runs import ingest_feeds
 from assets.ingest.http.client import HttpClient
 from assets.ingest.http.pacing import HostPacer
 from assets.lake import Lake
 from features.sources.feeds.entries import FeedContext
 from features.sources.feeds.formats import parse_feed
-from tests.assets.ingest.fault_server import Answer, fault_server
+from tests.assets.ingest.http.fault_server import Answer, fault_server
 
 SEED = 7
 RUNS = 3

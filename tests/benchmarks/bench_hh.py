@@ -22,7 +22,8 @@ import polars as pl
 
 from assets.catalog.normalising import normalise_new, normaliser_name
 from assets.config import SHIPPED_VOCABULARY, Sources
-from assets.ingest.hh.runs import hh_client, ingest_hh
+from assets.ingest.hh.client import hh_client
+from assets.ingest.hh.ingest import ingest_hh
 from assets.lake import Lake
 from features.jobs.versions import fold_jobs
 from features.schemas.bronze import HH_POSTINGS, SIGHTINGS

@@ -1,7 +1,7 @@
-"""Interaction events into `lake/bronze/events/date=YYYY-MM-DD/`: each event_id once, in a part of its day.
+"""Stores interaction events in `lake/bronze/events/date=YYYY-MM-DD/`: each event_id once, in a part of its day.
 
-Memory follows the size of a chunk, not of the log or of a day: every chunk is compared with what is stored by the
-64-bit hashes of its event_ids, of which the lake keeps a column, and only where hashes meet by the ids themselves.
+Memory follows the size of a chunk, not of the log or of a day. A chunk is compared with the lake by the 64-bit hashes
+of event_ids, which the lake keeps in a column. The ids themselves are compared only where hashes are equal.
 """
 
 import datetime as dt
@@ -12,13 +12,12 @@ import numpy as np
 import polars as pl
 import xxhash
 
-from assets.ingest.events.compaction import compact
 from assets.lake import Lake
 from features.schemas.bronze import EVENTS
 
 CHUNK_ROWS = 2_000_000
 PARTS_OF_A_DAY = 16
-_MOST_BYTES_OF_A_DAY = 512 * 1024**2  # a day is held whole while it is made one; larger ones have large parts
+_MAX_BYTES_OF_A_DAY = 512 * 1024**2  # compaction holds a whole day in memory; larger days have large parts anyway
 _DATE = "date"
 _PATH = "path"
 _HASH = "event_hash"
@@ -26,9 +25,9 @@ _HASH = "event_hash"
 
 @dataclass
 class EventStore:
-    """Collects blocks of EVENTS and stores a chunk of them at a time; call `flush` after the last block.
+    """Collects blocks of EVENTS and stores them in chunks; call `flush` after the last block.
 
-    Of two events of one event_id the one that came first stays, whatever days they name.
+    If two events share an event_id, the one that was read first stays, whatever their days.
     """
 
     lake: Lake
@@ -40,7 +39,7 @@ class EventStore:
     _n_held: int = 0
 
     def add(self, block: pl.DataFrame) -> None:
-        """Takes a block in; events of erased users from before their erasure end here."""
+        """Adds a block; events of erased users from before their erasure are dropped."""
         self.n_read += block.height
         kept = without_erased(block, self.erasures, at="occurred_at")
         if kept.is_empty():
@@ -51,7 +50,7 @@ class EventStore:
             self.flush()
 
     def flush(self) -> None:
-        """Appends what is new of the blocks held, a part per day."""
+        """Appends the new events of the collected blocks, one part per day."""
         if not self._blocks:
             return
         chunk = pl.concat(self._blocks)
@@ -65,7 +64,7 @@ class EventStore:
         self.n_new += new.height
 
     def _known(self, events: pl.DataFrame) -> pl.DataFrame:
-        """The event_ids of `events` that are in the lake; of its parts ids are read only where hashes meet."""
+        """The event_ids of `events` that are in the lake. Only parts with an equal hash are read for their ids."""
         parts = self.lake.files("bronze", EVENTS.name)
         if not parts:
             return events.select("event_id").clear()
@@ -88,25 +87,24 @@ class EventStore:
 
 
 def compact_days(lake: Lake, *, before: dt.date, more_than: int = PARTS_OF_A_DAY) -> int:
-    """Makes one part of the parts of each day `before` that came in more than so many; returns how many days.
+    """Merges the parts of each day `before` that has more than so many; returns the number of days.
 
-    Runs every 15 minutes leave a hundred parts a day, and every comparison of event_ids opens them all.
+    Runs every 15 minutes leave a hundred parts a day, and each comparison of event_ids opens all of them.
     """
-    folders = sorted(lake.folder("bronze", EVENTS.name).glob(f"{_DATE}=*"))
     n_days = 0
-    for folder in folders:
+    for folder in sorted(lake.folder("bronze", EVENTS.name).glob(f"{_DATE}=*")):
         parts = list(folder.glob("part-*.parquet"))
         is_due = len(parts) > more_than and dt.date.fromisoformat(folder.name.removeprefix(f"{_DATE}=")) < before
-        if is_due and sum(part.stat().st_size for part in parts) <= _MOST_BYTES_OF_A_DAY:
-            compact(lake, EVENTS, more_than=more_than, partition=folder.name)
+        if is_due and sum(part.stat().st_size for part in parts) <= _MAX_BYTES_OF_A_DAY:
+            lake.compact("bronze", EVENTS, more_than=more_than, partition=folder.name)
             n_days += 1
     return n_days
 
 
 def without_erased(rows: pl.DataFrame, erasures: pl.DataFrame, *, at: str) -> pl.DataFrame:
-    """`rows` without those of users who asked for erasure at or after the time in column `at` (null counts as before).
+    """`rows` without those that a user's erasure covers: it was requested at or after the time `at`, or `at` is null.
 
-    A landed file outlives an erasure; what is read from it again must not bring the user back.
+    A landed file outlives an erasure. Reading it again must not bring the user back.
     """
     if erasures.is_empty():
         return rows
@@ -119,7 +117,7 @@ def without_erased(rows: pl.DataFrame, erasures: pl.DataFrame, *, at: str) -> pl
 
 
 def _by_day(events: pl.DataFrame) -> Iterator[tuple[dt.date, pl.DataFrame]]:
-    """Events in order of time, a day at a time."""
+    """The events of each day; `events` are in order of time."""
     first = 0
     for n_rows, day in events["occurred_at"].dt.date().rle().struct.unnest().iter_rows():
         yield day, events.slice(first, n_rows)
@@ -127,19 +125,17 @@ def _by_day(events: pl.DataFrame) -> Iterator[tuple[dt.date, pl.DataFrame]]:
 
 
 def _first_of_each(events: pl.DataFrame) -> pl.DataFrame:
-    """Each event_id once, the first; the ids of only those events are compared whose hashes meet."""
+    """The first event of each event_id. Ids are compared only where hashes are equal."""
     in_order = np.sort(events[_HASH].to_numpy())
     repeated = np.unique(in_order[1:][in_order[1:] == in_order[:-1]])
     if not len(repeated):
         return events
-    meets_another = events[_HASH].is_in(pl.Series(repeated).implode())
-    is_first = events.filter(meets_another)["event_id"].is_first_distinct()
-    kept = ~meets_another
-    kept = kept.scatter(meets_another.arg_true(), is_first)
-    return events.filter(kept)
+    shares_hash = events[_HASH].is_in(pl.Series(repeated).implode())
+    is_first = events.filter(shares_hash)["event_id"].is_first_distinct()
+    return events.filter((~shares_hash).scatter(shares_hash.arg_true(), is_first))
 
 
 def _hashes(event_ids: pl.Series) -> pl.Series:
-    """XXH3 of each id: the same on every machine and in every version, unlike Polars' own hash."""
+    """XXH3 of each id. Unlike Polars' own hash, it is equal on every machine and in every version."""
     as_bytes = event_ids.cast(pl.Binary).to_list()
     return pl.Series(np.fromiter(map(xxhash.xxh3_64_intdigest, as_bytes), dtype=np.uint64, count=len(as_bytes)))

@@ -1,4 +1,4 @@
-"""All pages of one feed over HTTP, parsed as they come, to know where to stop. Nothing is remembered here."""
+"""Reads all pages of one feed over HTTP and parses each at once, to know where to stop. Keeps no state."""
 
 import datetime as dt
 import hashlib
@@ -9,19 +9,19 @@ import polars as pl
 from assets.config import FeedSource
 from assets.ingest import errors
 from assets.ingest.feeds.parsing import FeedParser
-from assets.ingest.http.client import HttpClient, Response
+from assets.ingest.http.client import HttpClient, Response, Validators
 from assets.ingest.source_state import FeedState
 from features.sources.feeds.entries import FeedContext, FeedError
 from features.sources.feeds.json_boards import next_page
 from features.sources.parsed import REJECTS, Parsed
 from features.sources.postings import PARSED_POSTINGS
 
-NEWEST_FIRST = ("himalayas",)  # far too many to list all: read back to what the last reading saw
+NEWEST_FIRST = ("himalayas",)  # too many jobs to list all: read back to the last reading
 _OVERLAP = dt.timedelta(days=1)
 
 
 class BadFeedError(FeedError):
-    """The first page is no feed; `body` and `origin` are for the quarantine."""
+    """The first page is not a feed; `body` and `origin` are for the quarantine."""
 
     def __init__(self, error: FeedError, *, body: bytes, origin: str) -> None:
         super().__init__(error.feed, error.reason)
@@ -30,7 +30,7 @@ class BadFeedError(FeedError):
 
 @dataclass
 class Pages:
-    """What was read: the first answer, all that was parsed, whether more was there, what went wrong after page one."""
+    """The pages that were read. `is_cut`: there were more. `failure`: what went wrong after the first page."""
 
     first: Response
     frames: list[Parsed] = field(default_factory=list)
@@ -50,29 +50,21 @@ class Pages:
 
 
 def context_of(feed: FeedSource, *, content_type: str | None = None) -> FeedContext:
-    """What the parser is told of a configured feed."""
-    return FeedContext(
-        name=feed.name,
-        url=str(feed.url),
-        format=feed.format,
-        language=feed.language,
-        country=feed.country,
-        company=feed.company,
-        title_pattern=feed.title_pattern,
-        content_type=content_type,
-    )
+    """A configured feed as the parser's context."""
+    names = {"name", "format", "language", "country", "company", "title_pattern"}
+    return FeedContext(**feed.model_dump(include=names), url=str(feed.url), content_type=content_type)
 
 
 def read_pages(
     feed: FeedSource, state: FeedState, client: HttpClient, parser: FeedParser, *, as_of: dt.datetime
 ) -> Pages:
-    """Asks for the first page (only if it changed) and for those after it, within the bounds of feed and client.
+    """Requests the first page, if it changed, and the following ones, within the limits of feed and client.
 
-    Raises FetchError or BadFeedError for the first page; a later one ends the reading with `failure`.
+    Raises FetchError or BadFeedError for the first page. An error of a later page ends the reading with `failure`.
     """
     deadline = client.monotonic() + client.limits.source_deadline_seconds
     url = state.moved_to or str(feed.url)
-    response = client.get(url, validators=state.validators)
+    response = client.get(url, validators=Validators(state.etag, state.last_modified))
     pages = Pages(response)
     if response.is_unchanged:
         return pages
@@ -106,8 +98,8 @@ def _parsed(response: Response, feed: FeedSource, parser: FeedParser) -> Parsed:
 
 
 def by_content(rejects: pl.DataFrame) -> pl.DataFrame:
-    """Rejects named by what they hold: the place in a feed of the same bad entry is another one tomorrow, and at the
-    same place stands another entry."""
+    """Rejects named by a hash of their content, because a feed may show the same bad entry at another position
+    tomorrow."""
     names = [
         f"entry {hashlib.blake2b((reason + raw).encode(), digest_size=6).hexdigest()}"
         for reason, raw in rejects.select("reason", "raw").iter_rows()
@@ -116,7 +108,7 @@ def by_content(rejects: pl.DataFrame) -> pl.DataFrame:
 
 
 def _is_past(feed: FeedSource, pages: Pages, since: dt.datetime) -> bool:
-    """Whether the last page of a board that shows the newest first holds nothing newer than `since`."""
+    """Whether the last page of a board that lists the newest jobs first has nothing newer than `since`."""
     if feed.format not in NEWEST_FIRST:
         return False
     newest = pages.frames[-1].rows["published_at"].max()

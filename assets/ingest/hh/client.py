@@ -1,18 +1,21 @@
 """HeadHunter's API, one request at a time: a page of a search, a vacancy, a dictionary; and what its refusals mean.
 
-Bodies are handed on as they came; reading them is features.sources.hh.vacancies. Walking a search is hh_walk's.
+Bodies are returned as they came; features.sources.hh.vacancies parses them. search_paginator walks the pages.
 """
 
 import re
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import msgspec
 
-from assets.config import HHSource
+from assets.config import HHSource, Sources
 from assets.ingest import errors
 from assets.ingest.http.client import HttpClient, Response, Validators
+from assets.ingest.http.pacing import HostPacer
 
 PER_PAGE = 100
 _ATTEMPTS_AT_A_PAGE = 2
@@ -26,6 +29,7 @@ _ADVICE = {
     "bad_user_agent": "set hh.user_agent in sources.yaml to a name and a mailbox, as in jobfeed/1.0 (jobs@example.org)",
 }
 
+HH_TOKEN_VARIABLE = "HH_ACCESS_TOKEN"  # noqa: S105  the variable's name
 Params = tuple[tuple[str, str], ...]
 
 
@@ -46,13 +50,13 @@ class _Answer(msgspec.Struct):
     pages: int = 0
 
 
-class _Item(msgspec.Struct):
+class _Vacancy(msgspec.Struct):
     id: str | int | None = None
 
 
 @dataclass
 class HHClient:
-    """Sends requests; thread-safe. `is_time_up` ends a run that takes too long: what is left comes next time.
+    """Sends requests; thread-safe. `is_time_up` ends a run that takes too long; the next run does the rest.
 
     `n_answers` counts the answers with a body or a 304.
     """
@@ -65,25 +69,21 @@ class HHClient:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def page(self, params: Params, number: int) -> Page:
-        """One page of the search `params`, asked for again if it is none.
+        """One page of the search `params`. An answer that is no search page is requested again.
 
         Raises RefusedQueryError if HH refuses the query, SourceDisabledError if it refuses this client or time is up,
         else FetchError.
         """
-        for attempt in range(_ATTEMPTS_AT_A_PAGE):
+        for _ in range(_ATTEMPTS_AT_A_PAGE):
             body = self.get("/vacancies", (*params, ("page", str(number)))).body
-            try:
+            with suppress(msgspec.DecodeError):
                 answer = msgspec.json.decode(body, type=_Answer)
-            except msgspec.DecodeError as error:
-                if attempt + 1 == _ATTEMPTS_AT_A_PAGE:
-                    raise errors.NetworkError(self.url("/vacancies"), "answered 200 with no search page") from error
-                continue
-            ids = frozenset(id_ for item in answer.items if (id_ := _id_of(item)) is not None)
-            return Page(body, ids, n_items=len(answer.items), found=answer.found, n_pages=answer.pages)
-        raise AssertionError("unreachable: the last attempt returns or raises")
+                ids = frozenset(id_ for item in answer.items if (id_ := id_of(item)) is not None)
+                return Page(body, ids, n_items=len(answer.items), found=answer.found, n_pages=answer.pages)
+        raise errors.NetworkError(self.url("/vacancies"), "answered 200 with no search page")
 
     def vacancy(self, vacancy_id: str) -> bytes | None:
-        """The body of one vacancy; None if HH says that it is gone. Raises as `page` does."""
+        """The body of one vacancy; None if HH says that it is gone. Raises like `page`."""
         try:
             return self.get(f"/vacancies/{vacancy_id}").body
         except (errors.NotFoundError, errors.GoneError) as error:
@@ -93,7 +93,7 @@ class HHClient:
             return None
 
     def get(self, path: str, params: Params = (), *, validators: Validators | None = None) -> Response:
-        """The answer to a GET of `path`. Raises as `page` does, and NotFoundError."""
+        """The answer to a GET of `path`. Raises like `page`, and NotFoundError."""
         if self.is_time_up():
             raise errors.SourceDisabledError("out of time; the rest comes with the next run")
         headers = {"User-Agent": self.source.user_agent, "Accept": "application/json"}
@@ -104,10 +104,10 @@ class HHClient:
         except (errors.AccessDeniedError, errors.RateLimitedError) as error:
             raise errors.SourceDisabledError(refusal(error)) from error
         except errors.BadRequestError as error:
-            told = refusal(error)
-            if "bad_user_agent" in told:  # every other request would be refused alike
-                raise errors.SourceDisabledError(told) from error
-            raise errors.RefusedQueryError(told) from error
+            reason = refusal(error)
+            if "bad_user_agent" in reason:  # HH would refuse every other request too
+                raise errors.SourceDisabledError(reason) from error
+            raise errors.RefusedQueryError(reason) from error
         with self._lock:
             self.n_answers += 1
         return answer
@@ -116,8 +116,15 @@ class HHClient:
         return str(self.source.base_url).rstrip("/") + path
 
 
+def hh_client(sources: Sources, *, token: str | None) -> HHClient:
+    """A client that stops `hh.max_minutes_per_run` from now. All its threads share one pace and one token."""
+    deadline = time.monotonic() + 60 * sources.hh.max_minutes_per_run
+    http = HttpClient(sources.http, HostPacer(sources.hh.requests_per_second))
+    return HHClient(http, sources.hh, token, is_time_up=lambda: time.monotonic() >= deadline)
+
+
 def refusal(error: errors.StatusError) -> str:
-    """A refusal in words: its status, the errors that HH names, and what to do about them."""
+    """A refusal as text: its status, the errors that HH names, and what to do about them."""
     kinds = error_kinds(error.body)
     advice = next((text for kind, text in _ADVICE.items() if kind in kinds), None)
     if advice is None and isinstance(error, errors.AccessDeniedError):
@@ -126,7 +133,7 @@ def refusal(error: errors.StatusError) -> str:
 
 
 def error_kinds(body: bytes) -> str:
-    """`type/value (reason)` of the errors that HH names, or that the body names none; never other text of the body."""
+    """`type/value (reason)` of the errors that HH names, if it names any; never other text of the body."""
     try:
         answer = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError):
@@ -135,7 +142,7 @@ def error_kinds(body: bytes) -> str:
         return _UNKNOWN
     stated = answer.get("errors")
     kinds = [_kind(one) for one in stated if isinstance(one, dict)] if isinstance(stated, list) else []
-    if not any(kinds):  # what the API said before it had `errors`
+    if not any(kinds):  # the older shape, before the API had `errors`
         legacy = [(name, answer.get(name)) for name in ("oauth_error", "bad_argument", "bad_arguments")]
         kinds = [_kind({"type": name, "value": value}) for name, value in legacy if value]
     return ", ".join(kind for kind in kinds[:3] if kind) or _UNKNOWN
@@ -149,13 +156,14 @@ def _kind(error: dict[str, object]) -> str:
 
 
 def _word(value: object) -> str | None:
-    """A code word of the API; anything else in its place is not repeated."""
+    """`value` if it is a code word of the API; other text must not be repeated."""
     return value if isinstance(value, str) and _WORD.fullmatch(value) else None
 
 
-def _id_of(item: msgspec.Raw) -> str | None:
+def id_of(vacancy: msgspec.Raw | bytes) -> str | None:
+    """The id that a vacancy's JSON states, if it is an object with one."""
     try:
-        id_ = msgspec.json.decode(item, type=_Item).id
+        id_ = msgspec.json.decode(vacancy, type=_Vacancy).id
     except msgspec.DecodeError:
         return None
     return None if id_ is None else str(id_)

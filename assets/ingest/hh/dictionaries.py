@@ -1,19 +1,18 @@
-"""HH's dictionaries in the lake: areas, professional roles and exchange rates, asked for when they may have changed.
+"""Stores HH's areas, professional roles and exchange rates in the lake, and requests them when they may have changed.
 
-The project works without them, by the shipped tables; what the API says goes before those.
+The project works without them, from its shipped tables. What the API says takes precedence.
 """
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
 
 from assets.ingest import errors
 from assets.ingest.hh.client import HHClient
-from assets.ingest.hh.ids import LAYER
-from assets.ingest.http.client import Response
-from assets.ingest.source_state import DictionaryState, load_states, update_states
+from assets.ingest.http.client import Response, Validators
+from assets.ingest.source_state import DictionaryState, SourceStates, load_states, update_states
 from assets.lake import Lake
 from features.schemas.bronze import HH_AREAS, HH_RATES, HH_ROLES
 from features.schemas.table import Table
@@ -21,86 +20,97 @@ from features.sources.hh.dictionaries import NoDictionaryError, parse_areas, par
 
 _DEFAULT_MAX_AGE = dt.timedelta(days=1)
 _LONGEST_MAX_AGE = dt.timedelta(days=7)
-# An answer with fewer entries than that share of the last one is broken, not a smaller world.
+# An answer with fewer entries than this share of the last one is broken, not a smaller world.
 _MIN_SHARE = 0.5
-# Nor does a currency lose or gain that much between two readings.
+# A currency that gains or loses more than this factor between two readings is broken too.
 _MAX_RATE_CHANGE = 5.0
 
 
-def refresh_dictionaries(client: HHClient, lake: Lake, *, as_of: dt.datetime) -> list[str]:
-    """Asks for each dictionary that is no longer fresh, with what HTTP has for asking whether it changed.
+@dataclass(frozen=True)
+class Dictionaries:
+    """How many entries the lake has after a refresh, and what went wrong."""
 
-    One that can't be had, or that is broken, stays as it was, and is named in the answer. Raises SourceDisabledError if
-    HH refuses us.
+    n_areas: int
+    n_roles: int
+    n_rates: int
+    problems: list[str]
+
+
+def fetch_dictionaries(client: HHClient, lake: Lake, *, as_of: dt.datetime) -> Dictionaries:
+    """Refreshes the dictionaries, whether or not HH is enabled."""
+    try:
+        problems = refresh_dictionaries(client, lake, as_of=as_of)
+    except errors.SourceDisabledError as error:
+        problems = [str(error)]
+    n_areas, n_roles, n_rates = (lake.n_rows("bronze", table) for table in (HH_AREAS, HH_ROLES, HH_RATES))
+    return Dictionaries(n_areas, n_roles, n_rates, problems)
+
+
+def refresh_dictionaries(client: HHClient, lake: Lake, *, as_of: dt.datetime) -> list[str]:
+    """Requests each dictionary that is no longer fresh, on the condition that it changed.
+
+    Returns one problem for each that can't be had or is broken; it stays as it was. Raises SourceDisabledError if HH
+    refuses this client.
     """
     known = load_states(lake).dictionaries
-    due = [one for one in _DICTIONARIES if one.path not in known or known[one.path].fresh_until <= as_of]
-    statuses: list[str] = []
-    for one in due:
-        state = known.get(one.path)
-        has_rows = lake.exists(LAYER, one.table.name)
-        try:
-            answer = client.get(one.path, validators=state.validators if state is not None and has_rows else None)
-            if not answer.is_unchanged:
-                one.store(lake, answer.body, as_of)
-        except (errors.RefusedQueryError, errors.FetchError, NoDictionaryError) as error:
-            statuses.append(f"{one.path} stays as it was: {error}")
+    problems: list[str] = []
+    for path, (table, store) in _DICTIONARIES.items():
+        state = known.get(path)
+        if state is not None and state.fresh_until > as_of:
             continue
-        update_states(lake, dictionaries={one.path: _state_after(answer, state, as_of=as_of)})
-    return statuses
+        stored = _validators(state) if lake.exists("bronze", table.name) else None
+        try:
+            answer = client.get(path, validators=stored)
+            if not answer.is_unchanged:
+                store(lake, answer.body, as_of)
+        except (errors.RefusedQueryError, errors.FetchError, NoDictionaryError) as error:
+            problems.append(f"{path} stays as it was: {error}")
+            continue
+        changed = {path: _state_after(answer, state, as_of=as_of)}
+        update_states(lake, SourceStates(dictionaries=changed))
+    return problems
+
+
+def _validators(state: DictionaryState | None) -> Validators | None:
+    return Validators(state.etag, state.last_modified) if state is not None else None
 
 
 def _state_after(answer: Response, state: DictionaryState | None, *, as_of: dt.datetime) -> DictionaryState:
-    told = _DEFAULT_MAX_AGE if answer.max_age_seconds is None else dt.timedelta(seconds=answer.max_age_seconds)
+    max_age = _DEFAULT_MAX_AGE if answer.max_age_seconds is None else dt.timedelta(seconds=answer.max_age_seconds)
     validators = answer.validators
-    if answer.is_unchanged and state is not None and not validators.headers():
-        validators = state.validators
+    if answer.is_unchanged and not validators.headers():
+        validators = _validators(state) or validators
     return DictionaryState(
         etag=validators.etag,
         last_modified=validators.last_modified,
-        fresh_until=as_of + min(told, _LONGEST_MAX_AGE),
+        fresh_until=as_of + min(max_age, _LONGEST_MAX_AGE),
     )
 
 
-def _store_areas(lake: Lake, body: bytes, _: dt.datetime) -> None:
-    _replace(lake, HH_AREAS, parse_areas(body))
-
-
-def _store_roles(lake: Lake, body: bytes, _: dt.datetime) -> None:
-    _replace(lake, HH_ROLES, parse_roles(body))
-
-
 def _store_rates(lake: Lake, body: bytes, as_of: dt.datetime) -> None:
-    """Adds the rates of the day; one that leapt is left out."""
+    """Adds the rates of the day, without those that leapt."""
     rates = parse_rates(body).with_columns(as_of_date=pl.lit(as_of.date()))
-    kept = lake.scan(LAYER, HH_RATES).filter(pl.col("as_of_date") != as_of.date()).collect()
+    kept = lake.scan("bronze", HH_RATES).filter(pl.col("as_of_date") != as_of.date()).collect()
     last = kept.sort("as_of_date").unique("currency", keep="last").select("currency", last="units_per_usd")
     change = pl.col("units_per_usd") / pl.col("last")
     sane = rates.join(last, on="currency", how="left").filter(
         change.is_between(1 / _MAX_RATE_CHANGE, _MAX_RATE_CHANGE).fill_null(value=True)
     )
     fresh = sane.select(list(HH_RATES.columns))
-    with lake.lock(f"{LAYER}/{HH_RATES.name}"):
-        lake.replace(LAYER, HH_RATES, pl.concat([kept, fresh]).sort("currency", "as_of_date"))
+    with lake.lock(f"bronze/{HH_RATES.name}"):
+        lake.replace("bronze", HH_RATES, pl.concat([kept, fresh]).sort("currency", "as_of_date"))
 
 
 def _replace(lake: Lake, table: Table, fresh: pl.DataFrame) -> None:
-    with lake.lock(f"{LAYER}/{table.name}"):
-        n_known = lake.scan(LAYER, table).select(pl.len()).collect().item()
+    with lake.lock(f"bronze/{table.name}"):
+        n_known = lake.n_rows("bronze", table)
         if fresh.height < _MIN_SHARE * n_known:
             raise NoDictionaryError(f"{fresh.height} entries where there were {n_known}")
-        lake.replace(LAYER, table, fresh)
+        lake.replace("bronze", table, fresh)
 
 
-@dataclass(frozen=True)
-class _Dictionary:
-    path: str
-    table: Table
-    store: Callable[[Lake, bytes, dt.datetime], None]
-
-
-_DICTIONARIES = (
-    _Dictionary("/areas", HH_AREAS, _store_areas),
-    _Dictionary("/professional_roles", HH_ROLES, _store_roles),
-    _Dictionary("/dictionaries", HH_RATES, _store_rates),
-)
+_DICTIONARIES: Mapping[str, tuple[Table, Callable[[Lake, bytes, dt.datetime], None]]] = {
+    "/areas": (HH_AREAS, lambda lake, body, _: _replace(lake, HH_AREAS, parse_areas(body))),
+    "/professional_roles": (HH_ROLES, lambda lake, body, _: _replace(lake, HH_ROLES, parse_roles(body))),
+    "/dictionaries": (HH_RATES, _store_rates),
+}

@@ -1,5 +1,5 @@
-"""A search of HeadHunter walked whole although it shows no more than 2,000 results: by windows of time, then by areas,
-professional roles and experience.
+"""Reads all results of a HeadHunter search, although it shows no more than 2,000: the search is split into windows of
+time, then by areas, professional roles and experience.
 """
 
 import datetime as dt
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 
 from assets.config import HHQuery
 from assets.ingest.hh.client import PER_PAGE, HHClient, Page, Params
+from assets.ingest.hh.query_vocabulary import EXPERIENCES
 
 MAX_RESULTS = 2_000
-# The API rounds dates to the nearest five minutes: windows have such edges, and can't be halved below.
+# The API rounds dates to the nearest five minutes: windows have such edges and are never shorter.
 FLOOR = dt.timedelta(minutes=5)
-EXPERIENCES = ("noExperience", "between1And3", "between3And6", "moreThan6")
-# Vacancies that come and go shift the pages: where that is seen, a window is walked again, this often in all.
+# Vacancies that come and go shift the pages. A window where this shows is read again, up to so many times in all.
 MAX_PASSES = 3
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -23,7 +23,7 @@ _BY_AREA, _BY_ROLE, _BY_EXPERIENCE, _WHOLE = range(4)
 
 @dataclass(frozen=True)
 class _Search:
-    """A search without its dates. `split_by`: the first dimension that it may still be split by."""
+    """A search without its dates. `split_by` is the first dimension by which it may still be split."""
 
     fixed: Params
     areas: tuple[str, ...]
@@ -39,9 +39,10 @@ class _Search:
 
 @dataclass
 class SearchPaginator:
-    """Walks searches. `children` maps an area to those below it ("" to the countries); `roles` are all there are.
+    """Reads the pages of searches. `children` maps an area to those below it ("" to the countries).
 
-    `n_cut_searches` counts searches of five minutes that had more than can be shown however they were split.
+    `roles` are all professional roles. `n_cut_searches` counts searches of five minutes that had more results than HH
+    shows, however they were split.
     """
 
     client: HHClient
@@ -64,8 +65,8 @@ class SearchPaginator:
             yield from self._pages(params, first)
         elif until - since > FLOOR:
             middle = floor_edge(since + (until - since) / 2)
-            # Windows overlap, where they are wide enough to, since publications shift while we walk. The later one
-            # first: the newest vacancies matter most if time runs out.
+            # Wide windows overlap, since publications shift meanwhile. The later window comes first: the newest
+            # vacancies matter most if time runs out.
             overlap = FLOOR if until - since >= 8 * FLOOR else dt.timedelta(0)
             yield from self._window(search, middle, until)
             yield from self._window(search, since, middle + overlap)
@@ -73,10 +74,10 @@ class SearchPaginator:
             yield from self._five_minutes(search, since, until, first)
 
     def _five_minutes(self, search: _Search, since: dt.datetime, until: dt.datetime, first: Page) -> Iterator[Page]:
-        """All that can be shown, then narrower searches until all that was found was met.
+        """All results that HH shows, then narrower searches until as many vacancies were seen as HH found.
 
-        Each way of splitting may miss some (vacancies of a region itself are in none of its towns), so the next one is
-        tried until nothing is missing.
+        Each way of splitting may miss some (vacancies of a region itself are in none of its towns). Then the next way
+        is tried.
         """
         met: set[str] = set()
         for page in self._pages(search.between(since, until), first):
@@ -92,25 +93,20 @@ class SearchPaginator:
         self.n_cut_searches += 1
 
     def _splits(self, search: _Search) -> Iterator[list[_Search]]:
+        """Narrower searches, one list for each dimension by which `search` may still be split."""
         if search.split_by <= _BY_AREA:
-            yield [replace(search, areas=(area,)) for area in self._narrower_areas(search.areas)]
+            areas = search.areas or (_WORLD,)
+            narrower = areas if len(areas) > 1 else self.children.get(areas[0], ())
+            yield [replace(search, areas=(area,)) for area in narrower]
+        roles, experiences = search.roles or self.roles, search.experiences or EXPERIENCES
         if search.split_by <= _BY_ROLE:
-            roles = search.roles or tuple(self.roles)
-            parts = roles if len(roles) > 1 else ()
-            yield [replace(search, roles=(role,), split_by=_BY_EXPERIENCE) for role in parts]
+            yield [replace(search, roles=(one,), split_by=_BY_EXPERIENCE) for one in roles if len(roles) > 1]
         if search.split_by <= _BY_EXPERIENCE:
-            experiences = search.experiences or EXPERIENCES
-            parts = experiences if len(experiences) > 1 else ()
-            yield [replace(search, experiences=(experience,), split_by=_WHOLE) for experience in parts]
-
-    def _narrower_areas(self, areas: tuple[str, ...]) -> Sequence[str]:
-        if len(areas) > 1:
-            return areas
-        return self.children.get(areas[0] if areas else _WORLD, ())
+            yield [replace(search, experiences=(one,), split_by=_WHOLE) for one in experiences if len(experiences) > 1]
 
     def _pages(self, params: Params, first: Page) -> Iterator[Page]:
-        """The pages of one window, once more where `found` or the ids show that they shifted meanwhile: what moved
-        to an earlier page between two requests would be missed."""
+        """The pages of one window. They are read again if `found` or the ids show that they shifted meanwhile: a
+        vacancy that moved to an earlier page between two requests would be missed."""
         for n_pass in range(MAX_PASSES):
             page = first if n_pass == 0 else self.client.page(params, 0)
             found, met, is_shifted, number = page.found, set(page.ids), False, 1

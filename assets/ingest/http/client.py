@@ -1,5 +1,5 @@
-"""One HTTP client for all sources: GET with a total deadline, a body cap, checked redirects, bounded retries and a pace
-per host. What the bodies mean is the sources' affair.
+"""The HTTP client of all sources: GET with a total deadline, a body cap, checked redirects, bounded retries and a pace
+per host. It does not interpret bodies.
 """
 
 import random
@@ -12,8 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.structures import CaseInsensitiveDict
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_any
-from tenacity.stop import stop_base
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from assets.config import HttpLimits
 from assets.ingest import errors
@@ -30,7 +29,7 @@ _LONGEST_BACKOFF_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Validators:
-    """What a server gave to ask "has it changed?" with; kept verbatim."""
+    """The validators of an answer for a conditional request, kept verbatim."""
 
     etag: str | None = None
     last_modified: str | None = None
@@ -42,8 +41,10 @@ class Validators:
 
 @dataclass(frozen=True)
 class Response:
-    """A whole answer, 200 or 304. `moved_to`: where it has moved for good; `url`: where the body came from;
-    `max_age_seconds`: for how long it may be taken for fresh, if the server says so."""
+    """A whole answer, 200 or 304. `url` is where the body came from, `moved_to` the permanent new address, if any.
+
+    `max_age_seconds` is how long the answer stays fresh, if the server says so.
+    """
 
     url: str
     status: int
@@ -60,7 +61,7 @@ class Response:
 
 @dataclass
 class HttpClient:
-    """Sends GET requests within `limits`; thread-safe. `monotonic`, `sleep` and `jitter` are replaced in tests."""
+    """Sends GET requests within `limits`; thread-safe. Tests replace `monotonic`, `sleep` and `jitter`."""
 
     limits: HttpLimits
     pacer: HostPacer
@@ -71,14 +72,13 @@ class HttpClient:
 
     def __post_init__(self) -> None:
         session = requests.Session()
-        session.trust_env = False  # a proxy would resolve names beyond our guard; .netrc would leak logins
+        session.trust_env = False  # a proxy would resolve names outside the guard; .netrc would leak logins
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         adapter = GuardedAdapter(pool_maxsize=max(10, self.limits.max_parallel_sources))
         session.mount("http://", adapter)
         session.mount("https://", adapter)
         self._session = session
-        allowed = frozenset(host.lower() for host in self.limits.allowed_private_hosts)
-        self._guard = AddressGuard(allowed)
+        self._guard = AddressGuard(frozenset(host.lower() for host in self.limits.allowed_private_hosts))
 
     def get(
         self,
@@ -90,7 +90,7 @@ class HttpClient:
     ) -> Response:
         """The answer to a GET, after redirects and retries, all within `limits.total_deadline_seconds`.
 
-        Raises a FetchError: of the last attempt where several were made.
+        Raises the FetchError of the last attempt.
         """
         target = requests.Request("GET", url, params=list(params)).prepare().url or url
         sent = {
@@ -102,9 +102,13 @@ class HttpClient:
         }
         deadline = self.monotonic() + self.limits.total_deadline_seconds
 
+        def is_last(state: RetryCallState) -> bool:
+            is_late = self.monotonic() + state.upcoming_sleep >= deadline
+            return is_late or state.attempt_number >= self.limits.max_attempts
+
         attempts = Retrying(
             retry=retry_if_exception_type(errors.TransientError),
-            stop=stop_any(stop_after_attempt(self.limits.max_attempts), _StopBefore(deadline, self.monotonic)),
+            stop=is_last,
             wait=self._pause,
             sleep=self.sleep,
             reraise=True,
@@ -144,17 +148,13 @@ class HttpClient:
             validators = Validators(received.get("ETag"), received.get("Last-Modified"))
             age = max_age_seconds(received)
             return Response(url, status, body, received.get("Content-Type"), validators, moved_to, age)
-        pause = retry_after_seconds(received)
-        for kind, statuses in _ERRORS_BY_STATUS:
-            if status in statuses:
-                raise kind(url, status, body=body, retry_after_seconds=pause)
-        kind = errors.BadRequestError if 400 <= status < 500 else errors.StatusError
-        raise kind(url, status, body=body, retry_after_seconds=pause)
+        kind = errors.KIND_BY_STATUS.get(status) or errors.KIND_BY_CLASS.get(status // 100, errors.StatusError)
+        raise kind(url, status, body=body, retry_after_seconds=retry_after_seconds(received))
 
     def _exchange(
         self, url: str, headers: Mapping[str, str], deadline: float
     ) -> tuple[int, CaseInsensitiveDict[str], bytes]:
-        """One request and its body. Raises any FetchError that is not about a status."""
+        """Status, headers and body of one request. Raises every FetchError but a StatusError."""
         host = _checked_host(url)
         if not self.pacer.wait(host, until=deadline):
             raise errors.DeadlineExceededError(url, "the host's turn comes after the deadline")
@@ -176,7 +176,7 @@ class HttpClient:
             except (requests.RequestException, OSError) as error:
                 if current.is_cut or self.monotonic() >= deadline:
                     raise errors.DeadlineExceededError(url, "did not answer in time") from error
-                # The text of the cause may quote the URL with its query: only its kind is told.
+                # The text of the cause may quote the URL with its query.
                 raise errors.NetworkError(url, f"failed with {type(error).__name__}") from error
 
     def _body(self, answer: requests.Response, deadline: float) -> bytes:
@@ -195,41 +195,20 @@ class HttpClient:
         return body if is_wanted else body[:_ERROR_BODY_BYTES]
 
 
-class _StopBefore(stop_base):
-    """Gives up when the pause before the next attempt would end after `deadline`."""
-
-    def __init__(self, deadline: float, monotonic: Callable[[], float]) -> None:
-        self._deadline = deadline
-        self._monotonic = monotonic
-
-    def __call__(self, retry_state: RetryCallState) -> bool:
-        return self._monotonic() + retry_state.upcoming_sleep >= self._deadline
-
-
-_ERRORS_BY_STATUS: tuple[tuple[type[errors.StatusError], frozenset[int]], ...] = (
-    (errors.AccessDeniedError, frozenset({401, 403})),
-    (errors.NotFoundError, frozenset({404})),
-    (errors.GoneError, frozenset({410})),
-    (errors.RateLimitedError, frozenset({429})),
-    (errors.ServerError, frozenset({408, *range(500, 600)})),
-)
-
-
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """`Retry-After` in seconds; a date is taken against the answer's own `Date`, so no clock is needed (RFC 9110)."""
+    """`Retry-After` in seconds. A date is compared with the answer's own `Date`, so no clock is needed (RFC 9110)."""
     text = (headers.get("Retry-After") or "").strip()
     if text.isdecimal() and len(text) < 10:
         return float(text)
     try:
-        return max(
-            0.0, (parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("Date") or "")).total_seconds()
-        )
+        pause = parsedate_to_datetime(text) - parsedate_to_datetime(headers.get("Date") or "")
+        return max(0.0, pause.total_seconds())
     except (ValueError, TypeError):
         return None
 
 
 def max_age_seconds(headers: Mapping[str, str]) -> float | None:
-    """`max-age` of `Cache-Control`, 0 where the answer must not be kept; None where nothing is said (RFC 9111)."""
+    """`max-age` of `Cache-Control`; 0 if the answer must not be kept, None if nothing is stated (RFC 9111)."""
     words = [word.strip().lower() for word in (headers.get("Cache-Control") or "").split(",")]
     if "no-store" in words or "no-cache" in words:
         return 0.0

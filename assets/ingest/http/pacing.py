@@ -1,4 +1,4 @@
-"""How fast one host is asked, over all threads: a leaky bucket of pyrate-limiter a host. No other host is held up."""
+"""The pace of requests per host, over all threads: one leaky bucket of pyrate-limiter per host."""
 
 import threading
 import time
@@ -6,12 +6,15 @@ from collections.abc import Callable
 
 from pyrate_limiter import GCRA, InMemoryStateStore, Rate, RateItem, StateBucket
 
-_UNPACED = 1e6  # requests per second from which on nothing waits; the bucket counts in milliseconds
+_UNPACED = 1e6  # from so many requests per second on nothing waits: the bucket counts in milliseconds
 
 
 class HostPacer:
-    """Spaces requests to one host evenly. The bucket says when; waiting is ours, since the library's own Limiter sleeps
-    on the real clock and learns of a deadline only by sleeping up to it."""
+    """Spaces requests to one host evenly.
+
+    The bucket says when, but this class waits: the library's own Limiter sleeps on the real clock and would sleep up to
+    a deadline before it gives up.
+    """
 
     def __init__(
         self,
@@ -41,7 +44,7 @@ class HostPacer:
             self._sleep(pause_seconds)
 
     def _take(self, host: str, now: float, rate: Rate) -> float | None:
-        """None if the slot is ours, else the seconds to the next one."""
+        """None if the slot is taken now, else the seconds to the next one."""
         with self._lock:
             bucket = self._buckets.get(host)
             if bucket is None:

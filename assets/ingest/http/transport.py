@@ -1,15 +1,15 @@
 """Sockets that connect to public addresses only and that a watchdog can cut. No HTTP semantics here.
 
-Checking the address at connect time, on the very address that is connected to, also defeats DNS names that answer
-differently the second time.
+The address is checked at connect time and is the one connected to. So a DNS name that resolves differently the second
+time does not pass.
 """
 
 import ipaddress
-import queue
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,13 +31,15 @@ class AddressRefusedError(JobfeedError):
 
 @dataclass(frozen=True)
 class AddressGuard:
-    """Says which addresses may be connected to: public ones, and those of hosts allowed by name."""
+    """Allows connections to public addresses and to hosts allowed by name."""
 
     allowed_private_hosts: frozenset[str] = frozenset()
 
     def addresses(self, host: str, port: int, *, seconds: float = 30.0) -> list[str]:
-        """The addresses of `host`, in the resolver's order. Raises AddressRefusedError if any of them is not public,
-        gaierror if there is none, or none within `seconds`."""
+        """The addresses of `host`, in the resolver's order.
+
+        Raises AddressRefusedError if any of them is not public, gaierror if none is found within `seconds`.
+        """
         found = _resolved(host, port, seconds)
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         if host.lower().rstrip(".") not in self.allowed_private_hosts:
@@ -48,7 +50,7 @@ class AddressGuard:
 
 
 def is_public(address: str) -> bool:
-    """Whether `address` is globally routable unicast, also seen through the IPv6 forms that carry an IPv4 address."""
+    """Whether `address`, or the IPv4 address that an IPv6 address carries, is globally routable unicast."""
     ip = ipaddress.ip_address(address.split("%", 1)[0])
     if isinstance(ip, ipaddress.IPv6Address):
         carried = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
@@ -63,31 +65,30 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def _resolved(host: str, port: int, seconds: float) -> list[Any]:
-    """getaddrinfo, which has no deadline, with one: a resolver that does not answer is left behind in its thread."""
-    answers: queue.SimpleQueue[list[Any] | OSError | UnicodeError] = queue.SimpleQueue()
+    """getaddrinfo with a deadline: a resolver that does not answer is left behind in its thread."""
+    answer: Future[list[Any]] = Future()
 
     def resolve() -> None:
         try:
-            answers.put(list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+            answer.set_result(list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
         except (OSError, UnicodeError) as error:
-            answers.put(error)
+            answer.set_exception(error)
 
     threading.Thread(target=resolve, name="resolver", daemon=True).start()
     try:
-        found = answers.get(timeout=max(seconds, 0.001))
-    except queue.Empty:
+        return answer.result(timeout=max(seconds, 0.001))
+    except TimeoutError:
         raise socket.gaierror(socket.EAI_AGAIN, "the resolver did not answer in time") from None
-    if isinstance(found, UnicodeError):
+    except UnicodeError:
         raise socket.gaierror(socket.EAI_NONAME, "the name can't be asked for") from None
-    if isinstance(found, OSError):
-        raise found
-    return found
 
 
 @dataclass
 class Exchange:
-    """One request's guard and sockets. `cut` ends it whatever it is doing: a timeout per read does not, for a server
-    that sends a byte a second."""
+    """One request's guard and sockets. `cut` ends it at any time.
+
+    A timeout per read would not end it: a server may send one byte a second.
+    """
 
     guard: AddressGuard
     seconds: float
@@ -115,7 +116,7 @@ class Exchange:
 
 @contextmanager
 def exchange(guard: AddressGuard, *, seconds: float) -> Iterator[Exchange]:
-    """The current thread's exchange, cut after `seconds`."""
+    """The exchange of the current thread, cut after `seconds`."""
     current = Exchange(guard, seconds)
     timer = threading.Timer(seconds, current.cut)
     timer.daemon = True
@@ -129,7 +130,7 @@ def exchange(guard: AddressGuard, *, seconds: float) -> Iterator[Exchange]:
 
 
 class GuardedAdapter(HTTPAdapter):
-    """A requests adapter whose connections obey the current exchange."""
+    """A requests adapter whose connections belong to the current exchange."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -140,7 +141,7 @@ _local = threading.local()
 
 
 def _shut(sock: socket.socket) -> None:
-    with suppress(OSError):  # closed already, or handed over to TLS
+    with suppress(OSError):  # closed already, or taken over by TLS
         sock.shutdown(socket.SHUT_RDWR)
 
 
@@ -151,8 +152,8 @@ def _current() -> Exchange:
     return current
 
 
-def _connect(connection: HTTPConnection, connect_one: Any) -> socket.socket:
-    """Connects to the first checked address that answers; urllib3 connects to `_dns_host`, TLS still checks `host`."""
+def _connect(connection: Any, connect_one: Callable[[], socket.socket]) -> socket.socket:
+    """Connects to the first checked address that answers. urllib3 connects to `_dns_host`; TLS still checks `host`."""
     current = _current()
     name = connection._dns_host
     try:
@@ -163,36 +164,34 @@ def _connect(connection: HTTPConnection, connect_one: Any) -> socket.socket:
     for address in addresses:
         connection._dns_host = address
         try:
-            sock: socket.socket = connect_one()
+            sock = connect_one()
             current.watch(sock)
             return sock
-        except OSError as error:
-            failure = error
-        except NewConnectionError as error:
+        except (OSError, NewConnectionError) as error:
             failure = error
         finally:
             connection._dns_host = name
     raise failure
 
 
-class _GuardedHTTPConnection(HTTPConnection):
+class _Guarded:
+    """Mixed into a connection class of urllib3: connects and answers under the current exchange."""
+
     def _new_conn(self) -> socket.socket:
-        return _connect(self, super()._new_conn)
+        return _connect(self, super()._new_conn)  # type: ignore[misc]
 
     def getresponse(self) -> Any:
-        if self.sock is not None:
-            _current().watch(self.sock)
-        return super().getresponse()
+        if self.sock is not None:  # type: ignore[attr-defined]
+            _current().watch(self.sock)  # type: ignore[attr-defined]
+        return super().getresponse()  # type: ignore[misc]
 
 
-class _GuardedHTTPSConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _connect(self, super()._new_conn)
+class _GuardedHTTPConnection(_Guarded, HTTPConnection):
+    pass
 
-    def getresponse(self) -> Any:
-        if self.sock is not None:
-            _current().watch(self.sock)
-        return super().getresponse()
+
+class _GuardedHTTPSConnection(_Guarded, HTTPSConnection):
+    pass
 
 
 class _GuardedHTTPPool(HTTPConnectionPool):

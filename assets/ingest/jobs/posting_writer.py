@@ -1,4 +1,4 @@
-"""Collects what was read of postings and stores it in few, large parts: versions, sightings, rejects, counts."""
+"""Collects parsed postings and stores them in few, large parts: versions, sightings, rejects and counts."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from assets.ingest.jobs.postings import seen, sighted, store_sightings
-from assets.ingest.quarantine import quarantined, store_quarantined
+from assets.ingest.quarantine import QuarantineBuffer
 from assets.ingest.report import RunReport
 from assets.lake import Lake
 from features.schemas.table import Table
@@ -21,7 +21,7 @@ FLUSH_BYTES = 50_000_000
 class PostingWriter:
     """Takes parsed postings; `store` is store_fetched or store_replayed. Call `flush` at the end.
 
-    Everything is stored before a manifest or a source's state is: a run that dies in between only reads again.
+    Flush before a manifest or a source's state is saved: a run that dies in between then only reads again.
     """
 
     lake: Lake
@@ -30,16 +30,17 @@ class PostingWriter:
     report: RunReport
     as_of: dt.datetime
     _rows: list[pl.DataFrame] = field(default_factory=list)
-    _refused: list[pl.DataFrame] = field(default_factory=list)
     _sightings: list[pl.DataFrame] = field(default_factory=list)
     _n_held: int = 0
     _n_bytes: int = 0
 
+    def __post_init__(self) -> None:
+        self._refused = QuarantineBuffer(self.lake, self.as_of)
+
     def add(self, parsed: Parsed, *, source: str, origin: str) -> None:
-        """Takes what was read in `origin`; rejects are counted for `source`, rows for the source that they name."""
+        """Takes what was read in `origin`. Rejects count for `source`, rows for the source that they name."""
         self.report.add_rejects(source, parsed.rejects)
-        if parsed.rejects.height:
-            self._refused.append(quarantined(parsed.rejects, source=source, file=origin, as_of=self.as_of))
+        self._refused.add(parsed.rejects, source=source, file=origin)
         if parsed.rows.height:
             self._rows.append(seen(parsed.rows, origin=origin, as_of=self.as_of))
         self._n_held += parsed.rows.height + parsed.rejects.height
@@ -52,12 +53,13 @@ class PostingWriter:
         self._sightings.append(sightings)
 
     def flush(self) -> None:
-        """Stores what is held."""
+        """Stores the collected rows, sightings and rejects."""
         if self._rows:
             rows = pl.concat(self._rows)
-            self.report.add_outcome(self.store(self.lake, self.table, rows))
+            for source, n_read, n_new, n_changed in self.store(self.lake, self.table, rows).iter_rows():
+                self.report.of(source).add(n_read=n_read, n_new=n_new, n_changed=n_changed)
             self._sightings.append(sighted(rows))
         if self._sightings:
             store_sightings(self.lake, pl.concat(self._sightings))
-        store_quarantined(self.lake, self._refused)
-        self._rows, self._refused, self._sightings, self._n_held, self._n_bytes = [], [], [], 0, 0
+        self._refused.flush()
+        self._rows, self._sightings, self._n_held, self._n_bytes = [], [], 0, 0

@@ -9,7 +9,6 @@ from assets.lake import Lake
 from features.schemas.bronze import POSTINGS, SIGHTINGS
 from features.schemas.table import Table
 
-OUTCOME = {"source": pl.String, "n_read": pl.Int64, "n_new": pl.Int64, "n_changed": pl.Int64, "n_unchanged": pl.Int64}
 _VERSION = ["job_id", "content_hash"]
 
 
@@ -21,17 +20,20 @@ def seen(rows: pl.DataFrame, *, origin: str, as_of: dt.datetime) -> pl.DataFrame
 
 
 def store_replayed(lake: Lake, table: Table, rows: pl.DataFrame) -> pl.DataFrame:
-    """Appends the versions in `rows` (in the order they were read) that `table` lacks; returns OUTCOME per source.
+    """Appends the versions in `rows` (in the order they were read) that `table` lacks.
 
-    A version that was there once is not new: a landed file may come late or twice.
+    Returns n_read, n_new and n_changed per source. A version that was there once is not new: a landed file may come
+    late or twice.
     """
     with lake.lock(f"bronze/{table.name}"):
         return _store(lake, table, rows, known_versions(lake, table, rows))
 
 
 def store_fetched(lake: Lake, table: Table, rows: pl.DataFrame) -> pl.DataFrame:
-    """As `store_replayed`, for rows that a source says of its jobs now: one that went back to earlier content gets a
-    new version, under a hash of its own."""
+    """As `store_replayed`, for rows that state what a source says of its jobs now.
+
+    A job that went back to earlier content gets a new version, under a hash of its own.
+    """
     with lake.lock(f"bronze/{table.name}"):
         known = known_versions(lake, table, rows)
         return _store(lake, table, _restate_returned(rows, known), known)
@@ -46,28 +48,29 @@ def sighted(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def sighting_of(job_ids: pl.Series, *, source: str, as_of: dt.datetime) -> pl.DataFrame:
-    """SIGHTINGS rows that say of each job that it is still there."""
-    return gone(job_ids, source=source, as_of=as_of).with_columns(is_gone=pl.lit(False))
-
-
-def gone(job_ids: pl.Series, *, source: str, as_of: dt.datetime) -> pl.DataFrame:
-    """SIGHTINGS rows that say of each job that it ended."""
-    frame = pl.DataFrame({"job_id": job_ids.cast(pl.String)}).with_columns(
-        source=pl.lit(source, pl.String),
-        seen_at=pl.lit(as_of, SIGHTINGS.columns["seen_at"]),
-        is_gone=pl.lit(True),
+def sightings_of(job_ids: pl.Series, *, source: str, as_of: dt.datetime, is_gone: bool = False) -> pl.DataFrame:
+    """SIGHTINGS rows that say of each job that it is still there, or that it ended."""
+    jobs = pl.DataFrame({"job_id": job_ids.cast(pl.String)})
+    return SIGHTINGS.conform(
+        jobs.with_columns(
+            source=pl.lit(source, pl.String),
+            seen_at=pl.lit(as_of, SIGHTINGS.columns["seen_at"]),
+            is_gone=pl.lit(is_gone),
+        )
     )
-    return SIGHTINGS.conform(frame)
 
 
-def store_sightings(lake: Lake, found: pl.DataFrame) -> int:
-    """Appends sightings unless the same run's are there already; an end beats a sighting, also one stored before.
+def last_of_each_day(sightings: pl.LazyFrame) -> pl.LazyFrame:
+    """The last sighting of each job on each UTC day, and every end."""
+    day = pl.col("seen_at").dt.date()
+    is_last = pl.col("seen_at") == pl.col("seen_at").max().over("job_id", day)
+    return sightings.filter(is_last | pl.col("is_gone"))
 
-    Returns how many were new.
-    """
+
+def store_sightings(lake: Lake, found: pl.DataFrame) -> None:
+    """Appends sightings that the lake lacks. An end beats a sighting of the same instant, also one stored before."""
     if found.is_empty():
-        return 0
+        return
     one_each = found.sort("job_id", "seen_at", "is_gone", descending=[False, False, True]).unique(
         ["job_id", "seen_at"], keep="first", maintain_order=True
     )
@@ -87,7 +90,6 @@ def store_sightings(lake: Lake, found: pl.DataFrame) -> int:
             .sort("job_id", "seen_at")
         )
         lake.append("bronze", SIGHTINGS, fresh)
-    return fresh.height
 
 
 def open_jobs(lake: Lake, source: str) -> pl.DataFrame:
@@ -105,13 +107,13 @@ def open_jobs(lake: Lake, source: str) -> pl.DataFrame:
 
 
 def last_reading(lake: Lake, source: str) -> pl.Series:
-    """The job_ids that were sighted in the last reading of `source`; a 304 says that they are all still there."""
+    """The open jobs of the last reading of `source`. An answer 304 says that they are all still there."""
     open_now = open_jobs(lake, source)
     return open_now.filter(pl.col("seen_at") == pl.col("seen_at").max())["job_id"]
 
 
 def newest_versions(known: pl.DataFrame) -> pl.DataFrame:
-    """Per job_id and is_complete: newest_hash, previous_hash (null if there was one version) and newest_at."""
+    """newest_hash, previous_hash (null if there is one version) and newest_at per job_id and is_complete."""
     return (
         known.sort("seen_at", "content_hash")
         .group_by("job_id", "is_complete", maintain_order=True)
@@ -136,7 +138,7 @@ def known_versions(lake: Lake, table: Table, rows: pl.DataFrame) -> pl.DataFrame
 def _store(lake: Lake, table: Table, rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     versions = rows.unique(_VERSION, keep="last", maintain_order=True)
     fresh = versions.join(known.select(_VERSION), on=_VERSION, how="anti", maintain_order="left").with_columns(
-        # Versions of one job that one run read have an order too: the last read is the newest, by a microsecond.
+        # Versions of one job from one run are a microsecond apart: the one read last is the newest.
         pl.col("seen_at")
         - pl.duration(microseconds=pl.len().over("job_id") - 1 - pl.int_range(pl.len()).over("job_id"))
     )
@@ -148,27 +150,19 @@ def _store(lake: Lake, table: Table, rows: pl.DataFrame, known: pl.DataFrame) ->
 
 def _outcome(rows: pl.DataFrame, fresh: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     first_versions = fresh.unique("job_id").join(known.select("job_id").unique(), on="job_id", how="anti")
-    n_new = first_versions.group_by("source").agg(n_new=pl.len())
-    n_fresh = fresh.group_by("source").agg(n_fresh=pl.len())
     return (
         rows.group_by("source")
         .agg(n_read=pl.len())
-        .join(n_new, on="source", how="left")
-        .join(n_fresh, on="source", how="left")
-        .with_columns(pl.col("n_new", "n_fresh").fill_null(0))
-        .select(
-            "source",
-            pl.col("n_read").cast(pl.Int64),
-            pl.col("n_new").cast(pl.Int64),
-            n_changed=(pl.col("n_fresh").cast(pl.Int64) - pl.col("n_new")),
-            n_unchanged=(pl.col("n_read").cast(pl.Int64) - pl.col("n_fresh")),
-        )
+        .join(first_versions.group_by("source").agg(n_new=pl.len()), on="source", how="left")
+        .join(fresh.group_by("source").agg(n_fresh=pl.len()), on="source", how="left")
+        .with_columns(pl.col("n_read", "n_new", "n_fresh").cast(pl.Int64).fill_null(0))
+        .select("source", "n_read", "n_new", n_changed=pl.col("n_fresh") - pl.col("n_new"))
         .sort("source")
     )
 
 
 def _restate_returned(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """`rows` with another content_hash where a job went from one content to another and now back to the first."""
+    """`rows` with another content_hash for each job that returned to content it had before its newest version."""
     newest = newest_versions(known)
     returned = (
         rows.lazy()
@@ -181,15 +175,13 @@ def _restate_returned(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
         .select("row", "content_hash", "newest_hash", "previous_hash")
         .collect()
     )
-    restated: dict[int, str] = {}
-    for row, content_hash, newest_hash, previous_hash in returned.iter_rows():
-        is_known = is_restated(newest_hash, content_hash, after=previous_hash)
-        restated[row] = newest_hash if is_known else restated_hash(content_hash, after=newest_hash)
-    if not restated:
+    if returned.is_empty():
         return rows
-    changes = pl.DataFrame(
-        {"row": list(restated), "restated": list(restated.values())}, schema_overrides={"row": pl.UInt32}
-    )
+    restated = [
+        newest if is_restated(newest, content, after=previous) else restated_hash(content, after=newest)
+        for content, newest, previous in returned.select("content_hash", "newest_hash", "previous_hash").iter_rows()
+    ]
+    changes = returned.select("row", restated=pl.Series(restated))
     return (
         rows.with_row_index("row")
         .join(changes, on="row", how="left", maintain_order="left")
@@ -199,10 +191,10 @@ def _restate_returned(rows: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
 
 
 def restated_hash(content_hash: str, *, after: str) -> str:
-    """The hash of content that came back after a version with the hash `after`."""
+    """The hash of content that returned after a version with the hash `after`."""
     return hashlib.blake2b(f"{content_hash}<{after}".encode(), digest_size=16).hexdigest()
 
 
 def is_restated(newest_hash: str, content_hash: str, *, after: str | None) -> bool:
-    """Whether `newest_hash` stands for content with `content_hash` that came back after `after`."""
+    """Whether `newest_hash` is the hash of content with `content_hash` that returned after `after`."""
     return after is not None and restated_hash(content_hash, after=after) == newest_hash

@@ -12,8 +12,11 @@ class FeedError(SourceError):
     """A body is not the expected feed; the message names the feed and the reason, and never quotes the body."""
 
     def __init__(self, feed: str, reason: str) -> None:
-        super().__init__(f"feed {feed}: {reason}")
+        super().__init__(feed, reason)  # the arguments themselves, so that a pickled error can be restored
         self.feed, self.reason = feed, reason
+
+    def __str__(self) -> str:
+        return f"feed {self.feed}: {self.reason}"
 
 
 @dataclass(frozen=True)

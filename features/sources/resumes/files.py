@@ -34,8 +34,11 @@ class ResumeError(SourceError):
     unknown_format, bad_json."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"resume: {reason}")
+        super().__init__(reason)  # the argument itself, so that a pickled error can be restored
         self.reason = reason
+
+    def __str__(self) -> str:
+        return f"resume: {self.reason}"
 
 
 def resume_text(body: bytes, suffix: str) -> str:

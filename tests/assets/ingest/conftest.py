@@ -7,7 +7,7 @@ import pytest
 
 from assets.ingest.http.client import HttpClient
 from assets.lake import Lake
-from tests.assets.ingest.fault_server import FakeTime, FaultServer, fault_server, make_client
+from tests.assets.ingest.http.fault_server import FakeTime, FaultServer, fault_server, make_client
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The manifest: what was read is not read again, whatever it is called."""
+"""The manifest of landed files: what was read is not read again, whatever it is called."""
 
 import datetime as dt
 import os
@@ -130,7 +130,7 @@ def test_files_that_can_not_be_opened_make_their_source_fail_by_name(landing: Pa
     (landing / "jobs" / "dangling.jsonl").symlink_to("nothing")
     manifest, report = LandingManifest("jobs", AS_OF), RunReport()
     assert len(list(manifest.unread(list_landed(landing, "jobs")))) == 1
-    report.add_files(manifest)
+    report.count_files(manifest, source="jobs")
     counts = report.of("jobs")
     assert counts.is_failed
     assert counts.status == "could not be opened: jobs/dangling.jsonl (FileNotFoundError)"

@@ -12,19 +12,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assets.config import SHIPPED_VOCABULARY, HHSource, Sources
-from assets.ingest.events.runs import ingest_events
-from assets.ingest.feeds.runs import ingest_feeds, ingest_job_files
+from assets.ingest.events.ingest import ingest_events
+from assets.ingest.feeds.ingest import ingest_feeds
 from assets.ingest.hh.client import HHClient
-from assets.ingest.hh.runs import ingest_hh
+from assets.ingest.hh.ingest import ingest_hh
 from assets.ingest.http.client import HttpClient
+from assets.ingest.jobs.ingest import ingest_job_files
+from assets.ingest.people.ingest import ingest_erasures, ingest_users
 from assets.ingest.people.resumes import ingest_resumes
-from assets.ingest.people.runs import ingest_erasures, ingest_users
 from assets.ingest.report import AccountingError, RunReport
 from assets.ingest.run_log import plots, recent_runs, record_runs
 from assets.lake import Lake
 from features.schemas.bronze import INGEST_RUNS
 from features.vocabulary.skills import SkillVocabulary
-from tests.assets.ingest.fault_server import FakeTime, make_client
+from tests.assets.ingest.http.fault_server import FakeTime, make_client
 
 SKILLS = SkillVocabulary.load(SHIPPED_VOCABULARY)
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
@@ -44,7 +45,7 @@ def logged(lake: Lake) -> pl.DataFrame:
 
 def test_a_run_leaves_one_row_a_source_with_all_its_counts(lake: Lake) -> None:
     made = report(n_fetched=2, n_read=5, n_new=1, n_changed=1, n_unchanged=1, n_quarantined=2, n_listed=3)
-    made.of("board").reasons = {"bad_json": 2}
+    made.of("board").reasons.update({"bad_json": 2})
     record_runs(lake, made, kind="feed_postings", as_of=AS_OF)
     row = logged(lake).row(0, named=True)
     assert (row["n_fetched"], row["n_read"], row["n_parsed"], row["n_listed"]) == (2, 5, 3, 3)

@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli.main import app
-from tests.assets.ingest.fault_server import fault_server
-from tests.assets.ingest.hh_server import FAULTS, HHServer
+from tests.assets.ingest.hh.hh_server import FAULTS, HHServer
+from tests.assets.ingest.http.fault_server import fault_server
 
 SOURCES = """
 http: {{allowed_private_hosts: [127.0.0.1], max_attempts: 1}}

@@ -11,12 +11,12 @@ import yaml
 from typer.testing import CliRunner
 
 from assets.config import Sources
-from assets.ingest.source_state import FeedState, address_of, update_states
+from assets.ingest.source_state import FeedState, SourceStates, address_of, update_states
 from assets.lake import Lake
 from features.schemas.bronze import INGEST_RUNS
 from pipelines.cli.main import app
 from pipelines.cli.source_status import source_statuses
-from tests.assets.ingest.fault_server import Answer, FaultServer, fault_server
+from tests.assets.ingest.http.fault_server import Answer, FaultServer, fault_server
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -53,7 +53,7 @@ def test_every_source_is_listed_with_its_last_run_and_when_it_is_due(lake: Lake)
     ran(lake, "fresh", hours_ago=1, n_listed=7)
     ran(lake, "ill", hours_ago=1, status="failed: answered 500", is_failed=True)
     ran(lake, "files", hours_ago=3)
-    update_states(lake, feeds={"fresh": state(read_at=NOW - HOUR), "ended": state(gone_at=NOW - HOUR)})
+    update_states(lake, SourceStates(feeds={"fresh": state(read_at=NOW - HOUR), "ended": state(gone_at=NOW - HOUR)}))
     names = ("fresh", "ill", "new", "ended")
     configured = sources(
         *({"name": name, "min_interval_minutes": 90} for name in names), {"name": "off", "enabled": False}
@@ -99,7 +99,7 @@ def test_a_try_that_fails_says_why_and_an_unknown_name_is_wrong_use(configured: 
 
 
 def test_a_feed_that_is_forgotten_is_asked_afresh(configured: FaultServer, lake: Lake) -> None:
-    update_states(lake, feeds={"good": state(gone_at=NOW), "bad": state()})
+    update_states(lake, SourceStates(feeds={"good": state(gone_at=NOW), "bad": state()}))
     assert CliRunner().invoke(app, ["sources", "forget", "good"]).exit_code == 0
     assert CliRunner().invoke(app, ["sources", "forget", "good"]).exit_code == 1
     listed = CliRunner().invoke(app, ["sources", "list"])

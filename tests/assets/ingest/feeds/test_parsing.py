@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from assets.ingest.feeds import parsing as feed_parsing
-from assets.ingest.feeds.parsing import FeedParser, parse
+from assets.ingest.feeds.parsing import FeedParser
 from assets.ingest.worker import Worker, WorkerError
 from features.sources.feeds.entries import FeedContext, FeedError
+from features.sources.feeds.formats import parse_feed
 
 FEED = FeedContext("board", "rss")
 
@@ -20,11 +21,11 @@ class Recorder(Worker):
     did: list[str] = field(default_factory=list)
     fault: str = ""
 
-    def call(self, *arguments: Any, deadline_seconds: float) -> Any:
+    def call(self, *arguments: Any, deadline_seconds: float, **named: Any) -> Any:
         self.did.append(f"{len(arguments[0])} in {deadline_seconds:.1f} s")
         if self.fault:
             raise WorkerError(self.fault)
-        return self.function(*arguments)
+        return self.function(*arguments, **named)
 
     def close(self) -> None:
         self.did.append("renewed")
@@ -36,7 +37,7 @@ def body(n_bytes: int) -> bytes:
 
 
 def parser(**about: Any) -> tuple[FeedParser, list[str]]:
-    recorder = Recorder(parse, 1, **about)
+    recorder = Recorder(parse_feed, 1, FeedError, **about)
     return FeedParser(worker=recorder), recorder.did
 
 

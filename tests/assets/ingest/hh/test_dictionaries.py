@@ -12,14 +12,13 @@ from assets.config import SHIPPED_VOCABULARY, HHQuery, HHSource
 from assets.ingest import errors
 from assets.ingest.hh.client import HHClient
 from assets.ingest.hh.dictionaries import refresh_dictionaries
-from assets.ingest.hh.ids import LAYER
-from assets.ingest.hh.runs import ingest_hh
+from assets.ingest.hh.ingest import ingest_hh
 from assets.lake import Lake
 from features.jobs.postings import normalise
 from features.schemas.bronze import HH_AREAS, HH_POSTINGS, HH_RATES, HH_ROLES
 from features.sources.hh.vacancies import parse_hh
-from tests.assets.ingest.fault_server import Answer, FakeTime, FaultServer, make_client
-from tests.assets.ingest.hh_server import FAULTS, HHServer, Vacancy
+from tests.assets.ingest.hh.hh_server import FAULTS, HHServer, Vacancy
+from tests.assets.ingest.http.fault_server import Answer, FakeTime, FaultServer, make_client
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 MINUTE, DAY = dt.timedelta(minutes=1), dt.timedelta(days=1)
@@ -37,7 +36,7 @@ def hh_client(hh: HHServer, **settings: object) -> HHClient:
 
 
 def n_rows(lake: Lake) -> list[int]:
-    return [lake.scan(LAYER, t).select(pl.len()).collect().item() for t in (HH_AREAS, HH_ROLES, HH_RATES)]
+    return [lake.scan("bronze", t).select(pl.len()).collect().item() for t in (HH_AREAS, HH_ROLES, HH_RATES)]
 
 
 def test_dictionaries_are_asked_for_once_while_they_are_fresh_then_by_etag(lake: Lake, hh: HHServer) -> None:
@@ -59,7 +58,7 @@ def test_rates_are_kept_by_day_and_none_that_leapt(lake: Lake, hh: HHServer) -> 
     refresh_dictionaries(client, lake, as_of=AS_OF)
     hh.etag, hh.rates = '"2"', {"RUR": 1, "USD": 0.0125, "KZT": 500.0}
     refresh_dictionaries(client, lake, as_of=AS_OF + DAY)
-    rates = lake.scan(LAYER, HH_RATES).sort("as_of_date", "currency").collect().rows()
+    rates = lake.scan("bronze", HH_RATES).sort("as_of_date", "currency").collect().rows()
     first, second = AS_OF.date(), AS_OF.date() + DAY
     assert rates == [
         ("KZT", first, 500.0), ("RUB", first, 100.0), ("USD", first, 1.0), ("RUB", second, 80.0), ("USD", second, 1.0),

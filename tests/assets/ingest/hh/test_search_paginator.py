@@ -11,8 +11,8 @@ from assets.config import HHQuery, HHSource
 from assets.ingest import errors
 from assets.ingest.hh.client import HHClient, error_kinds
 from assets.ingest.hh.search_paginator import SearchPaginator, ceil_edge, floor_edge
-from tests.assets.ingest.fault_server import Answer, FakeTime, FaultServer, make_client
-from tests.assets.ingest.hh_server import HHServer, Vacancy, error_answer
+from tests.assets.ingest.hh.hh_server import HHServer, Vacancy, error_answer
+from tests.assets.ingest.http.fault_server import Answer, FakeTime, FaultServer, make_client
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)

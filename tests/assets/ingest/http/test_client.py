@@ -8,7 +8,7 @@ import pytest
 from assets.ingest import errors
 from assets.ingest.http.client import HttpClient, Validators, retry_after_seconds
 from assets.ingest.http.transport import AddressGuard, AddressRefusedError, is_public
-from tests.assets.ingest.fault_server import Answer, FakeTime, FaultServer, gzipped, make_client
+from tests.assets.ingest.http.fault_server import Answer, FakeTime, FaultServer, gzipped, make_client
 
 
 def test_a_plain_answer_comes_with_its_validators(server: FaultServer, client: HttpClient) -> None:

@@ -3,7 +3,7 @@
 import threading
 
 from assets.ingest.http.pacing import HostPacer
-from tests.assets.ingest.fault_server import FakeTime
+from tests.assets.ingest.http.fault_server import FakeTime
 
 
 def test_requests_to_one_host_are_spaced_and_other_hosts_do_not_wait() -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.assets.ingest.fault_server import Answer, FaultServer, Request
+from tests.assets.ingest.http.fault_server import Answer, FaultServer, Request
 
 _FIVE = 300
 

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assets.ingest.events.runs import ingest_events, retry_at
+from assets.ingest.events.ingest import ingest_events, read_ahead, retry_at
 from assets.ingest.events.store import compact_days
-from assets.ingest.prefetch import ahead
 from assets.ingest.report import RunReport
 from assets.lake import Lake
 from features.schemas.bronze import ERASURES, EVENTS, QUARANTINE
@@ -192,7 +191,7 @@ def test_items_made_ahead_come_in_order_and_their_exceptions_after_them() -> Non
 
     found = []
     with pytest.raises(ValueError, match="broken"):
-        for item in ahead(items()):
+        for item in read_ahead(items()):
             found.append(item)  # noqa: PERF402  what came before the exception is looked at
     assert found == [0, 1, 2, 3, 4]
 

@@ -8,14 +8,14 @@ import polars as pl
 import pytest
 
 from assets.config import FeedSource, Sources
-from assets.ingest.feeds.runs import ingest_feeds
+from assets.ingest.feeds.ingest import ingest_feeds
 from assets.ingest.http.client import HttpClient
 from assets.ingest.report import RunReport
 from assets.ingest.source_state import load_states
 from assets.lake import Lake
 from features.schemas.bronze import FEED_POSTINGS, QUARANTINE, SIGHTINGS
 from features.schemas.table import Table
-from tests.assets.ingest.fault_server import Answer, FakeTime, FaultServer, make_client
+from tests.assets.ingest.http.fault_server import Answer, FakeTime, FaultServer, make_client
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.ingest.events.compaction import compact, last_of_each_day
-from assets.ingest.feeds.runs import ingest_job_files
-from assets.ingest.jobs.postings import sighting_of, store_sightings
+from assets.ingest.jobs.ingest import ingest_job_files
+from assets.ingest.jobs.postings import last_of_each_day, sightings_of, store_sightings
 from assets.lake import Lake
 from features.schemas.bronze import FILE_POSTINGS, QUARANTINE, SIGHTINGS
 
@@ -57,21 +56,21 @@ def test_the_same_job_in_a_later_file_is_a_new_version_only_if_it_differs(lake: 
 
 def test_compaction_keeps_the_last_sighting_of_each_day_and_every_end(lake: Lake) -> None:
     for hour in range(30):
-        sightings = sighting_of(pl.Series(["b:1", "b:2"]), source="b", as_of=AS_OF + hour * HOUR)
+        sightings = sightings_of(pl.Series(["b:1", "b:2"]), source="b", as_of=AS_OF + hour * HOUR)
         ended = sightings.with_columns(is_gone=(pl.col("job_id") == "b:2") & pl.lit(hour == 3))
         store_sightings(lake, ended)
-    assert compact(lake, SIGHTINGS, more_than=29, keep=last_of_each_day) == 1
+    assert lake.compact("bronze", SIGHTINGS, more_than=29, keep=last_of_each_day) == 1
     found = lake.scan("bronze", SIGHTINGS).sort("job_id", "seen_at").collect()
     hours = found.with_columns(hour=(pl.col("seen_at") - AS_OF).dt.total_hours())
     assert hours.filter(pl.col("job_id") == "b:1")["hour"].to_list() == [21, 29]
     assert hours.filter(pl.col("job_id") == "b:2")["hour"].to_list() == [3, 21, 29]
-    assert compact(lake, SIGHTINGS, more_than=29) == 1
+    assert lake.compact("bronze", SIGHTINGS, more_than=29) == 1
 
 
 def test_compaction_heals_what_a_killed_one_left_twice(lake: Lake) -> None:
     for hour in range(4):
-        store_sightings(lake, sighting_of(pl.Series(["b:1"]), source="b", as_of=AS_OF + hour * HOUR))
+        store_sightings(lake, sightings_of(pl.Series(["b:1"]), source="b", as_of=AS_OF + hour * HOUR))
     lake.append("bronze", SIGHTINGS, lake.scan("bronze", SIGHTINGS).sort("seen_at").collect())
     assert lake.scan("bronze", SIGHTINGS).collect().height == 8
-    compact(lake, SIGHTINGS, more_than=1)
+    lake.compact("bronze", SIGHTINGS, more_than=1)
     assert lake.scan("bronze", SIGHTINGS).collect().height == 4

@@ -9,12 +9,12 @@ import pytest
 
 from assets.config import HHQuery, HHSource
 from assets.ingest.hh.client import HHClient
-from assets.ingest.hh.runs import ingest_hh
+from assets.ingest.hh.ingest import ingest_hh
 from assets.ingest.report import RunReport
 from assets.lake import Lake
 from features.schemas.bronze import HH_POSTINGS, QUARANTINE, SIGHTINGS
-from tests.assets.ingest.fault_server import Answer, FakeTime, FaultServer, make_client
-from tests.assets.ingest.hh_server import DISABLING, FAULTS, HHServer, Vacancy, error_answer
+from tests.assets.ingest.hh.hh_server import DISABLING, FAULTS, HHServer, Vacancy, error_answer
+from tests.assets.ingest.http.fault_server import Answer, FakeTime, FaultServer, make_client
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
@@ -156,8 +156,8 @@ def test_a_second_run_asks_only_for_what_changed(lake: Lake, landing: Path, hh: 
 def test_a_run_that_dies_leaves_only_the_rest_to_the_next(
     lake: Lake, landing: Path, hh: HHServer, dies_at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("assets.ingest.hh.fetching.DETAILS_PER_BLOCK", 20)
-    monkeypatch.setattr("assets.ingest.hh.fetching.PAGES_PER_BLOCK", 1)
+    monkeypatch.setattr("assets.ingest.hh.details.DETAILS_PER_BLOCK", 20)
+    monkeypatch.setattr("assets.ingest.hh.search.PAGES_PER_BLOCK", 1)
     hh.add(*(Vacancy(n, AS_OF - n * HOUR) for n in range(13, 150)))
     client = hh_client(hh, max_parallel_requests=1)
 

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from assets.config import SHIPPED_VOCABULARY, load_config
-from assets.ingest.hh.ids import LAYER, HHIds
+from assets.ingest.hh.query_vocabulary import HHIds
 from assets.lake import Lake
 from assets.yaml_files import ConfigError
 from features.schemas.bronze import HH_AREAS, HH_ROLES
@@ -84,9 +84,9 @@ def test_ids_that_the_api_told_are_known_too(tmp_path: Path) -> None:
     query = "area: ['990001'], professional_role: ['9901']"
     assert "990001" in refusal(tmp_path / "config", query, lake)
     area = {"area_id": "990001", "parent_id": "40", "name": "Новый Город"}
-    lake.replace(LAYER, HH_AREAS, HH_AREAS.conform(pl.DataFrame([area])))
+    lake.replace("bronze", HH_AREAS, HH_AREAS.conform(pl.DataFrame([area])))
     role = {"role_id": "9901", "name": "Новая роль", "is_search_deprecated": False}
-    lake.replace(LAYER, HH_ROLES, HH_ROLES.conform(pl.DataFrame([role])))
+    lake.replace("bronze", HH_ROLES, HH_ROLES.conform(pl.DataFrame([role])))
     assert load_config(config_of(tmp_path / "config", query), lake=lake).sources.hh.queries[0].area == ["990001"]
     told = HHIds.load(SHIPPED_VOCABULARY, lake)
     assert told.area_name("990001") == "Новый Город" and "990001" in told.children["40"]

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from tests.assets.ingest.feed_faults import BAD, FEEDS, GOOD, SLOPPY
+from tests.assets.ingest.feeds.feed_faults import BAD, FEEDS, GOOD, SLOPPY
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 GIBIBYTE = 2**30
 
 
 @pytest.fixture(scope="module")
 def told() -> dict[str, Any]:
     """What a process of its own tells of the ingest: its memory is not ours, and a hang of it would end this test."""
-    command = [sys.executable, "-m", "tests.assets.ingest.feed_faults"]
+    command = [sys.executable, "-m", "tests.assets.ingest.feeds.feed_faults"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     found: dict[str, Any] = json.loads(done.stdout)

@@ -9,12 +9,12 @@ import pytest
 
 from assets.config import HHQuery, HHSource
 from assets.ingest.hh.client import HHClient
-from assets.ingest.hh.runs import ingest_hh
+from assets.ingest.hh.ingest import ingest_hh
 from assets.ingest.report import RunReport
 from assets.lake import Lake
 from features.schemas.bronze import HH_POSTINGS, QUARANTINE, SIGHTINGS
-from tests.assets.ingest.fault_server import FakeTime, FaultServer, make_client
-from tests.assets.ingest.hh_server import HHServer, Vacancy
+from tests.assets.ingest.hh.hh_server import HHServer, Vacancy
+from tests.assets.ingest.http.fault_server import FakeTime, FaultServer, make_client
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)

@@ -1,7 +1,7 @@
 """Good feeds, sloppy ones and bad ones, each on a host of its own, and one ingest of them all side by side.
 
-Reusable: `GOOD`, `SLOPPY` and `BAD` are tables to add to. `python -m tests.assets.ingest.feed_faults` runs the ingest
-and prints what came of each feed and the memory that it took, the server's included.
+Reusable: `GOOD`, `SLOPPY` and `BAD` are tables to add to. `python -m tests.assets.ingest.feeds.feed_faults` runs the
+ingest and prints the outcome of each feed and the memory that it took, the server's included.
 """
 
 import datetime as dt
@@ -20,14 +20,14 @@ from typing import Any
 import polars as pl
 
 from assets.config import FeedSource, HttpLimits, Sources
+from assets.ingest.feeds.ingest import ingest_feeds
 from assets.ingest.feeds.parsing import FeedParser
-from assets.ingest.feeds.runs import ingest_feeds
 from assets.ingest.http.client import HttpClient
 from assets.ingest.http.pacing import HostPacer
 from assets.ingest.run_log import record_runs
 from assets.lake import Lake
 from features.schemas.bronze import FEED_POSTINGS, INGEST_RUNS, QUARANTINE
-from tests.assets.ingest.fault_server import Answer, FaultServer, Request, fault_server
+from tests.assets.ingest.http.fault_server import Answer, FaultServer, Request, fault_server
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 N_JOBS = 20

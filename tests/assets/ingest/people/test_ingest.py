@@ -7,12 +7,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets.ingest.events.runs import ingest_events
-from assets.ingest.people.resume_reading import ResumeReader
-from assets.ingest.people.resumes import ingest_resumes
-from assets.ingest.people.runs import ingest_erasures, ingest_users
+from assets.ingest.events.ingest import ingest_events
+from assets.ingest.people.ingest import ingest_erasures, ingest_users
+from assets.ingest.people.resumes import ingest_resumes, read_in, resume_worker
 from assets.ingest.report import RunReport
-from assets.ingest.worker import NOT_STARTED, WorkerError
+from assets.ingest.worker import NOT_STARTED, Worker, WorkerError
 from assets.lake import Lake
 from features.schemas.bronze import ERASURES, QUARANTINE, RESUMES, USER_RECORDS
 from features.sources.resumes.parsing import ResumeError
@@ -53,8 +52,8 @@ def counts(report: RunReport, source: str) -> tuple[int, int, int, int, int]:
     return found.n_read, found.n_new, found.n_changed, found.n_unchanged, found.n_quarantined
 
 
-def resumes(lake: Lake, landing: Path, *, at: dt.datetime = AS_OF, reader: ResumeReader | None = None) -> RunReport:
-    return ingest_resumes(lake, landing, skills=NoSkills(), as_of=at, reader=reader)
+def resumes(lake: Lake, landing: Path, *, at: dt.datetime = AS_OF, worker: Worker | None = None) -> RunReport:
+    return ingest_resumes(lake, landing, skills=NoSkills(), as_of=at, worker=worker)
 
 
 def test_each_version_of_a_profile_is_kept_once(lake: Lake, landing: Path) -> None:
@@ -164,13 +163,13 @@ def test_the_worker_reads_in_another_process_and_survives_bad_files(tmp_path: Pa
     document = docx.Document()
     document.add_paragraph("Anna Example\nData analyst with ten years of experience in retail and logistics")
     document.save(str(tmp_path / "a.docx"))
-    with ResumeReader() as reader:
+    body = (tmp_path / "a.docx").read_bytes()
+    with resume_worker() as worker:
         with pytest.raises(ResumeError, match="unreadable"):
-            reader.read(b"%PDF-1.7 not really", ".pdf")
-        assert reader.read((tmp_path / "a.docx").read_bytes(), ".docx").fields.full_name == "Anna Example"
-        reader.deadline_seconds = 0.0
+            read_in(worker, b"%PDF-1.7 not really", ".pdf")
+        assert read_in(worker, body, ".docx").fields.full_name == "Anna Example"
         with pytest.raises(ResumeError, match="too_slow"):
-            reader.read((tmp_path / "a.docx").read_bytes(), ".docx")
+            read_in(worker, body, ".docx", deadline_seconds=0.0)
 
 
 def test_a_resume_is_read_again_where_its_reader_did_not_start(
@@ -181,10 +180,10 @@ def test_a_resume_is_read_again_where_its_reader_did_not_start(
     def not_now(*_: object, **__: object) -> None:
         raise WorkerError(NOT_STARTED)
 
-    reader = ResumeReader()
+    worker = resume_worker()
     with monkeypatch.context() as patched:
-        patched.setattr(reader.worker, "call", not_now)
-        assert counts(resumes(lake, landing, reader=reader), "resumes") == (1, 0, 0, 0, 1)
+        patched.setattr(worker, "call", not_now)
+        assert counts(resumes(lake, landing, worker=worker), "resumes") == (1, 0, 0, 0, 1)
     assert counts(resumes(lake, landing, at=AS_OF + HOUR), "resumes") == (1, 1, 0, 0, 0)
 
 

@@ -1,0 +1,110 @@
+"""One run over the landed files of one kind: what every kind does around its parser."""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from assets.ingest.landing import LandedFile, LandingManifest, RefusedFileError
+from assets.ingest.quarantine import UNREADABLE, QuarantineBuffer
+from assets.ingest.report import RunReport
+from assets.lake import Lake
+from features.schemas.table import Table
+from features.sources.lines import UnreadableFileError, read_blocks
+from features.sources.parsed import Parsed, rejects
+
+
+@contextmanager
+def landing_run(
+    lake: Lake, kind: str, report: RunReport, *, as_of: dt.datetime, source: str | None = None
+) -> Iterator["LandingRun"]:
+    """Locks the landed files of `kind`, and saves their manifest if the block ends without an error.
+
+    Store all rows inside the block: what the manifest lists is not read again. Files and seconds are counted for
+    `source`; give None where the block counts them for several sources.
+    """
+    with report.timed(source), lake.lock(f"bronze/landing_files/{kind}"):
+        run = LandingRun(LandingManifest.load(lake, kind, as_of=as_of), report, QuarantineBuffer(lake, as_of))
+        yield run
+        run.refused.flush()
+        run.manifest.save(lake)
+    report.count_files(run.manifest, source=source or kind)
+    if source is not None:
+        report.of(source).n_fetched += run.manifest.n_read
+
+
+@dataclass
+class LandingRun:
+    """An open run; see `landing_run`."""
+
+    manifest: LandingManifest
+    report: RunReport
+    refused: QuarantineBuffer
+
+    def read(
+        self,
+        files: Iterable[LandedFile],
+        parse: Callable[[LandedFile], Iterable[Parsed]],
+        table: Table,
+        *,
+        retry_at: Callable[[pl.DataFrame], dt.datetime | None] = lambda _: None,
+    ) -> Iterator[tuple[LandedFile, Parsed]]:
+        """The pieces of every file that was not read yet; the manifest records a file after its last piece.
+
+        A file that `parse` refuses with RefusedFileError gives one reject and no row of `table`. `retry_at` gets the
+        rejects of a piece and says when the file is worth reading again; the earliest answer counts.
+        """
+        for file, digest in self.manifest.unread(files):
+            n_rows, n_rejects = 0, 0
+            instants: list[dt.datetime] = []
+            for parsed in _pieces(file, parse, table):
+                n_rows, n_rejects = n_rows + parsed.rows.height, n_rejects + parsed.rejects.height
+                if parsed.rejects.height and (instant := retry_at(parsed.rejects)) is not None:
+                    instants.append(instant)
+                yield file, parsed
+            self.manifest.record(file, digest, n_rows=n_rows, n_rejects=n_rejects, retry_at=min(instants, default=None))
+
+    def refuse(self, file: LandedFile, parsed: Parsed) -> None:
+        """Counts and quarantines the rejects and the warnings of a piece, under the kind of the run."""
+        self.report.add_rejects(self.manifest.kind, parsed.rejects)
+        self.report.add_warnings(parsed.warnings)
+        self.refused.add(pl.concat([parsed.rejects, parsed.warnings]), source=self.manifest.kind, file=file.name)
+
+
+def _pieces(file: LandedFile, parse: Callable[[LandedFile], Iterable[Parsed]], table: Table) -> Iterator[Parsed]:
+    try:
+        yield from parse(file)
+    except RefusedFileError as error:
+        yield Parsed(table.empty(), error.rejects)
+
+
+def parse_in_blocks(path: Path, parse: Callable[[bytes], Parsed]) -> Iterator[Parsed]:
+    """`parse` of each block of a plain, gzip or zstd text file, so that memory does not follow the file's size.
+
+    `line N` entries are counted within the file. A file that can't be read to its end gives a last piece with one
+    reject.
+    """
+    last_line = 0
+    try:
+        for block in read_blocks(path):
+            last_line = block.first_line
+            parsed = parse(block.lines)
+            too_long = rejects((f"line {number}", "too_long", "", head) for number, head in block.too_long)
+            by = block.first_line - 1
+            refused = pl.concat([_renumbered(parsed.rejects, by=by), too_long])
+            yield Parsed(parsed.rows, refused, _renumbered(parsed.warnings, by=by))
+    except (UnreadableFileError, OSError) as error:
+        refused = rejects([(f"after line {last_line}", UNREADABLE, type(error).__name__, b"")])
+        yield Parsed(parse(b"").rows, refused)
+
+
+def _renumbered(refused: pl.DataFrame, *, by: int) -> pl.DataFrame:
+    entry = pl.col("entry")
+    number = entry.str.extract(r"^line (\d+)").cast(pl.Int64) + by
+    rest = entry.str.replace(r"^line \d+", "")
+    return refused.with_columns(
+        entry=pl.when(number.is_null()).then(entry).otherwise(pl.format("line {}{}", number, rest))
+    )

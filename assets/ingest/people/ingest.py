@@ -1,0 +1,72 @@
+"""Profiles and erasure requests from landing/ to bronze. Resumes have a module of their own."""
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import polars as pl
+
+from assets.ingest.events.store import without_erased
+from assets.ingest.landing import LandedFile, list_landed
+from assets.ingest.landing_run import landing_run, parse_in_blocks
+from assets.ingest.report import RunReport
+from assets.lake import Lake
+from features.schemas.bronze import ERASURES, USER_RECORDS
+from features.sources.parsed import Parsed
+from features.sources.people.users import parse_erasures, parse_users
+
+USERS = "users"
+REQUESTS = "erasures"
+FORMATS = (".jsonl", ".jsonl.gz")
+FLUSH_ROWS = 200_000
+
+
+def ingest_users(lake: Lake, landing: Path, *, as_of: dt.datetime) -> RunReport:
+    """Appends the profile versions landed in `landing/users/` that the lake lacks."""
+    report = RunReport()
+    with landing_run(lake, USERS, report, as_of=as_of, source=USERS) as run:
+        erasures = lake.scan("bronze", ERASURES).collect()
+        held = [USER_RECORDS.empty()]
+        for file, parsed in run.read(list_landed(landing, USERS), _by_lines(parse_users), USER_RECORDS):
+            run.refuse(file, parsed)
+            held.append(parsed.rows)
+            if sum(frame.height for frame in held) >= FLUSH_ROWS:
+                _store_users(lake, pl.concat(held), erasures, report)
+                held = [USER_RECORDS.empty()]
+        _store_users(lake, pl.concat(held), erasures, report)
+    return report
+
+
+def ingest_erasures(lake: Lake, landing: Path, *, as_of: dt.datetime) -> RunReport:
+    """Merges what landed in `landing/erasures/` into the table of erasures, the newest request per user."""
+    report = RunReport()
+    with landing_run(lake, REQUESTS, report, as_of=as_of, source=REQUESTS) as run:
+        frames = [ERASURES.empty()]
+        for file, parsed in run.read(list_landed(landing, REQUESTS), _by_lines(parse_erasures), ERASURES):
+            run.refuse(file, parsed)
+            frames.append(parsed.rows)
+        read = pl.concat(frames)
+        known = lake.scan("bronze", ERASURES).collect()
+        merged = pl.concat([known, read]).group_by("user_id").agg(pl.col("requested_at").max()).sort("user_id")
+        if not lake.exists("bronze", ERASURES.name) or not merged.equals(known):
+            lake.replace("bronze", ERASURES, merged)
+    fresh = merged.join(known, on=["user_id", "requested_at"], how="anti")
+    n_new = fresh.join(known, on="user_id", how="anti").height
+    report.of(REQUESTS).add(n_read=read.height, n_new=n_new, n_changed=fresh.height - n_new)
+    return report
+
+
+def _by_lines(parse: Callable[[bytes], Parsed]) -> Callable[[LandedFile], Iterator[Parsed]]:
+    def read(file: LandedFile) -> Iterator[Parsed]:
+        file.require_format(FORMATS)
+        yield from parse_in_blocks(file.path, parse)
+
+    return read
+
+
+def _store_users(lake: Lake, rows: pl.DataFrame, erasures: pl.DataFrame, report: RunReport) -> None:
+    """Appends and counts new versions. Records of erased users from before their erasure are left out."""
+    found = without_erased(rows, erasures, at="updated_at")
+    fresh, known = lake.append_new("bronze", USER_RECORDS, found, within=["user_id"])
+    n_new = fresh.select("user_id").unique().join(known, on="user_id", how="anti").height
+    report.of(USERS).add(n_read=rows.height, n_new=n_new, n_changed=fresh.height - n_new)
