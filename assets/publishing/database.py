@@ -7,28 +7,48 @@ published under. If it was moved, the variable `jobfeed_folder` overrides that p
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 
 from assets.sql import query_text
 from serving.contract.generation import CURRENT_ROWS_FOLDER, DELTA_ROWS_FOLDER, FOLDER_VARIABLE, TABLES_FOLDER
-from serving.contract.tables import KEYS, TABLES
+from serving.contract.tables import DESCRIBED, KEYS, TABLES, VIEWS, Table
+
+STORAGE_VERSION = "v1.4.0"  # the oldest DuckDB that opens the file
+_STORAGE_OPTION = "storage_compatibility_version"
+# Table and column -> the column's name in generations of schema version 1.0.
+FORMER_NAMES = {("trending", "period"): "window"}
 
 
 def write_database(path: Path, folder: Path, *, final_folder: Path) -> None:
     """Writes the views to a new database at `path`, over the files in `folder`, which will lie in `final_folder`."""
     root = f"coalesce(getvariable('{FOLDER_VARIABLE}'), {literal(str(final_folder))})"
-    with duckdb.connect(str(path)) as con:
+    with duckdb.connect(str(path), config={_STORAGE_OPTION: STORAGE_VERSION}) as con:
         con.sql(f"set variable {FOLDER_VARIABLE} = {literal(str(folder))}")
-        create_tables(con, folder, root=root)
-        con.sql(f"create view feed_items as {query_text('publish/feed_items')}")
-        con.sql("checkpoint")
+        _create(con, folder, root=root, kind="view")
 
 
 def export_database(published: Path, generation: str, path: Path, *, memory_limit: str) -> None:
     """Writes a DuckDB file at `path` that holds the generation's rows themselves, so that it can be moved anywhere."""
-    with duckdb.connect(str(path), config={"memory_limit": memory_limit}) as con:
-        create_tables(con, published / generation, kind="table")
-        con.sql(f"create view feed_items as {query_text('publish/feed_items')}")
-        con.sql("checkpoint")
+    with duckdb.connect(str(path), config={_STORAGE_OPTION: STORAGE_VERSION, "memory_limit": memory_limit}) as con:
+        _create(con, published / generation, root=None, kind="table")
+
+
+def _create(con: duckdb.DuckDBPyConnection, folder: Path, *, root: str | None, kind: str) -> None:
+    """Creates every table of the contract as a `kind` (view or table), and the views, all with comments."""
+    create_tables(con, folder, root=root, kind=kind)
+    con.sql(f"create view feed_items as {query_text('publish/feed_items')}")
+    comments = [_comments(kind, name, table) for name, table in DESCRIBED.items()]
+    comments += [_comments("view", name, table) for name, table in VIEWS.items()]
+    con.execute("".join(comments))
+    con.sql("checkpoint")
+
+
+def _comments(kind: str, name: str, table: Table) -> str:
+    """The statements that describe a table or view and its columns."""
+    on_columns = (
+        f'comment on column "{name}"."{column}" is {literal(about.text)};\n' for column, about in table.columns.items()
+    )
+    return f'comment on {kind} "{name}" is {literal(table.description)};\n' + "".join(on_columns)
 
 
 def create_tables(
@@ -46,7 +66,8 @@ def _rows_of(table: str, folder: Path, root: str) -> str:
     of current rows names its delta for its key.
     """
     key = KEYS[table][0]
-    typed = ", ".join(f'cast(rows."{name}" as {kind}) as "{name}"' for name, kind in TABLES[table].items())
+    stored = {name: _stored_name(table, name, folder) for name in TABLES[table]}
+    typed = ", ".join(f'cast(rows."{stored[name]}" as {kind}) as "{name}"' for name, kind in TABLES[table].items())
     parts = f"{table}/*.parquet" if (folder / TABLES_FOLDER / table).is_dir() else f"{table}.parquet"
     base = f"select {typed} from {_files(root, f'{TABLES_FOLDER}/{parts}')} as rows"  # noqa: S608 - names of ours
     if not (folder / CURRENT_ROWS_FOLDER / f"{table}.parquet").exists():
@@ -60,6 +81,13 @@ def _rows_of(table: str, folder: Path, root: str) -> str:
             f' join {current} as changed on changed."{key}" = rows."{key}" and changed.layer = rows.layer'
         )
     return query
+
+
+def _stored_name(table: str, column: str, folder: Path) -> str:
+    """The name of a column in the generation's files, which may be older than the contract."""
+    former = FORMER_NAMES.get((table, column))
+    is_former = former and former in pq.read_schema(folder / TABLES_FOLDER / f"{table}.parquet").names
+    return former if former and is_former else column
 
 
 def literal(text: str) -> str:

@@ -15,6 +15,7 @@ from psycopg import sql
 from pyarrow import csv
 
 from assets.publishing import generations
+from assets.publishing.database import FORMER_NAMES
 from assets.publishing.diff import changed_keys
 from assets.publishing.generations import Manifest
 from assets.publishing.tables import connect
@@ -82,6 +83,11 @@ def _create(cursor: psycopg.Cursor, schema: str) -> None:
         sql.SQL("create table if not exists {} (generation text primary key, as_of timestamptz, schema_version text)")
         .format(_name(schema, "generation"))
     )  # fmt: skip
+    for (table, column), former in FORMER_NAMES.items():
+        found = "select 1 from information_schema.columns where (table_schema, table_name, column_name) = (%s, %s, %s)"
+        if cursor.execute(found, [schema, table, former]).fetchone() is not None:
+            rename = sql.SQL("alter table {} rename column {} to {}")
+            cursor.execute(rename.format(_name(schema, table), sql.Identifier(former), sql.Identifier(column)))
     for table, columns in TABLES.items():
         declared = [
             sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(postgres_type(kind)))

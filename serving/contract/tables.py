@@ -28,6 +28,11 @@ class Column(NamedTuple):
     description: str
     unit: str = ""
 
+    @property
+    def text(self) -> str:
+        """The description with the unit."""
+        return f"{self.description} ({self.unit})" if self.unit else self.description
+
 
 @dataclass(frozen=True)
 class Table:
@@ -74,7 +79,7 @@ _COMPONENTS = {
 }
 COMPONENTS = tuple(_COMPONENTS)
 
-_REASON = {
+REASON = {
     "code": Column("varchar", "Kind of reason, a code of reason_templates"),
     "ref": Column("varchar", "What the reason names: a job id, skills, a company"),
     "value": Column("float", "Number that the reason names, such as kilometres"),
@@ -87,10 +92,27 @@ FEED_ITEM = {
     "seen": Column("boolean", "Whether the user viewed the job"),
     "explored": Column("boolean", "Whether the job was drawn for exploration"),
     "propensity": Column("float", "Chance with which the job was drawn for its position, 1 without a draw", "0–1"),
-    "reasons": Column([_REASON], "One to three reasons, the strongest first"),
+    "reasons": Column([REASON], "One to three reasons, the strongest first"),
     "components": Column(_COMPONENTS, "Component values of the first 20 items; null after them or if unknown"),
 }
 _ITEMS = Column([FEED_ITEM], "Items by rank")
+_SIMILAR_JOB = {"job_id": _JOB_ID, "score": Column("float", "Similarity of the two jobs", "0–1")}
+DIGEST_JOB = {
+    "job_id": _JOB_ID,
+    "rank": Column("smallint", "Position in the digest, from 1"),
+    "match_percent": Column("smallint", "Score in the user's feed", "percent"),
+}
+DIGEST_TREND = {
+    "name": Column("varchar", "Skill that is in demand"),
+    "n_jobs": Column("bigint", "Open jobs that ask for it"),
+    "change": Column("double", "Change of new jobs that ask for it, as a share"),
+}
+MISSING_SKILL = {
+    "skill": Column("varchar", "Canonical name of the skill"),
+    "impact": Column("float", "Share of the role's jobs that ask for the skill", "0–1"),
+    "priority": Column("varchar", "critical, high, medium or low, by the impact"),
+    "estimated_hours": Column("integer", "Learning time for the skill", "hours"),
+}
 
 _FEED_HEAD = {
     "user_id": _USER_ID,
@@ -184,10 +206,7 @@ DESCRIBED: Mapping[str, Table] = {
         ("job_id",),
         {
             "job_id": _JOB_ID,
-            "items": Column(
-                [{"job_id": _JOB_ID, "score": Column("float", "Similarity of the two jobs", "0–1")}],
-                "At most 20 similar jobs, the most similar first",
-            ),
+            "items": Column([_SIMILAR_JOB], "At most 20 similar jobs, the most similar first"),
         },
     ),
     "trending": Table(
@@ -220,28 +239,10 @@ DESCRIBED: Mapping[str, Table] = {
             "summary": Column("varchar", "One sentence on what the digest holds"),
             "html": Column("varchar", "Body as HTML"),
             "text": Column("varchar", "Body as plain text"),
-            "top_jobs": Column(
-                [
-                    {
-                        "job_id": _JOB_ID,
-                        "rank": Column("smallint", "Position in the digest, from 1"),
-                        "match_percent": Column("smallint", "Score in the user's feed", "percent"),
-                    }
-                ],
-                "Jobs of the digest by rank",
-            ),
+            "top_jobs": Column([DIGEST_JOB], "Jobs of the digest by rank"),
             "total_new_jobs": Column("integer", "New jobs in the user's feed since the last digest"),
             "total_matches": Column("integer", "New jobs in the user's feed that match well"),
-            "market_trends": Column(
-                [
-                    {
-                        "name": Column("varchar", "Skill that is in demand"),
-                        "n_jobs": Column("bigint", "Open jobs that ask for it"),
-                        "change": Column("double", "Change of new jobs that ask for it, as a share"),
-                    }
-                ],
-                "Skills most in demand",
-            ),
+            "market_trends": Column([DIGEST_TREND], "Skills most in demand"),
             "skill_recommendations": Column(["varchar"], "Missing skills of most impact on the wanted roles"),
             "generation_time_seconds": Column("double", "Time that rendering took", "seconds"),
         },
@@ -291,17 +292,7 @@ DESCRIBED: Mapping[str, Table] = {
             "role": Column("varchar", "Wanted role"),
             "has": Column(["varchar"], "Required skills that the user has at the level of the role"),
             "partial": Column(["varchar"], "Required skills that the user has below that level"),
-            "missing": Column(
-                [
-                    {
-                        "skill": Column("varchar", "Canonical name of the skill"),
-                        "impact": Column("float", "Share of the role's jobs that ask for the skill", "0–1"),
-                        "priority": Column("varchar", "critical, high, medium or low, by the impact"),
-                        "estimated_hours": Column("integer", "Learning time for the skill", "hours"),
-                    }
-                ],
-                "At most ten required skills that the user lacks, the greatest impact first",
-            ),
+            "missing": Column([MISSING_SKILL], "At most ten required skills that the user lacks, by impact"),
             "coverage_share": Column("float", "Share of required skills that the user has; partial ones half", "0–1"),
             "estimated_hours": Column("integer", "Learning time for all partial and missing skills", "hours"),
             "verdict": Column("varchar", "apply_now, learn_first or reconsider"),

@@ -155,6 +155,15 @@ def test_after_a_full_generation_or_one_that_is_gone_all_that_differs_is_copied(
     assert rows(dsn, "select user_id from jobfeed.feeds order by 1") == [("anna",), ("борис",)]
 
 
+def test_a_column_of_an_older_schema_gets_its_new_name(dsn: str, tmp_path: Path) -> None:
+    name = publish_small(tmp_path).manifest.generation
+    copied(dsn, tmp_path, name)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute('alter table jobfeed.trending rename column period to "window"')
+    copied(dsn, tmp_path, name)
+    assert rows(dsn, "select period, area, rank, job_id from jobfeed.trending") == [("24h", "all", 1, "hh:3")]
+
+
 def test_a_failure_leaves_what_was_there_and_tells_no_secret(dsn: str, tmp_path: Path) -> None:
     first = publish_small(tmp_path).manifest.generation
     copied(dsn, tmp_path, first)
