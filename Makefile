@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE ?=
 DEMO_DATA := data
 DEMO_AS_OF := $(shell date -u +%Y-%m-%dT00:00:00Z)
 
-.PHONY: setup demo test lint format ui serve bench clean
+.PHONY: setup demo test lint format docs ui serve bench clean
 
 setup: $(SETUP)
 
@@ -46,6 +46,9 @@ lint: setup
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: setup
+	$(BIN)/python -m pipelines.table_reference
 
 ui: setup
 	JOBFEED_DATA=$(DEMO_DATA) $(BIN)/dagster dev --host 127.0.0.1 --port 3000

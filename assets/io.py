@@ -17,11 +17,9 @@ from assets.lake import Lake, atomic_path
 from features.schemas import bronze, catalog, features, insight, ranking, training
 from features.schemas.table import Table
 
+LAYERS = (bronze, catalog, features, training, ranking, insight)
 TABLES: Mapping[str, Table] = {
-    table.name: table
-    for module in (bronze, catalog, features, training, ranking, insight)
-    for table in vars(module).values()
-    if isinstance(table, Table)
+    table.name: table for module in LAYERS for table in vars(module).values() if isinstance(table, Table)
 }
 PREVIEW_ROWS = 8
 _PREVIEW_CELL_CHARS = 80
@@ -92,8 +90,13 @@ def column_schema(table: Table) -> dg.TableSchema:
     """The table's columns for the Dagster UI; personal ones are marked."""
     return dg.TableSchema(
         columns=[
-            dg.TableColumn(name, str(kind), description="personal" if name in table.personal else None)
-            for name, kind in table.columns.items()
+            dg.TableColumn(
+                name,
+                str(column.dtype),
+                description=column.text,
+                constraints=dg.TableColumnConstraints(other=["personal"] if name in table.personal else []),
+            )
+            for name, column in table.described.items()
         ]
     )
 

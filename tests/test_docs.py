@@ -1,4 +1,4 @@
-"""The commands in README and CONTRIBUTING exist, and so do the files that the pages name."""
+"""The commands in README and CONTRIBUTING exist, and so do the files that the pages name; docs/tables.md is up to date."""
 
 import re
 import shlex
@@ -9,6 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from pipelines import table_reference
 from pipelines.cli.main import app
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,6 +65,10 @@ def test_every_module_in_the_pages_exists(line: str) -> None:
 )
 def test_every_file_that_the_pages_link_to_exists(page: str, link: str) -> None:
     assert (ROOT / link).exists()
+
+
+def test_the_reference_of_the_tables_is_up_to_date() -> None:
+    assert table_reference.PAGE.read_text(encoding="utf-8") == table_reference.page(), "run `make docs`"
 
 
 def test_every_command_is_in_the_readme() -> None:

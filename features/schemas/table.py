@@ -38,6 +38,11 @@ class Column(NamedTuple):
     description: str
     unit: str = ""
 
+    @property
+    def text(self) -> str:
+        """The description with the unit."""
+        return f"{self.description} ({self.unit})" if self.unit else self.description
+
 
 @dataclass(frozen=True)
 class Table:
