@@ -80,7 +80,7 @@ def _answer(status: str, response: dict[str, Any]) -> str:
 
 def _type(name: str, schema: dict[str, Any]) -> str:
     rows = "".join(
-        f"<tr><td><code>{html.escape(field)}</code><td>{_kind(about)}</tr>"
+        f"<tr><td><code>{html.escape(field)}</code><td>{_kind(about)}<td>{html.escape(about['description'])}</tr>"
         for field, about in schema.get("properties", {}).items()
     )
     about = html.escape(schema.get("description", "")).replace("`", "")

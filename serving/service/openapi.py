@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from serving.contract.tables import SCHEMA_VERSION
-from serving.service import examples
+from serving.service import examples, responses
 from serving.service.parameters import PRINTABLE
 from serving.service.requests import JSON
 from serving.service.responses import Health, Problem, Readiness
@@ -40,6 +40,8 @@ def document() -> bytes:
     """The OpenAPI document."""
     types = [*{route.response: None for route in ROUTES if route.response}, Problem, Health, Readiness]
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    for name, component in components.items():
+        _describe_columns(getattr(responses, name), component)
     schema_of = dict(zip(types, schemas, strict=True))
     paths = {route.template: {"get": _operation(route, schema_of)} for route in ROUTES}
     paths |= {path: {"get": operation} for path, operation in _own_operations(schema_of).items()}
@@ -63,6 +65,14 @@ def document() -> bytes:
         },
     }
     return msgspec.json.format(msgspec.json.encode(described), indent=2)
+
+
+def _describe_columns(kind: type[msgspec.Struct], component: dict[str, Any]) -> None:
+    """Adds to the properties that are columns what the contract says about these."""
+    columns = getattr(kind, "columns", {})
+    for name, schema in component["properties"].items():
+        if "description" not in schema:
+            schema["description"] = columns[name].text
 
 
 def _operation(route: Route, schema_of: dict[Any, Any]) -> dict[str, object]:

@@ -1,23 +1,31 @@
 """What the service answers: one type per response. They encode the answers and describe them in the OpenAPI document.
 
-A job, and a list that is stored as it is sent, stay encoded (`msgspec.Raw`) on their way from the look-up file; tests
-decode every endpoint's answer into its type.
+A property that is a column of a published table is described there: `columns` says of which. A job, and a list that is
+stored as it is sent, stay encoded (`msgspec.Raw`) on their way from the look-up file; tests decode every endpoint's
+answer into its type.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
+import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from serving.contract import tables
+from serving.contract.tables import DESCRIBED, Column
+
+Columns = Mapping[str, Column]
 Score = Annotated[float, Meta(ge=0, le=1)]
-Percent = Annotated[int, Meta(ge=0, le=100)]
-Language = Literal["en", "ru"]
-Source = Literal["personal", "profile", "segment", "global"]
+Percent = Annotated[int, Meta(ge=0, le=100, description="The score as whole percent")]
+Generation = Annotated[str, Meta(description="Generation that the answer comes from")]
+UserId = Annotated[str, Meta(description="The user in the path")]
+Language = Annotated[Literal["en", "ru"], Meta(description="Language of the reason texts")]
 
 
 class JobCard(Struct, gc=False):
     """What lists show of a job."""
 
+    columns: ClassVar[Columns] = DESCRIBED["jobs"].columns
     job_id: str
     title: str | None
     company: str | None
@@ -37,60 +45,40 @@ class JobCard(Struct, gc=False):
     status: str | None
 
 
-class Job(Struct, gc=False):
-    """Every column of a job. Salaries are in `salary_currency` per `salary_period`, experience in years."""
+Card = Annotated[JobCard, Meta(description="What lists show of the job")]
 
-    job_id: str
-    source: str | None
-    source_id: str | None
-    url: str | None
-    title: str | None
-    company: str | None
-    company_id: str | None
-    description: str | None
-    language: str | None
-    city: str | None
-    region: str | None
-    country: str | None
-    latitude: float | None
-    longitude: float | None
-    work_format: str | None
-    employment_type: str | None
-    experience_min_years: float | None
-    experience_max_years: float | None
-    career_level: str | None
-    salary_min: float | None
-    salary_max: float | None
-    salary_currency: str | None
-    salary_period: str | None
-    salary_gross: bool | None
-    salary_monthly_usd_min: float | None
-    salary_monthly_usd_max: float | None
-    skills: list[str] | None
-    tags: list[str] | None
-    professional_roles: list[str] | None
-    published_at: str | None
-    first_seen_at: str | None
-    last_seen_at: str | None
-    expires_at: str | None
-    closed_at: str | None
-    status: str | None
-    duplicate_of: str | None
-    content_hash: str | None
+
+def _job_fields() -> list[tuple[str, object]]:
+    types: Mapping[str, object] = {"double": float | None, "boolean": bool | None, "varchar[]": list[str] | None}
+    columns = tables.TABLES["jobs"].items()
+    return [(name, str if name == "job_id" else types.get(kind, str | None)) for name, kind in columns]
+
+
+Job = msgspec.defstruct(
+    "Job",
+    _job_fields(),
+    gc=False,
+    namespace={
+        "__doc__": "Every column of a job. Salaries are in `salary_currency` per `salary_period`, experience in years.",
+        "columns": DESCRIBED["jobs"].columns,
+    },
+)
 
 
 class Reason(Struct, gc=False):
     """Why an item is in the list; `text` is in the language of the answer, `ref` and `value` are what it names."""
 
+    columns: ClassVar[Columns] = tables.REASON
     code: str
     ref: str | None
     value: float | None
-    text: str
+    text: Annotated[str, Meta(description="The reason in the language of the answer")]
 
 
 class FeedItem(Struct, gc=False):
     """One job in a feed. `rank` is its place in the whole feed; `propensity` the chance with which it was drawn."""
 
+    columns: ClassVar[Columns] = tables.FEED_ITEM
     rank: Annotated[int, Meta(ge=1)]
     job_id: str
     score: Score
@@ -100,72 +88,74 @@ class FeedItem(Struct, gc=False):
     explored: bool
     propensity: Score
     reasons: list[Reason]
-    job: JobCard
+    job: Card
     components: dict[str, float | None] | UnsetType = UNSET
 
 
 class Feed(Struct):
     """A page of a user's feed. `source` says whose: personal, profile (no history yet), segment or global (unknown)."""
 
-    user_id: str
-    generation: str
+    columns: ClassVar[Columns] = DESCRIBED["feeds"].columns
+    user_id: UserId
+    generation: Generation
     generated_at: str | None
     recipe: str
     arm: str
-    source: Source
+    source: Literal["personal", "profile", "segment", "global"]
     language: Language
-    limit: int
-    offset: int
+    limit: Annotated[int, Meta(description="The parameter `limit`")]
+    offset: Annotated[int, Meta(description="The parameter `offset`")]
     items: list[FeedItem]
-    weights: dict[str, float] | UnsetType = UNSET
+    weights: Annotated[dict[str, float], Meta(description="The recipe's weight of each component")] | UnsetType = UNSET
 
 
 class CardItem(Struct, gc=False):
     """One job in a list that is nobody's own; `score` orders the list."""
 
-    job_id: str
-    score: float
-    job: JobCard
+    job_id: Annotated[str, Meta(description="Job, as <source>:<source_id>")]
+    score: Annotated[float, Meta(description="Similarity, or how much the job is trending")]
+    job: Card
 
 
 class SimilarJobs(Struct):
     """Open jobs like this one, the most similar first."""
 
-    generation: str
-    job_id: str
-    items: list[CardItem]
+    generation: Generation
+    job_id: Annotated[str, Meta(description="The job in the path")]
+    items: Annotated[list[CardItem], Meta(description="The most similar job first")]
 
 
 class TrendingJobs(Struct):
     """Open jobs that are trending, the most first."""
 
-    generation: str
-    window: Literal["24h", "7d"]
-    area: str
-    items: list[CardItem]
+    generation: Generation
+    window: Annotated[Literal["24h", "7d"], Meta(description="The parameter `window`")]
+    area: Annotated[str, Meta(description="The parameter `area`")]
+    items: Annotated[list[CardItem], Meta(description="The job that is trending most first")]
 
 
 class NearbyItem(Struct, gc=False):
     """One job near a point."""
 
-    job_id: str
-    distance_km: Annotated[float, Meta(ge=0)]
-    job: JobCard
+    job_id: Annotated[str, Meta(description="Job, as <source>:<source_id>")]
+    distance_km: Annotated[float, Meta(ge=0, description="Distance from the point (km)")]
+    job: Card
 
 
 class NearbyJobs(Struct):
     """Open jobs within the radius, the nearest first."""
 
-    generation: str
-    lat: float
-    lon: float
-    radius_km: float
-    items: list[NearbyItem]
+    generation: Generation
+    lat: Annotated[float, Meta(description="The parameter `lat`")]
+    lon: Annotated[float, Meta(description="The parameter `lon`")]
+    radius_km: Annotated[float, Meta(description="The parameter `radius_km`")]
+    items: Annotated[list[NearbyItem], Meta(description="The nearest job first")]
 
 
 class TopJob(Struct, gc=False):
     """A job in a digest."""
 
+    columns: ClassVar[Columns] = tables.DIGEST_JOB
     job_id: str
     rank: int
     match_percent: int
@@ -174,6 +164,7 @@ class TopJob(Struct, gc=False):
 class DigestTrend(Struct, gc=False):
     """How the number of jobs of a kind changed."""
 
+    columns: ClassVar[Columns] = tables.DIGEST_TREND
     name: str | None
     n_jobs: int | None
     change: float | None
@@ -182,6 +173,7 @@ class DigestTrend(Struct, gc=False):
 class Digest(Struct):
     """A user's digest of one day, rendered in the user's language."""
 
+    columns: ClassVar[Columns] = DESCRIBED["digests"].columns
     user_id: str
     digest_date: str
     title: str | None
@@ -199,6 +191,7 @@ class Digest(Struct):
 class Preference(Struct, gc=False):
     """How much a user likes a value of a dimension (−1 to 1), learned from `n` events."""
 
+    columns: ClassVar[Columns] = DESCRIBED["preferences"].columns
     dimension: str
     value: str
     affinity: float
@@ -209,14 +202,15 @@ class Preference(Struct, gc=False):
 class Preferences(Struct):
     """What was learned of a user."""
 
-    user_id: str
-    generation: str
-    preferences: list[Preference]
+    user_id: UserId
+    generation: Generation
+    preferences: Annotated[list[Preference], Meta(description="Learned preferences; empty if nothing was learned")]
 
 
 class MissingSkill(Struct, gc=False):
     """A skill that a role asks for and the user lacks."""
 
+    columns: ClassVar[Columns] = tables.MISSING_SKILL
     skill: str
     impact: float
     priority: Literal["critical", "high", "medium", "low"]
@@ -226,6 +220,7 @@ class MissingSkill(Struct, gc=False):
 class SkillGap(Struct, gc=False):
     """A user against one wanted role."""
 
+    columns: ClassVar[Columns] = DESCRIBED["skill_gaps"].columns
     role: str
     has: list[str] | None
     partial: list[str] | None
@@ -238,14 +233,15 @@ class SkillGap(Struct, gc=False):
 class SkillGaps(Struct):
     """A user's skill gaps by wanted role."""
 
-    user_id: str
-    generation: str
-    skill_gaps: list[SkillGap]
+    user_id: UserId
+    generation: Generation
+    skill_gaps: Annotated[list[SkillGap], Meta(description="One per wanted role; empty if no role is wanted")]
 
 
 class MarketTrend(Struct, gc=False):
     """Open jobs of a value in a week, and the change against the week before."""
 
+    columns: ClassVar[Columns] = DESCRIBED["market_trends"].columns
     dimension: str
     value: str
     area: str
@@ -258,6 +254,7 @@ class MarketTrend(Struct, gc=False):
 class SkillDemand(Struct, gc=False):
     """How many jobs ask for a skill."""
 
+    columns: ClassVar[Columns] = DESCRIBED["skill_demand"].columns
     skill: str
     area: str
     n_jobs: int | None
@@ -269,20 +266,21 @@ class SkillDemand(Struct, gc=False):
 class MarketOverview(Struct):
     """Trends of the last weeks and the demand for skills."""
 
-    market_trends: list[MarketTrend] | None
-    skill_demand: list[SkillDemand] | None
+    market_trends: Annotated[list[MarketTrend] | None, Meta(description="New jobs by week")]
+    skill_demand: Annotated[list[SkillDemand] | None, Meta(description="What the open jobs ask for")]
 
 
 class Market(Struct):
     """The market in this generation."""
 
-    generation: str
-    market: MarketOverview
+    generation: Generation
+    market: Annotated[MarketOverview, Meta(description="Trends and the demand for skills")]
 
 
 class Metric(Struct, gc=False):
     """One metric with its interval."""
 
+    columns: ClassVar[Columns] = DESCRIBED["metrics"].columns
     metric: str
     recipe: str
     arm: str
@@ -296,35 +294,35 @@ class Metric(Struct, gc=False):
 class Metrics(Struct):
     """Recommendation metrics per recipe, arm and surface."""
 
-    generation: str
-    metrics: list[Metric]
+    generation: Generation
+    metrics: Annotated[list[Metric], Meta(description="One per metric, recipe, arm and surface")]
 
 
 class PublishedTable(Struct, gc=False):
     """One table of the generation."""
 
-    rows: int
-    bytes: int
-    sha256: str
+    rows: Annotated[int, Meta(description="Number of rows")]
+    bytes: Annotated[int, Meta(description="Size of its files (bytes)")]
+    sha256: Annotated[str, Meta(description="Hash of its content")]
 
 
 class GenerationInfo(Struct):
     """The served generation: when it was made, for which instant, from what."""
 
-    generation: str
-    parent: str | None
-    created_at: str
-    as_of: str
-    schema_version: str
-    code_version: str
-    high_water_marks: Mapping[str, str]
-    tables: Mapping[str, PublishedTable]
+    generation: Generation
+    parent: Annotated[str | None, Meta(description="Generation that was served before it")]
+    created_at: Annotated[str, Meta(description="When it was made")]
+    as_of: Annotated[str, Meta(description="Instant that it was computed for")]
+    schema_version: Annotated[str, Meta(description="Version of the tables' schema")]
+    code_version: Annotated[str, Meta(description="Version of jobfeed that made it")]
+    high_water_marks: Annotated[Mapping[str, str], Meta(description="Newest sighting or event of each source")]
+    tables: Annotated[Mapping[str, PublishedTable], Meta(description="Size and hash of each table")]
 
 
 class Health(Struct):
     """The process lives."""
 
-    status: Literal["ok"]
+    status: Annotated[Literal["ok"], Meta(description="Always ok")]
 
 
 class Readiness(Struct):
@@ -334,24 +332,24 @@ class Readiness(Struct):
     `verified`: every byte was read and found right; for moments after a cold start it is not yet.
     """
 
-    status: Literal["ready", "stale", "not ready"]
-    generation: str | None
-    as_of: str | None
-    verified: bool
-    age_seconds: float | None
-    refused: str | None
-    seconds_since_check: float
-    reasons: list[str]
+    status: Annotated[Literal["ready", "stale", "not ready"], Meta(description="Whether answers are given and fresh")]
+    generation: Annotated[str | None, Meta(description="The served generation")]
+    as_of: Annotated[str | None, Meta(description="Instant that it was computed for")]
+    verified: Annotated[bool, Meta(description="Whether all of its files were compared with their checksums")]
+    age_seconds: Annotated[float | None, Meta(description="Time since as_of (seconds)")]
+    refused: Annotated[str | None, Meta(description="Why the announced generation is not served")]
+    seconds_since_check: Annotated[float, Meta(description="Time since the pointer was last read (seconds)")]
+    reasons: Annotated[list[str], Meta(description="Why the status is not ready")]
 
 
 class Problem(Struct, omit_defaults=True):
     """An error (RFC 9457). `parameter` and `allowed` say which parameter was wrong and what would be right."""
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    request_id: str
-    parameter: str | UnsetType = UNSET
-    allowed: str | UnsetType = UNSET
-    job_id: str | UnsetType = UNSET
+    type: Annotated[str, Meta(description="Always about:blank: the status says the kind of problem")]
+    title: Annotated[str, Meta(description="Name of the status")]
+    status: Annotated[int, Meta(description="HTTP status")]
+    detail: Annotated[str, Meta(description="What is wrong")]
+    request_id: Annotated[str, Meta(description="Id of the request, also in the log")]
+    parameter: Annotated[str, Meta(description="Parameter that is wrong")] | UnsetType = UNSET
+    allowed: Annotated[str, Meta(description="What the parameter may be")] | UnsetType = UNSET
+    job_id: Annotated[str, Meta(description="Job that does not exist")] | UnsetType = UNSET

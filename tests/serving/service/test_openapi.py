@@ -126,6 +126,14 @@ def test_the_types_have_the_columns_of_the_published_tables() -> None:
     assert set(described["Feed"]["properties"]["source"]["enum"]) == set(FEED_SOURCES)
 
 
+def test_every_property_of_every_response_is_described() -> None:
+    properties = [
+        each for schema in DOCUMENT["components"]["schemas"].values() for each in schema["properties"].values()
+    ]
+    assert len(properties) > 150
+    assert all(each["description"] for each in properties)
+
+
 def test_component_values_and_weights_recompute_the_score(app: Application) -> None:
     feed = msgspec.json.decode(call(app, "/v1/users/anna/feed", "components=true").body, type=Feed)
     assert feed.weights == {"skills": 1.0}
