@@ -1,4 +1,4 @@
-"""The commands in README and CONTRIBUTING exist, and so do the files that the pages name; docs/tables.md is up to date."""
+"""The commands in README and CONTRIBUTING exist, and the files that pages name; docs/tables.md is up to date."""
 
 import re
 import shlex
