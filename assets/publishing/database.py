@@ -65,10 +65,15 @@ def _rows_of(table: str, folder: Path, root: str) -> str:
     A row of the base is current unless a delta holds its key (the first key column). A delta row is current if the map
     of current rows names its delta for its key.
     """
+    is_folder = (folder / TABLES_FOLDER / table).is_dir()
+    if not is_folder and not (folder / TABLES_FOLDER / f"{table}.parquet").exists():
+        # The generation is older than the table.
+        nulls = ", ".join(f'null::{kind} as "{name}"' for name, kind in TABLES[table].items())
+        return f"select {nulls} where false"
     key = KEYS[table][0]
     stored = {name: _stored_name(table, name, folder) for name in TABLES[table]}
     typed = ", ".join(f'cast(rows."{stored[name]}" as {kind}) as "{name}"' for name, kind in TABLES[table].items())
-    parts = f"{table}/*.parquet" if (folder / TABLES_FOLDER / table).is_dir() else f"{table}.parquet"
+    parts = f"{table}/*.parquet" if is_folder else f"{table}.parquet"
     base = f"select {typed} from {_files(root, f'{TABLES_FOLDER}/{parts}')} as rows"  # noqa: S608 - names of ours
     if not (folder / CURRENT_ROWS_FOLDER / f"{table}.parquet").exists():
         return base

@@ -60,6 +60,10 @@ class Manifest:
         """The number of rows of `table`, 0 where the generation lacks it."""
         return int(self.tables.get(table, {}).get("rows", 0))
 
+    def sha256(self, table: str) -> str | None:
+        """The hash of `table`, None where the generation lacks it."""
+        return self.tables.get(table, {}).get("sha256")
+
     def to_json(self) -> bytes:
         """The manifest as it is written to disk, with its own checksum."""
         fields = orjson.loads(orjson.dumps(self))

@@ -53,7 +53,7 @@ def replicate(dsn: str, published: Path, generation: str, *, schema: str, memory
             written = {}
             with connect(published / generation, memory_limit=memory_limit) as con:
                 for table in TABLES:
-                    if there is not None and there.tables[table]["sha256"] == manifest.tables[table]["sha256"]:
+                    if there is not None and there.sha256(table) == manifest.sha256(table):
                         continue
                     keys = changed_keys(published, table, there, manifest) if there is not None else None
                     written[table] = _copy(cursor, con, schema, table, keys)

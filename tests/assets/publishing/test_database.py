@@ -5,7 +5,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from assets.publishing import full, generations
+from assets.publishing import build, full, generations
 from assets.publishing.database import export_database
 from assets.publishing.diff import differing_tables
 from serving.contract import tables as contract
@@ -46,7 +46,7 @@ def test_every_table_view_and_column_has_its_comment(path: Path) -> None:
 
 @pytest.fixture
 def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A generation of schema version 1.0, whose table `trending` has the column `window`."""
+    """A generation of schema version 1.0: `trending` has the column `window`, and there is no `reason_texts`."""
     written = full.write_table
 
     def write_older(folder: Path, name: str, source: full.Source) -> list[Path]:
@@ -57,7 +57,8 @@ def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
     with monkeypatch.context() as patch:
         patch.setattr(full, "write_table", write_older)
-        patch.setattr(full, "SCHEMA_VERSION", "1.0")
+        patch.setattr(build, "SCHEMA_VERSION", "1.0")
+        patch.setattr(full, "TABLES", {name: each for name, each in contract.TABLES.items() if name != "reason_texts"})
         return publish_small(tmp_path).manifest.generation
 
 
@@ -68,7 +69,8 @@ def test_after_a_generation_of_schema_1_0_a_full_one_follows_and_both_stay_usabl
 
     assert [found.generation for found in generations.list_generations(tmp_path)] == [later.generation, older]
     assert generations.verify(tmp_path, older) == []
-    assert differing_tables(tmp_path, older, later.generation, memory_limit="1GB") == []
+    differing = differing_tables(tmp_path, older, later.generation, memory_limit="1GB")
+    assert [each.table for each in differing] == ["reason_texts"]
     assert generations.rollback(tmp_path, None) == older
     export_database(tmp_path, older, tmp_path / "all.duckdb", memory_limit="1GB")
     with duckdb.connect(str(tmp_path / "all.duckdb"), read_only=True) as con:
