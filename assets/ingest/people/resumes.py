@@ -20,12 +20,11 @@ from features.sources.people.users import is_user_id
 from features.sources.resumes.files import MAX_BYTES, ResumeError
 from features.sources.resumes.parsing import (
     RESUME_SUFFIXES,
-    ResumeFields,
     SkillFinder,
     parse_json_resume,
     resume_fields,
 )
-from features.sources.resumes.text import ReadResume, read_resume
+from features.sources.resumes.text import ReadResume, ResumeFields, read_resume
 
 KIND = "resumes"
 DEADLINE_SECONDS = 30.0

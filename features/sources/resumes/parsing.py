@@ -1,7 +1,7 @@
 """Resumes to profile fields: JSON Resume, text, Markdown, PDF, DOCX. Nothing is inferred, and no file is kept."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -10,7 +10,7 @@ import polars as pl
 from features.sources.people.users import rated_skills
 from features.sources.resumes.dates import partial_month, total_years
 from features.sources.resumes.files import MAX_BYTES, ResumeError
-from features.sources.resumes.text import ReadResume, read_resume
+from features.sources.resumes.text import ReadResume, ResumeFields, read_resume
 from features.sources.values import NotJsonError, decode_json, items, line, mapping, strings, text
 
 RESUME_SUFFIXES = (".txt", ".md", ".pdf", ".docx", ".json")
@@ -31,28 +31,6 @@ class SkillFinder(Protocol):
         """Lists of the canonical names that occur in each text."""
 
 
-@dataclass(frozen=True)
-class ResumeFields:
-    """The columns of RESUMES that a resume can fill; None means not stated."""
-
-    full_name: str | None = None
-    email: str | None = None
-    phone: str | None = None
-    city: str | None = None
-    country: str | None = None
-    summary: str | None = None
-    years_of_experience: float | None = None
-    titles: list[str] | None = None
-    companies: list[str] | None = None
-    skills: list[dict[str, object]] | None = field(default=None)  # {name, level, years}
-    education: list[str] | None = None
-    languages: list[str] | None = None
-
-    def as_row(self) -> dict[str, object]:
-        """Column name to value."""
-        return asdict(self)
-
-
 def parse_resume(body: bytes, suffix: str, *, skills: SkillFinder, as_of: datetime | None = None) -> ResumeFields:
     """The fields of one resume, also of JSON Resume.
 
@@ -66,26 +44,15 @@ def parse_resume(body: bytes, suffix: str, *, skills: SkillFinder, as_of: dateti
 
 def resume_fields(read: ReadResume, *, skills: SkillFinder, as_of: datetime | None) -> ResumeFields:
     """The fields with canonical names of skills, and with further skills that the text mentions."""
-    fields = read.fields
     named = [
         {"name": skills.canonical(skill.name) or skill.name, "level": skill.level, "years": skill.years}
-        for skill in fields.skills
+        for skill in read.skills
     ]
     found = skills.find(pl.Series("text", [read.text], dtype=pl.String)).to_list()[0] or []
     # Some resumes list only the last employments, others state fewer years than they list.
-    years = [one for one in (fields.stated_years, total_years(fields.periods, now=_month(as_of))) if one is not None]
-    return ResumeFields(
-        full_name=fields.full_name,
-        email=fields.email,
-        phone=fields.phone,
-        city=fields.city,
-        summary=fields.summary,
-        years_of_experience=max(years, default=None),
-        titles=fields.titles or None,
-        companies=fields.companies or None,
-        skills=rated_skills([*named, *found][:_MAX_SKILLS]),
-        education=fields.education or None,
-        languages=fields.languages or None,
+    years = [one for one in (read.stated_years, total_years(read.periods, now=_month(as_of))) if one is not None]
+    return replace(
+        read.fields, years_of_experience=max(years, default=None), skills=rated_skills([*named, *found][:_MAX_SKILLS])
     )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 
 from features.sources.resumes.dates import find_periods, stated_years
@@ -28,29 +28,38 @@ _MAX_SUMMARY_CHARACTERS = 2000
 
 
 @dataclass(frozen=True)
-class TextFields:
-    """The fields found; absent ones are None or empty. `periods` are (first month, last month or None) of work."""
+class ResumeFields:
+    """The columns of RESUMES that a resume can fill; None means not stated."""
 
-    full_name: str | None
-    email: str | None
-    phone: str | None
-    city: str | None
-    summary: str | None
-    titles: list[str]
-    companies: list[str]
-    skills: list[Skill]
-    education: list[str]
-    languages: list[str]
-    periods: list[tuple[int, int | None]]
-    stated_years: float | None
+    full_name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    city: str | None = None
+    country: str | None = None
+    summary: str | None = None
+    years_of_experience: float | None = None
+    titles: list[str] | None = None
+    companies: list[str] | None = None
+    skills: list[dict[str, object]] | None = None  # {name, level, years}
+    education: list[str] | None = None
+    languages: list[str] | None = None
+
+    def as_row(self) -> dict[str, object]:
+        """Column name to value."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
 class ReadResume:
-    """The text of a resume and the fields that need no vocabulary and no clock."""
+    """The text of a resume and what needs no vocabulary and no clock: `fields` without skills and years, the skills as
+    written, the (first month, last month or None) of work, and the stated years of experience.
+    """
 
     text: str
-    fields: TextFields
+    fields: ResumeFields
+    skills: list[Skill]
+    periods: list[tuple[int, int | None]]
+    stated_years: float | None
 
 
 def read_resume(body: bytes, suffix: str) -> ReadResume:
@@ -58,12 +67,7 @@ def read_resume(body: bytes, suffix: str) -> ReadResume:
 
     A hostile file may hang its reader or exhaust its memory: read untrusted files in a process with limits.
     """
-    written = resume_text(body, suffix.lower())
-    return ReadResume(written, read_resume_text(written))
-
-
-def read_resume_text(text: str) -> TextFields:
-    """The fields of a resume's plain text."""
+    text = resume_text(body, suffix.lower())
     found = sections(text)
     experience = found.get("experience", [])
     titles, companies = employments(experience)
@@ -73,17 +77,21 @@ def read_resume_text(text: str) -> TextFields:
     of_skills = found.get("skills", [])
     spoken = [each for each in of_skills if is_about_spoken_languages(each)]
     prose = "\n".join(each for name, lines in found.items() if name != "skills" for each in lines)
-    return TextFields(
+    fields = ResumeFields(
         full_name=_name(found, text),
         email=email[0].rstrip(".-").lower() if email else None,
         phone=_phone(text),
         city=_city(found.get("city", [])),
         summary=(line(" ".join(found.get("summary", []))) or "")[:_MAX_SUMMARY_CHARACTERS] or None,
-        titles=list(dict.fromkeys([*desired, *titles]))[:_MAX_ENTRIES],
-        companies=companies[:_MAX_ENTRIES],
+        titles=list(dict.fromkeys([*desired, *titles]))[:_MAX_ENTRIES] or None,
+        companies=companies[:_MAX_ENTRIES] or None,
+        education=_education(found.get("education", [])) or None,
+        languages=spoken_languages([*found.get("languages", []), *spoken]) or None,
+    )
+    return ReadResume(
+        text,
+        fields,
         skills=listed_skills([each for each in of_skills if each not in spoken]),
-        education=_education(found.get("education", [])),
-        languages=spoken_languages([*found.get("languages", []), *spoken]),
         periods=[(period.first_month, period.last_month) for period in find_periods("\n".join(experience))],
         stated_years=stated_years(prose),
     )

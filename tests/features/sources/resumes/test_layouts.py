@@ -14,7 +14,8 @@ from docx.oxml import parse_xml
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject, TextStringObject
 
 from features.sources.resumes.files import ResumeError, resume_text
-from features.sources.resumes.parsing import ResumeFields, parse_resume
+from features.sources.resumes.parsing import parse_resume
+from features.sources.resumes.text import ResumeFields
 from tests.features.sources.resumes.samples import SAMPLES
 
 AS_OF = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)

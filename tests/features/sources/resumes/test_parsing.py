@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from features.sources.resumes import files as resume_files
 from features.sources.resumes.dates import find_periods, stated_years, total_years
 from features.sources.resumes.files import ResumeError
-from features.sources.resumes.parsing import ResumeFields, parse_resume
+from features.sources.resumes.parsing import parse_resume
+from features.sources.resumes.text import ResumeFields
 
 AS_OF = datetime(2026, 11, 20, tzinfo=UTC)
 ENGLISH = """Anna Smith
