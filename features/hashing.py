@@ -14,7 +14,7 @@ UInt64s = NDArray[np.uint64]
 _FNV_OFFSET = 0xCBF29CE484222325
 _FNV_PRIME = 0x100000001B3
 _MASK = 0xFFFFFFFFFFFFFFFF
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def stable_hash(values: pl.Series, salt: str) -> UInt64s:
@@ -36,7 +36,7 @@ def stable_hash(values: pl.Series, salt: str) -> UInt64s:
 
 def mix(values: NDArray[Any]) -> UInt64s:
     """The SplitMix64 finaliser (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014)."""
-    z = np.asarray(values, dtype=np.uint64) + _GOLDEN
+    z = np.asarray(values, dtype=np.uint64) + GOLDEN
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return np.asarray(z ^ (z >> np.uint64(31)), dtype=np.uint64)

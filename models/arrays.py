@@ -1,4 +1,7 @@
-"""From ids to the rows and matrices of a model and back. Integer positions mean something only beside their model."""
+"""Names of array types, and the way from ids to positions, sparse matrices and padded rows.
+
+Integer positions mean something only beside the model or vocabulary that they count in.
+"""
 
 from typing import Any
 
@@ -7,16 +10,36 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-Csr = Any  # scipy ships no types
+Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Csr = Any  # scipy.sparse.csr_matrix: scipy ships no types
 
 MICRO = 1_000_000  # sums are taken over integers: a sum of floats depends on the order, and so on the threads
+NO_ENTRY = -1  # an unknown id or code, and the padding of a row
 
 
-def positions(ids: pl.Series, wanted: pl.Series) -> NDArray[np.int32]:
+def positions(ids: pl.Series, wanted: pl.Series) -> Ints:
     """The position of each wanted id in `ids` (unique), -1 where it is absent or null."""
     index = pl.DataFrame({"id": ids.cast(pl.String)}).with_row_index("position")
     found = pl.DataFrame({"id": wanted.cast(pl.String)}).join(index, on="id", how="left", maintain_order="left")
-    return found["position"].cast(pl.Int32).fill_null(-1).to_numpy(writable=True)
+    return found["position"].cast(pl.Int32).fill_null(NO_ENTRY).to_numpy(writable=True)
+
+
+def codes(values: pl.Series, vocabulary: pl.Series) -> Ints:
+    """The position of each value in a vocabulary of some thousand strings, -1 where it is absent or null."""
+    if len(vocabulary) == 0:
+        return np.full(len(values), NO_ENTRY, dtype=np.int32)
+    encoded = values.cast(pl.String).cast(pl.Enum(vocabulary), strict=False).to_physical()
+    return np.asarray(encoded.cast(pl.Int32).fill_null(NO_ENTRY).to_numpy(), dtype=np.int32)
+
+
+def names_at(vocabulary: pl.Series, positions: Ints) -> pl.Series:
+    """The names at positions of a vocabulary, null at -1."""
+    indices = pl.Series(np.where(positions < 0, len(vocabulary), positions), dtype=pl.UInt32)
+    return pl.concat([vocabulary.cast(pl.String), pl.Series([None], dtype=pl.String)]).gather(indices)
 
 
 def sorted_ids(*series: pl.Series) -> pl.Series:
@@ -24,15 +47,71 @@ def sorted_ids(*series: pl.Series) -> pl.Series:
     return pl.concat([values.cast(pl.String).alias("id") for values in series]).drop_nulls().unique().sort()
 
 
-def matrix(rows: NDArray[Any], columns: NDArray[Any], values: NDArray[Any], *, shape: tuple[int, int]) -> Csr:
-    """A float32 CSR matrix with sorted indices; places with a negative row or column are left out."""
+def csr_from_coordinates(
+    rows: NDArray[Any], columns: NDArray[Any], values: NDArray[Any], *, shape: tuple[int, int]
+) -> Csr:
+    """A float32 CSR matrix with sorted indices; entries with a negative row or column are left out."""
     kept = (rows >= 0) & (columns >= 0)
     made = sparse.csr_matrix((values[kept].astype(np.float32), (rows[kept], columns[kept])), shape=shape)
     made.sort_indices()
     return made
 
 
-def unit_rows(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def csr_of_ones(rows: NDArray[Any], columns: NDArray[Any], *, shape: tuple[int, int]) -> Csr:
+    """A CSR matrix of ones at the coordinates; negative ones are left out, repeated ones count once."""
+    made = csr_from_coordinates(rows, columns, np.ones(len(rows), dtype=np.float32), shape=shape)
+    made.data[:] = 1
+    return made
+
+
+def csr_rows_or_empty(table: Csr, rows: NDArray[Any]) -> Csr:
+    """The given rows of a CSR matrix; an empty row for -1."""
+    known = np.flatnonzero(rows >= 0)
+    picker = sparse.csr_matrix(
+        (np.ones(len(known), dtype=np.float32), (known, rows[known])), shape=(len(rows), table.shape[0])
+    )
+    return (picker @ table).tocsr()
+
+
+def rows_or_zeros(values: NDArray[Any], rows: Ints) -> Floats:
+    """The given rows as float32; zeros for -1."""
+    taken = np.zeros((len(rows), values.shape[1]), dtype=np.float32)
+    known = rows >= 0
+    taken[known] = values[rows[known]]
+    return taken
+
+
+def unit_rows(rows: Floats) -> Floats:
     """Rows divided by their length; rows of no length stay zero."""
     length = np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
     return np.asarray(np.divide(rows, length, out=np.zeros_like(rows), where=length > 1e-9), dtype=np.float32)
+
+
+def rank_within(rows: NDArray[Any]) -> Longs:
+    """0, 1, 2 … within each run of equal values of the sorted array `rows`."""
+    if len(rows) == 0:
+        return np.empty(0, dtype=np.int64)
+    starts = np.flatnonzero(np.diff(rows, prepend=rows[0] - 1))
+    return np.arange(len(rows)) - np.repeat(starts, np.diff(np.append(starts, len(rows))))
+
+
+def expand_slices(starts: NDArray[Any], counts: NDArray[Any]) -> tuple[Longs, Longs]:
+    """For slices [start, start + count) of a flat array: the slice of each element, and its position."""
+    counts = counts.astype(np.int64)
+    owner = np.repeat(np.arange(len(counts)), counts)
+    ends = np.cumsum(counts)
+    position = (
+        np.arange(int(ends[-1]) if len(ends) else 0)
+        - np.repeat(ends - counts, counts)
+        + np.repeat(starts.astype(np.int64), counts)
+    )
+    return owner, position
+
+
+def padded_rows(rows: NDArray[Any], values: Ints, *, n_rows: int, width: int) -> Ints:
+    """(row, value) pairs, sorted by row, as a (n_rows, width) array padded with -1; longer rows are cut."""
+    places = rank_within(rows)
+    kept = places < width
+    table = np.full((n_rows, width), NO_ENTRY, dtype=np.int32)
+    table[rows[kept], places[kept]] = values[kept]
+    return table

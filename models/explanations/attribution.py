@@ -10,16 +10,11 @@ from numpy.typing import NDArray
 
 from features.components import REMOTE_OK
 from features.schemas.ranking import REASON_CODES
+from models.arrays import Bools, Floats, Ints, names_at
 from models.kernels.sparse_rows import most_similar, rarest_common
-from models.ranking.job_arrays import names_at
 from models.ranking.retrieval import RETRIEVERS
 from models.ranking.scoring import COLLABORATIVE_MOST, Pairs, Recipe
 from models.ranking.signals import APPLIED, SAVED, VIEWED
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int32]
-Bools = NDArray[np.bool_]
-Csr = Any
 
 REASONS_PER_ITEM = 3
 REASON_ROWS = {"item": pl.Int64, "slot": pl.Int64, "code": pl.String, "ref": pl.String, "value": pl.Float32}

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from models.arrays import Csr, matrix, positions, sorted_ids
+from models.arrays import Csr, csr_from_coordinates, positions, sorted_ids
 from models.fitting.artifacts import Artifact
 from models.fitting.weights import WeightMatrix
 
@@ -145,7 +145,7 @@ def fold_in(model: AlsModel, weights: pl.DataFrame, *, n_threads: int = 2) -> Al
     users = sorted_ids(weights["user_id"])
     if users.is_empty():
         return model
-    rows = matrix(
+    rows = csr_from_coordinates(
         positions(users, weights["user_id"]),
         positions(model.job_ids, weights["job_id"]),
         weights["weight"].to_numpy(),

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from models.arrays import MICRO, Csr
 from models.kernels.compiling import compiled
-from models.kernels.sparse_rows import heap_offer
+from models.kernels.heaps import heap_offer
 
 _BLOCK_ROWS = 8192
 _PLACE_BITS = 32

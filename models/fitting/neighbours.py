@@ -13,11 +13,10 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.arrays import MICRO, Csr, matrix, positions, sorted_ids
+from models.arrays import MICRO, Csr, csr_from_coordinates, positions, rank_within, sorted_ids
 from models.fitting.artifacts import Artifact
 from models.fitting.knn import most_similar_rows
 from models.fitting.weights import WeightMatrix, positive_part
-from models.ranking.candidates import rank_within
 
 Floats = NDArray[np.float32]
 
@@ -85,7 +84,7 @@ def fit_also_applied(
         .head(max_jobs_per_user)
     )
     users, jobs = sorted_ids(kept["user_id"]), sorted_ids(kept["job_id"])
-    applied = matrix(
+    applied = csr_from_coordinates(
         positions(users, kept["user_id"]),
         positions(jobs, kept["job_id"]),
         np.ones(len(kept), dtype=np.float32),

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.schemas.training import SIMILAR_JOBS
-from models.arrays import Csr, matrix, positions, sorted_ids
+from models.arrays import Csr, csr_from_coordinates, positions, sorted_ids
 from models.fitting.clusters import cluster
 from models.fitting.neighbours import JobNeighbours
 from models.fitting.vectors import JobVectors
@@ -100,9 +100,11 @@ def _aligned(also_applied: JobNeighbours, row_ids: pl.Series, column_ids: pl.Ser
     """The scores between the jobs of `row_ids` and of `column_ids`; applications count for whom a duplicate stands."""
     known = positions(also_applied.job_ids, row_ids)
     column_of = positions(column_ids, also_applied.job_ids)
-    picked = matrix(np.arange(len(known)), known, np.ones(len(known)), shape=(len(known), len(also_applied.job_ids)))
+    picked = csr_from_coordinates(
+        np.arange(len(known)), known, np.ones(len(known)), shape=(len(known), len(also_applied.job_ids))
+    )
     scores = (picked @ also_applied.matrix()).tocoo()
-    return matrix(scores.row, column_of[scores.col], scores.data, shape=(len(row_ids), len(column_ids)))
+    return csr_from_coordinates(scores.row, column_of[scores.col], scores.data, shape=(len(row_ids), len(column_ids)))
 
 
 def _as_table(job_ids: pl.Series, found: list[tuple[Ints, Ints, Floats]]) -> pl.DataFrame:

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.schemas.training import EMBEDDING_DIMENSIONS
-from models.arrays import MICRO, Csr, matrix, positions, sorted_ids, unit_rows
+from models.arrays import MICRO, Csr, csr_from_coordinates, positions, sorted_ids, unit_rows
 from models.fitting.artifacts import Artifact
 from models.fitting.embeddings import TextVectors
 from models.fitting.sparse_sums import pair_sums
@@ -165,7 +165,7 @@ def _mean_matrix(lists: pl.Series, embedded: TextVectors) -> Csr:
     column = embedded.rows_of(flat["text"])
     row = flat["row"].to_numpy().astype(np.int64)
     n_found = np.bincount(row[column >= 0], minlength=len(lists))
-    return matrix(row, column, 1 / np.maximum(n_found[row], 1), shape=(len(lists), len(embedded.hashes)))
+    return csr_from_coordinates(row, column, 1 / np.maximum(n_found[row], 1), shape=(len(lists), len(embedded.hashes)))
 
 
 def _gather(embedded: TextVectors, texts: pl.Series) -> Floats:

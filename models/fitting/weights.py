@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from features.interactions import CLOCK_SKEW, EVENT_WEIGHTS
-from models.arrays import MICRO, Csr, matrix, positions, sorted_ids
+from models.arrays import MICRO, Csr, csr_from_coordinates, positions, sorted_ids
 from models.fitting.sparse_sums import pair_sums
 
 # Events older than six half-lives weigh less than 2 %.
@@ -118,7 +118,7 @@ def weights_since(
 def weight_matrix(weights: pl.DataFrame) -> WeightMatrix:
     """Weights of distinct pairs (user_id, job_id, weight) as a matrix like that of `decayed_weights`."""
     users, jobs = sorted_ids(weights["user_id"]), sorted_ids(weights["job_id"])
-    values = matrix(
+    values = csr_from_coordinates(
         positions(users, weights["user_id"]),
         positions(jobs, weights["job_id"]),
         weights["weight"].to_numpy(),

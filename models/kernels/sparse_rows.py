@@ -9,14 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import NO_ENTRY, Csr, Doubles, Floats, Ints
 from models.kernels.compiling import compiled
-
-Ints = NDArray[np.int32]
-Floats = NDArray[np.float32]
-Csr = Any
-
-_PLACE_BITS = 32
-_NO_JOB = -1
+from models.kernels.heaps import heap_drain, heap_offer
+from models.sort_keys import descending_key
 
 
 def lookup(table: Csr, columns: Ints) -> Floats:
@@ -27,7 +23,7 @@ def lookup(table: Csr, columns: Ints) -> Floats:
     return found
 
 
-def sums_over_terms(items: Csr, chosen: Ints, users: Csr) -> NDArray[np.float64]:
+def sums_over_terms(items: Csr, chosen: Ints, users: Csr) -> Doubles:
     """For each pair of row i of `users` (B x terms) and row `chosen[i, j]` of `items` (n x terms) their product."""
     sums = np.zeros(chosen.shape, dtype=np.float64)
     if users.nnz and items.nnz and chosen.size:
@@ -45,15 +41,15 @@ def sums_over_terms(items: Csr, chosen: Ints, users: Csr) -> NDArray[np.float64]
     return sums
 
 
-def best_of_rows(table: Csr, forbidden: Csr, k: int) -> Ints:
+def best_columns(table: Csr, forbidden: Csr, k: int) -> Ints:
     """The columns of the `k` largest positive entries of each row but the `forbidden` ones, -1 padded.
 
     Equal entries in the order of their columns.
     """
     n_rows, n_columns = table.shape
-    best = np.full((n_rows, max(k, 0)), _NO_JOB, dtype=np.int32)
+    best = np.full((n_rows, max(k, 0)), NO_ENTRY, dtype=np.int32)
     if table.nnz and k > 0:
-        _best_of_rows(
+        _best_columns(
             table.indptr,
             table.indices,
             table.data.astype(np.float32),
@@ -111,59 +107,6 @@ def most_similar(
 
 
 @compiled
-def descending_key(score: Any, place: Any) -> Any:
-    """An integer that sorts by score downwards, then by place upwards (score >= 0)."""
-    bits = np.int64(np.float32(score).view(np.uint32))
-    return ((np.int64(0x7FFFFFFF) - bits) << _PLACE_BITS) | np.int64(place)
-
-
-@compiled
-def heap_offer(heap: Any, size: Any, key: Any) -> Any:
-    """Offers `key` to the max-heap of the `len(heap)` smallest keys; returns its new size."""
-    if size < len(heap):
-        child = size
-        while child > 0:
-            parent = (child - 1) >> 1
-            if heap[parent] >= key:
-                break
-            heap[child] = heap[parent]
-            child = parent
-        heap[child] = key
-        return size + 1
-    if key >= heap[0]:
-        return size
-    _sink(heap, size, key)
-    return size
-
-
-@compiled
-def heap_drain(heap: Any, size: Any, into: Any) -> None:
-    """Empties the heap: the places of its keys, smallest key first, into `into`."""
-    while size > 0:
-        size -= 1
-        into[size] = np.int32(heap[0] & np.int64(0xFFFFFFFF))
-        if size:
-            _sink(heap, size, heap[size])
-
-
-@compiled
-def _sink(heap: Any, size: Any, key: Any) -> None:
-    """Puts `key` at the root of a heap of `size` and lets it down to its place."""
-    parent = 0
-    while True:
-        child = 2 * parent + 1
-        if child >= size:
-            break
-        if child + 1 < size and heap[child + 1] > heap[child]:
-            child += 1
-        if heap[child] <= key:
-            break
-        heap[parent] = heap[child]
-        parent = child
-    heap[parent] = key
-
-
-@compiled
 def _lookup(indptr: Any, indices: Any, data: Any, n_columns: int, columns: Any, found: Any) -> None:
     dense = np.zeros(n_columns, dtype=np.float32)
     for row in range(columns.shape[0]):
@@ -197,7 +140,7 @@ def _sums_over_terms(
 
 
 @compiled
-def _best_of_rows(
+def _best_columns(
     indptr: Any, indices: Any, data: Any, forbidden_indptr: Any, forbidden: Any, n_columns: int, best: Any
 ) -> None:
     is_forbidden = np.zeros(n_columns, dtype=np.bool_)

@@ -4,15 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
 
+from models.arrays import Floats, Ints
 from models.kernels.compiling import compiled
-from models.ordering import best_first, rank_in_group
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int32]
+from models.sort_keys import best_first, rank_in_group
 
 SKETCH_DIMENSIONS = 16
 _SKETCH_SAMPLE = 20_000  # jobs, evenly taken, that the axes are fitted on

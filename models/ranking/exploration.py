@@ -12,12 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.hashing import UInt64s, mix, uniform
-from models.ordering import best_first, least_first, rank_in_group
+from models.arrays import Bools, Floats, Ints
 from models.ranking.diversity import CompanyCap
-
-Ints = NDArray[np.int32]
-Floats = NDArray[np.float32]
-Bools = NDArray[np.bool_]
+from models.sort_keys import best_first, least_first, rank_in_group
 
 JOBS_PER_SLOT = 5  # few enough to be worth a look, enough to learn from
 _SKIPPED_SHARE = 0.3  # of each stretch: the first ranks of a list are for what is known to fit

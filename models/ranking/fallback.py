@@ -8,16 +8,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.schemas.ranking import FALLBACK_FEEDS, REASON_CODES
+from models.arrays import Ints, names_at, padded_rows
 from models.explanations.attribution import REASON_ROWS, days_at_most
-from models.ranking.candidates import fill
 from models.ranking.diversity import Pool, diversified_order, pool_order
 from models.ranking.feed_rows import Items, item_lists
-from models.ranking.job_arrays import names_at
 from models.ranking.scoring import score_pairs
 from models.ranking.stages import Settings, World
 from serving.contract.tables import COMPONENTS, GLOBAL_AREA
-
-Ints = NDArray[np.int32]
 
 _CANDIDATES = 300
 _LEAST_JOBS = 5  # a segment with fewer has nothing to say that its country has not
@@ -109,7 +106,7 @@ def _best(
     kept = groups >= 0
     groups, jobs = groups[kept], jobs[kept]
     order = np.lexsort((jobs, -value[jobs], groups))
-    return fill(groups[order], jobs[order].astype(np.int32), n_rows=n_groups, width=_CANDIDATES)
+    return padded_rows(groups[order], jobs[order].astype(np.int32), n_rows=n_groups, width=_CANDIDATES)
 
 
 def _items(job: Ints, world: World, settings: Settings) -> Items:

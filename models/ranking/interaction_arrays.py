@@ -7,12 +7,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from models.arrays import positions
-from models.ranking.candidates import expand
+from models.arrays import Bools, Ints, expand_slices, positions
 from models.ranking.job_arrays import JobTable
-
-Ints = NDArray[np.int32]
-Bools = NDArray[np.bool_]
 
 SEEN, SAVED, APPLIED, DISMISSED, LIKED = (np.uint8(1 << bit) for bit in range(5))
 
@@ -49,7 +45,7 @@ class Behaviour:
     def take(self, users: NDArray[Any]) -> "Behaviour":
         """That of the users at the given positions."""
         lengths = np.diff(self.indptr)[users]
-        _, position = expand(self.indptr[:-1][users], lengths)
+        _, position = expand_slices(self.indptr[:-1][users], lengths)
         indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         return Behaviour(indptr, self.job[position], self.acts[position], self.has_acted[users])
 

@@ -5,7 +5,6 @@ Only encoding: strings become codes here and nothing is judged. `-1` is the unkn
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,13 +16,8 @@ from features.hashing import stable_hash
 from features.schemas.catalog import CAREER_LEVELS
 from features.text.normalise import company_key
 from features.users.preferences import job_values
+from models.arrays import NO_ENTRY, Bools, Csr, Floats, Ints, codes
 
-Ints = NDArray[np.int32]
-Floats = NDArray[np.float32]
-Bools = NDArray[np.bool_]
-Csr = Any  # scipy.sparse.csr_matrix, which has no types
-
-UNKNOWN = -1
 FACET_SEPARATOR = "\t"  # between dimension and value
 
 
@@ -73,7 +67,7 @@ class JobTable:
         """The row that stands for each job id, -1 where none does."""
         frame = pl.DataFrame({"job_id": job_ids.cast(pl.String)})
         rows = frame.join(self.index, on="job_id", how="left", maintain_order="left")["job"]
-        return np.asarray(rows.fill_null(UNKNOWN).to_numpy(), dtype=np.int32)
+        return np.asarray(rows.fill_null(NO_ENTRY).to_numpy(), dtype=np.int32)
 
 
 @dataclass(frozen=True)
@@ -140,10 +134,10 @@ def encode_jobs(
         "facet": _vocabulary(_facet(facet_values["dimension"], facet_values["value"])),
     }
     rarity = _rarities(names["skill"], skill_weights)
-    skills = matrix(frame["skills"], names["skill"])
+    skills = csr_from_lists(frame["skills"], names["skill"])
     skills.data = rarity[skills.indices]
-    tags = matrix(_lower(frame["tags"]), names["tag"])
-    roles = matrix(frame["professional_roles"], names["role"])
+    tags = csr_from_lists(_lower(frame["tags"]), names["tag"])
+    roles = csr_from_lists(frame["professional_roles"], names["role"])
     return JobTable(
         ids=frame["job_id"],
         id_hash=stable_hash(frame["job_id"], "job"),
@@ -182,7 +176,7 @@ def encode_users(users: pl.DataFrame, jobs: JobTable) -> UserTable:
     users = users.sort("user_id")
     names = jobs.vocabularies
     blocked = _lower(users["blocked_companies"])
-    skills = matrix(users["skills"], names["skill"], users["skill_levels"])
+    skills = csr_from_lists(users["skills"], names["skill"], users["skill_levels"])
     return UserTable(
         ids=users["user_id"],
         id_hash=stable_hash(users["user_id"], "user"),
@@ -200,15 +194,15 @@ def encode_users(users: pl.DataFrame, jobs: JobTable) -> UserTable:
         level=levels(users["career_level"]),
         salary_minimum=floats(users["salary_monthly_usd_min"]),
         skills=skills,
-        avoided_skills=matrix(users["avoided_skills"], names["skill"]),
+        avoided_skills=csr_from_lists(users["avoided_skills"], names["skill"]),
         has_skills=(users["skills"].list.len().fill_null(0) > 0).to_numpy(),
         avoids_skills=(users["avoided_skills"].list.len().fill_null(0) > 0).to_numpy(),
-        tags=matrix(_lower(users["interest_tags"]), names["tag"]),
+        tags=csr_from_lists(_lower(users["interest_tags"]), names["tag"]),
         n_tags=floats(users["interest_tags"].list.n_unique().fill_null(0)),
-        roles=matrix(users["roles"], names["role"]),
-        blocked_tags=matrix(_lower(users["blocked_tags"]), names["tag"]),
-        blocked_companies=matrix(blocked, names["company"]),
-        blocked_company_names=matrix(blocked.list.eval(_company_name(pl.element())), names["company_name"]),
+        roles=csr_from_lists(users["roles"], names["role"]),
+        blocked_tags=csr_from_lists(_lower(users["blocked_tags"]), names["tag"]),
+        blocked_companies=csr_from_lists(blocked, names["company"]),
+        blocked_company_names=csr_from_lists(blocked.list.eval(_company_name(pl.element())), names["company_name"]),
         is_personalised=users["personalization_enabled"].fill_null(value=True).to_numpy(),
         has_profile=users["has_profile"].fill_null(value=False).to_numpy(),
     )
@@ -229,21 +223,7 @@ def encode_preferences(preferences: pl.DataFrame, user_ids: pl.Series, facets: p
     )
 
 
-def codes(values: pl.Series, vocabulary: pl.Series) -> Ints:
-    """The position of each value in the vocabulary, -1 where it is absent or null."""
-    if len(vocabulary) == 0:
-        return np.full(len(values), UNKNOWN, dtype=np.int32)
-    encoded = values.cast(pl.String).cast(pl.Enum(vocabulary), strict=False).to_physical()
-    return np.asarray(encoded.cast(pl.Int32).fill_null(UNKNOWN).to_numpy(), dtype=np.int32)
-
-
-def names_at(vocabulary: pl.Series, positions: Ints) -> pl.Series:
-    """The names at positions of a vocabulary, null at -1."""
-    indices = pl.Series(np.where(positions < 0, len(vocabulary), positions), dtype=pl.UInt32)
-    return pl.concat([vocabulary.cast(pl.String), pl.Series([None], dtype=pl.String)]).gather(indices)
-
-
-def matrix(lists: pl.Series, vocabulary: pl.Series, values: pl.Series | None = None) -> Csr:
+def csr_from_lists(lists: pl.Series, vocabulary: pl.Series, values: pl.Series | None = None) -> Csr:
     """List[String] as a CSR matrix rows x vocabulary of ones, or of the numbers beside each string; unknowns dropped.
 
     A value twice in a list counts once, with the first of its numbers.
@@ -329,4 +309,4 @@ def _facets(frame: pl.DataFrame, vocabulary: pl.Series) -> Csr:
         .agg("facet")
     )
     lists = frame.select("job_id").join(found, on="job_id", how="left", maintain_order="left")["facet"]
-    return matrix(lists, vocabulary)
+    return csr_from_lists(lists, vocabulary)

@@ -9,11 +9,10 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
+from models.arrays import Csr
 from models.ranking.interaction_arrays import Behaviour, Catalog, encode_behaviour
 from models.ranking.interaction_arrays import joined as joined_behaviour
 from models.ranking.job_arrays import JobTable, UserTable, encode_preferences, encode_users
-
-Csr = Any
 
 
 @dataclass(frozen=True)

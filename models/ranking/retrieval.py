@@ -12,18 +12,15 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.components import DEFAULT_MAX_DISTANCE_KM, REMOTE_OK, haversine_km
-from models.kernels.sparse_rows import best_of_rows
-from models.ranking.candidates import NO_JOB, Candidates, fill, first_allowed, merge, rank_within, top_k
-from models.ranking.job_arrays import JobTable, UserTable, codes, names_at
+from models.arrays import NO_ENTRY, Csr, Floats, Ints, codes, names_at, padded_rows, rank_within
+from models.kernels.sparse_rows import best_columns
+from models.ranking.candidates import Candidates, first_allowed, merge, top_k
+from models.ranking.job_arrays import JobTable, UserTable
 from models.ranking.retrievers.company import jobs_of_companies
 from models.ranking.retrievers.inverted_index import TermIndex, build_term_index, jobs_by_terms
 from models.ranking.retrievers.nearest import JobIndex, nearest_jobs
 from models.ranking.signals import Factors, Signals
 from serving.contract.tables import GLOBAL_AREA
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int32]
-Csr = Any
 
 RETRIEVERS = (
     "collaborative", "content", "neighbours", "also_applied", "skills", "nearby", "trending", "new", "followed", "mix",
@@ -122,7 +119,9 @@ def grouped_lists(groups: NDArray[Any], jobs: NDArray[Any], values: Floats, *, n
     kept = (groups >= 0) & (values > -np.inf)
     groups, jobs, values = groups[kept], jobs[kept], values[kept]
     order = np.lexsort((jobs, -values, groups))
-    table = fill(groups[order].astype(np.int64) + 1, jobs[order].astype(np.int32), n_rows=n_groups + 1, width=length)
+    table = padded_rows(
+        groups[order].astype(np.int64) + 1, jobs[order].astype(np.int32), n_rows=n_groups + 1, width=length
+    )
     return Lists(table)
 
 
@@ -225,8 +224,8 @@ def retrieve(
     found = [
         collaborative,
         content,
-        best_of_rows(neighbours, forbidden, take["neighbours"]),
-        best_of_rows(signals.also_applied[block], forbidden, take["also_applied"]),
+        best_columns(neighbours, forbidden, take["neighbours"]),
+        best_columns(signals.also_applied[block], forbidden, take["also_applied"]),
         jobs_by_terms(shared.terms, wanted[block], forbidden, take["skills"]),
         np.concatenate(
             [
@@ -243,7 +242,7 @@ def retrieve(
             ],
             axis=1,
         ),
-        best_of_rows((signals.affinity[block] @ shared.followed).tocsr(), forbidden, take["followed"]),
+        best_columns((signals.affinity[block] @ shared.followed).tocsr(), forbidden, take["followed"]),
         listed(shared.mix[None, : MIX_ITEMS * _OVERFETCH], np.zeros(n, dtype=np.int32), MIX_ITEMS),
     ]
     scores = BlockScores(collaborative_best=best, neighbours=neighbours)
@@ -261,7 +260,7 @@ def _filled_up(found: list[Ints], forbidden: Csr, mix: Ints, *, limits: Limits) 
     more = first_allowed(mix[None, :], np.zeros(int(is_short.sum()), np.int32), forbidden[is_short], k=2 * limits.least)
     longer = merge([*(jobs[is_short] for jobs in found[:-1]), more], n_jobs=n_jobs, cap=limits.cap)
     width = max(union.jobs.shape[1], longer.jobs.shape[1])
-    jobs = np.full((len(is_short), width), NO_JOB, dtype=np.int32)
+    jobs = np.full((len(is_short), width), NO_ENTRY, dtype=np.int32)
     found_by = np.zeros((len(is_short), width), dtype=np.uint16)
     for rows, part in ((~is_short, union), (is_short, longer)):
         chosen = slice(None) if part is longer else rows

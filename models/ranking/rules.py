@@ -4,16 +4,14 @@ Closed, expired and duplicate jobs have no row in a JobTable, so that no rule is
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Csr, csr_of_ones
 from models.ranking.interaction_arrays import APPLIED, DISMISSED, Behaviour, Catalog
 from models.ranking.job_arrays import JobTable, UserTable
-from models.ranking.signals import ones, pairs_with
-
-Csr = Any
+from models.ranking.signals import pairs_with
 
 
 def forbidden_by_acts(behaviour: Behaviour, known: Catalog, *, n_jobs: int) -> Csr:
@@ -55,4 +53,4 @@ def forbidden_rows(users: UserTable, jobs: Blockable, by_interactions: Csr, *, r
 
 
 def _members(group: NDArray[np.int32], *, n_groups: int) -> Csr:
-    return ones(group, np.arange(len(group), dtype=np.int32), shape=(n_groups, len(group)))
+    return csr_of_ones(group, np.arange(len(group), dtype=np.int32), shape=(n_groups, len(group)))

@@ -5,23 +5,17 @@ Components are rounded to four decimals before they are used, so that a score ca
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features import components as formulas
+from models.arrays import Csr, Doubles, Floats, Ints, csr_of_ones, expand_slices, rank_within
 from models.kernels.sparse_rows import dot_pairs, lookup, sums_over_terms
-from models.ranking.candidates import expand, rank_within
 from models.ranking.job_arrays import JobTable, UserTable
 from models.ranking.retrieval import BlockScores
-from models.ranking.signals import Factors, Signals, ones
+from models.ranking.signals import Factors, Signals
 from serving.contract.tables import COMPONENTS
-
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-Ints = NDArray[np.int32]
-Csr = Any
 
 COMPONENT_DECIMALS = 4
 COLLABORATIVE = "collaborative"
@@ -142,11 +136,11 @@ def skill_graph(jobs: JobTable, *, most: int = 10) -> SkillGraph:
     together.eliminate_zeros()
     together.sort_indices()
     count = np.maximum(np.asarray(asked.sum(axis=0)).ravel(), 1)
-    rows, _ = expand(together.indptr[:-1], np.diff(together.indptr))
+    rows, _ = expand_slices(together.indptr[:-1], np.diff(together.indptr))
     cosine = together.data / np.sqrt(count[rows] * count[together.indices])
     order = np.lexsort((together.indices, -cosine, rows))
     kept = order[rank_within(rows[order]) < most]
-    adjacent = ones(rows[kept].astype(np.int32), together.indices[kept], shape=together.shape)
+    adjacent = csr_of_ones(rows[kept].astype(np.int32), together.indices[kept], shape=together.shape)
     return SkillGraph(asked=asked, adjacent=adjacent)
 
 

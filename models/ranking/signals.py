@@ -9,30 +9,38 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import sparse
 
-from models.arrays import matrix, positions
+from models.arrays import (
+    Bools,
+    Csr,
+    Floats,
+    Ints,
+    csr_from_coordinates,
+    csr_of_ones,
+    csr_rows_or_empty,
+    expand_slices,
+    padded_rows,
+    positions,
+    rank_within,
+    rows_or_zeros,
+)
 from models.fitting.als import AlsModel
 from models.fitting.neighbours import JobNeighbours, UserNeighbours
 from models.fitting.vectors import JobVectors, UserVectors
-from models.ranking.candidates import expand, fill, rank_within
 from models.ranking.interaction_arrays import APPLIED as APPLIED_BIT
 from models.ranking.interaction_arrays import DISMISSED, LIKED, SEEN, Behaviour, Catalog
 from models.ranking.interaction_arrays import SAVED as SAVED_BIT
 from models.ranking.job_arrays import JobTable
 from models.ranking.population import Population
 from models.ranking.retrievers.nearest import EXACT_JOBS, JobIndex, build_index
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int32]
-Bools = NDArray[np.bool_]
-Csr = Any
+from models.sort_keys import KeyLayout
 
 HISTORY_ITEMS = 12
 APPLIED_ITEMS = 30  # newest applications of a user that also_applied starts from
 # Kinds of history, strongest first: which reason a similar job is given with.
 APPLIED, SAVED, VIEWED = 0, 1, 2
 _SCORE_STEPS = 10_000
+_APPLIED_KEY = KeyLayout(pair=44, distance=14, place=5)
 _PROBED_BY_CONTENT = 1_000  # text vectors lie in tight clusters
 
 
@@ -126,7 +134,7 @@ def job_signals(fitted: Fitted, jobs: JobTable, known: Catalog, *, exact_jobs: i
         content=content,
         content_index=build_index(content.rows, exact_jobs=exact_jobs, probed_jobs=_PROBED_BY_CONTENT),
         culture=align(fitted.job_vectors.job_ids, fitted.job_vectors.culture, jobs.ids),
-        taken_to=matrix(taken_to.row, column, taken_to.data, shape=shape),
+        taken_to=csr_from_coordinates(taken_to.row, column, taken_to.data, shape=shape),
         user_links=fitted.user_neighbours.matrix(),
         catalog=known,
         applied_rows=positions(fitted.also_applied.job_ids, known.representatives),
@@ -153,13 +161,13 @@ def shard_signals(people: Population, rows: UserRows, *, fitted: Fitted, of_jobs
     also_applied, source = _also_applied(behaviour, willing, fitted.also_applied, of_jobs, n_jobs=len(of_jobs.als.rows))
     has_history = np.append(fitted.user_vectors.has_history, False)[rows.vectors]  # -1: the last, which is nobody
     summary_rows = np.append(fitted.user_vectors.summary_rows, -1)[rows.vectors]
-    vectors = as_factors(rows_at(fitted.user_vectors.vectors, rows.vectors))
+    vectors = as_factors(rows_or_zeros(fitted.user_vectors.vectors, rows.vectors))
     return Signals(
         of_jobs=of_jobs,
-        als_users=_only(as_factors(rows_at(fitted.als.user_factors, rows.als)), willing),
+        als_users=_only(as_factors(rows_or_zeros(fitted.als.user_factors, rows.als)), willing),
         content_users=_only(vectors, willing | ~has_history),
-        culture_users=as_factors(rows_at(fitted.user_vectors.summary_vectors, summary_rows)),
-        neighbour_links=_rows_or_empty(of_jobs.user_links, np.where(willing, rows.neighbours, -1)),
+        culture_users=as_factors(rows_or_zeros(fitted.user_vectors.summary_vectors, summary_rows)),
+        neighbour_links=csr_rows_or_empty(of_jobs.user_links, np.where(willing, rows.neighbours, -1)),
         also_applied=also_applied,
         also_applied_source=source,
         affinity=people.affinity,
@@ -170,17 +178,9 @@ def shard_signals(people: Population, rows: UserRows, *, fitted: Fitted, of_jobs
     )
 
 
-def rows_at(values: NDArray[Any], rows: Ints) -> Floats:
-    """The given rows as float32, zeros for -1."""
-    taken = np.zeros((len(rows), values.shape[1]), dtype=np.float32)
-    known = rows >= 0
-    taken[known] = values[rows[known]]
-    return taken
-
-
 def align(ids: pl.Series, rows: NDArray[Any], wanted: pl.Series) -> Factors:
     """The row of `rows` (one per id) for each wanted id; absent ones and rows of no length are not known."""
-    return as_factors(rows_at(rows, positions(ids, wanted)))
+    return as_factors(rows_or_zeros(rows, positions(ids, wanted)))
 
 
 def as_factors(rows: Floats) -> Factors:
@@ -199,8 +199,8 @@ def build_history(behaviour: Behaviour, willing: Bools, known: Catalog) -> Histo
     kept = kept[np.argsort(user[kept].astype(np.int64) * 4 + kind[kept], kind="stable")]
     shape = (len(willing), HISTORY_ITEMS)
     return History(
-        job=fill(user[kept], behaviour.job[kept], n_rows=shape[0], width=shape[1]),
-        kind=fill(user[kept], kind[kept].astype(np.int32), n_rows=shape[0], width=shape[1]),
+        job=padded_rows(user[kept], behaviour.job[kept], n_rows=shape[0], width=shape[1]),
+        kind=padded_rows(user[kept], kind[kept].astype(np.int32), n_rows=shape[0], width=shape[1]),
         catalog=known,
     )
 
@@ -209,14 +209,7 @@ def pairs_with(behaviour: Behaviour, acts: np.uint8, known: Catalog, *, n_jobs: 
     """The pairs with any of the `acts` (or a duplicate's): CSR users x jobs of ones."""
     kept = (behaviour.acts & acts) > 0
     shape = (len(behaviour.indptr) - 1, n_jobs)
-    return ones(behaviour.user[kept], known.rows[behaviour.job[kept]], shape=shape)
-
-
-def ones(rows: NDArray[Any], columns: NDArray[Any], *, shape: tuple[int, int]) -> Csr:
-    """A CSR matrix of ones at the given places; negative places are left out, repeated ones count once."""
-    made = matrix(rows, columns, np.ones(len(rows), dtype=np.float32), shape=shape)
-    made.data[:] = 1
-    return made
+    return csr_of_ones(behaviour.user[kept], known.rows[behaviour.job[kept]], shape=shape)
 
 
 def _also_applied(
@@ -227,33 +220,28 @@ def _also_applied(
     kept = np.flatnonzero(((acts & APPLIED_BIT) > 0) & ((acts & DISMISSED) == 0) & willing[every])
     user, applied = every[kept], behaviour.job[kept]
     place = rank_within(user)
-    applied_job = fill(user, applied, n_rows=len(willing), width=APPLIED_ITEMS)
+    applied_job = padded_rows(user, applied, n_rows=len(willing), width=APPLIED_ITEMS)
     row = of_jobs.applied_rows[applied]
     usable = (place < APPLIED_ITEMS) & (row >= 0)
     user, place, row = user[usable], place[usable], row[usable]
-    pair, position = expand(model.indptr[row], np.diff(model.indptr)[row])
+    pair, position = expand_slices(model.indptr[row], np.diff(model.indptr)[row])
     column = of_jobs.also_applied_columns[model.indices[position]].astype(np.int64)
     step = np.rint(np.clip(model.scores[position].astype(np.float64), 0, 1) * _SCORE_STEPS).astype(np.int64)
     shown = (column >= 0) & (step > 0)
     # One integer for place in the matrix, score and application: sorted, the first of each place is the largest.
     pair_place = user[pair[shown]].astype(np.int64) * n_jobs + column[shown]
-    key = np.sort((pair_place << 19) | ((_SCORE_STEPS - step[shown]) << 5) | place[pair[shown]])
-    key = key[np.flatnonzero(np.diff(key >> 19, prepend=-1))]
-    rows, columns = np.divmod(key >> 19, max(n_jobs, 1))
-    scores = (_SCORE_STEPS - ((key >> 5) & 0x3FFF)) / _SCORE_STEPS
-    source = 1 + applied_job[rows, key & 31]
+    key = np.sort(_APPLIED_KEY.pack(pair=pair_place, distance=_SCORE_STEPS - step[shown], place=place[pair[shown]]))
+    pair_place = _APPLIED_KEY.unpack(key, "pair")
+    is_first = np.diff(pair_place, prepend=-1) > 0
+    key, pair_place = key[is_first], pair_place[is_first]
+    rows, columns = np.divmod(pair_place, max(n_jobs, 1))
+    scores = (_SCORE_STEPS - _APPLIED_KEY.unpack(key, "distance")) / _SCORE_STEPS
+    source = 1 + applied_job[rows, _APPLIED_KEY.unpack(key, "place")]
     shape = (len(willing), n_jobs)
-    return matrix(rows, columns, scores, shape=shape), matrix(rows, columns, source, shape=shape)
+    return csr_from_coordinates(rows, columns, scores, shape=shape), csr_from_coordinates(
+        rows, columns, source, shape=shape
+    )
 
 
 def _only(factors: Factors, allowed: Bools) -> Factors:
     return Factors(rows=factors.rows, is_known=factors.is_known & allowed)
-
-
-def _rows_or_empty(table: Csr, rows: NDArray[Any]) -> Csr:
-    """The given rows of a CSR matrix; an empty row for -1."""
-    known = np.flatnonzero(rows >= 0)
-    picker = sparse.csr_matrix(
-        (np.ones(len(known), dtype=np.float32), (known, rows[known])), shape=(len(rows), table.shape[0])
-    )
-    return (picker @ table).tocsr()

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from features.schemas.ranking import FEEDS
 from features.schemas.table import UTC_TIMESTAMP
+from models.arrays import Csr, Floats, Ints, names_at
 from models.explanations.attribution import Listed, explain
 from models.ranking.candidates import Candidates
 from models.ranking.diversity import CompanyCap, Pool, diversified_order, pool_order, scaled, topic_sketch
 from models.ranking.experiments import DEFAULT_ARM, Arm, assign_arms
 from models.ranking.exploration import Slots, draw_keys, explore
 from models.ranking.feed_rows import Items, item_lists
-from models.ranking.job_arrays import Csr, JobTable, UserTable, names_at
+from models.ranking.job_arrays import JobTable, UserTable
 from models.ranking.retrieval import (
     RETRIEVERS,
     BlockScores,
@@ -36,9 +36,6 @@ from models.ranking.rules import Blockable, blockable, forbidden_rows
 from models.ranking.scoring import Pairs, Recipe, Scored, SkillGraph, component_values, score_pairs, skill_graph
 from models.ranking.signals import Factors, Signals
 from serving.contract.tables import COMPONENTS, FEED_SOURCES
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int32]
 
 BLOCK_USERS = 256
 _POOL_SURPLUS = 60

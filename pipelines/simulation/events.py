@@ -10,6 +10,7 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
+from features.hashing import GOLDEN, mix
 from features.schemas.bronze import EVENT_TYPES, SURFACES
 from pipelines.simulation.behaviour import Actions, JobColumns, act, utility
 from pipelines.simulation.exposures import Pools, exposure_kinds
@@ -55,11 +56,9 @@ class _Memory:
         self.marks[self._slot(user, job)] = True
 
     def _slot(self, user: IntArray, job: IntArray) -> IntArray:
-        """Multiplicative mixing of the pair (constants of SplitMix64, Steele et al., 2014)."""
-        mixed = user.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + job.astype(np.uint64)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return ((mixed ^ (mixed >> np.uint64(31))) & np.uint64(len(self.marks) - 1)).astype(np.int64)
+        """The pair's place in the table. The product with an odd constant keeps the users apart."""
+        mixed = mix((user.astype(np.uint64) - np.uint64(1)) * GOLDEN + job.astype(np.uint64))
+        return (mixed & np.uint64(len(self.marks) - 1)).astype(np.int64)
 
 
 @dataclass(frozen=True)

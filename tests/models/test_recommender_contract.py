@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.arrays import matrix
+from models.arrays import csr_from_coordinates
 from models.evaluation import recommenders as recommender
 from models.evaluation.recommenders import (
     LISTS,
@@ -212,6 +212,6 @@ def test_a_model_of_no_jobs_recommends_nothing() -> None:
 
 def test_item_knn_of_a_history_of_nobody_has_no_opinion() -> None:
     known = item_knn(1)
-    history = matrix(np.zeros(0, int), np.zeros(0, int), np.zeros(0), shape=(0, len(known.job_ids)))
+    history = csr_from_coordinates(np.zeros(0, int), np.zeros(0, int), np.zeros(0), shape=(0, len(known.job_ids)))
     nobody = ItemKnn(pl.Series([], dtype=pl.String), history, known.neighbours)  # type: ignore[attr-defined]
     assert recommend(nobody, pl.Series(USERS), k=3).is_empty()

@@ -3,17 +3,11 @@
 Nobody states whom they follow; what tells it is the learned liking of a company in the preferences.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
-from models.ranking.candidates import rank_within
+from models.arrays import Csr, Floats, rank_within
 from models.ranking.job_arrays import FACET_SEPARATOR, JobTable
-
-Csr = Any
-Floats = NDArray[np.float32]
 
 _COMPANY_PREFIX = f"company{FACET_SEPARATOR}"
 _PROMISE_SHARE = 0.1  # the liking of a company decides, its jobs' promise only among them

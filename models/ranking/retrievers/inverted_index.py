@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from models.arrays import Csr, Floats, Ints
 from models.kernels.compiling import compiled
-from models.kernels.sparse_rows import descending_key, heap_drain, heap_offer
+from models.kernels.heaps import heap_drain, heap_offer
 from models.ranking.job_arrays import JobTable, UserTable
-
-Ints = NDArray[np.int32]
-Floats = NDArray[np.float32]
-Csr = Any
+from models.sort_keys import descending_key
 
 POSTINGS_PER_USER = 12_000
 _OF_ONE_TERM = 0.25  # the share of a user's postings that a single term may take

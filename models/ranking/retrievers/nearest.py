@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import Csr, Floats, Ints
 from models.fitting.clusters import cluster
 from models.kernels.compiling import compiled
-from models.kernels.sparse_rows import descending_key, heap_drain, heap_offer
-
-Ints = NDArray[np.int32]
-Floats = NDArray[np.float32]
-Csr = Any
+from models.kernels.heaps import heap_drain, heap_offer
+from models.sort_keys import descending_key, score_of_key
 
 EXACT_JOBS = 20_000
 PROBED_JOBS = 4_000  # compared with each user, however many jobs there are
@@ -101,8 +99,7 @@ def _take_best(
             if not is_forbidden[jobs[place]]:
                 size = heap_offer(heap, size, descending_key(score, jobs[place]))
                 if size == len(heap):
-                    bits = np.int64(0x7FFFFFFF) - (heap[0] >> 32)
-                    threshold = np.uint32(bits).view(np.float32)
+                    threshold = score_of_key(heap[0])
         best[row] = greatest
         heap_drain(heap, size, found[row])
         for position in range(forbidden_indptr[row], forbidden_indptr[row + 1]):
@@ -140,8 +137,7 @@ def _probe(
                 if not is_forbidden[jobs[position]]:
                     size = heap_offer(heap, size, descending_key(score, jobs[position]))
                     if size == len(heap):
-                        bits = np.int64(0x7FFFFFFF) - (heap[0] >> 32)
-                        threshold = np.uint32(bits).view(np.float32)
+                        threshold = score_of_key(heap[0])
         best[row] = greatest
         heap_drain(heap, size, found[row])
         for position in range(forbidden_indptr[row], forbidden_indptr[row + 1]):

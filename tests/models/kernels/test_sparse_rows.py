@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from models.kernels.sparse_rows import best_of_rows, dot_pairs, lookup, sums_over_terms
+from models.kernels.sparse_rows import best_columns, dot_pairs, lookup, sums_over_terms
 
 _SEEDS = st.integers(0, 10_000)
 
@@ -19,7 +19,7 @@ def _random(rng: np.random.Generator, n_rows: int, n_columns: int, density: floa
 def test_the_best_of_a_row_are_what_sorting_it_gives(seed: int, n_rows: int, n_columns: int, k: int) -> None:
     rng = np.random.default_rng(seed)
     table, forbidden = _random(rng, n_rows, n_columns), _random(rng, n_rows, n_columns, 0.2)
-    found = best_of_rows(table, forbidden, k)
+    found = best_columns(table, forbidden, k)
     for row, values in enumerate(table.toarray()):
         allowed = [c for c in range(n_columns) if values[c] > 0 and c not in forbidden[row].indices]
         expected = sorted(allowed, key=lambda c: (-values[c], c))[:k]
@@ -45,6 +45,6 @@ def test_nothing_at_all_is_no_error() -> None:
     empty = sparse.csr_matrix((2, 5), dtype=np.float32)
     nothing = np.zeros((2, 0), dtype=np.int32)
     assert lookup(empty, nothing).shape == (2, 0)
-    assert (best_of_rows(empty, empty, 3) == -1).all()
+    assert (best_columns(empty, empty, 3) == -1).all()
     assert (sums_over_terms(empty, np.zeros((2, 2), dtype=np.int32), empty) == 0).all()
     assert dot_pairs(np.zeros((2, 0), np.float32), np.zeros((3, 0), np.float32), nothing).shape == (2, 0)

@@ -8,7 +8,8 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.ranking.candidates import NO_JOB, expand, first_allowed, merge, rank_within, top_k
+from models.arrays import NO_ENTRY, expand_slices, rank_within
+from models.ranking.candidates import first_allowed, merge, top_k
 
 _SCORES = hnp.arrays(
     np.float32,
@@ -22,8 +23,8 @@ def test_top_k_is_what_sorting_every_row_gives(scores: NDArray[np.float32], k: i
     found = top_k(scores, k)
     for row, values in enumerate(scores):
         ordered = sorted((j for j in range(len(values)) if values[j] > -np.inf), key=lambda j: (-values[j], j))
-        assert [job for job in found[row] if job != NO_JOB] == ordered[:k]
-        assert (np.diff((found[row] == NO_JOB).astype(int)) >= 0).all()  # padding only at the end
+        assert [job for job in found[row] if job != NO_ENTRY] == ordered[:k]
+        assert (np.diff((found[row] == NO_ENTRY).astype(int)) >= 0).all()  # padding only at the end
 
 
 def test_a_block_too_large_to_pack_is_refused() -> None:
@@ -40,7 +41,7 @@ def _found(draw: Any) -> tuple[list[NDArray[np.int32]], int]:
         rows = [draw(st.permutations(range(n_jobs)))[:width] for _ in range(n_rows)]
         jobs = np.array(rows, dtype=np.int32).reshape(n_rows, width)
         gaps = draw(hnp.arrays(bool, jobs.shape))
-        found.append(np.where(gaps, NO_JOB, jobs).astype(np.int32))
+        found.append(np.where(gaps, NO_ENTRY, jobs).astype(np.int32))
     return found, n_jobs
 
 
@@ -53,19 +54,19 @@ def test_the_union_is_what_a_dictionary_gives(made: tuple[list[NDArray[np.int32]
         finders: dict[int, int] = {}
         for retriever, jobs in enumerate(found):
             for place, job in enumerate(jobs[row]):
-                if job != NO_JOB:
+                if job != NO_ENTRY:
                     priority = place * 1000 // jobs.shape[1]
                     best[job] = min(best.get(job, 10_000), priority)
                     finders[job] = finders.get(job, 0) | 1 << retriever
         expected = sorted(best, key=lambda job: (best[job], job))[:cap]
-        kept = union.jobs[row] != NO_JOB
+        kept = union.jobs[row] != NO_ENTRY
         assert union.jobs[row][kept].tolist() == expected
         assert union.found_by[row][kept].tolist() == [finders[job] for job in expected]
 
 
 def test_the_union_tells_millions_of_jobs_apart() -> None:
     far = 3_000_000
-    union = merge([np.array([[far, 7]], np.int32), np.array([[NO_JOB, far]], np.int32)], n_jobs=far + 1, cap=5)
+    union = merge([np.array([[far, 7]], np.int32), np.array([[NO_ENTRY, far]], np.int32)], n_jobs=far + 1, cap=5)
     assert union.jobs.tolist() == [[far, 7]]
     assert union.found_by.tolist() == [[0b11, 0b01]]
 
@@ -79,17 +80,17 @@ def test_a_union_over_more_jobs_than_can_be_told_apart_is_refused() -> None:
 def test_forbidden_jobs_are_passed_over_and_the_order_kept(made: tuple[list[NDArray[np.int32]], int], k: int) -> None:
     (shared, *_), n_jobs = made
     # A list ends at its first padding; row i of the block reads list i, the last row the first one.
-    lists = np.take_along_axis(shared, np.argsort(shared == NO_JOB, axis=1, kind="stable"), axis=1)
+    lists = np.take_along_axis(shared, np.argsort(shared == NO_ENTRY, axis=1, kind="stable"), axis=1)
     which = np.append(np.arange(len(lists)), 0)
     forbidden = np.arange(n_jobs)[None, :] % 3 == np.arange(len(which))[:, None] % 3
     taken = first_allowed(lists, which, sparse.csr_matrix(forbidden), k=k)
     for row, jobs in enumerate(lists[which]):
-        expected = [job for job in jobs if job != NO_JOB and not forbidden[row, job]][:k]
-        assert [job for job in taken[row] if job != NO_JOB] == expected
+        expected = [job for job in jobs if job != NO_ENTRY and not forbidden[row, job]][:k]
+        assert [job for job in taken[row] if job != NO_ENTRY] == expected
 
 
 def test_places_within_runs_and_slices_expand() -> None:
     assert rank_within(np.array([2, 2, 5, 7, 7, 7])).tolist() == [0, 1, 0, 0, 1, 2]
-    owner, position = expand(np.array([4, 0, 9]), np.array([2, 0, 3]))
+    owner, position = expand_slices(np.array([4, 0, 9]), np.array([2, 0, 3]))
     assert owner.tolist() == [0, 0, 2, 2, 2]
     assert position.tolist() == [4, 5, 9, 10, 11]

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from features.components import REMOTE_OK
-from models.ranking.job_arrays import matrix
+from models.ranking.job_arrays import csr_from_lists
 from models.ranking.scoring import COLLABORATIVE_MOST, Recipe, component_values, score_pairs
 from models.ranking.stages import pairs_of, retrieve_block
 from serving.contract.tables import COMPONENTS
@@ -45,7 +45,7 @@ def test_each_user_is_scored_by_their_own_recipe() -> None:
 
 def test_a_skill_of_unknown_level_counts_by_its_rarity_alone() -> None:
     skills, levels = pl.Series([["a", "b"]]), pl.Series([[None, 0.4]], dtype=pl.List(pl.Float32))
-    np.testing.assert_allclose(matrix(skills, pl.Series(["a", "b"]), levels).toarray(), [[1.0, 0.4]])
+    np.testing.assert_allclose(csr_from_lists(skills, pl.Series(["a", "b"]), levels).toarray(), [[1.0, 0.4]])
 
 
 def test_a_city_of_the_same_name_abroad_is_another_city() -> None:
