@@ -1,4 +1,4 @@
-"""The ranking assets: every user's feed, and the feeds of who is not known. How a list is made is in `models`."""
+"""The ranking assets: every user's feed, and fallback feeds for unknown users. The ranking itself is in `models`."""
 
 from typing import Any
 
@@ -13,14 +13,15 @@ from assets.ranking.inputs import encoded_jobs, lake_tables, ranking_settings
 from assets.ranking.scope import SCOPE_TAG, parse_scope
 from assets.ranking.shards import Report, rank_feeds
 from assets.resources import RunClock, Workspace
-from features.schemas.features import PREFERENCES, USER_PROFILES
+from features.schemas.features import PREFERENCES
 from features.schemas.ranking import FEEDS
 from models.fitting.als import AlsModel
 from models.fitting.neighbours import JobNeighbours, UserNeighbours
 from models.fitting.vectors import JobVectors, UserVectors
+from models.ranking.context import Fitted
+from models.ranking.diversity import topic_sketch
 from models.ranking.fallback import fallback_feeds
-from models.ranking.signals import Fitted, align
-from models.ranking.stages import build_world
+from models.ranking.preparation import align
 
 __all__ = ["ASSETS", "ASSET_CHECKS"]
 
@@ -71,7 +72,6 @@ def feeds(
         "catalog/jobs",
         "features/job_features",
         "features/skill_weights",
-        "features/trending",
         "training/job_vectors",
     ),
     kinds=("numpy", "polars"),
@@ -83,24 +83,16 @@ def fallback_feeds_table(
     jobs: pl.LazyFrame,
     job_features: pl.LazyFrame,
     skill_weights: pl.LazyFrame,
-    trending: pl.LazyFrame,
     job_vectors: JobVectors,
 ) -> dg.Output[pl.DataFrame]:
     """What unknown users get: the best jobs of all, of each country, and of each country and role."""
-    settings, as_of = ranking_settings(workspace.config), clock.as_of(context)
+    settings = ranking_settings(workspace.config)
     nobody = PREFERENCES.empty().lazy()
     encoded = encoded_jobs(
-        jobs, job_features=job_features, skill_weights=skill_weights, preferences=nobody, as_of=as_of
+        jobs, job_features=job_features, skill_weights=skill_weights, preferences=nobody, as_of=clock.as_of(context)
     )
-    world = build_world(
-        encoded,
-        places=USER_PROFILES.empty(),
-        trending=trending.collect(),
-        job_vectors=align(job_vectors.job_ids, job_vectors.vectors, encoded.ids),
-        limits=settings.limits,
-        as_of=as_of,
-    )
-    table = fallback_feeds(world, settings)
+    vectors = align(job_vectors.job_ids, job_vectors.vectors, encoded.ids)
+    table = fallback_feeds(encoded, topic_sketch(vectors.rows), settings)
     return dg.Output(table, metadata={"n_segments": len(table), "n_jobs": encoded.n})
 
 

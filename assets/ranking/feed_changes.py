@@ -1,8 +1,8 @@
-"""What a partial ranking run changed in each shard of the feeds, so that publishing need not read shards to find it.
+"""The changes of each shard of the feeds by partial ranking runs, so that publishing need not compare whole shards.
 
-A shard file is replaced as a whole; beside it lies one file per replacement with the rows that came, changed or went,
-and the identities of the shard before and after. A chain of them from a known state to the present one tells every
-change; where a link is missing (a killed run, a shard from elsewhere), there is no chain, and shards are compared.
+A shard file is replaced as a whole. One file per replacement holds the rows that were added, changed or removed, and
+the identities of the shard before and after. A chain of such files from a known state to the present one holds every
+change. If a link is missing (a killed run, a shard from elsewhere) there is no chain, and publishing compares shards.
 """
 
 import shutil
@@ -19,7 +19,7 @@ MOST_LINKS = 32
 
 
 def record(lake: Lake, shard: str, before: pl.DataFrame, after: pl.DataFrame, *, identity_before: str) -> None:
-    """Notes how shard file `shard` (without suffix) became what it is now; both frames have the columns FEEDS."""
+    """Records the last replacement of shard file `shard` (without suffix); both frames have the columns FEEDS."""
     differing = ["generated_at", "n_items"]
     marks = [frame.select("user_id", "generated_at", n_items=pl.col("items").list.len()) for frame in (before, after)]
     both = marks[1].join(marks[0], on="user_id", how="full", suffix="_before", coalesce=True)
@@ -42,14 +42,14 @@ def record(lake: Lake, shard: str, before: pl.DataFrame, after: pl.DataFrame, *,
 
 
 def forget(lake: Lake) -> None:
-    """Drops every chain: all shards are written anew."""
+    """Deletes every chain, as all shards are written anew."""
     shutil.rmtree(lake.folder(_LAYER, FEED_CHANGES.name), ignore_errors=True)
 
 
 def chain(folder: Path, shard: str, known: str, now: str) -> list[pl.DataFrame] | None:
-    """The rows of every replacement that led from the shard's identity `known` to `now`, the oldest first.
+    """The rows of every replacement from the shard's identity `known` to `now`, the oldest first.
 
-    `folder` holds the chains. None where they do not lead there.
+    `folder` holds the chains. None if no chain leads there.
     """
     found: list[pl.DataFrame] = []
     for path in sorted((folder / shard).glob("[0-9]*.parquet"), reverse=True):

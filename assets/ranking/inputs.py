@@ -1,4 +1,4 @@
-"""From configuration and lake tables to what the ranking functions take. No arithmetic, no judgement."""
+"""Loads what ranking takes from configuration, lake tables and trained models. No arithmetic, no judgement."""
 
 import datetime as dt
 import os
@@ -17,17 +17,17 @@ from features.schemas.features import JOB_FEATURES, PREFERENCES, SKILL_WEIGHTS, 
 from models.fitting.als import AlsModel
 from models.fitting.neighbours import JobNeighbours, UserNeighbours
 from models.fitting.vectors import JobVectors, UserVectors
+from models.ranking.context import Fitted
 from models.ranking.diversity import CompanyCap
 from models.ranking.experiments import Arm
-from models.ranking.interaction_arrays import is_acted
+from models.ranking.interaction_arrays import JobIndex, counts_for_ranking, is_acted
 from models.ranking.job_arrays import JobTable, encode_jobs
-from models.ranking.retrieval import Limits
-from models.ranking.scoring import Recipe
-from models.ranking.signals import Fitted
-from models.ranking.stages import Settings
+from models.ranking.population import Population, encode_population, join_populations
+from models.ranking.settings import Limits, Recipe, Settings
 
-# More candidates than items, so that the last ranks are still chosen and not merely what is left.
+# More candidates than items: the last ranks are still chosen among several jobs.
 _LEAST_CANDIDATES_PER_ITEM = 1.5
+CHUNK_USERS = 50_000
 _SHARD_SALT = "shard"
 _JOB_COLUMNS = (
     "job_id", "status", "duplicate_of", "title", "company", "company_id", "city", "country", "latitude", "longitude",
@@ -50,7 +50,7 @@ class Tables:
 
 
 def lake_tables(lake: Lake) -> Tables:
-    """The tables as they lie in the lake."""
+    """The tables of the lake."""
     return Tables(
         jobs=lake.scan("catalog", JOBS),
         interactions=lake.scan("catalog", INTERACTIONS),
@@ -63,7 +63,7 @@ def lake_tables(lake: Lake) -> Tables:
 
 
 def load_fitted(models: Path) -> Fitted:
-    """The models as they lie in the folder; FileNotFoundError before they were trained."""
+    """The models of the folder; FileNotFoundError before they were trained."""
     folder = models / "training"
     return Fitted(
         als=AlsModel.load(folder / "als.npz"),
@@ -105,7 +105,7 @@ def encoded_jobs(
     preferences: pl.LazyFrame,
     as_of: dt.datetime,
 ) -> JobTable:
-    """The jobs to show at `as_of`: a run between two catalogs must not show what has expired since."""
+    """The jobs that are open at `as_of`: a run between two catalogs must not show jobs that have expired since."""
     has_ended = (pl.col("expires_at") <= as_of).fill_null(value=False) | (pl.col("closed_at") <= as_of).fill_null(
         value=False
     )
@@ -114,17 +114,45 @@ def encoded_jobs(
         jobs.with_columns(status=status).select(_JOB_COLUMNS).collect(),
         job_features=job_features.collect(),
         skill_weights=skill_weights.collect(),
-        facet_values=preferences.select("dimension", "value").unique().collect(engine="streaming"),
+        preference_values=preferences.select("dimension", "value").unique().collect(engine="streaming"),
     )
 
 
 def users_to_rank(tables: Tables) -> pl.Series:
-    """Who gets a feed, sorted user_ids: all with a profile or an act beyond impressions."""
+    """The sorted ids of the users who get a feed: all with a profile or an interaction beyond impressions."""
     acted = tables.interactions.filter(is_acted()).select("user_id").unique()
     with_profile = tables.profiles.filter("has_profile").select("user_id")
     return pl.concat([acted, with_profile]).unique().collect(engine="streaming")["user_id"].sort()
 
 
 def shards_of_users(user_ids: pl.Series, n_shards: int) -> NDArray[np.int32]:
-    """Which of the shards each user belongs to."""
+    """The shard of each user."""
     return shard_of(stable_hash(user_ids, _SHARD_SALT), n_shards)
+
+
+def load_population(
+    tables: Tables, user_ids: pl.Series, *, index: JobIndex, chunk_users: int = CHUNK_USERS
+) -> Population:
+    """The users of `user_ids` (sorted, distinct) as arrays, chunk by chunk: the tables are sorted by user too, so that
+    each chunk reads only its part."""
+    parts = []
+    for start in range(0, max(len(user_ids), 1), chunk_users):
+        chunk = user_ids.slice(start, chunk_users)
+        profiles = _rows_of(chunk, tables.profiles).collect()
+        parts.append(
+            encode_population(
+                pl.DataFrame({"user_id": chunk}).join(profiles, on="user_id", how="left"),
+                interactions=_rows_of(chunk, tables.interactions).filter(counts_for_ranking()).collect(),
+                preferences=_rows_of(chunk, tables.preferences).collect(),
+                index=index,
+            )
+        )
+    return join_populations(parts)
+
+
+def _rows_of(user_ids: pl.Series, table: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows of these users; the range of ids lets Parquet skip whole row groups."""
+    if user_ids.is_empty():
+        return table.filter(pl.lit(False))
+    user = pl.col("user_id")
+    return table.filter(user.is_between(pl.lit(user_ids[0]), pl.lit(user_ids[-1])), user.is_in(user_ids.implode()))

@@ -1,7 +1,6 @@
-"""Whose feed is ranked again in a run, and what becomes of the feeds that are kept."""
+"""Which users a run ranks again, and the feeds that it keeps."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import polars as pl
@@ -15,33 +14,26 @@ Scope = Literal["all", "touched", "acted"]
 SCOPES: Sequence[Scope] = ("all", "touched", "acted")
 
 
-@dataclass(frozen=True)
-class Plan:
-    """`again`: the sorted ids of the users to rank, None for everybody."""
-
-    again: pl.Series | None
-
-
 def parse_scope(text: str | None) -> Scope:
-    """The run tag's value; none means all. Raises ValueError naming what is allowed."""
+    """The value of the run tag; no tag means all. Raises ValueError that names the allowed values."""
     for scope in SCOPES:
         if text is None or text == scope:
             return scope
     raise ValueError(f"{SCOPE_TAG} is {text!r}; it must be one of {', '.join(SCOPES)}")
 
 
-def plan(scope: Scope, feeds: pl.LazyFrame, user_ids: pl.Series, tables: Tables) -> Plan:
-    """Who is ranked again under `scope`, given the feeds (schema FEEDS) as they lie.
+def users_to_rank_again(scope: Scope, feeds: pl.LazyFrame, user_ids: pl.Series, tables: Tables) -> pl.Series | None:
+    """The sorted ids of the users to rank again under `scope`, None for all; given the stored `feeds` (schema FEEDS).
 
-    acted: who did something since their feed was made, who has none yet, who switched personalisation off since, and
-    whose feed a hard rule now forbids (an event may come late). touched: everybody once there are jobs that the oldest
-    feed cannot know, else like acted.
+    acted: users with an interaction since their feed was made, without a feed, who opted out of personalisation since,
+    or whose feed now breaks a hard rule (an event may come late). touched: all users if there are jobs newer than the
+    oldest feed, else like acted.
     """
     if scope == "all":
-        return Plan(None)
+        return None
     made = feeds.select("user_id", "generated_at").collect()
     if scope == "touched" and _has_new_jobs(tables.jobs, made):
-        return Plan(None)
+        return None
     last = tables.interactions.group_by("user_id").agg(last_at=pl.col("last_at").max()).collect()
     acted = (
         pl.DataFrame({"user_id": user_ids}).join(made, on="user_id", how="left").join(last, on="user_id", how="left")
@@ -49,20 +41,19 @@ def plan(scope: Scope, feeds: pl.LazyFrame, user_ids: pl.Series, tables: Tables)
     acted = acted.filter(pl.col("generated_at").is_null() | (pl.col("last_at") > pl.col("generated_at")))
     broken = violations(feeds, jobs=tables.jobs, interactions=tables.interactions, profiles=tables.profiles)
     broken = broken.filter(~pl.col("rule").is_in(["not_open", "not_in_catalog"]))
-    unwilling = tables.profiles.filter(~pl.col("personalization_enabled").fill_null(value=True))
+    opted_out = tables.profiles.filter(~pl.col("personalization_enabled").fill_null(value=True))
     personal = feeds.filter(pl.col("source") == "personal").select("user_id")
-    refused = personal.join(unwilling, on="user_id", how="semi").collect()
-    again = pl.concat([acted["user_id"], broken["user_id"], refused["user_id"]]).unique().sort()
-    return Plan(again)
+    outdated = personal.join(opted_out, on="user_id", how="semi").collect()
+    return pl.concat([acted["user_id"], broken["user_id"], outdated["user_id"]]).unique().sort()
 
 
 def kept_feeds(
     feeds: pl.DataFrame, *, users: pl.Series, again: pl.Series, companies: pl.DataFrame, cap: CompanyCap
 ) -> pl.DataFrame:
-    """The feeds of `users` that are not ranked again, without jobs that are no longer open, ranks counted anew.
+    """The feeds of `users` that are not ranked again, without jobs that are no longer open, with new ranks.
 
-    `companies` (job_id, company) are the jobs to show. What would break the company cap by moving up is left out too;
-    the components of an item stay those that were stored with it.
+    `companies` (job_id, company) are the open jobs. Items that would break the company cap by moving up are dropped
+    too; the components of the others stay as they are stored.
     """
     kept = feeds.filter(pl.col("user_id").is_in(users.implode()), ~pl.col("user_id").is_in(again.implode()))
     flat = (

@@ -1,4 +1,4 @@
-"""`jobfeed why`: loads one user's side of the lake and the fitted models, and explains the score of a job."""
+"""`jobfeed why`: loads one user's rows of the lake and the fitted models, and explains the score of a job."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -9,17 +9,17 @@ import polars as pl
 
 from assets.lake import Lake
 from assets.ranking.inputs import Tables, lake_tables, load_fitted, ranking_settings, users_to_rank
-from assets.ranking.shards import shard_of_users
+from assets.ranking.shards import whole_batch
 from assets.resources import Workspace
 from features.errors import JobfeedError
 from features.schemas.ranking import FEEDS
-from models.explanations.exclusion import KeptOut, kept_out
-from models.explanations.score_breakdown import Why, explain_pair
+from models.explanations.exclusion import Exclusion, exclusions
+from models.explanations.score_breakdown import ScoreBreakdown, explain_pair
 from serving.contract.tables import JOB_REFERENCE_CODES
 
 
 class UnknownUserError(JobfeedError, LookupError):
-    """The user has neither a profile nor any act, and so no feed of their own."""
+    """The user has neither a profile nor an interaction, and so no feed of their own."""
 
 
 class UnknownJobError(JobfeedError, LookupError):
@@ -28,7 +28,7 @@ class UnknownJobError(JobfeedError, LookupError):
 
 @dataclass(frozen=True)
 class StoredFeed:
-    """The user's feed as it was made: when, by what, how long, and the score of its last item."""
+    """The user's stored feed: when it was made, by which recipe and arm, its length, and the score of its last item."""
 
     generated_at: dt.datetime
     recipe: str
@@ -40,26 +40,26 @@ class StoredFeed:
 
 @dataclass(frozen=True)
 class Answer:
-    """Why a job stands where it stands, as of `as_of`.
+    """The explanation of a job's score and rank, as of `as_of`.
 
-    `job`: title, company, city of the asked job. `item`: the stored item in `feed` of it or of the job that stands for
-    it, None where neither is listed. `titles` of the jobs that reasons refer to.
+    `job`: title, company and city of the asked job. `item`: the stored item in `feed` of that job or of the job that
+    represents it, None if neither is listed. `titles`: of the jobs that reasons refer to.
     """
 
-    why: Why
+    why: ScoreBreakdown
     as_of: dt.datetime
     job: Mapping[str, str | None]
-    rules: tuple[KeptOut, ...]
+    rules: tuple[Exclusion, ...]
     feed: StoredFeed | None
     item: Mapping[str, Any] | None
     titles: Mapping[str, str]
 
 
 def why(workspace: Workspace, *, user_id: str, job_id: str, as_of: dt.datetime | None) -> Answer:
-    """The answer for the user and job by the tables and models as they lie.
+    """The answer for the user and job from the stored tables and models.
 
-    Without `as_of` it is for the instant that the user's feed was made for, or now where there is none. Raises
-    UnknownUserError, UnknownJobError, and FileNotFoundError before the models were trained.
+    Without `as_of` it is for the instant of the user's feed, or for now without a feed. Raises UnknownUserError,
+    UnknownJobError, and FileNotFoundError before the models were trained.
     """
     lake, of_user = workspace.lake, pl.col("user_id") == user_id
     tables = lake_tables(lake)
@@ -81,11 +81,11 @@ def why(workspace: Workspace, *, user_id: str, job_id: str, as_of: dt.datetime |
     fitted = load_fitted(workspace.models)
     feed, items = _stored(lake, user_id)
     instant = as_of or (feed.generated_at if feed is not None else dt.datetime.now(dt.UTC))
-    shard = shard_of_users(tables, fitted, users, settings=ranking_settings(workspace.config), as_of=instant)
-    told = explain_pair(shard, user=0, job_id=job_id)
-    rules = kept_out(user_id, job_id, jobs=tables.jobs, interactions=tables.interactions, profiles=tables.profiles)
-    item = next((item for item in items if item["job_id"] in (job_id, told.stands_for)), None)
-    return Answer(told, instant, job.row(0, named=True), rules, feed, item, _titles(tables, told, item))
+    context, batch = whole_batch(tables, fitted, users, settings=ranking_settings(workspace.config), as_of=instant)
+    breakdown = explain_pair(context, batch, user=0, job_id=job_id)
+    rules = exclusions(user_id, job_id, jobs=tables.jobs, interactions=tables.interactions, profiles=tables.profiles)
+    item = next((item for item in items if item["job_id"] in (job_id, breakdown.stands_for)), None)
+    return Answer(breakdown, instant, job.row(0, named=True), rules, feed, item, _titles(tables, breakdown, item))
 
 
 def _stored(lake: Lake, user_id: str) -> tuple[StoredFeed | None, Sequence[Mapping[str, Any]]]:
@@ -100,7 +100,7 @@ def _stored(lake: Lake, user_id: str) -> tuple[StoredFeed | None, Sequence[Mappi
     return feed, row["items"]
 
 
-def _titles(tables: Tables, told: Why, item: Mapping[str, Any] | None) -> Mapping[str, str]:
+def _titles(tables: Tables, breakdown: ScoreBreakdown, item: Mapping[str, Any] | None) -> Mapping[str, str]:
     stored = [(reason["code"], reason["ref"]) for reason in (item or {}).get("reasons") or ()]
-    named = [ref for code, ref, *_ in [*stored, *told.reasons] if code in JOB_REFERENCE_CODES and ref is not None]
+    named = [ref for code, ref, *_ in [*stored, *breakdown.reasons] if code in JOB_REFERENCE_CODES and ref is not None]
     return dict(tables.jobs.filter(pl.col("job_id").is_in(named)).select("job_id", "title").collect().iter_rows())

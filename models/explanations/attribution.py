@@ -1,6 +1,5 @@
-"""Why an item is in a list: its one to three strongest reasons, from what really lifted it."""
+"""The reasons of an item: the one to three signals that lifted it most."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,49 +9,40 @@ from numpy.typing import NDArray
 
 from features.components import REMOTE_OK
 from features.schemas.ranking import REASON_CODES
-from models.arrays import Bools, Floats, Ints, names_at
+from models.arrays import Bools, Doubles, Floats, Ints, Longs, names_at
 from models.kernels.sparse_rows import most_similar, rarest_common
+from models.ranking.context import KIND_APPLIED, KIND_SAVED, KIND_VIEWED, CandidatePairs
+from models.ranking.feed_rows import REASON_ROWS, RankedItems
 from models.ranking.retrieval import RETRIEVERS
-from models.ranking.scoring import COLLABORATIVE_MOST, Pairs, Recipe
-from models.ranking.signals import APPLIED, SAVED, VIEWED
+from models.ranking.scoring import COLLABORATIVE_MOST
 
 REASONS_PER_ITEM = 3
-REASON_ROWS = {"item": pl.Int64, "slot": pl.Int64, "code": pl.String, "ref": pl.String, "value": pl.Float32}
 NAMES_PER_REASON = 3
 NEW_DAYS = 3.0
 SIMILAR_FROM = 0.5  # cosine
 # A reason much weaker than the item's strongest is noise to a reader.
 _LEAST_SHARE_OF_STRONGEST = 0.2
 _FOUND_BY_BONUS = 0.03
-# How much a reason tells a reader beside another that lifted the job as much.
-_TELLING = {
+# How informative a reason is beside another that lifted the job as much.
+_REASON_PRIOR = {
     "similar_to_saved": 1.3, "similar_to_applied": 1.3, "similar_to_viewed": 1.2, "skills": 1.3, "tags": 1.2,
     "neighbours": 0.8, "same_city": 0.8, "new": 0.8, "popular_in_area": 0.7, "trending": 0.7, "remote": 0.5,
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Listed:
-    """The items of a block's lists: components (B, n) each, which retrievers found them, and what was explored."""
-
-    pairs: Pairs
-    values: Mapping[str, Floats]
-    found_by: NDArray[np.uint16]
-    is_explored: Bools
-    is_item: Bools  # false for padding
-
-
-def explain(listed: Listed, recipes: Sequence[Recipe], recipe_of_row: Ints) -> pl.DataFrame:
-    """Reasons of all items, REASON_ROWS, sorted by item (row * n + place) and slot (0 the strongest)."""
-    strength, similar = _strengths(listed, recipes, recipe_of_row)
-    table = np.stack([_TELLING.get(code, 1) * strength[code] for code in REASON_CODES]).reshape(len(REASON_CODES), -1)
-    item, slot, code = _strongest(table.astype(np.float32), listed.is_item.ravel())
+def explain(pairs: CandidatePairs, items: RankedItems) -> pl.DataFrame:
+    """Reasons of all items of the pairs' block, REASON_ROWS, sorted by item and slot."""
+    strength, similar = _strengths(pairs, items)
+    table = np.stack([_REASON_PRIOR.get(code, 1) * strength[code] for code in REASON_CODES]).reshape(
+        len(REASON_CODES), -1
+    )
+    item, slot, code = _strongest(table.astype(np.float32), (items.job >= 0).ravel())
     value = np.full(len(item), np.nan, dtype=np.float32)
     references, places = [pl.Series([], dtype=pl.String)], [np.zeros(0, dtype=np.int64)]
     for index, name in enumerate(REASON_CODES):
         place = np.flatnonzero(code == index)
         if len(place):
-            reference, number = _reference(name, item[place], listed, similar)
+            reference, number = _reference(name, item[place], pairs, items, similar)
             references.append(
                 reference if reference is not None else pl.Series([None], dtype=pl.String).new_from_index(0, len(place))
             )
@@ -73,9 +63,9 @@ def explain(listed: Listed, recipes: Sequence[Recipe], recipe_of_row: Ints) -> p
     )
 
 
-def _strongest(table: Floats, is_item: Bools) -> tuple[NDArray[np.int64], NDArray[np.int64], Ints]:
-    """The REASONS_PER_ITEM greatest rows of each column of `table` (codes, items): item, slot and code of each that is
-    given, sorted by item and slot. Equal strengths in the order of the codes."""
+def _strongest(table: Floats, is_item: Bools) -> tuple[Longs, Longs, Ints]:
+    """The REASONS_PER_ITEM greatest rows of each column of `table` (codes, items) that are strong enough, as item, slot
+    and code, sorted by item and slot. Equal strengths come in the order of the codes."""
     left, every = table.copy(), np.arange(table.shape[1])
     chosen, given = [], []
     strongest = np.zeros(0, dtype=np.float32)
@@ -96,15 +86,15 @@ class _Similar:
 
     cosine: Floats
     kind: Ints
-    job: Ints  # position in the catalog
+    job: Ints  # position in the job index
 
 
-def _strengths(listed: Listed, recipes: Sequence[Recipe], recipe_of_row: Ints) -> tuple[dict[str, Floats], _Similar]:
+def _strengths(pairs: CandidatePairs, items: RankedItems) -> tuple[dict[str, Floats], _Similar]:
     """How much each code lifted each item, (B, n), -inf where it does not apply."""
-    pairs, users, jobs = listed.pairs, listed.pairs.users, listed.pairs.jobs
-    part = {name: _contribution(name, listed, recipes, recipe_of_row) for name in listed.values}
-    known = {name: np.nan_to_num(value, nan=-1.0) for name, value in listed.values.items()}
-    similar = _most_similar(listed, pairs.signals.of_jobs.vectors)
+    users, jobs = pairs.users, pairs.jobs
+    part = {name: _contribution(name, pairs, items) for name in items.values}
+    known = {name: np.nan_to_num(value, nan=-1.0) for name, value in items.values.items()}
+    similar = _most_similar(pairs, items)
     km = pairs.distance_km()
     limit = users.max_distance_km[pairs.user]
     is_near = km <= np.where(np.isnan(limit), 25.0, limit)
@@ -117,30 +107,34 @@ def _strengths(listed: Listed, recipes: Sequence[Recipe], recipe_of_row: Ints) -
     strength = {
         "also_applied": _where(
             known["also_applied"] > 0.05,
-            part["also_applied"] + _found(listed, "also_applied") * (1 + known["also_applied"]),
+            part["also_applied"] + _found(items, "also_applied") * (1 + known["also_applied"]),
         ),
         "neighbours": _where(
-            (known["neighbours"] > 0.2) | (known["collaborative"] > 0.6), by_likes + _found(listed, "neighbours")
+            (known["neighbours"] > 0.2) | (known["collaborative"] > 0.6), by_likes + _found(items, "neighbours")
         ),
-        "skills": _where(known["skills"] > 0, part["skills"] + _found(listed, "skills") * (1 + 2 * known["skills"])),
-        "role": _where(has_role, 1.2 * _found(listed, "skills")),
+        "skills": _where(known["skills"] > 0, part["skills"] + _found(items, "skills") * (1 + 2 * known["skills"])),
+        "role": _where(has_role, 1.2 * _found(items, "skills")),
         "nearby": _where(is_near & ~is_remote, place),
         "same_city": _where(pairs.is_same_city() & ~is_near & ~is_remote, place),
         "remote": _where(is_remote, place),
         "popular_in_area": _where(is_same_country & (known["engagement"] >= 0.5), part["engagement"]),
-        "trending": _where(known["trending"] >= 0.2, part["trending"] + _found(listed, "trending") * known["trending"]),
-        "new": _where(jobs.age_days[pairs.job] <= NEW_DAYS, part["recency"] + _found(listed, "new")),
+        "trending": _where(known["trending"] >= 0.2, part["trending"] + _found(items, "trending") * known["trending"]),
+        "new": _where(jobs.age_days[pairs.job] <= NEW_DAYS, part["recency"] + _found(items, "new")),
         "salary": _where(known["salary"] >= 1, part["salary"]),
-        "tags": _where(known["tags"] > 0, part["tags"] + _found(listed, "skills") * known["tags"]),
+        "tags": _where(known["tags"] > 0, part["tags"] + _found(items, "skills") * known["tags"]),
         "experience": _where(known["experience"] >= 1, part["experience"]),
-        "company": _where(follows > 0, part["affinity"] + _found(listed, "followed") * (1 + follows)),
-        "exploration": _where(listed.is_explored, np.full(km.shape, 9.0)),
+        "company": _where(follows > 0, part["affinity"] + _found(items, "followed") * (1 + follows)),
+        "exploration": _where(items.is_explored, np.full(km.shape, 9.0)),
     }
     is_similar = similar.cosine >= SIMILAR_FROM
-    lift = part["content"] + _found(listed, "content") * (1 + similar.cosine)
-    for name, kind in (("similar_to_applied", APPLIED), ("similar_to_saved", SAVED), ("similar_to_viewed", VIEWED)):
+    lift = part["content"] + _found(items, "content") * (1 + similar.cosine)
+    for name, kind in (
+        ("similar_to_applied", KIND_APPLIED),
+        ("similar_to_saved", KIND_SAVED),
+        ("similar_to_viewed", KIND_VIEWED),
+    ):
         strength[name] = _where(is_similar & (similar.kind == kind), lift)
-    # Whatever lifted a job is said, also where it is below the thresholds above; who has nothing is a find.
+    # If no reason qualifies, the reason is trending where there is engagement, else exploration.
     is_bare = np.max(np.stack(list(strength.values())), axis=0) <= 0
     strength["trending"] = np.where(is_bare & (known["engagement"] > 0), 1e-3, strength["trending"]).astype(np.float32)
     strength["exploration"] = np.where(is_bare & ~(known["engagement"] > 0), 1e-3, strength["exploration"]).astype(
@@ -149,65 +143,65 @@ def _strengths(listed: Listed, recipes: Sequence[Recipe], recipe_of_row: Ints) -
     return strength, similar
 
 
-def _contribution(name: str, listed: Listed, recipes: Sequence[Recipe], recipe_of_row: Ints) -> Floats:
-    weight = np.array([recipe.normalised().get(name, 0.0) for recipe in recipes])[recipe_of_row][:, None]
-    return np.asarray(weight * np.nan_to_num(listed.values[name]), dtype=np.float32)
+def _contribution(name: str, pairs: CandidatePairs, items: RankedItems) -> Floats:
+    weights = np.array([recipe.normalised().get(name, 0.0) for recipe in pairs.batch.recipes])
+    weight = weights[pairs.block.recipe_of_row][:, None]
+    return np.asarray(weight * np.nan_to_num(items.values[name]), dtype=np.float32)
 
 
 def _where(condition: Bools, strength: Any) -> Floats:
-    """Strengths where the condition holds; what adds nothing is no reason."""
+    """Strengths where the condition holds and they are positive, else -inf."""
     return np.where(condition & (strength > 0), strength, -np.inf).astype(np.float32)
 
 
-def _found(listed: Listed, retriever: str) -> Floats:
-    bit = np.uint16(1 << RETRIEVERS.index(retriever))
-    return np.asarray(_FOUND_BY_BONUS * ((listed.found_by & bit) > 0), dtype=np.float32)
+def _found(items: RankedItems, retriever: str) -> Floats:
+    bit = np.uint16(1 << list(RETRIEVERS).index(retriever))
+    return np.asarray(_FOUND_BY_BONUS * ((items.found_by & bit) > 0), dtype=np.float32)
 
 
-def _most_similar(listed: Listed, vectors: NDArray[np.floating]) -> _Similar:
-    """`vectors` are those of the catalog's jobs, by `vector_rows`."""
-    pairs, history, of_jobs = listed.pairs, listed.pairs.signals.history, listed.pairs.signals.of_jobs
-    own = history.job[pairs.rows]
-    row = np.where(own >= 0, of_jobs.vector_rows[own], -1)
-    stands_for = np.where(own >= 0, history.catalog.rows[own], -1)
+def _most_similar(pairs: CandidatePairs, items: RankedItems) -> _Similar:
+    context, vectors = pairs.context, pairs.context.fitted.job_vectors.vectors
+    past = pairs.batch.history_job[pairs.rows]
+    row = np.where(past >= 0, context.vector_rows[past], -1)
+    past_jobs = np.where(past >= 0, context.index.rows[past], -1)
     cosine = np.full(pairs.job.shape, -1, dtype=np.float32)
     best = np.full(pairs.job.shape, -1, dtype=np.int32)
-    if vectors.shape[1] == of_jobs.content.rows.shape[1] and (row >= 0).any():
-        most_similar(of_jobs.content.rows, pairs.job, listed.is_item, vectors, row, stands_for, cosine, best)
+    if vectors.shape[1] == context.content.rows.shape[1] and (row >= 0).any():
+        most_similar(context.content.rows, pairs.job, items.job >= 0, vectors, row, past_jobs, cosine, best)
     place = np.maximum(best, 0)
     return _Similar(
         cosine=np.round(cosine, 4),
-        kind=np.where(best >= 0, np.take_along_axis(history.kind[pairs.rows], place, axis=1), -1),
-        job=np.where(best >= 0, np.take_along_axis(own, place, axis=1), -1),
+        kind=np.where(best >= 0, np.take_along_axis(pairs.batch.history_kind[pairs.rows], place, axis=1), -1),
+        job=np.where(best >= 0, np.take_along_axis(past, place, axis=1), -1),
     )
 
 
-def _company_affinity(pairs: Pairs) -> NDArray[np.float64]:
-    """The learned liking of the job's company, 0 where there is none."""
-    names = pairs.jobs.vocabularies["facet"]
+def _company_affinity(pairs: CandidatePairs) -> Doubles:
+    """The user's learned affinity to the job's company, 0 without one."""
+    names = pairs.jobs.vocabularies["preference_feature"]
     is_company = names.str.starts_with("company\t").to_numpy()
     if not is_company.any():
         return np.zeros(pairs.job.shape)
     columns = np.flatnonzero(is_company)
-    return pairs.sum_over(pairs.jobs.facets[:, columns].tocsr(), pairs.signals.affinity[:, columns])
+    return pairs.sum_over(pairs.jobs.preference_features[:, columns].tocsr(), pairs.batch.affinity[:, columns])
 
 
 def _reference(
-    code: str, item: NDArray[np.int64], listed: Listed, similar: _Similar
+    code: str, item: Longs, pairs: CandidatePairs, items: RankedItems, similar: _Similar
 ) -> tuple[pl.Series | None, NDArray[Any] | None]:
-    """What the reasons of one code refer to, and their numbers; None for neither."""
-    pairs, jobs = listed.pairs, listed.pairs.jobs
+    """The references of the reasons of one code and their numbers, None where the code has none."""
+    jobs, catalog_ids = pairs.jobs, pairs.context.index.job_ids
     job = pairs.job.ravel()[item]
     row = item // pairs.job.shape[1]
     ref: pl.Series | None = None
     value: NDArray[Any] | None = None
     if code.startswith("similar_to_"):
-        ref = pairs.signals.of_jobs.catalog.job_ids.gather(similar.job.ravel()[item])
+        ref = catalog_ids.gather(similar.job.ravel()[item])
         value = similar.cosine.ravel()[item]
     elif code == "also_applied":
-        source = pairs.lookup(pairs.signals.also_applied_source).ravel()[item].astype(np.int64) - 1
-        ref = pairs.signals.of_jobs.catalog.job_ids.gather(np.maximum(source, 0))
-        value = listed.values["also_applied"].ravel()[item]
+        source = pairs.lookup(pairs.batch.also_applied_source).ravel()[item].astype(np.int64) - 1
+        ref = catalog_ids.gather(np.maximum(source, 0))
+        value = items.values["also_applied"].ravel()[item]
     elif code in ("skills", "tags", "role"):
         ref = _common_names(code, job, row, pairs)
     elif code == "nearby":
@@ -227,7 +221,7 @@ def _reference(
     return ref, value
 
 
-def _common_names(code: str, job: Ints, row: NDArray[np.int64], pairs: Pairs) -> pl.Series:
+def _common_names(code: str, job: Ints, row: Longs, pairs: CandidatePairs) -> pl.Series:
     """Up to three names that the user and the job share, the rarest first, joined by commas."""
     jobs, users = pairs.jobs, pairs.users
     of_jobs, of_users, vocabulary = {
@@ -249,5 +243,5 @@ def _common_names(code: str, job: Ints, row: NDArray[np.int64], pairs: Pairs) ->
 
 
 def days_at_most(age_days: Floats) -> Floats:
-    """Whole days that an age is less than: 1 for a job of today."""
+    """The least whole number of days above each age: 1 for a job of today."""
     return np.floor(np.maximum(age_days, 0)) + 1

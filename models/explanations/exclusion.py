@@ -1,4 +1,4 @@
-"""Why a hard rule excludes a job from a user's feed: the user's event, the block list or the job's status."""
+"""Why a hard rule excludes a job: the user's event, the block list or the job's status. For one user and job."""
 
 from dataclasses import dataclass
 
@@ -9,33 +9,33 @@ from models.ranking.feed_problems import violations
 
 
 @dataclass(frozen=True)
-class KeptOut:
-    """One of HARD_RULES, and the evidence for it, None where the rule says everything."""
+class Exclusion:
+    """A broken rule (models.ranking.feed_problems.HARD_RULES) and its cause, None if the rule says it all."""
 
     rule: str
     evidence: str | None
 
 
-def kept_out(
+def exclusions(
     user_id: str, job_id: str, *, jobs: pl.LazyFrame, interactions: pl.LazyFrame, profiles: pl.LazyFrame
-) -> tuple[KeptOut, ...]:
+) -> tuple[Exclusion, ...]:
     """The hard rules that a feed of this one job would break, from JOBS, INTERACTIONS and USER_PROFILES; by name."""
     fields = FEEDS.columns["items"].inner.fields  # type: ignore[union-attr]
     item = {**dict.fromkeys(field.name for field in fields), "rank": 1, "job_id": job_id}
     feed = pl.LazyFrame({"user_id": [user_id], "items": [[item]]}, schema_overrides={"items": FEEDS.columns["items"]})
     broken = violations(feed, jobs=jobs, interactions=interactions, profiles=profiles)["rule"]
     job = jobs.filter(pl.col("job_id") == job_id).collect()
-    return tuple(KeptOut(rule, _told(rule, user_id, job, jobs, interactions, profiles)) for rule in broken)
+    return tuple(Exclusion(rule, _cause(rule, user_id, job, jobs, interactions, profiles)) for rule in broken)
 
 
-def _told(
+def _cause(
     rule: str, user_id: str, job: pl.DataFrame, jobs: pl.LazyFrame, interactions: pl.LazyFrame, profiles: pl.LazyFrame
 ) -> str | None:
     match rule:
         case "not_open":
-            return _state(job)
+            return _status(job)
         case "applied" | "dismissed":
-            return _acts(f"is_{rule}", user_id, job, jobs, interactions)
+            return _event(f"is_{rule}", user_id, job, jobs, interactions)
         case "blocked_company":
             company, company_id = job.select("company", "company_id").row(0)
             return str(company or company_id)
@@ -44,18 +44,18 @@ def _told(
     return None
 
 
-def _state(job: pl.DataFrame) -> str:
+def _status(job: pl.DataFrame) -> str:
     status, closed_at, expires_at = job.select("status", "closed_at", "expires_at").row(0)
     at = closed_at if status == "closed" else expires_at
     return f"{status} since {at:%Y-%m-%d %H:%M} UTC" if at is not None else str(status)
 
 
-def _acts(act: str, user_id: str, job: pl.DataFrame, jobs: pl.LazyFrame, interactions: pl.LazyFrame) -> str | None:
-    """When the user last did it, with the job itself or one that is the same."""
+def _event(flag: str, user_id: str, job: pl.DataFrame, jobs: pl.LazyFrame, interactions: pl.LazyFrame) -> str | None:
+    """The user's last event on the job or on a duplicate of it."""
     group = job.select(pl.coalesce("duplicate_of", "job_id")).to_series()
     same = jobs.filter(pl.coalesce("duplicate_of", "job_id").is_in(group.implode())).select("job_id")
     done = (
-        interactions.filter(pl.col("user_id") == user_id, pl.col(act).fill_null(value=False))
+        interactions.filter(pl.col("user_id") == user_id, pl.col(flag).fill_null(value=False))
         .join(same, on="job_id", how="semi")
         .select("job_id", "last_at")
         .sort("last_at", "job_id", descending=[True, False], nulls_last=True)

@@ -1,6 +1,6 @@
-"""How one score came about, who proposed the job and where it stands: the long answer for one user and one job.
+"""The breakdown of one score: its components, the retrievers that proposed the job, and its place among candidates.
 
-Which rule keeps a job out, and by what evidence, is in models.explanations.exclusion.
+Why a hard rule excludes a job is in models.explanations.exclusion.
 """
 
 from dataclasses import dataclass
@@ -8,17 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from models.explanations.attribution import Listed, explain
-from models.ranking.retrieval import RETRIEVERS
-from models.ranking.rules import forbidden_rows
-from models.ranking.scoring import COLLABORATIVE, COLLABORATIVE_MOST, Recipe, component_values, score_pairs
-from models.ranking.stages import Shard, pairs_of, retrieve_block
+from models.explanations.attribution import explain
+from models.ranking.context import CandidatePairs, JobContext, UserBatch
+from models.ranking.feed_rows import RankedItems
+from models.ranking.retrieval import RETRIEVERS, build_block, retrieve
+from models.ranking.scoring import COLLABORATIVE, COLLABORATIVE_MOST, component_values, score_candidates, score_pairs
+from models.ranking.settings import Recipe
 from serving.contract.tables import COMPONENTS
 
 
 @dataclass(frozen=True)
 class Contribution:
-    """One component's part: weight of the recipe, value (None where unknown: the neutral one counts), points of 100."""
+    """One component's part: the recipe's weight, the value, and points of 100.
+
+    An unknown value is None; the recipe's neutral value counts instead.
+    """
 
     component: str
     weight: float
@@ -28,11 +32,11 @@ class Contribution:
 
 
 @dataclass(frozen=True)
-class Why:
-    """The answer. `stands_for` is the job that represents the asked one, None where no open job does.
+class ScoreBreakdown:
+    """The answer. `stands_for` is the open job that represents the asked one, None without one.
 
-    `found_by` names the retrievers that proposed it. `place` is where it stands by score among the user's
-    `n_candidates`, from 1; None for who is none of them.
+    `found_by` names the retrievers that proposed it. `place` is its position by score among the user's `n_candidates`,
+    from 1; None if it is no candidate.
     """
 
     job_id: str
@@ -54,52 +58,57 @@ class Why:
         return bool(self.found_by)
 
 
-def explain_pair(shard: Shard, *, user: int, job_id: str) -> Why:
-    """Scores the job for the user at position `user` of the shard as ranking does, whether or not it is in the feed.
+def explain_pair(context: JobContext, batch: UserBatch, *, user: int, job_id: str) -> ScoreBreakdown:
+    """Scores the job for the user at position `user` of the batch as ranking does, also if it is not in the feed.
 
-    A job that no open job stands for has no score.
+    Without an open job that represents it, the job has no score.
     """
-    jobs, block = shard.world.jobs, slice(user, user + 1)
-    arm, recipe_of_row = shard.arms[shard.arm_of_user[user]], shard.recipe_of_user[block]
-    recipe = shard.recipes[recipe_of_row[0]]
-    row = int(jobs.rows_of(pl.Series([job_id]))[0])
+    arm = batch.arms[batch.arm_of_user[user]]
+    recipe = batch.recipes[batch.recipe_of_user[user]]
+    row = int(context.jobs.rows_of(pl.Series([job_id]))[0])
     if row < 0:
-        return Why(job_id, None, arm.recipe, arm.name, recipe.neutral)
-    forbidden = forbidden_rows(shard.users, shard.world.blockable, shard.forbidden, rows=block)
-    found, scores = retrieve_block(shard, block)
-    pairs = pairs_of(shard, block, np.array([[row]], dtype=np.int32), scores)
+        return ScoreBreakdown(job_id, None, arm.recipe, arm.name, recipe.neutral)
+    block = build_block(context, batch, slice(user, user + 1))
+    found = retrieve(block)
+    pairs = CandidatePairs(block, np.array([[row]], dtype=np.int32))
     values = component_values(COMPONENTS, pairs)
-    scored = score_pairs(values, shard.recipes, recipe_of_row)
+    scored = score_pairs(values, batch.recipes, block.recipe_of_row)
     score = float(scored.score[0, 0])
-    found_by = np.array([[found.found_by[found.jobs == row].max(initial=0)]], dtype=np.uint16)
-    one = np.ones((1, 1), dtype=bool)
-    listed = Listed(pairs, values, found_by=found_by, is_explored=~one, is_item=one)
+    bits = int(found.found_by[found.jobs == row].max(initial=0))
+    is_candidate = found.jobs >= 0
     place = None
-    if found_by[0, 0]:
-        needed = sorted({name for each in shard.recipes for name in each.normalised()})
-        of_all = score_pairs(
-            component_values(needed, pairs_of(shard, block, found.jobs, scores)), shard.recipes, recipe_of_row
-        )
-        place = 1 + int(np.count_nonzero((of_all.score > score) & (found.jobs >= 0)))
-    return Why(
+    if bits:
+        place = 1 + int(np.count_nonzero((score_candidates(block, found).score > score) & is_candidate))
+    one = np.ones((1, 1), dtype=bool)
+    items = RankedItems(
+        job=pairs.job,
+        score=scored.score,
+        confidence=scored.confidence,
+        is_seen=~one,
+        is_explored=~one,
+        propensity=np.ones((1, 1), dtype=np.float32),
+        found_by=np.array([[bits]], dtype=np.uint16),
+        values=values,
+    )
+    return ScoreBreakdown(
         job_id=job_id,
-        stands_for=str(jobs.ids[row]),
+        stands_for=str(context.jobs.ids[row]),
         recipe=arm.recipe,
         arm=arm.name,
         neutral=recipe.neutral,
         score=score,
         confidence=float(scored.confidence[0, 0]),
-        is_ruled_out=row in forbidden.indices,
-        found_by=tuple(name for bit, name in enumerate(RETRIEVERS) if (int(found_by[0, 0]) >> bit) & 1),
+        is_ruled_out=row in block.forbidden.indices,
+        found_by=tuple(name for bit, name in enumerate(RETRIEVERS) if (bits >> bit) & 1),
         place=place,
-        n_candidates=int(np.count_nonzero(found.jobs >= 0)),
+        n_candidates=int(np.count_nonzero(is_candidate)),
         contributions=contributions(recipe, {name: float(column[0, 0]) for name, column in values.items()}),
-        reasons=tuple(explain(listed, shard.recipes, recipe_of_row).select("code", "ref", "value").iter_rows()),
+        reasons=tuple(explain(pairs, items).select("code", "ref", "value").iter_rows()),
     )
 
 
 def contributions(recipe: Recipe, values: dict[str, float]) -> tuple[Contribution, ...]:
-    """The parts of a score, the greatest first, of the components' `values` (NaN where unknown). They sum to it."""
+    """The parts of a score, the greatest first; they sum to it. `values` by component, NaN where unknown."""
     parts = []
     for name, weight in recipe.normalised().items():
         value = values[name]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.arrays import NO_ENTRY, Floats, Ints, padded_rows
+from models.arrays import NO_ENTRY, Doubles, Floats, Ints, padded_rows
 from models.kernels.compiling import compiled
 from models.sort_keys import KeyLayout, descending
 
@@ -27,6 +27,14 @@ class Candidates:
 
     jobs: Ints
     found_by: NDArray[np.uint16]
+
+    def relevance(self, score: Doubles) -> Floats:
+        """The scores (B, C) of the candidates, -inf for padding."""
+        return np.where(self.jobs >= 0, score, -np.inf).astype(np.float32)
+
+    def values_of(self, codes: Ints) -> Ints:
+        """The code of each candidate, -1 for padding; `codes` has one per job."""
+        return np.where(self.jobs >= 0, codes[np.maximum(self.jobs, 0)], -1).astype(np.int32)
 
 
 def top_k(scores: Floats, k: int) -> Ints:

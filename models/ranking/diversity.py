@@ -7,14 +7,15 @@ import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
 
-from models.arrays import Floats, Ints
+from models.arrays import Floats, Ints, rank_within
 from models.kernels.compiling import compiled
 from models.sort_keys import best_first, rank_in_group
 
 SKETCH_DIMENSIONS = 16
 _SKETCH_SAMPLE = 20_000  # jobs, evenly taken, that the axes are fitted on
 _NEGLIGIBLE = 1e-6
-# What makes two jobs alike; the three sum to 1.
+_POPULAR_OF_COMPANY = 3
+# Parts of the similarity of two jobs; they sum to 1.
 TOPIC_SHARE, COMPANY_SHARE, ROLE_SHARE = 0.5, 0.3, 0.2
 
 
@@ -39,6 +40,16 @@ class Pool:
     sketch: Floats  # (B, P, d), of length 1 or 0
 
 
+def popular_diverse(prior_score: Floats, company: Ints) -> Ints:
+    """All jobs by prior score; what a company has beyond its best three comes after all others."""
+    order = np.lexsort((np.arange(len(company)), -prior_score))
+    by_company = order[np.argsort(company[order], kind="stable")]
+    surplus = np.zeros(len(company), dtype=bool)
+    surplus[by_company] = rank_within(company[by_company]) >= _POPULAR_OF_COMPANY
+    surplus &= company >= 0
+    return order[np.argsort(surplus[order], kind="stable")].astype(np.int32)
+
+
 def topic_sketch(vectors: Floats, n_dimensions: int = SKETCH_DIMENSIONS) -> Floats:
     """Job vectors on their first principal axes, normalised: short enough to compare whole pools at every rank.
 
@@ -61,7 +72,7 @@ def diversified_order(pool: Pool, *, strength: Floats, n_items: int, cap: Compan
     """Positions in the pool in the order of the list, (B, n_items), -1 after a list's end.
 
     Maximal marginal relevance (J. Carbonell, J. Goldstein, SIGIR 1998): each rank takes the job with the highest
-    (1 - strength) * relevance - strength * (its greatest likeness to a job above); `strength` (B,) is the recipe's.
+    (1 - strength) * relevance - strength * (its greatest similarity to a job above); `strength` (B,) is the recipe's.
     A company that has its cap waits until the top is full; a top that cannot be filled without breaking the cap ends
     the list. Equal values: the earlier position in the pool.
     """
@@ -106,13 +117,13 @@ def _greedy(
     n_rows, width = relevance.shape
     topic_share, company_share, role_share = np.float32(TOPIC_SHARE), np.float32(COMPANY_SHARE), np.float32(ROLE_SHARE)
     axes = np.empty((sketch.shape[2], width), dtype=np.float32)
-    value, likeness = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.float32)
+    value, similarity = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.float32)
     topic, n_of_company = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.int32)
     for row in range(n_rows):
         weight = strength[row]
         for place in range(width):
             value[place] = (np.float32(1) - weight) * relevance[row, place]
-            likeness[place] = 0
+            similarity[place] = 0
             n_of_company[place] = 0
             for axis in range(sketch.shape[2]):
                 axes[axis, place] = sketch[row, place, axis]
@@ -121,7 +132,7 @@ def _greedy(
             for place in range(width):
                 if rank < top and n_of_company[place] >= most:
                     continue
-                current = value[place] - weight * likeness[place]
+                current = value[place] - weight * similarity[place]
                 if current > greatest:
                     chosen, greatest = place, current
             if chosen < 0:
@@ -141,4 +152,4 @@ def _greedy(
                     n_of_company[place] += 1
                 if chosen_role >= 0 and role[row, place] == chosen_role:
                     alike += role_share
-                likeness[place] = max(likeness[place], alike)
+                similarity[place] = max(similarity[place], alike)

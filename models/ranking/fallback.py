@@ -1,53 +1,55 @@
-"""Feeds for who is not known: the best of everything, of a country, of a country and role.
+"""Fallback feeds for unknown users: the best jobs of all, of a country, and of a country and role.
 
-Segments are ranked like users who tell nothing of themselves but their place and role.
+A segment is ranked like a user with nothing but that place and role in the profile.
 """
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from features.schemas.ranking import FALLBACK_FEEDS, REASON_CODES
-from models.arrays import Ints, names_at, padded_rows
-from models.explanations.attribution import REASON_ROWS, days_at_most
-from models.ranking.diversity import Pool, diversified_order, pool_order
-from models.ranking.feed_rows import Items, item_lists
+from models.arrays import Floats, Ints, names_at
+from models.explanations.attribution import days_at_most
+from models.ranking.diversity import Pool, diversified_order, pool_order, popular_diverse
+from models.ranking.feed_rows import REASON_ROWS, RankedItems, item_lists
+from models.ranking.job_arrays import JobTable
+from models.ranking.retrievers.precomputed import grouped_lists
 from models.ranking.scoring import score_pairs
-from models.ranking.stages import Settings, World
+from models.ranking.settings import Settings
 from serving.contract.tables import COMPONENTS, GLOBAL_AREA
 
 _CANDIDATES = 300
-_LEAST_JOBS = 5  # a segment with fewer has nothing to say that its country has not
+_LEAST_JOBS = 5  # a smaller segment adds nothing to its country
 _DIVERSITY = 0.3
 _NEW_DAYS = 3.0
 _TRENDING_FROM = 0.2
 
 
-def fallback_feeds(world: World, settings: Settings) -> pl.DataFrame:
+def fallback_feeds(jobs: JobTable, sketch: Floats, settings: Settings) -> pl.DataFrame:
     """FALLBACK_FEEDS, sorted by segment: `all`, `country=XX` and `country=XX/role=<role>`.
 
-    A segment's own jobs come first, by engagement, trend and recency and diversified; where it has too few, its
-    country's and then everybody's follow. Scores are those of the default recipe for a user of whom nothing is known.
+    A segment's own jobs come first, by engagement, trend and recency and diversified by `sketch` (`topic_sketch` of the
+    job vectors); its country's and then all others follow where it has too few. Scores are those of the default recipe
+    for a user without any signal.
     """
-    segments, jobs, tier = _segments(world)
-    value = world.shared.quality
-    relevance = np.where(jobs >= 0, value[np.maximum(jobs, 0)] - tier, -np.inf).astype(np.float32)
-    company = np.where(jobs >= 0, world.jobs.company[np.maximum(jobs, 0)], -1).astype(np.int32)
+    segments, candidates, tier = _segments(jobs)
+    known = np.maximum(candidates, 0)
+    relevance = np.where(candidates >= 0, jobs.prior_score()[known] - tier, -np.inf).astype(np.float32)
+    company = np.where(candidates >= 0, jobs.company[known], -1).astype(np.int32)
     cap = settings.company_cap
-    chosen = pool_order(relevance, company, width=min(jobs.shape[1], 2 * settings.feed_items), cap=cap)
-    safe = np.take_along_axis(np.maximum(jobs, 0), chosen, axis=1)
+    chosen = pool_order(relevance, company, width=min(candidates.shape[1], 2 * settings.feed_items), cap=cap)
+    job = np.take_along_axis(known, chosen, axis=1)
     pool = Pool(
         relevance=np.take_along_axis(relevance, chosen, axis=1),
         company=np.take_along_axis(company, chosen, axis=1),
-        role=world.jobs.role[safe],
-        sketch=world.sketch[safe],
+        role=jobs.role[job],
+        sketch=sketch[job],
     )
     strength = np.full(len(segments), _DIVERSITY, dtype=np.float32)
     order = diversified_order(pool, strength=strength, n_items=settings.feed_items, cap=cap)
-    if safe.shape[1] == 0:
+    if job.shape[1] == 0:
         order = order[:, :0]
-    job = np.where(order >= 0, np.take_along_axis(safe, np.maximum(order, 0), axis=1), -1).astype(np.int32)
-    items = item_lists(_items(job, world, settings), world.jobs.ids, component_items=settings.component_items)
+    job = np.where(order >= 0, np.take_along_axis(job, np.maximum(order, 0), axis=1), -1).astype(np.int32)
+    items = item_lists(_items(job, jobs, settings), jobs.ids, component_items=settings.component_items)
     return FALLBACK_FEEDS.conform(pl.DataFrame({"segment": segments, "items": items}).sort("segment"))
 
 
@@ -61,15 +63,15 @@ def role_segment(country: str, role: str) -> str:
     return f"country={country}/role={role}"
 
 
-def _segments(world: World) -> tuple[list[str], Ints, NDArray[np.float32]]:
+def _segments(jobs: JobTable) -> tuple[list[str], Ints, Floats]:
     """Segments, their candidates (S, C) best tier first, and the tier of each: 0 own, 1 country's, 2 everybody's."""
-    table, value = world.jobs, world.shared.quality
-    everybody = world.shared.mix[:_CANDIDATES]
-    countries, roles = table.vocabularies["country"], table.vocabularies["role"]
-    every = np.arange(table.n)
-    by_country = _best(table.country, every, value, n_groups=len(countries))
-    role_of, job_of_role = table.roles.T.tocsr().nonzero()
-    country_of = table.country[job_of_role]
+    score = jobs.prior_score()
+    everybody = popular_diverse(score, jobs.company)[:_CANDIDATES]
+    countries, roles = jobs.vocabularies["country"], jobs.vocabularies["role"]
+    every = np.arange(jobs.n)
+    by_country = grouped_lists(jobs.country, every, score, n_groups=len(countries), length=_CANDIDATES)[1:]
+    role_of, job_of_role = jobs.roles.T.tocsr().nonzero()
+    country_of = jobs.country[job_of_role]
     pair = np.where(country_of >= 0, country_of.astype(np.int64) * len(roles) + role_of, -1)
     n_jobs_of_pair = np.bincount(pair[pair >= 0], minlength=1)
     wanted = np.flatnonzero(n_jobs_of_pair >= _LEAST_JOBS)
@@ -77,80 +79,72 @@ def _segments(world: World) -> tuple[list[str], Ints, NDArray[np.float32]]:
     is_wanted = (position < len(wanted)) & (
         wanted[np.minimum(position, max(len(wanted) - 1, 0))] == pair if len(wanted) else False
     )
-    by_pair = _best(np.where(is_wanted, position, -1), job_of_role, value, n_groups=len(wanted))
+    group = np.where(is_wanted, position, -1)
+    by_pair = grouped_lists(group, job_of_role, score[job_of_role], n_groups=len(wanted), length=_CANDIDATES)[1:]
+    nothing = np.full(0, -1, dtype=np.int32)
     names = [GLOBAL_AREA]
-    tiers = [[np.full(0, -1, dtype=np.int32), np.full(0, -1, dtype=np.int32), everybody]]
+    tiers = [[nothing, nothing, everybody]]
     for code, country in enumerate(countries):
         names.append(country_segment(country))
-        tiers.append([by_country[code], np.full(0, -1, dtype=np.int32), everybody])
+        tiers.append([by_country[code], nothing, everybody])
     for row, wanted_pair in enumerate(wanted):
         country_code, role = divmod(int(wanted_pair), len(roles))
         names.append(role_segment(countries[country_code], roles[role]))
         tiers.append([by_pair[row], by_country[country_code], everybody])
-    jobs = np.full((len(names), 3 * _CANDIDATES), -1, dtype=np.int32)
-    tier = np.zeros(jobs.shape, dtype=np.float32)
+    candidates = np.full((len(names), 3 * _CANDIDATES), -1, dtype=np.int32)
+    tier = np.zeros(candidates.shape, dtype=np.float32)
     for row, parts in enumerate(tiers):
         listed = np.concatenate(parts)
         level = np.repeat(np.arange(3, dtype=np.float32), [len(part) for part in parts])
         level, listed = level[listed >= 0], listed[listed >= 0]
         _, first = np.unique(listed, return_index=True)
         first.sort()
-        jobs[row, : len(first)], tier[row, : len(first)] = listed[first], level[first]
-    width = int((jobs >= 0).sum(axis=1).max(initial=0))
-    return names, jobs[:, :width], tier[:, :width]
+        candidates[row, : len(first)], tier[row, : len(first)] = listed[first], level[first]
+    width = int((candidates >= 0).sum(axis=1).max(initial=0))
+    return names, candidates[:, :width], tier[:, :width]
 
 
-def _best(
-    groups: NDArray[np.int64] | Ints, jobs: NDArray[np.int64], value: NDArray[np.float32], *, n_groups: int
-) -> Ints:
-    kept = groups >= 0
-    groups, jobs = groups[kept], jobs[kept]
-    order = np.lexsort((jobs, -value[jobs], groups))
-    return padded_rows(groups[order], jobs[order].astype(np.int32), n_rows=n_groups, width=_CANDIDATES)
-
-
-def _items(job: Ints, world: World, settings: Settings) -> Items:
-    table = world.jobs
+def _items(job: Ints, jobs: JobTable, settings: Settings) -> RankedItems:
     safe = np.maximum(job, 0)
     unknown = np.full(job.shape, np.nan, dtype=np.float32)
     known = {
-        "engagement": table.engagement,
-        "recency": table.recency,
-        "poster_quality": table.poster_quality,
-        "trending": table.trending,
+        "engagement": jobs.engagement,
+        "recency": jobs.recency,
+        "poster_quality": jobs.poster_quality,
+        "trending": jobs.trending,
     }
     values = {name: np.round(known[name][safe], 4) if name in known else unknown for name in COMPONENTS}
     recipe = settings.recipes[settings.default_recipe]
     scored = score_pairs(values, [recipe], np.zeros(len(job), dtype=np.int32))
-    return Items(
+    return RankedItems(
         job=job,
         score=scored.score,
         confidence=scored.confidence,
         is_seen=np.zeros(job.shape, dtype=bool),
         is_explored=np.zeros(job.shape, dtype=bool),
         propensity=np.ones(job.shape, dtype=np.float32),
+        found_by=np.zeros(job.shape, dtype=np.uint16),
         values=values,
-        reasons=_reasons(job, world),
+        reasons=_reasons(job, jobs),
     )
 
 
-def _reasons(job: Ints, world: World) -> pl.DataFrame:
-    """One or two reasons per item: new, trending, popular in its country; else that it widens the choice."""
-    table = world.jobs
+def _reasons(job: Ints, jobs: JobTable) -> pl.DataFrame:
+    """The reasons of each item: trending, popular in its country and new; else exploration."""
     is_item = job.ravel() >= 0
     row = np.maximum(job.ravel(), 0)
-    country = table.country[row]
+    country = jobs.country[row]
     holds = {
-        "trending": np.nan_to_num(table.trending[row]) >= _TRENDING_FROM,
-        "popular_in_area": (np.nan_to_num(table.engagement[row]) > 0) & (country >= 0),
-        "new": table.age_days[row] <= _NEW_DAYS,
+        "trending": np.nan_to_num(jobs.trending[row]) >= _TRENDING_FROM,
+        "popular_in_area": (np.nan_to_num(jobs.engagement[row]) > 0) & (country >= 0),
+        "new": jobs.age_days[row] <= _NEW_DAYS,
     }
     any_holds = np.any(list(holds.values()), axis=0)
     holds["exploration"] = ~any_holds
     parts = []
     for code in (name for name in REASON_CODES if name in holds):
         item = np.flatnonzero(holds[code] & is_item)
-        age = days_at_most(table.age_days[row[item]])
+        age = days_at_most(jobs.age_days[row[item]])
         nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(item))
         parts.append(
             pl.DataFrame(
@@ -158,7 +152,7 @@ def _reasons(job: Ints, world: World) -> pl.DataFrame:
                     "item": item,
                     "slot": np.full(len(item), list(holds).index(code)),
                     "code": pl.Series([code], dtype=pl.String).new_from_index(0, len(item)),
-                    "ref": names_at(table.vocabularies["country"], country[item])
+                    "ref": names_at(jobs.vocabularies["country"], country[item])
                     if code == "popular_in_area"
                     else nothing,
                     "value": pl.Series(age).cast(pl.Float32) if code == "new" else nothing.cast(pl.Float32),

@@ -1,7 +1,7 @@
-"""Lists as arrays to rows of the feeds table: nested Arrow columns without a Python object per item."""
+"""Ranked items as arrays, and their form in the feeds table: nested Arrow columns without a Python object per item."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,24 +10,32 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.schemas.ranking import FEED_ITEM
+from models.arrays import Bools, Doubles, Floats, Ints, Longs
 from serving.contract.tables import COMPONENTS
+
+# `item` counts the places of all lists, row by row; `slot` 0 is the strongest reason.
+REASON_ROWS = {"item": pl.Int64, "slot": pl.Int64, "code": pl.String, "ref": pl.String, "value": pl.Float32}
 
 
 @dataclass(frozen=True)
-class Items:
-    """The items of n lists, (n, k) each, -1 jobs after a list's end; `reasons` come from models.explanations."""
+class RankedItems:
+    """The items of n lists, (n, k) each, -1 jobs after a list's end. `reasons`: one row per reason, REASON_ROWS."""
 
-    job: NDArray[np.int32]
-    score: NDArray[np.float64]
-    confidence: NDArray[np.float64]
-    is_seen: NDArray[np.bool_]
-    is_explored: NDArray[np.bool_]
-    propensity: NDArray[np.float32]
-    values: Mapping[str, NDArray[np.float32]]
-    reasons: pl.DataFrame
+    job: Ints
+    score: Doubles
+    confidence: Doubles
+    is_seen: Bools
+    is_explored: Bools
+    propensity: Floats
+    found_by: NDArray[np.uint16]  # a bit per retriever
+    values: Mapping[str, Floats]  # by component, NaN where unknown
+    reasons: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REASON_ROWS))
+
+    def with_reasons(self, reasons: pl.DataFrame) -> "RankedItems":
+        return replace(self, reasons=reasons)
 
 
-def item_lists(items: Items, job_ids: pl.Series, *, component_items: int) -> pl.Series:
+def item_lists(items: RankedItems, job_ids: pl.Series, *, component_items: int) -> pl.Series:
     """One List[FEED_ITEM] per list; components are given for the first `component_items` ranks and null after."""
     is_item = items.job >= 0
     n_lists, width = items.job.shape
@@ -56,11 +64,11 @@ def item_lists(items: Items, job_ids: pl.Series, *, component_items: int) -> pl.
     return pl.Series("items", lists, dtype=pl.List(FEED_ITEM))
 
 
-def _with_nulls(values: NDArray[np.float32]) -> Any:
+def _with_nulls(values: Floats) -> Any:
     return pa.array(values, from_pandas=True)  # NaN becomes null
 
 
-def _reason_lists(reasons: pl.DataFrame, kept: NDArray[np.int64]) -> Any:
+def _reason_lists(reasons: pl.DataFrame, kept: Longs) -> Any:
     item = reasons["item"].to_numpy()
     starts, ends = np.searchsorted(item, kept), np.searchsorted(item, kept, side="right")
     if int((ends - starts).sum()) != len(reasons):

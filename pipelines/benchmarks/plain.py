@@ -14,14 +14,15 @@ from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
 from assets.ranking.inputs import Tables, lake_tables, load_fitted, ranking_settings, users_to_rank
-from assets.ranking.shards import shard_of_users
+from assets.ranking.shards import whole_batch
 from assets.resources import Workspace
 from assets.sql import query
 from features.schemas.ranking import FEEDS
-from models.ranking.retrievers.nearest import nearest_jobs
+from models.ranking.context import CandidatePairs, Fitted, JobContext, UserBatch
+from models.ranking.retrieval import build_block
 from models.ranking.scoring import component_values, score_pairs
-from models.ranking.signals import Fitted
-from models.ranking.stages import BLOCK_USERS, Shard, pairs_of, retrieve_block
+from models.ranking.stages import BLOCK_USERS
+from models.ranking.vector_index import nearest_jobs
 
 _SQL_USERS, _LOOP_USERS, _SEARCH_USERS, _SHOWN = 50, 100, 10_000, 100
 _PRODUCT = (4096, 128, 20_000)
@@ -32,16 +33,16 @@ def alternatives(workspace: Workspace, *, as_of: dt.datetime, n_threads: int) ->
     tables, fitted = lake_tables(workspace.lake), load_fitted(workspace.models)
     users = users_to_rank(tables)
     sample = users.gather_every(max(1, len(users) // _LOOP_USERS)).head(_LOOP_USERS)
-    shard = shard_of_users(tables, fitted, sample, settings=ranking_settings(workspace.config), as_of=as_of)
-    by_library, by_search = _search(fitted, shard, n_threads=n_threads)
+    context, batch = whole_batch(tables, fitted, sample, settings=ranking_settings(workspace.config), as_of=as_of)
+    by_library, by_search = _search(fitted, context, n_threads=n_threads)
     json_seconds, json_bytes = _written_as_json(workspace)
     return {
         "gflops": product_rate(n_threads),
-        "n_jobs": shard.world.jobs.n,
+        "n_jobs": context.jobs.n,
         "truncated_svd_seconds": _truncated_svd(fitted),
         "search": {"implicit": by_library, "ours": by_search},
-        "loop_seconds_per_user": _loop(shard),
-        "sql_seconds_per_user": _sql(tables, sample.head(_SQL_USERS), shard),
+        "loop_seconds_per_user": _loop(context, batch),
+        "sql_seconds_per_user": _sql(tables, sample.head(_SQL_USERS), context),
         "json_seconds_per_user": json_seconds,
         "json_bytes_per_user": json_bytes,
     }
@@ -61,29 +62,28 @@ def product_rate(n_threads: int) -> float:
 
 def _truncated_svd(fitted: Fitted) -> float:
     """scikit-learn's randomised SVD of the interactions, with as many factors as ALS."""
-    taken_to = fitted.user_neighbours.history()
-    n_factors = min(fitted.als.job_factors.shape[1], min(taken_to.shape) - 1)
+    interacted = fitted.user_neighbours.history()
+    n_factors = min(fitted.als.job_factors.shape[1], min(interacted.shape) - 1)
     if n_factors < 1:
         return 0.0
-    return _seconds(lambda: randomized_svd(taken_to, n_components=n_factors, random_state=0))
+    return _seconds(lambda: randomized_svd(interacted, n_components=n_factors, random_state=0))
 
 
-def _search(fitted: Fitted, shard: Shard, *, n_threads: int) -> tuple[float, float]:
+def _search(fitted: Fitted, context: JobContext, *, n_threads: int) -> tuple[float, float]:
     """Seconds per user to find the best jobs by ALS alone: implicit's `recommend`, and the search used here."""
     from implicit.cpu.als import AlternatingLeastSquares
 
-    jobs = shard.signals.of_jobs
     model = AlternatingLeastSquares(factors=fitted.als.job_factors.shape[1], num_threads=n_threads)
-    model.user_factors, model.item_factors = fitted.als.user_factors, jobs.als.rows
+    model.user_factors, model.item_factors = fitted.als.user_factors, context.als.rows
     users = np.arange(min(_SEARCH_USERS, len(model.user_factors)))
     if len(users) == 0:
         return 0.0, 0.0
-    nothing = sparse.csr_matrix((len(users), shard.world.jobs.n), dtype=np.float32)
+    nothing = sparse.csr_matrix((len(users), context.jobs.n), dtype=np.float32)
 
     def search(start: int) -> None:
         rows = slice(start, start + BLOCK_USERS)
         factors = model.user_factors[rows][: len(users) - start]
-        nearest_jobs(jobs.als_index, factors, factors.any(axis=1), nothing[: len(factors)], _SHOWN)
+        nearest_jobs(context.als_index, factors, factors.any(axis=1), nothing[: len(factors)], _SHOWN)
 
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(n_threads) as pool:
         library = _seconds(lambda: model.recommend(users, nothing, N=_SHOWN, filter_already_liked_items=False))
@@ -92,26 +92,26 @@ def _search(fitted: Fitted, shard: Shard, *, n_threads: int) -> tuple[float, flo
     return library / len(users), ours / len(users)
 
 
-def _loop(shard: Shard) -> float:
+def _loop(context: JobContext, batch: UserBatch) -> float:
     """A loop over users: scores every job by the whole recipe, removes forbidden jobs, sorts."""
-    every = np.arange(shard.world.jobs.n, dtype=np.int32)[None, :]
-    names = sorted({name for recipe in shard.recipes for name in recipe.normalised()})
+    every = np.arange(context.jobs.n, dtype=np.int32)[None, :]
+    names = sorted({name for recipe in batch.recipes for name in recipe.normalised()})
 
     def rank_all() -> None:
-        for user in range(shard.users.n):
-            block = slice(user, user + 1)
-            pairs = pairs_of(shard, block, every, retrieve_block(shard, block)[1])
-            scored = score_pairs(component_values(names, pairs), shard.recipes, shard.recipe_of_user[block])
-            scored.score[0, shard.forbidden[user].indices] = -1
+        for user in range(batch.users.n):
+            block = build_block(context, batch, slice(user, user + 1))
+            values = component_values(names, CandidatePairs(block, every))
+            scored = score_pairs(values, batch.recipes, block.recipe_of_row)
+            scored.score[0, batch.ended[user].indices] = -1
             np.argsort(-scored.score[0], kind="stable")[:_SHOWN]
 
-    return _seconds(rank_all) / max(shard.users.n, 1)
+    return _seconds(rank_all) / max(batch.users.n, 1)
 
 
-def _sql(tables: Tables, users: pl.Series, shard: Shard) -> float:
+def _sql(tables: Tables, users: pl.Series, context: JobContext) -> float:
     wanted = pl.col("user_id").is_in(users.implode())
     features = tables.job_features.select("job_id", "engagement", "recency", "poster_quality")
-    jobs = tables.jobs.filter(pl.col("job_id").is_in(shard.world.jobs.ids.implode())).join(features, on="job_id")
+    jobs = tables.jobs.filter(pl.col("job_id").is_in(context.jobs.ids.implode())).join(features, on="job_id")
     ended = tables.interactions.filter(wanted, pl.col("is_applied") | pl.col("is_dismissed"))
     frames = {
         "users": tables.profiles.filter(wanted)

@@ -10,7 +10,7 @@ from models.explanations.templates import render_reason
 
 if TYPE_CHECKING:
     from assets.ranking.score_breakdown import Answer
-    from models.explanations.score_breakdown import Why
+    from models.explanations.score_breakdown import ScoreBreakdown
 
 _SAME = 1e-6
 _RULES = {
@@ -98,7 +98,7 @@ def _rules(answer: "Answer") -> list[str]:
     return lines
 
 
-def _score_table(told: "Why") -> Table:
+def _score_table(told: "ScoreBreakdown") -> Table:
     table = Table("component", "value", "weight", "points", "")
     for column in table.columns[1:4]:
         column.justify = "right"

@@ -18,7 +18,7 @@ import polars as pl
 from assets.config import load_config
 from assets.lake import Lake
 from assets.ranking.inputs import lake_tables, load_fitted, ranking_settings
-from assets.ranking.shards import shard_of_users
+from assets.ranking.shards import whole_batch
 from features.schemas.bronze import EVENTS
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import JOB_FEATURES
@@ -45,7 +45,7 @@ from models.evaluation.recommenders import (
 from models.fitting.als import AlsModel
 from models.fitting.neighbours import JobNeighbours, UserNeighbours
 from models.fitting.vectors import JobVectors, UserVectors
-from models.ranking.stages import rank_shard
+from models.ranking.stages import rank_batch
 
 GAINS = {"click": 1.0, "save": 2.0, "apply": 3.0}
 SEED = 1
@@ -123,8 +123,8 @@ def recipe_lists(world: World, recipe: str, user_ids: pl.Series) -> pl.DataFrame
     """What `user_ids` would be shown if `recipe` were everybody's."""
     tables, fitted = lake_tables(world.lake), load_fitted(world.models.parent)
     settings = replace(ranking_settings(load_config()), default_recipe=recipe, arms=())
-    shard = shard_of_users(tables, fitted, user_ids, settings=settings, as_of=world.as_of)
-    feeds = rank_shard(shard, now=time.perf_counter).feeds
+    context, batch = whole_batch(tables, fitted, user_ids, settings=settings, as_of=world.as_of)
+    feeds, _ = rank_batch(context, batch, now=time.perf_counter)
     return _flat(feeds.lazy()).collect().join(world.known, on=["user_id", "job_id"], how="anti").pipe(_ranked)
 
 

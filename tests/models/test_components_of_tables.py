@@ -10,9 +10,8 @@ import pytest
 
 from features.schemas.catalog import CAREER_LEVELS
 from models.ranking.scoring import component_values
-from models.ranking.stages import pairs_of, retrieve_block
 from serving.contract.tables import COMPONENTS
-from tests.models.ranking.world import Market, build, encode, make_market
+from tests.models.ranking.world import Market, encode, make_market
 
 NAN = math.nan
 Row = Mapping[str, Any]
@@ -38,7 +37,7 @@ class SlowMarket:
             skill: weights.get(skill, max(weights.values())) for row in self.jobs.values() for skill in row["skills"]
         }
 
-    def is_willing(self, user: Row) -> bool:
+    def consents(self, user: Row) -> bool:
         return bool(user["personalization_enabled"])
 
     def acts(self, user: Row) -> list[Row]:
@@ -133,7 +132,7 @@ def collaborative(world: SlowMarket, user: Row, job: Row) -> float:
     model = world.market.fitted.als
     mine = world.vector(model.user_ids, model.user_factors, user["user_id"])
     theirs = world.vector(model.job_ids, model.job_factors, job["job_id"])
-    if mine is None or theirs is None or not world.is_willing(user):
+    if mine is None or theirs is None or not world.consents(user):
         return NAN
     every = [world.vector(model.job_ids, model.job_factors, other) for other in world.shown]
     best = max(float(mine @ other) for other in every if other is not None)
@@ -147,7 +146,7 @@ def content(world: SlowMarket, user: Row, job: Row) -> float:
     if mine is None or theirs is None:
         return NAN
     has_history = users.has_history[users.user_ids.to_list().index(user["user_id"])]
-    if has_history and not world.is_willing(user):
+    if has_history and not world.consents(user):
         return NAN
     return min(max(float(mine @ theirs), 0.0), 1.0)
 
@@ -165,7 +164,7 @@ def culture(world: SlowMarket, user: Row, job: Row) -> float:
 def neighbours(world: SlowMarket, user: Row, job: Row) -> float:
     model = world.market.fitted.user_neighbours
     known = model.user_ids.to_list()
-    if user["user_id"] not in known or not world.is_willing(user):
+    if user["user_id"] not in known or not world.consents(user):
         return NAN
     links, history = model.matrix().toarray(), model.history().toarray()
     total: dict[str, float] = {}
@@ -182,7 +181,7 @@ def also_applied(world: SlowMarket, user: Row, job: Row) -> float:
     model = world.market.fitted.also_applied
     known, scores = model.job_ids.to_list(), model.matrix().toarray()
     found: dict[str, float] = {}
-    if not world.is_willing(user):
+    if not world.consents(user):
         return NAN
     for act in world.acts(user):
         applied = world.jobs.get(act["job_id"], {}).get("duplicate_of") or act["job_id"]
@@ -195,7 +194,7 @@ def also_applied(world: SlowMarket, user: Row, job: Row) -> float:
 
 
 def affinity(world: SlowMarket, user: Row, job: Row) -> float:
-    if not world.is_willing(user):
+    if not world.consents(user):
         return NAN
     of_job = {("company", job["company_id"]), *(("skill", s) for s in job["skills"])}
     of_job |= {("role", role) for role in job["professional_roles"]}
@@ -232,11 +231,8 @@ SLOW = {
 def computed(request: pytest.FixtureRequest) -> tuple[SlowMarket, list[str], dict[str, Any]]:
     market = make_market(request.param, n_jobs=40, n_users=14)
     made = encode(market)
-    everybody = slice(0, made.users.n)
-    job = np.broadcast_to(np.arange(made.jobs.n, dtype=np.int32), (made.users.n, made.jobs.n))
-    shard = build(made)
-    pairs = pairs_of(shard, everybody, job, retrieve_block(shard, everybody)[1])
-    return SlowMarket(market, made.jobs.ids.to_list()), made.users.ids.to_list(), component_values(COMPONENTS, pairs)
+    values = component_values(COMPONENTS, made.all_pairs())
+    return SlowMarket(market, made.jobs.ids.to_list()), made.users.ids.to_list(), values
 
 
 @pytest.mark.parametrize("name", COMPONENTS)

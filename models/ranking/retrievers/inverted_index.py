@@ -1,7 +1,7 @@
-"""Jobs by the terms that a user asks for: an inverted file of skills, tags, roles and learned likings.
+"""Jobs by the terms that a user asks for: an inverted index of skills, tags, roles and learned preferences.
 
-Rare terms tell most and are read first, whole; of common ones only the most promising jobs are read once a user's
-share of postings is used up. What is found is then scored by all its terms, so that only finding is bounded.
+Rare terms come first and are read whole. Once a user's share of postings is used up, only the jobs with the highest
+prior score are read of a common term. What is found is then scored by all its terms: only the finding is bounded.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,10 @@ from scipy import sparse
 from models.arrays import Csr, Floats, Ints
 from models.kernels.compiling import compiled
 from models.kernels.heaps import heap_drain, heap_offer
-from models.ranking.job_arrays import JobTable, UserTable
+from models.ranking.context import Find, ForUsers, JobContext, UserBlock
+from models.ranking.job_arrays import JobTable
+from models.ranking.population import Population
+from models.ranking.user_arrays import UserTable
 from models.sort_keys import descending_key
 
 POSTINGS_PER_USER = 12_000
@@ -24,9 +27,9 @@ _RESCORED = 2  # times the wanted number
 
 @dataclass(frozen=True)
 class TermIndex:
-    """`order`: the terms of (skills, tags, roles, facets) by how few jobs have them. Both matrices count in it.
+    """`order`: the terms (skills, tags, roles, preference features), the rarest first. Both matrices use this order.
 
-    `postings` (terms x jobs): each term's jobs by promise, best first. `of_jobs` (jobs x terms): the same values.
+    `postings` (terms x jobs): each term's jobs by prior score, best first. `of_jobs` (jobs x terms): the same values.
     """
 
     order: Ints
@@ -34,21 +37,38 @@ class TermIndex:
     of_jobs: Csr
 
 
-def build_term_index(jobs: JobTable, promise: Floats) -> TermIndex:
-    """What each term is worth in each job: a skill by its share of the job's rarity; `promise` (J,) of the jobs."""
+def skills(context: JobContext) -> ForUsers:
+    """The retriever: the greatest sums of a user's terms."""
+    index = build_term_index(context.jobs, context.prior_score)
+
+    def for_users(people: Population) -> Find:
+        wanted = wanted_terms(index, people.users, people.affinity)
+
+        def find(block: UserBlock, k: int) -> Ints:
+            return jobs_by_terms(index, wanted[block.rows], block.forbidden, k)
+
+        return find
+
+    return for_users
+
+
+def build_term_index(jobs: JobTable, prior_score: Floats) -> TermIndex:
+    """Weights each term of each job, a skill by its share of the job's rarity; `prior_score` is (J,)."""
     length = np.sqrt(np.maximum(jobs.skill_rarity_total, 1e-6))
     skills = sparse.diags(1 / length) @ jobs.skills
     tags = sparse.diags(_TAG_SHARE / np.sqrt(np.maximum(jobs.n_tags, 1))) @ jobs.tags
-    of_jobs = sparse.hstack([skills, tags, _ROLE_SHARE * jobs.roles, _AFFINITY_SHARE * jobs.facets], format="csc")
+    of_jobs = sparse.hstack(
+        [skills, tags, _ROLE_SHARE * jobs.roles, _AFFINITY_SHARE * jobs.preference_features], format="csc"
+    )
     order = np.argsort(np.diff(of_jobs.indptr), kind="stable").astype(np.int32)
     of_jobs = of_jobs[:, order].astype(np.float32)
     of_jobs.sort_indices()
     place = np.empty(jobs.n, dtype=np.int64)
-    place[np.lexsort((np.arange(jobs.n), -promise))] = np.arange(jobs.n)
+    place[np.lexsort((np.arange(jobs.n), -prior_score))] = np.arange(jobs.n)
     term = np.repeat(np.arange(len(order)), np.diff(of_jobs.indptr))
-    by_promise = np.argsort(term * max(jobs.n, 1) + place[of_jobs.indices], kind="stable")
+    by_prior = np.argsort(term * max(jobs.n, 1) + place[of_jobs.indices], kind="stable")
     postings = sparse.csr_matrix(
-        (of_jobs.data[by_promise], of_jobs.indices[by_promise], of_jobs.indptr), shape=of_jobs.shape[::-1]
+        (of_jobs.data[by_prior], of_jobs.indices[by_prior], of_jobs.indptr), shape=of_jobs.shape[::-1]
     )
     rows = of_jobs.tocsr()
     rows.sort_indices()
@@ -56,7 +76,7 @@ def build_term_index(jobs: JobTable, promise: Floats) -> TermIndex:
 
 
 def wanted_terms(index: TermIndex, users: UserTable, affinity: Csr) -> Csr:
-    """What users ask for, in the index's terms (users x terms); avoided skills count against."""
+    """What users ask for, in the index's terms (users x terms); avoided skills count negative."""
     wanted = sparse.hstack(
         [users.skills - users.avoided_skills, users.tags, users.roles, affinity],
         format="csc",

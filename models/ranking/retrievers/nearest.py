@@ -1,144 +1,29 @@
-"""The jobs whose vectors have the greatest products with a user's: all of them compared, or the likeliest clusters.
+"""Jobs whose factors or text vectors are nearest to the user's."""
 
-Above `EXACT_JOBS` an inverted file (Jégou, Douze, Schmid, "Product quantization for nearest neighbor search", 2011,
-without the quantization): docs/adr/0008 has the measurements. Forbidden jobs are passed over inside the search.
-"""
-
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-
-from models.arrays import Csr, Floats, Ints
-from models.fitting.clusters import cluster
-from models.kernels.compiling import compiled
-from models.kernels.heaps import heap_drain, heap_offer
-from models.sort_keys import descending_key, score_of_key
-
-EXACT_JOBS = 20_000
-PROBED_JOBS = 4_000  # compared with each user, however many jobs there are
-_SEED = 1
+from models.arrays import Ints
+from models.ranking.context import Find, ForUsers, JobContext, UserBlock
+from models.ranking.population import Population
+from models.ranking.vector_index import nearest_jobs
 
 
-@dataclass(frozen=True)
-class JobIndex:
-    """Jobs with a vector, cluster by cluster: their rows (n, d), which jobs they are, where each cluster starts.
+def collaborative(_context: JobContext) -> ForUsers:
+    """By ALS factors. The block holds the result of the search: scoring needs its greatest product."""
 
-    One cluster without a centroid is the exact search.
-    """
+    def find(block: UserBlock, _k: int) -> Ints:
+        return block.collaborative_jobs
 
-    rows: Floats
-    jobs: Ints
-    starts: Ints
-    centroids: Floats
-    n_probed: int
-    n_jobs: int
+    return lambda _people: find
 
 
-def build_index(vectors: Floats, *, exact_jobs: int = EXACT_JOBS, probed_jobs: int = PROBED_JOBS) -> JobIndex:
-    """An index of the rows of `vectors` (J, d) that are not zero; above `exact_jobs` it reads about `probed_jobs`."""
-    jobs = np.flatnonzero(vectors.any(axis=1)).astype(np.int32)
-    rows = vectors[jobs]
-    if len(jobs) <= exact_jobs:
-        starts = np.array([0, len(jobs)], dtype=np.int32)
-        return JobIndex(rows, jobs, starts, np.zeros((0, rows.shape[1]), np.float32), 1, len(vectors))
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    n_clusters = round(2 * len(jobs) ** 0.5)
-    labels = cluster(rows / np.maximum(length, 1e-9), n_clusters=n_clusters, seed=_SEED).labels
-    order = np.argsort(labels, kind="stable")
-    starts = np.searchsorted(labels[order], np.arange(n_clusters + 1)).astype(np.int32)
-    rows = np.ascontiguousarray(rows[order])
-    sums = np.add.reduceat(rows.astype(np.float64), np.minimum(starts[:-1], len(rows) - 1), axis=0)
-    size = np.diff(starts)[:, None]
-    centroids = np.where(size > 0, sums / np.maximum(size, 1), 0).astype(np.float32)
-    n_probed = min(n_clusters, max(1, round(probed_jobs * n_clusters / len(jobs))))
-    return JobIndex(rows, jobs[order], starts, centroids, n_probed, len(vectors))
+def content(context: JobContext) -> ForUsers:
+    """By text vectors."""
 
+    def find(block: UserBlock, k: int) -> Ints:
+        users = block.batch.content
+        known = users.is_known[block.rows]
+        return nearest_jobs(context.content_index, users.rows[block.rows], known, block.forbidden, k)[0]
 
-def nearest_jobs(
-    index: JobIndex, users: Floats, is_known: NDArray[np.bool_], forbidden: Csr, k: int
-) -> tuple[Ints, Floats]:
-    """The `k` jobs with the greatest positive products per user, (B, k), -1 padded, and the greatest product (B,).
+    def for_users(_people: Population) -> Find:
+        return find
 
-    `users` (B, d), of whom those are searched for that are known; `forbidden` (B x J) never come out, though one of
-    them may have the greatest product. Equal products in the order of the jobs.
-    """
-    found = np.full((len(users), max(k, 1)), -1, dtype=np.int32)  # one at least: the greatest is told whatever `k`
-    best = np.zeros(len(users), dtype=np.float32)
-    if len(index.jobs) == 0 or not is_known.any():
-        return found[:, : max(k, 0)], best
-    queries = np.ascontiguousarray(users, dtype=np.float32)
-    parts = (forbidden.indptr, forbidden.indices, index.n_jobs, found, best)
-    if len(index.centroids) == 0:
-        _take_best(queries @ index.rows.T, index.jobs, is_known, *parts)
-    else:
-        likeness = queries @ index.centroids.T
-        _probe(queries, likeness, index.n_probed, index.rows, index.jobs, index.starts, is_known, *parts)
-    return found[:, : max(k, 0)], best
-
-
-@compiled
-def _take_best(
-    scores: Any, jobs: Any, is_known: Any, forbidden_indptr: Any, forbidden: Any, n_jobs: int, found: Any, best: Any
-) -> None:
-    is_forbidden = np.zeros(n_jobs, dtype=np.bool_)
-    heap = np.empty(found.shape[1], dtype=np.int64)
-    for row in range(found.shape[0]):
-        if not is_known[row]:
-            continue
-        for position in range(forbidden_indptr[row], forbidden_indptr[row + 1]):
-            is_forbidden[forbidden[position]] = True
-        size, greatest, threshold = 0, np.float32(0), np.float32(0)
-        for place in range(len(jobs)):
-            score = scores[row, place]
-            if score <= threshold and (size == len(heap) or score <= 0):
-                # Equal to the least of a full heap: its job comes earlier.
-                continue
-            greatest = max(greatest, score)
-            if not is_forbidden[jobs[place]]:
-                size = heap_offer(heap, size, descending_key(score, jobs[place]))
-                if size == len(heap):
-                    threshold = score_of_key(heap[0])
-        best[row] = greatest
-        heap_drain(heap, size, found[row])
-        for position in range(forbidden_indptr[row], forbidden_indptr[row + 1]):
-            is_forbidden[forbidden[position]] = False
-
-
-@compiled
-def _probe(
-    queries: Any, likeness: Any, n_probed: int, rows: Any, jobs: Any, starts: Any, is_known: Any,
-    forbidden_indptr: Any, forbidden: Any, n_jobs: int, found: Any, best: Any,
-) -> None:  # fmt: skip
-    is_forbidden = np.zeros(n_jobs, dtype=np.bool_)
-    heap = np.empty(found.shape[1], dtype=np.int64)
-    probes = np.empty(n_probed, dtype=np.int64)
-    clusters = np.empty(n_probed, dtype=np.int32)
-    lowest = np.float32(likeness.min())
-    for row in range(found.shape[0]):
-        if not is_known[row]:
-            continue
-        for position in range(forbidden_indptr[row], forbidden_indptr[row + 1]):
-            is_forbidden[forbidden[position]] = True
-        n_clusters = 0
-        for place in range(likeness.shape[1]):
-            n_clusters = heap_offer(probes, n_clusters, descending_key(likeness[row, place] - lowest, place))
-        heap_drain(probes, n_clusters, clusters)
-        size, greatest, threshold = 0, np.float32(0), np.float32(0)
-        for probe in range(n_clusters):
-            for position in range(starts[clusters[probe]], starts[clusters[probe] + 1]):
-                score = np.float32(0)
-                for dimension in range(queries.shape[1]):
-                    score += queries[row, dimension] * rows[position, dimension]
-                if score < threshold or score <= 0:
-                    continue
-                greatest = max(greatest, score)
-                if not is_forbidden[jobs[position]]:
-                    size = heap_offer(heap, size, descending_key(score, jobs[position]))
-                    if size == len(heap):
-                        threshold = score_of_key(heap[0])
-        best[row] = greatest
-        heap_drain(heap, size, found[row])
-        for position in range(forbidden_indptr[row], forbidden_indptr[row + 1]):
-            is_forbidden[forbidden[position]] = False
+    return for_users

@@ -8,13 +8,12 @@ import pytest
 
 from assets.lake import Lake, file_identity
 from assets.ranking.feed_changes import chain
-from assets.ranking.inputs import Tables, encoded_jobs, users_to_rank
-from assets.ranking.population import load_population
+from assets.ranking.inputs import Tables, encoded_jobs, load_population, users_to_rank
 from assets.ranking.scope import Scope, parse_scope
 from assets.ranking.shards import Report, number_of_shards, rank_feeds
 from features.schemas.ranking import FEED_CHANGES, FEEDS
 from models.ranking.feed_problems import violations
-from models.ranking.interaction_arrays import catalog
+from models.ranking.interaction_arrays import build_job_index
 from tests.models.ranking.world import AS_OF, SETTINGS, Market, items, make_market
 
 LATER = AS_OF + dt.timedelta(minutes=15)
@@ -114,21 +113,21 @@ def test_the_population_is_the_same_in_chunks(market: Market, chunk_users: int) 
         preferences=tables.preferences,
         as_of=AS_OF,
     )
-    known = catalog(market.jobs.select("job_id", "duplicate_of"), jobs)
+    index = build_job_index(market.jobs.select("job_id", "duplicate_of"), jobs)
     users = users_to_rank(tables)
-    whole = load_population(tables, users, jobs=jobs, known=known)
-    parts = load_population(tables, users, jobs=jobs, known=known, chunk_users=chunk_users)
+    whole = load_population(tables, users, index=index)
+    parts = load_population(tables, users, index=index, chunk_users=chunk_users)
     assert parts.users.ids.to_list() == whole.users.ids.to_list() == users.to_list()
     assert (parts.users.skills != whole.users.skills).nnz == 0 and (parts.affinity != whole.affinity).nnz == 0
-    for name in ("indptr", "job", "acts", "has_acted"):
-        assert (getattr(parts.behaviour, name) == getattr(whole.behaviour, name)).all(), name
+    for name in ("indptr", "job", "events", "has_acted"):
+        assert (getattr(parts.interactions, name) == getattr(whole.interactions, name)).all(), name
     rows = np.arange(0, len(users), 3)
     some = whole.take(rows)
     assert some.users.ids.to_list() == users.gather(rows).to_list()
     for place, row in enumerate(rows):
-        own = slice(*whole.behaviour.indptr[row : row + 2])
-        taken = slice(*some.behaviour.indptr[place : place + 2])
-        assert some.behaviour.job[taken].tolist() == whole.behaviour.job[own].tolist()
+        own = slice(*whole.interactions.indptr[row : row + 2])
+        taken = slice(*some.interactions.indptr[place : place + 2])
+        assert some.interactions.job[taken].tolist() == whole.interactions.job[own].tolist()
 
 
 def test_shards_that_are_no_longer_used_are_removed(market: Market, lake: Lake) -> None:

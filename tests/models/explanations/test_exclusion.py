@@ -5,12 +5,12 @@ import polars as pl
 
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import USER_PROFILES
-from models.explanations.exclusion import KeptOut, kept_out
+from models.explanations.exclusion import Exclusion, exclusions
 
 THEN = dt.datetime(2026, 2, 3, 9, tzinfo=dt.UTC)
 
 
-def rules(job_id: str, *, act: dict[str, Any] | None = None, profile: dict[str, Any] | None = None) -> list[KeptOut]:
+def rules(job_id: str, *, act: dict[str, Any] | None = None, profile: dict[str, Any] | None = None) -> list[Exclusion]:
     rows = [
         {"job_id": "a", "status": "open", "company": "Acme", "company_id": "c1", "tags": ["Night", "bank"]},
         {"job_id": "copy", "status": "open", "duplicate_of": "a", "company": "Acme", "company_id": "c1", "tags": []},
@@ -23,7 +23,7 @@ def rules(job_id: str, *, act: dict[str, Any] | None = None, profile: dict[str, 
         table.conform(pl.DataFrame(part, infer_schema_length=None) if part else table.empty()).lazy()
         for table, part in ((JOBS, rows), (INTERACTIONS, acts), (USER_PROFILES, profiles))
     ]
-    return list(kept_out("u", job_id, jobs=made[0], interactions=made[1], profiles=made[2]))
+    return list(exclusions("u", job_id, jobs=made[0], interactions=made[1], profiles=made[2]))
 
 
 def test_a_job_that_breaks_no_rule_is_kept_out_by_none() -> None:
@@ -33,21 +33,21 @@ def test_a_job_that_breaks_no_rule_is_kept_out_by_none() -> None:
 
 def test_an_act_is_told_with_its_day_and_the_same_job() -> None:
     applied = {"job_id": "a", "is_applied": True}
-    assert rules("a", act=applied) == [KeptOut("applied", "last act on 2026-02-03")]
-    assert rules("copy", act=applied) == [KeptOut("applied", "last act on 2026-02-03, with the same job as a")]
+    assert rules("a", act=applied) == [Exclusion("applied", "last act on 2026-02-03")]
+    assert rules("copy", act=applied) == [Exclusion("applied", "last act on 2026-02-03, with the same job as a")]
     dismissed = {"job_id": "a", "is_dismissed": True, "last_at": None}
-    assert rules("a", act=dismissed) == [KeptOut("dismissed", "on an unknown day")]
+    assert rules("a", act=dismissed) == [Exclusion("dismissed", "on an unknown day")]
 
 
 def test_blocks_are_told_by_name() -> None:
-    assert rules("a", profile={"blocked_companies": ["acme"]}) == [KeptOut("blocked_company", "Acme")]
-    assert rules("a", profile={"blocked_tags": ["night", "BANK", "x"]}) == [KeptOut("blocked_tag", "Night, bank")]
+    assert rules("a", profile={"blocked_companies": ["acme"]}) == [Exclusion("blocked_company", "Acme")]
+    assert rules("a", profile={"blocked_tags": ["night", "BANK", "x"]}) == [Exclusion("blocked_tag", "Night, bank")]
 
 
 def test_the_state_of_a_job_is_told_with_its_time() -> None:
-    assert rules("gone") == [KeptOut("not_open", "closed since 2026-02-03 09:00 UTC")]
-    assert rules("past") == [KeptOut("not_open", "expired")]
+    assert rules("gone") == [Exclusion("not_open", "closed since 2026-02-03 09:00 UTC")]
+    assert rules("past") == [Exclusion("not_open", "expired")]
 
 
 def test_what_the_catalog_does_not_know_has_no_evidence() -> None:
-    assert rules("nothing") == [KeptOut("not_in_catalog", None)]
+    assert rules("nothing") == [Exclusion("not_in_catalog", None)]

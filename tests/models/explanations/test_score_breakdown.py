@@ -4,18 +4,17 @@ import polars as pl
 import pytest
 
 from models.explanations.score_breakdown import contributions, explain_pair
-from models.ranking.retrieval import RETRIEVERS
-from models.ranking.scoring import Recipe
-from models.ranking.stages import retrieve_block
-from tests.models.ranking.world import build, encode, items, make_market, rank
+from models.ranking.retrieval import RETRIEVERS, build_block, retrieve
+from models.ranking.settings import Recipe
+from tests.models.ranking.world import encode, items, make_market, rank
 
 
 def test_the_score_of_a_listed_job_is_explained_in_points() -> None:
     market = make_market(1)
-    shard = build(encode(market))
+    made = encode(market)
     for item in items(rank(market)).head(15).iter_rows(named=True):
-        user = shard.users.ids.to_list().index(item["user_id"])
-        why = explain_pair(shard, user=user, job_id=item["job_id"])
+        user = made.users.ids.to_list().index(item["user_id"])
+        why = explain_pair(made.context, made.batch, user=user, job_id=item["job_id"])
         assert why.score == pytest.approx(item["score"], abs=1e-6)
         assert sum(part.points for part in why.contributions) == pytest.approx(100 * item["score"], abs=1e-4)
         assert why.is_candidate and not why.is_ruled_out
@@ -27,23 +26,24 @@ def test_the_score_of_a_listed_job_is_explained_in_points() -> None:
 def test_a_job_that_was_applied_to_is_ruled_out_yet_scored() -> None:
     market = make_market(1)
     made = encode(market)
-    user, job = (int(values[0]) for values in made.forbidden.nonzero())
-    why = explain_pair(build(made), user=user, job_id=made.jobs.ids[job])
+    user, job = (int(values[0]) for values in made.batch.ended.nonzero())
+    why = explain_pair(made.context, made.batch, user=user, job_id=made.jobs.ids[job])
     assert why.is_ruled_out and not why.is_candidate and why.score is not None
 
 
 def test_a_job_that_nothing_stands_for_has_no_score() -> None:
-    why = explain_pair(build(encode(make_market(1))), user=0, job_id="file:unknown")
+    made = encode(make_market(1))
+    why = explain_pair(made.context, made.batch, user=0, job_id="file:unknown")
     assert why.score is None and why.stands_for is None
 
 
 def test_an_open_job_is_proposed_by_named_retrievers_or_told_as_not_proposed() -> None:
-    shard = build(encode(make_market(1, n_jobs=260)))
-    found, _ = retrieve_block(shard, slice(0, 3))
+    made = encode(make_market(1, n_jobs=260))
+    found = retrieve(build_block(made.context, made.batch, slice(0, 3)))
     for user in range(3):
-        asked = [explain_pair(shard, user=user, job_id=job) for job in shard.world.jobs.ids[:40]]
+        asked = [explain_pair(made.context, made.batch, user=user, job_id=job) for job in made.jobs.ids[:40]]
         for why in asked:
-            row = int(shard.world.jobs.rows_of(pl.Series([why.job_id]))[0])
+            row = int(made.jobs.rows_of(pl.Series([why.job_id]))[0])
             bits = found.found_by[user][found.jobs[user] == row]
             assert why.found_by == tuple(
                 name for bit, name in enumerate(RETRIEVERS) if len(bits) and (int(bits[0]) >> bit) & 1
@@ -54,8 +54,8 @@ def test_an_open_job_is_proposed_by_named_retrievers_or_told_as_not_proposed() -
 
 
 def test_places_order_candidates_by_score() -> None:
-    shard = build(encode(make_market(1)))
-    asked = [explain_pair(shard, user=0, job_id=job) for job in shard.world.jobs.ids]
+    made = encode(make_market(1))
+    asked = [explain_pair(made.context, made.batch, user=0, job_id=job) for job in made.jobs.ids]
     placed = sorted((why.place, -why.score) for why in asked if why.place is not None and why.score is not None)
     assert placed[0][0] == 1
     assert [score for _, score in placed] == sorted(score for _, score in placed)

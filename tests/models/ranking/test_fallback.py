@@ -7,6 +7,11 @@ from models.ranking.scoring import COLLABORATIVE_MOST
 from tests.models.ranking.world import MARKETPLACE, SETTINGS, Market, encode, make_market
 
 
+def _fallback(market: Market) -> pl.DataFrame:
+    context = encode(market).context
+    return fallback_feeds(context.jobs, context.sketch, SETTINGS)
+
+
 @pytest.fixture(scope="module")
 def market() -> Market:
     return make_market(1, n_jobs=200)
@@ -14,7 +19,7 @@ def market() -> Market:
 
 @pytest.fixture(scope="module")
 def feeds(market: Market) -> pl.DataFrame:
-    return fallback_feeds(encode(market).world, SETTINGS)
+    return _fallback(market)
 
 
 def test_there_is_a_feed_for_all_and_for_each_country_and_role(feeds: pl.DataFrame) -> None:
@@ -57,6 +62,4 @@ def test_an_empty_market_has_an_empty_list(market: Market) -> None:
     from dataclasses import replace
 
     closed = replace(market, jobs=market.jobs.with_columns(status=pl.lit("closed")))
-    assert fallback_feeds(encode(closed).world, SETTINGS).select(pl.col("items").list.len()).to_series().to_list() == [
-        0
-    ]
+    assert _fallback(closed).select(pl.col("items").list.len()).to_series().to_list() == [0]

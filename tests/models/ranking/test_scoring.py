@@ -6,10 +6,10 @@ import pytest
 
 from features.components import REMOTE_OK
 from models.ranking.job_arrays import csr_from_lists
-from models.ranking.scoring import COLLABORATIVE_MOST, Recipe, component_values, score_pairs
-from models.ranking.stages import pairs_of, retrieve_block
+from models.ranking.scoring import COLLABORATIVE_MOST, component_values, score_pairs
+from models.ranking.settings import Recipe
 from serving.contract.tables import COMPONENTS
-from tests.models.ranking.world import build, encode, make_market
+from tests.models.ranking.world import encode, make_market
 
 _NO_ROWS = np.zeros(1, dtype=np.int32)
 
@@ -52,9 +52,8 @@ def test_a_city_of_the_same_name_abroad_is_another_city() -> None:
     market = make_market(6, n_jobs=30, n_users=12)
     swapped = pl.col("country").replace_strict({"RU": "DE", "DE": "RU"}, default=None)
     made = encode(replace(market, jobs=market.jobs.with_columns(country=swapped)))
-    job = np.broadcast_to(np.arange(made.jobs.n, dtype=np.int32), (made.users.n, made.jobs.n))
-    shard, everybody = build(made), slice(0, made.users.n)
-    pairs = pairs_of(shard, everybody, job, retrieve_block(shard, everybody)[1])
+    pairs = made.all_pairs()
+    job = pairs.job
     is_namesake = (made.users.city[:, None] == made.jobs.city[job]) & (made.users.country[:, None] >= 0)
     is_namesake &= made.jobs.country[job] >= 0
     is_remote = (made.jobs.is_remote[job] == 1) & (made.users.remote[:, None] >= REMOTE_OK)
@@ -65,9 +64,7 @@ def test_a_city_of_the_same_name_abroad_is_another_city() -> None:
 
 def test_components_are_rounded_before_they_are_used() -> None:
     made = encode(make_market(6, n_jobs=30, n_users=6))
-    job = np.broadcast_to(np.arange(made.jobs.n, dtype=np.int32), (made.users.n, made.jobs.n))
-    shard, everybody = build(made), slice(0, made.users.n)
-    pairs = pairs_of(shard, everybody, job, retrieve_block(shard, everybody)[1])
+    pairs = made.all_pairs()
     for name, values in component_values(COMPONENTS, pairs).items():
         assert values.dtype == np.float32, name
         known = values[~np.isnan(values)]

@@ -12,16 +12,15 @@ from features.users.profiles import blocked_company_keys
 from models.ranking.diversity import CompanyCap
 from models.ranking.experiments import Arm
 from models.ranking.feed_problems import violations
-from models.ranking.rules import forbidden_rows
-from models.ranking.scoring import COLLABORATIVE_MOST, Recipe
-from models.ranking.stages import Settings, rank_shard
+from models.ranking.scoring import COLLABORATIVE_MOST
+from models.ranking.settings import Recipe, Settings
+from models.ranking.stages import rank_batch
 from tests.models.ranking.world import (
     AS_OF,
     MARKETPLACE,
     MATCH,
     SETTINGS,
     Market,
-    build,
     encode,
     items,
     make_market,
@@ -214,9 +213,9 @@ def test_the_rows_carry_when_they_were_made(feeds: pl.DataFrame) -> None:
 def test_seconds_are_counted_per_stage(market: Market) -> None:
     made = encode(market)
     ticks = iter(range(1000))
-    shard = rank_shard(build(made), now=lambda: float(next(ticks)))
-    assert set(shard.timings.seconds) == {"retrieval", "scoring", "diversity and exploration", "reasons and rows"}
-    assert sum(shard.timings.n_found_by.values()) >= len(items(shard.feeds))
+    feeds, timings = rank_batch(made.context, made.batch, now=lambda: float(next(ticks)))
+    assert set(timings.seconds) == {"retrieval", "scoring", "diversity and exploration", "reasons and rows"}
+    assert sum(timings.n_found_by.values()) >= len(items(feeds))
 
 
 def _without_companies(market: Market) -> Market:
@@ -245,10 +244,9 @@ def test_every_list_is_as_long_as_there_are_jobs_left(market: Market, share: flo
     others = market.interactions.filter(pl.col("user_id") != user)
     market = replace(market, interactions=pl.concat([others, applied]))
     made = encode(market)
-    shard = build(made)
-    forbidden = forbidden_rows(made.users, made.world.blockable, made.forbidden, rows=slice(0, made.users.n))
+    forbidden = made.whole_block().forbidden
     n_allowed = dict(zip(made.users.ids, made.jobs.n - np.diff(forbidden.indptr), strict=True))
-    for row in rank_shard(shard, now=lambda: 0.0).feeds.iter_rows(named=True):
+    for row in rank_batch(made.context, made.batch, now=lambda: 0.0)[0].iter_rows(named=True):
         assert len(row["items"]) == min(SETTINGS.feed_items, n_allowed[row["user_id"]])
 
 

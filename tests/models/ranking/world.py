@@ -16,15 +16,16 @@ from models.arrays import unit_rows
 from models.fitting.als import AlsModel
 from models.fitting.neighbours import JobNeighbours, UserNeighbours
 from models.fitting.vectors import JobVectors, UserVectors
+from models.ranking.context import CandidatePairs, Fitted, JobContext, UserBatch, UserBlock
 from models.ranking.diversity import CompanyCap
-from models.ranking.interaction_arrays import catalog
-from models.ranking.job_arrays import JobTable, UserTable, encode_jobs
+from models.ranking.interaction_arrays import build_job_index
+from models.ranking.job_arrays import JobTable, encode_jobs
 from models.ranking.population import encode_population
-from models.ranking.retrieval import Limits
-from models.ranking.rules import forbidden_by_acts
-from models.ranking.scoring import Recipe
-from models.ranking.signals import Fitted, Signals, job_signals, shard_signals, user_rows
-from models.ranking.stages import Settings, Shard, World, build_shard, build_world, places_of, rank_shard
+from models.ranking.preparation import build_job_context, build_user_batch, model_rows
+from models.ranking.retrieval import build_block
+from models.ranking.settings import Limits, Recipe, Settings
+from models.ranking.stages import rank_batch
+from models.ranking.user_arrays import UserTable
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 CITIES = (("Moscow", "RU", 55.75, 37.62), ("Kazan", "RU", 55.79, 49.12), ("Berlin", "DE", 52.52, 13.40))
@@ -106,49 +107,49 @@ def make_market(seed: int = 0, *, n_jobs: int = 120, n_users: int = 30, n_compan
 
 @dataclass(frozen=True)
 class Encoded:
-    """A market as ranking's arrays."""
+    """A market as ranking's arrays: all of its users as one batch."""
 
-    jobs: JobTable
-    users: UserTable
-    signals: Signals
-    world: World
-    forbidden: Any
+    context: JobContext
+    batch: UserBatch
+
+    @property
+    def jobs(self) -> JobTable:
+        return self.context.jobs
+
+    @property
+    def users(self) -> UserTable:
+        return self.batch.users
+
+    def whole_block(self) -> UserBlock:
+        """All users as one block."""
+        return build_block(self.context, self.batch, slice(0, self.users.n))
+
+    def all_pairs(self) -> CandidatePairs:
+        """Every user against every job."""
+        job = np.broadcast_to(np.arange(self.jobs.n, dtype=np.int32), (self.users.n, self.jobs.n))
+        return CandidatePairs(self.whole_block(), job)
 
 
 def encode(market: Market, settings: Settings = SETTINGS) -> Encoded:
-    """All users of the market as one shard."""
-    facets = market.preferences.select("dimension", "value").unique()
+    """All users of the market as one batch."""
+    preferences = market.preferences.select("dimension", "value").unique()
     jobs = encode_jobs(
-        market.jobs, job_features=market.job_features, skill_weights=market.skill_weights, facet_values=facets
+        market.jobs, job_features=market.job_features, skill_weights=market.skill_weights, preference_values=preferences
     )
-    known = catalog(market.jobs.select("job_id", "duplicate_of"), jobs)
+    index = build_job_index(market.jobs.select("job_id", "duplicate_of"), jobs)
     people = encode_population(
-        market.profiles, interactions=market.interactions, preferences=market.preferences, jobs=jobs, known=known
+        market.profiles, interactions=market.interactions, preferences=market.preferences, index=index
     )
-    of_jobs = job_signals(market.fitted, jobs, known, exact_jobs=settings.exact_jobs)
-    users, rows = people.users, user_rows(market.fitted, people.users.ids)
-    signals = shard_signals(people, rows, fitted=market.fitted, of_jobs=of_jobs)
-    world = build_world(
-        jobs,
-        places=places_of(users),
-        trending=market.trending,
-        job_vectors=of_jobs.content,
-        limits=settings.limits,
-        as_of=AS_OF,
+    context = build_job_context(
+        index, market.fitted, users=people.users, trending=market.trending, settings=settings, as_of=AS_OF
     )
-    forbidden = forbidden_by_acts(people.behaviour, known, n_jobs=jobs.n)
-    return Encoded(jobs, users, signals, world, forbidden)
+    return Encoded(context, build_user_batch(context, people, model_rows(market.fitted, people.users.ids)))
 
 
 def rank(market: Market, settings: Settings = SETTINGS) -> pl.DataFrame:
     """The feeds of all users of the market."""
     made = encode(market, settings)
-    return rank_shard(build(made, settings), now=lambda: 0.0).feeds
-
-
-def build(made: Encoded, settings: Settings = SETTINGS) -> Shard:
-    """The encoded market as a shard to rank."""
-    return build_shard(made.world, made.users, made.signals, forbidden=made.forbidden, settings=settings)
+    return rank_batch(made.context, made.batch, now=lambda: 0.0)[0]
 
 
 def items(feeds: pl.DataFrame) -> pl.DataFrame:

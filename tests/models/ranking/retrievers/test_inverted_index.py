@@ -21,17 +21,17 @@ def _sums(made: Encoded) -> np.ndarray:
         wanted @ rarity.T
         + users.tags.toarray() @ tags.T
         + 0.7 * users.roles.toarray() @ jobs.roles.toarray().T
-        + 0.3 * made.signals.affinity.toarray() @ jobs.facets.toarray().T
+        + 0.3 * made.batch.affinity.toarray() @ jobs.preference_features.toarray().T
     )
 
 
 @pytest.mark.parametrize("postings", [10**6, 400])
 def test_jobs_come_in_the_order_of_their_terms(made: Encoded, postings: int) -> None:
-    index = build_term_index(made.jobs, made.world.shared.quality)
-    wanted = wanted_terms(index, made.users, made.signals.affinity)
-    found = jobs_by_terms(index, wanted, made.forbidden, 15, postings_per_user=postings)
+    index = build_term_index(made.jobs, made.context.prior_score)
+    wanted = wanted_terms(index, made.users, made.batch.affinity)
+    found = jobs_by_terms(index, wanted, made.batch.ended, 15, postings_per_user=postings)
     sums = _sums(made)
-    sums[made.forbidden.toarray() > 0] = -1
+    sums[made.batch.ended.toarray() > 0] = -1
     n_missed = 0
     for row, values in enumerate(sums):
         listed = [job for job in found[row].tolist() if job >= 0]
@@ -45,14 +45,14 @@ def test_jobs_come_in_the_order_of_their_terms(made: Encoded, postings: int) -> 
 
 
 def test_a_budget_reads_rare_terms_before_common_ones(made: Encoded) -> None:
-    index = build_term_index(made.jobs, made.world.shared.quality)
+    index = build_term_index(made.jobs, made.context.prior_score)
     assert (np.diff(np.diff(index.postings.indptr)) >= 0).all()
     for term in range(index.postings.shape[0]):
         jobs = index.postings[term].indices
-        assert (np.diff(made.world.shared.quality[jobs]) <= 0).all()
+        assert (np.diff(made.context.prior_score[jobs]) <= 0).all()
 
 
 def test_who_asks_for_nothing_finds_nothing(made: Encoded) -> None:
-    index = build_term_index(made.jobs, made.world.shared.quality)
+    index = build_term_index(made.jobs, made.context.prior_score)
     nothing = sparse.csr_matrix((3, index.of_jobs.shape[1]), dtype=np.float32)
-    assert (jobs_by_terms(index, nothing, made.forbidden[:3], 5) == -1).all()
+    assert (jobs_by_terms(index, nothing, made.batch.ended[:3], 5) == -1).all()

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from models.ranking.retrievers.nearest import JobIndex, build_index, nearest_jobs
+from models.ranking.vector_index import VectorIndex, build_index, nearest_jobs
 
 
 def _crowd(seed: int, n: int, *, n_kinds: int = 12, dimensions: int = 16) -> Any:
@@ -66,7 +66,7 @@ def test_an_index_of_no_jobs_finds_nothing(search: Any) -> None:
         assert (found == -1).all() and (best == 0).all()
 
 
-def _recall(index: JobIndex, jobs: Any, users: Any, k: int) -> float:
+def _recall(index: VectorIndex, jobs: Any, users: Any, k: int) -> float:
     nobody = sparse.csr_matrix((len(users), len(jobs)), dtype=np.float32)
     found, _ = nearest_jobs(index, users, users.any(axis=1), nobody, k)
     expected = [_sorted_by_product(jobs, user, nobody[0], k) for user in users]

@@ -1,0 +1,165 @@
+"""What ranking works on: the job side of a run, a batch of users, a block of the batch, and pairs of the block.
+
+Only data and look-ups. models.ranking.preparation builds a run and its batches; models.ranking.stages ranks them.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from features.components import haversine_km
+from models.arrays import Bools, Csr, Doubles, Floats, Ints, Longs
+from models.fitting.als import AlsModel
+from models.fitting.neighbours import JobNeighbours, UserNeighbours
+from models.fitting.vectors import JobVectors, UserVectors
+from models.kernels.sparse_rows import lookup, sums_over_terms
+from models.ranking.experiments import Arm
+from models.ranking.interaction_arrays import JobIndex
+from models.ranking.job_arrays import JobTable
+from models.ranking.population import Population
+from models.ranking.settings import Recipe, Settings
+from models.ranking.user_arrays import UserTable
+from models.ranking.vector_index import VectorIndex
+
+# Kinds of history, strongest first: they decide which reason a similar job is given with.
+KIND_APPLIED, KIND_SAVED, KIND_VIEWED = 0, 1, 2
+
+# A retriever is built once per run, prepared once per batch of users, and then asked for `k` jobs per user of a block:
+# (B, k) rows of the JobTable, best first, padded with -1, none of them forbidden.
+Find = Callable[["UserBlock", int], Ints]
+ForUsers = Callable[[Population], Find]
+Retriever = Callable[["JobContext"], ForUsers]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The fitted models as they were trained."""
+
+    als: AlsModel
+    also_applied: JobNeighbours
+    user_neighbours: UserNeighbours
+    job_vectors: JobVectors
+    user_vectors: UserVectors
+
+
+@dataclass(frozen=True)
+class Factors:
+    """One row (n, d) of a fitted matrix for each job or user, and which of them the model knows; others are zeros."""
+
+    rows: Floats
+    is_known: Bools
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """The job side of a run, the same for all batches: open jobs as arrays and all that is derived from them once."""
+
+    settings: Settings
+    as_of: dt.datetime
+    fitted: Fitted
+    jobs: JobTable
+    index: JobIndex
+    prior_score: Floats  # in [0, 1]: how good a job is for any user
+    popular_diverse: Ints  # all jobs by prior score, of each company the best three first
+    sketch: Floats  # job vectors shortened for comparisons
+    als: Factors
+    als_index: VectorIndex
+    content: Factors
+    content_index: VectorIndex
+    culture: Factors
+    interacted: Csr  # users of the neighbours model x jobs
+    user_links: Csr  # users x users of the neighbours model
+    also_applied_rows: Ints  # of the index's jobs in the model of joint applications
+    also_applied_jobs: Ints  # the row of the JobTable for each job of that model
+    vector_rows: Ints  # of the index's jobs in the model of job vectors
+    asked_skills: Csr  # jobs x skills of ones
+    adjacent_skills: Csr  # skills x skills of ones: skills that jobs often ask for together
+    jobs_by_tag: Csr
+    jobs_by_company: Csr
+    jobs_by_company_name: Csr
+    trending: pl.DataFrame  # schema TRENDING
+    user_cells: pl.Series  # distinct map cells of the run's users
+    retrievers: Mapping[str, ForUsers]
+
+
+@dataclass(frozen=True)
+class UserBatch:
+    """A shard of users: profiles, what the models know of them, and their recipes. Matrices have a row per user."""
+
+    users: UserTable
+    als: Factors
+    content: Factors
+    culture: Factors
+    neighbour_links: Csr  # columns: users of the neighbours model
+    also_applied: Csr  # columns: jobs; the score of the most related job that the user applied to
+    also_applied_source: Csr  # that job: 1 + position in the job index
+    affinity: Csr  # columns: preference features; affinity times confidence
+    affinity_confidence: Csr
+    history_job: Ints  # (U, H) positions in the job index, -1 padded, strongest and newest first
+    history_kind: Ints
+    has_history: Bools
+    seen: Csr  # columns: jobs
+    ended: Csr  # columns: jobs that the user applied to or dismissed
+    finders: Mapping[str, Find]
+    arms: Sequence[Arm]
+    arm_of_user: Ints
+    recipes: Sequence[Recipe]
+    recipe_of_user: Ints
+
+
+@dataclass(frozen=True)
+class UserBlock:
+    """A slice of a batch that is ranked at once, with what both retrieval and scoring read."""
+
+    context: JobContext
+    batch: UserBatch
+    rows: slice
+    forbidden: Csr  # (B, J) of ones
+    collaborative_jobs: Ints
+    collaborative_best: Floats  # (B,) each user's greatest collaborative score, forbidden jobs included
+    neighbour_shares: Csr  # (B, J) interactions of similar users as a share of the user's best
+
+    @property
+    def recipe_of_row(self) -> Ints:
+        return self.batch.recipe_of_user[self.rows]
+
+    def by_recipe(self, values: Sequence[float]) -> Floats:
+        """The value of each user's recipe, (B,), from one value per recipe of the batch."""
+        return np.array(values, dtype=np.float32)[self.recipe_of_row]
+
+
+class CandidatePairs:
+    """A block of users against `job` (B, C): rows of the JobTable. Padding (-1) is replaced by the first job."""
+
+    def __init__(self, block: UserBlock, job: Ints) -> None:
+        self.block, self.context, self.batch, self.rows = block, block.context, block.batch, block.rows
+        self.jobs: JobTable = block.context.jobs
+        self.users: UserTable = block.batch.users
+        self.job = np.maximum(job, 0)
+        self.user: Longs = np.arange(block.rows.start, block.rows.stop)[:, None]
+
+    def distance_km(self) -> Floats:
+        return haversine_km(
+            self.users.latitude[self.user],
+            self.users.longitude[self.user],
+            self.jobs.latitude[self.job],
+            self.jobs.longitude[self.job],
+        )
+
+    def is_same_city(self) -> Bools:
+        """The same name, and not known to lie in two countries: London is in Britain and in Canada."""
+        city, country = self.users.city[self.user], self.users.country[self.user]
+        job_country = self.jobs.country[self.job]
+        is_abroad = (country >= 0) & (job_country >= 0) & (country != job_country)
+        return np.asarray((city == self.jobs.city[self.job]) & (city >= 0) & ~is_abroad)
+
+    def lookup(self, table: Csr) -> Floats:
+        """The entry of a CSR matrix users x jobs for each pair, 0 where it has none."""
+        return lookup(table[self.rows], self.job)
+
+    def sum_over(self, job_terms: Csr, user_terms: Csr) -> Doubles:
+        """Per pair the sum of job value * user value over the job's terms; `user_terms` is users x terms."""
+        return sums_over_terms(job_terms, self.job, user_terms[self.rows])

@@ -1,0 +1,14 @@
+"""Jobs that others applied to who applied to one of the user's jobs. A file of its own, like every retriever."""
+
+from models.arrays import Ints
+from models.kernels.sparse_rows import best_columns
+from models.ranking.context import ForUsers, JobContext, UserBlock
+
+
+def also_applied(_context: JobContext) -> ForUsers:
+    """By the score of the most related job that the user applied to."""
+
+    def find(block: UserBlock, k: int) -> Ints:
+        return best_columns(block.batch.also_applied[block.rows], block.forbidden, k)
+
+    return lambda _people: find

@@ -1,0 +1,49 @@
+"""The settings of ranking: recipes and experiment arms, limits of retrieval, list lengths and caps."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from models.ranking.diversity import CompanyCap
+from models.ranking.experiments import Arm
+from models.ranking.vector_index import EXACT_JOBS
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Weights of components (normalised to sum 1), the value of unknown ones, and the shape of the list."""
+
+    name: str
+    weights: Mapping[str, float]
+    neutral: float = 0.5
+    diversity: float = 0.15
+    exploration_share: float = 0.1
+
+    def normalised(self) -> Mapping[str, float]:
+        total = sum(self.weights.values())
+        return {name: weight / total for name, weight in self.weights.items() if weight > 0}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Jobs per user and retriever, the cap of their union, and its least size (while there are jobs)."""
+
+    per_retriever: Mapping[str, int]
+    cap: int
+    least: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a ranking run. Without `arms` every user gets the default recipe."""
+
+    recipes: Mapping[str, Recipe]
+    default_recipe: str
+    limits: Limits
+    company_cap: CompanyCap
+    feed_items: int = 100
+    component_items: int = 20
+    arms: Sequence[Arm] = ()
+    salt: str = ""
+    seed: int = 0
+    n_threads: int = 1
+    exact_jobs: int = EXACT_JOBS
