@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.lake import Lake, file_identity
-from assets.publishing.delta_sources import _told_changes
+from assets.publishing.delta_sources import _recorded_delta
 from assets.ranking import feed_changes
 from assets.ranking.feed_changes import MOST_LINKS, chain
 from features.schemas.ranking import FEED_CHANGES, FEEDS
@@ -95,7 +95,7 @@ def test_a_chain_tells_what_comparing_would_find(steps: Sequence[Mapping[str, in
         if known == shard.identity:
             return
         assert links is not None
-        change = _told_changes([("shard=0000.parquet", links)])
+        change = _recorded_delta({"shard=0000.parquet": links})
         found = {row["user_id"]: (row["generated_at"], len(row["items"])) for row in change.rows.to_dicts()}
         expected = {user: (AS_OF + made * HOUR, n) for user, (made, n) in state.items()}
         differing = {user for user in expected if state[user] != before.get(user)}
