@@ -16,8 +16,10 @@ from assets.resources import RunClock, Workspace
 from features.schemas.features import PREFERENCES
 from features.schemas.ranking import FEEDS
 from models.fitting.als import AlsModel
-from models.fitting.neighbours import JobNeighbours, UserNeighbours
-from models.fitting.vectors import JobVectors, UserVectors
+from models.fitting.item_knn import JobNeighbours
+from models.fitting.job_vectors import JobVectors
+from models.fitting.user_knn import UserNeighbours
+from models.fitting.user_vectors import UserVectors
 from models.ranking.context import Fitted
 from models.ranking.diversity import topic_sketch
 from models.ranking.fallback import fallback_feeds

@@ -15,8 +15,10 @@ from features.hashing import shard_of, stable_hash
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import JOB_FEATURES, PREFERENCES, SKILL_WEIGHTS, TRENDING, USER_PROFILES
 from models.fitting.als import AlsModel
-from models.fitting.neighbours import JobNeighbours, UserNeighbours
-from models.fitting.vectors import JobVectors, UserVectors
+from models.fitting.item_knn import JobNeighbours
+from models.fitting.job_vectors import JobVectors
+from models.fitting.user_knn import UserNeighbours
+from models.fitting.user_vectors import UserVectors
 from models.ranking.context import Fitted
 from models.ranking.diversity import CompanyCap
 from models.ranking.experiments import Arm

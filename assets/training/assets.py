@@ -25,17 +25,12 @@ from assets.training.warm_start import warm_start
 from features.schemas.training import TEXT_EMBEDDINGS
 from models.fitting.als import AlsModel, fit_als
 from models.fitting.embeddings import load_embedder, model_identity, text_vectors
-from models.fitting.neighbours import JobNeighbours, UserNeighbours, fit_also_applied, fit_user_neighbours
+from models.fitting.item_knn import JobNeighbours, fit_also_applied
+from models.fitting.job_vectors import JobVectors, build_job_vectors
 from models.fitting.similar_jobs import similar_jobs
 from models.fitting.texts import commonest_texts, distinct_texts, shared_texts
-from models.fitting.vectors import (
-    HISTORY_DAYS,
-    JobVectors,
-    UserVectors,
-    build_job_vectors,
-    build_user_vectors,
-    event_weights,
-)
+from models.fitting.user_knn import UserNeighbours, fit_user_neighbours
+from models.fitting.user_vectors import HISTORY_DAYS, UserVectors, build_user_vectors, event_weights
 from models.fitting.weights import WINDOW_HALF_LIVES, WeightMatrix, decayed_weights
 
 _LEARNT_FROM = ("catalog/jobs", "catalog/daily_interactions", "features/user_profiles")

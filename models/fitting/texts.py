@@ -1,10 +1,10 @@
-"""Which texts stand for a job and for a user, before any of them is embedded."""
+"""The texts of a job and of a user that are embedded."""
 
 import polars as pl
 
 from features.text.normalise import about_extract
 
-# Grain: one job. Null where a job has nothing of the kind.
+# Grain: one job. Null where a job has no such text.
 JOB_TEXTS: dict[str, pl.DataType | type[pl.DataType]] = {
     "job_id": pl.String,
     "title": pl.String,
@@ -21,11 +21,10 @@ USER_TEXTS: dict[str, pl.DataType | type[pl.DataType]] = {
 
 
 def job_texts(jobs: pl.DataFrame, *, max_characters: int) -> pl.DataFrame:
-    """Grain job_id, in the order of `jobs`: title, skills, for a job without skills the start of its description, and
-    what its company says of itself.
+    """JOB_TEXTS in the order of `jobs`: title, skills, extract and self-description of the company (`about`).
 
-    The company's words are taken once, from its newest posting with a description: texts that differ by posting only
-    would each have to be embedded. A job without a company has none.
+    The extract is the start of the description, for jobs without skills only. `about` comes from the company's newest
+    posting with a description, because each text that differs by posting would have to be embedded.
     """
     company = pl.coalesce("company_id", "company")
     newest = (
@@ -34,7 +33,7 @@ def job_texts(jobs: pl.DataFrame, *, max_characters: int) -> pl.DataFrame:
         .sort(["_company", "published_at", "job_id"], descending=[False, True, False], nulls_last=True)
         .unique("_company", keep="first", maintain_order=True)
     )
-    # Half a millisecond a description: only now, a company at a time.
+    # Half a millisecond a description: so once per company.
     abouts = newest.select("_company", about=about_extract(newest["description"], max_characters))
     return (
         jobs.with_columns(_company=company)
@@ -53,7 +52,7 @@ def job_texts(jobs: pl.DataFrame, *, max_characters: int) -> pl.DataFrame:
 
 
 def user_texts(profiles: pl.DataFrame, *, max_characters: int) -> pl.DataFrame:
-    """Grain user_id, in the order of `profiles` (USER_PROFILES): roles as words, skills and the summary."""
+    """USER_TEXTS in the order of `profiles` (USER_PROFILES): roles as words, skills and the summary."""
     words = profiles.with_columns(pl.col("roles").list.eval(pl.element().str.replace_all("_", " ", literal=True)))
     return words.select(
         "user_id",
@@ -70,13 +69,13 @@ def distinct_texts(*columns: pl.Series) -> pl.Series:
 
 
 def commonest_texts(texts: pl.Series, *, most: int) -> pl.Series:
-    """At most `most` of the distinct texts, those of the most rows (ties by text), sorted: a bound to embedding."""
+    """At most `most` of the distinct texts, those of the most rows (ties by text), sorted: bounds the embedding."""
     counted = texts.drop_nulls().alias("text").to_frame().group_by("text").len()
     return counted.sort(["len", "text"], descending=[True, False]).head(most)["text"].sort()
 
 
 def shared_texts(jobs: pl.DataFrame, users: pl.DataFrame) -> pl.Series:
-    """The texts that are nobody's own: of jobs, and the roles and skills that users name."""
+    """The texts that are not personal: those of jobs, and the roles and skills that users name."""
     return distinct_texts(
         jobs["title"], jobs["skills"], jobs["extract"], jobs["about"], users["roles"], users["skills"]
     )
@@ -84,7 +83,7 @@ def shared_texts(jobs: pl.DataFrame, users: pl.DataFrame) -> pl.Series:
 
 def _clean(text: pl.Expr, max_characters: int) -> pl.Expr:
     """One line of at most `max_characters`; null where nothing is left."""
-    # Cut before the pattern runs over it: descriptions are long.
+    # The cut comes before the pattern: descriptions are long.
     cut = text.str.slice(0, 4 * max_characters).str.replace_all(r"\s+", " ").str.strip_chars()
     cut = cut.str.slice(0, max_characters).str.strip_chars_end()
     return pl.when(cut != "").then(cut)

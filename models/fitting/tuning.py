@@ -1,10 +1,9 @@
-"""The parameters of ALS chosen on held-out interactions: the splits, the search, and what came of it.
+"""The search for the parameters of ALS that predict held-out interactions best.
 
-The search is a Tree-structured Parzen Estimator (Bergstra et al., "Algorithms for hyper-parameter optimization", 2011)
-by Optuna, one trial after the other: the same inputs and seed give the same choice.
+A Tree-structured Parzen Estimator (Bergstra et al., "Algorithms for hyper-parameter optimization", 2011) by Optuna,
+one trial after the other: the same inputs and seed give the same choice.
 """
 
-import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,16 +11,14 @@ from typing import Any
 import polars as pl
 
 from features.errors import JobfeedError
-from features.hashing import mix, stable_hash, uniform
 from models.evaluation.metrics import evaluate_lists
 from models.evaluation.recommenders import als_recommender, recommend
+from models.evaluation.splits import Split
 from models.fitting.als import AlsSettings, fit_als
-from models.fitting.weights import WINDOW_HALF_LIVES, WeightMatrix, decayed_weights, weight_matrix
+from models.fitting.weights import WeightMatrix
 
 LIST_LENGTH = 20
-HALF_LIVES = (7.0, 14.0, 30.0, 60.0, 120.0, 365.0)
 FACTORS = (16, 32, 64, 128)
-_GAINS = {"n_applies": 3.0, "n_saves": 2.0, "n_clicks": 1.0}
 _TRIALS = {
     "trial": pl.Int64, "factors": pl.Int64, "regularization": pl.Float64, "alpha": pl.Float64,
     "popularity_power": pl.Float64, "half_life_days": pl.Float64, "ndcg": pl.Float64, "recall": pl.Float64,
@@ -29,25 +26,12 @@ _TRIALS = {
 
 
 class TuningError(JobfeedError, ValueError):
-    """There is too little to choose by."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """`train(half_life_days)` to fit on; `truth` (user_id, job_id, gain) of what was held out.
-
-    A job of `known` (user_id, job_id) is no news to its user and is not recommended.
-    """
-
-    train: Callable[[float], WeightMatrix]
-    truth: pl.DataFrame
-    known: pl.DataFrame
-    half_lives: tuple[float, ...]
+    """No interaction is held out to choose by."""
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """The best settings, and `trials` with NDCG and recall of the first 20; the first trial is what was in use."""
+    """The best settings, and `trials` with NDCG and recall of the first 20; the first trial is the settings in use."""
 
     settings: AlsSettings
     trials: pl.DataFrame
@@ -61,67 +45,6 @@ class Tuned:
         return float(self.trials["ndcg"].max())  # type: ignore[arg-type]
 
 
-def time_split(
-    daily: pl.LazyFrame, *, representatives: pl.LazyFrame, as_of: dt.datetime, held_out_days: int, max_users: int
-) -> Split:
-    """What users did in the last `held_out_days` before `as_of`, on jobs new to them, by what was known before.
-
-    `daily` has schema DAILY_INTERACTIONS. Gains: click 1, save 2, application 3. Of more than `max_users` with
-    anything held out, a fixed choice by hash is taken for truth; all are trained on.
-    """
-    cut = as_of - dt.timedelta(days=held_out_days)
-    stands_for = representatives.select("job_id", representative=pl.coalesce("duplicate_of", "job_id"))
-    # Whole days: those that begin before the cut are history.
-    past, future = (
-        daily.filter(is_past).join(stands_for, on="job_id")
-        for is_past in (pl.col("date") < cut.date(), pl.col("date") >= cut.date())
-    )
-    gain = pl.max_horizontal(
-        pl.when(pl.col(name) > 0).then(pl.lit(gain)).otherwise(0.0) for name, gain in _GAINS.items()
-    )
-    found = (
-        future.filter(pl.col("last_at") <= as_of)
-        .group_by("user_id", job_id="representative")
-        .agg(gain=gain.max())
-        .filter(pl.col("gain") > 0)
-        .join(past.select("user_id", job_id="representative").unique(), on=["user_id", "job_id"], how="anti")
-        .sort("user_id", "job_id")
-        .collect()
-    )
-    users = _sample(found["user_id"].unique().sort(), max_users)
-    known = past.select("user_id", job_id="representative").join(users.to_frame().lazy(), on="user_id", how="semi")
-
-    def train(half_life_days: float) -> WeightMatrix:
-        return decayed_weights(
-            daily.filter(pl.col("date") < cut.date()),
-            as_of=cut,
-            half_life_days=half_life_days,
-            days=WINDOW_HALF_LIVES * half_life_days,
-            representatives=representatives,
-        )
-
-    return Split(
-        train=train,
-        truth=found.join(users.to_frame(), on="user_id", how="semi", maintain_order="left"),
-        known=known.unique().sort("user_id", "job_id").collect(),
-        half_lives=HALF_LIVES,
-    )
-
-
-def random_split(weights: pl.DataFrame, *, share: float, seed: int) -> Split:
-    """A `share` of the pairs with a positive weight is held out at random, all of gain 1.
-
-    `weights`: user_id, job_id, weight. For data whose times mean nothing; what comes next is better told by
-    `time_split`.
-    """
-    pair = weights.select(pl.concat_str("user_id", "job_id", separator="\0"))["user_id"]
-    is_held_out = pl.Series(uniform(mix(stable_hash(pair, f"split {seed}"))) < share) & (weights["weight"] > 0)
-    kept = weights.filter(~is_held_out)
-    matrix = weight_matrix(kept)
-    truth = weights.filter(is_held_out).select("user_id", "job_id", gain=pl.lit(1.0)).sort("user_id", "job_id")
-    return Split(lambda _half_life: matrix, truth, kept.select("user_id", "job_id"), half_lives=())
-
-
 def tune_als(
     split: Split,
     *,
@@ -131,10 +54,10 @@ def tune_als(
     max_factors: int,
     on_trial: Callable[[int, AlsSettings, float], None] | None = None,
 ) -> Tuned:
-    """The best of `n_trials` settings by NDCG@20 on what `split` holds out; `start` is tried first and wins ties.
+    """The best of `n_trials` settings by NDCG@20 on the truth of `split`; `start` is tried first and wins ties.
 
-    Searched are factors (up to `max_factors`), regularization, alpha, popularity_power and the half-life. Raises
-    TuningError where nothing is held out.
+    The search covers factors (up to `max_factors`), regularization, alpha, popularity_power and the half-life. Raises
+    TuningError if nothing is held out.
     """
     if split.truth.is_empty():
         raise TuningError("no interaction is held out to choose by; there must be clicks, saves or applications in it")
@@ -162,7 +85,7 @@ def _score(weights: WeightMatrix, split: Split, settings: AlsSettings, *, seed: 
     users = split.truth["user_id"].unique().sort()
     lists = recommend(als_recommender(model, job_ids=model.job_ids), users, k=LIST_LENGTH, excluded=split.known)
     found = evaluate_lists(lists, split.truth, k=LIST_LENGTH)
-    # Nine decimals: a sum in another order must not make another choice.
+    # Nine decimals: another order of summation must not lead to another choice.
     return round(float(found["ndcg"].mean()), 9), round(float(found["recall"].mean()), 9)  # type: ignore[arg-type]
 
 
@@ -198,9 +121,3 @@ def _study(
         )
 
     return study, ask
-
-
-def _sample(users: pl.Series, most: int) -> pl.Series:
-    """At most `most` of the users, those with the smallest hashes."""
-    hashes = pl.Series(stable_hash(users, "tuning"))
-    return users.gather(hashes.arg_sort().head(most)).sort()

@@ -21,8 +21,8 @@ _CHUNK_TEXTS = 16
 class Usem3Module(InputModule):
     """Text in, `sentence_embedding` (n, 512) out, rows of length 1.
 
-    Each text goes through the network alone, on one BLAS thread: in a batch its last bits would depend on its
-    neighbours (7e-8, measured), and a table built in one go would differ from the same table built day by day.
+    Each text is encoded alone, on one BLAS thread. In a batch, its last bits would depend on its neighbours (7e-8,
+    measured), and a table built at once would differ from the same table built day by day.
     """
 
     config_keys: list[str] = ["n_threads"]  # noqa: RUF012 - as the base class declares it
@@ -33,7 +33,7 @@ class Usem3Module(InputModule):
         self._encoder = USE(threads=1)
 
     def preprocess(self, inputs: Sequence[Any], prompt: str | None = None, **kwargs: Any) -> dict[str, Any]:
-        """The texts as they are: the encoder brings its tokenizer."""
+        """The texts unchanged: the encoder has its own tokenizer."""
         return {"texts": [(prompt or "") + text for text in inputs]}
 
     def forward(self, features: dict[str, Any], **kwargs: Any) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Decayed interaction weights of users on jobs: what ALS, neighbours and the user vector learn from.
+"""Decayed interaction weights of users and jobs: the input of ALS, of the neighbours and of the user vectors.
 
-Everything starts from daily counters (`DAILY_INTERACTIONS`), never from raw events.
+They are computed from daily counters (`DAILY_INTERACTIONS`), never from raw events.
 """
 
 import datetime as dt
@@ -11,7 +11,7 @@ import polars as pl
 
 from features.interactions import CLOCK_SKEW, EVENT_WEIGHTS
 from models.arrays import MICRO, Csr, csr_from_coordinates, positions, sorted_ids
-from models.fitting.sparse_sums import pair_sums
+from models.fitting.sparse_sums import sparse_sums
 
 # Events older than six half-lives weigh less than 2 %.
 WINDOW_HALF_LIVES = 6
@@ -19,7 +19,7 @@ WINDOW_HALF_LIVES = 6
 
 @dataclass(frozen=True, eq=False)
 class WeightMatrix:
-    """Users x jobs, CSR float32: net decayed weight, negative where the user turned the job down. Ids are sorted."""
+    """Users x jobs, CSR float32: net decayed weight, negative where the user rejected the job. Ids are sorted."""
 
     user_ids: pl.Series
     job_ids: pl.Series
@@ -27,9 +27,9 @@ class WeightMatrix:
 
 
 def recent(daily: pl.LazyFrame, *, as_of: dt.datetime, days: float) -> pl.LazyFrame:
-    """Rows of the last `days` up to `as_of`, with `decay_age_days`, in whole days.
+    """Rows of the last `days` up to `as_of`, with `decay_age_days` in whole days.
 
-    A day that was counted after `as_of` (a replay of the past) is left out rather than foreseen.
+    A day that was counted after `as_of` is left out: when a past instant is computed again, it lies in the future.
     """
     today = as_of.date()
     return daily.filter(
@@ -40,18 +40,18 @@ def recent(daily: pl.LazyFrame, *, as_of: dt.datetime, days: float) -> pl.LazyFr
 
 
 def decay(half_life_days: float) -> pl.Expr:
-    """1 today, one half after `half_life_days`."""
+    """1 for today, one half after `half_life_days`."""
     return (pl.col("decay_age_days") * (-float(np.log(2)) / half_life_days)).exp()
 
 
 def decayed_weights(
     daily: pl.LazyFrame, *, as_of: dt.datetime, half_life_days: float, days: float, representatives: pl.LazyFrame
 ) -> WeightMatrix:
-    """The decayed sums of interaction weights of the last `days`, of the users and jobs with at least one above 0.
+    """The decayed sums of interaction weights of the last `days`, for the users and jobs with a sum above 0.
 
-    `representatives` (job_id, duplicate_of) are the known jobs: what happened to a duplicate counts for the job that
-    stands for it, what happened to an unknown job for nothing. Saves less unsaves count at least 0: who takes back a
-    save has no opinion, and would seem to dislike the job otherwise, as the unsave is the younger of the two.
+    `representatives` (job_id, duplicate_of) are the known jobs. Events on a duplicate count for its representative,
+    events on an unknown job are ignored. Saves minus unsaves count at least 0: a user who takes back a save has no
+    opinion, but the unsave is younger, decays less and would look like dislike.
     """
     saved = EVENT_WEIGHTS["save"] * pl.col("n_saves").fill_null(0) + EVENT_WEIGHTS["unsave"] * pl.col(
         "n_unsaves"
@@ -66,7 +66,7 @@ def decayed_weights(
     jobs = sorted_ids(known["representative"])
     users = events.select(pl.col("user_id").unique()).collect(engine="streaming")["user_id"].sort()
     micro = (pl.col(name) * decay(half_life_days) * MICRO for name in ("rest", "saved"))
-    rest, saves = pair_sums(
+    rest, saves = sparse_sums(
         events.select("user_id", "job_id", *(amount.round().cast(pl.Int64) for amount in micro)),
         amounts=("rest", "saved"),
         user_ids=users,
@@ -89,11 +89,10 @@ def weights_since(
     days: float,
     representatives: pl.DataFrame,
 ) -> pl.DataFrame:
-    """user_id, job_id, weight of those who are not among `fitted_users` or acted after `fitted_at`: all that is known
-    of them, to fold them in.
+    """All weights (user_id, job_id, weight) of the users to fold in: new ones, and those active after `fitted_at`.
 
-    From INTERACTIONS, which is at hand where daily counters are not: a pair decays as if all of it had happened on its
-    last day. Jobs as in `decayed_weights`.
+    Computed from INTERACTIONS, which has no daily counters: a pair decays as if all its events were on its last day.
+    `representatives` as in `decayed_weights`.
     """
     age_days = (pl.lit(as_of.date()) - pl.col("last_at").dt.date()).dt.total_days().cast(pl.Float64)
     wanted = (
@@ -116,7 +115,7 @@ def weights_since(
 
 
 def weight_matrix(weights: pl.DataFrame) -> WeightMatrix:
-    """Weights of distinct pairs (user_id, job_id, weight) as a matrix like that of `decayed_weights`."""
+    """Weights of distinct pairs (user_id, job_id, weight) as a matrix like the one of `decayed_weights`."""
     users, jobs = sorted_ids(weights["user_id"]), sorted_ids(weights["job_id"])
     values = csr_from_coordinates(
         positions(users, weights["user_id"]),
@@ -128,9 +127,9 @@ def weight_matrix(weights: pl.DataFrame) -> WeightMatrix:
 
 
 def _with_positives(users: pl.Series, jobs: pl.Series, values: Csr, *, unit: int) -> WeightMatrix:
-    """The rows and columns with at least one positive value, which is divided by `unit`.
+    """The rows and columns with at least one positive value, values divided by `unit`.
 
-    Who only ever turned jobs down, and what nobody took to, can't be placed by them.
+    Dislikes alone do not place a user or a job.
     """
     is_positive = values.data > 0
     of_user = np.repeat(np.arange(values.shape[0]), np.diff(values.indptr))

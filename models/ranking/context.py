@@ -13,8 +13,10 @@ import polars as pl
 from features.components import haversine_km
 from models.arrays import Bools, Csr, Doubles, Floats, Ints, Longs
 from models.fitting.als import AlsModel
-from models.fitting.neighbours import JobNeighbours, UserNeighbours
-from models.fitting.vectors import JobVectors, UserVectors
+from models.fitting.item_knn import JobNeighbours
+from models.fitting.job_vectors import JobVectors
+from models.fitting.user_knn import UserNeighbours
+from models.fitting.user_vectors import UserVectors
 from models.kernels.sparse_rows import lookup, sums_over_terms
 from models.ranking.experiments import Arm
 from models.ranking.interaction_arrays import JobIndex

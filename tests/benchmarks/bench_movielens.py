@@ -26,9 +26,11 @@ from features.schemas.catalog import DAILY_INTERACTIONS, JOBS
 from features.schemas.features import USER_PROFILES
 from models.evaluation.metrics import bootstrap_interval, evaluate_lists, summarise
 from models.evaluation.recommenders import ItemKnn, Popularity, Recommender, UserKnn, als_recommender, recommend
+from models.evaluation.splits import random_split
 from models.fitting.als import AlsModel, AlsSettings, fit_als
-from models.fitting.neighbours import UserNeighbours, fit_also_applied
-from models.fitting.tuning import random_split, tune_als
+from models.fitting.item_knn import fit_also_applied
+from models.fitting.tuning import tune_als
+from models.fitting.user_knn import UserNeighbours
 from models.fitting.weights import WINDOW_HALF_LIVES, WeightMatrix, decayed_weights
 from pipelines.definitions import build_defs
 

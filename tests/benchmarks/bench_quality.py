@@ -43,8 +43,10 @@ from models.evaluation.recommenders import (
     recommend,
 )
 from models.fitting.als import AlsModel
-from models.fitting.neighbours import JobNeighbours, UserNeighbours
-from models.fitting.vectors import JobVectors, UserVectors
+from models.fitting.item_knn import JobNeighbours
+from models.fitting.job_vectors import JobVectors
+from models.fitting.user_knn import UserNeighbours
+from models.fitting.user_vectors import UserVectors
 from models.ranking.stages import rank_batch
 
 GAINS = {"click": 1.0, "save": 2.0, "apply": 3.0}

@@ -1,14 +1,18 @@
-"""Small worlds for the models: users of two trades, and an encoder that needs no network of weights."""
+"""Small worlds for the models: users of two trades, and an encoder without a neural network."""
 
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from features.schemas.training import EMBEDDING_DIMENSIONS
+from models.fitting.embeddings import TextVectors, embed, text_vectors
+from models.fitting.job_vectors import JobVectors, build_job_vectors
+from models.fitting.texts import JOB_TEXTS, distinct_texts
 from models.fitting.weights import WeightMatrix, weight_matrix
 
 USERS = [f"u{number}" for number in range(8)]
@@ -16,7 +20,7 @@ JOBS = [f"j{number}" for number in range(6)]
 
 
 def trades(skipped: Sequence[tuple[str, str]] = ()) -> pl.DataFrame:
-    """u0..u3 took to j0..j2, u4..u7 to j3..j5: user_id, job_id, weight."""
+    """u0..u3 liked j0..j2, u4..u7 liked j3..j5: user_id, job_id, weight."""
     pairs = [
         (user, job, 10.0)
         for half in (0, 1)
@@ -44,3 +48,25 @@ class BagOfWords:
                 vectors[row, zlib.crc32(word.encode()) % EMBEDDING_DIMENSIONS] += 1
         length = np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors / np.maximum(length, 1e-9), dtype=np.float32)
+
+
+def job_rows(*rows: dict[str, Any]) -> pl.DataFrame:
+    empty = {"title": None, "skills": [], "extract": None, "about": None}
+    return pl.DataFrame([{**empty, **row} for row in rows], schema=JOB_TEXTS)
+
+
+def embedded(*columns: pl.Series) -> TextVectors:
+    texts = distinct_texts(*columns)
+    return text_vectors(embed(texts, BagOfWords()).lazy(), identity="words-1", texts=texts)
+
+
+def job_vectors_of(jobs: pl.DataFrame) -> JobVectors:
+    return build_job_vectors(jobs, embedded(jobs["title"], jobs["skills"], jobs["extract"], jobs["about"]))
+
+
+def unit(vector: np.ndarray) -> np.ndarray:
+    return vector / np.linalg.norm(vector)
+
+
+def said(text: str) -> np.ndarray:
+    return BagOfWords().encode([text])[0]

@@ -15,8 +15,10 @@ from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import NEARBY
 from features.schemas.ranking import FALLBACK_FEEDS, FEEDS
 from models.fitting.als import AlsModel
-from models.fitting.neighbours import JobNeighbours, UserNeighbours
-from models.fitting.vectors import JobVectors, UserVectors
+from models.fitting.item_knn import JobNeighbours
+from models.fitting.job_vectors import JobVectors
+from models.fitting.user_knn import UserNeighbours
+from models.fitting.user_vectors import UserVectors
 from models.ranking.diversity import CompanyCap
 from tests.models.ranking.world import AS_OF, Market, make_market
 

@@ -17,8 +17,10 @@ from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS
 from features.schemas.features import USER_PROFILES
 from features.schemas.training import SIMILAR_JOBS
 from models.fitting.als import AlsModel
-from models.fitting.neighbours import JobNeighbours, UserNeighbours
-from models.fitting.vectors import JobVectors, UserVectors
+from models.fitting.item_knn import JobNeighbours
+from models.fitting.job_vectors import JobVectors
+from models.fitting.user_knn import UserNeighbours
+from models.fitting.user_vectors import UserVectors
 from tests.factories import AS_OF, JOB_IDS, jobs
 from tests.models.training_world import BagOfWords
 

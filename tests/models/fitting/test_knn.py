@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from models.fitting import knn as similar_rows
-from models.fitting.knn import most_similar_rows
+from models.fitting import knn
+from models.fitting.knn import largest_of_rows, most_similar_rows
 
 
 @given(
@@ -29,7 +29,7 @@ def test_blocks_and_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> No
     dense = generator.random((60, 30)) * (generator.random((60, 30)) < 0.2) * 0.4
     rows = sparse.csr_matrix(dense.astype(np.float32))
     whole = most_similar_rows(rows, rows.T.tocsr(), 5, n_threads=1)
-    monkeypatch.setattr(similar_rows, "_BLOCK_ROWS", 7)
+    monkeypatch.setattr(knn, "_BLOCK_ROWS", 7)
     parts = most_similar_rows(rows, rows.T.tocsr(), 5, n_threads=2)
     assert (whole.data.tobytes(), whole.indices.tobytes()) == (parts.data.tobytes(), parts.indices.tobytes())
     assert whole.indptr.tolist() == parts.indptr.tolist()
@@ -41,3 +41,17 @@ def test_nothing_is_like_nothing(shape: tuple[int, int]) -> None:
     found = most_similar_rows(rows, rows.T.tocsr(), 4, n_threads=2)
     assert found.shape == (shape[0], shape[0])
     assert found.nnz == 0
+
+
+@given(
+    values=st.lists(st.lists(st.integers(0, 4), min_size=6, max_size=6), min_size=1, max_size=5),
+    k=st.integers(1, 7),
+)
+def test_the_largest_of_rows_are_taken_by_column(values: list[list[int]], k: int) -> None:
+    dense = np.array(values, dtype=np.float32)
+    best = largest_of_rows(sparse.csr_matrix(dense), k, largest=4.0).toarray()
+    for row, chosen in zip(dense, best, strict=True):
+        order = sorted(range(6), key=lambda column: (-row[column], column))[:k]
+        expected = np.zeros(6, dtype=np.float32)
+        expected[order] = row[order]
+        np.testing.assert_allclose(chosen, expected, atol=1e-5)

@@ -1,12 +1,10 @@
 import numpy as np
 import polars as pl
-import pytest
 
 from features.schemas.training import SIMILAR_JOBS
-from models.fitting.clusters import cluster
-from models.fitting.neighbours import JobNeighbours, fit_also_applied
+from models.fitting.item_knn import JobNeighbours, fit_also_applied
+from models.fitting.job_vectors import JobVectors
 from models.fitting.similar_jobs import SimilarSettings, similar_jobs
-from models.fitting.vectors import JobVectors
 
 
 def vectors(rows: np.ndarray) -> JobVectors:
@@ -103,12 +101,3 @@ def test_clusters_find_nearly_what_comparing_all_finds() -> None:
     shared = [len(set(exact[job]) & set(clustered[job])) / max(len(exact[job]), 1) for job in exact]
     assert np.mean(shared) > 0.9
     assert clustered == lists(similar_jobs(frame.reverse(), known, nobody(), seed=1, exact_jobs=100))
-
-
-@pytest.mark.parametrize("n_clusters", [1, 3, 50])
-def test_every_vector_is_in_the_cluster_it_is_nearest_to(n_clusters: int) -> None:
-    rows = vectors(np.random.default_rng(7).normal(size=(40, 6))).vectors
-    made = cluster(rows, n_clusters=n_clusters, seed=1)
-    assert len(made.centroids) == min(n_clusters, 40)
-    np.testing.assert_array_equal(made.labels, np.round(rows @ made.centroids.T, 6).argmax(axis=1))
-    np.testing.assert_allclose(np.linalg.norm(made.centroids, axis=1), 1, atol=1e-5)

@@ -14,8 +14,10 @@ from features.schemas.table import Table
 from features.schemas.training import EMBEDDING_DIMENSIONS
 from models.arrays import unit_rows
 from models.fitting.als import AlsModel
-from models.fitting.neighbours import JobNeighbours, UserNeighbours
-from models.fitting.vectors import JobVectors, UserVectors
+from models.fitting.item_knn import JobNeighbours
+from models.fitting.job_vectors import JobVectors
+from models.fitting.user_knn import UserNeighbours
+from models.fitting.user_vectors import UserVectors
 from models.ranking.context import CandidatePairs, Fitted, JobContext, UserBatch, UserBlock
 from models.ranking.diversity import CompanyCap
 from models.ranking.interaction_arrays import build_job_index

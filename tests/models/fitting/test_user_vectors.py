@@ -8,19 +8,14 @@ import pytest
 from scipy import sparse
 
 from features.schemas.catalog import DAILY_INTERACTIONS
-from models.fitting import vectors
-from models.fitting.embeddings import TextVectors, embed, text_vectors
-from models.fitting.texts import JOB_TEXTS, USER_TEXTS, distinct_texts
-from models.fitting.vectors import JobVectors, UserVectors, build_job_vectors, build_user_vectors, event_weights
+from models.fitting import user_vectors
+from models.fitting.job_vectors import JobVectors
+from models.fitting.texts import USER_TEXTS
+from models.fitting.user_vectors import UserVectors, build_user_vectors, event_weights
 from models.fitting.weights import WeightMatrix
-from tests.models.training_world import BagOfWords
+from tests.models.training_world import embedded, job_rows, job_vectors_of, said, unit
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
-
-
-def job_rows(*rows: dict[str, Any]) -> pl.DataFrame:
-    empty = {"title": None, "skills": [], "extract": None, "about": None}
-    return pl.DataFrame([{**empty, **row} for row in rows], schema=JOB_TEXTS)
 
 
 def user_rows(*rows: dict[str, Any]) -> pl.DataFrame:
@@ -28,27 +23,10 @@ def user_rows(*rows: dict[str, Any]) -> pl.DataFrame:
     return pl.DataFrame([{**empty, **row} for row in rows], schema=USER_TEXTS)
 
 
-def embedded(*columns: pl.Series) -> TextVectors:
-    texts = distinct_texts(*columns)
-    return text_vectors(embed(texts, BagOfWords()).lazy(), identity="words-1", texts=texts)
-
-
-def vectors_of(jobs: pl.DataFrame) -> JobVectors:
-    return build_job_vectors(jobs, embedded(jobs["title"], jobs["skills"], jobs["extract"], jobs["about"]))
-
-
 def users_of(users: pl.DataFrame, jobs: JobVectors, *events: tuple[str, str, float]) -> UserVectors:
     return build_user_vectors(
-        users, acts(jobs, *events), embedded(users["roles"], users["skills"], users["summary"]), jobs
+        users, event_matrix(jobs, *events), embedded(users["roles"], users["skills"], users["summary"]), jobs
     )
-
-
-def unit(vector: np.ndarray) -> np.ndarray:
-    return vector / np.linalg.norm(vector)
-
-
-def said(text: str) -> np.ndarray:
-    return BagOfWords().encode([text])[0]
 
 
 def event(user: str, job: str, *, days: int = 0, **counters: Any) -> dict[str, Any]:
@@ -65,41 +43,14 @@ def weights(*rows: dict[str, Any]) -> dict[tuple[str, str], float]:
     return {(users[row], jobs[column]): w for row, column, w in zip(places.row, places.col, places.data, strict=True)}
 
 
-def acts(jobs: JobVectors, *rows: tuple[str, str, float]) -> WeightMatrix:
-    """Users x the jobs of `jobs`; acts on other jobs name a user and place none."""
+def event_matrix(jobs: JobVectors, *rows: tuple[str, str, float]) -> WeightMatrix:
+    """Users x the jobs of `jobs`; events on other jobs give a user without weights."""
     users, ids = sorted({user for user, _, _ in rows}), jobs.job_ids.to_list()
     values = np.zeros((len(users), len(ids)), dtype=np.float32)
     for user, job, weight in rows:
         if job in ids:
             values[users.index(user), ids.index(job)] = weight
     return WeightMatrix(pl.Series(users, dtype=pl.String), jobs.job_ids, sparse.csr_matrix(values))
-
-
-def test_a_job_is_six_parts_title_and_four_parts_mean_skill() -> None:
-    made = vectors_of(job_rows({"job_id": "j", "title": "nurse", "skills": ["latin", "care"]}))
-    expected = unit(0.6 * said("nurse") + 0.4 * unit(said("latin") + said("care")))
-    np.testing.assert_allclose(made.vectors[0], expected, atol=1e-6)
-
-
-def test_without_skills_the_description_speaks_and_without_both_the_title() -> None:
-    made = vectors_of(
-        job_rows({"job_id": "a", "title": "nurse", "extract": "night shifts"}, {"job_id": "b", "title": "nurse"})
-    )
-    np.testing.assert_allclose(made.vectors[0], unit(0.6 * said("nurse") + 0.4 * said("night shifts")), atol=1e-6)
-    np.testing.assert_allclose(made.vectors[1], said("nurse"), atol=1e-6)
-
-
-def test_a_job_that_says_nothing_has_no_vector_and_no_culture() -> None:
-    made = vectors_of(job_rows({"job_id": "a"}, {"job_id": "b", "title": "nurse", "about": "we care"}))
-    assert not made.vectors[0].any()
-    np.testing.assert_allclose(made.culture, [np.zeros(512), said("we care")], atol=1e-6)
-
-
-def test_jobs_are_sorted_by_id_whatever_their_order() -> None:
-    rows = job_rows({"job_id": "b", "title": "nurse"}, {"job_id": "a", "title": "welder"})
-    one, two = vectors_of(rows), vectors_of(rows.reverse())
-    assert one.job_ids.to_list() == two.job_ids.to_list() == ["a", "b"]
-    np.testing.assert_array_equal(one.vectors, two.vectors)
 
 
 def test_each_kind_of_event_has_its_weight() -> None:
@@ -143,7 +94,7 @@ def test_a_save_taken_back_on_a_later_day_does_not_count() -> None:
 
 
 def test_a_user_is_the_profile_and_the_jobs_taken_to() -> None:
-    jobs = vectors_of(job_rows({"job_id": "a", "title": "welder"}, {"job_id": "b", "title": "cook"}))
+    jobs = job_vectors_of(job_rows({"job_id": "a", "title": "welder"}, {"job_id": "b", "title": "cook"}))
     users = user_rows({"user_id": "u", "roles": ["nurse"], "skills": ["latin", "care"]})
     made = users_of(users, jobs, ("u", "a", 0.5), ("u", "b", -0.3))
     profile = unit(said("nurse") + unit(said("latin") + said("care")))
@@ -153,7 +104,7 @@ def test_a_user_is_the_profile_and_the_jobs_taken_to() -> None:
 
 
 def test_a_user_without_a_profile_is_what_the_user_did() -> None:
-    jobs = vectors_of(job_rows({"job_id": "a", "title": "welder"}))
+    jobs = job_vectors_of(job_rows({"job_id": "a", "title": "welder"}))
     made = users_of(user_rows(), jobs, ("u", "a", 0.1), ("v", "gone", 0.5))
     assert made.user_ids.to_list() == ["u", "v"]
     np.testing.assert_allclose(made.vectors_of(pl.Series(["u"]))[0], said("welder"), atol=1e-3)
@@ -162,7 +113,7 @@ def test_a_user_without_a_profile_is_what_the_user_did() -> None:
 
 
 def test_unknown_users_and_those_without_words_of_their_own_have_zeros() -> None:
-    jobs = vectors_of(job_rows({"job_id": "a", "title": "welder"}))
+    jobs = job_vectors_of(job_rows({"job_id": "a", "title": "welder"}))
     made = users_of(user_rows({"user_id": "u", "summary": "calm"}, {"user_id": "v"}), jobs)
     found = made.summaries_of(pl.Series(["v", "nobody", "u"]))
     np.testing.assert_allclose(found, [np.zeros(512), np.zeros(512), said("calm")], atol=1e-3)
@@ -170,7 +121,7 @@ def test_unknown_users_and_those_without_words_of_their_own_have_zeros() -> None
 
 
 def test_nothing_at_all_makes_empty_models(tmp_path: Path) -> None:
-    jobs = vectors_of(job_rows())
+    jobs = job_vectors_of(job_rows())
     users = users_of(user_rows(), jobs)
     assert jobs.vectors.shape == (0, 512)
     assert users.vectors_of(pl.Series(["a"])).shape == (1, 512)
@@ -180,9 +131,9 @@ def test_nothing_at_all_makes_empty_models(tmp_path: Path) -> None:
 
 
 def test_blocks_of_users_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    jobs = vectors_of(job_rows({"job_id": "a", "title": "welder"}, {"job_id": "b", "title": "cook"}))
+    jobs = job_vectors_of(job_rows({"job_id": "a", "title": "welder"}, {"job_id": "b", "title": "cook"}))
     users = user_rows(*({"user_id": f"u{n}", "roles": ["nurse"], "skills": ["latin"]} for n in range(20)))
     done = [(f"u{n}", "ab"[n % 2], 0.1 * n) for n in range(0, 20, 3)]
     whole = users_of(users, jobs, *done)
-    monkeypatch.setattr(vectors, "_BLOCK_USERS", 3)
+    monkeypatch.setattr(user_vectors, "_BLOCK_USERS", 3)
     np.testing.assert_array_equal(users_of(users, jobs, *done).vectors, whole.vectors)

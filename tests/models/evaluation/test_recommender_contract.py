@@ -21,7 +21,8 @@ from models.evaluation.recommenders import (
     recommend,
 )
 from models.fitting.als import AlsSettings, fit_als, fold_in
-from models.fitting.neighbours import fit_also_applied, fit_user_neighbours
+from models.fitting.item_knn import fit_also_applied
+from models.fitting.user_knn import fit_user_neighbours
 from models.fitting.weights import weight_matrix
 from tests.models.training_world import JOBS, USERS, trade_matrix, trades
 

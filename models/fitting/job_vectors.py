@@ -1,0 +1,42 @@
+"""Jobs as vectors in the encoder's space: sums of the vectors of their texts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from models.arrays import Floats, Ints, rows_or_zeros, unit_rows
+from models.fitting.artifacts import Artifact
+from models.fitting.embeddings import TextVectors
+
+TITLE_WEIGHT, SKILLS_WEIGHT = 0.6, 0.4
+
+
+@dataclass(frozen=True, eq=False)
+class JobVectors(Artifact):
+    """Jobs (n) with their vectors (n, d) float32 of length 1 or 0, ids sorted.
+
+    The self-description of a company is kept once: `about_vectors` (m, d), `about_rows` (n), -1 for none.
+    """
+
+    job_ids: pl.Series
+    vectors: Floats
+    about_vectors: Floats
+    about_rows: Ints
+
+    @property
+    def culture(self) -> Floats:
+        """(n, d): the self-description of the job's company, zeros for none."""
+        return rows_or_zeros(self.about_vectors, self.about_rows)
+
+
+def build_job_vectors(texts: pl.DataFrame, embedded: TextVectors) -> JobVectors:
+    """JOB_TEXTS to vectors: 0.6 * title + 0.4 * mean of the skills (the extract without any), normalised."""
+    texts = texts.sort("job_id")
+    title = embedded.vectors_of(texts["title"])
+    mean_skill = embedded.mean_matrix(texts["skills"]) @ embedded.vectors if len(texts) else title
+    extract = embedded.vectors_of(texts["extract"])
+    # A job has skills or an extract, never both.
+    vectors = TITLE_WEIGHT * title + SKILLS_WEIGHT * (unit_rows(mean_skill) + extract)
+    about_vectors, about_rows = embedded.distinct(texts["about"])
+    return JobVectors(texts["job_id"].rechunk(), unit_rows(vectors.astype(np.float32)), about_vectors, about_rows)

@@ -1,0 +1,126 @@
+"""Users as vectors in the encoder's space: what they state, and the vectors of the jobs that they interacted with."""
+
+import datetime as dt
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from features.schemas.training import EMBEDDING_DIMENSIONS
+from models.arrays import MICRO, Bools, Floats, Ints, positions, rows_or_zeros, sorted_ids, unit_rows
+from models.fitting.artifacts import Artifact
+from models.fitting.embeddings import TextVectors
+from models.fitting.job_vectors import JobVectors
+from models.fitting.sparse_sums import sparse_sums
+from models.fitting.weights import WeightMatrix, decay, recent
+
+HISTORY_DAYS = 90
+APPLIED_WEIGHT, SAVED_WEIGHT, REJECTED_WEIGHT = 0.5, 0.4, -0.3
+VIEWED_RANGE, VIEWED_FULL_SECONDS = (0.1, 0.4), 300.0
+_BLOCK_USERS = 16_384
+
+
+@dataclass(frozen=True, eq=False)
+class UserVectors(Artifact):
+    """Users (n) with their vectors (n, d) of length 1 or 0, ids sorted; half precision, a million users are 1 GB.
+
+    `summary_vectors` (m, d) and `summary_rows` (n), -1 for none: the user's own words.
+    """
+
+    user_ids: pl.Series
+    vectors: NDArray[np.float16]
+    summary_vectors: NDArray[np.float16]
+    summary_rows: Ints
+    has_profile: Bools
+    has_history: Bools
+
+    def vectors_of(self, user_ids: pl.Series) -> Floats:
+        """(len(user_ids), d) float32, zeros for an unknown user."""
+        return rows_or_zeros(self.vectors, positions(self.user_ids, user_ids))
+
+    def summaries_of(self, user_ids: pl.Series) -> Floats:
+        """(len(user_ids), d) float32: the users' own words, zeros for none."""
+        rows = positions(self.user_ids, user_ids)
+        known = np.flatnonzero(rows >= 0)
+        rows[known] = self.summary_rows[rows[known]]
+        return rows_or_zeros(self.summary_vectors, rows)
+
+
+def build_user_vectors(
+    texts: pl.DataFrame, events: WeightMatrix, embedded: TextVectors, jobs: JobVectors, *, n_threads: int = 2
+) -> UserVectors:
+    """USER_TEXTS and `event_weights` to vectors: 1.0 * profile + the weighted vectors of the jobs, normalised.
+
+    The profile is the mean of the mean role and the mean skill, of length 1. The users are those with texts or events.
+    `events` has the columns of `jobs`. Users are processed in blocks: dense arrays are as large as a block.
+    """
+    user_ids = sorted_ids(texts["user_id"], events.user_ids)
+    n_users = len(user_ids)
+    texts = pl.DataFrame({"user_id": user_ids}).join(texts, on="user_id", how="left", maintain_order="left")
+    roles, skills = embedded.mean_matrix(texts["roles"]), embedded.mean_matrix(texts["skills"])
+    row_of_user = positions(events.user_ids, user_ids)
+    vectors = np.zeros((n_users, EMBEDDING_DIMENSIONS), dtype=np.float16)
+    has_profile, has_history = np.zeros(n_users, dtype=np.bool_), np.zeros(n_users, dtype=np.bool_)
+
+    def fill(start: int) -> None:
+        rows = slice(start, start + _BLOCK_USERS)
+        stated = unit_rows(roles[rows] @ embedded.vectors) + unit_rows(skills[rows] @ embedded.vectors)
+        profile = unit_rows(stated)
+        row = row_of_user[rows]
+        history = np.zeros_like(profile)
+        history[row >= 0] = events.values[row[row >= 0]] @ jobs.vectors
+        vectors[rows] = unit_rows(profile + history)
+        has_profile[rows], has_history[rows] = profile.any(axis=1), history.any(axis=1)
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        deque(pool.map(fill, range(0, n_users, _BLOCK_USERS)), maxlen=0)
+    summary_vectors, summary_rows = embedded.distinct(texts["summary"])
+    return UserVectors(user_ids, vectors, summary_vectors.astype(np.float16), summary_rows, has_profile, has_history)
+
+
+def event_weights(
+    daily: pl.LazyFrame, *, as_of: dt.datetime, half_life_days: float, job_ids: pl.Series
+) -> WeightMatrix:
+    """Users x `job_ids` (sorted): the weight of each job's vector in a user's vector, over the last 90 days.
+
+    Per day 0.5 applied + clamp(dwell / 300 s, 0.1, 0.4) viewed + 0.4 saved - 0.3 dismissed, decayed. A save that the
+    user took back does not count. SPEC section 5, content.
+    """
+    low, high = VIEWED_RANGE
+    viewed = (pl.col("dwell_seconds").fill_null(0) / VIEWED_FULL_SECONDS).clip(low, high)
+    other_events = recent(daily, as_of=as_of, days=HISTORY_DAYS).with_columns(
+        amount=_micro(
+            APPLIED_WEIGHT * (pl.col("n_applies") > 0)
+            + viewed * ((pl.col("n_views") > 0) | (pl.col("n_clicks") > 0))
+            + REJECTED_WEIGHT * ((pl.col("n_dismissals") > 0) | (pl.col("n_not_relevant") > 0)),
+            half_life_days,
+        )
+    )
+    is_kept = (pl.col("last_saved_at").max() > pl.col("last_unsaved_at").max()).fill_null(value=True)
+    saves = (
+        recent(daily, as_of=as_of, days=HISTORY_DAYS)
+        .filter(
+            (pl.col("n_saves") > 0) | pl.col("last_saved_at").is_not_null() | pl.col("last_unsaved_at").is_not_null()
+        )
+        .group_by("user_id", "job_id")
+        .agg(
+            is_kept=is_kept,
+            amount=_micro(SAVED_WEIGHT * (pl.col("n_saves") > 0), half_life_days).sum(),
+        )
+        .filter("is_kept")
+    )
+    rows = pl.concat([part.select("user_id", "job_id", "amount") for part in (other_events, saves)]).filter(
+        pl.col("amount") != 0
+    )
+    users = rows.select(pl.col("user_id").unique()).collect(engine="streaming")["user_id"].sort()
+    columns = pl.DataFrame({"job_id": job_ids}).with_row_index("column")
+    (sums,) = sparse_sums(rows, amounts=["amount"], user_ids=users, column_of_job=columns, n_columns=len(job_ids))
+    sums.data = np.asarray(sums.data / MICRO, dtype=np.float32)
+    return WeightMatrix(users, job_ids, sums)
+
+
+def _micro(weight: pl.Expr, half_life_days: float) -> pl.Expr:
+    return (weight * decay(half_life_days) * MICRO).round().cast(pl.Int64)

@@ -1,0 +1,34 @@
+import datetime as dt
+
+import numpy as np
+
+from tests.models.training_world import job_rows, job_vectors_of, said, unit
+
+AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
+
+
+def test_a_job_is_six_parts_title_and_four_parts_mean_skill() -> None:
+    made = job_vectors_of(job_rows({"job_id": "j", "title": "nurse", "skills": ["latin", "care"]}))
+    expected = unit(0.6 * said("nurse") + 0.4 * unit(said("latin") + said("care")))
+    np.testing.assert_allclose(made.vectors[0], expected, atol=1e-6)
+
+
+def test_without_skills_the_description_speaks_and_without_both_the_title() -> None:
+    made = job_vectors_of(
+        job_rows({"job_id": "a", "title": "nurse", "extract": "night shifts"}, {"job_id": "b", "title": "nurse"})
+    )
+    np.testing.assert_allclose(made.vectors[0], unit(0.6 * said("nurse") + 0.4 * said("night shifts")), atol=1e-6)
+    np.testing.assert_allclose(made.vectors[1], said("nurse"), atol=1e-6)
+
+
+def test_a_job_that_says_nothing_has_no_vector_and_no_culture() -> None:
+    made = job_vectors_of(job_rows({"job_id": "a"}, {"job_id": "b", "title": "nurse", "about": "we care"}))
+    assert not made.vectors[0].any()
+    np.testing.assert_allclose(made.culture, [np.zeros(512), said("we care")], atol=1e-6)
+
+
+def test_jobs_are_sorted_by_id_whatever_their_order() -> None:
+    rows = job_rows({"job_id": "b", "title": "nurse"}, {"job_id": "a", "title": "welder"})
+    one, two = job_vectors_of(rows), job_vectors_of(rows.reverse())
+    assert one.job_ids.to_list() == two.job_ids.to_list() == ["a", "b"]
+    np.testing.assert_array_equal(one.vectors, two.vectors)
