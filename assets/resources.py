@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.config import SHIPPED_VOCABULARY, Config, load_config
+from assets.config.loading import SHIPPED_VOCABULARY, Config, load_config
 from assets.lake import Lake
 
 AS_OF_TAG = "jobfeed/as_of"

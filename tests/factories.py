@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from assets.config import Config, load_config
+from assets.config.loading import Config, load_config
 from assets.publishing.assets import reason_tables
 from assets.publishing.build import Published, PublishingRun
 from assets.publishing.delta import publish_delta

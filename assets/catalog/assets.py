@@ -6,7 +6,7 @@ import polars as pl
 from assets.catalog.checks import ASSET_CHECKS as ASSET_CHECKS
 from assets.catalog.counting import count_days, fold_days
 from assets.catalog.normalising import current_versions, normalise_new, normaliser_name
-from assets.config import Sources
+from assets.config.sources import Sources
 from assets.declare import asset
 from assets.io import StoredTable
 from assets.resources import RunClock, Workspace

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from assets.config import DigestSettings
+from assets.config.pipeline import DigestSettings
 from features.schemas.insight import DIGEST_ITEMS
 
 _DEFAULT_TIMEZONE = "UTC"

@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from assets.config import Config
+from assets.config.loading import Config
 from assets.lake import write_bytes
 from assets.publishing import generations
 from assets.publishing.database import write_database

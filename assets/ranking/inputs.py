@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from assets.config import Config
+from assets.config.loading import Config
 from assets.lake import Lake
 from features.hashing import shard_of, stable_hash
 from features.schemas.catalog import INTERACTIONS, JOBS

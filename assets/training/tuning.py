@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from assets.config import Als, Pipeline
+from assets.config.pipeline import Als, Pipeline
 from assets.lake import write_bytes
 from assets.resources import Workspace
 from assets.training.inputs import consented, representatives

@@ -3,7 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from assets.config import FeedSource, Sources
+from assets.config.sources import FeedSource, Sources
 from assets.ingest.feeds.fetching import FeedReading, fetch_feeds
 from assets.ingest.http.client import HttpClient
 from assets.ingest.http.pacing import HostPacer

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from features.errors import JobfeedError
 
 if TYPE_CHECKING:
-    from assets.config import Config
+    from assets.config.loading import Config
     from assets.resources import Workspace
 
 out = Console()
@@ -55,7 +55,7 @@ def workspace() -> "Workspace":
 
 def checked_config() -> "Config":
     """The configuration, loaded and validated. Raises ConfigError."""
-    from assets.config import load_config
+    from assets.config.loading import load_config
 
     found = workspace()
     return load_config(found.config_folder, lake=found.lake)

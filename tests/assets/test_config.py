@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.config import Recipe, load_config
-from assets.yaml_files import ConfigError
+from assets.config.loading import load_config
+from assets.config.ranking import Recipe
+from assets.config.yaml_files import ConfigError
 
 
 def write(folder: Path, name: str, text: str) -> Path:

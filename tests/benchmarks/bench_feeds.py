@@ -21,7 +21,7 @@ from pathlib import Path
 
 import feedparser
 
-from assets.config import FeedSource, HttpLimits, Sources
+from assets.config.sources import FeedSource, HttpLimits, Sources
 from assets.ingest.feeds.ingest import ingest_feeds
 from assets.ingest.feeds.parsing import FeedParser
 from assets.ingest.http.client import HttpClient

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from assets.config import load_config
+from assets.config.loading import load_config
 from assets.lake import Lake, file_identity
 from assets.publishing import build, delta, generations
 from assets.publishing.build import PublishingRun

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from assets.config import load_config
+from assets.config.loading import load_config
 from assets.lake import Lake
 from assets.ranking.inputs import lake_tables, load_fitted, ranking_settings
 from assets.ranking.shards import whole_batch

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 
-from assets.config import FeedSource
+from assets.config.sources import FeedSource
 from assets.ingest import errors
 from assets.ingest.feeds.pages import NEWEST_FIRST, BadFeedError, Pages, read_pages
 from assets.ingest.feeds.parsing import FeedParser

@@ -8,7 +8,7 @@ from statistics import fmean
 
 import polars as pl
 
-from assets.config import Sources
+from assets.config.sources import Sources
 from assets.ingest.feeds.fetching import fetch_feeds
 from assets.ingest.feeds.parsing import FeedParser
 from assets.ingest.feeds.replay import replay_feed, scope_of, source_of

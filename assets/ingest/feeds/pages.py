@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from assets.config import FeedSource
+from assets.config.sources import FeedSource
 from assets.ingest import errors
 from assets.ingest.feeds.parsing import FeedParser
 from assets.ingest.http.client import HttpClient, Response, Validators

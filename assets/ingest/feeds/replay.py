@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from assets.config import FeedSource
+from assets.config.sources import FeedSource
 from assets.ingest.feeds.pages import context_of
 from assets.ingest.feeds.parsing import FeedParser
 from assets.ingest.landing import LandedFile, RefusedFileError

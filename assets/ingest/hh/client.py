@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from assets.config import HHSource, Sources
+from assets.config.sources import HHSource, Sources
 from assets.ingest import errors
 from assets.ingest.http.client import HttpClient, Response, Validators
 from assets.ingest.http.pacing import HostPacer

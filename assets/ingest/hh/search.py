@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from assets.config import HHQuery
+from assets.config.sources import HHQuery
 from assets.ingest import errors
 from assets.ingest.hh.search_paginator import SearchPaginator
 from assets.ingest.jobs.posting_writer import PostingWriter

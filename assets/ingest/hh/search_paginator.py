@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from assets.config import HHQuery
+from assets.config.sources import HHQuery
 from assets.ingest.hh.client import PER_PAGE, HHClient, Page, Params
 from assets.ingest.hh.query_vocabulary import EXPERIENCES
 

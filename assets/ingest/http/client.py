@@ -14,7 +14,7 @@ import requests
 from requests.structures import CaseInsensitiveDict
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
-from assets.config import HttpLimits
+from assets.config.sources import HttpLimits
 from assets.ingest import errors
 from assets.ingest.http.pacing import HostPacer
 from assets.ingest.http.transport import AddressGuard, AddressRefusedError, GuardedAdapter, exchange

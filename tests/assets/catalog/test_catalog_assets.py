@@ -9,7 +9,7 @@ import pytest
 
 from assets.catalog.assets import ASSETS, stale_after_days
 from assets.catalog.checks import ASSET_CHECKS, job_violations, user_violations
-from assets.config import FeedSource, Sources
+from assets.config.sources import FeedSource, Sources
 from assets.io import TABLES, LakeIOManager
 from assets.lake import Lake
 from assets.resources import AS_OF_TAG, RunClock, Workspace

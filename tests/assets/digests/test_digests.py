@@ -4,7 +4,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.config import DigestSettings
+from assets.config.pipeline import DigestSettings
 from assets.digests.rendering import MAX_HTML_BYTES, render
 from assets.digests.selection import digest_items, due_users, sent_items
 from features.schemas.catalog import USERS

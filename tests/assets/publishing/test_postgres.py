@@ -11,7 +11,6 @@ import polars as pl
 import psycopg
 import pytest
 
-from assets.config import SHIPPED_FOLDER
 from assets.publishing import generations
 from assets.publishing.assets import _copy_to_postgres
 from assets.publishing.postgres import PostgresError, replicate
@@ -200,8 +199,7 @@ def test_readers_see_the_old_generation_until_the_new_one_is_there(dsn: str, tmp
 def workspace_with_postgres(folder: Path) -> Workspace:
     config = folder / "config"
     config.mkdir()
-    text = (SHIPPED_FOLDER / "pipeline.yaml").read_text()
-    (config / "pipeline.yaml").write_text(text.replace("publishing: {", "publishing: {postgres: {enabled: true}, "))
+    (config / "pipeline.yaml").write_text("publishing: {postgres: {enabled: true}}\n")
     return Workspace(data_dir=str(folder), config_dir=str(config))
 
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from upath import UPath
 
-from assets.config import load_config
+from assets.config.loading import load_config
 from assets.io import TABLES, LakeIOManager, ModelIOManager
 from assets.resources import AS_OF_TAG, RunClock, Workspace
 from assets.training import assets as training

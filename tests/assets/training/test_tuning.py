@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from assets.config import Als
+from assets.config.pipeline import Als
 from assets.lake import Lake
 from assets.training.tuning import TunedFileError, als_settings, tuned_path
 from features.schemas.catalog import DAILY_INTERACTIONS, JOBS

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from assets.config import Sources
+from assets.config.sources import Sources
 from assets.ingest.source_state import FeedState, SourceStates, address_of, update_states
 from assets.lake import Lake
 from features.schemas.bronze import INGEST_RUNS

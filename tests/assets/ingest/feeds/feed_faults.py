@@ -19,7 +19,7 @@ from typing import Any
 
 import polars as pl
 
-from assets.config import FeedSource, HttpLimits, Sources
+from assets.config.sources import FeedSource, HttpLimits, Sources
 from assets.ingest.feeds.ingest import ingest_feeds
 from assets.ingest.feeds.parsing import FeedParser
 from assets.ingest.http.client import HttpClient

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets.config import FeedSource, Sources
+from assets.config.sources import FeedSource, Sources
 from assets.ingest.feeds.ingest import ingest_feeds
 from assets.ingest.http.client import HttpClient
 from assets.ingest.report import RunReport

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets.config import HHQuery, HHSource
+from assets.config.sources import HHQuery, HHSource
 from assets.ingest.hh.client import HHClient
 from assets.ingest.hh.ingest import ingest_hh
 from assets.ingest.report import RunReport

@@ -5,10 +5,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets.config import SHIPPED_VOCABULARY, load_config
+from assets.config.loading import SHIPPED_VOCABULARY, load_config
+from assets.config.yaml_files import ConfigError
 from assets.ingest.hh.query_vocabulary import HHIds
 from assets.lake import Lake
-from assets.yaml_files import ConfigError
 from features.schemas.bronze import HH_AREAS, HH_ROLES
 
 SHIPPED = HHIds.load(SHIPPED_VOCABULARY)

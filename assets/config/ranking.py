@@ -1,0 +1,92 @@
+"""The settings of `ranking.yaml`: recipes, retrieval, limits of the lists, and the experiment."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from assets.config.yaml_files import Name, Share, Strict
+from serving.contract.tables import COMPONENTS
+
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Recipe(Strict):
+    """Component weights (normalised to sum 1), the neutral value, and the shares of diversity and exploration."""
+
+    weights: dict[str, Weight]
+    neutral: float = Field(0.5, ge=0, le=1)
+    diversity: Share = 0.15
+    exploration_share: Share = 0.1
+
+    @model_validator(mode="after")
+    def _weights_are_of_known_components(self) -> Self:
+        unknown = sorted(set(self.weights) - set(COMPONENTS))
+        if unknown:
+            raise ValueError(f"weights: unknown components {unknown}; known are {sorted(COMPONENTS)}")
+        if sum(self.weights.values()) <= 0:
+            raise ValueError("weights: at least one must be greater than 0")
+        return self
+
+
+class ExperimentArm(Strict):
+    """One arm: its share of users and its recipe."""
+
+    name: Name
+    share: Share
+    recipe: str
+
+
+class Experiment(Strict):
+    """A running comparison of recipes; users are assigned by a stable hash of user and salt."""
+
+    name: Name
+    salt: str = Field(min_length=1)
+    arms: list[ExperimentArm] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _shares_sum_to_one(self) -> Self:
+        total = sum(arm.share for arm in self.arms)
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"arms: shares make {total:g}; they must make 1")
+        return self
+
+
+class Retrieval(Strict):
+    """Candidates per user and retriever, and the cap of their union.
+
+    Up to `exact_jobs` jobs, vectors are compared with all of them; above, with the most similar clusters.
+    """
+
+    collaborative: int = Field(100, ge=0, le=2000)
+    content: int = Field(100, ge=0, le=2000)
+    neighbours: int = Field(50, ge=0, le=2000)
+    also_applied: int = Field(50, ge=0, le=2000)
+    skills: int = Field(100, ge=0, le=2000)
+    nearby: int = Field(50, ge=0, le=2000)
+    trending: int = Field(30, ge=0, le=2000)
+    new: int = Field(30, ge=0, le=2000)
+    followed: int = Field(30, ge=0, le=2000)
+    cap: int = Field(400, ge=20, le=5000)
+    exact_jobs: int = Field(20_000, ge=0)
+
+
+class Ranking(Strict):
+    """`ranking.yaml`."""
+
+    default_recipe: str = "marketplace"
+    feed_items: int = Field(100, ge=1, le=1000)
+    component_items: int = Field(20, ge=0, le=100)
+    company_cap: int = Field(3, ge=1)
+    company_cap_top: int = Field(20, ge=1)
+    shard_users: int = Field(5_000, ge=100, le=1_000_000)
+    recipes: dict[str, Recipe] = Field(min_length=1)
+    retrieval: Retrieval = Retrieval()
+    experiment: Experiment | None = None
+
+    @model_validator(mode="after")
+    def _recipes_exist(self) -> Self:
+        wanted = [self.default_recipe, *(arm.recipe for arm in (self.experiment.arms if self.experiment else []))]
+        for recipe in wanted:
+            if recipe not in self.recipes:
+                raise ValueError(f"recipe {recipe!r} is not defined; recipes are {sorted(self.recipes)}")
+        return self

@@ -1,0 +1,151 @@
+"""The settings of `sources.yaml`: feeds, HeadHunter and the limits of HTTP requests."""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, HttpUrl, field_validator, model_validator
+
+from assets.config.yaml_files import Name, Strict
+from assets.ingest.hh.query_vocabulary import HHIds, parameter_problems
+
+_TITLE_GROUPS = frozenset({"title", "company", "location", "salary", "details"})
+Id = Annotated[str, Field(coerce_numbers_to_str=True)]  # 160 is read as "160"
+FeedFormat = Literal[
+    "rss", "jsonfeed", "remoteok", "remotive", "jobicy", "greenhouse", "lever", "ashby", "himalayas", "workingnomads",
+]  # fmt: skip
+
+
+def _refuse_repeated(one: str, many: str, names: list[str]) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"{many}: the names {repeated} occur more than once; each {one} needs its own")
+
+
+class FeedSource(Strict):
+    """One feed.
+
+    `title_pattern` is a regular expression with the group `title` and optionally `company`, `location`, `salary` and
+    `details` (places and pay in any order). With `lists_all_open_jobs`, a job that is missing from a successful fetch
+    is closed. Formats with pages (himalayas, lever) are read up to `max_pages`. himalayas lists the newest jobs first;
+    the first fetch goes back `max_age_days`.
+    """
+
+    name: Name
+    url: HttpUrl
+    format: FeedFormat = "rss"
+    language: str | None = Field(None, pattern=r"^[a-z]{2}$")
+    country: str | None = Field(None, pattern=r"^[A-Z]{2}$")
+    company: str | None = None
+    title_pattern: str | None = None
+    min_interval_minutes: int = Field(60, ge=1, le=10080)
+    stale_after_days: int = Field(30, ge=1, le=400)
+    lists_all_open_jobs: bool = False
+    max_pages: int = Field(100, ge=1, le=1000)
+    max_age_days: int = Field(3, ge=1, le=400)
+    enabled: bool = True
+    terms: str | None = None
+
+    @field_validator("title_pattern")
+    @classmethod
+    def _pattern_is_a_regular_expression_with_known_groups(cls, pattern: str | None) -> str | None:
+        if pattern is None:
+            return None
+        try:
+            groups = set(re.compile(pattern, re.DOTALL).groupindex)
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from error
+        if "title" not in groups or groups - _TITLE_GROUPS:
+            allowed = ", ".join(sorted(_TITLE_GROUPS))
+            raise ValueError(f"has the groups {sorted(groups)}; it must have title, and may have of {allowed}")
+        return pattern
+
+
+class HttpLimits(Strict):
+    """Limits of every request: seconds, bytes of the decoded body, attempts.
+
+    After `source_deadline_seconds` no further page of a source is requested.
+    """
+
+    user_agent: str = Field("jobfeed/1.0 (+https://example.org/jobfeed; jobs@example.org)", min_length=8)
+    connect_timeout_seconds: float = Field(10, gt=0, le=60)
+    total_deadline_seconds: float = Field(60, gt=0, le=600)
+    source_deadline_seconds: float = Field(300, gt=0, le=3600)
+    max_body_bytes: int = Field(20_000_000, ge=1_000, le=200_000_000)
+    max_attempts: int = Field(4, ge=1, le=10)
+    max_redirects: int = Field(5, ge=0, le=10)
+    max_parallel_sources: int = Field(16, ge=1, le=64)
+    requests_per_host_per_second: float = Field(1, gt=0, le=50)
+    allowed_private_hosts: list[str] = Field([])
+
+
+class HHQuery(Strict):
+    """One search, read to its end; ids as in HH's dictionaries. `extra`: other parameters of the search by name."""
+
+    name: Name
+    text: str | None = None
+    area: list[Id] = Field([])
+    professional_role: list[Id] = Field([])
+    period_days: int = Field(30, ge=1, le=30)
+    extra: dict[str, Id | list[Id]] = Field({})
+
+    @field_validator("extra")
+    @classmethod
+    def _extra_holds_search_parameters(cls, extra: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
+        found = parameter_problems(extra)
+        if found:
+            raise ValueError("; ".join(found))
+        return extra
+
+
+class HHSource(Strict):
+    """`hh` in `sources.yaml`."""
+
+    enabled: bool = False
+    base_url: HttpUrl = HttpUrl("https://api.hh.ru")
+    user_agent: str = Field("jobfeed/1.0 (jobs@example.org)", min_length=8)
+    queries: list[HHQuery] = Field([])
+    details: bool = True
+    max_details_per_run: int = Field(20_000, ge=0)
+    requests_per_second: float = Field(4, gt=0, le=10)
+    max_parallel_requests: int = Field(4, ge=1, le=10)
+    max_minutes_per_run: float = Field(15, gt=0, le=600)
+    stale_after_days: int = Field(30, ge=1, le=400)
+
+    @model_validator(mode="after")
+    def _query_names_are_unique(self) -> Self:
+        _refuse_repeated("query", "queries", [query.name for query in self.queries])
+        return self
+
+
+class Sources(Strict):
+    """`sources.yaml`."""
+
+    http: HttpLimits = HttpLimits()
+    feeds: list[FeedSource] = Field([])
+    hh: HHSource = HHSource()
+    file_stale_after_days: int = Field(60, ge=1, le=400)
+
+    @model_validator(mode="after")
+    def _feed_names_are_unique(self) -> Self:
+        _refuse_repeated("feed", "feeds", [feed.name for feed in self.feeds])
+        return self
+
+
+def unknown_hh_ids(queries: Sequence[HHQuery], ids: HHIds) -> list[str]:
+    """A message for each id in `queries` that is not a known id of HH, with similar ids."""
+    found = []
+    for number, query in enumerate(queries):
+        for key, values, known, like in (
+            ("area", query.area, ids.areas["area_id"], ids.areas_like),
+            ("professional_role", query.professional_role, ids.roles["role_id"], ids.roles_like),
+        ):
+            wanted = set(known)
+            for value in values:
+                if value not in wanted:
+                    near = "; did you mean " + " or ".join(hints) + "?" if (hints := like(value)) else ""
+                    found.append(
+                        f"hh.queries.{number}.{key}: {value!r} is not one of the {len(wanted)} ids known{near} "
+                        "(jobfeed config dictionaries asks HH for the newest ids)"
+                    )
+    return found
