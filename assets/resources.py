@@ -49,7 +49,7 @@ class Workspace(dg.ConfigurableResource[object]):
 
 
 class RunClock(dg.ConfigurableResource[object]):
-    """Tells the instant that a run computes for: the same for all its steps."""
+    """The instant that a run computes for: the same for all its steps."""
 
     def as_of(self, context: dg.AssetExecutionContext) -> dt.datetime:
         """The run's `jobfeed/as_of` tag, else its scheduled time, else when it was created; UTC."""
@@ -62,15 +62,12 @@ class RunClock(dg.ConfigurableResource[object]):
         return created.astimezone(dt.UTC).replace(microsecond=0)
 
     def now(self) -> dt.datetime:
-        """The wall clock, for when something was made; never for what is computed."""
+        """The wall clock, for creation times only, never for computed values."""
         return dt.datetime.now(dt.UTC)
 
 
 def parse_as_of(text: str) -> dt.datetime:
-    """An RFC 3339 instant, or a date (its first instant in UTC), as UTC.
-
-    Raises ValueError naming what was received.
-    """
+    """An RFC 3339 instant, or a date (its first instant in UTC), as UTC. Raises ValueError that names the text."""
     try:
         instant = dt.datetime.fromisoformat(text)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Catalog: bronze rows become typed, de-duplicated jobs, users and interactions."""
+"""The catalog assets: typed and de-duplicated jobs, users and interactions from bronze rows."""
 
 import dagster as dg
 import polars as pl
@@ -21,7 +21,7 @@ from features.users.merging import merge_users
 def job_versions(
     feed_postings: pl.LazyFrame, hh_postings: pl.LazyFrame, file_postings: pl.LazyFrame, workspace: Workspace
 ) -> dg.Output[StoredTable]:
-    """Every posting version once, cleaned and typed; only versions not met before are normalised."""
+    """Every posting version once, cleaned and typed; only new versions are normalised."""
     done = normalise_new(workspace.lake, [feed_postings, hh_postings, file_postings], vocabulary=workspace.vocabulary)
     return dg.Output(
         StoredTable(JOB_VERSIONS, done.n_rows),
@@ -33,7 +33,7 @@ def job_versions(
 def jobs(
     context: dg.AssetExecutionContext, sightings: pl.LazyFrame, workspace: Workspace, clock: RunClock
 ) -> dg.Output[pl.DataFrame]:
-    """One row a job at as_of: its newest version, first and last sight, status, and the job it duplicates."""
+    """One row per job at as_of: its newest version, first and last sighting, status, and the job that it duplicates."""
     sources = workspace.config.sources
     folded = fold_jobs(
         current_versions(workspace.lake, normaliser_name(workspace.vocabulary)),
@@ -58,7 +58,7 @@ def users(
     workspace: Workspace,
     clock: RunClock,
 ) -> dg.Output[pl.DataFrame]:
-    """One row a user: what was stated, completed by the resume, in canonical names; erased users are gone."""
+    """One row per user: the stated profile, completed by the resume, in canonical names, without erased users."""
     vocabulary = Vocabulary.load(workspace.vocabulary)
     return dg.Output(merge_users(user_records, resumes, erasures, as_of=clock.as_of(context), vocabulary=vocabulary))
 
@@ -67,7 +67,7 @@ def users(
 def daily_interactions(
     context: dg.AssetExecutionContext, erasures: pl.LazyFrame, workspace: Workspace, clock: RunClock
 ) -> dg.Output[StoredTable]:
-    """Events counted per day, user and job; a day is counted again only when its events changed."""
+    """Events counted by day, user and job; a day is counted again only if its events changed."""
     pipeline = workspace.config.pipeline
     counted = count_days(
         workspace.lake,
@@ -86,7 +86,7 @@ def daily_interactions(
 def interactions(
     context: dg.AssetExecutionContext, erasures: pl.LazyFrame, workspace: Workspace, clock: RunClock
 ) -> dg.Output[StoredTable]:
-    """All kept days of a user's events on a job as one row: counters, weight, and what the user has decided."""
+    """All kept days of a user's events on a job as one row: counters, weight, and whether it is saved, applied to …."""
     pipeline = workspace.config.pipeline
     n_rows = fold_days(
         workspace.lake,
@@ -99,7 +99,7 @@ def interactions(
 
 
 def stale_after_days(sources: Sources) -> pl.DataFrame:
-    """Columns source, days: after how long unseen a job of a source is taken for over; files go by the default."""
+    """Columns source, days: a job that was not seen for so many days is closed; files have the default."""
     days = {feed.name: feed.stale_after_days for feed in sources.feeds} | {"hh": sources.hh.stale_after_days}
     return pl.DataFrame(
         {"source": list(days), "days": list(days.values())}, schema={"source": pl.String, "days": pl.Int64}

@@ -1,4 +1,4 @@
-"""Asset checks of the catalog: keys are unique, references point somewhere, values lie in their ranges."""
+"""Asset checks of the catalog: keys are unique, references exist, values are in their ranges."""
 
 import dagster as dg
 import polars as pl
@@ -10,7 +10,7 @@ _USERS = dg.AssetKey(["catalog", "users"])
 
 
 def job_violations(jobs: pl.LazyFrame) -> dict[str, int]:
-    """How many rows of JOBS break each rule; only rules that are broken."""
+    """The number of rows of JOBS that break each rule; only broken rules."""
     rules = {
         "job_id repeated": pl.col("job_id").is_duplicated(),
         "title missing": pl.col("title").is_null(),
@@ -36,7 +36,7 @@ def job_violations(jobs: pl.LazyFrame) -> dict[str, int]:
 
 
 def user_violations(users: pl.LazyFrame) -> dict[str, int]:
-    """How many rows of USERS break each rule; only rules that are broken."""
+    """The number of rows of USERS that break each rule; only broken rules."""
     rules = {
         "user_id repeated": pl.col("user_id").is_duplicated(),
         "latitude out of range": ~pl.col("latitude").is_between(-90, 90),
@@ -53,13 +53,13 @@ def user_violations(users: pl.LazyFrame) -> dict[str, int]:
 
 @dg.asset_check(asset=_JOBS, blocking=True)
 def jobs_keep_their_rules(jobs: pl.LazyFrame) -> dg.AssetCheckResult:
-    """Job ids are unique, representatives exist and are nobody's duplicate, values lie in their ranges."""
+    """Job ids are unique, representatives exist and are not duplicates, values are in their ranges."""
     return _result(job_violations(jobs))
 
 
 @dg.asset_check(asset=_USERS, blocking=True)
 def users_keep_their_rules(users: pl.LazyFrame) -> dg.AssetCheckResult:
-    """User ids are unique and defaults filled in."""
+    """User ids are unique and defaults are filled in."""
     return _result(user_violations(users))
 
 

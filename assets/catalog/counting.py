@@ -1,6 +1,6 @@
-"""Keeps catalog/daily_interactions and folds it: runs the SQL of sql/catalog over the lake's files, a day at a time.
+"""Updates catalog/daily_interactions and catalog/interactions: runs the SQL of sql/catalog over the lake's files.
 
-A day is counted again only when its events changed or `as_of` cuts it elsewhere; its file says what it was made of.
+A day is counted again only if its events changed or `as_of` cuts it at another instant; its file records both.
 """
 
 import datetime as dt
@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,12 @@ from features.interactions import (
 from features.schemas.bronze import EVENTS
 from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS
 
-# Raise it when the same events would be counted differently.
+# Increment it when the same events would be counted differently.
 COUNTING_VERSION = "2"
 _LAYER = "catalog"
 _PREFIX = "date="
-# Written by DuckDB itself: a day is never held whole. Row groups are small and in order of users, so that one range of
-# users can be read without the others.
+# DuckDB writes the file itself, so that a day is never in memory as a whole. Row groups are small and sorted by user,
+# so that one range of users can be read without the others.
 _COPY = """
 copy ({}) to $target (
     format parquet,
@@ -58,7 +59,7 @@ _SAMPLED_DAYS = 16
 
 @dataclass(frozen=True)
 class Counted:
-    """What one run did: days in the table, of which counted anew, and rows in those."""
+    """The result of one run: days in the table, days counted again, and rows in the table."""
 
     n_days: int
     n_recounted: int
@@ -70,23 +71,20 @@ def count_days(
 ) -> Counted:
     """Brings daily_interactions up to date with bronze/events; a day without events has no file.
 
-    Of the day on which a user asked to be erased, what came before is left out; of earlier days the fold leaves it out.
+    On the day of an erasure request, the user's earlier events are left out here; `fold_days` leaves out earlier days.
     """
     days = _event_days(lake)
     oldest = (as_of - dt.timedelta(days=retention_days)).date()
     until = as_of + CLOCK_SKEW
     kept = {day: files for day, files in days.items() if oldest <= day <= until.date()}
     with lake.lock("catalog/daily_interactions"), _engine(lake, memory_limit) as engine:
-        parted = {day: _of_day(erasures, day) for day in kept}
-        due = [
-            day for day, files in sorted(kept.items()) if not _is_counted(lake, day, files, until, erasures=parted[day])
-        ]
-        # Days side by side, a thread each, keep cores busier than all threads on one day.
+        erased = {day: _erasures_of_day(erasures, day) for day in kept}
+        due = [day for day, files in sorted(kept.items()) if not _is_counted(lake, day, files, until, erased[day])]
+        # One thread per day keeps the cores busier than all threads on one day.
         with ThreadPoolExecutor(_share_threads(engine, len(due))) as pool:
-            list(
-                pool.map(lambda day: _count(engine, lake, day, files=kept[day], until=until, erasures=parted[day]), due)
-            )
-        # Days after as_of stay for the present when the past is replayed; what has no events left goes.
+            count = partial(_count, engine, lake, until=until)
+            list(pool.map(lambda day: count(day, files=kept[day], erasures=erased[day]), due))
+        # When a past instant is computed again, later days stay. Days without events are removed.
         lake.drop_partitions_except(_LAYER, DAILY_INTERACTIONS, (f"{_PREFIX}{day}" for day in days if day >= oldest))
     n_rows = int(lake.scan(_LAYER, DAILY_INTERACTIONS).select(pl.len()).collect().item())
     return Counted(n_days=len(kept), n_recounted=len(due), n_rows=n_rows)
@@ -119,8 +117,8 @@ def fold_days(lake: Lake, erasures: pl.DataFrame, *, as_of: dt.datetime, retenti
     return int(written.select(pl.len()).collect().item())
 
 
-def _is_counted(lake: Lake, day: dt.date, files: list[Path], until: dt.datetime, *, erasures: pl.DataFrame) -> bool:
-    """Whether the day's file was made of the same events, cut at the same instant."""
+def _is_counted(lake: Lake, day: dt.date, files: list[Path], until: dt.datetime, erasures: pl.DataFrame) -> bool:
+    """True if the day's file was made from the same events, cut at the same instant."""
     before = _made_of(_day_file(lake, day))
     if before.get("made_of") != _fingerprint(files, erasures):
         return False
@@ -166,7 +164,7 @@ def _fold(engine: duckdb.DuckDBPyConnection, erasures: pl.DataFrame, parameters:
 
 
 def _user_ranges(files: list[Path]) -> list[tuple[str | None, str | None]]:
-    """(first, end) of ranges of users with about _ROWS_OF_A_RANGE daily rows each: what one fold holds at a time."""
+    """(first, end) of ranges of users with about _ROWS_OF_A_RANGE daily rows each, to bound the memory of a fold."""
     n_rows = pl.scan_parquet(files).select(pl.len()).collect().item()
     n_ranges = -(-n_rows // _ROWS_OF_A_RANGE)
     if n_ranges < 2:
@@ -179,7 +177,7 @@ def _user_ranges(files: list[Path]) -> list[tuple[str | None, str | None]]:
 
 
 def _share_threads(engine: duckdb.DuckDBPyConnection, n_queries: int) -> int:
-    """How many of so many queries to run at a time; each gets its share of the cores."""
+    """The number of queries to run at a time; each gets its share of the cores."""
     n_cores = len(os.sched_getaffinity(0))
     n_at_once = max(1, min(n_queries, n_cores))
     engine.execute(f"set threads = {max(1, n_cores // n_at_once)}")
@@ -199,14 +197,14 @@ def _event_days(lake: Lake) -> dict[dt.date, list[Path]]:
     return days
 
 
-def _of_day(erasures: pl.DataFrame, day: dt.date) -> pl.DataFrame:
+def _erasures_of_day(erasures: pl.DataFrame, day: dt.date) -> pl.DataFrame:
     """The newest request of each user whose newest was made on `day`."""
     newest = erasures.group_by("user_id").agg(pl.col("requested_at").max())
     return newest.filter(pl.col("requested_at").dt.date() == day).sort("user_id")
 
 
 def _fingerprint(files: list[Path], erasures: pl.DataFrame) -> str:
-    # Parts are named by their content, so names and sizes tell a change without reading a row.
+    # Parts are named by their content: names and sizes show a change without reading a row.
     described = "\n".join(f"{path.name} {path.stat().st_size}" for path in sorted(files)) + repr(erasures.rows())
     return hashlib.blake2b(f"{COUNTING_VERSION}\n{described}".encode(), digest_size=16).hexdigest()
 

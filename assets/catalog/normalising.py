@@ -1,4 +1,4 @@
-"""Keeps catalog/job_versions: normalises only posting versions that it lacks. What normalising means is in features."""
+"""Updates catalog/job_versions: normalises new posting versions only, by features.jobs.postings."""
 
 import hashlib
 import shutil
@@ -12,14 +12,14 @@ from features.jobs.postings import NORMALISER_VERSION, Vocabulary, normalise
 from features.schemas.bronze import HH_AREAS, HH_RATES
 from features.schemas.catalog import JOB_VERSIONS
 
-# Bounds the memory of one step: about 150 MB of text and as much again on the way.
+# Bounds the memory of one step: about 150 MB of text and as much again in between.
 BATCH_ROWS = 20_000
 _LAYER = "catalog"
 
 
 @dataclass(frozen=True)
 class Normalised:
-    """What one run did: versions in the table, of which new."""
+    """The result of one run: versions in the table, and new ones among them."""
 
     n_rows: int
     n_new: int
@@ -27,7 +27,7 @@ class Normalised:
 
 
 def normaliser_name(vocabulary: Path) -> str:
-    """Names the code and the vocabulary files that a version was normalised with; another name means: do it again."""
+    """The version of the code and of the vocabulary files; versions of another name are normalised again."""
     digest = hashlib.blake2b(digest_size=6)
     for path in sorted(p for p in vocabulary.rglob("*") if p.is_file()):
         digest.update(path.relative_to(vocabulary).as_posix().encode() + b"\0")
@@ -36,9 +36,9 @@ def normaliser_name(vocabulary: Path) -> str:
 
 
 def normalise_new(lake: Lake, postings: list[pl.LazyFrame], *, vocabulary: Path) -> Normalised:
-    """Appends to job_versions what `postings` (tables of POSTINGS) hold and it lacks, in batches.
+    """Appends the versions of `postings` (tables of POSTINGS) that job_versions lacks, in batches.
 
-    Versions of an older normaliser stay readable until all of the new ones are written, then go.
+    Versions of an older normaliser stay readable until all new ones are written; then they are removed.
     """
     name = normaliser_name(vocabulary)
     with lake.lock("catalog/job_versions"):
@@ -51,7 +51,7 @@ def normalise_new(lake: Lake, postings: list[pl.LazyFrame], *, vocabulary: Path)
 
 
 def current_versions(lake: Lake, normaliser: str) -> pl.LazyFrame:
-    """The versions that this normaliser made, and no other's that a broken run may have left."""
+    """The versions of this normaliser; an interrupted run may have left those of another."""
     return lake.scan(_LAYER, JOB_VERSIONS).filter(pl.col("normaliser") == normaliser)
 
 
@@ -93,10 +93,10 @@ def _append_batches(
 
 
 def vocabulary_of(lake: Lake, folder: Path) -> Vocabulary:
-    """The shipped vocabulary, completed by HH's dictionaries as its API answered them last.
+    """The shipped vocabulary, completed by the newest dictionaries of HH's API.
 
-    They are not part of the normaliser's name: they only add to what is shipped, and HH's vacancies are read after
-    them. A version that came before stays as it was read.
+    They are not part of the normaliser's name: they only add to the shipped vocabulary, and are fetched before HH's
+    vacancies. Older versions stay as they were normalised.
     """
     return Vocabulary.load(folder).completed_by(
         lake.scan("bronze", HH_AREAS).collect(), lake.scan("bronze", HH_RATES).collect()

@@ -1,4 +1,4 @@
-"""The feature tables as assets: load, one pure call, return with metadata. Formulas are in the package `features`."""
+"""The feature assets: load, one pure call, return with metadata. The formulas are in the package `features`."""
 
 import dagster as dg
 import polars as pl
@@ -17,7 +17,7 @@ from features.vocabulary.roles import Roles
 
 @asset("features/skill_weights", inputs=("catalog/jobs",))
 def skill_weights_table(jobs: pl.LazyFrame) -> dg.Output[pl.DataFrame]:
-    """How rare each skill is among the open jobs: a rare one tells more about a match than a common one."""
+    """How rare each skill is among the open jobs: a rare skill says more about a match than a common one."""
     table = skill_weights(jobs)
     wanted = table.sort("n_jobs", "skill", descending=[True, False])
     return dg.Output(
@@ -33,7 +33,7 @@ def skill_weights_table(jobs: pl.LazyFrame) -> dg.Output[pl.DataFrame]:
 def companies_table(
     context: dg.AssetExecutionContext, clock: RunClock, jobs: pl.LazyFrame, daily_interactions: pl.LazyFrame
 ) -> dg.Output[pl.DataFrame]:
-    """How good each company is as a poster: outcomes of its postings, how complete they are, how often it re-posts."""
+    """The quality of each company as a poster: outcomes and completeness of its postings, and how often it re-posts."""
     table = companies(jobs, daily_interactions, as_of=clock.as_of(context))
     return dg.Output(
         table,
@@ -57,7 +57,7 @@ def job_features_table(
     events: pl.LazyFrame,
     companies: pl.LazyFrame,
 ) -> dg.Output[pl.DataFrame]:
-    """What ranking needs of a job: engagement of 90 days, trending, recency, completeness, quality of the poster."""
+    """The features of a job for ranking: engagement of 90 days, trending, recency, completeness, poster quality."""
     as_of = clock.as_of(context)
     scores = trending_scores(events, jobs, as_of=as_of)
     table = job_features(jobs, daily=daily_interactions, companies=companies, trending_scores=scores, as_of=as_of)
@@ -76,7 +76,7 @@ def job_features_table(
 def trending_table(
     context: dg.AssetExecutionContext, clock: RunClock, events: pl.LazyFrame, jobs: pl.LazyFrame
 ) -> dg.Output[pl.DataFrame]:
-    """The open jobs that draw most in the last day and week, by country, by city and overall."""
+    """The open jobs with the most engagement in the last day and week, by country, by city and overall."""
     table = trending(trending_scores(events, jobs, as_of=clock.as_of(context)), jobs)
     overall = table.filter((pl.col("period") == "7d") & (pl.col("area") == "all")).head(10)
     return dg.Output(
@@ -91,7 +91,7 @@ def trending_table(
 
 @asset("features/nearby", inputs=("catalog/jobs", "features/job_features"))
 def nearby_table(jobs: pl.LazyFrame, job_features: pl.LazyFrame) -> dg.Output[pl.DataFrame]:
-    """The open jobs of each cell of the map, newest and most engaging first."""
+    """The open jobs of each map cell, newest and most engaging first."""
     table = nearby(jobs, job_features)
     return dg.Output(table, metadata={"n_cells": table["cell"].n_unique(), "n_jobs": table["job_id"].n_unique()})
 
@@ -105,7 +105,7 @@ def user_profiles_table(
     interactions: pl.LazyFrame,
     jobs: pl.LazyFrame,
 ) -> dg.Output[pl.DataFrame]:
-    """What ranking needs of a user: the stated profile normalised, and interests learned from what the user did."""
+    """The features of a user for ranking: the stated profile, normalised, and interests learned from interactions."""
     roles = Roles.load(workspace.vocabulary)
     table = user_profiles(
         users, interactions=interactions, jobs=jobs, role_slugs=roles.canonicalise, as_of=clock.as_of(context)
@@ -127,7 +127,7 @@ def preferences_table(
     jobs: pl.LazyFrame,
     users: pl.LazyFrame,
 ) -> dg.Output[pl.DataFrame]:
-    """What users turned out to like and dislike, by company, role, skill, city, level and word of the title."""
+    """Learned likes and dislikes of users by company, role, skill, city, level and word of the title."""
     table = preferences(interactions, jobs, users, as_of=clock.as_of(context))
     by_dimension = table.group_by("dimension").agg(n_preferences=pl.len()).sort("dimension")
     return dg.Output(

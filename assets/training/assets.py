@@ -1,4 +1,4 @@
-"""The fitted models as assets: embeddings, vectors, factors, neighbours, similar jobs. Their meaning is in `models`."""
+"""The training assets: embeddings, vectors, factors, neighbours, similar jobs. The models are in `models.fitting`."""
 
 import datetime as dt
 from dataclasses import asdict
@@ -13,13 +13,7 @@ from assets.io import StoredTable
 from assets.plots import bar_chart
 from assets.resources import RunClock, Workspace
 from assets.training.embedding_store import PERSONAL, SHARED, keep_embeddings
-from assets.training.inputs import (
-    applications,
-    consented,
-    representatives,
-    texts_of_jobs,
-    texts_of_users,
-)
+from assets.training.inputs import applications, consented, representatives, texts_of_jobs, texts_of_users
 from assets.training.tuning import als_settings
 from assets.training.warm_start import warm_start
 from features.schemas.training import TEXT_EMBEDDINGS
@@ -33,7 +27,7 @@ from models.fitting.user_knn import UserNeighbours, fit_user_neighbours
 from models.fitting.user_vectors import HISTORY_DAYS, UserVectors, build_user_vectors, event_weights
 from models.fitting.weights import WINDOW_HALF_LIVES, WeightMatrix, decayed_weights
 
-_LEARNT_FROM = ("catalog/jobs", "catalog/daily_interactions", "features/user_profiles")
+_BEHAVIOUR_INPUTS = ("catalog/jobs", "catalog/daily_interactions", "features/user_profiles")
 _model = partial(asset, kept_by="model_io", kinds=("numpy",), code_version="2")
 
 MODEL_LOADERS: dict[str, type[Any]] = {
@@ -45,7 +39,7 @@ MODEL_LOADERS: dict[str, type[Any]] = {
 }
 
 
-@asset("training/text_embeddings", inputs=_LEARNT_FROM, kinds=("polars", "pytorch"))
+@asset("training/text_embeddings", inputs=_BEHAVIOUR_INPUTS, kinds=("polars", "pytorch"))
 def text_embeddings(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
@@ -95,7 +89,7 @@ def job_vectors(
     daily_interactions: pl.LazyFrame,
     text_embeddings: pl.LazyFrame,
 ) -> dg.Output[JobVectors]:
-    """A vector for each open or recently touched job, from title and skills, and one for its company's own words."""
+    """A vector for each open or recently used job from its title and skills, and one of its company's description."""
     settings, as_of = workspace.config.pipeline.embedding, clock.as_of(context)
     texts = texts_of_jobs(
         jobs, daily_interactions, as_of=as_of, days=HISTORY_DAYS, max_characters=settings.max_characters
@@ -121,7 +115,7 @@ def user_vectors(
     text_embeddings: pl.LazyFrame,
     job_vectors: JobVectors,
 ) -> dg.Output[UserVectors]:
-    """A vector for each user in the space of the jobs: what the profile says, and the jobs taken to or turned down."""
+    """A vector for each user in the space of the jobs, from the profile and from the liked and rejected jobs."""
     settings, as_of = workspace.config.pipeline.embedding, clock.as_of(context)
     texts = texts_of_users(user_profiles, max_characters=settings.max_characters)
     wanted = distinct_texts(texts["roles"], texts["skills"], texts["summary"])
@@ -141,7 +135,7 @@ def user_vectors(
     return dg.Output(made, metadata=counts)
 
 
-@_model("training/als", inputs=_LEARNT_FROM, kinds=("numpy", "implicit"))
+@_model("training/als", inputs=_BEHAVIOUR_INPUTS, kinds=("numpy", "implicit"))
 def als(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
@@ -150,9 +144,8 @@ def als(
     daily_interactions: pl.LazyFrame,
     user_profiles: pl.LazyFrame,
 ) -> dg.Output[AlsModel]:
-    """Factors of users and jobs from decayed interactions, dismissals as dislikes; starts from yesterday's factors."""
-    as_of = clock.as_of(context)
-    config = workspace.config.pipeline
+    """Factors of users and jobs from decayed interactions, dismissals as dislikes; starts from the last factors."""
+    config, as_of = workspace.config.pipeline, clock.as_of(context)
     settings, settings_from = als_settings(workspace.models, config.als)
     weights = _weights(settings.half_life_days, as_of, jobs, daily_interactions, user_profiles)
     start = warm_start(workspace.models / "training" / "als.npz", as_of=as_of)
@@ -163,12 +156,7 @@ def als(
         context.log.info("ALS iteration %d: loss %.6f, %.1f s", iteration + 1, loss, seconds)
 
     model = fit_als(
-        weights,
-        settings=settings,
-        as_of=as_of.isoformat(),
-        seed=config.seed,
-        warm_start=start,
-        on_iteration=report,
+        weights, settings=settings, as_of=as_of.isoformat(), seed=config.seed, warm_start=start, on_iteration=report
     )
     loss = pl.DataFrame(losses, schema={"iteration": pl.Int64, "loss": pl.Float64}, orient="row")
     counts = {"n_users": len(model.user_ids), "n_jobs": len(model.job_ids), "n_weights": weights.values.nnz}
@@ -190,14 +178,14 @@ def als(
 def also_applied(
     interactions: pl.LazyFrame, jobs: pl.LazyFrame, user_profiles: pl.LazyFrame
 ) -> dg.Output[JobNeighbours]:
-    """Who applied to this job also applied to: the nearest jobs of each by the people who applied to both."""
+    """The nearest jobs of each job by the users who applied to both."""
     pairs = applications(consented(interactions, user_profiles), jobs)
     model = fit_also_applied(pairs)
     counts = {"n_jobs": len(model.job_ids), "n_applications": len(pairs), "n_pairs": len(model.scores)}
     return dg.Output(model, metadata=counts)
 
 
-@_model("training/user_neighbours", inputs=_LEARNT_FROM, kinds=("scipy", "numba"))
+@_model("training/user_neighbours", inputs=_BEHAVIOUR_INPUTS, kinds=("scipy", "numba"))
 def user_neighbours(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
@@ -206,7 +194,7 @@ def user_neighbours(
     daily_interactions: pl.LazyFrame,
     user_profiles: pl.LazyFrame,
 ) -> dg.Output[UserNeighbours]:
-    """Who behaved like you: the nearest users of each by the jobs that they took to."""
+    """The nearest users of each user by the jobs that they liked."""
     half_life_days = als_settings(workspace.models, workspace.config.pipeline.als)[0].half_life_days
     model = fit_user_neighbours(_weights(half_life_days, clock.as_of(context), jobs, daily_interactions, user_profiles))
     counts = {"n_users": len(model.user_ids), "n_jobs": len(model.job_ids), "n_pairs": len(model.scores)}
@@ -221,7 +209,7 @@ def user_neighbours(
 def similar_jobs_table(
     workspace: Workspace, jobs: pl.LazyFrame, job_vectors: JobVectors, also_applied: JobNeighbours
 ) -> dg.Output[pl.DataFrame]:
-    """At most twenty jobs like each open job, by what they say and by who applies to both."""
+    """At most twenty similar jobs of each open job, by their texts and by the users who applied to both."""
     known = jobs.select("job_id", "status", "duplicate_of").collect()
     table = similar_jobs(known, job_vectors, also_applied, seed=workspace.config.pipeline.seed)
     lengths = table["items"].list.len()

@@ -1,6 +1,6 @@
-"""Keeps `training/text_embeddings`: embeds only what is new, drops what is nobody's text any more, keeps files few.
+"""The files of `training/text_embeddings`: embeds new texts, removes unused ones, merges small files.
 
-Texts of users lie apart from shared ones (job titles, skills …): of a user's text nothing may stay once it is gone.
+Personal texts of users have a partition of their own: once a user's text is gone, its vector must be removed.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from models.fitting.embeddings import Embedder, embed, model_identity, text_hash
 
 LAYER = "training"
 SHARED, PERSONAL = "shared", "personal"
-# Share of a file's texts that must be out of use before the file is written again. One gone personal text is enough.
+# A file is rewritten when a greater share of its texts is unused. One unused personal text is enough.
 _UNUSED_SHARE = {SHARED: 0.5, PERSONAL: 0.0}
 _PART_ROWS = 50_000
 _MAX_SMALL_FILES = 24
@@ -25,7 +25,7 @@ OnBatch = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class StoredTexts:
-    """How many texts were wanted, how many of them were new, how many stored vectors were dropped."""
+    """Numbers of wanted texts, of new ones among them, and of stored vectors that were removed."""
 
     n_wanted: int
     n_new: int
@@ -35,7 +35,7 @@ class StoredTexts:
 def keep_embeddings(
     lake: Lake, partition: str, texts: pl.Series, *, model: str, load: Callable[[], Embedder], on_batch: OnBatch
 ) -> StoredTexts:
-    """Makes `partition` hold a vector for each of the distinct `texts`; `load` is called only when one is missing."""
+    """Stores a vector for each of the distinct `texts` in `partition`; calls `load` only if one is missing."""
     hashes = text_hashes(model_identity(model), texts)
     wanted = pl.DataFrame({"text": texts, "text_hash": hashes})
     with lake.lock(f"{LAYER}/{TEXT_EMBEDDINGS.name}"):
@@ -71,7 +71,7 @@ def _drop_unused(lake: Lake, partition: str, wanted: pl.DataFrame) -> int:
 
 
 def _merge_small_files(lake: Lake, partition: str) -> None:
-    """Hourly runs leave many small files, which every reader would have to open."""
+    """Hourly runs leave many small files, and every reader opens all of them."""
     sizes = {path: int(_scan([path]).select(pl.len()).collect().item()) for path in _files(lake, partition)}
     small = [path for path, n_rows in sizes.items() if n_rows < _PART_ROWS // 2]
     if len(small) > _MAX_SMALL_FILES:
@@ -80,7 +80,7 @@ def _merge_small_files(lake: Lake, partition: str) -> None:
 
 
 def _replace(lake: Lake, partition: str, old: list[Path], rows: pl.DataFrame) -> None:
-    """Writes before it removes: a crash in between leaves rows twice, which readers pass over."""
+    """Writes before it removes: a crash in between leaves rows twice, and readers drop repeated ones."""
     new = lake.append(LAYER, TEXT_EMBEDDINGS, rows.select(list(TEXT_EMBEDDINGS.columns)), partition=partition)
     for path in old:
         if path != new:

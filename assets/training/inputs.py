@@ -1,4 +1,4 @@
-"""What several training assets read alike: which jobs and whose events the models may learn from."""
+"""Inputs that several training assets share: the jobs and the events that models may learn from."""
 
 import datetime as dt
 
@@ -13,7 +13,7 @@ _TEXT_COLUMNS = (
 
 
 def consented(events: pl.LazyFrame, profiles: pl.LazyFrame) -> pl.LazyFrame:
-    """`events` without those of users who turned personalisation off."""
+    """`events` without those of users who opted out of personalisation."""
     refused = profiles.filter(~pl.col("personalization_enabled").fill_null(value=True)).select("user_id")
     return events.join(refused, on="user_id", how="anti")
 
@@ -21,16 +21,16 @@ def consented(events: pl.LazyFrame, profiles: pl.LazyFrame) -> pl.LazyFrame:
 def texts_of_jobs(
     jobs: pl.LazyFrame, daily: pl.LazyFrame, *, as_of: dt.datetime, days: float, max_characters: int
 ) -> pl.DataFrame:
-    """JOB_TEXTS of the open jobs and of those that anyone touched in the last `days`."""
-    touched = recent(daily, as_of=as_of, days=days).select("job_id").unique()
+    """JOB_TEXTS of the open jobs and of jobs with interactions in the last `days`."""
+    used = recent(daily, as_of=as_of, days=days).select("job_id").unique()
     opened = jobs.filter(pl.col("status") == "open").select("job_id")
-    wanted = pl.concat([touched, opened]).unique()
+    wanted = pl.concat([used, opened]).unique()
     chosen = jobs.select(_TEXT_COLUMNS).join(wanted, on="job_id", how="semi").sort("job_id").collect()
     return job_texts(chosen, max_characters=max_characters)
 
 
 def texts_of_users(profiles: pl.LazyFrame, *, max_characters: int) -> pl.DataFrame:
-    """USER_TEXTS of everyone with a profile."""
+    """USER_TEXTS of all users with a profile."""
     chosen = profiles.select("user_id", "roles", "skills", "summary").sort("user_id").collect()
     return user_texts(chosen, max_characters=max_characters)
 
@@ -41,7 +41,7 @@ def representatives(jobs: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def applications(interactions: pl.LazyFrame, jobs: pl.LazyFrame) -> pl.DataFrame:
-    """Who applied to what and when last (user_id, job_id, last_at), duplicates counted for whom they stand for."""
+    """The last application of each user to each job (user_id, job_id, last_at), duplicates as their representatives."""
     return (
         interactions.filter("is_applied")
         .join(representatives(jobs), on="job_id", how="inner")

@@ -1,6 +1,6 @@
-"""The parameters of ALS that `jobfeed tune` chose: searching them over the lake, keeping them beside their scores.
+"""The parameters of ALS chosen by `jobfeed tune`: the search over the lake, and the file that keeps them.
 
-What is searched and how it is judged is in models.fitting.tuning.
+The search space and the metric are in models.fitting.tuning.
 """
 
 import datetime as dt
@@ -27,13 +27,13 @@ _CHOSEN = ("factors", "regularization", "alpha", "popularity_power", "half_life_
 
 
 class TunedFileError(JobfeedError, ValueError):
-    """The file of tuned parameters can't be used."""
+    """The file of tuned parameters is invalid."""
 
 
 def als_settings(models: Path, configured: Als) -> tuple[AlsSettings, str]:
-    """What to fit with, and where it comes from: "configuration", or "tuned" with the instant it was tuned for.
+    """The settings to fit with, and their origin: "configuration", or "tuned" with the instant they were tuned for.
 
-    Raises TunedFileError for a file that is damaged or holds what the configuration would refuse.
+    Raises TunedFileError for a file that is damaged or has values that the configuration does not allow.
     """
     path = tuned_path(models)
     stated = configured.model_dump(exclude={"use_tuned"})
@@ -51,7 +51,7 @@ def als_settings(models: Path, configured: Als) -> tuple[AlsSettings, str]:
 
 
 def tuned_path(models: Path) -> Path:
-    """Where the chosen parameters are kept, in the folder of all models."""
+    """The file of the chosen parameters in the folder of all models."""
     return models / "training" / TUNED_FILE
 
 
@@ -66,8 +66,8 @@ def tune(
 ) -> Tuned:
     """Searches by the interactions in the lake up to `as_of`, starting from the settings in use.
 
-    Factors are searched up to the configured number, which bounds what a fit may cost. Raises TuningError
-    where there is nothing to choose by.
+    The configured number of factors is the upper limit, because it bounds the cost of a fit. Raises TuningError if
+    there are no interactions to choose by.
     """
     lake, config = workspace.lake, workspace.config.pipeline
     start, _ = als_settings(workspace.models, config.als)
@@ -84,7 +84,7 @@ def tune(
 
 
 def keep_tuned(models: Path, tuned: Tuned, *, as_of: dt.datetime, config: Pipeline) -> Path:
-    """Writes the chosen parameters with their scores and all trials; the next run of `training/als` takes them."""
+    """Writes the chosen parameters with their scores and all trials; the next run of `training/als` uses them."""
     path = tuned_path(models)
     body = {
         "as_of": as_of.isoformat(),

@@ -62,13 +62,11 @@ def most_similar_rows(rows: Csr, columns: Csr, k: int, *, n_threads: int) -> Csr
     found = np.empty((n_rows, k), dtype=np.int32)
     scores = np.empty((n_rows, k), dtype=np.int32)
     lengths = np.zeros(n_rows, dtype=np.int64)
+    left, right = ((matrix.indptr, matrix.indices, matrix.data) for matrix in (rows, columns))
 
     def block(start: int) -> None:
         stop = min(start + _BLOCK_ROWS, n_rows)
-        _best_of_product(
-            rows.indptr, rows.indices, rows.data, columns.indptr, columns.indices, columns.data,
-            start, stop, n_rows, found, scores, lengths,
-        )  # fmt: skip
+        _best_of_product(left, right, start, stop, found, scores, lengths)
 
     if rows.nnz and columns.nnz and k > 0:
         with ThreadPoolExecutor(n_threads) as pool:
@@ -84,12 +82,11 @@ def most_similar_rows(rows: Csr, columns: Csr, k: int, *, n_threads: int) -> Csr
 
 
 @compiled
-def _best_of_product(
-    row_indptr: Any, row_indices: Any, row_data: Any, column_indptr: Any, column_indices: Any, column_data: Any,
-    start: int, stop: int, n_columns: int, found: Any, scores: Any, lengths: Any,
-) -> None:  # fmt: skip
-    sums = np.zeros(n_columns, dtype=np.float32)
-    touched = np.empty(n_columns, dtype=np.int32)
+def _best_of_product(rows: Any, columns: Any, start: int, stop: int, found: Any, scores: Any, lengths: Any) -> None:
+    row_indptr, row_indices, row_data = rows
+    column_indptr, column_indices, column_data = columns
+    sums = np.zeros(len(lengths), dtype=np.float32)
+    touched = np.empty(len(lengths), dtype=np.int32)
     heap = np.empty(found.shape[1], dtype=np.int64)  # the best entries of one row
     for row in range(start, stop):
         n_touched = 0

@@ -50,9 +50,9 @@ def fit_user_neighbours(
 ) -> UserNeighbours:
     """User-user cosine over ln(1 + positive weight) * idf of the job.
 
-    A user is described by the `max_jobs_per_user` strongest jobs, and a job by the `max_users_per_job` users for whom
-    it weighs most. This bounds the cost by users * 30 * 100, whatever the popularity of a job. Twice as many of both
-    predict no better on the simulated market.
+    A user is described by the `max_jobs_per_user` strongest jobs, and a job by the `max_users_per_job` users with
+    the greatest weights. This bounds the cost by users * 30 * 100, whatever the popularity of a job. Twice as many of
+    both predict no better on the simulated market.
     """
     logged = positive_part(weights.values)
     logged.data = np.log1p(logged.data)

@@ -1,7 +1,7 @@
--- Grain: date, user_id, job_id. One day of events as counters; bots and events of no job are left out.
+-- Grain: date, user_id, job_id. One day of events as counters, without bots and without events that name no job.
 -- Inputs: $files (the day's Parquet files of bronze/events, each event_id once); event_weights (event_type, weight) and
 --   erasures (user_id, requested_at) of this day, registered by the caller.
--- Parameters: $day; $until (events after it are not known yet), $max_dwell_seconds (cap per event), $relevant,
+-- Parameters: $day; $until (later events are left out), $max_dwell_seconds (cap per event), $relevant,
 --   $not_relevant (weights of feedback), $min_relevant_rating, $max_not_relevant_rating, $max_opened_a_minute (jobs that
 --   a person can view or click in a minute).
 with known as (
@@ -24,7 +24,7 @@ with known as (
       and not coalesce(logged.is_bot, false)
       and (erasures.requested_at is null or logged.occurred_at > erasures.requested_at)
 ),
--- Minutes in which a script used the account. Most days have no user who opens that many jobs at all.
+-- Minutes in which a script used the account. On most days no user opens that many jobs at all.
 busy_users as (
     select user_id
     from known
@@ -40,7 +40,7 @@ scripted_minutes as (
     group by all
     having count(*) > $max_opened_a_minute
 ),
--- What is shown and opened in such a minute says nothing; what is saved, applied to or dismissed stands as it was said.
+-- Impressions, views and clicks of such a minute are ignored; saves, applications and dismissals count.
 events as (
     select known.*
     from known
@@ -64,7 +64,7 @@ select
     cast(count(*) filter (where events.event_type in ('dismiss', 'reject', 'ignore')) as integer) as n_dismissals,
     cast(count(*) filter (where events.is_relevant) as integer) as n_relevant,
     cast(count(*) filter (where not events.is_relevant) as integer) as n_not_relevant,
-    -- Whole milliseconds are added up, so that the sum does not depend on the order of rows.
+    -- Whole milliseconds are summed, so that the result does not depend on the order of rows.
     sum(cast(round(1000 * greatest(0, least(coalesce(events.dwell_seconds, 0), $max_dwell_seconds))) as bigint))
         / 1000.0 as dwell_seconds,
     cast(

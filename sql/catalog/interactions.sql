@@ -1,7 +1,7 @@
--- Grain: user_id, job_id. All kept days of a user's events on a job as one row, for users of one range of ids.
+-- Grain: user_id, job_id. All kept days of a user's events on a job as one row, for one range of user ids.
 -- Inputs: $files (daily_interactions, one Parquet file a day); erasures (user_id, requested_at), registered by the caller.
--- Parameters: $until (days that begin after it are left out), $saved (weight of a save), $first_user and $end_user (the
---   range from the first to before the end, each null where it is open).
+-- Parameters: $until (later days are left out), $saved (weight of a save), $first_user and $end_user (the range:
+--   first included, end excluded, null for no bound).
 with days as (
     select daily.*
     from read_parquet($files) as daily
@@ -48,7 +48,7 @@ select
     n_relevant,
     n_not_relevant,
     dwell_seconds,
-    -- An unsave takes a save back and never more than that.
+    -- An unsave takes back one save, and never more.
     cast(weight + $saved * greatest(0, n_unsaves - n_saves) as integer) as weight,
     n_views > 0 or n_clicks > 0 as is_seen,
     last_saved_at is not null and (last_unsaved_at is null or last_saved_at > last_unsaved_at) as is_saved,
