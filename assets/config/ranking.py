@@ -1,10 +1,14 @@
-"""The settings of `ranking.yaml`: recipes, retrieval, limits of the lists, and the experiment."""
+"""The settings of `ranking.yaml`: recipes, retrieval, limits of the lists, and the experiment.
+
+Defaults that ranking itself has are those of models.ranking.settings.
+"""
 
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
 from assets.config.yaml_files import Name, Share, Strict
+from models.ranking import settings
 from serving.contract.tables import COMPONENTS
 
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -14,9 +18,9 @@ class Recipe(Strict):
     """Component weights (normalised to sum 1), the neutral value, and the shares of diversity and exploration."""
 
     weights: dict[str, Weight]
-    neutral: float = Field(0.5, ge=0, le=1)
-    diversity: Share = 0.15
-    exploration_share: Share = 0.1
+    neutral: Share = settings.Recipe.neutral
+    diversity: Share = settings.Recipe.diversity
+    exploration_share: Share = settings.Recipe.exploration_share
 
     @model_validator(mode="after")
     def _weights_are_of_known_components(self) -> Self:
@@ -67,15 +71,15 @@ class Retrieval(Strict):
     new: int = Field(30, ge=0, le=2000)
     followed: int = Field(30, ge=0, le=2000)
     cap: int = Field(400, ge=20, le=5000)
-    exact_jobs: int = Field(20_000, ge=0)
+    exact_jobs: int = Field(settings.Settings.exact_jobs, ge=0)
 
 
 class Ranking(Strict):
     """`ranking.yaml`."""
 
     default_recipe: str = "marketplace"
-    feed_items: int = Field(100, ge=1, le=1000)
-    component_items: int = Field(20, ge=0, le=100)
+    feed_items: int = Field(settings.Settings.feed_items, ge=1, le=1000)
+    component_items: int = Field(settings.Settings.component_items, ge=0, le=100)
     company_cap: int = Field(3, ge=1)
     company_cap_top: int = Field(20, ge=1)
     shard_users: int = Field(5_000, ge=100, le=1_000_000)

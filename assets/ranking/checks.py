@@ -15,8 +15,8 @@ from assets.lake import Lake
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import USER_PROFILES
 from features.schemas.ranking import FEEDS
-from models.ranking.diversity import CompanyCap
 from models.ranking.feed_problems import HARD_RULES, ITEM_FIELDS, feed_problems, feed_rules
+from models.ranking.settings import CompanyCap
 from serving.contract.tables import FEED_SOURCES
 
 FEEDS_KEY = dg.AssetKey(["ranking", "feeds"])

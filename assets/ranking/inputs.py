@@ -20,12 +20,11 @@ from models.fitting.job_vectors import JobVectors
 from models.fitting.user_knn import UserNeighbours
 from models.fitting.user_vectors import UserVectors
 from models.ranking.context import Fitted
-from models.ranking.diversity import CompanyCap
 from models.ranking.experiments import Arm
 from models.ranking.interaction_arrays import JobIndex, counts_for_ranking, is_acted
 from models.ranking.job_arrays import JobTable, encode_jobs
 from models.ranking.population import Population, encode_population, join_populations
-from models.ranking.settings import Limits, Recipe, Settings
+from models.ranking.settings import CompanyCap, Limits, Recipe, Settings
 
 # More candidates than items: the last ranks are still chosen among several jobs.
 _LEAST_CANDIDATES_PER_ITEM = 1.5

@@ -6,8 +6,8 @@ from typing import Literal
 import polars as pl
 
 from assets.ranking.inputs import Tables
-from models.ranking.diversity import CompanyCap
 from models.ranking.feed_problems import violations
+from models.ranking.settings import CompanyCap
 
 SCOPE_TAG = "jobfeed/scope"
 Scope = Literal["all", "touched", "acted"]

@@ -9,6 +9,7 @@ from sklearn.preprocessing import normalize
 
 from models.arrays import Floats, Ints, rank_within
 from models.kernels.compiling import compiled
+from models.ranking.settings import CompanyCap
 from models.sort_keys import best_first, rank_in_group
 
 SKETCH_DIMENSIONS = 16
@@ -17,14 +18,6 @@ _NEGLIGIBLE = 1e-6
 _POPULAR_OF_COMPANY = 3
 # Parts of the similarity of two jobs; they sum to 1.
 TOPIC_SHARE, COMPANY_SHARE, ROLE_SHARE = 0.5, 0.3, 0.2
-
-
-@dataclass(frozen=True)
-class CompanyCap:
-    """At most `most` jobs of one company among the first `top` ranks."""
-
-    most: int
-    top: int
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from features.hashing import UInt64s, mix, uniform
 from models.arrays import Bools, Floats, Ints
-from models.ranking.diversity import CompanyCap
+from models.ranking.settings import CompanyCap
 from models.sort_keys import best_first, least_first, rank_in_group
 
 JOBS_PER_SLOT = 5  # few enough to be worth a look, enough to learn from

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from features.text.normalise import company_key
-from models.ranking.diversity import CompanyCap
+from models.ranking.settings import CompanyCap
 
 HARD_RULES = ("not_in_catalog", "not_open", "applied", "dismissed", "blocked_company", "blocked_tag", "repeated")
 LIST_RULES = ("rank", "range", "company_cap")

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from models.ranking.diversity import CompanyCap
 from models.ranking.experiments import Arm
-from models.ranking.vector_index import EXACT_JOBS
+
+EXACT_JOBS = 20_000  # vectors of more jobs are compared by clusters
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,14 @@ class Recipe:
     def normalised(self) -> Mapping[str, float]:
         total = sum(self.weights.values())
         return {name: weight / total for name, weight in self.weights.items() if weight > 0}
+
+
+@dataclass(frozen=True)
+class CompanyCap:
+    """At most `most` jobs of one company among the first `top` ranks."""
+
+    most: int
+    top: int
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from models.arrays import Csr, Floats, Ints
 from models.fitting.clusters import cluster
 from models.kernels.compiling import compiled
 from models.kernels.heaps import heap_drain, heap_offer
+from models.ranking.settings import EXACT_JOBS
 from models.sort_keys import descending_key, score_of_key
 
-EXACT_JOBS = 20_000
 PROBED_JOBS = 4_000  # compared with each user, however many jobs there are
 _SEED = 1
 

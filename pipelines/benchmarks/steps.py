@@ -54,7 +54,7 @@ def rank(as_of: dt.datetime, n_threads: int) -> dict[str, Any]:
 def check(as_of: dt.datetime, n_threads: int) -> dict[str, Any]:
     """Checks every row of all feeds against every rule."""
     from assets.ranking.checks import check_shards
-    from models.ranking.diversity import CompanyCap
+    from models.ranking.settings import CompanyCap
 
     workspace = workspace_from_environment()
     ranking = workspace.config.ranking

@@ -19,7 +19,7 @@ from models.fitting.item_knn import JobNeighbours
 from models.fitting.job_vectors import JobVectors
 from models.fitting.user_knn import UserNeighbours
 from models.fitting.user_vectors import UserVectors
-from models.ranking.diversity import CompanyCap
+from models.ranking.settings import CompanyCap
 from tests.models.ranking.world import AS_OF, Market, make_market
 
 pytestmark = [

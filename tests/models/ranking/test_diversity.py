@@ -8,12 +8,12 @@ from models.ranking.diversity import (
     COMPANY_SHARE,
     ROLE_SHARE,
     TOPIC_SHARE,
-    CompanyCap,
     Pool,
     diversified_order,
     pool_order,
     topic_sketch,
 )
+from models.ranking.settings import CompanyCap
 
 
 @st.composite

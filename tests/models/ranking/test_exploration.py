@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.hashing import stable_hash
-from models.ranking.diversity import CompanyCap
 from models.ranking.exploration import Slots, draw_keys, explore
+from models.ranking.settings import CompanyCap
 
 _CAP = CompanyCap(most=2, top=6)
 

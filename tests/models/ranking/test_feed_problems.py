@@ -5,8 +5,8 @@ import polars as pl
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import USER_PROFILES
 from features.schemas.ranking import FEED_ITEM, FEEDS
-from models.ranking.diversity import CompanyCap
 from models.ranking.feed_problems import feed_problems, feed_rules, violations
+from models.ranking.settings import CompanyCap
 
 _FIELDS = [field.name for field in FEED_ITEM.fields]
 _JOBS = JOBS.conform(

@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 from features.schemas.catalog import INTERACTIONS
 from features.schemas.ranking import FEEDS, REASON_CODES
 from features.users.profiles import blocked_company_keys
-from models.ranking.diversity import CompanyCap
 from models.ranking.experiments import Arm
 from models.ranking.feed_problems import violations
 from models.ranking.scoring import COLLABORATIVE_MOST
-from models.ranking.settings import Recipe, Settings
+from models.ranking.settings import CompanyCap, Recipe, Settings
 from models.ranking.stages import rank_batch
 from tests.models.ranking.world import (
     AS_OF,

@@ -19,13 +19,12 @@ from models.fitting.job_vectors import JobVectors
 from models.fitting.user_knn import UserNeighbours
 from models.fitting.user_vectors import UserVectors
 from models.ranking.context import CandidatePairs, Fitted, JobContext, UserBatch, UserBlock
-from models.ranking.diversity import CompanyCap
 from models.ranking.interaction_arrays import build_job_index
 from models.ranking.job_arrays import JobTable, encode_jobs
 from models.ranking.population import encode_population
 from models.ranking.preparation import build_job_context, build_user_batch, model_rows
 from models.ranking.retrieval import build_block
-from models.ranking.settings import Limits, Recipe, Settings
+from models.ranking.settings import CompanyCap, Limits, Recipe, Settings
 from models.ranking.stages import rank_batch
 from models.ranking.user_arrays import UserTable
 
