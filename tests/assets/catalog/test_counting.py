@@ -79,7 +79,7 @@ def test_bots_and_events_of_no_job_do_not_count(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize(("n_opened", "n_views"), [(60, 60), (61, 0)])
-def test_what_a_script_opens_in_a_minute_does_not_count_but_what_it_says_does(
+def test_what_a_script_opens_in_a_minute_does_not_count_but_its_decisions_do(
     lake: Lake, n_opened: int, n_views: int
 ) -> None:
     opened = [_event(f"e{i}", "view", hours=i / 3600) for i in range(n_opened - 1)]
@@ -97,7 +97,7 @@ def test_an_erasure_parts_its_day_in_two(lake: Lake) -> None:
     assert _fold(lake, erasures=erasures).select("n_views", "n_clicks").rows() == [(1, 1)]
 
 
-def test_feedback_speaks_by_flag_or_rating(lake: Lake) -> None:
+def test_feedback_counts_by_flag_or_rating(lake: Lake) -> None:
     row = _one(
         lake,
         _event("e1", "feedback", is_relevant=True),

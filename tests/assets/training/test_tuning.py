@@ -74,7 +74,7 @@ def test_the_configuration_can_insist_on_its_own_values(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"as_of": "x", "settings": {"factors": -1}}', '{"settings": {}}'])
-def test_a_damaged_file_is_told_with_what_to_do(tmp_path: Path, content: str) -> None:
+def test_a_damaged_file_is_reported_with_what_to_do(tmp_path: Path, content: str) -> None:
     path = tuned_path(tmp_path)
     path.parent.mkdir(parents=True)
     path.write_text(content)

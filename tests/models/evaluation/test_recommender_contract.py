@@ -211,7 +211,7 @@ def test_a_model_of_no_jobs_recommends_nothing() -> None:
     assert recommend(empty, pl.Series(USERS), k=3).is_empty()
 
 
-def test_item_knn_of_a_history_of_nobody_has_no_opinion() -> None:
+def test_item_knn_of_an_empty_history_has_no_opinion() -> None:
     known = item_knn(1)
     history = csr_from_coordinates(np.zeros(0, int), np.zeros(0, int), np.zeros(0), shape=(0, len(known.job_ids)))
     nobody = ItemKnn(pl.Series([], dtype=pl.String), history, known.neighbours)  # type: ignore[attr-defined]

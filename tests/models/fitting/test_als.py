@@ -115,7 +115,7 @@ def slow_factors(model: AlsModel, weights: dict[str, float]) -> np.ndarray:
 
 
 @given(st.dictionaries(st.sampled_from(JOBS), st.floats(-8, 20).filter(lambda weight: abs(weight) > 0.01), min_size=1))
-def test_a_user_who_is_folded_in_has_the_exact_least_squares_factors(weights: dict[str, float]) -> None:
+def test_a_folded_in_user_has_the_exact_least_squares_factors(weights: dict[str, float]) -> None:
     model = FITTED
     frame = pl.DataFrame({"user_id": "new", "job_id": list(weights), "weight": list(weights.values())})
     folded = fold_in(model, frame, n_threads=1)
@@ -154,7 +154,7 @@ def test_jobs_unknown_to_the_model_do_not_place_a_user() -> None:
     assert "new" not in folded.user_ids.to_list()
 
 
-def test_a_user_of_whom_only_dismissals_are_left_loses_the_factors() -> None:
+def test_a_user_with_dismissals_only_loses_the_factors() -> None:
     folded = fold_in(fit(), pl.DataFrame({"user_id": ["u0"], "job_id": ["j0"], "weight": [-5.0]}))
     assert "u0" not in folded.user_ids.to_list()
 

@@ -48,7 +48,7 @@ def test_an_empty_text_is_not_asked_of_the_model_and_points_nowhere() -> None:
     np.testing.assert_array_equal(np.linalg.norm(vectors, axis=1).round(6), [0, 1, 0])
 
 
-def test_embedding_gives_the_declared_table_and_says_how_far_it_is() -> None:
+def test_embedding_gives_the_declared_table_and_reports_progress() -> None:
     said: list[tuple[int, int]] = []
     made = embed(pl.Series(["b", "a"]), BagOfWords(), on_batch=lambda done, total: said.append((done, total)))
     TEXT_EMBEDDINGS.validate(made)

@@ -13,7 +13,7 @@ def test_a_job_is_six_parts_title_and_four_parts_mean_skill() -> None:
     np.testing.assert_allclose(made.vectors[0], expected, atol=1e-6)
 
 
-def test_without_skills_the_description_speaks_and_without_both_the_title() -> None:
+def test_without_skills_the_description_counts_and_without_both_the_title() -> None:
     made = job_vectors_of(
         job_rows({"job_id": "a", "title": "nurse", "extract": "night shifts"}, {"job_id": "b", "title": "nurse"})
     )
@@ -21,7 +21,7 @@ def test_without_skills_the_description_speaks_and_without_both_the_title() -> N
     np.testing.assert_allclose(made.vectors[1], said("nurse"), atol=1e-6)
 
 
-def test_a_job_that_says_nothing_has_no_vector_and_no_culture() -> None:
+def test_a_job_without_texts_has_no_vector_and_no_culture() -> None:
     made = job_vectors_of(job_rows({"job_id": "a"}, {"job_id": "b", "title": "nurse", "about": "we care"}))
     assert not made.vectors[0].any()
     np.testing.assert_allclose(made.culture, [np.zeros(512), said("we care")], atol=1e-6)

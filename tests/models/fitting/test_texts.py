@@ -23,7 +23,7 @@ def test_a_job_is_its_title_and_skills_or_the_start_of_its_description() -> None
     assert texts["hh:2"]["extract"] == ("word " * 10).strip()
 
 
-def test_all_jobs_of_a_company_share_what_its_newest_posting_says_of_it() -> None:
+def test_all_jobs_of_a_company_share_the_description_in_its_newest_posting() -> None:
     old, new = ABOUT.replace("bridges", "ferries"), ABOUT
     frame = jobs(
         [

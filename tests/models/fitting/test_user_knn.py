@@ -51,7 +51,7 @@ def test_a_user_is_described_by_the_strongest_jobs() -> None:
     assert [model.job_ids[int(column)] for column in kept] == ["j1", "j2"]
 
 
-def test_nobody_gives_no_neighbours() -> None:
+def test_no_users_give_no_neighbours() -> None:
     model = fit_user_neighbours(weight_matrix(trades().clear()))
     assert model.matrix().shape == (0, 0)
     assert model.history().shape == (0, 0)

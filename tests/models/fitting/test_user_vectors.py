@@ -93,7 +93,7 @@ def test_a_save_taken_back_on_a_later_day_does_not_count() -> None:
     assert found == {}
 
 
-def test_a_user_is_the_profile_and_the_jobs_taken_to() -> None:
+def test_a_user_vector_is_the_profile_and_the_jobs_of_the_history() -> None:
     jobs = job_vectors_of(job_rows({"job_id": "a", "title": "welder"}, {"job_id": "b", "title": "cook"}))
     users = user_rows({"user_id": "u", "roles": ["nurse"], "skills": ["latin", "care"]})
     made = users_of(users, jobs, ("u", "a", 0.5), ("u", "b", -0.3))

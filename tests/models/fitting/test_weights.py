@@ -38,7 +38,7 @@ def test_weights_halve_with_the_half_life_and_add_up() -> None:
     assert weights(rows) == {("u", "a"): pytest.approx(6.0)}
 
 
-def test_a_duplicate_counts_for_the_job_that_stands_for_it() -> None:
+def test_a_duplicate_counts_for_its_representative() -> None:
     rows = daily({"user_id": "u", "job_id": "c", "weight": 2}, {"user_id": "u", "job_id": "a", "weight": 1})
     assert weights(rows) == {("u", "a"): 3.0}
 
