@@ -25,7 +25,7 @@ _GC_ALLOCATIONS = 50_000
 
 
 def create_application() -> "Application":
-    """What every worker process makes for itself, from the environment that `main` prepared."""
+    """The application of a worker process, made from the environment that `main` prepared."""
     from serving.service.app import Application
     from serving.service.auth import KEYS_VARIABLE, TOKENS_VARIABLE, load_authoriser
     from serving.service.rates import RateLimiter
@@ -38,7 +38,7 @@ def create_application() -> "Application":
     def limiter(per_second: float) -> RateLimiter | None:
         return RateLimiter(per_second, time.monotonic) if per_second > 0 else None
 
-    # A request leaves no cycles behind. Full collections would walk the kept cards: a pause that callers notice.
+    # Requests leave no cycles behind. A full collection would be a pause that callers notice.
     gc.freeze()
     gc.set_threshold(_GC_ALLOCATIONS, 50, 1000)
     tokens = os.environ.get(TOKENS_VARIABLE)
@@ -51,22 +51,22 @@ def create_application() -> "Application":
         stale_after_seconds=option("STALE_AFTER_HOURS") * 3600,
     )
     forget_environment()
-    # Threads started from here on inherit it: one that is woken waits until the running one has to wait itself, instead
-    # of interrupting it. A worker's two threads hand every request to each other.
-    with suppress(AttributeError, OSError):  # another system than Linux, or not allowed
+    # Threads started from here on inherit this policy: a thread that wakes up does not interrupt the running one. A
+    # worker's two threads hand every request to each other.
+    with suppress(AttributeError, OSError):  # not Linux, or not allowed
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     application.start()
     return application
 
 
 def forget_environment() -> None:
-    """Granian copies the whole environment into what it hands over with every request, secrets too."""
+    """Empties the environment: Granian copies all of it, secrets too, into what it passes with every request."""
     for name in os.environ.keys() - _KEPT_VARIABLES:
         del os.environ[name]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serves until it is stopped; 1 when the options can't be served."""
+    """Serves until it is stopped; returns 1 if the options can't be served."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["token"]:
         from serving.service import tokens
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ[PUBLISHED_VARIABLE] = str(options.published)
     for name in ("rate_limit", "user_rate_limit", "stale_after_hours", "access_log"):
         os.environ[_OPTIONS_PREFIX + name.upper()] = str(float(getattr(options, name)))
-    # The options are the command's own; told on stderr, for the access log goes to standard output.
+    # On stderr: the access log goes to standard output.
     sys.stderr.write(f"serving {options.published} on http://{options.host}:{options.port}/\n")
     shared = tempfile.mkdtemp(prefix="jobfeed-metrics-") if options.workers > 1 else None
     if shared is not None:
@@ -113,7 +113,7 @@ def _run(options: argparse.Namespace) -> None:
         workers=options.workers,
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
-        # One thread takes the requests of a worker, one answers them: look-ups share a buffer, and wait for nothing.
+        # One thread of a worker accepts requests, one answers them: look-ups share a buffer and wait for nothing.
         runtime_mode=RuntimeModes.st,
         blocking_threads=1,
         factory=True,

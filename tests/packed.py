@@ -1,6 +1,5 @@
-"""Packed feeds read value by value: a slow, plain version of what the service does in compiled code."""
+"""Look-up values as plain values, without the text ids, which differ from generation to generation."""
 
-import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,16 +7,14 @@ from typing import Any
 import orjson
 import polars as pl
 
-from serving.contract.feed_codec import COMPONENT_STEPS, PACKED_COMPONENTS, UNKNOWN_COMPONENT
-from serving.contract.tables import COMPONENTS
-from serving.contract.text_tables import text_ids_path
-from serving.service.text_tables import load_text_table
+from serving.contract.feed_codec import decode_components, decode_feed
+from serving.contract.text_tables import load_text_table, text_ids_path
 
 Names = Mapping[str, Mapping[int, Sequence[Any]]]
 
 
 def names_of(folder: Path) -> Names:
-    """What has which number in a generation: jobs are (job_id,), reasons (code, ref, value, names_job)."""
+    """Text id -> what it is, in a generation: jobs are (job_id,), reasons (code, ref, value, names_job)."""
     lookup = orjson.loads((folder / "manifest.json").read_bytes())["lookup"]
     found: dict[str, dict[int, Sequence[Any]]] = {}
     for kind in ("jobs", "reasons"):
@@ -29,48 +26,28 @@ def names_of(folder: Path) -> Names:
 
 def unpacked_feed(packed: bytes | memoryview, names: Names) -> list[Any]:
     """[generated_at, recipe, arm, source, [[job_id, score, confidence, percent, flags, propensity, reasons], …]]."""
-    data = bytes(packed)
-    mark, _, n_items, n_head_bytes = struct.unpack_from("<ccHH", data)
-    assert mark == b"F"
-    head = orjson.loads(b"{" + data[6 : 6 + n_head_bytes] + b"}")
-    at = 6 + n_head_bytes
+    head, decoded = decode_feed(packed)
     items = []
-    for _ in range(n_items):
-        job, score, propensity, confidence, percent, flags = struct.unpack_from("<IIIHBB", data, at)
-        at += 16
+    for item in decoded:
         reasons = []
-        for _ in range(flags >> 2):
-            (number,) = struct.unpack_from("<I", data, at)
-            at += 4
-            code, ref, value, _ = names["reasons"][number & 0x7FFF_FFFF]
-            if number >> 31:
-                (named,) = struct.unpack_from("<I", data, at)
-                at += 4
+        for text_id, named in item.reasons:
+            code, ref, value, _ = names["reasons"][text_id]
+            if named is not None:
                 [ref] = names["jobs"][named]
             reasons.append([code, ref, value])
-        [job_id] = names["jobs"].get(job, (None,))
-        items.append([job_id, score / 1e6, confidence / 1e4, percent, flags & 3, propensity / 1e6, reasons])
-    assert at == len(data)
-    return [*head.values(), items]
-
-
-def unpacked_components(value: bytes) -> list[list[float | None]]:
-    """The values of a feed's first items by rank, each item's in the order of COMPONENTS, None where unknown."""
-    n_values = (len(value) - len(PACKED_COMPONENTS)) // 2
-    steps = struct.unpack_from(f"<{n_values}H", value, len(PACKED_COMPONENTS))
-    values = [round(step / COMPONENT_STEPS, 4) if step != UNKNOWN_COMPONENT else None for step in steps]
-    return [values[first : first + len(COMPONENTS)] for first in range(0, n_values, len(COMPONENTS))]
+        [job_id] = names["jobs"].get(item.job, (None,))
+        items.append([job_id, item.score, item.confidence, item.percent, item.flags, item.propensity, reasons])
+    return [*orjson.loads(b"{" + head + b"}").values(), items]
 
 
 def plain_value(key: bytes, value: bytes, folder: Path, names: Names) -> Any:
-    """A look-up value without numbers: they differ from generation to generation."""
+    """A look-up value without text ids."""
     kind = key.split(b":")[0]
     if kind in (b"feed", b"fallback"):
         return unpacked_feed(value, names)
     if kind == b"components":
-        return unpacked_components(value)
+        return decode_components(value)
     if kind == b"job":
         lookup = orjson.loads((folder / "manifest.json").read_bytes())["lookup"]["jobs"]
-        *changes, base = [folder / file["path"] for file in lookup]
-        return load_text_table(base, changes[0] if changes else None, "jobs").card(int(value))
+        return load_text_table([folder / file["path"] for file in lookup], "jobs").card(int(value))
     return orjson.loads(value)

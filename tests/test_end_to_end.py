@@ -19,6 +19,7 @@ from features.schemas.ranking import FEEDS
 from pipelines.cli.main import app
 from pipelines.definitions import build_defs
 from pipelines.simulation import market
+from serving.contract.generation import Manifest
 from serving.contract.tables import COMPONENTS
 
 AS_OF = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
@@ -37,7 +38,7 @@ class World:
             return definition.execute_in_process(instance=instance, tags={AS_OF_TAG: as_of.isoformat()})
 
     @property
-    def manifest(self) -> generations.Manifest:
+    def manifest(self) -> Manifest:
         name = generations.current_generation(self.workspace.published)
         assert name is not None
         return generations.read_manifest(self.workspace.published, name)

@@ -18,9 +18,8 @@ from assets.config.loading import Config
 from assets.lake import write_bytes
 from assets.publishing import generations
 from assets.publishing.database import write_database
-from assets.publishing.generations import Manifest
 from assets.publishing.tables import Source, checksums, connect, source_record
-from serving.contract.generation import DATABASE, MANIFEST
+from serving.contract.generation import DATABASE, MANIFEST, GenerationError, Manifest
 from serving.contract.tables import SCHEMA_VERSION, TABLES
 
 Lookup = Mapping[str, list[dict[str, Any]]]
@@ -56,7 +55,7 @@ class PublishingRun:
         try:
             current = generations.current_generation(self.published)
             return generations.read_manifest(self.published, current) if current is not None else None
-        except generations.GenerationError:
+        except GenerationError:
             return None
 
     def generation_name(self, tables: Mapping[str, Mapping[str, Any]]) -> str:
@@ -113,7 +112,7 @@ def announce(
         files=checksums(folder, _shared_files(run.published, folder, base) if base is not None else {}),
         kind="delta" if base is not None else "full",
         base=base.base if base is not None else name,
-        layer=sequence,
+        delta_sequence=sequence,
         lookup=lookup,
         sources={table: source_record(sources[table]) for table in TABLES},
     )

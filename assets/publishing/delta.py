@@ -18,12 +18,11 @@ from assets.publishing import generations
 from assets.publishing.build import Published, PublishingRun, announce, building_folder
 from assets.publishing.delta_sources import NotComparableError, TableDelta, deltas_since, is_replay
 from assets.publishing.full import publish_full
-from assets.publishing.generations import Manifest
 from assets.publishing.lookup.delta_files import write_delta_lookup
 from assets.publishing.tables import INCREMENTAL_TABLES, Source, described, link, source_record, write_table
 from assets.publishing.validation import Validation, closed_jobs_in_feeds, refuse, size_problems
 from features.schemas.ranking import FEEDS
-from serving.contract.generation import CURRENT_ROWS_FOLDER, DATABASE, DELTA_ROWS_FOLDER, MANIFEST
+from serving.contract.generation import CURRENT_ROWS_FOLDER, DATABASE, DELTA_ROWS_FOLDER, MANIFEST, Manifest, sha256_of
 from serving.contract.keys import KEYSPACES
 from serving.contract.tables import KEYS, SCHEMA_VERSION, TABLES
 from serving.contract.text_tables import TEXT_TABLES
@@ -75,14 +74,14 @@ def _publish(run: PublishingRun, sources: Mapping[str, Source], last: Manifest, 
             if "jobs" in deltas:
                 problems += closed_jobs_in_feeds(folder, deltas["jobs"], sequence)
             refuse([*problems, *size_problems(new, run, last)])
-            lookup = write_delta_lookup(folder, last, deltas, replaced, old, new, layer=sequence, as_of=run.as_of)
+            lookup = write_delta_lookup(folder, last, deltas, replaced, old, new, sequence=sequence, as_of=run.as_of)
     return announce(run, folder, sources, last, tables, lookup, sequence=sequence)
 
 
 def _next_sequence(published: Path, last: Manifest) -> int:
     """A number that no kept delta has: it names files, and tells which keys differ between two deltas."""
     kept = generations.list_generations(published)
-    return 1 + max((found.layer for found in kept if found.base == last.base), default=last.layer)
+    return 1 + max((found.delta_sequence for found in kept if found.base == last.base), default=last.delta_sequence)
 
 
 def _share_files(before: Path, folder: Path, last: Manifest) -> None:
@@ -126,7 +125,7 @@ def _write_delta(folder: Path, table: str, delta: TableDelta, sequence: int, las
     written.append(path)
     digest = hashlib.sha256(last["sha256"].encode())
     for path in written:
-        digest.update(generations.sha256_of(path).encode())
+        digest.update(sha256_of(path).encode())
     parts = [*(folder / DELTA_ROWS_FOLDER).glob(f"*/{table}.parquet"), path]
     base_bytes = last.get("base_bytes", last["bytes"])
     return {

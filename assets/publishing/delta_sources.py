@@ -14,13 +14,12 @@ import polars as pl
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from assets.publishing.generations import Manifest
 from assets.publishing.published_jobs import listed_job_ids, published_job_ids
 from assets.publishing.tables import INCREMENTAL_TABLES, UNSTABLE_COLUMNS, Source, source_record
 from assets.ranking import feed_changes
 from features.errors import JobfeedError
 from features.schemas.ranking import FEED_CHANGES, FEEDS
-from serving.contract.generation import CURRENT_ROWS_FOLDER, DELTA_ROWS_FOLDER, TABLES_FOLDER
+from serving.contract.generation import CURRENT_ROWS_FOLDER, DELTA_ROWS_FOLDER, TABLES_FOLDER, Manifest
 from serving.contract.tables import KEYS, TABLES
 
 # Every sighting of a job moves `last_seen_at`, which only the pipeline reads: it alone makes no row differ.

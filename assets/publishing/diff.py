@@ -8,9 +8,8 @@ import polars as pl
 
 from assets.publishing import generations
 from assets.publishing.database import create_tables
-from assets.publishing.generations import Manifest
 from assets.publishing.tables import INCREMENTAL_TABLES
-from serving.contract.generation import CURRENT_ROWS_FOLDER
+from serving.contract.generation import CURRENT_ROWS_FOLDER, Manifest
 from serving.contract.tables import KEYS, TABLES
 
 

@@ -13,8 +13,8 @@ from assets.publishing import generations
 from assets.publishing.build import Published, PublishingRun, announce, building_folder
 from assets.publishing.lookup import feed_values as feeds
 from assets.publishing.lookup.blocks import key_blocks
-from assets.publishing.lookup.files import QUERIES, LookupFile, sample_values, write_prefix, write_rows
-from assets.publishing.lookup.text_tables import TextIds, TextTableWriter, no_text_ids, templates_of, write_job_texts
+from assets.publishing.lookup.files import QUERIES, LookupFileWriter, sample_values, write_prefix, write_rows
+from assets.publishing.lookup.text_tables import IdentifiedTexts, TextIds, no_text_ids, templates_of, write_job_texts
 from assets.publishing.tables import INCREMENTAL_TABLES, Source, described, write_table
 from assets.publishing.validation import Validation, refuse, size_problems
 from serving.contract.generation import DICTIONARY_FILE, LOOKUP, LOOKUP_FOLDER, TABLES_FOLDER
@@ -54,12 +54,12 @@ def _write_lookup(
     for table in TABLES:
         if table not in INCREMENTAL_TABLES or table == "feeds":
             validation.add_keys(table)
-    with TextTableWriter(folder / _text_table("jobs"), "jobs", is_base=True) as file:
+    with IdentifiedTexts(folder / _text_table("jobs"), "jobs", is_base=True) as file:
         jobs = write_job_texts(con, file, no_text_ids("jobs"))
     text_ids = TextIds(jobs, no_text_ids("reasons"), templates_of(con))
     with (
-        LookupFile(folder / LOOKUP) as file,
-        TextTableWriter(folder / _text_table("reasons"), "reasons", is_base=True) as reasons,
+        LookupFileWriter(folder / LOOKUP) as file,
+        IdentifiedTexts(folder / _text_table("reasons"), "reasons", is_base=True) as reasons,
     ):
         file.learn(_samples(folder))
         file.put_numbers(jobs)

@@ -1,74 +1,32 @@
-"""Published generations on disk: pointer, manifest, list, verify, roll back, prune. How one is built is in build.py."""
+"""Published generations on disk: list, verify, announce, roll back, prune. full.py and delta.py build them."""
 
 import datetime as dt
 import hashlib
-import re
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import orjson
 from filelock import FileLock, Timeout
 
 from assets.lake import fsync_folder, write_bytes
-from features.errors import JobfeedError
-from serving.contract.generation import MANIFEST, POINTER, manifest_checksum
+from serving.contract.generation import (
+    MANIFEST,
+    POINTER,
+    GenerationError,
+    Manifest,
+    compare_files,
+    is_generation_name,
+    load_manifest,
+    read_pointer,
+    sha256_of,
+)
 
 BUILDING_PREFIX = ".building-"
-_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
-_READ_BYTES = 1 << 20
 _KEPT_FULL = 2
 _LOCK = ".choosing.lock"
 _LOCK_SECONDS = 30
-
-
-class GenerationError(JobfeedError, RuntimeError):
-    """A generation is missing, damaged or may not be served."""
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What one generation holds.
-
-    `tables`: name -> rows, bytes, sha256. `files`: relative path -> bytes, sha256, mtime_ns. `kind`: full or delta;
-    `base`: the full generation whose rows a delta changes; `layer`: a delta's number among all that are kept of its
-    base, also those that were rolled back, 0 of a full one. `lookup`: stack -> look-up files, the newest first, with
-    the number of deltas in each. `sources`: table -> what it was read from: the next delta need not read it again.
-    """
-
-    generation: str
-    parent: str | None
-    created_at: str
-    as_of: str
-    schema_version: str
-    code_version: str
-    config_hash: str
-    high_water_marks: Mapping[str, str]
-    tables: Mapping[str, Mapping[str, Any]]
-    files: Mapping[str, Mapping[str, Any]]
-    kind: str
-    base: str
-    layer: int
-    lookup: Mapping[str, Sequence[Mapping[str, Any]]]
-    sources: Mapping[str, Any]
-
-    def rows(self, table: str) -> int:
-        """The number of rows of `table`, 0 where the generation lacks it."""
-        return int(self.tables.get(table, {}).get("rows", 0))
-
-    def sha256(self, table: str) -> str | None:
-        """The hash of `table`, None where the generation lacks it."""
-        return self.tables.get(table, {}).get("sha256")
-
-    def to_json(self) -> bytes:
-        """The manifest as it is written to disk, with its own checksum."""
-        fields = orjson.loads(orjson.dumps(self))
-        fields["checksum"] = manifest_checksum(fields)
-        return orjson.dumps(fields, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
 
 
 def current_generation(published: Path) -> str | None:
@@ -77,34 +35,23 @@ def current_generation(published: Path) -> str | None:
     Raises GenerationError when the pointer does not hold a generation's name.
     """
     try:
-        name = (published / POINTER).read_bytes().decode("utf-8", "replace").strip()
-    except FileNotFoundError:
-        return None
-    if not _NAME.fullmatch(name):
+        return read_pointer(published)
+    except GenerationError as error:
+        held = (published / POINTER).read_bytes().decode("utf-8", "replace").strip()
         raise GenerationError(
-            f"{published / POINTER}: holds {name[:80]!r}; expected a generation's name. "
+            f"{published / POINTER}: holds {held[:80]!r}; expected a generation's name. "
             f"`jobfeed generations rollback NAME` announces one of: {_known(published)}"
-        )
-    return name
+        ) from error
 
 
 def read_manifest(published: Path, generation: str) -> Manifest:
     """The generation's manifest. Raises GenerationError naming what is wrong with it."""
-    if not _NAME.fullmatch(generation):
+    if not is_generation_name(generation):
         raise GenerationError(f"{generation[:80]!r} is not a generation's name such as 20260301T020000Z-1a2b3c4d")
-    path = published / generation / MANIFEST
-    try:
-        fields = orjson.loads(path.read_bytes())
-        checksum = fields.pop("checksum", None)
-        if checksum != manifest_checksum(fields):
-            raise GenerationError(f"{path}: content differs from its checksum")
-        return Manifest(**fields)
-    except FileNotFoundError as error:
-        raise GenerationError(
-            f"generation {generation} does not exist in {published}; there are: {_known(published)}"
-        ) from error
-    except (orjson.JSONDecodeError, TypeError, AttributeError) as error:
-        raise GenerationError(f"{path}: is not a manifest: {error}") from error
+    folder = published / generation
+    if not (folder / MANIFEST).exists():
+        raise GenerationError(f"generation {generation} does not exist in {published}; there are: {_known(published)}")
+    return load_manifest(folder)
 
 
 def list_generations(published: Path) -> list[Manifest]:
@@ -149,19 +96,17 @@ def is_whole(published: Path, generation: str) -> bool:
 
 def _problems(published: Path, generation: str, *, reads_all: bool) -> list[str]:
     manifest = read_manifest(published, generation)
-    problems = []
-    for relative, expected in manifest.files.items():
-        path = published / generation / relative
-        try:
-            status = path.stat()
-        except OSError:
-            problems.append(f"{generation}/{relative}: missing")
-            continue
-        if status.st_size != expected["bytes"]:
-            problems.append(f"{generation}/{relative}: {status.st_size} bytes; expected {expected['bytes']}")
-        elif (reads_all or status.st_mtime_ns != expected["mtime_ns"]) and sha256_of(path) != expected["sha256"]:
-            problems.append(f"{generation}/{relative}: content differs from its checksum")
-    return problems
+    folder = published / generation
+    problems, touched = compare_files(folder, manifest)
+    to_read = [relative for relative in (manifest.files if reads_all else touched) if relative not in problems]
+    return [
+        *problems.values(),
+        *(
+            f"{generation}/{relative}: content differs from its checksum"
+            for relative in to_read
+            if sha256_of(folder / relative) != manifest.files[relative]["sha256"]
+        ),
+    ]
 
 
 def announce(published: Path, generation: str) -> None:
@@ -256,15 +201,6 @@ def seal(folder: Path, published: Path, generation: str) -> None:
     fsync_folder(published)
 
 
-def sha256_of(path: Path) -> str:
-    """The file's SHA-256 in hexadecimal, read in blocks."""
-    digest = hashlib.sha256()
-    with path.open("rb") as handle:
-        while block := handle.read(_READ_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def generation_name(as_of: dt.datetime, content: str) -> str:
     """A name that sorts by time and tells contents apart."""
     return f"{as_of.astimezone(dt.UTC):%Y%m%dT%H%M%SZ}-{hashlib.sha256(content.encode()).hexdigest()[:8]}"
@@ -277,6 +213,6 @@ def _known(published: Path) -> str:
 def _names(published: Path) -> list[str]:
     if not published.is_dir():
         return []
-    folders = [path for path in published.iterdir() if path.is_dir() and _NAME.fullmatch(path.name)]
+    folders = [path for path in published.iterdir() if path.is_dir() and is_generation_name(path.name)]
     made = [(path.name[:16], path.stat().st_mtime_ns, path.name) for path in folders]
     return [name for _, _, name in sorted(made, reverse=True)]

@@ -17,9 +17,9 @@ from pyarrow import csv
 from assets.publishing import generations
 from assets.publishing.database import FORMER_NAMES
 from assets.publishing.diff import changed_keys
-from assets.publishing.generations import Manifest
 from assets.publishing.tables import connect
 from features.errors import JobfeedError
+from serving.contract.generation import GenerationError, Manifest
 from serving.contract.tables import KEYS, SCHEMA_VERSION, TABLES
 
 DSN_VARIABLE = "JOBFEED_POSTGRES_DSN"
@@ -106,7 +106,7 @@ def _generation_there(cursor: psycopg.Cursor, published: Path, schema: str) -> M
     found = cursor.execute(sql.SQL("select generation from {}").format(_name(schema, "generation"))).fetchone()
     try:
         return generations.read_manifest(published, found[0]) if found is not None else None
-    except generations.GenerationError:
+    except GenerationError:
         return None
 
 

@@ -16,7 +16,7 @@ from assets.lake import content_hash, file_identity, write_parquet
 from assets.publishing import generations
 from assets.publishing.database import create_tables
 from assets.publishing.lookup.blocks import rows_in_batches
-from serving.contract.generation import TABLES_FOLDER
+from serving.contract.generation import TABLES_FOLDER, sha256_of
 from serving.contract.tables import KEYS, TABLES
 
 # Tables that a delta updates by key, jobs after the tables that refer to them. The others are small: replaced whole.
@@ -70,7 +70,7 @@ def described(table: str, files: Sequence[Path]) -> dict[str, Any]:
         ]
         digest = hashlib.sha256("".join([*stable, *hashes]).encode()).hexdigest()
     else:
-        digest = hashlib.sha256("".join(generations.sha256_of(path) for path in files).encode()).hexdigest()
+        digest = hashlib.sha256("".join(sha256_of(path) for path in files).encode()).hexdigest()
     return {
         "rows": sum(pq.read_metadata(path).num_rows for path in files),
         "bytes": sum(path.stat().st_size for path in files),
@@ -91,7 +91,7 @@ def checksums(folder: Path, known: Mapping[str, Mapping[str, Any]]) -> dict[str,
         status = path.stat()
         found[relative] = {
             "bytes": status.st_size,
-            "sha256": generations.sha256_of(path),
+            "sha256": sha256_of(path),
             "mtime_ns": status.st_mtime_ns,
         }
     return found

@@ -16,11 +16,10 @@ import pyarrow.parquet as pq
 
 from assets.publishing.build import PublishingRun
 from assets.publishing.delta_sources import TableDelta
-from assets.publishing.generations import Manifest
 from features.errors import JobfeedError
 from models.ranking.feed_problems import feed_problems, feed_rules
 from models.ranking.settings import CompanyCap
-from serving.contract.generation import CURRENT_ROWS_FOLDER, DELTA_ROWS_FOLDER, TABLES_FOLDER
+from serving.contract.generation import CURRENT_ROWS_FOLDER, DELTA_ROWS_FOLDER, TABLES_FOLDER, Manifest
 from serving.contract.tables import KEYS
 
 # Rule of models/ranking/feed_problems.py -> how a refusal names it.

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipelines.cli.terminal import command_group, err, fail, out, workspace
+from serving.contract.generation import GenerationError
 
 app = command_group("Published generations: list, verify, roll back, compare, export.")
 
@@ -21,10 +22,10 @@ def list_generations() -> None:
 
     published = workspace().published
     current: str | None = None
-    pointer_error: generations.GenerationError | None = None
+    pointer_error: GenerationError | None = None
     try:
         current = generations.current_generation(published)
-    except generations.GenerationError as error:
+    except GenerationError as error:
         pointer_error = error
     table = Table()
     for name in ("generation", "kind", "as of", "created", "users", "jobs", "served"):

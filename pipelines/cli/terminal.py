@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from typer.core import TyperGroup
 
 from features.errors import JobfeedError
+from serving.contract.generation import GenerationError
 
 if TYPE_CHECKING:
     from assets.config.loading import Config
@@ -31,12 +32,12 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except JobfeedError as error:
+        except (JobfeedError, GenerationError) as error:
             fail(str(error))
 
 
 def command_group(help_text: str, **options: Any) -> typer.Typer:
-    """A group of commands in which a JobfeedError ends the command with its message and exit code 1."""
+    """A group of commands in which an error of the project ends the command with its message and exit code 1."""
     return typer.Typer(cls=_Commands, no_args_is_help=True, help=help_text, **options)
 
 

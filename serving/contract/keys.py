@@ -44,5 +44,5 @@ def lookup_key(prefix: str, *parts: str) -> bytes:
 
 
 def keyspace_of(prefix: str) -> str:
-    """Which stack of look-up files holds the keys with this prefix."""
+    """The keyspace that holds the keys with this prefix."""
     return KEYSPACES[0] if prefix in USER_PREFIXES else KEYSPACES[1]

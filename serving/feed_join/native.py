@@ -1,7 +1,6 @@
-"""What compiled code reads and writes memory with: by addresses, as the compiler's own instructions."""
+"""Instructions with which compiled code reads and writes memory by address."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numba
@@ -13,17 +12,8 @@ _intrinsic: Callable[[Callable[..., Any]], Any] = intrinsic
 _INTEGER_32, _INTEGER_64 = ir.IntType(32), ir.IntType(64)
 
 
-def compiled(*signature: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compiles a function, for the types of `signature` at once if they are given; keeps the result on disk."""
-    njit: Callable[..., Any] = partial(numba.njit, error_model="numpy")
-
-    def compile_(function: Callable[..., Any]) -> Any:
-        try:
-            return njit(*signature, cache=True)(function)
-        except RuntimeError:  # no folder that a cache could be written to: compiled at every start
-            return njit(*signature)(function)
-
-    return compile_
+# Compiled into its callers: only what Python calls needs a cache of its own.
+compiled: Callable[[Callable[..., Any]], Any] = numba.njit(error_model="numpy")
 
 
 def _pointer(builder: Any, address: Any, n_bits: int) -> Any:
@@ -77,7 +67,7 @@ def copy(typing_context: Any, to: Any, source: Any, length: Any) -> Any:
 
 @_intrinsic
 def prefetch(typing_context: Any, address: Any) -> Any:
-    """Calls a cache line from memory without waiting for it. Any address may be named: nothing is read."""
+    """Prefetches a cache line. Any address may be given: nothing is read."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
         address = _pointer(builder, arguments[0], 8)

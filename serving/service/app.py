@@ -1,6 +1,6 @@
-"""The WSGI application: who may ask, caching, compression, errors, metrics and log around the handlers.
+"""The WSGI application: access, caching, compression, errors, metrics and log around the handlers.
 
-Plain WSGI (PEP 3333): an answer waits for nothing but memory, and a framework costs as much again (docs/benchmarks.md).
+Plain WSGI (PEP 3333): an answer waits for memory only, and a framework would double its cost (docs/benchmarks.md).
 """
 
 import logging
@@ -14,6 +14,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from serving.contract.generation import GenerationError
 from serving.service import negotiation
 from serving.service.auth import Authoriser, Caller
 from serving.service.parameters import parse_query
@@ -21,7 +22,7 @@ from serving.service.problems import PROBLEM_TYPE, ProblemError, cut
 from serving.service.rates import RateLimiter
 from serving.service.requests import Answer, Request
 from serving.service.routes import PREFIX, Access, Route, identifier_of, match
-from serving.service.store import NotServableError, Store
+from serving.service.store import Store
 from serving.service.system_endpoints import SystemEndpoints
 from serving.service.telemetry import AccessLog, Metrics
 from serving.service.view import View
@@ -36,7 +37,7 @@ _CACHE_CONTROL = ("cache-control", "private, max-age=60")
 FLUSH_SECONDS = 1.0
 UNMATCHED = "unmatched"
 _METHODS = ("GET", "HEAD")
-# A server may take more of others: nothing here looks at them.
+# Only these headers are read; the server may accept longer ones of other names.
 _READ_HEADERS = (
     "HTTP_AUTHORIZATION", "HTTP_IF_NONE_MATCH", "HTTP_ACCEPT_LANGUAGE", "HTTP_ACCEPT_ENCODING", "HTTP_X_REQUEST_ID",
 )  # fmt: skip
@@ -49,7 +50,7 @@ _LOG = logging.getLogger("jobfeed.serving")
 
 
 class Application:
-    """Serves what `store` holds to whom `authoriser` knows; limits and log where they are given."""
+    """Serves the generation of `store` to callers that `authoriser` accepts; limits and log are optional."""
 
     def __init__(
         self,
@@ -66,8 +67,8 @@ class Application:
         self._authoriser = authoriser or Authoriser()
         self._limits = {False: application_limit, True: user_limit}
         self._log = log
-        self._own = SystemEndpoints(store, stale_after_seconds=stale_after_seconds, clock=clock)
-        self._metrics = Metrics(self._own.state)
+        self._system = SystemEndpoints(store, stale_after_seconds=stale_after_seconds, clock=clock)
+        self._metrics = Metrics(self._system.state)
         self._view: View | None = None
         self._prefix = os.urandom(6).hex()
         self._n_requests = 0
@@ -76,22 +77,22 @@ class Application:
         """Answers one request."""
         started = time.perf_counter()
         request_id = self._request_id(environ)
-        about = _RequestContext()
+        context = RequestContext()
         try:
-            status, answer = self._answer(environ, about)
+            status, answer = self._answer(environ, context)
         except ProblemError as problem:
             status, answer = problem.status, _problem(problem, request_id)
-        except NotServableError as error:
-            # Found before the whole file was read through; the store gives up such a generation in a moment.
+        except GenerationError as error:
+            # Met before the whole file was verified; the store drops such a generation in a moment.
             _LOG.error("%s", error)
             damaged = ProblemError(503, "the served generation is damaged", headers=_SOON)
             status, answer = 503, _problem(damaged, request_id)
         except Exception as error:
-            # The message may hold what the caller sent: only the kind of error and its place are told.
-            _LOG.error("request %s to %s failed: %s", request_id, about.route, _where(error))
+            # The message may hold what the caller sent: only the kind of error and its place are logged.
+            _LOG.error("request %s to %s failed: %s", request_id, context.route, _where(error))
             status, answer = 500, _problem(ProblemError(500, "the service failed; the log says where"), request_id)
         body = answer.body
-        sent = [("x-request-id", request_id), _NOSNIFF, *about.caching, *answer.headers.items()]
+        sent = [("x-request-id", request_id), _NOSNIFF, *context.caching, *answer.headers.items()]
         if status != 304:
             if len(body) >= negotiation.COMPRESSED_FROM_BYTES:
                 encoding = negotiation.encoding_of(environ.get("HTTP_ACCEPT_ENCODING", ""))
@@ -104,13 +105,13 @@ class Application:
         if method == "HEAD":
             body = b""
         seconds = time.perf_counter() - started
-        self._metrics.add(about.route, status, seconds)
+        self._metrics.add(context.route, status, seconds)
         if self._log is not None:
-            told = method if method in _METHODS else "other"
+            logged = method if method in _METHODS else "other"
             generation = self._store.generation
             self._log.add(
-                request_id, told, about.route, status, len(body), seconds,
-                about.caller.application if about.caller else None, generation.name if generation else None,
+                request_id, logged, context.route, status, len(body), seconds,
+                context.caller.application if context.caller else None, generation.name if generation else None,
             )  # fmt: skip
         start_response(_STATUS_LINES[status], sent)
         return [body]
@@ -129,7 +130,7 @@ class Application:
                 self._log.flush()
         self._store.close()
 
-    def _answer(self, environ: "WSGIEnvironment", about: "_RequestContext") -> tuple[int, Answer]:
+    def _answer(self, environ: "WSGIEnvironment", context: "RequestContext") -> tuple[int, Answer]:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         if len(path) > MAX_PATH_BYTES:
             raise ProblemError(414, f"the path has {len(path)} bytes; at most {MAX_PATH_BYTES} are read")
@@ -138,21 +139,21 @@ class Application:
             raise ProblemError(405, f"{cut(method)} is not allowed; this service is read-only", headers=allow)
         if sum([len(environ[name]) for name in _READ_HEADERS if name in environ]) > MAX_HEADER_BYTES:
             raise ProblemError(431, f"the headers that are read here have more than {MAX_HEADER_BYTES} bytes")
-        own = self._own.answer(path, self._metrics.exposition) if not path.startswith(PREFIX) else None
-        if own is not None:
-            about.route = path
-            status, answer = own
+        system = self._system.answer(path, self._metrics.exposition) if not path.startswith(PREFIX) else None
+        if system is not None:
+            context.route = path
+            status, answer = system
             etag = answer.headers.get("etag", "")
             if etag and negotiation.is_unchanged(environ.get("HTTP_IF_NONE_MATCH", ""), etag):
                 return 304, Answer(b"", answer.content_type, answer.headers)
             return status, answer
-        about.caller = self._authoriser.caller_of(environ.get("HTTP_AUTHORIZATION"))
+        context.caller = self._authoriser.caller_of(environ.get("HTTP_AUTHORIZATION"))
         route, raw_identifier = match(path)
-        about.route = route.template
+        context.route = route.template
         identifier = identifier_of(route, raw_identifier)
-        if about.caller is not None:
-            self._check(about.caller, route, identifier)
-        return self._look_up(route, identifier, path, environ, about)
+        if context.caller is not None:
+            self._check(context.caller, route, identifier)
+        return self._look_up(route, identifier, path, environ, context)
 
     def _check(self, caller: Caller, route: Route, identifier: str) -> None:
         if caller.user_id is not None:
@@ -167,7 +168,7 @@ class Application:
             raise ProblemError(429, "this token asks too often; Retry-After says when again", headers=retry)
 
     def _look_up(
-        self, route: Route, identifier: str, path: str, environ: "WSGIEnvironment", about: "_RequestContext"
+        self, route: Route, identifier: str, path: str, environ: "WSGIEnvironment", context: "RequestContext"
     ) -> tuple[int, Answer]:
         query = environ["QUERY_STRING"].encode("latin-1")
         if len(query) > MAX_QUERY_BYTES:
@@ -176,17 +177,17 @@ class Application:
         view = self._current_view()
         language = values.get("lang") or negotiation.language_of(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
         encoding = negotiation.encoding_of(environ.get("HTTP_ACCEPT_ENCODING", ""))
-        # A path and query have one answer a generation, language and encoding, whoever may ask for it.
-        told = zlib.crc32(query, zlib.crc32(path.encode("latin-1")))
-        etag = f'"{view.tag}-{told:08x}-{language}-{encoding}"'
+        # Path and query have one answer per generation, language and encoding, the same for all callers.
+        checksum = zlib.crc32(query, zlib.crc32(path.encode("latin-1")))
+        etag = f'"{view.tag}-{checksum:08x}-{language}-{encoding}"'
         given = environ.get("HTTP_IF_NONE_MATCH")
         caching = (("etag", etag), _CACHE_CONTROL, _VARY, ("x-generation", view.name))
         # The caller got this ETag with a 200 of this very generation, which does not change.
         if given is not None and negotiation.is_unchanged(given, etag):
-            about.caching = caching
+            context.caching = caching
             return 304, Answer(b"")
         answer = route.handler(view, Request(identifier, values, language))
-        about.caching = caching
+        context.caching = caching
         if given is not None and given.strip() == "*":
             return 304, Answer(b"")
         return 200, answer
@@ -208,8 +209,8 @@ class Application:
         return f"{self._prefix}-{self._n_requests:x}"
 
 
-class _RequestContext:
-    """What is found out of a request on the way, for metrics and log."""
+class RequestContext:
+    """What is known of a request so far, for its headers, metrics and log."""
 
     __slots__ = ("caching", "caller", "route")
 

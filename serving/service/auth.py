@@ -1,6 +1,6 @@
-"""Who asks: bearer tokens of applications, known only by their SHA-256, and signed tokens of one user.
+"""Authentication: bearer tokens of applications, stored as SHA-256 only, and signed tokens of one user.
 
-Without either the service binds to loopback only and asks for nothing.
+Without either the service binds to loopback only and requires no token.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ class TokensError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. `user_id`: the only user whose data this caller may see, None for all."""
+    """The sender of a request. `user_id`: the only user whose data it may see, None for all."""
 
     application: str
     user_id: str | None = None
@@ -40,7 +40,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class KnownToken:
-    """A token by its SHA-256, and whom it stands for."""
+    """The SHA-256 of a token, and its caller."""
 
     sha256: bytes
     caller: Caller
@@ -48,18 +48,18 @@ class KnownToken:
 
 @dataclass(frozen=True)
 class Authoriser:
-    """Knows the tokens of applications and the keys that sign the tokens of users; with neither, everyone may ask."""
+    """Checks tokens of applications and signed tokens of users. Without tokens and keys, everyone may ask."""
 
     tokens: Sequence[KnownToken] = ()
     keys: Sequence[bytes] = ()
 
     @property
     def is_open(self) -> bool:
-        """Whether no token is asked for."""
+        """Whether no token is required."""
         return not self.tokens and not self.keys
 
     def caller_of(self, header: str | None) -> Caller | None:
-        """Whom the Authorization header stands for; None where no token is asked for. Raises ProblemError 401."""
+        """The caller that the Authorization header names; None if no token is required. Raises ProblemError 401."""
         if self.is_open:
             return None
         scheme, _, token = (header or "").partition(" ")
@@ -68,7 +68,7 @@ class Authoriser:
             raise _unauthorised('Bearer realm="jobfeed"', "a bearer token is needed")
         given = hashlib.sha256(token.encode("latin-1")).digest()
         found = None
-        # Compared with every hash, so that the time taken tells nothing.
+        # Compared with every hash, so that the time taken reveals nothing.
         for known in self.tokens:
             if hmac.compare_digest(given, known.sha256):
                 found = known.caller

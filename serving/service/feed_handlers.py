@@ -1,12 +1,12 @@
-"""What a user's feed and matches answer: the hot path. Items are joined in compiled code (serving/feed_join)."""
+"""The handlers of feed and matches: the hot path. Compiled code joins the items (serving/feed_join)."""
 
 import msgspec
 
 from serving.contract.feed_codec import FEED_HEADER, PACKED_FEED
 from serving.contract.keys import COMPONENTS_PREFIX, DOCUMENT_PREFIX, FALLBACK_PREFIX, FEED_PREFIX
 from serving.contract.tables import GLOBAL_SEGMENT, LANGUAGES
+from serving.service.lookup import Reader
 from serving.service.requests import Answer, Request
-from serving.service.store import Reader
 from serving.service.view import View
 
 
@@ -29,7 +29,7 @@ _NOTHING = FEED_HEADER.pack(PACKED_FEED, 0, len(_HEAD_OF_NOTHING)) + _HEAD_OF_NO
 
 
 def feed(view: View, request: Request) -> Answer:
-    """The user's feed; the fallback feed of `country` and `role` for a user without one."""
+    """The user's feed, or the fallback feed of `country` and `role` for a user without one."""
     values = request.values
     reader = view.reader()
     stored = reader.get_packed(FEED_PREFIX, request.identifier)
@@ -52,7 +52,7 @@ def matches(view: View, request: Request) -> Answer:
 def _page(
     view: View, request: Request, stored: memoryview, components: bytes | None = None, weights: bytes = b""
 ) -> Answer:
-    """A page as responses.Feed describes it; members are put together as text, for that is most of what is left."""
+    """A page as responses.Feed describes it. Its members are joined as text, which is faster than encoding."""
     values = request.values
     limit, offset = values["limit"], values.get("offset", 0)
     head, items = view.page(

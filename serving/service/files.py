@@ -1,6 +1,5 @@
-"""The files of generations, each known by its inode and read through once: generations share files."""
+"""The files of generations, each known by its inode and verified once: generations share files."""
 
-import hashlib
 import os
 import threading
 from collections.abc import Callable
@@ -8,17 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakValueDictionary
 
-_BLOCK_BYTES = 1 << 20
+from serving.contract.generation import GenerationError, sha256_of
+
 _BACKGROUND_NICENESS = 10
-
-
-class NotServableError(RuntimeError):
-    """A generation can't be served; the message says why."""
 
 
 @dataclass
 class KnownFile:
-    """A file of look-ups. `is_verified`, `is_damaged`: once its content was compared with the manifest."""
+    """A file of look-ups. `is_verified` and `is_damaged` are set when its content is compared with the manifest."""
 
     path: Path
     sha256: str
@@ -27,18 +23,18 @@ class KnownFile:
 
 
 class KnownFiles:
-    """Files met so far, by inode."""
+    """The files seen so far, by inode."""
 
     def __init__(self) -> None:
-        # Weak: a file is forgotten with the last generation that has it.
+        # Weak: a file is forgotten with the last generation that uses it.
         self._known: WeakValueDictionary[tuple[int, int], KnownFile] = WeakValueDictionary()
 
     def known(self, path: Path, sha256: str) -> KnownFile:
-        """The file at `path`, met before or now. Raises NotServableError."""
+        """The file at `path`, seen before or new. Raises GenerationError."""
         try:
             identity = identity_of(path)
         except OSError as error:
-            raise NotServableError(f"{path.parent.name}/{path.name}: is missing") from error
+            raise GenerationError(f"{path.parent.name}/{path.name}: is missing") from error
         found = self._known.get(identity)
         if found is None or found.sha256 != sha256:
             found = self._known[identity] = KnownFile(path, sha256)
@@ -46,36 +42,28 @@ class KnownFiles:
 
 
 def identity_of(path: Path) -> tuple[int, int]:
-    """Tells files apart whatever their names. Raises OSError."""
+    """The device and inode of a file, whatever its name. Raises OSError."""
     status = path.stat()
     return status.st_dev, status.st_ino
 
 
-def verify(file: KnownFile, *, tell: Callable[[], None] = lambda: None) -> None:
-    """Reads the whole file, unless it was found whole before; `tell` is called now and then.
+def verify(file: KnownFile, *, report_progress: Callable[[], None] = lambda: None) -> None:
+    """Reads the whole file, unless it was found whole before; `report_progress` is called after each block.
 
-    Raises NotServableError when its content is another.
+    Raises GenerationError when its content differs from the manifest's checksum.
     """
     if file.is_verified:
         return
+    name = f"{file.path.parent.name}/{file.path.name}"
     if not file.is_damaged:
         # Generations share files: a damaged one is read once.
-        file.is_damaged = _digest(file, tell) != file.sha256
+        try:
+            file.is_damaged = sha256_of(file.path, report_progress=report_progress) != file.sha256
+        except OSError as error:
+            raise GenerationError(f"{name}: can't be read: {type(error).__name__}") from error
     if file.is_damaged:
-        raise NotServableError(f"{file.path.parent.name}/{file.path.name}: content differs from its checksum")
+        raise GenerationError(f"{name}: content differs from its checksum")
     file.is_verified = True
-
-
-def _digest(file: KnownFile, tell: Callable[[], None]) -> str:
-    digest = hashlib.sha256()
-    try:
-        with file.path.open("rb") as handle:
-            while block := handle.read(_BLOCK_BYTES):
-                digest.update(block)
-                tell()
-    except OSError as error:
-        raise NotServableError(f"{file.path.name}: can't be read: {type(error).__name__}") from error
-    return digest.hexdigest()
 
 
 def yield_to_requests() -> None:

@@ -19,6 +19,7 @@ from serving.contract.keys import (
     SKILL_GAPS_PREFIX,
     TRENDING_PREFIX,
 )
+from serving.service.lookup import Reader
 from serving.service.problems import ProblemError
 from serving.service.requests import Answer, Request, answer
 from serving.service.responses import (
@@ -34,7 +35,6 @@ from serving.service.responses import (
     SkillGaps,
     TrendingJobs,
 )
-from serving.service.store import Reader
 from serving.service.view import NOT_SHOWN, View
 
 # A point may have more jobs around it than anyone reads: so many are measured, from the nearest cells.
@@ -180,4 +180,4 @@ def _document(view: View, name: str, nothing: bytes) -> Any:
 
 def about_generation(view: View, request: Request) -> Answer:
     """The served generation: when, for when, from what, how many rows."""
-    return answer(msgspec.convert(view.generation.manifest, GenerationInfo))
+    return answer(msgspec.convert(view.generation.manifest, GenerationInfo, from_attributes=True))

@@ -1,4 +1,4 @@
-"""What a request's headers ask for: a language, an encoding, only what changed. Pure."""
+"""Content negotiation: the language, the encoding and the conditions that a request's headers ask for. Pure."""
 
 import zlib
 from functools import lru_cache
@@ -16,7 +16,7 @@ _ZSTD = zstandard.ZstdCompressor(level=1)
 
 @lru_cache(maxsize=1024)
 def language_of(header: str) -> str:
-    """The language spoken here that Accept-Language likes best, else English (RFC 9110, 12.5.4)."""
+    """The supported language that Accept-Language prefers, else English (RFC 9110, 12.5.4)."""
     wanted = _qualities(header)
     best, best_quality = LANGUAGES[0], 0.0
     for language in LANGUAGES:
@@ -29,7 +29,7 @@ def language_of(header: str) -> str:
 
 @lru_cache(maxsize=1024)
 def encoding_of(header: str) -> str | None:
-    """The encoding that Accept-Encoding likes best; None for the body as it is (RFC 9110, 12.5.3)."""
+    """The encoding that Accept-Encoding prefers; None for the body as it is (RFC 9110, 12.5.3)."""
     qualities = dict(_qualities(header))
     best, best_quality = None, 0.0
     for name in _ENCODINGS:
@@ -40,7 +40,7 @@ def encoding_of(header: str) -> str | None:
 
 
 def encoded(body: bytes, encoding: str) -> bytes:
-    """The body in `encoding`, cheaply: it is done per request."""
+    """The body in `encoding`, at the cheapest level: this runs for every request."""
     if encoding == "zstd":
         return _ZSTD.compress(body)
     compressor = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
@@ -48,12 +48,12 @@ def encoded(body: bytes, encoding: str) -> bytes:
 
 
 def is_unchanged(if_none_match: str, etag: str) -> bool:
-    """Whether the ETag is among those that the caller has; weak comparison (RFC 9110, 13.1.2). `*` is not one."""
+    """Whether the caller has this ETag; weak comparison (RFC 9110, 13.1.2). `*` never matches."""
     return etag in (tag.strip().removeprefix("W/") for tag in if_none_match.split(","))
 
 
 def _qualities(header: str) -> list[tuple[str, float]]:
-    """`name;q=0.5, …` as pairs; what is not of that form is left out."""
+    """`name;q=0.5, …` as pairs; malformed entries are left out."""
     found = []
     for entry in header.split(",")[:64]:
         name, _, parameters = entry.partition(";")

@@ -1,4 +1,4 @@
-"""Errors as problem details (RFC 9457), in one place."""
+"""Errors as problem details (RFC 9457)."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -8,13 +8,13 @@ import msgspec
 from serving.service.responses import Problem
 
 PROBLEM_TYPE = "application/problem+json"
-# What came from outside is shown cut to this many characters.
+# Text of the caller is cut to this many characters.
 _MOST_SHOWN_CHARACTERS = 80
 _ENCODER = msgspec.json.Encoder()
 
 
 class ProblemError(Exception):
-    """An answer that is not 2xx: status, what was wrong, and members that a program can read."""
+    """An error answer: status, what was wrong, and members that a program can read."""
 
     def __init__(
         self,
@@ -51,11 +51,11 @@ class ProblemError(Exception):
 
 def bad_parameter(name: str, received: str | None, allowed: str, *, what: str = "parameter") -> ProblemError:
     """400: names the parameter, what was received (cut) and what is allowed."""
-    told = f"received {cut(received)!r}" if received is not None else "it is missing"
-    return ProblemError(400, f"{what} {cut(name)!r}: {told}; allowed: {allowed}", parameter=cut(name), allowed=allowed)
+    found = f"received {cut(received)!r}" if received is not None else "it is missing"
+    return ProblemError(400, f"{what} {cut(name)!r}: {found}; allowed: {allowed}", parameter=cut(name), allowed=allowed)
 
 
 def cut(received: str) -> str:
-    """What came from outside, short and fit for an answer."""
+    """Text of the caller, short and fit for an answer."""
     shown = received.encode("utf-8", "replace").decode("utf-8")
     return shown if len(shown) <= _MOST_SHOWN_CHARACTERS else shown[: _MOST_SHOWN_CHARACTERS - 1] + "…"

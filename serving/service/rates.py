@@ -1,10 +1,10 @@
-"""How often a token may ask: one token bucket per caller, within one worker process."""
+"""Rate limits: one token bucket per caller, within one worker process."""
 
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# Callers remembered at once; who was away longest begins again with a full bucket.
+# Callers remembered at once; the one that was away longest is forgotten and begins with a full bucket.
 MOST_CALLERS = 10_000
 
 
@@ -15,7 +15,7 @@ class _Bucket:
 
 
 class RateLimiter:
-    """Lets each key ask `per_second` times a second on average, and up to twice that at once."""
+    """Allows each key `per_second` requests a second on average, and twice as many at once."""
 
     def __init__(self, per_second: float, clock: Callable[[], float]) -> None:
         self._per_second = per_second
@@ -24,7 +24,7 @@ class RateLimiter:
         self._buckets: OrderedDict[object, _Bucket] = OrderedDict()
 
     def seconds_to_wait(self, key: object) -> float:
-        """0 when the key may ask now, which counts; else how long until it may."""
+        """0 if the key may ask now, which is counted; otherwise the seconds until it may."""
         now = self._clock()
         bucket = self._buckets.get(key)
         if bucket is None:

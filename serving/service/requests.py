@@ -1,4 +1,4 @@
-"""A request as the handlers see it, and what they answer. No HTTP beyond a body and its headers."""
+"""A request as handlers receive it, and the answer that they return: a body and its headers."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from serving.service.view import View
 JSON = "application/json"
 _NONE: Mapping[str, str] = {}
 _ENCODER = msgspec.json.Encoder()
-# Grown once instead of for every answer; a worker answers one request at a time.
+# Grown once instead of for every answer: a worker answers one request at a time.
 _BUFFER = bytearray()
 
 

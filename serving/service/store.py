@@ -4,28 +4,29 @@ A damaged or half-written generation is refused with a reason, and the last good
 files that were not touched since they were published are served at once and read through in the background.
 """
 
-import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import orjson
-
-from serving.contract.generation import MANIFEST, POINTER, manifest_checksum
+from serving.contract.generation import (
+    MANIFEST,
+    POINTER,
+    GenerationError,
+    Manifest,
+    compare_files,
+    is_generation_name,
+    load_manifest,
+    read_pointer,
+)
 from serving.contract.keys import KEYSPACES
 from serving.contract.tables import SCHEMA_VERSION
-from serving.contract.text_tables import TEXT_TABLES, offsets_path
-from serving.service.files import KnownFile, KnownFiles, NotServableError, verify, yield_to_requests
-from serving.service.lookup import Layers, Reader, Readers
-from serving.service.text_tables import TextTable, load_text_table
-
-__all__ = ["Generation", "NotServableError", "Reader", "Store"]
+from serving.contract.text_tables import TEXT_TABLES, TextTable, load_text_table, offsets_path
+from serving.service.files import KnownFile, KnownFiles, verify, yield_to_requests
+from serving.service.lookup import LookupFiles, Reader, Readers
 
 POLL_SECONDS = 0.5
-_NAME = re.compile(r"[0-9A-Za-z-]{1,64}")
 _N_FALLBACKS = 10
 
 
@@ -34,7 +35,7 @@ class Generation:
     """One open generation: its look-up files by key and its texts by number."""
 
     name: str
-    manifest: Mapping[str, Any]
+    manifest: Manifest
     jobs: TextTable = field(repr=False)
     reasons: TextTable = field(repr=False)
     files: Sequence[KnownFile] = field(repr=False)
@@ -57,7 +58,7 @@ class Store:
         self._published = published
         self._generation: Generation | None = None
         self._previous: Generation | None = None
-        self._layers = Layers()
+        self._lookup_files = LookupFiles()
         self._texts = KnownFiles()
         self._refused: dict[str, str] = {}
         self._announced_name: str | None = None
@@ -92,7 +93,7 @@ class Store:
         """Reads the pointer once, switches if it names another generation that is good, and verifies what is served."""
         with self._lock:
             self._follow_pointer()
-            self._is_at_work()
+            self._note_progress()
             self._verify_served()
 
     def start(self) -> None:
@@ -114,7 +115,7 @@ class Store:
         while not self._stop.wait(POLL_SECONDS):
             self.refresh()
 
-    def _is_at_work(self) -> None:
+    def _note_progress(self) -> None:
         # Reading gigabytes takes seconds in which the pointer is not read: that is no sign of trouble.
         self._checked_at = time.monotonic()
 
@@ -127,7 +128,7 @@ class Store:
         elif self._generation.name != name and name not in self._refused:
             try:
                 self._serve(self._open(name, is_first=False))
-            except NotServableError as error:
+            except GenerationError as error:
                 self._refused[name] = str(error)
 
     def _open_first_good(self, announced: str) -> bool:
@@ -138,37 +139,36 @@ class Store:
             try:
                 self._serve(self._open(name, is_first=True))
                 return True
-            except NotServableError as error:
+            except GenerationError as error:
                 self._refused[name] = str(error)
         return False
 
     def _open(self, name: str, *, is_first: bool) -> Generation:
-        """Opens generation `name` after checking it against its manifest. Raises NotServableError."""
+        """Opens generation `name` after checking it against its manifest. Raises GenerationError."""
         for open_one in (self._generation, self._previous):
             if open_one is not None and open_one.name == name and open_one.is_verified:
                 return open_one
         folder = self._published / name
-        manifest = read_manifest(folder)
-        untouched = check_sizes(folder, manifest)
-        lookup = {name: [file["path"] for file in files] for name, files in manifest["lookup"].items()}
+        manifest, is_untouched = _load(folder)
+        lookup = {name: [file["path"] for file in files] for name, files in manifest.lookup.items()}
         if not lookup.keys() >= {*KEYSPACES, *TEXT_TABLES}:
-            raise NotServableError(
+            raise GenerationError(
                 f"{name}: its look-up files are of an older version; the next daily run makes new ones"
             )
-        sums = {path: file["sha256"] for path, file in manifest["files"].items()}
-        stacks = {
-            stack: [self._layers.open(folder / path, sums[path]) for path in lookup[stack]] for stack in KEYSPACES
+        sums = {path: file["sha256"] for path, file in manifest.files.items()}
+        keyspaces = {
+            name: [self._lookup_files.open(folder / path, sums[path]) for path in lookup[name]] for name in KEYSPACES
         }
         texts = [path for kind in TEXT_TABLES for first in lookup[kind] for path in (first, offsets_path(first))]
         files = [
-            *{id(layer): layer for stack in stacks.values() for layer in stack}.values(),
+            *{id(file): file for opened in keyspaces.values() for file in opened}.values(),
             *(self._texts.known(folder / path, sums[path]) for path in texts),
         ]
-        if not (is_first and untouched):
+        if not (is_first and is_untouched):
             for file in files:
-                verify(file, tell=self._is_at_work)
-        numbered = {kind: _numbered(folder, lookup[kind], kind) for kind in TEXT_TABLES}
-        return Generation(name, manifest, numbered["jobs"], numbered["reasons"], files, Readers(stacks))
+                verify(file, report_progress=self._note_progress)
+        tables = {kind: _text_table(folder, lookup[kind], kind) for kind in TEXT_TABLES}
+        return Generation(name, manifest, tables["jobs"], tables["reasons"], files, Readers(keyspaces))
 
     def _serve(self, generation: Generation) -> None:
         if self._generation is not None and self._generation is not generation:
@@ -182,8 +182,8 @@ class Store:
             generation = self._generation
             try:
                 for file in generation.files:
-                    verify(file, tell=self._is_at_work)
-            except NotServableError as error:
+                    verify(file, report_progress=self._note_progress)
+            except GenerationError as error:
                 self._refused[generation.name] = str(error)
                 if not self._open_first_good(generation.name):
                     self._generation = None
@@ -194,24 +194,25 @@ class Store:
             names = [path.name for path in self._published.iterdir() if (path / MANIFEST).is_file()]
         except OSError:
             return []
-        good = sorted((name for name in names if _NAME.fullmatch(name) and name != announced), reverse=True)
+        good = sorted((name for name in names if is_generation_name(name) and name != announced), reverse=True)
         older = [name for name in good if name < announced]
         return [*older, *(name for name in good if name > announced)][:_N_FALLBACKS]
 
     def _announced(self) -> str | None:
         try:
-            pointer = self._published / POINTER
-            status = pointer.stat()
-            name = pointer.read_text(encoding="utf-8").strip()
+            # Looked at before it is read: a pointer that is replaced in between is taken as new the next time.
+            status = (self._published / POINTER).stat()
+            name = read_pointer(self._published)
         except FileNotFoundError:
-            self._pointer_trouble = f"{POINTER} is missing" if self._generation is not None else None
-            return None
-        except (OSError, UnicodeDecodeError) as error:
+            name = None
+        except OSError as error:
             self._pointer_trouble = f"{POINTER} can't be read: {type(error).__name__}"
             return None
-        # The name becomes a path: only a plain one may.
-        if not _NAME.fullmatch(name):
-            self._pointer_trouble = f"{POINTER} names no generation"
+        except GenerationError as error:
+            self._pointer_trouble = str(error)
+            return None
+        if name is None:
+            self._pointer_trouble = f"{POINTER} is missing" if self._generation is not None else None
             return None
         self._pointer_trouble = None
         if (status.st_ino, status.st_mtime_ns) != self._pointer_status:
@@ -222,38 +223,26 @@ class Store:
         return name
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The generation's manifest, whole and of a version that this service reads. Raises NotServableError."""
+def _load(folder: Path) -> tuple[Manifest, bool]:
+    """The generation's manifest, and whether no file was written to since it was published.
+
+    Raises GenerationError if a file is missing or has another size, or if this service can't read the version.
+    """
+    manifest = load_manifest(folder)
+    if manifest.schema_version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
+        raise GenerationError(
+            f"{folder.name}: schema version {manifest.schema_version}; this service reads {SCHEMA_VERSION}"
+        )
+    problems, touched = compare_files(folder, manifest)
+    if problems:
+        raise GenerationError(next(iter(problems.values())))
+    return manifest, not touched
+
+
+def _text_table(folder: Path, newest_first: Sequence[str], kind: str) -> TextTable:
     try:
-        manifest: dict[str, Any] = orjson.loads((folder / MANIFEST).read_bytes())
-        version, checksum = manifest["schema_version"], manifest["checksum"]
-        is_whole = checksum == manifest_checksum(manifest)
-    except (OSError, orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise NotServableError(f"{folder.name}: its manifest can't be read: {type(error).__name__}") from error
-    if not is_whole:
-        raise NotServableError(f"{folder.name}/{MANIFEST}: content differs from its checksum")
-    if version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
-        raise NotServableError(f"{folder.name}: schema version {version}; this service reads {SCHEMA_VERSION}")
-    return manifest
-
-
-def check_sizes(folder: Path, manifest: Mapping[str, Any]) -> bool:
-    """Whether no file was written to since it was published. Raises NotServableError where a size is another."""
-    untouched = True
-    for relative, expected in manifest["files"].items():
-        try:
-            status = (folder / relative).stat()
-        except OSError as error:
-            raise NotServableError(f"{folder.name}/{relative}: is missing") from error
-        if status.st_size != expected["bytes"]:
-            raise NotServableError(f"{folder.name}/{relative}: {status.st_size} bytes; expected {expected['bytes']}")
-        untouched = untouched and status.st_mtime_ns == expected["mtime_ns"]
-    return untouched
-
-
-def _numbered(folder: Path, newest_first: Sequence[str], kind: str) -> TextTable:
-    *changes, base = [folder / path for path in newest_first]
-    try:
-        return load_text_table(base, changes[0] if changes else None, kind)
+        return load_text_table([folder / path for path in newest_first], kind)
     except (OSError, ValueError) as error:
-        raise NotServableError(f"{folder.name}/{base.name}: can't be opened: {type(error).__name__}") from error
+        raise GenerationError(
+            f"{folder.name}/{Path(newest_first[-1]).name}: can't be opened: {type(error).__name__}"
+        ) from error

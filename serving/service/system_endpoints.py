@@ -1,4 +1,4 @@
-"""The service's pages about itself: health, readiness, metrics, the API's description and the page at `/`."""
+"""The endpoints about the service itself: health, readiness, metrics, the API's description and the page at `/`."""
 
 import datetime as dt
 import hashlib
@@ -14,7 +14,7 @@ from serving.service.store import Store
 from serving.service.telemetry import METRICS_TYPE, gauge
 
 STATIC = Path(__file__).resolve().parent / "static"
-# The pointer is read twice a second; after this long without, nobody follows it any more.
+# The pointer is read twice a second; after this long the thread that follows it must have died.
 LONGEST_UNCHECKED_SECONDS = 30.0
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -29,7 +29,7 @@ _POLICY = (
 
 
 class SystemEndpoints:
-    """Answers about the service itself; they need no token and no generation."""
+    """Answers about the service itself. They need no token and no generation."""
 
     def __init__(self, store: Store, *, stale_after_seconds: float, clock: Callable[[], float]) -> None:
         self._store = store
@@ -46,7 +46,7 @@ class SystemEndpoints:
                 self._fixed[served] = _fixed(path.read_bytes(), _TYPES[path.suffix])
 
     def answer(self, path: str, exposition: Callable[[], bytes]) -> tuple[int, Answer] | None:
-        """Status and answer; None where `path` is not one of these pages."""
+        """Status and answer; None if `path` is not one of these endpoints."""
         fixed = self._fixed.get(path)
         if fixed is not None:
             return 200, fixed
@@ -59,10 +59,10 @@ class SystemEndpoints:
         return None
 
     def readiness(self) -> Readiness:
-        """Whether answers are given, and why they may be old. A stale service stays ready: old feeds beat none."""
+        """Whether requests are answered, and why answers may be old. A stale service stays ready: old beats none."""
         generation, refused = self._store.generation, self._store.refusal
         unchecked = self._store.seconds_since_check
-        as_of = str(generation.manifest["as_of"]) if generation is not None else None
+        as_of = str(generation.manifest.as_of) if generation is not None else None
         age = self._clock() - dt.datetime.fromisoformat(as_of).timestamp() if as_of is not None else None
         reasons = [f"the announced generation was refused: {refused}"] if refused is not None else []
         if self._store.pointer_trouble is not None:

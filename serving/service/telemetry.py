@@ -1,4 +1,4 @@
-"""What is told of each request: Prometheus metrics and an access log. Neither names a user, a token or a query."""
+"""Prometheus metrics and an access log of requests. Neither names a user, a token or a query."""
 
 import datetime as dt
 import os
@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-# Where worker processes share their counters; prometheus_client reads it when it is imported.
+# The folder where workers share their counters; prometheus_client reads the variable when it is imported.
 SHARED_METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 1)
@@ -43,7 +43,7 @@ class AccessLine(msgspec.Struct):
 
 
 class AccessLog:
-    """Writes JSON lines in batches: at most a second late, and whole at the end."""
+    """Writes JSON lines in batches, at most a second late, and the rest at the end."""
 
     def __init__(self, writer: Writer, clock: Callable[[], float]) -> None:
         self._writer = writer
@@ -57,7 +57,7 @@ class AccessLog:
         self, request_id: str, method: str, route: str, status: int, size: int, seconds: float,
         application: str | None, generation: str | None,
     ) -> None:  # fmt: skip
-        """Notes one request."""
+        """Adds the line of one request."""
         now = self._clock()
         at = dt.datetime.fromtimestamp(now, dt.UTC).isoformat(timespec="milliseconds")
         line = AccessLine(
@@ -70,10 +70,10 @@ class AccessLog:
             self.flush()
 
     def flush(self) -> None:
-        """Writes what was noted."""
+        """Writes the lines that were added."""
         with self._lock:
             if self._lines:
-                # A full disk or a closed pipe costs lines of the log, never an answer.
+                # A full disk or a closed pipe loses log lines, never an answer.
                 with suppress(OSError):
                     self._writer.write(b"\n".join(self._lines) + b"\n")
                     self._writer.flush()
@@ -82,9 +82,9 @@ class AccessLog:
 
 
 class Metrics:
-    """Counters of requests, and what `tell_state` says of the served generation (name -> value, labels)."""
+    """Counters of requests, and the metrics of the served generation that `collect_state` yields."""
 
-    def __init__(self, tell_state: Callable[[], Iterator[Metric]]) -> None:
+    def __init__(self, collect_state: Callable[[], Iterator[Metric]]) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "jobfeed_requests", "Requests by route and status", ["route", "status"], registry=self._registry
@@ -94,7 +94,7 @@ class Metrics:
         )
         self._children: dict[tuple[str, int], Counter] = {}
         self._timers: dict[str, Histogram] = {}
-        self._state = _State(tell_state)
+        self._state = _State(collect_state)
 
     def add(self, route: str, status: int, seconds: float) -> None:
         """Counts one request."""
@@ -108,7 +108,7 @@ class Metrics:
         timer.observe(seconds)
 
     def exposition(self) -> bytes:
-        """The text that Prometheus reads: the counters of all workers together, the state that this one sees."""
+        """The text that Prometheus reads: the counters of all workers, and the state of this one."""
         registry = self._registry
         if SHARED_METRICS_VARIABLE in os.environ:
             registry = CollectorRegistry()
@@ -119,16 +119,16 @@ class Metrics:
 
 
 class _State:
-    def __init__(self, tell: Callable[[], Iterator[Metric]]) -> None:
-        self._tell = tell
+    def __init__(self, collect_state: Callable[[], Iterator[Metric]]) -> None:
+        self._collect_state = collect_state
 
     def collect(self) -> Iterator[Metric]:
-        """What prometheus_client asks a collector for."""
-        yield from self._tell()
+        """Called by prometheus_client at every scrape."""
+        yield from self._collect_state()
 
 
 def gauge(name: str, description: str, value: float, **labels: str) -> Metric:
-    """One value of now."""
+    """A gauge with one value."""
     family = GaugeMetricFamily(name, description, labels=list(labels))
     family.add_metric(list(labels.values()), value)
     return family

@@ -24,11 +24,11 @@ from assets.publishing import build, delta, generations
 from assets.publishing.build import PublishingRun
 from assets.publishing.delta_sources import TableDelta
 from assets.publishing.full import publish_full
-from assets.publishing.lookup.files import LookupFile
+from assets.publishing.lookup.files import LookupFileWriter
 from assets.publishing.tables import Source
 from assets.ranking import feed_changes
 from features.schemas.ranking import FEED_CHANGES, FEEDS
-from serving.contract.generation import LOOKUP
+from serving.contract.generation import LOOKUP, sha256_of
 from serving.service.store import Store
 from tests import factories
 from tests.benchmarks import generated_tables
@@ -157,13 +157,13 @@ def grow(published: Path, generation: str, to_bytes: int) -> None:
             os.link(published / generation / relative, folder / relative)
     path = folder / LOOKUP
     shutil.copyfile(published / generation / LOOKUP, path)
-    with LookupFile(path) as file:
+    with LookupFileWriter(path) as file:
         noise = os.urandom(4000)
         for first in range(path.stat().st_size, to_bytes, 4096 * 10_000):
             file.put_raw([(f"filling:{first}/{number}".encode(), noise) for number in range(10_000)])
     entry = {
         "bytes": path.stat().st_size,
-        "sha256": generations.sha256_of(path),
+        "sha256": sha256_of(path),
         "mtime_ns": path.stat().st_mtime_ns,
     }
     grown = replace(manifest, generation=name, files={**manifest.files, LOOKUP: entry})

@@ -161,13 +161,13 @@ def test_pages_of_the_service_forbid_what_they_do_not_need(app: Application) -> 
 
 def test_a_damaged_value_is_503_not_a_wrong_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from serving.service.lookup import Reader
-    from serving.service.store import NotServableError
+    from serving.service.store import GenerationError
 
     publish_full(tmp_path)
     app = serve(open_store(tmp_path))
 
     def damaged(*_: object) -> bytes:
-        raise NotServableError("lookup.mdb: a value is damaged")
+        raise GenerationError("lookup.mdb: a value is damaged")
 
     monkeypatch.setattr(Reader, "get_packed", damaged)
     reply = call(app, "/v1/users/anna/feed")

@@ -1,7 +1,7 @@
-"""The look-up files that a generation of changes puts on top of those that it shares, and when they are merged.
+"""The look-up files that a delta adds to those that it shares with the last generation, and when they are merged.
 
-Values of users: one file for each delta; eight of these become one. Values of jobs and of everything else: one file for
-all deltas since the base, because a feed asks for fifty jobs but for one user.
+Users have one file for each delta; eight of these are merged into one. Jobs and everything else have one file for all
+deltas since the base, because a feed asks for fifty jobs but for one user.
 """
 
 import datetime as dt
@@ -15,19 +15,18 @@ import duckdb
 import lmdb
 
 from assets.publishing.delta_sources import NotComparableError, TableDelta
-from assets.publishing.generations import Manifest
 from assets.publishing.lookup.feed_values import write_fallback_values, write_values
-from assets.publishing.lookup.files import QUERIES, LookupFile, prefixes_of, values_of, write_rows
+from assets.publishing.lookup.files import QUERIES, LookupFileWriter, prefixes_of, values_of, write_rows
 from assets.publishing.lookup.text_tables import (
+    IdentifiedTexts,
     TextIds,
-    TextTableWriter,
     read_text_ids,
     templates_of,
     write_gone_jobs,
     write_job_texts,
 )
 from assets.publishing.tables import INCREMENTAL_TABLES
-from serving.contract.generation import DICTIONARY_FILE, LOOKUP_FOLDER
+from serving.contract.generation import DICTIONARY_FILE, LOOKUP_FOLDER, Manifest
 from serving.contract.keys import (
     COMPONENTS_PREFIX,
     DIGEST_PREFIX,
@@ -51,111 +50,109 @@ def write_delta_lookup(
     old: duckdb.DuckDBPyConnection,
     new: duckdb.DuckDBPyConnection,
     *,
-    layer: int,
+    sequence: int,
     as_of: dt.datetime,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Writes the files of layer number `layer` into `folder`; returns the manifest's `lookup`.
+    """Writes the look-up files of the delta number `sequence` into `folder`; returns the manifest's `lookup`.
 
-    `old` and `new` have the tables of the last generation and of this one. Raises NotComparableError where all texts
-    of reasons changed.
+    `old` and `new` have the tables of the last generation and of this one. Raises NotComparableError if the
+    templates of reasons changed: then all their texts did.
     """
     if "reason_templates" in replaced:
         raise NotComparableError("the texts of reasons changed")
     dictionary = folder / DICTIONARY_FILE
     body = dictionary.read_bytes() if dictionary.exists() else None
-    numbers, lookup = _write_numbered_jobs(folder, last, changes, templates_of(new), layer=layer)
+    text_ids, lookup = _write_job_texts(folder, last, changes, templates_of(new), sequence=sequence)
     touched = {prefix for table in [*changes, *replaced] for prefix in prefixes_of(table)}
-    for stack in KEYSPACES:
-        prefixes = sorted(prefix for prefix in touched if keyspace_of(prefix) == stack)
-        files = [dict(file) for file in last.lookup[stack]]
-        lookup[stack] = files
+    for keyspace in KEYSPACES:
+        prefixes = sorted(prefix for prefix in touched if keyspace_of(prefix) == keyspace)
+        files = [dict(file) for file in last.lookup[keyspace]]
+        lookup[keyspace] = files
         if not prefixes:
             continue
-        merged = _to_merge(stack, files)
-        path = folder / LOOKUP_FOLDER / f"{stack}-{layer:04d}.mdb"
+        merged = _to_merge(keyspace, files)
+        path = folder / LOOKUP_FOLDER / f"{keyspace}-{sequence:04d}.mdb"
         _start_from(path, [folder / file["path"] for file in merged])
-        with LookupFile(path, body) as file:
+        with LookupFileWriter(path, body) as file:
             for table, change in changes.items():
-                if keyspace_of(prefixes_of(table)[0]) == stack:
-                    _write_owned(file, table, change, old, numbers)
+                if keyspace_of(prefixes_of(table)[0]) == keyspace:
+                    _write_changed(file, table, change, old, text_ids)
             for prefix in prefixes:
                 if prefix == FALLBACK_PREFIX:
-                    _write_differing_fallbacks(file, old, new, numbers, as_of=as_of)
+                    _write_differing_fallbacks(file, old, new, text_ids, as_of=as_of)
                 elif prefix in QUERIES and QUERIES[prefix][1][0] not in INCREMENTAL_TABLES:
                     _write_differing(file, prefix, old, new)
         entry = {"path": str(path.relative_to(folder)), "deltas": 1 + sum(file["deltas"] for file in merged)}
-        lookup[stack] = [entry, *files[len(merged) :]]
-    if numbers.new_reasons:
-        with _changed_texts(folder, last, "reasons", layer=layer) as texts:
-            numbers.write_new_reasons(texts)
-        lookup["reasons"] = _with_changes(last, "reasons", layer=layer)
+        lookup[keyspace] = [entry, *files[len(merged) :]]
+    if text_ids.new_reasons:
+        with _changed_texts(folder, last, "reasons", sequence=sequence) as texts:
+            text_ids.write_new_reasons(texts)
+        lookup["reasons"] = _with_changes(last, "reasons", sequence=sequence)
     for relative in _files_of(last.lookup) - _files_of(lookup):
         (folder / relative).unlink()
     return lookup
 
 
-def _write_numbered_jobs(
+def _write_job_texts(
     folder: Path,
     last: Manifest,
     changes: Mapping[str, TableDelta],
     templates: Mapping[str, Mapping[str, str]],
     *,
-    layer: int,
+    sequence: int,
 ) -> tuple[TextIds, dict[str, list[dict[str, Any]]]]:
-    """Writes the texts of jobs that changed; returns the numbers and the manifest's entries of numbered texts."""
-    names = {
-        kind: read_text_ids([folder / file["path"] for file in reversed(last.lookup[kind])]) for kind in TEXT_TABLES
-    }
+    """Writes the texts of jobs that changed; returns the text ids and the manifest's entries of text tables."""
+    ids = {kind: read_text_ids([folder / file["path"] for file in reversed(last.lookup[kind])]) for kind in TEXT_TABLES}
     lookup = {kind: [dict(file) for file in last.lookup[kind]] for kind in TEXT_TABLES}
     change = changes.get("jobs")
     if change is not None:
-        with _changed_texts(folder, last, "jobs", layer=layer) as texts, duckdb.connect() as con:
+        with _changed_texts(folder, last, "jobs", sequence=sequence) as texts, duckdb.connect() as con:
             if len(change.rows):
                 con.register("jobs", change.rows.to_arrow())
-                names["jobs"] = write_job_texts(con, texts, names["jobs"])
-            write_gone_jobs(texts, change.removed, names["jobs"])
-        lookup["jobs"] = _with_changes(last, "jobs", layer=layer)
-    return TextIds(names["jobs"], names["reasons"], templates), lookup
+                ids["jobs"] = write_job_texts(con, texts, ids["jobs"])
+            write_gone_jobs(texts, change.removed, ids["jobs"])
+        lookup["jobs"] = _with_changes(last, "jobs", sequence=sequence)
+    return TextIds(ids["jobs"], ids["reasons"], templates), lookup
 
 
 @contextmanager
-def _changed_texts(folder: Path, last: Manifest, kind: str, *, layer: int) -> Iterator[TextTableWriter]:
-    """The file of all numbered texts that changed since the base, those of the last generation already in it."""
-    with TextTableWriter(folder / _texts_path(kind, layer), kind, is_base=False) as file:
+def _changed_texts(folder: Path, last: Manifest, kind: str, *, sequence: int) -> Iterator[IdentifiedTexts]:
+    """The text table of everything that changed since the base, begun with that of the last generation."""
+    with IdentifiedTexts(folder / _texts_path(kind, sequence), kind, is_base=False) as file:
         for earlier in last.lookup[kind][:-1]:
             file.copy(folder / earlier["path"])
         yield file
 
 
-def _with_changes(last: Manifest, kind: str, *, layer: int) -> list[dict[str, Any]]:
+def _with_changes(last: Manifest, kind: str, *, sequence: int) -> list[dict[str, Any]]:
     deltas = 1 + sum(file["deltas"] for file in last.lookup[kind])
-    return [{"path": _texts_path(kind, layer), "deltas": deltas}, dict(last.lookup[kind][-1])]
+    return [{"path": _texts_path(kind, sequence), "deltas": deltas}, dict(last.lookup[kind][-1])]
 
 
-def _texts_path(kind: str, layer: int) -> str:
-    return f"{LOOKUP_FOLDER}/{kind}-{layer:04d}.npy"
+def _texts_path(kind: str, sequence: int) -> str:
+    return f"{LOOKUP_FOLDER}/{kind}-{sequence:04d}.npy"
 
 
 def _files_of(lookup: Mapping[str, Sequence[Mapping[str, Any]]]) -> set[str]:
-    """Every file that look-ups read, or that tells the pipeline what has which number."""
-    paths = {file["path"] for stack in KEYSPACES for file in lookup[stack]}
+    """Every file that look-ups read, and the files of text ids."""
+    paths = {file["path"] for keyspace in KEYSPACES for file in lookup[keyspace]}
     texts = {file["path"] for kind in TEXT_TABLES for file in lookup[kind]}
     return paths | texts | {beside(path) for path in texts for beside in (offsets_path, text_ids_path)}
 
 
-def _to_merge(stack: str, files: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Which of `files` (the newest first, the base last) the new one takes in."""
-    layers = files[:-1]
-    if stack != KEYSPACES[0]:
-        return list(layers)
-    single = [file for file in layers if file["deltas"] == 1]
-    return list(layers[: len(single)]) if len(single) >= MERGED_DELTAS - 1 else []
+def _to_merge(keyspace: str, files: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The `files` (the newest first, the base last) that the new one replaces."""
+    of_deltas = files[:-1]
+    if keyspace != KEYSPACES[0]:
+        return list(of_deltas)
+    single = [file for file in of_deltas if file["deltas"] == 1]
+    return list(of_deltas[: len(single)]) if len(single) >= MERGED_DELTAS - 1 else []
 
 
 def _start_from(path: Path, newest_first: Sequence[Path]) -> None:
-    """Fills the file at `path` with the values of older layers, the newest of each key.
+    """Fills the file at `path` with the values of older files, the newest of each key.
 
-    Copies are read, because LMDB opens a file once in a process, and this may be one that serves it.
+    Copies are read: LMDB opens a file once in a process, and this process may be serving it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     oldest_first = list(reversed(newest_first))
@@ -164,7 +161,7 @@ def _start_from(path: Path, newest_first: Sequence[Path]) -> None:
     for source in oldest_first[1:]:
         copy = path.with_suffix(".copy")
         shutil.copyfile(source, copy)
-        with LookupFile(path) as file:
+        with LookupFileWriter(path) as file:
             for pairs in _raw_values(copy):
                 file.put_raw(pairs)
         copy.unlink()
@@ -185,10 +182,10 @@ def _raw_values(path: Path) -> Iterator[list[tuple[bytes, bytes]]]:
         yield pairs
 
 
-def _write_owned(
-    file: LookupFile, table: str, change: TableDelta, old: duckdb.DuckDBPyConnection, numbers: TextIds
+def _write_changed(
+    file: LookupFileWriter, table: str, change: TableDelta, old: duckdb.DuckDBPyConnection, text_ids: TextIds
 ) -> None:
-    """The values of changed owners, made from their rows alone."""
+    """Writes the values of changed keys, made from their rows alone."""
     if table == "digests":
         file.put_gone(DIGEST_PREFIX, _dated_digests(change, old))
     for prefix in prefixes_of(table):
@@ -199,18 +196,18 @@ def _write_owned(
     if table == "feeds":
         # A feed without items has no components, and may have had some.
         file.put_gone(COMPONENTS_PREFIX, change.rows[KEYS[table][0]].to_list())
-        write_values(file, rows, numbers)
+        write_values(file, rows, text_ids)
         return
     if table == "jobs":
         changed = change.rows.select("job_id")
-        file.put_numbers(changed.join(numbers.jobs, on="job_id", maintain_order="left").select("number", "job_id"))
+        file.put_numbers(changed.join(text_ids.jobs, on="job_id", maintain_order="left").select("number", "job_id"))
     write_rows(file, table, rows)
 
 
 def _dated_digests(change: TableDelta, old: duckdb.DuckDBPyConnection) -> list[str]:
-    """The keys by date of all digests that the changed users had; those that they still have are put again."""
-    owner = KEYS["digests"][0]
-    users = [*change.removed.to_list(), *(change.rows[owner].unique().to_list() if len(change.rows) else [])]
+    """The keys by date of all digests that the changed users had; digests that they still have are written again."""
+    key = KEYS["digests"][0]
+    users = [*change.removed.to_list(), *(change.rows[key].unique().to_list() if len(change.rows) else [])]
     rows = old.sql(
         "select user_id, strftime(digest_date, '%Y-%m-%d') from digests where list_contains($users, user_id)",
         params={"users": users},
@@ -219,7 +216,7 @@ def _dated_digests(change: TableDelta, old: duckdb.DuckDBPyConnection) -> list[s
 
 
 def _write_differing(
-    file: LookupFile, prefix: str, old: duckdb.DuckDBPyConnection, new: duckdb.DuckDBPyConnection
+    file: LookupFileWriter, prefix: str, old: duckdb.DuckDBPyConnection, new: duckdb.DuckDBPyConnection
 ) -> None:
     """The values of a small table that differ from the last generation's, and the keys that are gone."""
     before = {key: value for pairs in values_of(old, prefix) for key, value in pairs}
@@ -229,10 +226,10 @@ def _write_differing(
 
 
 def _write_differing_fallbacks(
-    file: LookupFile,
+    file: LookupFileWriter,
     old: duckdb.DuckDBPyConnection,
     new: duckdb.DuckDBPyConnection,
-    numbers: TextIds,
+    text_ids: TextIds,
     *,
     as_of: dt.datetime,
 ) -> None:
@@ -245,4 +242,4 @@ def _write_differing_fallbacks(
         "select * from fallback_feeds where list_contains($segments, segment) order by segment",
         params={"segments": differing},
     )
-    write_fallback_values(file, rows.to_arrow_table(), numbers, as_of=as_of)
+    write_fallback_values(file, rows.to_arrow_table(), text_ids, as_of=as_of)

@@ -62,7 +62,7 @@ PACKED: Mapping[str, Sequence[str]] = {
 Pairs = Sequence[tuple[str, str]]
 
 
-class LookupFile:
+class LookupFileWriter:
     """A look-up file being written: `put` batches, leave the context, and it is on disk."""
 
     def __init__(self, path: Path, dictionary: bytes | None = None) -> None:
@@ -111,7 +111,7 @@ class LookupFile:
         self.put_packed(JOB_PREFIX, list(zip(names["job_id"].to_list(), numbers, strict=True)))
 
     def put_gone(self, prefix: str, identifiers: Iterable[str]) -> None:
-        """Says that these keys of older layers are there no more."""
+        """Writes tombstones for keys of older files."""
         self.put_raw([(lookup_key(prefix, identifier), b"") for identifier in identifiers])
 
     def put_raw(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
@@ -129,7 +129,7 @@ class LookupFile:
         return values
 
 
-def write_prefix(file: LookupFile, con: duckdb.DuckDBPyConnection, prefix: str) -> None:
+def write_prefix(file: LookupFileWriter, con: duckdb.DuckDBPyConnection, prefix: str) -> None:
     """Adds the values of `prefix`, read from the tables that `con` has."""
     for pairs in values_of(con, prefix):
         file.put(prefix, pairs)
@@ -140,7 +140,7 @@ def prefixes_of(table: str) -> list[str]:
     return [prefix for prefix, (_, tables) in QUERIES.items() if table in tables] + list(PACKED.get(table, ()))
 
 
-def write_rows(file: LookupFile, table: str, rows: pa.Table) -> None:
+def write_rows(file: LookupFileWriter, table: str, rows: pa.Table) -> None:
     """Adds the JSON values of every prefix that is made from `table`, of these of its rows: all rows of each owner."""
     with duckdb.connect() as con:
         con.register(table, rows)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from assets.publishing import generations
-from assets.publishing.lookup.files import LookupFile
+from assets.publishing.lookup.files import LookupFileWriter
 from serving.service.store import Store
 from tests.factories import AS_OF, feeds, publish_small, publish_small_changes
 
@@ -18,7 +18,7 @@ NEW = feeds({"anna": ["hh:7"], "борис": ["hh:8"]})
 # What changes the disk. Between two of these nothing that lasts happens.
 WRITES: list[tuple[Any, str]] = [
     (os, "fsync"), (os, "link"), (Path, "replace"), (Path, "rename"), (Path, "mkdir"), (Path, "write_bytes"),
-    (Path, "unlink"), (LookupFile, "put_raw"),
+    (Path, "unlink"), (LookupFileWriter, "put_raw"),
 ]  # fmt: skip
 
 

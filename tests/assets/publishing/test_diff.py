@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from assets.publishing import generations
 from assets.publishing.diff import TableDifference, differing_tables, feed_difference
+from serving.contract.generation import GenerationError
 from tests.factories import AS_OF, feeds, jobs, publish_small, publish_small_changes
 
 HOUR = dt.timedelta(hours=1)
@@ -35,5 +35,5 @@ def test_a_users_feeds_are_told_apart_job_by_job(tmp_path: Path) -> None:
         ("hh:3", None, 1), ("hh:2", 2, 2), ("hh:1", 1, None),
     ]  # fmt: skip
     assert feed_difference(tmp_path, one, other, "nobody", memory_limit="1GB").is_empty()
-    with pytest.raises(generations.GenerationError, match="does not exist"):
+    with pytest.raises(GenerationError, match="does not exist"):
         feed_difference(tmp_path, one, "20200101T000000Z-00000000", "anna", memory_limit="1GB")

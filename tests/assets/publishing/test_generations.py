@@ -18,6 +18,7 @@ from features.schemas.catalog import INTERACTIONS
 from features.schemas.features import USER_PROFILES
 from features.schemas.insight import DIGESTS
 from features.schemas.ranking import FALLBACK_FEEDS
+from serving.contract.generation import GenerationError
 from serving.service.store import Store
 from tests.factories import AS_OF, JOB_IDS, feeds, item, jobs, publish_small
 
@@ -190,7 +191,7 @@ def test_flipped_truncated_and_missing_files_are_found(tmp_path: Path) -> None:
 
     assert "jobfeed.duckdb: content differs" in problems
     assert "lookup.mdb:" in problems and "expected" in problems
-    assert "tables/jobs.parquet: missing" in problems
+    assert "tables/jobs.parquet: is missing" in problems
 
 
 def test_a_damaged_generation_that_is_made_again_is_replaced_by_a_whole_one(tmp_path: Path) -> None:
@@ -220,9 +221,9 @@ def test_rollback_serves_the_one_before_and_refuses_a_damaged_one(tmp_path: Path
     assert generations.rollback(tmp_path, None) == first
     assert generations.current_generation(tmp_path) == first
     (tmp_path / second / "lookup.mdb").unlink()
-    with pytest.raises(generations.GenerationError, match="damaged"):
+    with pytest.raises(GenerationError, match="damaged"):
         generations.rollback(tmp_path, second)
-    with pytest.raises(generations.GenerationError, match="not a generation's name"):
+    with pytest.raises(GenerationError, match="not a generation's name"):
         generations.rollback(tmp_path, "../../etc")
     assert generations.current_generation(tmp_path) == first
 
@@ -303,7 +304,7 @@ def test_a_damaged_manifest_is_told_and_keeps_no_new_generation_from_being_publi
     manifest = tmp_path / first / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"code_version": "test"', '"code_version": "best"'))
 
-    with pytest.raises(generations.GenerationError, match="checksum"):
+    with pytest.raises(GenerationError, match="checksum"):
         generations.read_manifest(tmp_path, first)
     assert publish_small(tmp_path, as_of=LATER).is_new
 
@@ -311,7 +312,7 @@ def test_a_damaged_manifest_is_told_and_keeps_no_new_generation_from_being_publi
 def test_a_damaged_pointer_keeps_no_new_generation_from_being_published(tmp_path: Path) -> None:
     publish_small(tmp_path)
     (tmp_path / "current").write_bytes(b"\xff\x00rubbish")
-    with pytest.raises(generations.GenerationError, match="expected a generation's name"):
+    with pytest.raises(GenerationError, match="expected a generation's name"):
         generations.current_generation(tmp_path)
     second = publish_small(tmp_path, as_of=LATER)
     assert second.is_new
@@ -325,7 +326,7 @@ def test_a_rollback_to_a_named_generation_mends_the_pointer(tmp_path: Path, poin
     if pointer is not None:
         (tmp_path / "current").write_bytes(pointer)
     if pointer is None or b"rubbish" in pointer:
-        with pytest.raises(generations.GenerationError, match=names[0]):
+        with pytest.raises(GenerationError, match=names[0]):
             generations.rollback(tmp_path, None)
     assert generations.rollback(tmp_path, names[1]) == names[1]
     assert generations.current_generation(tmp_path) == names[1]
@@ -335,7 +336,7 @@ def test_a_rollback_goes_past_generations_that_were_removed(tmp_path: Path) -> N
     names = [publish_small(tmp_path, as_of=AS_OF + dt.timedelta(days=d)).manifest.generation for d in range(3)]
     shutil.rmtree(tmp_path / names[1])
     assert generations.rollback(tmp_path, None) == names[0]
-    with pytest.raises(generations.GenerationError, match="is the first generation"):
+    with pytest.raises(GenerationError, match="is the first generation"):
         generations.rollback(tmp_path, None)
 
 

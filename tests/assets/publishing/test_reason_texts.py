@@ -3,7 +3,7 @@ import polars as pl
 import pytest
 
 from assets.publishing.assets import reason_tables
-from assets.publishing.lookup.packing import packed_feeds
+from assets.publishing.lookup.feed_values import packed_feeds
 from assets.publishing.lookup.text_tables import TextIds, no_text_ids
 from assets.sql import query_text
 from features.schemas.ranking import FEEDS

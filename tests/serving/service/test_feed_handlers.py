@@ -17,23 +17,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.publishing.lookup.components import packed
-from assets.publishing.lookup.packing import packed_feeds
-from assets.publishing.lookup.text_tables import TextIds, TextTableWriter, no_text_ids, write_job_texts
+from assets.publishing.lookup.feed_values import packed_components, packed_feeds
+from assets.publishing.lookup.text_tables import IdentifiedTexts, TextIds, no_text_ids, write_job_texts
 from features.schemas.catalog import JOBS
 from features.schemas.ranking import FEEDS
 from models.explanations.templates import REASON_TEMPLATES, render_reason
+from serving.contract.generation import GenerationError
 from serving.contract.keys import COMPONENTS_PREFIX, DOCUMENT_PREFIX, FALLBACK_PREFIX, FEED_PREFIX, lookup_key
 from serving.contract.tables import COMPONENTS, JOB_REFERENCE_CODES, LANGUAGES
-from serving.contract.text_tables import TEXT_TABLES
+from serving.contract.text_tables import TEXT_TABLES, TextTable, load_text_table
 from serving.service import feed_handlers
 from serving.service import view as view_module
-from serving.service.files import NotServableError
 from serving.service.parameters import parse_query
 from serving.service.requests import Request
 from serving.service.responses import Feed
 from serving.service.routes import ROUTES
-from serving.service.text_tables import TextTable, load_text_table
 from serving.service.view import View
 
 FEED_PARAMETERS = ROUTES[0].parameters
@@ -77,21 +75,21 @@ class World:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             paths = {kind: folder / f"{kind}.npy" for kind in TEXT_TABLES}
-            with TextTableWriter(paths["jobs"], "jobs", is_base=True) as file:
-                known = self._numbered(jobs, file, no_text_ids("jobs"))
+            with IdentifiedTexts(paths["jobs"], "jobs", is_base=True) as file:
+                known = self._write(jobs, file, no_text_ids("jobs"))
             changes = folder / "changes.npy" if later_jobs else None
             if changes is not None:
-                with TextTableWriter(changes, "jobs", is_base=False) as file:
-                    known = self._numbered(later_jobs, file, known)
+                with IdentifiedTexts(changes, "jobs", is_base=False) as file:
+                    known = self._write(later_jobs, file, known)
             numbers = TextIds(known, no_text_ids("reasons"), TEMPLATES)
-            with TextTableWriter(paths["reasons"], "reasons", is_base=True) as file:
+            with IdentifiedTexts(paths["reasons"], "reasons", is_base=True) as file:
                 self._pack(FEED_PREFIX, lists, numbers, "match", "personal")
                 self._pack(FALLBACK_PREFIX, fallbacks or {}, numbers, "fallback", "segment")
                 numbers.write_new_reasons(file)
-            self.jobs = unmapped(load_text_table(paths["jobs"], changes, "jobs"))
-            self.reasons = unmapped(load_text_table(paths["reasons"], None, "reasons"))
+            self.jobs = unmapped(load_text_table([*([changes] if changes else []), paths["jobs"]], "jobs"))
+            self.reasons = unmapped(load_text_table([paths["reasons"]], "reasons"))
 
-    def _numbered(self, jobs: Sequence[Mapping[str, Any]], file: TextTableWriter, known: pl.DataFrame) -> pl.DataFrame:
+    def _write(self, jobs: Sequence[Mapping[str, Any]], file: IdentifiedTexts, known: pl.DataFrame) -> pl.DataFrame:
         frame = pl.DataFrame(list(jobs), schema_overrides=dict(JOBS.columns), infer_schema_length=None)
         with duckdb.connect() as con:
             con.register("jobs", JOBS.conform(frame).to_arrow())
@@ -111,7 +109,7 @@ class World:
         )
         items = table.column("items")
         self.values |= {lookup_key(prefix, key): value for key, value in packed_feeds(owners, heads, items, numbers)}
-        self.values |= {lookup_key(COMPONENTS_PREFIX, key): value for key, value in packed(table)}
+        self.values |= {lookup_key(COMPONENTS_PREFIX, key): value for key, value in packed_components(table)}
 
     def view(self) -> View:
         return View(
@@ -127,9 +125,9 @@ class World:
         )
 
 
-def unmapped(numbered: TextTable) -> TextTable:
+def unmapped(table: TextTable) -> TextTable:
     """The same in memory: the files go away."""
-    return TextTable(np.array(numbered.texts), np.array(numbered.more), np.array(numbered.places))
+    return TextTable(np.array(table.texts), np.array(table.more), np.array(table.offsets))
 
 
 def job(number: int, status: str = "open", title: str | None = None) -> dict[str, Any]:
@@ -306,7 +304,7 @@ def test_lengths_that_no_page_has_are_refused(monkeypatch: pytest.MonkeyPatch) -
     jobs = [{**job(number), "skills": ["x" * 5000]} for number in range(100)]
     view = World(jobs, {"anna": [item(rank, f"j:{rank - 1}") for rank in range(1, 101)]}).view()
     assert len(ask(view, "limit=10").items) == 10
-    with pytest.raises(NotServableError, match="longer"):
+    with pytest.raises(GenerationError, match="longer"):
         ask(view, "limit=100")
 
 
@@ -316,21 +314,21 @@ def test_damage_anywhere_is_found_or_harmless(data: st.DataObject) -> None:
     """Never a read beyond the files: the answer is refused, or some other text."""
     world = _damageable()
     stored = bytearray(world.values[lookup_key(FEED_PREFIX, "anna")])
-    places = {"jobs": world.jobs.places.copy(), "reasons": world.reasons.places.copy()}
+    offsets = {"jobs": world.jobs.offsets.copy(), "reasons": world.reasons.offsets.copy()}
     for _ in range(data.draw(st.integers(1, 4))):
         if data.draw(st.booleans()):
             stored[data.draw(st.integers(0, len(stored) - 1))] = data.draw(st.integers(0, 255))
         else:
-            table = places[data.draw(st.sampled_from(["jobs", "reasons"]))]
+            table = offsets[data.draw(st.sampled_from(["jobs", "reasons"]))]
             row, column = (data.draw(st.integers(0, n - 1)) for n in table.shape)
             table[row, column] = data.draw(st.integers(-(2**63), 2**63 - 1) | st.integers(-300, 3000))
     cut = bytes(stored[: data.draw(st.integers(0, len(stored)) | st.just(len(stored)))])
     damaged = cast(Any, World.__new__(World))
     damaged.values = {lookup_key(FEED_PREFIX, "anna"): cut}
-    damaged.jobs = TextTable(world.jobs.texts, world.jobs.more, places["jobs"])
-    damaged.reasons = TextTable(world.reasons.texts, world.reasons.more, places["reasons"])
+    damaged.jobs = TextTable(world.jobs.texts, world.jobs.more, offsets["jobs"])
+    damaged.reasons = TextTable(world.reasons.texts, world.reasons.more, offsets["reasons"])
     values = parse_query(FEED_PARAMETERS, b"limit=100")
-    with contextlib.suppress(NotServableError):
+    with contextlib.suppress(GenerationError):
         assert feed_handlers.feed(damaged.view(), Request("anna", dict(values), "ru")).body
 
 
@@ -349,8 +347,8 @@ def _damageable() -> World:
     return _WORLDS[0]
 
 
-def test_numbers_of_a_card_that_are_not_there_are_refused() -> None:
+def test_the_text_id_of_no_card_is_refused() -> None:
     jobs = World([job(1)], {}).jobs
     assert orjson.loads(jobs.card(0))["job_id"] == "j:1"
-    with pytest.raises(NotServableError):
+    with pytest.raises(GenerationError):
         jobs.card(1)

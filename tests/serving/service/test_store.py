@@ -8,11 +8,12 @@ import orjson
 import pytest
 
 from assets.publishing import generations
-from assets.publishing.lookup.files import LookupFile
+from assets.publishing.lookup.files import LookupFileWriter
+from serving.contract.generation import GenerationError
 from serving.contract.keys import DIGEST_PREFIX, FEED_PREFIX, JOB_PREFIX, lookup_key
 from serving.service import store as store_module
-from serving.service.lookup import Layers, Reader
-from serving.service.store import NotServableError, Store
+from serving.service.lookup import LookupFiles, Reader
+from serving.service.store import Store
 from tests.factories import AS_OF, feeds, publish_small
 from tests.packed import names_of, unpacked_feed
 from tests.serving.client import call
@@ -189,12 +190,12 @@ def test_a_version_of_another_kind_is_refused(tmp_path: Path, monkeypatch: pytes
     assert "this service reads 9.0" in (store.refusal or "")
 
 
-def test_newer_layers_win_and_what_they_call_gone_is_gone(tmp_path: Path) -> None:
+def test_newer_files_win_and_their_tombstones_hide_older_values(tmp_path: Path) -> None:
     for name, pairs, gone in (("base", {"a": "1", "b": "2"}, []), ("new", {"a": "3", "c": "4"}, ["b"])):
-        with LookupFile(tmp_path / name) as file:
+        with LookupFileWriter(tmp_path / name) as file:
             file.put(FEED_PREFIX, list(pairs.items()))
             file.put_gone(FEED_PREFIX, gone)
-    files = Layers()
+    files = LookupFiles()
     reader = Reader({"users": [files.open(tmp_path / name, "") for name in ("new", "base")], "things": []})
 
     assert [reader.get(FEED_PREFIX, key) for key in "abcd"] == [b"3", None, b"4", None]
@@ -203,7 +204,7 @@ def test_newer_layers_win_and_what_they_call_gone_is_gone(tmp_path: Path) -> Non
 
 def test_long_values_are_stored_compressed_and_a_damaged_one_is_never_given_out(tmp_path: Path) -> None:
     value = '["' + "compressible " * 200 + '"]'
-    with LookupFile(tmp_path / "x.mdb") as file:
+    with LookupFileWriter(tmp_path / "x.mdb") as file:
         file.put(FEED_PREFIX, [("a", value)])
     with lmdb.open(str(tmp_path / "x.mdb"), subdir=False, lock=False, map_size=1 << 20) as environment:
         with environment.begin() as transaction:
@@ -212,30 +213,30 @@ def test_long_values_are_stored_compressed_and_a_damaged_one_is_never_given_out(
         assert len(stored) < 200
         with environment.begin(write=True) as transaction:
             transaction.put(lookup_key(FEED_PREFIX, "b"), stored[:-1] + bytes([stored[-1] ^ 1]))
-    reader = Reader({"users": [Layers().open(tmp_path / "x.mdb", "")], "things": []})
+    reader = Reader({"users": [LookupFiles().open(tmp_path / "x.mdb", "")], "things": []})
 
     assert reader.get(FEED_PREFIX, "a") == value.encode()
-    with pytest.raises(NotServableError, match="damaged"):
+    with pytest.raises(GenerationError, match="damaged"):
         reader.get(FEED_PREFIX, "b")
 
 
 def test_long_values_share_a_dictionary_that_was_learned_from_some(tmp_path: Path) -> None:
     words = [f"hh:{number * 7919}" for number in range(20_000)]
     pairs = [(f"u{user}", orjson.dumps(words[user : user + 200]).decode()) for user in range(0, 19_800, 10)]
-    with LookupFile(tmp_path / "x.mdb") as file:
+    with LookupFileWriter(tmp_path / "x.mdb") as file:
         file.learn([value for _, value in pairs[::2]])
         file.put(DIGEST_PREFIX, pairs)
-    layer = Layers().open(tmp_path / "x.mdb", "")
-    assert layer.dictionary is not None
-    reader = Reader({"users": [layer], "things": []})
+    opened = LookupFiles().open(tmp_path / "x.mdb", "")
+    assert opened.dictionary is not None
+    reader = Reader({"users": [opened], "things": []})
     assert [reader.get(DIGEST_PREFIX, user) for user, _ in pairs] == [value.encode() for _, value in pairs]
 
 
 def test_generations_that_share_a_file_share_its_opening(tmp_path: Path) -> None:
-    with LookupFile(tmp_path / "x.mdb") as file:
+    with LookupFileWriter(tmp_path / "x.mdb") as file:
         file.put(JOB_PREFIX, [("a", "1")])
     os.link(tmp_path / "x.mdb", tmp_path / "y.mdb")
-    files = Layers()
+    files = LookupFiles()
     assert files.open(tmp_path / "x.mdb", "sha") is files.open(tmp_path / "y.mdb", "sha")
 
 
@@ -267,11 +268,11 @@ def test_pages_that_make_no_sense_make_the_generation_unservable_not_the_request
     store._follow_pointer()
     assert store.generation is not None
     reader = store.generation.readers.mine()
-    for views in reader._stacks.values():
+    for views in reader._keyspaces.values():
         for view in views:
             view.transaction = view.cursor = BrokenPages()
 
-    with pytest.raises(NotServableError, match="can't be read"):
+    with pytest.raises(GenerationError, match="can't be read"):
         reader.get(JOB_PREFIX, "hh:1")
-    with pytest.raises(NotServableError, match="can't be read"):
+    with pytest.raises(GenerationError, match="can't be read"):
         reader.get_many(JOB_PREFIX, ["hh:1"])
