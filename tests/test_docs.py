@@ -1,4 +1,4 @@
-"""The commands in README and CONTRIBUTING exist, and the files that pages name; docs/tables.md is up to date."""
+"""What pages name exists: commands, links, files. docs/architecture.md lists every module, docs/tables.md is current."""
 
 import re
 import shlex
@@ -13,7 +13,16 @@ from pipelines import table_reference
 from pipelines.cli.main import app
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")}
+GUIDES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")),
+)
+RECORDS = ("CHANGELOG.md", *sorted(f"docs/adr/{path.name}" for path in (ROOT / "docs/adr").glob("*.md")))
+PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in (*GUIDES, *RECORDS)}
+PACKAGES = ("features", "models", "assets", "serving", "pipelines")
+FOLDERS = (*PACKAGES, "sql", "tests", "docs", "data")
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
@@ -52,7 +61,7 @@ def test_every_make_target_and_variable_in_the_pages_exists(line: str) -> None:
             assert (ROOT / shlex.split(value)[0]).is_dir(), value
 
 
-@pytest.mark.parametrize("line", shell_lines(".venv/bin/python"))
+@pytest.mark.parametrize("line", shell_lines(".venv/bin/python") + shell_lines("python"))
 def test_every_module_in_the_pages_exists(line: str) -> None:
     _, option, module, *_ = shlex.split(line)
     assert option == "-m"
@@ -64,7 +73,31 @@ def test_every_module_in_the_pages_exists(line: str) -> None:
     sorted({(page, link) for page, text in PAGES.items() for link in re.findall(r"\]\(((?!http)[^)#]+)\)", text)}),
 )
 def test_every_file_that_the_pages_link_to_exists(page: str, link: str) -> None:
-    assert (ROOT / link).exists()
+    assert ((ROOT / page).parent / link).exists()
+
+
+def named_paths(text: str) -> set[str]:
+    """The files (with a suffix) and folders (with a slash at the end) of the project that a page names as code."""
+    names = re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]*)`", text)
+    return {name for name in names if name.endswith("/") or Path(name).suffix}
+
+
+@pytest.mark.parametrize(
+    ("page", "path"), sorted((page, path) for page in GUIDES for path in named_paths(PAGES[page]) if path != "data/")
+)
+def test_every_file_that_the_guides_name_exists(page: str, path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+def test_the_map_lists_every_module_once() -> None:
+    listed, folder = [], ""
+    for line in PAGES["docs/architecture.md"].split("## Every module")[1].splitlines():
+        if line.startswith("### "):
+            folder = line.removeprefix("### ")
+        elif name := re.match(r"\| `(\w+\.py)` \| \S", line):
+            listed.append(folder + name[1])
+    modules = (path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if path.name != "__init__.py")
+    assert sorted(listed) == sorted(str(path.relative_to(ROOT)) for path in modules)
 
 
 def test_the_reference_of_the_tables_is_up_to_date() -> None:
