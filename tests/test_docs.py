@@ -1,4 +1,4 @@
-"""What pages name exists: commands, links, files. docs/architecture.md lists every module, docs/tables.md is current."""
+"""What pages name exists: commands, links, files. Pages list every module, and docs/tables.md every table as it is."""
 
 import re
 import shlex
