@@ -113,7 +113,12 @@ def sources(**changes: pl.DataFrame) -> dict[str, Source]:
         ),
         **reason_tables({"skills": {"en": "Matches your skills: {ref}", "ru": "Подходит по навыкам: {ref}"}}),
         "recipes": pl.DataFrame(
-            [("marketplace", "skills", 1.0, 0.5)], schema=["recipe", "component", "weight", "neutral"], orient="row"
+            [("marketplace", "skills", 1.0, 0.5, None)],
+            schema={
+                **{"recipe": pl.String, "component": pl.String},
+                **{"weight": pl.Float64, "neutral": pl.Float64, "cap": pl.Float64},
+            },
+            orient="row",
         ),
         "jobs": jobs(),
         "similar_jobs": SIMILAR_JOBS.conform(

@@ -99,6 +99,7 @@ def test_a_score_can_be_recomputed_from_the_stored_components_and_weights(world:
         items.unpivot(COMPONENTS, index=["user_id", "recipe", "rank", "score"], variable_name="component")
         .join(weights, on=["recipe", "component"])
         .with_columns(part=pl.col("weight") * pl.col("value").cast(pl.Float64).fill_null(pl.col("neutral")))
+        .with_columns(part=pl.min_horizontal("part", "cap"))
         .group_by("user_id", "rank", "score")
         .agg(pl.col("part").sum())
     )

@@ -15,12 +15,14 @@ Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Recipe(Strict):
-    """Component weights (normalised to sum 1), the neutral value, and the shares of diversity and exploration."""
+    """Component weights (normalised to sum 1), the neutral value, and the shape of the list."""
 
     weights: dict[str, Weight]
     neutral: Share = settings.Recipe.neutral
     diversity: Share = settings.Recipe.diversity
     exploration_share: Share = settings.Recipe.exploration_share
+    exploration_from_rank: int = Field(settings.Recipe.exploration_from_rank, ge=1, le=1000)
+    collaborative_cap: Share | None = settings.Recipe.collaborative_cap
 
     @model_validator(mode="after")
     def _weights_are_of_known_components(self) -> Self:

@@ -14,7 +14,7 @@ from models.kernels.sparse_rows import most_similar, rarest_common
 from models.ranking.context import KIND_APPLIED, KIND_SAVED, KIND_VIEWED, CandidatePairs
 from models.ranking.feed_rows import REASON_ROWS, RankedItems
 from models.ranking.retrieval import RETRIEVERS
-from models.ranking.scoring import COLLABORATIVE_MOST
+from models.ranking.scoring import caps
 
 REASONS_PER_ITEM = 3
 NAMES_PER_REASON = 3
@@ -103,7 +103,8 @@ def _strengths(pairs: CandidatePairs, items: RankedItems) -> tuple[dict[str, Flo
     has_role = pairs.sum_over(jobs.roles, users.roles) > 0
     follows = _company_affinity(pairs)
     place = part["location"] + part["location_match"]
-    by_likes = np.minimum(part["collaborative"], COLLABORATIVE_MOST) + part["neighbours"]
+    most = caps(pairs.batch.recipes)[pairs.block.recipe_of_row][:, None]
+    by_likes = (np.minimum(part["collaborative"], most) + part["neighbours"]).astype(np.float32)
     strength = {
         "also_applied": _where(
             known["also_applied"] > 0.05,

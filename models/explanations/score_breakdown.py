@@ -12,7 +12,7 @@ from models.explanations.attribution import explain
 from models.ranking.context import CandidatePairs, JobContext, UserBatch
 from models.ranking.feed_rows import RankedItems
 from models.ranking.retrieval import RETRIEVERS, build_block, retrieve
-from models.ranking.scoring import COLLABORATIVE, COLLABORATIVE_MOST, component_values, score_candidates, score_pairs
+from models.ranking.scoring import component_values, score_candidates, score_pairs
 from models.ranking.settings import Recipe
 from serving.contract.tables import COMPONENTS
 
@@ -113,7 +113,8 @@ def contributions(recipe: Recipe, values: dict[str, float]) -> tuple[Contributio
     for name, weight in recipe.normalised().items():
         value = values[name]
         points = weight * (recipe.neutral if np.isnan(value) else value)
-        most = COLLABORATIVE_MOST if name == COLLABORATIVE else 1.0
+        most = recipe.most(name)
+        counted = points if most is None else min(points, most)
         known = None if np.isnan(value) else value
-        parts.append(Contribution(name, weight, known, 100 * min(points, most), is_capped=points > most))
+        parts.append(Contribution(name, weight, known, 100 * counted, is_capped=counted < points))
     return tuple(sorted(parts, key=lambda part: (-part.points, part.component)))

@@ -43,21 +43,24 @@ def explore(
     job_hash: UInt64s,
     keys: UInt64s,
     share: Floats,
+    from_rank: Ints,
     cap: CompanyCap,
 ) -> Slots:
     """Mixes explored jobs into the exploited lists `order` (B, n: positions in the candidates, (B, C)).
 
-    Of a list of n ranks, round(share * n) explore: one at a random place of each of that many equal stretches, past its
-    first third. The exploration set are the JOBS_PER_SLOT best candidates per slot that are not exploited, without
-    companies of the exploited top and with at most the cap of any other, so that no draw can break the cap. A set too
-    small leaves its slots to the recipe. `relevance` is -inf for padding.
+    Of a list of n ranks, round(share * n) explore, if there are so many from `from_rank` on. These ranks are cut into
+    that many equal stretches, and a random place of each explores, past its first third. The exploration set are the
+    JOBS_PER_SLOT best candidates per slot that are not exploited, without companies of the exploited top and with at
+    most the cap of any other, so that no draw can break the cap. A set too small leaves its slots to the recipe.
+    `relevance` is -inf for padding.
     """
     n_rows, n_items = order.shape
     if relevance.shape[1] == 0:
         nothing = np.zeros(order.shape, dtype=bool)
         return Slots(candidate=order, is_explored=nothing, propensity=np.ones(order.shape, dtype=np.float32))
     n_listed = (order >= 0).sum(axis=1)
-    wanted = np.floor(share * n_listed + 0.5).astype(np.int64)
+    head = np.minimum(n_listed, from_rank.astype(np.int64) - 1)
+    wanted = np.minimum(np.floor(share * n_listed + 0.5).astype(np.int64), n_listed - head)
     # The top of the recipe's list stays whole: it keeps the cap only as long as nothing moves up into it.
     n_exploited = np.maximum(n_listed - wanted, np.minimum(n_listed, cap.top))
     most = JOBS_PER_SLOT * wanted
@@ -70,7 +73,7 @@ def explore(
     rows = np.arange(n_rows)[:, None]
     taken = np.zeros(relevance.shape, dtype=bool)
     taken[np.nonzero(is_drawn)[0], drawn[is_drawn]] = True
-    is_slot = _slots(n_listed, n_explored, keys, n_items=n_items)
+    is_slot = _slots(head, n_listed, n_explored, keys, n_items=n_items)
     remaining = np.where((order >= 0) & ~taken[rows, np.maximum(order, 0)], order, -1)
     remaining = np.take_along_axis(remaining, best_first(-(remaining < 0).astype(np.float32)), axis=1)
     exploited_place = np.minimum(np.cumsum(~is_slot, axis=1) - 1, n_items - 1)
@@ -114,16 +117,18 @@ def _exploration_set(
     return pool
 
 
-def _slots(n_listed: NDArray[np.int64], n_explored: NDArray[np.int64], keys: UInt64s, *, n_items: int) -> Bools:
-    """Which ranks explore: in stretch i of n_explored equal ones, a random place."""
+def _slots(
+    head: NDArray[np.int64], n_listed: NDArray[np.int64], n_explored: NDArray[np.int64], keys: UInt64s, *, n_items: int
+) -> Bools:
+    """Which ranks explore: in stretch i of n_explored equal ones behind the head, a random place."""
     most = int(n_explored.max(initial=0))
     stretch = np.arange(most)
     random = uniform(mix(mix(keys ^ _SLOT_STREAM)[:, None] ^ mix(stretch.astype(np.uint64))[None, :]))
-    length = n_listed / np.maximum(n_explored, 1)
+    length = (n_listed - head) / np.maximum(n_explored, 1)
     start = np.ceil(stretch[None, :] * length[:, None])
     end = np.ceil((stretch[None, :] + 1) * length[:, None])
     offset = _SKIPPED_SHARE + (1 - _SKIPPED_SHARE) * random
-    place = (start + np.floor(offset * (end - start))).astype(np.int64)
+    place = head[:, None] + (start + np.floor(offset * (end - start))).astype(np.int64)
     is_used = stretch[None, :] < n_explored[:, None]
     slots = np.zeros((len(keys), n_items), dtype=bool)
     slots[np.nonzero(is_used)[0], place[is_used]] = True

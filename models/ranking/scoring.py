@@ -13,12 +13,10 @@ from models.arrays import Csr, Doubles, Floats, Ints
 from models.kernels.sparse_rows import dot_pairs, lookup, sums_over_terms
 from models.ranking.candidates import Candidates
 from models.ranking.context import CandidatePairs, Factors, UserBlock
-from models.ranking.settings import Recipe
+from models.ranking.settings import COLLABORATIVE, Recipe
 from serving.contract.tables import COMPONENTS
 
 COMPONENT_DECIMALS = 4
-COLLABORATIVE = "collaborative"
-COLLABORATIVE_MOST = 0.10  # of a score of 1: others' behaviour may add ten points, not carry a job
 _COMPONENT_INDEX = {name: index for index, name in enumerate(COMPONENTS)}
 
 
@@ -33,13 +31,14 @@ class Scored:
 def score_pairs(values: Mapping[str, Floats], recipes: Sequence[Recipe], recipe_of_row: Ints) -> Scored:
     """score = sum of weight * value over the recipe's components, unknown values being neutral; (B, C).
 
-    The collaborative term counts at most COLLABORATIVE_MOST. Confidence is the weight share of the known components.
+    The collaborative term counts at most the recipe's cap. Confidence is the weight share of the known components.
     """
     weights = np.zeros((len(recipes), len(COMPONENTS)))
     for row, recipe in enumerate(recipes):
         for name, weight in recipe.normalised().items():
             weights[row, _COMPONENT_INDEX[name]] = weight
     neutral = np.array([recipe.neutral for recipe in recipes])[recipe_of_row][:, None]
+    most = caps(recipes)[recipe_of_row][:, None]
     shape = next(iter(values.values())).shape
     score, confidence = np.zeros(shape), np.zeros(shape)
     for name in COMPONENTS:
@@ -49,9 +48,14 @@ def score_pairs(values: Mapping[str, Floats], recipes: Sequence[Recipe], recipe_
         value = values[name].astype(np.float64)
         is_known = ~np.isnan(value)
         term = weight * np.where(is_known, value, neutral)
-        score += np.minimum(term, COLLABORATIVE_MOST) if name == COLLABORATIVE else term
+        score += np.minimum(term, most) if name == COLLABORATIVE else term
         confidence += weight * is_known
     return Scored(score=np.clip(score, 0, 1), confidence=np.clip(confidence, 0, 1))
+
+
+def caps(recipes: Sequence[Recipe]) -> Doubles:
+    """The most that the collaborative component adds to a score by each recipe, infinite for no limit."""
+    return np.array([np.inf if recipe.collaborative_cap is None else recipe.collaborative_cap for recipe in recipes])
 
 
 def score_candidates(block: UserBlock, found: Candidates) -> Scored:

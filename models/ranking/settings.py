@@ -5,22 +5,33 @@ from dataclasses import dataclass
 
 from models.ranking.experiments import Arm
 
+COLLABORATIVE = "collaborative"
 EXACT_JOBS = 20_000  # vectors of more jobs are compared by clusters
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Weights of components (normalised to sum 1), the value of unknown ones, and the shape of the list."""
+    """Weights of components (normalised to sum 1), the value of unknown ones, and the shape of the list.
+
+    `collaborative_cap` is the most that the collaborative component adds to a score, None for no limit.
+    `exploration_from_rank` is the first rank that may explore.
+    """
 
     name: str
     weights: Mapping[str, float]
     neutral: float = 0.5
     diversity: float = 0.15
     exploration_share: float = 0.1
+    exploration_from_rank: int = 1
+    collaborative_cap: float | None = 0.10  # others' behaviour may add ten points, not carry a job
 
     def normalised(self) -> Mapping[str, float]:
         total = sum(self.weights.values())
         return {name: weight / total for name, weight in self.weights.items() if weight > 0}
+
+    def most(self, component: str) -> float | None:
+        """The most that the component may add to a score, None for no limit."""
+        return self.collaborative_cap if component == COLLABORATIVE else None
 
 
 @dataclass(frozen=True)

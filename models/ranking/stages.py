@@ -132,6 +132,7 @@ def _explore(block: UserBlock, found: Candidates, scored: Scored, order: Ints) -
         job_hash=context.jobs.id_hash[np.maximum(found.jobs, 0)],
         keys=draw_keys(batch.users.id_hash[block.rows], seed=settings.seed, day=day),
         share=block.by_recipe([recipe.exploration_share for recipe in batch.recipes]),
+        from_rank=np.array([recipe.exploration_from_rank for recipe in batch.recipes])[block.recipe_of_row],
         cap=settings.company_cap,
     )
 

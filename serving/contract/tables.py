@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 # Readers of another major version refuse a generation. 1.1: the column `window` of `trending` became `period`.
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 LANGUAGES = ("en", "ru")
 FEED_SOURCES = ("personal", "profile", "segment", "global")
@@ -156,6 +156,7 @@ DESCRIBED: Mapping[str, Table] = {
             "component": Column("varchar", "Name of the component"),
             "weight": Column("double", "Share in the score; the weights of a recipe add up to 1", "0–1"),
             "neutral": Column("double", "Value that stands in for an unknown component", "0–1"),
+            "cap": Column("double", "The most that the component adds to a score; null without a limit", "0–1"),
         },
     ),
     "jobs": Table(

@@ -11,7 +11,13 @@ _CAP = CompanyCap(most=2, top=6)
 
 
 def _explored(
-    *, n_users: int = 50, n_candidates: int = 40, n_items: int = 20, share: float = 0.2, seed: int = 1
+    *,
+    n_users: int = 50,
+    n_candidates: int = 40,
+    n_items: int = 20,
+    share: float = 0.2,
+    seed: int = 1,
+    from_rank: int = 1,
 ) -> Slots:
     jobs = np.broadcast_to(np.arange(n_candidates, dtype=np.int32), (n_users, n_candidates))
     order = np.broadcast_to(np.arange(n_items, dtype=np.int32), (n_users, n_items))
@@ -23,6 +29,7 @@ def _explored(
         job_hash=stable_hash(pl.Series([f"j{k}" for k in range(n_candidates)]), "job")[jobs],
         keys=draw_keys(stable_hash(users, "user"), seed=seed, day=20_000),
         share=np.full(n_users, share, dtype=np.float32),
+        from_rank=np.full(n_users, from_rank, dtype=np.int32),
         cap=_CAP,
     )
 
@@ -61,14 +68,33 @@ def test_another_seed_draws_other_jobs_and_the_same_seed_the_same() -> None:
     assert (_explored().candidate != _explored(seed=2).candidate).any()
 
 
+@given(st.integers(1, 22), st.floats(0, 1))
+def test_ranks_before_the_first_that_may_explore_keep_the_recipes_order(from_rank: int, share: float) -> None:
+    slots = _explored(n_users=20, share=share, from_rank=from_rank)
+    head = min(from_rank - 1, 20)
+    assert (slots.candidate[:, :head] == np.arange(head)).all() and not slots.is_explored[:, :head].any()
+    wanted = min(int(np.floor(np.float32(share) * np.float32(20) + np.float32(0.5))), 20 - head)
+    assert (slots.is_explored.sum(axis=1) == wanted).all()
+
+
+def test_the_share_is_of_the_whole_list_wherever_it_may_explore() -> None:
+    slots = _explored(n_users=6000, from_rank=13)
+    assert (slots.is_explored.sum(axis=1) == 4).all() and (slots.is_explored[:, 12:].sum(axis=1) == 4).all()
+    counts = np.bincount(slots.candidate[slots.is_explored], minlength=40)
+    expected = 6000 * 4 / 20
+    assert (abs(counts[16:36] - expected) < 5 * np.sqrt(expected)).all()
+
+
 def test_no_share_explores_nothing() -> None:
     slots = _explored(share=0.0)
     assert not slots.is_explored.any()
     assert (slots.candidate == np.arange(20)).all()
 
 
-@given(st.integers(0, 100_000), st.floats(0, 1), st.integers(1, 12), st.integers(0, 25))
-def test_a_draw_never_breaks_the_cap_nor_repeats_a_job(seed: int, share: float, n_companies: int, n_more: int) -> None:
+@given(st.integers(0, 100_000), st.floats(0, 1), st.integers(1, 12), st.integers(0, 25), st.integers(1, 12))
+def test_a_draw_never_breaks_the_cap_nor_repeats_a_job(
+    seed: int, share: float, n_companies: int, n_more: int, from_rank: int
+) -> None:
     rng = np.random.default_rng(seed)
     n_listed = int(rng.integers(0, 15))
     width = n_listed + n_more
@@ -89,6 +115,7 @@ def test_a_draw_never_breaks_the_cap_nor_repeats_a_job(seed: int, share: float, 
         job_hash=stable_hash(pl.Series([str(job) for job in range(width)], dtype=pl.String), "job")[None, :],
         keys=draw_keys(stable_hash(pl.Series(["u"]), "user"), seed=seed, day=1),
         share=np.array([share], dtype=np.float32),
+        from_rank=np.array([from_rank], dtype=np.int32),
         cap=_CAP,
     )
     listed = slots.candidate[0][slots.candidate[0] >= 0]

@@ -3,7 +3,6 @@ import pytest
 
 from features.schemas.ranking import FALLBACK_FEEDS
 from models.ranking.fallback import fallback_feeds
-from models.ranking.scoring import COLLABORATIVE_MOST
 from tests.models.ranking.world import MARKETPLACE, SETTINGS, Market, encode, make_market
 
 
@@ -54,7 +53,7 @@ def test_scores_follow_the_default_recipe(feeds: pl.DataFrame) -> None:
         for name, weight in MARKETPLACE.weights.items():
             value = item["components"][name]
             term = weight / total * (0.5 if value is None else value)
-            score += min(term, COLLABORATIVE_MOST) if name == "collaborative" else term
+            score += min(term, 0.10) if name == "collaborative" else term
         assert item["score"] == pytest.approx(score, abs=1e-6)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from features.components import REMOTE_OK
 from models.ranking.job_arrays import csr_from_lists
-from models.ranking.scoring import COLLABORATIVE_MOST, component_values, score_pairs
+from models.ranking.scoring import component_values, score_pairs
 from models.ranking.settings import Recipe
 from serving.contract.tables import COMPONENTS
 from tests.models.ranking.world import encode, make_market
@@ -32,8 +32,14 @@ def test_an_unknown_component_is_neutral_and_lowers_confidence() -> None:
 
 def test_the_collaborative_boost_is_at_most_ten_points() -> None:
     recipe = Recipe("r", {"collaborative": 1, "tags": 1})
-    assert _one({"collaborative": 1.0, "tags": 0.0}, recipe)[0] == pytest.approx(COLLABORATIVE_MOST)
+    assert _one({"collaborative": 1.0, "tags": 0.0}, recipe)[0] == pytest.approx(0.10)
     assert _one({"collaborative": 0.1, "tags": 0.0}, recipe)[0] == pytest.approx(0.05)
+
+
+def test_a_recipe_may_set_or_lift_the_cap_of_the_collaborative_boost() -> None:
+    recipe = Recipe("r", {"collaborative": 1, "tags": 1}, collaborative_cap=None)
+    assert _one({"collaborative": 1.0, "tags": 0.0}, recipe)[0] == pytest.approx(0.5)
+    assert _one({"collaborative": 1.0, "tags": 0.0}, replace(recipe, collaborative_cap=0.2))[0] == pytest.approx(0.2)
 
 
 def test_each_user_is_scored_by_their_own_recipe() -> None:

@@ -11,7 +11,6 @@ from features.schemas.ranking import FEEDS, REASON_CODES
 from features.users.profiles import blocked_company_keys
 from models.ranking.experiments import Arm
 from models.ranking.feed_problems import violations
-from models.ranking.scoring import COLLABORATIVE_MOST
 from models.ranking.settings import CompanyCap, Recipe, Settings
 from models.ranking.stages import rank_batch
 from tests.models.ranking.world import (
@@ -90,7 +89,7 @@ def _recomputed(components: dict[str, float | None], recipe: Recipe) -> tuple[fl
     for name, weight in recipe.weights.items():
         value = components[name]
         term = weight / total * (recipe.neutral if value is None else value)
-        score += min(term, COLLABORATIVE_MOST) if name == "collaborative" else term
+        score += min(term, 0.10) if name == "collaborative" else term
         confidence += weight / total if value is not None else 0
     return score, confidence
 
