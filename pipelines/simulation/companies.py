@@ -73,10 +73,6 @@ def _about(world: World, rng: np.random.Generator, *, sector: IntArray, size: In
     n, texts = len(sector), world.texts
     audience, first = (rng.integers(0, len(texts[name]["en"]), n) for name in ("audience", "values"))
     second = (first + rng.integers(1, len(texts["values"]["en"]), n)) % len(texts["values"]["en"])
-    templates = {
-        "en": "We make {} for {}. There are {} of us; we value {} and {}.",
-        "ru": "Мы создаём {} для {}. В команде {} человек; мы ценим {} и {}.",
-    }
 
     def about(language: str) -> pl.Expr:
         products = pl.Series([texts["sectors"][name][language] for name in world.sectors])
@@ -87,6 +83,6 @@ def _about(world: World, rng: np.random.Generator, *, sector: IntArray, size: In
             pl.Series(texts["values"][language]).gather(first),
             pl.Series(texts["values"][language]).gather(second),
         )
-        return pl.format(templates[language], *(pl.lit(piece) for piece in pieces)).alias(f"about_{language}")
+        return pl.format(texts["about"][language], *(pl.lit(piece) for piece in pieces)).alias(f"about_{language}")
 
     return [about("en"), about("ru")]

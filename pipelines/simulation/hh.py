@@ -45,17 +45,14 @@ def write_hh(world: World, companies: Companies, jobs: Jobs, out: Path, *, progr
         bodies = _vacancies(world, companies, jobs, block)
         for start in range(0, len(bodies), PER_PAGE):
             items = [item for item, _ in bodies[start : start + PER_PAGE]]
-            _write(search / f"page-{page + 1:05}.json", _page(items, page=page, n_pages=n_pages, found=len(rows)))
+            body = orjson.dumps(_page(items, page=page, n_pages=n_pages, found=len(rows)))
+            (search / f"page-{page + 1:05}.json").write_bytes(body)
             page += 1
         for item, detail in bodies:
             if int(item["id"]) % _NO_DETAIL_EVERY:
-                _write(vacancies / f"{item['id']}.json", item | detail)
+                (vacancies / f"{item['id']}.json").write_bytes(orjson.dumps(item | detail))
         progress(page, n_pages)
     return len(rows)
-
-
-def _write(path: Path, document: object) -> None:
-    path.write_bytes(orjson.dumps(document))
 
 
 def _page(items: list[dict[str, Any]], *, page: int, n_pages: int, found: int) -> dict[str, Any]:
@@ -146,9 +143,9 @@ def _detail(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _salary(row: dict[str, Any]) -> dict[str, Any] | None:
-    if row["salary_min"] is None and row["salary_max"] is None:
-        return None
     low, high = row["salary_min"], row["salary_max"]
+    if low is None and high is None:
+        return None
     return {"from": low, "to": high, "currency": row["currency"], "gross": row["is_gross"]}
 
 

@@ -8,47 +8,10 @@ import polars as pl
 from pipelines.simulation.companies import Companies
 from pipelines.simulation.jobs import MAX_SKILLS, Jobs
 from pipelines.simulation.rng import IntArray
-from pipelines.simulation.world import LANGUAGES, Family, World
+from pipelines.simulation.world import LANGUAGES, LEVELS, Family, World
 
 _N_DUTIES = 3
 _N_VARIANTS = 3
-_TITLES = {
-    ("it", "en"): ("Intern {}", "Junior {}", "{}", "Senior {}", "Lead {}"),
-    ("it", "ru"): ("Стажёр {}", "Junior {}", "{}", "Senior {}", "Ведущий {}"),
-    ("office", "en"): ("Trainee {}", "Junior {}", "{}", "Senior {}", "Lead {}"),
-    ("office", "ru"): ("{} (стажёр)", "Младший {}", "{}", "Старший {}", "Ведущий {}"),
-    ("plain", "en"): ("{} (no experience needed)", "{}", "{}", "{}", "{} (team lead)"),
-    ("plain", "ru"): ("{} (без опыта)", "{}", "{}", "{}", "{} (старший смены)"),
-}
-_YEARS = {
-    "en": (
-        "No experience needed",
-        "A year of experience or more",
-        "Three years of experience or more",
-        "Five years of experience or more",
-        "Eight years of experience, also of leading people",
-    ),
-    "ru": (
-        "Опыт не требуется",
-        "Опыт работы от года",
-        "Опыт работы от трёх лет",
-        "Опыт работы от пяти лет",
-        "Опыт работы от восьми лет, в том числе руководства",
-    ),
-}
-_HTML = {
-    "en": (
-        "<p>{}: {}.</p><p><strong>What you will do</strong></p><ul><li>{}</li><li>{}</li></ul><p><strong>What we "
-        "expect</strong></p><ul><li>{}</li><li>Good knowledge of {}</li><li>{} would be a plus</li></ul><p><strong>We "
-        "offer</strong></p><ul><li>{}</li><li>{}</li></ul>{}<p><strong>About the company</strong></p><p>{}</p>"
-    ),
-    "ru": (
-        "<p>{}: {}.</p><p><strong>Обязанности</strong></p><ul><li>{}</li><li>{}</li></ul><p><strong>Требования"
-        "</strong></p><ul><li>{}</li><li>Уверенное владение: {}</li><li>Будет плюсом: {}</li></ul><p><strong>Условия"
-        "</strong></p><ul><li>{}</li><li>{}</li></ul>{}<p><strong>О компании</strong></p><p>{}</p>"
-    ),
-}
-_PAY = {"en": "<p>Salary: {} per month.</p>", "ru": "<p>Зарплата: {} в месяц.</p>"}
 
 
 def with_texts(world: World, companies: Companies, jobs: Jobs, rows: IntArray) -> pl.DataFrame:
@@ -77,37 +40,44 @@ def _texts(
     world: World, language: str, frame: pl.DataFrame, *, employer: pl.DataFrame, picked: IntArray
 ) -> pl.DataFrame:
     family, level, seed = (frame[name].to_numpy() for name in ("family", "level", "text_seed"))
-    fragments = world.texts
+    names = ("openings", "years", "offers", "pay", "pay_line", "posting")
+    texts = {name: world.texts[name][language] for name in names}
     skills = skill_columns(world, language, picked)
     columns = pl.DataFrame({f"s{n}": skills[n] for n in range(MAX_SKILLS)})
     duty = seed // 3 % _N_DUTIES
     next_duty = (duty + 1 + seed // 11 % (_N_DUTIES - 1)) % _N_DUTIES
-    offer = seed // 17 % len(fragments["offers"][language])
-    next_offer = (offer + 1 + seed // 19 % 3) % len(fragments["offers"][language])
-    n_levels = len(_YEARS[language])
+    offer = seed // 17 % len(texts["offers"])
+    next_offer = (offer + 1 + seed // 19 % 3) % len(texts["offers"])
+    titles = [
+        _title(world, each, language, variant=variant, level=n)
+        for each in world.families
+        for variant in range(_N_VARIANTS)
+        for n in range(len(LEVELS))
+    ]
+    duties = [text for each in world.families for text in each.duties[language]]
     columns = columns.with_columns(
-        title=_gather(_titles(world, language), (family * _N_VARIANTS + seed % _N_VARIANTS) * n_levels + level),
-        opening=_gather(fragments["openings"][language], seed // 7 % len(fragments["openings"][language])),
-        duty=_gather(_duties(world, language), family * _N_DUTIES + duty),
-        next_duty=_gather(_duties(world, language), family * _N_DUTIES + next_duty),
-        years=_gather(_YEARS[language], level),
-        offer=_gather(fragments["offers"][language], offer),
-        next_offer=_gather(fragments["offers"][language], next_offer),
+        title=_gather(titles, (family * _N_VARIANTS + seed % _N_VARIANTS) * len(LEVELS) + level),
+        opening=_gather(texts["openings"], seed // 7 % len(texts["openings"])),
+        duty=_gather(duties, family * _N_DUTIES + duty),
+        next_duty=_gather(duties, family * _N_DUTIES + next_duty),
+        years=_gather(texts["years"], level),
+        offer=_gather(texts["offers"], offer),
+        next_offer=_gather(texts["offers"], next_offer),
         about=employer[f"about_{language}"],
         company=employer["company"].str.replace_all("&", "&amp;", literal=True),
-        pay=_pay(language, frame),
+        pay=_pay(texts["pay"], frame),
     ).with_columns(
         known=pl.concat_str("s0", "s1", "s2", separator=", "),
         plus=pl.concat_str([f"s{n}" for n in range(3, MAX_SKILLS)], separator=", ", ignore_nulls=True),
     )
-    pay_line = pl.when(pl.col("pay").is_null()).then(pl.lit("")).otherwise(pl.format(_PAY[language], "pay"))
+    pay_line = pl.when(pl.col("pay").is_null()).then(pl.lit("")).otherwise(pl.format(texts["pay_line"], "pay"))
     return columns.select(
         "title",
         "pay",
         "about",
         pl.format(
-            _HTML[language], "company", "opening", "duty", "next_duty", "years", "known", "plus", "offer", "next_offer",
-            pay_line, "about",
+            texts["posting"], "company", "opening", "duty", "next_duty", "years", "known", "plus", "offer",
+            "next_offer", pay_line, "about",
         ).alias("description"),
         pl.format("{}. {}.", "years", "known").alias("requirement"),
         pl.format("{}. {}.", "duty", "next_duty").alias("responsibility"),
@@ -119,39 +89,26 @@ def _gather(texts: Sequence[str], position: IntArray) -> pl.Series:
     return pl.Series(list(texts), dtype=pl.String).gather(pl.Series(np.asarray(position)))
 
 
-def _titles(world: World, language: str) -> list[str]:
-    return [
-        _title(family, language, variant=variant, level=level)
-        for family in world.families
-        for variant in range(_N_VARIANTS)
-        for level in range(len(_YEARS[language]))
-    ]
-
-
-def _title(family: Family, language: str, *, variant: int, level: int) -> str:
+def _title(world: World, family: Family, language: str, *, variant: int, level: int) -> str:
     titles = family.titles[language]
-    title, template = titles[variant % len(titles)], _TITLES[family.ranks, language][level]
+    title = titles[variant % len(titles)]
+    template: str = world.texts["titles"][family.ranks][language][level]
     is_russian_word = "а" <= title[1:2] <= "я"
     if is_russian_word and not template.startswith("{}"):
         title = title[0].lower() + title[1:]
     return template.format(title)
 
 
-def _duties(world: World, language: str) -> list[str]:
-    return [duty for family in world.families for duty in family.duties[language]]
-
-
-def _pay(language: str, frame: pl.DataFrame) -> pl.Series:
+def _pay(words: Sequence[str], frame: pl.DataFrame) -> pl.Series:
     """`1500 - 2000 USD`, `from 1500 USD`, `up to 2000 USD` or null."""
-    words = {"en": ("from {} {}", "up to {} {}"), "ru": ("от {} {}", "до {} {}")}[language]
     low, high = pl.col("salary_min"), pl.col("salary_max")
     currency = pl.col("currency").replace({"RUR": "RUB", "BYR": "BYN"})
     text = (
         pl.when(low.is_not_null() & high.is_not_null())
-        .then(pl.format("{} - {} {}", low, high, currency))
+        .then(pl.format(words[0], low, high, currency))
         .when(low.is_not_null())
-        .then(pl.format(words[0], low, currency))
+        .then(pl.format(words[1], low, currency))
         .when(high.is_not_null())
-        .then(pl.format(words[1], high, currency))
+        .then(pl.format(words[2], high, currency))
     )
     return frame.select(text.alias("pay"))["pay"]

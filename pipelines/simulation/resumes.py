@@ -1,6 +1,7 @@
 """A handful of resumes as plain text, Markdown and JSON Resume."""
 
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -10,15 +11,6 @@ from pipelines.simulation.world import LANGUAGES, LEVEL_YEARS, World
 from pipelines.simulation.writing import folder
 
 N_RESUMES = 6
-_HEADINGS = {
-    "en": {"skills": "Skills", "work": "Experience", "education": "Education", "degree": "State University, bachelor"},
-    "ru": {
-        "skills": "Навыки",
-        "work": "Опыт работы",
-        "education": "Образование",
-        "degree": "Государственный университет, бакалавр",
-    },
-}
 
 
 def write_resumes(world: World, companies: Companies, users: Users, out: Path, *, last_year: int) -> int:
@@ -27,12 +19,17 @@ def write_resumes(world: World, companies: Companies, users: Users, out: Path, *
     rows = range(N_DEMO, min(N_DEMO + N_RESUMES, len(users)))
     for row in rows:
         resume = _resume(world, companies, users, row, last_year=last_year)
-        suffix, body = ((".txt", _text(resume)), (".md", _markdown(resume)), (".json", _json(resume)))[row % 3]
-        (out / f"{users.user_id[row]}{suffix}").write_bytes(body)
+        path = out / users.user_id[row]
+        if row % 3 == 0:
+            path.with_suffix(".txt").write_text(_text(resume, heading="{}", item="- {}"), encoding="utf-8")
+        elif row % 3 == 1:
+            path.with_suffix(".md").write_text(_text(resume, heading="## {}", item="* {}"), encoding="utf-8")
+        else:
+            path.with_suffix(".json").write_bytes(_json(resume))
     return len(rows)
 
 
-def _resume(world: World, companies: Companies, users: Users, row: int, *, last_year: int) -> dict[str, object]:
+def _resume(world: World, companies: Companies, users: Users, row: int, *, last_year: int) -> dict[str, Any]:
     language = "en" if users.is_english[row] else "ru"
     family, city = world.families[users.family[row]], world.cities[users.city[row]]
     years = max(1, int(LEVEL_YEARS[users.level[row]]))
@@ -48,43 +45,32 @@ def _resume(world: World, companies: Companies, users: Users, row: int, *, last_
         "start": last_year - years,
         "end": last_year,
         "duties": list(family.duties[language]),
-        "degree": _HEADINGS[language]["degree"],
+        "words": world.texts["resume"][language],
         "studied": last_year - years - 4,
     }
 
 
-def _text(resume: dict[str, object]) -> bytes:
-    return _plain(resume, heading="{}", item="- {}")
-
-
-def _markdown(resume: dict[str, object]) -> bytes:
-    return _plain(resume, heading="## {}", item="* {}")
-
-
-def _plain(resume: dict[str, object], *, heading: str, item: str) -> bytes:
-    words = _HEADINGS[str(resume["language"])]
-    duties = resume["duties"] if isinstance(resume["duties"], list) else []
-    skills = resume["skills"] if isinstance(resume["skills"], list) else []
+def _text(resume: dict[str, Any], *, heading: str, item: str) -> str:
+    words = resume["words"]
     lines = [
-        str(resume["title"]),
+        resume["title"],
         f"{resume['city']}, {resume['email']}",
         "",
         heading.format(words["skills"]),
-        ", ".join(skills),
+        ", ".join(resume["skills"]),
         "",
         heading.format(words["work"]),
         f"{resume['start']} - {resume['end']}, {resume['employer']}, {resume['title']}",
-        *(item.format(duty) for duty in duties),
+        *(item.format(duty) for duty in resume["duties"]),
         "",
         heading.format(words["education"]),
-        f"{resume['studied']} - {resume['start']}, {resume['degree']}",
+        f"{resume['studied']} - {resume['start']}, {words['degree']}",
         "",
     ]
-    return "\n".join(lines).encode()
+    return "\n".join(lines)
 
 
-def _json(resume: dict[str, object]) -> bytes:
-    skills = resume["skills"] if isinstance(resume["skills"], list) else []
+def _json(resume: dict[str, Any]) -> bytes:
     document = {
         "basics": {
             "label": resume["title"],
@@ -101,9 +87,13 @@ def _json(resume: dict[str, object]) -> bytes:
             }
         ],
         "education": [
-            {"institution": resume["degree"], "startDate": f"{resume['studied']}", "endDate": f"{resume['start']}"}
+            {
+                "institution": resume["words"]["degree"],
+                "startDate": f"{resume['studied']}",
+                "endDate": f"{resume['start']}",
+            }
         ],
-        "skills": [{"name": name, "level": "Advanced"} for name in skills],
+        "skills": [{"name": name, "level": "Advanced"} for name in resume["skills"]],
         "languages": [
             {"language": "English" if resume["language"] == "en" else "Russian", "fluency": "Native speaker"}
         ],

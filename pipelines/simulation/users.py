@@ -18,7 +18,7 @@ from pipelines.simulation.rng import (
     skill_bits,
     weighted,
 )
-from pipelines.simulation.world import LEVEL_PAY, World
+from pipelines.simulation.world import LEVEL_PAY, LEVELS, World
 
 DEMO_PYTHON, DEMO_DESIGNER = "demo-python-almaty", "demo-designer-remote"
 N_DEMO = 2
@@ -27,6 +27,11 @@ REMOTE_NO, REMOTE_OK, REMOTE_ONLY = range(3)
 REMOTE_WISHES = ("no", "ok", "only")
 USERS_PER_BLOCK = 50_000
 
+# A Python developer at home in Almaty and a product designer in Lisbon who works remotely only.
+_DEMO_TASTES = (
+    ("python_backend", "data_engineer", "Almaty", REMOTE_OK, LEVELS.index("middle")),
+    ("product_designer", "graphic_designer", "Lisbon", REMOTE_ONLY, LEVELS.index("senior")),
+)
 _LEVEL_WEIGHTS = (7, 25, 40, 21, 7)
 _NO_HISTORY_SHARE = 0.1
 _NEWCOMER_SHARE = 0.25
@@ -87,7 +92,9 @@ def _block(world: World, *, start: int, stop: int, n_days: int, seed: int) -> Us
     signup_day = np.where(is_newcomer, rng.integers(0, n_days, n), 0)
     pay_draw = rng.uniform(0.7, 1.05, n)
     if start == 0:
-        _set_demo_users(world, family=family, second_family=second_family, city=city, remote=remote, level=level)
+        for row, (own, other, home, its_wish, its_level) in enumerate(_DEMO_TASTES):
+            family[row], second_family[row] = world.family_index(own), world.family_index(other)
+            city[row], remote[row], level[row] = world.city_index(home), its_wish, its_level
         is_english[:N_DEMO], activity[:N_DEMO], signup_day[:N_DEMO], pay_draw[:N_DEMO] = (False, True), 1.0, 0, 0.8
     usd = world.of_families("usd")[family] * world.of_cities("pay")[city]
     skills = pick_skills(rng, world, family, n_min=5, n_max=MAX_USER_SKILLS)
@@ -117,23 +124,3 @@ def _ids(start: int, stop: int) -> pl.Series:
     if start > 0:
         return ids
     return pl.concat([pl.Series("user_id", [DEMO_PYTHON, DEMO_DESIGNER]), ids[N_DEMO:]])[: stop - start]
-
-
-def _set_demo_users(
-    world: World,
-    *,
-    family: IntArray,
-    second_family: IntArray,
-    city: IntArray,
-    remote: IntArray,
-    level: IntArray,
-) -> None:
-    """A Python developer at home in Almaty and a product designer in Lisbon who works remotely only."""
-    middle = 2
-    tastes = (
-        ("python_backend", "data_engineer", "Almaty", REMOTE_OK, middle),
-        ("product_designer", "graphic_designer", "Lisbon", REMOTE_ONLY, middle + 1),
-    )
-    for row, (own, other, home, wish, rank) in enumerate(tastes):
-        family[row], second_family[row] = world.family_index(own), world.family_index(other)
-        city[row], remote[row], level[row] = world.city_index(home), wish, rank

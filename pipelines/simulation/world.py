@@ -97,17 +97,14 @@ class World:
 @cache
 def load_world() -> World:
     """The world that ships with the project: one object, never changed."""
-    roles, cities, texts = (_read(name) for name in ("roles.yaml", "cities.yaml", "texts.yaml"))
+    files = ((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8") for name in ("roles", "cities", "texts"))
+    roles, cities, texts = map(yaml.safe_load, files)
     pairs = sorted({_pair(skill) for role in roles for skill in role["skills"]})
     skill_index = {pair: n for n, pair in enumerate(pairs)}
     keys = [role["key"] for role in roles]
     sectors = tuple(texts["sectors"])
     families = tuple(_family(role, keys=keys, sectors=sectors, skill_index=skill_index) for role in roles)
     return World(families, tuple(City(**{"area": None} | city) for city in cities), tuple(pairs), sectors, texts)
-
-
-def _read(name: str) -> Any:
-    return yaml.safe_load((_FOLDER / name).read_text(encoding="utf-8"))
 
 
 def _pair(skill: str) -> tuple[str, str]:
