@@ -106,23 +106,20 @@ def _decompressed_zst(path: Path) -> Iterator[bytes]:
 def _chunks(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Chunks of BLOCK_BYTES or somewhat more; on damage, the bytes before it and then UnreadableFileError."""
     parts: list[bytes] = []
-    size = 0
-    damage: Exception | None = None
-    while damage is None:
-        try:
-            piece = next(pieces, None)
-        except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
-            piece, damage = None, error
-        if piece is not None:
+    size, damage = 0, ""
+    try:
+        for piece in pieces:
             parts.append(piece)
             size += len(piece)
-        if parts and (piece is None or size >= BLOCK_BYTES):
-            yield b"".join(parts)
-            parts, size = [], 0
-        if piece is None:
-            break
-    if damage is not None:
-        raise UnreadableFileError(type(damage).__name__) from None
+            if size >= BLOCK_BYTES:
+                yield b"".join(parts)
+                parts, size = [], 0
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+        damage = type(error).__name__
+    if parts:
+        yield b"".join(parts)
+    if damage:
+        raise UnreadableFileError(damage)
 
 
 def _as_utf8(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -16,7 +16,6 @@ _COUNT_BITS = 20
 # One sort orders a block: user, group, weakness and column are packed into the 63 bits of an integer.
 _USER_BITS, _GROUP_BITS, _STRENGTH_BITS, _COLUMN_BITS = 13, 3, 20, 27
 USERS_AT_ONCE = 1 << _USER_BITS
-MAX_GROUPS = 1 << _GROUP_BITS
 _WEAKEST = (1 << _STRENGTH_BITS) - 1
 
 Integers = NDArray[np.int64]

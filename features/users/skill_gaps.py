@@ -3,8 +3,6 @@
 The skills that a role requires come from a query over the open jobs (insight/role_skills).
 """
 
-from collections.abc import Iterator
-
 import polars as pl
 
 from features.schemas.insight import SKILL_GAPS
@@ -45,7 +43,7 @@ def skill_gaps(profiles: pl.LazyFrame, role_skills: pl.DataFrame) -> pl.DataFram
     listed; the hours include all.
     """
     wanted = profiles.select("user_id", "career_level", "roles", "skills", "skill_levels").sort("user_id").collect()
-    parts = [_gaps(users, role_skills) for users in _slices(wanted)]
+    parts = [_gaps(users, role_skills) for users in wanted.iter_slices(USERS_AT_ONCE)]
     return pl.concat([SKILL_GAPS.empty(), *parts]).sort("user_id", "role")
 
 
@@ -65,11 +63,6 @@ def estimated_hours(from_level: pl.Expr, to_level: pl.Expr) -> pl.Expr:
     return hours.cast(pl.Int32)
 
 
-def _slices(users: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    for start in range(0, users.height, USERS_AT_ONCE):
-        yield users.slice(start, USERS_AT_ONCE)
-
-
 def _gaps(users: pl.DataFrame, role_skills: pl.DataFrame) -> pl.DataFrame:
     level = pl.col("level")
     # An unknown level has no word; it counts as the level that the role requires.
@@ -80,8 +73,11 @@ def _gaps(users: pl.DataFrame, role_skills: pl.DataFrame) -> pl.DataFrame:
         .drop_nulls("skill")
         .with_columns(own_level=word, is_owned=pl.lit(True))
     )
+    target_level = pl.col("career_level").replace_strict(
+        TARGET_LEVELS, default=DEFAULT_TARGET_LEVEL, return_dtype=pl.String
+    )
     required = (
-        users.select("user_id", _target_level().alias("target_level"), role="roles")
+        users.select("user_id", target_level.alias("target_level"), role="roles")
         .explode("role")
         .join(role_skills, on="role")
         .join(owned, on=["user_id", "skill"], how="left")
@@ -101,10 +97,6 @@ def _gaps(users: pl.DataFrame, role_skills: pl.DataFrame) -> pl.DataFrame:
         priority=priority(pl.col("share")),
     )
     return _judge(states).pipe(SKILL_GAPS.conform)
-
-
-def _target_level() -> pl.Expr:
-    return pl.col("career_level").replace_strict(TARGET_LEVELS, default=DEFAULT_TARGET_LEVEL, return_dtype=pl.String)
 
 
 def _judge(states: pl.DataFrame) -> pl.DataFrame:

@@ -102,19 +102,6 @@ class Gazetteer:
         )
         return pl.concat([largest.select(columns), of_areas]).sort("country", "city")
 
-    @cached_property
-    def country_names(self) -> pl.DataFrame:
-        """Columns country (ISO alpha-2), name_ru, name_en."""
-        return self.countries.select("country", "name_ru", "name_en").sort("country")
-
-    def russian_name(self, city: str, country: str | None = None) -> str | None:
-        """Russian name of a canonical city, of the largest one if no country is given; None if unknown."""
-        rows = self.cities.filter(pl.col("city") == city)
-        if country is not None:
-            rows = rows.filter(pl.col("country") == country)
-        name = rows.sort("population", descending=True)["name_ru"].first()
-        return name if isinstance(name, str) else None
-
     def country_code(self, names: pl.Series) -> pl.Series:
         """ISO alpha-2 codes of country names or codes in Russian or English, any case; null where unknown."""
         keys = pl.DataFrame({"name": names.cast(pl.String)}).select(place_key(pl.col("name")).alias("key"))

@@ -42,17 +42,21 @@ def dictionaries() -> None:
     from assets.config.loading import config_file
     from assets.config.sources import Sources
     from assets.config.yaml_files import load_file
+    from assets.ingest.errors import SourceDisabledError
     from assets.ingest.hh.client import HH_TOKEN_VARIABLE, hh_client
-    from assets.ingest.hh.dictionaries import fetch_dictionaries
+    from assets.ingest.hh.dictionaries import refresh_dictionaries
+    from features.schemas.bronze import HH_AREAS, HH_RATES, HH_ROLES
 
     found = workspace()
     sources = load_file(config_file(found.config_folder, "sources.yaml"), Sources)
     token = os.environ.get(HH_TOKEN_VARIABLE) or None
-    answer = fetch_dictionaries(hh_client(sources, token=token), found.lake, as_of=dt.datetime.now(dt.UTC))
-    for problem in answer.problems:
+    try:
+        problems = refresh_dictionaries(hh_client(sources, token=token), found.lake, as_of=dt.datetime.now(dt.UTC))
+    except SourceDisabledError as error:
+        problems = [str(error)]
+    for problem in problems:
         err.print(f"[red]{escape(problem)}[/]")
-    out.print(
-        f"HH has {answer.n_areas:,} areas, {answer.n_roles:,} professional roles, {answer.n_rates:,} exchange rates"
-    )
-    if answer.problems:
+    n_areas, n_roles, n_rates = (found.lake.n_rows("bronze", table) for table in (HH_AREAS, HH_ROLES, HH_RATES))
+    out.print(f"HH has {n_areas:,} areas, {n_roles:,} professional roles, {n_rates:,} exchange rates")
+    if problems:
         raise typer.Exit(1)

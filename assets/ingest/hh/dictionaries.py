@@ -5,7 +5,6 @@ The project works without them, from its shipped tables. What the API says takes
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import polars as pl
 
@@ -24,26 +23,6 @@ _LONGEST_MAX_AGE = dt.timedelta(days=7)
 _MIN_SHARE = 0.5
 # A currency that gains or loses more than this factor between two readings is broken too.
 _MAX_RATE_CHANGE = 5.0
-
-
-@dataclass(frozen=True)
-class Dictionaries:
-    """How many entries the lake has after a refresh, and what went wrong."""
-
-    n_areas: int
-    n_roles: int
-    n_rates: int
-    problems: list[str]
-
-
-def fetch_dictionaries(client: HHClient, lake: Lake, *, as_of: dt.datetime) -> Dictionaries:
-    """Refreshes the dictionaries, whether or not HH is enabled."""
-    try:
-        problems = refresh_dictionaries(client, lake, as_of=as_of)
-    except errors.SourceDisabledError as error:
-        problems = [str(error)]
-    n_areas, n_roles, n_rates = (lake.n_rows("bronze", table) for table in (HH_AREAS, HH_ROLES, HH_RATES))
-    return Dictionaries(n_areas, n_roles, n_rates, problems)
 
 
 def refresh_dictionaries(client: HHClient, lake: Lake, *, as_of: dt.datetime) -> list[str]:

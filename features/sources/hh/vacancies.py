@@ -31,17 +31,11 @@ _HIGHLIGHT = re.compile(r"</?highlighttext>", re.IGNORECASE)
 _PERIODS = ("month", "hour", "shift", "service", "fly_in_fly_out", "day", "week", "year")
 
 
-def parse_hh(body: bytes) -> Parsed:
-    """One saved body: a search page (`items`, all incomplete), a vacancy (complete), or an error (`hh_error`).
-
-    Never raises; any other body is one reject.
-    """
-    return parse_hh_bodies([("", body)])
-
-
 def parse_hh_bodies(bodies: Iterable[tuple[str, bytes]]) -> Parsed:
-    """Many (name, body) pairs as one frame, which is several times faster than one frame a vacancy. The entry of a
-    reject begins with the name of its body.
+    """Saved bodies, with names: search pages (`items`, all incomplete), vacancies (complete) and errors (`hh_error`).
+
+    Never raises; any other body is one reject. The entry of a reject begins with the name of its body. One frame for
+    many bodies is several times faster than one frame a vacancy.
     """
     rows: list[dict[str, object]] = []
     refused: list[Refusal] = []

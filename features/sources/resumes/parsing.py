@@ -10,7 +10,7 @@ import polars as pl
 from features.sources.people.users import rated_skills
 from features.sources.resumes.dates import partial_month, total_years
 from features.sources.resumes.files import MAX_BYTES, ResumeError
-from features.sources.resumes.text import ReadResume, ResumeFields, read_resume
+from features.sources.resumes.text import ReadResume, ResumeFields
 from features.sources.values import NotJsonError, decode_json, items, line, mapping, strings, text
 
 RESUME_SUFFIXES = (".txt", ".md", ".pdf", ".docx", ".json")
@@ -31,19 +31,11 @@ class SkillFinder(Protocol):
         """Lists of the canonical names that occur in each text."""
 
 
-def parse_resume(body: bytes, suffix: str, *, skills: SkillFinder, as_of: datetime | None = None) -> ResumeFields:
-    """The fields of one resume, also of JSON Resume.
-
-    Ongoing employment counts up to `as_of`, and not at all without it. Raises ResumeError with a reason code and no
-    text of the file.
-    """
-    if suffix.lower() == ".json":
-        return parse_json_resume(body, skills=skills, as_of=as_of)
-    return resume_fields(read_resume(body, suffix), skills=skills, as_of=as_of)
-
-
 def resume_fields(read: ReadResume, *, skills: SkillFinder, as_of: datetime | None) -> ResumeFields:
-    """The fields with canonical names of skills, and with further skills that the text mentions."""
+    """The fields with canonical names of skills, and with further skills that the text mentions.
+
+    Ongoing employment counts up to `as_of`, and not at all without it.
+    """
     named = [
         {"name": skills.canonical(skill.name) or skill.name, "level": skill.level, "years": skill.years}
         for skill in read.skills

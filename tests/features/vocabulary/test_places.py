@@ -121,7 +121,7 @@ def test_any_text_gives_one_row_each_with_known_countries(rows: list[tuple[str |
     result = PLACES.resolve(frame)
     assert tuple(result.columns) == OUTPUT_COLUMNS
     assert result.height == frame.height
-    assert set(result["country"].drop_nulls()) <= set(PLACES.country_names["country"])
+    assert set(result["country"].drop_nulls()) <= set(PLACES.countries["country"])
 
 
 def test_russian_and_english_names_of_every_large_city_meet() -> None:
@@ -142,9 +142,8 @@ def test_resolving_what_was_resolved_changes_nothing() -> None:
 
 
 def test_names_for_russian_texts() -> None:
-    assert PLACES.russian_name("Almaty", "KZ") == "Алматы"
-    assert PLACES.russian_name("Saint Petersburg") == "Санкт-Петербург"
-    assert PLACES.russian_name("Nowhere") is None
+    russian = {(city, country): name for city, country, name, _ in PLACES.names.iter_rows()}
+    assert russian["Almaty", "KZ"] == "Алматы" and russian["Saint Petersburg", "RU"] == "Санкт-Петербург"
     assert PLACES.names.select("city", "country").is_duplicated().sum() == 0
 
 

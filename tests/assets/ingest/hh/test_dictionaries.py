@@ -17,7 +17,7 @@ from assets.ingest.hh.ingest import ingest_hh
 from assets.lake import Lake
 from features.jobs.postings import normalise
 from features.schemas.bronze import HH_AREAS, HH_POSTINGS, HH_RATES, HH_ROLES
-from features.sources.hh.vacancies import parse_hh
+from features.sources.hh.vacancies import parse_hh_bodies
 from tests.assets.ingest.hh.hh_server import FAULTS, HHServer, Vacancy
 from tests.assets.ingest.http.fault_server import Answer, FakeTime, FaultServer, make_client
 
@@ -118,7 +118,7 @@ def test_pay_is_compared_at_the_rates_that_the_api_told(lake: Lake, hh: HHServer
         **Vacancy(1, AS_OF).detail(),
         "salary_range": {"from": 900_000, "currency": "KZT", "mode": {"id": "MONTH"}},
     }
-    rows = parse_hh(json.dumps(vacancy).encode()).rows.with_columns(
+    rows = parse_hh_bodies([("", json.dumps(vacancy).encode())]).rows.with_columns(
         origin=pl.lit("x"), seen_at=pl.lit(AS_OF, HH_POSTINGS.columns["seen_at"])
     )
     job = normalise(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from features.sources.feeds.entries import FeedContext, FeedError
 from features.sources.feeds.formats import guess_format, parse_feed
-from features.sources.hh.vacancies import parse_hh
+from features.sources.hh.vacancies import parse_hh_bodies
 from features.sources.parsed import Parsed
 from features.sources.postings import PARSED_POSTINGS
 from tests.features.sources.fuzzing import FUZZ, check, json_bodies, mutated_bytes
@@ -226,5 +226,5 @@ def test_a_body_of_another_board_is_no_crash(format_: str, body: bytes) -> None:
                    {"errors": [{"type": "forbidden"}], "request_id": "1"}))  # fmt: skip
 @FUZZ
 def test_hh_bodies_of_any_json_are_postings_or_rejects(body: bytes) -> None:
-    parsed = check(parse_hh, body, PARSED_POSTINGS)
+    parsed = check(lambda given: parse_hh_bodies([("", given)]), body, PARSED_POSTINGS)
     assert parsed.rows["job_id"].str.starts_with("hh:").all()

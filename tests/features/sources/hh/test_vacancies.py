@@ -5,7 +5,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from features.sources.hh.vacancies import parse_hh, parse_hh_bodies
+from features.sources.hh.vacancies import parse_hh_bodies
+from features.sources.parsed import Parsed
 from features.sources.postings import PARSED_POSTINGS
 
 OLD = {
@@ -26,6 +27,10 @@ NEW = {
     "employment": {"id": "full"}, "schedule": {"id": "fullDay"}, "employer": {"name": "anonymous"}, "archived": "false",
     "description": "x",
 }  # fmt: skip
+
+
+def parse_hh(body: bytes) -> Parsed:
+    return parse_hh_bodies([("", body)])
 
 
 def parse_one(vacancy: object) -> dict[str, object]:

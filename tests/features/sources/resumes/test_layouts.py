@@ -14,9 +14,9 @@ from docx.oxml import parse_xml
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject, TextStringObject
 
 from features.sources.resumes.files import ResumeError, resume_text
-from features.sources.resumes.parsing import parse_resume
 from features.sources.resumes.text import ResumeFields
 from tests.features.sources.resumes.samples import SAMPLES
+from tests.features.sources.resumes.test_parsing import parse_resume
 
 AS_OF = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
 _W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'

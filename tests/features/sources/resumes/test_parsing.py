@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from features.sources.resumes import files as resume_files
 from features.sources.resumes.dates import find_periods, stated_years, total_years
 from features.sources.resumes.files import ResumeError
-from features.sources.resumes.parsing import parse_resume
-from features.sources.resumes.text import ResumeFields
+from features.sources.resumes.parsing import SkillFinder, parse_json_resume, resume_fields
+from features.sources.resumes.text import ResumeFields, read_resume
 
 AS_OF = datetime(2026, 11, 20, tzinfo=UTC)
 ENGLISH = """Anna Smith
@@ -55,6 +55,12 @@ class Vocabulary:
     def find(self, texts: pl.Series) -> pl.Series:
         found = [[name for key, name in self._names.items() if key in str(text).lower()] for text in texts]
         return pl.Series(found, dtype=pl.List(pl.String))
+
+
+def parse_resume(body: bytes, suffix: str, *, skills: SkillFinder, as_of: datetime | None = None) -> ResumeFields:
+    if suffix.lower() == ".json":
+        return parse_json_resume(body, skills=skills, as_of=as_of)
+    return resume_fields(read_resume(body, suffix), skills=skills, as_of=as_of)
 
 
 def parse(body: str | bytes, suffix: str = ".txt") -> ResumeFields:
