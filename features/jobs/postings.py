@@ -16,7 +16,7 @@ from features.text.normalise import company_key, fold, one_line, plain_text
 from features.vocabulary import areas as hh_areas
 from features.vocabulary.places import Gazetteer
 from features.vocabulary.roles import Roles, career_level
-from features.vocabulary.skills import SkillVocabulary
+from features.vocabulary.skills import SkillVocabulary, lists_by_row
 
 # Raise it when the result for the same posting and vocabulary changes; the catalog then normalises all postings again.
 NORMALISER_VERSION = 4
@@ -67,6 +67,7 @@ def normalise(postings: pl.DataFrame, *, vocabulary: Vocabulary, normaliser: str
     roles = _roles(text["title"], postings["professional_roles"], vocabulary.roles)
     skills = _skills(postings["skills"], whole, vocabulary.skills)
     pay = _pay(postings, text, rates=vocabulary.rates)
+    published_at = postings.select(pl.coalesce("published_at", "seen_at")).to_series()
     columns = postings.select(
         "job_id", "source", "source_id", "content_hash", "seen_at", "published_at", "expires_at", "closed_at",
         "initial_created_at",
@@ -78,7 +79,7 @@ def normalise(postings: pl.DataFrame, *, vocabulary: Vocabulary, normaliser: str
         language.resolve(postings["language"], texts=whole).alias("language"),
         *place,
         *pay,
-        *salary.monthly_usd(pay, rates=vocabulary.rates, at=_published(postings)),
+        *salary.monthly_usd(pay, rates=vocabulary.rates, at=published_at),
         *experience.experience_years(postings["experience"], descriptions=text["description"]),
         skills.alias("skills"),
         roles.alias("professional_roles"),
@@ -143,10 +144,6 @@ def _pay(postings: pl.DataFrame, text: pl.DataFrame, *, rates: pl.DataFrame) -> 
     return pl.DataFrame([found[name].zip_with(is_sane, pay[name]).alias(name) for name in salary.PAY])
 
 
-def _published(postings: pl.DataFrame) -> pl.Series:
-    return postings.select(pl.coalesce("published_at", "seen_at")).to_series()
-
-
 def _skills(given: pl.Series, texts: pl.Series, vocabulary: SkillVocabulary) -> pl.Series:
     both = pl.DataFrame({"given": vocabulary.canonicalise(given), "found": vocabulary.find(texts)})
     return both.select(pl.col("given").list.set_union("found").list.sort()).to_series().cast(STRINGS)
@@ -154,23 +151,15 @@ def _skills(given: pl.Series, texts: pl.Series, vocabulary: SkillVocabulary) -> 
 
 def _roles(titles: pl.Series, given: pl.Series, roles: Roles) -> pl.Series:
     """Role slugs of the title and of the given names, each once, sorted; a given name without a slug is kept."""
-    rows = pl.DataFrame({"given": given.cast(STRINGS), "of_title": roles.canonicalise(titles)}).with_row_index("row")
-    long = rows.select("row", name="given").explode("name").drop_nulls()
+    long = pl.DataFrame({"name": given.cast(STRINGS)}).with_row_index("row").explode("name").drop_nulls()
     distinct = long.select(pl.col("name").unique().sort())
     known = distinct.with_columns(
         role=pl.coalesce(roles.canonicalise(distinct["name"]), pl.col("name").str.strip_chars())
     )
     of_given = long.join(known, on="name").group_by("row").agg(pl.col("role").unique().sort())
-    return (
-        rows.join(of_given, on="row", how="left", maintain_order="left")
-        .select(
-            pl.concat_list(pl.concat_list("of_title").list.drop_nulls(), pl.col("role").fill_null(pl.lit([], STRINGS)))
-            .list.unique()
-            .list.sort()
-        )
-        .to_series()
-        .cast(STRINGS)
-    )
+    both = pl.DataFrame({"of_title": roles.canonicalise(titles), "of_given": lists_by_row(of_given, len(titles))})
+    each_once = pl.concat_list(pl.concat_list("of_title").list.drop_nulls(), "of_given").list.unique().list.sort()
+    return both.select(each_once).to_series().cast(STRINGS)
 
 
 def _tags(given: pl.Series, skills: pl.Series, slugs: pl.Series, roles: Roles) -> pl.Series:
@@ -182,30 +171,22 @@ def _tags(given: pl.Series, skills: pl.Series, slugs: pl.Series, roles: Roles) -
     as_words = names.select(
         pl.col("slug"), words=pl.concat_list(pl.col("slug", "family").str.replace_all("_", " ", literal=True))
     )
-    rows = pl.DataFrame({"given": given.cast(STRINGS), "skills": skills, "slug": slugs}).with_row_index("row")
     topics = (
-        rows.select("row", "slug")
+        pl.DataFrame({"slug": slugs})
+        .with_row_index("row")
         .explode("slug")
         .join(as_words, on="slug")
         .group_by("row")
         .agg(pl.col("words").explode())
     )
     is_tag = (pl.element().str.len_chars() > 0) & (pl.element().str.len_chars() <= _MAX_TAG_CHARACTERS)
-    nothing = pl.lit([], STRINGS)
-    return (
-        rows.join(topics, on="row", how="left", maintain_order="left")
-        .select(
-            pl.concat_list(
-                pl.col("given").list.head(_MAX_TAGS).list.eval(tag).fill_null(nothing),
-                pl.col("skills").list.eval(fold(pl.element())),
-                pl.col("words").fill_null(nothing),
-            ).list.eval(pl.element().filter(is_tag))
-        )
-        .to_series()
-        .list.unique()
-        .list.sort()
-        .cast(STRINGS)
+    rows = pl.DataFrame({"given": given.cast(STRINGS), "skills": skills, "words": lists_by_row(topics, len(skills))})
+    whole = pl.concat_list(
+        pl.col("given").list.head(_MAX_TAGS).list.eval(tag).fill_null(pl.lit([], STRINGS)),
+        pl.col("skills").list.eval(fold(pl.element())),
+        "words",
     )
+    return rows.select(whole.list.eval(pl.element().filter(is_tag))).to_series().list.unique().list.sort().cast(STRINGS)
 
 
 def _company_id() -> pl.Expr:

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from features.jobs.salary_text import MAX_AMOUNT, currency_in, parse_text, period_in
-from features.text.normalise import fold
+from features.text.normalise import first_true, fold
 
 PAY = {
     "salary_min": pl.Float64(),
@@ -129,15 +129,11 @@ def _units_per_usd(currencies: pl.Series, at: pl.Series | None, *, rates: pl.Dat
 def _usual_period() -> pl.Expr:
     amount = pl.max_horizontal("salary_min", "salary_max") / pl.col("units_per_usd")
     is_by_month = pl.col("salary_currency").is_in(_MONTHLY_CURRENCIES)
-    return (
-        pl.when(is_by_month & (amount >= 30))
-        .then(pl.lit("month"))
-        .when(~is_by_month & (amount >= 15_000))
-        .then(pl.lit("year"))
-        .when(~is_by_month & (amount >= 300))
-        .then(pl.lit("month"))
-        .when(~is_by_month & (amount >= 4))
-        .then(pl.lit("hour"))
+    return first_true(
+        (is_by_month & (amount >= 30), "month"),
+        (~is_by_month & (amount >= 15_000), "year"),
+        (~is_by_month & (amount >= 300), "month"),
+        (~is_by_month & (amount >= 4), "hour"),
     )
 
 

@@ -5,7 +5,7 @@ Columns of a source, exchange rates and plausible amounts are in salary.
 
 import polars as pl
 
-from features.text.normalise import first_match, fold, lines_with
+from features.text.normalise import first_match, first_true, fold, lines_with
 
 MAX_AMOUNT = 1e9
 _MAX_DESCRIPTION_CHARACTERS = 8_000
@@ -169,7 +169,9 @@ def parse_text(texts: pl.Series) -> pl.DataFrame:
             is_negative=pl.col("whole").str.contains(rf"^[^\p{{L}}\d]*-(?:{_SYMBOL})?\d"),
             salary_currency=currency_in(pl.col("text")),
             salary_period=period_in("whole"),
-            salary_gross=_gross_in("whole"),
+            salary_gross=first_true(
+                (pl.col("whole").str.contains(_NET), False), (pl.col("whole").str.contains(_GROSS), True)
+            ),
         )
     )
     is_range = pl.col("low").is_not_null() & pl.col("high").is_not_null()
@@ -276,15 +278,9 @@ def _scaled_as(name: str, other: str) -> pl.Expr:
 
 
 def _scale(times: str) -> pl.Expr:
-    return (
-        pl.when(pl.col(times).str.contains(rf"^(?:{_THOUSANDS})\.?$"))
-        .then(1e3)
-        .when(pl.col(times).str.contains(rf"^(?:{_HUNDRED_THOUSANDS})\.?$"))
-        .then(1e5)
-        .when(pl.col(times).str.contains(rf"^(?:{_MILLIONS})\.?$"))
-        .then(1e6)
-        .otherwise(1.0)
-    )
+    words = ((_THOUSANDS, 1e3), (_HUNDRED_THOUSANDS, 1e5), (_MILLIONS, 1e6))
+    named = first_true(*((pl.col(times).str.contains(rf"^(?:{word})\.?$"), factor) for word, factor in words))
+    return named.fill_null(1.0)
 
 
 def _amount(number: str, times: str) -> pl.Expr:
@@ -292,12 +288,3 @@ def _amount(number: str, times: str) -> pl.Expr:
     # A separator before exactly three last digits groups thousands; before one or two digits it is decimal.
     grouped = digits.str.replace_all(r"^(\d{1,2}),(\d{2}),(\d{3})$", "$1$2$3").str.replace_all(r"[.,](\d{3})", "$1")
     return grouped.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False) * _scale(times)
-
-
-def _gross_in(name: str) -> pl.Expr:
-    return (
-        pl.when(pl.col(name).str.contains(_NET))
-        .then(pl.lit(value=False))
-        .when(pl.col(name).str.contains(_GROSS))
-        .then(pl.lit(value=True))
-    )

@@ -6,7 +6,7 @@ the description. Years of experience, skills and roles are read elsewhere.
 
 import polars as pl
 
-from features.text.normalise import first_match, fold, lines_with
+from features.text.normalise import first_match, first_true, fold, lines_with
 
 _REMOTE = (
     r"\bremot|телеработ|удален|дистанц|anywhere|worldwide|\bglobal\b|telecommut|work from home|\bwfh\b|home[- ]?office"
@@ -157,35 +157,27 @@ def _format_of(folded: pl.Expr) -> pl.Expr:
     is_refused = folded.str.contains(_NOT_REMOTE)
     is_remote = folded.str.contains(_REMOTE) & ~is_refused
     is_on_site = folded.str.contains(_ON_SITE)
-    return (
-        pl.when(folded.str.contains(_HYBRID) | (is_remote & is_on_site))
-        .then(pl.lit("hybrid"))
-        .when(is_remote | folded.str.contains(r"^(?:true|yes|1)$"))
-        .then(pl.lit("remote"))
-        .when(is_on_site | is_refused | folded.str.contains(r"^(?:false|no|0)$"))
-        .then(pl.lit("on_site"))
+    return first_true(
+        (folded.str.contains(_HYBRID) | (is_remote & is_on_site), "hybrid"),
+        (is_remote | folded.str.contains(r"^(?:true|yes|1)$"), "remote"),
+        (is_on_site | is_refused | folded.str.contains(r"^(?:false|no|0)$"), "on_site"),
     )
 
 
 def _remote_or_hybrid(folded: pl.Expr, remote: str) -> pl.Expr:
-    return (
-        pl.when(folded.str.contains(_HYBRID))
-        .then(pl.lit("hybrid"))
-        .when(folded.str.contains(remote) & ~folded.str.contains(_NOT_REMOTE))
-        .then(pl.lit("remote"))
+    return first_true(
+        (folded.str.contains(_HYBRID), "hybrid"),
+        (folded.str.contains(remote) & ~folded.str.contains(_NOT_REMOTE), "remote"),
     )
 
 
 def _format_said(lines: pl.Expr) -> pl.Expr:
     is_remote = lines.str.contains(_DESCRIBED_REMOTE) & ~lines.str.contains(_NOT_REMOTE)
     is_on_site = lines.str.contains(_DESCRIBED_ON_SITE)
-    return (
-        pl.when(lines.str.contains(_DESCRIBED_HYBRID) | (is_remote & is_on_site))
-        .then(pl.lit("hybrid"))
-        .when(is_remote)
-        .then(pl.lit("remote"))
-        .when(is_on_site)
-        .then(pl.lit("on_site"))
+    return first_true(
+        (lines.str.contains(_DESCRIBED_HYBRID) | (is_remote & is_on_site), "hybrid"),
+        (is_remote, "remote"),
+        (is_on_site, "on_site"),
     )
 
 

@@ -128,6 +128,14 @@ def amount(value: object) -> float | None:
     return found if found is not None and 0 < found < 1e15 else None
 
 
+def pay_columns(lower: object, upper: object, *, currency: object, period: str | None) -> dict[str, object]:
+    """The columns of pay with its two bounds; empty if neither is above zero."""
+    least, most = amount(lower), amount(upper)
+    if least is None and most is None:
+        return {}
+    return {"salary_min": least, "salary_max": most, "salary_currency": text(currency), "salary_period": period}
+
+
 def coordinates(latitude: object, longitude: object) -> dict[str, object]:
     """Columns `latitude` and `longitude` in degrees; both are None unless both are in range."""
     lat, lon = number(latitude), number(longitude)

@@ -124,7 +124,12 @@ def lines_with(text: pl.Expr, words: str) -> pl.Expr:
 
 def first_match(text: pl.Expr, patterns: Iterable[tuple[str, str]]) -> pl.Expr:
     """The name of the first (name, pattern) pair whose pattern occurs in `text`; null if none does."""
-    return pl.coalesce(pl.when(text.str.contains(pattern)).then(pl.lit(name)) for name, pattern in patterns)
+    return first_true(*((text.str.contains(pattern), name) for name, pattern in patterns))
+
+
+def first_true(*cases: tuple[pl.Expr, str | float | bool]) -> pl.Expr:
+    """The value of the first (condition, value) pair whose condition is true; null if none is."""
+    return pl.coalesce(pl.when(condition).then(pl.lit(value)) for condition, value in cases)
 
 
 def fold(text: pl.Expr) -> pl.Expr:

@@ -5,8 +5,11 @@ The vocabularies (skills, roles) define the phrases, and the rewrites that ambig
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
+
+from features.errors import VocabularyError
 
 # Letters whose lower case has another length in UTF-8 would shift the byte offsets between the two cases of a text.
 _LENGTH_CHANGING = "".join(
@@ -60,6 +63,15 @@ def normal_form(texts: pl.Expr) -> pl.Expr:
 def lookup_key(names: pl.Expr) -> pl.Expr:
     """Key that is equal for two spellings of one name: the lower-case normal form without outer spaces."""
     return normal_form(names.str.to_lowercase()).str.strip_chars(f" {_BREAK}")
+
+
+def require_unique_keys(spellings: pl.DataFrame, *, of: str, path: Path) -> None:
+    """Raises VocabularyError if a `key` of `spellings` belongs to two values of the column `of`; they are named."""
+    clashes = spellings.group_by("key").agg(pl.col(of).unique().sort(), pl.col("phrase").first())
+    clashes = clashes.filter(pl.col(of).list.len() > 1).sort("key")
+    if clashes.height:
+        shown = "; ".join(f"{row['phrase']!r}: {row[of]}" for row in clashes.head(20).iter_rows(named=True))
+        raise VocabularyError(f"{path}: {clashes.height} spellings that point to more than one {of}: {shown}")
 
 
 def one_alphabet(texts: pl.Series) -> pl.Series:

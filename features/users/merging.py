@@ -16,7 +16,7 @@ from features.schemas.table import STRINGS
 from features.text import language
 from features.text.normalise import first_match, fold
 from features.vocabulary.places import Gazetteer
-from features.vocabulary.skills import SkillVocabulary
+from features.vocabulary.skills import SkillVocabulary, lists_by_row
 
 MAX_DISTANCE_KM = 25.0
 DIGEST_HOUR = 9
@@ -142,23 +142,16 @@ def _skills(both: pl.DataFrame, vocabulary: SkillVocabulary) -> pl.Series:
     )
     grouped = (
         long.join(canonical.drop_nulls(), on="name")
-        .with_columns(level=_level(), years=pl.when(pl.col("years").is_between(0, _MAX_YEARS)).then(pl.col("years")))
+        .with_columns(
+            level=first_match(fold(pl.col("level")), _LEVELS.items()),
+            years=pl.when(pl.col("years").is_between(0, _MAX_YEARS)).then(pl.col("years")),
+        )
         .sort("row", "canonical", "source", "level", "years", nulls_last=True)
         .unique(["row", "canonical"], keep="first", maintain_order=True)
         .group_by("row", maintain_order=True)
         .agg(skills=pl.struct(name="canonical", level="level", years="years"))
     )
-    return (
-        pl.DataFrame({"row": pl.int_range(both.height, dtype=pl.UInt32, eager=True)})
-        .join(grouped, on="row", how="left", maintain_order="left")
-        .select(pl.col("skills").fill_null(pl.lit([], pl.List(RATED_SKILL))).cast(pl.List(RATED_SKILL)))
-        .to_series()
-    )
-
-
-def _level() -> pl.Expr:
-    stated = fold(pl.col("level"))
-    return first_match(stated, _LEVELS.items())
+    return lists_by_row(grouped, both.height, dtype=pl.List(RATED_SKILL))
 
 
 def _places(users: pl.DataFrame, gazetteer: Gazetteer) -> list[pl.Series]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from features.errors import VocabularyError
-from features.text.phrases import PhraseMatcher, lookup_key
+from features.text.phrases import PhraseMatcher, lookup_key, require_unique_keys
 
 _COLUMNS = ("role", "family", "name_en", "name_ru", "aliases")
 
@@ -29,21 +29,13 @@ class Roles:
         if frame.columns != list(_COLUMNS):
             raise VocabularyError(f"{path}: columns {frame.columns}; expected {list(_COLUMNS)}")
         roles = cls(frame.with_columns(pl.col("aliases").fill_null("").str.split("|")))
-        clashes = roles._phrases.group_by("key").agg(pl.col("role").unique().sort(), pl.col("phrase").first())
-        clashes = clashes.filter(pl.col("role").list.len() > 1).sort("key")
-        if clashes.height:
-            shown = "; ".join(f"{row['phrase']!r}: {row['role']}" for row in clashes.head(20).iter_rows(named=True))
-            raise VocabularyError(f"{path}: {clashes.height} spellings that point to more than one role: {shown}")
+        require_unique_keys(roles._phrases, of="role", path=path)
         return roles
 
     @cached_property
     def names(self) -> pl.DataFrame:
         """Columns slug, name_en, name_ru, family, one row per role, sorted by slug."""
-        return (
-            self.table.select("name_en", "name_ru", "family", slug="role")
-            .select("slug", "name_en", "name_ru", "family")
-            .sort("slug")
-        )
+        return self.table.select(pl.col("role").alias("slug"), "name_en", "name_ru", "family").sort("slug")
 
     def canonicalise(self, titles: pl.Series) -> pl.Series:
         """Slug of the role that each title names, or null: by the longest known name in it, then the first.

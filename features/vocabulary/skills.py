@@ -13,7 +13,7 @@ import yaml
 
 from features.errors import VocabularyError
 from features.schemas.table import STRINGS
-from features.text.phrases import PhraseMatcher, lookup_key
+from features.text.phrases import PhraseMatcher, lookup_key, require_unique_keys
 
 MATCH_MODES = ("any", "case", "context", "name")
 # Texts that look like a skill and are none: lists of single letters (grades, licence categories), English phrases.
@@ -108,13 +108,13 @@ class SkillVocabulary:
             .group_by("row")
             .agg(pl.col("canonical").unique().sort())
         )
-        return _lists_by_row(grouped, len(lists), lists.name)
+        return lists_by_row(grouped, len(lists)).alias(lists.name)
 
     def find(self, texts: pl.Series) -> pl.Series:
         """Canonical names of the skills that each text mentions, each once, sorted; List[String], never null."""
         found = self._matcher.matches(texts, rewritten=self._disambiguated).select("row", canonical="meaning")
         grouped = found.unique().group_by("row").agg(pl.col("canonical").sort())
-        return _lists_by_row(grouped, len(texts), texts.name)
+        return lists_by_row(grouped, len(texts)).alias(texts.name)
 
     def expand_categories(self, names: Iterable[str]) -> list[str]:
         """Skills of the categories with these names in any case, sorted; an unknown category has none."""
@@ -162,8 +162,8 @@ def disambiguate(text: pl.Expr, context_words: list[str]) -> pl.Expr:
     if context_words:
         word = "(" + "|".join(sorted(context_words, key=lambda w: (-len(w), w))) + ")"
         # Neighbours in a list share a separator, which one match consumes; the second pass finds the others.
-        for pattern in (rf"{_BEFORE}{word}{_AFTER}", rf"{_BEFORE}{word}{_AFTER}"):
-            text = text.str.replace_all(pattern, f"${{1}}{_SKILL_MARK}${{2}}${{3}}")
+        for _ in range(2):
+            text = text.str.replace_all(rf"{_BEFORE}{word}{_AFTER}", f"${{1}}{_SKILL_MARK}${{2}}${{3}}")
         text = text.str.replace_all(rf"{_WRITTEN_ON}(Go|R|C|Dart)(?-u:\b)", f"${{1}}{_SKILL_MARK}${{2}}")
         text = text.str.replace_all(rf"{_STRONG_BEFORE}{word}(?-u:\b)", f"${{1}}{_SKILL_MARK}${{2}}")
         text = text.str.replace_all(rf"(^|[^\p{{L}}\p{{N}}-]){word}{_STRONG_AFTER}", f"${{1}}{_SKILL_MARK}${{2}}${{3}}")
@@ -190,10 +190,11 @@ def _spellings(skills: pl.DataFrame) -> pl.DataFrame:
     return both.with_columns(key=lookup_key(pl.col("phrase")))
 
 
-def _lists_by_row(grouped: pl.DataFrame, n_rows: int, name: str) -> pl.Series:
+def lists_by_row(grouped: pl.DataFrame, n_rows: int, *, dtype: pl.List = STRINGS) -> pl.Series:
+    """The lists of `grouped` (row and one more column) for the rows 0 to `n_rows`; empty lists for missing rows."""
     rows = pl.DataFrame({"row": pl.int_range(n_rows, dtype=pl.UInt32, eager=True)})
-    joined = rows.join(grouped, on="row", how="left", maintain_order="left")
-    return joined.select(pl.col("canonical").fill_null(pl.lit([], STRINGS)).cast(STRINGS).alias(name))[name]
+    joined = rows.join(grouped, on="row", how="left", maintain_order="left").drop("row")
+    return joined.select(pl.all().fill_null(pl.lit([], dtype)).cast(dtype)).to_series()
 
 
 def _check(skills: pl.DataFrame, categories: object, path: Path) -> None:
@@ -202,16 +203,11 @@ def _check(skills: pl.DataFrame, categories: object, path: Path) -> None:
         raise VocabularyError(
             f"{path}: match {wrong_mode['match'][0]!r} of {wrong_mode['skill'][0]!r}: one of {MATCH_MODES}"
         )
-    clashes = _spellings(skills).group_by("key").agg(pl.col("skill").unique().sort(), pl.col("phrase").first())
-    clashes = clashes.filter(pl.col("skill").list.len() > 1).sort("key")
-    if clashes.height:
-        shown = "; ".join(f"{row['phrase']!r}: {row['skill']}" for row in clashes.head(20).iter_rows(named=True))
-        raise VocabularyError(f"{path}: {clashes.height} spellings that point to more than one skill: {shown}")
+    require_unique_keys(_spellings(skills), of="skill", path=path)
     names = set(skills["skill"])
     if not isinstance(categories, dict):
         raise VocabularyError(f"{path.parent / 'categories.yaml'}: expected a mapping of category to skills")
-    uses = [("broader", n) for n in skills["broader"].explode().drop_nulls()]
-    uses += [("adjacent", n) for n in skills["adjacent"].explode().drop_nulls()]
+    uses = [(column, n) for column in ("broader", "adjacent") for n in skills[column].explode().drop_nulls()]
     uses += [(f"category {key}", name) for key, listed in categories.items() for name in listed]
     unknown = sorted({f"{where}: {name}" for where, name in uses if name not in names})
     if unknown:

@@ -37,6 +37,7 @@ from features.sources.values import (
     listed,
     mapping,
     number,
+    pay_columns,
     plain,
     strings,
     text,
@@ -360,16 +361,7 @@ def _array_in(document: object, feed: FeedContext, name: str) -> list[object]:
 
 
 def _pay(lower: object, upper: object, *, currency: object, stated_period: object) -> Columns:
-    """The pay columns; none if no bound is above 0, since boards write 0 for unknown pay."""
-    least, most = amount(lower), amount(upper)
-    if least is None and most is None:
-        return {}
-    return {
-        "salary_min": least,
-        "salary_max": most,
-        "salary_currency": text(currency),
-        "salary_period": period(text(stated_period)),
-    }
+    return pay_columns(lower, upper, currency=currency, period=period(text(stated_period)))
 
 
 def _plain_strings(value: object) -> list[str] | None:

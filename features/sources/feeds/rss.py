@@ -21,13 +21,13 @@ from features.sources.feeds.entries import (
 from features.sources.feeds.rss_boards import board_columns
 from features.sources.timestamps import read_timestamp
 from features.sources.values import (
-    amount,
     coordinates,
     items,
     language_code,
     line,
     link,
     mapping,
+    pay_columns,
     plain,
     strings,
     text,
@@ -177,16 +177,12 @@ def _tags(entry: Mapping[str, object]) -> list[str] | None:
 
 
 def _pay(entry: Mapping[str, object]) -> dict[str, object]:
-    lower = amount(_value(entry, "himalayasjobs_minsalary", "salary_min", "minsalary"))
-    upper = amount(_value(entry, "himalayasjobs_maxsalary", "salary_max", "maxsalary"))
-    if lower is None and upper is None:
-        return {}
-    return {
-        "salary_min": lower,
-        "salary_max": upper,
-        "salary_currency": _plain(entry, "himalayasjobs_currency", "salary_currency", "currency"),
-        "salary_period": period(_plain(entry, "himalayasjobs_salaryperiod", "salary_period", "salaryperiod")),
-    }
+    return pay_columns(
+        _value(entry, "himalayasjobs_minsalary", "salary_min", "minsalary"),
+        _value(entry, "himalayasjobs_maxsalary", "salary_max", "maxsalary"),
+        currency=_plain(entry, "himalayasjobs_currency", "salary_currency", "currency"),
+        period=period(_plain(entry, "himalayasjobs_salaryperiod", "salary_period", "salaryperiod")),
+    )
 
 
 def _point(entry: Mapping[str, object]) -> dict[str, object]:

@@ -11,7 +11,6 @@ from features.sources.postings import postings
 from features.sources.timestamps import read_timestamp
 from features.sources.values import (
     NotJsonError,
-    amount,
     coordinates,
     decode_json,
     flag,
@@ -20,6 +19,7 @@ from features.sources.values import (
     line,
     link,
     mapping,
+    pay_columns,
     plain,
     raw_json,
     strings,
@@ -142,14 +142,9 @@ def _employment_type(vacancy: Mapping[str, object]) -> str | None:
 def _salary(vacancy: Mapping[str, object]) -> dict[str, object]:
     """The pay columns; `salary_range` states its period, the older `salary` means a month."""
     for stated in (mapping(vacancy.get("salary_range")), mapping(vacancy.get("salary"))):
-        lower, upper = amount(stated.get("from")), amount(stated.get("to"))
-        if lower is not None or upper is not None:
-            period = (text(mapping(stated.get("mode")).get("id")) or "month").lower()
-            return {
-                "salary_min": lower,
-                "salary_max": upper,
-                "salary_currency": text(stated.get("currency")),
-                "salary_period": period if period in _PERIODS else None,
-                "salary_gross": flag(stated.get("gross")),
-            }
+        period = (text(mapping(stated.get("mode")).get("id")) or "month").lower()
+        known = period if period in _PERIODS else None
+        found = pay_columns(stated.get("from"), stated.get("to"), currency=stated.get("currency"), period=known)
+        if found:
+            return {**found, "salary_gross": flag(stated.get("gross"))}
     return {}

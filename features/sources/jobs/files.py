@@ -16,13 +16,13 @@ from features.sources.postings import postings, stable_id
 from features.sources.timestamps import read_timestamp
 from features.sources.values import (
     NotJsonError,
-    amount,
     coordinates,
     flag,
     is_short_id,
     line,
     link,
     listed,
+    pay_columns,
     plain,
     raw_json,
     text,
@@ -184,15 +184,9 @@ def _work_format(job: Mapping[str, object]) -> str | None:
 
 
 def _salary(job: Mapping[str, object]) -> dict[str, object]:
-    lower, upper = amount(job.get("salary_min")), amount(job.get("salary_max"))
-    if lower is None and upper is None:
-        return {"salary_text": line(job.get("salary")) or line(job.get("salary_text"))}
     stated = (text(job.get("salary_period")) or "").lower()
-    currency = text(job.get("salary_currency"))
-    return {
-        "salary_min": lower,
-        "salary_max": upper,
-        "salary_currency": currency.upper() if currency else None,
-        "salary_period": _PERIODS.get(stated, stated) or None,
-        "salary_gross": flag(job.get("salary_gross")),
-    }
+    currency, period = (text(job.get("salary_currency")) or "").upper(), _PERIODS.get(stated, stated) or None
+    found = pay_columns(job.get("salary_min"), job.get("salary_max"), currency=currency, period=period)
+    if not found:
+        return {"salary_text": line(job.get("salary")) or line(job.get("salary_text"))}
+    return {**found, "salary_gross": flag(job.get("salary_gross"))}
