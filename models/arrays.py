@@ -3,7 +3,7 @@
 Integer positions mean something only beside the model or vocabulary that they count in.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -19,6 +19,18 @@ Csr = Any  # scipy.sparse.csr_matrix: scipy ships no types
 
 MICRO = 1_000_000  # sums are taken over integers: a sum of floats depends on the order, and so on the threads
 NO_ENTRY = -1  # an unknown id or code, and the padding of a row
+
+
+class CsrArrays(NamedTuple):
+    """A CSR matrix as compiled loops take it."""
+
+    indptr: Any
+    indices: Any
+    data: Any
+
+    @classmethod
+    def of(cls, matrix: Csr) -> "CsrArrays":
+        return cls(matrix.indptr, matrix.indices, matrix.data)
 
 
 def positions(ids: pl.Series, wanted: pl.Series) -> Ints:

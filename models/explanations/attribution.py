@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from features.components import REMOTE_OK
 from features.schemas.ranking import REASON_CODES
 from models.arrays import Bools, Doubles, Floats, Ints, Longs, names_at
-from models.kernels.sparse_rows import most_similar, rarest_common
+from models.kernels.sparse_rows import History, most_similar, rarest_common
 from models.ranking.context import KIND_APPLIED, KIND_SAVED, KIND_VIEWED, CandidatePairs
 from models.ranking.feed_rows import REASON_ROWS, RankedItems
 from models.ranking.retrieval import RETRIEVERS
@@ -168,7 +168,7 @@ def _most_similar(pairs: CandidatePairs, items: RankedItems) -> _Similar:
     cosine = np.full(pairs.job.shape, -1, dtype=np.float32)
     best = np.full(pairs.job.shape, -1, dtype=np.int32)
     if vectors.shape[1] == context.content.rows.shape[1] and (row >= 0).any():
-        most_similar(context.content.rows, pairs.job, items.job >= 0, vectors, row, past_jobs, cosine, best)
+        most_similar(context.content.rows, pairs.job, items.job >= 0, History(vectors, row, past_jobs), cosine, best)
     place = np.maximum(best, 0)
     return _Similar(
         cosine=np.round(cosine, 4),

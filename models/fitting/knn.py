@@ -6,15 +6,14 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from models.arrays import MICRO, Csr, rank_within
+from models.arrays import MICRO, Csr, CsrArrays, rank_within
 from models.kernels.compiling import compiled
 from models.kernels.heaps import heap_offer
-from models.sort_keys import KeyLayout
+from models.sort_keys import KeyLayout, descending_key, position_of_key, score_of_key
 
 _BLOCK_ROWS = 8192
 _KEY = KeyLayout(row=11, falling_score=21, column=31)
 _KEY_BLOCK_ROWS = 1024
-_COLUMN_BITS = 32  # in the compiled heap's keys
 
 
 def largest_of_rows(values: Csr, k: int, *, largest: float = 1.0) -> Csr:
@@ -62,11 +61,10 @@ def most_similar_rows(rows: Csr, columns: Csr, k: int, *, n_threads: int) -> Csr
     found = np.empty((n_rows, k), dtype=np.int32)
     scores = np.empty((n_rows, k), dtype=np.int32)
     lengths = np.zeros(n_rows, dtype=np.int64)
-    left, right = ((matrix.indptr, matrix.indices, matrix.data) for matrix in (rows, columns))
 
     def block(start: int) -> None:
         stop = min(start + _BLOCK_ROWS, n_rows)
-        _best_of_product(left, right, start, stop, found, scores, lengths)
+        _best_of_product(CsrArrays.of(rows), CsrArrays.of(columns), start, stop, found, scores, lengths)
 
     if rows.nnz and columns.nnz and k > 0:
         with ThreadPoolExecutor(n_threads) as pool:
@@ -83,29 +81,27 @@ def most_similar_rows(rows: Csr, columns: Csr, k: int, *, n_threads: int) -> Csr
 
 @compiled
 def _best_of_product(rows: Any, columns: Any, start: int, stop: int, found: Any, scores: Any, lengths: Any) -> None:
-    row_indptr, row_indices, row_data = rows
-    column_indptr, column_indices, column_data = columns
     sums = np.zeros(len(lengths), dtype=np.float32)
     touched = np.empty(len(lengths), dtype=np.int32)
     heap = np.empty(found.shape[1], dtype=np.int64)  # the best entries of one row
     for row in range(start, stop):
         n_touched = 0
-        for position in range(row_indptr[row], row_indptr[row + 1]):
-            value, middle = row_data[position], row_indices[position]
-            for entry in range(column_indptr[middle], column_indptr[middle + 1]):
-                column = column_indices[entry]
+        for position in range(rows.indptr[row], rows.indptr[row + 1]):
+            value, middle = rows.data[position], rows.indices[position]
+            for entry in range(columns.indptr[middle], columns.indptr[middle + 1]):
+                column = columns.indices[entry]
                 if sums[column] == 0:
                     touched[n_touched] = column
                     n_touched += 1
-                sums[column] += value * column_data[entry]
+                sums[column] += value * columns.data[entry]
         size = 0
         for rank in range(n_touched):
             column = touched[rank]
-            micro = np.int64(np.rint(np.float64(min(sums[column], np.float32(1))) * MICRO))
+            micro = np.float32(np.rint(np.float64(min(sums[column], np.float32(1))) * MICRO))  # exact below 2 ** 24
             sums[column] = 0
             if micro > 0 and column != row:
-                size = heap_offer(heap, size, ((MICRO - micro) << _COLUMN_BITS) | np.int64(column))
+                size = heap_offer(heap, size, descending_key(micro, column))
         for rank in range(size):
-            found[row, rank] = np.int32(heap[rank] & np.int64(0xFFFFFFFF))
-            scores[row, rank] = np.int32(MICRO - (heap[rank] >> _COLUMN_BITS))
+            found[row, rank] = position_of_key(heap[rank])
+            scores[row, rank] = np.int32(score_of_key(heap[rank]))
         lengths[row] = size

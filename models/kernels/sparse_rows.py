@@ -1,25 +1,33 @@
 """Compiled loops over the rows of sparse matrices (users x jobs, users x terms): look-ups, sums, the best of a row.
 
-A CSR matrix is passed as its parts, `indptr` and `indices` with sorted columns in each row. Work and memory follow the
-entries, never the width of the matrix times the rows.
+CSR matrices have sorted columns in each row. Work and memory follow the entries, never the width of the matrix times
+the rows.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.arrays import NO_ENTRY, Csr, Doubles, Floats, Ints
+from models.arrays import NO_ENTRY, Csr, CsrArrays, Doubles, Floats, Ints
 from models.kernels.compiling import compiled
 from models.kernels.heaps import heap_drain, heap_offer
 from models.sort_keys import descending_key
+
+
+class History(NamedTuple):
+    """Jobs of each user's past (B, H), -1 padded: their rows in `vectors` (n, d), and the rows of the job table."""
+
+    vectors: Floats
+    vector_rows: Ints
+    jobs: Ints
 
 
 def lookup(table: Csr, columns: Ints) -> Floats:
     """The entry of row i of `table` (B rows) at each of `columns[i]` (B, C); 0 where it has none."""
     found = np.zeros(columns.shape, dtype=np.float32)
     if table.nnz and columns.size:
-        _lookup(table.indptr, table.indices, table.data.astype(np.float32), table.shape[1], columns, found)
+        _lookup(CsrArrays.of(table.astype(np.float32, copy=False)), table.shape[1], columns, found)
     return found
 
 
@@ -27,17 +35,7 @@ def sums_over_terms(items: Csr, chosen: Ints, users: Csr) -> Doubles:
     """For each pair of row i of `users` (B x terms) and row `chosen[i, j]` of `items` (n x terms) their product."""
     sums = np.zeros(chosen.shape, dtype=np.float64)
     if users.nnz and items.nnz and chosen.size:
-        _sums_over_terms(
-            items.indptr,
-            items.indices,
-            items.data,
-            chosen,
-            users.indptr,
-            users.indices,
-            users.data,
-            items.shape[1],
-            sums,
-        )
+        _sums_over_terms(CsrArrays.of(items), chosen, CsrArrays.of(users), items.shape[1], sums)
     return sums
 
 
@@ -46,18 +44,10 @@ def best_columns(table: Csr, forbidden: Csr, k: int) -> Ints:
 
     Equal entries in the order of their columns.
     """
-    n_rows, n_columns = table.shape
-    best = np.full((n_rows, max(k, 0)), NO_ENTRY, dtype=np.int32)
+    best = np.full((table.shape[0], max(k, 0)), NO_ENTRY, dtype=np.int32)
     if table.nnz and k > 0:
-        _best_columns(
-            table.indptr,
-            table.indices,
-            table.data.astype(np.float32),
-            forbidden.indptr,
-            forbidden.indices,
-            n_columns,
-            best,
-        )
+        values = CsrArrays.of(table.astype(np.float32, copy=False))
+        _best_columns(values, CsrArrays.of(forbidden), table.shape[1], best)
     return best
 
 
@@ -74,88 +64,82 @@ def rarest_common(items: Csr, chosen: Ints, users: Csr, rows: NDArray[Any], *, m
     padded: the greatest values of the items first, equal ones in the order of the terms. `rows` ascend."""
     common = np.full((len(chosen), most), -1, dtype=np.int32)
     if len(chosen):
-        _rarest_common(
-            *(items.indptr, items.indices, items.data, chosen, users.indptr, users.indices, users.data, rows),
-            *(items.shape[1], common),
-        )
+        _rarest_common(CsrArrays.of(items), chosen, CsrArrays.of(users), rows, items.shape[1], common)
     return common
 
 
 @compiled
-def most_similar(
-    rows: Any, jobs: Any, is_item: Any, past_rows: Any, past: Any, past_jobs: Any, cosine: Any, best: Any
-) -> None:
-    """For each job (B, n) the greatest product with a row of the user's past (B, H; -1 for none), the first of equals.
+def mark_row(flags: Any, matrix: Any, row: Any, value: Any) -> None:
+    """Sets `flags` at the columns of one row of a CsrArrays to `value`."""
+    for position in range(matrix.indptr[row], matrix.indptr[row + 1]):
+        flags[matrix.indices[position]] = value
 
-    `past_jobs` (B, H) are the jobs that the past ones stand for: none is like itself. Found places go to `best`.
+
+@compiled
+def most_similar(rows: Any, jobs: Any, is_item: Any, history: Any, cosine: Any, best: Any) -> None:
+    """For each job (B, n) its greatest product with a row of the user's `history`, and the first place with it.
+
+    `rows` are the vectors of `jobs`. A job is not compared with itself. `cosine` and `best` hold the result.
     """
+    past_vectors, past_rows, past_jobs = history.vectors, history.vector_rows, history.jobs
     for row in range(jobs.shape[0]):
         for place in range(jobs.shape[1]):
             if not is_item[row, place]:
                 continue
             job = jobs[row, place]
-            for number in range(past.shape[1]):
-                other = past[row, number]
+            for number in range(past_jobs.shape[1]):
+                other = past_rows[row, number]
                 if other < 0 or past_jobs[row, number] == job:
                     continue
                 total = np.float32(0)
                 for dimension in range(rows.shape[1]):
-                    total += rows[job, dimension] * past_rows[other, dimension]
+                    total += rows[job, dimension] * past_vectors[other, dimension]
                 if total > cosine[row, place]:
                     cosine[row, place] = total
                     best[row, place] = number
 
 
 @compiled
-def _lookup(indptr: Any, indices: Any, data: Any, n_columns: int, columns: Any, found: Any) -> None:
+def _lookup(table: Any, n_columns: int, columns: Any, found: Any) -> None:
     dense = np.zeros(n_columns, dtype=np.float32)
     for row in range(columns.shape[0]):
-        for position in range(indptr[row], indptr[row + 1]):
-            dense[indices[position]] = data[position]
+        for position in range(table.indptr[row], table.indptr[row + 1]):
+            dense[table.indices[position]] = table.data[position]
         for place in range(columns.shape[1]):
             found[row, place] = dense[columns[row, place]]
-        for position in range(indptr[row], indptr[row + 1]):
-            dense[indices[position]] = 0
+        mark_row(dense, table, row, 0)
 
 
 @compiled
-def _sums_over_terms(
-    item_indptr: Any, item_terms: Any, item_values: Any, chosen: Any,
-    user_indptr: Any, user_terms: Any, user_values: Any, n_terms: int, sums: Any,
-) -> None:  # fmt: skip
+def _sums_over_terms(items: Any, chosen: Any, users: Any, n_terms: int, sums: Any) -> None:
     dense = np.zeros(n_terms, dtype=np.float64)
     for row in range(chosen.shape[0]):
-        if user_indptr[row] == user_indptr[row + 1]:
+        if users.indptr[row] == users.indptr[row + 1]:
             continue
-        for position in range(user_indptr[row], user_indptr[row + 1]):
-            dense[user_terms[position]] = user_values[position]
+        for position in range(users.indptr[row], users.indptr[row + 1]):
+            dense[users.indices[position]] = users.data[position]
         for place in range(chosen.shape[1]):
             item = chosen[row, place]
             total = 0.0
-            for position in range(item_indptr[item], item_indptr[item + 1]):
-                total += np.float64(item_values[position]) * dense[item_terms[position]]
+            for position in range(items.indptr[item], items.indptr[item + 1]):
+                total += np.float64(items.data[position]) * dense[items.indices[position]]
             sums[row, place] = total
-        for position in range(user_indptr[row], user_indptr[row + 1]):
-            dense[user_terms[position]] = 0
+        mark_row(dense, users, row, 0)
 
 
 @compiled
-def _best_columns(
-    indptr: Any, indices: Any, data: Any, forbidden_indptr: Any, forbidden: Any, n_columns: int, best: Any
-) -> None:
+def _best_columns(table: Any, forbidden: Any, n_columns: int, best: Any) -> None:
     is_forbidden = np.zeros(n_columns, dtype=np.bool_)
     heap = np.empty(best.shape[1], dtype=np.int64)
     for row in range(best.shape[0]):
-        for position in range(forbidden_indptr[row], forbidden_indptr[row + 1]):
-            is_forbidden[forbidden[position]] = True
+        mark_row(is_forbidden, forbidden, row, True)
         size = 0
-        for position in range(indptr[row], indptr[row + 1]):
-            column = indices[position]
-            if data[position] > 0 and not is_forbidden[column]:
-                size = heap_offer(heap, size, descending_key(data[position], column))
+        for position in range(table.indptr[row], table.indptr[row + 1]):
+            value, column = table.data[position], table.indices[position]
+            if value > 0 and not is_forbidden[column]:
+                size = heap_offer(heap, size, descending_key(value, column))
         heap_drain(heap, size, best[row])
-        for position in range(forbidden_indptr[row], forbidden_indptr[row + 1]):
-            is_forbidden[forbidden[position]] = False
+        mark_row(is_forbidden, forbidden, row, False)
 
 
 @compiled
@@ -170,29 +154,25 @@ def _dot_pairs(users: Any, items: Any, chosen: Any, products: Any) -> None:
 
 
 @compiled
-def _rarest_common(
-    item_indptr: Any, item_terms: Any, item_values: Any, chosen: Any, user_indptr: Any, user_terms: Any,
-    user_values: Any, rows: Any, n_terms: int, common: Any,
-) -> None:  # fmt: skip
+def _rarest_common(items: Any, chosen: Any, users: Any, rows: Any, n_terms: int, common: Any) -> None:
     is_wanted = np.zeros(n_terms, dtype=np.bool_)
     current = -1
     for pair in range(len(chosen)):
         if rows[pair] != current:
             if current >= 0:
-                for position in range(user_indptr[current], user_indptr[current + 1]):
-                    is_wanted[user_terms[position]] = False
+                mark_row(is_wanted, users, current, False)
             current = rows[pair]
-            for position in range(user_indptr[current], user_indptr[current + 1]):
-                is_wanted[user_terms[position]] = user_values[position] > 0
+            for position in range(users.indptr[current], users.indptr[current + 1]):
+                is_wanted[users.indices[position]] = users.data[position] > 0
         item = chosen[pair]
         for place in range(common.shape[1]):
             best, greatest = -1, -np.inf
-            for position in range(item_indptr[item], item_indptr[item + 1]):
-                term = item_terms[position]
-                if is_wanted[term] and item_values[position] > greatest:
+            for position in range(items.indptr[item], items.indptr[item + 1]):
+                term = items.indices[position]
+                if is_wanted[term] and items.data[position] > greatest:
                     is_taken = False
                     for earlier in range(place):
                         is_taken |= common[pair, earlier] == term
                     if not is_taken:
-                        best, greatest = term, item_values[position]
+                        best, greatest = term, items.data[position]
             common[pair, place] = best

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.arrays import NO_ENTRY, Doubles, Floats, Ints, padded_rows
+from models.arrays import NO_ENTRY, CsrArrays, Doubles, Floats, Ints, padded_rows
 from models.kernels.compiling import compiled
+from models.kernels.sparse_rows import mark_row
 from models.sort_keys import KeyLayout, descending
 
 _PRIORITY_LEVELS = 1000
@@ -61,7 +62,7 @@ def first_allowed(lists: Ints, which: NDArray[Any], forbidden: Any, *, k: int) -
     """The first `k` jobs of list `which[i]` (a row of `lists`), in order, that row i of `forbidden` (B x J) lacks."""
     taken = np.full((len(which), max(0, min(k, lists.shape[1]))), NO_ENTRY, dtype=np.int32)
     if taken.size:
-        _first_allowed(lists, which, forbidden.indptr, forbidden.indices, forbidden.shape[1], taken)
+        _first_allowed(lists, which, CsrArrays.of(forbidden), forbidden.shape[1], taken)
     return taken
 
 
@@ -98,11 +99,10 @@ def merge(found: Sequence[Ints], *, n_jobs: int, cap: int) -> Candidates:
 
 
 @compiled
-def _first_allowed(lists: Any, which: Any, forbidden_indptr: Any, forbidden: Any, n_jobs: int, taken: Any) -> None:
+def _first_allowed(lists: Any, which: Any, forbidden: Any, n_jobs: int, taken: Any) -> None:
     is_forbidden = np.zeros(n_jobs, dtype=np.bool_)
     for row in range(taken.shape[0]):
-        for position in range(forbidden_indptr[row], forbidden_indptr[row + 1]):
-            is_forbidden[forbidden[position]] = True
+        mark_row(is_forbidden, forbidden, row, True)
         n_taken = 0
         for job in lists[which[row]]:
             if job < 0 or n_taken == taken.shape[1]:
@@ -110,5 +110,4 @@ def _first_allowed(lists: Any, which: Any, forbidden_indptr: Any, forbidden: Any
             if not is_forbidden[job]:
                 taken[row, n_taken] = job
                 n_taken += 1
-        for position in range(forbidden_indptr[row], forbidden_indptr[row + 1]):
-            is_forbidden[forbidden[position]] = False
+        mark_row(is_forbidden, forbidden, row, False)

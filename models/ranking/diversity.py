@@ -1,7 +1,6 @@
 """Lists that do not repeat themselves: maximal marginal relevance with a cap per company, for all users of a block."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -20,8 +19,7 @@ _POPULAR_OF_COMPANY = 3
 TOPIC_SHARE, COMPANY_SHARE, ROLE_SHARE = 0.5, 0.3, 0.2
 
 
-@dataclass(frozen=True)
-class Pool:
+class Pool(NamedTuple):
     """What a block's lists are chosen from, (B, P) each: -inf relevance marks padding, -1 an unknown code.
 
     Relevance is best given in [0, 1] per row (`scaled`): strength means the same then whatever the recipe's range.
@@ -69,14 +67,10 @@ def diversified_order(pool: Pool, *, strength: Floats, n_items: int, cap: Compan
     A company that has its cap waits until the top is full; a top that cannot be filled without breaking the cap ends
     the list. Equal values: the earlier position in the pool.
     """
-    n_rows, width = pool.relevance.shape
-    order = np.full((n_rows, n_items), -1, dtype=np.int32)
-    if width == 0:
-        return order
-    _greedy(
-        *(pool.relevance, pool.company, pool.role, np.ascontiguousarray(pool.sketch, dtype=np.float32)),
-        *(strength.astype(np.float32), cap.most, cap.top, order),
-    )
+    order = np.full((len(pool.relevance), n_items), -1, dtype=np.int32)
+    if pool.relevance.shape[1]:
+        pool = pool._replace(sketch=np.ascontiguousarray(pool.sketch, dtype=np.float32))
+        _greedy(pool, strength.astype(np.float32), cap.most, cap.top, order)
     return order
 
 
@@ -104,9 +98,8 @@ def pool_order(relevance: Floats, company: Ints, *, width: int, cap: CompanyCap)
 
 
 @compiled
-def _greedy(
-    relevance: Any, company: Any, role: Any, sketch: Any, strength: Any, most: int, top: int, order: Any
-) -> None:
+def _greedy(pool: Any, strength: Any, most: int, top: int, order: Any) -> None:
+    relevance, company, role, sketch = pool.relevance, pool.company, pool.role, pool.sketch
     n_rows, width = relevance.shape
     topic_share, company_share, role_share = np.float32(TOPIC_SHARE), np.float32(COMPANY_SHARE), np.float32(ROLE_SHARE)
     axes = np.empty((sketch.shape[2], width), dtype=np.float32)

@@ -15,7 +15,7 @@ from features.hashing import stable_hash
 from features.schemas.catalog import CAREER_LEVELS
 from features.text.normalise import company_key
 from features.users.preferences import job_values
-from models.arrays import NO_ENTRY, Csr, Floats, Ints, codes
+from models.arrays import NO_ENTRY, Csr, Floats, Ints, codes, sorted_ids
 
 FEATURE_SEPARATOR = "\t"  # between dimension and value
 
@@ -101,16 +101,8 @@ def encode_jobs(
             company_name=company_name_key(pl.col("company")),
         )
     )
-    names = {
-        "company": _vocabulary(frame["company_key"]),
-        "company_name": _vocabulary(frame["company_name"]),
-        "city": _vocabulary(frame["city"]),
-        "country": _vocabulary(frame["country"]),
-        "skill": _vocabulary(frame["skills"].explode()),
-        "tag": _vocabulary(lower_lists(frame["tags"]).explode()),
-        "role": _vocabulary(frame["professional_roles"].explode()),
-        "preference_feature": _vocabulary(feature_names(preference_values["dimension"], preference_values["value"])),
-    }
+    features = feature_names(preference_values["dimension"], preference_values["value"])
+    names = _vocabularies(frame) | {"preference_feature": sorted_ids(features)}
     rarity = _rarities(names["skill"], skill_weights)
     skills = csr_from_lists(frame["skills"], names["skill"])
     skills.data = rarity[skills.indices]
@@ -182,8 +174,17 @@ def levels(values: pl.Series) -> Floats:
     return np.where(found < 0, np.nan, found).astype(np.float32)
 
 
-def _vocabulary(values: pl.Series) -> pl.Series:
-    return values.cast(pl.String).drop_nulls().unique().sort()
+def _vocabularies(frame: pl.DataFrame) -> dict[str, pl.Series]:
+    columns = {
+        "company": frame["company_key"],
+        "company_name": frame["company_name"],
+        "city": frame["city"],
+        "country": frame["country"],
+        "skill": frame["skills"].explode(),
+        "tag": lower_lists(frame["tags"]).explode(),
+        "role": frame["professional_roles"].explode(),
+    }
+    return {name: sorted_ids(values) for name, values in columns.items()}
 
 
 def _shown(jobs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

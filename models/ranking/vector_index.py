@@ -4,16 +4,16 @@ Above `EXACT_JOBS` an inverted file (Jégou, Douze, Schmid, "Product quantizatio
 without the quantization): docs/adr/0008 has the measurements. The search skips forbidden jobs.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.arrays import Csr, Floats, Ints
+from models.arrays import Csr, CsrArrays, Floats, Ints
 from models.fitting.clusters import cluster
 from models.kernels.compiling import compiled
 from models.kernels.heaps import heap_drain, heap_offer
+from models.kernels.sparse_rows import mark_row
 from models.ranking.settings import EXACT_JOBS
 from models.sort_keys import descending_key, score_of_key
 
@@ -21,8 +21,7 @@ PROBED_JOBS = 4_000  # compared with each user, however many jobs there are
 _SEED = 1
 
 
-@dataclass(frozen=True)
-class VectorIndex:
+class VectorIndex(NamedTuple):
     """The vectors of jobs, cluster by cluster: rows (n, d), the job of each row, and the start of each cluster.
 
     One cluster without a centroid means exact search.
@@ -64,33 +63,28 @@ def nearest_jobs(
     `users` (B, d); users that are not known are skipped. Jobs of `forbidden` (B x J) are never returned, but they may
     set the greatest product. Equal products come in the order of the jobs.
     """
-    found = np.full(
-        (len(users), max(k, 1)), -1, dtype=np.int32
-    )  # at least one: the greatest product is needed whatever `k` is
+    # At least one column: the greatest product is needed whatever `k` is.
+    found = np.full((len(users), max(k, 1)), -1, dtype=np.int32)
     best = np.zeros(len(users), dtype=np.float32)
-    if len(index.jobs) == 0 or not is_known.any():
-        return found[:, : max(k, 0)], best
-    queries = np.ascontiguousarray(users, dtype=np.float32)
-    parts = (forbidden.indptr, forbidden.indices, index.n_jobs, found, best)
-    if len(index.centroids) == 0:
-        _take_best(queries @ index.rows.T, index.jobs, is_known, *parts)
-    else:
-        similarity = queries @ index.centroids.T
-        _probe(queries, similarity, index.n_probed, index.rows, index.jobs, index.starts, is_known, *parts)
+    if len(index.jobs) and is_known.any():
+        queries = np.ascontiguousarray(users, dtype=np.float32)
+        if len(index.centroids) == 0:
+            _search_all(queries @ index.rows.T, index, is_known, CsrArrays.of(forbidden), found, best)
+        else:
+            similarity = queries @ index.centroids.T
+            _search_clusters(queries, similarity, index, is_known, CsrArrays.of(forbidden), found, best)
     return found[:, : max(k, 0)], best
 
 
 @compiled
-def _take_best(
-    scores: Any, jobs: Any, is_known: Any, forbidden_indptr: Any, forbidden: Any, n_jobs: int, found: Any, best: Any
-) -> None:
-    is_forbidden = np.zeros(n_jobs, dtype=np.bool_)
+def _search_all(scores: Any, index: Any, is_known: Any, forbidden: Any, found: Any, best: Any) -> None:
+    jobs = index.jobs
+    is_forbidden = np.zeros(index.n_jobs, dtype=np.bool_)
     heap = np.empty(found.shape[1], dtype=np.int64)
     for row in range(found.shape[0]):
         if not is_known[row]:
             continue
-        for position in range(forbidden_indptr[row], forbidden_indptr[row + 1]):
-            is_forbidden[forbidden[position]] = True
+        mark_row(is_forbidden, forbidden, row, True)
         size, greatest, threshold = 0, np.float32(0), np.float32(0)
         for place in range(len(jobs)):
             score = scores[row, place]
@@ -104,25 +98,23 @@ def _take_best(
                     threshold = score_of_key(heap[0])
         best[row] = greatest
         heap_drain(heap, size, found[row])
-        for position in range(forbidden_indptr[row], forbidden_indptr[row + 1]):
-            is_forbidden[forbidden[position]] = False
+        mark_row(is_forbidden, forbidden, row, False)
 
 
 @compiled
-def _probe(
-    queries: Any, similarity: Any, n_probed: int, rows: Any, jobs: Any, starts: Any, is_known: Any,
-    forbidden_indptr: Any, forbidden: Any, n_jobs: int, found: Any, best: Any,
-) -> None:  # fmt: skip
-    is_forbidden = np.zeros(n_jobs, dtype=np.bool_)
+def _search_clusters(
+    queries: Any, similarity: Any, index: Any, is_known: Any, forbidden: Any, found: Any, best: Any
+) -> None:
+    rows, jobs, starts = index.rows, index.jobs, index.starts
+    is_forbidden = np.zeros(index.n_jobs, dtype=np.bool_)
     heap = np.empty(found.shape[1], dtype=np.int64)
-    probes = np.empty(n_probed, dtype=np.int64)
-    clusters = np.empty(n_probed, dtype=np.int32)
+    probes = np.empty(index.n_probed, dtype=np.int64)
+    clusters = np.empty(index.n_probed, dtype=np.int32)
     lowest = np.float32(similarity.min())
     for row in range(found.shape[0]):
         if not is_known[row]:
             continue
-        for position in range(forbidden_indptr[row], forbidden_indptr[row + 1]):
-            is_forbidden[forbidden[position]] = True
+        mark_row(is_forbidden, forbidden, row, True)
         n_clusters = 0
         for place in range(similarity.shape[1]):
             n_clusters = heap_offer(probes, n_clusters, descending_key(similarity[row, place] - lowest, place))
@@ -142,5 +134,4 @@ def _probe(
                         threshold = score_of_key(heap[0])
         best[row] = greatest
         heap_drain(heap, size, found[row])
-        for position in range(forbidden_indptr[row], forbidden_indptr[row + 1]):
-            is_forbidden[forbidden[position]] = False
+        mark_row(is_forbidden, forbidden, row, False)

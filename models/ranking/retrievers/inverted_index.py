@@ -5,14 +5,15 @@ prior score are read of a common term. What is found is then scored by all its t
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
-from models.arrays import Csr, Floats, Ints
+from models.arrays import Csr, CsrArrays, Floats, Ints
 from models.kernels.compiling import compiled
 from models.kernels.heaps import heap_drain, heap_offer
+from models.kernels.sparse_rows import mark_row
 from models.ranking.context import Find, ForUsers, JobContext, UserBlock
 from models.ranking.job_arrays import JobTable
 from models.ranking.population import Population
@@ -35,6 +36,14 @@ class TermIndex:
     order: Ints
     postings: Csr
     of_jobs: Csr
+
+
+class _Bounds(NamedTuple):
+    """How many postings are read for a user and of one term, and how many jobs are scored by all their terms."""
+
+    postings: int
+    postings_of_term: int
+    rescored: int
 
 
 def skills(context: JobContext) -> ForUsers:
@@ -95,54 +104,43 @@ def jobs_by_terms(
     """
     found = np.full((wanted.shape[0], max(k, 0)), -1, dtype=np.int32)
     n_jobs = index.of_jobs.shape[0]
-    if k <= 0 or wanted.nnz == 0 or n_jobs == 0:
-        return found
-    _by_terms(
-        *(index.postings.indptr, index.postings.indices, index.postings.data),
-        *(index.of_jobs.indptr, index.of_jobs.indices, index.of_jobs.data),
-        *(wanted.indptr, wanted.indices, wanted.data.astype(np.float32)),
-        *(forbidden.indptr, forbidden.indices),
-        postings_per_user,
-        max(1, int(_OF_ONE_TERM * postings_per_user)),
-        min(_RESCORED * k, n_jobs),
-        found,
-    )
+    if k > 0 and wanted.nnz and n_jobs:
+        bounds = _Bounds(postings_per_user, max(1, int(_OF_ONE_TERM * postings_per_user)), min(_RESCORED * k, n_jobs))
+        postings, of_jobs = CsrArrays.of(index.postings), CsrArrays.of(index.of_jobs)
+        wanted = wanted.astype(np.float32, copy=False)
+        _by_terms(postings, of_jobs, CsrArrays.of(wanted), CsrArrays.of(forbidden), bounds, found)
     return found
 
 
 @compiled
-def _by_terms(
-    term_indptr: Any, term_jobs: Any, term_values: Any, job_indptr: Any, job_terms: Any, job_values: Any,
-    wanted_indptr: Any, wanted: Any, wanted_values: Any, forbidden_indptr: Any, forbidden: Any,
-    most: int, most_of_one: int, n_rescored: int, found: Any,
-) -> None:  # fmt: skip
-    n_jobs, n_terms = len(job_indptr) - 1, len(term_indptr) - 1
+def _by_terms(postings: Any, of_jobs: Any, wanted: Any, forbidden: Any, bounds: Any, found: Any) -> None:
+    n_jobs, n_terms = len(of_jobs.indptr) - 1, len(postings.indptr) - 1
     sums = np.zeros(n_jobs, dtype=np.float32)
     is_touched = np.zeros(n_jobs, dtype=np.bool_)
     touched = np.empty(n_jobs, dtype=np.int32)
     weights = np.zeros(n_terms, dtype=np.float32)
     heap = np.empty(found.shape[1], dtype=np.int64)
-    wider_heap = np.empty(n_rescored, dtype=np.int64)
-    chosen = np.empty(n_rescored, dtype=np.int32)
+    wider_heap = np.empty(bounds.rescored, dtype=np.int64)
+    chosen = np.empty(bounds.rescored, dtype=np.int32)
     for row in range(found.shape[0]):
         n_touched, n_read, is_cut = 0, 0, False
-        for term in range(wanted_indptr[row], wanted_indptr[row + 1]):
-            first, last = term_indptr[wanted[term]], term_indptr[wanted[term] + 1]
-            if n_read >= most:
+        for entry in range(wanted.indptr[row], wanted.indptr[row + 1]):
+            term, weight = wanted.indices[entry], wanted.data[entry]
+            first, last = postings.indptr[term], postings.indptr[term + 1]
+            if n_read >= bounds.postings:
                 is_cut = True
                 break
-            if last - first > most_of_one and n_read + (last - first) > most:
-                last, is_cut = first + most_of_one, True
+            if last - first > bounds.postings_of_term and n_read + (last - first) > bounds.postings:
+                last, is_cut = first + bounds.postings_of_term, True
             n_read += last - first
             for position in range(first, last):
-                job = term_jobs[position]
-                sums[job] += wanted_values[term] * term_values[position]
+                job = postings.indices[position]
+                sums[job] += weight * postings.data[position]
                 if not is_touched[job]:
                     is_touched[job] = True
                     touched[n_touched] = job
                     n_touched += 1
-        for position in range(forbidden_indptr[row], forbidden_indptr[row + 1]):
-            sums[forbidden[position]] = 0
+        mark_row(sums, forbidden, row, 0)
         size = 0
         if not is_cut:
             for place in range(n_touched):
@@ -154,19 +152,17 @@ def _by_terms(
                 if sums[touched[place]] > 0:
                     n_chosen = heap_offer(wider_heap, n_chosen, descending_key(sums[touched[place]], touched[place]))
             heap_drain(wider_heap, n_chosen, chosen)
-            for term in range(wanted_indptr[row], wanted_indptr[row + 1]):
-                weights[wanted[term]] = wanted_values[term]
+            for entry in range(wanted.indptr[row], wanted.indptr[row + 1]):
+                weights[wanted.indices[entry]] = wanted.data[entry]
             for place in range(n_chosen):
                 total = np.float32(0)
-                for position in range(job_indptr[chosen[place]], job_indptr[chosen[place] + 1]):
-                    total += weights[job_terms[position]] * job_values[position]
+                for position in range(of_jobs.indptr[chosen[place]], of_jobs.indptr[chosen[place] + 1]):
+                    total += weights[of_jobs.indices[position]] * of_jobs.data[position]
                 if total > 0:
                     size = heap_offer(heap, size, descending_key(total, chosen[place]))
-            for term in range(wanted_indptr[row], wanted_indptr[row + 1]):
-                weights[wanted[term]] = 0
+            mark_row(weights, wanted, row, 0)
         heap_drain(heap, size, found[row])
         for place in range(n_touched):
             sums[touched[place]] = 0
             is_touched[touched[place]] = False
-        for position in range(forbidden_indptr[row], forbidden_indptr[row + 1]):
-            sums[forbidden[position]] = 0
+        mark_row(sums, forbidden, row, 0)
