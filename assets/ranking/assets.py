@@ -51,7 +51,7 @@ def feeds(
 ) -> dg.Output[StoredTable]:
     """Every known user's list of jobs with scores, components and reasons; one file per shard of users.
 
-    The run tag `jobfeed/scope` says whose: all, touched (by new jobs or acts) or acted; the others keep theirs, less
+    The run tag `jobfeed/scope` selects the users: all, touched (by new jobs or events) or acted; the others keep their feeds, less
     the jobs that are no longer open.
     """
     report = rank_feeds(

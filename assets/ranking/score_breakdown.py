@@ -72,7 +72,7 @@ def why(workspace: Workspace, *, user_id: str, job_id: str, as_of: dt.datetime |
     users = users_to_rank(tables)
     if user_id not in users:
         raise UnknownUserError(
-            f"user {user_id!r} has neither a profile nor any act, and so no feed of their own: "
+            f"user {user_id!r} has neither a profile nor any event, and so no feed of their own: "
             f"`jobfeed feed {user_id}` shows what they get instead"
         )
     job = tables.jobs.filter(pl.col("job_id") == job_id).select("title", "company", "city").collect()
@@ -84,7 +84,7 @@ def why(workspace: Workspace, *, user_id: str, job_id: str, as_of: dt.datetime |
     context, batch = whole_batch(tables, fitted, users, settings=ranking_settings(workspace.config), as_of=instant)
     breakdown = explain_pair(context, batch, user=0, job_id=job_id)
     rules = exclusions(user_id, job_id, jobs=tables.jobs, interactions=tables.interactions, profiles=tables.profiles)
-    item = next((item for item in items if item["job_id"] in (job_id, breakdown.stands_for)), None)
+    item = next((item for item in items if item["job_id"] in (job_id, breakdown.representative)), None)
     return Answer(breakdown, instant, job.row(0, named=True), rules, feed, item, _titles(tables, breakdown, item))
 
 

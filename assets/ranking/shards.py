@@ -142,7 +142,7 @@ def number_of_shards(n_users: int, shard_users: int) -> int:
 def fitted_for(
     fitted: Fitted, interactions: pl.LazyFrame, jobs: pl.LazyFrame, *, user_ids: pl.Series, as_of: dt.datetime
 ) -> Fitted:
-    """The models with new ALS factors for those of `user_ids` who acted since the fit, new users included."""
+    """The models with new ALS factors for those of `user_ids` with events since the fit, new users included."""
     als = fitted.als
     fitted_at = dt.datetime.fromisoformat(als.as_of)
     if fitted_at >= as_of:

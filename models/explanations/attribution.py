@@ -190,7 +190,7 @@ def _company_affinity(pairs: CandidatePairs) -> Doubles:
 def _reference(
     code: str, item: Longs, pairs: CandidatePairs, items: RankedItems, similar: _Similar
 ) -> tuple[pl.Series | None, NDArray[Any] | None]:
-    """The references of the reasons of one code and their numbers, None where the code has none."""
+    """The references of the reasons of one code and their numbers; None for a code without them."""
     jobs, catalog_ids = pairs.jobs, pairs.context.index.job_ids
     job = pairs.job.ravel()[item]
     row = item // pairs.job.shape[1]

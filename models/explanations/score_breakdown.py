@@ -33,14 +33,14 @@ class Contribution:
 
 @dataclass(frozen=True)
 class ScoreBreakdown:
-    """The answer. `stands_for` is the open job that represents the asked one, None without one.
+    """The answer. `representative` is the open job that represents the asked one, None without one.
 
     `found_by` names the retrievers that proposed it. `place` is its position by score among the user's `n_candidates`,
     from 1; None if it is no candidate.
     """
 
     job_id: str
-    stands_for: str | None
+    representative: str | None
     recipe: str
     arm: str
     neutral: float
@@ -92,7 +92,7 @@ def explain_pair(context: JobContext, batch: UserBatch, *, user: int, job_id: st
     )
     return ScoreBreakdown(
         job_id=job_id,
-        stands_for=str(context.jobs.ids[row]),
+        representative=str(context.jobs.ids[row]),
         recipe=arm.recipe,
         arm=arm.name,
         neutral=recipe.neutral,

@@ -24,7 +24,7 @@ class History(NamedTuple):
 
 
 def lookup(table: Csr, columns: Ints) -> Floats:
-    """The entry of row i of `table` (B rows) at each of `columns[i]` (B, C); 0 where it has none."""
+    """The entry of row i of `table` (B rows) at each of `columns[i]` (B, C); 0 without one."""
     found = np.zeros(columns.shape, dtype=np.float32)
     if table.nnz and columns.size:
         _lookup(CsrArrays.of(table.astype(np.float32, copy=False)), table.shape[1], columns, found)

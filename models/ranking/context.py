@@ -159,7 +159,7 @@ class CandidatePairs:
         return np.asarray((city == self.jobs.city[self.job]) & (city >= 0) & ~is_abroad)
 
     def lookup(self, table: Csr) -> Floats:
-        """The entry of a CSR matrix users x jobs for each pair, 0 where it has none."""
+        """The entry of a CSR matrix users x jobs for each pair, 0 without one."""
         return lookup(table[self.rows], self.job)
 
     def sum_over(self, job_terms: Csr, user_terms: Csr) -> Doubles:

@@ -181,7 +181,7 @@ def _also_applied(pairs: CandidatePairs) -> Floats:
 
 
 def _known_rows(pairs: CandidatePairs, table: Csr) -> Floats:
-    """Entries of `table` (B x J): 0 where a user has others, unknown where a user has none."""
+    """Entries of `table` (B x J): 0 where a user has only others, unknown where a user has no entry."""
     has_entries = np.diff(table.indptr) > 0
     return np.where(has_entries[:, None], np.clip(lookup(table, pairs.job), 0, 1), np.nan).astype(np.float32)
 

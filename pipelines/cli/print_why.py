@@ -66,8 +66,8 @@ def _standing(answer: "Answer") -> list[str]:
             lines.append("The user has seen it.")
     else:
         lines.append(f"Not in the feed of {feed.generated_at:%Y-%m-%d %H:%M} UTC ({feed.n_items} items).")
-    if told.stands_for not in (None, told.job_id):
-        lines.append(f"It is shown as {escape(str(told.stands_for))}, which is the same job.")
+    if told.representative not in (None, told.job_id):
+        lines.append(f"It is shown as {escape(str(told.representative))}, which is the same job.")
     if told.score is not None and not answer.rules:
         lines.append(_candidacy(answer))
     return lines

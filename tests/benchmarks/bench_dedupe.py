@@ -31,9 +31,9 @@ def main() -> None:
     jobs, true = make_jobs(options.jobs, seed=7)
     before = _peak_gigabytes()
     started = time.perf_counter()
-    stands_for = dict(find_duplicates(jobs).iter_rows())
+    representative_of = dict(find_duplicates(jobs).iter_rows())
     seconds = time.perf_counter() - started
-    found = set(stands_for.items())
+    found = set(representative_of.items())
     print(f"{jobs.height} jobs, {true.height} re-posts\n\n| way | jobs/s | seconds |\n| --- | ---: | ---: |")
     print(f"| MinHash within company, title and terms | {jobs.height / seconds:,.0f} | {seconds:.1f} |")
     few = jobs.head(jobs.height // 50)

@@ -78,11 +78,11 @@ def load_world(data: Path, *, days: int) -> World:
         raise SystemExit(f"{data}: has no feeds; run `jobfeed run daily --as-of T` on it first")
     jobs = lake.scan("catalog", JOBS)
     shown = jobs.filter(pl.col("status") == "open", pl.col("duplicate_of").is_null()).select("job_id")
-    stands_for = jobs.select("job_id", representative=pl.coalesce("duplicate_of", "job_id"))
+    representative_of = jobs.select("job_id", representative=pl.coalesce("duplicate_of", "job_id"))
     known = (
         lake.scan("catalog", INTERACTIONS)
         .filter(pl.col("is_seen") | pl.col("is_saved") | pl.col("is_applied") | pl.col("is_dismissed"))
-        .join(stands_for, on="job_id")
+        .join(representative_of, on="job_id")
         .select("user_id", job_id="representative")
         .unique()
         .sort("user_id", "job_id")
@@ -95,7 +95,7 @@ def load_world(data: Path, *, days: int) -> World:
             ~pl.col("is_bot").fill_null(value=False),
             pl.col("occurred_at").is_between(as_of, as_of + dt.timedelta(days=days), closed="right"),
         )
-        .join(stands_for, on="job_id")
+        .join(representative_of, on="job_id")
         .group_by("user_id", job_id="representative")
         .agg(gain=pl.col("event_type").replace_strict(GAINS, return_dtype=pl.Float64).max())
         .join(shown, on="job_id", how="semi")

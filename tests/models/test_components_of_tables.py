@@ -26,12 +26,12 @@ class SlowMarket:
         self.features = {row["job_id"]: row for row in market.job_features.iter_rows(named=True)}
         self.users = {row["user_id"]: row for row in market.profiles.iter_rows(named=True)}
         self.shown = shown
-        self.stands_for: dict[str, str] = {}  # every job of a group -> the one that is shown
+        self.representative_of: dict[str, str] = {}  # every job of a group -> the one that is shown
         group = {job: row["duplicate_of"] or job for job, row in self.jobs.items()}
         for job in self.jobs:
             for other in shown:
                 if group[job] == group[other]:
-                    self.stands_for[job] = other
+                    self.representative_of[job] = other
         weights = dict(market.skill_weights.select("skill", "rarity").iter_rows())
         self.rarity = {
             skill: weights.get(skill, max(weights.values())) for row in self.jobs.values() for skill in row["skills"]
@@ -40,7 +40,7 @@ class SlowMarket:
     def consents(self, user: Row) -> bool:
         return bool(user["personalization_enabled"])
 
-    def acts(self, user: Row) -> list[Row]:
+    def events(self, user: Row) -> list[Row]:
         rows = self.market.interactions.filter(pl.col("user_id") == user["user_id"])
         return list(rows.sort(["last_at", "job_id"], descending=[True, False]).iter_rows(named=True))
 
@@ -170,7 +170,7 @@ def neighbours(world: SlowMarket, user: Row, job: Row) -> float:
     total: dict[str, float] = {}
     for other in np.flatnonzero(links[known.index(user["user_id"])]):
         for place in np.flatnonzero(history[other]):
-            shown = world.stands_for.get(model.job_ids[int(place)])
+            shown = world.representative_of.get(model.job_ids[int(place)])
             if shown is not None:
                 similarity = float(links[known.index(user["user_id"]), other])
                 total[shown] = total.get(shown, 0.0) + similarity * float(history[other, place])
@@ -183,11 +183,11 @@ def also_applied(world: SlowMarket, user: Row, job: Row) -> float:
     found: dict[str, float] = {}
     if not world.consents(user):
         return NAN
-    for act in world.acts(user):
-        applied = world.jobs.get(act["job_id"], {}).get("duplicate_of") or act["job_id"]
-        if act["is_applied"] and not act["is_dismissed"] and applied in known:
+    for event in world.events(user):
+        applied = world.jobs.get(event["job_id"], {}).get("duplicate_of") or event["job_id"]
+        if event["is_applied"] and not event["is_dismissed"] and applied in known:
             for place, score in enumerate(scores[known.index(applied)]):
-                shown = world.stands_for.get(known[place])
+                shown = world.representative_of.get(known[place])
                 if score > 0 and shown is not None:
                     found[shown] = max(found.get(shown, 0.0), float(score))
     return found.get(job["job_id"], 0.0) if found else NAN

@@ -62,10 +62,10 @@ def frame_of(state: Mapping[str, tuple[int, int]]) -> pl.DataFrame:
 def stepped(state: State, step: Mapping[str, int], hour: int) -> State:
     """Users with 0 leave, those with 1 are ranked anew, those with 2 lose an item."""
     after = dict(state)
-    for user, act in step.items():
-        if act == 0:
+    for user, change in step.items():
+        if change == 0:
             after.pop(user, None)
-        elif act == 1 or user not in after:
+        elif change == 1 or user not in after:
             after[user] = (hour, 3)
         else:
             made, n_items = after[user]

@@ -165,7 +165,7 @@ def test_why_of_a_duplicate_finds_the_job_that_is_listed_for_it(
     found = copies.select("job_id", "duplicate_of").join(listed, left_on="duplicate_of", right_on="listed_id")
     copy, original, user_id, rank = found.sort("user_id", "rank").row(0)
     answer = why(workspace, user_id=user_id, job_id=copy, as_of=None)
-    assert answer.why.stands_for == original
+    assert answer.why.representative == original
     assert answer.item is not None and (answer.item["job_id"], answer.item["rank"]) == (original, rank)
 
 

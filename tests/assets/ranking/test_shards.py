@@ -67,10 +67,10 @@ def stored(lake: Lake) -> pl.DataFrame:
     return lake.scan("ranking", FEEDS).collect().sort("user_id")
 
 
-def with_act(market: Market, user_id: str, job_id: str, at: dt.datetime) -> Market:
+def with_event(market: Market, user_id: str, job_id: str, at: dt.datetime) -> Market:
     """The market in which the user has applied to the job as well."""
-    acts = market.interactions.filter((pl.col("user_id") != user_id) | (pl.col("job_id") != job_id))
-    act = market.interactions.head(1).with_columns(
+    others_events = market.interactions.filter((pl.col("user_id") != user_id) | (pl.col("job_id") != job_id))
+    event = market.interactions.head(1).with_columns(
         user_id=pl.lit(user_id),
         job_id=pl.lit(job_id),
         is_applied=pl.lit(True),
@@ -78,7 +78,7 @@ def with_act(market: Market, user_id: str, job_id: str, at: dt.datetime) -> Mark
         weight=pl.lit(10, pl.Int32),
         last_at=pl.lit(at).cast(market.interactions.schema["last_at"]),
     )
-    return replace(market, interactions=pl.concat([acts, act]).sort("user_id", "job_id"))
+    return replace(market, interactions=pl.concat([others_events, event]).sort("user_id", "job_id"))
 
 
 def without_job(market: Market, job_id: str) -> Market:
@@ -158,12 +158,12 @@ def test_who_switches_personalisation_off_is_served_without_it_at_once(market: M
     assert stored(lake).filter(is_off)["source"].item() != "personal"
 
 
-def test_only_who_acted_is_ranked_again(market: Market, lake: Lake) -> None:
+def test_only_users_with_new_events_are_ranked_again(market: Market, lake: Lake) -> None:
     run(market, lake)
     before = stored(lake)
     user, job = items(before).select("user_id", "job_id").row(0)
-    acted = with_act(market, user, job, LATER)
-    report = run(acted, lake, scope="acted", as_of=LATER)
+    changed_market = with_event(market, user, job, LATER)
+    report = run(changed_market, lake, scope="acted", as_of=LATER)
     after = stored(lake)
     assert report.n_ranked == report.n_written_shards == 1
     assert after.filter(pl.col("user_id") != user).equals(before.filter(pl.col("user_id") != user))
@@ -171,28 +171,32 @@ def test_only_who_acted_is_ranked_again(market: Market, lake: Lake) -> None:
     assert job not in items(after).filter(pl.col("user_id") == user)["job_id"]
 
 
-def test_a_partial_run_tells_what_it_changed_in_each_shard(market: Market, lake: Lake) -> None:
+def test_a_partial_run_records_its_changes_in_each_shard(market: Market, lake: Lake) -> None:
     run(market, lake)
     known = {path.stem: file_identity([path]) for path in lake.files("ranking", FEEDS.name)}
     before = stored(lake)
     gone, user = before["user_id"][:2]
     job = items(before).filter(pl.col("user_id") == user)["job_id"][0]
-    acted = with_act(market, user, job, LATER)
+    changed_market = with_event(market, user, job, LATER)
     others = pl.col("user_id") != gone
     run(
-        replace(acted, profiles=acted.profiles.filter(others), interactions=acted.interactions.filter(others)),
+        replace(
+            changed_market,
+            profiles=changed_market.profiles.filter(others),
+            interactions=changed_market.interactions.filter(others),
+        ),
         lake,
         scope="acted",
         as_of=LATER,
     )
-    told: dict[str, bool] = {}
+    is_removed: dict[str, bool] = {}
     for path in lake.files("ranking", FEEDS.name):
         now = file_identity([path])
         if now != known[path.stem]:
             links = chain(lake.folder("ranking", FEED_CHANGES.name), path.stem, known[path.stem], now)
             assert links is not None
-            told |= {row["user_id"]: row["is_removed"] for frame in links for row in frame.to_dicts()}
-    assert told == {gone: True, user: False}
+            is_removed |= {row["user_id"]: row["is_removed"] for frame in links for row in frame.to_dicts()}
+    assert is_removed == {gone: True, user: False}
     run(market, lake, as_of=LATER)
     assert not lake.files("ranking", FEED_CHANGES.name)
 
@@ -200,7 +204,7 @@ def test_a_partial_run_tells_what_it_changed_in_each_shard(market: Market, lake:
 def test_an_application_that_came_late_takes_effect_too(market: Market, lake: Lake) -> None:
     run(market, lake)
     user, job = items(stored(lake)).select("user_id", "job_id").row(0)
-    late = with_act(market, user, job, AS_OF - dt.timedelta(days=2))
+    late = with_event(market, user, job, AS_OF - dt.timedelta(days=2))
     assert run(late, lake, scope="acted", as_of=LATER).n_ranked == 1
     assert job not in items(stored(lake)).filter(pl.col("user_id") == user)["job_id"]
 

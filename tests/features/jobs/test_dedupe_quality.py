@@ -81,10 +81,10 @@ def test_duplicates_are_found_and_look_alikes_left_alone() -> None:
         for i, (_, job) in enumerate(labelled)
     ]
     frame = pl.DataFrame(jobs, schema={name: JOBS.columns[name] for name in jobs[0]})
-    stands_for = dict(find_duplicates(frame).iter_rows())
+    representative_of = dict(find_duplicates(frame).iter_rows())
     members: dict[str, list[str]] = {}
     for job_id in labels:
-        members.setdefault(stands_for.get(job_id, job_id), []).append(job_id)
+        members.setdefault(representative_of.get(job_id, job_id), []).append(job_id)
     found = {pair for group in members.values() for pair in combinations(sorted(group), 2)}
     by_label: dict[str, list[str]] = {}
     for job_id, label in labels.items():

@@ -10,33 +10,35 @@ from models.explanations.exclusion import Exclusion, exclusions
 THEN = dt.datetime(2026, 2, 3, 9, tzinfo=dt.UTC)
 
 
-def rules(job_id: str, *, act: dict[str, Any] | None = None, profile: dict[str, Any] | None = None) -> list[Exclusion]:
+def rules(
+    job_id: str, *, event: dict[str, Any] | None = None, profile: dict[str, Any] | None = None
+) -> list[Exclusion]:
     rows = [
         {"job_id": "a", "status": "open", "company": "Acme", "company_id": "c1", "tags": ["Night", "bank"]},
         {"job_id": "copy", "status": "open", "duplicate_of": "a", "company": "Acme", "company_id": "c1", "tags": []},
         {"job_id": "gone", "status": "closed", "closed_at": THEN, "tags": []},
         {"job_id": "past", "status": "expired", "expires_at": None, "tags": []},
     ]
-    acts = [{"user_id": "u", "last_at": THEN, **act}] if act else []
+    events = [{"user_id": "u", "last_at": THEN, **event}] if event else []
     profiles = [{"user_id": "u", **(profile or {})}]
     made = [
         table.conform(pl.DataFrame(part, infer_schema_length=None) if part else table.empty()).lazy()
-        for table, part in ((JOBS, rows), (INTERACTIONS, acts), (USER_PROFILES, profiles))
+        for table, part in ((JOBS, rows), (INTERACTIONS, events), (USER_PROFILES, profiles))
     ]
     return list(exclusions("u", job_id, jobs=made[0], interactions=made[1], profiles=made[2]))
 
 
 def test_a_job_that_breaks_no_rule_is_kept_out_by_none() -> None:
     assert rules("a") == []
-    assert rules("a", act={"job_id": "a", "is_applied": False, "is_seen": True}) == []
+    assert rules("a", event={"job_id": "a", "is_applied": False, "is_seen": True}) == []
 
 
 def test_an_act_is_told_with_its_day_and_the_same_job() -> None:
     applied = {"job_id": "a", "is_applied": True}
-    assert rules("a", act=applied) == [Exclusion("applied", "last act on 2026-02-03")]
-    assert rules("copy", act=applied) == [Exclusion("applied", "last act on 2026-02-03, with the same job as a")]
+    assert rules("a", event=applied) == [Exclusion("applied", "last act on 2026-02-03")]
+    assert rules("copy", event=applied) == [Exclusion("applied", "last act on 2026-02-03, with the same job as a")]
     dismissed = {"job_id": "a", "is_dismissed": True, "last_at": None}
-    assert rules("a", act=dismissed) == [Exclusion("dismissed", "on an unknown day")]
+    assert rules("a", event=dismissed) == [Exclusion("dismissed", "on an unknown day")]
 
 
 def test_blocks_are_told_by_name() -> None:

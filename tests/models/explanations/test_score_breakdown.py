@@ -34,7 +34,7 @@ def test_a_job_that_was_applied_to_is_ruled_out_yet_scored() -> None:
 def test_a_job_that_nothing_stands_for_has_no_score() -> None:
     made = encode(make_market(1))
     why = explain_pair(made.context, made.batch, user=0, job_id="file:unknown")
-    assert why.score is None and why.stands_for is None
+    assert why.score is None and why.representative is None
 
 
 def test_an_open_job_is_proposed_by_named_retrievers_or_told_as_not_proposed() -> None:

@@ -87,9 +87,9 @@ def test_reasons_say_what_is_true() -> None:
             assert row["ref"] == row["city"] == row["city_user"]
         elif row["code"] == "salary":
             assert row["salary_monthly_usd_max"] >= row["salary_monthly_usd_min_user"]
-    acts = market.interactions.select("user_id", ref="job_id", applied="is_applied", saved="is_saved", seen="is_seen")
+    events = market.interactions.select("user_id", ref="job_id", applied="is_applied", saved="is_saved", seen="is_seen")
     named = rows.filter(pl.col("code").is_in(JOB_REFERENCE_CODES)).select("user_id", "code", "ref")
-    named = named.join(acts, on=["user_id", "ref"], how="left")
+    named = named.join(events, on=["user_id", "ref"], how="left")
     assert len(named)
     assert rows.filter(pl.col("code").is_in(JOB_REFERENCE_CODES), pl.col("ref") == pl.col("job_id")).is_empty()
     for row in named.iter_rows(named=True):

@@ -91,7 +91,7 @@ ROWS = st.lists(
 
 @given(rows=ROWS)
 def test_sums_agree_with_a_loop_over_the_rows(rows: list[tuple[int, str, int, int, int, int]]) -> None:
-    """Each row: user, job, days ago, weight of other acts, saves, unsaves."""
+    """Each row: user, job, days ago, weight of other events, saves, unsaves."""
     made = [
         {
             "user_id": f"u{user}",

@@ -28,16 +28,16 @@ def _found(
 ) -> list[tuple[str, str]]:
     listed = [{**dict.fromkeys(_FIELDS), "rank": rank, "job_id": job} for rank, job in enumerate(job_ids, 1)]
     feeds = pl.DataFrame({"user_id": ["u"], "items": [listed]}, schema_overrides={"items": FEEDS.columns["items"]})
-    acts = INTERACTIONS.empty()
+    interactions = INTERACTIONS.empty()
     if applied:
-        acts = INTERACTIONS.conform(pl.DataFrame({"user_id": ["u"], "job_id": [applied], "is_applied": [True]}))
+        interactions = INTERACTIONS.conform(pl.DataFrame({"user_id": ["u"], "job_id": [applied], "is_applied": [True]}))
     profiles = USER_PROFILES.conform(
         pl.DataFrame(
             {"user_id": ["u"], "blocked_companies": [list(companies)], "blocked_tags": [list(tags)]},
             schema_overrides={"blocked_companies": pl.List(pl.String), "blocked_tags": pl.List(pl.String)},
         )
     )
-    found = violations(feeds.lazy(), jobs=_JOBS.lazy(), interactions=acts.lazy(), profiles=profiles.lazy())
+    found = violations(feeds.lazy(), jobs=_JOBS.lazy(), interactions=interactions.lazy(), profiles=profiles.lazy())
     return found.select("job_id", "rule").rows()
 
 
@@ -132,9 +132,9 @@ def test_too_many_jobs_of_a_company_are_found() -> None:
 
 
 def test_the_rules_of_users_do_not_hold_for_a_fallback_feed_of_the_same_name() -> None:
-    acts = INTERACTIONS.conform(pl.DataFrame({"user_id": ["u0"], "job_id": ["a"], "is_dismissed": [True]}))
+    interactions = INTERACTIONS.conform(pl.DataFrame({"user_id": ["u0"], "job_id": ["a"], "is_dismissed": [True]}))
     profiles = USER_PROFILES.conform(pl.DataFrame({"user_id": ["u0"], "blocked_companies": [["acme"]]}))
-    rules = feed_rules(jobs=_JOBS.lazy(), interactions=acts.lazy(), profiles=profiles.lazy())
+    rules = feed_rules(jobs=_JOBS.lazy(), interactions=interactions.lazy(), profiles=profiles.lazy())
     lists = _lists([(1, "a", 0.5)])
     assert feed_problems(lists, rules)["rule"].to_list() == ["blocked_company", "dismissed"]
     assert feed_problems(lists, rules.of_no_user()).is_empty()

@@ -120,12 +120,12 @@ def test_the_seed_changes_only_what_explores(market: Market, feeds: pl.DataFrame
 
 
 def test_who_has_neither_profile_nor_acts_gets_no_feed(market: Market, feeds: pl.DataFrame) -> None:
-    acted = market.interactions.filter(pl.col("n_views") > 0)["user_id"].unique().to_list()
+    with_events = market.interactions.filter(pl.col("n_views") > 0)["user_id"].unique().to_list()
     for user in market.profiles.iter_rows(named=True):
         expected = None
         if user["has_profile"]:
             expected = "profile"
-        if user["user_id"] in acted:
+        if user["user_id"] in with_events:
             without = "segment" if user["country"] else "global"
             expected = "personal" if user["personalization_enabled"] else expected or without
         row = feeds.filter(pl.col("user_id") == user["user_id"])

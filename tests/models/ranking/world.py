@@ -88,7 +88,7 @@ class Market:
 
 
 def make_market(seed: int = 0, *, n_jobs: int = 120, n_users: int = 30, n_companies: int = 25) -> Market:
-    """A market with closed and duplicate jobs, users of every kind, and acts of every kind."""
+    """A market with closed and duplicate jobs, users of every kind, and events of every kind."""
     rng = np.random.default_rng(seed)
     jobs = _jobs(rng, n_jobs, n_companies)
     profiles = _profiles(rng, n_users, n_companies)
@@ -266,26 +266,26 @@ def _interactions(rng: np.random.Generator, jobs: pl.Series, users: pl.Series) -
         {
             "user_id": rng.choice(users.to_numpy(), n),
             "job_id": rng.choice(np.append(jobs.to_numpy(), "file:unknown"), n),
-            "act": rng.integers(0, 5, n),
+            "event": rng.integers(0, 5, n),
             "minutes": rng.integers(1, 100_000, n),
         }
     ).unique(["user_id", "job_id"], keep="first", maintain_order=True)
-    act = pl.col("act")
+    event = pl.col("event")
     # A fifth of the users only ever looked at the list.
     quiet = pl.col("user_id").is_in(users.gather_every(5).implode())
-    act = pl.when(quiet).then(0).otherwise(act)
+    event = pl.when(quiet).then(0).otherwise(event)
     made = frame.select(
         "user_id",
         "job_id",
         n_impressions=pl.lit(1),
-        n_views=(act >= 1).cast(pl.Int32),
-        n_applies=(act == 3).cast(pl.Int32),
-        n_saves=(act == 2).cast(pl.Int32),
-        n_dismissals=(act == 4).cast(pl.Int32),
-        is_seen=act >= 1,
-        is_saved=act == 2,
-        is_applied=act == 3,
-        is_dismissed=act == 4,
+        n_views=(event >= 1).cast(pl.Int32),
+        n_applies=(event == 3).cast(pl.Int32),
+        n_saves=(event == 2).cast(pl.Int32),
+        n_dismissals=(event == 4).cast(pl.Int32),
+        is_seen=event >= 1,
+        is_saved=event == 2,
+        is_applied=event == 3,
+        is_dismissed=event == 4,
         last_at=pl.lit(AS_OF) - pl.duration(minutes=pl.col("minutes")),
     )
     return INTERACTIONS.conform(made).sort("user_id", "job_id")
