@@ -51,8 +51,8 @@ def feeds(
 ) -> dg.Output[StoredTable]:
     """Every known user's list of jobs with scores, components and reasons; one file per shard of users.
 
-    The run tag `jobfeed/scope` selects the users: all, touched (by new jobs or events) or acted; the others keep their feeds, less
-    the jobs that are no longer open.
+    The run tag `jobfeed/scope` selects the users: all, touched (by new jobs or events) or acted. The others keep their
+    feeds without the jobs that are no longer open.
     """
     report = rank_feeds(
         lake_tables(workspace.lake),
