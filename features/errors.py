@@ -1,11 +1,11 @@
-"""The root of the project's own errors, and the kinds that several modules raise.
+"""The kinds of errors that several modules raise, and their root. Catch JobfeedError to report any of them.
 
-An error that only one module raises is defined in that module. Catch JobfeedError to report any of them.
+An error that only one module raises is defined in that module.
 """
 
+from serving.contract.errors import JobfeedError
 
-class JobfeedError(Exception):
-    """An error that the project raises on purpose. The message says what was received and what was expected."""
+__all__ = ["JobfeedError", "SourceError", "VocabularyError"]
 
 
 class SourceError(JobfeedError, ValueError):

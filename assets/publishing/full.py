@@ -13,8 +13,8 @@ from assets.publishing import generations
 from assets.publishing.build import Published, PublishingRun, announce, building_folder
 from assets.publishing.lookup import feed_values as feeds
 from assets.publishing.lookup.blocks import key_blocks
-from assets.publishing.lookup.files import QUERIES, LookupFileWriter, sample_values, write_prefix, write_rows
 from assets.publishing.lookup.text_tables import IdentifiedTexts, TextIds, no_text_ids, templates_of, write_job_texts
+from assets.publishing.lookup.writer import QUERIES, LookupFileWriter, sample_values, write_prefix, write_rows
 from assets.publishing.tables import INCREMENTAL_TABLES, Source, described, write_table
 from assets.publishing.validation import Validation, refuse, size_problems
 from serving.contract.generation import DICTIONARY_FILE, LOOKUP, LOOKUP_FOLDER, TABLES_FOLDER

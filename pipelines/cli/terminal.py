@@ -13,7 +13,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from typer.core import TyperGroup
 
 from features.errors import JobfeedError
-from serving.contract.generation import GenerationError
 
 if TYPE_CHECKING:
     from assets.config.loading import Config
@@ -32,7 +31,7 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except (JobfeedError, GenerationError) as error:
+        except JobfeedError as error:
             fail(str(error))
 
 

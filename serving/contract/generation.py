@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 import orjson
 
+from serving.contract.errors import JobfeedError
+
 POINTER = "current"  # a one-line file that names the served generation
 MANIFEST = "manifest.json"
 DATABASE = "jobfeed.duckdb"
@@ -25,7 +27,7 @@ _NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
 _READ_BYTES = 1 << 20
 
 
-class GenerationError(RuntimeError):
+class GenerationError(JobfeedError, RuntimeError):
     """A generation is missing, damaged or may not be served; the message says why."""
 
 

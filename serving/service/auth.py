@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 import jwt
 
+from serving.contract.errors import JobfeedError
 from serving.service.problems import ProblemError
 
 TOKENS_VARIABLE = "JOBFEED_API_TOKENS"
@@ -26,7 +27,7 @@ APPLICATION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _USER_PREFIX = "user="
 
 
-class TokensError(ValueError):
+class TokensError(JobfeedError, ValueError):
     """The tokens or keys can't be used; the message says which and why."""
 
 

@@ -14,7 +14,7 @@ import zstandard
 
 from serving.contract.generation import GenerationError
 from serving.contract.keys import COMPRESSED_FIRST_BYTE, DICTIONARY_KEY, keyspace_of, lookup_key
-from serving.service.files import KnownFile, identity_of
+from serving.service.verification import KnownFile, identity_of
 
 
 @dataclass

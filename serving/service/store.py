@@ -23,8 +23,8 @@ from serving.contract.generation import (
 from serving.contract.keys import KEYSPACES
 from serving.contract.tables import SCHEMA_VERSION
 from serving.contract.text_tables import TEXT_TABLES, TextTable, load_text_table, offsets_path
-from serving.service.files import KnownFile, KnownFiles, verify, yield_to_requests
 from serving.service.lookup import LookupFiles, Reader, Readers
+from serving.service.verification import KnownFile, KnownFiles, verify, yield_to_requests
 
 POLL_SECONDS = 0.5
 _N_FALLBACKS = 10

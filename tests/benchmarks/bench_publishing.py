@@ -24,7 +24,7 @@ from assets.publishing import build, delta, generations
 from assets.publishing.build import PublishingRun
 from assets.publishing.delta_sources import TableDelta
 from assets.publishing.full import publish_full
-from assets.publishing.lookup.files import LookupFileWriter
+from assets.publishing.lookup.writer import LookupFileWriter
 from assets.publishing.tables import Source
 from assets.ranking import feed_changes
 from features.schemas.ranking import FEED_CHANGES, FEEDS

@@ -16,7 +16,6 @@ import lmdb
 
 from assets.publishing.delta_sources import NotComparableError, TableDelta
 from assets.publishing.lookup.feed_values import write_fallback_values, write_values
-from assets.publishing.lookup.files import QUERIES, LookupFileWriter, prefixes_of, values_of, write_rows
 from assets.publishing.lookup.text_tables import (
     IdentifiedTexts,
     TextIds,
@@ -25,6 +24,7 @@ from assets.publishing.lookup.text_tables import (
     write_gone_jobs,
     write_job_texts,
 )
+from assets.publishing.lookup.writer import QUERIES, LookupFileWriter, prefixes_of, values_of, write_rows
 from assets.publishing.tables import INCREMENTAL_TABLES
 from serving.contract.generation import DICTIONARY_FILE, LOOKUP_FOLDER, Manifest
 from serving.contract.keys import (

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from assets.publishing.lookup.files import LookupFileWriter
 from assets.publishing.lookup.text_tables import REASON_KEY, TextIds, names_a_job
+from assets.publishing.lookup.writer import LookupFileWriter
 from serving.contract.feed_codec import (
     FLAG_EXPLORED,
     FLAG_SEEN,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from assets.publishing import generations
-from assets.publishing.lookup.files import LookupFileWriter
+from assets.publishing.lookup.writer import LookupFileWriter
 from serving.service.store import Store
 from tests.factories import AS_OF, feeds, publish_small, publish_small_changes
 

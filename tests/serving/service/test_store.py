@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from assets.publishing import generations
-from assets.publishing.lookup.files import LookupFileWriter
+from assets.publishing.lookup.writer import LookupFileWriter
 from serving.contract.generation import GenerationError
 from serving.contract.keys import DIGEST_PREFIX, FEED_PREFIX, JOB_PREFIX, lookup_key
 from serving.service import store as store_module
