@@ -11,8 +11,8 @@ import duckdb
 from assets.lake import write_bytes
 from assets.publishing import generations
 from assets.publishing.build import Published, PublishingRun, announce, building_folder
-from assets.publishing.lookup import feed_values as feeds
-from assets.publishing.lookup.blocks import key_blocks
+from assets.publishing.lookup.blocks import key_blocks, rows_in_batches
+from assets.publishing.lookup.feed_values import write_fallback_values, write_values
 from assets.publishing.lookup.text_tables import IdentifiedTexts, TextIds, no_text_ids, templates_of, write_job_texts
 from assets.publishing.lookup.writer import QUERIES, LookupFileWriter, sample_values, write_prefix, write_rows
 from assets.publishing.tables import INCREMENTAL_TABLES, Source, described, write_table
@@ -23,6 +23,7 @@ from serving.contract.tables import KEYS, TABLES
 from serving.contract.text_tables import TEXT_TABLES
 
 _SAMPLE_ROWS = 1000
+_BLOCK_USERS = 16_384
 
 
 def publish_full(run: PublishingRun, sources: Mapping[str, Source]) -> Published:
@@ -62,12 +63,12 @@ def _write_lookup(
         IdentifiedTexts(folder / _text_table("reasons"), "reasons", is_base=True) as reasons,
     ):
         file.learn(_samples(folder))
-        file.put_numbers(jobs)
-        for block in feeds.blocks(feed_files):
+        file.put_text_ids(jobs)
+        for block in rows_in_batches(feed_files, list(TABLES["feeds"]), _BLOCK_USERS):
             validation.add_feeds(block)
-            feeds.write_values(file, block, text_ids)
+            write_values(file, block, text_ids)
             text_ids.write_new_reasons(reasons)
-        feeds.write_fallback_values(file, con.table("fallback_feeds").to_arrow_table(), text_ids, as_of=run.as_of)
+        write_fallback_values(file, con.table("fallback_feeds").to_arrow_table(), text_ids, as_of=run.as_of)
         text_ids.write_new_reasons(reasons)
         for table in INCREMENTAL_TABLES:
             if table != "feeds":

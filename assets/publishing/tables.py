@@ -66,7 +66,7 @@ def described(table: str, files: Sequence[Path]) -> dict[str, Any]:
     if unstable:
         stable = [name for name in TABLES[table] if name not in unstable]
         hashes = [
-            content_hash(pl.DataFrame(rows)) for path in files for rows in rows_in_batches(path, stable, _HASHED_ROWS)
+            content_hash(pl.DataFrame(rows)) for path in files for rows in rows_in_batches([path], stable, _HASHED_ROWS)
         ]
         digest = hashlib.sha256("".join([*stable, *hashes]).encode()).hexdigest()
     else:

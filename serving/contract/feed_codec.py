@@ -169,5 +169,5 @@ def decode_components(stored: bytes) -> list[list[float | None]]:
 
 def _steps(values: NDArray[np.float64], steps: int, unknown: int) -> NDArray[np.float64]:
     is_known = np.isfinite(values)
-    # The checks of the generation refuse what is out of range; here it must only fit.
+    # Validation refuses values out of range; here they only have to fit.
     return np.where(is_known, np.clip(np.rint(np.where(is_known, values, 0) * steps), 0, unknown - 1), unknown)

@@ -1,9 +1,9 @@
 """Keys of the look-up files (LMDB): prefixes, their keyspaces, and how a key is made.
 
-Values lie in two keyspaces; the manifest's `lookup` names for each the files to ask in turn, the newest first, the base
-last. An empty value says that the key is gone. A value that begins with "(" (JSON never does) is a Zstandard frame of
-the JSON, with a checksum, compressed with the file's dictionary if it has one. Packed values are described in
-feed_codec.py; other values are JSON objects, or lists of objects, with the tables' columns.
+Values lie in two keyspaces. The manifest's `lookup` names the files of each, the newest first and the base last; the
+first file with the key decides. An empty value is a tombstone. A value that begins with "(" (JSON never does) is a
+Zstandard frame of JSON, with a checksum, compressed with the file's dictionary if it has one. Packed values are
+described in feed_codec.py; other values are JSON objects, or lists of objects, with the tables' columns.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import hashlib
 FEED_PREFIX = "feed"  # user_id
 FALLBACK_PREFIX = "fallback"  # segment
 COMPONENTS_PREFIX = "components"  # user_id: the component values of the first items
-JOB_PREFIX = "job"  # job_id: its number
+JOB_PREFIX = "job"  # job_id: its text id
 JOB_DETAIL_PREFIX = "detail"  # job_id: every column of `jobs`
 SIMILAR_PREFIX = "similar"  # job_id: [[job_id, score], ...]
 TRENDING_PREFIX = "trending"  # period, area: [[job_id, score], ...]
@@ -30,7 +30,7 @@ COMPRESSED_FIRST_BYTE = 0x28
 NEARBY_CELL_RESOLUTION = 6
 NEARBY_CELL_SPACING_KM = 6.0
 
-# No id and no area holds it: anna's digest of a day is not the newest digest of a user called "anna/2026-03-01".
+# No id and no area contains it, so anna's digest of a day can't be mistaken for the digest of a user "anna/2026-03-01".
 KEY_SEPARATOR = "\n"
 _LONGEST_PLAIN_KEY_BYTES = 300  # LMDB's limit is 511
 

@@ -14,7 +14,6 @@ such a row replaces that of the base. `<name>-names.parquet` maps text ids to jo
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -59,9 +58,7 @@ class TextTableWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         if kind is None:
             self._write_header()
             width = TEXT_TABLE_WIDTHS[self._kind] + (0 if self._is_base else 1)

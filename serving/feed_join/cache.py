@@ -1,4 +1,4 @@
-"""Numba's cache on disk for the join, valid for as long as the sources that are compiled in stay the same."""
+"""Numba's cache on disk for the join, valid while the compiled sources stay the same."""
 
 import hashlib
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _COMPILED_IN = ("contract", "feed_join")  # constants, and code
 
 
 class _SourceCache(FunctionCache):
-    """Numba alone compares the time of the one file that holds the function, and would run code of old constants."""
+    """Numba itself compares only the time of the file with the function, and would run code with old constants."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)  # type: ignore[no-untyped-call]
@@ -36,7 +36,7 @@ def compiled_from_cache(signature: Any) -> Callable[[Callable[..., Any]], Any]:
 
     def compile_(function: Callable[..., Any]) -> Any:
         dispatcher: Any = numba.njit(error_model="numpy")(function)
-        with suppress(RuntimeError):  # no folder that a cache could be written to: compiled at every start
+        with suppress(RuntimeError):  # no cache folder is writable: compile at every start
             dispatcher._cache = _SourceCache(function)
         dispatcher.compile(signature)
         dispatcher.disable_compile()

@@ -1,7 +1,7 @@
-"""The join of a feed with the cards and reasons that it names: what a look-up spends its time on.
+"""Joins a feed with the cards and reasons that it names. A look-up spends most of its time here.
 
-Compiled by Numba and kept on disk (cache.py). `decode_feed` in serving/contract/feed_codec.py is the plain reading
-of the same bytes. The files may be damaged: every offset is checked before it is read.
+Compiled by Numba and kept on disk (cache.py). `decode_feed` in serving/contract/feed_codec.py decodes
+the same bytes in plain Python. The files may be damaged: every offset is checked before it is read.
 """
 
 from typing import Any
@@ -40,7 +40,7 @@ from serving.feed_join.writing import (
 )
 
 TOO_LONG = -2
-# More than the numbers, names and punctuation of an item and of its components can have.
+# Upper bounds for the numbers, names and punctuation of an item and of each of its components.
 _ITEM_MARGIN_BYTES = 512
 _COMPONENT_MARGIN_BYTES = 48
 
@@ -70,7 +70,7 @@ def prefetch_offsets(at: Int, end: Int, n_items: Int, jobs: Memory, reasons: Mem
 def _choose(
     at: Int, end: Int, n_items: Int, jobs: Memory, page: Any, chosen: NDArray[np.int64],
 ) -> Int:  # fmt: skip
-    """Notes position and address of the items to show; returns how many there are, or DAMAGED."""
+    """Writes position and address of the items to show into `chosen`; returns their number, or DAMAGED."""
     _, offset, limit, minimum, hidden_flags = page
     n_chosen, n_shown = 0, 0
     for item in range(n_items):
@@ -82,10 +82,10 @@ def _choose(
             if at + 4 > end:
                 return DAMAGED
             at += 8 if u32(at) & NAMES_A_JOB_BIT else 4
-        number = u32(here)
-        if at > end or (number >= jobs[N_OFFSETS] and number != UNKNOWN):
+        text_id = u32(here)
+        if at > end or (text_id >= jobs[N_OFFSETS] and text_id != UNKNOWN):
             return DAMAGED
-        is_shown = number != UNKNOWN and i64(job_at(number, jobs) + 8 * CARD_LENGTH) > 0 and not flags & hidden_flags
+        is_shown = text_id != UNKNOWN and i64(job_at(text_id, jobs) + 8 * CARD_LENGTH) > 0 and not flags & hidden_flags
         if is_shown and u32(here + SCORE_AT) / SCORE_STEPS >= minimum:
             if n_shown >= offset:
                 chosen[n_chosen, 0] = item
@@ -99,10 +99,10 @@ def _choose(
 
 @compiled
 def _check(here: Int, jobs: Memory, reasons: Memory, column: Int) -> Int:
-    """Prefetches the texts of an item; returns the most bytes that it can have, DAMAGED if a text is out of bounds."""
-    place = job_at(u32(here), jobs)
-    start, length, id_length = i64(place + 8 * CARD_OFFSET), i64(place + 8 * CARD_LENGTH), i64(place + 8 * ID_LENGTH)
-    if not (is_title(place, jobs) and is_text(start, length, jobs) and CARD_START_BYTES + id_length <= length):
+    """Prefetches the texts of an item; returns an upper bound of its length, or DAMAGED if a text is out of bounds."""
+    row = job_at(u32(here), jobs)
+    start, length, id_length = i64(row + 8 * CARD_OFFSET), i64(row + 8 * CARD_LENGTH), i64(row + 8 * ID_LENGTH)
+    if not (is_title(row, jobs) and is_text(start, length, jobs) and CARD_START_BYTES + id_length <= length):
         return DAMAGED
     prefetch_text(jobs, start, length)
     needed = length + id_length + _ITEM_MARGIN_BYTES
@@ -112,20 +112,20 @@ def _check(here: Int, jobs: Memory, reasons: Memory, column: Int) -> Int:
         at += 4
         if word & (NAMES_A_JOB_BIT - 1) >= reasons[N_OFFSETS]:
             return DAMAGED
-        place = reason_at(word, reasons, column)
-        length = reason_length(place, reasons)
+        row = reason_at(word, reasons, column)
+        length = reason_length(row, reasons)
         if length == DAMAGED:
             return DAMAGED
-        prefetch_text(reasons, i64(place), length)
+        prefetch_text(reasons, i64(row), length)
         needed += length + 1
         if word & NAMES_A_JOB_BIT:
-            number = u32(at)
+            text_id = u32(at)
             at += 4
-            place = job_at(number, jobs)
-            if number >= jobs[N_OFFSETS] or not is_title(place, jobs):
+            row = job_at(text_id, jobs)
+            if text_id >= jobs[N_OFFSETS] or not is_title(row, jobs):
                 return DAMAGED
-            length = i64(place + 8 * ID_LENGTH) + i64(place + 8 * TITLE_LENGTH)
-            prefetch_text(jobs, i64(place + 8 * OFFSET), length)
+            length = i64(row + 8 * ID_LENGTH) + i64(row + 8 * TITLE_LENGTH)
+            prefetch_text(jobs, i64(row + 8 * OFFSET), length)
             needed += length
     return needed
 
@@ -158,7 +158,7 @@ def join(
     n_chosen = _choose(begin, end, n_items, jobs, page, chosen)
     if n_chosen == DAMAGED:
         return DAMAGED
-    # Everything is checked and prefetched: a text arrives while the next one is checked.
+    # Everything is checked and prefetched first: one text arrives while the next is checked.
     needed = SLOT_BYTES
     for row in range(n_chosen):
         item_bytes = _check(chosen[row, 1], jobs, reasons, reason_column)

@@ -1,6 +1,6 @@
-"""Text tables as compiled code reads them: by addresses, each checked before it is read.
+"""Compiled code reads text tables by address. Every address is checked before it is read: files may be damaged.
 
-Files may be damaged. Arrays as arguments of many small functions would take longer than what these do.
+Addresses are passed, not arrays: passing arrays to many small functions takes longer than what these do.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from serving.contract.feed_codec import NAMES_A_JOB_BIT
 from serving.contract.text_tables import ID_LENGTH, OFFSET, SHORT_TITLE_LENGTH, TEXT_TABLE_WIDTHS, TITLE_LENGTH
 from serving.feed_join.native import compiled, i64, prefetch
 
-# A machine integer, and a tuple of them: the compiler finds their types itself.
+# A machine integer, and a tuple of them; the compiler infers their types.
 Int = Any
 Memory = Any
 
@@ -38,7 +38,7 @@ def reason_at(word: Int, reasons: Memory, column: Int) -> Int:
 def is_text(start: Int, length: Int, memory: Memory) -> Any:
     """Whether a text lies within the first texts or the others."""
     n_first, n_bytes = memory[N_FIRST], memory[N_BYTES]
-    # Each is compared first: their sum could pass the largest integer.
+    # Each is compared alone first: their sum could overflow.
     is_within = 0 <= start <= n_bytes and 0 <= length <= n_bytes and start + length <= n_bytes
     return is_within and not start < n_first < start + length
 

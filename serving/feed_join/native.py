@@ -1,4 +1,4 @@
-"""Instructions with which compiled code reads and writes memory by address."""
+"""Instructions that read and write memory by address, for compiled code."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ _intrinsic: Callable[[Callable[..., Any]], Any] = intrinsic
 _INTEGER_32, _INTEGER_64 = ir.IntType(32), ir.IntType(64)
 
 
-# Compiled into its callers: only what Python calls needs a cache of its own.
+# Inlined into its callers: only functions that Python calls need a cache.
 compiled: Callable[[Callable[..., Any]], Any] = numba.njit(error_model="numpy")
 
 
@@ -21,7 +21,7 @@ def _pointer(builder: Any, address: Any, n_bits: int) -> Any:
 
 
 def _load(n_bits: int) -> Any:
-    """Compiles to the reading of an unsigned little-endian integer that may lie anywhere."""
+    """Compiles to a load of an unsigned little-endian integer at any address, aligned or not."""
 
     def load(typing_context: Any, address: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -34,7 +34,7 @@ def _load(n_bits: int) -> Any:
 
 
 def _store(n_bits: int) -> Any:
-    """Compiles to the writing of one."""
+    """Compiles to a store of an integer at any address."""
 
     def store(typing_context: Any, address: Any, value: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:
@@ -52,7 +52,7 @@ put_u8, put_u16 = _store(8), _store(16)
 
 @_intrinsic
 def copy(typing_context: Any, to: Any, source: Any, length: Any) -> Any:
-    """memcpy: where the length is a constant, a few instructions."""
+    """memcpy; a few instructions if the length is a constant."""
     signature = types.void(types.int64, types.int64, types.int64)
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> None:

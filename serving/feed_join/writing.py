@@ -1,4 +1,4 @@
-"""Items of a feed written as JSON by compiled code, from addresses that were checked (join.py)."""
+"""Compiled code that writes items of a feed as JSON, from addresses that join.py checked."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ _RANK, _JOB_ID, _SCORE, _PERCENT, _CONFIDENCE, _FLAGS = range(6)
 _REASONS, _JOB, _COMPONENTS, _NULL = range(_FLAGS + FLAG_SEEN + FLAG_EXPLORED + 1, len(_LITERALS))
 _NAMES = [f'"{name}":'.encode() for name in COMPONENTS]
 _FIRST_NAME = len(_LITERALS)
-# Literals, then names of components: a slot each, for as many bytes for all are a few instructions.
+# Literals, then names of components, each in a slot of the same size: a copy of constant size is a few instructions.
 SLOT_BYTES = 64
 _WORDS = np.frombuffer(b"".join(word.ljust(SLOT_BYTES, b"\0") for word in [*_LITERALS, *_NAMES]), np.uint8)
 _WORD_LENGTHS = np.array([len(word) for word in [*_LITERALS, *_NAMES]], np.int64)
@@ -63,7 +63,7 @@ _ZERO_DOT = _ZERO | _DOT << 8
 
 @compiled
 def _put_word(to: Int, word: Int) -> Int:
-    copy(to, _WORDS.ctypes.data + word * SLOT_BYTES, SLOT_BYTES)  # what is too much is written over
+    copy(to, _WORDS.ctypes.data + word * SLOT_BYTES, SLOT_BYTES)  # the next write replaces the surplus
     return to + _WORD_LENGTHS[word]
 
 
@@ -111,11 +111,11 @@ def _put_fraction(to: Int, value: Int, steps: Int, n_digits: Int) -> Int:
 
 @compiled
 def _put_text(to: Int, memory: Memory, start: Int, length: Int) -> Int:
-    """A text of the first texts, or past their end of the others."""
+    """Writes a text, from the first texts or, past their end, from the others."""
     n_first = memory[N_FIRST]
     source = memory[FIRST] + start if start < n_first else memory[MORE] + start - n_first
     if length <= LINE_BYTES and is_text(start, LINE_BYTES, memory):
-        copy(to, source, LINE_BYTES)  # what is too much is written over
+        copy(to, source, LINE_BYTES)  # the next write replaces the surplus
     else:
         copy(to, source, length)
     return to + length
@@ -141,21 +141,21 @@ def _put_reasons(to: Int, here: Int, jobs: Memory, reasons: Memory, column: Int)
         if word & NAMES_A_JOB_BIT:
             named = job_at(u32(at), jobs)
             at += 4
-            its, id_length = i64(named + 8 * OFFSET), i64(named + 8 * ID_LENGTH)
-            to = _put_text(to, jobs, its, id_length)
+            title, id_length = i64(named + 8 * OFFSET), i64(named + 8 * ID_LENGTH)
+            to = _put_text(to, jobs, title, id_length)
             begin, length = begin + length, i64(offsets + 16)
             to = _put_text(to, reasons, begin, length)
             begin, length = begin + length, i64(offsets + 24)
-            # Where the title ends the sentence, it goes without its last colons and spaces.
+            # At the end of the sentence, the title is written without the colons and spaces at its end.
             shown = i64(named + 8 * (SHORT_TITLE_LENGTH if length == _END_LENGTH else TITLE_LENGTH))
-            to = _put_text(to, jobs, its + id_length, shown)
+            to = _put_text(to, jobs, title + id_length, shown)
             to = _put_text(to, reasons, begin, length)
     return to
 
 
 @compiled
 def put_components(to: Int, components: NDArray[np.uint8], item: Int) -> Int:
-    """The packed component values of the item at this position, as a member."""
+    """Writes the packed component values of the item at this position, as a member."""
     to = _put_word(to, _COMPONENTS)
     at = components.ctypes.data + PACKED_FROM + 2 * item * N_COMPONENTS
     for name in range(N_COMPONENTS):
@@ -176,7 +176,7 @@ def put_components(to: Int, components: NDArray[np.uint8], item: Int) -> Int:
 
 @compiled
 def put_item(to: Int, item: Int, here: Int, jobs: Memory, reasons: Memory, column: Int) -> Int:
-    """An item up to its card."""
+    """Writes an item up to and including its card."""
     offsets = job_at(u32(here), jobs)
     card = i64(offsets + 8 * CARD_OFFSET)
     to = _put_integer(_put_word(to, _RANK), item + 1)

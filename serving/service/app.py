@@ -20,7 +20,7 @@ from serving.service.auth import Authoriser, Caller
 from serving.service.parameters import parse_query
 from serving.service.problems import PROBLEM_TYPE, ProblemError, cut
 from serving.service.rates import RateLimiter
-from serving.service.requests import Answer, Request
+from serving.service.requests import Answer, Request, RequestContext
 from serving.service.routes import PREFIX, Access, Route, identifier_of, match
 from serving.service.store import Store
 from serving.service.system_endpoints import SystemEndpoints
@@ -35,7 +35,6 @@ MAX_QUERY_BYTES = 4096
 MAX_HEADER_BYTES = 16_384
 _CACHE_CONTROL = ("cache-control", "private, max-age=60")
 FLUSH_SECONDS = 1.0
-UNMATCHED = "unmatched"
 _METHODS = ("GET", "HEAD")
 # Only these headers are read; the server may accept longer ones of other names.
 _READ_HEADERS = (
@@ -77,18 +76,18 @@ class Application:
         """Answers one request."""
         started = time.perf_counter()
         request_id = self._request_id(environ)
-        context = RequestContext()
+        context = RequestContext(request_id)
         try:
             status, answer = self._answer(environ, context)
         except ProblemError as problem:
             status, answer = problem.status, _problem(problem, request_id)
         except GenerationError as error:
-            # Met before the whole file was verified; the store drops such a generation in a moment.
+            # The file was not verified yet; the store will soon drop this generation.
             _LOG.error("%s", error)
             damaged = ProblemError(503, "the served generation is damaged", headers=_SOON)
             status, answer = 503, _problem(damaged, request_id)
         except Exception as error:
-            # The message may hold what the caller sent: only the kind of error and its place are logged.
+            # The message may hold what the caller sent: only the type and line of the error are logged.
             _LOG.error("request %s to %s failed: %s", request_id, context.route, _where(error))
             status, answer = 500, _problem(ProblemError(500, "the service failed; the log says where"), request_id)
         body = answer.body
@@ -109,10 +108,8 @@ class Application:
         if self._log is not None:
             logged = method if method in _METHODS else "other"
             generation = self._store.generation
-            self._log.add(
-                request_id, logged, context.route, status, len(body), seconds,
-                context.caller.application if context.caller else None, generation.name if generation else None,
-            )  # fmt: skip
+            name = generation.name if generation is not None else None
+            self._log.add(context, method=logged, status=status, size=len(body), seconds=seconds, generation=name)
         start_response(_STATUS_LINES[status], sent)
         return [body]
 
@@ -130,7 +127,7 @@ class Application:
                 self._log.flush()
         self._store.close()
 
-    def _answer(self, environ: "WSGIEnvironment", context: "RequestContext") -> tuple[int, Answer]:
+    def _answer(self, environ: "WSGIEnvironment", context: RequestContext) -> tuple[int, Answer]:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         if len(path) > MAX_PATH_BYTES:
             raise ProblemError(414, f"the path has {len(path)} bytes; at most {MAX_PATH_BYTES} are read")
@@ -168,7 +165,7 @@ class Application:
             raise ProblemError(429, "this token asks too often; Retry-After says when again", headers=retry)
 
     def _look_up(
-        self, route: Route, identifier: str, path: str, environ: "WSGIEnvironment", context: "RequestContext"
+        self, route: Route, identifier: str, path: str, environ: "WSGIEnvironment", context: RequestContext
     ) -> tuple[int, Answer]:
         query = environ["QUERY_STRING"].encode("latin-1")
         if len(query) > MAX_QUERY_BYTES:
@@ -177,7 +174,7 @@ class Application:
         view = self._current_view()
         language = values.get("lang") or negotiation.language_of(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
         encoding = negotiation.encoding_of(environ.get("HTTP_ACCEPT_ENCODING", ""))
-        # Path and query have one answer per generation, language and encoding, the same for all callers.
+        # The answer depends only on path, query, generation, language and encoding, not on the caller.
         checksum = zlib.crc32(query, zlib.crc32(path.encode("latin-1")))
         etag = f'"{view.tag}-{checksum:08x}-{language}-{encoding}"'
         given = environ.get("HTTP_IF_NONE_MATCH")
@@ -209,17 +206,6 @@ class Application:
         return f"{self._prefix}-{self._n_requests:x}"
 
 
-class RequestContext:
-    """What is known of a request so far, for its headers, metrics and log."""
-
-    __slots__ = ("caching", "caller", "route")
-
-    def __init__(self) -> None:
-        self.route = UNMATCHED
-        self.caching: tuple[tuple[str, str], ...] = ()
-        self.caller: Caller | None = None
-
-
 def _problem(problem: ProblemError, request_id: str) -> Answer:
     return Answer(problem.body(request_id), PROBLEM_TYPE, {"cache-control": "no-store", **problem.headers})
 
@@ -228,5 +214,5 @@ def _where(error: Exception) -> str:
     last = error.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next
-    place = f"{Path(last.tb_frame.f_code.co_filename).name}:{last.tb_lineno}" if last is not None else "?"
-    return f"{type(error).__name__} at {place}"
+    line = f"{Path(last.tb_frame.f_code.co_filename).name}:{last.tb_lineno}" if last is not None else "?"
+    return f"{type(error).__name__} at {line}"

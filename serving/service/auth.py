@@ -69,7 +69,7 @@ class Authoriser:
             raise _unauthorised('Bearer realm="jobfeed"', "a bearer token is needed")
         given = hashlib.sha256(token.encode("latin-1")).digest()
         found = None
-        # Compared with every hash, so that the time taken reveals nothing.
+        # The token is compared with every hash, so that the time reveals nothing.
         for known in self.tokens:
             if hmac.compare_digest(given, known.sha256):
                 found = known.caller

@@ -55,27 +55,27 @@ def _parameter(parameter: dict[str, Any]) -> str:
 
 def _allowed(schema: dict[str, Any]) -> str:
     if "enum" in schema:
-        told = " or ".join(map(str, schema["enum"]))
+        allowed = " or ".join(map(str, schema["enum"]))
     elif "minimum" in schema:
-        told = f"{schema['type']} from {schema['minimum']} to {schema['maximum']}"
+        allowed = f"{schema['type']} from {schema['minimum']} to {schema['maximum']}"
     elif "maxLength" in schema:
-        told = f"at most {schema['maxLength']} characters"
+        allowed = f"at most {schema['maxLength']} characters"
     else:
-        told = str(schema.get("format", schema["type"]))
+        allowed = str(schema.get("format", schema["type"]))
     default = schema.get("default")
-    return told if default in (None, "") else f"{told}; default {json.dumps(default).strip(chr(34))}"
+    return allowed if default in (None, "") else f"{allowed}; default {json.dumps(default).strip(chr(34))}"
 
 
 def _answer(status: str, response: dict[str, Any]) -> str:
-    told = f"<dt>{status}<dd>{_code_spans(html.escape(response['description']))}"
+    shown = f"<dt>{status}<dd>{_code_spans(html.escape(response['description']))}"
     for kind, content in response.get("content", {}).items():
         name = str(content["schema"].get("$ref", "")).rsplit("/", 1)[-1]
         link = f' <a href="#type-{name}">{name}</a>' if name else ""
-        told += f" <code>{html.escape(kind)}</code>{link}"
+        shown += f" <code>{html.escape(kind)}</code>{link}"
         if status == "200" and "example" in content:
-            shown = msgspec.json.format(msgspec.json.encode(content["example"]), indent=2).decode()
-            told += f"<details><summary>example</summary><pre>{html.escape(shown)}</pre></details>"
-    return told
+            example = msgspec.json.format(msgspec.json.encode(content["example"]), indent=2).decode()
+            shown += f"<details><summary>example</summary><pre>{html.escape(example)}</pre></details>"
+    return shown
 
 
 def _type(name: str, schema: dict[str, Any]) -> str:
@@ -102,4 +102,4 @@ def _kind(schema: dict[str, Any]) -> str:
 
 def _code_spans(text: str) -> str:
     pieces = text.split("`")
-    return "".join(f"<code>{piece}</code>" if place % 2 else piece for place, piece in enumerate(pieces))
+    return "".join(f"<code>{piece}</code>" if index % 2 else piece for index, piece in enumerate(pieces))

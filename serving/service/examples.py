@@ -1,150 +1,100 @@
-"""Examples of the responses for the API's description, made of the types that encode them."""
+"""Examples of the responses for the API's description, made from their types and the values below."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec import inspect
 
 from serving.contract.tables import SCHEMA_VERSION
-from serving.service.responses import (
-    CardItem,
-    Digest,
-    DigestTrend,
-    Feed,
-    FeedItem,
-    GenerationInfo,
-    Job,
-    JobCard,
-    Market,
-    MarketOverview,
-    MarketTrend,
-    Metric,
-    Metrics,
-    MissingSkill,
-    NearbyItem,
-    NearbyJobs,
-    Preference,
-    Preferences,
-    Problem,
-    PublishedTable,
-    Readiness,
-    Reason,
-    SimilarJobs,
-    SkillDemand,
-    SkillGap,
-    SkillGaps,
-    TopJob,
-    TrendingJobs,
-)
 
 IDENTIFIERS = {"user_id": "anna", "job_id": "hh:98765432"}
 
-_GENERATION = "20260301T020000Z-0a1b2c3d"
 _AS_OF = "2026-03-01T02:00:00Z"
-_CARD = JobCard(
-    job_id="hh:98765432",
-    title="Python developer",
-    company="Example LLP",
-    city="Almaty",
-    country="KZ",
-    work_format="remote",
-    employment_type="full_time",
-    career_level="middle",
-    salary_min=900_000,
-    salary_max=1_200_000,
-    salary_currency="KZT",
-    salary_period="month",
-    skills=["Python", "SQL"],
-    url="https://hh.ru/vacancy/98765432",
-    source="hh",
-    published_at="2026-02-27T09:00:00Z",
-    status="open",
-)
-_JOB = msgspec.convert(
-    dict.fromkeys(Job.__struct_fields__)
-    | msgspec.to_builtins(_CARD)
-    | {
-        "source_id": "98765432",
-        "description": "We look for a developer who likes data.",
-        "language": "en",
-        "latitude": 43.24,
-        "longitude": 76.89,
-        "salary_gross": True,
-        "first_seen_at": "2026-02-27T09:05:00Z",
+# Values of fields that mean the same in every response.
+_SHARED: Mapping[str, Any] = {
+    **IDENTIFIERS,
+    "generation": "20260301T020000Z-0a1b2c3d", "as_of": _AS_OF, "generated_at": _AS_OF,
+    "recipe": "marketplace", "arm": "default", "area": "all", "skill": "Python", "rank": 1, "match_percent": 87,
+    "salary_monthly_usd_median": 3000.0, "n_jobs": 120, "change": 0.05, "estimated_hours": 40,
+}  # fmt: skip
+_CARD: Mapping[str, Any] = {
+    "title": "Python developer", "company": "Example LLP", "city": "Almaty", "country": "KZ", "work_format": "remote",
+    "employment_type": "full_time", "career_level": "middle", "salary_min": 900_000, "salary_max": 1_200_000,
+    "salary_currency": "KZT", "salary_period": "month", "skills": ["Python", "SQL"],
+    "url": "https://hh.ru/vacancy/98765432", "source": "hh", "published_at": "2026-02-27T09:00:00Z", "status": "open",
+}  # fmt: skip
+_OF_TYPE: Mapping[str, Mapping[str, Any]] = {
+    "JobCard": _CARD,
+    "Job": {
+        **_CARD,
+        "source_id": "98765432", "description": "We look for a developer who likes data.", "language": "en",
+        "latitude": 43.24, "longitude": 76.89, "salary_gross": True, "first_seen_at": "2026-02-27T09:05:00Z",
         "last_seen_at": _AS_OF,
     },
-    Job,
-)
-_ITEM = FeedItem(
-    rank=1,
-    job_id=_CARD.job_id,
-    score=0.8731,
-    match_percent=87,
-    confidence=0.9,
-    seen=False,
-    explored=False,
-    propensity=1.0,
-    reasons=[Reason("skills", "Python, SQL", None, "Matches your skills: Python, SQL")],
-    job=_CARD,
-)
-_GAP = SkillGap(
-    role="python_developer",
-    has=["Python", "SQL"],
-    partial=[],
-    missing=[MissingSkill("Docker", 0.4, "high", 40)],
-    coverage_share=0.8,
-    estimated_hours=40,
-    verdict="apply_now",
-)
-_DIGEST = Digest(
-    user_id="anna",
-    digest_date="2026-03-01",
-    title="3 new jobs for you",
-    summary="The best of 12 new matches.",
-    html="<!doctype html>…",
-    text="…",
-    top_jobs=[TopJob(_CARD.job_id, 1, 87)],
-    total_new_jobs=40,
-    total_matches=12,
-    market_trends=[DigestTrend("Python", 120, 0.05)],
-    skill_recommendations=["Docker"],
-    generation_time_seconds=0.01,
-)
-_MARKET = MarketOverview(
-    [MarketTrend("skill", "Python", "all", "2026-02-23", 120, 3000.0, 0.05)],
-    [SkillDemand("Python", "all", 120, 0.2, 3000.0, 0.05)],
-)
-_INFO = GenerationInfo(
-    generation=_GENERATION,
-    parent=None,
-    created_at="2026-03-01T02:11:00Z",
-    as_of=_AS_OF,
-    schema_version=SCHEMA_VERSION,
-    code_version="0.2.0",
-    high_water_marks={"hh": _AS_OF},
-    tables={"feeds": PublishedTable(1_000_000, 5_000_000_000, "0" * 64)},
-)
-_RESPONSES: tuple[msgspec.Struct, ...] = (
-    Feed("anna", _GENERATION, _AS_OF, "marketplace", "default", "personal", "en", 20, 0, [_ITEM]),
-    _DIGEST,
-    Preferences("anna", _GENERATION, [Preference("skill", "Python", 0.5, 0.3, 2)]),
-    SkillGaps("anna", _GENERATION, [_GAP]),
-    _JOB,
-    SimilarJobs(_GENERATION, _CARD.job_id, [CardItem(_CARD.job_id, 0.91, _CARD)]),
-    TrendingJobs(_GENERATION, "24h", "all", [CardItem(_CARD.job_id, 35.2, _CARD)]),
-    NearbyJobs(_GENERATION, 43.25, 76.9, 25.0, [NearbyItem(_CARD.job_id, 1.3, _CARD)]),
-    Market(_GENERATION, _MARKET),
-    Metrics(_GENERATION, [Metric("apply_rate", "marketplace", "all", "feed", 0.05, 0.04, 0.06, 30_000)]),
-    _INFO,
-    Readiness("ready", _GENERATION, _AS_OF, True, 3600.0, None, 0.2, []),
-    Problem(
-        "about:blank",
-        "Bad Request",
-        400,
-        "parameter 'limit': received '0'; allowed: an integer from 1 to 100",
-        "5f0c2b9a1d7e-1",
-        "limit",
-        "an integer from 1 to 100",
-    ),
-)
-# Response type -> an example of it as plain values.
-EXAMPLES: dict[type[msgspec.Struct], Any] = {type(made): msgspec.to_builtins(made) for made in _RESPONSES}
+    "Reason": {"code": "skills", "ref": "Python, SQL", "text": "Matches your skills: Python, SQL"},
+    "FeedItem": {"score": 0.8731, "confidence": 0.9, "seen": False, "explored": False, "propensity": 1.0},
+    "Feed": {"source": "personal", "language": "en", "limit": 20, "offset": 0},
+    "DigestTrend": {"name": "Python"},
+    "Digest": {
+        "digest_date": "2026-03-01", "title": "3 new jobs for you", "summary": "The best of 12 new matches.",
+        "html": "<!doctype html>…", "text": "…", "total_new_jobs": 40, "total_matches": 12,
+        "skill_recommendations": ["Docker"], "generation_time_seconds": 0.01,
+    },
+    "Preference": {"dimension": "skill", "value": "Python", "affinity": 0.5, "confidence": 0.3, "n": 2},
+    "MissingSkill": {"skill": "Docker", "impact": 0.4, "priority": "high"},
+    "SkillGap": {
+        "role": "python_developer", "has": ["Python", "SQL"], "partial": [], "coverage_share": 0.8,
+        "verdict": "apply_now",
+    },
+    "SimilarJobs": {"score": 0.91},
+    "TrendingJobs": {"window": "24h", "score": 35.2},
+    "NearbyJobs": {"lat": 43.25, "lon": 76.9, "radius_km": 25.0},
+    "NearbyItem": {"distance_km": 1.3},
+    "MarketTrend": {"dimension": "skill", "value": "Python", "week": "2026-02-23"},
+    "SkillDemand": {"share": 0.2},
+    "Metric": {
+        "metric": "apply_rate", "arm": "all", "surface": "feed", "value": 0.05, "lower": 0.04, "upper": 0.06,
+        "n": 30_000,
+    },
+    "GenerationInfo": {
+        "created_at": "2026-03-01T02:11:00Z", "schema_version": SCHEMA_VERSION, "code_version": "0.2.0",
+        "high_water_marks": {"hh": _AS_OF},
+        "tables": {"feeds": {"rows": 1_000_000, "bytes": 5_000_000_000, "sha256": "0" * 64}},
+    },
+    "Readiness": {
+        "status": "ready", "verified": True, "age_seconds": 3600.0, "seconds_since_check": 0.2, "reasons": [],
+    },
+    "Problem": {
+        "type": "about:blank", "title": "Bad Request", "status": 400,
+        "detail": "parameter 'limit': received '0'; allowed: an integer from 1 to 100",
+        "request_id": "5f0c2b9a1d7e-1", "parameter": "limit", "allowed": "an integer from 1 to 100",
+    },
+}  # fmt: skip
+
+
+def example(response: type[msgspec.Struct]) -> dict[str, Any]:
+    """An example of a response as plain values; None for a field without a value above."""
+    return _struct(inspect.type_info(response), {})
+
+
+def _struct(kind: Any, outer: Mapping[str, Any]) -> dict[str, Any]:
+    """An example of a struct. Values of the type itself come before those of the struct around it."""
+    own = {**outer, **_OF_TYPE.get(kind.cls.__name__, {})}
+    made = {}
+    for field in kind.fields:
+        if field.name in own or field.required:
+            made[field.name] = own.get(field.name, _SHARED.get(field.name, _nested(field.type, own)))
+    return made
+
+
+def _nested(kind: Any, outer: Mapping[str, Any]) -> Any:
+    """An example of a field that holds a struct or a list of structs; None for other fields."""
+    if isinstance(kind, inspect.Metadata):
+        return _nested(kind.type, outer)
+    if isinstance(kind, inspect.UnionType):
+        return _nested(kind.types[0], outer)
+    if isinstance(kind, inspect.ListType):
+        nested = _nested(kind.item_type, outer)
+        return None if nested is None else [nested]
+    return _struct(kind, outer) if isinstance(kind, inspect.StructType) else None

@@ -24,8 +24,8 @@ _HEAD = msgspec.json.Decoder(_Head)
 _WEIGHTS = msgspec.json.Decoder(list[_Weight])
 _LANGUAGE_HEADERS = {language: {"content-language": language} for language in LANGUAGES}
 _ENCODER = msgspec.json.Encoder()
-_HEAD_OF_NOTHING = b'"generated_at":null,"recipe":"fallback","arm":"default","source":"global"'
-_NOTHING = FEED_HEADER.pack(PACKED_FEED, 0, len(_HEAD_OF_NOTHING)) + _HEAD_OF_NOTHING
+_EMPTY_HEAD = b'"generated_at":null,"recipe":"fallback","arm":"default","source":"global"'
+_EMPTY_FEED = FEED_HEADER.pack(PACKED_FEED, 0, len(_EMPTY_HEAD)) + _EMPTY_HEAD
 
 
 def feed(view: View, request: Request) -> Answer:
@@ -43,7 +43,7 @@ def feed(view: View, request: Request) -> Answer:
 
 
 def matches(view: View, request: Request) -> Answer:
-    """The user's best items: the feed from a score on, by default 0.6."""
+    """The items of the user's feed with at least a score, by default 0.6."""
     reader = view.reader()
     stored = reader.get_packed(FEED_PREFIX, request.identifier)
     return _page(view, request, stored if stored is not None else _fallback(reader, "", ""))
@@ -87,4 +87,4 @@ def _fallback(reader: Reader, country: str, role: str) -> memoryview:
         found = reader.get_packed(FALLBACK_PREFIX, segment)
         if found is not None:
             return found
-    return memoryview(_NOTHING)
+    return memoryview(_EMPTY_FEED)

@@ -1,4 +1,4 @@
-"""What each endpoint but the feeds answers, from one generation. Look-ups and joins only."""
+"""Handlers of all endpoints except the feeds. They only look up and join values of one generation."""
 
 import math
 from typing import Any, cast
@@ -6,50 +6,26 @@ from typing import Any, cast
 import h3
 import msgspec
 
-from serving.contract.keys import (
-    DIGEST_PREFIX,
-    DOCUMENT_PREFIX,
-    JOB_DETAIL_PREFIX,
-    JOB_PREFIX,
-    NEARBY_CELL_RESOLUTION,
-    NEARBY_CELL_SPACING_KM,
-    NEARBY_PREFIX,
-    PREFERENCES_PREFIX,
-    SIMILAR_PREFIX,
-    SKILL_GAPS_PREFIX,
-    TRENDING_PREFIX,
-)
+from serving.contract import keys
+from serving.service import responses
 from serving.service.lookup import Reader
 from serving.service.problems import ProblemError
 from serving.service.requests import Answer, Request, answer
-from serving.service.responses import (
-    CardItem,
-    Digest,
-    GenerationInfo,
-    Market,
-    Metrics,
-    NearbyItem,
-    NearbyJobs,
-    Preferences,
-    SimilarJobs,
-    SkillGaps,
-    TrendingJobs,
-)
 from serving.service.view import NOT_SHOWN, View
 
-# A point may have more jobs around it than anyone reads: so many are measured, from the nearest cells.
+# A dense area may have more jobs than anyone reads: the search stops after this many, from the nearest cells.
 _MOST_MEASURED = 1000
 
 
-class _Place(msgspec.Struct):
+class _Coordinates(msgspec.Struct):
     latitude: float | None = None
     longitude: float | None = None
 
 
 _SCORED = msgspec.json.Decoder(list[tuple[str, float]])
 _JOB_IDS = msgspec.json.Decoder(list[str])
-_PLACE = msgspec.json.Decoder(_Place)
-_DIGEST = msgspec.json.Decoder(Digest)
+_COORDINATES = msgspec.json.Decoder(_Coordinates)
+_DIGEST = msgspec.json.Decoder(responses.Digest)
 _EMPTY = b"[]"
 
 
@@ -72,32 +48,30 @@ def digest_text(view: View, request: Request) -> Answer:
 
 def _digest(view: View, request: Request) -> bytes:
     date = request.values["date"]
-    reader = view.reader()
-    found = reader.get(DIGEST_PREFIX, *((request.identifier, date) if date else (request.identifier,)))
+    parts = (request.identifier, date) if date else (request.identifier,)
+    found = view.reader().get(keys.DIGEST_PREFIX, *parts)
     if found is None:
         raise ProblemError(404, "this user has no digest" + (f" of {date}" if date else ""))
     return found
 
 
 def preferences(view: View, request: Request) -> Answer:
-    """What was learned of the user, with confidence; an empty list where nothing was."""
-    return answer(Preferences(request.identifier, view.name, _stored(view, PREFERENCES_PREFIX, request)))
+    """Preferences that were learned of the user, with confidence; an empty list if there are none."""
+    return answer(responses.Preferences(request.identifier, view.name, _stored(view, keys.PREFERENCES_PREFIX, request)))
 
 
 def skill_gaps(view: View, request: Request) -> Answer:
-    """The user's skill gaps by wanted role; an empty list where no role is wanted."""
-    return answer(SkillGaps(request.identifier, view.name, _stored(view, SKILL_GAPS_PREFIX, request)))
+    """The user's skill gaps by wanted role; an empty list if no role is wanted."""
+    return answer(responses.SkillGaps(request.identifier, view.name, _stored(view, keys.SKILL_GAPS_PREFIX, request)))
 
 
 def _stored(view: View, prefix: str, request: Request) -> Any:
-    reader = view.reader()
-    return msgspec.Raw(reader.get(prefix, request.identifier) or _EMPTY)
+    return msgspec.Raw(view.reader().get(prefix, request.identifier) or _EMPTY)
 
 
 def job(view: View, request: Request) -> Answer:
     """One job with every column, open or not."""
-    reader = view.reader()
-    found = reader.get(JOB_DETAIL_PREFIX, request.identifier)
+    found = view.reader().get(keys.JOB_DETAIL_PREFIX, request.identifier)
     if found is None:
         raise _no_such_job(request.identifier)
     return Answer(found)
@@ -106,11 +80,11 @@ def job(view: View, request: Request) -> Answer:
 def similar(view: View, request: Request) -> Answer:
     """Jobs like this one, open ones only."""
     reader = view.reader()
-    if reader.get(JOB_PREFIX, request.identifier) is None:
+    if reader.get(keys.JOB_PREFIX, request.identifier) is None:
         raise _no_such_job(request.identifier)
-    stored = reader.get(SIMILAR_PREFIX, request.identifier)
+    stored = reader.get(keys.SIMILAR_PREFIX, request.identifier)
     items = _carded(view, reader, stored, request.values["limit"])
-    return answer(SimilarJobs(view.name, request.identifier, items))
+    return answer(responses.SimilarJobs(view.name, request.identifier, items))
 
 
 def _no_such_job(job_id: str) -> ProblemError:
@@ -121,16 +95,18 @@ def trending(view: View, request: Request) -> Answer:
     """What is trending in a window and an area (`all`, a country code, `country/city`)."""
     period, area = request.values["window"], request.values["area"]
     reader = view.reader()
-    stored = reader.get(TRENDING_PREFIX, period, area)
+    stored = reader.get(keys.TRENDING_PREFIX, period, area)
     items = _carded(view, reader, stored, request.values["limit"])
-    return answer(TrendingJobs(view.name, period, area, items))
+    return answer(responses.TrendingJobs(view.name, period, area, items))
 
 
-def _carded(view: View, reader: Reader, stored: bytes | None, limit: int) -> list[CardItem]:
+def _carded(view: View, reader: Reader, stored: bytes | None, limit: int) -> list[responses.CardItem]:
     rows = _SCORED.decode(stored or _EMPTY)
     cards = view.cards(reader, [job_id for job_id, _ in rows])
     carded = zip(rows, cards, strict=True)
-    items = [CardItem(job_id, score, cast(Any, card)) for (job_id, score), card in carded if card is not NOT_SHOWN]
+    items = [
+        responses.CardItem(job_id, score, cast(Any, card)) for (job_id, score), card in carded if card is not NOT_SHOWN
+    ]
     return items[:limit]
 
 
@@ -138,46 +114,45 @@ def nearby(view: View, request: Request) -> Answer:
     """Open jobs within `radius_km` of a point, the nearest first, then by their rank in their cell."""
     latitude, longitude = request.values["lat"], request.values["lon"]
     radius_km, limit = request.values["radius_km"], request.values["limit"]
-    centre = h3.latlng_to_cell(latitude, longitude, NEARBY_CELL_RESOLUTION)
+    centre = h3.latlng_to_cell(latitude, longitude, keys.NEARBY_CELL_RESOLUTION)
     found: list[tuple[float, str, msgspec.Raw]] = []
     reader = view.reader()
-    for ring in range(int(radius_km // NEARBY_CELL_SPACING_KM) + 2):
+    for ring in range(int(radius_km // keys.NEARBY_CELL_SPACING_KM) + 2):
         for cell in sorted(h3.grid_ring(centre, ring)):
-            job_ids = _JOB_IDS.decode(reader.get(NEARBY_PREFIX, cell) or _EMPTY)
+            job_ids = _JOB_IDS.decode(reader.get(keys.NEARBY_PREFIX, cell) or _EMPTY)
             for job_id, card in zip(job_ids, view.cards(reader, job_ids), strict=True):
                 if card is not NOT_SHOWN:
                     found.append((_distance_km(reader, job_id, latitude, longitude), job_id, card))
-        # Jobs of the ring after the next can't be nearer than the inner edge of this one.
-        reached_km = max(0, ring - 1) * NEARBY_CELL_SPACING_KM * math.sqrt(3) / 2
+        # Jobs in later rings are farther away than this.
+        reached_km = max(0, ring - 1) * keys.NEARBY_CELL_SPACING_KM * math.sqrt(3) / 2
         if len(found) >= _MOST_MEASURED or sum(item[0] <= reached_km for item in found) >= limit:
             break
     near = sorted((item for item in found if item[0] <= radius_km), key=lambda item: item[0])[:limit]
-    items = [NearbyItem(job_id, round(km, 2), cast(Any, card)) for km, job_id, card in near]
-    return answer(NearbyJobs(view.name, latitude, longitude, radius_km, items))
+    items = [responses.NearbyItem(job_id, round(km, 2), cast(Any, card)) for km, job_id, card in near]
+    return answer(responses.NearbyJobs(view.name, latitude, longitude, radius_km, items))
 
 
 def _distance_km(reader: Reader, job_id: str, latitude: float, longitude: float) -> float:
-    place = _PLACE.decode(reader.get(JOB_DETAIL_PREFIX, job_id) or b"{}")
-    if place.latitude is None or place.longitude is None:
+    job = _COORDINATES.decode(reader.get(keys.JOB_DETAIL_PREFIX, job_id) or b"{}")
+    if job.latitude is None or job.longitude is None:
         return math.inf
-    return float(h3.great_circle_distance((latitude, longitude), (place.latitude, place.longitude), unit="km"))
+    return float(h3.great_circle_distance((latitude, longitude), (job.latitude, job.longitude), unit="km"))
 
 
 def market(view: View, request: Request) -> Answer:
     """Trends of the market and the demand for skills."""
-    return answer(Market(view.name, _document(view, "market", b'{"market_trends":null,"skill_demand":null}')))
+    return answer(responses.Market(view.name, _document(view, "market", b'{"market_trends":null,"skill_demand":null}')))
 
 
 def metrics(view: View, request: Request) -> Answer:
     """Recommendation metrics per recipe, arm and surface."""
-    return answer(Metrics(view.name, _document(view, "metrics", _EMPTY)))
+    return answer(responses.Metrics(view.name, _document(view, "metrics", _EMPTY)))
 
 
-def _document(view: View, name: str, nothing: bytes) -> Any:
-    reader = view.reader()
-    return msgspec.Raw(reader.get(DOCUMENT_PREFIX, name) or nothing)
+def _document(view: View, name: str, default: bytes) -> Any:
+    return msgspec.Raw(view.reader().get(keys.DOCUMENT_PREFIX, name) or default)
 
 
 def about_generation(view: View, request: Request) -> Answer:
-    """The served generation: when, for when, from what, how many rows."""
-    return answer(msgspec.convert(view.generation.manifest, GenerationInfo, from_attributes=True))
+    """The served generation: when it was made, for which instant, from what, and its numbers of rows."""
+    return answer(msgspec.convert(view.generation.manifest, responses.GenerationInfo, from_attributes=True))

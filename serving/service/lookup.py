@@ -1,12 +1,13 @@
-"""Point look-ups in a generation's LMDB files, asked from the newest to the base. Each file is opened once.
+"""Point look-ups in a generation's LMDB files: the newest file is read first, the base last. Each is opened once.
 
 Keys and values are described in serving/contract/keys.py; store.py chooses the generation.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 import lmdb
@@ -15,6 +16,8 @@ import zstandard
 from serving.contract.generation import GenerationError
 from serving.contract.keys import COMPRESSED_FIRST_BYTE, DICTIONARY_KEY, keyspace_of, lookup_key
 from serving.service.verification import KnownFile, identity_of
+
+_Value = TypeVar("_Value")
 
 
 @dataclass
@@ -65,28 +68,19 @@ class _FileReader:
         self.decompress = zstandard.ZstdDecompressor(dict_data=file.dictionary).decompress
 
     def get(self, key: bytes) -> bytes | None:
-        try:
-            value: bytes | None = self.transaction.get(key)
-        except lmdb.Error as error:
-            raise self._damaged(error) from error
-        return value
+        return self._read(self.transaction.get, key)
 
     def get_packed(self, key: bytes) -> memoryview | None:
-        try:
-            value: memoryview | None = self.packed.get(key)
-        except lmdb.Error as error:
-            raise self._damaged(error) from error
-        return value
+        return self._read(self.packed.get, key)
 
     def get_many(self, keys: Sequence[bytes]) -> Sequence[tuple[bytes, bytes]]:
-        try:
-            values: Sequence[tuple[bytes, bytes]] = self.cursor.getmulti(keys)
-        except lmdb.Error as error:
-            raise self._damaged(error) from error
-        return values
+        return self._read(self.cursor.getmulti, keys)
 
-    def _damaged(self, error: lmdb.Error) -> GenerationError:
-        return GenerationError(f"{self.file.path.name}: can't be read: {type(error).__name__}")
+    def _read(self, read: Callable[[Any], _Value], argument: Any) -> _Value:
+        try:
+            return read(argument)
+        except lmdb.Error as error:
+            raise GenerationError(f"{self.file.path.name}: can't be read: {type(error).__name__}") from error
 
     def decoded(self, value: bytes) -> bytes:
         if value[0] != COMPRESSED_FIRST_BYTE:

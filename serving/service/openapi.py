@@ -1,5 +1,6 @@
 """The API's description (OpenAPI 3.1), from the table of routes and the types that encode the responses."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -44,7 +45,7 @@ def document() -> bytes:
         _describe_columns(getattr(responses, name), component)
     schema_of = dict(zip(types, schemas, strict=True))
     paths = {route.template: {"get": _operation(route, schema_of)} for route in ROUTES}
-    paths |= {path: {"get": operation} for path, operation in _own_operations(schema_of).items()}
+    paths |= {path: {"get": operation} for path, operation in _system_operations(schema_of).items()}
     described = {
         "openapi": "3.1.0",
         "info": {"title": "jobfeed", "version": SCHEMA_VERSION, "description": _DESCRIPTION},
@@ -80,7 +81,7 @@ def _operation(route: Route, schema_of: dict[Any, Any]) -> dict[str, object]:
     if route.response is None:
         content: dict[str, object] = {"schema": {"type": "string"}}
     else:
-        content = {"schema": schema_of[route.response], "example": examples.EXAMPLES[route.response]}
+        content = {"schema": schema_of[route.response], "example": examples.example(route.response)}
     failures = {**(_USED if route.parameters or route.identifier else {"400": "An unknown parameter"}), **_TOKEN}
     failures |= (_MISSING if route.can_miss else {}) | _LARGE | _SERVICE
     headers = {name: {"description": text, "schema": {"type": "string"}} for name, text in _HEADERS.items()}
@@ -100,7 +101,7 @@ def _operation(route: Route, schema_of: dict[Any, Any]) -> dict[str, object]:
 
 
 def _failure(text: str, schema_of: dict[Any, Any]) -> dict[str, object]:
-    example = examples.EXAMPLES[Problem]
+    example = examples.example(Problem)
     return {
         "description": text,
         "content": {"application/problem+json": {"schema": schema_of[Problem], "example": example}},
@@ -129,33 +130,23 @@ def _query_parameters(route: Route) -> list[dict[str, object]]:
     ]
 
 
-def _own_operations(schema_of: dict[Any, Any]) -> dict[str, dict[str, object]]:
-    ready = {"content": {JSON: {"schema": schema_of[Readiness], "example": examples.EXAMPLES[Readiness]}}}
+def _system_operations(schema_of: dict[Any, Any]) -> dict[str, dict[str, object]]:
+    health = {JSON: {"schema": schema_of[Health]}}
+    ready = {JSON: {"schema": schema_of[Readiness], "example": examples.example(Readiness)}}
+    exposition = {"text/plain": {"schema": {"type": "string"}}}
     return {
-        "/healthz": {
-            "operationId": "healthz",
-            "tags": ["service"],
-            "summary": "Whether the process lives",
-            "security": [],
-            "responses": {"200": {"description": "It does", "content": {JSON: {"schema": schema_of[Health]}}}},
-        },
-        "/readyz": {
-            "operationId": "readyz",
-            "tags": ["service"],
-            "summary": "Whether look-ups are answered, from what, and why the answers may be old",
-            "security": [],
-            "responses": {
-                "200": {"description": "They are", **ready},
-                "503": {"description": "No generation is served yet", **ready},
-            },
-        },
-        "/metrics": {
-            "operationId": "metrics_exposition",
-            "tags": ["service"],
-            "summary": "Metrics for Prometheus",
-            "security": [],
-            "responses": {
-                "200": {"description": "Text exposition", "content": {"text/plain": {"schema": {"type": "string"}}}}
-            },
-        },
+        "/healthz": _system_operation("healthz", "Whether the process lives", {"200": ("It does", health)}),
+        "/readyz": _system_operation(
+            "readyz",
+            "Whether look-ups are answered, from what, and why the answers may be old",
+            {"200": ("They are", ready), "503": ("No generation is served yet", ready)},
+        ),
+        "/metrics": _system_operation(
+            "metrics_exposition", "Metrics for Prometheus", {"200": ("Text exposition", exposition)}
+        ),
     }
+
+
+def _system_operation(name: str, summary: str, answers: Mapping[str, tuple[str, dict[str, Any]]]) -> dict[str, object]:
+    responses = {status: {"description": text, "content": content} for status, (text, content) in answers.items()}
+    return {"operationId": name, "tags": ["service"], "summary": summary, "security": [], "responses": responses}

@@ -1,4 +1,4 @@
-"""Query parameters: each is declared once, and is read, checked and described by that declaration."""
+"""Query parameters. One declaration reads, checks and describes each."""
 
 import datetime as dt
 import re
@@ -21,7 +21,7 @@ _MOST_FIELDS = 50
 
 @dataclass(frozen=True, eq=False)
 class Parameter:
-    """One query parameter. `read` takes the text and gives the value, or None where it is not `allowed`."""
+    """One query parameter. `read` converts its text to the value, or to None if the text is not allowed."""
 
     name: str
     description: str
@@ -43,7 +43,7 @@ def integer(name: str, description: str, *, low: int, high: int, default: int) -
 
 
 def number(name: str, description: str, *, low: float, high: float, default: float | None) -> Parameter:
-    """A number within [low, high]; required where `default` is None."""
+    """A number within [low, high]; required if `default` is None."""
 
     def read(text: str) -> float | None:
         return float(text) if _NUMBER.fullmatch(text) and low <= float(text) <= high else None
@@ -56,7 +56,7 @@ def number(name: str, description: str, *, low: float, high: float, default: flo
 
 
 def flag(name: str, description: str) -> Parameter:
-    """True or false; false where absent."""
+    """True or false; false if absent."""
     schema = {"type": "boolean", "default": False}
     return Parameter(name, description, schema, {"true": True, "false": False}.get, "true or false", False)
 
@@ -94,13 +94,13 @@ def date(name: str, description: str) -> Parameter:
 
 @lru_cache(maxsize=4096)
 def parse_query(parameters: tuple[Parameter, ...], query: bytes) -> Mapping[str, object]:
-    """The value of every parameter. Raises ProblemError 400 on one that is wrong, unknown, missing or given twice."""
+    """The value of every parameter. Raises ProblemError 400 if one is wrong, unknown, missing or given twice."""
     given = _given(query)
     known = {parameter.name for parameter in parameters}
     for name in given:
         if name not in known:
             allowed = ", ".join(parameter.name for parameter in parameters) or "no parameter"
-            raise bad_parameter(name, given[name], f"here are known: {allowed}", what="unknown parameter")
+            raise bad_parameter(name, given[name], f"this path knows: {allowed}", what="unknown parameter")
     values: dict[str, object] = {}
     for parameter in parameters:
         received = given.get(parameter.name)
@@ -112,7 +112,7 @@ def parse_query(parameters: tuple[Parameter, ...], query: bytes) -> Mapping[str,
 
 
 def decode_identifier(name: str, raw: str, *, longest: int) -> str:
-    """An id out of a path whose bytes came as characters (PEP 3333). Raises ProblemError 400 where it can't be one."""
+    """The id in a path whose bytes came as characters (PEP 3333). Raises ProblemError 400 if it is not valid."""
     try:
         identifier = raw.encode("latin-1").decode("utf-8")
     except UnicodeError:
@@ -128,7 +128,7 @@ def _given(query: bytes) -> dict[str, str]:
     try:
         if _BAD_ESCAPE.search(raw):
             raise ValueError
-        # What is not escaped is taken as UTF-8 too, as the escapes are.
+        # Unescaped bytes are decoded as UTF-8 too.
         pairs = parse_qsl(query.decode("utf-8"), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
     except ValueError:
         raise ProblemError(400, f"the query must be percent-encoded UTF-8 of at most {_MOST_FIELDS} fields") from None

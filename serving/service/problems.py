@@ -14,7 +14,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class ProblemError(Exception):
-    """An error answer: status, what was wrong, and members that a program can read."""
+    """An error answer: status, what was wrong, and optional members of responses.Problem."""
 
     def __init__(
         self,
@@ -22,17 +22,13 @@ class ProblemError(Exception):
         detail: str,
         *,
         headers: Mapping[str, str] | None = None,
-        parameter: str | msgspec.UnsetType = msgspec.UNSET,
-        allowed: str | msgspec.UnsetType = msgspec.UNSET,
-        job_id: str | msgspec.UnsetType = msgspec.UNSET,
+        **members: str,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.headers = dict(headers or {})
-        self.parameter = parameter
-        self.allowed = allowed
-        self.job_id = job_id
+        self.members = members
 
     def body(self, request_id: str) -> bytes:
         """The problem document."""
@@ -42,9 +38,7 @@ class ProblemError(Exception):
             status=self.status,
             detail=self.detail,
             request_id=request_id,
-            parameter=self.parameter,
-            allowed=self.allowed,
-            job_id=self.job_id,
+            **self.members,
         )
         return _ENCODER.encode(problem)
 

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# Callers remembered at once; the one that was away longest is forgotten and begins with a full bucket.
+# The number of callers that are remembered. The least recent one is forgotten and starts again with a full bucket.
 MOST_CALLERS = 10_000
 
 

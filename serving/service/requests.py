@@ -5,9 +5,11 @@ from typing import Any
 
 import msgspec
 
+from serving.service.auth import Caller
 from serving.service.view import View
 
 JSON = "application/json"
+UNMATCHED = "unmatched"  # the route of a request whose path is unknown
 _NONE: Mapping[str, str] = {}
 _ENCODER = msgspec.json.Encoder()
 # Grown once instead of for every answer: a worker answers one request at a time.
@@ -23,11 +25,23 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """A body with its type; `headers` beside those that every answer carries."""
+    """A body with its type; `headers` are added to those of every answer."""
 
     body: bytes
     content_type: str = JSON
     headers: Mapping[str, str] = _NONE
+
+
+class RequestContext:
+    """What is known of a request so far, for its headers, metrics and log."""
+
+    __slots__ = ("caching", "caller", "request_id", "route")
+
+    def __init__(self, request_id: str) -> None:
+        self.request_id = request_id
+        self.route = UNMATCHED
+        self.caching: tuple[tuple[str, str], ...] = ()
+        self.caller: Caller | None = None
 
 
 Handler = Callable[[View, Request], Answer]

@@ -1,8 +1,8 @@
-"""What the service answers: one type per response. They encode the answers and describe them in the OpenAPI document.
+"""The types of all responses. They encode the answers and describe them in the OpenAPI document.
 
-A property that is a column of a published table is described there: `columns` says of which. A job, and a list that is
-stored as it is sent, stay encoded (`msgspec.Raw`) on their way from the look-up file; tests decode every endpoint's
-answer into its type.
+A property that is a column of a published table takes its description from that table: `columns` holds its columns. A
+job, and a list that is stored as it is sent, stay encoded (`msgspec.Raw`) on their way from the look-up file; tests
+decode every endpoint's answer into its type.
 """
 
 from collections.abc import Mapping

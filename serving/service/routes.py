@@ -1,29 +1,18 @@
-"""Which path goes to which handler, with what parameters, and who may ask."""
+"""The endpoints: path, handler, parameters, response type and who may call each."""
 
 import re
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
+from typing import Any
 
 import msgspec
 
 from serving.contract.tables import GLOBAL_AREA, LANGUAGES, TRENDING_PERIODS
-from serving.service import feed_handlers, handlers, parameters
+from serving.service import feed_handlers, handlers, parameters, responses
 from serving.service.parameters import Parameter, decode_identifier
 from serving.service.problems import ProblemError
 from serving.service.requests import JSON, Handler
-from serving.service.responses import (
-    Digest,
-    Feed,
-    GenerationInfo,
-    Job,
-    Market,
-    Metrics,
-    NearbyJobs,
-    Preferences,
-    SimilarJobs,
-    SkillGaps,
-    TrendingJobs,
-)
 
 PREFIX = "/v1/"
 MAX_LIMIT = 100
@@ -33,7 +22,7 @@ MAX_AREA_CHARACTERS = 256
 
 
 class Access(Enum):
-    """Whom an endpoint is for: the user named in the path, every caller, or applications only."""
+    """Who may call an endpoint: the user named in the path and applications, every caller, or applications only."""
 
     USER = "user"
     EVERYONE = "everyone"
@@ -51,7 +40,7 @@ class Route:
     parameters: tuple[Parameter, ...] = ()
     access: Access = Access.EVERYONE
     content_type: str = JSON
-    can_miss: bool = False  # answers 404 where there is no such thing
+    can_miss: bool = False  # answers 404 if there is nothing to return
     identifier: str | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -60,26 +49,28 @@ class Route:
 
 
 def longest_identifier(name: str) -> int:
-    """The most characters of an id in the path."""
+    """The largest number of characters of an id in the path."""
     return MAX_USER_ID_CHARACTERS if name == "user_id" else MAX_JOB_ID_CHARACTERS
 
 
 def _limit(default: int, high: int = MAX_LIMIT) -> Parameter:
-    return parameters.integer("limit", "items at most", low=1, high=high, default=default)
+    return parameters.integer("limit", "maximum number of items", low=1, high=high, default=default)
 
 
 def _minimum(default: float) -> Parameter:
-    return parameters.number("min_score", "only items from this score on", low=0, high=1, default=default)
+    return parameters.number("min_score", "only items with at least this score", low=0, high=1, default=default)
 
 
 _OFFSET = parameters.integer("offset", "items to skip", low=0, high=10_000, default=0)
-_LANGUAGE = parameters.choice("lang", "of the reason texts; else Accept-Language decides", LANGUAGES, default=None)
+_LANGUAGE = parameters.choice(
+    "lang", "language of the reason texts; by default, by Accept-Language", LANGUAGES, default=None
+)
 _SEEN = parameters.flag("exclude_seen", "leave out jobs that the user viewed")
 _COMPONENTS = parameters.flag("components", "add the recipe's weights and the component values of the first 20 items")
-_DATE = parameters.date("date", "of the digest; default the newest")
-_COUNTRY = parameters.text("country", "ISO code: which fallback feed an unknown user gets", longest=64, default="")
-_ROLE = parameters.text("role", "role: which fallback feed an unknown user gets", longest=128, default="")
-_WINDOW = parameters.choice("window", "how far back", TRENDING_PERIODS, default=TRENDING_PERIODS[0])
+_DATE = parameters.date("date", "date of the digest; by default the newest")
+_COUNTRY = parameters.text("country", "ISO code; chooses the fallback feed of an unknown user", longest=64, default="")
+_ROLE = parameters.text("role", "role; chooses the fallback feed of an unknown user", longest=128, default="")
+_WINDOW = parameters.choice("window", "how far back events count", TRENDING_PERIODS, default=TRENDING_PERIODS[0])
 _AREA = parameters.text(
     "area", "all, a country code, or country/city", longest=MAX_AREA_CHARACTERS, default=GLOBAL_AREA
 )
@@ -90,51 +81,58 @@ _NEARBY = (
     _limit(20),
 )
 _FEED = (_limit(20), _OFFSET, _SEEN, _minimum(0.0), _LANGUAGE, _COMPONENTS, _COUNTRY, _ROLE)
+_SIMILAR = (_limit(10, 20),)
 _MATCHES = (_limit(10), _minimum(0.6), _LANGUAGE)
-_USER = "/v1/users/{user_id}"
 _JOB = "/v1/jobs/{job_id}"
-_OWN = Access.USER
+
+
+def _own(
+    path: str,
+    handler: Handler,
+    summary: str,
+    response: type[msgspec.Struct] | None = None,
+    parameters: tuple[Parameter, ...] = (),
+    **options: Any,
+) -> Route:
+    template = f"/v1/users/{{user_id}}/{path}"
+    return Route(template, handler, summary, response, parameters, Access.USER, **options)
+
+
+_digest = partial(_own, parameters=(_DATE,), can_miss=True)
 
 ROUTES = (
-    Route(f"{_USER}/feed", feed_handlers.feed, "A user's ranked, explained feed", Feed, _FEED, _OWN),
-    Route(f"{_USER}/matches", feed_handlers.matches, "A user's best matches", Feed, _MATCHES, _OWN),
-    Route(f"{_USER}/digest", handlers.digest, "A user's digest", Digest, (_DATE,), _OWN, can_miss=True),
+    _own("feed", feed_handlers.feed, "A user's ranked, explained feed", responses.Feed, _FEED),
+    _own("matches", feed_handlers.matches, "A user's best matches", responses.Feed, _MATCHES),
+    _digest("digest", handlers.digest, "A user's digest", responses.Digest),
+    _digest("digest.html", handlers.digest_html, "A user's digest as a page", content_type="text/html; charset=utf-8"),
+    _digest("digest.txt", handlers.digest_text, "A user's digest as text", content_type="text/plain; charset=utf-8"),
+    _own("preferences", handlers.preferences, "What was learned of a user", responses.Preferences),
+    _own("skill-gaps", handlers.skill_gaps, "A user's skill gaps by role", responses.SkillGaps),
+    Route(_JOB, handlers.job, "One job with every column", responses.Job, can_miss=True),
     Route(
-        f"{_USER}/digest.html",
-        handlers.digest_html,
-        "A user's digest as a page",
-        None,
-        (_DATE,),
-        _OWN,
-        "text/html; charset=utf-8",
+        f"{_JOB}/similar",
+        handlers.similar,
+        "Jobs like this one",
+        responses.SimilarJobs,
+        (_limit(10, 20),),
         can_miss=True,
     ),
+    Route("/v1/trending", handlers.trending, "Trending jobs", responses.TrendingJobs, (_WINDOW, _AREA, _limit(20))),
+    Route("/v1/nearby", handlers.nearby, "Open jobs around a point", responses.NearbyJobs, _NEARBY),
+    Route("/v1/market", handlers.market, "Trends of the market and demand for skills", responses.Market),
     Route(
-        f"{_USER}/digest.txt",
-        handlers.digest_text,
-        "A user's digest as text",
-        None,
-        (_DATE,),
-        _OWN,
-        "text/plain; charset=utf-8",
-        can_miss=True,
+        "/v1/metrics/recommendations",
+        handlers.metrics,
+        "Recommendation metrics",
+        responses.Metrics,
+        access=Access.APPLICATION,
     ),
-    Route(f"{_USER}/preferences", handlers.preferences, "What was learned of a user", Preferences, (), _OWN),
-    Route(f"{_USER}/skill-gaps", handlers.skill_gaps, "A user's skill gaps by role", SkillGaps, (), _OWN),
-    Route(_JOB, handlers.job, "One job with every column", Job, can_miss=True),
-    Route(f"{_JOB}/similar", handlers.similar, "Jobs like this one", SimilarJobs, (_limit(10, 20),), can_miss=True),
-    Route("/v1/trending", handlers.trending, "Trending jobs", TrendingJobs, (_WINDOW, _AREA, _limit(20))),
-    Route("/v1/nearby", handlers.nearby, "Open jobs around a point", NearbyJobs, _NEARBY),
-    Route("/v1/market", handlers.market, "Trends of the market and demand for skills", Market),
-    Route(
-        "/v1/metrics/recommendations", handlers.metrics, "Recommendation metrics", Metrics, access=Access.APPLICATION
-    ),
-    Route("/v1/generation", handlers.about_generation, "The served generation", GenerationInfo),
+    Route("/v1/generation", handlers.about_generation, "The served generation", responses.GenerationInfo),
 )
 
 
 _WITHOUT_IDENTIFIER = {route.template: route for route in ROUTES if route.identifier is None}
-# What stands before the id -> what stands after it -> route.
+# The path before the id -> the path after it -> route.
 _AROUND_IDENTIFIER: dict[str, dict[str, Route]] = {}
 for _route in ROUTES:
     if _route.identifier is not None:
@@ -143,7 +141,7 @@ for _route in ROUTES:
 
 
 def match(path: str) -> tuple[Route, str]:
-    """The route of a decoded path, and the id in it, if any. An id may hold slashes: the last segment tells the route.
+    """The route of a decoded path, and the id in it, if any. An id may hold slashes: the last segment decides.
 
     Raises ProblemError 404 for an unknown path.
     """
@@ -159,11 +157,11 @@ def match(path: str) -> tuple[Route, str]:
                 route, identifier = routes.get(""), rest
             if route is not None and identifier:
                 return route, identifier
-    raise ProblemError(404, "no such path; /docs lists what there is")
+    raise ProblemError(404, "no such path; /docs lists all paths")
 
 
 def identifier_of(route: Route, raw: str) -> str:
-    """The id in a matched path. Raises ProblemError 400 where it can't be one."""
+    """The id in a matched path. Raises ProblemError 400 if it is not valid."""
     if route.identifier is None:
         return ""
     return decode_identifier(route.identifier, raw, longest=longest_identifier(route.identifier))

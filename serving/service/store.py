@@ -1,7 +1,7 @@
 """The served generation: opened read-only, checked before it is served, followed through the pointer file.
 
-A damaged or half-written generation is refused with a reason, and the last good one stays. Where none is served yet,
-files that were not touched since they were published are served at once and read through in the background.
+A damaged or half-written generation is refused with a reason, and the last good one stays. At the start, files that
+were not written to since they were published are served at once and verified in the background.
 """
 
 import threading
@@ -32,7 +32,7 @@ _N_FALLBACKS = 10
 
 @dataclass(frozen=True)
 class Generation:
-    """One open generation: its look-up files by key and its texts by number."""
+    """One open generation: its look-up files by key and its texts by text id."""
 
     name: str
     manifest: Manifest
@@ -43,7 +43,7 @@ class Generation:
 
     @property
     def is_verified(self) -> bool:
-        """Whether every look-up file was read and found whole; False for moments after a cold start."""
+        """Whether every look-up file matched its checksum; False for a moment after a cold start."""
         return all(file.is_verified for file in self.files)
 
     def reader(self) -> Reader:
@@ -116,7 +116,7 @@ class Store:
             self.refresh()
 
     def _note_progress(self) -> None:
-        # Reading gigabytes takes seconds in which the pointer is not read: that is no sign of trouble.
+        # While gigabytes are verified, the pointer is not read for seconds; readiness must not report that.
         self._checked_at = time.monotonic()
 
     def _follow_pointer(self) -> None:
@@ -132,7 +132,7 @@ class Store:
                 self._refused[name] = str(error)
 
     def _open_first_good(self, announced: str) -> bool:
-        """At the start: the announced generation, else another one that is good; False if none is."""
+        """Serves the announced generation, or else another good one; returns False if there is none."""
         for name in [announced, *self._others(announced)]:
             if name in self._refused:
                 continue
@@ -177,7 +177,7 @@ class Store:
         self._refused.pop(generation.name, None)
 
     def _verify_served(self) -> None:
-        """Reads through what was served unread at the start; a damaged one gives way to the newest good one."""
+        """Verifies what was served unverified at the start; replaces a damaged generation by the newest good one."""
         while self._generation is not None and not self._generation.is_verified:
             generation = self._generation
             try:
@@ -189,7 +189,7 @@ class Store:
                     self._generation = None
 
     def _others(self, announced: str) -> list[str]:
-        """Older ones before newer ones, which may have been rolled back from; each the nearest to now first."""
+        """Other generations: older ones, then newer ones (these may have been rolled back), each from the latest on."""
         try:
             names = [path.name for path in self._published.iterdir() if (path / MANIFEST).is_file()]
         except OSError:
@@ -200,7 +200,7 @@ class Store:
 
     def _announced(self) -> str | None:
         try:
-            # Looked at before it is read: a pointer that is replaced in between is taken as new the next time.
+            # The status comes first: a pointer that is replaced before it is read then counts as new next time.
             status = (self._published / POINTER).stat()
             name = read_pointer(self._published)
         except FileNotFoundError:
@@ -216,7 +216,7 @@ class Store:
             return None
         self._pointer_trouble = None
         if (status.st_ino, status.st_mtime_ns) != self._pointer_status:
-            # Announced anew: whatever was wrong with it may be mended.
+            # Announced again: its damage may have been repaired.
             self._pointer_status = (status.st_ino, status.st_mtime_ns)
             self._refused.pop(name, None)
         self._announced_name = name

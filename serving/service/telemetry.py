@@ -12,6 +12,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from serving.service.requests import RequestContext
+
 # The folder where workers share their counters; prometheus_client reads the variable when it is imported.
 SHARED_METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -54,14 +56,15 @@ class AccessLog:
         self._encoder = msgspec.json.Encoder()
 
     def add(
-        self, request_id: str, method: str, route: str, status: int, size: int, seconds: float,
-        application: str | None, generation: str | None,
-    ) -> None:  # fmt: skip
+        self, context: RequestContext, *, method: str, status: int, size: int, seconds: float, generation: str | None
+    ) -> None:
         """Adds the line of one request."""
         now = self._clock()
         at = dt.datetime.fromtimestamp(now, dt.UTC).isoformat(timespec="milliseconds")
+        application = context.caller.application if context.caller is not None else None
+        milliseconds = round(1000 * seconds, 3)
         line = AccessLine(
-            at, request_id, method, route, status, size, round(1000 * seconds, 3), application, generation
+            at, context.request_id, method, context.route, status, size, milliseconds, application, generation
         )
         with self._lock:
             self._lines.append(self._encoder.encode(line))

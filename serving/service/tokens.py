@@ -1,4 +1,4 @@
-"""The command that makes tokens: `python -m serving token new|sign`. What it prints is shown once and kept nowhere."""
+"""The command `python -m serving token new|sign|key`. It prints tokens and keys once and stores none."""
 
 import argparse
 import hashlib
@@ -25,16 +25,16 @@ _MOST_HOURS = 24 * 365
 
 
 def main(arguments: Sequence[str]) -> int:
-    """0 done, 1 failed; wrong use ends with 2."""
+    """Runs the command; returns 0, or 1 if it failed. Wrong use exits with 2."""
     parser = argparse.ArgumentParser(prog="jobfeed token", description="Make tokens for the look-up service.")
     commands = parser.add_subparsers(dest="command", required=True)
     new = commands.add_parser("new", help=f"a token of an application, and its line for the file in {TOKENS_VARIABLE}")
     new.add_argument("application")
-    new.add_argument("--user", help="open only this user's data; default all")
+    new.add_argument("--user", help="the only user whose data it opens; default all")
     sign = commands.add_parser("sign", help=f"a token of one user that expires, signed with the key in {KEYS_VARIABLE}")
     sign.add_argument("user_id")
-    sign.add_argument("--application", required=True, help="who hands it out; told in the access log")
-    sign.add_argument("--hours", type=float, default=1.0, help="how long it opens (default 1)")
+    sign.add_argument("--application", required=True, help="application that hands it out; the access log names it")
+    sign.add_argument("--hours", type=float, default=1.0, help="hours until it expires (default 1)")
     commands.add_parser("key", help=f"a key for {KEYS_VARIABLE}")
     options = parser.parse_args(arguments)
     try:
@@ -75,7 +75,7 @@ def _sign(user_id: str, *, application: str, hours: float) -> None:
 def _check_name(application: str) -> None:
     if not APPLICATION_NAME.fullmatch(application):
         raise TokensError(
-            f"{application!r} is no name of an application: letters, digits, dots, dashes and underscores, at most 64"
+            f"{application!r} is not a valid name: at most 64 letters, digits, dots, dashes and underscores"
         )
 
 

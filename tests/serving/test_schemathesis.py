@@ -28,6 +28,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_schemathesis_finds_nothing(server: Server, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json", "--no-color"]
     options = ["--max-examples", "10", "--generation-deterministic", "-H", f"Authorization: Bearer {TOKEN}"]
-    told = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert told.returncode == 0, told.stdout[-5000:] + told.stderr[-2000:]
-    assert "17 selected" in told.stdout
+    finished = subprocess.run([*command, *options], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stdout[-5000:] + finished.stderr[-2000:]
+    assert "17 selected" in finished.stdout

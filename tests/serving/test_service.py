@@ -1,4 +1,4 @@
-"""What is around the look-ups: readiness, metrics, log, request ids, compression, places on the map."""
+"""What surrounds the look-ups: readiness, metrics, log, request ids, compression, and jobs near a point."""
 
 import gzip
 import io

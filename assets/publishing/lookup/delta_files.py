@@ -200,7 +200,7 @@ def _write_changed(
         return
     if table == "jobs":
         changed = change.rows.select("job_id")
-        file.put_numbers(changed.join(text_ids.jobs, on="job_id", maintain_order="left").select("number", "job_id"))
+        file.put_text_ids(changed.join(text_ids.jobs, on="job_id", maintain_order="left").select("number", "job_id"))
     write_rows(file, table, rows)
 
 

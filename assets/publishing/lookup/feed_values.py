@@ -1,15 +1,13 @@
 """Look-up values of feeds: rows of the tables as the arrays that serving/contract/feed_codec.py packs."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import orjson
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from assets.publishing.lookup.text_tables import REASON_KEY, TextIds, names_a_job
@@ -25,27 +23,11 @@ from serving.contract.feed_codec import (
     encode_feeds,
 )
 from serving.contract.keys import COMPONENTS_PREFIX, FALLBACK_PREFIX, FEED_PREFIX
-from serving.contract.tables import COMPONENTS, GLOBAL_SEGMENT, JOB_REFERENCE_CODES, TABLES
+from serving.contract.tables import COMPONENTS, GLOBAL_SEGMENT, JOB_REFERENCE_CODES
 
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 # The members of a feed's head, in their order.
 HEAD = ("generated_at", "recipe", "arm", "source")
-_BLOCK_USERS = 16_384
-_BATCH_USERS = 4_096
-
-
-def blocks(files: Sequence[Path]) -> Iterator[pa.Table]:
-    """The feeds in `files`, at most about 20,000 users at a time, so that memory is bounded by a block."""
-    batches: list[pa.RecordBatch] = []
-    for path in files:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=_BATCH_USERS, columns=list(TABLES["feeds"])):
-                batches.append(batch)
-                if sum(batch.num_rows for batch in batches) >= _BLOCK_USERS:
-                    yield pa.Table.from_batches(batches)
-                    batches = []
-    if batches:
-        yield pa.Table.from_batches(batches)
 
 
 def write_values(file: LookupFileWriter, block: pa.Table, text_ids: TextIds) -> None:
@@ -99,7 +81,7 @@ def packed_components(block: pa.Table) -> list[tuple[str, bytes]]:
         items = batch.column("items")
         components = items.flatten().field("components")
         offsets = np.asarray(items.offsets) - items.offsets[0].as_py()
-        # Where each user's values begin and end among those that are known.
+        # The start and end of each user's values among the known ones.
         ends = np.concatenate([[0], np.cumsum(np.asarray(components.is_valid()))])[offsets]
         known = components.filter(components.is_valid())
         values = np.empty((len(known), len(COMPONENTS)), dtype=np.float32)
@@ -151,7 +133,7 @@ def _reasons(flat: pa.StructArray, text_ids: TextIds) -> tuple[NDArray[np.uint32
 
 
 def _rounded(value: pl.Expr) -> pl.Expr:
-    """As the JSON has it. One zero, and no NaN: values are compared."""
+    """The value as JSON shows it, with one zero and without NaN, so that values can be compared."""
     rounded = value.cast(pl.Float64).round(3)
     return pl.when(rounded == 0).then(0.0).when(value.is_finite()).then(rounded)
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import duckdb
@@ -42,10 +41,8 @@ class IdentifiedTexts(TextTableWriter):
         super().__init__(path, kind, is_base=is_base)
         self._ids = [no_text_ids(kind)]
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        super().__exit__(kind, error, traceback)
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        super().__exit__(kind, *error)
         if kind is None:
             write_parquet(pl.concat(self._ids), Path(text_ids_path(str(self._path))))
 

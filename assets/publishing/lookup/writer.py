@@ -1,8 +1,7 @@
-"""Writes look-up files (LMDB): the rows of the tables again, by key. Their content: serving/contract."""
+"""Writes look-up files (LMDB): the rows of the tables by key. serving/contract/keys.py describes keys and values."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import duckdb
@@ -12,27 +11,12 @@ import pyarrow as pa
 import zstandard
 
 from assets.sql import query_text
-from serving.contract.keys import (
-    COMPONENTS_PREFIX,
-    DICTIONARY_KEY,
-    DIGEST_PREFIX,
-    DOCUMENT_PREFIX,
-    FALLBACK_PREFIX,
-    FEED_PREFIX,
-    JOB_DETAIL_PREFIX,
-    JOB_PREFIX,
-    NEARBY_PREFIX,
-    PREFERENCES_PREFIX,
-    SIMILAR_PREFIX,
-    SKILL_GAPS_PREFIX,
-    TRENDING_PREFIX,
-    lookup_key,
-)
+from serving.contract import keys
 
 _MAP_SIZE_BYTES = 1 << 40  # address space, not disk
 _BATCH_ROWS = 4096
 _LEVEL = 3
-# Shorter values would not shrink by more than reading them takes; job cards, read by the dozen, stay as they are.
+# Shorter values gain less than decompression costs. A page reads dozens of job cards: they are not compressed.
 _COMPRESSED_FROM_BYTES = 1024
 _DICTIONARY_BYTES = 64 << 10
 _DICTIONARY_SAMPLES = 1000
@@ -40,23 +24,23 @@ _LEAST_SAMPLE_BYTES = 20 * _DICTIONARY_BYTES
 
 # Prefix -> the query in sql/publish/ that makes its values, and the tables that it reads.
 QUERIES: Mapping[str, tuple[str, Sequence[str]]] = {
-    DIGEST_PREFIX: ("lookup_digests", ("digests",)),
-    DOCUMENT_PREFIX: (
+    keys.DIGEST_PREFIX: ("lookup_digests", ("digests",)),
+    keys.DOCUMENT_PREFIX: (
         "lookup_documents",
         ("market_trends", "skill_demand", "metrics", "reason_templates", "recipes"),
     ),
-    JOB_DETAIL_PREFIX: ("lookup_details", ("jobs",)),
-    NEARBY_PREFIX: ("lookup_nearby", ("nearby",)),
-    PREFERENCES_PREFIX: ("lookup_preferences", ("preferences",)),
-    SIMILAR_PREFIX: ("lookup_similar", ("similar_jobs",)),
-    SKILL_GAPS_PREFIX: ("lookup_skill_gaps", ("skill_gaps",)),
-    TRENDING_PREFIX: ("lookup_trending", ("trending",)),
+    keys.JOB_DETAIL_PREFIX: ("lookup_details", ("jobs",)),
+    keys.NEARBY_PREFIX: ("lookup_nearby", ("nearby",)),
+    keys.PREFERENCES_PREFIX: ("lookup_preferences", ("preferences",)),
+    keys.SIMILAR_PREFIX: ("lookup_similar", ("similar_jobs",)),
+    keys.SKILL_GAPS_PREFIX: ("lookup_skill_gaps", ("skill_gaps",)),
+    keys.TRENDING_PREFIX: ("lookup_trending", ("trending",)),
 }
-# Values that are packed and need the numbers of jobs and reasons, by the table that they are made from.
+# Table -> prefixes of the packed values that are made from it; they hold text ids of jobs and reasons.
 PACKED: Mapping[str, Sequence[str]] = {
-    "feeds": (FEED_PREFIX, COMPONENTS_PREFIX),
-    "fallback_feeds": (FALLBACK_PREFIX,),
-    "jobs": (JOB_PREFIX,),
+    "feeds": (keys.FEED_PREFIX, keys.COMPONENTS_PREFIX),
+    "fallback_feeds": (keys.FALLBACK_PREFIX,),
+    "jobs": (keys.JOB_PREFIX,),
 }
 
 Pairs = Sequence[tuple[str, str]]
@@ -77,42 +61,40 @@ class LookupFileWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         if kind is None:
             if self._dictionary is not None:
-                self.put_raw([(DICTIONARY_KEY, self._dictionary)])
+                self.put_raw([(keys.DICTIONARY_KEY, self._dictionary)])
             self._environment.sync(True)
         self._environment.close()
 
     @property
     def dictionary(self) -> bytes | None:
-        """What long values are compressed with: as it was given or learned."""
+        """What long values are compressed with: given or learned."""
         return self._dictionary
 
     def learn(self, samples: Sequence[str]) -> None:
-        """Learns a dictionary from values like those that will be put, before any is."""
+        """Learns a dictionary from values like those that will be put, before any is put."""
         self._dictionary = train_dictionary([sample.encode() for sample in samples])
         self._compressor = _compressor(self._dictionary)
 
     def put(self, prefix: str, pairs: Pairs) -> None:
         """Adds JSON values by the identifiers of `prefix`."""
         values = self._compressed([value.encode() for _, value in pairs])
-        self.put_raw(list(zip((lookup_key(prefix, identifier) for identifier, _ in pairs), values, strict=True)))
+        self.put_raw(list(zip((keys.lookup_key(prefix, identifier) for identifier, _ in pairs), values, strict=True)))
 
     def put_packed(self, prefix: str, pairs: Sequence[tuple[str, bytes]]) -> None:
         """Adds values that are not JSON."""
-        self.put_raw([(lookup_key(prefix, identifier), value) for identifier, value in pairs])
+        self.put_raw([(keys.lookup_key(prefix, identifier), value) for identifier, value in pairs])
 
-    def put_numbers(self, names: pl.DataFrame) -> None:
-        """Adds the numbers of jobs (number, job_id)."""
-        numbers = [str(number).encode() for number in names["number"].to_list()]
-        self.put_packed(JOB_PREFIX, list(zip(names["job_id"].to_list(), numbers, strict=True)))
+    def put_text_ids(self, jobs: pl.DataFrame) -> None:
+        """Adds the text ids of jobs (number, job_id)."""
+        text_ids = [str(text_id).encode() for text_id in jobs["number"].to_list()]
+        self.put_packed(keys.JOB_PREFIX, list(zip(jobs["job_id"].to_list(), text_ids, strict=True)))
 
     def put_gone(self, prefix: str, identifiers: Iterable[str]) -> None:
         """Writes tombstones for keys of older files."""
-        self.put_raw([(lookup_key(prefix, identifier), b"") for identifier in identifiers])
+        self.put_raw([(keys.lookup_key(prefix, identifier), b"") for identifier in identifiers])
 
     def put_raw(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
         """Adds or replaces values as they are stored."""
@@ -121,11 +103,11 @@ class LookupFileWriter:
         self.n_keys += len(pairs)
 
     def _compressed(self, values: list[bytes]) -> list[bytes]:
-        large = [number for number, value in enumerate(values) if len(value) >= _COMPRESSED_FROM_BYTES]
+        large = [index for index, value in enumerate(values) if len(value) >= _COMPRESSED_FROM_BYTES]
         if large:
-            frames = self._compressor.multi_compress_to_buffer([values[number] for number in large], threads=-1)
-            for place, number in enumerate(large):
-                values[number] = frames[place].tobytes()
+            frames = self._compressor.multi_compress_to_buffer([values[index] for index in large], threads=-1)
+            for frame, index in enumerate(large):
+                values[index] = frames[frame].tobytes()
         return values
 
 
@@ -141,7 +123,7 @@ def prefixes_of(table: str) -> list[str]:
 
 
 def write_rows(file: LookupFileWriter, table: str, rows: pa.Table) -> None:
-    """Adds the JSON values of every prefix that is made from `table`, of these of its rows: all rows of each owner."""
+    """Adds the JSON values of every prefix that is made from `table`, from these rows: all rows of each key."""
     with duckdb.connect() as con:
         con.register(table, rows)
         for prefix in prefixes_of(table):
@@ -163,7 +145,7 @@ def values_of(con: duckdb.DuckDBPyConnection, prefix: str) -> Iterator[Pairs]:
 
 
 def train_dictionary(values: Sequence[bytes]) -> bytes | None:
-    """A compression dictionary of what values have in common; None where there are too few to learn from."""
+    """A compression dictionary of what values have in common; None if there are too few to learn from."""
     step = max(1, len(values) // _DICTIONARY_SAMPLES)
     samples: list[bytes | bytearray | memoryview] = list(values[::step])
     if sum(len(sample) for sample in samples) < _LEAST_SAMPLE_BYTES:

@@ -113,9 +113,9 @@ function componentBars(item, feed) {
     element("dl", {}, names.map((name) => {
       const value = item.components[name];
       const weight = weights[name] ?? 0;
-      const told = value === null ? text("unknown") : number(value, 2);
+      const shown = value === null ? text("unknown") : number(value, 2);
       return [element("dt", { class: weight ? null : "unweighted" }, name.replaceAll("_", " ")),
-        element("dd", {}, bar(value ?? 0, value === null ? "none" : weight ? "weighted" : "plain"), element("span", {}, weight ? `${told} × ${percent(weight)}` : told))];
+        element("dd", {}, bar(value ?? 0, value === null ? "none" : weight ? "weighted" : "plain"), element("span", {}, weight ? `${shown} × ${percent(weight)}` : shown))];
     })));
 }
 

@@ -53,9 +53,9 @@ async function show() {
 }
 
 function failure(error) {
-  const told = error instanceof Problem && error.requestId ? ` · ${text("request")} ${error.requestId}` : "";
+  const request = error instanceof Problem && error.requestId ? ` · ${text("request")} ${error.requestId}` : "";
   return element("div", { class: "failure", role: "alert" },
-    element("p", {}, element("b", {}, text("failed")), `: ${error.message}${told}`),
+    element("p", {}, element("b", {}, text("failed")), `: ${error.message}${request}`),
     element("button", { type: "button", onClick: show }, text("retry")));
 }
 

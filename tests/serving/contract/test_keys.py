@@ -7,7 +7,7 @@ def test_long_keys_are_hashed_below_the_limit_of_the_look_up_file() -> None:
     assert key != lookup_key(FEED_PREFIX, "я" * 511)
 
 
-def test_parts_of_a_key_are_told_apart_from_slashes_in_an_id() -> None:
+def test_slashes_in_an_id_do_not_separate_parts_of_a_key() -> None:
     assert lookup_key(TRENDING_PREFIX, "24h", "all") == b"trending:24h\nall"
     of_a_day = lookup_key(DIGEST_PREFIX, "anna", "2026-03-01")
     assert of_a_day != lookup_key(DIGEST_PREFIX, "anna/2026-03-01")

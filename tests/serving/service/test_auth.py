@@ -106,7 +106,7 @@ def test_pages_about_the_service_need_no_token(app: Application) -> None:
         assert call(app, path).status == 200
 
 
-def test_who_asks_too_often_is_told_when_to_come_again(store: Store) -> None:
+def test_a_caller_over_its_limit_learns_when_to_retry(store: Store) -> None:
     now = [0.0]
     limits = {
         "application_limit": RateLimiter(1, lambda: now[0]),
@@ -164,7 +164,7 @@ def test_a_file_without_tokens_and_a_short_key_are_refused(tmp_path: Path) -> No
     ("host", "expected"),
     [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("example.org", False)],
 )
-def test_loopback_is_told_apart(host: str, expected: bool) -> None:
+def test_loopback_addresses_are_recognised(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
 
 
@@ -175,7 +175,7 @@ def test_new_tokens_open_the_service_and_are_kept_as_hashes(
     everyone = capsys.readouterr()
     assert tokens.main(["new", "kiosk", "--user", "anna"]) == 0
     one = capsys.readouterr()
-    lines = [told.err.splitlines()[-1] for told in (everyone, one)]
+    lines = [printed.err.splitlines()[-1] for printed in (everyone, one)]
     (tmp_path / "tokens").write_text("\n".join(lines))
     assert everyone.out.strip() not in lines[0]
     app = serve(store, load_authoriser(tmp_path / "tokens", ""))
@@ -213,6 +213,6 @@ def test_what_can_not_be_a_token_is_refused(
 ) -> None:
     monkeypatch.setenv("JOBFEED_TOKEN_KEYS", "k" * 32)
     assert tokens.main(arguments) == 1
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert any(word in told.err for word in ("is no name of an application", "--hours", "a user id has"))
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert any(word in printed.err for word in ("is not a valid name", "--hours", "a user id has"))

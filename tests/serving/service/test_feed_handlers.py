@@ -98,17 +98,17 @@ class World:
     def _pack(
         self, prefix: str, lists: Mapping[str, Sequence[Mapping[str, Any]]], numbers: TextIds, recipe: str, source: str
     ) -> None:
-        owners = pl.Series("user_id", list(lists), dtype=pl.String)
+        users = pl.Series("user_id", list(lists), dtype=pl.String)
         frame = pl.DataFrame(
-            {"user_id": owners, "items": list(map(list, lists.values()))},
+            {"user_id": users, "items": list(map(list, lists.values()))},
             schema_overrides={"items": FEEDS.columns["items"]},
         )
         table = frame.to_arrow()
-        heads = owners.to_frame().with_columns(
+        heads = users.to_frame().with_columns(
             generated_at=pl.lit(None, pl.String), recipe=pl.lit(recipe), arm=pl.lit("all"), source=pl.lit(source)
         )
         items = table.column("items")
-        self.values |= {lookup_key(prefix, key): value for key, value in packed_feeds(owners, heads, items, numbers)}
+        self.values |= {lookup_key(prefix, key): value for key, value in packed_feeds(users, heads, items, numbers)}
         self.values |= {lookup_key(COMPONENTS_PREFIX, key): value for key, value in packed_components(table)}
 
     def view(self) -> View:
@@ -220,12 +220,12 @@ def test_a_page_is_what_a_plain_program_would_join(
         }
         for row in shown
     ]
-    told = msgspec.to_builtins(found)
-    for row in told:
+    rows = msgspec.to_builtins(found)
+    for row in rows:
         card = row.pop("job")
         assert (card["job_id"], card["title"]) == (row["job_id"], title_of[row["job_id"]])
         assert row.pop("match_percent") == pytest.approx(100 * row["score"], abs=0.5)
-    for made, plain in zip(told, expected, strict=True):
+    for made, plain in zip(rows, expected, strict=True):
         reasons, plain_reasons = made.pop("reasons"), plain.pop("reasons")
         assert made == pytest.approx(plain, abs=1.1e-6)
         for one, other in zip(reasons, plain_reasons, strict=True):

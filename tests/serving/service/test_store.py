@@ -160,25 +160,25 @@ def test_readiness_tells_what_is_wrong_with_the_pointer(tmp_path: Path) -> None:
     store = Store(tmp_path)
     app = serve(store)
 
-    def told() -> tuple[str, list[str]]:
+    def status_and_reasons() -> tuple[str, list[str]]:
         store.refresh()
         found = call(app, "/readyz").json
         return found["status"], found["reasons"]
 
     pointer = tmp_path / "current"
-    assert told() == ("not ready", [])
+    assert status_and_reasons() == ("not ready", [])
     pointer.write_bytes(b"\xff")
-    assert told() == ("not ready", ["current can't be read: UnicodeDecodeError"])
+    assert status_and_reasons() == ("not ready", ["current can't be read: UnicodeDecodeError"])
     assert call(app, "/v1/market").json["detail"] == "current can't be read: UnicodeDecodeError"
     pointer.unlink()
     name = publish_small(tmp_path).manifest.generation
-    assert told() == ("ready", [])
+    assert status_and_reasons() == ("ready", [])
     pointer.write_text("../elsewhere")
-    assert told() == ("stale", ["current names no generation"])
+    assert status_and_reasons() == ("stale", ["current names no generation"])
     pointer.unlink()
-    assert told() == ("stale", ["current is missing"])
+    assert status_and_reasons() == ("stale", ["current is missing"])
     pointer.write_text(name)
-    assert told() == ("ready", [])
+    assert status_and_reasons() == ("ready", [])
 
 
 def test_a_version_of_another_kind_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
