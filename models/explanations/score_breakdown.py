@@ -53,10 +53,6 @@ class ScoreBreakdown:
     contributions: tuple[Contribution, ...] = ()
     reasons: tuple[tuple[str, str | None, float | None], ...] = ()
 
-    @property
-    def is_candidate(self) -> bool:
-        return bool(self.found_by)
-
 
 def explain_pair(context: JobContext, batch: UserBatch, *, user: int, job_id: str) -> ScoreBreakdown:
     """Scores the job for the user at position `user` of the batch as ranking does, also if it is not in the feed.

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.schemas.training import EMBEDDING_DIMENSIONS
-from models.arrays import MICRO, Bools, Floats, Ints, positions, rows_or_zeros, sorted_ids, unit_rows
+from models.arrays import MICRO, Bools, Ints, positions, sorted_ids, unit_rows
 from models.fitting.artifacts import Artifact
 from models.fitting.embeddings import TextVectors
 from models.fitting.job_vectors import JobVectors
@@ -36,17 +36,6 @@ class UserVectors(Artifact):
     summary_rows: Ints
     has_profile: Bools
     has_history: Bools
-
-    def vectors_of(self, user_ids: pl.Series) -> Floats:
-        """(len(user_ids), d) float32, zeros for an unknown user."""
-        return rows_or_zeros(self.vectors, positions(self.user_ids, user_ids))
-
-    def summaries_of(self, user_ids: pl.Series) -> Floats:
-        """(len(user_ids), d) float32: the users' own words, zeros for none."""
-        rows = positions(self.user_ids, user_ids)
-        known = np.flatnonzero(rows >= 0)
-        rows[known] = self.summary_rows[rows[known]]
-        return rows_or_zeros(self.summary_vectors, rows)
 
 
 def build_user_vectors(

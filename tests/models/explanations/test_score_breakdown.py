@@ -17,7 +17,7 @@ def test_the_score_of_a_listed_job_is_explained_in_points() -> None:
         why = explain_pair(made.context, made.batch, user=user, job_id=item["job_id"])
         assert why.score == pytest.approx(item["score"], abs=1e-6)
         assert sum(part.points for part in why.contributions) == pytest.approx(100 * item["score"], abs=1e-4)
-        assert why.is_candidate and not why.is_ruled_out
+        assert why.found_by and not why.is_ruled_out
         if not item["explored"]:
             given = [(reason["code"], reason["ref"], reason["value"]) for reason in item["reasons"]]
             assert list(why.reasons) == given
@@ -28,7 +28,7 @@ def test_a_job_that_was_applied_to_is_ruled_out_yet_scored() -> None:
     made = encode(market)
     user, job = (int(values[0]) for values in made.batch.ended.nonzero())
     why = explain_pair(made.context, made.batch, user=user, job_id=made.jobs.ids[job])
-    assert why.is_ruled_out and not why.is_candidate and why.score is not None
+    assert why.is_ruled_out and not why.found_by and why.score is not None
 
 
 def test_a_job_that_nothing_stands_for_has_no_score() -> None:
