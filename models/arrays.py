@@ -120,6 +120,13 @@ def expand_slices(starts: NDArray[Any], counts: NDArray[Any]) -> tuple[Longs, Lo
     return owner, position
 
 
+def take_or_missing(values: Ints, places: NDArray[Any]) -> Ints:
+    """The values (B, C) of each row at its `places` (B, n), -1 at places of -1."""
+    if values.shape[1] == 0:
+        return np.full(places.shape, NO_ENTRY, dtype=np.int32)
+    return np.where(places >= 0, np.take_along_axis(values, np.maximum(places, 0), axis=1), NO_ENTRY).astype(np.int32)
+
+
 def padded_rows(rows: NDArray[Any], values: Ints, *, n_rows: int, width: int) -> Ints:
     """(row, value) pairs, sorted by row, as a (n_rows, width) array padded with -1; longer rows are cut."""
     places = rank_within(rows)

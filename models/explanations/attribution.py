@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from features.components import REMOTE_OK
 from features.schemas.ranking import REASON_CODES
-from models.arrays import Bools, Doubles, Floats, Ints, Longs, names_at
+from models.arrays import Bools, Doubles, Floats, Ints, Longs, names_at, take_or_missing
 from models.kernels.sparse_rows import History, most_similar, rarest_common
 from models.ranking.context import KIND_APPLIED, KIND_SAVED, KIND_VIEWED, CandidatePairs
 from models.ranking.feed_rows import REASON_ROWS, RankedItems
@@ -169,12 +169,8 @@ def _most_similar(pairs: CandidatePairs, items: RankedItems) -> _Similar:
     best = np.full(pairs.job.shape, -1, dtype=np.int32)
     if vectors.shape[1] == context.content.rows.shape[1] and (row >= 0).any():
         most_similar(context.content.rows, pairs.job, items.job >= 0, History(vectors, row, past_jobs), cosine, best)
-    place = np.maximum(best, 0)
-    return _Similar(
-        cosine=np.round(cosine, 4),
-        kind=np.where(best >= 0, np.take_along_axis(pairs.batch.history_kind[pairs.rows], place, axis=1), -1),
-        job=np.where(best >= 0, np.take_along_axis(past, place, axis=1), -1),
-    )
+    kind = take_or_missing(pairs.batch.history_kind[pairs.rows], best)
+    return _Similar(cosine=np.round(cosine, 4), kind=kind, job=take_or_missing(past, best))
 
 
 def _company_affinity(pairs: CandidatePairs) -> Doubles:

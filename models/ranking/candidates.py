@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.arrays import NO_ENTRY, CsrArrays, Doubles, Floats, Ints, padded_rows
+from models.arrays import NO_ENTRY, CsrArrays, Floats, Ints, padded_rows
 from models.kernels.compiling import compiled
 from models.kernels.sparse_rows import mark_row
 from models.sort_keys import KeyLayout, descending
@@ -29,7 +29,7 @@ class Candidates:
     jobs: Ints
     found_by: NDArray[np.uint16]
 
-    def relevance(self, score: Doubles) -> Floats:
+    def relevance(self, score: NDArray[np.floating]) -> Floats:
         """The scores (B, C) of the candidates, -inf for padding."""
         return np.where(self.jobs >= 0, score, -np.inf).astype(np.float32)
 

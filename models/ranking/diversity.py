@@ -8,6 +8,8 @@ from sklearn.preprocessing import normalize
 
 from models.arrays import Floats, Ints, rank_within
 from models.kernels.compiling import compiled
+from models.ranking.candidates import Candidates
+from models.ranking.job_arrays import JobTable
 from models.ranking.settings import CompanyCap
 from models.sort_keys import best_first, rank_in_group
 
@@ -29,6 +31,21 @@ class Pool(NamedTuple):
     company: Ints
     role: Ints
     sketch: Floats  # (B, P, d), of length 1 or 0
+
+
+def build_pool(
+    candidates: Candidates, relevance: Floats, jobs: JobTable, sketch: Floats, *, width: int, cap: CompanyCap
+) -> tuple[Ints, Pool]:
+    """The pool of at most `width` candidates by relevance (B, C), and their positions among the candidates (B, P)."""
+    company = candidates.values_of(jobs.company)
+    chosen = pool_order(relevance, company, width=min(width, relevance.shape[1]), cap=cap)
+    job = np.take_along_axis(np.maximum(candidates.jobs, 0), chosen, axis=1)
+    return chosen, Pool(
+        relevance=np.take_along_axis(relevance, chosen, axis=1),
+        company=np.take_along_axis(company, chosen, axis=1),
+        role=jobs.role[job],
+        sketch=sketch[job],
+    )
 
 
 def popular_diverse(prior_score: Floats, company: Ints) -> Ints:

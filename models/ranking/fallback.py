@@ -7,9 +7,10 @@ import numpy as np
 import polars as pl
 
 from features.schemas.ranking import FALLBACK_FEEDS, REASON_CODES
-from models.arrays import Floats, Ints, names_at
+from models.arrays import Floats, Ints, names_at, take_or_missing
 from models.explanations.attribution import days_at_most
-from models.ranking.diversity import Pool, diversified_order, pool_order, popular_diverse
+from models.ranking.candidates import Candidates
+from models.ranking.diversity import build_pool, diversified_order, popular_diverse
 from models.ranking.feed_rows import REASON_ROWS, RankedItems, item_lists
 from models.ranking.job_arrays import JobTable
 from models.ranking.retrievers.precomputed import grouped_lists
@@ -32,23 +33,12 @@ def fallback_feeds(jobs: JobTable, sketch: Floats, settings: Settings) -> pl.Dat
     for a user without any signal.
     """
     segments, candidates, tier = _segments(jobs)
-    known = np.maximum(candidates, 0)
-    relevance = np.where(candidates >= 0, jobs.prior_score()[known] - tier, -np.inf).astype(np.float32)
-    company = np.where(candidates >= 0, jobs.company[known], -1).astype(np.int32)
-    cap = settings.company_cap
-    chosen = pool_order(relevance, company, width=min(candidates.shape[1], 2 * settings.feed_items), cap=cap)
-    job = np.take_along_axis(known, chosen, axis=1)
-    pool = Pool(
-        relevance=np.take_along_axis(relevance, chosen, axis=1),
-        company=np.take_along_axis(company, chosen, axis=1),
-        role=jobs.role[job],
-        sketch=sketch[job],
-    )
+    cap, found = settings.company_cap, Candidates(candidates, np.zeros(candidates.shape, dtype=np.uint16))
+    relevance = found.relevance(jobs.prior_score()[np.maximum(candidates, 0)] - tier)
+    chosen, pool = build_pool(found, relevance, jobs, sketch, width=2 * settings.feed_items, cap=cap)
     strength = np.full(len(segments), _DIVERSITY, dtype=np.float32)
     order = diversified_order(pool, strength=strength, n_items=settings.feed_items, cap=cap)
-    if job.shape[1] == 0:
-        order = order[:, :0]
-    job = np.where(order >= 0, np.take_along_axis(job, np.maximum(order, 0), axis=1), -1).astype(np.int32)
+    job = take_or_missing(candidates, take_or_missing(chosen, order))[:, : None if chosen.shape[1] else 0]
     items = item_lists(_items(job, jobs, settings), jobs.ids, component_items=settings.component_items)
     return FALLBACK_FEEDS.conform(pl.DataFrame({"segment": segments, "items": items}).sort("segment"))
 

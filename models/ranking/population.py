@@ -28,13 +28,8 @@ class Population:
 
     def take(self, rows: NDArray[Any]) -> "Population":
         """The users at the given ascending positions."""
-        columns = {field.name: getattr(self.users, field.name) for field in fields(UserTable)}
-        taken: dict[str, Any] = {
-            name: values.gather(rows) if isinstance(values, pl.Series) else values[rows]
-            for name, values in columns.items()
-        }
         return Population(
-            users=UserTable(**taken),
+            users=UserTable(*(column[rows] for column in _columns(self.users))),
             interactions=self.interactions.take(rows),
             affinity=self.affinity[rows],
             affinity_confidence=self.affinity_confidence[rows],
@@ -60,13 +55,16 @@ def join_populations(parts: Sequence[Population]) -> Population:
     """Several groups of users as one population; the ids must ascend from group to group."""
     if len(parts) == 1:
         return parts[0]
-    users = {field.name: _joined([getattr(part.users, field.name) for part in parts]) for field in fields(UserTable)}
     return Population(
-        users=UserTable(**users),
+        users=UserTable(*(_joined(columns) for columns in zip(*(_columns(part.users) for part in parts), strict=True))),
         interactions=join_interactions([part.interactions for part in parts]),
         affinity=_joined([part.affinity for part in parts]),
         affinity_confidence=_joined([part.affinity_confidence for part in parts]),
     )
+
+
+def _columns(users: UserTable) -> list[Any]:
+    return [getattr(users, field.name) for field in fields(users)]
 
 
 def _joined(values: Sequence[Any]) -> Any:

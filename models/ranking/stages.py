@@ -12,11 +12,11 @@ import polars as pl
 
 from features.schemas.ranking import FEEDS
 from features.schemas.table import UTC_TIMESTAMP
-from models.arrays import Ints, names_at
+from models.arrays import Ints, names_at, take_or_missing
 from models.explanations.attribution import explain
 from models.ranking.candidates import Candidates
 from models.ranking.context import CandidatePairs, JobContext, UserBatch, UserBlock
-from models.ranking.diversity import Pool, diversified_order, pool_order, scaled
+from models.ranking.diversity import build_pool, diversified_order, scaled
 from models.ranking.exploration import Slots, draw_keys, explore
 from models.ranking.feed_rows import RankedItems, item_lists
 from models.ranking.retrieval import RETRIEVERS, build_block, retrieve
@@ -103,22 +103,12 @@ def feed_sources(batch: UserBatch) -> Ints:
 
 def _diversify(block: UserBlock, found: Candidates, scored: Scored) -> Ints:
     """The lists of a block: positions among the candidates, -1 after the end."""
-    context, settings = block.context, block.context.settings
-    relevance, company = found.relevance(scored.score), found.values_of(context.jobs.company)
-    width = min(found.jobs.shape[1], settings.feed_items + _POOL_SURPLUS)
-    chosen = pool_order(relevance, company, width=width, cap=settings.company_cap)
-    job = np.take_along_axis(np.maximum(found.jobs, 0), chosen, axis=1)
-    pool = Pool(
-        relevance=scaled(np.take_along_axis(relevance, chosen, axis=1)),
-        company=np.take_along_axis(company, chosen, axis=1),
-        role=context.jobs.role[job],
-        sketch=context.sketch[job],
-    )
+    context, settings, cap = block.context, block.context.settings, block.context.settings.company_cap
+    relevance, width = found.relevance(scored.score), settings.feed_items + _POOL_SURPLUS
+    chosen, pool = build_pool(found, relevance, context.jobs, context.sketch, width=width, cap=cap)
+    pool = pool._replace(relevance=scaled(pool.relevance))
     strength = block.by_recipe([recipe.diversity for recipe in block.batch.recipes])
-    order = diversified_order(pool, strength=strength, n_items=settings.feed_items, cap=settings.company_cap)
-    if width == 0:
-        return order
-    return np.where(order >= 0, np.take_along_axis(chosen, np.maximum(order, 0), axis=1), -1).astype(np.int32)
+    return take_or_missing(chosen, diversified_order(pool, strength=strength, n_items=settings.feed_items, cap=cap))
 
 
 def _explore(block: UserBlock, found: Candidates, scored: Scored, order: Ints) -> Slots:
@@ -142,7 +132,7 @@ def _explain(block: UserBlock, found: Candidates, scored: Scored, slots: Slots) 
     place = np.maximum(slots.candidate, 0)[:, : None if found.jobs.shape[1] else 0]
     width = place.shape[1]
     is_item = slots.candidate[:, :width] >= 0
-    job = np.where(is_item, np.take_along_axis(found.jobs, place, axis=1), -1).astype(np.int32)
+    job = take_or_missing(found.jobs, slots.candidate[:, :width])
     pairs = CandidatePairs(block, job)
     items = RankedItems(
         job=job,

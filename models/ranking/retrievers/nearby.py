@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from features.components import DEFAULT_MAX_DISTANCE_KM, REMOTE_OK, haversine_km
-from models.arrays import Doubles, Ints, codes
+from models.arrays import Doubles, Ints, codes, take_or_missing
 from models.ranking.candidates import first_allowed, top_k
 from models.ranking.context import Find, ForUsers, JobContext, UserBlock
 from models.ranking.population import Population
@@ -68,7 +68,7 @@ def _lists_of_cells(context: JobContext, *, length: int) -> Ints:
         merit = np.where(jobs_near >= 0, near[:, :, None] + 0.5 * score[np.maximum(jobs_near, 0)], -np.inf)
         flat_jobs = jobs_near.reshape(len(block), -1)
         best = top_k(merit.reshape(len(block), -1).astype(np.float32), length)
-        chosen = np.where(best >= 0, np.take_along_axis(flat_jobs, np.maximum(best, 0), axis=1), -1)
+        chosen = take_or_missing(flat_jobs, best)
         lists[start + 1 : start + 1 + len(block), : chosen.shape[1]] = chosen
     return lists
 
