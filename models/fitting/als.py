@@ -13,6 +13,7 @@ import polars as pl
 
 from models.arrays import Csr, Floats, csr_from_coordinates, positions, sorted_ids
 from models.fitting.artifacts import Artifact
+from models.fitting.sparse_models import popularity_scale
 from models.fitting.weights import WeightMatrix
 
 OnIteration = Callable[[int, float, float], None]  # iteration from 0, seconds, loss
@@ -42,7 +43,7 @@ class AlsSettings:
 class AlsModel(Artifact):
     """Factors (n, factors) of users and jobs, ids sorted. The score of a pair is the product of its two rows.
 
-    `job_scale` (n_jobs): how informative a choice of each job is, see the function `job_scale`.
+    `job_scale` (n_jobs): how informative a choice of each job is, see `popularity_scale`.
     """
 
     as_of: str
@@ -63,18 +64,6 @@ class WarmStart(Artifact):
     as_of: str
     job_ids: pl.Series
     job_factors: Floats
-
-
-def job_scale(weights: Csr, *, power: float) -> Floats:
-    """(n_jobs): (users who liked the job / their mean over jobs) ** -power; 1 for all jobs with a power of 0.
-
-    A popular job was shown to many users, so a choice of it says little about taste. This is inverse propensity
-    weighting with popularity as the propensity (Schnabel et al., "Recommendations as treatments", 2016). On simulated
-    markets it doubles coverage and raises NDCG by half.
-    """
-    liked = weights.indices[weights.data > 0]
-    n_users = np.maximum(np.bincount(liked, minlength=weights.shape[1]), 1)
-    return np.asarray((n_users / max(n_users.mean(), 1) if len(n_users) else n_users) ** -power, dtype=np.float32)
 
 
 def confidences(weights: Csr, *, alpha: float, scale: Floats) -> Csr:
@@ -104,7 +93,7 @@ def fit_als(
     """
     n_users, n_jobs = weights.values.shape
     users, jobs = _initial_factors(n_users, n_jobs, settings.factors, seed)
-    scale = job_scale(weights.values, power=settings.popularity_power)
+    scale = popularity_scale(weights.values, power=settings.popularity_power)
     n_iterations = settings.iterations
     if warm_start is not None and warm_start.job_factors.shape[1] == settings.factors:
         known = positions(warm_start.job_ids, weights.job_ids)

@@ -1,4 +1,4 @@
-"""Jobs that the same people applied to: item-item cosine, the best few of each job.
+"""Item-item cosine, the best few of each job: of applications (also_applied), and of all interactions (item-kNN).
 
 Sarwar et al., "Item-based collaborative filtering recommendation algorithms" (2001).
 """
@@ -12,7 +12,9 @@ from scipy import sparse
 
 from models.arrays import Csr, Floats, Ints, Longs, csr_from_coordinates, positions, sorted_ids
 from models.fitting.artifacts import Artifact
-from models.fitting.knn import largest_of_rows, stack_rows
+from models.fitting.knn import largest_of_rows, most_similar_rows, stack_rows
+from models.fitting.sparse_models import SparseModel, history_of, scale_columns, scale_rows, sparse_model
+from models.fitting.weights import WeightMatrix
 
 N_NEIGHBOURS = 50
 _BLOCK_ROWS = 1024
@@ -73,3 +75,36 @@ def fit_also_applied(
     with ThreadPoolExecutor(n_threads) as pool:
         best = stack_rows(list(pool.map(block, range(0, len(jobs), _BLOCK_ROWS))), (len(jobs), len(jobs)))
     return JobNeighbours(job_ids=jobs, indptr=best.indptr, indices=best.indices, scores=best.data)
+
+
+@dataclass(frozen=True)
+class ItemKnnSettings:
+    """`shrinkage`: users added to each job's, so that few common users make little similarity.
+
+    `activity_power`: interactions of a user with n jobs count n ** -power in the similarities.
+    """
+
+    n_neighbours: int = 100
+    shrinkage: float = 10.0
+    activity_power: float = 0.5
+    is_binary: bool = True
+    popularity_power: float = 0.0
+    half_life_days: float = 60.0
+    max_jobs_per_user: int = 500
+
+
+def fit_item_knn(weights: WeightMatrix, settings: ItemKnnSettings, *, n_threads: int = 2) -> SparseModel:
+    """The score of a job is the sum of its cosines with the user's jobs, over all positive interactions.
+
+    The same arguments give the same bytes, whatever `n_threads`.
+    """
+    history = history_of(weights.values, is_binary=settings.is_binary)
+    learned = largest_of_rows(history, settings.max_jobs_per_user, largest=float(history.data.max(initial=1)))
+    n_jobs = np.maximum(np.diff(learned.indptr), 1).astype(np.float64)
+    learned = scale_rows(learned, n_jobs**-settings.activity_power)
+    squares = np.asarray(learned.multiply(learned).sum(axis=0), dtype=np.float64).ravel()
+    n_users = np.maximum(np.bincount(learned.indices, minlength=learned.shape[1]), 1)
+    # As many average users more as `shrinkage` says, who have nothing else in common.
+    unit = scale_columns(learned, 1 / np.sqrt(np.maximum(squares * (1 + settings.shrinkage / n_users), 1e-12)))
+    similar = most_similar_rows(unit.T.tocsr(), unit, settings.n_neighbours, n_threads=n_threads)
+    return sparse_model(weights, history, similar, popularity_power=settings.popularity_power)

@@ -1,14 +1,19 @@
-"""Users who behave alike: user-user cosine of their interactions, the best few of each user."""
+"""Users who behave alike: user-user cosine of their interactions, the best few of each user.
+
+`UserNeighbours` are what ranking knows as neighbours; `fit_user_knn` is the collaborative model with tuned parameters.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from scipy import sparse
 
 from models.arrays import Csr, Floats, Ints, Longs
 from models.fitting.artifacts import Artifact
 from models.fitting.knn import largest_of_rows, most_similar_rows
+from models.fitting.sparse_models import SparseModel, history_of, scale_columns, scale_rows, sparse_model, users_per_job
 from models.fitting.weights import WeightMatrix, positive_part
 
 N_NEIGHBOURS = 50
@@ -77,3 +82,52 @@ def fit_user_neighbours(
         history_indices=history.indices.astype(np.int32),
         history_weights=history.data,
     )
+
+
+@dataclass(frozen=True)
+class UserKnnSettings:
+    """`rarity_power`: how much more a rare job counts in the similarity of users: idf ** power.
+
+    `activity_power`: the history of a similar user with n jobs counts n ** -power. `max_products` bounds the cost: it
+    limits the users by which a job is described.
+    """
+
+    n_neighbours: int = 100
+    rarity_power: float = 0.5
+    activity_power: float = 0.0
+    is_binary: bool = True
+    popularity_power: float = 0.0
+    half_life_days: float = 60.0
+    max_jobs_per_user: int = 500
+    max_products: int = 20_000_000_000
+
+
+def fit_user_knn(weights: WeightMatrix, settings: UserKnnSettings, *, n_threads: int = 2) -> SparseModel:
+    """The score of a job is the sum of the similarities of the similar users who interacted with it.
+
+    The same arguments give the same bytes, whatever `n_threads`.
+    """
+    history = history_of(weights.values, is_binary=settings.is_binary)
+    history = largest_of_rows(history, settings.max_jobs_per_user, largest=float(history.data.max(initial=1)))
+    described = describe_users(history, users_per_job(history), rarity_power=settings.rarity_power)
+    max_users_per_job = max(100, settings.max_products // max(described.nnz, 1))
+    by_job = described.T.tocsr()
+    if np.diff(by_job.indptr).max(initial=0) > max_users_per_job:
+        by_job = largest_of_rows(by_job, max_users_per_job)
+    links = most_similar_rows(described, by_job, settings.n_neighbours, n_threads=n_threads)
+    n_jobs = np.maximum(np.diff(history.indptr), 1).astype(np.float64)
+    shared = scale_rows(history, n_jobs**-settings.activity_power)
+    return sparse_model(weights, links, shared, popularity_power=settings.popularity_power)
+
+
+def describe_users(
+    history: Csr, n_users_of_job: NDArray[np.float64], *, rarity_power: float, n_users: int | None = None
+) -> Csr:
+    """The rows of `history` (users x jobs) by the rarity of their jobs, divided by their lengths.
+
+    `n_users` in all, of whom `n_users_of_job` know each job; None for those of `history`.
+    """
+    idf = np.log1p(max(n_users or history.shape[0], 1) / np.maximum(n_users_of_job, 1)) ** rarity_power
+    described = scale_columns(history, idf)
+    length = np.sqrt(np.asarray(described.multiply(described).sum(axis=1), dtype=np.float64).ravel())
+    return scale_rows(described, 1 / np.maximum(length, 1e-12))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.fitting.als import AlsModel, AlsSettings, WarmStart, confidences, fit_als, fold_in, job_scale
+from models.fitting.als import AlsModel, AlsSettings, WarmStart, confidences, fit_als, fold_in
 from models.fitting.weights import weight_matrix
 from tests.models.training_world import JOBS, trade_matrix, trades
 
@@ -46,13 +46,6 @@ def test_confidence_grows_with_the_logarithm_and_keeps_the_sign() -> None:
     made = confidences(weights.values, alpha=2.0, scale=np.float32([1.0, 0.5])).toarray()
     log = np.log(2)
     np.testing.assert_allclose(made, [[1 + 2 * log, -1 - log], [0, 1 + 2 * log]], rtol=1e-6)
-
-
-def test_a_choice_of_a_popular_job_counts_less() -> None:
-    frame = pl.DataFrame({"user_id": ["u", "v", "w", "u"], "job_id": ["a", "a", "a", "b"], "weight": [1.0] * 4})
-    values = weight_matrix(frame).values
-    np.testing.assert_allclose(job_scale(values, power=1.0), [2 / 3, 2.0], rtol=1e-6)
-    np.testing.assert_array_equal(job_scale(values, power=0.0), [1, 1])
 
 
 def test_the_result_does_not_depend_on_threads_or_on_running_twice() -> None:
