@@ -1,5 +1,6 @@
 """One interface for models that score jobs for users, one way to turn scores into lists, and plain baselines."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -7,14 +8,16 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from models.arrays import Csr, Floats, Ints, csr_rows_or_empty, positions, rows_or_zeros, unit_rows
+from models.arrays import Csr, Floats, Ints, csr_rows_or_empty, positions, rows_or_zeros, sorted_ids, unit_rows
 from models.fitting.als import AlsModel
 from models.fitting.item_knn import JobNeighbours
+from models.fitting.sparse_models import SparseModel
 from models.fitting.user_knn import UserNeighbours
 from models.fitting.user_vectors import UserVectors
 from models.ranking.candidates import top_k
 
 LISTS = {"user_id": pl.String, "rank": pl.Int32, "job_id": pl.String, "score": pl.Float32}
+NEGLIGIBLE_SCORE = 1e-6
 NO_OPINION = np.float32(-np.inf)
 _BLOCK_CELLS = 16_000_000
 _MAX_BLOCK_ROWS = 1024
@@ -136,6 +139,55 @@ class UserKnn:
     def score(self, user_ids: pl.Series) -> Floats:
         rows = positions(self.neighbours.user_ids, user_ids)
         return _positive(csr_rows_or_empty(self.neighbours.matrix(), rows) @ self.neighbours.history())
+
+
+@dataclass(frozen=True, eq=False)
+class SparseRecommender:
+    """The positive scores of a sparse model."""
+
+    model: SparseModel
+
+    @property
+    def job_ids(self) -> pl.Series:
+        return self.model.job_ids
+
+    def score(self, user_ids: pl.Series) -> Floats:
+        rows = positions(self.model.user_ids, user_ids)
+        return _positive(csr_rows_or_empty(self.model.left, rows) @ self.model.right)
+
+
+@dataclass(frozen=True, eq=False)
+class Blend:
+    """The weighted sum of the `shares` of several recommenders; weights are positive.
+
+    A recommender without an opinion on a job adds 0; a job on which none has one gets none.
+    """
+
+    recommenders: Sequence[Recommender]
+    weights: Sequence[float]
+
+    @property
+    def job_ids(self) -> pl.Series:
+        return sorted_ids(*(one.job_ids for one in self.recommenders))
+
+    def score(self, user_ids: pl.Series) -> Floats:
+        job_ids = self.job_ids
+        total = np.zeros((len(user_ids), len(job_ids)), dtype=np.float32)
+        for one, weight in zip(self.recommenders, self.weights, strict=True):
+            total[:, positions(job_ids, one.job_ids)] += np.float32(weight) * shares(one.score(user_ids))
+        return np.where(total > 0, total, NO_OPINION)
+
+
+def shares(scores: Floats) -> Floats:
+    """Scores (B, J) as shares of each row's greatest one, in [0, 1]; 0 for no opinion and below 0."""
+    positive = np.maximum(scores, 0)
+    greatest = positive.max(axis=1, keepdims=True, initial=0)
+    return np.asarray(positive / np.where(greatest > NEGLIGIBLE_SCORE, greatest, np.inf), dtype=np.float32)
+
+
+def recommender_of(model: AlsModel | SparseModel) -> Recommender:
+    """The recommender of a fitted model of the registry, over all jobs that the model knows."""
+    return als_recommender(model, job_ids=model.job_ids) if isinstance(model, AlsModel) else SparseRecommender(model)
 
 
 def als_recommender(model: AlsModel, *, job_ids: pl.Series) -> FactorRecommender:

@@ -11,6 +11,7 @@ from typing import Any, Self, get_type_hints
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy import sparse
 
 from features.errors import JobfeedError
 
@@ -23,7 +24,10 @@ class ArtifactError(JobfeedError, ValueError):
 
 
 class Artifact:
-    """Gives a frozen dataclass `save` and `load`. Its fields are arrays, `pl.Series` of strings, str, int or float."""
+    """Gives a frozen dataclass `save` and `load`.
+
+    Its fields are arrays, `pl.Series` of strings, CSR matrices, str, int or float.
+    """
 
     def save(self, path: Path) -> None:
         """Writes exactly `path`, in the order of the fields."""
@@ -35,6 +39,10 @@ class Artifact:
                     data, offsets = _encode_strings(value)
                     _write(archive, f"{field.name}.bytes", data)
                     _write(archive, f"{field.name}.offsets", offsets)
+                elif sparse.issparse(value):
+                    for part in ("indptr", "indices", "data"):
+                        _write(archive, f"{field.name}.{part}", getattr(value, part))
+                    _write(archive, f"{field.name}.shape", np.array(value.shape, dtype=np.int64))
                 else:
                     _write(archive, field.name, _bytes_of(value) if isinstance(value, str) else np.asarray(value))
 
@@ -66,6 +74,11 @@ def _write(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> None:
 def _read(archive: zipfile.ZipFile, name: str, kind: Any) -> Any:
     if kind is pl.Series:
         return _decode_strings(_read_array(archive, f"{name}.bytes"), _read_array(archive, f"{name}.offsets"))
+    if f"{name}.shape.npy" in archive.namelist():
+        indptr, indices, data, shape = (
+            _read_array(archive, f"{name}.{part}") for part in ("indptr", "indices", "data", "shape")
+        )
+        return sparse.csr_matrix((data, indices, indptr), shape=tuple(shape.tolist()))
     array = _read_array(archive, name)
     if kind is str:
         return _text_of(array)

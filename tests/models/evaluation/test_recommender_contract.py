@@ -12,6 +12,7 @@ from models.arrays import csr_from_coordinates
 from models.evaluation import recommenders as recommender
 from models.evaluation.recommenders import (
     LISTS,
+    Blend,
     FactorRecommender,
     ItemKnn,
     Popularity,
@@ -19,10 +20,13 @@ from models.evaluation.recommenders import (
     UserKnn,
     als_recommender,
     recommend,
+    recommender_of,
 )
 from models.fitting.als import AlsSettings, fit_als, fold_in
-from models.fitting.item_knn import fit_also_applied
-from models.fitting.user_knn import fit_user_neighbours
+from models.fitting.collaborative import MODELS, POPULARITY, PopularitySettings
+from models.fitting.item_knn import ItemKnnSettings, fit_also_applied
+from models.fitting.linear_items import LinearItemSettings
+from models.fitting.user_knn import UserKnnSettings, fit_user_neighbours
 from models.fitting.weights import weight_matrix
 from tests.models.training_world import JOBS, USERS, trade_matrix, trades
 
@@ -68,8 +72,33 @@ def folded_als(n_threads: int) -> Recommender:
     return als_recommender(fold_in(model, late, n_threads=n_threads), job_ids=pl.Series(JOBS))
 
 
-ALL = [als, folded_als, item_knn, user_knn, content, popularity]
-PERSONAL = [als, folded_als, item_knn, user_knn, content]
+SETTINGS = {
+    "als": AlsSettings(factors=2, iterations=15, regularization=0.01, n_threads=1),
+    "item_knn": ItemKnnSettings(n_neighbours=3, shrinkage=1.0),
+    "user_knn": UserKnnSettings(n_neighbours=3, popularity_power=0.2),
+    "linear_items": LinearItemSettings(n_neighbours=3, regularization=1.0),
+    "popularity": PopularitySettings(),
+}
+
+
+def registered(name: str) -> Callable[[int], Recommender]:
+    """A model of the registry by its name there."""
+
+    def build(n_threads: int) -> Recommender:
+        return recommender_of(MODELS[name].fit(trade_matrix(SKIPPED), SETTINGS[name], 1, n_threads))
+
+    build.__name__ = f"registered_{name}"
+    return build
+
+
+def blend(n_threads: int) -> Recommender:
+    return Blend([registered(name)(n_threads) for name in ("als", "linear_items", "user_knn")], [0.2, 0.5, 0.3])
+
+
+REGISTERED = {name: registered(name) for name in MODELS}
+PERSONAL = [als, folded_als, item_knn, user_knn, content, blend]
+PERSONAL += [build for name, build in REGISTERED.items() if name != POPULARITY]
+ALL = [*PERSONAL, popularity, REGISTERED[POPULARITY]]
 Build = Callable[[int], Recommender]
 
 
