@@ -162,7 +162,9 @@ class Application:
         wait = limit.seconds_to_wait(caller) if limit is not None else 0.0
         if wait > 0:
             retry = {"retry-after": str(int(wait) + 1)}
-            raise ProblemError(429, "this token asks too often; Retry-After says when again", headers=retry)
+            raise ProblemError(
+                429, "this token is over its rate limit; Retry-After says when to ask again", headers=retry
+            )
 
     def _look_up(
         self, route: Route, identifier: str, path: str, environ: "WSGIEnvironment", context: RequestContext

@@ -1,4 +1,4 @@
-"""The page at /docs: the API's description for people. One file, nothing in it comes from another host, no script."""
+"""The page at /docs: the API's description for people. It has no script and loads nothing from other hosts."""
 
 import html
 import json

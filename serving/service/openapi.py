@@ -1,4 +1,4 @@
-"""The API's description (OpenAPI 3.1), from the table of routes and the types that encode the responses."""
+"""The API's description (OpenAPI 3.1), made from the table of routes and the response types."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,24 +16,24 @@ _DESCRIPTION = """Read-only look-ups in the published generation of job feeds.
 
 Every answer belongs to one generation, named in `x-generation`. Answers carry an `ETag`; ask again with
 `If-None-Match`. Errors are problem details (RFC 9457) with the `request_id` of the log. An unknown or repeated
-parameter is an error, so that a typing mistake does not pass for an answer. Ids are percent-encoded. One may hold
-slashes: the last segment tells what is asked, so that a job whose id ends in `/similar` has no page of its own.
+parameter is an error, so that a typing mistake is noticed. Ids are percent-encoded. They may hold slashes: the last
+segment of the path selects the endpoint, so a job whose id ends in `/similar` can't be looked up.
 """
-_USED = {"400": "A parameter is wrong: `parameter` and `allowed` say which and what would be right"}
+_USED = {"400": "A parameter is wrong: `parameter` names it, `allowed` describes what is accepted"}
 _TOKEN = {
-    "401": "A token is needed, or the given one is unknown or expired",
+    "401": "The token is missing, unknown or expired",
     "403": "The token is another user's",
-    "429": "The token asks too often; `Retry-After` says when again",
+    "429": "The token is over its rate limit; `Retry-After` says when to ask again",
 }
-_LARGE = {"414": "The path is too long", "431": "The headers that are read are too long"}
+_LARGE = {"414": "The path is too long", "431": "The headers are too long"}
 _SERVICE = {"503": "No generation is served yet; `Retry-After` says when to ask again"}
-_MISSING = {"404": "Nothing of that name in the served generation"}
+_MISSING = {"404": "The served generation has no such thing"}
 _HEADERS = {
-    "etag": "Of this answer in this generation",
-    "cache-control": "How long it may be kept",
-    "vary": "What the answer depends on beside the path",
+    "etag": "Tag of this answer in this generation",
+    "cache-control": "How long the answer may be cached",
+    "vary": "Request headers that the answer depends on",
     "x-generation": "The generation that the answer belongs to",
-    "x-request-id": "The one that was sent, or a new one; also in the log",
+    "x-request-id": "The id that was sent, or a new one; also in the log",
 }
 
 
@@ -60,7 +60,7 @@ def document() -> bytes:
                     "type": "http",
                     "scheme": "bearer",
                     "description": "An application's token, or a signed token of one user. "
-                    "Not asked for where the service runs on loopback without tokens.",
+                    "Not required if the service runs on loopback without tokens.",
                 }
             },
         },
@@ -69,7 +69,7 @@ def document() -> bytes:
 
 
 def _describe_columns(kind: type[msgspec.Struct], component: dict[str, Any]) -> None:
-    """Adds to the properties that are columns what the contract says about these."""
+    """Adds the contract's descriptions to the properties that are columns."""
     columns = getattr(kind, "columns", {})
     for name, schema in component["properties"].items():
         if "description" not in schema:
@@ -135,11 +135,11 @@ def _system_operations(schema_of: dict[Any, Any]) -> dict[str, dict[str, object]
     ready = {JSON: {"schema": schema_of[Readiness], "example": examples.example(Readiness)}}
     exposition = {"text/plain": {"schema": {"type": "string"}}}
     return {
-        "/healthz": _system_operation("healthz", "Whether the process lives", {"200": ("It does", health)}),
+        "/healthz": _system_operation("healthz", "Whether the process is alive", {"200": ("It is", health)}),
         "/readyz": _system_operation(
             "readyz",
             "Whether look-ups are answered, from what, and why the answers may be old",
-            {"200": ("They are", ready), "503": ("No generation is served yet", ready)},
+            {"200": ("Look-ups are answered", ready), "503": ("No generation is served yet", ready)},
         ),
         "/metrics": _system_operation(
             "metrics_exposition", "Metrics for Prometheus", {"200": ("Text exposition", exposition)}

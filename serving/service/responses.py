@@ -66,7 +66,7 @@ Job = msgspec.defstruct(
 
 
 class Reason(Struct, gc=False):
-    """Why an item is in the list; `text` is in the language of the answer, `ref` and `value` are what it names."""
+    """Why an item is in the list. `text` is in the language of the answer; `ref` and `value` are what it names."""
 
     columns: ClassVar[Columns] = tables.REASON
     code: str
@@ -76,7 +76,7 @@ class Reason(Struct, gc=False):
 
 
 class FeedItem(Struct, gc=False):
-    """One job in a feed. `rank` is its place in the whole feed; `propensity` the chance with which it was drawn."""
+    """One job in a feed. `rank` is its position in the whole feed, `propensity` the chance with which it was drawn."""
 
     columns: ClassVar[Columns] = tables.FEED_ITEM
     rank: Annotated[int, Meta(ge=1)]
@@ -93,7 +93,7 @@ class FeedItem(Struct, gc=False):
 
 
 class Feed(Struct):
-    """A page of a user's feed. `source` says whose: personal, profile (no history yet), segment or global (unknown)."""
+    """A page of a user's feed. `source`: personal, profile (no history yet), segment or global (unknown user)."""
 
     columns: ClassVar[Columns] = DESCRIBED["feeds"].columns
     user_id: UserId
@@ -110,7 +110,7 @@ class Feed(Struct):
 
 
 class CardItem(Struct, gc=False):
-    """One job in a list that is nobody's own; `score` orders the list."""
+    """One job in a list that is the same for all users; `score` orders the list."""
 
     job_id: Annotated[str, Meta(description="Job, as <source>:<source_id>")]
     score: Annotated[float, Meta(description="Similarity, or how much the job is trending")]
@@ -126,12 +126,12 @@ class SimilarJobs(Struct):
 
 
 class TrendingJobs(Struct):
-    """Open jobs that are trending, the most first."""
+    """Open jobs that are trending, the strongest first."""
 
     generation: Generation
     window: Annotated[Literal["24h", "7d"], Meta(description="The parameter `window`")]
     area: Annotated[str, Meta(description="The parameter `area`")]
-    items: Annotated[list[CardItem], Meta(description="The job that is trending most first")]
+    items: Annotated[list[CardItem], Meta(description="The job that is trending most comes first")]
 
 
 class NearbyItem(Struct, gc=False):
@@ -218,7 +218,7 @@ class MissingSkill(Struct, gc=False):
 
 
 class SkillGap(Struct, gc=False):
-    """A user against one wanted role."""
+    """A user's skills compared with one wanted role."""
 
     columns: ClassVar[Columns] = DESCRIBED["skill_gaps"].columns
     role: str
@@ -320,7 +320,7 @@ class GenerationInfo(Struct):
 
 
 class Health(Struct):
-    """The process lives."""
+    """The process is alive."""
 
     status: Annotated[Literal["ok"], Meta(description="Always ok")]
 
@@ -329,7 +329,7 @@ class Readiness(Struct):
     """Whether answers are given and how old they are.
 
     `stale`: the announced generation was refused, the pointer is no longer followed, or the data is older than allowed.
-    `verified`: every byte was read and found right; for moments after a cold start it is not yet.
+    `verified`: all files match their checksums; false for a moment after a cold start.
     """
 
     status: Annotated[Literal["ready", "stale", "not ready"], Meta(description="Whether answers are given and fresh")]
@@ -343,9 +343,9 @@ class Readiness(Struct):
 
 
 class Problem(Struct, omit_defaults=True):
-    """An error (RFC 9457). `parameter` and `allowed` say which parameter was wrong and what would be right."""
+    """An error (RFC 9457). `parameter` names the wrong parameter, `allowed` describes what is accepted."""
 
-    type: Annotated[str, Meta(description="Always about:blank: the status says the kind of problem")]
+    type: Annotated[str, Meta(description="Always about:blank: the status is the kind of problem")]
     title: Annotated[str, Meta(description="Name of the status")]
     status: Annotated[int, Meta(description="HTTP status")]
     detail: Annotated[str, Meta(description="What is wrong")]

@@ -1,4 +1,4 @@
-"""The look-up files that a delta adds to those that it shares with the last generation, and when they are merged.
+"""Writes the look-up files of a delta, and merges those of earlier deltas.
 
 Users have one file for each delta; eight of these are merged into one. Jobs and everything else have one file for all
 deltas since the base, because a feed asks for fifty jobs but for one user.
@@ -56,7 +56,7 @@ def write_delta_lookup(
     """Writes the look-up files of the delta number `sequence` into `folder`; returns the manifest's `lookup`.
 
     `old` and `new` have the tables of the last generation and of this one. Raises NotComparableError if the
-    templates of reasons changed: then all their texts did.
+    templates of reasons changed, because then all their texts changed.
     """
     if "reason_templates" in replaced:
         raise NotComparableError("the texts of reasons changed")
@@ -117,7 +117,7 @@ def _write_job_texts(
 
 @contextmanager
 def _changed_texts(folder: Path, last: Manifest, kind: str, *, sequence: int) -> Iterator[IdentifiedTexts]:
-    """The text table of everything that changed since the base, begun with that of the last generation."""
+    """A text table of all changes since the base. It starts with the table of the last generation."""
     with IdentifiedTexts(folder / _texts_path(kind, sequence), kind, is_base=False) as file:
         for earlier in last.lookup[kind][:-1]:
             file.copy(folder / earlier["path"])
@@ -152,7 +152,7 @@ def _to_merge(keyspace: str, files: Sequence[Mapping[str, Any]]) -> list[Mapping
 def _start_from(path: Path, newest_first: Sequence[Path]) -> None:
     """Fills the file at `path` with the values of older files, the newest of each key.
 
-    Copies are read: LMDB opens a file once in a process, and this process may be serving it.
+    It reads copies: a process can open an LMDB file only once, and this process may be serving it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     oldest_first = list(reversed(newest_first))
@@ -194,7 +194,7 @@ def _write_changed(
         return
     rows = change.rows.select(list(TABLES[table])).to_arrow()
     if table == "feeds":
-        # A feed without items has no components, and may have had some.
+        # A feed that lost its items has no components any more.
         file.put_gone(COMPONENTS_PREFIX, change.rows[KEYS[table][0]].to_list())
         write_values(file, rows, text_ids)
         return
