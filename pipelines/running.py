@@ -10,7 +10,6 @@ from rich.console import Console
 
 from assets.resources import AS_OF_TAG
 from pipelines.cli.terminal import visible
-from pipelines.jobs import JOBS
 
 _NOT_RUN = "Dependencies for step"
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
@@ -29,11 +28,6 @@ def run_job(name: str, *, as_of: datetime | None, console: Console) -> bool:
             instance=instance, tags=tags, run_config={"loggers": {"console": {}}}, raise_on_error=False
         )
     return result.success
-
-
-def job_names() -> list[str]:
-    """The names of the jobs."""
-    return [job.name for job in JOBS]
 
 
 def progress_logger(console: Console) -> dg.LoggerDefinition:

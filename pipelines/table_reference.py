@@ -31,14 +31,16 @@ _HEAD = "| column | type | unit | description |\n| --- | --- | --- | --- |"
 def page() -> str:
     """The whole page as Markdown."""
     published = {**contract.DESCRIBED, **contract.VIEWS}
-    parts = [_INTRODUCTION, *(_published_table(name, table) for name, table in published.items())]
+    parts = [
+        _INTRODUCTION,
+        *(
+            _section(name, table.description, table.key, _contract_rows(table.columns))
+            for name, table in published.items()
+        ),
+    ]
     parts.append("## Lake\n\nWhat the pipeline keeps between runs: Parquet files in `lake/`, by layer.\n")
     parts += [_layer(module) for module in LAYERS]
     return "\n".join(parts)
-
-
-def _published_table(name: str, table: contract.Table) -> str:
-    return _section(name, table.description, table.key, _contract_rows(table.columns))
 
 
 def _contract_rows(columns: Mapping[str, contract.Column], prefix: str = "") -> Iterator[str]:

@@ -7,18 +7,16 @@ import datetime as dt
 import hashlib
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from assets.lake import Lake, write_bytes
 
 
-class FeedState(BaseModel):
+class FeedState(BaseModel, frozen=True):
     """One feed. `address` is a digest of the configured URL, which may hold a key; another URL starts afresh.
 
     `n_failures` counts the failed readings since the last successful one.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     address: str
     etag: str | None = None
@@ -31,23 +29,19 @@ class FeedState(BaseModel):
     n_failures: int = 0
 
 
-class QueryState(BaseModel):
+class QueryState(BaseModel, frozen=True):
     """One HH query: when it was last searched to its end, and when over its whole period.
 
     `address` is a digest of the query; another query of the same name starts afresh.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     address: str
     walked_at: dt.datetime
     walked_fully_at: dt.datetime
 
 
-class DictionaryState(BaseModel):
+class DictionaryState(BaseModel, frozen=True):
     """One dictionary of HH's API. It need not be requested before `fresh_until`."""
-
-    model_config = ConfigDict(frozen=True)
 
     etag: str | None = None
     last_modified: str | None = None

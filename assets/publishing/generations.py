@@ -56,24 +56,22 @@ def read_manifest(published: Path, generation: str) -> Manifest:
 
 def list_generations(published: Path) -> list[Manifest]:
     """All whole generations, the newest first; damaged manifests are left out."""
-    found = []
-    for name in _names(published):
-        try:
-            found.append(read_manifest(published, name))
-        except GenerationError:
-            continue
-    return found
+    return _manifests(published)[0]
 
 
 def unreadable(published: Path) -> list[str]:
     """What is wrong with each generation whose manifest can't be read: a sentence each."""
-    problems = []
+    return _manifests(published)[1]
+
+
+def _manifests(published: Path) -> tuple[list[Manifest], list[str]]:
+    found, problems = [], []
     for name in _names(published):
         try:
-            read_manifest(published, name)
+            found.append(read_manifest(published, name))
         except GenerationError as error:
             problems.append(str(error))
-    return problems
+    return found, problems
 
 
 def verify(published: Path, generation: str) -> list[str]:

@@ -27,7 +27,7 @@ _TITLE_ADDITIONS = (
 _SHINGLE_WORDS = 3
 _MIN_WORDS = 12
 _MAX_DESCRIPTION_CHARACTERS = 4_000
-# Blocks are independent; so many at a time bound the memory.
+# Blocks are independent; a limited number at a time bounds the memory.
 _BATCH_BLOCKS = 2_000
 # A pair of similarity 0.8 shares a band with a probability of 1 - (1 - 0.8^4)^10 = 0.995.
 _N_BANDS, _BAND_ROWS = 10, 4

@@ -34,9 +34,9 @@ def decode_feed(body: bytes, *, content_type: str | None, url: str | None) -> st
         return body.decode("utf-16-be" if body[:1] == b"\x00" else "utf-16-le", "replace")
     if (mostly_utf8 := _mostly_utf8(body)) is not None:
         return mostly_utf8
-    for declared in (_http_charset(content_type), _declared(body)):
-        decoded = _strictly(body, declared)
-        if decoded is not None:
+    header, xml = _HTTP_CHARSET.search(content_type or ""), _DECLARED.match(body[:400])
+    for name in (header and header[1], xml and xml[1].decode("ascii")):
+        if name and (decoded := _strictly(body, name)) is not None:
             return decoded
     if cyrillic := _cyrillic_encoding(body, url):
         return body.decode(cyrillic, "replace")
@@ -52,25 +52,13 @@ def _mostly_utf8(body: bytes) -> str | None:
     return decoded if n_bad == 0 or n_good > 2 * n_bad else None
 
 
-def _strictly(body: bytes, name: str | None) -> str | None:
-    if name is None:
-        return None
+def _strictly(body: bytes, name: str) -> str | None:
     try:
         # Bytes-to-text codecs only: a declared "hex" or "zip" must not run.
         info = codecs.lookup(name)
         return body.decode(name) if getattr(info, "_is_text_encoding", True) else None
     except (LookupError, ValueError):
         return None
-
-
-def _http_charset(content_type: str | None) -> str | None:
-    match = _HTTP_CHARSET.search(content_type or "")
-    return match[1] if match else None
-
-
-def _declared(body: bytes) -> str | None:
-    match = _DECLARED.match(body[:400])
-    return match[1].decode("ascii") if match else None
 
 
 def _cyrillic_encoding(body: bytes, url: str | None) -> str | None:

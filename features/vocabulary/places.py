@@ -60,8 +60,8 @@ class Gazetteer:
         changes a given country; given coordinates are kept. A city that the gazetteer lacks stays as written.
         """
         given = frame.select(
-            *(_text_column(frame, name) for name in _INPUT_TEXTS),
-            *(_number_column(frame, name) for name in ("latitude", "longitude")),
+            *(_column(frame, name, pl.String).str.strip_chars() for name in _INPUT_TEXTS),
+            *(_column(frame, name, pl.Float64) for name in ("latitude", "longitude")),
         )
         distinct = given.select(_INPUT_TEXTS).unique().sort(_INPUT_TEXTS).with_row_index("id")
         answers = self._answers(distinct)
@@ -344,9 +344,5 @@ def _read_text_table(path: Path) -> pl.DataFrame:
     return pl.read_csv(path, infer_schema=False)
 
 
-def _text_column(frame: pl.DataFrame, name: str) -> pl.Expr:
-    return (pl.col(name) if name in frame.columns else pl.lit(None)).cast(pl.String).str.strip_chars().alias(name)
-
-
-def _number_column(frame: pl.DataFrame, name: str) -> pl.Expr:
-    return (pl.col(name) if name in frame.columns else pl.lit(None)).cast(pl.Float64).alias(name)
+def _column(frame: pl.DataFrame, name: str, dtype: type[pl.DataType]) -> pl.Expr:
+    return (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)

@@ -12,8 +12,7 @@ _LANGUAGES = ("en", "ru")
 
 def feed(user_id: str, limit: Annotated[int, typer.Option(min=1, max=1000)] = 10, language: Language = "en") -> None:
     """Show a user's published feed with scores and reasons."""
-    from pipelines.cli.print_feed import print_feed
-    from pipelines.cli.read_feed import read_feed
+    from pipelines.cli.user_feed import print_feed, read_feed
 
     require_choice(language, _LANGUAGES, option="--lang")
     published = workspace().published

@@ -24,24 +24,24 @@ _RULES = {
 
 def print_why(console: Console, user_id: str, answer: "Answer", *, language: str) -> None:
     """Prints the answer for the user, reasons in `language` (en or ru)."""
-    told = answer.why
+    found = answer.why
     facts = [answer.job["title"], answer.job["company"], answer.job["city"]]
-    console.print(f"[bold]{escape(told.job_id)}[/]  {escape(' · '.join(fact for fact in facts if fact))}")
+    console.print(f"[bold]{escape(found.job_id)}[/]  {escape(' · '.join(fact for fact in facts if fact))}")
     console.print(f"for user [bold]{escape(user_id)}[/]\n")
     for line in [*_standing(answer), *_rules(answer)]:
         console.print(line)
-    if told.score is None:
-        console.print("No score: neither it nor a job that stands for it is open.")
+    if found.score is None:
+        console.print("No score: neither it nor the job that represents it is open.")
         return
-    console.print(_score_table(told))
+    console.print(_score_table(found))
     console.print(
-        f"Recipe {escape(told.recipe)}, arm {escape(told.arm)}; weights are normalised to make 1, an unknown component "
-        f"counts {told.neutral:.2f}.\nConfidence {told.confidence or 0:.2f}: the weight of what is known."
+        f"Recipe {escape(found.recipe)}, arm {escape(found.arm)}; weights are normalised to 1, an unknown component "
+        f"counts {found.neutral:.2f}.\nConfidence {found.confidence or 0:.2f}: the weight of what is known."
     )
     for line in _differences(answer):
         console.print(line)
     stored = answer.item["reasons"] if answer.item else ()
-    reasons = tuple((r["code"], r["ref"], r["value"]) for r in stored) if answer.item else told.reasons
+    reasons = tuple((r["code"], r["ref"], r["value"]) for r in stored) if answer.item else found.reasons
     if reasons and not answer.rules:
         console.print("\nReasons given:" if answer.item else "\nReasons that would be given:")
     for code, ref, value in reasons if not answer.rules else ():
@@ -51,7 +51,7 @@ def print_why(console: Console, user_id: str, answer: "Answer", *, language: str
 
 def _standing(answer: "Answer") -> list[str]:
     """The rank of the job in the stored feed, or why it is not there."""
-    told, feed, item = answer.why, answer.feed, answer.item
+    found, feed, item = answer.why, answer.feed, answer.item
     lines = []
     if feed is None:
         lines.append("The user has no feed yet.")
@@ -66,20 +66,20 @@ def _standing(answer: "Answer") -> list[str]:
             lines.append("The user has seen it.")
     else:
         lines.append(f"Not in the feed of {feed.generated_at:%Y-%m-%d %H:%M} UTC ({feed.n_items} items).")
-    if told.representative not in (None, told.job_id):
-        lines.append(f"It is shown as {escape(str(told.representative))}, which is the same job.")
-    if told.score is not None and not answer.rules:
+    if found.representative not in (None, found.job_id):
+        lines.append(f"It is shown as {escape(str(found.representative))}, which is the same job.")
+    if found.score is not None and not answer.rules:
         lines.append(_candidacy(answer))
     return lines
 
 
 def _candidacy(answer: "Answer") -> str:
-    told, feed = answer.why, answer.feed
-    if not told.found_by:
+    found, feed = answer.why, answer.feed
+    if not found.found_by:
         return "No retriever proposed it, so that it was not ranked; its score would be:"
-    text = f"Proposed by {', '.join(told.found_by)}; place {told.place} of {told.n_candidates} candidates by score."
-    if answer.item is None and feed is not None and told.place is not None:
-        if told.place > feed.n_items:
+    text = f"Proposed by {', '.join(found.found_by)}; place {found.place} of {found.n_candidates} candidates by score."
+    if answer.item is None and feed is not None and found.place is not None:
+        if found.place > feed.n_items:
             last = f", whose last scored {100 * feed.last_score:.1f}" if feed.last_score is not None else ""
             text += f" The feed has {feed.n_items} items{last}."
         else:
@@ -98,29 +98,29 @@ def _rules(answer: "Answer") -> list[str]:
     return lines
 
 
-def _score_table(told: "ScoreBreakdown") -> Table:
+def _score_table(found: "ScoreBreakdown") -> Table:
     table = Table("component", "value", "weight", "points", "")
     for column in table.columns[1:4]:
         column.justify = "right"
-    for part in told.contributions:
+    for part in found.contributions:
         value = "–" if part.value is None else f"{part.value:.4f}"
         note = "unknown, counts neutral" if part.value is None else "capped" if part.is_capped else ""
         table.add_row(part.component, value, f"{part.weight:.3f}", f"{part.points:.2f}", note)
     table.add_section()
-    table.add_row("[bold]score[/]", "", "", f"[bold]{100 * (told.score or 0):.2f}[/]", "of 100")
+    table.add_row("[bold]score[/]", "", "", f"[bold]{100 * (found.score or 0):.2f}[/]", "of 100")
     return table
 
 
 def _differences(answer: "Answer") -> list[str]:
     """Where the stored item differs from this computation: features have changed since the feed was made."""
-    item, told = answer.item, answer.why
-    if item is None or told.score is None:
+    item, found = answer.item, answer.why
+    if item is None or found.score is None:
         return []
-    if abs(item["score"] - told.score) <= _SAME:
+    if abs(item["score"] - found.score) <= _SAME:
         return ["The stored feed has the same score."]
     lines = [f"[yellow]The stored feed has {100 * item['score']:.2f}:[/] what is known has changed since it was made."]
     stored = item["components"] or {}
-    for part in told.contributions:
+    for part in found.contributions:
         before = stored.get(part.component)
         if before != part.value and (before is None or part.value is None or abs(before - part.value) > _SAME):
             was, now = ("unknown" if value is None else f"{value:.4f}" for value in (before, part.value))

@@ -1,7 +1,12 @@
-"""The state of each source: when it was read, with which result, when it is due. Printing is in print_sources.py."""
+"""The state of each source: when it was read, with which result, when it is due; and how it is printed."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 from assets.config.sources import FeedSource, Sources
 from assets.ingest.feeds.fetching import FeedReading, fetch_feeds
@@ -10,8 +15,9 @@ from assets.ingest.http.pacing import HostPacer
 from assets.ingest.run_log import recent_runs
 from assets.ingest.source_state import FeedState, load_states
 from assets.lake import Lake
-from features.schemas.bronze import INGEST_RUNS
+from features.schemas.bronze import INGEST_RUNS, POSTING_CONTENT
 from features.source_health import source_alarms
+from pipelines.cli.terminal import visible
 
 
 @dataclass(frozen=True)
@@ -33,11 +39,12 @@ def source_statuses(lake: Lake, sources: Sources, *, now: dt.datetime) -> list[S
     last = {row["source"]: row for row in runs.sort("ran_at", "attempt").iter_rows(named=True)}
     alarms = {row["source"]: row["alarm"] for row in source_alarms(recent_runs(lake)).iter_rows(named=True)}
     states = load_states(lake).feeds
+    gone = {name for name, state in states.items() if state.gone_at is not None}
     off = {name: "landing" if name in last else "off" for name in ("hh", *(feed.name for feed in sources.feeds))}
     found = [
         _status(
             feed.name,
-            _feed_state(states.get(feed.name)) if feed.enabled else off[feed.name],
+            off[feed.name] if not feed.enabled else "gone" if feed.name in gone else "on",
             last,
             alarms,
             due=_due(feed, states, now),
@@ -56,8 +63,37 @@ def try_feed(sources: Sources, name: str, *, now: dt.datetime) -> FeedReading:
     return next(iter(fetch_feeds([feed], {}, client, as_of=now)))
 
 
-def _feed_state(state: FeedState | None) -> str:
-    return "gone" if state is not None and state.gone_at is not None else "on"
+def print_statuses(console: Console, found: Sequence[SourceStatus]) -> None:
+    """Prints a line for each source; alarms in yellow."""
+    table = Table()
+    for name in ("source", "state", "last run", "status", "jobs", "due", "alarm"):
+        table.add_column(name, justify="right" if name == "jobs" else "left", overflow="fold")
+    for status in found:
+        at = f"{status.last_run_at:%Y-%m-%d %H:%M}" if status.last_run_at else "never"
+        n_listed = "" if status.n_listed is None else str(status.n_listed)
+        cells = (status.name, status.state, at, visible(status.last_status)[:200], n_listed, status.due)
+        table.add_row(*map(escape, cells), f"[yellow]{escape(status.alarm)}[/]" if status.alarm else "")
+    console.print(table)
+
+
+def print_reading(console: Console, reading: FeedReading, *, limit: int) -> None:
+    """Prints the result of a trial read: counts, the share of jobs that fill each column, and the first jobs."""
+    rows, rejects = reading.parsed.rows, reading.parsed.rejects
+    console.print(f"[bold]{escape(reading.name)}[/]: {escape(visible(reading.status))}")
+    console.print(f"{rows.height} jobs, {rejects.height} refused, {reading.seconds:.1f} s")
+    for reason, n in rejects["reason"].value_counts(sort=True).iter_rows():
+        console.print(f"  refused: {escape(visible(reason))} {n}")
+    if rows.is_empty():
+        return
+    filled = {column: rows.height - rows[column].null_count() for column in POSTING_CONTENT}
+    table = Table("column", "filled", "first value")
+    for column, n in filled.items():
+        if n:
+            first = visible(str(rows[column].drop_nulls()[0]))
+            table.add_row(column, f"{100 * n / rows.height:.0f} %", escape(first[:80]))
+    console.print(table)
+    for title, company, place in rows.select("title", "company", "location_text").head(limit).iter_rows():
+        console.print(f"  {escape(visible(' · '.join(part for part in (title, company, place) if part)))}")
 
 
 def _due(feed: FeedSource, states: dict[str, FeedState], now: dt.datetime) -> str:

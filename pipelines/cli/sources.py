@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.terminal import checked_config, command_group, fail, out, workspace
+from pipelines.cli.terminal import checked_config, command_group, fail, out, parse_instant, workspace
 
 app = command_group("Where jobs come from: how each source does, a try of one.")
 
@@ -13,8 +13,7 @@ app = command_group("Where jobs come from: how each source does, a try of one.")
 @app.command("list")
 def list_sources() -> None:
     """List the sources: when each was read, what came of it, when it is due, what is wrong with it."""
-    from pipelines.cli.print_sources import print_statuses
-    from pipelines.cli.source_status import source_statuses
+    from pipelines.cli.source_status import print_statuses, source_statuses
 
     lake = workspace().lake
     print_statuses(out, source_statuses(lake, checked_config().sources, now=dt.datetime.now(dt.UTC)))
@@ -26,8 +25,7 @@ def try_source(
     limit: Annotated[int, typer.Option(min=0, max=1000, help="Jobs to show.")] = 5,
 ) -> None:
     """Read one feed now, show what it gives, and store nothing."""
-    from pipelines.cli.print_sources import print_reading
-    from pipelines.cli.source_status import try_feed
+    from pipelines.cli.source_status import print_reading, try_feed
 
     sources = checked_config().sources
     names = sorted(feed.name for feed in sources.feeds)
@@ -47,3 +45,20 @@ def forget_source(name: Annotated[str, typer.Argument(help="A feed of sources.ya
     if not forget_feed(workspace().lake, name):
         fail(f"nothing is remembered of a feed {name!r}")
     out.print(f"{name} is read afresh by the next run")
+
+
+def quarantine(
+    source: Annotated[str | None, typer.Option(help="Only of this source.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Only with this reason.")] = None,
+    file: Annotated[str | None, typer.Option(help="Only of files or addresses that begin so.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only seen at or after this date or RFC 3339 instant.")] = None,
+    limit: Annotated[int, typer.Option(min=0, max=10_000, help="Entries to show; 0 for the counts alone.")] = 20,
+    raw: Annotated[bool, typer.Option("--raw", help="Show all that is kept of each, personal data too.")] = False,
+) -> None:
+    """Show what could not be used, and why: counts by source and reason, then the newest entries."""
+    from assets.ingest.quarantine import count_by_reason, find_quarantined, newest_entries
+    from pipelines.cli.print_quarantine import print_counts, print_entries
+
+    found = find_quarantined(workspace().lake, source=source, reason=reason, file=file, since=parse_instant(since))
+    print_counts(out, count_by_reason(found))
+    print_entries(out, newest_entries(found, limit=limit), is_raw_shown=raw)

@@ -1,4 +1,4 @@
-"""`jobfeed simulate`, `bench` and `tune`: make a market, measure on it, choose the parameters of a model."""
+"""`jobfeed run`, `simulate`, `bench` and `tune`: run a job, make a market, measure on it, tune a model."""
 
 import datetime as dt
 import os
@@ -22,6 +22,25 @@ from pipelines.cli.terminal import (
 
 if TYPE_CHECKING:
     from models.fitting.tuning import Tuned
+
+
+def run(job: Annotated[str, typer.Argument(help="daily, hourly or frequent")], as_of: AsOf = None) -> None:
+    """Run a job in this process and print its steps."""
+    from pipelines.jobs import JOBS
+    from pipelines.running import run_job
+
+    names = [known.name for known in JOBS]
+    if job not in names:
+        raise typer.BadParameter(f"{job!r} is not a job; jobs are {', '.join(names)}", param_hint="JOB")
+    instant = parse_instant(as_of)
+    checked_config()
+    started = dt.datetime.now(dt.UTC)
+    out.print(f"[bold]{job}[/] as of {instant.isoformat() if instant else 'now'}")
+    succeeded = run_job(job, as_of=instant, console=out)
+    seconds = (dt.datetime.now(dt.UTC) - started).total_seconds()
+    out.print(f"{'[green]done[/]' if succeeded else '[red]failed[/]'} in {seconds:.1f} s")
+    if not succeeded:
+        raise typer.Exit(1)
 
 
 def simulate(
@@ -77,7 +96,7 @@ def tune(
     as_of: AsOf = None,
     trials: Annotated[int, typer.Option(min=1, max=1000, help="Settings to try.")] = 40,
     days: Annotated[int, typer.Option(min=1, max=90, help="The last days, held out to choose by.")] = 7,
-    users: Annotated[int, typer.Option(min=100, help="At most so many users to choose by.")] = 20_000,
+    users: Annotated[int, typer.Option(min=100, help="The most users to choose by.")] = 20_000,
 ) -> None:
     """Choose the parameters of the collaborative model (ALS) on held-out interactions."""
     from assets.training.tuning import keep_tuned

@@ -17,7 +17,7 @@ from pipelines.simulation.writing import folder, moscow_time, slices
 PER_PAGE = 100
 _BLOCK = 100 * PER_PAGE
 _DEEPEST_PAGES = 20
-_NO_DETAIL_EVERY = 40  # one in so many is known from search pages only
+_NO_DETAIL_EVERY = 40  # one vacancy in 40 is known from search pages only
 _SITE = "https://hh.ru"
 _API = "https://api.hh.ru"
 _EXPERIENCE = (

@@ -16,7 +16,7 @@ from pipelines.simulation.writing import by_language, folder, utc_time
 
 _NO_PROFILE_SHARE = 0.08
 _BARE_PROFILE_SHARE = 0.15  # name, e-mail and place only
-_UPDATED_SHARE = 0.03  # an older record of the same user stands in the file too
+_UPDATED_SHARE = 0.03  # the file has an older record of the same user too
 _SUMMARY_SHARE = 0.3
 _SKILL_LEVELS = ("beginner", "intermediate", "advanced", "expert")
 _DIGESTS = ("none", "daily", "weekly")

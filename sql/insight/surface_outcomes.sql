@@ -1,9 +1,9 @@
--- Grain: surface (all: every one; unknown: not stated). What came of showing jobs to people.
+-- Grain: surface (all: every surface; unknown: not stated). What users did with the jobs that they were shown.
 -- Inputs: events (bronze/events).
 -- Parameters: $since, $until (instants), $max_dwell_seconds (cap of one view).
--- A trial is a user and job that was shown on the surface; it succeeds when the same surface then saw the act. What was
--- never shown is no trial: a rate stays a share. Dwell is the longest view of a user and job. An event that a source
--- repeats changes none of this. Whole milliseconds are added up, so that sums do not depend on the order of rows.
+-- A trial is a user and a job that was shown on the surface. It succeeds if the user clicked, applied or saved there.
+-- A job that was not shown there is no trial, so no rate exceeds 1. Dwell is the longest view of a user and job. Events
+-- that a source repeats change nothing. Whole milliseconds are added up, so sums do not depend on the order of rows.
 with on_surface as (
     select
         coalesce(surface, 'unknown') as surface,

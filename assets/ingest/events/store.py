@@ -87,7 +87,7 @@ class EventStore:
 
 
 def compact_days(lake: Lake, *, before: dt.date, more_than: int = PARTS_OF_A_DAY) -> int:
-    """Merges the parts of each day `before` that has more than so many; returns the number of days.
+    """Merges the parts of each day before `before` that has over `more_than`; returns the number of days.
 
     Runs every 15 minutes leave a hundred parts a day, and each comparison of event_ids opens all of them.
     """

@@ -93,18 +93,13 @@ def read_pages(
 
 
 def _parsed(response: Response, feed: FeedSource, parser: FeedParser) -> Parsed:
+    """A parsed page. A hash names its rejects: a feed may show the same bad entry at another position tomorrow."""
     parsed = parser.parse(response.body, feed=context_of(feed, content_type=response.content_type))
-    return Parsed(parsed.rows, by_content(parsed.rejects))
-
-
-def by_content(rejects: pl.DataFrame) -> pl.DataFrame:
-    """Rejects named by a hash of their content, because a feed may show the same bad entry at another position
-    tomorrow."""
     names = [
         f"entry {hashlib.blake2b((reason + raw).encode(), digest_size=6).hexdigest()}"
-        for reason, raw in rejects.select("reason", "raw").iter_rows()
+        for reason, raw in parsed.rejects.select("reason", "raw").iter_rows()
     ]
-    return rejects.with_columns(pl.Series("entry", names, dtype=pl.String))
+    return Parsed(parsed.rows, parsed.rejects.with_columns(pl.Series("entry", names, dtype=pl.String)))
 
 
 def _is_past(feed: FeedSource, pages: Pages, since: dt.datetime) -> bool:

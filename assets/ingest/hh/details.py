@@ -30,10 +30,10 @@ from features.schemas.bronze import HH_POSTINGS
 from features.sources.hh.vacancies import SOURCE
 
 DETAILS_PER_BLOCK = 1_000
-# After so many failures in a row the service is down: more requests would waste its patience and the run's time.
+# After this many failures in a row the service counts as down: more requests would only take time.
 MAX_FAILURES_IN_A_ROW = 20
-# If so many listed vacancies, and such a share of them, answer 404, this client has no right to see them: HH uses 404
-# for that too. It does not mean that they ended.
+# If this many listed vacancies, and more than this share of them, answer 404, the client lacks the right to see them:
+# HH uses 404 for that too. The vacancies have not ended.
 MASS_404 = 20
 MASS_404_SHARE = 0.5
 

@@ -13,7 +13,7 @@ from assets.ingest.hh.query_vocabulary import EXPERIENCES
 MAX_RESULTS = 2_000
 # The API rounds dates to the nearest five minutes: windows have such edges and are never shorter.
 FLOOR = dt.timedelta(minutes=5)
-# Vacancies that come and go shift the pages. A window where this shows is read again, up to so many times in all.
+# Vacancies that come and go shift the pages. A window whose pages shifted is read again, at most this often in all.
 MAX_PASSES = 3
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

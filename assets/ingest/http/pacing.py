@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pyrate_limiter import GCRA, InMemoryStateStore, Rate, RateItem, StateBucket
 
-_UNPACED = 1e6  # from so many requests per second on nothing waits: the bucket counts in milliseconds
+_UNPACED = 1e6  # requests per second from which nothing waits: the bucket counts in milliseconds
 
 
 class HostPacer:

@@ -117,7 +117,7 @@ def _read_remoteok(columns: Columns, author: str | None) -> dict[str, object]:
 
 
 def _read_hacker_news(columns: Columns, author: str | None) -> dict[str, object]:
-    """The title of a comment says nothing; its first line is, by custom, "Company | Role | Place | REMOTE | pay"."""
+    """The first line of a comment, not its title, describes the job: "Company | Role | Place | REMOTE | pay"."""
     if not _NEW_COMMENT.match(str(columns.get("title") or "")):
         return {}
     first = _first_line(columns)

@@ -1,4 +1,4 @@
-"""Reads a user's feed from the DuckDB file of a generation."""
+"""A user's published feed: read from the DuckDB file of a generation, and printed with scores and reasons."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,11 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
+from models.explanations.templates import render_reason
 from serving.contract.tables import JOB_REFERENCE_CODES
 
 
@@ -50,6 +54,31 @@ def read_feed(generation: Path, user_id: str, *, limit: int) -> Feed:
         return Feed("global", None, items, titles)
     source, generated_at, recipe, arm = found[0]
     return Feed(source, f"{generated_at:%Y-%m-%d %H:%M} UTC, recipe {recipe}, arm {arm}", items, titles)
+
+
+def print_feed(console: Console, user_id: str, feed: Feed, *, language: str) -> None:
+    """Prints the items as a table with score, confidence and reasons in `language` (en or ru)."""
+    facts = [escape(user_id), f"{feed.source} feed", *([escape(feed.made)] if feed.made else [])]
+    table = Table(title=" · ".join(facts), title_justify="left", expand=False)
+    for name, justify in (("#", "right"), ("score", "right"), ("sure", "right"), ("job", "left"), ("why", "left")):
+        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
+    for item in feed.items.iter_rows(named=True):
+        place = ", ".join(part for part in (item["city"], item["work_format"]) if part)
+        marks = "".join([" (seen)" if item["seen"] else "", " (exploration)" if item["explored"] else ""])
+        job = f"[bold]{escape(item['title'])}[/]{marks}\n{escape(item['company'] or '—')} · {escape(place or '—')}"
+        reasons = [
+            render_reason(r["code"], feed.titles.get(r["ref"], r["ref"]), r["value"], language)
+            for r in item["reasons"] or []
+        ]
+        score, confidence = f"{100 * item['score']:.1f}", f"{item['confidence']:.2f}"
+        described = f"{job}\n[dim]{escape(item['job_id'])}[/]"
+        table.add_row(str(item["rank"]), score, confidence, described, escape("\n".join(reasons)))
+    console.print(table)
+    if feed.made is None:
+        console.print(f"{escape(user_id)} has no feed of their own: this is what anybody gets.")
+    elif feed.items.height:
+        first = escape(feed.items["job_id"][0])
+        console.print(f"How a score came about: jobfeed why {escape(user_id)} {first}", soft_wrap=True)
 
 
 def _references(items: pl.DataFrame) -> list[str]:
