@@ -11,14 +11,14 @@ from pipelines import running
 
 
 @pytest.fixture
-def told() -> tuple[logging.Logger, io.StringIO]:
+def logged() -> tuple[logging.Logger, io.StringIO]:
     written = io.StringIO()
     definition = running.progress_logger(Console(file=written, width=200))
     return definition.logger_fn(dg.build_init_logger_context()), written
 
 
-def test_a_failure_is_not_buried_under_the_steps_that_needed_it(told: tuple[logging.Logger, io.StringIO]) -> None:
-    logger, written = told
+def test_a_failure_is_not_buried_under_the_steps_that_needed_it(logged: tuple[logging.Logger, io.StringIO]) -> None:
+    logger, written = logged
     logger.error("the disk is full")
     for step in ("a", "b"):
         logger.error(f"Dependencies for step {step} were not executed: ['x']. Not executing.")
@@ -30,7 +30,7 @@ def test_a_failure_is_not_buried_under_the_steps_that_needed_it(told: tuple[logg
     ]
 
 
-def test_what_is_told_steers_no_terminal(told: tuple[logging.Logger, io.StringIO]) -> None:
-    logger, written = told
+def test_messages_reach_the_terminal_without_control_characters(logged: tuple[logging.Logger, io.StringIO]) -> None:
+    logger, written = logged
     logger.error("no such file: \x1b[2J.csv\nsecond line")
     assert written.getvalue() == "  error no such file: \\x1b[2J.csv\nsecond line\n"

@@ -98,7 +98,7 @@ IDS = st.sampled_from("abc")
 POSTINGS = st.lists(st.tuples(IDS, TITLES), max_size=6)
 WHEN = st.sampled_from(["2026-02-01T00:00:00Z", "2026-02-02T00:00:00Z", "soon", "2027-01-01T00:00:00Z"])
 LINES = st.lists(st.tuples(IDS, IDS, WHEN), max_size=6)
-RUBBISH = st.sampled_from([b"", b"{", b"\xff\x00", b"[]\n1\nnull\n"])
+MALFORMED = st.sampled_from([b"", b"{", b"\xff\x00", b"[]\n1\nnull\n"])
 
 
 def rss(entries: list[tuple[str, str]]) -> bytes:
@@ -136,7 +136,7 @@ landed_resumes = st.tuples(IDS, st.sampled_from([".txt", ".md", ".json", ".xls"]
 landed_rubbish = st.tuples(
     st.sampled_from(["feeds/board/{}.json", "jobs/{}.csv", "hh/{}.json", "interactions/{}.parquet", "users/{}.jsonl",
                      "erasures/{}.txt", "jobs/{}.jsonl.gz", "interactions/{}.jsonl.zst", "feeds/{}.xml"]),
-    RUBBISH,
+    MALFORMED,
 )  # fmt: skip
 LANDED = st.one_of(
     landed_feeds, landed_jobs, landed_hh, landed_events, landed_users, landed_erasures, landed_resumes, landed_rubbish

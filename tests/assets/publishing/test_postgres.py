@@ -175,14 +175,14 @@ def test_a_failure_leaves_what_was_there_and_tells_no_secret(dsn: str, tmp_path:
         tmp_path, as_of=AS_OF + HOUR, feeds=feeds({"a": ["hh:1"], "b": []}), trending=hot
     ).manifest.generation
 
-    with pytest.raises(PostgresError, match="SQLSTATE 23514") as told:
+    with pytest.raises(PostgresError, match="SQLSTATE 23514") as raised:
         copied(dsn, tmp_path, second)
-    assert "99" not in str(told.value)
+    assert "99" not in str(raised.value)
     assert rows(dsn, "select user_id from jobfeed.feeds order by 1") == [("anna",), ("борис",)]
     assert rows(dsn, "select generation from jobfeed.generation") == [(first,)]
-    with pytest.raises(PostgresError) as told:
+    with pytest.raises(PostgresError) as raised:
         copied("host=/nowhere user=u password=s3cret", tmp_path, second)
-    assert "s3cret" not in str(told.value) and "nowhere" not in str(told.value)
+    assert "s3cret" not in str(raised.value) and "nowhere" not in str(raised.value)
 
 
 def test_readers_see_the_old_generation_until_the_new_one_is_there(dsn: str, tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ def test_completeness_counts_eight_things():
         "career_level": "senior",
     }
     empty = {"job_id": "x", "company": "", "title": "t"}
-    told = jobs([complete, empty]).select("job_id", share=completeness())
-    shares = dict(told.iter_rows())
+    measured = jobs([complete, empty]).select("job_id", share=completeness())
+    shares = dict(measured.iter_rows())
     assert shares["hh:1"] == 1.0
     assert shares["hh:2"] == 5 / 8
     assert shares["x"] == 1 / 8

@@ -185,7 +185,7 @@ def test_a_town_too_small_for_the_gazetteer_is_placed_by_its_area() -> None:
 
 
 def test_what_the_api_tells_of_areas_completes_the_shipped_table() -> None:
-    told = pl.DataFrame(
+    fetched = pl.DataFrame(
         {
             "area_id": ["40", "160", "990001", "990002"],
             "parent_id": [None, "40", "40", "990001"],
@@ -194,10 +194,10 @@ def test_what_the_api_tells_of_areas_completes_the_shipped_table() -> None:
             "longitude": [None, 2.0, None, 70.25],
         }
     )
-    places = PLACES.with_areas(completed(PLACES.areas, told))
+    places = PLACES.with_areas(completed(PLACES.areas, fetched))
     frame = pl.DataFrame({"area_id": ["990002", "990001", "160"], "city": ["Новый Город", None, None]})
     found = places.resolve(frame).select("city", "country", "latitude", "longitude").rows()
     assert found[0] == ("Новый Город", "KZ", 45.5, 70.25)
     assert found[1] == (None, "KZ", None, None)
     assert found[2][:2] == ("Almaty", "KZ") and found[2][2] > 43
-    assert completed(PLACES.areas, told.clear()) is PLACES.areas
+    assert completed(PLACES.areas, fetched.clear()) is PLACES.areas

@@ -40,23 +40,23 @@ def jobfeed(*words: str) -> tuple[int, str]:
 
 def test_a_check_tells_what_the_ids_stand_for(hh: HHServer, tmp_path: Path) -> None:
     config(hh, tmp_path, "161")
-    code, told = jobfeed("check")
-    assert code == 0 and "HH shymkent: 161 Arkalyk, Аркалык; 96 Software Developer" in told
+    code, printed = jobfeed("check")
+    assert code == 0 and "HH shymkent: 161 Arkalyk, Аркалык; 96 Software Developer" in printed
 
 
 def test_an_id_that_is_newer_than_the_shipped_ones_is_known_after_hh_was_asked(hh: HHServer, tmp_path: Path) -> None:
     config(hh, tmp_path, "990001")
-    code, told = jobfeed("check")
-    assert code == 1 and "hh.queries.0.area: '990001' is not one of the" in told
+    code, printed = jobfeed("check")
+    assert code == 1 and "hh.queries.0.area: '990001' is not one of the" in printed
     hh.tree = {"40": ["160", "990001"]}
-    code, told = jobfeed("dictionaries")
-    assert (code, told) == (0, "HH has 3 areas, 3 professional roles, 3 exchange rates")
-    code, told = jobfeed("check")
-    assert code == 0 and "990001 Area 990001" in told
+    code, printed = jobfeed("dictionaries")
+    assert (code, printed) == (0, "HH has 3 areas, 3 professional roles, 3 exchange rates")
+    code, printed = jobfeed("check")
+    assert code == 0 and "990001 Area 990001" in printed
 
 
 def test_a_refusal_is_told_without_the_token(hh: HHServer, tmp_path: Path) -> None:
     config(hh, tmp_path, "160")
     hh.fault = FAULTS["token revoked"]
-    code, told = jobfeed("dictionaries")
-    assert code == 1 and "403: oauth/token_revoked; HH does not take" in told and "s3cret" not in told
+    code, printed = jobfeed("dictionaries")
+    assert code == 1 and "403: oauth/token_revoked; HH does not take" in printed and "s3cret" not in printed

@@ -237,11 +237,11 @@ def test_a_market_without_events_has_jobs_and_people(tmp_path: Path) -> None:
 
 
 def test_progress_ends_at_the_whole(tmp_path: Path) -> None:
-    told: dict[str, tuple[int, int]] = {}
+    reported: dict[str, tuple[int, int]] = {}
     size = MarketSize(n_users=20, n_jobs=50, n_events=500, n_days=2)
-    simulate(tmp_path, size, seed=1, until=UNTIL, progress=lambda stage, done, n: told.update({stage: (done, n)}))
-    assert told.keys() == {"vacancy pages", "users", "events"}
-    assert all(done == n for done, n in told.values())
+    simulate(tmp_path, size, seed=1, until=UNTIL, progress=lambda stage, done, n: reported.update({stage: (done, n)}))
+    assert reported.keys() == {"vacancy pages", "users", "events"}
+    assert all(done == n for done, n in reported.values())
 
 
 def test_sizes_that_make_no_market_are_refused() -> None:

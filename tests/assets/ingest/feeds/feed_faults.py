@@ -254,7 +254,7 @@ def main() -> int:
         runs, refused, rows = (
             lake.scan("bronze", table).collect() for table in (INGEST_RUNS, QUARANTINE, FEED_POSTINGS)
         )
-        told = {
+        figures = {
             "statuses": dict(runs.select("source", "status").iter_rows()),
             "n_unaccounted": runs.filter(pl.col("n_read") != pl.sum_horizontal(
                 "n_new", "n_changed", "n_unchanged", "n_quarantined")).height,
@@ -268,7 +268,7 @@ def main() -> int:
             "inside_was_asked_for": server.count("/inside") > 0,
         }  # fmt: skip
     peak_bytes = _own_peak_bytes() + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    print(json.dumps({**told, "peak_bytes": peak_bytes, "seconds": time.perf_counter() - started}))
+    print(json.dumps({**figures, "peak_bytes": peak_bytes, "seconds": time.perf_counter() - started}))
     return 0
 
 

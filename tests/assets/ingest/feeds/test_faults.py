@@ -16,7 +16,7 @@ GIBIBYTE = 2**30
 
 
 @pytest.fixture(scope="module")
-def told() -> dict[str, Any]:
+def outcome() -> dict[str, Any]:
     """What a process of its own tells of the ingest: its memory is not ours, and a hang of it would end this test."""
     command = [sys.executable, "-m", "tests.assets.ingest.feeds.feed_faults"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=300, check=False)
@@ -31,28 +31,28 @@ def test_there_are_enough_faults_to_speak_of() -> None:
 
 @pytest.mark.parametrize("name", sorted({**GOOD, **SLOPPY}))
 def test_a_feed_that_can_be_read_is_read_whole_and_right_beside_all_the_bad_ones(
-    told: dict[str, Any], name: str
+    outcome: dict[str, Any], name: str
 ) -> None:
     feed = FEEDS[name]
-    assert re.search(feed.says, told["statuses"][name])
-    assert told["n_rows"].get(name, 0) == feed.n_rows
-    assert told["reasons"].get(name, []) == sorted(feed.reasons)
-    assert told["is_right"][name]
+    assert re.search(feed.says, outcome["statuses"][name])
+    assert outcome["n_rows"].get(name, 0) == feed.n_rows
+    assert outcome["reasons"].get(name, []) == sorted(feed.reasons)
+    assert outcome["is_right"][name]
 
 
 @pytest.mark.parametrize("name", sorted(BAD))
-def test_a_bad_feed_gives_nothing_but_its_own_reason(told: dict[str, Any], name: str) -> None:
-    status = told["statuses"][name]
+def test_a_bad_feed_gives_nothing_but_its_own_reason(outcome: dict[str, Any], name: str) -> None:
+    status = outcome["statuses"][name]
     assert re.search(BAD[name].says, status) and "secret" not in status
-    assert name not in told["n_rows"]
-    assert told["reasons"].get(name, []) == sorted(BAD[name].reasons)
+    assert name not in outcome["n_rows"]
+    assert outcome["reasons"].get(name, []) == sorted(BAD[name].reasons)
 
 
-def test_all_that_was_read_is_accounted_for_and_nothing_leaks(told: dict[str, Any]) -> None:
-    assert told["n_unaccounted"] == 0
-    assert told["leaks"] == [] and told["n_logins"] == 1
-    assert not told["inside_was_asked_for"]
+def test_all_that_was_read_is_accounted_for_and_nothing_leaks(outcome: dict[str, Any]) -> None:
+    assert outcome["n_unaccounted"] == 0
+    assert outcome["leaks"] == [] and outcome["n_logins"] == 1
+    assert not outcome["inside_was_asked_for"]
 
 
-def test_all_of_it_together_stays_under_a_gibibyte(told: dict[str, Any]) -> None:
-    assert told["peak_bytes"] < GIBIBYTE
+def test_all_of_it_together_stays_under_a_gibibyte(outcome: dict[str, Any]) -> None:
+    assert outcome["peak_bytes"] < GIBIBYTE

@@ -333,8 +333,8 @@ def test_a_host_that_keeps_us_waiting_twice_is_left_alone_for_this_run(
     client.limits.allowed_private_hosts.append("localhost")
     client = HttpClient(client.limits, client.pacer)
     report = run(lake, landing, client, *feeds, feed("good", f"http://localhost:{port}/good"))
-    told = [report.of(f"slow{n}").statuses[0].split(":")[0] for n in range(4)]
-    assert told == ["failed", "failed", "skipped", "skipped"]
+    outcomes = [report.of(f"slow{n}").statuses[0].split(":")[0] for n in range(4)]
+    assert outcomes == ["failed", "failed", "skipped", "skipped"]
     assert report.of("good").n_new == 1
 
 

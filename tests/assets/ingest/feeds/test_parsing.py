@@ -60,11 +60,11 @@ def test_the_process_is_renewed_before_it_holds_too_much(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"), [("too_slow", "parsing took more than 5 s"), ("too_much_memory", "parsing: too_much_memory")]
+    ("fault", "message"), [("too_slow", "parsing took more than 5 s"), ("too_much_memory", "parsing: too_much_memory")]
 )
-def test_what_goes_wrong_in_the_process_is_a_feeds_failure(fault: str, told: str) -> None:
+def test_what_goes_wrong_in_the_process_is_a_feeds_failure(fault: str, message: str) -> None:
     made, _ = parser(fault=fault)
-    with pytest.raises(FeedError, match=told):
+    with pytest.raises(FeedError, match=message):
         made.parse(body(100_000), feed=FEED)
 
 

@@ -71,8 +71,8 @@ def test_a_dictionary_that_can_not_be_had_stays_as_it_was(lake: Lake, hh: HHServ
     client = hh_client(hh)
     refresh_dictionaries(client, lake, as_of=AS_OF)
     hh.fault = FAULTS[name]
-    told = refresh_dictionaries(client, lake, as_of=AS_OF + DAY)
-    assert [line.split(" ")[0] for line in told] == list(PATHS)
+    problems = refresh_dictionaries(client, lake, as_of=AS_OF + DAY)
+    assert [line.split(" ")[0] for line in problems] == list(PATHS)
     assert n_rows(lake) == [3, 3, 3]
     hh.fault = None
     assert refresh_dictionaries(client, lake, as_of=AS_OF + DAY) == []
@@ -82,8 +82,8 @@ def test_a_tree_that_lost_most_of_its_areas_is_not_believed(lake: Lake, hh: HHSe
     client = hh_client(hh)
     refresh_dictionaries(client, lake, as_of=AS_OF)
     hh.etag, hh.tree = '"2"', {"40": []}
-    told = refresh_dictionaries(client, lake, as_of=AS_OF + DAY)
-    assert told == ["/areas stays as it was: 1 entries where there were 3"]
+    problems = refresh_dictionaries(client, lake, as_of=AS_OF + DAY)
+    assert problems == ["/areas stays as it was: 1 entries where there were 3"]
     assert n_rows(lake)[0] == 3
 
 

@@ -68,10 +68,10 @@ def test_a_fault_everywhere_closes_nothing_and_passes(lake: Lake, landing: Path,
     hh.fault = FAULTS[name]
     queries = [HHQuery(name="all", area=["40"]), HHQuery(name="other", area=["159"])]
     report = run(lake, landing, hh_client(hh, *queries), at=AS_OF + DAY)
-    told = "; ".join(report.of("hh").statuses)
+    reported = "; ".join(report.of("hh").statuses)
     assert ends(lake) == []
-    assert TOKEN not in told and report.of("hh").is_failed
-    assert told.startswith("disabled for this run: ") if name in DISABLING else told.count(": failed: ") == 2
+    assert TOKEN not in reported and report.of("hh").is_failed
+    assert reported.startswith("disabled for this run: ") if name in DISABLING else reported.count(": failed: ") == 2
     if name in DISABLING:
         # One request, or two where it was worth another try.
         assert len(hh.server.requests) - 16 <= 2
@@ -83,14 +83,14 @@ def test_a_fault_everywhere_closes_nothing_and_passes(lake: Lake, landing: Path,
 def test_a_fault_at_one_vacancy_costs_no_other(lake: Lake, landing: Path, hh: HHServer, name: str) -> None:
     hh.faults["/vacancies/5"] = FAULTS[name]
     report = run(lake, landing, hh_client(hh, max_parallel_requests=1))
-    told = "; ".join(report.of("hh").statuses)
+    reported = "; ".join(report.of("hh").statuses)
     assert ends(lake) == []
     if name in DISABLING:
         assert complete(lake) == {"1", "2", "3", "4"}
-        assert told.startswith("details stopped: ") and hh.detailed()[-1] == "5"
+        assert reported.startswith("details stopped: ") and hh.detailed()[-1] == "5"
     else:
         assert complete(lake) == EVERYTHING - {"5"}
-        assert told == "1 details failed"
+        assert reported == "1 details failed"
     hh.faults.clear()
     n_before = len(hh.detailed())
     run(lake, landing, hh_client(hh), at=AS_OF + HOUR)

@@ -1,4 +1,4 @@
-"""Ids of HH's areas and roles: the shipped ones, what the API has told since, and what may have been meant."""
+"""Ids of HH's areas and roles: the shipped ones, what the API has added since, and the hints for unknown ones."""
 
 from pathlib import Path
 
@@ -48,10 +48,10 @@ def test_every_area_is_below_another_or_a_country() -> None:
 
 
 def test_unknown_ids_are_refused_with_file_key_value_and_what_may_be_meant(tmp_path: Path) -> None:
-    told = refusal(tmp_path, "area: [Shymkent, 99999999], professional_role: [программист]")
-    assert "sources.yaml: hh.queries.0.area: 'Shymkent' is not one of" in told and "205 (Shymkent, Шымкент)" in told
-    assert "'99999999'" in told and "hh.queries.0.professional_role: 'программист'" in told and "96 (" in told
-    assert "jobfeed config dictionaries" in told
+    found = refusal(tmp_path, "area: [Shymkent, 99999999], professional_role: [программист]")
+    assert "sources.yaml: hh.queries.0.area: 'Shymkent' is not one of" in found and "205 (Shymkent, Шымкент)" in found
+    assert "'99999999'" in found and "hh.queries.0.professional_role: 'программист'" in found and "96 (" in found
+    assert "jobfeed config dictionaries" in found
     assert "1600 (" in refusal(tmp_path, "area: ['16000']") or "160 (" in refusal(tmp_path, "area: ['16O']")
 
 
@@ -69,8 +69,8 @@ def test_numbers_are_as_good_as_texts(tmp_path: Path) -> None:
     ],
 )
 def test_what_hh_would_silently_ignore_is_refused(tmp_path: Path, extra: str, expected: list[str]) -> None:
-    told = refusal(tmp_path, f"extra: {extra}")
-    assert all(part in told for part in ["hh.queries.0.extra", *expected])
+    found = refusal(tmp_path, f"extra: {extra}")
+    assert all(part in found for part in ["hh.queries.0.extra", *expected])
 
 
 def test_two_queries_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -88,6 +88,6 @@ def test_ids_that_the_api_told_are_known_too(tmp_path: Path) -> None:
     role = {"role_id": "9901", "name": "Новая роль", "is_search_deprecated": False}
     lake.replace("bronze", HH_ROLES, HH_ROLES.conform(pl.DataFrame([role])))
     assert load_config(config_of(tmp_path / "config", query), lake=lake).sources.hh.queries[0].area == ["990001"]
-    told = HHIds.load(SHIPPED_VOCABULARY, lake)
-    assert told.area_name("990001") == "Новый Город" and "990001" in told.children["40"]
-    assert told.area_name("205") == "Shymkent, Шымкент" and told.role_name("9901") == "Новая роль"
+    found = HHIds.load(SHIPPED_VOCABULARY, lake)
+    assert found.area_name("990001") == "Новый Город" and "990001" in found.children["40"]
+    assert found.area_name("205") == "Shymkent, Шымкент" and found.role_name("9901") == "Новая роль"

@@ -1,4 +1,4 @@
-"""A loopback HTTP server that answers as it is told, faults included; and an HTTP client that never really waits."""
+"""A loopback HTTP server with scripted answers, faults included, and an HTTP client that never waits."""
 
 import gzip
 import socket

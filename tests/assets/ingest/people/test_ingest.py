@@ -134,8 +134,8 @@ def test_a_resume_that_can_not_be_read_is_told_without_its_content(lake: Lake, l
 
 def test_e_mail_and_phone_are_in_no_quarantine(lake: Lake, landing: Path) -> None:
     secret, phone = "anna@mail.example", "+7 999 123-45-67"
-    told = {"user_id": "", "email": secret, "phone": phone}
-    put(landing, "users/a.jsonl", lines(told, json.dumps(told)[:-1], secret + " " * 2_000_000))
+    stated = {"user_id": "", "email": secret, "phone": phone}
+    put(landing, "users/a.jsonl", lines(stated, json.dumps(stated)[:-1], secret + " " * 2_000_000))
     put(landing, "erasures/a.jsonl", lines({"user_id": secret}, f"{secret} asks for it"))
     put(landing, "resumes/Anna Smith anna@mail.example.rtf", "x")
     put(landing, "interactions/a.jsonl", lines({"event_id": "e1", "user_id": secret, "traits": {"phone": phone}}))

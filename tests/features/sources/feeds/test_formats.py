@@ -190,7 +190,7 @@ def test_a_sloppy_feed_that_is_whole_is_not_called_truncated() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "message"),
     [
         (b"", "empty"),
         (b"<!DOCTYPE html><title>x</title>", "HTML"),
@@ -198,8 +198,8 @@ def test_a_sloppy_feed_that_is_whole_is_not_called_truncated() -> None:
         (b"<doc/>", "no RSS, Atom or RDF"),
     ],
 )
-def test_what_stands_in_place_of_a_feed_is_told(body: bytes, told: str) -> None:
-    with pytest.raises(FeedError, match=told):
+def test_the_error_says_what_the_body_is_instead_of_a_feed(body: bytes, message: str) -> None:
+    with pytest.raises(FeedError, match=message):
         parse_rss(body)
 
 
