@@ -5,6 +5,7 @@ import polars as pl
 
 from features.engagement import is_recommendable, top_jobs
 from features.schemas.features import NEARBY
+from features.vocabulary.places import is_on_earth
 
 # Hexagons of about 36 km2, 6 km across (https://h3geo.org/docs/core-library/restable).
 CELL_RESOLUTION = 6
@@ -14,8 +15,7 @@ TOP_JOBS = 100
 def cells(latitudes: pl.Series, longitudes: pl.Series) -> pl.Series:
     """The H3 cell (15 hexadecimal digits) of each point in degrees; null if a coordinate is unknown or out of range."""
     points = pl.DataFrame({"latitude": latitudes, "longitude": longitudes}).cast(pl.Float64)
-    is_place = pl.col("latitude").is_between(-90, 90) & pl.col("longitude").is_between(-180, 180)
-    distinct = points.filter(is_place).unique(maintain_order=True)
+    distinct = points.filter(is_on_earth()).unique(maintain_order=True)
     named = distinct.with_columns(
         cell=pl.Series(
             [h3.latlng_to_cell(lat, lon, CELL_RESOLUTION) for lat, lon in distinct.iter_rows()], dtype=pl.String

@@ -4,6 +4,7 @@ Delta rows lie in `changes/<sequence>/`, the map of which of them are current in
 files on top of the others. The daily full generation starts anew. delta_sources.py finds the rows.
 """
 
+import datetime as dt
 import hashlib
 import shutil
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ import polars as pl
 from assets.lake import write_parquet
 from assets.publishing import generations
 from assets.publishing.build import Published, PublishingRun, announce, building_folder
-from assets.publishing.delta_sources import NotComparableError, TableDelta, deltas_since, is_replay
+from assets.publishing.delta_sources import NotComparableError, TableDelta, deltas_since
 from assets.publishing.full import publish_full
 from assets.publishing.lookup.delta_files import write_delta_lookup
 from assets.publishing.tables import INCREMENTAL_TABLES, Source, described, link, source_record, write_table
@@ -50,7 +51,8 @@ def _can_follow(run: PublishingRun, last: Manifest) -> bool:
     return (
         (last.schema_version, last.code_version, last.config_hash) == same
         and set(last.lookup) == {*KEYSPACES, *TEXT_TABLES}
-        and not is_replay(last, run.as_of)
+        # In a replay `generated_at` may not differ, by which changed feeds are found.
+        and run.as_of > dt.datetime.fromisoformat(last.as_of)
         and max(len(last.lookup[keyspace]) for keyspace in KEYSPACES) < MAX_LOOKUP_FILES
         and not generations.verify_touched(run.published, last.generation)
     )

@@ -4,7 +4,6 @@ The comparison is with the last generation, never with the last run, so runs tha
 The rows of a table that share their first key column are taken together: all of them, if any differs.
 """
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -250,8 +249,3 @@ def _current_signatures(folder: Path, parts: Sequence[str]) -> pl.DataFrame:
     of_deltas = _signatures(delta_files, "layer").drop("part")
     current = current.filter(pl.col("part").is_in(parts))
     return pl.concat([base, of_deltas.join(current, on=["user_id", "layer"]).select(base.columns)])
-
-
-def is_replay(last: Manifest, as_of: dt.datetime) -> bool:
-    """Whether the run is for no later instant than the last generation, so that `generated_at` may not differ."""
-    return as_of <= dt.datetime.fromisoformat(last.as_of)

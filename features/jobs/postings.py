@@ -14,7 +14,7 @@ from features.schemas.table import STRINGS
 from features.text import language
 from features.text.normalise import company_key, fold, one_line, plain_text
 from features.vocabulary import areas as hh_areas
-from features.vocabulary.places import Gazetteer
+from features.vocabulary.places import Gazetteer, is_on_earth
 from features.vocabulary.roles import Roles, career_level
 from features.vocabulary.skills import SkillVocabulary, lists_by_row
 
@@ -115,11 +115,7 @@ def normalise(postings: pl.DataFrame, *, vocabulary: Vocabulary, normaliser: str
 
 
 def _places(postings: pl.DataFrame, gazetteer: Gazetteer) -> list[pl.Series]:
-    is_point = (
-        pl.col("latitude").is_between(-90, 90)
-        & pl.col("longitude").is_between(-180, 180)
-        & ((pl.col("latitude") != 0) | (pl.col("longitude") != 0))
-    )
+    is_point = is_on_earth() & ((pl.col("latitude") != 0) | (pl.col("longitude") != 0))
     stated = postings.select(
         "area_id",
         one_line(postings["location_text"]).alias("text"),

@@ -6,6 +6,7 @@ import polars as pl
 
 from features.schemas.catalog import JOB_CONTENT, JOBS
 from features.schemas.table import STRINGS
+from features.text.normalise import first_true
 
 # A search page lacks these or has only a snippet, so the last complete version wins.
 _OF_COMPLETE_VERSION = ("description", "language", "skills", "tags")
@@ -38,11 +39,9 @@ def fold_jobs(
         .with_columns(stale_at=pl.col("last_seen_at") + pl.duration(days=days))
         .with_columns(_signals(as_of))
         .with_columns(
-            status=pl.when(pl.col("ended_at").is_not_null())
-            .then(pl.lit("closed"))
-            .when(pl.col("ran_out_at").is_not_null())
-            .then(pl.lit("expired"))
-            .otherwise(pl.lit("open")),
+            status=first_true(
+                (pl.col("ended_at").is_not_null(), "closed"), (pl.col("ran_out_at").is_not_null(), "expired")
+            ).fill_null("open"),
             closed_at=pl.coalesce("ended_at", "ran_out_at"),
         )
         .with_columns(duplicate_of=pl.lit(None, pl.String))

@@ -15,7 +15,7 @@ from features.schemas.catalog import USERS
 from features.schemas.table import STRINGS
 from features.text import language
 from features.text.normalise import first_match, fold
-from features.vocabulary.places import Gazetteer
+from features.vocabulary.places import Gazetteer, is_on_earth
 from features.vocabulary.skills import SkillVocabulary, lists_by_row
 
 MAX_DISTANCE_KM = 25.0
@@ -155,10 +155,8 @@ def _skills(both: pl.DataFrame, vocabulary: SkillVocabulary) -> pl.Series:
 
 
 def _places(users: pl.DataFrame, gazetteer: Gazetteer) -> list[pl.Series]:
-    is_point = pl.col("latitude").is_between(-90, 90) & pl.col("longitude").is_between(-180, 180)
-    stated = users.select(
-        "city", "country", *(pl.when(is_point).then(pl.col(name)).alias(name) for name in ("latitude", "longitude"))
-    )
+    point = [pl.when(is_on_earth()).then(pl.col(name)).alias(name) for name in ("latitude", "longitude")]
+    stated = users.select("city", "country", *point)
     found = gazetteer.resolve(stated)
     return [found[name] for name in _OF_PLACE]
 

@@ -6,9 +6,7 @@ The only personal data here are coordinates; affinities per dimension are in pre
 import datetime as dt
 from collections.abc import Callable
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from features.engagement import half_life_rate, seconds_before
 from features.interactions import CLOCK_SKEW
@@ -84,7 +82,9 @@ def learned_tags(interactions: pl.LazyFrame, jobs: pl.LazyFrame, *, as_of: dt.da
     )
     tags = jobs.select("job_id", pl.lit(0, pl.UInt8).alias("group"), value="tags").explode("value")
     values = tags.drop_nulls("value").unique().collect()
-    found = strongest_values(signals, values, strength=_interest, per_group=LEARNED_TAGS)
+    found = strongest_values(
+        signals, values, strength=lambda total, *_: total / (total + 10_000.0), per_group=LEARNED_TAGS
+    )
     return found.group_by("user_id").agg(pl.col("value").sort().alias("learned_tags"))
 
 
@@ -103,12 +103,6 @@ def blocked_company_keys(names: pl.Expr) -> pl.Expr:
     name, key = pl.element().str.strip_chars(), company_key(pl.element())
     forms = (name, name.str.to_lowercase(), key, pl.concat_str(pl.lit("name:"), key))
     return _union(*(names.list.eval(form) for form in forms))
-
-
-def _interest(
-    total: NDArray[np.int64], n: NDArray[np.int64], n_jobs: NDArray[np.int64], group: NDArray[np.uint8]
-) -> NDArray[np.float64]:
-    return np.asarray(total / (total + 10_000.0), dtype=np.float64)
 
 
 def _stated_columns(users: pl.DataFrame) -> pl.DataFrame:

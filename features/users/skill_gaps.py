@@ -7,6 +7,7 @@ import polars as pl
 
 from features.schemas.insight import SKILL_GAPS
 from features.schemas.table import STRINGS
+from features.text.normalise import first_true
 from features.users.profiles import SKILL_LEVELS
 
 MIN_ROLE_SHARE = 0.2
@@ -49,18 +50,13 @@ def skill_gaps(profiles: pl.LazyFrame, role_skills: pl.DataFrame) -> pl.DataFram
 
 def priority(impact: pl.Expr) -> pl.Expr:
     """critical, high, medium or low by the share of jobs that require the skill."""
-    named = pl.lit(LOWEST_PRIORITY)
-    for name, at_least in reversed(PRIORITIES):
-        named = pl.when(impact >= at_least).then(pl.lit(name)).otherwise(named)
-    return named
+    return first_true(*((impact >= at_least, name) for name, at_least in PRIORITIES)).fill_null(LOWEST_PRIORITY)
 
 
 def estimated_hours(from_level: pl.Expr, to_level: pl.Expr) -> pl.Expr:
     """Hours of learning from one level to another (Int32); 0 if the second is not higher."""
-    hours = pl.lit(0)
-    for (start, end), amount in HOURS.items():
-        hours = pl.when((from_level == start) & (to_level == end)).then(amount).otherwise(hours)
-    return hours.cast(pl.Int32)
+    steps = (((from_level == start) & (to_level == end), hours) for (start, end), hours in HOURS.items())
+    return first_true(*steps).fill_null(0).cast(pl.Int32)
 
 
 def _gaps(users: pl.DataFrame, role_skills: pl.DataFrame) -> pl.DataFrame:
@@ -120,11 +116,10 @@ def _judge(states: pl.DataFrame) -> pl.DataFrame:
         )
         .with_columns(coverage_share=coverage.round(6))
         .with_columns(
-            verdict=pl.when((pl.col("coverage_share") >= APPLY_SHARE) & ~pl.col("is_critical"))
-            .then(pl.lit("apply_now"))
-            .when((pl.col("coverage_share") >= LEARN_SHARE) & (pl.col("estimated_hours") < LEARN_HOURS))
-            .then(pl.lit("learn_first"))
-            .otherwise(pl.lit("reconsider")),
+            verdict=first_true(
+                ((pl.col("coverage_share") >= APPLY_SHARE) & ~pl.col("is_critical"), "apply_now"),
+                ((pl.col("coverage_share") >= LEARN_SHARE) & (pl.col("estimated_hours") < LEARN_HOURS), "learn_first"),
+            ).fill_null("reconsider"),
         )
         .select(
             "user_id", "role", pl.col("has").cast(STRINGS), "partial", "missing", "coverage_share", "estimated_hours",

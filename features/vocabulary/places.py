@@ -311,6 +311,11 @@ class Gazetteer:
 _CITY_COLUMNS = ("city", "region", "country", "population", "latitude", "longitude")
 
 
+def is_on_earth() -> pl.Expr:
+    """Whether `latitude` and `longitude` are degrees of a point; null or false where one is null or out of range."""
+    return pl.col("latitude").is_between(-90, 90) & pl.col("longitude").is_between(-180, 180)
+
+
 def place_key(names: pl.Expr) -> pl.Expr:
     """Key of a place's name: lower case, ё as е, without accents, punctuation and words such as "city of"."""
     key = (

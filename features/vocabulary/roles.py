@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from features.errors import VocabularyError
+from features.text.normalise import first_match
 from features.text.phrases import PhraseMatcher, lookup_key, require_unique_keys
 
 _COLUMNS = ("role", "family", "name_en", "name_ru", "aliases")
@@ -129,9 +130,7 @@ def career_level(titles: pl.Series) -> pl.Series:
         .str.replace_all("ё", "е", literal=True)
         .str.replace_all(r"[^\p{L}\p{N}]+", " ")
     )
-    level = pl.lit(None, pl.String)
-    for name, pattern in reversed(_LEVEL_WORDS):
-        level = pl.when(pl.col("title").str.contains(f" (?:{pattern}) ")).then(pl.lit(name)).otherwise(level)
+    level = first_match(pl.col("title"), ((name, f" (?:{pattern}) ") for name, pattern in _LEVEL_WORDS))
     return (
         pl.DataFrame({"title": titles.cast(pl.String)})
         .with_columns(title=pl.format(" {} ", words).str.replace_all(f" (?:{_LEADS}) ", " ведущий "))

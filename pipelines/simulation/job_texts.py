@@ -29,21 +29,15 @@ def with_texts(world: World, companies: Companies, jobs: Jobs, rows: IntArray) -
     return texts
 
 
-def skill_columns(world: World, language: str, picked: IntArray) -> list[pl.Series]:
-    """Names of the picked skills, one series a column of `picked`; null where none was picked."""
-    names = pl.Series([pair[LANGUAGES.index(language)] for pair in world.skills], dtype=pl.String)
-    positions = [pl.Series(column).set(pl.Series(column < 0), None) for column in picked.T]
-    return [names.gather(position) for position in positions]
-
-
 def _texts(
     world: World, language: str, frame: pl.DataFrame, *, employer: pl.DataFrame, picked: IntArray
 ) -> pl.DataFrame:
     family, level, seed = (frame[name].to_numpy() for name in ("family", "level", "text_seed"))
     names = ("openings", "years", "offers", "pay", "pay_line", "posting")
     texts = {name: world.texts[name][language] for name in names}
-    skills = skill_columns(world, language, picked)
-    columns = pl.DataFrame({f"s{n}": skills[n] for n in range(MAX_SKILLS)})
+    skills = pl.Series([pair[LANGUAGES.index(language)] for pair in world.skills], dtype=pl.String)
+    positions = [pl.Series(column).set(pl.Series(column < 0), None) for column in picked.T]
+    columns = pl.DataFrame({f"s{n}": skills.gather(position) for n, position in enumerate(positions)})
     duty = seed // 3 % _N_DUTIES
     next_duty = (duty + 1 + seed // 11 % (_N_DUTIES - 1)) % _N_DUTIES
     offer = seed // 17 % len(texts["offers"])

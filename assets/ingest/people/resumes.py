@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import polars as pl
@@ -57,7 +57,7 @@ def ingest_resumes(
                 retry_at = as_of + dt.timedelta(microseconds=1) if NOT_STARTED in error.rejects["reason"] else None
                 run.manifest.record(hidden, digest, n_rows=0, n_rejects=1, retry_at=retry_at)
                 continue
-            rows.append({**fields.as_row(), "user_id": file.path.stem, "parsed_at": as_of, "content_hash": digest})
+            rows.append({**asdict(fields), "user_id": file.path.stem, "parsed_at": as_of, "content_hash": digest})
             run.manifest.record(hidden, digest, n_rows=1, n_rejects=0)
         if rows:
             _store(lake, rows, report)

@@ -13,6 +13,7 @@ from features.interactions import CLOCK_SKEW, MAX_DWELL_SECONDS
 from features.schemas.bronze import EVENT_TYPES, EVENTS, SURFACES
 from features.schemas.table import UTC_TIMESTAMP
 from features.sources.parsed import REJECTS, Parsed, truncate_raw
+from features.vocabulary.places import is_on_earth
 
 MAX_ID_CHARACTERS = 128
 FIRST_YEAR = 2000
@@ -166,8 +167,6 @@ def _is_bad_id(name: str) -> pl.Expr:
 
 def _columns(events: pl.DataFrame) -> list[pl.Expr]:
     dwell = pl.col("dwell_seconds")
-    latitude, longitude = pl.col("latitude"), pl.col("longitude")
-    is_place = latitude.is_between(-90, 90) & longitude.is_between(-180, 180)
     return [
         *(pl.col(name) for name in (*IDS, "event_type", "occurred_at", "is_relevant")),
         *(_blank_to_null(pl.col(name)) for name in TEXTS if name != "surface"),
@@ -177,8 +176,7 @@ def _columns(events: pl.DataFrame) -> list[pl.Expr]:
         .alias("dwell_seconds"),
         _whole("position", lower=0, upper=2**31 - 1).cast(pl.Int32),
         _whole("rating", lower=1, upper=5).cast(pl.Int8),
-        pl.when(is_place).then(latitude).alias("latitude"),
-        pl.when(is_place).then(longitude).alias("longitude"),
+        *(pl.when(is_on_earth()).then(pl.col(name)).alias(name) for name in ("latitude", "longitude")),
         pl.when(pl.col("value").is_finite()).then(pl.col("value")).alias("value"),
         *(_word(events[name], OPINIONS) for name in OPINION_COLUMNS),
         _is_automatic(events).alias("is_bot"),

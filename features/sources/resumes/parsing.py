@@ -1,7 +1,7 @@
 """Resumes to profile fields: JSON Resume, text, Markdown, PDF, DOCX. Nothing is inferred, and no file is kept."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -77,7 +77,7 @@ def parse_json_resume(body: bytes, *, skills: SkillFinder, as_of: datetime | Non
             _short(mapping(one).get("language")) for one in items(resume.get("languages"))[:_MAX_ENTRIES]
         ),
     )
-    if not any(fields.as_row().values()):
+    if not any(asdict(fields).values()):
         raise ResumeError("no_text")
     return fields
 

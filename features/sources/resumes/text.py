@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 
 from features.sources.resumes.dates import find_periods, stated_years
@@ -43,10 +43,6 @@ class ResumeFields:
     skills: list[dict[str, object]] | None = None  # {name, level, years}
     education: list[str] | None = None
     languages: list[str] | None = None
-
-    def as_row(self) -> dict[str, object]:
-        """Column name to value."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which encoding bytes are taken to be in: mostly UTF-8 is UTF-8, and the bytes decide between other Cyrillic encodings."""
+"""Which encoding bytes are taken to be in: mostly UTF-8 is UTF-8, and bytes tell other Cyrillic encodings apart."""
 
 import pytest
 

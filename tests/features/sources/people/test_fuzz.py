@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import re
+from dataclasses import asdict
 
 import docx
 import polars as pl
@@ -86,7 +87,7 @@ def check_resume(body: bytes, suffix: str) -> None:
         assert re.fullmatch(r"[a-z_]{5,20}", error.reason)
         return
     assert fields == parse_resume(body, suffix, skills=Vocabulary(), as_of=AS_OF)
-    row = {**fields.as_row(), "user_id": "u", "parsed_at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC), "content_hash": "h"}
+    row = {**asdict(fields), "user_id": "u", "parsed_at": dt.datetime(2026, 1, 1, tzinfo=dt.UTC), "content_hash": "h"}
     RESUMES.conform(pl.DataFrame([row], schema_overrides={name: RESUMES.columns[name] for name in row}))
     assert fields.years_of_experience is None or 0 < fields.years_of_experience <= 150
     assert all(skill["years"] is None or 0 <= skill["years"] <= 80 for skill in fields.skills or [])  # type: ignore[operator]

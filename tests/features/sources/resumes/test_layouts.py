@@ -4,6 +4,7 @@ import datetime as dt
 import io
 import json
 import zipfile
+from dataclasses import asdict
 from typing import Any
 
 import docx
@@ -46,7 +47,7 @@ def rated(fields: ResumeFields) -> list[tuple[object, object, object]] | None:
 def test_every_layout_is_read(name: str) -> None:
     suffix, text, expected = SAMPLES[name]
     fields = parse(text, suffix)
-    found = {**fields.as_row(), "skills": rated(fields)}
+    found = {**asdict(fields), "skills": rated(fields)}
     assert {key: found[key] for key in expected} == expected
 
 
