@@ -20,13 +20,8 @@ def skill_weights_table(jobs: pl.LazyFrame) -> dg.Output[pl.DataFrame]:
     """How rare each skill is among the open jobs: a rare skill says more about a match than a common one."""
     table = skill_weights(jobs)
     wanted = table.sort("n_jobs", "skill", descending=[True, False])
-    return dg.Output(
-        table,
-        metadata={
-            "n_skills": table.height,
-            "most_wanted": bar_chart(wanted, "skill", "n_jobs", "Skills of open jobs"),
-        },
-    )
+    chart = bar_chart(wanted, "skill", "n_jobs", "Skills of open jobs")
+    return dg.Output(table, metadata={"n_skills": table.height, "most_wanted": chart})
 
 
 @asset("features/companies", inputs=("catalog/jobs", "catalog/daily_interactions"))
@@ -35,14 +30,9 @@ def companies_table(
 ) -> dg.Output[pl.DataFrame]:
     """The quality of each company as a poster: outcomes and completeness of its postings, and how often it re-posts."""
     table = companies(jobs, daily_interactions, as_of=clock.as_of(context))
-    return dg.Output(
-        table,
-        metadata={
-            "n_companies": table.height,
-            "n_applies": _total(table["n_applies"]),
-            "poster_quality": _histogram(table["poster_quality"], "Quality of posters", step=0.1),
-        },
-    )
+    chart = _histogram(table["poster_quality"], "Quality of posters", step=0.1)
+    counts = {"n_companies": table.height, "n_applies": _total(table["n_applies"])}
+    return dg.Output(table, metadata={**counts, "poster_quality": chart})
 
 
 @asset(
@@ -62,14 +52,8 @@ def job_features_table(
     scores = trending_scores(events, jobs, as_of=as_of)
     table = job_features(jobs, daily=daily_interactions, companies=companies, trending_scores=scores, as_of=as_of)
     engaging = table.filter(pl.col("engagement_score") > 0)["engagement_score"]
-    return dg.Output(
-        table,
-        metadata={
-            "n_jobs": table.height,
-            "n_engaging": engaging.len(),
-            "engagement": _histogram(engaging, "Engagement of jobs with interactions", step=10.0),
-        },
-    )
+    chart = _histogram(engaging, "Engagement of jobs with interactions", step=10.0)
+    return dg.Output(table, metadata={"n_jobs": table.height, "n_engaging": engaging.len(), "engagement": chart})
 
 
 @asset("features/trending", inputs=("bronze/events", "catalog/jobs"))
@@ -79,14 +63,8 @@ def trending_table(
     """The open jobs with the most engagement in the last day and week, by country, by city and overall."""
     table = trending(trending_scores(events, jobs, as_of=clock.as_of(context)), jobs)
     overall = table.filter((pl.col("period") == "7d") & (pl.col("area") == "all")).head(10)
-    return dg.Output(
-        table,
-        metadata={
-            "n_areas": table["area"].n_unique(),
-            "n_jobs": table["job_id"].n_unique(),
-            "top": bar_chart(overall, "job_id", "score", "Trending over 7 days"),
-        },
-    )
+    counts = {"n_areas": table["area"].n_unique(), "n_jobs": table["job_id"].n_unique()}
+    return dg.Output(table, metadata={**counts, "top": bar_chart(overall, "job_id", "score", "Trending over 7 days")})
 
 
 @asset("features/nearby", inputs=("catalog/jobs", "features/job_features"))
@@ -130,13 +108,8 @@ def preferences_table(
     """Learned likes and dislikes of users by company, role, skill, city, level and word of the title."""
     table = preferences(interactions, jobs, users, as_of=clock.as_of(context))
     by_dimension = table.group_by("dimension").agg(n_preferences=pl.len()).sort("dimension")
-    return dg.Output(
-        table,
-        metadata={
-            "n_users": table["user_id"].n_unique(),
-            "by_dimension": bar_chart(by_dimension, "dimension", "n_preferences", "Learned preferences"),
-        },
-    )
+    chart = bar_chart(by_dimension, "dimension", "n_preferences", "Learned preferences")
+    return dg.Output(table, metadata={"n_users": table["user_id"].n_unique(), "by_dimension": chart})
 
 
 def _total(values: pl.Series) -> int:
