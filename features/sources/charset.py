@@ -35,8 +35,8 @@ def decode_feed(body: bytes, *, content_type: str | None, url: str | None) -> st
     if (mostly_utf8 := _mostly_utf8(body)) is not None:
         return mostly_utf8
     header, xml = _HTTP_CHARSET.search(content_type or ""), _DECLARED.match(body[:400])
-    for name in (header and header[1], xml and xml[1].decode("ascii")):
-        if name and (decoded := _strictly(body, name)) is not None:
+    for declared in (header and header[1], xml and xml[1].decode("ascii")):
+        if declared and (decoded := _strictly(body, declared)) is not None:
             return decoded
     if cyrillic := _cyrillic_encoding(body, url):
         return body.decode(cyrillic, "replace")
