@@ -60,4 +60,4 @@ bench: setup
 	$(BIN)/python -m tests.benchmarks
 
 clean:
-	rm -rf $(VENV) .dagster data/landing data/lake data/models data/published
+	rm -rf $(VENV) .dagster data/landing data/lake data/models data/published data/evaluation

@@ -1,6 +1,6 @@
 """The Dagster definitions: assets, checks, jobs, schedules, resources. Each stage exports its own assets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -28,8 +28,9 @@ def build_defs(
     *,
     overrides: Mapping[str, Any] | None = None,
     loggers: Mapping[str, dg.LoggerDefinition] | None = None,
+    jobs: Sequence[Any] = JOBS,
 ) -> dg.Definitions:
-    """The definitions over `workspace`; `overrides` replaces resources by name (tests)."""
+    """The definitions over `workspace`; `overrides` replaces resources by name (tests). Schedules only with JOBS."""
     workspace = workspace or workspace_from_environment()
     resources: dict[str, Any] = {
         "workspace": workspace,
@@ -40,8 +41,8 @@ def build_defs(
     return dg.Definitions(
         assets=[asset for stage in STAGES for asset in stage.ASSETS],
         asset_checks=[check for stage in STAGES for check in getattr(stage, "ASSET_CHECKS", [])],
-        jobs=JOBS,
-        schedules=SCHEDULES,
+        jobs=jobs,
+        schedules=SCHEDULES if jobs is JOBS else [],
         resources=resources | dict(overrides or {}),
         executor=dg.in_process_executor,
         loggers=loggers,

@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 from rich.console import Console
 
-from assets.resources import AS_OF_TAG
+from assets.resources import AS_OF_TAG, Workspace
 from pipelines.cli.terminal import visible
 
 _NOT_RUN = "Dependencies for step"
@@ -30,6 +30,35 @@ def run_job(name: str, *, as_of: datetime | None, console: Console) -> bool:
     return result.success
 
 
+<<<<<<< HEAD
+=======
+def run_features_and_models(workspace: Workspace, *, as_of: datetime, console: Console) -> bool:
+    """Makes in `workspace` all that ranking reads, from the bronze tables that lie there; returns whether it succeeded.
+
+    Nothing is ingested, and nothing is kept of the run but the tables and models.
+    """
+    from pipelines.definitions import build_defs
+
+    feeds = dg.AssetSelection.assets("ranking/feeds")
+    selection = (feeds.upstream() - feeds - dg.AssetSelection.groups("ingest")).without_checks()
+    job = dg.define_asset_job("evaluation", selection)
+    defs = build_defs(workspace, loggers={"console": progress_logger(console)}, jobs=[job])
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = defs.resolve_job_def("evaluation").execute_in_process(
+            instance=instance,
+            tags={AS_OF_TAG: as_of.isoformat()},
+            run_config={"loggers": {"console": {}}},
+            raise_on_error=False,
+        )
+    return result.success
+
+
+def job_names() -> list[str]:
+    """The names of the jobs."""
+    return [job.name for job in JOBS]
+
+
+>>>>>>> 779588b (Add jobfeed evaluate: hold out interactions, replay the pipeline, judge every list)
 def progress_logger(console: Console) -> dg.LoggerDefinition:
     """A Dagster logger that prints one line a finished step, failed checks, warnings and errors."""
 

@@ -1,132 +1,128 @@
 """The quality of lists of recommendations, measured by what users did next. No model and no list is made here.
 
-Lists are frames of user_id, rank (from 1), job_id; truth is a frame of user_id, job_id, gain (> 0).
+`evaluate_lists` takes frames: lists of user_id, rank (from 1), job_id; truth of user_id, job_id, gain (> 0). The others
+take lists as (U, n) rows of jobs, best first, -1 padded.
 """
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from models.arrays import Floats, positions, unit_rows
+from models.arrays import Csr, Doubles, Floats, Ints, Longs, csr_from_coordinates, positions, rank_within, sorted_ids
+
+
+def ranking_metrics(gains: Floats, relevant: Csr, *, k: int) -> dict[str, Doubles]:
+    """recall, precision, ndcg, mrr and hit_rate of each user's first `k` jobs, (U,) each.
+
+    `gains` (U, n) holds the gain of each listed job in its place, 0 if it is not relevant; `relevant` (users x jobs)
+    the gains of all relevant jobs. NDCG with gain / log2(rank + 1) (Järvelin and Kekäläinen, 2002) against the best
+    possible order; recall counts all relevant jobs, not at most k. A user without relevant jobs has NaN in all but
+    precision, mrr and hit_rate.
+    """
+    shown = gains[:, :k].astype(np.float64)
+    is_hit = shown > 0
+    n_hits, n_relevant = is_hit.sum(axis=1), np.diff(relevant.indptr)
+    dcg = (shown / np.log2(np.arange(2, shown.shape[1] + 2))).sum(axis=1)
+    first = np.where(is_hit.any(axis=1), is_hit.argmax(axis=1) + 1, np.inf) if shown.shape[1] else np.inf
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            "recall": n_hits / np.where(n_relevant > 0, n_relevant, np.nan),
+            "precision": n_hits / k,
+            "ndcg": np.asarray(dcg / _ideal_dcg(relevant, k)),
+            "mrr": np.broadcast_to(1 / np.asarray(first), len(shown)).astype(np.float64),
+            "hit_rate": (n_hits > 0).astype(np.float64),
+        }
 
 
 def evaluate_lists(recommended: pl.DataFrame, truth: pl.DataFrame, *, k: int) -> pl.DataFrame:
     """Grain: each user of `truth`, sorted: ndcg, recall, precision, mrr, is_hit of the first `k`; n_relevant.
 
-    A user without recommendations scores 0. NDCG with gain / log2(rank + 1) (Järvelin and Kekäläinen, 2002)
-    against the best possible order; recall counts all relevant jobs, not at most k. Raises ValueError for a job that
-    occurs twice in a list or in a user's truth, and for a gain that is not positive.
+    A user without recommendations scores 0. Raises ValueError for a job that occurs twice in a list or in a user's
+    truth, and for a gain that is not positive.
     """
     _refuse_repeated(recommended, "recommended")
     _refuse_repeated(truth, "truth")
     if not truth["gain"].is_between(0, np.inf, closed="none").all():
         raise ValueError("evaluate_lists: truth has gains that are not positive and finite; leave those rows out")
-    ideal = (
-        truth.sort(["user_id", "gain"], descending=[False, True])
-        .with_columns(rank=pl.int_range(1, pl.len() + 1).over("user_id"))
-        .group_by("user_id")
-        .agg(
-            n_relevant=pl.len(),
-            ideal=pl.when(pl.col("rank") <= k).then(pl.col("gain") / _discount()).otherwise(0.0).sum(),
-        )
+    users, jobs = sorted_ids(truth["user_id"]), sorted_ids(truth["job_id"])
+    relevant = csr_from_coordinates(
+        positions(users, truth["user_id"]),
+        positions(jobs, truth["job_id"]),
+        truth["gain"].to_numpy(),
+        shape=(len(users), len(jobs)),
     )
-    hits = (
-        recommended.filter(pl.col("rank") <= k)
-        .join(truth, on=["user_id", "job_id"], how="inner")
-        .sort("user_id", "rank")
-        .group_by("user_id", maintain_order=True)
-        .agg(dcg=(pl.col("gain") / _discount()).sum(), n_hits=pl.len(), first=pl.col("rank").min())
-    )
-    n_hits = pl.col("n_hits").fill_null(0)
-    return (
-        ideal.join(hits, on="user_id", how="left")
-        .select(
-            "user_id",
-            ndcg=pl.col("dcg").fill_null(0.0) / pl.col("ideal"),
-            recall=n_hits / pl.col("n_relevant"),
-            precision=n_hits / k,
-            mrr=(1 / pl.col("first")).fill_null(0.0),
-            is_hit=n_hits > 0,
-            n_relevant=pl.col("n_relevant").cast(pl.Int64),
-        )
-        .sort("user_id")
+    hits = recommended.filter(pl.col("rank") <= k)
+    row, job = positions(users, hits["user_id"]), positions(jobs, hits["job_id"])
+    place = hits["rank"].to_numpy() - 1
+    known = np.flatnonzero((row >= 0) & (job >= 0))
+    gains = np.zeros((len(users), k), dtype=np.float32)
+    gains[row[known], place[known]] = np.asarray(relevant[row[known], job[known]]).ravel()
+    found = ranking_metrics(gains, relevant, k=k)
+    return pl.DataFrame(
+        {
+            "user_id": users,
+            **{name: found[name] for name in ("ndcg", "recall", "precision", "mrr")},
+            "is_hit": found["hit_rate"] > 0,
+            "n_relevant": np.diff(relevant.indptr).astype(np.int64),
+        }
     )
 
 
-def summarise(per_user: pl.DataFrame) -> dict[str, float]:
-    """Means over the users of `evaluate_lists`; all 0 for no users."""
-    names = ("ndcg", "recall", "precision", "mrr")
-    means = {name: float(per_user[name].mean() or 0.0) for name in names}  # type: ignore[arg-type]
-    return means | {"hit_rate": float(per_user["is_hit"].cast(pl.Float64).mean() or 0.0)}  # type: ignore[arg-type]
+def novelty(listed: Ints, n_users_of_job: Longs, *, n_users: int) -> Doubles:
+    """Mean self-information of each list, -log2 of the share of `n_users` who had met a job (Zhou et al., 2010).
 
-
-def catalogue_metrics(recommended: pl.DataFrame, job_ids: pl.Series, *, k: int) -> dict[str, float]:
-    """The spread of the first `k` over the jobs that could be shown: coverage (share shown) and Gini of exposure."""
-    shown = recommended.filter(pl.col("rank") <= k, pl.col("job_id").is_in(job_ids.implode()))
-    counts = shown.group_by("job_id").len()["len"].to_numpy().astype(np.float64)
-    exposure = np.concatenate([counts, np.zeros(max(len(job_ids) - len(counts), 0))])
-    return {"coverage": len(counts) / len(job_ids) if len(job_ids) else 0.0, "gini": gini(exposure)}
-
-
-def gini(exposure: NDArray[np.float64]) -> float:
-    """0 if all have the same, near 1 if one has all (Gini, 1912); 0 for no exposure."""
-    total = exposure.sum()
-    if len(exposure) == 0 or total <= 0:
-        return 0.0
-    n = len(exposure)
-    rank = np.arange(1, n + 1)
-    return float((2 * (rank * np.sort(exposure)).sum() / (n * total)) - (n + 1) / n)
-
-
-def novelty(recommended: pl.DataFrame, popularity: pl.DataFrame, *, n_users: int, k: int) -> float:
-    """Mean self-information, -log2 of the share of users who had met a job, over the first `k` of all lists.
-
-    `popularity`: job_id, n_users who interacted with it before; at least one is assumed (Zhou et al., 2010).
+    At least one user is assumed to have met a job. NaN for an empty list.
     """
-    met = (
-        recommended.filter(pl.col("rank") <= k)
-        .join(popularity.select("job_id", "n_users"), on="job_id", how="left")
-        .select(pl.col("n_users").fill_null(1).clip(1, max(n_users, 1)))["n_users"]
-        .to_numpy()
-    )
-    return float(np.mean(-np.log2(np.sort(met) / max(n_users, 1)))) if len(met) else 0.0
+    is_item = listed >= 0
+    met = np.clip(n_users_of_job[np.maximum(listed, 0)], 1, max(n_users, 1))
+    surprise = np.where(is_item, -np.log2(met / max(n_users, 1)), 0.0)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(surprise.sum(axis=1) / is_item.sum(axis=1), dtype=np.float64)
 
 
-def intra_list_diversity(recommended: pl.DataFrame, job_ids: pl.Series, vectors: Floats, *, k: int) -> float:
-    """Mean over lists of 1 - mean cosine between different jobs of the first `k` (Ziegler et al., 2005).
+def intra_list_diversity(listed: Ints, vectors: Floats) -> Doubles:
+    """1 - mean cosine between different jobs of each list (Ziegler et al., 2005).
 
-    `vectors` (n, d) of length 1 beside `job_ids`; jobs without a row and lists of fewer than two jobs are skipped.
+    `vectors` (jobs, d) of length 1 or 0; jobs without a vector are left out, lists of fewer than two jobs have NaN.
     """
-    listed = recommended.filter(pl.col("rank") <= k).sort("user_id", "rank")
-    rows = positions(job_ids, listed["job_id"])
-    listed, rows = listed.filter(pl.Series(rows >= 0)), rows[rows >= 0]
-    if listed.is_empty():
-        return 0.0
-    user = listed["user_id"].rle_id().to_numpy()
-    starts = np.flatnonzero(np.diff(user, prepend=-1))
-    n_items = np.diff(np.append(starts, len(user))).astype(np.float64)
-    sums = np.add.reduceat(unit_rows(vectors[rows]).astype(np.float64), starts, axis=0)
+    has_vector = np.asarray(vectors.any(axis=1))
+    is_known = (listed >= 0) & has_vector[np.maximum(listed, 0)]
+    n_items = is_known.sum(axis=1).astype(np.float64)
     # The squared length of the sum counts every ordered pair once, and each item with itself.
+    sums = np.zeros((len(listed), vectors.shape[1]))
+    for place in range(listed.shape[1]):
+        rows = is_known[:, place]
+        sums[rows] += vectors[listed[rows, place]]
     pairs = np.einsum("ij,ij->i", sums, sums) - n_items
-    several = n_items > 1
-    return float(np.mean(1 - pairs[several] / (n_items * (n_items - 1))[several])) if several.any() else 0.0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(n_items > 1, 1 - pairs / (n_items * (n_items - 1)), np.nan)
 
 
-def bootstrap_interval(
-    values: NDArray[np.float64], *, seed: int, n_samples: int = 1000, level: float = 0.95
-) -> tuple[float, float]:
-    """Percentile bootstrap (Efron, 1979) of the mean over users: (lower, upper); the value twice for fewer than two."""
-    if len(values) < 2:
-        mean = float(values.mean()) if len(values) else 0.0
-        return mean, mean
-    generator = np.random.default_rng(seed)
-    means = [values[generator.integers(0, len(values), len(values))].mean() for _ in range(n_samples)]
-    lower, upper = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(lower), float(upper)
+def coverage(exposure: Doubles, *, n_jobs: int) -> Doubles:
+    """The share of `n_jobs` that is shown at all; a row of `exposure` (n, shown jobs) counts how often each is."""
+    return np.asarray((exposure > 0).sum(axis=1) / max(n_jobs, 1), dtype=np.float64)
 
 
-def _discount() -> pl.Expr:
-    return (pl.col("rank") + 1).log(2)
+def gini(exposure: Doubles, *, n_jobs: int) -> Doubles:
+    """Per row 0 if all `n_jobs` are shown equally often, near 1 if one has all exposure (Gini, 1912); 0 for none.
+
+    A row of `exposure` (n, shown jobs) counts how often each is shown; jobs that are left out are never shown.
+    """
+    total = exposure.sum(axis=1)
+    rank = np.arange(n_jobs - exposure.shape[1], n_jobs) + 1
+    weighted = np.sort(exposure, axis=1) @ rank.astype(np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = 2 * weighted / (n_jobs * total) - (n_jobs + 1) / max(n_jobs, 1)
+    return np.where(total > 0, found, 0.0)
+
+
+def _ideal_dcg(relevant: Csr, k: int) -> Doubles:
+    """The discounted gain of the best order of each user's relevant jobs; NaN without any."""
+    user = np.repeat(np.arange(relevant.shape[0]), np.diff(relevant.indptr))
+    order = np.lexsort((-relevant.data, user))
+    rank = rank_within(user[order])
+    gain = np.where(rank < k, relevant.data[order] / np.log2(rank + 2), 0.0)
+    total = np.bincount(user[order], weights=gain, minlength=relevant.shape[0])
+    return np.where(np.diff(relevant.indptr) > 0, total, np.nan)
 
 
 def _refuse_repeated(frame: pl.DataFrame, name: str) -> None:

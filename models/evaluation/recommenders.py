@@ -14,7 +14,7 @@ from models.fitting.item_knn import JobNeighbours
 from models.fitting.sparse_models import SparseModel
 from models.fitting.user_knn import UserNeighbours
 from models.fitting.user_vectors import UserVectors
-from models.ranking.candidates import top_k
+from models.ranking.candidates import first_allowed, top_k
 
 LISTS = {"user_id": pl.String, "rank": pl.Int32, "job_id": pl.String, "score": pl.Float32}
 NEGLIGIBLE_SCORE = 1e-6
@@ -71,6 +71,15 @@ def recommend(
     return pl.concat(parts)
 
 
+def same_for_all(values: Floats, excluded: Csr, *, k: int) -> Ints:
+    """The `k` jobs with the greatest `values` that are not `excluded` (users x jobs), (U, k), -1 padded.
+
+    Popularity and recency are such lists. NaN is no opinion; equal values are in the order of the jobs.
+    """
+    order = np.argsort(-values, kind="stable")[: np.count_nonzero(~np.isnan(values))].astype(np.int32)
+    return first_allowed(order[None, :], np.zeros(excluded.shape[0], dtype=np.int32), excluded, k=k)
+
+
 def _positions_of_pairs(pairs: pl.DataFrame | None, user_ids: pl.Series, job_ids: pl.Series) -> tuple[Ints, Ints]:
     """The positions of the users and jobs of `pairs`, sorted by user, without unknown users and jobs."""
     if pairs is None:
@@ -124,6 +133,24 @@ class ItemKnn:
 
     def score(self, user_ids: pl.Series) -> Floats:
         return _positive(csr_rows_or_empty(self.history, positions(self.user_ids, user_ids)) @ self.neighbours.matrix())
+
+
+@dataclass(frozen=True, eq=False)
+class Restricted:
+    """Another recommender for the jobs of `shown` only, those that it does not know left out."""
+
+    recommender: Recommender
+    shown: pl.Series
+
+    @property
+    def job_ids(self) -> pl.Series:
+        return self.recommender.job_ids.gather(self._columns())
+
+    def score(self, user_ids: pl.Series) -> Floats:
+        return self.recommender.score(user_ids)[:, self._columns()]
+
+    def _columns(self) -> Ints:
+        return np.flatnonzero(positions(self.shown, self.recommender.job_ids) >= 0).astype(np.int32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -53,7 +53,7 @@ def time_split(
         .sort("user_id", "job_id")
         .collect()
     )
-    users = _sample(found["user_id"].unique().sort(), max_users)
+    users = sample_users(found["user_id"].unique().sort(), max_users)
     known = past.select("user_id", job_id="representative").join(users.to_frame().lazy(), on="user_id", how="semi")
 
     def train(half_life_days: float) -> WeightMatrix:
@@ -78,15 +78,20 @@ def random_split(weights: pl.DataFrame, *, share: float, seed: int) -> Split:
 
     `weights`: user_id, job_id, weight. For data without meaningful times; `time_split` measures prediction better.
     """
-    pair = weights.select(pl.concat_str("user_id", "job_id", separator="\0"))["user_id"]
-    is_held_out = pl.Series(uniform(mix(stable_hash(pair, f"split {seed}"))) < share) & (weights["weight"] > 0)
+    is_held_out = is_drawn(weights, share=share, seed=seed) & (weights["weight"] > 0)
     kept = weights.filter(~is_held_out)
     matrix = weight_matrix(kept)
     truth = weights.filter(is_held_out).select("user_id", "job_id", gain=pl.lit(1.0)).sort("user_id", "job_id")
     return Split(lambda _half_life: matrix, truth, kept.select("user_id", "job_id"), half_lives=())
 
 
-def _sample(users: pl.Series, most: int) -> pl.Series:
-    """At most `most` of the users, those with the smallest hashes."""
-    hashes = pl.Series(stable_hash(users, "tuning"))
+def is_drawn(pairs: pl.DataFrame, *, share: float, seed: int) -> pl.Series:
+    """Whether each pair (user_id, job_id) is among the random `share`, by a hash; a pair without a job never is."""
+    pair = pairs.select(pl.concat_str("user_id", "job_id", separator="\0"))["user_id"]
+    return pl.Series(uniform(mix(stable_hash(pair, f"split {seed}"))) < share) & pair.is_not_null()
+
+
+def sample_users(users: pl.Series, most: int, *, salt: str = "tuning") -> pl.Series:
+    """At most `most` of the distinct users, those with the smallest hashes, sorted."""
+    hashes = pl.Series(stable_hash(users, salt))
     return users.gather(hashes.arg_sort().head(most)).sort()

@@ -4,15 +4,15 @@ Each stage lives in its own module. Users are taken in blocks whose size bounds 
 """
 
 import datetime as dt
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
 
 from features.schemas.ranking import FEEDS
 from features.schemas.table import UTC_TIMESTAMP
-from models.arrays import Ints, names_at, take_or_missing
+from models.arrays import NO_ENTRY, Doubles, Ints, names_at, take_or_missing
 from models.explanations.attribution import explain
 from models.ranking.candidates import Candidates
 from models.ranking.context import CandidatePairs, JobContext, UserBatch, UserBlock
@@ -20,7 +20,8 @@ from models.ranking.diversity import build_pool, diversified_order, scaled
 from models.ranking.exploration import Slots, draw_keys, explore
 from models.ranking.feed_rows import RankedItems, item_lists
 from models.ranking.retrieval import RETRIEVERS, build_block, retrieve
-from models.ranking.scoring import Scored, component_values, score_candidates
+from models.ranking.scoring import Scored, component_values, score_candidates, score_pairs
+from models.ranking.settings import Recipe
 from serving.contract.tables import COMPONENTS, FEED_SOURCES
 
 BLOCK_USERS = 256
@@ -40,6 +41,27 @@ class Timings:
             self.seconds[name] = self.seconds.get(name, 0.0) + seconds
         for name, count in other.n_found_by.items():
             self.n_found_by[name] = self.n_found_by.get(name, 0) + count
+
+
+@dataclass(frozen=True)
+class RecipeLists:
+    """The lists of one recipe, (U, n) each: rows of the JobTable, -1 after a list's end, and their scores in [0, 1]."""
+
+    job: Ints
+    score: Doubles
+
+    @staticmethod
+    def joined(parts: Sequence["RecipeLists"], *, width: int) -> "RecipeLists":
+        """Several groups of users as one, padded to `width`."""
+        n_users = sum(len(part.job) for part in parts)
+        job, score = np.full((n_users, width), NO_ENTRY, dtype=np.int32), np.zeros((n_users, width))
+        start = 0
+        for part in parts:
+            rows = slice(start, start + len(part.job))
+            job[rows, : part.job.shape[1]] = part.job
+            score[rows, : part.job.shape[1]] = part.score
+            start = rows.stop
+        return RecipeLists(job, score)
 
 
 def rank_batch(context: JobContext, batch: UserBatch, *, now: Callable[[], float]) -> tuple[pl.DataFrame, Timings]:
@@ -63,6 +85,36 @@ def rank_batch(context: JobContext, batch: UserBatch, *, now: Callable[[], float
         }
     )
     return FEEDS.conform(feeds.drop_nulls("source")), timings
+
+
+def rank_by_recipe(context: JobContext, batch: UserBatch, recipes: Sequence[Recipe]) -> dict[str, RecipeLists]:
+    """The lists that every user of the batch would get from each recipe, by recipe. Candidates are retrieved once.
+
+    The same stages as in `rank_batch`, without reasons and rows; the batch's arms are ignored.
+    """
+    parts: dict[str, list[RecipeLists]] = {recipe.name: [] for recipe in recipes}
+    needed = sorted({name for recipe in recipes for name in recipe.normalised()})
+    for start in range(0, batch.users.n, BLOCK_USERS):
+        block = build_block(context, batch, slice(start, min(start + BLOCK_USERS, batch.users.n)))
+        found = retrieve(block)
+        values = component_values(needed, CandidatePairs(block, found.jobs))
+        for recipe in recipes:
+            alone = replace(batch, recipes=[recipe], recipe_of_user=np.zeros(batch.users.n, dtype=np.int32))
+            of_recipe = replace(block, batch=alone)
+            scored = score_pairs(values, alone.recipes, of_recipe.recipe_of_row)
+            slots = _explore(of_recipe, found, scored, _diversify(of_recipe, found, scored))
+            parts[recipe.name].append(_listed(found, scored, slots))
+    width = context.settings.feed_items
+    return {name: RecipeLists.joined(lists, width=width) for name, lists in parts.items()}
+
+
+def _listed(found: Candidates, scored: Scored, slots: Slots) -> RecipeLists:
+    place = np.maximum(slots.candidate, 0)[:, : None if found.jobs.shape[1] else 0]
+    is_item = slots.candidate[:, : place.shape[1]] >= 0
+    return RecipeLists(
+        job=np.where(is_item, np.take_along_axis(found.jobs, place, axis=1), NO_ENTRY).astype(np.int32),
+        score=np.take_along_axis(scored.score, place, axis=1),
+    )
 
 
 def _rank_block(

@@ -1,11 +1,11 @@
 """The `jobfeed` command: puts its commands together. Each parses its arguments, calls one function and prints."""
 
-from pipelines.cli import config, feeds, generations, service, sources, terminal, workbench
+from pipelines.cli import config, evaluate, feeds, generations, service, sources, terminal, workbench
 
 app = terminal.command_group("Offline job recommendations: run, look, serve.", add_completion=False)
 for command in (
-    workbench.run, workbench.simulate, workbench.bench, feeds.feed, feeds.why, workbench.tune, sources.quarantine,
-    service.serve,
+    workbench.run, workbench.simulate, workbench.bench, feeds.feed, feeds.why, workbench.tune,
+    evaluate.evaluate, sources.quarantine, service.serve,
 ):  # fmt: skip
     app.command()(command)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(service.token)

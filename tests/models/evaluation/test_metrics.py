@@ -1,20 +1,15 @@
 import math
 
+import ir_measures
 import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ir_measures import RR, P, R, nDCG
 
-from models.evaluation.metrics import (
-    bootstrap_interval,
-    catalogue_metrics,
-    evaluate_lists,
-    gini,
-    intra_list_diversity,
-    novelty,
-    summarise,
-)
+from models.arrays import Ints
+from models.evaluation.metrics import coverage, evaluate_lists, gini, intra_list_diversity, novelty
 
 K = 3
 LISTS = st.dictionaries(st.sampled_from("abc"), st.permutations("vwxyz").map(lambda jobs: jobs[:4]), max_size=3)
@@ -68,58 +63,63 @@ def test_a_repeated_job_or_a_gain_of_nothing_is_refused() -> None:
         evaluate_lists(lists_frame({}), truth_frame({"a": {"v": 0}}), k=K)
 
 
-def test_a_summary_is_the_mean_over_users_and_zero_over_none() -> None:
-    per_user = evaluate_lists(lists_frame({"a": ["v"]}), truth_frame({"a": {"v": 1}, "b": {"v": 1}}), k=K)
-    assert summarise(per_user) == pytest.approx(
-        {"ndcg": 0.5, "recall": 0.5, "precision": 1 / 6, "mrr": 0.5, "hit_rate": 0.5}
-    )
-    assert set(summarise(per_user.clear()).values()) == {0.0}
+JOBS = "vwxyz"
 
 
-def test_coverage_and_gini_tell_who_is_shown() -> None:
-    jobs = pl.Series(["v", "w", "x", "y"])
-    alike = lists_frame({"a": ["v"], "b": ["v"]})
-    spread = lists_frame({"a": ["v", "w"], "b": ["x", "y"]})
-    assert catalogue_metrics(alike, jobs, k=1) == pytest.approx({"coverage": 0.25, "gini": 0.75})
-    assert catalogue_metrics(spread, jobs, k=2) == pytest.approx({"coverage": 1.0, "gini": 0.0})
-    assert catalogue_metrics(alike.clear(), jobs.clear(), k=1) == {"coverage": 0.0, "gini": 0.0}
+def rows_of(lists: dict[str, list[str]], users: str = "abcd") -> Ints:
+    """The lists as rows of JOBS, -1 padded."""
+    rows = np.full((len(users), 5), -1, dtype=np.int32)
+    for user, jobs in lists.items():
+        rows[users.index(user), : len(jobs)] = [JOBS.find(job) for job in jobs]
+    return rows
 
 
-@given(exposure=st.lists(st.integers(0, 20), min_size=1, max_size=12))
-def test_gini_agrees_with_the_mean_difference_of_all_pairs(exposure: list[int]) -> None:
-    total = sum(exposure)
-    pairs = sum(abs(left - right) for left in exposure for right in exposure)
-    expected = pairs / (2 * len(exposure) * total) if total else 0.0
-    assert gini(np.array(exposure, dtype=np.float64)) == pytest.approx(expected)
+@given(lists=LISTS, truth=TRUTH)
+def test_metrics_agree_with_ir_measures(lists: dict[str, list[str]], truth: dict[str, dict[str, int]]) -> None:
+    qrels = [ir_measures.Qrel(user, job, gain) for user, gains in truth.items() for job, gain in gains.items()]
+    # A user without a list is a user with a list of nothing known: ir-measures leaves out users who are absent.
+    shown = {user: lists.get(user) or ["unknown"] for user in truth}
+    run = [ir_measures.ScoredDoc(u, job, -float(place)) for u, jobs in shown.items() for place, job in enumerate(jobs)]
+    measures = {"ndcg": nDCG @ K, "recall": R @ K, "mrr": RR @ K, "precision": P @ K}
+    found = evaluate_lists(lists_frame(lists), truth_frame(truth), k=K)
+    for name, measure in measures.items():
+        expected = {metric.query_id: metric.value for metric in ir_measures.iter_calc([measure], qrels, run)}
+        assert dict(found.select("user_id", name).iter_rows()) == pytest.approx(expected), name
+
+
+@pytest.mark.parametrize(("k", "expected"), [(1, (0.25, 0.75)), (2, (0.5, 0.5))])
+def test_coverage_and_gini_follow_the_exposure(k: int, expected: tuple[float, float]) -> None:
+    exposure = np.array([[2.0]]) if k == 1 else np.array([[3.0, 3.0]])
+    assert coverage(exposure, n_jobs=4).tolist() == [expected[0]]
+    assert gini(exposure, n_jobs=4) == pytest.approx([expected[1]])
+    assert coverage(np.zeros((1, 0)), n_jobs=0).tolist() == gini(np.zeros((1, 0)), n_jobs=0).tolist() == [0.0]
+
+
+@given(exposure=st.lists(st.integers(0, 20), min_size=1, max_size=12), n_unseen=st.integers(0, 5))
+def test_gini_agrees_with_the_mean_difference_of_all_pairs(exposure: list[int], n_unseen: int) -> None:
+    everything = exposure + [0] * n_unseen
+    total = sum(everything)
+    pairs = sum(abs(left - right) for left in everything for right in everything)
+    expected = pairs / (2 * len(everything) * total) if total else 0.0
+    found = gini(np.array([exposure], dtype=np.float64), n_jobs=len(everything))
+    assert found == pytest.approx([expected])
 
 
 def test_novelty_is_the_surprise_in_bits() -> None:
-    popularity = pl.DataFrame({"job_id": ["v", "w"], "n_users": [8, 2]})
-    found = novelty(lists_frame({"a": ["v", "w", "x"]}), popularity, n_users=8, k=3)
-    assert found == pytest.approx((0 + 2 + 3) / 3)
+    met = np.array([8, 2, 0, 5, 5])
+    found = novelty(rows_of({"a": ["v", "w", "x"], "b": ["v"]}, "abc"), met, n_users=8)
+    assert found[:2] == pytest.approx([(0 + 2 + 3) / 3, 0.0])
+    assert np.isnan(found[2])
 
 
 def test_intra_list_diversity_agrees_with_all_pairs() -> None:
-    ids = pl.Series(list("vwxyz"))
     vectors = np.random.default_rng(1).normal(size=(5, 4)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    lists = {"a": ["v", "w", "x"], "b": ["z", "unknown", "y"], "c": ["v"]}
-    distances = []
-    for jobs in lists.values():
-        rows = [vectors["vwxyz".index(job)] for job in jobs if job in "vwxyz"]
+    vectors[3] = 0  # y has no vector
+    lists = {"a": ["v", "w", "x"], "b": ["z", "y", "v"], "c": ["v"]}
+    found = intra_list_diversity(rows_of(lists, "abc"), vectors)
+    for user, jobs in lists.items():
+        rows = [vectors[JOBS.index(job)] for job in jobs if job != "y"]
         pairs = [1 - float(left @ right) for i, left in enumerate(rows) for right in rows[i + 1 :]]
-        if pairs:
-            distances.append(np.mean(pairs))
-    assert intra_list_diversity(lists_frame(lists), ids, vectors, k=3) == pytest.approx(np.mean(distances), abs=1e-6)
-    assert intra_list_diversity(lists_frame({}), ids, vectors, k=3) == 0.0
-
-
-def test_an_interval_holds_the_mean_and_narrows_with_users() -> None:
-    values = np.random.default_rng(2).random(400)
-    lower, upper = bootstrap_interval(values, seed=1)
-    assert lower < values.mean() < upper
-    few_lower, few_upper = bootstrap_interval(values[:20], seed=1)
-    assert few_upper - few_lower > upper - lower
-    assert bootstrap_interval(values, seed=1) == (lower, upper)
-    assert bootstrap_interval(np.array([0.5]), seed=1) == (0.5, 0.5)
-    assert bootstrap_interval(np.array([]), seed=1) == (0.0, 0.0)
+        expected = np.mean(pairs) if pairs else np.nan
+        assert found["abc".index(user)] == pytest.approx(expected, abs=1e-6, nan_ok=True)

@@ -17,10 +17,12 @@ from models.evaluation.recommenders import (
     ItemKnn,
     Popularity,
     Recommender,
+    Restricted,
     UserKnn,
     als_recommender,
     recommend,
     recommender_of,
+    same_for_all,
 )
 from models.fitting.als import AlsSettings, fit_als, fold_in
 from models.fitting.collaborative import MODELS, POPULARITY, PopularitySettings
@@ -228,6 +230,20 @@ def test_blocks_of_users_keep_their_own_exclusions(build: Build, monkeypatch: py
 
 def test_equal_scores_come_in_the_order_of_ids_and_nan_is_no_opinion() -> None:
     assert lists(recommend(popularity(1), pl.Series(["anyone"]), k=9)) == {"anyone": ["j1", "j2", "j4", "j0", "j5"]}
+
+
+def test_lists_that_are_the_same_for_all_leave_out_what_each_user_knows() -> None:
+    values = np.array([3, 4, 4, np.nan, 4, 3], dtype=np.float32)
+    excluded = csr_from_coordinates(np.array([1, 1]), np.array([1, 0]), np.ones(2), shape=(2, 6))
+    assert same_for_all(values, excluded, k=9)[:, :5].tolist() == [[1, 2, 4, 0, 5], [2, 4, 5, -1, -1]]
+
+
+def test_a_restricted_model_lists_only_what_is_shown() -> None:
+    shown = pl.Series(["j2", "j1", "j5", "unheard"])
+    whole = recommend(als(1), pl.Series(USERS), k=6)
+    found = recommend(Restricted(als(1), shown), pl.Series(USERS), k=6)
+    kept = whole.filter(pl.col("job_id").is_in(shown.implode()))
+    assert found.select("user_id", "job_id", "score").equals(kept.select("user_id", "job_id", "score"))
 
 
 def test_a_model_of_no_jobs_recommends_nothing() -> None:

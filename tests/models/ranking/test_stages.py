@@ -12,7 +12,7 @@ from features.users.profiles import blocked_company_keys
 from models.ranking.experiments import Arm
 from models.ranking.feed_problems import violations
 from models.ranking.settings import CompanyCap, Recipe, Settings
-from models.ranking.stages import rank_batch
+from models.ranking.stages import rank_batch, rank_by_recipe
 from tests.models.ranking.world import (
     AS_OF,
     MARKETPLACE,
@@ -260,3 +260,17 @@ def test_the_share_that_explores_is_kept_and_so_are_its_probabilities(market: Ma
         # One set to draw from, of a whole number of jobs, not smaller than the slots that it fills.
         assert len(sizes) <= 1 and all(abs(size - round(size)) < 0.01 and size >= len(explored) for size in sizes)
         assert all(item["propensity"] == 1 for item in listed if not item["explored"])
+
+
+def test_the_lists_by_recipe_are_those_that_each_recipe_ranks(market: Market) -> None:
+    encoded = encode(market)
+    recipes = list(SETTINGS.recipes.values())
+    found = rank_by_recipe(encoded.context, encoded.batch, recipes)
+    for recipe in recipes:
+        feeds = rank(market, replace(SETTINGS, default_recipe=recipe.name, arms=()))
+        ids, users = encoded.context.jobs.ids, encoded.batch.users.ids.to_list()
+        for user in feeds.iter_rows(named=True):
+            row = users.index(user["user_id"])
+            job, score = found[recipe.name].job[row], found[recipe.name].score[row]
+            assert ids.gather(job[job >= 0]).to_list() == [item["job_id"] for item in user["items"]]
+            assert score[job >= 0] == pytest.approx([item["score"] for item in user["items"]], abs=1e-6)

@@ -1,0 +1,182 @@
+"""What is held out reaches no feature, model or list."""
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+from rich.console import Console
+
+from assets.evaluation.evaluation import evaluate
+from assets.evaluation.holdout import NothingHeldOutError, Replay, hold_out_last_days, hold_out_pairs, last_event_at
+from assets.evaluation.landing import ingest_landing
+from assets.resources import Workspace
+from assets.training import assets as training
+from features.schemas.bronze import EVENTS
+from features.schemas.catalog import INTERACTIONS, JOBS
+from models.fitting.embeddings import model_identity
+from pipelines.running import run_features_and_models
+from tests.models.training_world import BagOfWords
+
+NOW = dt.datetime(2026, 3, 20, 12, tzinfo=dt.UTC)
+END = dt.datetime(2026, 3, 10, tzinfo=dt.UTC)
+TOPICS = ("python", "design")
+N_USERS, N_JOBS = 24, 20
+
+
+class Words(BagOfWords):
+    """The encoder without a neural network, under the name of the configured one."""
+
+    def __init__(self) -> None:
+        super().__init__(identity=model_identity("usem3"))
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return super().encode(texts)
+
+
+def event(user: int, job: int, at: dt.datetime, kind: str = "save") -> dict[str, str]:
+    return {
+        "event_id": f"{user}-{job}-{kind}",
+        "user_id": f"u{user}",
+        "job_id": f"file:{job}",
+        "event_type": kind,
+        "occurred_at": at.isoformat(),
+    }
+
+
+def past_events() -> list[dict[str, str]]:
+    """Users take to jobs of the topic of their parity, long before the cut."""
+    return [
+        event(user, job, END - dt.timedelta(days=20 + (user + job) % 5, hours=1))
+        for user in range(N_USERS - 4)
+        for job in range(user % 2, N_JOBS, 2)
+        if (user * 7 + job) % 5 < 3
+    ]
+
+
+def future_events(kind: str = "apply") -> list[dict[str, str]]:
+    return [event(user, user % N_JOBS, END - dt.timedelta(days=2, hours=1), kind) for user in range(N_USERS)]
+
+
+def write_landing(folder: Path, events: list[dict[str, str]], *, dated: bool = True) -> Path:
+    jobs = [
+        {
+            "source_id": str(number),
+            "title": f"{TOPICS[number % 2]} specialist {number}",
+            "tags": [TOPICS[number % 2]],
+            **({"published_at": "2026-02-01"} if dated else {}),
+        }
+        for number in range(N_JOBS)
+    ]
+    users = [
+        {"user_id": f"u{user}", "preferred_tags": [TOPICS[user % 2]], "updated_at": "2026-03-15"} for user in (0, 23)
+    ]
+    for name, rows in (("jobs", jobs), ("interactions", events), ("users", users)):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return folder
+
+
+def source(folder: Path, events: list[dict[str, str]], *, dated: bool = True) -> Workspace:
+    workspace = Workspace(data_dir=str(folder / "data"))
+    ingest_landing(workspace, write_landing(folder / "landing", events, dated=dated), as_of=NOW)
+    return workspace
+
+
+def last_week(workspace: Workspace, work: Path, *, restate: bool = True) -> Replay:
+    return hold_out_last_days(workspace, work, days=7, until=last_event_at(workspace.lake, before=NOW), restate=restate)
+
+
+def made(replay: Replay, monkeypatch: pytest.MonkeyPatch) -> Replay:
+    monkeypatch.setattr(training, "load_embedder", lambda *_args, **_options: Words())
+    assert run_features_and_models(replay.workspace, as_of=replay.as_of, console=Console(quiet=True))
+    return replay
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".locks" not in path.parts
+    }
+
+
+def events_of(lake_of: Workspace) -> pl.DataFrame:
+    return lake_of.lake.scan("bronze", EVENTS).collect()
+
+
+def test_the_last_days_are_held_out_from_a_midnight_on(tmp_path: Path) -> None:
+    workspace = source(tmp_path, past_events() + future_events())
+    before = files(workspace.lake.root)
+    replay = last_week(workspace, tmp_path / "work")
+    assert replay.as_of == dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+    assert len(events_of(replay.workspace)) == len(past_events())
+    assert events_of(replay.workspace)["occurred_at"].max() < replay.as_of
+    assert len(replay.held_out_pairs()) == N_USERS
+    assert files(workspace.lake.root) == before, "the lake itself is only read"
+
+
+def test_whole_pairs_are_held_out_at_random(tmp_path: Path) -> None:
+    twice = [event(0, job, END - dt.timedelta(days=9), "view") for job in range(N_JOBS)]
+    workspace = source(tmp_path, past_events() + twice)
+    replay = hold_out_pairs(workspace, tmp_path / "work", share=0.3, seed=1, until=END)
+    kept, held = (lake.scan("bronze", EVENTS).collect() for lake in (replay.workspace.lake, replay.held_out))
+    assert len(kept) + len(held) == len(past_events()) + N_JOBS
+    assert kept.join(held, on=["user_id", "job_id"], how="semi").is_empty()
+    assert 0.15 < len(held) / (len(kept) + len(held)) < 0.45
+    assert kept["occurred_at"].dt.date().unique().to_list() == [(replay.as_of - dt.timedelta(days=1)).date()]
+    again = hold_out_pairs(workspace, tmp_path / "again", share=0.3, seed=1, until=END)
+    assert again.held_out_pairs().equals(replay.held_out_pairs())
+
+
+def test_jobs_of_unknown_age_are_there_at_the_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = source(tmp_path, past_events() + future_events(), dated=False)
+    replay = made(last_week(workspace, tmp_path / "work"), monkeypatch)
+    jobs = replay.workspace.lake.scan("catalog", JOBS).collect()
+    assert jobs["status"].to_list() == ["open"] * N_JOBS
+
+
+def test_what_is_held_out_changes_no_feature_and_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = []
+    for name, kind in (("one", "apply"), ("other", "dismiss")):
+        workspace = source(tmp_path / name, past_events() + future_events(kind))
+        replay = made(last_week(workspace, tmp_path / name / "work"), monkeypatch)
+        folders.append(Path(replay.workspace.data_dir))
+    learned = [
+        {name: body for name, body in files(folder).items() if not name.startswith("lake/bronze/")}
+        for folder in folders
+    ]
+    assert {name.split("/")[1] for name in learned[0]} >= {"catalog", "features", "training"}
+    assert learned[0] == learned[1]
+
+
+def test_every_list_is_judged_by_new_jobs_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = source(tmp_path, past_events() + future_events())
+    replay = made(last_week(workspace, tmp_path / "work"), monkeypatch)
+    found = evaluate(replay, max_users=100, seed=1)
+    known = replay.workspace.lake.scan("catalog", INTERACTIONS).select("user_id", "job_id").collect()
+    assert found.counts.n_known_pairs == len(known.join(replay.held_out_pairs(), on=["user_id", "job_id"], how="semi"))
+    assert found.counts.n_judged_pairs == N_USERS - found.counts.n_known_pairs
+    assert {"marketplace", "popularity", "recency", "item-kNN", "user-kNN", "ALS", "content"} <= set(
+        found.per_user["list"]
+    )
+    groups = found.per_user.filter(pl.col("list") == "marketplace")["history"].cast(pl.String)
+    assert set(groups) >= {"cold", "5–19 jobs"}
+    main = found.summary.filter(pl.col("slice") == "all", pl.col("metric") == "recall@20")
+    scores = dict(main.select("list", "estimate").iter_rows())
+    assert scores["marketplace"] == 1.0, "no more than 20 jobs: none is missed"
+    few = evaluate(replay, max_users=5, seed=1)
+    assert few.counts.n_judged_users <= 5
+    assert set(few.per_user["user_id"]) <= set(found.per_user["user_id"])
+
+
+@pytest.mark.parametrize("events", [[], past_events()[:3], future_events()])
+def test_without_events_on_both_sides_it_says_so(tmp_path: Path, events: list[dict[str, str]]) -> None:
+    workspace = source(tmp_path, events)
+    with pytest.raises(NothingHeldOutError):
+        replay = last_week(workspace, tmp_path / "work")
+        replay.held_out_pairs()
