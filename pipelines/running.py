@@ -30,8 +30,6 @@ def run_job(name: str, *, as_of: datetime | None, console: Console) -> bool:
     return result.success
 
 
-<<<<<<< HEAD
-=======
 def run_features_and_models(workspace: Workspace, *, as_of: datetime, console: Console) -> bool:
     """Makes in `workspace` all that ranking reads, from the bronze tables that lie there; returns whether it succeeded.
 
@@ -53,12 +51,6 @@ def run_features_and_models(workspace: Workspace, *, as_of: datetime, console: C
     return result.success
 
 
-def job_names() -> list[str]:
-    """The names of the jobs."""
-    return [job.name for job in JOBS]
-
-
->>>>>>> 779588b (Add jobfeed evaluate: hold out interactions, replay the pipeline, judge every list)
 def progress_logger(console: Console) -> dg.LoggerDefinition:
     """A Dagster logger that prints one line a finished step, failed checks, warnings and errors."""
 

@@ -109,12 +109,10 @@ def rank_by_recipe(context: JobContext, batch: UserBatch, recipes: Sequence[Reci
 
 
 def _listed(found: Candidates, scored: Scored, slots: Slots) -> RecipeLists:
-    place = np.maximum(slots.candidate, 0)[:, : None if found.jobs.shape[1] else 0]
-    is_item = slots.candidate[:, : place.shape[1]] >= 0
-    return RecipeLists(
-        job=np.where(is_item, np.take_along_axis(found.jobs, place, axis=1), NO_ENTRY).astype(np.int32),
-        score=np.take_along_axis(scored.score, place, axis=1),
-    )
+    job = take_or_missing(found.jobs, slots.candidate)
+    if scored.score.shape[1] == 0:
+        return RecipeLists(job, np.zeros(job.shape))
+    return RecipeLists(job, np.take_along_axis(scored.score, np.maximum(slots.candidate, 0), axis=1))
 
 
 def _rank_block(
