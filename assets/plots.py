@@ -49,6 +49,24 @@ def lines_over_time(frame: pl.DataFrame, at: str, y: str, series: str, title: st
     return _over_time(shown, at, y, series, title, lambda chart: chart.mark_line(point=True))
 
 
+def lines_over(frame: pl.DataFrame, x: str, y: str, series: str, title: str) -> dg.MarkdownMetadataValue:
+    """A line of the numbers in `y` over the numbers in `x` for each label in `series`."""
+    if frame.is_empty():
+        return _no_data(title)
+    rows = frame.select(pl.col(x, y).cast(pl.Float64), pl.col(series).cast(pl.String))
+    data = alt.InlineData(values=[{"x": row[0], "amount": row[1], "series": row[2]} for row in rows.iter_rows()])
+    chart = (
+        alt.Chart(data, title=title, width=_WIDTH, height=_HEIGHT)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("x:Q", title=x),
+            y=alt.Y("amount:Q", title=y),
+            color=alt.Color("series:N", title=series),
+        )
+    )
+    return _picture(chart, title)
+
+
 def _over_time(
     frame: pl.DataFrame, at: str, y: str, series: str, title: str, mark: Callable[[alt.Chart], alt.Chart]
 ) -> dg.MarkdownMetadataValue:

@@ -1,6 +1,6 @@
-"""Rates and counts as rows of METRICS, with confidence intervals as Polars expressions.
+"""The rows of METRICS, and confidence intervals as Polars expressions.
 
-The counting is SQL; rankings are evaluated in models/evaluation.
+What became of recommendations is in outcomes; rankings are evaluated in models/evaluation.
 """
 
 from collections.abc import Mapping
@@ -8,34 +8,49 @@ from collections.abc import Mapping
 import polars as pl
 
 from features.schemas.insight import METRICS
+from features.schemas.table import Table
 
 Z_95 = 1.959963984540054
 EVERY = "all"
-# Metric -> the column that counts successes among `n_shown`.
-_RATES = {"ctr": "n_clicked", "apply_rate": "n_applied", "save_rate": "n_saved"}
 
 
 def outcome_metrics(outcomes: pl.DataFrame) -> pl.DataFrame:
-    """METRICS per surface: ctr, apply_rate, save_rate (95 % Wilson interval), dwell_seconds_mean (95 % normal).
+    """METRICS of OUTCOMES: the rows of all slices together."""
+    return metric_rows(outcomes.filter(pl.col("dimension") == EVERY).drop("dimension", "slice"))
 
-    `outcomes` has surface, n_shown, n_clicked, n_applied, n_saved, n_dwells, sum_dwell_milliseconds and
-    sum_square_dwell_milliseconds. A surface without shown jobs has no rates.
-    """
-    rates = []
-    for metric, successes in _RATES.items():
-        lower, upper = wilson(pl.col(successes), pl.col("n_shown"))
-        value = pl.col(successes) / pl.col("n_shown")
-        rates.append(
-            outcomes.filter(pl.col("n_shown") > 0).select(
-                "surface", metric=pl.lit(metric), value=value, lower=lower, upper=upper, n="n_shown"
-            )
-        )
-    total, squares, n = (pl.col(c) for c in ("sum_dwell_milliseconds", "sum_square_dwell_milliseconds", "n_dwells"))
-    lower, upper = normal_mean(total / 1e3, squares / 1e6, n)
-    dwell = outcomes.filter(n > 0).select(
-        "surface", metric=pl.lit("dwell_seconds_mean"), value=total / 1e3 / n, lower=lower, upper=upper, n="n_dwells"
+
+def match_metrics(quality: pl.DataFrame, *, threshold: int) -> pl.DataFrame:
+    """METRICS per recipe of MATCH_QUALITY: precision, recall and f1 of a score of at least `threshold` percent."""
+    at_threshold = quality.with_columns(pl.col("n").sum().over("recipe")).filter(pl.col("match_percent") == threshold)
+    values = at_threshold.unpivot(["precision", "recall", "f1"], index=["recipe", "n"], variable_name="metric")
+    return metric_rows(values.with_columns(metric=pl.format("match_{}", "metric")))
+
+
+def experiment_metrics(experiments: pl.DataFrame) -> pl.DataFrame:
+    """METRICS of EXPERIMENTS: each arm's difference to the first one, always valid, and how even the split is."""
+    differences = experiments.drop_nulls("difference").select(
+        "recipe",
+        "arm",
+        metric=pl.format("{}_difference", "metric"),
+        value="difference",
+        lower="difference_lower",
+        upper="difference_upper",
+        n="n_users",
     )
-    return _rounded(pl.concat([*rates, dwell], how="vertical_relaxed"))
+    split = (
+        experiments.group_by("metric", "experiment")
+        .agg(value=pl.col("sample_ratio_p_value").first(), n=pl.col("n_users").sum())
+        .filter(pl.col("metric") == "ctr")
+        .select("value", "n", metric=pl.lit("sample_ratio_p_value"))
+    )
+    return metric_rows(pl.concat([differences, split], how="diagonal_relaxed"))
+
+
+def policy_metrics(policies: pl.DataFrame) -> pl.DataFrame:
+    """METRICS of POLICY_VALUES, named <estimator>_<metric>."""
+    return metric_rows(
+        policies.select("recipe", "value", "lower", "upper", "n", metric=pl.format("{}_{}", "estimator", "metric"))
+    )
 
 
 def count_metrics(counts: Mapping[str, int]) -> pl.DataFrame:
@@ -43,7 +58,7 @@ def count_metrics(counts: Mapping[str, int]) -> pl.DataFrame:
     rows = pl.DataFrame(
         {"metric": list(counts), "n": list(counts.values())}, schema={"metric": pl.String, "n": pl.Int64}
     )
-    return _rounded(rows.with_columns(surface=pl.lit(EVERY), value=pl.col("n").cast(pl.Float64)))
+    return metric_rows(rows.with_columns(value=pl.col("n").cast(pl.Float64)))
 
 
 def wilson(n_successes: pl.Expr, n_trials: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
@@ -68,8 +83,18 @@ def normal_mean(total: pl.Expr, sum_squares: pl.Expr, n: pl.Expr) -> tuple[pl.Ex
     return pl.when(known).then(mean - half), pl.when(known).then(mean + half)
 
 
-def _rounded(rows: pl.DataFrame) -> pl.DataFrame:
+def metric_rows(rows: pl.DataFrame) -> pl.DataFrame:
+    """`rows` as METRICS, rounded and sorted; recipe, arm and surface are `all` where `rows` does not have them.
+
+    Rows without a value are left out.
+    """
+    absent = [name for name in ("recipe", "arm", "surface") if name not in rows.columns]
+    named = rows.with_columns(pl.lit(EVERY).alias(name) for name in absent)
+    return rounded(named.with_columns(pl.col("recipe", "arm", "surface").fill_null(EVERY)), METRICS)
+
+
+def rounded(rows: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """`rows` as `table`, in the order of its key. Value and bounds have six decimals; not a number becomes null."""
     numbers = [name for name in ("value", "lower", "upper") if name in rows.columns]
-    return METRICS.conform(
-        rows.with_columns(pl.col(numbers).cast(pl.Float64).round(6), recipe=pl.lit(EVERY), arm=pl.lit(EVERY))
-    ).sort(list(METRICS.key))
+    values = rows.with_columns(pl.col(numbers).cast(pl.Float64).fill_nan(None).round(6))
+    return table.conform(values.drop_nulls("value")).sort(list(table.key))

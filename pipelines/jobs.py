@@ -22,6 +22,8 @@ _ACTIVITY = dg.AssetSelection.assets(
     "insight/metrics",
     "publishing/generation",
 )
+# Impressions are looked up in generations that are kept for some runs only; rates over 28 days need no quarter hours.
+_OUTCOMES = dg.AssetSelection.assets("insight/exposures", "insight/outcomes", "insight/experiments")
 _CHANGED_JOBS = dg.AssetSelection.assets(
     "catalog/job_versions",
     "catalog/jobs",
@@ -43,8 +45,8 @@ daily = dg.define_asset_job(
 )
 hourly = dg.define_asset_job(
     "hourly",
-    _INGEST_JOBS | _INGEST_EVENTS | _ACTIVITY | _CHANGED_JOBS,
-    description="New and changed jobs and events, the feeds that they touch, a generation; models stay as of the day.",
+    _INGEST_JOBS | _INGEST_EVENTS | _ACTIVITY | _CHANGED_JOBS | _OUTCOMES,
+    description="New and changed jobs and events, their feeds, outcomes, a generation; models stay as of the day.",
     tags={SCOPE_TAG: "touched"},
 )
 frequent = dg.define_asset_job(

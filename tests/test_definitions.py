@@ -49,7 +49,18 @@ ASSETS_BY_GROUP = {
     },
     "ranking": {"ranking/fallback_feeds", "ranking/feeds"},
     "digests": {"digests/digests"},
-    "insight": {"insight/market_trends", "insight/metrics", "insight/skill_demand", "insight/skill_gaps"},
+    "insight": {
+        "insight/experiments",
+        "insight/exposures",
+        "insight/market_trends",
+        "insight/match_quality",
+        "insight/metrics",
+        "insight/outcomes",
+        "insight/policy_values",
+        "insight/skill_demand",
+        "insight/skill_gaps",
+        "insight/success_patterns",
+    },
     "publishing": {"publishing/generation"},
 }
 

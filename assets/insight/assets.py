@@ -1,16 +1,20 @@
-"""Market trends, skill demand, skill gaps and metrics as assets. Queries are in sql/insight, formulas in `features`."""
+"""Market trends, skill demand and skill gaps as assets, and the list of all assets of insight.
 
-import datetime as dt
+Queries are in sql/insight, formulas in `features`.
+"""
 
 import dagster as dg
 import polars as pl
 
 from assets.declare import asset
+from assets.insight.experiments import ASSET_CHECKS as EXPERIMENT_CHECKS
+from assets.insight.experiments import ASSETS as EXPERIMENT_ASSETS
+from assets.insight.exposures import exposures_table
+from assets.insight.metrics import metrics_table
+from assets.insight.outcomes import ASSETS as OUTCOME_ASSETS
+from assets.insight.queries import insight_query
 from assets.plots import bar_chart
 from assets.resources import RunClock, Workspace
-from assets.sql import query
-from features.interactions import CLOCK_SKEW, MAX_DWELL_SECONDS
-from features.metrics import count_metrics, outcome_metrics
 from features.schemas.insight import MARKET_TRENDS, SKILL_DEMAND
 from features.users.skill_gaps import MIN_ROLE_SHARE, skill_gaps
 from serving.contract.tables import GLOBAL_AREA
@@ -19,14 +23,12 @@ TREND_WEEKS = 12
 TREND_VALUES = 100
 SALARY_BAND_USD = 1_000
 DEMAND_PERIOD_DAYS = 28
-METRICS_PERIOD = dt.timedelta(days=28)
 
 _SQL = ("duckdb", "sql")
 _MARKET_COLUMNS = (
     "job_id", "company", "skills", "professional_roles", "country", "status", "duplicate_of", "published_at",
     "salary_monthly_usd_min", "salary_monthly_usd_max",
 )  # fmt: skip
-_OUTCOME_COLUMNS = ("user_id", "job_id", "event_type", "occurred_at", "surface", "dwell_seconds", "is_bot")
 
 
 @asset("insight/market_trends", inputs=("catalog/jobs",), kinds=_SQL)
@@ -37,7 +39,7 @@ def market_trends_table(
     params = {
         "as_of": clock.as_of(context), "weeks": TREND_WEEKS, "top": TREND_VALUES, "salary_band": SALARY_BAND_USD
     }  # fmt: skip
-    table = _query("market_trends", workspace, {"jobs": jobs.select(_MARKET_COLUMNS)}, params).pipe(
+    table = insight_query("market_trends", workspace, {"jobs": jobs.select(_MARKET_COLUMNS)}, params).pipe(
         MARKET_TRENDS.conform
     )
     roles = table.filter((pl.col("dimension") == "role") & (pl.col("area") == GLOBAL_AREA))
@@ -58,7 +60,9 @@ def skill_demand_table(
 ) -> dg.Output[pl.DataFrame]:
     """How many open jobs ask for each skill, what they pay, and how that changed, per country and overall."""
     params = {"as_of": clock.as_of(context), "period_days": DEMAND_PERIOD_DAYS}
-    table = _query("skill_demand", workspace, {"jobs": jobs.select(_MARKET_COLUMNS)}, params).pipe(SKILL_DEMAND.conform)
+    table = insight_query("skill_demand", workspace, {"jobs": jobs.select(_MARKET_COLUMNS)}, params).pipe(
+        SKILL_DEMAND.conform
+    )
     overall = table.filter(pl.col("area") == GLOBAL_AREA).sort("n_jobs", "skill", descending=[True, False])
     return dg.Output(
         table,
@@ -73,7 +77,9 @@ def skill_demand_table(
 @asset("insight/skill_gaps", inputs=("features/user_profiles", "catalog/jobs"), kinds=(*_SQL, "polars"))
 def skill_gaps_table(workspace: Workspace, user_profiles: pl.LazyFrame, jobs: pl.LazyFrame) -> dg.Output[pl.DataFrame]:
     """What each user has, has in part and lacks for the roles wanted, what that would take, and whether to apply."""
-    required = _query("role_skills", workspace, {"jobs": jobs.select(_MARKET_COLUMNS)}, {"min_share": MIN_ROLE_SHARE})
+    required = insight_query(
+        "role_skills", workspace, {"jobs": jobs.select(_MARKET_COLUMNS)}, {"min_share": MIN_ROLE_SHARE}
+    )
     table = skill_gaps(user_profiles, required)
     verdicts = table.group_by("verdict").agg(n_users=pl.len()).sort("verdict")
     return dg.Output(
@@ -86,45 +92,8 @@ def skill_gaps_table(workspace: Workspace, user_profiles: pl.LazyFrame, jobs: pl
     )
 
 
-@asset("insight/metrics", inputs=("bronze/events", "catalog/jobs", "catalog/users", "catalog/interactions"), kinds=_SQL)
-def metrics_table(
-    context: dg.AssetExecutionContext,
-    workspace: Workspace,
-    clock: RunClock,
-    events: pl.LazyFrame,
-    jobs: pl.LazyFrame,
-    users: pl.LazyFrame,
-    interactions: pl.LazyFrame,
-) -> dg.Output[pl.DataFrame]:
-    """Click, application and save rates and dwell per surface over 28 days, and how large the tables are."""
-    until = clock.as_of(context) + CLOCK_SKEW
-    period = {"since": until - METRICS_PERIOD, "until": until}
-    recent = events.filter(pl.col("occurred_at").is_between(period["since"], until, closed="right"))
-    outcomes = _query(
-        "surface_outcomes",
-        workspace,
-        {"events": recent.select(_OUTCOME_COLUMNS)},
-        {**period, "max_dwell_seconds": MAX_DWELL_SECONDS},
-    )
-    counts = {
-        "n_users": _rows(users),
-        "n_jobs": _rows(jobs),
-        "n_open_jobs": _rows(jobs.filter(pl.col("status") == "open")),
-        "n_duplicate_jobs": _rows(jobs.filter(pl.col("duplicate_of").is_not_null())),
-        "n_interactions": _rows(interactions),
-        "n_recent_events": _rows(recent),
-    }
-    table = pl.concat([outcome_metrics(outcomes), count_metrics(counts)])
-    return dg.Output(table, metadata=counts)
-
-
-def _query(name: str, workspace: Workspace, frames: dict[str, pl.LazyFrame], params: dict[str, object]) -> pl.DataFrame:
-    memory_limit = workspace.config.pipeline.duckdb_memory_limit
-    return query(f"insight/{name}", frames=frames, params=params, memory_limit=memory_limit)
-
-
-def _rows(frame: pl.LazyFrame) -> int:
-    return int(frame.select(pl.len()).collect().item())
-
-
-ASSETS = [market_trends_table, skill_demand_table, skill_gaps_table, metrics_table]
+ASSETS = [
+    *(market_trends_table, skill_demand_table, skill_gaps_table),
+    *(exposures_table, *OUTCOME_ASSETS, *EXPERIMENT_ASSETS, metrics_table),
+]
+ASSET_CHECKS = EXPERIMENT_CHECKS

@@ -1,7 +1,10 @@
-"""Digests, the market, skill gaps and metrics."""
+"""Digests, the market, skill gaps, what became of recommendations, and metrics."""
+
+from collections.abc import Mapping
 
 import polars as pl
 
+from features.schemas.ranking import FEED_ITEM
 from features.schemas.table import UTC_TIMESTAMP, Column, Table, published
 
 DIGESTS = published("digests")
@@ -20,3 +23,113 @@ MARKET_TRENDS = published("market_trends")
 SKILL_DEMAND = published("skill_demand")
 SKILL_GAPS = published("skill_gaps")
 METRICS = published("metrics")
+
+_RECIPE = Column(pl.String, "Recipe that scored the feed")
+_ARM = Column(pl.String, "Arm of the experiment that the user is in")
+_INTERVAL: Mapping[str, Column] = {name: METRICS.described[name] for name in ("value", "lower", "upper", "n")}
+_LOWER, _UPPER = METRICS.described["lower"], METRICS.described["upper"]
+DRAWN_JOB = pl.Struct(
+    {"job_id": pl.String, "propensity": pl.Float32, "components": dict(FEED_ITEM)["components"]}
+)  # fmt: skip
+
+EXPOSURES = Table(
+    "exposures",
+    "Jobs shown in feeds and digests with what the feed then said of them, a part per UTC date and run; one row per "
+    "user, job, surface and generation",
+    {
+        "user_id": DIGESTS.described["user_id"],
+        "job_id": DIGEST_ITEMS.described["job_id"],
+        "surface": Column(pl.String, "Where the job was shown: feed or digest"),
+        "generation": Column(pl.String, "Generation that the event names; else the newest before it"),
+        "shown_at": Column(UTC_TIMESTAMP, "First impression"),
+        "position": Column(pl.Int32, "Least position that the impressions state"),
+        "recipe": _RECIPE,
+        "arm": _ARM,
+        "experiment": Column(pl.String, "Experiment that the arm belongs to; null outside of one"),
+        "rank": Column(pl.Int16, "Position in the whole feed, from 1; null if the feed does not hold the job"),
+        "score": Column(pl.Float32, "Score that the recipe gave", "0–1"),
+        "explored": Column(pl.Boolean, "Whether the job was drawn for exploration"),
+        "propensity": Column(pl.Float32, "Chance with which the job was drawn for its position", "0–1"),
+        "drawn": Column(pl.List(DRAWN_JOB), "All drawn jobs of the feed whose components are stored; null if not one"),
+    },
+    key=("user_id", "job_id", "surface", "generation"),
+)
+OUTCOMES = Table(
+    "outcomes",
+    "Rates of what users did with shown jobs, and dwell; one row per metric, slice, recipe, arm and surface",
+    {
+        "metric": METRICS.described["metric"],
+        "dimension": Column(pl.String, "What the slice is of: all, position, job_age, job_language or job_country"),
+        "slice": Column(pl.String, "Position, new or old, language or country; all"),
+        **{name: METRICS.described[name] for name in ("recipe", "arm", "surface")},
+        **_INTERVAL,
+    },
+    key=("metric", "dimension", "slice", "recipe", "arm", "surface"),
+)
+MATCH_QUALITY = Table(
+    "match_quality",
+    "The match score against what users did; one row per recipe and band of ten percent",
+    {
+        "recipe": Column(pl.String, "Recipe, or all"),
+        "match_percent": Column(pl.Int32, "Least score of the band", "percent"),
+        "n": Column(pl.Int64, "Shown jobs with a score in the band"),
+        "n_positive": Column(pl.Int64, "Of these, clicked, saved or applied to"),
+        "mean_match_percent": Column(pl.Float64, "Mean score in the band", "percent"),
+        "positive_share": Column(pl.Float64, "Share that was clicked, saved or applied to", "0–1"),
+        "lower": _LOWER,
+        "upper": _UPPER,
+        "precision": Column(pl.Float64, "Positive share of all jobs with at least the band's least score", "0–1"),
+        "recall": Column(pl.Float64, "Share of all positive jobs that have at least this score", "0–1"),
+        "f1": Column(pl.Float64, "Harmonic mean of precision and recall", "0–1"),
+    },
+    key=("recipe", "match_percent"),
+)
+SUCCESS_PATTERNS = Table(
+    "success_patterns",
+    "Which jobs users act on once shown, against all jobs; one row per outcome, dimension and value with ten users",
+    {
+        "outcome": Column(pl.String, "click, save or apply"),
+        "dimension": Column(pl.String, "What the value is: company, role, skill, career_level, city or country"),
+        "value": Column(pl.String, "Company, role, skill, career level or place"),
+        "n_users": Column(pl.Int64, "Users to whom such jobs were shown"),
+        "n_shown": Column(pl.Int64, "Pairs of user and job that was shown"),
+        "n_successes": Column(pl.Int64, "Of these, with the outcome"),
+        "rate": Column(pl.Float64, "Share with the outcome", "0–1"),
+        "lower": _LOWER,
+        "upper": _UPPER,
+        "base_rate": Column(pl.Float64, "Share with the outcome among all shown pairs", "0–1"),
+        "lift": Column(pl.Float64, "Rate divided by the base rate"),
+    },
+    key=("outcome", "dimension", "value"),
+)
+EXPERIMENTS = Table(
+    "experiments",
+    "The running experiment; one row per metric and arm",
+    {
+        "experiment": Column(pl.String, "Name of the experiment"),
+        "metric": Column(pl.String, "ctr or apply_rate, per shown job"),
+        "arm": _ARM,
+        "recipe": _RECIPE,
+        "share": Column(pl.Float64, "Share of users that the arm should get", "0–1"),
+        "n_users": Column(pl.Int64, "Users who were shown a job"),
+        "n_shown": Column(pl.Int64, "Pairs of user and job that was shown"),
+        "value": Column(pl.Float64, "Value of the metric"),
+        "difference": Column(pl.Float64, "Value less that of the first arm; null for the first arm"),
+        "difference_lower": Column(pl.Float64, "Lower bound of the difference, valid at any time"),
+        "difference_upper": Column(pl.Float64, "Upper bound of the difference, valid at any time"),
+        "sample_ratio_p_value": Column(pl.Float64, "How likely so uneven a split of users is by chance", "0–1"),
+    },
+    key=("experiment", "metric", "arm"),
+)
+POLICY_VALUES = Table(
+    "policy_values",
+    "What each recipe would earn on explored positions; one row per recipe, metric and estimator",
+    {
+        "recipe": Column(pl.String, "Recipe that would choose among the drawn jobs"),
+        "metric": Column(pl.String, "ctr or apply_rate"),
+        "estimator": Column(pl.String, "snips or doubly_robust"),
+        **_INTERVAL,
+        "effective_n": Column(pl.Float64, "Equally weighted observations that the value is worth"),
+    },
+    key=("recipe", "metric", "estimator"),
+)

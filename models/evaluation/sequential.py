@@ -6,7 +6,6 @@ Users are the unit: a user's jobs are not independent of each other. No data is 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.arrays import Doubles
 
@@ -18,12 +17,12 @@ _ROUNDING = 1e-12  # what is left of a difference of equal sums
 class RateSums:
     """Sums over the users of each arm, each of any shape: users, trials, successes and their second moments."""
 
-    n_users: NDArray[np.number]
-    n_trials: NDArray[np.number]
-    n_successes: NDArray[np.number]
-    sum_square_trials: NDArray[np.number]
-    sum_square_successes: NDArray[np.number]
-    sum_products: NDArray[np.number]  # of a user's trials and successes
+    n_users: Doubles
+    n_trials: Doubles
+    n_successes: Doubles
+    sum_square_trials: Doubles
+    sum_square_successes: Doubles
+    sum_products: Doubles  # of a user's trials and successes
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.metrics import count_metrics, normal_mean, outcome_metrics, wilson
-from features.schemas.insight import METRICS
+from features.metrics import (
+    count_metrics,
+    experiment_metrics,
+    match_metrics,
+    normal_mean,
+    outcome_metrics,
+    policy_metrics,
+    wilson,
+)
+from features.outcomes import outcome_rates
+from features.schemas.insight import EXPERIMENTS, MATCH_QUALITY, METRICS, POLICY_VALUES
 
 OUTCOMES = pl.DataFrame(
     {
+        "dimension": ["all", "all"],
+        "slice": ["all", "all"],
+        "recipe": ["all", "all"],
+        "arm": ["all", "all"],
         "surface": ["feed", "external"],
         "n_shown": [20, 0],
         "n_clicked": [10, 0],
         "n_applied": [0, 0],
         "n_saved": [2, 0],
+        "n_dismissed": [1, 0],
         "n_dwells": [2, 0],
         "sum_dwell_milliseconds": [10_000.0, 0.0],
         "sum_square_dwell_milliseconds": [58e6, 0.0],
@@ -21,13 +35,14 @@ OUTCOMES = pl.DataFrame(
 
 
 def test_rates_have_wilson_intervals_and_dwell_a_normal_one():
-    table = outcome_metrics(OUTCOMES)
+    table = outcome_metrics(outcome_rates(OUTCOMES))
     METRICS.validate(table)
     rows = {row["metric"]: row for row in table.iter_rows(named=True)}
     assert set(table["surface"]) == {"feed"}
     assert (rows["ctr"]["value"], rows["ctr"]["n"]) == (0.5, 20)
     assert (rows["ctr"]["lower"], rows["ctr"]["upper"]) == pytest.approx((0.2993, 0.7007), abs=1e-4)
     assert rows["apply_rate"]["lower"] == 0.0
+    assert rows["dismiss_rate"]["value"] == 0.05
     assert rows["dwell_seconds_mean"]["value"] == 5.0
     assert rows["dwell_seconds_mean"]["upper"] == pytest.approx(8.92, abs=1e-3)
 
@@ -39,7 +54,62 @@ def test_counts_are_metrics_over_everything():
 
 
 def test_no_events_give_no_rates():
-    assert outcome_metrics(OUTCOMES.clear()).is_empty()
+    assert outcome_metrics(outcome_rates(OUTCOMES.clear())).is_empty()
+
+
+def test_slices_are_no_metrics_of_their_own():
+    sliced = OUTCOMES.with_columns(dimension=pl.lit("position"), slice=pl.lit("1"))
+    rates = outcome_rates(pl.concat([OUTCOMES, sliced]))
+    assert set(rates["dimension"]) == {"all", "position"}
+    assert outcome_metrics(rates).equals(outcome_metrics(outcome_rates(OUTCOMES)))
+
+
+def test_precision_recall_and_f1_are_metrics_at_the_threshold():
+    rows = [
+        {"recipe": "match", "match_percent": 50, "n": 6, "precision": 0.2, "recall": 1.0, "f1": 1 / 3},
+        {"recipe": "match", "match_percent": 60, "n": 4, "precision": 0.5, "recall": 0.8, "f1": 0.615},
+        {"recipe": "hybrid", "match_percent": 60, "n": 0},
+    ]
+    table = match_metrics(MATCH_QUALITY.conform(pl.DataFrame(rows)), threshold=60)
+    METRICS.validate(table)
+    assert table.select("metric", "recipe", "surface", "value", "n").rows() == [
+        ("match_f1", "match", "all", 0.615, 10),
+        ("match_precision", "match", "all", 0.5, 10),
+        ("match_recall", "match", "all", 0.8, 10),
+    ]
+
+
+def test_an_experiment_gives_a_difference_for_each_further_arm_and_one_p_value():
+    first = {"experiment": "e", "arm": "a", "recipe": "old", "n_users": 10, "sample_ratio_p_value": 0.5}
+    other = {**first, "arm": "b", "recipe": "new", "n_users": 12, "difference": 0.1}
+    other |= {"difference_lower": -0.1, "difference_upper": 0.3}
+    rows = [{**arm, "metric": metric} for metric in ("ctr", "apply_rate") for arm in (first, other)]
+    table = experiment_metrics(EXPERIMENTS.conform(pl.DataFrame(rows)))
+    METRICS.validate(table)
+    assert table.rows() == [
+        ("apply_rate_difference", "new", "b", "all", 0.1, -0.1, 0.3, 12),
+        ("ctr_difference", "new", "b", "all", 0.1, -0.1, 0.3, 12),
+        ("sample_ratio_p_value", "all", "all", "all", 0.5, None, None, 22),
+    ]
+
+
+def test_policy_values_are_named_by_their_estimator():
+    row = {"recipe": "match", "metric": "ctr", "estimator": "snips", "value": 0.2, "lower": 0.1, "upper": 0.3, "n": 9}
+    table = policy_metrics(POLICY_VALUES.conform(pl.DataFrame([row])))
+    assert table.rows() == [("snips_ctr", "match", "all", "all", 0.2, 0.1, 0.3, 9)]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        match_metrics(MATCH_QUALITY.empty(), threshold=60),
+        experiment_metrics(EXPERIMENTS.empty()),
+        policy_metrics(POLICY_VALUES.empty()),
+    ],
+)
+def test_empty_tables_give_no_metrics(table):
+    METRICS.validate(table)
+    assert table.is_empty()
 
 
 def bounds(successes, trials):

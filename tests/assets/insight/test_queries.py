@@ -5,8 +5,10 @@ import pytest
 
 from assets.sql import query
 from features.metrics import outcome_metrics
+from features.outcomes import outcome_rates
 from features.schemas.bronze import EVENTS
-from features.schemas.insight import MARKET_TRENDS, METRICS, SKILL_DEMAND
+from features.schemas.catalog import INTERACTIONS
+from features.schemas.insight import EXPOSURES, MARKET_TRENDS, METRICS, OUTCOMES, SKILL_DEMAND
 from tests.factories import jobs
 
 WEDNESDAY = dt.datetime(2026, 3, 4, 12, tzinfo=dt.UTC)
@@ -119,9 +121,26 @@ def events(*rows):
     return EVENTS.conform(pl.DataFrame(made, infer_schema_length=None))
 
 
+def exposures(*rows):
+    made = [
+        {"user_id": "u", "job_id": "j", "surface": "feed", "generation": "g", "shown_at": at(hours=1), **row}
+        for row in rows
+    ]
+    return EXPOSURES.conform(pl.DataFrame(made, infer_schema_length=None))
+
+
+def all_outcomes(frame, shown=None, catalog=None):
+    limits = {"max_dwell_seconds": 600.0, "new_days": 7, "max_position": 50}
+    frames = {
+        "events": frame,
+        "exposures": EXPOSURES.empty() if shown is None else shown,
+        "jobs": jobs() if catalog is None else catalog,
+    }
+    return query("insight/outcomes", frames=frames, params={"since": at(days=28), "until": WEDNESDAY, **limits})
+
+
 def outcomes(frame):
-    params = {"since": at(days=28), "until": WEDNESDAY, "max_dwell_seconds": 600.0}
-    return query("insight/surface_outcomes", frames={"events": frame}, params=params)
+    return all_outcomes(frame).filter(dimension="all")
 
 
 def test_a_trial_is_a_pair_that_was_shown_and_succeeds_once():
@@ -160,6 +179,106 @@ def test_dwell_is_the_longest_view_of_a_pair_capped():
 
 
 def test_no_events_give_no_outcomes_and_no_metrics():
-    table = outcome_metrics(outcomes(EVENTS.empty()))
+    rates = outcome_rates(all_outcomes(EVENTS.empty()))
+    OUTCOMES.validate(rates)
+    table = outcome_metrics(rates)
     METRICS.validate(table)
     assert table.is_empty()
+
+
+def test_a_trial_counts_for_the_recipe_and_arm_that_showed_it_first():
+    frame = events(
+        {"event_type": "impression"},
+        {"event_type": "click"},
+        {"event_type": "impression", "job_id": "k"},
+        {"event_type": "dismiss", "job_id": "k"},
+        {"event_type": "impression", "job_id": "l"},  # of a generation that is no longer known
+    )
+    shown = exposures(
+        {"recipe": "new", "arm": "b", "generation": "later", "shown_at": at(minutes=1)},
+        {"recipe": "old", "arm": "a"},
+        {"recipe": "new", "arm": "b", "job_id": "k"},
+        {"recipe": "new", "arm": "b", "job_id": "l", "surface": "digest"},
+    )
+    table = all_outcomes(frame, shown).filter(dimension="all", surface="feed")
+    assert table.select("recipe", "arm", "n_shown", "n_clicked", "n_dismissed").rows() == [
+        ("all", "all", 3, 1, 1),
+        ("new", "all", 1, 0, 1),
+        ("new", "b", 1, 0, 1),
+        ("old", "a", 1, 1, 0),
+        ("old", "all", 1, 1, 0),
+    ]
+
+
+def test_outcomes_are_sliced_by_position_and_by_age_language_and_country_of_the_job():
+    catalog = jobs(
+        [
+            {"job_id": "t:new", "first_seen_at": at(days=1), "language": "ru", "country": "KZ"},
+            {"job_id": "t:old", "first_seen_at": at(days=1), "published_at": at(days=30), "language": "en"},
+        ]
+    )
+    frame = events(
+        {"event_type": "impression", "job_id": "t:new", "position": 3},
+        {"event_type": "impression", "job_id": "t:new", "position": 2},
+        {"event_type": "click", "job_id": "t:new", "position": 9},
+        {"event_type": "impression", "job_id": "t:old", "position": 2},
+        {"event_type": "impression", "job_id": "gone", "position": 51},
+        {"event_type": "impression", "job_id": "gone", "position": 0, "user_id": "v"},
+    )
+    table = all_outcomes(frame, catalog=catalog).filter(pl.col("dimension") != "all", surface="feed", recipe="all")
+    assert table.select("dimension", "slice", "n_shown", "n_clicked").rows() == [
+        ("job_age", "new", 1, 1),
+        ("job_age", "old", 1, 0),
+        ("job_country", "KZ", 1, 1),
+        ("job_language", "en", 1, 0),
+        ("job_language", "ru", 1, 1),
+        ("position", "2", 2, 1),
+    ]
+
+
+def interactions(*rows):
+    made = [{"n_impressions": 1, "is_applied": False, "is_saved": False, "n_clicks": 0, **row} for row in rows]
+    return INTERACTIONS.conform(pl.DataFrame(made, infer_schema_length=None))
+
+
+def patterns(pairs, catalog, **params):
+    frames = {"interactions": pairs, "jobs": catalog}
+    return query("insight/success_patterns", frames=frames, params={"min_users": 2, "top": 10, **params})
+
+
+def test_success_is_counted_among_users_who_were_shown_such_a_job():
+    catalog = jobs(
+        [
+            {"job_id": "t:1", "skills": ["Go", "Go", "C"], "company": "Acme", "country": None, "city": None},
+            {"job_id": "t:2", "skills": ["Go"], "company": "Other", "country": None, "city": None},
+        ]
+    )
+    pairs = interactions(
+        {"user_id": "a", "job_id": "t:1", "is_applied": True},
+        {"user_id": "a", "job_id": "t:2"},
+        {"user_id": "b", "job_id": "t:1"},
+        {"user_id": "c", "job_id": "t:2", "n_impressions": 0, "is_applied": True},
+        {"user_id": "d", "job_id": "gone"},
+    )
+    table = patterns(pairs, catalog).filter(outcome="apply")
+    assert table.drop("outcome").rows() == [
+        ("company", "Acme", 2, 2, 1, 0.25),
+        ("skill", "C", 2, 2, 1, 0.25),
+        ("skill", "Go", 2, 3, 1, 0.25),
+    ]
+    assert patterns(pairs, catalog, top=1).filter(outcome="apply")["value"].to_list() == ["Acme", "C"]
+
+
+def test_experiment_sums_count_a_job_once_per_user_and_only_the_named_experiment():
+    shown = [
+        {"user_id": "u", "job_id": "j", "arm": "a", "experiment": "e", "is_clicked": False, "is_applied": False},
+        {"user_id": "u", "job_id": "j", "arm": "a", "experiment": "e", "is_clicked": True, "is_applied": False},
+        {"user_id": "u", "job_id": "k", "arm": "a", "experiment": "e", "is_clicked": True, "is_applied": True},
+        {"user_id": "v", "job_id": "k", "arm": "a", "experiment": "e", "is_clicked": False, "is_applied": False},
+        {"user_id": "w", "job_id": "k", "arm": "b", "experiment": "e", "is_clicked": False, "is_applied": False},
+        {"user_id": "x", "job_id": "k", "arm": "b", "experiment": "former", "is_clicked": True, "is_applied": False},
+        {"user_id": "y", "job_id": "k", "arm": "b", "experiment": None, "is_clicked": True, "is_applied": False},
+    ]
+    table = query("insight/experiment_sums", frames={"reactions": pl.DataFrame(shown)}, params={"experiment": "e"})
+    columns = ("arm", "n_users", "n_shown", "n_clicked", "n_applied", "sum_square_shown", "sum_shown_clicked")
+    assert table.select(columns).rows() == [("a", 2, 3, 2, 1, 5, 4), ("b", 1, 1, 0, 0, 1, 0)]

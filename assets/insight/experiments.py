@@ -1,0 +1,77 @@
+"""The running experiment and the off-policy values of recipes as assets, and the alarm for a lopsided split."""
+
+import dagster as dg
+import polars as pl
+
+from assets.declare import asset
+from assets.insight.queries import Period, insight_query, reactions
+from assets.plots import bar_chart
+from assets.ranking.inputs import ranking_settings
+from assets.resources import RunClock, Workspace
+from features.schemas.insight import EXPERIMENTS
+from models.evaluation.experiments import ALARM_BELOW, compare_arms
+from models.evaluation.explored_slots import policy_values
+
+_SQL = ("duckdb", "sql", "numpy")
+
+
+@asset("insight/experiments", inputs=("bronze/events", "insight/exposures"), kinds=_SQL)
+def experiments_table(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    clock: RunClock,
+    events: pl.LazyFrame,
+    exposures: pl.LazyFrame,
+) -> dg.Output[pl.DataFrame]:
+    """CTR and apply rate of each arm against the first, with bounds that hold however often one looks at them."""
+    experiment = workspace.config.ranking.experiment
+    if experiment is None:
+        return dg.Output(EXPERIMENTS.empty(), metadata={"experiment": "none is configured in ranking.yaml"})
+    found = reactions(workspace, exposures, events, Period.before(clock.as_of(context)))
+    sums = insight_query("experiment_sums", workspace, {"reactions": found}, {"experiment": experiment.name})
+    table = compare_arms(sums, ranking_settings(workspace.config).arms, name=experiment.name)
+    ctr = table.filter(metric="ctr")
+    return dg.Output(
+        table,
+        metadata={
+            "experiment": experiment.name,
+            "ctr": bar_chart(ctr, "arm", "value", "CTR by arm"),
+            "users": bar_chart(ctr, "arm", "n_users", "Users by arm"),
+        },
+    )
+
+
+@asset("insight/policy_values", inputs=("bronze/events", "insight/exposures"), kinds=_SQL)
+def policy_values_table(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    clock: RunClock,
+    events: pl.LazyFrame,
+    exposures: pl.LazyFrame,
+) -> dg.Output[pl.DataFrame]:
+    """What each recipe would have earned on explored positions, from the chances with which these were filled."""
+    explored = exposures.filter(pl.col("explored"), pl.col("drawn").is_not_null())
+    found = reactions(workspace, explored, events, Period.before(clock.as_of(context)))
+    table = policy_values(found, list(ranking_settings(workspace.config).recipes.values()))
+    ctr = table.filter(metric="ctr", estimator="snips").sort("value", descending=True)
+    return dg.Output(
+        table, metadata={"n_slots": found.height, "ctr": bar_chart(ctr, "recipe", "value", "CTR by recipe (SNIPS)")}
+    )
+
+
+@dg.asset_check(asset=dg.AssetKey(["insight", "experiments"]), blocking=False)
+def users_are_split_as_configured(experiments: pl.LazyFrame) -> dg.AssetCheckResult:
+    """The users of each arm are as many as its share, up to chance: else the experiment compares different people."""
+    arms = experiments.filter(metric="ctr").collect()
+    p_value = float(arms["sample_ratio_p_value"][0]) if len(arms) else 1.0
+    users = ", ".join(f"{arm}: {n} of {share:.0%}" for arm, n, share in arms.select("arm", "n_users", "share").rows())
+    return dg.AssetCheckResult(
+        passed=p_value >= ALARM_BELOW,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"p = {p_value:.2g}, alarm below {ALARM_BELOW}; {users or 'no experiment'}",
+        metadata={"p_value": dg.MetadataValue.float(p_value)},
+    )
+
+
+ASSETS = [experiments_table, policy_values_table]
+ASSET_CHECKS = [users_are_split_as_configured]

@@ -1,0 +1,59 @@
+"""The published metrics as an asset: collects the rates and differences of the other tables, and counts rows."""
+
+import dagster as dg
+import polars as pl
+
+from assets.declare import asset
+from assets.insight.queries import Period
+from assets.resources import RunClock, Workspace
+from features import metrics
+from features.schemas.insight import EXPERIMENTS, MATCH_QUALITY, OUTCOMES, POLICY_VALUES
+
+MATCH_THRESHOLD = 60  # percent, from which a job counts as a match
+_COLLECTED = tuple(f"insight/{table.name}" for table in (OUTCOMES, MATCH_QUALITY, EXPERIMENTS, POLICY_VALUES))
+
+
+@asset(
+    "insight/metrics",
+    inputs=("bronze/events", "catalog/jobs", "catalog/users", "catalog/interactions"),
+    deps=_COLLECTED,
+)
+def metrics_table(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    clock: RunClock,
+    events: pl.LazyFrame,
+    jobs: pl.LazyFrame,
+    users: pl.LazyFrame,
+    interactions: pl.LazyFrame,
+) -> dg.Output[pl.DataFrame]:
+    """Rates per surface, recipe and arm over 28 days, the match score, experiments, and how large the tables are.
+
+    All but the sizes are of the last run that computed them.
+    """
+    counts = {
+        "n_users": _rows(users),
+        "n_jobs": _rows(jobs),
+        "n_open_jobs": _rows(jobs.filter(pl.col("status") == "open")),
+        "n_duplicate_jobs": _rows(jobs.filter(pl.col("duplicate_of").is_not_null())),
+        "n_interactions": _rows(interactions),
+        "n_recent_events": _rows(Period.before(clock.as_of(context)).of(events, "occurred_at")),
+    }
+    outcomes, quality, experiments, policies = (
+        workspace.lake.scan("insight", table).collect()
+        for table in (OUTCOMES, MATCH_QUALITY, EXPERIMENTS, POLICY_VALUES)
+    )
+    table = pl.concat(
+        [
+            metrics.outcome_metrics(outcomes),
+            metrics.match_metrics(quality, threshold=MATCH_THRESHOLD),
+            metrics.experiment_metrics(experiments),
+            metrics.policy_metrics(policies),
+            metrics.count_metrics(counts),
+        ]
+    )
+    return dg.Output(table, metadata=counts)
+
+
+def _rows(frame: pl.LazyFrame) -> int:
+    return int(frame.select(pl.len()).collect().item())

@@ -1,0 +1,106 @@
+"""What became of recommendations as assets: rates by recipe, position and slice, the match score, success patterns."""
+
+import dagster as dg
+import polars as pl
+
+from assets.declare import asset
+from assets.insight.queries import Period, insight_query, reactions
+from assets.plots import bar_chart, lines_over
+from assets.resources import RunClock, Workspace
+from features.interactions import MAX_DWELL_SECONDS
+from features.metrics import EVERY
+from features.outcomes import MIN_USERS, match_quality, outcome_rates, success_patterns
+
+MAX_POSITION = 50
+NEW_JOB_DAYS = 7
+PATTERN_VALUES = 200
+_SQL = ("duckdb", "sql")
+_EVENTS = ("user_id", "job_id", "event_type", "occurred_at", "surface", "position", "dwell_seconds", "is_bot")
+_EXPOSURES = ("user_id", "job_id", "surface", "generation", "shown_at", "recipe", "arm")
+_PATTERN_JOBS = ("job_id", "company", "professional_roles", "skills", "career_level", "city", "country")
+
+
+@asset("insight/outcomes", inputs=("bronze/events", "catalog/jobs", "insight/exposures"), kinds=_SQL)
+def outcomes_table(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    clock: RunClock,
+    events: pl.LazyFrame,
+    jobs: pl.LazyFrame,
+    exposures: pl.LazyFrame,
+) -> dg.Output[pl.DataFrame]:
+    """Rates of clicks, applications, saves and dismissals and dwell over 28 days, by surface, recipe, arm and slice."""
+    period = Period.before(clock.as_of(context))
+    frames = {
+        "events": period.of(events, "occurred_at").select(_EVENTS),
+        "exposures": period.of(exposures, "shown_at").select(_EXPOSURES),
+        "jobs": jobs.select("job_id", "language", "country", "published_at", "first_seen_at"),
+    }
+    limits = {"max_dwell_seconds": MAX_DWELL_SECONDS, "new_days": NEW_JOB_DAYS, "max_position": MAX_POSITION}
+    table = outcome_rates(insight_query("outcomes", workspace, frames, {**vars(period), **limits}))
+    ctr = table.filter(metric="ctr", recipe=EVERY)
+    positions = ctr.filter(dimension="position").with_columns(pl.col("slice").cast(pl.Int64)).sort("slice", "surface")
+    slices = ctr.filter(pl.col("dimension").str.starts_with("job_"), surface=EVERY).sort("n", descending=True)
+    slices = slices.with_columns(label=pl.format("{} {}", pl.col("dimension").str.strip_prefix("job_"), "slice"))
+    return dg.Output(
+        table,
+        metadata={
+            "ctr_by_position": lines_over(positions, "slice", "value", "surface", "CTR by position"),
+            "ctr_by_surface": bar_chart(ctr.filter(dimension=EVERY), "surface", "value", "CTR by surface"),
+            "ctr_by_slice": bar_chart(slices, "label", "value", "CTR by kind of job"),
+        },
+    )
+
+
+@asset("insight/match_quality", inputs=("bronze/events", "insight/exposures"), kinds=_SQL)
+def match_quality_table(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    clock: RunClock,
+    events: pl.LazyFrame,
+    exposures: pl.LazyFrame,
+) -> dg.Output[pl.DataFrame]:
+    """How often users click, save or apply by match score, and precision, recall and F1 of every threshold."""
+    period = Period.before(clock.as_of(context))
+    table = match_quality(reactions(workspace, exposures, events, period))
+    known = table.drop_nulls("positive_share")
+    return dg.Output(
+        table,
+        metadata={
+            "calibration": lines_over(
+                known, "match_percent", "positive_share", "recipe", "Clicked, saved or applied to, by match percent"
+            ),
+            "f1": lines_over(table.drop_nulls("f1"), "match_percent", "f1", "recipe", "F1 by threshold"),
+        },
+    )
+
+
+@asset("insight/success_patterns", inputs=("catalog/interactions", "catalog/jobs"), kinds=_SQL)
+def success_patterns_table(
+    workspace: Workspace, interactions: pl.LazyFrame, jobs: pl.LazyFrame
+) -> dg.Output[pl.DataFrame]:
+    """Which companies, roles, skills, levels and places users act on more or less often than on all shown jobs.
+
+    Groups of fewer than ten users are left out.
+    """
+    frames = {
+        "interactions": interactions.select("user_id", "job_id", "n_impressions", "n_clicks", "is_saved", "is_applied"),
+        "jobs": jobs.select(_PATTERN_JOBS),
+    }
+    params = {"min_users": MIN_USERS, "top": PATTERN_VALUES}
+    table = success_patterns(insight_query("success_patterns", workspace, frames, params))
+    # The bound shows what is certain: a high rate of few pairs is often chance.
+    likely = table.filter(pl.col("lower") > pl.col("base_rate")).with_columns(
+        label=pl.format("{}: {}", "dimension", "value"), certain_lift=pl.col("lower") / pl.col("base_rate")
+    )
+    best = likely.filter(outcome="apply").sort("certain_lift", "label", descending=[True, False])
+    return dg.Output(
+        table,
+        metadata={
+            "n_patterns": likely.height,
+            "apply": bar_chart(best, "label", "certain_lift", "Applied to more often than others: least lift"),
+        },
+    )
+
+
+ASSETS = [outcomes_table, match_quality_table, success_patterns_table]

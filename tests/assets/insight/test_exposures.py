@@ -1,0 +1,161 @@
+"""Impressions find what the feed of the generation that was shown said of the job."""
+
+import datetime as dt
+
+import polars as pl
+import pytest
+
+from assets.config.ranking import Experiment
+from assets.insight.exposures import exposures_of, new_impressions, with_experiment
+from assets.insight.queries import Period, reactions
+from assets.resources import Workspace
+from features.schemas.bronze import EVENTS
+from features.schemas.insight import EXPOSURES
+from features.schemas.ranking import FEEDS
+from models.ranking.experiments import Arm, assign_arms
+from tests.factories import AS_OF, JOB_IDS, feeds, item, publish_small, publish_small_changes
+
+LATER = AS_OF + dt.timedelta(hours=1)
+UNTIL = AS_OF + dt.timedelta(days=1)
+
+
+def explored_feeds(**head):
+    items = [{**item(rank, job_id, score=0.5), "explored": rank > 2, "propensity": 0.2 if rank > 2 else 1.0}
+             for rank, job_id in enumerate(JOB_IDS[:4], 1)]  # fmt: skip
+    row = {"user_id": "anna", "generated_at": AS_OF, "recipe": "match", "arm": "b", "source": "personal", **head}
+    return FEEDS.conform(pl.DataFrame([{**row, "items": items}], schema_overrides=dict(FEEDS.columns)))
+
+
+@pytest.fixture
+def workspace(tmp_path) -> Workspace:
+    """Two generations an hour apart; in the second, anna's feed is of another recipe and explores two jobs."""
+    made = Workspace(data_dir=str(tmp_path))
+    publish_small(made.published)
+    others = feeds({"борис": JOB_IDS[4:]})
+    publish_small_changes(made.published, as_of=LATER, feeds=pl.concat([explored_feeds(), others]).sort("user_id"))
+    return made
+
+
+def events(*rows):
+    made = [
+        {
+            "event_id": str(number),
+            "user_id": "anna",
+            "job_id": JOB_IDS[0],
+            "surface": "feed",
+            "event_type": "impression",
+            "occurred_at": LATER + dt.timedelta(minutes=5),
+            **row,
+        }
+        for number, row in enumerate(rows)
+    ]
+    return EVENTS.conform(pl.DataFrame(made, infer_schema_length=None)).lazy()
+
+
+def exposures(workspace, *rows):
+    found = new_impressions(workspace, events(*rows), until=UNTIL)
+    return exposures_of(workspace.published, found, memory_limit="1GB")
+
+
+def names(workspace):
+    return sorted(path.name for path in workspace.published.iterdir() if path.is_dir())
+
+
+def test_an_impression_has_the_recipe_of_the_generation_in_force(workspace):
+    table = exposures(
+        workspace,
+        {"occurred_at": AS_OF + dt.timedelta(minutes=1), "position": 5},
+        {"occurred_at": AS_OF + dt.timedelta(minutes=2), "position": 1},
+        {},
+        {"user_id": "борис", "job_id": JOB_IDS[5], "surface": "digest"},
+    )
+    EXPOSURES.validate(table)
+    first, second = names(workspace)
+    assert table.select("user_id", "surface", "generation", "position", "recipe", "arm", "rank").rows() == [
+        ("anna", "feed", first, 1, "marketplace", "default", 1),
+        ("anna", "feed", second, None, "match", "b", 1),
+        ("борис", "digest", second, None, "marketplace", "default", 2),
+    ]
+    assert table["shown_at"][0] == AS_OF + dt.timedelta(minutes=1)
+
+
+def test_a_stated_generation_counts_more_than_the_time(workspace):
+    first, _ = names(workspace)
+    assert exposures(workspace, {"generation": first})["recipe"].to_list() == ["marketplace"]
+
+
+def test_what_no_kept_feed_showed_is_left_out(workspace):
+    table = exposures(
+        workspace,
+        {"generation": "20200101T000000Z-00000000"},
+        {"occurred_at": AS_OF - dt.timedelta(minutes=1)},
+        {"user_id": "stranger"},
+        {"surface": "search"},
+        {"is_bot": True},
+        {"event_type": "click"},
+        {"job_id": None},
+        {"occurred_at": UNTIL + dt.timedelta(minutes=1)},
+    )
+    assert table.is_empty()
+
+
+def test_a_job_that_is_not_in_the_feed_keeps_the_recipe_only(workspace):
+    row = exposures(workspace, {"job_id": JOB_IDS[7]}).row(0, named=True)
+    assert (row["recipe"], row["arm"], row["rank"], row["score"]) == ("match", "b", None, None)
+
+
+def test_an_explored_job_carries_all_drawn_jobs_of_its_feed(workspace):
+    explored, exploited = exposures(workspace, {"job_id": JOB_IDS[2]}, {"job_id": JOB_IDS[0]}).sort(
+        "rank", descending=True
+    ).rows(named=True)  # fmt: skip
+    assert [(job["job_id"], job["propensity"]) for job in explored["drawn"]] == [
+        (JOB_IDS[2], pytest.approx(0.2)),
+        (JOB_IDS[3], pytest.approx(0.2)),
+    ]
+    assert explored["drawn"][0]["components"]["skills"] == pytest.approx(0.5)
+    assert exploited["drawn"] is None
+
+
+def test_an_impression_is_kept_once(workspace):
+    rows = ({}, {"job_id": JOB_IDS[1]})
+    table = exposures(workspace, *rows)
+    workspace.lake.append("insight", EXPOSURES, table, partition="date=2026-03-01")
+    assert exposures(workspace, *rows).is_empty()
+    assert exposures(workspace, *rows, {"job_id": JOB_IDS[2]})["job_id"].to_list() == [JOB_IDS[2]]
+
+
+def test_without_a_generation_there_is_nothing_to_attribute(tmp_path):
+    assert exposures(Workspace(data_dir=str(tmp_path)), {}).is_empty()
+
+
+def test_the_experiment_is_named_where_it_assigns_the_arm(workspace, monkeypatch):
+    arms = [{"name": name, "share": 0.5, "recipe": recipe} for name, recipe in (("a", "marketplace"), ("b", "match"))]
+    experiment = Experiment(name="trial", salt="s", arms=arms)
+    ranking = workspace.config.ranking.model_copy(update={"experiment": experiment})
+    monkeypatch.setitem(workspace.__dict__, "config", workspace.config.model_copy(update={"ranking": ranking}))
+    users = pl.Series([f"u{n}" for n in range(50)])
+    assigned = assign_arms(users, salt="s", arms=[Arm("a", 0.5, "marketplace"), Arm("b", 0.5, "match")])
+    found = EXPOSURES.conform(pl.DataFrame({"user_id": users, "arm": ["b"] * 50}))
+    names = with_experiment(found, workspace)["experiment"].to_list()
+    assert names == ["trial" if arm == 1 else None for arm in assigned]
+    assert {None, "trial"} == set(names)
+
+
+def test_reactions_are_what_the_user_did_where_the_job_was_shown(workspace):
+    rows = (
+        {},
+        {"event_type": "click"},
+        {"event_type": "apply", "surface": "search"},
+        {"job_id": JOB_IDS[1]},
+        {"job_id": JOB_IDS[1], "event_type": "save"},
+        {"job_id": JOB_IDS[2]},
+        {"job_id": JOB_IDS[2], "event_type": "click", "is_bot": True},
+        {"occurred_at": AS_OF + dt.timedelta(minutes=1)},
+    )
+    table = reactions(workspace, exposures(workspace, *rows).lazy(), events(*rows), Period.before(UNTIL))
+    columns = ("job_id", "recipe", "match_percent", "is_clicked", "is_applied", "is_positive")
+    assert table.select(columns).rows() == [
+        (JOB_IDS[0], "marketplace", 85, True, False, True),
+        (JOB_IDS[1], "match", 50, False, False, True),
+        (JOB_IDS[2], "match", 50, False, False, False),
+    ]

@@ -1,0 +1,62 @@
+"""Match quality against a slow count of thresholds; success patterns of groups large enough."""
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.outcomes import match_quality, success_patterns
+from features.schemas.insight import MATCH_QUALITY, SUCCESS_PATTERNS
+
+
+def shown(rows):
+    schema = {"recipe": pl.String, "match_percent": pl.Int32, "is_positive": pl.Boolean}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+shown_jobs = st.lists(
+    st.tuples(st.sampled_from(["match", "hybrid"]), st.one_of(st.none(), st.integers(0, 100)), st.booleans())
+)
+
+
+@given(shown_jobs)
+def test_every_threshold_has_the_precision_recall_and_f1_of_a_slow_count(rows):
+    table = match_quality(shown(rows))
+    MATCH_QUALITY.validate(table)
+    for row in table.iter_rows(named=True):
+        of_recipe = [(p, good) for recipe, p, good in rows if p is not None and row["recipe"] in (recipe, "all")]
+        above = [good for p, good in of_recipe if p >= row["match_percent"]]
+        n_good = sum(good for _, good in of_recipe)
+        precision = sum(above) / len(above) if above else None
+        recall = sum(above) / n_good if n_good else None
+        f1 = 2 * precision * recall / (precision + recall) if precision and recall else None
+        assert row["precision"] == (None if precision is None else pytest.approx(precision, abs=1e-6))
+        assert row["recall"] == (None if recall is None else pytest.approx(recall, abs=1e-6))
+        assert row["f1"] == (None if f1 is None else pytest.approx(f1, abs=1e-6))
+
+
+def test_bands_show_how_often_their_jobs_succeed():
+    table = match_quality(shown([("match", 91, True), ("match", 100, False), ("match", 15, False)]))
+    found = table.filter(recipe="match").select("match_percent", "n", "mean_match_percent", "positive_share").rows()
+    assert found[9] == (90, 2, 95.5, 0.5)
+    assert found[1] == (10, 1, 15.0, 0.0)
+    assert found[5] == (50, 0, None, None)
+    assert table["recipe"].unique().sort().to_list() == ["all", "match"]
+
+
+def pattern(**changes):
+    row = {"outcome": "apply", "dimension": "skill", "value": "Go", "n_users": 10, "n_shown": 20, "n_successes": 5}
+    return {**row, "base_rate": 0.1, **changes}
+
+
+def test_a_pattern_is_a_rate_with_an_interval_against_the_base_rate():
+    table = success_patterns(pl.DataFrame([pattern()]))
+    SUCCESS_PATTERNS.validate(table)
+    row = table.row(0, named=True)
+    assert (row["rate"], row["base_rate"], row["lift"]) == (0.25, 0.1, 2.5)
+    assert (row["lower"], row["upper"]) == pytest.approx((0.1119, 0.4687), abs=1e-4)
+
+
+def test_groups_of_fewer_than_ten_users_are_left_out_and_no_base_rate_gives_no_lift():
+    table = success_patterns(pl.DataFrame([pattern(n_users=9), pattern(value="C", base_rate=0.0, n_successes=0)]))
+    assert table.select("value", "lift").rows() == [("C", None)]
