@@ -44,7 +44,7 @@ def make_commands() -> list[str]:
 def test_every_command_and_option_in_the_pages_exists(line: str) -> None:
     words = shlex.split(line)[1:]
     names = [word for word in words if re.fullmatch(r"[a-z]+", word)]
-    command = names[:2] if names[0] in ("generations", "config", "sources") else names[:1]
+    command = names[:2] if names[0] in ("generations", "recipes", "config", "sources") else names[:1]
     result = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
     assert result.exit_code == 0, result.output
     for option in (word for word in words if word.startswith("--")):

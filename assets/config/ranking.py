@@ -8,9 +8,12 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from assets.config.yaml_files import Name, Share, Strict
+from models.learning.registry import LEARNED
 from models.ranking import settings
 from serving.contract.tables import COMPONENTS
 
+AUTO = "auto"  # the learned recipe once it is promoted, until then the configured one
+FALLBACK_RECIPE = "marketplace"
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -79,7 +82,7 @@ class Retrieval(Strict):
 class Ranking(Strict):
     """`ranking.yaml`."""
 
-    default_recipe: str = "marketplace"
+    default_recipe: str = AUTO
     feed_items: int = Field(settings.Settings.feed_items, ge=1, le=1000)
     component_items: int = Field(settings.Settings.component_items, ge=0, le=100)
     company_cap: int = Field(3, ge=1)
@@ -91,8 +94,16 @@ class Ranking(Strict):
 
     @model_validator(mode="after")
     def _recipes_exist(self) -> Self:
-        wanted = [self.default_recipe, *(arm.recipe for arm in (self.experiment.arms if self.experiment else []))]
-        for recipe in wanted:
+        for name in (AUTO, LEARNED):
+            if name in self.recipes:
+                raise ValueError(f"recipes: the name {name!r} is taken: the learned recipe is fitted, not written")
+        arms = [arm.recipe for arm in (self.experiment.arms if self.experiment else [])]
+        for recipe in (self.configured_recipe, *(name for name in arms if name != LEARNED)):
             if recipe not in self.recipes:
-                raise ValueError(f"recipe {recipe!r} is not defined; recipes are {sorted(self.recipes)}")
+                raise ValueError(f"recipe {recipe!r} is not defined; recipes are {sorted([*self.recipes, LEARNED])}")
         return self
+
+    @property
+    def configured_recipe(self) -> str:
+        """The recipe that ranks by default as long as no learned one is promoted."""
+        return FALLBACK_RECIPE if self.default_recipe in (AUTO, LEARNED) else self.default_recipe

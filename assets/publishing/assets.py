@@ -19,7 +19,7 @@ from assets.publishing.full import publish_full
 from assets.publishing.published_jobs import published_jobs
 from assets.publishing.tables import Source
 from assets.publishing.validation import ValidationFailedError
-from assets.ranking.inputs import ranking_settings
+from assets.ranking.inputs import served_settings
 from assets.ranking.scope import SCOPE_TAG, parse_scope
 from assets.resources import RunClock, Workspace
 from features.schemas.catalog import INTERACTIONS, JOBS
@@ -146,7 +146,7 @@ def reason_tables(templates: Mapping[str, Mapping[str, str]]) -> dict[str, pl.Da
 def _recipes(workspace: Workspace) -> pl.DataFrame:
     rows = [
         (name, component, weight / sum(recipe.weights.values()), recipe.neutral, recipe.most(component))
-        for name, recipe in ranking_settings(workspace.config).recipes.items()
+        for name, recipe in served_settings(workspace).recipes.items()
         for component, weight in recipe.weights.items()
     ]
     schema = {"recipe": pl.String, "component": pl.String, "weight": pl.Float64, "neutral": pl.Float64}

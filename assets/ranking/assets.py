@@ -1,5 +1,6 @@
 """The ranking assets: every user's feed, and fallback feeds for unknown users. The ranking itself is in `models`."""
 
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -7,9 +8,10 @@ import polars as pl
 
 from assets.declare import asset
 from assets.io import StoredTable
+from assets.learning.store import update_registry
 from assets.plots import bar_chart
 from assets.ranking.checks import ASSET_CHECKS
-from assets.ranking.inputs import encoded_jobs, lake_tables, ranking_settings
+from assets.ranking.inputs import encoded_jobs, lake_tables, served_settings
 from assets.ranking.scope import SCOPE_TAG, parse_scope
 from assets.ranking.shards import Report, rank_feeds
 from assets.resources import RunClock, Workspace
@@ -54,14 +56,17 @@ def feeds(
     The run tag `jobfeed/scope` selects the users: all, touched (by new jobs or events) or acted. The others keep their
     feeds without the jobs that are no longer open.
     """
+    scope = parse_scope(context.run.tags.get(SCOPE_TAG))
+    if scope == "all":
+        update_registry(workspace, lambda registry: replace(registry, served=registry.active))
     report = rank_feeds(
         lake_tables(workspace.lake),
         Fitted(als, also_applied, user_neighbours, job_vectors, user_vectors),
         lake=workspace.lake,
-        settings=ranking_settings(workspace.config),
+        settings=served_settings(workspace),
         shard_users=workspace.config.ranking.shard_users,
         as_of=clock.as_of(context),
-        scope=parse_scope(context.run.tags.get(SCOPE_TAG)),
+        scope=scope,
         on_shard=lambda done, n: context.log.info("ranked shard %d of %d", done, n),
     )
     table = workspace.lake.scan("ranking", FEEDS)
@@ -88,7 +93,7 @@ def fallback_feeds_table(
     job_vectors: JobVectors,
 ) -> dg.Output[pl.DataFrame]:
     """What unknown users get: the best jobs of all, of each country, and of each country and role."""
-    settings = ranking_settings(workspace.config)
+    settings = served_settings(workspace)
     nobody = PREFERENCES.empty().lazy()
     encoded = encoded_jobs(
         jobs, job_features=job_features, skill_weights=skill_weights, preferences=nobody, as_of=clock.as_of(context)

@@ -10,7 +10,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from assets.config.loading import Config
+from assets.config.ranking import AUTO
 from assets.lake import Lake
+from assets.learning.store import load_registry
+from assets.resources import Workspace
 from features.hashing import shard_of, stable_hash
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import JOB_FEATURES, PREFERENCES, SKILL_WEIGHTS, TRENDING, USER_PROFILES
@@ -19,6 +22,7 @@ from models.fitting.item_knn import JobNeighbours
 from models.fitting.job_vectors import JobVectors
 from models.fitting.user_knn import UserNeighbours
 from models.fitting.user_vectors import UserVectors
+from models.learning.registry import LEARNED
 from models.ranking.context import Fitted
 from models.ranking.experiments import Arm
 from models.ranking.interaction_arrays import JobIndex, counts_for_ranking, is_acted
@@ -75,22 +79,40 @@ def load_fitted(models: Path) -> Fitted:
     )
 
 
-def ranking_settings(config: Config, *, n_threads: int | None = None) -> Settings:
-    """`ranking.yaml` and the pipeline's seed as the ranking functions' settings; threads by default one per core."""
+def served_settings(workspace: Workspace, *, n_threads: int | None = None) -> Settings:
+    """The settings that the stored feeds are ranked by."""
+    return ranking_settings(
+        workspace.config, learned=load_registry(workspace.models).served_recipe, n_threads=n_threads
+    )
+
+
+def ranking_settings(config: Config, *, learned: Recipe | None = None, n_threads: int | None = None) -> Settings:
+    """`ranking.yaml` and the pipeline's seed as the ranking functions' settings; threads by default one per core.
+
+    Without a `learned` recipe the configured one ranks where `ranking.yaml` names `learned` or `auto`.
+    """
     ranking = config.ranking
+    recipes = {name: Recipe(name=name, **recipe.model_dump()) for name, recipe in ranking.recipes.items()}
+    recipes |= {LEARNED: learned} if learned is not None else {}
+    default = ranking.default_recipe if ranking.default_recipe in recipes else ranking.configured_recipe
+    if ranking.default_recipe == AUTO and learned is not None:
+        default = LEARNED
     retrieval = ranking.retrieval.model_dump()
     cap, exact_jobs = retrieval.pop("cap"), retrieval.pop("exact_jobs")
     experiment = ranking.experiment
     return Settings(
-        recipes={name: Recipe(name=name, **recipe.model_dump()) for name, recipe in ranking.recipes.items()},
-        default_recipe=ranking.default_recipe,
+        recipes=recipes,
+        default_recipe=default,
         limits=Limits(
             per_retriever=retrieval, cap=cap, least=min(cap, int(_LEAST_CANDIDATES_PER_ITEM * ranking.feed_items))
         ),
         company_cap=CompanyCap(most=ranking.company_cap, top=ranking.company_cap_top),
         feed_items=ranking.feed_items,
         component_items=ranking.component_items,
-        arms=tuple(Arm(arm.name, arm.share, arm.recipe) for arm in experiment.arms) if experiment else (),
+        arms=tuple(
+            Arm(arm.name, arm.share, arm.recipe if arm.recipe in recipes else default)
+            for arm in (experiment.arms if experiment else ())
+        ),
         salt=experiment.salt if experiment else "",
         seed=config.pipeline.seed,
         exact_jobs=exact_jobs,

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from assets.lake import Lake
-from assets.ranking.inputs import Tables, lake_tables, load_fitted, ranking_settings, users_to_rank
+from assets.ranking.inputs import Tables, lake_tables, load_fitted, served_settings, users_to_rank
 from assets.ranking.shards import whole_batch
 from assets.resources import Workspace
 from features.errors import JobfeedError
@@ -81,7 +81,7 @@ def why(workspace: Workspace, *, user_id: str, job_id: str, as_of: dt.datetime |
     fitted = load_fitted(workspace.models)
     feed, items = _stored(lake, user_id)
     instant = as_of or (feed.generated_at if feed is not None else dt.datetime.now(dt.UTC))
-    context, batch = whole_batch(tables, fitted, users, settings=ranking_settings(workspace.config), as_of=instant)
+    context, batch = whole_batch(tables, fitted, users, settings=served_settings(workspace), as_of=instant)
     breakdown = explain_pair(context, batch, user=0, job_id=job_id)
     rules = exclusions(user_id, job_id, jobs=tables.jobs, interactions=tables.interactions, profiles=tables.profiles)
     item = next((item for item in items if item["job_id"] in (job_id, breakdown.representative)), None)

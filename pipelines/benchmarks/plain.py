@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
-from assets.ranking.inputs import Tables, lake_tables, load_fitted, ranking_settings, users_to_rank
+from assets.ranking.inputs import Tables, lake_tables, load_fitted, served_settings, users_to_rank
 from assets.ranking.shards import whole_batch
 from assets.resources import Workspace
 from assets.sql import query
@@ -33,7 +33,7 @@ def alternatives(workspace: Workspace, *, as_of: dt.datetime, n_threads: int) ->
     tables, fitted = lake_tables(workspace.lake), load_fitted(workspace.models)
     users = users_to_rank(tables)
     sample = users.gather_every(max(1, len(users) // _LOOP_USERS)).head(_LOOP_USERS)
-    context, batch = whole_batch(tables, fitted, sample, settings=ranking_settings(workspace.config), as_of=as_of)
+    context, batch = whole_batch(tables, fitted, sample, settings=served_settings(workspace), as_of=as_of)
     by_library, by_search = _search(fitted, context, n_threads=n_threads)
     json_seconds, json_bytes = _written_as_json(workspace)
     return {

@@ -33,7 +33,7 @@ def train(as_of: dt.datetime, n_threads: int) -> dict[str, Any]:
 
 def rank(as_of: dt.datetime, n_threads: int) -> dict[str, Any]:
     """Ranks and writes all feeds."""
-    from assets.ranking.inputs import lake_tables, load_fitted, ranking_settings
+    from assets.ranking.inputs import lake_tables, load_fitted, served_settings
     from assets.ranking.shards import rank_feeds
 
     workspace = workspace_from_environment()
@@ -41,7 +41,7 @@ def rank(as_of: dt.datetime, n_threads: int) -> dict[str, Any]:
         lake_tables(workspace.lake),
         load_fitted(workspace.models),
         lake=workspace.lake,
-        settings=ranking_settings(workspace.config, n_threads=n_threads),
+        settings=served_settings(workspace, n_threads=n_threads),
         shard_users=workspace.config.ranking.shard_users,
         as_of=as_of,
         scope="all",

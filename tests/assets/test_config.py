@@ -16,7 +16,7 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 def test_the_shipped_configuration_is_valid() -> None:
     config = load_config()
-    assert config.ranking.default_recipe == "marketplace"
+    assert config.ranking.default_recipe == "auto" and config.ranking.configured_recipe == "marketplace"
     assert set(config.ranking.recipes) >= {"marketplace", "match", "headhunter", "outcome", "hybrid"}
     assert not config.sources.hh.enabled
     assert not any(feed.enabled for feed in config.sources.feeds)
@@ -68,6 +68,7 @@ def test_a_file_that_the_folder_lacks_is_the_shipped_one(tmp_path: Path) -> None
         ("ranking.yaml", "recipes: {marketplace: {weights: {location: .nan}}}", ["weights.location"]),
         ("ranking.yaml", "recipes: {marketplace: {weights: {location: 0}}}", ["at least one must be greater"]),
         ("ranking.yaml", "recipes: {match: {weights: {skills: 1}}}", ["'marketplace' is not defined", "match"]),
+        ("ranking.yaml", "recipes: {learned: {weights: {skills: 1}}}", ["'learned' is taken", "fitted"]),
         ("sources.yaml", "feeds: [{name: A b, url: 'https://example.org'}]", ["feeds.0.name", "A b"]),
         ("sources.yaml", "feeds: [{name: a, url: 'not a url'}]", ["feeds.0.url", "not a url"]),
         ("sources.yaml", "feeds: [{name: a, url: 'https://e.org', format: atom}]", ["feeds.0.format", "'atom'", "rss"]),

@@ -1,0 +1,169 @@
+"""The history of the learned recipe: every fit with its data, figures and decision, and which fit is in use.
+
+Pure state and its text form. assets/learning keeps it as a file.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from features.errors import JobfeedError
+from models.ranking.settings import Recipe
+
+LEARNED = "learned"
+FORMAT = 1
+Action = Literal["promoted", "rolled back"]
+
+
+class RegistryError(JobfeedError, ValueError):
+    """The history cannot be read, or has no such fit."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A mean over users with the bounds of its 95 % interval."""
+
+    mean: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a fit was made from: interactions after `cut` on candidates as of `cut`, and how they were held out."""
+
+    cut: str
+    split: str
+    n_users: int
+    n_examples: int
+    n_positives: int
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One fitted recipe. `ndcg` and `incumbent_ndcg` are NDCG@20 of the same held-out users, `gain` their paired
+    difference; `incumbent` names what it was compared with. `settings` are those chosen for the fit."""
+
+    fit: str
+    as_of: str
+    data: Data
+    weights: Mapping[str, float]
+    neutral: float
+    diversity: float
+    settings: Mapping[str, float]
+    ndcg: Figure
+    incumbent: str
+    incumbent_ndcg: Figure
+    gain: Figure
+    is_promoted: bool
+    decision: str
+
+    def recipe(self) -> Recipe:
+        """The recipe that ranks by this fit."""
+        return learned_recipe(self.weights, neutral=self.neutral, diversity=self.diversity)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of the fit in use; `fit` is None for the configured recipe."""
+
+    at: str
+    action: Action
+    fit: str | None
+
+
+@dataclass(frozen=True)
+class Registry:
+    """All fits and changes, oldest first. `active` names the promoted fit, None for the configured recipe.
+
+    `served` names the fit that the stored feeds were ranked by: a run that ranks all users takes over the active one,
+    so that all feeds of a generation are by one fit.
+    """
+
+    fits: tuple[Fit, ...] = ()
+    changes: tuple[Change, ...] = ()
+    active: str | None = None
+    served: str | None = None
+
+    def find(self, name: str) -> Fit:
+        """The fit of that name. Raises RegistryError."""
+        for fit in self.fits:
+            if fit.fit == name:
+                return fit
+        known = ", ".join(fit.fit for fit in self.fits) or "none yet"
+        raise RegistryError(f"there is no fit {name!r}; fits are {known}")
+
+    @property
+    def active_recipe(self) -> Recipe | None:
+        return self.find(self.active).recipe() if self.active is not None else None
+
+    @property
+    def served_recipe(self) -> Recipe | None:
+        return self.find(self.served).recipe() if self.served is not None else None
+
+    def add(self, fit: Fit) -> "Registry":
+        """With a new fit; a fit that is promoted is in use at once. A fit of the same name is replaced."""
+        kept = tuple(other for other in self.fits if other.fit != fit.fit)
+        added = replace(self, fits=(*kept, fit))
+        return added.promote(fit.fit, at=fit.as_of) if fit.is_promoted else added
+
+    def promote(self, name: str, *, at: str) -> "Registry":
+        """With the fit of that name in use. Raises RegistryError for an unknown one."""
+        self.find(name)
+        if name == self.active:
+            return self
+        return replace(self, active=name, changes=(*self.changes, Change(at, "promoted", name)))
+
+    def rollback(self, *, at: str) -> "Registry":
+        """With what was in use before the last promotion that still holds. Raises RegistryError if there is none."""
+        if self.active is None:
+            raise RegistryError("no learned recipe is in use; there is nothing to go back from")
+        stack: list[str | None] = [None]
+        for change in self.changes:
+            if change.action == "promoted":
+                stack.append(change.fit)
+            else:
+                stack.pop()
+        before = stack[-2]
+        return replace(self, active=before, changes=(*self.changes, Change(at, "rolled back", before)))
+
+
+def learned_recipe(weights: Mapping[str, float], *, neutral: float, diversity: float) -> Recipe:
+    """A recipe that orders by its weights alone: no cap on behaviour, and exploration behind the first 20 ranks.
+
+    Most outcomes come from the first ranks, so that exploring there costs most; the share of explored slots is kept.
+    """
+    return Recipe(
+        LEARNED, weights, neutral=neutral, diversity=diversity, exploration_from_rank=21, collaborative_cap=None
+    )
+
+
+def to_text(registry: Registry) -> str:
+    """The registry as JSON."""
+    return json.dumps({"format": FORMAT, **asdict(registry)}, indent=1, ensure_ascii=False) + "\n"
+
+
+def from_text(text: str) -> Registry:
+    """The registry that `to_text` wrote. Raises RegistryError."""
+    try:
+        kept = json.loads(text)
+        if kept["format"] != FORMAT:
+            raise RegistryError(f"format {kept['format']!r}; this version reads {FORMAT}")
+        registry = Registry(
+            fits=tuple(_fit(found) for found in kept["fits"]),
+            changes=tuple(Change(**change) for change in kept["changes"]),
+            active=kept["active"],
+            served=kept["served"],
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise RegistryError(f"can't be read: {error}") from error
+    for name in (registry.active, registry.served):
+        if name is not None:
+            registry.find(name)
+    return registry
+
+
+def _fit(found: dict[str, Any]) -> Fit:
+    figures = {name: Figure(**found[name]) for name in ("ndcg", "incumbent_ndcg", "gain")}
+    return Fit(**{**found, **figures, "data": Data(**found["data"])})

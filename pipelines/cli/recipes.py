@@ -1,0 +1,106 @@
+"""`jobfeed recipes`: lists the recipes and the fits of the learned one, shows, promotes and rolls back a fit."""
+
+import datetime as dt
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from pipelines.cli.terminal import checked_config, command_group, fail, out, workspace
+
+if TYPE_CHECKING:
+    from models.learning.registry import Figure, Fit
+    from models.ranking.settings import Recipe
+
+app = command_group("Recipes: list, show, promote and roll back the learned one.")
+
+_NEXT = "the next `jobfeed run daily` ranks by it"
+
+
+@app.command("list")
+def list_recipes() -> None:
+    """List the configured recipes and the fits of the learned one, the newest first; those in use are marked."""
+    from assets.learning.store import load_registry
+    from assets.ranking.inputs import ranking_settings
+
+    found, config = workspace(), checked_config()
+    registry = load_registry(found.models)
+    settings = ranking_settings(config, learned=registry.active_recipe)
+    recipes = Table("recipe", "weights", "in use")
+    for name, recipe in sorted(settings.recipes.items()):
+        recipes.add_row(name, _weights(recipe), "default" if name == settings.default_recipe else "")
+    out.print(recipes)
+    if not registry.fits:
+        out.print("no fit of the learned recipe yet")
+        return
+    fits = Table("fit", "data", "NDCG@20", "compared with", "its NDCG@20", "difference", "decision", "in use")
+    for fit in reversed(registry.fits):
+        marks = [mark for mark, name in (("promoted", registry.active), ("served", registry.served)) if name == fit.fit]
+        data = f"{fit.data.n_positives:,} outcomes of {fit.data.n_users:,} users"
+        figures = (_figure(fit.ndcg), fit.incumbent, _figure(fit.incumbent_ndcg), _figure(fit.gain, sign="+"))
+        fits.add_row(fit.fit, data, *figures, "promoted" if fit.is_promoted else "not promoted", ", ".join(marks))
+    out.print(fits)
+
+
+@app.command()
+def show(
+    fit: Annotated[str | None, typer.Argument(help="Default: the promoted fit, or else the newest.")] = None,
+) -> None:
+    """Show a fit: its weights, the data, the comparison and the decision."""
+    from assets.learning.store import load_registry
+
+    registry = load_registry(workspace().models)
+    if fit is None and not registry.fits:
+        fail("there is no fit of the learned recipe yet; a daily run makes one when there are enough outcomes")
+    found = registry.find(fit or registry.active or registry.fits[-1].fit)
+    out.print(f"[bold]{found.fit}[/] as of {found.as_of}: {found.decision}")
+    _print_fit(found)
+
+
+@app.command()
+def promote(fit: Annotated[str, typer.Argument(help="A fit of `jobfeed recipes list`.")]) -> None:
+    """Rank by a fit from the next daily run on."""
+    from assets.learning.store import update_registry
+
+    update_registry(workspace(), lambda registry: registry.promote(fit, at=_now()))
+    out.print(f"{fit} is promoted; {_NEXT}")
+
+
+@app.command()
+def rollback() -> None:
+    """Go back to what ranked before the last promotion."""
+    from assets.learning.store import update_registry
+
+    after = update_registry(workspace(), lambda registry: registry.rollback(at=_now()))
+    name = after.active or f"the recipe {checked_config().ranking.configured_recipe}"
+    out.print(f"back to {name}; {_NEXT}")
+
+
+def _print_fit(fit: "Fit") -> None:
+    table = Table("component", "weight")
+    for name, weight in sorted(fit.weights.items(), key=lambda item: (-item[1], item[0])):
+        table.add_row(name, f"{weight:.4f}")
+    out.print(table)
+    out.print(f"value of an unknown component {fit.neutral:g}, diversity {fit.diversity:g}")
+    data = fit.data
+    out.print(
+        f"{data.split}, cut {data.cut}: {data.n_positives:,} outcomes among {data.n_examples:,} candidates of "
+        f"{data.n_users:,} users"
+    )
+    out.print(
+        f"NDCG@20 {_figure(fit.ndcg)}; {fit.incumbent} {_figure(fit.incumbent_ndcg)}; "
+        f"difference {_figure(fit.gain, sign='+')}"
+    )
+
+
+def _weights(recipe: "Recipe") -> str:
+    shares = sorted(recipe.normalised().items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{name} {weight:.2f}" for name, weight in shares)
+
+
+def _figure(figure: "Figure", *, sign: str = "") -> str:
+    return f"{figure.mean:{sign}.4f} ({figure.lower:{sign}.4f} to {figure.upper:{sign}.4f})"
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
