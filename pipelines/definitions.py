@@ -12,6 +12,7 @@ from assets.features import assets as features
 from assets.ingest import assets as ingest
 from assets.insight import assets as insight
 from assets.io import LakeIOManager, ModelIOManager
+from assets.learning import assets as learning
 from assets.publishing import assets as publishing
 from assets.ranking import assets as ranking
 from assets.resources import RunClock, Workspace
@@ -20,7 +21,7 @@ from pipelines.environment import workspace_from_environment
 from pipelines.jobs import JOBS
 from pipelines.schedules import SCHEDULES
 
-STAGES = (ingest, catalog, features, training, ranking, digests, insight, publishing)
+STAGES = (ingest, catalog, features, training, learning, ranking, digests, insight, publishing)
 
 
 def build_defs(

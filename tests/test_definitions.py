@@ -47,6 +47,7 @@ ASSETS_BY_GROUP = {
         "training/user_neighbours",
         "training/user_vectors",
     },
+    "learning": {"learning/learned_recipe"},
     "ranking": {"ranking/fallback_feeds", "ranking/feeds"},
     "digests": {"digests/digests"},
     "insight": {

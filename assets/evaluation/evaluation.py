@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from assets.evaluation.holdout import NothingHeldOutError, Replay
 from assets.evaluation.lists import Listed, baseline_lists, recipe_lists, training_weights
+from assets.learning.store import load_registry
 from assets.ranking.inputs import Tables, lake_tables, load_fitted, ranking_settings
 from assets.ranking.shards import RankingRun, prepare_run
+from assets.resources import Workspace
 from features.schemas.catalog import DAILY_INTERACTIONS
 from models.arrays import Bools, Csr, Longs, codes, csr_of_ones, positions, unit_rows
 from models.evaluation import judging
@@ -19,6 +21,7 @@ from models.evaluation.calibration import reliability
 from models.evaluation.judging import HeldOut
 from models.evaluation.splits import sample_users
 from models.ranking.interaction_arrays import counts_for_ranking
+from models.ranking.settings import Settings
 
 _EVENTS = np.uint8(255)  # all flags: whatever a user did beyond seeing an impression
 _NEW_DAYS = 7
@@ -66,7 +69,7 @@ def evaluate(
     pairs = replay.held_out_pairs()
     users = sample_users(pairs["user_id"].unique(), max_users, salt=_SAMPLE_SALT)
     on_step("jobs and users")
-    run = prepare_run(tables, fitted, users, settings=ranking_settings(replay.workspace.config), as_of=replay.as_of)
+    run = prepare_run(tables, fitted, users, settings=_settings(replay.workspace), as_of=replay.as_of)
     chosen, known, held_out, counts = _held_out(run, tables, pairs)
     on_step("lists of the recipes")
     lists = recipe_lists(run, chosen, known)
@@ -77,6 +80,11 @@ def evaluate(
     on_step("metrics and intervals")
     per_user, summary = _judge(lists, held_out, seed=seed)
     return Evaluation(counts, per_user, summary, _calibration(lists, held_out), recipes)
+
+
+def _settings(workspace: Workspace) -> Settings:
+    """With the learned recipe, if the replay fitted and promoted one."""
+    return ranking_settings(workspace.config, learned=load_registry(workspace.models).active_recipe)
 
 
 def _held_out(run: RankingRun, tables: Tables, pairs: pl.DataFrame) -> tuple[Longs, Csr, HeldOut, Counts]:

@@ -31,7 +31,7 @@ __all__ = ["ASSETS", "ASSET_CHECKS"]
 
 _TABLES = (
     "catalog/jobs", "catalog/interactions", "features/user_profiles", "features/job_features", "features/skill_weights",
-    "features/preferences", "features/trending",
+    "features/preferences", "features/trending", "learning/learned_recipe",
 )  # fmt: skip
 _MODELS = (
     "training/als", "training/also_applied", "training/user_neighbours", "training/job_vectors",

@@ -102,7 +102,7 @@ def rank_by_recipe(context: JobContext, batch: UserBatch, recipes: Sequence[Reci
             alone = replace(batch, recipes=[recipe], recipe_of_user=np.zeros(batch.users.n, dtype=np.int32))
             of_recipe = replace(block, batch=alone)
             scored = score_pairs(values, alone.recipes, of_recipe.recipe_of_row)
-            slots = _explore(of_recipe, found, scored, _diversify(of_recipe, found, scored))
+            slots = arrange(of_recipe, found, scored)
             parts[recipe.name].append(_listed(found, scored, slots))
     width = context.settings.feed_items
     return {name: RecipeLists.joined(lists, width=width) for name, lists in parts.items()}
@@ -125,8 +125,7 @@ def _rank_block(
     clock.append(now())
     scored = score_candidates(block, found)
     clock.append(now())
-    order = _diversify(block, found, scored)
-    slots = _explore(block, found, scored, order)
+    slots = arrange(block, found, scored)
     clock.append(now())
     items = _explain(block, found, scored, slots)
     lists = item_lists(items, context.jobs.ids, component_items=context.settings.component_items)
@@ -149,6 +148,11 @@ def feed_sources(batch: UserBatch) -> Ints:
     source = np.where(has_history & users.is_personalised, personal, source)
     without = has_history & ~users.is_personalised & ~users.has_profile
     return np.where(without, np.where(users.country >= 0, segment, everybody), source).astype(np.int32)
+
+
+def arrange(block: UserBlock, found: Candidates, scored: Scored) -> Slots:
+    """The lists of a block by its recipes: diversified, then with explored jobs."""
+    return _explore(block, found, scored, _diversify(block, found, scored))
 
 
 def _diversify(block: UserBlock, found: Candidates, scored: Scored) -> Ints:

@@ -1,0 +1,110 @@
+"""The learned recipe as an asset: fitted on a replay, compared with the recipe in use, kept in the registry."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+import polars as pl
+from upath import UPath
+
+from assets.catalog import assets as catalog
+from assets.declare import asset
+from assets.evaluation.holdout import Replay
+from assets.features import assets as features
+from assets.ingest import assets as ingest
+from assets.io import LakeIOManager, ModelIOManager
+from assets.learning.refit import Outcome, refit
+from assets.learning.store import load_registry
+from assets.resources import AS_OF_TAG, RunClock, Workspace
+from assets.training import assets as training
+from features.schemas.catalog import DAILY_INTERACTIONS
+from models.learning.promotion import regression
+
+REFIT_TAG = "jobfeed/refit"  # on runs that fit anew; other runs fit only as long as there is no fit
+# The first fit of a larger installation waits for the weekly run: a replay costs about as much as the daily run itself.
+_MOST_ROWS_OF_A_FIRST_FIT = 20_000_000
+_KEY = dg.AssetKey(["learning", "learned_recipe"])
+_REPLAYED = (*catalog.ASSETS, *features.ASSETS, *training.ASSETS)
+
+
+@asset(
+    "learning/learned_recipe",
+    deps=("catalog/jobs", "catalog/daily_interactions", "features/user_profiles", "training/user_vectors"),
+    kinds=("scipy",),
+    kept_by=None,
+)
+def learned_recipe(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[None]:
+    """Weights of the recipe `learned`, fitted to what users did after a cut; promoted if they beat the recipe in use.
+
+    Runs with the tag `jobfeed/refit` fit anew, others only as long as there is no fit.
+    """
+    is_wanted = context.run.tags.get(REFIT_TAG) == "true"
+    has_fit = bool(load_registry(workspace.models).fits)
+    n_rows = workspace.lake.n_rows("catalog", DAILY_INTERACTIONS)
+    if not is_wanted and has_fit:
+        outcome = Outcome(None, "kept; the weekly run fits anew")
+    elif not is_wanted and n_rows > _MOST_ROWS_OF_A_FIRST_FIT:
+        outcome = Outcome(None, "so many interactions are fitted by the weekly run only")
+    else:
+        on_step: Callable[[str], None] = lambda line: context.log.info("learned recipe: %s", line)  # noqa: E731
+        outcome = refit(workspace, as_of=clock.as_of(context), replay=run_replay, on_step=on_step)
+    context.log.info("learned recipe: %s", outcome.reason)
+    return dg.Output(None, metadata=_metadata(workspace, outcome))
+
+
+def run_replay(replay: Replay) -> None:
+    """Makes the features and models of a replay as of its cut. Raises dg.Failure if a step fails."""
+    workspace = replay.workspace
+    resources: dict[str, Any] = {
+        "workspace": workspace,
+        "clock": RunClock(),
+        "lake_io": LakeIOManager(workspace.lake),
+        "model_io": ModelIOManager(UPath(workspace.models), training.MODEL_LOADERS),
+    }
+    job = dg.define_asset_job("replay", dg.AssetSelection.assets(*(key for one in _REPLAYED for key in one.keys)))
+    definitions = dg.Definitions(
+        assets=[*ingest.ASSETS, *_REPLAYED],
+        jobs=[job],
+        resources=resources,
+        executor=dg.in_process_executor,
+        loggers={"console": _problems_only},
+    )
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = definitions.resolve_job_def("replay").execute_in_process(
+            instance=instance,
+            tags={AS_OF_TAG: replay.as_of.isoformat()},
+            run_config={"loggers": {"console": {}}},
+            raise_on_error=False,
+        )
+    if not result.success:
+        raise dg.Failure(f"the replay as of {replay.as_of.isoformat()} failed", allow_retries=False)
+
+
+@dg.logger
+def _problems_only(_context: dg.InitLoggerContext) -> logging.Logger:
+    logger = logging.Logger("jobfeed replay", level=logging.ERROR)
+    logger.addHandler(logging.StreamHandler())
+    return logger
+
+
+@dg.asset_check(asset=_KEY, name="promoted_recipe_has_not_got_worse", blocking=True)
+def promoted_recipe_has_not_got_worse(workspace: Workspace) -> dg.AssetCheckResult:
+    """The promoted fit ranks held-out users as well as when it was promoted, within the intervals."""
+    problem = regression(load_registry(workspace.models))
+    return dg.AssetCheckResult(passed=problem is None, description=problem or "no later measurement lies below")
+
+
+def _metadata(workspace: Workspace, outcome: Outcome) -> dict[str, Any]:
+    registry = load_registry(workspace.models)
+    metadata: dict[str, Any] = {"outcome": outcome.reason, "promoted": registry.active or "none"}
+    if outcome.fit is not None:
+        weights = pl.DataFrame({"component": list(outcome.fit.weights), "weight": list(outcome.fit.weights.values())})
+        rows = weights.sort("weight", descending=True).iter_rows()
+        table = "\n".join(["| component | weight |", "| --- | ---: |", *(f"| {a} | {b:.4f} |" for a, b in rows)])
+        metadata |= {"weights": dg.MetadataValue.md(table), "ndcg_at_20": outcome.fit.ndcg.mean}
+    return metadata
+
+
+ASSETS = [learned_recipe]
+ASSET_CHECKS = [promoted_recipe_has_not_got_worse]

@@ -1,0 +1,166 @@
+"""Fits the learned recipe on a replay of the pipeline without what is held out, and decides whether it takes over.
+
+The replay runs the pipeline's own features and models as of the cut, so that nothing after the cut is known to them.
+"""
+
+import datetime as dt
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from threadpoolctl import threadpool_limits
+
+from assets.evaluation.holdout import NothingHeldOutError, Replay, hold_out_last_days, hold_out_pairs
+from assets.learning.store import load_registry, update_registry
+from assets.ranking.inputs import lake_tables, load_fitted, ranking_settings
+from assets.ranking.shards import prepare_run
+from assets.resources import Workspace
+from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS
+from models.arrays import csr_from_coordinates, positions
+from models.evaluation.splits import sample_users
+from models.learning.fitting import CandidateBlock, Learned, candidate_blocks, learn, ndcg_of_lists
+from models.learning.holdout import LEAST_OUTCOMES, RANDOM_SHARE, HoldOut, choose_holdout
+from models.learning.promotion import compare, is_better
+from models.learning.registry import Data, Fit, Registry
+from models.ranking.stages import feed_sources
+
+MOST_USERS = 5_000
+_SAMPLE_SALT = "learning"
+_ANY_EVENT = np.uint8(255)
+_WORK_PREFIX = ".work-"
+# What an outcome is worth; any other positive interaction is worth 1.
+_GAIN_APPLIED, _GAIN_SAVED = 3.0, 2.0
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The fit, None where there was none to make, and why."""
+
+    fit: Fit | None
+    reason: str
+
+
+def refit(workspace: Workspace, *, as_of: dt.datetime, replay: Callable[[Replay], None], on_step: Step) -> Outcome:
+    """Fits, compares, and adds the fit to the registry. `replay` makes the features and models of a replay."""
+    held_out = choose_holdout(first_outcomes(workspace), as_of=as_of)
+    if held_out is None:
+        return Outcome(None, f"fewer than {LEAST_OUTCOMES:,} outcomes can be held out; they are collected from events")
+    with _work_folder(workspace.models / "learning") as folder:
+        on_step(f"holding out {_described(held_out)}")
+        try:
+            made = _hold_out(workspace, folder, held_out, as_of=as_of)
+        except NothingHeldOutError as error:
+            return Outcome(None, str(error))
+        replay(made)
+        on_step("candidates as of the cut")
+        registry = load_registry(workspace.models)
+        blocks = _candidates(made, registry)
+        on_step("weights")
+        with threadpool_limits(limits=1, user_api="blas"):
+            found = learn(blocks, on_step=on_step) if blocks else None
+        if found is None:
+            return Outcome(None, "no component foretells what users did")
+        fit = _judged(workspace, blocks, found, registry, as_of=as_of)
+        fit = replace(fit, data=replace(fit.data, cut=made.as_of.isoformat(), split=held_out.split))
+    update_registry(workspace, lambda latest: latest.add(fit))
+    return Outcome(fit, fit.decision)
+
+
+def first_outcomes(workspace: Workspace) -> pl.DataFrame:
+    """The date of the first positive interaction of each pair of user and job: user_id, date."""
+    daily = workspace.lake.scan("catalog", DAILY_INTERACTIONS).filter(pl.col("weight") > 0)
+    firsts = daily.group_by("user_id", "job_id").agg(pl.col("date").min())
+    return firsts.select("user_id", "date").collect(engine="streaming")
+
+
+def _hold_out(workspace: Workspace, folder: Path, held_out: HoldOut, *, as_of: dt.datetime) -> Replay:
+    if held_out.split == "time":
+        return hold_out_last_days(workspace, folder, days=held_out.days, until=as_of, restate=False)
+    seed = workspace.config.pipeline.seed
+    return hold_out_pairs(workspace, folder, share=RANDOM_SHARE, seed=seed, until=as_of)
+
+
+def _candidates(made: Replay, registry: Registry) -> list[CandidateBlock]:
+    """The candidates of a sample of the users who had outcomes on open jobs that were new to them."""
+    pairs = _gains(made)
+    users = sample_users(pairs["user_id"].unique(), MOST_USERS, salt=_SAMPLE_SALT)
+    tables, workspace = lake_tables(made.workspace.lake), made.workspace
+    settings = ranking_settings(workspace.config, learned=registry.active_recipe)
+    run = prepare_run(tables, load_fitted(workspace.models), users, settings=settings, as_of=made.as_of)
+    known = run.population.interactions.jobs_with(_ANY_EVENT, run.context.index)
+    row, job = positions(users, pairs["user_id"]), run.context.jobs.rows_of(pairs["job_id"])
+    is_usable = (row >= 0) & (job >= 0)
+    truth = csr_from_coordinates(row[is_usable], job[is_usable], pairs["gain"].to_numpy()[is_usable], shape=known.shape)
+    truth = (truth - truth.multiply(known)).tocsr()
+    truth.eliminate_zeros()
+    truth.sort_indices()
+    # Users without profile and history get fallback feeds, which no recipe orders; others may have opted out.
+    has_feed = (feed_sources(run.batch(np.arange(len(users)))) >= 0) & run.population.users.is_personalised
+    chosen = np.flatnonzero((np.diff(truth.indptr) > 0) & has_feed)
+    if len(chosen) == 0:
+        return []
+    batch = replace(run.batch(chosen), ended=known[chosen])
+    with threadpool_limits(limits=1, user_api="blas"):
+        return candidate_blocks(run.context, batch, truth[chosen])
+
+
+def _gains(made: Replay) -> pl.DataFrame:
+    """The held-out pairs with their gain: user_id, job_id, gain."""
+    positive = made.held_out_pairs()
+    kinds = made.held_out.scan("catalog", INTERACTIONS).select("user_id", "job_id", "is_applied", "is_saved").collect()
+    gain = pl.when("is_applied").then(_GAIN_APPLIED).when("is_saved").then(_GAIN_SAVED).otherwise(1.0)
+    return (
+        positive.join(kinds, on=["user_id", "job_id"]).select("user_id", "job_id", gain=gain).sort("user_id", "job_id")
+    )
+
+
+def _judged(
+    workspace: Workspace, blocks: list[CandidateBlock], found: Learned, registry: Registry, *, as_of: dt.datetime
+) -> Fit:
+    """The fit beside the recipe in use, on the same held-out users."""
+    settings = blocks[0].block.context.settings
+    name = registry.active or workspace.config.ranking.configured_recipe
+    incumbent = registry.active_recipe or settings.recipes[name]
+    nobody = np.zeros(len(found.ndcg), dtype=np.int32)
+    ndcg, of_incumbent, gain = compare(
+        found.ndcg, ndcg_of_lists(blocks, [incumbent], nobody), seed=workspace.config.pipeline.seed
+    )
+    promoted = is_better(gain)
+    figures = (
+        f"NDCG@20 {ndcg.mean:.4f} against {of_incumbent.mean:.4f} of {name}, {gain.lower:+.4f} to {gain.upper:+.4f}"
+    )
+    return Fit(
+        fit=f"learned-{as_of:%Y%m%dT%H%M%SZ}",
+        as_of=as_of.isoformat(),
+        data=Data("", "", len(found.ndcg), found.n_examples, found.n_positives),
+        weights=found.recipe.weights,
+        neutral=found.recipe.neutral,
+        diversity=found.recipe.diversity,
+        settings=asdict(found.penalty),
+        ndcg=ndcg,
+        incumbent=name,
+        incumbent_ndcg=of_incumbent,
+        gain=gain,
+        is_promoted=promoted,
+        decision=f"promoted: {figures}" if promoted else f"not promoted, the interval reaches 0: {figures}",
+    )
+
+
+def _described(held_out: HoldOut) -> str:
+    return f"the last {held_out.days} days" if held_out.split == "time" else f"a random {RANDOM_SHARE:.0%} of the pairs"
+
+
+@contextmanager
+def _work_folder(parent: Path) -> Iterator[Path]:
+    """A folder for a replay, on the file system of the lake so that files can be linked; killed runs' are removed."""
+    parent.mkdir(parents=True, exist_ok=True)
+    for old in parent.glob(f"{_WORK_PREFIX}*"):
+        shutil.rmtree(old, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_WORK_PREFIX, dir=parent, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)

@@ -1,0 +1,75 @@
+"""One refit on a small market: the replay, the fit, the decision, and what ranking takes from it."""
+
+import datetime as dt
+import json
+
+import pytest
+from rich.console import Console
+
+from assets.evaluation.landing import ingest_landing
+from assets.learning.refit import Outcome, refit
+from assets.learning.store import load_registry
+from assets.ranking.inputs import ranking_settings
+from assets.resources import Workspace
+from assets.training import assets as training
+from models.learning import holdout
+from pipelines.running import run_features_and_models
+from tests.assets.evaluation.test_holdout import Words
+
+AS_OF = dt.datetime(2026, 3, 10, tzinfo=dt.UTC)
+N_USERS, N_JOBS = 80, 60
+TOPICS = ("python", "design", "sales")
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Users of three topics who save jobs of their topic, one every other day, all run up to the learned recipe."""
+    folder = tmp_path_factory.mktemp("learned")
+    jobs = [
+        {"source_id": str(job), "title": f"{TOPICS[job % 3]} specialist {job}", "tags": [TOPICS[job % 3]],
+         "published_at": "2026-02-01"}
+        for job in range(N_JOBS)
+    ]  # fmt: skip
+    events = [
+        {"event_id": f"{user}-{job}", "user_id": f"u{user}", "job_id": f"file:{job}", "event_type": "save",
+         "occurred_at": (AS_OF - dt.timedelta(days=30 - job // 2 + user % 2, hours=1)).isoformat()}
+        for user in range(N_USERS) for job in range(user % 3, N_JOBS, 3) if (user * 7 + job) % 4
+    ]  # fmt: skip
+    users = [
+        {"user_id": f"u{user}", "preferred_tags": [TOPICS[user % 3]], "updated_at": "2026-02-01"}
+        for user in range(N_USERS)
+    ]
+    for name, rows in (("jobs", jobs), ("interactions", events), ("users", users)):
+        (folder / "landing" / name).mkdir(parents=True)
+        (folder / "landing" / name / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    made = Workspace(data_dir=str(folder))
+    ingest_landing(made, folder / "landing", as_of=AS_OF)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "load_embedder", lambda *_args, **_options: Words())
+        patch.setattr(holdout, "LEAST_OUTCOMES", 100)
+        assert run_features_and_models(made, as_of=AS_OF, console=Console(quiet=True))
+    return made
+
+
+def test_a_first_run_with_enough_outcomes_fits_and_decides_by_held_out_users(workspace: Workspace) -> None:
+    registry = load_registry(workspace.models)
+    (fit,) = registry.fits
+    assert fit.fit == "learned-20260310T000000Z" and fit.incumbent == "marketplace"
+    assert fit.data.split == "time" and fit.data.cut < fit.as_of and fit.data.n_positives >= 100
+    assert all(weight > 0 for weight in fit.weights.values())
+    assert fit.is_promoted == (fit.gain.lower > 0) and (registry.active == fit.fit) == fit.is_promoted
+    assert fit.ndcg.mean - fit.incumbent_ndcg.mean == pytest.approx(fit.gain.mean, abs=1e-5)
+    settings = ranking_settings(workspace.config, learned=registry.active_recipe)
+    assert settings.default_recipe == ("learned" if fit.is_promoted else "marketplace")
+
+
+def test_the_replay_leaves_nothing_behind(workspace: Workspace) -> None:
+    assert [path.name for path in (workspace.models / "learning").iterdir()] == ["recipes.json"]
+
+
+def test_too_few_outcomes_make_no_fit(workspace: Workspace) -> None:
+    def never(_replay: object) -> None:
+        raise AssertionError("nothing may be replayed")
+
+    found = refit(workspace, as_of=AS_OF, replay=never, on_step=lambda _line: None)
+    assert found == Outcome(None, found.reason) and "fewer than 1,000 outcomes" in found.reason
