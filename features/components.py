@@ -25,7 +25,7 @@ _SMALLEST_DENOMINATOR = 1e-6  # smaller values count as 0: no weight, count or s
 
 
 def haversine_km(lat1: ArrayLike, lon1: ArrayLike, lat2: ArrayLike, lon2: ArrayLike) -> FloatArray:
-    """Great-circle distance in km between points in degrees; NaN where a coordinate is.
+    """Great-circle distance in km between points in degrees; NaN if a coordinate is NaN.
 
     Haversine formula (R. W. Sinnott, "Virtues of the Haversine", Sky & Telescope 68, 1984) on a sphere of 6371 km.
     """
@@ -93,7 +93,7 @@ def experience(user_years: ArrayLike, *, min_years: ArrayLike, max_years: ArrayL
 def salary(user_minimum: ArrayLike, *, job_min: ArrayLike, job_max: ArrayLike) -> FloatArray:
     """1 if the job's range reaches the user's minimum, falling linearly to 0 at half of it. All three are monthly USD.
 
-    A single known bound of the range serves as its top; unknown if the user or the job states nothing.
+    If the job states one bound only, it counts as the top. Unknown if the user or the job states nothing.
     """
     wanted, top = _float(user_minimum), np.fmax(_float(job_min), _float(job_max))
     share = _ratio(top - wanted / 2, np.fmax(wanted / 2, _SMALLEST_DENOMINATOR))
@@ -116,7 +116,7 @@ def skill_match(matched_weight: ArrayLike, *, total_weight: ArrayLike, avoided_w
 
 
 def growth(level_step: ArrayLike, *, n_new_adjacent: ArrayLike, n_new: ArrayLike) -> FloatArray:
-    """Mean of the known ones of two parts: the seniority step, and the share of new skills adjacent to the user's.
+    """Mean of two parts, or the known one: the seniority step, and the share of new skills adjacent to the user's.
 
     The step (the job's level minus the user's) is best at +1: max(0, 1 - |step - 1| / 2). Of the job's `n_new` skills
     that the user lacks, `n_new_adjacent` occur together with a skill of the user; without new skills this part is 0.
@@ -141,7 +141,7 @@ def _is_false(values: ArrayLike) -> NDArray[np.bool_]:
 
 
 def _ratio(numerator: ArrayLike, denominator: ArrayLike) -> FloatArray:
-    """`numerator / denominator`, NaN if the denominator is not above 0 or negligible."""
+    """`numerator / denominator`, NaN if the denominator is negative, 0 or negligible."""
     below = _float(denominator)
     is_known = below >= _SMALLEST_DENOMINATOR
     return _float(np.where(is_known, _float(numerator) / np.where(is_known, below, 1), np.nan))

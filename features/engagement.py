@@ -43,7 +43,7 @@ def share_of_maximum(score: pl.Expr) -> pl.Expr:
 
 
 def event_weight() -> pl.Expr:
-    """The weight of an event (Int64): by `event_type`; of feedback, by `is_relevant`, else by `rating`."""
+    """The weight of an event (Int64) by `event_type`; feedback is weighted by `is_relevant`, else by `rating`."""
     by_type = pl.col("event_type").replace_strict(EVENT_WEIGHTS, default=0, return_dtype=pl.Int64)
     verdict = pl.coalesce(
         "is_relevant",

@@ -1,4 +1,4 @@
-"""The kinds of errors that several modules raise, and their root. Catch JobfeedError to report any of them.
+"""Errors that several modules raise, and their root. Catch JobfeedError to report any of them.
 
 An error that only one module raises is defined in that module.
 """

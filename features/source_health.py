@@ -7,7 +7,7 @@ from features.schemas.table import UTC_TIMESTAMP, Column, Table
 
 SOURCE_ALARMS = Table(
     "source_alarms",
-    "Sources that look ill; one row per kind, source and alarm",
+    "Sources with a problem; one row per kind, source and alarm",
     {
         **{name: INGEST_RUNS.described[name] for name in ("kind", "source")},
         "alarm": Column(pl.String, "What is wrong"),
@@ -17,9 +17,9 @@ SOURCE_ALARMS = Table(
     key=("kind", "source", "alarm"),
 )
 COMPARED_LISTINGS = 5
-LEAST_SHARE_LISTED = 0.5
-MOST_SHARE_QUARANTINED = 0.5
-_LEAST_READ = 10
+MIN_SHARE_LISTED = 0.5
+MAX_SHARE_QUARANTINED = 0.5
+_MIN_READ = 10
 _SOURCE = ["kind", "source"]
 
 
@@ -31,12 +31,12 @@ def source_alarms(runs: pl.DataFrame) -> pl.DataFrame:
     - `quarantined`: the last run read 10 or more entries, and over half of them were unusable.
     """
     ordered = runs.sort(*_SOURCE, "ran_at", "attempt")
-    found = pl.concat([_fallen(ordered), _failing(ordered), _mostly_refused(ordered)])
+    found = pl.concat([_dropped(ordered), _failing(ordered), _quarantined(ordered)])
     return SOURCE_ALARMS.conform(found.select(list(SOURCE_ALARMS.columns))).sort("kind", "source", "alarm")
 
 
-def _fallen(ordered: pl.DataFrame) -> pl.DataFrame:
-    listings = _counted_back(ordered.filter(pl.col("n_listed").is_not_null()))
+def _dropped(ordered: pl.DataFrame) -> pl.DataFrame:
+    listings = _with_runs_ago(ordered.filter(pl.col("n_listed").is_not_null()))
     usual = (
         listings.filter(pl.col("runs_ago").is_between(1, COMPARED_LISTINGS))
         .group_by(_SOURCE)
@@ -45,7 +45,7 @@ def _fallen(ordered: pl.DataFrame) -> pl.DataFrame:
     return (
         listings.filter(pl.col("runs_ago") == 0)
         .join(usual, on=_SOURCE)
-        .filter((pl.col("usual") > 0) & (pl.col("n_listed") < LEAST_SHARE_LISTED * pl.col("usual")))
+        .filter((pl.col("usual") > 0) & (pl.col("n_listed") < MIN_SHARE_LISTED * pl.col("usual")))
         .select(
             *_SOURCE,
             pl.when(pl.col("n_listed") == 0).then(pl.lit("empty")).otherwise(pl.lit("dropped")).alias("alarm"),
@@ -56,7 +56,7 @@ def _fallen(ordered: pl.DataFrame) -> pl.DataFrame:
 
 
 def _failing(ordered: pl.DataFrame) -> pl.DataFrame:
-    runs = _counted_back(ordered)
+    runs = _with_runs_ago(ordered)
     is_after_success = pl.col("is_failed").cast(pl.Int8).reverse().cum_min().reverse().over(_SOURCE) == 1
     return (
         runs.filter(is_after_success)
@@ -71,11 +71,11 @@ def _failing(ordered: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _mostly_refused(ordered: pl.DataFrame) -> pl.DataFrame:
+def _quarantined(ordered: pl.DataFrame) -> pl.DataFrame:
     share = pl.col("n_quarantined") / pl.col("n_read")
     return (
-        _counted_back(ordered.filter(pl.col("n_read") >= _LEAST_READ))
-        .filter((pl.col("runs_ago") == 0) & (share > MOST_SHARE_QUARANTINED))
+        _with_runs_ago(ordered.filter(pl.col("n_read") >= _MIN_READ))
+        .filter((pl.col("runs_ago") == 0) & (share > MAX_SHARE_QUARANTINED))
         .select(
             *_SOURCE,
             alarm=pl.lit("quarantined"),
@@ -85,6 +85,6 @@ def _mostly_refused(ordered: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _counted_back(ordered: pl.DataFrame) -> pl.DataFrame:
+def _with_runs_ago(ordered: pl.DataFrame) -> pl.DataFrame:
     """`ordered` with `runs_ago`: 0 for a source's last row."""
     return ordered.with_columns(runs_ago=pl.int_range(pl.len()).reverse().over(_SOURCE))

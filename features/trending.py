@@ -1,6 +1,6 @@
 """What is trending: engagement of the last day and week with exponential decay, by area and overall.
 
-The component of a job (its share of the greatest score) is in job_features.
+The component of a job (its share of the greatest score) is in jobs/features.
 """
 
 import datetime as dt
@@ -30,7 +30,7 @@ _MICRO = 1_000_000
 
 
 def recent_events(events: pl.LazyFrame, *, as_of: dt.datetime) -> pl.LazyFrame:
-    """Job events of people in the longest period: job_id, occurred_at, weight; without saves that were undone."""
+    """Events on jobs in the longest period (job_id, occurred_at, weight), without bots and without undone saves."""
     copies = ["event_id", "occurred_at", "user_id", "job_id", "event_type"]
     recent = (
         events.filter(
@@ -41,7 +41,7 @@ def recent_events(events: pl.LazyFrame, *, as_of: dt.datetime) -> pl.LazyFrame:
         )
         .select(*copies, weight=event_weight())
         .filter(pl.col("weight") != 0)
-        # Sources repeat events; the copy that is kept must not depend on the order of files.
+        # Sources repeat events. The copy that is kept must not depend on the order of files.
         .sort(*copies, "weight", nulls_last=True)
         .unique("event_id", keep="first", maintain_order=True)
     )
@@ -62,8 +62,8 @@ def recent_events(events: pl.LazyFrame, *, as_of: dt.datetime) -> pl.LazyFrame:
 def trending_scores(events: pl.LazyFrame, jobs: pl.LazyFrame, *, as_of: dt.datetime) -> pl.DataFrame:
     """Per period and representative job the score 10 * ln(1 + max(0, sum of weight * 2^(-age / half-life))).
 
-    Columns period, job_id, score, only scores above 0. The decayed weights are summed as integers of a millionth, so
-    that their order does not matter. Near-duplicates count for their representative.
+    Columns period, job_id, score, only scores above 0. The decayed weights are summed as integer millionths, so that
+    their order does not matter. Near-duplicates count for their representative.
     """
     representatives = jobs.select("job_id", representative=representative_id())
     known = recent_events(events, as_of=as_of).join(representatives, on="job_id")

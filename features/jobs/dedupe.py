@@ -105,7 +105,7 @@ def _comparable(jobs: pl.DataFrame) -> pl.DataFrame:
     # Descriptions are plain text with single spaces here; folding them fully would take most of the time.
     text = pl.col("description").str.slice(0, _MAX_DESCRIPTION_CHARACTERS).str.to_lowercase()
     return (
-        named.with_columns(_or_the_only_one(name) for name in _TERMS)
+        named.with_columns(_agreed_value(name) for name in _TERMS)
         .with_columns(key=pl.struct("company", "title", *_TERMS))
         .filter(pl.len().over("key") > 1)
         .with_columns(block=pl.col("key").rank("dense"), text=text)
@@ -117,14 +117,14 @@ def _comparable(jobs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _title_key(title: pl.Expr) -> pl.Expr:
-    """The words of a title in any order, without additions of boards on sex, place of work and employment."""
+    """The words of a title in any order, without what boards add about sex, place of work and employment."""
     bare = fold(title).str.replace_all(_TITLE_ADDITIONS, " ")
     words = name_key(bare).str.split(" ").list.unique().list.sort().list.join(" ")
     return pl.when(words.str.len_chars() > 0).then(words)
 
 
-def _or_the_only_one(name: str) -> pl.Expr:
-    """The value, or if it is unknown, the value on which the company's other jobs of this title agree."""
+def _agreed_value(name: str) -> pl.Expr:
+    """The value; if it is unknown, the one on which all jobs of this company and title agree."""
     among = pl.col(name)
     only = pl.when(among.min().over("company", "title") == among.max().over("company", "title")).then(
         among.min().over("company", "title")
@@ -133,8 +133,9 @@ def _or_the_only_one(name: str) -> pl.Expr:
 
 
 def _similar_pairs(documents: pl.DataFrame) -> pl.DataFrame:
-    """Columns left, right (values of `row`): pairs within a block of at least MIN_SIMILARITY, each linked to the
-    first of its band's bucket, so that the work is linear in the size of a block.
+    """Columns left, right (values of `row`): pairs within a block with a similarity of at least MIN_SIMILARITY.
+
+    A document is compared only with the first of each of its buckets, so the work is linear in the size of a block.
     """
     documents = documents.with_columns(words=pl.col("text").str.extract_all(r"[\p{L}\p{N}]+")).filter(
         pl.col("words").list.len() >= _MIN_WORDS

@@ -34,9 +34,9 @@ def job_features(
 ) -> pl.DataFrame:
     """JOB_FEATURES: one row per job of the catalog, open or not.
 
-    Engagement counts the last 90 days of a job together with its near-duplicates. A job's age runs from its publication
-    or first sighting, whichever is older. poster_quality is 3/4 the company's and 1/4 the completeness of the posting;
-    a job without a company gets the market's outcome.
+    Engagement counts the last 90 days of a job together with its near-duplicates. A job's age counts from its
+    publication or first sighting, whichever is earlier. poster_quality is 3/4 the company's and 1/4 the completeness of
+    the posting; a job without a company gets the market's outcome.
     """
     base = jobs.select(
         "job_id",

@@ -1,4 +1,4 @@
-"""A source's posting to one clean, typed version of a job.
+"""Turns a source's posting into one clean, typed version of a job.
 
 Which version of a job is current, its status and its duplicates are decided elsewhere.
 """
@@ -23,7 +23,7 @@ NORMALISER_VERSION = 4
 _MAX_URL_CHARACTERS = 2_000
 _MAX_TAGS = 60
 _MAX_TAG_CHARACTERS = 60
-# Amounts in prose outside these limits are hardly what the job pays.
+# An amount in prose outside these limits is hardly the job's pay.
 _SANE_MONTHLY_USD = (50.0, 60_000.0)
 
 

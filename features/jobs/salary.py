@@ -38,7 +38,7 @@ def load_rates(path: Path) -> pl.DataFrame:
     wrong = rates.filter(is_wrong.fill_null(value=True))["currency"].to_list()
     if wrong:
         raise ValueError(
-            f"{path}: units_per_usd must be above 0 and each currency occur once a date; wrong are {wrong}"
+            f"{path}: units_per_usd must be above 0, and a currency must occur once per date; wrong: {wrong}"
         )
     return rates.sort("currency", "as_of_date")
 

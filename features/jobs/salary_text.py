@@ -116,25 +116,25 @@ _CUE = (
     r"|зарплат\p{L}*|заработн\p{L}+ плат\p{L}*|\bз/п|\bзп\b|оклад\p{L}*|доход\p{L}*|оплат\p{L}+|ставк\p{L}+"
     r"|вознаграждени\p{L}+)"
 )
-_SPOKEN_NUMBER = r"\d[\d .,']*(?: ?(?:k|к|тыс\p{L}*\.?|т\.? ?р|млн|m)\b)?"
-_SPOKEN_RANGE = rf"{_SPOKEN_NUMBER} ?(?:(?:-|to|до) ?{_SPOKEN_NUMBER} ?)?"
-_SPOKEN_WORD = r"(?:usd|eur|gbp|pln|chf|kzt|byn|rub|руб\p{L}*|р|тенге|тг|сум|сом|т\.? ?р)\b"
-_SPOKEN_MONEY = (
-    rf"(?:{_SYMBOL} ?{_SPOKEN_NUMBER}|{_SPOKEN_RANGE}(?:{_SYMBOL}|{_SPOKEN_WORD})"
+_PROSE_NUMBER = r"\d[\d .,']*(?: ?(?:k|к|тыс\p{L}*\.?|т\.? ?р|млн|m)\b)?"
+_PROSE_RANGE = rf"{_PROSE_NUMBER} ?(?:(?:-|to|до) ?{_PROSE_NUMBER} ?)?"
+_PROSE_CURRENCY = r"(?:usd|eur|gbp|pln|chf|kzt|byn|rub|руб\p{L}*|р|тенге|тг|сум|сом|т\.? ?р)\b"
+_PROSE_MONEY = (
+    rf"(?:{_SYMBOL} ?{_PROSE_NUMBER}|{_PROSE_RANGE}(?:{_SYMBOL}|{_PROSE_CURRENCY})"
     r"|(?:usd|eur|gbp|pln|chf) ?\d[\d .,']*k?)"
 )
 # Pairs of patterns: the words before the amount, and the amount with the words after it.
-_SPEAKS_OF_PAY = (
+_PAY_IN_PROSE = (
     (
         rf"((?:^|\n|[^\n]{{0,30}}[^\p{{L}}\n]){_CUE}[^\n\d;]{{0,45}}?)",
-        rf"((?:(?:{_UPPER}|{_LOWER}|between) )?{_SPOKEN_MONEY}[^\n;]{{0,60}})",
+        rf"((?:(?:{_UPPER}|{_LOWER}|between) )?{_PROSE_MONEY}[^\n;]{{0,60}})",
     ),
     (
         r"((?:^|\n)[^\p{L}\d\n$€£₽₸]{0,8})",
-        rf"((?:{_SPOKEN_MONEY}\+? ?(?:-|to|до) ?{_SPOKEN_MONEY}|{_SPOKEN_NUMBER} ?- ?{_SPOKEN_NUMBER} ?{_SPOKEN_WORD})"
+        rf"((?:{_PROSE_MONEY}\+? ?(?:-|to|до) ?{_PROSE_MONEY}|{_PROSE_NUMBER} ?- ?{_PROSE_NUMBER} ?{_PROSE_CURRENCY})"
         r"[^\n;]{0,60})",
     ),
-    (r"((?:^|[^\n]{0,30}))", rf"({_SPOKEN_MONEY}\+? (?:base )?(?:salary|оклад|на руки|до вычета)[^\n;]{{0,20}})"),
+    (r"((?:^|[^\n]{0,30}))", rf"({_PROSE_MONEY}\+? (?:base )?(?:salary|оклад|на руки|до вычета)[^\n;]{{0,20}})"),
 )
 # Words before an amount which show that it is not what the job pays.
 _OTHER_MONEY = (
@@ -226,13 +226,13 @@ def text_in_description(descriptions: pl.Series) -> pl.Series:
     )
     spoken = speaking.with_columns(
         pl.col("text").str.extract_groups(f"{lead}{amount}").struct.rename_fields(["lead", "pay"]).alias(f"way_{n}")
-        for n, (lead, amount) in enumerate(_SPEAKS_OF_PAY)
+        for n, (lead, amount) in enumerate(_PAY_IN_PROSE)
     )
-    ways = [pl.col(f"way_{n}").struct for n in range(len(_SPEAKS_OF_PAY))]
+    ways = [pl.col(f"way_{n}").struct for n in range(len(_PAY_IN_PROSE))]
     found = [
         pl.when(
             ~way.field("lead").str.contains(_OTHER_MONEY)
-            & ~way.field("pay").str.contains(rf"^{_SPOKEN_MONEY} (?:{_OTHER_MONEY})")
+            & ~way.field("pay").str.contains(rf"^{_PROSE_MONEY} (?:{_OTHER_MONEY})")
         ).then(way.field("pay"))
         for way in ways
     ]

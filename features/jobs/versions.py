@@ -9,9 +9,9 @@ from features.schemas.table import STRINGS
 from features.text.normalise import first_true
 
 # A search page lacks these or has only a snippet, so the last complete version wins.
-_OF_COMPLETE_VERSION = ("description", "language", "skills", "tags")
+_COMPLETE_COLUMNS = ("description", "language", "skills", "tags")
 _FIRST_PLAUSIBLE = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
-_AHEAD = dt.timedelta(days=1)
+_MAX_AHEAD = dt.timedelta(days=1)
 
 
 def fold_jobs(
@@ -29,7 +29,7 @@ def fold_jobs(
     version seen by `as_of` counts, or the oldest if none was seen by then.
     """
     chosen = _choose_versions(versions, as_of)
-    seen = _sights(sightings, as_of)
+    seen = _sighting_times(sightings, as_of)
     content = _content(versions, chosen)
     days = pl.coalesce("days", pl.lit(default_days)).cast(pl.Int64)
     jobs = (
@@ -37,7 +37,7 @@ def fold_jobs(
         .join(stale_after_days.select("source", "days"), on="source", how="left")
         .with_columns(_times(as_of))
         .with_columns(stale_at=pl.col("last_seen_at") + pl.duration(days=days))
-        .with_columns(_signals(as_of))
+        .with_columns(_ends(as_of))
         .with_columns(
             status=first_true(
                 (pl.col("ended_at").is_not_null(), "closed"), (pl.col("ran_out_at").is_not_null(), "expired")
@@ -98,8 +98,8 @@ def _content(versions: pl.LazyFrame, chosen: pl.DataFrame) -> pl.DataFrame:
 
     def completed(name: str) -> pl.Expr:
         own, of_whole = pl.col(name), pl.col(f"{name}_whole")
-        first = of_whole if name in _OF_COMPLETE_VERSION else own
-        second = own if name in _OF_COMPLETE_VERSION else of_whole
+        first = of_whole if name in _COMPLETE_COLUMNS else own
+        second = own if name in _COMPLETE_COLUMNS else of_whole
         return pl.when(is_partial).then(pl.coalesce(first, second)).otherwise(own).alias(name)
 
     pay_is_new = pl.col("salary_min").is_not_null() | pl.col("salary_max").is_not_null()
@@ -122,7 +122,7 @@ def _content(versions: pl.LazyFrame, chosen: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _sights(sightings: pl.LazyFrame, as_of: dt.datetime) -> pl.DataFrame:
+def _sighting_times(sightings: pl.LazyFrame, as_of: dt.datetime) -> pl.DataFrame:
     """Per job, from sightings up to `as_of`: first and last sighting, and the last time it was found gone."""
     known = sightings.filter(pl.col("seen_at") <= as_of)
     at = pl.col("seen_at")
@@ -157,7 +157,7 @@ def _times(as_of: dt.datetime) -> list[pl.Expr]:
     ]
 
 
-def _signals(as_of: dt.datetime) -> list[pl.Expr]:
+def _ends(as_of: dt.datetime) -> list[pl.Expr]:
     archived = pl.when("is_archived").then(pl.min_horizontal("closed_at", "seen_at"))
     ended = [pl.when(at <= as_of).then(at) for at in (pl.col("closed_at"), archived, pl.col("gone_at"))]
     ran_out = [pl.when(pl.col(name) <= as_of).then(pl.col(name)) for name in ("expires_at", "stale_at")]
@@ -170,5 +170,5 @@ def _plausible(name: str, as_of: dt.datetime) -> pl.Expr:
     In a replay, postings after `as_of` are plausible: their first version was seen after `as_of` too.
     """
     at = pl.col(name)
-    latest = pl.max_horizontal(pl.lit(as_of), pl.col("seen_at")) + _AHEAD
+    latest = pl.max_horizontal(pl.lit(as_of), pl.col("seen_at")) + _MAX_AHEAD
     return pl.when((at >= _FIRST_PLAUSIBLE) & (at <= latest)).then(at)

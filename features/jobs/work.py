@@ -79,7 +79,7 @@ _DESCRIBED_EMPLOYMENT = (
     r"(?:(?:employment|job|contract|position) type|contract offered|type of (?:employment|contract)|тип занятости"
     r"|занятость|вид занятости)[^:\n\p{L}]{0,5}[:–—-] ?([^\n.;]{2,40})"
 )
-_SAID_EMPLOYMENT = (
+_EMPLOYMENT_IN_PROSE = (
     (
         "full_time",
         r"full[- ]time(?:,? \p{L}+){0,2} (?:position|role|job|offer|opportunit|contract|engagement|employment)"
@@ -123,7 +123,7 @@ def work_format(stated: pl.Series, *, location: pl.Series, title: pl.Series, des
     ).to_series()
     lines = _lines(description, _FORMAT_HINT, where=known.is_null())
     labelled = lines.select(fold(pl.col("text").str.extract(_DESCRIBED_FORMAT, 1)).alias("label"), "text")
-    described = labelled.select(pl.coalesce(_format_of(pl.col("label")), _format_said(pl.col("text")))).to_series()
+    described = labelled.select(pl.coalesce(_format_of(pl.col("label")), _described_format(pl.col("text")))).to_series()
     return known.zip_with(known.is_not_null(), described).alias("work_format")
 
 
@@ -138,7 +138,7 @@ def employment_type(stated: pl.Series, *, title: pl.Series, description: pl.Seri
     lines = _lines(description, _EMPLOYMENT_HINT, where=known.is_null())
     labelled = lines.select(pl.col("text").str.extract(_DESCRIBED_EMPLOYMENT, 1).alias("label"), "text")
     described = labelled.select(
-        pl.coalesce(first_match(pl.col("label"), _EMPLOYMENT), first_match(pl.col("text"), _SAID_EMPLOYMENT))
+        pl.coalesce(first_match(pl.col("label"), _EMPLOYMENT), first_match(pl.col("text"), _EMPLOYMENT_IN_PROSE))
     ).to_series()
     return known.zip_with(known.is_not_null(), described).alias("employment_type")
 
@@ -171,7 +171,7 @@ def _remote_or_hybrid(folded: pl.Expr, remote: str) -> pl.Expr:
     )
 
 
-def _format_said(lines: pl.Expr) -> pl.Expr:
+def _described_format(lines: pl.Expr) -> pl.Expr:
     is_remote = lines.str.contains(_DESCRIBED_REMOTE) & ~lines.str.contains(_NOT_REMOTE)
     is_on_site = lines.str.contains(_DESCRIBED_ON_SITE)
     return first_true(

@@ -1,4 +1,4 @@
-"""What was read of the sources: postings, events, profiles and resumes, and what became of each read."""
+"""What ingest read from the sources: postings, events, profiles and resumes, and the outcome of each run."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -178,7 +178,7 @@ SIGHTINGS = Table(
         "seen_at": _SEEN_AT,
         "is_gone": Column(pl.Boolean, "Whether the source said that the job is gone"),
     },
-    key=("job_id", "seen_at", "is_gone"),  # listed and then gone, both in one run: the end counts
+    key=("job_id", "seen_at", "is_gone"),  # if a job was listed and then gone in one run, the end counts
 )
 
 EVENTS = Table(

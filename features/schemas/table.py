@@ -1,4 +1,4 @@
-"""What a lake table is: its grain, columns and key. The tables themselves are declared beside, by layer."""
+"""What a lake table is: its grain, columns and key. The modules beside this one declare the tables, by stage."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -72,7 +72,7 @@ class Table:
         if unknown:
             raise SchemaError(f"{self.name}: unknown columns {unknown}; it declares {list(self.columns)}")
         if not frame.columns:
-            return self.empty()  # a selection of literals alone would make one row
+            return self.empty()  # selecting only literals would give one row
         present = set(frame.columns)
         return frame.select(
             pl.col(name).cast(dtype) if name in present else pl.lit(None, dtype).alias(name)

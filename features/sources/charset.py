@@ -45,7 +45,7 @@ def decode_feed(body: bytes, *, content_type: str | None, url: str | None) -> st
 
 
 def _mostly_utf8(body: bytes) -> str | None:
-    """`body` as UTF-8 if over two thirds of its other than ASCII characters fit."""
+    """`body` as UTF-8 if over two thirds of its non-ASCII characters fit."""
     decoded = body.decode("utf-8", "replace")
     n_bad = decoded.count("\ufffd")
     n_good = len(decoded) - n_bad - len(body.translate(None, _NOT_ASCII)) if n_bad else 0

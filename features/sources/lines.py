@@ -20,7 +20,7 @@ BOM = codecs.BOM_UTF8
 _UTF16_BOMS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _LONGEST_BOM = 3
 _READ_BYTES = 1024 * 1024
-_ZST_READ_BYTES = 2048  # four bytes may expand to 128 kB, so this much to 64 MB
+_ZST_READ_BYTES = 2048  # four bytes may expand to 128 kB, so these to 64 MB
 MAX_WINDOW_BYTES = 128 * 1024 * 1024
 
 

@@ -142,7 +142,7 @@ class PhraseMatcher:
         return (
             texts.select(text=normal_form(rewritten))
             .with_columns(lower=lower)
-            # The same search twice gives the phrase and its place, in the same order.
+            # Two searches give the phrases and their offsets, in the same order.
             .with_columns(
                 pl.col("lower").str.extract_many(patterns, leftmost=True).alias("pattern"),
                 pl.col("lower").str.find_many(patterns, leftmost=True).alias("offset"),

@@ -30,8 +30,8 @@ _LEVELS = {
     "expert": r"expert|master|эксперт|native|lead",
 }
 _LISTS = tuple(name for name, column in USER_PROFILE_COLUMNS.items() if column.dtype == STRINGS)
-_OF_PAY = ("salary_min", "salary_max", "salary_currency", "salary_period")
-_OF_PLACE = ("city", "country", "latitude", "longitude")
+_PAY_COLUMNS = ("salary_min", "salary_max", "salary_currency", "salary_period")
+_PLACE_COLUMNS = ("city", "country", "latitude", "longitude")
 
 
 def merge_users(
@@ -40,8 +40,8 @@ def merge_users(
     """USERS at `as_of`, sorted by user_id: the newest record by `updated_at` (ties: content_hash), or the oldest if all
     records are younger than `as_of`, completed by the newest resume.
 
-    Stated values win over the resume, column by column and skill by skill. An erasure removes everything that is not
-    younger than it, also from replays of earlier times; a user who returns later starts anew.
+    Stated values win over the resume, column by column and skill by skill. An erasure removes everything up to its
+    own time, in replays of earlier instants too; a user who returns later starts anew.
     """
     stated = _newest(_not_erased(records, erasures, at="updated_at"), as_of, at="updated_at")
     read = _newest(_not_erased(resumes, erasures, at="parsed_at"), as_of, at="parsed_at")
@@ -86,9 +86,9 @@ def _newest(frame: pl.LazyFrame, as_of: dt.datetime, *, at: str) -> pl.DataFrame
 
 
 def _completed_columns() -> list[pl.Expr]:
-    """Every profile column except skills: the stated value, else the resume's. Pay and place each come from one."""
+    """Every profile column except skills: the stated value, else the resume's; pay and place are never mixed."""
     states_pay = pl.any_horizontal(pl.col("salary_min", "salary_max").is_not_null())
-    states_place = pl.any_horizontal(pl.col(_OF_PLACE).is_not_null())
+    states_place = pl.any_horizontal(pl.col(_PLACE_COLUMNS).is_not_null())
     columns = []
     for name in USER_PROFILE_COLUMNS:
         own, read = pl.col(name), pl.col(f"{name}_read")
@@ -96,9 +96,9 @@ def _completed_columns() -> list[pl.Expr]:
             columns.append(
                 pl.when(_items(name).list.len() > 0).then(_items(name)).otherwise(_items(f"{name}_read")).alias(name)
             )
-        elif name in _OF_PAY:
+        elif name in _PAY_COLUMNS:
             columns.append(pl.when(states_pay).then(own).otherwise(read).alias(name))
-        elif name in _OF_PLACE:
+        elif name in _PLACE_COLUMNS:
             columns.append(pl.when(states_place).then(own).otherwise(read).alias(name))
         elif name != "skills":
             columns.append(pl.coalesce(own, read).alias(name))
@@ -113,7 +113,7 @@ def _items(name: str) -> pl.Expr:
 
 
 def _skills(both: pl.DataFrame, vocabulary: SkillVocabulary) -> pl.Series:
-    """List of RATED_SKILL per row, canonical, sorted by name: stated skills, then the resume's, then of categories."""
+    """Lists of RATED_SKILL, canonical, sorted by name; the statement wins, then the resume, then categories."""
     rows = both.with_row_index("row").lazy()
     rated = [
         rows.select("row", pl.col(name).alias("skill"), source=pl.lit(i))
@@ -158,13 +158,13 @@ def _places(users: pl.DataFrame, gazetteer: Gazetteer) -> list[pl.Series]:
     point = [pl.when(is_on_earth()).then(pl.col(name)).alias(name) for name in ("latitude", "longitude")]
     stated = users.select("city", "country", *point)
     found = gazetteer.resolve(stated)
-    return [found[name] for name in _OF_PLACE]
+    return [found[name] for name in _PLACE_COLUMNS]
 
 
 def _canonical_columns(users: pl.DataFrame, vocabulary: Vocabulary) -> list[pl.Expr | pl.Series]:
     """Names in the vocabulary's words, values within their limits, and defaults for missing values."""
     pay = salary.normalise(
-        users.select(*_OF_PAY, salary_gross=pl.lit(None, pl.Boolean), salary_text=pl.lit(None, pl.String)),
+        users.select(*_PAY_COLUMNS, salary_gross=pl.lit(None, pl.Boolean), salary_text=pl.lit(None, pl.String)),
         rates=vocabulary.rates,
     )
     usd = salary.monthly_usd(pay, rates=vocabulary.rates)
@@ -176,7 +176,7 @@ def _canonical_columns(users: pl.DataFrame, vocabulary: Vocabulary) -> list[pl.E
         for name in ("preferred_tags", "blocked_tags")
     ]
     return [
-        *(pay[name] for name in _OF_PAY),
+        *(pay[name] for name in _PAY_COLUMNS),
         wanted,
         vocabulary.skills.canonicalise(users["strengths"]),
         vocabulary.skills.canonicalise(users["weaknesses"]),

@@ -71,7 +71,7 @@ def user_profiles(
 
 
 def learned_tags(interactions: pl.LazyFrame, jobs: pl.LazyFrame, *, as_of: dt.datetime) -> pl.DataFrame:
-    """Columns user_id, learned_tags: the 20 tags with the largest sums of positive weights; these halve in 30 days."""
+    """Columns user_id, learned_tags: the 20 tags with the most positive weight, which halves every 30 days."""
     age_seconds = seconds_before(as_of, pl.col("last_at"))
     decayed = pl.col("weight") * (age_seconds * -half_life_rate(INTEREST_HALF_LIFE)).exp() * 1000
     signals = (

@@ -61,7 +61,7 @@ def estimated_hours(from_level: pl.Expr, to_level: pl.Expr) -> pl.Expr:
 
 def _gaps(users: pl.DataFrame, role_skills: pl.DataFrame) -> pl.DataFrame:
     level = pl.col("level")
-    # An unknown level has no word; it counts as the level that the role requires.
+    # An unknown level counts as the level that the role requires.
     word = pl.coalesce(pl.when(level <= bound + 0.01).then(pl.lit(name)) for name, bound in SKILL_LEVELS.items())
     owned = (
         users.select("user_id", skill="skills", level="skill_levels")

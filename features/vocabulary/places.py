@@ -19,7 +19,7 @@ _SEPARATORS = r"\s+[-–—/]\s+|[-–—]\s+|[,;/|()\[\]•·\n:+&]|\s(?:or|and
 _PART_OF = r"(?i:(?-u:\b)(?:western|eastern|northern|southern|central|suburban|upstate)\s+)([^\x1f]+)"
 _FLAG = r"([\u{1f1e6}-\u{1f1ff}])([\u{1f1e6}-\u{1f1ff}])"
 _FLAG_LETTERS = {chr(0x1F1E6 + i): chr(ord("A") + i) for i in range(26)}
-# Words around a place that are not part of its name: whole words of the key, which are two spaces apart.
+# Words beside a place that are not part of its name: whole words of the key, where two spaces separate words.
 _AROUND = " (?:{}) ".format(
     (
         "remote|remotely|only|hybrid|on site|onsite|in office|office|based|anywhere in|within|from|greater|metropolitan"

@@ -20,8 +20,8 @@ Line = tuple[int, bytes]  # number, content
 class CsvBlocks:
     """Reads the blocks of one file in order; the first begins with the header, and `rest` ends the file.
 
-    A quoted record continues over line breaks, unless a following line is a complete record by itself: a quote that
-    was opened by mistake swallows no good event.
+    A quoted record continues over line breaks, unless a following line is a complete record by itself, so that
+    a stray quote swallows no good event.
     """
 
     as_of: datetime
@@ -29,7 +29,7 @@ class CsvBlocks:
     _delimiter: str = ","
     _open: list[Line] = field(default_factory=list)  # lines of a record whose quote is not closed yet
     _records: list[tuple[int, list[str]]] = field(default_factory=list)
-    _failed: dict[Part, str] = field(default_factory=dict)
+    _refused: dict[Part, str] = field(default_factory=dict)
     _raw: dict[Part, bytes] = field(default_factory=dict)
 
     def read(self, block: Block) -> Parsed:
@@ -37,41 +37,41 @@ class CsvBlocks:
         too_long = dict(block.too_long)
         for line_number, raw in enumerate(block.lines.split(b"\n"), block.first_line):
             if line_number in too_long:
-                self._give_up()
-                self._fail(line_number, too_long[line_number], "too_long")
+                self._refuse_open_record()
+                self._refuse(line_number, too_long[line_number], "too_long")
             elif self._open or (raw and not raw.isspace()):
-                self._take(line_number, raw.removesuffix(b"\r"))
+                self._add_line(line_number, raw.removesuffix(b"\r"))
         return self._parsed()
 
     def rest(self) -> Parsed:
         """The record that is still open at the end of the file."""
-        self._give_up()
+        self._refuse_open_record()
         return self._parsed()
 
-    def _take(self, number: int, raw: bytes) -> None:
+    def _add_line(self, number: int, raw: bytes) -> None:
         if len(raw) > MAX_LINE_BYTES:
-            self._give_up()
-            self._fail(number, raw, "too_long")
+            self._refuse_open_record()
+            self._refuse(number, raw, "too_long")
             return
         if self._header is None:
             self._delimiter = max(CSV_DELIMITERS, key=lambda one: raw.count(one.encode()))
             row = _fields(raw, self._delimiter)
             self._header = [] if isinstance(row, str) else [name.strip().lower() for name in row]
             if isinstance(row, str):
-                self._fail(number, raw, row)
+                self._refuse(number, raw, row)
             return
         row = _fields(raw, self._delimiter)
         if isinstance(row, list) and len(row) == len(self._header):
-            self._give_up()
+            self._refuse_open_record()
             self._accept(number, raw, row)
         elif self._open:
-            self._go_on(number, raw)
+            self._continue_record(number, raw)
         elif row == _UNCLOSED:
             self._open = [(number, raw)]
         else:
-            self._fail(number, raw, row if isinstance(row, str) else "wrong_number_of_fields")
+            self._refuse(number, raw, row if isinstance(row, str) else "wrong_number_of_fields")
 
-    def _go_on(self, number: int, raw: bytes) -> None:
+    def _continue_record(self, number: int, raw: bytes) -> None:
         self._open.append((number, raw))
         whole = b"\n".join(line for _, line in self._open)
         row = _fields(whole, self._delimiter)
@@ -80,29 +80,29 @@ class CsvBlocks:
             self._open = []
             self._accept(first, whole, row)
         elif row != _UNCLOSED or len(self._open) >= MAX_LINES_OF_A_RECORD or len(whole) > MAX_LINE_BYTES:
-            self._give_up()
+            self._refuse_open_record()
 
     def _accept(self, number: int, raw: bytes, row: list[str]) -> None:
         self._records.append((number, row))
         self._raw[number, None] = raw
 
-    def _fail(self, number: int, raw: bytes, reason: str) -> None:
-        self._failed[number, None] = "bad_csv" if reason == _UNCLOSED else reason
+    def _refuse(self, number: int, raw: bytes, reason: str) -> None:
+        self._refused[number, None] = "bad_csv" if reason == _UNCLOSED else reason
         self._raw[number, None] = raw
 
-    def _give_up(self) -> None:
-        """Refuses each line of a record that never ended."""
+    def _refuse_open_record(self) -> None:
+        """Refuses each line of a record whose quote was never closed."""
         for number, raw in self._open:
             if raw and not raw.isspace():
-                self._fail(number, raw, "wrong_number_of_fields")
+                self._refuse(number, raw, "wrong_number_of_fields")
         self._open = []
 
     def _parsed(self) -> Parsed:
         raw = self._raw
         parsed = parse_events(
-            self._untyped_frame(), as_of=self.as_of, unit="line", raw=lambda _: raw, undecoded=self._failed
+            self._untyped_frame(), as_of=self.as_of, unit="line", raw=lambda _: raw, undecoded=self._refused
         )
-        self._records, self._failed, self._raw = [], {}, {}
+        self._records, self._refused, self._raw = [], {}, {}
         return parsed
 
     def _untyped_frame(self) -> pl.DataFrame:

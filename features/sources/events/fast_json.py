@@ -109,7 +109,7 @@ def _split(lines: bytes) -> pl.Series | None:
 
 
 def _pattern(layout: Mapping[str, object]) -> str:
-    """The pattern of a regular line: the first key, then any of the others in their order."""
+    """The pattern of a regular line: the first key, then any of the other keys in their order."""
     members = [f'"{key}": ?(?:{_value_pattern(key, value)}|null)' for key, value in layout.items()]
     return r"^\{" + members[0] + "".join(f"(?:, ?{member})?" for member in members[1:]) + r"\}\r?\n?$"
 

@@ -1,6 +1,6 @@
-"""What makes an interaction event valid: untyped columns of any file format to EVENTS rows and rejects.
+"""Validates interaction events: untyped columns of any file format become EVENTS rows and rejects.
 
-Whether a user's behaviour looks like a script is judged where events are counted (sql/catalog).
+Whether a user behaves like a script is decided where events are counted (sql/catalog).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -65,9 +65,9 @@ def parse_events(
 ) -> Parsed:
     """Rows in the EVENTS schema and rejects from `events` (UNTYPED_EVENTS) and `undecoded` (entry and part -> reason).
 
-    Refused are events without a required field, of an unknown type, without a readable time, before 2000, or more than
-    five minutes after `as_of`. Optional fields out of range become null; dwell is capped at 600 s. `unit` (line or row)
-    names the entries; `raw` returns the raw form of the refused entries (columns entry, part, reason).
+    An event is refused if it lacks a required field or a readable time, has an unknown type, or lies before 2000 or
+    more than five minutes after `as_of`. Optional fields out of range become null; dwell is capped at 600 s. `unit`
+    (line or row) names the entries; `raw` returns the raw form of the refused entries (columns entry, part, reason).
     """
     untidy_ids = [name for name in IDS if _is_untidy(events[name])]
     typed = events.with_columns(
@@ -184,9 +184,9 @@ def _columns(events: pl.DataFrame) -> list[pl.Expr]:
 
 
 def _is_automatic(events: pl.DataFrame) -> pl.Expr:
-    """Whether an event declares itself a bot's or a prefetch's.
+    """Whether an event says that it comes from a bot or a prefetch.
 
-    Believed are the flags `is_bot` and `is_prefetch`, a crawler's `user_agent`, and a `sec_purpose` as browsers send it
+    It says so by `is_bot`, by `is_prefetch`, by a crawler's `user_agent`, or by the `sec_purpose` that browsers send
     with pages that they fetch ahead of a click (Sec-Purpose: prefetch;prerender).
     """
     agents = events["user_agent"].drop_nulls().unique()

@@ -268,7 +268,7 @@ def _workingnomads(job: Json) -> Columns:
 @dataclass(frozen=True)
 class Board:
     """How one board's document is read: `jobs_at` is the key of the array of jobs (None: the document is the array),
-    `id` and `urls` are keys of a job, and a document with a job of any of `known_by` keys is this board's.
+    `id` and `urls` are keys of a job, and a document belongs to this board if a job in it has a key of `known_by`.
     """
 
     columns: Callable[[Json], Columns]

@@ -66,12 +66,12 @@ def read_rss(body: bytes, feed: FeedContext) -> Entries:
     except Exception as error:  # its lenient parser fails in many ways on hostile markup
         raise FeedError(feed.name, f"unreadable ({type(error).__name__})") from None
     if not document.get("version"):
-        raise FeedError(feed.name, _what_instead(decoded))
+        raise FeedError(feed.name, _what_it_is(decoded))
     return _with_end(_entries(document, feed), document, decoded)
 
 
-def _what_instead(decoded: str) -> str:
-    """What the beginning of a body that is no feed shows it to be."""
+def _what_it_is(decoded: str) -> str:
+    """What a body without a feed is, judged by its beginning."""
     head = decoded[:2_000].lstrip("\ufeff \t\r\n\0").lower()
     if not head:
         return "an empty body"

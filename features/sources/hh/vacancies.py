@@ -32,7 +32,7 @@ _PERIODS = ("month", "hour", "shift", "service", "fly_in_fly_out", "day", "week"
 
 
 def parse_hh_bodies(bodies: Iterable[tuple[str, bytes]]) -> Parsed:
-    """Saved bodies, with names: search pages (`items`, all incomplete), vacancies (complete) and errors (`hh_error`).
+    """Parses named bodies: search pages (`items`, all incomplete), vacancies (complete) and errors (`hh_error`).
 
     Never raises; any other body is one reject. The entry of a reject begins with the name of its body. One frame for
     many bodies is several times faster than one frame a vacancy.
@@ -107,7 +107,7 @@ def _content(vacancy: Mapping[str, object], id_: str) -> dict[str, object]:
         "employment_type": _employment_type(vacancy),
         "experience": text(mapping(vacancy.get("experience")).get("id")),
         **_salary(vacancy),
-        # A language that is asked for is a skill like any other.
+        # A required language is a skill like any other.
         "skills": _names([*items(vacancy.get("key_skills")), *items(vacancy.get("languages"))]),
         "tags": _names(vacancy.get("specializations")),
         "professional_roles": _names(vacancy.get("professional_roles")),

@@ -36,7 +36,7 @@ _PERIODS = {
 }  # fmt: skip
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_214_400_000  # of the years 1 to 9999
 _MAX_FIELD_CHARACTERS = 2_000_000
-# How each column of our own format is read, where no rule of its own applies.
+# The reader of each column of our own format, unless the column has a rule of its own.
 _READERS = {
     "url": link,
     **dict.fromkeys(("company", "city", "region", "country"), plain),

@@ -144,10 +144,10 @@ def _applicants(posting: Mapping[str, object]) -> str | None:
 
 
 def _experience(value: object) -> str | None:
-    asked = mapping(_first(value))
-    if months := text(asked.get("monthsOfExperience")):
+    stated = mapping(_first(value))
+    if months := text(stated.get("monthsOfExperience")):
         return f"{months} months"
-    return plain(_first(value)) or plain(asked.get("description")) or plain(asked.get("name"))
+    return plain(_first(value)) or plain(stated.get("description")) or plain(stated.get("name"))
 
 
 def _defined_terms(value: object) -> list[str] | None:

@@ -1,6 +1,6 @@
 """User profiles and erasure requests as the app writes them: JSON lines to USER_RECORDS and ERASURES.
 
-Nothing is filled in, and no request is carried out here.
+It fills in no defaults and carries out no erasure.
 """
 
 import hashlib
@@ -74,8 +74,8 @@ def parse_users(body: bytes) -> Parsed:
 
 
 def parse_erasures(body: bytes) -> Parsed:
-    """One {user_id, requested_at} a line to ERASURES rows; a line without a usable user or time is a reject, which
-    needs a person to look at it.
+    """One {user_id, requested_at} a line to ERASURES rows; a line without a usable user or time is a reject,
+    which a person has to look at.
     """
     rows: list[tuple[object, object]] = []
     refused: list[Refusal] = []

@@ -23,8 +23,8 @@ _RANGE = re.compile(
     r"(?:\s*г\.?(?!\w))?",
     re.IGNORECASE,
 )
-_MONTHS_TOO = r"(?:,?\s+(?:and\s+|и\s+)?(\d{1,2})\s+(?:months?|мес[а-яё]*))?"
-_YEARS_EN, _YEARS_RU = r"(\d{1,2})\s*\+?\s*years?['’]?" + _MONTHS_TOO, r"(\d{1,2})\s*\+?\s*(?:лет|года?)" + _MONTHS_TOO
+_AND_MONTHS = r"(?:,?\s+(?:and\s+|и\s+)?(\d{1,2})\s+(?:months?|мес[а-яё]*))?"
+_YEARS_EN, _YEARS_RU = r"(\d{1,2})\s*\+?\s*years?['’]?" + _AND_MONTHS, r"(\d{1,2})\s*\+?\s*(?:лет|года?)" + _AND_MONTHS
 _STATED = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -38,7 +38,7 @@ _STATED = tuple(
 
 @dataclass(frozen=True)
 class Period:
-    """A date range in a text: first and last month counted from year 0 (None: ongoing), and its start and end in it."""
+    """A date range in a text: first and last month counted from year 0 (None: ongoing), and its offsets in the text."""
 
     first_month: int
     last_month: int | None

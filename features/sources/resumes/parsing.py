@@ -18,7 +18,7 @@ _MAX_SKILLS = 200
 _MAX_ENTRIES = 50
 _MAX_SUMMARY_CHARACTERS = 2000
 _MAX_NAME_CHARACTERS = 200
-_STILL = frozenset({"present", "now", "current", "today", "настоящее время", "по настоящее время"})
+_ONGOING = frozenset({"present", "now", "current", "today", "настоящее время", "по настоящее время"})
 
 
 class SkillFinder(Protocol):
@@ -88,7 +88,7 @@ def _work_periods(work: Iterable[Mapping[str, object]]) -> list[tuple[int, int |
     for job in work:
         first, end = partial_month(text(job.get("startDate"))), text(job.get("endDate"))
         last = partial_month(end)
-        if first is not None and (end is None or last is not None or end.lower() in _STILL):
+        if first is not None and (end is None or last is not None or end.lower() in _ONGOING):
             found.append((first, last))
     return found
 

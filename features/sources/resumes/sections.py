@@ -95,7 +95,7 @@ def _section_of(label: str) -> str | None:
 
 
 def _columns_apart(lines: list[str]) -> list[str]:
-    """The lines with a two-column layout, which starts at two headings side by side, put one column after the other."""
+    """The lines with the two columns of a layout one after the other; it starts at two headings side by side."""
     for index, raw in enumerate(lines):
         starts = [match.end() for match in _COLUMN_GAP.finditer(raw.rstrip()) if match.start() > 0]
         if len(starts) != 1:
