@@ -18,7 +18,7 @@ with published as (
     from jobs
     where duplicate_of is null
       and published_at <= $as_of
-      -- One week more than asked for, to compare the first with.
+      -- One more week than requested, to compare the first one with.
       and published_at >= date_trunc('week', $as_of) - to_weeks(cast($weeks as integer))
 ),
 labelled as (

@@ -62,7 +62,7 @@ texts as (
     select
         user_id,
         rank,
-        -- The reference last: it is untrusted text and may hold braces itself.
+        -- The reference comes last, because it is untrusted text and may hold braces itself.
         list(rtrim(replace(text_en, '{ref}', ref), ' :') order by place) as reasons_en,
         list(rtrim(replace(text_ru, '{ref}', ref), ' :') order by place) as reasons_ru
     from worded
@@ -77,7 +77,7 @@ select
     item.rank as rank,
     item.job_id as job_id,
     item.score as score,
-    -- As the service rounds it: of the six digits that the look-up keeps, halves to even.
+    -- Rounded as in the service: from the six digits that the look-up keeps, halves to even.
     cast(round_even(100 * round(item.score::double, 6), 0) as integer) as match_percent,
     item.confidence as confidence,
     item.seen as seen,

@@ -1,11 +1,12 @@
 -- Grain: job. The texts of a job: id and title as JSON one after the other, its card, and lengths in bytes, see
--- serving/contract/tables.py. A job that is not open has no card: nobody is shown it. Inputs: jobs. Parameters: none.
+-- serving/contract/text_tables.py. A job that is not open has no card, because it is never shown.
+-- Inputs: jobs. Parameters: none.
 with
 texts as (
     select
         job_id,
         to_json(job_id)::varchar as id_text,
-        -- Without quotes: it stands within a sentence.
+        -- Without quotes, because it becomes a part of a sentence.
         (to_json(coalesce(nullif(title, ''), job_id))::varchar)[2:-2] as title_text,
         case
             when status = 'open' then to_json({
