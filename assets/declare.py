@@ -9,7 +9,7 @@ import dagster as dg
 
 from assets.io import TABLES, column_schema
 
-_GROUPS = {"bronze": "ingest"}  # every other group has the name of its layer
+_GROUPS = {"bronze": "ingest"}  # every other group has the name of its stage
 
 
 def asset(
@@ -21,20 +21,20 @@ def asset(
     kept_by: Literal["lake_io", "model_io"] | None = "lake_io",
     code_version: str = "1",
 ) -> Callable[[Callable[..., dg.Output[Any]]], dg.AssetsDefinition]:
-    """Declares the asset `key` ("layer/name").
+    """Declares the asset `key` ("stage/name").
 
-    Its function gets each of `inputs` as the argument of that name; what it reads of `deps` it loads itself. An asset
-    kept by "lake_io" is the lake table of its name. The seconds of the function are added to the metadata.
+    Its function receives each of `inputs` as the argument of that name, and loads `deps` itself. An asset kept by
+    "lake_io" is the lake table of its name. The seconds of the function are added to the metadata.
     """
-    layer, name = key.split("/")
+    stage, name = key.split("/")
     is_table = kept_by == "lake_io"
 
     def declare(function: Callable[..., dg.Output[Any]]) -> dg.AssetsDefinition:
         return dg.asset(
-            key=[layer, name],
+            key=[stage, name],
             ins={one.split("/")[1]: dg.AssetIn(key=one.split("/")) for one in inputs},
             deps=[dg.AssetKey(one.split("/")) for one in deps],
-            group_name=_GROUPS.get(layer, layer),
+            group_name=_GROUPS.get(stage, stage),
             kinds={*kinds, "parquet"} if is_table else set(kinds),
             owners=["team:jobfeed"],
             io_manager_key=kept_by,

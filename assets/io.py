@@ -1,7 +1,7 @@
 """IO managers: lake tables as Polars LazyFrames, fitted models as single `.npz` files. No pickle anywhere.
 
-An asset returns a frame (its one-file table is replaced) or a `StoredTable` (it wrote the parts itself); whoever takes
-the asset as an input gets a LazyFrame either way.
+An asset returns a frame (its one-file table is replaced) or a `StoredTable` (it wrote the parts itself); an asset
+that has it as an input receives a LazyFrame either way.
 """
 
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ from assets.lake import Lake, atomic_path
 from features.schemas import bronze, catalog, features, insight, ranking, training
 from features.schemas.table import Table
 
-LAYERS = (bronze, catalog, features, training, ranking, insight)
+STAGES = (bronze, catalog, features, training, ranking, insight)
 TABLES: Mapping[str, Table] = {
-    table.name: table for module in LAYERS for table in vars(module).values() if isinstance(table, Table)
+    table.name: table for module in STAGES for table in vars(module).values() if isinstance(table, Table)
 }
 PREVIEW_ROWS = 8
 _PREVIEW_CELL_CHARS = 80
@@ -27,41 +27,41 @@ _PREVIEW_CELL_CHARS = 80
 
 @dataclass(frozen=True)
 class StoredTable:
-    """What an asset returns that wrote its table's parts itself."""
+    """What an asset returns if it wrote the parts of its table itself."""
 
     table: Table
     n_rows: int
 
 
 class LakeIOManager(dg.UPathIOManager):
-    """Reads and writes `lake/<layer>/<table>` for the asset key `[layer, table]`."""
+    """Reads and writes `lake/<stage>/<table>` for the asset key `[stage, table]`."""
 
     def __init__(self, lake: Lake) -> None:
         super().__init__(base_path=UPath(lake.root))
         self._lake = lake
 
     def dump_to_path(self, context: dg.OutputContext, obj: Any, path: UPath) -> None:
-        layer, name = context.asset_key.path
+        stage, name = context.asset_key.path
         if isinstance(obj, StoredTable):
             return
         if not isinstance(obj, pl.DataFrame | pl.LazyFrame):
             raise TypeError(
-                f"asset {layer}/{name} returned {type(obj).__name__}; return a Polars frame or a StoredTable"
+                f"asset {stage}/{name} returned {type(obj).__name__}; return a Polars frame or a StoredTable"
             )
-        self._lake.replace(layer, TABLES[name], obj)
+        self._lake.replace(stage, TABLES[name], obj)
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> pl.LazyFrame:
-        layer, name = context.asset_key.path
-        return self._lake.scan(layer, TABLES[name])
+        stage, name = context.asset_key.path
+        return self._lake.scan(stage, TABLES[name])
 
     def path_exists(self, path: UPath) -> bool:
         # A table that nothing was written to yet reads as an empty one: an empty source is data.
         return True
 
     def get_metadata(self, context: dg.OutputContext, obj: Any) -> dict[str, dg.MetadataValue]:
-        layer, name = context.asset_key.path
+        stage, name = context.asset_key.path
         table = TABLES[name]
-        frame = self._lake.scan(layer, table)
+        frame = self._lake.scan(stage, table)
         n_rows = obj.n_rows if isinstance(obj, StoredTable) else int(frame.select(pl.len()).collect().item())
         return {
             "dagster/row_count": dg.MetadataValue.int(n_rows),

@@ -1,6 +1,6 @@
 """The lake on disk: where each table lies, and how it is written atomically. Nothing here knows what the tables mean.
 
-A table is either one file, `<layer>/<table>.parquet`, replaced as a whole, or a folder `<layer>/<table>/` of parts
+A table is either one file, `<stage>/<table>.parquet`, replaced as a whole, or a folder `<stage>/<table>/` of parts
 (append-only, or one per partition).
 """
 
@@ -87,42 +87,42 @@ def write_part(folder: Path, frame: pl.DataFrame) -> Path:
 
 @dataclass(frozen=True)
 class Lake:
-    """Tables under `root`, addressed by layer and table name."""
+    """Tables under `root`, addressed by stage and table name."""
 
     root: Path
 
-    def file(self, layer: str, name: str) -> Path:
-        return self.root / layer / f"{name}.parquet"
+    def file(self, stage: str, name: str) -> Path:
+        return self.root / stage / f"{name}.parquet"
 
-    def folder(self, layer: str, name: str) -> Path:
-        return self.root / layer / name
+    def folder(self, stage: str, name: str) -> Path:
+        return self.root / stage / name
 
-    def files(self, layer: str, name: str) -> list[Path]:
+    def files(self, stage: str, name: str) -> list[Path]:
         """The table's Parquet files in a stable order; empty before the first write."""
-        single = self.file(layer, name)
+        single = self.file(stage, name)
         if single.exists():
             return [single]
-        parts = self.folder(layer, name).rglob("*.parquet")
+        parts = self.folder(stage, name).rglob("*.parquet")
         return sorted(p for p in parts if not p.name.startswith(_TEMPORARY_PREFIX))
 
-    def exists(self, layer: str, name: str) -> bool:
-        return bool(self.files(layer, name))
+    def exists(self, stage: str, name: str) -> bool:
+        return bool(self.files(stage, name))
 
-    def scan(self, layer: str, table: Table) -> pl.LazyFrame:
+    def scan(self, stage: str, table: Table) -> pl.LazyFrame:
         """The table as a LazyFrame with its declared columns; without rows before the first write."""
-        files = self.files(layer, table.name)
+        files = self.files(stage, table.name)
         if not files:
             return table.empty().lazy()
         return pl.scan_parquet(files, hive_partitioning=False).select(list(table.columns))
 
-    def replace(self, layer: str, table: Table, frame: pl.DataFrame | pl.LazyFrame) -> Path:
+    def replace(self, stage: str, table: Table, frame: pl.DataFrame | pl.LazyFrame) -> Path:
         """Replaces a one-file table."""
         table.validate(frame)
-        path = self.file(layer, table.name)
+        path = self.file(stage, table.name)
         write_parquet(frame, path)
         return path
 
-    def append(self, layer: str, table: Table, frame: pl.DataFrame, *, partition: str | None = None) -> Path | None:
+    def append(self, stage: str, table: Table, frame: pl.DataFrame, *, partition: str | None = None) -> Path | None:
         """Adds `frame` as one part named by a hash of its content: appending the same frame again changes nothing.
 
         Returns the part's path, None for a frame without rows. Use `append_new` to leave out rows of earlier parts.
@@ -130,10 +130,10 @@ class Lake:
         table.validate(frame)
         if frame.is_empty():
             return None
-        return write_part(self.folder(layer, table.name) / (partition or ""), frame)
+        return write_part(self.folder(stage, table.name) / (partition or ""), frame)
 
     def append_new(
-        self, layer: str, table: Table, rows: pl.DataFrame, *, within: Sequence[str]
+        self, stage: str, table: Table, rows: pl.DataFrame, *, within: Sequence[str]
     ) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Appends the rows whose key the table lacks, the first of each key. Nulls are equal.
 
@@ -143,20 +143,20 @@ class Lake:
         if rows.is_empty():
             return rows, rows.select(key)
         found = rows.unique(key, keep="first", maintain_order=True)
-        with self.lock(f"{layer}/{table.name}"):
+        with self.lock(f"{stage}/{table.name}"):
             known = (
-                self.scan(layer, table)
+                self.scan(stage, table)
                 .select(key)
                 .join(found.lazy().select(within).unique(), on=within, how="semi", nulls_equal=True)
                 .collect()
             )
             fresh = found.join(known, on=key, how="anti", nulls_equal=True).sort(key)
-            self.append(layer, table, fresh)
+            self.append(stage, table, fresh)
         return fresh, known
 
     def compact(
         self,
-        layer: str,
+        stage: str,
         table: Table,
         *,
         more_than: int,
@@ -168,8 +168,8 @@ class Lake:
         `keep` chooses the rows to keep. Rows are sorted by the table's key and each key is kept once, so a run that
         died between writing the merged part and removing the old ones does no harm. Returns the number of parts after.
         """
-        folder = self.folder(layer, table.name) / (partition or "")
-        with self.lock(f"{layer}/{table.name}"):
+        folder = self.folder(stage, table.name) / (partition or "")
+        with self.lock(f"{stage}/{table.name}"):
             parts = sorted(folder.glob("part-*.parquet"))
             if len(parts) <= more_than:
                 return len(parts)
@@ -184,21 +184,21 @@ class Lake:
                     part.unlink(missing_ok=True)
             return 1
 
-    def n_rows(self, layer: str, table: Table) -> int:
+    def n_rows(self, stage: str, table: Table) -> int:
         """How many rows the table has."""
-        return int(self.scan(layer, table).select(pl.len()).collect().item())
+        return int(self.scan(stage, table).select(pl.len()).collect().item())
 
-    def replace_partition(self, layer: str, table: Table, partition: str, frame: pl.DataFrame | pl.LazyFrame) -> Path:
+    def replace_partition(self, stage: str, table: Table, partition: str, frame: pl.DataFrame | pl.LazyFrame) -> Path:
         """Replaces one partition, which is one file `<partition>.parquet`, as a whole."""
         table.validate(frame)
-        path = self.folder(layer, table.name) / f"{partition}.parquet"
+        path = self.folder(stage, table.name) / f"{partition}.parquet"
         write_parquet(frame, path)
         return path
 
-    def drop_partitions_except(self, layer: str, table: Table, keep: Iterable[str]) -> None:
+    def drop_partitions_except(self, stage: str, table: Table, keep: Iterable[str]) -> None:
         """Removes partition files that are not in `keep` (after a change of the number of shards, say)."""
         kept = {f"{name}.parquet" for name in keep}
-        for path in self.folder(layer, table.name).glob("*.parquet"):
+        for path in self.folder(stage, table.name).glob("*.parquet"):
             if path.name not in kept:
                 path.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""Writes docs/tables.md: every published table and view, then every lake table by layer, with all columns.
+"""Writes docs/tables.md: every published table and view, then every lake table by stage, with all columns.
 
 `python -m pipelines.table_reference` (or `make docs`) writes it again after a change of a table.
 """
@@ -10,7 +10,7 @@ from types import ModuleType
 
 import polars as pl
 
-from assets.io import LAYERS
+from assets.io import STAGES
 from features.schemas.table import Table
 from serving.contract import tables as contract
 
@@ -38,8 +38,8 @@ def page() -> str:
             for name, table in published.items()
         ),
     ]
-    parts.append("## Lake\n\nWhat the pipeline keeps between runs: Parquet files in `lake/`, by layer.\n")
-    parts += [_layer(module) for module in LAYERS]
+    parts.append("## Lake\n\nWhat the pipeline keeps between runs: Parquet files in `lake/`, by stage.\n")
+    parts += [_stage(module) for module in STAGES]
     return "\n".join(parts)
 
 
@@ -54,7 +54,7 @@ def _contract_rows(columns: Mapping[str, contract.Column], prefix: str = "") -> 
             yield from _contract_rows(inner, f"{prefix}{name}{'[]' if is_list else ''}.")
 
 
-def _layer(module: ModuleType) -> str:
+def _stage(module: ModuleType) -> str:
     title = f"### Layer {module.__name__.rpartition('.')[2]}\n\n{module.__doc__}\n"
     named: dict[int, list[Table]] = {}
     for table in vars(module).values():

@@ -36,7 +36,7 @@ from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS
 
 # Increment it when the same events would be counted differently.
 COUNTING_VERSION = "2"
-_LAYER = "catalog"
+_STAGE = "catalog"
 _PREFIX = "date="
 # DuckDB writes the file itself, so that a day is never in memory as a whole. Row groups are small and sorted by user,
 # so that one range of users can be read without the others.
@@ -85,8 +85,8 @@ def count_days(
             count = partial(_count, engine, lake, until=until)
             list(pool.map(lambda day: count(day, files=kept[day], erasures=erased[day]), due))
         # When a past instant is computed again, later days stay. Days without events are removed.
-        lake.drop_partitions_except(_LAYER, DAILY_INTERACTIONS, (f"{_PREFIX}{day}" for day in days if day >= oldest))
-    n_rows = int(lake.scan(_LAYER, DAILY_INTERACTIONS).select(pl.len()).collect().item())
+        lake.drop_partitions_except(_STAGE, DAILY_INTERACTIONS, (f"{_PREFIX}{day}" for day in days if day >= oldest))
+    n_rows = int(lake.scan(_STAGE, DAILY_INTERACTIONS).select(pl.len()).collect().item())
     return Counted(n_days=len(kept), n_recounted=len(due), n_rows=n_rows)
 
 
@@ -96,10 +96,10 @@ def fold_days(lake: Lake, erasures: pl.DataFrame, *, as_of: dt.datetime, retenti
     until = as_of + CLOCK_SKEW
     files = [
         path
-        for path in lake.files(_LAYER, DAILY_INTERACTIONS.name)
+        for path in lake.files(_STAGE, DAILY_INTERACTIONS.name)
         if oldest <= dt.date.fromisoformat(path.stem.removeprefix(_PREFIX)) <= until.date()
     ]
-    target = lake.file(_LAYER, INTERACTIONS.name)
+    target = lake.file(_STAGE, INTERACTIONS.name)
     if not files:
         write_parquet(INTERACTIONS.empty(), target)
         return 0
@@ -185,7 +185,7 @@ def _share_threads(engine: duckdb.DuckDBPyConnection, n_queries: int) -> int:
 
 
 def _day_file(lake: Lake, day: dt.date) -> Path:
-    return lake.folder(_LAYER, DAILY_INTERACTIONS.name) / f"{_PREFIX}{day}.parquet"
+    return lake.folder(_STAGE, DAILY_INTERACTIONS.name) / f"{_PREFIX}{day}.parquet"
 
 
 def _event_days(lake: Lake) -> dict[dt.date, list[Path]]:

@@ -14,7 +14,7 @@ from features.schemas.catalog import JOB_VERSIONS
 
 # Bounds the memory of one step: about 150 MB of text and as much again in between.
 BATCH_ROWS = 20_000
-_LAYER = "catalog"
+_STAGE = "catalog"
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ def normalise_new(lake: Lake, postings: list[pl.LazyFrame], *, vocabulary: Path)
         missing = _missing(postings, known)
         if missing.height:
             _append_batches(lake, postings, missing, vocabulary=vocabulary, normaliser=name)
-        _drop_others(lake.folder(_LAYER, JOB_VERSIONS.name), keep=_partition(name))
+        _drop_others(lake.folder(_STAGE, JOB_VERSIONS.name), keep=_partition(name))
     return Normalised(n_rows=known.height + missing.height, n_new=missing.height, normaliser=name)
 
 
 def current_versions(lake: Lake, normaliser: str) -> pl.LazyFrame:
     """The versions of this normaliser; an interrupted run may have left those of another."""
-    return lake.scan(_LAYER, JOB_VERSIONS).filter(pl.col("normaliser") == normaliser)
+    return lake.scan(_STAGE, JOB_VERSIONS).filter(pl.col("normaliser") == normaliser)
 
 
 def _missing(postings: list[pl.LazyFrame], known: pl.DataFrame) -> pl.DataFrame:
@@ -85,7 +85,7 @@ def _append_batches(
                 .collect()
             )
             lake.append(
-                _LAYER,
+                _STAGE,
                 JOB_VERSIONS,
                 normalise(rows, vocabulary=words, normaliser=normaliser),
                 partition=_partition(normaliser),

@@ -56,7 +56,7 @@ class Experiment(Strict):
     def _shares_sum_to_one(self) -> Self:
         total = sum(arm.share for arm in self.arms)
         if abs(total - 1) > 1e-9:
-            raise ValueError(f"arms: shares make {total:g}; they must make 1")
+            raise ValueError(f"arms: shares sum to {total:g}; they must sum to 1")
         return self
 
 

@@ -57,7 +57,7 @@ class FeedSource(Strict):
             raise ValueError(f"is no regular expression: {error}") from error
         if "title" not in groups or groups - _TITLE_GROUPS:
             allowed = ", ".join(sorted(_TITLE_GROUPS))
-            raise ValueError(f"has the groups {sorted(groups)}; it must have title, and may have of {allowed}")
+            raise ValueError(f"has the groups {sorted(groups)}; it must have title, and may have {allowed}")
         return pattern
 
 

@@ -31,7 +31,7 @@ def refuse_others(folder: Path, names: Sequence[str]) -> None:
     """Raises ConfigError for a YAML file in `folder` that is not in `names`: a misspelled file would be ignored."""
     for path in sorted(folder.iterdir()):
         if path.suffix in (".yaml", ".yml") and path.name not in names and not path.name.startswith("."):
-            raise ConfigError(f"{path}: is read by nobody; files of configuration are {', '.join(names)}")
+            raise ConfigError(f"{path}: is not a configuration file; those are {', '.join(names)}")
 
 
 def load_file(path: Path, model: type[Model]) -> Model:

@@ -55,7 +55,7 @@ def digests(
         workspace.lake.scan("digests", DIGESTS)
         .filter(pl.col("digest_date") > as_of.date() - dt.timedelta(days=KEPT_DAYS))
         .join(new.lazy().select("user_id"), on="user_id", how="anti")
-        # Users who were erased or unsubscribed since lose their earlier digests too.
+        # Users who were erased or who unsubscribed since then lose their earlier digests too.
         .join(users.filter(pl.col("digest_frequency") != "none").select("user_id"), on="user_id", how="semi")
         .collect()
     )

@@ -93,5 +93,5 @@ def _local_date(as_of: dt.datetime, zone: str) -> dt.date:
     try:
         return as_of.astimezone(ZoneInfo(zone)).date()
     except (KeyError, ValueError, OSError):
-        # The app may give a name that is no time zone. Then UTC decides, so that the digest still comes.
+        # The app may give an unknown time zone. UTC then decides, so that the digest is still made.
         return as_of.date()

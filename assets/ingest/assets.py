@@ -42,8 +42,8 @@ from features.schemas.table import Table
 from features.source_health import source_alarms
 from features.vocabulary.skills import SkillVocabulary
 
-PARTS_KEPT_APART = 100
-DAYS_IN_PARTS = 2  # late events still come for the last days; the parts of earlier days are merged
+MAX_PARTS = 100
+DAYS_NOT_COMPACTED = 2  # events of the last days still arrive; the parts of earlier days are merged
 _POSTINGS = ("bronze/feed_postings", "bronze/hh_postings", "bronze/file_postings")
 _SOURCES = (*_POSTINGS, "bronze/events", "bronze/user_records", "bronze/resumes", "bronze/erasures")
 _SHOWN = (
@@ -97,7 +97,7 @@ def file_postings(workspace: Workspace, as_of: dt.datetime) -> RunReport:
 @asset("bronze/sightings", deps=_POSTINGS)
 def sightings(workspace: Workspace) -> dg.Output[StoredTable]:
     """When each job was seen in its source, and when it ended there; old days keep the last sighting of each."""
-    n_parts = workspace.lake.compact("bronze", SIGHTINGS, more_than=PARTS_KEPT_APART, keep=last_of_each_day)
+    n_parts = workspace.lake.compact("bronze", SIGHTINGS, more_than=MAX_PARTS, keep=last_of_each_day)
     by_source = (
         workspace.lake.scan("bronze", SIGHTINGS)
         .group_by("source")
@@ -126,7 +126,7 @@ def erasures(workspace: Workspace, as_of: dt.datetime) -> RunReport:
 def events(workspace: Workspace, as_of: dt.datetime) -> RunReport:
     """Every interaction event once, in the folder of the UTC day on which it occurred."""
     report = ingest_events(workspace.lake, workspace.landing, as_of=as_of)
-    compact_days(workspace.lake, before=as_of.date() - dt.timedelta(days=DAYS_IN_PARTS))
+    compact_days(workspace.lake, before=as_of.date() - dt.timedelta(days=DAYS_NOT_COMPACTED))
     return report
 
 
@@ -146,7 +146,7 @@ def resumes(workspace: Workspace, as_of: dt.datetime) -> RunReport:
 @asset("bronze/quarantine", deps=_SOURCES)
 def quarantine(workspace: Workspace) -> dg.Output[StoredTable]:
     """Everything that could not be used, with the reason and the beginning of the raw entry."""
-    n_parts = workspace.lake.compact("bronze", QUARANTINE, more_than=PARTS_KEPT_APART)
+    n_parts = workspace.lake.compact("bronze", QUARANTINE, more_than=MAX_PARTS)
     by_reason = (
         workspace.lake.scan("bronze", QUARANTINE)
         .group_by("source", "reason")
@@ -163,7 +163,7 @@ def quarantine(workspace: Workspace) -> dg.Output[StoredTable]:
 @asset("bronze/ingest_runs", deps=_SOURCES)
 def ingest_runs(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """What every run read of every source, and the outcome: read = new + changed + unchanged + quarantined."""
-    n_parts = workspace.lake.compact("bronze", INGEST_RUNS, more_than=PARTS_KEPT_APART)
+    n_parts = workspace.lake.compact("bronze", INGEST_RUNS, more_than=MAX_PARTS)
     runs = recent_runs(workspace.lake)
     alarms = source_alarms(runs)
     for _, source, alarm, detail, since in alarms.iter_rows():
@@ -184,13 +184,13 @@ def ingest_runs(context: dg.AssetExecutionContext, workspace: Workspace, clock: 
 
 @dg.asset_check(asset=dg.AssetKey(["bronze", INGEST_RUNS.name]))
 def sources_keep_coming(workspace: Workspace) -> dg.AssetCheckResult:
-    """No source fails, falls to nothing or to under half of what it listed, or is mostly unusable. Only warns."""
+    """No source fails, lists nothing or under half of what it listed, or is mostly unusable. It only warns."""
     alarms = source_alarms(recent_runs(workspace.lake))
     problems = [f"{source}: {alarm} ({detail})" for _, source, alarm, detail, _ in alarms.iter_rows()]
     return dg.AssetCheckResult(
         passed=not problems,
         severity=dg.AssetCheckSeverity.WARN,
-        description="; ".join(problems)[:2000] or "every source gives what it gave before",
+        description="; ".join(problems)[:2000] or "no source has a problem",
         metadata={"n_alarms": len(problems)},
     )
 

@@ -35,8 +35,8 @@ class RefusedFileError(IngestError):
 class LandedFile:
     """One file under landing/.
 
-    `name` is its path relative to landing/, as the manifest has it; bytes that are not UTF-8 are escaped. `scope` tells
-    apart files of the same bytes that are read differently. `problem` says why the file can't be read, if so.
+    `name` is its path relative to landing/, as the manifest has it; bytes that are not UTF-8 are escaped. `scope`
+    distinguishes equal files that are read differently. `problem` says why the file can't be read, if so.
     """
 
     path: Path

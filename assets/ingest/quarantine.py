@@ -19,7 +19,7 @@ _FLUSH_REJECTS = 200_000
 def whole_file(reason: str, *, detail: str = "", raw: bytes = b"", entry: str = "file") -> pl.DataFrame:
     """The one reject of a file, or an answer, that can't be used at all.
 
-    `entry` tells answers of one address apart, since an equal reject is kept once.
+    `entry` distinguishes answers of one address, because equal rejects are kept once.
     """
     return rejects([(entry, reason, detail, raw)])
 
@@ -34,7 +34,7 @@ class QuarantineBuffer:
     _n_held: int = 0
 
     def add(self, refused: pl.DataFrame, *, source: str, file: str) -> None:
-        """Adds a parser's rejects of a file. Contacts are struck out of personal sources, also from the file's name."""
+        """Adds a parser's rejects of a file. In personal sources, contacts are masked, in the file's name too."""
         if refused.is_empty():
             return
         rows = refused.with_columns(

@@ -102,7 +102,7 @@ class Worker:
 
 def serve(pipe: Connection, function: Callable[..., Any], memory_bytes: int, refusal: type[Exception]) -> None:
     """The process: answers arguments with the result or an exception until the pipe is closed."""
-    logging.disable(logging.CRITICAL)  # libraries quote what they stumble over
+    logging.disable(logging.CRITICAL)  # libraries quote the input that they fail on
     warnings.simplefilter("ignore")
     # Nothing that is read may be written to disk, not even in a core dump.
     for what, limit in ((resource.RLIMIT_DATA, memory_bytes), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0)):

@@ -76,7 +76,7 @@ def skill_demand_table(
 
 @asset("insight/skill_gaps", inputs=("features/user_profiles", "catalog/jobs"), kinds=(*_SQL, "polars"))
 def skill_gaps_table(workspace: Workspace, user_profiles: pl.LazyFrame, jobs: pl.LazyFrame) -> dg.Output[pl.DataFrame]:
-    """What each user has, has in part and lacks for the roles wanted, what that would take, and whether to apply."""
+    """What each user has, has in part and lacks for the roles wanted, how long learning takes, and whether to apply."""
     required = insight_query(
         "role_skills", workspace, {"jobs": jobs.select(_MARKET_COLUMNS)}, {"min_share": MIN_ROLE_SHARE}
     )

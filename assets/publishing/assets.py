@@ -41,7 +41,7 @@ _FRAMES = {
 }
 _DEPENDENCIES = (
     *("catalog/jobs", "catalog/interactions", "features/user_profiles", "ranking/feeds"),
-    *(f"{layer}/{name}" for name, layer in _FRAMES.items()),
+    *(f"{stage}/{name}" for name, stage in _FRAMES.items()),
 )
 
 
@@ -121,8 +121,8 @@ def collect_sources(workspace: Workspace) -> dict[str, Source]:
     lake = workspace.lake
     feeds = lake.files("ranking", FEEDS.name)
     sources = {
-        name: Source(frame=lake.scan(layer, TABLES[name]), read_from=lake.files(layer, name))
-        for name, layer in _FRAMES.items()
+        name: Source(frame=lake.scan(stage, TABLES[name]), read_from=lake.files(stage, name))
+        for name, stage in _FRAMES.items()
     }
     changes = lake.folder("ranking", FEED_CHANGES.name)
     nothing = Source(frame=FEEDS.empty().lazy())

@@ -81,7 +81,7 @@ def _publish(run: PublishingRun, sources: Mapping[str, Source], last: Manifest, 
 
 
 def _next_sequence(published: Path, last: Manifest) -> int:
-    """A number that no kept delta has: it names files, and tells which keys differ between two deltas."""
+    """A number that no kept delta has: it names files and shows which keys differ between two deltas."""
     kept = generations.list_generations(published)
     return 1 + max((found.delta_sequence for found in kept if found.base == last.base), default=last.delta_sequence)
 

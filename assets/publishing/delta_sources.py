@@ -183,7 +183,7 @@ def _recorded_delta(chains: Mapping[str, Sequence[pl.DataFrame]]) -> TableDelta:
     frames = [frame.with_columns(part=pl.lit(name)) for name, chain in chains.items() for frame in chain]
     schema = {**FEED_CHANGES.columns, "part": pl.String}
     rows = pl.concat(frames) if frames else pl.DataFrame(schema=schema)
-    # The items are long: they are left out here and gathered once, in the order of users.
+    # The items are long, so they are left out here and gathered once, in the order of users.
     users = (
         rows.select("user_id", "is_removed", "existed", "part")
         .with_row_index("row")

@@ -63,7 +63,7 @@ def feed_difference(published: Path, before: str, after: str, user_id: str, *, m
 
 
 def changed_keys(published: Path, table: str, one: Manifest, other: Manifest) -> pl.DataFrame | None:
-    """The values of the first key column (`key`) whose rows may differ, None for all: those of other deltas."""
+    """The values (`key`) of the first key column whose rows may differ, because their deltas differ; None for all."""
     if table not in INCREMENTAL_TABLES or one.base != other.base:
         return None
     key = KEYS[table][0]

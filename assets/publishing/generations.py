@@ -75,7 +75,7 @@ def _manifests(published: Path) -> tuple[list[Manifest], list[str]]:
 
 
 def verify(published: Path, generation: str) -> list[str]:
-    """What is wrong with the generation's files against its manifest, all of them read; empty when it is whole."""
+    """What differs between the generation's files, all of which are read, and its manifest; empty if nothing does."""
     return _problems(published, generation, reads_all=True)
 
 
@@ -85,7 +85,7 @@ def verify_touched(published: Path, generation: str) -> list[str]:
 
 
 def is_whole(published: Path, generation: str) -> bool:
-    """Whether the generation is as it was published, all of its files read."""
+    """Whether the generation is as it was published; reads all of its files."""
     try:
         return not verify(published, generation)
     except GenerationError:
@@ -117,14 +117,14 @@ def rollback(published: Path, generation: str | None) -> str:
 
     Raises GenerationError when there is none, or it is damaged.
     """
-    with _choosing(published):
+    with _locked(published):
         if generation is None:
             current = current_generation(published)
             if current is None:
                 raise GenerationError(
                     f"{published}: no generation is announced; name the one to announce, there are: {_known(published)}"
                 )
-            generation = _one_before(published, current)
+            generation = _previous(published, current)
         problems = verify_touched(published, generation)
         if problems:
             raise GenerationError(f"{generation} is damaged and was not announced: " + "; ".join(problems[:5]))
@@ -133,19 +133,19 @@ def rollback(published: Path, generation: str | None) -> str:
 
 
 @contextmanager
-def _choosing(published: Path) -> Iterator[None]:
-    """Keeps a generation that is about to be announced from being removed; held for moments, not while one is built."""
+def _locked(published: Path) -> Iterator[None]:
+    """Keeps a generation from being removed while it is being announced. Builds do not hold the lock."""
     if not published.is_dir():
         raise GenerationError(f"{published}: no generation is published yet")
     try:
         with FileLock(published / _LOCK, timeout=_LOCK_SECONDS):
             yield
     except Timeout as error:
-        raise GenerationError(f"{published}: another command has been choosing for {_LOCK_SECONDS} s") from error
+        raise GenerationError(f"{published}: another command has held {_LOCK} for {_LOCK_SECONDS} s") from error
 
 
-def _one_before(published: Path, current: str) -> str:
-    """The parent of `current`, or where it was removed the newest that is older."""
+def _previous(published: Path, current: str) -> str:
+    """The parent of `current`; if that was removed, the newest older generation."""
     names = _names(published)
     try:
         parent = read_manifest(published, current).parent
@@ -166,7 +166,7 @@ def prune(published: Path, *, kept: int) -> list[str]:
     way back to yesterday.
     """
     removed = []
-    with _choosing(published):
+    with _locked(published):
         names = _names(published)
         staying = {*names[:kept], current_generation(published)}
         full = [found.generation for found in list_generations(published) if found.kind == "full"]

@@ -78,7 +78,7 @@ def check_shards(lake: Lake, company_cap: CompanyCap) -> Checked:
             "ranks_are_complete": "Ranks run from 1 without a gap and no job is listed twice.",
             "scores_in_range": "Scores, confidences, propensities and components lie in [0, 1].",
             "company_cap": "No company has more than its cap in the top of a list.",
-            "share_of_fallback": "Not more users than configured are served without regard to who they are.",
+            "share_of_fallback": "At most the configured share of users has a fallback feed.",
         }.items()
     ],
     required_resource_keys={"workspace"},
@@ -118,15 +118,15 @@ def fallback_jobs_are_open(fallback_feeds: pl.LazyFrame, jobs: pl.LazyFrame) -> 
     return _result(feed_problems(fallback_feeds.rename({"segment": "owner"}).collect(), rules), {})
 
 
-def _open_jobs_check(layer: str, name: str, listed: pl.Expr) -> dg.AssetChecksDefinition:
+def _open_jobs_check(stage: str, name: str, listed: pl.Expr) -> dg.AssetChecksDefinition:
     """A blocking check that the table lists only open jobs; `listed` selects their ids."""
 
     @dg.asset_check(
-        asset=dg.AssetKey([layer, name]),
+        asset=dg.AssetKey([stage, name]),
         name=f"{name}_jobs_are_open",
         blocking=True,
         additional_ins={"jobs": _TABLES["jobs"]},
-        description=f"{layer}/{name} lists only open jobs.",
+        description=f"{stage}/{name} lists only open jobs.",
     )
     def check(table: pl.LazyFrame, jobs: pl.LazyFrame) -> dg.AssetCheckResult:
         is_open = jobs.filter(pl.col("status") == "open").select("job_id")

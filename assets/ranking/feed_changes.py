@@ -13,9 +13,9 @@ import polars as pl
 from assets.lake import Lake, file_identity
 from features.schemas.ranking import FEED_CHANGES, FEEDS
 
-_LAYER = "ranking"
+_STAGE = "ranking"
 # A shard replaced more often than this since it was last published is compared.
-MOST_LINKS = 32
+MAX_LINKS = 32
 
 
 def record(lake: Lake, shard: str, before: pl.DataFrame, after: pl.DataFrame, *, identity_before: str) -> None:
@@ -30,20 +30,20 @@ def record(lake: Lake, shard: str, before: pl.DataFrame, after: pl.DataFrame, *,
         is_removed=pl.col("n_items").is_null() & pl.col("generated_at").is_null(),
         existed=pl.col("n_items_before").is_not_null() | pl.col("generated_at_before").is_not_null(),
     )
-    identity_after = file_identity([lake.folder(_LAYER, FEEDS.name) / f"{shard}.parquet"])
+    identity_after = file_identity([lake.folder(_STAGE, FEEDS.name) / f"{shard}.parquet"])
     rows = changed.join(after, on="user_id", how="left", maintain_order="left").with_columns(
         identity_before=pl.lit(identity_before), identity_after=pl.lit(identity_after)
     )
     links = _links(lake, shard)
     number = int(links[-1].stem) + 1 if links else 0
-    lake.replace_partition(_LAYER, FEED_CHANGES, f"{shard}/{number:06d}", FEED_CHANGES.conform(rows))
-    for path in links[: max(0, len(links) + 1 - MOST_LINKS)]:
+    lake.replace_partition(_STAGE, FEED_CHANGES, f"{shard}/{number:06d}", FEED_CHANGES.conform(rows))
+    for path in links[: max(0, len(links) + 1 - MAX_LINKS)]:
         path.unlink(missing_ok=True)
 
 
 def forget(lake: Lake) -> None:
     """Deletes every chain, as all shards are written anew."""
-    shutil.rmtree(lake.folder(_LAYER, FEED_CHANGES.name), ignore_errors=True)
+    shutil.rmtree(lake.folder(_STAGE, FEED_CHANGES.name), ignore_errors=True)
 
 
 def chain(folder: Path, shard: str, known: str, now: str) -> list[pl.DataFrame] | None:
@@ -56,7 +56,7 @@ def chain(folder: Path, shard: str, known: str, now: str) -> list[pl.DataFrame] 
         try:
             rows = pl.read_parquet(path)
         except (OSError, pl.exceptions.PolarsError):
-            return None  # damaged, or dropped by a run of now
+            return None  # damaged, or just dropped by another run
         if rows.is_empty() or rows["identity_after"][0] != now:
             return None
         found.append(rows)
@@ -67,4 +67,4 @@ def chain(folder: Path, shard: str, known: str, now: str) -> list[pl.DataFrame] 
 
 
 def _links(lake: Lake, shard: str) -> list[Path]:
-    return sorted((lake.folder(_LAYER, FEED_CHANGES.name) / shard).glob("[0-9]*.parquet"))
+    return sorted((lake.folder(_STAGE, FEED_CHANGES.name) / shard).glob("[0-9]*.parquet"))

@@ -1,4 +1,4 @@
-"""Loads what ranking takes from configuration, lake tables and trained models. No arithmetic, no judgement."""
+"""Loads what ranking takes from configuration, lake tables and trained models. It computes no scores."""
 
 import datetime as dt
 import os
@@ -31,7 +31,7 @@ from models.ranking.population import Population, encode_population, join_popula
 from models.ranking.settings import CompanyCap, Limits, Recipe, Settings
 
 # More candidates than items: the last ranks are still chosen among several jobs.
-_LEAST_CANDIDATES_PER_ITEM = 1.5
+_MIN_CANDIDATES_PER_ITEM = 1.5
 CHUNK_USERS = 50_000
 _SHARD_SALT = "shard"
 _JOB_COLUMNS = (
@@ -104,7 +104,7 @@ def ranking_settings(config: Config, *, learned: Recipe | None = None, n_threads
         recipes=recipes,
         default_recipe=default,
         limits=Limits(
-            per_retriever=retrieval, cap=cap, least=min(cap, int(_LEAST_CANDIDATES_PER_ITEM * ranking.feed_items))
+            per_retriever=retrieval, cap=cap, least=min(cap, int(_MIN_CANDIDATES_PER_ITEM * ranking.feed_items))
         ),
         company_cap=CompanyCap(most=ranking.company_cap, top=ranking.company_cap_top),
         feed_items=ranking.feed_items,

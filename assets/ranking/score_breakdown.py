@@ -42,8 +42,8 @@ class StoredFeed:
 class Answer:
     """The explanation of a job's score and rank, as of `as_of`.
 
-    `job`: title, company and city of the asked job. `item`: the stored item in `feed` of that job or of the job that
-    represents it, None if neither is listed. `titles`: of the jobs that reasons refer to.
+    `job`: title, company and city of the job in question. `item`: the stored item in `feed` of that job or of its
+    representative, None if neither is listed. `titles`: of the jobs that reasons refer to.
     """
 
     why: ScoreBreakdown

@@ -26,7 +26,7 @@ from models.ranking.preparation import ModelRows, build_job_context, build_user_
 from models.ranking.settings import Settings
 from models.ranking.stages import Timings, rank_batch
 
-_LAYER = "ranking"
+_STAGE = "ranking"
 
 
 @dataclass
@@ -79,8 +79,8 @@ def rank_feeds(
     user_ids = users_to_rank(tables)
     n_shards = number_of_shards(len(user_ids), shard_users)
     names = [f"shard={number:04d}" for number in range(n_shards)]
-    written = {path.stem for path in lake.files(_LAYER, FEEDS.name)}
-    feeds = lake.scan(_LAYER, FEEDS)
+    written = {path.stem for path in lake.files(_STAGE, FEEDS.name)}
+    feeds = lake.scan(_STAGE, FEEDS)
     again = users_to_rank_again(scope, feeds, user_ids, tables) if written == set(names) else None
     shard = shards_of_users(user_ids, n_shards)
     wanted = user_ids if again is None else user_ids.filter(user_ids.is_in(again.implode()))
@@ -102,7 +102,7 @@ def rank_feeds(
             report.add(done)
             if on_shard is not None:
                 on_shard(number + 1, n_shards)
-    lake.drop_partitions_except(_LAYER, FEEDS, names)
+    lake.drop_partitions_except(_STAGE, FEEDS, names)
     return report
 
 
@@ -135,7 +135,7 @@ def whole_batch(
 
 
 def number_of_shards(n_users: int, shard_users: int) -> int:
-    """The least power of two that keeps shards at about `shard_users`, as it changes seldom."""
+    """The smallest power of two that keeps shards at about `shard_users`; a power of two seldom changes."""
     return 1 << max(0, int(np.ceil(np.log2(max(n_users, 1) / shard_users))))
 
 
@@ -173,7 +173,7 @@ def _rank_one(run: RankingRun, rows: Longs, name: str, members: pl.Series | None
     `members` are all users of the shard, None if all are ranked; users who are not ranked keep their feeds.
     """
     kept = before = FEEDS.empty()
-    path = lake.folder(_LAYER, FEEDS.name) / f"{name}.parquet"
+    path = lake.folder(_STAGE, FEEDS.name) / f"{name}.parquet"
     if members is not None:
         before, identity = pl.read_parquet(path), file_identity([path])
         kept = kept_feeds(
@@ -193,7 +193,7 @@ def _rank_one(run: RankingRun, rows: Longs, name: str, members: pl.Series | None
     report.timings.add(timings)
     frame = pl.concat([feeds, kept]).sort("user_id") if len(kept) else feeds
     clock.append(time.perf_counter())
-    lake.replace_partition(_LAYER, FEEDS, name, frame)
+    lake.replace_partition(_STAGE, FEEDS, name, frame)
     if members is not None:
         feed_changes.record(lake, name, before, frame, identity_before=identity)
     clock.append(time.perf_counter())

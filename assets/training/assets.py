@@ -27,7 +27,7 @@ from models.fitting.user_knn import UserNeighbours, fit_user_neighbours
 from models.fitting.user_vectors import HISTORY_DAYS, UserVectors, build_user_vectors, event_weights
 from models.fitting.weights import WINDOW_HALF_LIVES, WeightMatrix, decayed_weights
 
-_BEHAVIOUR_INPUTS = ("catalog/jobs", "catalog/daily_interactions", "features/user_profiles")
+_INTERACTION_INPUTS = ("catalog/jobs", "catalog/daily_interactions", "features/user_profiles")
 _model = partial(asset, kept_by="model_io", kinds=("numpy",), code_version="2")
 
 MODEL_LOADERS: dict[str, type[Any]] = {
@@ -39,7 +39,7 @@ MODEL_LOADERS: dict[str, type[Any]] = {
 }
 
 
-@asset("training/text_embeddings", inputs=_BEHAVIOUR_INPUTS, kinds=("polars", "pytorch"))
+@asset("training/text_embeddings", inputs=_INTERACTION_INPUTS, kinds=("polars", "pytorch"))
 def text_embeddings(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
@@ -135,7 +135,7 @@ def user_vectors(
     return dg.Output(made, metadata=counts)
 
 
-@_model("training/als", inputs=_BEHAVIOUR_INPUTS, kinds=("numpy", "implicit"))
+@_model("training/als", inputs=_INTERACTION_INPUTS, kinds=("numpy", "implicit"))
 def als(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
@@ -185,7 +185,7 @@ def also_applied(
     return dg.Output(model, metadata=counts)
 
 
-@_model("training/user_neighbours", inputs=_BEHAVIOUR_INPUTS, kinds=("scipy", "numba"))
+@_model("training/user_neighbours", inputs=_INTERACTION_INPUTS, kinds=("scipy", "numba"))
 def user_neighbours(
     context: dg.AssetExecutionContext,
     workspace: Workspace,

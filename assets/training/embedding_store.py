@@ -13,7 +13,7 @@ from assets.lake import Lake
 from features.schemas.training import TEXT_EMBEDDINGS
 from models.fitting.embeddings import Embedder, embed, model_identity, text_hashes
 
-LAYER = "training"
+STAGE = "training"
 SHARED, PERSONAL = "shared", "personal"
 # A file is rewritten when a greater share of its texts is unused. One unused personal text is enough.
 _UNUSED_SHARE = {SHARED: 0.5, PERSONAL: 0.0}
@@ -38,20 +38,20 @@ def keep_embeddings(
     """Stores a vector for each of the distinct `texts` in `partition`; calls `load` only if one is missing."""
     hashes = text_hashes(model_identity(model), texts)
     wanted = pl.DataFrame({"text": texts, "text_hash": hashes})
-    with lake.lock(f"{LAYER}/{TEXT_EMBEDDINGS.name}"):
+    with lake.lock(f"{STAGE}/{TEXT_EMBEDDINGS.name}"):
         known = _scan(_files(lake, partition)).select("text_hash").collect()
         missing = wanted.join(known, on="text_hash", how="anti", maintain_order="left")["text"]
         if len(missing):
             made = embed(missing, load(), on_batch=on_batch)
             for start in range(0, len(made), _PART_ROWS):
-                lake.append(LAYER, TEXT_EMBEDDINGS, made.slice(start, _PART_ROWS), partition=partition)
+                lake.append(STAGE, TEXT_EMBEDDINGS, made.slice(start, _PART_ROWS), partition=partition)
         n_dropped = _drop_unused(lake, partition, wanted.select("text_hash"))
         _merge_small_files(lake, partition)
     return StoredTexts(len(wanted), len(missing), n_dropped)
 
 
 def _files(lake: Lake, partition: str) -> list[Path]:
-    return sorted((lake.folder(LAYER, TEXT_EMBEDDINGS.name) / partition).glob("part-*.parquet"))
+    return sorted((lake.folder(STAGE, TEXT_EMBEDDINGS.name) / partition).glob("part-*.parquet"))
 
 
 def _scan(files: list[Path]) -> pl.LazyFrame:
@@ -81,7 +81,7 @@ def _merge_small_files(lake: Lake, partition: str) -> None:
 
 def _replace(lake: Lake, partition: str, old: list[Path], rows: pl.DataFrame) -> None:
     """Writes before it removes: a crash in between leaves rows twice, and readers drop repeated ones."""
-    new = lake.append(LAYER, TEXT_EMBEDDINGS, rows.select(list(TEXT_EMBEDDINGS.columns)), partition=partition)
+    new = lake.append(STAGE, TEXT_EMBEDDINGS, rows.select(list(TEXT_EMBEDDINGS.columns)), partition=partition)
     for path in old:
         if path != new:
             path.unlink(missing_ok=True)

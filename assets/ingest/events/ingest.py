@@ -50,7 +50,7 @@ def ingest_events(lake: Lake, landing: Path, *, as_of: dt.datetime, chunk_rows: 
 def retry_at(rejects: pl.DataFrame, *, as_of: dt.datetime) -> dt.datetime | None:
     """When a file with these rejects is worth reading again: the date of its earliest event in the future.
 
-    None if there is no such event. If a raw event shows no time, the file is read again by any later run.
+    None if there is no such event. If a raw event shows no time, every later run reads the file again.
     """
     raw = rejects.filter(pl.col("reason") == FUTURE)["raw"]
     if raw.is_empty():

@@ -102,7 +102,7 @@ def compact_days(lake: Lake, *, before: dt.date, more_than: int = PARTS_OF_A_DAY
 
 
 def without_erased(rows: pl.DataFrame, erasures: pl.DataFrame, *, at: str) -> pl.DataFrame:
-    """`rows` without those that a user's erasure covers: it was requested at or after the time `at`, or `at` is null.
+    """`rows` without those from before a user's erasure: those with a time `at` up to its request, or without one.
 
     A landed file outlives an erasure. Reading it again must not bring the user back.
     """

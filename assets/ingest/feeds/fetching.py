@@ -153,10 +153,10 @@ def _judged(feed: FeedSource, pages: Pages, state: FeedState, as_of: dt.datetime
 def _failed(
     feed: FeedSource, state: FeedState, error: errors.FetchError | FeedError, as_of: dt.datetime
 ) -> FeedReading:
-    """A failed reading. Its state remembers when and where to ask next."""
+    """A failed reading. Its state keeps when and where to try next."""
     must_wait = isinstance(error, errors.RateLimitedError | errors.DeadlineExceededError)
     has_moved = state.moved_to is not None
-    # The address where a feed moved may be gone or sold: the first address is asked again.
+    # The address that a feed moved to may be gone or sold, so the first address is tried again.
     moved_to = state.moved_to if must_wait else None
     state = state.model_copy(update={"n_failures": state.n_failures + 1, "moved_to": moved_to})
     suffix = " (where it had moved; its first address is asked next)" if has_moved and moved_to is None else ""

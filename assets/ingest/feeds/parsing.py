@@ -1,6 +1,6 @@
 """Parses feed bodies within bounds of time and memory: small ones here, large ones in a process of their own.
 
-Feedparser takes time with the square of the length of markup made to be slow, and it holds up every other thread.
+On hostile markup, feedparser takes time quadratic in the length, and it blocks every other thread meanwhile.
 """
 
 import threading

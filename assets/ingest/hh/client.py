@@ -1,6 +1,6 @@
 """HeadHunter's API, one request at a time: a page of a search, a vacancy, a dictionary; and what its refusals mean.
 
-Bodies are returned as they came; features.sources.hh.vacancies parses them. search_paginator walks the pages.
+Bodies are returned as they came; features.sources.hh.vacancies parses them. search_paginator reads all pages.
 """
 
 import re
@@ -87,7 +87,7 @@ class HHClient:
         try:
             return self.get(f"/vacancies/{vacancy_id}").body
         except (errors.NotFoundError, errors.GoneError) as error:
-            # A block in front of HH may answer 404 too, in HTML; only HH itself knows that a vacancy is gone.
+            # A firewall in front of HH may answer 404 too, in HTML. Only HH itself knows that a vacancy is gone.
             if error.body.lstrip()[:1] == b"<":
                 raise errors.NetworkError(self.url(f"/vacancies/{vacancy_id}"), "answered 404 in HTML") from error
             return None

@@ -69,11 +69,11 @@ class DetailFetcher:
         pending: deque[Future[Detail | None]] = deque()
         with ThreadPoolExecutor(n_workers, thread_name_prefix="hh-detail") as pool:
             try:
-                pending.extend(pool.submit(self._one, id_) for id_ in islice(waiting, 2 * n_workers))
+                pending.extend(pool.submit(self._detail, id_) for id_ in islice(waiting, 2 * n_workers))
                 while pending:
                     detail = pending.popleft().result()
                     if self.stopped_by is None:
-                        pending.extend(pool.submit(self._one, id_) for id_ in islice(waiting, 1))
+                        pending.extend(pool.submit(self._detail, id_) for id_ in islice(waiting, 1))
                     if detail is not None:
                         self._count(detail)
                         yield detail
@@ -81,7 +81,7 @@ class DetailFetcher:
                 for future in pending:
                     future.cancel()
 
-    def _one(self, vacancy_id: str) -> Detail | None:
+    def _detail(self, vacancy_id: str) -> Detail | None:
         if self._stop.is_set():
             return None
         try:

@@ -19,17 +19,17 @@ from features.sources.hh.dictionaries import NoDictionaryError, parse_areas, par
 
 _DEFAULT_MAX_AGE = dt.timedelta(days=1)
 _LONGEST_MAX_AGE = dt.timedelta(days=7)
-# An answer with fewer entries than this share of the last one is broken, not a smaller world.
+# An answer with fewer entries than this share of the last one is broken.
 _MIN_SHARE = 0.5
 # A currency that gains or loses more than this factor between two readings is broken too.
 _MAX_RATE_CHANGE = 5.0
 
 
 def refresh_dictionaries(client: HHClient, lake: Lake, *, as_of: dt.datetime) -> list[str]:
-    """Requests each dictionary that is no longer fresh, on the condition that it changed.
+    """Requests each dictionary that is no longer fresh, with a conditional request.
 
-    Returns one problem for each that can't be had or is broken; it stays as it was. Raises SourceDisabledError if HH
-    refuses this client.
+    Returns one problem for each dictionary that is unavailable or broken; its table stays as it was. Raises
+    SourceDisabledError if HH refuses this client.
     """
     known = load_states(lake).dictionaries
     problems: list[str] = []
@@ -67,7 +67,7 @@ def _state_after(answer: Response, state: DictionaryState | None, *, as_of: dt.d
 
 
 def _store_rates(lake: Lake, body: bytes, as_of: dt.datetime) -> None:
-    """Adds the rates of the day, without those that leapt."""
+    """Adds the rates of the day, without implausible jumps."""
     rates = parse_rates(body).with_columns(as_of_date=pl.lit(as_of.date()))
     kept = lake.scan("bronze", HH_RATES).filter(pl.col("as_of_date") != as_of.date()).collect()
     last = kept.sort("as_of_date").unique("currency", keep="last").select("currency", last="units_per_usd")

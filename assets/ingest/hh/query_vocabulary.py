@@ -1,6 +1,6 @@
 """What a configured HH query may name: areas, professional roles, and parameters of the search.
 
-HH silently ignores what it does not know, and then finds more than was wanted. Names and values are checked before.
+HH silently ignores what it does not know, and then finds more than was wanted. So names and values are checked first.
 """
 
 from collections import defaultdict

@@ -51,8 +51,8 @@ def run_queries(
     job_ids: set[str] = set()
 
     def new_jobs(rows: pl.DataFrame) -> pl.DataFrame:
-        # Each vacancy once, since queries overlap and pages shift. Its snippets differ between queries: it would seem
-        # to change for ever.
+        # Each vacancy once, since queries overlap and pages shift. Its snippets differ between queries, so it would
+        # seem to change in every run.
         first = rows.unique("job_id", keep="first", maintain_order=True)
         fresh = first.filter([job_id not in job_ids for job_id in first["job_id"]])
         job_ids.update(fresh["job_id"])

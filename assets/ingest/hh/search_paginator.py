@@ -12,7 +12,7 @@ from assets.ingest.hh.query_vocabulary import EXPERIENCES
 
 MAX_RESULTS = 2_000
 # The API rounds dates to the nearest five minutes: windows have such edges and are never shorter.
-FLOOR = dt.timedelta(minutes=5)
+MIN_WINDOW = dt.timedelta(minutes=5)
 # Vacancies that come and go shift the pages. A window whose pages shifted is read again, at most this often in all.
 MAX_PASSES = 3
 
@@ -63,11 +63,11 @@ class SearchPaginator:
         first = self.client.page(params, 0)
         if first.found <= MAX_RESULTS:
             yield from self._pages(params, first)
-        elif until - since > FLOOR:
+        elif until - since > MIN_WINDOW:
             middle = floor_edge(since + (until - since) / 2)
             # Wide windows overlap, since publications shift meanwhile. The later window comes first: the newest
             # vacancies matter most if time runs out.
-            overlap = FLOOR if until - since >= 8 * FLOOR else dt.timedelta(0)
+            overlap = MIN_WINDOW if until - since >= 8 * MIN_WINDOW else dt.timedelta(0)
             yield from self._window(search, middle, until)
             yield from self._window(search, since, middle + overlap)
         else:
@@ -134,12 +134,12 @@ def search_of(query: HHQuery) -> _Search:
 
 def floor_edge(instant: dt.datetime) -> dt.datetime:
     """The last multiple of five minutes at or before `instant`."""
-    return instant - (instant - _EPOCH) % FLOOR
+    return instant - (instant - _EPOCH) % MIN_WINDOW
 
 
 def ceil_edge(instant: dt.datetime) -> dt.datetime:
     """The first multiple of five minutes at or after `instant`."""
-    return instant + (_EPOCH - instant) % FLOOR
+    return instant + (_EPOCH - instant) % MIN_WINDOW
 
 
 def _instant(at: dt.datetime) -> str:

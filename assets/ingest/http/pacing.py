@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 from pyrate_limiter import GCRA, InMemoryStateStore, Rate, RateItem, StateBucket
 
-_UNPACED = 1e6  # requests per second from which nothing waits: the bucket counts in milliseconds
+_UNPACED = 1e6  # requests per second; the bucket counts milliseconds, so nothing waits at this rate
 
 
 class HostPacer:
     """Spaces requests to one host evenly.
 
-    The bucket says when, but this class waits: the library's own Limiter sleeps on the real clock and would sleep up to
-    a deadline before it gives up.
+    The bucket computes the times, and this class waits: the library's own Limiter sleeps on the real clock and would
+    sleep up to a deadline before it gives up.
     """
 
     def __init__(
@@ -36,15 +36,15 @@ class HostPacer:
             return True
         while True:
             now = self._monotonic()
-            pause_seconds = self._take(host, now, self._rate)
+            pause_seconds = self._reserve(host, now, self._rate)
             if pause_seconds is None:
                 return True
             if now + pause_seconds > until:
                 return False
             self._sleep(pause_seconds)
 
-    def _take(self, host: str, now: float, rate: Rate) -> float | None:
-        """None if the slot is taken now, else the seconds to the next one."""
+    def _reserve(self, host: str, now: float, rate: Rate) -> float | None:
+        """None if a slot was free and is now reserved, else the seconds to the next one."""
         with self._lock:
             bucket = self._buckets.get(host)
             if bucket is None:

@@ -25,7 +25,7 @@ from features.errors import JobfeedError
 class AddressRefusedError(JobfeedError):
     """A host resolves to an address that must not be connected to.
 
-    It is no OSError, because urllib3 would take that for a broken connection.
+    It is not an OSError, because urllib3 would treat that as a broken connection.
     """
 
 
@@ -80,7 +80,7 @@ def _resolved(host: str, port: int, seconds: float) -> list[Any]:
     except TimeoutError:
         raise socket.gaierror(socket.EAI_AGAIN, "the resolver did not answer in time") from None
     except UnicodeError:
-        raise socket.gaierror(socket.EAI_NONAME, "the name can't be asked for") from None
+        raise socket.gaierror(socket.EAI_NONAME, "the name can't be resolved") from None
 
 
 @dataclass

@@ -38,4 +38,4 @@ def read_job_file(file: LandedFile) -> Iterator[Parsed]:
         yield from parse_in_blocks(file.path, parse_jobs_jsonl)
     else:
         parse = parse_jobs_csv if file.suffixes == ".csv" else parse_jobs_parquet
-        yield parse(file.read(max_bytes=MAX_WHOLE_FILE_BYTES, hint=", of JSON lines any number"))
+        yield parse(file.read(max_bytes=MAX_WHOLE_FILE_BYTES, hint=" (JSON lines may be larger)"))

@@ -19,7 +19,7 @@ FLUSH_BYTES = 50_000_000
 
 @dataclass
 class PostingWriter:
-    """Takes parsed postings; `store` is store_fetched or store_replayed. Call `flush` at the end.
+    """Collects parsed postings; `store` is store_fetched or store_replayed. Call `flush` at the end.
 
     Flush before a manifest or a source's state is saved: a run that dies in between then only reads again.
     """
@@ -38,7 +38,7 @@ class PostingWriter:
         self._refused = QuarantineBuffer(self.lake, self.as_of)
 
     def add(self, parsed: Parsed, *, source: str, origin: str) -> None:
-        """Takes what was read in `origin`. Rejects count for `source`, rows for the source that they name."""
+        """Adds what was read in `origin`. Rejects count for `source`, rows for the source that they name."""
         self.report.add_rejects(source, parsed.rejects)
         self._refused.add(parsed.rejects, source=source, file=origin)
         if parsed.rows.height:
@@ -49,7 +49,7 @@ class PostingWriter:
             self.flush()
 
     def add_sightings(self, sightings: pl.DataFrame) -> None:
-        """Takes sightings beside those of the rows: ends, and jobs that a source says are still there."""
+        """Adds sightings beyond those of the rows: ends, and jobs that a source says are still there."""
         self._sightings.append(sightings)
 
     def flush(self) -> None:

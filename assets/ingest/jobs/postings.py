@@ -68,7 +68,7 @@ def last_of_each_day(sightings: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def store_sightings(lake: Lake, found: pl.DataFrame) -> None:
-    """Appends sightings that the lake lacks. An end beats a sighting of the same instant, also one stored before."""
+    """Appends sightings that the lake lacks. An end replaces a sighting of the same instant, even a stored one."""
     if found.is_empty():
         return
     one_each = found.sort("job_id", "seen_at", "is_gone", descending=[False, False, True]).unique(

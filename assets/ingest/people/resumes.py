@@ -41,7 +41,7 @@ def ingest_resumes(
     rows: list[dict[str, object]] = []
     with landing_run(lake, KIND, report, as_of=as_of, source=KIND) as run, worker or resume_worker() as opened:
         requested = dict(lake.scan("bronze", ERASURES).collect().iter_rows())
-        # The manifest keeps digests of file names, which hold user ids: an erasure has to remove those.
+        # File names hold user ids, which an erasure must remove, so the manifest keeps digests of the names.
         files = {_hidden(file): file for file in list_landed(landing, KIND)}
         for hidden, digest in run.manifest.unread(files):
             file = files[hidden]

@@ -1,7 +1,7 @@
 """Writes the look-up files of a delta, and merges those of earlier deltas.
 
 Users have one file for each delta; eight of these are merged into one. Jobs and everything else have one file for all
-deltas since the base, because a feed asks for fifty jobs but for one user.
+deltas since the base, because a feed looks up fifty jobs but one user.
 """
 
 import datetime as dt

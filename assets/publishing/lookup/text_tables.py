@@ -52,7 +52,7 @@ class IdentifiedTexts(TextTableWriter):
         self._ids.append(pl.read_parquet(text_ids_path(str(path))))
 
     def add_new(self, new: pl.DataFrame) -> None:
-        """Notes text ids (TEXT_ID_SCHEMAS) that are given for the first time."""
+        """Records new text ids (TEXT_ID_SCHEMAS)."""
         self._ids.append(new.select(self._ids[0].columns))
 
 
@@ -134,7 +134,7 @@ def write_job_texts(con: duckdb.DuckDBPyConnection, table: IdentifiedTexts, know
 
 
 def write_gone_jobs(table: IdentifiedTexts, job_ids: pl.Series, known: pl.DataFrame) -> None:
-    """Hides these jobs: of their texts only the id is left."""
+    """Hides these jobs: only the ids remain of their texts."""
     gone = pl.DataFrame({"job_id": job_ids}).join(known, on="job_id", how="inner", maintain_order="left")
     pieces = [orjson.dumps(job_id) for job_id in gone["job_id"]]
     titled = [piece + piece[1:-1] for piece in pieces]
@@ -160,7 +160,7 @@ def reason_texts(names: pl.DataFrame, templates: Mapping[str, Mapping[str, str]]
 
 
 def names_a_job(code: str, templates: Mapping[str, Mapping[str, str]]) -> bool:
-    """Whether a reason is stored once for all jobs that it may name: if its sentence holds their title once."""
+    """Whether a reason is stored once for all jobs that it may name: it is if its sentence holds the title once."""
     return code in JOB_REFERENCE_CODES and all(
         templates.get(language, {}).get(code, "").count("{ref}") == 1 for language in LANGUAGES
     )

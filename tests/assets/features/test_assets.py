@@ -23,8 +23,8 @@ pytestmark = [
 ]
 
 TABLE_NAMES = sorted(
-    (layer, name)
-    for layer, names in {
+    (stage, name)
+    for stage, names in {
         "features": (
             "skill_weights",
             "companies",
@@ -106,8 +106,8 @@ def users() -> pl.DataFrame:
 
 def run(folder: Path, catalog: dict[tuple[str, str], pl.DataFrame]) -> dg.ExecuteInProcessResult:
     lake = Lake(folder / "lake")
-    for (layer, name), frame in catalog.items():
-        lake.replace(layer, TABLES[name], frame)
+    for (stage, name), frame in catalog.items():
+        lake.replace(stage, TABLES[name], frame)
     inputs = [("catalog", name) for name in ("jobs", "users", "interactions", "daily_interactions")] + [
         ("bronze", "events")
     ]
@@ -125,7 +125,7 @@ def run(folder: Path, catalog: dict[tuple[str, str], pl.DataFrame]) -> dg.Execut
 
 
 def contents(folder: Path) -> dict[tuple[str, str], pl.DataFrame]:
-    return {(layer, name): pl.read_parquet(Lake(folder / "lake").file(layer, name)) for layer, name in TABLE_NAMES}
+    return {(stage, name): pl.read_parquet(Lake(folder / "lake").file(stage, name)) for stage, name in TABLE_NAMES}
 
 
 @pytest.fixture(scope="module")
@@ -149,14 +149,14 @@ def ran(tmp_path_factory, catalog):
 def test_every_table_is_written_with_rows_and_unique_keys(ran):
     folder, result = ran
     assert result.success
-    for (layer, name), table in contents(folder).items():
+    for (stage, name), table in contents(folder).items():
         schema = TABLES[name]
         schema.validate(table)
-        assert table.height > 0, (layer, name)
-        assert table.select(schema.key).is_duplicated().sum() == 0, (layer, name)
+        assert table.height > 0, (stage, name)
+        assert table.select(schema.key).is_duplicated().sum() == 0, (stage, name)
 
 
-def test_every_asset_tells_seconds_and_counts(ran):
+def test_every_asset_reports_seconds_and_counts(ran):
     _, result = ran
     for event in result.get_asset_materialization_events():
         metadata = event.materialization.metadata

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from assets.lake import Lake, file_identity
 from assets.publishing.delta_sources import _recorded_delta
 from assets.ranking import feed_changes
-from assets.ranking.feed_changes import MOST_LINKS, chain
+from assets.ranking.feed_changes import MAX_LINKS, chain
 from features.schemas.ranking import FEED_CHANGES, FEEDS
 from tests.factories import AS_OF, feeds
 
@@ -78,7 +78,7 @@ STEPS = st.lists(st.dictionaries(st.sampled_from("abcde"), st.integers(0, 2), mi
 
 @settings(max_examples=40, deadline=None)
 @given(steps=STEPS, data=st.data())
-def test_a_chain_tells_what_comparing_would_find(steps: Sequence[Mapping[str, int]], data: st.DataObject) -> None:
+def test_a_chain_holds_what_a_comparison_would_find(steps: Sequence[Mapping[str, int]], data: st.DataObject) -> None:
     published_after = data.draw(st.integers(0, len(steps) - 1))
     with tempfile.TemporaryDirectory() as name:
         state: State = dict.fromkeys("abc", (0, 3))
@@ -122,10 +122,10 @@ def test_a_missing_link_is_no_chain(tmp_path: Path) -> None:
 def test_chains_are_bounded_and_forgotten(tmp_path: Path) -> None:
     shard = Shard(tmp_path, {"a": (0, 3)})
     known = shard.identity
-    for hour in range(1, MOST_LINKS + 3):
+    for hour in range(1, MAX_LINKS + 3):
         shard.replace({"a": (hour, 3)})
     folder = tmp_path / "ranking" / FEED_CHANGES.name
-    assert len(list(folder.rglob("*.parquet"))) == MOST_LINKS
+    assert len(list(folder.rglob("*.parquet"))) == MAX_LINKS
     assert shard.chain(known) is None
     feed_changes.forget(shard.lake)
     assert not folder.exists()

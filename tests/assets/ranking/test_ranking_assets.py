@@ -33,7 +33,7 @@ _LOADERS = {
     "job_vectors": JobVectors,
     "user_vectors": UserVectors,
 }
-_LAYERS = {
+_STAGES = {
     "jobs": "catalog",
     "interactions": "catalog",
     "user_profiles": "features",
@@ -63,13 +63,13 @@ def result(market: Market, tmp_path: Path) -> dg.ExecuteInProcessResult:
         "trending": market.trending,
     }
     for name, frame in frames.items():
-        lake.replace(_LAYERS[name], TABLES[name], frame)
+        lake.replace(_STAGES[name], TABLES[name], frame)
     models = tmp_path / "models"
     (models / "training").mkdir(parents=True)
     for name in _LOADERS:
         getattr(market.fitted, name).save(models / "training" / f"{name}.npz")
     sources = [
-        *(dg.AssetSpec([layer, name]).with_io_manager_key("lake_io") for name, layer in _LAYERS.items()),
+        *(dg.AssetSpec([stage, name]).with_io_manager_key("lake_io") for name, stage in _STAGES.items()),
         *(dg.AssetSpec(["training", name]).with_io_manager_key("model_io") for name in _LOADERS),
     ]
     return dg.materialize(

@@ -157,7 +157,7 @@ def test_the_next_day_starts_from_the_last(project: Project) -> None:
     assert (project.workspace.models / "training" / "als-previous.npz").exists()
 
 
-def test_who_turned_personalisation_off_is_learned_nothing_from(project: Project) -> None:
+def test_nothing_is_learned_from_users_who_opted_out(project: Project) -> None:
     project.write(as_of=AS_OF, people=profiles(u0={"personalization_enabled": False}))
     project.run()
     assert "u0" not in project.model("als").user_ids.to_list()
@@ -181,11 +181,11 @@ def test_a_user_who_is_gone_leaves_no_trace(project: Project) -> None:
 
 def test_empty_inputs_are_data(tmp_path: Path, project: Project) -> None:
     empty = Project(tmp_path / "empty")
-    for layer, name in UPSTREAM:
+    for stage, name in UPSTREAM:
         if name == "daily_interactions":
-            empty.workspace.lake.replace_partition(layer, TABLES[name], "date=2026-02-27", TABLES[name].empty())
+            empty.workspace.lake.replace_partition(stage, TABLES[name], "date=2026-02-27", TABLES[name].empty())
         else:
-            empty.workspace.lake.replace(layer, TABLES[name], TABLES[name].empty())
+            empty.workspace.lake.replace(stage, TABLES[name], TABLES[name].empty())
     assert empty.run().success
     assert empty.model("als").user_factors.shape == (0, load_config().pipeline.als.factors)
     assert empty.workspace.lake.scan("training", SIMILAR_JOBS).collect().is_empty()
