@@ -29,7 +29,7 @@ def test_times_are_utc_and_lists_survive(folder):
     assert row.rows() == [(dt.date(2025, 12, 29), ["x", "y"], at)]
 
 
-def test_an_unknown_query_names_those_there_are(folder):
+def test_the_error_for_an_unknown_query_lists_the_queries(folder):
     (folder / "one.sql").write_text("select 1", encoding="utf-8")
     with pytest.raises(sql.QueryError, match=r"demo/one"):
         sql.query("demo/two", frames={})

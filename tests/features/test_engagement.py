@@ -26,7 +26,7 @@ def test_the_score_is_ten_times_the_logarithm_of_one_more_than_the_weights():
 
 
 @given(st.integers(-(10**6), 10**6), st.integers(0, 10**6))
-def test_more_weight_never_engages_less(weight, more):
+def test_more_weight_never_lowers_engagement(weight, more):
     low, high = scores([weight, weight + more])
     assert 0 <= low <= high
 

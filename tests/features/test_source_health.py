@@ -32,12 +32,12 @@ def test_a_source_that_falls_to_nothing_or_under_half_raises_an_alarm() -> None:
     assert alarms(listed(10, 0)) == [("empty", "0 jobs listed, 10 before")]
 
 
-def test_what_stays_grows_or_was_never_there_raises_none() -> None:
+def test_a_stable_growing_or_new_source_raises_no_alarm() -> None:
     for counts in ((100,), (0, 0), (100, 50), (100, 51), (1, 1000)):
         assert alarms(listed(*counts)) == []
 
 
-def test_one_bad_listing_in_between_is_not_what_is_compared_with() -> None:
+def test_one_bad_listing_does_not_change_the_baseline() -> None:
     assert alarms(listed(100, 100, 0, 100)) == []
     assert alarms(listed(100, 100, 1, 1, 40)) == []
     assert alarms(listed(*[1000] * 9, *[100] * 5, 90)) == []
@@ -47,7 +47,7 @@ def test_runs_that_listed_nothing_whole_are_passed_over() -> None:
     assert alarms(listed(100, None, None, 20)) == [("dropped", "20 jobs listed, 100 before")]
 
 
-def test_failures_since_the_last_success_are_told() -> None:
+def test_failures_since_the_last_success_are_counted() -> None:
     down = {"is_failed": True, "status": "failed: answered 500"}
     found = source_alarms(log(down, {}, down, down))
     assert found.select("alarm", "detail", "since").rows() == [
@@ -68,7 +68,7 @@ def test_sources_are_judged_apart() -> None:
 
 
 @given(st.lists(st.tuples(st.booleans(), st.none() | st.integers(0, 9), st.integers(0, 20)), max_size=8))
-def test_every_log_has_an_answer(runs: list[tuple[bool, int | None, int]]) -> None:
+def test_any_log_is_judged_without_failing(runs: list[tuple[bool, int | None, int]]) -> None:
     rows = ({"is_failed": f, "n_listed": n, "n_read": q, "n_quarantined": q} for f, n, q in runs)
     found = source_alarms(log(*rows) if runs else INGEST_RUNS.empty())
     SOURCE_ALARMS.validate(found)

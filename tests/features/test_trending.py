@@ -56,7 +56,7 @@ def test_what_lies_outside_the_week_or_ahead_of_the_clock_does_not_count():
     assert set(got) == {("24h", "hh:3"), ("7d", "hh:3")}
 
 
-def test_a_save_taken_back_and_a_repeated_event_count_nothing():
+def test_an_undone_save_and_a_repeated_event_do_not_count():
     got = scores(
         {"job_id": "hh:1", "event_type": "save", "occurred_at": ago(hours=3)},
         {"job_id": "hh:1", "event_type": "unsave", "occurred_at": ago(hours=2)},
@@ -70,7 +70,7 @@ def test_dismissals_outweigh_and_never_make_a_score():
     assert scores({"job_id": "hh:1", "event_type": "dismiss"}, {"job_id": "hh:1"}) == {}
 
 
-def test_duplicates_count_for_the_job_that_stands_for_them():
+def test_duplicates_count_for_their_representative():
     catalog = jobs([{"job_id": "hh:2", "duplicate_of": "hh:1"}])
     got = scores({"job_id": "hh:1"}, {"job_id": "hh:2"}, catalog=catalog)
     assert got[("7d", "hh:1")] == score(4)

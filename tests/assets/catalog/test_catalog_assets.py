@@ -114,6 +114,6 @@ def test_checks_name_the_rules_that_are_broken() -> None:
     assert user_violations(users.lazy()) == {"max_distance_km not positive": 1, "language unknown": 1}
 
 
-def test_every_source_has_its_own_patience() -> None:
+def test_every_source_has_its_own_days_until_a_job_is_stale() -> None:
     feed = FeedSource(name="board", url="https://example.org/feed", stale_after_days=7)  # type: ignore[arg-type]
     assert stale_after_days(Sources(feeds=[feed])).rows() == [("board", 7), ("hh", 30)]

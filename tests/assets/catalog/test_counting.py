@@ -87,7 +87,7 @@ def test_what_a_script_opens_in_a_minute_does_not_count_but_its_decisions_do(
     assert (row["n_views"], row["n_applies"]) == (n_views, 2)
 
 
-def test_an_erasure_parts_its_day_in_two(lake: Lake) -> None:
+def test_an_erasure_splits_its_day(lake: Lake) -> None:
     _write(lake, _event("e1", "view"), _event("e2", "click", hours=3), _event("e3", "view", hours=25))
     assert _count(lake) == 2
     erasures = pl.DataFrame(
@@ -129,7 +129,7 @@ def test_reading_time_is_capped_per_event(lake: Lake) -> None:
         (["unsave"], False, 0),
     ],
 )
-def test_an_unsave_takes_the_save_back_and_no_more(lake: Lake, order: list[str], is_saved: bool, weight: int) -> None:
+def test_an_unsave_cancels_the_save_and_no_more(lake: Lake, order: list[str], is_saved: bool, weight: int) -> None:
     row = _one(lake, *(_event(f"e{i}", name, hours=20 + 3 * i) for i, name in enumerate(order)))
     assert (row["is_saved"], row["weight"]) == (is_saved, weight)
 
@@ -164,7 +164,7 @@ def test_the_same_run_again_writes_the_same_bytes(lake: Lake) -> None:
     assert lake.file("catalog", "interactions").read_bytes() == before
 
 
-def test_days_out_of_retention_and_days_without_events_go(lake: Lake) -> None:
+def test_days_out_of_retention_and_days_without_events_are_removed(lake: Lake) -> None:
     _write(lake, _event("e1", "view"), _event("e2", "view", hours=-24 * 500), _event("e3", "view", hours=25))
     _count(lake)
     assert _fold(lake)["n_views"].to_list() == [2]

@@ -78,7 +78,7 @@ def test_a_file_that_disappears_after_it_was_listed_is_passed_over(lake: Lake, l
     assert manifest.unreadable == ["jobs/a.jsonl (FileNotFoundError)"]
 
 
-def test_suffixes_tell_format_and_compression(landing: Path) -> None:
+def test_suffixes_name_format_and_compression(landing: Path) -> None:
     for name in ("a.JSONL.gz", "b.v1.csv", "c"):
         put(landing, f"jobs/{name}")
     assert [file.suffixes for file in list_landed(landing, "jobs")] == [".jsonl.gz", ".csv", ""]
@@ -91,7 +91,7 @@ def test_a_file_whose_name_is_no_utf8_is_read_and_remembered(lake: Lake, landing
     assert read(lake, landing) == []
 
 
-def test_links_that_lead_nowhere_or_in_a_circle_or_to_folders_are_told_and_stop_nothing(landing: Path) -> None:
+def test_bad_links_and_links_to_folders_are_reported_and_stop_nothing(landing: Path) -> None:
     put(landing, "jobs/a.jsonl")
     (landing / "jobs" / "link.jsonl").symlink_to("a.jsonl")
     (landing / "jobs" / "circle.jsonl").symlink_to("circle.jsonl")
@@ -108,7 +108,7 @@ def test_links_that_lead_nowhere_or_in_a_circle_or_to_folders_are_told_and_stop_
     ]
 
 
-def test_a_folder_that_may_not_be_listed_is_told(landing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_folder_is_reported(landing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(landing, "jobs/a.jsonl")
     put(landing, "jobs/closed/b.jsonl")
     scandir = os.scandir

@@ -70,12 +70,12 @@ def test_another_attempt_at_the_same_instant_is_kept_beside_the_first(lake: Lake
 
 
 @pytest.mark.parametrize("wrong", [{"n_read": 1}, {"n_new": 1}, {"n_read": 1, "n_quarantined": 1}])
-def test_entries_that_nobody_accounts_for_are_an_error(lake: Lake, wrong: dict[str, object]) -> None:
+def test_entries_that_are_not_accounted_for_are_an_error(lake: Lake, wrong: dict[str, object]) -> None:
     with pytest.raises(AccountingError, match="board"):
         record_runs(lake, report(**wrong), kind="feed_postings", as_of=AS_OF)
 
 
-def test_what_ran_long_before_the_last_run_does_not_matter_any_more(lake: Lake) -> None:
+def test_old_runs_are_ignored(lake: Lake) -> None:
     assert recent_runs(lake).is_empty()
     for days, source in ((0, "old"), (10, "kept"), (31, "last")):
         record_runs(lake, report(source, n_fetched=1), kind="feed_postings", as_of=AS_OF + dt.timedelta(days=days))

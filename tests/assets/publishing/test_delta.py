@@ -156,7 +156,7 @@ def test_a_delta_never_writes_into_the_files_of_the_one_before(
     assert values_of(tmp_path / made[-1]) == values_of(tmp_path / "full" / anew)
 
 
-def test_after_a_rollback_changes_are_told_apart_from_those_that_were_rolled_back(tmp_path: Path) -> None:
+def test_after_a_rollback_new_changes_are_distinct_from_the_rolled_back_ones(tmp_path: Path) -> None:
     publish_small(tmp_path)
     feeds_of = [feeds({"anna": [job_id], "борис": ["hh:5"]}) for job_id in ("hh:1", "hh:2")]
     bad = publish_small_changes(tmp_path, as_of=AS_OF + HOUR, feeds=feeds_of[0]).manifest
@@ -176,7 +176,7 @@ def test_nothing_new_announces_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".building")] == []
 
 
-def test_that_a_job_was_seen_again_alone_is_no_change(tmp_path: Path) -> None:
+def test_a_new_sighting_alone_is_no_change(tmp_path: Path) -> None:
     publish_small(tmp_path)
     seen = jobs([{"job_id": "hh:1", "last_seen_at": AS_OF + HOUR}])
     assert not publish_small_changes(tmp_path, as_of=AS_OF + HOUR, jobs=seen).is_new
@@ -191,7 +191,7 @@ def test_a_past_instant_another_code_and_a_damaged_base_are_published_in_full(tm
     assert publish_small_changes(tmp_path / "none", as_of=AS_OF).manifest.kind == "full"
 
 
-def test_too_many_layers_are_published_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_lookup_files_lead_to_a_full_generation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(delta, "MAX_LOOKUP_FILES", 2)
     publish_small(tmp_path)
     kinds = [
@@ -214,9 +214,7 @@ def test_too_many_layers_are_published_in_full(tmp_path: Path, monkeypatch: pyte
         ({"jobs": jobs().filter(pl.col("job_id") != "hh:8")}, "in feeds that did not change: 1"),
     ],
 )
-def test_changes_that_break_a_promise_are_refused(
-    tmp_path: Path, changes: dict[str, pl.DataFrame], reason: str
-) -> None:
+def test_changes_that_break_a_rule_are_refused(tmp_path: Path, changes: dict[str, pl.DataFrame], reason: str) -> None:
     first = publish_small(tmp_path)
     with pytest.raises(ValidationFailedError, match=reason):
         publish_small_changes(tmp_path, as_of=AS_OF + HOUR, **changes)
@@ -269,7 +267,7 @@ class Shards:
         return looked_up
 
 
-def test_of_shards_only_feeds_that_changed_since_the_last_generation_are_taken(
+def test_a_delta_holds_only_the_changed_feeds_of_replaced_shards(
     tmp_path: Path,
 ) -> None:
     world = Shards(tmp_path)

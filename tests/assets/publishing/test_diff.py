@@ -26,7 +26,7 @@ def test_rows_that_came_went_and_changed_are_counted(tmp_path: Path, publish_nex
     assert differing_tables(tmp_path, one, one, memory_limit="1GB") == []
 
 
-def test_a_users_feeds_are_told_apart_job_by_job(tmp_path: Path) -> None:
+def test_feeds_of_a_user_are_compared_job_by_job(tmp_path: Path) -> None:
     one = publish_small(tmp_path, feeds=BEFORE).manifest.generation
     other = publish_small_changes(tmp_path, as_of=AS_OF + HOUR, feeds=AFTER).manifest.generation
 

@@ -103,7 +103,7 @@ def test_how_long_digests_took_does_not_make_another_generation(tmp_path: Path) 
         ({"feeds": feeds({"anna": ["hh:1"]})}, "feeds: 1 rows; the served generation"),
     ],
 )
-def test_a_generation_that_breaks_a_promise_is_refused_and_the_last_one_stays(
+def test_a_generation_that_breaks_a_rule_is_refused_and_the_last_one_stays(
     tmp_path: Path, changes: dict[str, pl.DataFrame], reason: str
 ) -> None:
     first = publish_small(tmp_path)
@@ -299,7 +299,7 @@ def test_an_exported_database_holds_the_rows_itself(tmp_path: Path) -> None:
     assert kinds["generated_at"] == "TIMESTAMP WITH TIME ZONE"
 
 
-def test_a_damaged_manifest_is_told_and_keeps_no_new_generation_from_being_published(tmp_path: Path) -> None:
+def test_a_damaged_manifest_is_reported_and_does_not_stop_a_new_generation(tmp_path: Path) -> None:
     first = publish_small(tmp_path).manifest.generation
     manifest = tmp_path / first / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"code_version": "test"', '"code_version": "best"'))
@@ -309,7 +309,7 @@ def test_a_damaged_manifest_is_told_and_keeps_no_new_generation_from_being_publi
     assert publish_small(tmp_path, as_of=LATER).is_new
 
 
-def test_a_damaged_pointer_keeps_no_new_generation_from_being_published(tmp_path: Path) -> None:
+def test_a_damaged_pointer_does_not_stop_a_new_generation(tmp_path: Path) -> None:
     publish_small(tmp_path)
     (tmp_path / "current").write_bytes(b"\xff\x00rubbish")
     with pytest.raises(GenerationError, match="expected a generation's name"):

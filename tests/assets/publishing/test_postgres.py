@@ -112,7 +112,7 @@ def test_lists_of_structs_arrive_whatever_stands_in_them(dsn: str, tmp_path: Pat
     assert [trend["name"] for trend in found] == [name.replace("\0", "") for name in names]  # type: ignore[attr-defined]
 
 
-def test_after_a_rollback_who_changed_in_either_delta_is_copied(dsn: str, tmp_path: Path) -> None:
+def test_after_a_rollback_users_of_both_deltas_are_copied(dsn: str, tmp_path: Path) -> None:
     publish_small(tmp_path)
     for job_id in ("hh:1", "hh:2"):
         rows_now = feeds({"anna": [job_id], "борис": ["hh:5"]})
@@ -124,7 +124,7 @@ def test_after_a_rollback_who_changed_in_either_delta_is_copied(dsn: str, tmp_pa
     assert found == [("anna", "hh:2"), ("борис", "hh:5")]
 
 
-def test_of_a_generation_that_follows_only_what_changed_is_copied(dsn: str, tmp_path: Path) -> None:
+def test_only_the_changed_rows_of_a_following_generation_are_copied(dsn: str, tmp_path: Path) -> None:
     copied(dsn, tmp_path, publish_small(tmp_path).manifest.generation)
     publish_small_changes(tmp_path, as_of=AS_OF + HOUR, feeds=feeds({"anna": ["hh:5"], "c": ["hh:1"]}))
     # That one was skipped. Since then anna's feed changed again, and one job did.
@@ -163,7 +163,7 @@ def test_a_column_of_an_older_schema_gets_its_new_name(dsn: str, tmp_path: Path)
     assert rows(dsn, "select period, area, rank, job_id from jobfeed.trending") == [("24h", "all", 1, "hh:3")]
 
 
-def test_a_failure_leaves_what_was_there_and_tells_no_secret(dsn: str, tmp_path: Path) -> None:
+def test_a_failure_leaves_what_was_there_and_reveals_no_secret(dsn: str, tmp_path: Path) -> None:
     first = publish_small(tmp_path).manifest.generation
     copied(dsn, tmp_path, first)
     with psycopg.connect(dsn, autocommit=True) as connection:

@@ -147,7 +147,7 @@ def test_running_again_changes_no_row(market: Market, lake: Lake, scope: Scope) 
         assert report.n_ranked == report.n_written_shards == 0
 
 
-def test_who_switches_personalisation_off_is_served_without_it_at_once(market: Market, lake: Lake) -> None:
+def test_users_who_opt_out_are_ranked_without_behaviour_at_once(market: Market, lake: Lake) -> None:
     run(market, lake)
     user = stored(lake).filter(pl.col("source") == "personal")["user_id"][0]
     is_off = pl.col("user_id") == user
@@ -201,7 +201,7 @@ def test_a_partial_run_records_its_changes_in_each_shard(market: Market, lake: L
     assert not lake.files("ranking", FEED_CHANGES.name)
 
 
-def test_an_application_that_came_late_takes_effect_too(market: Market, lake: Lake) -> None:
+def test_a_late_application_takes_effect_too(market: Market, lake: Lake) -> None:
     run(market, lake)
     user, job = items(stored(lake)).select("user_id", "job_id").row(0)
     late = with_event(market, user, job, AS_OF - dt.timedelta(days=2))
@@ -240,7 +240,7 @@ def test_a_job_that_expired_since_the_catalog_was_made_is_not_shown(market: Mark
     assert job not in items(stored(lake))["job_id"]
 
 
-def test_a_new_job_ranks_everybody_when_touched_feeds_are_wanted(market: Market, lake: Lake) -> None:
+def test_a_new_job_ranks_all_users_in_scope_touched(market: Market, lake: Lake) -> None:
     run(market, lake)
     new = pl.when(pl.col("job_id") == market.jobs.filter(pl.col("status") == "open")["job_id"][0]).then(pl.lit(LATER))
     later = replace(market, jobs=market.jobs.with_columns(first_seen_at=new.otherwise("first_seen_at")))

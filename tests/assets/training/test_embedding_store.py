@@ -69,7 +69,7 @@ def test_the_same_texts_again_load_no_encoder_and_change_no_byte(world: World) -
     assert world.files() == before
 
 
-def test_no_texts_are_no_trouble(world: World) -> None:
+def test_no_texts_are_no_error(world: World) -> None:
     assert world.keep([]) == StoredTexts(0, 0, 0)
     assert world.n_loads == 0
 

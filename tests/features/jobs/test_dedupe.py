@@ -58,7 +58,7 @@ def test_the_same_job_on_two_boards_is_one() -> None:
     assert found == {"a:1": "b:1"}
 
 
-def test_the_oldest_open_job_stands_for_the_others() -> None:
+def test_the_oldest_open_job_represents_its_duplicates() -> None:
     old_and_closed = _job("a:1", status="closed", published_at=AT - dt.timedelta(9))
     found = _duplicates(old_and_closed, _job("a:2"), _job("a:3", published_at=AT - dt.timedelta(1)))
     assert found == {"a:1": "a:3", "a:2": "a:3"}
@@ -110,7 +110,7 @@ def test_a_re_post_is_as_old_as_what_it_continues() -> None:
     assert found == {"a:1": ("a:2", old), "a:2": (None, old), "a:3": ("a:2", AT + dt.timedelta(1))}
 
 
-def test_what_was_over_for_long_is_another_opening_of_its_own_age() -> None:
+def test_a_job_that_ended_long_ago_is_another_opening_with_its_own_age() -> None:
     closed = _job("a:1", status="closed", published_at=AT - dt.timedelta(400), closed_at=AT - dt.timedelta(300))
     assert _published(closed, _job("a:2"))["a:2"] == (None, AT)
 
@@ -164,7 +164,7 @@ def test_a_slow_comparison_of_all_pairs_agrees(made: list[tuple[int, int]], orde
     ),
     st.randoms(),
 )  # fmt: skip
-def test_whoever_stands_for_others_is_open_if_any_is_and_stands_for_itself(
+def test_a_representative_is_open_if_any_member_is_and_has_none_itself(
     made: list[tuple[int, str, int]], order: random.Random
 ) -> None:
     jobs = [

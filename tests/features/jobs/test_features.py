@@ -57,7 +57,7 @@ def test_engagement_is_the_share_of_the_greatest_score_and_shared_by_duplicates(
     assert table["hh:4"]["engagement"] == 0.0
 
 
-def test_age_runs_from_the_first_sight_where_that_is_older():
+def test_age_counts_from_the_first_sighting_if_that_is_earlier():
     bumped = {"job_id": "hh:1", "published_at": AS_OF, "first_seen_at": AS_OF - dt.timedelta(days=20)}
     unknown = {"job_id": "hh:3", "published_at": None, "first_seen_at": None}
     table = features(jobs([bumped, unknown]))
@@ -68,7 +68,7 @@ def test_age_runs_from_the_first_sight_where_that_is_older():
     assert table["hh:3"]["recency"] is None
 
 
-def test_trending_columns_are_shares_per_window():
+def test_trending_columns_are_shares_per_period():
     trends = pl.DataFrame({"period": ["24h", "7d", "7d"], "job_id": ["hh:1", "hh:1", "hh:2"], "score": [3.0, 4.0, 8.0]})
     table = features(jobs(), trends=trends)
     assert (table["hh:1"]["trending_24h"], table["hh:1"]["trending_7d"]) == (1.0, 0.5)

@@ -73,7 +73,7 @@ def test_a_lower_bound_that_lost_its_thousands_gets_them_back() -> None:
         (100_000.0, "XXX", None),
     ],
 )
-def test_an_unstated_period_is_told_by_currency_and_size(
+def test_an_unstated_period_is_inferred_from_currency_and_amount(
     amount: float, currency: str | None, period: str | None
 ) -> None:
     assert _one(salary_min=amount, salary_currency=currency)["salary_period"] == period
@@ -86,7 +86,7 @@ def test_an_unstated_period_is_told_by_currency_and_size(
         ("shift", None), ("service", None), ("fly_in_fly_out", None),
     ],
 )  # fmt: skip
-def test_only_pay_for_time_makes_a_month(period: str, monthly: float | None) -> None:
+def test_only_pay_per_time_has_a_monthly_amount(period: str, monthly: float | None) -> None:
     pay = normalise(_given(salary_min=100.0, salary_currency="USD", salary_period=period), rates=RATES)
     assert pay["salary_period"].to_list() == [period]
     assert monthly_usd(pay, rates=RATES).row(0) == (monthly, None)
@@ -136,7 +136,7 @@ def test_the_text_of_a_title_completes_only_its_own_amounts() -> None:
     assert _one(salary_min=50.0, salary_currency="USD", salary_text="per hour, gross")["salary_period"] == "hour"
 
 
-def test_dollars_are_of_the_rate_nearest_to_the_publication() -> None:
+def test_pay_is_converted_at_the_rate_nearest_to_the_publication() -> None:
     rates = pl.DataFrame(
         {
             "currency": ["RUB", "RUB", "USD"],

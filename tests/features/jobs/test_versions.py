@@ -94,11 +94,11 @@ def test_age_counts_from_the_first_publication() -> None:
 
 
 @pytest.mark.parametrize("nonsense", [AS_OF + dt.timedelta(days=3), dt.datetime(1970, 1, 2, tzinfo=dt.UTC)])
-def test_an_implausible_publication_is_the_first_sight(nonsense: dt.datetime) -> None:
+def test_an_implausible_publication_is_replaced_by_the_first_sighting(nonsense: dt.datetime) -> None:
     assert _job(_version("a", 2, published_at=nonsense))["published_at"] == _ago(2)
 
 
-def test_sightings_move_the_last_sight() -> None:
+def test_sightings_move_last_seen_at() -> None:
     job = _job(_version("a", 20), sightings=[(20, False), (2, False), (-1, False)])
     assert (job["first_seen_at"], job["last_seen_at"], job["status"]) == (_ago(20), _ago(2), "open")
 

@@ -46,7 +46,7 @@ def _text(value: str | None) -> pl.Series:
         (None, None, None, None),
     ],
 )
-def test_work_format_is_told_from_the_first_that_says_it(
+def test_work_format_comes_from_the_first_text_that_states_it(
     stated: str | None, location: str | None, title: str | None, expected: str | None
 ) -> None:
     assert _work_format(stated, location, title, None) == expected

@@ -23,7 +23,7 @@ def test_damage_to_utf8_costs_what_is_damaged_and_nothing_else(damage: str, cont
 
 
 @pytest.mark.parametrize("encoding", ["windows-1251", "koi8-r", "utf-16", "utf-8-sig"])
-def test_cyrillic_of_any_encoding_is_told_by_its_bytes(encoding: str) -> None:
+def test_cyrillic_of_any_encoding_is_recognised_by_its_bytes(encoding: str) -> None:
     assert decoded(TEXT.encode(encoding)) == TEXT
 
 

@@ -33,7 +33,7 @@ from features.text.language import detect, resolve
         (None, None),
     ],
 )
-def test_script_and_function_words_tell_the_language(text: str | None, expected: str | None) -> None:
+def test_script_and_function_words_decide_the_language(text: str | None, expected: str | None) -> None:
     assert detect(pl.Series([text], dtype=pl.String)).to_list() == [expected]
 
 

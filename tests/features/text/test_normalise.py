@@ -67,7 +67,7 @@ def test_the_company_part_is_found_in_russian_and_english() -> None:
     assert about[1].startswith("About us") and "anvils" in about[1] and "Requirements" not in about[1]
 
 
-def test_without_a_company_part_the_first_paragraph_stands_for_it() -> None:
+def test_without_a_company_part_the_first_paragraph_is_returned() -> None:
     paragraph = "The first line that is long enough to be called a paragraph of its own, surely."
     assert about_extract(pl.Series([f"Short\n{paragraph}\nmore", None, ""]), 40).to_list() == [
         paragraph[:40].strip(),
@@ -91,5 +91,5 @@ def test_folding_makes_spellings_equal() -> None:
         ("Confidential", None), ("Не указана", None), ("Confidential Coffee", "confidential coffee"),
     ],
 )  # fmt: skip
-def test_legal_forms_do_not_tell_companies_apart(name: str, key: str | None) -> None:
+def test_legal_forms_do_not_distinguish_companies(name: str, key: str | None) -> None:
     assert pl.select(company_key(pl.Series([name]))).to_series().to_list() == [key]

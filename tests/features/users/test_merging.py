@@ -153,7 +153,7 @@ def test_language_follows_locale_then_country_then_summary(
     assert _one(vocabulary, [_record(**stated)])["language"] == expected
 
 
-def test_an_erasure_takes_what_is_not_younger(vocabulary: Vocabulary) -> None:
+def test_an_erasure_removes_everything_up_to_its_time(vocabulary: Vocabulary) -> None:
     records = [_record("gone"), _record("back", days_ago=9, city="Omsk"), _record("back", days_ago=1), _record("stays")]
     erasures = [("gone", 3.0), ("back", 3.0), ("back", 5.0)]
     users = _fold(vocabulary, records, [_resume("gone"), _resume("back", city="Omsk")], erasures)

@@ -56,7 +56,7 @@ def test_a_like_and_a_dislike_of_equal_size_leave_nothing():
     assert ("u", "company", "hh:c1") not in got
 
 
-def test_rare_words_of_titles_tell_more_than_common_ones():
+def test_rare_words_of_titles_weigh_more_than_common_ones():
     catalog = jobs(
         [{"job_id": "hh:1", "title": "Senior Rust Developer"}, {"job_id": "hh:3", "title": "The C++ Developer 2"}]
     )
@@ -68,7 +68,7 @@ def test_rare_words_of_titles_tell_more_than_common_ones():
     assert sorted(words["value"]) == ["c++", "developer"]
 
 
-def test_who_switched_personalisation_off_is_not_learned_from():
+def test_users_who_opted_out_have_no_preferences():
     users = USERS.conform(pl.DataFrame({"user_id": ["u"], "personalization_enabled": [False]}))
     assert learned({"job_id": "hh:1", "is_applied": True}, users=users) == {}
 

@@ -63,7 +63,7 @@ def test_levels_stand_beside_sorted_skills():
     assert row["has_profile"]
 
 
-def test_who_has_history_but_no_profile_gets_a_row():
+def test_a_user_with_history_but_no_profile_has_a_row():
     history = interactions({"user_id": "stranger", "job_id": "hh:1", "weight": 2})
     rows = profiles(users({"user_id": "u"}), history)
     assert sorted(rows) == ["stranger", "u"]
@@ -93,7 +93,7 @@ def test_tags_are_learned_from_what_was_liked_and_fade():
     assert {"php", "ancient"} & set(tags) == set()
 
 
-def test_nothing_is_learned_of_who_switched_personalisation_off():
+def test_no_tags_are_learned_of_users_who_opted_out():
     stated = users({"user_id": "u", "personalization_enabled": False})
     catalog = jobs([{"job_id": "hh:1", "tags": ["rust"]}])
     row = profiles(stated, interactions({"job_id": "hh:1", "weight": 10}), catalog)["u"]

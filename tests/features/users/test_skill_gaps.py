@@ -84,7 +84,7 @@ def test_each_user_and_role_has_one_row_in_order():
     assert [(row["user_id"], row["role"]) for row in rows] == [("u", "dev"), ("v", "dev")]
 
 
-def test_hours_are_those_of_the_table_and_none_for_no_way_up():
+def test_hours_come_from_the_table_and_are_zero_without_a_higher_level():
     pairs = [*HOURS, ("expert", "beginner"), ("advanced", "advanced")]
     frame = pl.DataFrame(pairs, schema=["from", "to"], orient="row")
     hours = frame.select(h=estimated_hours(pl.col("from"), pl.col("to")))["h"].to_list()

@@ -83,7 +83,7 @@ def test_a_country_has_many_names(country: str) -> None:
     assert place(country=country, city="Уральск") == ("Oral", "KZ")
 
 
-def test_a_region_tells_towns_of_one_name_apart() -> None:
+def test_a_region_distinguishes_towns_of_one_name() -> None:
     frame = pl.DataFrame({"text": ["Киров", "Киров (Калужская область)", "Кировская область"]})
     assert PLACES.resolve(frame)["region"].to_list() == ["Kirov Oblast", "Kaluga Oblast", "Kirov Oblast"]
 
@@ -184,7 +184,7 @@ def test_a_town_too_small_for_the_gazetteer_is_placed_by_its_area() -> None:
     assert found["latitude"] == float(town["latitude"])
 
 
-def test_what_the_api_tells_of_areas_completes_the_shipped_table() -> None:
+def test_areas_of_the_api_complete_the_shipped_table() -> None:
     fetched = pl.DataFrame(
         {
             "area_id": ["40", "160", "990001", "990002"],

@@ -105,12 +105,12 @@ def test_events_of_the_future_wait_until_their_time_has_come(lake: Lake, landing
         "{'event_id': 'e', 'occurred_at': datetime.datetime(2026, 3, 9, 1, 2)}",
     ],
 )
-def test_when_to_read_again_is_told_from_the_raw_event(raw: str) -> None:
+def test_the_raw_event_decides_when_to_read_again(raw: str) -> None:
     rejects = pl.DataFrame({"reason": ["future"], "raw": [raw]})
     assert retry_at(rejects, as_of=AS_OF) == dt.datetime(2026, 3, 8, tzinfo=dt.UTC)
 
 
-def test_an_event_whose_time_is_not_seen_is_tried_in_any_later_run() -> None:
+def test_an_event_without_a_readable_time_is_retried_by_every_later_run() -> None:
     rejects = pl.DataFrame({"reason": ["future", "bad_json"], "raw": ["e1,u1,view", "{"]})
     assert AS_OF < (retry_at(rejects, as_of=AS_OF) or AS_OF) < AS_OF + HOUR
     assert retry_at(rejects.tail(1), as_of=AS_OF) is None
@@ -166,7 +166,7 @@ def test_many_parts_of_a_past_day_become_one_of_the_same_events(lake: Lake, land
     assert compact_days(lake, before=(AS_OF - 2 * DAY).date(), more_than=3) == 0
 
 
-def test_ids_are_compared_where_their_hashes_meet(lake: Lake, landing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ids_are_compared_if_their_hashes_are_equal(lake: Lake, landing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("assets.ingest.events.store.xxhash.xxh3_64_intdigest", lambda _: 7)
     put(landing, "a.jsonl", [event(n) for n in range(5)])
     run(lake, landing)

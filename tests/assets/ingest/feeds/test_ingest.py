@@ -67,7 +67,7 @@ def test_a_changed_posting_gets_a_second_version_and_going_back_a_third(
     assert versions["content_hash"].n_unique() == 3
 
 
-def test_a_304_sights_what_was_there_at_the_last_reading(
+def test_a_304_confirms_the_jobs_of_the_last_reading(
     lake: Lake, landing: Path, client: HttpClient, server: FaultServer
 ) -> None:
     def route(request: object) -> Answer:
@@ -149,7 +149,7 @@ def test_a_permanent_redirect_is_remembered(lake: Lake, landing: Path, client: H
     assert (server.count("/feed"), server.count("/new")) == (1, 2)
 
 
-def test_a_feed_that_asks_for_patience_is_left_alone_that_long(
+def test_a_feed_that_asks_for_a_pause_is_not_requested_before_it_ends(
     lake: Lake, landing: Path, client: HttpClient, server: FaultServer
 ) -> None:
     board = feed("board", server.route("/feed", Answer(429, headers={"Retry-After": "7200"})))
@@ -170,7 +170,7 @@ def test_a_job_ends_when_it_is_gone_from_a_source_that_lists_all(
     assert rows(lake, SIGHTINGS).filter("is_gone")["job_id"].to_list() == ["whole:3"]
 
 
-def test_half_a_board_gone_at_once_is_believed_only_when_said_twice(
+def test_a_loss_of_half_a_board_is_believed_only_if_repeated(
     lake: Lake, landing: Path, client: HttpClient, server: FaultServer
 ) -> None:
     full, less = Answer(body=rss("A 1", "B 2", "C 3")), Answer(body=rss("A 1"), headers={"ETag": '"x"'})
@@ -204,7 +204,7 @@ def test_a_landed_feed_is_read_like_a_fetched_one_and_only_once(
     assert rows(lake, SIGHTINGS).filter(pl.col("source") == "landed").height == 2
 
 
-def test_landed_feeds_without_a_configuration_are_told_by_their_content(
+def test_landed_feeds_without_a_configuration_are_recognised_by_their_content(
     lake: Lake, landing: Path, client: HttpClient
 ) -> None:
     jsonfeed = {"version": "https://jsonfeed.org/version/1.1", "title": "x", "items": [{"id": "7", "title": "Cook"}]}

@@ -54,7 +54,7 @@ def test_dictionaries_are_asked_for_once_while_they_are_fresh_then_by_etag(lake:
     assert n_rows(lake) == [4, 3, 3]
 
 
-def test_rates_are_kept_by_day_and_none_that_leapt(lake: Lake, hh: HHServer) -> None:
+def test_rates_are_kept_by_day_without_implausible_jumps(lake: Lake, hh: HHServer) -> None:
     client = hh_client(hh)
     refresh_dictionaries(client, lake, as_of=AS_OF)
     hh.etag, hh.rates = '"2"', {"RUR": 1, "USD": 0.0125, "KZT": 500.0}
@@ -96,7 +96,7 @@ def test_a_refusal_ends_hh_for_the_run(lake: Lake, landing: Path, hh: HHServer) 
     assert len(hh.server.requests) == 2
 
 
-def test_areas_that_only_the_api_knows_are_walked_and_placed(lake: Lake, landing: Path, hh: HHServer) -> None:
+def test_areas_that_only_the_api_knows_are_searched_and_placed(lake: Lake, landing: Path, hh: HHServer) -> None:
     hh.tree = {"40": ["160", "990001"], "160": [], "990001": []}
     hh.roles = ()
     hh.add(*(Vacancy(n, AS_OF - DAY + MINUTE, area="160", role=None) for n in range(1, 1_501)))
@@ -111,7 +111,7 @@ def test_areas_that_only_the_api_knows_are_walked_and_placed(lake: Lake, landing
     assert (job["city"], job["country"], job["latitude"], job["longitude"]) == ("Area 990001", "KZ", 43.0, 77.0)
 
 
-def test_pay_is_compared_at_the_rates_that_the_api_told(lake: Lake, hh: HHServer) -> None:
+def test_pay_is_converted_at_the_rates_of_the_api(lake: Lake, hh: HHServer) -> None:
     hh.rates = {"RUR": 1, "USD": 0.01, "KZT": 9.0}
     refresh_dictionaries(hh_client(hh), lake, as_of=AS_OF)
     vacancy = {

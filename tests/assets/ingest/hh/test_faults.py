@@ -116,7 +116,7 @@ def test_a_server_that_drips_is_cut_off(lake: Lake, landing: Path, hh: HHServer)
     assert complete(lake) == EVERYTHING - {"5"}
 
 
-def test_a_refusal_in_the_middle_of_the_walk_keeps_what_was_read(lake: Lake, landing: Path, hh: HHServer) -> None:
+def test_a_refusal_in_the_middle_of_a_search_keeps_what_was_read(lake: Lake, landing: Path, hh: HHServer) -> None:
     hh.add(*(Vacancy(n, AS_OF - n * HOUR) for n in range(13, 250)))
     walked: list[int] = []
     hh.before_page = lambda server, page: walked.append(page)
@@ -213,9 +213,7 @@ def test_many_failures_in_a_row_end_the_details_for_the_run(lake: Lake, landing:
     assert len(set(hh.detailed())) <= 22
 
 
-def test_a_listed_vacancy_that_is_gone_closes_but_a_mass_of_them_is_a_matter_of_rights(
-    lake: Lake, landing: Path, hh: HHServer
-) -> None:
+def test_a_404_closes_a_listed_vacancy_but_many_404s_close_none(lake: Lake, landing: Path, hh: HHServer) -> None:
     hh.faults["/vacancies/5"] = error_answer(404, ("not_found", None))
     run(lake, landing, hh_client(hh))
     assert ends(lake) == ["hh:5"]
@@ -226,7 +224,7 @@ def test_a_listed_vacancy_that_is_gone_closes_but_a_mass_of_them_is_a_matter_of_
     assert ends(lake) == ["hh:5"]
 
 
-def test_details_left_over_by_a_limit_are_of_the_oldest_and_come_though_no_search_lists_them_again(
+def test_the_limit_leaves_the_oldest_details_and_a_later_run_fetches_them(
     lake: Lake, landing: Path, hh: HHServer
 ) -> None:
     run(lake, landing, hh_client(hh, max_details_per_run=5))
@@ -237,7 +235,7 @@ def test_details_left_over_by_a_limit_are_of_the_oldest_and_come_though_no_searc
     assert complete(lake) == EVERYTHING and hh.n_searches() - n_searches == 2
 
 
-def test_sightings_tell_of_every_listed_vacancy(lake: Lake, landing: Path, hh: HHServer) -> None:
+def test_every_listed_vacancy_has_a_sighting(lake: Lake, landing: Path, hh: HHServer) -> None:
     run(lake, landing, hh_client(hh))
     seen = lake.scan("bronze", SIGHTINGS).filter(pl.col("seen_at") == AS_OF).collect()
     assert seen["job_id"].n_unique() == 12

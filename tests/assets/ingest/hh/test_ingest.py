@@ -84,9 +84,7 @@ def test_hourly_runs_ask_only_for_what_is_new(lake: Lake, landing: Path, hh: HHS
     assert sent["date_from"] == "2026-03-01T01:00:00+0000"
 
 
-def test_a_vanished_vacancy_is_looked_after_and_closes_by_404_or_archive(
-    lake: Lake, landing: Path, hh: HHServer
-) -> None:
+def test_a_vanished_vacancy_is_requested_and_closes_by_404_or_archive(lake: Lake, landing: Path, hh: HHServer) -> None:
     hh.add(*(Vacancy(n, AS_OF - HOUR) for n in (1, 2, 3)))
     client = hh_client(hh)
     run(lake, landing, client)
@@ -140,7 +138,7 @@ def test_a_detail_that_stays_the_same_is_not_fetched_for_ever(lake: Lake, landin
     assert len(hh.detailed()) <= 5
 
 
-def test_saved_answers_are_read_from_landing_and_faulty_ones_told_by_file(
+def test_saved_answers_are_read_from_landing_and_faulty_ones_reported_by_file(
     lake: Lake, landing: Path, hh: HHServer
 ) -> None:
     folder = landing / "hh" / "2026" / "03"

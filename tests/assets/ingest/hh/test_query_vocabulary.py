@@ -79,7 +79,7 @@ def test_two_queries_of_one_name_are_refused(tmp_path: Path) -> None:
         load_config(tmp_path)
 
 
-def test_ids_that_the_api_told_are_known_too(tmp_path: Path) -> None:
+def test_ids_of_the_api_are_known_too(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     query = "area: ['990001'], professional_role: ['9901']"
     assert "990001" in refusal(tmp_path / "config", query, lake)

@@ -39,7 +39,7 @@ def met(
     return [int(item["id"]) for page in pages for item in json.loads(page)["items"]]
 
 
-def test_seven_thousand_vacancies_are_walked_whole_within_the_true_limits(hh: HHServer) -> None:
+def test_seven_thousand_vacancies_are_read_completely_within_the_real_limits(hh: HHServer) -> None:
     for n in range(7_000):
         hh.add(Vacancy(n + 1, AS_OF - n * MINUTE))
     paginator = make_paginator(hh)
@@ -71,7 +71,7 @@ def test_five_minutes_with_too_many_are_split_by_area_role_and_experience(hh: HH
     assert {"area", "professional_role", "experience"} <= narrowed
 
 
-def test_five_minutes_at_the_true_limit_are_walked_whole(hh: HHServer) -> None:
+def test_five_minutes_at_the_real_limit_are_read_completely(hh: HHServer) -> None:
     roles = [role for role in hh.roles for _ in range(700)]
     hh.add(*(Vacancy(n + 1, AS_OF - DAY + MINUTE, role=role) for n, role in enumerate(roles)))
     paginator = make_paginator(hh)
@@ -111,7 +111,7 @@ def _one_is_raised(hh: HHServer, page: int) -> None:
 
 
 @pytest.mark.parametrize("drift", [_one_vanishes, _one_comes, _one_is_raised])
-def test_pages_that_shift_while_walked_lose_no_vacancy(hh: HHServer, drift: Callable[[HHServer, int], None]) -> None:
+def test_pages_that_shift_while_read_lose_no_vacancy(hh: HHServer, drift: Callable[[HHServer, int], None]) -> None:
     for n in range(1_000):
         hh.add(Vacancy(n + 1, AS_OF - 2 * MINUTE - n * MINUTE))
     hh.before_page = drift
@@ -125,7 +125,7 @@ def test_calm_pages_are_read_once(hh: HHServer) -> None:
     assert len(found) == 450 and hh.n_searches() == 5
 
 
-def test_finding_more_than_the_pages_deliver_ends_the_walk_all_the_same(hh: HHServer) -> None:
+def test_reading_ends_even_if_more_is_found_than_the_pages_deliver(hh: HHServer) -> None:
     hh.add(*(Vacancy(n + 1, AS_OF - n * MINUTE) for n in range(250)))
     hh.n_not_delivered = 120
     assert len(met(make_paginator(hh), since=AS_OF - DAY)) == 250
@@ -134,7 +134,7 @@ def test_finding_more_than_the_pages_deliver_ends_the_walk_all_the_same(hh: HHSe
     assert set(met(make_paginator(hh), since=AS_OF - dt.timedelta(minutes=10))) == set(range(1, 12))
 
 
-def test_a_query_is_sent_with_what_hh_needs_to_hear(hh: HHServer) -> None:
+def test_a_query_is_sent_with_the_parameters_that_hh_needs(hh: HHServer) -> None:
     hh.token = "t0ken"
     query = HHQuery(name="q", text="python", area=["160"], professional_role=["96"], extra={"work_format": ["REMOTE"]})
     met(make_paginator(hh, token="t0ken"), since=AS_OF - DAY, query=query)
@@ -151,7 +151,7 @@ def test_windows_have_edges_at_whole_five_minutes() -> None:
     assert floor_edge(AS_OF) == ceil_edge(AS_OF) == AS_OF
 
 
-def test_a_page_that_is_none_is_asked_for_again(hh: HHServer) -> None:
+def test_an_answer_that_is_no_page_is_requested_again(hh: HHServer) -> None:
     hh.add(Vacancy(1, AS_OF - MINUTE))
     answers = iter([Answer(200, b'{"items": [')])
     hh.server.route("/hh/*", lambda request: next(answers, None) or hh._answer(request))
@@ -195,5 +195,5 @@ def test_a_refusal_says_what_to_do_and_keeps_the_token_to_itself(
         (b"null", "the answer names no reason"),
     ],
 )  # fmt: skip
-def test_only_code_words_of_an_error_are_told(body: bytes, expected: str) -> None:
+def test_only_code_words_of_an_error_are_repeated(body: bytes, expected: str) -> None:
     assert error_kinds(body) == expected

@@ -25,7 +25,7 @@ def test_validators_are_sent_back_and_304_is_no_error(server: FaultServer, clien
     assert client.get(url, validators=Validators(etag='"a1"')).is_unchanged
 
 
-def test_a_304_that_nothing_was_asked_for_is_a_failure(server: FaultServer, client: HttpClient) -> None:
+def test_an_unrequested_304_is_a_failure(server: FaultServer, client: HttpClient) -> None:
     with pytest.raises(errors.UnexpectedAnswerError, match="without conditions"):
         client.get(server.route("/feed", Answer(304)))
 
@@ -95,7 +95,7 @@ def test_a_token_does_not_follow_to_another_host(server: FaultServer, client: Ht
         ("2606:4700::1111", True),
     ],
 )  # fmt: skip
-def test_public_addresses_are_told_from_others(address: str, expected: bool) -> None:
+def test_public_addresses_are_distinguished_from_others(address: str, expected: bool) -> None:
     assert is_public(address) is expected
 
 
@@ -143,7 +143,7 @@ def test_server_errors_are_tried_again_with_growing_pauses(
     assert fake_time.slept == [0.5, 1.0]
 
 
-def test_attempts_are_bounded_and_the_last_error_is_told(server: FaultServer, client: HttpClient) -> None:
+def test_attempts_are_bounded_and_the_last_error_is_raised(server: FaultServer, client: HttpClient) -> None:
     with pytest.raises(errors.ServerError, match="answered 502"):
         client.get(server.route("/down", Answer(502)))
     assert server.count("/down") == client.limits.max_attempts
@@ -163,7 +163,7 @@ def test_a_retry_after_beyond_the_deadline_gives_up_at_once(
     assert (caught.value.retry_after_seconds, fake_time.slept, server.count("/busy")) == (3600.0, [], 1)
 
 
-def test_a_date_in_retry_after_is_taken_against_the_servers_own_clock() -> None:
+def test_a_date_in_retry_after_is_compared_with_the_servers_own_clock() -> None:
     headers = {"Date": "Sun, 01 Mar 2026 00:00:00 GMT", "Retry-After": "Sun, 01 Mar 2026 00:01:30 GMT"}
     assert retry_after_seconds(headers) == 90
     assert retry_after_seconds({"Retry-After": "soon"}) is None
@@ -176,7 +176,7 @@ def test_a_date_in_retry_after_is_taken_against_the_servers_own_clock() -> None:
         (404, errors.NotFoundError), (410, errors.GoneError), (418, errors.BadRequestError),
     ],
 )  # fmt: skip
-def test_client_errors_are_told_apart_and_not_repeated(
+def test_client_errors_have_their_own_kinds_and_are_not_retried(
     server: FaultServer, client: HttpClient, status: int, kind: type[errors.StatusError]
 ) -> None:
     with pytest.raises(kind):

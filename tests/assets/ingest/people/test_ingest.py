@@ -119,7 +119,7 @@ def test_a_resume_that_comes_back_is_the_newest_again(lake: Lake, landing: Path)
     assert newest["full_name"].to_list() == ["Anna Example", "Anna Other", "Anna Example"]
 
 
-def test_a_resume_that_can_not_be_read_is_told_without_its_content(lake: Lake, landing: Path) -> None:
+def test_an_unreadable_resume_is_reported_without_its_content(lake: Lake, landing: Path) -> None:
     put(landing, "resumes/u1.json", "{secret")
     put(landing, "resumes/u2.rtf", "secret")
     put(landing, "resumes/deep/u3.txt", RESUME)

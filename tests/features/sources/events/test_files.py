@@ -97,7 +97,7 @@ def test_numbers_out_of_range_become_null_and_dwell_is_capped(tmp_path: Path) ->
     assert rows.select("latitude", "longitude", "position", "rating", "surface", "value").row(0) == (None,) * 6
 
 
-def test_feedback_is_read_also_from_loose_types(tmp_path: Path) -> None:
+def test_feedback_is_read_from_other_types_too(tmp_path: Path) -> None:
     feedback = {**EVENT, "event_type": "feedback", "is_relevant": "true", "rating": "4", "salary_feedback": "LOW"}
     row = only(read(tmp_path, jsonl(feedback)))
     assert (row["is_relevant"], row["rating"], row["salary_feedback"]) == (True, 4, "low")

@@ -110,7 +110,7 @@ def test_a_quote_that_never_closes_takes_no_whole_record_with_it(tmp_path: Path)
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
-def test_other_delimiters_of_csv_are_told_by_the_header(tmp_path: Path, delimiter: str) -> None:
+def test_the_header_decides_the_delimiter_of_csv(tmp_path: Path, delimiter: str) -> None:
     body = (HEAD + "e1,u1,view,1795165200,a,b\n").replace(",", delimiter)
     assert read(tmp_path, body.encode("utf-16"), name="a.csv").rows["event_id"].to_list() == ["e1"]
 
@@ -159,7 +159,7 @@ def test_binary_ids_in_parquet_are_text_or_hexadecimal(tmp_path: Path) -> None:
     assert read_table(tmp_path, event_id=fixed).rows["event_id"].to_list() == [str(one) for one in ids]
 
 
-def test_times_beyond_the_calendar_in_parquet_are_bad_and_not_taken_for_milliseconds(tmp_path: Path) -> None:
+def test_times_beyond_the_calendar_in_parquet_are_bad_and_not_read_as_milliseconds(tmp_path: Path) -> None:
     parsed = read_table(tmp_path, occurred_at=pa.array([10**12, 1795165200], pa.timestamp("s")))
     assert (parsed.rows["event_id"].to_list(), reasons(parsed)) == (["e2"], [("row 1", "bad_time")])
 
@@ -210,7 +210,7 @@ def test_a_segment_batch_gives_its_calls_one_by_one(tmp_path: Path) -> None:
         ("Job Search Clicked", None), ("Removed Saved Job", None),
     ],
 )  # fmt: skip
-def test_segment_names_are_taken_only_where_they_mean_one_of_our_events(
+def test_segment_names_are_mapped_only_if_they_mean_one_of_our_events(
     tmp_path: Path, name: str, event_type: str | None
 ) -> None:
     found = read(tmp_path, json.dumps({**SEGMENT, "event": name}).encode()).rows["event_type"].to_list()

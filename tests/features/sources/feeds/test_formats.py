@@ -59,7 +59,7 @@ def test_a_configured_pattern_names_company_role_place_and_pay() -> None:
     assert row["salary_text"] == "50 000 ₽"
 
 
-def test_a_pattern_that_is_no_regular_expression_is_said_so() -> None:
+def test_an_invalid_title_pattern_is_an_error() -> None:
     with pytest.raises(FeedError, match="title_pattern"):
         parse_rss(rss(item("a")), title_pattern="(")
 
@@ -80,7 +80,7 @@ def test_a_pattern_that_is_no_regular_expression_is_said_so() -> None:
         ),
     ],
 )
-def test_boards_titles_are_taken_apart(link: str, title: str, expected: tuple[str | None, ...]) -> None:
+def test_titles_of_boards_are_split(link: str, title: str, expected: tuple[str | None, ...]) -> None:
     row = only(parse_rss(rss(item(title, link=link.replace("&", "&amp;")))))
     assert tuple(row[name] for name in ("title", "company", "location_text", "salary_text")) == expected
 
@@ -134,7 +134,7 @@ def test_the_labels_of_the_site_search_feed_are_read() -> None:
         ('<?xml version="1.0" encoding="utf-16"?>', "utf-16"),
     ],
 )
-def test_russian_is_read_right_whatever_the_feed_says_of_its_encoding(head: str, encoding: str) -> None:
+def test_russian_is_decoded_whatever_encoding_the_feed_declares(head: str, encoding: str) -> None:
     document = rss(item("Разработчик на Питоне"), head=head)
     assert only(parse_rss(document.encode(encoding)))["title"] == "Разработчик на Питоне"
 
@@ -177,7 +177,7 @@ def test_a_valid_feed_without_items_is_empty() -> None:
     assert (parsed.rows.height, parsed.rejects.height) == (0, 0)
 
 
-def test_the_readable_part_of_a_truncated_feed_is_kept_and_the_break_is_told() -> None:
+def test_the_readable_part_of_a_truncated_feed_is_kept_and_the_break_is_reported() -> None:
     document = rss(item("One") + item("Two", link="https://jobs.example/2"))
     parsed = parse_rss(document[: document.index("Two") - 10])
     assert parsed.rows["title"].to_list()[0] == "One"
@@ -226,7 +226,7 @@ GUESSED = {
 
 
 @pytest.mark.parametrize("format_", GUESSED)
-def test_the_format_of_an_unknown_body_is_told_by_its_keys(format_: str) -> None:
+def test_the_format_of_an_unknown_body_is_guessed_from_its_keys(format_: str) -> None:
     assert guess_format(json.dumps(GUESSED[format_]).encode()) == format_
     assert guess_format(b"\xef\xbb\xbf <rss/>") == "rss" and guess_format(b"{") == "jsonfeed"
 
@@ -314,7 +314,7 @@ def test_greenhouse_content_is_unescaped_once_and_cents_become_units() -> None:
     assert row["initial_created_at"] == datetime(2026, 1, 1, 5, tzinfo=UTC)
 
 
-def test_a_greenhouse_board_that_shows_fewer_jobs_than_it_tells_is_not_whole() -> None:
+def test_a_greenhouse_board_that_holds_fewer_jobs_than_it_counts_is_truncated() -> None:
     for total, reasons in ((2, ["truncated"]), (1, []), (None, [])):
         parsed = parse_json("greenhouse", {"jobs": [{"id": 1, "title": "Dev"}], "meta": {"total": total}})
         assert (parsed.rows.height, parsed.rejects["reason"].to_list()) == (1, reasons)
@@ -351,7 +351,7 @@ def test_himalayas_without_restriction_is_worldwide() -> None:
     assert row["location_text"] == "Anywhere in the World" and row["expires_at"] == datetime(2026, 2, 1, tzinfo=UTC)
 
 
-def test_working_nomads_ids_stand_in_the_url_and_tags_in_one_string() -> None:
+def test_working_nomads_ids_come_from_the_url_and_tags_from_one_string() -> None:
     job = {
         "url": "https://www.workingnomads.com/job/go/77/", "title": "Dev ", "company_name": "Acme",
         "location": "Europe", "category_name": "Development", "tags": "python,sql",

@@ -22,7 +22,7 @@ def columns(row: dict[str, object], *names: str) -> tuple[object, ...]:
     return tuple(row[name] for name in names)
 
 
-def test_habr_tells_skills_and_level_by_hashtags_and_place_and_pay_in_the_title() -> None:
+def test_habr_states_skills_and_level_as_hashtags_and_place_and_pay_in_the_title() -> None:
     row = read(
         "Требуется «Разработчик» (Казань, от 90 000 до 120 000 ₽)",
         "https://career.habr.com/vacancies/1000",

@@ -61,7 +61,7 @@ def test_a_vacancy_of_the_new_shape_goes_by_its_new_keys() -> None:
     assert row["url"] == "https://hh.ru/vacancy/200"
 
 
-def test_pay_is_taken_from_where_there_are_amounts() -> None:
+def test_pay_is_read_from_the_field_that_has_amounts() -> None:
     nothing = {"from": None, "to": None, "currency": "RUR", "mode": {"id": "SHIFT"}}
     row = parse_one({**NEW, "salary_range": nothing, "salary": {"from": 10, "to": 20, "currency": "BYR"}})
     assert (row["salary_min"], row["salary_currency"], row["salary_period"]) == (10.0, "BYR", "month")
@@ -69,7 +69,7 @@ def test_pay_is_taken_from_where_there_are_amounts() -> None:
     assert [row[name] for name in ("salary_min", "salary_max", "salary_currency", "salary_period")] == [None] * 4
 
 
-def test_languages_asked_for_are_skills() -> None:
+def test_required_languages_are_skills() -> None:
     english = {"id": "eng", "name": "Английский", "level": {"id": "b2", "name": "B2"}}
     assert parse_one({**OLD, "languages": [english]})["skills"] == ["SQL", "Excel", "Английский"]
     assert parse_one({**OLD, "key_skills": None, "languages": [english, None, 7]})["skills"] == ["Английский"]

@@ -54,7 +54,7 @@ def test_an_optional_field_of_a_wrong_type_is_dropped_and_the_user_kept(field: s
     assert row[column] is None and row["user_id"] == "u1"
 
 
-def test_what_is_left_out_of_a_profile_is_told_and_the_rest_kept() -> None:
+def test_dropped_fields_of_a_profile_give_warnings_and_the_rest_is_kept() -> None:
     user = {
         **USER, "timezone": "Mars/Base", "latitude": 200, "email": ["x"], "phone": "", "digest": {"hour": 99},
         "salary_min": 0, "blocked_tags": [], "unknown": "x",

@@ -96,7 +96,7 @@ def test_nothing_is_invented() -> None:
     assert fields == ResumeFields()
 
 
-def test_employment_that_goes_on_counts_only_up_to_a_known_day() -> None:
+def test_ongoing_employment_counts_only_up_to_a_known_day() -> None:
     resume = b"Experience\nDriver, Acme, Jan 2020 - present\nand some more words to read"
     assert parse(resume).years_of_experience == 6.8
     assert parse_resume(resume, ".txt", skills=Vocabulary()).years_of_experience is None
@@ -110,7 +110,7 @@ def test_employment_that_goes_on_counts_only_up_to_a_known_day() -> None:
         ("10 years old company", None),
     ],
 )  # fmt: skip
-def test_years_that_the_text_states_are_taken(text: str, years: int | None) -> None:
+def test_years_that_the_text_states_are_used(text: str, years: int | None) -> None:
     assert stated_years(text) == years
 
 
