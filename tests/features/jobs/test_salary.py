@@ -159,7 +159,7 @@ def test_pay_is_converted_at_the_rate_nearest_to_the_publication() -> None:
 
 def test_a_currency_has_one_rate_a_date(tmp_path: Path) -> None:
     (tmp_path / "currencies.csv").write_text("currency,units_per_usd,as_of_date\nEUR,1,2026-01-01\nEUR,2,2026-01-01\n")
-    with pytest.raises(ValueError, match="once a date"):
+    with pytest.raises(ValueError, match="once per date"):
         load_rates(tmp_path / "currencies.csv")
     (tmp_path / "currencies.csv").write_text("currency,units_per_usd,as_of_date\nEUR,1,2026-01-02\nEUR,2,2026-01-01\n")
     assert load_rates(tmp_path / "currencies.csv")["units_per_usd"].to_list() == [2, 1]
