@@ -4,7 +4,7 @@ from pipelines.cli import config, evaluate, feeds, generations, recipes, service
 
 app = terminal.command_group("Offline job recommendations: run, look, serve.", add_completion=False)
 for command in (
-    workbench.run, workbench.simulate, workbench.bench, feeds.feed, feeds.why, workbench.tune,
+    workbench.run, workbench.simulate, workbench.readers, workbench.bench, feeds.feed, feeds.why, workbench.tune,
     evaluate.evaluate, sources.quarantine, service.serve,
 ):  # fmt: skip
     app.command()(command)

@@ -58,7 +58,7 @@ def simulate(
     from pipelines.simulation import market
 
     require_choice(event_format, ("jsonl", "parquet"), option="--event-format")
-    midnight = dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = _last_midnight()
     with progress_bar() as progress:
         tasks: dict[str, int] = {}
 
@@ -77,6 +77,34 @@ def simulate(
             progress=on_progress,
         )
     out.print(summary)
+
+
+def readers(
+    folder: Annotated[Path, typer.Argument(help="The landing folder to write into.")],
+    published: Annotated[Path, typer.Argument(help="The folder of the generations; the current one is read.")],
+    users: Annotated[int, typer.Option(min=2, help="As of the market, like the next options.")] = 2_000,
+    jobs: Annotated[int, typer.Option(min=50)] = 2_000,
+    days: Annotated[int, typer.Option(min=1, max=400)] = 60,
+    seed: Annotated[int, typer.Option(min=0)] = 7,
+    until: Annotated[str | None, typer.Option(help="The market's last instant; default the last midnight UTC.")] = None,
+    lose: Annotated[str | None, typer.Option(help="ARM=SHARE: lose the events of a share of an arm's users.")] = None,
+) -> None:
+    """Make the events of a simulated market's users who read their published feeds."""
+    from pipelines.simulation.market import MarketSize
+    from pipelines.simulation.readers import read_feeds
+
+    arm, _, share = (lose or "").rpartition("=")
+    try:
+        lost = {arm: float(share)} if lose else {}
+        size = MarketSize(n_users=users, n_jobs=jobs, n_events=0, n_days=days)
+        end = parse_instant(until) or _last_midnight()
+        out.print(read_feeds(folder, published, size, seed=seed, until=end, lost=lost))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _last_midnight() -> dt.datetime:
+    return dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def bench(

@@ -22,6 +22,7 @@ class Purpose(IntEnum):
     USERS = 3
     EVENTS = 4
     MALFORMED = 5
+    READERS = 6
 
 
 def generator(seed: int, purpose: Purpose, *keys: int) -> np.random.Generator:
