@@ -1,14 +1,10 @@
 """What is held out reaches no feature, model or list."""
 
 import datetime as dt
-import json
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
-from numpy.typing import NDArray
 from rich.console import Console
 
 from assets.evaluation.evaluation import evaluate
@@ -18,67 +14,18 @@ from assets.resources import Workspace
 from assets.training import assets as training
 from features.schemas.bronze import EVENTS
 from features.schemas.catalog import INTERACTIONS, JOBS
-from models.fitting.embeddings import model_identity
 from pipelines.running import run_features_and_models
-from tests.models.training_world import BagOfWords
-
-NOW = dt.datetime(2026, 3, 20, 12, tzinfo=dt.UTC)
-END = dt.datetime(2026, 3, 10, tzinfo=dt.UTC)
-TOPICS = ("python", "design")
-N_USERS, N_JOBS = 24, 20
-
-
-class Words(BagOfWords):
-    """The encoder without a neural network, under the name of the configured one."""
-
-    def __init__(self) -> None:
-        super().__init__(identity=model_identity("usem3"))
-
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return super().encode(texts)
-
-
-def event(user: int, job: int, at: dt.datetime, kind: str = "save") -> dict[str, str]:
-    return {
-        "event_id": f"{user}-{job}-{kind}",
-        "user_id": f"u{user}",
-        "job_id": f"file:{job}",
-        "event_type": kind,
-        "occurred_at": at.isoformat(),
-    }
-
-
-def past_events() -> list[dict[str, str]]:
-    """Users take to jobs of the topic of their parity, long before the cut."""
-    return [
-        event(user, job, END - dt.timedelta(days=20 + (user + job) % 5, hours=1))
-        for user in range(N_USERS - 4)
-        for job in range(user % 2, N_JOBS, 2)
-        if (user * 7 + job) % 5 < 3
-    ]
-
-
-def future_events(kind: str = "apply") -> list[dict[str, str]]:
-    return [event(user, user % N_JOBS, END - dt.timedelta(days=2, hours=1), kind) for user in range(N_USERS)]
-
-
-def write_landing(folder: Path, events: list[dict[str, str]], *, dated: bool = True) -> Path:
-    jobs = [
-        {
-            "source_id": str(number),
-            "title": f"{TOPICS[number % 2]} specialist {number}",
-            "tags": [TOPICS[number % 2]],
-            **({"published_at": "2026-02-01"} if dated else {}),
-        }
-        for number in range(N_JOBS)
-    ]
-    users = [
-        {"user_id": f"u{user}", "preferred_tags": [TOPICS[user % 2]], "updated_at": "2026-03-15"} for user in (0, 23)
-    ]
-    for name, rows in (("jobs", jobs), ("interactions", events), ("users", users)):
-        (folder / name).mkdir(parents=True)
-        (folder / name / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    return folder
+from tests.assets.evaluation.landed import (
+    END,
+    N_JOBS,
+    N_USERS,
+    NOW,
+    Words,
+    event,
+    future_events,
+    past_events,
+    write_landing,
+)  # fmt: skip
 
 
 def source(folder: Path, events: list[dict[str, str]], *, dated: bool = True) -> Workspace:
