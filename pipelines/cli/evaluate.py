@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from assets.resources import Workspace
 
 HOLDOUTS = ("time", "random")
-_SHOWN = ("ndcg@20", "recall@20", "mrr@20", "hit_rate@20", "coverage@20", "novelty@20", "diversity@20", "gini@20")
+_SHOWN = ("ndcg@20", "recall@20", "mrr@20", "hit_rate@20", "coverage@20")
+_COMPARED = ("ndcg@20", "recall@20")
 _WORK = "work"
 
 
@@ -122,24 +123,22 @@ def _judge(replay: "Replay", folder: Path, what: str, sampling: tuple[int, int],
 
 
 def _table(found: "Evaluation") -> Table:
-    """The lists by NDCG@20 with its interval; the best of a column in bold where more is better."""
+    """The lists by NDCG@20 with its interval; the best of a column in bold."""
     import polars as pl
 
     from assets.evaluation.report import ordered_lists, title_of
     from assets.evaluation.results import totals
 
     every = totals(found.summary)
-    table = Table("list", title_of(_SHOWN[0]), "95 %", *(title_of(metric) for metric in _SHOWN[1:]))
+    headers = [title_of(metric).partition("@")[0] for metric in _SHOWN]
+    table = Table("list", headers[0], "95 %", *headers[1:], title="the first 20 of every list", title_justify="left")
     values = every.pivot("metric", index="list", values="estimate")
-    best = {
-        metric: values[metric].max() for metric in _SHOWN if not metric.startswith(("novelty", "diversity", "gini"))
-    }
+    best = {metric: values[metric].max() for metric in _SHOWN}
     for name in ordered_lists(found.summary):
         row = values.row(by_predicate=pl.col("list") == name, named=True)
         main = every.row(by_predicate=(pl.col("list") == name) & (pl.col("metric") == _SHOWN[0]), named=True)
         cells = [
-            f"[bold]{row[metric]:.3f}[/]" if row[metric] == best.get(metric) else f"{row[metric]:.3f}"
-            for metric in _SHOWN
+            f"[bold]{row[metric]:.3f}[/]" if row[metric] == best[metric] else f"{row[metric]:.3f}" for metric in _SHOWN
         ]
         label = escape(name) if name in found.recipes else f"[dim]{escape(name)}[/]"
         table.add_row(label, cells[0], f"{main['lower']:.3f}–{main['upper']:.3f}", *cells[1:])
@@ -158,8 +157,10 @@ def _differences(found: "pl.DataFrame") -> Table:
 
     from assets.evaluation.report import title_of
 
-    table = Table("list", "metric", "before", "after", "difference", "95 %", "users")
-    for row in found.filter(pl.col("metric").is_in(_SHOWN[:4])).iter_rows(named=True):
+    n_users = int(found["n_users"].max() or 0)  # type: ignore[arg-type]
+    headers = ("before", "after", "difference", "95 %")
+    table = Table("list", "metric", *headers, title=f"{n_users:,} users judged by both", title_justify="left")
+    for row in found.filter(pl.col("metric").is_in(_COMPARED)).iter_rows(named=True):
         difference = f"{row['difference']:+.4f}"
         is_clear = row["lower"] > 0 or row["upper"] < 0
         table.add_row(
@@ -168,8 +169,7 @@ def _differences(found: "pl.DataFrame") -> Table:
             f"{row['before']:.4f}",
             f"{row['after']:.4f}",
             f"[bold]{difference}[/]" if is_clear else difference,
-            f"{row['lower']:+.4f} to {row['upper']:+.4f}",
-            f"{row['n_users']:,}",
+            f"{row['lower']:+.3f} to {row['upper']:+.3f}",
         )
     return table
 
