@@ -1,6 +1,6 @@
-"""Names of array types, and the way from ids to positions, sparse matrices and padded rows.
+"""Array types, and conversions between ids, positions, sparse matrices and padded rows.
 
-Integer positions mean something only beside the model or vocabulary that they count in.
+A position is an index into one model or vocabulary and means nothing without it.
 """
 
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ Doubles = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Csr = Any  # scipy.sparse.csr_matrix: scipy ships no types
 
-MICRO = 1_000_000  # sums are taken over integers: a sum of floats depends on the order, and so on the threads
+MICRO = 1_000_000  # sums add integers: a sum of floats depends on the order, and so on the threads
 NO_ENTRY = -1  # an unknown id or code, and the padding of a row
 
 
@@ -87,10 +87,10 @@ def csr_rows_or_empty(table: Csr, rows: NDArray[Any]) -> Csr:
 
 def rows_or_zeros(values: NDArray[Any], rows: Ints) -> Floats:
     """The given rows as float32; zeros for -1."""
-    taken = np.zeros((len(rows), values.shape[1]), dtype=np.float32)
+    found = np.zeros((len(rows), values.shape[1]), dtype=np.float32)
     known = rows >= 0
-    taken[known] = values[rows[known]]
-    return taken
+    found[known] = values[rows[known]]
+    return found
 
 
 def unit_rows(rows: Floats) -> Floats:
@@ -110,27 +110,27 @@ def rank_within(rows: NDArray[Any]) -> Longs:
 def expand_slices(starts: NDArray[Any], counts: NDArray[Any]) -> tuple[Longs, Longs]:
     """For slices [start, start + count) of a flat array: the slice of each element, and its position."""
     counts = counts.astype(np.int64)
-    owner = np.repeat(np.arange(len(counts)), counts)
+    slice_index = np.repeat(np.arange(len(counts)), counts)
     ends = np.cumsum(counts)
     position = (
         np.arange(int(ends[-1]) if len(ends) else 0)
         - np.repeat(ends - counts, counts)
         + np.repeat(starts.astype(np.int64), counts)
     )
-    return owner, position
+    return slice_index, position
 
 
-def take_or_missing(values: Ints, places: NDArray[Any]) -> Ints:
-    """The values (B, C) of each row at its `places` (B, n), -1 at places of -1."""
+def take_or_missing(values: Ints, columns: NDArray[Any]) -> Ints:
+    """The entries of each row of `values` (B, C) at its `columns` (B, n); -1 for a column of -1."""
     if values.shape[1] == 0:
-        return np.full(places.shape, NO_ENTRY, dtype=np.int32)
-    return np.where(places >= 0, np.take_along_axis(values, np.maximum(places, 0), axis=1), NO_ENTRY).astype(np.int32)
+        return np.full(columns.shape, NO_ENTRY, dtype=np.int32)
+    return np.where(columns >= 0, np.take_along_axis(values, np.maximum(columns, 0), axis=1), NO_ENTRY).astype(np.int32)
 
 
 def padded_rows(rows: NDArray[Any], values: Ints, *, n_rows: int, width: int) -> Ints:
     """(row, value) pairs, sorted by row, as a (n_rows, width) array padded with -1; longer rows are cut."""
-    places = rank_within(rows)
-    kept = places < width
+    ranks = rank_within(rows)
+    kept = ranks < width
     table = np.full((n_rows, width), NO_ENTRY, dtype=np.int32)
-    table[rows[kept], places[kept]] = values[kept]
+    table[rows[kept], ranks[kept]] = values[kept]
     return table

@@ -1,7 +1,7 @@
 """Sort keys: a value and positions packed into one int64, so that sorting the integers sorts the rows.
 
-NumPy sorts 300 packed integers in 2 microseconds; an index sort of them takes 12. Fields stand from the most to the
-least significant, and their widths are checked here. The compiled forms for one key are at the end of the module.
+NumPy sorts 300 packed integers in 2 microseconds; an index sort of them takes 12. Fields are given from the most to
+the least significant, and their widths are checked here. The compiled forms for one key are at the end of the module.
 """
 
 from typing import Any
@@ -50,18 +50,18 @@ _ROW_KEY = KeyLayout(value=_UNIT_BITS + 2, position=_POSITION_BITS)
 
 
 def descending(values: Floats) -> Longs:
-    """32-bit integers whose ascending order is the falling order of float32 `values`; -0.0 equals 0.0. No NaN."""
+    """32-bit integers that ascend as the float32 `values` descend; -0.0 equals 0.0. No NaN."""
     bits = (np.asarray(values, dtype=np.float32) + np.float32(0)).view(np.int32).astype(np.int64)  # + 0: -0.0 is 0.0
     return np.where(bits < 0, bits + (1 << 32), 0x7FFFFFFF - bits)
 
 
 def best_first(values: Floats) -> Ints:
-    """The positions of each row (B, C) in the order of falling values; equal ones as they stand. No NaN."""
+    """The positions of each row (B, C) by descending value; equal ones keep their order. No NaN."""
     return _sorted_positions(descending(values))
 
 
 def least_first(values: Doubles) -> Ints:
-    """The positions of each row (B, C) in the order of rising values in [0, 2], compared to 41 bits."""
+    """The positions of each row (B, C) by ascending value in [0, 2], compared to 41 bits."""
     return _sorted_positions((values * 2.0**_UNIT_BITS).astype(np.int64))
 
 

@@ -65,7 +65,7 @@ class Validation:
             company_cap=CompanyCap(ranking.company_cap, ranking.company_cap_top),
         )
         fallback = con.sql("select segment as owner, items from fallback_feeds").pl()
-        self._add("fallback_feeds", feed_problems(fallback, self._rules.of_no_user()))
+        self._add("fallback_feeds", feed_problems(fallback, self._rules.without_users()))
 
     def add_feeds(self, block: pa.Table) -> None:
         """Checks the feeds of `block`."""

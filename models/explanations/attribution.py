@@ -1,4 +1,4 @@
-"""The reasons of an item: the one to three signals that lifted it most."""
+"""The reasons of an item: the one to three signals that raised its score most."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ SIMILAR_FROM = 0.5  # cosine
 # A reason much weaker than the item's strongest is noise to a reader.
 _LEAST_SHARE_OF_STRONGEST = 0.2
 _FOUND_BY_BONUS = 0.03
-# How informative a reason is beside another that lifted the job as much.
+# How informative a reason is, compared with one that raised the score as much.
 _REASON_PRIOR = {
     "similar_to_saved": 1.3, "similar_to_applied": 1.3, "similar_to_viewed": 1.2, "skills": 1.3, "tags": 1.2,
     "neighbours": 0.8, "same_city": 0.8, "new": 0.8, "popular_in_area": 0.7, "trending": 0.7, "remote": 0.5,
@@ -31,32 +31,32 @@ _REASON_PRIOR = {
 
 
 def explain(pairs: CandidatePairs, items: RankedItems) -> pl.DataFrame:
-    """Reasons of all items of the pairs' block, REASON_ROWS, sorted by item and slot."""
+    """The reasons (REASON_ROWS) of all items of the block, sorted by item and slot."""
     strength, similar = _strengths(pairs, items)
     table = np.stack([_REASON_PRIOR.get(code, 1) * strength[code] for code in REASON_CODES]).reshape(
         len(REASON_CODES), -1
     )
     item, slot, code = _strongest(table.astype(np.float32), (items.job >= 0).ravel())
     value = np.full(len(item), np.nan, dtype=np.float32)
-    references, places = [pl.Series([], dtype=pl.String)], [np.zeros(0, dtype=np.int64)]
+    references, reason_rows = [pl.Series([], dtype=pl.String)], [np.zeros(0, dtype=np.int64)]
     for index, name in enumerate(REASON_CODES):
-        place = np.flatnonzero(code == index)
-        if len(place):
-            reference, number = _reference(name, item[place], pairs, items, similar)
+        rows = np.flatnonzero(code == index)
+        if len(rows):
+            reference, number = _reference(name, item[rows], pairs, items, similar)
             references.append(
-                reference if reference is not None else pl.Series([None], dtype=pl.String).new_from_index(0, len(place))
+                reference if reference is not None else pl.Series([None], dtype=pl.String).new_from_index(0, len(rows))
             )
-            places.append(place)
+            reason_rows.append(rows)
             if number is not None:
-                value[place] = number
-    back = np.empty(len(item), dtype=np.int64)
-    back[np.concatenate(places)] = np.arange(len(item))
+                value[rows] = number
+    position = np.empty(len(item), dtype=np.int64)
+    position[np.concatenate(reason_rows)] = np.arange(len(item))
     return pl.DataFrame(
         {
             "item": item,
             "slot": slot,
             "code": names_at(pl.Series(REASON_CODES), code),
-            "ref": pl.concat([part.rename("ref") for part in references]).gather(back),
+            "ref": pl.concat([part.rename("ref") for part in references]).gather(position),
             "value": pl.Series(value).fill_nan(None),
         },
         schema=REASON_ROWS,
@@ -64,8 +64,10 @@ def explain(pairs: CandidatePairs, items: RankedItems) -> pl.DataFrame:
 
 
 def _strongest(table: Floats, is_item: Bools) -> tuple[Longs, Longs, Ints]:
-    """The REASONS_PER_ITEM greatest rows of each column of `table` (codes, items) that are strong enough, as item, slot
-    and code, sorted by item and slot. Equal strengths come in the order of the codes."""
+    """Item, slot and code of the strongest reasons of each item of `table` (codes, items), sorted by item and slot.
+
+    Weak reasons are left out. Equal strengths keep the order of the codes.
+    """
     left, every = table.copy(), np.arange(table.shape[1])
     chosen, given = [], []
     strongest = np.zeros(0, dtype=np.float32)
@@ -90,7 +92,7 @@ class _Similar:
 
 
 def _strengths(pairs: CandidatePairs, items: RankedItems) -> tuple[dict[str, Floats], _Similar]:
-    """How much each code lifted each item, (B, n), -inf where it does not apply."""
+    """How much each code raised the score of each item, (B, n); -inf where it does not apply."""
     users, jobs = pairs.users, pairs.jobs
     part = {name: _contribution(name, pairs, items) for name in items.values}
     known = {name: np.nan_to_num(value, nan=-1.0) for name, value in items.values.items()}
@@ -104,14 +106,14 @@ def _strengths(pairs: CandidatePairs, items: RankedItems) -> tuple[dict[str, Flo
     follows = _company_affinity(pairs)
     place = part["location"] + part["location_match"]
     most = caps(pairs.batch.recipes)[pairs.block.recipe_of_row][:, None]
-    by_likes = (np.minimum(part["collaborative"], most) + part["neighbours"]).astype(np.float32)
+    from_others = (np.minimum(part["collaborative"], most) + part["neighbours"]).astype(np.float32)
     strength = {
         "also_applied": _where(
             known["also_applied"] > 0.05,
             part["also_applied"] + _found(items, "also_applied") * (1 + known["also_applied"]),
         ),
         "neighbours": _where(
-            (known["neighbours"] > 0.2) | (known["collaborative"] > 0.6), by_likes + _found(items, "neighbours")
+            (known["neighbours"] > 0.2) | (known["collaborative"] > 0.6), from_others + _found(items, "neighbours")
         ),
         "skills": _where(known["skills"] > 0, part["skills"] + _found(items, "skills") * (1 + 2 * known["skills"])),
         "role": _where(has_role, 1.2 * _found(items, "skills")),
@@ -227,7 +229,7 @@ def _common_names(code: str, job: Ints, row: Longs, pairs: CandidatePairs) -> pl
         "role": (jobs.roles, users.roles, "role"),
     }[code]
     common = rarest_common(of_jobs, job, of_users[pairs.rows], row, most=NAMES_PER_REASON)
-    # As one number for the few different ones: most items share theirs with others.
+    # Each combination of names is packed into one number: items share few combinations, and each is joined once.
     packed = np.zeros(len(job), dtype=np.int64)
     for column in common.T:
         packed = packed * (len(jobs.vocabularies[vocabulary]) + 1) + column + 1
@@ -240,5 +242,5 @@ def _common_names(code: str, job: Ints, row: Longs, pairs: CandidatePairs) -> pl
 
 
 def days_at_most(age_days: Floats) -> Floats:
-    """The least whole number of days above each age: 1 for a job of today."""
+    """The smallest whole number of days greater than each age: 1 for a job of today."""
     return np.floor(np.maximum(age_days, 0)) + 1

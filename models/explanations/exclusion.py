@@ -10,7 +10,7 @@ from models.ranking.feed_problems import violations
 
 @dataclass(frozen=True)
 class Exclusion:
-    """A broken rule (models.ranking.feed_problems.HARD_RULES) and its cause, None if the rule says it all."""
+    """A broken rule of models.ranking.feed_problems.HARD_RULES. `evidence`: its cause; None if the rule needs none."""
 
     rule: str
     evidence: str | None
@@ -19,7 +19,7 @@ class Exclusion:
 def exclusions(
     user_id: str, job_id: str, *, jobs: pl.LazyFrame, interactions: pl.LazyFrame, profiles: pl.LazyFrame
 ) -> tuple[Exclusion, ...]:
-    """The hard rules that a feed of this one job would break, from JOBS, INTERACTIONS and USER_PROFILES; by name."""
+    """The hard rules that a feed of only this job would break, by name. Reads JOBS, INTERACTIONS, USER_PROFILES."""
     fields = FEEDS.columns["items"].inner.fields  # type: ignore[union-attr]
     item = {**dict.fromkeys(field.name for field in fields), "rank": 1, "job_id": job_id}
     feed = pl.LazyFrame({"user_id": [user_id], "items": [[item]]}, schema_overrides={"items": FEEDS.columns["items"]})

@@ -19,9 +19,9 @@ from serving.contract.tables import COMPONENTS
 
 @dataclass(frozen=True)
 class Contribution:
-    """One component's part: the recipe's weight, the value, and points of 100.
+    """One component's part of a score: the recipe's weight, the value, and points out of 100.
 
-    An unknown value is None; the recipe's neutral value counts instead.
+    `value` is None if unknown; the recipe's neutral value counts instead.
     """
 
     component: str
@@ -33,10 +33,10 @@ class Contribution:
 
 @dataclass(frozen=True)
 class ScoreBreakdown:
-    """The answer. `representative` is the open job that represents the asked one, None without one.
+    """The score of one job for one user. `representative`: the open job that represents it, None if there is none.
 
-    `found_by` names the retrievers that proposed it. `place` is its position by score among the user's `n_candidates`,
-    from 1; None if it is no candidate.
+    `found_by`: the retrievers that proposed it. `place`: its position by score among the user's `n_candidates`, from 1;
+    None if it is no candidate.
     """
 
     job_id: str
@@ -55,9 +55,9 @@ class ScoreBreakdown:
 
 
 def explain_pair(context: JobContext, batch: UserBatch, *, user: int, job_id: str) -> ScoreBreakdown:
-    """Scores the job for the user at position `user` of the batch as ranking does, also if it is not in the feed.
+    """Scores the job for the user at position `user` of the batch as ranking does, even if it is not in the feed.
 
-    Without an open job that represents it, the job has no score.
+    A job without an open representative has no score.
     """
     arm = batch.arms[batch.arm_of_user[user]]
     recipe = batch.recipes[batch.recipe_of_user[user]]

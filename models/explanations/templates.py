@@ -50,7 +50,7 @@ REASON_TEMPLATES: Mapping[str, Mapping[str, str]] = {
     },
 }
 DEFAULT_LANGUAGE = "en"
-# The plural categories of Unicode CLDR, and `none` for a reason without a number; which of the words each one takes.
+# The plural categories of Unicode CLDR, and the index of the word that each takes. `none`: a reason without a number.
 NUMBER_FORMS = {"one": 0, "few": 1, "many": 2, "other": 1, "none": 2}
 _COUNTED = re.compile(r"\{value((?:\|[^{}|]*)+)\}")
 _PLACEHOLDER = re.compile(r"\{(ref|value)\}")
@@ -78,7 +78,7 @@ def reason_texts(templates: Iterable[tuple[str, str, str]]) -> Iterator[tuple[st
 
 
 def text_of_form(template: str, form: str) -> str:
-    """The template with the word that agrees with a number of this form: only {ref} and {value} are left to fill in."""
+    """The template with the word that agrees with a number of this form; {ref} and {value} stay."""
 
     def counted(found: re.Match[str]) -> str:
         words = found[1].split("|")[1:]

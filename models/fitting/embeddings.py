@@ -150,7 +150,7 @@ class TextVectors:
         return rows_or_zeros(self.vectors, self.rows_of(texts))
 
     def mean_matrix(self, lists: pl.Series) -> Csr:
-        """(rows, texts): multiplied with `vectors`, the mean over each row's list of texts."""
+        """A matrix (rows, texts). Its product with `vectors` is the mean vector of each row's list of texts."""
         flat = pl.DataFrame({"text": lists}).with_row_index("row").explode("text").drop_nulls("text")
         column = self.rows_of(flat["text"])
         row = flat["row"].to_numpy().astype(np.int64)

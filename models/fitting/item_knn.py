@@ -1,4 +1,4 @@
-"""Item-item cosine, the best few of each job: of applications (also_applied), and of all interactions (item-kNN).
+"""Item-item cosine of applications (also_applied) and of all interactions (item-kNN), cut to the best few per job.
 
 Sarwar et al., "Item-based collaborative filtering recommendation algorithms" (2001).
 """
@@ -22,7 +22,7 @@ _BLOCK_ROWS = 1024
 
 @dataclass(frozen=True, eq=False)
 class JobNeighbours(Artifact):
-    """CSR jobs x jobs in parts: for each job those that the same people applied to, with a score in (0, 1]."""
+    """The arrays of a CSR matrix jobs x jobs: jobs that the same people applied to, scores in (0, 1]."""
 
     job_ids: pl.Series
     indptr: Longs
@@ -42,7 +42,7 @@ def fit_also_applied(
     max_jobs_per_user: int = 200,
     n_threads: int = 2,
 ) -> JobNeighbours:
-    """Item-item cosine over `applications` (user_id, job_id, last_at; unique pairs): SPEC section 5, also_applied.
+    """Item-item cosine over `applications` (user_id, job_id, last_at; unique pairs).
 
     `shrinkage` multiplies a score by c / (c + shrinkage), where c people applied to both (Bell and Koren, 2007). Only
     the newest `max_jobs_per_user` applications of a user count, so that users who apply to everything do not connect
@@ -79,7 +79,7 @@ def fit_also_applied(
 
 @dataclass(frozen=True)
 class ItemKnnSettings:
-    """`shrinkage`: users added to each job's, so that few common users make little similarity.
+    """`shrinkage`: average users added to each job, so that a few common users make little similarity.
 
     `activity_power`: interactions of a user with n jobs count n ** -power in the similarities.
     """
@@ -104,7 +104,7 @@ def fit_item_knn(weights: WeightMatrix, settings: ItemKnnSettings, *, n_threads:
     learned = scale_rows(learned, n_jobs**-settings.activity_power)
     squares = np.asarray(learned.multiply(learned).sum(axis=0), dtype=np.float64).ravel()
     n_users = np.maximum(np.bincount(learned.indices, minlength=learned.shape[1]), 1)
-    # As many average users more as `shrinkage` says, who have nothing else in common.
+    # Adds `shrinkage` average users to each job; they have no other job.
     unit = scale_columns(learned, 1 / np.sqrt(np.maximum(squares * (1 + settings.shrinkage / n_users), 1e-12)))
     similar = most_similar_rows(unit.T.tocsr(), unit, settings.n_neighbours, n_threads=n_threads)
     return sparse_model(weights, history, similar, popularity_power=settings.popularity_power)

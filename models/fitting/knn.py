@@ -44,7 +44,7 @@ def largest_of_rows(values: Csr, k: int, *, largest: float = 1.0) -> Csr:
 
 
 def stack_rows(parts: list[Csr], shape: tuple[int, int]) -> Csr:
-    """The parts one below the other, with int64 `indptr` and int32 `indices`; an empty matrix of `shape` for none."""
+    """The parts stacked, with int64 `indptr` and int32 `indices`; an empty matrix of `shape` for no parts."""
     made = sparse.vstack(parts, format="csr") if parts else sparse.csr_matrix(shape, dtype=np.float32)
     made.indptr, made.indices = made.indptr.astype(np.int64), made.indices.astype(np.int32)
     return made
@@ -54,8 +54,8 @@ def most_similar_rows(rows: Csr, columns: Csr, k: int, *, n_threads: int) -> Csr
     """The `k` largest entries of each row of `rows @ columns` (n x n, products in [0, 1]), without the diagonal.
 
     `rows` (n x m) and `columns` (m x n) are float32. Returns CSR float32 with sorted columns. Scores are rounded to
-    millionths, those that round to 0 are left out, equal ones are taken in the order of columns. The product itself is
-    never made: SciPy would make thousands of entries for each user, and all of them would have to be sorted.
+    millionths; those that round to 0 are left out; equal ones keep the order of columns. The whole product is never
+    built: it has thousands of entries per user, and all of them would have to be sorted.
     """
     n_rows = rows.shape[0]
     found = np.empty((n_rows, k), dtype=np.int32)

@@ -94,7 +94,7 @@ def _comparisons(
 
 
 def _aligned(also_applied: JobNeighbours, row_ids: pl.Series, column_ids: pl.Series) -> Csr:
-    """The scores of the jobs `row_ids` with the jobs `column_ids`; the model knows representatives only."""
+    """The also_applied scores of the jobs `row_ids` (rows) with the jobs `column_ids` (columns)."""
     known = positions(also_applied.job_ids, row_ids)
     column_of = positions(column_ids, also_applied.job_ids)
     picked = csr_from_coordinates(

@@ -33,7 +33,7 @@ def job_texts(jobs: pl.DataFrame, *, max_characters: int) -> pl.DataFrame:
         .sort(["_company", "published_at", "job_id"], descending=[False, True, False], nulls_last=True)
         .unique("_company", keep="first", maintain_order=True)
     )
-    # Half a millisecond a description: so once per company.
+    # An extract takes half a millisecond: it is made once per company.
     abouts = newest.select("_company", about=about_extract(newest["description"], max_characters))
     return (
         jobs.with_columns(_company=company)
@@ -69,7 +69,7 @@ def distinct_texts(*columns: pl.Series) -> pl.Series:
 
 
 def commonest_texts(texts: pl.Series, *, most: int) -> pl.Series:
-    """At most `most` of the distinct texts, those of the most rows (ties by text), sorted: bounds the embedding."""
+    """At most `most` distinct texts, the most frequent ones (ties by text), sorted. Bounds the cost of embedding."""
     counted = texts.drop_nulls().alias("text").to_frame().group_by("text").len()
     return counted.sort(["len", "text"], descending=[True, False]).head(most)["text"].sort()
 

@@ -19,7 +19,7 @@ _CHUNK_TEXTS = 16
 
 
 class Usem3Module(InputModule):
-    """Text in, `sentence_embedding` (n, 512) out, rows of length 1.
+    """Encodes texts as `sentence_embedding` (n, 512), rows of length 1.
 
     Each text is encoded alone, on one BLAS thread. In a batch, its last bits would depend on its neighbours (7e-8,
     measured), and a table built at once would differ from the same table built day by day.

@@ -1,6 +1,6 @@
-"""Users who behave alike: user-user cosine of their interactions, the best few of each user.
+"""User-user cosine of interactions, cut to the most similar users of each user.
 
-`UserNeighbours` are what ranking knows as neighbours; `fit_user_knn` is the collaborative model with tuned parameters.
+Ranking reads `UserNeighbours` as neighbours; `fit_user_knn` fits the collaborative model with tuned parameters.
 """
 
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ N_NEIGHBOURS = 50
 
 @dataclass(frozen=True, eq=False)
 class UserNeighbours(Artifact):
-    """CSR users x users in parts: users who behave alike, score in (0, 1]; and the history of each user (users x jobs).
+    """The arrays of two CSR matrices: similar users (users x users, scores in (0, 1]) and histories (users x jobs).
 
-    What similar users did is `matrix() @ history()`, users x jobs.
+    The interactions of similar users are `matrix() @ history()`, users x jobs.
     """
 
     user_ids: pl.Series
@@ -123,9 +123,9 @@ def fit_user_knn(weights: WeightMatrix, settings: UserKnnSettings, *, n_threads:
 def describe_users(
     history: Csr, n_users_of_job: NDArray[np.float64], *, rarity_power: float, n_users: int | None = None
 ) -> Csr:
-    """The rows of `history` (users x jobs) by the rarity of their jobs, divided by their lengths.
+    """The rows of `history` (users x jobs), weighted by the rarity of their jobs and scaled to length 1.
 
-    `n_users` in all, of whom `n_users_of_job` know each job; None for those of `history`.
+    Of `n_users` (None: the rows of `history`), `n_users_of_job` interacted with each job.
     """
     idf = np.log1p(max(n_users or history.shape[0], 1) / np.maximum(n_users_of_job, 1)) ** rarity_power
     described = scale_columns(history, idf)

@@ -76,7 +76,7 @@ def event_weights(
     """Users x `job_ids` (sorted): the weight of each job's vector in a user's vector, over the last 90 days.
 
     Per day 0.5 applied + clamp(dwell / 300 s, 0.1, 0.4) viewed + 0.4 saved - 0.3 dismissed, decayed. A save that the
-    user took back does not count. SPEC section 5, content.
+    user undid does not count.
     """
     low, high = VIEWED_RANGE
     viewed = (pl.col("dwell_seconds").fill_null(0) / VIEWED_FULL_SECONDS).clip(low, high)

@@ -1,4 +1,4 @@
-"""How loops over users are compiled: machine code that holds no lock, so that threads run side by side."""
+"""Compiles loops over users to machine code that does not hold the interpreter lock: threads run in parallel."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar, cast

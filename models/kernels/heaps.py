@@ -21,7 +21,7 @@ def heap_offer(heap: Any, size: Any, key: Any) -> Any:
         return size + 1
     if key >= heap[0]:
         return size
-    _sink(heap, size, key)
+    _sift_down(heap, size, key)
     return size
 
 
@@ -32,11 +32,11 @@ def heap_drain(heap: Any, size: Any, into: Any) -> None:
         size -= 1
         into[size] = position_of_key(heap[0])
         if size:
-            _sink(heap, size, heap[size])
+            _sift_down(heap, size, heap[size])
 
 
 @compiled
-def _sink(heap: Any, size: Any, key: Any) -> None:
+def _sift_down(heap: Any, size: Any, key: Any) -> None:
     """Puts `key` at the root of a heap of `size` and moves it down to its place."""
     parent = 0
     while True:

@@ -32,7 +32,7 @@ def lookup(table: Csr, columns: Ints) -> Floats:
 
 
 def sums_over_terms(items: Csr, chosen: Ints, users: Csr) -> Doubles:
-    """For each pair of row i of `users` (B x terms) and row `chosen[i, j]` of `items` (n x terms) their product."""
+    """The product of row i of `users` (B x terms) and row `chosen[i, j]` of `items` (n x terms), for each i and j."""
     sums = np.zeros(chosen.shape, dtype=np.float64)
     if users.nnz and items.nnz and chosen.size:
         _sums_over_terms(CsrArrays.of(items), chosen, CsrArrays.of(users), items.shape[1], sums)
@@ -40,9 +40,9 @@ def sums_over_terms(items: Csr, chosen: Ints, users: Csr) -> Doubles:
 
 
 def best_columns(table: Csr, forbidden: Csr, k: int) -> Ints:
-    """The columns of the `k` largest positive entries of each row but the `forbidden` ones, -1 padded.
+    """The columns of the `k` largest positive entries of each row, without the `forbidden` ones, -1 padded.
 
-    Equal entries in the order of their columns.
+    Equal entries keep the order of columns.
     """
     best = np.full((table.shape[0], max(k, 0)), NO_ENTRY, dtype=np.int32)
     if table.nnz and k > 0:
@@ -60,8 +60,10 @@ def dot_pairs(users: Floats, items: Floats, chosen: Ints) -> Floats:
 
 
 def rarest_common(items: Csr, chosen: Ints, users: Csr, rows: NDArray[Any], *, most: int) -> Ints:
-    """For each pair of row `chosen[i]` of `items` and row `rows[i]` of `users` the terms that both have, (n, most), -1
-    padded: the greatest values of the items first, equal ones in the order of the terms. `rows` ascend."""
+    """The terms that row `chosen[i]` of `items` and row `rows[i]` of `users` share, (n, most), -1 padded.
+
+    The greatest values of the item come first, equal ones in the order of the terms. `rows` must ascend.
+    """
     common = np.full((len(chosen), most), -1, dtype=np.int32)
     if len(chosen):
         _rarest_common(CsrArrays.of(items), chosen, CsrArrays.of(users), rows, items.shape[1], common)
@@ -77,9 +79,9 @@ def mark_row(flags: Any, matrix: Any, row: Any, value: Any) -> None:
 
 @compiled
 def most_similar(rows: Any, jobs: Any, is_item: Any, history: Any, cosine: Any, best: Any) -> None:
-    """For each job (B, n) its greatest product with a row of the user's `history`, and the first place with it.
+    """The greatest product of each job (B, n) with the user's `history`, and the first history column that has it.
 
-    `rows` are the vectors of `jobs`. A job is not compared with itself. `cosine` and `best` hold the result.
+    `rows` are the vectors of `jobs`. A job is not compared with itself. The results go to `cosine` and `best`.
     """
     past_vectors, past_rows, past_jobs = history.vectors, history.vector_rows, history.jobs
     for row in range(jobs.shape[0]):

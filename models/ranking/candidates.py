@@ -41,8 +41,8 @@ class Candidates:
 def top_k(scores: Floats, k: int) -> Ints:
     """The `k` best columns of each row; -inf is never chosen; equal scores in the order of columns.
 
-    A partition finds each row's threshold and only what passes it is sorted: NumPy partitions values a dozen times
-    faster than it partitions indices.
+    A partition finds each row's threshold, and only the scores that reach it are sorted: NumPy partitions values a
+    dozen times faster than indices.
     """
     n_rows, n_columns = scores.shape
     if not _TOP_KEY.has_room(row=n_rows + 1, column=n_columns + 1):
@@ -59,17 +59,17 @@ def top_k(scores: Floats, k: int) -> Ints:
 
 
 def first_allowed(lists: Ints, which: NDArray[Any], forbidden: Any, *, k: int) -> Ints:
-    """The first `k` jobs of list `which[i]` (a row of `lists`), in order, that row i of `forbidden` (B x J) lacks."""
-    taken = np.full((len(which), max(0, min(k, lists.shape[1]))), NO_ENTRY, dtype=np.int32)
-    if taken.size:
-        _first_allowed(lists, which, CsrArrays.of(forbidden), forbidden.shape[1], taken)
-    return taken
+    """The first `k` jobs of row `which[i]` of `lists`, in order, without those in row i of `forbidden` (B x J)."""
+    found = np.full((len(which), max(0, min(k, lists.shape[1]))), NO_ENTRY, dtype=np.int32)
+    if found.size:
+        _first_allowed(lists, which, CsrArrays.of(forbidden), forbidden.shape[1], found)
+    return found
 
 
 def merge(found: Sequence[Ints], *, n_jobs: int, cap: int) -> Candidates:
     """The union of several retrievers' lists (their index is their bit), at most `cap` jobs a row.
 
-    Over the cap the jobs stay that stand highest, relative to its length, in any retriever's list.
+    If there are more, jobs with the best rank in any list, relative to the length of the list, are kept.
     """
     n_rows = len(found[0]) if found else 0
     if not _UNION_KEY.has_room(row=n_rows, job=n_jobs):
@@ -99,15 +99,15 @@ def merge(found: Sequence[Ints], *, n_jobs: int, cap: int) -> Candidates:
 
 
 @compiled
-def _first_allowed(lists: Any, which: Any, forbidden: Any, n_jobs: int, taken: Any) -> None:
+def _first_allowed(lists: Any, which: Any, forbidden: Any, n_jobs: int, found: Any) -> None:
     is_forbidden = np.zeros(n_jobs, dtype=np.bool_)
-    for row in range(taken.shape[0]):
+    for row in range(found.shape[0]):
         mark_row(is_forbidden, forbidden, row, True)
-        n_taken = 0
+        n_found = 0
         for job in lists[which[row]]:
-            if job < 0 or n_taken == taken.shape[1]:
+            if job < 0 or n_found == found.shape[1]:
                 break
             if not is_forbidden[job]:
-                taken[row, n_taken] = job
-                n_taken += 1
+                found[row, n_found] = job
+                n_found += 1
         mark_row(is_forbidden, forbidden, row, False)

@@ -26,7 +26,7 @@ from models.ranking.settings import Recipe, Settings
 from models.ranking.user_arrays import UserTable
 from models.ranking.vector_index import VectorIndex
 
-# Kinds of history, strongest first: they decide which reason a similar job is given with.
+# Kinds of history, strongest first. The kind decides which reason a similar job gets.
 KIND_APPLIED, KIND_SAVED, KIND_VIEWED = 0, 1, 2
 
 # A retriever is built once per run, prepared once per batch of users, and then asked for `k` jobs per user of a block:
@@ -65,7 +65,7 @@ class JobContext:
     jobs: JobTable
     index: JobIndex
     prior_score: Floats  # in [0, 1]: how good a job is for any user
-    popular_diverse: Ints  # all jobs by prior score, of each company the best three first
+    popular_diverse: Ints  # all jobs by prior score, the fourth and later jobs of a company last
     sketch: Floats  # job vectors shortened for comparisons
     als: Factors
     als_index: VectorIndex
@@ -74,7 +74,7 @@ class JobContext:
     culture: Factors
     interacted: Csr  # users of the neighbours model x jobs
     user_links: Csr  # users x users of the neighbours model
-    also_applied_rows: Ints  # of the index's jobs in the model of joint applications
+    also_applied_rows: Ints  # of the index's jobs in the also_applied model
     also_applied_jobs: Ints  # the row of the JobTable for each job of that model
     vector_rows: Ints  # of the index's jobs in the model of job vectors
     asked_skills: Csr  # jobs x skills of ones

@@ -1,4 +1,4 @@
-"""Lists that do not repeat themselves: maximal marginal relevance with a cap per company, for all users of a block."""
+"""Diversified lists for the users of a block: maximal marginal relevance with a cap per company."""
 
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from models.ranking.settings import CompanyCap
 from models.sort_keys import best_first, rank_in_group
 
 SKETCH_DIMENSIONS = 16
-_SKETCH_SAMPLE = 20_000  # jobs, evenly taken, that the axes are fitted on
+_SKETCH_SAMPLE = 20_000  # evenly spaced jobs that the axes are fitted on
 _NEGLIGIBLE = 1e-6
 _POPULAR_OF_COMPANY = 3
 # Parts of the similarity of two jobs; they sum to 1.
@@ -22,9 +22,9 @@ TOPIC_SHARE, COMPANY_SHARE, ROLE_SHARE = 0.5, 0.3, 0.2
 
 
 class Pool(NamedTuple):
-    """What a block's lists are chosen from, (B, P) each: -inf relevance marks padding, -1 an unknown code.
+    """The candidates of a block's lists, (B, P) each: -inf relevance marks padding, -1 an unknown code.
 
-    Relevance is best given in [0, 1] per row (`scaled`): strength means the same then whatever the recipe's range.
+    Scale relevance to [0, 1] per row (`scaled`): then a strength means the same for every recipe.
     """
 
     relevance: Floats
@@ -49,7 +49,7 @@ def build_pool(
 
 
 def popular_diverse(prior_score: Floats, company: Ints) -> Ints:
-    """All jobs by prior score; what a company has beyond its best three comes after all others."""
+    """All jobs by prior score; the fourth and later jobs of a company come last."""
     order = np.lexsort((np.arange(len(company)), -prior_score))
     by_company = order[np.argsort(company[order], kind="stable")]
     surplus = np.zeros(len(company), dtype=bool)
@@ -61,13 +61,13 @@ def popular_diverse(prior_score: Floats, company: Ints) -> Ints:
 def topic_sketch(vectors: Floats, n_dimensions: int = SKETCH_DIMENSIONS) -> Floats:
     """Job vectors on their first principal axes, normalised: short enough to compare whole pools at every rank.
 
-    The mean is taken off first: text vectors share a large common part that would make all jobs look alike.
+    The mean is subtracted first: text vectors share a large common part that would make all jobs look alike.
     """
     known = np.abs(vectors).sum(axis=1) > 0
     n_known = int(known.sum())
     n_axes = min(n_dimensions, vectors.shape[1], n_known)
     sketch = np.zeros((len(vectors), max(1, n_axes)), dtype=np.float32)
-    if n_axes == 0 or n_known == 1:  # nothing to tell apart
+    if n_axes == 0 or n_known == 1:  # nothing to compare
         return sketch
     sample = vectors[known][:: -(-n_known // _SKETCH_SAMPLE)].astype(np.float64)
     axes = PCA(n_components=min(n_axes, len(sample)), svd_solver="covariance_eigh").fit(sample)
@@ -81,8 +81,8 @@ def diversified_order(pool: Pool, *, strength: Floats, n_items: int, cap: Compan
 
     Maximal marginal relevance (J. Carbonell, J. Goldstein, SIGIR 1998): each rank takes the job with the highest
     (1 - strength) * relevance - strength * (its greatest similarity to a job above); `strength` (B,) is the recipe's.
-    A company that has its cap waits until the top is full; a top that cannot be filled without breaking the cap ends
-    the list. Equal values: the earlier position in the pool.
+    A company at its cap waits until the top is full. If the top cannot be filled under the cap, the list ends there. Of
+    equal values, the earlier position in the pool comes first.
     """
     order = np.full((len(pool.relevance), n_items), -1, dtype=np.int32)
     if pool.relevance.shape[1]:
@@ -103,8 +103,8 @@ def scaled(relevance: Floats) -> Floats:
 def pool_order(relevance: Floats, company: Ints, *, width: int, cap: CompanyCap) -> Ints:
     """The (B, width) best candidates by relevance, those of overrepresented companies last.
 
-    A company's first `width * most / (2 * top)` candidates come before any other's surplus: so a pool much smaller than
-    the candidates can still fill a top under the cap whenever the candidates can.
+    A company's first `width * most / (2 * top)` candidates come before the surplus of any company. So a pool much
+    smaller than the candidates can fill the top under the cap whenever the candidates can.
     """
     quota = max(cap.most, width * cap.most // (2 * cap.top))
     by_relevance = best_first(relevance)

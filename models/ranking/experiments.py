@@ -1,4 +1,4 @@
-"""Which recipe ranks for whom: the arms of an experiment, assigned by a stable hash of user and salt."""
+"""Experiment arms: which recipe ranks for which user, by a stable hash of user and salt."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ class Arm:
 def assign_arms(user_ids: pl.Series, *, salt: str, arms: Sequence[Arm]) -> NDArray[np.int32]:
     """The index into `arms` per user: where the user's hash in [0, 1) falls among the cumulated shares.
 
-    The same user and salt give the same arm for ever; another salt draws anew, independently.
+    The same user and salt always give the same arm; another salt draws independently.
     """
     bounds = np.cumsum([arm.share for arm in arms])
     drawn = uniform(stable_hash(user_ids, salt))
-    # The last bound may be 1 less a rounding error: who falls behind it belongs to the last arm.
+    # Rounding may leave the last bound below 1: a hash above it belongs to the last arm.
     return np.minimum(np.searchsorted(bounds, drawn, side="right"), len(arms) - 1).astype(np.int32)

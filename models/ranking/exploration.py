@@ -1,9 +1,8 @@
 """Slots for jobs that the recipe would not have shown, drawn at random with a known probability.
 
-The numbers come from hashes of (seed, user, job): the draw is the same in any shard, order or thread. Propensities are
-conditional on the layout, that is on which ranks explore, which is drawn before and apart from the jobs: every job of
-the exploration set has the same probability 1/|set| to stand in a given exploration slot; any other slot shows its job
-with probability 1.
+Random numbers are hashes of (seed, user, job): the draw is the same in any shard, order or thread. The ranks that
+explore are drawn first, independently of the jobs, and propensities are conditional on them. In an exploration slot,
+every job of the exploration set has the probability 1/|set|. In any other slot, the job has probability 1.
 """
 
 from dataclasses import dataclass
@@ -17,13 +16,13 @@ from models.ranking.settings import CompanyCap
 from models.sort_keys import best_first, least_first, rank_in_group
 
 JOBS_PER_SLOT = 5  # few enough to be worth a look, enough to learn from
-_SKIPPED_SHARE = 0.3  # of each stretch: the first ranks of a list are for what is known to fit
+_SKIPPED_SHARE = 0.3  # of each stretch: the first ranks of a list keep jobs that are known to fit
 _JOB_STREAM, _SLOT_STREAM = np.uint64(1), np.uint64(2)
 
 
 @dataclass(frozen=True)
 class Slots:
-    """The final lists, (B, n) each: positions among the candidates (-1 after the end), and how each came there."""
+    """The final lists, (B, n) each: positions among the candidates (-1 after the end), and how each was chosen."""
 
     candidate: Ints
     is_explored: Bools
@@ -48,10 +47,10 @@ def explore(
 ) -> Slots:
     """Mixes explored jobs into the exploited lists `order` (B, n: positions in the candidates, (B, C)).
 
-    Of a list of n ranks, round(share * n) explore, if there are so many from `from_rank` on. These ranks are cut into
-    that many equal stretches, and a random place of each explores, past its first third. The exploration set are the
-    JOBS_PER_SLOT best candidates per slot that are not exploited, without companies of the exploited top and with at
-    most the cap of any other, so that no draw can break the cap. A set too small leaves its slots to the recipe.
+    Of a list of n ranks, round(share * n) explore, at most those from `from_rank` on. These are cut into as many equal
+    stretches; in each, one random rank past the first third explores. The exploration set has, per slot, the
+    JOBS_PER_SLOT best candidates that are not exploited. It holds no company of the exploited top, and at most the cap
+    of any other, so that no draw can break the cap. If the set is too small, the recipe keeps the slots that are left.
     `relevance` is -inf for padding.
     """
     n_rows, n_items = order.shape
@@ -61,7 +60,7 @@ def explore(
     n_listed = (order >= 0).sum(axis=1)
     head = np.minimum(n_listed, from_rank.astype(np.int64) - 1)
     wanted = np.minimum(np.floor(share * n_listed + 0.5).astype(np.int64), n_listed - head)
-    # The top of the recipe's list stays whole: it keeps the cap only as long as nothing moves up into it.
+    # The top of the recipe's list stays whole: a job that moved up into it could break the cap.
     n_exploited = np.maximum(n_listed - wanted, np.minimum(n_listed, cap.top))
     most = JOBS_PER_SLOT * wanted
     pool = _exploration_set(order, relevance, company, n_exploited=n_exploited, n_most=most, cap=cap)
@@ -120,7 +119,7 @@ def _exploration_set(
 def _slots(
     head: NDArray[np.int64], n_listed: NDArray[np.int64], n_explored: NDArray[np.int64], keys: UInt64s, *, n_items: int
 ) -> Bools:
-    """Which ranks explore: in stretch i of n_explored equal ones behind the head, a random place."""
+    """Which ranks explore: one random rank in each of n_explored equal stretches after the head."""
     most = int(n_explored.max(initial=0))
     stretch = np.arange(most)
     random = uniform(mix(mix(keys ^ _SLOT_STREAM)[:, None] ^ mix(stretch.astype(np.uint64))[None, :]))

@@ -1,6 +1,6 @@
 """Fallback feeds for unknown users: the best jobs of all, of a country, and of a country and role.
 
-A segment is ranked like a user with nothing but that place and role in the profile.
+A segment is ranked like a user whose profile holds only that place and role.
 """
 
 import numpy as np
@@ -28,9 +28,9 @@ _TRENDING_FROM = 0.2
 def fallback_feeds(jobs: JobTable, sketch: Floats, settings: Settings) -> pl.DataFrame:
     """FALLBACK_FEEDS, sorted by segment: `all`, `country=XX` and `country=XX/role=<role>`.
 
-    A segment's own jobs come first, by engagement, trend and recency and diversified by `sketch` (`topic_sketch` of the
-    job vectors); its country's and then all others follow where it has too few. Scores are those of the default recipe
-    for a user without any signal.
+    A segment's own jobs come first, by engagement, trend and recency, diversified by `sketch` (`topic_sketch` of the
+    job vectors). If there are too few, jobs of its country follow, then all others. Scores are those of the default
+    recipe for a user without any signal.
     """
     segments, candidates, tier = _segments(jobs)
     cap, found = settings.company_cap, Candidates(candidates, np.zeros(candidates.shape, dtype=np.uint16))

@@ -19,7 +19,7 @@ _ALWAYS_KNOWN = ("score", "confidence", "propensity")
 
 @dataclass(frozen=True)
 class FeedRules:
-    """What the rules say about jobs and users.
+    """What the rules need to know about jobs and users.
 
     `jobs`: job_id, is_open, group (number, duplicates share it), company (number), company_keys, tags. `ended`: user_id
     and lists of the groups that the user applied to or dismissed. `blocked`: user_id, companies, tags. The last two are
@@ -31,7 +31,7 @@ class FeedRules:
     blocked: pl.DataFrame
     company_cap: CompanyCap | None = None
 
-    def of_no_user(self) -> "FeedRules":
+    def without_users(self) -> "FeedRules":
         """The rules for a list that belongs to no user, such as a fallback feed."""
         return replace(self, ended=self.ended.clear(), blocked=self.blocked.clear(), company_cap=None)
 
@@ -44,7 +44,7 @@ def feed_rules(
     company_cap: CompanyCap | None = None,
 ) -> FeedRules:
     """The rules from JOBS, INTERACTIONS and USER_PROFILES; memory follows the jobs and the ended pairs."""
-    # The legal form is cut off by costly expressions: once for each company, not for each job.
+    # Cutting off the legal form is slow: it is done once per company, not per job.
     names = jobs.select("company").unique().with_columns(company_key=company_key(pl.col("company")))
     known = (
         jobs.join(names, on="company", how="left")
@@ -88,8 +88,8 @@ def feed_rules(
 def feed_problems(lists: pl.DataFrame, rules: FeedRules) -> pl.DataFrame:
     """Every rule that the lists (owner, items with ITEM_FIELDS) break: owner, job_id, rule, detail; sorted.
 
-    Memory follows the lists, which are best given shard by shard. `rule` is one of HARD_RULES, which a duplicate of the
-    job may be the cause of, or of LIST_RULES: ranks count from 1, the company cap holds, and scores, confidences,
+    Memory grows with the lists: give them shard by shard. `rule` is one of HARD_RULES, which a duplicate of the job may
+    break too, or of LIST_RULES: ranks count from 1, the company cap holds, and scores, confidences,
     propensities and components are numbers in [0, 1] (`detail` names the one that is not). `job_id` is null where a
     whole list breaks the rule.
     """
@@ -100,7 +100,7 @@ def feed_problems(lists: pl.DataFrame, rules: FeedRules) -> pl.DataFrame:
 def violations(
     feeds: pl.LazyFrame, *, jobs: pl.LazyFrame, interactions: pl.LazyFrame, profiles: pl.LazyFrame
 ) -> pl.DataFrame:
-    """The HARD_RULES that feeds (user_id, items) break, all held at once: user_id, job_id, rule; sorted."""
+    """The HARD_RULES that feeds (user_id, items) break: user_id, job_id, rule; sorted. All feeds are held in memory."""
     rules = feed_rules(jobs=jobs, interactions=interactions, profiles=profiles)
     lists = feeds.select(owner="user_id", items="items").collect()
     found = _problems(lists, _broken_hard_rules(lists, _items(lists, rules), rules))

@@ -13,7 +13,7 @@ from features.schemas.ranking import FEED_ITEM
 from models.arrays import Bools, Doubles, Floats, Ints, Longs
 from serving.contract.tables import COMPONENTS
 
-# `item` counts the places of all lists, row by row; `slot` 0 is the strongest reason.
+# `item` is an index into the flattened (n, k) lists; `slot` 0 is the strongest reason.
 REASON_ROWS = {"item": pl.Int64, "slot": pl.Int64, "code": pl.String, "ref": pl.String, "value": pl.Float32}
 
 
@@ -72,7 +72,7 @@ def _reason_lists(reasons: pl.DataFrame, kept: Longs) -> Any:
     item = reasons["item"].to_numpy()
     starts, ends = np.searchsorted(item, kept), np.searchsorted(item, kept, side="right")
     if int((ends - starts).sum()) != len(reasons):
-        raise ValueError("reasons belong to items that are not listed; they must be sorted by item")
+        raise ValueError("some reasons belong to items that are not listed, or the reasons are not sorted by item")
     structs = pa.StructArray.from_arrays(
         [reasons[name].to_arrow() for name in ("code", "ref", "value")], names=["code", "ref", "value"]
     )

@@ -1,6 +1,6 @@
 """Open jobs as aligned arrays over shared vocabularies: what retrieval, scoring and rules compute on.
 
-Strings become codes here; nothing is judged. `-1` is the unknown code, NaN the unknown number.
+Strings become codes here; nothing is scored. `-1` is the unknown code, NaN the unknown number.
 """
 
 from collections.abc import Mapping
@@ -144,7 +144,7 @@ def encode_jobs(
 def csr_from_lists(lists: pl.Series, vocabulary: pl.Series, values: pl.Series | None = None) -> Csr:
     """List[String] as a CSR matrix rows x vocabulary of ones, or of the numbers beside each string; unknowns dropped.
 
-    A value twice in a list counts once, with the first of its numbers.
+    A value that is in a list twice counts once, with its first number.
     """
     frame = pl.DataFrame({"row": pl.arange(len(lists), dtype=pl.Int64, eager=True), "value": lists})
     columns = ["value"]
@@ -205,7 +205,7 @@ def _shown(jobs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def company_name_key(name: pl.Expr) -> pl.Expr:
-    """The name without its legal form, which users who block a company seldom write; generic names stay as they are."""
+    """The name without its legal form: users who block a company seldom write it. Generic names stay as they are."""
     return pl.coalesce(company_key(name), name.str.to_lowercase().str.strip_chars())
 
 

@@ -58,7 +58,7 @@ class ModelRows:
 
 
 def model_rows(fitted: Fitted, user_ids: pl.Series) -> ModelRows:
-    """Once for a whole population, so that an index of a million ids is not made again for each batch."""
+    """The rows of a whole population, looked up at once: no batch builds an index of a million ids again."""
     return ModelRows(
         als=positions(fitted.als.user_ids, user_ids),
         neighbours=positions(fitted.user_neighbours.user_ids, user_ids),
@@ -122,7 +122,7 @@ def build_user_batch(context: JobContext, people: Population, rows: ModelRows) -
     consents = users.is_personalised
     history_job, history_kind = _history(interactions, consents)
     also_applied, source = _also_applied(context, interactions, consents)
-    has_vector_history = np.append(fitted.user_vectors.has_history, False)[rows.vectors]  # -1 takes the last: nobody
+    has_vector_history = np.append(fitted.user_vectors.has_history, False)[rows.vectors]  # row -1 is the appended False
     summary_rows = np.append(fitted.user_vectors.summary_rows, -1)[rows.vectors]
     als = as_factors(rows_or_zeros(fitted.als.user_factors, rows.als))
     content = as_factors(rows_or_zeros(fitted.user_vectors.vectors, rows.vectors))

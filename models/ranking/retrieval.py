@@ -1,6 +1,6 @@
 """The list of retrievers, and the union of what they propose. Each retriever is a file of models/ranking/retrievers.
 
-A new retriever takes its file, a line in RETRIEVERS and its limit in ranking.yaml.
+A new retriever needs its file, a line in RETRIEVERS and a limit in ranking.yaml.
 """
 
 import numpy as np
@@ -67,7 +67,7 @@ def retrieve(block: UserBlock) -> Candidates:
     is_short = (union.jobs >= 0).sum(axis=1) < min(limits.least, context.jobs.n)
     if not is_short.any():
         return union
-    # Twice the least, so that enough is left when all that was found before is among them.
+    # Twice the least: enough is left even if all jobs found before are among them.
     every = np.zeros(int(is_short.sum()), np.int32)
     more = first_allowed(context.popular_diverse[None, :], every, block.forbidden[is_short], k=2 * limits.least)
     longer = merge([*(jobs[is_short] for jobs in found[:-1]), more], n_jobs=context.jobs.n, cap=limits.cap)

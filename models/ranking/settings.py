@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from models.ranking.experiments import Arm
 
 COLLABORATIVE = "collaborative"
-EXACT_JOBS = 20_000  # vectors of more jobs are compared by clusters
+EXACT_JOBS = 20_000  # above this number of jobs, vectors are searched by clusters
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Recipe:
     diversity: float = 0.15
     exploration_share: float = 0.1
     exploration_from_rank: int = 1
-    collaborative_cap: float | None = 0.10  # others' behaviour may add ten points, not carry a job
+    collaborative_cap: float | None = 0.10  # the behaviour of others adds at most ten points
 
     def normalised(self) -> Mapping[str, float]:
         total = sum(self.weights.values())

@@ -1,4 +1,4 @@
-"""Users as aligned arrays in the vocabularies of a JobTable. Strings become codes; nothing is judged.
+"""Users as aligned arrays in the vocabularies of a JobTable. Strings become codes; nothing is scored.
 
 `-1` is the unknown code, NaN the unknown number.
 """

@@ -1,4 +1,4 @@
-"""The search for the jobs whose vectors have the greatest products with a user's: exact, or in the likeliest clusters.
+"""Searches the jobs whose vectors have the greatest products with a user's: exactly, or in the likeliest clusters.
 
 Above `EXACT_JOBS` an inverted file (Jégou, Douze, Schmid, "Product quantization for nearest neighbor search", 2011,
 without the quantization): docs/adr/0008 has the measurements. The search skips forbidden jobs.
@@ -89,7 +89,7 @@ def _search_all(scores: Any, index: Any, is_known: Any, forbidden: Any, found: A
         for place in range(len(jobs)):
             score = scores[row, place]
             if score <= threshold and (size == len(heap) or score <= 0):
-                # Equal to the least of a full heap: its job comes earlier.
+                # If equal to the least of a full heap, the job in the heap comes earlier and stays.
                 continue
             greatest = max(greatest, score)
             if not is_forbidden[jobs[place]]:

@@ -1,4 +1,4 @@
-"""Jobs that others applied to who applied to one of the user's jobs. A file of its own, like every retriever."""
+"""Jobs that other applicants to the user's jobs applied to."""
 
 from models.arrays import Ints
 from models.kernels.sparse_rows import best_columns

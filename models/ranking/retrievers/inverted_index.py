@@ -1,7 +1,7 @@
 """Jobs by the terms that a user asks for: an inverted index of skills, tags, roles and learned preferences.
 
-Rare terms come first and are read whole. Once a user's share of postings is used up, only the jobs with the highest
-prior score are read of a common term. What is found is then scored by all its terms: only the finding is bounded.
+Rare terms are read first, and whole. Once a user's budget of postings is spent, only the jobs with the highest prior
+score are read for a common term. The jobs found are then scored by all their terms: only the search is bounded.
 """
 
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ from models.ranking.user_arrays import UserTable
 from models.sort_keys import descending_key
 
 POSTINGS_PER_USER = 12_000
-_OF_ONE_TERM = 0.25  # the share of a user's postings that a single term may take
+_TERM_SHARE = 0.25  # the share of a user's postings that one common term may use
 _TAG_SHARE, _ROLE_SHARE, _AFFINITY_SHARE = 0.5, 0.7, 0.3
-_RESCORED = 2  # times the wanted number
+_RESCORED = 2  # jobs scored by all their terms, per wanted job
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class TermIndex:
 
 
 class _Bounds(NamedTuple):
-    """How many postings are read for a user and of one term, and how many jobs are scored by all their terms."""
+    """The most postings read per user and per common term, and the most jobs scored by all their terms."""
 
     postings: int
     postings_of_term: int
@@ -105,7 +105,7 @@ def jobs_by_terms(
     found = np.full((wanted.shape[0], max(k, 0)), -1, dtype=np.int32)
     n_jobs = index.of_jobs.shape[0]
     if k > 0 and wanted.nnz and n_jobs:
-        bounds = _Bounds(postings_per_user, max(1, int(_OF_ONE_TERM * postings_per_user)), min(_RESCORED * k, n_jobs))
+        bounds = _Bounds(postings_per_user, max(1, int(_TERM_SHARE * postings_per_user)), min(_RESCORED * k, n_jobs))
         postings, of_jobs = CsrArrays.of(index.postings), CsrArrays.of(index.of_jobs)
         wanted = wanted.astype(np.float32, copy=False)
         _by_terms(postings, of_jobs, CsrArrays.of(wanted), CsrArrays.of(forbidden), bounds, found)

@@ -1,4 +1,4 @@
-"""Jobs near the user: of the nearest places by map cell, else of the same city; and remote jobs for who wants them."""
+"""Jobs near the user: by map cell, by city without coordinates; and remote jobs for users who accept them."""
 
 import numpy as np
 import polars as pl
@@ -16,7 +16,7 @@ _CELLS_PER_BLOCK = 512
 
 
 def nearby(context: JobContext) -> ForUsers:
-    """Places by closeness and prior score, then up to half as many remote jobs."""
+    """Nearby jobs by closeness and prior score, then up to half as many remote jobs."""
     jobs, score, length = context.jobs, context.prior_score, context.settings.limits.per_retriever["nearby"] * OVERFETCH
     every = np.arange(jobs.n, dtype=np.int32)
     cells = context.user_cells.to_frame().with_row_index("list", offset=1)

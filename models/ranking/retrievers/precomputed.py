@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.arrays import Doubles, Floats, Ints, padded_rows
 
-OVERFETCH = 3  # shared lists are longer than what is taken of them: a user's forbidden jobs leave gaps
+OVERFETCH = 3  # shared lists are three times as long as needed: a user's forbidden jobs leave gaps
 
 
 def grouped_lists(groups: NDArray[Any], jobs: NDArray[Any], values: Floats, *, n_groups: int, length: int) -> Ints:
@@ -24,7 +24,7 @@ def grouped_lists(groups: NDArray[Any], jobs: NDArray[Any], values: Floats, *, n
 
 
 def cells_of(latitude: Doubles, longitude: Doubles) -> pl.Series:
-    """Places rounded to a tenth of a degree (about 11 km), as text; null where a coordinate is unknown."""
+    """Coordinates rounded to a tenth of a degree (about 11 km), as text; null where one is unknown."""
     frame = pl.DataFrame({"latitude": latitude, "longitude": longitude}).fill_nan(None)
     tenths = [(pl.col(name) * 10).round().cast(pl.Int64) for name in frame.columns]
     return frame.select(pl.format("{}/{}", *tenths).alias("cell")).to_series()

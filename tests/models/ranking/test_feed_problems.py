@@ -54,7 +54,7 @@ def test_applying_to_one_duplicate_forbids_the_others() -> None:
     assert _found(["a-copy"], applied="a") == [("a-copy", "applied")]
 
 
-def test_both_of_a_group_are_once_too_many() -> None:
+def test_two_jobs_of_a_group_are_a_repetition() -> None:
     assert _found(["a", "a-copy"]) == [("a", "repeated")]
 
 
@@ -137,4 +137,4 @@ def test_the_rules_of_users_do_not_hold_for_a_fallback_feed_of_the_same_name() -
     rules = feed_rules(jobs=_JOBS.lazy(), interactions=interactions.lazy(), profiles=profiles.lazy())
     lists = _lists([(1, "a", 0.5)])
     assert feed_problems(lists, rules)["rule"].to_list() == ["blocked_company", "dismissed"]
-    assert feed_problems(lists, rules.of_no_user()).is_empty()
+    assert feed_problems(lists, rules.without_users()).is_empty()
