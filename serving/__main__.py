@@ -51,8 +51,8 @@ def create_application() -> "Application":
         stale_after_seconds=option("STALE_AFTER_HOURS") * 3600,
     )
     forget_environment()
-    # Threads started from here on inherit this policy: a thread that wakes up does not interrupt the running one. A
-    # worker's two threads hand every request to each other.
+    # Threads started from here on inherit this policy: a thread that wakes up does not interrupt the running one. The
+    # two threads of a worker wake each other for every request.
     with suppress(AttributeError, OSError):  # not Linux, or not allowed
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     application.start()

@@ -123,7 +123,7 @@ def encode_components(values: NDArray[np.float32]) -> bytes:
 
 
 def items_offset(stored: bytes | memoryview) -> int:
-    """Where the items of a packed feed begin; its head lies between the header and there. Raises ValueError."""
+    """The offset of the items in a packed feed; the head lies between the header and it. Raises ValueError."""
     mark, _, n_head_bytes = _unpack_header(stored) if len(stored) >= HEADER_BYTES else (b"", 0, 0)
     offset: int = HEADER_BYTES + n_head_bytes
     if mark != PACKED_FEED or offset > len(stored):

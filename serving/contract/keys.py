@@ -26,7 +26,7 @@ USER_PREFIXES = frozenset({FEED_PREFIX, COMPONENTS_PREFIX, DIGEST_PREFIX, PREFER
 DICTIONARY_KEY = b"dictionary:"
 COMPRESSED_FIRST_BYTE = 0x28
 
-# H3 cells of about 5 km across hold the jobs nearby.
+# Jobs nearby are stored by H3 cell, about 6 km across.
 NEARBY_CELL_RESOLUTION = 6
 NEARBY_CELL_SPACING_KM = 6.0
 

@@ -7,8 +7,8 @@
            name, lie together.
   reasons  for each of LANGUAGES the start of its text and the lengths of the text's three parts. The text of a reason
            that names a job is part 1, the job's id, part 2, its title, part 3. Other reasons have part 1 only.
-A delta has one file for all texts that changed since the base. A column with the text id stands first in its offsets;
-such a row replaces that of the base. `<name>-names.parquet` maps text ids to jobs and reasons, for the pipeline only.
+A delta has one file for all texts that changed since the base. The first column of its offsets is the text id; a row
+replaces the base's row of that id. `<name>-names.parquet` maps text ids to jobs and reasons, for the pipeline only.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ TEXT_TABLE_WIDTHS = {"jobs": 6, "reasons": 4 * len(LANGUAGES)}
 # The columns that hold offsets rather than lengths.
 TEXT_TABLE_STARTS = {"jobs": (OFFSET, CARD_OFFSET), "reasons": tuple(range(0, 4 * len(LANGUAGES), 4))}
 CARD_START = b'{"job_id":'  # of every job card
-_MAPPED_FROM_BYTES = 128  # the header alone is as long
+_MAPPED_FROM_BYTES = 128  # the length of the header: an empty array can't be mapped
 
 Texts = NDArray[np.uint8]
 Offsets = NDArray[np.int64]
@@ -45,7 +45,7 @@ def text_ids_path(texts_path: str) -> str:
 
 
 class TextTableWriter:
-    """Writes a text table: `add` batches, leave the context, and texts and offsets are on disk."""
+    """Writes a text table as a context manager: `add` takes batches; on exit, texts and offsets are on disk."""
 
     def __init__(self, path: Path, kind: str, *, is_base: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ class TextTableWriter:
         self._handle.close()
 
     def copy(self, path: Path) -> None:
-        """Takes over the table of an earlier delta, before anything is added."""
+        """Copies the table of an earlier delta; must be called before `add`."""
         texts = np.load(path, allow_pickle=False)
         self._handle.write(texts.tobytes())
         self._n_bytes += len(texts)
@@ -116,7 +116,7 @@ class TextTable:
 
 
 def load_text_table(newest_first: Sequence[Path], kind: str) -> TextTable:
-    """The base, the last of the files, with the texts of the delta before it, if there is one, mapped into memory.
+    """The base (the last file), with the texts of the delta before it, if any; both are mapped into memory.
 
     Raises OSError, ValueError.
     """

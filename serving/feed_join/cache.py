@@ -15,7 +15,7 @@ _COMPILED_IN = ("contract", "feed_join")  # constants, and code
 
 
 class _SourceCache(FunctionCache):
-    """Numba itself compares only the time of the file with the function, and would run code with old constants."""
+    """Numba compares only the time of the function's own file, and would run code with old constants of other files."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)  # type: ignore[no-untyped-call]

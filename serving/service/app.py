@@ -117,9 +117,9 @@ class Application:
         """Opens the announced generation, and follows the pointer and writes the log until the process ends."""
         self._store.start()
         # Not a daemon: the process waits for it, so that the last lines of the log are written.
-        threading.Thread(target=self._accompany, name="accompany-service").start()
+        threading.Thread(target=self._flush_until_exit, name="flush-log").start()
 
-    def _accompany(self) -> None:
+    def _flush_until_exit(self) -> None:
         main = threading.main_thread()
         while main.is_alive():
             main.join(FLUSH_SECONDS)

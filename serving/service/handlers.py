@@ -83,7 +83,7 @@ def similar(view: View, request: Request) -> Answer:
     if reader.get(keys.JOB_PREFIX, request.identifier) is None:
         raise _no_such_job(request.identifier)
     stored = reader.get(keys.SIMILAR_PREFIX, request.identifier)
-    items = _carded(view, reader, stored, request.values["limit"])
+    items = _card_items(view, reader, stored, request.values["limit"])
     return answer(responses.SimilarJobs(view.name, request.identifier, items))
 
 
@@ -96,16 +96,17 @@ def trending(view: View, request: Request) -> Answer:
     period, area = request.values["window"], request.values["area"]
     reader = view.reader()
     stored = reader.get(keys.TRENDING_PREFIX, period, area)
-    items = _carded(view, reader, stored, request.values["limit"])
+    items = _card_items(view, reader, stored, request.values["limit"])
     return answer(responses.TrendingJobs(view.name, period, area, items))
 
 
-def _carded(view: View, reader: Reader, stored: bytes | None, limit: int) -> list[responses.CardItem]:
+def _card_items(view: View, reader: Reader, stored: bytes | None, limit: int) -> list[responses.CardItem]:
     rows = _SCORED.decode(stored or _EMPTY)
     cards = view.cards(reader, [job_id for job_id, _ in rows])
-    carded = zip(rows, cards, strict=True)
     items = [
-        responses.CardItem(job_id, score, cast(Any, card)) for (job_id, score), card in carded if card is not NOT_SHOWN
+        responses.CardItem(job_id, score, cast(Any, card))
+        for (job_id, score), card in zip(rows, cards, strict=True)
+        if card is not NOT_SHOWN
     ]
     return items[:limit]
 

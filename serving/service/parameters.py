@@ -1,4 +1,4 @@
-"""Query parameters. One declaration reads, checks and describes each."""
+"""Query parameters: one declaration reads, checks and describes each of them."""
 
 import datetime as dt
 import re

@@ -86,7 +86,7 @@ _MATCHES = (_limit(10), _minimum(0.6), _LANGUAGE)
 _JOB = "/v1/jobs/{job_id}"
 
 
-def _own(
+def _user_route(
     path: str,
     handler: Handler,
     summary: str,
@@ -98,25 +98,18 @@ def _own(
     return Route(template, handler, summary, response, parameters, Access.USER, **options)
 
 
-_digest = partial(_own, parameters=(_DATE,), can_miss=True)
+_digest = partial(_user_route, parameters=(_DATE,), can_miss=True)
 
 ROUTES = (
-    _own("feed", feed_handlers.feed, "A user's ranked, explained feed", responses.Feed, _FEED),
-    _own("matches", feed_handlers.matches, "A user's best matches", responses.Feed, _MATCHES),
+    _user_route("feed", feed_handlers.feed, "A user's ranked, explained feed", responses.Feed, _FEED),
+    _user_route("matches", feed_handlers.matches, "A user's best matches", responses.Feed, _MATCHES),
     _digest("digest", handlers.digest, "A user's digest", responses.Digest),
     _digest("digest.html", handlers.digest_html, "A user's digest as a page", content_type="text/html; charset=utf-8"),
     _digest("digest.txt", handlers.digest_text, "A user's digest as text", content_type="text/plain; charset=utf-8"),
-    _own("preferences", handlers.preferences, "What was learned of a user", responses.Preferences),
-    _own("skill-gaps", handlers.skill_gaps, "A user's skill gaps by role", responses.SkillGaps),
+    _user_route("preferences", handlers.preferences, "What was learned of a user", responses.Preferences),
+    _user_route("skill-gaps", handlers.skill_gaps, "A user's skill gaps by role", responses.SkillGaps),
     Route(_JOB, handlers.job, "One job with every column", responses.Job, can_miss=True),
-    Route(
-        f"{_JOB}/similar",
-        handlers.similar,
-        "Jobs like this one",
-        responses.SimilarJobs,
-        (_limit(10, 20),),
-        can_miss=True,
-    ),
+    Route(f"{_JOB}/similar", handlers.similar, "Jobs like this one", responses.SimilarJobs, _SIMILAR, can_miss=True),
     Route("/v1/trending", handlers.trending, "Trending jobs", responses.TrendingJobs, (_WINDOW, _AREA, _limit(20))),
     Route("/v1/nearby", handlers.nearby, "Open jobs around a point", responses.NearbyJobs, _NEARBY),
     Route("/v1/market", handlers.market, "Trends of the market and demand for skills", responses.Market),
