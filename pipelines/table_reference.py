@@ -80,7 +80,7 @@ def _lake_table(same: list[Table]) -> str:
 
 
 def _type_name(dtype: object) -> str:
-    """Like Polars writes it, but of a struct the names of its fields only."""
+    """The type as Polars writes it, but a struct shows only the names of its fields."""
     if isinstance(dtype, pl.List):
         return f"List({_type_name(dtype.inner)})"
     if isinstance(dtype, pl.Struct):

@@ -1,4 +1,4 @@
-"""The steps of the ranking benchmark, one a process: `python -m pipelines.benchmarks.steps STEP AS_OF THREADS`.
+"""The steps of the ranking benchmark, each in a process: `python -m pipelines.benchmarks.steps STEP AS_OF THREADS`.
 
 Each works on the folder that JOBFEED_DATA names and prints what it measured as one line of JSON.
 """

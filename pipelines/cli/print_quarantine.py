@@ -22,9 +22,9 @@ def print_counts(console: Console, found: pl.DataFrame) -> None:
         return
     table = Table(title=f"{found['entries'].sum()} in quarantine", title_justify="left")
     for name in found.columns:
-        is_wanted_whole = name in ("source", "reason")  # what --source and --reason take
+        is_never_cut = name in ("source", "reason")  # they are values for --source and --reason
         justify: Literal["left", "right"] = "right" if name in ("entries", "files") else "left"
-        table.add_column(name.replace("_at", ""), justify=justify, no_wrap=is_wanted_whole)
+        table.add_column(name.replace("_at", ""), justify=justify, no_wrap=is_never_cut)
     for source, reason, entries, files, first_at, last_at in found.iter_rows():
         cells = (visible(source), visible(reason), str(entries), str(files), _minute(first_at), _minute(last_at))
         table.add_row(*map(escape, cells))

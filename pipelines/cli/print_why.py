@@ -90,9 +90,9 @@ def _candidacy(answer: "Answer") -> str:
 def _rules(answer: "Answer") -> list[str]:
     lines = []
     for broken in answer.rules:
-        said = _RULES.get(broken.rule, broken.rule.replace("_", " "))
+        text = _RULES.get(broken.rule, broken.rule.replace("_", " "))
         evidence = f" ({escape(broken.evidence)})" if broken.evidence else ""
-        lines.append(f"[red]Kept out by a rule:[/] {said}{evidence}.")
+        lines.append(f"[red]Kept out by a rule:[/] {text}{evidence}.")
     if answer.rules and answer.why.score is not None:
         lines.append("Without that its score would be:")
     return lines

@@ -31,14 +31,14 @@ def serve(
         "--stale-after-hours": stale_after_hours,
     }
     words = [str(word) for option in options.items() for word in option]
-    _become_the_service([*words, "--access-log" if access_log else "--no-access-log"])
+    _exec_service([*words, "--access-log" if access_log else "--no-access-log"])
 
 
 def token(context: typer.Context) -> None:
     """Make tokens for the service: `new APPLICATION [--user ID]`, `sign USER --application NAME --hours N`, `key`."""
-    _become_the_service(["token", *context.args])
+    _exec_service(["token", *context.args])
 
 
-def _become_the_service(arguments: list[str]) -> NoReturn:
+def _exec_service(arguments: list[str]) -> NoReturn:
     # The service imports nothing of the pipeline: it takes this process's place instead of being called from it.
     os.execv(sys.executable, [sys.executable, "-m", "serving", *arguments])  # noqa: S606 - fixed program, parsed options

@@ -62,7 +62,7 @@ def checked_config() -> "Config":
 
 
 def parse_instant(text: str | None) -> dt.datetime | None:
-    """The instant that an option states, None if it was not given; a wrong one is wrong use (exit code 2)."""
+    """The instant that an option states, None if it was not given. Raises BadParameter (exit code 2)."""
     from assets.resources import parse_as_of
 
     try:
@@ -72,7 +72,7 @@ def parse_instant(text: str | None) -> dt.datetime | None:
 
 
 def require_choice(value: str, choices: tuple[str, ...], *, option: str) -> None:
-    """Wrong use (exit code 2) unless `value` is one of `choices`."""
+    """Raises BadParameter (exit code 2) unless `value` is one of `choices`."""
     if value not in choices:
         allowed = f"{', '.join(choices[:-1])} and {choices[-1]}" if len(choices) == 2 else ", ".join(choices)
         raise typer.BadParameter(f"{value!r}; allowed are {allowed}", param_hint=option)

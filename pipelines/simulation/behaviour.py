@@ -98,7 +98,7 @@ class Actions:
 
 
 def act(rng: np.random.Generator, worth: FloatArray, position: IntArray, *, is_decided: Flags) -> Actions:
-    """Draws the actions at exposures of that utility and position (from 1). A decided job is at most viewed again.
+    """Draws the actions at exposures by utility and position (from 1). A decided job is at most viewed again.
 
     Position bias is the examination model: a job is seen with probability 1 / (1 + decay * (position - 1)), then judged
     by its utility.

@@ -20,7 +20,7 @@ from pipelines.simulation.users import N_DEMO, Users
 from pipelines.simulation.world import World
 
 EVENTS_PER_BLOCK = 250_000
-_EVENTS_PER_SESSION = 15.0  # a first guess; each block makes sessions until its events are reached
+_EVENTS_PER_SESSION = 15.0  # a first guess; sessions are added until a block has its events
 _MEAN_EXPOSURES = 9
 _MOST_EXPOSURES = 40
 _DEMO_EVERY_DAYS = 5
@@ -56,7 +56,7 @@ class _Memory:
         self.marks[self._slot(user, job)] = True
 
     def _slot(self, user: IntArray, job: IntArray) -> IntArray:
-        """The pair's place in the table. The product with an odd constant keeps the users apart."""
+        """The pair's position in the filter. The product with an odd constant separates the users."""
         mixed = mix((user.astype(np.uint64) - np.uint64(1)) * GOLDEN + job.astype(np.uint64))
         return (mixed & np.uint64(len(self.marks) - 1)).astype(np.int64)
 
@@ -133,7 +133,7 @@ class EventMaker:
         return self._named(frame, ids)
 
     def _demo_users(self, day: int) -> IntArray:
-        """The example users look in every few days, and all of them on the last day."""
+        """The example users who come on this day: each one every few days, all of them on the last day."""
         is_last = day == self.n_days - 1
         rows = [n for n in range(N_DEMO) if is_last or day % _DEMO_EVERY_DAYS == 2 * n]
         return np.array(rows, dtype=np.int64)
@@ -172,7 +172,7 @@ class EventMaker:
         position = np.arange(len(session)) - first + 1
         worth = utility(self.users, self._columns, user=user, job=job, at_seconds=start)
         actions = act(rng, worth, position, is_decided=is_known)
-        # The same pair twice in one block, in two sessions: only the first decision stands.
+        # The same pair twice in one block, in two sessions: only the first decision counts.
         repeated = actions.decides & ~_first_of_each(user, np.where(actions.decides, job, -1 - np.arange(len(job))))
         actions = _without_decisions(actions, repeated)
         self._memory.learn(user[actions.decides], job[actions.decides])

@@ -24,7 +24,7 @@ _KIND_WEIGHTS = (0.26, 0.18, 0.08, 0.12, 0.24, 0.12)
 class Pools:
     """All pools as one sorted array: the jobs of pool p start at `starts[p]`, by time of publication.
 
-    A key is pool and time in one number: one binary search counts the jobs of pool p that are out at time t.
+    A key is pool and time in one number: one binary search counts the jobs of pool p that are published by time t.
     """
 
     keys: IntArray
@@ -84,8 +84,8 @@ class Pools:
         )
 
     def draw(self, rng: np.random.Generator, pool: IntArray, at_seconds: IntArray) -> IntArray:
-        """One job of each pool that is out at the time, newer ones more often. An empty pool of a role in a city falls
-        back to the role, any other pool to all jobs; -1 if no job is out.
+        """One job of each pool that is published by the time, newer ones more often. An empty pool of a role in a city
+        falls back to the role, any other pool to all jobs; -1 if no job is published.
         """
         job, is_drawn = self._draw(rng.random(len(pool)), pool, at_seconds)
         cross = 3 * self.n_families + self.n_cities

@@ -125,11 +125,11 @@ def _work(world: World, users: Users, rng: np.random.Generator, *, years: FloatA
 
 
 def stated_skills(world: World, users: Users, rng: np.random.Generator, *, years: FloatArray) -> pl.Series:
-    """Per user a list of {name, level, years}; a sixth of the true skills goes unsaid."""
+    """Per user a list of {name, level, years}; a sixth of the true skills is left out."""
     picked = users.skills
-    said = (picked >= 0) & (rng.random(picked.shape) > 1 / 6)
-    said[:, 0] = True
-    rows, columns = np.nonzero(said)
+    is_stated = (picked >= 0) & (rng.random(picked.shape) > 1 / 6)
+    is_stated[:, 0] = True
+    rows, columns = np.nonzero(is_stated)
     names = {language: [pair[n] for pair in world.skills] for n, language in enumerate(LANGUAGES)}
     grade = (users.level[rows] + rng.integers(-1, 2, len(rows)) - columns // 5).clip(0, len(_SKILL_LEVELS) - 1)
     skill_years = np.round(years[rows] * rng.uniform(0.3, 1.0, len(rows)), 1)
@@ -138,7 +138,7 @@ def stated_skills(world: World, users: Users, rng: np.random.Generator, *, years
         level=pl.Series(_SKILL_LEVELS).gather(grade),
         years=pl.Series(skill_years),
     )
-    offsets = np.concatenate([[0], np.cumsum(said.sum(axis=1))]).astype(np.int64)
+    offsets = np.concatenate([[0], np.cumsum(is_stated.sum(axis=1))]).astype(np.int64)
     lists = pa.LargeListArray.from_arrays(pa.array(offsets), flat.to_struct("skill").to_arrow())
     return pl.Series("skills", pl.from_arrow(lists))
 

@@ -81,11 +81,11 @@ class World:
         return np.array([getattr(city, attribute) for city in self.cities])
 
     def family_index(self, key: str) -> int:
-        """Raises ValueError for an unknown key."""
+        """The position of a family. Raises ValueError for an unknown key."""
         return [family.key for family in self.families].index(key)
 
     def city_index(self, english_name: str) -> int:
-        """Raises ValueError for an unknown city."""
+        """The position of a city. Raises ValueError for an unknown name."""
         return [city.en for city in self.cities].index(english_name)
 
     @property
