@@ -1,4 +1,4 @@
-"""What holds for every test: no deadlines, because how long one example of a property takes proves nothing."""
+"""Settings of every test: no deadlines, because the duration of one example of a property proves nothing."""
 
 import os
 

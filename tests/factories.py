@@ -81,7 +81,7 @@ def item(rank: int, job_id: str, *, score: float, seen: bool = False) -> dict[st
 
 
 def feeds(lists: Mapping[str, Sequence[str]]) -> pl.DataFrame:
-    """One feed a user, its jobs in the given order with falling scores; the second item is marked as seen."""
+    """One feed per user, its jobs in the given order with descending scores; the second item is marked as seen."""
     rows = [
         {
             "user_id": user_id,

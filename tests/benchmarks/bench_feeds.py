@@ -146,17 +146,17 @@ def main() -> None:
     for number, (name, *_) in enumerate(CASES):
         # no pool: its processes are daemons, which may have no children
         with context.Manager() as manager:
-            told = manager.dict()
-            process = context.Process(target=_tell, args=(number, options.items, told))
+            results = manager.dict()
+            process = context.Process(target=_store_measured, args=(number, options.items, results))
             process.start()
             process.join()
-            n_bytes, seconds, mebibytes = told["measured"]
+            n_bytes, seconds, mebibytes = results["measured"]
         rate = options.items / seconds
         print(f"| {name} | {n_bytes / 1e6:.1f} | {seconds:.2f} | {rate:,.0f} | {mebibytes:.0f} |", flush=True)
 
 
-def _tell(number: int, n_items: int, told: dict[str, object]) -> None:
-    told["measured"] = measure(number, n_items)
+def _store_measured(number: int, n_items: int, results: dict[str, object]) -> None:
+    results["measured"] = measure(number, n_items)
 
 
 if __name__ == "__main__":

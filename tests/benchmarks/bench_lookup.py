@@ -53,8 +53,8 @@ def main() -> None:
             "--users",
             str(options.users),
         ]
-        told = subprocess.run([*words, "--ask", store], check=True, capture_output=True, text=True).stdout.strip()
-        print(f"| {store} | {seconds:.1f} | {target.stat().st_size / options.users:.0f} | {told} |", flush=True)
+        output = subprocess.run([*words, "--ask", store], check=True, capture_output=True, text=True).stdout.strip()
+        print(f"| {store} | {seconds:.1f} | {target.stat().st_size / options.users:.0f} | {output} |", flush=True)
         target.unlink()
 
 

@@ -61,32 +61,32 @@ def main() -> None:
         shutil.rmtree(published, ignore_errors=True)
     tables = generated_tables.sources(feeds, options.folder, n_jobs=N_JOBS)
     print("| what | seconds | CPU seconds |\n| --- | ---: | ---: |")
-    full = told("full generation", lambda: publish_or_reuse(published, tables))
-    told("start of the service to the first answer", lambda: first_answer(published))
+    full = print_row("full generation", lambda: publish_or_reuse(published, tables))
+    print_row("start of the service to the first answer", lambda: first_answer(published))
     n_rewritten = min(options.rewritten_shards, len(feeds))
     changed = changed_feeds(min(options.users, n_rewritten * SHARD_USERS), options.changed)
-    told_delta(published, tables, changed, 1, f"{options.changed:,} feeds changed, given")
+    print_delta(published, tables, changed, 1, f"{options.changed:,} feeds changed, given")
     lake = Lake(options.folder / "rewritten")
     rewritten = rewritten_shards(feeds[:n_rewritten], changed, lake)
-    told_by = lake.folder("ranking", FEED_CHANGES.name) if not options.compare else None
-    tables["feeds"] = Source(files=[*rewritten, *feeds[n_rewritten:]], changes=told_by)
-    told(
+    change_files = lake.folder("ranking", FEED_CHANGES.name) if not options.compare else None
+    tables["feeds"] = Source(files=[*rewritten, *feeds[n_rewritten:]], changes=change_files)
+    print_row(
         f"{options.changed:,} feeds changed, in {n_rewritten} of {len(feeds)} shards that were written anew, "
-        + ("compared" if options.compare else "told by ranking"),
+        + ("compared" if options.compare else "listed by ranking"),
         lambda: delta.publish_delta(run_at(published, 2), tables),
     )
-    told("nothing changed", lambda: delta.publish_delta(run_at(published, 3), tables))
-    told("start of the service on changes", lambda: first_answer(published))
-    told("rollback to the full generation", lambda: generations.rollback(published, full))
-    told("verification of every byte", lambda: generations.verify(published, full))
+    print_row("nothing changed", lambda: delta.publish_delta(run_at(published, 3), tables))
+    print_row("start of the service on changes", lambda: first_answer(published))
+    print_row("rollback to the full generation", lambda: generations.rollback(published, full))
+    print_row("verification of every byte", lambda: generations.verify(published, full))
     size = sum(path.stat().st_size for path in (published / full).rglob("*") if path.is_file())
     lookup = (published / full / "lookup.mdb").stat().st_size
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     if options.grow_to_gigabytes:
         grow(published, full, int(options.grow_to_gigabytes * 1e9))
         what = f"start of the service on {options.grow_to_gigabytes:g} GB of look-ups, not in the page cache"
-        told(what, lambda: first_answer(published))
-        told("reading that through in the background", lambda: Store(published).refresh())
+        print_row(what, lambda: first_answer(published))
+        print_row("verifying it in the background", lambda: Store(published).refresh())
     print(f"\nfull generation {size / 1e9:.2f} GB, of it lookup.mdb {lookup / 1e9:.2f} GB; peak memory {peak:.2f} GiB")
 
 
@@ -104,7 +104,7 @@ def publish_or_reuse(published: Path, tables: dict[str, Source]) -> str:
     return publish_full(run_at(published, 0), tables).manifest.generation
 
 
-def told(what: str, act: Callable[[], Any]) -> Any:
+def print_row(what: str, act: Callable[[], Any]) -> Any:
     """Runs `act` and prints how long it took, and how much of the processors: other work may run on the machine."""
     started, used = time.perf_counter(), time.process_time()
     result = act()
@@ -119,13 +119,13 @@ def changed_feeds(n_users: int, n_changed: int) -> pl.DataFrame:
     return made.with_columns(user_id=pl.format("user-{}", pl.Series(users).cast(pl.String).str.zfill(8)))
 
 
-def told_delta(published: Path, tables: dict[str, Source], rows: pl.DataFrame, hour: int, what: str) -> None:
+def print_delta(published: Path, tables: dict[str, Source], rows: pl.DataFrame, hour: int, what: str) -> None:
     """Times the publishing of changes that are known: what it costs when nothing has to be looked for."""
     change = {"feeds": TableDelta(rows, pl.Series([], dtype=pl.String), len(rows))}
     original = delta.deltas_since
     delta.deltas_since = lambda *_arguments, **_options: change  # type: ignore[assignment]
     try:
-        told(what, lambda: delta.publish_delta(run_at(published, hour), tables))
+        print_row(what, lambda: delta.publish_delta(run_at(published, hour), tables))
     finally:
         delta.deltas_since = original  # type: ignore[assignment]
 

@@ -79,26 +79,26 @@ def main() -> int:
         for workers in (1, 2):
             with _nginx(folder, workers) as (port, pids):
                 nginx = _load(port, folder / "paths", pids, seconds=options.seconds)
-                _tell("nginx, static files", workers, "uniform", nginx, nginx)
+                _print_row("nginx, static files", workers, "uniform", nginx, nginx)
             with _constant(next((folder / "www").rglob("feed")), workers) as (port, pids):
-                _tell("Granian, one body", workers, "–", _load(port, paths, pids, seconds=options.seconds), nginx)
+                _print_row("Granian, one body", workers, "–", _load(port, paths, pids, seconds=options.seconds), nginx)
             with _service(options.published, workers) as (port, pids):
                 _wait_until_verified(port)
                 _load(port, paths, pids, seconds=3)  # warm
                 for kind, file in (("uniform", paths), ("zipf", zipf)):
                     load = _load(port, file, pids, seconds=options.seconds)
-                    _tell("jobfeed serve", workers, kind, load, nginx)
+                    _print_row("jobfeed serve", workers, kind, load, nginx)
                     full.setdefault(workers, load.per_second)
                 half = _load(port, paths, pids, seconds=options.seconds, rate=full[workers] / 2)
-                _tell("jobfeed serve, half of its full load", workers, "uniform", half, nginx)
+                _print_row("jobfeed serve, half of its full load", workers, "uniform", half, nginx)
                 memory = _memory(pids)
             print(f"<!-- memory of {workers} workers, MB: {memory} -->")
         with _plain(options.published / generation) as (port, pids):
-            _tell("FastAPI + DuckDB", 1, "uniform", _load(port, paths, pids, seconds=options.seconds, n=4), nginx)
+            _print_row("FastAPI + DuckDB", 1, "uniform", _load(port, paths, pids, seconds=options.seconds, n=4), nginx)
     return 0
 
 
-def _tell(name: str, workers: int, kind: str, load: Load, nginx: Load) -> None:
+def _print_row(name: str, workers: int, kind: str, load: Load, nginx: Load) -> None:
     print(
         f"| {name} | {workers} | {kind} | {load.per_second:,.0f} | {load.per_second / nginx.per_second:.2f} "
         f"| {load.cpu_us:.0f} | {load.p50_ms:.2f} | {load.p99_ms:.2f} | {load.n_errors} |",
@@ -121,10 +121,10 @@ def _load(port: int, paths: Path, pids: Sequence[int], *, seconds: int, rate: fl
         f"http://127.0.0.1:{port}",
     ]
     before = _cpu_seconds(pids)
-    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
     spent = _cpu_seconds(pids) - before
-    numbers = re.search(r"RESULT (.*)", told)
-    assert numbers is not None, told
+    numbers = re.search(r"RESULT (.*)", output)
+    assert numbers is not None, output
     requests, microseconds, size, errors, p50, p99, _ = map(float, numbers.group(1).split())
     return Load(
         requests / microseconds * 1e6, int(errors), p50 / 1e3, p99 / 1e3, size / requests, spent / requests * 1e6
@@ -231,9 +231,9 @@ def _cold_start(published: Path, generation: str, user: str) -> None:
     started = time.perf_counter()
     with _service(published, 1) as (port, _):
         _wait(port, f"/v1/users/{user}/feed")
-        told = time.perf_counter() - started
+        seconds = time.perf_counter() - started
     size = sum(path.stat().st_size for path in (published / generation).rglob("*.mdb"))
-    print(f"cold start to the first feed: {told:.2f} s, look-up files of {size / 1e9:.2f} GB\n")
+    print(f"cold start to the first feed: {seconds:.2f} s, look-up files of {size / 1e9:.2f} GB\n")
 
 
 def _memory(pids: Sequence[int]) -> list[dict[str, int]]:

@@ -1,4 +1,4 @@
-"""Every component of every pair against a slow version that reads the tables row by row, as SPEC section 5 puts it."""
+"""Every component of every pair against a slow version that reads the tables row by row, by the definitions."""
 
 import math
 from collections.abc import Mapping

@@ -30,7 +30,7 @@ def test_a_rank_counts_the_equal_ones_before(codes: NDArray[np.int32]) -> None:
         assert ranks == [row[:place].count(code) for place, code in enumerate(row)]
 
 
-def test_rows_without_entries_stay_so() -> None:
+def test_rows_without_entries_stay_empty() -> None:
     assert best_first(np.zeros((3, 0), dtype=np.float32)).shape == (3, 0)
 
 

@@ -68,5 +68,5 @@ def unit(vector: np.ndarray) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-def said(text: str) -> np.ndarray:
+def encoded(text: str) -> np.ndarray:
     return BagOfWords().encode([text])[0]

@@ -1,4 +1,4 @@
-"""What a run tells on the terminal."""
+"""What a run prints on the terminal."""
 
 import io
 import logging
@@ -17,7 +17,7 @@ def logged() -> tuple[logging.Logger, io.StringIO]:
     return definition.logger_fn(dg.build_init_logger_context()), written
 
 
-def test_a_failure_is_not_buried_under_the_steps_that_needed_it(logged: tuple[logging.Logger, io.StringIO]) -> None:
+def test_a_failure_is_not_hidden_by_the_steps_that_needed_it(logged: tuple[logging.Logger, io.StringIO]) -> None:
     logger, written = logged
     logger.error("the disk is full")
     for step in ("a", "b"):

@@ -124,7 +124,7 @@ def test_an_id_of_any_printable_characters_is_one_user(app: Application, identif
     assert (reply.status, reply.json["user_id"]) == (200, identifier)
 
 
-def test_what_came_from_outside_is_not_shown_whole(app: Application) -> None:
+def test_text_of_the_caller_is_cut_in_answers(app: Application) -> None:
     reply = call(app, "/v1/users/anna/feed", "limit=" + "9" * 3000)
     assert reply.status == 400
     assert len(reply.body) < 600

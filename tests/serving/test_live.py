@@ -107,7 +107,7 @@ def test_malformed_requests_get_4xx_and_the_service_stays(server: Server) -> Non
     assert server.get("/healthz")[0] == 200
 
 
-def test_what_reaches_the_service_over_a_socket_is_refused_with_a_problem(server: Server) -> None:
+def test_wrong_requests_over_a_socket_get_a_problem(server: Server) -> None:
     for raw, status in (
         (b"DELETE /v1/generation HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"405"),
         (b"GET /%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"404"),

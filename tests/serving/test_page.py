@@ -174,7 +174,7 @@ def test_where_tokens_are_needed_the_page_asks_for_one(
 
 
 @needs_browser
-def test_a_failure_is_told_and_can_be_tried_again(browser: webdriver.Chrome, server: Server) -> None:
+def test_a_failure_is_shown_and_can_be_tried_again(browser: webdriver.Chrome, server: Server) -> None:
     browser.get(f"{server.url}/#/feed?user={'x' * 200}")
     wait(browser, lambda found: "user_id" in " ".join(texts(found, ".failure")))
     assert texts(browser, ".failure button") == ["Try again"]

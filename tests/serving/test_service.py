@@ -32,7 +32,7 @@ def app(store: Store) -> Iterator[Application]:
     yield serve(store)
 
 
-def test_readiness_tells_of_old_data_but_stays_ready(store: Store) -> None:
+def test_readiness_reports_old_data_but_stays_ready(store: Store) -> None:
     fresh = Application(store, clock=lambda: AS_OF.timestamp() + 3600)
     assert call(fresh, "/readyz").json["status"] == "ready"
     assert call(fresh, "/readyz").json["verified"] is True
@@ -42,14 +42,14 @@ def test_readiness_tells_of_old_data_but_stays_ready(store: Store) -> None:
     assert old.headers["cache-control"] == "no-store"
 
 
-def test_readiness_tells_that_nobody_follows_the_pointer(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readiness_reports_that_nobody_follows_the_pointer(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Store, "seconds_since_check", 31.0)
     found = call(serve(store), "/readyz").json
     assert (found["status"], found["reasons"]) == ("stale", ["the pointer was not read for 31 s"])
     assert b"jobfeed_stale 1.0" in call(serve(store), "/metrics").body
 
 
-def test_metrics_have_as_many_series_as_there_are_routes_whatever_is_asked(app: Application) -> None:
+def test_metrics_have_as_many_series_as_there_are_routes_whatever_is_requested(app: Application) -> None:
     for number in range(200):
         call(app, f"/v1/users/user-{number}/feed")
         call(app, f"/nothing-{number}")
@@ -105,7 +105,7 @@ def test_a_sane_request_id_is_kept_and_another_is_replaced(app: Application) -> 
 
 
 @pytest.mark.parametrize(("accepted", "name"), [("gzip", "gzip"), ("br, zstd", "zstd")])
-def test_answers_are_compressed_for_who_can_read_it(app: Application, accepted: str, name: str) -> None:
+def test_answers_are_compressed_if_the_caller_accepts_it(app: Application, accepted: str, name: str) -> None:
     plain = call(app, "/v1/users/anna/feed")
     packed = call(app, "/v1/users/anna/feed", headers={"accept-encoding": accepted})
     assert packed.headers["content-encoding"] == name
@@ -143,7 +143,7 @@ def test_jobs_nearby_come_by_distance_within_the_radius(app: Application) -> Non
 
 
 @pytest.mark.parametrize("cell", [*sorted(h3.get_pentagons(6)), "pole"])
-def test_odd_places_on_the_map_are_answered(app: Application, cell: str) -> None:
+def test_poles_and_the_date_line_are_answered(app: Application, cell: str) -> None:
     lat, lon = (90, 180) if cell == "pole" else h3.cell_to_latlng(cell)
     assert call(app, "/v1/nearby", f"lat={lat}&lon={lon}&radius_km=200").json["items"] == []
 

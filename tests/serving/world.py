@@ -28,7 +28,7 @@ def publish_full(
     how: Callable[..., Published] = publish_small,
     **changes: pl.DataFrame,
 ) -> Published:
-    """Publishes a generation without an empty table; `mark` ends every job's title. `how`: in full, or what changed."""
+    """Publishes a generation without an empty table; `mark` ends every job's title. `how` publishes it."""
     titled = jobs([{"job_id": job_id, "latitude": lat, "longitude": lon} for job_id, (lat, lon) in PLACES.items()])
     placed = titled.with_columns(pl.col("title") + mark).filter(pl.col("job_id").is_in(list(PLACES)))
     nearby = (
@@ -55,7 +55,7 @@ def publish_full(
 
 
 def open_store(published: Path) -> Store:
-    """What is announced in `published`. LMDB opens a file once in a process: one store a folder."""
+    """A store of `published`, opened. One store per folder: LMDB opens a file only once in a process."""
     store = Store(published)
     store.refresh()
     return store

@@ -28,12 +28,12 @@ def rules(
     return list(exclusions("u", job_id, jobs=made[0], interactions=made[1], profiles=made[2]))
 
 
-def test_a_job_that_breaks_no_rule_is_kept_out_by_none() -> None:
+def test_a_job_that_breaks_no_rule_has_no_exclusion() -> None:
     assert rules("a") == []
     assert rules("a", event={"job_id": "a", "is_applied": False, "is_seen": True}) == []
 
 
-def test_an_act_is_told_with_its_day_and_the_same_job() -> None:
+def test_the_evidence_of_an_event_is_its_day_and_the_duplicate() -> None:
     applied = {"job_id": "a", "is_applied": True}
     assert rules("a", event=applied) == [Exclusion("applied", "last act on 2026-02-03")]
     assert rules("copy", event=applied) == [Exclusion("applied", "last act on 2026-02-03, with the same job as a")]
@@ -41,15 +41,15 @@ def test_an_act_is_told_with_its_day_and_the_same_job() -> None:
     assert rules("a", event=dismissed) == [Exclusion("dismissed", "on an unknown day")]
 
 
-def test_blocks_are_told_by_name() -> None:
+def test_the_evidence_of_a_block_is_the_blocked_name() -> None:
     assert rules("a", profile={"blocked_companies": ["acme"]}) == [Exclusion("blocked_company", "Acme")]
     assert rules("a", profile={"blocked_tags": ["night", "BANK", "x"]}) == [Exclusion("blocked_tag", "Night, bank")]
 
 
-def test_the_state_of_a_job_is_told_with_its_time() -> None:
+def test_the_evidence_of_a_status_has_its_time() -> None:
     assert rules("gone") == [Exclusion("not_open", "closed since 2026-02-03 09:00 UTC")]
     assert rules("past") == [Exclusion("not_open", "expired")]
 
 
-def test_what_the_catalog_does_not_know_has_no_evidence() -> None:
+def test_a_job_outside_the_catalog_has_no_evidence() -> None:
     assert rules("nothing") == [Exclusion("not_in_catalog", None)]

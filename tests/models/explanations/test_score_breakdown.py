@@ -31,13 +31,13 @@ def test_a_job_that_was_applied_to_is_ruled_out_yet_scored() -> None:
     assert why.is_ruled_out and not why.found_by and why.score is not None
 
 
-def test_a_job_that_nothing_stands_for_has_no_score() -> None:
+def test_a_job_without_an_open_representative_has_no_score() -> None:
     made = encode(make_market(1))
     why = explain_pair(made.context, made.batch, user=0, job_id="file:unknown")
     assert why.score is None and why.representative is None
 
 
-def test_an_open_job_is_proposed_by_named_retrievers_or_told_as_not_proposed() -> None:
+def test_an_open_job_names_the_retrievers_that_proposed_it_if_any() -> None:
     made = encode(make_market(1, n_jobs=260))
     found = retrieve(build_block(made.context, made.batch, slice(0, 3)))
     for user in range(3):

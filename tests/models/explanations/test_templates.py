@@ -97,7 +97,7 @@ def test_reasons_say_what_is_true() -> None:
         assert row[kind], row
 
 
-def test_what_a_recipe_gives_no_weight_is_no_reason_unless_it_found_the_job() -> None:
+def test_a_component_without_weight_is_no_reason_unless_it_found_the_job() -> None:
     market = make_market(4, n_jobs=150, n_users=40)
     codes = items(rank(market))["reasons"].explode().struct.field("code").unique().to_list()
     assert "salary" not in codes and "experience" not in codes  # the marketplace recipe weighs neither

@@ -27,13 +27,13 @@ def scores(model: AlsModel, user: str) -> dict[str, float]:
     return dict(zip(model.job_ids.to_list(), (model.job_factors @ row).tolist(), strict=True))
 
 
-def test_jobs_of_the_own_trade_score_high_and_others_low() -> None:
+def test_jobs_of_a_users_trade_score_high_and_others_low() -> None:
     found = scores(fit(), "u0")
     assert found["j2"] > 0.5
     assert max(found[job] for job in ("j3", "j4", "j5")) < 0.2
 
 
-def test_a_dismissed_job_scores_below_an_unmet_one_of_the_same_trade() -> None:
+def test_a_dismissed_job_scores_below_an_unseen_one_of_the_same_trade() -> None:
     turned_down = pl.DataFrame({"user_id": ["u0"], "job_id": ["j2"], "weight": [-5.0]})
     frame = pl.concat([trades(SKIPPED), turned_down])
     assert scores(fit(frame), "u0")["j2"] < scores(fit(), "u0")["j2"]
@@ -55,7 +55,7 @@ def test_the_result_does_not_depend_on_threads_or_on_running_twice() -> None:
         assert one.job_factors.tobytes() == other.job_factors.tobytes()
 
 
-def test_a_warm_start_gets_as_far_in_fewer_iterations() -> None:
+def test_a_warm_start_is_as_good_in_fewer_iterations() -> None:
     done = fit()
     losses: dict[str, list[float]] = {"cold": [], "warm": []}
     for name, start in (("cold", None), ("warm", WarmStart("x", done.job_ids, done.job_factors))):
@@ -70,7 +70,7 @@ def test_a_warm_start_gets_as_far_in_fewer_iterations() -> None:
     assert losses["warm"][0] < losses["cold"][0]
 
 
-def test_a_warm_start_of_another_size_is_passed_over() -> None:
+def test_a_warm_start_of_another_size_is_ignored() -> None:
     done = fit()
     start = WarmStart("x", done.job_ids, np.ones((len(done.job_ids), 7), dtype=np.float32))
     assert fit(start=start).job_factors.tobytes() == done.job_factors.tobytes()
@@ -141,7 +141,7 @@ def test_a_start_that_knows_nearly_all_jobs_takes_fewer_iterations(known: int) -
     assert len(n_iterations) == (4 if known >= 5 else 9)
 
 
-def test_jobs_unknown_to_the_model_do_not_place_a_user() -> None:
+def test_jobs_unknown_to_the_model_give_a_user_no_factors() -> None:
     model = fit()
     folded = fold_in(model, pl.DataFrame({"user_id": ["new"], "job_id": ["unheard"], "weight": [10.0]}))
     assert "new" not in folded.user_ids.to_list()
@@ -153,7 +153,7 @@ def test_a_user_with_dismissals_only_loses_the_factors() -> None:
 
 
 @pytest.mark.parametrize("frame", [trades().clear(), trades().with_columns(weight=-pl.col("weight"))])
-def test_nothing_positive_gives_a_model_of_no_rows(frame: pl.DataFrame) -> None:
+def test_weights_without_a_positive_one_give_an_empty_model(frame: pl.DataFrame) -> None:
     model = fit(frame)
     assert model.user_factors.shape == (0, 2)
     assert model.job_factors.shape == (0, 2)

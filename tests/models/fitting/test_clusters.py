@@ -6,7 +6,7 @@ from models.fitting.clusters import cluster
 
 
 @pytest.mark.parametrize("n_clusters", [1, 3, 50])
-def test_every_vector_is_in_the_cluster_it_is_nearest_to(n_clusters: int) -> None:
+def test_every_vector_is_in_the_nearest_cluster(n_clusters: int) -> None:
     rows = unit_rows(np.random.default_rng(7).normal(size=(40, 6)).astype(np.float32))
     made = cluster(rows, n_clusters=n_clusters, seed=1)
     assert len(made.centroids) == min(n_clusters, 40)

@@ -40,7 +40,7 @@ def test_hashes_of_a_column_are_those_of_its_texts() -> None:
     assert text_hashes("m", texts).to_list() == [text_hash("m", "x"), None, text_hash("m", "y"), text_hash("m", "x")]
 
 
-def test_an_empty_text_is_not_asked_of_the_model_and_points_nowhere() -> None:
+def test_an_empty_text_is_not_encoded_and_its_vector_is_zero() -> None:
     model = Recorder()
     vectors = SentenceTransformerEmbedder("m", model, 8).encode(["", "text", "  "])
     assert model.asked == ["text"]
@@ -49,11 +49,11 @@ def test_an_empty_text_is_not_asked_of_the_model_and_points_nowhere() -> None:
 
 
 def test_embedding_gives_the_declared_table_and_reports_progress() -> None:
-    said: list[tuple[int, int]] = []
-    made = embed(pl.Series(["b", "a"]), BagOfWords(), on_batch=lambda done, total: said.append((done, total)))
+    progress: list[tuple[int, int]] = []
+    made = embed(pl.Series(["b", "a"]), BagOfWords(), on_batch=lambda done, total: progress.append((done, total)))
     TEXT_EMBEDDINGS.validate(made)
     assert made["text_hash"].is_sorted()
-    assert said == [(2, 2)]
+    assert progress == [(2, 2)]
     assert embed(pl.Series([], dtype=pl.String), BagOfWords()).is_empty()
 
 
@@ -97,7 +97,7 @@ def test_the_shipped_encoder_brings_two_languages_together_and_texts_do_not_infl
 
 
 @pytest.mark.slow
-def test_a_folder_with_a_sentence_transformers_model_takes_the_place_of_the_shipped_one(tmp_path: Path) -> None:
+def test_a_folder_with_a_sentence_transformers_model_replaces_the_shipped_one(tmp_path: Path) -> None:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
     from tokenizers import Tokenizer

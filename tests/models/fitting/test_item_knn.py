@@ -39,12 +39,12 @@ def slow_also_applied(pairs: list[tuple[int, int]], shrinkage: float) -> dict[tu
 
 
 @given(pairs=PAIRS)
-def test_also_applied_is_the_cosine_of_who_applied(pairs: list[tuple[int, int]]) -> None:
+def test_also_applied_is_the_cosine_of_the_applicants(pairs: list[tuple[int, int]]) -> None:
     assert as_dict(fit_also_applied(applications(pairs))) == pytest.approx(slow_also_applied(pairs, 0.0), abs=1e-6)
 
 
 @given(pairs=PAIRS)
-def test_shrinkage_lowers_what_few_have_in_common(pairs: list[tuple[int, int]]) -> None:
+def test_shrinkage_lowers_scores_with_few_common_applicants(pairs: list[tuple[int, int]]) -> None:
     shrunk = as_dict(fit_also_applied(applications(pairs), shrinkage=2.0))
     assert shrunk == pytest.approx(slow_also_applied(pairs, 2.0), abs=1e-6)
 

@@ -13,7 +13,7 @@ from models.fitting.knn import largest_of_rows, most_similar_rows
     k=st.integers(1, 10),
     n_threads=st.sampled_from([1, 2]),
 )
-def test_the_best_of_a_product_are_what_sorting_it_gives(rows: list[list[float]], k: int, n_threads: int) -> None:
+def test_the_best_of_a_product_are_those_of_sorting_it(rows: list[list[float]], k: int, n_threads: int) -> None:
     left = sparse.csr_matrix(np.array(rows, dtype=np.float32))
     found = most_similar_rows(left, left.T.tocsr(), k, n_threads=n_threads)
     product = np.round(np.minimum((left @ left.T).toarray().astype(np.float64), 1), 6)
@@ -36,7 +36,7 @@ def test_blocks_and_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (3, 0), (3, 2)])
-def test_nothing_is_like_nothing(shape: tuple[int, int]) -> None:
+def test_empty_matrices_have_no_similar_rows(shape: tuple[int, int]) -> None:
     rows = sparse.csr_matrix(shape, dtype=np.float32)
     found = most_similar_rows(rows, rows.T.tocsr(), 4, n_threads=2)
     assert found.shape == (shape[0], shape[0])

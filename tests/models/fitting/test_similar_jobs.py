@@ -36,7 +36,7 @@ def lists(table: pl.DataFrame) -> dict[str, list[str]]:
 FOUR = vectors(np.array([[1, 0, 0], [0.9, 0.1, 0], [0.8, 0.3, 0], [0, 0, 1]]))
 
 
-def test_the_most_alike_come_first_and_never_the_job_itself() -> None:
+def test_the_most_similar_come_first_and_never_the_job_itself() -> None:
     found = lists(similar_jobs(jobs(FOUR), FOUR, nobody(), seed=1))
     assert found["j0000"] == ["j0001", "j0002"]
     assert found["j0003"] == []
@@ -50,7 +50,7 @@ def test_closed_jobs_and_duplicates_are_in_no_list() -> None:
     assert found["j0002"] == []
 
 
-def test_a_duplicate_is_like_what_the_job_it_repeats_is_like() -> None:
+def test_a_duplicate_has_the_similar_jobs_of_its_representative() -> None:
     frame = jobs(FOUR, j0002={"duplicate_of": "j0000"})
     assert lists(similar_jobs(frame, FOUR, nobody(), seed=1))["j0002"] == ["j0001"]
 
@@ -91,7 +91,7 @@ def test_lists_agree_with_sorting_all_pairs() -> None:
         assert items == [f"j{column:04d}" for column in expected]
 
 
-def test_clusters_find_nearly_what_comparing_all_finds() -> None:
+def test_clusters_find_nearly_all_similar_jobs() -> None:
     generator = np.random.default_rng(5)
     centres = generator.normal(size=(12, 16))
     known = vectors(centres[generator.integers(0, 12, 900)] + 0.35 * generator.normal(size=(900, 16)))

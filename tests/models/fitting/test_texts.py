@@ -65,7 +65,7 @@ def test_summaries_are_not_among_the_shared_texts() -> None:
     assert "I am me" not in shared.to_list()
 
 
-def test_of_too_many_texts_those_of_most_rows_are_taken() -> None:
+def test_of_too_many_texts_the_most_frequent_are_kept() -> None:
     texts = pl.Series(["c", "b", None, "c", "a", "d", "b", "c"])
     assert commonest_texts(texts, most=3).to_list() == ["a", "b", "c"]
     assert commonest_texts(texts, most=9).to_list() == ["a", "b", "c", "d"]

@@ -14,7 +14,7 @@ from models.fitting.job_vectors import JobVectors
 from models.fitting.texts import USER_TEXTS
 from models.fitting.user_vectors import UserVectors, build_user_vectors, event_weights
 from models.fitting.weights import WeightMatrix
-from tests.models.training_world import embedded, job_rows, job_vectors_of, said, unit
+from tests.models.training_world import embedded, encoded, job_rows, job_vectors_of, unit
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 
@@ -98,7 +98,7 @@ def test_events_decay_and_those_of_ninety_days_ago_are_forgotten() -> None:
     assert found == {("u", "month"): pytest.approx(0.25, abs=1e-6)}
 
 
-def test_a_save_taken_back_on_a_later_day_does_not_count() -> None:
+def test_a_save_undone_on_a_later_day_does_not_count() -> None:
     then, later = AS_OF - dt.timedelta(days=5), AS_OF - dt.timedelta(days=1)
     found = weights(
         event("u", "j", days=5, n_saves=1, last_saved_at=then),
@@ -111,30 +111,30 @@ def test_a_user_vector_is_the_profile_and_the_jobs_of_the_history() -> None:
     jobs = job_vectors_of(job_rows({"job_id": "a", "title": "welder"}, {"job_id": "b", "title": "cook"}))
     users = user_rows({"user_id": "u", "roles": ["nurse"], "skills": ["latin", "care"]})
     made = users_of(users, jobs, ("u", "a", 0.5), ("u", "b", -0.3))
-    profile = unit(said("nurse") + unit(said("latin") + said("care")))
-    expected = unit(profile + 0.5 * said("welder") - 0.3 * said("cook"))
+    profile = unit(encoded("nurse") + unit(encoded("latin") + encoded("care")))
+    expected = unit(profile + 0.5 * encoded("welder") - 0.3 * encoded("cook"))
     np.testing.assert_allclose(vectors_of(made, pl.Series(["u"]))[0], expected, atol=1e-3)
     assert (made.has_profile[0], made.has_history[0]) == (True, True)
 
 
-def test_a_user_without_a_profile_is_what_the_user_did() -> None:
+def test_a_user_without_a_profile_has_the_vector_of_the_history() -> None:
     jobs = job_vectors_of(job_rows({"job_id": "a", "title": "welder"}))
     made = users_of(user_rows(), jobs, ("u", "a", 0.1), ("v", "gone", 0.5))
     assert made.user_ids.to_list() == ["u", "v"]
-    np.testing.assert_allclose(vectors_of(made, pl.Series(["u"]))[0], said("welder"), atol=1e-3)
+    np.testing.assert_allclose(vectors_of(made, pl.Series(["u"]))[0], encoded("welder"), atol=1e-3)
     assert made.has_profile.tolist() == [False, False]
     assert made.has_history.tolist() == [True, False]
 
 
-def test_unknown_users_and_those_without_words_of_their_own_have_zeros() -> None:
+def test_unknown_users_and_those_without_a_summary_have_zeros() -> None:
     jobs = job_vectors_of(job_rows({"job_id": "a", "title": "welder"}))
     made = users_of(user_rows({"user_id": "u", "summary": "calm"}, {"user_id": "v"}), jobs)
     found = summaries_of(made, pl.Series(["v", "nobody", "u"]))
-    np.testing.assert_allclose(found, [np.zeros(512), np.zeros(512), said("calm")], atol=1e-3)
+    np.testing.assert_allclose(found, [np.zeros(512), np.zeros(512), encoded("calm")], atol=1e-3)
     assert not vectors_of(made, pl.Series(["nobody"])).any()
 
 
-def test_nothing_at_all_makes_empty_models(tmp_path: Path) -> None:
+def test_empty_inputs_make_empty_models(tmp_path: Path) -> None:
     jobs = job_vectors_of(job_rows())
     users = users_of(user_rows(), jobs)
     assert jobs.vectors.shape == (0, 512)

@@ -53,11 +53,11 @@ def test_unknown_jobs_old_days_and_the_future_count_for_nothing() -> None:
     assert weights(rows) == {}
 
 
-def test_what_cancels_out_is_no_pair() -> None:
+def test_weights_that_cancel_out_make_no_pair() -> None:
     assert weights(daily({"user_id": "u", "job_id": "a", "weight": 0})) == {}
 
 
-def test_a_save_that_is_taken_back_later_is_no_dislike() -> None:
+def test_a_save_that_is_undone_later_is_no_dislike() -> None:
     rows = [
         {"user_id": "u", "job_id": "a", "n_saves": 1, "weight": 5, **days_ago(10)},
         {"user_id": "u", "job_id": "a", "n_unsaves": 1, "weight": -5},
@@ -158,7 +158,7 @@ def pair(user: str, job: str, weight: int, *, age: dt.timedelta) -> dict[str, An
     return {"user_id": user, "job_id": job, "weight": weight, "last_at": AS_OF - age}
 
 
-def test_who_acted_since_or_is_new_is_folded_in_with_all_that_is_known() -> None:
+def test_new_users_and_those_active_since_the_fit_are_folded_in_with_all_weights() -> None:
     minute, days = dt.timedelta(minutes=1), dt.timedelta(days=20)
     found = folded(
         pair("old", "a", 4, age=days),
@@ -168,11 +168,11 @@ def test_who_acted_since_or_is_new_is_folded_in_with_all_that_is_known() -> None
     assert found == {("old", "a"): 1.0, ("old", "b"): 2.0, ("new", "a"): 2.0}
 
 
-def test_who_did_nothing_since_the_fit_is_left_alone() -> None:
+def test_users_inactive_since_the_fit_are_not_folded_in() -> None:
     assert folded(pair("old", "a", 4, age=dt.timedelta(hours=2))) == {}
 
 
-def test_a_folded_user_is_known_by_the_same_days_and_jobs_as_the_fit() -> None:
+def test_a_folded_user_counts_the_same_days_and_jobs_as_the_fit() -> None:
     found = folded(
         pair("new", "a", 4, age=dt.timedelta(days=61)),
         pair("new", "unknown", 4, age=dt.timedelta(days=1)),

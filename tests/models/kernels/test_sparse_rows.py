@@ -16,7 +16,7 @@ def _random(rng: np.random.Generator, n_rows: int, n_columns: int, density: floa
 
 
 @given(_SEEDS, st.integers(1, 6), st.integers(1, 30), st.integers(0, 12))
-def test_the_best_of_a_row_are_what_sorting_it_gives(seed: int, n_rows: int, n_columns: int, k: int) -> None:
+def test_the_best_of_a_row_are_those_of_sorting_it(seed: int, n_rows: int, n_columns: int, k: int) -> None:
     rng = np.random.default_rng(seed)
     table, forbidden = _random(rng, n_rows, n_columns), _random(rng, n_rows, n_columns, 0.2)
     found = best_columns(table, forbidden, k)
@@ -41,7 +41,7 @@ def test_look_ups_and_sums_are_those_of_dense_arrays(seed: int, n_rows: int, n_c
     assert np.allclose(dot_pairs(wishes, rows, chosen), np.einsum("bd,bcd->bc", wishes, rows[chosen]), atol=1e-5)
 
 
-def test_nothing_at_all_is_no_error() -> None:
+def test_empty_matrices_are_no_error() -> None:
     empty = sparse.csr_matrix((2, 5), dtype=np.float32)
     nothing = np.zeros((2, 0), dtype=np.int32)
     assert lookup(empty, nothing).shape == (2, 0)

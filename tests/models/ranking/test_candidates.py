@@ -19,7 +19,7 @@ _SCORES = hnp.arrays(
 
 
 @given(_SCORES, st.integers(1, 15))
-def test_top_k_is_what_sorting_every_row_gives(scores: NDArray[np.float32], k: int) -> None:
+def test_top_k_is_the_head_of_every_sorted_row(scores: NDArray[np.float32], k: int) -> None:
     found = top_k(scores, k)
     for row, values in enumerate(scores):
         ordered = sorted((j for j in range(len(values)) if values[j] > -np.inf), key=lambda j: (-values[j], j))
@@ -64,20 +64,20 @@ def test_the_union_is_what_a_dictionary_gives(made: tuple[list[NDArray[np.int32]
         assert union.found_by[row][kept].tolist() == [finders[job] for job in expected]
 
 
-def test_the_union_tells_millions_of_jobs_apart() -> None:
+def test_the_union_keeps_millions_of_jobs_apart() -> None:
     far = 3_000_000
     union = merge([np.array([[far, 7]], np.int32), np.array([[NO_ENTRY, far]], np.int32)], n_jobs=far + 1, cap=5)
     assert union.jobs.tolist() == [[far, 7]]
     assert union.found_by.tolist() == [[0b11, 0b01]]
 
 
-def test_a_union_over_more_jobs_than_can_be_told_apart_is_refused() -> None:
+def test_a_union_over_more_jobs_than_a_key_holds_is_refused() -> None:
     with pytest.raises(ValueError, match="1 rows over 20000000 jobs"):
         merge([np.array([[1]], np.int32)], n_jobs=20_000_000, cap=5)
 
 
 @given(_found(), st.integers(0, 9))
-def test_forbidden_jobs_are_passed_over_and_the_order_kept(made: tuple[list[NDArray[np.int32]], int], k: int) -> None:
+def test_forbidden_jobs_are_skipped_and_the_order_kept(made: tuple[list[NDArray[np.int32]], int], k: int) -> None:
     (shared, *_), n_jobs = made
     # A list ends at its first padding; row i of the block reads list i, the last row the first one.
     lists = np.take_along_axis(shared, np.argsort(shared == NO_ENTRY, axis=1, kind="stable"), axis=1)
@@ -89,8 +89,8 @@ def test_forbidden_jobs_are_passed_over_and_the_order_kept(made: tuple[list[NDAr
         assert [job for job in taken[row] if job != NO_ENTRY] == expected
 
 
-def test_places_within_runs_and_slices_expand() -> None:
+def test_ranks_within_runs_and_slices_expand() -> None:
     assert rank_within(np.array([2, 2, 5, 7, 7, 7])).tolist() == [0, 1, 0, 0, 1, 2]
-    owner, position = expand_slices(np.array([4, 0, 9]), np.array([2, 0, 3]))
-    assert owner.tolist() == [0, 0, 2, 2, 2]
+    slice_index, position = expand_slices(np.array([4, 0, 9]), np.array([2, 0, 3]))
+    assert slice_index.tolist() == [0, 0, 2, 2, 2]
     assert position.tolist() == [4, 5, 9, 10, 11]

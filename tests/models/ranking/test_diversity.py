@@ -92,7 +92,7 @@ def test_no_strength_means_the_order_of_relevance() -> None:
     assert order.tolist() == [[1, 2, 0]]
 
 
-def test_a_like_job_gives_way_to_a_different_one() -> None:
+def test_a_similar_job_gives_way_to_a_different_one() -> None:
     relevance = np.array([[0.9, 0.89, 0.8]], dtype=np.float32)
     role = np.array([[1, 1, 2]], dtype=np.int32)
     pool = Pool(relevance, np.full((1, 3), -1, np.int32), role, np.zeros((1, 3, 1), dtype=np.float32))

@@ -119,7 +119,7 @@ def test_the_seed_changes_only_what_explores(market: Market, feeds: pl.DataFrame
     assert not other.equals(feeds)
 
 
-def test_who_has_neither_profile_nor_acts_gets_no_feed(market: Market, feeds: pl.DataFrame) -> None:
+def test_a_user_without_profile_and_history_gets_no_feed(market: Market, feeds: pl.DataFrame) -> None:
     with_events = market.interactions.filter(pl.col("n_views") > 0)["user_id"].unique().to_list()
     for user in market.profiles.iter_rows(named=True):
         expected = None
@@ -132,7 +132,7 @@ def test_who_has_neither_profile_nor_acts_gets_no_feed(market: Market, feeds: pl
         assert (row["source"].item() if len(row) else None) == expected
 
 
-def test_behaviour_is_not_used_where_personalisation_is_off(market: Market) -> None:
+def test_behaviour_is_not_used_after_an_opt_out(market: Market) -> None:
     off = replace(market, profiles=market.profiles.with_columns(personalization_enabled=pl.lit(False)))
     listed = items(rank(off))
     components = listed.drop_nulls("components")["components"].struct.unnest()
@@ -202,7 +202,7 @@ def test_a_cap_that_cannot_be_kept_ends_the_list() -> None:
     assert rank(known, made)["items"].list.len().max() == 3
 
 
-def test_the_rows_carry_when_they_were_made(feeds: pl.DataFrame) -> None:
+def test_the_rows_hold_the_instant_of_the_run(feeds: pl.DataFrame) -> None:
     assert feeds["generated_at"].unique().to_list() == [AS_OF]
     assert feeds["user_id"].is_sorted()
     assert feeds["arm"].unique().to_list() == ["default"]

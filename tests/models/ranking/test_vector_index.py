@@ -37,7 +37,7 @@ def search(request: pytest.FixtureRequest) -> Any:
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 1000), n_jobs=st.integers(1, 120), k=st.integers(0, 20))
-def test_what_is_found_is_what_sorting_all_products_gives(search: Any, seed: int, n_jobs: int, k: int) -> None:
+def test_the_jobs_found_are_those_of_sorting_all_products(search: Any, seed: int, n_jobs: int, k: int) -> None:
     jobs, users = _crowd(seed, n_jobs), _crowd(seed + 1, 8)
     forbidden = _forbidden(seed, len(users), n_jobs)
     found, best = nearest_jobs(search(jobs), users, users.any(axis=1), forbidden, k)
@@ -74,7 +74,7 @@ def _recall(index: VectorIndex, jobs: Any, users: Any, k: int) -> float:
     return float(np.mean(shares))
 
 
-def test_a_few_clusters_hold_nearly_all_that_is_near() -> None:
+def test_a_few_clusters_hold_nearly_all_near_jobs() -> None:
     jobs, users = _crowd(3, 3000), _crowd(3, 40)
     assert _recall(build_index(jobs, exact_jobs=0, probed_jobs=900), jobs, users, 20) > 0.9
 

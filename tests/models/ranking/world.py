@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -84,7 +84,6 @@ class Market:
     preferences: pl.DataFrame
     trending: pl.DataFrame
     fitted: Fitted
-    notes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def make_market(seed: int = 0, *, n_jobs: int = 120, n_users: int = 30, n_companies: int = 25) -> Market:
@@ -328,7 +327,7 @@ def make_fitted(rng: np.random.Generator, jobs: pl.Series, users: pl.Series) -> 
     dimensions = EMBEDDING_DIMENSIONS
     links = _random_links(rng, len(known_jobs), len(known_jobs), 6)
     peers = _random_links(rng, len(known_users), len(known_users), 4)
-    taken = _random_links(rng, len(known_users), len(known_jobs), 5)
+    histories = _random_links(rng, len(known_users), len(known_jobs), 5)
     return Fitted(
         als=AlsModel(
             as_of=AS_OF.isoformat(),
@@ -342,7 +341,7 @@ def make_fitted(rng: np.random.Generator, jobs: pl.Series, users: pl.Series) -> 
             job_scale=np.ones(len(known_jobs), dtype=np.float32),
         ),
         also_applied=JobNeighbours(known_jobs, *links),
-        user_neighbours=UserNeighbours(known_users, known_jobs, *peers, *taken),
+        user_neighbours=UserNeighbours(known_users, known_jobs, *peers, *histories),
         job_vectors=JobVectors(
             job_ids=known_jobs,
             vectors=unit_rows(rng.normal(0.1, 1, (len(known_jobs), dimensions)).astype(np.float32)),

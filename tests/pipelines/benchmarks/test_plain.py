@@ -9,7 +9,7 @@ def test_matrix_products_have_a_rate() -> None:
     assert product_rate(1) > 0
 
 
-def test_the_plain_query_ranks_every_job_that_has_not_ended() -> None:
+def test_the_plain_query_ranks_every_job_without_an_application_or_dismissal() -> None:
     users = pl.DataFrame(
         {
             "user_id": ["u"],

@@ -1,4 +1,4 @@
-"""`jobfeed config`: what the ids in sources.yaml stand for, and the newest ids from HH itself."""
+"""`jobfeed config`: the names of the ids in sources.yaml, and the newest ids from HH."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,13 +38,13 @@ def jobfeed(*words: str) -> tuple[int, str]:
     return result.exit_code, " ".join(result.output.split())
 
 
-def test_a_check_tells_what_the_ids_stand_for(hh: HHServer, tmp_path: Path) -> None:
+def test_a_check_shows_the_names_of_the_ids(hh: HHServer, tmp_path: Path) -> None:
     config(hh, tmp_path, "161")
     code, printed = jobfeed("check")
     assert code == 0 and "HH shymkent: 161 Arkalyk, Аркалык; 96 Software Developer" in printed
 
 
-def test_an_id_that_is_newer_than_the_shipped_ones_is_known_after_hh_was_asked(hh: HHServer, tmp_path: Path) -> None:
+def test_an_id_newer_than_the_shipped_ones_is_known_after_a_refresh(hh: HHServer, tmp_path: Path) -> None:
     config(hh, tmp_path, "990001")
     code, printed = jobfeed("check")
     assert code == 1 and "hh.queries.0.area: '990001' is not one of the" in printed
@@ -55,7 +55,7 @@ def test_an_id_that_is_newer_than_the_shipped_ones_is_known_after_hh_was_asked(h
     assert code == 0 and "990001 Area 990001" in printed
 
 
-def test_a_refusal_is_told_without_the_token(hh: HHServer, tmp_path: Path) -> None:
+def test_a_refusal_is_shown_without_the_token(hh: HHServer, tmp_path: Path) -> None:
     config(hh, tmp_path, "160")
     hh.fault = FAULTS["token revoked"]
     code, printed = jobfeed("dictionaries")

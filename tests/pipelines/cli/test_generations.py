@@ -25,7 +25,7 @@ def shown(*words: str, exit_code: int = 0) -> str:
     return result.output
 
 
-def test_list_tells_full_generations_from_those_of_changes(data: Path) -> None:
+def test_list_shows_which_generations_are_full_and_which_deltas(data: Path) -> None:
     lines = [line for line in shown("list").splitlines() if "│ 2026" in line]
     assert [("delta" in line, "full" in line, "served" in line) for line in lines] == [
         (True, False, True),
@@ -33,7 +33,7 @@ def test_list_tells_full_generations_from_those_of_changes(data: Path) -> None:
     ]
 
 
-def test_diff_tells_tables_and_a_users_feed_apart(data: Path) -> None:
+def test_diff_compares_tables_or_a_users_feed(data: Path) -> None:
     assert [line.split("│")[1:5] for line in shown("diff").splitlines() if "feeds" in line] == [
         [" feeds ", " 0     ", " 0       ", " 1       "]
     ]
@@ -49,7 +49,7 @@ def test_export_writes_a_database_that_needs_nothing_else(data: Path) -> None:
     assert "exists" in shown("export", str(target), exit_code=1)
 
 
-def test_export_into_no_folder_is_refused_in_a_line(data: Path) -> None:
+def test_export_into_a_missing_folder_is_an_error_of_one_line(data: Path) -> None:
     assert "is not a folder" in shown("export", str(data / "nowhere" / "all.duckdb"), exit_code=1)
 
 
@@ -66,7 +66,7 @@ def test_rollback_goes_to_the_one_before_and_verify_reads_it(data: Path) -> None
     assert "first generation" in shown("diff", exit_code=1)
 
 
-def test_wrong_names_are_told_in_a_line(data: Path) -> None:
+def test_wrong_names_are_an_error_of_one_line(data: Path) -> None:
     for words in (["verify", "nonsense"], ["rollback", "nonsense"], ["diff", "nonsense"]):
         assert "is not a generation's name" in shown(*words, exit_code=1)
     (data / "published" / "current").write_text("rubbish")

@@ -98,7 +98,7 @@ def test_a_try_that_fails_says_why_and_an_unknown_name_is_wrong_use(configured: 
     assert CliRunner().invoke(app, ["sources", "try", "nobody"]).exit_code == 2
 
 
-def test_a_feed_that_is_forgotten_is_asked_afresh(configured: FaultServer, lake: Lake) -> None:
+def test_a_feed_that_is_forgotten_is_due_at_once(configured: FaultServer, lake: Lake) -> None:
     update_states(lake, SourceStates(feeds={"good": state(gone_at=NOW), "bad": state()}))
     assert CliRunner().invoke(app, ["sources", "forget", "good"]).exit_code == 0
     assert CliRunner().invoke(app, ["sources", "forget", "good"]).exit_code == 1
@@ -109,7 +109,7 @@ def test_a_feed_that_is_forgotten_is_asked_afresh(configured: FaultServer, lake:
 @pytest.mark.parametrize(
     ("agent", "is_warned"), [("jobfeed/1.0 (jobs@example.org)", True), ("acme/1 (a@acme.test)", False)]
 )
-def test_who_fetches_boards_without_an_address_of_their_own_is_warned(
+def test_a_placeholder_in_the_user_agent_gives_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, agent: str, is_warned: bool
 ) -> None:
     feeds = [{"name": "board", "url": "https://b.example/feed"}]

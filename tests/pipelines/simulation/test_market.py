@@ -147,7 +147,7 @@ def test_advertisements_and_people_are_read_without_rejects(market: Market) -> N
     assert pl.concat([parsed.rows for parsed in people])["user_id"].n_unique() == market.summary.n_profiles
 
 
-def test_a_few_people_have_no_profile_and_a_few_have_a_resume(market: Market) -> None:
+def test_a_few_users_have_no_profile_and_a_few_have_a_resume(market: Market) -> None:
     assert 0.8 * SIZE.n_users < market.summary.n_profiles < SIZE.n_users
     assert {path.suffix for path in (market.landing / "resumes").iterdir()} == {".txt", ".md", ".json"}
 
@@ -184,7 +184,7 @@ def test_events_stay_within_their_days(market: Market) -> None:
     assert UNTIL - timedelta(days=SIZE.n_days) <= times.min() <= times.max() < UNTIL  # type: ignore[operator]
 
 
-def test_every_event_is_of_a_job_that_was_out(market: Market) -> None:
+def test_every_event_is_of_a_published_job(market: Market) -> None:
     known = market.with_tastes
     assert len(known) == SIZE.n_events
     assert (known["occurred_at"] >= known["created_at"]).all()
@@ -201,7 +201,7 @@ def test_people_apply_to_jobs_of_their_own_kind(market: Market) -> None:
     assert applies.select((pl.col("family") == pl.col("family_job")).mean()).item() > max(0.6, 5 * by_chance)
 
 
-def test_who_wants_remote_work_only_applies_to_little_else(market: Market) -> None:
+def test_users_who_want_remote_work_only_apply_to_little_else(market: Market) -> None:
     remote = (
         market.with_tastes.filter(event_type="apply").group_by("remote").agg((pl.col("work_format") == "remote").mean())
     )

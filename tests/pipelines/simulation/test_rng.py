@@ -32,7 +32,7 @@ def test_picked_skills_are_of_the_family_without_repeats() -> None:
         assert set(skills) <= set(world.families[own].skills)
 
 
-def test_what_weighs_nothing_is_never_drawn() -> None:
+def test_an_index_of_weight_zero_is_never_drawn() -> None:
     drawn = weighted(generator(1, Purpose.JOBS), [0, 1, 0, 3, 0], n=2_000)
     assert set(drawn.tolist()) == {1, 3}
     assert 0.2 < (drawn == 1).mean() < 0.3

@@ -118,7 +118,7 @@ def test_a_user_whose_id_ends_like_a_date_gets_no_digest_of_another(app: Applica
         ("/v1/trending", "/v1/trending", ""),
     ],
 )
-def test_an_id_may_hold_slashes_and_the_last_segment_tells_what_is_asked(
+def test_an_id_may_hold_slashes_and_the_last_segment_selects_the_endpoint(
     path: str, template: str, identifier: str
 ) -> None:
     route, found = match(path)
@@ -205,7 +205,7 @@ def test_without_a_generation_the_service_is_alive_but_not_ready(tmp_path: Path)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.template)
-def test_where_nothing_is_published_every_endpoint_says_so(tmp_path: Path, route: Route) -> None:
+def test_without_a_published_generation_every_endpoint_says_so(tmp_path: Path, route: Route) -> None:
     app = Application(Store(tmp_path / "not yet"))
     path = re.sub(r"\{\w+\}", "anna", route.template)
     required = [f"{parameter.name}=1" for parameter in route.parameters if parameter.is_required]

@@ -69,7 +69,7 @@ def test_an_applications_token_opens_every_users_data(app: Application) -> None:
 
 
 @pytest.mark.parametrize("token", ["annas", signed("anna"), signed("anna", key=OTHER_KEY)])
-def test_a_token_of_one_user_opens_that_users_data_and_what_is_nobodys(app: Application, token: str) -> None:
+def test_a_token_of_one_user_opens_that_users_and_shared_data(app: Application, token: str) -> None:
     assert call(app, "/v1/users/anna/feed", headers=bearer(token)).status == 200
     assert call(app, "/v1/jobs/hh:1", headers=bearer(token)).status == 200
     assert call(app, "/v1/users/boris/feed", headers=bearer(token)).status == 403
@@ -124,7 +124,7 @@ def test_a_caller_over_its_limit_learns_when_to_retry(store: Store) -> None:
 
 
 @given(st.lists(st.floats(0, 5), max_size=50))
-def test_no_more_than_the_burst_and_the_rate_pass(pauses: list[float]) -> None:
+def test_no_more_requests_than_burst_and_rate_allow_pass(pauses: list[float]) -> None:
     now, passed = [0.0], 0
     limiter = RateLimiter(3, lambda: now[0])
     for pause in pauses:
@@ -133,7 +133,7 @@ def test_no_more_than_the_burst_and_the_rate_pass(pauses: list[float]) -> None:
     assert passed <= 6 + 3 * now[0] + 1e-6
 
 
-def test_the_limiter_forgets_the_longest_unseen() -> None:
+def test_the_limiter_forgets_the_least_recent_caller() -> None:
     limiter = RateLimiter(1, lambda: 0.0)
     for key in range(MOST_CALLERS + 10):
         limiter.seconds_to_wait(key)
@@ -208,7 +208,7 @@ def test_signed_tokens_are_made_with_the_first_key(
         ["sign", "anna", "--application", "two words"],
     ],
 )
-def test_what_can_not_be_a_token_is_refused(
+def test_a_token_that_cannot_be_made_is_refused(
     arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JOBFEED_TOKEN_KEYS", "k" * 32)

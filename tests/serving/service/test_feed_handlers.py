@@ -1,4 +1,4 @@
-"""Feeds joined at read: as a plain program would join them, whatever was closed meanwhile and whatever is damaged."""
+"""Feeds joined at read: as a plain program would join them, also with closed jobs and damaged files."""
 
 import contextlib
 import datetime as dt
@@ -147,7 +147,7 @@ REASONS = st.fixed_dictionaries(
     {
         "code": st.sampled_from([*REASON_TEMPLATES, "unheard_of"]),
         "ref": st.none() | TEXTS | st.sampled_from([f"j:{number}" for number in range(30)]),
-        # Eighths: exact in 32 bits and in three digits, so that the text does not hang on how ties are rounded.
+        # Eighths: exact in 32 bits and in three digits, so that the text does not depend on how ties are rounded.
         "value": st.none() | st.integers(-(2**20), 2**20).map(lambda n: n / 8) | st.sampled_from([-0.0, 1.0, 2.0]),
     }
 )
@@ -277,7 +277,7 @@ def test_a_reason_that_refers_to_a_job_names_its_title() -> None:
 @pytest.mark.parametrize(
     ("query", "job_id"), [("", "j:1"), ("country=KZ", "j:2"), ("country=KZ&role=cook", "j:3"), ("country=DE", "j:1")]
 )
-def test_who_is_unknown_gets_the_feed_of_the_narrowest_segment(query: str, job_id: str) -> None:
+def test_an_unknown_user_gets_the_feed_of_the_narrowest_segment(query: str, job_id: str) -> None:
     fallbacks = {
         segment: [item(1, f"j:{number}")]
         for number, segment in enumerate(("all", "country=KZ", "country=KZ/role=cook"), start=1)
@@ -299,7 +299,7 @@ def test_a_page_longer_than_ever_before_is_whole() -> None:
     assert [row.job.skills for row in ask(view, "limit=100").items] == [skills] * 100
 
 
-def test_lengths_that_no_page_has_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lengths_that_no_page_can_have_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(view_module, "_MOST_BUFFER_BYTES", 1 << 18)
     jobs = [{**job(number), "skills": ["x" * 5000]} for number in range(100)]
     view = World(jobs, {"anna": [item(rank, f"j:{rank - 1}") for rank in range(1, 101)]}).view()

@@ -18,7 +18,7 @@ from tests.serving.client import call
 from tests.serving.world import open_store, publish_full, serve
 
 DOCUMENT: dict[str, Any] = json.loads(openapi.document())
-# What is asked of an endpoint beside what it needs: every parameter once, so that all of them are read.
+# Optional parameters of the requests: each is used once, so that all of them are read.
 ASKED = {
     "/v1/users/{user_id}/feed": (
         "limit=3&offset=1&exclude_seen=true&min_score=0.1&lang=ru&components=true&country=KZ&role=cook"

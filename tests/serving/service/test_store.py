@@ -59,7 +59,7 @@ def test_at_the_start_a_damaged_generation_gives_way_to_the_newest_good_one(tmp_
     assert "content differs" in store.refusal
 
 
-def test_what_was_rolled_back_from_is_the_last_resort(tmp_path: Path) -> None:
+def test_generations_that_were_rolled_back_are_the_last_resort(tmp_path: Path) -> None:
     first, second, third = (
         publish_small(tmp_path, as_of=AS_OF + dt.timedelta(days=day)).manifest.generation for day in range(3)
     )
@@ -77,7 +77,7 @@ def test_what_was_rolled_back_from_is_the_last_resort(tmp_path: Path) -> None:
     assert store.generation.name == third
 
 
-def test_rot_that_no_file_time_tells_is_found_after_the_start_and_the_good_one_is_served(tmp_path: Path) -> None:
+def test_damage_with_unchanged_file_times_is_found_after_the_start(tmp_path: Path) -> None:
     first = publish_small(tmp_path).manifest.generation
     second = publish_small(tmp_path, as_of=LATER).manifest.generation
     flip_unnoticed(tmp_path / second / "lookup.mdb")
@@ -89,7 +89,7 @@ def test_rot_that_no_file_time_tells_is_found_after_the_start_and_the_good_one_i
     assert "content differs" in (store.refusal or "")
 
 
-def test_where_nothing_else_is_good_a_rotten_generation_is_not_served_on(tmp_path: Path) -> None:
+def test_without_another_good_generation_a_damaged_one_is_no_longer_served(tmp_path: Path) -> None:
     only = publish_small(tmp_path).manifest.generation
     flip_unnoticed(tmp_path / only / "lookup.mdb")
     store = Store(tmp_path)
@@ -125,7 +125,7 @@ def test_a_switch_to_a_damaged_generation_is_refused_with_a_reason(tmp_path: Pat
     assert reason in (store.refusal or "")
 
 
-def test_a_generation_announced_anew_after_it_was_mended_is_taken(tmp_path: Path) -> None:
+def test_a_repaired_generation_is_served_when_it_is_announced_again(tmp_path: Path) -> None:
     publish_small(tmp_path)
     store = Store(tmp_path)
     store.refresh()
@@ -156,7 +156,7 @@ def test_a_pointer_that_holds_no_name_changes_nothing(tmp_path: Path, pointer: s
     assert store.generation.name == name
 
 
-def test_readiness_tells_what_is_wrong_with_the_pointer(tmp_path: Path) -> None:
+def test_readiness_says_what_is_wrong_with_the_pointer(tmp_path: Path) -> None:
     store = Store(tmp_path)
     app = serve(store)
 
@@ -181,7 +181,7 @@ def test_readiness_tells_what_is_wrong_with_the_pointer(tmp_path: Path) -> None:
     assert status_and_reasons() == ("ready", [])
 
 
-def test_a_version_of_another_kind_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_major_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     publish_small(tmp_path)
     monkeypatch.setattr(store_module, "SCHEMA_VERSION", "9.0")
     store = Store(tmp_path)
@@ -202,7 +202,7 @@ def test_newer_files_win_and_their_tombstones_hide_older_values(tmp_path: Path) 
     assert reader.get_many(FEED_PREFIX, ["d", "c", "b", "a", "a"]) == [None, b"4", None, b"3", b"3"]
 
 
-def test_long_values_are_stored_compressed_and_a_damaged_one_is_never_given_out(tmp_path: Path) -> None:
+def test_long_values_are_stored_compressed_and_a_damaged_one_is_never_returned(tmp_path: Path) -> None:
     value = '["' + "compressible " * 200 + '"]'
     with LookupFileWriter(tmp_path / "x.mdb") as file:
         file.put(FEED_PREFIX, [("a", value)])
@@ -253,7 +253,7 @@ def test_a_feed_of_a_later_generation_is_read_by_the_same_store(tmp_path: Path) 
 
 
 class BrokenPages:
-    """What py-lmdb does where the pages of a file make no sense."""
+    """Fails like py-lmdb on corrupt pages."""
 
     def get(self, key: bytes) -> bytes:
         raise lmdb.CorruptedError(key)
@@ -262,7 +262,7 @@ class BrokenPages:
         raise lmdb.CorruptedError(keys)
 
 
-def test_pages_that_make_no_sense_make_the_generation_unservable_not_the_request_fail(tmp_path: Path) -> None:
+def test_corrupt_pages_are_an_error_of_the_generation(tmp_path: Path) -> None:
     publish_small(tmp_path)
     store = Store(tmp_path)
     store._follow_pointer()

@@ -7,7 +7,7 @@ from tests.models.ranking.world import LIMITS, encode, make_market
 FOLLOWED = np.uint16(1 << list(RETRIEVERS).index("followed"))
 
 
-def test_a_company_is_its_most_promising_jobs() -> None:
+def test_a_company_lists_its_jobs_of_the_highest_prior_score() -> None:
     jobs = encode(make_market(3, n_companies=6)).jobs
     prior_score = np.linspace(0, 1, jobs.n).astype(np.float32)
     found = jobs_of_companies(jobs, prior_score, most=2)

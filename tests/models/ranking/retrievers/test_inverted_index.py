@@ -40,7 +40,7 @@ def test_jobs_come_in_the_order_of_their_terms(made: Encoded, postings: int) -> 
         best = np.sort(values[values > 0])[::-1][: len(listed)]
         n_missed += int((values[listed] < best - 1e-5).sum())
         assert postings == 400 or len(listed) == min(15, int((values > 1e-6).sum()))
-    # Read to the end nothing is missed; with a budget of postings little is.
+    # Without a budget of postings nothing is missed; with one, little is.
     assert n_missed == 0 if postings == 10**6 else n_missed < 0.35 * found.size
 
 
@@ -52,7 +52,7 @@ def test_a_budget_reads_rare_terms_before_common_ones(made: Encoded) -> None:
         assert (np.diff(made.context.prior_score[jobs]) <= 0).all()
 
 
-def test_who_asks_for_nothing_finds_nothing(made: Encoded) -> None:
+def test_a_user_without_terms_finds_nothing(made: Encoded) -> None:
     index = build_term_index(made.jobs, made.context.prior_score)
     nothing = sparse.csr_matrix((3, index.of_jobs.shape[1]), dtype=np.float32)
     assert (jobs_by_terms(index, nothing, made.batch.ended[:3], 5) == -1).all()
