@@ -64,7 +64,7 @@ class View:
             if n != TOO_LONG:
                 break
             if len(self._buffer) >= _MOST_BUFFER_BYTES:
-                raise GenerationError(f"a page of a feed has more than {_MOST_BUFFER_BYTES} bytes")
+                raise GenerationError(f"a page of a feed is longer than {_MOST_BUFFER_BYTES} bytes")
             self._buffer = np.zeros(2 * len(self._buffer), np.uint8)
         if n == DAMAGED:
             raise GenerationError("a feed refers to texts that do not exist")
