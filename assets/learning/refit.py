@@ -16,15 +16,20 @@ import polars as pl
 from threadpoolctl import threadpool_limits
 
 from assets.evaluation.holdout import NothingHeldOutError, Replay, hold_out_last_days, hold_out_pairs
+from assets.insight.queries import Period, reactions
 from assets.learning.store import load_registry, update_registry
 from assets.ranking.inputs import lake_tables, load_fitted, ranking_settings
 from assets.ranking.shards import prepare_run
 from assets.resources import Workspace
+from features.schemas.bronze import EVENTS
 from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS
+from features.schemas.insight import EXPOSURES
 from models.arrays import csr_from_coordinates, positions
 from models.evaluation.splits import sample_users
 from models.learning.fitting import CandidateBlock, Learned, candidate_blocks, learn, ndcg_of_lists
 from models.learning.holdout import LEAST_OUTCOMES, RANDOM_SHARE, HoldOut, choose_holdout
+from models.learning.position_bias import LEAST_OUTCOMES as LEAST_LOGGED_OUTCOMES
+from models.learning.position_bias import attention_power, outcome_weights
 from models.learning.promotion import compare, is_better
 from models.learning.registry import Data, Fit, Registry
 from models.ranking.stages import feed_sources
@@ -60,7 +65,8 @@ def refit(workspace: Workspace, *, as_of: dt.datetime, replay: Callable[[Replay]
         replay(made)
         on_step("candidates as of the cut")
         registry = load_registry(workspace.models)
-        blocks = _candidates(made, registry)
+        weights = position_weights(workspace, as_of=as_of)
+        blocks = _candidates(made, registry, weights)
         on_step("weights")
         with threadpool_limits(limits=1, user_api="blas"):
             found = learn(blocks, on_step=on_step) if blocks else None
@@ -86,9 +92,29 @@ def _hold_out(workspace: Workspace, folder: Path, held_out: HoldOut, *, as_of: d
     return hold_out_pairs(workspace, folder, share=RANDOM_SHARE, seed=seed, until=as_of)
 
 
-def _candidates(made: Replay, registry: Registry) -> list[CandidateBlock]:
+def position_weights(workspace: Workspace, *, as_of: dt.datetime) -> pl.DataFrame:
+    """What outcomes of shown jobs count in return for the little attention to their rank: user_id, job_id, weight.
+
+    Without rows as long as fewer than LEAST_OUTCOMES outcomes are known to come from feeds: all outcomes then count
+    alike.
+    """
+    lake = workspace.lake
+    exposures, events = lake.scan("insight", EXPOSURES), lake.scan("bronze", EVENTS)
+    found = reactions(workspace, exposures, events, Period.before(as_of)).filter(surface="feed")
+    first = exposures.filter(pl.col("surface") == "feed").group_by("user_id", "job_id").agg(pl.col("position").min())
+    shown = found.join(first.collect(), on=["user_id", "job_id"]).filter(pl.col("position") >= 1)
+    outcomes = shown.filter("is_positive")
+    if len(outcomes) < LEAST_LOGGED_OUTCOMES:
+        return pl.DataFrame(schema={"user_id": pl.String, "job_id": pl.String, "weight": pl.Float32})
+    drawn = shown.filter("explored")
+    power = attention_power(drawn["position"].to_numpy(), drawn["is_positive"].to_numpy())
+    weight = outcome_weights(outcomes["position"].cast(pl.Float64).to_numpy(), power=power)
+    return outcomes.select("user_id", "job_id", weight=pl.Series(weight))
+
+
+def _candidates(made: Replay, registry: Registry, weights: pl.DataFrame) -> list[CandidateBlock]:
     """The candidates of a sample of the users who had outcomes on open jobs that were new to them."""
-    pairs = _gains(made)
+    pairs = _gains(made, weights)
     users = sample_users(pairs["user_id"].unique(), MOST_USERS, salt=_SAMPLE_SALT)
     tables, workspace = lake_tables(made.workspace.lake), made.workspace
     settings = ranking_settings(workspace.config, learned=registry.active_recipe)
@@ -110,14 +136,14 @@ def _candidates(made: Replay, registry: Registry) -> list[CandidateBlock]:
         return candidate_blocks(run.context, batch, truth[chosen])
 
 
-def _gains(made: Replay) -> pl.DataFrame:
-    """The held-out pairs with their gain: user_id, job_id, gain."""
+def _gains(made: Replay, weights: pl.DataFrame) -> pl.DataFrame:
+    """The held-out pairs, user_id, job_id and gain; `weights` (user_id, job_id, weight) multiply it where given."""
     positive = made.held_out_pairs()
     kinds = made.held_out.scan("catalog", INTERACTIONS).select("user_id", "job_id", "is_applied", "is_saved").collect()
     gain = pl.when("is_applied").then(_GAIN_APPLIED).when("is_saved").then(_GAIN_SAVED).otherwise(1.0)
-    return (
-        positive.join(kinds, on=["user_id", "job_id"]).select("user_id", "job_id", gain=gain).sort("user_id", "job_id")
-    )
+    weighted = positive.join(kinds, on=["user_id", "job_id"]).join(weights, on=["user_id", "job_id"], how="left")
+    total = gain * pl.col("weight").fill_null(1.0)
+    return weighted.select("user_id", "job_id", gain=total).sort("user_id", "job_id")
 
 
 def _judged(

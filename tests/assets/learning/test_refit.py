@@ -2,16 +2,23 @@
 
 import datetime as dt
 import json
+from types import SimpleNamespace
 
+import polars as pl
 import pytest
 from rich.console import Console
 
 from assets.evaluation.landing import ingest_landing
+from assets.lake import Lake
+from assets.learning import refit as refits
 from assets.learning.refit import Outcome, refit
 from assets.learning.store import load_registry
 from assets.ranking.inputs import ranking_settings
 from assets.resources import Workspace
 from assets.training import assets as training
+from features.schemas.bronze import EVENTS
+from features.schemas.insight import EXPOSURES
+from features.schemas.table import Table
 from models.learning import holdout
 from pipelines.running import run_features_and_models
 from tests.assets.evaluation.test_holdout import Words
@@ -73,3 +80,46 @@ def test_too_few_outcomes_make_no_fit(workspace: Workspace) -> None:
 
     found = refit(workspace, as_of=AS_OF, replay=never, on_step=lambda _line: None)
     assert found == Outcome(None, found.reason) and "fewer than 1,000 outcomes" in found.reason
+
+
+def test_outcomes_at_low_ranks_count_more_once_enough_are_logged(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = pl.DataFrame(
+        {
+            "user_id": [f"u{user}" for user in range(N_USERS)] * 2,
+            "job_id": ["file:1"] * N_USERS + ["file:2"] * N_USERS,
+            "surface": "feed",
+            "generation": "g",
+            "shown_at": AS_OF - dt.timedelta(days=2),
+            "position": [1] * N_USERS + [50] * N_USERS,
+            "explored": True,
+        }
+    )
+    acts = [*range(N_USERS), *range(0, N_USERS, 8)]
+    clicks = pl.DataFrame(
+        {
+            "user_id": [f"u{user}" for user in acts],
+            "job_id": ["file:1"] * N_USERS + ["file:2"] * (len(acts) - N_USERS),
+            "event_type": "click",
+            "occurred_at": AS_OF - dt.timedelta(days=1),
+            "surface": "feed",
+            "is_bot": False,
+        }
+    )
+    lake = Lake(workspace.lake.root.parent / "logged")
+    lake.append("insight", EXPOSURES, EXPOSURES.conform(filled(EXPOSURES, rows)))
+    lake.append("bronze", EVENTS, EVENTS.conform(filled(EVENTS, clicks)))
+    logged = SimpleNamespace(lake=lake, config=workspace.config)
+    assert refits.position_weights(logged, as_of=AS_OF).is_empty()  # type: ignore[arg-type]
+    monkeypatch.setattr(refits, "LEAST_LOGGED_OUTCOMES", 50)
+    weights = refits.position_weights(logged, as_of=AS_OF)  # type: ignore[arg-type]
+    by_job = dict(weights.group_by("job_id").agg(pl.col("weight").mean()).iter_rows())
+    assert by_job["file:1"] == 1 and by_job["file:2"] > 2 and len(weights) == len(acts)
+
+
+def filled(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with all columns of the table."""
+    empty = table.empty()
+    missing = [pl.lit(None, dtype=empty.schema[name]).alias(name) for name in empty.columns if name not in rows.columns]
+    return rows.with_columns(missing).select(empty.columns)

@@ -1,0 +1,45 @@
+"""How much less the lower ranks of a feed are looked at, and what an outcome there counts in return.
+
+Explored slots tell: the jobs that were drawn for a feed stand in its explored slots in random order, so that the jobs
+of one slot are as good as those of another, and what is left of a difference between slots is attention. The position
+model is a power law, P(looked at) = rank^-power (Joachims, Swaminathan and Schnabel, "Unbiased learning-to-rank with
+biased feedback", WSDM 2017), because explored slots are few and each rank alone would be noise.
+"""
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from models.arrays import Bools, Doubles, Floats, Longs
+
+LEAST_OUTCOMES = 1_000
+MOST_WEIGHT = 10.0  # an outcome at a rank that is hardly looked at must not outweigh all others
+_MOST_POWER = 2.0
+_PRIOR_STRENGTH = 5.0  # squared distance of the power from 0, in units of log-likelihood
+
+
+def attention_power(rank: Longs, is_positive: Bools) -> float:
+    """The power of the position model, in [0, 2], from shown explored slots: their ranks, and whether an outcome came.
+
+    Maximum likelihood of Poisson counts whose rate is proportional to rank^-power; few outcomes draw it towards 0,
+    which means that all ranks are looked at alike.
+    """
+    if not is_positive.any():
+        return 0.0
+    shown = np.bincount(rank)[1:].astype(np.float64)
+    clicked = np.bincount(rank[is_positive], minlength=len(shown) + 1)[1:].astype(np.float64)
+    log_rank = np.log(np.arange(1, len(shown) + 1))
+
+    def loss(power: float) -> float:
+        # The common rate is profiled out: given the total, outcomes fall on ranks in proportion to what they expect.
+        expected = shown * np.exp(-power * log_rank)
+        used = shown > 0
+        likelihood = float(clicked[used] @ (np.log(expected[used]) - np.log(expected.sum())))
+        return _PRIOR_STRENGTH * power**2 - likelihood
+
+    return float(minimize_scalar(loss, bounds=(0.0, _MOST_POWER), method="bounded").x)
+
+
+def outcome_weights(rank: Doubles, *, power: float) -> Floats:
+    """What an outcome at each rank counts: the inverse of its attention, at most MOST_WEIGHT; 1 for NaN (no rank)."""
+    known = np.where(np.isnan(rank), 1.0, np.maximum(rank, 1.0))
+    return np.minimum(known**power, MOST_WEIGHT).astype(np.float32)
