@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import duckdb
@@ -55,6 +56,7 @@ _WRITING: Mapping[str, Any] = {"compression": "zstd", "compression_level": 1, "u
 _ROWS_OF_A_GROUP = 131_072
 _ROWS_OF_A_RANGE = 1_000_000
 _SAMPLED_DAYS = 16
+_ASKING = Lock()
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ def _count(
         "cut_at": min(until, last_at).isoformat(),
         "last_event_at": last_at.isoformat(),
     }
-    with engine.cursor() as cursor, atomic_path(_day_file(lake, day)) as temporary:
+    with _cursor(engine) as cursor, atomic_path(_day_file(lake, day)) as temporary:
         cursor.register("event_weights", _EVENT_WEIGHTS)
         cursor.register("erasures", erasures)
         cursor.execute(_COPY.format(query_text("catalog/daily_interactions")), {**parameters, "target": str(temporary)})
@@ -157,10 +159,16 @@ def _count(
 
 
 def _fold(engine: duckdb.DuckDBPyConnection, erasures: pl.DataFrame, parameters: Mapping[str, object]) -> pa.Table:
-    with engine.cursor() as cursor:
+    with _cursor(engine) as cursor:
         cursor.execute("set TimeZone = 'UTC'")
         cursor.register("erasures", erasures)
         return cursor.sql(query_text("catalog/interactions"), params=parameters).to_arrow_table()
+
+
+def _cursor(engine: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """A connection of the thread's own. A busy connection refuses a second call, also two threads that ask for this."""
+    with _ASKING:
+        return engine.cursor()
 
 
 def _user_ranges(files: list[Path]) -> list[tuple[str | None, str | None]]:
