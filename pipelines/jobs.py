@@ -2,6 +2,8 @@
 
 import dagster as dg
 
+from assets.training.tuning import TUNE_TAG
+
 SCOPE_TAG = "jobfeed/scope"  # which users are ranked again: all, touched, acted
 
 _INGEST_EVENTS = dg.AssetSelection.assets("bronze/events", "bronze/user_records", "bronze/erasures", "bronze/resumes")
@@ -56,4 +58,11 @@ frequent = dg.define_asset_job(
     tags={SCOPE_TAG: "acted"},
 )
 
-JOBS = [daily, hourly, frequent]
+weekly = dg.define_asset_job(
+    "weekly",
+    dg.AssetSelection.assets("training/tuning", "training/als", "training/collaborative", "training/user_neighbours"),
+    description="The collaborative model chosen anew on held-out interactions and fitted; the next daily ranks by it.",
+    tags={SCOPE_TAG: "all", TUNE_TAG: "always"},
+)
+
+JOBS = [daily, hourly, frequent, weekly]

@@ -30,4 +30,9 @@ def _schedule(job_name: str, cron: str) -> dg.ScheduleDefinition:
     return tick
 
 
-SCHEDULES = [_schedule("daily", "0 2 * * *"), _schedule("hourly", "0 * * * *"), _schedule("frequent", "*/15 * * * *")]
+SCHEDULES = [
+    _schedule("daily", "0 2 * * *"),
+    _schedule("hourly", "0 * * * *"),
+    _schedule("frequent", "*/15 * * * *"),
+    _schedule("weekly", "0 4 * * 0"),
+]

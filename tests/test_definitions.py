@@ -6,6 +6,7 @@ import pytest
 
 from assets.io import TABLES
 from assets.resources import AS_OF_TAG, Workspace, parse_as_of
+from assets.training.tuning import TUNE_TAG
 from pipelines.definitions import build_defs
 from pipelines.jobs import SCOPE_TAG
 
@@ -41,9 +42,11 @@ ASSETS_BY_GROUP = {
     "training": {
         "training/als",
         "training/also_applied",
+        "training/collaborative",
         "training/job_vectors",
         "training/similar_jobs",
         "training/text_embeddings",
+        "training/tuning",
         "training/user_neighbours",
         "training/user_vectors",
     },
@@ -115,7 +118,19 @@ def test_a_job_says_what_is_ranked_again(defs: dg.Definitions, job: str, scope: 
 
 def test_schedules_run_at_their_times(defs: dg.Definitions) -> None:
     crons = {schedule.name: schedule.cron_schedule for schedule in defs.schedules or []}
-    assert crons == {"daily_schedule": "0 2 * * *", "hourly_schedule": "0 * * * *", "frequent_schedule": "*/15 * * * *"}
+    assert crons == {
+        "daily_schedule": "0 2 * * *",
+        "hourly_schedule": "0 * * * *",
+        "frequent_schedule": "*/15 * * * *",
+        "weekly_schedule": "0 4 * * 0",
+    }
+
+
+def test_weekly_chooses_the_collaborative_model_anew_and_fits_it(defs: dg.Definitions) -> None:
+    job = defs.resolve_job_def("weekly")
+    selected = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
+    assert {"training/tuning", "training/collaborative", "training/als"} <= selected
+    assert job.tags[TUNE_TAG] == "always"
 
 
 def test_a_tick_asks_for_a_run_of_its_instant(defs: dg.Definitions) -> None:

@@ -10,8 +10,8 @@ class Als(Strict):
     """Alternating least squares; the defaults are those of `AlsSettings`.
 
     `popularity_power`: 0 counts a choice of any job alike, 1 in inverse proportion to the job's popularity.
-    `warm_iterations`: iterations of a fit that starts from the last run's factors. `use_tuned`: the values chosen by
-    `jobfeed tune` replace factors, regularization, alpha, popularity_power and half_life_days.
+    `warm_iterations`: iterations of a fit that starts from the last run's factors. `use_tuned`: the choice of `tuning`
+    replaces factors, regularization, alpha, popularity_power and half_life_days, and may be another model than ALS.
     """
 
     factors: int = Field(AlsSettings.factors, ge=4, le=512)
@@ -22,6 +22,24 @@ class Als(Strict):
     popularity_power: float = Field(AlsSettings.popularity_power, ge=0, le=1)
     half_life_days: float = Field(AlsSettings.half_life_days, gt=0, le=36_500)
     use_tuned: bool = True
+
+
+class Tuning(Strict):
+    """How the collaborative model is chosen on held-out interactions.
+
+    `enabled`: the first daily run with at least `min_interactions` chooses, with `first_trials` for each model; the
+    weekly run chooses anew with `trials`. No trial begins after `budget_seconds`; a choice that this cuts short depends
+    on the speed of the machine. `max_users`: users whose held-out interactions are predicted. `max_factors`: of ALS.
+    """
+
+    enabled: bool = True
+    min_interactions: int = Field(5_000, ge=1)
+    first_trials: int = Field(6, ge=1, le=1000)
+    trials: int = Field(20, ge=1, le=1000)
+    budget_seconds: float = Field(120, gt=0, le=86_400)
+    held_out_days: int = Field(7, ge=1, le=90)
+    max_users: int = Field(2_000, ge=100)
+    max_factors: int = Field(128, ge=4, le=512)
 
 
 class Embedding(Strict):
@@ -77,6 +95,7 @@ class Pipeline(Strict):
     seed: int = Field(20240229, ge=0)
     event_retention_days: int = Field(400, ge=90)
     als: Als = Als()
+    tuning: Tuning = Tuning()
     embedding: Embedding = Embedding()
     digest: DigestSettings = DigestSettings()
     publishing: Publishing = Publishing()

@@ -1,6 +1,7 @@
 """The training assets: embeddings, vectors, factors, neighbours, similar jobs. The models are in `models.fitting`."""
 
 import datetime as dt
+import os
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -14,15 +15,19 @@ from assets.plots import bar_chart
 from assets.resources import RunClock, Workspace
 from assets.training.embedding_store import PERSONAL, SHARED, keep_embeddings
 from assets.training.inputs import applications, consented, representatives, texts_of_jobs, texts_of_users
-from assets.training.tuning import als_settings
+from assets.training.tuning import TUNE_TAG, als_settings, choice, count_interactions, keep_tuned, tuned_path
+from assets.training.tuning import tune as tune_models
 from assets.training.warm_start import warm_start
 from features.schemas.training import TEXT_EMBEDDINGS
 from models.fitting.als import AlsModel, fit_als
+from models.fitting.collaborative import ALS, MODELS, Collaborative, combine
 from models.fitting.embeddings import load_embedder, model_identity, text_vectors
 from models.fitting.item_knn import JobNeighbours, fit_also_applied
 from models.fitting.job_vectors import JobVectors, build_job_vectors
 from models.fitting.similar_jobs import similar_jobs
+from models.fitting.sparse_models import SparseModel
 from models.fitting.texts import commonest_texts, distinct_texts, shared_texts
+from models.fitting.tuning import TuningError
 from models.fitting.user_knn import UserNeighbours, fit_user_neighbours
 from models.fitting.user_vectors import HISTORY_DAYS, UserVectors, build_user_vectors, event_weights
 from models.fitting.weights import WINDOW_HALF_LIVES, WeightMatrix, decayed_weights
@@ -34,6 +39,7 @@ MODEL_LOADERS: dict[str, type[Any]] = {
     "job_vectors": JobVectors,
     "user_vectors": UserVectors,
     "als": AlsModel,
+    "collaborative": Collaborative,
     "also_applied": JobNeighbours,
     "user_neighbours": UserNeighbours,
 }
@@ -135,7 +141,67 @@ def user_vectors(
     return dg.Output(made, metadata=counts)
 
 
-@_model("training/als", inputs=_INTERACTION_INPUTS, kinds=("numpy", "implicit"))
+@asset("training/tuning", deps=_INTERACTION_INPUTS, kinds=("optuna",), kept_by=None)
+def tuning(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[None]:
+    """The choice of the collaborative model on held-out interactions, kept in `collaborative.json` until the next one.
+
+    A run chooses if nothing is kept yet and there are enough interactions, or if its tag `jobfeed/tune` is "always".
+    """
+    config, path, as_of = workspace.config.pipeline, tuned_path(workspace.models), clock.as_of(context)
+    is_asked_for = context.run.tags.get(TUNE_TAG) == "always"
+    if not config.als.use_tuned or (path.is_file() and not is_asked_for):
+        return dg.Output(None, metadata={"origin": choice(workspace.models, config.als).origin})
+    if not config.tuning.enabled or count_interactions(workspace) < config.tuning.min_interactions:
+        return dg.Output(None, metadata={"origin": "configuration"})
+
+    def report(model: str, trial: int, ndcg: float) -> None:
+        context.log.info("tuning %s, trial %d: NDCG@20 %.4f", model, trial + 1, ndcg)
+
+    n_trials = config.tuning.trials if is_asked_for else config.tuning.first_trials
+    try:
+        tuned, split = tune_models(workspace, as_of=as_of, n_trials=n_trials, on_trial=report)
+    except TuningError as error:
+        context.log.info("not tuned: %s", error)
+        return dg.Output(None, metadata={"origin": "configuration"})
+    keep_tuned(workspace.models, tuned, split, as_of=as_of, config=config)
+    return dg.Output(
+        None,
+        metadata={
+            "origin": f"tuned for {as_of.isoformat()}",
+            "split": f"{split.kind}: {split.reason}",
+            "chosen": dg.MetadataValue.json([member.as_json() for member in tuned.members]),
+            "ndcg": tuned.ndcg,
+            "incumbent_ndcg": tuned.incumbent_ndcg,
+            "is_cut_by_time": tuned.is_cut_by_time,
+        },
+    )
+
+
+@_model("training/collaborative", inputs=_INTERACTION_INPUTS, deps=("training/tuning",), kinds=("scipy", "numba"))
+def collaborative(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    clock: RunClock,
+    jobs: pl.LazyFrame,
+    daily_interactions: pl.LazyFrame,
+    user_profiles: pl.LazyFrame,
+) -> dg.Output[Collaborative]:
+    """The chosen collaborative model; the factors of ALS, if it is chosen, are those of training/als."""
+    config, as_of = workspace.config.pipeline, clock.as_of(context)
+    found = choice(workspace.models, config.als)
+    fitted = []
+    for member in found.members:
+        if member.model != ALS:
+            weights = _weights(member.settings.half_life_days, as_of, jobs, daily_interactions, user_profiles)
+            one = MODELS[member.model].fit(weights, member.settings, config.seed, os.cpu_count() or 1)
+            fitted += [one] if isinstance(one, SparseModel) else []
+    model = combine(found.members, fitted, as_of=as_of.isoformat())
+    chosen = dg.MetadataValue.json([member.as_json() for member in found.members])
+    counts = {"n_users": len(model.user_ids), "n_jobs": len(model.job_ids), "n_entries": model.right.nnz}
+    return dg.Output(model, metadata={**counts, "chosen": chosen, "chosen_from": found.origin})
+
+
+@_model("training/als", inputs=_INTERACTION_INPUTS, deps=("training/tuning",), kinds=("numpy", "implicit"))
 def als(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
@@ -185,7 +251,7 @@ def also_applied(
     return dg.Output(model, metadata=counts)
 
 
-@_model("training/user_neighbours", inputs=_INTERACTION_INPUTS, kinds=("scipy", "numba"))
+@_model("training/user_neighbours", inputs=_INTERACTION_INPUTS, deps=("training/tuning",), kinds=("scipy", "numba"))
 def user_neighbours(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
@@ -233,4 +299,14 @@ def _weights(
     )
 
 
-ASSETS = [text_embeddings, job_vectors, user_vectors, als, also_applied, user_neighbours, similar_jobs_table]
+ASSETS = [
+    text_embeddings,
+    job_vectors,
+    user_vectors,
+    tuning,
+    als,
+    collaborative,
+    also_applied,
+    user_neighbours,
+    similar_jobs_table,
+]

@@ -50,6 +50,12 @@ def mean_intervals(values: Doubles, counts: Floats) -> Interval:
     return Interval(estimate, lower, upper, n_users)
 
 
+def difference_interval(challenger: Doubles, incumbent: Doubles, *, seed: int) -> tuple[float, float]:
+    """(lower, upper) of the mean difference of the values (U,) of the same users."""
+    change = mean_intervals((challenger - incumbent)[:, None], resampled_counts(len(challenger), seed=seed))
+    return float(change.lower[0]), float(change.upper[0])
+
+
 def figure_interval(exposures: Callable[[Floats], Doubles], counts: Floats) -> tuple[float, float, float]:
     """(estimate, lower, upper) of a figure of all users' lists together, such as coverage.
 

@@ -46,7 +46,7 @@ def recommend(
     if k < 0:
         raise ValueError(f"recommend: k is {k}; it must be at least 0")
     job_ids, user_ids = recommender.job_ids, user_ids.unique(maintain_order=True).drop_nulls()
-    banned_user, banned_job = _positions_of_pairs(excluded, user_ids, job_ids)
+    banned_user, banned_job = excluded_positions(excluded, user_ids, job_ids)
     rows_at_once = max(1, min(_MAX_BLOCK_ROWS, _BLOCK_CELLS // max(len(job_ids), 1)))
     parts = [pl.DataFrame(schema=LISTS)]
     for start in range(0, len(user_ids), rows_at_once):
@@ -80,7 +80,7 @@ def same_for_all(values: Floats, excluded: Csr, *, k: int) -> Ints:
     return first_allowed(order[None, :], np.zeros(excluded.shape[0], dtype=np.int32), excluded, k=k)
 
 
-def _positions_of_pairs(pairs: pl.DataFrame | None, user_ids: pl.Series, job_ids: pl.Series) -> tuple[Ints, Ints]:
+def excluded_positions(pairs: pl.DataFrame | None, user_ids: pl.Series, job_ids: pl.Series) -> tuple[Ints, Ints]:
     """The positions of the users and jobs of `pairs`, sorted by user, without unknown users and jobs."""
     if pairs is None:
         return np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int32)

@@ -17,7 +17,7 @@ from models.arrays import Csr, Ints, Longs, csr_from_coordinates, positions, sor
 from models.fitting.als import AlsModel, AlsSettings, fit_als
 from models.fitting.artifacts import Artifact
 from models.fitting.item_knn import ItemKnnSettings, fit_item_knn
-from models.fitting.knn import largest_of_rows
+from models.fitting.knn import largest_of_rows, stack_rows
 from models.fitting.linear_items import LinearItemSettings, fit_linear_items
 from models.fitting.sparse_models import (
     SparseModel,
@@ -31,6 +31,9 @@ from models.fitting.user_knn import UserKnnSettings, describe_users, fit_user_kn
 from models.fitting.weights import WeightMatrix
 
 ALS, ITEM_KNN, USER_KNN, LINEAR_ITEMS, POPULARITY = "als", "item_knn", "user_knn", "linear_items", "popularity"
+# A user who is folded in is compared with at most so many users of each job, which bounds the cost.
+_FOLD_IN_USERS, _FOLD_IN_ROWS = 1_000, 1_024
+_POPULAR_JOBS = 2_000  # that popularity has an opinion on
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def fit_popularity(weights: WeightMatrix, settings: PopularitySettings) -> Spars
     total = np.asarray(history.sum(axis=0), dtype=np.float64).ravel()
     everyone = sparse.csr_matrix(np.ones((len(weights.user_ids), 1), dtype=np.float32))
     share = sparse.csr_matrix((total / max(total.max(initial=0), 1e-12)).astype(np.float32)[None, :])
-    return sparse_model(weights, everyone, share, popularity_power=0.0)
+    return sparse_model(weights, everyone, largest_of_rows(share, _POPULAR_JOBS), popularity_power=0.0)
 
 
 @dataclass(frozen=True)
@@ -184,9 +187,14 @@ def _terms_of(member: Member, values: Csr, right: Csr, own: Ints) -> Csr:
     plain = scale_columns(right, 1 / popularity_scale(right, power=member.settings.popularity_power))
     known = describe_users(plain, n_users, rarity_power=power)
     described = describe_users(history, n_users, rarity_power=power, n_users=right.shape[0])
-    similar = (described @ known.T).tocsr()
-    similar.data[similar.indices == np.repeat(own, np.diff(similar.indptr))] = 0
-    return largest_of_rows(similar, member.settings.n_neighbours)
+    by_job = largest_of_rows(known.T.tocsr(), _FOLD_IN_USERS)
+    parts = []
+    for start in range(0, values.shape[0], _FOLD_IN_ROWS):
+        block = slice(start, start + _FOLD_IN_ROWS)
+        similar = (described[block] @ by_job).tocsr()
+        similar.data[similar.indices == np.repeat(own[block], np.diff(similar.indptr))] = 0
+        parts.append(largest_of_rows(similar, member.settings.n_neighbours))
+    return stack_rows(parts, (values.shape[0], right.shape[0]))
 
 
 def csr_of_shape(n_rows: int, n_columns: int) -> Csr:

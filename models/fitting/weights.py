@@ -126,6 +126,18 @@ def weight_matrix(weights: pl.DataFrame) -> WeightMatrix:
     return _with_positives(users, jobs, values, unit=1)
 
 
+def weight_pairs(weights: WeightMatrix) -> pl.DataFrame:
+    """user_id, job_id, weight of the entries: the inverse of `weight_matrix`."""
+    row = np.repeat(np.arange(weights.values.shape[0]), np.diff(weights.values.indptr))
+    return pl.DataFrame(
+        {
+            "user_id": weights.user_ids.gather(row),
+            "job_id": weights.job_ids.gather(weights.values.indices),
+            "weight": weights.values.data,
+        }
+    )
+
+
 def _with_positives(users: pl.Series, jobs: pl.Series, values: Csr, *, unit: int) -> WeightMatrix:
     """The rows and columns with at least one positive value, values divided by `unit`.
 

@@ -1,7 +1,8 @@
-"""`jobfeed run`, `simulate`, `bench` and `tune`: run a job, make a market, measure on it, tune a model."""
+"""`jobfeed run`, `simulate`, `bench` and `tune`: run a job, make a market, measure, choose the collaborative model."""
 
 import datetime as dt
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
@@ -21,6 +22,7 @@ from pipelines.cli.terminal import (
 )
 
 if TYPE_CHECKING:
+    from models.fitting.collaborative import Member
     from models.fitting.tuning import Tuned
 
 
@@ -122,38 +124,52 @@ def bench(
 
 def tune(
     as_of: AsOf = None,
-    trials: Annotated[int, typer.Option(min=1, max=1000, help="Settings to try.")] = 40,
-    days: Annotated[int, typer.Option(min=1, max=90, help="The last days, held out to choose by.")] = 7,
-    users: Annotated[int, typer.Option(min=100, help="The most users to choose by.")] = 20_000,
+    trials: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Settings to try of each model; default in pipeline.yaml.")
+    ] = None,
+    days: Annotated[int | None, typer.Option(min=1, max=90, help="The last days, held out to choose by.")] = None,
+    users: Annotated[int | None, typer.Option(min=100, help="At most so many users to choose by.")] = None,
 ) -> None:
-    """Choose the parameters of the collaborative model (ALS) on held-out interactions."""
+    """Choose the collaborative model, its parameters or a blend on held-out interactions."""
     from assets.training.tuning import keep_tuned
     from assets.training.tuning import tune as search
 
-    found, config = workspace(), checked_config()
+    found, config = workspace(), checked_config().pipeline
     instant = parse_instant(as_of) or dt.datetime.now(dt.UTC)
     with progress_bar() as progress:
-        task = progress.add_task("trial", total=trials)
-        tuned = search(
-            found,
-            as_of=instant,
-            n_trials=trials,
-            held_out_days=days,
-            max_users=users,
-            on_trial=lambda number, _settings, _ndcg: progress.update(task, completed=number + 1),
+        task = progress.add_task("trial", total=None)
+
+        def on_trial(model: str, number: int, ndcg: float) -> None:
+            progress.update(task, description=f"{model} {number + 1}: {ndcg:.4f}", advance=1)
+
+        tuned, split = search(
+            found, as_of=instant, n_trials=trials, held_out_days=days, max_users=users, on_trial=on_trial
         )
-    path = keep_tuned(found.models, tuned, as_of=instant, config=config.pipeline)
+    path = keep_tuned(found.models, tuned, split, as_of=instant, config=config)
+    out.print(f"split by {split.kind}: {escape(split.reason)}")
     out.print(_tuned_table(tuned))
-    out.print(f"kept in {escape(str(path))}; the next `jobfeed run daily` fits with it")
+    cut = "; the time ran out, another machine may choose otherwise" if tuned.is_cut_by_time else ""
+    out.print(f"kept in {escape(str(path))}; the next `jobfeed run daily` fits it{cut}")
 
 
 def _tuned_table(tuned: "Tuned") -> Table:
-    """The settings in use, then the best five trials."""
-    best = tuned.trials.sort(["ndcg", "trial"], descending=[True, False]).head(5)
-    table = Table("", "factors", "reg.", "alpha", "pop. power", "half-life", "NDCG@20", "recall@20")
-    names = ("factors", "regularization", "alpha", "popularity_power", "half_life_days")
-    for name, rows in (("in use", tuned.trials.head(1)), ("best", best)):
-        for n, row in enumerate(rows.iter_rows(named=True)):
-            figures = (*(f"{row[key]:.4g}" for key in names), f"{row['ndcg']:.4f}", f"{row['recall']:.4f}")
-            table.add_row("" if n else name, *figures)
+    """The best of each model, the incumbent, and the choice."""
+    table = Table("", "NDCG@20", "model and settings")
+    for name, (member, ndcg) in sorted(tuned.best.items(), key=lambda one: -one[1][1]):
+        table.add_row(name, f"{ndcg:.4f}", _described([member]))
+    table.add_section()
+    table.add_row("incumbent", f"{tuned.incumbent_ndcg:.4f}", _described(tuned.incumbent))
+    lower, upper = tuned.difference
+    table.add_row("challenger", f"{tuned.challenger_ndcg:.4f}", f"difference {lower:+.4f} to {upper:+.4f}")
+    table.add_row("chosen", f"{tuned.ndcg:.4f}", _described(tuned.members))
     return table
+
+
+def _described(members: "Sequence[Member]") -> str:
+    parts = []
+    for member in members:
+        chosen = ", ".join(f"{name} {value:.4g}" for name, value in member.as_json()["settings"].items())
+        parts.append(
+            f"{member.weight:.0%} {member.model}: {chosen}" if len(members) > 1 else f"{member.model}: {chosen}"
+        )
+    return "\n".join(parts)

@@ -17,6 +17,7 @@ from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS
 from features.schemas.features import USER_PROFILES
 from features.schemas.training import SIMILAR_JOBS
 from models.fitting.als import AlsModel
+from models.fitting.collaborative import Collaborative
 from models.fitting.item_knn import JobNeighbours
 from models.fitting.job_vectors import JobVectors
 from models.fitting.user_knn import UserNeighbours
@@ -120,7 +121,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 def test_every_model_is_fitted_and_can_be_loaded(project: Project) -> None:
     result = project.run()
     assert result.success
-    kinds = [JobVectors, UserVectors, AlsModel, JobNeighbours, UserNeighbours]
+    kinds = [JobVectors, UserVectors, AlsModel, Collaborative, JobNeighbours, UserNeighbours]
     assert list(training.MODEL_LOADERS.values()) == kinds
     als, users = project.model("als"), project.model("user_vectors")
     assert als.user_ids.to_list() == USERS

@@ -9,9 +9,10 @@ from typer.testing import CliRunner
 
 from assets.config.pipeline import Als
 from assets.lake import Lake
-from assets.training.tuning import TunedFileError, als_settings, tuned_path
+from assets.training.tuning import TunedFileError, als_settings, choice, tuned_path
 from features.schemas.catalog import DAILY_INTERACTIONS, JOBS
 from features.schemas.features import USER_PROFILES
+from models.fitting.collaborative import MODELS
 from pipelines.cli.main import app
 
 AS_OF = dt.datetime(2026, 3, 10, 2, tzinfo=dt.UTC)
@@ -45,40 +46,80 @@ def tune(data: Path, *options: str) -> Any:
     return CliRunner().invoke(app, ["tune", "--as-of", AS_OF.isoformat(), "--trials", "3", *options], env=environment)
 
 
-def test_tuning_keeps_what_it_chose_and_the_next_fit_takes_it(tmp_path: Path) -> None:
+def test_tuning_keeps_what_it_chose_and_all_that_it_tried(tmp_path: Path) -> None:
     write_lake(Lake(tmp_path / "lake"))
     done = tune(tmp_path)
     assert done.exit_code == 0, done.output
     assert "NDCG@20" in done.output
     kept = json.loads(tuned_path(tmp_path / "models").read_text())
-    assert len(kept["trials"]) == 3
-    assert kept["best"] >= kept["start"] > 0
-    settings, source = als_settings(tmp_path / "models", Als())
-    assert source == f"tuned for {AS_OF.isoformat()}"
-    assert settings.alpha == kept["settings"]["alpha"]
-    assert settings.iterations == Als().iterations
+    assert {trial["model"] for trial in kept["trials"]} == set(MODELS) == set(kept["models"])
+    assert kept["split"] == {
+        "kind": "time",
+        "reason": "12 users have pairs in the last 7 days",
+        "n_users": 12,
+        "n_pairs": 12,
+    }
+    assert kept["ndcg"] >= kept["incumbent_ndcg"] > 0
+    found = choice(tmp_path / "models", Als())
+    assert found.origin == f"tuned for {AS_OF.isoformat()}"
+    assert [member.as_json() for member in found.members] == kept["chosen"]
+    assert found.als.iterations == Als().iterations
     once = tuned_path(tmp_path / "models").read_bytes()
     tuned_path(tmp_path / "models").unlink()
     assert tune(tmp_path).exit_code == 0
     assert tuned_path(tmp_path / "models").read_bytes() == once
 
 
+def test_choices_of_other_days_stay_in_the_history(tmp_path: Path) -> None:
+    write_lake(Lake(tmp_path / "lake"))
+    for day in (0, 0, 1):
+        assert tune(tmp_path, "--as-of", (AS_OF + dt.timedelta(days=day)).isoformat()).exit_code == 0
+    history = json.loads(tuned_path(tmp_path / "models").read_text())["history"]
+    assert [entry["as_of"] for entry in history] == [(AS_OF + dt.timedelta(days=1)).isoformat(), AS_OF.isoformat()]
+
+
+def keep(models: Path, *, model: str = "als", **settings: object) -> Path:
+    """A file of one chosen model."""
+    path = tuned_path(models)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    chosen = {"model": model, "weight": 1.0, "settings": settings}
+    path.write_text(json.dumps({"as_of": "x", "chosen": [chosen], "models": {}}))
+    return path
+
+
+ALS_CHOICE = {"factors": 8, "regularization": 1, "alpha": 2, "popularity_power": 0, "half_life_days": 9}
+
+
 def test_the_configuration_can_insist_on_its_own_values(tmp_path: Path) -> None:
-    path = tuned_path(tmp_path)
-    path.parent.mkdir(parents=True)
-    chosen = {"factors": 8, "regularization": 1, "alpha": 2, "popularity_power": 0, "half_life_days": 9}
-    path.write_text(json.dumps({"as_of": "x", "settings": chosen}))
+    keep(tmp_path, **ALS_CHOICE)
     assert als_settings(tmp_path, Als())[0].factors == 8
-    settings, source = als_settings(tmp_path, Als(use_tuned=False))
-    assert (settings.factors, source) == (64, "configuration")
+    found = choice(tmp_path, Als(use_tuned=False))
+    assert (found.als.factors, found.origin) == (Als().factors, "configuration")
+    assert [member.model for member in found.members] == ["als"]
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"as_of": "x", "settings": {"factors": -1}}', '{"settings": {}}'])
+def test_als_keeps_the_configured_values_where_another_model_is_chosen(tmp_path: Path) -> None:
+    keep(tmp_path, model="item_knn", n_neighbours=7)
+    found = choice(tmp_path, Als(factors=12))
+    assert [(member.model, member.settings.n_neighbours) for member in found.members] == [("item_knn", 7)]
+    assert found.als.factors == 12
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"as_of": "x", "chosen": [], "models": {}}', '{"settings": {}}'])
 def test_a_damaged_file_is_reported_with_what_to_do(tmp_path: Path, content: str) -> None:
     path = tuned_path(tmp_path)
     path.parent.mkdir(parents=True)
     path.write_text(content)
     with pytest.raises(TunedFileError, match="run `jobfeed tune` again"):
+        als_settings(tmp_path, Als())
+
+
+def test_values_that_the_configuration_does_not_allow_are_refused(tmp_path: Path) -> None:
+    keep(tmp_path, **{**ALS_CHOICE, "factors": -1})
+    with pytest.raises(TunedFileError, match="factors"):
+        als_settings(tmp_path, Als())
+    keep(tmp_path, model="oracle")
+    with pytest.raises(TunedFileError, match="oracle"):
         als_settings(tmp_path, Als())
 
 

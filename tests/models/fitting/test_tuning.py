@@ -1,57 +1,104 @@
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 import pytest
 
-from models.evaluation.splits import Split
+from models.evaluation.metrics import evaluate_lists
+from models.evaluation.recommenders import Popularity, recommend, recommender_of
+from models.evaluation.splits import Split, random_split
 from models.fitting.als import AlsSettings
-from models.fitting.tuning import TuningError, tune_als
-from tests.models.training_world import trade_matrix, trades
+from models.fitting.blending import blended_ndcg, candidate_shares, choose_weights
+from models.fitting.collaborative import MODELS, Member
+from models.fitting.item_knn import ItemKnnSettings
+from models.fitting.tuning import Budget, Tuned, TuningError, tune_collaborative
 
-START = AlsSettings(factors=2, iterations=10, n_threads=1, regularization=90.0, alpha=0.1)
-
-
-def trade_split() -> Split:
-    held_out = [("u0", "j2"), ("u3", "j1"), ("u4", "j5"), ("u7", "j3")]
-    truth = pl.DataFrame(held_out, schema=["user_id", "job_id"], orient="row").with_columns(gain=pl.lit(1.0))
-    matrix = trade_matrix(held_out)
-    return Split(lambda _half_life: matrix, truth, trades(held_out).select("user_id", "job_id"), half_lives=())
+BAD = Member("als", 1.0, AlsSettings(factors=2, iterations=2, n_threads=1, regularization=90.0, alpha=0.1))
+STARTS: dict[str, Any] = {name: kind.settings() for name, kind in MODELS.items()} | {"als": BAD.settings}
 
 
-def test_tuning_finds_better_settings_than_bad_ones_and_tries_those_in_use_first() -> None:
-    tried: list[AlsSettings] = []
-    tuned = tune_als(
-        trade_split(),
-        start=START,
-        n_trials=12,
-        seed=1,
-        max_factors=32,
-        on_trial=lambda _number, settings, _ndcg: tried.append(settings),
+def groups() -> Split:
+    """Five groups of users, each with its own jobs; a third of the pairs is held out."""
+    pairs = [
+        {"user_id": f"u{user:03}", "job_id": f"j{job + 12 * (user % 5):03}", "weight": 1.0 + job % 3}
+        for user in range(120)
+        for job in range(12)
+        if (user * 5 + job * 7) % 4
+    ]
+    return random_split(pl.DataFrame(pairs), share=0.3, seed=1)
+
+
+def clock(step: float) -> Callable[[], float]:
+    """Each look at it is `step` seconds later."""
+    looks = [0.0]
+
+    def now() -> float:
+        looks[0] += step
+        return looks[0]
+
+    return now
+
+
+def tuned(*, incumbent: Member = BAD, n_trials: int = 3, seconds: float = 1e9, step: float = 0.0) -> Tuned:
+    budget = Budget(n_trials, seconds, clock(step), max_factors=16, n_threads=1)
+    return tune_collaborative(groups(), incumbent=[incumbent], starts=STARTS, budget=budget, seed=3)
+
+
+def test_every_model_is_tried_and_a_bad_incumbent_is_replaced() -> None:
+    found = tuned()
+    assert set(found.best) == set(MODELS)
+    assert [trial["trial"] for trial in found.trials if trial["model"] == "user_knn"] == [0, 1, 2]
+    assert found.trials[0]["settings"] == {"is_binary": False, "half_life_days": 36_500.0}
+    assert found.is_replaced and found.difference[0] > 0
+    assert found.ndcg == found.challenger_ndcg > found.incumbent_ndcg
+    assert sum(member.weight for member in found.members) == pytest.approx(1)
+    assert not found.is_cut_by_time
+    als = [trial["settings"]["factors"] for trial in found.trials if trial["model"] == "als"]
+    assert als[0] == 2 and set(als[1:]) == {16}
+
+
+def test_an_incumbent_that_nothing_beats_for_certain_stays() -> None:
+    best = tuned().members
+    again = tune_collaborative(
+        groups(),
+        incumbent=best,
+        starts=STARTS | {member.model: member.settings for member in best},
+        budget=Budget(1, 1e9, clock(0.0), n_threads=1),
+        seed=3,
     )
-    assert tried[0] == START
-    assert len(tried) == len(tuned.trials) == 12
-    assert tuned.best_ndcg > tuned.start_ndcg
-    assert tuned.best_ndcg == pytest.approx(1.0)
-    assert {settings.factors for settings in tried} <= {2, 16, 32}
-    assert tuned.settings in tried
-    assert replace(tuned.settings, factors=2, regularization=90.0, alpha=0.1, popularity_power=0.75) == START
+    assert again.members == best
+    assert not again.is_replaced
+    assert again.ndcg == again.incumbent_ndcg
+    assert again.difference[0] <= 0
 
 
-def test_the_same_seed_gives_the_same_trials() -> None:
-    one, two = (tune_als(trade_split(), start=START, n_trials=12, seed=5, max_factors=16) for _ in range(2))
-    assert one.trials.equals(two.trials)
-    assert one.settings == two.settings
+def test_the_same_seed_gives_the_same_choice() -> None:
+    one, two = tuned(), tuned()
+    assert one == two
 
 
-def test_settings_that_nothing_beats_stay() -> None:
-    good = AlsSettings(factors=2, iterations=15, regularization=0.01, alpha=10.0, n_threads=1)
-    tuned = tune_als(trade_split(), start=good, n_trials=6, seed=1, max_factors=16)
-    assert tuned.start_ndcg == pytest.approx(1.0)
-    assert tuned.settings == good
+def test_time_that_runs_out_ends_the_trials_and_is_said() -> None:
+    found = tuned(n_trials=50, seconds=100, step=1.0)
+    assert found.is_cut_by_time
+    assert 0 < len(found.trials) < 100
+    assert found.is_replaced
 
 
 def test_nothing_held_out_is_an_error() -> None:
+    empty = replace(groups(), truth=groups().truth.clear())
+    budget = Budget(1, 10, clock(0.0))
     with pytest.raises(TuningError, match="no interaction is held out"):
-        tune_als(
-            replace(trade_split(), truth=trade_split().truth.clear()), start=START, n_trials=3, seed=1, max_factors=16
-        )
+        tune_collaborative(empty, incumbent=[BAD], starts=STARTS, budget=budget, seed=1)
+
+
+def test_the_ndcg_of_one_recommender_in_a_blend_is_that_of_its_lists() -> None:
+    split = groups()
+    model = recommender_of(MODELS["item_knn"].fit(split.train(1.0), ItemKnnSettings(), 1, 1))
+    popular = Popularity(model.job_ids, pl.Series(range(len(model.job_ids)), dtype=pl.Float32).to_numpy() + 1)
+    candidates = candidate_shares([popular, model], split)
+    for weights, one in (((1.0, 0.0), popular), ((0.0, 1.0), model)):
+        lists = recommend(one, split.truth["user_id"].unique().sort(), k=5, excluded=split.known)
+        expected = evaluate_lists(lists, split.truth, k=5)["ndcg"].to_list()
+        assert blended_ndcg(candidates, weights, k=5).tolist() == pytest.approx(expected, abs=1e-6)
+    assert choose_weights(candidates, k=5)[1] > 0.5
