@@ -18,6 +18,7 @@ from assets.resources import RunClock, Workspace
 from features.schemas.features import PREFERENCES
 from features.schemas.ranking import FEEDS
 from models.fitting.als import AlsModel
+from models.fitting.collaborative import Collaborative
 from models.fitting.item_knn import JobNeighbours
 from models.fitting.job_vectors import JobVectors
 from models.fitting.user_knn import UserNeighbours
@@ -34,8 +35,8 @@ _TABLES = (
     "features/preferences", "features/trending", "learning/learned_recipe",
 )  # fmt: skip
 _MODELS = (
-    "training/als", "training/also_applied", "training/user_neighbours", "training/job_vectors",
-    "training/user_vectors",
+    "training/als", "training/collaborative", "training/also_applied", "training/user_neighbours",
+    "training/job_vectors", "training/user_vectors",
 )  # fmt: skip
 _PREVIEW_ITEMS = 10
 
@@ -46,6 +47,7 @@ def feeds(
     workspace: Workspace,
     clock: RunClock,
     als: AlsModel,
+    collaborative: Collaborative,
     also_applied: JobNeighbours,
     user_neighbours: UserNeighbours,
     job_vectors: JobVectors,
@@ -61,7 +63,7 @@ def feeds(
         update_registry(workspace, lambda registry: replace(registry, served=registry.active))
     report = rank_feeds(
         lake_tables(workspace.lake),
-        Fitted(als, also_applied, user_neighbours, job_vectors, user_vectors),
+        Fitted(als, collaborative, also_applied, user_neighbours, job_vectors, user_vectors),
         lake=workspace.lake,
         settings=served_settings(workspace),
         shard_users=workspace.config.ranking.shard_users,

@@ -18,6 +18,7 @@ from features.hashing import shard_of, stable_hash
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import JOB_FEATURES, PREFERENCES, SKILL_WEIGHTS, TRENDING, USER_PROFILES
 from models.fitting.als import AlsModel
+from models.fitting.collaborative import Collaborative
 from models.fitting.item_knn import JobNeighbours
 from models.fitting.job_vectors import JobVectors
 from models.fitting.user_knn import UserNeighbours
@@ -72,6 +73,7 @@ def load_fitted(models: Path) -> Fitted:
     folder = models / "training"
     return Fitted(
         als=AlsModel.load(folder / "als.npz"),
+        collaborative=Collaborative.load(folder / "collaborative.npz"),
         also_applied=JobNeighbours.load(folder / "also_applied.npz"),
         user_neighbours=UserNeighbours.load(folder / "user_neighbours.npz"),
         job_vectors=JobVectors.load(folder / "job_vectors.npz"),

@@ -17,6 +17,7 @@ from assets.ranking.scope import Scope, kept_feeds, users_to_rank_again
 from features.schemas.ranking import FEEDS
 from models.arrays import Longs
 from models.fitting.als import fold_in
+from models.fitting.collaborative import ALS, fold_in_history
 from models.fitting.weights import WINDOW_HALF_LIVES, weights_since
 from models.ranking.context import Fitted, JobContext, UserBatch
 from models.ranking.interaction_arrays import build_job_index, counts_for_ranking
@@ -155,16 +156,30 @@ def fitted_for(
         .join(known, on="user_id", how="left")
         .filter((pl.col("last_at") > fitted_at) | pl.col("is_fitted").is_null())
     )
-    weights = weights_since(
-        interactions.filter(counts_for_ranking()).join(wanted, on="user_id", how="semi").collect(engine="streaming"),
-        fitted_at=fitted_at,
-        fitted_users=als.user_ids,
-        as_of=as_of,
-        half_life_days=als.half_life_days,
-        days=WINDOW_HALF_LIVES * als.half_life_days,
-        representatives=jobs.select("job_id", "duplicate_of").collect(),
+    changed = (
+        interactions.filter(counts_for_ranking()).join(wanted, on="user_id", how="semi").collect(engine="streaming")
     )
-    return replace(fitted, als=fold_in(als, weights, n_threads=1))
+    known_jobs = jobs.select("job_id", "duplicate_of").collect()
+
+    def weights(half_life_days: float) -> pl.DataFrame:
+        return weights_since(
+            changed,
+            fitted_at=fitted_at,
+            fitted_users=als.user_ids,
+            as_of=as_of,
+            half_life_days=half_life_days,
+            days=WINDOW_HALF_LIVES * half_life_days,
+            representatives=known_jobs,
+        )
+
+    members = [member for member in fitted.collaborative.chosen() if member.model != ALS]
+    return replace(
+        fitted,
+        als=fold_in(als, weights(als.half_life_days), n_threads=1),
+        collaborative=fold_in_history(
+            fitted.collaborative, [weights(member.settings.half_life_days) for member in members]
+        ),
+    )
 
 
 def _rank_one(run: RankingRun, rows: Longs, name: str, members: pl.Series | None, *, lake: Lake) -> Report:

@@ -13,6 +13,7 @@ import polars as pl
 from features.components import haversine_km
 from models.arrays import Bools, Csr, Doubles, Floats, Ints, Longs
 from models.fitting.als import AlsModel
+from models.fitting.collaborative import Collaborative
 from models.fitting.item_knn import JobNeighbours
 from models.fitting.job_vectors import JobVectors
 from models.fitting.user_knn import UserNeighbours
@@ -41,6 +42,7 @@ class Fitted:
     """The fitted models as they were trained."""
 
     als: AlsModel
+    collaborative: Collaborative
     also_applied: JobNeighbours
     user_neighbours: UserNeighbours
     job_vectors: JobVectors
@@ -53,6 +55,15 @@ class Factors:
 
     rows: Floats
     is_known: Bools
+
+
+@dataclass(frozen=True)
+class SparsePart:
+    """A sparse member of the chosen collaborative model: the scores of its users on open jobs are `left @ right`."""
+
+    weight: float
+    left: Csr  # users of the model x terms
+    right: Csr  # terms x jobs
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,8 @@ class JobContext:
     sketch: Floats  # job vectors shortened for comparisons
     als: Factors
     als_index: VectorIndex
+    als_weight: float  # of ALS in the chosen collaborative model
+    sparse_parts: Sequence[SparsePart]
     content: Factors
     content_index: VectorIndex
     culture: Factors
@@ -93,6 +106,7 @@ class UserBatch:
 
     users: UserTable
     als: Factors
+    sparse_terms: Sequence[Csr]  # columns: the terms of each of the context's sparse parts
     content: Factors
     culture: Factors
     neighbour_links: Csr  # columns: users of the neighbours model
@@ -113,6 +127,20 @@ class UserBatch:
 
 
 @dataclass(frozen=True)
+class CollaborativeScores:
+    """The chosen collaborative model over a block: the best allowed jobs, and what shares of scores are computed from.
+
+    A member's share is its score by the user's greatest one, forbidden jobs included; `greatest` (B,) is the greatest
+    weighted sum of the shares of all members.
+    """
+
+    jobs: Ints
+    als_greatest: Floats  # (B,)
+    sparse_shares: Sequence[Csr]  # (B, J) each
+    greatest: Floats
+
+
+@dataclass(frozen=True)
 class UserBlock:
     """A slice of a batch that is ranked at once, with what both retrieval and scoring read."""
 
@@ -120,8 +148,7 @@ class UserBlock:
     batch: UserBatch
     rows: slice
     forbidden: Csr  # (B, J) of ones
-    collaborative_jobs: Ints
-    collaborative_best: Floats  # (B,) each user's greatest collaborative score, forbidden jobs included
+    collaborative: CollaborativeScores
     neighbour_shares: Csr  # (B, J) interactions of similar users as a share of the user's best
 
     @property

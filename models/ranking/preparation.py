@@ -25,10 +25,21 @@ from models.arrays import (
     rank_within,
     rows_or_zeros,
 )
-from models.ranking.context import KIND_APPLIED, KIND_SAVED, KIND_VIEWED, Factors, Fitted, JobContext, UserBatch
+from models.fitting.collaborative import ALS, Collaborative
+from models.ranking.context import (
+    KIND_APPLIED,
+    KIND_SAVED,
+    KIND_VIEWED,
+    Factors,
+    Fitted,
+    JobContext,
+    SparsePart,
+    UserBatch,
+)
 from models.ranking.diversity import popular_diverse, topic_sketch
 from models.ranking.experiments import DEFAULT_ARM, Arm, assign_arms
 from models.ranking.interaction_arrays import APPLIED, DISMISSED, LIKED, SAVED, SEEN, InteractionArrays, JobIndex
+from models.ranking.job_arrays import JobTable
 from models.ranking.population import Population
 from models.ranking.retrieval import RETRIEVERS
 from models.ranking.retrievers.precomputed import cells_of
@@ -49,18 +60,20 @@ class ModelRows:
     """The row of each user of a population in each model, -1 where the model does not know the user."""
 
     als: Ints
+    collaborative: Ints
     neighbours: Ints
     vectors: Ints
 
     def take(self, rows: NDArray[Any]) -> "ModelRows":
         """Those of the users at the given positions."""
-        return ModelRows(self.als[rows], self.neighbours[rows], self.vectors[rows])
+        return ModelRows(self.als[rows], self.collaborative[rows], self.neighbours[rows], self.vectors[rows])
 
 
 def model_rows(fitted: Fitted, user_ids: pl.Series) -> ModelRows:
     """The rows of a whole population, looked up at once: no batch builds an index of a million ids again."""
     return ModelRows(
         als=positions(fitted.als.user_ids, user_ids),
+        collaborative=positions(fitted.collaborative.user_ids, user_ids),
         neighbours=positions(fitted.user_neighbours.user_ids, user_ids),
         vectors=positions(fitted.user_vectors.user_ids, user_ids),
     )
@@ -85,6 +98,7 @@ def build_job_context(
     asked_skills = jobs.skills.copy()
     asked_skills.data = np.ones_like(asked_skills.data)
     score = jobs.prior_score()
+    als_weight = sum(member.weight for member in fitted.collaborative.chosen() if member.model == ALS)
     context = JobContext(
         settings=settings,
         as_of=as_of,
@@ -95,7 +109,9 @@ def build_job_context(
         popular_diverse=popular_diverse(score, jobs.company),
         sketch=topic_sketch(content.rows),
         als=als,
-        als_index=build_index(als.rows, exact_jobs=settings.exact_jobs),
+        als_index=build_index(als.rows if als_weight else als.rows[:0], exact_jobs=settings.exact_jobs),
+        als_weight=als_weight,
+        sparse_parts=_sparse_parts(fitted.collaborative, jobs),
         content=content,
         content_index=build_index(content.rows, exact_jobs=settings.exact_jobs, probed_jobs=_CONTENT_PROBED_JOBS),
         culture=align(fitted.job_vectors.job_ids, fitted.job_vectors.culture, jobs.ids),
@@ -132,6 +148,9 @@ def build_user_batch(context: JobContext, people: Population, rows: ModelRows) -
     return UserBatch(
         users=users,
         als=Factors(als.rows, als.is_known & consents),
+        sparse_terms=[
+            csr_rows_or_empty(part.left, np.where(consents, rows.collaborative, -1)) for part in context.sparse_parts
+        ],
         content=Factors(content.rows, content.is_known & (consents | ~has_vector_history)),
         culture=as_factors(rows_or_zeros(fitted.user_vectors.summary_vectors, summary_rows)),
         neighbour_links=csr_rows_or_empty(context.user_links, np.where(consents, rows.neighbours, -1)),
@@ -160,6 +179,18 @@ def align(ids: pl.Series, rows: NDArray[Any], wanted: pl.Series) -> Factors:
 def as_factors(rows: Floats) -> Factors:
     """The rows as they are; rows of zeros are not known."""
     return Factors(rows=rows, is_known=np.asarray(rows.any(axis=1), dtype=bool))
+
+
+def _sparse_parts(model: Collaborative, jobs: JobTable) -> list[SparsePart]:
+    """The sparse members with a column for each open job."""
+    column = jobs.rows_of(model.job_ids)
+    parts = []
+    for member, left, right in model.sparse_parts():
+        row = np.repeat(np.arange(right.shape[0]), np.diff(right.indptr))
+        shape = (right.shape[0], jobs.n)
+        aligned = csr_from_coordinates(row, column[right.indices], right.data, shape=shape)
+        parts.append(SparsePart(member.weight, left, aligned))
+    return parts
 
 
 def _history(interactions: InteractionArrays, consents: Bools) -> tuple[Ints, Ints]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from models.arrays import NO_ENTRY
 from models.ranking.candidates import Candidates, first_allowed, merge
+from models.ranking.collaborative import collaborative_scores
 from models.ranking.context import JobContext, Retriever, UserBatch, UserBlock
 from models.ranking.retrievers.also_applied import also_applied
 from models.ranking.retrievers.company import company
@@ -18,7 +19,6 @@ from models.ranking.retrievers.new import new
 from models.ranking.retrievers.popular_diverse import POPULAR_ITEMS, popular
 from models.ranking.retrievers.trending import trending
 from models.ranking.rules import forbidden_rows
-from models.ranking.vector_index import nearest_jobs
 
 # The position of a retriever is its bit in `found_by`.
 RETRIEVERS: dict[str, Retriever] = {
@@ -38,20 +38,13 @@ RETRIEVERS: dict[str, Retriever] = {
 def build_block(context: JobContext, batch: UserBatch, rows: slice) -> UserBlock:
     """A slice of the batch with its forbidden jobs and with what retrieval and scoring share."""
     forbidden = forbidden_rows(context, batch, rows)
-    jobs, best = nearest_jobs(
-        context.als_index,
-        batch.als.rows[rows],
-        batch.als.is_known[rows],
-        forbidden,
-        context.settings.limits.per_retriever["collaborative"],
-    )
+    n_collaborative = context.settings.limits.per_retriever["collaborative"]
     return UserBlock(
         context=context,
         batch=batch,
         rows=rows,
         forbidden=forbidden,
-        collaborative_jobs=jobs,
-        collaborative_best=best,
+        collaborative=collaborative_scores(context, batch, rows, forbidden, n_collaborative),
         neighbour_shares=neighbour_shares(context, batch, rows),
     )
 

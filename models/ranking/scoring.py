@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from features import components as formulas
-from models.arrays import Csr, Doubles, Floats, Ints
-from models.kernels.sparse_rows import dot_pairs, lookup, sums_over_terms
+from models.arrays import Doubles, Floats, Ints
+from models.kernels.sparse_rows import sums_over_terms
 from models.ranking.candidates import Candidates
-from models.ranking.context import CandidatePairs, Factors, UserBlock
+from models.ranking.collaborative import collaborative_shares, known_shares, products
+from models.ranking.context import CandidatePairs, UserBlock
 from models.ranking.settings import COLLABORATIVE, Recipe
 from serving.contract.tables import COMPONENTS
 
@@ -146,44 +147,23 @@ def _affinity(pairs: CandidatePairs) -> Floats:
 
 
 def _culture(pairs: CandidatePairs) -> Floats:
-    return np.clip(_products(pairs, pairs.batch.culture, pairs.context.culture), 0, 1)
+    return np.clip(products(pairs.batch.culture, pairs.rows, pairs.context.culture, pairs.job), 0, 1)
 
 
 def _content(pairs: CandidatePairs) -> Floats:
-    return np.clip(_products(pairs, pairs.batch.content, pairs.context.content), 0, 1)
+    return np.clip(products(pairs.batch.content, pairs.rows, pairs.context.content, pairs.job), 0, 1)
 
 
 def _collaborative(pairs: CandidatePairs) -> Floats:
-    """A share of the user's greatest score: the best job has 1, jobs below 0 have 0."""
-    best = pairs.block.collaborative_best[:, None]
-    scores = _products(pairs, pairs.batch.als, pairs.context.als)
-    return np.clip(scores / np.where(best > 1e-6, best, 1), 0, 1)
-
-
-def _products(pairs: CandidatePairs, users: Factors, jobs: Factors) -> Floats:
-    """Inner products of the pairs' rows, NaN where the model does not know one of the two."""
-    user_is_known = users.is_known[pairs.rows]
-    value = np.full(pairs.job.shape, np.nan, dtype=np.float32)
-    if user_is_known.all():
-        value = dot_pairs(users.rows[pairs.rows], jobs.rows, pairs.job)
-    elif user_is_known.any():
-        value[user_is_known] = dot_pairs(users.rows[pairs.rows][user_is_known], jobs.rows, pairs.job[user_is_known])
-    value[~jobs.is_known[pairs.job]] = np.nan
-    return value
+    return collaborative_shares(pairs.context, pairs.batch, pairs.rows, pairs.block.collaborative, pairs.job)
 
 
 def _neighbours(pairs: CandidatePairs) -> Floats:
-    return _known_rows(pairs, pairs.block.neighbour_shares)
+    return known_shares(pairs.block.neighbour_shares, pairs.job)
 
 
 def _also_applied(pairs: CandidatePairs) -> Floats:
-    return _known_rows(pairs, pairs.batch.also_applied[pairs.rows])
-
-
-def _known_rows(pairs: CandidatePairs, table: Csr) -> Floats:
-    """Entries of `table` (B x J): 0 where a user has only others, unknown where a user has no entry."""
-    has_entries = np.diff(table.indptr) > 0
-    return np.where(has_entries[:, None], np.clip(lookup(table, pairs.job), 0, 1), np.nan).astype(np.float32)
+    return known_shares(pairs.batch.also_applied[pairs.rows], pairs.job)
 
 
 _FORMULAS: Mapping[str, Callable[[CandidatePairs], Floats]] = {

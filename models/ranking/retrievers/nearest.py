@@ -1,4 +1,4 @@
-"""Jobs whose factors or text vectors are nearest to the user's."""
+"""Jobs whose text vectors are nearest to the user's, and the best ones of the collaborative model."""
 
 from models.arrays import Ints
 from models.ranking.context import Find, ForUsers, JobContext, UserBlock
@@ -7,10 +7,10 @@ from models.ranking.vector_index import nearest_jobs
 
 
 def collaborative(_context: JobContext) -> ForUsers:
-    """By ALS factors. The block holds the result of the search: scoring needs its greatest product."""
+    """By the chosen collaborative model. The block holds the result of the search: scoring needs its greatest score."""
 
     def find(block: UserBlock, _k: int) -> Ints:
-        return block.collaborative_jobs
+        return block.collaborative.jobs
 
     return lambda _people: find
 

@@ -15,6 +15,7 @@ from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import NEARBY
 from features.schemas.ranking import FALLBACK_FEEDS, FEEDS
 from models.fitting.als import AlsModel
+from models.fitting.collaborative import Collaborative
 from models.fitting.item_knn import JobNeighbours
 from models.fitting.job_vectors import JobVectors
 from models.fitting.user_knn import UserNeighbours
@@ -28,6 +29,7 @@ pytestmark = [
 ]
 _LOADERS = {
     "als": AlsModel,
+    "collaborative": Collaborative,
     "also_applied": JobNeighbours,
     "user_neighbours": UserNeighbours,
     "job_vectors": JobVectors,

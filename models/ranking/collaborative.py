@@ -1,0 +1,106 @@
+"""The chosen collaborative model over a block of users: its best jobs, and shares of the user's greatest score.
+
+ALS alone is one search by factors. Sparse models are products of sparse rows. A blend is the weighted sum of the shares
+of its members, over the union of the best jobs of each.
+"""
+
+import numpy as np
+
+from models.arrays import Csr, Floats, Ints
+from models.kernels.sparse_rows import best_columns, dot_pairs, lookup
+from models.ranking.candidates import merge, top_k
+from models.ranking.context import CollaborativeScores, Factors, JobContext, UserBatch
+from models.ranking.vector_index import nearest_jobs
+
+_NEGLIGIBLE = 1e-6
+
+
+def collaborative_scores(
+    context: JobContext, batch: UserBatch, rows: slice, forbidden: Csr, k: int
+) -> CollaborativeScores:
+    """The best `k` jobs of each user of the rows that are not forbidden, and the shares of the members."""
+    lists, best = [], np.zeros(rows.stop - rows.start, dtype=np.float32)
+    if context.als_weight:
+        users = batch.als
+        jobs, best = nearest_jobs(context.als_index, users.rows[rows], users.is_known[rows], forbidden, k)
+        lists.append(jobs)
+    shares = [
+        row_shares(terms[rows] @ part.right)
+        for terms, part in zip(batch.sparse_terms, context.sparse_parts, strict=True)
+    ]
+    lists += [best_columns(share, forbidden, k) for share in shares]
+    found = CollaborativeScores(lists[0], best, shares, np.ones_like(best))
+    if len(lists) == 1:
+        return found
+    union = merge(lists, n_jobs=context.jobs.n, cap=k * len(lists)).jobs
+    value = np.where(union >= 0, np.nan_to_num(_weighted(context, batch, rows, found, np.maximum(union, 0))), -np.inf)
+    order = top_k(value.astype(np.float32), k)
+    taken = np.take_along_axis(union, np.maximum(order, 0), axis=1) if union.shape[1] else union
+    return CollaborativeScores(
+        jobs=np.where(order >= 0, taken, -1).astype(np.int32),
+        als_greatest=best,
+        sparse_shares=shares,
+        greatest=np.maximum(value.max(axis=1, initial=0), 0).astype(np.float32),
+    )
+
+
+def collaborative_shares(
+    context: JobContext, batch: UserBatch, rows: slice, found: CollaborativeScores, job: Ints
+) -> Floats:
+    """Scores of the jobs (B, C) as shares of the user's greatest: the best job has 1, jobs below 0 have 0.
+
+    NaN where no member knows the user, or the only one does not know the job.
+    """
+    value = _weighted(context, batch, rows, found, job)
+    if bool(context.als_weight) + len(context.sparse_parts) == 1:
+        return value
+    greatest = found.greatest[:, None]
+    return np.clip(value / np.where(greatest > _NEGLIGIBLE, greatest, 1), 0, 1)
+
+
+def row_shares(scores: Csr) -> Csr:
+    """The entries of each row by the row's greatest; rows whose greatest is negligible become 0."""
+    scores = scores.tocsr().astype(np.float32)
+    lengths = np.diff(scores.indptr)
+    best = np.zeros(scores.shape[0], dtype=np.float32)
+    filled = lengths > 0
+    best[filled] = np.maximum.reduceat(scores.data, scores.indptr[:-1][filled]) if scores.nnz else 0
+    scores.data /= np.repeat(np.where(best > _NEGLIGIBLE, best, np.inf), lengths).astype(np.float32)
+    return scores
+
+
+def products(users: Factors, rows: slice, jobs: Factors, job: Ints) -> Floats:
+    """Inner products of the users' rows and the jobs' (B, C), NaN where the model does not know one of the two."""
+    user_is_known = users.is_known[rows]
+    value = np.full(job.shape, np.nan, dtype=np.float32)
+    if user_is_known.all():
+        value = dot_pairs(users.rows[rows], jobs.rows, job)
+    elif user_is_known.any():
+        value[user_is_known] = dot_pairs(users.rows[rows][user_is_known], jobs.rows, job[user_is_known])
+    value[~jobs.is_known[job]] = np.nan
+    return value
+
+
+def known_shares(table: Csr, job: Ints) -> Floats:
+    """Entries of `table` (B x J), cut to [0, 1]: 0 where a user has only others, NaN where a user has none."""
+    has_entries = np.diff(table.indptr) > 0
+    return np.where(has_entries[:, None], np.clip(lookup(table, job), 0, 1), np.nan).astype(np.float32)
+
+
+def _weighted(context: JobContext, batch: UserBatch, rows: slice, found: CollaborativeScores, job: Ints) -> Floats:
+    """The sum of weight * share of the members; a member that does not know the pair adds 0, NaN if none does."""
+    parts: list[tuple[float, Floats]] = []
+    if context.als_weight:
+        greatest = found.als_greatest[:, None]
+        scores = products(batch.als, rows, context.als, job)
+        parts.append((context.als_weight, np.clip(scores / np.where(greatest > _NEGLIGIBLE, greatest, 1), 0, 1)))
+    for part, share in zip(context.sparse_parts, found.sparse_shares, strict=True):
+        parts.append((part.weight, known_shares(share, job)))
+    if len(parts) == 1:
+        return parts[0][1]
+    total = np.zeros(job.shape, dtype=np.float32)
+    is_known = np.zeros(job.shape, dtype=np.bool_)
+    for weight, value in parts:
+        total += np.float32(weight) * np.nan_to_num(value)
+        is_known |= ~np.isnan(value)
+    return np.where(is_known, total, np.nan).astype(np.float32)
