@@ -25,15 +25,15 @@ _WARM_SHARE = 0.8  # a warm start needs factors of this share of the jobs
 class AlsSettings:
     """Sizes, the parameters of `confidences`, the half-life of the weights, and threads, which do not change a result.
 
-    `warm_iterations` are enough if nearly all jobs start from the factors of the last model. More iterations overfit:
-    on the simulated market NDCG@10 was .088 after 4 iterations and .084 after 12.
+    `warm_iterations` are enough if nearly all jobs start from the factors of the last model. No values are best for all
+    data: docs/benchmarks.md compares some. A strong regularization needs 15 iterations.
     """
 
     factors: int = 64
-    iterations: int = 6
-    regularization: float = 0.05
+    iterations: int = 15
+    regularization: float = 30.0
     alpha: float = 10.0
-    popularity_power: float = 0.75
+    popularity_power: float = 0.0
     warm_iterations: int = 3
     half_life_days: float = 30.0
     n_threads: int = 2
