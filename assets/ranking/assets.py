@@ -27,6 +27,7 @@ from models.ranking.context import Fitted
 from models.ranking.diversity import topic_sketch
 from models.ranking.fallback import fallback_feeds
 from models.ranking.preparation import align
+from models.ranking.settings import Settings
 
 __all__ = ["ASSETS", "ASSET_CHECKS"]
 
@@ -58,17 +59,14 @@ def feeds(
     The run tag `jobfeed/scope` selects the users: all, touched (by new jobs or events) or acted. The others keep their
     feeds without the jobs that are no longer open.
     """
-    scope = parse_scope(context.run.tags.get(SCOPE_TAG))
-    if scope == "all":
-        update_registry(workspace, lambda registry: replace(registry, served=registry.active))
     report = rank_feeds(
         lake_tables(workspace.lake),
         Fitted(als, collaborative, also_applied, user_neighbours, job_vectors, user_vectors),
         lake=workspace.lake,
-        settings=served_settings(workspace),
+        settings=_settings(context, workspace),
         shard_users=workspace.config.ranking.shard_users,
         as_of=clock.as_of(context),
-        scope=scope,
+        scope=parse_scope(context.run.tags.get(SCOPE_TAG)),
         on_shard=lambda done, n: context.log.info("ranked shard %d of %d", done, n),
     )
     table = workspace.lake.scan("ranking", FEEDS)
@@ -83,6 +81,7 @@ def feeds(
         "features/skill_weights",
         "training/job_vectors",
     ),
+    deps=("learning/learned_recipe",),
     kinds=("numpy", "polars"),
 )
 def fallback_feeds_table(
@@ -95,7 +94,7 @@ def fallback_feeds_table(
     job_vectors: JobVectors,
 ) -> dg.Output[pl.DataFrame]:
     """What unknown users get: the best jobs of all, of each country, and of each country and role."""
-    settings = served_settings(workspace)
+    settings = _settings(context, workspace)
     nobody = PREFERENCES.empty().lazy()
     encoded = encoded_jobs(
         jobs, job_features=job_features, skill_weights=skill_weights, preferences=nobody, as_of=clock.as_of(context)
@@ -103,6 +102,13 @@ def fallback_feeds_table(
     vectors = align(job_vectors.job_ids, job_vectors.vectors, encoded.ids)
     table = fallback_feeds(encoded, topic_sketch(vectors.rows), settings)
     return dg.Output(table, metadata={"n_segments": len(table), "n_jobs": encoded.n})
+
+
+def _settings(context: dg.AssetExecutionContext, workspace: Workspace) -> Settings:
+    """A run that ranks all users takes over the promoted fit; others rank by the fit of the stored feeds."""
+    if parse_scope(context.run.tags.get(SCOPE_TAG)) == "all":
+        update_registry(workspace, lambda registry: replace(registry, served=registry.active))
+    return served_settings(workspace)
 
 
 def _metadata(report: Report, feeds: pl.LazyFrame) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from serving.contract.tables import COMPONENTS
 
 LIST_LENGTH = 20
 N_FOLDS = 4
-PENALTIES = tuple(Penalty(l2, neutral) for l2 in (1e-4, 1e-3, 1e-2) for neutral in (0.0, 0.5))
+PENALTIES = tuple(Penalty(l2, neutral) for l2 in (1e-3, 1e-2) for neutral in (0.0, 0.5))
 DIVERSITIES = (0.0, 0.05, 0.15)
 
 

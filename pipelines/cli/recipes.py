@@ -34,6 +34,7 @@ def list_recipes() -> None:
         out.print("no fit of the learned recipe yet")
         return
     fits = Table("fit", "data", "NDCG@20", "compared with", "its NDCG@20", "difference", "decision", "in use")
+    fits.columns[0].no_wrap = True
     for fit in reversed(registry.fits):
         marks = [mark for mark, name in (("promoted", registry.active), ("served", registry.served)) if name == fit.fit]
         data = f"{fit.data.n_positives:,} outcomes of {fit.data.n_users:,} users"

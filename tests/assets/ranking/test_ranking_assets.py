@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -7,6 +8,7 @@ from upath import UPath
 
 from assets.io import TABLES, LakeIOManager, ModelIOManager
 from assets.lake import Lake
+from assets.learning.store import load_registry, update_registry
 from assets.ranking.assets import ASSET_CHECKS, ASSETS
 from assets.ranking.checks import check_shards
 from assets.ranking.score_breakdown import UnknownJobError, UnknownUserError, why
@@ -21,6 +23,7 @@ from models.fitting.job_vectors import JobVectors
 from models.fitting.user_knn import UserNeighbours
 from models.fitting.user_vectors import UserVectors
 from models.ranking.settings import CompanyCap
+from tests.models.learning.test_registry import FIT
 from tests.models.ranking.world import AS_OF, Market, make_market
 
 pytestmark = [
@@ -54,6 +57,10 @@ def market() -> Market:
 @pytest.fixture
 def result(market: Market, tmp_path: Path) -> dg.ExecuteInProcessResult:
     """Both assets and their checks over a lake on disk."""
+    return run_ranking(market, tmp_path)
+
+
+def run_ranking(market: Market, tmp_path: Path) -> dg.ExecuteInProcessResult:
     lake = Lake(tmp_path / "lake")
     frames = {
         "jobs": market.jobs,
@@ -67,7 +74,7 @@ def result(market: Market, tmp_path: Path) -> dg.ExecuteInProcessResult:
     for name, frame in frames.items():
         lake.replace(_STAGES[name], TABLES[name], frame)
     models = tmp_path / "models"
-    (models / "training").mkdir(parents=True)
+    (models / "training").mkdir(parents=True, exist_ok=True)
     for name in _LOADERS:
         getattr(market.fitted, name).save(models / "training" / f"{name}.npz")
     sources = [
@@ -108,6 +115,19 @@ def test_the_assets_fill_both_tables_and_pass_their_checks(result: dg.ExecuteInP
     (materialization,) = result.asset_materializations_for_node("ranking__feeds")
     assert materialization.metadata["n_ranked"].value == len(feeds)
     assert {"users_by_source", "found_by", "seconds_per_stage", "first_feed"} <= set(materialization.metadata)
+
+
+def test_all_feeds_and_fallback_feeds_are_by_the_promoted_recipe(market: Market, tmp_path: Path) -> None:
+    workspace = Workspace(data_dir=str(tmp_path))
+    fit = replace(FIT, weights={"engagement": 0.7, "recency": 0.3})
+    update_registry(workspace, lambda registry: registry.add(fit))
+    assert run_ranking(market, tmp_path).success
+    assert load_registry(workspace.models).served == fit.fit
+    assert workspace.lake.scan("ranking", FEEDS).collect()["recipe"].unique().to_list() == ["learned"]
+    fallback = workspace.lake.scan("ranking", FALLBACK_FEEDS).collect()
+    for item in fallback["items"].explode().struct.unnest().drop_nulls("components").iter_rows(named=True):
+        score = sum(weight * item["components"][name] for name, weight in fit.weights.items())
+        assert item["score"] == pytest.approx(score, abs=1e-6)
 
 
 def test_every_kind_of_broken_feed_fails_its_check(result: dg.ExecuteInProcessResult, tmp_path: Path) -> None:
