@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from assets.learning.assets import REFIT_TAG
 from assets.training.tuning import TUNE_TAG
 
 SCOPE_TAG = "jobfeed/scope"  # which users are ranked again: all, touched, acted
@@ -60,9 +61,12 @@ frequent = dg.define_asset_job(
 
 weekly = dg.define_asset_job(
     "weekly",
-    dg.AssetSelection.assets("training/tuning", "training/als", "training/collaborative", "training/user_neighbours"),
-    description="The collaborative model chosen anew on held-out interactions and fitted; the next daily ranks by it.",
-    tags={SCOPE_TAG: "all", TUNE_TAG: "always"},
+    dg.AssetSelection.assets(
+        *("training/tuning", "training/als", "training/collaborative", "training/user_neighbours"),
+        "learning/learned_recipe",
+    ),
+    description="Collaborative model and learned recipe chosen anew on held-out interactions, for the next daily run.",
+    tags={SCOPE_TAG: "all", TUNE_TAG: "always", REFIT_TAG: "always"},
 )
 
 JOBS = [daily, hourly, frequent, weekly]

@@ -5,6 +5,7 @@ import dagster as dg
 import pytest
 
 from assets.io import TABLES
+from assets.learning.assets import REFIT_TAG
 from assets.resources import AS_OF_TAG, Workspace, parse_as_of
 from assets.training.tuning import TUNE_TAG
 from pipelines.definitions import build_defs
@@ -129,8 +130,8 @@ def test_schedules_run_at_their_times(defs: dg.Definitions) -> None:
 def test_weekly_chooses_the_collaborative_model_anew_and_fits_it(defs: dg.Definitions) -> None:
     job = defs.resolve_job_def("weekly")
     selected = {key.to_user_string() for key in job.asset_layer.executable_asset_keys}
-    assert {"training/tuning", "training/collaborative", "training/als"} <= selected
-    assert job.tags[TUNE_TAG] == "always"
+    assert {"training/tuning", "training/collaborative", "training/als", "learning/learned_recipe"} <= selected
+    assert job.tags[TUNE_TAG] == job.tags[REFIT_TAG] == "always"
 
 
 def test_a_tick_asks_for_a_run_of_its_instant(defs: dg.Definitions) -> None:

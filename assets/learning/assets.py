@@ -21,7 +21,7 @@ from assets.training import assets as training
 from features.schemas.catalog import DAILY_INTERACTIONS
 from models.learning.promotion import regression
 
-REFIT_TAG = "jobfeed/refit"  # on runs that fit anew; other runs fit only as long as there is no fit
+REFIT_TAG = "jobfeed/refit"  # "always" on runs that fit anew; other runs fit only as long as there is no fit
 # The first fit of a larger installation waits for the weekly run: a replay costs about as much as the daily run itself.
 _MOST_ROWS_OF_A_FIRST_FIT = 20_000_000
 _KEY = dg.AssetKey(["learning", "learned_recipe"])
@@ -30,7 +30,7 @@ _REPLAYED = (*catalog.ASSETS, *features.ASSETS, *training.ASSETS)
 
 @asset(
     "learning/learned_recipe",
-    deps=("catalog/jobs", "catalog/daily_interactions", "features/user_profiles", "training/user_vectors"),
+    deps=("catalog/jobs", "catalog/daily_interactions", "features/user_profiles", "training/collaborative"),
     kinds=("scipy",),
     kept_by=None,
 )
@@ -39,7 +39,7 @@ def learned_recipe(context: dg.AssetExecutionContext, workspace: Workspace, cloc
 
     Runs with the tag `jobfeed/refit` fit anew, others only as long as there is no fit.
     """
-    is_wanted = context.run.tags.get(REFIT_TAG) == "true"
+    is_wanted = context.run.tags.get(REFIT_TAG) == "always"
     has_fit = bool(load_registry(workspace.models).fits)
     n_rows = workspace.lake.n_rows("catalog", DAILY_INTERACTIONS)
     if not is_wanted and has_fit:
