@@ -54,6 +54,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "load_embedder", lambda *_args, **_options: Words())
         patch.setattr(holdout, "LEAST_OUTCOMES", 100)
+        patch.setattr(holdout, "LEAST_KNOWN_USERS", 50)
         assert run_features_and_models(made, as_of=AS_OF, console=Console(quiet=True))
     return made
 

@@ -3,15 +3,17 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from models.learning.holdout import LEAST_OUTCOMES, LEAST_USERS, HoldOut, choose_holdout
+from models.learning.holdout import LEAST_KNOWN_USERS, LEAST_OUTCOMES, LEAST_USERS, HoldOut, choose_holdout
 
 _AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 
 
-def _firsts(ages: list[int], *, n_users: int = 200, n_a_day: int = 250) -> pl.DataFrame:
+def _firsts(ages: list[int], *, n_users: int = 300, n_a_day: int = 250) -> pl.DataFrame:
     """On each of the days before the instant, first outcomes of the users in turn."""
     rows = [
-        (f"u{number % n_users}", (_AS_OF - dt.timedelta(days=age)).date()) for age in ages for number in range(n_a_day)
+        (f"u{(number + 7 * age) % n_users}", (_AS_OF - dt.timedelta(days=age)).date())
+        for age in ages
+        for number in range(n_a_day)
     ]
     return pl.DataFrame(rows, schema={"user_id": pl.String, "date": pl.Date}, orient="row")
 
@@ -39,3 +41,8 @@ def test_too_few_outcomes_or_users_hold_out_nothing(n_users: int, n_a_day: int) 
 
 def test_no_outcome_holds_out_nothing() -> None:
     assert choose_holdout(_firsts([]), as_of=_AS_OF) is None
+
+
+def test_too_few_known_users_for_a_comparison_hold_out_at_random() -> None:
+    firsts = _firsts(list(range(60)), n_users=LEAST_KNOWN_USERS - 1)
+    assert choose_holdout(firsts, as_of=_AS_OF) == HoldOut("random")
