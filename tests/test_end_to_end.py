@@ -163,10 +163,12 @@ def test_the_command_line_shows_feed_quarantine_and_generations(world: World) ->
     assert PYTHON_USER in shown.output
     assert runner.invoke(app, ["feed", "nobody"], env=environment).exit_code == 0
     first = world.rows(f"select job_id, 100 * score from feed_items where user_id = '{PYTHON_USER}' and rank = 1")[0]
-    told = runner.invoke(app, ["why", PYTHON_USER, str(first[0]), "--as-of", AS_OF.isoformat()], env=environment)
-    assert "Rank 1 of" in told.output
-    assert f"{first[1]:.2f}" in told.output
-    assert "The stored feed has the same score." in told.output
+    utc = "strftime(generated_at at time zone 'UTC', '%Y-%m-%dT%H:%M:%SZ')"
+    ranked_at = world.rows(f"select {utc} from feeds where user_id = '{PYTHON_USER}'")
+    why = runner.invoke(app, ["why", PYTHON_USER, str(first[0]), "--as-of", ranked_at[0][0]], env=environment)
+    assert "Rank 1 of" in why.output
+    assert f"{first[1]:.2f}" in why.output
+    assert "The stored feed has the same score." in why.output, why.output
     assert runner.invoke(app, ["why", "nobody", "hh:1"], env=environment).exit_code == 1
     assert runner.invoke(app, ["why", PYTHON_USER, "hh:nothing"], env=environment).exit_code == 1
     assert "quarantine" in runner.invoke(app, ["quarantine"], env=environment).output
