@@ -11,19 +11,13 @@ from assets.io import StoredTable
 from assets.learning.store import update_registry
 from assets.plots import bar_chart
 from assets.ranking.checks import ASSET_CHECKS
-from assets.ranking.inputs import encoded_jobs, lake_tables, served_settings
+from assets.ranking.inputs import encoded_jobs, lake_tables, load_fitted, served_settings
 from assets.ranking.scope import SCOPE_TAG, parse_scope
 from assets.ranking.shards import Report, rank_feeds
 from assets.resources import RunClock, Workspace
 from features.schemas.features import PREFERENCES
 from features.schemas.ranking import FEEDS
-from models.fitting.als import AlsModel
-from models.fitting.collaborative import Collaborative
-from models.fitting.item_knn import JobNeighbours
 from models.fitting.job_vectors import JobVectors
-from models.fitting.user_knn import UserNeighbours
-from models.fitting.user_vectors import UserVectors
-from models.ranking.context import Fitted
 from models.ranking.diversity import topic_sketch
 from models.ranking.fallback import fallback_feeds
 from models.ranking.preparation import align
@@ -42,18 +36,8 @@ _MODELS = (
 _PREVIEW_ITEMS = 10
 
 
-@asset("ranking/feeds", inputs=_MODELS, deps=_TABLES, kinds=("numpy", "polars"))
-def feeds(
-    context: dg.AssetExecutionContext,
-    workspace: Workspace,
-    clock: RunClock,
-    als: AlsModel,
-    collaborative: Collaborative,
-    also_applied: JobNeighbours,
-    user_neighbours: UserNeighbours,
-    job_vectors: JobVectors,
-    user_vectors: UserVectors,
-) -> dg.Output[StoredTable]:
+@asset("ranking/feeds", deps=(*_MODELS, *_TABLES), kinds=("numpy", "polars"))
+def feeds(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """Every known user's list of jobs with scores, components and reasons; one file per shard of users.
 
     The run tag `jobfeed/scope` selects the users: all, touched (by new jobs or events) or acted. The others keep their
@@ -61,7 +45,7 @@ def feeds(
     """
     report = rank_feeds(
         lake_tables(workspace.lake),
-        Fitted(als, collaborative, also_applied, user_neighbours, job_vectors, user_vectors),
+        load_fitted(workspace.models),
         lake=workspace.lake,
         settings=_settings(context, workspace),
         shard_users=workspace.config.ranking.shard_users,

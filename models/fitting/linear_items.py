@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from models.arrays import Csr, Longs, rank_within
+from models.arrays import Csr, CsrArrays, Longs, rank_within
 from models.fitting.knn import largest_of_rows, most_similar_rows
 from models.fitting.sparse_models import SparseModel, history_of, scale_columns, sparse_model
 from models.fitting.weights import WeightMatrix
@@ -97,21 +97,23 @@ def _solve(
     gram = np.zeros((len(jobs), width, width), dtype=np.float32)
     target = np.zeros((len(jobs), width), dtype=np.float32)
     gram[:, np.arange(width), np.arange(width)] = 1  # padding solves to 0
-    parts = (neighbours.indptr, neighbours.indices, neighbours.data, pairs.indptr, pairs.indices, pairs.data)
-    _gram_matrices(jobs, *parts, length, np.float32(regularization), gram, target)
+    _gram_matrices(
+        jobs, CsrArrays.of(neighbours), CsrArrays.of(pairs), length, np.float32(regularization), gram, target
+    )
     solved = np.linalg.solve(gram, target[:, :, None])[:, :, 0]
     owner = np.repeat(np.arange(len(jobs)), counts)
     value = np.round(solved[owner, rank_within(owner)], 6)
-    row = np.concatenate([neighbours.indices[neighbours.indptr[job] : neighbours.indptr[job + 1]] for job in jobs])
+    row = neighbours[jobs].indices
     kept = np.abs(value) > _NEGLIGIBLE
     return row[kept], jobs[owner][kept], value[kept]
 
 
 @compiled
 def _gram_matrices(
-    jobs: Any, indptr: Any, indices: Any, data: Any, pair_indptr: Any, pair_indices: Any, cosine: Any,
-    length: Any, regularization: Any, gram: Any, target: Any,
-) -> None:  # fmt: skip
+    jobs: Any, neighbours: Any, pairs: Any, length: Any, regularization: Any, gram: Any, target: Any
+) -> None:
+    indptr, indices, data = neighbours.indptr, neighbours.indices, neighbours.data
+    pair_indptr, pair_indices, cosine = pairs.indptr, pairs.indices, pairs.data
     place = np.full(len(length), -1, dtype=np.int32)
     for number in range(len(jobs)):
         job = jobs[number]
