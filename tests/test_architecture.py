@@ -116,3 +116,33 @@ def test_kernels_know_arrays_only(path: Path) -> None:
 )
 def test_an_import_against_the_way_is_found(package: str, line: str) -> None:
     assert wrong_imports(package, line) != []
+
+
+MAX_PARAMETERS, MAX_FUNCTION_LINES, MAX_MODULE_LINES = 8, 60, 400
+
+
+def too_large(source: str, *, max_parameters: int = MAX_PARAMETERS) -> list[str]:
+    """The functions of a module that are too long or take too many parameters."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            arguments = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+            n_parameters = len([each.arg for each in arguments if each.arg not in ("self", "cls")])
+            n_lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            if n_lines > MAX_FUNCTION_LINES or n_parameters > max_parameters:
+                found.append(f"{node.name}: {n_lines} lines, {n_parameters} parameters")
+    return found
+
+
+@pytest.mark.parametrize("path", modules_of(*PACKAGES), ids=lambda path: str(path.relative_to(ROOT)))
+def test_functions_and_modules_stay_small(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    # The parameters of a command are its options.
+    is_command_line = path.relative_to(ROOT).parts[:2] == ("pipelines", "cli")
+    assert too_large(source, max_parameters=12 if is_command_line else MAX_PARAMETERS) == []
+    assert len(source.splitlines()) <= MAX_MODULE_LINES
+
+
+def test_a_large_function_is_found() -> None:
+    assert too_large("def f(a, b, c, d, e, f, g, h, i): ...") == ["f: 1 lines, 9 parameters"]
+    assert too_large("def f():\n" + "    pass\n" * MAX_FUNCTION_LINES) == ["f: 61 lines, 0 parameters"]
