@@ -118,6 +118,7 @@ def _store(lake: Lake, rows: list[dict[str, object]], report: RunReport) -> None
         for user, digest in frame.select(key).iter_rows()
     ]
     named = frame.with_columns(pl.Series("content_hash", hashes, dtype=pl.String))
-    fresh, _ = lake.append_new("bronze", RESUMES, named.reverse(), within=["user_id"])
+    newest_rows = named.unique(key, keep="last", maintain_order=True)
+    fresh, _ = lake.append_new("bronze", RESUMES, newest_rows, within=["user_id"])
     n_new = fresh.select("user_id").unique().join(known, on="user_id", how="anti").height
     report.of(KIND).add(n_read=len(rows), n_new=n_new, n_changed=fresh.height - n_new)

@@ -111,6 +111,12 @@ def test_a_resume_leaves_its_fields_and_nothing_of_its_text(lake: Lake, landing:
     assert b"knitting" not in stored
 
 
+def test_resumes_that_say_next_to_nothing_are_stored(lake: Lake, landing: Path) -> None:
+    for user in ("u1", "u2"):
+        put(landing, f"resumes/{user}.json", '{"basics": {"name": "Anna Example"}}')
+    assert counts(resumes(lake, landing), "resumes") == (2, 2, 0, 0, 0)
+
+
 def test_a_resume_that_comes_back_is_the_newest_again(lake: Lake, landing: Path) -> None:
     for hour, name in enumerate(("Anna Example", "Anna Other", "Anna Example")):
         put(landing, "resumes/u1.txt", RESUME.replace("Anna Example", name) + " " * hour * (hour != 2))
