@@ -54,6 +54,7 @@ class Evaluation:
     summary: pl.DataFrame
     calibration: pl.DataFrame
     recipes: tuple[str, ...]
+    default_recipe: str
 
 
 def evaluate(
@@ -69,7 +70,8 @@ def evaluate(
     pairs = replay.held_out_pairs()
     users = sample_users(pairs["user_id"].unique(), max_users, salt=_SAMPLE_SALT)
     on_step("jobs and users")
-    run = prepare_run(tables, fitted, users, settings=_settings(replay.workspace), as_of=replay.as_of)
+    settings = _settings(replay.workspace)
+    run = prepare_run(tables, fitted, users, settings=settings, as_of=replay.as_of)
     chosen, known, held_out, counts = _held_out(run, tables, pairs)
     on_step("lists of the recipes")
     lists = recipe_lists(run, chosen, known)
@@ -79,7 +81,7 @@ def evaluate(
     lists |= baseline_lists(run, chosen, known, weights=weights, n_users_of_job=held_out.n_users_of_job)
     on_step("metrics and intervals")
     per_user, summary = _judge(lists, held_out, seed=seed)
-    return Evaluation(counts, per_user, summary, _calibration(lists, held_out), recipes)
+    return Evaluation(counts, per_user, summary, _calibration(lists, held_out), recipes, settings.default_recipe)
 
 
 def _settings(workspace: Workspace) -> Settings:

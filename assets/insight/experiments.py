@@ -1,5 +1,7 @@
 """The running experiment and the off-policy values of recipes as assets, and the alarm for a lopsided split."""
 
+import datetime as dt
+
 import dagster as dg
 import polars as pl
 
@@ -27,7 +29,7 @@ def experiments_table(
     experiment = workspace.config.ranking.experiment
     if experiment is None:
         return dg.Output(EXPERIMENTS.empty(), metadata={"experiment": "none is configured in ranking.yaml"})
-    found = reactions(workspace, exposures, events, Period.before(clock.as_of(context)))
+    found = experiment_reactions(workspace, exposures, events, name=experiment.name, as_of=clock.as_of(context))
     sums = insight_query("experiment_sums", workspace, {"reactions": found}, {"experiment": experiment.name})
     table = compare_arms(sums, ranking_settings(workspace.config).arms, name=experiment.name)
     ctr = table.filter(metric="ctr")
@@ -39,6 +41,17 @@ def experiments_table(
             "users": bar_chart(ctr, "arm", "n_users", "Users by arm"),
         },
     )
+
+
+def experiment_reactions(
+    workspace: Workspace, exposures: pl.LazyFrame, events: pl.LazyFrame, *, name: str, as_of: dt.datetime
+) -> pl.DataFrame:
+    """Reactions to what the experiment showed since it began: bounds that hold at any time need data that only grow.
+
+    A job that was shown before the experiment too counts from its first exposure within it.
+    """
+    shown = exposures.filter(pl.col("experiment") == name)
+    return reactions(workspace, shown, events, Period.since_first(shown, as_of))
 
 
 @asset("insight/policy_values", inputs=("bronze/events", "insight/exposures"), kinds=_SQL)

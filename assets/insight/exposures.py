@@ -77,7 +77,13 @@ def exposures_of(published: Path, impressions: pl.DataFrame, *, memory_limit: st
     parts = [EXPOSURES.empty()]
     for (generation,), rows in impressions.partition_by("generation", as_dict=True).items():
         path = published / str(generation) / "jobfeed.duckdb"
-        with duckdb.connect(str(path), read_only=True, config={"memory_limit": memory_limit}) as con:
+        try:
+            con = duckdb.connect(str(path), read_only=True, config={"memory_limit": memory_limit})
+        except duckdb.IOException:
+            if path.exists():
+                raise
+            continue  # another run removed the generation since it was listed
+        with con:
             con.execute("set TimeZone = 'UTC'")
             con.register("impressions", rows.to_arrow())
             parts.append(EXPOSURES.conform(con.sql(query_text("insight/exposures")).pl()))

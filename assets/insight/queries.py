@@ -27,6 +27,13 @@ class Period:
         until = as_of + CLOCK_SKEW
         return cls(until - OUTCOME_PERIOD, until)
 
+    @classmethod
+    def since_first(cls, exposures: pl.LazyFrame, as_of: dt.datetime) -> Self:
+        """From the first of the exposures on."""
+        until = as_of + CLOCK_SKEW
+        first = exposures.select(pl.col("shown_at").min()).collect(engine="streaming").item()
+        return cls(first - dt.timedelta(microseconds=1) if isinstance(first, dt.datetime) else until, until)
+
     def of(self, rows: pl.LazyFrame, column: str) -> pl.LazyFrame:
         """The rows whose instant in `column` is in the period."""
         return rows.filter(pl.col(column).is_between(self.since, self.until, closed="right"))

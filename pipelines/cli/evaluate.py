@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 HOLDOUTS = ("time", "random")
 _SHOWN = ("ndcg@20", "recall@20", "mrr@20", "hit_rate@20", "coverage@20")
 _COMPARED = ("ndcg@20", "recall@20")
+_DAY_SECONDS = 86_400
 _WORK = "work"
 
 
@@ -47,6 +48,10 @@ def evaluate(
     now = dt.datetime.now(dt.UTC)
     folder = evaluations / f"{holdout}-{now:%Y%m%dT%H%M%SZ}"
     before = parse_instant(until) or now
+    for left in evaluations.glob(f"*/{_WORK}"):
+        # Of a killed run: it holds linked copies of raw events. A younger one may be of a run that still goes on.
+        if now.timestamp() - left.stat().st_mtime > _DAY_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
     try:
         source = _source(found, folder / _WORK, landing, now=now)
         replay, what = _hold_out(
@@ -109,7 +114,7 @@ def _judge(replay: "Replay", folder: Path, what: str, sampling: tuple[int, int],
         seed=seed,
         truth_digest=truth_digest(found.per_user),
         recipes=found.recipes,
-        default_recipe=replay.workspace.config.ranking.default_recipe,
+        default_recipe=found.default_recipe,
         counts=found.counts,
     )
     write_results(folder, about, found, render_report(about, found))

@@ -65,7 +65,8 @@ def read_feeds(
     """Writes `out/interactions/readers-<generation>.jsonl`: a session of each reader within a day of the generation.
 
     `size`, `seed` and `until` are those of the market. `lost`: arm -> the share of its readers whose events are lost,
-    as by a client that crashes on that arm. Raises ValueError without a generation, and for a share not in 0..1.
+    as by a client that crashes on that arm. Raises ValueError without a generation, for an unknown arm, and for a share
+    not in 0..1.
     """
     wrong = {arm: share for arm, share in (lost or {}).items() if not 0 <= share <= 1}
     if wrong:
@@ -75,6 +76,11 @@ def read_feeds(
         raise ValueError(f"read_feeds: {published} has no generation to read; run `jobfeed run daily` first")
     with duckdb.connect(str(published / name / DATABASE), read_only=True) as con:
         feeds = con.sql(_FEEDS, params={"most": _MOST_POSITIONS}).pl()
+    unknown = sorted(set(lost or {}) - set(feeds["arm"]))
+    if unknown:
+        raise ValueError(
+            f"read_feeds: no feed has the arms {unknown}; there are {feeds['arm'].unique().sort().to_list()}"
+        )
     users = make_users(load_world(), n_users=size.n_users, n_days=size.n_days, seed=seed)
     rng = generator(seed, Purpose.READERS, int.from_bytes(bytes.fromhex(name[-8:])))
     shown, n_lost = _shown(rng, feeds, users, lost or {})

@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from assets.config.ranking import Experiment
+from assets.insight.experiments import experiment_reactions
 from assets.insight.exposures import exposures_of, new_impressions, with_experiment
 from assets.insight.queries import Period, reactions
 from assets.resources import Workspace
@@ -15,7 +16,8 @@ from features.schemas.ranking import FEEDS
 from models.ranking.experiments import Arm, assign_arms
 from tests.factories import AS_OF, JOB_IDS, feeds, item, publish_small, publish_small_changes
 
-LATER = AS_OF + dt.timedelta(hours=1)
+HOUR = dt.timedelta(hours=1)
+LATER = AS_OF + HOUR
 UNTIL = AS_OF + dt.timedelta(days=1)
 
 
@@ -139,6 +141,29 @@ def test_the_experiment_is_named_where_it_assigns_the_arm(workspace, monkeypatch
     names = with_experiment(found, workspace)["experiment"].to_list()
     assert names == ["trial" if arm == 1 else None for arm in assigned]
     assert {None, "trial"} == set(names)
+
+
+def test_an_event_before_the_job_was_shown_is_no_reaction(workspace):
+    rows = ({}, {"event_type": "click", "occurred_at": LATER + dt.timedelta(minutes=4)})
+    table = reactions(workspace, exposures(workspace, *rows).lazy(), events(*rows), Period.before(UNTIL))
+    assert table["is_clicked"].to_list() == [False]
+
+
+def test_an_experiment_keeps_jobs_that_were_shown_before_it_began(workspace):
+    began = LATER + dt.timedelta(days=40)
+    rows = ({}, {"event_type": "click"}, {"occurred_at": began}, {"event_type": "apply", "occurred_at": began + HOUR})
+    shown = pl.concat([exposures(workspace, rows[0]), exposures(workspace, rows[0]).with_columns(shown_at=began)])
+    named = shown.with_columns(experiment=pl.when(pl.col("shown_at") == began).then(pl.lit("trial")))
+    table = experiment_reactions(
+        workspace, named.lazy(), events(*rows), name="trial", as_of=began + dt.timedelta(days=60)
+    )
+    assert table.select("job_id", "is_clicked", "is_applied").rows() == [(JOB_IDS[0], False, True)]
+
+
+def test_a_generation_that_was_removed_meanwhile_is_passed_over(workspace):
+    found = new_impressions(workspace, events({}), until=UNTIL)
+    gone = found.with_columns(generation=pl.lit("20260101T000000Z-00000000"))
+    assert exposures_of(workspace.published, gone, memory_limit="1GB").is_empty()
 
 
 def test_reactions_are_what_the_user_did_where_the_job_was_shown(workspace):
