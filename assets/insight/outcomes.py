@@ -89,16 +89,16 @@ def success_patterns_table(
     }
     params = {"min_users": MIN_USERS, "top": PATTERN_VALUES}
     table = success_patterns(insight_query("success_patterns", workspace, frames, params))
-    # The bound shows what is certain: a high rate of few pairs is often chance.
+    # By the lower bound: a high rate of few pairs is often chance. It takes a user's pairs as independent.
     likely = table.filter(pl.col("lower") > pl.col("base_rate")).with_columns(
-        label=pl.format("{}: {}", "dimension", "value"), certain_lift=pl.col("lower") / pl.col("base_rate")
+        label=pl.format("{}: {}", "dimension", "value"), least_lift=pl.col("lower") / pl.col("base_rate")
     )
-    best = likely.filter(outcome="apply").sort("certain_lift", "label", descending=[True, False])
+    best = likely.filter(outcome="apply").sort("least_lift", "label", descending=[True, False])
     return dg.Output(
         table,
         metadata={
             "n_patterns": likely.height,
-            "apply": bar_chart(best, "label", "certain_lift", "Applied to more often than others: least lift"),
+            "apply": bar_chart(best, "label", "least_lift", "Applied to more often than others: least lift"),
         },
     )
 

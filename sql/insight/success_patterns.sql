@@ -7,15 +7,13 @@ with shown as (
     from interactions
     where n_impressions > 0
 ),
-acted as (
-    select user_id, job_id, 'click' as outcome, is_clicked as is_success from shown
-    union all
-    select user_id, job_id, 'save' as outcome, is_saved as is_success from shown
-    union all
-    select user_id, job_id, 'apply' as outcome, is_applied as is_success from shown
-),
 base as (
-    select outcome, count(*) filter (where is_success) / count(*) as base_rate from acted group by outcome
+    select
+        unnest(['click', 'save', 'apply']) as outcome,
+        unnest([
+            count(*) filter (where is_clicked), count(*) filter (where is_saved), count(*) filter (where is_applied)
+        ]) / count(*) as base_rate
+    from shown
 ),
 labelled as (
     select job_id, 'company' as dimension, company as value from jobs
@@ -32,29 +30,41 @@ labelled as (
 ),
 grouped as (
     select
-        acted.outcome,
         labelled.dimension,
         labelled.value,
-        count(distinct acted.user_id) as n_users,
+        count(distinct shown.user_id) as n_users,
         count(*) as n_shown,
-        count(*) filter (where acted.is_success) as n_successes
-    from acted
-    inner join labelled on acted.job_id = labelled.job_id
+        count(*) filter (where shown.is_clicked) as n_clicked,
+        count(*) filter (where shown.is_saved) as n_saved,
+        count(*) filter (where shown.is_applied) as n_applied
+    from shown
+    inner join labelled on shown.job_id = labelled.job_id
     where labelled.value is not null
-    group by acted.outcome, labelled.dimension, labelled.value
+    group by labelled.dimension, labelled.value
+    having count(distinct shown.user_id) >= $min_users
+),
+largest as (
+    select * from grouped
+    qualify row_number() over (partition by dimension order by n_users desc, value) <= $top
+),
+patterns as (
+    select
+        unnest(['click', 'save', 'apply']) as outcome,
+        dimension,
+        value,
+        n_users,
+        n_shown,
+        unnest([n_clicked, n_saved, n_applied]) as n_successes
+    from largest
 )
 select
-    grouped.outcome,
-    grouped.dimension,
-    grouped.value,
-    grouped.n_users,
-    grouped.n_shown,
-    grouped.n_successes,
+    patterns.outcome,
+    patterns.dimension,
+    patterns.value,
+    patterns.n_users,
+    patterns.n_shown,
+    patterns.n_successes,
     base.base_rate
-from grouped
-inner join base on grouped.outcome = base.outcome
-where grouped.n_users >= $min_users
-qualify row_number() over (
-    partition by grouped.outcome, grouped.dimension order by grouped.n_users desc, grouped.value
-) <= $top
-order by grouped.outcome, grouped.dimension, grouped.value
+from patterns
+inner join base on patterns.outcome = base.outcome
+order by patterns.outcome, patterns.dimension, patterns.value
