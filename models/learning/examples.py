@@ -13,7 +13,6 @@ from features.hashing import UInt64s, mix, uniform
 from models.arrays import Bools, Floats, Ints
 
 MOST_ROWS = 400_000
-LEAST_POSITIVES = 1_000
 
 
 @dataclass(frozen=True)
