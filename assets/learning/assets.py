@@ -1,5 +1,6 @@
 """The learned recipe as an asset: fitted on a replay, compared with the recipe in use, kept in the registry."""
 
+import datetime as dt
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -24,6 +25,8 @@ from models.learning.promotion import regression
 REFIT_TAG = "jobfeed/refit"  # "always" on runs that fit anew; other runs fit only as long as there is no fit
 # The first fit of a larger installation waits for the weekly run: a replay costs about as much as the daily run itself.
 _MOST_ROWS_OF_A_FIRST_FIT = 20_000_000
+# A replay that gave no first fit is not repeated by every daily run; the weekly run always fits.
+_RETRIED_AFTER = dt.timedelta(days=7)
 _KEY = dg.AssetKey(["learning", "learned_recipe"])
 _REPLAYED = (*catalog.ASSETS, *features.ASSETS, *training.ASSETS)
 
@@ -37,20 +40,37 @@ _REPLAYED = (*catalog.ASSETS, *features.ASSETS, *training.ASSETS)
 def learned_recipe(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[None]:
     """Weights of the recipe `learned`, fitted to what users did after a cut; promoted if they beat the recipe in use.
 
-    Runs with the tag `jobfeed/refit` fit anew, others only as long as there is no fit.
+    Runs with the tag `jobfeed/refit` fit anew, others only as long as there is no fit. Feeds are ranked after this
+    asset: if a fit that nobody asked for fails, the run goes on with the recipe in use, and warns.
     """
-    is_wanted = context.run.tags.get(REFIT_TAG) == "always"
-    has_fit = bool(load_registry(workspace.models).fits)
-    n_rows = workspace.lake.n_rows("catalog", DAILY_INTERACTIONS)
-    if not is_wanted and has_fit:
-        outcome = Outcome(None, "kept; the weekly run fits anew")
-    elif not is_wanted and n_rows > _MOST_ROWS_OF_A_FIRST_FIT:
-        outcome = Outcome(None, "so many interactions are fitted by the weekly run only")
+    as_of = clock.as_of(context)
+    on_step: Callable[[str], None] = lambda line: context.log.info("learned recipe: %s", line)  # noqa: E731
+    if context.run.tags.get(REFIT_TAG) == "always":
+        outcome = refit(workspace, as_of=as_of, replay=run_replay, on_step=on_step)
     else:
-        on_step: Callable[[str], None] = lambda line: context.log.info("learned recipe: %s", line)  # noqa: E731
-        outcome = refit(workspace, as_of=clock.as_of(context), replay=run_replay, on_step=on_step)
-    context.log.info("learned recipe: %s", outcome.reason)
+        outcome = first_fit(workspace, as_of=as_of, replay=run_replay, on_step=on_step)
+    context.log.log(logging.WARNING if outcome.is_failed else logging.INFO, "learned recipe: %s", outcome.reason)
     return dg.Output(None, metadata=_metadata(workspace, outcome))
+
+
+def first_fit(
+    workspace: Workspace, *, as_of: dt.datetime, replay: Callable[[Replay], None], on_step: Callable[[str], None]
+) -> Outcome:
+    """A fit as long as there is none, at most once in seven days. A failure is an outcome, not an error."""
+    registry = load_registry(workspace.models)
+    if registry.fits:
+        return Outcome(None, "kept; the weekly run fits anew")
+    if workspace.lake.n_rows("catalog", DAILY_INTERACTIONS) > _MOST_ROWS_OF_A_FIRST_FIT:
+        return Outcome(None, "so many interactions are fitted by the weekly run only")
+    last = registry.attempted_at
+    if last is not None and abs(as_of - dt.datetime.fromisoformat(last)) < _RETRIED_AFTER:
+        return Outcome(
+            None, f"the attempt as of {last} gave no fit; daily runs try again after {_RETRIED_AFTER.days} days"
+        )
+    try:
+        return refit(workspace, as_of=as_of, replay=replay, on_step=on_step)
+    except Exception as error:  # feeds must be ranked and published, whatever fails in a replay of all steps
+        return Outcome(None, f"no fit, the recipe in use stays: {type(error).__name__}: {error}", is_failed=True)
 
 
 def run_replay(replay: Replay) -> None:
@@ -98,6 +118,8 @@ def promoted_recipe_has_not_got_worse(workspace: Workspace) -> dg.AssetCheckResu
 def _metadata(workspace: Workspace, outcome: Outcome) -> dict[str, Any]:
     registry = load_registry(workspace.models)
     metadata: dict[str, Any] = {"outcome": outcome.reason, "promoted": registry.active or "none"}
+    if outcome.is_failed:
+        metadata["warning"] = outcome.reason
     if outcome.fit is not None:
         weights = pl.DataFrame({"component": list(outcome.fit.weights), "weight": list(outcome.fit.weights.values())})
         rows = weights.sort("weight", descending=True).iter_rows()

@@ -45,10 +45,11 @@ Step = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """The fit, None where there was none to make, and why."""
+    """The fit, None where there was none to make, and why. `is_failed`: an error kept it from being made."""
 
     fit: Fit | None
     reason: str
+    is_failed: bool = False
 
 
 def refit(workspace: Workspace, *, as_of: dt.datetime, replay: Callable[[Replay], None], on_step: Step) -> Outcome:
@@ -56,6 +57,8 @@ def refit(workspace: Workspace, *, as_of: dt.datetime, replay: Callable[[Replay]
     held_out = choose_holdout(first_outcomes(workspace), as_of=as_of)
     if held_out is None:
         return Outcome(None, f"fewer than {LEAST_OUTCOMES:,} outcomes can be held out; they are collected from events")
+    # Before the replay: a run that is killed in it does not begin it again tomorrow.
+    update_registry(workspace, lambda latest: replace(latest, attempted_at=as_of.isoformat()))
     with _work_folder(workspace.models / "learning") as folder:
         on_step(f"holding out {_described(held_out)}")
         try:

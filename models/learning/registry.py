@@ -78,13 +78,14 @@ class Registry:
     """All fits and changes, oldest first. `active` names the promoted fit, None for the configured recipe.
 
     `served` names the fit that the stored feeds were ranked by: a run that ranks all users takes over the active one,
-    so that all feeds of a generation are by one fit.
+    so that all feeds of a generation are by one fit. `attempted_at`: the instant of the last fit that was begun.
     """
 
     fits: tuple[Fit, ...] = ()
     changes: tuple[Change, ...] = ()
     active: str | None = None
     served: str | None = None
+    attempted_at: str | None = None
 
     def find(self, name: str) -> Fit:
         """The fit of that name. Raises RegistryError."""
@@ -155,6 +156,7 @@ def from_text(text: str) -> Registry:
             changes=tuple(Change(**change) for change in kept["changes"]),
             active=kept["active"],
             served=kept["served"],
+            attempted_at=kept.get("attempted_at"),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise RegistryError(f"can't be read: {error}") from error

@@ -2,19 +2,23 @@
 
 import datetime as dt
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
+import dagster as dg
 import polars as pl
 import pytest
 from rich.console import Console
 
 from assets.evaluation.landing import ingest_landing
 from assets.lake import Lake
+from assets.learning import assets as learning_assets
 from assets.learning import refit as refits
+from assets.learning.assets import REFIT_TAG, first_fit, learned_recipe
 from assets.learning.refit import Outcome, refit
 from assets.learning.store import load_registry
 from assets.ranking.inputs import ranking_settings
-from assets.resources import Workspace
+from assets.resources import AS_OF_TAG, RunClock, Workspace
 from assets.training import assets as training
 from features.schemas.bronze import EVENTS
 from features.schemas.insight import EXPOSURES
@@ -81,6 +85,53 @@ def test_too_few_outcomes_make_no_fit(workspace: Workspace) -> None:
 
     found = refit(workspace, as_of=AS_OF, replay=never, on_step=lambda _line: None)
     assert found == Outcome(None, found.reason) and "fewer than 1,000 outcomes" in found.reason
+
+
+@pytest.fixture
+def unfitted(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """The same market without a fit, with enough outcomes for one."""
+    monkeypatch.setattr(holdout, "LEAST_OUTCOMES", 100)
+    monkeypatch.setattr(holdout, "LEAST_KNOWN_USERS", 50)
+    (tmp_path / "lake").symlink_to(workspace.lake.root)
+    return Workspace(data_dir=str(tmp_path))
+
+
+def materialized(workspace: Workspace, **tags: str) -> dg.ExecuteInProcessResult:
+    return dg.materialize(
+        [learned_recipe],
+        resources={"workspace": workspace, "clock": RunClock()},
+        tags={AS_OF_TAG: AS_OF.isoformat(), **tags},
+        raise_on_error=False,
+    )
+
+
+def test_a_fit_that_nobody_asked_for_stops_no_run_if_it_fails(
+    unfitted: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_replay: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(learning_assets, "run_replay", full)
+    result = materialized(unfitted)
+    assert result.success
+    (materialization,) = result.asset_materializations_for_node("learning__learned_recipe")
+    assert "OSError: no space left" in str(materialization.metadata["warning"].value)
+    assert load_registry(unfitted.models).active is None
+    assert not materialized(unfitted, **{REFIT_TAG: "always"}).success, "a run that was asked to fit says so"
+
+
+def test_a_replay_without_a_fit_is_not_repeated_for_a_week(unfitted: Workspace) -> None:
+    instants = []
+
+    def replay(_replay: object) -> None:
+        instants.append(day)
+        raise MemoryError
+
+    for day in range(9):
+        as_of = AS_OF + dt.timedelta(days=day)
+        outcome = first_fit(unfitted, as_of=as_of, replay=replay, on_step=lambda _line: None)
+        assert outcome.fit is None and outcome.is_failed == (day in instants)
+    assert instants == [0, 7]
 
 
 def test_outcomes_at_low_ranks_count_more_once_enough_are_logged(
