@@ -131,8 +131,13 @@ def tune(
 
 
 def keep_tuned(models: Path, tuned: Tuned, split: Split, *, as_of: dt.datetime, config: Pipeline) -> Path:
-    """Writes the choice with its scores, all trials and the choices before it; the next training fits it."""
+    """Writes the choice with its scores, all trials and the choices before it; the next training fits it.
+
+    Models that the search had no time for keep their last best settings.
+    """
     path = tuned_path(models)
+    before = _kept(path)
+    best = {name: {**member.as_json(), "ndcg": ndcg} for name, (member, ndcg) in tuned.best.items()}
     summary = {
         "as_of": as_of.isoformat(),
         "ndcg": tuned.ndcg,
@@ -155,9 +160,9 @@ def keep_tuned(models: Path, tuned: Tuned, split: Split, *, as_of: dt.datetime, 
         },
         "incumbent": [member.as_json() for member in tuned.incumbent],
         "challenger": [member.as_json() for member in tuned.challenger],
-        "models": {name: {**member.as_json(), "ndcg": ndcg} for name, (member, ndcg) in tuned.best.items()},
+        "models": {**before.get("models", {}), **best},
         "trials": list(tuned.trials),
-        "history": [summary, *_history(path, but=summary["as_of"])][:_KEPT_HISTORY],
+        "history": [summary, *_history(before, but=summary["as_of"])][:_KEPT_HISTORY],
     }
     write_bytes(path, json.dumps(body, indent=1).encode())
     return path
@@ -186,8 +191,17 @@ def _starts(models: Path, found: Choice, configured: Als) -> dict[str, Any]:
     return starts
 
 
-def _history(path: Path, *, but: object) -> Sequence[Mapping[str, Any]]:
+def _kept(path: Path) -> Mapping[str, Any]:
+    """The content of the file of the choice; empty if there is none or it is damaged."""
     try:
-        return [one for one in json.loads(path.read_text(encoding="utf-8"))["history"] if one["as_of"] != but]
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return kept if isinstance(kept, dict) else {}
+
+
+def _history(kept: Mapping[str, Any], *, but: object) -> Sequence[Mapping[str, Any]]:
+    try:
+        return [one for one in kept["history"] if one["as_of"] != but]
+    except (KeyError, TypeError):
         return []

@@ -37,7 +37,8 @@ class TuningError(JobfeedError, ValueError):
 class Budget:
     """At most `n_trials` for each model, and no trial begins after `seconds`, counted by `now`.
 
-    The time is shared among the models; a model that is cheap leaves its rest to the others.
+    The seconds begin when the incumbent has been evaluated. They are shared among the models; a model that is cheap
+    leaves its rest to the others.
     """
 
     n_trials: int
@@ -130,14 +131,15 @@ def tune_collaborative(
     """The best model or blend by NDCG@20 on the truth of `split`.
 
     The incumbent stays unless the lower bound of the paired bootstrap difference is above 0. A blend must beat the best
-    single model in the same way. `starts` are the settings of each model of the registry that are tried first. Raises
-    TuningError if nothing is held out.
+    single model in the same way. If there is no time for any trial, the incumbent stays. `starts` are the settings of
+    each model of the registry that are tried first. Raises TuningError if nothing is held out.
     """
     if split.truth.is_empty():
         raise TuningError("no interaction is held out to choose by; there must be clicks, saves or applications in it")
     search = _Search(split, seed, budget)
-    ends = budget.now() + budget.seconds
+    incumbent = tuple(incumbent)
     of_incumbent = _incumbent_ndcg(search, incumbent)
+    ends = budget.now() + budget.seconds
     best: dict[str, Result] = {}
     for number, name in enumerate(MODELS):
         share = (ends - budget.now()) / (len(MODELS) - number)
@@ -145,9 +147,8 @@ def tune_collaborative(
         if found is not None:
             best[name] = found
     results = sorted(best.values(), key=lambda result: -result.mean)
-    challenger, ndcg = _single_or_blend(search, results)
+    challenger, ndcg = _single_or_blend(search, results) if results else (incumbent, of_incumbent)
     difference = difference_interval(ndcg, of_incumbent, seed=seed)
-    incumbent = tuple(incumbent)
     return Tuned(
         members=challenger if difference[0] > 0 else incumbent,
         incumbent=incumbent,

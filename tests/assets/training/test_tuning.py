@@ -41,8 +41,10 @@ def write_lake(lake: Lake) -> None:
     lake.replace("features", USER_PROFILES, USER_PROFILES.empty())
 
 
-def tune(data: Path, *options: str) -> Any:
+def tune(data: Path, *options: str, config: Path | None = None) -> Any:
     environment = {"JOBFEED_DATA": str(data), "COLUMNS": "120", "TERM": "dumb"}
+    if config is not None:
+        environment["JOBFEED_CONFIG"] = str(config)
     return CliRunner().invoke(app, ["tune", "--as-of", AS_OF.isoformat(), "--trials", "3", *options], env=environment)
 
 
@@ -76,6 +78,21 @@ def test_choices_of_other_days_stay_in_the_history(tmp_path: Path) -> None:
         assert tune(tmp_path, "--as-of", (AS_OF + dt.timedelta(days=day)).isoformat()).exit_code == 0
     history = json.loads(tuned_path(tmp_path / "models").read_text())["history"]
     assert [entry["as_of"] for entry in history] == [(AS_OF + dt.timedelta(days=1)).isoformat(), AS_OF.isoformat()]
+
+
+def test_a_choice_without_time_for_any_trial_keeps_what_was_chosen(tmp_path: Path) -> None:
+    write_lake(Lake(tmp_path / "lake"))
+    assert tune(tmp_path).exit_code == 0
+    before = json.loads(tuned_path(tmp_path / "models").read_text())
+    config = tmp_path / "config"
+    config.mkdir()
+    (config / "pipeline.yaml").write_text("tuning:\n  budget_seconds: 1.0e-9\n")
+    done = tune(tmp_path, config=config)
+    assert done.exit_code == 0, done.output
+    kept = json.loads(tuned_path(tmp_path / "models").read_text())
+    assert kept["is_cut_by_time"] and not kept["is_replaced"] and kept["trials"] == []
+    assert kept["chosen"] == before["chosen"]
+    assert kept["models"] == before["models"]
 
 
 def keep(models: Path, *, model: str = "als", **settings: object) -> Path:

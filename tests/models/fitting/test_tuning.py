@@ -6,13 +6,13 @@ import polars as pl
 import pytest
 
 from models.evaluation.metrics import evaluate_lists
-from models.evaluation.recommenders import Popularity, recommend, recommender_of
+from models.evaluation.recommenders import Popularity, Recommender, recommend, recommender_of
 from models.evaluation.splits import Split, random_split
 from models.fitting.als import AlsSettings
 from models.fitting.blending import blended_ndcg, candidate_shares, choose_weights
 from models.fitting.collaborative import MODELS, Member
 from models.fitting.item_knn import ItemKnnSettings
-from models.fitting.tuning import Budget, Tuned, TuningError, tune_collaborative
+from models.fitting.tuning import Budget, Result, Tuned, TuningError, _Search, tune_collaborative
 
 BAD = Member("als", 1.0, AlsSettings(factors=2, iterations=2, n_threads=1, regularization=90.0, alpha=0.1))
 STARTS: dict[str, Any] = {name: kind.settings() for name, kind in MODELS.items()} | {"als": BAD.settings}
@@ -83,6 +83,29 @@ def test_time_that_runs_out_ends_the_trials_and_is_said() -> None:
     assert found.is_cut_by_time
     assert 0 < len(found.trials) < 100
     assert found.is_replaced
+
+
+def test_the_incumbent_stays_if_there_is_no_time_for_any_trial() -> None:
+    found = tuned(seconds=0, step=1.0)
+    assert found.is_cut_by_time
+    assert found.trials == [] and found.best == {}
+    assert found.members == found.incumbent == found.challenger == (BAD,)
+    assert found.ndcg == found.incumbent_ndcg == found.challenger_ndcg > 0
+    assert found.difference == (0, 0)
+
+
+def test_the_time_counts_from_when_the_incumbent_is_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = [0.0]
+    evaluate = _Search.evaluate
+
+    def slow(search: _Search, member: Member, recommender: Recommender) -> Result:
+        passed[0] += 100.0
+        return evaluate(search, member, recommender)
+
+    monkeypatch.setattr(_Search, "evaluate", slow)
+    budget = Budget(1, 50, lambda: passed[0], max_factors=16, n_threads=1)
+    found = tune_collaborative(groups(), incumbent=[BAD], starts=STARTS, budget=budget, seed=3)
+    assert [trial["model"] for trial in found.trials] == ["popularity"]
 
 
 def test_nothing_held_out_is_an_error() -> None:
