@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from models.fitting.collaborative import Member
     from models.fitting.tuning import Tuned
 
+_KIND_HELP = "What decides in this market: general, merit, exposure, skills, local, hidden or shift."
+
 
 def run(job: Annotated[str, typer.Argument(help="daily, hourly or frequent")], as_of: AsOf = None) -> None:
     """Run a job in this process and print its steps."""
@@ -54,12 +56,15 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0)] = 7,
     until: Annotated[str | None, typer.Option(help="The market's last instant; default the last midnight UTC.")] = None,
     event_format: Annotated[str, typer.Option(help="jsonl or parquet")] = "jsonl",
+    kind: Annotated[str, typer.Option(help=_KIND_HELP)] = "general",
     truth: Annotated[Path | None, typer.Option(help="A folder for the known tastes, to measure against.")] = None,
 ) -> None:
     """Make a job market from a seed, in the sources' own formats."""
     from pipelines.simulation import market
+    from pipelines.simulation.kinds import MARKET_KINDS
 
     require_choice(event_format, ("jsonl", "parquet"), option="--event-format")
+    require_choice(kind, tuple(MARKET_KINDS), option="--kind")
     midnight = _last_midnight()
     with progress_bar() as progress:
         tasks: dict[str, int] = {}
@@ -71,7 +76,7 @@ def simulate(
 
         summary = market.simulate(
             folder,
-            market.MarketSize(n_users=users, n_jobs=jobs, n_events=events, n_days=days),
+            market.MarketSize(n_users=users, n_jobs=jobs, n_events=events, n_days=days, kind=kind),
             seed=seed,
             until=parse_instant(until) or midnight,
             event_format=cast(Literal["jsonl", "parquet"], event_format),
@@ -89,6 +94,7 @@ def readers(
     days: Annotated[int, typer.Option(min=1, max=400)] = 60,
     seed: Annotated[int, typer.Option(min=0)] = 7,
     until: Annotated[str | None, typer.Option(help="The market's last instant; default the last midnight UTC.")] = None,
+    kind: Annotated[str, typer.Option(help=_KIND_HELP)] = "general",
     lose: Annotated[str | None, typer.Option(help="ARM=SHARE: lose the events of a share of an arm's users.")] = None,
 ) -> None:
     """Make the events of a simulated market's users who read their published feeds."""
@@ -98,7 +104,7 @@ def readers(
     arm, _, share = (lose or "").rpartition("=")
     try:
         lost = {arm: float(share)} if lose else {}
-        size = MarketSize(n_users=users, n_jobs=jobs, n_events=0, n_days=days)
+        size = MarketSize(n_users=users, n_jobs=jobs, n_events=0, n_days=days, kind=kind)
         end = parse_instant(until) or _last_midnight()
         out.print(read_feeds(folder, published, size, seed=seed, until=end, lost=lost))
     except ValueError as error:

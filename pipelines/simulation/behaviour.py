@@ -1,6 +1,6 @@
 """How users act on what they are shown: the utility of a job for a user, position bias, and the chain of actions.
 
-Utilities are logits: the user's own role is worth 1.7, a wrong one costs 1.4.
+Utilities are logits: the user's own role is worth 1.7, a wrong one costs 1.4. The market's kind weighs the parts.
 """
 
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.simulation.jobs import DAY_SECONDS, NO_CITY, REMOTE, Jobs
+from pipelines.simulation.kinds import MarketKind, hidden_taste
 from pipelines.simulation.rng import Flags, FloatArray, IntArray, SkillBits
 from pipelines.simulation.users import REMOTE_NO, REMOTE_OK, REMOTE_ONLY, Users
 
@@ -26,6 +27,7 @@ class JobColumns:
     is_english: Flags
     usd_max: FloatArray
     charm: FloatArray
+    company: IntArray
     created_s: IntArray
     bits: SkillBits
     n_skills: IntArray
@@ -41,13 +43,16 @@ class JobColumns:
             is_english=jobs.column("is_english") == 1,
             usd_max=jobs.amounts("usd_max"),
             charm=0.5 * jobs.amounts("quality") + 0.6 * jobs.amounts("appeal"),
+            company=jobs.column("company"),
             created_s=jobs.column("created_s"),
             bits=jobs.bits,
             n_skills=(jobs.skills >= 0).sum(axis=1),
         )
 
 
-def utility(users: Users, jobs: JobColumns, *, user: IntArray, job: IntArray, at_seconds: IntArray) -> FloatArray:
+def utility(
+    users: Users, jobs: JobColumns, kind: MarketKind, *, user: IntArray, job: IntArray, at_seconds: IntArray
+) -> FloatArray:
     """The utility of each (user, job) pair at that time, without noise."""
     role = np.where(
         jobs.family[job] == users.family[user], 1.7, np.where(jobs.family[job] == users.second_family[user], 1.0, -1.4)
@@ -71,7 +76,18 @@ def utility(users: Users, jobs: JobColumns, *, user: IntArray, job: IntArray, at
     salary = np.where(np.isnan(pays), -0.1, np.clip(1.6 * (pays - 1.0), -1.6, 0.6))
     language = np.where(users.is_english[user] & ~jobs.is_english[job], -1.5, 0.0)
     fresh = 0.7 * np.exp(-(at_seconds - jobs.created_s[job]) / (10.0 * DAY_SECONDS))
-    total: FloatArray = role + place + skills + level + salary + language + fresh + jobs.charm[job]
+    total: FloatArray = (
+        kind.role * role
+        + kind.place * place
+        + kind.skills * skills
+        + kind.level * level
+        + kind.salary * salary
+        + language
+        + kind.fresh * fresh
+        + kind.charm * jobs.charm[job]
+    )
+    if kind.hidden:
+        total += kind.hidden * hidden_taste(user, jobs.company[job])
     return total
 
 

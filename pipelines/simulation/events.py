@@ -15,6 +15,7 @@ from features.schemas.bronze import EVENT_TYPES, SURFACES
 from pipelines.simulation.behaviour import Actions, JobColumns, act, utility
 from pipelines.simulation.exposures import Pools, exposure_kinds
 from pipelines.simulation.jobs import DAY_SECONDS, Jobs
+from pipelines.simulation.kinds import MarketKind, has_shifted
 from pipelines.simulation.rng import Flags, FloatArray, IntArray, Purpose, generator, shares, weighted
 from pipelines.simulation.users import N_DEMO, Users
 from pipelines.simulation.world import World
@@ -91,6 +92,7 @@ class EventMaker:
     n_days: int
     until: datetime
     seed: int
+    kind: MarketKind
 
     def __post_init__(self) -> None:
         self._columns, self._pools = JobColumns.of(self.jobs), Pools.of(self.world, self.jobs)
@@ -111,11 +113,22 @@ class EventMaker:
         for day, n_today in enumerate(per_day.tolist()):
             n_blocks = -(-n_today // EVENTS_PER_BLOCK)
             here = np.where(self.users.signup_day <= day, self.users.activity, 0.0)
+            self._users_today = self._seeking(day)
             chances = np.cumsum(here if here.any() else np.ones(len(here)))
             for number, n_block in enumerate(shares(n_today, np.ones(n_blocks)).tolist() if n_blocks else []):
                 rng = generator(self.seed, Purpose.EVENTS, day, number)
                 frame = self._block(rng, chances, day=day, number=number, n=n_block)
                 yield Block(day, number, n_blocks, frame)
+
+    def _seeking(self, day: int) -> Users:
+        """The users as they look for jobs on this day."""
+        shifted = has_shifted(len(self.users), self.kind, day=day, n_days=self.n_days)
+        users = self.users
+        return replace(
+            users,
+            family=np.where(shifted, users.second_family, users.family),
+            second_family=np.where(shifted, users.family, users.second_family),
+        )
 
     def _block(self, rng: np.random.Generator, chances: FloatArray, *, day: int, number: int, n: int) -> pl.DataFrame:
         parts: list[pl.DataFrame] = []
@@ -161,7 +174,8 @@ class EventMaker:
     def _exposures(self, rng: np.random.Generator, sessions: _Sessions, *, day: int) -> _Exposures:
         session = np.repeat(np.arange(len(sessions.user)), sessions.n_exposures)
         user, start = sessions.user[session], sessions.start_s[session]
-        pool = self._pools.wanted(self.users, user, kind=exposure_kinds(rng, n=len(session)))
+        kind = exposure_kinds(rng, self.kind.exposures, n=len(session))
+        pool = self._pools.wanted(self._users_today, user, kind=kind)
         job = self._pools.draw(rng, pool, start)
         is_known = self._memory.knows(user, job)
         shown = _first_of_each(session, job) & (job >= 0) & (~is_known | (rng.random(len(job)) < 0.1))
@@ -170,7 +184,7 @@ class EventMaker:
 
         first = np.searchsorted(session, session)  # of its session
         position = np.arange(len(session)) - first + 1
-        worth = utility(self.users, self._columns, user=user, job=job, at_seconds=start)
+        worth = utility(self._users_today, self._columns, self.kind, user=user, job=job, at_seconds=start)
         actions = act(rng, worth, position, is_decided=is_known)
         # The same pair twice in one block, in two sessions: only the first decision counts.
         repeated = actions.decides & ~_first_of_each(user, np.where(actions.decides, job, -1 - np.arange(len(job))))

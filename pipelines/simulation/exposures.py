@@ -3,12 +3,14 @@
 Whether a user looks at what is shown belongs to `behaviour`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
 from pipelines.simulation.jobs import NO_CITY, REMOTE, Jobs
+from pipelines.simulation.kinds import EXPOSURE_KINDS
 from pipelines.simulation.rng import Flags, FloatArray, IntArray
 from pipelines.simulation.users import REMOTE_ONLY, Users
 from pipelines.simulation.world import World
@@ -16,8 +18,6 @@ from pipelines.simulation.world import World
 _POPULAR_SHARE = 0.015
 _NEWEST_POWER = 1.7  # draws from a pool fall off with rank by age as rank^(1/power - 1)
 _TIME_BITS = 34
-_KINDS = ("role", "role_here", "second_role", "here", "popular", "any")
-_KIND_WEIGHTS = (0.26, 0.18, 0.08, 0.12, 0.24, 0.12)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Pools:
         return len(self.starts) - 1
 
     def wanted(self, users: Users, row: IntArray, *, kind: IntArray) -> IntArray:
-        """The pool per exposure, by the user's tastes and the `kind` of exposure (an index of the kinds)."""
+        """The pool per exposure, by the user's tastes and the `kind` of exposure (an index of EXPOSURE_KINDS)."""
         f, c = self.n_families, self.n_cities
         family, second, city = users.family[row], users.second_family[row], users.city[row]
         is_english, remote_only = users.is_english[row], users.remote[row] == REMOTE_ONLY
@@ -79,7 +79,7 @@ class Pools:
         here = np.where(remote_only, f + family, 3 * f + c + family * c + city)
         choices = [role, here, np.where(is_english, 2 * f + second, second), 3 * f + city]
         return np.select(
-            [kind == n for n in range(len(_KINDS))],
+            [kind == n for n in range(len(EXPOSURE_KINDS))],
             [*choices, np.full(len(row), self.popular), np.full(len(row), self.everything)],
         )
 
@@ -104,6 +104,6 @@ class Pools:
         return self.job[(end - 1 - back).clip(0)], n_out > 0
 
 
-def exposure_kinds(rng: np.random.Generator, *, n: int) -> IntArray:
-    """The kind of each exposure, an index of the kinds."""
-    return np.searchsorted(np.cumsum(_KIND_WEIGHTS), rng.random(n)).clip(0, len(_KINDS) - 1).astype(np.int64)
+def exposure_kinds(rng: np.random.Generator, weights: Sequence[float], *, n: int) -> IntArray:
+    """The kind of each exposure, an index of EXPOSURE_KINDS; `weights` sum to 1."""
+    return np.searchsorted(np.cumsum(weights), rng.random(n)).clip(0, len(EXPOSURE_KINDS) - 1).astype(np.int64)

@@ -16,6 +16,7 @@ from pipelines.simulation.event_files import EventFiles
 from pipelines.simulation.events import EventMaker
 from pipelines.simulation.hh import write_hh
 from pipelines.simulation.jobs import SOURCES, Jobs, make_jobs
+from pipelines.simulation.kinds import MARKET_KINDS
 from pipelines.simulation.malformed import write_malformed
 from pipelines.simulation.profiles import write_profiles
 from pipelines.simulation.resumes import write_resumes
@@ -28,17 +29,20 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class MarketSize:
-    """How large the market is; raises ValueError for a size that can't be made."""
+    """How large the market is, and its kind; raises ValueError for a market that can't be made."""
 
     n_users: int
     n_jobs: int
     n_events: int
     n_days: int = 60
+    kind: str = "general"
 
     def __post_init__(self) -> None:
         for name, least in (("n_users", 2), ("n_jobs", 50), ("n_events", 0), ("n_days", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"MarketSize: {name} must be at least {least}; received {getattr(self, name)}")
+        if self.kind not in MARKET_KINDS:
+            raise ValueError(f"MarketSize: kind must be one of {', '.join(MARKET_KINDS)}; received {self.kind!r}")
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def simulate(
     if truth_folder is not None:
         _write_truth(world, users, jobs, folder(truth_folder))
 
-    maker = EventMaker(world, users, jobs, n_events=size.n_events, n_days=size.n_days, until=until, seed=seed)
+    maker = EventMaker(world, users, jobs, size.n_events, size.n_days, until, seed, MARKET_KINDS[size.kind])
     first_day = until - timedelta(days=size.n_days)
     files = EventFiles(out / "interactions", event_format, malformed_share, first_day, seed)
     n_events = 0

@@ -16,6 +16,7 @@ from models.arrays import positions
 from pipelines.simulation.behaviour import JobColumns, act, utility
 from pipelines.simulation.companies import make_companies
 from pipelines.simulation.jobs import make_jobs
+from pipelines.simulation.kinds import MARKET_KINDS
 from pipelines.simulation.market import MarketSize
 from pipelines.simulation.rng import IntArray, Purpose, generator
 from pipelines.simulation.users import Users, make_users
@@ -136,7 +137,7 @@ def _events(
     user, position = known["user"].to_numpy(), known["position"].to_numpy()
     seconds = known["start_seconds"].to_numpy() + position * _SECONDS_PER_POSITION
     at = int(as_of.timestamp()) + seconds
-    worth = utility(users, JobColumns.of(jobs), user=user, job=row, at_seconds=at)
+    worth = utility(users, JobColumns.of(jobs), MARKET_KINDS[size.kind], user=user, job=row, at_seconds=at)
     actions = act(rng, worth, position, is_decided=np.zeros(len(row), dtype=np.bool_))
     items = known.select("user_id", "job_id", "position", at_ms=pl.Series(at * 1000))
     parts = [items.with_columns(event_type=pl.lit("impression"), dwell_seconds=pl.lit(None, pl.Float64))]

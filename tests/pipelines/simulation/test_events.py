@@ -10,6 +10,7 @@ from pipelines.simulation.companies import make_companies
 from pipelines.simulation.event_files import EventFiles
 from pipelines.simulation.events import EventMaker
 from pipelines.simulation.jobs import make_jobs
+from pipelines.simulation.kinds import MARKET_KINDS
 from pipelines.simulation.users import make_users
 from pipelines.simulation.world import load_world
 
@@ -22,7 +23,9 @@ def maker(*, n_events: int) -> EventMaker:
     companies = make_companies(world, n_jobs=100, seed=1)
     jobs = make_jobs(world, companies, n_jobs=100, n_days=N_DAYS, until=UNTIL, seed=1)
     users = make_users(world, n_users=200, n_days=N_DAYS, seed=1)
-    return EventMaker(world, users, jobs, n_events=n_events, n_days=N_DAYS, until=UNTIL, seed=1)
+    return EventMaker(
+        world, users, jobs, n_events=n_events, n_days=N_DAYS, until=UNTIL, seed=1, kind=MARKET_KINDS["general"]
+    )
 
 
 def test_no_block_is_larger_than_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
