@@ -2,18 +2,16 @@
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, HttpUrl, field_validator, model_validator
 
 from assets.config.yaml_files import Name, Strict
 from assets.ingest.hh.query_vocabulary import HHIds, parameter_problems
+from features.sources.feeds.formats import FORMATS
 
 _TITLE_GROUPS = frozenset({"title", "company", "location", "salary", "details"})
 Id = Annotated[str, Field(coerce_numbers_to_str=True)]  # 160 is read as "160"
-FeedFormat = Literal[
-    "rss", "jsonfeed", "remoteok", "remotive", "jobicy", "greenhouse", "lever", "ashby", "himalayas", "workingnomads",
-]  # fmt: skip
 
 
 def _refuse_repeated(one: str, many: str, names: list[str]) -> None:
@@ -33,7 +31,7 @@ class FeedSource(Strict):
 
     name: Name
     url: HttpUrl
-    format: FeedFormat = "rss"
+    format: str = "rss"
     language: str | None = Field(None, pattern=r"^[a-z]{2}$")
     country: str | None = Field(None, pattern=r"^[A-Z]{2}$")
     company: str | None = None
@@ -45,6 +43,13 @@ class FeedSource(Strict):
     max_age_days: int = Field(3, ge=1, le=400)
     enabled: bool = True
     terms: str | None = None
+
+    @field_validator("format")
+    @classmethod
+    def _format_is_known(cls, name: str) -> str:
+        if name not in FORMATS:
+            raise ValueError(f"{name!r} is no known format; known are {', '.join(FORMATS)}")
+        return name
 
     @field_validator("title_pattern")
     @classmethod

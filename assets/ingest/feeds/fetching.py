@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 
 from assets.config.sources import FeedSource
 from assets.ingest import errors
-from assets.ingest.feeds.pages import NEWEST_FIRST, BadFeedError, Pages, read_pages
+from assets.ingest.feeds.pages import BadFeedError, Pages, read_pages
 from assets.ingest.feeds.parsing import FeedParser
 from assets.ingest.http.client import HttpClient, Validators
 from assets.ingest.quarantine import whole_file
 from assets.ingest.source_state import FeedState, address_of
 from features.sources.feeds.entries import TRUNCATED, FeedError
+from features.sources.feeds.formats import FORMATS
 from features.sources.parsed import REJECTS, Parsed
 from features.sources.postings import PARSED_POSTINGS
 
@@ -139,14 +140,14 @@ def _judged(feed: FeedSource, pages: Pages, state: FeedState, as_of: dt.datetime
         read_at=as_of,
         n_jobs=n_jobs,
     )
-    if state.n_jobs is not None and n_jobs < state.n_jobs / 2 and feed.format not in NEWEST_FIRST:
+    if state.n_jobs is not None and n_jobs < state.n_jobs / 2 and not FORMATS[feed.format].newest_first:
         # Losing half a board at once is usually a fault of the board: believe it only if the next reading repeats it.
         doubted = known.model_copy(update={"etag": None, "last_modified": None})
         return replace(read, status=f"dropped from {state.n_jobs} to {n_jobs} jobs", state=doubted, n_listed=n_jobs)
     if pages.is_cut:
         return replace(read, status=f"read, cut at {pages.n_pages} pages", state=known)
     status = "read" if is_whole else "read up to where it breaks off"
-    n_listed = None if feed.format in NEWEST_FIRST else n_jobs
+    n_listed = None if FORMATS[feed.format].newest_first else n_jobs
     return replace(read, status=status, state=known, is_full=pages.parsed.rejects.is_empty(), n_listed=n_listed)
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+from collections import deque
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -12,11 +13,10 @@ from assets.ingest.feeds.parsing import FeedParser
 from assets.ingest.http.client import HttpClient, Response, Validators
 from assets.ingest.source_state import FeedState
 from features.sources.feeds.entries import FeedContext, FeedError
-from features.sources.feeds.json_boards import next_page
+from features.sources.feeds.formats import FORMATS
 from features.sources.parsed import REJECTS, Parsed
 from features.sources.postings import PARSED_POSTINGS
 
-NEWEST_FIRST = ("himalayas",)  # too many jobs to list all: read back to the last reading
 _OVERLAP = dt.timedelta(days=1)
 
 
@@ -73,23 +73,28 @@ def read_pages(
     except FeedError as error:
         raise BadFeedError(error, body=response.body, origin=errors.public_url(response.url)) from None
     since = state.read_at - _OVERLAP if state.read_at else as_of - dt.timedelta(days=feed.max_age_days)
-    asked = {url}
-    while (following := next_page(feed.format, url=url, body=response.body)) and not _is_past(feed, pages, since):
+    asked, waiting = {url}, _next_pages(feed, url, response)
+    while waiting and not _is_past(feed, pages, since):
         if pages.n_pages >= feed.max_pages or client.monotonic() >= deadline:
             pages.is_cut = True
             break
-        if following in asked:
+        url = waiting.popleft()
+        if url in asked:
             pages.failure = "its pages go round in a circle"
             break
-        asked.add(following)
-        url = following
+        asked.add(url)
         try:
             response = client.get(url)
             pages.frames.append(_parsed(response, feed, parser))
         except (errors.FetchError, FeedError) as error:
             pages.failure = str(error)
             break
+        waiting.extend(_next_pages(feed, url, response))
     return pages
+
+
+def _next_pages(feed: FeedSource, url: str, response: Response) -> deque[str]:
+    return deque(FORMATS[feed.format].next_pages(url, response.body))
 
 
 def _parsed(response: Response, feed: FeedSource, parser: FeedParser) -> Parsed:
@@ -104,7 +109,7 @@ def _parsed(response: Response, feed: FeedSource, parser: FeedParser) -> Parsed:
 
 def _is_past(feed: FeedSource, pages: Pages, since: dt.datetime) -> bool:
     """Whether the last page of a board that lists the newest jobs first has nothing newer than `since`."""
-    if feed.format not in NEWEST_FIRST:
+    if not FORMATS[feed.format].newest_first:
         return False
     newest = pages.frames[-1].rows["published_at"].max()
     return isinstance(newest, dt.datetime) and newest < since

@@ -1,23 +1,39 @@
 """Job feeds of every format, bytes to postings: which format a body has, and which reader reads it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
-from features.sources.feeds.entries import Entries, FeedContext, FeedEntry, FeedError
-from features.sources.feeds.json_boards import BOARDS, read_board, read_jsonfeed
+from features.sources.feeds.boards import (
+    ashby,
+    greenhouse,
+    himalayas,
+    jobicy,
+    lever,
+    remoteok,
+    remotive,
+    workingnomads,
+)
+from features.sources.feeds.entries import FeedContext, FeedEntry, FeedError
+from features.sources.feeds.feed_format import FeedFormat
+from features.sources.feeds.jsonfeed import read_jsonfeed
 from features.sources.feeds.rss import read_rss
 from features.sources.parsed import Parsed, Refusal
 from features.sources.postings import postings, stable_id
 from features.sources.values import NotJsonError, decode_json, items, mapping, raw_json
 
-_READERS: Mapping[str, Callable[[bytes, FeedContext], Entries]] = {
-    "rss": read_rss,
-    "jsonfeed": read_jsonfeed,
-    **dict.fromkeys(
-        ("remoteok", "remotive", "jobicy", "greenhouse", "lever", "ashby", "himalayas", "workingnomads"), read_board
-    ),
+# In the order in which `guess_format` tries them.
+FORMATS: Mapping[str, FeedFormat] = {
+    "rss": FeedFormat(read_rss),
+    "jsonfeed": FeedFormat(read_jsonfeed),
+    "lever": lever.FORMAT,
+    "workingnomads": workingnomads.FORMAT,
+    "remoteok": remoteok.FORMAT,
+    "jobicy": jobicy.FORMAT,
+    "remotive": remotive.FORMAT,
+    "greenhouse": greenhouse.FORMAT,
+    "ashby": ashby.FORMAT,
+    "himalayas": himalayas.FORMAT,
 }
-FEED_FORMATS = tuple(_READERS)
 MAX_BODY_BYTES = 50_000_000
 MAX_ENTRIES = 200_000
 
@@ -28,13 +44,13 @@ def parse_feed(body: bytes, *, feed: FeedContext) -> Parsed:
     Raises FeedError if the body is no feed at all (an HTML page, an empty document, JSON of another shape, a DTD with
     entities): such a fetch has failed, and must not pass for an empty feed.
     """
-    if feed.format not in _READERS:
-        raise FeedError(feed.name, f"unknown format {feed.format!r}; known are {', '.join(FEED_FORMATS)}")
+    if feed.format not in FORMATS:
+        raise FeedError(feed.name, f"unknown format {feed.format!r}; known are {', '.join(FORMATS)}")
     if len(body) > MAX_BODY_BYTES:
         raise FeedError(feed.name, f"{len(body)} bytes; at most {MAX_BODY_BYTES} are read")
     found: list[FeedEntry] = []
     refused: list[Refusal] = []
-    for number, (entry, raw) in enumerate(_READERS[feed.format](body, feed)):
+    for number, (entry, raw) in enumerate(FORMATS[feed.format].read(body, feed)):
         if number >= MAX_ENTRIES:
             raise FeedError(feed.name, f"more than {MAX_ENTRIES} entries")
         if isinstance(entry, str):
@@ -57,10 +73,12 @@ def guess_format(body: bytes) -> str:
     except NotJsonError:
         return "jsonfeed"
     is_array = isinstance(document, list)
-    jobs = items(document) if is_array else items(mapping(document).get("jobs"))
-    keys = {key for job in jobs[:3] for key in mapping(job)}
-    shaped = ((name, board) for name, board in BOARDS.items() if (board.jobs_at is None) == is_array)
-    return next((name for name, board in shaped if keys & board.known_by), "remoteok" if is_array else "jsonfeed")
+    for name, known in FORMATS.items():
+        if known.known_by and (known.jobs_at is None) == is_array:
+            jobs = items(document if known.jobs_at is None else mapping(document).get(known.jobs_at))
+            if any(key in known.known_by for job in jobs[:3] for key in mapping(job)):
+                return name
+    return "remoteok" if is_array else "jsonfeed"
 
 
 def _written(raw: object) -> str | bytes:

@@ -2,7 +2,11 @@
 
 import json
 
-from features.sources.feeds.json_boards import next_page
+from features.sources.feeds.formats import FORMATS
+
+
+def next_page(format_: str, *, url: str, body: bytes) -> str | None:
+    return next(iter(FORMATS[format_].next_pages(url, body)), None)
 
 
 def test_himalayas_gives_a_cursor_until_its_last_page() -> None:
