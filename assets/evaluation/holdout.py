@@ -65,6 +65,7 @@ def hold_out_last_days(source: Workspace, folder: Path, *, days: int, until: dt.
     """
     cut = dt.datetime.combine((until - days * _DAY + _DAY).date(), dt.time(), dt.UTC)
     replay = _replay(source, folder, as_of=cut, until=until)
+    _copy_choice(source.models, replay)
     partitions = source.lake.folder("bronze", EVENTS.name)
     with source.lake.lock(f"bronze/{EVENTS.name}"):
         for day in sorted(partitions.glob("date=*")):
@@ -77,16 +78,20 @@ def hold_out_last_days(source: Workspace, folder: Path, *, days: int, until: dt.
     return replay
 
 
-def hold_out_pairs(source: Workspace, folder: Path, *, share: float, seed: int, until: dt.datetime) -> Replay:
+def hold_out_pairs(
+    source: Workspace, folder: Path, *, share: float, seed: int, salt: str, until: dt.datetime
+) -> Replay:
     """Holds out all events of a random `share` of the pairs of user and job, for data without meaningful times.
 
     All events are moved to the day before the cut, each user's in their order a minute apart, and postings without a
-    date are taken to be known: nothing decays and nothing falls out of a window. Raises NothingHeldOutError.
+    date are taken to be known: nothing decays and nothing falls out of a window. The collaborative model is chosen anew
+    in the replay, as the choice in use was made on all pairs. Each caller has a `salt` of its own, because one may run
+    in the replay of another, and so that the choice of the model draws other pairs. Raises NothingHeldOutError.
     """
     as_of = dt.datetime.combine(until.date() + _DAY, dt.time(), dt.UTC)
     replay = _replay(source, folder, as_of=as_of, until=as_of)
     events = _on_one_day(source.lake.scan("bronze", EVENTS).filter(pl.col("occurred_at") <= until), as_of - _DAY)
-    held_out = is_drawn(events.select("user_id", "job_id"), share=share, seed=seed)
+    held_out = is_drawn(events.select("user_id", "job_id"), share=share, seed=seed, salt=salt)
     for lake, part in ((replay.workspace.lake, events.filter(~held_out)), (replay.held_out, events.filter(held_out))):
         lake.append("bronze", EVENTS, part, partition=f"date={(as_of - _DAY).date()}")
     _link_shared(source.lake, replay.workspace.lake, as_of=as_of, restate=True)
@@ -105,11 +110,14 @@ def last_event_at(lake: Lake, *, before: dt.datetime) -> dt.datetime:
 
 def _replay(source: Workspace, folder: Path, *, as_of: dt.datetime, until: dt.datetime) -> Replay:
     workspace = Workspace(data_dir=str(folder / "replay"), config_dir=source.config_dir)
-    tuned = tuned_path(source.models)
-    # Parameters that were chosen after the cut know what is held out.
-    if tuned.is_file() and dt.datetime.fromisoformat(json.loads(tuned.read_bytes())["as_of"]) <= as_of:
-        write_bytes(tuned_path(workspace.models), tuned.read_bytes())
     return Replay(workspace, Lake(folder / "held_out"), as_of, until)
+
+
+def _copy_choice(models: Path, replay: Replay) -> None:
+    """Copies the choice of the collaborative model, unless it was made after the cut and knows what is held out."""
+    tuned = tuned_path(models)
+    if tuned.is_file() and dt.datetime.fromisoformat(json.loads(tuned.read_bytes())["as_of"]) <= replay.as_of:
+        write_bytes(tuned_path(replay.workspace.models), tuned.read_bytes())
 
 
 def _link_shared(source: Lake, target: Lake, *, as_of: dt.datetime, restate: bool) -> None:

@@ -35,7 +35,7 @@ from models.learning.registry import Data, Fit, Registry
 from models.ranking.stages import feed_sources
 
 MOST_USERS = 5_000
-_SAMPLE_SALT = "learning"
+_SALT = "learning"
 _ANY_EVENT = np.uint8(255)
 _WORK_PREFIX = ".work-"
 # What an outcome is worth; any other positive interaction is worth 1.
@@ -92,7 +92,7 @@ def _hold_out(workspace: Workspace, folder: Path, held_out: HoldOut, *, as_of: d
     if held_out.split == "time":
         return hold_out_last_days(workspace, folder, days=held_out.days, until=as_of, restate=False)
     seed = workspace.config.pipeline.seed
-    return hold_out_pairs(workspace, folder, share=RANDOM_SHARE, seed=seed, until=as_of)
+    return hold_out_pairs(workspace, folder, share=RANDOM_SHARE, seed=seed, salt=_SALT, until=as_of)
 
 
 def position_weights(workspace: Workspace, *, as_of: dt.datetime) -> pl.DataFrame:
@@ -118,7 +118,7 @@ def position_weights(workspace: Workspace, *, as_of: dt.datetime) -> pl.DataFram
 def _candidates(made: Replay, registry: Registry, weights: pl.DataFrame) -> list[CandidateBlock]:
     """The candidates of a sample of the users who had outcomes on open jobs that were new to them."""
     pairs = _gains(made, weights)
-    users = sample_users(pairs["user_id"].unique(), MOST_USERS, salt=_SAMPLE_SALT)
+    users = sample_users(pairs["user_id"].unique(), MOST_USERS, salt=_SALT)
     tables, workspace = lake_tables(made.workspace.lake), made.workspace
     settings = ranking_settings(workspace.config, learned=registry.active_recipe)
     run = prepare_run(tables, load_fitted(workspace.models), users, settings=settings, as_of=made.as_of)

@@ -139,10 +139,13 @@ def random_split(weights: pl.DataFrame, *, share: float, seed: int, max_users: i
     return Split(lambda _half_life: matrix, truth, known, half_lives=())
 
 
-def is_drawn(pairs: pl.DataFrame, *, share: float, seed: int) -> pl.Series:
-    """Whether each pair (user_id, job_id) is among the random `share`, by a hash; a pair without a job never is."""
+def is_drawn(pairs: pl.DataFrame, *, share: float, seed: int, salt: str = "split") -> pl.Series:
+    """Whether each pair (user_id, job_id) is among the random `share`, by a hash; a pair without a job never is.
+
+    Draws of another `salt` are independent: what one draw keeps, another divides again.
+    """
     pair = pairs.select(pl.concat_str("user_id", "job_id", separator="\0"))["user_id"]
-    return pl.Series(uniform(mix(stable_hash(pair, f"split {seed}"))) < share) & pair.is_not_null()
+    return pl.Series(uniform(mix(stable_hash(pair, f"{salt} {seed}"))) < share) & pair.is_not_null()
 
 
 def sample_users(users: pl.Series, most: int, *, salt: str = "tuning") -> pl.Series:

@@ -23,6 +23,7 @@ _SHOWN = ("ndcg@20", "recall@20", "mrr@20", "hit_rate@20", "coverage@20")
 _COMPARED = ("ndcg@20", "recall@20")
 _DAY_SECONDS = 86_400
 _WORK = "work"
+_SALT = "evaluation"
 
 
 def evaluate(
@@ -87,7 +88,7 @@ def _hold_out(
         replay = hold_out_last_days(source, work, days=days, until=last, restate=restate)
         period = f"from {replay.as_of:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
         return replay, f"All interactions of the last {days} days, {period}."
-    replay = hold_out_pairs(source, work, share=share, seed=seed, until=last)
+    replay = hold_out_pairs(source, work, share=share, seed=seed, salt=_SALT, until=last)
     return replay, (
         f"A random {share:.0%} of all pairs of user and job (seed {seed}). Times are taken to have no meaning: the "
         "other events were moved to the day before the cut."

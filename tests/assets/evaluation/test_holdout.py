@@ -12,8 +12,10 @@ from assets.evaluation.holdout import NothingHeldOutError, Replay, hold_out_last
 from assets.evaluation.landing import ingest_landing
 from assets.resources import Workspace
 from assets.training import assets as training
+from assets.training.tuning import tuned_path
 from features.schemas.bronze import EVENTS
 from features.schemas.catalog import INTERACTIONS, JOBS
+from models.evaluation.splits import random_split
 from pipelines.running import run_features_and_models
 from tests.assets.evaluation.landed import (
     END,
@@ -70,14 +72,38 @@ def test_the_last_days_are_held_out_from_a_midnight_on(tmp_path: Path) -> None:
 def test_whole_pairs_are_held_out_at_random(tmp_path: Path) -> None:
     twice = [event(0, job, END - dt.timedelta(days=9), "view") for job in range(N_JOBS)]
     workspace = source(tmp_path, past_events() + twice)
-    replay = hold_out_pairs(workspace, tmp_path / "work", share=0.3, seed=1, until=END)
+    replay = hold_out_pairs(workspace, tmp_path / "work", share=0.3, seed=1, salt="a", until=END)
     kept, held = (lake.scan("bronze", EVENTS).collect() for lake in (replay.workspace.lake, replay.held_out))
     assert len(kept) + len(held) == len(past_events()) + N_JOBS
     assert kept.join(held, on=["user_id", "job_id"], how="semi").is_empty()
     assert 0.15 < len(held) / (len(kept) + len(held)) < 0.45
     assert kept["occurred_at"].dt.date().unique().to_list() == [(replay.as_of - dt.timedelta(days=1)).date()]
-    again = hold_out_pairs(workspace, tmp_path / "again", share=0.3, seed=1, until=END)
+    again = hold_out_pairs(workspace, tmp_path / "again", share=0.3, seed=1, salt="a", until=END)
     assert again.held_out_pairs().equals(replay.held_out_pairs())
+
+
+def test_the_choice_of_the_collaborative_model_reaches_no_random_hold_out(tmp_path: Path) -> None:
+    """It was made on all pairs, and chosen after the cut it knows the last days as well."""
+    workspace = source(tmp_path, past_events() + future_events())
+    chosen = tuned_path(workspace.models)
+    chosen.parent.mkdir(parents=True)
+
+    def is_copied(replay: Replay) -> bool:
+        return tuned_path(replay.workspace.models).is_file()
+
+    chosen.write_text('{"as_of": "2026-02-28T00:00:00+00:00"}')
+    random = hold_out_pairs(workspace, tmp_path / "random", share=0.3, seed=1, salt="a", until=END)
+    assert not is_copied(random) and is_copied(last_week(workspace, tmp_path / "before"))
+    chosen.write_text('{"as_of": "2026-03-02T00:00:00+00:00"}')
+    assert not is_copied(last_week(workspace, tmp_path / "after"))
+
+
+def test_what_one_hold_out_keeps_another_divides_again(tmp_path: Path) -> None:
+    workspace = source(tmp_path, past_events())
+    outer = hold_out_pairs(workspace, tmp_path / "outer", share=0.3, seed=1, salt="evaluation", until=END)
+    inner = hold_out_pairs(outer.workspace, tmp_path / "inner", share=0.3, seed=1, salt="learning", until=outer.as_of)
+    kept = inner.workspace.lake.scan("bronze", EVENTS).select("user_id", "job_id", weight=1.0).collect()
+    assert not random_split(kept, share=0.3, seed=1).truth.is_empty()
 
 
 def test_jobs_of_unknown_age_are_there_at_the_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
