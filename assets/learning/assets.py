@@ -110,9 +110,9 @@ def _problems_only(_context: dg.InitLoggerContext) -> logging.Logger:
 
 @dg.asset_check(asset=_KEY, name="promoted_recipe_has_not_got_worse", blocking=True)
 def promoted_recipe_has_not_got_worse(workspace: Workspace) -> dg.AssetCheckResult:
-    """The promoted fit ranks held-out users as well as when it was promoted, within the intervals."""
+    """The promoted fit ranked held-out users no worse than the configured recipe when both were last compared."""
     problem = regression(load_registry(workspace.models))
-    return dg.AssetCheckResult(passed=problem is None, description=problem or "no later measurement lies below")
+    return dg.AssetCheckResult(passed=problem is None, description=problem or "no worse than the configured recipe")
 
 
 def _metadata(workspace: Workspace, outcome: Outcome) -> dict[str, Any]:

@@ -26,12 +26,12 @@ from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS
 from features.schemas.insight import EXPOSURES
 from models.arrays import csr_from_coordinates, positions
 from models.evaluation.splits import sample_users
-from models.learning.fitting import CandidateBlock, Learned, candidate_blocks, learn, ndcg_of_lists
+from models.learning.fitting import CandidateBlock, Learned, candidate_blocks, learn, ndcg_of_recipe
 from models.learning.holdout import LEAST_OUTCOMES, RANDOM_SHARE, HoldOut, choose_holdout
 from models.learning.position_bias import LEAST_OUTCOMES as LEAST_LOGGED_OUTCOMES
 from models.learning.position_bias import attention_power, outcome_weights
-from models.learning.promotion import compare, is_better
-from models.learning.registry import Data, Fit, Registry
+from models.learning.promotion import compare, is_better, is_worse
+from models.learning.registry import Configured, Data, Fit, Registry
 from models.ranking.stages import feed_sources
 
 MOST_USERS = 5_000
@@ -54,6 +54,9 @@ class Outcome:
 
 def refit(workspace: Workspace, *, as_of: dt.datetime, replay: Callable[[Replay], None], on_step: Step) -> Outcome:
     """Fits, compares, and adds the fit to the registry. `replay` makes the features and models of a replay."""
+    name = _name_of(as_of)
+    if any(fit.fit == name for fit in load_registry(workspace.models).fits):
+        return Outcome(None, f"kept; {name} was fitted as of the same instant")
     held_out = choose_holdout(first_outcomes(workspace), as_of=as_of)
     if held_out is None:
         return Outcome(None, f"fewer than {LEAST_OUTCOMES:,} outcomes can be held out; they are collected from events")
@@ -79,6 +82,10 @@ def refit(workspace: Workspace, *, as_of: dt.datetime, replay: Callable[[Replay]
         fit = replace(fit, data=replace(fit.data, cut=made.as_of.isoformat(), split=held_out.split))
     update_registry(workspace, lambda latest: latest.add(fit))
     return Outcome(fit, fit.decision)
+
+
+def _name_of(as_of: dt.datetime) -> str:
+    return f"learned-{as_of:%Y%m%dT%H%M%SZ}"
 
 
 def first_outcomes(workspace: Workspace) -> pl.DataFrame:
@@ -152,20 +159,25 @@ def _gains(made: Replay, weights: pl.DataFrame) -> pl.DataFrame:
 def _judged(
     workspace: Workspace, blocks: list[CandidateBlock], found: Learned, registry: Registry, *, as_of: dt.datetime
 ) -> Fit:
-    """The fit beside the recipe in use, on the same held-out users."""
-    settings = blocks[0].block.context.settings
-    name = registry.active or workspace.config.ranking.configured_recipe
-    incumbent = registry.active_recipe or settings.recipes[name]
-    nobody = np.zeros(len(found.ndcg), dtype=np.int32)
-    ndcg, of_incumbent, gain = compare(
-        found.ndcg, ndcg_of_lists(blocks, [incumbent], nobody), seed=workspace.config.pipeline.seed
-    )
-    promoted = is_better(gain)
+    """The fit beside the recipe in use and the configured one, on the same held-out users."""
+    settings, seed = blocks[0].block.context.settings, workspace.config.pipeline.seed
+    configured = workspace.config.ranking.configured_recipe
+    name = registry.active or configured
+    of_configured = ndcg_of_recipe(blocks, settings.recipes[configured], exploring_as=found.recipe)
+    of_active = of_configured
+    if registry.active_recipe is not None:
+        of_active = ndcg_of_recipe(blocks, registry.active_recipe, exploring_as=found.recipe)
+    ndcg, incumbent_ndcg, gain = compare(found.ndcg, of_active, seed=seed)
+    _, configured_ndcg, over_configured = compare(found.ndcg, of_configured, seed=seed)
+    _, _, incumbent_over_configured = compare(of_active, of_configured, seed=seed)
+    promoted = is_better(gain) and not is_worse(over_configured)
     figures = (
-        f"NDCG@20 {ndcg.mean:.4f} against {of_incumbent.mean:.4f} of {name}, {gain.lower:+.4f} to {gain.upper:+.4f}"
+        f"NDCG@20 {ndcg.mean:.4f} against {incumbent_ndcg.mean:.4f} of {name}, {gain.lower:+.4f} to {gain.upper:+.4f}"
     )
+    if is_better(gain) and not promoted:
+        figures += f"; {configured} is better, {over_configured.lower:+.4f} to {over_configured.upper:+.4f}"
     return Fit(
-        fit=f"learned-{as_of:%Y%m%dT%H%M%SZ}",
+        fit=_name_of(as_of),
         as_of=as_of.isoformat(),
         data=Data("", "", len(found.ndcg), found.n_examples, found.n_positives),
         weights=found.recipe.weights,
@@ -174,10 +186,11 @@ def _judged(
         settings=asdict(found.penalty),
         ndcg=ndcg,
         incumbent=name,
-        incumbent_ndcg=of_incumbent,
+        incumbent_ndcg=incumbent_ndcg,
         gain=gain,
         is_promoted=promoted,
-        decision=f"promoted: {figures}" if promoted else f"not promoted, the interval reaches 0: {figures}",
+        decision=f"promoted: {figures}" if promoted else f"not promoted, not better for certain: {figures}",
+        configured=Configured(configured, configured_ndcg, over_configured, incumbent_over_configured),
     )
 
 

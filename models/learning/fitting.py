@@ -132,6 +132,19 @@ def ndcg_of_lists(blocks: Sequence[CandidateBlock], recipes: Sequence[Recipe], r
     return np.concatenate(found)
 
 
+def ndcg_of_recipe(blocks: Sequence[CandidateBlock], recipe: Recipe, *, exploring_as: Recipe) -> Doubles:
+    """NDCG@20 of each user (U,) by `recipe`, exploring at the ranks where `exploring_as` does.
+
+    Recipes are compared like this: where jobs are drawn says nothing about an order.
+    """
+    alike = replace(
+        recipe,
+        exploration_share=exploring_as.exploration_share,
+        exploration_from_rank=exploring_as.exploration_from_rank,
+    )
+    return ndcg_of_lists(blocks, [alike], np.zeros(sum(len(one.gain) for one in blocks), dtype=np.int32))
+
+
 def ndcg_by_score(blocks: Sequence[CandidateBlock], recipes: Sequence[Recipe], recipe_of_user: Ints) -> Doubles:
     """NDCG@20 of the candidates in the order of their scores, (U,)."""
     found, start = [], 0

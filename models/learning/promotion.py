@@ -1,4 +1,4 @@
-"""When a fitted recipe takes over, and when the recipe in use has got worse. Only comparisons of measured figures."""
+"""When a fitted recipe takes over, and when the configured recipe is better. Only comparisons of measured figures."""
 
 import numpy as np
 
@@ -26,26 +26,31 @@ def is_better(gain: Figure) -> bool:
     return gain.lower > 0
 
 
+def is_worse(gain: Figure) -> bool:
+    """Whether the whole interval of a paired difference lies below 0."""
+    return gain.upper < 0
+
+
 def regression(registry: Registry) -> str | None:
     """Why the promoted fit must not be published any more, None if it holds.
 
-    Each later fit measured the promoted one again, as its incumbent. It has got worse if the interval of the newest
-    such measurement lies below the interval of its promotion; only hold-outs of the same kind are comparable.
+    Each fit measured the configured recipe on its users too, paired with itself and with its incumbent. Levels of
+    different fits say nothing: they are of other users, days and catalogs. So the newest of these pairs that has the
+    promoted fit in it decides: it must not be worse than the configured recipe for certain.
     """
-    if registry.active is None:
-        return None
-    promoted = registry.find(registry.active)
-    later = [
-        fit
+    measured = [
+        (difference, fit.configured.recipe, fit.as_of)
         for fit in registry.fits
-        if fit.incumbent == promoted.fit and fit.data.split == promoted.data.split and fit.as_of > promoted.as_of
+        if fit.configured is not None
+        for name, difference in ((fit.fit, fit.configured.gain), (fit.incumbent, fit.configured.incumbent_gain))
+        if name == registry.active
     ]
-    if not later or later[-1].incumbent_ndcg.upper >= promoted.ndcg.lower:
+    if not measured or not is_worse(measured[-1][0]):
         return None
-    now, then = later[-1].incumbent_ndcg, promoted.ndcg
+    difference, recipe, as_of = measured[-1]
     return (
-        f"NDCG@20 of {promoted.fit} fell to {now.mean:.4f} ({now.lower:.4f} to {now.upper:.4f}) at {later[-1].as_of}, "
-        f"from {then.mean:.4f} ({then.lower:.4f} to {then.upper:.4f}) when it was promoted; the last generation stays "
-        "served. `jobfeed recipes list` shows the fits, `jobfeed recipes promote` takes another one, "
-        "`jobfeed recipes rollback` goes back"
+        f"NDCG@20 of {registry.active} lies below that of the configured recipe {recipe} on the same users: "
+        f"{difference.mean:+.4f} ({difference.lower:+.4f} to {difference.upper:+.4f}) as of {as_of}. The last "
+        "generation stays served. Run `jobfeed recipes rollback`, which goes back to what ranked before, and then "
+        "`jobfeed run daily`"
     )

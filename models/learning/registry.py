@@ -41,9 +41,21 @@ class Data:
 
 
 @dataclass(frozen=True)
+class Configured:
+    """The configured recipe on the users of a fit: its NDCG@20, and the paired differences of the fit and of the
+    incumbent from it, positive where they are better."""
+
+    recipe: str
+    ndcg: Figure
+    gain: Figure
+    incumbent_gain: Figure
+
+
+@dataclass(frozen=True)
 class Fit:
     """One fitted recipe. `ndcg` and `incumbent_ndcg` are NDCG@20 of the same held-out users, `gain` their paired
-    difference; `incumbent` names what it was compared with. `settings` are those chosen for the fit."""
+    difference; `incumbent` names what it was compared with. `settings` are those chosen for the fit. `configured` is
+    None for fits that were not compared with the configured recipe."""
 
     fit: str
     as_of: str
@@ -58,6 +70,7 @@ class Fit:
     gain: Figure
     is_promoted: bool
     decision: str
+    configured: Configured | None = None
 
     def recipe(self) -> Recipe:
         """The recipe that ranks by this fit."""
@@ -104,9 +117,10 @@ class Registry:
         return self.find(self.served).recipe() if self.served is not None else None
 
     def add(self, fit: Fit) -> "Registry":
-        """With a new fit; a fit that is promoted is in use at once. A fit of the same name is replaced."""
-        kept = tuple(other for other in self.fits if other.fit != fit.fit)
-        added = replace(self, fits=(*kept, fit))
+        """With a new fit; a fit that is promoted is in use at once. If there is a fit of that name, it stays."""
+        if any(other.fit == fit.fit for other in self.fits):
+            return self
+        added = replace(self, fits=(*self.fits, fit))
         return added.promote(fit.fit, at=fit.as_of) if fit.is_promoted else added
 
     def promote(self, name: str, *, at: str) -> "Registry":
@@ -167,5 +181,9 @@ def from_text(text: str) -> Registry:
 
 
 def _fit(found: dict[str, Any]) -> Fit:
+    configured = found.get("configured")
+    if configured is not None:
+        names = ("ndcg", "gain", "incumbent_gain")
+        configured = Configured(recipe=configured["recipe"], **{name: Figure(**configured[name]) for name in names})
     figures = {name: Figure(**found[name]) for name in ("ndcg", "incumbent_ndcg", "gain")}
-    return Fit(**{**found, **figures, "data": Data(**found["data"])})
+    return Fit(**{**found, **figures, "data": Data(**found["data"]), "configured": configured})

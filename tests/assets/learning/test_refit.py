@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ from assets.learning import assets as learning_assets
 from assets.learning import refit as refits
 from assets.learning.assets import REFIT_TAG, first_fit, learned_recipe
 from assets.learning.refit import Outcome, refit
-from assets.learning.store import load_registry
+from assets.learning.store import load_registry, update_registry
 from assets.ranking.inputs import ranking_settings
 from assets.resources import AS_OF_TAG, RunClock, Workspace
 from assets.training import assets as training
@@ -26,6 +27,7 @@ from features.schemas.table import Table
 from models.learning import holdout
 from pipelines.running import run_features_and_models
 from tests.assets.evaluation.test_holdout import Words
+from tests.models.learning.test_registry import FIT
 
 AS_OF = dt.datetime(2026, 3, 10, tzinfo=dt.UTC)
 N_USERS, N_JOBS = 80, 60
@@ -71,6 +73,8 @@ def test_a_first_run_with_enough_outcomes_fits_and_decides_by_held_out_users(wor
     assert all(weight > 0 for weight in fit.weights.values())
     assert fit.is_promoted == (fit.gain.lower > 0) and (registry.active == fit.fit) == fit.is_promoted
     assert fit.ndcg.mean - fit.incumbent_ndcg.mean == pytest.approx(fit.gain.mean, abs=1e-5)
+    assert fit.configured is not None and fit.configured.recipe == "marketplace"
+    assert (fit.configured.ndcg, fit.configured.gain) == (fit.incumbent_ndcg, fit.gain)
     settings = ranking_settings(workspace.config, learned=registry.active_recipe)
     assert settings.default_recipe == ("learned" if fit.is_promoted else "marketplace")
 
@@ -79,11 +83,24 @@ def test_the_replay_leaves_nothing_behind(workspace: Workspace) -> None:
     assert [path.name for path in (workspace.models / "learning").iterdir()] == ["recipes.json"]
 
 
+def test_a_second_refit_as_of_the_same_instant_keeps_the_first(unfitted: Workspace) -> None:
+    made = load_registry(unfitted.models)
+    update_registry(unfitted, lambda registry: registry.add(replace(FIT, fit="learned-20260310T000000Z")))
+
+    def never(_replay: object) -> None:
+        raise AssertionError("nothing may be replayed")
+
+    found = refit(unfitted, as_of=AS_OF, replay=never, on_step=lambda _line: None)
+    assert found.fit is None and "same instant" in found.reason and not made.fits
+    assert load_registry(unfitted.models).fits[0].weights == FIT.weights
+
+
 def test_too_few_outcomes_make_no_fit(workspace: Workspace) -> None:
     def never(_replay: object) -> None:
         raise AssertionError("nothing may be replayed")
 
-    found = refit(workspace, as_of=AS_OF, replay=never, on_step=lambda _line: None)
+    later = AS_OF + dt.timedelta(hours=1)
+    found = refit(workspace, as_of=later, replay=never, on_step=lambda _line: None)
     assert found == Outcome(None, found.reason) and "fewer than 1,000 outcomes" in found.reason
 
 

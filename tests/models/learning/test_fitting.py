@@ -5,7 +5,15 @@ import pytest
 
 from models.arrays import Csr, csr_from_coordinates
 from models.learning import fitting
-from models.learning.fitting import CandidateBlock, candidate_blocks, examples_of, learn, ndcg_by_score, ndcg_of_lists
+from models.learning.fitting import (
+    CandidateBlock,
+    candidate_blocks,
+    examples_of,
+    learn,
+    ndcg_by_score,
+    ndcg_of_lists,
+    ndcg_of_recipe,
+)
 from models.learning.registry import learned_recipe
 from models.ranking.context import JobContext, UserBatch
 from tests.models.ranking.world import encode, make_market
@@ -59,6 +67,16 @@ def test_a_user_is_ranked_by_their_own_recipe(blocks: list[CandidateBlock]) -> N
     mixed = ndcg_of_lists(blocks, recipes, of_user)
     alone = np.stack([ndcg_of_lists(blocks, [recipe], np.zeros(n_users, dtype=np.int32)) for recipe in recipes])
     assert mixed.tolist() == alone[of_user, np.arange(n_users)].tolist()
+
+
+def test_recipes_are_compared_with_the_same_exploration(blocks: list[CandidateBlock]) -> None:
+    """A recipe that explores its head is as good as the same one that does not."""
+    fitted = learned_recipe({"skills": 1}, neutral=0.5, diversity=0.0)
+    configured = replace(fitted, exploration_share=0.4, exploration_from_rank=1)
+    nobody = np.zeros(sum(len(one.gain) for one in blocks), dtype=np.int32)
+    own, alike = (ndcg_of_lists(blocks, [recipe], nobody) for recipe in (configured, fitted))
+    assert own.mean() < alike.mean() - 0.05
+    assert ndcg_of_recipe(blocks, configured, exploring_as=fitted).tolist() == alike.tolist()
 
 
 def test_the_order_by_score_is_judged_like_the_lists_it_makes(blocks: list[CandidateBlock]) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.learning.registry import Data, Figure, Fit, Registry, RegistryError, from_text, to_text
+from models.learning.registry import Configured, Data, Figure, Fit, Registry, RegistryError, from_text, to_text
 
 _FIGURE = Figure(0.2, 0.1, 0.3)
 FIT = Fit(
@@ -40,6 +40,13 @@ def test_the_learned_recipe_may_order_by_behaviour_and_protects_its_head() -> No
     assert (recipe.exploration_share, recipe.exploration_from_rank) == (0.1, 21)
 
 
+def test_a_rerun_for_the_same_instant_keeps_the_fit_that_is_there() -> None:
+    """Otherwise feeds that are ranked by a fit could no longer be recomputed from what is kept of it."""
+    registry = Registry().add(_named("a")).rollback(at="t1")
+    again = registry.add(replace(_named("a"), weights={"tags": 1.0}))
+    assert again == registry and again.active is None
+
+
 def test_rollback_goes_back_one_promotion_at_a_time() -> None:
     registry = Registry().add(_named("a")).add(_named("b")).promote("a", at="t1")
     seen = []
@@ -53,7 +60,8 @@ def test_rollback_goes_back_one_promotion_at_a_time() -> None:
 
 @given(st.lists(st.one_of(st.sampled_from("abc"), st.just("back")), max_size=12))
 def test_any_history_survives_writing_and_reading(steps: list[str]) -> None:
-    registry = Registry().add(_named("a", is_promoted=False)).add(_named("b", is_promoted=False)).add(_named("c"))
+    compared = replace(_named("b"), is_promoted=False, configured=Configured("marketplace", _FIGURE, _FIGURE, _FIGURE))
+    registry = Registry().add(_named("a", is_promoted=False)).add(compared).add(_named("c"))
     for step in steps:
         if step != "back":
             registry = registry.promote(step, at=step)
