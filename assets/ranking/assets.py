@@ -1,5 +1,7 @@
 """The ranking assets: every user's feed, and fallback feeds for unknown users. The ranking itself is in `models`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -8,11 +10,11 @@ import polars as pl
 
 from assets.declare import asset
 from assets.io import StoredTable
-from assets.learning.store import update_registry
+from assets.learning.store import load_registry, update_registry
 from assets.plots import bar_chart
 from assets.ranking.checks import ASSET_CHECKS
-from assets.ranking.inputs import encoded_jobs, lake_tables, load_fitted, served_settings
-from assets.ranking.scope import SCOPE_TAG, parse_scope
+from assets.ranking.inputs import encoded_jobs, lake_tables, load_fitted, ranking_settings, served_settings
+from assets.ranking.scope import SCOPE_TAG, Scope, parse_scope
 from assets.ranking.shards import Report, rank_feeds
 from assets.resources import RunClock, Workspace
 from features.schemas.features import PREFERENCES
@@ -43,16 +45,17 @@ def feeds(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClo
     The run tag `jobfeed/scope` selects the users: all, touched (by new jobs or events) or acted. The others keep their
     feeds without the jobs that are no longer open.
     """
-    report = rank_feeds(
-        lake_tables(workspace.lake),
-        load_fitted(workspace.models),
-        lake=workspace.lake,
-        settings=_settings(context, workspace),
-        shard_users=workspace.config.ranking.shard_users,
-        as_of=clock.as_of(context),
-        scope=parse_scope(context.run.tags.get(SCOPE_TAG)),
-        on_shard=lambda done, n: context.log.info("ranked shard %d of %d", done, n),
-    )
+    with _ranking(workspace, parse_scope(context.run.tags.get(SCOPE_TAG))) as (scope, settings):
+        report = rank_feeds(
+            lake_tables(workspace.lake),
+            load_fitted(workspace.models),
+            lake=workspace.lake,
+            settings=settings,
+            shard_users=workspace.config.ranking.shard_users,
+            as_of=clock.as_of(context),
+            scope=scope,
+            on_shard=lambda done, n: context.log.info("ranked shard %d of %d", done, n),
+        )
     table = workspace.lake.scan("ranking", FEEDS)
     return dg.Output(StoredTable(FEEDS, report.n_rows), metadata=_metadata(report, table))
 
@@ -65,7 +68,7 @@ def feeds(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClo
         "features/skill_weights",
         "training/job_vectors",
     ),
-    deps=("learning/learned_recipe",),
+    deps=("ranking/feeds",),  # which decide by which fit all are ranked
     kinds=("numpy", "polars"),
 )
 def fallback_feeds_table(
@@ -78,21 +81,31 @@ def fallback_feeds_table(
     job_vectors: JobVectors,
 ) -> dg.Output[pl.DataFrame]:
     """What unknown users get: the best jobs of all, of each country, and of each country and role."""
-    settings = _settings(context, workspace)
     nobody = PREFERENCES.empty().lazy()
     encoded = encoded_jobs(
         jobs, job_features=job_features, skill_weights=skill_weights, preferences=nobody, as_of=clock.as_of(context)
     )
     vectors = align(job_vectors.job_ids, job_vectors.vectors, encoded.ids)
-    table = fallback_feeds(encoded, topic_sketch(vectors.rows), settings)
+    table = fallback_feeds(encoded, topic_sketch(vectors.rows), served_settings(workspace))
     return dg.Output(table, metadata={"n_segments": len(table), "n_jobs": encoded.n})
 
 
-def _settings(context: dg.AssetExecutionContext, workspace: Workspace) -> Settings:
-    """A run that ranks all users takes over the promoted fit; others rank by the fit of the stored feeds."""
-    if parse_scope(context.run.tags.get(SCOPE_TAG)) == "all":
-        update_registry(workspace, lambda registry: replace(registry, served=registry.active))
-    return served_settings(workspace)
+@contextmanager
+def _ranking(workspace: Workspace, scope: Scope) -> Iterator[tuple[Scope, Settings]]:
+    """The scope and the settings of the run, which alone writes feeds meanwhile.
+
+    A run that ranks all users takes over the promoted fit, which is served once they all are ranked; others rank by the
+    fit of the stored feeds. If a run was stopped in between, feeds are by both fits: the next one ranks all users.
+    """
+    with workspace.lake.lock("ranking"):
+        registry = load_registry(workspace.models)
+        if scope != "all" and not registry.is_taking_over:
+            yield scope, served_settings(workspace)
+            return
+        if registry.active != registry.served:
+            update_registry(workspace, lambda latest: replace(latest, is_taking_over=True))
+        yield "all", ranking_settings(workspace.config, learned=registry.active_recipe)
+        update_registry(workspace, lambda latest: replace(latest, served=registry.active, is_taking_over=False))
 
 
 def _metadata(report: Report, feeds: pl.LazyFrame) -> dict[str, Any]:

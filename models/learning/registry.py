@@ -91,7 +91,8 @@ class Registry:
     """All fits and changes, oldest first. `active` names the promoted fit, None for the configured recipe.
 
     `served` names the fit that the stored feeds were ranked by: a run that ranks all users takes over the active one,
-    so that all feeds of a generation are by one fit. `attempted_at`: the instant of the last fit that was begun.
+    so that all feeds of a generation are by one fit. `is_taking_over`: from the beginning of that run to the last of
+    its shards, feeds may be by either. `attempted_at`: the instant of the last fit that was begun.
     """
 
     fits: tuple[Fit, ...] = ()
@@ -99,6 +100,7 @@ class Registry:
     active: str | None = None
     served: str | None = None
     attempted_at: str | None = None
+    is_taking_over: bool = False
 
     def find(self, name: str) -> Fit:
         """The fit of that name. Raises RegistryError."""
@@ -171,6 +173,7 @@ def from_text(text: str) -> Registry:
             active=kept["active"],
             served=kept["served"],
             attempted_at=kept.get("attempted_at"),
+            is_taking_over=kept.get("is_taking_over", False),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise RegistryError(f"can't be read: {error}") from error

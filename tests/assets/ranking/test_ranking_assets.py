@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -9,9 +10,12 @@ from upath import UPath
 from assets.io import TABLES, LakeIOManager, ModelIOManager
 from assets.lake import Lake
 from assets.learning.store import load_registry, update_registry
+from assets.ranking import assets as ranking_assets
 from assets.ranking.assets import ASSET_CHECKS, ASSETS
 from assets.ranking.checks import check_shards
+from assets.ranking.scope import SCOPE_TAG
 from assets.ranking.score_breakdown import UnknownJobError, UnknownUserError, why
+from assets.ranking.shards import Report, rank_feeds
 from assets.resources import AS_OF_TAG, RunClock, Workspace
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import NEARBY
@@ -60,7 +64,7 @@ def result(market: Market, tmp_path: Path) -> dg.ExecuteInProcessResult:
     return run_ranking(market, tmp_path)
 
 
-def run_ranking(market: Market, tmp_path: Path) -> dg.ExecuteInProcessResult:
+def run_ranking(market: Market, tmp_path: Path, *, scope: str = "all") -> dg.ExecuteInProcessResult:
     lake = Lake(tmp_path / "lake")
     frames = {
         "jobs": market.jobs,
@@ -90,7 +94,8 @@ def run_ranking(market: Market, tmp_path: Path) -> dg.ExecuteInProcessResult:
             "lake_io": LakeIOManager(lake),
             "model_io": ModelIOManager(UPath(models), _LOADERS),
         },
-        tags={AS_OF_TAG: AS_OF.isoformat()},
+        tags={AS_OF_TAG: AS_OF.isoformat(), SCOPE_TAG: scope},
+        raise_on_error=False,
     )
 
 
@@ -128,6 +133,46 @@ def test_all_feeds_and_fallback_feeds_are_by_the_promoted_recipe(market: Market,
     for item in fallback["items"].explode().struct.unnest().drop_nulls("components").iter_rows(named=True):
         score = sum(weight * item["components"][name] for name, weight in fit.weights.items())
         assert item["score"] == pytest.approx(score, abs=1e-6)
+
+
+@pytest.mark.parametrize("scope", ["all", "acted"])
+def test_after_a_killed_takeover_the_next_run_ranks_all_by_one_fit(
+    market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scope: str
+) -> None:
+    def in_shards(*args: Any, **options: Any) -> Report:
+        return rank_feeds(*args, **{**options, "shard_users": 8})
+
+    def killed(*args: Any, **options: Any) -> Report:
+        def stop(_done: int, _n: int) -> None:
+            raise MemoryError
+
+        one_thread = replace(options["settings"], n_threads=1)
+        return in_shards(*args, **{**options, "settings": one_thread, "on_shard": stop})
+
+    def recipes() -> set[str]:
+        return set(workspace.lake.scan("ranking", FEEDS).collect()["recipe"])
+
+    workspace = Workspace(data_dir=str(tmp_path))
+    monkeypatch.setattr(ranking_assets, "rank_feeds", in_shards)
+    assert run_ranking(market, tmp_path).success
+    update_registry(workspace, lambda registry: registry.add(FIT))
+    with monkeypatch.context() as patch:
+        patch.setattr(ranking_assets, "rank_feeds", killed)
+        assert not run_ranking(market, tmp_path).success
+    assert recipes() == {"marketplace", "learned"}
+    assert load_registry(workspace.models).served is None, "only what all feeds are ranked by is served"
+    assert run_ranking(market, tmp_path, scope=scope).success
+    registry = load_registry(workspace.models)
+    assert recipes() == {"learned"} and registry.served == FIT.fit and not registry.is_taking_over
+
+
+def test_a_partial_run_keeps_the_fit_of_the_stored_feeds(market: Market, tmp_path: Path) -> None:
+    workspace = Workspace(data_dir=str(tmp_path))
+    assert run_ranking(market, tmp_path).success
+    update_registry(workspace, lambda registry: registry.add(FIT))
+    assert run_ranking(market, tmp_path, scope="touched").success
+    assert load_registry(workspace.models).served is None
+    assert workspace.lake.scan("ranking", FEEDS).collect()["recipe"].unique().to_list() == ["marketplace"]
 
 
 def test_every_kind_of_broken_feed_fails_its_check(result: dg.ExecuteInProcessResult, tmp_path: Path) -> None:
