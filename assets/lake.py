@@ -203,11 +203,11 @@ class Lake:
                 path.unlink(missing_ok=True)
 
     @contextmanager
-    def lock(self, name: str) -> Iterator[None]:
+    def lock(self, name: str, *, timeout_seconds: float = LOCK_TIMEOUT_SECONDS) -> Iterator[None]:
         """Holds the lock `name`, which keeps other runs from writing. Raises filelock.Timeout after ten minutes."""
         folder = self.root / ".locks"
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{name.replace('/', '-')}.lock", timeout=LOCK_TIMEOUT_SECONDS):
+        with FileLock(folder / f"{name.replace('/', '-')}.lock", timeout=timeout_seconds):
             yield
 
     def remove_leftovers(self, *, before: dt.datetime) -> list[Path]:

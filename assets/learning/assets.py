@@ -15,7 +15,7 @@ from assets.evaluation.holdout import Replay
 from assets.features import assets as features
 from assets.ingest import assets as ingest
 from assets.io import LakeIOManager, ModelIOManager
-from assets.learning.refit import Outcome, refit
+from assets.learning.refit import Outcome, refit, remove_leftovers
 from assets.learning.store import load_registry
 from assets.resources import AS_OF_TAG, RunClock, Workspace
 from assets.training import assets as training
@@ -44,6 +44,7 @@ def learned_recipe(context: dg.AssetExecutionContext, workspace: Workspace, cloc
     asset: if a fit that nobody asked for fails, the run goes on with the recipe in use, and warns.
     """
     as_of = clock.as_of(context)
+    remove_leftovers(workspace)
     on_step: Callable[[str], None] = lambda line: context.log.info("learned recipe: %s", line)  # noqa: E731
     if context.run.tags.get(REFIT_TAG) == "always":
         outcome = refit(workspace, as_of=as_of, replay=run_replay, on_step=on_step)

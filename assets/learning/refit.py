@@ -7,12 +7,13 @@ import datetime as dt
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from filelock import Timeout
 from threadpoolctl import threadpool_limits
 
 from assets.evaluation.holdout import NothingHeldOutError, Replay, hold_out_last_days, hold_out_pairs
@@ -60,9 +61,11 @@ def refit(workspace: Workspace, *, as_of: dt.datetime, replay: Callable[[Replay]
     held_out = choose_holdout(first_outcomes(workspace), as_of=as_of)
     if held_out is None:
         return Outcome(None, f"fewer than {LEAST_OUTCOMES:,} outcomes can be held out; they are collected from events")
-    # Before the replay: a run that is killed in it does not begin it again tomorrow.
-    update_registry(workspace, lambda latest: replace(latest, attempted_at=as_of.isoformat()))
-    with _work_folder(workspace.models / "learning") as folder:
+    with _work_folder(workspace) as folder:
+        if folder is None:
+            return Outcome(None, "another run is fitting")
+        # Before the replay: a run that is killed in it does not begin it again tomorrow.
+        update_registry(workspace, lambda latest: replace(latest, attempted_at=as_of.isoformat()))
         on_step(f"holding out {_described(held_out)}")
         try:
             made = _hold_out(workspace, folder, held_out, as_of=as_of)
@@ -198,11 +201,27 @@ def _described(held_out: HoldOut) -> str:
     return f"the last {held_out.days} days" if held_out.split == "time" else f"a random {RANDOM_SHARE:.0%} of the pairs"
 
 
+def remove_leftovers(workspace: Workspace) -> None:
+    """Deletes what a killed run left of its replay, which holds copies of raw events."""
+    with _work_folder(workspace):
+        pass
+
+
 @contextmanager
-def _work_folder(parent: Path) -> Iterator[Path]:
-    """A folder for a replay, on the file system of the lake so that files can be linked; killed runs' are removed."""
-    parent.mkdir(parents=True, exist_ok=True)
-    for old in parent.glob(f"{_WORK_PREFIX}*"):
-        shutil.rmtree(old, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=_WORK_PREFIX, dir=parent, ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+def _work_folder(workspace: Workspace) -> Iterator[Path | None]:
+    """A folder for a replay, on the file system of the lake so that files can be linked; None if another run has one.
+
+    Whoever holds the lock may delete older folders: the system frees the lock of a killed run.
+    """
+    parent = workspace.models / "learning"
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(workspace.lake.lock("replay", timeout_seconds=0))
+        except Timeout:
+            yield None
+            return
+        parent.mkdir(parents=True, exist_ok=True)
+        for old in parent.glob(f"{_WORK_PREFIX}*"):
+            shutil.rmtree(old, ignore_errors=True)
+        with tempfile.TemporaryDirectory(prefix=_WORK_PREFIX, dir=parent, ignore_cleanup_errors=True) as folder:
+            yield Path(folder)

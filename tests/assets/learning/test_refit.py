@@ -87,20 +87,26 @@ def test_a_second_refit_as_of_the_same_instant_keeps_the_first(unfitted: Workspa
     made = load_registry(unfitted.models)
     update_registry(unfitted, lambda registry: registry.add(replace(FIT, fit="learned-20260310T000000Z")))
 
-    def never(_replay: object) -> None:
-        raise AssertionError("nothing may be replayed")
-
-    found = refit(unfitted, as_of=AS_OF, replay=never, on_step=lambda _line: None)
+    found = refit(unfitted, as_of=AS_OF, replay=_never, on_step=lambda _line: None)
     assert found.fit is None and "same instant" in found.reason and not made.fits
     assert load_registry(unfitted.models).fits[0].weights == FIT.weights
 
 
-def test_too_few_outcomes_make_no_fit(workspace: Workspace) -> None:
-    def never(_replay: object) -> None:
-        raise AssertionError("nothing may be replayed")
+def test_a_run_removes_what_a_killed_one_left_but_no_replay_under_way(unfitted: Workspace) -> None:
+    left = unfitted.models / "learning" / ".work-killed"
+    (left / "replay").mkdir(parents=True)
+    with unfitted.lake.lock("replay"):
+        refits.remove_leftovers(unfitted)
+        found = refit(unfitted, as_of=AS_OF, replay=_never, on_step=lambda _line: None)
+        assert left.is_dir() and found == Outcome(None, "another run is fitting")
+    update_registry(unfitted, lambda registry: registry.add(FIT))
+    assert materialized(unfitted).success
+    assert [path.name for path in left.parent.iterdir()] == ["recipes.json"]
 
+
+def test_too_few_outcomes_make_no_fit(workspace: Workspace) -> None:
     later = AS_OF + dt.timedelta(hours=1)
-    found = refit(workspace, as_of=later, replay=never, on_step=lambda _line: None)
+    found = refit(workspace, as_of=later, replay=_never, on_step=lambda _line: None)
     assert found == Outcome(None, found.reason) and "fewer than 1,000 outcomes" in found.reason
 
 
@@ -185,6 +191,10 @@ def test_outcomes_at_low_ranks_count_more_once_enough_are_logged(
     weights = refits.position_weights(logged, as_of=AS_OF)  # type: ignore[arg-type]
     by_job = dict(weights.group_by("job_id").agg(pl.col("weight").mean()).iter_rows())
     assert by_job["file:1"] == 1 and by_job["file:2"] > 2 and len(weights) == len(acts)
+
+
+def _never(_replay: object) -> None:
+    raise AssertionError("nothing may be replayed")
 
 
 def filled(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
