@@ -30,7 +30,7 @@ from models.evaluation.splits import sample_users
 from models.learning.fitting import CandidateBlock, Learned, candidate_blocks, learn, ndcg_of_recipe
 from models.learning.holdout import LEAST_OUTCOMES, RANDOM_SHARE, HoldOut, choose_holdout
 from models.learning.position_bias import LEAST_OUTCOMES as LEAST_LOGGED_OUTCOMES
-from models.learning.position_bias import attention_power, outcome_weights
+from models.learning.position_bias import LEAST_TOP_SHARE, TOP_RANKS, attention_power, outcome_weights
 from models.learning.promotion import compare, is_better, is_worse
 from models.learning.registry import Configured, Data, Fit, Registry
 from models.ranking.stages import feed_sources
@@ -113,13 +113,13 @@ def position_weights(workspace: Workspace, *, as_of: dt.datetime) -> pl.DataFram
     """
     lake = workspace.lake
     exposures, events = lake.scan("insight", EXPOSURES), lake.scan("bronze", EVENTS)
-    found = reactions(workspace, exposures, events, Period.before(as_of)).filter(surface="feed")
-    first = exposures.filter(pl.col("surface") == "feed").group_by("user_id", "job_id").agg(pl.col("position").min())
-    shown = found.join(first.collect(), on=["user_id", "job_id"]).filter(pl.col("position") >= 1)
+    found = reactions(workspace, exposures, events, Period.before(as_of))
+    shown = found.filter(pl.col("surface") == "feed", pl.col("position") >= 1)
     outcomes = shown.filter("is_positive")
     if len(outcomes) < LEAST_LOGGED_OUTCOMES:
         return pl.DataFrame(schema={"user_id": pl.String, "job_id": pl.String, "weight": pl.Float32})
     drawn = shown.filter("explored")
+    drawn = drawn.filter((pl.col("position") <= TOP_RANKS).mean().over("recipe") >= LEAST_TOP_SHARE)
     power = attention_power(drawn["position"].to_numpy(), drawn["is_positive"].to_numpy())
     weight = outcome_weights(outcomes["position"].cast(pl.Float64).to_numpy(), power=power)
     return outcomes.select("user_id", "job_id", weight=pl.Series(weight))

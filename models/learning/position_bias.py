@@ -12,6 +12,8 @@ from scipy.optimize import minimize_scalar
 from models.arrays import Bools, Doubles, Floats, Longs
 
 LEAST_OUTCOMES = 1_000
+# A recipe that explores only below the top says nothing of the attention to the top, where most outcomes come from.
+TOP_RANKS, LEAST_TOP_SHARE = 10, 0.05
 MOST_WEIGHT = 10.0  # an outcome at a rank that is hardly looked at must not outweigh all others
 _MOST_POWER = 2.0
 _PRIOR_STRENGTH = 5.0  # squared distance of the power from 0, in units of log-likelihood

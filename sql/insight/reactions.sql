@@ -13,6 +13,7 @@ with first_shown as (
         score,
         explored,
         propensity,
+        position,
         drawn,
         shown_at,
         -- As the service rounds it: of the six digits that the look-up keeps, halves to even.

@@ -4,13 +4,13 @@ import datetime as dt
 import json
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import dagster as dg
 import polars as pl
 import pytest
 from rich.console import Console
 
+from assets.config.loading import Config
 from assets.evaluation.landing import ingest_landing
 from assets.lake import Lake
 from assets.learning import assets as learning_assets
@@ -157,40 +157,72 @@ def test_a_replay_without_a_fit_is_not_repeated_for_a_week(unfitted: Workspace) 
     assert instants == [0, 7]
 
 
+class Log:
+    """Shown explored jobs and clicks as `position_weights` reads them; every user clicks at the first position, and
+    every eighth at the second one too."""
+
+    def __init__(self, folder: Path, config: Config, positions: tuple[int, int]) -> None:
+        self.lake, self.config = Lake(folder), config
+        acts = [*range(N_USERS), *range(0, N_USERS, 8)]
+        self.show("g1", positions, AS_OF - dt.timedelta(days=2))
+        clicks = pl.DataFrame(
+            {
+                "user_id": [f"u{user}" for user in acts],
+                "job_id": ["file:1"] * N_USERS + ["file:2"] * (len(acts) - N_USERS),
+                "event_type": "click",
+                "occurred_at": AS_OF - dt.timedelta(days=1),
+                "surface": "feed",
+                "is_bot": False,
+            }
+        )
+        self.lake.append("bronze", EVENTS, EVENTS.conform(filled(EVENTS, clicks)))
+
+    def show(self, generation: str, positions: tuple[int, int], at: dt.datetime) -> None:
+        rows = pl.DataFrame(
+            {
+                "user_id": [f"u{user}" for user in range(N_USERS)] * 2,
+                "job_id": ["file:1"] * N_USERS + ["file:2"] * N_USERS,
+                "surface": "feed",
+                "generation": generation,
+                "shown_at": at,
+                "position": [positions[0]] * N_USERS + [positions[1]] * N_USERS,
+                "recipe": "marketplace",
+                "explored": True,
+            }
+        )
+        self.lake.append("insight", EXPOSURES, EXPOSURES.conform(filled(EXPOSURES, rows)))
+
+    def weights(self) -> pl.DataFrame:
+        return refits.position_weights(self, as_of=AS_OF)  # type: ignore[arg-type]
+
+
 def test_outcomes_at_low_ranks_count_more_once_enough_are_logged(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = pl.DataFrame(
-        {
-            "user_id": [f"u{user}" for user in range(N_USERS)] * 2,
-            "job_id": ["file:1"] * N_USERS + ["file:2"] * N_USERS,
-            "surface": "feed",
-            "generation": "g",
-            "shown_at": AS_OF - dt.timedelta(days=2),
-            "position": [1] * N_USERS + [50] * N_USERS,
-            "explored": True,
-        }
-    )
-    acts = [*range(N_USERS), *range(0, N_USERS, 8)]
-    clicks = pl.DataFrame(
-        {
-            "user_id": [f"u{user}" for user in acts],
-            "job_id": ["file:1"] * N_USERS + ["file:2"] * (len(acts) - N_USERS),
-            "event_type": "click",
-            "occurred_at": AS_OF - dt.timedelta(days=1),
-            "surface": "feed",
-            "is_bot": False,
-        }
-    )
-    lake = Lake(workspace.lake.root.parent / "logged")
-    lake.append("insight", EXPOSURES, EXPOSURES.conform(filled(EXPOSURES, rows)))
-    lake.append("bronze", EVENTS, EVENTS.conform(filled(EVENTS, clicks)))
-    logged = SimpleNamespace(lake=lake, config=workspace.config)
-    assert refits.position_weights(logged, as_of=AS_OF).is_empty()  # type: ignore[arg-type]
+    log = Log(tmp_path, workspace.config, (1, 50))
+    assert log.weights().is_empty()
     monkeypatch.setattr(refits, "LEAST_LOGGED_OUTCOMES", 50)
-    weights = refits.position_weights(logged, as_of=AS_OF)  # type: ignore[arg-type]
-    by_job = dict(weights.group_by("job_id").agg(pl.col("weight").mean()).iter_rows())
-    assert by_job["file:1"] == 1 and by_job["file:2"] > 2 and len(weights) == len(acts)
+    by_job = dict(log.weights().group_by("job_id").agg(pl.col("weight").mean()).iter_rows())
+    assert by_job["file:1"] == 1 and by_job["file:2"] > 2
+    assert len(log.weights()) == N_USERS + N_USERS // 8
+
+
+def test_the_position_is_that_of_the_exposure_that_the_reaction_follows(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refits, "LEAST_LOGGED_OUTCOMES", 50)
+    log = Log(tmp_path, workspace.config, (1, 50))
+    before = log.weights()
+    log.show("g2", (1, 1), AS_OF - dt.timedelta(hours=12))
+    assert log.weights().equals(before)
+
+
+def test_exploration_below_the_top_says_nothing_of_the_attention_to_it(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refits, "LEAST_LOGGED_OUTCOMES", 50)
+    weights = Log(tmp_path, workspace.config, (21, 90)).weights()
+    assert set(weights["weight"]) == {1.0}
 
 
 def _never(_replay: object) -> None:
