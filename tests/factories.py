@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import polars as pl
 
 from assets.config.loading import Config, load_config
+from assets.publishing import tables
 from assets.publishing.assets import reason_tables
 from assets.publishing.build import Published, PublishingRun
 from assets.publishing.delta import publish_delta
@@ -19,6 +21,8 @@ from features.schemas.features import NEARBY, PREFERENCES, TRENDING, USER_PROFIL
 from features.schemas.insight import DIGESTS, MARKET_TRENDS, METRICS, SKILL_DEMAND, SKILL_GAPS
 from features.schemas.ranking import FALLBACK_FEEDS, FEEDS
 from features.schemas.training import SIMILAR_JOBS
+from serving.contract.generation import MANIFEST, TABLES_FOLDER, load_manifest
+from serving.contract.keys import KEYSPACES
 from serving.contract.tables import COMPONENTS
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
@@ -195,6 +199,30 @@ def publish_small_changes(
     return publish_delta(
         publishing_run(published, as_of=as_of, **_given(interactions=interactions)), sources(**changes)
     )
+
+
+def make_older(published: Path, generation: str, *, has_text_tables: bool = False) -> None:
+    """Rewrites a published generation as version 0.2.0 wrote it: schema 1.0, with other columns and look-up files.
+
+    It lacks the table `reason_texts`, the column `cap` of `recipes` and, by default, the text tables of the look-up.
+    The column `period` of `trending` has its old name.
+    """
+    folder = published / generation
+    manifest = load_manifest(folder)
+    files = {name: folder / TABLES_FOLDER / f"{name}.parquet" for name in ("recipes", "trending", "reason_texts")}
+    pl.read_parquet(files["recipes"]).drop("cap").write_parquet(files["recipes"])
+    pl.read_parquet(files["trending"]).rename({"period": "window"}).write_parquet(files["trending"])
+    files.pop("reason_texts").unlink()
+    described = {name: tables.described(name, [path]) for name, path in files.items()}
+    older = msgspec.structs.replace(
+        manifest,
+        schema_version="1.0",
+        tables={name: each for name, each in {**manifest.tables, **described}.items() if name != "reason_texts"},
+        lookup={name: each for name, each in manifest.lookup.items() if has_text_tables or name in KEYSPACES},
+    )
+    (folder / MANIFEST).unlink()
+    older = msgspec.structs.replace(older, files=tables.checksums(folder, {}))
+    (folder / MANIFEST).write_bytes(older.to_json())
 
 
 def _given(**values: Any) -> dict[str, Any]:

@@ -4,13 +4,14 @@ DuckDB resolves a relative path against the process's folder, so the views hold 
 published under. If it was moved, the variable `jobfeed_folder` overrides that path.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
 
 from assets.sql import query_text
-from serving.contract.generation import CURRENT_ROWS_FOLDER, DELTA_ROWS_FOLDER, FOLDER_VARIABLE, TABLES_FOLDER
+from serving.contract.generation import CURRENT_ROWS_FOLDER, DELTA_ROWS_FOLDER, FOLDER_VARIABLE, MANIFEST, TABLES_FOLDER
 from serving.contract.tables import DESCRIBED, KEYS, TABLES, VIEWS, Table
 
 STORAGE_VERSION = "v1.4.0"  # the oldest DuckDB that opens the file
@@ -71,9 +72,8 @@ def _rows_of(table: str, folder: Path, root: str) -> str:
         nulls = ", ".join(f'null::{kind} as "{name}"' for name, kind in TABLES[table].items())
         return f"select {nulls} where false"
     key = KEYS[table][0]
-    stored = {name: _stored_name(table, name, folder) for name in TABLES[table]}
-    typed = ", ".join(f'cast(rows."{stored[name]}" as {kind}) as "{name}"' for name, kind in TABLES[table].items())
     parts = f"{table}/*.parquet" if is_folder else f"{table}.parquet"
+    typed = _typed_columns(table, sorted((folder / TABLES_FOLDER).glob(parts)), (folder / MANIFEST).exists())
     base = f"select {typed} from {_files(root, f'{TABLES_FOLDER}/{parts}')} as rows"  # noqa: S608 - names of ours
     if not (folder / CURRENT_ROWS_FOLDER / f"{table}.parquet").exists():
         return base
@@ -88,11 +88,19 @@ def _rows_of(table: str, folder: Path, root: str) -> str:
     return query
 
 
-def _stored_name(table: str, column: str, folder: Path) -> str:
-    """The name of a column in the generation's files, which may be older than the contract."""
-    former = FORMER_NAMES.get((table, column))
-    is_former = former and former in pq.read_schema(folder / TABLES_FOLDER / f"{table}.parquet").names
-    return former if former and is_former else column
+def _typed_columns(table: str, files: Sequence[Path], is_published: bool) -> str:
+    """The columns of the contract, selected from `rows` of `files`, which may be of an older version.
+
+    Only a published generation may lack a column. One that is being built must have all.
+    """
+    stored = set(pq.read_schema(files[0]).names) if files else set()
+    typed = []
+    for name, kind in TABLES[table].items():
+        former = FORMER_NAMES.get((table, name), name)
+        found = former if former in stored and name not in stored else name
+        value = "null" if found not in stored and is_published else f'rows."{found}"'
+        typed.append(f'cast({value} as {kind}) as "{name}"')
+    return ", ".join(typed)
 
 
 def literal(text: str) -> str:

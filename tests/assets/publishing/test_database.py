@@ -5,11 +5,12 @@ import duckdb
 import polars as pl
 import pytest
 
-from assets.publishing import build, full, generations
+from assets.publishing import full, generations, tables
 from assets.publishing.database import export_database
 from assets.publishing.diff import differing_tables
 from serving.contract import tables as contract
-from tests.factories import AS_OF, publish_small, publish_small_changes
+from tests import factories
+from tests.factories import AS_OF, feeds, jobs, make_older, publish_small, publish_small_changes
 
 HOUR = dt.timedelta(hours=1)
 
@@ -45,33 +46,48 @@ def test_every_table_view_and_column_has_its_comment(path: Path) -> None:
 
 
 @pytest.fixture
-def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A generation of schema version 1.0: `trending` has the column `window`, and there is no `reason_texts`."""
-    written = full.write_table
-
-    def write_older(folder: Path, name: str, source: full.Source) -> list[Path]:
-        files = written(folder, name, source)
-        if name == "trending":
-            pl.read_parquet(files[0]).rename({"period": "window"}).write_parquet(files[0])
-        return files
-
-    with monkeypatch.context() as patch:
-        patch.setattr(full, "write_table", write_older)
-        patch.setattr(build, "SCHEMA_VERSION", "1.0")
-        patch.setattr(full, "TABLES", {name: each for name, each in contract.TABLES.items() if name != "reason_texts"})
-        return publish_small(tmp_path).manifest.generation
+def older(tmp_path: Path) -> str:
+    """A generation of schema version 1.0: other columns, no `reason_texts`."""
+    name = publish_small(tmp_path).manifest.generation
+    make_older(tmp_path, name, has_text_tables=True)
+    return name
 
 
 def test_after_a_generation_of_schema_1_0_a_full_one_follows_and_both_stay_usable(tmp_path: Path, older: str) -> None:
     assert generations.read_manifest(tmp_path, older).schema_version == "1.0"
-    later = publish_small_changes(tmp_path, as_of=AS_OF + HOUR).manifest
+    capped = pl.DataFrame(
+        {"recipe": ["marketplace"], "component": ["skills"], "weight": [1.0], "neutral": [0.5], "cap": [0.1]}
+    )
+    later = publish_small_changes(tmp_path, as_of=AS_OF + HOUR, recipes=capped).manifest
     assert (later.kind, later.schema_version) == ("full", contract.SCHEMA_VERSION)
 
     assert [found.generation for found in generations.list_generations(tmp_path)] == [later.generation, older]
     assert generations.verify(tmp_path, older) == []
     differing = differing_tables(tmp_path, older, later.generation, memory_limit="1GB")
-    assert [each.table for each in differing] == ["reason_texts"]
+    assert [each.table for each in differing] == ["reason_texts", "recipes"]
     assert generations.rollback(tmp_path, None) == older
     export_database(tmp_path, older, tmp_path / "all.duckdb", memory_limit="1GB")
     with duckdb.connect(str(tmp_path / "all.duckdb"), read_only=True) as con:
         assert con.sql("select period, area, rank, job_id from trending").fetchall() == [("24h", "all", 1, "hh:3")]
+        assert con.sql("select recipe, weight, cap from recipes").fetchall() == [("marketplace", 1.0, None)]
+
+
+def test_rows_of_a_delta_of_an_older_version_have_null_for_a_column_that_came_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_small(tmp_path)
+    name = publish_small_changes(
+        tmp_path, as_of=AS_OF + HOUR, jobs=jobs([{"job_id": "hh:2", "title": "Renamed"}])
+    ).manifest.generation
+    monkeypatch.setitem(contract.TABLES, "jobs", {**contract.TABLES["jobs"], "rating": "double"})  # type: ignore[misc]
+    with tables.connect(tmp_path / name, memory_limit="1GB") as con:
+        found = con.sql("select job_id, title, rating from jobs where job_id in ('hh:1', 'hh:2') order by 1").fetchall()
+    assert found == [("hh:1", "Разработчик 1", None), ("hh:2", "Renamed", None)]
+
+
+def test_a_generation_that_is_built_must_have_every_column(tmp_path: Path) -> None:
+    shard = tmp_path / "shard=0000.parquet"
+    feeds({"anna": ["hh:1"]}).drop("arm").write_parquet(shard)
+    sources = factories.sources() | {"feeds": tables.Source(files=[shard])}
+    with pytest.raises(duckdb.BinderException, match="arm"):
+        full.publish_full(factories.publishing_run(tmp_path / "published"), sources)
