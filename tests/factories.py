@@ -102,6 +102,18 @@ def feeds(lists: Mapping[str, Sequence[str]]) -> pl.DataFrame:
     return FEEDS.conform(pl.DataFrame(rows, schema_overrides=dict(FEEDS.columns))).sort("user_id")
 
 
+def recipes(*, cap: float | None = None) -> pl.DataFrame:
+    """One recipe of one component."""
+    return pl.DataFrame(
+        [("marketplace", "skills", 1.0, 0.5, cap)],
+        schema={
+            **{"recipe": pl.String, "component": pl.String},
+            **{"weight": pl.Float64, "neutral": pl.Float64, "cap": pl.Float64},
+        },
+        orient="row",
+    )
+
+
 def sources(**changes: pl.DataFrame) -> dict[str, Source]:
     """Every published table, small; `changes` replaces tables by name."""
     frames: dict[str, pl.DataFrame] = {
@@ -116,14 +128,7 @@ def sources(**changes: pl.DataFrame) -> dict[str, Source]:
             )
         ),
         **reason_tables({"skills": {"en": "Matches your skills: {ref}", "ru": "Подходит по навыкам: {ref}"}}),
-        "recipes": pl.DataFrame(
-            [("marketplace", "skills", 1.0, 0.5, None)],
-            schema={
-                **{"recipe": pl.String, "component": pl.String},
-                **{"weight": pl.Float64, "neutral": pl.Float64, "cap": pl.Float64},
-            },
-            orient="row",
-        ),
+        "recipes": recipes(),
         "jobs": jobs(),
         "similar_jobs": SIMILAR_JOBS.conform(
             pl.DataFrame({"job_id": [JOB_IDS[0]], "items": [[{"job_id": JOB_IDS[1], "score": 0.9}]]})

@@ -72,8 +72,9 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
                 f"The generation was not announced; the last one stays served.\n{error}", allow_retries=False
             ) from error
         lake.remove_leftovers(before=now - dt.timedelta(days=1))
-        copied = _copy_to_postgres(workspace, result.manifest.generation)
+        # Before the copy: a PostgreSQL server that is down must not let generations fill the disk.
         removed = generations.prune(workspace.published, kept=workspace.config.pipeline.publishing.kept_generations)
+        copied = _copy_to_postgres(workspace, result.manifest.generation)
     return dg.Output(None, metadata=_metadata(result, copied, removed))
 
 

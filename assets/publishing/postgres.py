@@ -5,6 +5,8 @@ that differ are copied. Lists of structs are jsonb. The DSN comes from the envir
 """
 
 import io
+from collections.abc import Set
+from itertools import starmap
 from pathlib import Path
 
 import duckdb
@@ -42,7 +44,7 @@ class PostgresError(JobfeedError, RuntimeError):
 def replicate(dsn: str, published: Path, generation: str, *, schema: str, memory_limit: str) -> dict[str, int]:
     """Makes the tables in `schema` equal to those of `generation`; returns how many rows of each table were written.
 
-    Creates missing tables. Raises PostgresError and leaves the old rows.
+    Creates missing tables and columns. Raises PostgresError and leaves the old rows.
     """
     manifest = generations.read_manifest(published, generation)
     try:
@@ -83,22 +85,38 @@ def _create(cursor: psycopg.Cursor, schema: str) -> None:
         sql.SQL("create table if not exists {} (generation text primary key, as_of timestamptz, schema_version text)")
         .format(_name(schema, "generation"))
     )  # fmt: skip
-    for (table, column), former in FORMER_NAMES.items():
-        found = "select 1 from information_schema.columns where (table_schema, table_name, column_name) = (%s, %s, %s)"
-        if cursor.execute(found, [schema, table, former]).fetchone() is not None:
-            rename = sql.SQL("alter table {} rename column {} to {}")
-            cursor.execute(rename.format(_name(schema, table), sql.Identifier(former), sql.Identifier(column)))
+    there: dict[str, set[str]] = {}
+    found = "select table_name, column_name from information_schema.columns where table_schema = %s"
+    for table, column in cursor.execute(found, [schema]):
+        there.setdefault(table, set()).add(column)
     for table, columns in TABLES.items():
-        declared = [
-            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(postgres_type(kind)))
-            for name, kind in columns.items()
-        ]
+        if table in there:
+            _add_columns(cursor, _name(schema, table), table, there[table])
+            continue
         key = sql.SQL(", ").join(sql.Identifier(name) for name in KEYS[table])
         cursor.execute(
-            sql.SQL("create table if not exists {} ({}, primary key ({}))").format(
-                _name(schema, table), sql.SQL(", ").join(declared), key
+            sql.SQL("create table {} ({}, primary key ({}))").format(
+                _name(schema, table), sql.SQL(", ").join(starmap(_declared, columns.items())), key
             )
         )
+
+
+def _add_columns(cursor: psycopg.Cursor, identifier: sql.Identifier, table: str, there: Set[str]) -> None:
+    """Gives an older copy the columns that it lacks. It is altered only then, because altering waits for readers."""
+    for name, kind in TABLES[table].items():
+        former = FORMER_NAMES.get((table, name))
+        if name in there:
+            continue
+        if former in there:
+            rename = sql.SQL("alter table {} rename column {} to {}")
+            cursor.execute(rename.format(identifier, sql.Identifier(former), sql.Identifier(name)))
+        else:
+            cursor.execute(sql.SQL("alter table {} add column {}").format(identifier, _declared(name, kind)))
+
+
+def _declared(name: str, kind: str) -> sql.Composed:
+    """A column's name and type as `create table` takes them."""
+    return sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(postgres_type(kind)))
 
 
 def _generation_there(cursor: psycopg.Cursor, published: Path, schema: str) -> Manifest | None:
@@ -127,7 +145,8 @@ def _copy(
         condition = f'where "{column}" in (select key from copied_keys)'  # noqa: S608 - a name of the contract
     columns = ", ".join(_as_text(name, kind) for name, kind in TABLES[table].items())
     relation = con.sql(f'select {columns} from "{table}" {condition}')  # noqa: S608 - names of the contract
-    statement = sql.SQL("copy {} from stdin (format csv)").format(_name(schema, table))
+    names = sql.SQL(", ").join(map(sql.Identifier, TABLES[table]))
+    statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(_name(schema, table), names)
     n_rows = 0
     with cursor.copy(statement) as copy:
         for batch in relation.to_arrow_reader(_BATCH_ROWS):

@@ -2,7 +2,6 @@ import datetime as dt
 from pathlib import Path
 
 import duckdb
-import polars as pl
 import pytest
 
 from assets.publishing import full, generations, tables
@@ -55,10 +54,7 @@ def older(tmp_path: Path) -> str:
 
 def test_after_a_generation_of_schema_1_0_a_full_one_follows_and_both_stay_usable(tmp_path: Path, older: str) -> None:
     assert generations.read_manifest(tmp_path, older).schema_version == "1.0"
-    capped = pl.DataFrame(
-        {"recipe": ["marketplace"], "component": ["skills"], "weight": [1.0], "neutral": [0.5], "cap": [0.1]}
-    )
-    later = publish_small_changes(tmp_path, as_of=AS_OF + HOUR, recipes=capped).manifest
+    later = publish_small_changes(tmp_path, as_of=AS_OF + HOUR, recipes=factories.recipes(cap=0.1)).manifest
     assert (later.kind, later.schema_version) == ("full", contract.SCHEMA_VERSION)
 
     assert [found.generation for found in generations.list_generations(tmp_path)] == [later.generation, older]

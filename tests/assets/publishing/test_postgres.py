@@ -12,13 +12,13 @@ import psycopg
 import pytest
 
 from assets.publishing import generations
-from assets.publishing.assets import _copy_to_postgres
+from assets.publishing.assets import _copy_to_postgres, generation
 from assets.publishing.postgres import PostgresError, replicate
-from assets.resources import Workspace
+from assets.resources import AS_OF_TAG, RunClock, Workspace
 from features.schemas.features import TRENDING
 from features.schemas.insight import DIGESTS
 from serving.contract.tables import TABLES
-from tests.factories import AS_OF, JOB_IDS, feeds, jobs, publish_small, publish_small_changes
+from tests.factories import AS_OF, JOB_IDS, feeds, jobs, make_older, publish_small, publish_small_changes, recipes
 
 HOUR = dt.timedelta(hours=1)
 
@@ -154,13 +154,27 @@ def test_after_a_full_generation_or_one_that_is_gone_all_that_differs_is_copied(
     assert rows(dsn, "select user_id from jobfeed.feeds order by 1") == [("anna",), ("борис",)]
 
 
-def test_a_column_of_an_older_schema_gets_its_new_name(dsn: str, tmp_path: Path) -> None:
+def test_a_copy_of_an_older_schema_gets_new_columns_and_new_names(dsn: str, tmp_path: Path) -> None:
     name = publish_small(tmp_path).manifest.generation
     copied(dsn, tmp_path, name)
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute('alter table jobfeed.trending rename column period to "window"')
-    copied(dsn, tmp_path, name)
+        connection.execute("alter table jobfeed.recipes drop column cap")
+        # A column in the middle: it comes last when it is added again.
+        connection.execute("alter table jobfeed.jobs drop column title")
+    capped = recipes(cap=0.1)
+    later = publish_small(tmp_path, as_of=AS_OF + HOUR, recipes=capped, jobs=jobs([{"job_id": "hh:2", "city": "Oral"}]))
+    copied(dsn, tmp_path, later.manifest.generation)
     assert rows(dsn, "select period, area, rank, job_id from jobfeed.trending") == [("24h", "all", 1, "hh:3")]
+    assert rows(dsn, "select recipe, component, cap from jobfeed.recipes") == [("marketplace", "skills", 0.1)]
+    assert rows(dsn, "select city, title from jobfeed.jobs where job_id = 'hh:3'") == [("Almaty", "Разработчик 3")]
+
+
+def test_a_generation_of_an_older_schema_is_copied(dsn: str, tmp_path: Path) -> None:
+    name = publish_small(tmp_path).manifest.generation
+    make_older(tmp_path, name)
+    assert copied(dsn, tmp_path, name)["recipes"] == 1
+    assert rows(dsn, "select recipe, component, cap from jobfeed.recipes") == [("marketplace", "skills", None)]
 
 
 def test_a_failure_leaves_what_was_there_and_reveals_no_secret(dsn: str, tmp_path: Path) -> None:
@@ -219,3 +233,19 @@ def test_the_run_copies_where_it_is_switched_on_and_fails_aloud_without_a_server
     assert "feeds: 2" in _copy_to_postgres(workspace, name)
     assert _copy_to_postgres(workspace, name) == "up to date"
     assert _copy_to_postgres(Workspace(data_dir=str(tmp_path)), name) == "off"
+
+
+def test_old_generations_are_removed_although_the_copy_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = workspace_with_postgres(tmp_path)
+    for days in range(5):
+        publish_small(workspace.published, as_of=AS_OF + dt.timedelta(days=days))
+    monkeypatch.setenv("JOBFEED_POSTGRES_DSN", "host=/nowhere")
+    result = dg.materialize(
+        [generation],
+        resources={"workspace": workspace, "clock": RunClock()},
+        tags={AS_OF_TAG: (AS_OF + dt.timedelta(days=30)).isoformat()},
+        raise_on_error=False,
+    )
+    [failure] = result.get_step_failure_events()
+    assert "is served from its files" in str(failure.step_failure_data.user_failure_data)
+    assert len(generations.list_generations(workspace.published)) == 5
