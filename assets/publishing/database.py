@@ -11,6 +11,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from assets.sql import query_text
+from models.explanations.templates import reason_texts
 from serving.contract.generation import CURRENT_ROWS_FOLDER, DELTA_ROWS_FOLDER, FOLDER_VARIABLE, MANIFEST, TABLES_FOLDER
 from serving.contract.tables import DESCRIBED, KEYS, TABLES, VIEWS, Table
 
@@ -69,6 +70,8 @@ def _rows_of(table: str, folder: Path, root: str) -> str:
     is_folder = (folder / TABLES_FOLDER / table).is_dir()
     if not is_folder and not (folder / TABLES_FOLDER / f"{table}.parquet").exists():
         # The generation is older than the table.
+        if table == "reason_texts":
+            return _texts_of_templates(folder)
         nulls = ", ".join(f'null::{kind} as "{name}"' for name, kind in TABLES[table].items())
         return f"select {nulls} where false"
     key = KEYS[table][0]
@@ -101,6 +104,14 @@ def _typed_columns(table: str, files: Sequence[Path], is_published: bool) -> str
         value = "null" if found not in stored and is_published else f'rows."{found}"'
         typed.append(f'cast({value} as {kind}) as "{name}"')
     return ", ".join(typed)
+
+
+def _texts_of_templates(folder: Path) -> str:
+    """A SELECT of `reason_texts`, made from the generation's own templates: reasons in `feed_items` need it."""
+    table = pq.read_table(folder / TABLES_FOLDER / "reason_templates.parquet", columns=["code", "language", "template"])
+    templates = zip(*(column.to_pylist() for column in table.columns), strict=True)
+    rows = ", ".join(f"({', '.join(map(literal, row))})" for row in reason_texts(templates))
+    return f"select * from (values {rows}) as made({', '.join(TABLES['reason_texts'])})"  # noqa: S608 - quoted
 
 
 def literal(text: str) -> str:

@@ -60,12 +60,14 @@ def test_after_a_generation_of_schema_1_0_a_full_one_follows_and_both_stay_usabl
     assert [found.generation for found in generations.list_generations(tmp_path)] == [later.generation, older]
     assert generations.verify(tmp_path, older) == []
     differing = differing_tables(tmp_path, older, later.generation, memory_limit="1GB")
-    assert [each.table for each in differing] == ["reason_texts", "recipes"]
+    assert [each.table for each in differing] == ["recipes"]
     assert generations.rollback(tmp_path, None) == older
     export_database(tmp_path, older, tmp_path / "all.duckdb", memory_limit="1GB")
     with duckdb.connect(str(tmp_path / "all.duckdb"), read_only=True) as con:
         assert con.sql("select period, area, rank, job_id from trending").fetchall() == [("24h", "all", 1, "hh:3")]
         assert con.sql("select recipe, weight, cap from recipes").fetchall() == [("marketplace", 1.0, None)]
+        reasons = con.sql("select reasons_en, reasons_ru from feed_items where user_id = 'anna' and rank = 1").fetchall()
+    assert reasons == [(["Matches your skills: Python, SQL"], ["Подходит по навыкам: Python, SQL"])]
 
 
 def test_rows_of_a_delta_of_an_older_version_have_null_for_a_column_that_came_later(
