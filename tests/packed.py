@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import polars as pl
 
-from serving.contract.feed_codec import decode_components, decode_feed
+from serving.contract.feed_codec import COMPONENT_STEPS, PACKED_COMPONENTS, UNKNOWN_COMPONENT, decode_feed
+from serving.contract.tables import COMPONENTS
 from serving.contract.text_tables import load_text_table, text_ids_path
 
 Names = Mapping[str, Mapping[int, Sequence[Any]]]
@@ -46,8 +48,15 @@ def plain_value(key: bytes, value: bytes, folder: Path, names: Names) -> Any:
     if kind in (b"feed", b"fallback"):
         return unpacked_feed(value, names)
     if kind == b"components":
-        return decode_components(value)
+        return _unpacked_components(value)
     if kind == b"job":
         lookup = orjson.loads((folder / "manifest.json").read_bytes())["lookup"]["jobs"]
         return load_text_table([folder / file["path"] for file in lookup], "jobs").card(int(value))
     return orjson.loads(value)
+
+
+def _unpacked_components(packed: bytes) -> list[list[float | None]]:
+    """The component values of a feed's first items by rank, in the order of COMPONENTS; None where unknown."""
+    steps = np.frombuffer(packed, "<u2", offset=len(PACKED_COMPONENTS)).tolist()
+    values = [round(step / COMPONENT_STEPS, 4) if step != UNKNOWN_COMPONENT else None for step in steps]
+    return [values[first : first + len(COMPONENTS)] for first in range(0, len(values), len(COMPONENTS))]

@@ -20,8 +20,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.contract.tables import COMPONENTS
-
 PACKED_FEED = b"F"
 FEED_HEADER = struct.Struct("<cxHH")
 HEADER_BYTES = FEED_HEADER.size
@@ -158,13 +156,6 @@ def decode_feed(stored: bytes | memoryview) -> tuple[bytes, list[DecodedItem]]:
     if at != len(stored):
         raise ValueError(f"a feed has {len(stored)} bytes; its items end at {at}")
     return head, items
-
-
-def decode_components(stored: bytes) -> list[list[float | None]]:
-    """The component values of a feed's first items by rank, in the order of COMPONENTS; None where unknown."""
-    steps = np.frombuffer(stored, "<u2", offset=len(PACKED_COMPONENTS)).tolist()
-    values = [round(step / COMPONENT_STEPS, 4) if step != UNKNOWN_COMPONENT else None for step in steps]
-    return [values[first : first + len(COMPONENTS)] for first in range(0, len(values), len(COMPONENTS))]
 
 
 def _steps(values: NDArray[np.float64], steps: int, unknown: int) -> NDArray[np.float64]:

@@ -339,9 +339,3 @@ KEYS: Mapping[str, tuple[str, ...]] = {name: table.key for name, table in DESCRI
 
 # The `ref` of these reasons is a job: readers see its title.
 JOB_REFERENCE_CODES = ("similar_to_saved", "similar_to_applied", "similar_to_viewed", "also_applied")
-
-# What lists show of a job.
-JOB_CARD_COLUMNS = (
-    "job_id", "title", "company", "city", "country", "work_format", "employment_type", "career_level", "salary_min",
-    "salary_max", "salary_currency", "salary_period", "skills", "url", "source", "published_at", "status",
-)  # fmt: skip
