@@ -1,6 +1,7 @@
 """`jobfeed run`, `simulate`, `bench` and `tune`: run a job, make a market, measure, choose the collaborative model."""
 
 import datetime as dt
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _KIND_HELP = "What decides in this market: general, merit, exposure, skills, local, hidden or shift."
 
 
-def run(job: Annotated[str, typer.Argument(help="daily, hourly or frequent")], as_of: AsOf = None) -> None:
+def run(job: Annotated[str, typer.Argument(help="daily, weekly, hourly or frequent")], as_of: AsOf = None) -> None:
     """Run a job in this process and print its steps."""
     from pipelines.jobs import JOBS
     from pipelines.running import run_job
@@ -98,17 +99,27 @@ def readers(
     lose: Annotated[str | None, typer.Option(help="ARM=SHARE: lose the events of a share of an arm's users.")] = None,
 ) -> None:
     """Make the events of a simulated market's users who read their published feeds."""
+    from pipelines.simulation.kinds import MARKET_KINDS
     from pipelines.simulation.market import MarketSize
     from pipelines.simulation.readers import read_feeds
 
-    arm, _, share = (lose or "").rpartition("=")
+    require_choice(kind, tuple(MARKET_KINDS), option="--kind")
+    size = MarketSize(n_users=users, n_jobs=jobs, n_events=0, n_days=days, kind=kind)
+    end = parse_instant(until) or _last_midnight()
+    lost = _lost_share(lose) if lose is not None else {}
+    out.print(read_feeds(folder, published, size, seed=seed, until=end, lost=lost))
+
+
+def _lost_share(text: str) -> dict[str, float]:
+    """Arm -> share of its users, from ARM=SHARE. Raises BadParameter (exit code 2)."""
+    arm, _, share = text.rpartition("=")
     try:
-        lost = {arm: float(share)} if lose else {}
-        size = MarketSize(n_users=users, n_jobs=jobs, n_events=0, n_days=days, kind=kind)
-        end = parse_instant(until) or _last_midnight()
-        out.print(read_feeds(folder, published, size, seed=seed, until=end, lost=lost))
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+        lost = float(share)
+    except ValueError:
+        lost = math.nan
+    if not arm or not 0 <= lost <= 1:
+        raise typer.BadParameter(f"{text!r} is not ARM=SHARE with a share from 0 to 1", param_hint="--lose")
+    return {arm: lost}
 
 
 def _last_midnight() -> dt.datetime:

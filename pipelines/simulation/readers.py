@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
+from features.errors import JobfeedError
 from models.arrays import positions
 from pipelines.simulation.behaviour import JobColumns, act, utility
 from pipelines.simulation.companies import make_companies
@@ -22,7 +23,7 @@ from pipelines.simulation.rng import IntArray, Purpose, generator
 from pipelines.simulation.users import Users, make_users
 from pipelines.simulation.world import load_world
 from pipelines.simulation.writing import folder
-from serving.contract.generation import DATABASE, load_manifest, read_pointer
+from serving.contract.generation import DATABASE, GenerationError, load_manifest, read_pointer
 
 _MOST_POSITIONS = 20
 _MEAN_POSITIONS = 12
@@ -42,6 +43,10 @@ _FEEDS = """
     where item.rank <= $most
     order by user_id, position
 """
+
+
+class ReadersError(JobfeedError, ValueError):
+    """The feeds can't be read as asked."""
 
 
 @dataclass(frozen=True)
@@ -66,22 +71,17 @@ def read_feeds(
     """Writes `out/interactions/readers-<generation>.jsonl`: a session of each reader within a day of the generation.
 
     `size`, `seed` and `until` are those of the market. `lost`: arm -> the share of its readers whose events are lost,
-    as by a client that crashes on that arm. Raises ValueError without a generation, for an unknown arm, and for a share
-    not in 0..1.
+    as by a client that crashes on that arm. Raises GenerationError without a generation, ReadersError for an unknown
+    arm.
     """
-    wrong = {arm: share for arm, share in (lost or {}).items() if not 0 <= share <= 1}
-    if wrong:
-        raise ValueError(f"read_feeds: lost shares must be in 0..1; received {wrong}")
     name = read_pointer(published)
     if name is None:
-        raise ValueError(f"read_feeds: {published} has no generation to read; run `jobfeed run daily` first")
+        raise GenerationError(f"{published} has no generation to read; run `jobfeed run daily` first")
     with duckdb.connect(str(published / name / DATABASE), read_only=True) as con:
         feeds = con.sql(_FEEDS, params={"most": _MOST_POSITIONS}).pl()
     unknown = sorted(set(lost or {}) - set(feeds["arm"]))
     if unknown:
-        raise ValueError(
-            f"read_feeds: no feed has the arms {unknown}; there are {feeds['arm'].unique().sort().to_list()}"
-        )
+        raise ReadersError(f"no feed has the arms {unknown}; there are {feeds['arm'].unique().sort().to_list()}")
     users = make_users(load_world(), n_users=size.n_users, n_days=size.n_days, seed=seed)
     rng = generator(seed, Purpose.READERS, int.from_bytes(bytes.fromhex(name[-8:])))
     shown, n_lost = _shown(rng, feeds, users, lost or {})

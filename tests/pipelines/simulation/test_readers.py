@@ -10,9 +10,10 @@ from features.sources.events.files import read_events
 from pipelines.simulation.companies import make_companies
 from pipelines.simulation.jobs import make_jobs
 from pipelines.simulation.market import MarketSize
-from pipelines.simulation.readers import read_feeds
+from pipelines.simulation.readers import ReadersError, read_feeds
 from pipelines.simulation.users import make_users
 from pipelines.simulation.world import load_world
+from serving.contract.generation import GenerationError
 from tests.factories import AS_OF, feeds, jobs, publish_small
 
 SIZE = MarketSize(n_users=400, n_jobs=60, n_events=0, n_days=10)
@@ -74,8 +75,8 @@ def test_a_broken_arm_loses_a_share_of_its_readers(tmp_path, published):
     assert 0.15 < broken.n_lost_readers / whole.n_readers < 0.35
 
 
-def test_a_share_out_of_range_and_a_folder_without_a_generation_are_refused(tmp_path, published):
-    with pytest.raises(ValueError, match=r"lost shares must be in 0\.\.1"):
-        read(tmp_path, published, lost={"b": 2.0})
-    with pytest.raises(ValueError, match="has no generation"):
+def test_an_unknown_arm_and_a_folder_without_a_generation_are_refused(tmp_path, published):
+    with pytest.raises(ReadersError, match=r"no feed has the arms \['z'\]"):
+        read(tmp_path, published, lost={"z": 0.5})
+    with pytest.raises(GenerationError, match="has no generation"):
         read(tmp_path, tmp_path)
