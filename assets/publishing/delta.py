@@ -24,9 +24,8 @@ from assets.publishing.tables import INCREMENTAL_TABLES, Source, described, link
 from assets.publishing.validation import Validation, closed_jobs_in_feeds, refuse, size_problems
 from features.schemas.ranking import FEEDS
 from serving.contract.generation import CURRENT_ROWS_FOLDER, DATABASE, DELTA_ROWS_FOLDER, MANIFEST, Manifest, sha256_of
-from serving.contract.keys import KEYSPACES
+from serving.contract.keys import KEYSPACES, TEXT_TABLES
 from serving.contract.tables import KEYS, SCHEMA_VERSION, TABLES
-from serving.contract.text_tables import TEXT_TABLES
 
 MAX_LOOKUP_FILES = 32
 

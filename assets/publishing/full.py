@@ -18,9 +18,8 @@ from assets.publishing.lookup.writer import QUERIES, LookupFileWriter, sample_va
 from assets.publishing.tables import INCREMENTAL_TABLES, Source, described, write_table
 from assets.publishing.validation import Validation, refuse, size_problems
 from serving.contract.generation import DICTIONARY_FILE, LOOKUP, LOOKUP_FOLDER, TABLES_FOLDER
-from serving.contract.keys import DIGEST_PREFIX, JOB_DETAIL_PREFIX, KEYSPACES
+from serving.contract.keys import DIGEST_PREFIX, JOB_DETAIL_PREFIX, KEYSPACES, TEXT_TABLES
 from serving.contract.tables import KEYS, TABLES
-from serving.contract.text_tables import TEXT_TABLES
 
 _SAMPLE_ROWS = 1000
 _BLOCK_USERS = 16_384

@@ -20,6 +20,7 @@ from serving.contract.generation import (
     is_generation_name,
     load_manifest,
     read_pointer,
+    require_lookup,
     sha256_of,
 )
 
@@ -115,7 +116,7 @@ def announce(published: Path, generation: str) -> None:
 def rollback(published: Path, generation: str | None) -> str:
     """Announces `generation` (None: the one before the served one) after verifying it; returns its name.
 
-    Raises GenerationError when there is none, or it is damaged.
+    Raises GenerationError when there is none, it is damaged, or the service would refuse it.
     """
     with _locked(published):
         if generation is None:
@@ -125,6 +126,7 @@ def rollback(published: Path, generation: str | None) -> str:
                     f"{published}: no generation is announced; name the one to announce, there are: {_known(published)}"
                 )
             generation = _previous(published, current)
+        require_lookup(read_manifest(published, generation))
         problems = verify_touched(published, generation)
         if problems:
             raise GenerationError(f"{generation} is damaged and was not announced: " + "; ".join(problems[:5]))

@@ -104,7 +104,7 @@ def _create(cursor: psycopg.Cursor, schema: str) -> None:
 def _add_columns(cursor: psycopg.Cursor, identifier: sql.Identifier, table: str, there: Set[str]) -> None:
     """Gives an older copy the columns that it lacks. It is altered only then, because altering waits for readers."""
     for name, kind in TABLES[table].items():
-        former = FORMER_NAMES.get((table, name))
+        former = FORMER_NAMES.get((table, name), name)
         if name in there:
             continue
         if former in there:

@@ -11,6 +11,8 @@ import msgspec
 import orjson
 
 from serving.contract.errors import JobfeedError
+from serving.contract.keys import KEYSPACES, TEXT_TABLES
+from serving.contract.tables import SCHEMA_VERSION
 
 POINTER = "current"  # a one-line file that names the served generation
 MANIFEST = "manifest.json"
@@ -90,16 +92,33 @@ def read_pointer(published: Path) -> str | None:
 
 
 def load_manifest(folder: Path) -> Manifest:
-    """The manifest of the generation in `folder`. Unknown fields are ignored. Raises GenerationError."""
+    """The manifest of the generation in `folder`. Unknown fields are ignored.
+
+    Raises GenerationError, also for a schema of another major version.
+    """
     try:
         fields = orjson.loads((folder / MANIFEST).read_bytes())
+        version = str(fields["schema_version"])
+        # First of all: the manifest itself may have other fields in another major version.
+        if version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
+            raise GenerationError(f"{folder.name}: schema version {version}; this version reads {SCHEMA_VERSION}")
         is_whole = fields["checksum"] == manifest_checksum(fields)
         manifest = msgspec.convert(fields, Manifest) if is_whole else None
     except (OSError, orjson.JSONDecodeError, msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
-        raise GenerationError(f"{folder.name}: its manifest can't be read: {type(error).__name__}") from error
+        # The text of an OSError holds the path, which readers of the service need not know.
+        detail = error.strerror if isinstance(error, OSError) else error
+        raise GenerationError(f"{folder.name}: its manifest can't be read: {type(error).__name__}: {detail}") from error
     if manifest is None:
         raise GenerationError(f"{folder.name}/{MANIFEST}: content differs from its checksum")
     return manifest
+
+
+def require_lookup(manifest: Manifest) -> None:
+    """Raises GenerationError if the service can't serve the generation, because an older version made its files."""
+    if not manifest.lookup.keys() >= {*KEYSPACES, *TEXT_TABLES}:
+        raise GenerationError(
+            f"{manifest.generation}: its look-up files are of an older version; the next daily run makes new ones"
+        )
 
 
 def manifest_checksum(manifest: Mapping[str, Any]) -> str:

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from serving.contract.generation import GenerationError
 from serving.contract.tables import LANGUAGES
 
-TEXT_TABLES = ("jobs", "reasons")
 OFFSET, ID_LENGTH, TITLE_LENGTH, CARD_LENGTH, SHORT_TITLE_LENGTH, CARD_OFFSET = range(6)
 TEXT_TABLE_WIDTHS = {"jobs": 6, "reasons": 4 * len(LANGUAGES)}
 # The columns that hold offsets rather than lengths.

@@ -19,10 +19,10 @@ from serving.contract.generation import (
     is_generation_name,
     load_manifest,
     read_pointer,
+    require_lookup,
 )
-from serving.contract.keys import KEYSPACES
-from serving.contract.tables import SCHEMA_VERSION
-from serving.contract.text_tables import TEXT_TABLES, TextTable, load_text_table, offsets_path
+from serving.contract.keys import KEYSPACES, TEXT_TABLES
+from serving.contract.text_tables import TextTable, load_text_table, offsets_path
 from serving.service.lookup import LookupFiles, Reader, Readers
 from serving.service.verification import KnownFile, KnownFiles, verify, yield_to_requests
 
@@ -150,11 +150,8 @@ class Store:
                 return open_one
         folder = self._published / name
         manifest, is_untouched = _load(folder)
+        require_lookup(manifest)
         lookup = {name: [file["path"] for file in files] for name, files in manifest.lookup.items()}
-        if not lookup.keys() >= {*KEYSPACES, *TEXT_TABLES}:
-            raise GenerationError(
-                f"{name}: its look-up files are of an older version; the next daily run makes new ones"
-            )
         sums = {path: file["sha256"] for path, file in manifest.files.items()}
         keyspaces = {
             name: [self._lookup_files.open(folder / path, sums[path]) for path in lookup[name]] for name in KEYSPACES
@@ -226,13 +223,9 @@ class Store:
 def _load(folder: Path) -> tuple[Manifest, bool]:
     """The generation's manifest, and whether no file was written to since it was published.
 
-    Raises GenerationError if a file is missing or has another size, or if this service can't read the version.
+    Raises GenerationError if it can't be read, or a file is missing or has another size.
     """
     manifest = load_manifest(folder)
-    if manifest.schema_version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
-        raise GenerationError(
-            f"{folder.name}: schema version {manifest.schema_version}; this service reads {SCHEMA_VERSION}"
-        )
     problems, touched = compare_files(folder, manifest)
     if problems:
         raise GenerationError(next(iter(problems.values())))

@@ -33,10 +33,11 @@ from serving.contract.keys import (
     FALLBACK_PREFIX,
     KEY_SEPARATOR,
     KEYSPACES,
+    TEXT_TABLES,
     keyspace_of,
 )
 from serving.contract.tables import KEYS, TABLES
-from serving.contract.text_tables import TEXT_TABLES, offsets_path, text_ids_path
+from serving.contract.text_tables import offsets_path, text_ids_path
 
 MERGED_DELTAS = 8
 _BATCH_VALUES = 4096

@@ -66,8 +66,8 @@ def test_after_a_generation_of_schema_1_0_a_full_one_follows_and_both_stay_usabl
     with duckdb.connect(str(tmp_path / "all.duckdb"), read_only=True) as con:
         assert con.sql("select period, area, rank, job_id from trending").fetchall() == [("24h", "all", 1, "hh:3")]
         assert con.sql("select recipe, weight, cap from recipes").fetchall() == [("marketplace", 1.0, None)]
-        reasons = con.sql("select reasons_en, reasons_ru from feed_items where user_id = 'anna' and rank = 1").fetchall()
-    assert reasons == [(["Matches your skills: Python, SQL"], ["Подходит по навыкам: Python, SQL"])]
+        reasons = con.sql("select reasons_en, reasons_ru from feed_items where user_id = 'anna' and rank = 1")
+        assert reasons.fetchall() == [(["Matches your skills: Python, SQL"], ["Подходит по навыкам: Python, SQL"])]
 
 
 def test_rows_of_a_delta_of_an_older_version_have_null_for_a_column_that_came_later(

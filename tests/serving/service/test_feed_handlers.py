@@ -23,9 +23,16 @@ from features.schemas.catalog import JOBS
 from features.schemas.ranking import FEEDS
 from models.explanations.templates import REASON_TEMPLATES, render_reason
 from serving.contract.generation import GenerationError
-from serving.contract.keys import COMPONENTS_PREFIX, DOCUMENT_PREFIX, FALLBACK_PREFIX, FEED_PREFIX, lookup_key
+from serving.contract.keys import (
+    COMPONENTS_PREFIX,
+    DOCUMENT_PREFIX,
+    FALLBACK_PREFIX,
+    FEED_PREFIX,
+    TEXT_TABLES,
+    lookup_key,
+)
 from serving.contract.tables import COMPONENTS, JOB_REFERENCE_CODES, LANGUAGES
-from serving.contract.text_tables import TEXT_TABLES, TextTable, load_text_table
+from serving.contract.text_tables import TextTable, load_text_table
 from serving.service import feed_handlers
 from serving.service import view as view_module
 from serving.service.parameters import parse_query

@@ -1,5 +1,7 @@
 import datetime as dt
+import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -9,9 +11,8 @@ import pytest
 
 from assets.publishing import generations
 from assets.publishing.lookup.writer import LookupFileWriter
-from serving.contract.generation import GenerationError
+from serving.contract.generation import GenerationError, manifest_checksum, read_pointer
 from serving.contract.keys import DIGEST_PREFIX, FEED_PREFIX, JOB_PREFIX, lookup_key
-from serving.service import store as store_module
 from serving.service.lookup import LookupFiles, Reader
 from serving.service.store import Store
 from tests.factories import AS_OF, feeds, publish_small
@@ -181,13 +182,29 @@ def test_readiness_says_what_is_wrong_with_the_pointer(tmp_path: Path) -> None:
     assert status_and_reasons() == ("ready", [])
 
 
-def test_another_major_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    publish_small(tmp_path)
-    monkeypatch.setattr(store_module, "SCHEMA_VERSION", "9.0")
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"schema_version": "9.0", "lookup": None, "base": 3}, "schema version 9.0; this version reads 1."),
+        ({"base": 3}, "manifest can't be read: ValidationError: Expected `str`, got `int` - at `$.base`"),
+        ({"lookup": {"users": [], "things": []}}, "look-up files are of an older version"),
+    ],
+)
+def test_a_manifest_that_this_version_can_not_read_is_refused_by_service_and_roll_back(
+    tmp_path: Path, changes: dict[str, object], reason: str
+) -> None:
+    name, served = (publish_small(tmp_path, as_of=at).manifest.generation for at in (AS_OF, LATER))
+    path = tmp_path / name / "manifest.json"
+    fields = json.loads(path.read_text()) | changes
+    path.unlink()
+    path.write_text(json.dumps(fields | {"checksum": manifest_checksum(fields)}))
+    with pytest.raises(GenerationError, match=re.escape(reason)):
+        generations.rollback(tmp_path, name)
+    assert read_pointer(tmp_path) == served
+    (tmp_path / "current").write_text(name)
     store = Store(tmp_path)
-    store.refresh()
-    assert store.generation is None
-    assert "this service reads 9.0" in (store.refusal or "")
+    store._follow_pointer()
+    assert reason in (store.refusal or "")
 
 
 def test_newer_files_win_and_their_tombstones_hide_older_values(tmp_path: Path) -> None:
