@@ -10,7 +10,7 @@ from features.text.normalise import first_match, first_true, fold, lines_with
 
 _REMOTE = (
     r"\bremot|телеработ|удален|дистанц|anywhere|worldwide|\bglobal\b|telecommut|work from home|\bwfh\b|home[- ]?office"
-    r"|из дома|на дому|віддален|distributed"
+    r"|из дома|на дому|віддален|distributed|t[eé]l[eé]trava|teletraba|zdaln|fernarbeit"
 )
 _NO = r"(?:\bnot?\b|\bnon\b|\bnever\b|\bcannot\b|can't|isn't|\bno\b)"
 _NOT_REMOTE = (
@@ -20,10 +20,16 @@ _NOT_REMOTE = (
     r"|(?:удален|дистанц)\p{L}*(?: \p{L}+)? (?:не|нет)\b"
     r"|(?:удален|дистанц)\p{L}*(?: \p{L}+)? невозможн"
 )
-_HYBRID = r"hybrid|гибрид|частично удален|partly remote|partial(?:ly)? remote"
+_HYBRID = r"h[yií]bri[dg]|hybryd|ibrid|гибрид|частично удален|partly remote|partial(?:ly)? remote"
 _ON_SITE = (
     r"on[-_ ]?site|in[-_ ]?office|\boffice\b|\bофис|\bfull_?day\b|fullday|полный день|на месте|in[- ]person"
     r"|field_?work|разъезд|^shift$|fly_?in_?fly_?out|вахт|сменный"
+)
+# A part of a location that names a format and no place: "In-Office", "Berlin (On-site)", "Hybrid - London".
+_ON_SITE_PART = (
+    r"(?:^|[,;|/(–—]|- ?)\s*(?:(?:in|from)[- ])?(?:the )?"
+    r"(?:on[-_ ]?site|in[-_ ]?office|office|in[-_ ]person|в офисе|офис|на месте|vor ort|sur site|presencial|in sede)"
+    r"(?: only| work| position| role)?\s*(?:$|[,;|/)–—]| ?-)"
 )
 # In a title, "global", "distributed" and "remote sensing" do not say where the work is done.
 _TITLE_REMOTE = (
@@ -117,7 +123,7 @@ def work_format(stated: pl.Series, *, location: pl.Series, title: pl.Series, des
     known = folded.select(
         pl.coalesce(
             _format_of(pl.col("stated")),
-            _remote_or_hybrid(pl.col("location"), _REMOTE),
+            _format_in_location(pl.col("location")),
             _remote_or_hybrid(pl.col("title"), _TITLE_REMOTE),
         )
     ).to_series()
@@ -161,6 +167,16 @@ def _format_of(folded: pl.Expr) -> pl.Expr:
         (folded.str.contains(_HYBRID) | (is_remote & is_on_site), "hybrid"),
         (is_remote | folded.str.contains(r"^(?:true|yes|1)$"), "remote"),
         (is_on_site | is_refused | folded.str.contains(r"^(?:false|no|0)$"), "on_site"),
+    )
+
+
+def _format_in_location(folded: pl.Expr) -> pl.Expr:
+    is_remote = folded.str.contains(_REMOTE) & ~folded.str.contains(_NOT_REMOTE)
+    is_on_site = folded.str.contains(_ON_SITE_PART)
+    return first_true(
+        (folded.str.contains(_HYBRID) | (is_remote & is_on_site), "hybrid"),
+        (is_remote, "remote"),
+        (is_on_site, "on_site"),
     )
 
 

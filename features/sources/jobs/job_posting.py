@@ -7,7 +7,6 @@ from features.sources.timestamps import read_timestamp
 from features.sources.values import (
     amount,
     coordinates,
-    items,
     joined,
     line,
     link,
@@ -30,6 +29,8 @@ _MAX_SKILL_CHARACTERS = 60
 _DESCRIBING = ("responsibilities", "qualifications", "educationRequirements", "jobBenefits", "workHours")
 _OCCUPATION_CODE = re.compile(r"^\s*[\d.\-]+\s*[:,-]?\s*")
 _MAX_DEPTH = 8
+_ADDRESS = ("addressLocality", "addressRegion", "addressCountry")
+_ENUMERATION = re.compile(r"^(?:https?://(?:www\.)?schema\.org/|schema:)", re.IGNORECASE)
 
 
 def is_linked_data(value: Mapping[str, object]) -> bool:
@@ -45,9 +46,8 @@ def find_job_postings(value: object, depth: int = 0) -> Iterator[Mapping[str, ob
         for member in value:
             yield from find_job_postings(member, depth + 1)
     elif isinstance(value, dict):
-        types = value.get("@type")
-        names = [types] if isinstance(types, str) else items(types)
-        if any(isinstance(name, str) and re.split("[/:#]", name)[-1] == "JobPosting" for name in names):
+        types = _many(value.get("@type"))
+        if any(isinstance(name, str) and re.split("[/:#]", name)[-1] == "JobPosting" for name in types):
             yield value
         else:
             for key in _NESTED:
@@ -57,24 +57,23 @@ def find_job_postings(value: object, depth: int = 0) -> Iterator[Mapping[str, ob
 def read_job_posting(posting: Mapping[str, object]) -> dict[str, object]:
     """`guid` (its identifier, if stated) and POSTING_CONTENT columns of one JobPosting; absent keys are None."""
     organization = posting.get("hiringOrganization")
-    place = mapping(_first(posting.get("jobLocation")))
-    address = mapping(place.get("address"))
+    places = list(_places(posting.get("jobLocation")))
+    place, address = places[0] if places else ({}, {})
     geo = mapping(place.get("geo"))
     point = [geo.get(name) or place.get(name) for name in ("latitude", "longitude")]
-    is_remote = any(text(kind) == "TELECOMMUTE" for kind in _many(posting.get("jobLocationType")))
     return {
         "guid": _identifier(posting),
         "url": link(posting.get("url")) or link(posting.get("@id")),
         "title": plain(posting.get("title")) or plain(posting.get("name")),
         "company": plain(mapping(_first(organization)).get("name")) or plain(_first(organization)),
         "description": _description(posting),
-        "location_text": _location(posting, place, address),
-        "city": plain(address.get("addressLocality")),
-        "region": plain(address.get("addressRegion")),
+        "location_text": _location(posting, places),
+        "city": _named(address.get("addressLocality")),
+        "region": _named(address.get("addressRegion")),
         "country": _named(address.get("addressCountry")),
         **coordinates(*point),
-        "work_format": "remote" if is_remote else None,
-        "employment_type": joined(_many(posting.get("employmentType"))),
+        "work_format": _work_format(posting),
+        "employment_type": joined(map(_member, _many(posting.get("employmentType")))),
         "experience": _experience(posting.get("experienceRequirements")),
         **_salary(posting),
         "skills": _skills(posting),
@@ -95,8 +94,25 @@ def _first(value: object) -> object:
 
 
 def _named(value: object) -> str | None:
-    """A text, or the name of an object such as {"@type": "Country", "name": "RU"}."""
-    return plain(mapping(value).get("name")) or plain(value)
+    """A text, or the name of an object such as {"@type": "Country", "name": "RU"}; the first one of several."""
+    one = _first(value)
+    return plain(_first(mapping(one).get("name"))) or plain(one)
+
+
+def _member(value: object) -> str | None:
+    """The name of a member of an enumeration, which may be given by its URL: https://schema.org/FULL_TIME."""
+    stated = text(mapping(value).get("@id")) or _named(value)
+    return _ENUMERATION.sub("", stated) if stated else None
+
+
+def _work_format(posting: Mapping[str, object]) -> str | None:
+    kinds = [kind for kind in map(_member, _many(posting.get("jobLocationType"))) if kind]
+    is_virtual = any(_type_of(place) == "VirtualLocation" for place in _many(posting.get("jobLocation")))
+    return "remote" if is_virtual or any(kind.upper() == "TELECOMMUTE" for kind in kinds) else joined(kinds)
+
+
+def _type_of(value: object) -> str | None:
+    return _member(mapping(value).get("@type"))
 
 
 def _identifier(posting: Mapping[str, object]) -> str | None:
@@ -104,20 +120,41 @@ def _identifier(posting: Mapping[str, object]) -> str | None:
     return text(mapping(stated).get("value")) or text(mapping(stated).get("@id")) or text(stated)
 
 
-def _location(posting: Mapping[str, object], place: Mapping[str, object], address: Mapping[str, object]) -> str | None:
-    """The address, else the place's name or text, else where applicants may live."""
-    return (
-        _address_text(address)
-        or plain(place.get("address"))
-        or plain(place.get("name"))
-        or plain(_first(posting.get("jobLocation")))
-        or _applicants(posting)
+def _places(value: object) -> Iterator[tuple[Mapping[str, object], Mapping[str, object]]]:
+    """Each place with its address. A place may have several addresses, or be an address itself."""
+    for one in _many(value):
+        place = mapping(one) or {"name": one}
+        addresses = [mapping(address) for address in _many(place.get("address")) if isinstance(address, dict)]
+        if not addresses and (_type_of(place) == "PostalAddress" or any(name in place for name in _ADDRESS)):
+            addresses = [place]
+        for address in addresses or [{}]:
+            yield place, address
+
+
+def _location(
+    posting: Mapping[str, object], places: list[tuple[Mapping[str, object], Mapping[str, object]]]
+) -> str | None:
+    """All places, then where applicants may live. A place is its address, else its name or text.
+
+    Some pages repeat the first address for every place; then the names tell the places apart.
+    """
+    written = [_address_text(address) for _, address in places]
+    names = [_named(place.get("name")) for place, _ in places]
+    is_repeated = len(set(written)) < len(set(names)) and None not in names
+    texts = (
+        names
+        if is_repeated
+        else [
+            address or _named(place.get("address")) or name
+            for (place, _), address, name in zip(places, written, names, strict=True)
+        ]
     )
+    applicants = map(_named, _many(posting.get("applicantLocationRequirements")))
+    return "; ".join(strings([*texts, *applicants]) or ()) or None
 
 
 def _address_text(address: Mapping[str, object]) -> str | None:
-    parts = [_named(address.get(name)) for name in ("addressLocality", "addressRegion", "addressCountry")]
-    return ", ".join(part for part in parts if part) or None
+    return ", ".join(part for part in (_named(address.get(name)) for name in _ADDRESS) if part) or None
 
 
 def _description(posting: Mapping[str, object]) -> str | None:
@@ -137,10 +174,6 @@ def _occupations(posting: Mapping[str, object]) -> list[str] | None:
     """Names of occupations without leading codes ("15-1132.00 Software Developers")."""
     named = _defined_terms(posting.get("occupationalCategory")) or []
     return strings(_OCCUPATION_CODE.sub("", one) for one in named)
-
-
-def _applicants(posting: Mapping[str, object]) -> str | None:
-    return joined(_named(place) for place in _many(posting.get("applicantLocationRequirements")))
 
 
 def _experience(value: object) -> str | None:

@@ -42,6 +42,46 @@ def _text(value: str | None) -> pl.Series:
         (None, "Anywhere in the World", None, "remote"),
         (None, "Remote - Europe", None, "remote"),
         (None, "Berlin", "Engineer", None),
+        *(
+            (None, place, None, "on_site")
+            for place in (
+                "In-Office",
+                "in office",
+                "On-site",
+                "Onsite",
+                "ON SITE",
+                "Office",
+                "In-person",
+                "Oslo (On-site)",
+                "In-Office - Oslo",
+                "On-site, Oslo",
+                "Oslo | Office only",
+                "В офисе",
+                "Москва (офис)",
+                "Vor Ort",
+            )
+        ),
+        *(
+            (None, place, None, "hybrid")
+            for place in (
+                "Hybrid",
+                "Hybrid - Oslo",
+                "Oslo (hybrid)",
+                "Remote / On-site",
+                "Hybride",
+            )
+        ),
+        *((None, place, None, "remote") for place in ("Télétravail", "Teletrabajo", "Zdalnie", "Remoto", "Homeoffice")),
+        *(
+            (None, place, None, None)
+            for place in (
+                "Head Office, Oslo",
+                "Office 12, Oslo",
+                "Oslo, Officers Row",
+                "Post Office Square",
+                "Home Affairs",
+            )
+        ),
         (None, None, "Engineer (hybrid)", "hybrid"),
         (None, None, None, None),
     ],

@@ -84,7 +84,7 @@ def test_a_schema_org_posting_is_read_in_all_its_properties() -> None:
     }  # fmt: skip
     row = only(parse_jobs_jsonl(lines({"@type": "WebPage", "mainEntity": posting})))
     assert (row["title"], row["company"], row["language"], row["work_format"]) == ("Welder", "Acme", "en-GB", "remote")
-    assert row["location_text"] == "USA, Canada" and row["tags"] == ["Metal"] and row["skills"] == ["MIG"]
+    assert row["location_text"] == "USA; Canada" and row["tags"] == ["Metal"] and row["skills"] == ["MIG"]
     assert row["professional_roles"] == ["Welders"] and row["experience"] == "no requirements"
     description = str(row["description"])
     assert description.startswith("Weld things.\n\nJoin steel\n\nTIG\n\na sentence")
@@ -96,12 +96,49 @@ def test_a_schema_org_posting_is_read_in_all_its_properties() -> None:
         ({"@type": "Place", "address": "Tbilisi, Georgia"}, "Tbilisi, Georgia"),
         ({"@type": "Place", "name": "Head office", "address": {"addressLocality": "Riga"}}, "Riga"),
         ("Almaty", "Almaty"),
+        ([{"@type": "Place", "address": {"addressLocality": "Riga"}}, "Oslo"], "Riga; Oslo"),
+        ({"@type": "Place", "address": [{"addressLocality": "Riga", "addressCountry": "LV"}]}, "Riga, LV"),
+        ({"address": [{"addressLocality": "Riga"}, {"addressLocality": "Oslo"}]}, "Riga; Oslo"),
+        ({"@type": "PostalAddress", "addressLocality": "Riga"}, "Riga"),
+        ({"addressLocality": ["Riga"], "addressCountry": {"@type": "Country", "name": ["LV", "LV"]}}, "Riga, LV"),
+        (
+            [
+                {"name": "Riga, LV", "address": {"addressLocality": "Riga"}},
+                {"name": "Oslo, NO", "address": {"addressLocality": "Riga"}},
+            ],
+            "Riga, LV; Oslo, NO",
+        ),
         ([{"@type": "Place", "address": {"addressLocality": "Riga"}}, {"@type": "Place"}], "Riga"),
         (None, None),
     ],
 )
 def test_the_place_of_a_schema_org_posting_is_an_object_or_a_text(place: object, location: str | None) -> None:
     assert only(parse_jobs_jsonl(lines({**LINKED, "jobLocation": place})))["location_text"] == location
+
+
+@pytest.mark.parametrize(
+    ("property_", "value", "column", "expected"),
+    [
+        *(("jobLocationType", value, "work_format", "remote") for value in (
+            "TELECOMMUTE", "https://schema.org/TELECOMMUTE", "http://schema.org/Telecommute", ["TELECOMMUTE"],
+            {"@id": "schema:TELECOMMUTE"},
+        )),
+        ("jobLocationType", "HYBRID", "work_format", "HYBRID"),
+        ("jobLocationType", None, "work_format", None),
+        ("jobLocation", {"@type": "VirtualLocation", "name": "Online"}, "work_format", "remote"),
+        ("employmentType", "https://schema.org/FULL_TIME", "employment_type", "FULL_TIME"),
+        ("employmentType", ["FULL_TIME", "schema:CONTRACTOR"], "employment_type", "FULL_TIME, CONTRACTOR"),
+        ("employmentType", {"@type": "DefinedTerm", "name": "Part-time"}, "employment_type", "Part-time"),
+        ("employmentType", [], "employment_type", None),
+        ("applicantLocationRequirements", {"@type": "Country", "name": ["LV"]}, "location_text", "Riga; LV"),
+        ("applicantLocationRequirements", ["LV", {"@type": "State", "name": "Ob"}], "location_text", "Riga; LV; Ob"),
+    ],
+)  # fmt: skip
+def test_members_of_enumerations_and_places_of_applicants_are_read_in_every_form(
+    property_: str, value: object, column: str, expected: str | None
+) -> None:
+    posting = {**LINKED, "jobLocation": {"address": {"addressLocality": "Riga"}}, property_: value}
+    assert only(parse_jobs_jsonl(lines(posting)))[column] == expected
 
 
 def test_postings_are_found_in_graphs_and_arrays_each_an_entry() -> None:
