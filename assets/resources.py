@@ -6,11 +6,19 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.config.loading import SHIPPED_VOCABULARY, Config, load_config
+from assets.config.files import SHIPPED_VOCABULARY
+from assets.config.loading import Config, load_config
+from assets.instants import parse_as_of
 from assets.lake import Lake
 
 AS_OF_TAG = "jobfeed/as_of"
 _SCHEDULED_TIME_TAG = "dagster/scheduled_execution_time"
+
+
+def whole_job(context: dg.AssetExecutionContext) -> str:
+    """The name of the job whose assets the run materialises, all of them; empty for a run of some assets or a retry."""
+    run = context.run
+    return "" if run.asset_selection or run.parent_run_id else run.job_name
 
 
 class Workspace(dg.ConfigurableResource[object]):
@@ -64,14 +72,3 @@ class RunClock(dg.ConfigurableResource[object]):
     def now(self) -> dt.datetime:
         """The wall clock, for creation times only, never for computed values."""
         return dt.datetime.now(dt.UTC)
-
-
-def parse_as_of(text: str) -> dt.datetime:
-    """An RFC 3339 instant, or a date (its first instant in UTC), as UTC. Raises ValueError that names the text."""
-    try:
-        instant = dt.datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError(f"as_of {text!r} is not a date or an RFC 3339 time such as 2026-03-01T02:00:00Z") from error
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=dt.UTC)
-    return instant.astimezone(dt.UTC)

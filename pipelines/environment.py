@@ -1,13 +1,44 @@
 """Reads from the environment which folders and configuration the commands and the definitions use."""
 
+import datetime as dt
 import os
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from assets.resources import Workspace
+from assets import run_ledger
+from assets.config.files import SHIPPED_VOCABULARY
+from assets.lake import Lake
+
+if TYPE_CHECKING:
+    from assets.resources import Workspace
 
 
-def workspace_from_environment() -> Workspace:
-    """The workspace that JOBFEED_DATA (default `./data`) and JOBFEED_CONFIG (default: the shipped files) name."""
-    data = Path(os.environ.get("JOBFEED_DATA") or "data").resolve()
-    config = os.environ.get("JOBFEED_CONFIG") or ""
-    return Workspace(data_dir=str(data), config_dir=str(Path(config).resolve()) if config else "")
+def data_folder() -> Path:
+    """The folder that JOBFEED_DATA names; default `./data`."""
+    return Path(os.environ.get("JOBFEED_DATA") or "data").resolve()
+
+
+def config_folder() -> Path | None:
+    """The folder that JOBFEED_CONFIG names; None for the shipped files."""
+    named = os.environ.get("JOBFEED_CONFIG") or ""
+    return Path(named).resolve() if named else None
+
+
+def workspace_from_environment() -> "Workspace":
+    """The workspace of these folders."""
+    from assets.resources import Workspace
+
+    return Workspace(data_dir=str(data_folder()), config_dir=str(config_folder() or ""))
+
+
+def nothing_new_since(job: str, as_of: dt.datetime) -> dt.datetime | None:
+    """When the last run was if a run of `job` for `as_of` would find nothing new, else None; without Dagster."""
+    data, config = data_folder(), config_folder()
+    try:
+        made_by = run_ledger.made_by(config, SHIPPED_VOCABULARY, version("jobfeed"))
+    except OSError:
+        return None  # the run itself says what is wrong with the configuration
+    return run_ledger.nothing_new_since(
+        Lake(data / "lake"), data / "landing", data / "published", job=job, as_of=as_of, made_by=made_by
+    )

@@ -1,8 +1,11 @@
-"""When the jobs run. A tick while a run of the same job is still active is skipped, not queued."""
+"""When the jobs run. A tick is skipped, not queued, while a run of the same job is active or if nothing is new."""
+
+import datetime as dt
 
 import dagster as dg
 
 from assets.resources import AS_OF_TAG
+from pipelines.environment import nothing_new_since
 
 _ACTIVE = [
     dg.DagsterRunStatus.QUEUED,
@@ -13,11 +16,14 @@ _ACTIVE = [
 ]
 
 
-def request_unless_active(context: dg.ScheduleEvaluationContext, job_name: str) -> dg.RunRequest | dg.SkipReason:
+def request_if_needed(context: dg.ScheduleEvaluationContext, job_name: str) -> dg.RunRequest | dg.SkipReason:
     """A run for the tick's instant, or the reason why not."""
     active = context.instance.get_runs(dg.RunsFilter(job_name=job_name, statuses=_ACTIVE), limit=1)
     if active:
         return dg.SkipReason(f"run {active[0].run_id} of {job_name} is still active")
+    last = nothing_new_since(job_name, context.scheduled_execution_time.astimezone(dt.UTC))
+    if last is not None:
+        return dg.SkipReason(f"nothing new for {job_name} since the run as of {last.isoformat()}")
     instant = context.scheduled_execution_time.isoformat()
     return dg.RunRequest(run_key=instant, tags={AS_OF_TAG: instant})
 
@@ -25,7 +31,7 @@ def request_unless_active(context: dg.ScheduleEvaluationContext, job_name: str) 
 def _schedule(job_name: str, cron: str) -> dg.ScheduleDefinition:
     @dg.schedule(name=f"{job_name}_schedule", job_name=job_name, cron_schedule=cron, execution_timezone="UTC")
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        return request_unless_active(context, job_name)
+        return request_if_needed(context, job_name)
 
     return tick
 

@@ -4,9 +4,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets.instants import parse_as_of
 from assets.io import TABLES
 from assets.learning.assets import REFIT_TAG
-from assets.resources import AS_OF_TAG, Workspace, parse_as_of
+from assets.resources import AS_OF_TAG, Workspace
 from assets.training.tuning import TUNE_TAG
 from pipelines.definitions import build_defs
 from pipelines.jobs import SCOPE_TAG

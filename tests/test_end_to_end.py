@@ -154,6 +154,13 @@ def test_an_application_made_after_the_daily_run_leaves_the_feed_with_the_freque
     assert (job_id,) not in left
     assert len(left) > 10
 
+    environment = {"JOBFEED_DATA": world.workspace.data_dir, "COLUMNS": "200", "TERM": "dumb"}
+    before = world.manifest.generation
+    idle = CliRunner().invoke(app, ["run", "frequent", "--as-of", "2026-03-02T00:30:00Z"], env=environment)
+    assert idle.exit_code == 0
+    assert "nothing new since the run as of 2026-03-02T00:15:00+00:00" in idle.output, idle.output
+    assert world.manifest.generation == before
+
 
 def test_the_command_line_shows_feed_quarantine_and_generations(world: World) -> None:
     environment = {"JOBFEED_DATA": world.workspace.data_dir, "COLUMNS": "200", "TERM": "dumb"}

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from assets.config.loading import SHIPPED_FOLDER
+from assets.config.files import SHIPPED_FOLDER
 from assets.resources import AS_OF_TAG, Workspace
 from features.schemas.ranking import FEEDS
 from pipelines.definitions import build_defs

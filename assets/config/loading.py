@@ -5,17 +5,13 @@ Secrets are not part of it: they come from the environment, where they are used.
 
 from pathlib import Path
 
+from assets.config.files import CONFIG_FILES, SHIPPED_VOCABULARY, config_file
 from assets.config.pipeline import Pipeline
 from assets.config.ranking import Ranking
 from assets.config.sources import Sources, unknown_hh_ids
 from assets.config.yaml_files import ConfigError, Strict, load_file, refuse_others
 from assets.ingest.hh.query_vocabulary import HHIds
 from assets.lake import Lake
-
-_DATA = Path(__file__).resolve().parents[2] / "data"
-SHIPPED_FOLDER = _DATA / "config"
-SHIPPED_VOCABULARY = _DATA / "vocabulary"
-_FILES = ("sources.yaml", "ranking.yaml", "pipeline.yaml")
 
 
 class Config(Strict):
@@ -32,9 +28,11 @@ def load_config(folder: Path | None = None, *, lake: Lake | None = None) -> Conf
     HH's ids must be in the shipped tables, or in the newest answer of its API, if `lake` has one.
     """
     if folder is not None and not folder.is_dir():
-        raise ConfigError(f"{folder}: is not a folder; JOBFEED_CONFIG must name one that holds {', '.join(_FILES)}")
+        raise ConfigError(
+            f"{folder}: is not a folder; JOBFEED_CONFIG must name one that holds {', '.join(CONFIG_FILES)}"
+        )
     if folder is not None:
-        refuse_others(folder, _FILES)
+        refuse_others(folder, CONFIG_FILES)
     sources_file = config_file(folder, "sources.yaml")
     sources = load_file(sources_file, Sources)
     unknown = unknown_hh_ids(sources.hh.queries, HHIds.load(SHIPPED_VOCABULARY, lake)) if sources.hh.queries else []
@@ -45,10 +43,3 @@ def load_config(folder: Path | None = None, *, lake: Lake | None = None) -> Conf
         ranking=load_file(config_file(folder, "ranking.yaml"), Ranking),
         pipeline=load_file(config_file(folder, "pipeline.yaml"), Pipeline),
     )
-
-
-def config_file(folder: Path | None, name: str) -> Path:
-    """The path of `name` in `folder` if it is there, else of the shipped file."""
-    if folder is not None and (folder / name).is_file():
-        return folder / name
-    return SHIPPED_FOLDER / name

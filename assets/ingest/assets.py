@@ -6,10 +6,12 @@ Nothing is interpreted yet.
 import datetime as dt
 import os
 from collections.abc import Callable, Iterable
+from importlib.metadata import version
 
 import dagster as dg
 import polars as pl
 
+from assets import run_ledger
 from assets.declare import asset
 from assets.ingest.events.ingest import ingest_events
 from assets.ingest.events.store import compact_days
@@ -25,7 +27,7 @@ from assets.ingest.people.resumes import ingest_resumes
 from assets.ingest.report import RunReport, markdown_table
 from assets.ingest.run_log import plots, recent_runs, record_runs
 from assets.io import StoredTable
-from assets.resources import RunClock, Workspace
+from assets.resources import RunClock, Workspace, whole_job
 from features.schemas.bronze import (
     ERASURES,
     EVENTS,
@@ -59,6 +61,8 @@ def _ingested(
     def declare(ingest: Callable[[Workspace, dt.datetime], RunReport]) -> dg.AssetsDefinition:
         def compute(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
             as_of = clock.as_of(context)
+            made_by = run_ledger.made_by(workspace.config_folder, workspace.vocabulary, version("jobfeed"))
+            run_ledger.open_entry(workspace.lake, run_id=context.run.run_id, job=whole_job(context), made_by=made_by)
             report = ingest(workspace, as_of)
             is_new = record_runs(workspace.lake, report, kind=table.name, as_of=as_of)
             charts = plots(recent_runs(workspace.lake, kind=table.name), title=table.name) if is_new else {}

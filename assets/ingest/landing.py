@@ -9,7 +9,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,6 +109,13 @@ def list_landed(landing: Path, kind: str, *, scope: Callable[[str], str] = lambd
     return sorted(found, key=lambda file: file.name)
 
 
+def hidden(file: LandedFile) -> LandedFile:
+    """The file under a digest of its name, for the manifest of files whose names hold user ids."""
+    folder = file.name.partition("/")[0]
+    name = hashlib.blake2b(file.name.encode(), digest_size=16).hexdigest()
+    return replace(file, name=f"{folder}/{name}", scope=name)
+
+
 class _Entry(NamedTuple):
     scope: str
     size_bytes: int
@@ -145,15 +152,21 @@ class LandingManifest:
         manifest._finished = {(e.scope, e.digest) for e in manifest.entries.values() if not manifest._is_due(e)}
         return manifest
 
+    def is_read(self, file: LandedFile, *, scope: bool = True) -> bool:
+        """True if this very file was read and is not due again. Without `scope`, in whatever way it was read."""
+        known = self.entries.get(file.name)
+        if known is None or file.problem or self._is_due(known):
+            return False
+        is_same = (known.size_bytes, known.mtime_ns) == (file.size_bytes, file.mtime_ns)
+        return is_same and (known.scope == file.scope or not scope)
+
     def unread(self, files: Iterable[LandedFile]) -> Iterator[tuple[LandedFile, str]]:
         """(file, digest) of each file whose content was not read yet, under this or any other name."""
         for file in files:
             if file.problem:
                 self.unreadable.append(f"{file.name} ({file.problem})")
                 continue
-            known = self.entries.get(file.name)
-            is_same = known is not None and known[:3] == (file.scope, file.size_bytes, file.mtime_ns)
-            if known is not None and is_same and not self._is_due(known):
+            if self.is_read(file):
                 self.n_skipped += 1
                 continue
             try:

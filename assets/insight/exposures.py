@@ -11,11 +11,12 @@ import polars as pl
 from assets.declare import asset
 from assets.ingest.events.store import without_erased
 from assets.insight.queries import Period, insight_query
+from assets.instants import parse_as_of
 from assets.io import StoredTable
 from assets.lake import Lake
 from assets.plots import bar_chart
 from assets.publishing.generations import list_generations
-from assets.resources import RunClock, Workspace, parse_as_of
+from assets.resources import RunClock, Workspace
 from assets.sql import query_text
 from features.interactions import CLOCK_SKEW
 from features.schemas.insight import EXPOSURES

@@ -9,6 +9,8 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets import run_ledger
+from assets.catalog.assets import stale_after_days
 from assets.declare import asset
 from assets.io import TABLES
 from assets.lake import Lake
@@ -21,7 +23,7 @@ from assets.publishing.tables import Source
 from assets.publishing.validation import ValidationFailedError
 from assets.ranking.inputs import served_settings
 from assets.ranking.scope import SCOPE_TAG, parse_scope
-from assets.resources import RunClock, Workspace
+from assets.resources import RunClock, Workspace, whole_job
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import USER_PROFILES
 from features.schemas.ranking import FEED_CHANGES, FEEDS
@@ -75,6 +77,17 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
         # Before the copy: a PostgreSQL server that is down must not let generations fill the disk.
         removed = generations.prune(workspace.published, kept=workspace.config.pipeline.publishing.kept_generations)
         copied = _copy_to_postgres(workspace, result.manifest.generation)
+    sources = workspace.config.sources
+    run_ledger.close_entry(
+        lake,
+        run_id=context.run.run_id,
+        job=whole_job(context),
+        as_of=run.as_of,
+        generation=result.manifest.generation,
+        stale=stale_after_days(sources),
+        default_days=sources.file_stale_after_days,
+        fetches=sources.hh.enabled or any(feed.enabled for feed in sources.feeds),
+    )
     return dg.Output(None, metadata=_metadata(result, copied, removed))
 
 

@@ -16,7 +16,7 @@ app = command_group("Configuration files.")
 @app.command()
 def check() -> None:
     """Load every configuration file and say what is wrong with it, or that all is well."""
-    from assets.config.loading import SHIPPED_VOCABULARY
+    from assets.config.files import SHIPPED_VOCABULARY
     from assets.ingest.hh.query_vocabulary import HHIds
 
     config = checked_config()
@@ -39,7 +39,7 @@ def check() -> None:
 @app.command()
 def dictionaries() -> None:
     """Ask HeadHunter for its newest areas, professional roles and exchange rates; needed only for ids that are new."""
-    from assets.config.loading import config_file
+    from assets.config.files import config_file
     from assets.config.sources import Sources
     from assets.config.yaml_files import load_file
     from assets.ingest.errors import SourceDisabledError

@@ -63,7 +63,7 @@ def checked_config() -> "Config":
 
 def parse_instant(text: str | None) -> dt.datetime | None:
     """The instant that an option states, None if it was not given. Raises BadParameter (exit code 2)."""
-    from assets.resources import parse_as_of
+    from assets.instants import parse_as_of
 
     try:
         return parse_as_of(text) if text is not None else None

@@ -29,17 +29,29 @@ if TYPE_CHECKING:
 _KIND_HELP = "What decides in this market: general, merit, exposure, skills, local, hidden or shift."
 
 
-def run(job: Annotated[str, typer.Argument(help="daily, weekly, hourly or frequent")], as_of: AsOf = None) -> None:
-    """Run a job in this process and print its steps."""
+def run(
+    job: Annotated[str, typer.Argument(help="daily, weekly, hourly or frequent")],
+    as_of: AsOf = None,
+    always: Annotated[bool, typer.Option("--always", help="Run even if there is nothing new.")] = False,
+) -> None:
+    """Run a job in this process and print its steps.
+
+    hourly and frequent end at once if there is nothing new since their last run.
+    """
+    from pipelines.environment import nothing_new_since
+
+    started = dt.datetime.now(dt.UTC)
+    instant = parse_instant(as_of)
+    if not always and (last := nothing_new_since(job, instant or started)) is not None:
+        out.print(f"[bold]{escape(job)}[/] nothing new since the run as of {last.isoformat()}; nothing is published")
+        return
     from pipelines.jobs import JOBS
     from pipelines.running import run_job
 
     names = [known.name for known in JOBS]
     if job not in names:
         raise typer.BadParameter(f"{job!r} is not a job; jobs are {', '.join(names)}", param_hint="JOB")
-    instant = parse_instant(as_of)
     checked_config()
-    started = dt.datetime.now(dt.UTC)
     out.print(f"[bold]{job}[/] as of {instant.isoformat() if instant else 'now'}")
     succeeded = run_job(job, as_of=instant, console=out)
     seconds = (dt.datetime.now(dt.UTC) - started).total_seconds()

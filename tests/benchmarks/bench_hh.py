@@ -21,7 +21,7 @@ from typing import Any
 import polars as pl
 
 from assets.catalog.normalising import normalise_new, normaliser_name
-from assets.config.loading import SHIPPED_VOCABULARY
+from assets.config.files import SHIPPED_VOCABULARY
 from assets.config.sources import Sources
 from assets.ingest.hh.client import hh_client
 from assets.ingest.hh.ingest import ingest_hh

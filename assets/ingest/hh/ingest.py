@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.config.loading import SHIPPED_VOCABULARY
+from assets.config.files import SHIPPED_VOCABULARY
 from assets.ingest import errors
 from assets.ingest.hh.client import HHClient
 from assets.ingest.hh.details import read_details

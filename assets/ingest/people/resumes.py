@@ -1,15 +1,14 @@
 """Resumes from landing/ to bronze: only what was extracted from a file enters the lake, never the file itself."""
 
 import datetime as dt
-import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import polars as pl
 
 from assets.ingest.jobs.postings import restated_hash
-from assets.ingest.landing import LandedFile, RefusedFileError, list_landed
+from assets.ingest.landing import LandedFile, RefusedFileError, hidden, list_landed
 from assets.ingest.landing_run import landing_run
 from assets.ingest.report import RunReport
 from assets.ingest.worker import NOT_STARTED, Worker, WorkerError
@@ -42,12 +41,12 @@ def ingest_resumes(
     with landing_run(lake, KIND, report, as_of=as_of, source=KIND) as run, worker or resume_worker() as opened:
         requested = dict(lake.scan("bronze", ERASURES).collect().iter_rows())
         # File names hold user ids, which an erasure must remove, so the manifest keeps digests of the names.
-        files = {_hidden(file): file for file in list_landed(landing, KIND)}
-        for hidden, digest in run.manifest.unread(files):
-            file = files[hidden]
+        files = {hidden(file): file for file in list_landed(landing, KIND)}
+        for nameless, digest in run.manifest.unread(files):
+            file = files[nameless]
             if _is_erased(file, requested):
                 counts.add(n_read=1, n_new=0)
-                run.manifest.record(hidden, digest, n_rows=1, n_rejects=0)
+                run.manifest.record(nameless, digest, n_rows=1, n_rejects=0)
                 continue
             try:
                 fields = _read(file, skills=skills, as_of=as_of, worker=opened)
@@ -55,10 +54,10 @@ def ingest_resumes(
                 run.refuse(file, Parsed(RESUMES.empty(), error.rejects))
                 # The next run tries again if the process failed to start: the file is not at fault.
                 retry_at = as_of + dt.timedelta(microseconds=1) if NOT_STARTED in error.rejects["reason"] else None
-                run.manifest.record(hidden, digest, n_rows=0, n_rejects=1, retry_at=retry_at)
+                run.manifest.record(nameless, digest, n_rows=0, n_rejects=1, retry_at=retry_at)
                 continue
             rows.append({**asdict(fields), "user_id": file.path.stem, "parsed_at": as_of, "content_hash": digest})
-            run.manifest.record(hidden, digest, n_rows=1, n_rejects=0)
+            run.manifest.record(nameless, digest, n_rows=1, n_rejects=0)
         if rows:
             _store(lake, rows, report)
     return report
@@ -77,11 +76,6 @@ def read_in(worker: Worker, body: bytes, suffix: str, *, deadline_seconds: float
     except WorkerError as error:
         raise ResumeError(str(error).partition(" ")[0]) from None
     return found
-
-
-def _hidden(file: LandedFile) -> LandedFile:
-    name = hashlib.blake2b(file.name.encode(), digest_size=16).hexdigest()
-    return replace(file, name=f"{KIND}/{name}", scope=name)
 
 
 def _is_erased(file: LandedFile, requested: Mapping[str, dt.datetime]) -> bool:

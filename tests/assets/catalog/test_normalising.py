@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from assets.catalog.normalising import current_versions, normalise_new, normaliser_name
-from assets.config.loading import SHIPPED_VOCABULARY
+from assets.config.files import SHIPPED_VOCABULARY
 from assets.lake import Lake
 from features.schemas.bronze import POSTINGS
 from features.schemas.catalog import JOB_VERSIONS

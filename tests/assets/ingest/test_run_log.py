@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assets.config.loading import SHIPPED_VOCABULARY
+from assets.config.files import SHIPPED_VOCABULARY
 from assets.config.sources import HHSource, Sources
 from assets.ingest.events.ingest import ingest_events
 from assets.ingest.feeds.ingest import ingest_feeds

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from assets.catalog.normalising import vocabulary_of
-from assets.config.loading import SHIPPED_VOCABULARY
+from assets.config.files import SHIPPED_VOCABULARY
 from assets.config.sources import HHQuery, HHSource
 from assets.ingest import errors
 from assets.ingest.hh.client import HHClient

@@ -5,7 +5,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets.config.loading import SHIPPED_VOCABULARY, load_config
+from assets.config.files import SHIPPED_VOCABULARY
+from assets.config.loading import load_config
 from assets.config.yaml_files import ConfigError
 from assets.ingest.hh.query_vocabulary import HHIds
 from assets.lake import Lake

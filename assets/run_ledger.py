@@ -1,0 +1,171 @@
+"""What the runs have taken in: by it a run knows before it starts whether there is anything new for it.
+
+Every run opens an entry when it begins to read, and closes it when its generation is published. An entry that stays
+open belongs to a run that failed or still works: what it read may not have reached the feeds. The next run of a job
+that does the same takes the entry over. Nothing here imports Dagster, so that an idle run costs no start of it.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from assets.config.files import settings_digest
+from assets.ingest.landing import LandingManifest, hidden, list_landed
+from assets.lake import Lake, write_bytes
+from features.interactions import CLOCK_SKEW
+from features.schemas.bronze import USER_RECORDS
+from features.schemas.catalog import JOB_VERSIONS, JOBS
+from serving.contract.generation import GenerationError, read_pointer
+
+_PEOPLE = ("interactions", "users", "resumes", "erasures")
+_POSTINGS = ("feeds", "hh", "jobs")
+# The landed files that a job reads. The daily run has models to fit, so it always runs.
+LANDED_KINDS: Mapping[str, tuple[str, ...]] = {"hourly": (*_PEOPLE, *_POSTINGS), "frequent": _PEOPLE}
+# A run of a job does all that runs of these jobs do.
+COVERED: Mapping[str, tuple[str, ...]] = {
+    "daily": ("daily", "hourly", "frequent"),
+    "hourly": ("hourly", "frequent"),
+    "frequent": ("frequent",),
+}
+_WIDEST = "daily"
+_NUMBER = "number"
+_LOCK = "runs"
+
+
+def open_entry(lake: Lake, *, run_id: str, job: str, made_by: str) -> None:
+    """Notes that the run begins to read, and takes over the open entries of earlier runs that it covers.
+
+    `job` may be the name of another selection of assets: only the widest job does all that it may leave undone.
+    """
+    known = job if job in COVERED else _WIDEST
+    with lake.lock(_LOCK):
+        if _entry(lake, run_id).exists():
+            return
+        for path in _open_entries(lake):
+            if json.loads(path.read_bytes())["job"] in COVERED[known] and job in COVERED:
+                path.unlink(missing_ok=True)
+        number = _last_number(lake) + 1
+        _write(_folder(lake) / _NUMBER, {"number": number})
+        _write(_entry(lake, run_id), {"job": known, "number": number, "made_by": made_by})
+
+
+def close_entry(
+    lake: Lake,
+    *,
+    run_id: str,
+    job: str,
+    as_of: dt.datetime,
+    generation: str,
+    stale: pl.DataFrame,
+    default_days: int,
+    fetches: bool,
+) -> None:
+    """Notes that all the run has read is in `generation`.
+
+    If another run began meanwhile, the entry stays open: what that one read may be in neither generation. `stale` and
+    `default_days` say when unseen jobs close, see fold_jobs. `fetches`: the hourly job also asks sources.
+    """
+    with lake.lock(_LOCK):
+        path = _entry(lake, run_id)
+        entry = json.loads(path.read_bytes()) if path.exists() else None
+        if entry is None or job not in COVERED or entry["number"] != _last_number(lake):
+            if entry is None:  # taken over by a run that began later, or never opened
+                _write(path, {"job": job if job in COVERED else _WIDEST, "number": -1, "made_by": ""})
+            return
+        for covered in COVERED[job]:
+            if covered not in LANDED_KINDS:
+                continue
+            due = next_due(lake, covered, as_of=as_of, stale=stale, default_days=default_days)
+            record = {
+                "as_of": as_of.isoformat(),
+                "made_by": entry["made_by"],
+                "generation": generation,
+                "next_due": due.isoformat() if due is not None else None,
+                "fetches": fetches and covered == "hourly",
+            }
+            _write(_record(lake, covered), record)
+        path.unlink()
+
+
+def nothing_new_since(
+    lake: Lake, landing: Path, published: Path, *, job: str, as_of: dt.datetime, made_by: str
+) -> dt.datetime | None:
+    """The instant of the last run if a run of `job` for `as_of` would find nothing new; None if there may be something.
+
+    New are landed files that were not read or are due again, times that pass (an expiry, say), other settings, and what
+    an unfinished run left. A rollback is followed by a run.
+    """
+    if job not in LANDED_KINDS or _open_entries(lake) or not _record(lake, job).exists():
+        return None
+    record = json.loads(_record(lake, job).read_bytes())
+    last = dt.datetime.fromisoformat(record["as_of"])
+    due = dt.datetime.fromisoformat(record["next_due"]) if record["next_due"] else None
+    if as_of < last or (due is not None and due <= as_of) or record["fetches"] or record["made_by"] != made_by:
+        return None
+    try:
+        if read_pointer(published) != record["generation"]:
+            return None
+    except GenerationError:
+        return None
+    for kind in LANDED_KINDS[job]:
+        manifest = LandingManifest.load(lake, kind, as_of=as_of)
+        files = list_landed(landing, kind)
+        named = [hidden(file) for file in files] if kind == "resumes" else files
+        if not all(manifest.is_read(file, scope=False) for file in named):
+            return None
+    return last
+
+
+def made_by(config_folder: Path | None, vocabulary: Path, code_version: str) -> str:
+    """What a run's results depend on beside its input. Raises OSError for files that can't be read."""
+    return f"{code_version} {settings_digest(config_folder, vocabulary)}"
+
+
+def next_due(lake: Lake, job: str, *, as_of: dt.datetime, stale: pl.DataFrame, default_days: int) -> dt.datetime | None:
+    """The first instant after `as_of` at which something that is known takes effect; None if nothing does."""
+    jobs = lake.scan("catalog", JOBS).filter(pl.col("status") == "open")
+    instants = [
+        jobs.select(at="expires_at"),
+        jobs.select(at="closed_at"),
+        lake.scan("bronze", USER_RECORDS).select(at=pl.col("updated_at") - CLOCK_SKEW),
+    ]
+    if job == "hourly":
+        days = pl.coalesce("days", pl.lit(default_days)).cast(pl.Int64)
+        seen = jobs.select("source", "last_seen_at").join(stale.lazy(), on="source", how="left")
+        versions = lake.scan("catalog", JOB_VERSIONS)
+        names = ("seen_at", "initial_created_at", "published_at", "closed_at")
+        instants += [
+            seen.select(at=pl.col("last_seen_at") + pl.duration(days=days)),
+            *(versions.select(at=name) for name in names),
+        ]
+    later = pl.concat(instants).filter(pl.col("at") > as_of).select(pl.col("at").min()).collect().item()
+    return later if isinstance(later, dt.datetime) else None
+
+
+def _folder(lake: Lake) -> Path:
+    return lake.root / ".runs"
+
+
+def _entry(lake: Lake, run_id: str) -> Path:
+    return _folder(lake) / "open" / f"{run_id}.json"
+
+
+def _record(lake: Lake, job: str) -> Path:
+    return _folder(lake) / f"{job}.json"
+
+
+def _open_entries(lake: Lake) -> list[Path]:
+    return sorted((_folder(lake) / "open").glob("*.json"))
+
+
+def _last_number(lake: Lake) -> int:
+    path = _folder(lake) / _NUMBER
+    return int(json.loads(path.read_bytes())["number"]) if path.exists() else 0
+
+
+def _write(path: Path, content: Mapping[str, Any]) -> None:
+    write_bytes(path, json.dumps(content).encode())
