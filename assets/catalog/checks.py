@@ -3,7 +3,8 @@
 import dagster as dg
 import polars as pl
 
-from features.schemas.catalog import CAREER_LEVELS, EMPLOYMENT_TYPES, JOB_STATUSES, SALARY_PERIODS, WORK_FORMATS
+from features.jobs.rules import VALUE_RULES
+from features.schemas.catalog import JOB_STATUSES
 
 _JOBS = dg.AssetKey(["catalog", "jobs"])
 _USERS = dg.AssetKey(["catalog", "users"])
@@ -15,15 +16,7 @@ def job_violations(jobs: pl.LazyFrame) -> dict[str, int]:
         "job_id repeated": pl.col("job_id").is_duplicated(),
         "title missing": pl.col("title").is_null(),
         "status unknown": ~pl.col("status").is_in(JOB_STATUSES),
-        "work_format unknown": ~pl.col("work_format").is_in(WORK_FORMATS),
-        "employment_type unknown": ~pl.col("employment_type").is_in(EMPLOYMENT_TYPES),
-        "career_level unknown": ~pl.col("career_level").is_in(CAREER_LEVELS),
-        "salary_period unknown": ~pl.col("salary_period").is_in(SALARY_PERIODS),
-        "salary bounds swapped": pl.col("salary_min") > pl.col("salary_max"),
-        "salary not positive": (pl.col("salary_min") <= 0) | (pl.col("salary_max") <= 0),
-        "experience bounds swapped": pl.col("experience_min_years") > pl.col("experience_max_years"),
-        "latitude out of range": ~pl.col("latitude").is_between(-90, 90),
-        "longitude out of range": ~pl.col("longitude").is_between(-180, 180),
+        **{name: is_broken for name, (is_broken, _) in VALUE_RULES.items()},
         "seen last before first": pl.col("last_seen_at") < pl.col("first_seen_at"),
         "closed without closed_at": (pl.col("status") != "open") & pl.col("closed_at").is_null(),
     }

@@ -72,10 +72,12 @@ class LandedFile:
 def list_landed(landing: Path, kind: str, *, scope: Callable[[str], str] = lambda _: "") -> list[LandedFile]:
     """The finished regular files under `landing/<kind>/`, sorted by name; none if the folder does not exist.
 
-    Hidden files, and those with the suffix of an unfinished copy, are left for later. Links to folders are not
-    followed. An entry that can't be inspected is listed with its `problem`. `scope` gets a file's name.
+    Hidden files, and those with the suffix of an unfinished copy, are left for later. Links to folders, and links out
+    of `landing`, are not followed. An entry that can't be inspected is listed with its `problem`. `scope` gets a file's
+    name.
     """
     found: list[LandedFile] = []
+    inside = landing.resolve()
 
     def add(path: Path, *, size_bytes: int = 0, mtime_ns: int = 0, problem: str = "") -> None:
         name = os.fsencode(path.relative_to(landing)).decode("utf-8", "backslashreplace")
@@ -96,6 +98,9 @@ def list_landed(landing: Path, kind: str, *, scope: Callable[[str], str] = lambd
                 continue
             if entry.is_dir(follow_symlinks=False):
                 pending.append(Path(entry.path))
+                continue
+            if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(inside):
+                add(Path(entry.path), problem="link out of the landing folder")
                 continue
             try:
                 status = entry.stat()

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from features.jobs import experience, salary, salary_text, work
+from features.jobs.rules import sound_values
 from features.schemas.catalog import CAREER_LEVELS, JOB_VERSIONS
 from features.schemas.table import STRINGS
 from features.text import language
@@ -111,7 +112,7 @@ def normalise(postings: pl.DataFrame, *, vocabulary: Vocabulary, normaliser: str
         ),
     )
     tags = _tags(postings["tags"], skills, roles, vocabulary.roles)
-    return JOB_VERSIONS.conform(columns.with_columns(*derived, tags.alias("tags")))
+    return JOB_VERSIONS.conform(sound_values(columns.with_columns(*derived, tags.alias("tags"))))
 
 
 def _places(postings: pl.DataFrame, gazetteer: Gazetteer) -> list[pl.Series]:

@@ -26,8 +26,9 @@ def fold_jobs(
 
     `versions` is JOB_VERSIONS, `sightings` SIGHTINGS, `stale_after_days` has columns source and days; other sources
     use `default_days`. A job exists from its first sighting or its publication, whichever is earlier. Its newest
-    version seen by `as_of` counts, or the oldest if none was seen by then.
+    version seen by `as_of` counts, or the oldest if none was seen by then. A version without a title is left out.
     """
+    versions = versions.filter(pl.col("title").is_not_null())
     chosen = _choose_versions(versions, as_of)
     seen = _sighting_times(sightings, as_of)
     content = _content(versions, chosen)

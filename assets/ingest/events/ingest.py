@@ -68,7 +68,9 @@ def retry_at(rejects: pl.DataFrame, *, as_of: dt.datetime) -> dt.datetime | None
     built = pl.date(*(pl.col("built").struct.field(part).cast(pl.Int32) for part in ("year", "month", "day")))
     epoch = pl.col("epoch")
     seconds = pl.when(epoch >= _MILLISECONDS_FROM).then(epoch // 1000).otherwise(epoch)
-    dates = found.select(pl.coalesce("iso", built, pl.from_epoch(seconds).dt.date())).to_series()
+    written = found.select(pl.coalesce("iso", built, pl.from_epoch(seconds).dt.date())).to_series()
+    # An earlier date is that of another field.
+    dates = written.set(written < as_of.date() - dt.timedelta(days=1), None)
     later = as_of + dt.timedelta(microseconds=1)
     earliest = dates.min()
     if dates.null_count() or not isinstance(earliest, dt.date):

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -11,10 +11,12 @@ from assets.ingest.quarantine import QuarantineBuffer
 from assets.ingest.report import RunReport
 from assets.lake import Lake
 from features.schemas.table import Table
-from features.sources.parsed import Parsed
+from features.sources.parsed import Parsed, rejects
+from features.text.normalise import one_line
 
 FLUSH_ROWS = 100_000
 FLUSH_BYTES = 50_000_000
+_PLAIN_TITLE = r"^[^<&]*[\p{L}\p{N}][^<&]*$"
 
 
 @dataclass
@@ -38,7 +40,11 @@ class PostingWriter:
         self._refused = QuarantineBuffer(self.lake, self.as_of)
 
     def add(self, parsed: Parsed, *, source: str, origin: str) -> None:
-        """Adds what was read in `origin`. Rejects count for `source`, rows for the source that they name."""
+        """Adds what was read in `origin`. Rejects count for `source`, rows for the source that they name.
+
+        A posting whose title is empty once it is cleaned is refused, as one without a title.
+        """
+        parsed = _with_titles(parsed)
         self.report.add_rejects(source, parsed.rejects)
         self._refused.add(parsed.rejects, source=source, file=origin)
         if parsed.rows.height:
@@ -63,3 +69,18 @@ class PostingWriter:
             store_sightings(self.lake, pl.concat(self._sightings))
         self._refused.flush()
         self._rows, self._sightings, self._n_held, self._n_bytes = [], [], 0, 0
+
+
+def _with_titles(parsed: Parsed) -> Parsed:
+    titles = parsed.rows["title"]
+    # Most titles have a letter or a digit and no markup; the exact cleaning is for the others.
+    doubtful = parsed.rows.with_row_index("row").filter(~titles.str.contains(_PLAIN_TITLE).fill_null(value=False))
+    empty = doubtful.filter(one_line(doubtful["title"]).is_null())
+    if empty.is_empty():
+        return parsed
+    refused = rejects(
+        (source_id or "", "missing_title", "", repr(title))
+        for source_id, title in empty.select("source_id", "title").iter_rows()
+    )
+    kept = parsed.rows.with_row_index("row").join(empty.select("row"), on="row", how="anti", maintain_order="left")
+    return replace(parsed, rows=kept.drop("row"), rejects=pl.concat([parsed.rejects, refused]))

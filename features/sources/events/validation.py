@@ -71,7 +71,7 @@ def parse_events(
     """
     untidy_ids = [name for name in IDS if _is_untidy(events[name])]
     typed = events.with_columns(
-        *(_blank_to_null(pl.col(name)) for name in untidy_ids),
+        *(pl.when(pl.col(name).str.strip_chars() != "").then(pl.col(name)) for name in untidy_ids),
         _event_type(events["event_type"]),
         _occurred_at(events).alias("occurred_at"),
     )
@@ -158,10 +158,10 @@ def _reason(as_of: datetime, untidy_ids: Sequence[str]) -> pl.Expr:
 
 
 def _is_bad_id(name: str) -> pl.Expr:
-    """Too long, or with a character that can't be printed."""
+    """Too long, with outer space or with a character that can't be printed: tidied it could be another id."""
     column = pl.col(name)
     return (column.str.len_bytes() > MAX_ID_CHARACTERS) & (column.str.len_chars() > MAX_ID_CHARACTERS) | (
-        column.str.contains(_UNPRINTABLE)
+        column.str.contains(rf"^\s|\s$|{_UNPRINTABLE}")
     )
 
 

@@ -81,7 +81,7 @@ def parse_erasures(body: bytes) -> Parsed:
     refused: list[Refusal] = []
     for entry, raw, value in json_lines(body):
         request = mapping(value)
-        user_id, requested_at = text(request.get("user_id")), read_timestamp(request.get("requested_at"))
+        user_id, requested_at = _user_id(request.get("user_id")), read_timestamp(request.get("requested_at"))
         if isinstance(value, NotJsonError):
             refused.append((entry, "bad_json", "", raw))
         elif not is_user_id(user_id):
@@ -95,8 +95,18 @@ def parse_erasures(body: bytes) -> Parsed:
 
 
 def is_user_id(value: str | None) -> bool:
-    """A printable string of 1 to 128 characters."""
-    return value is not None and 0 < len(value) <= MAX_USER_ID_CHARACTERS and value.isprintable()
+    """A printable string of 1 to 128 characters without outer space."""
+    return (
+        value is not None
+        and 0 < len(value) <= MAX_USER_ID_CHARACTERS
+        and value.isprintable()
+        and value == value.strip()
+    )
+
+
+def _user_id(value: object) -> str | None:
+    """As written: an id that had to be tidied could become the id of another user."""
+    return (value if value.strip() else None) if isinstance(value, str) else text(value)
 
 
 def rated_skills(value: object) -> list[dict[str, object]] | None:
@@ -142,7 +152,7 @@ def _row(user: object) -> dict[str, object] | str:
     """The USER_RECORDS row of a decoded line, or the reason to refuse it."""
     if not isinstance(user, dict):
         return "bad_json" if isinstance(user, NotJsonError) else "not_an_object"
-    user_id = text(user.get("user_id"))
+    user_id = _user_id(user.get("user_id"))
     if user_id is None:
         return "missing_user_id"
     if not is_user_id(user_id):

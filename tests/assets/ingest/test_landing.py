@@ -134,3 +134,17 @@ def test_files_that_can_not_be_opened_make_their_source_fail_by_name(landing: Pa
     counts = report.of("jobs")
     assert counts.is_failed
     assert counts.status == "could not be opened: jobs/dangling.jsonl (FileNotFoundError)"
+
+
+def test_a_link_out_of_landing_is_reported_and_not_read(lake: Lake, landing: Path, tmp_path: Path) -> None:
+    secret = put(tmp_path, "elsewhere/secret.jsonl")
+    put(landing, "jobs/a.jsonl")
+    put(landing, "users/b.jsonl", "y")
+    (landing / "jobs" / "out.jsonl").symlink_to(secret)
+    (landing / "jobs" / "up.jsonl").symlink_to("../../elsewhere/secret.jsonl")
+    (landing / "jobs" / "in.jsonl").symlink_to("../users/b.jsonl")
+    manifest = LandingManifest("jobs", AS_OF)
+    names = [file.name for file, _ in manifest.unread(list_landed(landing, "jobs"))]
+    assert names == ["jobs/a.jsonl", "jobs/in.jsonl"]
+    problem = "link out of the landing folder"
+    assert manifest.unreadable == [f"jobs/out.jsonl ({problem})", f"jobs/up.jsonl ({problem})"]

@@ -110,6 +110,14 @@ def test_the_raw_event_decides_when_to_read_again(raw: str) -> None:
     assert retry_at(rejects, as_of=AS_OF) == dt.datetime(2026, 3, 8, tzinfo=dt.UTC)
 
 
+@pytest.mark.parametrize("other", ['"timestamp": "0001-01-01T00:00:00Z", ', '"timestamp": "2001-01-01", '])
+def test_an_old_date_in_another_field_does_not_count_as_the_time_of_a_future_event(other: str) -> None:
+    raw = "{" + other + '"occurred_at": "2026-03-09T00:00:00Z"}'
+    found = retry_at(pl.DataFrame({"reason": ["future"], "raw": [raw]}), as_of=AS_OF)
+    assert found is not None
+    assert AS_OF < found < AS_OF + HOUR
+
+
 def test_an_event_without_a_readable_time_is_retried_by_every_later_run() -> None:
     rejects = pl.DataFrame({"reason": ["future", "bad_json"], "raw": ["e1,u1,view", "{"]})
     assert AS_OF < (retry_at(rejects, as_of=AS_OF) or AS_OF) < AS_OF + HOUR

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from assets.ingest.jobs.ingest import ingest_job_files
 from assets.ingest.jobs.postings import last_of_each_day, sightings_of, store_sightings
@@ -41,6 +42,18 @@ def test_files_of_all_formats_are_read_and_a_second_run_adds_nothing(lake: Lake,
         ("file", "unsupported_format"),
     ]
     assert lake.scan("bronze", SIGHTINGS).collect().height == 7
+
+
+@pytest.mark.parametrize(
+    "title", ["\u200b", "\u00ad\u2060", "<b></b>", "&#8203;", "&nbsp;", "<img src=x>", "\u202e\u202c", "\ufeff \u200f"]
+)
+def test_a_title_in_which_nothing_can_be_read_is_quarantined(lake: Lake, landing: Path, title: str) -> None:
+    (landing / "jobs").mkdir(parents=True)
+    rows = [{"source_id": "1", "title": title}, {"source_id": "2", "title": "Clerk"}]
+    (landing / "jobs" / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    ingest_job_files(lake, landing, as_of=AS_OF)
+    assert lake.scan("bronze", FILE_POSTINGS).collect()["source_id"].to_list() == ["2"]
+    assert lake.scan("bronze", QUARANTINE).collect()["reason"].to_list() == ["missing_title"]
 
 
 def test_the_same_job_in_a_later_file_is_a_new_version_only_if_it_differs(lake: Lake, landing: Path) -> None:

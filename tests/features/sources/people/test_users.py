@@ -111,6 +111,13 @@ def test_lines_that_name_no_user_or_time_are_refused_with_their_number() -> None
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("user_id", ["u1\u0000", "\u200bu1", " u1", "u1\n", "u\u202e1", "u1\u00a0"])
+def test_an_id_that_tidying_would_make_another_users_id_is_refused(user_id: str) -> None:
+    parsed = parse_users(lines({**USER, "user_id": user_id}))
+    assert parsed.rows.is_empty()
+    assert parsed.rejects["reason"].to_list() == ["bad_user_id"]
+
+
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
     lambda inner: (
