@@ -81,7 +81,7 @@ def feed_postings(workspace: Workspace, as_of: dt.datetime) -> RunReport:
     landed in `landing/feeds/<name>/`. A bad feed is reported and harms no other."""
     sources = workspace.config.sources
     client = HttpClient(sources.http, HostPacer(sources.http.requests_per_host_per_second))
-    return ingest_feeds(workspace.lake, workspace.landing, sources, client, as_of=as_of)
+    return ingest_feeds(workspace.lake, workspace.landing, sources, client, as_of=as_of, environment=os.environ)
 
 
 @_ingested(HH_POSTINGS)

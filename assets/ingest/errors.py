@@ -26,6 +26,14 @@ class TooManyRedirectsError(FetchError):
     """More redirects than allowed, or one without a usable target."""
 
 
+class RefusedRedirectError(FetchError):
+    """A redirect to an address that this source must not lead to, such as another host."""
+
+
+class RobotsRefusedError(FetchError):
+    """The site's robots.txt disallows the address."""
+
+
 class BodyTooLargeError(FetchError):
     """The decoded body is larger than the cap."""
 

@@ -1,6 +1,7 @@
 """The state of each source: when it was read, with which result, when it is due; and how it is printed."""
 
 import datetime as dt
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -60,7 +61,7 @@ def try_feed(sources: Sources, name: str, *, now: dt.datetime) -> FeedReading:
     """Reads one configured feed over HTTP, enabled or not, and stores nothing. Raises KeyError for an unknown name."""
     feed = {feed.name: feed for feed in sources.feeds}[name].model_copy(update={"enabled": True, "max_pages": 1})
     client = HttpClient(sources.http, HostPacer(sources.http.requests_per_host_per_second))
-    return next(iter(fetch_feeds([feed], {}, client, as_of=now)))
+    return next(iter(fetch_feeds([feed], {}, client, as_of=now, environment=os.environ)))
 
 
 def print_statuses(console: Console, found: Sequence[SourceStatus]) -> None:

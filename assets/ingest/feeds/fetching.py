@@ -9,9 +9,11 @@ from dataclasses import dataclass, field, replace
 
 from assets.config.sources import FeedSource
 from assets.ingest import errors
+from assets.ingest.feeds.access import FeedAccess
 from assets.ingest.feeds.pages import BadFeedError, Pages, read_pages
 from assets.ingest.feeds.parsing import FeedParser
 from assets.ingest.http.client import HttpClient, Validators
+from assets.ingest.http.robots import RobotsFiles
 from assets.ingest.quarantine import whole_file
 from assets.ingest.source_state import FeedState, address_of
 from features.sources.feeds.entries import TRUNCATED, FeedError
@@ -50,9 +52,12 @@ def fetch_feeds(
     client: HttpClient,
     *,
     as_of: dt.datetime,
+    environment: Mapping[str, str] | None = None,
     parser: FeedParser | None = None,
 ) -> Iterator[FeedReading]:
     """One reading per enabled feed, in the order in which they end. Never raises for what a feed does.
+
+    Formats that need a key take it from `environment`.
 
     One thread takes all feeds of a host, so a host that hangs holds up one thread only. Hosts whose feeds failed in the
     last runs come last, behind the healthy ones.
@@ -65,7 +70,7 @@ def fetch_feeds(
         parser or FeedParser() as opened,
         ThreadPoolExecutor(client.limits.max_parallel_sources, thread_name_prefix="feeds") as pool,
     ):
-        fetcher = _Fetcher(states, client, opened, as_of)
+        fetcher = _Fetcher(states, client, opened, as_of, environment or {}, RobotsFiles(client))
         for finished in as_completed(pool.submit(fetcher.fetch_lane, lane) for lane in ordered):
             yield from finished.result()
 
@@ -81,6 +86,8 @@ class _Fetcher:
     client: HttpClient
     parser: FeedParser
     as_of: dt.datetime
+    environment: Mapping[str, str] = field(repr=False)
+    robots: RobotsFiles
 
     def fetch_lane(self, lane: Sequence[FeedSource]) -> list[FeedReading]:
         """The feeds of one host, one after another. After _MAX_TIMEOUTS the rest is left for the next run."""
@@ -105,8 +112,13 @@ class _Fetcher:
             return FeedReading(feed.name, "gone since " + state.gone_at.date().isoformat())
         if _is_early(feed, state, self.as_of):
             return FeedReading(feed.name, "not due yet")
+        access = FeedAccess(feed, self.client, self.environment, self.robots)
+        if missing := access.missing_variables:
+            return FeedReading(
+                feed.name, f"skipped: {' and '.join(missing)} not set in the environment", is_failed=True
+            )
         try:
-            pages = read_pages(feed, state, self.client, self.parser, as_of=self.as_of)
+            pages = read_pages(access, state, self.parser, as_of=self.as_of)
         except (errors.FetchError, FeedError) as error:
             return _failed(feed, state, error, self.as_of)
         moved = pages.first.moved_to or state.moved_to

@@ -3,6 +3,7 @@
 import datetime as dt
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
 
@@ -32,14 +33,16 @@ def ingest_feeds(
     client: HttpClient,
     *,
     as_of: dt.datetime,
+    environment: Mapping[str, str] | None = None,
     parser: FeedParser | None = None,
 ) -> RunReport:
-    """Fetches the enabled feeds that are due, and reads those landed in `landing/feeds/`."""
+    """Fetches the enabled feeds that are due, with keys from `environment`, and reads those in `landing/feeds/`."""
     report = RunReport()
     writer = PostingWriter(lake, FEED_POSTINGS, store_fetched, report, as_of)
     states: dict[str, FeedState] = {}
     lists_all = {feed.name for feed in sources.feeds if feed.lists_all_open_jobs}
-    for reading in fetch_feeds(sources.feeds, load_states(lake).feeds, client, as_of=as_of, parser=parser):
+    known = load_states(lake).feeds
+    for reading in fetch_feeds(sources.feeds, known, client, as_of=as_of, environment=environment, parser=parser):
         if reading.state is not None:
             states[reading.name] = reading.state
         counts = report.of(reading.name)

@@ -9,8 +9,9 @@ import polars as pl
 
 from assets.config.sources import FeedSource
 from assets.ingest import errors
+from assets.ingest.feeds.access import FeedAccess
 from assets.ingest.feeds.parsing import FeedParser
-from assets.ingest.http.client import HttpClient, Response, Validators
+from assets.ingest.http.client import Response, Validators
 from assets.ingest.source_state import FeedState
 from features.sources.feeds.entries import FeedContext, FeedError
 from features.sources.feeds.formats import FORMATS
@@ -55,16 +56,15 @@ def context_of(feed: FeedSource, *, content_type: str | None = None) -> FeedCont
     return FeedContext(**feed.model_dump(include=names), url=str(feed.url), content_type=content_type)
 
 
-def read_pages(
-    feed: FeedSource, state: FeedState, client: HttpClient, parser: FeedParser, *, as_of: dt.datetime
-) -> Pages:
+def read_pages(access: FeedAccess, state: FeedState, parser: FeedParser, *, as_of: dt.datetime) -> Pages:
     """Requests the first page, if it changed, and the following ones, within the limits of feed and client.
 
     Raises FetchError or BadFeedError for the first page. An error of a later page ends the reading with `failure`.
     """
+    feed, client = access.feed, access.client
     deadline = client.monotonic() + client.limits.source_deadline_seconds
     url = state.moved_to or str(feed.url)
-    response = client.get(url, validators=Validators(state.etag, state.last_modified))
+    response = access.get(url, validators=Validators(state.etag, state.last_modified))
     pages = Pages(response)
     if response.is_unchanged:
         return pages
@@ -84,7 +84,7 @@ def read_pages(
             break
         asked.add(url)
         try:
-            response = client.get(url)
+            response = access.get(url)
             pages.frames.append(_parsed(response, feed, parser))
         except (errors.FetchError, FeedError) as error:
             pages.failure = str(error)

@@ -59,6 +59,15 @@ class Response:
         return self.status == 304
 
 
+@dataclass(frozen=True)
+class _Hops:
+    """What the hops of one GET send: the first origin gets `first_headers`, every other one `public_headers`."""
+
+    public_headers: Mapping[str, str]
+    first_headers: Mapping[str, str]
+    may_follow: Callable[[str], bool]
+
+
 @dataclass
 class HttpClient:
     """Sends GET requests within `limits`; thread-safe. Tests replace `monotonic`, `sleep` and `jitter`."""
@@ -87,19 +96,21 @@ class HttpClient:
         params: Sequence[tuple[str, str]] = (),
         headers: Mapping[str, str] | None = None,
         validators: Validators | None = None,
+        may_follow: Callable[[str], bool] = lambda url: True,
     ) -> Response:
         """The answer to a GET, after redirects and retries, all within `limits.total_deadline_seconds`.
 
-        Raises the FetchError of the last attempt.
+        `headers` go to the first origin only, because they may hold secrets. A redirect is followed if `may_follow`
+        its target. Raises the FetchError of the last attempt.
         """
         target = requests.Request("GET", url, params=list(params)).prepare().url or url
-        sent = {
+        public = {
             "User-Agent": self.limits.user_agent,
             "Accept-Encoding": "gzip, deflate",
             "Accept": "*/*",
-            **(headers or {}),
             **(validators.headers() if validators else {}),
         }
+        hops = _Hops(public, {**public, **(headers or {})}, may_follow)
         deadline = self.monotonic() + self.limits.total_deadline_seconds
 
         def is_last(state: RetryCallState) -> bool:
@@ -113,7 +124,7 @@ class HttpClient:
             sleep=self.sleep,
             reraise=True,
         )
-        return attempts(self._follow, target, sent, deadline)
+        return attempts(self._follow, target, hops, deadline)
 
     def _pause(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -121,8 +132,9 @@ class HttpClient:
         backoff = min(_LONGEST_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2 ** (state.attempt_number - 1))
         return float(max(asked or 0.0, backoff * (0.5 + self.jitter())))
 
-    def _follow(self, url: str, headers: Mapping[str, str], deadline: float) -> Response:
+    def _follow(self, url: str, hops: "_Hops", deadline: float) -> Response:
         """One attempt: up to `max_redirects` hops, each checked like the first."""
+        headers = hops.first_headers
         current, moved_to, is_permanent = url, None, True
         is_conditional = not {"If-None-Match", "If-Modified-Since"}.isdisjoint(headers)
         for _ in range(self.limits.max_redirects + 1):
@@ -134,8 +146,10 @@ class HttpClient:
             target = urljoin(current, received.get("Location") or "")
             if not received.get("Location"):
                 raise errors.TooManyRedirectsError(current, f"answered {status} without a Location")
+            if not hops.may_follow(target):
+                raise errors.RefusedRedirectError(current, f"redirects to {errors.public_url(target)}")
             if _origin(target) != _origin(current):
-                headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+                headers = hops.public_headers
             is_permanent = is_permanent and status in _PERMANENT_REDIRECTS
             moved_to = target if is_permanent else moved_to
             current = target

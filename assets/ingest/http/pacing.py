@@ -28,15 +28,27 @@ class HostPacer:
         self._monotonic = monotonic
         self._sleep = sleep
         self._buckets: dict[str, StateBucket] = {}
+        self._slower: dict[str, Rate] = {}
         self._lock = threading.Lock()
+
+    def slow_down(self, host: str, seconds: float) -> None:
+        """At least `seconds` between requests to `host` from now on, if that is slower than the pace of all hosts."""
+        interval_ms = round(1000 * seconds)
+        with self._lock:
+            if interval_ms > (self._rate.interval if self._rate is not None else 0):
+                self._slower[host] = Rate(1, interval_ms, burst=1)
+                # The request that told so counts.
+                bucket = self._buckets[host] = StateBucket([self._slower[host]], GCRA(), InMemoryStateStore())
+                bucket.put_decision(RateItem(host, round(self._monotonic() * 1000)))
 
     def wait(self, host: str, *, until: float) -> bool:
         """Sleeps until the host's next free slot; False, at once, if that comes after `until` (monotonic seconds)."""
-        if self._rate is None:
-            return True
         while True:
+            rate = self._slower.get(host, self._rate)
+            if rate is None:
+                return True
             now = self._monotonic()
-            pause_seconds = self._reserve(host, now, self._rate)
+            pause_seconds = self._reserve(host, now, rate)
             if pause_seconds is None:
                 return True
             if now + pause_seconds > until:

@@ -1,7 +1,7 @@
 """What a feed format is: how its bodies are read, where its other pages are, and what a request needs."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from features.sources.feeds.entries import Entries, FeedContext
 
@@ -41,6 +41,7 @@ class FeedFormat:
     next_pages: Callable[[str, bytes], list[str]] = lambda url, body: []
     job_pages: Callable[[str, bytes], list[JobPage]] = lambda url, body: []
     credentials: tuple[Credential, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
     jobs_at: str | None = None
     known_by: frozenset[str] = frozenset()
     root_tags: frozenset[str] = frozenset()

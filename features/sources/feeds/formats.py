@@ -1,16 +1,26 @@
 """Job feeds of every format, bytes to postings: which format a body has, and which reader reads it."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from features.sources.feeds.boards import (
+    adzuna,
+    arbeitnow,
     ashby,
+    breezy,
     greenhouse,
     himalayas,
+    indeed,
     jobicy,
     lever,
+    personio,
+    recruitee,
     remoteok,
     remotive,
+    teamtailor,
+    usajobs,
+    workable,
     workingnomads,
 )
 from features.sources.feeds.entries import FeedContext, FeedEntry, FeedError
@@ -27,15 +37,26 @@ FORMATS: Mapping[str, FeedFormat] = {
     "jsonfeed": FeedFormat(read_jsonfeed),
     "lever": lever.FORMAT,
     "workingnomads": workingnomads.FORMAT,
+    "breezy": breezy.FORMAT,
     "remoteok": remoteok.FORMAT,
     "jobicy": jobicy.FORMAT,
     "remotive": remotive.FORMAT,
     "greenhouse": greenhouse.FORMAT,
     "ashby": ashby.FORMAT,
     "himalayas": himalayas.FORMAT,
+    "workable": workable.FORMAT,
+    "recruitee": recruitee.FORMAT,
+    "teamtailor": teamtailor.FORMAT,
+    "arbeitnow": arbeitnow.FORMAT,
+    "adzuna": adzuna.FORMAT,
+    "usajobs": usajobs.FORMAT,
+    "personio": personio.FORMAT,
+    "indeed": indeed.FORMAT,
 }
 MAX_BODY_BYTES = 50_000_000
 MAX_ENTRIES = 200_000
+_HEAD_BYTES = 4_096
+_ROOT = re.compile(rb"<([A-Za-z][\w.-]{0,60})")
 
 
 def parse_feed(body: bytes, *, feed: FeedContext) -> Parsed:
@@ -65,9 +86,12 @@ def parse_feed(body: bytes, *, feed: FeedContext) -> Parsed:
 
 
 def guess_format(body: bytes) -> str:
-    """The format of a body from any source, by the keys of its first jobs; `rss` for anything but JSON."""
-    if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"{", b"["):
-        return "rss"
+    """The format of a body from any source, by its root element or the keys of its first jobs; else `rss`."""
+    head = body[:_HEAD_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if head[:1] not in (b"{", b"["):
+        root = _ROOT.search(head)
+        tag = root[1].decode().lower() if root else ""
+        return next((name for name, known in FORMATS.items() if tag in known.root_tags), "rss")
     try:
         document = decode_json(body)
     except NotJsonError:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import feedparser
 
-from features.sources.charset import decode_feed
 from features.sources.feeds.entries import (
     TRUNCATED,
     Entries,
@@ -19,6 +18,7 @@ from features.sources.feeds.entries import (
     title_rule,
 )
 from features.sources.feeds.rss_boards import board_columns
+from features.sources.feeds.xml_text import what_it_is, xml_text
 from features.sources.timestamps import read_timestamp
 from features.sources.values import (
     coordinates,
@@ -35,7 +35,6 @@ from features.sources.values import (
 
 _MAX_ENTRIES = 200_000  # feedparser needs over a kilobyte per entry, and builds all before the first is read
 _ROOT_ENDS = ("</rss>", "</feed>", "</rdf:rdf>", "-->")
-_DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,400}\?>")
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f\u200d]")
 _SKILL_SEPARATORS = re.compile(r",\s*(?:and\s+)?|\s+and\s+|;")
 _REGION_ONLY = re.compile(r"\s+only$", re.IGNORECASE)
@@ -47,9 +46,7 @@ def read_rss(body: bytes, feed: FeedContext) -> Entries:
 
     Raises FeedError if feedparser finds no feed (an HTML page, an empty document), or if a DTD declares entities.
     """
-    decoded = _DECLARATION.sub("", decode_feed(body, content_type=feed.content_type, url=feed.url), count=1)
-    if _declares_entities(decoded):
-        raise FeedError(feed.name, "its DTD declares entities")
+    decoded = xml_text(body, feed)
     if decoded.count("<item") + decoded.count("<entry") > _MAX_ENTRIES:
         raise FeedError(feed.name, f"more than {_MAX_ENTRIES} entries")
     headers = {"content-type": "application/xml; charset=utf-8"}
@@ -66,20 +63,8 @@ def read_rss(body: bytes, feed: FeedContext) -> Entries:
     except Exception as error:  # its lenient parser fails in many ways on hostile markup
         raise FeedError(feed.name, f"unreadable ({type(error).__name__})") from None
     if not document.get("version"):
-        raise FeedError(feed.name, _what_it_is(decoded))
+        raise FeedError(feed.name, what_it_is(decoded, expected="RSS, Atom or RDF"))
     return _with_end(_entries(document, feed), document, decoded)
-
-
-def _what_it_is(decoded: str) -> str:
-    """What a body without a feed is, judged by its beginning."""
-    head = decoded[:2_000].lstrip("\ufeff \t\r\n\0").lower()
-    if not head:
-        return "an empty body"
-    if "<html" in head or head.startswith("<!doctype html"):
-        return "an HTML page, no feed"
-    if head.startswith(("{", "[")):
-        return "JSON, expected RSS, Atom or RDF"
-    return "no RSS, Atom or RDF document"
 
 
 def _with_end(entries: Entries, document: Mapping[str, object], decoded: str) -> Entries:
@@ -190,23 +175,3 @@ def _point(entry: Mapping[str, object]) -> dict[str, object]:
     if isinstance(place, (tuple, list)) and len(place) == 2:
         return coordinates(place[1], place[0])
     return coordinates(_value(entry, "geo_lat"), _value(entry, "geo_long"))
-
-
-def _declares_entities(document: str) -> bool:
-    """Whether a DTD before the root element declares entities, in one linear pass over the prolog."""
-    position = 0
-    while (start := document.find("<", position)) >= 0:
-        if document.startswith("<!--", start):
-            end = document.find("-->", start + 4)
-        elif document.startswith("<?", start):
-            end = document.find("?>", start + 2)
-        elif document.startswith("<!", start):
-            bracket, end = document.find("[", start), document.find(">", start)
-            if 0 <= bracket < end and "<!ENTITY" in document[bracket:].upper():
-                return True
-        else:
-            return False
-        if end < 0:
-            return False
-        position = end + 1
-    return False

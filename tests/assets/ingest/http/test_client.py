@@ -86,6 +86,25 @@ def test_a_token_does_not_follow_to_another_host(server: FaultServer, client: Ht
     assert "authorization" not in server.requests[1].headers
 
 
+def test_no_own_header_follows_to_another_host_and_the_usual_ones_do(server: FaultServer) -> None:
+    port = server.url.rsplit(":", 1)[1]
+    client = make_client(FakeTime(), allowed_private_hosts=["127.0.0.1", "localhost"])
+    server.route("/there", Answer(body=b"ok"))
+    url = server.route("/here", Answer(302, headers={"Location": f"http://localhost:{port}/there"}))
+    client.get(url, headers={"X-Key": "secret", "User-Agent": "me@example.org"})
+    assert server.requests[0].headers["x-key"] == "secret"
+    assert server.requests[0].headers["user-agent"] == "me@example.org"
+    assert "x-key" not in server.requests[1].headers
+    assert server.requests[1].headers["user-agent"] == client.limits.user_agent
+
+
+def test_a_redirect_that_may_not_be_followed_is_not_asked(server: FaultServer, client: HttpClient) -> None:
+    url = server.route("/here", Answer(302, headers={"Location": "/there?key=1"}))
+    with pytest.raises(errors.RefusedRedirectError, match=r"/there$"):
+        client.get(url, may_follow=lambda target: False)
+    assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize(
     ("address", "expected"),
     [

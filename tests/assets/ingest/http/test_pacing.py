@@ -13,6 +13,16 @@ def test_requests_to_one_host_are_spaced_and_other_hosts_do_not_wait() -> None:
     assert time.slept == [0.25, 0.25]
 
 
+def test_a_host_that_asks_for_a_slower_pace_gets_it_and_a_faster_one_is_ignored() -> None:
+    time = FakeTime()
+    pacer = HostPacer(4, monotonic=time.monotonic, sleep=time.sleep)
+    assert pacer.wait("a", until=1e9)
+    pacer.slow_down("a", 3)
+    pacer.slow_down("b", 0.1)
+    assert all(pacer.wait(host, until=1e9) for host in ("a", "a", "b", "b"))
+    assert time.slept == [3.0, 3.0, 0.25]
+
+
 def test_a_turn_after_the_deadline_is_refused_at_once() -> None:
     time = FakeTime()
     pacer = HostPacer(0.5, monotonic=time.monotonic, sleep=time.sleep)

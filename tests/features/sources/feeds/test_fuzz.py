@@ -10,6 +10,7 @@ from features.sources.feeds.formats import guess_format, parse_feed
 from features.sources.hh.vacancies import parse_hh_bodies
 from features.sources.parsed import Parsed
 from features.sources.postings import PARSED_POSTINGS
+from tests.features.sources.feeds.boards import documents
 from tests.features.sources.fuzzing import FUZZ, check, json_bodies, mutated_bytes
 from tests.features.sources.hh.test_vacancies import NEW, OLD
 
@@ -185,7 +186,9 @@ BOARDS: dict[str, object] = {
             "pub_date": "2026-03-12T10:30:00-04:00",
         }
     ],
+    **{name: one[0] for name, one in documents.DOCUMENTS.items() if not isinstance(one[0], bytes)},
 }
+XML = {name: one[0] for name, one in documents.DOCUMENTS.items() if isinstance(one[0], bytes)}
 NAMES = st.sampled_from(sorted(BOARDS))
 
 
@@ -207,6 +210,12 @@ def check_feed(format_: str, body: bytes, url: str | None = None) -> None:
 @FUZZ
 def test_rss_of_any_bytes_is_postings_rejects_or_no_feed(body: bytes, url: str | None) -> None:
     check_feed("rss", body, url)
+
+
+@given(st.sampled_from(sorted(XML)), mutated_bytes(tuple(XML.values())))
+@FUZZ
+def test_xml_boards_of_any_bytes_are_postings_rejects_or_no_feed(format_: str, body: bytes) -> None:
+    check_feed(format_, body, "https://board.example/feed.xml")
 
 
 @given(NAMES.flatmap(lambda name: st.tuples(st.just(name), json_bodies(BOARDS[name]))))

@@ -1,0 +1,288 @@
+"""What is read of a document of each board, and the quirks of each board."""
+
+import copy
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from features.sources.feeds.entries import FeedError
+from features.sources.feeds.formats import FORMATS, guess_format
+from tests.features.sources.feeds.boards.documents import (
+    ADZUNA,
+    ADZUNA_URL,
+    BREEZY,
+    DOCUMENTS,
+    INDEED,
+    PERSONIO,
+    RECRUITEE,
+    TEAMTAILOR_API,
+    TEAMTAILOR_FEED,
+    USAJOBS,
+    WORKABLE,
+    pay,
+)
+from tests.features.sources.feeds.boards.reading import only, parse, stated
+
+
+def with_job(document: Any, path: str, **changes: object) -> Any:
+    """A copy of `document` with `changes` in the object at `path` (keys and numbers with dots)."""
+    changed = copy.deepcopy(document)
+    target = changed
+    for step in path.split("."):
+        target = target[int(step) if step.isdigit() else step]
+    target.update(changes)
+    return changed
+
+
+def next_pages(format_: str, url: str, document: object) -> list[str]:
+    return FORMATS[format_].next_pages(url, json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("format_", DOCUMENTS)
+def test_a_document_gives_all_that_it_states(format_: str) -> None:
+    document, url, expected = DOCUMENTS[format_]
+    context = {"url": url} if url else {}
+    assert stated(only(parse(format_, document, **context))) == expected
+
+
+@pytest.mark.parametrize("format_", [name for name in DOCUMENTS if name != "usajobs"])
+def test_the_format_of_a_landed_document_is_recognised(format_: str) -> None:
+    document = DOCUMENTS[format_][0]
+    assert guess_format(document if isinstance(document, bytes) else json.dumps(document).encode()) == format_
+
+
+# --- Personio and Indeed's XML
+
+
+@pytest.mark.parametrize(
+    ("format_", "document", "change", "column", "expected"),
+    [
+        ("personio", PERSONIO, (">2-5<", ">lt-1<"), "experience", "up to 1 year"),
+        ("personio", PERSONIO, (">2-5<", ">gt-15<"), "experience", "15+ years"),
+        ("personio", PERSONIO, (">2-5<", ">soon<"), "experience", None),
+        ("personio", PERSONIO, (">part-time<", ">full-or-part-time<"), "employment_type", "permanent"),
+        ("personio", PERSONIO, (">permanent<", ">intern<"), "employment_type", "intern, part-time"),
+        ("personio", PERSONIO, (">permanent<", ">freelance<"), "employment_type", "freelance, part-time"),
+        ("personio", PERSONIO, ("<office>Oslo</office><office>Remote</office>", ""), "location_text", "Riga"),
+        ("personio", PERSONIO, ("<id>77</id>", "<id>../7</id>"), "url", None),
+        ("personio", PERSONIO, ("Nordlicht GmbH", "Stahl & Sohn"), "company", "Stahl & Sohn"),
+        ("personio", PERSONIO, ("Nordlicht GmbH", "Caf&eacute; Nord"), "company", "Café Nord"),
+        ("personio", PERSONIO, ("Nordlicht GmbH", "A&unknown;B"), "company", "A&unknown;B"),
+        ("indeed", INDEED, ("<![CDATA[Toledo]]>", ""), "location_text", "OH, US"),
+        ("indeed", INDEED, ("<![CDATA[<p>Cook.</p>]]>", "<p>Cook <b>well</b>.</p>"), "description",
+         "<p>Cook <b>well</b>.</p>"),
+        ("indeed", INDEED, ("<remotetype>Hybrid remote", "<remotetype>Fully remote"), "work_format", "Fully remote"),
+        ("indeed", INDEED, ("referencenumber", "otherid"), "source_id", "req-9"),
+        ("indeed", INDEED, ("<salary><![CDATA[$20 - $25 per hour]]></salary>",
+                            "<salary><min>20</min><max>25</max><currency>USD</currency><period>hour</period></salary>"),
+         "salary_max", 25.0),
+    ],
+)  # fmt: skip
+def test_what_xml_boards_write_is_read_as_it_is_meant(
+    format_: str, document: str, change: tuple[str, str], column: str, expected: object
+) -> None:
+    changed = document.replace(*change)
+    assert changed != document
+    row = only(parse(format_, changed.encode(), url="https://diner.jobs.personio.de/xml"))
+    assert row[column] == expected
+
+
+@pytest.mark.parametrize(("format_", "document"), [("personio", PERSONIO), ("indeed", INDEED)])
+def test_xml_that_breaks_off_keeps_its_whole_jobs_and_says_so(format_: str, document: str) -> None:
+    end = document.rindex("</")
+    for cut in (document[:end], document[:end] + "<job><title>Ba"):
+        parsed = parse(format_, cut.encode())
+        assert parsed.rows["title"].len() == 1 and "truncated" in parsed.rejects["reason"]
+
+
+@pytest.mark.parametrize("format_", ["personio", "indeed"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html><body>Sign in</body></html>",
+        b"<!DOCTYPE html><html><body>Sign in</body></html>",
+        b'{"jobs": []}',
+        b"<rss><channel/></rss>",
+        b'<!DOCTYPE s [<!ENTITY a "b">]><source><job><title>&a;</title></job></source>',
+        b'<!DOCTYPE s [<!ENTITY a SYSTEM "file:///etc/passwd">]><workzag-jobs/>',
+    ],
+)
+def test_another_document_is_a_failure_and_no_empty_board(format_: str, body: bytes) -> None:
+    with pytest.raises(FeedError):
+        parse(format_, body)
+
+
+@pytest.mark.parametrize(("format_", "body"), [("personio", b"<workzag-jobs/>"), ("indeed", b"<source></source>")])
+def test_a_board_without_jobs_is_empty(format_: str, body: bytes) -> None:
+    assert parse(format_, body).rows.is_empty()
+
+
+def test_many_jobs_are_read_with_bounded_memory() -> None:
+    head, job, tail = INDEED.partition("<job>")[0], "<job>" + INDEED.partition("<job>")[2], "</source>"
+    job = job.replace(tail, "")
+    rows = parse("indeed", (head + "".join(job.replace("ref-1", f"r{n}") for n in range(3_000)) + tail).encode()).rows
+    assert rows["source_id"].n_unique() == 3_000
+
+
+# --- flags and codes
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ({"remote": True, "hybrid": False, "on_site": False}, "remote"),
+        ({"remote": False, "hybrid": False, "on_site": True}, "on_site"),
+        ({"remote": False, "hybrid": True, "on_site": True}, "hybrid"),
+        ({"remote": False, "hybrid": False, "on_site": False}, None),
+        ({"remote": None, "hybrid": None, "on_site": None}, None),
+    ],
+)
+def test_recruitee_flags_name_a_format(flags: Mapping[str, object], expected: str | None) -> None:
+    assert only(parse("recruitee", with_job(RECRUITEE, "offers.0", **flags)))["work_format"] == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("fulltime_permanent", "full time"), ("parttime", "part time"), ("internship", "internship"),
+        ("freelance", "freelance"), ("fulltime_fixed_term", "full time"), (None, None),
+    ],
+)  # fmt: skip
+def test_recruitee_employment_codes_become_words(code: str | None, expected: str | None) -> None:
+    row = only(parse("recruitee", with_job(RECRUITEE, "offers.0", employment_type_code=code)))
+    assert row["employment_type"] == expected
+
+
+def test_a_recruitee_period_without_amounts_is_no_pay() -> None:
+    nothing = {"min": None, "max": None, "period": "month", "currency": "EUR"}
+    row = only(parse("recruitee", with_job(RECRUITEE, "offers.0", salary=nothing)))
+    assert row["salary_min"] is None and row["salary_period"] is None
+
+
+@pytest.mark.parametrize(("status", "expected"), [("published", None), ("closed", True), (None, None)])
+def test_a_recruitee_offer_that_is_not_published_is_archived(status: str | None, expected: bool | None) -> None:
+    assert only(parse("recruitee", with_job(RECRUITEE, "offers.0", status=status)))["is_archived"] is expected
+
+
+def test_teamtailors_api_has_places_and_department_beside_the_job() -> None:
+    row = only(parse("teamtailor", TEAMTAILOR_API))
+    assert stated(row) == {
+        "source_id": "5", "url": "https://career.diner.example/jobs/5-cook", "title": "Cook", "language": "en",
+        "description": "Join us\n<p>Cook.</p>", "location_text": "Riga, Latvia; Oslo office", "work_format": "remote",
+        "employment_type": "fulltime", "career_level": "senior", "tags": ["soup", "Kitchen"],
+        "published_at": datetime(2026, 1, 5, 8, tzinfo=UTC), "expires_at": datetime(2026, 2, 5, tzinfo=UTC),
+        **pay(30000, 36000, "SEK", "month"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "expected"), [("none", "on_site"), ("hybrid", "hybrid"), ("temporary", "hybrid")])
+def test_teamtailor_states_how_remote_a_job_is(status: str, expected: str) -> None:
+    changed = with_job(TEAMTAILOR_API, "data.0.attributes", **{"remote-status": status})
+    assert only(parse("teamtailor", changed))["work_format"] == expected
+
+
+@pytest.mark.parametrize("document", [{}, {"version": "x"}, {"items": {}}, {"data": None}, [], "x"])
+def test_another_document_is_no_teamtailor_board(document: object) -> None:
+    with pytest.raises(FeedError):
+        parse("teamtailor", document)
+
+
+def test_workable_without_details_is_not_complete() -> None:
+    assert only(parse("workable", WORKABLE))["is_complete"] is True
+    bare = {**WORKABLE, "jobs": [{k: v for k, v in job.items() if k != "description"} for job in WORKABLE["jobs"]]}
+    assert only(parse("workable", bare))["is_complete"] is False
+
+
+@pytest.mark.parametrize(
+    ("changes", "column", "expected"),
+    [
+        ({"telecommuting": True}, "work_format", "remote"),
+        ({"telecommuting": True, "workplace_type": "hybrid"}, "work_format", "hybrid"),
+        ({"locations": []}, "location_text", "Riga, Latvia; Oslo, Norway"),
+        ({"locations": [{"city": "Lima", "country": "Peru", "hidden": True}]}, "location_text",
+         "Riga, Latvia; Oslo, Norway"),
+    ],
+)  # fmt: skip
+def test_workable_shows_flags_and_places(changes: Mapping[str, object], column: str, expected: str) -> None:
+    assert only(parse("workable", with_job(WORKABLE, "jobs.0", **changes)))[column] == expected
+
+
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        ({"is_remote": True}, ("remote", None)),
+        ({"is_remote": False, "city": "Riga", "state": {"name": "Vidzeme", "id": "V"}}, (None, "Riga, Vidzeme")),
+        ({"name": "Somewhere"}, (None, "Somewhere")),
+        (None, (None, None)),
+    ],
+)
+def test_breezy_locations_state_place_and_format(location: object, expected: tuple[str | None, str | None]) -> None:
+    row = only(parse("breezy", with_job(BREEZY, "0", location=location)))
+    assert (row["work_format"], row["location_text"]) == expected
+
+
+@pytest.mark.parametrize("predicted", ["1", 1, True])
+def test_pay_that_adzuna_predicted_is_not_the_employers(predicted: object) -> None:
+    row = only(parse("adzuna", with_job(ADZUNA, "results.0", salary_is_predicted=predicted), url=ADZUNA_URL))
+    assert row["salary_min"] is None and row["salary_max"] is None
+
+
+def test_adzuna_pay_without_a_known_country_is_left_out() -> None:
+    assert only(parse("adzuna", ADZUNA))["salary_min"] is None
+    german = only(parse("adzuna", ADZUNA, url=ADZUNA_URL.replace("/gb/", "/de/")))
+    assert (german["salary_currency"], german["country"]) == ("EUR", "DE")
+
+
+@pytest.mark.parametrize(
+    ("code", "period"),
+    [("PA", "year"), ("PH", "hour"), ("PD", "day"), ("PM", "month"), ("FB", "service"), ("PW", "service")],
+)
+def test_usajobs_pay_intervals_are_codes(code: str, period: str) -> None:
+    money = [{"MinimumRange": "20", "MaximumRange": "30", "RateIntervalCode": code}]
+    path = "SearchResult.SearchResultItems.0.MatchedObjectDescriptor"
+    row = only(parse("usajobs", with_job(USAJOBS, path, PositionRemuneration=money)))
+    assert row["salary_period"] == period
+
+
+def test_usajobs_names_places_that_are_none() -> None:
+    places = [
+        {"LocationName": "Anywhere in the U.S. (remote job)", "Longitude": 0, "Latitude": 0},
+        {"LocationName": " Location Negotiable After Selection, United States", "Longitude": 0, "Latitude": 0},
+    ]
+    path = "SearchResult.SearchResultItems.0.MatchedObjectDescriptor"
+    row = only(parse("usajobs", with_job(USAJOBS, path, PositionLocation=places, PositionLocationDisplay="Anywhere")))
+    assert (row["location_text"], row["latitude"]) == ("Anywhere", None)
+
+
+# --- pages
+
+
+@pytest.mark.parametrize(
+    ("format_", "url", "document", "expected"),
+    [
+        ("arbeitnow", "https://www.arbeitnow.com/api/job-board-api", DOCUMENTS["arbeitnow"][0],
+         ["https://www.arbeitnow.com/api/job-board-api?page=2"]),
+        ("arbeitnow", "https://www.arbeitnow.com/api/job-board-api", {"data": [], "links": {"next": "/x"}}, []),
+        ("arbeitnow", "https://www.arbeitnow.com/a", {"data": [1], "links": {"next": "https://other.example/"}}, []),
+        ("teamtailor", "https://career.diner.example/jobs.json", TEAMTAILOR_FEED,
+         ["https://career.diner.example/jobs.json?page=2"]),
+        ("teamtailor", "https://api.teamtailor.com/v1/jobs", TEAMTAILOR_API,
+         ["https://api.teamtailor.com/v1/jobs?page%5Bnumber%5D=2"]),
+        ("teamtailor", "https://career.diner.example/jobs.json", {"items": [], "next_url": "/jobs.json?page=3"}, []),
+        ("adzuna", ADZUNA_URL, ADZUNA, [ADZUNA_URL.replace("search/1", "search/2")]),
+        ("adzuna", ADZUNA_URL.replace("search/1", "search/120"), ADZUNA, []),
+        ("adzuna", "https://api.adzuna.com/v1/other", ADZUNA, []),
+        ("usajobs", "https://data.usajobs.gov/api/search?ResultsPerPage=1", USAJOBS,
+         ["https://data.usajobs.gov/api/search?ResultsPerPage=1&Page=2"]),
+        ("usajobs", "https://data.usajobs.gov/api/search?Page=2", USAJOBS, []),
+        ("usajobs", "https://data.usajobs.gov/api/search", {}, []),
+    ],
+)  # fmt: skip
+def test_a_page_names_the_next_one_on_its_own_host(
+    format_: str, url: str, document: object, expected: list[str]
+) -> None:
+    assert next_pages(format_, url, document) == expected
