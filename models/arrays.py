@@ -76,6 +76,11 @@ def csr_of_ones(rows: NDArray[Any], columns: NDArray[Any], *, shape: tuple[int, 
     return made
 
 
+def csr_of_shape(n_rows: int, n_columns: int) -> Csr:
+    """An empty float32 CSR matrix."""
+    return sparse.csr_matrix((n_rows, n_columns), dtype=np.float32)
+
+
 def csr_rows_or_empty(table: Csr, rows: NDArray[Any]) -> Csr:
     """The given rows of a CSR matrix; an empty row for -1."""
     known = np.flatnonzero(rows >= 0)

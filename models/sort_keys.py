@@ -14,6 +14,7 @@ from models.kernels.compiling import compiled
 _KEY_BITS = 63  # of an int64 that is not negative
 _POSITION_BITS = 20  # of a position in a row that `best_first` sorts
 _HEAP_POSITION_BITS = 32
+_HALF_RANGE = 1 << 31
 _UNIT_BITS = 41  # a value in [0, 2] takes one more
 
 
@@ -101,6 +102,21 @@ def score_of_key(key: Any) -> Any:
 
 
 @compiled
+def signed_key(score: Any, position: Any) -> Any:
+    """Like `descending_key` for scores of either sign, no NaN; -0.0 equals 0.0. The key may be negative."""
+    bits = np.int64(np.float32(score).view(np.uint32))
+    falling = bits if bits > _HALF_RANGE else np.int64(0x7FFFFFFF) - (bits & np.int64(0x7FFFFFFF))
+    return ((falling - _HALF_RANGE) << _HEAP_POSITION_BITS) | np.int64(position)
+
+
+@compiled
+def score_of_signed_key(key: Any) -> Any:
+    """The score that `signed_key` packed."""
+    falling = (key >> _HEAP_POSITION_BITS) + _HALF_RANGE
+    return np.uint32(falling if falling > 0x7FFFFFFF else np.int64(0x7FFFFFFF) - falling).view(np.float32)
+
+
+@compiled
 def position_of_key(key: Any) -> Any:
-    """The position that `descending_key` packed."""
+    """The position that `descending_key` or `signed_key` packed."""
     return np.int32(key & np.int64(0xFFFFFFFF))

@@ -28,8 +28,9 @@ class Tuning(Strict):
     """How the collaborative model is chosen on held-out interactions.
 
     `enabled`: the first daily run with at least `min_interactions` chooses, with `first_trials` for each model; the
-    weekly run chooses anew with `trials`. No trial begins after `budget_seconds`; a choice that this cuts short depends
-    on the speed of the machine. `max_users`: users whose held-out interactions are predicted. `max_factors`: of ALS.
+    weekly run chooses anew with `trials`. The trials end within `budget_seconds`; a choice that this cuts short depends
+    on the speed of the machine. A trial that would need more than `max_memory_gb` is skipped. `max_users`: users whose
+    held-out interactions are predicted; one half chooses, the other judges the choice. `max_factors`: of ALS.
     """
 
     enabled: bool = True
@@ -40,6 +41,7 @@ class Tuning(Strict):
     held_out_days: int = Field(7, ge=1, le=90)
     max_users: int = Field(2_000, ge=100)
     max_factors: int = Field(128, ge=4, le=512)
+    max_memory_gb: float = Field(4, gt=0)
 
 
 class Embedding(Strict):

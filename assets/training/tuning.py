@@ -123,6 +123,7 @@ def tune(
             seconds=limits.budget_seconds,
             now=time.monotonic,
             max_factors=limits.max_factors,
+            memory_bytes=limits.max_memory_gb * 1e9,
         ),
         seed=config.seed,
         on_trial=on_trial,

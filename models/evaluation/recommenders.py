@@ -1,20 +1,32 @@
 """One interface for models that score jobs for users, one way to turn scores into lists, and plain baselines."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy import sparse
 
-from models.arrays import Csr, Floats, Ints, csr_rows_or_empty, positions, rows_or_zeros, sorted_ids, unit_rows
+from models.arrays import (
+    Csr,
+    Floats,
+    Ints,
+    csr_of_ones,
+    csr_rows_or_empty,
+    positions,
+    rows_or_zeros,
+    unit_rows,
+)
 from models.fitting.als import AlsModel
 from models.fitting.item_knn import JobNeighbours
 from models.fitting.sparse_models import SparseModel
 from models.fitting.user_knn import UserNeighbours
 from models.fitting.user_vectors import UserVectors
-from models.ranking.candidates import first_allowed, top_k
+from models.kernels.dense_rows import top_k_rounded
+from models.kernels.sparse_rows import best_columns, lookup
+from models.ranking.candidates import first_allowed
 
 LISTS = {"user_id": pl.String, "rank": pl.Int32, "job_id": pl.String, "score": pl.Float32}
 NEGLIGIBLE_SCORE = 1e-6
@@ -30,8 +42,59 @@ class Recommender(Protocol):
     def job_ids(self) -> pl.Series:
         """The jobs of the columns of `score`; distinct and sorted."""
 
-    def score(self, user_ids: pl.Series) -> Floats:
-        """(users, jobs): larger is better, -inf is no opinion; the row of an unknown user is -inf."""
+    def score(self, user_ids: pl.Series) -> Floats | Csr:
+        """(users, jobs), larger is better; the row of an unknown user has no opinion.
+
+        No opinion is -inf in a dense matrix, and no entry or one that is not positive in a sparse one.
+        """
+
+
+@dataclass(frozen=True)
+class BestScores:
+    """The best `jobs` (U, k) of each user by column, -1 padded, with their `scores`, rounded to six decimals.
+
+    `greatest` (U,) is the user's greatest score, that of excluded jobs included; -inf without an opinion.
+    """
+
+    jobs: Ints
+    scores: Floats
+    greatest: Floats
+
+
+def best_scores(
+    recommender: Recommender, user_ids: pl.Series, *, k: int, excluded: pl.DataFrame | None = None
+) -> BestScores:
+    """The `k` best jobs of each of the distinct `user_ids` without the pairs of `excluded` (user_id, job_id).
+
+    Equal scores are in the order of the ids.
+    """
+    n_users, n_jobs = len(user_ids), len(recommender.job_ids)
+    banned_user, banned_job = excluded_positions(excluded, user_ids, recommender.job_ids)
+    width = max(0, min(k, n_jobs))
+    found = BestScores(
+        np.full((n_users, width), -1, np.int32), np.zeros((n_users, width), np.float32), np.full(n_users, NO_OPINION)
+    )
+    rows_at_once = max(1, min(_MAX_BLOCK_ROWS, _BLOCK_CELLS // max(n_jobs, 1)))
+    for start in range(0, n_users if width else 0, rows_at_once):
+        users = user_ids.slice(start, rows_at_once)
+        rows = slice(start, start + len(users))
+        of_block = slice(*np.searchsorted(banned_user, [rows.start, rows.stop]))
+        banned = csr_of_ones(banned_user[of_block] - start, banned_job[of_block], shape=(len(users), n_jobs))
+        scores = recommender.score(users)
+        best = _best(scores, banned, width)
+        found.jobs[rows] = best
+        columns = np.maximum(best, 0)
+        chosen = lookup(scores, columns) if sparse.issparse(scores) else np.take_along_axis(scores, columns, axis=1)
+        found.scores[rows] = np.round(np.where(best >= 0, chosen, 0), 6)
+        found.greatest[rows] = scores.max(axis=1).toarray().ravel() if sparse.issparse(scores) else scores.max(axis=1)
+    return found
+
+
+def _best(scores: Any, banned: Csr, k: int) -> Ints:
+    if sparse.issparse(scores):
+        scores.data = np.round(scores.data, 6)
+        return best_columns(scores, banned, k)
+    return top_k_rounded(scores, banned, k)
 
 
 def recommend(
@@ -45,30 +108,18 @@ def recommend(
     """
     if k < 0:
         raise ValueError(f"recommend: k is {k}; it must be at least 0")
-    job_ids, user_ids = recommender.job_ids, user_ids.unique(maintain_order=True).drop_nulls()
-    banned_user, banned_job = excluded_positions(excluded, user_ids, job_ids)
-    rows_at_once = max(1, min(_MAX_BLOCK_ROWS, _BLOCK_CELLS // max(len(job_ids), 1)))
-    parts = [pl.DataFrame(schema=LISTS)]
-    for start in range(0, len(user_ids), rows_at_once):
-        users = user_ids.slice(start, rows_at_once)
-        scores = np.round(recommender.score(users), 6)
-        banned = slice(*np.searchsorted(banned_user, [start, start + len(users)]))
-        scores[banned_user[banned] - start, banned_job[banned]] = NO_OPINION
-        best = top_k(scores, k)
-        row, position = np.nonzero(best >= 0)
-        column = best[row, position]
-        parts.append(
-            pl.DataFrame(
-                {
-                    "user_id": users.gather(row),
-                    "rank": position + 1,
-                    "job_id": job_ids.gather(column),
-                    "score": scores[row, column],
-                },
-                schema_overrides=LISTS,
-            )
-        )
-    return pl.concat(parts)
+    user_ids = user_ids.unique(maintain_order=True).drop_nulls()
+    found = best_scores(recommender, user_ids, k=k, excluded=excluded)
+    row, position = np.nonzero(found.jobs >= 0)
+    return pl.DataFrame(
+        {
+            "user_id": user_ids.gather(row),
+            "rank": position + 1,
+            "job_id": recommender.job_ids.gather(found.jobs[row, position]),
+            "score": found.scores[row, position],
+        },
+        schema_overrides=LISTS,
+    ).cast(LISTS)  # type: ignore[arg-type]
 
 
 def same_for_all(values: Floats, excluded: Csr, *, k: int) -> Ints:
@@ -115,8 +166,12 @@ class FactorRecommender:
         users = rows_or_zeros(self.user_rows, positions(self.user_ids, user_ids))
         scores = users @ self.job_rows.T
         scores[~users.any(axis=1)] = NO_OPINION
-        scores[:, ~self.job_rows.any(axis=1)] = NO_OPINION
+        scores[:, self._unknown_jobs] = NO_OPINION
         return scores
+
+    @cached_property
+    def _unknown_jobs(self) -> NDArray[np.intp]:
+        return np.flatnonzero(~self.job_rows.any(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,8 +186,8 @@ class ItemKnn:
     def job_ids(self) -> pl.Series:
         return self.neighbours.job_ids
 
-    def score(self, user_ids: pl.Series) -> Floats:
-        return _positive(csr_rows_or_empty(self.history, positions(self.user_ids, user_ids)) @ self.neighbours.matrix())
+    def score(self, user_ids: pl.Series) -> Csr:
+        return csr_rows_or_empty(self.history, positions(self.user_ids, user_ids)) @ self.neighbours.matrix()
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,11 +199,12 @@ class Restricted:
 
     @property
     def job_ids(self) -> pl.Series:
-        return self.recommender.job_ids.gather(self._columns())
+        return self.recommender.job_ids.gather(self._columns)
 
-    def score(self, user_ids: pl.Series) -> Floats:
-        return self.recommender.score(user_ids)[:, self._columns()]
+    def score(self, user_ids: pl.Series) -> Floats | Csr:
+        return self.recommender.score(user_ids)[:, self._columns]
 
+    @cached_property
     def _columns(self) -> Ints:
         return np.flatnonzero(positions(self.shown, self.recommender.job_ids) >= 0).astype(np.int32)
 
@@ -163,9 +219,9 @@ class UserKnn:
     def job_ids(self) -> pl.Series:
         return self.neighbours.job_ids
 
-    def score(self, user_ids: pl.Series) -> Floats:
+    def score(self, user_ids: pl.Series) -> Csr:
         rows = positions(self.neighbours.user_ids, user_ids)
-        return _positive(csr_rows_or_empty(self.neighbours.matrix(), rows) @ self.neighbours.history())
+        return csr_rows_or_empty(self.neighbours.matrix(), rows) @ self.neighbours.history()
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,38 +234,9 @@ class SparseRecommender:
     def job_ids(self) -> pl.Series:
         return self.model.job_ids
 
-    def score(self, user_ids: pl.Series) -> Floats:
+    def score(self, user_ids: pl.Series) -> Csr:
         rows = positions(self.model.user_ids, user_ids)
-        return _positive(csr_rows_or_empty(self.model.left, rows) @ self.model.right)
-
-
-@dataclass(frozen=True, eq=False)
-class Blend:
-    """The weighted sum of the `shares` of several recommenders; weights are positive.
-
-    A recommender without an opinion on a job adds 0; a job on which none has one gets none.
-    """
-
-    recommenders: Sequence[Recommender]
-    weights: Sequence[float]
-
-    @property
-    def job_ids(self) -> pl.Series:
-        return sorted_ids(*(one.job_ids for one in self.recommenders))
-
-    def score(self, user_ids: pl.Series) -> Floats:
-        job_ids = self.job_ids
-        total = np.zeros((len(user_ids), len(job_ids)), dtype=np.float32)
-        for one, weight in zip(self.recommenders, self.weights, strict=True):
-            total[:, positions(job_ids, one.job_ids)] += np.float32(weight) * shares(one.score(user_ids))
-        return np.where(total > 0, total, NO_OPINION)
-
-
-def shares(scores: Floats) -> Floats:
-    """Scores (B, J) as shares of each row's greatest one, in [0, 1]; 0 for no opinion and below 0."""
-    positive = np.maximum(scores, 0)
-    greatest = positive.max(axis=1, keepdims=True, initial=0)
-    return np.asarray(positive / np.where(greatest > NEGLIGIBLE_SCORE, greatest, np.inf), dtype=np.float32)
+        return csr_rows_or_empty(self.model.left, rows) @ self.model.right
 
 
 def recommender_of(model: AlsModel | SparseModel) -> Recommender:
@@ -227,8 +254,3 @@ def als_recommender(model: AlsModel, *, job_ids: pl.Series) -> FactorRecommender
 def content_recommender(users: UserVectors, job_ids: pl.Series, vectors: Floats) -> FactorRecommender:
     """Cosine of user vectors and job `vectors` (n, d), whose rows are the sorted `job_ids`."""
     return FactorRecommender(users.user_ids, users.vectors, job_ids, unit_rows(vectors))
-
-
-def _positive(scores: Csr) -> Floats:
-    dense = scores.toarray().astype(np.float32)
-    return np.where(dense > 0, dense, NO_OPINION)

@@ -1,4 +1,4 @@
-"""The weights of a blend of recommenders, chosen on held-out interactions.
+"""What models say of the users that a choice is judged by, and the weights of a blend, chosen on held-out interactions.
 
 Greedy ensemble selection (Caruana et al., "Ensemble selection from libraries of models", 2004) over per-user shares.
 """
@@ -10,24 +10,64 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from models.arrays import Csr, Doubles, Floats, csr_from_coordinates, positions, rank_within, sorted_ids
+from models.arrays import Csr, Doubles, Floats, csr_from_coordinates, csr_of_shape, positions, rank_within, sorted_ids
 from models.evaluation.metrics import ranking_metrics
-from models.evaluation.recommenders import Recommender, excluded_positions, shares
+from models.evaluation.recommenders import NEGLIGIBLE_SCORE, Recommender, best_scores
 from models.evaluation.splits import Split
-from models.ranking.candidates import top_k
+from models.kernels.sparse_rows import best_columns, lookup
 
-_DEPTH = 100  # jobs per user and recommender
-_BLOCK_CELLS = 16_000_000
-_MAX_BLOCK_ROWS = 512
+_DEPTH = 100  # jobs per user and recommender that a blend is chosen from
+# Jobs per user and recommender whose shares are known; one further down counts as a share of 0. They are all that is
+# kept of a fitted model: 4 kB a user.
+_KEPT = 500
 _STEPS = (0.05, 0.1, 0.2, 0.35, 0.5)
 _MAX_ROUNDS = 12
 _LEAST_GAIN = 1e-4  # of NDCG, for one more step
 _LEAST_WEIGHT = 0.02
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """The held-out interactions of a split: `gains` is users x jobs, ids are sorted."""
+
+    user_ids: pl.Series
+    job_ids: pl.Series
+    gains: Csr
+
+    @classmethod
+    def of(cls, split: Split) -> "Truth":
+        users, jobs = sorted_ids(split.truth["user_id"]), sorted_ids(split.truth["job_id"])
+        row, column = positions(users, split.truth["user_id"]), positions(jobs, split.truth["job_id"])
+        gain = split.truth["gain"].to_numpy()
+        return cls(users, jobs, csr_from_coordinates(row, column, gain, shape=(len(users), len(jobs))))
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """The best jobs of each user of a split's truth by one recommender, those known to the user left out.
+
+    `shares` (users x jobs) are in (0, 1], of the user's greatest score over all jobs.
+    """
+
+    job_ids: pl.Series
+    shares: Csr
+
+
+def score_users(recommender: Recommender, split: Split) -> Scored:
+    """What the recommender says of the users of the truth."""
+    users = sorted_ids(split.truth["user_id"])
+    found = best_scores(recommender, users, k=_KEPT, excluded=split.known)
+    greatest = np.where(found.greatest > NEGLIGIBLE_SCORE, found.greatest, np.inf)
+    share = np.clip(found.scores / greatest[:, None], 0, 1)
+    row, place = np.nonzero((found.jobs >= 0) & (share > 0))
+    shape = (len(users), len(recommender.job_ids))
+    shares = csr_from_coordinates(row, found.jobs[row, place], share[row, place], shape=shape)
+    return Scored(recommender.job_ids, shares)
+
+
+@dataclass(frozen=True, eq=False)
 class CandidateShares:
-    """The best jobs of each user of a split's truth (sorted) by any of M recommenders: (U, C, M) shares, 0 if padded.
+    """The best jobs of each user by any of M recommenders: (U, C, M) shares, 0 if padded.
 
     `gains` (U, C) of the jobs; `relevant` (users x jobs of the truth), all gains.
     """
@@ -36,58 +76,52 @@ class CandidateShares:
     gains: Floats
     relevant: Csr
 
-
-def candidate_shares(recommenders: Sequence[Recommender], split: Split) -> CandidateShares:
-    """The union of the best jobs of all `recommenders` that are not known to the user."""
-    users = split.truth["user_id"].unique().sort()
-    jobs = sorted_ids(*(one.job_ids for one in recommenders))
-    columns = [positions(jobs, one.job_ids) for one in recommenders]
-    known_user, known_job = excluded_positions(split.known, users, jobs)
-    rows_at_once = max(1, min(_MAX_BLOCK_ROWS, _BLOCK_CELLS // max(len(jobs), 1)))
-    pairs, values = [np.zeros(0, dtype=np.int64)], [np.zeros((0, len(recommenders)), dtype=np.float32)]
-    for start in range(0, len(users), rows_at_once):
-        block = users.slice(start, rows_at_once)
-        known = slice(*np.searchsorted(known_user, [start, start + len(block)]))
-        scored = np.zeros((len(recommenders), len(block), len(jobs)), dtype=np.float32)
-        found = []
-        for one, column, into in zip(recommenders, columns, scored, strict=True):
-            into[:, column] = shares(one.score(block))
-            into[known_user[known] - start, known_job[known]] = 0
-            best = top_k(np.where(into > 0, into, -np.inf), _DEPTH)
-            row, place = np.nonzero(best >= 0)
-            found.append(row.astype(np.int64) * len(jobs) + best[row, place])
-        pair = np.unique(np.concatenate(found))
-        row, job = np.divmod(pair, len(jobs))
-        pairs.append((row + start) * len(jobs) + job)
-        values.append(scored[:, row, job].T)
-    return _padded(np.concatenate(pairs), np.concatenate(values), split, users, jobs)
+    def of_users(self, rows: NDArray[np.intp]) -> "CandidateShares":
+        return CandidateShares(self.shares[rows], self.gains[rows], self.relevant[rows])
 
 
-def _padded(
-    pair: NDArray[np.int64], values: Floats, split: Split, users: pl.Series, jobs: pl.Series
-) -> CandidateShares:
-    row = pair // max(len(jobs), 1)
+def candidate_shares(scored: Sequence[Scored], truth: Truth) -> CandidateShares:
+    """The union of the _DEPTH best jobs of all recommenders, with the share that each gives them."""
+    jobs = sorted_ids(*(one.job_ids for one in scored))
+    columns = [positions(jobs, one.job_ids) for one in scored]
+    n_users, n_jobs = len(truth.user_ids), max(len(jobs), 1)
+    found = [np.zeros(0, dtype=np.int64)]
+    for one, column in zip(scored, columns, strict=True):
+        best = best_columns(one.shares, csr_of_shape(*one.shares.shape), _DEPTH)
+        row, place = np.nonzero(best >= 0)
+        found.append(row.astype(np.int64) * n_jobs + column[best[row, place]])
+    row, job = np.divmod(np.unique(np.concatenate(found)), n_jobs)
     place = rank_within(row)
-    shape = (len(users), int(place.max(initial=0)) + 1)
-    made = np.zeros((*shape, values.shape[1]), dtype=np.float32)
-    made[row, place] = values
-    truth_user, gain = positions(users, split.truth["user_id"]), split.truth["gain"].to_numpy()
-    known_jobs, every = positions(jobs, split.truth["job_id"]), sorted_ids(split.truth["job_id"])
-    gain_of = csr_from_coordinates(truth_user, known_jobs, gain, shape=(len(users), len(jobs)))
-    gains = np.zeros(shape, dtype=np.float32)
-    gains[row, place] = np.asarray(gain_of[row, pair - row * len(jobs)]).ravel()
-    relevant = csr_from_coordinates(
-        truth_user, positions(every, split.truth["job_id"]), gain, shape=(len(users), len(every))
-    )
-    return CandidateShares(made, gains, relevant)
+    listed = np.full((n_users, int(place.max(initial=0)) + 1), -1, dtype=np.int32)
+    listed[row, place] = job
+    shares = np.zeros((*listed.shape, len(scored)), dtype=np.float32)
+    for number, (one, column) in enumerate(zip(scored, columns, strict=True)):
+        in_model = np.append(_inverse(column, n_jobs), -1)[listed]
+        shares[:, :, number] = np.where(in_model >= 0, lookup(one.shares, np.maximum(in_model, 0)), 0)
+    in_truth = np.append(positions(truth.job_ids, jobs), -1)[listed]
+    gains = np.where(in_truth >= 0, lookup(truth.gains, np.maximum(in_truth, 0)), 0).astype(np.float32)
+    return CandidateShares(shares, gains, truth.gains)
+
+
+def _inverse(positions_of: NDArray[np.int32], n: int) -> NDArray[np.int32]:
+    made = np.full(n, -1, dtype=np.int32)
+    made[positions_of] = np.arange(len(positions_of), dtype=np.int32)
+    return made
+
+
+def blended_metrics(
+    candidates: CandidateShares, weights: Sequence[float] | Doubles, *, k: int
+) -> dict[str, NDArray[np.float64]]:
+    """The ranking metrics (U,) of the first `k` by the weighted sum of the shares."""
+    score = candidates.shares @ np.asarray(weights, dtype=np.float32)
+    order = np.argsort(-np.round(score, 6), axis=1, kind="stable")[:, :k]
+    found = np.take_along_axis(candidates.gains, order, axis=1) * (np.take_along_axis(score, order, axis=1) > 0)
+    return ranking_metrics(found, candidates.relevant, k=k)
 
 
 def blended_ndcg(candidates: CandidateShares, weights: Sequence[float] | Doubles, *, k: int) -> Doubles:
     """(U,): NDCG of the first `k` by the weighted sum of the shares."""
-    score = candidates.shares @ np.asarray(weights, dtype=np.float32)
-    order = np.argsort(-np.round(score, 6), axis=1, kind="stable")[:, :k]
-    found = np.take_along_axis(candidates.gains, order, axis=1) * (np.take_along_axis(score, order, axis=1) > 0)
-    return ranking_metrics(found, candidates.relevant, k=k)["ndcg"]
+    return blended_metrics(candidates, weights, k=k)["ndcg"]
 
 
 def choose_weights(candidates: CandidateShares, *, k: int) -> tuple[float, ...]:

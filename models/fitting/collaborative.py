@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from scipy import sparse
 
-from models.arrays import Csr, Ints, Longs, csr_from_coordinates, positions, sorted_ids
+from models.arrays import Csr, Ints, Longs, csr_from_coordinates, csr_of_shape, positions, sorted_ids
 from models.fitting.als import AlsModel, AlsSettings, fit_als
 from models.fitting.artifacts import Artifact
 from models.fitting.item_knn import ItemKnnSettings, fit_item_knn
@@ -195,11 +195,6 @@ def _terms_of(member: Member, values: Csr, right: Csr, own: Ints) -> Csr:
         similar.data[similar.indices == np.repeat(own[block], np.diff(similar.indptr))] = 0
         parts.append(largest_of_rows(similar, member.settings.n_neighbours))
     return stack_rows(parts, (values.shape[0], right.shape[0]))
-
-
-def csr_of_shape(n_rows: int, n_columns: int) -> Csr:
-    """An empty float32 CSR matrix."""
-    return sparse.csr_matrix((n_rows, n_columns), dtype=np.float32)
 
 
 def _moved(values: Csr, row_of: Any, column_of: Any, *, shape: tuple[int, int]) -> Csr:

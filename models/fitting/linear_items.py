@@ -48,10 +48,15 @@ def fit_linear_items(weights: WeightMatrix, settings: LinearItemSettings, *, n_t
     learned = largest_of_rows(history, settings.max_jobs_per_user, largest=float(history.data.max(initial=1)))
     length = np.sqrt(np.asarray(learned.multiply(learned).sum(axis=0), dtype=np.float64).ravel())
     unit = scale_columns(learned, 1 / np.maximum(length, 1e-12))
-    n_known = max(2 * settings.n_neighbours, _MAX_CO_OCCURRENCES // max(len(length), 1))
+    n_known = n_known_neighbours(settings.n_neighbours, len(length))
     similar = most_similar_rows(unit.T.tocsr(), unit, min(n_known, len(length)), n_threads=n_threads)
     coefficients = _coefficients(similar, length, settings, n_threads=n_threads)
     return sparse_model(weights, history, coefficients, popularity_power=settings.popularity_power)
+
+
+def n_known_neighbours(n_neighbours: int, n_jobs: int) -> int:
+    """Of how many jobs the co-occurrences with each job are kept."""
+    return max(2 * n_neighbours, _MAX_CO_OCCURRENCES // max(n_jobs, 1))
 
 
 def _coefficients(similar: Csr, length: NDArray[np.float64], settings: LinearItemSettings, *, n_threads: int) -> Csr:

@@ -16,7 +16,7 @@ from models.arrays import Csr, Floats, Longs, csr_from_coordinates, positions, s
 from models.fitting.clusters import cluster
 from models.fitting.item_knn import JobNeighbours
 from models.fitting.job_vectors import JobVectors
-from models.ranking.candidates import top_k
+from models.kernels.dense_rows import top_k
 
 EXACT_JOBS = 25_000
 _BLOCK_ROWS = 512

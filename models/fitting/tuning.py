@@ -1,44 +1,59 @@
 """The choice of the collaborative model that predicts held-out interactions best, of its parameters, or of a blend.
 
 A Tree-structured Parzen Estimator (Bergstra et al., "Algorithms for hyper-parameter optimization", 2011) by Optuna for
-each model of the registry, one trial after the other: the same inputs and seed give the same choice, unless the time
-runs out.
+each model of the registry, one trial after the other. One half of the users chooses; whether the choice is better than
+the incumbent is decided by the other half, which nothing was fitted to. The same inputs and seed give the same choice,
+unless time runs out. No fitted model is kept.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from features.errors import JobfeedError
+from features.hashing import stable_hash
 from models.arrays import Doubles
 from models.evaluation.bootstrap import difference_interval
-from models.evaluation.metrics import evaluate_lists
-from models.evaluation.recommenders import Blend, Recommender, recommend, recommender_of
+from models.evaluation.recommenders import recommender_of
 from models.evaluation.splits import NO_DECAY_DAYS, Split
-from models.fitting.blending import blended_ndcg, candidate_shares, choose_weights
-from models.fitting.collaborative import ALS, ITEM_KNN, LINEAR_ITEMS, MODELS, POPULARITY, USER_KNN, Member
+from models.fitting.blending import (
+    Scored,
+    Truth,
+    blended_metrics,
+    blended_ndcg,
+    candidate_shares,
+    choose_weights,
+    score_users,
+)
+from models.fitting.collaborative import MODELS, POPULARITY, Member
+from models.fitting.costs import Size, fit_bytes, fit_seconds
+from models.fitting.search_spaces import ask
 from models.fitting.weights import WeightMatrix
 
 LIST_LENGTH = 20
-FACTORS = (16, 32, 64, 128, 256)
-# Neighbours of all jobs together: 200 for 100,000 jobs, whose regressions take about a minute on two cores.
-_MAX_LINEAR_COEFFICIENTS = 20_000_000
 _POPULARITY_TRIALS = 4
 _STARTUP_TRIALS = 5  # drawn without a model of what is good
+_HALVES_SALT = "halves"
+_MATRICES_SHARE = 0.25  # of the memory, for matrices of several half-lives
+_LEAST_USERS = 2
 
 OnTrial = Callable[[str, int, float], None]  # model, trial from 0, NDCG
 
 
 class TuningError(JobfeedError, ValueError):
-    """No interaction is held out to choose by."""
+    """There are no held-out interactions to choose by."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """At most `n_trials` for each model, and no trial begins after `seconds`, counted by `now`.
+    """At most `n_trials` for each model, `seconds` for all of them, counted by `now`, and `memory_bytes` for a fit.
 
-    The seconds begin when the incumbent has been evaluated. They are shared among the models; a model that is cheap
-    leaves its rest to the others.
+    The seconds begin when the incumbent has been evaluated. Each model's first trial may use all that is left; then
+    the models share it, and one that is cheap leaves its rest to the others. A trial that is estimated to need more
+    time or memory than there is is skipped.
     """
 
     n_trials: int
@@ -46,29 +61,26 @@ class Budget:
     now: Callable[[], float]
     max_factors: int = 128
     n_threads: int = 2
+    memory_bytes: float = 4e9
 
 
 @dataclass(frozen=True)
 class Result:
-    """Settings of a model with NDCG@20 of each user of the truth, and the mean recall@20."""
+    """Settings of a model with their mean NDCG@20 and recall@20 of the users who choose."""
 
     member: Member
-    ndcg: Doubles
+    ndcg: float
     recall: float
-    recommender: Recommender
-
-    @property
-    def mean(self) -> float:
-        # Nine decimals: another order of summation must not lead to another choice.
-        return round(float(self.ndcg.mean()), 9)
+    scored: Scored
 
 
 @dataclass(frozen=True)
 class Tuned:
     """`members`: the choice, which is the incumbent unless the challenger is better for certain.
 
-    `difference`: the 95 % interval of challenger minus incumbent. `best`: each model's best result, without the fit.
-    `trials`: model, trial, settings, ndcg, recall.
+    The NDCGs of incumbent and challenger, and `difference`, the 95 % interval of challenger minus incumbent, are those
+    of the users who did not choose. `best`: each model's best result. `trials`: model, trial, settings, ndcg, recall of
+    the users who chose; `skipped` says why a trial has none.
     """
 
     members: tuple[Member, ...]
@@ -95,28 +107,64 @@ class _Search:
     """What the trials of one search share, and what they found."""
 
     split: Split
+    truth: Truth
+    choosing: NDArray[np.intp]  # rows of the truth's users
+    judging: NDArray[np.intp]
     seed: int
     budget: Budget
     matrices: dict[float, WeightMatrix] = field(default_factory=dict)
+    size: Size = field(default_factory=Size)  # of the largest matrix so far
+    paces: dict[str, float] = field(default_factory=dict)  # seconds of a model's last trial by its estimate
+    scored: dict[Member, Scored] = field(default_factory=dict)  # of the incumbent, which may be tried again
     trials: list[dict[str, Any]] = field(default_factory=list)
     is_cut_by_time: bool = False
 
     def weights(self, half_life_days: float) -> WeightMatrix:
-        if half_life_days not in self.matrices:
-            self.matrices[half_life_days] = self.split.train(half_life_days)
-        return self.matrices[half_life_days]
+        made = self.matrices.pop(half_life_days, None) or self.split.train(half_life_days)
+        self.matrices[half_life_days] = made  # the one that was used last comes last
+        size = Size.of(made)
+        self.size = max(self.size, size, key=lambda one: one.n_pairs)
+        most = self.budget.memory_bytes * _MATRICES_SHARE
+        while len(self.matrices) > 1 and sum(_bytes(one) for one in self.matrices.values()) > most:
+            del self.matrices[next(iter(self.matrices))]
+        return made
 
-    def fit(self, member: Member) -> Recommender:
-        kind = MODELS[member.model]
+    def score(self, member: Member) -> Scored:
+        """What a fit of `member`, which is not kept, says of the users of the truth. Measures the pace of the model."""
+        alone = replace(member, weight=1.0)
+        if alone in self.scored:
+            return self.scored[alone]
+        began = self.budget.now()
         weights = self.weights(member.settings.half_life_days)
-        return recommender_of(kind.fit(weights, member.settings, self.seed, self.budget.n_threads))
+        fitted = MODELS[member.model].fit(weights, member.settings, self.seed, self.budget.n_threads)
+        scored = score_users(recommender_of(fitted), self.split)
+        self.paces[member.model] = (self.budget.now() - began) / self._plain_seconds(member)
+        return scored
 
-    def evaluate(self, member: Member, recommender: Recommender) -> Result:
-        users = self.split.truth["user_id"].unique().sort()
-        lists = recommend(recommender, users, k=LIST_LENGTH, excluded=self.split.known)
-        found = evaluate_lists(lists, self.split.truth, k=LIST_LENGTH)
-        recall = round(float(found["recall"].mean()), 9)  # type: ignore[arg-type]
-        return Result(member, found["ndcg"].to_numpy(), recall, recommender)
+    def evaluate(self, member: Member) -> Result:
+        scored = self.score(member)
+        candidates = candidate_shares([scored], self.truth).of_users(self.choosing)
+        found = blended_metrics(candidates, [1.0], k=LIST_LENGTH)
+        return Result(member, _mean(found["ndcg"]), _mean(found["recall"]), scored)
+
+    def refusal(self, member: Member, *, ends: float) -> str | None:
+        """Why a trial of `member` can't be made: the memory it needs, or the time; None if it can."""
+        need, most = fit_bytes(member.model, member.settings, self.size), self.budget.memory_bytes
+        if need > most:
+            return f"needs about {need / 1e9:.1f} GB of memory; the limit is {most / 1e9:.1f} GB"
+        seconds, left = self.expected_seconds(member), ends - self.budget.now()
+        if seconds > left:
+            self.is_cut_by_time = True
+            return f"needs about {seconds:.0f} s; {max(left, 0):.0f} s are left"
+        return None
+
+    def expected_seconds(self, member: Member) -> float:
+        """By the pace of the model's last trial, else by the usual pace of this machine."""
+        usual = float(np.median(list(self.paces.values()))) if self.paces else 1.0
+        return self.paces.get(member.model, usual) * self._plain_seconds(member)
+
+    def _plain_seconds(self, member: Member) -> float:
+        return fit_seconds(member.model, member.settings, self.size, n_scored_users=len(self.truth.user_ids))
 
 
 def tune_collaborative(
@@ -130,88 +178,118 @@ def tune_collaborative(
 ) -> Tuned:
     """The best model or blend by NDCG@20 on the truth of `split`.
 
-    The incumbent stays unless the lower bound of the paired bootstrap difference is above 0. A blend must beat the best
-    single model in the same way. If there is no time for any trial, the incumbent stays. `starts` are the settings of
-    each model of the registry that are tried first. Raises TuningError if nothing is held out.
+    The incumbent stays unless the lower bound of the paired bootstrap difference is above 0 for the half of the users
+    that did not choose. If there is no time for any trial, the incumbent stays. `starts` are the settings of each model
+    of the registry that are tried first. Raises TuningError if too little is held out.
     """
-    if split.truth.is_empty():
-        raise TuningError("no interaction is held out to choose by; there must be clicks, saves or applications in it")
-    search = _Search(split, seed, budget)
+    search = _search(split, seed, budget)
     incumbent = tuple(incumbent)
-    of_incumbent = _incumbent_ndcg(search, incumbent)
+    decayed = [replace(member, settings=_decayed(split, member.settings)) for member in incumbent]
+    search.scored = {replace(member, weight=1.0): search.score(member) for member in decayed}
+    of_incumbent = candidate_shares(list(search.scored.values()), search.truth)
+    incumbent_ndcg = blended_ndcg(of_incumbent, [member.weight for member in incumbent], k=LIST_LENGTH)[search.judging]
     ends = budget.now() + budget.seconds
-    best: dict[str, Result] = {}
-    for number, name in enumerate(MODELS):
-        share = (ends - budget.now()) / (len(MODELS) - number)
-        found = _best_trial(search, name, starts[name], budget.now() + share, on_trial)
-        if found is not None:
-            best[name] = found
-    results = sorted(best.values(), key=lambda result: -result.mean)
-    challenger, ndcg = _single_or_blend(search, results) if results else (incumbent, of_incumbent)
-    difference = difference_interval(ndcg, of_incumbent, seed=seed)
+    models = {name: _ModelSearch(search, name, _decayed(split, starts[name]), on_trial) for name in MODELS}
+    for one in models.values():
+        one.run(1, ends=ends)
+    for number, one in enumerate(models.values()):
+        one.run(budget.n_trials, ends=budget.now() + (ends - budget.now()) / (len(models) - number))
+    best = {name: one.best for name, one in models.items() if one.best is not None}
+    challenger, ndcg = incumbent, incumbent_ndcg
+    if best:
+        challenger, ndcg = _single_or_blend(search, sorted(best.values(), key=lambda result: -result.ndcg))
+    difference = difference_interval(ndcg, incumbent_ndcg, seed=seed)
     return Tuned(
         members=challenger if difference[0] > 0 else incumbent,
         incumbent=incumbent,
-        incumbent_ndcg=round(float(of_incumbent.mean()), 9),
+        incumbent_ndcg=_mean(incumbent_ndcg),
         challenger=challenger,
-        challenger_ndcg=round(float(ndcg.mean()), 9),
+        challenger_ndcg=_mean(ndcg),
         difference=(round(difference[0], 9), round(difference[1], 9)),
-        best={name: (result.member, result.mean) for name, result in best.items()},
+        best={name: (result.member, result.ndcg) for name, result in best.items()},
         trials=search.trials,
         is_cut_by_time=search.is_cut_by_time,
     )
 
 
-def _incumbent_ndcg(search: _Search, incumbent: Sequence[Member]) -> Doubles:
-    members = [replace(member, settings=_decayed(search.split, member.settings)) for member in incumbent]
-    fitted = [search.fit(member) for member in members]
-    whole = Blend(fitted, [member.weight for member in members]) if len(fitted) > 1 else fitted[0]
-    return search.evaluate(members[0], whole).ndcg
+def _search(split: Split, seed: int, budget: Budget) -> _Search:
+    truth = Truth.of(split)
+    n_users = len(truth.user_ids)
+    if n_users < _LEAST_USERS:
+        raise TuningError(
+            f"interactions of {n_users} users are held out to choose by; there must be clicks, saves or applications "
+            f"of at least {_LEAST_USERS}"
+        )
+    by_hash = np.argsort(stable_hash(truth.user_ids, _HALVES_SALT), kind="stable")
+    halves = np.sort(by_hash[: n_users // 2]), np.sort(by_hash[n_users // 2 :])
+    return _Search(split, truth, *halves, seed, budget)
 
 
 def _single_or_blend(search: _Search, results: Sequence[Result]) -> tuple[tuple[Member, ...], Doubles]:
-    """The best model alone, or the blend of several if it is better for certain."""
-    single = results[0]
-    candidates = candidate_shares([result.recommender for result in results], search.split)
-    weights = choose_weights(candidates, k=LIST_LENGTH)
-    ndcg = blended_ndcg(candidates, weights, k=LIST_LENGTH)
-    if difference_interval(ndcg, single.ndcg, seed=search.seed)[0] <= 0:
-        return (replace(single.member, weight=1.0),), single.ndcg
-    members = [replace(one.member, weight=weight) for one, weight in zip(results, weights, strict=True) if weight > 0]
-    return tuple(members), ndcg
+    """The best model alone, or the blend of several if it is better for certain; with the NDCG of the judging users.
+
+    Both are decided by the choosing users.
+    """
+    every = candidate_shares([result.scored for result in results], search.truth)
+    choosing = every.of_users(search.choosing)
+    weights, alone = choose_weights(choosing, k=LIST_LENGTH), np.eye(len(results))[0]
+    ndcg = [blended_ndcg(choosing, tried, k=LIST_LENGTH) for tried in (weights, alone)]
+    if difference_interval(*ndcg, seed=search.seed)[0] <= 0:
+        weights = tuple(alone)
+    members = [
+        replace(one.member, weight=float(weight)) for one, weight in zip(results, weights, strict=True) if weight > 0
+    ]
+    return tuple(members), blended_ndcg(every.of_users(search.judging), weights, k=LIST_LENGTH)
 
 
-def _best_trial(search: _Search, name: str, start: Any, ends: float, on_trial: OnTrial | None) -> Result | None:
-    """The best of the trials of one model; None if the time is up before the first."""
-    import optuna
+class _ModelSearch:
+    """The trials of one model, and the best of them; None before the first."""
 
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    start = _decayed(search.split, start)
-    sampler = optuna.samplers.TPESampler(seed=search.seed, n_startup_trials=_STARTUP_TRIALS)
-    study = optuna.create_study(direction="maximize", sampler=sampler)
-    best: Result | None = None
-    now, n_trials = search.budget.now, search.budget.n_trials
-    spent = 0.0
-    for number in range(min(n_trials, _POPULARITY_TRIALS) if name == POPULARITY else n_trials):
-        began = now()
-        if began + spent > ends:
-            search.is_cut_by_time = True
-            break
-        trial = study.ask() if number else None
-        settings = start if trial is None else _ask(trial, name, start, search)
-        member = Member(name, 1.0, settings)
-        result = search.evaluate(member, search.fit(member))
+    def __init__(self, search: _Search, name: str, start: Any, on_trial: OnTrial | None) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._search, self._name, self._start, self._on_trial = search, name, start, on_trial
+        sampler = optuna.samplers.TPESampler(seed=search.seed, n_startup_trials=_STARTUP_TRIALS)
+        self._study = optuna.create_study(direction="maximize", sampler=sampler)
+        self._refused = optuna.trial.TrialState.FAIL
+        self._number = 0
+        self.best: Result | None = None
+
+    def run(self, until: int, *, ends: float) -> None:
+        """Makes the trials before number `until` while there is time; those that would need too much are skipped."""
+        if self._name == POPULARITY:
+            until = min(until, _POPULARITY_TRIALS)
+        for number in range(self._number, until):
+            if self._search.budget.now() > ends:
+                self._search.is_cut_by_time = True
+                return
+            self._try(number, ends)
+            self._number = number + 1
+
+    def _try(self, number: int, ends: float) -> None:
+        search = self._search
+        trial = self._study.ask() if number else None
+        settings = self._start
         if trial is not None:
-            study.tell(trial, result.mean)
-        search.trials.append(
-            {"model": name, "trial": number, "settings": asdict(settings), "ndcg": result.mean, "recall": result.recall}
-        )
-        if best is None or result.mean > best.mean:
-            best = result
-        if on_trial is not None:
-            on_trial(name, number, result.mean)
-        spent = max(spent, now() - began)
-    return best
+            most = search.budget.max_factors
+            settings = ask(trial, self._name, self._start, half_lives=search.split.half_lives, max_factors=most)
+        member = Member(self._name, 1.0, settings)
+        report = {"model": self._name, "trial": number, "settings": asdict(settings)}
+        refusal = search.refusal(member, ends=ends)
+        if refusal is not None:
+            search.trials.append({**report, "ndcg": None, "recall": None, "skipped": refusal})
+            if trial is not None:
+                self._study.tell(trial, state=self._refused)
+            return
+        result = search.evaluate(member)
+        if trial is not None:
+            self._study.tell(trial, result.ndcg)
+        search.trials.append({**report, "ndcg": result.ndcg, "recall": result.recall})
+        if self.best is None or result.ndcg > self.best.ndcg:
+            self.best = result
+        if self._on_trial is not None:
+            self._on_trial(self._name, number, result.ndcg)
 
 
 def _decayed(split: Split, settings: Any) -> Any:
@@ -219,62 +297,10 @@ def _decayed(split: Split, settings: Any) -> Any:
     return settings if split.half_lives else replace(settings, half_life_days=NO_DECAY_DAYS)
 
 
-def _ask(trial: Any, name: str, start: Any, search: _Search) -> Any:
-    """The settings that Optuna proposes for the model `name`; what is not searched stays as in `start`."""
-    chosen = _SPACES[name](trial, search)
-    lives = sorted({*search.split.half_lives, start.half_life_days})
-    return replace(start, **chosen, half_life_days=trial.suggest_categorical("half_life_days", lives))
+def _mean(values: Doubles) -> float:
+    # Nine decimals: another order of summation must not lead to another choice.
+    return round(float(values.mean()), 9)
 
 
-def _als_space(trial: Any, search: _Search) -> dict[str, Any]:
-    factors = [count for count in FACTORS if count <= search.budget.max_factors] or [search.budget.max_factors]
-    return {
-        "factors": trial.suggest_categorical("factors", factors),
-        "regularization": trial.suggest_float("regularization", 1e-2, 1e2, log=True),
-        "alpha": trial.suggest_float("alpha", 0.1, 100.0, log=True),
-        "popularity_power": trial.suggest_float("popularity_power", 0.0, 1.0),
-    }
-
-
-def _user_knn_space(trial: Any, _search: _Search) -> dict[str, Any]:
-    return {
-        "n_neighbours": trial.suggest_categorical("n_neighbours", [25, 50, 100, 200, 400]),
-        "rarity_power": trial.suggest_float("rarity_power", 0.0, 2.0),
-        "activity_power": trial.suggest_float("activity_power", 0.0, 0.6),
-        **_common_space(trial),
-    }
-
-
-def _item_knn_space(trial: Any, _search: _Search) -> dict[str, Any]:
-    return {
-        "n_neighbours": trial.suggest_categorical("n_neighbours", [25, 50, 100, 200, 400]),
-        "shrinkage": trial.suggest_float("shrinkage", 0.1, 100.0, log=True),
-        "activity_power": trial.suggest_float("activity_power", 0.0, 1.0),
-        **_common_space(trial),
-    }
-
-
-def _linear_items_space(trial: Any, search: _Search) -> dict[str, Any]:
-    n_jobs = max((len(weights.job_ids) for weights in search.matrices.values()), default=1)
-    most = max(50, _MAX_LINEAR_COEFFICIENTS // max(n_jobs, 1))
-    return {
-        "n_neighbours": trial.suggest_categorical("n_neighbours", [n for n in (50, 100, 200) if n <= most]),
-        "regularization": trial.suggest_float("regularization", 1.0, 3000.0, log=True),
-        **_common_space(trial),
-    }
-
-
-def _common_space(trial: Any) -> dict[str, Any]:
-    return {
-        "is_binary": trial.suggest_categorical("is_binary", [True, False]),
-        "popularity_power": trial.suggest_float("popularity_power", 0.0, 0.6),
-    }
-
-
-_SPACES: Mapping[str, Callable[[Any, _Search], dict[str, Any]]] = {
-    ALS: _als_space,
-    USER_KNN: _user_knn_space,
-    ITEM_KNN: _item_knn_space,
-    LINEAR_ITEMS: _linear_items_space,
-    POPULARITY: lambda trial, _search: {"is_binary": trial.suggest_categorical("is_binary", [True, False])},
-}
+def _bytes(weights: WeightMatrix) -> int:
+    return int(weights.values.data.nbytes + weights.values.indices.nbytes + weights.values.indptr.nbytes)

@@ -110,14 +110,19 @@ def fit_user_knn(weights: WeightMatrix, settings: UserKnnSettings, *, n_threads:
     history = history_of(weights.values, is_binary=settings.is_binary)
     history = largest_of_rows(history, settings.max_jobs_per_user, largest=float(history.data.max(initial=1)))
     described = describe_users(history, users_per_job(history), rarity_power=settings.rarity_power)
-    max_users_per_job = max(100, settings.max_products // max(described.nnz, 1))
+    most = max_users_per_job(described.nnz, max_products=settings.max_products)
     by_job = described.T.tocsr()
-    if np.diff(by_job.indptr).max(initial=0) > max_users_per_job:
-        by_job = largest_of_rows(by_job, max_users_per_job)
+    if np.diff(by_job.indptr).max(initial=0) > most:
+        by_job = largest_of_rows(by_job, most)
     links = most_similar_rows(described, by_job, settings.n_neighbours, n_threads=n_threads)
     n_jobs = np.maximum(np.diff(history.indptr), 1).astype(np.float64)
     shared = scale_rows(history, n_jobs**-settings.activity_power)
     return sparse_model(weights, links, shared, popularity_power=settings.popularity_power)
+
+
+def max_users_per_job(n_pairs: int, *, max_products: int = UserKnnSettings.max_products) -> int:
+    """How many users may describe a job, so that about `max_products` similarities are added up."""
+    return max(100, max_products // max(n_pairs, 1))
 
 
 def describe_users(

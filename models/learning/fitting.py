@@ -12,11 +12,12 @@ import numpy as np
 from features.hashing import mix
 from models.arrays import Csr, Doubles, Floats, Ints
 from models.evaluation.metrics import ranking_metrics
+from models.kernels.dense_rows import top_k
 from models.kernels.sparse_rows import lookup
 from models.learning.examples import Examples, folds, join_examples, sampled, with_positives
 from models.learning.registry import learned_recipe
 from models.learning.weights import Penalty, fit_weights, named
-from models.ranking.candidates import Candidates, top_k
+from models.ranking.candidates import Candidates
 from models.ranking.context import CandidatePairs, JobContext, UserBatch, UserBlock
 from models.ranking.retrieval import build_block, retrieve
 from models.ranking.scoring import component_values, score_pairs

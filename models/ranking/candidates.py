@@ -1,4 +1,4 @@
-"""Top-k selection over blocks of scores and lists, and the union of what the retrievers found. Arrays only.
+"""Selection from lists of candidates, and the union of what the retrievers found. Arrays only.
 
 A block is B users (rows) and J jobs (columns). Lists of candidates are (B, k) int32 arrays of columns, best first,
 -1 where a row has no more.
@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from models.arrays import NO_ENTRY, CsrArrays, Floats, Ints, padded_rows
 from models.kernels.compiling import compiled
 from models.kernels.sparse_rows import mark_row
-from models.sort_keys import KeyLayout, descending
+from models.sort_keys import KeyLayout
 
 _PRIORITY_LEVELS = 1000
-_TOP_KEY = KeyLayout(row=11, score=32, column=20)
 _PROPOSAL_KEY = KeyLayout(pair=35, priority=10, retriever=4)
 _UNION_KEY = KeyLayout(row=11, priority=10, job=24, found_by=16)
 
@@ -36,26 +35,6 @@ class Candidates:
     def values_of(self, codes: Ints) -> Ints:
         """The code of each candidate, -1 for padding; `codes` has one per job."""
         return np.where(self.jobs >= 0, codes[np.maximum(self.jobs, 0)], -1).astype(np.int32)
-
-
-def top_k(scores: Floats, k: int) -> Ints:
-    """The `k` best columns of each row; -inf is never chosen; equal scores in the order of columns.
-
-    A partition finds each row's threshold, and only the scores that reach it are sorted: NumPy partitions values a
-    dozen times faster than indices.
-    """
-    n_rows, n_columns = scores.shape
-    if not _TOP_KEY.has_room(row=n_rows + 1, column=n_columns + 1):
-        raise ValueError(f"top_k: got a block of {n_rows} x {n_columns}; at most 2047 x 1048575")
-    k = min(k, n_columns)
-    if k <= 0 or n_rows == 0:
-        return np.full((n_rows, max(k, 0)), NO_ENTRY, dtype=np.int32)
-    threshold = np.partition(scores, n_columns - k, axis=1)[:, n_columns - k]
-    rows, columns = np.nonzero((scores >= threshold[:, None]) & (scores > -np.inf))
-    keys = _TOP_KEY.pack(row=rows, score=descending(scores[rows, columns]), column=columns)
-    keys.sort()
-    best = _TOP_KEY.unpack(keys, "column").astype(np.int32)
-    return padded_rows(_TOP_KEY.unpack(keys, "row"), best, n_rows=n_rows, width=k)
 
 
 def first_allowed(lists: Ints, which: NDArray[Any], forbidden: Any, *, k: int) -> Ints:

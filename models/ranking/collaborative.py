@@ -7,8 +7,9 @@ of its members, over the union of the best jobs of each.
 import numpy as np
 
 from models.arrays import Csr, Floats, Ints
+from models.kernels.dense_rows import top_k
 from models.kernels.sparse_rows import best_columns, dot_pairs, lookup
-from models.ranking.candidates import merge, top_k
+from models.ranking.candidates import merge
 from models.ranking.context import CollaborativeScores, Factors, JobContext, UserBatch
 from models.ranking.vector_index import nearest_jobs
 

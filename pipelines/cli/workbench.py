@@ -182,8 +182,8 @@ def tune(
 
 
 def _tuned_table(tuned: "Tuned") -> Table:
-    """The best of each model, the incumbent, and the choice."""
-    table = Table("", "NDCG@20", "model and settings")
+    """The best of each model by the users who chose; incumbent, challenger and choice by those who did not."""
+    table = Table("", "NDCG@20", "model and settings", caption="below the line: users who did not choose")
     for name, (member, ndcg) in sorted(tuned.best.items(), key=lambda one: -one[1][1]):
         table.add_row(name, f"{ndcg:.4f}", _described([member]))
     table.add_section()

@@ -13,6 +13,8 @@ from models.sort_keys import (
     position_of_key,
     rank_in_group,
     score_of_key,
+    score_of_signed_key,
+    signed_key,
 )
 
 _SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, max_side=12)
@@ -58,3 +60,11 @@ def test_the_compiled_key_gives_score_and_position_back(score: float, position: 
     key = descending_key(np.float32(score), position)
     assert score_of_key(key) == np.float32(score) and position_of_key(key) == position
     assert key >> 32 == descending(np.array([score], dtype=np.float32))[0]
+
+
+@given(st.lists(st.tuples(_VALUES, st.integers(0, 2**31 - 1)), min_size=1))
+def test_signed_keys_sort_by_score_then_position_and_give_both_back(pairs: list[tuple[float, int]]) -> None:
+    keys = sorted(int(signed_key(np.float32(score), position)) for score, position in pairs)
+    found = [(float(score_of_signed_key(key)), int(position_of_key(key))) for key in map(np.int64, keys)]
+    expected = sorted(((float(np.float32(score)), position) for score, position in pairs), key=lambda p: (-p[0], p[1]))
+    assert found == expected

@@ -5,7 +5,8 @@ import polars as pl
 
 from features.components import DEFAULT_MAX_DISTANCE_KM, REMOTE_OK, haversine_km
 from models.arrays import Doubles, Ints, codes, take_or_missing
-from models.ranking.candidates import first_allowed, top_k
+from models.kernels.dense_rows import top_k
+from models.ranking.candidates import first_allowed
 from models.ranking.context import Find, ForUsers, JobContext, UserBlock
 from models.ranking.population import Population
 from models.ranking.retrievers.precomputed import OVERFETCH, cells_of, grouped_lists

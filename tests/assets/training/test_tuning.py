@@ -146,5 +146,5 @@ def test_a_lake_with_nothing_to_choose_by_is_an_error_and_no_crash(tmp_path: Pat
     lake.replace("catalog", JOBS, JOBS.empty())
     done = tune(tmp_path)
     assert done.exit_code == 1
-    assert "no interaction is held out" in done.output
+    assert "of 0 users are held out" in done.output
     assert not tuned_path(tmp_path / "models").exists()

@@ -6,15 +6,17 @@ import polars as pl
 import pytest
 
 from models.evaluation.metrics import evaluate_lists
-from models.evaluation.recommenders import Popularity, Recommender, recommend, recommender_of
+from models.evaluation.recommenders import Popularity, recommend, recommender_of
 from models.evaluation.splits import Split, random_split
+from models.fitting import tuning
 from models.fitting.als import AlsSettings
-from models.fitting.blending import blended_ndcg, candidate_shares, choose_weights
+from models.fitting.blending import Scored, Truth, blended_ndcg, candidate_shares, choose_weights, score_users
 from models.fitting.collaborative import MODELS, Member
+from models.fitting.costs import Size, fit_seconds
 from models.fitting.item_knn import ItemKnnSettings
-from models.fitting.tuning import Budget, Result, Tuned, TuningError, _Search, tune_collaborative
+from models.fitting.tuning import Budget, Tuned, TuningError, _Search, _search, tune_collaborative
 
-BAD = Member("als", 1.0, AlsSettings(factors=2, iterations=2, n_threads=1, regularization=90.0, alpha=0.1))
+BAD = Member("als", 1.0, AlsSettings(factors=2, iterations=2, n_threads=1, regularization=5.0, alpha=0.1))
 STARTS: dict[str, Any] = {name: kind.settings() for name, kind in MODELS.items()} | {"als": BAD.settings}
 
 
@@ -40,9 +42,16 @@ def clock(step: float) -> Callable[[], float]:
     return now
 
 
-def tuned(*, incumbent: Member = BAD, n_trials: int = 3, seconds: float = 1e9, step: float = 0.0) -> Tuned:
-    budget = Budget(n_trials, seconds, clock(step), max_factors=16, n_threads=1)
-    return tune_collaborative(groups(), incumbent=[incumbent], starts=STARTS, budget=budget, seed=3)
+def tuned(
+    *,
+    split: Split | None = None,
+    n_trials: int = 3,
+    seconds: float = 1e9,
+    step: float = 0.0,
+    memory_bytes: float = 1e9,
+) -> Tuned:
+    budget = Budget(n_trials, seconds, clock(step), max_factors=16, n_threads=1, memory_bytes=memory_bytes)
+    return tune_collaborative(split or groups(), incumbent=[BAD], starts=STARTS, budget=budget, seed=3)
 
 
 def test_every_model_is_tried_and_a_bad_incumbent_is_replaced() -> None:
@@ -96,22 +105,65 @@ def test_the_incumbent_stays_if_there_is_no_time_for_any_trial() -> None:
 
 def test_the_time_counts_from_when_the_incumbent_is_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
     passed = [0.0]
-    evaluate = _Search.evaluate
+    score = _Search.score
 
-    def slow(search: _Search, member: Member, recommender: Recommender) -> Result:
+    def slow(search: _Search, member: Member) -> Scored:
         passed[0] += 100.0
-        return evaluate(search, member, recommender)
+        return score(search, member)
 
-    monkeypatch.setattr(_Search, "evaluate", slow)
+    monkeypatch.setattr(_Search, "score", slow)
     budget = Budget(1, 50, lambda: passed[0], max_factors=16, n_threads=1)
     found = tune_collaborative(groups(), incumbent=[BAD], starts=STARTS, budget=budget, seed=3)
     assert [trial["model"] for trial in found.trials] == ["popularity"]
 
 
+def test_the_users_that_chose_do_not_judge_the_choice() -> None:
+    split = groups()
+    search = _search(split, 3, Budget(1, 1, clock(0.0)))
+    users = search.truth.user_ids
+    assert sorted([*search.choosing, *search.judging]) == list(range(len(users)))
+    # The users who judge take to jobs that no model can know: no choice is better for them.
+    judging = users.gather(search.judging).implode()
+    job = pl.when(pl.col("user_id").is_in(judging)).then(pl.lit("unheard-") + pl.col("job_id")).otherwise("job_id")
+    found = tuned(split=replace(split, truth=split.truth.with_columns(job_id=job)))
+    assert max(ndcg for _, ndcg in found.best.values()) > 0.3
+    assert found.challenger != found.incumbent == found.members
+    assert (found.challenger_ndcg, found.difference) == (0, (0, 0))
+
+
+def test_trials_that_need_too_much_memory_are_skipped_and_say_so() -> None:
+    found = tuned(memory_bytes=1e4)
+    assert found.best == {} and not found.is_replaced
+    assert {trial["model"] for trial in found.trials} == set(MODELS)
+    for trial in found.trials:
+        assert trial["ndcg"] is None
+        assert "GB of memory; the limit is 0.0 GB" in trial["skipped"]
+
+
+def test_trials_that_would_take_too_long_are_skipped_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(model: str, settings: Any, size: Size, *, n_scored_users: int) -> float:
+        return 1000.0 if model == "linear_items" else fit_seconds(model, settings, size, n_scored_users=n_scored_users)
+
+    monkeypatch.setattr(tuning, "fit_seconds", slow)
+    found = tuned(seconds=500, step=0.5)
+    assert set(found.best) == set(MODELS) - {"linear_items"}
+    reasons = [trial["skipped"] for trial in found.trials if trial["model"] == "linear_items"]
+    assert len(reasons) == 3 and all(reason.endswith("s are left") for reason in reasons)
+    assert found.is_cut_by_time
+
+
+def test_matrices_of_other_half_lives_are_kept_only_where_there_is_memory() -> None:
+    for memory_bytes, kept in ((1e9, [9.0, 7.0]), (1.0, [7.0])):
+        search = _search(groups(), 3, Budget(1, 1, clock(0.0), memory_bytes=memory_bytes))
+        for half_life_days in (7.0, 9.0, 7.0):
+            search.weights(half_life_days)
+        assert list(search.matrices) == kept
+
+
 def test_nothing_held_out_is_an_error() -> None:
     empty = replace(groups(), truth=groups().truth.clear())
     budget = Budget(1, 10, clock(0.0))
-    with pytest.raises(TuningError, match="no interaction is held out"):
+    with pytest.raises(TuningError, match="of 0 users are held out"):
         tune_collaborative(empty, incumbent=[BAD], starts=STARTS, budget=budget, seed=1)
 
 
@@ -119,7 +171,7 @@ def test_the_ndcg_of_one_recommender_in_a_blend_is_that_of_its_lists() -> None:
     split = groups()
     model = recommender_of(MODELS["item_knn"].fit(split.train(1.0), ItemKnnSettings(), 1, 1))
     popular = Popularity(model.job_ids, pl.Series(range(len(model.job_ids)), dtype=pl.Float32).to_numpy() + 1)
-    candidates = candidate_shares([popular, model], split)
+    candidates = candidate_shares([score_users(one, split) for one in (popular, model)], Truth.of(split))
     for weights, one in (((1.0, 0.0), popular), ((0.0, 1.0), model)):
         lists = recommend(one, split.truth["user_id"].unique().sort(), k=5, excluded=split.known)
         expected = evaluate_lists(lists, split.truth, k=5)["ndcg"].to_list()

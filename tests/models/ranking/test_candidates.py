@@ -9,27 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from models.arrays import NO_ENTRY, expand_slices, rank_within
-from models.ranking.candidates import first_allowed, merge, top_k
-
-_SCORES = hnp.arrays(
-    np.float32,
-    hnp.array_shapes(min_dims=2, max_dims=2, max_side=12),
-    elements=st.sampled_from([-np.inf, -1.5, -0.0, 0.0, 0.25, 0.5, 1e-30, 3.0]),
-)
-
-
-@given(_SCORES, st.integers(1, 15))
-def test_top_k_is_the_head_of_every_sorted_row(scores: NDArray[np.float32], k: int) -> None:
-    found = top_k(scores, k)
-    for row, values in enumerate(scores):
-        ordered = sorted((j for j in range(len(values)) if values[j] > -np.inf), key=lambda j: (-values[j], j))
-        assert [job for job in found[row] if job != NO_ENTRY] == ordered[:k]
-        assert (np.diff((found[row] == NO_ENTRY).astype(int)) >= 0).all()  # padding only at the end
-
-
-def test_a_block_too_large_to_pack_is_refused() -> None:
-    with pytest.raises(ValueError, match="2048 x 1"):
-        top_k(np.zeros((2048, 1), dtype=np.float32), 1)
+from models.ranking.candidates import first_allowed, merge
 
 
 @st.composite
