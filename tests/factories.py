@@ -105,10 +105,10 @@ def feeds(lists: Mapping[str, Sequence[str]]) -> pl.DataFrame:
 def recipes(*, cap: float | None = None) -> pl.DataFrame:
     """One recipe of one component."""
     return pl.DataFrame(
-        [("marketplace", "skills", 1.0, 0.5, cap)],
+        [("marketplace", "skills", 1.0, 0.5, cap, 0.0)],
         schema={
             **{"recipe": pl.String, "component": pl.String},
-            **{"weight": pl.Float64, "neutral": pl.Float64, "cap": pl.Float64},
+            **{"weight": pl.Float64, "neutral": pl.Float64, "cap": pl.Float64, "base": pl.Float64},
         },
         orient="row",
     )
@@ -215,7 +215,7 @@ def make_older(published: Path, generation: str, *, has_text_tables: bool = Fals
     folder = published / generation
     manifest = load_manifest(folder)
     files = {name: folder / TABLES_FOLDER / f"{name}.parquet" for name in ("recipes", "trending", "reason_texts")}
-    pl.read_parquet(files["recipes"]).drop("cap").write_parquet(files["recipes"])
+    pl.read_parquet(files["recipes"]).drop("cap", "base").write_parquet(files["recipes"])
     pl.read_parquet(files["trending"]).rename({"period": "window"}).write_parquet(files["trending"])
     files.pop("reason_texts").unlink()
     described = {name: tables.described(name, [path]) for name, path in files.items()}

@@ -101,7 +101,7 @@ def test_a_score_can_be_recomputed_from_the_stored_components_and_weights(world:
         .with_columns(part=pl.col("weight") * pl.col("value").cast(pl.Float64).fill_null(pl.col("neutral")))
         .with_columns(part=pl.min_horizontal("part", "cap"))
         .group_by("user_id", "rank", "score")
-        .agg(pl.col("part").sum())
+        .agg(pl.col("part").sum() + pl.col("base").first())
     )
     assert scored.height == feeds.height * 20
     assert scored.select((pl.col("part") - pl.col("score")).abs().max()).item() < 1e-6

@@ -27,8 +27,17 @@ from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS
 from features.schemas.insight import EXPOSURES
 from models.arrays import csr_from_coordinates, positions
 from models.evaluation.splits import sample_users
-from models.learning.fitting import CandidateBlock, Learned, candidate_blocks, learn, ndcg_of_recipe
+from models.learning.fitting import (
+    CandidateBlock,
+    Learned,
+    candidate_blocks,
+    exploring_as,
+    learn,
+    ndcg_of_recipe,
+    scores_of_lists,
+)
 from models.learning.holdout import LEAST_OUTCOMES, RANDOM_SHARE, HoldOut, choose_holdout
+from models.learning.levels import matched_level
 from models.learning.position_bias import LEAST_OUTCOMES as LEAST_LOGGED_OUTCOMES
 from models.learning.position_bias import LEAST_TOP_SHARE, TOP_RANKS, attention_power, outcome_weights
 from models.learning.promotion import compare, is_better, is_worse
@@ -166,10 +175,10 @@ def _judged(
     settings, seed = blocks[0].block.context.settings, workspace.config.pipeline.seed
     configured = workspace.config.ranking.configured_recipe
     name = registry.active or configured
-    of_configured = ndcg_of_recipe(blocks, settings.recipes[configured], exploring_as=found.recipe)
-    of_active = of_configured
+    alike = exploring_as(settings.recipes[configured], found.recipe)
+    of_configured = of_active = ndcg_of_recipe(blocks, alike)
     if registry.active_recipe is not None:
-        of_active = ndcg_of_recipe(blocks, registry.active_recipe, exploring_as=found.recipe)
+        of_active = ndcg_of_recipe(blocks, exploring_as(registry.active_recipe, found.recipe))
     ndcg, incumbent_ndcg, gain = compare(found.ndcg, of_active, seed=seed)
     _, configured_ndcg, over_configured = compare(found.ndcg, of_configured, seed=seed)
     _, _, incumbent_over_configured = compare(of_active, of_configured, seed=seed)
@@ -194,6 +203,7 @@ def _judged(
         is_promoted=promoted,
         decision=f"promoted: {figures}" if promoted else f"not promoted, not better for certain: {figures}",
         configured=Configured(configured, configured_ndcg, over_configured, incumbent_over_configured),
+        level=matched_level(scores_of_lists(blocks, found.recipe), scores_of_lists(blocks, alike)),
     )
 
 

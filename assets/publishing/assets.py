@@ -159,12 +159,12 @@ def reason_tables(templates: Mapping[str, Mapping[str, str]]) -> dict[str, pl.Da
 
 def _recipes(workspace: Workspace) -> pl.DataFrame:
     rows = [
-        (name, component, weight / sum(recipe.weights.values()), recipe.neutral, recipe.most(component))
+        (name, component, recipe.scaled().get(component, 0.0), recipe.neutral, recipe.most(component), recipe.base)
         for name, recipe in served_settings(workspace).recipes.items()
-        for component, weight in recipe.weights.items()
+        for component in recipe.weights
     ]
     schema = {"recipe": pl.String, "component": pl.String, "weight": pl.Float64, "neutral": pl.Float64}
-    return pl.DataFrame(rows, schema=schema | {"cap": pl.Float64}, orient="row")
+    return pl.DataFrame(rows, schema=schema | {"cap": pl.Float64, "base": pl.Float64}, orient="row")
 
 
 def _high_water_marks(lake: Lake) -> dict[str, str]:

@@ -19,7 +19,7 @@ from serving.contract.tables import COMPONENTS
 
 @dataclass(frozen=True)
 class Contribution:
-    """One component's part of a score: the recipe's weight, the value, and points out of 100.
+    """One component's part of a score: the recipe's scaled weight, the value, and points out of 100.
 
     `value` is None if unknown; the recipe's neutral value counts instead.
     """
@@ -44,6 +44,7 @@ class ScoreBreakdown:
     recipe: str
     arm: str
     neutral: float
+    base: float
     score: float | None = None
     confidence: float | None = None
     is_ruled_out: bool = False
@@ -63,7 +64,7 @@ def explain_pair(context: JobContext, batch: UserBatch, *, user: int, job_id: st
     recipe = batch.recipes[batch.recipe_of_user[user]]
     row = int(context.jobs.rows_of(pl.Series([job_id]))[0])
     if row < 0:
-        return ScoreBreakdown(job_id, None, arm.recipe, arm.name, recipe.neutral)
+        return ScoreBreakdown(job_id, None, arm.recipe, arm.name, recipe.neutral, recipe.base)
     block = build_block(context, batch, slice(user, user + 1))
     found = retrieve(block)
     pairs = CandidatePairs(block, np.array([[row]], dtype=np.int32))
@@ -92,6 +93,7 @@ def explain_pair(context: JobContext, batch: UserBatch, *, user: int, job_id: st
         recipe=arm.recipe,
         arm=arm.name,
         neutral=recipe.neutral,
+        base=recipe.base,
         score=score,
         confidence=float(scored.confidence[0, 0]),
         is_ruled_out=row in block.forbidden.indices,
@@ -104,9 +106,12 @@ def explain_pair(context: JobContext, batch: UserBatch, *, user: int, job_id: st
 
 
 def contributions(recipe: Recipe, values: dict[str, float]) -> tuple[Contribution, ...]:
-    """The parts of a score, the greatest first; they sum to it. `values` by component, NaN where unknown."""
+    """The parts of a score, the greatest first; with the recipe's base they sum to it.
+
+    `values` by component, NaN where unknown.
+    """
     parts = []
-    for name, weight in recipe.normalised().items():
+    for name, weight in recipe.scaled().items():
         value = values[name]
         points = weight * (recipe.neutral if np.isnan(value) else value)
         most = recipe.most(name)

@@ -4,7 +4,7 @@ Cross-fitting: users are dealt into folds by a hash. What is measured for a user
 folds, by settings chosen on the other folds. The recipe itself is then fitted to all users.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +20,7 @@ from models.learning.weights import Penalty, fit_weights, named
 from models.ranking.candidates import Candidates
 from models.ranking.context import CandidatePairs, JobContext, UserBatch, UserBlock
 from models.ranking.retrieval import build_block, retrieve
-from models.ranking.scoring import component_values, score_pairs
+from models.ranking.scoring import Scored, component_values, score_pairs
 from models.ranking.settings import Recipe
 from models.ranking.stages import BLOCK_USERS, arrange
 from serving.contract.tables import COMPONENTS
@@ -120,30 +120,50 @@ def learn(blocks: Sequence[CandidateBlock], *, on_step: Callable[[str], None] = 
 
 def ndcg_of_lists(blocks: Sequence[CandidateBlock], recipes: Sequence[Recipe], recipe_of_user: Ints) -> Doubles:
     """NDCG@20 of the lists that ranking makes by each user's recipe, (U,)."""
-    found, start = [], 0
+    return np.concatenate([_ndcg(one, place) for one, _, place in _listed(blocks, recipes, recipe_of_user)])
+
+
+def ndcg_of_recipe(blocks: Sequence[CandidateBlock], recipe: Recipe) -> Doubles:
+    """NDCG@20 of the lists that ranking makes by `recipe`, (U,)."""
+    return ndcg_of_lists(blocks, [recipe], _nobody(blocks))
+
+
+def scores_of_lists(blocks: Sequence[CandidateBlock], recipe: Recipe) -> Doubles:
+    """The scores of all jobs in the first 20 ranks of the lists that ranking makes by `recipe`, (n,)."""
+    found = []
+    for _, scored, place in _listed(blocks, [recipe], _nobody(blocks)):
+        score = np.take_along_axis(scored.score, np.maximum(place, 0), axis=1)
+        found.append(score[place >= 0])
+    return np.concatenate(found)
+
+
+def exploring_as(recipe: Recipe, other: Recipe) -> Recipe:
+    """`recipe` exploring at the ranks where `other` does: where jobs are drawn says nothing about an order.
+
+    Recipes are compared like this.
+    """
+    return replace(recipe, exploration_share=other.exploration_share, exploration_from_rank=other.exploration_from_rank)
+
+
+def _listed(
+    blocks: Sequence[CandidateBlock], recipes: Sequence[Recipe], recipe_of_user: Ints
+) -> Iterator[tuple[CandidateBlock, Scored, Ints]]:
+    """Each block with its scores and the places among the candidates of the first 20 ranks, -1 for none."""
+    start = 0
     for one in blocks:
         of_block = recipe_of_user[start : start + len(one.gain)]
         start += len(one.gain)
         batch = replace(
             one.block.batch, recipes=recipes, recipe_of_user=_spread(of_block, one.block.rows, one.block.batch.users.n)
         )
-        block = replace(one.block, batch=batch)
-        slots = arrange(block, one.found, score_pairs(one.values, recipes, of_block))
-        found.append(_ndcg(one, slots.candidate[:, :LIST_LENGTH]))
-    return np.concatenate(found)
+        scored = score_pairs(one.values, recipes, of_block)
+        slots = arrange(replace(one.block, batch=batch), one.found, scored)
+        yield one, scored, slots.candidate[:, :LIST_LENGTH]
 
 
-def ndcg_of_recipe(blocks: Sequence[CandidateBlock], recipe: Recipe, *, exploring_as: Recipe) -> Doubles:
-    """NDCG@20 of each user (U,) by `recipe`, exploring at the ranks where `exploring_as` does.
-
-    Recipes are compared like this: where jobs are drawn says nothing about an order.
-    """
-    alike = replace(
-        recipe,
-        exploration_share=exploring_as.exploration_share,
-        exploration_from_rank=exploring_as.exploration_from_rank,
-    )
-    return ndcg_of_lists(blocks, [alike], np.zeros(sum(len(one.gain) for one in blocks), dtype=np.int32))
+def _nobody(blocks: Sequence[CandidateBlock]) -> Ints:
+    """The first recipe for every user."""
+    return np.zeros(sum(len(one.gain) for one in blocks), dtype=np.int32)
 
 
 def ndcg_by_score(blocks: Sequence[CandidateBlock], recipes: Sequence[Recipe], recipe_of_user: Ints) -> Doubles:

@@ -52,10 +52,19 @@ class Configured:
 
 
 @dataclass(frozen=True)
+class Level:
+    """`scale` and `base` of a recipe: a score is base + scale * the weighted sum."""
+
+    scale: float = 1.0
+    base: float = 0.0
+
+
+@dataclass(frozen=True)
 class Fit:
     """One fitted recipe. `ndcg` and `incumbent_ndcg` are NDCG@20 of the same held-out users, `gain` their paired
     difference; `incumbent` names what it was compared with. `settings` are those chosen for the fit. `configured` is
-    None for fits that were not compared with the configured recipe."""
+    None for fits that were not compared with the configured recipe. `level` makes its scores mean what those of the
+    configured recipe do."""
 
     fit: str
     as_of: str
@@ -71,10 +80,12 @@ class Fit:
     is_promoted: bool
     decision: str
     configured: Configured | None = None
+    level: Level = Level()
 
     def recipe(self) -> Recipe:
         """The recipe that ranks by this fit."""
-        return learned_recipe(self.weights, neutral=self.neutral, diversity=self.diversity)
+        recipe = learned_recipe(self.weights, neutral=self.neutral, diversity=self.diversity)
+        return replace(recipe, **asdict(self.level))
 
 
 @dataclass(frozen=True)
@@ -188,5 +199,6 @@ def _fit(found: dict[str, Any]) -> Fit:
     if configured is not None:
         names = ("ndcg", "gain", "incumbent_gain")
         configured = Configured(recipe=configured["recipe"], **{name: Figure(**configured[name]) for name in names})
+    level = Level(**found.get("level", {}))
     figures = {name: Figure(**found[name]) for name in ("ndcg", "incumbent_ndcg", "gain")}
-    return Fit(**{**found, **figures, "data": Data(**found["data"]), "configured": configured})
+    return Fit(**{**found, **figures, "data": Data(**found["data"]), "configured": configured, "level": level})

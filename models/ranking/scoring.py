@@ -30,18 +30,21 @@ class Scored:
 
 
 def score_pairs(values: Mapping[str, Floats], recipes: Sequence[Recipe], recipe_of_row: Ints) -> Scored:
-    """score = sum of weight * value over the recipe's components, unknown values being neutral; (B, C).
+    """score = base + sum of weight * value over the recipe's components, unknown values being neutral; (B, C).
 
-    The collaborative term counts at most the recipe's cap. Confidence is the weight share of the known components.
+    Weights are scaled by the recipe. The collaborative term counts at most the recipe's cap. Confidence is the weight
+    share of the known components.
     """
     weights = np.zeros((len(recipes), len(COMPONENTS)))
     for row, recipe in enumerate(recipes):
-        for name, weight in recipe.normalised().items():
+        for name, weight in recipe.scaled().items():
             weights[row, _COMPONENT_INDEX[name]] = weight
+    scale = np.array([recipe.scale for recipe in recipes])[recipe_of_row][:, None]
+    base = np.array([recipe.base for recipe in recipes])[recipe_of_row][:, None]
     neutral = np.array([recipe.neutral for recipe in recipes])[recipe_of_row][:, None]
     most = caps(recipes)[recipe_of_row][:, None]
     shape = next(iter(values.values())).shape
-    score, confidence = np.zeros(shape), np.zeros(shape)
+    score, confidence = np.zeros(shape) + base, np.zeros(shape)
     for name in COMPONENTS:
         if not weights[:, _COMPONENT_INDEX[name]].any():
             continue
@@ -51,7 +54,7 @@ def score_pairs(values: Mapping[str, Floats], recipes: Sequence[Recipe], recipe_
         term = weight * np.where(is_known, value, neutral)
         score += np.minimum(term, most) if name == COLLABORATIVE else term
         confidence += weight * is_known
-    return Scored(score=np.clip(score, 0, 1), confidence=np.clip(confidence, 0, 1))
+    return Scored(score=np.clip(score, 0, 1), confidence=np.clip(confidence / scale, 0, 1))
 
 
 def caps(recipes: Sequence[Recipe]) -> Doubles:

@@ -14,7 +14,8 @@ class Recipe:
     """Weights of components (normalised to sum 1), the value of unknown ones, and the shape of the list.
 
     `collaborative_cap` is the most that the collaborative component adds to a score, None for no limit.
-    `exploration_from_rank` is the first rank that may explore.
+    `exploration_from_rank` is the first rank that may explore. A score is `base` + `scale` * the weighted sum, so that
+    scores of recipes with other weights can mean the same.
     """
 
     name: str
@@ -24,10 +25,17 @@ class Recipe:
     exploration_share: float = 0.1
     exploration_from_rank: int = 1
     collaborative_cap: float | None = 0.10  # the behaviour of others adds at most ten points
+    scale: float = 1.0
+    base: float = 0.0
 
     def normalised(self) -> Mapping[str, float]:
+        """The weights above 0 as shares of their sum."""
         total = sum(self.weights.values())
         return {name: weight / total for name, weight in self.weights.items() if weight > 0}
+
+    def scaled(self) -> Mapping[str, float]:
+        """What a component of 1 adds to a score."""
+        return {name: self.scale * weight for name, weight in self.normalised().items()}
 
     def most(self, component: str) -> float | None:
         """The most that the component may add to a score, None for no limit."""

@@ -35,8 +35,8 @@ def print_why(console: Console, user_id: str, answer: "Answer", *, language: str
         return
     console.print(_score_table(found))
     console.print(
-        f"Recipe {escape(found.recipe)}, arm {escape(found.arm)}; weights are normalised to 1, an unknown component "
-        f"counts {found.neutral:.2f}.\nConfidence {found.confidence or 0:.2f}: the weight of what is known."
+        f"Recipe {escape(found.recipe)}, arm {escape(found.arm)}; an unknown component counts {found.neutral:.2f}.\n"
+        f"Confidence {found.confidence or 0:.2f}: the weight of what is known."
     )
     for line in _differences(answer):
         console.print(line)
@@ -106,6 +106,8 @@ def _score_table(found: "ScoreBreakdown") -> Table:
         value = "–" if part.value is None else f"{part.value:.4f}"
         note = "unknown, counts neutral" if part.value is None else "capped" if part.is_capped else ""
         table.add_row(part.component, value, f"{part.weight:.3f}", f"{part.points:.2f}", note)
+    if found.base:
+        table.add_row("base", "", "", f"{100 * found.base:.2f}", "so that a score means what it does by other recipes")
     table.add_section()
     table.add_row("[bold]score[/]", "", "", f"[bold]{100 * (found.score or 0):.2f}[/]", "of 100")
     return table

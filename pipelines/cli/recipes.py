@@ -82,7 +82,11 @@ def _print_fit(fit: "Fit") -> None:
     for name, weight in sorted(fit.weights.items(), key=lambda item: (-item[1], item[0])):
         table.add_row(name, f"{weight:.4f}")
     out.print(table)
-    out.print(f"value of an unknown component {fit.neutral:g}, diversity {fit.diversity:g}")
+    level = fit.level
+    out.print(
+        f"value of an unknown component {fit.neutral:g}, diversity {fit.diversity:g}, score = {level.base:g} + "
+        f"{level.scale:g} × the weighted sum"
+    )
     data = fit.data
     out.print(
         f"{data.split}, cut {data.cut}: {data.n_positives:,} outcomes among {data.n_examples:,} candidates of "

@@ -154,9 +154,10 @@ DESCRIBED: Mapping[str, Table] = {
         {
             "recipe": Column("varchar", "Name of the recipe"),
             "component": Column("varchar", "Name of the component"),
-            "weight": Column("double", "Share in the score; the weights of a recipe add up to 1", "0–1"),
+            "weight": Column("double", "What a component of 1 adds to a score; they add up to 1 but in `learned`"),
             "neutral": Column("double", "Value that stands in for an unknown component", "0–1"),
             "cap": Column("double", "The most that the component adds to a score; null without a limit", "0–1"),
+            "base": Column("double", "What every score of the recipe begins with; 0 but in `learned`"),
         },
     ),
     "jobs": Table(

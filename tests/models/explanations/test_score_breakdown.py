@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -70,3 +71,13 @@ def test_points_are_weight_times_value_with_neutral_and_cap() -> None:
         ("salary", None, False),
     ]
     assert [part.points for part in parts] == pytest.approx([25.0, 10.0, 10.0])
+
+
+def test_points_of_a_levelled_recipe_make_its_score_with_the_base() -> None:
+    made = encode(make_market(1))
+    recipe = Recipe("r", {"tags": 2.0, "recency": 1.0}, scale=1.5, base=-0.1)
+    batch = replace(made.batch, recipes=[recipe] * len(made.batch.recipes))
+    found = explain_pair(made.context, batch, user=0, job_id=made.jobs.ids[0])
+    assert found.score is not None and 0 < found.score < 1
+    total = found.base + sum(part.points for part in found.contributions) / 100
+    assert total == pytest.approx(found.score)

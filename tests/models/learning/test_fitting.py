@@ -9,6 +9,7 @@ from models.learning.fitting import (
     CandidateBlock,
     candidate_blocks,
     examples_of,
+    exploring_as,
     learn,
     ndcg_by_score,
     ndcg_of_lists,
@@ -76,7 +77,7 @@ def test_recipes_are_compared_with_the_same_exploration(blocks: list[CandidateBl
     nobody = np.zeros(sum(len(one.gain) for one in blocks), dtype=np.int32)
     own, alike = (ndcg_of_lists(blocks, [recipe], nobody) for recipe in (configured, fitted))
     assert own.mean() < alike.mean() - 0.05
-    assert ndcg_of_recipe(blocks, configured, exploring_as=fitted).tolist() == alike.tolist()
+    assert ndcg_of_recipe(blocks, exploring_as(configured, fitted)).tolist() == alike.tolist()
 
 
 def test_the_order_by_score_is_judged_like_the_lists_it_makes(blocks: list[CandidateBlock]) -> None:

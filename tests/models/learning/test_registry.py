@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.learning.registry import Configured, Data, Figure, Fit, Registry, RegistryError, from_text, to_text
+from models.learning.registry import Configured, Data, Figure, Fit, Level, Registry, RegistryError, from_text, to_text
 
 _FIGURE = Figure(0.2, 0.1, 0.3)
 FIT = Fit(
@@ -36,6 +36,7 @@ def test_a_promoted_fit_is_in_use_and_another_is_only_kept() -> None:
 
 def test_the_learned_recipe_may_order_by_behaviour_and_protects_its_head() -> None:
     recipe = FIT.recipe()
+    assert replace(FIT, level=Level(1.5, -0.2)).recipe() == replace(recipe, scale=1.5, base=-0.2)
     assert recipe.name == "learned" and recipe.collaborative_cap is None
     assert (recipe.exploration_share, recipe.exploration_from_rank) == (0.1, 21)
 
@@ -60,7 +61,8 @@ def test_rollback_goes_back_one_promotion_at_a_time() -> None:
 
 @given(st.lists(st.one_of(st.sampled_from("abc"), st.just("back")), max_size=12))
 def test_any_history_survives_writing_and_reading(steps: list[str]) -> None:
-    compared = replace(_named("b"), is_promoted=False, configured=Configured("marketplace", _FIGURE, _FIGURE, _FIGURE))
+    configured = Configured("marketplace", _FIGURE, _FIGURE, _FIGURE)
+    compared = replace(_named("b"), is_promoted=False, level=Level(1.5, -0.2), configured=configured)
     registry = Registry().add(_named("a", is_promoted=False)).add(compared).add(_named("c"))
     for step in steps:
         if step != "back":

@@ -42,6 +42,13 @@ def test_a_recipe_may_set_or_lift_the_cap_of_the_collaborative_boost() -> None:
     assert _one({"collaborative": 1.0, "tags": 0.0}, replace(recipe, collaborative_cap=0.2))[0] == pytest.approx(0.2)
 
 
+def test_the_level_of_a_recipe_moves_scores_but_no_confidence() -> None:
+    recipe = Recipe("r", {"location": 1, "tags": 3}, neutral=0.4, scale=1.6, base=-0.3)
+    assert _one({"location": 1.0, "tags": np.nan}, recipe) == pytest.approx((1.6 * (0.25 + 0.75 * 0.4) - 0.3, 0.25))
+    assert _one({"location": 0.0, "tags": 0.0}, recipe) == pytest.approx((0, 1))
+    assert _one({"location": 1.0, "tags": 1.0}, recipe) == pytest.approx((1, 1))
+
+
 def test_each_user_is_scored_by_their_own_recipe() -> None:
     values = {"tags": np.array([[1.0], [1.0]]), "salary": np.array([[0.0], [0.0]])}
     recipes = [Recipe("a", {"tags": 1}), Recipe("b", {"salary": 1})]

@@ -85,18 +85,22 @@ def test_ranks_ranges_reasons_and_caps_hold(market: Market) -> None:
 
 def _recomputed(components: dict[str, float | None], recipe: Recipe) -> tuple[float, float]:
     total = sum(recipe.weights.values())
-    score = confidence = 0.0
+    score, confidence = recipe.base, 0.0
     for name, weight in recipe.weights.items():
         value = components[name]
-        term = weight / total * (recipe.neutral if value is None else value)
+        term = recipe.scale * weight / total * (recipe.neutral if value is None else value)
         score += min(term, 0.10) if name == "collaborative" else term
         confidence += weight / total if value is not None else 0
-    return score, confidence
+    return min(max(score, 0.0), 1.0), confidence
 
 
-@pytest.mark.parametrize("recipe", [MARKETPLACE, MATCH], ids=lambda recipe: recipe.name)
+@pytest.mark.parametrize(
+    "recipe",
+    [MARKETPLACE, MATCH, replace(MATCH, name="levelled", scale=1.5, base=-0.2)],
+    ids=lambda recipe: recipe.name,
+)
 def test_scores_can_be_recomputed_from_the_stored_components(market: Market, recipe: Recipe) -> None:
-    feeds = rank(market, replace(SETTINGS, default_recipe=recipe.name))
+    feeds = rank(market, replace(SETTINGS, recipes={recipe.name: recipe}, default_recipe=recipe.name))
     checked = 0
     for item in items(feeds).drop_nulls("components").iter_rows(named=True):
         score, confidence = _recomputed(item["components"], recipe)
