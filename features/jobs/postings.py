@@ -119,6 +119,7 @@ def _places(postings: pl.DataFrame, gazetteer: Gazetteer) -> list[pl.Series]:
     is_point = is_on_earth() & ((pl.col("latitude") != 0) | (pl.col("longitude") != 0))
     stated = postings.select(
         "area_id",
+        "default_country",
         one_line(postings["location_text"]).alias("text"),
         *(one_line(postings[name]).alias(name) for name in ("city", "region", "country")),
         *(pl.when(is_point).then(pl.col(name)).alias(name) for name in ("latitude", "longitude")),

@@ -105,8 +105,8 @@ def _content(versions: pl.LazyFrame, chosen: pl.DataFrame) -> pl.DataFrame:
 
     pay_is_new = pl.col("salary_min").is_not_null() | pl.col("salary_max").is_not_null()
     pay = [name for name in names if name.startswith("salary_")]
-    place = ["city", "region", "country", "latitude", "longitude"]
-    has_place = pl.col("country").is_not_null()
+    place = ["city", "region", "country", "latitude", "longitude", "locations"]
+    has_place = pl.col("country").is_not_null() | (pl.col("locations").list.len() > 0)
     # Pay and place are each one statement: halves of an old and a new one must not be mixed.
     whole_group = [
         pl.when(is_partial & ~is_new).then(pl.col(f"{name}_whole")).otherwise(pl.col(name)).alias(name)

@@ -90,6 +90,7 @@ POSTING_CONTENT: Mapping[str, Column] = {
     "city": Column(pl.String, "City"),
     "region": Column(pl.String, "Region or state"),
     "country": Column(pl.String, "Country, as a code or in words"),
+    "default_country": Column(pl.String, "Country of the feed's jobs, unless the posting states another place"),
     "latitude": Column(pl.Float64, "Latitude", "degrees north"),
     "longitude": Column(pl.Float64, "Longitude", "degrees east"),
     "work_format": Column(pl.String, "Any of REMOTE, remote, fullDay, hybrid, Anywhere in the World and the like"),

@@ -13,7 +13,8 @@ from features.schemas.bronze import (
     UPDATED_AT,
     USER_PROFILE_COLUMNS,
 )
-from features.schemas.table import UTC_TIMESTAMP, Column, Table, published
+from features.schemas.table import UTC_TIMESTAMP, Column, Table, dtype_of, published
+from serving.contract import tables as contract
 
 WORK_FORMATS = ("on_site", "hybrid", "remote")
 EMPLOYMENT_TYPES = ("full_time", "part_time", "contract", "project", "internship", "volunteer", "temporary")
@@ -21,6 +22,7 @@ CAREER_LEVELS = ("intern", "junior", "middle", "senior", "lead", "executive")
 SALARY_PERIODS = ("hour", "day", "week", "month", "year", "shift", "service", "fly_in_fly_out")
 JOB_STATUSES = ("open", "expired", "closed")
 
+LOCATION = dtype_of([contract.LOCATION]).inner  # type: ignore[union-attr]
 JOBS = published("jobs", "Jobs, open or not; one row per job")
 
 _NAMES = list(JOBS.described)

@@ -1,36 +1,33 @@
-"""The gazetteer: canonical names and coordinates of cities, regions and countries, from Russian or English text.
+"""The gazetteer: canonical names and coordinates of cities, regions and countries, from texts in many languages.
 
-Distances and remote work are handled elsewhere. Towns come from GeoNames (see data/vocabulary/README.md).
+How a text is read is in place_mentions and place_readings. Distances and remote work are handled elsewhere. Towns come
+from GeoNames (see data/vocabulary/README.md).
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
-OUTPUT_COLUMNS = ("city", "region", "country", "latitude", "longitude")
-_INPUT_TEXTS = ("text", "city", "region", "country", "area_id")
-_MAX_TEXT_LENGTH = 200
-_MAX_SEGMENTS = 12
-_SEPARATORS = r"\s+[-–—/]\s+|[-–—]\s+|[,;/|()\[\]•·\n:+&]|\s(?:or|and|but|или|и|но)\s|(?-u:\b)\d{4,6}(?-u:\b)"
-# A part of a region or city is read as the whole: "Western Massachusetts", "Suburban Philadelphia".
-_PART_OF = r"(?i:(?-u:\b)(?:western|eastern|northern|southern|central|suburban|upstate)\s+)([^\x1f]+)"
-_FLAG = r"([\u{1f1e6}-\u{1f1ff}])([\u{1f1e6}-\u{1f1ff}])"
-_FLAG_LETTERS = {chr(0x1F1E6 + i): chr(ord("A") + i) for i in range(26)}
-# Words beside a place that are not part of its name: whole words of the key, where two spaces separate words.
-_AROUND = " (?:{}) ".format(
-    (
-        "remote|remotely|only|hybrid|on site|onsite|in office|office|based|anywhere in|within|from|greater|metropolitan"
-        "|metro area|area|bay area|city of|worldwide|anywhere|citizens|residents|timezones?|time zone|preferred"
-        "|downtown|central|удаленно|удаленная работа|удаленка|гибрид|офис|г|гор|город"
-    ).replace(" ", "  ")
-)
+from features.schemas.catalog import LOCATION
+from features.vocabulary.place_mentions import Meaning, Region, Town, candidate_keys, tokenised
+from features.vocabulary.place_merging import StatedPlace, merged
+from features.vocabulary.place_readings import Known, Place
+
+OUTPUT_COLUMNS = ("city", "region", "country", "latitude", "longitude", "locations")
+_POINT = ("latitude", "longitude")
+_INPUT_TEXTS = ("text", "city", "region", "country", "default_country", "area_id")
+_NAMES = ("city", "region", "country")
+_LOCATIONS = pl.List(LOCATION)
+_LETTERS = {"ø": "o", "ł": "l", "ß": "ss", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
 # Abbreviations in addresses.
-_SHORTENED = ((" обл ", " область "), (" респ ", " республика "), (" st ", " saint "), (" р ка ", " республика "))
+_ABBREVIATED = {" обл ": " область ", " респ ": " республика ", " st ": " saint ", " ft ": " fort ", " mt ": " mount "}
 # Aliases of a city weigh less than its own name, whatever its size.
 _ALIAS_WEIGHT = 0.02
+_IS_CODE = r"^(?:[A-Z]{2,3}|[А-Я]{2,4})$"
 
 
 @dataclass(frozen=True)
@@ -38,50 +35,52 @@ class Gazetteer:
     """The gazetteer; tables as read from data/vocabulary."""
 
     cities: pl.DataFrame
+    city_keys: pl.DataFrame
     countries: pl.DataFrame
     regions: pl.DataFrame
     areas: pl.DataFrame
+    groups: pl.DataFrame
 
     @classmethod
     def load(cls, folder: Path) -> "Gazetteer":
-        """Reads places.parquet, countries.csv, regions.csv and areas.csv of `folder`."""
+        """Reads the tables of `folder`; those of countries and regions are in two parts, by hand and generated."""
+        names = _read_text_table(folder / "country_names.csv").select("country", more="aliases")
+        regions = [_read_text_table(folder / name) for name in ("regions.csv", "world_regions.csv")]
         return cls(
             cities=pl.read_parquet(folder / "places.parquet"),
-            countries=_read_text_table(folder / "countries.csv"),
-            regions=_read_text_table(folder / "regions.csv"),
+            city_keys=pl.read_parquet(folder / "place_keys.parquet"),
+            countries=_read_text_table(folder / "countries.csv")
+            .join(names, on="country", how="left", maintain_order="left")
+            .with_columns(pl.concat_str("aliases", "more", separator="|", ignore_nulls=True).alias("aliases"))
+            .drop("more"),
+            regions=pl.concat(regions, how="diagonal"),
             areas=_read_text_table(folder / "areas.csv"),
+            groups=_read_text_table(folder / "place_areas.csv"),
         )
 
     def resolve(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Columns city, region, country (ISO alpha-2), latitude, longitude, one row per row of `frame`, in its order.
+        """Columns city, region, country (ISO alpha-2), latitude, longitude of the first place, and `locations`, all
+        places with the first; one row per row of `frame`, in its order.
 
-        `frame` may have text (free location), city, region, country, area_id (HH) and latitude, longitude, all
-        nullable. The area wins over the city, and the city over the text. A city elsewhere with the same name never
-        changes a given country; given coordinates are kept. A city that the gazetteer lacks stays as written.
+        `frame` may have text (free location), city, region, country, default_country (of the feed), area_id (HH) and
+        latitude, longitude, all nullable. The area wins over the city, and the city over the text. A city elsewhere
+        with the same name never changes a given country, and any stated country wins over the feed's; given
+        coordinates are kept. A given city that the gazetteer lacks stays as written. An area such as Europe gives a
+        location per country and no first place.
         """
         given = frame.select(
             *(_column(frame, name, pl.String).str.strip_chars() for name in _INPUT_TEXTS),
-            *(_column(frame, name, pl.Float64) for name in ("latitude", "longitude")),
+            *(_column(frame, name, pl.Float64) for name in _POINT),
         )
         distinct = given.select(_INPUT_TEXTS).unique().sort(_INPUT_TEXTS).with_row_index("id")
         answers = self._answers(distinct)
-        has_coordinates = pl.col("latitude").is_not_null() & pl.col("longitude").is_not_null()
-        return (
-            given.join(
-                distinct.join(answers, on="id"), on=_INPUT_TEXTS, how="left", nulls_equal=True, maintain_order="left"
-            )
-            .with_columns(
-                pl.when(has_coordinates).then(name).otherwise(f"{name}_found").alias(name)
-                for name in ("latitude", "longitude")
-            )
-            .select(
-                pl.col("city_found").alias("city"),
-                pl.col("region_found").alias("region"),
-                pl.col("country_found").alias("country"),
-                "latitude",
-                "longitude",
-            )
+        found = given.join(
+            distinct.join(answers, on="id"), on=_INPUT_TEXTS, how="left", nulls_equal=True, maintain_order="left"
         )
+        has_coordinates = pl.col("latitude").is_not_null() & pl.col("longitude").is_not_null()
+        point = [pl.when(has_coordinates).then(name).otherwise(f"{name}_found").alias(name) for name in _POINT]
+        placed = found.select(*(pl.col(f"{name}_found").alias(name) for name in _NAMES), *point, "locations")
+        return placed.with_columns(_with_point_of_first())
 
     def with_areas(self, areas: pl.DataFrame) -> "Gazetteer":
         """A copy with `areas` (columns of areas.csv) in place of the shipped ones."""
@@ -103,212 +102,123 @@ class Gazetteer:
         return pl.concat([largest.select(columns), of_areas]).sort("country", "city")
 
     def country_code(self, names: pl.Series) -> pl.Series:
-        """ISO alpha-2 codes of country names or codes in Russian or English, any case; null where unknown."""
+        """ISO alpha-2 codes of country names or codes in any language and case; null where unknown."""
         keys = pl.DataFrame({"name": names.cast(pl.String)}).select(place_key(pl.col("name")).alias("key"))
-        codes = self._country_keys.filter("is_any_case")
+        codes = self._country_keys.select("key", "country")
         return keys.join(codes, on="key", how="left", maintain_order="left")["country"].alias(names.name)
 
     @cached_property
     def _country_keys(self) -> pl.DataFrame:
-        """Columns key, country, is_any_case, is_code; in free text a two-letter code counts in capitals only."""
+        """Columns key, country, is_code; in free text a code counts in capitals only."""
         names = _long_names(self.countries, ["name_en", "name_ru", "iso3"], keep=["country"])
         codes = self.countries.select("country", name="country")
         return (
             pl.concat([names.select("country", "name"), codes])
-            .with_columns(key=place_key(pl.col("name")), is_any_case=pl.lit(True))
-            .select("key", "country", "is_any_case", is_code=pl.col("name").str.contains("^[A-Z]{2,3}$"))
+            .select("country", key=place_key(pl.col("name")), is_code=pl.col("name").str.contains(_IS_CODE))
             .unique("key", keep="first", maintain_order=True)
         )
 
     @cached_property
     def _region_keys(self) -> pl.DataFrame:
-        """Columns key, country, region, is_code."""
+        """Columns key, country, region, is_code, weight: every name of every region and the people of its towns."""
+        people = self.cities.group_by("country", "region").agg(weight=pl.col("population").sum().cast(pl.Float64))
         names = _long_names(self.regions, ["region", "name_ru", "code"], keep=["country", "region"])
         return (
-            names.with_columns(key=place_key(pl.col("name")))
-            .select("key", "country", "region", is_code=pl.col("name").str.contains("^[A-Z]{2}$"))
+            names.with_columns(key=place_key(pl.col("name")), is_code=pl.col("name").str.contains(_IS_CODE))
             .unique(["key", "country"], keep="first", maintain_order=True)
+            .join(people, on=["country", "region"], how="left", maintain_order="left")
+            .select("key", "country", "region", "is_code", pl.col("weight").fill_null(1))
         )
 
     @cached_property
-    def _city_keys(self) -> pl.DataFrame:
-        """Columns key, city_found, country_found, region_found, coordinates, weight: every name of every city."""
-        own = _long_names(self.cities.with_columns(aliases=pl.lit("")), ["city", "name_ru"], keep=_CITY_COLUMNS)
-        aliases = _long_names(self.cities, [], keep=_CITY_COLUMNS)
-        weighted = pl.concat(
-            [
-                own.with_columns(weight=pl.col("population").cast(pl.Float64), is_own=pl.lit(True)),
-                aliases.with_columns(weight=pl.col("population") * _ALIAS_WEIGHT, is_own=pl.lit(False)),
-            ]
-        )
-        return (
-            weighted.with_columns(key=place_key(pl.col("name")))
-            .filter(pl.col("key").str.len_chars() > 1)
-            .sort("key", "country", "city", "weight", "latitude", descending=[False, False, False, True, False])
-            .unique(["key", "country", "city", "region", "latitude"], keep="first", maintain_order=True)
-            .select("key", "weight", "is_own", *(pl.col(name).alias(f"{name}_found") for name in OUTPUT_COLUMNS))
+    def _group_keys(self) -> pl.DataFrame:
+        """Columns key, countries, is_code: areas such as Europe; a name after "=" is a code."""
+        return _long_names(self.groups, ["area"], keep=["countries"]).select(
+            "countries", key=place_key(pl.col("name")), is_code=pl.col("name").str.starts_with("=")
         )
 
     def _answers(self, distinct: pl.DataFrame) -> pl.DataFrame:
-        """Columns id and *_found for each distinct input."""
+        """Columns id, *_found and locations for each distinct input."""
         areas = self.areas.select(
-            "area_id", *(pl.col(name).alias(f"area_{name}") for name in ("city", "region", "country")),
-            *(pl.col(name).cast(pl.Float64).alias(f"area_{name}") for name in ("latitude", "longitude")),
+            "area_id", *(pl.col(name).alias(f"area_{name}") for name in _NAMES),
+            *(pl.col(name).cast(pl.Float64).alias(f"area_{name}") for name in _POINT),
         )  # fmt: skip
         all_rows = distinct.join(areas, on="area_id", how="left", maintain_order="left")
         # The area of a town determines everything.
         is_town = pl.col("area_city").is_not_null()
+        place = pl.struct(pl.col(f"area_{name}").alias(name) for name in (*_NAMES, *_POINT))
         of_towns = all_rows.filter(is_town).select(
-            "id", *(pl.col(f"area_{name}").alias(f"{name}_found") for name in OUTPUT_COLUMNS)
+            "id",
+            *(pl.col(f"area_{name}").alias(f"{name}_found") for name in (*_NAMES, *_POINT)),
+            pl.concat_list(place).cast(_LOCATIONS).alias("locations"),
         )
-        return pl.concat([of_towns, self._searched(all_rows.filter(~is_town))])
+        return pl.concat([of_towns, self._read(all_rows.filter(~is_town))])
 
-    def _searched(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Like `_answers`, for rows whose area is not a town."""
-        stated = self.country_code(rows["country"])
-        # The country of the area wins over the stated one.
-        rows = rows.with_columns(
-            known_country=pl.coalesce("area_country", stated),
-            known_region=pl.coalesce("area_region", "region"),
-        )
-        segments = self._segments(rows)
-        hints = self._hints(rows, segments)
-        cities = self._best_cities(rows, segments, hints=hints)
-        trusted = hints.filter("is_trusted").join(self._city_segments(segments), on=["id", "position"], how="anti")
-        regions = _first_by_position(trusted.filter(pl.col("region").is_not_null()))
-        countries = _first_by_position(trusted)
-        wider = segments.filter(pl.col("order") == 0).join(hints, on=["id", "position"]).select("id").unique()
-        is_unknown_city = (place_key(pl.col("city")) != "") & pl.col("names_no_city").is_null()
-        return (
-            rows.join(cities, on="id", how="left")
-            .join(regions.select("id", hint_region="region", hint_region_country="country"), on="id", how="left")
-            .join(countries.select("id", hint_country="country"), on="id", how="left")
-            .join(wider.with_columns(names_no_city=pl.lit(True)), on="id", how="left")
-            .with_columns(country_found=pl.coalesce("known_country", "country_found", "hint_country"))
-            .select(
-                "id",
-                pl.coalesce("city_found", pl.when(is_unknown_city).then("city")).alias("city_found"),
-                pl.coalesce(
-                    "region_found",
-                    pl.when(pl.col("hint_region_country") == pl.col("country_found")).then("hint_region"),
-                    pl.when(pl.col("region").str.len_chars() > 0).then("region"),
-                ).alias("region_found"),
-                "country_found",
-                "latitude_found",
-                "longitude_found",
+    def _read(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Like `_answers`, for rows whose area is not a town. Texts are read one by one: each distinct text once."""
+        rows = rows.select(
+            "id", "text", "city", "default_country",
+            country=pl.coalesce("area_country", self.country_code(rows["country"])),
+            region=pl.coalesce("area_region", "region"),
+            country_text=pl.when(self.country_code(rows["country"]).is_null()).then("country"),
+        )  # fmt: skip
+        stated = [
+            StatedPlace(
+                text=tokenised(row["text"]),
+                city=row["city"],
+                region=row["region"],
+                structured=tokenised(", ".join(row[name] for name in ("city", "region", "country_text") if row[name])),
+                city_words=tokenised(row["city"]),
+                known=Known(row["country"], row["default_country"]),
             )
-        )
-
-    def _city_segments(self, segments: pl.DataFrame) -> pl.DataFrame:
-        """Columns id, position of segments that are a city's own name; they are no evidence of a region."""
-        own = self._city_keys.filter("is_own").select("key").unique()
-        countries = self._country_keys.select("key")
-        return segments.join(own, on="key", how="semi").join(countries, on="key", how="anti").select("id", "position")
-
-    def _segments(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Columns id, position, is_stated, segment, key: the parts of city, region, country and text, in that order."""
-        parts = [
-            rows.select(
-                "id",
-                pl.lit(order).alias("order"),
-                pl.col(column)
-                .str.slice(0, _MAX_TEXT_LENGTH)
-                .str.replace_all(_FLAG, ",$1$2,")
-                .str.replace_many(_FLAG_LETTERS)
-                .str.replace_all(f"(?i:{_SEPARATORS})", "\x1f")
-                .str.replace_all(_PART_OF, "$0\x1f$1")
-                .str.split("\x1f")
-                .list.head(_MAX_SEGMENTS)
-                .alias("segment"),
-            )
-            for order, column in enumerate(("city", "known_region", "text", "country"))
+            for row in rows.iter_rows(named=True)
         ]
-        return (
-            pl.concat(parts)
-            .explode("segment")
-            .with_columns(pl.col("segment").str.strip_chars())
-            .filter(pl.col("segment").str.len_chars() > 0)
-            .with_columns(key=place_key(pl.col("segment")))
-            .filter(pl.col("key").str.len_chars() > 0)
-            .with_columns(position=pl.int_range(pl.len(), dtype=pl.Int32).over("id", order_by="order"))
-        )
+        keys = {key for one in stated for words in (one.text, one.structured) for key in candidate_keys(words)}
+        meanings = self._meanings(keys)
+        places = [merged(one, meanings) for one in stated]
+        return _answer_rows(rows["id"], places)
 
-    def _hints(self, rows: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
-        """Columns id, position, country, region, is_trusted: the countries and regions that segments may mean.
-
-        "CA" is California beside Los Angeles and Canada beside Toronto: both are hints, and the city decides. A code
-        that no city confirms is trusted as a state if it follows another segment, and as a country if it is alone.
-        """
-        is_first = pl.col("position") == 0
-        is_titled_code = pl.col("segment").str.contains(r"^[A-Z][a-z]$") & ~is_first  # "Santa Clara, Ca"
-        capitals = pl.col("segment").str.contains(r"(?-u:\b)[A-Z]{2,3}(?-u:\b)") | is_titled_code
-        as_regions = segments.join(self._region_keys, on="key").filter(~pl.col("is_code") | (capitals & ~is_first))
-        as_countries = segments.join(self._country_keys, on="key").filter(
-            ~pl.col("is_code") | capitals | (pl.col("order") == 3)
-        )
-        doubly = as_regions.filter("is_code").select("id", "position").unique().with_columns(is_state=pl.lit(True))
-        columns = ("id", "position", "country", "region", "is_trusted")
-        countries = as_countries.join(doubly, on=["id", "position"], how="left").with_columns(
-            region=pl.lit(None, pl.String), is_trusted=pl.col("is_state").is_null()
-        )
-        both = pl.concat([countries.select(columns), as_regions.with_columns(is_trusted=pl.lit(True)).select(columns)])
-        known = rows.select("id", "known_country")
-        agreeing = both.join(known, on="id").filter(
-            pl.col("known_country").is_null() | (pl.col("known_country") == pl.col("country"))
-        )
-        return agreeing.select(columns).sort("id", "position", "country", "region", nulls_last=True)
-
-    def _best_cities(self, rows: pl.DataFrame, segments: pl.DataFrame, *, hints: pl.DataFrame) -> pl.DataFrame:
-        """At most one city per id: the best by agreement with the rest of the input, position and size."""
-        is_city = pl.col("order").is_in([0, 2])
-        candidates = (
-            segments.filter(is_city).join(self._city_keys, on="key").join(rows.select("id", "known_country"), on="id")
-        )
-        candidates = candidates.filter(
-            pl.col("known_country").is_null() | (pl.col("known_country") == pl.col("country_found"))
-        )
-        # A segment that also names a country or region ("Mexico", "Georgia") is a city only under the city's own name.
-        also = hints.select("id", "position").unique().with_columns(is_also_wider=pl.lit(True))
-        candidates = candidates.join(also, on=["id", "position"], how="left").filter(
-            pl.col("is_also_wider").is_null() | pl.col("is_own") | (pl.col("order") == 0)
-        )
-        agreement = (
-            candidates.select("id", "position", "country_found", "region_found")
-            .unique()
-            .join(hints.rename({"position": "hint_position"}), on="id")
-            .filter(pl.col("position") != pl.col("hint_position"))
-            .with_columns(
-                agrees=pl.col("country_found") == pl.col("country"),
-                # "Berlin" is a region of Germany too; that must not favour Munich in "Berlin, Munich".
-                agrees_closely=(pl.col("country_found") == pl.col("country"))
-                & (pl.col("region").is_null() | (pl.col("region_found") == pl.col("region")).fill_null(False)),
-                agrees_region=(pl.col("country_found") == pl.col("country"))
-                & (pl.col("region_found") == pl.col("region")).fill_null(False),
+    def _meanings(self, keys: Iterable[str]) -> dict[str, Meaning]:
+        """What the keys among `keys` that name anything may mean."""
+        wanted = pl.DataFrame({"key": sorted(keys)}, schema={"key": pl.String})
+        countries = {
+            key: (country, is_code) for key, country, is_code in wanted.join(self._country_keys, on="key").iter_rows()
+        }
+        groups = {
+            key: (tuple(codes.split()), is_code)
+            for key, codes, is_code in wanted.join(self._group_keys, on="key")
+            .select("key", "countries", "is_code")
+            .iter_rows()
+        }
+        regions = defaultdict(list)
+        for key, country, region, is_code, weight in wanted.join(self._region_keys, on="key").iter_rows():
+            regions[key].append(Region(region, country, is_code, weight))
+        towns = self._towns(wanted)
+        return {
+            key: Meaning(
+                country=countries.get(key, (None, False))[0],
+                is_country_code=countries.get(key, (None, False))[1],
+                regions=tuple(regions.get(key, ())),
+                towns=tuple(towns.get(key, ())),
+                area=groups.get(key, ((), False))[0],
             )
-            .group_by("id", "position", "country_found", "region_found")
-            .agg(pl.col("agrees", "agrees_closely", "agrees_region").any())
-        )
-        return (
-            candidates.join(
-                agreement, on=["id", "position", "country_found", "region_found"], how="left", nulls_equal=True
-            )
-            .filter(pl.col("agrees").is_null() | pl.col("agrees"))
-            .sort(
-                pl.col("id"),
-                pl.col("agrees_closely").fill_null(False).not_(),
-                pl.col("position"),
-                pl.col("agrees_region").fill_null(False).not_(),
-                pl.col("weight").neg(),
-                pl.col("country_found"),
-                pl.col("city_found"),
-                pl.col("latitude_found"),
-            )
-            .unique("id", keep="first", maintain_order=True)
-            .select("id", *(f"{name}_found" for name in OUTPUT_COLUMNS))
-        )
+            for key in countries.keys() | groups.keys() | regions.keys() | towns.keys()
+        }
 
-
-_CITY_COLUMNS = ("city", "region", "country", "population", "latitude", "longitude")
+    def _towns(self, wanted: pl.DataFrame) -> Mapping[str, Sequence[Town]]:
+        found = wanted.join(self.city_keys, on="key").sort("key", "city_row")
+        cities = self.cities[found["city_row"]].select(
+            "city", "region", "country", "latitude", "longitude", pl.col("population").cast(pl.Float64),
+            weight=pl.col("population").cast(pl.Float64) * pl.max_horizontal("n_names", 1),
+        )  # fmt: skip
+        cities = cities.with_columns(
+            weight=pl.when(found["is_own"]).then("weight").otherwise(pl.col("weight") * _ALIAS_WEIGHT)
+        )
+        towns = defaultdict(list)
+        for key, is_own, row in zip(found["key"], found["is_own"], cities.iter_rows(), strict=True):
+            city, region, country, latitude, longitude, people, weight = row
+            towns[key].append(Town(city, region, country, latitude, longitude, people, weight, is_own))
+        return towns
 
 
 def is_on_earth() -> pl.Expr:
@@ -317,20 +227,52 @@ def is_on_earth() -> pl.Expr:
 
 
 def place_key(names: pl.Expr) -> pl.Expr:
-    """Key of a place's name: lower case, ё as е, without accents, punctuation and words such as "city of"."""
+    """Key of a place's name: words in lower case without accents and marks; commas stay, as in "Korea, Republic of"."""
     key = (
         names.fill_null("")
         .str.normalize("NFKD")
         .str.replace_all(r"\p{Mn}", "")
         .str.to_lowercase()
-        .str.replace_all(r"['’ʻ`‘]", "")
-        .str.replace_all(r"[^\p{L}\p{N}]+", " ")
-        .str.replace_all(" ", "  ")
+        .str.replace_many(_LETTERS)
+        .str.replace_all("['’ʻ`‘ʼʹ´]", "")
+        .str.replace_all(r"[^\p{L}\p{N}]*,[^\p{L}\p{N}]*", ", ")
+        .str.replace_all(r"[^\p{L}\p{N},]+", " ")
     )
-    key = pl.format(" {} ", key).str.replace_all(_AROUND, " ").str.replace_all(r" +", " ")
-    for short, full in _SHORTENED:
-        key = key.str.replace_all(short, full, literal=True)
-    return key.str.strip_chars()
+    return pl.format(" {} ", key).str.replace_many(_ABBREVIATED).str.strip_chars(" ,")
+
+
+def _with_point_of_first() -> pl.Expr:
+    """`locations` whose first place has the coordinates of the row, which may be given ones."""
+    first = pl.struct(*_NAMES, *_POINT)
+    rest = pl.col("locations").list.slice(1)
+    is_first = pl.col("locations").list.first().struct.field("city").is_not_null()
+    return (
+        pl.when(is_first & pl.col("city").is_not_null())
+        .then(pl.concat_list(first, rest))
+        .otherwise("locations")
+        .alias("locations")
+    )
+
+
+def _answer_rows(ids: pl.Series, places: Sequence[Sequence[Place]]) -> pl.DataFrame:
+    """Columns id, *_found of the first place that is no area, and locations with a place per country of an area."""
+    names = (*_NAMES, *_POINT)
+    firsts = [next((place for place in found if not place.area), Place()) for found in places]
+    columns = {
+        f"{name}_found": pl.Series(
+            [getattr(place, name) for place in firsts], dtype=pl.Float64 if name in _POINT else pl.String
+        )
+        for name in names
+    }
+    locations = [[{name: getattr(place, name) for name in names} for place in _expanded(found)] for found in places]
+    return pl.DataFrame({"id": ids, **columns, "locations": pl.Series(locations, dtype=_LOCATIONS)})
+
+
+def _expanded(places: Sequence[Place]) -> list[Place]:
+    named = [place for place in places if not place.area and (place.country or place.city)]
+    known = {place.country for place in named}
+    countries = dict.fromkeys(code for place in places for code in place.area if code not in known)
+    return [*named, *(Place(country=code) for code in countries)]
 
 
 def _long_names(frame: pl.DataFrame, columns: Sequence[str], *, keep: Sequence[str]) -> pl.DataFrame:
@@ -338,11 +280,6 @@ def _long_names(frame: pl.DataFrame, columns: Sequence[str], *, keep: Sequence[s
     parts = [frame.select(*keep, pl.col(column).cast(pl.String).alias("name")) for column in columns]
     aliases = frame.select(*keep, pl.col("aliases").fill_null("").str.split("|").alias("name")).explode("name")
     return pl.concat([*parts, aliases]).filter(pl.col("name").str.len_chars() > 0)
-
-
-def _first_by_position(hints: pl.DataFrame) -> pl.DataFrame:
-    ordered = hints.sort("id", "position", "country", "region", nulls_last=True)
-    return ordered.unique("id", keep="first", maintain_order=True)
 
 
 def _read_text_table(path: Path) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 # Readers of another major version refuse a generation. 1.1: the column `window` of `trending` became `period`.
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 
 LANGUAGES = ("en", "ru")
 FEED_SOURCES = ("personal", "profile", "segment", "global")
@@ -78,6 +78,15 @@ _COMPONENTS = {
     "trending": Column("float", "Recent interactions with the job, as a share of the maximum", "0–1"),
 }
 COMPONENTS = tuple(_COMPONENTS)
+
+# One place of a job; what is not known is null.
+LOCATION: Mapping[str, Column] = {
+    "city": Column("varchar", "City"),
+    "region": Column("varchar", "Region or state"),
+    "country": Column("varchar", "Country (ISO 3166-1 alpha-2)"),
+    "latitude": Column("double", "Latitude", "degrees north"),
+    "longitude": Column("double", "Longitude", "degrees east"),
+}
 
 REASON = {
     "code": Column("varchar", "Kind of reason, a code of reason_templates"),
@@ -178,6 +187,10 @@ DESCRIBED: Mapping[str, Table] = {
             "country": Column("varchar", "Country (ISO 3166-1 alpha-2)"),
             "latitude": Column("double", "Latitude", "degrees north"),
             "longitude": Column("double", "Longitude", "degrees east"),
+            "locations": Column(
+                [LOCATION],
+                "All places of the job, the one above first; for an area such as Europe each of its countries",
+            ),
             "work_format": Column("varchar", "Where the work is done: on_site, hybrid or remote"),
             "employment_type": Column("varchar", "Kind of employment, such as full_time or contract"),
             "experience_min_years": Column("double", "Least experience that is asked for", "years"),

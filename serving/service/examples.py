@@ -32,6 +32,7 @@ _OF_TYPE: Mapping[str, Mapping[str, Any]] = {
         "latitude": 43.24, "longitude": 76.89, "salary_gross": True, "first_seen_at": "2026-02-27T09:05:00Z",
         "last_seen_at": _AS_OF,
     },
+    "Location": {"city": "Almaty", "region": "Almaty", "country": "KZ", "latitude": 43.24, "longitude": 76.89},
     "Reason": {"code": "skills", "ref": "Python, SQL", "text": "Matches your skills: Python, SQL"},
     "FeedItem": {"score": 0.8731, "confidence": 0.9, "seen": False, "explored": False, "propensity": 1.0},
     "Feed": {"source": "personal", "language": "en", "limit": 20, "offset": 0},

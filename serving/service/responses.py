@@ -48,8 +48,24 @@ class JobCard(Struct, gc=False):
 Card = Annotated[JobCard, Meta(description="What lists show of the job")]
 
 
+class Location(Struct, gc=False):
+    """One place of a job."""
+
+    columns: ClassVar[Columns] = tables.LOCATION
+    city: str | None
+    region: str | None
+    country: str | None
+    latitude: float | None
+    longitude: float | None
+
+
 def _job_fields() -> list[tuple[str, object]]:
-    types: Mapping[str, object] = {"double": float | None, "boolean": bool | None, "varchar[]": list[str] | None}
+    types: Mapping[str, object] = {
+        "double": float | None,
+        "boolean": bool | None,
+        "varchar[]": list[str] | None,
+        tables.sql_type([tables.LOCATION]): list[Location] | None,
+    }
     columns = tables.TABLES["jobs"].items()
     return [(name, str if name == "job_id" else types.get(kind, str | None)) for name, kind in columns]
 

@@ -128,7 +128,7 @@ def _row(feed: FeedContext, guid: str | None, columns: Mapping[str, object]) -> 
     return {
         "is_complete": True,
         "company": feed.company,
-        "country": feed.country,
+        "default_country": feed.country,
         **filled,
         "language": feed.language or filled.get("language"),
         "source": feed.name,

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.vocabulary.areas import completed
-from features.vocabulary.places import OUTPUT_COLUMNS, Gazetteer
+from features.vocabulary.place_mentions import tokenised
+from features.vocabulary.places import OUTPUT_COLUMNS, Gazetteer, place_key
 
 FOLDER = Path(__file__).parents[3] / "data" / "vocabulary"
 PLACES = Gazetteer.load(FOLDER)
@@ -40,7 +41,7 @@ def place(**values: object) -> tuple[object, object]:
         ("Mexico", None, "MX"),
         ("Singapore", "Singapore", "SG"),
         ("New York", "New York", "US"),
-        ("Moscow, ID", None, "US"),
+        ("Moscow, ID", "Moscow", "US"),
         ("Berlin, Munich", "Berlin", "DE"),
         ("Remote - USA", None, "US"),
         ("USA Only", None, "US"),
@@ -77,6 +78,136 @@ def test_free_text_resolves(text: str | None, city: str | None, country: str | N
     assert place(text=text) == (city, country)
 
 
+def rows_of_table() -> list[list[str]]:
+    lines = (Path(__file__).parent / "place_texts.tsv").read_text(encoding="utf-8").splitlines()
+    return [[*line.split("\t"), ""][:5] for line in lines if not line.startswith("#")]
+
+
+@pytest.mark.parametrize(("text", "city", "region", "country", "others"), rows_of_table())
+def test_texts_of_the_table_name_their_places(text: str, city: str, region: str, country: str, others: str) -> None:
+    row = RESOLVED_TEXTS[text]
+    for name, expected in (("city", city), ("region", region), ("country", country)):
+        assert expected == "?" or row[name] == (None if expected == "-" else expected), name
+    countries = {location["country"] for location in row["locations"]}
+    if others.startswith("@"):
+        assert set(others[1:].split()) <= countries
+    elif others != "?":
+        assert countries == (set(others.split()) or {country} - {"-"})
+    if row["city"] or row["country"]:
+        assert {name: row["locations"][0][name] for name in row if name != "locations"} == {
+            name: row[name] for name in row if name != "locations"
+        }
+
+
+# All texts at once: one by one, they would take a minute.
+TEXTS = [one[0] for one in rows_of_table()]
+RESOLVED_TEXTS = dict(zip(TEXTS, PLACES.resolve(pl.DataFrame({"text": TEXTS})).rows(named=True), strict=True))
+
+TOWNS_WITH_STATES = (
+    PLACES.cities.filter(pl.col("country").is_in(["US", "CA"]))
+    .join(PLACES.regions.select("country", "region", "code"), on=["country", "region"])
+    .filter(pl.col("code").str.len_chars() == 2)
+    .with_columns(iso3=pl.col("country").replace_strict({"US": "USA", "CA": "CAN"}))
+    .select("city", "region", "country", "code", "iso3")
+)
+SPELLINGS = (
+    "{city}, {code}", "{city} {code}", "{city}, {region}", "{iso3}.{code}.{city}", "{country}-{code}-{city}",
+    "{city}, {code}, {iso3}", "{city} ({code})", "{city}, {code} or Remote", "Remote - {city}, {region}, {country}",
+)  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, TOWNS_WITH_STATES.height - 1), min_size=20, max_size=20), st.sampled_from(SPELLINGS))
+def test_a_stated_state_is_never_another(rows: list[int], spelling: str) -> None:
+    towns = TOWNS_WITH_STATES[rows].rows(named=True)
+    # A name of two places ("Adelaide/Churchill") is two names in a text.
+    towns = [town for town in towns if "/" not in town["city"]]
+    found = PLACES.resolve(pl.DataFrame({"text": [spelling.format(**town) for town in towns]}))
+    for town, row in zip(towns, found.iter_rows(named=True), strict=True):
+        assert row["country"] in (None, town["country"]), (spelling.format(**town), row)
+        assert row["region"] in (None, town["region"]), (spelling.format(**town), row)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, PLACES.cities.height - 1), min_size=20, max_size=20), st.sampled_from(["en", "ru"]))
+def test_a_stated_country_is_never_another(rows: list[int], language: str) -> None:
+    names = PLACES.countries.select("country", name=f"name_{language}")
+    towns = PLACES.cities[rows].join(names, on="country").filter(~pl.col("city").str.contains("/"))
+    found = PLACES.resolve(towns.select(text=pl.format("{}, {}", "city", "name")))
+    for town, row in zip(towns.iter_rows(named=True), found.iter_rows(named=True), strict=True):
+        assert row["country"] in (None, town["country"]), (town["city"], town["name"], row)
+
+
+def test_two_places_are_found_from_both() -> None:
+    found = PLACES.resolve(pl.DataFrame({"text": ["Canada + United States", "Berlin or Paris", "Moscow"]}))
+    assert [[(at["city"], at["country"]) for at in row] for row in found["locations"]] == [
+        [(None, "CA"), (None, "US")],
+        [("Berlin", "DE"), ("Paris", "FR")],
+        [("Moscow", "RU")],
+    ]
+
+
+def test_an_area_is_a_place_in_each_of_its_countries() -> None:
+    row = PLACES.resolve(pl.DataFrame({"text": ["Remote, DACH"]})).row(0, named=True)
+    assert row["country"] is None
+    assert [place["country"] for place in row["locations"]] == ["AT", "CH", "DE"]
+    assert all(place["city"] is None and place["latitude"] is None for place in row["locations"])
+
+
+def test_areas_name_known_countries() -> None:
+    assert set(PLACES.groups["countries"].str.split(" ").explode()) <= set(PLACES.countries["country"])
+
+
+def test_the_country_of_the_feed_gives_way_to_a_stated_place() -> None:
+    assert place(text="Варшава, за кордоном", default_country="UA") == ("Warsaw", "PL")
+    assert place(text="Одеса", default_country="UA") == ("Odesa", "UA")
+    assert place(text="віддалено", default_country="UA") == (None, "UA")
+    assert place(text="Remote", default_country="UA") == (None, "UA")
+    assert place(text="Worldwide", default_country="UA") == (None, None)
+    assert place(text="за кордоном", default_country="UA") == (None, None)
+    assert place(text="Europe", default_country="UA") == (None, None)
+    assert place(country="PL", default_country="UA") == (None, "PL")
+    assert place(text="Paris", default_country="US")[1] == "FR"
+
+
+def test_what_two_towns_share_is_kept_and_the_rest_unknown() -> None:
+    found = PLACES.resolve(pl.DataFrame({"text": ["Springfield", "Springfield, IL", "Cambridge", "Punjab"]}))
+    assert found.select("city", "region", "country").rows() == [
+        ("Springfield", None, "US"),
+        ("Springfield", "Illinois", "US"),
+        ("Cambridge", None, None),
+        (None, None, None),
+    ]
+    assert found["latitude"].is_null().to_list() == [True, False, True, True]
+
+
+def test_columns_and_text_complete_each_other() -> None:
+    frame = pl.DataFrame(
+        {
+            "city": ["Lebanon", "Austin", None, "Berlin", None],
+            "region": ["NH", None, "Ontario", None, None],
+            "country": [None, "US", "CA", "Germany", "US"],
+            "text": [None, "Austin, TX or Denver, CO", "London", "Berlin or Remote", "Remote, US or Canada"],
+        }
+    )
+    found = PLACES.resolve(frame)
+    assert found.select("city", "region", "country").rows() == [
+        ("Lebanon", "New Hampshire", "US"),
+        ("Austin", "Texas", "US"),
+        ("London", "Ontario", "CA"),
+        ("Berlin", "Berlin", "DE"),
+        (None, None, "US"),
+    ]
+    assert [len(places) for places in found["locations"]] == [1, 2, 1, 1, 2]
+
+
+def test_texts_and_tables_have_the_same_keys() -> None:
+    names = pl.concat([PLACES.cities["city"], PLACES.cities["name_ru"].drop_nulls()]).unique().sort().gather_every(20)
+    keys = names.to_frame("name").select(place_key(pl.col("name")).str.replace_all(",", ""))["name"]
+    assert [" ".join(word.key for word in tokenised(name)) for name in names] == keys.to_list()
+    assert set(keys) <= set(PLACES.city_keys["key"].str.replace_all(",", ""))
+
+
 @pytest.mark.parametrize("country", ["Kazakhstan", "Казахстан", "KZ", "kz", "Республика Казахстан", "KAZ"])
 def test_a_country_has_many_names(country: str) -> None:
     assert place(country=country) == (None, "KZ")
@@ -97,7 +228,8 @@ def test_the_area_of_the_source_comes_first() -> None:
 def test_a_stated_country_is_not_changed_by_a_city_elsewhere() -> None:
     assert place(city="Paris", country="US") == ("Paris", "US")
     result = PLACES.resolve(pl.DataFrame({"city": ["Paris"], "country": ["US"]}))
-    assert result["latitude"][0] is None
+    assert result["latitude"][0] is None  # in Texas, Kentucky or Tennessee
+    assert place(city="Nowhere", country="US", text="Paris, France") == ("Nowhere", "US")
 
 
 def test_an_unknown_city_stays_as_written() -> None:

@@ -1,0 +1,81 @@
+"""The places of a posting from its columns (city, region, country) and its text, which may contradict each other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from features.vocabulary.place_mentions import Meaning, Token, mentions
+from features.vocabulary.place_readings import Known, Place, places_of
+
+
+@dataclass(frozen=True)
+class StatedPlace:
+    """What a posting says of its place: words of the text, of the columns together, and of the city's column."""
+
+    text: Sequence[Token]
+    city: str | None
+    region: str | None
+    structured: Sequence[Token]
+    city_words: Sequence[Token]
+    known: Known
+
+
+def merged(stated: StatedPlace, meanings: Mapping[str, Meaning]) -> list[Place]:
+    """The places in the order of their importance: that of the columns first, then those of the text."""
+    known = stated.known
+    in_text = mentions(stated.text, meanings)
+    of_columns = _of_columns(stated, meanings)
+    of_text = places_of(in_text, known)
+    places = _united(of_columns, of_text)
+    if known.country is not None:
+        places = _country_first(places, known.country, stated.region)
+    elif not places and known.default_country is not None and not (in_text.is_worldwide or in_text.is_abroad):
+        places = [Place(country=known.default_country)]
+    return list(dict.fromkeys(places))
+
+
+def _of_columns(stated: StatedPlace, meanings: Mapping[str, Meaning]) -> list[Place]:
+    """The places of the columns; a city that is not known stays as written."""
+    places = places_of(mentions(stated.structured, meanings), stated.known)
+    if not stated.city_words or any(place.city for place in places):
+        return places
+    in_city = mentions(stated.city_words, meanings)
+    names_wider = any(one.meaning.country or one.meaning.regions or one.meaning.area for one in in_city.found)
+    is_noise = all(word.is_noise for word in stated.city_words)
+    if is_noise or (names_wider and stated.known.country is None):
+        return places
+    where = next((place for place in places if not place.area), Place(country=stated.known.country))
+    unknown = Place(city=stated.city, region=where.region or stated.region, country=where.country, is_stated=True)
+    return [unknown, *(place for place in places if place is not where)]
+
+
+def _united(of_columns: Sequence[Place], of_text: Sequence[Place]) -> list[Place]:
+    """The first place of the columns as far as the text does not say it more exactly, then all others."""
+    if not of_columns:
+        return list(of_text)
+    first = of_columns[0]
+    better = next((place for place in of_text if _says_more(place, first)), first)
+    return [better, *of_columns[1:], *(place for place in of_text if place != better and not _says_more(first, place))]
+
+
+def _says_more(place: Place, than: Place) -> bool:
+    """Whether `place` lies in `than` and is more exact, or is the same town with its country stated."""
+    if than.area or place.area:
+        return False
+    if than.city is not None:
+        return place.city == than.city and (
+            (place.is_stated and not than.is_stated) or (place.country == than.country and than.latitude is None)
+        )
+    return (
+        place.country == than.country
+        and (place.city is not None or place.region is not None)
+        and than.region in (None, place.region)
+    )
+
+
+def _country_first(places: Sequence[Place], country: str, region: str | None) -> list[Place]:
+    """`places` beginning with one in `country`."""
+    inside = next((place for place in places if place.country == country), Place(region=region, country=country))
+    if inside.region is None and region is not None and inside.city is None:
+        inside = replace(inside, region=region)
+    others = (place for place in places if place.country != country or (place.city is not None and place != inside))
+    return [inside, *others]

@@ -1,0 +1,368 @@
+"""What the mentions of a location text mean together: the places it names, in their order.
+
+A place is a run of mentions that lie in each other ("Reston, VA, USA", "USA.VA.Reston"). Of all ways to cut a text into
+places, the cheapest is taken: few places, large towns, names rather than codes.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+from features.vocabulary.place_mentions import Gap, Mention, Mentions, Region, Town
+
+_MAX_TOGETHER = 4  # mentions of one place
+_PLACE = 10.0  # cost of one more place, to which the costs below relate
+_SKIPPED = 16.0
+_SKIPPED_UNREADABLE = 8.0
+_COST_PER_TENTH = 0.8  # a town with a tenth of the people
+_ALIAS_COST = 1.0
+_COUNTRY_NAMESAKE_COST = 5.0
+_REGION_NAMESAKE_COST = 1.0
+_CODE_COST = 1.0
+# "Córdoba, Argentina" is the town in the province; "Quebec, Canada", with a small town of that name, is the province.
+_MAIN_TOWN_COST, _MAIN_TOWN_SHARE, _TOWN_BESIDE_SHARE = 4.0, 12, 6
+_COUNTRY_CODE_COST = 2.2  # "Richmond, CA" is in California, "London, CA" in Canada: a state is likelier up to 30 times
+_LONELY_CODE_COST = 3.0
+_UNKNOWN_TOWN_COST = {"code": 9.0, "region": 9.5, "country": 14.0}
+# Where people write the codes of regions after a town; elsewhere a code is one only beside a town that lies there.
+_REGIONS_BY_CODE = frozenset({"US", "CA", "AU", "RU"})
+_RARE_CODE_COST = 3.0
+_ODD_ORDER_COST = 1.0
+# A town alone must be of this size, in countries whose small towns have vacancies in our sources of the second one.
+_LEAST_ALONE, _LEAST_ALONE_NEARBY = 50_000, 5_000
+_NEARBY = frozenset({"RU", "KZ", "BY", "UA", "UZ", "KG", "GE", "AM", "AZ"})
+# Smaller towns beside a larger one, with nothing but a comma, are its districts.
+_LEAST_BESIDE_LARGER = 100_000
+# Of two towns of one name, the larger must outweigh the other by this much to be the one that is meant.
+_CLEAR_WITHIN_COUNTRY, _CLEAR_BETWEEN_COUNTRIES = 3.0, 1.5
+_CLEAR_BETWEEN_REGIONS = 10.0
+_SAME_COUNTRY_WEIGHT, _SAME_REGION_WEIGHT, _DEFAULT_COUNTRY_WEIGHT = 10.0, 30.0, 30.0
+CITY_STATES = frozenset({"SG", "HK", "MO", "MC", "LU", "GI", "DJ", "SM", "VA"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One place of a text; `area` holds the countries of an area such as Europe, which has no country itself.
+
+    `is_stated`: whether the text names its country or region, or a country.
+    """
+
+    city: str | None = None
+    region: str | None = None
+    country: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+    area: tuple[str, ...] = ()
+    is_stated: bool = False
+    population: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a text's place besides the text: its country, or only that of most postings of the feed."""
+
+    country: str | None = None
+    default_country: str | None = None
+
+
+# What a mention is taken for: "country", "region", "town", "?" or "area", with the country, the region and so on.
+_Kind = tuple[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    cost: float
+    place: Place
+    towns: tuple[Town, ...] = ()
+    gap: Gap = Gap.LIST  # before its first mention
+
+    @property
+    def is_alias_alone(self) -> bool:
+        """Whether it is a town under a name that is not its own, with nothing that confirms it."""
+        return bool(self.towns) and not self.place.is_stated and not self.towns[0].is_own_name
+
+
+def places_of(mentions: Mentions, known: Known) -> list[Place]:
+    """The places that the mentions name, in their order, each once."""
+    readings = _cut(mentions.found, known)
+    readings = [_in_context(one, readings, known) for one in readings]
+    return list(dict.fromkeys(one.place for one in _without_districts(_without_word_runs(readings))))
+
+
+def _cut(found: Sequence[Mention], known: Known) -> list[_Reading]:
+    """The cheapest way to cut the mentions into places, some of them skipped."""
+    best: list[tuple[float, list[_Reading]]] = [(0.0, [])]
+    for end in range(1, len(found) + 1):
+        alone = _cheapest(found[end - 1 : end], known)
+        before, kept = best[end - 1]
+        options = [(before + (_SKIPPED if alone else _SKIPPED_UNREADABLE), kept)]
+        for start in range(end - 1, max(-1, end - 1 - _MAX_TOGETHER), -1):
+            reading = alone if start == end - 1 else _cheapest(found[start:end], known)
+            if reading is not None:
+                options.append((best[start][0] + reading.cost, [*best[start][1], reading]))
+            if found[start].gap == Gap.LIST:
+                break
+        best.append(min(options, key=lambda option: option[0]))
+    return best[-1][1]
+
+
+def _cheapest(group: Sequence[Mention], known: Known) -> _Reading | None:
+    """The cheapest reading of mentions as one place; None if they lie not in each other."""
+    is_alone = len(group) == 1
+    around = frozenset() if is_alone else frozenset(country for one in group for country in one.countries)
+    kinds = [_kinds(one, is_alone=is_alone, around=around) for one in group]
+    cheapest = None
+    for chosen in product(*kinds):  # at most 5 ** 4
+        names = [name for name, _ in chosen]
+        if len(set(names)) == len(names) and not ("town" in names and "?" in names):
+            reading = _reading(group, chosen, known)
+            if reading is not None and (cheapest is None or reading.cost < cheapest.cost):
+                cheapest = reading
+    if cheapest is None:
+        return None
+    if is_alone:
+        cheapest = _unless_namesake(cheapest, group[0].meaning.regions)
+    return replace(cheapest, gap=group[0].gap)
+
+
+def _unless_namesake(reading: _Reading, regions: Sequence[Region]) -> _Reading:
+    """A town or region alone that shares its name with another region may be either: only what both say is kept."""
+    place = reading.place
+    people = reading.towns[0].population if reading.towns else 0.0
+    own = [one for one in regions if (one.name, one.country) == (place.region, place.country)]
+    rivals = [one for one in regions if not one.is_code and one not in own and one.weight * 3 > people]
+    if reading.towns and (not rivals or own):
+        return reading
+    if not reading.towns:
+        rivals = [one for one in rivals if own and one.weight * _CLEAR_BETWEEN_REGIONS > own[0].weight]
+        if not rivals:
+            return reading
+    is_same_country = all(one.country == place.country for one in rivals)
+    return replace(reading, place=Place(country=place.country) if is_same_country else Place(), towns=())
+
+
+def _kinds(mention: Mention, *, is_alone: bool, around: frozenset[str]) -> list[_Kind]:
+    """What a mention may be: a country, a region, a town, a town that is not in the tables ("?") or an area.
+
+    `around` holds the countries that the other mentions may lie in.
+    """
+    meaning = mention.meaning
+    kinds: list[_Kind] = []
+    if meaning.area:
+        kinds.append(("area", meaning.area))
+    if meaning.country is not None and not (is_alone and meaning.is_country_code and mention.is_code_like):
+        kinds.append(("country", meaning.country))
+    for one in meaning.regions:
+        is_usual = one.country in _REGIONS_BY_CODE
+        if not one.is_code or (is_usual and not (is_alone and mention.is_code_like)) or one.country in around:
+            kinds.append(("region", one))
+    if meaning.towns and mention.allows_town:
+        kinds.append(("town", meaning.towns))
+    if not is_alone and (meaning.towns or meaning.has_long_name) and mention.allows_town:
+        kinds.append(("?", None))
+    return kinds
+
+
+def _reading(group: Sequence[Mention], kinds: Sequence[_Kind], known: Known) -> _Reading | None:
+    """These mentions as one place if they are these kinds; None if that contradicts itself or `known`."""
+    part = {name: (value, one) for (name, value), one in zip(kinds, group, strict=True)}
+    if "area" in part:
+        return _in_area(group, kinds, known)
+    country, region = _wider(part)
+    if region is not None and country not in (None, region.country):
+        return None
+    if region is not None and region.is_code and region.country not in _REGIONS_BY_CODE and "town" not in part:
+        return None
+    where = country or (region.country if region else None)
+    is_alone = len(group) == 1
+    cost = _PLACE + _order_cost(list(part))
+    for name, (value, one) in part.items():
+        if name in ("country", "region"):
+            cost += _wider_cost(one, value, is_alone=is_alone, has_town="town" in part)
+    place = Place(region=region.name if region else None, country=where, is_stated=where is not None)
+    if "?" in part:
+        wider = [one.meaning for name, (_, one) in part.items() if name != "?"]
+        which = "country" if region is None else "region" if any(one.has_long_name for one in wider) else "code"
+        return _Reading(cost + _UNKNOWN_TOWN_COST[which], place) if where else None
+    if "town" not in part:
+        return _Reading(cost, _city_state(place, group[0]) if is_alone else place)
+    return _town_reading(part["town"][1], cost=cost, country=country, region=region, known=known, is_alone=is_alone)
+
+
+def _wider(part: Mapping[str, tuple[object, Mention]]) -> tuple[str | None, Region | None]:
+    country, region = part.get("country", (None, None))[0], part.get("region", (None, None))[0]
+    return country if isinstance(country, str) else None, region if isinstance(region, Region) else None
+
+
+def _in_area(group: Sequence[Mention], kinds: Sequence[_Kind], known: Known) -> _Reading | None:
+    """An area alone is a place; around a place that lies in it, it says nothing new."""
+    area = next(one.meaning.area for one, (name, _) in zip(group, kinds, strict=True) if name == "area")
+    if len(group) == 1:
+        return _Reading(_PLACE, Place(area=area, is_stated=True))
+    others = [(one, kind) for one, kind in zip(group, kinds, strict=True) if kind[0] != "area"]
+    inner = _reading([one for one, _ in others], [kind for _, kind in others], known)
+    return replace(inner, cost=inner.cost + _CODE_COST / 2) if inner and inner.place.country in area else None
+
+
+def _town_reading(
+    mention: Mention, *, cost: float, country: str | None, region: Region | None, known: Known, is_alone: bool
+) -> _Reading | None:
+    towns = [
+        town
+        for town in mention.meaning.towns
+        if (country is None or town.country == country)
+        and (region is None or town.region == region.name)
+        and (not mention.is_ukrainian or town.country == "UA")
+    ]
+    if country is None:
+        if known.country is not None:
+            towns = [town for town in towns if town.country == known.country]
+        elif is_alone:
+            towns = [town for town in towns if _is_large_enough(town, known)]
+    if not towns:
+        return None
+    towns.sort(key=lambda town: (-town.weight * _factor(town, known), town.country, town.region or "", town.latitude))
+    best = towns[0]
+    cost += max(0.0, 6 - math.log10(max(best.population, 1))) * _COST_PER_TENTH
+    cost += 0 if best.is_own_name else _ALIAS_COST
+    meaning = mention.meaning
+    is_abroad = meaning.country not in (None, best.country) and not meaning.is_country_code
+    if is_abroad or (meaning.country is not None and is_alone):
+        cost += _COUNTRY_NAMESAKE_COST
+    elif any(not one.is_code and one.name != best.region for one in meaning.regions):
+        cost += _REGION_NAMESAKE_COST
+    return _Reading(cost, _place_of(towns, country=country, region=region, known=known), tuple(towns))
+
+
+def _place_of(towns: Sequence[Town], *, country: str | None, region: Region | None, known: Known) -> Place:
+    """The first town; without region and coordinates, or even country, if another of its name is as likely."""
+    best = towns[0]
+    weights = [town.weight * _factor(town, known) for town in towns]
+    rivals = [
+        (town, weight)
+        for town, weight in zip(towns[1:], weights[1:], strict=True)
+        if (town.country, town.region) != (best.country, best.region)
+    ]
+    is_country_clear = (
+        country is not None
+        or known.country is not None
+        or all(
+            weights[0] >= _CLEAR_BETWEEN_COUNTRIES * weight for town, weight in rivals if town.country != best.country
+        )
+    )
+    if not is_country_clear:
+        return Place(city=best.name, population=best.population)
+    is_clear = region is not None or all(
+        weights[0] >= _CLEAR_WITHIN_COUNTRY * weight for town, weight in rivals if town.country == best.country
+    )
+    is_stated = country is not None or region is not None
+    where = Place(city=best.name, country=best.country, is_stated=is_stated, population=best.population)
+    if not is_clear:
+        return where
+    return replace(where, region=best.region, latitude=best.latitude, longitude=best.longitude)
+
+
+def _in_context(one: _Reading, readings: Iterable[_Reading], known: Known) -> _Reading:
+    """A town whose country the text leaves open, read again with the countries and regions that other places state."""
+    if not one.towns or one.place.is_stated or known.country is not None:
+        return one
+    others = [other.place for other in readings if other is not one and other.place.is_stated]
+    countries, regions = {place.country for place in others}, {place.region for place in others if place.region}
+    if not others:
+        return one
+    towns = [
+        replace(
+            town,
+            weight=town.weight
+            * (_SAME_COUNTRY_WEIGHT if town.country in countries else 1)
+            * (_SAME_REGION_WEIGHT if town.region in regions and town.country in countries else 1),
+        )
+        for town in one.towns
+    ]
+    towns.sort(key=lambda town: (-town.weight * _factor(town, known), town.country, town.region or "", town.latitude))
+    return replace(one, place=_place_of(towns, country=None, region=None, known=known))
+
+
+def _without_word_runs(readings: Sequence[_Reading]) -> list[_Reading]:
+    """Drops two names with only a space between them if one is no more than an alias: "Königsberg Düsseldorf"."""
+    pairs = [
+        index
+        for index in range(1, len(readings))
+        if readings[index].gap == Gap.SOFT and (readings[index].is_alias_alone or readings[index - 1].is_alias_alone)
+    ]
+    dropped = {place for index in pairs for place in (index - 1, index)}
+    return [one for index, one in enumerate(readings) if index not in dropped]
+
+
+def _without_districts(readings: Sequence[_Reading]) -> list[_Reading]:
+    """Drops small towns beside a larger one with nothing but a comma between them, unless they lie in its region."""
+    kept = []
+    for index, one in enumerate(readings):
+        place = one.place
+        is_small = bool(one.towns) and not place.is_stated and place.population < _LEAST_BESIDE_LARGER
+        chain = _chain(readings, index)
+        largest = max((other.place for other in chain), key=lambda other: other.population)
+        is_district = is_small and largest.population > place.population
+        if not is_district or (place.country, place.region) == (largest.country, largest.region):
+            kept.append(one)
+    return kept
+
+
+def _chain(readings: Sequence[_Reading], index: int) -> Sequence[_Reading]:
+    """The readings around one that no mark of a list separates from it."""
+    start = index
+    while start > 0 and readings[start].gap != Gap.LIST:
+        start -= 1
+    end = index + 1
+    while end < len(readings) and readings[end].gap != Gap.LIST:
+        end += 1
+    return readings[start:end]
+
+
+def _city_state(place: Place, mention: Mention) -> Place:
+    if place.country not in CITY_STATES or place.region is not None:
+        return place
+    town = next((one for one in mention.meaning.towns if one.country == place.country), None)
+    if town is None:
+        return place
+    return replace(
+        place, city=town.name, region=town.region, latitude=town.latitude, longitude=town.longitude,
+        population=town.population,
+    )  # fmt: skip
+
+
+def _wider_cost(mention: Mention, kind: object, *, is_alone: bool, has_town: bool) -> float:
+    if isinstance(kind, Region):
+        if not kind.is_code:
+            namesake = 0.0 if has_town else _MAIN_TOWN_COST * _has_main_town(mention, kind)
+            return 0.5 + max(0.0, 6 - math.log10(max(kind.weight, 1))) * _COST_PER_TENTH + namesake
+        is_rare = kind.country not in _REGIONS_BY_CODE
+        return _CODE_COST + (_LONELY_CODE_COST if is_alone else 0) + (_RARE_CODE_COST if is_rare else 0)
+    return _COUNTRY_CODE_COST if mention.meaning.is_country_code else 0.0
+
+
+def _has_main_town(mention: Mention, region: Region) -> bool:
+    """Whether the name is also that of a town with a good part of the region's people, in it or beside it."""
+    return any(
+        town.population * (_MAIN_TOWN_SHARE if town.region == region.name else _TOWN_BESIDE_SHARE) > region.weight
+        for town in mention.meaning.towns
+        if town.country == region.country
+    )
+
+
+def _order_cost(names: Sequence[str]) -> float:
+    rank = {"town": 0, "?": 0, "region": 1, "country": 2}
+    ranks = [rank[name] for name in names]
+    return 0.0 if ranks == sorted(ranks) or ranks == sorted(ranks, reverse=True) else _ODD_ORDER_COST
+
+
+def _is_large_enough(town: Town, known: Known) -> bool:
+    if town.country == known.default_country:
+        return True
+    least = _LEAST_ALONE_NEARBY if town.country in _NEARBY else _LEAST_ALONE
+    return town.population >= least
+
+
+def _factor(town: Town, known: Known) -> float:
+    return _DEFAULT_COUNTRY_WEIGHT if town.country == known.default_country else 1.0
