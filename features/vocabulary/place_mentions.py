@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 MAX_TEXT_LENGTH = 300
@@ -293,6 +293,8 @@ def _mention(
         if is_surrounded and not is_last:
             return None
         is_code_like = not is_capital
+        if is_code_like and meaning.area:
+            meaning = replace(meaning, area=())
         if is_code_like and (token.gap == Gap.SOFT or not is_last) and not meaning.has_long_name:
             meaning = Meaning(towns=meaning.towns)
     is_ukrainian = before is not None and before.key == "м"

@@ -132,10 +132,8 @@ class Gazetteer:
 
     @cached_property
     def _group_keys(self) -> pl.DataFrame:
-        """Columns key, countries, is_code: areas such as Europe; a name after "=" is a code."""
-        return _long_names(self.groups, ["area"], keep=["countries"]).select(
-            "countries", key=place_key(pl.col("name")), is_code=pl.col("name").str.starts_with("=")
-        )
+        """Columns key, countries: areas such as Europe."""
+        return _long_names(self.groups, ["area"], keep=["countries"]).select("countries", key=place_key(pl.col("name")))
 
     def _answers(self, distinct: pl.DataFrame) -> pl.DataFrame:
         """Columns id, *_found and locations for each distinct input."""
@@ -184,12 +182,7 @@ class Gazetteer:
         countries = {
             key: (country, is_code) for key, country, is_code in wanted.join(self._country_keys, on="key").iter_rows()
         }
-        groups = {
-            key: (tuple(codes.split()), is_code)
-            for key, codes, is_code in wanted.join(self._group_keys, on="key")
-            .select("key", "countries", "is_code")
-            .iter_rows()
-        }
+        groups = dict(wanted.join(self._group_keys, on="key").select("key", "countries").iter_rows())
         regions = defaultdict(list)
         for key, country, region, is_code, weight in wanted.join(self._region_keys, on="key").iter_rows():
             regions[key].append(Region(region, country, is_code, weight))
@@ -200,7 +193,7 @@ class Gazetteer:
                 is_country_code=countries.get(key, (None, False))[1],
                 regions=tuple(regions.get(key, ())),
                 towns=tuple(towns.get(key, ())),
-                area=groups.get(key, ((), False))[0],
+                area=tuple(groups.get(key, "").split()),
             )
             for key in countries.keys() | groups.keys() | regions.keys() | towns.keys()
         }
