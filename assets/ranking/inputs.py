@@ -18,7 +18,7 @@ from features.hashing import shard_of, stable_hash
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import JOB_FEATURES, PREFERENCES, SKILL_WEIGHTS, TRENDING, USER_PROFILES
 from models.fitting.als import AlsModel
-from models.fitting.collaborative import Collaborative
+from models.fitting.collaborative import Collaborative, fold_in_history
 from models.fitting.item_knn import JobNeighbours
 from models.fitting.job_vectors import JobVectors
 from models.fitting.user_knn import UserNeighbours
@@ -71,9 +71,11 @@ def lake_tables(lake: Lake) -> Tables:
 def load_fitted(models: Path) -> Fitted:
     """The models of the folder; FileNotFoundError before they were trained."""
     folder = models / "training"
+    collaborative = Collaborative.load(folder / "collaborative.npz")
     return Fitted(
         als=AlsModel.load(folder / "als.npz"),
-        collaborative=Collaborative.load(folder / "collaborative.npz"),
+        collaborative=collaborative,
+        folded_in=fold_in_history(collaborative, []),
         also_applied=JobNeighbours.load(folder / "also_applied.npz"),
         user_neighbours=UserNeighbours.load(folder / "user_neighbours.npz"),
         job_vectors=JobVectors.load(folder / "job_vectors.npz"),

@@ -2,9 +2,10 @@
 
 import datetime as dt
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -143,43 +144,60 @@ def number_of_shards(n_users: int, shard_users: int) -> int:
 def fitted_for(
     fitted: Fitted, interactions: pl.LazyFrame, jobs: pl.LazyFrame, *, user_ids: pl.Series, as_of: dt.datetime
 ) -> Fitted:
-    """The models with new ALS factors for those of `user_ids` with events since the fit, new users included."""
-    als = fitted.als
-    fitted_at = dt.datetime.fromisoformat(als.as_of)
-    if fitted_at >= as_of:
-        return fitted
-    known = pl.LazyFrame({"user_id": als.user_ids, "is_fitted": pl.Series([True]).new_from_index(0, len(als.user_ids))})
+    """The models with those of `user_ids` folded in who have events since the fit, or are new to the model.
+
+    ALS and the sparse collaborative model have fits of their own, and each knows other users.
+    """
+    als, collaborative = fitted.als, fitted.collaborative
+    members = collaborative.chosen()
+    sparse = [member for member in members if member.model != ALS]
+    changed = partial(_weights_since, interactions, jobs, user_ids=user_ids, as_of=as_of)
+    if len(sparse) < len(members) and dt.datetime.fromisoformat(als.as_of) < as_of:
+        (weights,) = changed(fitted_at=als.as_of, fitted_users=als.user_ids, half_lives=[als.half_life_days])
+        fitted = replace(fitted, als=fold_in(als, weights, n_threads=1))
+    if sparse and dt.datetime.fromisoformat(collaborative.as_of) < as_of:
+        half_lives = [member.settings.half_life_days for member in sparse]
+        made = changed(fitted_at=collaborative.as_of, fitted_users=collaborative.user_ids, half_lives=half_lives)
+        fitted = replace(fitted, folded_in=fold_in_history(collaborative, made))
+    return fitted
+
+
+def _weights_since(
+    interactions: pl.LazyFrame,
+    jobs: pl.LazyFrame,
+    *,
+    user_ids: pl.Series,
+    as_of: dt.datetime,
+    fitted_at: str,
+    fitted_users: pl.Series,
+    half_lives: Sequence[float],
+) -> list[pl.DataFrame]:
+    """The weights of the users to fold into a model, a frame for each half-life, as `weights_since` makes them."""
+    fitted_instant = dt.datetime.fromisoformat(fitted_at)
+    known = pl.LazyFrame({"user_id": fitted_users}).with_columns(is_fitted=pl.lit(True))
     wanted = (
         interactions.join(pl.LazyFrame({"user_id": user_ids}), on="user_id", how="semi")
         .group_by("user_id")
         .agg(pl.col("last_at").max())
         .join(known, on="user_id", how="left")
-        .filter((pl.col("last_at") > fitted_at) | pl.col("is_fitted").is_null())
+        .filter((pl.col("last_at") > fitted_instant) | pl.col("is_fitted").is_null())
     )
     changed = (
         interactions.filter(counts_for_ranking()).join(wanted, on="user_id", how="semi").collect(engine="streaming")
     )
     known_jobs = jobs.select("job_id", "duplicate_of").collect()
-
-    def weights(half_life_days: float) -> pl.DataFrame:
-        return weights_since(
+    return [
+        weights_since(
             changed,
-            fitted_at=fitted_at,
-            fitted_users=als.user_ids,
+            fitted_at=fitted_instant,
+            fitted_users=fitted_users,
             as_of=as_of,
             half_life_days=half_life_days,
             days=WINDOW_HALF_LIVES * half_life_days,
             representatives=known_jobs,
         )
-
-    members = [member for member in fitted.collaborative.chosen() if member.model != ALS]
-    return replace(
-        fitted,
-        als=fold_in(als, weights(als.half_life_days), n_threads=1),
-        collaborative=fold_in_history(
-            fitted.collaborative, [weights(member.settings.half_life_days) for member in members]
-        ),
-    )
+        for half_life_days in half_lives
+    ]
 
 
 def _rank_one(run: RankingRun, rows: Longs, name: str, members: pl.Series | None, *, lake: Lake) -> Report:

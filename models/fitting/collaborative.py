@@ -27,7 +27,7 @@ from models.fitting.sparse_models import (
     sparse_model,
     users_per_job,
 )
-from models.fitting.user_knn import UserKnnSettings, describe_users, fit_user_knn
+from models.fitting.user_knn import UserKnnSettings, describe_users, fit_user_knn, rarity
 from models.fitting.weights import WeightMatrix
 
 ALS, ITEM_KNN, USER_KNN, LINEAR_ITEMS, POPULARITY = "als", "item_knn", "user_knn", "linear_items", "popularity"
@@ -113,14 +113,21 @@ class Collaborative(Artifact):
     def chosen(self) -> tuple[Member, ...]:
         return tuple(Member.from_json(member) for member in json.loads(self.members))
 
-    def sparse_parts(self) -> list[tuple[Member, Csr, Csr]]:
-        """Each sparse member with its `left` and `right`."""
+    def sparse_members(self) -> list[tuple[Member, slice]]:
+        """Each sparse member with its terms: columns of `left`, rows of `right`."""
         members = [member for member in self.chosen() if member.model != ALS]
-        by_column = self.left.tocsc()
         return [
-            (member, by_column[:, start:stop].tocsr(), self.right[start:stop])
+            (member, slice(start, stop))
             for member, (start, stop) in zip(members, pairwise(self.starts.tolist()), strict=True)
         ]
+
+
+@dataclass(frozen=True, eq=False)
+class FoldedIn:
+    """Rows of users x terms that stand in place of the model's `left` for users with new interactions."""
+
+    user_ids: pl.Series
+    left: Csr
 
 
 def combine(members: Sequence[Member], fitted: Sequence[SparseModel], *, as_of: str) -> Collaborative:
@@ -148,32 +155,21 @@ def combine(members: Sequence[Member], fitted: Sequence[SparseModel], *, as_of: 
     )
 
 
-def fold_in_history(model: Collaborative, weights: Sequence[pl.DataFrame]) -> Collaborative:
-    """`model` with the rows of the users of `weights` made anew, users who are new to it added.
+def fold_in_history(model: Collaborative, weights: Sequence[pl.DataFrame]) -> FoldedIn:
+    """The rows of the users of `weights`, made anew; users who are new to the model are among them.
 
     `weights` has a frame (user_id, job_id, weight: all of each user's) for each sparse member. Jobs that the model does
-    not know are ignored.
+    not know are ignored. The model itself is not copied: the cost follows the users, not the size of the model.
     """
     no_ids = pl.Series([], dtype=pl.String)
     changed = sorted_ids(no_ids, *(frame["user_id"] for frame in weights))
-    if changed.is_empty() or len(model.starts) == 1:
-        return model
-    made = []
-    for (member, _, right), frame in zip(model.sparse_parts(), weights, strict=True):
+    made = [csr_of_shape(len(changed), 0)]
+    for (member, terms), frame in zip(model.sparse_members(), weights if len(changed) else (), strict=False):
         row, column = positions(changed, frame["user_id"]), positions(model.job_ids, frame["job_id"])
         shape = (len(changed), len(model.job_ids))
         values = csr_from_coordinates(row, column, frame["weight"].to_numpy(), shape=shape)
-        made.append(_terms_of(member, values, right, positions(model.term_users, changed)))
-    users = sorted_ids(model.user_ids, changed)
-    row_of_old = np.where(positions(changed, model.user_ids) < 0, positions(users, model.user_ids), -1)
-    every = np.arange(model.left.shape[1])
-    shape = (len(users), model.left.shape[1])
-    left = _moved(model.left, row_of_old, every, shape=shape) + _moved(
-        sparse.hstack(made, format="csr"), positions(users, changed), every, shape=shape
-    )
-    return Collaborative(
-        model.as_of, model.members, users, model.job_ids, model.term_users, left.tocsr(), model.right, model.starts
-    )
+        made.append(_terms_of(member, values, model.right[terms], positions(model.term_users, changed)))
+    return FoldedIn(changed, sparse.hstack(made, format="csr"))
 
 
 def _terms_of(member: Member, values: Csr, right: Csr, own: Ints) -> Csr:
@@ -183,11 +179,7 @@ def _terms_of(member: Member, values: Csr, right: Csr, own: Ints) -> Csr:
     history = history_of(values, is_binary=member.settings.is_binary)
     if member.model != USER_KNN:
         return history
-    power, n_users = member.settings.rarity_power, users_per_job(right)
-    plain = scale_columns(right, 1 / popularity_scale(right, power=member.settings.popularity_power))
-    known = describe_users(plain, n_users, rarity_power=power)
-    described = describe_users(history, n_users, rarity_power=power, n_users=right.shape[0])
-    by_job = largest_of_rows(known.T.tocsr(), _FOLD_IN_USERS)
+    by_job, described = _described(member, history, right)
     parts = []
     for start in range(0, values.shape[0], _FOLD_IN_ROWS):
         block = slice(start, start + _FOLD_IN_ROWS)
@@ -195,6 +187,27 @@ def _terms_of(member: Member, values: Csr, right: Csr, own: Ints) -> Csr:
         similar.data[similar.indices == np.repeat(own[block], np.diff(similar.indptr))] = 0
         parts.append(largest_of_rows(similar, member.settings.n_neighbours))
     return stack_rows(parts, (values.shape[0], right.shape[0]))
+
+
+def _described(member: Member, history: Csr, right: Csr) -> tuple[Csr, Csr]:
+    """The model's users by the jobs of `history` (jobs x users), and the users of `history`, as user-kNN compares them.
+
+    Of `right` (users x jobs) only the entries of those jobs are taken out.
+    """
+    power, n_users = member.settings.rarity_power, users_per_job(right)
+    plain = 1 / popularity_scale(right, power=member.settings.popularity_power)
+    factor = np.asarray(plain * rarity(n_users, n_users=right.shape[0], power=power), dtype=np.float32)
+    squares = scale_columns(right, factor)
+    squares.data *= squares.data
+    length = np.sqrt(np.asarray(squares.sum(axis=1), dtype=np.float64).ravel())
+    is_wanted = np.zeros(right.shape[1], dtype=np.bool_)
+    is_wanted[history.indices] = True
+    entry = np.flatnonzero(is_wanted[right.indices])
+    user, job = np.searchsorted(right.indptr, entry, side="right") - 1, right.indices[entry]
+    value = right.data[entry] * factor[job] / np.maximum(length[user], 1e-12)
+    by_job = csr_from_coordinates(job, user, value, shape=(right.shape[1], right.shape[0]))
+    described = describe_users(history, n_users, rarity_power=power, n_users=right.shape[0])
+    return largest_of_rows(by_job, _FOLD_IN_USERS), described
 
 
 def _moved(values: Csr, row_of: Any, column_of: Any, *, shape: tuple[int, int]) -> Csr:

@@ -132,7 +132,11 @@ def describe_users(
 
     Of `n_users` (None: the rows of `history`), `n_users_of_job` interacted with each job.
     """
-    idf = np.log1p(max(n_users or history.shape[0], 1) / np.maximum(n_users_of_job, 1)) ** rarity_power
-    described = scale_columns(history, idf)
+    described = scale_columns(history, rarity(n_users_of_job, n_users=n_users or history.shape[0], power=rarity_power))
     length = np.sqrt(np.asarray(described.multiply(described).sum(axis=1), dtype=np.float64).ravel())
     return scale_rows(described, 1 / np.maximum(length, 1e-12))
+
+
+def rarity(n_users_of_job: NDArray[np.float64], *, n_users: int, power: float) -> NDArray[np.float64]:
+    """The inverse frequency (n_jobs) of jobs of which some of `n_users` have each, to a power."""
+    return np.asarray(np.log1p(max(n_users, 1) / np.maximum(n_users_of_job, 1)) ** power)

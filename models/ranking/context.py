@@ -13,7 +13,7 @@ import polars as pl
 from features.components import haversine_km
 from models.arrays import Bools, Csr, Doubles, Floats, Ints, Longs
 from models.fitting.als import AlsModel
-from models.fitting.collaborative import Collaborative
+from models.fitting.collaborative import Collaborative, FoldedIn
 from models.fitting.item_knn import JobNeighbours
 from models.fitting.job_vectors import JobVectors
 from models.fitting.user_knn import UserNeighbours
@@ -39,10 +39,11 @@ Retriever = Callable[["JobContext"], ForUsers]
 
 @dataclass(frozen=True)
 class Fitted:
-    """The fitted models as they were trained."""
+    """The fitted models as they were trained; `folded_in` has the users of `collaborative` who acted since."""
 
     als: AlsModel
     collaborative: Collaborative
+    folded_in: FoldedIn
     also_applied: JobNeighbours
     user_neighbours: UserNeighbours
     job_vectors: JobVectors
@@ -59,10 +60,10 @@ class Factors:
 
 @dataclass(frozen=True)
 class SparsePart:
-    """A sparse member of the chosen collaborative model: the scores of its users on open jobs are `left @ right`."""
+    """A sparse member of the chosen collaborative model: what it says of the open jobs by `terms` of the model."""
 
     weight: float
-    left: Csr  # users of the model x terms
+    terms: slice
     right: Csr  # terms x jobs
 
 

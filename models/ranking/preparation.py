@@ -61,12 +61,19 @@ class ModelRows:
 
     als: Ints
     collaborative: Ints
+    folded_in: Ints
     neighbours: Ints
     vectors: Ints
 
     def take(self, rows: NDArray[Any]) -> "ModelRows":
         """Those of the users at the given positions."""
-        return ModelRows(self.als[rows], self.collaborative[rows], self.neighbours[rows], self.vectors[rows])
+        return ModelRows(
+            self.als[rows],
+            self.collaborative[rows],
+            self.folded_in[rows],
+            self.neighbours[rows],
+            self.vectors[rows],
+        )
 
 
 def model_rows(fitted: Fitted, user_ids: pl.Series) -> ModelRows:
@@ -74,6 +81,7 @@ def model_rows(fitted: Fitted, user_ids: pl.Series) -> ModelRows:
     return ModelRows(
         als=positions(fitted.als.user_ids, user_ids),
         collaborative=positions(fitted.collaborative.user_ids, user_ids),
+        folded_in=positions(fitted.folded_in.user_ids, user_ids),
         neighbours=positions(fitted.user_neighbours.user_ids, user_ids),
         vectors=positions(fitted.user_vectors.user_ids, user_ids),
     )
@@ -148,9 +156,7 @@ def build_user_batch(context: JobContext, people: Population, rows: ModelRows) -
     return UserBatch(
         users=users,
         als=Factors(als.rows, als.is_known & consents),
-        sparse_terms=[
-            csr_rows_or_empty(part.left, np.where(consents, rows.collaborative, -1)) for part in context.sparse_parts
-        ],
+        sparse_terms=_sparse_terms(context, rows, consents),
         content=Factors(content.rows, content.is_known & (consents | ~has_vector_history)),
         culture=as_factors(rows_or_zeros(fitted.user_vectors.summary_vectors, summary_rows)),
         neighbour_links=csr_rows_or_empty(context.user_links, np.where(consents, rows.neighbours, -1)),
@@ -185,12 +191,25 @@ def _sparse_parts(model: Collaborative, jobs: JobTable) -> list[SparsePart]:
     """The sparse members with a column for each open job."""
     column = jobs.rows_of(model.job_ids)
     parts = []
-    for member, left, right in model.sparse_parts():
+    for member, terms in model.sparse_members():
+        right = model.right[terms]
         row = np.repeat(np.arange(right.shape[0]), np.diff(right.indptr))
         shape = (right.shape[0], jobs.n)
         aligned = csr_from_coordinates(row, column[right.indices], right.data, shape=shape)
-        parts.append(SparsePart(member.weight, left, aligned))
+        parts.append(SparsePart(member.weight, terms, aligned))
     return parts
+
+
+def _sparse_terms(context: JobContext, rows: ModelRows, consents: Bools) -> list[Csr]:
+    """The terms of the users in each sparse member; those who were folded in have theirs from there."""
+    if not context.sparse_parts:
+        return []
+    model, folded_in = context.fitted.collaborative, context.fitted.folded_in
+    is_new = rows.folded_in >= 0
+    terms = csr_rows_or_empty(model.left, np.where(consents & ~is_new, rows.collaborative, -1))
+    if is_new.any():
+        terms = (terms + csr_rows_or_empty(folded_in.left, np.where(consents, rows.folded_in, -1))).tocsr()
+    return [terms[:, part.terms] for part in context.sparse_parts]
 
 
 def _history(interactions: InteractionArrays, consents: Bools) -> tuple[Ints, Ints]:

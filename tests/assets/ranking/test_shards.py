@@ -10,10 +10,13 @@ from assets.lake import Lake, file_identity
 from assets.ranking.feed_changes import chain
 from assets.ranking.inputs import Tables, encoded_jobs, load_population, users_to_rank
 from assets.ranking.scope import Scope, parse_scope
-from assets.ranking.shards import Report, number_of_shards, rank_feeds
+from assets.ranking.shards import Report, fitted_for, number_of_shards, rank_feeds, whole_batch
 from features.schemas.ranking import FEED_CHANGES, FEEDS
+from models.fitting.collaborative import MODELS, Collaborative, Member, combine
+from models.fitting.sparse_models import SparseModel
+from models.fitting.weights import weight_matrix
 from models.ranking.feed_problems import violations
-from models.ranking.interaction_arrays import build_job_index
+from models.ranking.interaction_arrays import build_job_index, counts_for_ranking
 from tests.models.ranking.world import AS_OF, SETTINGS, Market, items, make_market
 
 LATER = AS_OF + dt.timedelta(minutes=15)
@@ -287,3 +290,53 @@ def test_an_unknown_scope_is_refused() -> None:
     assert parse_scope(None) == "all"
     with pytest.raises(ValueError, match="'some'; it must be one of all, touched, acted"):
         parse_scope("some")
+
+
+def chosen(market: Market, model: str, *, known_users: pl.Series, as_of: dt.datetime) -> Market:
+    """The market with a sparse collaborative model that was fitted on the interactions of some users only."""
+    of_known = market.interactions.filter(counts_for_ranking(), pl.col("user_id").is_in(known_users.implode()))
+    pairs = (
+        of_known.join(market.jobs.select("job_id", "duplicate_of"), on="job_id")
+        .select("user_id", pl.coalesce("duplicate_of", "job_id").alias("job_id"))
+        .unique(maintain_order=True)
+    )
+    kind = MODELS[model]
+    fitted = kind.fit(weight_matrix(pairs.with_columns(weight=1.0)), kind.settings(), 1, 1)
+    assert isinstance(fitted, SparseModel)
+    made = combine([Member(model, 1.0, kind.settings())], [fitted], as_of=as_of.isoformat())
+    return replace(market, fitted=replace(market.fitted, collaborative=made))
+
+
+def test_each_model_folds_in_the_users_that_are_new_to_it(market: Market) -> None:
+    acted = market.interactions["user_id"].unique().sort()
+    made = chosen(market, "item_knn", known_users=acted.gather_every(2), as_of=AS_OF)
+    folded = fitted_for(made.fitted, _plain(market).lazy(), made.jobs.lazy(), user_ids=acted, as_of=LATER)
+    found, known = set(folded.folded_in.user_ids), set(made.fitted.collaborative.user_ids)
+    assert found & set(market.fitted.als.user_ids)
+    assert not found & known
+    # ALS is not chosen: nothing is computed for it. The model itself is not copied for a few users.
+    assert folded.als is made.fitted.als and folded.collaborative is made.fitted.collaborative
+
+
+def test_users_folded_in_are_ranked_like_users_of_the_fit(market: Market) -> None:
+    acted = market.interactions["user_id"].unique().sort()
+    batches = []
+    for known in (acted, acted.gather_every(2)):
+        made = chosen(market, "item_knn", known_users=acted, as_of=AS_OF)
+        fitted = replace(made.fitted, collaborative=_with_users(made.fitted.collaborative, known))
+        tables = tables_of(replace(made, interactions=_plain(market)))
+        _, batch = whole_batch(tables, fitted, acted, settings=SETTINGS, as_of=LATER)
+        batches.append(batch.sparse_terms[0])
+    assert batches[0].nnz > 0
+    assert abs(batches[0] - batches[1]).max() < 1e-6
+
+
+def _with_users(model: Collaborative, users: pl.Series) -> Collaborative:
+    rows = np.flatnonzero(model.user_ids.is_in(users.implode()))
+    return replace(model, user_ids=model.user_ids.gather(rows), left=model.left[rows])
+
+
+def _plain(market: Market) -> pl.DataFrame:
+    """The interactions of the market, all of weight 1 and on the day of the fit."""
+    at = pl.lit(AS_OF - dt.timedelta(hours=1)).cast(market.interactions.schema["last_at"])
+    return market.interactions.with_columns(weight=pl.lit(1, pl.Int32), last_at=at)

@@ -12,9 +12,9 @@ from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import JOB_FEATURES, PREFERENCES, SKILL_WEIGHTS, TRENDING, USER_PROFILES
 from features.schemas.table import Table
 from features.schemas.training import EMBEDDING_DIMENSIONS
-from models.arrays import unit_rows
+from models.arrays import csr_of_shape, unit_rows
 from models.fitting.als import AlsModel, AlsSettings
-from models.fitting.collaborative import Member, combine
+from models.fitting.collaborative import FoldedIn, Member, combine
 from models.fitting.item_knn import JobNeighbours
 from models.fitting.job_vectors import JobVectors
 from models.fitting.user_knn import UserNeighbours
@@ -342,6 +342,7 @@ def make_fitted(rng: np.random.Generator, jobs: pl.Series, users: pl.Series) -> 
             job_scale=np.ones(len(known_jobs), dtype=np.float32),
         ),
         collaborative=combine([Member("als", 1.0, AlsSettings())], [], as_of=AS_OF.isoformat()),
+        folded_in=FoldedIn(known_users.clear(), csr_of_shape(0, 0)),
         also_applied=JobNeighbours(known_jobs, *links),
         user_neighbours=UserNeighbours(known_users, known_jobs, *peers, *histories),
         job_vectors=JobVectors(
