@@ -13,6 +13,7 @@ from assets.learning.store import load_registry
 from assets.ranking.inputs import Tables, lake_tables, load_fitted, ranking_settings
 from assets.ranking.shards import RankingRun, prepare_run
 from assets.resources import Workspace
+from assets.training.tuning import als_settings
 from features.schemas.catalog import DAILY_INTERACTIONS
 from models.arrays import Bools, Csr, Longs, codes, csr_of_ones, positions, unit_rows
 from models.evaluation import judging
@@ -78,7 +79,8 @@ def evaluate(
     recipes = tuple(lists)
     on_step("lists of the baselines")
     weights = training_weights(tables, replay.workspace.lake.scan("catalog", DAILY_INTERACTIONS), run)
-    lists |= baseline_lists(run, chosen, known, weights=weights, n_users_of_job=held_out.n_users_of_job)
+    als, _ = als_settings(replay.workspace.models, replay.workspace.config.pipeline.als)
+    lists |= baseline_lists(run, chosen, known, weights=weights, n_users_of_job=held_out.n_users_of_job, als=als)
     on_step("metrics and intervals")
     per_user, summary = _judge(lists, held_out, seed=seed)
     return Evaluation(counts, per_user, summary, _calibration(lists, held_out), recipes, settings.default_recipe)

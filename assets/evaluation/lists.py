@@ -27,6 +27,7 @@ from models.evaluation.recommenders import (
     recommender_of,
     same_for_all,
 )
+from models.fitting.als import AlsModel, AlsSettings, fit_als
 from models.fitting.collaborative import ITEM_KNN, LINEAR_ITEMS, MODELS, USER_KNN
 from models.fitting.weights import WINDOW_HALF_LIVES, WeightMatrix, decayed_weights
 from models.ranking.fallback import fallback_feeds
@@ -75,9 +76,12 @@ def recipe_lists(run: RankingRun, users: Longs, known: Csr) -> dict[str, Listed]
 
 
 def baseline_lists(
-    run: RankingRun, users: Longs, known: Csr, *, weights: WeightMatrix, n_users_of_job: Longs
+    run: RankingRun, users: Longs, known: Csr, *, weights: WeightMatrix, n_users_of_job: Longs, als: AlsSettings
 ) -> dict[str, Listed]:
-    """The lists of the baselines, from `weights` of all users and from what the pipeline fitted."""
+    """The lists of the baselines, from `weights` of all users and from what the pipeline fitted.
+
+    ALS is fitted here, by `als`, where the pipeline chose another model.
+    """
     jobs, fitted, context = run.context.jobs, run.context.fitted, run.context
     lists = {
         "popularity": Listed(same_for_all(n_users_of_job.astype(np.float32), known, k=LIST_LENGTH)),
@@ -85,7 +89,7 @@ def baseline_lists(
     }
     recommenders: dict[str, Callable[[], Recommender]] = {
         **{name: partial(_registered, model, weights, run) for name, model in _MODELS.items()},
-        "ALS": lambda: als_recommender(fitted.als, job_ids=jobs.ids),
+        "ALS": lambda: als_recommender(_als(run, weights, als), job_ids=jobs.ids),
         "content": lambda: content_recommender(fitted.user_vectors, jobs.ids, context.content.rows),
     }
     user_ids = run.population.users.ids.gather(users)
@@ -110,6 +114,13 @@ def training_weights(tables: Tables, daily: pl.LazyFrame, run: RankingRun) -> We
         days=WINDOW_HALF_LIVES * half_life_days,
         representatives=representatives(tables.jobs),
     )
+
+
+def _als(run: RankingRun, weights: WeightMatrix, settings: AlsSettings) -> AlsModel:
+    fitted = run.context.fitted.als
+    if not fitted.user_ids.is_empty():
+        return fitted
+    return fit_als(weights, settings=settings, as_of=fitted.as_of, seed=run.context.settings.seed)
 
 
 def _registered(model: str, weights: WeightMatrix, run: RankingRun) -> Recommender:

@@ -19,6 +19,7 @@ from assets.training.tuning import TUNE_TAG, als_settings, choice, count_interac
 from assets.training.tuning import tune as tune_models
 from assets.training.warm_start import warm_start
 from features.schemas.training import TEXT_EMBEDDINGS
+from models.arrays import csr_of_shape
 from models.fitting.als import AlsModel, fit_als
 from models.fitting.collaborative import ALS, MODELS, Collaborative, combine
 from models.fitting.embeddings import load_embedder, model_identity, text_vectors
@@ -189,12 +190,16 @@ def collaborative(
     """The chosen collaborative model; the factors of ALS, if it is chosen, are those of training/als."""
     config, as_of = workspace.config.pipeline, clock.as_of(context)
     found = choice(workspace.models, config.als)
-    fitted = []
-    for member in found.members:
-        if member.model != ALS:
-            weights = _weights(member.settings.half_life_days, as_of, jobs, daily_interactions, user_profiles)
-            one = MODELS[member.model].fit(weights, member.settings, config.seed, os.cpu_count() or 1)
-            fitted += [one] if isinstance(one, SparseModel) else []
+    members = [member for member in found.members if member.model != ALS]
+    # One matrix at a time: members of one half-life share theirs.
+    models: dict[str, SparseModel] = {}
+    for half_life_days in sorted({member.settings.half_life_days for member in members}):
+        weights = _weights(half_life_days, as_of, jobs, daily_interactions, user_profiles)
+        for member in members:
+            if member.settings.half_life_days == half_life_days:
+                one = MODELS[member.model].fit(weights, member.settings, config.seed, os.cpu_count() or 1)
+                models |= {member.model: one} if isinstance(one, SparseModel) else {}
+    fitted = [models[member.model] for member in members]
     model = combine(found.members, fitted, as_of=as_of.isoformat())
     chosen = dg.MetadataValue.json([member.as_json() for member in found.members])
     counts = {"n_users": len(model.user_ids), "n_jobs": len(model.job_ids), "n_entries": model.right.nnz}
@@ -210,10 +215,18 @@ def als(
     daily_interactions: pl.LazyFrame,
     user_profiles: pl.LazyFrame,
 ) -> dg.Output[AlsModel]:
-    """Factors of users and jobs from decayed interactions, dismissals as dislikes; starts from the last factors."""
+    """Factors of users and jobs from decayed interactions, dismissals as dislikes; starts from the last factors.
+
+    Only the component and retriever `collaborative` read them: the model is empty while another one is chosen.
+    """
     config, as_of = workspace.config.pipeline, clock.as_of(context)
-    settings, settings_from = als_settings(workspace.models, config.als)
-    weights = _weights(settings.half_life_days, as_of, jobs, daily_interactions, user_profiles)
+    found = choice(workspace.models, config.als)
+    settings, is_chosen = found.als, any(member.model == ALS for member in found.members)
+    if is_chosen:
+        weights = _weights(settings.half_life_days, as_of, jobs, daily_interactions, user_profiles)
+    else:
+        nothing = pl.Series([], dtype=pl.String)
+        weights = WeightMatrix(nothing, nothing, csr_of_shape(0, 0))
     start = warm_start(workspace.models / "training" / "als.npz", as_of=as_of)
     losses: list[tuple[int, float]] = []
 
@@ -230,7 +243,8 @@ def als(
         model,
         metadata={
             **counts,
-            "settings_from": settings_from,
+            "is_chosen": is_chosen,
+            "settings_from": found.origin,
             "settings": dg.MetadataValue.json(asdict(settings)),
             "started_from": start.as_of if start is not None else "noise",
             "loss": bar_chart(loss, "iteration", "loss", "Loss by iteration"),

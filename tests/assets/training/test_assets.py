@@ -1,4 +1,5 @@
 import datetime as dt
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from assets.io import TABLES, LakeIOManager, ModelIOManager
 from assets.resources import AS_OF_TAG, RunClock, Workspace
 from assets.training import assets as training
 from assets.training import embedding_store
+from assets.training.tuning import tuned_path
 from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS
 from features.schemas.features import USER_PROFILES
 from features.schemas.training import SIMILAR_JOBS
@@ -156,6 +158,16 @@ def test_the_next_day_starts_from_the_last(project: Project) -> None:
     project.run(AS_OF + dt.timedelta(days=1))
     assert project.model("als").as_of > first.as_of
     assert (project.workspace.models / "training" / "als-previous.npz").exists()
+
+
+def test_als_is_fitted_only_where_it_is_chosen(project: Project) -> None:
+    path = tuned_path(project.workspace.models)
+    path.parent.mkdir(parents=True)
+    chosen = [{"model": "item_knn", "weight": 1.0, "settings": {"n_neighbours": 3}}]
+    path.write_text(json.dumps({"as_of": "x", "chosen": chosen, "models": {}}))
+    assert project.run().success
+    assert project.model("als").user_ids.is_empty()
+    assert project.model("collaborative").user_ids.to_list() == USERS
 
 
 def test_nothing_is_learned_from_users_who_opted_out(project: Project) -> None:
