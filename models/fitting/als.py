@@ -33,7 +33,7 @@ class AlsSettings:
     iterations: int = 15
     regularization: float = 30.0
     alpha: float = 10.0
-    popularity_power: float = 0.0
+    popularity_power: float = 0.2
     warm_iterations: int = 3
     half_life_days: float = 30.0
     n_threads: int = 2

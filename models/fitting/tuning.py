@@ -39,6 +39,7 @@ _STARTUP_TRIALS = 5  # drawn without a model of what is good
 _HALVES_SALT = "halves"
 _MATRICES_SHARE = 0.25  # of the memory, for matrices of several half-lives
 _LEAST_USERS = 2
+_FIRST_MARGIN = 1.5
 
 OnTrial = Callable[[str, int, float], None]  # model, trial from 0, NDCG
 
@@ -159,9 +160,9 @@ class _Search:
         return None
 
     def expected_seconds(self, member: Member) -> float:
-        """By the pace of the model's last trial, else by the usual pace of this machine."""
+        """By the pace of the model's last trial; before the first by the usual pace of this machine, with a margin."""
         usual = float(np.median(list(self.paces.values()))) if self.paces else 1.0
-        return self.paces.get(member.model, usual) * self._plain_seconds(member)
+        return self.paces.get(member.model, _FIRST_MARGIN * usual) * self._plain_seconds(member)
 
     def _plain_seconds(self, member: Member) -> float:
         return fit_seconds(member.model, member.settings, self.size, n_scored_users=len(self.truth.user_ids))
