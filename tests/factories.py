@@ -209,8 +209,8 @@ def publish_small_changes(
 def make_older(published: Path, generation: str, *, has_text_tables: bool = False) -> None:
     """Rewrites a published generation as version 0.2.0 wrote it: schema 1.0, with other columns and look-up files.
 
-    It lacks the table `reason_texts`, the column `cap` of `recipes` and, by default, the text tables of the look-up.
-    The column `period` of `trending` has its old name.
+    It lacks the table `reason_texts`, the columns `cap` and `base` of `recipes` and, by default, the text tables of the
+    look-up. The column `period` of `trending` has its old name.
     """
     folder = published / generation
     manifest = load_manifest(folder)
