@@ -25,8 +25,10 @@ class FeedSource(Strict):
 
     `title_pattern` is a regular expression with the group `title` and optionally `company`, `location`, `salary` and
     `details` (places and pay in any order). With `lists_all_open_jobs`, a job that is missing from a successful fetch
-    is closed. Formats with pages (himalayas, lever) are read up to `max_pages`. himalayas lists the newest jobs first;
-    the first fetch goes back `max_age_days`.
+    is closed. Formats with pages (such as lever) are read up to `max_pages`. Some list the newest jobs first
+    (himalayas, arbeitnow, adzuna); the first fetch goes back `max_age_days`. Formats with an answer of its own for each
+    job (smartrecruiters, bamboohr, jsonld) ask for up to `max_job_pages` of them in a run, new and changed ones first;
+    of a sitemap, only for addresses that match `page_pattern`.
     """
 
     name: Name
@@ -40,6 +42,8 @@ class FeedSource(Strict):
     stale_after_days: int = Field(30, ge=1, le=400)
     lists_all_open_jobs: bool = False
     max_pages: int = Field(100, ge=1, le=1000)
+    max_job_pages: int = Field(500, ge=0, le=10_000)
+    page_pattern: str | None = None
     max_age_days: int = Field(3, ge=1, le=400)
     enabled: bool = True
     terms: str | None = None
@@ -50,6 +54,15 @@ class FeedSource(Strict):
         if name not in FORMATS:
             raise ValueError(f"{name!r} is no known format; known are {', '.join(FORMATS)}")
         return name
+
+    @field_validator("page_pattern")
+    @classmethod
+    def _page_pattern_is_a_regular_expression(cls, pattern: str | None) -> str | None:
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            raise ValueError(f"is no regular expression: {error}") from error
+        return pattern
 
     @field_validator("title_pattern")
     @classmethod

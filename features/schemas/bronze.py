@@ -77,6 +77,21 @@ LANDING_FILES = Table(
     key=("kind", "path"),
 )
 
+FEED_PAGES = Table(
+    "feed_pages",
+    "Answers about single jobs that were read; one row per feed and address",
+    {
+        "source": _SOURCE,
+        "url": Column(pl.String, "Address of the answer"),
+        "mark": Column(pl.String, "What the listing said of it: its last change or a hash"),
+        "etag": Column(pl.String, "Validator of the answer"),
+        "last_modified": Column(pl.String, "Validator of the answer"),
+        "job_ids": Column(STRINGS, "Jobs that it was about"),
+        "read_at": Column(UTC_TIMESTAMP, "Instant of the run that read it last"),
+    },
+    key=("source", "url"),
+)
+
 # What a source said about a job, in the source's own words. The catalog types and cleans it.
 POSTING_CONTENT: Mapping[str, Column] = {
     "is_complete": Column(pl.Boolean, "False for an item of a search page, which lacks description and skills"),

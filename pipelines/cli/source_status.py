@@ -59,7 +59,9 @@ def source_statuses(lake: Lake, sources: Sources, *, now: dt.datetime) -> list[S
 
 def try_feed(sources: Sources, name: str, *, now: dt.datetime) -> FeedReading:
     """Reads one configured feed over HTTP, enabled or not, and stores nothing. Raises KeyError for an unknown name."""
-    feed = {feed.name: feed for feed in sources.feeds}[name].model_copy(update={"enabled": True, "max_pages": 1})
+    feed = {feed.name: feed for feed in sources.feeds}[name].model_copy(
+        update={"enabled": True, "max_pages": 1, "max_job_pages": 5}
+    )
     client = HttpClient(sources.http, HostPacer(sources.http.requests_per_host_per_second))
     return next(iter(fetch_feeds([feed], {}, client, as_of=now, environment=os.environ)))
 

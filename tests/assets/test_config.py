@@ -9,7 +9,7 @@ from assets.config.ranking import Recipe
 from assets.config.yaml_files import ConfigError
 
 # The language of these is that of each job: a language for the whole feed would be wrong for many.
-SEVERAL_LANGUAGES = ("personio", "teamtailor", "arbeitnow", "indeed", "jsonld")
+SEVERAL_LANGUAGES = ("personio", "teamtailor", "smartrecruiters", "arbeitnow", "indeed", "jsonld")
 
 
 def write(folder: Path, name: str, text: str) -> Path:

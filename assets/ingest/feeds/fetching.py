@@ -3,13 +3,14 @@
 import datetime as dt
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 
 from assets.config.sources import FeedSource
 from assets.ingest import errors
 from assets.ingest.feeds.access import FeedAccess
+from assets.ingest.feeds.job_pages import JobPagesReading, KnownPage
 from assets.ingest.feeds.pages import BadFeedError, Pages, read_pages
 from assets.ingest.feeds.parsing import FeedParser
 from assets.ingest.http.client import HttpClient, Validators
@@ -30,6 +31,7 @@ class FeedReading:
 
     `is_full`: the feed was read whole and nothing was refused. `is_unchanged`: the answer was 304. `n_fetched` counts
     answers with a body or a 304. `n_listed` is the number of jobs, if the reading shows all jobs of the feed.
+    `seen_job_ids` are listed without a row, `gone_job_ids` have ended. `known_pages` is to be remembered.
     """
 
     name: str
@@ -44,6 +46,9 @@ class FeedReading:
     n_fetched: int = 0
     n_listed: int | None = None
     seconds: float = 0.0
+    seen_job_ids: Sequence[str] = ()
+    gone_job_ids: Sequence[str] = ()
+    known_pages: Mapping[str, KnownPage] | None = None
 
 
 def fetch_feeds(
@@ -53,11 +58,13 @@ def fetch_feeds(
     *,
     as_of: dt.datetime,
     environment: Mapping[str, str] | None = None,
+    known_pages: Callable[[str], Mapping[str, KnownPage]] = lambda feed: {},
     parser: FeedParser | None = None,
 ) -> Iterator[FeedReading]:
     """One reading per enabled feed, in the order in which they end. Never raises for what a feed does.
 
-    Formats that need a key take it from `environment`.
+    Formats that need a key take it from `environment`. `known_pages` looks up what is remembered of the answers about
+    single jobs of a feed.
 
     One thread takes all feeds of a host, so a host that hangs holds up one thread only. Hosts whose feeds failed in the
     last runs come last, behind the healthy ones.
@@ -70,7 +77,7 @@ def fetch_feeds(
         parser or FeedParser() as opened,
         ThreadPoolExecutor(client.limits.max_parallel_sources, thread_name_prefix="feeds") as pool,
     ):
-        fetcher = _Fetcher(states, client, opened, as_of, environment or {}, RobotsFiles(client))
+        fetcher = _Fetcher(states, client, opened, as_of, environment or {}, RobotsFiles(client), known_pages)
         for finished in as_completed(pool.submit(fetcher.fetch_lane, lane) for lane in ordered):
             yield from finished.result()
 
@@ -88,6 +95,7 @@ class _Fetcher:
     as_of: dt.datetime
     environment: Mapping[str, str] = field(repr=False)
     robots: RobotsFiles
+    known_pages: Callable[[str], Mapping[str, KnownPage]]
 
     def fetch_lane(self, lane: Sequence[FeedSource]) -> list[FeedReading]:
         """The feeds of one host, one after another. After _MAX_TIMEOUTS the rest is left for the next run."""
@@ -118,7 +126,9 @@ class _Fetcher:
                 feed.name, f"skipped: {' and '.join(missing)} not set in the environment", is_failed=True
             )
         try:
-            pages = read_pages(access, state, self.parser, as_of=self.as_of)
+            pages = read_pages(
+                access, state, self.parser, as_of=self.as_of, known_pages=lambda: self.known_pages(feed.name)
+            )
         except (errors.FetchError, FeedError) as error:
             return _failed(feed, state, error, self.as_of)
         moved = pages.first.moved_to or state.moved_to
@@ -141,9 +151,18 @@ def _judged(feed: FeedSource, pages: Pages, state: FeedState, as_of: dt.datetime
     read = FeedReading(feed.name, "read", pages.parsed, origin, n_fetched=pages.n_pages)
     if pages.failure:
         return replace(read, status=f"failed after {pages.n_pages} pages: {pages.failure}", is_failed=True)
-    n_jobs = pages.parsed.rows["job_id"].n_unique()
-    is_whole = TRUNCATED not in pages.parsed.rejects["reason"]
-    validators = pages.first.validators if is_whole else Validators()
+    jobs = pages.jobs or JobPagesReading()
+    read = replace(
+        read,
+        n_fetched=pages.n_pages + jobs.n_asked,
+        seen_job_ids=jobs.seen_job_ids,
+        gone_job_ids=jobs.gone_job_ids,
+        known_pages=jobs.known if pages.jobs is not None else None,
+    )
+    n_jobs = len({*read.parsed.rows["job_id"], *jobs.seen_job_ids, *jobs.gone_job_ids})
+    is_whole = TRUNCATED not in read.parsed.rejects["reason"]
+    # A listing that did not change says nothing of the answers that it names, so it is always read.
+    validators = pages.first.validators if is_whole and pages.jobs is None else Validators()
     known = FeedState(
         address=state.address,
         etag=validators.etag,
@@ -159,8 +178,14 @@ def _judged(feed: FeedSource, pages: Pages, state: FeedState, as_of: dt.datetime
     if pages.is_cut:
         return replace(read, status=f"read, cut at {pages.n_pages} pages", state=known)
     status = "read" if is_whole else "read up to where it breaks off"
-    n_listed = None if FORMATS[feed.format].newest_first else n_jobs
-    return replace(read, status=status, state=known, is_full=pages.parsed.rejects.is_empty(), n_listed=n_listed)
+    n_listed = None if FORMATS[feed.format].newest_first else n_jobs - len(set(jobs.gone_job_ids))
+    return replace(
+        read,
+        status="; ".join([status, *jobs.statuses()]),
+        state=known,
+        is_full=read.parsed.rejects.is_empty() and jobs.is_whole,
+        n_listed=n_listed,
+    )
 
 
 def _failed(

@@ -3,7 +3,7 @@
 import datetime as dt
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -11,6 +11,7 @@ import polars as pl
 
 from assets.config.sources import Sources
 from assets.ingest.feeds.fetching import fetch_feeds
+from assets.ingest.feeds.job_pages import KnownPage, load_known_pages, store_known_pages
 from assets.ingest.feeds.parsing import FeedParser
 from assets.ingest.feeds.replay import replay_feed, scope_of, source_of
 from assets.ingest.http.client import HttpClient
@@ -42,7 +43,16 @@ def ingest_feeds(
     states: dict[str, FeedState] = {}
     lists_all = {feed.name for feed in sources.feeds if feed.lists_all_open_jobs}
     known = load_states(lake).feeds
-    for reading in fetch_feeds(sources.feeds, known, client, as_of=as_of, environment=environment, parser=parser):
+    pages: dict[str, Mapping[str, KnownPage]] = {}
+    for reading in fetch_feeds(
+        sources.feeds,
+        known,
+        client,
+        as_of=as_of,
+        environment=environment,
+        known_pages=lambda name: load_known_pages(lake, name),
+        parser=parser,
+    ):
         if reading.state is not None:
             states[reading.name] = reading.state
         counts = report.of(reading.name)
@@ -54,9 +64,17 @@ def ingest_feeds(
         writer.add(reading.parsed, source=reading.name, origin=reading.origin)
         if reading.is_unchanged:
             writer.add_sightings(sightings_of(last_reading(lake, reading.name), source=reading.name, as_of=as_of))
+        for job_ids, is_gone in ((reading.seen_job_ids, False), (reading.gone_job_ids, True)):
+            ids = pl.Series(job_ids, dtype=pl.String)
+            writer.add_sightings(sightings_of(ids, source=reading.name, as_of=as_of, is_gone=is_gone))
+        if reading.known_pages is not None:
+            pages[reading.name] = reading.known_pages
         if reading.is_full and reading.name in lists_all:
-            writer.add_sightings(_ends(lake, reading.name, reading.parsed, as_of=as_of))
+            listed = [*reading.parsed.rows["job_id"], *reading.seen_job_ids]
+            writer.add_sightings(_ends(lake, reading.name, listed, as_of=as_of))
     writer.flush()
+    for name, known_pages in pages.items():
+        store_known_pages(lake, name, known_pages)
     update_states(lake, SourceStates(feeds=states))
     _replay_feeds(lake, landing, sources, report, as_of=as_of)
     return report
@@ -86,11 +104,12 @@ def _replay_feeds(lake: Lake, landing: Path, sources: Sources, report: RunReport
         for source, parsed_files in readings.items():
             # Several files may be the pages of one reading: only a single one is known to list all jobs.
             if len(parsed_files) == 1 and parsed_files[0].rejects.is_empty() and parsed_files[0].rows.height:
-                writer.add_sightings(_ends(lake, source, parsed_files[0], as_of=as_of))
+                writer.add_sightings(_ends(lake, source, parsed_files[0].rows["job_id"].to_list(), as_of=as_of))
         writer.flush()
 
 
-def _ends(lake: Lake, source: str, parsed: Parsed, *, as_of: dt.datetime) -> pl.DataFrame:
+def _ends(lake: Lake, source: str, listed: Sequence[str], *, as_of: dt.datetime) -> pl.DataFrame:
     """The ends of jobs that are open in the lake but absent from a reading that lists all jobs of the source."""
-    absent = open_jobs(lake, source).join(parsed.rows.select("job_id"), on="job_id", how="anti")
+    present = pl.DataFrame({"job_id": pl.Series(listed, dtype=pl.String)})
+    absent = open_jobs(lake, source).join(present, on="job_id", how="anti")
     return sightings_of(absent["job_id"], source=source, as_of=as_of, is_gone=True)

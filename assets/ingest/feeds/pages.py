@@ -1,8 +1,8 @@
 """Reads all pages of one feed over HTTP and parses each at once, to know where to stop. Keeps no state."""
 
 import datetime as dt
-import hashlib
 from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -10,10 +10,11 @@ import polars as pl
 from assets.config.sources import FeedSource
 from assets.ingest import errors
 from assets.ingest.feeds.access import FeedAccess
-from assets.ingest.feeds.parsing import FeedParser
+from assets.ingest.feeds.job_pages import JobPagesReading, KnownPage, read_job_pages
+from assets.ingest.feeds.parsing import FeedParser, parsed_page
 from assets.ingest.http.client import Response, Validators
 from assets.ingest.source_state import FeedState
-from features.sources.feeds.entries import FeedContext, FeedError
+from features.sources.feeds.entries import FeedError
 from features.sources.feeds.formats import FORMATS
 from features.sources.parsed import REJECTS, Parsed
 from features.sources.postings import PARSED_POSTINGS
@@ -31,10 +32,14 @@ class BadFeedError(FeedError):
 
 @dataclass
 class Pages:
-    """The pages that were read. `is_cut`: there were more. `failure`: what went wrong after the first page."""
+    """The pages that were read. `is_cut`: there were more. `failure`: what went wrong after the first page.
+
+    `jobs` is what came of the answers about single jobs that the pages name, if they name any.
+    """
 
     first: Response
     frames: list[Parsed] = field(default_factory=list)
+    jobs: JobPagesReading | None = None
     is_cut: bool = False
     failure: str = ""
 
@@ -44,20 +49,23 @@ class Pages:
 
     @property
     def parsed(self) -> Parsed:
+        frames = [*self.frames, *(self.jobs.frames if self.jobs is not None else ())]
         return Parsed(
-            pl.concat([PARSED_POSTINGS.empty(), *(page.rows for page in self.frames)]),
-            pl.concat([REJECTS.empty(), *(page.rejects for page in self.frames)]),
+            pl.concat([PARSED_POSTINGS.empty(), *(page.rows for page in frames)]),
+            pl.concat([REJECTS.empty(), *(page.rejects for page in frames)]),
         )
 
 
-def context_of(feed: FeedSource, *, content_type: str | None = None) -> FeedContext:
-    """A configured feed as the parser's context."""
-    names = {"name", "format", "language", "country", "company", "title_pattern"}
-    return FeedContext(**feed.model_dump(include=names), url=str(feed.url), content_type=content_type)
-
-
-def read_pages(access: FeedAccess, state: FeedState, parser: FeedParser, *, as_of: dt.datetime) -> Pages:
-    """Requests the first page, if it changed, and the following ones, within the limits of feed and client.
+def read_pages(
+    access: FeedAccess,
+    state: FeedState,
+    parser: FeedParser,
+    *,
+    as_of: dt.datetime,
+    known_pages: Callable[[], Mapping[str, KnownPage]] = dict,
+) -> Pages:
+    """Requests the first page, if it changed, and the following ones, then the answers about single jobs that they
+    name, within the limits of feed and client.
 
     Raises FetchError or BadFeedError for the first page. An error of a later page ends the reading with `failure`.
     """
@@ -69,11 +77,12 @@ def read_pages(access: FeedAccess, state: FeedState, parser: FeedParser, *, as_o
     if response.is_unchanged:
         return pages
     try:
-        pages.frames.append(_parsed(response, feed, parser))
+        pages.frames.append(_parsed(access, response, parser))
     except FeedError as error:
         raise BadFeedError(error, body=response.body, origin=errors.public_url(response.url)) from None
     since = state.read_at - _OVERLAP if state.read_at else as_of - dt.timedelta(days=feed.max_age_days)
-    asked, waiting = {url}, _next_pages(feed, url, response)
+    asked, waiting = {url}, deque(access.format.next_pages(url, response.body))
+    listed = access.format.job_pages(url, response.body)
     while waiting and not _is_past(feed, pages, since):
         if pages.n_pages >= feed.max_pages or client.monotonic() >= deadline:
             pages.is_cut = True
@@ -85,26 +94,20 @@ def read_pages(access: FeedAccess, state: FeedState, parser: FeedParser, *, as_o
         asked.add(url)
         try:
             response = access.get(url)
-            pages.frames.append(_parsed(response, feed, parser))
+            pages.frames.append(_parsed(access, response, parser))
         except (errors.FetchError, FeedError) as error:
             pages.failure = str(error)
             break
-        waiting.extend(_next_pages(feed, url, response))
+        waiting.extend(access.format.next_pages(url, response.body))
+        listed += access.format.job_pages(url, response.body)
+    if listed and not pages.failure:
+        pages.jobs = read_job_pages(access, listed, known_pages(), parser, as_of=as_of, deadline=deadline)
     return pages
 
 
-def _next_pages(feed: FeedSource, url: str, response: Response) -> deque[str]:
-    return deque(FORMATS[feed.format].next_pages(url, response.body))
-
-
-def _parsed(response: Response, feed: FeedSource, parser: FeedParser) -> Parsed:
-    """A parsed page. A hash names its rejects: a feed may show the same bad entry at another position tomorrow."""
-    parsed = parser.parse(response.body, feed=context_of(feed, content_type=response.content_type))
-    names = [
-        f"entry {hashlib.blake2b((reason + raw).encode(), digest_size=6).hexdigest()}"
-        for reason, raw in parsed.rejects.select("reason", "raw").iter_rows()
-    ]
-    return Parsed(parsed.rows, parsed.rejects.with_columns(pl.Series("entry", names, dtype=pl.String)))
+def _parsed(access: FeedAccess, response: Response, parser: FeedParser) -> Parsed:
+    page_url = response.url if access.format.is_crawled else None
+    return parsed_page(parser, response, access.feed, page_url=page_url)
 
 
 def _is_past(feed: FeedSource, pages: Pages, since: dt.datetime) -> bool:

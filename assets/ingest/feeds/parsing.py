@@ -3,9 +3,14 @@
 On hostile markup, feedparser takes time quadratic in the length, and it blocks every other thread meanwhile.
 """
 
+import hashlib
 import threading
 from dataclasses import dataclass, field
 
+import polars as pl
+
+from assets.config.sources import FeedSource
+from assets.ingest.http.client import Response
 from assets.ingest.worker import Worker, WorkerError
 from features.sources.feeds.entries import FeedContext, FeedError
 from features.sources.feeds.formats import parse_feed
@@ -55,3 +60,21 @@ class FeedParser:
 
     def __exit__(self, *_: object) -> None:
         self.worker.close()
+
+
+def context_of(feed: FeedSource, *, content_type: str | None = None, page_url: str | None = None) -> FeedContext:
+    """A configured feed as the parser's context."""
+    names = {"name", "format", "language", "country", "company", "title_pattern"}
+    return FeedContext(
+        **feed.model_dump(include=names), url=str(feed.url), content_type=content_type, page_url=page_url
+    )
+
+
+def parsed_page(parser: FeedParser, response: Response, feed: FeedSource, *, page_url: str | None = None) -> Parsed:
+    """A parsed page. A hash names its rejects: a feed may show the same bad entry at another position tomorrow."""
+    parsed = parser.parse(response.body, feed=context_of(feed, content_type=response.content_type, page_url=page_url))
+    names = [
+        f"entry {hashlib.blake2b((reason + raw).encode(), digest_size=6).hexdigest()}"
+        for reason, raw in parsed.rejects.select("reason", "raw").iter_rows()
+    ]
+    return Parsed(parsed.rows, parsed.rejects.with_columns(pl.Series("entry", names, dtype=pl.String)))

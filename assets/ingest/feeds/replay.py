@@ -4,8 +4,7 @@ import re
 from collections.abc import Mapping
 
 from assets.config.sources import FeedSource
-from assets.ingest.feeds.pages import context_of
-from assets.ingest.feeds.parsing import FeedParser
+from assets.ingest.feeds.parsing import FeedParser, context_of
 from assets.ingest.landing import LandedFile, RefusedFileError
 from assets.ingest.quarantine import UNSUPPORTED
 from assets.ingest.source_state import address_of
@@ -13,7 +12,7 @@ from features.sources.feeds.entries import FeedContext, FeedError
 from features.sources.feeds.formats import guess_format
 from features.sources.parsed import Parsed
 
-FORMATS = (".xml", ".json", ".rss", ".atom")
+FORMATS = (".xml", ".json", ".rss", ".atom", ".html", ".htm")
 MAX_FILE_BYTES = 50_000_000
 _SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 

@@ -21,7 +21,10 @@ class FeedError(SourceError):
 
 @dataclass(frozen=True)
 class FeedContext:
-    """What is known of a feed besides its bytes; `content_type` is the HTTP header of the answer, if there was one."""
+    """What is known of a feed besides its bytes; `content_type` is the HTTP header of the answer, if there was one.
+
+    `page_url` is set for an answer about one job: where it came from.
+    """
 
     name: str
     format: str
@@ -31,6 +34,7 @@ class FeedContext:
     company: str | None = None
     title_pattern: str | None = None
     content_type: str | None = None
+    page_url: str | None = None
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def read_xml_board(board: XmlBoard, body: bytes, feed: FeedContext) -> Entries:
     Raises FeedError if the root is another one (an HTML page, an empty document), or if a DTD declares entities.
     """
     decoded = xml_text(body, feed)
-    for job in _elements(board, decoded, feed):
+    for job in xml_elements(board, decoded, feed):
         if isinstance(job, str):
             yield TRUNCATED, decoded[-400:]
         else:
@@ -54,7 +54,7 @@ def read_xml_board(board: XmlBoard, body: bytes, feed: FeedContext) -> Entries:
             yield FeedEntry(guid, board.columns(job, feed)), job
 
 
-def _elements(board: XmlBoard, decoded: str, feed: FeedContext) -> Iterator[Xml | str]:
+def xml_elements(board: XmlBoard, decoded: str, feed: FeedContext) -> Iterator[Xml | str]:
     """Each job, then TRUNCATED if the document breaks off. Elements are dropped once read, so memory stays bounded."""
     document = io.BytesIO(_LOOSE.sub(_mended, decoded).encode("utf-8", "replace"))
     parsed = etree.iterparse(

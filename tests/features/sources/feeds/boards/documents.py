@@ -306,6 +306,104 @@ USAJOBS = {
     },
 }
 
+SMARTRECRUITERS_ITEM = {
+    "id": "744000001",
+    "name": "Cook",
+    "uuid": "2c7a",
+    "refNumber": "REF1A",
+    "company": {"identifier": "Diner1", "name": "Diner"},
+    "releasedDate": "2026-01-05T08:00:00.000Z",
+    "location": {
+        "city": "Riga",
+        "region": "Vidzeme",
+        "country": "lv",
+        "remote": False,
+        "hybrid": True,
+        "latitude": "56.9",
+        "longitude": "24.1",
+        "fullLocation": "Riga, Vidzeme, Latvia",
+    },
+    "industry": {"id": "food", "label": "Food"},
+    "department": {"id": "9", "label": "Kitchen"},
+    "function": {"id": "prod", "label": "Production"},
+    "typeOfEmployment": {"id": "permanent", "label": "Full-time"},
+    "experienceLevel": {"id": "mid_senior_level", "label": "Mid-Senior Level"},
+    "customField": [],
+    "ref": "https://api.smartrecruiters.com/v1/companies/Diner1/postings/744000001",
+    "language": {"code": "en", "label": "English"},
+    "visibility": "PUBLIC",
+}
+SMARTRECRUITERS = {"offset": 0, "limit": 100, "totalFound": 101, "content": [SMARTRECRUITERS_ITEM]}
+SMARTRECRUITERS_JOB = {
+    **SMARTRECRUITERS_ITEM,
+    "active": True,
+    "postingUrl": "https://jobs.smartrecruiters.com/Diner1/744000001-cook",
+    "applyUrl": "https://jobs.smartrecruiters.com/Diner1/744000001-cook?oga=true",
+    "jobAd": {
+        "sections": {
+            "companyDescription": {"title": "Company", "text": "<p>We cook.</p>"},
+            "jobDescription": {"title": "Job", "text": "<p>Cook.</p>"},
+            "qualifications": {"title": "You", "text": ""},
+            "additionalInformation": {"title": "More", "text": "<p>Tips.</p>"},
+            "videos": {"title": "Videos", "urls": []},
+        }
+    },
+}
+
+BAMBOOHR = {
+    "meta": {"totalCount": 1},
+    "result": [
+        {
+            "id": "31",
+            "jobOpeningName": "Cook",
+            "departmentId": "1",
+            "departmentLabel": "Kitchen",
+            "employmentStatusLabel": "Part-Time",
+            "location": {"city": "Toledo", "state": "Ohio"},
+            "atsLocation": {"country": None, "state": None, "province": None, "city": None},
+            "isRemote": None,
+            "locationType": "0",
+        }
+    ],
+}
+BAMBOOHR_JOB = {
+    "meta": {},
+    "result": {
+        "jobOpening": {
+            "jobOpeningShareUrl": "https://diner.bamboohr.com/careers/31",
+            "jobOpeningName": "Cook",
+            "jobOpeningStatus": "Open",
+            "departmentId": "1",
+            "departmentLabel": "Kitchen",
+            "employmentStatusLabel": "Part-Time",
+            "location": {"city": "Toledo", "state": "Ohio", "postalCode": "43604", "addressCountry": "United States"},
+            "atsLocation": {"country": None, "state": None, "province": None, "city": None},
+            "description": "<p>Cook.</p>",
+            "compensation": "$20 - $25 / hour",
+            "datePosted": "2026-01-05",
+            "minimumExperience": "Mid-level",
+            "locationType": "0",
+        },
+        "formFields": {},
+    },
+}
+
+JSONLD = """<!DOCTYPE html><html lang="en-US"><head><title>Cook</title>
+<link rel="canonical" href="https://diner.example/jobs/31"/>
+<script type="application/ld+json">{"@context": "https://schema.org", "@type": "Organization", "name": "Diner"}</script>
+<script type="application/ld+json">
+{"@context": "https://schema.org", "@graph": [{"@type": "WebPage"}, {
+  "@type": "JobPosting", "title": "Cook &amp; Baker", "description": "<p>Cook.</p>",
+  "datePosted": "2026-01-05T08:00:00Z",
+  "validThrough": "2026-02-05T00:00:00Z", "employmentType": ["PART_TIME"],
+  "identifier": {"name": "Diner", "value": "Diner"},
+  "hiringOrganization": {"@type": "Organization", "name": "Diner"}, "url": "https://diner.example/careers",
+  "jobLocation": {"@type": "Place", "address": {"addressLocality": "Riga", "addressCountry": "LV"}},
+  "baseSalary": {"@type": "MonetaryAmount", "currency": "EUR",
+                 "value": {"@type": "QuantitativeValue", "minValue": 2000, "maxValue": 2500, "unitText": "MONTH"}}
+}]}
+</script></head><body><h1>Cook</h1></body></html>"""
+
 AT = datetime(2026, 1, 5, 8, tzinfo=UTC)
 ENDS = datetime(2026, 2, 5, tzinfo=UTC)
 PAY = ("salary_min", "salary_max", "salary_currency", "salary_period")
@@ -481,6 +579,66 @@ DOCUMENTS: dict[str, tuple[object, str | None, dict[str, object]]] = {
             "published_at": AT,
             "expires_at": datetime(2026, 2, 5, 23, 59, 59, 997000, tzinfo=UTC),
             **pay(20.5, 25.75, "USD", "hour"),
+        },
+    ),
+    "smartrecruiters": (
+        SMARTRECRUITERS_JOB,
+        None,
+        {
+            "source_id": "744000001",
+            "url": "https://jobs.smartrecruiters.com/Diner1/744000001-cook",
+            "title": "Cook",
+            "company": "Diner",
+            "description": "<h3>Company</h3><p>We cook.</p>\n<h3>Job</h3><p>Cook.</p>\n<h3>More</h3><p>Tips.</p>",
+            "location_text": "Riga, Vidzeme, Latvia",
+            "country": "LV",
+            "latitude": 56.9,
+            "longitude": 24.1,
+            "work_format": "hybrid",
+            "employment_type": "Full-time",
+            "career_level": "Mid-Senior Level",
+            "tags": ["Kitchen", "Production", "Food"],
+            "language": "en",
+            "published_at": AT,
+        },
+    ),
+    "bamboohr": (
+        BAMBOOHR_JOB,
+        None,
+        {
+            "source_id": "31",
+            "url": "https://diner.bamboohr.com/careers/31",
+            "title": "Cook",
+            "description": "<p>Cook.</p>",
+            "location_text": "Toledo, Ohio, United States",
+            "city": "Toledo",
+            "region": "Ohio",
+            "country": "United States",
+            "work_format": "on_site",
+            "employment_type": "Part-Time",
+            "career_level": "Mid-level",
+            "salary_text": "$20 - $25 / hour",
+            "tags": ["Kitchen"],
+            "published_at": datetime(2026, 1, 5, tzinfo=UTC),
+        },
+    ),
+    "jsonld": (
+        JSONLD.encode(),
+        "https://diner.example/sitemap.xml",
+        {
+            "source_id": "ddc1e47f99a913f0",
+            "url": "https://diner.example/jobs/31",
+            "title": "Cook & Baker",
+            "company": "Diner",
+            "description": "<p>Cook.</p>",
+            "location_text": "Riga, LV",
+            "city": "Riga",
+            "country": "LV",
+            "employment_type": "PART_TIME",
+            "language": "en",
+            "published_at": AT,
+            "expires_at": ENDS,
+            **pay(2000, 2500, "EUR", "month"),
         },
     ),
 }

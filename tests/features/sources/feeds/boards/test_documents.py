@@ -1,6 +1,7 @@
 """What is read of a document of each board, and the quirks of each board."""
 
 import copy
+import gzip
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,15 +10,20 @@ from typing import Any
 import pytest
 
 from features.sources.feeds.entries import FeedError
+from features.sources.feeds.feed_format import JobPage
 from features.sources.feeds.formats import FORMATS, guess_format
 from tests.features.sources.feeds.boards.documents import (
     ADZUNA,
     ADZUNA_URL,
+    BAMBOOHR,
+    BAMBOOHR_JOB,
     BREEZY,
     DOCUMENTS,
     INDEED,
     PERSONIO,
     RECRUITEE,
+    SMARTRECRUITERS,
+    SMARTRECRUITERS_JOB,
     TEAMTAILOR_API,
     TEAMTAILOR_FEED,
     USAJOBS,
@@ -25,6 +31,9 @@ from tests.features.sources.feeds.boards.documents import (
     pay,
 )
 from tests.features.sources.feeds.boards.reading import only, parse, stated
+
+# Nothing at the top tells their documents apart: they are read by the format that sources.yaml names.
+NOT_RECOGNISED = ("usajobs", "smartrecruiters", "bamboohr")
 
 
 def with_job(document: Any, path: str, **changes: object) -> Any:
@@ -48,7 +57,7 @@ def test_a_document_gives_all_that_it_states(format_: str) -> None:
     assert stated(only(parse(format_, document, **context))) == expected
 
 
-@pytest.mark.parametrize("format_", [name for name in DOCUMENTS if name != "usajobs"])
+@pytest.mark.parametrize("format_", [name for name in DOCUMENTS if name not in NOT_RECOGNISED])
 def test_the_format_of_a_landed_document_is_recognised(format_: str) -> None:
     document = DOCUMENTS[format_][0]
     assert guess_format(document if isinstance(document, bytes) else json.dumps(document).encode()) == format_
@@ -286,3 +295,186 @@ def test_a_page_names_the_next_one_on_its_own_host(
     format_: str, url: str, document: object, expected: list[str]
 ) -> None:
     assert next_pages(format_, url, document) == expected
+
+
+# --- boards with an answer for each job
+
+
+def test_a_list_of_smartrecruiters_has_no_texts_and_names_the_answers_that_have() -> None:
+    row = only(parse("smartrecruiters", SMARTRECRUITERS))
+    assert (row["source_id"], row["is_complete"], row["description"]) == ("744000001", False, None)
+    assert row["url"] == "https://jobs.smartrecruiters.com/Diner1/744000001"
+    url = "https://api.smartrecruiters.com/v1/companies/Diner1/postings"
+    pages = FORMATS["smartrecruiters"].job_pages(url, json.dumps(SMARTRECRUITERS).encode())
+    assert [page.url for page in pages] == [SMARTRECRUITERS_JOB["ref"]]
+    changed = with_job(SMARTRECRUITERS, "content.0", name="Chef")
+    assert FORMATS["smartrecruiters"].job_pages(url, json.dumps(changed).encode())[0].mark != pages[0].mark
+    elsewhere = with_job(SMARTRECRUITERS, "content.0", ref="https://other.example/1")
+    assert FORMATS["smartrecruiters"].job_pages(url, json.dumps(elsewhere).encode()) == []
+
+
+@pytest.mark.parametrize(
+    ("offset", "total", "expected"), [(0, 101, ["offset=1"]), (100, 101, []), (0, 1, []), (0, None, [])]
+)
+def test_smartrecruiters_pages_by_offset(offset: int, total: int | None, expected: list[str]) -> None:
+    url = f"https://api.smartrecruiters.com/v1/companies/Diner1/postings?limit=1&offset={offset}"
+    document = {**SMARTRECRUITERS, "totalFound": total}
+    assert [page.partition("limit=1&")[2] for page in next_pages("smartrecruiters", url, document)] == expected
+
+
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        ({"remote": True}, ("remote", None, None)),
+        ({"remote": False, "city": "Riga", "country": "lv"}, (None, "Riga, lv", "LV")),
+        (None, (None, None, None)),
+    ],
+)
+def test_smartrecruiters_places(location: object, expected: tuple[str | None, ...]) -> None:
+    row = only(parse("smartrecruiters", with_job(SMARTRECRUITERS, "content.0", location=location)))
+    assert (row["work_format"], row["location_text"], row["country"]) == expected
+
+
+def test_a_list_of_bamboohr_names_the_answers_of_its_openings() -> None:
+    url = "https://diner.bamboohr.com/careers/list"
+    row = only(parse("bamboohr", BAMBOOHR, url=url))
+    assert (row["source_id"], row["url"], row["is_complete"]) == ("31", "https://diner.bamboohr.com/careers/31", False)
+    pages = FORMATS["bamboohr"].job_pages(url, json.dumps(BAMBOOHR).encode())
+    assert [page.url for page in pages] == ["https://diner.bamboohr.com/careers/31/detail"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "column", "expected"),
+    [
+        ({"locationType": "1"}, "work_format", "remote"),
+        ({"locationType": "2"}, "work_format", "hybrid"),
+        ({"locationType": None, "isRemote": True}, "work_format", "remote"),
+        ({"locationType": None, "isRemote": None}, "work_format", None),
+        ({"location": {}, "atsLocation": {"city": "Riga", "province": "Vidzeme", "country": "Latvia"}}, "location_text",
+         "Riga, Vidzeme, Latvia"),
+        ({"jobOpeningStatus": "Closed"}, "is_archived", True),
+        ({"jobOpeningShareUrl": "https://diner.bamboohr.com/jobs/view.php?id=31"}, "source_id", "31"),
+    ],
+)  # fmt: skip
+def test_bamboohr_openings_in_their_forms(changes: Mapping[str, object], column: str, expected: object) -> None:
+    assert only(parse("bamboohr", with_job(BAMBOOHR_JOB, "result.jobOpening", **changes)))[column] == expected
+
+
+def test_an_opening_without_its_own_address_has_the_id_of_the_answer() -> None:
+    bare = with_job(BAMBOOHR_JOB, "result.jobOpening", jobOpeningShareUrl=None)
+    row = only(parse("bamboohr", bare, page_url="https://diner.bamboohr.com/careers/31/detail"))
+    assert (row["source_id"], row["url"]) == ("31", "https://diner.bamboohr.com/careers/31")
+
+
+# --- pages with schema.org data
+
+POSTING = '{"@type": "JobPosting", "title": "Cook", "hiringOrganization": "Diner", "url": "https://d.example/1"}'
+
+
+def page(*scripts: str, type_: str = "application/ld+json", body: str = "") -> bytes:
+    written = "".join(f'<script type="{type_}">{script}</script>' for script in scripts)
+    return f"<html><head>{written}</head><body>{body}</body></html>".encode()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        POSTING,
+        f"[{POSTING}]",
+        f'{{"@graph": [{{"@type": "Person"}}, {POSTING}]}}',
+        f'{{"@type": "ItemList", "itemListElement": [{{"@type": "ListItem", "item": {POSTING}}}]}}',
+        POSTING.replace("}", ",}"),
+        f"// <![CDATA[\n{POSTING}\n// ]]>",
+        f"/* <![CDATA[ */{POSTING}/* ]]> */",
+        f"<!-- {POSTING} -->".replace("<!-- ", "/* x */").replace(" -->", ""),
+        POSTING.replace('"', "&quot;"),
+        POSTING.replace('"Cook"', '"Co\nok"'),
+        POSTING.replace('"JobPosting"', '["JobPosting", "Thing"]'),
+        POSTING.replace('"JobPosting"', '"https://schema.org/JobPosting"'),
+    ],
+)
+def test_a_posting_is_read_in_every_form_that_pages_write(script: str) -> None:
+    row = only(parse("jsonld", page('{"@type": "WebSite"}', "{broken", script)))
+    assert row["company"] == "Diner" and str(row["title"]).replace(" ", "") == "Cook"
+
+
+@pytest.mark.parametrize("type_", ["application/ld+json; charset=utf-8", "Application/LD+JSON"])
+def test_the_type_of_a_script_is_written_in_many_ways(type_: str) -> None:
+    assert only(parse("jsonld", page(POSTING, type_=type_)))["title"] == "Cook"
+
+
+def test_microdata_is_read_where_there_is_no_json() -> None:
+    body = """<div itemscope itemtype="https://schema.org/JobPosting"><h1 itemprop="title">Cook</h1>
+      <div itemprop="hiringOrganization" itemscope itemtype="https://schema.org/Organization">
+        <span itemprop="name">Diner</span></div>
+      <div itemprop="jobLocation" itemscope itemtype="https://schema.org/Place">
+        <div itemprop="address" itemscope itemtype="https://schema.org/PostalAddress">
+          <span itemprop="addressLocality">Riga</span>, <span itemprop="addressCountry">LV</span></div></div>
+      <div itemprop="description">Cook <b>meals</b>.</div>
+      <time itemprop="datePosted" datetime="2026-01-05">x</time></div>"""
+    row = only(parse("jsonld", page(body=body), page_url="https://d.example/1"))
+    assert (row["title"], row["company"], row["location_text"], row["url"]) == (
+        "Cook", "Diner", "Riga, LV", "https://d.example/1"
+    )  # fmt: skip
+
+
+def test_the_address_of_a_page_counts_before_what_all_pages_of_a_site_repeat() -> None:
+    repeated = POSTING.replace('"title"', '"identifier": "DINER", "title"')
+    ids = {only(parse("jsonld", page(repeated), page_url=f"https://d.example/jobs/{n}"))["source_id"] for n in range(3)}
+    assert len(ids) == 3
+
+
+def test_several_postings_of_one_page_are_several_jobs() -> None:
+    jobs = [f'{{"@type": "JobPosting", "title": "Cook {n}", "identifier": "DINER"}}' for n in range(3)]
+    rows = parse("jsonld", page(*jobs), page_url="https://d.example/jobs").rows
+    assert rows["source_id"].n_unique() == 3
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html></html>",
+        page('{"@type": "Person"}'),
+        page("{broken"),
+        b'{"jobs": []}',
+        b"[1]",
+        b"\x1f\x8bnope",
+        b"\0\0",
+    ],
+)
+def test_a_page_without_a_posting_is_a_failure(body: bytes) -> None:
+    with pytest.raises(FeedError):
+        parse("jsonld", body)
+
+
+SITEMAP = b"""<?xml version="1.0" encoding="UTF-8"?><urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">
+<url><loc>https://d.example/jobs/1</loc><lastmod>2026-01-05</lastmod></url>
+<url><loc> https://d.example/jobs/2?a=1&amp;b=2 </loc></url>
+<url><loc>https://other.example/jobs/3</loc></url><url><loc>javascript:alert(1)</loc></url></urlset>"""
+
+
+@pytest.mark.parametrize("body", [SITEMAP, gzip.compress(SITEMAP)])
+def test_a_sitemap_names_pages_of_its_own_host(body: bytes) -> None:
+    assert parse("jsonld", body).rows.is_empty()
+    known = FORMATS["jsonld"]
+    assert known.job_pages("https://d.example/sitemap.xml", body) == [
+        JobPage("https://d.example/jobs/1", "2026-01-05"),
+        JobPage("https://d.example/jobs/2?a=1&b=2", ""),
+    ]
+    assert known.next_pages("https://d.example/sitemap.xml", body) == []
+
+
+def test_an_index_of_sitemaps_names_sitemaps() -> None:
+    body = SITEMAP.replace(b"urlset", b"sitemapindex").replace(b"<url>", b"<sitemap>").replace(b"</url>", b"</sitemap>")
+    known = FORMATS["jsonld"]
+    assert known.next_pages("https://d.example/s.xml", body) == [
+        "https://d.example/jobs/1",
+        "https://d.example/jobs/2?a=1&b=2",
+    ]
+    assert known.job_pages("https://d.example/s.xml", body) == []
+
+
+def test_a_packed_bomb_is_not_unpacked() -> None:
+    with pytest.raises(FeedError, match="unpacked"):
+        parse("jsonld", gzip.compress(b"\0" * 60_000_000))
