@@ -15,6 +15,7 @@ import polars as pl
 from assets.catalog.counting import count_days, fold_days
 from assets.lake import Lake, write_bytes
 from assets.resources import Workspace
+from assets.sql import Parts, query_in_batches
 from assets.training.tuning import tuned_path
 from features.errors import JobfeedError
 from features.schemas import bronze
@@ -26,7 +27,6 @@ from models.evaluation.splits import is_drawn
 
 _DAY = dt.timedelta(days=1)
 _POSTINGS = (FEED_POSTINGS, HH_POSTINGS, FILE_POSTINGS)
-_MINUTES_OF_A_DAY = 1440
 
 
 class NothingHeldOutError(JobfeedError, ValueError):
@@ -90,10 +90,16 @@ def hold_out_pairs(
     """
     as_of = dt.datetime.combine(until.date() + _DAY, dt.time(), dt.UTC)
     replay = _replay(source, folder, as_of=as_of, until=as_of)
-    events = _on_one_day(source.lake.scan("bronze", EVENTS).filter(pl.col("occurred_at") <= until), as_of - _DAY)
-    held_out = is_drawn(events.select("user_id", "job_id"), share=share, seed=seed, salt=salt)
-    for lake, part in ((replay.workspace.lake, events.filter(~held_out)), (replay.held_out, events.filter(held_out))):
-        lake.append("bronze", EVENTS, part, partition=f"date={(as_of - _DAY).date()}")
+    for events in query_in_batches(
+        "evaluation/events_on_one_day",
+        frames={"events": Parts(EVENTS, source.lake.files("bronze", EVENTS.name))},
+        params={"until": until, "day": as_of - _DAY},
+        memory_limit=source.config.pipeline.duckdb_memory_limit,
+    ):
+        held_out = is_drawn(events.select("user_id", "job_id"), share=share, seed=seed, salt=salt)
+        parts = ((replay.workspace.lake, events.filter(~held_out)), (replay.held_out, events.filter(held_out)))
+        for lake, part in parts:
+            lake.append("bronze", EVENTS, EVENTS.conform(part), partition=f"date={(as_of - _DAY).date()}")
     _link_shared(source.lake, replay.workspace.lake, as_of=as_of, restate=True)
     _require_events(replay)
     return replay
@@ -142,12 +148,6 @@ def _has_undated(lake: Lake, table: Table, as_of: dt.datetime) -> bool:
 
 def _is_undated() -> pl.Expr:
     return pl.col("published_at").is_null() & pl.col("initial_created_at").is_null()
-
-
-def _on_one_day(events: pl.LazyFrame, day: dt.datetime) -> pl.DataFrame:
-    ordered = events.sort("user_id", "occurred_at", "event_id").collect()
-    minute = pl.int_range(pl.len()).over("user_id") % _MINUTES_OF_A_DAY
-    return ordered.with_columns(occurred_at=pl.lit(day, EVENTS.columns["occurred_at"]) + pl.duration(minutes=minute))
 
 
 def _require_events(replay: Replay) -> None:

@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from assets import sql
+from features.schemas.table import Column, Table
 
 
 @pytest.fixture
@@ -18,6 +19,30 @@ def test_a_query_reads_frames_as_tables_and_takes_parameters(folder):
     people = pl.DataFrame({"name": ["b", "a", "c"], "age": [30, 20, 10]})
     for frame in (people, people.lazy()):
         assert sql.query("demo/adults", frames={"people": frame}, params={"age": 18})["name"].to_list() == ["a", "b"]
+
+
+NAMES = Table("names", "", {"name": Column(pl.String, ""), "age": Column(pl.Int64, "")}, key=("name",))
+
+
+def test_a_query_reads_the_files_of_a_table_and_no_others(folder, tmp_path):
+    files = [tmp_path / f"it's {n}.parquet" for n in range(3)]
+    for n, path in enumerate(files):
+        pl.DataFrame({"name": [f"n{n}"], "age": [n], "more": [0]}).write_parquet(path)
+    (folder / "all.sql").write_text("select * from people order by name", encoding="utf-8")
+    (folder / "other.sql").write_text(f"select * from people, '{tmp_path}/it''s 2.parquet'", encoding="utf-8")
+    frames = {"people": sql.Parts(NAMES, files[:2])}
+    assert sql.query("demo/all", frames=frames).rows() == [("n0", 0), ("n1", 1)]
+    assert sql.query("demo/all", frames={"people": sql.Parts(NAMES, [])}).schema == pl.Schema(dict(NAMES.columns))
+    with pytest.raises(sql.QueryError, match="disabled"):
+        sql.query("demo/other", frames=frames)
+
+
+def test_batches_are_the_rows_of_the_query(folder):
+    (folder / "many.sql").write_text("select a from t where a >= $least order by a", encoding="utf-8")
+    frames, params = {"t": pl.DataFrame({"a": range(10_000)})}, {"least": 5}
+    batches = list(sql.query_in_batches("demo/many", frames=frames, params=params, batch_rows=2048))
+    assert len(batches) == 5
+    assert pl.concat(batches).equals(sql.query("demo/many", frames=frames, params=params))
 
 
 def test_times_are_utc_and_lists_survive(folder):

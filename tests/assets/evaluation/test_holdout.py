@@ -78,6 +78,14 @@ def test_whole_pairs_are_held_out_at_random(tmp_path: Path) -> None:
     assert kept.join(held, on=["user_id", "job_id"], how="semi").is_empty()
     assert 0.15 < len(held) / (len(kept) + len(held)) < 0.45
     assert kept["occurred_at"].dt.date().unique().to_list() == [(replay.as_of - dt.timedelta(days=1)).date()]
+    moved = (
+        pl.concat([kept, held])
+        .sort("user_id", "occurred_at")
+        .with_columns(minute=pl.col("occurred_at").dt.hour().cast(pl.Int64) * 60 + pl.col("occurred_at").dt.minute())
+    )
+    expected = workspace.lake.scan("bronze", EVENTS).sort("user_id", "occurred_at", "event_id").collect()
+    assert moved["event_id"].to_list() == expected["event_id"].to_list()
+    assert moved.filter(pl.col("minute") != pl.int_range(pl.len()).over("user_id")).is_empty()
     again = hold_out_pairs(workspace, tmp_path / "again", share=0.3, seed=1, salt="a", until=END)
     assert again.held_out_pairs().equals(replay.held_out_pairs())
 
