@@ -6,12 +6,14 @@ What became of recommendations is in outcomes; rankings are evaluated in models/
 from collections.abc import Mapping
 
 import polars as pl
+from scipy.special import stdtrit
 
 from features.schemas.insight import METRICS
 from features.schemas.table import Table
 
 Z_95 = 1.959963984540054
 EVERY = "all"
+USER_GROUPS = 64  # users who are one group in intervals: the variance of 64 is known well enough, and sums are few
 
 
 def outcome_metrics(outcomes: pl.DataFrame) -> pl.DataFrame:
@@ -74,13 +76,54 @@ def wilson(n_successes: pl.Expr, n_trials: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     return pl.when(known).then(lower), pl.when(known).then(upper)
 
 
-def normal_mean(total: pl.Expr, sum_squares: pl.Expr, n: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
-    """Lower and upper bound of a mean at 95 % by the normal approximation, from sums; null below two values."""
+def clustered_wilson(
+    n_successes: pl.Expr,
+    n_trials: pl.Expr,
+    *,
+    square_successes: pl.Expr,
+    square_trials: pl.Expr,
+    products: pl.Expr,
+    n_groups: pl.Expr,
+) -> tuple[pl.Expr, pl.Expr]:
+    """Lower and upper bound of a share at 95 %, where trials of the same user are alike; null without trials.
+
+    Users are in USER_GROUPS groups by a hash. `square_successes`, `square_trials` and `products` are the sums over the
+    `n_groups` groups with trials of successes², trials² and successes · trials. The linearised variance of the share
+    gives the effective number of trials, at most the real one, with which Wilson's interval is computed (Korn and
+    Graubard, Survey Methodology 24, 1998). If none or all succeed, or there is one group, the variance is unknown, and
+    the trials of a group count as one (L. Kish, Survey Sampling, 1965).
+    """
+    share = n_successes / n_trials
+    variance = _variance(share, n_trials, square_successes, square_trials, products, n_groups)
+    effective = pl.min_horizontal(share * (1 - share) / variance, n_trials.cast(pl.Float64))
+    least = n_trials.cast(pl.Float64) ** 2 / square_trials
+    trials = pl.when(variance > 0).then(effective * (Z_95 / _t_95(n_groups)) ** 2).otherwise(least)
+    return wilson(share * trials, trials)
+
+
+def clustered_mean(
+    total: pl.Expr, n: pl.Expr, *, square_totals: pl.Expr, square_n: pl.Expr, products: pl.Expr, n_groups: pl.Expr
+) -> tuple[pl.Expr, pl.Expr]:
+    """Lower and upper bound of a mean at 95 %, from sums over groups of users as above; null for fewer than two."""
     mean = total / n
-    variance = pl.max_horizontal((sum_squares - total * mean) / (n - 1), pl.lit(0.0))
-    half = Z_95 * (variance / n).sqrt()
-    known = n >= 2
-    return pl.when(known).then(mean - half), pl.when(known).then(mean + half)
+    half = _t_95(n_groups) * _variance(mean, n, square_totals, square_n, products, n_groups).sqrt()
+    return mean - half, mean + half
+
+
+def _variance(
+    ratio: pl.Expr, below: pl.Expr, square_above: pl.Expr, square_below: pl.Expr, products: pl.Expr, n_groups: pl.Expr
+) -> pl.Expr:
+    """The linearised variance of a ratio of two sums over groups (W. G. Cochran, Sampling Techniques, 1977, 6.4)."""
+    residuals = square_above - 2 * ratio * products + ratio**2 * square_below
+    scale = n_groups / (n_groups - 1) / below.cast(pl.Float64) ** 2
+    return pl.when(n_groups >= 2).then(scale * pl.max_horizontal(residuals, pl.lit(0.0)))
+
+
+def _t_95(n_groups: pl.Expr) -> pl.Expr:
+    """The 97.5 % quantile of Student's t with n_groups - 1 degrees of freedom."""
+    groups = range(2, USER_GROUPS + 1)
+    quantiles = [float(stdtrit(n - 1, 0.975)) for n in groups]
+    return n_groups.replace_strict(list(groups), quantiles, default=None, return_dtype=pl.Float64)
 
 
 def metric_rows(rows: pl.DataFrame) -> pl.DataFrame:

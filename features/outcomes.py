@@ -5,7 +5,7 @@ The counting is SQL, in sql/insight.
 
 import polars as pl
 
-from features.metrics import EVERY, normal_mean, rounded, wilson
+from features.metrics import EVERY, clustered_mean, clustered_wilson, rounded
 from features.schemas.insight import MATCH_QUALITY, OUTCOMES, SUCCESS_PATTERNS
 
 BAND_PERCENT = 10
@@ -15,30 +15,49 @@ _RATES = {"ctr": "n_clicked", "apply_rate": "n_applied", "save_rate": "n_saved",
 
 
 def outcome_rates(outcomes: pl.DataFrame) -> pl.DataFrame:
-    """OUTCOMES: ctr, apply_rate, save_rate, dismiss_rate (95 % Wilson interval), dwell_seconds_mean (95 % normal).
+    """OUTCOMES: ctr, apply_rate, save_rate, dismiss_rate and dwell_seconds_mean with 95 % intervals, clustered by user.
 
     `outcomes` has the rows of query insight/outcomes. A slice without shown jobs has no rates.
     """
     slices = ("dimension", "slice", "recipe", "arm", "surface")
     rates = []
     for metric, successes in _RATES.items():
-        lower, upper = wilson(pl.col(successes), pl.col("n_shown"))
+        lower, upper = _interval(successes)
         value = pl.col(successes) / pl.col("n_shown")
         rates.append(
             outcomes.filter(pl.col("n_shown") > 0).select(
                 *slices, metric=pl.lit(metric), value=value, lower=lower, upper=upper, n="n_shown"
             )
         )
-    total, squares, n = (pl.col(c) for c in ("sum_dwell_milliseconds", "sum_square_dwell_milliseconds", "n_dwells"))
-    lower, upper = normal_mean(total / 1e3, squares / 1e6, n)
+    total, n = pl.col("sum_dwell_milliseconds"), pl.col("n_dwells")
+    lower, upper = clustered_mean(
+        total / 1e3,
+        n,
+        square_totals=pl.col("sum_square_dwell_milliseconds") / 1e6,
+        square_n=pl.col("sum_square_dwells"),
+        products=pl.col("sum_dwell_products") / 1e3,
+        n_groups=pl.col("n_dwell_groups"),
+    )
     dwell = outcomes.filter(n > 0).select(
         *slices, metric=pl.lit("dwell_seconds_mean"), value=total / 1e3 / n, lower=lower, upper=upper, n="n_dwells"
     )
     return rounded(pl.concat([*rates, dwell], how="vertical_relaxed"), OUTCOMES)
 
 
+def _interval(successes: str) -> tuple[pl.Expr, pl.Expr]:
+    """The bounds of `successes` among `n_shown`, from the sums over groups of users beside them."""
+    return clustered_wilson(
+        pl.col(successes),
+        pl.col("n_shown"),
+        square_successes=pl.col(f"sum_square_{successes}"),
+        square_trials=pl.col("sum_square_n_shown"),
+        products=pl.col(f"sum_products_{successes}"),
+        n_groups=pl.col("n_groups"),
+    )
+
+
 def match_quality(reactions: pl.DataFrame) -> pl.DataFrame:
-    """MATCH_QUALITY of shown jobs: recipe, match_percent (null: not in the feed) and is_positive.
+    """MATCH_QUALITY of shown jobs: recipe, match_percent (null: not in the feed), is_positive and user_group.
 
     Precision and recall are of the rule "at least match_percent": 0 jobs above it give no precision. F1 is their
     harmonic mean (van Rijsbergen, 1979). The top band holds 100 too.
@@ -47,36 +66,53 @@ def match_quality(reactions: pl.DataFrame) -> pl.DataFrame:
         band=(pl.col("match_percent") // BAND_PERCENT * BAND_PERCENT).clip(0, 100 - BAND_PERCENT)
     )
     both = pl.concat([scored, scored.with_columns(recipe=pl.lit(EVERY))])
-    counted = both.group_by("recipe", "band").agg(
-        n=pl.len(), n_positive=pl.col("is_positive").sum(), mean_match_percent=pl.col("match_percent").mean()
+    n_shown, n_positive = pl.col("n_shown"), pl.col("n_positive")
+    counted = (
+        both.group_by("recipe", "band", "user_group")
+        .agg(
+            n_shown=pl.len().cast(pl.Int64),
+            n_positive=pl.col("is_positive").sum().cast(pl.Int64),
+            percent=pl.col("match_percent").cast(pl.Int64).sum(),
+        )
+        .group_by("recipe", "band")
+        .agg(
+            n_shown.sum(),
+            n_positive.sum(),
+            mean_match_percent=pl.col("percent").sum() / n_shown.sum(),
+            sum_square_n_shown=(n_shown**2).sum(),
+            sum_square_n_positive=(n_positive**2).sum(),
+            sum_products_n_positive=(n_shown * n_positive).sum(),
+            n_groups=pl.len(),
+        )
     )
     bands = pl.DataFrame({"band": range(0, 100, BAND_PERCENT)}, schema={"band": scored.schema["band"]})
     every = counted.select("recipe").unique().join(bands, how="cross")
-    n, good = pl.col("n"), pl.col("n_positive")
+    n, good = n_shown, n_positive
     at_least, hits = (column.cum_sum(reverse=True).over("recipe", order_by="band") for column in (n, good))
     precision, recall = hits / at_least, hits / good.sum().over("recipe")
-    lower, upper = wilson(good, n)
+    lower, upper = _interval("n_positive")
     table = (
         every.join(counted, on=["recipe", "band"], how="left")
-        .with_columns(pl.col("n", "n_positive").cast(pl.Int64).fill_null(0))
+        .with_columns(pl.col("n_shown", "n_positive").fill_null(0))
         .with_columns(positive_share=good / n, lower=lower, upper=upper, precision=precision, recall=recall)
         .with_columns(f1=2 * pl.col("precision") * pl.col("recall") / (pl.col("precision") + pl.col("recall")))
-        .rename({"band": "match_percent"})
+        .rename({"band": "match_percent", "n_shown": "n"})
         .with_columns(pl.selectors.float().fill_nan(None).round(6))
+        .select(list(MATCH_QUALITY.columns))
     )
     return MATCH_QUALITY.conform(table).sort("recipe", "match_percent")
 
 
 def success_patterns(counted: pl.DataFrame) -> pl.DataFrame:
-    """SUCCESS_PATTERNS of the rows of query insight/success_patterns: rate with 95 % Wilson interval, and lift.
+    """SUCCESS_PATTERNS of the rows of query insight/success_patterns: rate with 95 % interval by user, and lift.
 
     Groups of fewer than MIN_USERS users are left out here too.
     """
-    lower, upper = wilson(pl.col("n_successes"), pl.col("n_shown"))
+    lower, upper = _interval("n_successes")
     rate = pl.col("n_successes") / pl.col("n_shown")
     base = pl.when(pl.col("base_rate") > 0).then("base_rate")
     table = counted.filter(pl.col("n_users") >= MIN_USERS).with_columns(
         rate=rate.round(6), lower=lower.round(6), upper=upper.round(6), base_rate=pl.col("base_rate").round(6),
         lift=(rate / base).round(6),
     )  # fmt: skip
-    return SUCCESS_PATTERNS.conform(table).sort(list(SUCCESS_PATTERNS.key))
+    return SUCCESS_PATTERNS.conform(table.select(list(SUCCESS_PATTERNS.columns))).sort(list(SUCCESS_PATTERNS.key))

@@ -78,11 +78,13 @@ class Postgres(Strict):
 class Publishing(Strict):
     """How many generations are kept, and the limits of a new one.
 
+    Younger ones than `kept_hours` are kept too: what they showed is known only while they exist, and events come late.
     A new generation is compared with the last one within `compared_within_days`. If more than `max_changed_share` of
     the feeds changed, a full generation is made instead of a delta.
     """
 
     kept_generations: int = Field(5, ge=2, le=100)
+    kept_hours: int = Field(3, ge=0, le=48)
     min_jobs_share_of_last: Share = 0.5
     min_feeds_share_of_last: Share = 0.9
     max_fallback_share: Share = 1.0
@@ -92,10 +94,16 @@ class Publishing(Strict):
 
 
 class Pipeline(Strict):
-    """`pipeline.yaml`."""
+    """`pipeline.yaml`.
+
+    `exposure_retention_days`: of what feeds said of shown jobs. `evaluation_retention_days`: of the values per user of
+    an evaluation; its report stays. Both name users.
+    """
 
     seed: int = Field(20240229, ge=0)
     event_retention_days: int = Field(400, ge=90)
+    exposure_retention_days: int = Field(180, ge=28)
+    evaluation_retention_days: int = Field(90, ge=1)
     als: Als = Als()
     tuning: Tuning = Tuning()
     embedding: Embedding = Embedding()

@@ -15,7 +15,8 @@ from features.errors import JobfeedError
 from models.evaluation.comparing import paired_differences
 from models.evaluation.judging import SUMMARY, USER_METRICS
 
-ABOUT_FILE, REPORT_FILE = "run.json", "report.html"
+ABOUT_FILE, REPORT_FILE, USERS_FILE = "run.json", "report.html", "per_user.parquet"
+EVALUATIONS = "evaluation"  # the folder of all runs in the data folder
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -55,11 +56,19 @@ def run_folder(evaluations: Path, name: str) -> Path:
 
 def write_results(folder: Path, about: About, found: Evaluation, report: str) -> None:
     """Writes the run's files; the report comes last."""
-    write_parquet(found.per_user, folder / "per_user.parquet")
+    write_parquet(found.per_user, folder / USERS_FILE)
     write_parquet(found.summary, folder / "summary.parquet")
     write_parquet(found.calibration, folder / "calibration.parquet")
     write_bytes(folder / ABOUT_FILE, json.dumps(asdict(about), default=str, indent=1).encode())
     write_bytes(folder / REPORT_FILE, report.encode())
+
+
+def drop_user_values(evaluations: Path, *, before: dt.datetime) -> list[Path]:
+    """Removes the values per user of runs written before then, because they name users. Reports and totals stay."""
+    old = [path for path in evaluations.glob(f"*/{USERS_FILE}") if path.stat().st_mtime < before.timestamp()]
+    for path in old:
+        path.unlink(missing_ok=True)
+    return old
 
 
 def compare(evaluations: Path, before: str, after: str, *, seed: int) -> pl.DataFrame:
@@ -69,7 +78,7 @@ def compare(evaluations: Path, before: str, after: str, *, seed: int) -> pl.Data
         folder = run_folder(evaluations, name)
         try:
             digests.append(json.loads((folder / ABOUT_FILE).read_bytes())["truth_digest"])
-            rows.append(pl.read_parquet(folder / "per_user.parquet", columns=["user_id", "list", *USER_METRICS]))
+            rows.append(pl.read_parquet(folder / USERS_FILE, columns=["user_id", "list", *USER_METRICS]))
         except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
             known = sorted(path.parent.name for path in evaluations.glob(f"*/{ABOUT_FILE}"))
             raise EvaluationRunError(f"run {name!r} can't be read ({error}); runs are {known}") from error

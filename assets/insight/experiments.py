@@ -17,19 +17,15 @@ from models.evaluation.explored_slots import policy_values
 _SQL = ("duckdb", "sql", "numpy")
 
 
-@asset("insight/experiments", inputs=("bronze/events", "insight/exposures"), kinds=_SQL)
+@asset("insight/experiments", inputs=("insight/exposures",), deps=("bronze/events",), kinds=_SQL)
 def experiments_table(
-    context: dg.AssetExecutionContext,
-    workspace: Workspace,
-    clock: RunClock,
-    events: pl.LazyFrame,
-    exposures: pl.LazyFrame,
+    context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock, exposures: pl.LazyFrame
 ) -> dg.Output[pl.DataFrame]:
     """CTR and apply rate of each arm against the first, with bounds that hold however often one looks at them."""
     experiment = workspace.config.ranking.experiment
     if experiment is None:
         return dg.Output(EXPERIMENTS.empty(), metadata={"experiment": "none is configured in ranking.yaml"})
-    found = experiment_reactions(workspace, exposures, events, name=experiment.name, as_of=clock.as_of(context))
+    found = experiment_reactions(workspace, exposures, name=experiment.name, as_of=clock.as_of(context))
     sums = insight_query("experiment_sums", workspace, {"reactions": found}, {"experiment": experiment.name})
     table = compare_arms(sums, ranking_settings(workspace.config).arms, name=experiment.name)
     ctr = table.filter(metric="ctr")
@@ -44,27 +40,24 @@ def experiments_table(
 
 
 def experiment_reactions(
-    workspace: Workspace, exposures: pl.LazyFrame, events: pl.LazyFrame, *, name: str, as_of: dt.datetime
+    workspace: Workspace, exposures: pl.LazyFrame, *, name: str, as_of: dt.datetime
 ) -> pl.DataFrame:
     """Reactions to what the experiment showed since it began: bounds that hold at any time need data that only grow.
 
     A job that was shown before the experiment too counts from its first exposure within it.
     """
     shown = exposures.filter(pl.col("experiment") == name)
-    return reactions(workspace, shown, events, Period.since_first(shown, as_of))
+    return reactions(workspace, Period.since_first(shown, as_of), shown)
 
 
-@asset("insight/policy_values", inputs=("bronze/events", "insight/exposures"), kinds=_SQL)
+@asset("insight/policy_values", inputs=("insight/exposures",), deps=("bronze/events",), kinds=_SQL)
 def policy_values_table(
-    context: dg.AssetExecutionContext,
-    workspace: Workspace,
-    clock: RunClock,
-    events: pl.LazyFrame,
-    exposures: pl.LazyFrame,
+    context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock, exposures: pl.LazyFrame
 ) -> dg.Output[pl.DataFrame]:
     """What each recipe would have earned on explored positions, from the chances with which these were filled."""
-    explored = exposures.filter(pl.col("explored"), pl.col("drawn").is_not_null())
-    found = reactions(workspace, explored, events, Period.before(clock.as_of(context)))
+    period = Period.before(clock.as_of(context))
+    is_recent = pl.col("shown_at").is_between(period.since, period.until, closed="right")
+    found = reactions(workspace, period, exposures.filter(is_recent, pl.col("explored"), pl.col("drawn").is_not_null()))
     table = policy_values(found, list(ranking_settings(workspace.config).recipes.values()))
     ctr = table.filter(metric="ctr", estimator="snips").sort("value", descending=True)
     return dg.Output(

@@ -1,6 +1,9 @@
 """Keeps what feeds said of the jobs that users were shown, because the generations themselves are soon removed."""
 
 import datetime as dt
+import itertools
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -17,60 +20,81 @@ from assets.lake import Lake
 from assets.plots import bar_chart
 from assets.publishing.generations import list_generations
 from assets.resources import RunClock, Workspace
-from assets.sql import query_text
+from assets.sql import Rows, query_text
 from features.interactions import CLOCK_SKEW
 from features.schemas.insight import EXPOSURES
 from models.ranking.experiments import Arm, assign_arms
+from serving.contract.generation import Manifest
 
 _LAYER = "insight"
-_COLUMNS = ("user_id", "job_id", "event_type", "occurred_at", "surface", "position", "generation", "is_bot")
 _PARTS_OF_A_DAY = 16
 
 
-@asset("insight/exposures", inputs=("bronze/events", "bronze/erasures"), kinds=("duckdb", "sql"))
+@asset("insight/exposures", inputs=("bronze/erasures",), deps=("bronze/events",), kinds=("duckdb", "sql"))
 def exposures_table(
-    context: dg.AssetExecutionContext,
-    workspace: Workspace,
-    clock: RunClock,
-    events: pl.LazyFrame,
-    erasures: pl.LazyFrame,
+    context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock, erasures: pl.LazyFrame
 ) -> dg.Output[StoredTable]:
     """New impressions in feeds and digests, with recipe, arm, score and propensity of the generation that was shown.
 
-    Runs must not be further apart than generations are kept: an impression of a removed one counts for no recipe.
+    An impression that is read after its generation was removed counts for no recipe; their number is reported.
     """
     lake, as_of = workspace.lake, clock.as_of(context)
-    impressions = new_impressions(workspace, events, until=as_of + CLOCK_SKEW)
+    impressions, n_too_late = new_impressions(workspace, until=as_of + CLOCK_SKEW)
     kept = without_erased(impressions, erasures.collect(), at="shown_at")
     found = exposures_of(workspace.published, kept, memory_limit=workspace.config.pipeline.duckdb_memory_limit)
     found = with_experiment(found, workspace)
     for (day,), rows in found.group_by(pl.col("shown_at").dt.date(), maintain_order=True):
         lake.append(_LAYER, EXPOSURES, rows, partition=f"date={day}")
     _compact(lake, before=as_of.date())
+    _drop_days(lake, before=as_of.date() - dt.timedelta(days=workspace.config.pipeline.exposure_retention_days))
     by_recipe = found.group_by("recipe").len().sort("recipe")
     return dg.Output(
         StoredTable(EXPOSURES, lake.n_rows(_LAYER, EXPOSURES)),
         metadata={
             "n_new": found.height,
             "n_without_own_feed": kept.height - found.height,
+            "n_of_removed_generations": n_too_late,
             "recipes": bar_chart(by_recipe, "recipe", "len", "New exposures by recipe"),
         },
     )
 
 
-def new_impressions(workspace: Workspace, events: pl.LazyFrame, *, until: dt.datetime) -> pl.DataFrame:
-    """Impressions of generations that still exist and that EXPOSURES lacks; rows of query insight/impressions."""
-    dated = [(one.generation, parse_as_of(one.as_of)) for one in list_generations(workspace.published)]
-    generations = pl.DataFrame(
-        dated, schema={"generation": pl.String, "as_of": pl.Datetime("us", "UTC")}, orient="row"
-    ).filter(pl.col("as_of") <= until)
-    oldest = generations["as_of"].min()
-    period = Period(oldest if isinstance(oldest, dt.datetime) else until, until)
-    recent = period.of(events, "occurred_at").filter(event_type="impression").select(_COLUMNS)
-    shown = insight_query("impressions", workspace, {"events": recent, "generations": generations}, {})
+def new_impressions(workspace: Workspace, *, until: dt.datetime) -> tuple[pl.DataFrame, int]:
+    """Impressions of generations that still exist and that EXPOSURES lacks: rows of query insight/impressions.
+
+    Returns also how many impressions of the same time belong to a generation that was removed before they were read.
+    """
+    lake = workspace.lake
+    found = [one for one in list_generations(workspace.published) if parse_as_of(one.as_of) <= until]
+    period = Period(min((parse_as_of(one.as_of) for one in found), default=until), until)
+    frames: dict[str, Rows] = {"events": period.events(lake), "generations": _in_force(found)}
+    shown = insight_query("impressions", workspace, frames, vars(period))
     key = list(EXPOSURES.key)
-    known = workspace.lake.scan(_LAYER, EXPOSURES).filter(pl.col("shown_at") > period.since).select(key).collect()
-    return shown.join(known, on=key, how="anti")
+    known = lake.scan(_LAYER, EXPOSURES).filter(pl.col("shown_at") > period.since).select(key).collect()
+    unknown = shown.join(known, on=key, how="anti")
+    # Without a name, it may have been attributed while its generation was there.
+    nameless = unknown.filter(pl.col("generation").is_null()).join(known, on=key[:-1], how="anti")
+    named = unknown.filter(pl.col("generation").is_not_null(), ~pl.col("is_kept"))
+    return unknown.filter("is_kept").drop("is_kept"), len(nameless) + len(named)
+
+
+def _in_force(found: Sequence[Manifest]) -> pl.DataFrame:
+    """When each generation was created, and when the next one replaced it.
+
+    Whether a generation was replaced by one that is gone shows in the next one's parent: then it counts as replaced at
+    once, because the instant is not known.
+    """
+    in_order = sorted(found, key=lambda one: (parse_as_of(one.created_at), one.generation))
+    rows = []
+    for one, after in itertools.zip_longest(in_order, in_order[1:]):
+        created = parse_as_of(one.created_at)
+        replaced = parse_as_of(after.created_at) if after is not None else None
+        is_followed = after is None or after.parent == one.generation
+        rows.append((one.generation, created, replaced if is_followed else created))
+    instant = pl.Datetime("us", "UTC")
+    return pl.DataFrame(
+        rows, schema={"generation": pl.String, "created_at": instant, "replaced_at": instant}, orient="row"
+    )
 
 
 def exposures_of(published: Path, impressions: pl.DataFrame, *, memory_limit: str) -> pl.DataFrame:
@@ -106,3 +130,10 @@ def _compact(lake: Lake, *, before: dt.date) -> None:
     for folder in sorted(lake.folder(_LAYER, EXPOSURES.name).glob("date=*")):
         if dt.date.fromisoformat(folder.name.removeprefix("date=")) < before:
             lake.compact(_LAYER, EXPOSURES, more_than=_PARTS_OF_A_DAY, partition=folder.name)
+
+
+def _drop_days(lake: Lake, *, before: dt.date) -> None:
+    """Removes the exposures of days before `before`: they name users."""
+    for folder in lake.folder(_LAYER, EXPOSURES.name).glob("date=*"):
+        if dt.date.fromisoformat(folder.name.removeprefix("date=")) < before:
+            shutil.rmtree(folder)

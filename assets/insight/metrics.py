@@ -5,6 +5,7 @@ import polars as pl
 
 from assets.declare import asset
 from assets.insight.queries import Period
+from assets.lake import Lake
 from assets.resources import RunClock, Workspace
 from features import metrics
 from features.schemas.insight import EXPERIMENTS, MATCH_QUALITY, OUTCOMES, POLICY_VALUES
@@ -15,14 +16,13 @@ _COLLECTED = tuple(f"insight/{table.name}" for table in (OUTCOMES, MATCH_QUALITY
 
 @asset(
     "insight/metrics",
-    inputs=("bronze/events", "catalog/jobs", "catalog/users", "catalog/interactions"),
-    deps=_COLLECTED,
+    inputs=("catalog/jobs", "catalog/users", "catalog/interactions"),
+    deps=("bronze/events", *_COLLECTED),
 )
 def metrics_table(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
     clock: RunClock,
-    events: pl.LazyFrame,
     jobs: pl.LazyFrame,
     users: pl.LazyFrame,
     interactions: pl.LazyFrame,
@@ -37,7 +37,7 @@ def metrics_table(
         "n_open_jobs": _rows(jobs.filter(pl.col("status") == "open")),
         "n_duplicate_jobs": _rows(jobs.filter(pl.col("duplicate_of").is_not_null())),
         "n_interactions": _rows(interactions),
-        "n_recent_events": _rows(Period.before(clock.as_of(context)).of(events, "occurred_at")),
+        "n_recent_events": _recent_events(workspace.lake, Period.before(clock.as_of(context))),
     }
     outcomes, quality, experiments, policies = (
         workspace.lake.scan("insight", table).collect()
@@ -53,6 +53,12 @@ def metrics_table(
         ]
     )
     return dg.Output(table, metadata=counts)
+
+
+def _recent_events(lake: Lake, period: Period) -> int:
+    files = list(period.events(lake).files)
+    is_recent = pl.col("occurred_at").is_between(period.since, period.until, closed="right")
+    return _rows(pl.scan_parquet(files, hive_partitioning=False).filter(is_recent)) if files else 0
 
 
 def _rows(frame: pl.LazyFrame) -> int:

@@ -7,37 +7,34 @@ from assets.declare import asset
 from assets.insight.queries import Period, insight_query, reactions
 from assets.plots import bar_chart, lines_over
 from assets.resources import RunClock, Workspace
+from assets.sql import Rows
 from features.interactions import MAX_DWELL_SECONDS
-from features.metrics import EVERY
+from features.metrics import EVERY, USER_GROUPS
 from features.outcomes import MIN_USERS, match_quality, outcome_rates, success_patterns
+from features.vocabulary.roles import Roles
 
 MAX_POSITION = 50
 NEW_JOB_DAYS = 7
 PATTERN_VALUES = 200
 _SQL = ("duckdb", "sql")
-_EVENTS = ("user_id", "job_id", "event_type", "occurred_at", "surface", "position", "dwell_seconds", "is_bot")
-_EXPOSURES = ("user_id", "job_id", "surface", "generation", "shown_at", "recipe", "arm")
+_LOGS = ("bronze/events", "insight/exposures")  # read by day
 _PATTERN_JOBS = ("job_id", "company", "professional_roles", "skills", "career_level", "city", "country")
 
 
-@asset("insight/outcomes", inputs=("bronze/events", "catalog/jobs", "insight/exposures"), kinds=_SQL)
+@asset("insight/outcomes", inputs=("catalog/jobs",), deps=_LOGS, kinds=_SQL)
 def outcomes_table(
-    context: dg.AssetExecutionContext,
-    workspace: Workspace,
-    clock: RunClock,
-    events: pl.LazyFrame,
-    jobs: pl.LazyFrame,
-    exposures: pl.LazyFrame,
+    context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock, jobs: pl.LazyFrame
 ) -> dg.Output[pl.DataFrame]:
     """Rates of clicks, applications, saves and dismissals and dwell over 28 days, by surface, recipe, arm and slice."""
     period = Period.before(clock.as_of(context))
-    frames = {
-        "events": period.of(events, "occurred_at").select(_EVENTS),
-        "exposures": period.of(exposures, "shown_at").select(_EXPOSURES),
+    frames: dict[str, Rows] = {
+        "events": period.events(workspace.lake),
+        "exposures": period.exposures(workspace.lake),
         "jobs": jobs.select("job_id", "language", "country", "published_at", "first_seen_at"),
     }
     limits = {"max_dwell_seconds": MAX_DWELL_SECONDS, "new_days": NEW_JOB_DAYS, "max_position": MAX_POSITION}
-    table = outcome_rates(insight_query("outcomes", workspace, frames, {**vars(period), **limits}))
+    params = {**vars(period), **limits, "user_groups": USER_GROUPS}
+    table = outcome_rates(insight_query("outcomes", workspace, frames, params))
     ctr = table.filter(metric="ctr", recipe=EVERY)
     positions = ctr.filter(dimension="position").with_columns(pl.col("slice").cast(pl.Int64)).sort("slice", "surface")
     slices = ctr.filter(pl.col("dimension").str.starts_with("job_"), surface=EVERY).sort("n", descending=True)
@@ -52,17 +49,12 @@ def outcomes_table(
     )
 
 
-@asset("insight/match_quality", inputs=("bronze/events", "insight/exposures"), kinds=_SQL)
+@asset("insight/match_quality", deps=_LOGS, kinds=_SQL)
 def match_quality_table(
-    context: dg.AssetExecutionContext,
-    workspace: Workspace,
-    clock: RunClock,
-    events: pl.LazyFrame,
-    exposures: pl.LazyFrame,
+    context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock
 ) -> dg.Output[pl.DataFrame]:
     """How often users click, save or apply by match score, and precision, recall and F1 of every threshold."""
-    period = Period.before(clock.as_of(context))
-    table = match_quality(reactions(workspace, exposures, events, period))
+    table = match_quality(reactions(workspace, Period.before(clock.as_of(context))))
     known = table.drop_nulls("positive_share")
     return dg.Output(
         table,
@@ -79,17 +71,18 @@ def match_quality_table(
 def success_patterns_table(
     workspace: Workspace, interactions: pl.LazyFrame, jobs: pl.LazyFrame
 ) -> dg.Output[pl.DataFrame]:
-    """Which companies, roles, skills, levels and places users act on more or less often than on all shown jobs.
+    """Which companies, industries, roles, skills, levels and places users act on more often than on all shown jobs.
 
     Groups of fewer than ten users are left out.
     """
-    frames = {
+    frames: dict[str, Rows] = {
         "interactions": interactions.select("user_id", "job_id", "n_impressions", "n_clicks", "is_saved", "is_applied"),
         "jobs": jobs.select(_PATTERN_JOBS),
+        "industries": Roles.load(workspace.vocabulary).names.select(role="slug", industry="family"),
     }
-    params = {"min_users": MIN_USERS, "top": PATTERN_VALUES}
+    params = {"min_users": MIN_USERS, "top": PATTERN_VALUES, "user_groups": USER_GROUPS}
     table = success_patterns(insight_query("success_patterns", workspace, frames, params))
-    # By the lower bound: a high rate of few pairs is often chance. It takes a user's pairs as independent.
+    # By the lower bound: a high rate of few pairs is often chance.
     likely = table.filter(pl.col("lower") > pl.col("base_rate")).with_columns(
         label=pl.format("{}: {}", "dimension", "value"), least_lift=pl.col("lower") / pl.col("base_rate")
     )

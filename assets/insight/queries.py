@@ -3,13 +3,18 @@
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import polars as pl
 
+from assets.lake import Lake
 from assets.resources import Workspace
-from assets.sql import query
+from assets.sql import Parts, Rows, query
 from features.interactions import CLOCK_SKEW
+from features.metrics import USER_GROUPS
+from features.schemas.bronze import EVENTS
+from features.schemas.insight import EXPOSURES
 
 OUTCOME_PERIOD = dt.timedelta(days=28)
 
@@ -34,25 +39,34 @@ class Period:
         first = exposures.select(pl.col("shown_at").min()).collect(engine="streaming").item()
         return cls(first - dt.timedelta(microseconds=1) if isinstance(first, dt.datetime) else until, until)
 
-    def of(self, rows: pl.LazyFrame, column: str) -> pl.LazyFrame:
-        """The rows whose instant in `column` is in the period."""
-        return rows.filter(pl.col(column).is_between(self.since, self.until, closed="right"))
+    def events(self, lake: Lake) -> Parts:
+        """The files with the events of the period's days."""
+        return Parts(EVENTS, self._files(lake, "bronze", EVENTS.name))
+
+    def exposures(self, lake: Lake) -> Parts:
+        """The files with the exposures of the period's days."""
+        return Parts(EXPOSURES, self._files(lake, "insight", EXPOSURES.name))
+
+    def _files(self, lake: Lake, stage: str, name: str) -> list[Path]:
+        first, last = (f"date={instant.astimezone(dt.UTC).date()}" for instant in (self.since, self.until))
+        return [path for path in lake.files(stage, name) if first <= path.parent.name <= last]
 
 
 def insight_query(
-    name: str, workspace: Workspace, frames: Mapping[str, pl.LazyFrame | pl.DataFrame], params: Mapping[str, object]
+    name: str, workspace: Workspace, frames: Mapping[str, Rows], params: Mapping[str, object]
 ) -> pl.DataFrame:
     """The rows of `sql/insight/<name>.sql` within the configured memory."""
     memory_limit = workspace.config.pipeline.duckdb_memory_limit
     return query(f"insight/{name}", frames=frames, params=params, memory_limit=memory_limit)
 
 
-def reactions(workspace: Workspace, exposures: pl.LazyFrame, events: pl.LazyFrame, period: Period) -> pl.DataFrame:
-    """What users did with each job that a feed or digest of the period showed them, where it showed it."""
-    columns = ("user_id", "job_id", "event_type", "occurred_at", "surface", "is_bot")
-    is_act = pl.col("event_type").is_in(("click", "apply", "save"))
-    frames = {
-        "exposures": period.of(exposures, "shown_at"),
-        "events": period.of(events, "occurred_at").filter(is_act).select(columns),
+def reactions(workspace: Workspace, period: Period, exposures: pl.LazyFrame | None = None) -> pl.DataFrame:
+    """What users did with each job that a feed or digest of the period showed them, where it showed it.
+
+    `exposures`: only to these; by default to all.
+    """
+    frames: dict[str, Rows] = {
+        "exposures": period.exposures(workspace.lake) if exposures is None else exposures,
+        "events": period.events(workspace.lake),
     }
-    return insight_query("reactions", workspace, frames, vars(period))
+    return insight_query("reactions", workspace, frames, {**vars(period), "user_groups": USER_GROUPS})

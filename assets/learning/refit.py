@@ -22,9 +22,7 @@ from assets.learning.store import load_registry, update_registry
 from assets.ranking.inputs import lake_tables, load_fitted, ranking_settings
 from assets.ranking.shards import prepare_run
 from assets.resources import Workspace
-from features.schemas.bronze import EVENTS
 from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS
-from features.schemas.insight import EXPOSURES
 from models.arrays import csr_from_coordinates, positions
 from models.evaluation.splits import sample_users
 from models.learning.fitting import (
@@ -120,9 +118,7 @@ def position_weights(workspace: Workspace, *, as_of: dt.datetime) -> pl.DataFram
     Without rows as long as fewer than LEAST_OUTCOMES outcomes are known to come from feeds: all outcomes then count
     alike.
     """
-    lake = workspace.lake
-    exposures, events = lake.scan("insight", EXPOSURES), lake.scan("bronze", EVENTS)
-    found = reactions(workspace, exposures, events, Period.before(as_of))
+    found = reactions(workspace, Period.before(as_of))
     shown = found.filter(pl.col("surface") == "feed", pl.col("position") >= 1)
     outcomes = shown.filter("is_positive")
     if len(outcomes) < LEAST_LOGGED_OUTCOMES:

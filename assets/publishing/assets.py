@@ -4,6 +4,7 @@ import datetime as dt
 import os
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,7 @@ import polars as pl
 from assets import run_ledger
 from assets.catalog.assets import stale_after_days
 from assets.declare import asset
+from assets.evaluation.results import EVALUATIONS, drop_user_values
 from assets.io import TABLES
 from assets.lake import Lake
 from assets.publishing import generations
@@ -74,8 +76,11 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
                 f"The generation was not announced; the last one stays served.\n{error}", allow_retries=False
             ) from error
         lake.remove_leftovers(before=now - dt.timedelta(days=1))
+        _drop_old_evaluations(workspace, now)
         # Before the copy: a PostgreSQL server that is down must not let generations fill the disk.
-        removed = generations.prune(workspace.published, kept=workspace.config.pipeline.publishing.kept_generations)
+        settings = workspace.config.pipeline.publishing
+        since = now - dt.timedelta(hours=settings.kept_hours)
+        removed = generations.prune(workspace.published, kept=settings.kept_generations, created_since=since)
         copied = _copy_to_postgres(workspace, result.manifest.generation)
     sources = workspace.config.sources
     run_ledger.close_entry(
@@ -104,6 +109,12 @@ def _metadata(result: Published, copied: str, removed: Sequence[str]) -> dict[st
         "postgres": copied,
         "removed_generations": ", ".join(removed) or "none",
     }
+
+
+def _drop_old_evaluations(workspace: Workspace, now: dt.datetime) -> None:
+    """Here rather than in `jobfeed evaluate`, which may never run again."""
+    days = workspace.config.pipeline.evaluation_retention_days
+    drop_user_values(Path(workspace.data_dir) / EVALUATIONS, before=now - dt.timedelta(days=days))
 
 
 def _copy_to_postgres(workspace: Workspace, generation: str) -> str:

@@ -161,18 +161,20 @@ def _previous(published: Path, current: str) -> str:
     return older[0]
 
 
-def prune(published: Path, *, kept: int) -> list[str]:
+def prune(published: Path, *, kept: int, created_since: dt.datetime | None = None) -> list[str]:
     """Removes generations and what killed runs left; returns the names of the removed generations.
 
-    The newest `kept` stay, the served one, and the two newest full ones: a day of small changes must not take away the
-    way back to yesterday.
+    The newest `kept` stay, those created since then, whose impressions may still come, the served one, and the two
+    newest full ones: a day of small changes must not take away the way back to yesterday.
     """
     removed = []
     with _locked(published):
         names = _names(published)
         staying = {*names[:kept], current_generation(published)}
-        full = [found.generation for found in list_generations(published) if found.kind == "full"]
-        staying |= set(full[:_KEPT_FULL])
+        found = list_generations(published)
+        staying |= set([one.generation for one in found if one.kind == "full"][:_KEPT_FULL])
+        if created_since is not None:
+            staying |= {one.generation for one in found if dt.datetime.fromisoformat(one.created_at) >= created_since}
         for name in names:
             if name not in staying:
                 # Renamed first, so that a reader never opens a half-deleted generation.

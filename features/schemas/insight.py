@@ -89,8 +89,8 @@ SUCCESS_PATTERNS = Table(
     "Which jobs users act on once shown, against all jobs; one row per outcome, dimension and value with ten users",
     {
         "outcome": Column(pl.String, "click, save or apply"),
-        "dimension": Column(pl.String, "What the value is: company, role, skill, career_level, city or country"),
-        "value": Column(pl.String, "Company, role, skill, career level or place"),
+        "dimension": Column(pl.String, "company, industry, role, skill, career_level, city or country"),
+        "value": Column(pl.String, "Company, industry (the family of a role), role, skill, career level or place"),
         "n_users": Column(pl.Int64, "Users to whom such jobs were shown"),
         "n_shown": Column(pl.Int64, "Pairs of user and job that was shown"),
         "n_successes": Column(pl.Int64, "Of these, with the outcome"),

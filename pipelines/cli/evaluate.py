@@ -37,9 +37,11 @@ def evaluate(
     compare: Annotated[tuple[str, str] | None, typer.Option(help="Compare two runs instead of making one.")] = None,
 ) -> None:
     """Judge every recipe and plain baselines by held-out interactions."""
+    from assets.evaluation.results import EVALUATIONS
+
     require_choice(holdout, HOLDOUTS, option="--holdout")
     found = workspace()
-    evaluations = Path(found.data_dir) / "evaluation"
+    evaluations = Path(found.data_dir) / EVALUATIONS
     if compare is not None:
         _compare(evaluations, *compare, seed=seed)
         return

@@ -1,12 +1,14 @@
 -- Grain: user_id, job_id, surface, generation. First impressions in feeds and digests, with the generation shown.
--- Inputs: events (bronze/events, of the period), generations (generation, as_of: those that still exist).
--- Parameters: none.
--- An event without a generation saw the newest one that was computed before it. Impressions of a generation that no
--- longer exists are left out.
+-- Inputs: events (bronze/events), generations (generation, created_at, replaced_at: those that still exist).
+-- Parameters: $since, $until (instants).
+-- An event without a generation saw the one in force: created before it and replaced later or not yet. is_kept: whether
+-- that generation still exists. If it was removed, its name is stated or null.
 with shown as (
     select user_id, job_id, surface, generation, occurred_at, position
     from events
-    where event_type = 'impression'
+    where occurred_at > $since
+      and occurred_at <= $until
+      and event_type = 'impression'
       and surface in ('feed', 'digest')
       and job_id is not null
       and not coalesce(is_bot, false)
@@ -16,20 +18,24 @@ dated as (
         shown.user_id,
         shown.job_id,
         shown.surface,
-        coalesce(shown.generation, newest.generation) as generation,
+        case
+            when shown.generation is not null then shown.generation
+            when newest.replaced_at is null or shown.occurred_at < newest.replaced_at then newest.generation
+        end as generation,
         shown.occurred_at,
         shown.position
     from shown
-    asof left join generations as newest on shown.occurred_at >= newest.as_of
+    asof left join generations as newest on shown.occurred_at >= newest.created_at
 )
 select
     dated.user_id,
     dated.job_id,
     dated.surface,
     dated.generation,
+    generations.generation is not null as is_kept,
     min(dated.occurred_at) as shown_at,
     min(dated.position) as position
 from dated
-semi join generations on dated.generation = generations.generation
-group by dated.user_id, dated.job_id, dated.surface, dated.generation
+left join generations on dated.generation = generations.generation
+group by dated.user_id, dated.job_id, dated.surface, dated.generation, is_kept
 order by dated.generation, dated.user_id, dated.job_id, dated.surface

@@ -1,7 +1,7 @@
 -- Grain: user_id, job_id, surface of exposures, in the first generation that showed it. What the user did there from
 --   then on.
 -- Inputs: exposures (insight/exposures), events (bronze/events).
--- Parameters: $since, $until (instants).
+-- Parameters: $since, $until (instants), $user_groups (number of groups of users by a hash, for intervals).
 with first_shown as (
     select
         user_id,
@@ -40,6 +40,7 @@ reactions as (
 )
 select
     first_shown.* exclude (shown_at),
+    hash(user_id) % $user_groups as user_group,
     coalesce(reactions.is_clicked, false) as is_clicked,
     coalesce(reactions.is_applied, false) as is_applied,
     coalesce(reactions.is_clicked or reactions.is_applied or reactions.is_saved, false) as is_positive

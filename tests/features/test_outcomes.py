@@ -5,13 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.metrics import USER_GROUPS
 from features.outcomes import match_quality, success_patterns
 from features.schemas.insight import MATCH_QUALITY, SUCCESS_PATTERNS
 
 
 def shown(rows):
     schema = {"recipe": pl.String, "match_percent": pl.Int32, "is_positive": pl.Boolean}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    made = pl.DataFrame(rows, schema=schema, orient="row")
+    return made.with_columns(user_group=pl.int_range(pl.len()) % USER_GROUPS)
 
 
 shown_jobs = st.lists(
@@ -46,7 +48,9 @@ def test_bands_show_how_often_their_jobs_succeed():
 
 def pattern(**changes):
     row = {"outcome": "apply", "dimension": "skill", "value": "Go", "n_users": 10, "n_shown": 20, "n_successes": 5}
-    return {**row, "base_rate": 0.1, **changes}
+    # Ten users who were shown two jobs each; five applied to one of them.
+    sums = {"sum_square_n_shown": 40.0, "sum_square_n_successes": 5.0, "sum_products_n_successes": 10.0}
+    return {**row, **sums, "n_groups": 10, "base_rate": 0.1, **changes}
 
 
 def test_a_pattern_is_a_rate_with_an_interval_against_the_base_rate():
@@ -54,9 +58,11 @@ def test_a_pattern_is_a_rate_with_an_interval_against_the_base_rate():
     SUCCESS_PATTERNS.validate(table)
     row = table.row(0, named=True)
     assert (row["rate"], row["base_rate"], row["lift"]) == (0.25, 0.1, 2.5)
-    assert (row["lower"], row["upper"]) == pytest.approx((0.1119, 0.4687), abs=1e-4)
+    # Variance 0.0069, less than that of 20 independent pairs: 20 effective pairs, times (1.96 / 2.262)².
+    assert (row["lower"], row["upper"]) == pytest.approx((0.0990, 0.5029), abs=1e-4)
 
 
 def test_groups_of_fewer_than_ten_users_are_left_out_and_no_base_rate_gives_no_lift():
-    table = success_patterns(pl.DataFrame([pattern(n_users=9), pattern(value="C", base_rate=0.0, n_successes=0)]))
+    none = {"n_successes": 0, "sum_square_n_successes": 0.0, "sum_products_n_successes": 0.0}
+    table = success_patterns(pl.DataFrame([pattern(n_users=9), pattern(value="C", base_rate=0.0, **none)]))
     assert table.select("value", "lift").rows() == [("C", None)]

@@ -1,20 +1,33 @@
 """Impressions find what the feed of the generation that was shown said of the job."""
 
 import datetime as dt
+import shutil
 
+import dagster as dg
 import polars as pl
 import pytest
 
 from assets.config.ranking import Experiment
 from assets.insight.experiments import experiment_reactions
-from assets.insight.exposures import exposures_of, new_impressions, with_experiment
+from assets.insight.exposures import exposures_of, exposures_table, new_impressions, with_experiment
 from assets.insight.queries import Period, reactions
-from assets.resources import Workspace
+from assets.io import LakeIOManager
+from assets.publishing.full import publish_full
+from assets.resources import AS_OF_TAG, RunClock, Workspace
 from features.schemas.bronze import EVENTS
 from features.schemas.insight import EXPOSURES
 from features.schemas.ranking import FEEDS
 from models.ranking.experiments import Arm, assign_arms
-from tests.factories import AS_OF, JOB_IDS, feeds, item, publish_small, publish_small_changes
+from tests.factories import (
+    AS_OF,
+    JOB_IDS,
+    feeds,
+    item,
+    publish_small,
+    publish_small_changes,
+    publishing_run,
+    sources,
+)
 
 HOUR = dt.timedelta(hours=1)
 LATER = AS_OF + HOUR
@@ -51,11 +64,23 @@ def events(*rows):
         }
         for number, row in enumerate(rows)
     ]
-    return EVENTS.conform(pl.DataFrame(made, infer_schema_length=None)).lazy()
+    return EVENTS.conform(pl.DataFrame(made, infer_schema_length=None))
+
+
+def log(workspace, *rows):
+    """The lake's events become these."""
+    shutil.rmtree(workspace.lake.folder("bronze", "events"), ignore_errors=True)
+    for (day,), part in events(*rows).group_by(pl.col("occurred_at").dt.date()):
+        workspace.lake.append("bronze", EVENTS, part, partition=f"date={day}")
+
+
+def impressions(workspace, *rows):
+    log(workspace, *rows)
+    return new_impressions(workspace, until=UNTIL)
 
 
 def exposures(workspace, *rows):
-    found = new_impressions(workspace, events(*rows), until=UNTIL)
+    found, _ = impressions(workspace, *rows)
     return exposures_of(workspace.published, found, memory_limit="1GB")
 
 
@@ -145,25 +170,80 @@ def test_the_experiment_is_named_where_it_assigns_the_arm(workspace, monkeypatch
 
 def test_an_event_before_the_job_was_shown_is_no_reaction(workspace):
     rows = ({}, {"event_type": "click", "occurred_at": LATER + dt.timedelta(minutes=4)})
-    table = reactions(workspace, exposures(workspace, *rows).lazy(), events(*rows), Period.before(UNTIL))
+    table = reactions(workspace, Period.before(UNTIL), exposures(workspace, *rows).lazy())
     assert table["is_clicked"].to_list() == [False]
 
 
 def test_an_experiment_keeps_jobs_that_were_shown_before_it_began(workspace):
     began = LATER + dt.timedelta(days=40)
     rows = ({}, {"event_type": "click"}, {"occurred_at": began}, {"event_type": "apply", "occurred_at": began + HOUR})
-    shown = pl.concat([exposures(workspace, rows[0]), exposures(workspace, rows[0]).with_columns(shown_at=began)])
+    first = exposures(workspace, rows[0])
+    shown = pl.concat([first, first.with_columns(shown_at=began)])
+    log(workspace, *rows)
     named = shown.with_columns(experiment=pl.when(pl.col("shown_at") == began).then(pl.lit("trial")))
-    table = experiment_reactions(
-        workspace, named.lazy(), events(*rows), name="trial", as_of=began + dt.timedelta(days=60)
-    )
+    table = experiment_reactions(workspace, named.lazy(), name="trial", as_of=began + dt.timedelta(days=60))
     assert table.select("job_id", "is_clicked", "is_applied").rows() == [(JOB_IDS[0], False, True)]
 
 
 def test_a_generation_that_was_removed_meanwhile_is_passed_over(workspace):
-    found = new_impressions(workspace, events({}), until=UNTIL)
+    found, _ = impressions(workspace, {})
     gone = found.with_columns(generation=pl.lit("20260101T000000Z-00000000"))
     assert exposures_of(workspace.published, gone, memory_limit="1GB").is_empty()
+
+
+def test_an_impression_before_a_generation_was_there_counts_for_the_one_before(workspace):
+    began = LATER + dt.timedelta(minutes=10)
+    run = publishing_run(workspace.published, as_of=LATER + dt.timedelta(minutes=6), created_at=began)
+    publish_full(run, sources(feeds=feeds({"anna": JOB_IDS, "борис": JOB_IDS})))
+    _, second, third = names(workspace)
+    table = exposures(
+        workspace,
+        {"occurred_at": began - dt.timedelta(seconds=1)},
+        {"occurred_at": began, "job_id": JOB_IDS[1]},
+    )
+    assert table.select("job_id", "generation").rows() == [(JOB_IDS[0], second), (JOB_IDS[1], third)]
+
+
+def test_impressions_of_removed_generations_are_counted_and_given_to_no_other(workspace):
+    third = publish_small_changes(
+        workspace.published, as_of=LATER + HOUR, feeds=feeds({"anna": JOB_IDS[2:], "борис": JOB_IDS[4:]})
+    ).manifest.generation
+    _, second, _ = names(workspace)
+    rows = (
+        {"generation": second},
+        {"job_id": JOB_IDS[1]},  # without a name, when the second one was served
+        {"job_id": JOB_IDS[2], "occurred_at": LATER + 2 * HOUR},
+    )
+    early = exposures(workspace, *rows[:2])
+    shutil.rmtree(workspace.published / second)
+    found, n_too_late = impressions(workspace, *rows)
+    assert (found["generation"].to_list(), n_too_late) == ([third], 2)
+
+    workspace.lake.append("insight", EXPOSURES, early, partition="date=2026-03-01")
+    assert impressions(workspace, *rows)[1] == 0, "they were read in time"
+
+
+def test_days_of_exposures_end_with_their_retention(workspace):
+    for days in (0, 179, 180, 181):
+        day = (AS_OF - dt.timedelta(days=days)).date()
+        rows = EXPOSURES.conform(pl.DataFrame({"user_id": ["anna"], "generation": [str(days)]}))
+        workspace.lake.append("insight", EXPOSURES, rows, partition=f"date={day}")
+    run = {"workspace": workspace, "clock": RunClock(), "lake_io": LakeIOManager(workspace.lake)}
+    assets = [exposures_table, dg.AssetSpec(["bronze", "erasures"]).with_io_manager_key("lake_io")]
+    assert dg.materialize(assets, resources=run, tags={AS_OF_TAG: AS_OF.isoformat()}).success
+    kept = workspace.lake.scan("insight", EXPOSURES).collect()
+    assert kept["generation"].sort().to_list() == ["0", "179", "180"]
+
+
+def test_only_the_days_of_the_period_are_read(workspace):
+    rows = ({}, {"event_type": "click"})
+    shown = exposures(workspace, *rows)
+    workspace.lake.append("insight", EXPOSURES, shown, partition=f"date={LATER.date()}")
+    for stage, table in (("bronze", EVENTS), ("insight", EXPOSURES)):
+        old = workspace.lake.folder(stage, table.name) / "date=2025-01-01" / "part-old.parquet"
+        old.parent.mkdir()
+        old.write_bytes(b"not a Parquet file")
+    assert reactions(workspace, Period.before(UNTIL))["is_clicked"].to_list() == [True]
 
 
 def test_reactions_are_what_the_user_did_where_the_job_was_shown(workspace):
@@ -177,7 +257,7 @@ def test_reactions_are_what_the_user_did_where_the_job_was_shown(workspace):
         {"job_id": JOB_IDS[2], "event_type": "click", "is_bot": True},
         {"occurred_at": AS_OF + dt.timedelta(minutes=1)},
     )
-    table = reactions(workspace, exposures(workspace, *rows).lazy(), events(*rows), Period.before(UNTIL))
+    table = reactions(workspace, Period.before(UNTIL), exposures(workspace, *rows).lazy())
     columns = ("job_id", "recipe", "match_percent", "is_clicked", "is_applied", "is_positive")
     assert table.select(columns).rows() == [
         (JOB_IDS[0], "marketplace", 85, True, False, True),

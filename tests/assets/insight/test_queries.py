@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from assets.sql import query
-from features.metrics import outcome_metrics
+from features.metrics import USER_GROUPS, outcome_metrics
 from features.outcomes import outcome_rates
 from features.schemas.bronze import EVENTS
 from features.schemas.catalog import INTERACTIONS
@@ -130,7 +130,7 @@ def exposures(*rows):
 
 
 def all_outcomes(frame, shown=None, catalog=None):
-    limits = {"max_dwell_seconds": 600.0, "new_days": 7, "max_position": 50}
+    limits = {"max_dwell_seconds": 600.0, "new_days": 7, "max_position": 50, "user_groups": USER_GROUPS}
     frames = {
         "events": frame,
         "exposures": EXPOSURES.empty() if shown is None else shown,
@@ -166,6 +166,39 @@ def test_a_trial_is_a_pair_that_was_shown_and_succeeds_once():
     ]
 
 
+def test_an_act_before_the_first_impression_is_no_success():
+    frame = events(
+        {"event_type": "click", "occurred_at": at(hours=2)},
+        {"event_type": "impression"},
+        {"event_type": "save", "occurred_at": at(minutes=30)},
+        {"event_type": "dismiss", "occurred_at": at(hours=2)},
+        {"event_type": "dismiss", "occurred_at": at(minutes=30)},
+        {"event_type": "impression", "surface": "search", "occurred_at": at(minutes=90)},
+        {"event_type": "apply", "surface": "external", "occurred_at": at(minutes=80)},
+    )
+    table = outcomes(frame).select("surface", "n_shown", "n_clicked", "n_saved", "n_dismissed", "n_applied")
+    assert table.rows() == [
+        ("all", 1, 0, 1, 1, 1),
+        ("external", 0, 0, 0, 0, 0),
+        ("feed", 1, 0, 1, 1, 0),
+        ("search", 1, 0, 0, 0, 0),
+    ]
+
+
+def test_sums_for_intervals_are_over_users():
+    users = [(f"user {n}", n_shown, n_clicked) for n, (n_shown, n_clicked) in enumerate([(1, 1), (3, 0), (5, 4)])]
+    rows = [
+        {"event_type": kind, "user_id": user, "job_id": f"j{job}"}
+        for user, n_shown, n_clicked in users
+        for kind, n in (("impression", n_shown), ("click", n_clicked))
+        for job in range(n)
+    ]
+    row = outcomes(events(*rows)).filter(surface="feed").row(0, named=True)
+    assert (row["n_groups"], row["n_shown"], row["n_clicked"]) == (3, 9, 5), "no two of these users share a group"
+    sums = ("sum_square_n_shown", "sum_square_n_clicked", "sum_products_n_clicked")
+    assert [row[name] for name in sums] == [35.0, 17.0, 21.0]
+
+
 def test_dwell_is_the_longest_view_of_a_pair_capped():
     frame = events(
         {"event_type": "view", "dwell_seconds": 3.0},
@@ -175,7 +208,6 @@ def test_dwell_is_the_longest_view_of_a_pair_capped():
     )
     row = outcomes(frame).row(0, named=True)
     assert (row["n_dwells"], row["sum_dwell_milliseconds"]) == (2, 603_000.0)
-    assert row["sum_square_dwell_milliseconds"] == 3000.0**2 + 600_000.0**2
 
 
 def test_no_events_give_no_outcomes_and_no_metrics():
@@ -242,14 +274,19 @@ def interactions(*rows):
 
 
 def patterns(pairs, catalog, **params):
-    frames = {"interactions": pairs, "jobs": catalog}
-    return query("insight/success_patterns", frames=frames, params={"min_users": 2, "top": 10, **params})
+    industries = pl.DataFrame({"role": ["dev", "qa", "cook"], "industry": ["it", "it", "food"]})
+    frames = {"interactions": pairs, "jobs": catalog, "industries": industries}
+    limits = {"min_users": 2, "top": 10, "user_groups": USER_GROUPS}
+    return query("insight/success_patterns", frames=frames, params={**limits, **params})
 
 
 def test_success_is_counted_among_users_who_were_shown_such_a_job():
     catalog = jobs(
         [
-            {"job_id": "t:1", "skills": ["Go", "Go", "C"], "company": "Acme", "country": None, "city": None},
+            {
+                **{"job_id": "t:1", "skills": ["Go", "Go", "C"], "company": "Acme", "country": None, "city": None},
+                "professional_roles": ["dev", "qa", "unknown"],
+            },
             {"job_id": "t:2", "skills": ["Go"], "company": "Other", "country": None, "city": None},
         ]
     )
@@ -261,12 +298,17 @@ def test_success_is_counted_among_users_who_were_shown_such_a_job():
         {"user_id": "d", "job_id": "gone"},
     )
     table = patterns(pairs, catalog).filter(outcome="apply")
-    assert table.drop("outcome").rows() == [
+    columns = ("dimension", "value", "n_users", "n_shown", "n_successes", "base_rate")
+    assert table.select(columns).rows() == [
         ("company", "Acme", 2, 2, 1, 0.25),
+        ("industry", "it", 2, 2, 1, 0.25),
+        *(("role", role, 2, 2, 1, 0.25) for role in ("dev", "qa", "unknown")),
         ("skill", "C", 2, 2, 1, 0.25),
         ("skill", "Go", 2, 3, 1, 0.25),
     ]
-    assert patterns(pairs, catalog, top=1).filter(outcome="apply")["value"].to_list() == ["Acme", "C"]
+    sums = ("n_groups", "sum_square_n_shown", "sum_square_n_successes", "sum_products_n_successes")
+    assert table.filter(value="Go").select(sums).rows() == [(2, 5.0, 1.0, 2.0)]
+    assert patterns(pairs, catalog, top=1).filter(outcome="apply")["value"].to_list() == ["Acme", "it", "dev", "C"]
 
 
 def test_experiment_sums_count_a_job_once_per_user_and_only_the_named_experiment():

@@ -175,7 +175,8 @@ class Log:
                 "is_bot": False,
             }
         )
-        self.lake.append("bronze", EVENTS, EVENTS.conform(filled(EVENTS, clicks)))
+        part = EVENTS.conform(filled(EVENTS, clicks))
+        self.lake.append("bronze", EVENTS, part, partition=f"date={part['occurred_at'][0].date()}")
 
     def show(self, generation: str, positions: tuple[int, int], at: dt.datetime) -> None:
         rows = pl.DataFrame(
@@ -190,7 +191,8 @@ class Log:
                 "explored": True,
             }
         )
-        self.lake.append("insight", EXPOSURES, EXPOSURES.conform(filled(EXPOSURES, rows)))
+        part = EXPOSURES.conform(filled(EXPOSURES, rows))
+        self.lake.append("insight", EXPOSURES, part, partition=f"date={at.date()}")
 
     def weights(self) -> pl.DataFrame:
         return refits.position_weights(self, as_of=AS_OF)  # type: ignore[arg-type]

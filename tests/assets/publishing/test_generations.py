@@ -252,6 +252,13 @@ def test_what_a_rollback_is_about_to_announce_is_not_removed(tmp_path: Path, mon
     assert generations.verify(tmp_path, names[0]) == []
 
 
+def test_young_ones_are_kept_however_many_because_impressions_of_them_may_still_come(tmp_path: Path) -> None:
+    names = [publish_small(tmp_path, as_of=AS_OF + dt.timedelta(hours=h)).manifest.generation for h in range(6)]
+    since = AS_OF + dt.timedelta(hours=1)
+    assert generations.prune(tmp_path, kept=2, created_since=since) == names[:1]
+    assert generations.prune(tmp_path, kept=2, created_since=AS_OF + dt.timedelta(hours=9)) == names[3:0:-1]
+
+
 def test_only_the_newest_are_kept_and_never_is_the_served_one_removed(tmp_path: Path) -> None:
     names = [publish_small(tmp_path, as_of=AS_OF + dt.timedelta(days=d)).manifest.generation for d in range(4)]
     generations.rollback(tmp_path, names[0])
