@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 from filelock import FileLock
 
-from features.schemas.table import Table
+from features.schemas.table import SchemaError, Table
 
 LOCK_TIMEOUT_SECONDS = 600
 _TEMPORARY_PREFIX = ".tmp-"
@@ -120,10 +120,19 @@ class Lake:
         return bool(self.files(stage, name))
 
     def scan(self, stage: str, table: Table) -> pl.LazyFrame:
-        """The table as a LazyFrame with its declared columns; without rows before the first write."""
+        """The table as a LazyFrame with its declared columns; without rows before the first write.
+
+        Columns that an older version did not write are null. Raises SchemaError if the key lacks one.
+        """
         files = self.files(stage, table.name)
         if not files:
             return table.empty().lazy()
+        missing = set(table.key) - pl.read_parquet_schema(files[0]).keys()
+        if missing:
+            raise SchemaError(
+                f"{stage}/{table.name} has no column {', '.join(sorted(missing))}: an older version wrote it. "
+                "Run `jobfeed run daily` once, which writes it anew"
+            )
         return _scan(files, table)
 
     def replace(self, stage: str, table: Table, frame: pl.DataFrame | pl.LazyFrame) -> Path:

@@ -1,4 +1,5 @@
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -109,3 +110,12 @@ def test_a_preview_shows_no_personal_column_and_no_markup() -> None:
     assert "name" not in text
     odd = Table("odd", "Texts", {"text": Column(pl.String, "Text")}, key=())
     assert "<b>" not in preview(odd, pl.DataFrame({"text": ["<b>|" + "x" * 500]}))
+
+
+def test_a_table_without_a_column_of_its_key_says_which_run_writes_it_anew(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.replace("features", NUMBERS, frame(1))
+    described = {**NUMBERS.described, "period": Column(pl.String, "Period")}
+    grown = replace(NUMBERS, described=described, key=("period", "n"))
+    with pytest.raises(SchemaError, match=r"features/numbers has no column period.*jobfeed run daily"):
+        lake.scan("features", grown)
