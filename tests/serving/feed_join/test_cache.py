@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from numba import types
 
+from serving.contract import compiled_cache
 from serving.feed_join import cache
 
 
@@ -44,7 +45,7 @@ def test_without_a_writable_folder_the_code_is_compiled_at_every_start(
     def refuse(*arguments: object) -> None:
         raise RuntimeError("no locator available")
 
-    monkeypatch.setattr(cache._SourceCache, "__init__", refuse)
+    monkeypatch.setattr(compiled_cache._SourceCache, "__init__", refuse)
     for _ in range(2):
         assert not compile_again().cache_hits
 
