@@ -9,9 +9,11 @@ from assets.resources import RunClock, Workspace
 from features.jobs.companies import companies
 from features.jobs.features import job_features, skill_weights
 from features.nearby import nearby
+from features.schemas.features import PREFERENCES
 from features.trending import trending, trending_scores
 from features.users.preferences import preferences
 from features.users.profiles import user_profiles
+from features.users.tolerances import tolerances
 from features.vocabulary.roles import Roles
 
 
@@ -105,8 +107,9 @@ def preferences_table(
     jobs: pl.LazyFrame,
     users: pl.LazyFrame,
 ) -> dg.Output[pl.DataFrame]:
-    """Learned likes and dislikes of users by company, role, skill, city, level and word of the title."""
-    table = preferences(interactions, jobs, users, as_of=clock.as_of(context))
+    """Learned likes and dislikes by company, role, skill, city, level and word of the title; tolerances of users."""
+    parts = [learn(interactions, jobs, users, as_of=clock.as_of(context)) for learn in (preferences, tolerances)]
+    table = pl.concat(parts).sort(list(PREFERENCES.key))
     by_dimension = table.group_by("dimension").agg(n_preferences=pl.len()).sort("dimension")
     chart = bar_chart(by_dimension, "dimension", "n_preferences", "Learned preferences")
     return dg.Output(table, metadata={"n_users": table["user_id"].n_unique(), "by_dimension": chart})

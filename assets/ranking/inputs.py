@@ -16,7 +16,14 @@ from assets.learning.store import load_registry
 from assets.resources import Workspace
 from features.hashing import shard_of, stable_hash
 from features.schemas.catalog import INTERACTIONS, JOBS
-from features.schemas.features import JOB_FEATURES, PREFERENCES, SKILL_WEIGHTS, TRENDING, USER_PROFILES
+from features.schemas.features import (
+    JOB_FEATURES,
+    PREFERENCE_DIMENSIONS,
+    PREFERENCES,
+    SKILL_WEIGHTS,
+    TRENDING,
+    USER_PROFILES,
+)
 from models.fitting.als import AlsModel
 from models.fitting.collaborative import Collaborative, fold_in_history
 from models.fitting.item_knn import JobNeighbours
@@ -63,7 +70,7 @@ def lake_tables(lake: Lake) -> Tables:
         profiles=lake.scan("features", USER_PROFILES),
         job_features=lake.scan("features", JOB_FEATURES),
         skill_weights=lake.scan("features", SKILL_WEIGHTS),
-        preferences=lake.scan("features", PREFERENCES),
+        preferences=lake.scan("features", PREFERENCES).filter(pl.col("dimension").is_in(PREFERENCE_DIMENSIONS)),
         trending=lake.scan("features", TRENDING),
     )
 

@@ -4,7 +4,9 @@ import polars as pl
 
 from features.schemas.table import STRINGS, Column, Table, published
 
+# Of preferences that jobs can meet. Tolerances are preferences of a user that no single job has.
 PREFERENCE_DIMENSIONS = ("company", "role", "skill", "city", "career_level", "keyword")
+SALARY_TOLERANCE, DISTANCE_TOLERANCE = "salary_tolerance", "distance_tolerance"
 
 USER_PROFILES = Table(
     "user_profiles",

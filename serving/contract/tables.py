@@ -263,13 +263,21 @@ DESCRIBED: Mapping[str, Table] = {
         },
     ),
     "preferences": Table(
-        "Learned preferences; one row per user, dimension and value",
+        "Learned preferences and tolerances; one row per user, dimension and value",
         ("user_id", "dimension", "value"),
         {
             "user_id": _USER_ID,
-            "dimension": Column("varchar", "What the value is: company, role, skill, city, career_level or keyword"),
-            "value": Column("varchar", "What is liked or disliked"),
-            "affinity": Column("float", "How much it is liked", "−1–1"),
+            "dimension": Column(
+                "varchar",
+                "What the value is: company, role, skill, city, career_level, keyword, salary_tolerance or "
+                "distance_tolerance",
+            ),
+            "value": Column(
+                "varchar",
+                "What is liked or disliked; of salary_tolerance the share of the wanted pay that is still accepted, of "
+                "distance_tolerance the km",
+            ),
+            "affinity": Column("float", "How much it is liked; of a tolerance, how far beyond what was stated", "−1–1"),
             "confidence": Column("float", "n / (n + 5)", "0–1"),
             "n": Column("integer", "Interactions that it was learned from"),
         },
