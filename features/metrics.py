@@ -22,9 +22,10 @@ def outcome_metrics(outcomes: pl.DataFrame) -> pl.DataFrame:
 
 
 def match_metrics(quality: pl.DataFrame, *, threshold: int) -> pl.DataFrame:
-    """METRICS per recipe of MATCH_QUALITY: precision, recall and f1 of a score of at least `threshold` percent."""
-    at_threshold = quality.with_columns(pl.col("n").sum().over("recipe")).filter(pl.col("match_percent") == threshold)
-    values = at_threshold.unpivot(["precision", "recall", "f1"], index=["recipe", "n"], variable_name="metric")
+    """METRICS of MATCH_QUALITY: precision, recall and f1 of a score of at least `threshold` percent."""
+    slices = ["recipe", "arm", "surface"]
+    at_threshold = quality.with_columns(pl.col("n").sum().over(slices)).filter(pl.col("match_percent") == threshold)
+    values = at_threshold.unpivot(["precision", "recall", "f1"], index=[*slices, "n"], variable_name="metric")
     return metric_rows(values.with_columns(metric=pl.format("match_{}", "metric")))
 
 

@@ -10,6 +10,7 @@ from features.schemas.insight import MATCH_QUALITY, OUTCOMES, SUCCESS_PATTERNS
 
 BAND_PERCENT = 10
 MIN_USERS = 10  # smaller groups would show what single users do
+_SLICES = ("recipe", "arm", "surface")
 # Metric -> the column that counts successes among `n_shown`.
 _RATES = {"ctr": "n_clicked", "apply_rate": "n_applied", "save_rate": "n_saved", "dismiss_rate": "n_dismissed"}
 
@@ -57,24 +58,54 @@ def _interval(successes: str) -> tuple[pl.Expr, pl.Expr]:
 
 
 def match_quality(reactions: pl.DataFrame) -> pl.DataFrame:
-    """MATCH_QUALITY of shown jobs: recipe, match_percent (null: not in the feed), is_positive and user_group.
+    """MATCH_QUALITY of shown jobs (rows of query insight/reactions); those that are not in the feed have no score.
 
     Precision and recall are of the rule "at least match_percent": 0 jobs above it give no precision. F1 is their
     harmonic mean (van Rijsbergen, 1979). The top band holds 100 too.
     """
-    scored = reactions.drop_nulls("match_percent").with_columns(
-        band=(pl.col("match_percent") // BAND_PERCENT * BAND_PERCENT).clip(0, 100 - BAND_PERCENT)
+    counted = _bands(reactions)
+    slices = list(_SLICES)
+    bands = pl.DataFrame({"band": range(0, 100, BAND_PERCENT)}, schema={"band": counted.schema["band"]})
+    n, good = pl.col("n_shown"), pl.col("n_positive")
+    at_least, hits = (column.cum_sum(reverse=True).over(slices, order_by="band") for column in (n, good))
+    precision, recall = hits / at_least, hits / good.sum().over(slices)
+    lower, upper = _interval("n_positive")
+    table = (
+        counted.select(slices)
+        .unique()
+        .join(bands, how="cross")
+        .join(counted, on=[*slices, "band"], how="left")
+        .with_columns(pl.col("n_shown", "n_positive").fill_null(0))
+        .with_columns(positive_share=good / n, lower=lower, upper=upper, precision=precision, recall=recall)
+        .with_columns(f1=2 * pl.col("precision") * pl.col("recall") / (pl.col("precision") + pl.col("recall")))
+        .rename({"band": "match_percent", "n_shown": "n"})
+        .with_columns(pl.selectors.float().fill_nan(None).round(6))
+        .select(list(MATCH_QUALITY.columns))
     )
-    both = pl.concat([scored, scored.with_columns(recipe=pl.lit(EVERY))])
+    return MATCH_QUALITY.conform(table).sort(list(MATCH_QUALITY.key))
+
+
+def _bands(reactions: pl.DataFrame) -> pl.DataFrame:
+    """Counts per slice and band of the match score, with the sums over groups of users that `_interval` takes."""
     n_shown, n_positive = pl.col("n_shown"), pl.col("n_positive")
-    counted = (
-        both.group_by("recipe", "band", "user_group")
+    counts = (
+        reactions.drop_nulls("match_percent")
+        .with_columns(band=(pl.col("match_percent") // BAND_PERCENT * BAND_PERCENT).clip(0, 100 - BAND_PERCENT))
+        .group_by(*_SLICES, "band", "user_group")
         .agg(
             n_shown=pl.len().cast(pl.Int64),
             n_positive=pl.col("is_positive").sum().cast(pl.Int64),
             percent=pl.col("match_percent").cast(pl.Int64).sum(),
         )
-        .group_by("recipe", "band")
+    )
+    sliced = pl.concat(
+        counts.with_columns(pl.lit(EVERY).alias(name) for name in _SLICES if name not in kept)
+        for kept in ((), ("recipe",), ("recipe", "arm"), ("surface",), ("recipe", "surface"), _SLICES)
+    )
+    return (
+        sliced.group_by(*_SLICES, "band", "user_group")
+        .agg(pl.col("n_shown", "n_positive", "percent").sum())
+        .group_by(*_SLICES, "band")
         .agg(
             n_shown.sum(),
             n_positive.sum(),
@@ -85,22 +116,6 @@ def match_quality(reactions: pl.DataFrame) -> pl.DataFrame:
             n_groups=pl.len(),
         )
     )
-    bands = pl.DataFrame({"band": range(0, 100, BAND_PERCENT)}, schema={"band": scored.schema["band"]})
-    every = counted.select("recipe").unique().join(bands, how="cross")
-    n, good = n_shown, n_positive
-    at_least, hits = (column.cum_sum(reverse=True).over("recipe", order_by="band") for column in (n, good))
-    precision, recall = hits / at_least, hits / good.sum().over("recipe")
-    lower, upper = _interval("n_positive")
-    table = (
-        every.join(counted, on=["recipe", "band"], how="left")
-        .with_columns(pl.col("n_shown", "n_positive").fill_null(0))
-        .with_columns(positive_share=good / n, lower=lower, upper=upper, precision=precision, recall=recall)
-        .with_columns(f1=2 * pl.col("precision") * pl.col("recall") / (pl.col("precision") + pl.col("recall")))
-        .rename({"band": "match_percent", "n_shown": "n"})
-        .with_columns(pl.selectors.float().fill_nan(None).round(6))
-        .select(list(MATCH_QUALITY.columns))
-    )
-    return MATCH_QUALITY.conform(table).sort("recipe", "match_percent")
 
 
 def success_patterns(counted: pl.DataFrame) -> pl.DataFrame:

@@ -55,14 +55,16 @@ def match_quality_table(
 ) -> dg.Output[pl.DataFrame]:
     """How often users click, save or apply by match score, and precision, recall and F1 of every threshold."""
     table = match_quality(reactions(workspace, Period.before(clock.as_of(context))))
-    known = table.drop_nulls("positive_share")
+    of_recipes = table.filter(arm=EVERY, surface=EVERY)
+    known, surfaces = of_recipes.drop_nulls("positive_share"), table.filter(recipe=EVERY).drop_nulls("f1")
     return dg.Output(
         table,
         metadata={
             "calibration": lines_over(
                 known, "match_percent", "positive_share", "recipe", "Clicked, saved or applied to, by match percent"
             ),
-            "f1": lines_over(table.drop_nulls("f1"), "match_percent", "f1", "recipe", "F1 by threshold"),
+            "f1": lines_over(of_recipes.drop_nulls("f1"), "match_percent", "f1", "recipe", "F1 by threshold"),
+            "f1_by_surface": lines_over(surfaces, "match_percent", "f1", "surface", "F1 by threshold and surface"),
         },
     )
 

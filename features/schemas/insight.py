@@ -68,9 +68,9 @@ OUTCOMES = Table(
 )
 MATCH_QUALITY = Table(
     "match_quality",
-    "The match score against what users did; one row per recipe and band of ten percent",
+    "The match score against what users did; one row per recipe, arm, surface and band of ten percent",
     {
-        "recipe": Column(pl.String, "Recipe, or all"),
+        **{name: METRICS.described[name] for name in ("recipe", "arm", "surface")},
         "match_percent": Column(pl.Int32, "Least score of the band", "percent"),
         "n": Column(pl.Int64, "Shown jobs with a score in the band"),
         "n_positive": Column(pl.Int64, "Of these, clicked, saved or applied to"),
@@ -82,7 +82,7 @@ MATCH_QUALITY = Table(
         "recall": Column(pl.Float64, "Share of all positive jobs that have at least this score", "0–1"),
         "f1": Column(pl.Float64, "Harmonic mean of precision and recall", "0–1"),
     },
-    key=("recipe", "match_percent"),
+    key=("recipe", "arm", "surface", "match_percent"),
 )
 SUCCESS_PATTERNS = Table(
     "success_patterns",

@@ -85,12 +85,15 @@ def test_precision_recall_and_f1_are_metrics_at_the_threshold():
         {"recipe": "match", "match_percent": 50, "n": 6, "precision": 0.2, "recall": 1.0, "f1": 1 / 3},
         {"recipe": "match", "match_percent": 60, "n": 4, "precision": 0.5, "recall": 0.8, "f1": 0.615},
         {"recipe": "hybrid", "match_percent": 60, "n": 0},
+        {"recipe": "match", "match_percent": 60, "n": 7, "surface": "digest", "precision": 0.1},
     ]
-    table = match_metrics(MATCH_QUALITY.conform(pl.DataFrame(rows)), threshold=60)
+    quality = MATCH_QUALITY.conform(pl.DataFrame([{"arm": "all", "surface": "all", **row} for row in rows]))
+    table = match_metrics(quality, threshold=60)
     METRICS.validate(table)
     assert table.select("metric", "recipe", "surface", "value", "n").rows() == [
         ("match_f1", "match", "all", 0.615, 10),
         ("match_precision", "match", "all", 0.5, 10),
+        ("match_precision", "match", "digest", 0.1, 7),
         ("match_recall", "match", "all", 0.8, 10),
     ]
 

@@ -13,7 +13,8 @@ from features.schemas.insight import MATCH_QUALITY, SUCCESS_PATTERNS
 def shown(rows):
     schema = {"recipe": pl.String, "match_percent": pl.Int32, "is_positive": pl.Boolean}
     made = pl.DataFrame(rows, schema=schema, orient="row")
-    return made.with_columns(user_group=pl.int_range(pl.len()) % USER_GROUPS)
+    surface = pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.lit("feed")).otherwise(pl.lit("digest"))
+    return made.with_columns(arm=pl.lit("b"), surface=surface, user_group=pl.int_range(pl.len()) % USER_GROUPS)
 
 
 shown_jobs = st.lists(
@@ -26,7 +27,13 @@ def test_every_threshold_has_the_precision_recall_and_f1_of_a_slow_count(rows):
     table = match_quality(shown(rows))
     MATCH_QUALITY.validate(table)
     for row in table.iter_rows(named=True):
-        of_recipe = [(p, good) for recipe, p, good in rows if p is not None and row["recipe"] in (recipe, "all")]
+        of_recipe = [
+            (p, good)
+            for number, (recipe, p, good) in enumerate(rows)
+            if p is not None
+            and row["recipe"] in (recipe, "all")
+            and row["surface"] in (("feed", "digest")[number % 2], "all")
+        ]
         above = [good for p, good in of_recipe if p >= row["match_percent"]]
         n_good = sum(good for _, good in of_recipe)
         precision = sum(above) / len(above) if above else None
@@ -39,11 +46,18 @@ def test_every_threshold_has_the_precision_recall_and_f1_of_a_slow_count(rows):
 
 def test_bands_show_how_often_their_jobs_succeed():
     table = match_quality(shown([("match", 91, True), ("match", 100, False), ("match", 15, False)]))
-    found = table.filter(recipe="match").select("match_percent", "n", "mean_match_percent", "positive_share").rows()
+    found = (
+        table.filter(recipe="match", arm="all", surface="all")
+        .select("match_percent", "n", "mean_match_percent", "positive_share")
+        .rows()
+    )
     assert found[9] == (90, 2, 95.5, 0.5)
     assert found[1] == (10, 1, 15.0, 0.0)
     assert found[5] == (50, 0, None, None)
-    assert table["recipe"].unique().sort().to_list() == ["all", "match"]
+    slices = ("recipe", "arm", "surface")
+    heads = (("all", "all"), ("match", "all"), ("match", "b"))
+    expected = [(*head, surface) for head in heads for surface in ("all", "digest", "feed")]
+    assert table.select(slices).unique().sort(slices).rows() == expected
 
 
 def pattern(**changes):
