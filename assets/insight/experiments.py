@@ -50,14 +50,14 @@ def experiment_reactions(
     return reactions(workspace, Period.since_first(shown, as_of), shown)
 
 
-@asset("insight/policy_values", inputs=("insight/exposures",), deps=("bronze/events",), kinds=_SQL)
+@asset("insight/policy_values", deps=("bronze/events", "insight/exposures"), kinds=_SQL)
 def policy_values_table(
-    context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock, exposures: pl.LazyFrame
+    context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock
 ) -> dg.Output[pl.DataFrame]:
     """What each recipe would have earned on explored positions, from the chances with which these were filled."""
     period = Period.before(clock.as_of(context))
-    is_recent = pl.col("shown_at").is_between(period.since, period.until, closed="right")
-    found = reactions(workspace, period, exposures.filter(is_recent, pl.col("explored"), pl.col("drawn").is_not_null()))
+    recent = period.scan(period.exposures(workspace.lake), "shown_at")
+    found = reactions(workspace, period, recent.filter(pl.col("explored"), pl.col("drawn").is_not_null()))
     table = policy_values(found, list(ranking_settings(workspace.config).recipes.values()))
     ctr = table.filter(metric="ctr", estimator="snips").sort("value", descending=True)
     return dg.Output(

@@ -70,7 +70,7 @@ def new_impressions(workspace: Workspace, *, until: dt.datetime) -> tuple[pl.Dat
     frames: dict[str, Rows] = {"events": period.events(lake), "generations": _in_force(found)}
     shown = insight_query("impressions", workspace, frames, vars(period))
     key = list(EXPOSURES.key)
-    known = lake.scan(_LAYER, EXPOSURES).filter(pl.col("shown_at") > period.since).select(key).collect()
+    known = period.scan(period.exposures(lake), "shown_at").select(key).collect()
     unknown = shown.join(known, on=key, how="anti")
     # Without a name, it may have been attributed while its generation was there.
     nameless = unknown.filter(pl.col("generation").is_null()).join(known, on=key[:-1], how="anti")

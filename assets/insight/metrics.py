@@ -5,7 +5,6 @@ import polars as pl
 
 from assets.declare import asset
 from assets.insight.queries import Period
-from assets.lake import Lake
 from assets.resources import RunClock, Workspace
 from features import metrics
 from features.schemas.insight import EXPERIMENTS, MATCH_QUALITY, OUTCOMES, POLICY_VALUES
@@ -31,13 +30,14 @@ def metrics_table(
 
     All but the sizes are of the last run that computed them.
     """
+    period = Period.before(clock.as_of(context))
     counts = {
         "n_users": _rows(users),
         "n_jobs": _rows(jobs),
         "n_open_jobs": _rows(jobs.filter(pl.col("status") == "open")),
         "n_duplicate_jobs": _rows(jobs.filter(pl.col("duplicate_of").is_not_null())),
         "n_interactions": _rows(interactions),
-        "n_recent_events": _recent_events(workspace.lake, Period.before(clock.as_of(context))),
+        "n_recent_events": _rows(period.scan(period.events(workspace.lake), "occurred_at")),
     }
     outcomes, quality, experiments, policies = (
         workspace.lake.scan("insight", table).collect()
@@ -53,12 +53,6 @@ def metrics_table(
         ]
     )
     return dg.Output(table, metadata=counts)
-
-
-def _recent_events(lake: Lake, period: Period) -> int:
-    files = list(period.events(lake).files)
-    is_recent = pl.col("occurred_at").is_between(period.since, period.until, closed="right")
-    return _rows(pl.scan_parquet(files, hive_partitioning=False).filter(is_recent)) if files else 0
 
 
 def _rows(frame: pl.LazyFrame) -> int:

@@ -47,6 +47,12 @@ class Period:
         """The files with the exposures of the period's days."""
         return Parts(EXPOSURES, self._files(lake, "insight", EXPOSURES.name))
 
+    def scan(self, parts: Parts, column: str) -> pl.LazyFrame:
+        """The rows of the files whose instant in `column` is in the period."""
+        files = list(parts.files)
+        rows = pl.scan_parquet(files, hive_partitioning=False) if files else parts.table.empty().lazy()
+        return rows.filter(pl.col(column).is_between(self.since, self.until, closed="right"))
+
     def _files(self, lake: Lake, stage: str, name: str) -> list[Path]:
         first, last = (f"date={instant.astimezone(dt.UTC).date()}" for instant in (self.since, self.until))
         return [path for path in lake.files(stage, name) if first <= path.parent.name <= last]
