@@ -21,7 +21,9 @@ _SECONDS_PER_SQUARE = 6e-10  # of ALS: a factor times a factor of a row, in one 
 _SECONDS_PER_CELL = 3e-9  # a score of a user on a job by factors
 _SECONDS_PER_CUBE = 1e-11  # of a regression: neighbours cubed
 _SECONDS_PER_PAIR = 2e-10  # a co-occurrence that a regression looks at
+_SECONDS_PER_CO_OCCURRENCE = 4e-7  # to find it and to sort it
 _PAIR_BYTES = 8  # an entry of a sparse matrix: value and column
+_PLACE_BYTES = 9  # of one entry that a row of neighbours may have
 _LINK_BYTES = 17  # an entry of a matrix of neighbours while it is made
 _COPIES = 4  # of the interactions, while a model is fitted
 _CO_OCCURRENCE_COPIES = 6
@@ -65,14 +67,20 @@ def _als_seconds(settings: Any, size: Size) -> float:
 
 def _linear_seconds(settings: Any, size: Size) -> float:
     k = min(settings.n_neighbours, size.n_jobs)
+    places, common = _co_occurrences(settings, size)
+    regressions = size.n_jobs * _SECONDS_PER_CUBE * k**3 + _SECONDS_PER_PAIR * k * places
+    return float(_SECONDS_PER_PRODUCT * size.job_products + _SECONDS_PER_CO_OCCURRENCE * common + regressions)
+
+
+def _linear_bytes(settings: Any, size: Size) -> float:
+    places, common = _co_occurrences(settings, size)
+    return _PLACE_BYTES * places + _CO_OCCURRENCE_COPIES * _PAIR_BYTES * common
+
+
+def _co_occurrences(settings: Any, size: Size) -> tuple[float, float]:
+    """How many have a place, and how many there are at most."""
     known = min(n_known_neighbours(settings.n_neighbours, size.n_jobs), size.n_jobs)
-    regressions = size.n_jobs * (_SECONDS_PER_CUBE * k**3 + _SECONDS_PER_PAIR * k * known)
-    return float(_SECONDS_PER_PRODUCT * size.job_products + regressions)
-
-
-def _linear_bytes(_settings: Any, size: Size) -> float:
-    known = min(n_known_neighbours(_settings.n_neighbours, size.n_jobs), size.n_jobs)
-    return float(_CO_OCCURRENCE_COPIES * _PAIR_BYTES * known * size.n_jobs)
+    return float(known * size.n_jobs), float(min(size.job_products, known * size.n_jobs))
 
 
 _SECONDS: Mapping[str, Callable[[Any, Size], float]] = {
