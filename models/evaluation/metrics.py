@@ -7,7 +7,18 @@ take lists as (U, n) rows of jobs, best first, -1 padded.
 import numpy as np
 import polars as pl
 
-from models.arrays import Csr, Doubles, Floats, Ints, Longs, csr_from_coordinates, positions, rank_within, sorted_ids
+from models.arrays import (
+    Csr,
+    Doubles,
+    Floats,
+    Ints,
+    Longs,
+    csr_from_coordinates,
+    csr_of_ones,
+    positions,
+    rank_within,
+    sorted_ids,
+)
 
 
 def ranking_metrics(gains: Floats, relevant: Csr, *, k: int) -> dict[str, Doubles]:
@@ -88,11 +99,9 @@ def intra_list_diversity(listed: Ints, vectors: Floats) -> Doubles:
     is_known = (listed >= 0) & has_vector[np.maximum(listed, 0)]
     n_items = is_known.sum(axis=1).astype(np.float64)
     # The squared length of the sum counts every ordered pair once, and each item with itself.
-    sums = np.zeros((len(listed), vectors.shape[1]))
-    for place in range(listed.shape[1]):
-        rows = is_known[:, place]
-        sums[rows] += vectors[listed[rows, place]]
-    pairs = np.einsum("ij,ij->i", sums, sums) - n_items
+    row, place = np.nonzero(is_known)
+    sums = csr_of_ones(row, listed[row, place], shape=(len(listed), len(vectors))) @ vectors
+    pairs = np.einsum("ij,ij->i", sums, sums, dtype=np.float64) - n_items
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(n_items > 1, 1 - pairs / (n_items * (n_items - 1)), np.nan)
 
