@@ -64,7 +64,7 @@ _COMPONENTS = {
     "engagement": Column("float", "Interactions with the job, as a share of the day's maximum", "0–1"),
     "recency": Column("float", "How new the job is: exp(-age / 10 days), raised in the first 24 hours", "0–1"),
     "poster_quality": Column("float", "How well the company's postings do, and how complete this one is", "0–1"),
-    "collaborative": Column("float", "ALS score of the job for the user, scaled per user", "0–1"),
+    "collaborative": Column("float", "Score by the chosen collaborative model, scaled per user", "0–1"),
     "content": Column("float", "Cosine of the job's embedding and the user's vector", "0–1"),
     "skills": Column("float", "Weighted share of the job's skills that the user has; avoided skills subtract", "0–1"),
     "experience": Column("float", "Fit of the user's years of experience to the job's range", "0–1"),
