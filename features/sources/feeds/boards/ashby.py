@@ -23,7 +23,7 @@ def _ashby(job: Json) -> Columns:
         "work_format": text(job.get("workplaceType")) or ("remote" if flag(job.get("isRemote")) else None),
         "employment_type": text(job.get("employmentType")),
         **_pay(compensation),
-        "salary_text": first(line, compensation, "scrapeableCompensationSalarySummary", "compensationTierSummary"),
+        "salary_text": _pay_text(compensation),
         "tags": strings([job.get("department"), job.get("team")]),
         "published_at": read_timestamp(job.get("publishedAt")),
     }
@@ -36,6 +36,13 @@ def _place(value: object) -> str | None:
     parts = mapping(address.get("postalAddress")) or address
     written = joined(parts.get(name) for name in ("addressLocality", "addressRegion", "addressCountry"))
     return line(place.get("location")) or line(place.get("locationName")) or written or line(value)
+
+
+def _pay_text(compensation: Json) -> str | None:
+    """Pay in words: of the salary alone, of all parts, or of the only tier."""
+    tiers = strings(mapping(tier).get("tierSummary") for tier in items(compensation.get("compensationTiers"))) or []
+    stated = first(line, compensation, "scrapeableCompensationSalarySummary", "compensationTierSummary")
+    return stated or (tiers[0] if len(tiers) == 1 else None)
 
 
 def _pay(compensation: Json) -> Columns:

@@ -21,12 +21,12 @@ from features.sources.values import (
 )
 
 # A location that says how the job is done, or that there are several places, and names none.
-_NO_PLACE = re.compile(
-    r"(?:hybrid|flexible|in[- ]?(?:office|person)|on[- ]?site|office|multiple|various|several)"
-    r"(?: (?:work|role|position|locations?|offices?|sites?))?",
-    re.IGNORECASE,
+_FORMAT_WORD = (
+    r"(?:hybrid|flexible|(?:fully )?remote|in[- ]?(?:office|person)|on[- ]?site|office|multiple|various|several|all|any"
+    r"|head ?quarters|hq|head office|n/a|tbd|none|-)(?: (?:work|role|position|locations?|offices?|sites?))?"
 )
-_REMOTE = re.compile(r"(?:fully )?remote", re.IGNORECASE)
+_NO_PLACE = re.compile(rf"\(?{_FORMAT_WORD}(?:\s*(?:[,;/|&()+-]|\bor\b|\band\b)\s*{_FORMAT_WORD})*\)?", re.IGNORECASE)
+_REMOTE = re.compile(r"(?:fully )?remote(?: (?:work|role|position))?", re.IGNORECASE)
 # What an employer's own field is about, by its name; the first match counts.
 _FIELDS = (
     ("work_format", re.compile(r"work\s?(?:place|ing)?[ -]?(?:type|model|mode|format|style|arrangement|policy)"

@@ -130,6 +130,16 @@ GOOD: dict[str, Feed] = {
         (as_json({"jobs": [{"id": n, "title": f"Clerk {n}"} for n in range(N_JOBS)], "meta": {"total": N_JOBS}}),),
         format="greenhouse",
     ),
+    "good-indeed": Feed(
+        (xml("<source>" + "".join(f"<job><title>Clerk {n}</title><referencenumber>g{n}</referencenumber></job>"
+                                  for n in range(N_JOBS)) + "</source>"),),
+        format="indeed",
+    ),
+    "good-personio": Feed(
+        (xml("<workzag-jobs>" + "".join(f"<position><id>{n}</id><name>Clerk {n}</name></position>"
+                                        for n in range(N_JOBS)) + "</workzag-jobs>"),),
+        format="personio",
+    ),
     "good-moved": Feed(
         (to(f"http://{ELSEWHERE}:PORT/moved", 301),),
         elsewhere={"/moved": xml(many())},
@@ -167,6 +177,10 @@ SLOPPY: dict[str, Feed] = {
     "cut-in-the-middle": Feed(
         (xml(_CUT[: _CUT.index(b"<title>Clerk 10")]),),
         says="breaks off", n_rows=10, reasons=("missing_title", "truncated"),
+    ),
+    "cut-indeed": Feed(
+        (xml("<source>" + "<job><title>Clerk</title></job>" + "<job><title>Cl"),),
+        format="indeed", says="breaks off", n_rows=1, reasons=("truncated",),
     ),
     "control-characters": Feed(
         (xml(many(title="Cl\x00er\x08k\x1b[2J & <b>Co")),),
@@ -213,6 +227,12 @@ BAD: dict[str, Feed] = {
         ("outside-entity", "declares entities",
          [xml("<!DOCTYPE r [<!ENTITY x SYSTEM 'file:///etc/passwd'>]>" + rss(item(1, title="&x;")))],
          {"reasons": ("bad_feed",)}),
+        ("laughs-in-indeed", "declares entities",
+         [xml(f"<!DOCTYPE r [{_LAUGHS}]><source><job><title>&l9;</title></job></source>")],
+         {"reasons": ("bad_feed",), "format": "indeed"}),
+        ("personio-of-nobody", "an HTML page", [Answer(body=_HTML)], {"reasons": ("bad_feed",), "format": "personio"}),
+        ("page-without-posting", "no schema.org JobPosting", [Answer(body=_HTML)],
+         {"reasons": ("bad_feed",), "format": "jsonld"}),
         ("zeros", "empty body", [Answer(body=b"\0" * 5000)], {"reasons": ("bad_feed",)}),
         ("binary", "no RSS", [Answer(body=bytes(range(1, 256)) * 20)], {"reasons": ("bad_feed",)}),
         ("json-for-rss", "JSON, expected RSS", [as_json({"jobs": []})], {"reasons": ("bad_feed",)}),

@@ -34,6 +34,29 @@ def ashby(**fields: object) -> dict[str, object]:
         ("Remote", [{"name": "Lyon"}], "Remote"),
         ("Remote", [{"name": "Remote - Canada"}, {"name": "Lyon"}], "Remote; Remote - Canada"),
         ("Remote, Italy", [{"name": "Italy"}], "Remote, Italy"),
+        *(
+            (word, [{"name": "Lyon"}], f"{word}; Lyon")
+            for word in (
+                "Hybrid, In-Office",
+                "Hybrid or Remote",
+                "Flexible / Remote",
+                "On-site (Hybrid)",
+                "Headquarters",
+                "N/A",
+                "Any Office",
+                "Multiple offices",
+            )
+        ),
+        *(
+            (place, [{"name": "Lyon"}], place)
+            for place in (
+                "Hybrid - Riga",
+                "Riga (Remote)",
+                "Onsite, Riga",
+                "Alloa",
+                "Hybridge",
+            )
+        ),
         (None, [], None),
     ],
 )
@@ -182,6 +205,12 @@ def test_ashby_equity_and_bonus_are_no_pay(kind: str | None) -> None:
     component = {"compensationType": kind, "minValue": 10_000, "maxValue": 20_000, **USD_YEAR}
     row = ashby(compensation={"summaryComponents": [component], "compensationTiers": [{"components": [component]}]})
     assert row["salary_min"] is None and row["salary_max"] is None
+
+
+@pytest.mark.parametrize(("summaries", "expected"), [(["€70K – €90K"], "€70K – €90K"), (["€1K", "€2K"], None)])
+def test_ashby_pay_in_words_of_the_only_tier_counts(summaries: list[str], expected: str | None) -> None:
+    tiers = [{"title": "A", "tierSummary": summary, "components": []} for summary in summaries]
+    assert ashby(compensation={"compensationTiers": tiers})["salary_text"] == expected
 
 
 def test_ashby_pay_in_words_prefers_the_line_without_extras() -> None:
