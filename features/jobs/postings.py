@@ -15,6 +15,7 @@ from features.schemas.table import STRINGS
 from features.text import language
 from features.text.normalise import company_key, fold, one_line, plain_text
 from features.vocabulary import areas as hh_areas
+from features.vocabulary.currencies import Currencies
 from features.vocabulary.places import Gazetteer, is_on_earth
 from features.vocabulary.roles import Roles, career_level
 from features.vocabulary.skills import SkillVocabulary, lists_by_row
@@ -30,11 +31,14 @@ _SANE_MONTHLY_USD = (50.0, 60_000.0)
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The known names: skills, gazetteer of places, roles; and exchange rates (currency, as_of_date, units_per_usd)."""
+    """The known names: skills, gazetteer of places, roles, currencies; and exchange rates (currency, as_of_date,
+    units_per_usd).
+    """
 
     skills: SkillVocabulary
     gazetteer: Gazetteer
     roles: Roles
+    currencies: Currencies
     rates: pl.DataFrame
 
     @classmethod
@@ -43,6 +47,7 @@ class Vocabulary:
             skills=SkillVocabulary.load(folder),
             gazetteer=Gazetteer.load(folder),
             roles=Roles.load(folder),
+            currencies=Currencies.load(folder),
             rates=salary.load_rates(folder / "currencies.csv"),
         )
 
@@ -67,7 +72,7 @@ def normalise(postings: pl.DataFrame, *, vocabulary: Vocabulary, normaliser: str
     place = _places(postings, vocabulary.gazetteer)
     roles = _roles(text["title"], postings["professional_roles"], vocabulary.roles)
     skills = _skills(postings["skills"], whole, vocabulary.skills)
-    pay = _pay(postings, text, rates=vocabulary.rates)
+    pay = _pay(postings, text, countries=_countries(place), vocabulary=vocabulary)
     published_at = postings.select(pl.coalesce("published_at", "seen_at")).to_series()
     columns = postings.select(
         "job_id", "source", "source_id", "content_hash", "seen_at", "published_at", "expires_at", "closed_at",
@@ -127,19 +132,37 @@ def _places(postings: pl.DataFrame, gazetteer: Gazetteer) -> list[pl.Series]:
     return gazetteer.resolve(stated).get_columns()
 
 
-def _pay(postings: pl.DataFrame, text: pl.DataFrame, *, rates: pl.DataFrame) -> pl.DataFrame:
+def _countries(place: list[pl.Series]) -> list[str | None]:
+    return next(column for column in place if column.name == "country").to_list()
+
+
+def _pay(
+    postings: pl.DataFrame, text: pl.DataFrame, *, countries: list[str | None], vocabulary: Vocabulary
+) -> pl.DataFrame:
     """Columns of PAY from the source's columns, else its text, the title, or a plausible amount in the description."""
-    stated = pl.coalesce(postings["salary_text"], salary_text.text_in_title(text["title"])).alias("salary_text")
-    pay = salary.normalise(postings.select(*salary.PAY, stated), rates=rates)
-    is_unpaid = pay["salary_min"].is_null() & pay["salary_max"].is_null()
-    described = salary_text.text_in_description(text["description"].set(~is_unpaid, None)).alias("salary_text")
-    if not described.is_not_null().any():
-        return pay
-    nothing = pl.DataFrame([pl.Series(name, [None], dtype=dtype) for name, dtype in salary.PAY.items()])
-    found = salary.normalise(described.to_frame().join(nothing, how="cross"), rates=rates)
+    rates, currencies = vocabulary.rates, vocabulary.currencies
+    pay = salary.normalise(
+        postings.select(*salary.PAY, "salary_text"), rates=rates, currencies=currencies, countries=countries
+    )
+    titles = text["title"].set(~_is_unpaid(pay) | ~text["title"].str.contains(r"\d").fill_null(value=False), None)
+    of_title = salary_text.parse_text(titles, currencies=currencies, countries=countries, is_title=True)
+    pay = _filled(pay, salary.complete(salary.unstated(pay.height), of_title, rates=rates))
+    descriptions = text["description"].set(~_is_unpaid(pay), None)
+    described = salary_text.parse_description(descriptions, currencies=currencies, countries=countries)
+    found = salary.complete(salary.unstated(pay.height), described, rates=rates)
     monthly = salary.monthly_usd(found, rates=rates).max_horizontal()
-    is_sane = (monthly.is_between(*_SANE_MONTHLY_USD) & is_unpaid).fill_null(value=False)
-    return pl.DataFrame([found[name].zip_with(is_sane, pay[name]).alias(name) for name in salary.PAY])
+    is_sane = monthly.is_between(*_SANE_MONTHLY_USD).fill_null(value=False)
+    return _filled(pay, found.with_columns(pl.when(is_sane).then(pl.all())))
+
+
+def _is_unpaid(pay: pl.DataFrame) -> pl.Series:
+    return pay["salary_min"].is_null() & pay["salary_max"].is_null()
+
+
+def _filled(pay: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
+    """`pay`, and the rows of `other` where it states none."""
+    is_unpaid = _is_unpaid(pay)
+    return pl.DataFrame([other[name].zip_with(is_unpaid, pay[name]).alias(name) for name in pay.columns])
 
 
 def _skills(given: pl.Series, texts: pl.Series, vocabulary: SkillVocabulary) -> pl.Series:

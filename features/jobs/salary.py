@@ -3,12 +3,16 @@
 Free text is read in salary_text. The caller passes the table of exchange rates.
 """
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
-from features.jobs.salary_text import MAX_AMOUNT, currency_in, parse_text, period_in
-from features.text.normalise import first_true, fold
+from features.jobs.pay_amounts import MAX_AMOUNT
+from features.jobs.salary_text import FOUND, currency_in, parse_text, period_in
+from features.text.normalise import first_true
+from features.vocabulary.currencies import Currencies
 
 PAY = {
     "salary_min": pl.Float64(),
@@ -21,8 +25,19 @@ PAY = {
 MONTHS_PER_PERIOD = {"hour": 164.0, "day": 21.0, "week": 52 / 12, "month": 1.0, "year": 1 / 12}
 MAX_MONTHLY_USD = 200_000.0
 _RENAMED = {"RUR": "RUB", "BYR": "BYN"}
+_CODE = re.compile(r"[A-Z]{3}")
 # Currencies of countries that quote pay by the month unless stated otherwise.
 _MONTHLY_CURRENCIES = ("RUB", "KZT", "BYN", "UAH", "UZS", "KGS", "GEL", "AZN", "AMD", "TJS", "MDL")
+# Currencies in which a small amount is pay per hour; in others, 200 dollars may be a month's pay.
+_HOURLY_CURRENCIES = ("USD", "EUR", "GBP", "CAD", "AUD", "NZD", "CHF", "SGD")
+# A usual month's pay in US dollars, rounded, where pay is stated per month or per year.
+_TYPICAL_MONTHLY_USD = {
+    "AED": 3500, "ARS": 700, "BDT": 200, "BGN": 1400, "BRL": 600, "CLP": 950, "CNY": 1400, "COP": 450, "CZK": 1900,
+    "DKK": 6000, "EGP": 250, "HKD": 2500, "HUF": 1700, "IDR": 300, "ILS": 3500, "INR": 300, "ISK": 5000, "JPY": 2600,
+    "KES": 400, "KRW": 2900, "LKR": 200, "MAD": 500, "MNT": 500, "MXN": 800, "MYR": 800, "NGN": 150, "NOK": 5000,
+    "NPR": 200, "PEN": 550, "PHP": 400, "PKR": 200, "PLN": 2000, "QAR": 3000, "RON": 1700, "RSD": 1300, "SAR": 2500,
+    "SEK": 3500, "THB": 600, "TMT": 500, "TRY": 1000, "TWD": 1700, "UYU": 1000, "VND": 450, "ZAR": 1400,
+}  # fmt: skip
 
 
 def load_rates(path: Path) -> pl.DataFrame:
@@ -43,21 +58,22 @@ def load_rates(path: Path) -> pl.DataFrame:
     return rates.sort("currency", "as_of_date")
 
 
-def normalise(given: pl.DataFrame, *, rates: pl.DataFrame) -> pl.DataFrame:
+def normalise(
+    given: pl.DataFrame, *, rates: pl.DataFrame, currencies: Currencies, countries: Sequence[str | None] | None = None
+) -> pl.DataFrame:
     """The columns of PAY, one row per row of `given`: from the source's columns, else from its `salary_text`.
 
     `given` has PAY's columns in the source's own words, and `salary_text`. Bounds are positive, ordered and finite. A
     missing period is inferred from the currency and the amount, or left null. Text completes given amounts only if it
-    names no amounts or the same ones: "shift, 5 000" says nothing about 150,000 a month.
+    names no amounts or the same ones: "shift, 5 000" says nothing about 150,000 a month. `countries` (ISO 3166) decide
+    what a sign such as $ or kr means.
     """
-    stated = given.select(
-        _sane("salary_min"),
-        _sane("salary_max"),
-        _currency_code("salary_currency"),
-        period_in("salary_period").alias("salary_period"),
-        pl.col("salary_gross").cast(pl.Boolean),
-    )
-    found = parse_text(given["salary_text"])
+    found = parse_text(given["salary_text"], currencies=currencies, countries=countries)
+    return complete(_stated(given, currencies, countries), found, rates=rates)
+
+
+def complete(stated: pl.DataFrame, found: pl.DataFrame, *, rates: pl.DataFrame) -> pl.DataFrame:
+    """The columns of PAY: those of `stated` (FOUND's columns of a source), completed by those `found` in its text."""
     both = pl.concat([stated, found.select(pl.all().name.suffix("_found"))], how="horizontal")
     has_amount = pl.col("salary_min").is_not_null() | pl.col("salary_max").is_not_null()
     amounts = [
@@ -72,22 +88,22 @@ def normalise(given: pl.DataFrame, *, rates: pl.DataFrame) -> pl.DataFrame:
         pl.coalesce(name, pl.when(names_same | ~has_amount).then(f"{name}_found")).alias(name)
         for name in ("salary_currency", "salary_period", "salary_gross")
     ]
-    lower, upper = pl.min_horizontal("salary_min", "salary_max"), pl.max_horizontal("salary_min", "salary_max")
-    is_range = pl.col("salary_min").is_not_null() & pl.col("salary_max").is_not_null()
-    # "60 - 70000": no range spans a factor of 100, so the lower bound lost its thousands.
-    lower = (
-        pl.when((lower < 1000) & (lower * 100 <= upper) & (lower * 1000 <= upper)).then(lower * 1000).otherwise(lower)
-    )
-    ordered = both.select(*amounts, *others).with_columns(
-        salary_min=pl.when(is_range).then(lower).otherwise(pl.col("salary_min")),
-        salary_max=pl.when(is_range).then(upper).otherwise(pl.col("salary_max")),
-    )
+    is_odd = pl.col("has_odd_period") | (pl.col("has_odd_period_found") & (names_same | ~has_amount))
+    ordered = both.select(*amounts, *others, is_odd.alias("is_odd")).with_columns(*_ordered())
     is_paid = pl.col("salary_min").is_not_null() | pl.col("salary_max").is_not_null()
     return (
         ordered.with_columns(units_per_usd=_units_per_usd(ordered["salary_currency"], None, rates=rates))
-        .with_columns(salary_period=pl.coalesce("salary_period", _usual_period()))
+        .with_columns(salary_period=pl.coalesce("salary_period", pl.when(~pl.col("is_odd")).then(_usual_period())))
         .select(pl.when(is_paid).then(pl.col(name)).cast(dtype).alias(name) for name, dtype in PAY.items())
     )
+
+
+def unstated(n_rows: int) -> pl.DataFrame:
+    """FOUND's columns of a source that states no pay."""
+    frame = pl.DataFrame(
+        [pl.repeat(None, n_rows, dtype=dtype, eager=True).alias(name) for name, dtype in FOUND.items()]
+    )
+    return frame.with_columns(has_odd_period=pl.lit(value=False))
 
 
 def monthly_usd(pay: pl.DataFrame, *, rates: pl.DataFrame, at: pl.Series | None = None) -> pl.DataFrame:
@@ -126,23 +142,63 @@ def _units_per_usd(currencies: pl.Series, at: pl.Series | None, *, rates: pl.Dat
     return rows.join(known, on=["currency", "as_of_date"], how="left", maintain_order="left")["units_per_usd"]
 
 
+def _ordered() -> list[pl.Expr]:
+    """The bounds in order. "60 - 70000": no range spans a factor of 100, so the lower bound lost its thousands."""
+    lower, upper = pl.min_horizontal("salary_min", "salary_max"), pl.max_horizontal("salary_min", "salary_max")
+    is_range = pl.col("salary_min").is_not_null() & pl.col("salary_max").is_not_null()
+    has_lost_thousands = (lower < 1000) & (lower * 100 <= upper) & (lower * 1000 <= upper)
+    lower = pl.when(has_lost_thousands).then(lower * 1000).otherwise(lower)
+    return [
+        pl.when(is_range).then(bound).otherwise(pl.col(name)).alias(name)
+        for name, bound in (("salary_min", lower), ("salary_max", upper))
+    ]
+
+
 def _usual_period() -> pl.Expr:
+    """The period that the amount suggests on the scale of its currency; an hour only where pay by the hour is usual."""
     amount = pl.max_horizontal("salary_min", "salary_max") / pl.col("units_per_usd")
+    in_typical_months = amount / pl.col("salary_currency").replace_strict(
+        _TYPICAL_MONTHLY_USD, default=None, return_dtype=pl.Float64
+    )
     is_by_month = pl.col("salary_currency").is_in(_MONTHLY_CURRENCIES)
+    is_by_hour = pl.col("salary_currency").is_in(_HOURLY_CURRENCIES)
     return first_true(
-        (is_by_month & (amount >= 30), "month"),
-        (~is_by_month & (amount >= 15_000), "year"),
-        (~is_by_month & (amount >= 300), "month"),
-        (~is_by_month & (amount >= 4), "hour"),
+        (is_by_month & amount.is_between(30, 20_000), "month"),
+        (is_by_hour & amount.is_between(15_000, 1_000_000), "year"),
+        (is_by_hour & amount.is_between(300, 15_000, closed="left"), "month"),
+        (is_by_hour & amount.is_between(4, 300, closed="left"), "hour"),
+        (in_typical_months.is_between(0.3, 5), "month"),
+        (in_typical_months.is_between(6.5, 120), "year"),
+    )
+
+
+def _stated(given: pl.DataFrame, currencies: Currencies, countries: Sequence[str | None] | None) -> pl.DataFrame:
+    """The source's columns as FOUND."""
+    named = [
+        _currency_of(word, country, currencies) if word else None
+        for word, country in zip(given["salary_currency"].to_list(), countries or [None] * given.height, strict=True)
+    ]
+    words = given["salary_period"].cast(pl.String)
+    periods = {word: period_in(word) for word in words.drop_nulls().unique().to_list()}
+    return given.select(
+        _sane("salary_min"),
+        _sane("salary_max"),
+        pl.Series("salary_currency", named, dtype=pl.String),
+        words.replace_strict({word: one for word, (one, _) in periods.items()}, default=None, return_dtype=pl.String),
+        pl.col("salary_gross").cast(pl.Boolean),
+        words.is_in([word for word, (_, is_odd) in periods.items() if is_odd])
+        .fill_null(value=False)
+        .alias("has_odd_period"),
+    )
+
+
+def _currency_of(word: str, country: str | None, currencies: Currencies) -> str | None:
+    code = word.strip().upper()
+    return (
+        _RENAMED.get(code, code) if _CODE.fullmatch(code) else currency_in(word, currencies=currencies, country=country)
     )
 
 
 def _sane(name: str) -> pl.Expr:
     value = pl.col(name).cast(pl.Float64)
     return pl.when(value.is_finite() & (value > 0) & (value <= MAX_AMOUNT)).then(value).alias(name)
-
-
-def _currency_code(name: str) -> pl.Expr:
-    code = pl.col(name).str.strip_chars().str.to_uppercase()
-    iso = pl.when(code.str.contains(r"^[A-Z]{3}$")).then(code.replace(_RENAMED))
-    return pl.coalesce(iso, currency_in(fold(pl.col(name)))).alias(name)

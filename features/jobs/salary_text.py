@@ -1,290 +1,276 @@
-"""Pay in Russian and English free text: the part of a text that names it, its amounts, currency, period and tax.
+"""Pay in free text of any language: which of its amounts the job pays, in which currency and per which period.
 
-Columns of a source, exchange rates and plausible amounts are in salary.
+Statements of money are found in pay_statements; columns of a source, exchange rates and plausible amounts are in
+salary.
 """
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import polars as pl
 
-from features.text.normalise import first_match, first_true, fold, lines_with
+from features.jobs import pay_words as words
+from features.jobs.pay_amounts import MAX_AMOUNT, Line, currencies_in
+from features.jobs.pay_statements import (
+    COUNTED_PERIOD,
+    CUE,
+    MAX_LINE_CHARACTERS,
+    ODD_MARK,
+    OTHER,
+    PERK,
+    PLAIN,
+    Statement,
+    is_perk,
+    prepared,
+    same_money,
+    statements_in,
+    surroundings,
+)
+from features.text.normalise import lines_with
+from features.vocabulary.currencies import Currencies, Meanings, plain_quotes
 
-MAX_AMOUNT = 1e9
+_MAX_CHARACTERS = 400
 _MAX_DESCRIPTION_CHARACTERS = 8_000
-# Longer words before their prefixes. Symbols match anywhere; letters match alone or beside a digit.
-_CURRENCY_SYMBOLS = (
-    ("CAD", r"ca\$|c\$"), ("AUD", r"au\$|a\$"), ("NZD", r"nz\$"), ("HKD", r"hk\$"), ("SGD", r"sg?\$"),
-    ("MXN", r"mx\$"), ("BRL", r"r\$"), ("USD", r"us ?\$|\$"), ("EUR", "€"), ("GBP", "£"), ("KZT", "₸"), ("RUB", "₽"),
-    ("UAH", "₴"), ("GEL", "₾"), ("AZN", "₼"), ("AMD", "֏"), ("INR", "₹"), ("JPY", "¥"), ("TRY", "₺"), ("ILS", "₪"),
-    ("KRW", "₩"), ("VND", "₫"), ("PHP", "₱"), ("THB", "฿"), ("NGN", "₦"), ("PLN", "zł"), ("CZK", "kč"),
+_MAX_RATIO = 30.0  # no range of pay is wider, unless its lower bound lost its thousands
+_MIN_WITHOUT_CURRENCY = 5.0
+_MAX_HOURLY_HRYVNIAS = 2_000.0
+_MIN_BY_CODE = 100.0  # less is no pay in a title: "PHP 8"
+FOUND = {
+    "salary_min": pl.Float64(),
+    "salary_max": pl.Float64(),
+    "salary_currency": pl.String(),
+    "salary_period": pl.String(),
+    "salary_gross": pl.Boolean(),
+    "has_odd_period": pl.Boolean(),
+}
+_STATED_AFTER = re.compile(words.STATED_AFTER)
+_NET, _GROSS, _ODD = re.compile(words.NET), re.compile(words.GROSS), re.compile(words.ODD_PERIOD)
+_PERIODS = [(name, re.compile(pattern)) for name, pattern in words.PERIODS]
+_ALTERNATIVE = re.compile(r"[(~≈=]|\b(?:approx|eq|equivalent|or|или|около|ca)\b")
+_EXTRA = re.compile(r"^[^\w\n]{0,3}\+")
+_LARGE = re.compile(r"^ ?(?:m|mm|mln|bn?|t)\b|^ ?(?:million|billion|млн|млрд)")
+_MONEY_HINT = (
+    r"\p{Sc}|(?:^|[^\p{L}])(?:usd|eur|gbp|pln|chf|kzt|byn|rub|uah|cad|aud|sek|nok|dkk|czk|inr|zar|aed|sgd|brl|mxn"
+    r"|[a-z]{3} ?\d|\d ?[a-z]{3}(?:[^a-z]|$))"
+    r"|руб|тенге|теңге|теңге|\d ?(?:р|тг|т\.? ?р)\b|грн|сум\b|сом\b|euro|zł|kč|\bkr\b|so['ʻ‘’]m|dollar|доллар|манат"
+    r"|лари|сомони|драм"
 )  # fmt: skip
-_CURRENCY_WORDS = (
-    ("BYN", r"byn|byr|бел\.? ?руб\p{L}*|белорусск\p{L}+ руб\p{L}*|br"),
-    ("USD", r"usd|долл(?:ар\p{L}*)?|dollars?|бакс\p{L}*"),
-    ("EUR", r"eur|euros?|евро"),
-    ("GBP", r"gbp|pounds?|фунт\p{L}*"),
-    ("KZT", r"kzt|тенге|тнг|тг"),
-    ("RUB", r"rub|rur|руб(?:л\p{L}*)?|р"),
-    ("UAH", r"uah|грн|гривен\p{L}*"),
-    ("UZS", r"uzs|сум(?:ов|ам|ы)?"),
-    ("TJS", r"tjs|сомони"),
-    ("KGS", r"kgs|сом(?:ов|ам|а)?"),
-    ("GEL", r"gel|лари"),
-    ("AZN", r"azn|манат\p{L}*"),
-    ("AMD", r"amd|драм\p{L}*"),
-    ("MDL", r"mdl|ле[йи]"),
-    ("PLN", r"pln|злот\p{L}*"),
-    ("INR", r"inr|lpa|rs"),
-    ("CZK", r"czk|крон\p{L}*"),
-    *((code, code.lower()) for code in (
-        "CAD", "AUD", "NZD", "HKD", "SGD", "MXN", "BRL", "CHF", "JPY", "TRY", "ILS", "SEK", "NOK", "DKK", "HUF", "RON",
-        "CNY", "AED", "SAR", "QAR", "ZAR", "THB", "PHP", "IDR", "MYR", "TWD", "ARS", "COP", "CLP", "PEN", "RSD", "BGN",
-    )),
-)  # fmt: skip
-_SYMBOL = "(?:" + "|".join(words for _, words in _CURRENCY_SYMBOLS) + ")"
-_WORD = "(?:" + "|".join(words for _, words in _CURRENCY_WORDS) + ")"
-_CURRENCY_AFTER = rf"(?:{_SYMBOL}|{_WORD}\b\.?)"
-_CURRENCY_BEFORE = rf"(?:{_SYMBOL}|\b{_WORD}\.?)(?: ?/ ?\p{{L}}{{1,6}}\.?)?:?"
-_NUMBER = r"\d{1,2}(?:,\d{2})+,\d{3}|\d{1,3}(?:[ ,.']\d{3})+(?:[.,]\d{1,2})?|\d{1,9}(?:[.,]\d{1,2})?"
-_THOUSANDS = r"k|к|тыс(?:яч\p{L}*|\.)?|thousand"
-_HUNDRED_THOUSANDS = r"lpa|lakhs?|lacs?"
-_MILLIONS = r"млн\.?|миллион\p{L}*|mln|million|m"
-_TIMES = rf"(?:(?:{_THOUSANDS}|{_HUNDRED_THOUSANDS}|{_MILLIONS})\b\.?)?"
-_DASH = r"(?:-|до|to|and|и|bis|\.\.\.?)"
-_UNIT = rf"(?:{_CURRENCY_AFTER})?"
-_GAP = r"(?: ?/ ?\p{L}{1,6}\.?)?"
-_RANGE = (
-    rf"^\D{{0,60}}?(?P<low>{_NUMBER}) ?(?P<low_times>{_TIMES}) ?{_UNIT}{_GAP} ?{_DASH} ?(?:{_CURRENCY_BEFORE})? ?"
-    rf"(?P<high>{_NUMBER}) ?(?P<high_times>{_TIMES})"
-)
-_ONE = rf"^(?P<before>\D{{0,60}}?)(?P<one>{_NUMBER}) ?(?P<one_times>{_TIMES}) ?{_UNIT}{_GAP} ?(?P<after>[^\d]{{0,12}})"
-_UPPER = r"не более|не выше|максимум|no more than|not more than|less than|up ?to|max(?:imum)?|under|bis zu|до|<|≤"
-_LOWER = (
-    r"не менее|не ниже|минимум|not? less than|at least|starting (?:at|from)|more than|min(?:imum)?|from|over|свыше"
-    r"|более|от|ab|>|≥"
-)
-_BOUND = rf"(?:^|[^\p{{L}}])({_UPPER}|{_LOWER})[^\p{{L}}\d]*(?:{_SYMBOL}|{_WORD})?[^\p{{L}}\d]*$"
-_OR_MORE = r"^(?:\+|и (?:выше|более)|and (?:up|above|more)|or more)"
-# The start of the pay in a text: a number with a currency beside it, alone or at the end of a range.
-_MONEY = (
-    rf"((?:(?:{_UPPER}|{_LOWER})[^\p{{L}}\d]{{0,3}})?"
-    rf"(?:{_CURRENCY_BEFORE} ?\d"
-    rf"|(?:{_NUMBER}) ?{_TIMES} ?(?:{_GAP} ?{_DASH} ?(?:{_NUMBER}) ?{_TIMES} ?)?{_CURRENCY_AFTER})"
-    r".*)$"
-)
-# Numbers other than pay: years of experience, terms, shares, work patterns, 401(k).
-_NO_PAY = (
-    rf"(?:(?:{_UPPER}|{_LOWER}) )?(?:^|[^\d.,'])(?:\d{{1,3}} ?- ?)?\d{{1,3}}(?:[.,]\d)? ?\+? ?"
-    r"(?:%|процент\p{L}*|лет\b|год(?:а|ов)\b|years\b|yrs\b|year(?:s|'s|s')? (?:of )?exp\p{L}*|months\b|месяц(?:а|ев)\b"
-    r"|дн(?:ей|я)\b|days\b|weeks\b|недел[ьи]\b"
-    r"|(?:час(?:ов|а)|hours|hrs?|ч)\b(?: ?(?:/|per|a|в) ?(?:week|wk|day|недел\p{L}+|день|нед))?)"
-    r"|\b401 ?\(?k\)?|\b24/7\b|\b[57]/[02]\b|\b2/2\b|\b(?:b2b|c2c|w2|h1b)\b"
-)
-_THOUSAND_ROUBLES = r"(\d) ?т\.? ?р(?:\.|уб\p{L}*|\b)\.?"
-_GLUED = r"(\d)(k|к)(usd|eur|gbp|rub|руб)"
-
-_PERIOD_WORDS = (
-    ("fly_in_fly_out", r"вахт|fly[-_ ]?in[-_ ]?fly|rotation"),
-    ("shift", r"смен[уаые]?\b|\bshift\b"),
-    (
-        "service",
-        r"за (?:услуг|заказ|проект|выезд|кажд|стать|урок|занят|метр|кв\.?)|/ ?(?:услуг|заказ|проект)"
-        r"|\bper[-_ ](?:project|service|task|article|word)\b"
-        r"|\bservice\b",
-    ),
-    (
-        "hour",
-        r"\bчас\b|часов|\bhour\b|\bhourly\b|\bhrs?\b|\bheure\b|\bstunde\b|\bstd\b|/ ?[hч]\b|\bp\.?h\b"
-        r"|\bper[-_]hour",
-    ),
-    ("day", r"(?:в|за|/) ?день|\b(?:per[-_ ]|a )day\b|/ ?day\b|\bdaily\b|\bjour\b|\bpro tag\b|^day$"),
-    ("week", r"в неделю|/ ?нед|\b(?:per[-_ ]|a )week\b|/ ?(?:week|wk)\b|\bweekly\b|^week$"),
-    (
-        "month",
-        r"(?:в|/) ?мес|\bмес\b|месяц|месячн|\b(?:per[-_]?)?month(?:ly)?\b|/ ?mo\b|\bmonat\b|monatlich|\bmois\b|\bmies\b"
-        r"|\bmensual(?:es)?\b|/ ?m-?c\b",
-    ),
-    (
-        "year",
-        r"(?:в|/) ?год|годов|/ ?yr?\b|\b(?:per[-_]?)?(?:year(?:ly)?|annual(?:ly)?|annum)\b|\bp\.?a\.?\b|\bjahr\b"
-        r"|jährlich|\bpar an\b|\blpa\b|\bote\b",
-    ),
-)  # fmt: skip
-_GROSS = r"до (?:вычета|уплаты|удержания)|gross|before tax|pre-tax|брутто|brutto|до налог|до ндфл|грязными|bruto?\b"
-_NET = r"на руки|\bnet\b|after[- ]tax|take[- ]home|нетто|netto|чистыми|после (?:вычета|уплаты|налог|ндфл)"
-
-_CUE = (
-    r"(?:salar(?:y|ies)|compensation|base pay|pay (?:range|rate|band)|\bpay\b|hourly rate|day rate|remuneration|wages?"
-    r"|зарплат\p{L}*|заработн\p{L}+ плат\p{L}*|\bз/п|\bзп\b|оклад\p{L}*|доход\p{L}*|оплат\p{L}+|ставк\p{L}+"
-    r"|вознаграждени\p{L}+)"
-)
-_PROSE_NUMBER = r"\d[\d .,']*(?: ?(?:k|к|тыс\p{L}*\.?|т\.? ?р|млн|m)\b)?"
-_PROSE_RANGE = rf"{_PROSE_NUMBER} ?(?:(?:-|to|до) ?{_PROSE_NUMBER} ?)?"
-_PROSE_CURRENCY = r"(?:usd|eur|gbp|pln|chf|kzt|byn|rub|руб\p{L}*|р|тенге|тг|сум|сом|т\.? ?р)\b"
-_PROSE_MONEY = (
-    rf"(?:{_SYMBOL} ?{_PROSE_NUMBER}|{_PROSE_RANGE}(?:{_SYMBOL}|{_PROSE_CURRENCY})"
-    r"|(?:usd|eur|gbp|pln|chf) ?\d[\d .,']*k?)"
-)
-# Pairs of patterns: the words before the amount, and the amount with the words after it.
-_PAY_IN_PROSE = (
-    (
-        rf"((?:^|\n|[^\n]{{0,30}}[^\p{{L}}\n]){_CUE}[^\n\d;]{{0,45}}?)",
-        rf"((?:(?:{_UPPER}|{_LOWER}|between) )?{_PROSE_MONEY}[^\n;]{{0,60}})",
-    ),
-    (
-        r"((?:^|\n)[^\p{L}\d\n$€£₽₸]{0,8})",
-        rf"((?:{_PROSE_MONEY}\+? ?(?:-|to|до) ?{_PROSE_MONEY}|{_PROSE_NUMBER} ?- ?{_PROSE_NUMBER} ?{_PROSE_CURRENCY})"
-        r"[^\n;]{0,60})",
-    ),
-    (r"((?:^|[^\n]{0,30}))", rf"({_PROSE_MONEY}\+? (?:base )?(?:salary|оклад|на руки|до вычета)[^\n;]{{0,20}})"),
-)
-# Words before an amount which show that it is not what the job pays.
-_OTHER_MONEY = (
-    r"budget|bonus|benefit|allowance|increas|rais(?:e|ed|ing)|revenue|funding|stipend|average|median|students?|graduates?"
-    r"|бонус|преми|надбав|компенсац|средн|бюджет|подъемн|штраф|оборот|материальн|проезд|обед|питани|жиль|связ|обучени"
-    r"|больничн|мобильн|спорт|такси|дополнительн|вычет"
-)
-_CURRENCY_HINT = r"[$€£₽₸₴₾₼]|руб|тенге|\d ?(?:р|тг|т\.? ?р)\b|\b(?:usd|eur|gbp|pln|chf|kzt|byn|rub)\b|сум\b|сом\b"
 
 
-def parse_text(texts: pl.Series) -> pl.DataFrame:
-    """Free text such as `от 200 000 руб. на руки` or `$31,2k - $52k`: salary_min, salary_max, salary_currency,
-    salary_period, salary_gross, one row per text.
+def parse_text(
+    texts: pl.Series,
+    *,
+    currencies: Currencies,
+    countries: Sequence[str | None] | None = None,
+    is_title: bool = False,
+) -> pl.DataFrame:
+    """Free text such as `от 200 000 руб. на руки` or `$31,2k - $52k`: the columns of FOUND, one row per text.
 
     Columns that the text does not state are null. A number counts as pay only with a currency, a period or a plausible
-    size.
+    size; in a title only with a currency. Money that is not pay (a bonus, a stipend) is left out, and amounts whose
+    relation is unclear are null. `countries` decide words of several currencies. `has_odd_period` tells that the pay is
+    per another time than SALARY_PERIODS has, such as two weeks.
     """
-    parts = (
-        pl.DataFrame({"whole": texts.cast(pl.String)})
-        .lazy()
-        .with_columns(whole=_plain_numbers(pl.col("whole")))
-        .with_columns(text=pl.coalesce(pl.col("whole").str.extract(_MONEY, 1), "whole"))
-        .with_columns(range=pl.col("text").str.extract_groups(_RANGE), one=pl.col("text").str.extract_groups(_ONE))
-        .unnest("range", "one")
-        .with_columns(
-            low=_amount("low", "low_times"),
-            high=_amount("high", "high_times"),
-            amount=_amount("one", "one_times"),
-            low_is_bare=pl.col("low_times").fill_null("") == "",
-            high_is_bare=pl.col("high_times").fill_null("") == "",
-            bound=pl.col("before").str.extract(_BOUND, 1),
-            is_negative=pl.col("whole").str.contains(rf"^[^\p{{L}}\d]*-(?:{_SYMBOL})?\d"),
-            salary_currency=currency_in(pl.col("text")),
-            salary_period=period_in("whole"),
-            salary_gross=first_true(
-                (pl.col("whole").str.contains(_NET), False), (pl.col("whole").str.contains(_GROSS), True)
-            ),
-        )
-    )
-    is_range = pl.col("low").is_not_null() & pl.col("high").is_not_null()
-    is_upper = pl.col("bound").str.contains(rf"^(?:{_UPPER})$").fill_null(value=False)
-    is_lower = (pl.col("bound").is_not_null() & ~is_upper) | pl.col("after").str.contains(_OR_MORE)
-    bounds = parts.with_columns(
-        salary_min=pl.when(is_range).then(_scaled_as("low", "high")).when(~is_upper).then("amount"),
-        salary_max=pl.when(is_range).then(_scaled_as("high", "low")).when(~is_lower).then("amount"),
-    )
-    largest = pl.max_horizontal("salary_min", "salary_max")
-    is_year = largest.is_between(1990, 2035) & ~is_range & (pl.col("one_times").fill_null("") == "")
-    is_pay = (
-        pl.col("salary_currency").is_not_null() | pl.col("salary_period").is_not_null() | ((largest >= 1000) & ~is_year)
-    ) & ~pl.col("is_negative")
-    return bounds.select(
-        *(
-            pl.when(is_pay & (pl.col(name) > 0) & (pl.col(name) <= MAX_AMOUNT)).then(name).alias(name)
-            for name in ("salary_min", "salary_max")
-        ),
-        "salary_currency",
-        "salary_period",
-        "salary_gross",
-    ).collect()
+
+    def read(text: str, country: str | None) -> tuple[object, ...]:
+        line = prepared(text[:_MAX_CHARACTERS])
+        items = [one for one in statements_in(line, currencies) if not is_title or _is_title_pay(one, line)]
+        return _read(line, items, country, currencies, needs_currency=is_title)
+
+    return _by_distinct(texts, countries, read)
 
 
-def text_in_title(titles: pl.Series) -> pl.Series:
-    """The part of a title that names pay with its currency, such as `$110-$190/hr`; null if there is none."""
-    symbol_first = r"(?:от |до |(?i:from |up to ))?(?:US|CA|AU)?[$€£₸₽] ?\d[^()\[\]|]{0,40}"
-    amount_first = (
-        r"(?:(?i:от|до) )?\d[\d\s.,\u{2010}-\u{2015}-]{1,24}(?:k|к|тыс\.?)? ?"
-        r"(?:₽|₸|€|(?i:руб|р\.|т\.? ?р\b|тенге|тг\b))[^()\[\]|]{0,20}"
-    )
-    found = titles.str.extract(f"({symbol_first}|{amount_first})", 1)
-    # "Head of a $5M fund" names no pay.
-    is_of_something_else = found.str.contains(r"(?i)\d ?(?:m|mln|mm|bn|b|млн|млрд)\b|million|billion")
-    return found.set(is_of_something_else.fill_null(value=False), None)
-
-
-def text_in_description(descriptions: pl.Series) -> pl.Series:
-    """The part of a plain-text description that names the job's pay: an amount with its currency beside a word such
-    as salary or оклад, or a line that is a range of money. Null if there is none; precision matters more than recall.
+def parse_description(
+    descriptions: pl.Series, *, currencies: Currencies, countries: Sequence[str | None] | None = None
+) -> pl.DataFrame:
+    """The job's pay in plain-text descriptions, as FOUND: an amount with its currency beside a word such as salary or
+    оклад, or a line that is a range of money. Null if there is none; precision matters more than recall.
     """
-    lower = pl.col("text").str.slice(0, _MAX_DESCRIPTION_CHARACTERS).str.to_lowercase()
-    speaking = (
-        pl.DataFrame({"text": descriptions.cast(pl.String)})
-        .with_row_index("row")
-        .with_columns(text=lines_with(lower, _CURRENCY_HINT))
-        .drop_nulls("text")
-        .with_columns(
-            pl.col("text").str.replace_all(r"[^\S\n]+", " ").str.replace_all(r"[\u{2010}-\u{2015}\u{2212}]", "-")
-        )
-    )
-    spoken = speaking.with_columns(
-        pl.col("text").str.extract_groups(f"{lead}{amount}").struct.rename_fields(["lead", "pay"]).alias(f"way_{n}")
-        for n, (lead, amount) in enumerate(_PAY_IN_PROSE)
-    )
-    ways = [pl.col(f"way_{n}").struct for n in range(len(_PAY_IN_PROSE))]
-    found = [
-        pl.when(
-            ~way.field("lead").str.contains(_OTHER_MONEY)
-            & ~way.field("pay").str.contains(rf"^{_PROSE_MONEY} (?:{_OTHER_MONEY})")
-        ).then(way.field("pay"))
-        for way in ways
+    lower = pl.col("text").str.slice(0, _MAX_DESCRIPTION_CHARACTERS)
+    lines = descriptions.cast(pl.String).to_frame("text").select(lines_with(lower, rf"(?i)(?:{_MONEY_HINT})"))
+
+    def read(text: str, country: str | None) -> tuple[object, ...]:
+        for written in text.split("\n"):
+            line = prepared(written[:MAX_LINE_CHARACTERS])
+            stated = [one for one in statements_in(line, currencies) if _is_stated(one, line)]
+            found = _read(line, stated[:1], country, currencies, needs_currency=True)
+            if found[0] is not None or found[1] is not None:
+                return found
+        return _NOTHING
+
+    return _by_distinct(lines["text"], countries, read)
+
+
+def period_in(text: str) -> tuple[str | None, bool]:
+    """The one of SALARY_PERIODS that a text names, and whether it names another time, such as two weeks."""
+    low = plain_quotes(text.translate(PLAIN).lower())
+    if _ODD.search(low) or COUNTED_PERIOD.search(low):
+        return None, True
+    return _period(low), False
+
+
+def currency_in(text: str, *, currencies: Currencies, country: str | None = None) -> str | None:
+    """ISO code of the currency that a source's own word names; None if there is none or several."""
+    line = Line.of(plain_quotes(unicodedata.normalize("NFKC", text)).strip()[:60])
+    whole = currencies.meanings(line.low)
+    found = [whole] if whole else list(currencies_in(line, currencies))
+    return _currency(found, [], country)
+
+
+_NOTHING: tuple[object, ...] = (None, None, None, None, None, False)
+_Reader = Callable[[str, str | None], tuple[object, ...]]
+
+
+def _by_distinct(texts: pl.Series, countries: Sequence[str | None] | None, read: _Reader) -> pl.DataFrame:
+    """`read(text, country)` of every row as FOUND, called once for equal rows."""
+    seen: dict[tuple[str, str | None], tuple[object, ...]] = {}
+    rows = []
+    for text, country in zip(texts.to_list(), countries or [None] * len(texts), strict=True):
+        if text is None:
+            rows.append(_NOTHING)
+            continue
+        key = (text, country)
+        if key not in seen:
+            seen[key] = read(text, country)
+        rows.append(seen[key])
+    return pl.DataFrame(rows, schema=FOUND, orient="row")
+
+
+def _is_title_pay(pay: Statement, line: Line) -> bool:
+    """In a title an amount counts only with its currency: "$5M fund" and "PHP 8" are no pay."""
+    largest = max(one.value for one in pay.amounts)
+    is_money = any(one.has_currency for one in pay.amounts)
+    is_sign = any(not m.word.isalpha() or not m.word.isascii() for one in pay.amounts for m in one.currencies)
+    return is_money and (is_sign or largest >= _MIN_BY_CODE) and largest < 1e9 and not _LARGE.match(line.low[pay.end :])
+
+
+def _is_stated(pay: Statement, line: Line) -> bool:
+    """Whether a description says that this money is the job's pay."""
+    if not any(one.has_currency for one in pay.amounts) or _LARGE.match(line.low[pay.end :]) or is_perk(line, pay):
+        return False
+    head = line.low[max(0, pay.start - 80) : pay.start]
+    if cues := list(CUE.finditer(head)):
+        between = head[cues[-1].end() :]
+        sentence = head[: cues[-1].start()][-30:]
+        is_other = OTHER.search(between) or PERK.search(between) or OTHER.search(sentence)
+        return not is_other and not re.search(r"[;!?]|\. ", between) and not re.search(r"\d", between)
+    is_alone = not re.search(r"[^\W\d_]", re.sub(rf"\b(?:{words.LOWER}|{words.BETWEEN})\b", "", line.low[: pay.start]))
+    if is_alone and len(pay.amounts) == 2 and len(line.low) < 200:
+        return True
+    return bool(_STATED_AFTER.match(line.low[pay.end :])) and not OTHER.search(head)
+
+
+def _read(
+    line: Line, items: list[Statement], country: str | None, currencies: Currencies, *, needs_currency: bool
+) -> tuple[object, ...]:
+    """The values of FOUND out of the statements of money in a line."""
+    everywhere = list(currencies_in(line, currencies))
+    pay = _chosen(line, items)
+    if pay is None:
+        code = None if needs_currency or items else _currency([], everywhere, country)
+        period = None if needs_currency or items else _period(line.low)
+        return (None, None, code, period, _gross(line.low), False)
+    beside = [meanings for one in pay.amounts for meanings in one.currencies]
+    code = _currency(beside, everywhere, country) or _rupees(pay, beside, everywhere, country)
+    before, after = surroundings(line, pay)
+    is_odd = bool(_ODD.search(f"{before} {after}")) or ODD_MARK in after
+    period = None if is_odd else _period(after) or _period(line.low)
+    if period == "year" and code == "UAH" and max(one.value for one in pay.amounts) < _MAX_HOURLY_HRYVNIAS:
+        period = "hour"  # "грн/год" is per hour in Ukrainian, per year in Russian
+    low, high = (_sane(one) for one in (pay.low, pay.high))
+    largest = max(one.value for one in pay.amounts)
+    is_year = len(pay.amounts) == 1 and 1990 <= largest <= 2035 and not pay.amounts[0].is_scaled
+    is_timed = (period is not None or is_odd) and largest >= _MIN_WITHOUT_CURRENCY
+    is_pay = bool(beside) or code is not None or is_timed or (largest >= 1000 and not is_year)
+    if not is_pay or (needs_currency and not beside) or _is_too_wide(low, high) or _is_negative(line, pay):
+        low = high = None
+    return (low, high, code, period, _gross(line.low), is_odd)
+
+
+def _chosen(line: Line, items: list[Statement]) -> Statement | None:
+    """The statement of money that is the job's pay; None if there is none, or if several can't be told apart."""
+    pays = [one for one in items if not is_perk(line, one)]
+    if not pays:
+        return None
+    first = next((one for one in pays if any(a.has_currency for a in one.amounts)), pays[0])
+    rest = [
+        one
+        for one in pays[pays.index(first) + 1 :]
+        if not _is_alternative(line, first, one) and any(a.value >= 100 or a.has_currency for a in one.amounts)
     ]
-    named = spoken.select("row", pay=pl.coalesce(found))
-    rows = pl.DataFrame({"row": pl.int_range(len(descriptions), dtype=pl.UInt32, eager=True)})
-    return rows.join(named, on="row", how="left", maintain_order="left")["pay"].alias(descriptions.name)
+    if not rest:
+        return _with_extra(line, first)
+    if all(_EXTRA.match(line.low[first.end : one.start]) for one in rest[:1]) and len(rest) == 1:
+        return replace(first, high=None) if len(first.amounts) == 1 and first.high is not None else first
+    other = rest[0]
+    if len(rest) == 1 and len(first.amounts) == len(other.amounts) == 1 and other.low is None and first.low is not None:
+        return replace(first, end=other.end, high=other.high, amounts=(*first.amounts, *other.amounts))
+    return None
 
 
-def currency_in(folded: pl.Expr) -> pl.Expr:
-    """ISO code of the first currency that a folded text names; null if there is none."""
-    token = folded.str.extract(rf"({_SYMBOL}|(?:^|[^\p{{L}}]){_WORD}(?:[^\p{{L}}]|$))", 1)
-    bare = token.str.replace_all(r"[\d.,;:()/\[\] -]", "")
-    return pl.coalesce(
-        pl.when(bare.str.contains(rf"^(?:{words.replace(' ?', '')})$")).then(pl.lit(code))
-        for code, words in (*_CURRENCY_SYMBOLS, *_CURRENCY_WORDS)
-    )
+def _with_extra(line: Line, pay: Statement) -> Statement:
+    """ "60 000 + % of sales": the sum is a lower bound."""
+    has_extra = len(pay.amounts) == 1 and _EXTRA.match(line.low[pay.end : pay.end + 4])
+    return replace(pay, high=None) if has_extra and pay.low is not None else pay
 
 
-def period_in(name: str) -> pl.Expr:
-    """The one of SALARY_PERIODS that a text names; null if there is none."""
-    folded = fold(pl.col(name)).str.replace_all(r"[\u{2010}-\u{2015}]", "-")
-    return first_match(folded, _PERIOD_WORDS)
+def _is_alternative(line: Line, first: Statement, other: Statement) -> bool:
+    """Whether `other` says the same once more: in brackets, in another currency, per another period."""
+    one, two = first.amounts[0], other.amounts[0]
+    is_other_money = one.has_currency and two.has_currency and not same_money(one, two)
+    periods = [_period(surroundings(line, pay)[1]) for pay in (first, other)]
+    is_other_period = None not in periods and periods[0] != periods[1]
+    return is_other_money or is_other_period or bool(_ALTERNATIVE.search(line.low[first.end : other.start]))
 
 
-def _plain_numbers(text: pl.Expr) -> pl.Expr:
-    """Folded text with one dash, one apostrophe, and without numbers that are not pay."""
-    return (
-        fold(text.str.slice(0, 400))
-        .str.replace_all(r"[\u{2010}-\u{2015}\u{2212}~]", "-")
-        .str.replace_all(r"[\u{2019}`´]", "'")
-        .str.replace_all(r"\d{10,}", " ")
-        .str.replace_all(_THOUSAND_ROUBLES, "$1 тыс руб ")
-        .str.replace_all(r"(\d{4}) ?/ ?(\d{4})", "$1-$2")
-        .str.replace_all(_GLUED, "$1$2 $3")
-        .str.replace_all(_NO_PAY, " ")
-    )
+def _currency(beside: list[Meanings], everywhere: list[Meanings], country: str | None) -> str | None:
+    """The code beside the amount, else one elsewhere in the text that its sign may stand for, else by the country."""
+    if beside:
+        certain = {next(iter(one.codes)) for one in beside if one.is_certain}
+        if len(certain) == 1:
+            return next(iter(certain))
+        if certain:
+            return None
+        possible = frozenset.intersection(*(one.codes for one in beside))
+        named = {next(iter(one.codes)) for one in everywhere if one.is_certain} & possible
+        if len(named) == 1:
+            return next(iter(named))
+        found = {one.of(country) for one in beside} - {None}
+        return found.pop() if len(found) == 1 else None
+    certain = {next(iter(one.codes)) for one in everywhere if one.is_certain}
+    if certain:
+        return certain.pop() if len(certain) == 1 else None
+    found = {one.of(country) for one in everywhere} - {None}
+    return found.pop() if len(found) == 1 else None
 
 
-def _scaled_as(name: str, other: str) -> pl.Expr:
-    """The bound; a multiplier that is written once ("60-70k", "60k-70") applies to both bounds."""
-    needs = pl.col(f"{name}_is_bare") & ~pl.col(f"{other}_is_bare") & (pl.col(name) < 1000)
-    return pl.when(needs).then(pl.col(name) * _scale(f"{other}_times")).otherwise(pl.col(name))
+def _rupees(pay: Statement, beside: list[Meanings], everywhere: list[Meanings], country: str | None) -> str | None:
+    """Lakhs and crores without a currency are Indian rupees, unless a neighbour's country says otherwise."""
+    is_counted_so = any(one.is_scaled and one.factor in (1e5, 1e7) for one in pay.amounts)
+    return "INR" if is_counted_so and not beside and not everywhere and country in (None, "IN") else None
 
 
-def _scale(times: str) -> pl.Expr:
-    words = ((_THOUSANDS, 1e3), (_HUNDRED_THOUSANDS, 1e5), (_MILLIONS, 1e6))
-    named = first_true(*((pl.col(times).str.contains(rf"^(?:{word})\.?$"), factor) for word, factor in words))
-    return named.fill_null(1.0)
+def _period(low: str) -> str | None:
+    return next((name for name, pattern in _PERIODS if pattern.search(low)), None)
 
 
-def _amount(number: str, times: str) -> pl.Expr:
-    digits = pl.col(number).str.replace_all(r"[ ']", "")
-    # A separator before exactly three last digits groups thousands; before one or two digits it is decimal.
-    grouped = digits.str.replace_all(r"^(\d{1,2}),(\d{2}),(\d{3})$", "$1$2$3").str.replace_all(r"[.,](\d{3})", "$1")
-    return grouped.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False) * _scale(times)
+def _gross(low: str) -> bool | None:
+    return False if _NET.search(low) else True if _GROSS.search(low) else None
+
+
+def _sane(value: float | None) -> float | None:
+    return value if value is not None and 0 < value <= MAX_AMOUNT else None
+
+
+def _is_too_wide(low: float | None, high: float | None) -> bool:
+    if low is None or high is None:
+        return False
+    least, most = min(low, high), max(low, high)
+    lost_thousands = least < 1000 and least * 1000 <= most and most < least * 1000 * _MAX_RATIO
+    return most > _MAX_RATIO * least and not lost_thousands
+
+
+def _is_negative(line: Line, pay: Statement) -> bool:
+    return bool(re.fullmatch(r"[^\w]*-[^\w]*", line.low[: pay.start]))

@@ -4,6 +4,7 @@ import html
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
@@ -21,6 +22,27 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufeff]")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LONE_SURROGATE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+# "2 WEEK", "biweekly", "one time": no period of ours.
+_ODD_PERIOD = re.compile(r"[02-9]|1\d|(?:^|[^a-z])(?:bi|semi|two|six|fort|quarter|half|twice|every|other|one|once|lump)")
+# What boards call a period; the last words are codes of UN/CEFACT.
+_PERIODS = {
+    name: re.compile(rf"(?:^|[^a-z])(?:per)?(?:{words})(?:$|[^a-z])|^p{words}$")
+    for name, words in {
+        "hour": "hours?|hourly|hrs?|hur", "day": "days?|daily", "week": "weeks?|weekly|wee",
+        "month": "months?|monthly|mon", "year": "years?|yearly|annual|annually|annum|yr|ann",
+    }.items()
+}  # fmt: skip
+# What may stand beside an amount that is one number: a code or a short name of a currency.
+_UNIT = (
+    r"(?:(?!MIN|MAX)[A-Z]{3}|[Rr][sp]\.?|RM|R|[Ff]r\.?|kr\.?|Kč|Ft|TL|[Ee]uros?"
+    r"|so'm|zł|лв\.?|[Рр]уб(?:лей|\.)?|р\.?|тенге|тг|грн\.?|сум)"
+)
+_MONEY = re.compile(
+    rf"(?:{_UNIT}\s?)?(?:[A-Za-z]{{0,3}}[^\w\s.,'+-])?\s?"
+    r"(?P<whole>\d{1,2}(?:,\d{2})+,\d{3}|[1-9]\d{0,2}(?P<mark>[\s.,'’])\d{3}(?:(?P=mark)\d{3})*|\d+)"
+    r"(?:(?!(?P=mark))[.,](?P<decimals>\d{1,4})|[.,]-{1,2})?\s?(?P<thousands>[kк](?![^\W\d_]))?"
+    rf"\s?[^\w\s.,'+-]?\s?(?:{_UNIT})?"
 )
 _TRUE, _FALSE = frozenset({"true", "yes", "1", "y", "да"}), frozenset({"false", "no", "0", "n", "нет"})
 
@@ -123,17 +145,39 @@ def number(value: object) -> float | None:
 
 
 def amount(value: object) -> float | None:
-    """A pay amount: a number above zero (boards write 0 for unknown)."""
-    found = number(value)
+    """A pay amount: a number above zero (boards write 0 for unknown), text in any grouping: "$50,000", "50.000 €"."""
+    found = _money(value) if isinstance(value, str) else number(value)
     return found if found is not None and 0 < found < 1e15 else None
 
 
+def _money(written: str) -> float | None:
+    """The only number of a text; three digits after a single separator are thousands, as pay has no third decimal."""
+    match = _MONEY.fullmatch(unicodedata.normalize("NFKC", written).strip()[:40])
+    if match is None:
+        return number(written)
+    digits, decimals = re.sub(r"\D", "", match["whole"]), match["decimals"] or "0"
+    return float(f"{digits}.{decimals}") * (1000 if match["thousands"] else 1)
+
+
 def pay_columns(lower: object, upper: object, *, currency: object, period: str | None) -> dict[str, object]:
-    """The columns of pay with its two bounds; empty if neither is above zero."""
+    """The columns of pay with its two bounds; empty if neither is above zero. Text that is no single amount, or that
+    alone names the currency, becomes `salary_text`.
+    """
     least, most = amount(lower), amount(upper)
+    written = [one for one in strings((lower, upper)) or () if re.search("[1-9]", one)]
+    is_more = (least is None and most is None) or text(currency) is None
+    if is_more and any(re.search(r"[^\d\s.,'+-]|\d\s*-", one) for one in written):
+        return {"salary_text": " - ".join(written), "salary_currency": text(currency), "salary_period": period}
     if least is None and most is None:
         return {}
     return {"salary_min": least, "salary_max": most, "salary_currency": text(currency), "salary_period": period}
+
+
+def pay_period(stated: object) -> str | None:
+    """year, month, week, day or hour if a board's own words mean one ("per-year-salary", "1 YEAR"), else its words."""
+    words = (line(stated) or "").lower()[:60]
+    named = [name for name, known in _PERIODS.items() if known.search(words)]
+    return named[0] if len(named) == 1 and not _ODD_PERIOD.search(words) else words or None
 
 
 def coordinates(latitude: object, longitude: object) -> dict[str, object]:

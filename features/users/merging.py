@@ -166,6 +166,7 @@ def _canonical_columns(users: pl.DataFrame, vocabulary: Vocabulary) -> list[pl.E
     pay = salary.normalise(
         users.select(*_PAY_COLUMNS, salary_gross=pl.lit(None, pl.Boolean), salary_text=pl.lit(None, pl.String)),
         rates=vocabulary.rates,
+        currencies=vocabulary.currencies,
     )
     usd = salary.monthly_usd(pay, rates=vocabulary.rates)
     # A user who wants "at least 3000" often writes it as the only amount, in either field of the app.

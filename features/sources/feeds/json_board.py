@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from features.sources.feeds.entries import TRUNCATED, Entries, FeedContext, FeedEntry, FeedError, period
+from features.sources.feeds.entries import TRUNCATED, Entries, FeedContext, FeedEntry, FeedError
 from features.sources.feeds.feed_format import FeedFormat
 from features.sources.values import (
     NotJsonError,
@@ -17,6 +17,7 @@ from features.sources.values import (
     mapping,
     number,
     pay_columns,
+    pay_period,
     plain,
     strings,
     text,
@@ -105,7 +106,7 @@ def page_document(body: bytes) -> object:
 
 def board_pay(lower: object, upper: object, *, currency: object, stated_period: object) -> Columns:
     """The columns of pay with its two bounds; `stated_period` in the board's words, such as "per-year-salary"."""
-    return pay_columns(lower, upper, currency=currency, period=period(text(stated_period)))
+    return pay_columns(lower, upper, currency=currency, period=pay_period(stated_period))
 
 
 def joined_places(places: Iterable[object]) -> str | None:

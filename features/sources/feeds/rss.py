@@ -13,7 +13,6 @@ from features.sources.feeds.entries import (
     FeedEntry,
     FeedError,
     labelled,
-    period,
     split_title,
     title_rule,
 )
@@ -28,6 +27,7 @@ from features.sources.values import (
     link,
     mapping,
     pay_columns,
+    pay_period,
     plain,
     strings,
     text,
@@ -166,7 +166,7 @@ def _pay(entry: Mapping[str, object]) -> dict[str, object]:
         _value(entry, "himalayasjobs_minsalary", "salary_min", "minsalary"),
         _value(entry, "himalayasjobs_maxsalary", "salary_max", "maxsalary"),
         currency=_plain(entry, "himalayasjobs_currency", "salary_currency", "currency"),
-        period=period(_plain(entry, "himalayasjobs_salaryperiod", "salary_period", "salaryperiod")),
+        period=pay_period(_plain(entry, "himalayasjobs_salaryperiod", "salary_period", "salaryperiod")),
     )
 
 

@@ -23,6 +23,7 @@ from features.sources.values import (
     link,
     listed,
     pay_columns,
+    pay_period,
     plain,
     raw_json,
     text,
@@ -30,10 +31,6 @@ from features.sources.values import (
 
 DEFAULT_SOURCE = "file"
 MAX_SOURCE_ID_CHARACTERS = 128
-_PERIODS = {
-    "monthly": "month", "yearly": "year", "annual": "year", "annually": "year", "hourly": "hour", "daily": "day",
-    "weekly": "week",
-}  # fmt: skip
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_214_400_000  # of the years 1 to 9999
 _MAX_FIELD_CHARACTERS = 2_000_000
 # The reader of each column of our own format, unless the column has a rule of its own.
@@ -184,8 +181,7 @@ def _work_format(job: Mapping[str, object]) -> str | None:
 
 
 def _salary(job: Mapping[str, object]) -> dict[str, object]:
-    stated = (text(job.get("salary_period")) or "").lower()
-    currency, period = (text(job.get("salary_currency")) or "").upper(), _PERIODS.get(stated, stated) or None
+    currency, period = (text(job.get("salary_currency")) or "").upper(), pay_period(job.get("salary_period"))
     found = pay_columns(job.get("salary_min"), job.get("salary_max"), currency=currency, period=period)
     if not found:
         return {"salary_text": line(job.get("salary")) or line(job.get("salary_text"))}

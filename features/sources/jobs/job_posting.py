@@ -12,16 +12,12 @@ from features.sources.values import (
     link,
     listed,
     mapping,
+    pay_period,
     plain,
     strings,
     text,
 )
 
-_UNITS = {
-    "HOUR": "hour", "DAY": "day", "WEEK": "week", "MONTH": "month", "YEAR": "year",
-    "HOURLY": "hour", "DAILY": "day", "WEEKLY": "week", "MONTHLY": "month", "YEARLY": "year", "ANNUAL": "year",
-    "HUR": "hour", "WEE": "week", "MON": "month", "ANN": "year",  # UN/CEFACT codes, which schema.org allows too
-}  # fmt: skip
 # Where pages put their main object.
 _NESTED = ("@graph", "mainEntity", "itemListElement", "item")
 # A longer "skill" is a sentence about skills.
@@ -199,8 +195,8 @@ def _salary(posting: Mapping[str, object]) -> dict[str, object]:
     lower = amount(quantity.get("minValue")) or amount(money.get("percentile10")) or single
     upper = amount(quantity.get("maxValue")) or amount(money.get("percentile90")) or single
     currency = text(money.get("currency")) or text(quantity.get("currency")) or text(posting.get("salaryCurrency"))
-    unit = text(quantity.get("unitText")) or text(money.get("unitText")) or text(quantity.get("unitCode")) or ""
-    period = _UNITS.get(unit.upper().removeprefix("PER").strip(" _"))
+    unit = text(quantity.get("unitText")) or text(money.get("unitText")) or text(quantity.get("unitCode"))
+    period = pay_period(unit)
     if lower is None and upper is None:
         if isinstance(base, str):
             return {"salary_text": line(base)}

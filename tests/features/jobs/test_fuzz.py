@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+from pathlib import Path
 
 import polars as pl
 from hypothesis import given, settings
@@ -9,8 +10,10 @@ from hypothesis import strategies as st
 
 from features.jobs.salary_text import parse_text
 from features.sources.timestamps import read_timestamp
+from features.vocabulary.currencies import Currencies
 from tests.features.sources.fuzzing import FUZZ, NASTY_TEXTS, nasty_values
 
+CURRENCIES = Currencies.load(Path(__file__).resolve().parents[3] / "data" / "vocabulary")
 _FEW = settings(FUZZ, max_examples=max(10, FUZZ.max_examples // 10))  # a call is slow, and takes many texts
 
 _PAY_WORDS = (
@@ -85,12 +88,12 @@ _TIME_WORDS = (
 @_FEW
 def test_pay_in_any_words_is_a_sane_range_or_nothing(texts: list[str]) -> None:
     clean = [text.encode("utf-8", "replace").decode() for text in texts]
-    found = parse_text(pl.Series("salary_text", clean, dtype=pl.String))
+    found = parse_text(pl.Series("salary_text", clean, dtype=pl.String), currencies=CURRENCIES)
     assert found.height == len(texts)
     for lower, upper in found.select("salary_min", "salary_max").iter_rows():
         amounts = [one for one in (lower, upper) if one is not None]
         assert all(math.isfinite(one) and one > 0 for one in amounts)
-    assert found.equals(parse_text(pl.Series("salary_text", clean, dtype=pl.String)))
+    assert found.equals(parse_text(pl.Series("salary_text", clean, dtype=pl.String), currencies=CURRENCIES))
 
 
 @given(st.lists(st.sampled_from(_TIME_WORDS), max_size=14).map("".join) | nasty_values)

@@ -10,6 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.jobs.salary import PAY, load_rates, monthly_usd, normalise
+from features.vocabulary.currencies import Currencies
+
+CURRENCIES = Currencies.load(Path(__file__).resolve().parents[3] / "data" / "vocabulary")
 
 RATES = pl.DataFrame(
     {
@@ -26,7 +29,7 @@ def _given(**columns: object) -> pl.DataFrame:
 
 
 def _one(**columns: object) -> dict[str, object]:
-    return normalise(_given(**columns), rates=RATES).row(0, named=True)
+    return normalise(_given(**columns), rates=RATES, currencies=CURRENCIES).row(0, named=True)
 
 
 def test_old_codes_become_iso_codes() -> None:
@@ -87,13 +90,17 @@ def test_an_unstated_period_is_inferred_from_currency_and_amount(
     ],
 )  # fmt: skip
 def test_only_pay_per_time_has_a_monthly_amount(period: str, monthly: float | None) -> None:
-    pay = normalise(_given(salary_min=100.0, salary_currency="USD", salary_period=period), rates=RATES)
+    pay = normalise(
+        _given(salary_min=100.0, salary_currency="USD", salary_period=period), rates=RATES, currencies=CURRENCIES
+    )
     assert pay["salary_period"].to_list() == [period]
     assert monthly_usd(pay, rates=RATES).row(0) == (monthly, None)
 
 
 def test_an_unknown_currency_makes_no_dollars() -> None:
-    pay = normalise(_given(salary_min=100.0, salary_currency="XXX", salary_period="month"), rates=RATES)
+    pay = normalise(
+        _given(salary_min=100.0, salary_currency="XXX", salary_period="month"), rates=RATES, currencies=CURRENCIES
+    )
     assert monthly_usd(pay, rates=RATES).row(0) == (None, None)
 
 
@@ -115,7 +122,7 @@ def test_bounds_are_ordered_positive_and_finite(
     given = pl.DataFrame(rows, schema=schema, orient="row").with_columns(
         pl.lit(None, pl.String).alias("salary_period"), pl.lit(None, pl.Boolean).alias("salary_gross")
     )
-    pay = normalise(given, rates=RATES)
+    pay = normalise(given, rates=RATES, currencies=CURRENCIES)
     assert pay.height == len(rows)
     for bounds in pay.select("salary_min", "salary_max").iter_rows():
         known = [value for value in bounds if value is not None]
@@ -144,7 +151,9 @@ def test_pay_is_converted_at_the_rate_nearest_to_the_publication() -> None:
             "units_per_usd": [100.0, 50.0, 1.0],
         }
     )
-    pay = pl.concat([normalise(_given(salary_min=1_000.0 * 10, salary_currency="RUR"), rates=rates)] * 4)
+    pay = pl.concat(
+        [normalise(_given(salary_min=1_000.0 * 10, salary_currency="RUR"), rates=rates, currencies=CURRENCIES)] * 4
+    )
     at = pl.Series(
         [
             dt.datetime(2020, 5, 1, tzinfo=dt.UTC),

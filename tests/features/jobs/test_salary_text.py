@@ -1,11 +1,17 @@
 """Pay in free text: what is read, what is left alone, and where in a title or a description it stands."""
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.jobs.salary_text import parse_text, text_in_description, text_in_title
+from features.jobs.salary_text import parse_description, parse_text
+from features.vocabulary.currencies import Currencies
+
+CURRENCIES = Currencies.load(Path(__file__).resolve().parents[3] / "data" / "vocabulary")
+_Row = tuple[float | None, float | None, str | None, str | None, bool | None]
 
 _CASES: list[tuple[str | None, float | None, float | None, str | None, str | None, bool | None]] = [
     ("от 200 000 руб.", 200_000, None, "RUB", None, None),
@@ -85,9 +91,13 @@ _CASES: list[tuple[str | None, float | None, float | None, str | None, str | Non
 ]
 
 
+def _read(texts: list[str | None], *, is_title: bool = False) -> list[_Row]:
+    found = parse_text(pl.Series(texts, dtype=pl.String), currencies=CURRENCIES, is_title=is_title)
+    return found.drop("has_odd_period").rows()
+
+
 def test_free_text_is_read() -> None:
-    texts = pl.Series([text for text, *_ in _CASES], dtype=pl.String)
-    for case, found in zip(_CASES, parse_text(texts).iter_rows(), strict=True):
+    for case, found in zip(_CASES, _read([text for text, *_ in _CASES]), strict=True):
         assert found == case[1:], case[0]
 
 
@@ -114,9 +124,12 @@ _PERIODS = [
 _TAXES = [("", None), (" на руки", False), (" до вычета налогов", True), (" gross", True), (" net", False)]
 
 
+# Two bounds that are no further apart than those of pay.
+_BOUNDS = st.integers(100, 9_999_999).flatmap(
+    lambda one: st.tuples(st.just(one), st.integers(max(100, one // 20), min(9_999_999, one * 20)))
+)
 _WRITTEN = st.tuples(
-    st.integers(1, 9_999_999),
-    st.integers(1, 9_999_999),
+    _BOUNDS,
     st.sampled_from(["", ",", *_SPACES]),
     st.sampled_from(_DASHES),
     st.sampled_from(_PERIODS),
@@ -126,12 +139,12 @@ _WRITTEN = st.tuples(
         [*((code, f"{mark}%s") for mark, code in _SYMBOLS), *((code, f"%s {mark}") for mark, code in _WORDS)]
     ),
 )
-_Written = tuple[int, int, str, str, tuple[str, str | None], tuple[str, bool | None], str, tuple[str, str]]
+_Written = tuple[tuple[int, int], str, str, tuple[str, str | None], tuple[str, bool | None], str, tuple[str, str]]
 
 
 def _write(written: _Written) -> tuple[str, tuple[object, ...]]:
     """The text of a pay, and what should be read out of it."""
-    low, high, separator, dash, (period_text, period), (tax_text, is_gross), shape, (code, money) = written
+    (low, high), separator, dash, (period_text, period), (tax_text, is_gross), shape, (code, money) = written
     first, second = (f"{amount:,}".replace(",", separator) for amount in (low, high))
     text, bounds = {
         "range": (money % f"{first}{dash}{second}", (low, high)),
@@ -146,7 +159,7 @@ def _write(written: _Written) -> tuple[str, tuple[object, ...]]:
 @given(st.lists(_WRITTEN, min_size=1, max_size=60))
 def test_what_is_written_out_is_read_back(many: list[_Written]) -> None:
     texts, expected = zip(*(_write(written) for written in many), strict=True)
-    assert dict(zip(texts, parse_text(pl.Series(texts)).rows(), strict=True)) == dict(zip(texts, expected, strict=True))
+    assert dict(zip(texts, _read(list(texts)), strict=True)) == dict(zip(texts, expected, strict=True))
 
 
 @settings(max_examples=12, deadline=None)
@@ -156,9 +169,9 @@ def test_what_is_written_out_is_read_back(many: list[_Written]) -> None:
     )
 )
 def test_any_text_is_read_without_failing_whatever_stands_beside_it(texts: list[str | None]) -> None:
-    found = parse_text(pl.Series(texts, dtype=pl.String))
-    assert found.height == len(texts)
-    assert found.rows() == parse_text(pl.Series(texts[::-1], dtype=pl.String)).rows()[::-1]
+    found = _read(texts)
+    assert len(found) == len(texts)
+    assert found == _read(texts[::-1])[::-1]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +189,11 @@ def test_any_text_is_read_without_failing_whatever_stands_beside_it(texts: list[
     ],
 )
 def test_descriptions_name_pay(description: str, found: tuple[float, float | None, str]) -> None:
-    assert parse_text(text_in_description(pl.Series([description]))).row(0)[:3] == found
+    assert _described(description)[:3] == found
+
+
+def _described(description: str | None) -> _Row:
+    return parse_description(pl.Series([description], dtype=pl.String), currencies=CURRENCIES).row(0)[:5]
 
 
 @pytest.mark.parametrize(
@@ -189,18 +206,20 @@ def test_descriptions_name_pay(description: str, found: tuple[float, float | Non
     ],
 )  # fmt: skip
 def test_other_money_in_a_description_is_no_pay(description: str | None) -> None:
-    assert text_in_description(pl.Series([description], dtype=pl.String)).to_list() == [None]
+    assert _described(description)[:2] == (None, None)
 
 
 @pytest.mark.parametrize(
     ("title", "found"),
     [
-        ("Senior UX ($110-$190/hr)", "$110-$190/hr"),
-        ("Курьер от 90 000 руб.", "от 90 000 руб."),
-        ("Python 3 developer", None),
-        ("Head of a $5M fund", None),
-        (None, None),
+        ("Senior UX ($110-$190/hr)", (110, 190, "USD", "hour")),
+        ("Курьер от 90 000 руб.", (90_000, None, "RUB", None)),
+        ("Python 3 developer", (None, None, None, None)),
+        ("PHP 8 developer", (None, None, None, None)),
+        ("Head of a $5M fund", (None, None, None, None)),
+        ("Sales, 60 000 - 80 000", (None, None, None, None)),
+        (None, (None, None, None, None)),
     ],
 )
-def test_titles_name_pay_with_its_currency(title: str | None, found: str | None) -> None:
-    assert text_in_title(pl.Series([title], dtype=pl.String)).to_list() == [found]
+def test_titles_name_pay_with_its_currency(title: str | None, found: tuple[object, ...]) -> None:
+    assert _read([title], is_title=True)[0][:4] == found
