@@ -24,7 +24,9 @@ _LONE_SURROGATE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 )
 # "2 WEEK", "biweekly", "one time": no period of ours.
-_ODD_PERIOD = re.compile(r"[02-9]|1\d|(?:^|[^a-z])(?:bi|semi|two|six|fort|quarter|half|twice|every|other|one|once|lump)")
+_ODD_PERIOD = re.compile(
+    r"[02-9]|1\d|(?:^|[^a-z])(?:bi|semi|two|six|fort|quarter|half|twice|every|other|one|once|lump)"
+)
 # What boards call a period; the last words are codes of UN/CEFACT.
 _PERIODS = {
     name: re.compile(rf"(?:^|[^a-z])(?:per)?(?:{words})(?:$|[^a-z])|^p{words}$")

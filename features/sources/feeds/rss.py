@@ -18,7 +18,7 @@ from features.sources.feeds.entries import (
 )
 from features.sources.feeds.rss_boards import board_columns
 from features.sources.feeds.xml_text import what_it_is, xml_text
-from features.sources.timestamps import read_timestamp
+from features.sources.timestamps import read_deadline, read_timestamp
 from features.sources.values import (
     coordinates,
     items,
@@ -122,7 +122,7 @@ def _columns(entry: Mapping[str, object], *, url: str | None) -> dict[str, objec
         "skills": _skills(entry),
         "tags": _tags(entry),
         "published_at": next((at for at in times if at), None),
-        "expires_at": read_timestamp(_value(entry, "expires_at", "himalayasjobs_expirydate", "expired", "validity")),
+        "expires_at": read_deadline(_value(entry, "expires_at", "himalayasjobs_expirydate", "expired", "validity")),
     }
 
 

@@ -13,7 +13,7 @@ from features.sources.jobs.job_posting import find_job_postings, is_linked_data,
 from features.sources.lines import CSV_DELIMITERS
 from features.sources.parsed import Parsed, Refusal, json_lines
 from features.sources.postings import postings, stable_id
-from features.sources.timestamps import read_timestamp
+from features.sources.timestamps import read_deadline, read_timestamp
 from features.sources.values import (
     NotJsonError,
     coordinates,
@@ -40,7 +40,8 @@ _READERS = {
     **dict.fromkeys(("company_id", "description"), text),
     **dict.fromkeys(("employment_type", "experience", "career_level"), line),
     **dict.fromkeys(("skills", "tags", "professional_roles"), listed),
-    **dict.fromkeys(("published_at", "expires_at", "closed_at"), read_timestamp),
+    **dict.fromkeys(("published_at", "closed_at"), read_timestamp),
+    "expires_at": read_deadline,
 }
 
 Entry = tuple[str, object, bytes]  # name, decoded value or an error whose text is the reason of the reject, raw

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from features.sources.timestamps import read_timestamp
+from features.sources.timestamps import read_deadline, read_timestamp
 from features.sources.values import (
     amount,
     coordinates,
@@ -77,7 +77,7 @@ def read_job_posting(posting: Mapping[str, object]) -> dict[str, object]:
         "professional_roles": _occupations(posting),
         "language": _named(posting.get("inLanguage")),
         "published_at": read_timestamp(posting.get("datePosted")),
-        "expires_at": read_timestamp(posting.get("validThrough")),
+        "expires_at": read_deadline(posting.get("validThrough")),
     }
 
 

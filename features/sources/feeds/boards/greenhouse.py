@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from features.sources.feeds.entries import period
 from features.sources.feeds.json_board import Board, Columns, Json, board_pay, joined_places, named
-from features.sources.timestamps import read_timestamp
+from features.sources.timestamps import read_deadline, read_timestamp
 from features.sources.values import (
     amount,
     first,
@@ -64,7 +64,7 @@ def _greenhouse(job: Json) -> Columns:
         "language": language_code(job.get("language")),
         "published_at": first(read_timestamp, job, "first_published", "updated_at"),
         "initial_created_at": read_timestamp(job.get("first_published")),
-        "expires_at": read_timestamp(job.get("application_deadline")),
+        "expires_at": read_deadline(job.get("application_deadline")),
     }
 
 

@@ -1,7 +1,7 @@
 """Himalayas: pages by cursor, newest first."""
 
 from features.sources.feeds.json_board import Board, Columns, Json, board_pay, page_after, page_document, plain_strings
-from features.sources.timestamps import read_timestamp
+from features.sources.timestamps import read_deadline, read_timestamp
 from features.sources.values import first, items, joined, mapping, plain, strings, text
 
 
@@ -26,7 +26,7 @@ def _himalayas(job: Json) -> Columns:
         ),
         "tags": strings(items(job.get("categories"))),
         "published_at": read_timestamp(job.get("pubDate")),
-        "expires_at": read_timestamp(job.get("expiryDate")),
+        "expires_at": read_deadline(job.get("expiryDate")),
     }
 
 

@@ -3,7 +3,7 @@
 from features.sources.feeds.entries import FeedContext
 from features.sources.feeds.json_board import board_pay, joined_places
 from features.sources.feeds.xml_board import Xml, XmlBoard
-from features.sources.timestamps import read_timestamp
+from features.sources.timestamps import read_deadline, read_timestamp
 from features.sources.values import (
     amount,
     coordinates,
@@ -38,7 +38,7 @@ def _indeed(job: Xml, feed: FeedContext) -> dict[str, object]:
         **_pay(job.get("salary")),
         "tags": strings(listed(first(plain, job, "category", "categories", "industry")) or []),
         "published_at": first(read_timestamp, job, "date", "publishdate", "pubdate"),
-        "expires_at": first(read_timestamp, job, "expirationdate", "expirydate", "expiration_date"),
+        "expires_at": first(read_deadline, job, "expirationdate", "expirydate", "expiration_date"),
     }
 
 

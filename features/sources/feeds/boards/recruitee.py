@@ -1,7 +1,7 @@
 """Recruitee: all offers of one employer in one answer."""
 
 from features.sources.feeds.json_board import Board, Columns, Json, board_pay, joined_places
-from features.sources.timestamps import read_timestamp
+from features.sources.timestamps import read_deadline, read_timestamp
 from features.sources.values import first, flag, items, line, mapping, plain, strings, text
 
 _FORMATS = ("remote", "hybrid", "on_site")
@@ -28,7 +28,7 @@ def _recruitee(job: Json) -> Columns:
         "tags": strings([job.get("department"), *items(job.get("tags"))]),
         "published_at": first(read_timestamp, job, "published_at", "created_at"),
         "initial_created_at": read_timestamp(job.get("created_at")),
-        "expires_at": read_timestamp(job.get("close_at")),
+        "expires_at": read_deadline(job.get("close_at")),
         "is_archived": True if text(job.get("status")) not in (None, "published") else None,
     }
 

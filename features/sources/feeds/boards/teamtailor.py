@@ -15,7 +15,7 @@ from features.sources.feeds.json_board import (
     page_document,
 )
 from features.sources.jobs.job_posting import read_job_posting
-from features.sources.timestamps import read_timestamp
+from features.sources.timestamps import read_deadline, read_timestamp
 from features.sources.values import first, items, joined, language_code, line, link, mapping, plain, strings, text
 
 HOST = "api.teamtailor.com"
@@ -87,7 +87,7 @@ def _of_api(job: Json, included: Mapping[tuple[str, str], Json]) -> Columns:
         ),
         "language": language_code(about.get("language-code")),
         "published_at": first(read_timestamp, about, "created-at"),
-        "expires_at": read_timestamp(about.get("end-date")),
+        "expires_at": read_deadline(about.get("end-date")),
         "is_archived": True if text(about.get("human-status")) in ("archived", "unlisted", "draft") else None,
     }
 

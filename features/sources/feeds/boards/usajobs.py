@@ -18,7 +18,7 @@ from features.sources.feeds.json_board import (
     whole_parameter,
     with_parameters,
 )
-from features.sources.timestamps import read_timestamp
+from features.sources.timestamps import read_deadline, read_timestamp
 from features.sources.values import (
     coordinates,
     first,
@@ -75,7 +75,7 @@ def _columns(job: Json) -> Columns:
         "tags": strings(_names(job, "JobCategory")),
         "language": "en",
         "published_at": first(read_timestamp, job, "PublicationStartDate", "PositionStartDate"),
-        "expires_at": first(read_timestamp, job, "ApplicationCloseDate", "PositionEndDate"),
+        "expires_at": first(read_deadline, job, "ApplicationCloseDate", "PositionEndDate"),
     }
 
 
