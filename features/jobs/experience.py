@@ -15,52 +15,91 @@ _WORDS = (
     (r"не (?:менее|меньше)|not? less than", "от"),
     (r"пол(?:у)?год(?:а|ов\p{L}*)?\b|half a year", "6 месяцев"),
     (r"полутора(?: лет| года)?|полтора года", "1.5 года"),
+    (r"one and a half|a year and a half", "1.5"),
+    (r"(\d) ?½", "$1.5"),
     *(
         (rf"\b(?:{words})\b", digit)
         for words, digit in (
-            ("one|один|одного|одним", "1"), ("two|два|двух|двумя", "2"), ("three|три|трех|тремя", "3"),
-            ("four|четыре|четырех", "4"), ("five|пять|пяти", "5"), ("six|шесть|шести", "6"),
-            ("seven|семь|семи", "7"), ("eight|восемь|восьми", "8"), ("ten|десять|десяти", "10"),
+            ("one|один|одного|одним|одного", "1"), ("two|два|двух|двумя|zwei|deux|dos", "2"),
+            ("three|три|трех|тремя|drei|trois|tres", "3"), ("four|четыре|четырех|vier|quatre|cuatro", "4"),
+            ("five|пять|пяти|fünf|cinq|cinco", "5"), ("six|шесть|шести|sechs|seis", "6"), ("seven|семь|семи", "7"),
+            ("eight|восемь|восьми", "8"), ("nine|девять|девяти", "9"), ("ten|десять|десяти|zehn", "10"),
+            ("twelve", "12"), ("fifteen", "15"),
         )
     ),
     (r"(\d) ?-? ?(?:ух|ех|х|ти|и|го)\b", "$1"),
-    (r"(\d) ?\(\d{1,2}\)", "$1"),
+    # "two (2)", "five (3-5)"
+    (r"\d{1,2} ?\((\d{1,2}(?: ?[-–] ?\d{1,2})?\+?)\)", "$1"),
 )  # fmt: skip
-_YEAR = r"(?:год\p{L}*|лет\b|years?\b|yrs?\b|жыл\p{L}*|г\.)"
+_YEAR = (
+    r"(?:год\p{L}*|лет\b|рок(?:и|ів|у|ов)\b|років\b|years?\b|yrs?\b|yoe\b|жыл\p{L}*|г\.|yil\p{L}*|jahr\p{L}*|ans?\b"
+    r"|años?\b"
+    r"|anni\b|anno\b|anos?\b|lata?\b|lat\b|roky?\b|roku\b|let\b|jaar\b|år\b|yıl\p{L}*)"
+)
+_MONTH = r"(?:months?\b|месяц\p{L}*|мес\b\.?|monate?n?\b|mois\b|meses\b|mesi\b|miesi\p{L}+|місяц\p{L}*)"
 _N = r"\d{1,2}(?:[.,]\d)?"
 _START = r"(?:^|[^\d.,])"
-_TO = r"(?:-|–|—|to|до)"
-_RANGE = rf"{_START}({_N}) ?{_YEAR}? ?{_TO} ?({_N}) ?\+? ?{_YEAR}"
-_UP_TO = rf"(?:^|[^\p{{L}}])(?:до|up to|less than|under|менее) ({_N}) ?{_YEAR}"
-_AT_LEAST = rf"{_START}({_N}) ?(?:\+|plus\b)? ?-? ?{_YEAR}"
-_BARE_AT_LEAST = rf"{_START}(\d{{1,2}}) ?\+(?:$|[^\d\w])"
-_MONTHS = r"(?:^|\D)(\d{1,3}) ?\+? ?(?:months?|месяц\p{L}*|мес\b)"
-_NONE = (
-    r"без опыта|нет опыта|опыт\p{L}*(?: работы)? не (?:нужен|важен|обязателен|имеет значения)|не требуется"
-    r"|(?:no|without) (?:prior |previous |any |work )*(?:experience|exp\b)|entry[- ]level|^no requirements?$"
+_TO = r"(?:-|–|—|to|до|bis|à|a|do|по)"
+_UPPER = (
+    r"(?:не более|не больше|до|up to|less than|under|менее|no more than|not more than|maximum(?: of)?|max\.?|максимум"
+    r"|bis zu"
+    r"|weniger als|jusqu['’]?à|moins de|hasta|menos de|fino a|até|do|poniżej)"
 )
-_HINT = r"опыт|стаж|experience|\byears?\b|\byrs\b"
+_LOWER = (
+    r"(?:от|більше|від|більш ніж|более|свыше|минимум|мінімум|больше|хотя бы|>|≥|at least|minimum(?: of)?|min\.?|over"
+    r"|more than"
+    r"|mindestens|mind\.|ab|mehr als|au moins|minimum de|plus de|al menos|mínimo(?: de)?|más de|almeno|pelo menos"
+    r"|co najmniej|od"
+    r"|kamida|кемінде)"
+)
+_MORE = r"(?:\+|plus\b|or more\b|or above\b|and (?:more|above|up)\b|и (?:более|выше|больше)|oder mehr|ou plus|o más)"
+_RANGE = rf"{_START}({_N}) ?{_YEAR}? ?{_TO} ?({_N}) ?\+? ?-? ?{_YEAR}"
+_MONTH_RANGE = rf"{_START}({_N}) ?{_MONTH}? ?{_TO} ?({_N}) ?{_MONTH}"
+_UP_TO = rf"(?:^|[^\p{{L}}]){_UPPER} ({_N}) ?{_YEAR}"
+_AT_LEAST = rf"{_START}({_N}) ?{_MORE}? ?-? ?{_YEAR}"
+_BARE_AT_LEAST = rf"{_START}(\d{{1,2}}) ?\+(?:$|[^\d\w])"
+_MONTHS = rf"(?:^|\D)(\d{{1,3}}) ?\+? ?{_MONTH}"
+_NONE = (
+    r"без опыта|нет опыта|опыт\p{L}*(?: работы)? не (?:нужен|важен|обязателен|имеет значения)|не требуется|без досвіду"
+    r"|(?:no|without) (?:prior |previous |any |work )*(?:experience|exp\b)|entry[- ]level|^no requirements?$"
+    r"|(?:keine|ohne) (?:berufs)?erfahrung|sans expérience|sin experiencia|bez doświadczenia|тәжірибесіз"
+    r"|tajriba talab qilinmaydi"
+)
+_EXPERIENCE = (
+    r"(?:опыт|стаж\b|стажа\b|стажем|досвід|тәжірибе|tajriba|experience|\bexp\b|erfahrung|expérience|experiencia"
+    r"|esperienza"
+    r"|experiência|doświadczeni|zkušenost|skúsenost|ervaring|erfarenhet|erfaring|deneyim|tecrübe|praxis\b|\byoe\b)"
+)
+_HINT = rf"{_EXPERIENCE}|\byears?\b|\byrs\b"
+# A number of years with its bounds: "at least 3 years", "от 1 года до 3 лет", "5 or more years".
+_SPAN = rf"(?:{_LOWER} |{_UPPER} )?{_N} ?(?:{_YEAR}? ?{_TO} ?{_N} ?)?{_MORE}? ?-? ?(?:{_YEAR}|{_MONTH})"
+_BOUNDED = (
+    rf"(?:(?:{_LOWER}|{_UPPER}) {_N} ?(?:{_YEAR}? ?{_TO} ?{_N} ?)?{_MORE}?|{_N} ?{_YEAR}? ?(?:-|–|до|to|bis) ?{_N} ?\+?"
+    rf"|{_N} ?{_MORE})"
+)
 # In prose a number of years counts only beside the word for experience, or with a plus before an activity.
 _DESCRIBED = (
-    rf"((?:опыт|стаж)[^.;\n]{{0,60}}?(?:от|более|не менее|свыше|минимум|больше) {_N} ?-? ?{_YEAR}"
-    rf"|(?:опыт|стаж)[^.;\n]{{0,60}}?{_N} ?(?:-|–|до) ?{_N} ?{_YEAR}"
-    rf"|(?:опыт|стаж)\p{{L}}*(?: работы)? ?[:–>-]? ?{_N} ?{_YEAR}"
-    rf"|(?:от|более|не менее|минимум|больше) {_N} ?{_YEAR} [^.;\n]{{0,20}}?(?:опыта|стажа)"
-    rf"|(?:опыт|стаж)[^.;\n]{{0,60}}?(?:от|более|не менее|минимум) 6 месяцев"
-    rf"|{_N} ?(?:(?:-|–|to) ?{_N} ?)?(?:\+|plus)? ?(?:years?|yrs?|months)\b['’]?[^.;\n]{{0,40}}?experience"
-    rf"|experience[^.;\n]{{0,30}}?{_N} ?(?:(?:-|–|to) ?{_N} ?)?\+? ?(?:years?|yrs?)\b"
+    rf"({_EXPERIENCE}[^.;\n]{{0,60}}?[^\p{{L}}\d.;\n]{_BOUNDED} ?-? ?(?:{_YEAR}|{_MONTH})"
+    rf"|{_EXPERIENCE}\p{{L}}*(?: работы| роботи| mínima de| minima de| de)? ?[:–>-]? ?{_N} ?{_YEAR}"
+    rf"|{_SPAN}['’]?[^.;\n]{{0,40}}?{_EXPERIENCE}"
+    rf"|{_N} ?\+? ?yoe\b"
+    rf"|experience[^.;\n]{{0,30}}?{_SPAN}"
     rf"|{_N} ?\+ ?(?:years?|yrs?)\b of [^.;\n]{{0,40}}?(?:development|programming|engineering)"
     rf"|{_N} ?\+ ?(?:years?|yrs?)\b (?:of )?"
     r"(?:building|develop|work|design|writ|lead|manag|as an?\b|in\b|with\b|programm))"
 )
 _DESCRIBED_NONE = (
     r"(без опыта работы|можно без опыта|опыт\p{L}*(?: работы)? не (?:требуется|нужен|важен|обязателен)"
-    r"|no (?:prior |previous |work )*experience (?:is )?(?:required|necessary|needed))"
+    r"|no (?:prior |previous |work )*experience (?:is )?(?:required|necessary|needed)|без досвіду роботи"
+    r"|досвід не потрібен"
+    r"|keine (?:berufs)?erfahrung (?:erforderlich|notwendig))"
 )
 # Clauses about the company, the age of people or their driving.
 _OTHER_YEARS = (
     r"[^.;,\n]*(?:на рынке|\bнам \d|нашей компани|наших специалист|наша компания|our (?:company|team|experts|history)"
-    r"|\bwe've\b|we have been|years[- ]old|in business|возраст|стаж\p{L}* вожд|водительск|гаранти)[^.;,\n]*"
+    r"|\bwe've\b|we have been|years[- ]old|in business|возраст|стаж\p{L}* вожд|водительск|гаранти|years? of age|age \d"
+    r"|\d[- ]years? (?:degree|diploma|contract|warranty|programme|program|visa|plan)\b|founded|на ринку|seit \d+ jahren"
+    r"|depuis \d+ ans|mit (?:über|mehr als) \d+ jahren)[^.;,\n]*"
     r"|(?:^|[.\n] ?)(?:with|for) (?:over|more than|nearly|almost) \d+ years[^.;\n]*"
 )
 
@@ -99,6 +138,7 @@ def experience_years(stated: pl.Series, *, descriptions: pl.Series) -> pl.DataFr
             at_least=_number(pl.col("text").str.extract(_AT_LEAST, 1)),
             bare=_number(pl.col("text").str.extract(_BARE_AT_LEAST, 1)),
             months=pl.col("text").str.extract(_MONTHS, 1).cast(pl.Float64),
+            month_range=pl.col("text").str.extract_groups(_MONTH_RANGE),
             is_none=pl.col("text").str.contains(_NONE),
         )
         .select("is_silent", _bounds().alias("years"))
@@ -106,7 +146,9 @@ def experience_years(stated: pl.Series, *, descriptions: pl.Series) -> pl.DataFr
         .with_columns(limit=pl.when("is_silent").then(_MAX_DESCRIBED_YEARS).otherwise(_MAX_YEARS))
         .select(
             experience_min_years=pl.when(pl.col("low") <= pl.col("limit")).then(pl.col("low").round(2)),
-            experience_max_years=pl.when(pl.col("low") <= pl.col("limit"), pl.col("high") <= _MAX_YEARS).then("high"),
+            experience_max_years=pl.when(pl.col("low") <= pl.col("limit"), pl.col("high") <= _MAX_YEARS).then(
+                pl.col("high").round(2)
+            ),
         )
     )
 
@@ -118,6 +160,13 @@ def _bounds() -> pl.Expr:
         .then(pl.struct(low="id_low", high="id_high"))
         .when(pl.col("low").is_not_null())
         .then(pl.struct(low=pl.min_horizontal("low", "high"), high=pl.max_horizontal("low", "high")))
+        .when(pl.col("month_range").struct.field("1").is_not_null())
+        .then(
+            pl.struct(
+                low=_number(pl.col("month_range").struct.field("1")) / 12,
+                high=_number(pl.col("month_range").struct.field("2")) / 12,
+            )
+        )
         .when(pl.col("up_to").is_not_null())
         .then(pl.struct(low=pl.lit(0.0), high="up_to"))
         .when(pl.col("at_least").is_not_null())

@@ -38,6 +38,72 @@ _STATED = [
     ("900 years", None, None),
     ("some", None, None),
     (None, None, None),
+    ("5 or more years", 5, None),
+    ("up to 5 years", 0, 5),
+    ("maximum 3 years", 0, 3),
+    ("3 Jahre", 3, None),
+    ("1-2 Jahre", 1, 2),
+    ("от 1 года до 3 лет", 1, 3),
+    ("more than 10 years", 10, None),
+    ("5 years and above", 5, None),
+    ("0-1 years", 0, 1),
+    ("3-6 months", 0.25, 0.5),
+    ("minimum of two years", 2, None),
+    ("2 ans", 2, None),
+    ("2+ años", 2, None),
+    ("do 2 lat", 0, 2),
+    ("not more than 4 years", 0, 4),
+    ("не более 5 лет", 0, 5),
+]
+_DESCRIBED = [
+    ("Опыт от 1 года до 3 лет", 1, 3),
+    ("Up to 3 years experience.", 0, 3),
+    ("5 or more years of experience.", 5, None),
+    ("At least five (3-5) years of software engineering experience.", 3, 5),
+    ("Minimum 2 years of relevant experience", 2, None),
+    ("One to three years of experience in sales", 1, 3),
+    ("2-4 Jahre Berufserfahrung", 2, 4),
+    ("Mindestens 3 Jahre Berufserfahrung im Vertrieb", 3, None),
+    ("3 ans d'expérience minimum", 3, None),
+    ("Au moins 2 ans d’expérience", 2, None),
+    ("2 años de experiencia", 2, None),
+    ("Experiencia mínima de 3 años", 3, None),
+    ("min. 2 lata doświadczenia", 2, None),
+    ("Doświadczenie: 3-5 lat", 3, 5),
+    ("Досвід роботи від 2 років", 2, None),
+    ("Від 3 років досвіду в продажах", 3, None),
+    ("18 months of experience", 1.5, None),
+    ("6-12 months of experience", 0.5, 1),
+    ("10+ yrs exp with Java", 10, None),
+    ("Experience: 0-2 years", 0, 2),
+    ("Less than 2 years of experience", 0, 2),
+    ("Опыт работы до 1 года", 0, 1),
+    ("Опыт работы: 3–6 лет", 3, 6),
+    ("не более 3 лет опыта", 0, 3),
+    ("You bring over 8 years’ experience", 8, None),
+    ("5+ YOE", 5, None),
+    ("3 to 5+ years of experience", 3, 5),
+    ("опыт в аналитике не менее 3 лет", 3, None),
+    ("Experience level: 5 years and above", 5, None),
+    ("Two or more years of experience in nursing", 2, None),
+    ("Стаж работы от полутора лет", 1.5, None),
+    ("Опыт работы в данной сфере более 5 лет", 5, None),
+    ("опыт от одного года", 1, None),
+    ("No experience required", 0, 1),
+    ("Ohne Erfahrung? keine Erfahrung erforderlich", 0, 1),
+    ("3-5 years' experience", 3, 5),
+    ("7 years plus experience in finance", 7, None),
+    ("Kamida 2 yil tajriba", 2, None),
+    ("кемінде 3 жыл тәжірибе", 3, None),
+    ("Our company has 20 years of experience in the market", None, None),
+    ("4-year degree in computer science", None, None),
+    ("You must be 18 years of age", None, None),
+    ("Seit 25 Jahren Erfahrung im Markt", None, None),
+    ("2 year contract with experience bonus", None, None),
+    ("With 30 years of experience, we lead", None, None),
+    ("Join our 10 years old company with experienced people", None, None),
+    ("For more than 30 years we have been building trucks.", None, None),
+    ("8–10+ years of product experience. At least 2 years owning machine-learning work.", 8, 10),
 ]
 
 
@@ -74,6 +140,13 @@ def test_experience_is_a_range_of_years() -> None:
     ],
 )
 def test_descriptions_ask_for_years(description: str, low: float, high: float | None) -> None:
+    assert _described(description) == [(low, high)]
+
+
+@pytest.mark.parametrize(("description", "low", "high"), _DESCRIBED)
+def test_descriptions_ask_for_years_in_the_languages_of_the_boards(
+    description: str, low: float | None, high: float | None
+) -> None:
     assert _described(description) == [(low, high)]
 
 
