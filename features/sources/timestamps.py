@@ -26,9 +26,14 @@ _MONTHS = (
 )  # fmt: skip
 _ZONE_HOURS = {
     "Z": 0.0, "UT": 0.0, "UTC": 0.0, "GMT": 0.0, "WET": 0.0, "WEST": 1.0, "BST": 1.0, "CET": 1.0, "MET": 1.0,
-    "MEZ": 1.0, "WAT": 1.0, "CEST": 2.0, "MEST": 2.0, "MESZ": 2.0, "EET": 2.0, "CAT": 2.0, "SAST": 2.0, "EEST": 3.0, "MSK": 3.0, "МСК": 3.0, "EAT": 3.0, "TRT": 3.0, "IDT": 3.0, "MSD": 4.0, "SAMT": 4.0, "GST": 4.0, "GET": 4.0, "AZT": 4.0, "YEKT": 5.0, "ALMT": 5.0, "QYZT": 5.0, "UZT": 5.0, "PKT": 5.0, "TJT": 5.0, "IST": 5.5,
-    "NPT": 5.75, "OMST": 6.0, "KGT": 6.0, "NOVT": 7.0, "KRAT": 7.0, "ICT": 7.0, "WIB": 7.0, "IRKT": 8.0, "HKT": 8.0, "SGT": 8.0, "PHT": 8.0, "MYT": 8.0, "AWST": 8.0, "YAKT": 9.0, "JST": 9.0, "KST": 9.0, "ACST": 9.5,
-    "VLAT": 10.0, "AEST": 10.0, "ACDT": 10.5, "AEDT": 11.0, "NZST": 12.0, "NZDT": 13.0, "BRT": -3.0, "ART": -3.0, "ADT": -3.0, "AST": -4.0, "CLT": -4.0, "EDT": -4.0, "EST": -5.0, "COT": -5.0, "PET": -5.0, "CDT": -5.0, "CST": -6.0, "MDT": -6.0, "MST": -7.0, "PDT": -7.0, "PST": -8.0, "AKDT": -8.0, "AKST": -9.0, "HST": -10.0,
+    "MEZ": 1.0, "WAT": 1.0, "CEST": 2.0, "MEST": 2.0, "MESZ": 2.0, "EET": 2.0, "CAT": 2.0, "SAST": 2.0,
+    "EEST": 3.0, "MSK": 3.0, "МСК": 3.0, "EAT": 3.0, "TRT": 3.0, "IDT": 3.0, "MSD": 4.0, "SAMT": 4.0, "GST": 4.0,
+    "GET": 4.0, "AZT": 4.0, "YEKT": 5.0, "ALMT": 5.0, "QYZT": 5.0, "UZT": 5.0, "PKT": 5.0, "TJT": 5.0, "IST": 5.5,
+    "NPT": 5.75, "OMST": 6.0, "KGT": 6.0, "NOVT": 7.0, "KRAT": 7.0, "ICT": 7.0, "WIB": 7.0, "IRKT": 8.0,
+    "HKT": 8.0, "SGT": 8.0, "PHT": 8.0, "MYT": 8.0, "AWST": 8.0, "YAKT": 9.0, "JST": 9.0, "KST": 9.0, "ACST": 9.5,
+    "VLAT": 10.0, "AEST": 10.0, "ACDT": 10.5, "AEDT": 11.0, "NZST": 12.0, "NZDT": 13.0, "BRT": -3.0, "ART": -3.0,
+    "ADT": -3.0, "AST": -4.0, "CLT": -4.0, "EDT": -4.0, "EST": -5.0, "COT": -5.0, "PET": -5.0, "CDT": -5.0,
+    "CST": -6.0, "MDT": -6.0, "MST": -7.0, "PDT": -7.0, "PST": -8.0, "AKDT": -8.0, "AKST": -9.0, "HST": -10.0,
 }  # fmt: skip
 _COMPACT = re.compile(r"((?:19|20)\d\d)(\d\d)(\d\d)(?:[T ]?(\d\d)(\d\d)(\d\d)?)?\s*(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 _EPOCH = re.compile(r"-?\d{9,17}(\.\d+)?", re.ASCII)
