@@ -57,23 +57,57 @@ _DESCRIBED_ON_SITE = r"(?:^|[^\p{L}])работа в офисе|this is an? (?:o
 _FORMAT_HINT = r"remote|удален|hybrid|гибрид|офис|office|on-?site|формат работы|режим работы|work mode|work model"
 _EMPLOYMENT_HINT = (
     r"занятост|рабочий день|полный день|(?:full|part)[- ]time|permanent|(?:job|contract|position) type|contract"
+    r"|festanstell"
 )
 
+_PERMANENT = (
+    r"permanent|\bperm\b|\bregular\b|open[- ]ended|indefinite|постоянн|бессрочн|безстроков|трудов\p{L}+ договор|\bcdi\b"
+    r"|unbefristet|festanstell|indefinido|indeterminato|efetivo|\bclt\b|umow\p{L}+ o prac|na czas nieokreślon"
+    r"|tillsvidare"
+    r"|fast ansættelse|fast stilling|vast contract|onbepaalde tijd|hlavní pracovní poměr"
+)
+# Before all others: a stated kind with "no" before it is not meant.
+_NOT_EMPLOYMENT = (
+    r"\b(?:not|no|without|никак\p{L}+|без|не)[- ](?:an? )?"
+    r"(?:full|part|contract|freelanc|intern|полн|частичн|неполн|подработ|стажир)\p{L}*(?:[- ]?time)?"
+)
 _EMPLOYMENT = (
-    ("internship", r"\bintern(?:s|ship)?\b|стаж[еи]р|probation|trainee|apprentice|praktik|ausbildung"),
-    ("volunteer", r"volunt|волонт"),
+    (
+        "internship",
+        r"\bintern(?:s|ship)?\b|стаж[еи]р|интернатур|probation|trainee|apprentice|praktik|praktyk|ausbildung|\bstage\b"
+        r"|\bstagiaire|alternance|apprentissage|prácticas|pasant|\bbecari|tirocini|estági|\bstaż|\bstaj|çırak|co-?op\b",
+    ),
+    ("volunteer", r"volunt|волонт|ehrenamt|bénévol|benevol|wolontar"),
+    ("temporary", r"non[- ]permanent"),
     (
         "full_time",
-        r"\bfull|\bполная|\bполный|permanent|\bregular\b|fly_?in_?fly_?out|постоянн|вахт|vollzeit|temps plein|\bcdi\b"
-        r"|tiempo completo|pełny etat",
+        r"\bfull|\bполная|\bполный|\bповна|\bповний|fly_?in_?fly_?out|вахт|vollzeit|temps (?:plein|complet)|plein temps"
+        r"|tiempo completo|jornada completa|tempo pieno|tempo integral|período integral|periodo integral|pełny etat"
+        r"|pełn\p{L}+ wymiar|plný úvazek|plny uvazok|heltid|fuldtid|voltijd|kokopäiv|täistööaeg|tam zamanl|to['ʻ‘’]liq"
+        r"|толық|正社員|全职|全職|정규직|\b1(?:[.,]0)? fte\b|\b(?:3[5-9]|4\d) ?(?:h|hours?|hrs|часов|stunden)\b",
     ),
-    ("part_time", r"\bpart|side_?job|частичн|неполн|подработ|teilzeit|temps partiel|medio tiempo"),
+    (
+        "part_time",
+        r"\bpart|side_?job|частичн|неполн|неповн|частков|подработ|підробіт|совместит|teilzeit|mini-?job|werkstudent"
+        r"|temps partiel|mi-temps|medi[oa] (?:tiempo|jornada)|tiempo parcial|jornada parcial|tempo parziale|part time"
+        r"|meio período|tempo parcial|(?:pół|część|niepełn\p{L}+ wymiar|1/2) ?etatu|niepełny|zkrácen\p{L}+ úvazek"
+        r"|částečný"
+        r"|skrátený|deltid|deeltijd|osa-aika|osaline|yarı zamanl|yarim stavka|アルバイト|パート|兼职|兼職|파트타임"
+        r"|\b0?[.,][1-8]\d? fte\b|\b(?:[5-9]|1\d|2\d|30) ?(?:h|hours?|hrs|часов|stunden)\b ?(?:per|a|/|в"
+        r"|pro)? ?(?:week|wk|нед|woche)",
+    ),
+    (
+        "temporary",
+        r"\btemp\b|\btemporar|\btemporal\b|временн|тимчасов|seasonal|сезонн|per[-_ ]?diem|(?:^|[^\p{L}])срочный трудов"
+        r"|(?:^|[^\p{L}])befrist|intérim|interim|zeitarbeit|temporario|vikariat",
+    ),
+    ("contract", r"contract[- ]to|contractor|freelanc|фриланс|\bгпх\b|c2c|b2b|self-employ|самозанят"),
+    ("full_time", _PERMANENT),
     (
         "contract",
-        r"contract|freelanc|фриланс|\bгпх\b|c2c|b2b|договор|контракт|self-employ|самозанят|независим|\bcdd\b",
+        r"contract|договор|контракт|независим|\bcdd\b|freie mitarbeit|fixed[- ]term|determinato|werkvertrag|zlecenie",
     ),
-    ("project", r"project|проект"),
-    ("temporary", r"\btemp\b|\btemporar|временн|seasonal|сезонн|per[-_ ]?diem"),
+    ("project", r"project|проект|разов|підряд|подряд"),
 )
 _TITLE_EMPLOYMENT = (
     ("internship", r"\bintern(?:ship)?\b|стаж[еи]р"),
@@ -89,7 +123,7 @@ _EMPLOYMENT_IN_PROSE = (
     (
         "full_time",
         r"full[- ]time(?:,? \p{L}+){0,2} (?:position|role|job|offer|opportunit|contract|engagement|employment)"
-        r"|permanent (?:position|role|job|contract|full[- ]time)|\bполная занятость|\bполный рабочий день"
+        r"|permanent full[- ]time|\bполная занятость|\bполный рабочий день"
         r"|на полный день|looking for a full[- ]time",
     ),
     (
@@ -97,7 +131,9 @@ _EMPLOYMENT_IN_PROSE = (
         r"part[- ]time(?:,? \p{L}+){0,2} (?:position|role|job|offer|opportunit|contract|engagement|employment)"
         r"|частичная занятость|неполный рабочий день|неполная занятость",
     ),
+    ("full_time", r"permanent (?:position|role|job|contract)|open[- ]ended contract|unbefristete festanstellung"),
 )
+
 
 _LEVELS = (
     ("executive", r"executive|\bc-level|director|\bvp\b|vice president|chief|\bc[etfom]o\b|директор|топ-менедж"),
@@ -139,19 +175,23 @@ def employment_type(stated: pl.Series, *, title: pl.Series, description: pl.Seri
     """
     folded = pl.DataFrame({"stated": stated, "title": title}).select(fold(pl.col("stated")), fold(pl.col("title")))
     known = folded.select(
-        pl.coalesce(first_match(pl.col("stated"), _EMPLOYMENT), first_match(pl.col("title"), _TITLE_EMPLOYMENT))
+        pl.coalesce(_employment_of(pl.col("stated")), first_match(pl.col("title"), _TITLE_EMPLOYMENT))
     ).to_series()
     lines = _lines(description, _EMPLOYMENT_HINT, where=known.is_null())
     labelled = lines.select(pl.col("text").str.extract(_DESCRIBED_EMPLOYMENT, 1).alias("label"), "text")
     described = labelled.select(
-        pl.coalesce(first_match(pl.col("label"), _EMPLOYMENT), first_match(pl.col("text"), _EMPLOYMENT_IN_PROSE))
+        pl.coalesce(_employment_of(pl.col("label")), first_match(pl.col("text"), _EMPLOYMENT_IN_PROSE))
     ).to_series()
     return known.zip_with(known.is_not_null(), described).alias("employment_type")
 
 
 def stated_employment_type(stated: pl.Expr) -> pl.Expr:
     """The first of EMPLOYMENT_TYPES that a source's or a user's words name; null if there is none."""
-    return first_match(fold(stated), _EMPLOYMENT)
+    return _employment_of(fold(stated))
+
+
+def _employment_of(folded: pl.Expr) -> pl.Expr:
+    return first_match(folded.str.replace_all(_NOT_EMPLOYMENT, " "), _EMPLOYMENT)
 
 
 def career_level(stated: pl.Expr) -> pl.Expr:

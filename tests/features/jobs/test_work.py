@@ -118,6 +118,113 @@ def test_a_description_states_a_format_only_outright(description: str | None, ex
     assert _work_format("ON_SITE", None, None, description) == "on_site"
 
 
+_EMPLOYMENT = [
+    ("Permanent Part-time", "part_time"),
+    ("Бессрочный трудовой договор", "full_time"),
+    ("Permanent, full-time", "full_time"),
+    ("Permanent", "full_time"),
+    ("Full-time contract", "full_time"),
+    ("Open-ended contract", "full_time"),
+    ("Permanent contract", "full_time"),
+    ("Temporary contract", "temporary"),
+    ("Contract to hire", "contract"),
+    ("Non-permanent", "temporary"),
+    ("Regular part time", "part_time"),
+    ("постоянная, частичная занятость", "part_time"),
+    ("Срочный трудовой договор", "temporary"),
+    ("Трудовой договор", "full_time"),
+    ("Договор ГПХ", "contract"),
+    ("Работа по совместительству", "part_time"),
+    ("Разовое задание", "project"),
+    ("Minijob", "part_time"),
+    ("Festanstellung", "full_time"),
+    ("Freie Mitarbeit", "contract"),
+    ("Teilzeit, unbefristet", "part_time"),
+    ("Vollzeit/Teilzeit", "full_time"),
+    ("Befristet", "temporary"),
+    ("CDI temps partiel", "part_time"),
+    ("Stage", "internship"),
+    ("Alternance", "internship"),
+    ("Intérim", "temporary"),
+    ("Jornada completa", "full_time"),
+    ("Media jornada", "part_time"),
+    ("Prácticas", "internship"),
+    ("Tempo indeterminato", "full_time"),
+    ("Tempo parziale", "part_time"),
+    ("Tempo pieno", "full_time"),
+    ("Tirocinio", "internship"),
+    ("Período integral", "full_time"),
+    ("Meio período", "part_time"),
+    ("Estágio", "internship"),
+    ("Umowa o pracę", "full_time"),
+    ("Pół etatu", "part_time"),
+    ("Staż", "internship"),
+    ("Plný úvazek", "full_time"),
+    ("Zkrácený úvazek", "part_time"),
+    ("Heltid", "full_time"),
+    ("Deltid", "part_time"),
+    ("Fulltime", "full_time"),
+    ("Parttime", "part_time"),
+    ("Deeltijd", "part_time"),
+    ("Повна зайнятість", "full_time"),
+    ("Неповна зайнятість", "part_time"),
+    ("FULL_TIME,PART_TIME", "full_time"),
+    ("FULLTIME", "full_time"),
+    ("PartTime", "part_time"),
+    ("Intern", "internship"),
+    ("Internal", None),
+    ("Seasonal", "temporary"),
+    ("Zero hours", None),
+    ("Tam zamanlı", "full_time"),
+    ("Yarı zamanlı", "part_time"),
+    ("To'liq stavka", "full_time"),
+    ("Толық жұмыс күні", "full_time"),
+    ("not part-time, full-time", "full_time"),
+    ("Project-based", "project"),
+    ("Ehrenamt", "volunteer"),
+    ("Bénévolat", "volunteer"),
+    ("Werkstudent", "part_time"),
+    ("Ausbildung", "internship"),
+    ("Other", None),
+    ("0.5 FTE", "part_time"),
+    ("1.0 FTE", "full_time"),
+    ("20 hours per week", "part_time"),
+    ("40 hours/week", "full_time"),
+    ("Employee", None),
+    ("Salaried", None),
+    ("Full-time (permanent)", "full_time"),
+    ("Fixed-term contract", "contract"),
+    ("Contract / Freelance", "contract"),
+    ("B2B", "contract"),
+    ("Perm", "full_time"),
+    ("Polny etat", None),
+    ("正社員", "full_time"),
+    ("アルバイト", "part_time"),
+    ("兼职", "part_time"),
+    ("全职", "full_time"),
+]
+_DESCRIBED_EMPLOYMENT = [
+    ("This is a permanent part-time position.", "part_time"),
+    ("We offer a permanent position.", "full_time"),
+    ("Unbefristete Festanstellung in Vollzeit", "full_time"),
+    ("Employment type: Part-time, permanent", "part_time"),
+    ("Тип занятости: частичная", "part_time"),
+    ("Job type: Contract", "contract"),
+    ("Open-ended contract", "full_time"),
+    ("We sign contracts with clients", None),
+]
+
+
+@pytest.mark.parametrize(("stated", "expected"), _EMPLOYMENT)
+def test_employment_is_named_in_the_languages_of_the_boards(stated: str, expected: str | None) -> None:
+    assert _employment_type(stated, None, None) == expected
+
+
+@pytest.mark.parametrize(("description", "expected"), _DESCRIBED_EMPLOYMENT)
+def test_a_part_time_job_stays_so_if_it_is_permanent(description: str, expected: str | None) -> None:
+    assert _employment_type(None, None, description) == expected
+
+
 @pytest.mark.parametrize(
     ("stated", "title", "expected"),
     [
