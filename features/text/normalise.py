@@ -30,6 +30,31 @@ _NO_COMPANY = (
     r"|имя скрыто|компания скрыта)$"
 )
 
+# Legal forms in the spelling of `name_key`, where "S.p.A." is "s p a" and "A/S" is "a s".
+_CYRILLIC_FORMS = (
+    r"ооо|оао|зао|пао|ао|нао|ип|тоо|ано|нко|мкк|мфо|гбу|мбу|гуп|муп|фгуп|фгбу|фгбоу|гбоу|мбоу|мбдоу|мкоу|гку|мку|гкоу"
+    r"|одо|сооо|иооо|уп|чуп|чтуп|руп|куп|тов|пп|фоп|пат|прат|ват|чп|жшс|ақ|осоо|мчж|хк|қк|мчж қк|еоод|оод|еад|доо|дооел"
+    r"|(?:публичное |закрытое |открытое )?акционерное общество|(?:общество"
+    r"|товарищество) с ограниченной ответственностью"
+    r"|индивидуальный предприниматель|товариство з обмеженою відповідальністю|жауапкершілігі шектеулі серіктестігі"
+)
+_LEGAL_FORMS_BEFORE = (
+    rf"{_CYRILLIC_FORMS}|ooo|oao|zao|pao|ao|ip|too|tov|chp|llc|llp|jsc|pjsc|ojsc|cjsc|mchj|xk|uab|sia|pt|cv|firma"
+)
+_LEGAL_FORMS_AFTER = (
+    rf"{_CYRILLIC_FORMS}|l ?l ?c|l ?l ?p|l ?l ?l ?p|l ?p|p ?l ?l ?c|p ?l ?c|ltd|limited|inc|incorporated|corp"
+    rf"|corporation|co"
+    r"|company|(?:private|pvt|pte|pty|proprietary) (?:ltd|limited)|pty|pte|pvt|j ?s ?c|p ?j ?s ?c|o ?j ?s ?c|c ?j ?s ?c"
+    r"|g ?m ?b ?h|m ?b ?h|a ?g|k ?g|kgaa|o ?h ?g|u ?g|haftungsbeschränkt|gbr|e ?k|e v|e g|se|s ?e|stiftung"
+    r"|s ?a|s ?a ?s|sasu|s ?a ?r ?l|eurl|s ?n ?c|s ?p ?a|s ?r ?l|s ?r ?l ?s|s ?l|s ?l ?u|s a u|s ?a(?: ?b)? de c ?v"
+    r"|s de r ?l(?: de c ?v)?|s ?a ?s de c ?v|ltda|l ?d ?a|eireli|b ?v|n ?v|v ?o ?f|bvba|sprl|srl|o ?y|o ?y ?j|a ?b"
+    r"|a ?s|a ?s ?a"
+    r"|aps|ap s|ehf|hf|oü|uab|sia|spol s ?r ?o|s ?r ?o|a ?ş|ltd şti|anonim şirketi|limited şirketi"
+    r"|sp(?:ółka)? z ?o ?o|spółka z ograniczoną odpowiedzialnością|sp ?k|sp ?j|spółka akcyjna|d ?o ?o|d ?o ?o ?e ?l|d d"
+    r"|k ?f ?t|z ?r ?t|n ?y ?r ?t|e ?o ?o ?d|o ?o ?d|e ?a ?d|sdn bhd|bhd|tbk|persero|k ?k|kabushiki kaisha|godo kaisha"
+    r"|f ?z ?e|f ?z ?c ?o|fz llc|dmcc|w ?l ?l|mchj|xk|mas[ ']?uliyati cheklangan jamiyat"
+)
+
 _ABOUT_CUE = (
     r"(?:о компании|о нас|кто мы|о работодателе|наша компания|мы[ —–-]+(?:команда|компания|это)"
     r"|about (?:us|the company|our company|the team)|(?-i:About [A-Z][\w&.-]{1,30})|who we are"
@@ -150,16 +175,16 @@ def name_key(name: pl.Expr) -> pl.Expr:
 
 
 def company_key(name: pl.Expr) -> pl.Expr:
-    """A company's name without its legal form: `ООО «Ромашка»` and `Ромашка` are equal.
+    """A company's name without its legal form: `ООО «Ромашка»` and `Ромашка`, `Acme S.p.A.` and `Acme` are equal.
 
     Null if nothing is left, or if the name only says that the company is confidential.
     """
-    legal_form = (
-        r"(?:ооо|оао|зао|пао|ао|ип|тоо|нао|мкк|гбу|мбу|фгуп|мкоу|chp|чп|тов|llc|ltd|limited|inc|incorporated|corp"
-        r"|corporation|co|company|gmbh|ag|sa|s a|bv|b v|oy|ab|plc|sro|s r o|sarl|pte|pty|llp|lp|kk)"
-    )
     words = name_key(name)
-    bare = words.str.replace(rf"^(?:{legal_form} )+", "").str.replace(rf"(?: {legal_form})+$", "").str.strip_chars()
+    bare = (
+        words.str.replace(rf"^(?:(?:{_LEGAL_FORMS_BEFORE}) )+", "")
+        .str.replace(rf"(?: (?:and )?(?:{_LEGAL_FORMS_AFTER}))+$", "")
+        .str.strip_chars()
+    )
     key = pl.when(bare.str.len_chars() > 0).then(bare).otherwise(words)
     return pl.when(~key.str.contains(_NO_COMPANY)).then(key)
 

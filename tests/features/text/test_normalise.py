@@ -93,3 +93,109 @@ def test_folding_makes_spellings_equal() -> None:
 )  # fmt: skip
 def test_legal_forms_do_not_distinguish_companies(name: str, key: str | None) -> None:
     assert pl.select(company_key(pl.Series([name]))).to_series().to_list() == [key]
+
+
+_SAME_COMPANY = [
+    ("Acme GmbH & Co. KG", "Acme"),
+    ("Acme S.p.A.", "Acme"),
+    ("Acme SpA", "Acme"),
+    ("Acme L.L.C.", "Acme"),
+    ("JPMorgan Chase & Co.", "JPMorgan Chase"),
+    ("Acme Pty Limited", "Acme"),
+    ("Acme (Pty) Ltd", "Acme"),
+    ("Acme Pte. Ltd.", "Acme"),
+    ("Acme Pvt. Ltd.", "Acme"),
+    ("Acme Private Limited", "Acme"),
+    ("Acme Co., Ltd.", "Acme"),
+    ("Acme S.r.l.", "Acme"),
+    ("Acme S.A.S.", "Acme"),
+    ("Acme SARL", "Acme"),
+    ("Acme S.A. de C.V.", "Acme"),
+    ("Acme S. de R.L. de C.V.", "Acme"),
+    ("Acme S.L.U.", "Acme"),
+    ("Acme Ltda.", "Acme"),
+    ("Acme, Lda", "Acme"),
+    ("Acme B.V.", "Acme"),
+    ("Acme N.V.", "Acme"),
+    ("Acme Oyj", "Acme"),
+    ("Acme AB", "Acme"),
+    ("Acme A/S", "Acme"),
+    ("Acme ApS", "Acme"),
+    ("Acme ASA", "Acme"),
+    ("Acme OÜ", "Acme"),
+    ("UAB Acme", "Acme"),
+    ("SIA Acme", "Acme"),
+    ("Acme Sp. z o.o.", "Acme"),
+    ("Acme spółka z o.o.", "Acme"),
+    ("Acme Sp. z o.o. Sp. k.", "Acme"),
+    ("Acme s.r.o.", "Acme"),
+    ("Acme, a.s.", "Acme"),
+    ("Acme d.o.o.", "Acme"),
+    ("Acme Kft.", "Acme"),
+    ("Acme Zrt.", "Acme"),
+    ("Acme EOOD", "Acme"),
+    ("Acme A.Ş.", "Acme"),
+    ("Acme Ltd. Şti.", "Acme"),
+    ("Acme Sdn. Bhd.", "Acme"),
+    ("PT Acme Tbk", "Acme"),
+    ("Acme K.K.", "Acme"),
+    ("Acme KGaA", "Acme"),
+    ("Acme UG (haftungsbeschränkt)", "Acme"),
+    ("Acme e.V.", "Acme"),
+    ("Acme SE", "Acme"),
+    ("Acme DMCC", "Acme"),
+    ("Acme W.L.L.", "Acme"),
+    ("PJSC Acme", "Acme"),
+    ("LLC Acme", "Acme"),
+    ("МЧЖ «Ромашка»", "Ромашка"),
+    ("«Ромашка» MCHJ", "Ромашка"),
+    ("ОДО «Ромашка»", "Ромашка"),
+    ("СООО Ромашка", "Ромашка"),
+    ("ЧТУП «Ромашка»", "Ромашка"),
+    ("ОсОО «Ромашка»", "Ромашка"),
+    ("ТОВ «Ромашка»", "Ромашка"),
+    ("ПрАТ Ромашка", "Ромашка"),
+    ("ЖШС «Ромашка»", "Ромашка"),
+    ("«Ромашка» ЖШС", "Ромашка"),
+    ("Общество с ограниченной ответственностью «Ромашка»", "Ромашка"),
+    ("Публичное акционерное общество Ромашка", "Ромашка"),
+    ("ИП Ромашка", "Ромашка"),
+    ("АНО «Ромашка»", "Ромашка"),
+]
+_OTHER_COMPANY = [
+    ("Alfa Bank", "Alfa"),
+    ("Acme Coffee", "Acme"),
+    ("Acme Group", "Acme"),
+    ("Acme Labs", "Acme"),
+    ("AS Roma", "Roma"),
+    ("AB InBev", "InBev"),
+    ("SA Water", "Water"),
+    ("Acme Digital", "Acme"),
+    ("Acme India", "Acme"),
+    ("Oy Vey", "Vey"),
+    ("Сбер Банк", "Сбер"),
+    ("Ромашка Плюс", "Ромашка"),
+    ("ГК Ромашка", "Ромашка"),
+    ("Cosmo", "Smo"),
+    ("Limited Brands", "Brands"),
+    ("Co-op Bank", "op Bank"),
+    ("Incubator", "ubator"),
+    ("Acme Security", "Acme"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), _SAME_COMPANY)
+def test_a_legal_form_of_any_country_is_no_part_of_the_name(one: str, other: str) -> None:
+    found = pl.select(company_key(pl.Series([one, other]))).to_series().to_list()
+    assert found[0] == found[1], found
+
+
+@pytest.mark.parametrize(("one", "other"), _OTHER_COMPANY)
+def test_words_that_are_no_legal_form_stay(one: str, other: str) -> None:
+    found = pl.select(company_key(pl.Series([one, other]))).to_series().to_list()
+    assert found[0] != found[1], found
+
+
+@pytest.mark.parametrize("name", ["GmbH", "ООО", "Co", "S.A.", "SE", "AG", "BV"])
+def test_a_name_that_is_only_a_legal_form_stays(name: str) -> None:
+    assert pl.select(company_key(pl.Series([name]))).to_series().to_list()[0] is not None

@@ -42,7 +42,7 @@ def test_a_row_of_our_own_columns_becomes_a_posting() -> None:
     assert (row["job_id"], row["title"], row["work_format"]) == ("file:123", "Cook", "on_site")
     assert (row["salary_min"], row["salary_currency"], row["salary_period"]) == (50000.0, "RUB", None)
     assert row["skills"] == ["grill"] and row["published_at"] == datetime(2025, 12, 31, 21, tzinfo=UTC)
-    assert row["expires_at"] == datetime(2026, 2, 1, tzinfo=UTC) and row["is_complete"] is True
+    assert row["expires_at"] == datetime(2026, 2, 1, 23, 59, 59, tzinfo=UTC) and row["is_complete"] is True
 
 
 def test_a_schema_org_posting_becomes_a_posting() -> None:
