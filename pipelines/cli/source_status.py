@@ -18,6 +18,7 @@ from assets.ingest.source_state import FeedState, load_states
 from assets.lake import Lake
 from features.schemas.bronze import INGEST_RUNS, POSTING_CONTENT
 from features.source_health import source_alarms
+from features.sources.feeds.formats import FORMATS
 from pipelines.cli.terminal import visible
 
 
@@ -59,9 +60,10 @@ def source_statuses(lake: Lake, sources: Sources, *, now: dt.datetime) -> list[S
 
 def try_feed(sources: Sources, name: str, *, now: dt.datetime) -> FeedReading:
     """Reads one configured feed over HTTP, enabled or not, and stores nothing. Raises KeyError for an unknown name."""
-    feed = {feed.name: feed for feed in sources.feeds}[name].model_copy(
-        update={"enabled": True, "max_pages": 1, "max_job_pages": 5}
-    )
+    feed = {feed.name: feed for feed in sources.feeds}[name]
+    # The pages of a website lie behind its sitemap, and that often behind an index of sitemaps.
+    limits = {"max_pages": 3 if FORMATS[feed.format].is_crawled else 1, "max_job_pages": 5}
+    feed = feed.model_copy(update={"enabled": True, **limits})
     client = HttpClient(sources.http, HostPacer(sources.http.requests_per_host_per_second))
     return next(iter(fetch_feeds([feed], {}, client, as_of=now, environment=os.environ)))
 

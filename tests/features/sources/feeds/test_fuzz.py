@@ -1,12 +1,13 @@
 """Feeds and HH bodies mutated: postings or rejects, or for a feed the error that it is none."""
 
 import contextlib
+from urllib.parse import urlsplit
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from features.sources.feeds.entries import FeedContext, FeedError
-from features.sources.feeds.formats import guess_format, parse_feed
+from features.sources.feeds.formats import FORMATS, guess_format, parse_feed
 from features.sources.hh.vacancies import parse_hh_bodies
 from features.sources.parsed import Parsed
 from features.sources.postings import PARSED_POSTINGS
@@ -190,6 +191,13 @@ BOARDS: dict[str, object] = {
 }
 XML = {name: one[0] for name, one in documents.DOCUMENTS.items() if isinstance(one[0], bytes)}
 NAMES = st.sampled_from(sorted(BOARDS))
+MAPS = mutated_bytes(
+    [
+        f"<{root}><{tag}><loc>https://{host}/jobs/1</loc><lastmod>2026-01-01</lastmod></{tag}></{root}>".encode()
+        for root, tag in (("urlset", "url"), ("sitemapindex", "sitemap"))
+        for host in ("board.example", "other.example")
+    ]
+)
 
 
 def check_feed(format_: str, body: bytes, url: str | None = None) -> None:
@@ -223,6 +231,16 @@ def test_xml_boards_of_any_bytes_are_postings_rejects_or_no_feed(format_: str, b
 @FUZZ
 def test_boards_of_any_json_are_postings_rejects_or_no_feed(given_: tuple[str, bytes]) -> None:
     check_feed(*given_)
+
+
+@given(st.sampled_from(sorted(FORMATS)), st.one_of(NAMES.flatmap(lambda name: json_bodies(BOARDS[name])), MAPS))
+@example("jsonld", b"<sitemapindex><sitemap><loc>/")
+@example("adzuna", b'{"count": 1e308, "results": [1]}')
+@FUZZ
+def test_a_body_names_other_pages_of_its_own_host_only(format_: str, body: bytes) -> None:
+    known, url = FORMATS[format_], "https://board.example/jobs/gb/search/1?limit=1&offset=0&Page=1"
+    found = [*known.next_pages(url, body), *(page.url for page in known.job_pages(url, body))]
+    assert all(urlsplit(one).hostname == "board.example" for one in found)
 
 
 @given(NAMES, NAMES.flatmap(lambda name: json_bodies(BOARDS[name])))
