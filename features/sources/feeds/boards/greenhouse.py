@@ -132,7 +132,8 @@ def _own_pay(job: Json) -> Columns:
         money = mapping(value)
         if about == "pay" and money:
             lower, upper = first(amount, money, "min_value", "amount"), first(amount, money, "max_value", "amount")
-            found = board_pay(lower, upper, currency=money.get("unit"), stated_period=name)
+            stated_period = name if period(name) else None
+            found = board_pay(lower, upper, currency=money.get("unit"), stated_period=stated_period)
             if found:
                 return found
     return {}

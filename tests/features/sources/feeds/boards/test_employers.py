@@ -93,10 +93,11 @@ def test_greenhouse_custom_fields_count_by_what_their_names_say(
     assert greenhouse(metadata=[{"id": 1, "name": name, "value": value}])[column] == expected
 
 
-def test_a_greenhouse_field_with_a_currency_range_is_pay() -> None:
+@pytest.mark.parametrize(("name", "period"), [("Annual salary range", "year"), ("Salary Range", None)])
+def test_a_greenhouse_field_with_a_currency_range_is_pay(name: str, period: str | None) -> None:
     value = {"unit": "EUR", "min_value": "50000.0", "max_value": "60000.0"}
-    row = greenhouse(metadata=[{"name": "Annual salary range", "value_type": "currency_range", "value": value}])
-    assert [row[f"salary_{name}"] for name in ("min", "max", "currency", "period")] == [50000, 60000, "EUR", "year"]
+    row = greenhouse(metadata=[{"name": name, "value_type": "currency_range", "value": value}])
+    assert [row[f"salary_{one}"] for one in ("min", "max", "currency", "period")] == [50000, 60000, "EUR", period]
 
 
 @pytest.mark.parametrize(
