@@ -19,6 +19,7 @@ from features.vocabulary import areas as hh_areas
 from features.vocabulary.currencies import Currencies
 from features.vocabulary.places import Gazetteer, is_on_earth
 from features.vocabulary.roles import Roles, career_level
+from features.vocabulary.skill_context import asking_part
 from features.vocabulary.skills import SkillVocabulary, lists_by_row
 
 # Raise it when the result for the same posting and vocabulary changes; the catalog then normalises all postings again.
@@ -173,7 +174,8 @@ def _filled(pay: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
 
 
 def _skills(given: pl.Series, texts: pl.Series, vocabulary: SkillVocabulary) -> pl.Series:
-    both = pl.DataFrame({"given": vocabulary.canonicalise(given), "found": vocabulary.find(texts)})
+    found = vocabulary.find(asking_part(texts))
+    both = pl.DataFrame({"given": vocabulary.canonicalise(given), "found": found})
     return both.select(pl.col("given").list.set_union("found").list.sort()).to_series().cast(STRINGS)
 
 

@@ -15,7 +15,7 @@ from features.errors import VocabularyError
 from features.schemas.table import STRINGS
 from features.text.phrases import PhraseMatcher, lookup_key, require_unique_keys
 
-MATCH_MODES = ("any", "case", "context", "name")
+MATCH_MODES = ("any", "case", "context", "name", "domain")
 # Texts that look like a skill and are none: lists of single letters (grades, licence categories), English phrases.
 _FALSE_FRIENDS = (
     r"(?i)(?:https?://|www\.)\S+|\S+@\S+\.\S+",
@@ -33,7 +33,7 @@ _FALSE_FRIENDS = (
 )
 _LIST_MARK = r"[,;:/|•·\n\r()\[\]\t]"
 _BEFORE = (
-    rf"(^|{_LIST_MARK}\s*|(?i:(?:^|\s)(?:and|or|with|in|use|using|know|и|или|на|с|со|в|знани[а-я]+|like"
+    rf"(^|{_LIST_MARK}\s*|(?i:(?:^|\s)(?:and|or|with|in|use|using|know|need|нужен|нужна|нужно|нужны|используем|и|или|на|с|со|в|знани[а-я]+|like"
     r"|(?:knowledge|understanding|command|proficiency|experience) (?:of|in)|such as|e\.g\.|например)\s))"
 )
 _AFTER = rf"(\s*{_LIST_MARK}|\s*$|\.(?:\s|$)|\s+(?i:and|or|и|или)\s)"
@@ -48,6 +48,9 @@ _STRONG_AFTER = (
 )
 # "пишем на Go": after the Russian "на", a Latin word is a programming language.
 _WRITTEN_ON = r"(\s(?i:на) )"
+_DOMAIN_MARK = "?"  # before the name of a skill that counts only if the rest of the text is of its trade
+# A word of two trades counts if its own trade has at least this share of the evidence of the strongest other one.
+_DOMAIN_SHARE = 0.5
 _SKILL_MARK = "zqx"  # put before an ambiguous word whose context shows that the skill is meant
 
 
@@ -57,18 +60,23 @@ class SkillVocabulary:
 
     skills: pl.DataFrame
     categories: dict[str, list[str]]
+    domains: pl.DataFrame  # domain, kinds (List), words (a pattern)
 
     @classmethod
     def load(cls, folder: Path) -> "SkillVocabulary":
-        """Reads skills.csv and categories.yaml of `folder`; raises VocabularyError with the contradictions."""
+        """Reads the files of skills in `folder`; raises VocabularyError with the contradictions."""
         path = folder / "skills.csv"
         frame = pl.read_csv(path, schema_overrides=dict.fromkeys(_COLUMNS, pl.String))
         if frame.columns != list(_COLUMNS):
             raise VocabularyError(f"{path}: columns {frame.columns}; expected {list(_COLUMNS)}")
         frame = frame.with_columns(_split(column) for column in ("aliases", "broader", "adjacent"))
         categories = yaml.safe_load((folder / "categories.yaml").read_text(encoding="utf-8"))
+        domains = yaml.safe_load((folder / "skill_domains.yaml").read_text(encoding="utf-8"))
         _check(frame, categories, path)
-        return cls(frame, categories)
+        rows = [
+            {"domain": name, "kinds": one["kinds"], "words": "|".join(one["words"])} for name, one in domains.items()
+        ]
+        return cls(frame, categories, pl.DataFrame(rows))
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -112,9 +120,55 @@ class SkillVocabulary:
 
     def find(self, texts: pl.Series) -> pl.Series:
         """Canonical names of the skills that each text mentions, each once, sorted; List[String], never null."""
-        found = self._matcher.matches(texts, rewritten=self._disambiguated).select("row", canonical="meaning")
-        grouped = found.unique().group_by("row").agg(pl.col("canonical").sort())
+        matches = self._matcher.matches(texts, rewritten=self._disambiguated)
+        found = matches.select("row", canonical="meaning").unique()
+        is_clear = ~pl.col("canonical").str.starts_with(_DOMAIN_MARK)
+        clear, of_two_trades = found.filter(is_clear), found.filter(~is_clear)
+        if of_two_trades.height:
+            asked = of_two_trades.with_columns(pl.col("canonical").str.strip_prefix(_DOMAIN_MARK))
+            clear = pl.concat([clear, self._of_the_trade(asked, clear, texts)]).unique()
+        grouped = clear.group_by("row").agg(pl.col("canonical").sort())
         return lists_by_row(grouped, len(texts)).alias(texts.name)
+
+    def _of_the_trade(self, ambiguous: pl.DataFrame, clear: pl.DataFrame, texts: pl.Series) -> pl.DataFrame:
+        """The rows of `ambiguous` (row, canonical) whose trade the rest of the text speaks of, or no other trade.
+
+        Evidence of a trade are the other skills of its kinds and the words of skill_domains.yaml, each once.
+        """
+        rows = ambiguous.select("row").unique().sort("row")
+        text = pl.DataFrame({"row": rows["row"], "text": texts.gather(rows["row"]).str.to_lowercase()})
+        words = [
+            text.select(
+                "row",
+                domain=pl.lit(domain["domain"]),
+                n=pl.col("text").str.extract_all(domain["words"]).list.unique().list.len(),
+            )
+            for domain in self.domains.iter_rows(named=True)
+        ]
+        skills = (
+            clear.join(rows, on="row", how="semi")
+            .join(self._domain_of_skill, on="canonical")
+            .group_by("row", "domain")
+            .agg(n=pl.len())
+        )
+        evidence = pl.concat([skills, *words]).group_by("row", "domain").agg(pl.col("n").sum())
+        wanted = ambiguous.join(self._domain_of_skill, on="canonical").rename({"domain": "own"})
+        judged = (
+            wanted.join(evidence, on="row")
+            .group_by("row", "canonical")
+            .agg(
+                own=pl.col("n").filter(pl.col("domain") == pl.col("own")).sum(),
+                other=pl.col("n").filter(pl.col("domain") != pl.col("own")).max().fill_null(0),
+            )
+        )
+        is_meant = (pl.col("other") == 0) | ((pl.col("own") > 0) & (pl.col("own") >= _DOMAIN_SHARE * pl.col("other")))
+        return judged.filter(is_meant).select("row", "canonical")
+
+    @cached_property
+    def _domain_of_skill(self) -> pl.DataFrame:
+        """Columns canonical, domain; skills of neutral kinds, such as soft skills, have none."""
+        kinds = self.domains.select("domain", kind="kinds").explode("kind")
+        return self.skills.select("kind", canonical="skill").join(kinds, on="kind").select("canonical", "domain")
 
     def expand_categories(self, names: Iterable[str]) -> list[str]:
         """Skills of the categories with these names in any case, sorted; an unknown category has none."""
@@ -134,7 +188,8 @@ class SkillVocabulary:
             .otherwise("phrase")
         )
         exact = rows.filter(pl.col("match") == "case")["phrase"].to_list()
-        return PhraseMatcher.of(dict(rows.select("phrase", "skill").iter_rows()), exact_case=exact)
+        meaning = pl.when(pl.col("match") == "domain").then(_DOMAIN_MARK + pl.col("skill")).otherwise("skill")
+        return PhraseMatcher.of(dict(rows.select("phrase", meaning.alias("meaning")).iter_rows()), exact_case=exact)
 
     @cached_property
     def _by_key(self) -> pl.DataFrame:
@@ -179,12 +234,16 @@ def _split(column: str) -> pl.Expr:
 
 
 def _spellings(skills: pl.DataFrame) -> pl.DataFrame:
-    """The name and the aliases of each skill; `=Alias` exact case, `~Alias` in context, `-Alias` whole."""
+    """The name and the aliases of each skill; `=Alias` exact case, `~Alias` in context, `-Alias` whole, `?Alias` only
+    beside other skills of its trade.
+    """
     names = skills.select("skill", "match", phrase="skill")
     aliases = skills.select("skill", phrase="aliases").explode("phrase").drop_nulls("phrase")
     marked = aliases.with_columns(
-        match=pl.col("phrase").str.head(1).replace_strict({"=": "case", "~": "context", "-": "name"}, default="any"),
-        phrase=pl.col("phrase").str.replace("^[=~-]", ""),
+        match=pl.col("phrase")
+        .str.head(1)
+        .replace_strict({"=": "case", "~": "context", "-": "name", "?": "domain"}, default="any"),
+        phrase=pl.col("phrase").str.replace("^[=~?-]", ""),
     )
     both = pl.concat([names, marked.select(names.columns)]).select("skill", "phrase", "match")
     return both.with_columns(key=lookup_key(pl.col("phrase")))

@@ -217,6 +217,8 @@ def test_breaks_alphabets_and_addresses_mislead_nobody(text: str, skills: list[s
 def write_vocabulary(folder: Path, rows: str, categories: str = "{}") -> Path:
     (folder / "skills.csv").write_text("skill,kind,match,aliases,broader,adjacent\n" + rows, encoding="utf-8")
     (folder / "categories.yaml").write_text(categories, encoding="utf-8")
+    domains = "some: {kinds: [k], words: [some]}"
+    (folder / "skill_domains.yaml").write_text(domains, encoding="utf-8")
     return folder
 
 
