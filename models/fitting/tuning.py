@@ -38,7 +38,7 @@ _POPULARITY_TRIALS = 4
 _STARTUP_TRIALS = 5  # drawn without a model of what is good
 _HALVES_SALT = "halves"
 _MATRICES_SHARE = 0.25  # of the memory, for matrices of several half-lives
-_LEAST_USERS = 2
+_LEAST_USERS = 10
 _FIRST_MARGIN = 1.5
 
 OnTrial = Callable[[str, int, float], None]  # model, trial from 0, NDCG
