@@ -8,6 +8,7 @@ from models.fitting.collaborative import ALS, ITEM_KNN, LINEAR_ITEMS, POPULARITY
 
 _FACTORS = (16, 32, 64, 128, 256)
 _NEIGHBOURS = [25, 50, 100, 200, 400]
+_LEAST_TO_HALVE = 32
 
 
 def ask(trial: Any, model: str, start: Any, *, half_lives: Sequence[float], max_factors: int) -> Any:
@@ -15,6 +16,15 @@ def ask(trial: Any, model: str, start: Any, *, half_lives: Sequence[float], max_
     chosen = _SPACES[model](trial, max_factors)
     lives = sorted({*half_lives, start.half_life_days})
     return replace(start, **chosen, half_life_days=trial.suggest_categorical("half_life_days", lives))
+
+
+def smaller(settings: Any) -> Any | None:
+    """The settings with half the neighbours or factors, which cost less; None if they are few already."""
+    for name in ("n_neighbours", "factors"):
+        value = getattr(settings, name, 0)
+        if value >= _LEAST_TO_HALVE:
+            return replace(settings, **{name: value // 2})
+    return None
 
 
 def _als(trial: Any, max_factors: int) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from models.fitting.blending import (
 )
 from models.fitting.collaborative import MODELS, POPULARITY, Member
 from models.fitting.costs import Size, fit_bytes, fit_seconds
-from models.fitting.search_spaces import ask
+from models.fitting.search_spaces import ask, smaller
 from models.fitting.weights import WeightMatrix
 
 LIST_LENGTH = 20
@@ -276,17 +276,23 @@ class _ModelSearch:
             most = search.budget.max_factors
             settings = ask(trial, self._name, self._start, half_lives=search.split.half_lives, max_factors=most)
         member = Member(self._name, 1.0, settings)
-        report = {"model": self._name, "trial": number, "settings": asdict(settings)}
-        refusal = search.refusal(member, ends=ends)
-        if refusal is not None:
-            search.trials.append({**report, "ndcg": None, "recall": None, "skipped": refusal})
+        report = {"model": self._name, "trial": number}
+        while (refusal := search.refusal(member, ends=ends)) is not None:
+            skipped = {"settings": asdict(member.settings), "ndcg": None, "recall": None, "skipped": refusal}
+            search.trials.append({**report, **skipped})
             if trial is not None:
                 self._study.tell(trial, state=self._refused)
-            return
+                return
+            # What is known to do well is worth a trial, if only with a smaller model.
+            settings = smaller(member.settings)
+            if settings is None:
+                return
+            member = replace(member, settings=settings)
         result = search.evaluate(member)
         if trial is not None:
             self._study.tell(trial, result.ndcg)
-        search.trials.append({**report, "ndcg": result.ndcg, "recall": result.recall})
+        found = {"settings": asdict(member.settings), "ndcg": result.ndcg, "recall": result.recall}
+        search.trials.append({**report, **found})
         if self.best is None or result.ndcg > self.best.ndcg:
             self.best = result
         if self._on_trial is not None:
