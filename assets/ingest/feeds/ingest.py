@@ -23,6 +23,7 @@ from assets.ingest.report import RunReport
 from assets.ingest.source_state import FeedState, SourceStates, load_states, update_states
 from assets.lake import Lake
 from features.schemas.bronze import FEED_POSTINGS
+from features.sources.feeds.formats import FORMATS
 from features.sources.parsed import Parsed
 from features.sources.postings import PARSED_POSTINGS
 
@@ -92,7 +93,11 @@ def _replay_feeds(lake: Lake, landing: Path, sources: Sources, report: RunReport
             source = source_of(file.name) or "feeds"
             writer.add(parsed, source=source, origin=file.name)
             n_jobs[source].append(parsed.rows["job_id"].n_unique())
-            if source in feeds and feeds[source].lists_all_open_jobs:
+            if (
+                source in feeds
+                and feeds[source].lists_all_open_jobs
+                and not FORMATS[feeds[source].format].has_job_pages
+            ):
                 readings[source].append(parsed)
             counts = report.of(source)
             counts.n_fetched += 1

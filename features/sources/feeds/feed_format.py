@@ -26,6 +26,10 @@ class Credential:
     is_required: bool = True
 
 
+def _no_job_pages(url: str, body: bytes) -> list[JobPage]:
+    return []
+
+
 @dataclass(frozen=True)
 class FeedFormat:
     """One format.
@@ -39,7 +43,7 @@ class FeedFormat:
 
     read: Callable[[bytes, FeedContext], Entries]
     next_pages: Callable[[str, bytes], list[str]] = lambda url, body: []
-    job_pages: Callable[[str, bytes], list[JobPage]] = lambda url, body: []
+    job_pages: Callable[[str, bytes], list[JobPage]] = _no_job_pages
     credentials: tuple[Credential, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     jobs_at: str | None = None
@@ -47,3 +51,8 @@ class FeedFormat:
     root_tags: frozenset[str] = frozenset()
     newest_first: bool = False
     is_crawled: bool = False
+
+    @property
+    def has_job_pages(self) -> bool:
+        """Whether a document of the format may be about one job, and not a listing."""
+        return self.job_pages is not _no_job_pages

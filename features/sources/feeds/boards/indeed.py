@@ -8,6 +8,7 @@ from features.sources.values import (
     amount,
     coordinates,
     first,
+    flag,
     joined,
     line,
     link,
@@ -32,7 +33,7 @@ def _indeed(job: Xml, feed: FeedContext) -> dict[str, object]:
         "region": place[1],
         "country": place[2],
         **coordinates(job.get("latitude"), job.get("longitude")),
-        "work_format": first(line, job, "remotetype", "remote", "workplacetype"),
+        "work_format": first(line, job, "remotetype", "workplacetype") or _remote(job.get("remote")),
         "employment_type": first(line, job, "jobtype", "type", "contracttype"),
         "experience": line(job.get("experience")),
         **_pay(job.get("salary")),
@@ -40,6 +41,12 @@ def _indeed(job: Xml, feed: FeedContext) -> dict[str, object]:
         "published_at": first(read_timestamp, job, "date", "publishdate", "pubdate"),
         "expires_at": first(read_deadline, job, "expirationdate", "expirydate", "expiration_date"),
     }
+
+
+def _remote(value: object) -> str | None:
+    """A word, or a flag, which is false for want of a statement, too."""
+    is_remote = flag(value)
+    return line(value) if is_remote is None else "remote" if is_remote else None
 
 
 def _pay(value: object) -> dict[str, object]:

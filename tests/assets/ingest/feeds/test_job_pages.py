@@ -266,6 +266,16 @@ def test_a_landed_page_is_the_same_job_as_a_fetched_one(
     assert lake.n_rows("bronze", FEED_POSTINGS) == 1
 
 
+def test_a_landed_page_of_one_job_closes_no_other(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer, site: str
+) -> None:
+    run(lake, landing, client, site)
+    (landing / "feeds/site").mkdir(parents=True)
+    (landing / "feeds/site/page.html").write_bytes(posting("Baker"))
+    run(lake, landing, client, site, at=AS_OF + HOUR)
+    assert jobs(lake) == {"Cook 1", "Cook 2", "Cook 3", "Baker"}
+
+
 # --- lists with an answer for each job
 
 

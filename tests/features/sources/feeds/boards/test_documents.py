@@ -84,6 +84,8 @@ def test_the_format_of_a_landed_document_is_recognised(format_: str) -> None:
         ("indeed", INDEED, ("<![CDATA[<p>Cook.</p>]]>", "<p>Cook <b>well</b>.</p>"), "description",
          "<p>Cook <b>well</b>.</p>"),
         ("indeed", INDEED, ("<remotetype>Hybrid remote", "<remotetype>Fully remote"), "work_format", "Fully remote"),
+        *(("indeed", INDEED, ("remotetype>Hybrid remote</remotetype", f"remote>{word}</remote"), "work_format", read)
+          for word, read in (("true", "remote"), ("1", "remote"), ("false", None), ("Hybrid", "Hybrid"))),
         ("indeed", INDEED, ("referencenumber", "otherid"), "source_id", "req-9"),
         ("indeed", INDEED, ("<salary><![CDATA[$20 - $25 per hour]]></salary>",
                             "<salary><min>20</min><max>25</max><currency>USD</currency><period>hour</period></salary>"),
