@@ -109,7 +109,7 @@ def _comparable(jobs: pl.DataFrame) -> pl.DataFrame:
         .with_columns(key=pl.struct("company", "title", *_TERMS))
         .filter(pl.len().over("key") > 1)
         .with_columns(block=pl.col("key").rank("dense"), text=text)
-        .sort(pl.col("status") != "open", "published_at", "job_id")
+        .sort(pl.col("status") != "open", "published_at", "job_id", nulls_last=True)
         .with_row_index("row")
         .select(pl.col("row").cast(pl.Int64), "job_id", "block", "text")
         .collect()

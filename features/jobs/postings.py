@@ -3,7 +3,6 @@
 Which version of a job is current, its status and its duplicates are decided elsewhere.
 """
 
-import datetime as dt
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +24,6 @@ from features.vocabulary.skills import SkillVocabulary, lists_by_row
 # Raise it when the result for the same posting and vocabulary changes; the catalog then normalises all postings again.
 NORMALISER_VERSION = 5
 _MAX_URL_CHARACTERS = 2_000
-_MAX_AHEAD = dt.timedelta(days=1)  # clocks differ, and days without a zone
 _MAX_TAGS = 60
 _MAX_TAG_CHARACTERS = 60
 # An amount in prose outside these limits is hardly the job's pay.
@@ -76,10 +74,10 @@ def normalise(postings: pl.DataFrame, *, vocabulary: Vocabulary, normaliser: str
     roles = _roles(text["title"], postings["professional_roles"], vocabulary.roles)
     skills = _skills(postings["skills"], whole, vocabulary.skills)
     pay = _pay(postings, text, countries=_countries(place), vocabulary=vocabulary)
-    published_at = postings.select(pl.coalesce(_not_ahead("published_at"), "seen_at")).to_series()
+    published_at = postings.select(pl.coalesce("published_at", "seen_at")).to_series()
     columns = postings.select(
-        "job_id", "source", "source_id", "content_hash", "seen_at", "expires_at", "closed_at",
-        *(_not_ahead(name) for name in ("published_at", "initial_created_at")),
+        "job_id", "source", "source_id", "content_hash", "seen_at", "published_at", "expires_at", "closed_at",
+        "initial_created_at",
         pl.lit(normaliser).alias("normaliser"),
         pl.col("is_complete").fill_null(value=True),
         pl.col("is_archived").fill_null(value=False),
@@ -133,11 +131,6 @@ def _places(postings: pl.DataFrame, gazetteer: Gazetteer) -> list[pl.Series]:
         *(pl.when(is_point).then(pl.col(name)).alias(name) for name in ("latitude", "longitude")),
     )
     return gazetteer.resolve(stated).get_columns()
-
-
-def _not_ahead(name: str) -> pl.Expr:
-    """The time, unless it is more than a day after the sighting: a job that is seen was not published in the future."""
-    return pl.when(pl.col(name) <= pl.col("seen_at") + _MAX_AHEAD).then(pl.col(name)).alias(name)
 
 
 def _countries(place: list[pl.Series]) -> list[str | None]:

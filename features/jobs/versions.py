@@ -62,6 +62,7 @@ def _choose_versions(versions: pl.LazyFrame, as_of: dt.datetime) -> pl.DataFrame
         .with_columns(
             first_version_at=pl.col("seen_at").min().over("job_id"),
             first_published_at=pl.col("published").min().over("job_id"),
+            is_ahead=pl.max_horizontal("initial_created_at", "published_at").max().over("job_id") > _latest(as_of),
             created_at=_plausible("initial_created_at", as_of).min().over("job_id"),
             is_past=pl.col("seen_at") <= as_of,
         )
@@ -76,7 +77,7 @@ def _choose_versions(versions: pl.LazyFrame, as_of: dt.datetime) -> pl.DataFrame
     complete = keys.filter("is_complete").unique("job_id", keep="first", maintain_order=True)
     last = keys.filter("is_past").group_by("job_id").agg(last_version_at=pl.col("seen_at").max())
     return (
-        newest.select("job_id", "content_hash", "first_version_at", "first_published_at", "created_at")
+        newest.select("job_id", "content_hash", "first_version_at", "first_published_at", "created_at", "is_ahead")
         .join(complete.select("job_id", complete_hash="content_hash"), on="job_id", how="left")
         .join(last, on="job_id", how="left")
     )
@@ -144,7 +145,10 @@ def _times(as_of: dt.datetime) -> list[pl.Expr]:
     first = pl.when(first_seen <= as_of).then(first_seen).otherwise(pl.col("first_published_at"))
     last = pl.coalesce(pl.max_horizontal("last_version_at", "last_sight_at"), pl.lit(as_of))
     # Sources move published_at when a posting is raised, so age counts from the earliest known time.
-    published = pl.min_horizontal(pl.coalesce("created_at", "first_published_at"), first)
+    stated = pl.coalesce("created_at", "first_published_at")
+    # A source that states only times in the future does not say that the job was published when it was first seen.
+    is_unknown = stated.is_null() & pl.col("is_ahead").fill_null(value=False)
+    published = pl.when(~is_unknown).then(pl.min_horizontal(stated, first))
     return [
         first.alias("first_seen_at"),
         last.alias("last_seen_at"),
@@ -171,5 +175,8 @@ def _plausible(name: str, as_of: dt.datetime) -> pl.Expr:
     In a replay, postings after `as_of` are plausible: their first version was seen after `as_of` too.
     """
     at = pl.col(name)
-    latest = pl.max_horizontal(pl.lit(as_of), pl.col("seen_at")) + _MAX_AHEAD
-    return pl.when((at >= _FIRST_PLAUSIBLE) & (at <= latest)).then(at)
+    return pl.when((at >= _FIRST_PLAUSIBLE) & (at <= _latest(as_of))).then(at)
+
+
+def _latest(as_of: dt.datetime) -> pl.Expr:
+    return pl.max_horizontal(pl.lit(as_of), pl.col("seen_at")) + _MAX_AHEAD

@@ -46,7 +46,16 @@ _MONEY = re.compile(
     r"(?:(?!(?P=mark))[.,](?P<decimals>\d{1,4})|[.,]-{1,2})?\s?(?P<thousands>[kк](?![^\W\d_]))?"
     rf"\s?[^\w\s.,'+-]?\s?(?:{_UNIT})?"
 )
-_TRUE, _FALSE = frozenset({"true", "yes", "1", "y", "да"}), frozenset({"false", "no", "0", "n", "нет"})
+_TRUE = frozenset({"true", "yes", "1", "1.0", "y", "t", "on", "да"})
+_FALSE = frozenset({"false", "no", "0", "0.0", "n", "f", "off", "нет"})
+# How data frames, databases and spreadsheets write that there is no value; "NA" is Namibia, "Nan" a town.
+_MISSING = frozenset(
+    {"nan", "NaN", "NAN", "null", "NULL", "Null", "(null)", "nil", "None", "none", "NONE", "n/a", "N/A", "N.A.", "n.a."}
+    | {"#N/A", "#VALUE!", "<NA>", "NaT", "\\N", "undefined", "-", "--", "–", "—"}
+)
+_CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
+_QUOTED = re.compile(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""")
+_BULLET = re.compile(r"^[\s•·*–—-]+")
 
 
 class NotJsonError(SourceError):
@@ -120,7 +129,7 @@ def plain(value: object) -> str | None:
     if found is None:
         return None
     if "&" in found or "<" in found:
-        found = html.unescape(_TAG.sub(" ", html.unescape(found)))
+        found = html.unescape(_TAG.sub(" ", _CDATA.sub("", html.unescape(found))))
     return line(found)
 
 
@@ -212,6 +221,13 @@ def joined(values: Iterable[object] | None) -> str | None:
     return ", ".join(strings(values or ()) or ()) or None
 
 
+def stated(row: Mapping[str, object]) -> dict[str, object]:
+    """`row` with null for every text that only says that there is no value: "NaN", "NULL", "N/A"."""
+    return {
+        name: None if isinstance(value, str) and value.strip() in _MISSING else value for name, value in row.items()
+    }
+
+
 def language_code(value: object) -> str | None:
     """The first two letters of a language tag, in lower case."""
     return (text(value) or "")[:2].lower() or None
@@ -224,14 +240,23 @@ def strings(values: Iterable[object]) -> list[str] | None:
 
 
 def listed(value: object) -> list[str] | None:
-    """A list of texts from a JSON array, or from text separated by semicolons, else vertical bars, else commas."""
+    """A list of texts from a JSON array, or from text separated by line ends, else semicolons, vertical bars or commas.
+
+    Lists as Python and PostgreSQL write them are read too: "['Go', 'SQL']", "{Go,SQL}".
+    """
     if isinstance(value, str):
         stripped = value.strip()
-        if stripped.startswith("["):
+        if stripped.startswith("[") and stripped.endswith("]"):
             try:
                 return strings(items(decode_json(stripped.encode("utf-8", "replace"))))
             except NotJsonError:
-                pass
+                quoted = [one or other for one, other in _QUOTED.findall(stripped)]
+                return strings(quoted) if quoted else listed(stripped[1:-1])
+        if stripped.startswith("{") and stripped.endswith("}"):
+            return strings(part.strip(' "') for part in stripped[1:-1].split(","))
+        if "\n" in stripped:
+            lines = [_BULLET.sub("", one) for one in stripped.splitlines()]
+            return strings(part for one in lines for part in listed(one) or ())
         separator = ";" if ";" in stripped else "|" if "|" in stripped else ","
         return strings(stripped.split(separator))
     return strings(value) if isinstance(value, (list, tuple)) else None

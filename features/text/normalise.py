@@ -17,7 +17,10 @@ _BLOCK_TAG = (
     r"\b[^<>]*>"
 )
 _TAG = re.compile(r"<[a-zA-Z!/?]")
-_ESCAPED_TAG = re.compile(r"&lt;/?(?:p|div|br|li|ul|ol|h[1-6]|strong|b|em|i|span|a|table|tr|td|img)\b", re.IGNORECASE)
+_CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
+_ESCAPED_TAG = re.compile(
+    r"&lt;(?:!\[CDATA\[|/?(?:p|div|br|li|ul|ol|h[1-6]|strong|b|em|i|span|a|table|tr|td|img)\b)", re.IGNORECASE
+)
 _ENTITY = re.compile(r"&(?:[a-zA-Z]{2,10}|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
 _INVISIBLE = (
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u{ad}\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}\u{2066}-\u{2069}\u{feff}]"
@@ -192,7 +195,8 @@ def company_key(name: pl.Expr) -> pl.Expr:
 def _as_lines(texts: pl.Series) -> pl.Series:
     # Greenhouse and others escape the whole HTML, so tags show only after unescaping it once.
     escaped = [html.unescape(t) if not _TAG.search(t) and _ESCAPED_TAG.search(t) else t for t in texts]
-    return pl.Series(escaped, dtype=pl.String).str.replace_all(_BLOCK_TAG, "\n$0")
+    unwrapped = [_CDATA.sub("", t) for t in escaped]  # escaped twice: feed parsers leave the marks in the text
+    return pl.Series(unwrapped, dtype=pl.String).str.replace_all(_BLOCK_TAG, "\n$0")
 
 
 def _strip_markup(text: str) -> str:

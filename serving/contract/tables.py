@@ -206,7 +206,7 @@ DESCRIBED: Mapping[str, Table] = {
             "skills": Column(["varchar"], "Canonical names of the skills that the posting asks for"),
             "tags": Column(["varchar"], "Tags of the posting, in lower case"),
             "professional_roles": Column(["varchar"], "Roles that the job belongs to"),
-            "published_at": Column(_TIMESTAMP, "First publication"),
+            "published_at": Column(_TIMESTAMP, "First publication; null if the source states only times in the future"),
             "first_seen_at": Column(_TIMESTAMP, "First run that saw the job"),
             "last_seen_at": Column(_TIMESTAMP, "Last run that saw the job"),
             "expires_at": Column(_TIMESTAMP, "End that the source announced"),

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 import polars as pl
@@ -26,6 +27,7 @@ from features.sources.values import (
     pay_period,
     plain,
     raw_json,
+    stated,
     text,
 )
 
@@ -33,6 +35,7 @@ DEFAULT_SOURCE = "file"
 MAX_SOURCE_ID_CHARACTERS = 128
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_214_400_000  # of the years 1 to 9999
 _MAX_FIELD_CHARACTERS = 2_000_000
+_SEP_LINE = re.compile(r"\"?sep=(.)\"?", re.IGNORECASE)
 # The reader of each column of our own format, unless the column has a rule of its own.
 _READERS = {
     "url": link,
@@ -109,8 +112,11 @@ def _json_entries(body: bytes) -> Iterator[Entry]:
 def _csv_entries(body: bytes) -> Iterator[Entry]:
     decoded = decode_feed(body, content_type=None, url=None)
     csv.field_size_limit(_MAX_FIELD_CHARACTERS)
-    first_line = decoded.lstrip("\r\n").partition("\n")[0]
-    delimiter = max(CSV_DELIMITERS, key=first_line.count)
+    first_line, _, rest = decoded.lstrip("\r\n").partition("\n")
+    if named := _SEP_LINE.fullmatch(first_line.strip(" \r")):  # Excel's own line, which names the delimiter
+        delimiter, decoded = named[1], rest
+    else:
+        delimiter = max(CSV_DELIMITERS, key=first_line.count)
     reader = csv.reader(io.StringIO(decoded, newline=""), delimiter=delimiter)
     header: list[str] | None = None
     while True:
@@ -124,8 +130,10 @@ def _csv_entries(body: bytes) -> Iterator[Entry]:
         if not row:
             continue
         if header is None:
-            header = [column.strip().lower() for column in row]
+            header = [column.strip().lower().replace(" ", "_") for column in row]
             continue
+        while len(row) > len(header) and not row[-1].strip():  # a delimiter at the end of the line
+            row.pop()
         raw = delimiter.join(row).encode("utf-8", "replace")
         is_whole = len(row) == len(header)
         value = dict(zip(header, row, strict=True)) if is_whole else ValueError("wrong_number_of_fields")
@@ -145,8 +153,9 @@ def _linked_data_row(value: Mapping[str, object]) -> dict[str, object] | str:
     return {"is_complete": True, "source": DEFAULT_SOURCE, "source_id": source_id, **columns}
 
 
-def _row(job: Mapping[str, object]) -> dict[str, object] | str:
+def _row(written: Mapping[str, object]) -> dict[str, object] | str:
     """The posting of a row with our own columns, or the reason to refuse it."""
+    job = stated(written)
     source, source_id = text(job.get("source")) or DEFAULT_SOURCE, text(job.get("source_id"))
     title = plain(job.get("title"))
     if source_id is None:
@@ -173,8 +182,8 @@ def _row(job: Mapping[str, object]) -> dict[str, object] | str:
 
 def _work_format(job: Mapping[str, object]) -> str | None:
     """`work_format` if given, else `remote`, which is a boolean or a word such as "hybrid"."""
-    if stated := line(job.get("work_format")):
-        return stated
+    if work_format := line(job.get("work_format")):
+        return work_format
     is_remote = flag(job.get("remote"))
     if is_remote is None:
         return line(job.get("remote")) if isinstance(job.get("remote"), str) else None

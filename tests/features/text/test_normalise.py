@@ -199,3 +199,12 @@ def test_words_that_are_no_legal_form_stay(one: str, other: str) -> None:
 @pytest.mark.parametrize("name", ["GmbH", "ООО", "Co", "S.A.", "SE", "AG", "BV"])
 def test_a_name_that_is_only_a_legal_form_stays(name: str) -> None:
     assert pl.select(company_key(pl.Series([name]))).to_series().to_list()[0] is not None
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    ["<![CDATA[Join our team.]]>", "&lt;![CDATA[Join our team.]]&gt;", "<![CDATA[<p>Join our team.</p>]]>",
+     "&lt;![CDATA[&lt;p&gt;Join our team.&lt;/p&gt;]]&gt;"],
+)  # fmt: skip
+def test_text_that_was_escaped_with_its_cdata_marks_is_kept(wrapped: str) -> None:
+    assert plain_text(pl.Series([wrapped])).to_list() == ["Join our team."]

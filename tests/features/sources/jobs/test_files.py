@@ -246,3 +246,71 @@ def test_values_of_any_type_never_raise_or_lose_the_row(changes: dict[str, objec
 def test_any_bytes_are_rows_or_rejects(body: bytes) -> None:
     for parse in (parse_jobs_jsonl, parse_jobs_csv, parse_jobs_parquet):
         PARSED_POSTINGS.validate(parse(body).rows)
+
+
+@pytest.mark.parametrize(
+    "first_line", ["sep=;", "SEP=;", '"sep=;"', "sep=;\r"], ids=["plain", "capitals", "quoted", "carriage_return"]
+)
+def test_the_line_that_names_the_delimiter_is_no_header(first_line: str) -> None:
+    row = only(parse_jobs_csv(f"{first_line}\nsource_id;title;company\n1;Go dev, remote;Acme\n".encode()))
+    assert (row["title"], row["company"]) == ("Go dev, remote", "Acme")
+
+
+@pytest.mark.parametrize(
+    "nothing", ["nan", "NaN", "NULL", "null", "N/A", "n/a", "None", "#N/A", "<NA>", "\\N", "-", "—"]
+)
+def test_words_for_no_value_are_null(nothing: str) -> None:
+    body = f"source_id,title,company,city,salary_min,skills\n1,Go dev,{nothing},{nothing},{nothing},{nothing}\n"
+    row = only(parse_jobs_csv(body.encode()))
+    assert [row[name] for name in ("company", "city", "salary_min", "skills")] == [None] * 4
+    assert only(parse_jobs_jsonl(lines({**JOB, "company": nothing})))["company"] is None
+
+
+@pytest.mark.parametrize("country", ["NA", "Nan"])
+def test_a_place_that_looks_like_no_value_stays(country: str) -> None:
+    assert only(parse_jobs_csv(f"source_id,title,country\n1,Cook,{country}\n".encode()))["country"] == country
+
+
+@pytest.mark.parametrize(
+    "skills",
+    ['"Go\nSQL\nDocker"', '"• Go\n• SQL\n• Docker"', "\"['Go', 'SQL', 'Docker']\"", '"{Go,SQL,Docker}"', "Go;SQL;Docker",
+     '"[""Go"",""SQL"",""Docker""]"', "\"['Go' 'SQL' 'Docker']\"", '"Go\r\nSQL, Docker"'],
+)  # fmt: skip
+def test_lists_are_read_as_programs_write_them(skills: str) -> None:
+    row = only(parse_jobs_csv(f"source_id,title,skills\n1,Dev,{skills}\n".encode()))
+    assert row["skills"] == ["Go", "SQL", "Docker"]
+
+
+@pytest.mark.parametrize(
+    ("written", "work_format"),
+    [("1.0", "remote"), ("t", "remote"), ("yes", "remote"), ("TRUE", "remote"), ("0.0", "on_site"), ("f", "on_site"),
+     ("no", "on_site"), ("hybrid", "hybrid"), ("nan", None), ("", None)],
+)  # fmt: skip
+def test_booleans_are_read_as_programs_write_them(written: str, work_format: str | None) -> None:
+    row = only(parse_jobs_csv(f"source_id,title,remote\n1,Go dev,{written}\n".encode()))
+    assert row["work_format"] == work_format
+
+
+def test_a_delimiter_at_the_end_of_a_line_adds_no_field() -> None:
+    row = only(parse_jobs_csv(b"Source ID,Title\n1,Dev,\n"))
+    assert (row["source_id"], row["title"]) == ("1", "Dev")
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "currency", "expected"),
+    [
+        ("50.000", "60.000", "EUR", (50_000, 60_000, None)), ("$50,000", "$60,000", "USD", (50_000, 60_000, None)),
+        ("60 000", "", "RUB", (60_000, None, None)), ("25.50", "30,5", "USD", (25.5, 30.5, None)),
+        ("1.234,56", "", "EUR", (1_234.56, None, None)), ("12,00,000", "18,00,000", "INR", (1.2e6, 1.8e6, None)),
+        ("45'000", "50'000.00", "CHF", (45_000, 50_000, None)), ("60k", "80k", "EUR", (60_000, 80_000, None)),
+        ("50-60k", "", "USD", (None, None, "50-60k")), ("$50,000", "$60,000", "", (None, None, "$50,000 - $60,000")),
+        ("от 300 000", "", "KZT", (None, None, "от 300 000")), ("0", "0", "USD", (None, None, None)),
+        ("-5", "", "USD", (None, None, None)), ("50000.0000", "", "USD", (50_000, None, None)),
+    ],
+)  # fmt: skip
+def test_amounts_as_text_are_read_in_any_grouping(
+    lower: str, upper: str, currency: str, expected: tuple[float | None, float | None, str | None]
+) -> None:
+    job = {**JOB, "salary_min": lower, "salary_max": upper, "salary_currency": currency}
+    row = only(parse_jobs_jsonl(lines(job)))
+    assert (row["salary_min"], row["salary_max"], row["salary_text"]) == expected
