@@ -4,7 +4,6 @@ import datetime as dt
 from typing import Any
 
 import polars as pl
-import pytest
 
 from features.jobs.versions import fold_jobs
 from features.schemas.bronze import SIGHTINGS

@@ -273,7 +273,8 @@ def test_a_place_that_looks_like_no_value_stays(country: str) -> None:
 
 @pytest.mark.parametrize(
     "skills",
-    ['"Go\nSQL\nDocker"', '"• Go\n• SQL\n• Docker"', "\"['Go', 'SQL', 'Docker']\"", '"{Go,SQL,Docker}"', "Go;SQL;Docker",
+    ['"Go\nSQL\nDocker"', '"• Go\n• SQL\n• Docker"', "\"['Go', 'SQL', 'Docker']\"", '"{Go,SQL,Docker}"',
+     "Go;SQL;Docker",
      '"[""Go"",""SQL"",""Docker""]"', "\"['Go' 'SQL' 'Docker']\"", '"Go\r\nSQL, Docker"'],
 )  # fmt: skip
 def test_lists_are_read_as_programs_write_them(skills: str) -> None:
