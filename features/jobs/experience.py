@@ -74,7 +74,7 @@ _HINT = rf"{_EXPERIENCE}|\byears?\b|\byrs\b"
 # A number of years with its bounds: "at least 3 years", "от 1 года до 3 лет", "5 or more years".
 _SPAN = rf"(?:{_LOWER} |{_UPPER} )?{_N} ?(?:{_YEAR}? ?{_TO} ?{_N} ?)?{_MORE}? ?-? ?(?:{_YEAR}|{_MONTH})"
 _BOUNDED = (
-    rf"(?:(?:{_LOWER}|{_UPPER}) {_N} ?(?:{_YEAR}? ?{_TO} ?{_N} ?)?{_MORE}?|{_N} ?{_YEAR}? ?(?:-|–|до|to|bis) ?{_N} ?\+?"
+    rf"(?:(?:{_LOWER}|{_UPPER}) {_N} ?(?:{_YEAR}? ?{_TO} ?{_N} ?)?{_MORE}?|{_N} ?{_YEAR}? ?{_TO} ?{_N} ?\+?"
     rf"|{_N} ?{_MORE})"
 )
 # In prose a number of years counts only beside the word for experience, or with a plus before an activity.

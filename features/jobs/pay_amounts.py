@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from features.vocabulary.currencies import Currencies, Meanings, is_money_sign
 
 MAX_AMOUNT = 1e9
+LAKH_AND_CRORE = (1e5, 1e7)
 _NUMBER = re.compile(
     r"(?<!\d)(?<!\d[.,'])(?:"
     r"\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d{1,2})?"  # lakh and crore: 12,00,000
@@ -20,7 +21,7 @@ _NUMBER = re.compile(
 _MASS = (
     (1e3, r"k|к|тыс(?:яч\w*|\.)?|thousand|tsd\.?|tys\.?|tis\.?|tūkst\.?|ribu|rb|bin|mila|mille|т(?=\.? ?(?:р|тг)\b)"
           "|千|천"),
-    (1e4, "万|만"),
+    (1e4, "万|萬|만"),
     (1e5, r"lakhs?|lacs?|lpa|l"),
     (1e6, r"млн\.?|миллион\w*|mln\.?|millions?|millionen|millones|mio\.?|juta|jt|triệu|mm?|百万"),
     (1e7, r"crores?|cr\.?"),
@@ -52,7 +53,7 @@ _WORDLIKE = frozenset(
         "try",
     }
 )
-_END_OF_NUMBER = re.compile(r"(?:[,.]-{1,2}|:-)(?![\d-])")
+_END_OF_NUMBER = re.compile(r"(?:[,.]-{1,2}|:-|/-)(?![\d-])")
 _SIGNS = "".join(filter(is_money_sign, map(chr, range(0x10000))))
 _WORD = r"[^\W\d_]+(?:['.][^\W\d_]+)*\.?"
 _SIGN_AFTER = re.compile(rf"[a-z]{{0,4}}[{_SIGNS}](?: ?[a-z]{{1,3}}(?![^\W_]))?")
@@ -61,7 +62,7 @@ _SIGN_BEFORE = re.compile(rf"(?:(?<![^\W_])[a-z]{{1,4}}\.? ?-?)?[{_SIGNS}][a-z]{
 _WORDS_BEFORE = re.compile(rf"(?<![^\W\d_])(?:{_WORD} ){{0,2}}{_WORD}$")
 # Between a currency and its amount: nothing, or a period: "руб/мес: 80000".
 _BETWEEN = (re.compile(r":?[ (]*$"), re.compile(r" ?/ ?[^\W\d_]{1,6}\.?:? ?$"))
-_LETTER_BEFORE = re.compile(r"[^\W\d_](?:-|#)?$|[#№]$")
+_LETTER_BEFORE = re.compile(r"[a-zа-яёіїєґ](?:-|#)?$|[#№]$")
 _RUN = re.compile(r" ?([^\W\d_]+)")
 _NOTHING_BETWEEN = re.compile(r"[ ,'()]{0,2}|\.")
 _SIGN_OF_NEXT = re.compile(rf"[a-z]{{0,4}}[{_SIGNS}]\d")
@@ -151,7 +152,7 @@ def _amount(line: Line, match: re.Match[str], currencies: Currencies, *, since: 
     beside = [*before, *after]
     codes = frozenset().union(*(one.codes for one in beside))
     value = _value(written, factor=factor if is_scaled else None, codes=codes)
-    if value is None or (factor in (1e5, 1e7) and codes and not codes & _RUPEES):
+    if value is None or (factor in LAKH_AND_CRORE and codes and not codes & _RUPEES):
         return None
     return Amount(start, end, value * factor, is_scaled, factor, beside, has_plus, word)
 
@@ -166,7 +167,7 @@ def _times(low: str, position: int, currencies: Currencies) -> tuple[float | Non
         rest = _RUN.match(low, match.end())
         tail = rest[1] if rest and rest.start(1) == match.end() else ""
         word = match.group()
-        is_whole = not tail or currencies.meanings(tail) is not None or word.strip() in ("万", "만", "千", "천")
+        is_whole = not tail or currencies.meanings(tail) is not None or word.strip() in ("万", "萬", "만", "千", "천")
         if is_whole and not (word.strip() in _ATTACHED_ONLY and word.startswith(" ")):
             factor = next(_MASS[n][0] for n in range(len(_MASS)) if match.group(f"m{n}"))
             return factor, True, match.end()

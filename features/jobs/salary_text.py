@@ -12,7 +12,7 @@ from dataclasses import replace
 import polars as pl
 
 from features.jobs import pay_words as words
-from features.jobs.pay_amounts import MAX_AMOUNT, Line, currencies_in
+from features.jobs.pay_amounts import LAKH_AND_CRORE, MAX_AMOUNT, Line, currencies_in
 from features.jobs.pay_statements import (
     COUNTED_PERIOD,
     CUE,
@@ -35,6 +35,9 @@ _MAX_CHARACTERS = 400
 _MAX_DESCRIPTION_CHARACTERS = 8_000
 _MAX_RATIO = 30.0  # no range of pay is wider, unless its lower bound lost its thousands
 _MIN_WITHOUT_CURRENCY = 5.0
+_USUAL_USD = (100.0, 20_000.0)  # pay per month
+_NEIGHBOURS = ("PK", "BD", "LK", "NP")  # of India, with lakhs of their own currencies
+_MONTHS = {"hour": 164.0, "day": 21.0, "week": 52 / 12, "month": 1.0, "year": 1 / 12}
 _MAX_HOURLY_HRYVNIAS = 2_000.0
 _MIN_BY_CODE = 100.0  # less is no pay in a title: "PHP 8"
 FOUND = {
@@ -141,7 +144,7 @@ def _by_distinct(texts: pl.Series, countries: Sequence[str | None] | None, read:
 def _is_title_pay(pay: Statement, line: Line) -> bool:
     """In a title an amount counts only with its currency: "$5M fund" and "PHP 8" are no pay."""
     largest = max(one.value for one in pay.amounts)
-    is_money = any(one.has_currency for one in pay.amounts)
+    is_money = any(one.has_currency or one.factor in LAKH_AND_CRORE for one in pay.amounts)
     is_sign = any(not m.word.isalpha() or not m.word.isascii() for one in pay.amounts for m in one.currencies)
     return is_money and (is_sign or largest >= _MIN_BY_CODE) and largest < 1e9 and not _LARGE.match(line.low[pay.end :])
 
@@ -181,10 +184,16 @@ def _read(
         period = "hour"  # "грн/год" is per hour in Ukrainian, per year in Russian
     low, high = (_sane(one) for one in (pay.low, pay.high))
     largest = max(one.value for one in pay.amounts)
+    code = _on_scale(code, beside, largest, period, currencies)
     is_year = len(pay.amounts) == 1 and 1990 <= largest <= 2035 and not pay.amounts[0].is_scaled
     is_timed = (period is not None or is_odd) and largest >= _MIN_WITHOUT_CURRENCY
     is_pay = bool(beside) or code is not None or is_timed or (largest >= 1000 and not is_year)
-    if not is_pay or (needs_currency and not beside) or _is_too_wide(low, high) or _is_negative(line, pay):
+    if (
+        not is_pay
+        or (needs_currency and not beside and code is None)
+        or _is_too_wide(low, high)
+        or _is_negative(line, pay)
+    ):
         low = high = None
     return (low, high, code, period, _gross(line.low), is_odd)
 
@@ -246,10 +255,27 @@ def _currency(beside: list[Meanings], everywhere: list[Meanings], country: str |
     return found.pop() if len(found) == 1 else None
 
 
+def _on_scale(
+    code: str | None, beside: list[Meanings], amount: float, period: str | None, currencies: Currencies
+) -> str | None:
+    """`code`, or the currency elsewhere if the amount is usual only in it: 180 000 roubles in Minsk are Russian."""
+    elsewhere = {one.default for one in beside} - {None}
+    if code is None or len(elsewhere) != 1 or code in elsewhere or any(one.is_certain for one in beside):
+        return code
+    other = elsewhere.pop()
+    months = [1.0, 1 / 12] if period is None else [_MONTHS.get(period, 1.0)]
+
+    def is_usual(currency: str | None) -> bool:
+        units = currencies.units_per_usd.get(currency or "")
+        return units is not None and any(_USUAL_USD[0] <= amount * one / units <= _USUAL_USD[1] for one in months)
+
+    return other if is_usual(other) and not is_usual(code) else code
+
+
 def _rupees(pay: Statement, beside: list[Meanings], everywhere: list[Meanings], country: str | None) -> str | None:
     """Lakhs and crores without a currency are Indian rupees, unless a neighbour's country says otherwise."""
-    is_counted_so = any(one.is_scaled and one.factor in (1e5, 1e7) for one in pay.amounts)
-    return "INR" if is_counted_so and not beside and not everywhere and country in (None, "IN") else None
+    is_counted_so = any(one.is_scaled and one.factor in LAKH_AND_CRORE for one in pay.amounts)
+    return "INR" if is_counted_so and not beside and not everywhere and country not in _NEIGHBOURS else None
 
 
 def _period(low: str) -> str | None:

@@ -11,6 +11,8 @@ from features.text.normalise import first_match, first_true, fold, lines_with
 _REMOTE = (
     r"\bremot|телеработ|удален|дистанц|anywhere|worldwide|\bglobal\b|telecommut|work from home|\bwfh\b|home[- ]?office"
     r"|из дома|на дому|віддален|distributed|t[eé]l[eé]trava|teletraba|zdaln|fernarbeit"
+    r"|à distance|a distancia|da remoto|smart working|na dálku|z domova|hemifrån|på distans|hjemmefra|etätyö|thuiswerk"
+    r"|uzaktan|masofaviy|қашықтан|дистанційн"
 )
 _NO = r"(?:\bnot?\b|\bnon\b|\bnever\b|\bcannot\b|can't|isn't|\bno\b)"
 _NOT_REMOTE = (
@@ -20,9 +22,11 @@ _NOT_REMOTE = (
     r"|(?:удален|дистанц)\p{L}*(?: \p{L}+)? (?:не|нет)\b"
     r"|(?:удален|дистанц)\p{L}*(?: \p{L}+)? невозможн"
 )
-_HYBRID = r"h[yií]bri[dg]|hybryd|ibrid|гибрид|частично удален|partly remote|partial(?:ly)? remote"
+_HYBRID = r"h[yií]bri[dg]|hybryd|ibrid|гибрид|гібрид|частично удален|partly remote|partial(?:ly)? remote"
 _ON_SITE = (
     r"on[-_ ]?site|in[-_ ]?office|\boffice\b|\bофис|\bfull_?day\b|fullday|полный день|на месте|in[- ]person"
+    r"|vor ort|présentiel|sur site|presencial|in sede|in presenza|stacjonarn|na miejscu|op locatie|på plats"
+    r"|på stedet|офіс"
     r"|field_?work|разъезд|^shift$|fly_?in_?fly_?out|вахт|сменный"
 )
 # A part of a location that names a format and no place: "In-Office", "Berlin (On-site)", "Hybrid - London".

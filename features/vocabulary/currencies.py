@@ -33,10 +33,13 @@ class Meanings:
 
 @dataclass(frozen=True)
 class Currencies:
-    """currency_words.csv: `words` by spelling in lower case, `stems` of those with any ending."""
+    """currency_words.csv: `words` by spelling in lower case, `stems` of those with any ending; and `units_per_usd`, the
+    newest rates of currencies.csv, which tell what is a usual amount.
+    """
 
     words: Mapping[str, Meanings]
     stems: Mapping[str, Meanings]
+    units_per_usd: Mapping[str, float]
 
     @classmethod
     def load(cls, folder: Path) -> "Currencies":
@@ -48,6 +51,7 @@ class Currencies:
         return cls(
             words={word: one for word, one in found.items() if not word.endswith("*")},
             stems={word[:-1]: one for word, one in found.items() if word.endswith("*")},
+            units_per_usd=_newest_rates(folder),
         )
 
     def meanings(self, word: str) -> Meanings | None:
@@ -70,6 +74,12 @@ def is_money_sign(character: str) -> bool:
 def plain_quotes(text: str) -> str:
     """`text` with every apostrophe as ', as the words are spelt here."""
     return text.translate(_QUOTES)
+
+
+def _newest_rates(folder: Path) -> dict[str, float]:
+    with (folder / "currencies.csv").open(encoding="utf-8", newline="") as file:
+        rows = sorted(csv.DictReader(file), key=lambda row: row["as_of_date"])
+    return {row["currency"]: float(row["units_per_usd"]) for row in rows}
 
 
 def _meanings(word: str, rows: Mapping[str, str]) -> Meanings:
