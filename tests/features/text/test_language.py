@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 
 from features.text.language import detect, resolve
+from tests.benchmarks.bench_language import labelled_texts
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ from features.text.language import detect, resolve
         ("Kierowca kat. C", "pl"),
         ("Desenvolvedor Java com experiência", "pt"),
         ("Python", "en"),
-        ("日本語の求人", "other"),
+        ("日本語の求人", "ja"),
         ("12345", None),
         (None, None),
     ],
@@ -45,3 +46,24 @@ def test_the_sources_own_value_wins() -> None:
         "en",
         "ru",
     ]
+
+
+def test_bullet_points_without_function_words_are_in_their_language() -> None:
+    english = (
+        "Product Manager\n- Own product roadmap\n- Drive revenue growth\n- Stakeholder management\n- Stock options"
+    )
+    german = "Projektleiter\n- Planung und Steuerung\n- Budgetverantwortung\n- Kundenbetreuung\n- Unbefristeter Vertrag"
+    assert detect(pl.Series([english, german])).to_list() == ["en", "de"]
+
+
+def test_most_labelled_texts_are_identified() -> None:
+    texts = labelled_texts()
+    right = texts.select("kind", is_right=detect(texts["text"]) == pl.col("language")).group_by("kind")
+    shares = dict(right.agg(pl.col("is_right").mean()).iter_rows())
+    assert shares["posting"] > 0.97 and shares["English bullets"] > 0.97 and shares["English title"] > 0.97
+    assert shares["title and sentence"] > 0.9 and shares["title"] > 0.6
+
+
+def test_a_text_alone_is_identified_as_among_others() -> None:
+    texts = labelled_texts()["text"].gather_every(40)
+    assert detect(texts).to_list() == [detect(texts[[row]])[0] for row in range(len(texts))]
