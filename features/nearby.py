@@ -4,6 +4,7 @@ import h3
 import polars as pl
 
 from features.engagement import is_recommendable, top_jobs
+from features.jobs.locations import places_of_jobs
 from features.schemas.features import NEARBY
 from features.vocabulary.places import is_on_earth
 
@@ -27,15 +28,18 @@ def cells(latitudes: pl.Series, longitudes: pl.Series) -> pl.Series:
 def nearby(jobs: pl.LazyFrame, job_features: pl.LazyFrame) -> pl.DataFrame:
     """NEARBY: the 100 open jobs per cell with the highest recency + engagement; newer wins a tie."""
     score = pl.col("recency").fill_null(0) + pl.col("engagement").fill_null(0)
+    open_jobs = jobs.filter(is_recommendable())
     placed = (
-        jobs.filter(is_recommendable())
-        .select("job_id", "latitude", "longitude", "published_at")
+        places_of_jobs(open_jobs)
+        .join(open_jobs.select("job_id", "published_at"), on="job_id")
         .join(job_features.select("job_id", score=score), on="job_id", how="left")
+        .select("job_id", "latitude", "longitude", "published_at", "score")
         .collect()
     )
     return (
         placed.with_columns(cells(placed["latitude"], placed["longitude"]))
         .drop_nulls("cell")
+        .unique(["cell", "job_id"])
         .pipe(top_jobs, within=["cell"], limit=TOP_JOBS)
         .select(list(NEARBY.columns))
         .pipe(NEARBY.conform)

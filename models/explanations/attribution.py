@@ -101,7 +101,7 @@ def _strengths(pairs: CandidatePairs, items: RankedItems) -> tuple[dict[str, Flo
     limit = users.max_distance_km[pairs.user]
     is_near = km <= np.where(np.isnan(limit), 25.0, limit)
     is_remote = (jobs.is_remote[pairs.job] == 1) & (users.remote[pairs.user] >= REMOTE_OK)
-    is_same_country = (users.country[pairs.user] == jobs.country[pairs.job]) & (users.country[pairs.user] >= 0)
+    is_same_country = pairs.is_same_country() == 1
     has_role = pairs.sum_over(jobs.roles, users.roles) > 0
     follows = _company_affinity(pairs)
     place = part["location"] + part["location_match"]
@@ -192,6 +192,7 @@ def _reference(
     jobs, catalog_ids = pairs.jobs, pairs.context.index.job_ids
     job = pairs.job.ravel()[item]
     row = item // pairs.job.shape[1]
+    user = pairs.user[row, 0]
     ref: pl.Series | None = None
     value: NDArray[Any] | None = None
     if code.startswith("similar_to_"):
@@ -206,11 +207,11 @@ def _reference(
     elif code == "nearby":
         value = np.round(pairs.distance_km().ravel()[item], 1)
     elif code == "same_city":
-        ref = names_at(jobs.vocabularies["city"], jobs.city[job])
+        ref = names_at(jobs.vocabularies["city"], pairs.users.city[user])
     elif code == "popular_in_area":
         is_city = pairs.is_same_city().ravel()[item]
-        city = names_at(jobs.vocabularies["city"], np.where(is_city, jobs.city[job], -1))
-        ref = city.fill_null(names_at(jobs.vocabularies["country"], jobs.country[job]))
+        city = names_at(jobs.vocabularies["city"], np.where(is_city, pairs.users.city[user], -1))
+        ref = city.fill_null(names_at(jobs.vocabularies["country"], pairs.users.country[user]))
     elif code == "company":
         ref = jobs.company_display.gather(job)
     elif code == "new":

@@ -6,6 +6,7 @@ Only data and look-ups. models.ranking.preparation builds a run and its batches;
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -22,6 +23,7 @@ from models.kernels.sparse_rows import lookup, sums_over_terms
 from models.ranking.experiments import Arm
 from models.ranking.interaction_arrays import JobIndex
 from models.ranking.job_arrays import JobTable
+from models.ranking.job_places import JobPlaces
 from models.ranking.population import Population
 from models.ranking.settings import Recipe, Settings
 from models.ranking.user_arrays import UserTable
@@ -172,19 +174,33 @@ class CandidatePairs:
         self.user: Longs = np.arange(block.rows.start, block.rows.stop)[:, None]
 
     def distance_km(self) -> Floats:
-        return haversine_km(
-            self.users.latitude[self.user],
-            self.users.longitude[self.user],
-            self.jobs.latitude[self.job],
-            self.jobs.longitude[self.job],
-        )
+        """To the nearest place of the job; NaN where the user or all places have no coordinates."""
+        km = _distance_km(self.users, self.user, self.jobs, self.job)
+        row, column, place = self._further_places
+        further = _distance_km(self.users, self.user[row, 0], self.jobs.further_places, place)
+        np.fmin.at(km, (row, column), further)
+        return km
 
     def is_same_city(self) -> Bools:
-        """The same name, and not known to lie in two countries: London is in Britain and in Canada."""
-        city, country = self.users.city[self.user], self.users.country[self.user]
-        job_country = self.jobs.country[self.job]
-        is_abroad = (country >= 0) & (job_country >= 0) & (country != job_country)
-        return np.asarray((city == self.jobs.city[self.job]) & (city >= 0) & ~is_abroad)
+        """Any place of the same name that is not known to lie abroad: London is in Britain and in Canada."""
+        is_same = _is_same_city(self.users, self.user, self.jobs, self.job)
+        row, column, place = self._further_places
+        np.logical_or.at(
+            is_same, (row, column), _is_same_city(self.users, self.user[row, 0], self.jobs.further_places, place)
+        )
+        return is_same
+
+    def is_same_country(self) -> Floats:
+        """1 if any place of the job is in the user's country, 0 if none is, NaN where either is unknown."""
+        is_same = _is_same_country(self.users, self.user, self.jobs, self.job)
+        row, column, place = self._further_places
+        further = _is_same_country(self.users, self.user[row, 0], self.jobs.further_places, place)
+        np.fmax.at(is_same, (row, column), further)
+        return is_same
+
+    @cached_property
+    def _further_places(self) -> tuple[Longs, Longs, Longs]:
+        return self.jobs.further_places.of_pairs(self.job)
 
     def lookup(self, table: Csr) -> Floats:
         """The entry of a CSR matrix users x jobs for each pair, 0 without one."""
@@ -193,3 +209,18 @@ class CandidatePairs:
     def sum_over(self, job_terms: Csr, user_terms: Csr) -> Doubles:
         """Per pair the sum of job value * user value over the job's terms; `user_terms` is users x terms."""
         return sums_over_terms(job_terms, self.job, user_terms[self.rows])
+
+
+def _distance_km(users: UserTable, user: Longs, places: JobTable | JobPlaces, place: Ints | Longs) -> Floats:
+    return haversine_km(users.latitude[user], users.longitude[user], places.latitude[place], places.longitude[place])
+
+
+def _is_same_city(users: UserTable, user: Longs, places: JobTable | JobPlaces, place: Ints | Longs) -> Bools:
+    city, country, of_place = users.city[user], users.country[user], places.country[place]
+    is_abroad = (country >= 0) & (of_place >= 0) & (country != of_place)
+    return np.asarray((city == places.city[place]) & (city >= 0) & ~is_abroad)
+
+
+def _is_same_country(users: UserTable, user: Longs, places: JobTable | JobPlaces, place: Ints | Longs) -> Floats:
+    country, of_place = users.country[user], places.country[place]
+    return np.where((country < 0) | (of_place < 0), np.nan, country == of_place).astype(np.float32)

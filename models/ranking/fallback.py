@@ -58,10 +58,11 @@ def _segments(jobs: JobTable) -> tuple[list[str], Ints, Floats]:
     score = jobs.prior_score()
     everybody = popular_diverse(score, jobs.company)[:_CANDIDATES]
     countries, roles = jobs.vocabularies["country"], jobs.vocabularies["role"]
-    every = np.arange(jobs.n)
-    by_country = grouped_lists(jobs.country, every, score, n_groups=len(countries), length=_CANDIDATES)[1:]
-    role_of, job_of_role = jobs.roles.T.tocsr().nonzero()
-    country_of = jobs.country[job_of_role]
+    country, job_there = jobs.places.by(jobs.places.country)
+    by_country = grouped_lists(country, job_there, score[job_there], n_groups=len(countries), length=_CANDIDATES)[1:]
+    n_roles = np.diff(jobs.roles.indptr)[job_there]
+    job_of_role, country_of = np.repeat(job_there, n_roles), np.repeat(country, n_roles)
+    role_of = jobs.roles[job_there].indices
     pair = np.where(country_of >= 0, country_of.astype(np.int64) * len(roles) + role_of, -1)
     n_jobs_of_pair = np.bincount(pair[pair >= 0], minlength=1)
     wanted = np.flatnonzero(n_jobs_of_pair >= _LEAST_JOBS)

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from features.hashing import stable_hash
+from features.jobs.locations import places_of_jobs
 from features.schemas.catalog import CAREER_LEVELS
 from features.text.normalise import company_key
 from features.users.preferences import job_values
 from models.arrays import NO_ENTRY, Csr, Floats, Ints, codes, sorted_ids
+from models.ranking.job_places import JobPlaces
 
 FEATURE_SEPARATOR = "\t"  # between dimension and value
 
@@ -34,8 +36,10 @@ class JobTable:
     company: Ints
     company_name: Ints
     company_display: pl.Series
-    city: Ints
+    city: Ints  # of the first place, as country and coordinates
     country: Ints
+    places: JobPlaces  # all
+    further_places: JobPlaces  # those beyond the first
     role: Ints  # the first professional role
     latitude: NDArray[np.float64]
     longitude: NDArray[np.float64]
@@ -102,7 +106,8 @@ def encode_jobs(
         )
     )
     features = feature_names(preference_values["dimension"], preference_values["value"])
-    names = _vocabularies(frame) | {"preference_feature": sorted_ids(features)}
+    places = places_of_jobs(frame.lazy()).collect().join(shown, on="job_id").sort("job", maintain_order=True)
+    names = _vocabularies(frame, places) | {"preference_feature": sorted_ids(features)}
     rarity = _rarities(names["skill"], skill_weights)
     skills = csr_from_lists(frame["skills"], names["skill"])
     skills.data = rarity[skills.indices]
@@ -117,6 +122,8 @@ def encode_jobs(
         company_display=frame["company"],
         city=codes(frame["city"], names["city"]),
         country=codes(frame["country"], names["country"]),
+        places=JobPlaces.encode(places, names, n_jobs=frame.height),
+        further_places=JobPlaces.encode(places.filter(~pl.col("is_first")), names, n_jobs=frame.height),
         role=codes(frame["professional_roles"].list.first(), names["role"]),
         latitude=frame["latitude"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
         longitude=frame["longitude"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
@@ -174,12 +181,12 @@ def levels(values: pl.Series) -> Floats:
     return np.where(found < 0, np.nan, found).astype(np.float32)
 
 
-def _vocabularies(frame: pl.DataFrame) -> dict[str, pl.Series]:
+def _vocabularies(frame: pl.DataFrame, places: pl.DataFrame) -> dict[str, pl.Series]:
     columns = {
         "company": frame["company_key"],
         "company_name": frame["company_name"],
-        "city": frame["city"],
-        "country": frame["country"],
+        "city": places["city"],
+        "country": places["country"],
         "skill": frame["skills"].explode(),
         "tag": lower_lists(frame["tags"]).explode(),
         "role": frame["professional_roles"].explode(),

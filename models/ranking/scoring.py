@@ -85,13 +85,11 @@ def _location(pairs: CandidatePairs) -> Floats:
 
 
 def _location_match(pairs: CandidatePairs) -> Floats:
-    country, job_country = pairs.users.country[pairs.user], pairs.jobs.country[pairs.job]
-    is_same_country = np.where((country < 0) | (job_country < 0), np.nan, country == job_country)
     return formulas.location_match(
         is_same_area=pairs.is_same_city(),
         job_is_remote=pairs.jobs.is_remote[pairs.job],
         user_remote=pairs.users.remote[pairs.user],
-        is_same_country=is_same_country,
+        is_same_country=pairs.is_same_country(),
     )
 
 

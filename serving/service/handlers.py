@@ -22,9 +22,13 @@ class _Coordinates(msgspec.Struct):
     longitude: float | None = None
 
 
+class _Places(_Coordinates):
+    locations: list[_Coordinates] | None = None
+
+
 _SCORED = msgspec.json.Decoder(list[tuple[str, float]])
 _JOB_IDS = msgspec.json.Decoder(list[str])
-_COORDINATES = msgspec.json.Decoder(_Coordinates)
+_PLACES = msgspec.json.Decoder(_Places)
 _DIGEST = msgspec.json.Decoder(responses.Digest)
 _EMPTY = b"[]"
 
@@ -134,10 +138,15 @@ def nearby(view: View, request: Request) -> Answer:
 
 
 def _distance_km(reader: Reader, job_id: str, latitude: float, longitude: float) -> float:
-    job = _COORDINATES.decode(reader.get(keys.JOB_DETAIL_PREFIX, job_id) or b"{}")
-    if job.latitude is None or job.longitude is None:
-        return math.inf
-    return float(h3.great_circle_distance((latitude, longitude), (job.latitude, job.longitude), unit="km"))
+    """To the nearest place of the job."""
+    job = _PLACES.decode(reader.get(keys.JOB_DETAIL_PREFIX, job_id) or b"{}")
+    points = [
+        (place.latitude, place.longitude)
+        for place in (job, *(job.locations or ()))
+        if place.latitude is not None and place.longitude is not None
+    ]
+    here = (latitude, longitude)
+    return min((float(h3.great_circle_distance(here, point, unit="km")) for point in points), default=math.inf)
 
 
 def market(view: View, request: Request) -> Answer:

@@ -66,9 +66,24 @@ def location(world: SlowMarket, user: Row, job: Row) -> float:
         return 1.0
     if user["remote"] == "only":
         return 0.0
-    if user["latitude"] is not None and job["latitude"] is not None:
-        return math.exp(-distance_km(user, job) / (user["max_distance_km"] / 3))
-    return 1.0 if user["city"] is not None and user["city"] == job["city"] else NAN
+    points = [place for place in places(job) if place["latitude"] is not None]
+    if user["latitude"] is not None and points:
+        km = min(distance_km(user, place) for place in points)
+        return math.exp(-km / (user["max_distance_km"] / 3))
+    return 1.0 if is_same_city(user, job) else NAN
+
+
+def places(job: Row) -> list[Row]:
+    return [job, *(job["locations"] or [])]
+
+
+def is_same_city(user: Row, job: Row) -> bool:
+    return any(
+        user["city"] is not None
+        and user["city"] == place["city"]
+        and (None in (user["country"], place["country"]) or user["country"] == place["country"])
+        for place in places(job)
+    )
 
 
 def distance_km(user: Row, job: Row) -> float:
@@ -80,13 +95,14 @@ def distance_km(user: Row, job: Row) -> float:
 
 
 def location_match(world: SlowMarket, user: Row, job: Row) -> float:
-    if user["city"] is not None and user["city"] == job["city"]:
+    if is_same_city(user, job):
         return 1.0
     if job["work_format"] == "remote" and user["remote"] in ("ok", "only"):
         return 1.0
-    if user["country"] is None or job["country"] is None:
+    countries = {place["country"] for place in places(job)} - {None}
+    if user["country"] is None or not countries:
         return NAN
-    return 0.5 if user["country"] == job["country"] else 0.0
+    return 0.5 if user["country"] in countries else 0.0
 
 
 def tags(world: SlowMarket, user: Row, job: Row) -> float:

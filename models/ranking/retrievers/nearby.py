@@ -22,7 +22,9 @@ def nearby(context: JobContext) -> ForUsers:
     every = np.arange(jobs.n, dtype=np.int32)
     cells = context.user_cells.to_frame().with_row_index("list", offset=1)
     by_cell = _lists_of_cells(context, length=length)
-    by_city = grouped_lists(jobs.city, every, score, n_groups=len(jobs.vocabularies["city"]), length=length)
+    city, job_there = jobs.places.by(jobs.places.city)
+    n_cities = len(jobs.vocabularies["city"])
+    by_city = grouped_lists(city, job_there, score[job_there], n_groups=n_cities, length=length)
     is_remote = np.where(jobs.is_remote == 1, 0, -1).astype(np.int32)
     remote = grouped_lists(is_remote, every, score, n_groups=1, length=length)
 
@@ -49,13 +51,13 @@ def nearby(context: JobContext) -> ForUsers:
 def _lists_of_cells(context: JobContext, *, length: int) -> Ints:
     """Per cell of the users, from row 1 on: the jobs of the nearest places, by closeness and prior score."""
     jobs, score, cells = context.jobs, context.prior_score, context.user_cells
-    place_names = cells_of(jobs.latitude * 10, jobs.longitude * 10)
+    place_names = cells_of(jobs.places.latitude * 10, jobs.places.longitude * 10)
     places = place_names.drop_nulls().unique().sort()
     lists = np.full((len(cells) + 1, length), -1, dtype=np.int32)
     if len(places) == 0 or len(cells) == 0 or length == 0:
         return lists
-    place = codes(place_names, places)
-    of_place = grouped_lists(place, np.arange(jobs.n), score, n_groups=len(places), length=length)[1:]
+    place, job_there = jobs.places.by(codes(place_names, places))
+    of_place = grouped_lists(place, job_there, score[job_there], n_groups=len(places), length=length)[1:]
     latitude, longitude = (_degrees(places, part, 100) for part in (0, 1))
     for start in range(0, len(cells), _CELLS_PER_BLOCK):
         block = cells[start : start + _CELLS_PER_BLOCK]

@@ -18,7 +18,8 @@ def new(context: JobContext) -> ForUsers:
     job, role = jobs.roles.nonzero()
     n_roles, n_countries = len(jobs.vocabularies["role"]), len(jobs.vocabularies["country"])
     by_role = grouped_lists(role, job, freshness[job], n_groups=n_roles, length=length)
-    by_country = grouped_lists(jobs.country, np.arange(jobs.n), freshness, n_groups=n_countries, length=length)
+    country_of, job_there = jobs.places.by(jobs.places.country)
+    by_country = grouped_lists(country_of, job_there, freshness[job_there], n_groups=n_countries, length=length)
 
     def for_users(people: Population) -> Find:
         users = people.users

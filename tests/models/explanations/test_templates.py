@@ -84,7 +84,8 @@ def test_reasons_say_what_is_true() -> None:
         elif row["code"] == "nearby":
             assert 0 <= row["value"] <= row["max_distance_km"]
         elif row["code"] == "same_city":
-            assert row["ref"] == row["city"] == row["city_user"]
+            cities = {row["city"], *(place["city"] for place in row["locations"] or [])}
+            assert row["ref"] == row["city_user"] and row["ref"] in cities
         elif row["code"] == "salary":
             assert row["salary_monthly_usd_max"] >= row["salary_monthly_usd_min_user"]
     events = market.interactions.select("user_id", ref="job_id", applied="is_applied", saved="is_saved", seen="is_seen")

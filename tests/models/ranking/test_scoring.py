@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from features.components import REMOTE_OK
+from models.arrays import names_at
 from models.ranking.job_arrays import csr_from_lists
 from models.ranking.scoring import component_values, score_pairs
 from models.ranking.settings import Recipe
@@ -64,7 +65,8 @@ def test_a_skill_of_unknown_level_counts_by_its_rarity_alone() -> None:
 def test_a_city_of_the_same_name_abroad_is_another_city() -> None:
     market = make_market(6, n_jobs=30, n_users=12)
     swapped = pl.col("country").replace_strict({"RU": "DE", "DE": "RU"}, default=None)
-    made = encode(replace(market, jobs=market.jobs.with_columns(country=swapped)))
+    elsewhere = market.jobs.with_columns(country=swapped, locations=pl.lit(None, market.jobs.schema["locations"]))
+    made = encode(replace(market, jobs=elsewhere))
     pairs = made.all_pairs()
     job = pairs.job
     is_namesake = (made.users.city[:, None] == made.jobs.city[job]) & (made.users.country[:, None] >= 0)
@@ -73,6 +75,24 @@ def test_a_city_of_the_same_name_abroad_is_another_city() -> None:
     assert (is_namesake & ~is_remote).any() and not pairs.is_same_city()[is_namesake].any()
     match = component_values(["location_match"], pairs)["location_match"]
     assert (match[is_namesake & ~is_remote] == 0).all()
+
+
+def test_any_place_of_a_job_counts() -> None:
+    market = make_market(6, n_jobs=30, n_users=12)
+    kazan = {"city": "Kazan", "region": None, "country": "RU", "latitude": 55.79, "longitude": 49.12}
+    berlin = {"city": "Berlin", "region": None, "country": "DE", "latitude": 52.52, "longitude": 13.4}
+    places = pl.Series("locations", [[kazan, berlin]] * 30, dtype=market.jobs.schema["locations"])
+    own = [pl.lit(value, market.jobs.schema[name]).alias(name) for name, value in kazan.items()]
+    first = market.jobs.with_columns(*own, places)
+    made = encode(replace(market, jobs=first))
+    pairs = made.all_pairs()
+    city = names_at(made.jobs.vocabularies["city"], made.users.city).to_list()
+    is_there = np.array([name in ("Kazan", "Berlin") for name in city])
+    np.testing.assert_array_equal(pairs.is_same_city(), np.broadcast_to(is_there[:, None], pairs.job.shape))
+    has_point = is_there & ~np.isnan(made.users.latitude)
+    assert (pairs.distance_km()[has_point] < 1).all()
+    german = np.array([name == "Berlin" for name in city])
+    assert (pairs.is_same_country()[german] == 1).all()
 
 
 def test_components_are_rounded_before_they_are_used() -> None:

@@ -194,6 +194,7 @@ def _jobs(rng: np.random.Generator, n: int, n_companies: int) -> pl.DataFrame:
             "country": [place[1] for place in places],
             "latitude": [None if p[2] is None else p[2] + float(rng.normal(0, 0.1)) for p in places],
             "longitude": [None if p[3] is None else p[3] + float(rng.normal(0, 0.1)) for p in places],
+            "locations": [_locations(k) for k in range(n)],
             "work_format": rng.choice(["on_site", "remote", "hybrid"], n).tolist(),
             "experience_min_years": [float(v) if v < 6 else None for v in rng.integers(0, 8, n)],
             "career_level": rng.choice(["junior", "middle", "senior"], n).tolist(),
@@ -223,6 +224,16 @@ def _job_features(rng: np.random.Generator, jobs: pl.DataFrame) -> pl.DataFrame:
             "poster_quality": rng.random(n),
         },
     )
+
+
+def _locations(job: int) -> list[dict[str, Any]]:
+    """Every fourth job has two more places, every seventh names two countries."""
+    if job % 7 == 0:
+        towns = [(None, "DE", None, None), (None, "FR", None, None)]
+    else:
+        towns = [CITIES[job % len(CITIES)], CITIES[(job + 1) % len(CITIES)]] if job % 4 == 0 else []
+    names = ("city", "country", "latitude", "longitude")
+    return [{"region": None, **dict(zip(names, town, strict=True))} for town in towns]
 
 
 def _profiles(rng: np.random.Generator, n: int, n_companies: int) -> pl.DataFrame:

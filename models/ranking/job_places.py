@@ -1,0 +1,47 @@
+"""All places of jobs as arrays: a posting may name several, and each of them is found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from models.arrays import Doubles, Ints, Longs, codes
+
+
+@dataclass(frozen=True)
+class JobPlaces:
+    """Places of jobs, in the order of the jobs; the places of job j are at `start[j]` to `start[j + 1]`."""
+
+    start: Longs
+    job: Ints
+    city: Ints
+    country: Ints
+    latitude: Doubles
+    longitude: Doubles
+
+    @classmethod
+    def encode(cls, places: pl.DataFrame, names: Mapping[str, pl.Series], *, n_jobs: int) -> "JobPlaces":
+        """From columns job (row), city, country, latitude, longitude, sorted by job."""
+        job = places["job"].to_numpy().astype(np.int32)
+        return cls(
+            start=np.searchsorted(job, np.arange(n_jobs + 1)).astype(np.int64),
+            job=job,
+            city=codes(places["city"], names["city"]),
+            country=codes(places["country"], names["country"]),
+            latitude=places["latitude"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
+            longitude=places["longitude"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
+        )
+
+    def by(self, groups: Ints) -> tuple[Longs, Ints]:
+        """Each pair of a group (a code of every place) and a job once."""
+        pairs = np.unique(np.stack([groups.astype(np.int64), self.job.astype(np.int64)], axis=1), axis=0)
+        return pairs[:, 0], pairs[:, 1].astype(np.int32)
+
+    def of_pairs(self, job: Ints) -> tuple[Longs, Longs, Longs]:
+        """For an array of jobs (B, C): row, column and place of each place of each of them."""
+        n_places = self.start[job + 1] - self.start[job]
+        row, column = np.nonzero(n_places)
+        count = n_places[row, column]
+        first = np.repeat(self.start[job[row, column]] - np.concatenate([[0], np.cumsum(count)[:-1]]), count)
+        return np.repeat(row, count), np.repeat(column, count), first + np.arange(count.sum())
