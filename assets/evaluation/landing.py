@@ -16,6 +16,7 @@ from assets.ingest.people.ingest import ingest_erasures, ingest_users
 from assets.ingest.people.resumes import ingest_resumes
 from assets.lake import Lake
 from assets.resources import Workspace
+from features.vocabulary.places import Gazetteer
 from features.vocabulary.skills import SkillVocabulary
 
 
@@ -24,7 +25,7 @@ def ingest_landing(
 ) -> Lake:
     """The lake of `workspace` with all that lies in `landing`; enabled feeds and HH are not asked."""
     lake, sources = workspace.lake, _offline(workspace.config.sources)
-    skills = SkillVocabulary.load(workspace.vocabulary)
+    skills, places = SkillVocabulary.load(workspace.vocabulary), Gazetteer.load(workspace.vocabulary)
     client = HttpClient(sources.http, HostPacer(sources.http.requests_per_host_per_second))
     steps: dict[str, Callable[[], object]] = {
         "erasures": lambda: ingest_erasures(lake, landing, as_of=as_of),
@@ -33,7 +34,7 @@ def ingest_landing(
         "HeadHunter": lambda: ingest_hh(lake, landing, hh_client(sources, token=None), as_of=as_of),
         "interactions": lambda: ingest_events(lake, landing, as_of=as_of),
         "users": lambda: ingest_users(lake, landing, as_of=as_of),
-        "resumes": lambda: ingest_resumes(lake, landing, skills=skills, as_of=as_of),
+        "resumes": lambda: ingest_resumes(lake, landing, skills=skills, places=places, as_of=as_of),
     }
     for name, step in steps.items():
         if on_step is not None:

@@ -42,6 +42,7 @@ from features.schemas.bronze import (
 )
 from features.schemas.table import Table
 from features.source_health import source_alarms
+from features.vocabulary.places import Gazetteer
 from features.vocabulary.skills import SkillVocabulary
 
 MAX_PARTS = 100
@@ -144,7 +145,8 @@ def user_records(workspace: Workspace, as_of: dt.datetime) -> RunReport:
 def resumes(workspace: Workspace, as_of: dt.datetime) -> RunReport:
     """The fields extracted from the resumes in `landing/resumes/`; never their text."""
     skills = SkillVocabulary.load(workspace.vocabulary)
-    return ingest_resumes(workspace.lake, workspace.landing, skills=skills, as_of=as_of)
+    places = Gazetteer.load(workspace.vocabulary)
+    return ingest_resumes(workspace.lake, workspace.landing, skills=skills, places=places, as_of=as_of)
 
 
 @asset("bronze/quarantine", deps=_SOURCES)

@@ -101,6 +101,17 @@ class Gazetteer:
         )
         return pl.concat([largest.select(columns), of_areas]).sort("country", "city")
 
+    @cached_property
+    def written_names(self) -> frozenset[str]:
+        """Names of cities, regions and countries in Russian and English, in small letters, ё as е."""
+        columns = (
+            *(self.names[name] for name in ("city", "name_ru", "name_en")),
+            *(self.regions[name] for name in ("region", "name_ru")),
+            *(self.countries[name] for name in ("name_en", "name_ru")),
+        )
+        names = pl.concat([column.cast(pl.String).rename("name") for column in columns]).drop_nulls()
+        return frozenset(names.str.to_lowercase().str.replace_all("ё", "е"))
+
     def country_code(self, names: pl.Series) -> pl.Series:
         """ISO alpha-2 codes of country names or codes in any language and case; null where unknown."""
         keys = pl.DataFrame({"name": names.cast(pl.String)}).select(place_key(pl.col("name")).alias("key"))

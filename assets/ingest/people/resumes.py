@@ -1,8 +1,9 @@
 """Resumes from landing/ to bronze: only what was extracted from a file enters the lake, never the file itself."""
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -17,28 +18,39 @@ from features.schemas.bronze import ERASURES, RESUMES
 from features.sources.parsed import Parsed
 from features.sources.people.users import is_user_id
 from features.sources.resumes.files import MAX_BYTES, ResumeError
-from features.sources.resumes.parsing import (
-    RESUME_SUFFIXES,
-    SkillFinder,
-    parse_json_resume,
-    resume_fields,
-)
-from features.sources.resumes.text import ReadResume, ResumeFields, read_resume
+from features.sources.resumes.parsing import SkillFinder, resume_fields
+from features.sources.resumes.reading import RESUME_SUFFIXES, read_resume
+from features.sources.resumes.text import ReadResume
+from features.vocabulary.places import Gazetteer
 
 KIND = "resumes"
 DEADLINE_SECONDS = 30.0
 MEMORY_BYTES = 2_000_000_000
+_RESUMES_AT_ONCE = 1_000  # bounds the memory of their texts while skills and places are looked up
+
+
+@dataclass(frozen=True)
+class _Found:
+    user_id: str
+    digest: str
+    read: ReadResume
 
 
 def ingest_resumes(
-    lake: Lake, landing: Path, *, skills: SkillFinder, as_of: dt.datetime, worker: Worker | None = None
+    lake: Lake,
+    landing: Path,
+    *,
+    skills: SkillFinder,
+    places: Gazetteer,
+    as_of: dt.datetime,
+    worker: Worker | None = None,
 ) -> RunReport:
     """Parses the resumes in `landing/resumes/` that were not read yet. Unreadable ones are quarantined without their
     content, because resumes are never kept."""
     report = RunReport()
     counts = report.of(KIND)
-    rows: list[dict[str, object]] = []
-    with landing_run(lake, KIND, report, as_of=as_of, source=KIND) as run, worker or resume_worker() as opened:
+    found: list[_Found] = []
+    with landing_run(lake, KIND, report, as_of=as_of, source=KIND) as run, worker or resume_worker(places) as opened:
         requested = dict(lake.scan("bronze", ERASURES).collect().iter_rows())
         # File names hold user ids, which an erasure must remove, so the manifest keeps digests of the names.
         files = {hidden(file): file for file in list_landed(landing, KIND)}
@@ -49,23 +61,25 @@ def ingest_resumes(
                 run.manifest.record(nameless, digest, n_rows=1, n_rejects=0)
                 continue
             try:
-                fields = _read(file, skills=skills, as_of=as_of, worker=opened)
+                found.append(_Found(file.path.stem, digest, _read(file, worker=opened)))
             except RefusedFileError as error:
                 run.refuse(file, Parsed(RESUMES.empty(), error.rejects))
                 # The next run tries again if the process failed to start: the file is not at fault.
                 retry_at = as_of + dt.timedelta(microseconds=1) if NOT_STARTED in error.rejects["reason"] else None
                 run.manifest.record(nameless, digest, n_rows=0, n_rejects=1, retry_at=retry_at)
                 continue
-            rows.append({**asdict(fields), "user_id": file.path.stem, "parsed_at": as_of, "content_hash": digest})
             run.manifest.record(nameless, digest, n_rows=1, n_rejects=0)
-        if rows:
-            _store(lake, rows, report)
+            if len(found) == _RESUMES_AT_ONCE:
+                _store(lake, _rows(found, skills=skills, places=places, as_of=as_of), report)
+                found.clear()
+        if found:
+            _store(lake, _rows(found, skills=skills, places=places, as_of=as_of), report)
     return report
 
 
-def resume_worker() -> Worker:
-    """A process that reads resumes: PDF and DOCX files may be made to hang or to take all memory."""
-    return Worker(read_resume, MEMORY_BYTES, ResumeError)
+def resume_worker(places: Gazetteer) -> Worker:
+    """A process that reads resumes: files may be made to hang or to take all memory."""
+    return Worker(partial(read_resume, places=places.written_names), MEMORY_BYTES, ResumeError)
 
 
 def read_in(worker: Worker, body: bytes, suffix: str, *, deadline_seconds: float = DEADLINE_SECONDS) -> ReadResume:
@@ -84,18 +98,26 @@ def _is_erased(file: LandedFile, requested: Mapping[str, dt.datetime]) -> bool:
     return at is not None and file.mtime_ns / 1e9 <= at.timestamp()
 
 
-def _read(file: LandedFile, *, skills: SkillFinder, as_of: dt.datetime, worker: Worker) -> ResumeFields:
-    """The fields of a resume. Raises RefusedFileError."""
+def _read(file: LandedFile, *, worker: Worker) -> ReadResume:
+    """What a resume says. Raises RefusedFileError."""
     file.require_format(RESUME_SUFFIXES)
     if file.name.count("/") != 1 or not is_user_id(file.path.stem):
         raise RefusedFileError("bad_user_id", "a resume is named after its user: resumes/<user_id>.<suffix>")
     body = file.read(max_bytes=MAX_BYTES, too_large="too_large")
     try:
-        if file.suffixes == ".json":
-            return parse_json_resume(body, skills=skills, as_of=as_of)
-        return resume_fields(read_in(worker, body, file.suffixes), skills=skills, as_of=as_of)
+        return read_in(worker, body, file.suffixes)
     except ResumeError as error:
         raise RefusedFileError(error.reason) from None
+
+
+def _rows(
+    found: Sequence[_Found], *, skills: SkillFinder, places: Gazetteer, as_of: dt.datetime
+) -> list[dict[str, object]]:
+    fields = resume_fields([each.read for each in found], skills=skills, places=places, as_of=as_of)
+    return [
+        {**asdict(of_user), "user_id": each.user_id, "parsed_at": as_of, "content_hash": each.digest}
+        for each, of_user in zip(found, fields, strict=True)
+    ]
 
 
 def _store(lake: Lake, rows: list[dict[str, object]], report: RunReport) -> None:

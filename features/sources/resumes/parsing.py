@@ -1,24 +1,19 @@
-"""Resumes to profile fields: JSON Resume, text, Markdown, PDF, DOCX. Nothing is inferred, and no file is kept."""
+"""What resumes say to profile fields: places and skills by the vocabularies, years up to the day of the run."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 import polars as pl
 
 from features.sources.people.users import rated_skills
-from features.sources.resumes.dates import partial_month, total_years
-from features.sources.resumes.files import MAX_BYTES, ResumeError
+from features.sources.resumes.dates import total_years
 from features.sources.resumes.text import ReadResume, ResumeFields
-from features.sources.values import NotJsonError, decode_json, items, line, mapping, strings, text
 
-RESUME_SUFFIXES = (".txt", ".md", ".pdf", ".docx", ".json")
 _MAX_SKILLS = 200
-_MAX_ENTRIES = 50
-_MAX_SUMMARY_CHARACTERS = 2000
-_MAX_NAME_CHARACTERS = 200
-_ONGOING = frozenset({"present", "now", "current", "today", "настоящее время", "по настоящее время"})
+_CITY = re.compile(r"[^\W\d_][\w'’.]*(?:[ -][^\W\d_][\w'’.]*){0,3}")
 
 
 class SkillFinder(Protocol):
@@ -31,93 +26,89 @@ class SkillFinder(Protocol):
         """Lists of the canonical names that occur in each text."""
 
 
-def resume_fields(read: ReadResume, *, skills: SkillFinder, as_of: datetime | None) -> ResumeFields:
-    """The fields with canonical names of skills, and with further skills that the text mentions.
+class PlaceFinder(Protocol):
+    """The part of the gazetteer that resumes need."""
+
+    def resolve(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """City, region, country, latitude and longitude of the column `text`, row by row."""
+
+
+def resume_fields(
+    resumes: Sequence[ReadResume], *, skills: SkillFinder, places: PlaceFinder, as_of: datetime | None
+) -> list[ResumeFields]:
+    """The fields of each, with place and canonical names of skills, and with further skills that its prose mentions.
 
     Ongoing employment counts up to `as_of`, and not at all without it.
     """
-    named = [
-        {"name": skills.canonical(skill.name) or skill.name, "level": skill.level, "years": skill.years}
-        for skill in read.skills
-    ]
-    found = skills.find(pl.Series("text", [read.text], dtype=pl.String)).to_list()[0] or []
-    # Some resumes list only the last employments, others state fewer years than they list.
-    years = [one for one in (read.stated_years, total_years(read.periods, now=_month(as_of))) if one is not None]
-    return replace(
-        read.fields, years_of_experience=max(years, default=None), skills=rated_skills([*named, *found][:_MAX_SKILLS])
-    )
-
-
-def parse_json_resume(body: bytes, *, skills: SkillFinder, as_of: datetime | None) -> ResumeFields:
-    """JSON Resume (jsonresume.org schema 1.x), whose keys are all optional. Raises ResumeError."""
-    if len(body) > MAX_BYTES:
-        raise ResumeError("too_large")
-    try:
-        resume = decode_json(body)
-    except NotJsonError:
-        raise ResumeError("bad_json") from None
-    if not isinstance(resume, dict):
-        raise ResumeError("bad_json")
-    basics, work = mapping(resume.get("basics")), [mapping(job) for job in items(resume.get("work"))][:_MAX_ENTRIES]
-    place = mapping(basics.get("location"))
-    summary = text(basics.get("summary"))
-    fields = ResumeFields(
-        full_name=_short(basics.get("name")),
-        email=_short(basics.get("email")),
-        phone=_short(basics.get("phone")),
-        city=_short(place.get("city")),
-        country=_short(place.get("countryCode")),
-        summary=summary[:_MAX_SUMMARY_CHARACTERS] if summary else None,
-        years_of_experience=total_years(_work_periods(work), now=_month(as_of)),
-        titles=strings(map(_short, [basics.get("label"), *(job.get("position") for job in work)])),
-        companies=strings(_short(job.get("name") or job.get("company")) for job in work),
-        skills=_json_skills(items(resume.get("skills")), work, summary=summary, skills=skills),
-        education=strings(_education(mapping(one)) for one in items(resume.get("education"))[:_MAX_ENTRIES]),
-        languages=strings(
-            _short(mapping(one).get("language")) for one in items(resume.get("languages"))[:_MAX_ENTRIES]
-        ),
-    )
-    if not any(asdict(fields).values()):
-        raise ResumeError("no_text")
-    return fields
-
-
-def _work_periods(work: Iterable[Mapping[str, object]]) -> list[tuple[int, int | None]]:
-    """(first month, last month or None if ongoing); employments with an unreadable end are dropped."""
-    found: list[tuple[int, int | None]] = []
-    for job in work:
-        first, end = partial_month(text(job.get("startDate"))), text(job.get("endDate"))
-        last = partial_month(end)
-        if first is not None and (end is None or last is not None or end.lower() in _ONGOING):
-            found.append((first, last))
+    mentioned = skills.find(pl.Series("text", [read.prose for read in resumes], dtype=pl.String)).to_list()
+    placed = _places(resumes, places)
+    found = []
+    for read, of_prose, place in zip(resumes, mentioned, placed, strict=True):
+        named = [
+            {"name": skills.canonical(skill.name) or skill.name, "level": skill.level, "years": skill.years}
+            for skill in read.skills
+        ]
+        # Some resumes list only the last employments, others state fewer years than they list.
+        stated = (read.stated_years, total_years(read.periods, now=_month(as_of)))
+        found.append(
+            replace(
+                read.fields,
+                city=place.city,
+                country=place.country,
+                latitude=place.latitude,
+                longitude=place.longitude,
+                years_of_experience=max((one for one in stated if one is not None), default=None),
+                skills=rated_skills([*named, *(of_prose or [])][:_MAX_SKILLS]),
+            )
+        )
     return found
 
 
-def _json_skills(
-    stated: list[object], work: Iterable[Mapping[str, object]], *, summary: str | None, skills: SkillFinder
-) -> list[dict[str, object]] | None:
-    """Keywords and names of the skills with their level, then the skills that the texts on work mention."""
-    rated: list[object] = []
-    for one in map(mapping, stated):
-        names = [*items(one.get("keywords")), one.get("name")]
-        rated += [
-            {"name": skills.canonical(name) or name, "level": one.get("level")}
-            for name in map(_short, names)
-            if name is not None
-        ]
-    texts = [summary, *(part for job in work for part in (job.get("summary"), *items(job.get("highlights"))))]
-    written = "\n".join(part for part in map(text, texts) if part)
-    found = skills.find(pl.Series("text", [written], dtype=pl.String)).to_list()[0] or []
-    return rated_skills([*rated, *found][:_MAX_SKILLS])
+@dataclass(frozen=True)
+class _Place:
+    city: str | None = None
+    country: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
 
 
-def _education(one: Mapping[str, object]) -> str | None:
-    parts = [_short(one.get(name)) for name in ("studyType", "area", "institution")]
-    return ", ".join(part for part in parts if part) or None
+def _places(resumes: Sequence[ReadResume], gazetteer: PlaceFinder) -> list[_Place]:
+    """City as written, country and coordinates of each resume: of the first text that names a known city.
+
+    A labelled place with a city that the gazetteer lacks counts as well if no text names a known one.
+    """
+    texts = [place for read in resumes for place in read.places]
+    parts = [part.strip() for place in texts for part in place.split(",")]
+    distinct = list(dict.fromkeys([*texts, *parts]))
+    frame = pl.DataFrame({"text": distinct}, schema={"text": pl.String})
+    rows = gazetteer.resolve(frame).select("city", "country", "latitude", "longitude").iter_rows() if distinct else ()
+    known = {written: _Place(*row) for written, row in zip(distinct, rows, strict=True)}
+    found = []
+    for read in resumes:
+        place = next((one for one in read.places if known[one].city), None)
+        if place is None:
+            found.append(_unknown_place(read, known))
+        else:
+            found.append(replace(known[place], city=_as_written(place, known[place].city, known)))
+    return found
 
 
-def _short(value: object) -> str | None:
-    return (line(value) or "")[:_MAX_NAME_CHARACTERS].strip() or None
+def _unknown_place(read: ReadResume, known: Mapping[str, _Place]) -> _Place:
+    """A stated city that the gazetteer lacks: given as such, labelled, or before a known region or country."""
+    if read.fields.city:
+        return _Place(read.fields.city, read.fields.country)
+    for number, place in enumerate(read.places):
+        city, *wider = (part.strip() for part in place.split(","))
+        is_wider = any(known[part].country and not known[part].city for part in wider)
+        if _CITY.fullmatch(city) and known[city].country is None and (number < read.n_labelled or is_wider):
+            return _Place(city, known[place].country)
+    country = next((known[place].country for place in read.places if known[place].country), None)
+    return _Place(country=country or read.fields.country)
+
+
+def _as_written(place: str, city: str | None, known: Mapping[str, _Place]) -> str | None:
+    """The part of the text that names the city; the canonical name if no part does so alone."""
+    return next((part.strip() for part in place.split(",") if known[part.strip()].city == city), city)
 
 
 def _month(as_of: datetime | None) -> int | None:

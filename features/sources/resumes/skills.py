@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from features.sources.resumes.employment import BULLET
 
 _GROUPED = re.compile(r"\([^()]{0,200}\)")
-_SEPARATOR = re.compile(r"[,;|•●▪·\n]|\s{3,}")
+_SEPARATOR = re.compile(r"[,;|•●▪·\n\t]|\s{3,}")
 _QUALIFIER = re.compile(r"\s+[—–-]+\s+|\s*:\s+|\s*[()]\s*")
-_LABEL = re.compile(r"^[^:()]{1,40}:\s+(?=\S)")
+# "Tools: Docker", "Tools   Docker, Git"
+_LABEL = re.compile(r"^[^:()]{1,40}:\s+(?=\S)|^[^:(),;|]{1,40}(?:\t|\s{3,})(?=[^,;\t]{1,60}[,;])")
 _YEARS = re.compile(
-    r"(?<![\d.])(\d{1,2}(?:[.,]\d)?)\s*\+?\s*(?:years?|yrs?|лет|год[а]?|г\.)(?!\w)(?:\s+(?:of\s+)?(?:experience|опыта))?",
+    r"(?<![\d.])(\d{1,2}(?:[.,]\d)?)\s*\+?\s*(?:years?|yrs?|лет|год[а]?|г\.)(?!\w)(?:\s+(?:of\s+)?(?:experience"
+    r"|опыта))?",
     re.IGNORECASE,
 )
 _BARE_YEARS = re.compile(r"\d{1,2}")
@@ -25,7 +27,8 @@ _FILLER = re.compile(
     r"\b(?:уров(?:ень|ня)|level|опыт|experience|работы|user|пользователь|знани[ея]|из|of)\b|[+.,\s]", re.IGNORECASE
 )
 _LANGUAGE = re.compile(
-    r"(?:english|russian|german|french|spanish|italian|portuguese|chinese|mandarin|japanese|korean|arabic|turkish|polish"
+    r"(?:english|russian|german|french|spanish|italian|portuguese|chinese|mandarin|japanese|korean|arabic|turkish"
+    r"|polish"
     r"|ukrainian|kazakh|uzbek|kyrgyz|tajik|belarusian|georgian|armenian|azerbaijani|tatar|hebrew|hindi|urdu|bengali"
     r"|dutch|swedish|norwegian|danish|finnish|czech|slovak|bulgarian|serbian|croatian|romanian|hungarian|greek|latvian"
     r"|lithuanian|estonian|vietnamese|thai|indonesian|malay|persian|farsi|catalan|slovenian|swahili|irish"

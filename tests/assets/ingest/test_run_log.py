@@ -25,10 +25,12 @@ from assets.ingest.report import AccountingError, RunReport
 from assets.ingest.run_log import plots, recent_runs, record_runs
 from assets.lake import Lake
 from features.schemas.bronze import INGEST_RUNS
+from features.vocabulary.places import Gazetteer
 from features.vocabulary.skills import SkillVocabulary
 from tests.assets.ingest.http.fault_server import FakeTime, make_client
 
 SKILLS = SkillVocabulary.load(SHIPPED_VOCABULARY)
+PLACES = Gazetteer.load(SHIPPED_VOCABULARY)
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
 
@@ -152,7 +154,7 @@ def ingest_all(lake: Lake, landing: Path, client: HttpClient, *, as_of: dt.datet
         "file_postings": ingest_job_files(lake, landing, as_of=as_of),
         "events": ingest_events(lake, landing, as_of=as_of),
         "user_records": ingest_users(lake, landing, as_of=as_of),
-        "resumes": ingest_resumes(lake, landing, skills=SKILLS, as_of=as_of),
+        "resumes": ingest_resumes(lake, landing, skills=SKILLS, places=PLACES, as_of=as_of),
     }
 
 

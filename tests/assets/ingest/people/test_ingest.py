@@ -14,7 +14,8 @@ from assets.ingest.report import RunReport
 from assets.ingest.worker import NOT_STARTED, Worker, WorkerError
 from assets.lake import Lake
 from features.schemas.bronze import ERASURES, QUARANTINE, RESUMES, USER_RECORDS
-from features.sources.resumes.parsing import ResumeError
+from features.sources.resumes.files import ResumeError
+from features.vocabulary.places import Gazetteer
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -38,6 +39,9 @@ def put(landing: Path, name: str, body: str | bytes) -> Path:
     return path
 
 
+PLACES = Gazetteer.load(Path(__file__).parents[4] / "data/vocabulary")
+
+
 def lines(*rows: object) -> str:
     return "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows)
 
@@ -53,7 +57,7 @@ def counts(report: RunReport, source: str) -> tuple[int, int, int, int, int]:
 
 
 def resumes(lake: Lake, landing: Path, *, at: dt.datetime = AS_OF, worker: Worker | None = None) -> RunReport:
-    return ingest_resumes(lake, landing, skills=NoSkills(), as_of=at, worker=worker)
+    return ingest_resumes(lake, landing, skills=NoSkills(), places=PLACES, as_of=at, worker=worker)
 
 
 def test_each_version_of_a_profile_is_kept_once(lake: Lake, landing: Path) -> None:
@@ -170,7 +174,7 @@ def test_the_worker_reads_in_another_process_and_survives_bad_files(tmp_path: Pa
     document.add_paragraph("Anna Example\nData analyst with ten years of experience in retail and logistics")
     document.save(str(tmp_path / "a.docx"))
     body = (tmp_path / "a.docx").read_bytes()
-    with resume_worker() as worker:
+    with resume_worker(PLACES) as worker:
         with pytest.raises(ResumeError, match="unreadable"):
             read_in(worker, b"%PDF-1.7 not really", ".pdf")
         assert read_in(worker, body, ".docx").fields.full_name == "Anna Example"
@@ -186,7 +190,7 @@ def test_a_resume_is_read_again_where_its_reader_did_not_start(
     def not_now(*_: object, **__: object) -> None:
         raise WorkerError(NOT_STARTED)
 
-    worker = resume_worker()
+    worker = resume_worker(PLACES)
     with monkeypatch.context() as patched:
         patched.setattr(worker, "call", not_now)
         assert counts(resumes(lake, landing, worker=worker), "resumes") == (1, 0, 0, 0, 1)

@@ -291,7 +291,7 @@ SAMPLES: dict[str, tuple[str, str, dict[str, Any]]] = {
             "full_name": "John O'Neill",
             "email": "john@oneill.example",
             "phone": "+353 1 555 0123",
-            "titles": ["Lead Developer", "Developer"],
+            "titles": ["Full-stack developer", "Lead Developer", "Developer"],
             "companies": ["Shamrock Software Ltd", "Emerald Apps"],
             "skills": [
                 ("TypeScript", None, 6.0),
@@ -326,7 +326,7 @@ SAMPLES: dict[str, tuple[str, str, dict[str, Any]]] = {
         {
             "full_name": "Maria del Carmen Lopez",
             "phone": "0034 600 555 123",
-            "titles": ["Registered Nurse", "Nursing Assistant"],
+            "titles": ["Nurse", "Registered Nurse", "Nursing Assistant"],
             "companies": ["Hospital Central", "Clinica Norte"],
             "skills": None,
             "education": ["Degree in Nursing, Universidad Complutense, 2014"],

@@ -10,11 +10,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from features.sources.resumes import docx_text
 from features.sources.resumes import files as resume_files
 from features.sources.resumes.dates import find_periods, stated_years, total_years
 from features.sources.resumes.files import ResumeError
-from features.sources.resumes.parsing import SkillFinder, parse_json_resume, resume_fields
-from features.sources.resumes.text import ResumeFields, read_resume
+from features.sources.resumes.parsing import PlaceFinder, SkillFinder, resume_fields
+from features.sources.resumes.reading import read_resume
+from features.sources.resumes.text import ResumeFields
+from features.vocabulary.places import Gazetteer
 
 AS_OF = datetime(2026, 11, 20, tzinfo=UTC)
 ENGLISH = """Anna Smith
@@ -57,10 +60,27 @@ class Vocabulary:
         return pl.Series(found, dtype=pl.List(pl.String))
 
 
-def parse_resume(body: bytes, suffix: str, *, skills: SkillFinder, as_of: datetime | None = None) -> ResumeFields:
-    if suffix.lower() == ".json":
-        return parse_json_resume(body, skills=skills, as_of=as_of)
-    return resume_fields(read_resume(body, suffix), skills=skills, as_of=as_of)
+class Places:
+    """Three cities and two wider places, found by their names between commas."""
+
+    _cities = {"springfield": "US", "berlin": "DE", "казань": "RU"}  # noqa: RUF012
+    _wider = {"il": "US", "germany": "DE"}  # noqa: RUF012
+
+    def resolve(self, frame: pl.DataFrame) -> pl.DataFrame:
+        rows = []
+        for text in frame["text"]:
+            parts = [part.strip().lower() for part in text.split(",")]
+            city = next((part for part in parts if part in self._cities), None)
+            country = self._cities.get(city or "") or next((self._wider[p] for p in parts if p in self._wider), None)
+            rows.append((city and city.title(), None, country, None, None))
+        return pl.DataFrame(rows, schema=["city", "region", "country", "latitude", "longitude"], orient="row")
+
+
+def parse_resume(
+    body: bytes, suffix: str, *, skills: SkillFinder, places: PlaceFinder | None = None, as_of: datetime | None = None
+) -> ResumeFields:
+    read = read_resume(body, suffix, places=places.written_names if isinstance(places, Gazetteer) else frozenset())
+    return resume_fields([read], skills=skills, places=places or Places(), as_of=as_of)[0]
 
 
 def parse(body: str | bytes, suffix: str = ".txt") -> ResumeFields:
@@ -227,7 +247,7 @@ def test_what_can_not_be_read_is_refused_with_a_code(body: bytes, suffix: str, r
 
 
 def test_size_is_capped_before_and_after_unpacking(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resume_files, "MAX_UNPACKED_BYTES", 1_000_000)
+    monkeypatch.setattr(docx_text, "MAX_UNPACKED_BYTES", 1_000_000)
     with pytest.raises(ResumeError, match="too_large"):
         parse(bomb(), ".docx")
     monkeypatch.setattr(resume_files, "MAX_BYTES", 10)
