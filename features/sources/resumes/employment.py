@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from features.sources.resumes.dates import Period, find_dates, find_periods
 from features.sources.resumes.words import (
     LEGAL_FORM,
     is_department,
     is_kind_of_employment,
+    label_of_entry,
     names_organisation,
     names_role,
     role_score,
@@ -16,7 +17,7 @@ from features.sources.resumes.words import (
 
 BULLET = re.compile(r"^\s*(?:[•●▪◦‣·*○■□➢➤►▸▶✓✔◆❖∙⁃⦁–—+>-]|\d{1,2}[.)])\s+|^\s*[•●▪◦‣■➢➤►▸▶◆❖⁃⦁](?=\S)")
 _PART_SEPARATOR = re.compile(
-    r"\s+[—–|@-]\s+|\s*[|•]\s*|\s+at\s+|,\s+|;\s+|\s+в\s+(?=(?:компании\s+)?[«\"A-ZА-ЯЁ])|\t+|\s{3,}|\s+·\s+|\s·\s?|\n"
+    r"\s+[—–|~-]\s+|\s+@\s*|:\s+|\s*[|•]\s*|\s+at\s+|,\s+|;\s+|\s+в\s+(?=(?:компании\s+)?[«\"A-ZА-ЯЁ])|\t+|\s{3,}|\s+·\s+|\s·\s?|\n"
 )
 _DURATION = re.compile(
     r"\(?\s*(?:(?:\d{1,2}|one|two|three)\s*(?:years?|yrs?|months?|mos?|лет|год[а]?|г|месяц(?:а|ев)?"
@@ -30,20 +31,7 @@ _ASIDE_GAP = re.compile(r"\S(?:\s{3,}|\t+)\S")
 _APART = re.compile(r"\S(?:\s{3,}|\t+|\s[—–|·@]\s)\S")
 _TRAILING_DASH = re.compile(r"[-–—]\s*$")
 _BEFORE_DATE = re.compile(r"(?:[(\[,|·•\t—–-]|\s{3,})\s*$")
-_LEADING = re.compile(r"(?:^|[\s(])(?:с|со|from|since|in)\s*$", re.IGNORECASE)
-_LABEL = (
-    (re.compile(r"^(?:(?:job |position )?title|position|role|occupation(?: or position held)?|designation|job"
-                r"|должность|позиция|роль)(?:\s*:\s*|\s{3,}|\t)", re.IGNORECASE), "title"),
-    (re.compile(r"^(?:(?:name(?: and address)? of )?employer|company(?: name)?|organi[sz]ation|client|firm|компания"
-                r"|работодатель|организация|место работы|наименование организации)(?:\s*:\s*|\s{3,}"
-                r"|\t)", re.IGNORECASE), "company"),
-    (re.compile(r"^(?:dates?(?: of employment)?|period|duration|from|период(?: работы)?|даты|срок)\s*:\s*",
-                re.IGNORECASE), "dates"),
-    (re.compile(r"^(?:main activities(?: and responsibilities)?|(?:key )?responsibilities|duties|achievements"
-                r"|location|city|technologies|tech stack|stack|tools|environment|type of business or sector|department"
-                r"|обязанности|должностные обязанности|функции|достижения|стек|технологии|город|сфера деятельности"
-                r"|отдел)\b.{0,30}?(?:\s*:\s*|\s*$)", re.IGNORECASE), "body"),
-)  # fmt: skip
+_LEADING = re.compile(r"(?:^|[\s(\[])(?:с|со|from|since|in)\s*$", re.IGNORECASE)
 _MAX_LINE_CHARACTERS = 110
 _MAX_PART_CHARACTERS = 80
 _MAX_TITLE_WORDS = 7
@@ -51,6 +39,12 @@ _HELD_COMMA = "\x00"
 _MAX_LINES, _MAX_EMPLOYMENTS = 3_000, 200
 _SURE_OF_ROLE = 4
 _LINES_BEFORE, _LINES_AFTER = 3, 5
+_FOR_COMPANY = re.compile(r"(.+?)\s+(?:for|with)\s+([A-ZА-ЯЁ«\"].+)")
+_AFTER_LEGAL_FORM = re.compile(r"(.+\s(?:GmbH|Ltd\.?|LLC|Inc\.?|Corp\.?|LLP|PLC|AG|B\.V\.|S\.A\.))\s+(.+)")
+_WORKED_AS = re.compile(
+    r"^(?:(?:i )?(?:worked|working|employed|served|serving) as (?:an? |the )?|работала?\s+(?:в должности\s+)?)",
+    re.IGNORECASE,
+)
 _IN_BRACKETS = re.compile(r"(.+?)\s*\(((?=[A-ZА-ЯЁ«\"]|[a-z][A-Z])[^()]+)\)")
 _COMMA_IN_BRACKETS = re.compile(r",(?=[^()]{0,80}\))")
 _STATE = re.compile(r"[A-Z]{2}(?:\s+\d{5})?")
@@ -90,18 +84,14 @@ def employments(lines: Sequence[str], *, places: frozenset[str] = frozenset()) -
     dated = _dated(joined)[:_MAX_EMPLOYMENTS]
     if not dated:
         return []
-    if labelled := _labelled(joined, dated):
+    if labelled := _labelled(joined, dated, places):
         return labelled
-    own = {index: _own_parts(joined[index]) for index in dated}
+    own = {index: _without_places(_parts(_without_range(joined[index]), 0), places) for index in dated}
     readings = []
     for is_above in (True, False):
-        nearby = {index: _nearby(joined, index, set(dated), is_above=is_above) for index in dated}
+        nearby = {index: _nearby(joined, index, set(dated), is_above=is_above, places=places) for index in dated}
         is_title_first = _is_title_first([own[index] + nearby[index] for index in dated])
-        found = [
-            _employment(_without_places(own[index], places), _without_places(nearby[index], places),
-                        is_title_first=is_title_first)
-            for index in dated
-        ]  # fmt: skip
+        found = [_employment(own[index], nearby[index], is_title_first=is_title_first) for index in dated]
         readings.append((sum(map(_completeness, found)), found))
     (above, read_above), (below, read_below) = readings
     chosen = read_above if above > below else read_below
@@ -111,19 +101,34 @@ def employments(lines: Sequence[str], *, places: frozenset[str] = frozenset()) -
     ]
 
 
-def _labelled(lines: Sequence[str], dated: Sequence[int]) -> list[Employment]:
-    """The employments if titles or companies have labels ("Position: Driver"); empty if they have none."""
-    labels = {index: label for index, each in enumerate(lines) if (label := _label(each)) and label[0] != "body"}
-    named = [index for index, (kind, _) in labels.items() if kind in ("title", "company")]
-    if len(named) < len(dated):
+def _labelled(lines: Sequence[str], dated: Sequence[int], places: frozenset[str]) -> list[Employment]:
+    """The employments if titles or companies have labels ("Position: Driver"); empty if they have none.
+
+    A label that was there already begins the next employment. What has no label may stand in the line of the dates.
+    """
+    groups: list[dict[str, str]] = []
+    n_named = 0
+    for index, each in enumerate(lines):
+        kind, rest = label_of_entry(each) or ("", each)
+        kind = "dates" if index in dated else kind
+        if kind not in ("title", "company", "dates"):
+            continue
+        if not groups or kind in groups[-1]:
+            groups.append({})
+        groups[-1][kind] = rest
+        n_named += kind != "dates"
+    if n_named < len(dated):
         return []
-    # Each employment begins with its dates, unless the labels stand before the first dates.
-    bounds = [-1, *dated] if named[0] < dated[0] else [*(index - 1 for index in dated), len(lines) - 1]
     found = []
-    for index, start, end in zip(dated, bounds, bounds[1:], strict=False):
-        stated = {kind: _parts(rest, 0) for at, (kind, rest) in labels.items() if start < at <= end}
-        title, company = (next((part.text for part in stated.get(kind, [])), None) for kind in ("title", "company"))
-        found.append(Employment(title, company, next(iter(find_periods(lines[index])), None)))
+    for group in groups:
+        own = _without_places(_parts(_without_range(group.get("dates", "")), 0), places)
+        title, company = (
+            next((part.text for part in _without_places(_parts(group.get(kind, ""), 0), places)), None)
+            for kind in ("title", "company")
+        )
+        title = title or next((part.text for part in own if role_score(part.text) > 1), None)
+        company = company or next((part.text for part in own if role_score(part.text) <= 2), None)
+        found.append(Employment(title, company, next(iter(find_periods(group.get("dates", ""))), None)))
     return found
 
 
@@ -162,16 +167,22 @@ def _has_single_date(text: str) -> bool:
 
 
 def _is_sentence(text: str) -> bool:
-    return len(_without_range(text)) > _MAX_LINE_CHARACTERS or (
-        len(text.split()) > 4
-        and text.rstrip().endswith((".", ";"))
-        and not LEGAL_FORM.fullmatch(text.split()[-1])
-        and not find_periods(text[-25:])
+    return (
+        len(_without_range(text)) > _MAX_LINE_CHARACTERS
+        or (
+            len(text.split()) > 4
+            and text.rstrip().endswith((".", ";"))
+            and not LEGAL_FORM.fullmatch(text.split()[-1].rstrip("."))
+            and not re.search(r"(?:^|\W)[A-ZА-Я]\.$", text)  # an initial
+            and not find_periods(text[-25:])
+        )
     )
 
 
-def _nearby(lines: Sequence[str], index: int, dated: set[int], *, is_above: bool) -> list[_Part]:
-    """Parts of the lines above (or below) up to the first that is dated, an item, or a sentence."""
+def _nearby(
+    lines: Sequence[str], index: int, dated: set[int], *, is_above: bool, places: frozenset[str]
+) -> list[_Part]:
+    """Parts of the lines above (or below) up to the first that is dated, an item, or a sentence; without places."""
     step, most = (-1, _LINES_BEFORE) if is_above else (1, _LINES_AFTER)
     found: list[list[_Part]] = []
     at = index + step
@@ -179,16 +190,18 @@ def _nearby(lines: Sequence[str], index: int, dated: set[int], *, is_above: bool
         if not is_duration(lines[at]):
             if _is_body(lines[at]):
                 break
-            found.append(_parts(lines[at], step * (len(found) + 1)))
+            found.append(_without_places(_parts(lines[at], step * (len(found) + 1)), places))
         at += step
-    if is_above and found and not any(names_role(part.text) for part in found[-1]) and len(found) > 2:
-        found.pop()  # the end of the employment before
-    ordered = found[::-1] if is_above else found
-    return [part for parts in ordered for part in parts]
+    if not is_above:
+        return [part for parts in found for part in parts]
+    near = [part for parts in found[:2] for part in parts]
+    if len(near) > 1 and any(names_role(part.text) for part in near) and not any(names_role(p.text) for p in found[-1]):
+        found = found[:2]  # the third is the end of the employment before
+    return [part for parts in reversed(found) for part in parts]
 
 
 def _is_body(text: str) -> bool:
-    label = _label(text)
+    label = label_of_entry(text)
     if label is not None:
         return label[0] == "body"
     return bool(
@@ -201,18 +214,18 @@ def _is_body(text: str) -> bool:
     )  # fmt: skip
 
 
-def _is_title_first(groups: Iterable[Sequence[_Part]]) -> bool:
-    """Whether titles stand before companies in most employments of the resume that tell."""
+def _is_title_first(groups: Iterable[Sequence[_Part]]) -> bool | None:
+    """Whether titles stand before companies in most employments of the resume that tell; None if none does."""
     votes = 0
     for parts in groups:
         scores = [role_score(part.text) for part in parts]
         if len(parts) > 1 and max(scores) > 1:
             votes += 1 if scores.index(max(scores)) == 0 else -1
-    return votes > 0
+    return votes > 0 if votes else None
 
 
 def _employment(
-    own: Sequence[_Part], nearby: Sequence[_Part], *, is_title_first: bool
+    own: Sequence[_Part], nearby: Sequence[_Part], *, is_title_first: bool | None
 ) -> tuple[str | None, str | None]:
     """(title, company) of one employment."""
     parts = [*(part for part in nearby if part.line < 0), *own, *(part for part in nearby if part.line > 0)]
@@ -238,14 +251,14 @@ def _only(part: _Part, parts: Sequence[_Part]) -> bool:
 
 
 def _without_role(
-    own: Sequence[_Part], parts: Sequence[_Part], *, is_title_first: bool
+    own: Sequence[_Part], parts: Sequence[_Part], *, is_title_first: bool | None
 ) -> tuple[str | None, str | None]:
     """Title and company if no part has a word for an occupation: by legal form, else in the order of the others."""
     named = [part for part in (own if len(own) > 1 else parts) if not _is_aside(part.text)][:2]
     company = next((part for part in named if names_organisation(part.text)), None)
     if company is not None:
         return None, company.text
-    if len(named) < 2 or named[1].by_comma:
+    if len(named) < 2 or named[1].by_comma or is_title_first is None:
         return None, None
     return (named[0].text, named[1].text) if is_title_first else (named[1].text, named[0].text)
 
@@ -277,16 +290,27 @@ def _without_places(parts: Sequence[_Part], places: frozenset[str]) -> list[_Par
     """The parts without cities and what follows one behind a comma; the first of two that stand apart stays, because
     some companies are named like a city."""
     is_place: list[bool] = []
+    parts = [replace(part, text=_without_place_in_brackets(part.text, places)) for part in parts]
     for position, part in enumerate(parts):
         before_state = position + 1 < len(parts) and parts[position + 1].by_comma and _is_state(parts[position + 1])
         is_place.append(
             before_state
             or (part.by_comma and (_is_state(part) or (position > 0 and is_place[-1])))
-            or part.text.casefold().replace("ё", "е") in places
+            or _place_name(part.text) in places
         )
     kept = [part for part, is_city in zip(parts, is_place, strict=True) if not is_city]
     apart = [part for part, is_city in zip(parts, is_place, strict=True) if is_city and not part.by_comma]
     return [apart[0], *kept] if len(apart) > 1 and not any(role_score(part.text) < 2 for part in kept) else kept
+
+
+def _place_name(text: str) -> str:
+    return re.sub(r"^(?:г\.|город)\s*", "", text.casefold().replace("ё", "е"))
+
+
+def _without_place_in_brackets(text: str, places: frozenset[str]) -> str:
+    """The text without a place in brackets behind it: "Acme GmbH" of "Acme GmbH (Berlin)"."""
+    name, _, behind = text.partition(" (")
+    return name if behind and _place_name(behind.rstrip(")").split(",")[0]) in places else text
 
 
 def _is_state(part: _Part) -> bool:
@@ -317,10 +341,6 @@ def _ranges_joined(lines: Sequence[str]) -> list[str]:
     return found
 
 
-def _own_parts(text: str) -> list[_Part]:
-    return _parts(_without_range(text), 0)
-
-
 def _without_range(text: str) -> str:
     periods = find_periods(text)
     start, end = (periods[0].start, periods[0].end) if periods else next(iter(find_dates(text)), (0, 0))
@@ -328,32 +348,34 @@ def _without_range(text: str) -> str:
     return f"{_LEADING.sub('', before)} | {after}"
 
 
-def _label(text: str) -> tuple[str, str] | None:
-    """(kind, rest) of a line with a label, such as "Position: Driver"."""
-    for pattern, kind in _LABEL:
-        if match := pattern.match(text):
-            return kind, text[match.end() :]
-    return None
-
-
 def _parts(text: str, distance: int) -> list[_Part]:
     """What separators part in a line; a legal form stays with its company: "Hooli, Inc."."""
-    label = _label(bare := BULLET.sub("", text))
+    label = label_of_entry(bare := BULLET.sub("", text))
     bare = _DURATION.sub(" | ", label[1] if label and label[0] != "body" else bare)
     bare = _COMMA_IN_BRACKETS.sub(_HELD_COMMA, bare)
     pieces: list[_Part] = []
     position, separator = 0, ""
     for match in [*_PART_SEPARATOR.finditer(bare), None]:
-        piece = bare[position : match.start() if match else len(bare)].strip(" ()[]—–-|,;:\t·*•")
+        piece = bare[position : match.start() if match else len(bare)].strip(" ()[]—–-|,;:\t·*•@~")
         piece = piece.replace(_HELD_COMMA, ",")
         by_comma = separator.strip() == ","
-        if pieces and by_comma and LEGAL_FORM.fullmatch(piece):
-            pieces[-1] = _Part(f"{pieces[-1].text}, {piece}", distance, pieces[-1].by_comma)
+        if pieces and by_comma and LEGAL_FORM.fullmatch(piece.partition(" (")[0]):
+            pieces[-1] = _Part(f"{pieces[-1].text}, {_closed(piece)}", distance, pieces[-1].by_comma)
         elif 1 < len(piece) <= _MAX_PART_CHARACTERS and re.search(r"[^\W\d_]", piece) and not _SITE.fullmatch(piece):
-            pieces.append(_Part(_closed(piece), distance, by_comma))
+            pieces += [_Part(one, distance, by_comma) for one in _title_apart(_closed(piece))]
         if match:
             position, separator = match.end(), match[0]
     return pieces
+
+
+def _title_apart(piece: str) -> list[str]:
+    """Title and company that no separator parts: "Driver for Acme Ltd", "Acme Ltd Driver"."""
+    piece = _WORKED_AS.sub("", piece)
+    if (match := _FOR_COMPANY.fullmatch(piece)) and names_role(match[1]) and names_organisation(match[2]):
+        return [match[1], match[2]]
+    if (match := _AFTER_LEGAL_FORM.fullmatch(piece)) and names_role(match[2]):
+        return [match[1], match[2]]
+    return [piece]
 
 
 def _closed(piece: str) -> str:

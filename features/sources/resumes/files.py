@@ -18,6 +18,7 @@ _MARKDOWN = re.compile(r"^\s{0,3}(?:#{1,6}\s+|>\s?)|\*\*|__|`|(?<![\w])[*_](?=\S
 _MARKDOWN_LINK = re.compile(r"\[([^\[\]]{1,200})\]\([^()\s]{1,500}\)")
 _MARKDOWN_TABLE_RULE = re.compile(r"[\s|:-]*\|[\s|:-]*")
 _BY_WORD = re.compile(r"(?<=[^\s:])\t(?=\S)")
+_MIN_TABS = 12
 _SPACED = re.compile(r"(?<=\S) (?=\S)")
 
 
@@ -67,7 +68,7 @@ def resume_text(body: bytes, suffix: str) -> ResumeText:
 def _without_tabs_by_word(text: str) -> str:
     """The text with spaces for tabs if tabs stand between most words, as some programs write them."""
     n_tabs = len(_BY_WORD.findall(text))
-    return _BY_WORD.sub(" ", text) if n_tabs > 20 and n_tabs > len(_SPACED.findall(text)) else text
+    return _BY_WORD.sub(" ", text) if n_tabs > _MIN_TABS and n_tabs > 2 * len(_SPACED.findall(text)) else text
 
 
 def _markdown_text(written: str) -> str:

@@ -58,6 +58,7 @@ _STREET = re.compile(
 )
 _CITY_PREFIX = re.compile(r"^\s*(?:г\.|гор\.|город)\s*")
 _SIGN = re.compile(r"^\s*(?:[^\W\d_]|\W|[½¼¾])\s+")  # what a font of icons stands for
+_STATE = re.compile(r"[A-Z]{2,3}")
 _STATE_AFTER_CITY = re.compile(r"(?<=[a-z])\s+([A-Z]{2,3})$")
 _TRANSLITERATION = str.maketrans(
     dict(zip("абвгдеёзийклмнопрстуфхыэ", "abvgdeeziyklmnoprstufhye", strict=True))
@@ -99,8 +100,10 @@ def find_name(found: Mapping[str, list[str]], text: str, *, largest: str | None,
     return None
 
 
-def find_places(found: Mapping[str, list[str]]) -> tuple[list[str], list[str]]:
-    """What names the city of the person: labelled places, and parts of the first lines that may be one."""
+def find_places(found: Mapping[str, list[str]], places: frozenset[str]) -> tuple[list[str], list[str]]:
+    """What names the city of the person: labelled places, and parts of the first lines that have a name of `places` or
+    the code of a state, as no part of "Paris Holloway" has.
+    """
     head = [*found[HEAD][:_MAX_HEAD_LINES], *found.get("contact", [])]
     labelled = [*found.get("city", [])]
     plain: list[str] = []
@@ -110,12 +113,19 @@ def find_places(found: Mapping[str, list[str]]) -> tuple[list[str], list[str]]:
                 labelled.append(part[match.end() :])
             elif _may_be_place(part):
                 plain.append(part)
-    return _cleaned(labelled), _cleaned(plain)
+    named = [place for place in _cleaned(plain) if _has_name_of_place(place, places)]
+    return _cleaned(labelled)[:_MAX_PLACES], named[:_MAX_PLACES]
+
+
+def _has_name_of_place(written: str, places: frozenset[str]) -> bool:
+    first, *others = (part.strip() for part in written.casefold().replace("ё", "е").split(","))
+    is_with_state = any(_STATE.fullmatch(part.strip()) for part in written.split(",")[1:])
+    return is_with_state or not {first, *others}.isdisjoint(places)
 
 
 def _cleaned(places: Sequence[str]) -> list[str]:
     bare = (_without_street(place) for place in places)
-    return [place for place in dict.fromkeys(bare) if place][:_MAX_PLACES]
+    return [place for place in dict.fromkeys(bare) if place]
 
 
 def _as_name(candidate: str, *, is_trusted: bool = False) -> str | None:

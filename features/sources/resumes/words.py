@@ -1,4 +1,4 @@
-"""Words that tell parts of a resume apart: of occupations, of organisations, of departments, of kinds of employment."""
+"""Words that tell parts of a resume apart: of occupations, organisations, departments, kinds of employment, labels."""
 
 import re
 
@@ -75,6 +75,19 @@ _KIND_OF_EMPLOYMENT = re.compile(
     r"|стажировка|проектная работа|офис|по совместительству|совместительство",
     re.IGNORECASE,
 )
+_LABELS = (
+    (re.compile(r"^(?:(?:job |position )?title|position|role|occupation(?: or position held)?|designation|job"
+                r"|должность|позиция|роль)(?:\s*:\s*|\s{3,}|\t)", re.IGNORECASE), "title"),
+    (re.compile(r"^(?:(?:name(?: and address)? of )?employer|company(?: name)?|organi[sz]ation|client|firm|компания"
+                r"|работодатель|организация|место работы|наименование организации)(?:\s*:\s*|\s{3,}"
+                r"|\t)", re.IGNORECASE), "company"),
+    (re.compile(r"^(?:dates?(?: of employment)?|period|duration|from|период(?: работы)?|даты|срок)\s*:\s*",
+                re.IGNORECASE), "dates"),
+    (re.compile(r"^(?:main activities(?: and responsibilities)?|(?:key )?responsibilities|duties|achievements"
+                r"|location|city|technologies|tech stack|stack|tools|environment|type of business or sector|department"
+                r"|обязанности|должностные обязанности|функции|достижения|стек|технологии|город|сфера деятельности"
+                r"|отдел)\b.{0,30}?(?:\s*:\s*|\s*$)", re.IGNORECASE), "body"),
+)  # fmt: skip
 
 
 def names_role(text: str) -> bool:
@@ -105,3 +118,11 @@ def is_department(text: str) -> bool:
 def is_kind_of_employment(text: str) -> bool:
     """Whether the text is a kind of employment, such as "Full-time"."""
     return _KIND_OF_EMPLOYMENT.fullmatch(text.strip(" .")) is not None
+
+
+def label_of_entry(text: str) -> tuple[str, str] | None:
+    """(kind, rest) of a line with a label, such as "Position: Driver"."""
+    for pattern, kind in _LABELS:
+        if match := pattern.match(text):
+            return kind, text[match.end() :]
+    return None

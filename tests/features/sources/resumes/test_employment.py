@@ -29,6 +29,12 @@ ENTRIES = {
     "title with the company in brackets": ["{t} ({c})      {d}", "- Built services"],
     "labels": ["Company: {c}", "Position: {t}", "Period: {d}", "Responsibilities:", "- Built services"],
     "labels below the dates": ["Dates: {d}", "Occupation or position held: {t}", "Name of employer: {c}, Berlin"],
+    "role below the dates": ["{c} [{d}]", "Role: {t}", "Responsibilities:", "- Built services"],
+    "dates between company and role": ["Client: {c}", "Duration: {d}", "Role: {t}"],
+    "company: title": ["{c}: {t} ({d})", "- Built services"],
+    "title @company": ["{t} @{c}", "{d}", "- Built services"],
+    "title, company with a city in brackets": ["{t}, {c} (Berlin) {d}", "- Built services"],
+    "company above a city, title and dates": ["{c}", "Berlin", "{t}", "{d}", "- Built services"],
     "company as an item": ["• {c}      Berlin", "{t}      {d}", "◦ Built services"],
 }  # fmt: skip
 PLACES = frozenset({"berlin", "москва"})
@@ -56,6 +62,9 @@ def test_title_and_company_are_told_apart(layout: str, language: str, number: in
          [("Senior Administrator", "Contoso GmbH")]),
         (["Berlin      2015 - 2019", "Driver"], [("Driver", None)]),
         (["Developer (Backend)      2015 - 2019", "- A"], [("Developer (Backend)", None)]),
+        (["Worked as a Driver at Acme from Jan 2015 to Mar 2019."], [("Driver", "Acme")]),
+        (["Senior Driver for Acme Ltd, 2015 - 2019"], [("Senior Driver", "Acme Ltd")]),
+        (["Acme Ltd Senior Driver 2015 - 2019"], [("Senior Driver", "Acme Ltd")]),
         (["2015 - 2019"], [(None, None)]),
         (["Some words without any date"], []),
     ],

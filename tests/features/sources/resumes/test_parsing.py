@@ -14,7 +14,7 @@ from features.sources.resumes import docx_text
 from features.sources.resumes import files as resume_files
 from features.sources.resumes.dates import find_periods, stated_years, total_years
 from features.sources.resumes.files import ResumeError
-from features.sources.resumes.parsing import PlaceFinder, SkillFinder, resume_fields
+from features.sources.resumes.parsing import SkillFinder, resume_fields
 from features.sources.resumes.reading import read_resume
 from features.sources.resumes.text import ResumeFields
 from features.vocabulary.places import Gazetteer
@@ -65,6 +65,7 @@ class Places:
 
     _cities = {"springfield": "US", "berlin": "DE", "казань": "RU"}  # noqa: RUF012
     _wider = {"il": "US", "germany": "DE"}  # noqa: RUF012
+    written_names = frozenset([*_cities, *_wider])
 
     def resolve(self, frame: pl.DataFrame) -> pl.DataFrame:
         rows = []
@@ -77,10 +78,16 @@ class Places:
 
 
 def parse_resume(
-    body: bytes, suffix: str, *, skills: SkillFinder, places: PlaceFinder | None = None, as_of: datetime | None = None
+    body: bytes,
+    suffix: str,
+    *,
+    skills: SkillFinder,
+    places: Places | Gazetteer | None = None,
+    as_of: datetime | None = None,
 ) -> ResumeFields:
-    read = read_resume(body, suffix, places=places.written_names if isinstance(places, Gazetteer) else frozenset())
-    return resume_fields([read], skills=skills, places=places or Places(), as_of=as_of)[0]
+    gazetteer = places or Places()
+    read = read_resume(body, suffix, places=gazetteer.written_names)
+    return resume_fields([read], skills=skills, places=gazetteer, as_of=as_of)[0]
 
 
 def parse(body: str | bytes, suffix: str = ".txt") -> ResumeFields:
