@@ -4,6 +4,7 @@ import io
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 import docx
 from lxml.etree import _Element
@@ -11,8 +12,8 @@ from lxml.etree import _Element
 from features.sources.resumes.sections import COLUMN_BREAK, names_section
 
 MAX_UNPACKED_BYTES = 100_000_000
-MAX_XML_BYTES = 20_000_000
-_MAX_PARAGRAPHS = 50_000
+MAX_XML_BYTES = 10_000_000
+_MAX_ELEMENTS = 200_000
 _MAX_HEADER_SECTIONS = 3
 _MAX_DEPTH = 12
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -32,14 +33,14 @@ class _Reader:
     """Reads blocks in place; text boxes follow at the end, because they stand beside the text."""
 
     boxes: list[_Element] = field(default_factory=list)
-    n_paragraphs: int = 0
+    n_elements: int = 0  # that were visited
 
     def lines(self, container: _Element, *, depth: int = 0) -> Iterator[str]:
         for block in container:
-            if self.n_paragraphs > _MAX_PARAGRAPHS or depth > _MAX_DEPTH:
+            self.n_elements += 1
+            if self.n_elements > _MAX_ELEMENTS or depth > _MAX_DEPTH:
                 return
             if block.tag == f"{_W}p":
-                self.n_paragraphs += 1
                 yield from self._paragraph(block).split("\n")
             elif block.tag == f"{_W}tbl":
                 for row in block.iterchildren(f"{_W}tr"):
@@ -49,9 +50,10 @@ class _Reader:
 
     def _paragraph(self, paragraph: _Element) -> str:
         found: list[str] = []
-        waiting = list(reversed(paragraph))
-        while waiting:
+        waiting = list(reversed(paragraph[:_MAX_ELEMENTS]))
+        while waiting and self.n_elements <= _MAX_ELEMENTS:
             element = waiting.pop()
+            self.n_elements += 1
             if element.tag == f"{_W}txbxContent":
                 self.boxes.append(element)
             elif element.tag == f"{_W}t":
@@ -65,14 +67,14 @@ class _Reader:
 
     def _row(self, row: _Element, *, depth: int) -> Iterator[str]:
         """Short cells on one line; cells of many lines as columns if one of them has a section of its own."""
-        self.n_paragraphs += 1
         cells = [
             kept
-            for cell in (*row.iterchildren(f"{_W}tc"), *row.iterfind(f"{_W}sdt/{_W}sdtContent/{_W}tc"))
+            for cell in chain(row.iterchildren(f"{_W}tc"), row.iterfind(f"{_W}sdt/{_W}sdtContent/{_W}tc"))
+            if self.n_elements <= _MAX_ELEMENTS
             if (kept := [each for each in self.lines(cell, depth=depth + 1) if each.strip()])
         ]
         if all(len(cell) == 1 for cell in cells) and not any(names_section(cell[0]) for cell in cells):
-            yield "\t".join(cell[0] for cell in cells)
+            yield "   ".join(cell[0] for cell in cells)  # not tabs, which may stand between words
             return
         are_columns = len(cells) > 1 and any(
             len(cell) >= _COLUMN_LINES and any(map(names_section, cell)) for cell in cells
@@ -98,7 +100,7 @@ def docx_text(body: bytes) -> str:
             if not header.is_linked_to_previous:
                 found.update(dict.fromkeys(reader.lines(header._element)))
     lines = [*found, *reader.lines(document.element.body)]
-    while reader.boxes and reader.n_paragraphs <= _MAX_PARAGRAPHS:
+    while reader.boxes and reader.n_elements <= _MAX_ELEMENTS:
         box = [each for each in reader.lines(reader.boxes.pop(0)) if each.strip()]
         lines += [COLUMN_BREAK, *box] if len(box) >= _COLUMN_LINES else box
     return "\n".join(lines)

@@ -14,6 +14,7 @@ import pytest
 from docx.oxml import parse_xml
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject, TextStringObject
 
+from features.sources.resumes import docx_text
 from features.sources.resumes.files import ResumeError, resume_text
 from features.sources.resumes.text import ResumeFields
 from tests.features.sources.resumes.samples import SAMPLES
@@ -122,6 +123,31 @@ def test_deep_nesting_in_docx_is_unreadable() -> None:
     assert reason(with_document_xml(deep), ".docx") == "unreadable"
 
 
+CELL = "<w:tc><w:tcPr><w:gridSpan w:val='100000000'/></w:tcPr><w:p><w:r><w:t>{}</w:t></w:r></w:p></w:tc>"
+
+
+def test_wide_cells_and_many_tables_of_docx_cost_only_what_they_hold() -> None:
+    row = CELL.format("Acme") + CELL.format("Driver")
+    tables = f"<w:tbl><w:tr>{row}</w:tr></w:tbl>" * 2_000
+    body = with_document_xml(f"<w:document {_W}><w:body>{tables}</w:body></w:document>")
+    lines = resume_text(body, ".docx").text.split("\n")
+    assert lines == ["Acme   Driver"] * 2_000
+
+
+def test_no_more_elements_of_docx_are_read_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docx_text, "_MAX_ELEMENTS", 300)
+    paragraphs = "<w:p><w:r><w:t>a word or two</w:t></w:r></w:p>" * 1_000
+    body = with_document_xml(f"<w:document {_W}><w:body>{paragraphs}</w:body></w:document>")
+    assert 50 <= resume_text(body, ".docx").text.count("word") <= 300
+
+
+def test_controls_and_lists_of_docx_are_read() -> None:
+    control = "<w:sdt><w:sdtContent><w:p><w:r><w:t>Anna Smith, a driver</w:t></w:r></w:p></w:sdtContent></w:sdt>"
+    item = "<w:p><w:pPr><w:numPr/></w:pPr><w:r><w:t>Drove</w:t></w:r><w:del><w:r><w:t>Slept</w:t></w:r></w:del></w:p>"
+    body = with_document_xml(f"<w:document {_W}><w:body>{control}{item}</w:body></w:document>")
+    assert resume_text(body, ".docx").text == "Anna Smith, a driver\n• Drove"
+
+
 def test_xml_that_unpacks_to_too_much_is_not_parsed() -> None:
     assert reason(with_document_xml(" " * 21_000_000), ".docx") == "too_large"
 
@@ -169,3 +195,12 @@ def test_a_pdf_whose_pages_are_each_other_s_children_ends() -> None:
         b"trailer\n<</Size 999999999/Root 1 0 R>>\n%%EOF"
     )
     assert reason(body, ".pdf") in ("unreadable", "no_text")
+
+
+def test_tabs_between_all_words_are_spaces_and_other_tabs_are_not() -> None:
+    words = "Senior Driver at Acme Ltd Jan 2019 - Present\nKept the cars of the company clean and ready at all hours"
+    fields = parse(f"Anna Smith\nExperience\n{words.replace(' ', chr(9))}", ".txt")
+    assert (fields.titles, fields.companies) == (["Senior Driver"], ["Acme Ltd"])
+    table = "\n".join(["Acme Ltd\tSenior Driver\tJan 2019 - Present"] * 10)
+    fields = parse(f"Anna Smith\nExperience\n{table}", ".txt")
+    assert (fields.titles, fields.companies) == (["Senior Driver"], ["Acme Ltd"])
