@@ -146,7 +146,8 @@ def _single(line: Line, one: Amount) -> Statement:
 def surroundings(line: Line, pay: Statement) -> tuple[str, str]:
     """The words before and after a statement of money, up to the next delimiter."""
     head = line.low[max(pay.left, pay.start - 100) : pay.start]
-    start = max((match.end() for match in _DELIMITER.finditer(head)), default=0)
+    # "a relocation package (up to €3,000)": what stands before the bracket says what it is.
+    start = max((match.end() for match in _DELIMITER.finditer(head) if match.group() != "("), default=0)
     tail = line.low[pay.end : min(pay.right, pay.end + 100)]
     end = _DELIMITER.search(tail)
     return head[start:], tail[: end.start()] if end else tail

@@ -58,7 +58,7 @@ _MONEY_HINT = (
     r"\p{Sc}|(?:^|[^\p{L}])(?:usd|eur|gbp|pln|chf|kzt|byn|rub|uah|cad|aud|sek|nok|dkk|czk|inr|zar|aed|sgd|brl|mxn"
     r"|[a-z]{3} ?\d|\d ?[a-z]{3}(?:[^a-z]|$))"
     r"|руб|тенге|теңге|теңге|\d ?(?:р|тг|т\.? ?р)\b|грн|сум\b|сом\b|euro|zł|kč|\bkr\b|so['ʻ‘’]m|dollar|доллар|манат"
-    r"|лари|сомони|драм"
+    r"|лари|сомони|драм|\d ?(?:tl|ft|lei|лв|円|원|元)(?:[^\p{L}]|$)|[万萬만]|lpa\b|\d ?(?:lakh|lac)s?\b"
 )  # fmt: skip
 
 
@@ -151,12 +151,16 @@ def _is_title_pay(pay: Statement, line: Line) -> bool:
 
 def _is_stated(pay: Statement, line: Line) -> bool:
     """Whether a description says that this money is the job's pay."""
-    if not any(one.has_currency for one in pay.amounts) or _LARGE.match(line.low[pay.end :]) or is_perk(line, pay):
+    if (
+        not any(one.has_currency or one.factor in LAKH_AND_CRORE for one in pay.amounts)
+        or _LARGE.match(line.low[pay.end :])
+        or is_perk(line, pay)
+    ):
         return False
     head = line.low[max(0, pay.start - 80) : pay.start]
     if cues := list(CUE.finditer(head)):
         between = head[cues[-1].end() :]
-        sentence = head[: cues[-1].start()][-30:]
+        sentence = re.split(r"[.;!?,] | and | и ", head[: cues[-1].start()])[-1][-30:]
         is_other = OTHER.search(between) or PERK.search(between) or OTHER.search(sentence)
         return not is_other and not re.search(r"[;!?]|\. ", between) and not re.search(r"\d", between)
     is_alone = not re.search(r"[^\W\d_]", re.sub(rf"\b(?:{words.LOWER}|{words.BETWEEN})\b", "", line.low[: pay.start]))
