@@ -130,7 +130,7 @@ def _read_iso(written: str) -> datetime | date | None:
     if len(written) == 10:
         return date.fromisoformat(written)
     iso = _FRACTION.sub(r"\1", written)
-    iso = re.sub(r"\s+(?=[+-]\d|Z)", "", iso.removesuffix(" UTC").replace(",", "."))
+    iso = re.sub(r"\s+(?=[+-]\d|Z)", "", iso.removesuffix("[UTC]").removesuffix(" UTC").replace(",", "."))
     if iso[10:19] == "T24:00:00":  # ISO 8601's end of the day, which datetime refuses before Python 3.13
         return datetime.fromisoformat(iso[:10] + "T00:00:00" + iso[19:]) + timedelta(days=1)
     return datetime.fromisoformat(iso)
@@ -217,8 +217,8 @@ def _date(rest: str) -> tuple[date, str] | None:
     if match := _YEAR_LAST.search(rest):
         first, mark, second, year = match.groups()
         day_first = mark == "." or int(first) > 12
-        if not day_first and int(second) <= 12 and first != second:
-            return None  # 03/04/2026
+        if (not day_first and int(second) <= 12 and first != second) or (mark != "." and len(year) == 2):
+            return None  # 03/04/2026, 26-02-18
         day, month = (first, second) if day_first else (second, first)
         return date(_year(year), int(month), int(day)), _without(rest, match)
     for pattern, order in ((_DAY_MONTH, (1, 2, 3)), (_MONTH_DAY, (2, 1, 3)), (_MONTH_DAY_BEFORE_CLOCK, (2, 1, 4))):
