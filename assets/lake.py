@@ -1,7 +1,7 @@
 """The lake on disk: where each table lies, and how it is written atomically. Nothing here knows what the tables mean.
 
 A table is either one file, `<stage>/<table>.parquet`, replaced as a whole, or a folder `<stage>/<table>/` of parts
-(append-only, or one per partition).
+(append-only, or one per partition). Some have layers of changed rows above their files, see layers.py.
 """
 
 import datetime as dt
@@ -17,6 +17,7 @@ from pathlib import Path
 import polars as pl
 from filelock import FileLock
 
+from assets.layers import merged, read_manifest
 from features.schemas.table import SchemaError, Table
 
 LOCK_TIMEOUT_SECONDS = 600
@@ -124,7 +125,7 @@ class Lake:
 
         Columns that an older version did not write are null. Raises SchemaError if the key lacks one.
         """
-        files = self.files(stage, table.name)
+        files, folder = self.files(stage, table.name), self.layers_folder(stage, table.name)
         if not files:
             return table.empty().lazy()
         missing = set(table.key) - pl.read_parquet_schema(files[0]).keys()
@@ -133,7 +134,13 @@ class Lake:
                 f"{stage}/{table.name} has no column {', '.join(sorted(missing))}: an older version wrote it. "
                 "Run `jobfeed run daily` once, which writes it anew"
             )
-        return _scan(files, table)
+        rows = _scan(files, table)
+        manifest = read_manifest(folder, base=file_identity(files))
+        return rows if manifest is None else merged(rows, manifest, folder)
+
+    def layers_folder(self, stage: str, name: str) -> Path:
+        """Where the layers above the table's files lie, see layers.py."""
+        return self.root / stage / ".layers" / name
 
     def replace(self, stage: str, table: Table, frame: pl.DataFrame | pl.LazyFrame) -> Path:
         """Replaces a one-file table."""

@@ -1,0 +1,69 @@
+"""Keyed tables that change a little: layers of changed rows above the files of a table.
+
+The table's own files are the base. A layer holds the rows of some keys, all of a key's rows together, and marks keys
+that have none any more. The newest layer of a key wins. A manifest names the layers and the base that they belong to:
+whoever replaces a file of the base makes them void. This module reads; increments.py writes.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+MANIFEST_FILE = "manifest.json"
+SEQUENCE, IS_REMOVED = "_sequence", "_is_removed"
+LAYER_COLUMNS = (SEQUENCE, IS_REMOVED)
+
+
+class LayerManifest(NamedTuple):
+    """What lies above a base.
+
+    `base`: the identity of its files. `by`: the columns whose values are replaced together. `sequence`: the number of
+    the newest layer, 0 for none. `n_rows`: of the table. `made_of`: what it was computed from, as its writer says it.
+    """
+
+    base: str
+    by: tuple[str, ...]
+    sequence: int
+    layers: tuple[str, ...]
+    n_rows: int
+    made_of: Mapping[str, Any]
+
+    def to_json(self) -> bytes:
+        return json.dumps(self._asdict()).encode()
+
+
+def read_manifest(folder: Path, *, base: str) -> LayerManifest | None:
+    """The manifest in the folder of a table's layers; None if there is none for this base."""
+    try:
+        stored = json.loads((folder / MANIFEST_FILE).read_bytes())
+    except FileNotFoundError:
+        return None
+    manifest = LayerManifest(**{**stored, "by": tuple(stored["by"]), "layers": tuple(stored["layers"])})
+    return manifest if manifest.base == base else None
+
+
+def merged(rows: pl.LazyFrame, manifest: LayerManifest, folder: Path) -> pl.LazyFrame:
+    """The base's `rows` under the layers in `folder`."""
+    newest = newest_rows(manifest, folder)
+    if newest is None:
+        return rows
+    by, columns = list(manifest.by), rows.collect_schema().names()
+    kept = rows.join(newest.select(by), on=by, how="anti", nulls_equal=True, maintain_order="left")
+    return pl.concat([kept, newest.filter(~pl.col(IS_REMOVED)).select(columns)])
+
+
+def newest_rows(manifest: LayerManifest, folder: Path, *, after: int = 0) -> pl.LazyFrame | None:
+    """The rows of the newest layer of each key, with LAYER_COLUMNS; None if there is no layer.
+
+    `after`: only keys that a layer later than this one changed.
+    """
+    if after >= manifest.sequence or not manifest.layers:
+        return None
+    by = list(manifest.by)
+    layers = pl.scan_parquet([folder / name for name in manifest.layers], hive_partitioning=False)
+    layers = layers.filter(pl.col(SEQUENCE) > after)
+    last = layers.group_by(by).agg(pl.col(SEQUENCE).max())
+    return layers.join(last, on=[*by, SEQUENCE], how="semi", nulls_equal=True, maintain_order="left")

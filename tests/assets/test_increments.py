@@ -1,0 +1,128 @@
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from assets.increments import LayeredTable, Mark, ReplacedMeanwhileError, changed_since, mark_of
+from assets.lake import Lake
+from features.schemas.table import Column, Table
+
+TABLE = Table(
+    "likes",
+    "What users like",
+    {"user_id": Column(pl.String, "User"), "job_id": Column(pl.String, "Job"), "n": Column(pl.Int64, "Times")},
+    key=("user_id", "job_id"),
+)
+USERS, JOBS = "abcd", "xyz"
+Rows = Mapping[tuple[str, str], int]
+
+some_rows = st.dictionaries(st.tuples(st.sampled_from(USERS), st.sampled_from(JOBS)), st.integers(0, 9), max_size=8)
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("rebase"), some_rows),
+        st.tuples(st.just("add"), some_rows, st.sets(st.sampled_from(USERS))),
+        st.tuples(st.just("merge")),
+        st.tuples(st.just("stranger"), some_rows),
+    ),
+    min_size=1,
+    max_size=10,
+)
+
+
+def frame(rows: Rows) -> pl.DataFrame:
+    return pl.DataFrame(
+        [(user, job, n) for (user, job), n in sorted(rows.items())], schema=dict(TABLE.columns), orient="row"
+    )
+
+
+def layered(lake: Lake, by: tuple[str, ...] = ("user_id",)) -> LayeredTable:
+    return LayeredTable(lake, "features", TABLE, by)
+
+
+def stored(lake: Lake) -> pl.DataFrame:
+    return lake.scan("features", TABLE).collect().sort("user_id", "job_id")
+
+
+@pytest.mark.parametrize("by", [("user_id",), ("user_id", "job_id")])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=steps)
+def test_layers_over_a_base_are_the_table_written_anew(
+    tmp_path_factory: pytest.TempPathFactory, by: tuple[str, ...], steps: list[tuple[object, ...]]
+) -> None:
+    lake = Lake(tmp_path_factory.mktemp("lake"))
+    table = layered(lake, by)
+    model: dict[tuple[str, str], int] = {}
+    marks: list[tuple[Mark, set[str] | None]] = []  # and the users that changed since, None if all may have
+    table.replace(frame(model), {"run": 0})
+    for number, (kind, *given_rows) in enumerate(steps):
+        if kind in ("rebase", "stranger"):
+            model = dict(given_rows[0])  # type: ignore[call-overload]
+            if kind == "rebase":
+                assert table.replace(frame(model), {"run": number}) == len(model)
+            else:
+                lake.replace("features", TABLE, frame(model))
+            marks = [(mark, None) for mark, _ in marks]
+        elif kind == "merge":
+            table.merge_layers()
+        elif table.made_of is None:
+            with pytest.raises(ReplacedMeanwhileError):
+                table.add(frame({}), frame({}), {}, n_rows_before=0)
+        else:
+            new, also = given_rows
+            users = {user for user, _ in new} | set(also)  # type: ignore[attr-defined, call-overload]
+            before = {key: n for key, n in model.items() if key[0] in users}
+            rows: Rows = {key: n for key, n in new.items() if key[0] in users}  # type: ignore[attr-defined]
+            model = {key: n for key, n in model.items() if key[0] not in users} | dict(rows)
+            gone = frame({key: 0 for key in before if key not in rows})
+            if by == ("user_id",):
+                gone = gone.filter(~pl.col("user_id").is_in([user for user, _ in rows]))
+            assert table.add(frame(rows), gone, {"run": number}, n_rows_before=len(before)) == len(model)
+            assert table.made_of == {"run": number}
+            marks = [(mark, None if seen is None else seen | {u for u, _ in [*before, *rows]}) for mark, seen in marks]
+        assert stored(lake).equals(frame(model))
+        for mark, seen in marks:
+            found = changed_since(lake, "features", "likes", mark, "user_id")
+            assert (found is None) == (seen is None)
+            assert found is None or seen is None or set(found) == seen
+        marks.append((mark_of(lake, "features", "likes"), set()))
+
+
+def test_a_layer_costs_what_it_holds(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    rows = {(f"user{number:05d}", "x"): number for number in range(20_000)}
+    table = layered(lake)
+    table.replace(frame(rows), {})
+    written = set(tmp_path.rglob("*.parquet"))
+    table.add(frame({("user00007", "y"): 1}), frame({("user00008", "x"): 0}), {}, n_rows_before=2)
+    [layer] = set(tmp_path.rglob("*.parquet")) - written
+    assert layer.stat().st_size < 4_000
+    assert len(stored(lake)) == 19_999
+
+
+def test_layers_are_merged_when_they_are_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assets.increments.MAX_LAYERS", 3)
+    lake = Lake(tmp_path)
+    table = layered(lake)
+    table.replace(frame({}), {})
+    marks = []
+    for number in range(8):
+        marks.append(mark_of(lake, "features", "likes"))
+        table.add(frame({("ab"[number % 2], "x"): number}), frame({}), {}, n_rows_before=int(number > 1))
+    assert len(list(lake.layers_folder("features", "likes").glob("*.parquet"))) <= 5  # also those of the last manifest
+    assert stored(lake).rows() == [("a", "x", 6), ("b", "x", 7)]
+    changed = [changed_since(lake, "features", "likes", mark, "user_id") for mark in marks]
+    assert [list(users) for users in changed if users is not None] == [["a", "b"]] * 7 + [["b"]]
+
+
+def test_a_table_without_layers_is_unchanged_or_unknown(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.replace("features", TABLE, frame({("a", "x"): 1}))
+    mark = mark_of(lake, "features", "likes")
+    found = changed_since(lake, "features", "likes", mark, "user_id")
+    assert found is not None and found.is_empty()
+    lake.replace("features", TABLE, frame({("a", "x"): 1}))
+    assert changed_since(lake, "features", "likes", mark, "user_id") is None
+    assert changed_since(lake, "features", "likes", None, "user_id") is None
