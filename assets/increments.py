@@ -92,10 +92,25 @@ class LayeredTable:
             self.merge_layers()
         return n_rows
 
+    def newest(self, *, after: int = 0) -> pl.LazyFrame | None:
+        """The rows of the newest layer of each key, with LAYER_COLUMNS; None if none is later than `after`."""
+        manifest = self._manifest()
+        return newest_rows(manifest, self._folder, after=after) if manifest is not None else None
+
+    @property
+    def mark(self) -> Mark:
+        """What the table is now, for a later `changed_since`."""
+        return mark_of(self.lake, self.stage, self.table.name)
+
+    @property
+    def sequence(self) -> int:
+        """The number of the newest layer; 0 for none."""
+        manifest = self._manifest()
+        return manifest.sequence if manifest is not None else 0
+
     def merge_layers(self) -> None:
         """Makes one layer of all. Rows keep their number, by which readers find what is new to them."""
-        manifest = self._manifest()
-        newest = newest_rows(manifest, self._folder) if manifest is not None else None
+        manifest, newest = self._manifest(), self.newest()
         if manifest is not None and newest is not None:
             self._write(manifest._replace(layers=(write_part(self._folder, newest.collect()).name,)))
 

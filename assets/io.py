@@ -61,11 +61,10 @@ class LakeIOManager(dg.UPathIOManager):
     def get_metadata(self, context: dg.OutputContext, obj: Any) -> dict[str, dg.MetadataValue]:
         stage, name = context.asset_key.path
         table = TABLES[name]
-        frame = self._lake.scan(stage, table)
-        n_rows = obj.n_rows if isinstance(obj, StoredTable) else int(frame.select(pl.len()).collect().item())
+        n_rows = obj.n_rows if isinstance(obj, StoredTable) else self._lake.n_rows(stage, table)
         return {
             "dagster/row_count": dg.MetadataValue.int(n_rows),
-            "preview": dg.MetadataValue.md(preview(table, frame.head(PREVIEW_ROWS).collect())),
+            "preview": dg.MetadataValue.md(preview(table, self._lake.head(stage, table, PREVIEW_ROWS))),
         }
 
 

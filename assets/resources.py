@@ -1,8 +1,10 @@
 """Dagster resources: the workspace (folders and configuration) and the run's clock."""
 
 import datetime as dt
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import dagster as dg
 
@@ -12,7 +14,23 @@ from assets.instants import parse_as_of
 from assets.lake import Lake
 
 AS_OF_TAG = "jobfeed/as_of"
+SCOPE_TAG = "jobfeed/scope"
+Scope = Literal["all", "touched", "acted"]
+SCOPES: Sequence[Scope] = ("all", "touched", "acted")
 _SCHEDULED_TIME_TAG = "dagster/scheduled_execution_time"
+
+
+def parse_scope(text: str | None) -> Scope:
+    """The value of the run tag `jobfeed/scope`; no tag means all. Raises ValueError that names the allowed values."""
+    for scope in SCOPES:
+        if text is None or text == scope:
+            return scope
+    raise ValueError(f"{SCOPE_TAG} is {text!r}; it must be one of {', '.join(SCOPES)}")
+
+
+def is_partial(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> bool:
+    """Whether the run computes only what changed since the last one."""
+    return parse_scope(context.run.tags.get(SCOPE_TAG)) != "all"
 
 
 def whole_job(context: dg.AssetExecutionContext) -> str:

@@ -3,9 +3,8 @@
 import dagster as dg
 
 from assets.learning.assets import REFIT_TAG
+from assets.resources import SCOPE_TAG
 from assets.training.tuning import TUNE_TAG
-
-SCOPE_TAG = "jobfeed/scope"  # which users are ranked again: all, touched, acted
 
 _INGEST_EVENTS = dg.AssetSelection.assets("bronze/events", "bronze/user_records", "bronze/erasures", "bronze/resumes")
 _INGEST_JOBS = dg.AssetSelection.assets(

@@ -7,10 +7,9 @@ import pytest
 from assets.instants import parse_as_of
 from assets.io import TABLES
 from assets.learning.assets import REFIT_TAG
-from assets.resources import AS_OF_TAG, Workspace
+from assets.resources import AS_OF_TAG, SCOPE_TAG, Workspace
 from assets.training.tuning import TUNE_TAG
 from pipelines.definitions import build_defs
-from pipelines.jobs import SCOPE_TAG
 
 ASSETS_BY_GROUP = {
     "ingest": {

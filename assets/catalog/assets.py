@@ -4,17 +4,18 @@ import dagster as dg
 import polars as pl
 
 from assets.catalog.checks import ASSET_CHECKS as ASSET_CHECKS
-from assets.catalog.counting import count_days, fold_days
+from assets.catalog.counting import count_days
+from assets.catalog.folding import fold_days
 from assets.catalog.normalising import current_versions, normalise_new, normaliser_name
+from assets.catalog.people import Merge
 from assets.config.sources import Sources
 from assets.declare import asset
 from assets.io import StoredTable
-from assets.resources import RunClock, Workspace
+from assets.resources import RunClock, Workspace, is_partial
 from features.jobs.dedupe import collapse
 from features.jobs.postings import Vocabulary
 from features.jobs.versions import fold_jobs
-from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS, JOB_VERSIONS
-from features.users.merging import merge_users
+from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS, JOB_VERSIONS, USERS
 
 
 @asset("catalog/job_versions", inputs=("bronze/feed_postings", "bronze/hh_postings", "bronze/file_postings"))
@@ -49,18 +50,19 @@ def jobs(
     )
 
 
-@asset("catalog/users", inputs=("bronze/user_records", "bronze/resumes", "bronze/erasures"))
+@asset("catalog/users", inputs=("bronze/erasures",), deps=("bronze/user_records", "bronze/resumes"))
 def users(
-    context: dg.AssetExecutionContext,
-    user_records: pl.LazyFrame,
-    resumes: pl.LazyFrame,
-    erasures: pl.LazyFrame,
-    workspace: Workspace,
-    clock: RunClock,
-) -> dg.Output[pl.DataFrame]:
+    context: dg.AssetExecutionContext, erasures: pl.LazyFrame, workspace: Workspace, clock: RunClock
+) -> dg.Output[StoredTable]:
     """One row per user: the stated profile, completed by the resume, in canonical names, without erased users."""
-    vocabulary = Vocabulary.load(workspace.vocabulary)
-    return dg.Output(merge_users(user_records, resumes, erasures, as_of=clock.as_of(context), vocabulary=vocabulary))
+    merge = Merge(
+        workspace.lake,
+        erasures.collect(),
+        Vocabulary.load(workspace.vocabulary),
+        normaliser_name(workspace.vocabulary),
+        clock.as_of(context),
+    )
+    return dg.Output(StoredTable(USERS, merge.update(only_changes=is_partial(context))))
 
 
 @asset("catalog/daily_interactions", inputs=("bronze/erasures",), deps=("bronze/events",), kinds=("duckdb",))
@@ -94,6 +96,7 @@ def interactions(
         as_of=clock.as_of(context),
         retention_days=pipeline.event_retention_days,
         memory_limit=pipeline.duckdb_memory_limit,
+        only_changes=is_partial(context),
     )
     return dg.Output(StoredTable(INTERACTIONS, n_rows))
 

@@ -1,26 +1,23 @@
-"""Updates catalog/daily_interactions and catalog/interactions: runs the SQL of sql/catalog over the lake's files.
+"""Updates catalog/daily_interactions: counts the events of each day by SQL. folding.py sums the days.
 
 A day is counted again only if its events changed or `as_of` cuts it at another instant; its file records both.
 """
 
 import datetime as dt
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import duckdb
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from assets.lake import Lake, atomic_path, write_parquet
+from assets.lake import Lake, atomic_path
 from assets.sql import query_text
 from features.interactions import (
     CLOCK_SKEW,
@@ -33,10 +30,12 @@ from features.interactions import (
     RELEVANT_WEIGHT,
 )
 from features.schemas.bronze import EVENTS
-from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS
+from features.schemas.catalog import DAILY_INTERACTIONS
 
 # Increment it when the same events would be counted differently.
-COUNTING_VERSION = "2"
+COUNTING_VERSION = "3"
+# A fold by increments must know whose days left the period.
+DAYS_OUT_OF_RETENTION = dt.timedelta(days=2)
 _STAGE = "catalog"
 _PREFIX = "date="
 # DuckDB writes the file itself, so that a day is never in memory as a whole. Row groups are small and sorted by user,
@@ -47,15 +46,10 @@ copy ({}) to $target (
     compression zstd,
     compression_level 1,
     row_group_size 16384,
-    kv_metadata {{made_of: $made_of, cut_at: $cut_at, last_event_at: $last_event_at}}
+    kv_metadata {{made_of: $made_of, cut_at: $cut_at, last_event_at: $last_event_at, parts: $parts}}
 )
 """
 _EVENT_WEIGHTS = pl.DataFrame(list(EVENT_WEIGHTS.items()), ["event_type", "weight"], orient="row")
-_ARROW_SCHEMA = INTERACTIONS.empty().to_arrow(compat_level=pl.CompatLevel.oldest()).schema
-_WRITING: Mapping[str, Any] = {"compression": "zstd", "compression_level": 1, "use_dictionary": False}
-_ROWS_OF_A_GROUP = 131_072
-_ROWS_OF_A_RANGE = 1_000_000
-_SAMPLED_DAYS = 16
 _ASKING = Lock()
 
 
@@ -75,53 +69,27 @@ def count_days(
 
     On the day of an erasure request, the user's earlier events are left out here; `fold_days` leaves out earlier days.
     """
-    days = _event_days(lake)
+    days = event_days(lake)
     oldest = (as_of - dt.timedelta(days=retention_days)).date()
     until = as_of + CLOCK_SKEW
     kept = {day: files for day, files in days.items() if oldest <= day <= until.date()}
-    with lake.lock("catalog/daily_interactions"), _engine(lake, memory_limit) as engine:
+    with lake.lock("catalog/daily_interactions"), open_engine(lake, memory_limit) as engine:
         erased = {day: _erasures_of_day(erasures, day) for day in kept}
         due = [day for day, files in sorted(kept.items()) if not _is_counted(lake, day, files, until, erased[day])]
         # One thread per day keeps the cores busier than all threads on one day.
-        with ThreadPoolExecutor(_share_threads(engine, len(due))) as pool:
+        with ThreadPoolExecutor(share_threads(engine, len(due))) as pool:
             count = partial(_count, engine, lake, until=until)
             list(pool.map(lambda day: count(day, files=kept[day], erasures=erased[day]), due))
         # When a past instant is computed again, later days stay. Days without events are removed.
-        lake.drop_partitions_except(_STAGE, DAILY_INTERACTIONS, (f"{_PREFIX}{day}" for day in days if day >= oldest))
+        readable = oldest - DAYS_OUT_OF_RETENTION
+        lake.drop_partitions_except(_STAGE, DAILY_INTERACTIONS, (f"{_PREFIX}{day}" for day in days if day >= readable))
     n_rows = int(lake.scan(_STAGE, DAILY_INTERACTIONS).select(pl.len()).collect().item())
     return Counted(n_days=len(kept), n_recounted=len(due), n_rows=n_rows)
 
 
-def fold_days(lake: Lake, erasures: pl.DataFrame, *, as_of: dt.datetime, retention_days: int, memory_limit: str) -> int:
-    """Replaces catalog/interactions by the sums of the kept days up to `as_of`; returns its number of rows."""
-    oldest = (as_of - dt.timedelta(days=retention_days)).date()
-    until = as_of + CLOCK_SKEW
-    files = [
-        path
-        for path in lake.files(_STAGE, DAILY_INTERACTIONS.name)
-        if oldest <= dt.date.fromisoformat(path.stem.removeprefix(_PREFIX)) <= until.date()
-    ]
-    target = lake.file(_STAGE, INTERACTIONS.name)
-    if not files:
-        write_parquet(INTERACTIONS.empty(), target)
-        return 0
-    latest = erasures.group_by("user_id").agg(pl.col("requested_at").max()).sort("user_id")
-    parameters = {"files": [str(path) for path in files], "until": until, "saved": EVENT_WEIGHTS["save"]}
-    ranges = [{**parameters, "first_user": first, "end_user": end} for first, end in _user_ranges(files)]
-    with _engine(lake, memory_limit) as engine, atomic_path(target) as temporary:
-        n_threads = _share_threads(engine, len(ranges))
-        with ThreadPoolExecutor(n_threads) as pool, pq.ParquetWriter(temporary, _ARROW_SCHEMA, **_WRITING) as writer:
-            for first in range(0, len(ranges), n_threads):
-                for folded in pool.map(lambda one: _fold(engine, latest, one), ranges[first : first + n_threads]):
-                    writer.write_table(folded.cast(_ARROW_SCHEMA), row_group_size=_ROWS_OF_A_GROUP)
-    written = pl.scan_parquet(target)
-    INTERACTIONS.validate(written)
-    return int(written.select(pl.len()).collect().item())
-
-
 def _is_counted(lake: Lake, day: dt.date, files: list[Path], until: dt.datetime, erasures: pl.DataFrame) -> bool:
     """True if the day's file was made from the same events, cut at the same instant."""
-    before = _made_of(_day_file(lake, day))
+    before = _made_of(day_file(lake, day))
     if before.get("made_of") != _fingerprint(files, erasures):
         return False
     return before["cut_at"] == min(until, dt.datetime.fromisoformat(before["last_event_at"])).isoformat()
@@ -150,41 +118,22 @@ def _count(
         "made_of": _fingerprint(files, erasures),
         "cut_at": min(until, last_at).isoformat(),
         "last_event_at": last_at.isoformat(),
+        "parts": json.dumps([path.name for path in files]),
     }
-    with _cursor(engine) as cursor, atomic_path(_day_file(lake, day)) as temporary:
+    with cursor_of(engine) as cursor, atomic_path(day_file(lake, day)) as temporary:
         cursor.register("event_weights", _EVENT_WEIGHTS)
         cursor.register("erasures", erasures)
         cursor.execute(_COPY.format(query_text("catalog/daily_interactions")), {**parameters, "target": str(temporary)})
         DAILY_INTERACTIONS.validate(pl.scan_parquet(temporary))
 
 
-def _fold(engine: duckdb.DuckDBPyConnection, erasures: pl.DataFrame, parameters: Mapping[str, object]) -> pa.Table:
-    with _cursor(engine) as cursor:
-        cursor.execute("set TimeZone = 'UTC'")
-        cursor.register("erasures", erasures)
-        return cursor.sql(query_text("catalog/interactions"), params=parameters).to_arrow_table()
-
-
-def _cursor(engine: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+def cursor_of(engine: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     """A connection of the thread's own. A busy connection refuses a second call, also two threads that ask for this."""
     with _ASKING:
         return engine.cursor()
 
 
-def _user_ranges(files: list[Path]) -> list[tuple[str | None, str | None]]:
-    """(first, end) of ranges of users with about _ROWS_OF_A_RANGE daily rows each, to bound the memory of a fold."""
-    n_rows = pl.scan_parquet(files).select(pl.len()).collect().item()
-    n_ranges = -(-n_rows // _ROWS_OF_A_RANGE)
-    if n_ranges < 2:
-        return [(None, None)]
-    sampled = files[:: -(-len(files) // _SAMPLED_DAYS)]
-    users = pl.scan_parquet(sampled).select(pl.col("user_id").sort()).collect().to_series()
-    bounds = users.gather([len(users) * n // n_ranges for n in range(1, n_ranges)]).unique(maintain_order=True)
-    edges = [None, *bounds.to_list(), None]
-    return list(pairwise(edges))
-
-
-def _share_threads(engine: duckdb.DuckDBPyConnection, n_queries: int) -> int:
+def share_threads(engine: duckdb.DuckDBPyConnection, n_queries: int) -> int:
     """The number of queries to run at a time; each gets its share of the cores."""
     n_cores = len(os.sched_getaffinity(0))
     n_at_once = max(1, min(n_queries, n_cores))
@@ -192,11 +141,23 @@ def _share_threads(engine: duckdb.DuckDBPyConnection, n_queries: int) -> int:
     return n_at_once
 
 
-def _day_file(lake: Lake, day: dt.date) -> Path:
+def counted_days(lake: Lake, *, as_of: dt.datetime, retention_days: int) -> dict[dt.date, Path]:
+    """The files of the days within retention, up to `as_of`."""
+    oldest, newest = (as_of - dt.timedelta(days=retention_days)).date(), (as_of + CLOCK_SKEW).date()
+    days = {
+        dt.date.fromisoformat(path.stem.removeprefix(_PREFIX)): path
+        for path in lake.files(_STAGE, DAILY_INTERACTIONS.name)
+    }
+    return {day: path for day, path in days.items() if oldest <= day <= newest}
+
+
+def day_file(lake: Lake, day: dt.date) -> Path:
+    """Where the counts of a day lie."""
     return lake.folder(_STAGE, DAILY_INTERACTIONS.name) / f"{_PREFIX}{day}.parquet"
 
 
-def _event_days(lake: Lake) -> dict[dt.date, list[Path]]:
+def event_days(lake: Lake) -> dict[dt.date, list[Path]]:
+    """The files of events of each UTC day."""
     days: dict[dt.date, list[Path]] = {}
     for path in lake.files("bronze", EVENTS.name):
         folder = path.parent.name
@@ -221,7 +182,8 @@ def _made_of(path: Path) -> Mapping[str, str]:
     return pl.read_parquet_metadata(path) if path.exists() else {}
 
 
-def _engine(lake: Lake, memory_limit: str) -> duckdb.DuckDBPyConnection:
+def open_engine(lake: Lake, memory_limit: str) -> duckdb.DuckDBPyConnection:
+    """A database in memory that spills into a folder of the lake."""
     folder = lake.root / ".duckdb"
     folder.mkdir(parents=True, exist_ok=True)
     return duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": str(folder)})

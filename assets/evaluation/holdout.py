@@ -12,7 +12,8 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.catalog.counting import count_days, fold_days
+from assets.catalog.counting import count_days
+from assets.catalog.folding import fold_days
 from assets.lake import Lake, write_bytes
 from assets.resources import Workspace
 from assets.sql import Parts, query_in_batches

@@ -3,13 +3,16 @@
 import dagster as dg
 import polars as pl
 
+from assets.catalog.normalising import normaliser_name
 from assets.declare import asset
+from assets.features.people import update_users
+from assets.io import StoredTable
 from assets.plots import bar_chart
-from assets.resources import RunClock, Workspace
+from assets.resources import RunClock, Workspace, is_partial
 from features.jobs.companies import companies
 from features.jobs.features import job_features, skill_weights
 from features.nearby import nearby
-from features.schemas.features import PREFERENCES
+from features.schemas.features import PREFERENCES, USER_PROFILES
 from features.trending import trending, trending_scores
 from features.users.preferences import preferences
 from features.users.profiles import user_profiles
@@ -76,43 +79,40 @@ def nearby_table(jobs: pl.LazyFrame, job_features: pl.LazyFrame) -> dg.Output[pl
     return dg.Output(table, metadata={"n_cells": table["cell"].n_unique(), "n_jobs": table["job_id"].n_unique()})
 
 
-@asset("features/user_profiles", inputs=("catalog/users", "catalog/interactions", "catalog/jobs"))
+@asset("features/user_profiles", inputs=("catalog/jobs",), deps=("catalog/users", "catalog/interactions"))
 def user_profiles_table(
-    context: dg.AssetExecutionContext,
-    workspace: Workspace,
-    clock: RunClock,
-    users: pl.LazyFrame,
-    interactions: pl.LazyFrame,
-    jobs: pl.LazyFrame,
-) -> dg.Output[pl.DataFrame]:
+    context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock, jobs: pl.LazyFrame
+) -> dg.Output[StoredTable]:
     """The features of a user for ranking: the stated profile, normalised, and interests learned from interactions."""
-    roles = Roles.load(workspace.vocabulary)
-    table = user_profiles(
-        users, interactions=interactions, jobs=jobs, role_slugs=roles.canonicalise, as_of=clock.as_of(context)
+    roles, as_of = Roles.load(workspace.vocabulary), clock.as_of(context)
+    n_rows = update_users(
+        workspace.lake,
+        USER_PROFILES,
+        lambda users, interactions: user_profiles(
+            users, interactions=interactions, jobs=jobs, role_slugs=roles.canonicalise, as_of=as_of
+        ),
+        version=normaliser_name(workspace.vocabulary),
+        only_changes=is_partial(context),
     )
-    counts = {
-        "n_users": table.height,
-        "n_with_profile": _total(table["has_profile"]),
-        "n_with_skills": _total(table["skills"].list.len() > 0),
-        "n_with_place": _total(table["latitude"].is_not_null()),
-    }
-    return dg.Output(table, metadata=counts)
+    return dg.Output(StoredTable(USER_PROFILES, n_rows))
 
 
-@asset("features/preferences", inputs=("catalog/interactions", "catalog/jobs", "catalog/users"))
+@asset("features/preferences", inputs=("catalog/jobs",), deps=("catalog/users", "catalog/interactions"))
 def preferences_table(
-    context: dg.AssetExecutionContext,
-    clock: RunClock,
-    interactions: pl.LazyFrame,
-    jobs: pl.LazyFrame,
-    users: pl.LazyFrame,
-) -> dg.Output[pl.DataFrame]:
+    context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock, jobs: pl.LazyFrame
+) -> dg.Output[StoredTable]:
     """Learned likes and dislikes by company, role, skill, city, level and word of the title; tolerances of users."""
-    parts = [learn(interactions, jobs, users, as_of=clock.as_of(context)) for learn in (preferences, tolerances)]
-    table = pl.concat(parts).sort(list(PREFERENCES.key))
-    by_dimension = table.group_by("dimension").agg(n_preferences=pl.len()).sort("dimension")
-    chart = bar_chart(by_dimension, "dimension", "n_preferences", "Learned preferences")
-    return dg.Output(table, metadata={"n_users": table["user_id"].n_unique(), "by_dimension": chart})
+    lake, as_of = workspace.lake, clock.as_of(context)
+    n_rows = update_users(
+        lake,
+        PREFERENCES,
+        lambda users, interactions: pl.concat(
+            learn(interactions, jobs, users, as_of=as_of) for learn in (preferences, tolerances)
+        ).sort(list(PREFERENCES.key)),
+        version="1",
+        only_changes=is_partial(context),
+    )
+    return dg.Output(StoredTable(PREFERENCES, n_rows))
 
 
 def _total(values: pl.Series) -> int:

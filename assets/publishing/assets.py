@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ import polars as pl
 
 from assets import run_ledger
 from assets.catalog.assets import stale_after_days
+from assets.catalog.folding import newest_event_at
 from assets.declare import asset
 from assets.evaluation.results import EVALUATIONS, drop_user_values
+from assets.increments import LayeredTable
 from assets.io import TABLES
 from assets.lake import Lake
 from assets.publishing import generations
@@ -24,11 +27,11 @@ from assets.publishing.published_jobs import published_jobs
 from assets.publishing.tables import Source
 from assets.publishing.validation import ValidationFailedError
 from assets.ranking.inputs import served_settings
-from assets.ranking.scope import SCOPE_TAG, parse_scope
-from assets.resources import RunClock, Workspace, whole_job
+from assets.ranking.scope import feeds_table
+from assets.resources import SCOPE_TAG, RunClock, Workspace, parse_scope, whole_job
 from features.schemas.catalog import INTERACTIONS, JOBS
-from features.schemas.features import USER_PROFILES
-from features.schemas.ranking import FEED_CHANGES, FEEDS
+from features.schemas.features import PREFERENCES, USER_PROFILES
+from features.schemas.ranking import FEEDS
 from models.explanations.templates import REASON_TEMPLATES, reason_texts
 
 _FRAMES = {
@@ -149,9 +152,10 @@ def collect_sources(workspace: Workspace) -> dict[str, Source]:
         name: Source(frame=lake.scan(stage, TABLES[name]), read_from=lake.files(stage, name))
         for name, stage in _FRAMES.items()
     }
-    changes = lake.folder("ranking", FEED_CHANGES.name)
+    preferences = LayeredTable(lake, "features", PREFERENCES, by=("user_id",))
+    sources[PREFERENCES.name] = replace(sources[PREFERENCES.name], layered=preferences)
     nothing = Source(frame=FEEDS.empty().lazy())
-    sources["feeds"] = Source(files=feeds, changes=changes) if feeds else nothing
+    sources["feeds"] = Source(files=feeds, layered=feeds_table(lake)) if feeds else nothing
     sources["jobs"] = Source(frame=published_jobs(lake), read_from=lake.files("catalog", JOBS.name))
     frames = {**reason_tables(REASON_TEMPLATES), "recipes": _recipes(workspace)}
     return sources | {name: Source(frame=frame.lazy()) for name, frame in frames.items()}
@@ -182,8 +186,8 @@ def _high_water_marks(lake: Lake) -> dict[str, str]:
     """The newest sighting of each source of jobs, and the newest event."""
     seen = lake.scan("catalog", JOBS).group_by("source").agg(pl.col("last_seen_at").max()).sort("source")
     marks = {row["source"]: _iso(row["last_seen_at"]) for row in seen.collect().iter_rows(named=True)}
-    newest = lake.scan("catalog", INTERACTIONS).select(pl.col("last_at").max()).collect().item()
-    return marks | ({"events": _iso(newest)} if newest is not None else {})
+    newest = newest_event_at(lake)
+    return marks | ({"events": newest} if newest is not None else {})
 
 
 def _iso(instant: dt.datetime | None) -> str:

@@ -61,7 +61,7 @@ def _publish(run: PublishingRun, sources: Mapping[str, Source], last: Manifest, 
     before = run.published / last.generation
     with run.connect(before) as old:
         max_share = run.config.pipeline.publishing.max_changed_share
-        deltas = deltas_since(last, before, old, sources, max_share=max_share)
+        deltas = deltas_since(last, old, sources, max_share=max_share)
         _share_files(before, folder, last)
         replaced = _replace_small_tables(folder, last, sources)
         if not deltas and not replaced:
@@ -121,7 +121,8 @@ def _write_delta(folder: Path, table: str, delta: TableDelta, sequence: int, las
     key, current = KEYS[table][0], _current_rows(table, delta, sequence)
     if path.exists():
         # The file is shared with the last generation: it is replaced, never written into.
-        current = pl.concat([pl.read_parquet(path).join(current, on=key, how="anti"), current])
+        earlier = pl.read_parquet(path).select(current.columns)
+        current = pl.concat([earlier.join(current, on=key, how="anti"), current])
     write_parquet(current.sort(key), path)
     written.append(path)
     digest = hashlib.sha256(last["sha256"].encode())
@@ -138,11 +139,9 @@ def _write_delta(folder: Path, table: str, delta: TableDelta, sequence: int, las
 
 
 def _current_rows(table: str, delta: TableDelta, sequence: int) -> pl.DataFrame:
-    """Which delta holds each key's rows, and the source file (`part`) they come from; both null for a removed key."""
+    """Which delta holds each key's rows; null for a removed key."""
     key = KEYS[table][0]
-    parts = delta.parts if delta.parts is not None else pl.DataFrame(schema={key: pl.String, "part": pl.String})
-    present = delta.rows.select(key).unique().join(parts, on=key, how="left")
-    present = present.select(key, layer=pl.lit(sequence, pl.Int32), part="part")
+    present = delta.rows.select(key).unique().with_columns(layer=pl.lit(sequence, pl.Int32))
     removed = pl.DataFrame({key: delta.removed.cast(pl.String)})
     return pl.concat([present, removed], how="diagonal")
 

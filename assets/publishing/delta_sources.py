@@ -4,26 +4,23 @@ The comparison is with the last generation, never with the last run, so runs tha
 The rows of a table that share their first key column are taken together: all of them, if any differs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 import polars as pl
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from assets.increments import LayeredTable
+from assets.layers import IS_REMOVED
 from assets.publishing.published_jobs import listed_job_ids, published_job_ids
 from assets.publishing.tables import INCREMENTAL_TABLES, UNSTABLE_COLUMNS, Source, source_record
-from assets.ranking import feed_changes
 from features.errors import JobfeedError
-from features.schemas.ranking import FEED_CHANGES, FEEDS
-from serving.contract.generation import CURRENT_ROWS_FOLDER, DELTA_ROWS_FOLDER, TABLES_FOLDER, Manifest
+from serving.contract.generation import Manifest
 from serving.contract.tables import KEYS, TABLES
 
 # Every sighting of a job moves `last_seen_at`, which only the pipeline reads: it alone makes no row differ.
 _VOLATILE_COLUMNS = ("last_seen_at", *UNSTABLE_COLUMNS)
-_MIN_FEEDS_FOR_FULL = 1000
+_MIN_ROWS_FOR_FULL = 1000
 
 
 class NotComparableError(JobfeedError, RuntimeError):
@@ -35,13 +32,12 @@ class TableDelta:
     """The keys (first key column) of one table whose rows differ.
 
     `rows`: all rows that these keys have now, with the table's columns. `removed`: keys without rows now.
-    `n_rows_before`: how many rows all of them had. `parts`: key and source file, if files are compared.
+    `n_rows_before`: how many rows all of them had.
     """
 
     rows: pl.DataFrame
     removed: pl.Series
     n_rows_before: int
-    parts: pl.DataFrame | None = None
 
     @property
     def n(self) -> int:
@@ -50,26 +46,37 @@ class TableDelta:
 
 
 def deltas_since(
-    last: Manifest, folder: Path, con: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], *, max_share: float
+    last: Manifest, con: duckdb.DuckDBPyConnection, sources: Mapping[str, Source], *, max_share: float
 ) -> dict[str, TableDelta]:
-    """The incremental tables that differ from generation `last` in `folder`, whose tables `con` has as views.
+    """The incremental tables that differ from generation `last`, whose tables `con` has as views.
 
     Raises NotComparableError.
     """
     con.sql("set timezone = 'UTC'")
     found: dict[str, TableDelta] = {}
     for table in INCREMENTAL_TABLES:
+        source = sources[table]
         if table == "jobs":
             delta = _delta_of_jobs(last, con, sources, found)
-        elif _is_same(last, table, sources[table]):
+        elif _is_same(last, table, source):
             continue
-        elif table == "feeds" and sources[table].frame is None:
-            delta = _delta_of_feeds(last, folder, sources[table], max_share=max_share)
         else:
-            delta = _compared_rows(con, table, _new_view(con, sources[table], table))
+            delta = _delta_of_layers_or_all(last, con, table, source, max_share=max_share)
         if delta.n:
             found[table] = delta
     return found
+
+
+def _delta_of_layers_or_all(
+    last: Manifest, con: duckdb.DuckDBPyConnection, table: str, source: Source, *, max_share: float
+) -> TableDelta:
+    layered = source.layered
+    delta = _layered_delta(last, con, table, layered, max_share=max_share) if layered is not None else None
+    if delta is not None:
+        return delta
+    if source.frame is None:
+        raise NotComparableError(f"{table}: written anew since the last generation")
+    return _compared_rows(con, table, _new_view(con, source, table))
 
 
 def _is_same(last: Manifest, table: str, source: Source) -> bool:
@@ -80,7 +87,7 @@ def _is_same(last: Manifest, table: str, source: Source) -> bool:
 def _new_view(con: duckdb.DuckDBPyConnection, source: Source, table: str) -> str:
     """The name of a view in `con` of the source's rows, typed like the published table."""
     name = f"new_{table}"
-    if source.read_from:
+    if source.read_from and (source.layered is None or source.layered.sequence == 0):
         relation = con.read_parquet([str(path) for path in source.read_from], hive_partitioning=False)
     else:
         frame = source.frame if source.frame is not None else pl.scan_parquet(list(source.files))
@@ -147,105 +154,28 @@ def _delta_of_jobs(
     return _compared_rows(con, "jobs", "wanted_jobs")
 
 
-def _delta_of_feeds(last: Manifest, folder: Path, source: Source, *, max_share: float) -> TableDelta:
-    """The delta of the shard files that were replaced: as ranking recorded it, else by comparing the shards."""
-    recorded = last.sources.get("feeds")
-    if not isinstance(recorded, Mapping) or set(recorded) != {path.name for path in source.files}:
-        raise NotComparableError("the feeds lie in other shards than those of the last generation")
-    now = source_record(source)
-    chains: dict[str, list[pl.DataFrame]] = {}
-    unrecorded = []
-    for path in source.files:
-        known, present = recorded[path.name], now[path.name]
-        if known == present:
-            continue
-        chain = feed_changes.chain(source.changes, path.stem, known, present) if source.changes is not None else None
-        if chain is None:
-            unrecorded.append(path)
-        else:
-            chains[path.name] = chain
-    parts = [_recorded_delta(chains), *([_compared_feeds(folder, unrecorded)] if unrecorded else [])]
-    rows = pl.concat([part.rows for part in parts])
-    delta = TableDelta(
-        rows if len(parts) == 1 else rows.sort("user_id"),
-        pl.concat([part.removed for part in parts]).sort(),
-        sum(part.n_rows_before for part in parts),
-        pl.concat([part.parts for part in parts if part.parts is not None]),
-    )
-    n_all = last.rows("feeds")
-    if delta.n > max(_MIN_FEEDS_FOR_FULL, max_share * n_all):
-        raise NotComparableError(f"{delta.n} of {n_all} feeds changed")
-    return delta
+def _layered_delta(
+    last: Manifest, con: duckdb.DuckDBPyConnection, table: str, layered: LayeredTable, *, max_share: float
+) -> TableDelta | None:
+    """The rows in the layers since the served generation; None if it was made of another base.
 
-
-def _recorded_delta(chains: Mapping[str, Sequence[pl.DataFrame]]) -> TableDelta:
-    """The delta of chains of replacements, by the shard file's name. The last replacement of a user's feed counts."""
-    frames = [frame.with_columns(part=pl.lit(name)) for name, chain in chains.items() for frame in chain]
-    schema = {**FEED_CHANGES.columns, "part": pl.String}
-    rows = pl.concat(frames) if frames else pl.DataFrame(schema=schema)
-    # The items are long, so they are left out here and gathered once, in the order of users.
-    users = (
-        rows.select("user_id", "is_removed", "existed", "part")
-        .with_row_index("row")
-        .group_by("user_id")
-        .agg(pl.col("row", "is_removed", "part").last(), existed=pl.col("existed").first())
-        .sort("user_id")
-    )
-    present = users.filter(~pl.col("is_removed"))
-    removed = users.filter("is_removed", "existed")["user_id"]
-    n_before = int(present["existed"].sum()) + len(removed)
-    return TableDelta(
-        rows[present["row"]].select(list(TABLES["feeds"])), removed, n_before, present.select("user_id", "part")
-    )
-
-
-def _compared_feeds(folder: Path, replaced: Sequence[Path]) -> TableDelta:
-    """The delta of replaced shards against the generation in `folder`.
-
-    Only the instant and length of every feed is read first: ranking either makes a feed anew, with the run's `as_of`,
-    or shortens it.
+    Raises NotComparableError if they are too many.
     """
-    new = _signatures(replaced)
-    old = _current_signatures(folder, [path.name for path in replaced])
-    both = new.join(old, on="user_id", how="full", suffix="_before", coalesce=True)
-    removed = both.filter(pl.col("part").is_null())["user_id"]
-    differs = pl.any_horizontal(
-        pl.col(name).ne_missing(pl.col(f"{name}_before")) for name in ("generated_at", "n_items", "part")
-    )
-    present = both.filter(pl.col("part").is_not_null(), differs)
-    touched = set(present["part"].unique())
-    rows = FEEDS.empty()
-    if touched:
-        scan = pl.scan_parquet([path for path in replaced if path.name in touched], hive_partitioning=False)
-        users = present["user_id"].implode()
-        rows = scan.filter(pl.col("user_id").is_in(users)).select(list(TABLES["feeds"])).collect()
-    n_before = int(present["part_before"].is_not_null().sum()) + len(removed)
-    return TableDelta(rows, removed, n_before, present.select("user_id", "part"))
-
-
-def _signatures(files: Sequence[Path], *columns: str) -> pl.DataFrame:
-    """user_id, generated_at, n_items, part (the file's name) and `columns` of every feed in `files`."""
-    frames = []
-    for path in files:
-        with pq.ParquetFile(path) as file:
-            read = file.read(columns=["user_id", "generated_at", "items.list.element.rank", *columns])
-        lengths = pc.list_value_length(read["items"])
-        frame = pl.DataFrame(read.drop_columns(["items"]).append_column("n_items", lengths))
-        frames.append(frame.with_columns(pl.col("n_items").cast(pl.Int64), part=pl.lit(path.name)))
-    return pl.concat(frames)
-
-
-def _current_signatures(folder: Path, parts: Sequence[str]) -> pl.DataFrame:
-    """The signatures of the feeds of the generation in `folder` that come from the source files `parts`."""
-    base = _signatures([folder / TABLES_FOLDER / "feeds" / name for name in parts])
-    current_rows = folder / CURRENT_ROWS_FOLDER / "feeds.parquet"
-    if not current_rows.exists():
-        return base
-    current = pl.read_parquet(current_rows)
-    base = base.join(current, on="user_id", how="anti")
-    delta_files = sorted((folder / DELTA_ROWS_FOLDER).glob("*/feeds.parquet"))
-    if not delta_files:
-        return base
-    of_deltas = _signatures(delta_files, "layer").drop("part")
-    current = current.filter(pl.col("part").is_in(parts))
-    return pl.concat([base, of_deltas.join(current, on=["user_id", "layer"]).select(base.columns)])
+    recorded, now = last.sources.get(table), layered.mark
+    if not isinstance(recorded, Mapping) or recorded.get("base") != now["base"]:
+        return None
+    key, after = KEYS[table][0], int(recorded["sequence"])
+    newest = layered.newest(after=after) if after <= now["sequence"] else None
+    if newest is None:
+        return None
+    con.register("changed_keys", newest.select(key).unique().collect().to_arrow())
+    # The names are those of the contract.
+    query = f'select "{key}" as key, count(*) as n from "{table}" semi join changed_keys using ("{key}") group by 1'  # noqa: S608
+    before = con.sql(query).pl()
+    rows = newest.filter(~pl.col(IS_REMOVED)).select(list(TABLES[table])).collect().sort(list(KEYS[table]))
+    gone = newest.filter(pl.col(IS_REMOVED)).select(key).unique().collect()[key]
+    n_all = last.rows(table)
+    delta = TableDelta(rows, gone.filter(gone.is_in(before["key"].implode())).sort(), int(before["n"].sum() or 0))
+    if delta.n > max(_MIN_ROWS_FOR_FULL, max_share * n_all):
+        raise NotComparableError(f"{delta.n} of {n_all} rows of {table} changed")
+    return delta

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,9 @@ import duckdb
 import polars as pl
 import pyarrow.parquet as pq
 
+from assets.increments import LayeredTable
 from assets.lake import content_hash, file_identity, write_parquet
+from assets.layers import IS_REMOVED
 from assets.publishing import generations
 from assets.publishing.database import create_tables
 from assets.publishing.lookup.blocks import rows_in_batches
@@ -30,14 +32,14 @@ _HASHED_ROWS = 4096
 class Source:
     """One table to publish: a frame, or the lake's Parquet files as they are (hard-linked, not copied).
 
-    `read_from`: the lake's files behind the frame, which has all their rows except for `jobs`. `changes`: the folder
-    that records how files were replaced, see assets/ranking/feed_changes.py.
+    `read_from`: the lake's files behind the frame, which has all their rows except for `jobs`. `layered`: the table, if
+    it is written by increments; `files` are then its base.
     """
 
     frame: pl.LazyFrame | None = None
     files: Sequence[Path] = ()
     read_from: Sequence[Path] = ()
-    changes: Path | None = None
+    layered: LayeredTable | None = None
 
 
 def write_table(folder: Path, table: str, source: Source) -> list[Path]:
@@ -48,7 +50,22 @@ def write_table(folder: Path, table: str, source: Source) -> list[Path]:
         return [path]
     target = folder / TABLES_FOLDER / table
     target.mkdir(parents=True)
-    return [link(path, target / path.name) for path in source.files]
+    newest = source.layered.newest() if source.layered is not None else None
+    if newest is None:
+        return [link(path, target / path.name) for path in source.files]
+    return list(_merge_layers(source, newest, target, list(TABLES[table])))
+
+
+def _merge_layers(source: Source, newest: pl.LazyFrame, target: Path, columns: Sequence[str]) -> Iterator[Path]:
+    """Writes the files of the base without the rows that layers replaced, and a file of the layers' rows."""
+    by = list(source.layered.by) if source.layered is not None else []
+    replaced = newest.select(by).collect().lazy()
+    for path in source.files:
+        kept = pl.scan_parquet(path).select(columns).join(replaced, on=by, how="anti", maintain_order="left")
+        write_parquet(kept.collect(), target / path.name)
+        yield target / path.name
+    write_parquet(newest.filter(~pl.col(IS_REMOVED)).select(columns).collect().sort(by), target / "layers.parquet")
+    yield target / "layers.parquet"
 
 
 def link(source: Path, target: Path) -> Path:
@@ -99,6 +116,8 @@ def checksums(folder: Path, known: Mapping[str, Mapping[str, Any]]) -> dict[str,
 
 def source_record(source: Source) -> Any:
     """What the manifest keeps of a source, so that the next run can see whether it is still the same."""
+    if source.layered is not None:
+        return source.layered.mark
     if source.frame is not None:
         return file_identity(source.read_from) if source.read_from else None
     return {path.name: file_identity([path]) for path in source.files}

@@ -14,9 +14,8 @@ from assets.learning.store import load_registry, update_registry
 from assets.plots import bar_chart
 from assets.ranking.checks import ASSET_CHECKS
 from assets.ranking.inputs import encoded_jobs, lake_tables, load_fitted, ranking_settings, served_settings
-from assets.ranking.scope import SCOPE_TAG, Scope, parse_scope
 from assets.ranking.shards import Report, rank_feeds
-from assets.resources import RunClock, Workspace
+from assets.resources import SCOPE_TAG, RunClock, Scope, Workspace, parse_scope
 from features.schemas.features import PREFERENCES
 from features.schemas.ranking import FEEDS
 from models.fitting.job_vectors import JobVectors
@@ -43,7 +42,7 @@ def feeds(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClo
     """Every known user's list of jobs with scores, components and reasons; one file per shard of users.
 
     The run tag `jobfeed/scope` selects the users: all, touched (by new jobs or events) or acted. The others keep their
-    feeds without the jobs that are no longer open.
+    feeds without the jobs that are no longer open. What changes lies in layers above the shards.
     """
     with _ranking(workspace, parse_scope(context.run.tags.get(SCOPE_TAG))) as (scope, settings):
         report = rank_feeds(
@@ -56,8 +55,8 @@ def feeds(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClo
             scope=scope,
             on_shard=lambda done, n: context.log.info("ranked shard %d of %d", done, n),
         )
-    table = workspace.lake.scan("ranking", FEEDS)
-    return dg.Output(StoredTable(FEEDS, report.n_rows), metadata=_metadata(report, table))
+    first = workspace.lake.head("ranking", FEEDS, 1)
+    return dg.Output(StoredTable(FEEDS, report.n_rows), metadata=_metadata(report, first))
 
 
 @asset(
@@ -108,31 +107,30 @@ def _ranking(workspace: Workspace, scope: Scope) -> Iterator[tuple[Scope, Settin
         update_registry(workspace, lambda latest: replace(latest, served=registry.active, is_taking_over=False))
 
 
-def _metadata(report: Report, feeds: pl.LazyFrame) -> dict[str, Any]:
-    sources = feeds.group_by("source").len().sort("source").collect()
-    lengths = feeds.select(pl.col("items").list.len().cast(pl.Float64).mean()).collect().item()
+def _metadata(report: Report, first: pl.DataFrame) -> dict[str, Any]:
+    sources = pl.DataFrame(sorted(report.sources.items()), {"source": pl.String, "users": pl.Int64}, orient="row")
     retrievers = pl.DataFrame(
         {"retriever": list(report.timings.n_found_by), "items": list(report.timings.n_found_by.values())},
         schema={"retriever": pl.String, "items": pl.Int64},
     ).sort("items", "retriever", descending=[True, False])
     return {
         "n_ranked": dg.MetadataValue.int(report.n_ranked),
+        "n_shortened": dg.MetadataValue.int(report.n_shortened),
         "n_shards": dg.MetadataValue.int(report.n_shards),
-        "n_written_shards": dg.MetadataValue.int(report.n_written_shards),
-        "items_per_feed": dg.MetadataValue.float(round(lengths or 0.0, 2)),
-        "users_by_source": bar_chart(sources, "source", "len", "Users by source"),
+        "items_per_feed": dg.MetadataValue.float(round(report.n_items / max(report.n_ranked, 1), 2)),
+        "users_by_source": bar_chart(sources, "source", "users", "Ranked users by source"),
         "found_by": bar_chart(retrievers, "retriever", "items", "Listed items by retriever"),
         # Summed over threads.
         "seconds_per_stage": dg.MetadataValue.json(
             {stage: round(seconds, 3) for stage, seconds in report.timings.seconds.items()}
         ),
-        "first_feed": dg.MetadataValue.md(_first_feed(feeds)),
+        "first_feed": dg.MetadataValue.md(_first_feed(first)),
     }
 
 
-def _first_feed(feeds: pl.LazyFrame) -> str:
+def _first_feed(first: pl.DataFrame) -> str:
     """The top of one feed as Markdown."""
-    items = feeds.head(1).select(pl.col("items").list.head(_PREVIEW_ITEMS)).explode("items").collect()
+    items = first.select(pl.col("items").list.head(_PREVIEW_ITEMS)).explode("items")
     lines = ["| rank | job | score | confidence | reasons |", "| --- | --- | --- | --- | --- |"]
     for item in items.drop_nulls()["items"]:
         reasons = ", ".join(reason["code"] for reason in item["reasons"])

@@ -12,10 +12,13 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from assets.lake import Lake
+from assets.layers import IS_REMOVED
+from assets.ranking.scope import feeds_table
+from assets.resources import is_partial
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import USER_PROFILES
 from features.schemas.ranking import FEEDS
-from models.ranking.feed_problems import HARD_RULES, ITEM_FIELDS, feed_problems, feed_rules
+from models.ranking.feed_problems import HARD_RULES, ITEM_FIELDS, FeedRules, feed_problems, feed_rules
 from models.ranking.settings import CompanyCap
 from serving.contract.tables import FEED_SOURCES
 
@@ -46,27 +49,35 @@ class Checked:
         return sum(self.sources.values())
 
 
-def check_shards(lake: Lake, company_cap: CompanyCap) -> Checked:
-    """Validates every feed, shard by shard."""
+def check_feeds(lake: Lake, company_cap: CompanyCap, *, only_changes: bool = False) -> Checked:
+    """Validates every feed, shard by shard; `only_changes`: those of the newest layer, if there is one."""
+    table = feeds_table(lake)
+    only_changes = only_changes and table.sequence > 0
+    newest = table.newest(after=table.sequence - 1 if only_changes else 0)
+    layers = newest.filter(~pl.col(IS_REMOVED)).collect() if newest is not None else FEEDS.empty()
+    interactions, profiles = lake.scan("catalog", INTERACTIONS), lake.scan("features", USER_PROFILES)
+    if only_changes:
+        is_changed = pl.col("user_id").is_in(layers["user_id"].implode())
+        interactions, profiles = interactions.filter(is_changed), profiles.filter(is_changed)
     rules = feed_rules(
-        jobs=lake.scan("catalog", JOBS),
-        interactions=lake.scan("catalog", INTERACTIONS),
-        profiles=lake.scan("features", USER_PROFILES),
-        company_cap=company_cap,
+        jobs=lake.scan("catalog", JOBS), interactions=interactions, profiles=profiles, company_cap=company_cap
     )
+    found = [feed_problems(layers.rename({"user_id": "owner"}), rules)]
+    if not only_changes:
+        above = newest.select("user_id").collect()["user_id"] if newest is not None else layers["user_id"]
+        with ThreadPoolExecutor(_SHARDS_AT_ONCE) as pool:
+            found += pool.map(lambda path: _check_shard(path, rules, above), lake.files("ranking", FEEDS.name))
+    sources = lake.scan("ranking", FEEDS).select("source").collect()["source"]
+    return Checked(pl.concat(found), Counter(sources.to_list()))
 
-    def check(path: Path) -> tuple[pl.DataFrame, Counter[str]]:
-        fields = [f"items.list.element.{name}" for name in ITEM_FIELDS]
-        with pq.ParquetFile(path) as file:
-            feeds = pl.DataFrame(file.read(columns=["user_id", "source", *fields]))
-        return feed_problems(feeds.rename({"user_id": "owner"}), rules), Counter(feeds["source"].to_list())
 
-    with ThreadPoolExecutor(_SHARDS_AT_ONCE) as pool:
-        done = list(pool.map(check, lake.files("ranking", FEEDS.name)))
-    nothing = feed_problems(FEEDS.empty().rename({"user_id": "owner"}), rules)
-    return Checked(
-        pl.concat([nothing, *(problems for problems, _ in done)]), sum((sources for _, sources in done), Counter())
-    )
+def _check_shard(path: Path, rules: FeedRules, above: pl.Series) -> pl.DataFrame:
+    """The problems of the feeds in a file, without those of users in `above`, whose feeds lie in layers."""
+    fields = [f"items.list.element.{name}" for name in ITEM_FIELDS]
+    with pq.ParquetFile(path) as file:
+        feeds = pl.DataFrame(file.read(columns=["user_id", *fields]))
+    current = feeds.filter(~pl.col("user_id").is_in(above.implode()))
+    return feed_problems(current.rename({"user_id": "owner"}), rules)
 
 
 @dg.multi_asset_check(
@@ -84,10 +95,11 @@ def check_shards(lake: Lake, company_cap: CompanyCap) -> Checked:
     required_resource_keys={"workspace"},
 )
 def feeds_keep_their_rules(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-    """Validates every row of all feeds, shard by shard, so that memory is bounded by a shard."""
+    """Validates all feeds, shard by shard, so that memory is bounded by a shard; in partial runs those that changed."""
     workspace = context.resources.workspace
     ranking = workspace.config.ranking
-    found = check_shards(workspace.lake, CompanyCap(ranking.company_cap, ranking.company_cap_top))
+    cap = CompanyCap(ranking.company_cap, ranking.company_cap_top)
+    found = check_feeds(workspace.lake, cap, only_changes=is_partial(context))
     for name, rules in _CHECKS.items():
         problems = found.problems.filter(pl.col("rule").is_in(rules))
         counts = {f"n_{rule}": n for rule, n in problems.group_by("rule").len().sort("rule").iter_rows()}

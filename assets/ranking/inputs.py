@@ -2,7 +2,7 @@
 
 import datetime as dt
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +162,16 @@ def users_to_rank(tables: Tables) -> pl.Series:
 def shards_of_users(user_ids: pl.Series, n_shards: int) -> NDArray[np.int32]:
     """The shard of each user."""
     return shard_of(stable_hash(user_ids, _SHARD_SALT), n_shards)
+
+
+def of_users(tables: Tables, user_ids: pl.Series) -> Tables:
+    """The tables with the rows of these users (sorted) only, in memory: they are then read once."""
+    return replace(
+        tables,
+        interactions=_rows_of(user_ids, tables.interactions).collect().lazy(),
+        profiles=_rows_of(user_ids, tables.profiles).collect().lazy(),
+        preferences=_rows_of(user_ids, tables.preferences).collect().lazy(),
+    )
 
 
 def load_population(

@@ -1,20 +1,31 @@
-"""The feeds table, shard by shard: ranks the users of a shard and replaces its file if anything changed."""
+"""The feeds table: ranks all users shard by shard, or the users whom changes concern into a layer."""
 
 import datetime as dt
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from threading import Lock
+from typing import Any
 
 import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
-from assets.lake import Lake, file_identity
-from assets.ranking import feed_changes
-from assets.ranking.inputs import Tables, encoded_jobs, load_population, shards_of_users, users_to_rank
-from assets.ranking.scope import Scope, kept_feeds, users_to_rank_again
+from assets.increments import LayeredTable
+from assets.lake import Lake
+from assets.ranking.inputs import Tables, encoded_jobs, load_population, of_users, shards_of_users, users_to_rank
+from assets.ranking.scope import (
+    digest_of_open,
+    feeds_table,
+    followed,
+    users_to_rank_again,
+    users_with_closed,
+    without_closed,
+)
+from assets.resources import Scope
 from features.schemas.ranking import FEEDS
 from models.arrays import Longs
 from models.fitting.als import fold_in
@@ -29,24 +40,31 @@ from models.ranking.settings import Settings
 from models.ranking.stages import Timings, rank_batch
 
 _STAGE = "ranking"
+_BATCH_USERS = 2_048
+_COUNTING = Lock()
 
 
 @dataclass
 class Report:
-    """What a run did: rows in the table, rows ranked anew, files written, seconds, and items by retriever."""
+    """What a run did: rows in the table, rows ranked and rows shortened, shards, seconds, and items by retriever.
+
+    `sources` and `n_items` count the ranked feeds by source, and their items.
+    """
 
     n_rows: int = 0
     n_ranked: int = 0
-    n_written_shards: int = 0
+    n_shortened: int = 0
     n_shards: int = 0
+    n_items: int = 0
+    sources: Counter[str] = field(default_factory=Counter)
     timings: Timings = field(default_factory=Timings)
 
-    def add(self, other: "Report") -> None:
-        """Adds what one shard did; the number of shards stays."""
-        self.n_rows += other.n_rows
-        self.n_ranked += other.n_ranked
-        self.n_written_shards += other.n_written_shards
-        self.timings.add(other.timings)
+    def add(self, feeds: pl.DataFrame, timings: Timings) -> None:
+        """Counts feeds that were ranked."""
+        self.n_ranked += len(feeds)
+        self.n_items += int(feeds["items"].list.len().sum())
+        self.sources.update(feeds["source"].to_list())
+        self.timings.add(timings)
 
 
 @dataclass(frozen=True)
@@ -73,38 +91,38 @@ def rank_feeds(
     scope: Scope,
     on_shard: Callable[[int, int], None] | None = None,
 ) -> Report:
-    """Brings `ranking/feeds` up to date: one file per shard of about `shard_users` users, several shards in parallel.
+    """Brings `ranking/feeds` up to date.
 
-    A change of the number of shards ranks all users. `on_shard` receives the number of shards done and of all.
+    If all users are ranked, one file per shard of about `shard_users` users is written, several in parallel. Else a
+    layer holds the feeds that were ranked again or lost a closed job. `on_shard` receives the number of shards done and
+    of all.
     """
     started = time.perf_counter()
-    user_ids = users_to_rank(tables)
-    n_shards = number_of_shards(len(user_ids), shard_users)
-    names = [f"shard={number:04d}" for number in range(n_shards)]
-    written = {path.stem for path in lake.files(_STAGE, FEEDS.name)}
-    feeds = lake.scan(_STAGE, FEEDS)
-    again = users_to_rank_again(scope, feeds, user_ids, tables) if written == set(names) else None
-    shard = shards_of_users(user_ids, n_shards)
-    wanted = user_ids if again is None else user_ids.filter(user_ids.is_in(again.implode()))
-    run = prepare_run(tables, fitted, wanted, settings=settings, as_of=as_of)
-    shard_of_wanted = shards_of_users(wanted, n_shards)
-    report = Report(n_shards=n_shards)
-    report.timings.seconds["preparation"] = time.perf_counter() - started
-
-    if again is None:
-        feed_changes.forget(lake)
-
-    def rank(number: int) -> Report:
-        rows = np.flatnonzero(shard_of_wanted == number)
-        kept = None if again is None else user_ids.filter(pl.Series(shard == number))
-        return _rank_one(run, rows, names[number], kept, lake=lake)
-
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(settings.n_threads) as pool:
-        for number, done in enumerate(pool.map(rank, range(n_shards))):
-            report.add(done)
-            if on_shard is not None:
-                on_shard(number + 1, n_shards)
-    lake.drop_partitions_except(_STAGE, FEEDS, names)
+    stored = feeds_table(lake)
+    with stored.lock():
+        made_of = followed(lake)
+        before = stored.made_of
+        again = users_to_rank_again(scope, tables, lake, before)
+        if again is None or before is None:
+            users = users_to_rank(tables)
+            names = [f"shard={number:04d}" for number in range(number_of_shards(len(users), shard_users))]
+        else:
+            users, names, tables = again.users, [], of_users(tables, again.users)
+        run = prepare_run(tables, fitted, users, settings=settings, as_of=as_of)
+        made_of |= {"open": digest_of_open(run.context.jobs.ids), "all_ranked_at": as_of.isoformat()}
+        report = Report(n_shards=len(names))
+        report.timings.seconds["preparation"] = time.perf_counter() - started
+        with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(settings.n_threads) as pool:
+            if again is None or before is None:
+                _rank_shards(run, names, pool, report, lake=lake, on_shard=on_shard)
+                report.n_rows = stored.rebase(made_of)
+            else:
+                made_of["all_ranked_at"] = before["all_ranked_at"]
+                ranked = _rank_batches(run, pool, report)
+                has_closed = made_of["open"] != before["open"]
+                shortened = _shortened(run, lake, without=[again.users, again.gone]) if has_closed else FEEDS.empty()
+                report.n_shortened = len(shortened)
+                report.n_rows = _add(stored, pl.concat([ranked, shortened]).sort("user_id"), again.gone, made_of)
     return report
 
 
@@ -200,39 +218,69 @@ def _weights_since(
     ]
 
 
-def _rank_one(run: RankingRun, rows: Longs, name: str, members: pl.Series | None, *, lake: Lake) -> Report:
-    """Ranks the users at `rows` of one shard and replaces its file, unless nothing changed.
+def _rank_shards(
+    run: RankingRun,
+    names: Sequence[str],
+    pool: ThreadPoolExecutor,
+    report: Report,
+    *,
+    lake: Lake,
+    on_shard: Callable[[int, int], None] | None,
+) -> None:
+    """Ranks all users and replaces the file of each shard."""
+    shard = shards_of_users(run.population.users.ids, len(names))
 
-    `members` are all users of the shard, None if all are ranked; users who are not ranked keep their feeds.
-    """
-    kept = before = FEEDS.empty()
-    path = lake.folder(_STAGE, FEEDS.name) / f"{name}.parquet"
-    if members is not None:
-        before, identity = pl.read_parquet(path), file_identity([path])
-        kept = kept_feeds(
-            before,
-            users=members,
-            again=run.population.users.ids.gather(rows),
-            companies=_companies(run.context.jobs),
-            cap=run.context.settings.company_cap,
-        )
-        if len(rows) == 0 and kept.equals(before):
-            return Report(n_rows=len(before))
-    report = Report(n_written_shards=1)
-    clock = [time.perf_counter()]
+    def rank(number: int) -> None:
+        feeds, timings = _ranked(run, np.flatnonzero(shard == number))
+        started = time.perf_counter()
+        lake.replace_partition(_STAGE, FEEDS, names[number], feeds)
+        timings.add(Timings({"writing": time.perf_counter() - started}))
+        with _COUNTING:
+            report.add(feeds, timings)
+
+    for number, _ in enumerate(pool.map(rank, range(len(names)))):
+        if on_shard is not None:
+            on_shard(number + 1, len(names))
+    lake.drop_partitions_except(_STAGE, FEEDS, names)
+
+
+def _rank_batches(run: RankingRun, pool: ThreadPoolExecutor, report: Report) -> pl.DataFrame:
+    """The feeds of all users of the run."""
+    n = run.population.users.n
+    batches = [np.arange(first, min(first + _BATCH_USERS, n)) for first in range(0, n, _BATCH_USERS)]
+    ranked = list(pool.map(lambda rows: _ranked(run, rows), batches))
+    for feeds, timings in ranked:
+        report.add(feeds, timings)
+    return pl.concat([FEEDS.empty(), *(feeds for feeds, _ in ranked)])
+
+
+def _ranked(run: RankingRun, rows: Longs) -> tuple[pl.DataFrame, Timings]:
+    """The feeds of the users at the given positions, sorted, and where the seconds went."""
+    started = time.perf_counter()
     batch = run.batch(rows)
-    clock.append(time.perf_counter())
+    encoding = Timings({"encoding": time.perf_counter() - started})
     feeds, timings = rank_batch(run.context, batch, now=time.perf_counter)
-    report.timings.add(timings)
-    frame = pl.concat([feeds, kept]).sort("user_id") if len(kept) else feeds
-    clock.append(time.perf_counter())
-    lake.replace_partition(_STAGE, FEEDS, name, frame)
-    if members is not None:
-        feed_changes.record(lake, name, before, frame, identity_before=identity)
-    clock.append(time.perf_counter())
-    report.timings.add(Timings({"encoding": clock[1] - clock[0], "writing": clock[3] - clock[2]}))
-    report.n_ranked, report.n_rows = len(feeds), len(frame)
-    return report
+    timings.add(encoding)
+    return feeds.sort("user_id"), timings
+
+
+def _shortened(run: RankingRun, lake: Lake, *, without: Sequence[pl.Series]) -> pl.DataFrame:
+    """The stored feeds that hold closed jobs, without these; those of users in `without` are left out."""
+    companies = _companies(run.context.jobs)
+    users = users_with_closed(lake, companies["job_id"])
+    for others in without:
+        users = users.filter(~users.is_in(others.implode()))
+    feeds = lake.scan(_STAGE, FEEDS).filter(pl.col("user_id").is_in(users.implode())).collect()
+    return without_closed(feeds, companies=companies, cap=run.context.settings.company_cap)
+
+
+def _add(stored: LayeredTable, rows: pl.DataFrame, gone: pl.Series, made_of: Mapping[str, Any]) -> int:
+    """Adds the changed feeds as a layer; returns the number of feeds."""
+    touched = pl.concat([rows["user_id"], gone])
+    known = stored.lake.scan(_STAGE, FEEDS).select("user_id").filter(pl.col("user_id").is_in(touched.implode()))
+    had = known.collect()
+    lost = had.filter(pl.col("user_id").is_in(gone.implode()))
+    return stored.add(rows, lost, made_of, n_rows_before=len(had))
 
 
 def _companies(jobs: JobTable) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from features.engagement import half_life_rate, seconds_before
+from features.engagement import half_life_rate
 from features.interactions import CLOCK_SKEW
 from features.schemas.features import USER_PROFILES
 from features.schemas.table import STRINGS
@@ -45,7 +45,7 @@ def user_profiles(
     stated = users.collect()
     known = interactions.filter(pl.col("first_at") <= as_of + CLOCK_SKEW)
     opted_out = stated.filter(~pl.col("personalization_enabled").fill_null(True)).select("user_id")
-    learned = learned_tags(known.join(opted_out.lazy(), on="user_id", how="anti"), jobs, as_of=as_of)
+    learned = learned_tags(known.join(opted_out.lazy(), on="user_id", how="anti"), jobs)
     ids = pl.concat([stated.select("user_id"), known.select("user_id").unique().collect()]).unique().sort("user_id")
     return (
         ids.join(_stated_columns(stated), on="user_id", how="left")
@@ -70,9 +70,13 @@ def user_profiles(
     )
 
 
-def learned_tags(interactions: pl.LazyFrame, jobs: pl.LazyFrame, *, as_of: dt.datetime) -> pl.DataFrame:
-    """Columns user_id, learned_tags: the 20 tags with the most positive weight, which halves every 30 days."""
-    age_seconds = seconds_before(as_of, pl.col("last_at"))
+def learned_tags(interactions: pl.LazyFrame, jobs: pl.LazyFrame) -> pl.DataFrame:
+    """Columns user_id, learned_tags: the 20 tags with the most positive weight, which halves every 30 days.
+
+    Age counts back from the user's newest such interaction, so that tags only change when the user acts.
+    """
+    age = pl.col("last_at").max().over("user_id") - pl.col("last_at")
+    age_seconds = age.dt.total_microseconds() / 1_000_000
     decayed = pl.col("weight") * (age_seconds * -half_life_rate(INTEREST_HALF_LIFE)).exp() * 1000
     signals = (
         interactions.filter((pl.col("weight") > 0) & ~pl.col("is_dismissed").fill_null(False))

@@ -53,12 +53,12 @@ def rank(as_of: dt.datetime, n_threads: int) -> dict[str, Any]:
 
 def check(as_of: dt.datetime, n_threads: int) -> dict[str, Any]:
     """Checks every row of all feeds against every rule."""
-    from assets.ranking.checks import check_shards
+    from assets.ranking.checks import check_feeds
     from models.ranking.settings import CompanyCap
 
     workspace = workspace_from_environment()
     ranking = workspace.config.ranking
-    found = check_shards(workspace.lake, CompanyCap(ranking.company_cap, ranking.company_cap_top))
+    found = check_feeds(workspace.lake, CompanyCap(ranking.company_cap, ranking.company_cap_top))
     return {"n_problems": dict(found.problems.group_by("rule").len().iter_rows()), "n_users": found.n_feeds}
 
 

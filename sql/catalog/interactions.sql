@@ -1,10 +1,10 @@
 -- Grain: user_id, job_id. All kept days of a user's events on a job as one row, for one range of user ids.
--- Inputs: $files (daily_interactions, one Parquet file a day); erasures (user_id, requested_at), registered by the caller.
+-- Inputs: daily_interactions; erasures (user_id, requested_at), the newest request of each user.
 -- Parameters: $until (later days are left out), $saved (weight of a save), $first_user and $end_user (the range:
 --   first included, end excluded, null for no bound).
 with days as (
     select daily.*
-    from read_parquet($files) as daily
+    from daily_interactions as daily
     left join erasures on daily.user_id = erasures.user_id
     where daily.first_at <= $until
       and ($first_user is null or daily.user_id >= $first_user)

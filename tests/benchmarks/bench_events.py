@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from assets.catalog.counting import count_days, fold_days
+from assets.catalog.counting import count_days
+from assets.catalog.folding import fold_days
 from assets.ingest.events.ingest import ingest_events
 from assets.lake import Lake
 from features.schemas.bronze import ERASURES, EVENTS, QUARANTINE

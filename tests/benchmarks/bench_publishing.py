@@ -19,15 +19,16 @@ import numpy as np
 import polars as pl
 
 from assets.config.loading import load_config
-from assets.lake import Lake, file_identity
+from assets.increments import LayeredTable
+from assets.lake import Lake
 from assets.publishing import build, delta, generations
 from assets.publishing.build import PublishingRun
 from assets.publishing.delta_sources import TableDelta
 from assets.publishing.full import publish_full
 from assets.publishing.lookup.writer import LookupFileWriter
 from assets.publishing.tables import Source
-from assets.ranking import feed_changes
-from features.schemas.ranking import FEED_CHANGES, FEEDS
+from assets.ranking.scope import feeds_table
+from features.schemas.ranking import FEEDS
 from serving.contract.generation import LOOKUP, sha256_of
 from serving.service.store import Store
 from tests import factories
@@ -43,8 +44,6 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--changed", type=int, default=10_000)
-    parser.add_argument("--rewritten-shards", type=int, default=1_000_000)
-    parser.add_argument("--compare", action="store_true", help="find changes by comparing shards")
     parser.add_argument("--reuse", action="store_true", help="start from the full generation of the last time")
     parser.add_argument("--grow-to-gigabytes", type=float, default=0)
     options = parser.parse_args()
@@ -63,19 +62,16 @@ def main() -> None:
     print("| what | seconds | CPU seconds |\n| --- | ---: | ---: |")
     full = print_row("full generation", lambda: publish_or_reuse(published, tables))
     print_row("start of the service to the first answer", lambda: first_answer(published))
-    n_rewritten = min(options.rewritten_shards, len(feeds))
-    changed = changed_feeds(min(options.users, n_rewritten * SHARD_USERS), options.changed)
+    changed = changed_feeds(options.users, options.changed)
     print_delta(published, tables, changed, 1, f"{options.changed:,} feeds changed, given")
-    lake = Lake(options.folder / "rewritten")
-    rewritten = rewritten_shards(feeds[:n_rewritten], changed, lake)
-    change_files = lake.folder("ranking", FEED_CHANGES.name) if not options.compare else None
-    tables["feeds"] = Source(files=[*rewritten, *feeds[n_rewritten:]], changes=change_files)
+    table = layered_feeds(feeds, changed, Lake(options.folder / "layered"))
+    tables["feeds"] = Source(files=table.lake.files("ranking", FEEDS.name), layered=table)
+    print_row("full generation of them with a layer of feeds", lambda: publish_full(run_at(published, 2), tables))
+    add_layer(table, changed)
     print_row(
-        f"{options.changed:,} feeds changed, in {n_rewritten} of {len(feeds)} shards that were written anew, "
-        + ("compared" if options.compare else "listed by ranking"),
-        lambda: delta.publish_delta(run_at(published, 2), tables),
+        f"{options.changed:,} feeds changed, in a layer", lambda: delta.publish_delta(run_at(published, 3), tables)
     )
-    print_row("nothing changed", lambda: delta.publish_delta(run_at(published, 3), tables))
+    print_row("nothing changed", lambda: delta.publish_delta(run_at(published, 4), tables))
     print_row("start of the service on changes", lambda: first_answer(published))
     print_row("rollback to the full generation", lambda: generations.rollback(published, full))
     print_row("verification of every byte", lambda: generations.verify(published, full))
@@ -130,20 +126,19 @@ def print_delta(published: Path, tables: dict[str, Source], rows: pl.DataFrame, 
         delta.deltas_since = original  # type: ignore[assignment]
 
 
-def rewritten_shards(feeds: list[Path], changed: pl.DataFrame, lake: Lake) -> list[Path]:
-    """Shards with the changed feeds in them, as ranking leaves them."""
-    feed_changes.forget(lake)
-    paths = []
+def layered_feeds(feeds: list[Path], changed: pl.DataFrame, lake: Lake) -> LayeredTable:
+    """The feeds as ranking leaves them: shards, and a layer of the changed feeds."""
     for path in feeds:
-        before = pl.read_parquet(path)
-        new = changed.filter(pl.col("user_id").is_in(before["user_id"].implode()))
-        new = new.with_columns(
-            generated_at=pl.lit(generated_tables.AS_OF + 2 * HOUR).cast(before.schema["generated_at"])
-        )
-        after = pl.concat([before.join(new, on="user_id", how="anti"), new]).sort("user_id")
-        paths.append(lake.replace_partition("ranking", FEEDS, path.stem, after))
-        feed_changes.record(lake, path.stem, before, after, identity_before=file_identity([path]))
-    return paths
+        lake.replace_partition("ranking", FEEDS, path.stem, pl.scan_parquet(path))
+    table = feeds_table(lake)
+    table.rebase({})
+    add_layer(table, changed)
+    return table
+
+
+def add_layer(table: LayeredTable, changed: pl.DataFrame) -> None:
+    """A layer of the changed feeds."""
+    table.add(FEEDS.conform(changed), changed.select("user_id").clear(), {}, n_rows_before=len(changed))
 
 
 def grow(published: Path, generation: str, to_bytes: int) -> None:

@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from assets.catalog import counting
-from assets.catalog.counting import count_days, fold_days
+from assets.catalog import folding
+from assets.catalog.counting import count_days
+from assets.catalog.folding import fold_days
 from assets.lake import Lake
 from features.interactions import EVENT_WEIGHTS
 from features.schemas.bronze import ERASURES, EVENT_TYPES, EVENTS
@@ -212,5 +213,5 @@ def test_the_fold_is_the_same_in_however_many_ranges_of_users(lake: Lake, monkey
     assert whole.height == 3 * len(users)
     assert whole.equals(whole.sort("user_id", "job_id"))
     for n_rows in (1, 4, 10):
-        monkeypatch.setattr(counting, "_ROWS_OF_A_RANGE", n_rows)
+        monkeypatch.setattr(folding, "_ROWS_OF_A_RANGE", n_rows)
         assert_frame_equal(_fold(lake), whole, check_exact=True)

@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 import zstandard
 
+from assets.lake import Lake
 from assets.publishing import delta, generations
 from assets.publishing.build import Published
 from assets.publishing.delta import publish_delta
@@ -19,6 +20,7 @@ from assets.publishing.full import publish_full
 from assets.publishing.lookup import delta_files as layers
 from assets.publishing.tables import Source
 from assets.publishing.validation import ValidationFailedError
+from assets.ranking.scope import feeds_table
 from features.schemas.catalog import INTERACTIONS
 from features.schemas.features import PREFERENCES, TRENDING
 from features.schemas.insight import DIGESTS
@@ -231,27 +233,25 @@ def test_a_job_that_a_user_of_a_changed_feed_applied_to_is_refused(tmp_path: Pat
         )
 
 
-class Shards:
-    """Feeds in shard files, written as ranking writes them: a shard is replaced, or left alone."""
+class LayeredFeeds:
+    """Feeds in shard files under layers, as ranking writes them."""
 
     def __init__(self, folder: Path) -> None:
-        self.lake, self.published = folder / "lake", folder / "published"
-        self.lake.mkdir()
-        self.shards: dict[str, dict[str, list[str]]] = {}
-        self.generated: dict[str, dt.datetime] = {}
+        self.lake, self.published = Lake(folder / "lake"), folder / "published"
+        self.table = feeds_table(self.lake)
 
-    def write(self, shard: str, lists: dict[str, list[str]], *, ranked_at: dt.datetime, ranked: set[str]) -> None:
-        self.generated |= dict.fromkeys(ranked, ranked_at)
-        frame = feeds(lists).with_columns(
-            generated_at=pl.col("user_id").replace_strict(self.generated, return_dtype=FEEDS.columns["generated_at"])
-        )
-        temporary = self.lake / "temporary"
-        frame.write_parquet(temporary)
-        temporary.replace(self.lake / f"{shard}.parquet")
-        self.shards[shard] = lists
+    def rank_all(self, **shards: dict[str, list[str]]) -> None:
+        for shard, lists in shards.items():
+            self.lake.replace_partition("ranking", FEEDS, shard, feeds(lists))
+        self.table.rebase({})
+
+    def rank_some(self, lists: dict[str, list[str]], *gone: str) -> None:
+        """Adds a layer; the number of rows is not of interest here."""
+        self.table.add(feeds(lists), pl.DataFrame({"user_id": gone}, {"user_id": pl.String}), {}, n_rows_before=0)
 
     def publish(self, as_of: dt.datetime, how: Callable[..., Published] = publish_delta) -> Published:
-        tables = factories.sources() | {"feeds": Source(files=sorted(self.lake.glob("*.parquet")))}
+        files = self.lake.files("ranking", FEEDS.name)
+        tables = factories.sources() | {"feeds": Source(files=files, layered=self.table)}
         return how(factories.publishing_run(self.published, as_of=as_of), tables)
 
     def served(self) -> dict[str, list[str]]:
@@ -267,41 +267,53 @@ class Shards:
         return looked_up
 
 
-def test_a_delta_holds_only_the_changed_feeds_of_replaced_shards(
-    tmp_path: Path,
-) -> None:
-    world = Shards(tmp_path)
-    world.write("shard=0", {"a": ["hh:1", "hh:2"], "b": ["hh:2"]}, ranked_at=AS_OF, ranked={"a", "b"})
-    world.write("shard=1", {"c": ["hh:3"], "d": ["hh:4"]}, ranked_at=AS_OF, ranked={"c", "d"})
+def test_a_delta_holds_only_the_feeds_of_new_layers(tmp_path: Path) -> None:
+    world = LayeredFeeds(tmp_path)
+    world.rank_all(**{"shard=0": {"a": ["hh:1", "hh:2"], "b": ["hh:2"]}, "shard=1": {"c": ["hh:3"], "d": ["hh:4"]}})
     world.publish(AS_OF, publish_full)
 
-    # a is ranked again, b keeps its feed; that run published nothing. Then c is, d goes, e comes.
-    world.write("shard=0", {"a": ["hh:5"], "b": ["hh:2"]}, ranked_at=AS_OF + HOUR, ranked={"a"})
-    world.write("shard=1", {"c": ["hh:6"], "e": ["hh:7"]}, ranked_at=AS_OF + 2 * HOUR, ranked={"c", "e"})
+    # a is ranked again; that run published nothing. Then c is, d goes, e comes.
+    world.rank_some({"a": ["hh:5"]})
+    world.rank_some({"c": ["hh:6"], "e": ["hh:7"]}, "d")
     first = world.publish(AS_OF + 2 * HOUR)
+    assert first.manifest.kind == "delta"
     changed = pl.read_parquet(world.published / first.manifest.generation / "changed" / "feeds.parquet")
     assert dict(changed.select("user_id", "layer").iter_rows()) == {"a": 1, "c": 1, "d": None, "e": 1}
     assert world.served() == {"a": ["hh:5"], "b": ["hh:2"], "c": ["hh:6"], "e": ["hh:7"]}
+    assert first.manifest.rows("feeds") == 4
 
-    # Shortened, not ranked; the other shard is left alone; then e goes again and d comes back.
-    world.write("shard=0", {"a": ["hh:5"], "b": []}, ranked_at=AS_OF, ranked=set())
+    # Layers that were merged still show what is new; then e goes and d comes back.
+    world.rank_some({"b": []})
+    world.table.merge_layers()
     second = world.publish(AS_OF + 3 * HOUR)
-    assert second.manifest.kind == "delta"
+    rows = pl.read_parquet(world.published / second.manifest.generation / "changes" / "0002" / "feeds.parquet")
+    assert rows["user_id"].to_list() == ["b"]
     assert world.served() == {"a": ["hh:5"], "b": [], "c": ["hh:6"], "e": ["hh:7"]}
-    world.write("shard=1", {"c": ["hh:6"], "d": ["hh:8"]}, ranked_at=AS_OF + 4 * HOUR, ranked={"d"})
+    world.rank_some({"d": ["hh:8"]}, "e")
     third = world.publish(AS_OF + 4 * HOUR)
     assert world.served() == {"a": ["hh:5"], "b": [], "c": ["hh:6"], "d": ["hh:8"]}
     assert third.manifest.rows("feeds") == 4
     assert not world.publish(AS_OF + 5 * HOUR).is_new
 
 
-def test_other_shards_than_before_are_published_in_full(tmp_path: Path) -> None:
-    world = Shards(tmp_path)
-    world.write("shard=0", {"a": ["hh:1"]}, ranked_at=AS_OF, ranked={"a"})
+def test_feeds_that_were_all_ranked_again_are_published_in_full(tmp_path: Path) -> None:
+    world = LayeredFeeds(tmp_path)
+    world.rank_all(**{"shard=0": {"a": ["hh:1"]}})
     world.publish(AS_OF, publish_full)
-    world.write("shard=1", {"b": ["hh:1"]}, ranked_at=AS_OF + HOUR, ranked={"b"})
+    world.rank_all(**{"shard=1": {"b": ["hh:1"]}})
     assert world.publish(AS_OF + HOUR).manifest.kind == "full"
     assert world.served() == {"a": ["hh:1"], "b": ["hh:1"]}
+
+
+def test_a_full_generation_holds_the_layers_too(tmp_path: Path) -> None:
+    world = LayeredFeeds(tmp_path)
+    world.rank_all(**{"shard=0": {"a": ["hh:1"], "b": ["hh:2"]}, "shard=1": {"c": ["hh:3"]}})
+    world.rank_some({"a": ["hh:4"], "d": ["hh:5"]}, "c")
+    assert world.publish(AS_OF).manifest.kind == "full"
+    assert world.served() == {"a": ["hh:4"], "b": ["hh:2"], "d": ["hh:5"]}
+    world.rank_some({"b": ["hh:6"]})
+    assert world.publish(AS_OF + HOUR).manifest.kind == "delta"
+    assert world.served() == {"a": ["hh:4"], "b": ["hh:6"], "d": ["hh:5"]}
 
 
 def test_jobs_that_changed_feeds_refer_to_are_published_with_them(tmp_path: Path) -> None:

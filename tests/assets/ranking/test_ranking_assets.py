@@ -12,11 +12,10 @@ from assets.lake import Lake
 from assets.learning.store import load_registry, update_registry
 from assets.ranking import assets as ranking_assets
 from assets.ranking.assets import ASSET_CHECKS, ASSETS
-from assets.ranking.checks import check_shards
-from assets.ranking.scope import SCOPE_TAG
+from assets.ranking.checks import check_feeds
 from assets.ranking.score_breakdown import UnknownJobError, UnknownUserError, why
 from assets.ranking.shards import Report, rank_feeds
-from assets.resources import AS_OF_TAG, RunClock, Workspace
+from assets.resources import AS_OF_TAG, SCOPE_TAG, RunClock, Workspace
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import NEARBY
 from features.schemas.ranking import FALLBACK_FEEDS, FEEDS
@@ -177,7 +176,7 @@ def test_a_partial_run_keeps_the_fit_of_the_stored_feeds(market: Market, tmp_pat
 
 def test_every_kind_of_broken_feed_fails_its_check(result: dg.ExecuteInProcessResult, tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
-    assert check_shards(lake, CompanyCap(most=3, top=20)).problems.is_empty()
+    assert check_feeds(lake, CompanyCap(most=3, top=20)).problems.is_empty()
     feeds = lake.scan("ranking", FEEDS).collect()
     (path,) = lake.files("ranking", "feeds")
     closed = lake.scan("catalog", JOBS).filter(pl.col("status") == "closed").head(1).collect()["job_id"].item()
@@ -190,12 +189,12 @@ def test_every_kind_of_broken_feed_fails_its_check(result: dg.ExecuteInProcessRe
     )
     item = pl.col("items").list.eval(pl.element().struct.with_fields(job_id=pl.lit(closed)))
     feeds.head(1).with_columns(item).write_parquet(path)
-    found = check_shards(lake, CompanyCap(most=100, top=20)).problems
+    found = check_feeds(lake, CompanyCap(most=100, top=20)).problems
     assert set(found["rule"]) == {"not_open", "repeated"} and len(found.filter(pl.col("rule") == "repeated")) == 1
     listed = pl.element().struct.with_fields(job_id=pl.lit(applied["job_id"].item()), score=pl.lit(1.5, pl.Float32))
     one = feeds.filter(pl.col("user_id") == applied["user_id"].item())
     one.with_columns(pl.col("items").list.head(1).list.eval(listed)).write_parquet(path)
-    found = check_shards(lake, CompanyCap(most=0, top=20)).problems
+    found = check_feeds(lake, CompanyCap(most=0, top=20)).problems
     assert found.select("rule", "detail").rows()[1:] == [("applied", None), ("range", "score")]
     assert found.select("rule").row(0) == ("company_cap",)
 

@@ -6,12 +6,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assets.lake import Lake, file_identity
-from assets.ranking.feed_changes import chain
+from assets.lake import Lake
+from assets.layers import IS_REMOVED
 from assets.ranking.inputs import Tables, encoded_jobs, load_population, users_to_rank
-from assets.ranking.scope import Scope, parse_scope
+from assets.ranking.scope import feeds_table
 from assets.ranking.shards import Report, fitted_for, number_of_shards, rank_feeds, whole_batch
-from features.schemas.ranking import FEED_CHANGES, FEEDS
+from assets.resources import Scope, parse_scope
+from features.schemas.ranking import FEEDS
 from models.fitting.collaborative import MODELS, Collaborative, Member, combine
 from models.fitting.sparse_models import SparseModel
 from models.fitting.weights import weight_matrix
@@ -135,7 +136,7 @@ def test_the_population_is_the_same_in_chunks(market: Market, chunk_users: int) 
 
 def test_shards_that_are_no_longer_used_are_removed(market: Market, lake: Lake) -> None:
     run(market, lake)
-    assert run(market, lake, scope="acted", shard_users=1000).n_ranked == len(stored(lake))
+    run(market, lake, shard_users=1000)
     assert [path.stem for path in lake.files("ranking", "feeds")] == ["shard=0000"]
 
 
@@ -147,7 +148,7 @@ def test_running_again_changes_no_row(market: Market, lake: Lake, scope: Scope) 
     assert stored(lake).equals(before)
     assert report.n_rows == len(before)
     if scope != "all":
-        assert report.n_ranked == report.n_written_shards == 0
+        assert report.n_ranked == report.n_shortened == 0
 
 
 def test_users_who_opt_out_are_ranked_without_behaviour_at_once(market: Market, lake: Lake) -> None:
@@ -168,40 +169,52 @@ def test_only_users_with_new_events_are_ranked_again(market: Market, lake: Lake)
     changed_market = with_event(market, user, job, LATER)
     report = run(changed_market, lake, scope="acted", as_of=LATER)
     after = stored(lake)
-    assert report.n_ranked == report.n_written_shards == 1
+    assert report.n_ranked == 1
     assert after.filter(pl.col("user_id") != user).equals(before.filter(pl.col("user_id") != user))
     assert after.filter(pl.col("user_id") == user)["generated_at"].item() == LATER
     assert job not in items(after).filter(pl.col("user_id") == user)["job_id"]
 
 
-def test_a_partial_run_records_its_changes_in_each_shard(market: Market, lake: Lake) -> None:
+def test_a_partial_run_leaves_its_changes_in_a_layer(market: Market, lake: Lake) -> None:
     run(market, lake)
-    known = {path.stem: file_identity([path]) for path in lake.files("ranking", FEEDS.name)}
+    base = {path: path.stat().st_mtime_ns for path in lake.files("ranking", FEEDS.name)}
     before = stored(lake)
     gone, user = before["user_id"][:2]
     job = items(before).filter(pl.col("user_id") == user)["job_id"][0]
     changed_market = with_event(market, user, job, LATER)
     others = pl.col("user_id") != gone
-    run(
-        replace(
-            changed_market,
-            profiles=changed_market.profiles.filter(others),
-            interactions=changed_market.interactions.filter(others),
-        ),
-        lake,
-        scope="acted",
-        as_of=LATER,
+    without_gone = replace(
+        changed_market,
+        profiles=changed_market.profiles.filter(others),
+        interactions=changed_market.interactions.filter(others),
     )
-    is_removed: dict[str, bool] = {}
-    for path in lake.files("ranking", FEEDS.name):
-        now = file_identity([path])
-        if now != known[path.stem]:
-            links = chain(lake.folder("ranking", FEED_CHANGES.name), path.stem, known[path.stem], now)
-            assert links is not None
-            is_removed |= {row["user_id"]: row["is_removed"] for frame in links for row in frame.to_dicts()}
-    assert is_removed == {gone: True, user: False}
+    report = run(without_gone, lake, scope="acted", as_of=LATER)
+    assert {path: path.stat().st_mtime_ns for path in lake.files("ranking", FEEDS.name)} == base
+    newest = feeds_table(lake).newest()
+    assert newest is not None
+    assert dict(newest.select("user_id", IS_REMOVED).collect().iter_rows()) == {gone: True, user: False}
+    assert report.n_rows == len(before) - 1 == len(stored(lake))
     run(market, lake, as_of=LATER)
-    assert not lake.files("ranking", FEED_CHANGES.name)
+    assert feeds_table(lake).newest() is None
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_users_ranked_alone_get_the_feeds_of_a_run_for_all(lake: Lake, tmp_path: Path, seed: int) -> None:
+    made = make_market(seed, n_jobs=150, n_users=40, n_companies=60)
+    run(made, lake)
+    later = made
+    listed = items(stored(lake)).group_by("user_id", maintain_order=True).agg(pl.col("job_id").first())
+    for user, job in listed.head(5).iter_rows():
+        later = with_event(later, user, job, LATER)
+    assert run(later, lake, scope="acted", as_of=LATER).n_ranked == 5
+    whole = Lake(tmp_path / "whole")
+    run(later, whole, as_of=LATER)
+    ranked = pl.col("generated_at") == LATER
+    assert (
+        stored(lake)
+        .filter(ranked)
+        .equals(stored(whole).filter(pl.col("user_id").is_in(listed["user_id"].head(5).implode())))
+    )
 
 
 def test_a_late_application_takes_effect_too(market: Market, lake: Lake) -> None:
@@ -219,7 +232,7 @@ def test_a_closed_job_leaves_the_kept_feeds_and_ranks_close_up(market: Market, l
     closed = without_job(market, job)
     report = run(closed, lake, scope="acted", as_of=LATER)
     after = stored(lake)
-    assert report.n_ranked == 0 < report.n_written_shards
+    assert report.n_ranked == 0 < report.n_shortened
     assert job not in items(after)["job_id"]
     for listed in after["items"].to_list():
         assert [item["rank"] for item in listed] == list(range(1, len(listed) + 1))

@@ -1,0 +1,217 @@
+"""Updates catalog/interactions: sums the counted days by SQL, for all users or for those whose days changed.
+
+The table remembers for each day which parts of events were counted. By that a run knows whose rows may differ.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from assets.catalog.counting import (
+    COUNTING_VERSION,
+    counted_days,
+    cursor_of,
+    day_file,
+    event_days,
+    open_engine,
+    share_threads,
+)
+from assets.increments import LayeredTable
+from assets.lake import Lake, atomic_path, content_hash, file_identity, write_parquet
+from assets.sql import query_text
+from features.interactions import CLOCK_SKEW, EVENT_WEIGHTS
+from features.schemas.catalog import INTERACTIONS
+
+_STAGE = "catalog"
+_ARROW_SCHEMA = INTERACTIONS.empty().to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+_WRITING: Mapping[str, Any] = {"compression": "zstd", "compression_level": 1, "use_dictionary": False}
+_ROWS_OF_A_GROUP = 131_072
+_ROWS_OF_A_RANGE = 1_000_000
+_SAMPLED_DAYS = 16
+_USERS_AT_ONCE = 20_000
+_EVER = "0001-01-01T00:00:00+00:00"
+
+
+def fold_days(
+    lake: Lake,
+    erasures: pl.DataFrame,
+    *,
+    as_of: dt.datetime,
+    retention_days: int,
+    memory_limit: str,
+    only_changes: bool = False,
+) -> int:
+    """Brings catalog/interactions up to the sums of the kept days up to `as_of`; returns its number of rows.
+
+    `only_changes`: only users whose days changed since the last fold are summed, if that is known.
+    """
+    table = _table(lake)
+    latest = erasures.group_by("user_id").agg(pl.col("requested_at").max()).sort("user_id")
+    with table.lock():
+        before = table.made_of
+        days = counted_days(lake, as_of=as_of, retention_days=retention_days)
+        now = _made_of(days, latest, before)
+        users = _changed_users(lake, latest, before, now) if only_changes and before is not None else None
+        files, until = list(days.values()), as_of + CLOCK_SKEW
+        with open_engine(lake, memory_limit) as engine:
+            if users is not None:
+                return _fold_users(engine, table, files, latest, users, now, until=until)
+            _fold_all(engine, lake.file(_STAGE, INTERACTIONS.name), files, latest, until=until)
+        return table.rebase(now)
+
+
+def newest_event_at(lake: Lake) -> str | None:
+    """When the newest event that was summed occurred, as ISO text; None without events."""
+    made_of = _table(lake).made_of
+    return max((record["cut_at"] for record in made_of["days"].values()), default=None) if made_of is not None else None
+
+
+def _table(lake: Lake) -> LayeredTable:
+    return LayeredTable(lake, _STAGE, INTERACTIONS, by=INTERACTIONS.key)
+
+
+def _made_of(days: Mapping[dt.date, Path], erasures: pl.DataFrame, before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the sums are made of. Only the files of days that changed are opened for what they were counted from."""
+    known = before["days"] if before is not None else {}
+    found = {}
+    for day, path in days.items():
+        identity = file_identity([path])
+        record = known.get(str(day))
+        if record is None or record["identity"] != identity:
+            counted = pl.read_parquet_metadata(path)
+            record = {"identity": identity, "cut_at": counted["cut_at"], "parts": json.loads(counted["parts"])}
+        found[str(day)] = record
+    return {"version": COUNTING_VERSION, "erasures": content_hash(erasures), "days": found}
+
+
+def _changed_users(
+    lake: Lake, erasures: pl.DataFrame, before: Mapping[str, Any], now: Mapping[str, Any]
+) -> pl.Series | None:
+    """The sorted ids of the users whose sums may differ; None if the difference is not known."""
+    if before["version"] != now["version"]:
+        return None
+    users = [erasures["user_id"]] if before["erasures"] != now["erasures"] else []
+    events = event_days(lake)
+    for day, record in now["days"].items():
+        last = before["days"].get(day, {"identity": "", "cut_at": _EVER, "parts": []})
+        if last["identity"] == record["identity"]:
+            continue
+        parts = {path.name: path for path in events.get(dt.date.fromisoformat(day), [])}
+        if not parts.keys() >= set(record["parts"]) or _instant(record) < _instant(last):
+            return None  # merged or replayed meanwhile
+        fresh = set(record["parts"]) - set(last["parts"])
+        users += [_users(pl.scan_parquet(parts[name])) for name in sorted(fresh)]
+        if record["cut_at"] != last["cut_at"] and len(fresh) < len(record["parts"]):
+            known = pl.scan_parquet([parts[name] for name in record["parts"] if name not in fresh])
+            users.append(_users(known.filter(pl.col("occurred_at") > _instant(last))))
+    for day in before["days"].keys() - now["days"].keys():
+        path = day_file(lake, dt.date.fromisoformat(day))
+        if not path.exists():
+            return None
+        users.append(_users(pl.scan_parquet(path)))
+    return pl.concat([pl.Series("user_id", [], pl.String), *users]).unique().sort()
+
+
+def _instant(record: Mapping[str, Any]) -> dt.datetime:
+    return dt.datetime.fromisoformat(record["cut_at"])
+
+
+def _users(rows: pl.LazyFrame) -> pl.Series:
+    return rows.select(pl.col("user_id").unique()).collect()["user_id"]
+
+
+def _fold_users(
+    engine: duckdb.DuckDBPyConnection,
+    table: LayeredTable,
+    files: Sequence[Path],
+    erasures: pl.DataFrame,
+    users: pl.Series,
+    made_of: Mapping[str, Any],
+    *,
+    until: dt.datetime,
+) -> int:
+    """Adds a layer of what differs for `users`; returns the number of rows of the table."""
+    key, rows, n_before = list(INTERACTIONS.key), [INTERACTIONS.empty()], 0
+    gone = [INTERACTIONS.empty().select(key)]
+    share_threads(engine, 1)
+    for first in range(0, len(users), _USERS_AT_ONCE):
+        some = users.slice(first, _USERS_AT_ONCE)
+        wanted = pl.col("user_id").is_between(pl.lit(some[0]), pl.lit(some[-1])) & pl.col("user_id").is_in(
+            some.implode()
+        )
+        old = table.lake.scan(_STAGE, INTERACTIONS).filter(wanted).collect()
+        folded = _fold(engine, erasures, files, {"until": until}, users=some) if files else _ARROW_SCHEMA.empty_table()
+        new = INTERACTIONS.conform(pl.DataFrame(folded))
+        differing = new.join(old, on=new.columns, how="anti", nulls_equal=True)
+        removed = old.select(key).join(new.select(key), on=key, how="anti")
+        n_before += len(removed) + len(differing.join(old.select(key), on=key, how="semi"))
+        rows.append(differing)
+        gone.append(removed)
+    return table.add(pl.concat(rows).sort(key), pl.concat(gone), made_of, n_rows_before=n_before)
+
+
+def _fold_all(
+    engine: duckdb.DuckDBPyConnection,
+    target: Path,
+    files: Sequence[Path],
+    erasures: pl.DataFrame,
+    *,
+    until: dt.datetime,
+) -> None:
+    if not files:
+        write_parquet(INTERACTIONS.empty(), target)
+        return
+    ranges = [{"until": until, "first_user": first, "end_user": end} for first, end in _user_ranges(files)]
+    n_threads = share_threads(engine, len(ranges))
+    with (
+        atomic_path(target) as temporary,
+        ThreadPoolExecutor(n_threads) as pool,
+        pq.ParquetWriter(temporary, _ARROW_SCHEMA, **_WRITING) as writer,
+    ):
+        for first in range(0, len(ranges), n_threads):
+            for folded in pool.map(lambda one: _fold(engine, erasures, files, one), ranges[first : first + n_threads]):
+                writer.write_table(folded.cast(_ARROW_SCHEMA), row_group_size=_ROWS_OF_A_GROUP)
+    INTERACTIONS.validate(pl.scan_parquet(target))
+
+
+def _fold(
+    engine: duckdb.DuckDBPyConnection,
+    erasures: pl.DataFrame,
+    files: Iterable[Path],
+    parameters: Mapping[str, object],
+    *,
+    users: pl.Series | None = None,
+) -> pa.Table:
+    """The sums of one range of users, or of `users` only."""
+    bounds = {"first_user": None, "end_user": None, "saved": EVENT_WEIGHTS["save"]}
+    with cursor_of(engine) as cursor:
+        cursor.execute("set TimeZone = 'UTC'")
+        cursor.register("erasures", erasures)
+        days = cursor.read_parquet([str(path) for path in files], hive_partitioning=False)
+        if users is not None:
+            cursor.register("wanted", users.to_frame("user_id"))
+            days = days.join(cursor.table("wanted"), "user_id", how="semi")
+        cursor.register("daily_interactions", days)
+        return cursor.sql(query_text("catalog/interactions"), params={**bounds, **parameters}).to_arrow_table()
+
+
+def _user_ranges(files: Sequence[Path]) -> list[tuple[str | None, str | None]]:
+    """(first, end) of ranges of users with about _ROWS_OF_A_RANGE daily rows each, to bound the memory of a fold."""
+    n_rows = pl.scan_parquet(list(files)).select(pl.len()).collect().item()
+    n_ranges = -(-n_rows // _ROWS_OF_A_RANGE)
+    if n_ranges < 2:
+        return [(None, None)]
+    sampled = files[:: -(-len(files) // _SAMPLED_DAYS)]
+    users = pl.scan_parquet(list(sampled)).select(pl.col("user_id").sort()).collect().to_series()
+    bounds = users.gather([len(users) * n // n_ranges for n in range(1, n_ranges)]).unique(maintain_order=True)
+    edges = [None, *bounds.to_list(), None]
+    return list(pairwise(edges))
