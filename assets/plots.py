@@ -5,10 +5,13 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import altair as alt
 import dagster as dg
 import polars as pl
+
+if TYPE_CHECKING:
+    import altair as alt
 
 MAX_BARS = 25
 MAX_LINES = 12
@@ -25,6 +28,8 @@ def bar_chart(frame: pl.DataFrame, x: str, y: str, title: str) -> dg.MarkdownMet
         return _no_data(title)
     rows = frame.head(MAX_BARS).select(pl.col(x).cast(pl.String), pl.col(y).cast(pl.Float64)).to_dicts()
     # Field names are fixed, because shorthands such as "x:N" would read dots and brackets of untrusted names as syntax.
+    import altair as alt  # takes a second, and most runs of a quarter of an hour draw nothing
+
     data = alt.InlineData(values=[{"label": row[x], "amount": row[y]} for row in rows])
     chart = (
         alt.Chart(data, title=title, width=_WIDTH, height=_HEIGHT)
@@ -54,6 +59,8 @@ def lines_over(frame: pl.DataFrame, x: str, y: str, series: str, title: str) -> 
     if frame.is_empty():
         return _no_data(title)
     rows = frame.select(pl.col(x, y).cast(pl.Float64), pl.col(series).cast(pl.String))
+    import altair as alt  # takes a second, and most runs of a quarter of an hour draw nothing
+
     data = alt.InlineData(values=[{"x": row[0], "amount": row[1], "series": row[2]} for row in rows.iter_rows()])
     chart = (
         alt.Chart(data, title=title, width=_WIDTH, height=_HEIGHT)
@@ -68,13 +75,15 @@ def lines_over(frame: pl.DataFrame, x: str, y: str, series: str, title: str) -> 
 
 
 def _over_time(
-    frame: pl.DataFrame, at: str, y: str, series: str, title: str, mark: Callable[[alt.Chart], alt.Chart]
+    frame: pl.DataFrame, at: str, y: str, series: str, title: str, mark: "Callable[[alt.Chart], alt.Chart]"
 ) -> dg.MarkdownMetadataValue:
     if frame.is_empty():
         return _no_data(title)
     rows = frame.select(
         pl.col(at).dt.strftime("%m-%d %H:%M"), pl.col(y).cast(pl.Float64), pl.col(series).cast(pl.String)
     )
+    import altair as alt  # takes a second, and most runs of a quarter of an hour draw nothing
+
     data = alt.InlineData(values=[{"at": row[0], "amount": row[1], "series": row[2]} for row in rows.iter_rows()])
     chart = mark(alt.Chart(data, title=title, width=_WIDTH, height=_HEIGHT)).encode(
         x=alt.X("at:O", title=at, axis=alt.Axis(labelLimit=110)),
@@ -88,7 +97,7 @@ def _no_data(title: str) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(f"{title}: no data yet")
 
 
-def _picture(chart: alt.Chart, title: str) -> dg.MarkdownMetadataValue:
+def _picture(chart: "alt.Chart", title: str) -> dg.MarkdownMetadataValue:
     picture = io.BytesIO()
     chart.save(picture, format="png", ppi=72)
     encoded = base64.b64encode(deflated(picture.getvalue())).decode("ascii")

@@ -57,9 +57,9 @@ def event_weight() -> pl.Expr:
 
 
 def interactions_as_of(daily: pl.LazyFrame, *, as_of: dt.datetime, days: int = ENGAGEMENT_DAYS) -> pl.LazyFrame:
-    """The daily interactions of the last `days` days that end before `as_of` (plus CLOCK_SKEW).
+    """The rows of daily interactions or job counts of the last `days` days that end before `as_of` (plus CLOCK_SKEW).
 
-    A user's day with a job that continues after `as_of` is dropped, because its part before `as_of` is unknown.
+    A day with a job that continues after `as_of` is dropped, because its part before `as_of` is unknown.
     """
     first_date = (as_of - dt.timedelta(days=days)).date()
     return daily.filter((pl.col("date") >= first_date) & (pl.col("last_at") <= as_of + CLOCK_SKEW))

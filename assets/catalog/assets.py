@@ -58,7 +58,7 @@ def users(
     merge = Merge(
         workspace.lake,
         erasures.collect(),
-        Vocabulary.load(workspace.vocabulary),
+        lambda: Vocabulary.load(workspace.vocabulary),
         normaliser_name(workspace.vocabulary),
         clock.as_of(context),
     )

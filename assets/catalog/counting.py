@@ -30,7 +30,7 @@ from features.interactions import (
     RELEVANT_WEIGHT,
 )
 from features.schemas.bronze import EVENTS
-from features.schemas.catalog import DAILY_INTERACTIONS
+from features.schemas.catalog import DAILY_INTERACTIONS, DAILY_JOB_COUNTS
 
 # Increment it when the same events would be counted differently.
 COUNTING_VERSION = "3"
@@ -82,7 +82,8 @@ def count_days(
             list(pool.map(lambda day: count(day, files=kept[day], erasures=erased[day]), due))
         # When a past instant is computed again, later days stay. Days without events are removed.
         readable = oldest - DAYS_OUT_OF_RETENTION
-        lake.drop_partitions_except(_STAGE, DAILY_INTERACTIONS, (f"{_PREFIX}{day}" for day in days if day >= readable))
+        for table in (DAILY_INTERACTIONS, DAILY_JOB_COUNTS):
+            lake.drop_partitions_except(_STAGE, table, (f"{_PREFIX}{day}" for day in days if day >= readable))
     n_rows = int(lake.scan(_STAGE, DAILY_INTERACTIONS).select(pl.len()).collect().item())
     return Counted(n_days=len(kept), n_recounted=len(due), n_rows=n_rows)
 
@@ -125,6 +126,9 @@ def _count(
         cursor.register("erasures", erasures)
         cursor.execute(_COPY.format(query_text("catalog/daily_interactions")), {**parameters, "target": str(temporary)})
         DAILY_INTERACTIONS.validate(pl.scan_parquet(temporary))
+        # Before the day's file, which says that the day is counted.
+        of_jobs = cursor.sql(query_text("catalog/daily_job_counts"), params={"file": str(temporary)}).pl()
+        lake.replace_partition(_STAGE, DAILY_JOB_COUNTS, f"{_PREFIX}{day}", DAILY_JOB_COUNTS.conform(of_jobs))
 
 
 def cursor_of(engine: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:

@@ -1,7 +1,7 @@
 """Updates catalog/users: merges the statements of all users, or of those with new ones."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,11 @@ _STATEMENTS = ((USER_RECORDS, "updated_at"), (RESUMES, "parsed_at"))
 
 @dataclass(frozen=True)
 class Merge:
-    """One run over the users of the lake. `words` names the vocabulary and the code that reads it."""
+    """One run over the users of the lake. `words` names the vocabulary, which is loaded only if a user changed."""
 
     lake: Lake
     erasures: pl.DataFrame
-    vocabulary: Vocabulary
+    vocabulary: Callable[[], Vocabulary]
     words: str
     as_of: dt.datetime
 
@@ -42,6 +42,8 @@ class Merge:
             users = self._changed(before, now) if only_changes and before is not None else None
             if users is None:
                 return table.replace(self._merged(None), now)
+            if users.is_empty():
+                return table.add(USERS.empty(), USERS.empty(), now, n_rows_before=0)
             rows = self._merged(users)
             is_changed = pl.col("user_id").is_in(users.implode())
             old = self.lake.scan(_STAGE, USERS).select("user_id").filter(is_changed).collect()
@@ -53,7 +55,7 @@ class Merge:
             rows if users is None else rows.filter(pl.col("user_id").is_in(users.implode()))
             for rows in (self.lake.scan("bronze", table) for table, _ in _STATEMENTS)
         )
-        return merge_users(records, resumes, self.erasures.lazy(), as_of=self.as_of, vocabulary=self.vocabulary)
+        return merge_users(records, resumes, self.erasures.lazy(), as_of=self.as_of, vocabulary=self.vocabulary())
 
     def _made_of(self) -> dict[str, Any]:
         latest = self.erasures.group_by("user_id").agg(pl.col("requested_at").max()).sort("user_id")

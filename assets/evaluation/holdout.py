@@ -21,7 +21,7 @@ from assets.training.tuning import tuned_path
 from features.errors import JobfeedError
 from features.schemas import bronze
 from features.schemas.bronze import ERASURES, EVENTS, FEED_POSTINGS, FILE_POSTINGS, HH_POSTINGS
-from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS, JOB_VERSIONS
+from features.schemas.catalog import DAILY_INTERACTIONS, DAILY_JOB_COUNTS, INTERACTIONS, JOB_VERSIONS
 from features.schemas.table import Table
 from features.schemas.training import TEXT_EMBEDDINGS
 from models.evaluation.splits import is_drawn
@@ -74,7 +74,8 @@ def hold_out_last_days(source: Workspace, folder: Path, *, days: int, until: dt.
             target = replay.workspace.lake if is_past else replay.held_out
             _link(day, target.folder("bronze", EVENTS.name) / day.name)
     _link_shared(source.lake, replay.workspace.lake, as_of=cut, restate=restate)
-    _link_table(source.lake, replay.workspace.lake, "catalog", DAILY_INTERACTIONS)
+    for table in (DAILY_JOB_COUNTS, DAILY_INTERACTIONS):
+        _link_table(source.lake, replay.workspace.lake, "catalog", table)
     _require_events(replay)
     return replay
 

@@ -12,6 +12,7 @@ from assets.resources import RunClock, Workspace, is_partial
 from features.jobs.companies import companies
 from features.jobs.features import job_features, skill_weights
 from features.nearby import nearby
+from features.schemas.catalog import DAILY_JOB_COUNTS
 from features.schemas.features import PREFERENCES, USER_PROFILES
 from features.trending import trending, trending_scores
 from features.users.preferences import preferences
@@ -29,12 +30,13 @@ def skill_weights_table(jobs: pl.LazyFrame) -> dg.Output[pl.DataFrame]:
     return dg.Output(table, metadata={"n_skills": table.height, "most_wanted": chart})
 
 
-@asset("features/companies", inputs=("catalog/jobs", "catalog/daily_interactions"))
+@asset("features/companies", inputs=("catalog/jobs",), deps=("catalog/daily_interactions",))
 def companies_table(
-    context: dg.AssetExecutionContext, clock: RunClock, jobs: pl.LazyFrame, daily_interactions: pl.LazyFrame
+    context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock, jobs: pl.LazyFrame
 ) -> dg.Output[pl.DataFrame]:
     """The quality of each company as a poster: outcomes and completeness of its postings, and how often it re-posts."""
-    table = companies(jobs, daily_interactions, as_of=clock.as_of(context))
+    daily = workspace.lake.scan("catalog", DAILY_JOB_COUNTS)
+    table = companies(jobs, daily, as_of=clock.as_of(context))
     chart = _histogram(table["poster_quality"], "Quality of posters", step=0.1)
     counts = {"n_companies": table.height, "n_applies": _total(table["n_applies"])}
     return dg.Output(table, metadata={**counts, "poster_quality": chart})
@@ -42,20 +44,22 @@ def companies_table(
 
 @asset(
     "features/job_features",
-    inputs=("catalog/jobs", "catalog/daily_interactions", "bronze/events", "features/companies"),
+    inputs=("catalog/jobs", "bronze/events", "features/companies"),
+    deps=("catalog/daily_interactions",),
 )
 def job_features_table(
     context: dg.AssetExecutionContext,
+    workspace: Workspace,
     clock: RunClock,
     jobs: pl.LazyFrame,
-    daily_interactions: pl.LazyFrame,
     events: pl.LazyFrame,
     companies: pl.LazyFrame,
 ) -> dg.Output[pl.DataFrame]:
     """The features of a job for ranking: engagement of 90 days, trending, recency, completeness, poster quality."""
     as_of = clock.as_of(context)
     scores = trending_scores(events, jobs, as_of=as_of)
-    table = job_features(jobs, daily=daily_interactions, companies=companies, trending_scores=scores, as_of=as_of)
+    daily = workspace.lake.scan("catalog", DAILY_JOB_COUNTS)
+    table = job_features(jobs, daily=daily, companies=companies, trending_scores=scores, as_of=as_of)
     engaging = table.filter(pl.col("engagement_score") > 0)["engagement_score"]
     chart = _histogram(engaging, "Engagement of jobs with interactions", step=10.0)
     return dg.Output(table, metadata={"n_jobs": table.height, "n_engaging": engaging.len(), "engagement": chart})

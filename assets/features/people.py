@@ -29,6 +29,8 @@ def update_users(lake: Lake, table: Table, compute: Compute, *, version: str, on
         rows_of_users, interactions = lake.scan("catalog", USERS), lake.scan("catalog", INTERACTIONS)
         if users is None:
             return stored.replace(compute(rows_of_users, interactions), now)
+        if users.is_empty():
+            return stored.add(table.empty(), table.empty(), now, n_rows_before=0)
         is_changed = pl.col("user_id").is_in(users.implode())
         rows = compute(rows_of_users.filter(is_changed), interactions.filter(is_changed))
         old = lake.scan(_STAGE, table).select("user_id").filter(is_changed).collect()

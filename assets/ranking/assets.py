@@ -10,10 +10,18 @@ import polars as pl
 
 from assets.declare import asset
 from assets.io import StoredTable
+from assets.lake import atomic_path
 from assets.learning.store import load_registry, update_registry
 from assets.plots import bar_chart
 from assets.ranking.checks import ASSET_CHECKS
-from assets.ranking.inputs import encoded_jobs, lake_tables, load_fitted, ranking_settings, served_settings
+from assets.ranking.inputs import (
+    centroids_path,
+    encoded_jobs,
+    lake_tables,
+    load_fitted,
+    ranking_settings,
+    served_settings,
+)
 from assets.ranking.shards import Report, rank_feeds
 from assets.resources import SCOPE_TAG, RunClock, Scope, Workspace, parse_scope
 from features.schemas.features import PREFERENCES
@@ -47,7 +55,7 @@ def feeds(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClo
     with _ranking(workspace, parse_scope(context.run.tags.get(SCOPE_TAG))) as (scope, settings):
         report = rank_feeds(
             lake_tables(workspace.lake),
-            load_fitted(workspace.models),
+            load_fitted(workspace.models, with_centroids=scope != "all"),
             lake=workspace.lake,
             settings=settings,
             shard_users=workspace.config.ranking.shard_users,
@@ -55,6 +63,9 @@ def feeds(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClo
             scope=scope,
             on_shard=lambda done, n: context.log.info("ranked shard %d of %d", done, n),
         )
+    if report.centroids is not None:
+        with atomic_path(centroids_path(workspace.models)) as temporary:
+            report.centroids.save(temporary)
     first = workspace.lake.head("ranking", FEEDS, 1)
     return dg.Output(StoredTable(FEEDS, report.n_rows), metadata=_metadata(report, first))
 

@@ -31,7 +31,7 @@ from models.fitting.job_vectors import JobVectors
 from models.fitting.user_knn import UserNeighbours
 from models.fitting.user_vectors import UserVectors
 from models.learning.registry import LEARNED
-from models.ranking.context import Fitted
+from models.ranking.context import Fitted, SearchCentroids
 from models.ranking.experiments import Arm
 from models.ranking.interaction_arrays import JobIndex, counts_for_ranking, is_acted
 from models.ranking.job_arrays import JobTable, encode_jobs
@@ -75,9 +75,17 @@ def lake_tables(lake: Lake) -> Tables:
     )
 
 
-def load_fitted(models: Path) -> Fitted:
-    """The models of the folder; FileNotFoundError before they were trained."""
-    folder = models / "training"
+def centroids_path(models: Path) -> Path:
+    """Where the clusters of jobs lie that ranking searches."""
+    return models / "ranking" / "centroids.npz"
+
+
+def load_fitted(models: Path, *, with_centroids: bool = False) -> Fitted:
+    """The models of the folder; FileNotFoundError before they were trained.
+
+    `with_centroids`: with the clusters of the last run for all users, which other runs search too.
+    """
+    folder, centroids = models / "training", centroids_path(models)
     collaborative = Collaborative.load(folder / "collaborative.npz")
     return Fitted(
         als=AlsModel.load(folder / "als.npz"),
@@ -87,6 +95,7 @@ def load_fitted(models: Path) -> Fitted:
         user_neighbours=UserNeighbours.load(folder / "user_neighbours.npz"),
         job_vectors=JobVectors.load(folder / "job_vectors.npz"),
         user_vectors=UserVectors.load(folder / "user_vectors.npz"),
+        centroids=SearchCentroids.load(centroids) if with_centroids and centroids.is_file() else None,
     )
 
 

@@ -31,7 +31,7 @@ from models.arrays import Longs
 from models.fitting.als import fold_in
 from models.fitting.collaborative import ALS, fold_in_history
 from models.fitting.weights import WINDOW_HALF_LIVES, weights_since
-from models.ranking.context import Fitted, JobContext, UserBatch
+from models.ranking.context import Fitted, JobContext, SearchCentroids, UserBatch
 from models.ranking.interaction_arrays import build_job_index, counts_for_ranking
 from models.ranking.job_arrays import JobTable
 from models.ranking.population import Population
@@ -58,6 +58,7 @@ class Report:
     n_items: int = 0
     sources: Counter[str] = field(default_factory=Counter)
     timings: Timings = field(default_factory=Timings)
+    centroids: SearchCentroids | None = None  # of a run for all users
 
     def add(self, feeds: pl.DataFrame, timings: Timings) -> None:
         """Counts feeds that were ranked."""
@@ -74,6 +75,12 @@ class RankingRun:
     context: JobContext
     population: Population
     rows: ModelRows
+
+    @property
+    def centroids(self) -> SearchCentroids:
+        """The clusters that are searched."""
+        context = self.context
+        return SearchCentroids(context.fitted.als.as_of, context.als_index.centroids, context.content_index.centroids)
 
     def batch(self, positions: Longs) -> UserBatch:
         """The users at the given ascending positions, ready to be ranked."""
@@ -116,6 +123,7 @@ def rank_feeds(
             if again is None or before is None:
                 _rank_shards(run, names, pool, report, lake=lake, on_shard=on_shard)
                 report.n_rows = stored.rebase(made_of)
+                report.centroids = run.centroids
             else:
                 made_of["all_ranked_at"] = before["all_ranked_at"]
                 ranked = _rank_batches(run, pool, report)

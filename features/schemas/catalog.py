@@ -101,6 +101,20 @@ DAILY_INTERACTIONS = Table(
     },
     key=("date", "user_id", "job_id"),
 )
+DAILY_JOB_COUNTS = Table(
+    "daily_job_counts",
+    "Daily interactions summed over users, a part per date; one row per UTC date and job",
+    {
+        "date": Column(pl.Date, "Day of the events (UTC)"),
+        "job_id": Column(pl.String, "Job"),
+        "n_impressions": Column(pl.Int64, "Impressions"),
+        "n_applies": Column(pl.Int64, "Applications"),
+        "n_dismissals": Column(pl.Int64, "Dismissals, rejections and jobs ignored"),
+        "weight": Column(pl.Int64, "Sum of the weights of events"),
+        "last_at": _LAST_AT,
+    },
+    key=("date", "job_id"),
+)
 INTERACTIONS = Table(
     "interactions",
     "Sums of all kept days; one row per user and job",

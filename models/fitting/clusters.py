@@ -4,12 +4,9 @@ from dataclasses import dataclass
 from warnings import catch_warnings
 
 import numpy as np
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits
 
-from models.arrays import Floats, Ints
+from models.arrays import Floats, Ints, unit_rows
 
 _BLOCK_ROWS = 8192
 _SAMPLE_PER_CLUSTER = 64
@@ -24,7 +21,7 @@ class Clusters:
 
     def assign(self, vectors: Floats) -> Ints:
         """The nearest centroid of each vector; the first of equal ones."""
-        return _nearest(vectors, self.centroids)
+        return nearest(vectors, self.centroids)
 
 
 def cluster(vectors: Floats, *, n_clusters: int, seed: int, n_iterations: int = 8) -> Clusters:
@@ -33,6 +30,10 @@ def cluster(vectors: Floats, *, n_clusters: int, seed: int, n_iterations: int = 
     Centroids are scaled to length 1, so that the nearest one has the largest cosine (Dhillon and Modha, 2001). One
     thread, so that the sums are the same on every machine.
     """
+    # Takes seconds to import, and most runs use clusters that were fitted before.
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
     n_clusters = max(1, min(n_clusters, len(vectors)))
     generator = np.random.default_rng(seed)
     drawn = generator.permutation(len(vectors))[: n_clusters * _SAMPLE_PER_CLUSTER]
@@ -40,11 +41,12 @@ def cluster(vectors: Floats, *, n_clusters: int, seed: int, n_iterations: int = 
     with threadpool_limits(1), catch_warnings(category=ConvergenceWarning, action="ignore"):
         # Fewer distinct vectors than clusters are allowed: some clusters stay empty.
         fitted = KMeans(n_clusters, init=start, n_init=1, max_iter=n_iterations).fit(vectors[np.sort(drawn)])
-    centroids = np.asarray(normalize(fitted.cluster_centers_), dtype=np.float32)
-    return Clusters(centroids, _nearest(vectors, centroids))
+    centroids = unit_rows(fitted.cluster_centers_)
+    return Clusters(centroids, nearest(vectors, centroids))
 
 
-def _nearest(vectors: Floats, centroids: Floats) -> Ints:
+def nearest(vectors: Floats, centroids: Floats) -> Ints:
+    """The nearest centroid of each vector; the first of equal ones."""
     labels = np.empty(len(vectors), dtype=np.int32)
     for start in range(0, len(vectors), _BLOCK_ROWS):
         similarity = np.round(vectors[start : start + _BLOCK_ROWS] @ centroids.T, 6)

@@ -14,6 +14,7 @@ import polars as pl
 from features.components import haversine_km
 from models.arrays import Bools, Csr, Doubles, Floats, Ints, Longs
 from models.fitting.als import AlsModel
+from models.fitting.artifacts import Artifact
 from models.fitting.collaborative import Collaborative, FoldedIn
 from models.fitting.item_knn import JobNeighbours
 from models.fitting.job_vectors import JobVectors
@@ -50,6 +51,19 @@ class Fitted:
     user_neighbours: UserNeighbours
     job_vectors: JobVectors
     user_vectors: UserVectors
+    centroids: "SearchCentroids | None" = None
+
+
+@dataclass(frozen=True)
+class SearchCentroids(Artifact):
+    """The clusters of jobs that the last run for all users searched, and the fit of ALS that they are of.
+
+    No rows: so few jobs that all were compared.
+    """
+
+    als_as_of: str
+    als: Floats
+    content: Floats
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,8 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.decomposition import PCA
-from sklearn.preprocessing import normalize
 
-from models.arrays import Floats, Ints, rank_within
+from models.arrays import Floats, Ints, rank_within, unit_rows
 from models.kernels.compiling import compiled
 from models.ranking.candidates import Candidates
 from models.ranking.job_arrays import JobTable
@@ -70,10 +68,13 @@ def topic_sketch(vectors: Floats, n_dimensions: int = SKETCH_DIMENSIONS) -> Floa
     if n_axes == 0 or n_known == 1:  # nothing to compare
         return sketch
     sample = vectors[known][:: -(-n_known // _SKETCH_SAMPLE)].astype(np.float64)
-    axes = PCA(n_components=min(n_axes, len(sample)), svd_solver="covariance_eigh").fit(sample)
-    sketch[known, : axes.n_components_] = axes.transform(vectors[known])
+    mean = sample.mean(axis=0)
+    # Eigenvalues ascend. The sign of an axis is free, and products of sketches do not depend on it.
+    _, axes = np.linalg.eigh((sample - mean).T @ (sample - mean))
+    chosen = axes[:, ::-1][:, : min(n_axes, len(sample))]
+    sketch[known, : chosen.shape[1]] = (vectors[known] - mean) @ chosen
     sketch[np.abs(sketch).max(axis=1) <= _NEGLIGIBLE] = 0
-    return np.asarray(normalize(sketch), dtype=np.float32)
+    return unit_rows(sketch)
 
 
 def diversified_order(pool: Pool, *, strength: Floats, n_items: int, cap: CompanyCap) -> Ints:

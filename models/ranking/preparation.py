@@ -106,6 +106,9 @@ def build_job_context(
     asked_skills = jobs.skills.copy()
     asked_skills.data = np.ones_like(asked_skills.data)
     score = jobs.prior_score()
+    known = fitted.centroids
+    als_centroids = known.als if known is not None and known.als_as_of == fitted.als.as_of and len(known.als) else None
+    content_centroids = known.content if known is not None and len(known.content) else None
     als_weight = sum(member.weight for member in fitted.collaborative.chosen() if member.model == ALS)
     context = JobContext(
         settings=settings,
@@ -117,11 +120,18 @@ def build_job_context(
         popular_diverse=popular_diverse(score, jobs.company),
         sketch=topic_sketch(content.rows),
         als=als,
-        als_index=build_index(als.rows if als_weight else als.rows[:0], exact_jobs=settings.exact_jobs),
+        als_index=build_index(
+            als.rows if als_weight else als.rows[:0], exact_jobs=settings.exact_jobs, centroids=als_centroids
+        ),
         als_weight=als_weight,
         sparse_parts=_sparse_parts(fitted.collaborative, jobs),
         content=content,
-        content_index=build_index(content.rows, exact_jobs=settings.exact_jobs, probed_jobs=_CONTENT_PROBED_JOBS),
+        content_index=build_index(
+            content.rows,
+            exact_jobs=settings.exact_jobs,
+            probed_jobs=_CONTENT_PROBED_JOBS,
+            centroids=content_centroids,
+        ),
         culture=align(fitted.job_vectors.job_ids, fitted.job_vectors.culture, jobs.ids),
         interacted=csr_from_coordinates(interacted.row, column, interacted.data, shape=shape),
         user_links=fitted.user_neighbours.matrix(),

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.arrays import Csr, CsrArrays, Floats, Ints
-from models.fitting.clusters import cluster
+from models.arrays import Csr, CsrArrays, Floats, Ints, unit_rows
+from models.fitting.clusters import cluster, nearest
 from models.kernels.compiling import compiled
 from models.kernels.heaps import heap_drain, heap_offer
 from models.kernels.sparse_rows import mark_row
@@ -35,16 +35,28 @@ class VectorIndex(NamedTuple):
     n_jobs: int
 
 
-def build_index(vectors: Floats, *, exact_jobs: int = EXACT_JOBS, probed_jobs: int = PROBED_JOBS) -> VectorIndex:
-    """An index of the rows of `vectors` (J, d) that are not zero; above `exact_jobs` it reads about `probed_jobs`."""
+def build_index(
+    vectors: Floats,
+    *,
+    exact_jobs: int = EXACT_JOBS,
+    probed_jobs: int = PROBED_JOBS,
+    centroids: Floats | None = None,
+) -> VectorIndex:
+    """An index of the rows of `vectors` (J, d) that are not zero; above `exact_jobs` it reads about `probed_jobs`.
+
+    `centroids` of an earlier index of about the same vectors spare the fit of clusters.
+    """
     jobs = np.flatnonzero(vectors.any(axis=1)).astype(np.int32)
     rows = vectors[jobs]
     if len(jobs) <= exact_jobs:
         starts = np.array([0, len(jobs)], dtype=np.int32)
         return VectorIndex(rows, jobs, starts, np.zeros((0, rows.shape[1]), np.float32), 1, len(vectors))
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    n_clusters = round(2 * len(jobs) ** 0.5)
-    labels = cluster(rows / np.maximum(length, 1e-9), n_clusters=n_clusters, seed=_SEED).labels
+    units = unit_rows(rows)
+    if centroids is not None and centroids.shape[1] == rows.shape[1]:
+        n_clusters, labels = len(centroids), nearest(units, unit_rows(centroids))
+    else:
+        n_clusters = round(2 * len(jobs) ** 0.5)
+        labels = cluster(units, n_clusters=n_clusters, seed=_SEED).labels
     order = np.argsort(labels, kind="stable")
     starts = np.searchsorted(labels[order], np.arange(n_clusters + 1)).astype(np.int32)
     rows = np.ascontiguousarray(rows[order])

@@ -14,7 +14,7 @@ from assets.catalog.folding import fold_days
 from assets.lake import Lake
 from features.interactions import EVENT_WEIGHTS
 from features.schemas.bronze import ERASURES, EVENT_TYPES, EVENTS
-from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS
+from features.schemas.catalog import DAILY_INTERACTIONS, DAILY_JOB_COUNTS, INTERACTIONS
 
 DAY = dt.datetime(2026, 2, 27, tzinfo=dt.UTC)
 AS_OF = DAY + dt.timedelta(days=2, hours=2)
@@ -215,3 +215,23 @@ def test_the_fold_is_the_same_in_however_many_ranges_of_users(lake: Lake, monkey
     for n_rows in (1, 4, 10):
         monkeypatch.setattr(folding, "_ROWS_OF_A_RANGE", n_rows)
         assert_frame_equal(_fold(lake), whole, check_exact=True)
+
+
+def test_job_counts_are_the_days_summed_over_users(lake: Lake) -> None:
+    kinds = ("impression", "view", "apply", "dismiss")
+    events = [
+        _event(f"{user}{job}{n}", kinds[n], 7.0 * n, user_id=user, job_id=job)
+        for user in "abc"
+        for job in ("x", "y")
+        for n in range(4)
+    ]
+    _write(lake, *events)
+    _count(lake)
+    _write(lake, _event("late", "apply", 8, user_id="d", job_id="x"))
+    _count(lake)
+    counters = ["n_impressions", "n_applies", "n_dismissals", "weight"]
+    daily = lake.scan("catalog", DAILY_INTERACTIONS)
+    summed = daily.group_by("date", "job_id").agg(pl.col(counters).cast(pl.Int64).sum(), pl.col("last_at").max())
+    counted = lake.scan("catalog", DAILY_JOB_COUNTS).collect()
+    assert_frame_equal(counted, summed.select(counted.columns).collect(), check_row_order=False)
+    assert counted.filter(job_id="x")["n_applies"].sum() == 4

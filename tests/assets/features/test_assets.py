@@ -13,7 +13,7 @@ from assets.io import TABLES, LakeIOManager
 from assets.lake import Lake
 from assets.resources import AS_OF_TAG, RunClock, Workspace
 from features.schemas.bronze import EVENTS, RATED_SKILL
-from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS, USERS
+from features.schemas.catalog import DAILY_INTERACTIONS, DAILY_JOB_COUNTS, INTERACTIONS, USERS
 from tests.factories import AS_OF, jobs
 
 # Dagster's own use of pydantic and of itself.
@@ -82,6 +82,12 @@ def daily() -> pl.DataFrame:
     return DAILY_INTERACTIONS.conform(counted)
 
 
+def daily_job_counts() -> pl.DataFrame:
+    counters = ("n_impressions", "n_applies", "n_dismissals", "weight")
+    summed = daily().group_by("date", "job_id").agg(pl.col(counters).sum(), pl.col("last_at").max())
+    return DAILY_JOB_COUNTS.conform(summed)
+
+
 def interactions() -> pl.DataFrame:
     flagged = daily().with_columns(
         is_saved=pl.col("n_saves") > 0, is_applied=pl.col("n_applies") > 0, is_dismissed=pl.col("n_dismissals") > 0
@@ -136,6 +142,7 @@ def catalog() -> dict[tuple[str, str], pl.DataFrame]:
         ("catalog", "users"): users(),
         ("catalog", "interactions"): interactions(),
         ("catalog", "daily_interactions"): daily(),
+        ("catalog", "daily_job_counts"): daily_job_counts(),
         ("bronze", "events"): events(),
     }
 
