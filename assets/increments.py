@@ -60,7 +60,9 @@ class LayeredTable:
     def rebase(self, made_of: Mapping[str, Any]) -> int:
         """Notes that the base was written anew, made of `made_of`, and drops all layers; returns the number of rows."""
         n_rows = sum(int(pl.scan_parquet(path).select(pl.len()).collect().item()) for path in self._base())
-        self._write(LayerManifest(file_identity(self._base()), self.by, 0, (), n_rows, made_of))
+        self._write(
+            LayerManifest(file_identity(self._base()), tuple(self.table.columns), self.by, 0, (), n_rows, made_of)
+        )
         return n_rows
 
     def replace(self, frame: pl.DataFrame | pl.LazyFrame, made_of: Mapping[str, Any]) -> int:
@@ -115,7 +117,7 @@ class LayeredTable:
             self._write(manifest._replace(layers=(write_part(self._folder, newest.collect()).name,)))
 
     def _manifest(self) -> LayerManifest | None:
-        return read_manifest(self._folder, base=file_identity(self._base()))
+        return read_manifest(self._folder, base=file_identity(self._base()), columns=list(self.table.columns))
 
     def _write(self, manifest: LayerManifest) -> None:
         """Replaces the manifest. Files that neither the old nor the new one names go; readers may hold the old one."""

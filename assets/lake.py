@@ -135,13 +135,13 @@ class Lake:
                 "Run `jobfeed run daily` once, which writes it anew"
             )
         rows = _scan(files, table)
-        manifest = read_manifest(folder, base=file_identity(files))
+        manifest = read_manifest(folder, base=file_identity(files), columns=list(table.columns))
         return rows if manifest is None else merged(rows, manifest, folder)
 
     def head(self, stage: str, table: Table, n: int) -> pl.DataFrame:
         """Some rows of the table, of its first file alone: merging layers would read all of it."""
         files = self.files(stage, table.name)[:1]
-        return pl.scan_parquet(files).select(list(table.columns)).head(n).collect() if files else table.empty()
+        return _scan(files, table).head(n).collect() if files else table.empty()
 
     def layers_folder(self, stage: str, name: str) -> Path:
         """Where the layers above the table's files lie, see layers.py."""

@@ -6,7 +6,7 @@ whoever replaces a file of the base makes them void. This module reads; incremen
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,11 +20,13 @@ LAYER_COLUMNS = (SEQUENCE, IS_REMOVED)
 class LayerManifest(NamedTuple):
     """What lies above a base.
 
-    `base`: the identity of its files. `by`: the columns whose values are replaced together. `sequence`: the number of
-    the newest layer, 0 for none. `n_rows`: of the table. `made_of`: what it was computed from, as its writer says it.
+    `base`: the identity of its files. `columns`: of the table. `by`: the columns whose values are replaced together.
+    `sequence`: the number of the newest layer, 0 for none. `n_rows`: of the table. `made_of`: what it was computed
+    from, as its writer says it.
     """
 
     base: str
+    columns: tuple[str, ...]
     by: tuple[str, ...]
     sequence: int
     layers: tuple[str, ...]
@@ -35,14 +37,16 @@ class LayerManifest(NamedTuple):
         return json.dumps(self._asdict()).encode()
 
 
-def read_manifest(folder: Path, *, base: str) -> LayerManifest | None:
-    """The manifest in the folder of a table's layers; None if there is none for this base."""
+def read_manifest(folder: Path, *, base: str, columns: Sequence[str] | None = None) -> LayerManifest | None:
+    """The manifest in the folder of a table's layers; None if there is none for this base and these columns."""
     try:
         stored = json.loads((folder / MANIFEST_FILE).read_bytes())
     except FileNotFoundError:
         return None
-    manifest = LayerManifest(**{**stored, "by": tuple(stored["by"]), "layers": tuple(stored["layers"])})
-    return manifest if manifest.base == base else None
+    if stored["base"] != base or (columns is not None and stored["columns"] != list(columns)):
+        return None
+    names = ("columns", "by", "layers")
+    return LayerManifest(**{**stored, **{name: tuple(stored[name]) for name in names}})
 
 
 def merged(rows: pl.LazyFrame, manifest: LayerManifest, folder: Path) -> pl.LazyFrame:

@@ -126,3 +126,13 @@ def test_a_table_without_layers_is_unchanged_or_unknown(tmp_path: Path) -> None:
     lake.replace("features", TABLE, frame({("a", "x"): 1}))
     assert changed_since(lake, "features", "likes", mark, "user_id") is None
     assert changed_since(lake, "features", "likes", None, "user_id") is None
+
+
+def test_layers_with_other_columns_do_not_count(tmp_path: Path) -> None:
+    """As of an older version, until the next run writes the table as a whole."""
+    lake = Lake(tmp_path)
+    layered(lake).replace(frame({("a", "x"): 1}), {})
+    layered(lake).add(frame({("a", "x"): 2}), frame({}), {}, n_rows_before=1)
+    wider = Table("likes", "What users like", {**TABLE.described, "at": Column(pl.Int64, "When")}, key=TABLE.key)
+    assert LayeredTable(lake, "features", wider, ("user_id",)).made_of is None
+    assert lake.scan("features", wider).collect().rows() == [("a", "x", 1, None)]
