@@ -33,6 +33,11 @@ def is_partial(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext
     return parse_scope(context.run.tags.get(SCOPE_TAG)) != "all"
 
 
+def draws_charts(context: dg.AssetExecutionContext) -> bool:
+    """Whether assets add charts to their metadata: a run every quarter of an hour would draw for seconds."""
+    return parse_scope(context.run.tags.get(SCOPE_TAG)) != "acted"
+
+
 def whole_job(context: dg.AssetExecutionContext) -> str:
     """The name of the job whose assets the run materialises, all of them; empty for a run of some assets or a retry."""
     run = context.run

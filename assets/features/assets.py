@@ -1,5 +1,7 @@
 """The feature assets: load, one pure call, return with metadata. The formulas are in the package `features`."""
 
+from typing import Any
+
 import dagster as dg
 import polars as pl
 
@@ -8,7 +10,7 @@ from assets.declare import asset
 from assets.features.people import update_users
 from assets.io import StoredTable
 from assets.plots import bar_chart
-from assets.resources import RunClock, Workspace, is_partial
+from assets.resources import RunClock, Workspace, draws_charts, is_partial
 from features.jobs.companies import companies
 from features.jobs.features import job_features, skill_weights
 from features.nearby import nearby
@@ -61,8 +63,10 @@ def job_features_table(
     daily = workspace.lake.scan("catalog", DAILY_JOB_COUNTS)
     table = job_features(jobs, daily=daily, companies=companies, trending_scores=scores, as_of=as_of)
     engaging = table.filter(pl.col("engagement_score") > 0)["engagement_score"]
-    chart = _histogram(engaging, "Engagement of jobs with interactions", step=10.0)
-    return dg.Output(table, metadata={"n_jobs": table.height, "n_engaging": engaging.len(), "engagement": chart})
+    counts: dict[str, Any] = {"n_jobs": table.height, "n_engaging": engaging.len()}
+    if draws_charts(context):
+        counts["engagement"] = _histogram(engaging, "Engagement of jobs with interactions", step=10.0)
+    return dg.Output(table, metadata=counts)
 
 
 @asset("features/trending", inputs=("bronze/events", "catalog/jobs"))
@@ -72,8 +76,10 @@ def trending_table(
     """The open jobs with the most engagement in the last day and week, by country, by city and overall."""
     table = trending(trending_scores(events, jobs, as_of=clock.as_of(context)), jobs)
     overall = table.filter((pl.col("period") == "7d") & (pl.col("area") == "all")).head(10)
-    counts = {"n_areas": table["area"].n_unique(), "n_jobs": table["job_id"].n_unique()}
-    return dg.Output(table, metadata={**counts, "top": bar_chart(overall, "job_id", "score", "Trending over 7 days")})
+    counts: dict[str, Any] = {"n_areas": table["area"].n_unique(), "n_jobs": table["job_id"].n_unique()}
+    if draws_charts(context):
+        counts["top"] = bar_chart(overall, "job_id", "score", "Trending over 7 days")
+    return dg.Output(table, metadata=counts)
 
 
 @asset("features/nearby", inputs=("catalog/jobs", "features/job_features"))

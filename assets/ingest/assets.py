@@ -27,7 +27,7 @@ from assets.ingest.people.resumes import ingest_resumes
 from assets.ingest.report import RunReport, markdown_table
 from assets.ingest.run_log import plots, recent_runs, record_runs
 from assets.io import StoredTable
-from assets.resources import RunClock, Workspace, whole_job
+from assets.resources import RunClock, Workspace, draws_charts, whole_job
 from features.schemas.bronze import (
     ERASURES,
     EVENTS,
@@ -66,7 +66,8 @@ def _ingested(
             run_ledger.open_entry(workspace.lake, run_id=context.run.run_id, job=whole_job(context), made_by=made_by)
             report = ingest(workspace, as_of)
             is_new = record_runs(workspace.lake, report, kind=table.name, as_of=as_of)
-            charts = plots(recent_runs(workspace.lake, kind=table.name), title=table.name) if is_new else {}
+            is_drawn = is_new and draws_charts(context)
+            charts = plots(recent_runs(workspace.lake, kind=table.name), title=table.name) if is_drawn else {}
             stored = StoredTable(table, workspace.lake.n_rows("bronze", table))
             return dg.Output(stored, metadata={**report.metadata(), **charts})
 
@@ -183,7 +184,11 @@ def ingest_runs(context: dg.AssetExecutionContext, workspace: Workspace, clock: 
             "alarms": markdown_table(alarms.columns, alarms.rows()),
             "last_runs": markdown_table(_SHOWN, newest.select(_SHOWN).rows()),
             "n_parts": n_parts,
-            **(plots(runs, title="all sources") if clock.as_of(context) in runs["ran_at"] else {}),
+            **(
+                plots(runs, title="all sources")
+                if draws_charts(context) and clock.as_of(context) in runs["ran_at"]
+                else {}
+            ),
         },
     )
 

@@ -23,7 +23,7 @@ from assets.ranking.inputs import (
     served_settings,
 )
 from assets.ranking.shards import Report, rank_feeds
-from assets.resources import SCOPE_TAG, RunClock, Scope, Workspace, parse_scope
+from assets.resources import SCOPE_TAG, RunClock, Scope, Workspace, draws_charts, parse_scope
 from features.schemas.features import PREFERENCES
 from features.schemas.ranking import FEEDS
 from models.fitting.job_vectors import JobVectors
@@ -67,7 +67,9 @@ def feeds(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClo
         with atomic_path(centroids_path(workspace.models)) as temporary:
             report.centroids.save(temporary)
     first = workspace.lake.head("ranking", FEEDS, 1)
-    return dg.Output(StoredTable(FEEDS, report.n_rows), metadata=_metadata(report, first))
+    return dg.Output(
+        StoredTable(FEEDS, report.n_rows), metadata=_metadata(report, first, with_charts=draws_charts(context))
+    )
 
 
 @asset(
@@ -118,24 +120,30 @@ def _ranking(workspace: Workspace, scope: Scope) -> Iterator[tuple[Scope, Settin
         update_registry(workspace, lambda latest: replace(latest, served=registry.active, is_taking_over=False))
 
 
-def _metadata(report: Report, first: pl.DataFrame) -> dict[str, Any]:
+def _metadata(report: Report, first: pl.DataFrame, *, with_charts: bool) -> dict[str, Any]:
+    return {
+        "n_ranked": dg.MetadataValue.int(report.n_ranked),
+        "n_shortened": dg.MetadataValue.int(report.n_shortened),
+        "n_shards": dg.MetadataValue.int(report.n_shards),
+        "items_per_feed": dg.MetadataValue.float(round(report.n_items / max(report.n_ranked, 1), 2)),
+        **(_charts(report) if with_charts else {}),
+        # Summed over threads.
+        "seconds_per_stage": dg.MetadataValue.json(
+            {stage: round(seconds, 3) for stage, seconds in report.timings.seconds.items()}
+        ),
+        "first_feed": dg.MetadataValue.md(_first_feed(first)),
+    }
+
+
+def _charts(report: Report) -> dict[str, Any]:
     sources = pl.DataFrame(sorted(report.sources.items()), {"source": pl.String, "users": pl.Int64}, orient="row")
     retrievers = pl.DataFrame(
         {"retriever": list(report.timings.n_found_by), "items": list(report.timings.n_found_by.values())},
         schema={"retriever": pl.String, "items": pl.Int64},
     ).sort("items", "retriever", descending=[True, False])
     return {
-        "n_ranked": dg.MetadataValue.int(report.n_ranked),
-        "n_shortened": dg.MetadataValue.int(report.n_shortened),
-        "n_shards": dg.MetadataValue.int(report.n_shards),
-        "items_per_feed": dg.MetadataValue.float(round(report.n_items / max(report.n_ranked, 1), 2)),
         "users_by_source": bar_chart(sources, "source", "users", "Ranked users by source"),
         "found_by": bar_chart(retrievers, "retriever", "items", "Listed items by retriever"),
-        # Summed over threads.
-        "seconds_per_stage": dg.MetadataValue.json(
-            {stage: round(seconds, 3) for stage, seconds in report.timings.seconds.items()}
-        ),
-        "first_feed": dg.MetadataValue.md(_first_feed(first)),
     }
 
 
