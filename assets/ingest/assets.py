@@ -178,17 +178,14 @@ def ingest_runs(context: dg.AssetExecutionContext, workspace: Workspace, clock: 
     newest = runs.sort("kind", "source", "ran_at", "attempt").unique(
         ["kind", "source"], keep="last", maintain_order=True
     )
+    is_drawn = draws_charts(context) and clock.as_of(context) in runs["ran_at"]
     return dg.Output(
         StoredTable(INGEST_RUNS, workspace.lake.n_rows("bronze", INGEST_RUNS)),
         metadata={
             "alarms": markdown_table(alarms.columns, alarms.rows()),
             "last_runs": markdown_table(_SHOWN, newest.select(_SHOWN).rows()),
             "n_parts": n_parts,
-            **(
-                plots(runs, title="all sources")
-                if draws_charts(context) and clock.as_of(context) in runs["ran_at"]
-                else {}
-            ),
+            **(plots(runs, title="all sources") if is_drawn else {}),
         },
     )
 
