@@ -43,6 +43,8 @@ def read_manifest(folder: Path, *, base: str, columns: Sequence[str] | None = No
         stored = json.loads((folder / MANIFEST_FILE).read_bytes())
     except FileNotFoundError:
         return None
+    if stored.keys() != set(LayerManifest._fields):
+        return None  # of another version
     if stored["base"] != base or (columns is not None and stored["columns"] != list(columns)):
         return None
     names = ("columns", "by", "layers")
