@@ -142,12 +142,28 @@ def bench(
     folder: Annotated[Path, typer.Argument(help="Where the market, the lake and the models of the benchmark lie.")],
     size: Annotated[str, typer.Option(help="S, M or L: 20 thousand, 100 thousand or a million users.")] = "S",
     threads: Annotated[int, typer.Option(min=1, max=64)] = os.cpu_count() or 1,
+    scenario: Annotated[
+        list[str] | None, typer.Option(help="Whole runs instead: frequent, frequent-empty, hourly, daily-after, all.")
+    ] = None,
 ) -> None:
-    """Measure training, retrieval, ranking and writing on a simulated market, beside plain alternatives."""
+    """Measure training, retrieval, ranking and writing on a simulated market, beside plain alternatives.
+
+    With --scenario, which may be repeated, measure whole runs of the jobs, after a first daily one.
+    """
     from pipelines.benchmarks.ranking import SIZES, run_benchmark
+    from pipelines.benchmarks.scenarios import SCENARIOS, run_scenarios
 
     require_choice(size, tuple(SIZES), option="--size")
-    found = run_benchmark(size, folder, n_threads=threads, on_step=lambda line: err.print(escape(line)))
+    for name in scenario or ():
+        require_choice(name, (*SCENARIOS, "all"), option="--scenario")
+
+    def on_step(line: str) -> None:
+        err.print(escape(line))
+
+    if scenario:
+        found = run_scenarios(size, folder, SCENARIOS if "all" in scenario else scenario, on_step=on_step)
+    else:
+        found = run_benchmark(size, folder, n_threads=threads, on_step=on_step)
     out.print(found, markup=False, highlight=False, soft_wrap=True)
 
 
