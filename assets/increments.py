@@ -120,9 +120,12 @@ class LayeredTable:
         return read_manifest(self._folder, base=file_identity(self._base()), columns=list(self.table.columns))
 
     def _write(self, manifest: LayerManifest) -> None:
-        """Replaces the manifest. Files that neither the old nor the new one names go; readers may hold the old one."""
+        """Replaces the manifest. Files that neither the old nor the new one names go; readers may hold the old one.
+
+        Above a new base nothing is kept: who was erased must not stay in old layers.
+        """
         path = self._folder / MANIFEST_FILE
-        before = json.loads(path.read_bytes())["layers"] if path.exists() else []
+        before = json.loads(path.read_bytes())["layers"] if path.exists() and manifest.sequence else []
         write_bytes(path, manifest.to_json())
         for part in self._folder.glob("part-*.parquet"):
             if part.name not in (*manifest.layers, *before):

@@ -117,6 +117,16 @@ def test_layers_are_merged_when_they_are_many(tmp_path: Path, monkeypatch: pytes
     assert [list(users) for users in changed if users is not None] == [["a", "b"]] * 7 + [["b"]]
 
 
+def test_nothing_is_left_of_layers_above_a_new_base(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    table = layered(lake)
+    table.replace(frame({("a", "x"): 1}), {})
+    table.add(frame({("b", "x"): 1}), frame({}), {}, n_rows_before=0)
+    table.merge_layers()
+    table.replace(frame({("a", "x"): 1}), {})
+    assert not list(lake.layers_folder("features", "likes").glob("*.parquet"))
+
+
 def test_a_table_without_layers_is_unchanged_or_unknown(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.replace("features", TABLE, frame({("a", "x"): 1}))
