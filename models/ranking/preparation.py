@@ -106,9 +106,7 @@ def build_job_context(
     asked_skills = jobs.skills.copy()
     asked_skills.data = np.ones_like(asked_skills.data)
     score = jobs.prior_score()
-    known = fitted.centroids
-    als_centroids = known.als if known is not None and known.als_as_of == fitted.als.as_of and len(known.als) else None
-    content_centroids = known.content if known is not None and len(known.content) else None
+    als_centroids, content_centroids = _centroids(fitted)
     als_weight = sum(member.weight for member in fitted.collaborative.chosen() if member.model == ALS)
     context = JobContext(
         settings=settings,
@@ -195,6 +193,15 @@ def align(ids: pl.Series, rows: NDArray[Any], wanted: pl.Series) -> Factors:
 def as_factors(rows: Floats) -> Factors:
     """The rows as they are; rows of zeros are not known."""
     return Factors(rows=rows, is_known=np.asarray(rows.any(axis=1), dtype=bool))
+
+
+def _centroids(fitted: Fitted) -> tuple[Floats | None, Floats | None]:
+    """The known clusters of this fit of ALS and of the text vectors; None where they must be found."""
+    known = fitted.centroids
+    if known is None:
+        return None, None
+    is_of_fit = known.als_as_of == fitted.als.as_of and len(known.als) > 0
+    return known.als if is_of_fit else None, known.content if len(known.content) else None
 
 
 def _sparse_parts(model: Collaborative, jobs: JobTable) -> list[SparsePart]:
