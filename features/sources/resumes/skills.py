@@ -7,6 +7,7 @@ from features.sources.resumes.employment import BULLET
 
 _GROUPED = re.compile(r"\([^()]{0,200}\)")
 _SEPARATOR = re.compile(r"[,;|•●▪·\n\t]|\s{3,}")
+_AND = re.compile(r"^(?:and|и)\s+", re.IGNORECASE)
 _QUALIFIER = re.compile(r"\s+[—–-]+\s+|\s*:\s+|\s*[()]\s*")
 # "Tools: Docker", "Tools   Docker, Git"
 _LABEL = re.compile(r"^[^:()]{1,40}:\s+(?=\S)|^[^:(),;|]{1,40}(?:\t|\s{3,})(?=[^,;\t]{1,60}[,;])")
@@ -93,7 +94,8 @@ def _items(lines: list[str]) -> list[str]:
             joined.append(bare)
     text = "\n".join(joined)
     kept = _GROUPED.sub(lambda group: re.sub(r"[,;|]", " ", group[0]), text)
-    return [item.strip() for item in _SEPARATOR.split(kept) if item.strip()]
+    items = (_AND.sub("", item.strip()) for item in _SEPARATOR.split(kept))
+    return [item for item in items if item and not item.endswith(":")]  # "Over 5000 lines:" names a group
 
 
 def _unlabelled(text: str) -> str:

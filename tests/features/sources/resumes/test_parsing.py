@@ -180,6 +180,11 @@ def test_json_resumes_are_read_with_levels_and_partial_dates() -> None:
     assert fields.education == ["BSc, Leeds"] and fields.languages == ["English"]
 
 
+def test_groups_and_words_between_skills_are_no_skills() -> None:
+    fields = parse("Anna Smith\nSkills\nMain   Python, SQL\nOver 5000 lines:\nGo, Kotlin, and Excel\nи вождение")
+    assert skill_names(fields) == ["Python", "SQL", "Go", "Kotlin", "Excel", "вождение"]
+
+
 def docx_bytes() -> bytes:
     document = docx.Document()
     document.add_paragraph("Anna Smith")
