@@ -87,8 +87,7 @@ class Bench:
 
     def measure(self, job: str) -> Measured:
         """Runs `jobfeed run JOB` in a process of its own. Raises BenchmarkError."""
-        code = "from pipelines.cli.main import main; main()"
-        command = [sys.executable, "-c", code, "run", job, "--as-of", self.at.isoformat()]
+        command = [sys.executable, "-m", "pipelines.cli.main", "run", job, "--as-of", self.at.isoformat()]
         environment = {**os.environ, "JOBFEED_DATA": str(self.data), "OPENBLAS_NUM_THREADS": "1"}
         started = time.perf_counter()
         printed = self.data / "last-run.txt"
