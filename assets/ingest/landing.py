@@ -44,6 +44,7 @@ class LandedFile:
     scope: str
     size_bytes: int
     mtime_ns: int
+    ctime_ns: int = 0
     problem: str = ""
 
     @property
@@ -79,9 +80,10 @@ def list_landed(landing: Path, kind: str, *, scope: Callable[[str], str] = lambd
     found: list[LandedFile] = []
     inside = landing.resolve()
 
-    def add(path: Path, *, size_bytes: int = 0, mtime_ns: int = 0, problem: str = "") -> None:
+    def add(path: Path, *, status: os.stat_result | None = None, problem: str = "") -> None:
         name = os.fsencode(path.relative_to(landing)).decode("utf-8", "backslashreplace")
-        found.append(LandedFile(path, name, "" if problem else scope(name), size_bytes, mtime_ns, problem))
+        size_and_times = (status.st_size, status.st_mtime_ns, status.st_ctime_ns) if status else (0, 0, 0)
+        found.append(LandedFile(path, name, "" if problem else scope(name), *size_and_times, problem))
 
     pending = [landing / kind]
     while pending:
@@ -108,7 +110,7 @@ def list_landed(landing: Path, kind: str, *, scope: Callable[[str], str] = lambd
                 add(Path(entry.path), problem=type(error).__name__)
                 continue
             if stat.S_ISREG(status.st_mode):
-                add(Path(entry.path), size_bytes=status.st_size, mtime_ns=status.st_mtime_ns)
+                add(Path(entry.path), status=status)
             elif stat.S_ISDIR(status.st_mode):
                 add(Path(entry.path), problem="link to a folder")
     return sorted(found, key=lambda file: file.name)
@@ -125,6 +127,7 @@ class _Entry(NamedTuple):
     scope: str
     size_bytes: int
     mtime_ns: int
+    ctime_ns: int | None
     digest: str
     n_rows: int | None
     n_rejects: int | None
@@ -152,6 +155,8 @@ class LandingManifest:
     def load(cls, lake: Lake, kind: str, *, as_of: dt.datetime) -> "LandingManifest":
         path = lake.folder("bronze", LANDING_FILES.name) / f"{kind}.parquet"
         stored = pl.read_parquet(path) if path.exists() else LANDING_FILES.empty()
+        if "ctime_ns" not in stored.columns:  # written by an older version: every file is hashed once more
+            stored = stored.with_columns(ctime_ns=pl.lit(None, pl.Int64))
         rows = stored.select("path", *_Entry._fields).iter_rows()
         manifest = cls(kind, as_of, {str(path): _Entry(*rest) for path, *rest in rows})
         manifest._finished = {(e.scope, e.digest) for e in manifest.entries.values() if not manifest._is_due(e)}
@@ -162,7 +167,9 @@ class LandingManifest:
         known = self.entries.get(file.name)
         if known is None or file.problem or self._is_due(known):
             return False
-        is_same = (known.size_bytes, known.mtime_ns) == (file.size_bytes, file.mtime_ns)
+        # Programs can set mtime back after a rewrite, but not ctime.
+        stated = (file.size_bytes, file.mtime_ns, file.ctime_ns)
+        is_same = (known.size_bytes, known.mtime_ns, known.ctime_ns) == stated
         return is_same and (known.scope == file.scope or not scope)
 
     def unread(self, files: Iterable[LandedFile]) -> Iterator[tuple[LandedFile, str]]:
@@ -212,7 +219,7 @@ class LandingManifest:
         self, file: LandedFile, digest: str, n_rows: int | None, n_rejects: int | None, retry_at: dt.datetime | None
     ) -> None:
         read = (digest, n_rows, n_rejects, self.as_of, retry_at)
-        self.entries[file.name] = _Entry(file.scope, file.size_bytes, file.mtime_ns, *read)
+        self.entries[file.name] = _Entry(file.scope, file.size_bytes, file.mtime_ns, file.ctime_ns, *read)
         self._is_changed = True
 
     def _is_due(self, entry: _Entry) -> bool:

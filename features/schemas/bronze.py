@@ -68,6 +68,7 @@ LANDING_FILES = Table(
         "scope": Column(pl.String, "What else decides how the file is parsed"),
         "size_bytes": Column(pl.Int64, "Size", "bytes"),
         "mtime_ns": Column(pl.Int64, "Last change of the file", "nanoseconds since 1970"),
+        "ctime_ns": Column(pl.Int64, "Last change of the file or of its attributes", "nanoseconds since 1970"),
         "digest": Column(pl.String, "Hash of its bytes"),
         "n_rows": Column(pl.Int64, "Entries that could be used"),
         "n_rejects": Column(pl.Int64, "Entries that could not be used"),

@@ -4,6 +4,7 @@ import datetime as dt
 import os
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from assets.ingest.landing import LandingManifest, list_landed
@@ -51,6 +52,29 @@ def test_a_touched_file_is_recognised_by_its_content(lake: Lake, landing: Path) 
     path = put(landing, "jobs/a.jsonl")
     read(lake, landing)
     os.utime(path, ns=(1, 1))
+    assert read(lake, landing) == []
+
+
+def test_a_rewrite_is_seen_although_size_and_mtime_are_set_back(lake: Lake, landing: Path) -> None:
+    path = put(landing, "jobs/a.jsonl", "one")
+    replaced = put(landing, "jobs/b.jsonl", "two")
+    assert read(lake, landing) == ["jobs/a.jsonl", "jobs/b.jsonl"]
+    other = put(landing, "elsewhere/b.jsonl", "six")
+    for target, write in ((path, lambda: path.write_text("ten")), (replaced, lambda: other.replace(replaced))):
+        status = target.stat()
+        write()
+        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert target.stat().st_mtime_ns == status.st_mtime_ns
+    assert read(lake, landing) == ["jobs/a.jsonl", "jobs/b.jsonl"]
+    path.chmod(0o640)
+    assert read(lake, landing) == []
+
+
+def test_a_manifest_without_ctime_makes_files_be_hashed_and_not_read_again(lake: Lake, landing: Path) -> None:
+    put(landing, "jobs/a.jsonl")
+    read(lake, landing)
+    stored = lake.folder("bronze", "landing_files") / "jobs.parquet"
+    pl.read_parquet(stored).drop("ctime_ns").write_parquet(stored)
     assert read(lake, landing) == []
 
 
