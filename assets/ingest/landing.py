@@ -8,6 +8,7 @@ import datetime as dt
 import hashlib
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -140,26 +141,31 @@ class LandingManifest:
     """The files of one kind that were read. `n_skipped` counts the files that `unread` left out as read before.
 
     `unreadable` names the files that could not be opened, each with its problem; every run tries them again.
+    With `repeats`, known content that was written later than before is read again: it says that its jobs are still
+    there.
     """
 
     kind: str
     as_of: dt.datetime
+    repeats: bool = False
     entries: dict[str, _Entry] = field(default_factory=dict)
     n_read: int = 0
     n_skipped: int = 0
     unreadable: list[str] = field(default_factory=list)
-    _finished: set[tuple[str, str]] = field(default_factory=set)
+    _finished: dict[tuple[str, str], int] = field(default_factory=dict)  # the latest mtime of each content
     _is_changed: bool = False
 
     @classmethod
-    def load(cls, lake: Lake, kind: str, *, as_of: dt.datetime) -> "LandingManifest":
+    def load(cls, lake: Lake, kind: str, *, as_of: dt.datetime, repeats: bool = False) -> "LandingManifest":
         path = lake.folder("bronze", LANDING_FILES.name) / f"{kind}.parquet"
         stored = pl.read_parquet(path) if path.exists() else LANDING_FILES.empty()
         if "ctime_ns" not in stored.columns:  # written by an older version: every file is hashed once more
             stored = stored.with_columns(ctime_ns=pl.lit(None, pl.Int64))
         rows = stored.select("path", *_Entry._fields).iter_rows()
-        manifest = cls(kind, as_of, {str(path): _Entry(*rest) for path, *rest in rows})
-        manifest._finished = {(e.scope, e.digest) for e in manifest.entries.values() if not manifest._is_due(e)}
+        manifest = cls(kind, as_of, repeats, {str(path): _Entry(*rest) for path, *rest in rows})
+        for entry in manifest.entries.values():
+            if not manifest._is_due(entry):
+                manifest._finish(entry.scope, entry.digest, entry.mtime_ns)
         return manifest
 
     def is_read(self, file: LandedFile, *, scope: bool = True) -> bool:
@@ -173,7 +179,7 @@ class LandingManifest:
         return is_same and (known.scope == file.scope or not scope)
 
     def unread(self, files: Iterable[LandedFile]) -> Iterator[tuple[LandedFile, str]]:
-        """(file, digest) of each file whose content was not read yet, under this or any other name."""
+        """(file, digest) of each file whose content was not read yet, under this or any other name, and of repeats."""
         for file in files:
             if file.problem:
                 self.unreadable.append(f"{file.name} ({file.problem})")
@@ -186,7 +192,8 @@ class LandingManifest:
             except OSError as error:  # gone since it was listed, or without the right to read it
                 self.unreadable.append(f"{file.name} ({type(error).__name__})")
                 continue
-            if (file.scope, digest) in self._finished:
+            written_at = self._finished.get((file.scope, digest))
+            if written_at is not None and not (self.repeats and file.mtime_ns > written_at):
                 self.n_skipped += 1
                 self._put(file, digest, 0, 0, None)
                 continue
@@ -205,7 +212,7 @@ class LandingManifest:
         self._put(file, digest, n_rows, n_rejects, retry_at)
         self.n_read += 1
         if retry_at is None:
-            self._finished.add((file.scope, digest))
+            self._finish(file.scope, digest, sys.maxsize)  # a second copy in the same run says nothing more
 
     def save(self, lake: Lake) -> None:
         """Writes the manifest if it changed. Call it after the rows are stored, not before."""
@@ -221,6 +228,9 @@ class LandingManifest:
         read = (digest, n_rows, n_rejects, self.as_of, retry_at)
         self.entries[file.name] = _Entry(file.scope, file.size_bytes, file.mtime_ns, file.ctime_ns, *read)
         self._is_changed = True
+
+    def _finish(self, scope: str, digest: str, mtime_ns: int) -> None:
+        self._finished[scope, digest] = max(mtime_ns, self._finished.get((scope, digest), mtime_ns))
 
     def _is_due(self, entry: _Entry) -> bool:
         return entry.retry_at is not None and self.as_of >= entry.retry_at

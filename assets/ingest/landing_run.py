@@ -19,15 +19,17 @@ from features.sources.parsed import Parsed, rejects
 
 @contextmanager
 def landing_run(
-    lake: Lake, kind: str, report: RunReport, *, as_of: dt.datetime, source: str | None = None
+    lake: Lake, kind: str, report: RunReport, *, as_of: dt.datetime, source: str | None = None, repeats: bool = False
 ) -> Iterator["LandingRun"]:
     """Locks the landed files of `kind`, and saves their manifest if the block ends without an error.
 
     Store all rows inside the block: what the manifest lists is not read again. Files and seconds are counted for
-    `source`; give None where the block counts them for several sources.
+    `source`; give None where the block counts them for several sources. `repeats` as in LandingManifest.
     """
     with report.timed(source), lake.lock(f"bronze/landing_files/{kind}"):
-        run = LandingRun(LandingManifest.load(lake, kind, as_of=as_of), report, QuarantineBuffer(lake, as_of))
+        run = LandingRun(
+            LandingManifest.load(lake, kind, as_of=as_of, repeats=repeats), report, QuarantineBuffer(lake, as_of)
+        )
         yield run
         run.refused.flush()
         run.manifest.save(lake)

@@ -85,7 +85,7 @@ def _replay_feeds(lake: Lake, landing: Path, sources: Sources, report: RunReport
     feeds = {feed.name: feed for feed in sources.feeds}
     readings: defaultdict[str, list[Parsed]] = defaultdict(list)
     n_jobs: defaultdict[str, list[int]] = defaultdict(list)
-    with landing_run(lake, "feeds", report, as_of=as_of) as run, FeedParser() as parser:
+    with landing_run(lake, "feeds", report, as_of=as_of, repeats=True) as run, FeedParser() as parser:
         writer = PostingWriter(lake, FEED_POSTINGS, store_replayed, report, as_of)
         files = list_landed(landing, "feeds", scope=lambda name: scope_of(name, feeds))
         started = time.perf_counter()

@@ -39,7 +39,7 @@ def ingest_hh(lake: Lake, landing: Path, client: HHClient, *, as_of: dt.datetime
         with report.timed(SOURCE):
             _read_api(lake, client, report, as_of=as_of)
         report.of(SOURCE).n_fetched += client.n_answers - n_before
-    with landing_run(lake, _KIND, report, as_of=as_of, source=SOURCE) as run:
+    with landing_run(lake, _KIND, report, as_of=as_of, source=SOURCE, repeats=True) as run:
         writer = PostingWriter(lake, HH_POSTINGS, store_replayed, report, as_of)
         unread = run.manifest.unread(list_landed(landing, _KIND))
         while batch := list(islice(unread, _BODIES_PER_BATCH)):

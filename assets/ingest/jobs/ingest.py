@@ -21,9 +21,9 @@ MAX_WHOLE_FILE_BYTES = 256_000_000  # CSV and Parquet are read whole, at several
 
 
 def ingest_job_files(lake: Lake, landing: Path, *, as_of: dt.datetime) -> RunReport:
-    """Reads the job files landed in `landing/jobs/`."""
+    """Reads the job files landed in `landing/jobs/`. A file that is exported again unchanged is a new sighting."""
     report = RunReport()
-    with landing_run(lake, "jobs", report, as_of=as_of, source=SOURCE) as run:
+    with landing_run(lake, "jobs", report, as_of=as_of, source=SOURCE, repeats=True) as run:
         writer = PostingWriter(lake, FILE_POSTINGS, store_replayed, report, as_of)
         for file, parsed in run.read(list_landed(landing, "jobs"), read_job_file, PARSED_POSTINGS):
             writer.add(parsed, source=SOURCE, origin=file.name)

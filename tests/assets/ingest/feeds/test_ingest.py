@@ -182,7 +182,7 @@ def test_a_loss_of_half_a_board_is_believed_only_if_repeated(
     assert ended == [[], [], ["whole:2", "whole:3"]]
 
 
-def test_a_landed_feed_is_read_like_a_fetched_one_and_only_once(
+def test_a_landed_feed_is_read_like_a_fetched_one_and_again_if_it_is_exported_again(
     lake: Lake, landing: Path, client: HttpClient, server: FaultServer
 ) -> None:
     body = rss("Acme: Clerk 1", "No colon 2")
@@ -200,8 +200,8 @@ def test_a_landed_feed_is_read_like_a_fetched_one_and_only_once(
     assert by_source["fetched"].equals(by_source["landed"])
     (folder / "b.xml").write_bytes(body)
     again = run(lake, landing, client, landed, at=AS_OF + HOUR)
-    assert (again.n_files_read, again.n_files_skipped) == (0, 2)
-    assert rows(lake, SIGHTINGS).filter(pl.col("source") == "landed").height == 2
+    assert (again.n_files_read, again.n_files_skipped, again.of("landed").n_new) == (1, 1, 0)
+    assert rows(lake, SIGHTINGS).filter(pl.col("source") == "landed").height == 4
 
 
 def test_landed_feeds_without_a_configuration_are_recognised_by_their_content(

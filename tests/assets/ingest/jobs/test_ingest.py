@@ -3,6 +3,7 @@
 import datetime as dt
 import gzip
 import json
+import os
 from pathlib import Path
 
 import polars as pl
@@ -65,6 +66,34 @@ def test_the_same_job_in_a_later_file_is_a_new_version_only_if_it_differs(lake: 
     # A late or repeated file says nothing new: only what a source says now can bring old content back.
     assert lake.scan("bronze", FILE_POSTINGS).sort("seen_at").collect()["title"].to_list() == ["Clerk", "Cook"]
     assert lake.scan("bronze", SIGHTINGS).collect().height == 3
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "b.jsonl", "later/a.jsonl"])
+@pytest.mark.parametrize("as_csv", [False, True])
+def test_an_unchanged_export_is_a_new_sighting_and_changes_nothing_else(
+    lake: Lake, landing: Path, name: str, as_csv: bool
+) -> None:
+    body = "source_id,title\n1,Clerk\n2,Cook\n3\n" if as_csv else '{"source_id": "1", "title": "Clerk"}\n{bad\n'
+
+    def land(name: str, *, mtime: int, as_of: dt.datetime) -> None:
+        path = landing / "jobs" / (name.replace("jsonl", "csv") if as_csv else name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(body)
+        os.utime(path, (mtime, mtime))
+        ingest_job_files(lake, landing, as_of=as_of)
+
+    land("a.jsonl", mtime=1_000, as_of=AS_OF)
+    before = lake.scan("bronze", FILE_POSTINGS).collect()
+    refused = lake.scan("bronze", QUARANTINE).collect()
+    land(name, mtime=2_000, as_of=AS_OF + HOUR)
+    land("copy.jsonl", mtime=1_500, as_of=AS_OF + 2 * HOUR)  # a copy of the earlier export, which came late
+    assert ingest_job_files(lake, landing, as_of=AS_OF + 3 * HOUR).n_files_read == 0
+    assert lake.scan("bronze", FILE_POSTINGS).collect().equals(before)
+    # Rejects are kept by file: one of another name states its own.
+    same_file = pl.col("file") == refused["file"].item()
+    assert lake.scan("bronze", QUARANTINE).filter(same_file).collect().equals(refused)
+    seen = lake.scan("bronze", SIGHTINGS).group_by("job_id").agg(pl.col("seen_at").sort()).collect()
+    assert seen["seen_at"].to_list() == [[AS_OF, AS_OF + HOUR]] * (2 if as_csv else 1)
 
 
 def test_compaction_keeps_the_last_sighting_of_each_day_and_every_end(lake: Lake) -> None:
