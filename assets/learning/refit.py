@@ -35,12 +35,14 @@ from models.learning.fitting import (
     scores_of_lists,
 )
 from models.learning.holdout import LEAST_OUTCOMES, RANDOM_SHARE, HoldOut, choose_holdout
+from models.learning.leakage import separation, suspicion
 from models.learning.levels import matched_level
 from models.learning.position_bias import LEAST_OUTCOMES as LEAST_LOGGED_OUTCOMES
 from models.learning.position_bias import LEAST_TOP_SHARE, TOP_RANKS, attention_power, outcome_weights
 from models.learning.promotion import compare, is_better, is_worse
 from models.learning.registry import Configured, Data, Fit, Registry
 from models.ranking.stages import feed_sources
+from serving.contract.tables import COMPONENTS
 
 MOST_USERS = 5_000
 _SALT = "learning"
@@ -90,6 +92,7 @@ def refit(workspace: Workspace, *, as_of: dt.datetime, replay: Callable[[Replay]
             return Outcome(None, "no component foretells what users did")
         fit = _judged(workspace, blocks, found, registry, as_of=as_of)
         fit = replace(fit, data=replace(fit.data, cut=made.as_of.isoformat(), split=held_out.split))
+        fit = _without_leak(fit, registry)
     update_registry(workspace, lambda latest: latest.add(fit))
     return Outcome(fit, fit.decision)
 
@@ -187,7 +190,7 @@ def _judged(
     return Fit(
         fit=_name_of(as_of),
         as_of=as_of.isoformat(),
-        data=Data("", "", len(found.ndcg), found.n_examples, found.n_positives),
+        data=Data("", "", len(found.ndcg), len(found.examples.gain), found.examples.n_positives),
         weights=found.recipe.weights,
         neutral=found.recipe.neutral,
         diversity=found.recipe.diversity,
@@ -199,8 +202,20 @@ def _judged(
         is_promoted=promoted,
         decision=f"promoted: {figures}" if promoted else f"not promoted, not better for certain: {figures}",
         configured=Configured(configured, configured_ndcg, over_configured, incumbent_over_configured),
+        separation=separation(found.examples, COMPONENTS, seed=seed),
         level=matched_level(scores_of_lists(blocks, found.recipe), scores_of_lists(blocks, alike)),
     )
+
+
+def _without_leak(fit: Fit, registry: Registry) -> Fit:
+    """Not promoted if a component seems to know what happened after the cut."""
+    earlier = [other for other in registry.fits if other.data.split == fit.data.split and other.separation]
+    reason = suspicion(fit.separation, earlier[-1].separation if earlier else {})
+    if reason is None:
+        return fit
+    advice = f"find out where it comes from, then `jobfeed recipes promote {fit.fit}` takes the fit over"
+    decision = f"not promoted, it may know the future: {reason}; {advice}"
+    return replace(fit, is_promoted=False, decision=decision)
 
 
 def _described(held_out: HoldOut) -> str:

@@ -47,12 +47,11 @@ class CandidateBlock:
 
 @dataclass(frozen=True)
 class Learned:
-    """The fitted recipe, what was chosen for it, the data's size, and NDCG@20 of each user (U,) while held out."""
+    """The fitted recipe, what was chosen for it, its examples, and NDCG@20 of each user (U,) while held out."""
 
     recipe: Recipe
     penalty: Penalty
-    n_examples: int
-    n_positives: int
+    examples: Examples
     ndcg: Doubles
 
 
@@ -115,7 +114,7 @@ def learn(blocks: Sequence[CandidateBlock], *, on_step: Callable[[str], None] = 
     if not final.weights or not all(recipe.weights for recipe in fitted):
         return None
     ndcg = listed[strength[fold], np.arange(len(fold))]
-    return Learned(final, penalty, len(examples.gain), examples.n_positives, ndcg)
+    return Learned(final, penalty, examples, ndcg)
 
 
 def ndcg_of_lists(blocks: Sequence[CandidateBlock], recipes: Sequence[Recipe], recipe_of_user: Ints) -> Doubles:

@@ -5,7 +5,7 @@ Pure state and its text form. assets/learning keeps it as a file.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from features.errors import JobfeedError
@@ -64,7 +64,7 @@ class Fit:
     """One fitted recipe. `ndcg` and `incumbent_ndcg` are NDCG@20 of the same held-out users, `gain` their paired
     difference; `incumbent` names what it was compared with. `settings` are those chosen for the fit. `configured` is
     None for fits that were not compared with the configured recipe. `level` makes its scores mean what those of the
-    configured recipe do."""
+    configured recipe do. `separation` is how well each component alone foretold the held-out interactions."""
 
     fit: str
     as_of: str
@@ -81,6 +81,7 @@ class Fit:
     decision: str
     configured: Configured | None = None
     level: Level = Level()
+    separation: Mapping[str, Figure] = field(default_factory=dict)
 
     def recipe(self) -> Recipe:
         """The recipe that ranks by this fit."""
@@ -201,4 +202,6 @@ def _fit(found: dict[str, Any]) -> Fit:
         configured = Configured(recipe=configured["recipe"], **{name: Figure(**configured[name]) for name in names})
     level = Level(**found.get("level", {}))
     figures = {name: Figure(**found[name]) for name in ("ndcg", "incumbent_ndcg", "gain")}
-    return Fit(**{**found, **figures, "data": Data(**found["data"]), "configured": configured, "level": level})
+    separation = {name: Figure(**area) for name, area in found.get("separation", {}).items()}
+    parts = {"data": Data(**found["data"]), "configured": configured, "level": level, "separation": separation}
+    return Fit(**{**found, **figures, **parts})

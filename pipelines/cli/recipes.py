@@ -78,9 +78,10 @@ def rollback() -> None:
 
 
 def _print_fit(fit: "Fit") -> None:
-    table = Table("component", "weight")
+    table = Table("component", "weight", "foretells alone")
     for name, weight in sorted(fit.weights.items(), key=lambda item: (-item[1], item[0])):
-        table.add_row(name, f"{weight:.4f}")
+        area = fit.separation.get(name)
+        table.add_row(name, f"{weight:.4f}", f"{area.mean:.1%}" if area is not None else "")
     out.print(table)
     level = fit.level
     out.print(

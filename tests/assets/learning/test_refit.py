@@ -25,6 +25,7 @@ from features.schemas.bronze import EVENTS
 from features.schemas.insight import EXPOSURES
 from features.schemas.table import Table
 from models.learning import holdout
+from models.learning.registry import Figure, Registry
 from pipelines.running import run_features_and_models
 from tests.assets.evaluation.test_holdout import Words
 from tests.models.learning.test_registry import FIT
@@ -236,3 +237,18 @@ def filled(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
     empty = table.empty()
     missing = [pl.lit(None, dtype=empty.schema[name]).alias(name) for name in empty.columns if name not in rows.columns]
     return rows.with_columns(missing).select(empty.columns)
+
+
+def test_a_fit_that_may_know_the_future_is_kept_but_not_promoted() -> None:
+    leaking = replace(FIT, separation={"tags": Figure(0.995, 0.99, 1.0)})
+    held_back = refits._without_leak(leaking, Registry())
+    assert not held_back.is_promoted
+    assert "tags alone" in held_back.decision and f"jobfeed recipes promote {FIT.fit}" in held_back.decision
+    assert Registry().add(held_back).active is None
+    honest = replace(FIT, separation={"tags": Figure(0.8, 0.78, 0.82)})
+    assert refits._without_leak(honest, Registry()) is honest
+    # Only fits that were held out in the same way are comparable.
+    low = replace(FIT, fit="earlier", separation={"tags": Figure(0.6, 0.58, 0.62)})
+    assert not refits._without_leak(honest, Registry().add(low)).is_promoted
+    other_split = replace(low, data=replace(low.data, split="random" if FIT.data.split == "time" else "time"))
+    assert refits._without_leak(honest, Registry().add(other_split)) is honest
