@@ -2,6 +2,8 @@
 
 import datetime as dt
 
+from features.interactions import CLOCK_SKEW
+
 
 def parse_as_of(text: str) -> dt.datetime:
     """An RFC 3339 instant, or a date (its first instant in UTC), as UTC. Raises ValueError that names the text."""
@@ -12,3 +14,13 @@ def parse_as_of(text: str) -> dt.datetime:
     if instant.tzinfo is None:
         instant = instant.replace(tzinfo=dt.UTC)
     return instant.astimezone(dt.UTC)
+
+
+def future_problem(as_of: dt.datetime, *, now: dt.datetime) -> str | None:
+    """What is wrong with an `as_of` after `now` by more than clocks differ; None if it is not.
+
+    In the future every job has expired, and what is computed would count as newer than every later run.
+    """
+    if as_of <= now + CLOCK_SKEW:
+        return None
+    return f"as_of {as_of.isoformat()} is in the future; it is {now.isoformat(timespec='seconds')} now"

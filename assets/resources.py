@@ -10,11 +10,13 @@ import dagster as dg
 
 from assets.config.files import SHIPPED_VOCABULARY
 from assets.config.loading import Config, load_config
-from assets.instants import parse_as_of
+from assets.instants import future_problem, parse_as_of
 from assets.lake import Lake
 
 AS_OF_TAG = "jobfeed/as_of"
 SCOPE_TAG = "jobfeed/scope"
+# Any value: the generation is announced though it is of the future, empty, or older than the served one.
+ANNOUNCE_TAG = "jobfeed/announce"
 Scope = Literal["all", "touched", "acted"]
 SCOPES: Sequence[Scope] = ("all", "touched", "acted")
 _SCHEDULED_TIME_TAG = "dagster/scheduled_execution_time"
@@ -83,11 +85,20 @@ class RunClock(dg.ConfigurableResource[object]):
     """The instant that a run computes for: the same for all its steps."""
 
     def as_of(self, context: dg.AssetExecutionContext) -> dt.datetime:
-        """The run's `jobfeed/as_of` tag, else its scheduled time, else when it was created; UTC."""
+        """The run's `jobfeed/as_of` tag, else its scheduled time, else when it was created; UTC.
+
+        Raises Failure if it lies in the future and the run has no tag `jobfeed/announce`.
+        """
         tags = context.run.tags
         stated = tags.get(AS_OF_TAG) or tags.get(_SCHEDULED_TIME_TAG)
         if stated:
-            return parse_as_of(stated)
+            instant = parse_as_of(stated)
+            problem = future_problem(instant, now=self.now())
+            if problem is not None and ANNOUNCE_TAG not in tags:
+                raise dg.Failure(
+                    f"{problem}; a run with the tag {ANNOUNCE_TAG} does it all the same", allow_retries=False
+                )
+            return instant
         record = context.instance.get_run_record_by_id(context.run_id)
         created = record.create_timestamp if record is not None else dt.datetime.now(dt.UTC)
         return created.astimezone(dt.UTC).replace(microsecond=0)

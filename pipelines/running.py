@@ -8,20 +8,25 @@ from pathlib import Path
 import dagster as dg
 from rich.console import Console
 
-from assets.resources import AS_OF_TAG, Workspace
+from assets.resources import ANNOUNCE_TAG, AS_OF_TAG, Workspace
 from pipelines.cli.terminal import visible
 
 _NOT_RUN = "Dependencies for step"
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 
 
-def run_job(name: str, *, as_of: datetime | None, console: Console) -> bool:
-    """Runs the job `name` for `as_of` (None: now) and prints each step; returns whether it succeeded."""
+def run_job(name: str, *, as_of: datetime | None, console: Console, is_forced: bool = False) -> bool:
+    """Runs the job `name` for `as_of` (None: now) and prints each step; returns whether it succeeded.
+
+    `is_forced`: the result is announced even if it is of the future, empty, or older than what is served.
+    """
     from pipelines.definitions import build_defs
 
     defs = build_defs(loggers={"console": progress_logger(console)})
     job = defs.resolve_job_def(name)
     tags = {AS_OF_TAG: as_of.isoformat()} if as_of is not None else {}
+    if is_forced:
+        tags[ANNOUNCE_TAG] = "always"
     os.environ.setdefault("DAGSTER_HOME", str(PROJECT_FOLDER))
     with dg.DagsterInstance.get() as instance:
         result = job.execute_in_process(

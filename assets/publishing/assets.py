@@ -28,7 +28,7 @@ from assets.publishing.tables import Source
 from assets.publishing.validation import ValidationFailedError
 from assets.ranking.inputs import served_settings
 from assets.ranking.scope import feeds_table
-from assets.resources import SCOPE_TAG, RunClock, Workspace, parse_scope, whole_job
+from assets.resources import ANNOUNCE_TAG, SCOPE_TAG, RunClock, Workspace, parse_scope, whole_job
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import PREFERENCES, USER_PROFILES
 from features.schemas.ranking import FEEDS
@@ -57,7 +57,8 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
     """One immutable, validated version of all served tables, announced by replacing `published/current`.
 
     The daily run makes a full one. Runs of another scope (tag `jobfeed/scope`) make a delta of what changed since the
-    last. If validation fails, the last one stays served and the run says why.
+    last. If validation fails, the last one stays served and the run says why. A result for an older instant than that
+    of the served one is stored, not announced, unless the run has the tag `jobfeed/announce`.
     """
     lake, now = workspace.lake, clock.now()
     publish = publish_full if parse_scope(context.run.tags.get(SCOPE_TAG)) == "all" else publish_delta
@@ -70,6 +71,7 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
         high_water_marks=_high_water_marks(lake),
         interactions=lake.scan("catalog", INTERACTIONS),
         profiles=lake.scan("features", USER_PROFILES),
+        is_forced=ANNOUNCE_TAG in context.run.tags,
     )
     with lake.lock("publishing"):
         try:
@@ -84,14 +86,19 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
         settings = workspace.config.pipeline.publishing
         since = now - dt.timedelta(hours=settings.kept_hours)
         removed = generations.prune(workspace.published, kept=settings.kept_generations, created_since=since)
-        copied = _copy_to_postgres(workspace, result.manifest.generation)
+        served = result.manifest.generation if result.is_announced else None
+        copied = _copy_to_postgres(workspace, served) if served is not None else "not announced"
+    if served is None:
+        # The lake is now as of an older instant: the entry stays open, so that the next run is not taken for idle.
+        context.log.warning(_not_announced(result.manifest.generation))
+        return dg.Output(None, metadata=_metadata(result, copied, removed))
     sources = workspace.config.sources
     run_ledger.close_entry(
         lake,
         run_id=context.run.run_id,
         job=whole_job(context),
         as_of=run.as_of,
-        generation=result.manifest.generation,
+        generation=served,
         stale=stale_after_days(sources),
         default_days=sources.file_stale_after_days,
         fetches=sources.hh.enabled or any(feed.enabled for feed in sources.feeds),
@@ -99,12 +106,20 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
     return dg.Output(None, metadata=_metadata(result, copied, removed))
 
 
+def _not_announced(generation: str) -> str:
+    return (
+        f"{generation} is stored, not announced: the served generation is of a later instant. "
+        f"`jobfeed generations rollback {generation}` serves it"
+    )
+
+
 def _metadata(result: Published, copied: str, removed: Sequence[str]) -> dict[str, Any]:
     manifest = result.manifest
     rows = "\n".join(f"| {n} | {t['rows']:,} | {t['bytes']:,} |" for n, t in sorted(manifest.tables.items()))
+    announced = f"new, {manifest.kind}" if result.is_new else "unchanged: equal to the served one"
     return {
         "generation": manifest.generation,
-        "announced": f"new, {manifest.kind}" if result.is_new else "unchanged: equal to the served one",
+        "announced": announced if result.is_announced else "no: the served one is of a later instant",
         "tables": dg.MetadataValue.md(f"| table | rows | bytes |\n| --- | ---: | ---: |\n{rows}"),
         "dagster/row_count": manifest.rows("feeds"),
         "megabytes": round(sum(f["bytes"] for f in manifest.files.values()) / 1e6, 1),

@@ -15,6 +15,7 @@ import duckdb
 import polars as pl
 
 from assets.config.loading import Config
+from assets.instants import future_problem
 from assets.lake import write_bytes
 from assets.publishing import generations
 from assets.publishing.database import write_database
@@ -30,6 +31,7 @@ class PublishingRun:
     """Where a run publishes to, by which settings, and what its feeds are validated against.
 
     `interactions` and `profiles` are the tables INTERACTIONS and USER_PROFILES that the feeds were ranked with.
+    `is_forced`: the result is announced even if it has no jobs or is older than what is served.
     """
 
     published: Path
@@ -40,6 +42,7 @@ class PublishingRun:
     high_water_marks: Mapping[str, str]
     interactions: pl.LazyFrame
     profiles: pl.LazyFrame
+    is_forced: bool = False
 
     @cached_property
     def config_hash(self) -> str:
@@ -58,6 +61,16 @@ class PublishingRun:
         except GenerationError:
             return None
 
+    def is_older_than(self, last: Manifest | None) -> bool:
+        """Whether `last` is of a later instant, as it is for a replay or a run that a later one overtook.
+
+        A generation of the future, which a wrong clock made, is never the later one: it would end all publishing.
+        """
+        if last is None:
+            return False
+        served = dt.datetime.fromisoformat(last.as_of)
+        return self.as_of < served and future_problem(served, now=self.created_at) is None
+
     def generation_name(self, tables: Mapping[str, Mapping[str, Any]]) -> str:
         """The name of the generation that holds `tables`: equal content has an equal name."""
         lines = [f"{name} {tables[name]['sha256']}" for name in sorted(tables)]
@@ -66,10 +79,15 @@ class PublishingRun:
 
 @dataclass(frozen=True)
 class Published:
-    """The manifest of a build. `is_new` is false if the served generation is equal, and nothing was announced."""
+    """The manifest of a build.
+
+    `is_new` is false if the served generation is equal, and nothing was announced. `is_announced` is false if the
+    generation was stored only, because the served one is of a later instant.
+    """
 
     manifest: Manifest
     is_new: bool
+    is_announced: bool = True
 
 
 @contextmanager
@@ -92,7 +110,7 @@ def announce(
     *,
     sequence: int = 0,
 ) -> Published:
-    """Completes the generation in `folder`, gives it its name and announces it.
+    """Completes the generation in `folder`, gives it its name and announces it, unless the served one is newer.
 
     `sequence` numbers a delta on `last`; 0 is a full generation. A delta's base is that of `last`.
     """
@@ -116,15 +134,17 @@ def announce(
         lookup=lookup,
         sources={table: source_record(sources[table]) for table in TABLES},
     )
-    finish(run.published, folder, manifest)
-    return Published(manifest, is_new=True)
+    is_announced = run.is_forced or not run.is_older_than(last)
+    finish(run.published, folder, manifest, is_announced=is_announced)
+    return Published(manifest, is_new=True, is_announced=is_announced)
 
 
-def finish(published: Path, folder: Path, manifest: Manifest) -> None:
-    """Gives the finished `folder` the name in the manifest and announces it."""
+def finish(published: Path, folder: Path, manifest: Manifest, *, is_announced: bool = True) -> None:
+    """Gives the finished `folder` the name in the manifest; announces it if `is_announced`."""
     write_bytes(folder / MANIFEST, manifest.to_json())
     generations.seal(folder, published, manifest.generation)
-    generations.announce(published, manifest.generation)
+    if is_announced:
+        generations.announce(published, manifest.generation)
 
 
 def _shared_files(published: Path, folder: Path, last: Manifest) -> dict[str, Mapping[str, Any]]:

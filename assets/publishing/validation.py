@@ -105,8 +105,11 @@ def size_problems(con: duckdb.DuckDBPyConnection, run: PublishingRun, last: Mani
     """Tables of `con` that shrank too far since `last`, and too many users with a fallback feed.
 
     Sizes are compared only with a generation of about the same day: after a long pause or in a replay they may differ.
+    A generation without jobs never follows one with jobs. A forced run is not compared at all.
     """
     settings = run.config.pipeline.publishing
+    last = None if run.is_forced else last
+    had_jobs = last is not None and last.rows("jobs") > 0
     if last is not None:
         distance = abs(dt.datetime.fromisoformat(last.as_of) - run.as_of)
         last = last if distance <= dt.timedelta(days=settings.compared_within_days) else None
@@ -115,6 +118,11 @@ def size_problems(con: duckdb.DuckDBPyConnection, run: PublishingRun, last: Mani
         "feeds": settings.min_feeds_share_of_last,
     }
     problems = []
+    if had_jobs and not con.sql("select 1 from jobs limit 1").fetchall():
+        problems.append(
+            "jobs: none; the served generation has some. Look at the sources with `jobfeed sources list` and "
+            "`jobfeed quarantine`; `jobfeed run daily --announce` publishes without jobs"
+        )
     for table, share in limits.items():
         n_rows = con.sql(f'select count(*) from "{table}"').fetchall()[0][0]  # noqa: S608 - the two names above
         if last is not None and n_rows < share * last.rows(table):

@@ -33,16 +33,24 @@ def run(
     job: Annotated[str, typer.Argument(help="daily, weekly, hourly or frequent")],
     as_of: AsOf = None,
     always: Annotated[bool, typer.Option("--always", help="Run even if there is nothing new.")] = False,
+    announce: Annotated[
+        bool, typer.Option("--announce", help="Serve the result even if it is of the future, empty or older.")
+    ] = False,
 ) -> None:
     """Run a job in this process and print its steps.
 
-    hourly and frequent end at once if there is nothing new since their last run.
+    hourly and frequent end at once if there is nothing new since their last run. A run for an older instant than that
+    of the served generation is a replay: its result is stored, and served only with --announce.
     """
+    from assets.instants import future_problem
     from pipelines.environment import nothing_new_since
 
     started = dt.datetime.now(dt.UTC)
     instant = parse_instant(as_of)
-    if not always and (last := nothing_new_since(job, instant or started)) is not None:
+    problem = future_problem(instant, now=started) if instant is not None and not announce else None
+    if problem is not None:
+        raise typer.BadParameter(f"{problem}; --announce computes and serves it all the same", param_hint="--as-of")
+    if not always and not announce and (last := nothing_new_since(job, instant or started)) is not None:
         out.print(f"[bold]{escape(job)}[/] nothing new since the run as of {last.isoformat()}; nothing is published")
         return
     from pipelines.jobs import JOBS
@@ -53,7 +61,7 @@ def run(
         raise typer.BadParameter(f"{job!r} is not a job; jobs are {', '.join(names)}", param_hint="JOB")
     checked_config()
     out.print(f"[bold]{job}[/] as of {instant.isoformat() if instant else 'now'}")
-    succeeded = run_job(job, as_of=instant, console=out)
+    succeeded = run_job(job, as_of=instant, console=out, is_forced=announce)
     seconds = (dt.datetime.now(dt.UTC) - started).total_seconds()
     out.print(f"{'[green]done[/]' if succeeded else '[red]failed[/]'} in {seconds:.1f} s")
     if not succeeded:

@@ -14,7 +14,7 @@ import pytest
 from assets.publishing import generations
 from assets.publishing.assets import _copy_to_postgres, generation
 from assets.publishing.postgres import PostgresError, replicate
-from assets.resources import AS_OF_TAG, RunClock, Workspace
+from assets.resources import ANNOUNCE_TAG, AS_OF_TAG, RunClock, Workspace
 from features.schemas.features import TRENDING
 from features.schemas.insight import DIGESTS
 from serving.contract.tables import TABLES
@@ -243,7 +243,8 @@ def test_old_generations_are_removed_although_the_copy_fails(tmp_path: Path, mon
     result = dg.materialize(
         [generation],
         resources={"workspace": workspace, "clock": RunClock()},
-        tags={AS_OF_TAG: (AS_OF + dt.timedelta(days=30)).isoformat()},
+        # The lake is empty.
+        tags={AS_OF_TAG: (AS_OF + dt.timedelta(days=30)).isoformat(), ANNOUNCE_TAG: "always"},
         raise_on_error=False,
     )
     [failure] = result.get_step_failure_events()

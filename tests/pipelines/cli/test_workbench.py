@@ -1,8 +1,12 @@
+import datetime as dt
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from typer.testing import CliRunner
 
+from assets.instants import future_problem
+from assets.resources import ANNOUNCE_TAG, AS_OF_TAG, RunClock
 from pipelines.cli.main import app
 from pipelines.jobs import JOBS
 
@@ -26,3 +30,38 @@ def test_readers_without_a_generation_are_a_failure_and_not_wrong_use(tmp_path: 
 def test_the_help_of_run_names_every_job() -> None:
     shown = output("run", "--help", exit_code=0)
     assert [job.name for job in JOBS if job.name not in shown] == []
+
+
+@pytest.mark.parametrize("ahead", [dt.timedelta(minutes=6), dt.timedelta(days=1), dt.timedelta(days=13_000)])
+@pytest.mark.parametrize("job", ["daily", "frequent"])
+def test_a_run_for_the_future_is_refused_and_names_the_option_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: dt.timedelta, job: str
+) -> None:
+    monkeypatch.setenv("JOBFEED_DATA", str(tmp_path / "data"))
+    instant = (dt.datetime.now(dt.UTC) + ahead).isoformat()
+    shown = " ".join(output("run", job, "--as-of", instant, exit_code=2).replace("│", " ").split())
+    assert "is in the future" in shown
+    assert "--announce" in shown
+    assert not (tmp_path / "data").exists()
+
+
+def test_clocks_that_differ_by_minutes_are_no_future() -> None:
+    now = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+    assert future_problem(now + dt.timedelta(minutes=4), now=now) is None
+    assert future_problem(now - dt.timedelta(days=400), now=now) is None
+    assert future_problem(now + dt.timedelta(minutes=6), now=now) is not None
+
+
+def test_a_run_with_a_tag_of_the_future_computes_nothing() -> None:
+    @dg.op
+    def ask(context: dg.OpExecutionContext) -> None:
+        RunClock().as_of(context)  # type: ignore[arg-type]
+
+    @dg.job
+    def asking() -> None:
+        ask()
+
+    tag = {AS_OF_TAG: "2999-01-01"}
+    with pytest.raises(dg.Failure, match="is in the future"):
+        asking.execute_in_process(tags=tag)
+    assert asking.execute_in_process(tags={**tag, ANNOUNCE_TAG: "always"}).success
