@@ -9,6 +9,7 @@ from pydantic import Field, HttpUrl, field_validator, model_validator
 from assets.config.yaml_files import Name, Strict
 from assets.ingest.hh.query_vocabulary import HHIds, parameter_problems
 from features.sources.feeds.formats import FORMATS
+from features.sources.postings import RESERVED_SOURCES
 
 _TITLE_GROUPS = frozenset({"title", "company", "location", "salary", "details"})
 Id = Annotated[str, Field(coerce_numbers_to_str=True)]  # 160 is read as "160"
@@ -145,8 +146,11 @@ class Sources(Strict):
     file_stale_after_days: int = Field(60, ge=1, le=400)
 
     @model_validator(mode="after")
-    def _feed_names_are_unique(self) -> Self:
-        _refuse_repeated("feed", "feeds", [feed.name for feed in self.feeds])
+    def _feed_names_are_unique_and_free(self) -> Self:
+        names = [feed.name for feed in self.feeds]
+        _refuse_repeated("feed", "feeds", names)
+        if taken := sorted(RESERVED_SOURCES.intersection(names)):
+            raise ValueError(f"feeds: the names {taken} are reserved for HeadHunter and job files; give others")
         return self
 
 

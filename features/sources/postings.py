@@ -19,6 +19,8 @@ PARSED_POSTINGS = Table(
     {**POSTING_IDENTITY, "content_hash": CONTENT_HASH, **POSTING_CONTENT},
     key=("job_id", "content_hash"),
 )
+# A feed of such a name would write over the jobs of HeadHunter or of job files.
+RESERVED_SOURCES = frozenset({"hh", "file"})
 _COLUMNS = dict(PARSED_POSTINGS.columns)
 _TRACKING = re.compile(
     r"utm_.*|(?:gclid|fbclid|yclid|mc_cid|mc_eid|ref|referrer|source|src|from|hhtmfrom|hhtmsource|query|rss|_openstat)",

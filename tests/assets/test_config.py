@@ -81,6 +81,8 @@ def test_a_file_that_the_folder_lacks_is_the_shipped_one(tmp_path: Path) -> None
             "feeds: [{name: a, url: 'https://e.org'}, {name: a, url: 'https://e.org'}]",
             ["['a'] occur more than once"],
         ),
+        ("sources.yaml", "feeds: [{name: hh, url: 'https://e.org'}]", ["['hh'] are reserved", "HeadHunter"]),
+        ("sources.yaml", "feeds: [{name: file, url: 'https://e.org'}]", ["['file'] are reserved"]),
     ],
 )
 def test_what_is_wrong_is_named_with_file_key_value_and_what_is_allowed(

@@ -11,6 +11,7 @@ from assets.ingest.source_state import address_of
 from features.sources.feeds.entries import FeedContext, FeedError
 from features.sources.feeds.formats import guess_format
 from features.sources.parsed import Parsed
+from features.sources.postings import RESERVED_SOURCES
 
 FORMATS = (".xml", ".json", ".rss", ".atom", ".html", ".htm")
 MAX_FILE_BYTES = 50_000_000
@@ -25,6 +26,8 @@ def replay_feed(file: LandedFile, feeds: Mapping[str, FeedSource], parser: FeedP
     source = source_of(file.name)
     if source is None:
         raise RefusedFileError(UNSUPPORTED, "a feed lies in a folder named as in sources.yaml: feeds/<name>/<file>")
+    if source in RESERVED_SOURCES:
+        raise RefusedFileError("reserved_source", f"feeds/{source}/: no feed can have this name; rename the folder")
     file.require_format(FORMATS)
     body = file.read(max_bytes=MAX_FILE_BYTES)
     context = context_of(feeds[source]) if source in feeds else FeedContext(name=source, format=guess_format(body))

@@ -13,7 +13,7 @@ from features.sources.charset import decode_feed
 from features.sources.jobs.job_posting import find_job_postings, is_linked_data, read_job_posting
 from features.sources.lines import CSV_DELIMITERS
 from features.sources.parsed import Parsed, Refusal, json_lines
-from features.sources.postings import postings, stable_id
+from features.sources.postings import RESERVED_SOURCES, postings, stable_id
 from features.sources.timestamps import read_deadline, read_timestamp
 from features.sources.values import (
     NotJsonError,
@@ -164,6 +164,8 @@ def _row(written: Mapping[str, object]) -> dict[str, object] | str:
         return "bad_source_id"
     if not is_short_id(source):
         return "bad_source"
+    if source in RESERVED_SOURCES - {DEFAULT_SOURCE}:
+        return "reserved_source"
     if title is None:
         return "missing_title"
     return {

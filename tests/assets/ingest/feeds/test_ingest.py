@@ -204,6 +204,17 @@ def test_a_landed_feed_is_read_like_a_fetched_one_and_again_if_it_is_exported_ag
     assert rows(lake, SIGHTINGS).filter(pl.col("source") == "landed").height == 4
 
 
+@pytest.mark.parametrize("name", ["hh", "file"])
+def test_a_landed_feed_can_not_write_over_the_jobs_of_another_kind(
+    lake: Lake, landing: Path, client: HttpClient, name: str
+) -> None:
+    (landing / "feeds" / name).mkdir(parents=True)
+    (landing / "feeds" / name / "a.xml").write_bytes(rss("Clerk 1"))
+    run(lake, landing, client)
+    assert rows(lake, FEED_POSTINGS).is_empty()
+    assert rows(lake, QUARANTINE)["reason"].to_list() == ["reserved_source"]
+
+
 def test_landed_feeds_without_a_configuration_are_recognised_by_their_content(
     lake: Lake, landing: Path, client: HttpClient
 ) -> None:

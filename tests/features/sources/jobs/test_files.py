@@ -173,6 +173,8 @@ def test_the_same_job_has_the_same_hash_in_every_format() -> None:
         ({"source_id": "a" * 129}, "bad_source_id"),
         ({"source_id": "a\u200bb"}, "bad_source_id"),
         ({"source": "a b:c"}, "bad_source"),
+        ({"source": "hh"}, "reserved_source"),
+        ({"source": " hh "}, "reserved_source"),
     ],
 )
 def test_a_row_that_can_not_be_a_job_says_why(change: dict[str, object], reason: str) -> None:
