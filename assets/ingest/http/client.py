@@ -13,9 +13,11 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from requests.structures import CaseInsensitiveDict
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
+from urllib3.exceptions import HTTPError
 
 from assets.config.sources import HttpLimits
 from assets.ingest import errors
+from assets.ingest.http.decoding import decoded
 from assets.ingest.http.pacing import HostPacer
 from assets.ingest.http.transport import AddressGuard, AddressRefusedError, GuardedAdapter, exchange
 
@@ -187,7 +189,7 @@ class HttpClient:
                     return answer.status_code, answer.headers, body
             except AddressRefusedError as error:
                 raise errors.ForbiddenAddressError(url, str(error)) from error
-            except (requests.RequestException, OSError) as error:
+            except (requests.RequestException, HTTPError, OSError) as error:
                 if current.is_cut or self.monotonic() >= deadline:
                     raise errors.DeadlineExceededError(url, "did not answer in time") from error
                 # The text of the cause may quote the URL with its query.
@@ -196,7 +198,9 @@ class HttpClient:
     def _body(self, answer: requests.Response, deadline: float) -> bytes:
         is_wanted = answer.status_code == 200
         chunks, n_bytes = [], 0
-        for chunk in answer.iter_content(_CHUNK_BYTES):
+        coding = answer.headers.get("Content-Encoding") or ""
+        received = answer.raw.stream(_CHUNK_BYTES, decode_content=False)
+        for chunk in decoded(received, coding, may_be_cut=not is_wanted):
             n_bytes += len(chunk)
             if is_wanted and n_bytes > self.limits.max_body_bytes:
                 raise errors.BodyTooLargeError(answer.url, f"is larger than {self.limits.max_body_bytes} bytes")

@@ -1,7 +1,11 @@
 """The HTTP client against a server that misbehaves."""
 
+import gzip
+import random
 import socket
 import threading
+import zlib
+from collections.abc import Callable
 
 import pytest
 
@@ -207,6 +211,60 @@ def test_a_truncated_body_is_a_failure_not_a_short_answer(server: FaultServer, c
     with pytest.raises(errors.NetworkError):
         client.get(server.route("/cut", Answer(body=b"<rss>", length=500)))
     assert server.count("/cut") == client.limits.max_attempts
+
+
+def raw_deflate(body: bytes) -> bytes:
+    return zlib.compress(body)[2:-4]
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+@pytest.mark.parametrize("cut", [1, 8, 9, 20, 400])
+@pytest.mark.parametrize(
+    ("coding", "compress"),
+    [("gzip", gzip.compress), ("x-gzip", gzip.compress), ("deflate", zlib.compress), ("deflate", raw_deflate)],
+)
+def test_a_compressed_body_that_is_cut_off_is_a_failure_although_its_length_is_right(
+    server: FaultServer, client: HttpClient, coding: str, compress: Callable[[bytes], bytes], cut: int, is_chunked: bool
+) -> None:
+    body = compress(random.Random(1).randbytes(1_000))[:-cut]
+    headers = {"Content-Encoding": coding}
+    answer = Answer(body=body, headers=headers)
+    if is_chunked:
+        head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nTransfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n"
+        answer = Answer(raw=head.encode() + body + b"\r\n0\r\n\r\n")
+    with pytest.raises(errors.NetworkError, match="EncodingError"):
+        client.get(server.route("/cut", answer))
+
+
+def test_a_cut_off_body_of_an_error_leaves_the_error_what_it_is(server: FaultServer, client: HttpClient) -> None:
+    answer = Answer(404, body=gzip.compress(b"gone")[:-3], headers={"Content-Encoding": "gzip"})
+    with pytest.raises(errors.NotFoundError):
+        client.get(server.route("/cut", answer))
+
+
+def test_a_damaged_second_member_is_a_failure(server: FaultServer, client: HttpClient) -> None:
+    body = gzip.compress(b"a" * 100) + gzip.compress(b"b" * 100)[:10] + b"\xff" * 20
+    with pytest.raises(errors.NetworkError, match="EncodingError"):
+        client.get(server.route("/damaged", Answer(body=body, headers={"Content-Encoding": "gzip"})))
+
+
+def test_compressed_bodies_of_every_usual_form_are_decoded(server: FaultServer, client: HttpClient) -> None:
+    body = random.Random(1).randbytes(200_000) + bytes(300_000)
+    half = len(body) // 2
+    forms = [
+        ("gzip", gzip.compress(body)),
+        ("GZIP", gzip.compress(body[:half]) + gzip.compress(body[half:])),
+        ("gzip", gzip.compress(body) + bytes(100)),
+        ("deflate", zlib.compress(body)),
+        ("deflate", raw_deflate(body)),
+        ("deflate, gzip", gzip.compress(zlib.compress(body))),
+        ("identity", body),
+        ("", body),
+    ]
+    for coding, written in forms:
+        answer = Answer(body=written, headers={"Content-Encoding": coding})
+        assert client.get(server.route("/whole", answer)).body == body
+    assert client.get(server.route("/none", Answer(headers={"Content-Encoding": "gzip"}))).body == b""
 
 
 def test_a_closed_port_is_a_network_error(client: HttpClient) -> None:
