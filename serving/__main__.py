@@ -28,6 +28,7 @@ def create_application() -> "Application":
     """The application of a worker process, made from the environment that `main` prepared."""
     from serving.service.app import Application
     from serving.service.auth import KEYS_VARIABLE, TOKENS_VARIABLE, load_authoriser
+    from serving.service.hosts import HOSTS_VARIABLE, AllowedHosts
     from serving.service.rates import RateLimiter
     from serving.service.store import Store
     from serving.service.telemetry import AccessLog
@@ -42,9 +43,12 @@ def create_application() -> "Application":
     gc.freeze()
     gc.set_threshold(_GC_ALLOCATIONS, 50, 1000)
     tokens = os.environ.get(TOKENS_VARIABLE)
+    authoriser = load_authoriser(Path(tokens) if tokens else None, os.environ.get(KEYS_VARIABLE, ""))
     application = Application(
         Store(Path(os.environ[PUBLISHED_VARIABLE])),
-        authoriser=load_authoriser(Path(tokens) if tokens else None, os.environ.get(KEYS_VARIABLE, "")),
+        authoriser=authoriser,
+        # With tokens the service may be open to the network, where it has names that it does not know.
+        hosts=AllowedHosts(os.environ.get(HOSTS_VARIABLE, "").split()) if authoriser.is_open else None,
         application_limit=limiter(option("RATE_LIMIT")),
         user_limit=limiter(option("USER_RATE_LIMIT")),
         log=AccessLog(sys.stdout.buffer, time.time) if option("ACCESS_LOG") else None,
@@ -74,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return tokens.main(given[1:])
     options = _options(given)
     from serving.service.auth import KEYS_VARIABLE, TOKENS_VARIABLE, TokensError, is_loopback, load_authoriser
+    from serving.service.hosts import HOSTS_VARIABLE, AllowedHosts, HostsError
+    from serving.service.startup import PortError, published_problem, require_free_port
 
     path = os.environ.get(TOKENS_VARIABLE)
     try:
@@ -85,12 +91,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"without tokens the service binds to loopback only, not to {options.host}; "
             f"name a file of token hashes in {TOKENS_VARIABLE}, or signing keys in {KEYS_VARIABLE}"
         )
+    try:
+        AllowedHosts(options.allowed_host)
+        require_free_port(options.host, options.port)
+    except (HostsError, PortError) as error:
+        return _fail(str(error))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     os.environ[PUBLISHED_VARIABLE] = str(options.published)
+    os.environ[HOSTS_VARIABLE] = " ".join(options.allowed_host)
     for name in ("rate_limit", "user_rate_limit", "stale_after_hours", "access_log"):
         os.environ[_OPTIONS_PREFIX + name.upper()] = str(float(getattr(options, name)))
     # On stderr: the access log goes to standard output.
     sys.stderr.write(f"serving {options.published} on http://{options.host}:{options.port}/\n")
+    problem = published_problem(options.published, now=time.time())
+    if problem is not None:
+        sys.stderr.write(f"warning: {problem}\n")
     shared = tempfile.mkdtemp(prefix="jobfeed-metrics-") if options.workers > 1 else None
     if shared is not None:
         os.environ[_SHARED_METRICS_VARIABLE] = shared
@@ -125,6 +140,8 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    from serving.service.hosts import HOSTS_VARIABLE
+
     parser = argparse.ArgumentParser(prog="jobfeed serve", description="Read-only look-ups in published feeds.")
     parser.add_argument("--published", type=Path, required=True, help="the folder of generations")
     parser.add_argument("--host", default="127.0.0.1")
@@ -133,6 +150,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     rates = "requests a second per token of an application, in each worker; 0: no limit"
     parser.add_argument("--rate-limit", type=float, default=1000, help=rates)
     parser.add_argument("--user-rate-limit", type=float, default=20, help="the same per token of one user")
+    hosts = "a Host name that is answered without tokens, beside localhost and loopback addresses; may be repeated"
+    known = os.environ.get(HOSTS_VARIABLE, "").split()
+    parser.add_argument("--allowed-host", action="append", default=known, metavar="NAME", help=hosts)
     stale = "from when on /readyz calls the data stale"
     parser.add_argument("--stale-after-hours", type=float, default=26, help=stale)
     log = "a JSON line per request on standard output"

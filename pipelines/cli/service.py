@@ -18,6 +18,10 @@ def serve(
     ] = 1000,
     user_rate_limit: Annotated[float, typer.Option(min=0, help="The same per token of one user.")] = 20,
     stale_after_hours: Annotated[float, typer.Option(min=0, help="From when on /readyz calls the data stale.")] = 26,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A Host name that is answered without tokens, beside localhost and loopback addresses."),
+    ] = None,
     access_log: Annotated[bool, typer.Option(help="A JSON line per request on standard output.")] = True,
 ) -> None:
     """Serve the published generation over HTTP, read-only."""
@@ -31,6 +35,7 @@ def serve(
         "--stale-after-hours": stale_after_hours,
     }
     words = [str(word) for option in options.items() for word in option]
+    words += [word for name in allowed_host or () for word in ("--allowed-host", name)]
     _exec_service([*words, "--access-log" if access_log else "--no-access-log"])
 
 

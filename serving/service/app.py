@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from serving.contract.generation import GenerationError
 from serving.service import negotiation
 from serving.service.auth import Authoriser, Caller
+from serving.service.hosts import AllowedHosts
 from serving.service.parameters import parse_query
 from serving.service.problems import PROBLEM_TYPE, ProblemError, cut
 from serving.service.rates import RateLimiter
@@ -49,13 +50,17 @@ _LOG = logging.getLogger("jobfeed.serving")
 
 
 class Application:
-    """Serves the generation of `store` to callers that `authoriser` accepts; limits and log are optional."""
+    """Serves the generation of `store` to callers that `authoriser` accepts; limits and log are optional.
+
+    With `hosts`, requests to other Host names are refused.
+    """
 
     def __init__(
         self,
         store: Store,
         *,
         authoriser: Authoriser | None = None,
+        hosts: AllowedHosts | None = None,
         application_limit: RateLimiter | None = None,
         user_limit: RateLimiter | None = None,
         log: AccessLog | None = None,
@@ -64,6 +69,7 @@ class Application:
     ) -> None:
         self._store = store
         self._authoriser = authoriser or Authoriser()
+        self._hosts = hosts
         self._limits = {False: application_limit, True: user_limit}
         self._log = log
         self._system = SystemEndpoints(store, stale_after_seconds=stale_after_seconds, clock=clock)
@@ -129,6 +135,8 @@ class Application:
 
     def _answer(self, environ: "WSGIEnvironment", context: RequestContext) -> tuple[int, Answer]:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
+        if self._hosts is not None:
+            self._hosts.require(environ.get("HTTP_HOST"))
         if len(path) > MAX_PATH_BYTES:
             raise ProblemError(414, f"the path has {len(path)} bytes; at most {MAX_PATH_BYTES} are read")
         if method not in _METHODS:
@@ -194,7 +202,7 @@ class Application:
     def _current_view(self) -> View:
         generation = self._store.generation
         if generation is None:
-            reason = self._store.refusal or self._store.pointer_trouble or "no generation is published yet"
+            reason = self._store.refusal or self._store.pointer_trouble or self._store.absence
             raise ProblemError(503, reason, headers=_SOON)
         if self._view is None or self._view.generation is not generation:
             self._view = View(generation)

@@ -25,7 +25,11 @@ _TOKEN = {
     "403": "The token is another user's",
     "429": "The token is over its rate limit; `Retry-After` says when to ask again",
 }
-_LARGE = {"414": "The path is too long", "431": "The headers are too long"}
+_LARGE = {
+    "414": "The path is too long",
+    "421": "Without tokens, this Host name is not answered",
+    "431": "The headers are too long",
+}
 _SERVICE = {"503": "No generation is served yet; `Retry-After` says when to ask again"}
 _MISSING = {"404": "The served generation has no such thing"}
 _HEADERS = {

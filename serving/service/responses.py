@@ -344,7 +344,8 @@ class Health(Struct):
 class Readiness(Struct):
     """Whether answers are given and how old they are.
 
-    `stale`: the announced generation was refused, the pointer is no longer followed, or the data is older than allowed.
+    `stale`: the announced generation was refused, the pointer is no longer followed, or the data is older than allowed
+    or of the future.
     `verified`: all files match their checksums; false for a moment after a cold start.
     """
 

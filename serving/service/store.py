@@ -85,6 +85,12 @@ class Store:
         return self._pointer_trouble
 
     @property
+    def absence(self) -> str:
+        """Why there is nothing to serve, if neither a generation was refused nor the pointer is in trouble."""
+        is_there = self._published.is_dir()
+        return "no generation is published yet" if is_there else "the folder of published generations is not there"
+
+    @property
     def seconds_since_check(self) -> float:
         """How long ago the pointer was last read, or a generation read through."""
         return time.monotonic() - self._checked_at

@@ -10,6 +10,7 @@ from prometheus_client.metrics_core import Metric
 from serving.service import documentation, openapi
 from serving.service.requests import Answer, answer
 from serving.service.responses import Health, Readiness
+from serving.service.startup import future_problem
 from serving.service.store import Store
 from serving.service.telemetry import METRICS_TYPE, gauge
 
@@ -63,14 +64,19 @@ class SystemEndpoints:
         generation, refused = self._store.generation, self._store.refusal
         unchecked = self._store.seconds_since_check
         as_of = str(generation.manifest.as_of) if generation is not None else None
-        age = self._clock() - dt.datetime.fromisoformat(as_of).timestamp() if as_of is not None else None
+        now = self._clock()
+        age = now - dt.datetime.fromisoformat(as_of).timestamp() if as_of is not None else None
         reasons = [f"the announced generation was refused: {refused}"] if refused is not None else []
         if self._store.pointer_trouble is not None:
             reasons.append(self._store.pointer_trouble)
+        if generation is None and not reasons:
+            reasons.append(self._store.absence)
         if unchecked > LONGEST_UNCHECKED_SECONDS:
             reasons.append(f"the pointer was not read for {unchecked:.0f} s")
         if age is not None and age > self._stale_after_seconds:
             reasons.append(f"the data is {age / 3600:.1f} h old; allowed are {self._stale_after_seconds / 3600:.1f} h")
+        if as_of is not None and (ahead := future_problem(as_of, now=now)) is not None:
+            reasons.append(ahead)
         return Readiness(
             status="not ready" if generation is None else "stale" if reasons else "ready",
             generation=generation.name if generation is not None else None,

@@ -21,6 +21,7 @@ import orjson
 import pytest
 
 from assets.publishing import generations
+from serving.service.startup import require_free_port
 from tests.factories import AS_OF, publish_small, publish_small_changes
 from tests.serving.server import ROOT, Server, running_server
 from tests.serving.world import publish_full
@@ -82,25 +83,28 @@ def receive_all_or_hang_up(connection: socket.socket) -> bytes:
 
 MALFORMED = (
     b"", b"\r\n", b"\x00" * 200, b"\x16\x03\x01\x02\x00\x01\x00", b"GARBAGE\r\n\r\n", b"GET\r\n\r\n",
-    b"GET / HTTP/9.9\r\n\r\n", b"GET  /  HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n", b"GET  /  HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"GET / HTTP/1.1\r\nNo colon\r\n\r\n", b"GET / HTTP/1.1\r\nA\x00: b\r\n\r\n", b"GET / HTTP/1.1\r\nA: \x00\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"x" * 600_000 + b"\r\n\r\n",
-    b"GET /v1/generation HTTP/1.1\r\nHost: a\r\nA: " + b"x" * 20_000 + b"\r\n\r\n",
-    b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"POST /v1/generation HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n",
-    b"POST /v1/generation HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-    b"GET /v1/generation HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
-    b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    b"GET http://other/v1/nothing HTTP/1.1\r\nHost: a\r\n\r\n", b"GET v1 HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nA: " + b"x" * 600_000 + b"\r\n\r\n",
+    b"GET /v1/generation HTTP/1.1\r\nHost: localhost\r\nA: " + b"x" * 20_000 + b"\r\n\r\n",
+    b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"POST /v1/generation HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999\r\n\r\n",
+    b"POST /v1/generation HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"GET /v1/generation HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello",
+    b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"CONNECT a:1 HTTP/1.1\r\nHost: localhost\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"GET http://other/v1/nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET v1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
 )  # fmt: skip
 
 
 def test_malformed_requests_get_4xx_and_the_service_stays(server: Server) -> None:
     rng = random.Random(7)
     noise = [rng.randbytes(rng.randrange(1, 300)) for _ in range(100)]
-    cut_short = [b"GET /v1/users/anna/feed HTTP/1.1\r\nHost: a\r\nAccept: x\r\n\r\n"[:at] for at in range(0, 55, 5)]
+    cut_short = [
+        b"GET /v1/users/anna/feed HTTP/1.1\r\nHost: localhost\r\nAccept: x\r\n\r\n"[:at] for at in range(0, 55, 5)
+    ]
     for raw in [*MALFORMED, *noise, *cut_short]:
         statuses = re.findall(rb"^HTTP/1\.[01] (\d{3})", send_and_hang_up(server, raw), flags=re.MULTILINE)
         assert all(b"200" <= status < b"500" for status in statuses), (raw[:80], statuses)
@@ -109,11 +113,16 @@ def test_malformed_requests_get_4xx_and_the_service_stays(server: Server) -> Non
 
 def test_wrong_requests_over_a_socket_get_a_problem(server: Server) -> None:
     for raw, status in (
-        (b"DELETE /v1/generation HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"405"),
-        (b"GET /%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"404"),
-        (b"GET /v1/users/%ff/feed HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"400"),
-        (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"414"),
-        (b"GET / HTTP/1.1\r\nHost: a\r\nAccept-Language: " + b"x" * 20_000 + b"\r\nConnection: close\r\n\r\n", b"431"),
+        (b"DELETE /v1/generation HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"405"),
+        (b"GET /%zz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"404"),
+        (b"GET /v1/users/%ff/feed HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"400"),
+        (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", b"414"),
+        (
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nAccept-Language: "
+            + b"x" * 20_000
+            + b"\r\nConnection: close\r\n\r\n",
+            b"431",
+        ),
     ):
         head, _, body = ask(server, raw).partition(b"\r\n\r\n")
         assert head.split(b" ")[1] == status
@@ -268,7 +277,7 @@ def test_a_roll_back_is_followed_too(tmp_path: Path) -> None:
 
 
 def test_a_stop_cuts_no_answer_short(published: Path) -> None:
-    request = b"GET /v1/users/anna/feed?limit=100 HTTP/1.1\r\nHost: a\r\n\r\n"
+    request = b"GET /v1/users/anna/feed?limit=100 HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with running_server(published, "--no-access-log") as server:
         connections = [socket.create_connection(("127.0.0.1", server.port), timeout=30) for _ in range(20)]
         for connection in connections:
@@ -360,3 +369,28 @@ def test_sql_over_the_current_generation_goes_on_while_others_come_and_go(tmp_pa
         reading.result()
     assert len(marks) > 3
     assert all(len(mark) == 1 for mark in marks)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_second_service_on_the_same_port_ends_with_a_message(published: Path, server: Server, workers: str) -> None:
+    command = [sys.executable, "-m", "serving", "--published", str(published), "--port", str(server.port)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    second = subprocess.run(
+        [*command, "--workers", workers], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert second.returncode == 1
+    assert f"error: can't listen on 127.0.0.1, port {server.port}: Address already in use" in second.stderr
+    assert server.get("/healthz")[0] == 200
+
+
+def test_a_service_without_tokens_answers_to_names_of_this_machine_only(published: Path) -> None:
+    with running_server(published, "--allowed-host", "jobs.example") as running:
+        statuses = {
+            host: running.get("/v1/generation", {"Host": host})[0]
+            for host in ("evil.example", f"localhost:{running.port}", "[::1]", "jobs.example:80")
+        }
+    assert statuses == {"evil.example": 421, f"localhost:{running.port}": 200, "[::1]": 200, "jobs.example:80": 200}
+    require_free_port("127.0.0.1", running.port)
+    keys = {"JOBFEED_TOKEN_KEYS": "k" * 40}
+    with running_server(published, environment=keys) as running:
+        assert running.get("/v1/generation", {"Host": "proxy.example"})[0] == 401

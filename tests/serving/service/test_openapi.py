@@ -104,7 +104,7 @@ def test_every_route_parameter_and_error_is_described() -> None:
         operation = DOCUMENT["paths"][route.template]["get"]
         named = {each["name"] for each in operation["parameters"] if each["in"] == "query"}
         assert named == {each.name for each in route.parameters}
-        expected = {"200", "304", "400", "401", "403", "414", "429", "431", "503"} | (
+        expected = {"200", "304", "400", "401", "403", "414", "421", "429", "431", "503"} | (
             {"404"} if route.can_miss else set()
         )
         assert set(operation["responses"]) == expected
