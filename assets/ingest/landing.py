@@ -21,6 +21,8 @@ from assets.ingest.quarantine import UNREADABLE, UNSUPPORTED, whole_file
 from assets.lake import Lake
 from features.schemas.bronze import LANDING_FILES
 
+GROWS_FOR = dt.timedelta(minutes=10)
+_PLAIN_LINES = (".jsonl", ".csv")
 _UNFINISHED_SUFFIXES = (".tmp", ".part", ".partial", ".crdownload", ".swp")
 
 
@@ -37,7 +39,8 @@ class LandedFile:
     """One file under landing/.
 
     `name` is its path relative to landing/, as the manifest has it; bytes that are not UTF-8 are escaped. `scope`
-    distinguishes equal files that are read differently. `problem` says why the file can't be read, if so.
+    distinguishes equal files that are read differently. `problem` says why the file can't be read, if so. A file that
+    `may_grow` changed just now: its last line counts only if it has a line end.
     """
 
     path: Path
@@ -47,6 +50,7 @@ class LandedFile:
     mtime_ns: int
     ctime_ns: int = 0
     problem: str = ""
+    may_grow: bool = False
 
     @property
     def suffixes(self) -> str:
@@ -69,6 +73,21 @@ class LandedFile:
             return self.path.read_bytes()
         except OSError as error:  # gone or locked since it was listed
             raise RefusedFileError(UNREADABLE, type(error).__name__) from None
+
+    def changed_about(self, as_of: dt.datetime) -> bool:
+        """Whether the file changed within ten minutes of `as_of`, so that it may still be written."""
+        return abs(self.mtime_ns / 1e9 - as_of.timestamp()) < GROWS_FOR.total_seconds()
+
+    def ends_within_a_line(self) -> bool:
+        """Whether a plain text file ends without a line end."""
+        if self.suffixes not in _PLAIN_LINES or self.size_bytes == 0:
+            return False
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.size_bytes - 1)
+                return file.read(1) != b"\n"
+        except OSError:
+            return False
 
 
 def list_landed(landing: Path, kind: str, *, scope: Callable[[str], str] = lambda _: "") -> list[LandedFile]:

@@ -3,12 +3,12 @@
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
-from assets.ingest.landing import LandedFile, LandingManifest, RefusedFileError
+from assets.ingest.landing import GROWS_FOR, LandedFile, LandingManifest, RefusedFileError
 from assets.ingest.quarantine import UNREADABLE, QuarantineBuffer
 from assets.ingest.report import RunReport
 from assets.lake import Lake
@@ -59,9 +59,12 @@ class LandingRun:
         A file that `parse` refuses with RefusedFileError gives one reject and no row of `table`. `retry_at` gets the
         rejects of a piece and says when the file is worth reading again; the earliest answer counts.
         """
-        for file, digest in self.manifest.unread(files):
+        for listed, digest in self.manifest.unread(files):
+            file = replace(listed, may_grow=listed.changed_about(self.manifest.as_of))
             n_rows, n_rejects = 0, 0
             instants: list[dt.datetime] = []
+            if file.may_grow and file.ends_within_a_line():  # the rest of the line may come
+                instants.append(max(self.manifest.as_of, _written_at(file)) + GROWS_FOR)
             for parsed in _pieces(file, parse, table):
                 n_rows, n_rejects = n_rows + parsed.rows.height, n_rejects + parsed.rejects.height
                 if parsed.rejects.height and (instant := retry_at(parsed.rejects)) is not None:
@@ -83,15 +86,19 @@ def _pieces(file: LandedFile, parse: Callable[[LandedFile], Iterable[Parsed]], t
         yield Parsed(table.empty(), error.rejects)
 
 
-def parse_in_blocks(path: Path, parse: Callable[[bytes], Parsed]) -> Iterator[Parsed]:
+def _written_at(file: LandedFile) -> dt.datetime:
+    return dt.datetime.fromtimestamp(file.mtime_ns / 1e9, dt.UTC)
+
+
+def parse_in_blocks(path: Path, parse: Callable[[bytes], Parsed], *, may_grow: bool = False) -> Iterator[Parsed]:
     """`parse` of each block of a plain, gzip or zstd text file, so that memory does not follow the file's size.
 
     `line N` entries are counted within the file. A file that can't be read to its end gives a last piece with one
-    reject.
+    reject. A last line without an end is left out of a file that `may_grow`.
     """
     last_line = 0
     try:
-        for block in read_blocks(path):
+        for block in read_blocks(path, whole_lines=may_grow):
             last_line = block.first_line
             parsed = parse(block.lines)
             too_long = rejects((f"line {number}", "too_long", "", head) for number, head in block.too_long)

@@ -19,6 +19,7 @@ CSV_DELIMITERS = (",", ";", "\t", "|")
 BOM = codecs.BOM_UTF8
 _UTF16_BOMS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _LONGEST_BOM = 3
+_COMPRESSED = (".gz", ".zst")
 _READ_BYTES = 1024 * 1024
 _ZST_READ_BYTES = 2048  # four bytes may expand to 128 kB, so these to 64 MB
 MAX_WINDOW_BYTES = 128 * 1024 * 1024
@@ -46,11 +47,17 @@ def split_lines(body: bytes) -> Iterator[tuple[int, bytes]]:
             yield number, stripped
 
 
-def read_blocks(path: Path) -> Iterator[Block]:
+def whole_lines(body: bytes) -> bytes:
+    """`body` without a last line that has no end. UTF-16, in which line ends are two bytes, stays as it is."""
+    return body if body[:2] in _UTF16_BOMS else body[: body.rfind(b"\n") + 1]
+
+
+def read_blocks(path: Path, *, whole_lines: bool = False) -> Iterator[Block]:
     """Blocks of about BLOCK_BYTES of a plain, `.gz` or `.zst` file, in bounded memory whatever its content.
 
-    Several gzip members or Zstandard frames are read in sequence; UTF-16 with a byte order mark becomes UTF-8. Raises
-    UnreadableFileError where the file can't be read further, after returning everything before that.
+    With `whole_lines`, a last line without an end is left out of a plain file. Several gzip members or Zstandard frames
+    are read in sequence; UTF-16 with a byte order mark becomes UTF-8. Raises UnreadableFileError where the file can't
+    be read further, after returning everything before that.
     """
     number, rest = 1, b""
     overlong: bytes | None = None  # the head of a line over MAX_LINE_BYTES, until its end is found
@@ -71,7 +78,7 @@ def read_blocks(path: Path) -> Iterator[Block]:
             overlong, rest = rest[:4096], b""
     if overlong is not None:
         yield Block(number, b"\n", [(number, overlong)])
-    elif rest:
+    elif rest and not (whole_lines and path.suffix.lower() not in _COMPRESSED):
         yield Block(number, rest)
 
 

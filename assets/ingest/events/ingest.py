@@ -32,7 +32,7 @@ def ingest_events(lake: Lake, landing: Path, *, as_of: dt.datetime, chunk_rows: 
 
     def parse(file: LandedFile) -> Iterator[Parsed]:
         file.require_format(FORMATS)
-        yield from read_events(file.path, as_of=as_of)
+        yield from read_events(file.path, as_of=as_of, may_grow=file.may_grow)
 
     with landing_run(lake, SOURCE, report, as_of=as_of, source=SOURCE) as run:
         store = EventStore(lake, lake.scan("bronze", ERASURES).collect(), chunk_rows)

@@ -12,6 +12,7 @@ from assets.ingest.report import RunReport
 from assets.lake import Lake
 from features.schemas.bronze import FILE_POSTINGS
 from features.sources.jobs.files import parse_jobs_csv, parse_jobs_jsonl, parse_jobs_parquet
+from features.sources.lines import whole_lines
 from features.sources.parsed import Parsed
 from features.sources.postings import PARSED_POSTINGS
 
@@ -35,7 +36,10 @@ def read_job_file(file: LandedFile) -> Iterator[Parsed]:
     """The postings of one file in one or more pieces. Raises RefusedFileError before the first piece."""
     file.require_format(FORMATS)
     if file.suffixes.startswith(".jsonl"):
-        yield from parse_in_blocks(file.path, parse_jobs_jsonl)
+        yield from parse_in_blocks(file.path, parse_jobs_jsonl, may_grow=file.may_grow)
     else:
-        parse = parse_jobs_csv if file.suffixes == ".csv" else parse_jobs_parquet
-        yield parse(file.read(max_bytes=MAX_WHOLE_FILE_BYTES, hint=" (JSON lines may be larger)"))
+        body = file.read(max_bytes=MAX_WHOLE_FILE_BYTES, hint=" (JSON lines may be larger)")
+        if file.suffixes == ".parquet":
+            yield parse_jobs_parquet(body)
+        else:
+            yield parse_jobs_csv(whole_lines(body) if file.may_grow else body)

@@ -59,7 +59,7 @@ def ingest_erasures(lake: Lake, landing: Path, *, as_of: dt.datetime) -> RunRepo
 def _by_lines(parse: Callable[[bytes], Parsed]) -> Callable[[LandedFile], Iterator[Parsed]]:
     def read(file: LandedFile) -> Iterator[Parsed]:
         file.require_format(FORMATS)
-        yield from parse_in_blocks(file.path, parse)
+        yield from parse_in_blocks(file.path, parse, may_grow=file.may_grow)
 
     return read
 

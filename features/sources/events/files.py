@@ -12,27 +12,28 @@ from features.sources.lines import Block, UnreadableFileError, read_blocks
 from features.sources.parsed import Parsed
 
 
-def read_events(path: Path, *, as_of: datetime) -> Iterator[Parsed]:
+def read_events(path: Path, *, as_of: datetime, may_grow: bool = False) -> Iterator[Parsed]:
     """Blocks of a file's events in the EVENTS schema, with the rejects of the same block; memory stays bounded.
 
     The suffix, in any case, names the format (.jsonl, .jsonl.gz, .jsonl.zst, .csv, .parquet). The damaged part of a
-    file is a reject `unreadable`; events before the damage, and in Parquet also after it, are returned.
+    file is a reject `unreadable`; events before the damage, and in Parquet also after it, are returned. A last line
+    without an end is left out of a plain file that `may_grow`.
     """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes[-1:] == [".parquet"]:
         yield from read_parquet_events(path, as_of=as_of)
     elif ".csv" in suffixes:
         table = CsvBlocks(as_of=as_of)
-        yield from _read_lines(path, table.read)
+        yield from _read_lines(path, table.read, may_grow=may_grow)
         yield table.rest()
     else:
-        yield from _read_lines(path, lambda block: read_json_block(block, as_of=as_of))
+        yield from _read_lines(path, lambda block: read_json_block(block, as_of=as_of), may_grow=may_grow)
 
 
-def _read_lines(path: Path, read: Callable[[Block], Parsed]) -> Iterator[Parsed]:
+def _read_lines(path: Path, read: Callable[[Block], Parsed], *, may_grow: bool) -> Iterator[Parsed]:
     number_of_lines = 0
     try:
-        for block in read_blocks(path):
+        for block in read_blocks(path, whole_lines=may_grow):
             number_of_lines = block.first_line + block.lines.count(b"\n")
             yield read(block)
     except (UnreadableFileError, OSError) as error:

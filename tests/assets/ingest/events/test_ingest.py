@@ -3,6 +3,7 @@
 import datetime as dt
 import gzip
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,55 @@ def ids(lake: Lake) -> list[str]:
 def counts(report: RunReport) -> tuple[int, int, int, int]:
     found = report.of("interactions")
     return found.n_read, found.n_new, found.n_unchanged, found.n_quarantined
+
+
+_CSV = "event_id,user_id,event_type,job_id,occurred_at,dwell_seconds\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "line", "cut"),
+    [
+        ("a.csv", _CSV, "e0,u1,view,hh:12,2026-02-28T02:00:00Z,30", 1),  # 3 of 30 seconds
+        ("a.csv", _CSV, "e0,u1,view,hh:12,2026-02-28T02:00:00Z,30", 20),
+        ("a.jsonl", "", json.dumps(event(0)), 0),
+        ("a.jsonl", "", json.dumps(event(0)), 30),
+    ],
+)
+@pytest.mark.parametrize("seconds", [-20, 0, 590])
+def test_a_line_that_is_still_being_written_waits_for_its_end(
+    lake: Lake, landing: Path, name: str, head: str, line: str, cut: int, seconds: int
+) -> None:
+    first, second = line.replace("e0", "e1"), line.replace("e0", "e2")
+    path = landing / "interactions" / name
+    path.parent.mkdir(parents=True)
+
+    def write(body: str, *, age: dt.timedelta, at: dt.datetime) -> None:
+        path.write_text(body)
+        changed = (at - age).timestamp()
+        os.utime(path, (changed, changed))
+
+    begun = second[: len(second) - cut]
+    write(head + first + "\n" + begun, age=dt.timedelta(seconds=seconds), at=AS_OF)
+    assert counts(run(lake, landing)) == (1, 1, 0, 0)
+    write(head + first + "\n" + second + "\n", age=dt.timedelta(), at=AS_OF + HOUR)
+    run(lake, landing, at=AS_OF + HOUR)
+    found = lake.scan("bronze", EVENTS).sort("event_id").collect()
+    assert found["event_id"].to_list() == ["e1", "e2"] and found["dwell_seconds"].n_unique() == 1
+    assert lake.scan("bronze", QUARANTINE).collect().is_empty()
+
+
+def test_a_last_line_that_never_gets_an_end_is_read_when_the_file_has_not_changed_for_a_while(
+    lake: Lake, landing: Path
+) -> None:
+    path = put(landing, "a.jsonl", [event(1), event(2)])
+    path.write_text(path.read_text().rstrip("\n"))
+    os.utime(path, (AS_OF.timestamp(), AS_OF.timestamp()))
+    run(lake, landing)
+    assert ids(lake) == ["e1"]
+    assert run(lake, landing, at=AS_OF + dt.timedelta(minutes=5)).n_files_read == 0
+    run(lake, landing, at=AS_OF + dt.timedelta(minutes=10))
+    assert ids(lake) == ["e1", "e2"]
+    assert run(lake, landing, at=AS_OF + HOUR).n_files_read == 0
 
 
 def test_events_lie_in_the_folder_of_their_utc_day(lake: Lake, landing: Path) -> None:

@@ -96,6 +96,28 @@ def test_an_unchanged_export_is_a_new_sighting_and_changes_nothing_else(
     assert seen["seen_at"].to_list() == [[AS_OF, AS_OF + HOUR]] * (2 if as_csv else 1)
 
 
+@pytest.mark.parametrize(
+    ("name", "body", "cut"),
+    [
+        ("a.csv", "source_id,title\n1,Clerk\n2,Cook of the house\n", 7),
+        ("a.csv", "source_id,title\n1,Clerk\n2,Cook\n", 1),
+        ("a.jsonl", '{"source_id": "1", "title": "Clerk"}\n{"source_id": "2", "title": "Cook"}\n', 9),
+    ],
+)
+def test_a_job_that_is_still_being_written_waits_for_its_end(
+    lake: Lake, landing: Path, name: str, body: str, cut: int
+) -> None:
+    (landing / "jobs").mkdir(parents=True)
+    path = landing / "jobs" / name
+    for n, written in enumerate((body[:-cut], body)):
+        path.write_text(written)
+        changed = (AS_OF + n * HOUR).timestamp()
+        os.utime(path, (changed, changed))
+        ingest_job_files(lake, landing, as_of=AS_OF + n * HOUR)
+        assert lake.scan("bronze", FILE_POSTINGS).collect().height == n + 1
+    assert lake.scan("bronze", QUARANTINE).collect().is_empty()
+
+
 def test_compaction_keeps_the_last_sighting_of_each_day_and_every_end(lake: Lake) -> None:
     for hour in range(30):
         sightings = sightings_of(pl.Series(["b:1", "b:2"]), source="b", as_of=AS_OF + hour * HOUR)
