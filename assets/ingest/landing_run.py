@@ -9,12 +9,14 @@ from pathlib import Path
 import polars as pl
 
 from assets.ingest.landing import GROWS_FOR, LandedFile, LandingManifest, RefusedFileError
-from assets.ingest.quarantine import UNREADABLE, QuarantineBuffer
+from assets.ingest.quarantine import UNREADABLE, QuarantineBuffer, whole_file
 from assets.ingest.report import RunReport
 from assets.lake import Lake
 from features.schemas.table import Table
 from features.sources.lines import UnreadableFileError, read_blocks
 from features.sources.parsed import Parsed, rejects
+
+MAX_REJECTS = 10_000  # of one file; more of them say nothing new and fill the disk
 
 
 @contextmanager
@@ -56,20 +58,25 @@ class LandingRun:
     ) -> Iterator[tuple[LandedFile, Parsed]]:
         """The pieces of every file that was not read yet; the manifest records a file after its last piece.
 
-        A file that `parse` refuses with RefusedFileError gives one reject and no row of `table`. `retry_at` gets the
-        rejects of a piece and says when the file is worth reading again; the earliest answer counts.
+        A file that `parse` refuses with RefusedFileError gives one reject and no row of `table`. After MAX_REJECTS, the
+        rejects of a file are only counted, in one reject more. `retry_at` gets the rejects of a piece and says when the
+        file is worth reading again; the earliest answer counts.
         """
         for listed, digest in self.manifest.unread(files):
             file = replace(listed, may_grow=listed.changed_about(self.manifest.as_of))
-            n_rows, n_rejects = 0, 0
+            n_rows, n_rejects, n_warnings = 0, 0, 0
             instants: list[dt.datetime] = []
             if file.may_grow and file.ends_within_a_line():  # the rest of the line may come
                 instants.append(max(self.manifest.as_of, _written_at(file)) + GROWS_FOR)
             for parsed in _pieces(file, parse, table):
-                n_rows, n_rejects = n_rows + parsed.rows.height, n_rejects + parsed.rejects.height
+                n_rows += parsed.rows.height
                 if parsed.rejects.height and (instant := retry_at(parsed.rejects)) is not None:
                     instants.append(instant)
-                yield file, parsed
+                yield file, _bounded(parsed, n_rejects=n_rejects, n_warnings=n_warnings)
+                n_rejects, n_warnings = n_rejects + parsed.rejects.height, n_warnings + parsed.warnings.height
+            if n_rejects > MAX_REJECTS:
+                detail = f"{n_rejects} entries were refused; the first {MAX_REJECTS} are listed"
+                yield file, Parsed(table.empty(), whole_file("too_many_rejects", detail=detail))
             self.manifest.record(file, digest, n_rows=n_rows, n_rejects=n_rejects, retry_at=min(instants, default=None))
 
     def refuse(self, file: LandedFile, parsed: Parsed) -> None:
@@ -77,6 +84,15 @@ class LandingRun:
         self.report.add_rejects(self.manifest.kind, parsed.rejects)
         self.report.add_warnings(parsed.warnings)
         self.refused.add(pl.concat([parsed.rejects, parsed.warnings]), source=self.manifest.kind, file=file.name)
+
+
+def _bounded(parsed: Parsed, *, n_rejects: int, n_warnings: int) -> Parsed:
+    """The piece with its rejects and warnings up to the first MAX_REJECTS of its file."""
+    return Parsed(
+        parsed.rows,
+        parsed.rejects.head(max(0, MAX_REJECTS - n_rejects)),
+        parsed.warnings.head(max(0, MAX_REJECTS - n_warnings)),
+    )
 
 
 def _pieces(file: LandedFile, parse: Callable[[LandedFile], Iterable[Parsed]], table: Table) -> Iterator[Parsed]:
@@ -106,7 +122,8 @@ def parse_in_blocks(path: Path, parse: Callable[[bytes], Parsed], *, may_grow: b
             refused = pl.concat([_renumbered(parsed.rejects, by=by), too_long])
             yield Parsed(parsed.rows, refused, _renumbered(parsed.warnings, by=by))
     except (UnreadableFileError, OSError) as error:
-        refused = rejects([(f"after line {last_line}", UNREADABLE, type(error).__name__, b"")])
+        kind = str(error) if isinstance(error, UnreadableFileError) else type(error).__name__
+        refused = rejects([(f"after line {last_line}", UNREADABLE, kind, b"")])
         yield Parsed(parse(b"").rows, refused)
 
 

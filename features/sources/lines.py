@@ -9,12 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import zstandard
 
 from features.errors import SourceError
 
 BLOCK_BYTES = 8 * 1024 * 1024
 MAX_LINE_BYTES = 1024 * 1024
+MAX_BLOCK_LINES = 250_000  # of real lines, a block has a third of that
+# Logs of real events shrink to a tenth or a fiftieth; what expands more than this is made to fill memory or disk.
+MAX_EXPANSION = 300
+EXPANDS_FREELY_BYTES = 256 * 1024 * 1024
 CSV_DELIMITERS = (",", ";", "\t", "|")
 BOM = codecs.BOM_UTF8
 _UTF16_BOMS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
@@ -26,7 +31,14 @@ MAX_WINDOW_BYTES = 128 * 1024 * 1024
 
 
 class UnreadableFileError(SourceError):
-    """A file is cut off or its compression is damaged; everything before that was already returned."""
+    """A file is cut off, its compression is damaged or expands too much; the text is the kind of the cause.
+
+    Everything before that was already returned.
+    """
+
+
+class ExpandsTooMuchError(OSError):
+    """A small compressed file holds more than MAX_EXPANSION times its size."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +73,7 @@ def read_blocks(path: Path, *, whole_lines: bool = False) -> Iterator[Block]:
     """
     number, rest = 1, b""
     overlong: bytes | None = None  # the head of a line over MAX_LINE_BYTES, until its end is found
-    for data in _as_utf8(_chunks(_pieces(path))):
+    for data in _as_utf8(_chunks(_within_bounds(_pieces(path), path))):
         if overlong is not None:
             _, newline, after = data.partition(b"\n")
             if not newline:
@@ -71,15 +83,29 @@ def read_blocks(path: Path, *, whole_lines: bool = False) -> Iterator[Block]:
         data = rest + data
         end = data.rfind(b"\n") + 1
         lines, rest = data[:end], data[end:]
-        if lines:
-            yield Block(number, lines)
-            number += lines.count(b"\n")
+        for part in _parts(lines):
+            yield Block(number, part)
+            number += part.count(b"\n")
         if len(rest) > MAX_LINE_BYTES:
             overlong, rest = rest[:4096], b""
     if overlong is not None:
         yield Block(number, b"\n", [(number, overlong)])
     elif rest and not (whole_lines and path.suffix.lower() not in _COMPRESSED):
         yield Block(number, rest)
+
+
+def _parts(lines: bytes) -> Iterator[bytes]:
+    """`lines` in parts of at most MAX_BLOCK_LINES: what is made of a line takes more memory than a short line."""
+    if lines.count(b"\n") <= MAX_BLOCK_LINES:
+        ends = [len(lines)] if lines else []
+    else:
+        found = np.flatnonzero(np.frombuffer(lines, np.uint8) == ord("\n")) + 1
+        ends = [*found[MAX_BLOCK_LINES - 1 :: MAX_BLOCK_LINES].tolist(), len(lines)]
+    start = 0
+    for end in ends:
+        if end > start:
+            yield lines[start:end]
+        start = end
 
 
 def _pieces(path: Path) -> Iterator[bytes]:
@@ -90,6 +116,17 @@ def _pieces(path: Path) -> Iterator[bytes]:
     # read1 returns the bytes before damage; read would lose them
     with cast("io.BufferedReader", gzip.open(path, "rb")) if suffix == ".gz" else path.open("rb") as file:
         yield from iter(lambda: file.read1(min(_READ_BYTES, BLOCK_BYTES)), b"")
+
+
+def _within_bounds(pieces: Iterator[bytes], path: Path) -> Iterator[bytes]:
+    """The pieces, up to what a file of this size may hold."""
+    most = max(EXPANDS_FREELY_BYTES, MAX_EXPANSION * path.stat().st_size)
+    n_bytes = 0
+    for piece in pieces:
+        yield piece[: most - n_bytes]
+        n_bytes += len(piece)
+        if n_bytes > most:
+            raise ExpandsTooMuchError(f"more than {most} bytes")
 
 
 def _decompressed_zst(path: Path) -> Iterator[bytes]:

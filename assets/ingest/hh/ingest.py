@@ -1,7 +1,7 @@
 """HH to bronze: the API if it is enabled, then the landed pages and vacancies."""
 
 import datetime as dt
-from itertools import islice
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -28,6 +28,7 @@ from features.sources.postings import PARSED_POSTINGS
 
 _KIND = "hh"
 _BODIES_PER_BATCH = 2_000
+_BYTES_PER_BATCH = 20_000_000
 _MAX_BODY_BYTES = 20_000_000
 
 
@@ -41,11 +42,24 @@ def ingest_hh(lake: Lake, landing: Path, client: HHClient, *, as_of: dt.datetime
         report.of(SOURCE).n_fetched += client.n_answers - n_before
     with landing_run(lake, _KIND, report, as_of=as_of, source=SOURCE, repeats=True) as run:
         writer = PostingWriter(lake, HH_POSTINGS, store_replayed, report, as_of)
-        unread = run.manifest.unread(list_landed(landing, _KIND))
-        while batch := list(islice(unread, _BODIES_PER_BATCH)):
+        for batch in _batches(run.manifest.unread(list_landed(landing, _KIND))):
             _replay_batch(batch, run.manifest, writer)
         writer.flush()
     return report
+
+
+def _batches(unread: Iterator[tuple[LandedFile, str]]) -> Iterator[list[tuple[LandedFile, str]]]:
+    """Files to read at once: many small ones, few large ones."""
+    batch: list[tuple[LandedFile, str]] = []
+    n_bytes = 0
+    for file, digest in unread:
+        if batch and (len(batch) >= _BODIES_PER_BATCH or n_bytes + file.size_bytes > _BYTES_PER_BATCH):
+            yield batch
+            batch, n_bytes = [], 0
+        batch.append((file, digest))
+        n_bytes += file.size_bytes
+    if batch:
+        yield batch
 
 
 def _read_api(lake: Lake, client: HHClient, report: RunReport, *, as_of: dt.datetime) -> None:

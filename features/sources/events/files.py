@@ -37,4 +37,5 @@ def _read_lines(path: Path, read: Callable[[Block], Parsed], *, may_grow: bool) 
             number_of_lines = block.first_line + block.lines.count(b"\n")
             yield read(block)
     except (UnreadableFileError, OSError) as error:
-        yield unreadable(f"after line {max(0, number_of_lines - 1)}", type(error).__name__)
+        kind = str(error) if isinstance(error, UnreadableFileError) else type(error).__name__
+        yield unreadable(f"after line {max(0, number_of_lines - 1)}", kind)

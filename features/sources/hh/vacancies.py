@@ -27,6 +27,7 @@ from features.sources.values import (
 )
 
 SOURCE = "hh"
+MAX_ITEMS = 20_000  # of one body; a page of the API has 100
 _HIGHLIGHT = re.compile(r"</?highlighttext>", re.IGNORECASE)
 _PERIODS = ("month", "hour", "shift", "service", "fly_in_fly_out", "day", "week", "year")
 
@@ -50,6 +51,10 @@ def _read_body(body: bytes, *, name: str, rows: list[dict[str, object]], refused
         document = decode_json(body)
     except NotJsonError as error:
         refused.append((f"{prefix}body", "bad_json", str(error), body))
+        return
+    n_items = len(document) if isinstance(document, list) else len(items(mapping(document).get("items")))
+    if n_items > MAX_ITEMS:
+        refused.append((f"{prefix}body", "too_many_items", f"{n_items} items; at most {MAX_ITEMS} are read", body))
         return
     vacancies = _vacancies(document)
     if vacancies is None:

@@ -9,10 +9,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from assets.ingest import landing_run
 from assets.ingest.jobs.ingest import ingest_job_files
 from assets.ingest.jobs.postings import last_of_each_day, sightings_of, store_sightings
 from assets.lake import Lake
 from features.schemas.bronze import FILE_POSTINGS, QUARANTINE, SIGHTINGS
+from features.sources import lines
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -116,6 +118,28 @@ def test_a_job_that_is_still_being_written_waits_for_its_end(
         ingest_job_files(lake, landing, as_of=AS_OF + n * HOUR)
         assert lake.scan("bronze", FILE_POSTINGS).collect().height == n + 1
     assert lake.scan("bronze", QUARANTINE).collect().is_empty()
+
+
+@pytest.mark.parametrize(("n_bad", "listed"), [(5, 5), (6, 6), (40, 6)])
+def test_a_flood_of_rejects_is_counted_and_not_kept(
+    lake: Lake, landing: Path, monkeypatch: pytest.MonkeyPatch, n_bad: int, listed: int
+) -> None:
+    monkeypatch.setattr(landing_run, "MAX_REJECTS", 5)
+    monkeypatch.setattr(lines, "MAX_BLOCK_LINES", 7)
+    (landing / "jobs").mkdir(parents=True)
+    body = "{bad\n" * n_bad + '{"source_id": "1", "title": "Clerk"}\n'
+    for name in ("a", "b"):
+        (landing / "jobs" / f"{name}.jsonl").write_text(body.replace("Clerk", f"Clerk {name}"))
+    report = ingest_job_files(lake, landing, as_of=AS_OF)
+    report.metadata()
+    for name in ("a", "b"):
+        refused = lake.scan("bronze", QUARANTINE).filter(pl.col("file") == f"jobs/{name}.jsonl").collect()
+        flood = refused.filter(pl.col("reason") == "too_many_rejects")
+        assert refused.height == listed
+        assert flood["detail"].to_list() == (
+            [f"{n_bad} entries were refused; the first 5 are listed"] if n_bad > 5 else []
+        )
+    assert set(lake.scan("bronze", FILE_POSTINGS).collect()["title"]) == {"Clerk a", "Clerk b"}
 
 
 def test_compaction_keeps_the_last_sighting_of_each_day_and_every_end(lake: Lake) -> None:

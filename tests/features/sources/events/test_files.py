@@ -1,5 +1,6 @@
 import gzip
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -193,6 +194,36 @@ def test_blocks_are_bounded_and_line_numbers_go_on(tmp_path: Path, monkeypatch: 
         ("line 21", "too_long"),
         ("line 32", "bad_json"),
     ]
+
+
+def test_many_short_lines_are_read_in_several_blocks_whose_numbers_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lines_module, "MAX_BLOCK_LINES", 10)
+    body = b"x\n" * 25 + b"\n" * 20 + jsonl(EVENT) + b"y"
+    (tmp_path / "a.jsonl").write_bytes(body)
+    blocks = list(read_events(tmp_path / "a.jsonl", as_of=AS_OF))
+    assert max(block.rejects.height for block in blocks) == 10
+    entries = [entry for block in blocks for entry in block.rejects["entry"]]
+    assert entries == [f"line {n}" for n in (*range(1, 26), 47)]
+    assert sum(block.rows.height for block in blocks) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "compress"), [("a.jsonl.gz", gzip.compress), ("a.jsonl.zst", zstandard.ZstdCompressor().compress)]
+)
+@pytest.mark.parametrize("filling", [b" ", b"\n", b"x\n"])
+def test_a_small_file_that_expands_without_measure_ends_with_one_reject(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, compress: Callable[[bytes], bytes], filling: bytes
+) -> None:
+    monkeypatch.setattr(lines_module, "EXPANDS_FREELY_BYTES", 200_000)
+    monkeypatch.setattr(lines_module, "BLOCK_BYTES", 50_000)
+    fair = read(tmp_path, compress(jsonl(*({**EVENT, "event_id": f"e{n}"} for n in range(800)))), name=name)
+    assert fair.rows.height == 800 and fair.rejects.is_empty()
+    parsed = read(tmp_path, compress(jsonl(EVENT) + filling * (4_000_000 // len(filling))), name=name)
+    assert parsed.rows["event_id"].to_list() == ["e1"]
+    found = parsed.rejects.filter(pl.col("reason") == "unreadable")
+    assert found["detail"].to_list() == ["ExpandsTooMuchError"] and parsed.rejects["reason"][-1] == "unreadable"
 
 
 def test_parquet_columns_of_odd_types_never_stop_the_file(tmp_path: Path) -> None:

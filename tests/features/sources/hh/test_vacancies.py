@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from features.sources.hh.vacancies import parse_hh_bodies
+from features.sources.hh.vacancies import MAX_ITEMS, parse_hh_bodies
 from features.sources.parsed import Parsed
 from features.sources.postings import PARSED_POSTINGS
 
@@ -135,6 +135,13 @@ def test_a_bad_item_takes_no_good_one_with_it() -> None:
     parsed = parse_hh(json.dumps({"items": [1, OLD, {"id": "3"}, None]}).encode())
     assert parsed.rows["job_id"].to_list() == ["hh:100"]
     assert parsed.rejects["entry"].to_list() == ["item 0", "item 2", "item 3"]
+
+
+@pytest.mark.parametrize("shape", [b"[%s]", b'{"items": [%s]}'])
+def test_a_body_of_too_many_items_is_one_reject(shape: bytes) -> None:
+    parsed = parse_hh_bodies([("a", shape % b",".join([b"{}"] * (MAX_ITEMS + 1)))])
+    assert parsed.rejects.select("entry", "reason").rows() == [("a body", "too_many_items")]
+    assert parse_hh_bodies([("a", shape % b",".join([b"{}"] * 3))]).rejects.height == 3
 
 
 def test_many_bodies_give_what_each_gives_alone() -> None:
