@@ -63,9 +63,14 @@ def parse_jobs_csv(body: bytes) -> Parsed:
 
 
 def parse_jobs_parquet(body: bytes) -> Parsed:
-    """One job a row; unknown columns are ignored. A file that can't be read is one reject."""
+    """One job a row; unknown columns are ignored. A file that can't be read is one reject.
+
+    A small file may be made to unpack to all memory: read untrusted files in a process with limits.
+    """
     try:
         rows = _within_calendar(pl.read_parquet(io.BytesIO(body))).to_dicts()
+    except MemoryError:
+        raise
     except (Exception, PanicException) as error:  # damage raises many kinds of exceptions, panics of Polars among them
         return postings([], refused=[("file", "unreadable", type(error).__name__, body[:64])])
     return _collect((f"row {n}", row, b"") for n, row in enumerate(rows, 1))

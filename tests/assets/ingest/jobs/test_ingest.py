@@ -7,9 +7,12 @@ import os
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from assets.ingest import landing_run
+from assets.ingest.jobs import ingest as jobs_ingest
 from assets.ingest.jobs.ingest import ingest_job_files
 from assets.ingest.jobs.postings import last_of_each_day, sightings_of, store_sightings
 from assets.lake import Lake
@@ -140,6 +143,33 @@ def test_a_flood_of_rejects_is_counted_and_not_kept(
             [f"{n_bad} entries were refused; the first 5 are listed"] if n_bad > 5 else []
         )
     assert set(lake.scan("bronze", FILE_POSTINGS).collect()["title"]) == {"Clerk a", "Clerk b"}
+
+
+def _bombs() -> dict[str, pa.Table]:
+    rows = 40_000
+    long = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array(["x" * 1_000_000]))
+    ids = pa.array([str(n) for n in range(rows)])
+    titles = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array(["Clerk"]))
+    return {
+        "description": pa.table({"source_id": ids, "title": titles, "description": long}),
+        "rows": pa.table({"title": pa.nulls(30_000_000, pa.bool_())}),
+    }
+
+
+@pytest.mark.parametrize("name", ["description", "rows"])
+def test_a_small_parquet_file_that_unpacks_to_all_memory_is_one_reject(
+    lake: Lake, landing: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(jobs_ingest, "MEMORY_BYTES", 500_000_000)
+    (landing / "jobs").mkdir(parents=True)
+    path = landing / "jobs" / "a.parquet"
+    pq.write_table(_bombs()[name], path, compression="zstd")
+    assert path.stat().st_size < 1_000_000
+    pl.DataFrame([{"source_id": "1", "title": "Cook"}]).write_parquet(landing / "jobs" / "b.parquet")
+    ingest_job_files(lake, landing, as_of=AS_OF)
+    (reason,) = lake.scan("bronze", QUARANTINE).collect()["reason"].to_list()
+    assert reason in ("too_much_memory", "unreadable")  # Polars panics at some allocations and aborts at others
+    assert lake.scan("bronze", FILE_POSTINGS).collect()["title"].to_list() == ["Cook"]
 
 
 def test_compaction_keeps_the_last_sighting_of_each_day_and_every_end(lake: Lake) -> None:
