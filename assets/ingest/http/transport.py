@@ -50,7 +50,10 @@ class AddressGuard:
 
 
 def is_public(address: str) -> bool:
-    """Whether `address`, or the IPv4 address that an IPv6 address carries, is globally routable unicast."""
+    """Whether `address`, or the IPv4 address that an IPv6 address carries, is globally routable unicast.
+
+    The only such IPv6 addresses that are given out lie in 2000::/3. Python takes some others for global.
+    """
     ip = ipaddress.ip_address(address.split("%", 1)[0])
     if isinstance(ip, ipaddress.IPv6Address):
         carried = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
@@ -58,9 +61,12 @@ def is_public(address: str) -> bool:
             return is_public(str(carried))
         if ip in _NAT64:
             return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+        if ip not in _GLOBAL_UNICAST:
+            return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 

@@ -115,7 +115,9 @@ def test_a_redirect_that_may_not_be_followed_is_not_asked(server: FaultServer, c
         ("93.184.216.34", True), ("10.1.2.3", False), ("127.0.0.1", False), ("169.254.1.1", False),
         ("224.0.0.1", False), ("0.0.0.0", False), ("100.64.0.1", False), ("::1", False), ("fe80::1%eth0", False),
         ("::ffff:127.0.0.1", False), ("2002:7f00:1::", False), ("64:ff9b::7f00:1", False),
-        ("2606:4700::1111", True),
+        ("2606:4700::1111", True), ("2a00:1450:4001::1", True), ("fec0::1", False), ("feff:ffff::1", False),
+        ("fe80::1", False), ("fc00::1", False), ("ff0e::1", False), ("::7f00:1", False), ("::5db8:d822", False),
+        ("4000::1", False), ("2001:db8::1", False), ("64:ff9b::5db8:d822", True), ("::ffff:93.184.216.34", True),
     ],
 )  # fmt: skip
 def test_public_addresses_are_distinguished_from_others(address: str, expected: bool) -> None:
