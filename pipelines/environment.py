@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from assets.resources import Workspace
 
 
+DATA_VARIABLE = "JOBFEED_DATA"
+
+
 def data_folder() -> Path:
     """The folder that JOBFEED_DATA names; default `./data`."""
-    return Path(os.environ.get("JOBFEED_DATA") or "data").resolve()
+    return Path(os.environ.get(DATA_VARIABLE) or "data").resolve()
 
 
 def config_folder() -> Path | None:

@@ -2,21 +2,79 @@
 
 import logging
 import os
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from rich.console import Console
 
 from assets.resources import ANNOUNCE_TAG, AS_OF_TAG, Workspace
+from features.errors import JobfeedError
 from pipelines.cli.terminal import visible
 
 _NOT_RUN = "Dependencies for step"
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 
 
-def run_job(name: str, *, as_of: datetime | None, console: Console, is_forced: bool = False) -> bool:
-    """Runs the job `name` for `as_of` (None: now) and prints each step; returns whether it succeeded.
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run did. A figure is None if the run did not get so far, or its job does not compute it.
+
+    `announced`: whether the generation is served now. `n_jobs` and `n_users` are those of the generation.
+    """
+
+    succeeded: bool
+    generation: str | None = None
+    announced: str | None = None
+    n_jobs: int | None = None
+    n_users: int | None = None
+    n_ranked_feeds: int | None = None
+    n_quarantined: int | None = None
+
+    def line(self) -> str:
+        """The figures that are known, as one line."""
+        figures = (
+            (self.n_jobs, "jobs"), (self.n_users, "users"), (self.n_ranked_feeds, "feeds ranked"),
+            (self.n_quarantined, "entries quarantined"),
+        )  # fmt: skip
+        parts = [f"{n:,} {what}" for n, what in figures if n is not None]
+        if self.generation is not None:
+            parts.append(f"generation {self.generation} ({self.announced})")
+        return ", ".join(parts)
+
+
+def summary_of(result: dg.ExecuteInProcessResult) -> RunSummary:
+    """The figures that the run's assets reported."""
+    made = {
+        event.asset_key.to_user_string(): event.step_materialization_data.materialization.metadata
+        for event in result.get_asset_materialization_events()
+        if event.asset_key is not None
+    }
+
+    def value(asset: str, name: str) -> Any:
+        return made[asset][name].value if name in made.get(asset, {}) else None
+
+    ingested = [value(asset, "n_quarantined") for asset in made if asset.startswith("bronze/")]
+    quarantined = [n for n in ingested if n is not None]
+    return RunSummary(
+        succeeded=result.success,
+        generation=value("publishing/generation", "generation"),
+        announced=value("publishing/generation", "announced"),
+        n_jobs=value("publishing/generation", "n_jobs"),
+        n_users=value("publishing/generation", "dagster/row_count"),
+        n_ranked_feeds=value("ranking/feeds", "n_ranked"),
+        n_quarantined=sum(quarantined) if quarantined else None,
+    )
+
+
+class DagsterHomeError(JobfeedError, RuntimeError):
+    """The records of runs can't be kept; the message says why."""
+
+
+def run_job(name: str, *, as_of: datetime | None, console: Console, is_forced: bool = False) -> "RunSummary":
+    """Runs the job `name` for `as_of` (None: now), prints each step, and returns what came of it.
 
     `is_forced`: the result is announced even if it is of the future, empty, or older than what is served.
     """
@@ -27,12 +85,25 @@ def run_job(name: str, *, as_of: datetime | None, console: Console, is_forced: b
     tags = {AS_OF_TAG: as_of.isoformat()} if as_of is not None else {}
     if is_forced:
         tags[ANNOUNCE_TAG] = "always"
-    os.environ.setdefault("DAGSTER_HOME", str(PROJECT_FOLDER))
+    _require_dagster_home()
     with dg.DagsterInstance.get() as instance:
         result = job.execute_in_process(
             instance=instance, tags=tags, run_config={"loggers": {"console": {}}}, raise_on_error=False
         )
-    return result.success
+    return summary_of(result)
+
+
+def _require_dagster_home() -> None:
+    """Raises DagsterHomeError if Dagster's records can't be kept where DAGSTER_HOME says; default the project."""
+    home = Path(os.environ.setdefault("DAGSTER_HOME", str(PROJECT_FOLDER)))
+    problem = (
+        "is not an absolute path" if not home.is_absolute()
+        else "is not a folder" if not home.is_dir()
+        else "can't be written by this user" if not os.access(home, os.W_OK | os.X_OK)
+        else None
+    )  # fmt: skip
+    if problem is not None:
+        raise DagsterHomeError(f"DAGSTER_HOME {home}: {problem}; name the folder for the records of runs")
 
 
 def run_features_and_models(workspace: Workspace, *, as_of: datetime, console: Console) -> bool:

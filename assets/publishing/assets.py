@@ -122,6 +122,7 @@ def _metadata(result: Published, copied: str, removed: Sequence[str]) -> dict[st
         "announced": announced if result.is_announced else "no: the served one is of a later instant",
         "tables": dg.MetadataValue.md(f"| table | rows | bytes |\n| --- | ---: | ---: |\n{rows}"),
         "dagster/row_count": manifest.rows("feeds"),
+        "n_jobs": manifest.rows("jobs"),
         "megabytes": round(sum(f["bytes"] for f in manifest.files.values()) / 1e6, 1),
         "look_up_layers": max(len(files) for files in manifest.lookup.values()),
         "postgres": copied,

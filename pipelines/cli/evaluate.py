@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.cli.terminal import checked_config, err, fail, out, parse_instant, require_choice, workspace
+from pipelines.cli.terminal import checked_config, err, fail, out, parse_instant, print_table, require_choice, workspace
 
 if TYPE_CHECKING:
     import polars as pl
@@ -122,7 +122,7 @@ def _judge(replay: "Replay", folder: Path, what: str, sampling: tuple[int, int],
     )
     write_results(folder, about, found, render_report(about, found))
     out.print(escape(what))
-    out.print(_table(found))
+    print_table(out, _table(found))
     out.print(
         f"{found.counts.n_judged_users:,} users judged by {found.counts.n_judged_pairs:,} held-out interactions on "
         f"{found.counts.n_jobs:,} open jobs; the report is {escape(str(folder / REPORT_FILE))}",
@@ -156,7 +156,7 @@ def _table(found: "Evaluation") -> Table:
 def _compare(evaluations: Path, before: str, after: str, *, seed: int) -> None:
     from assets.evaluation.results import compare
 
-    out.print(_differences(compare(evaluations, before, after, seed=seed)))
+    print_table(out, _differences(compare(evaluations, before, after, seed=seed)))
 
 
 def _differences(found: "pl.DataFrame") -> Table:

@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.cli.terminal import command_group, err, fail, out, workspace
+from pipelines.cli.terminal import command_group, err, fail, out, print_table, visible, workspace
 from serving.contract.generation import GenerationError
 
 app = command_group("Published generations: list, verify, roll back, compare, export.")
@@ -27,14 +27,18 @@ def list_generations() -> None:
         current = generations.current_generation(published)
     except GenerationError as error:
         pointer_error = error
+    kept = generations.list_generations(published)
+    if not kept:
+        out.print(f"{escape(str(published))}: no generation is published yet; `jobfeed run daily` makes one")
     table = Table()
     for name in ("generation", "kind", "as of", "created", "users", "jobs", "served"):
         table.add_column(name, no_wrap=True)
-    for found in generations.list_generations(published):
+    for found in kept:
         served = "served" if found.generation == current else ""
         sizes = (str(found.rows("feeds")), str(found.rows("jobs")))
         table.add_row(found.generation, found.kind, found.as_of[:19], found.created_at[:19], *sizes, served)
-    out.print(table)
+    if kept:
+        print_table(out, table)
     for problem in generations.unreadable(published):
         err.print(f"[red]{escape(problem)}[/]")
     if pointer_error is not None:
@@ -91,9 +95,9 @@ def diff(
         table = Table("job", "rank before", "rank after", "score before", "score after")
         feed = differences.feed_difference(published, old, new, user, memory_limit=limit)
         for job_id, *figures in feed.iter_rows():
-            table.add_row(escape(job_id), *(_figure(value) for value in figures))
+            table.add_row(escape(visible(job_id)), *(_figure(value) for value in figures))
     out.print(f"{old} → {new}")
-    out.print(table)
+    print_table(out, table)
 
 
 @app.command()

@@ -1,5 +1,10 @@
 """The `jobfeed` command: puts its commands together. Each parses its arguments, calls one function and prints."""
 
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
 from pipelines.cli import config, evaluate, feeds, generations, recipes, service, sources, terminal, workbench
 
 app = terminal.command_group("Offline job recommendations: run, look, serve.", add_completion=False)
@@ -8,7 +13,9 @@ for command in (
     evaluate.evaluate, sources.quarantine, service.serve,
 ):  # fmt: skip
     app.command()(command)
-app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(service.token)
+# Its help is that of its own sub-commands.
+_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+app.command(context_settings=_PASSED_ON)(service.token)
 for name, group in (
     ("generations", generations.app),
     ("recipes", recipes.app),
@@ -16,6 +23,21 @@ for name, group in (
     ("sources", sources.app),
 ):
     app.add_typer(group, name=name)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        terminal.out.print(f"jobfeed {version('jobfeed')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    is_version_asked: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Options before any command."""
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from assets.ingest.quarantine import PERSONAL_SOURCES
-from pipelines.cli.terminal import visible
+from pipelines.cli.terminal import print_table, visible
 
 HIDDEN = "(may be personal; --raw shows it)"
 _RAW_CHARS = 120
@@ -28,7 +28,7 @@ def print_counts(console: Console, found: pl.DataFrame) -> None:
     for source, reason, entries, files, first_at, last_at in found.iter_rows():
         cells = (visible(source), visible(reason), str(entries), str(files), _minute(first_at), _minute(last_at))
         table.add_row(*map(escape, cells))
-    console.print(table)
+    print_table(console, table)
 
 
 def print_entries(console: Console, found: pl.DataFrame, *, is_raw_shown: bool) -> None:

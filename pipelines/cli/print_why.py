@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.explanations.templates import render_reason
+from pipelines.cli.terminal import print_table, visible
 
 if TYPE_CHECKING:
     from assets.ranking.score_breakdown import Answer
@@ -25,15 +26,15 @@ _RULES = {
 def print_why(console: Console, user_id: str, answer: "Answer", *, language: str) -> None:
     """Prints the answer for the user, reasons in `language` (en or ru)."""
     found = answer.why
-    facts = [answer.job["title"], answer.job["company"], answer.job["city"]]
-    console.print(f"[bold]{escape(found.job_id)}[/]  {escape(' · '.join(fact for fact in facts if fact))}")
+    facts = [visible(fact) for fact in (answer.job["title"], answer.job["company"], answer.job["city"]) if fact]
+    console.print(f"[bold]{escape(visible(found.job_id))}[/]  {escape(' · '.join(facts))}")
     console.print(f"for user [bold]{escape(user_id)}[/]\n")
     for line in [*_standing(answer), *_rules(answer)]:
         console.print(line)
     if found.score is None:
         console.print("No score: neither it nor the job that represents it is open.")
         return
-    console.print(_score_table(found))
+    print_table(console, _score_table(found))
     console.print(
         f"Recipe {escape(found.recipe)}, arm {escape(found.arm)}; an unknown component counts {found.neutral:.2f}.\n"
         f"Confidence {found.confidence or 0:.2f}: the weight of what is known."
@@ -46,7 +47,7 @@ def print_why(console: Console, user_id: str, answer: "Answer", *, language: str
         console.print("\nReasons given:" if answer.item else "\nReasons that would be given:")
     for code, ref, value in reasons if not answer.rules else ():
         named = answer.titles.get(ref, ref) if ref is not None else None
-        console.print(f"  {escape(render_reason(code, named, value, language))}")
+        console.print(f"  {escape(visible(render_reason(code, named, value, language)))}")
 
 
 def _standing(answer: "Answer") -> list[str]:
@@ -91,7 +92,7 @@ def _rules(answer: "Answer") -> list[str]:
     lines = []
     for broken in answer.rules:
         text = _RULES.get(broken.rule, broken.rule.replace("_", " "))
-        evidence = f" ({escape(broken.evidence)})" if broken.evidence else ""
+        evidence = f" ({escape(visible(broken.evidence))})" if broken.evidence else ""
         lines.append(f"[red]Kept out by a rule:[/] {text}{evidence}.")
     if answer.rules and answer.why.score is not None:
         lines.append("Without that its score would be:")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from pipelines.cli.terminal import checked_config, command_group, fail, out, workspace
+from pipelines.cli.terminal import checked_config, command_group, fail, out, print_table, workspace
 
 if TYPE_CHECKING:
     from models.learning.registry import Figure, Fit
@@ -29,7 +29,7 @@ def list_recipes() -> None:
     recipes = Table("recipe", "weights", "in use")
     for name, recipe in sorted(settings.recipes.items()):
         recipes.add_row(name, _weights(recipe), "default" if name == settings.default_recipe else "")
-    out.print(recipes)
+    print_table(out, recipes)
     if not registry.fits:
         out.print("no fit of the learned recipe yet")
         return
@@ -40,7 +40,7 @@ def list_recipes() -> None:
         data = f"{fit.data.n_positives:,} outcomes of {fit.data.n_users:,} users"
         figures = (_figure(fit.ndcg), fit.incumbent, _figure(fit.incumbent_ndcg), _figure(fit.gain, sign="+"))
         fits.add_row(fit.fit, data, *figures, "promoted" if fit.is_promoted else "not promoted", ", ".join(marks))
-    out.print(fits)
+    print_table(out, fits)
 
 
 @app.command()
@@ -82,7 +82,7 @@ def _print_fit(fit: "Fit") -> None:
     for name, weight in sorted(fit.weights.items(), key=lambda item: (-item[1], item[0])):
         area = fit.separation.get(name)
         table.add_row(name, f"{weight:.4f}", f"{area.mean:.1%}" if area is not None else "")
-    out.print(table)
+    print_table(out, table)
     level = fit.level
     out.print(
         f"value of an unknown component {fit.neutral:g}, diversity {fit.diversity:g}, score = {level.base:g} + "

@@ -19,7 +19,7 @@ from assets.lake import Lake
 from features.schemas.bronze import INGEST_RUNS, POSTING_CONTENT
 from features.source_health import source_alarms
 from features.sources.feeds.formats import FORMATS
-from pipelines.cli.terminal import visible
+from pipelines.cli.terminal import print_table, visible
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,17 @@ def print_statuses(console: Console, found: Sequence[SourceStatus]) -> None:
         at = f"{status.last_run_at:%Y-%m-%d %H:%M}" if status.last_run_at else "never"
         n_listed = "" if status.n_listed is None else str(status.n_listed)
         cells = (status.name, status.state, at, visible(status.last_status)[:200], n_listed, status.due)
-        table.add_row(*map(escape, cells), f"[yellow]{escape(status.alarm)}[/]" if status.alarm else "")
-    console.print(table)
+        table.add_row(
+            *(escape(visible(cell)) for cell in cells),
+            f"[yellow]{escape(visible(status.alarm))}[/]" if status.alarm else "",
+        )
+    print_table(console, table)
 
 
 def print_reading(console: Console, reading: FeedReading, *, limit: int) -> None:
     """Prints the result of a trial read: counts, the share of jobs that fill each column, and the first jobs."""
     rows, rejects = reading.parsed.rows, reading.parsed.rejects
-    console.print(f"[bold]{escape(reading.name)}[/]: {escape(visible(reading.status))}")
+    console.print(f"[bold]{escape(visible(reading.name))}[/]: {escape(visible(reading.status))}")
     console.print(f"{rows.height} jobs, {rejects.height} refused, {reading.seconds:.1f} s")
     for reason, n in rejects["reason"].value_counts(sort=True).iter_rows():
         console.print(f"  refused: {escape(visible(reason))} {n}")
@@ -96,7 +99,7 @@ def print_reading(console: Console, reading: FeedReading, *, limit: int) -> None
         if n:
             first = visible(str(rows[column].drop_nulls()[0]))
             table.add_row(column, f"{100 * n / rows.height:.0f} %", escape(first[:80]))
-    console.print(table)
+    print_table(console, table)
     for title, company, place in rows.select("title", "company", "location_text").head(limit).iter_rows():
         console.print(f"  {escape(visible(' · '.join(part for part in (title, company, place) if part)))}")
 

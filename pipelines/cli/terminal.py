@@ -4,12 +4,20 @@ Exit code 1 is a failure, 2 wrong use. Everything heavy is imported inside funct
 """
 
 import datetime as dt
+import errno
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
+from rich.table import Table
 from typer.core import TyperGroup
 
 from features.errors import JobfeedError
@@ -18,8 +26,32 @@ if TYPE_CHECKING:
     from assets.config.loading import Config
     from assets.resources import Workspace
 
-out = Console()
-err = Console(stderr=True)
+
+class _PlainTextConsole(Console):
+    """Prints text without wrapping it, and no control character of it: titles and names are written by others.
+
+    Rich itself passes escape sequences in text on to the terminal, also in their one-character forms (C1).
+    """
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(_plain(segment.text), segment.style)
+
+
+out = _PlainTextConsole(soft_wrap=True)
+err = _PlainTextConsole(stderr=True, soft_wrap=True)
+
+_WIDEST = 100_000
+_SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+_FOLDERS = "; JOBFEED_DATA names the data folder, JOBFEED_CONFIG that of the configuration"
+_HINTS = {
+    errno.ENOENT: _FOLDERS,
+    errno.ENOTDIR: _FOLDERS,
+    errno.EACCES: f"; it must be allowed to this user{_FOLDERS}",
+    errno.EPERM: f"; it must be allowed to this user{_FOLDERS}",
+    errno.EROFS: f"; a run needs a folder that can be written{_FOLDERS}",
+    errno.ENOSPC: "; free some space and run the command again, nothing that was published is lost",
+}
 
 AsOf = Annotated[
     str | None, typer.Option("--as-of", help="Compute for this instant (RFC 3339 or a date); default now.")
@@ -33,11 +65,23 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
         except JobfeedError as error:
             fail(str(error))
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # the reader of our output went away, which is no failure
+            fail(_described(error))
 
 
 def command_group(help_text: str, **options: Any) -> typer.Typer:
     """A group of commands in which an error of the project ends the command with its message and exit code 1."""
     return typer.Typer(cls=_Commands, no_args_is_help=True, help=help_text, **options)
+
+
+def _described(error: OSError) -> str:
+    """What the system said, of which file, and what to do about it."""
+    text = error.strerror or str(error)
+    named = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    hint = _HINTS.get(error.errno or 0, "")
+    return f"{' -> '.join(named)}: {text}{hint}" if named else f"{text}{hint}"
 
 
 def fail(message: str) -> NoReturn:
@@ -48,9 +92,16 @@ def fail(message: str) -> NoReturn:
 
 def workspace() -> "Workspace":
     """The workspace that the environment names."""
-    from pipelines.environment import workspace_from_environment
+    from pipelines.environment import DATA_VARIABLE, data_folder, workspace_from_environment
 
+    if os.environ.get(DATA_VARIABLE) and not data_folder().is_dir():
+        _warn_once(f"{DATA_VARIABLE} names {data_folder()}, which is not there yet")
     return workspace_from_environment()
+
+
+@cache
+def _warn_once(message: str) -> None:
+    err.print(f"[yellow]warning:[/] {escape(message)}")
 
 
 def checked_config() -> "Config":
@@ -84,6 +135,34 @@ def progress_bar() -> Progress:
     return Progress(*columns, console=err, transient=True)
 
 
+def print_table(console: Console, table: Table) -> None:
+    """Prints `table` without cutting a cell: piped it is as wide as it needs, on a narrow terminal its cells fold."""
+    needed = Measurement.get(console, console.options.update(width=_WIDEST), table)
+    width = console.width if console.is_terminal else needed.maximum
+    for column in table.columns:
+        column.overflow = "fold"
+        column.no_wrap = column.no_wrap and needed.minimum <= width
+    # Not by the argument `width` of print, which is at most the console's.
+    console.print(_OfWidth(table, width), soft_wrap=False, crop=False)
+
+
+@dataclass(frozen=True)
+class _OfWidth:
+    table: Table
+    width: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield from console.render(self.table, options.update(width=self.width))
+
+
 def visible(text: str) -> str:
     """`text` on one line; terminal control characters and marks of writing direction are shown as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return "".join(c if c.isprintable() else " " if c in _SPACES else _escaped(c) for c in text)
+
+
+def _plain(text: str) -> str:
+    return text if text.isprintable() else "\n".join(map(visible, text.split("\n")))
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from models.explanations.templates import render_reason
+from pipelines.cli.terminal import print_table, visible
 from serving.contract.tables import JOB_REFERENCE_CODES
 
 
@@ -58,27 +59,32 @@ def read_feed(generation: Path, user_id: str, *, limit: int) -> Feed:
 
 def print_feed(console: Console, user_id: str, feed: Feed, *, language: str) -> None:
     """Prints the items as a table with score, confidence and reasons in `language` (en or ru)."""
-    facts = [escape(user_id), f"{feed.source} feed", *([escape(feed.made)] if feed.made else [])]
+    shown_id = escape(visible(user_id))
+    facts = [shown_id, f"{feed.source} feed", *([escape(feed.made)] if feed.made else [])]
     table = Table(title=" · ".join(facts), title_justify="left", expand=False)
     for name, justify in (("#", "right"), ("score", "right"), ("sure", "right"), ("job", "left"), ("why", "left")):
         table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
     for item in feed.items.iter_rows(named=True):
         place = ", ".join(part for part in (item["city"], item["work_format"]) if part)
         marks = "".join([" (seen)" if item["seen"] else "", " (exploration)" if item["explored"] else ""])
-        job = f"[bold]{escape(item['title'])}[/]{marks}\n{escape(item['company'] or '—')} · {escape(place or '—')}"
+        job = f"[bold]{_cell(item['title'])}[/]{marks}\n{_cell(item['company'])} · {_cell(place)}"
         reasons = [
             render_reason(r["code"], feed.titles.get(r["ref"], r["ref"]), r["value"], language)
             for r in item["reasons"] or []
         ]
         score, confidence = f"{100 * item['score']:.1f}", f"{item['confidence']:.2f}"
-        described = f"{job}\n[dim]{escape(item['job_id'])}[/]"
-        table.add_row(str(item["rank"]), score, confidence, described, escape("\n".join(reasons)))
-    console.print(table)
+        described = f"{job}\n[dim]{_cell(item['job_id'])}[/]"
+        table.add_row(str(item["rank"]), score, confidence, described, "\n".join(map(_cell, reasons)))
+    print_table(console, table)
     if feed.made is None:
-        console.print(f"{escape(user_id)} has no feed of their own: this is what anybody gets.")
+        console.print(f"{shown_id} has no feed of their own: this is what anybody gets.")
     elif feed.items.height:
-        first = escape(feed.items["job_id"][0])
-        console.print(f"How a score came about: jobfeed why {escape(user_id)} {first}", soft_wrap=True)
+        first = _cell(feed.items["job_id"][0])
+        console.print(f"How a score came about: jobfeed why {shown_id} {first}", soft_wrap=True)
+
+
+def _cell(text: str | None) -> str:
+    return escape(visible(text or "—"))
 
 
 def _references(items: pl.DataFrame) -> list[str]:

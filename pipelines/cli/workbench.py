@@ -1,11 +1,13 @@
 """`jobfeed run`, `simulate`, `bench` and `tune`: run a job, make a market, measure, choose the collaborative model."""
 
 import datetime as dt
+import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 from rich.markup import escape
@@ -17,6 +19,7 @@ from pipelines.cli.terminal import (
     err,
     out,
     parse_instant,
+    print_table,
     progress_bar,
     require_choice,
     workspace,
@@ -36,6 +39,9 @@ def run(
     announce: Annotated[
         bool, typer.Option("--announce", help="Serve the result even if it is of the future, empty or older.")
     ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as JSON; the steps go to standard error.")
+    ] = False,
 ) -> None:
     """Run a job in this process and print its steps.
 
@@ -51,6 +57,9 @@ def run(
     if problem is not None:
         raise typer.BadParameter(f"{problem}; --announce computes and serves it all the same", param_hint="--as-of")
     if not always and not announce and (last := nothing_new_since(job, instant or started)) is not None:
+        if as_json:
+            _print_json({"succeeded": True, "nothing_new_since": last.isoformat()})
+            return
         out.print(f"[bold]{escape(job)}[/] nothing new since the run as of {last.isoformat()}; nothing is published")
         return
     from pipelines.jobs import JOBS
@@ -60,12 +69,21 @@ def run(
     if job not in names:
         raise typer.BadParameter(f"{job!r} is not a job; jobs are {', '.join(names)}", param_hint="JOB")
     checked_config()
-    out.print(f"[bold]{job}[/] as of {instant.isoformat() if instant else 'now'}")
-    succeeded = run_job(job, as_of=instant, console=out, is_forced=announce)
+    console = err if as_json else out
+    console.print(f"[bold]{job}[/] as of {instant.isoformat() if instant else 'now'}")
+    summary = run_job(job, as_of=instant, console=console, is_forced=announce)
     seconds = (dt.datetime.now(dt.UTC) - started).total_seconds()
-    out.print(f"{'[green]done[/]' if succeeded else '[red]failed[/]'} in {seconds:.1f} s")
-    if not succeeded:
+    if as_json:
+        _print_json({**asdict(summary), "seconds": round(seconds, 1)})
+    else:
+        outcome = "[green]done[/]" if summary.succeeded else "[red]failed[/]"
+        out.print(": ".join(part for part in (f"{outcome} in {seconds:.1f} s", escape(summary.line())) if part))
+    if not summary.succeeded:
         raise typer.Exit(1)
+
+
+def _print_json(fields: Mapping[str, Any]) -> None:
+    out.print(json.dumps(fields), markup=False, highlight=False)
 
 
 def simulate(
@@ -200,7 +218,7 @@ def tune(
         )
     path = keep_tuned(found.models, tuned, split, as_of=instant, config=config)
     out.print(f"split by {split.kind}: {escape(split.reason)}")
-    out.print(_tuned_table(tuned))
+    print_table(out, _tuned_table(tuned))
     cut = "; the time ran out, another machine may choose otherwise" if tuned.is_cut_by_time else ""
     out.print(f"kept in {escape(str(path))}; the next `jobfeed run daily` fits it{cut}")
 

@@ -9,6 +9,8 @@ from rich.console import Console
 
 from pipelines import running
 
+ROWS = "dagster/row_count"
+
 
 @pytest.fixture
 def logged() -> tuple[logging.Logger, io.StringIO]:
@@ -34,3 +36,25 @@ def test_messages_reach_the_terminal_without_control_characters(logged: tuple[lo
     logger, written = logged
     logger.error("no such file: \x1b[2J.csv\nsecond line")
     assert written.getvalue() == "  error no such file: \\x1b[2J.csv\nsecond line\n"
+
+
+def test_the_summary_of_a_run_has_what_its_assets_report() -> None:
+    def reporting(name: str, **metadata: object) -> dg.AssetsDefinition:
+        @dg.asset(key=name.split("/"))
+        def report() -> dg.MaterializeResult:
+            return dg.MaterializeResult(metadata=metadata)
+
+        return report
+
+    result = dg.materialize(
+        [
+            reporting("bronze/events", n_quarantined=3),
+            reporting("bronze/resumes", n_quarantined=4),
+            reporting("ranking/feeds", n_ranked=1234),
+            reporting("publishing/generation", generation="g", announced="new, delta", n_jobs=5, **{ROWS: 6}),
+        ]
+    )
+    summary = running.summary_of(result)
+    assert summary.line() == ("5 jobs, 6 users, 1,234 feeds ranked, 7 entries quarantined, generation g (new, delta)")
+    nothing = running.summary_of(dg.materialize([reporting("training/tuning")]))
+    assert (nothing.succeeded, nothing.line()) == (True, "")
