@@ -11,6 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 from assets.lake import Lake, write_bytes
 
+_CLOCK_SKEW = dt.timedelta(days=1)
+LONGEST_PAUSE = dt.timedelta(days=7)  # of what a source asks for
+
 
 class FeedState(BaseModel, frozen=True):
     """One feed. `address` is a digest of the configured URL, which may hold a key; another URL starts afresh.
@@ -67,6 +70,25 @@ def load_states(lake: Lake) -> SourceStates:
         return SourceStates.model_validate_json(_path(lake).read_bytes())
     except (FileNotFoundError, ValidationError):
         return SourceStates()
+
+
+def believable_states(lake: Lake, *, as_of: dt.datetime) -> SourceStates:
+    """The stored states without what a clock that was ahead left in them: it would silence a source until then."""
+    states = load_states(lake)
+    latest = max(as_of, dt.datetime.now(dt.UTC)) + _CLOCK_SKEW
+    latest_pause = latest + LONGEST_PAUSE
+    for name, state in states.feeds.items():
+        ahead: dict[str, None] = {}
+        if state.read_at is not None and state.read_at > latest:
+            ahead |= dict.fromkeys(("read_at", "etag", "last_modified"))
+        if state.not_before is not None and state.not_before > latest_pause:
+            ahead["not_before"] = None
+        states.feeds[name] = state.model_copy(update=ahead)
+    states.queries = {name: state for name, state in states.queries.items() if state.walked_at <= latest}
+    states.dictionaries = {
+        path: state for path, state in states.dictionaries.items() if state.fresh_until <= latest_pause
+    }
+    return states
 
 
 def update_states(lake: Lake, changes: SourceStates) -> None:

@@ -20,7 +20,7 @@ from assets.ingest.jobs.postings import last_reading, open_jobs, sightings_of, s
 from assets.ingest.landing import list_landed
 from assets.ingest.landing_run import landing_run
 from assets.ingest.report import RunReport
-from assets.ingest.source_state import FeedState, SourceStates, load_states, update_states
+from assets.ingest.source_state import FeedState, SourceStates, believable_states, update_states
 from assets.lake import Lake
 from features.schemas.bronze import FEED_POSTINGS
 from features.sources.feeds.formats import FORMATS
@@ -43,7 +43,7 @@ def ingest_feeds(
     writer = PostingWriter(lake, FEED_POSTINGS, store_fetched, report, as_of)
     states: dict[str, FeedState] = {}
     lists_all = {feed.name for feed in sources.feeds if feed.lists_all_open_jobs}
-    known = load_states(lake).feeds
+    known = believable_states(lake, as_of=as_of).feeds
     pages: dict[str, Mapping[str, KnownPage]] = {}
     for reading in fetch_feeds(
         sources.feeds,

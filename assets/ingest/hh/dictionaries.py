@@ -11,14 +11,13 @@ import polars as pl
 from assets.ingest import errors
 from assets.ingest.hh.client import HHClient
 from assets.ingest.http.client import Response, Validators
-from assets.ingest.source_state import DictionaryState, SourceStates, load_states, update_states
+from assets.ingest.source_state import LONGEST_PAUSE, DictionaryState, SourceStates, believable_states, update_states
 from assets.lake import Lake
 from features.schemas.bronze import HH_AREAS, HH_RATES, HH_ROLES
 from features.schemas.table import Table
 from features.sources.hh.dictionaries import NoDictionaryError, parse_areas, parse_rates, parse_roles
 
 _DEFAULT_MAX_AGE = dt.timedelta(days=1)
-_LONGEST_MAX_AGE = dt.timedelta(days=7)
 # An answer with fewer entries than this share of the last one is broken.
 _MIN_SHARE = 0.5
 # A currency that gains or loses more than this factor between two readings is broken too.
@@ -31,7 +30,7 @@ def refresh_dictionaries(client: HHClient, lake: Lake, *, as_of: dt.datetime) ->
     Returns one problem for each dictionary that is unavailable or broken; its table stays as it was. Raises
     SourceDisabledError if HH refuses this client.
     """
-    known = load_states(lake).dictionaries
+    known = believable_states(lake, as_of=as_of).dictionaries
     problems: list[str] = []
     for path, (table, store) in _DICTIONARIES.items():
         state = known.get(path)
@@ -62,7 +61,7 @@ def _state_after(answer: Response, state: DictionaryState | None, *, as_of: dt.d
     return DictionaryState(
         etag=validators.etag,
         last_modified=validators.last_modified,
-        fresh_until=as_of + min(max_age, _LONGEST_MAX_AGE),
+        fresh_until=as_of + min(max_age, LONGEST_PAUSE),
     )
 
 

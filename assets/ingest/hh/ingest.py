@@ -19,7 +19,7 @@ from assets.ingest.jobs.postings import store_fetched, store_replayed
 from assets.ingest.landing import LandedFile, LandingManifest, RefusedFileError, list_landed
 from assets.ingest.landing_run import landing_run
 from assets.ingest.report import RunReport
-from assets.ingest.source_state import SourceStates, load_states, update_states
+from assets.ingest.source_state import SourceStates, believable_states, update_states
 from assets.lake import Lake
 from features.schemas.bronze import HH_POSTINGS
 from features.sources.hh.vacancies import SOURCE, parse_hh_bodies
@@ -71,7 +71,7 @@ def _read_api(lake: Lake, client: HHClient, report: RunReport, *, as_of: dt.date
         counts.is_failed = True
         return
     writer = PostingWriter(lake, HH_POSTINGS, store_fetched, report, as_of)
-    states, queries = load_states(lake).queries, client.source.queries
+    states, queries = believable_states(lake, as_of=as_of).queries, client.source.queries
     ids = HHIds.load(SHIPPED_VOCABULARY, lake)
     paginator = SearchPaginator(client, children=ids.children, roles=ids.roles["role_id"].to_list())
     result = run_queries(paginator, queries, states, writer=writer, as_of=as_of)

@@ -26,18 +26,23 @@ _ERROR_BODY_BYTES = 4_096
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT_REDIRECTS = frozenset({301, 308})
 _FIRST_BACKOFF_SECONDS = 0.5
+_CLOCK_SKEW_SECONDS = 86_400.0
 _LONGEST_BACKOFF_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Validators:
-    """The validators of an answer for a conditional request, kept verbatim."""
+    """The validators of an answer for a conditional request, kept verbatim.
+
+    A date in the future is not sent: some servers would answer 304 until it has come.
+    """
 
     etag: str | None = None
     last_modified: str | None = None
 
     def headers(self) -> dict[str, str]:
-        pairs = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        modified = None if _is_ahead(self.last_modified) else self.last_modified
+        pairs = {"If-None-Match": self.etag, "If-Modified-Since": modified}
         return {name: value for name, value in pairs.items() if value}
 
 
@@ -211,6 +216,13 @@ class HttpClient:
                 break
         body = b"".join(chunks)
         return body if is_wanted else body[:_ERROR_BODY_BYTES]
+
+
+def _is_ahead(written: str | None) -> bool:
+    try:
+        return parsedate_to_datetime(written or "").timestamp() > time.time() + _CLOCK_SKEW_SECONDS
+    except (ValueError, TypeError, OverflowError):
+        return False
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float | None:

@@ -11,11 +11,20 @@ from assets.config.sources import FeedSource, Sources
 from assets.ingest.feeds.ingest import ingest_feeds
 from assets.ingest.http.client import HttpClient
 from assets.ingest.report import RunReport
-from assets.ingest.source_state import load_states
+from assets.ingest.source_state import (
+    DictionaryState,
+    FeedState,
+    QueryState,
+    SourceStates,
+    address_of,
+    believable_states,
+    load_states,
+    update_states,
+)
 from assets.lake import Lake
 from features.schemas.bronze import FEED_POSTINGS, QUARANTINE, SIGHTINGS
 from features.schemas.table import Table
-from tests.assets.ingest.http.fault_server import Answer, FakeTime, FaultServer, make_client
+from tests.assets.ingest.http.fault_server import Answer, FakeTime, FaultServer, Request, make_client
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
@@ -202,6 +211,48 @@ def test_a_landed_feed_is_read_like_a_fetched_one_and_again_if_it_is_exported_ag
     again = run(lake, landing, client, landed, at=AS_OF + HOUR)
     assert (again.n_files_read, again.n_files_skipped, again.of("landed").n_new) == (1, 1, 0)
     assert rows(lake, SIGHTINGS).filter(pl.col("source") == "landed").height == 4
+
+
+_AHEAD = dt.datetime(2199, 1, 1, tzinfo=dt.UTC)
+_MODIFIED_AHEAD = "Tue, 01 Jan 2199 00:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    "ahead",
+    [
+        {"read_at": _AHEAD},
+        {"not_before": _AHEAD},
+        {"last_modified": _MODIFIED_AHEAD},
+        {"read_at": _AHEAD, "last_modified": _MODIFIED_AHEAD, "etag": '"a"', "not_before": _AHEAD},
+    ],
+)
+def test_a_clock_that_was_ahead_once_does_not_silence_a_feed(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer, ahead: dict[str, object]
+) -> None:
+    def answer(request: Request) -> Answer:
+        # A server that only compares the date with its own.
+        is_condition_met = {"if-modified-since", "if-none-match"} & set(request.headers)
+        return Answer(304) if is_condition_met else Answer(body=rss("Clerk 1", "Cook 2"))
+
+    url = server.route("/feed", answer)
+    state = FeedState(address=address_of(url), n_jobs=1).model_copy(update=ahead)
+    update_states(lake, SourceStates(feeds={"board": state}))
+    assert run(lake, landing, client, feed("board", url)).of("board").n_new == 2
+    kept = load_states(lake).feeds["board"]
+    assert kept.read_at == AS_OF and kept.not_before is None
+
+
+def test_states_of_a_clock_that_was_ahead_are_forgotten_and_those_of_a_simulated_clock_kept(lake: Lake) -> None:
+    states = SourceStates(
+        feeds={"board": FeedState(address="a", read_at=_AHEAD, etag="e", moved_to="m", n_jobs=3)},
+        queries={"all": QueryState(address="a", walked_at=_AHEAD, walked_fully_at=_AHEAD)},
+        dictionaries={"/areas": DictionaryState(fresh_until=_AHEAD)},
+    )
+    update_states(lake, states)
+    assert believable_states(lake, as_of=_AHEAD) == states
+    found = believable_states(lake, as_of=AS_OF)
+    assert found == SourceStates(feeds={"board": FeedState(address="a", moved_to="m", n_jobs=3)})
+    assert load_states(lake) == states
 
 
 @pytest.mark.parametrize("name", ["hh", "file"])
