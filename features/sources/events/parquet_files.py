@@ -19,9 +19,14 @@ from features.sources.events.validation import (
     unreadable,
     untyped_events,
 )
+from features.sources.lines import EXPANDS_FREELY_BYTES, MAX_EXPANSION, ExpandsTooMuchError
 from features.sources.parsed import Parsed
 
 BATCH_ROWS = 262_144
+ROWS_FREE = 1_000_000
+ROWS_PER_BYTE = 20  # each event has an id of its own, which no encoding makes this small
+_LONG_TEXT_BYTES = 4_096
+_COLUMN_BYTES_OF_A_BATCH = 256 * 1024 * 1024
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _SECONDS_OF_A_DAY = 86_400
 _TEXT_TYPES = (
@@ -33,7 +38,10 @@ _TEXT_TYPES = (
 def read_parquet_events(path: Path, *, as_of: datetime) -> Iterator[Parsed]:
     """Blocks of at most BATCH_ROWS events. Column names match in any case; unknown columns are not read."""
     try:
-        file = pq.ParquetFile(path)
+        with pq.ParquetFile(path) as found:
+            _check_rows(found.metadata, n_bytes=path.stat().st_size)
+            dictionaries = _dictionaries(found.metadata)
+        file = pq.ParquetFile(path, read_dictionary=dictionaries)
     except Exception as error:  # Arrow raises many kinds of exceptions on damage
         yield unreadable("after row 0", type(error).__name__)
         return
@@ -50,6 +58,33 @@ def read_parquet_events(path: Path, *, as_of: datetime) -> Iterator[Parsed]:
             except Exception as error:
                 yield unreadable(f"rows {row} to {first_row + n_rows - 1}", type(error).__name__)
             first_row += n_rows
+
+
+def _check_rows(metadata: Any, *, n_bytes: int) -> None:
+    """Raises ExpandsTooMuchError for more rows, or more bytes of values, than a file of its size can honestly hold."""
+    n_unpacked = sum(metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups))
+    if metadata.num_rows > ROWS_FREE + ROWS_PER_BYTE * n_bytes:
+        raise ExpandsTooMuchError(f"{metadata.num_rows} rows in {n_bytes} bytes")
+    if n_unpacked > max(EXPANDS_FREELY_BYTES, MAX_EXPANSION * n_bytes):
+        raise ExpandsTooMuchError(f"{n_unpacked} bytes in {n_bytes}")
+
+
+def _dictionaries(metadata: Any) -> list[str]:
+    """The columns to keep as dictionaries until their size is known: one long text may stand in every row."""
+    chunks = (
+        metadata.row_group(group).column(n)
+        for group in range(metadata.num_row_groups)
+        for n in range(metadata.num_columns)
+    )
+    return sorted(
+        {
+            chunk.path_in_schema
+            for chunk in chunks
+            if chunk.physical_type == "BYTE_ARRAY"
+            and chunk.total_uncompressed_size > _LONG_TEXT_BYTES
+            and any("DICTIONARY" in encoding for encoding in chunk.encodings)
+        }
+    )
 
 
 def _known_columns(names: list[str]) -> dict[str, str]:
@@ -86,7 +121,7 @@ def _flat(column: Any) -> Any:
     if isinstance(column, pa.ExtensionArray):
         column = column.storage
     if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+        column = _decoded(column)
     kind = column.type
     if pa.types.is_fixed_size_binary(kind) and kind.byte_width == 16:
         return pa.array([None if raw is None else str(uuid.UUID(bytes=raw)) for raw in column.to_pylist()], pa.string())
@@ -100,6 +135,16 @@ def _flat(column: Any) -> Any:
         return _seconds(column.cast(pa.int64()), per_second=1_000)
     is_plain = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     return column if is_plain or pa.types.is_boolean(kind) or pa.types.is_null(kind) else None
+
+
+def _decoded(column: Any) -> Any:
+    """The values of a dictionary column. Raises ExpandsTooMuchError before they would fill the memory."""
+    if any(is_text(column.type.value_type) for is_text in _TEXT_TYPES):
+        lengths = pc.binary_length(column.dictionary).cast(pa.int64())
+        n_bytes = pc.sum(lengths.take(column.indices)).as_py() or 0
+        if n_bytes > _COLUMN_BYTES_OF_A_BATCH:
+            raise ExpandsTooMuchError(f"{n_bytes} bytes of text in {len(column)} rows")
+    return column.dictionary_decode()
 
 
 def _seconds(ticks: Any, *, per_second: int) -> Any:

@@ -1,10 +1,14 @@
 import gzip
 import json
+import resource
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import zstandard
 from hypothesis import HealthCheck, example, given, settings
@@ -220,10 +224,45 @@ def test_a_small_file_that_expands_without_measure_ends_with_one_reject(
     monkeypatch.setattr(lines_module, "BLOCK_BYTES", 50_000)
     fair = read(tmp_path, compress(jsonl(*({**EVENT, "event_id": f"e{n}"} for n in range(800)))), name=name)
     assert fair.rows.height == 800 and fair.rejects.is_empty()
-    parsed = read(tmp_path, compress(jsonl(EVENT) + filling * (4_000_000 // len(filling))), name=name)
+    parsed = read(tmp_path, compress(jsonl(EVENT) + filling * (1_000_000 // len(filling))), name=name)
     assert parsed.rows["event_id"].to_list() == ["e1"]
     found = parsed.rejects.filter(pl.col("reason") == "unreadable")
     assert found["detail"].to_list() == ["ExpandsTooMuchError"] and parsed.rejects["reason"][-1] == "unreadable"
+
+
+def _parquet_bomb(kind: str) -> pa.Table:
+    rows = 300_000
+    columns: dict[str, Any] = {name: pa.array([value] * rows) for name, value in EVENT.items() if name != "event_id"}
+    columns["event_id"] = pa.array([f"e{n}" for n in range(rows)])
+    if kind == "long text":
+        nothing = pa.array([0] * rows, pa.int32())
+        columns["session_id"] = pa.DictionaryArray.from_arrays(nothing, pa.array(["x" * 1_000_000]))
+    elif kind == "packed text":
+        columns["session_id"] = pa.array(["x" * 2_000] * rows)
+    else:
+        columns = {"event_id": pa.nulls(20_000_000, pa.string())}
+    return pa.table(columns)
+
+
+@pytest.mark.parametrize("kind", ["long text", "packed text", "rows"])
+def test_a_small_parquet_file_that_expands_without_measure_ends_with_rejects(tmp_path: Path, kind: str) -> None:
+    made = tmp_path / "made.parquet"
+    use_dictionary: list[str] | bool = kind != "packed text"
+    pq.write_table(_parquet_bomb(kind), made, compression="zstd", use_dictionary=use_dictionary, row_group_size=300_000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    parsed = read(tmp_path, made.read_bytes(), name="a.parquet")
+    assert parsed.rejects["reason"].unique().to_list() == ["unreadable"]
+    assert parsed.rejects["detail"].unique().to_list() == ["ExpandsTooMuchError"]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1_000_000
+
+
+def test_dictionaries_of_parquet_files_are_read_like_plain_columns(tmp_path: Path) -> None:
+    rows = [{**EVENT, "event_id": f"e{n}", "user_id": f"user{n % 700}" * 3} for n in range(5_000)]
+    found = []
+    for use_dictionary in (True, False):
+        pq.write_table(pa.Table.from_pylist(rows), tmp_path / "made.parquet", use_dictionary=use_dictionary)
+        found.append(read(tmp_path, (tmp_path / "made.parquet").read_bytes(), name="a.parquet").rows)
+    assert found[0].height == 5_000 and found[0].equals(found[1])
 
 
 def test_parquet_columns_of_odd_types_never_stop_the_file(tmp_path: Path) -> None:
