@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 import zstandard
 
-from features.errors import SourceError
+from features.errors import JobfeedError, SourceError
 
 BLOCK_BYTES = 8 * 1024 * 1024
 MAX_LINE_BYTES = 1024 * 1024
@@ -37,7 +37,7 @@ class UnreadableFileError(SourceError):
     """
 
 
-class ExpandsTooMuchError(OSError):
+class ExpandsTooMuchError(JobfeedError, OSError):
     """A small compressed file holds more than MAX_EXPANSION times its size."""
 
 

@@ -3,6 +3,8 @@
 import zlib
 from collections.abc import Iterable, Iterator
 
+from features.errors import JobfeedError
+
 _CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 _GZIP_MAGIC = b"\x1f\x8b"
 _MAX_CODINGS = 3
@@ -10,7 +12,7 @@ _PIECE_BYTES = 65_536
 _GZIP_OR_ZLIB, _RAW_DEFLATE = 47, -15  # zlib's numbers for what header it expects
 
 
-class EncodingError(OSError):
+class EncodingError(JobfeedError, OSError):
     """A body is cut off or damaged within its content coding."""
 
 

@@ -9,6 +9,7 @@ from itertools import chain
 import docx
 from lxml.etree import _Element
 
+from features.errors import JobfeedError
 from features.sources.resumes.sections import COLUMN_BREAK, names_section
 
 MAX_UNPACKED_BYTES = 100_000_000
@@ -24,7 +25,7 @@ _LEFT_OUT = frozenset({_FALLBACK, f"{_W}del", f"{_W}pPr", f"{_W}rPr", f"{_W}inst
 _COLUMN_LINES = 3
 
 
-class TooLargeError(Exception):
+class TooLargeError(JobfeedError):
     """The parts of the document unpack to more than is read."""
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import pypdfium2
 from pypdfium2 import raw
 
+from features.errors import JobfeedError
+
 # Hyphens of all kinds; \x02 is PDFium's sign for one at the end of a line.
 _HYPHENS = frozenset("\x02\u00ad\u2010\u2011")
 # Ligatures at their places in the fonts of LaTeX, where the file does not say what they stand for.
@@ -31,7 +33,7 @@ class Word:
     page: int
 
 
-class PasswordError(Exception):
+class PasswordError(JobfeedError):
     """The file opens with a password only."""
 
 
