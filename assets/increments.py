@@ -59,7 +59,7 @@ class LayeredTable:
 
     def rebase(self, made_of: Mapping[str, Any]) -> int:
         """Notes that the base was written anew, made of `made_of`, and drops all layers; returns the number of rows."""
-        n_rows = sum(int(pl.scan_parquet(path).select(pl.len()).collect().item()) for path in self._base())
+        n_rows = sum(int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()) for path in self._base())
         self._write(
             LayerManifest(file_identity(self._base()), tuple(self.table.columns), self.by, 0, (), n_rows, made_of)
         )

@@ -49,6 +49,7 @@ def _scan(files: list[Path], table: Table) -> pl.LazyFrame:
         missing_columns="insert",
         extra_columns="ignore",
         hive_partitioning=False,
+        glob=False,
     )
 
 
@@ -128,7 +129,7 @@ class Lake:
         files, folder = self.files(stage, table.name), self.layers_folder(stage, table.name)
         if not files:
             return table.empty().lazy()
-        missing = set(table.key) - pl.read_parquet_schema(files[0]).keys()
+        missing = set(table.key) - set(pl.scan_parquet(files[0], glob=False).collect_schema().names())
         if missing:
             raise SchemaError(
                 f"{stage}/{table.name} has no column {', '.join(sorted(missing))}: an older version wrote it. "

@@ -69,7 +69,7 @@ def newest_rows(manifest: LayerManifest, folder: Path, *, after: int = 0) -> pl.
     if after >= manifest.sequence or not manifest.layers:
         return None
     by = list(manifest.by)
-    layers = pl.scan_parquet([folder / name for name in manifest.layers], hive_partitioning=False)
+    layers = pl.scan_parquet([folder / name for name in manifest.layers], hive_partitioning=False, glob=False)
     layers = layers.filter(pl.col(SEQUENCE) > after)
     last = layers.group_by(by).agg(pl.col(SEQUENCE).max())
     return layers.join(last, on=[*by, SEQUENCE], how="semi", nulls_equal=True, maintain_order="left")

@@ -1,5 +1,6 @@
 """Runs one SELECT from `sql/` over Polars frames, in an in-memory DuckDB. Each file in `sql/` describes its query."""
 
+import glob
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -82,7 +83,9 @@ def _result(
         duckdb.connect(":memory:", config={"memory_limit": memory_limit, "temp_directory": spill}) as connection,
     ):
         connection.execute("set TimeZone = 'UTC'")
-        readable = [str(path) for rows in frames.values() if isinstance(rows, Parts) for path in rows.files]
+        files = [str(path) for rows in frames.values() if isinstance(rows, Parts) for path in rows.files]
+        # DuckDB takes brackets for a pattern, and asks for the pattern first and then for the file that it found.
+        readable = [*files, *map(glob.escape, files)]
         connection.execute("set allowed_paths = ?", [readable])
         for table, rows in frames.items():
             _add_table(connection, table, rows)
@@ -95,7 +98,7 @@ def _result(
 
 def _add_table(connection: duckdb.DuckDBPyConnection, name: str, rows: Rows) -> None:
     if isinstance(rows, Parts) and rows.files:
-        files = [str(path) for path in rows.files]
+        files = [glob.escape(str(path)) for path in rows.files]
         columns = ", ".join(f'"{column}"' for column in rows.table.columns)
         connection.read_parquet(files, hive_partitioning=False).project(columns).create_view(name)
         return

@@ -105,7 +105,7 @@ def _count(
     until: dt.datetime,
     erasures: pl.DataFrame,
 ) -> None:
-    last_at = pl.scan_parquet(files).select(pl.col("occurred_at").max()).collect().item() or until
+    last_at = pl.scan_parquet(files, glob=False).select(pl.col("occurred_at").max()).collect().item() or until
     parameters = {
         "files": [str(path) for path in files],
         "day": day,
@@ -125,7 +125,7 @@ def _count(
         cursor.register("event_weights", _EVENT_WEIGHTS)
         cursor.register("erasures", erasures)
         cursor.execute(_COPY.format(query_text("catalog/daily_interactions")), {**parameters, "target": str(temporary)})
-        DAILY_INTERACTIONS.validate(pl.scan_parquet(temporary))
+        DAILY_INTERACTIONS.validate(pl.scan_parquet(temporary, glob=False))
         # Before the day's file, which says that the day is counted.
         of_jobs = cursor.sql(query_text("catalog/daily_job_counts"), params={"file": str(temporary)}).pl()
         lake.replace_partition(_STAGE, DAILY_JOB_COUNTS, f"{_PREFIX}{day}", DAILY_JOB_COUNTS.conform(of_jobs))

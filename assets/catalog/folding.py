@@ -4,6 +4,7 @@ The table remembers for each day which parts of events were counted. By that a r
 """
 
 import datetime as dt
+import glob
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -109,15 +110,15 @@ def _changed_users(
         if not parts.keys() >= set(record["parts"]) or _instant(record) < _instant(last):
             return None  # merged or replayed meanwhile
         fresh = set(record["parts"]) - set(last["parts"])
-        users += [_users(pl.scan_parquet(parts[name])) for name in sorted(fresh)]
+        users += [_users(pl.scan_parquet(parts[name], glob=False)) for name in sorted(fresh)]
         if record["cut_at"] != last["cut_at"] and len(fresh) < len(record["parts"]):
-            known = pl.scan_parquet([parts[name] for name in record["parts"] if name not in fresh])
+            known = pl.scan_parquet([parts[name] for name in record["parts"] if name not in fresh], glob=False)
             users.append(_users(known.filter(pl.col("occurred_at") > _instant(last))))
     for day in before["days"].keys() - now["days"].keys():
         path = day_file(lake, dt.date.fromisoformat(day))
         if not path.exists():
             return None
-        users.append(_users(pl.scan_parquet(path)))
+        users.append(_users(pl.scan_parquet(path, glob=False)))
     return pl.concat([pl.Series("user_id", [], pl.String), *users]).unique().sort()
 
 
@@ -180,7 +181,7 @@ def _fold_all(
         for first in range(0, len(ranges), n_threads):
             for folded in pool.map(lambda one: _fold(engine, erasures, files, one), ranges[first : first + n_threads]):
                 writer.write_table(folded.cast(_ARROW_SCHEMA), row_group_size=_ROWS_OF_A_GROUP)
-    INTERACTIONS.validate(pl.scan_parquet(target))
+    INTERACTIONS.validate(pl.scan_parquet(target, glob=False))
 
 
 def _fold(
@@ -196,7 +197,7 @@ def _fold(
     with cursor_of(engine) as cursor:
         cursor.execute("set TimeZone = 'UTC'")
         cursor.register("erasures", erasures)
-        days = cursor.read_parquet([str(path) for path in files], hive_partitioning=False)
+        days = cursor.read_parquet([glob.escape(str(path)) for path in files], hive_partitioning=False)
         if users is not None:
             cursor.register("wanted", users.to_frame("user_id"))
             days = days.join(cursor.table("wanted"), "user_id", how="semi")
@@ -206,12 +207,12 @@ def _fold(
 
 def _user_ranges(files: Sequence[Path]) -> list[tuple[str | None, str | None]]:
     """(first, end) of ranges of users with about _ROWS_OF_A_RANGE daily rows each, to bound the memory of a fold."""
-    n_rows = pl.scan_parquet(list(files)).select(pl.len()).collect().item()
+    n_rows = pl.scan_parquet(list(files), glob=False).select(pl.len()).collect().item()
     n_ranges = -(-n_rows // _ROWS_OF_A_RANGE)
     if n_ranges < 2:
         return [(None, None)]
     sampled = files[:: -(-len(files) // _SAMPLED_DAYS)]
-    users = pl.scan_parquet(list(sampled)).select(pl.col("user_id").sort()).collect().to_series()
+    users = pl.scan_parquet(list(sampled), glob=False).select(pl.col("user_id").sort()).collect().to_series()
     bounds = users.gather([len(users) * n // n_ranges for n in range(1, n_ranges)]).unique(maintain_order=True)
     edges = [None, *bounds.to_list(), None]
     return list(pairwise(edges))

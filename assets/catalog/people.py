@@ -79,7 +79,7 @@ class Merge:
             fresh = [path for path in self._parts(table.name) if path.name not in known]
             # A statement from the future takes effect when its time comes.
             due = self.lake.scan("bronze", table).filter(pl.col(at) > since, pl.col(at) <= until)
-            found = [pl.scan_parquet(fresh, hive_partitioning=False)] if fresh else []
+            found = [pl.scan_parquet(fresh, hive_partitioning=False, glob=False)] if fresh else []
             users += [rows.select("user_id").collect()["user_id"] for rows in (*found, due)]
         return pl.concat([pl.Series("user_id", [], pl.String), *users]).unique().sort()
 

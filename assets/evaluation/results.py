@@ -78,7 +78,7 @@ def compare(evaluations: Path, before: str, after: str, *, seed: int) -> pl.Data
         folder = run_folder(evaluations, name)
         try:
             digests.append(json.loads((folder / ABOUT_FILE).read_bytes())["truth_digest"])
-            rows.append(pl.read_parquet(folder / USERS_FILE, columns=["user_id", "list", *USER_METRICS]))
+            rows.append(pl.read_parquet(folder / USERS_FILE, columns=["user_id", "list", *USER_METRICS], glob=False))
         except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
             known = sorted(path.parent.name for path in evaluations.glob(f"*/{ABOUT_FILE}"))
             raise EvaluationRunError(f"run {name!r} can't be read ({error}); runs are {known}") from error

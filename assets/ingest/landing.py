@@ -177,7 +177,7 @@ class LandingManifest:
     @classmethod
     def load(cls, lake: Lake, kind: str, *, as_of: dt.datetime, repeats: bool = False) -> "LandingManifest":
         path = lake.folder("bronze", LANDING_FILES.name) / f"{kind}.parquet"
-        stored = pl.read_parquet(path) if path.exists() else LANDING_FILES.empty()
+        stored = pl.read_parquet(path, glob=False) if path.exists() else LANDING_FILES.empty()
         if "ctime_ns" not in stored.columns:  # written by an older version: every file is hashed once more
             stored = stored.with_columns(ctime_ns=pl.lit(None, pl.Int64))
         rows = stored.select("path", *_Entry._fields).iter_rows()

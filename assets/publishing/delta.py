@@ -121,7 +121,7 @@ def _write_delta(folder: Path, table: str, delta: TableDelta, sequence: int, las
     key, current = KEYS[table][0], _current_rows(table, delta, sequence)
     if path.exists():
         # The file is shared with the last generation: it is replaced, never written into.
-        earlier = pl.read_parquet(path).select(current.columns)
+        earlier = pl.read_parquet(path, glob=False).select(current.columns)
         current = pl.concat([earlier.join(current, on=key, how="anti"), current])
     write_parquet(current.sort(key), path)
     written.append(path)

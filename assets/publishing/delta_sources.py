@@ -4,6 +4,7 @@ The comparison is with the last generation, never with the last run, so runs tha
 The rows of a table that share their first key column are taken together: all of them, if any differs.
 """
 
+import glob
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -88,9 +89,9 @@ def _new_view(con: duckdb.DuckDBPyConnection, source: Source, table: str) -> str
     """The name of a view in `con` of the source's rows, typed like the published table."""
     name = f"new_{table}"
     if source.read_from and (source.layered is None or source.layered.sequence == 0):
-        relation = con.read_parquet([str(path) for path in source.read_from], hive_partitioning=False)
+        relation = con.read_parquet([glob.escape(str(path)) for path in source.read_from], hive_partitioning=False)
     else:
-        frame = source.frame if source.frame is not None else pl.scan_parquet(list(source.files))
+        frame = source.frame if source.frame is not None else pl.scan_parquet(list(source.files), glob=False)
         relation = con.from_arrow(frame.select(list(TABLES[table])).collect().to_arrow())
     con.register(f"raw_{table}", relation)
     typed = ", ".join(f'cast("{column}" as {kind}) as "{column}"' for column, kind in TABLES[table].items())
@@ -148,7 +149,9 @@ def _delta_of_jobs(
         """
         return _delta_of_keys(con, "jobs", new, unpublished)
     published = con.sql("select job_id from jobs").pl().lazy()
-    wanted = published_job_ids(pl.scan_parquet(list(source.read_from), hive_partitioning=False), listed, published)
+    wanted = published_job_ids(
+        pl.scan_parquet(list(source.read_from), hive_partitioning=False, glob=False), listed, published
+    )
     con.register("wanted", wanted.collect().to_arrow())
     con.sql("create or replace temp view wanted_jobs as select * from new_jobs semi join wanted using (job_id)")
     return _compared_rows(con, "jobs", "wanted_jobs")

@@ -72,7 +72,9 @@ def changed_keys(published: Path, table: str, one: Manifest, other: Manifest) ->
         path = published / manifest.generation / CURRENT_ROWS_FOLDER / f"{table}.parquet"
         empty = pl.DataFrame(schema={key: pl.String, "layer": pl.Int32})
         # A key of no map is in the base; one that was removed is in no delta.
-        maps.append(pl.read_parquet(path).select(key, pl.col("layer").fill_null(-1)) if path.exists() else empty)
+        maps.append(
+            pl.read_parquet(path, glob=False).select(key, pl.col("layer").fill_null(-1)) if path.exists() else empty
+        )
     both = maps[0].join(maps[1], on=key, how="full", coalesce=True, suffix="_after")
     return both.filter(pl.col("layer").ne_missing(pl.col("layer_after"))).select(key=key)
 

@@ -61,7 +61,9 @@ def _merge_layers(source: Source, newest: pl.LazyFrame, target: Path, columns: S
     by = list(source.layered.by) if source.layered is not None else []
     replaced = newest.select(by).collect().lazy()
     for path in source.files:
-        kept = pl.scan_parquet(path).select(columns).join(replaced, on=by, how="anti", maintain_order="left")
+        kept = (
+            pl.scan_parquet(path, glob=False).select(columns).join(replaced, on=by, how="anti", maintain_order="left")
+        )
         write_parquet(kept.collect(), target / path.name)
         yield target / path.name
     write_parquet(newest.filter(~pl.col(IS_REMOVED)).select(columns).collect().sort(by), target / "layers.parquet")

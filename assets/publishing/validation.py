@@ -158,7 +158,9 @@ def closed_jobs_in_feeds(folder: Path, jobs: TableDelta, sequence: int) -> list[
     found = pl.concat([_users_with(path, ids).with_columns(layer=pl.lit(number, pl.Int32)) for number, path in files])
     current_rows = folder / CURRENT_ROWS_FOLDER / "feeds.parquet"
     if current_rows.exists():
-        current = pl.read_parquet(current_rows).select("user_id", pl.col("layer").alias("current"), is_changed=True)
+        current = pl.read_parquet(current_rows, glob=False).select(
+            "user_id", pl.col("layer").alias("current"), is_changed=True
+        )
         is_current = pl.col("is_changed").is_null() & (pl.col("layer") == 0) | (pl.col("current") == pl.col("layer"))
         found = found.join(current, on="user_id", how="left").filter(is_current)
     return [f"feeds: jobs that are not open, in feeds that did not change: {len(found)}"] if len(found) else []

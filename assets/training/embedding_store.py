@@ -55,7 +55,7 @@ def _files(lake: Lake, partition: str) -> list[Path]:
 
 
 def _scan(files: list[Path]) -> pl.LazyFrame:
-    return pl.scan_parquet(files, hive_partitioning=False) if files else TEXT_EMBEDDINGS.empty().lazy()
+    return pl.scan_parquet(files, hive_partitioning=False, glob=False) if files else TEXT_EMBEDDINGS.empty().lazy()
 
 
 def _drop_unused(lake: Lake, partition: str, wanted: pl.DataFrame) -> int:

@@ -132,7 +132,7 @@ def _written_as_json(workspace: Workspace) -> tuple[float, float]:
     files = workspace.lake.files("ranking", FEEDS.name)
     if not files:
         return 0.0, 0.0
-    frame, body = pl.read_parquet(files[0]), io.BytesIO()
+    frame, body = pl.read_parquet(files[0], glob=False), io.BytesIO()
     seconds = _seconds(lambda: frame.write_ndjson(body))
     return seconds / max(len(frame), 1), body.tell() / max(len(frame), 1)
 

@@ -36,6 +36,20 @@ def test_a_replaced_table_reads_back(tmp_path: Path) -> None:
     assert lake.scan("catalog", NUMBERS).collect().equals(frame(3))
 
 
+@pytest.mark.parametrize("name", ["a[1]", "{a,b}", "a*", "a?b", "[", "a]b[!c]"])
+def test_signs_of_patterns_in_the_path_of_the_lake_are_no_patterns(tmp_path: Path, name: str) -> None:
+    for twin in ("a1", "a", "b", "ab", "axb"):  # what the pattern would find
+        Lake(tmp_path / twin).append("catalog", NUMBERS, frame(9))
+    lake = Lake(tmp_path / name)
+    for n in (1, 2):
+        lake.append("catalog", NUMBERS, frame(n), partition="date=2026-03-01")
+    lake.append_new("catalog", NUMBERS, frame(2, 3), within=["n"])
+    assert lake.scan("catalog", NUMBERS).sort("n").collect().equals(frame(1, 2, 3))
+    assert lake.compact("catalog", NUMBERS, more_than=1, partition="date=2026-03-01") == 1
+    lake.replace("catalog", NUMBERS, frame(4))
+    assert lake.scan("catalog", NUMBERS).collect().equals(frame(4))
+
+
 def test_the_same_rows_appended_again_change_nothing(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     first = lake.append("bronze", NUMBERS, frame(1, 2), partition="date=2026-03-01")

@@ -37,6 +37,16 @@ def test_a_query_reads_the_files_of_a_table_and_no_others(folder, tmp_path):
         sql.query("demo/other", frames=frames)
 
 
+@pytest.mark.parametrize("name", ["a[1]", "{a,b}", "a*", "a?b"])
+def test_signs_of_patterns_in_the_path_of_a_file_are_no_patterns(folder, tmp_path, name):
+    (folder / "all.sql").write_text("select * from people", encoding="utf-8")
+    for n, twin in enumerate((name, "a1", "a", "axb")):
+        (tmp_path / twin).mkdir()
+        pl.DataFrame({"name": [twin], "age": [n]}).write_parquet(tmp_path / twin / "p.parquet")
+    frames = {"people": sql.Parts(NAMES, [tmp_path / name / "p.parquet"])}
+    assert sql.query("demo/all", frames=frames).rows() == [(name, 0)]
+
+
 def test_batches_are_the_rows_of_the_query(folder):
     (folder / "many.sql").write_text("select a from t where a >= $least order by a", encoding="utf-8")
     frames, params = {"t": pl.DataFrame({"a": range(10_000)})}, {"least": 5}

@@ -70,7 +70,7 @@ class EventStore:
             return events.select("event_id").clear()
         wanted = events.lazy().select(_HASH)
         met = (
-            pl.scan_parquet(parts, include_file_paths=_PATH, hive_partitioning=False)
+            pl.scan_parquet(parts, include_file_paths=_PATH, hive_partitioning=False, glob=False)
             .select(_HASH, _PATH)
             .join(wanted, on=_HASH, how="semi")
             .collect(engine="streaming")
@@ -78,7 +78,7 @@ class EventStore:
         if met.is_empty():
             return events.select("event_id").clear()
         return (
-            pl.scan_parquet(met[_PATH].unique().sort().to_list(), hive_partitioning=False)
+            pl.scan_parquet(met[_PATH].unique().sort().to_list(), hive_partitioning=False, glob=False)
             .select("event_id", _HASH)
             .join(met.lazy().select(_HASH), on=_HASH, how="semi")
             .select("event_id")

@@ -49,7 +49,7 @@ class IdentifiedTexts(TextTableWriter):
     def copy(self, path: Path) -> None:
         """Takes over the table of an earlier delta, before anything is added."""
         super().copy(path)
-        self._ids.append(pl.read_parquet(text_ids_path(str(path))))
+        self._ids.append(pl.read_parquet(text_ids_path(str(path)), glob=False))
 
     def add_new(self, new: pl.DataFrame) -> None:
         """Records new text ids (TEXT_ID_SCHEMAS)."""
@@ -107,7 +107,7 @@ def no_text_ids(kind: str) -> pl.DataFrame:
 
 def read_text_ids(files: Sequence[Path]) -> pl.DataFrame:
     """The text ids in text tables, the base first."""
-    return pl.concat([pl.read_parquet(text_ids_path(str(path))) for path in files])
+    return pl.concat([pl.read_parquet(text_ids_path(str(path)), glob=False) for path in files])
 
 
 def write_job_texts(con: duckdb.DuckDBPyConnection, table: IdentifiedTexts, known: pl.DataFrame) -> pl.DataFrame:
