@@ -14,7 +14,7 @@ from models.evaluation.bootstrap import mean_intervals, resampled_counts
 from models.learning.examples import Examples
 from models.learning.registry import Figure
 
-# The best honest component of the data sets that were tried separates .90 of the pairs; see docs/benchmarks.md.
+# The best component of the real data sets that were tried orders .88 of the pairs rightly; see docs/benchmarks.md.
 MOST_SEPARATION = 0.985
 # From one fit to the next; honest components of the same data move by a few hundredths.
 MOST_GAIN = 0.1
