@@ -206,7 +206,7 @@ def test_without_a_generation_the_service_is_alive_but_not_ready(tmp_path: Path)
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.template)
 def test_without_a_published_generation_every_endpoint_says_so(tmp_path: Path, route: Route) -> None:
-    app = Application(Store(tmp_path / "not yet"))
+    app = Application(Store(tmp_path))
     path = re.sub(r"\{\w+\}", "anna", route.template)
     required = [f"{parameter.name}=1" for parameter in route.parameters if parameter.is_required]
     reply = call(app, path, "&".join(required))
