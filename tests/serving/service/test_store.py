@@ -167,7 +167,7 @@ def test_readiness_says_what_is_wrong_with_the_pointer(tmp_path: Path) -> None:
         return found["status"], found["reasons"]
 
     pointer = tmp_path / "current"
-    assert status_and_reasons() == ("not ready", [])
+    assert status_and_reasons() == ("not ready", ["no generation is published yet"])
     pointer.write_bytes(b"\xff")
     assert status_and_reasons() == ("not ready", ["current can't be read: UnicodeDecodeError"])
     assert call(app, "/v1/market").json["detail"] == "current can't be read: UnicodeDecodeError"
