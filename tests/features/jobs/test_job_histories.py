@@ -88,7 +88,7 @@ def _fold(history: list[Event], *, source: str, as_of: dt.datetime) -> pl.DataFr
 
 
 def _obvious_status(history: list[Event], *, source: str, as_of: dt.datetime) -> str:
-    """The rules one after the other, as SPEC.md states them (section 4)."""
+    """The rules one after the other."""
     known = [event for event in history if _day(event.day) <= as_of]
     last = known[-1]
     current = [event for event in known if event.kind == "version"][-1]
