@@ -209,13 +209,12 @@ def _judged(
 
 def _without_leak(fit: Fit, registry: Registry) -> Fit:
     """Not promoted if a component seems to know what happened after the cut."""
-    earlier = [other for other in registry.fits if other.data.split == fit.data.split and other.separation]
-    reason = suspicion(fit.separation, earlier[-1].separation if earlier else {})
+    reason = suspicion(fit, registry.fits)
     if reason is None:
         return fit
     advice = f"find out where it comes from, then `jobfeed recipes promote {fit.fit}` takes the fit over"
     decision = f"not promoted, it may know the future: {reason}; {advice}"
-    return replace(fit, is_promoted=False, decision=decision)
+    return replace(fit, is_promoted=False, suspicion=reason, decision=decision)
 
 
 def _described(held_out: HoldOut) -> str:

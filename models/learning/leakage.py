@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from models.arrays import Doubles
 from models.evaluation.bootstrap import mean_intervals, resampled_counts
 from models.learning.examples import Examples
-from models.learning.registry import Figure
+from models.learning.registry import Figure, Fit
 
 # The best component of the real data sets that were tried orders .88 of the pairs rightly; see docs/benchmarks.md.
 MOST_SEPARATION = 0.985
-# From one fit to the next; honest components of the same data move by a few hundredths.
-MOST_GAIN = 0.1
+# From one fit to the next, unless there are MOST_GROWTH times the outcomes: honest components move by a few hundredths,
+# but those made of behaviour get better as it grows.
+MOST_GAIN, MOST_GROWTH = 0.1, 2.0
 _LEAST_USERS = 30
 
 
@@ -31,12 +32,12 @@ def separation(examples: Examples, names: Sequence[str], *, seed: int) -> dict[s
     n_of_user = np.diff(starts, append=len(examples.user))
     n_positives = np.add.reduceat((examples.gain > 0).astype(np.float64), starts)
     is_usable = (n_positives > 0) & (n_positives < n_of_user)
+    if is_usable.sum() < _LEAST_USERS:
+        return {}
     areas = np.column_stack(
         [_areas(np.nan_to_num(values, nan=-np.inf), examples, starts, n_positives) for values in examples.values.T]
     )[is_usable]
     found = mean_intervals(areas, resampled_counts(len(areas), seed=seed))
-    if len(areas) < _LEAST_USERS:
-        return {}
     return {
         name: Figure(*(round(float(bound[column]), 4) for bound in (found.estimate, found.lower, found.upper)))
         for column, name in enumerate(names)
@@ -62,12 +63,16 @@ def _areas(values: Doubles, examples: Examples, starts: NDArray[np.int64], n_pos
     return areas
 
 
-def suspicion(found: Mapping[str, Figure], before: Mapping[str, Figure]) -> str | None:
-    """Why a fit must not be promoted by itself, None if no component foretells too much.
+def suspicion(fit: Fit, fits: Sequence[Fit]) -> str | None:
+    """Why `fit` must not be promoted by itself, None if no component foretells too much.
 
-    `before` holds the separations of an earlier fit that was held out in the same way; it may be empty.
+    It is compared with the newest of the earlier `fits` that was held out in the same way and not held back itself.
     """
-    for name, area in sorted(found.items(), key=lambda item: -item[1].mean):
+    honest = [one for one in fits if one.separation and not one.suspicion and one.data.split == fit.data.split]
+    before: Mapping[str, Figure] = {}
+    if honest and fit.data.n_positives <= MOST_GROWTH * honest[-1].data.n_positives:
+        before = honest[-1].separation
+    for name, area in sorted(fit.separation.items(), key=lambda item: -item[1].mean):
         if area.lower > MOST_SEPARATION:
             return f"{name} alone sets {area.mean:.1%} of the jobs that users took to above those that they did not"
         earlier = before.get(name)

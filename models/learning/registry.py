@@ -64,7 +64,8 @@ class Fit:
     """One fitted recipe. `ndcg` and `incumbent_ndcg` are NDCG@20 of the same held-out users, `gain` their paired
     difference; `incumbent` names what it was compared with. `settings` are those chosen for the fit. `configured` is
     None for fits that were not compared with the configured recipe. `level` makes its scores mean what those of the
-    configured recipe do. `separation` is how well each component alone foretold the held-out interactions."""
+    configured recipe do. `separation` is how well each component alone foretold the held-out interactions,
+    `suspicion` why the fit may know the future."""
 
     fit: str
     as_of: str
@@ -82,6 +83,7 @@ class Fit:
     configured: Configured | None = None
     level: Level = Level()
     separation: Mapping[str, Figure] = field(default_factory=dict)
+    suspicion: str | None = None
 
     def recipe(self) -> Recipe:
         """The recipe that ranks by this fit."""
