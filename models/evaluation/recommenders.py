@@ -20,9 +20,7 @@ from models.arrays import (
     unit_rows,
 )
 from models.fitting.als import AlsModel
-from models.fitting.item_knn import JobNeighbours
 from models.fitting.sparse_models import SparseModel
-from models.fitting.user_knn import UserNeighbours
 from models.fitting.user_vectors import UserVectors
 from models.kernels.dense_rows import top_k_rounded
 from models.kernels.sparse_rows import best_columns, lookup
@@ -142,18 +140,6 @@ def excluded_positions(pairs: pl.DataFrame | None, user_ids: pl.Series, job_ids:
 
 
 @dataclass(frozen=True, eq=False)
-class Popularity:
-    """The same scores for all users: popularity, recency or any other value of a job. NaN is no opinion."""
-
-    job_ids: pl.Series
-    values: Floats
-
-    def score(self, user_ids: pl.Series) -> Floats:
-        known = np.where(np.isnan(self.values), NO_OPINION, self.values).astype(np.float32)
-        return np.repeat(known[None, :], len(user_ids), axis=0)
-
-
-@dataclass(frozen=True, eq=False)
 class FactorRecommender:
     """Products of user and job rows: ALS, or cosines of content vectors. A row of zeros is no opinion."""
 
@@ -175,22 +161,6 @@ class FactorRecommender:
 
 
 @dataclass(frozen=True, eq=False)
-class ItemKnn:
-    """Sum of the similarities of a user's jobs to the job: `history` is users x the jobs of `neighbours`."""
-
-    user_ids: pl.Series
-    history: Csr
-    neighbours: JobNeighbours
-
-    @property
-    def job_ids(self) -> pl.Series:
-        return self.neighbours.job_ids
-
-    def score(self, user_ids: pl.Series) -> Csr:
-        return csr_rows_or_empty(self.history, positions(self.user_ids, user_ids)) @ self.neighbours.matrix()
-
-
-@dataclass(frozen=True, eq=False)
 class Restricted:
     """Another recommender for the jobs of `shown` only, those that it does not know left out."""
 
@@ -207,21 +177,6 @@ class Restricted:
     @cached_property
     def _columns(self) -> Ints:
         return np.flatnonzero(positions(self.shown, self.recommender.job_ids) >= 0).astype(np.int32)
-
-
-@dataclass(frozen=True, eq=False)
-class UserKnn:
-    """Sum of the histories of similar users."""
-
-    neighbours: UserNeighbours
-
-    @property
-    def job_ids(self) -> pl.Series:
-        return self.neighbours.job_ids
-
-    def score(self, user_ids: pl.Series) -> Csr:
-        rows = positions(self.neighbours.user_ids, user_ids)
-        return csr_rows_or_empty(self.neighbours.matrix(), rows) @ self.neighbours.history()
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,11 +16,8 @@ from models.evaluation import recommenders as recommender
 from models.evaluation.recommenders import (
     LISTS,
     FactorRecommender,
-    ItemKnn,
-    Popularity,
     Recommender,
     Restricted,
-    UserKnn,
     als_recommender,
     recommend,
     recommender_of,
@@ -32,6 +29,7 @@ from models.fitting.item_knn import ItemKnnSettings, fit_also_applied
 from models.fitting.linear_items import LinearItemSettings
 from models.fitting.user_knn import UserKnnSettings, fit_user_neighbours
 from models.fitting.weights import weight_matrix
+from tests.models.adapters import ItemKnn, Popularity, UserKnn
 from tests.models.training_world import JOBS, USERS, trade_matrix, trades
 
 SKIPPED = [("u0", "j2"), ("u4", "j5")]

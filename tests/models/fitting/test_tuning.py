@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from models.evaluation.metrics import evaluate_lists
-from models.evaluation.recommenders import Popularity, recommend, recommender_of
+from models.evaluation.recommenders import recommend, recommender_of
 from models.evaluation.splits import Split, random_split
 from models.fitting import tuning
 from models.fitting.als import AlsSettings
@@ -15,6 +15,7 @@ from models.fitting.collaborative import MODELS, Member
 from models.fitting.costs import Size, fit_seconds
 from models.fitting.item_knn import ItemKnnSettings
 from models.fitting.tuning import Budget, Tuned, TuningError, _Search, _search, tune_collaborative
+from tests.models.adapters import Popularity
 
 BAD = Member("als", 1.0, AlsSettings(factors=2, iterations=2, n_threads=1, regularization=5.0, alpha=0.1))
 STARTS: dict[str, Any] = {name: kind.settings() for name, kind in MODELS.items()} | {"als": BAD.settings}
