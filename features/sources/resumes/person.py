@@ -100,18 +100,22 @@ def find_name(found: Mapping[str, list[str]], text: str, *, largest: str | None,
     return None
 
 
-def find_places(found: Mapping[str, list[str]], places: frozenset[str]) -> tuple[list[str], list[str]]:
+def find_places(
+    found: Mapping[str, list[str]], places: frozenset[str], *, name: str | None, email: str | None
+) -> tuple[list[str], list[str]]:
     """What names the city of the person: labelled places, and parts of the first lines that have a name of `places` or
     the code of a state, as no part of "Paris Holloway" has.
+
+    A part that the person's name or e-mail address repeats is no place, and without a name the first line may be it.
     """
     head = [*found[HEAD][:_MAX_HEAD_LINES], *found.get("contact", [])]
     labelled = [*found.get("city", [])]
     plain: list[str] = []
-    for each in head:
+    for number, each in enumerate(head):
         for part in _CONTACT_END.split(_EMAIL.sub(" | ", BULLET.sub("", each))):
             if match := _PLACE_LABEL.match(part):
                 labelled.append(part[match.end() :])
-            elif _may_be_place(part):
+            elif (name or number) and _may_be_place(part) and not _repeats_name(part, name, email):
                 plain.append(part)
     named = [place for place in _cleaned(plain) if _has_name_of_place(place, places)]
     return _cleaned(labelled)[:_MAX_PLACES], named[:_MAX_PLACES]
@@ -157,8 +161,20 @@ def _title_case(word: str) -> str:
 
 def _is_in_address(name: str, email: str | None) -> bool:
     """Whether the e-mail address repeats a word of the name, also in Latin letters."""
-    local = re.sub(r"[\W\d_]", "", (email or "").split("@")[0])
+    local = _local_part(email)
     return any(len(word) >= 4 and word[:6] in local for word in _latin(name).split())
+
+
+def _local_part(email: str | None) -> str:
+    """The letters of the address before the @."""
+    return re.sub(r"[\W\d_]", "", (email or "").split("@")[0])
+
+
+def _repeats_name(part: str, name: str | None, email: str | None) -> bool:
+    """Whether every word of the part is one of the name, or stands in the e-mail address: "Petrova, Sofia"."""
+    words = set(re.findall(r"\w+", _latin(part)))
+    local = _local_part(email)
+    return words <= set(re.findall(r"\w+", _latin(name or ""))) or all(len(w) >= 4 and w in local for w in words)
 
 
 def _latin(name: str) -> str:

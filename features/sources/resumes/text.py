@@ -73,8 +73,8 @@ def read_document(body: bytes, suffix: str, *, places: frozenset[str] = frozense
     # "Languages:" within the skills may list spoken or programming languages.
     of_skills = found.get("skills", [])
     spoken = [each for each in of_skills if is_about_spoken_languages(each)]
-    labelled, plain = find_places(found, places)
     name = find_name(found, text, largest=largest, email=email)
+    labelled, plain = find_places(found, places, name=name, email=email)
     fields = ResumeFields(
         full_name=name,
         email=email,

@@ -26,6 +26,17 @@ def test_other_words_are_no_city(line: str) -> None:
     assert parse(f"Dana Reyes\n{line}{BODY}").city is None
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Reyes, Berlin\nberlin.reyes@mail.example", "BERLIN\nREYES\nberlin@mail.example", "Berlin\nReyes\nPhone: 555",
+        "Berlin Reyes\nBerlin\nReyes", "Казань\nВолков\nvolkov@mail.example",
+    ],
+)  # fmt: skip
+def test_a_name_that_is_a_city_as_well_is_no_place(head: str) -> None:
+    assert parse(head + BODY).city is None
+
+
 def test_a_city_that_the_gazetteer_lacks_is_kept_beside_a_known_country() -> None:
     fields = parse(f"Dana Reyes\nNeudorf am Berg, Germany{BODY}")
     assert (fields.city, fields.country) == ("Neudorf am Berg", "DE")
