@@ -98,10 +98,20 @@ class SkillVocabulary:
         back = pairs[1].select(skill="related", related="skill", relation="relation")
         return pl.concat([*pairs, back]).unique().sort("skill", "relation", "related")
 
-    def canonical(self, name: str) -> str | None:
-        """Canonical name of one skill given in any known spelling; None if unknown."""
-        found: str | None = self._canonical_names(pl.Series([name], dtype=pl.String))[0]
-        return found
+    def canonical_names(self, names: pl.Series) -> pl.Series:
+        """Canonical name of each skill given in any known spelling; null if unknown."""
+        # A version number at the end does not change the skill: "Python 3.11".
+        exact = lookup_key(pl.col("name"))
+        keys = pl.DataFrame({"name": names}, schema={"name": pl.String}).select(
+            exact.alias("key"), exact.str.replace(r"(?:\s+\p{N}+)+$", "").alias("versionless")
+        )
+        versionless = self._by_key.rename({"key": "versionless", "canonical": "without_version"})
+        return (
+            keys.join(self._by_key, on="key", how="left", maintain_order="left")
+            .join(versionless, on="versionless", how="left", maintain_order="left")
+            .select(pl.coalesce("canonical", "without_version"))
+            .to_series()
+        )
 
     def canonicalise(self, lists: pl.Series) -> pl.Series:
         """Each list in canonical names, each once, sorted; unknown names are trimmed and kept, null becomes empty."""
@@ -109,7 +119,7 @@ class SkillVocabulary:
         long = rows.explode("name").with_columns(pl.col("name").str.strip_chars())
         long = long.filter(pl.col("name").str.len_bytes() > 0)
         distinct = long.select(pl.col("name").unique().sort())
-        known = distinct.with_columns(canonical=self._canonical_names(distinct["name"]))
+        known = distinct.with_columns(canonical=self.canonical_names(distinct["name"]))
         grouped = (
             long.join(known, on="name")
             .with_columns(canonical=pl.coalesce("canonical", "name"))
@@ -194,20 +204,6 @@ class SkillVocabulary:
     @cached_property
     def _by_key(self) -> pl.DataFrame:
         return self.spellings.select("key", canonical="skill").unique("key", keep="first", maintain_order=True)
-
-    def _canonical_names(self, names: pl.Series) -> pl.Series:
-        # A version number at the end does not change the skill: "Python 3.11".
-        exact = lookup_key(pl.col("name"))
-        keys = pl.DataFrame({"name": names}).select(
-            exact.alias("key"), exact.str.replace(r"(?:\s+\p{N}+)+$", "").alias("versionless")
-        )
-        versionless = self._by_key.rename({"key": "versionless", "canonical": "without_version"})
-        return (
-            keys.join(self._by_key, on="key", how="left", maintain_order="left")
-            .join(versionless, on="versionless", how="left", maintain_order="left")
-            .select(pl.coalesce("canonical", "without_version"))
-            .to_series()
-        )
 
 
 def disambiguate(text: pl.Expr, context_words: list[str]) -> pl.Expr:

@@ -62,7 +62,8 @@ def make_texts(n: int, *, seed: int) -> list[str]:
 def quality(vocabulary: SkillVocabulary) -> tuple[float, float, int]:
     """Precision, recall and the number of labelled sentences."""
     rows = [line.split("\t") for line in SENTENCES.read_text(encoding="utf-8").splitlines()]
-    wanted = [{vocabulary.canonical(label) for label in labels.split("|") if label} for _, labels in rows]
+    labelled = [pl.Series([label for label in labels.split("|") if label], dtype=pl.String) for _, labels in rows]
+    wanted = [set(vocabulary.canonical_names(labels).to_list()) for labels in labelled]
     found = [set(skills) for skills in vocabulary.find(pl.Series([text for text, _ in rows])).to_list()]
     n_right = sum(len(have & want) for have, want in zip(found, wanted, strict=True))
     return n_right / sum(map(len, found)), n_right / sum(map(len, wanted)), len(rows)

@@ -19,8 +19,8 @@ _CITY = re.compile(r"[^\W\d_][\w'’.]*(?:[ -][^\W\d_][\w'’.]*){0,3}")
 class SkillFinder(Protocol):
     """The part of the vocabulary of skills that resumes need."""
 
-    def canonical(self, name: str) -> str | None:
-        """The canonical name of a skill, None for an unknown one."""
+    def canonical_names(self, names: pl.Series) -> pl.Series:
+        """The canonical name of each skill, null for an unknown one."""
 
     def find(self, texts: pl.Series) -> pl.Series:
         """Lists of the canonical names that occur in each text."""
@@ -42,10 +42,12 @@ def resume_fields(
     """
     mentioned = skills.find(pl.Series("text", [read.prose for read in resumes], dtype=pl.String)).to_list()
     placed = _places(resumes, places)
+    listed = list(dict.fromkeys(skill.name for read in resumes for skill in read.skills))
+    canonical = dict(zip(listed, skills.canonical_names(pl.Series("name", listed, dtype=pl.String)), strict=True))
     found = []
     for read, of_prose, place in zip(resumes, mentioned, placed, strict=True):
         named = [
-            {"name": skills.canonical(skill.name) or skill.name, "level": skill.level, "years": skill.years}
+            {"name": canonical[skill.name] or skill.name, "level": skill.level, "years": skill.years}
             for skill in read.skills
         ]
         # Some resumes list only the last employments, others state fewer years than they list.

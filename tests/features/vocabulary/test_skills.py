@@ -99,7 +99,7 @@ def test_the_longest_name_at_a_place_wins() -> None:
     ],
 )
 def test_a_whole_name_needs_no_context(name: str, canonical: str | None) -> None:
-    assert VOCABULARY.canonical(name) == canonical
+    assert VOCABULARY.canonical_names(pl.Series([name])).to_list() == [canonical]
 
 
 def test_lists_become_canonical_without_doubles_and_keep_what_is_unknown() -> None:
@@ -179,7 +179,9 @@ def _labelled_sentences() -> list[tuple[str, set[str]]]:
 def test_few_skills_are_missed_or_made_up_in_labelled_sentences() -> None:
     sentences = _labelled_sentences()
     assert len(sentences) >= 250
-    wanted = [{VOCABULARY.canonical(label) for label in labels} for _, labels in sentences]
+    wanted = [
+        set(VOCABULARY.canonical_names(pl.Series(list(labels), dtype=pl.String)).to_list()) for _, labels in sentences
+    ]
     assert all(None not in labels for labels in wanted), "a label is no skill of the vocabulary"
     found = [set(skills) for skills in VOCABULARY.find(pl.Series([text for text, _ in sentences])).to_list()]
     n_right = sum(len(have & want) for have, want in zip(found, wanted, strict=True))

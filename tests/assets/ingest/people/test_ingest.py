@@ -25,8 +25,8 @@ RESUME = "Anna Example\nanna@example.org\n\nSkills\nPython, SQL\n\nExperience\nD
 class NoSkills:
     """A vocabulary that knows Python only."""
 
-    def canonical(self, name: str) -> str | None:
-        return "Python" if name.lower() == "python" else None
+    def canonical_names(self, names: pl.Series) -> pl.Series:
+        return names.replace_strict({"Python": "Python", "python": "Python"}, default=None, return_dtype=pl.String)
 
     def find(self, texts: pl.Series) -> pl.Series:
         return pl.Series([["Python"] if "Python" in text else [] for text in texts], dtype=pl.List(pl.String))

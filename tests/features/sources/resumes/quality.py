@@ -6,13 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import polars as pl
+
 from features.sources.resumes.files import ResumeError
-from features.sources.resumes.text import ResumeFields
+from features.sources.resumes.parsing import resume_fields
+from features.sources.resumes.reading import read_resume
+from features.sources.resumes.text import ReadResume, ResumeFields
 from features.vocabulary.places import Gazetteer
 from features.vocabulary.skills import SkillVocabulary
 from tests.features.sources.resumes.layouts import HELD_OUT, LAYOUTS
 from tests.features.sources.resumes.people import AS_OF, Person, person
-from tests.features.sources.resumes.test_parsing import parse_resume
 
 PEOPLE_PER_LAYOUT = 10
 _VOCABULARY = Path(__file__).parents[4] / "data/vocabulary"
@@ -43,18 +46,23 @@ def measure(layouts: Iterable[str], *, show: bool = False) -> Mapping[str, Mappi
     """Counts by layout and field."""
     skills, gazetteer = SkillVocabulary.load(_VOCABULARY), Gazetteer.load(_VOCABULARY)
     counts: dict[str, dict[str, Counts]] = defaultdict(lambda: defaultdict(Counts))
-    for layout, who in labelled(layouts):
-        body, suffix = LAYOUTS[layout](who)
-        try:
-            fields = parse_resume(body, suffix, skills=skills, places=gazetteer, as_of=AS_OF)
-        except ResumeError:
-            fields = ResumeFields()
+    of = list(labelled(layouts))
+    read = [_read(*LAYOUTS[layout](who), places=gazetteer.written_names) for layout, who in of]
+    parsed = resume_fields(read, skills=skills, places=gazetteer, as_of=AS_OF)
+    for (layout, who), fields in zip(of, parsed, strict=True):
         for field, (found, true) in compared(fields, who, skills=skills).items():
             right = len(found & true)
             counts[layout][field].update(found=len(found), true=len(true), right=right)
             if show and (found != true):
                 print(f"{layout} {who.language} {field}: found {sorted(found - true)}, missed {sorted(true - found)}")
     return counts
+
+
+def _read(body: bytes, suffix: str, *, places: frozenset[str]) -> ReadResume:
+    try:
+        return read_resume(body, suffix, places=places)
+    except ResumeError:
+        return ReadResume(ResumeFields())
 
 
 def compared(fields: ResumeFields, who: Person, *, skills: SkillVocabulary) -> Mapping[str, tuple[set[str], set[str]]]:
@@ -94,7 +102,8 @@ def total(counts: Iterable[Mapping[str, Counts]]) -> Mapping[str, Counts]:
 
 
 def _canonical(names: Iterable[str], skills: SkillVocabulary) -> set[str]:
-    return {(skills.canonical(name) or name).casefold() for name in names}
+    given = pl.Series(list(names), dtype=pl.String)
+    return set(skills.canonical_names(given).fill_null(given).str.to_lowercase())
 
 
 def _digits(phone: str | None) -> str | None:

@@ -1,6 +1,7 @@
 """A page of a PDF to write on, with a font that has Cyrillic letters."""
 
 import io
+from functools import cache
 from pathlib import Path
 
 import font_roboto
@@ -14,13 +15,18 @@ WIDTH, HEIGHT = A4
 MARGIN = 50.0
 
 
+@cache
+def _register_fonts() -> None:
+    for name, file in _FONTS.items():
+        path = Path(font_roboto.__file__).parent / "files" / f"{file}.ttf"
+        pdfmetrics.registerFont(TTFont(name, str(path)))
+
+
 class Sheet:
     """Writes downwards from `y`; a new page begins where the last one is full."""
 
     def __init__(self) -> None:
-        for name, file in _FONTS.items():
-            path = Path(font_roboto.__file__).parent / "files" / f"{file}.ttf"
-            pdfmetrics.registerFont(TTFont(name, str(path)))
+        _register_fonts()
         self._file = io.BytesIO()
         self._canvas = Canvas(self._file, pagesize=A4, invariant=1)
         self.y = HEIGHT - MARGIN

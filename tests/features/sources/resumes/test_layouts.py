@@ -28,8 +28,8 @@ _MC = 'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
 class NoVocabulary:
     """Knows no skill, so that only what the resume lists is seen."""
 
-    def canonical(self, name: str) -> str | None:
-        return None
+    def canonical_names(self, names: pl.Series) -> pl.Series:
+        return pl.Series([None] * len(names), dtype=pl.String)
 
     def find(self, texts: pl.Series) -> pl.Series:
         return pl.Series([[] for _ in texts], dtype=pl.List(pl.String))

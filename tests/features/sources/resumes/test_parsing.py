@@ -52,8 +52,8 @@ class Vocabulary:
 
     _names = {"python": "Python", "sql": "SQL"}  # noqa: RUF012
 
-    def canonical(self, name: str) -> str | None:
-        return self._names.get(name.lower())
+    def canonical_names(self, names: pl.Series) -> pl.Series:
+        return pl.Series([self._names.get(name.lower()) for name in names], dtype=pl.String)
 
     def find(self, texts: pl.Series) -> pl.Series:
         found = [[name for key, name in self._names.items() if key in str(text).lower()] for text in texts]
