@@ -77,14 +77,14 @@ _WORD_VALUES = (*range(1, 16), 20)
 _NUMBER = r"((?<![\d.,])\d{1,2}(?:[.,]\d{1,2})?|\b(?:" + "|".join(w for pair in _WORD_NUMBERS for w in pair) + r")\b)"
 _MORE = r"\s*\+?(?:\s*(?:-|–|to|до)\s*\d{1,2}\s*\+?)?\s*-?"
 _AND_MONTHS = r"(?:,?\s+(?:and\s+|и\s+)?(\d{1,2})\s+(?:months?|mos?\b|мес[а-яё]*))?"
-_YEARS_EN = _NUMBER + _MORE + r"(?:years?|yrs?\.?)['’]?" + _AND_MONTHS
+_YEARS_EN = _NUMBER + _MORE + r"(?:years?|yrs?\.?)['’]?(?!\w|[\s-]+old\b)" + _AND_MONTHS
 _YEARS_RU = _NUMBER + _MORE + r"(?:лет|года?|г\.)" + _AND_MONTHS
 _STATED = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         _YEARS_EN + r"\s+(?:of\s+)?(?:[\w/&,-]+\s+){0,4}(?:experience|exp\b)",
         r"(?:experience|exp\.?)\s*(?:of|[:—–-])?\s*\(?(?:(?:over|more than|about|around)\s+)?" + _YEARS_EN,
-        r"(?:опыт|стаж)(?:а|ом|у)?(?:\s+[а-яё]+){0,4}\s*[:—–-]?\s*\(?" + _YEARS_RU,
+        r"(?:опыт|стаж)(?:а|ом|у)?(?:\s+[а-яё]+){0,4}\s*[:—–-]?\s*\(?(?<!\sс\s)" + _YEARS_RU,
         _YEARS_RU + r"\s+(?:[а-яё]+\s+){0,3}(?:опыта|стажа)",
     )
 )

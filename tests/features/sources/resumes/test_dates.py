@@ -84,6 +84,8 @@ def test_what_a_style_writes_is_read_back(language: str, style: int, first: int,
         ("5-7 years of experience", 5), ("10+ yrs exp", 10), ("10-year experience", 10),
         ("Total experience: 6 years 3 months", 6.2), ("стаж работы: 8 лет", 8), ("опыт более шести лет", 6),
         ("Стаж 12 лет", 12), ("a company of 30 years", None), ("experience with 300 years old houses", None),
+        ("25 years old with experience of 3 years", 3), ("a 40-year-old with 5 years of experience", 5),
+        ("опыт работы с 18 лет", None), ("опыт работы с детьми 4 года", 4),
     ],
 )  # fmt: skip
 def test_stated_years_are_read_in_numbers_and_words(text: str, years: float | None) -> None:
