@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from features.sources.resumes.dates import stated_years
+from features.sources.resumes.skills import is_about_spoken_languages
 from features.sources.values import line
 
 HEAD = "head"  # the lines before the first heading
@@ -12,12 +13,12 @@ COLUMN_BREAK = "\f"  # a line between columns: what follows belongs to no sectio
 _HEADINGS: Mapping[str, tuple[str, ...]] = {
     "experience": (
         "experience", "employment", "employment history", "work history", "career", "career history", "career summary",
-        "professional background", "work", "internships", "internship", "positions", "positions held", "work record",
+        "professional background", "work", "internships", "positions", "positions held", "work record",
         "employment record", "appointments", "опыт", "опыт работы", "места работы", "стаж", "карьера",
         "трудовая деятельность", "места работы и должности", "карьерный путь", "стажировки",
     ),
     "skills": (
-        "skills", "skill set", "skillset", "competencies", "competences", "technologies", "tech stack", "expertise",
+        "skills", "skill set", "skillset", "competencies", "competences", "technologies", "stack", "expertise",
         "areas of expertise", "proficiencies", "strengths", "abilities", "programming languages", "tools", "software",
         "knowledge", "tools and technologies", "languages and technologies", "it skills", "computer skills",
         "skills summary",
@@ -53,23 +54,22 @@ _HEADINGS: Mapping[str, tuple[str, ...]] = {
         "место проживания", "город проживания", "адрес проживания", "местоположение", "локация",
     ),
     "contact": (
-        "contact", "contacts", "contact me", "contact information", "contact details", "contact info",
+        "contacts", "contact me", "contact information", "contact details", "contact info",
         "personal information",
         "personal details", "personal data", "personal info", "контакты", "контактная информация", "контактные данные",
         "личная информация", "личные данные", "персональная информация", "мои контакты", "связаться",
     ),
     "other": (
-        "projects", "certifications", "certificates", "certification", "licenses", "courses", "coursework", "training",
+        "projects", "certifications", "certificates", "licenses", "courses", "coursework",
         "trainings", "awards", "achievements", "accomplishments", "publications", "patents", "references", "interests",
         "hobbies", "volunteering", "volunteer", "volunteer experience", "volunteer work", "honors", "honors-awards",
-        "activities", "extracurricular activities", "extracurricular activity", "project", "honor", "award",
-        "publication",
+        "activities", "extracurricular activities", "extracurricular activity",
         "involvement", "campus involvement", "on campus involvement", "leadership", "links", "social", "portfolio",
         "declaration", "talks",
         "presentations", "scholarships", "research", "open source", "community", "memberships", "affiliations",
         "conferences", "hobbies and interests", "additional information", "welcome", "miscellaneous",
-        "honours", "references available upon request", "committees", "teaching", "service", "writing",
-        "driving licence",
+        "honours", "references available upon request", "references available on request", "committees", "teaching",
+        "service", "writing", "driving licence",
         "soft skills", "проекты", "сертификаты", "курсы", "повышение квалификации", "награды", "достижения",
         "публикации",
         "рекомендации", "интересы", "хобби", "дополнительная информация", "дополнительные сведения", "портфолио",
@@ -96,6 +96,7 @@ _QUALIFIER = re.compile(
 _TOGETHER = re.compile(r"\s*(?:&|/|,|\+|\band\b|\bи\b)\s*")
 _ONE_LINE_SECTIONS = frozenset({"name", "city", "titles"})
 _DATED_SECTIONS = frozenset({"experience", "education", "other"})  # where labels speak of an entry, not of the person
+_LABELS_ANYWHERE = ("skills", "languages")  # labels of these within a dated section do not end it
 # Headings that are skills as well, where they stand in a list of skills.
 _ALSO_SKILLS = frozenset({
     "leadership", "research", "teaching", "writing", "training", "community", "open source", "software", "tools",
@@ -109,7 +110,7 @@ _PART_OF_ENTRY = re.compile(
 )
 _MAX_HEADING_CHARACTERS = 50
 _COLUMN_GAP = re.compile(r"\s{3,}")
-_LABEL_END = re.compile(r":|\t|\s{3,}")
+_LABEL_END = re.compile(r"\s*:|\t|\s{3,}")
 _WITH_TOTAL = re.compile(r"\s*[—–:-]\s+(?=\d)|\s+(?=\(\d)")  # "Experience — 5 years 3 months"
 
 
@@ -132,7 +133,7 @@ def sections(text: str) -> dict[str, list[str]]:
             found.setdefault(current, []).append(stripped)
             if back_to is not None:
                 current, back_to = back_to, None
-        elif rest and (section in _ONE_LINE_SECTIONS or (current in _DATED_SECTIONS and section == "skills")):
+        elif rest and (section in _ONE_LINE_SECTIONS or (current in _DATED_SECTIONS and section in _LABELS_ANYWHERE)):
             found.setdefault(section, []).append(rest)
         else:
             back_to = (back_to or current) if section in _ONE_LINE_SECTIONS else None
@@ -166,6 +167,8 @@ def _belongs_to(current: str, section: str, stripped: str, rest: str, *, is_in_c
         return True
     if is_in_capitals and section in ("other", "summary"):
         return True
+    if section == "languages" and is_about_spoken_languages(rest):
+        return False
     return bool(rest) and rest != stripped and section in ("other", "summary", "contact", "languages", "experience")
 
 
@@ -200,10 +203,11 @@ def _section_of(label: str) -> str | None:
 
 
 def _known(name: str) -> str | None:
-    """The section of a name, also behind words such as "professional"."""
+    """The section of a name, also in the other number, and behind words such as "professional"."""
     while name:
-        if section := _SECTION_OF.get(name):
-            return section
+        for written in (name, f"{name}s", name.removesuffix("s")):
+            if section := _SECTION_OF.get(written):
+                return section
         if (bare := _QUALIFIER.sub("", name)) == name:
             return None
         name = bare

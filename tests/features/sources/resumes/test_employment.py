@@ -99,6 +99,8 @@ def test_the_title_below_a_name_is_read(line: str, title: str | None) -> None:
         ("Technical Skills:", "skills"), ("ОПЫТ РАБОТЫ:", "experience"), ("Мои навыки", "skills"),
         ("Навыки и инструменты", "skills"), ("Образование и курсы", "education"), ("О себе", "summary"),
         ("Дополнительные навыки", "skills"), ("Контактные данные", "contact"), ("## Опыт", "experience"),
+        ("EDUCATIONAL QUALIFICATION", "education"), ("Work Experiences", "experience"), ("Personal Projects", "other"),
+        ("Internship", "experience"), ("Tech Stack", "skills"), ("References available on request", "other"),
     ],
 )  # fmt: skip
 def test_headings_are_known_in_any_dress(heading: str, section: str) -> None:
@@ -112,6 +114,13 @@ def test_headings_are_known_in_any_dress(heading: str, section: str) -> None:
 )  # fmt: skip
 def test_other_lines_are_no_headings(line: str) -> None:
     assert not names_section(line)
+
+
+@pytest.mark.parametrize("label", ["Languages: English, German", "Languages : English, German"])
+@pytest.mark.parametrize("before", ["Education\nLeeds, 2014", "Experience\nDriver, Acme, 2015 - 2019"])
+def test_spoken_languages_have_a_section_of_their_own_wherever_they_stand(before: str, label: str) -> None:
+    found = sections(f"{before}\n{label}\nCook, Bar, 2012")
+    assert found["languages"] == ["English, German"] and len(found[before.split()[0].lower()]) == 2
 
 
 def test_labels_within_an_employment_do_not_end_it() -> None:
