@@ -15,7 +15,7 @@ from features.sources.feeds.xml_text import what_it_is, xml_text
 from features.sources.values import text
 
 Xml = Mapping[str, object]
-# Outside of CDATA: a name that XML does not define, or a bare ampersand.
+# Outside of CDATA: a reference that XML may not define or allow, or a bare ampersand.
 _LOOSE = re.compile(r"<!\[CDATA\[.*?\]\]>|&(?:#\w{1,8};|([A-Za-z]\w{0,30});)?", re.DOTALL)
 _XML_NAMES = frozenset({"amp", "lt", "gt", "quot", "apos"})
 _MAX_DEPTH = 8
@@ -99,13 +99,12 @@ def _ends_within(tag: str, decoded: str) -> bool:
 
 
 def _mended(match: re.Match[str]) -> str:
-    whole, name = match[0], match[1]
-    if whole == "&":
-        return "&amp;"
-    if name is None or name in _XML_NAMES:
+    whole = match[0]
+    if whole.startswith("<") or match[1] in _XML_NAMES:
         return whole
+    # HTML has more names, and a character in place of numbers that are none, such as half of an emoji.
     known = html.unescape(whole)
-    return known if known != whole else "&amp;" + whole[1:]
+    return html.escape(known, quote=False) if known != whole else "&amp;" + whole[1:]
 
 
 def _name(element: etree._Element) -> str:
