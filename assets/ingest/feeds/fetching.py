@@ -174,7 +174,9 @@ def _judged(feed: FeedSource, pages: Pages, state: FeedState, as_of: dt.datetime
     if state.n_jobs is not None and n_jobs < state.n_jobs / 2 and not FORMATS[feed.format].newest_first:
         # Losing half a board at once is usually a fault of the board: believe it only if the next reading repeats it.
         doubted = known.model_copy(update={"etag": None, "last_modified": None})
-        return replace(read, status=f"dropped from {state.n_jobs} to {n_jobs} jobs", state=doubted, n_listed=n_jobs)
+        status = "; ".join([f"dropped from {state.n_jobs} to {n_jobs} jobs", *jobs.statuses()])
+        # Nothing of it is remembered, so that the next reading asks again.
+        return replace(read, status=status, state=doubted, n_listed=n_jobs, known_pages=None)
     if pages.is_cut:
         return replace(read, status=f"read, cut at {pages.n_pages} pages", state=known)
     status = "read" if is_whole else "read up to where it breaks off"

@@ -21,9 +21,9 @@ from features.sources.parsed import Parsed
 REREAD_AFTER = dt.timedelta(days=7)
 REREAD_EMPTY_AFTER = dt.timedelta(days=30)
 MAX_FAILURES_IN_A_ROW = 10
-# If so many answers, and more than this share of those asked for, are 404, the site is at fault: nothing has ended.
-MASS_404 = 20
-MASS_404_SHARE = 0.5
+# If so many answers, and more than this share of those asked for, lost their jobs, the site is at fault: nothing ended.
+MASS_LOSS = 20
+MASS_LOSS_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -102,21 +102,23 @@ def read_job_pages(
             reading.seen_job_ids += [job_id for one in waiting for job_id in one.job_ids]  # still listed
             break
         reader.read(page)
-    if len(reading.gone) >= MASS_404 and len(reading.gone) > MASS_404_SHARE * reading.n_asked:
-        _disbelieve_the_gone(reading)
+    lost = reading.gone | {
+        url: known[url] for url, now in reading.known.items() if url in known and known[url].job_ids and not now.job_ids
+    }
+    if len(lost) >= MASS_LOSS and len(lost) > MASS_LOSS_SHARE * reading.n_asked:
+        _disbelieve(reading, lost)
     return reading
 
 
-def _disbelieve_the_gone(reading: JobPagesReading) -> None:
-    """Treats the answers that are gone as failed: they are listed, so the site is at fault."""
-    reading.stopped_by = f"{len(reading.gone)} listed jobs answered 404: nothing is closed"
-    reading.seen_job_ids += reading.gone_job_ids
-    reading.n_failed += len(reading.gone)
-    for url, known in reading.gone.items():
-        if known is None:
+def _disbelieve(reading: JobPagesReading, lost: Mapping[str, KnownPage | None]) -> None:
+    """Treats the answers that lost their jobs as failed: they are listed, so the site is at fault."""
+    reading.stopped_by = f"{len(lost)} listed jobs answered 404 or without a job: nothing is closed"
+    reading.n_failed += len(lost)
+    for url, was in lost.items():
+        if was is None:
             reading.known.pop(url)
         else:
-            reading.known[url] = known
+            reading.known[url] = was
     reading.gone = {}
 
 
@@ -171,6 +173,7 @@ class _Reader:
         except errors.RobotsRefusedError:
             reading.n_disallowed += 1
             reading.n_asked -= 1
+            reading.seen_job_ids += known.job_ids if known else ()  # still listed
         except (errors.NotFoundError, errors.GoneError):
             reading.gone[page.url] = known
             reading.known[page.url] = KnownPage(page.mark, None, None, (), self.as_of)

@@ -149,6 +149,18 @@ def test_robots_txt_is_obeyed(lake: Lake, landing: Path, client: HttpClient, ser
     assert counts.statuses == ["read; 1 job pages disallowed by robots.txt"]
 
 
+def test_a_job_whose_page_robots_txt_disallows_is_kept_while_it_is_listed(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer, site: str
+) -> None:
+    run(lake, landing, client, site)
+    server.route("/robots.txt", Answer(body=b"User-agent: *\nDisallow: /jobs/"))
+    counts = run(lake, landing, client, site, at=AS_OF + 8 * DAY)
+    assert jobs(lake) == {"Cook 1", "Cook 2", "Cook 3"} and counts.n_listed == 3
+    server.route("/sitemap.xml", sitemap(server, ["/jobs/1", "/jobs/2"]))
+    run(lake, landing, client, site, at=AS_OF + 9 * DAY)
+    assert jobs(lake) == {"Cook 1", "Cook 2"}
+
+
 @pytest.mark.parametrize("robots", [Answer(body=b"User-agent: *\nDisallow: /"), Answer(503)])
 def test_a_site_that_allows_nothing_is_asked_for_nothing(
     lake: Lake, landing: Path, client: HttpClient, server: FaultServer, site: str, robots: Answer
@@ -185,20 +197,40 @@ def test_a_site_that_asks_for_a_pause_is_left_alone_and_nothing_is_closed(
     assert jobs(lake) == {"Cook 1", "Cook 2", "Cook 3"}
 
 
-def test_a_site_whose_pages_all_vanish_at_once_is_not_believed(
-    lake: Lake, landing: Path, client: HttpClient, server: FaultServer
+CHALLENGE = Answer(body=b"<html><body>Prove that you are human</body></html>")
+
+
+@pytest.mark.parametrize("fault", [Answer(404), CHALLENGE])
+def test_a_site_whose_pages_all_lose_their_jobs_at_once_is_not_believed(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer, fault: Answer
 ) -> None:
-    paths = [f"/jobs/{n}" for n in range(30)]
+    paths = [f"/jobs/{n}" for n in range(100)]
     server.route("/jobs/*", lambda request: Answer(body=posting(request.path)))
     url = server.route("/sitemap.xml", sitemap(server, paths, changed="2026-01-01"))
-    run(lake, landing, client, url)
-    server.route("/jobs/*", Answer(404))
-    server.route("/sitemap.xml", sitemap(server, paths, changed="2026-02-01"))
-    counts = run(lake, landing, client, url, at=AS_OF + HOUR)
-    assert len(jobs(lake)) == 30 and "nothing is closed" in counts.statuses[0]
+    run(lake, landing, client, url, max_job_pages=70)
+    run(lake, landing, client, url, at=AS_OF + 5 * DAY)
+    server.route("/jobs/*", fault)
+    for n in range(2):  # of the first 70, then of the others too
+        counts = run(lake, landing, client, url, at=AS_OF + (8 + 5 * n) * DAY)
+        assert len(jobs(lake)) == 100 and "nothing is closed" in counts.statuses[0]
     server.route("/jobs/*", lambda request: Answer(body=posting(request.path)))
-    counts = run(lake, landing, client, url, at=AS_OF + 2 * HOUR)
-    assert len(jobs(lake)) == 30 and counts.statuses == ["read"]
+    counts = run(lake, landing, client, url, at=AS_OF + 14 * DAY)
+    assert len(jobs(lake)) == 100 and counts.statuses == ["read"]
+
+
+def test_a_small_site_that_loses_its_jobs_is_believed_if_the_next_reading_repeats_it(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer, site: str
+) -> None:
+    run(lake, landing, client, site)
+    for n in (1, 2, 3):
+        server.route(f"/jobs/{n}", CHALLENGE)
+    asked(server)
+    open_then, asked_then = [], []
+    for n in range(3):
+        run(lake, landing, client, site, at=AS_OF + 8 * DAY + n * HOUR)
+        open_then.append(len(jobs(lake)))
+        asked_then.append(len(asked(server)))
+    assert (open_then, asked_then) == ([3, 0, 0], [3, 3, 0])
 
 
 def test_endless_sitemaps_end_at_the_cap(lake: Lake, landing: Path, client: HttpClient, server: FaultServer) -> None:
