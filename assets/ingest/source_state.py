@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from assets.lake import Lake, write_bytes
 
-_CLOCK_SKEW = dt.timedelta(days=1)
+MAX_AHEAD = dt.timedelta(days=1)
 LONGEST_PAUSE = dt.timedelta(days=7)  # of what a source asks for
 
 
@@ -75,7 +75,7 @@ def load_states(lake: Lake) -> SourceStates:
 def believable_states(lake: Lake, *, as_of: dt.datetime) -> SourceStates:
     """The stored states without what a clock that was ahead left in them: it would silence a source until then."""
     states = load_states(lake)
-    latest = max(as_of, dt.datetime.now(dt.UTC)) + _CLOCK_SKEW
+    latest = max(as_of, dt.datetime.now(dt.UTC)) + MAX_AHEAD
     latest_pause = latest + LONGEST_PAUSE
     for name, state in states.feeds.items():
         ahead: dict[str, None] = {}

@@ -11,6 +11,7 @@ from assets.ingest import errors
 from assets.ingest.feeds.access import FeedAccess
 from assets.ingest.feeds.parsing import FeedParser, parsed_page
 from assets.ingest.http.client import Response, Validators
+from assets.ingest.source_state import MAX_AHEAD
 from assets.lake import Lake
 from features.schemas.bronze import FEED_PAGES
 from features.sources.feeds.entries import FeedError
@@ -145,7 +146,8 @@ def store_known_pages(lake: Lake, source: str, known: Mapping[str, KnownPage]) -
 def _is_due(page: JobPage, known: KnownPage | None, as_of: dt.datetime) -> bool:
     if known is None or known.mark != page.mark:
         return True
-    return as_of >= known.read_at + (REREAD_AFTER if known.job_ids else REREAD_EMPTY_AFTER)
+    pause = REREAD_AFTER if known.job_ids else REREAD_EMPTY_AFTER
+    return not -MAX_AHEAD <= as_of - known.read_at < pause  # a clock may have been ahead
 
 
 def _rank(page: JobPage, known: KnownPage | None) -> tuple[int, float]:

@@ -126,6 +126,18 @@ def test_old_readings_are_repeated_after_a_week(
     assert len(asked(server)) == 3 and "Chef 1" in jobs(lake)
 
 
+def test_a_clock_that_was_ahead_once_does_not_silence_the_pages_of_a_site(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer, site: str
+) -> None:
+    run(lake, landing, client, site, at=AS_OF + 4000 * DAY)
+    asked(server)
+    asked_then = []
+    for n in range(2):
+        run(lake, landing, client, site, at=AS_OF + n * HOUR)
+        asked_then.append(len(asked(server)))
+    assert asked_then == [3, 0]
+
+
 def test_what_the_cap_leaves_comes_with_the_next_run_and_closes_nothing(
     lake: Lake, landing: Path, client: HttpClient, server: FaultServer, site: str
 ) -> None:
