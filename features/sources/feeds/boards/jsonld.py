@@ -165,7 +165,8 @@ def _addresses(url: str, body: bytes, *, root: str) -> Iterator[tuple[str, str]]
 
 
 def _next_pages(url: str, body: bytes) -> list[str]:
-    return [address for address, _ in _addresses(url, body, root="sitemapindex")]
+    """The sitemaps of an index, each once: some name one twice."""
+    return list(dict.fromkeys(address for address, _ in _addresses(url, body, root="sitemapindex")))
 
 
 def _job_pages(url: str, body: bytes) -> list[JobPage]:

@@ -474,6 +474,7 @@ def test_a_sitemap_names_pages_of_its_own_host(body: bytes) -> None:
 def test_an_index_of_sitemaps_names_sitemaps() -> None:
     body = SITEMAP.replace(b"urlset", b"sitemapindex").replace(b"<url>", b"<sitemap>").replace(b"</url>", b"</sitemap>")
     known = FORMATS["jsonld"]
+    body = body.replace(b"</sitemapindex>", b"<sitemap><loc>https://d.example/jobs/1</loc></sitemap></sitemapindex>")
     assert known.next_pages("https://d.example/s.xml", body) == [
         "https://d.example/jobs/1",
         "https://d.example/jobs/2?a=1&b=2",
