@@ -1,5 +1,6 @@
 """robots.txt of websites (RFC 9309): what may be requested, and how fast. Read once per run and host."""
 
+import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -23,6 +24,13 @@ class RobotsFiles:
     client: HttpClient
     _rules: dict[str, Protego | None] = field(default_factory=dict)
 
+    @property
+    def _product(self) -> str:
+        """Our name in robots.txt: the address after it in the user agent is no name."""
+        agent = self.client.limits.user_agent
+        name = re.match(r"[A-Za-z_-]+", agent)
+        return name[0] if name else agent
+
     def allow(self, url: str) -> bool:
         """Whether the site's rules allow our user agent to request `url`."""
         parts = urlsplit(url)
@@ -30,7 +38,7 @@ class RobotsFiles:
         if site not in self._rules:
             self._rules[site] = self._read(site)
         rules = self._rules[site]
-        return rules is not None and bool(rules.can_fetch(url, self.client.limits.user_agent))
+        return rules is not None and bool(rules.can_fetch(url, self._product))
 
     def _read(self, site: str) -> Protego | None:
         try:
@@ -40,7 +48,7 @@ class RobotsFiles:
         except errors.FetchError:
             return None
         rules = Protego.parse(body[:_MAX_BYTES].decode("utf-8", "replace"))
-        delay = rules.crawl_delay(self.client.limits.user_agent)
+        delay = rules.crawl_delay(self._product)
         if delay:
             self.client.pacer.slow_down(urlsplit(site).hostname or "", min(float(delay), _LONGEST_DELAY_SECONDS))
         return rules

@@ -55,3 +55,14 @@ def test_the_file_is_read_once_and_its_delay_slows_the_host(
         client.get(server.url + "/jobs")
     assert server.count("/robots.txt") == 1
     assert fake_time.slept == [5.0, 5.0, 5.0]
+
+
+@pytest.mark.parametrize(
+    ("agent", "expected"), [("jobfeed", False), ("JobFeed", False), ("jobs", True), ("example.org", True)]
+)
+def test_a_group_counts_if_it_names_our_product(
+    server: FaultServer, client: HttpClient, agent: str, expected: bool
+) -> None:
+    assert client.limits.user_agent == "jobfeed/1.0 (+https://example.org/jobfeed; jobs@example.org)"
+    server.route("/robots.txt", Answer(body=f"User-agent: {agent}\nDisallow: /\n".encode()))
+    assert RobotsFiles(client).allow(server.url + "/jobs") is expected
