@@ -171,7 +171,8 @@ def _judged(feed: FeedSource, pages: Pages, state: FeedState, as_of: dt.datetime
         read_at=as_of,
         n_jobs=n_jobs,
     )
-    if state.n_jobs is not None and n_jobs < state.n_jobs / 2 and not FORMATS[feed.format].newest_first:
+    newest_first = FORMATS[feed.format].newest_first
+    if state.n_jobs is not None and n_jobs < state.n_jobs / 2 and not newest_first:
         # Losing half a board at once is usually a fault of the board: believe it only if the next reading repeats it.
         doubted = known.model_copy(update={"etag": None, "last_modified": None})
         status = "; ".join([f"dropped from {state.n_jobs} to {n_jobs} jobs", *jobs.statuses()])
@@ -180,12 +181,12 @@ def _judged(feed: FeedSource, pages: Pages, state: FeedState, as_of: dt.datetime
     if pages.is_cut:
         return replace(read, status=f"read, cut at {pages.n_pages} pages", state=known)
     status = "read" if is_whole else "read up to where it breaks off"
-    n_listed = None if FORMATS[feed.format].newest_first else n_jobs - len(set(jobs.gone_job_ids))
+    n_listed = None if newest_first else n_jobs - len(set(jobs.gone_job_ids))
     return replace(
         read,
         status="; ".join([status, *jobs.statuses()]),
         state=known,
-        is_full=read.parsed.rejects.is_empty() and jobs.is_whole,
+        is_full=read.parsed.rejects.is_empty() and jobs.is_whole and not newest_first,
         n_listed=n_listed,
     )
 

@@ -13,17 +13,16 @@ from assets.config.sources import Sources
 from assets.ingest.feeds.fetching import fetch_feeds
 from assets.ingest.feeds.job_pages import KnownPage, load_known_pages, store_known_pages
 from assets.ingest.feeds.parsing import FeedParser
-from assets.ingest.feeds.replay import replay_feed, scope_of, source_of
+from assets.ingest.feeds.replay import may_list_all, replay_feed, scope_of, source_of
 from assets.ingest.http.client import HttpClient
 from assets.ingest.jobs.posting_writer import PostingWriter
 from assets.ingest.jobs.postings import last_reading, open_jobs, sightings_of, store_fetched, store_replayed
-from assets.ingest.landing import list_landed
+from assets.ingest.landing import LandedFile, list_landed
 from assets.ingest.landing_run import landing_run
 from assets.ingest.report import RunReport
 from assets.ingest.source_state import FeedState, SourceStates, believable_states, update_states
 from assets.lake import Lake
 from features.schemas.bronze import FEED_POSTINGS
-from features.sources.feeds.formats import FORMATS
 from features.sources.parsed import Parsed
 from features.sources.postings import PARSED_POSTINGS
 
@@ -83,7 +82,7 @@ def ingest_feeds(
 
 def _replay_feeds(lake: Lake, landing: Path, sources: Sources, report: RunReport, *, as_of: dt.datetime) -> None:
     feeds = {feed.name: feed for feed in sources.feeds}
-    readings: defaultdict[str, list[Parsed]] = defaultdict(list)
+    readings: defaultdict[str, list[tuple[LandedFile, Parsed]]] = defaultdict(list)
     n_jobs: defaultdict[str, list[int]] = defaultdict(list)
     with landing_run(lake, "feeds", report, as_of=as_of, repeats=True) as run, FeedParser() as parser:
         writer = PostingWriter(lake, FEED_POSTINGS, store_replayed, report, as_of)
@@ -93,12 +92,8 @@ def _replay_feeds(lake: Lake, landing: Path, sources: Sources, report: RunReport
             source = source_of(file.name) or "feeds"
             writer.add(parsed, source=source, origin=file.name)
             n_jobs[source].append(parsed.rows["job_id"].n_unique())
-            if (
-                source in feeds
-                and feeds[source].lists_all_open_jobs
-                and not FORMATS[feeds[source].format].has_job_pages
-            ):
-                readings[source].append(parsed)
+            if source in feeds and feeds[source].lists_all_open_jobs:
+                readings[source].append((file, parsed))
             counts = report.of(source)
             counts.n_fetched += 1
             counts.seconds += time.perf_counter() - started
@@ -106,10 +101,12 @@ def _replay_feeds(lake: Lake, landing: Path, sources: Sources, report: RunReport
         for source, listed in n_jobs.items():
             if report.of(source).n_listed is None:
                 report.of(source).n_listed = round(fmean(listed))
-        for source, parsed_files in readings.items():
+        for source, read in readings.items():
+            file, parsed = read[0]
             # Several files may be the pages of one reading: only a single one is known to list all jobs.
-            if len(parsed_files) == 1 and parsed_files[0].rejects.is_empty() and parsed_files[0].rows.height:
-                writer.add_sightings(_ends(lake, source, parsed_files[0].rows["job_id"].to_list(), as_of=as_of))
+            is_whole = len(read) == 1 and parsed.rejects.is_empty() and parsed.rows.height
+            if is_whole and may_list_all(file, feeds[source]):
+                writer.add_sightings(_ends(lake, source, parsed.rows["job_id"].to_list(), as_of=as_of))
         writer.flush()
 
 

@@ -9,11 +9,11 @@ from assets.ingest.landing import LandedFile, RefusedFileError
 from assets.ingest.quarantine import UNSUPPORTED
 from assets.ingest.source_state import address_of
 from features.sources.feeds.entries import FeedContext, FeedError
-from features.sources.feeds.formats import guess_format
+from features.sources.feeds.formats import FORMATS, guess_format
 from features.sources.parsed import Parsed
 from features.sources.postings import RESERVED_SOURCES
 
-FORMATS = (".xml", ".json", ".rss", ".atom", ".html", ".htm")
+SUFFIXES = (".xml", ".json", ".rss", ".atom", ".html", ".htm")
 MAX_FILE_BYTES = 50_000_000
 _SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -28,13 +28,24 @@ def replay_feed(file: LandedFile, feeds: Mapping[str, FeedSource], parser: FeedP
         raise RefusedFileError(UNSUPPORTED, "a feed lies in a folder named as in sources.yaml: feeds/<name>/<file>")
     if source in RESERVED_SOURCES:
         raise RefusedFileError("reserved_source", f"feeds/{source}/: no feed can have this name; rename the folder")
-    file.require_format(FORMATS)
+    file.require_format(SUFFIXES)
     body = file.read(max_bytes=MAX_FILE_BYTES)
     context = context_of(feeds[source]) if source in feeds else FeedContext(name=source, format=guess_format(body))
     try:
         return parser.parse(body, feed=context)
     except FeedError as error:
         raise RefusedFileError("bad_feed", error.reason, body) from None
+
+
+def may_list_all(file: LandedFile, feed: FeedSource) -> bool:
+    """Whether a landed document may list all jobs of its feed: no other page follows, and it is not about one job."""
+    known = FORMATS[feed.format]
+    if known.newest_first or known.has_job_pages:
+        return False
+    try:
+        return not known.next_pages(str(feed.url), file.read(max_bytes=MAX_FILE_BYTES))
+    except RefusedFileError:  # gone since it was parsed
+        return False
 
 
 def source_of(name: str) -> str | None:

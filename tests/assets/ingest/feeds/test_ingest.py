@@ -336,6 +336,47 @@ def test_pages_are_read_back_to_the_age_that_matters(
     assert server.count("/api") == 5
 
 
+def test_a_board_that_is_read_back_to_the_last_reading_closes_nothing(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer
+) -> None:
+    board = feed(
+        "board",
+        server.in_turn("/api", himalayas(1, 2, cursor=None), himalayas(1, cursor=None), himalayas(1, cursor=None)),
+        format="himalayas",
+        lists_all_open_jobs=True,
+    )
+    for n in range(3):
+        run(lake, landing, client, board, at=AS_OF + n * HOUR)
+    (landing / "feeds/board").mkdir(parents=True)
+    (landing / "feeds/board/a.json").write_bytes(himalayas(3, cursor=None).body)
+    run(lake, landing, client, board, at=AS_OF + 3 * HOUR)
+    assert not rows(lake, SIGHTINGS)["is_gone"].any()
+
+
+def usajobs(page: int, n_pages: int) -> bytes:
+    job = {"PositionTitle": "Cook", "PositionURI": f"https://jobs.example/{page}"}
+    items = [{"MatchedObjectId": str(page), "MatchedObjectDescriptor": job}]
+    return json.dumps(
+        {"SearchResult": {"SearchResultItems": items, "UserArea": {"NumberOfPages": str(n_pages)}}}
+    ).encode()
+
+
+@pytest.mark.parametrize(("n_pages", "ended"), [(1, ["board:1", "board:2"]), (3, [])])
+def test_a_landed_page_of_several_closes_nothing(
+    lake: Lake, landing: Path, client: HttpClient, n_pages: int, ended: list[str]
+) -> None:
+    about = {"format": "usajobs", "enabled": False, "lists_all_open_jobs": True}
+    board = feed("board", "https://data.usajobs.gov/api/search?ResultsPerPage=250", **about)
+    folder = landing / "feeds/board"
+    folder.mkdir(parents=True)
+    for page in (1, 2):
+        (folder / f"{page}.json").write_bytes(usajobs(page, n_pages))
+    run(lake, landing, client, board)
+    (folder / "3.json").write_bytes(usajobs(3, n_pages))
+    run(lake, landing, client, board, at=AS_OF + HOUR)
+    assert rows(lake, SIGHTINGS).filter("is_gone")["job_id"].to_list() == ended
+
+
 def test_a_page_that_fails_keeps_the_pages_before_it_and_is_tried_again(
     lake: Lake, landing: Path, client: HttpClient, server: FaultServer
 ) -> None:
