@@ -204,7 +204,7 @@ BAD: dict[str, Feed] = {
         ("no-gzip", "EncodingError", [Answer(body=b"plain", headers={"Content-Encoding": "gzip"})], {}),
         ("length-too-long", "IncompleteRead|ProtocolError", [Answer(body=b"<rss/>", length=999)], {}),
         ("bad-chunks", "ProtocolError",
-         [Answer(raw=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nnothing")], {}),
+         [Answer(raw=b"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nnothing")], {}),
         ("redirect-loop", "redirected more than", [to("/feed")], {}),
         ("redirect-nowhere", "without a Location", [Answer(302)], {}),
         ("redirect-to-metadata", "not public", [to("http://169.254.169.254/latest/meta-data")], {}),

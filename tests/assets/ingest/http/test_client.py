@@ -232,7 +232,9 @@ def test_a_compressed_body_that_is_cut_off_is_a_failure_although_its_length_is_r
     headers = {"Content-Encoding": coding}
     answer = Answer(body=body, headers=headers)
     if is_chunked:
-        head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nTransfer-Encoding: chunked\r\n\r\n{len(body):x}\r\n"
+        # without Connection: close, a retry may meet the connection that the server is just closing
+        head = "HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n"
+        head += f"Content-Encoding: {coding}\r\n\r\n{len(body):x}\r\n"
         answer = Answer(raw=head.encode() + body + b"\r\n0\r\n\r\n")
     with pytest.raises(errors.NetworkError, match="EncodingError"):
         client.get(server.route("/cut", answer))
