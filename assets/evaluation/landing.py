@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from assets.config.sources import Sources
@@ -13,11 +14,9 @@ from assets.ingest.http.client import HttpClient
 from assets.ingest.http.pacing import HostPacer
 from assets.ingest.jobs.ingest import ingest_job_files
 from assets.ingest.people.ingest import ingest_erasures, ingest_users
-from assets.ingest.people.resumes import ingest_resumes
+from assets.ingest.people.resumes import ResumeVocabulary, ingest_resumes
 from assets.lake import Lake
 from assets.resources import Workspace
-from features.vocabulary.places import Gazetteer
-from features.vocabulary.skills import SkillVocabulary
 
 
 def ingest_landing(
@@ -25,7 +24,7 @@ def ingest_landing(
 ) -> Lake:
     """The lake of `workspace` with all that lies in `landing`; enabled feeds and HH are not asked."""
     lake, sources = workspace.lake, _offline(workspace.config.sources)
-    skills, places = SkillVocabulary.load(workspace.vocabulary), Gazetteer.load(workspace.vocabulary)
+    vocabulary = partial(ResumeVocabulary.load, workspace.vocabulary)
     client = HttpClient(sources.http, HostPacer(sources.http.requests_per_host_per_second))
     steps: dict[str, Callable[[], object]] = {
         "erasures": lambda: ingest_erasures(lake, landing, as_of=as_of),
@@ -34,7 +33,7 @@ def ingest_landing(
         "HeadHunter": lambda: ingest_hh(lake, landing, hh_client(sources, token=None), as_of=as_of),
         "interactions": lambda: ingest_events(lake, landing, as_of=as_of),
         "users": lambda: ingest_users(lake, landing, as_of=as_of),
-        "resumes": lambda: ingest_resumes(lake, landing, skills=skills, places=places, as_of=as_of),
+        "resumes": lambda: ingest_resumes(lake, landing, vocabulary=vocabulary, as_of=as_of),
     }
     for name, step in steps.items():
         if on_step is not None:

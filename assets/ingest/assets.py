@@ -6,6 +6,7 @@ Nothing is interpreted yet.
 import datetime as dt
 import os
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.metadata import version
 
 import dagster as dg
@@ -23,7 +24,7 @@ from assets.ingest.http.pacing import HostPacer
 from assets.ingest.jobs.ingest import ingest_job_files
 from assets.ingest.jobs.postings import last_of_each_day
 from assets.ingest.people.ingest import ingest_erasures, ingest_users
-from assets.ingest.people.resumes import ingest_resumes
+from assets.ingest.people.resumes import ResumeVocabulary, ingest_resumes
 from assets.ingest.report import RunReport, markdown_table
 from assets.ingest.run_log import plots, recent_runs, record_runs
 from assets.io import StoredTable
@@ -42,8 +43,6 @@ from features.schemas.bronze import (
 )
 from features.schemas.table import Table
 from features.source_health import source_alarms
-from features.vocabulary.places import Gazetteer
-from features.vocabulary.skills import SkillVocabulary
 
 MAX_PARTS = 100
 DAYS_NOT_COMPACTED = 2  # events of the last days still arrive; the parts of earlier days are merged
@@ -145,9 +144,8 @@ def user_records(workspace: Workspace, as_of: dt.datetime) -> RunReport:
 @_ingested(RESUMES, deps=("bronze/erasures",))
 def resumes(workspace: Workspace, as_of: dt.datetime) -> RunReport:
     """The fields extracted from the resumes in `landing/resumes/`; never their text."""
-    skills = SkillVocabulary.load(workspace.vocabulary)
-    places = Gazetteer.load(workspace.vocabulary)
-    return ingest_resumes(workspace.lake, workspace.landing, skills=skills, places=places, as_of=as_of)
+    vocabulary = partial(ResumeVocabulary.load, workspace.vocabulary)
+    return ingest_resumes(workspace.lake, workspace.landing, vocabulary=vocabulary, as_of=as_of)
 
 
 @asset("bronze/quarantine", deps=_SOURCES)

@@ -1,10 +1,12 @@
 """Resumes from landing/ to bronze: only what was extracted from a file enters the lake, never the file itself."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -17,16 +19,27 @@ from assets.lake import Lake
 from features.schemas.bronze import ERASURES, RESUMES
 from features.sources.parsed import Parsed
 from features.sources.people.users import is_user_id
-from features.sources.resumes.files import MAX_BYTES, ResumeError
+from features.sources.resumes.fields import MAX_BYTES, RESUME_SUFFIXES, ReadResume, ResumeError
 from features.sources.resumes.parsing import SkillFinder, resume_fields
-from features.sources.resumes.reading import RESUME_SUFFIXES, read_resume
-from features.sources.resumes.text import ReadResume
 from features.vocabulary.places import Gazetteer
+from features.vocabulary.skills import SkillVocabulary
 
 KIND = "resumes"
 DEADLINE_SECONDS = 30.0
 MEMORY_BYTES = 2_000_000_000
 _RESUMES_AT_ONCE = 1_000  # bounds the memory of their texts while skills and places are looked up
+
+
+class ResumeVocabulary(NamedTuple):
+    """What skills and places are called."""
+
+    skills: SkillFinder
+    places: Gazetteer
+
+    @classmethod
+    def load(cls, folder: Path) -> "ResumeVocabulary":
+        """Reads the files in `folder`."""
+        return cls(SkillVocabulary.load(folder), Gazetteer.load(folder))
 
 
 @dataclass(frozen=True)
@@ -40,17 +53,19 @@ def ingest_resumes(
     lake: Lake,
     landing: Path,
     *,
-    skills: SkillFinder,
-    places: Gazetteer,
+    vocabulary: Callable[[], ResumeVocabulary],
     as_of: dt.datetime,
     worker: Worker | None = None,
 ) -> RunReport:
     """Parses the resumes in `landing/resumes/` that were not read yet. Unreadable ones are quarantined without their
-    content, because resumes are never kept."""
+    content, because resumes are never kept. `vocabulary` is called only if there is something to read.
+    """
     report = RunReport()
     counts = report.of(KIND)
     found: list[_Found] = []
-    with landing_run(lake, KIND, report, as_of=as_of, source=KIND) as run, worker or resume_worker(places) as opened:
+    words = cache(vocabulary)
+    with landing_run(lake, KIND, report, as_of=as_of, source=KIND) as run, ExitStack() as opened:
+        reader = cache(lambda: opened.enter_context(worker or resume_worker(words().places)))
         requested = dict(lake.scan("bronze", ERASURES).collect().iter_rows())
         # File names hold user ids, which an erasure must remove, so the manifest keeps digests of the names.
         files = {hidden(file): file for file in list_landed(landing, KIND)}
@@ -61,7 +76,7 @@ def ingest_resumes(
                 run.manifest.record(nameless, digest, n_rows=1, n_rejects=0)
                 continue
             try:
-                found.append(_Found(file.path.stem, digest, _read(file, worker=opened)))
+                found.append(_Found(file.path.stem, digest, _read(file, reader)))
             except RefusedFileError as error:
                 run.refuse(file, Parsed(RESUMES.empty(), error.rejects))
                 # The next run tries again if the process failed to start: the file is not at fault.
@@ -70,15 +85,17 @@ def ingest_resumes(
                 continue
             run.manifest.record(nameless, digest, n_rows=1, n_rejects=0)
             if len(found) == _RESUMES_AT_ONCE:
-                _store(lake, _rows(found, skills=skills, places=places, as_of=as_of), report)
+                _store(lake, _rows(found, words(), as_of=as_of), report)
                 found.clear()
         if found:
-            _store(lake, _rows(found, skills=skills, places=places, as_of=as_of), report)
+            _store(lake, _rows(found, words(), as_of=as_of), report)
     return report
 
 
 def resume_worker(places: Gazetteer) -> Worker:
     """A process that reads resumes: files may be made to hang or to take all memory."""
+    from features.sources.resumes.reading import read_resume  # takes 0.2 s, and most runs read no resume
+
     return Worker(partial(read_resume, places=places.written_names), MEMORY_BYTES, ResumeError)
 
 
@@ -98,22 +115,20 @@ def _is_erased(file: LandedFile, requested: Mapping[str, dt.datetime]) -> bool:
     return at is not None and file.mtime_ns / 1e9 <= at.timestamp()
 
 
-def _read(file: LandedFile, *, worker: Worker) -> ReadResume:
+def _read(file: LandedFile, reader: Callable[[], Worker]) -> ReadResume:
     """What a resume says. Raises RefusedFileError."""
     file.require_format(RESUME_SUFFIXES)
     if file.name.count("/") != 1 or not is_user_id(file.path.stem):
         raise RefusedFileError("bad_user_id", "a resume is named after its user: resumes/<user_id>.<suffix>")
     body = file.read(max_bytes=MAX_BYTES, too_large="too_large")
     try:
-        return read_in(worker, body, file.suffixes)
+        return read_in(reader(), body, file.suffixes)
     except ResumeError as error:
         raise RefusedFileError(error.reason) from None
 
 
-def _rows(
-    found: Sequence[_Found], *, skills: SkillFinder, places: Gazetteer, as_of: dt.datetime
-) -> list[dict[str, object]]:
-    fields = resume_fields([each.read for each in found], skills=skills, places=places, as_of=as_of)
+def _rows(found: Sequence[_Found], words: ResumeVocabulary, *, as_of: dt.datetime) -> list[dict[str, object]]:
+    fields = resume_fields([each.read for each in found], skills=words.skills, places=words.places, as_of=as_of)
     return [
         {**asdict(of_user), "user_id": each.user_id, "parsed_at": as_of, "content_hash": each.digest}
         for each, of_user in zip(found, fields, strict=True)

@@ -1,7 +1,6 @@
-"""Periods of employment in resumes: date ranges in English and Russian text, and their total length."""
+"""Periods of employment in resumes: date ranges in English and Russian text, and stated years of experience."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 _MONTH_STEMS = (
@@ -127,19 +126,6 @@ def written_month(text: str) -> int | None:
 def is_now(text: str) -> bool:
     """Whether the whole text means that something goes on: "present", "till date", "по настоящее время"."""
     return re.fullmatch(rf"(?:(?:till|until|to|up\s+to|по|до)\s+)?{_NOW}", text.strip(), re.IGNORECASE) is not None
-
-
-def total_years(periods: Iterable[tuple[int, int | None]], *, now: int | None) -> float | None:
-    """Years covered by (first month, last month) ranges; overlaps count once. An ongoing range ends at `now`, and is
-    ignored if that is unknown. None without ranges.
-    """
-    closed = sorted((first, last if last is not None else now) for first, last in periods if last is not None or now)
-    months, reached = 0, 0
-    for first, last in closed:
-        if last is not None and last >= first:
-            months += max(0, last - max(first, reached))
-            reached = max(reached, last)
-    return round(months / 12, 1) if months else None
 
 
 def stated_years(text: str) -> float | None:

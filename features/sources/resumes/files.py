@@ -3,14 +3,13 @@
 import re
 from typing import NamedTuple
 
-from features.errors import SourceError
 from features.sources.charset import decode_feed
 from features.sources.resumes.docx_text import TooLargeError, docx_text
+from features.sources.resumes.fields import MAX_BYTES, ResumeError
 from features.sources.resumes.pdf_layout import largest_text, text_in_reading_order
 from features.sources.resumes.pdf_words import PasswordError, read_words
 from features.sources.resumes.sections import COLUMN_BREAK
 
-MAX_BYTES = 10_000_000
 MAX_PAGES = 50
 MAX_CHARACTERS = 200_000
 _OLE = b"\xd0\xcf\x11\xe0"
@@ -20,18 +19,6 @@ _MARKDOWN_TABLE_RULE = re.compile(r"[\s|:-]*\|[\s|:-]*")
 _BY_WORD = re.compile(r"(?<=[^\s:])\t(?=\S)")
 _MIN_TABS = 12
 _SPACED = re.compile(r"(?<=\S) (?=\S)")
-
-
-class ResumeError(SourceError):
-    """A resume that can't be read; `reason` is a code: too_large, encrypted, unreadable, no_text (a scan too),
-    unknown_format, bad_json."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)  # the argument itself, so that a pickled error can be restored
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"resume: {self.reason}"
 
 
 class ResumeText(NamedTuple):

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 from features.sources.resumes.dates import is_now, written_month
-from features.sources.resumes.files import MAX_BYTES, ResumeError
-from features.sources.resumes.skills import Skill, listed_skills
-from features.sources.resumes.text import MAX_SUMMARY_CHARACTERS, ReadResume, ResumeFields
+from features.sources.resumes.fields import MAX_BYTES, ReadResume, ResumeError, ResumeFields, Skill
+from features.sources.resumes.skills import listed_skills
+from features.sources.resumes.text import MAX_SUMMARY_CHARACTERS
 from features.sources.values import NotJsonError, decode_json, first, flag, items, line, mapping, number, strings, text
 
 _MAX_ENTRIES = 50

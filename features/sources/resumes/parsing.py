@@ -1,7 +1,7 @@
 """What resumes say to profile fields: places and skills by the vocabularies, years up to the day of the run."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -9,8 +9,7 @@ from typing import Protocol
 import polars as pl
 
 from features.sources.people.users import rated_skills
-from features.sources.resumes.dates import total_years
-from features.sources.resumes.text import ReadResume, ResumeFields
+from features.sources.resumes.fields import ReadResume, ResumeFields
 
 _MAX_SKILLS = 200
 _CITY = re.compile(r"[^\W\d_][\w'’.]*(?:[ -][^\W\d_][\w'’.]*){0,3}")
@@ -64,6 +63,19 @@ def resume_fields(
             )
         )
     return found
+
+
+def total_years(periods: Iterable[tuple[int, int | None]], *, now: int | None) -> float | None:
+    """Years covered by (first month, last month) ranges; overlaps count once. An ongoing range ends at `now`, and is
+    ignored if that is unknown. None without ranges.
+    """
+    closed = sorted((first, last if last is not None else now) for first, last in periods if last is not None or now)
+    months, reached = 0, 0
+    for first, last in closed:
+        if last is not None and last >= first:
+            months += max(0, last - max(first, reached))
+            reached = max(reached, last)
+    return round(months / 12, 1) if months else None
 
 
 @dataclass(frozen=True)

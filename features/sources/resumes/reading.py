@@ -1,9 +1,8 @@
 """Resume files of all formats to what they say. Nothing is inferred, and no file is kept."""
 
+from features.sources.resumes.fields import ReadResume
 from features.sources.resumes.json_resume import read_json_resume
-from features.sources.resumes.text import ReadResume, read_document
-
-RESUME_SUFFIXES = (".txt", ".md", ".pdf", ".docx", ".json")
+from features.sources.resumes.text import read_document
 
 
 def read_resume(body: bytes, suffix: str, *, places: frozenset[str] = frozenset()) -> ReadResume:

@@ -1,9 +1,10 @@
 """Skills and languages in lists of resumes, with the years and the level beside a name."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from features.sources.resumes.employment import BULLET
+from features.sources.resumes.fields import Skill
 
 _GROUPED = re.compile(r"\([^()]{0,200}\)")
 _SEPARATOR = re.compile(r"[,;|•●▪·\n\t]|\s{3,}")
@@ -42,15 +43,6 @@ _LANGUAGE = re.compile(
 _LANGUAGE_SEPARATOR = re.compile(r"[\s.(—–-]*(?:[,;:|•●▪·/\n]|\s{3,}|\sand\s|\sи\s)[\s.(—–-]*")
 MAX_SKILLS = 200
 _MAX_YEARS = 50
-
-
-@dataclass(frozen=True)
-class Skill:
-    """A name as written, with the stated level (beginner to expert) and years."""
-
-    name: str
-    level: str | None = None
-    years: float | None = None
 
 
 def listed_skills(lines: list[str]) -> list[Skill]:

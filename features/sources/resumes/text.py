@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from features.sources.resumes.dates import stated_years
 from features.sources.resumes.employment import BULLET, Employment, employments, title_in
+from features.sources.resumes.fields import ReadResume, ResumeFields
 from features.sources.resumes.files import resume_text
 from features.sources.resumes.person import find_email, find_name, find_places
 from features.sources.resumes.phones import first_phone
 from features.sources.resumes.sections import HEAD, sections
-from features.sources.resumes.skills import Skill, is_about_spoken_languages, listed_skills, spoken_languages
+from features.sources.resumes.skills import is_about_spoken_languages, listed_skills, spoken_languages
 from features.sources.values import line
 
 _ALONE = re.compile(
@@ -23,43 +23,6 @@ _MAX_ENTRIES = 50
 MAX_SUMMARY_CHARACTERS = 2000
 _MAX_HEADLINE_LINES = 8
 _MIN_SENTENCE_CHARACTERS = 80
-
-
-@dataclass(frozen=True)
-class ResumeFields:
-    """The columns of RESUMES that a resume can fill; None means not stated."""
-
-    full_name: str | None = None
-    email: str | None = None
-    phone: str | None = None
-    city: str | None = None
-    country: str | None = None
-    latitude: float | None = None
-    longitude: float | None = None
-    summary: str | None = None
-    years_of_experience: float | None = None
-    titles: list[str] | None = None
-    companies: list[str] | None = None
-    skills: list[dict[str, object]] | None = None  # {name, level, years}
-    education: list[str] | None = None
-    languages: list[str] | None = None
-
-
-@dataclass(frozen=True)
-class ReadResume:
-    """What needs no vocabulary and no clock: `fields` without place, skills and years.
-
-    `places` may name the city, the likeliest first; the first `n_labelled` of them are stated to be a place. `prose` is
-    the text that may mention skills, `periods` are (first month, last month or None) of work.
-    """
-
-    fields: ResumeFields
-    prose: str = ""
-    places: list[str] = field(default_factory=list)
-    n_labelled: int = 0
-    skills: list[Skill] = field(default_factory=list)
-    periods: list[tuple[int, int | None]] = field(default_factory=list)
-    stated_years: float | None = None
 
 
 def read_document(body: bytes, suffix: str, *, places: frozenset[str] = frozenset()) -> ReadResume:

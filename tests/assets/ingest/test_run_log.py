@@ -20,17 +20,14 @@ from assets.ingest.hh.ingest import ingest_hh
 from assets.ingest.http.client import HttpClient
 from assets.ingest.jobs.ingest import ingest_job_files
 from assets.ingest.people.ingest import ingest_erasures, ingest_users
-from assets.ingest.people.resumes import ingest_resumes
+from assets.ingest.people.resumes import ResumeVocabulary, ingest_resumes
 from assets.ingest.report import AccountingError, RunReport
 from assets.ingest.run_log import plots, recent_runs, record_runs
 from assets.lake import Lake
 from features.schemas.bronze import INGEST_RUNS
-from features.vocabulary.places import Gazetteer
-from features.vocabulary.skills import SkillVocabulary
 from tests.assets.ingest.http.fault_server import FakeTime, make_client
 
-SKILLS = SkillVocabulary.load(SHIPPED_VOCABULARY)
-PLACES = Gazetteer.load(SHIPPED_VOCABULARY)
+VOCABULARY = ResumeVocabulary.load(SHIPPED_VOCABULARY)
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
 
@@ -154,7 +151,7 @@ def ingest_all(lake: Lake, landing: Path, client: HttpClient, *, as_of: dt.datet
         "file_postings": ingest_job_files(lake, landing, as_of=as_of),
         "events": ingest_events(lake, landing, as_of=as_of),
         "user_records": ingest_users(lake, landing, as_of=as_of),
-        "resumes": ingest_resumes(lake, landing, skills=SKILLS, places=PLACES, as_of=as_of),
+        "resumes": ingest_resumes(lake, landing, vocabulary=lambda: VOCABULARY, as_of=as_of),
     }
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from assets.ingest.events.ingest import ingest_events
 from assets.ingest.people.ingest import ingest_erasures, ingest_users
-from assets.ingest.people.resumes import ingest_resumes, read_in, resume_worker
+from assets.ingest.people.resumes import ResumeVocabulary, ingest_resumes, read_in, resume_worker
 from assets.ingest.report import RunReport
 from assets.ingest.worker import NOT_STARTED, Worker, WorkerError
 from assets.lake import Lake
 from features.schemas.bronze import ERASURES, QUARANTINE, RESUMES, USER_RECORDS
-from features.sources.resumes.files import ResumeError
+from features.sources.resumes.fields import ResumeError
 from features.vocabulary.places import Gazetteer
 
 AS_OF = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
@@ -57,7 +57,8 @@ def counts(report: RunReport, source: str) -> tuple[int, int, int, int, int]:
 
 
 def resumes(lake: Lake, landing: Path, *, at: dt.datetime = AS_OF, worker: Worker | None = None) -> RunReport:
-    return ingest_resumes(lake, landing, skills=NoSkills(), places=PLACES, as_of=at, worker=worker)
+    words = ResumeVocabulary(NoSkills(), PLACES)
+    return ingest_resumes(lake, landing, vocabulary=lambda: words, as_of=at, worker=worker)
 
 
 def test_each_version_of_a_profile_is_kept_once(lake: Lake, landing: Path) -> None:
@@ -195,6 +196,11 @@ def test_a_resume_is_read_again_where_its_reader_did_not_start(
         patched.setattr(worker, "call", not_now)
         assert counts(resumes(lake, landing, worker=worker), "resumes") == (1, 0, 0, 0, 1)
     assert counts(resumes(lake, landing, at=AS_OF + HOUR), "resumes") == (1, 1, 0, 0, 0)
+
+
+def test_nothing_is_loaded_where_no_resume_is_new(lake: Lake, landing: Path) -> None:
+    put(landing, "resumes/u1.rtf", RESUME)
+    ingest_resumes(lake, landing, vocabulary=lambda: pytest.fail("loaded"), as_of=AS_OF)
 
 
 def test_a_resume_from_before_an_erasure_is_in_no_quarantine(lake: Lake, landing: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from features.schemas.bronze import ERASURES, RESUMES, USER_RECORDS
 from features.sources.people.users import parse_erasures, parse_users
-from features.sources.resumes.files import ResumeError
+from features.sources.resumes.fields import ResumeError
 from tests.features.sources.fuzzing import FUZZ, NASTY_TEXTS, check, dumped, json_bodies, mutated_bytes
 from tests.features.sources.people.test_users import USER
 from tests.features.sources.resumes.samples import SAMPLES

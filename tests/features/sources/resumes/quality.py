@@ -8,10 +8,9 @@ from pathlib import Path
 
 import polars as pl
 
-from features.sources.resumes.files import ResumeError
+from features.sources.resumes.fields import ReadResume, ResumeError, ResumeFields
 from features.sources.resumes.parsing import resume_fields
 from features.sources.resumes.reading import read_resume
-from features.sources.resumes.text import ReadResume, ResumeFields
 from features.vocabulary.places import Gazetteer
 from features.vocabulary.skills import SkillVocabulary
 from tests.features.sources.resumes.layouts import HELD_OUT, LAYOUTS

@@ -15,8 +15,8 @@ from docx.oxml import parse_xml
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject, TextStringObject
 
 from features.sources.resumes import docx_text
-from features.sources.resumes.files import ResumeError, resume_text
-from features.sources.resumes.text import ResumeFields
+from features.sources.resumes.fields import ResumeError, ResumeFields
+from features.sources.resumes.files import resume_text
 from tests.features.sources.resumes.samples import SAMPLES
 from tests.features.sources.resumes.test_parsing import parse_resume
 

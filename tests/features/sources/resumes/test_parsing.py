@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 
 from features.sources.resumes import docx_text
 from features.sources.resumes import files as resume_files
-from features.sources.resumes.dates import find_periods, stated_years, total_years
-from features.sources.resumes.files import ResumeError
-from features.sources.resumes.parsing import SkillFinder, resume_fields
+from features.sources.resumes.dates import find_periods, stated_years
+from features.sources.resumes.fields import ResumeError, ResumeFields
+from features.sources.resumes.parsing import SkillFinder, resume_fields, total_years
 from features.sources.resumes.reading import read_resume
-from features.sources.resumes.text import ResumeFields
 from features.vocabulary.places import Gazetteer
 
 AS_OF = datetime(2026, 11, 20, tzinfo=UTC)
