@@ -1,6 +1,7 @@
 """Resumes from landing/ to bronze: only what was extracted from a file enters the lake, never the file itself."""
 
 import datetime as dt
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -27,6 +28,8 @@ from features.vocabulary.skills import SkillVocabulary
 KIND = "resumes"
 DEADLINE_SECONDS = 30.0
 MEMORY_BYTES = 2_000_000_000
+# A run stops after so many seconds of resumes that took longer than SLOW_SECONDS each; the next run reads the rest.
+SLOW_SECONDS, MAX_SLOW_SECONDS = 1.0, 300.0
 _RESUMES_AT_ONCE = 1_000  # bounds the memory of their texts while skills and places are looked up
 
 
@@ -63,6 +66,7 @@ def ingest_resumes(
     report = RunReport()
     counts = report.of(KIND)
     found: list[_Found] = []
+    slow_seconds = 0.0
     words = cache(vocabulary)
     with landing_run(lake, KIND, report, as_of=as_of, source=KIND) as run, ExitStack() as opened:
         reader = cache(lambda: opened.enter_context(worker or resume_worker(words().places)))
@@ -70,11 +74,15 @@ def ingest_resumes(
         # File names hold user ids, which an erasure must remove, so the manifest keeps digests of the names.
         files = {hidden(file): file for file in list_landed(landing, KIND)}
         for nameless, digest in run.manifest.unread(files):
+            if slow_seconds >= MAX_SLOW_SECONDS:
+                counts.statuses.append(f"stopped after {slow_seconds:.0f} s of slow resumes; the next run goes on")
+                break
             file = files[nameless]
             if _is_erased(file, requested):
                 counts.add(n_read=1, n_new=0)
                 run.manifest.record(nameless, digest, n_rows=1, n_rejects=0)
                 continue
+            started = time.perf_counter()
             try:
                 found.append(_Found(file.path.stem, digest, _read(file, reader)))
             except RefusedFileError as error:
@@ -83,6 +91,9 @@ def ingest_resumes(
                 retry_at = as_of + dt.timedelta(microseconds=1) if NOT_STARTED in error.rejects["reason"] else None
                 run.manifest.record(nameless, digest, n_rows=0, n_rejects=1, retry_at=retry_at)
                 continue
+            finally:
+                seconds = time.perf_counter() - started
+                slow_seconds += seconds if seconds > SLOW_SECONDS else 0
             run.manifest.record(nameless, digest, n_rows=1, n_rejects=0)
             if len(found) == _RESUMES_AT_ONCE:
                 _store(lake, _rows(found, words(), as_of=as_of), report)

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from assets.ingest.events.ingest import ingest_events
+from assets.ingest.people import resumes as resume_ingest
 from assets.ingest.people.ingest import ingest_erasures, ingest_users
 from assets.ingest.people.resumes import ResumeVocabulary, ingest_resumes, read_in, resume_worker
 from assets.ingest.report import RunReport
@@ -196,6 +197,17 @@ def test_a_resume_is_read_again_where_its_reader_did_not_start(
         patched.setattr(worker, "call", not_now)
         assert counts(resumes(lake, landing, worker=worker), "resumes") == (1, 0, 0, 0, 1)
     assert counts(resumes(lake, landing, at=AS_OF + HOUR), "resumes") == (1, 1, 0, 0, 0)
+
+
+def test_slow_resumes_wait_for_the_next_run(lake: Lake, landing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resume_ingest, "SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(resume_ingest, "MAX_SLOW_SECONDS", 1e-9)
+    for user_id in ("u1", "u2"):
+        put(landing, f"resumes/{user_id}.txt", RESUME)
+    for hour, status in enumerate(["stopped after", "read", "nothing to read"]):
+        report = resumes(lake, landing, at=AS_OF + hour * HOUR)
+        assert report.of("resumes").status.startswith(status)
+        assert lake.scan("bronze", RESUMES).collect().height == min(hour + 1, 2)
 
 
 def test_nothing_is_loaded_where_no_resume_is_new(lake: Lake, landing: Path) -> None:
