@@ -120,4 +120,5 @@ def literal(text: str) -> str:
 
 
 def _files(root: str, relative: str) -> str:
-    return f"read_parquet({root} || '/{relative}', hive_partitioning = false)"
+    # In `relative` an asterisk is a pattern; in the folder's own path it is a character.
+    return f"read_parquet(regexp_replace({root}, '([*?[])', '[\\1]', 'g') || '/{relative}', hive_partitioning = false)"

@@ -4,7 +4,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from assets.publishing import full, generations, tables
+from assets.publishing import delta, full, generations, tables
 from assets.publishing.database import export_database
 from assets.publishing.diff import differing_tables
 from serving.contract import tables as contract
@@ -89,3 +89,16 @@ def test_a_generation_that_is_built_must_have_every_column(tmp_path: Path) -> No
     sources = factories.sources() | {"feeds": tables.Source(files=[shard])}
     with pytest.raises(duckdb.BinderException, match="arm"):
         full.publish_full(factories.publishing_run(tmp_path / "published"), sources)
+
+
+def test_the_path_of_a_generation_is_no_pattern(tmp_path: Path) -> None:
+    published, shard = tmp_path / "it's [all]*" / "published", tmp_path / "shard=0000.parquet"
+    feeds({"anna": ["hh:1"], "boris": ["hh:2"]}).write_parquet(shard)
+    sources = factories.sources() | {"feeds": tables.Source(files=[shard])}
+    full.publish_full(factories.publishing_run(published), sources)
+    sources["jobs"] = factories.sources(jobs=jobs([{"job_id": "hh:2", "title": "Renamed"}]))["jobs"]
+    generation = delta.publish_delta(factories.publishing_run(published, as_of=AS_OF + HOUR), sources).manifest
+    assert generation.kind == "delta"
+    with duckdb.connect(str(published / generation.generation / "jobfeed.duckdb"), read_only=True) as con:
+        assert con.sql("select user_id from feeds order by 1").fetchall() == [("anna",), ("boris",)]
+        assert con.sql("select title from jobs where job_id = 'hh:2'").fetchall() == [("Renamed",)]
