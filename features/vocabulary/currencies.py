@@ -9,7 +9,6 @@ from pathlib import Path
 
 _MIN_STEM = 3  # of a word with any ending
 _QUOTES = str.maketrans(dict.fromkeys("’‘ʻʼ`´", "'"))
-_MONEY_SIGNS = frozenset(chr(c) for c in range(0x110000) if unicodedata.category(chr(c)) == "Sc")
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Currencies:
 
 def is_money_sign(character: str) -> bool:
     """Whether a character is a currency sign of Unicode, such as $ or €."""
-    return character in _MONEY_SIGNS
+    return unicodedata.category(character) == "Sc"
 
 
 def plain_quotes(text: str) -> str:

@@ -7,7 +7,6 @@ biased feedback", WSDM 2017), because explored slots are few and each rank alone
 """
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from models.arrays import Bools, Doubles, Floats, Longs
 
@@ -25,6 +24,8 @@ def attention_power(rank: Longs, is_positive: Bools) -> float:
     Maximum likelihood of Poisson counts whose rate is proportional to rank^-power; few outcomes draw it towards 0,
     which means that all ranks are looked at alike.
     """
+    from scipy.optimize import minimize_scalar  # takes 0.1 s to load, and only a fit needs it
+
     if not is_positive.any():
         return 0.0
     shown = np.bincount(rank)[1:].astype(np.float64)

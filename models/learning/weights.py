@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
 from models.arrays import Doubles
 from models.learning.examples import Examples
@@ -33,6 +32,8 @@ def fit_weights(examples: Examples, penalty: Penalty) -> Doubles:
 
     Each user counts alike, and a positive by its share in the gain of the user.
     """
+    from scipy.optimize import minimize  # takes 0.1 s to load, and only a fit needs it
+
     values = filled(examples, penalty.neutral)
     starts = np.flatnonzero(np.diff(examples.user, prepend=-1))
     length = np.diff(np.append(starts, len(examples.user)))

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
-import docx
 from lxml.etree import _Element
 
 from features.errors import JobfeedError
@@ -93,6 +92,8 @@ def docx_text(body: bytes) -> str:
         n_xml = sum(member.file_size for member in members if member.filename.endswith((".xml", ".rels")))
         if sum(member.file_size for member in members) > MAX_UNPACKED_BYTES or n_xml > MAX_XML_BYTES:
             raise TooLargeError
+    import docx  # takes 0.1 s to load, and few resumes need it
+
     document = docx.Document(io.BytesIO(body))
     reader = _Reader()
     found: dict[str, None] = {}
