@@ -84,7 +84,7 @@ def one_alphabet(texts: pl.Series) -> pl.Series:
         mixed = mixed.str.replace_all(rf"([a-zA-Z]{{2}}){cyrillic}|{cyrillic}([a-zA-Z]{{2}})", f"${{1}}{latin}${{2}}")
         mixed = mixed.str.replace_all(rf"([а-яА-Я]{{2}}){latin}|{latin}([а-яА-Я]{{2}})", f"${{1}}{cyrillic}${{2}}")
     repaired = texts.filter(is_mixed).to_frame("text").select(mixed)["text"]
-    return texts.scatter(is_mixed.arg_true(), repaired)
+    return texts.clone().scatter(is_mixed.arg_true(), repaired)  # scatter writes into its own series
 
 
 @dataclass(frozen=True)

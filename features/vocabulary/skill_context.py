@@ -170,7 +170,7 @@ def asking_part(texts: pl.Series) -> pl.Series:
         return texts
     kept = asking.join(rows.to_frame(), on="row", how="semi").group_by("row", maintain_order=True)
     joined = kept.agg(line.str.join("\n"))
-    return texts.scatter(joined["row"], joined["line"])
+    return texts.clone().scatter(joined["row"], joined["line"])  # scatter writes into its own series
 
 
 def _without_denials() -> pl.Expr:

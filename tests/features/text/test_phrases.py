@@ -4,7 +4,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.text.phrases import PhraseMatcher, lookup_key, normal_form
+from features.text.phrases import PhraseMatcher, lookup_key, normal_form, one_alphabet
 
 PHRASES = {"a": "A", "a b": "AB", "b": "B", "b a b": "BAB", "Cc": "CC"}
 WORDS = st.lists(st.sampled_from(["a", "b", "Cc", "cc", "CC", "x"]), max_size=8)
@@ -44,3 +44,9 @@ def test_both_cases_of_a_normal_form_have_one_length(text: str) -> None:
     frame = pl.DataFrame({"text": [text]}).select(normal_form(pl.col("text")))
     lower = frame.select(pl.col("text").str.to_lowercase())
     assert frame["text"].str.len_bytes()[0] == lower["text"].str.len_bytes()[0]
+
+
+def test_a_word_of_two_alphabets_becomes_one_of_one_and_the_text_given_stays() -> None:
+    texts = pl.Series(["Doсker", "Docker"])  # the first has a Cyrillic letter
+    assert one_alphabet(texts).to_list() == ["Docker", "Docker"]
+    assert texts.to_list() == ["Doсker", "Docker"]

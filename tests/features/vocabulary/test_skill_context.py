@@ -48,6 +48,12 @@ def test_each_text_is_read_by_itself() -> None:
     assert together[:40] == apart
 
 
+def test_the_texts_given_are_not_changed() -> None:
+    texts = pl.Series(TEXTS)
+    asking_part(texts)
+    assert texts.to_list() == TEXTS
+
+
 @given(st.lists(st.none() | st.text(max_size=80), max_size=4))
 def test_texts_without_cues_stay_as_they_are(texts: list[str | None]) -> None:
     series = pl.Series("text", texts, dtype=pl.String)
