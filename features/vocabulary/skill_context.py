@@ -39,10 +39,12 @@ _DO_NOT = (
     r"|hir(?:e|ing)|do|work with"
     r"|know|write|writing|about|a|an|any|be asked (?:for|to)|touch|sell)\s+)+"
 )
+# Denials with what may stand before them. "PHP, Java и C# не требуются": a plural denies the whole list.
+_DENIED_BEFORE = (
+    (_NOT_NEEDED_MANY, rf"(?:{_CLAUSE}{{1,30}},\s*){{0,6}}{_CLAUSE}*\b"),
+    (_NOT_NEEDED, rf"{_CLAUSE}*\b"),
+)
 _NEGATED = (
-    # "PHP, Java и C# не требуются": a plural denies the whole list.
-    rf"(?i)(?:{_CLAUSE}{{1,30}},\s*){{0,6}}{_CLAUSE}*\b{_NOT_NEEDED_MANY}{_CLAUSE}*",
-    rf"(?i){_CLAUSE}*\b{_NOT_NEEDED}{_CLAUSE}*",
     rf"(?i)\bбез\s+(?:\p{{L}}+\s+){{0,2}}(?:знани|опыт|навык|использовани|применени|владени|умени)\p{{L}}*{_CLAUSE}*",
     rf"(?i)\b(?:без|нет|никаки[хе])(?:\s+{_NAME}){{1,5}}",
     r"\b[Нн]е\s+[A-Za-z][\w+#.]*(?:\s[A-Z][\w+#.]*)?",
@@ -129,6 +131,7 @@ _IS_A_COMPANY = (
     r"|сервис\p{L}*|банк|сеть|интегратор|холдинг|агентств\p{L}+|застройщик|ритейлер|маркетплейс|стартап"
     r"|платформ\p{L}+|разработчик\p{L}*)\b"
 )
+_WHICH_HINT = r"(?i)котор|занимающ|производящ|разрабатывающ|создающ|продающ|строящ|that|which|who|ing"
 _WHICH_DOES = (
     r"(?i)\b(?:компани|команд|стартап|организаци|холдинг|агентств|проект"
     r"|фирм)\p{L}*(?:\s«[^»]*»)?,?\s+котор\p{L}+\s(?:[^.,;!?\n]|\.\S)*"
@@ -158,13 +161,10 @@ def asking_part(texts: pl.Series) -> pl.Series:
         .with_row_index("at")
     )
     line = pl.col("line")
-    changed = [
-        lines.filter(line.str.contains_any(_COMPANY_HINTS)).select("at", line=_without_company()),
-        _of_about_sections(lines),
-    ]
+    changed = [*_without_company(lines.filter(line.str.contains_any(_COMPANY_HINTS))), _of_about_sections(lines)]
     described = lines.update(pl.concat(changed).unique("at", keep="last", maintain_order=True), on="at")
-    denied = described.filter(line.str.contains_any(_DENIAL_HINTS)).select("at", line=_without_denials())
-    asking = described.update(denied, on="at")
+    may_deny = described.filter(line.str.contains_any(_DENIAL_HINTS))
+    asking = described.update(may_deny.select("at", _without_denials(may_deny["line"])), on="at")
     rows = asking.filter((asking["line"] != lines["line"]).fill_null(value=False))["row"].unique()
     if rows.is_empty():
         return texts
@@ -173,20 +173,31 @@ def asking_part(texts: pl.Series) -> pl.Series:
     return texts.clone().scatter(joined["row"], joined["line"])  # scatter writes into its own series
 
 
-def _without_denials() -> pl.Expr:
-    text = pl.col("line").str.replace_all(_TURN, " , $1 ").str.replace_all(_HARMLESS_NO, "$1")
+def _without_denials(lines: pl.Series) -> pl.Series:
+    text = lines.str.replace_all(_TURN, " , $1 ").str.replace_all(_HARMLESS_NO, "$1")
+    for denial, before in _DENIED_BEFORE:
+        # The pattern with what stands before is slow, and few lines have the denial.
+        where = text.str.contains(f"(?i){denial}").arg_true()
+        denied = text.gather(where).str.replace_all(f"(?i){before}{denial}{_CLAUSE}*", " , ")
+        text = text.scatter(where, denied)
     for pattern in _NEGATED:
         text = text.str.replace_all(pattern, " , ")
     return text
 
 
-def _without_company() -> pl.Expr:
-    """The line without what the company does, up to where it speaks of the work again."""
+def _without_company(lines: pl.DataFrame) -> list[pl.DataFrame]:
+    """Columns at, line of the lines without what the company does, up to where they speak of the work again."""
     line = pl.col("line")
-    of_itself = pl.any_horizontal(
+    is_of_itself = pl.any_horizontal(
         line.str.contains(pattern) for pattern in (_SAYS_OF_ITSELF_RU, _SAYS_OF_ITSELF_EN, _IS_A_COMPANY)
     )
-    return pl.when(of_itself).then(_of_the_work()).otherwise(line.str.replace_all(_WHICH_DOES, " , "))
+    judged = lines.with_columns(is_of_itself=is_of_itself)
+    return [
+        judged.filter("is_of_itself").select("at", line=_of_the_work()),
+        judged.filter(~pl.col("is_of_itself"), line.str.contains(_WHICH_HINT)).select(
+            "at", line.str.replace_all(_WHICH_DOES, " , ")
+        ),
+    ]
 
 
 def _of_about_sections(lines: pl.DataFrame) -> pl.DataFrame:
