@@ -121,6 +121,7 @@ MORE = {
     "BHD": "bd b.d.",
     "OMR": "r.o.",
     "JOD": "jd",
+    "ETB": "birr",
 }
 # Words of several countries' currencies that CLDR does not have as a symbol of all of them.
 SHARED = {
@@ -216,6 +217,9 @@ SHARED = {
     "драм*": "AMD:",
     "块": "CNY:",
     "pkr": "PKR:",
+    "元": "TWD:TW HKD:HK MOP:MO CNY:",
+    "fcfa": "XOF:CI,SN,BJ,BF,ML,NE,TG,GW XAF:CM,GA,CG,TD,CF,GQ",
+    "cfa": "XOF:CI,SN,BJ,BF,ML,NE,TG,GW XAF:CM,GA,CG,TD,CF,GQ",
     "$": "USD:",
     "¥": "JPY:JP CNY:CN",
 }

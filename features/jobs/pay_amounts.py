@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from features.jobs import pay_words as words
 from features.vocabulary.currencies import Currencies, Meanings, is_money_sign
 
 MAX_AMOUNT = 1e9
@@ -19,15 +20,19 @@ _NUMBER = re.compile(
     r")(?!\d)(?![.,']\d)"
 )
 _MASS = (
-    (1e3, r"k|к|тыс(?:яч\w*|\.)?|thousand|tsd\.?|tys\.?|tis\.?|tūkst\.?|ribu|rb|bin|mila|mille|т(?=\.? ?(?:р|тг)\b)"
-          "|千|천"),
+    (1e3, r"k|к|т[ыи]с(?:яч\w*|\.)?|thousand|tsd\.?|tausend|tys\.?|tis(?:\.|[ií]c\w*|uć\w*|oč\w*)?|tūkst\.?|ribu|rb"
+          r"|bin|mila|mille|tusen|tusind|duizend|tuhat\w*|ezer|mii|hiljad\w*|хиљад\w*|хил(?:яд\w*|\.)?|χιλιάδες|nghìn|ngàn|ming|минг"
+          r"|мың|миң|мянга\w*|ათას\w*|հազար|ألف|אלף|พัน|हजार"
+          r"|т(?=\.? ?(?:р|тг)\b)|千|천"),
     (1e4, "万|萬|만"),
-    (1e5, r"lakhs?|lacs?|lpa|l"),
-    (1e6, r"млн\.?|миллион\w*|mln\.?|millions?|millionen|millones|mio\.?|juta|jt|triệu|mm?|百万"),
+    (1e5, r"lakhs?|lacs?|lpa|l|लाख"),
+    (1e6, r"млн\.?|миллион\w*|мільйон\w*|mln\.?|million\w*|millón|millones|milion\w*|milyon|miljo\w*|mio\.?|juta|jt"
+          r"|triệu|сая|mm?|百万"),
     (1e7, r"crores?|cr\.?"),
     (None, r"mil\.?|b|bn|billions?|млрд\.?|миллиард\w*|mld|mrd\.?|трлн|t|tn"),  # too much for pay, or ambiguous
 )  # fmt: skip
-_TIMES = re.compile("|".join(f"(?P<m{n}> ?(?:{words}))" for n, (_, words) in enumerate(_MASS)))
+_TIMES = re.compile("|".join(f"(?P<m{n}> ?(?:{names}))" for n, (_, names) in enumerate(_MASS)))
+_WHOLE_TIMES = re.compile(rf"(?:{_TIMES.pattern})(?!\.?[^\W\d_])")
 _ATTACHED_ONLY = frozenset({"m", "mm", "l", "b", "t"})  # alone they mean too much else
 _RUPEES = frozenset({"INR", "PKR", "LKR", "NPR", "BDT"})
 _THREE_DECIMALS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
@@ -65,6 +70,16 @@ _BETWEEN = (re.compile(r":?[ (]*$"), re.compile(r" ?/ ?[^\W\d_]{1,6}\.?:? ?$"))
 _LETTER_BEFORE = re.compile(r"[a-zа-яёіїєґ](?:-|#)?$|[#№]$")
 _RUN = re.compile(r" ?([^\W\d_]+)")
 _NOTHING_BETWEEN = re.compile(r"[ ,'()]{0,2}|\.")
+_SHARE = re.compile(r" ?(?:%|процент|percent|prozent|pct\b|p\.p\.)")
+_JOINED = re.compile(rf" ?(?:{words.TO}) ?[{_SIGNS}]?")
+# "500 xyz dollars": the word may be a multiplier of any language, unless it is one of these.
+_WORD_BETWEEN = re.compile(r" ?([^\W\d_]{2,}\.?) ")
+_NO_MULTIPLIER = re.compile(
+    rf"(?:{words.TO}|{words.AND}|{words.OR}|{words.UPPER}|{words.LOWER}|per|pro|par|por|in|of|за|plus|base|fix\w*)\.?"
+    rf"|.*(?:{words.NET}|{words.GROSS}).*"
+)
+_FIRST_CJK = "\u2e80"  # from here on, words are written without spaces
+_MIN_WHOLE = 1_000.0  # an amount that needs no multiplier
 _SIGN_OF_NEXT = re.compile(rf"[a-z]{{0,4}}[{_SIGNS}]\d")
 _WINDOW = 40
 
@@ -105,18 +120,32 @@ def amounts_in(line: Line, currencies: Currencies) -> list[Amount]:
     be read in two ways are left out.
     """
     found: list[Amount] = []
-    end_of_last, was_number = 0, False
+    end_of_last, was_number, was_lost = 0, False, False
     for match in _NUMBER.finditer(line.low):
-        is_glued = was_number and _NOTHING_BETWEEN.fullmatch(line.low, end_of_last, match.start())
         one = _amount(line, match, currencies, since=found[-1].end if found else 0)
-        if is_glued:  # "8 800 555 35 35" is no amount
+        gap = line.low[end_of_last : match.start()]
+        is_glued = was_number and _is_glued(gap, line.low[match.end() :][:1])
+        is_joined = was_number and _JOINED.fullmatch(gap)
+        if is_glued or (is_joined and was_lost):  # "8 800 555 35 35" is no amount; nor is half of a range
             one = None
-            if found and found[-1].end >= end_of_last:
-                found.pop()
-        was_number, end_of_last = True, match.end()
-        if one is not None and not (found and one.start < found[-1].end - 1 and not _share(found[-1], one)):
+        if one is None and found and found[-1].end >= end_of_last and (is_glued or (is_joined and _is_half(found[-1]))):
+            found.pop()
+        end_of_last, was_number, was_lost = match.end(), True, one is None
+        if one is not None:
+            if found:  # a currency between two amounts belongs to the first
+                one.start = max(one.start, found[-1].end)
             found.append(one)
     return found
+
+
+def _is_glued(gap: str, following: str) -> bool:
+    """Whether two numbers are parts of one, such as a phone's: "8 (800)", though not "level 8 (800 - 900)"."""
+    return bool(_NOTHING_BETWEEN.fullmatch(gap)) and ("(" not in gap or following == ")")
+
+
+def _is_half(one: Amount) -> bool:
+    """Whether an amount lacks the multiplier or the unit of the number to which it is joined: "2-3 billion"."""
+    return not one.has_currency or one.value < _MIN_WHOLE
 
 
 def currencies_in(line: Line, currencies: Currencies) -> Iterator[Meanings]:
@@ -124,12 +153,6 @@ def currencies_in(line: Line, currencies: Currencies) -> Iterator[Meanings]:
     for match in re.finditer(rf"{_SIGN_AFTER.pattern}|{_WORD}", line.low):
         if (one := _known(line, match.start(), match.group(), currencies)) is not None:
             yield one
-
-
-def _share(last: Amount, one: Amount) -> bool:
-    """Gives a currency between two amounts to the first only."""
-    one.start = last.end
-    return True
 
 
 def _amount(line: Line, match: re.Match[str], currencies: Currencies, *, since: int) -> Amount | None:
@@ -141,7 +164,7 @@ def _amount(line: Line, match: re.Match[str], currencies: Currencies, *, since: 
         end = suffix.end()
     has_plus = low[end : end + 1] == "+"
     end += has_plus
-    if re.match(r" ?(?:%|процент|percent|prozent|pct\b|p\.p\.)", low[end : end + 12]):
+    if _SHARE.match(low, end):
         return None
     start, before = _before(line, match.start(), currencies)
     end, after, word = _after(line, end, currencies)
@@ -152,6 +175,9 @@ def _amount(line: Line, match: re.Match[str], currencies: Currencies, *, since: 
     beside = [*before, *after]
     codes = frozenset().union(*(one.codes for one in beside))
     value = _value(written, factor=factor if is_scaled else None, codes=codes)
+    is_bare = not beside and not is_scaled and value is not None and value < _MIN_WHOLE
+    if is_bare and _has_multiplier(line, end, currencies):
+        return None
     if value is None or (factor in LAKH_AND_CRORE and codes and not codes & _RUPEES):
         return None
     return Amount(start, end, value * factor, is_scaled, factor, beside, has_plus, word)
@@ -162,7 +188,7 @@ def _times(low: str, position: int, currencies: Currencies) -> tuple[float | Non
     run = _RUN.match(low, position)
     if run and run[1] not in _ATTACHED_ONLY and currencies.meanings(run[1]) is not None:
         return 1.0, False, position
-    match = _TIMES.match(low, position)
+    match = _WHOLE_TIMES.match(low, position) or _TIMES.match(low, position)
     while match:
         rest = _RUN.match(low, match.end())
         tail = rest[1] if rest and rest.start(1) == match.end() else ""
@@ -174,6 +200,14 @@ def _times(low: str, position: int, currencies: Currencies) -> tuple[float | Non
         # A shorter multiplier may fit: "kusd" after "k".
         match = _TIMES.fullmatch(low, position, match.end() - 1) if match.end() - position > 1 else None
     return 1.0, False, position
+
+
+def _has_multiplier(line: Line, position: int, currencies: Currencies) -> bool:
+    """Whether an unknown word stands between a number and a currency."""
+    word = _WORD_BETWEEN.match(line.low, position)
+    if word is None or _NO_MULTIPLIER.fullmatch(word[1]):
+        return False
+    return _starting(line, word.end(), currencies) is not None
 
 
 def _value(written: str, *, factor: float | None, codes: frozenset[str]) -> float | None:
@@ -267,16 +301,18 @@ def _starting(line: Line, begin: int, currencies: Currencies) -> tuple[str, Mean
             elif "." in written.rstrip("."):
                 written = written.rsplit(".", 1)[0]
             else:
-                written = (
-                    written[0] if pattern is _SIGN_AFTER and is_money_sign(written[0]) and len(written) > 1 else ""
-                )
+                is_sign = pattern is _SIGN_AFTER and is_money_sign(written[0])
+                written = written[0] if (is_sign or written[0] >= _FIRST_CJK) and len(written) > 1 else ""
     return None
 
 
 def _known(line: Line, start: int, written: str, currencies: Currencies) -> Meanings | None:
     found = currencies.meanings(written)
     if found is None and any(map(is_money_sign, written)):
-        found = currencies.meanings(written.replace(" ", ""))
+        # "ca $50,000", "18,000 a $22,000": only capitals may stand apart from their sign
+        letters = line.cased[start : start + len(written)].partition(" ")[0]
+        if " " not in written or is_money_sign(written[0]) or (letters.isupper() and letters != "A"):
+            found = currencies.meanings(written.replace(" ", ""))
     if found and written in _WORDLIKE and not line.cased[start : start + len(written)].isupper():
         return None
     return found

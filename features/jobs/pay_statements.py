@@ -22,7 +22,7 @@ PLAIN = str.maketrans(
     }
 )
 _INVISIBLE = re.compile("[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
-_THOUSAND_ROUBLES = re.compile(r"(\d) ?т\.? ?(р(?:\.|уб\w*|\b)|тг|тенге)", re.IGNORECASE)
+_THOUSANDS = re.compile(r"(?<=\d) ?(?:т\.? ?(?=р(?:\.|уб\w*|\b)|тг|тенге)|t ?(?=€|eur\b|kr\b))", re.IGNORECASE)
 COUNTED_PERIOD, ODD_MARK = re.compile(words.COUNTED_PERIOD, re.IGNORECASE), "§"
 _LONG_NUMBER = re.compile(r"\d{10,}")
 _NO_MONEY = re.compile(words.NO_MONEY, re.IGNORECASE)
@@ -40,6 +40,7 @@ _JOIN_BETWEEN = re.compile(rf"{_UNIT} ?(?:{words.AND}) ?", re.IGNORECASE)
 _JOIN_OR = re.compile(rf"{_UNIT} ?(?:{words.OR}) ?", re.IGNORECASE)
 _JOIN_BOUNDS = re.compile(rf"{_UNIT}[ ,]*(?:(?:и|and|,)? ?(?:{words.UPPER})[ .:]*)?")
 _OR_MORE = re.compile(rf"^ ?{words.OR_MORE}")
+_OR_MORE_IN_WORDS = re.compile(rf" ?(?!\+|plus){words.OR_MORE}")
 _LOWER_SUFFIX, _UPPER_SUFFIX = re.compile(words.LOWER_SUFFIX), re.compile(words.UPPER_SUFFIX)
 _UPPER_AFTER, _LOWER_AFTER = re.compile(rf"^ ?{words.UPPER_AFTER}"), re.compile(rf"^ ?{words.LOWER_AFTER}")
 _DELIMITER = re.compile(
@@ -68,7 +69,7 @@ def prepared(text: str) -> Line:
     plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).translate(PLAIN)
     plain = " ".join(plain_quotes(plain).split())
     plain = COUNTED_PERIOD.sub(ODD_MARK, plain)
-    plain = _LONG_NUMBER.sub(" ", _THOUSAND_ROUBLES.sub(r"\1 тыс \2", plain))
+    plain = _LONG_NUMBER.sub(" ", _THOUSANDS.sub(" тыс ", plain))
     return Line.of(_NO_MONEY.sub(lambda match: " " * len(match.group()), plain))
 
 
@@ -81,7 +82,9 @@ def statements_in(line: Line, currencies: Currencies) -> list[Statement]:
         one = amounts[index]
         after = amounts[index + 1] if index + 1 < len(amounts) else None
         if after is not None and _is_range(line, one, after):
-            found.append(Statement(one.start, after.end, *_bounds_of_range(one, after), (one, after)))
+            low, high = _bounds_of_range(one, after)
+            is_open = _OR_MORE_IN_WORDS.match(line.low, after.end)
+            found.append(Statement(one.start, after.end, low, None if is_open else high, (one, after)))
             index += 2
         else:
             found.append(_single(line, one))
@@ -106,7 +109,8 @@ def _is_range(line: Line, one: Amount, other: Amount) -> bool:
         is_up_to = bool(_UPPER_AFTER.match(line.low[other.end :])) or bool(_UPPER_SUFFIX.search(other.word_after))
         is_joined = is_from and bool(_JOIN_BOUNDS.fullmatch(gap)) and (is_up_to or bool(gap.strip(" ,")))
     # "$45/hr - $2,500 sign-on bonus"
-    is_extra = not one.value <= other.value <= 3 * one.value and bool(PERK.match(line.low[other.end :].lstrip()))
+    low, high = _bounds_of_range(one, other)
+    is_extra = not low <= high <= 3 * low and bool(PERK.match(line.low[other.end :].lstrip()))
     return is_joined and not is_extra
 
 

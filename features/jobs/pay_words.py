@@ -14,6 +14,7 @@ LOWER = (
     r"не менее|не ниже|не меньше|минимум|not? less than|at least|starting (?:at|from)|starts? (?:at|from)|more than"
     r"|min(?:imum|\.)?|from|over|above|свыше|более|больше|от|з|від|ab|mindestens|à partir d[e']|a partir d[ei]|dès"
     r"|desde|minimo"
+    r"|(?:kv-)?mindest(?:gehalt|lohn|entgelt)(?: von| beträgt)?"
     r"|mínimo|vanaf|od|från|fra|nuo|no|alates|de la|legalább|начиная с|>|≥"
 )
 BETWEEN = (
@@ -24,7 +25,7 @@ AND = r"and|и|y|e|et|und|en|och|og|i|та|a|à|ve|és|και|ja"
 TO = (
     r"-|~|→|>|to|до|по|bis|bis zu|à|a|até|al?|hasta|do|tot|till|til|и до|through|thru|up to|iki|līdz|kuni|ile|până la"
     r"|pana la|-ig"
-    r"|\.\.\.?|…|/"
+    r"|\.\.\.?|…|/|至|到|から"
 )
 OR = r"or|или|oder|ou|o|lub|nebo|або"
 OR_MORE = (
@@ -34,8 +35,8 @@ OR_MORE = (
 )
 LOWER_SUFFIX = r"(?:so'm|сўм|сум|теңге|тенге)(?:dan|дан|ден)$"  # from
 UPPER_SUFFIX = r"(?:so'm|сўм|сум|теңге|тенге)(?:gacha|ga|гача|га|ге)$"
-UPPER_AFTER = r"(?:gacha|дейін|дейин|чейин|max\b|maximum|максимум|maxi\b|'a kadar|kadar|-ig\b)"
-LOWER_AFTER = r"(?:бастап|баштап|dan boshlab|'den başlayan|-tól|-től|alates|minimum)"
+UPPER_AFTER = r"(?:以下|以内|まで|이하|까지|gacha|дейін|дейин|чейин|max\b|maximum|максимум|maxi\b|'a kadar|kadar|-ig\b)"
+LOWER_AFTER = r"(?:以上|이상|부터|から|~$|бастап|баштап|dan boshlab|'den başlayan|-tól|-től|alates|minimum)"
 
 ODD_PERIOD = (
     r"bi[-_ ]?week|every (?:two|2|other) week|fortnight|two weeks|\b2 ?weeks?\b|(?:раз|1) (?:в|за) (?:2|две) недел"
@@ -46,16 +47,16 @@ ODD_PERIOD = (
     r"|quincena"
     r"|^(?:[2-9]|\d{2,})[- _](?:months?|weeks?|days?|hours?|years?)"
     r"|one[-_ ]?(?:time|off)|\bonce\b|единоразов|одноразов|единовременн|lump|flat fee|einmalig|jednorazow|\bdecade"
-    r"|per[-_ ]visit"
+    r"|per[-_ ]visit|for the (?:summer|winter|season|project|duration)|ежедневн|еженедельн"
 )  # fmt: skip
 # "for 6 months" directly after an amount.
 COUNTED_PERIOD = (
     r"(?:for|per|/|за|every|in|на|раз в|pro|por|par|na|each) ?(?:[2-9]|1\d|two|three|six|twelve|два|три|шесть)[- ]?"
-    r"(?:months?|weeks?|years?|мес\w*|недел\w*|monate?|mois|meses|miesi\w+)\b"
+    r"(?:months?|weeks?|years?|days|дн\w*|смен\w*|мес\w*|недел\w*|monate?|mois|meses|miesi\w+)\b"
 )
 PERIODS = (
     ("fly_in_fly_out", r"вахт|fly[-_ ]?in[-_ ]?fly|rotation"),
-    ("shift", r"смен[уаые]?\b|\bshift\b|за зміну"),
+    ("shift", r"смен[уаые]?\b|\bshift\b|за зміну|\bschicht\b"),
     (
         "service",
         r"за (?:услуг|заказ|проект|выезд|кажд|стать|урок|занят|метр|кв\.?)|/ ?(?:услуг|заказ|проект)"
@@ -68,25 +69,27 @@ PERIODS = (
         r"|\bper[-_]hour|/ ?ora\b|all'ora|\bhora\b|\bgodz|godzin|\bhod\b|hodin|\buur\b|\btim(?:me|en)?\b"
         r"|\btime[nr]?løn|/ ?time\b"
         r"|\bгод\.|за годину|грн ?/ ?год\b|\bsaat|\bsoat|\bсағат|/ ?hod|/ ?óra|\btund|\bval\b|\bstund[aă]|\boră\b|時給"
-        r"|시급",
+        r"|시급|/ ?tunti\b|/ ?jam\b|/ ?giờ\b|小时|小時",
     ),
     (
         "day",
         r"(?:в|за|/) ?(?:день|сутки|смену)|\b(?:per[-_ ]|a )day\b|/ ?day\b|\bdaily\b|\bjour\b|\bpro tag\b|^day$"
+        r"|\bp/?d\b|/ ?d[ií]a\b|/ ?giorno\b"
         r"|\bday rate\b"
         r"|\bal día\b|\bpor día\b|\bdzień\b|\bdag\b|\bal giorno\b|/ ?tag\b|\bden\b|\btagessatz|tjm\b|日給|за день"
-        r"|на день",
+        r"|на день|/ ?p[äa]ivä|/ ?diena|/ ?nap\b|/ ?zi\b|ημέρα|\bhari\b|ngày|/ ?[天日]|일급",
     ),
     (
         "week",
         r"в неделю|/ ?нед|\b(?:per[-_ ]|a |each )week\b|/ ?(?:week|wk)\b|\bweekly\b|^week$|\bpw\b|\bp/w\b"
         r"|\bpro woche\b|/ ?woche\b"
         r"|\bpar semaine\b|\bsemanal(?:es)?\b|\bpor semana\b|\btydzień|\bper week\b|на тиждень|\bin der woche\b"
-        r"|\ba la semana\b",
+        r"|\ba la semana\b|\bveck[ao]|/ ?uke\b|settimana|\bminggu\b|\btuần\b|/ ?[周週]|週給|주급",
     ),
     (
         "month",
-        r"(?:в|/|на|за) ?м[еі]с|\bмес\b|месяц|месячн|щомісяч|місяц|\b(?:per[-_]?)?month(?:ly)?\b|/ ?mo?n?\b"
+        r"(?:в|/|на|за) ?м[еі]с|\bмес\b|месяц|месячн|щомісяч|місяц|\b(?:per[-_]?)?month(?:ly)?\b"
+        r"|/ ?(?:mo?n?|mn?th|mnd)\b"
         r"|\bp\.?c?\.?m\.?\b|\bmonate?\b"
         r"|\bmonatlich|monatsgehalt|\bmois\b|\bmensuel|\bmies\b|miesi[eę]|miesięcz|\bmensual(?:es|mente)?\b|\bal mes\b"
         r"|\bpor mes\b|/ ?mes\b"
@@ -94,7 +97,7 @@ PERIODS = (
         r"|\bmesiac|\bmesec|\bmjeseč"
         r"|\bhavi\b|\bhónap|/ ?hó\b|\blun[aăi]|/ ?lună|\baylık|\bayda\b|\boyiga\b|\boylik|\bайына|/ ?ай\b|\bkk\b"
         r"|/ ?kk\b|\bkuus\b|\bmēn|\bmėn"
-        r"|月薪|月給|월급|/月|每月|/ ?m-?c\b|ежемес|в місяць|\bper mensem",
+        r"|月薪|月給|월급|/月|每月|/ ?m-?c\b|\bbulan\b|\btháng\b|μήνα|ежемес|в місяць|\bper mensem",
     ),
     (
         "year",
@@ -104,6 +107,7 @@ PERIODS = (
         r"|\ball'anno\b|\bral\b|/ ?anno\b"
         r"|\bper jaar\b|/ ?jaar|\bpor ano\b|/ ?ano\b|\bper år\b|\bpr\.? år\b|/ ?år\b|\bårlig|\brok\b|roczn|\broku\b"
         r"|\bročn|\bévi?\b|\bpe an\b|\byıllık"
+        r"|\bannées?\b|\btahun\b|/ ?năm\b|/ ?vuosi\b"
         r"|\byiliga|年収|年薪|연봉|/年|\blpa\b|\bote\b|\bctc\b|\bb/a\b|\bk€ ?/ ?an\b|\bper annum\b|\bpro anno\b",
     ),
 )  # fmt: skip
@@ -178,5 +182,7 @@ NO_MONEY = (
     r"|\b\d{1,2}[:.]\d{2} ?- ?\d{1,2}[:.]\d{2}\b|\b\d{1,2}:\d{2}\b|\b\d{1,2}\.\d{1,2}\.\d{4}\b|\b\d{4}-\d{2}-\d{2}\b"
     r"|(?:grade|level|band|tier|step|разряд|уровень|этап|gs|tv-?l|tvöd|bat|eg|stufe|loi|art\.?|ст\.?|section|part|zone"
     r"|зона|tier|top|топ)[- ]?\d{1,2}\b(?![.,]\d)"
+    # "(m/w/d)": no period
+    r"|(?<![\w/€$£])(?<!\d )[mfwvkdhxgnž](?:/[mfwvkdhxgnž]){1,3}(?![\w/])"
     r"|\b\d{1,2}(?:st|nd|rd|th)\b|\+?\d[\d ()-]{10,}\d(?=$|[^\d.,'])(?<=\d{2}[- ]\d{2})"
 )  # fmt: skip

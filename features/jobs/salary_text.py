@@ -51,7 +51,13 @@ FOUND = {
 _STATED_AFTER = re.compile(words.STATED_AFTER)
 _NET, _GROSS, _ODD = re.compile(words.NET), re.compile(words.GROSS), re.compile(words.ODD_PERIOD)
 _PERIODS = [(name, re.compile(pattern)) for name, pattern in words.PERIODS]
-_ALTERNATIVE = re.compile(r"[(~≈=]|\b(?:approx|eq|equivalent|or|или|около|ca)\b")
+# Within brackets, or after such a word.
+_ALTERNATIVE = re.compile(r"\([^)]*$|[~≈=]|\b(?:approx|eq|equivalent|около|ca)\b")
+# "per game", "/session", "за рейс": a time, or no time, that PERIODS does not have.
+_PER = re.compile(
+    r" ?(?:/|(?:per|pro|par|por|je|за)\b)[- ]?"
+    rf"(?!rata\b|b2b\b|{words.NET}|{words.GROSS})[^\W\d_]{{2}}"
+)
 _EXTRA = re.compile(r"^[^\w\n]{0,3}\+")
 _LARGE = re.compile(r"^ ?(?:m|mm|mln|bn?|t)\b|^ ?(?:million|billion|млн|млрд)")
 _MONEY_HINT = (
@@ -79,8 +85,9 @@ def parse_text(
 
     def read(text: str, country: str | None) -> tuple[object, ...]:
         line = prepared(text[:_MAX_CHARACTERS])
-        items = [one for one in statements_in(line, currencies) if not is_title or _is_title_pay(one, line)]
-        return _read(line, items, country, currencies, needs_currency=is_title)
+        money = statements_in(line, currencies)
+        items = [one for one in money if not is_title or _is_title_pay(one, line)]
+        return _read(line, money, items, country, currencies, needs_currency=is_title)
 
     return _by_distinct(texts, countries, read)
 
@@ -97,8 +104,9 @@ def parse_description(
     def read(text: str, country: str | None) -> tuple[object, ...]:
         for written in text.split("\n"):
             line = prepared(written[:MAX_LINE_CHARACTERS])
-            stated = [one for one in statements_in(line, currencies) if _is_stated(one, line)]
-            found = _read(line, stated[:1], country, currencies, needs_currency=True)
+            money = statements_in(line, currencies)
+            stated = [one for one in money if _is_stated(one, line)]
+            found = _read(line, money, stated[:1], country, currencies, needs_currency=True)
             if found[0] is not None or found[1] is not None:
                 return found
         return _NOTHING
@@ -170,9 +178,15 @@ def _is_stated(pay: Statement, line: Line) -> bool:
 
 
 def _read(
-    line: Line, items: list[Statement], country: str | None, currencies: Currencies, *, needs_currency: bool
+    line: Line,
+    money: list[Statement],
+    items: list[Statement],
+    country: str | None,
+    currencies: Currencies,
+    *,
+    needs_currency: bool,
 ) -> tuple[object, ...]:
-    """The values of FOUND out of the statements of money in a line."""
+    """The values of FOUND out of a line with these statements of money, of which `items` may be the pay."""
     everywhere = list(currencies_in(line, currencies))
     pay = _chosen(line, items)
     if pay is None:
@@ -182,8 +196,10 @@ def _read(
     beside = [meanings for one in pay.amounts for meanings in one.currencies]
     code = _currency(beside, everywhere, country) or _rupees(pay, beside, everywhere, country)
     before, after = surroundings(line, pay)
-    is_odd = bool(_ODD.search(f"{before} {after}")) or ODD_MARK in after
-    period = None if is_odd else _period(after) or _period(line.low)
+    elsewhere = _beside_others(line, money, pay)
+    period = _period(after)
+    is_odd = bool(_ODD.search(f"{before} {after}")) or ODD_MARK in after or (not period and bool(_PER.match(after)))
+    period = None if is_odd else period or _period(elsewhere)
     if period == "year" and code == "UAH" and max(one.value for one in pay.amounts) < _MAX_HOURLY_HRYVNIAS:
         period = "hour"  # "грн/год" is per hour in Ukrainian, per year in Russian
     low, high = (_sane(one) for one in (pay.low, pay.high))
@@ -194,12 +210,23 @@ def _read(
     is_pay = bool(beside) or code is not None or is_timed or (largest >= 1000 and not is_year)
     if (
         not is_pay
+        or largest < 1  # "$0.60 per mile"
         or (needs_currency and not beside and code is None)
         or _is_too_wide(low, high)
         or _is_negative(line, pay)
     ):
         low = high = None
     return (low, high, code, period, _gross(line.low), is_odd)
+
+
+def _beside_others(line: Line, money: list[Statement], pay: Statement) -> str:
+    """The line without the other statements of money and their periods: "60,000 + 3 per hour at night"."""
+    low = line.low
+    for other in money:
+        if not pay.start <= other.start < pay.end:
+            end = other.end + len(surroundings(line, other)[1])
+            low = low[: other.start] + " " * (end - other.start) + low[end:]
+    return low
 
 
 def _chosen(line: Line, items: list[Statement]) -> Statement | None:

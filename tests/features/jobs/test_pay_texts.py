@@ -186,3 +186,35 @@ def test_a_range_has_two_bounds_in_every_language(
     text = words.format(*(written.format(bound) for bound in bounds))
     found = parse_text(pl.Series([text]), currencies=VOCABULARY.currencies).row(0)
     assert found[:3] == (thousands * 1000 + 500, (thousands + more) * 1000 + 500, currency), text
+
+
+_SINGLE = ["{} 45.000 €", "{} - 60.000 - 70.000 EUR", "{} 250,000 - 300,000 JPY", "{}, от 80 000 руб.", "{} $45,000"]
+_GENDERS = ["(m/w/d)", "(w/m/d)", "(f/m/x)", "m/f", "F/H", "H/F", "(K/M)", "(v/m)", "(ž/m)", "(m/v)", "W/M", "(h/f/x)"]
+
+
+@pytest.mark.parametrize("marker", _GENDERS)
+@pytest.mark.parametrize("written", _SINGLE)
+def test_letters_for_genders_are_no_period(marker: str, written: str) -> None:
+    texts = pl.Series([f"Ops {written.format(one)}" for one in (marker, "team")])
+    marked, plain = parse_text(texts, currencies=VOCABULARY.currencies, is_title=True).rows()
+    assert marked == plain
+
+
+_UNKNOWN_WORDS = st.text("bcdfgjlnoqvwxz", min_size=4, max_size=9).filter(lambda word: set(word) & set("bcdfg"))
+
+
+@settings(max_examples=80, deadline=None)
+@given(_UNKNOWN_WORDS, st.sampled_from(["$30 per {}", "45 000 руб. за {}", "120 €/{}", "300 € par {}", "€50 pro {}"]))
+def test_a_period_that_is_unknown_never_becomes_another(word: str, written: str) -> None:
+    text = written.format(word)
+    found = parse_text(pl.Series([text]), currencies=VOCABULARY.currencies).row(0, named=True)
+    assert found["salary_min"] is not None, text
+    assert (found["salary_period"], found["has_odd_period"]) == (None, True), text
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(2, 998), _UNKNOWN_WORDS, st.sampled_from(["USD", "euro", "руб.", "лв.", "kr", "dong"]))
+def test_a_word_between_a_small_number_and_its_currency_may_be_a_multiplier(n: int, word: str, money: str) -> None:
+    texts = pl.Series([f"{n} {word} {money}", f"{n}-{n + 1} {word} {money}", f"{n} до {n + 1} {word} {money}"])
+    for text, row in zip(texts, parse_text(texts, currencies=VOCABULARY.currencies).rows(), strict=True):
+        assert row[:2] == (None, None), text
