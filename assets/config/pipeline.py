@@ -1,6 +1,9 @@
 """The settings of `pipeline.yaml`: models, digests, publishing, retention."""
 
-from pydantic import Field
+from email.policy import SMTP as MAIL_SYNTAX
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from assets.config.yaml_files import Share, Strict
 from models.fitting.als import AlsSettings
@@ -58,14 +61,43 @@ class Embedding(Strict):
     half_life_days: float = Field(30, gt=0, le=36_500)
 
 
+def _sender(text: str) -> str:
+    """One mailbox such as "Jobs <digest@example.org>", or nothing."""
+    if not text:
+        return text
+    parsed = MAIL_SYNTAX.header_factory("From", text) if text.isprintable() else None
+    addresses = list(getattr(parsed, "addresses", ()))
+    if parsed is None or parsed.defects or len(addresses) != 1 or not addresses[0].domain or not text.isascii():
+        raise ValueError("expected one mailbox in ASCII, such as Jobs <digest@example.org>")
+    return text
+
+
+def _link(text: str) -> str:
+    """An https address that fits into a header, or nothing."""
+    if text and (not text.startswith("https://") or not text.isascii() or not text.isprintable() or " " in text):
+        raise ValueError("expected an address in ASCII that begins with https://")
+    return text
+
+
+def _unsubscribe_link(text: str) -> str:
+    if text and _link(text).count("{token}") != 1:
+        raise ValueError("expected an https address with {token} where the user's token goes")
+    return text
+
+
 class DigestSettings(Strict):
-    """Content and sender of digests."""
+    """Content, sender and links of digests.
+
+    `unsubscribe_url`: a page of yours, with {token} in it; used if JOBFEED_LINK_KEYS is set. `view_url`: the page
+    of the application where its user reads the digest of {date}.
+    """
 
     items: int = Field(10, ge=1, le=20)
     min_match_percent: int = Field(60, ge=0, le=100)
     not_again_within_days: int = Field(30, ge=0)
-    sender: str = "jobfeed <digest@example.org>"
-    unsubscribe_url: str = "https://example.org/unsubscribe/{user_id}"
+    sender: Annotated[str, AfterValidator(_sender)] = ""
+    unsubscribe_url: Annotated[str, AfterValidator(_unsubscribe_link)] = ""
+    view_url: Annotated[str, AfterValidator(_link)] = ""
 
 
 class Postgres(Strict):

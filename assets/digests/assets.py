@@ -1,12 +1,14 @@
 """The digests as an asset: selects users and jobs, renders, and records what was sent."""
 
 import datetime as dt
+import os
 import time
 
 import dagster as dg
 import polars as pl
 
 from assets.declare import asset
+from assets.digests.links import DigestLinks
 from assets.digests.rendering import render
 from assets.digests.selection import digest_items, due_users, sent_items
 from assets.lake import Lake
@@ -49,7 +51,8 @@ def digests(
     cards = items.lazy().join(jobs, on="job_id", how="left").sort("user_id", "place").collect()
     trends = _trends(skill_demand)
     titles = _referenced_titles(items, jobs)
-    new = _render_all(due, cards, trends, _skills(skill_gaps), titles, unsubscribe_url=settings.unsubscribe_url)
+    links = DigestLinks.of(settings, os.environ)
+    new = _render_all(due, cards, trends, _skills(skill_gaps), titles, links)
     workspace.lake.replace_partition("digests", DIGEST_ITEMS, _partition(as_of), sent_items(items, due, as_of=as_of))
     kept = (
         workspace.lake.scan("digests", DIGESTS)
@@ -110,8 +113,7 @@ def _render_all(
     trends: list[dict[str, object]],
     skills: dict[str, list[str]],
     titles: dict[str, str],
-    *,
-    unsubscribe_url: str,
+    links: DigestLinks,
 ) -> pl.DataFrame:
     """One row of DIGESTS for each due user with items. The time is the mean of the batch."""
     users = {row["user_id"]: row for row in due.iter_rows(named=True)}
@@ -121,12 +123,11 @@ def _render_all(
         wanted = skills.get(user["user_id"], [])
         rendered = render(
             items,
-            user_id=user["user_id"],
             language=user["language"],
             trends=trends,
             skills=wanted,
             titles=titles,
-            unsubscribe_url=unsubscribe_url,
+            unsubscribe_url=links.unsubscribe_url(user["user_id"]),
         )
         rows.append(
             {

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import jinja2
 import yaml
@@ -30,12 +29,11 @@ class Rendered:
 def render(
     items: Sequence[Mapping[str, Any]],
     *,
-    user_id: str,
     language: str,
     trends: Sequence[Mapping[str, Any]],
     skills: Sequence[str],
     titles: Mapping[str, str],
-    unsubscribe_url: str,
+    unsubscribe_url: str | None,
 ) -> Rendered:
     """One digest with as many items as fit into MAX_HTML_BYTES.
 
@@ -57,7 +55,7 @@ def render(
             "jobs": jobs,
             "trends": [words["trend"].format(name=trend["name"], n=trend["n_jobs"]) for trend in trends],
             "skills": list(skills),
-            "unsubscribe_url": unsubscribe_url.format(user_id=quote(user_id, safe="")),
+            "unsubscribe_url": unsubscribe_url,
         }
         html = _template("digest.html.j2").render(values)
         if len(html.encode()) < MAX_HTML_BYTES or not jobs:
