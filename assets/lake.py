@@ -7,6 +7,7 @@ A table is either one file, `<stage>/<table>.parquet`, replaced as a whole, or a
 import datetime as dt
 import hashlib
 import io
+import json
 import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,22 +16,58 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from assets.layers import merged, read_manifest
+from assets.parts import (
+    MERGED_PREFIX,
+    TEMPORARY_PREFIX,
+    current_parts,
+    list_of,
+    remove_replaced,
+    replaced_by,
+    written_before,
+)
+from features.errors import JobfeedError
 from features.schemas.table import SchemaError, Table
 
 LOCK_TIMEOUT_SECONDS = 600
-_TEMPORARY_PREFIX = ".tmp-"
 # Of zstd. Columns of ids and counters get as small as with the default level, for a third less work.
 _COMPRESSION_LEVEL = 1
+
+
+class LockedError(JobfeedError, TimeoutError):
+    """Another run holds a lock for longer than this one was to wait."""
+
+
+class LockFileError(JobfeedError, OSError):
+    """A lock file can't be made, because something else has its name."""
+
+
+@contextmanager
+def held(path: Path, *, timeout_seconds: float, is_of_process: bool = False) -> Iterator[None]:
+    """Holds the lock file `path`. Raises LockedError, LockFileError.
+
+    `is_of_process`: all threads of a process hold it together, and may take it more than once.
+    """
+    lock = FileLock(path, timeout=timeout_seconds, is_singleton=is_of_process, thread_local=not is_of_process)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise LockedError(f"{path}: another process has held this lock for {timeout_seconds:.0f} s") from None
+    except IsADirectoryError:
+        raise LockFileError(f"{path} is a folder, and a lock file belongs there; remove the folder") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """A temporary sibling of `path` to write a file to; on success it is fsynced and renamed over `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{_TEMPORARY_PREFIX}{uuid.uuid4().hex}-{path.name}")
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-{path.name}")
     try:
         yield temporary
         with temporary.open("rb+") as handle:
@@ -77,10 +114,15 @@ def write_parquet(frame: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
             frame.write_parquet(temporary, compression="zstd", compression_level=_COMPRESSION_LEVEL, statistics=True)
 
 
-def write_part(folder: Path, frame: pl.DataFrame) -> Path:
-    """Writes `frame` to `folder`, atomically, as a file named by a hash of its bytes. An equal file is not replaced."""
+def write_part(
+    folder: Path, frame: pl.DataFrame, *, prefix: str = "part-", on_name: Callable[[Path], None] = lambda _: None
+) -> Path:
+    """Writes `frame` to `folder`, atomically, as a file named by a hash of its bytes. An equal file is not replaced.
+
+    `on_name` gets the path before the file is there.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f"{_TEMPORARY_PREFIX}{uuid.uuid4().hex}.parquet"
+    temporary = folder / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}.parquet"
     try:
         # Rechunked, the same rows give the same bytes, whatever chunks they came in.
         frame.rechunk().write_parquet(
@@ -88,7 +130,8 @@ def write_part(folder: Path, frame: pl.DataFrame) -> Path:
         )
         with temporary.open("rb+") as handle:
             digest = hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-            path = folder / f"part-{digest}.parquet"
+            path = folder / f"{prefix}{digest}.parquet"
+            on_name(path)
             if not path.exists():
                 os.fsync(handle.fileno())
                 temporary.replace(path)
@@ -96,6 +139,17 @@ def write_part(folder: Path, frame: pl.DataFrame) -> Path:
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def replace_parts(parts: Sequence[Path], rows: pl.DataFrame) -> Path:
+    """Puts one part with `rows` in the place of `parts`, which lie in one folder; see parts.py. Returns it."""
+    known = {name for path in parts for name in (path.name, *replaced_by(path))}
+
+    def list_replaced(merged: Path) -> None:
+        names = (known | set(replaced_by(merged))) - {merged.name}
+        write_bytes(list_of(merged), json.dumps(sorted(names)).encode())
+
+    return write_part(parts[0].parent, rows, prefix=MERGED_PREFIX, on_name=list_replaced)
 
 
 @dataclass(frozen=True)
@@ -115,8 +169,7 @@ class Lake:
         single = self.file(stage, name)
         if single.exists():
             return [single]
-        parts = self.folder(stage, name).rglob("*.parquet")
-        return sorted(p for p in parts if not p.name.startswith(_TEMPORARY_PREFIX))
+        return current_parts(self.folder(stage, name))
 
     def exists(self, stage: str, name: str) -> bool:
         return bool(self.files(stage, name))
@@ -198,12 +251,12 @@ class Lake:
     ) -> int:
         """Merges the parts of the table, or of one partition, if there are more than `more_than`.
 
-        `keep` chooses the rows to keep. Rows are sorted by the table's key and each key is kept once, so a run that
-        died between writing the merged part and removing the old ones does no harm. Returns the number of parts after.
+        `keep` chooses the rows to keep. Rows are sorted by the table's key, and each key is kept once. Returns the
+        number of parts after.
         """
         folder = self.folder(stage, table.name) / (partition or "")
         with self.lock(f"{stage}/{table.name}"):
-            parts = sorted(folder.glob("part-*.parquet"))
+            parts = [path for path in current_parts(folder) if path.parent == folder]
             if len(parts) <= more_than:
                 return len(parts)
             key = list(table.key)
@@ -211,10 +264,7 @@ class Lake:
             merged = merged.sort(key, nulls_last=True, maintain_order=True)
             merged = merged.unique(key, keep="first", maintain_order=True)
             table.validate(merged)
-            target = write_part(folder, merged)
-            for part in parts:
-                if part != target:
-                    part.unlink(missing_ok=True)
+            replace_parts(parts, merged)
             return 1
 
     def n_rows(self, stage: str, table: Table) -> int:
@@ -229,26 +279,36 @@ class Lake:
         return path
 
     def drop_partitions_except(self, stage: str, table: Table, keep: Iterable[str]) -> None:
-        """Removes partition files that are not in `keep` (after a change of the number of shards, say)."""
+        """Removes partition files that are not in `keep` (after a change of the number of shards, say).
+
+        What another run is just writing stays.
+        """
         kept = {f"{name}.parquet" for name in keep}
         for path in self.folder(stage, table.name).glob("*.parquet"):
-            if path.name not in kept:
+            if path.name not in kept and not path.name.startswith(TEMPORARY_PREFIX):
                 path.unlink(missing_ok=True)
 
     @contextmanager
     def lock(self, name: str, *, timeout_seconds: float = LOCK_TIMEOUT_SECONDS) -> Iterator[None]:
-        """Holds the lock `name`, which keeps other runs from writing. Raises filelock.Timeout after ten minutes."""
-        folder = self.root / ".locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{name.replace('/', '-')}.lock", timeout=timeout_seconds):
+        """Holds the lock `name`, which keeps other runs from writing. Raises LockedError after ten minutes."""
+        with held(self.lock_file(name), timeout_seconds=timeout_seconds):
             yield
 
+    def lock_file(self, name: str) -> Path:
+        """The file of the lock `name`; its folder is made."""
+        folder = self.root / ".locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{name.replace('/', '-')}.lock"
+
     def remove_leftovers(self, *, before: dt.datetime) -> list[Path]:
-        """Deletes temporary files last written `before`: those of killed runs, not those of a run under way."""
-        found = [path for path in self.root.rglob(f"{_TEMPORARY_PREFIX}*") if path.stat().st_mtime < before.timestamp()]
+        """Deletes what is of no use since `before`: temporary files of killed runs, and parts that were merged.
+
+        A run under way may still write or read what is younger.
+        """
+        found = written_before(before, self.root, f"{TEMPORARY_PREFIX}*")
         for path in found:
             path.unlink(missing_ok=True)
-        return found
+        return found + remove_replaced(self.root, before=before)
 
 
 def file_identity(files: Sequence[Path]) -> str:

@@ -15,6 +15,7 @@ import polars as pl
 from assets.catalog.counting import count_days
 from assets.catalog.folding import fold_days
 from assets.lake import Lake, write_bytes
+from assets.parts import current_parts
 from assets.resources import Workspace
 from assets.sql import Parts, query_in_batches
 from assets.training.tuning import tuned_path
@@ -168,10 +169,9 @@ def _link_table(source: Lake, target: Lake, layer: str, table: Table) -> None:
 
 
 def _link(source: Path, target: Path) -> None:
-    """Links every Parquet file of a folder. The lake never writes into an existing file, so that links are safe."""
-    for path in source.rglob("*.parquet"):
-        if not path.name.startswith("."):
-            _link_file(path, target / path.relative_to(source))
+    """Links every current part of a folder. The lake never writes into an existing file, so that links are safe."""
+    for path in current_parts(source):
+        _link_file(path, target / path.relative_to(source))
 
 
 def _link_file(source: Path, target: Path) -> None:

@@ -13,6 +13,7 @@ import polars as pl
 import xxhash
 
 from assets.lake import Lake
+from assets.parts import current_parts
 from features.schemas.bronze import EVENTS
 
 CHUNK_ROWS = 2_000_000
@@ -93,7 +94,7 @@ def compact_days(lake: Lake, *, before: dt.date, more_than: int = PARTS_OF_A_DAY
     """
     n_days = 0
     for folder in sorted(lake.folder("bronze", EVENTS.name).glob(f"{_DATE}=*")):
-        parts = list(folder.glob("part-*.parquet"))
+        parts = current_parts(folder)
         is_due = len(parts) > more_than and dt.date.fromisoformat(folder.name.removeprefix(f"{_DATE}=")) < before
         if is_due and sum(part.stat().st_size for part in parts) <= _MAX_BYTES_OF_A_DAY:
             lake.compact("bronze", EVENTS, more_than=more_than, partition=folder.name)

@@ -1,0 +1,68 @@
+"""The parts of a table's folder: which of them are read, and which a merged part has replaced.
+
+A merged part has a list of the parts that it replaces, a small file beside it that is written first. The moment the
+merged part has its name, all of them count no more, so a run that is killed at any instant leaves no row twice. They
+stay on disk for runs that have listed them, until `remove_replaced`. This module reads and removes; lake.py writes.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+TEMPORARY_PREFIX = ".tmp-"
+MERGED_PREFIX = "merged-"
+
+
+def current_parts(folder: Path) -> list[Path]:
+    """The Parquet files in `folder` and its folders that are no temporary and no replaced ones, in a stable order."""
+    found = [path for path in folder.rglob("*.parquet") if not path.name.startswith(TEMPORARY_PREFIX)]
+    merged = [path for path in found if path.name.startswith(MERGED_PREFIX)]
+    replaced = {path.with_name(name) for path in merged for name in replaced_by(path)}
+    return sorted(path for path in found if path not in replaced)
+
+
+def replaced_by(part: Path) -> Sequence[str]:
+    """The names of the parts that a merged part replaces; none for another part."""
+    try:
+        names: list[str] = json.loads(list_of(part).read_bytes())
+    except FileNotFoundError:
+        return ()
+    return names
+
+
+def list_of(part: Path) -> Path:
+    """Where the list of what a part replaces lies."""
+    return part.with_suffix(".json")
+
+
+def remove_replaced(root: Path, *, before: dt.datetime) -> list[Path]:
+    """Deletes the parts under `root` that were replaced before `before`; returns them."""
+    removed: list[Path] = []
+    for listing in written_before(before, root, f"{MERGED_PREFIX}*.json"):
+        merged = listing.with_suffix(".parquet")
+        names = replaced_by(merged) if merged.exists() else ()  # else the run was killed before it had merged
+        old = [path for name in names if (path := merged.with_name(name)).exists()]
+        for path in old:
+            remove_part(path)
+        listing.unlink(missing_ok=True)
+        removed += old
+    return removed
+
+
+def written_before(instant: dt.datetime, root: Path, pattern: str) -> list[Path]:
+    """The files under `root` of that name that were last written before `instant`; other runs may remove some."""
+    found = []
+    for path in root.rglob(pattern):
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < instant.timestamp():
+                found.append(path)
+    return found
+
+
+def remove_part(part: Path) -> None:
+    """Deletes a part, then its list: while the part is there, what it replaces must not come back."""
+    part.unlink(missing_ok=True)
+    if part.name.startswith(MERGED_PREFIX):
+        list_of(part).unlink(missing_ok=True)
