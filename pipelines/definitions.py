@@ -18,6 +18,7 @@ from assets.ranking import assets as ranking
 from assets.resources import RunClock, Workspace
 from assets.training import assets as training
 from pipelines.environment import workspace_from_environment
+from pipelines.executor import in_turn
 from pipelines.jobs import JOBS
 from pipelines.schedules import SCHEDULES
 
@@ -45,7 +46,7 @@ def build_defs(
         jobs=jobs,
         schedules=SCHEDULES if jobs is JOBS else [],
         resources=resources | dict(overrides or {}),
-        executor=dg.in_process_executor,
+        executor=in_turn(dg.in_process_executor, workspace.lake),
         loggers=loggers,
     )
 

@@ -11,8 +11,10 @@ import dagster as dg
 from rich.console import Console
 
 from assets.resources import ANNOUNCE_TAG, AS_OF_TAG, Workspace
+from assets.run_turns import WAIT_SECONDS, run_turn
 from features.errors import JobfeedError
 from pipelines.cli.terminal import visible
+from pipelines.environment import workspace_from_environment
 
 _NOT_RUN = "Dependencies for step"
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
@@ -73,10 +75,18 @@ class DagsterHomeError(JobfeedError, RuntimeError):
     """The records of runs can't be kept; the message says why."""
 
 
-def run_job(name: str, *, as_of: datetime | None, console: Console, is_forced: bool = False) -> "RunSummary":
-    """Runs the job `name` for `as_of` (None: now), prints each step, and returns what came of it.
+def run_job(
+    name: str,
+    *,
+    as_of: datetime | None,
+    console: Console,
+    is_forced: bool = False,
+    wait_seconds: float = WAIT_SECONDS,
+) -> RunSummary:
+    """Runs the job `name` for `as_of` (None: when its turn comes), prints each step, and returns what came of it.
 
-    `is_forced`: the result is announced even if it is of the future, empty, or older than what is served.
+    `is_forced`: the result is announced even if it is of the future, empty, or older than what is served. Raises
+    NoTurnError if another run still works after `wait_seconds`.
     """
     from pipelines.definitions import build_defs
 
@@ -86,7 +96,9 @@ def run_job(name: str, *, as_of: datetime | None, console: Console, is_forced: b
     if is_forced:
         tags[ANNOUNCE_TAG] = "always"
     _require_dagster_home()
-    with dg.DagsterInstance.get() as instance:
+    lake = workspace_from_environment().lake
+    turn = run_turn(lake, job=name, wait_seconds=wait_seconds, on_wait=lambda text: console.print(f"  {_plain(text)}"))
+    with turn, dg.DagsterInstance.get() as instance:
         result = job.execute_in_process(
             instance=instance, tags=tags, run_config={"loggers": {"console": {}}}, raise_on_error=False
         )

@@ -1,10 +1,14 @@
-"""When the jobs run. A tick is skipped, not queued, while a run of the same job is active or if nothing is new."""
+"""When the jobs run.
+
+A tick is skipped, not queued, while a run of the same job or of one that does more is active, or if nothing is new.
+"""
 
 import datetime as dt
 
 import dagster as dg
 
 from assets.resources import AS_OF_TAG
+from assets.run_ledger import COVERED
 from pipelines.environment import nothing_new_since
 
 _ACTIVE = [
@@ -18,9 +22,10 @@ _ACTIVE = [
 
 def request_if_needed(context: dg.ScheduleEvaluationContext, job_name: str) -> dg.RunRequest | dg.SkipReason:
     """A run for the tick's instant, or the reason why not."""
-    active = context.instance.get_runs(dg.RunsFilter(job_name=job_name, statuses=_ACTIVE), limit=1)
-    if active:
-        return dg.SkipReason(f"run {active[0].run_id} of {job_name} is still active")
+    for covering in (job_name, *(job for job, covered in COVERED.items() if job_name in covered)):
+        active = context.instance.get_runs(dg.RunsFilter(job_name=covering, statuses=_ACTIVE), limit=1)
+        if active:
+            return dg.SkipReason(f"run {active[0].run_id} of {covering} is still active")
     last = nothing_new_since(job_name, context.scheduled_execution_time.astimezone(dt.UTC))
     if last is not None:
         return dg.SkipReason(f"nothing new for {job_name} since the run as of {last.isoformat()}")

@@ -141,16 +141,29 @@ def test_a_tick_asks_for_a_run_of_its_instant(defs: dg.Definitions) -> None:
     assert data.run_requests[0].tags[AS_OF_TAG] == "2026-03-01T02:00:00+00:00"
 
 
-def test_a_tick_is_skipped_while_a_run_is_active(defs: dg.Definitions) -> None:
+@pytest.mark.parametrize(
+    ("job", "active", "is_skipped"),
+    [
+        ("daily", "daily", True),
+        ("hourly", "daily", True),
+        ("frequent", "daily", True),
+        ("frequent", "hourly", True),
+        ("daily", "hourly", False),
+        ("daily", "weekly", False),
+    ],
+)
+def test_a_tick_is_skipped_while_a_run_that_does_the_same_is_active(
+    defs: dg.Definitions, job: str, active: str, is_skipped: bool
+) -> None:
     with dg.DagsterInstance.local_temp() as instance:
-        instance.add_run(dg.DagsterRun(job_name="daily", run_id="1", status=dg.DagsterRunStatus.STARTED))
-        data = evaluate(defs, instance)
-    assert not data.run_requests
-    assert "still active" in (data.skip_message or "")
+        instance.add_run(dg.DagsterRun(job_name=active, run_id="1", status=dg.DagsterRunStatus.STARTED))
+        data = evaluate(defs, instance, job)
+    assert bool(data.run_requests) is not is_skipped
+    assert (f"of {active} is still active" in (data.skip_message or "")) is is_skipped
 
 
-def evaluate(defs: dg.Definitions, instance: dg.DagsterInstance):  # type: ignore[no-untyped-def]
-    schedule = defs.resolve_schedule_def("daily_schedule")
+def evaluate(defs: dg.Definitions, instance: dg.DagsterInstance, job: str = "daily"):  # type: ignore[no-untyped-def]
+    schedule = defs.resolve_schedule_def(f"{job}_schedule")
     instant = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
     repository = defs.get_repository_def()
     context = dg.build_schedule_context(instance, scheduled_execution_time=instant, repository_def=repository)

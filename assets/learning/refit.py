@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from filelock import Timeout
 from threadpoolctl import threadpool_limits
 
 from assets.evaluation.holdout import NothingHeldOutError, Replay, hold_out_last_days, hold_out_pairs
 from assets.insight.queries import Period, reactions
+from assets.lake import LockedError
 from assets.learning.store import load_registry, update_registry
 from assets.ranking.inputs import lake_tables, load_fitted, ranking_settings
 from assets.ranking.shards import prepare_run
@@ -237,7 +237,7 @@ def _work_folder(workspace: Workspace) -> Iterator[Path | None]:
     with ExitStack() as stack:
         try:
             stack.enter_context(workspace.lake.lock("replay", timeout_seconds=0))
-        except Timeout:
+        except LockedError:
             yield None
             return
         parent.mkdir(parents=True, exist_ok=True)

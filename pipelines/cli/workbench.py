@@ -42,6 +42,7 @@ def run(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON; the steps go to standard error.")
     ] = False,
+    wait: Annotated[int, typer.Option(min=0, help="Seconds to wait for another run to end.")] = 3600,
 ) -> None:
     """Run a job in this process and print its steps.
 
@@ -71,7 +72,7 @@ def run(
     checked_config()
     console = err if as_json else out
     console.print(f"[bold]{job}[/] as of {instant.isoformat() if instant else 'now'}")
-    summary = run_job(job, as_of=instant, console=console, is_forced=announce)
+    summary = run_job(job, as_of=instant, console=console, is_forced=announce, wait_seconds=wait)
     seconds = (dt.datetime.now(dt.UTC) - started).total_seconds()
     if as_json:
         _print_json({**asdict(summary), "seconds": round(seconds, 1)})

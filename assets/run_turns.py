@@ -1,0 +1,63 @@
+"""Runs of the jobs take turns: they write the same tables, so one waits for the other, in whatever way it was started.
+
+The lock is the system's own and ends with the process that holds it, also if that is killed. A run whose turn does not
+come in time is skipped; the next one does its work. Nothing here imports Dagster.
+"""
+
+import datetime as dt
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from assets.lake import Lake, LockedError, held, write_bytes
+
+WAIT_SECONDS = 3600.0
+_LOCK = "run"
+
+
+class NoTurnError(LockedError):
+    """Another run worked on the same data for as long as this one was to wait; this one has done nothing."""
+
+
+@contextmanager
+def run_turn(
+    lake: Lake, *, job: str, wait_seconds: float = WAIT_SECONDS, on_wait: Callable[[str], None] = lambda _: None
+) -> Iterator[None]:
+    """Holds the turn of a run of `job`. `on_wait` is told which other run it waits for. Raises NoTurnError.
+
+    In a process that has the turn already, nothing is waited for.
+    """
+    path = lake.lock_file(_LOCK)
+    holder = path.with_suffix(".json")
+    if is_running(lake):
+        on_wait(f"{job} waits for {_described(holder)}")
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(path, timeout_seconds=wait_seconds, is_of_process=True))
+        except LockedError:
+            raise NoTurnError(
+                f"{_described(holder)} still works on {lake.root}; after {wait_seconds:.0f} s this run of {job} was "
+                "skipped, and the next one does its work"
+            ) from None
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        write_bytes(holder, json.dumps({"job": job, "process": os.getpid(), "since": now}).encode())
+        yield
+
+
+def is_running(lake: Lake) -> bool:
+    """Whether another process has the turn."""
+    try:
+        with held(lake.lock_file(_LOCK), timeout_seconds=0, is_of_process=True):
+            return False
+    except LockedError:
+        return True
+
+
+def _described(holder: Path) -> str:
+    try:
+        run = json.loads(holder.read_bytes())
+        return f"the run of {run['job']} that process {run['process']} began at {run['since']}"
+    except (OSError, ValueError, KeyError, TypeError):  # it has only just begun
+        return "another run"

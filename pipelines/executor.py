@@ -1,0 +1,45 @@
+"""The executor of runs that Dagster starts: the run waits for its turn, then another executor does its steps."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import dagster as dg
+from dagster import DagsterEvent, Executor, InitExecutorContext
+from dagster._core.execution.context.system import PlanOrchestrationContext
+from dagster._core.execution.plan.plan import ExecutionPlan
+from dagster._core.execution.retries import RetryMode
+
+from assets.lake import Lake
+from assets.run_turns import run_turn
+
+
+def in_turn(definition: dg.ExecutorDefinition, lake: Lake) -> dg.ExecutorDefinition:
+    """`definition`, for runs that wait until no other run works on `lake`."""
+
+    def create(context: InitExecutorContext) -> Executor:
+        create_steps = definition.executor_creation_fn
+        if create_steps is None:
+            raise TypeError(f"executor {definition.name} can't be created")
+        return _InTurn(create_steps(context), lake)
+
+    return dg.ExecutorDefinition(
+        name=definition.name,
+        config_schema=cast(Any, definition.config_schema),  # as `copy_for_configured` of Dagster passes it
+        requirements=definition.get_requirements,
+        executor_creation_fn=create,
+        description=definition.description,
+    )
+
+
+class _InTurn(Executor):
+    def __init__(self, steps: Executor, lake: Lake) -> None:
+        self._steps = steps
+        self._lake = lake
+
+    @property
+    def retries(self) -> RetryMode:
+        return self._steps.retries
+
+    def execute(self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
+        with run_turn(self._lake, job=plan_context.job_name, on_wait=plan_context.log.info):
+            yield from self._steps.execute(plan_context, execution_plan)
