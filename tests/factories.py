@@ -128,6 +128,9 @@ def sources(**changes: pl.DataFrame) -> dict[str, Source]:
             )
         ),
         **reason_tables({"skills": {"en": "Matches your skills: {ref}", "ru": "Подходит по навыкам: {ref}"}}),
+        "display_names": pl.DataFrame(
+            {"kind": ["skill"], "name": ["Data Analysis"], "language": ["ru"], "text": ["Анализ данных"]}
+        ),
         "recipes": recipes(),
         "jobs": jobs(),
         "similar_jobs": SIMILAR_JOBS.conform(

@@ -14,6 +14,8 @@ from assets.digests.selection import digest_items, due_users, sent_items
 from assets.lake import Lake
 from assets.resources import RunClock, Workspace
 from features.schemas.insight import DIGEST_ITEMS, DIGESTS
+from features.vocabulary.display_names import display_names
+from models.explanations.names import Names
 from serving.contract.tables import GLOBAL_AREA, JOB_REFERENCE_CODES
 
 KEPT_DAYS = 7  # a weekly digest can be looked up until the next one
@@ -52,7 +54,8 @@ def digests(
     trends = _trends(skill_demand)
     titles = _referenced_titles(items, jobs)
     links = DigestLinks.of(settings, os.environ)
-    new = _render_all(due, cards, trends, _skills(skill_gaps), titles, links)
+    names = Names(display_names(workspace.vocabulary).iter_rows())
+    new = _render_all(due, cards, trends, _skills(skill_gaps), titles, links, names)
     workspace.lake.replace_partition("digests", DIGEST_ITEMS, _partition(as_of), sent_items(items, due, as_of=as_of))
     kept = (
         workspace.lake.scan("digests", DIGESTS)
@@ -114,6 +117,7 @@ def _render_all(
     skills: dict[str, list[str]],
     titles: dict[str, str],
     links: DigestLinks,
+    names: Names,
 ) -> pl.DataFrame:
     """One row of DIGESTS for each due user with items. The time is the mean of the batch."""
     users = {row["user_id"]: row for row in due.iter_rows(named=True)}
@@ -127,6 +131,7 @@ def _render_all(
             trends=trends,
             skills=wanted,
             titles=titles,
+            names=names,
             unsubscribe_url=links.unsubscribe_url(user["user_id"]),
         )
         rows.append(

@@ -9,6 +9,7 @@ from typing import Any
 import jinja2
 import yaml
 
+from models.explanations.names import Names
 from models.explanations.templates import render_reason
 
 MAX_HTML_BYTES = 90_000  # Gmail cuts off a message a little above this, with the unsubscribe link
@@ -33,14 +34,16 @@ def render(
     trends: Sequence[Mapping[str, Any]],
     skills: Sequence[str],
     titles: Mapping[str, str],
+    names: Names,
     unsubscribe_url: str | None,
 ) -> Rendered:
     """One digest with as many items as fit into MAX_HTML_BYTES.
 
-    `items` are rows of digest items joined with their jobs, in order; `titles` are those of the jobs that reasons name.
+    `items` are rows of digest items joined with their jobs, in order; `titles` are those of the jobs that reasons name,
+    `names` those of skills and roles.
     """
     words = _words()[language if language in _words() else "en"]
-    jobs = [_job(item, words, language, titles) for item in items]
+    jobs = [_job(item, words, language, titles, names) for item in items]
     totals = items[0] if items else {"total_new_jobs": 0, "total_matches": 0}
     while True:
         title = _title(words, len(jobs))
@@ -53,8 +56,11 @@ def render(
             "title": title,
             "summary": summary,
             "jobs": jobs,
-            "trends": [words["trend"].format(name=trend["name"], n=trend["n_jobs"]) for trend in trends],
-            "skills": list(skills),
+            "trends": [
+                words["trend"].format(name=names.of("skill", trend["name"], language), n=trend["n_jobs"])
+                for trend in trends
+            ],
+            "skills": [names.of("skill", skill, language) for skill in skills],
             "unsubscribe_url": unsubscribe_url,
         }
         html = _template("digest.html.j2").render(values)
@@ -70,7 +76,7 @@ def _title(words: Mapping[str, Any], n: int) -> str:
 
 
 def _job(
-    item: Mapping[str, Any], words: Mapping[str, Any], language: str, titles: Mapping[str, str]
+    item: Mapping[str, Any], words: Mapping[str, Any], language: str, titles: Mapping[str, str], names: Names
 ) -> dict[str, object]:
     place = [item["company"], item["city"], words["formats"].get(item["work_format"])]
     url = item["url"] or ""
@@ -81,7 +87,9 @@ def _job(
         "salary": _salary(item, words),
         "match_percent": round(100 * item["score"]),
         "reasons": [
-            render_reason(r["code"], titles.get(r["ref"], r["ref"]), r["value"], language)
+            render_reason(
+                r["code"], titles.get(r["ref"]) or names.reference(r["code"], r["ref"], language), r["value"], language
+            )
             for r in item["reasons"] or []
         ],
         "source": item["source"],

@@ -32,6 +32,7 @@ from assets.resources import ANNOUNCE_TAG, SCOPE_TAG, RunClock, Workspace, parse
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import PREFERENCES, USER_PROFILES
 from features.schemas.ranking import FEEDS
+from features.vocabulary.display_names import display_names
 from models.explanations.templates import REASON_TEMPLATES, reason_texts
 
 _FRAMES = {
@@ -173,7 +174,11 @@ def collect_sources(workspace: Workspace) -> dict[str, Source]:
     nothing = Source(frame=FEEDS.empty().lazy())
     sources["feeds"] = Source(files=feeds, layered=feeds_table(lake)) if feeds else nothing
     sources["jobs"] = Source(frame=published_jobs(lake), read_from=lake.files("catalog", JOBS.name))
-    frames = {**reason_tables(REASON_TEMPLATES), "recipes": _recipes(workspace)}
+    frames = {
+        **reason_tables(REASON_TEMPLATES),
+        "display_names": display_names(workspace.vocabulary),
+        "recipes": _recipes(workspace),
+    }
     return sources | {name: Source(frame=frame.lazy()) for name, frame in frames.items()}
 
 

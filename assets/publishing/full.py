@@ -13,7 +13,14 @@ from assets.publishing import generations
 from assets.publishing.build import Published, PublishingRun, announce, building_folder
 from assets.publishing.lookup.blocks import key_blocks, rows_in_batches
 from assets.publishing.lookup.feed_values import write_fallback_values, write_values
-from assets.publishing.lookup.text_tables import IdentifiedTexts, TextIds, no_text_ids, templates_of, write_job_texts
+from assets.publishing.lookup.text_tables import (
+    IdentifiedTexts,
+    TextIds,
+    names_of,
+    no_text_ids,
+    templates_of,
+    write_job_texts,
+)
 from assets.publishing.lookup.writer import QUERIES, LookupFileWriter, sample_values, write_prefix, write_rows
 from assets.publishing.tables import INCREMENTAL_TABLES, Source, described, write_table
 from assets.publishing.validation import Validation, refuse, size_problems
@@ -56,7 +63,7 @@ def _write_lookup(
             validation.add_keys(table)
     with IdentifiedTexts(folder / _text_table("jobs"), "jobs", is_base=True) as file:
         jobs = write_job_texts(con, file, no_text_ids("jobs"))
-    text_ids = TextIds(jobs, no_text_ids("reasons"), templates_of(con))
+    text_ids = TextIds(jobs, no_text_ids("reasons"), templates_of(con), names_of(con))
     with (
         LookupFileWriter(folder / LOOKUP) as file,
         IdentifiedTexts(folder / _text_table("reasons"), "reasons", is_base=True) as reasons,

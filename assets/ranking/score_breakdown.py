@@ -13,7 +13,9 @@ from assets.ranking.shards import whole_batch
 from assets.resources import Workspace
 from features.errors import JobfeedError
 from features.schemas.ranking import FEEDS
+from features.vocabulary.display_names import display_names
 from models.explanations.exclusion import Exclusion, exclusions
+from models.explanations.names import Names
 from models.explanations.score_breakdown import ScoreBreakdown, explain_pair
 from serving.contract.tables import JOB_REFERENCE_CODES
 
@@ -43,7 +45,8 @@ class Answer:
     """The explanation of a job's score and rank, as of `as_of`.
 
     `job`: title, company and city of the job in question. `item`: the stored item in `feed` of that job or of its
-    representative, None if neither is listed. `titles`: of the jobs that reasons refer to.
+    representative, None if neither is listed. `titles`: of the jobs that reasons refer to; `names`: of skills and
+    roles.
     """
 
     why: ScoreBreakdown
@@ -53,6 +56,7 @@ class Answer:
     feed: StoredFeed | None
     item: Mapping[str, Any] | None
     titles: Mapping[str, str]
+    names: Names
 
 
 def why(workspace: Workspace, *, user_id: str, job_id: str, as_of: dt.datetime | None) -> Answer:
@@ -85,7 +89,8 @@ def why(workspace: Workspace, *, user_id: str, job_id: str, as_of: dt.datetime |
     breakdown = explain_pair(context, batch, user=0, job_id=job_id)
     rules = exclusions(user_id, job_id, jobs=tables.jobs, interactions=tables.interactions, profiles=tables.profiles)
     item = next((item for item in items if item["job_id"] in (job_id, breakdown.representative)), None)
-    return Answer(breakdown, instant, job.row(0, named=True), rules, feed, item, _titles(tables, breakdown, item))
+    titles, names = _titles(tables, breakdown, item), Names(display_names(workspace.vocabulary).iter_rows())
+    return Answer(breakdown, instant, job.row(0, named=True), rules, feed, item, titles, names)
 
 
 def _stored(lake: Lake, user_id: str) -> tuple[StoredFeed | None, Sequence[Mapping[str, Any]]]:

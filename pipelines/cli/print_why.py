@@ -46,7 +46,7 @@ def print_why(console: Console, user_id: str, answer: "Answer", *, language: str
     if reasons and not answer.rules:
         console.print("\nReasons given:" if answer.item else "\nReasons that would be given:")
     for code, ref, value in reasons if not answer.rules else ():
-        named = answer.titles.get(ref, ref) if ref is not None else None
+        named = answer.titles.get(ref or "") or answer.names.reference(code, ref, language)
         console.print(f"  {escape(visible(render_reason(code, named, value, language)))}")
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from models.explanations.names import Names
 from models.explanations.templates import render_reason
 from pipelines.cli.terminal import print_table, visible
 from serving.contract.tables import JOB_REFERENCE_CODES
@@ -18,12 +20,13 @@ from serving.contract.tables import JOB_REFERENCE_CODES
 @dataclass(frozen=True)
 class Feed:
     """A feed to show. `made`: when and how it was computed, None for the fallback feed. `titles`: of the jobs that
-    reasons refer to."""
+    reasons refer to. `names`: of the skills, roles and tags in them."""
 
     source: str
     made: str | None
     items: pl.DataFrame
     titles: Mapping[str, str]
+    names: Names
 
 
 def read_feed(generation: Path, user_id: str, *, limit: int) -> Feed:
@@ -51,10 +54,11 @@ def read_feed(generation: Path, user_id: str, *, limit: int) -> Feed:
                 "select job_id, title from jobs where list_contains($ids, job_id)", params={"ids": _references(items)}
             ).fetchall()
         )
+        names = Names(con.sql("select kind, name, language, text from display_names").fetchall())
     if not found:
-        return Feed("global", None, items, titles)
+        return Feed("global", None, items, titles, names)
     source, generated_at, recipe, arm = found[0]
-    return Feed(source, f"{generated_at:%Y-%m-%d %H:%M} UTC, recipe {recipe}, arm {arm}", items, titles)
+    return Feed(source, f"{generated_at:%Y-%m-%d %H:%M} UTC, recipe {recipe}, arm {arm}", items, titles, names)
 
 
 def print_feed(console: Console, user_id: str, feed: Feed, *, language: str) -> None:
@@ -69,8 +73,7 @@ def print_feed(console: Console, user_id: str, feed: Feed, *, language: str) -> 
         marks = "".join([" (seen)" if item["seen"] else "", " (exploration)" if item["explored"] else ""])
         job = f"[bold]{_cell(item['title'])}[/]{marks}\n{_cell(item['company'])} · {_cell(place)}"
         reasons = [
-            render_reason(r["code"], feed.titles.get(r["ref"], r["ref"]), r["value"], language)
-            for r in item["reasons"] or []
+            render_reason(r["code"], _named(feed, r, language), r["value"], language) for r in item["reasons"] or []
         ]
         score, confidence = f"{100 * item['score']:.1f}", f"{item['confidence']:.2f}"
         described = f"{job}\n[dim]{_cell(item['job_id'])}[/]"
@@ -81,6 +84,12 @@ def print_feed(console: Console, user_id: str, feed: Feed, *, language: str) -> 
     elif feed.items.height:
         first = _cell(feed.items["job_id"][0])
         console.print(f"How a score came about: jobfeed why {shown_id} {first}", soft_wrap=True)
+
+
+def _named(feed: Feed, reason: Mapping[str, Any], language: str) -> str | None:
+    """What a reason refers to, as a reader sees it."""
+    ref = reason["ref"]
+    return feed.titles.get(ref) or feed.names.reference(reason["code"], ref, language)
 
 
 def _cell(text: str | None) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 # Readers of another major version refuse a generation. 1.1: the column `window` of `trending` became `period`.
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 
 LANGUAGES = ("en", "ru")
 FEED_SOURCES = ("personal", "profile", "segment", "global")
@@ -155,6 +155,16 @@ DESCRIBED: Mapping[str, Table] = {
             "language": Column("varchar", f"Language of the text: {' or '.join(LANGUAGES)}"),
             "number_form": Column("varchar", "Plural category of the value (Unicode CLDR), none for a missing value"),
             "text": Column("varchar", "Text with the places {ref} and {value}"),
+        },
+    ),
+    "display_names": Table(
+        "Names as people write them, where they differ from the canonical ones; one row per kind, name and language",
+        ("kind", "name", "language"),
+        {
+            "kind": Column("varchar", "What is named: skill, role or tag"),
+            "name": Column("varchar", "Canonical name, as the other tables have it"),
+            "language": Column("varchar", f"Language of the text: {' or '.join(LANGUAGES)}"),
+            "text": Column("varchar", "Name that readers see"),
         },
     ),
     "recipes": Table(
@@ -359,5 +369,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 }
 KEYS: Mapping[str, tuple[str, ...]] = {name: table.key for name, table in DESCRIBED.items()}
 
+# The `ref` of reasons of these codes holds names of this kind in `display_names`, joined by commas.
+REFERENCE_KINDS = {"skills": "skill", "role": "role", "tags": "tag"}
 # The `ref` of these reasons is a job: readers see its title.
 JOB_REFERENCE_CODES = ("similar_to_saved", "similar_to_applied", "similar_to_viewed", "also_applied")

@@ -19,6 +19,7 @@ from assets.publishing.lookup.feed_values import write_fallback_values, write_va
 from assets.publishing.lookup.text_tables import (
     IdentifiedTexts,
     TextIds,
+    names_of,
     read_text_ids,
     templates_of,
     write_gone_jobs,
@@ -57,13 +58,13 @@ def write_delta_lookup(
     """Writes the look-up files of the delta number `sequence` into `folder`; returns the manifest's `lookup`.
 
     `old` and `new` have the tables of the last generation and of this one. Raises NotComparableError if the
-    templates of reasons changed, because then all their texts changed.
+    templates of reasons or the names in them changed, because then all their texts changed.
     """
-    if "reason_templates" in replaced:
+    if "reason_templates" in replaced or "display_names" in replaced:
         raise NotComparableError("the texts of reasons changed")
     dictionary = folder / DICTIONARY_FILE
     body = dictionary.read_bytes() if dictionary.exists() else None
-    text_ids, lookup = _write_job_texts(folder, last, changes, templates_of(new), sequence=sequence)
+    text_ids, lookup = _write_job_texts(folder, last, changes, new, sequence=sequence)
     touched = {prefix for table in [*changes, *replaced] for prefix in prefixes_of(table)}
     for keyspace in KEYSPACES:
         prefixes = sorted(prefix for prefix in touched if keyspace_of(prefix) == keyspace)
@@ -98,7 +99,7 @@ def _write_job_texts(
     folder: Path,
     last: Manifest,
     changes: Mapping[str, TableDelta],
-    templates: Mapping[str, Mapping[str, str]],
+    new: duckdb.DuckDBPyConnection,
     *,
     sequence: int,
 ) -> tuple[TextIds, dict[str, list[dict[str, Any]]]]:
@@ -113,7 +114,7 @@ def _write_job_texts(
                 ids["jobs"] = write_job_texts(con, texts, ids["jobs"])
             write_gone_jobs(texts, change.removed, ids["jobs"])
         lookup["jobs"] = _with_changes(last, "jobs", sequence=sequence)
-    return TextIds(ids["jobs"], ids["reasons"], templates), lookup
+    return TextIds(ids["jobs"], ids["reasons"], templates_of(new), names_of(new)), lookup
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from assets.lake import write_parquet
 from assets.sql import query_text
+from models.explanations.names import Names
 from models.explanations.templates import render
 from serving.contract.feed_codec import UNKNOWN
 from serving.contract.tables import JOB_REFERENCE_CODES, LANGUAGES
@@ -63,6 +64,7 @@ class TextIds:
     jobs: pl.DataFrame
     reasons: pl.DataFrame
     templates: Mapping[str, Mapping[str, str]]
+    names: Names = field(default_factory=Names)
     new_reasons: list[pl.DataFrame] = field(default_factory=list)
 
     def of_jobs(self, job_ids: pl.Series) -> pl.Series:
@@ -85,10 +87,10 @@ class TextIds:
 
     def write_new_reasons(self, table: IdentifiedTexts) -> None:
         """Writes the texts of the reasons that got a text id since the last call."""
-        for names in self.new_reasons:
-            texts, offsets = reason_texts(names, self.templates)
-            table.add(texts, offsets, names["number"].to_numpy())
-            table.add_new(names)
+        for reasons in self.new_reasons:
+            texts, offsets = reason_texts(reasons, self.templates, self.names)
+            table.add(texts, offsets, reasons["number"].to_numpy())
+            table.add_new(reasons)
         self.new_reasons.clear()
 
 
@@ -98,6 +100,11 @@ def templates_of(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
     for code, language, template in con.sql("select code, language, template from reason_templates").fetchall():
         found.setdefault(language, {})[code] = template
     return found
+
+
+def names_of(con: duckdb.DuckDBPyConnection) -> Names:
+    """The published names of skills, roles and tags."""
+    return Names(con.sql("select kind, name, language, text from display_names").fetchall())
 
 
 def no_text_ids(kind: str) -> pl.DataFrame:
@@ -144,15 +151,19 @@ def write_gone_jobs(table: IdentifiedTexts, job_ids: pl.Series, known: pl.DataFr
     table.add(b"".join(titled), offsets, gone["number"].to_numpy())
 
 
-def reason_texts(names: pl.DataFrame, templates: Mapping[str, Mapping[str, str]]) -> tuple[bytes, Offsets]:
+def reason_texts(
+    reasons: pl.DataFrame, templates: Mapping[str, Mapping[str, str]], names: Names
+) -> tuple[bytes, Offsets]:
     """The texts of reasons (REASON_KEY) in all languages, and their offsets; `templates`: language -> code -> text."""
     pieces: list[bytes] = []
-    offsets = np.zeros((len(names), TEXT_TABLE_WIDTHS["reasons"]), np.int64)
+    offsets = np.zeros((len(reasons), TEXT_TABLE_WIDTHS["reasons"]), np.int64)
     at = 0
-    for row, (code, ref, value, names_job) in enumerate(names.select(list(REASON_KEY)).iter_rows()):
+    for row, (code, ref, value, names_job) in enumerate(reasons.select(list(REASON_KEY)).iter_rows()):
         for column, language in enumerate(LANGUAGES):
             template = templates.get(language, {}).get(code) or templates.get(LANGUAGES[0], {}).get(code, code)
-            parts = _parts(code, ref, value, template, language, names_job=names_job)
+            shown = names.reference(code, ref, language)
+            text = render(template, _TITLE if names_job else shown, value, language)
+            parts = _parts(code, ref, value, text, names_job=names_job)
             offsets[row, 4 * column : 4 * column + 4] = at, *map(len, parts)
             pieces += parts
             at += sum(map(len, parts))
@@ -166,14 +177,12 @@ def names_a_job(code: str, templates: Mapping[str, Mapping[str, str]]) -> bool:
     )
 
 
-def _parts(
-    code: str, ref: str | None, value: float | None, template: str, language: str, *, names_job: bool
-) -> Sequence[bytes]:
+def _parts(code: str, ref: str | None, value: float | None, text: str, *, names_job: bool) -> Sequence[bytes]:
     head = b'{"code":' + orjson.dumps(code) + b',"ref":'
     middle = b',"value":' + orjson.dumps(value) + b',"text":"'
     if not names_job:
-        return head + orjson.dumps(ref) + middle + _inner(render(template, ref, value, language)) + b'"}', b"", b""
-    before, _, after = render(template, _TITLE, value, language).partition(_TITLE)
+        return head + orjson.dumps(ref) + middle + _inner(text) + b'"}', b"", b""
+    before, _, after = text.partition(_TITLE)
     return head, middle + _inner(before), _inner(after) + b'"}'
 
 

@@ -9,6 +9,7 @@ from assets.digests.rendering import MAX_HTML_BYTES, render
 from assets.digests.selection import digest_items, due_users, sent_items
 from features.schemas.catalog import USERS
 from features.schemas.insight import DIGEST_ITEMS
+from models.explanations.names import Names
 from tests.factories import AS_OF, JOB_IDS, feeds, jobs
 
 
@@ -106,6 +107,7 @@ def rendered(items: list[dict[str, object]], language: str = "ru"):  # type: ign
         trends=[{"name": "SQL", "n_jobs": 7, "change": None}],
         skills=["Docker"],
         titles={"hh:7": "Saved job"},
+        names=Names([("skill", "Docker", "ru", "Докер")]),
         unsubscribe_url="https://example.org/u/token",
     )
 
@@ -114,6 +116,7 @@ def test_a_digest_speaks_the_language_of_its_user() -> None:
     russian, english = rendered([card()]), rendered([card()], "en")
     assert russian.title == "1 новая вакансия для вас"
     assert "удалённо" in russian.html and "от 500\u202f000 KZT в месяц" in russian.text
+    assert "Докер" in russian.text and "Docker" in english.text
     assert english.title == "1 new job for you"
     assert "from 500\u202f000 KZT a month" in english.text
     assert "https://example.org/u/token" in english.html
