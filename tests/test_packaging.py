@@ -1,0 +1,59 @@
+"""What is installed where: the service by its own packages, everything out of the checkout."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+
+
+def distribution(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def declared(extra: str) -> set[str]:
+    names: set[str] = set()
+    for requirement in EXTRAS[extra]:
+        own = re.fullmatch(r"jobfeed\[(\w+)\]", requirement)
+        names |= declared(own[1]) if own else {distribution(re.split(r"[<>=!\[; ]", requirement)[0])}
+    return names
+
+
+def imported(folder: str) -> set[str]:
+    modules = {name.split(".")[0] for file in (ROOT / folder).rglob("*.py") for name in names_in(file)}
+    known = packages_distributions()
+    return {distribution(known[name][0]) for name in modules - sys.stdlib_module_names if name in known} - {"jobfeed"}
+
+
+def names_in(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+
+
+def test_the_service_declares_what_it_imports_and_nothing_else() -> None:
+    assert imported("serving") == declared("serve")
+
+
+def test_the_pipeline_declares_what_it_imports() -> None:
+    used = set().union(*(imported(folder) for folder in ("features", "models", "assets", "pipelines")))
+    others = declared("pipeline") | declared("ui") | declared("postgres") | declared("bench")
+    assert used - others == set()
+
+
+def test_a_wheel_is_refused_with_what_to_do_instead() -> None:
+    # The same command that pip runs, without the network that building in isolation would need.
+    built = subprocess.run(
+        [sys.executable, "-c", "from setuptools import build_meta; build_meta.build_wheel('.')"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert built.returncode != 0
+    assert "pip install -e" in built.stderr
