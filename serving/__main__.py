@@ -20,6 +20,7 @@ PUBLISHED_VARIABLE = "JOBFEED_PUBLISHED"
 _OPTIONS_PREFIX = "JOBFEED_SERVE_"
 _SHARED_METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _KEPT_VARIABLES = {_SHARED_METRICS_VARIABLE, "TZ"}
+_OFF = {"0", "0.0", "false", "no", "off"}
 _KILL_AFTER_SECONDS = 30
 _GC_ALLOCATIONS = 50_000
 
@@ -142,21 +143,32 @@ def _run(options: argparse.Namespace) -> None:
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     from serving.service.hosts import HOSTS_VARIABLE
 
-    parser = argparse.ArgumentParser(prog="jobfeed serve", description="Read-only look-ups in published feeds.")
+    def set_by(name: str, default: str) -> str:
+        """What an environment variable says, such as JOBFEED_SERVE_PORT; argparse parses it like the option."""
+        return os.environ.get(_OPTIONS_PREFIX + name, default)
+
+    parser = argparse.ArgumentParser(
+        prog="jobfeed serve",
+        description="Read-only look-ups in published feeds.",
+        epilog=f"{_OPTIONS_PREFIX}<OPTION> in the environment sets each option but --published and --allowed-host.",
+    )
     parser.add_argument("--published", type=Path, required=True, help="the folder of generations")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8080)
-    parser.add_argument("--workers", type=int, default=1, help="processes; they share the memory of the generation")
+    parser.add_argument("--host", default=set_by("HOST", "127.0.0.1"))
+    parser.add_argument("--port", type=int, default=set_by("PORT", "8080"))
+    workers = "processes; they share the memory of the generation"
+    parser.add_argument("--workers", type=int, default=set_by("WORKERS", "1"), help=workers)
     rates = "requests a second per token of an application, in each worker; 0: no limit"
-    parser.add_argument("--rate-limit", type=float, default=1000, help=rates)
-    parser.add_argument("--user-rate-limit", type=float, default=20, help="the same per token of one user")
+    parser.add_argument("--rate-limit", type=float, default=set_by("RATE_LIMIT", "1000"), help=rates)
+    user_rates = "the same per token of one user"
+    parser.add_argument("--user-rate-limit", type=float, default=set_by("USER_RATE_LIMIT", "20"), help=user_rates)
     hosts = "a Host name that is answered without tokens, beside localhost and loopback addresses; may be repeated"
     known = os.environ.get(HOSTS_VARIABLE, "").split()
     parser.add_argument("--allowed-host", action="append", default=known, metavar="NAME", help=hosts)
     stale = "from when on /readyz calls the data stale"
-    parser.add_argument("--stale-after-hours", type=float, default=26, help=stale)
+    parser.add_argument("--stale-after-hours", type=float, default=set_by("STALE_AFTER_HOURS", "26"), help=stale)
     log = "a JSON line per request on standard output"
-    parser.add_argument("--access-log", action=argparse.BooleanOptionalAction, default=True, help=log)
+    is_logged = set_by("ACCESS_LOG", "1").lower() not in _OFF
+    parser.add_argument("--access-log", action=argparse.BooleanOptionalAction, default=is_logged, help=log)
     return parser.parse_args(arguments)
 
 

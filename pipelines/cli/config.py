@@ -1,12 +1,14 @@
-"""`jobfeed config`: checks the configuration files, asks HeadHunter for its dictionaries."""
+"""`jobfeed config`: checks and shows the configuration, asks HeadHunter for its dictionaries."""
 
 import datetime as dt
+import json
 import os
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from pipelines.cli.terminal import checked_config, command_group, err, out, workspace
+from pipelines.cli.terminal import checked_config, command_group, err, out, require_choice, workspace
 
 PLACEHOLDER = "example.org"
 
@@ -34,6 +36,31 @@ def check() -> None:
         out.print(escape(f"  HH {query.name}: {'; '.join(named) or 'everywhere'}"))
     out.print(f"recipes: {', '.join(sorted(config.ranking.recipes))}; default {config.ranking.default_recipe}")
     out.print("configuration is valid")
+
+
+@app.command()
+def show(is_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False) -> None:
+    """Print all settings as they count, the defaults of what the files leave out included."""
+    import yaml
+
+    found = checked_config().model_dump(mode="json", by_alias=True)
+    if is_json:
+        typer.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for name, settings in found.items():
+        typer.echo(f"# {name}.yaml")
+        typer.echo(yaml.safe_dump(settings, allow_unicode=True, sort_keys=False))
+
+
+@app.command()
+def schema(file: Annotated[str, typer.Argument(metavar="FILE", help="Such as ranking.yaml.")]) -> None:
+    """Print the JSON Schema of a configuration file, by which editors complete and check it."""
+    from assets.config.loading import Config
+
+    files = tuple(f"{name}.yaml" for name in Config.model_fields)
+    require_choice(file, files, option="FILE")
+    model: Any = Config.model_fields[file.removesuffix(".yaml")].annotation
+    typer.echo(json.dumps(model.model_json_schema(), indent=2, ensure_ascii=False))
 
 
 @app.command()

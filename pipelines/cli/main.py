@@ -7,7 +7,7 @@ import typer
 
 from pipelines.cli import config, evaluate, feeds, generations, recipes, service, sources, terminal, workbench
 
-app = terminal.command_group("Offline job recommendations: run, look, serve.", add_completion=False)
+app = terminal.command_group("Offline job recommendations: run, look, serve.")
 for command in (
     workbench.run, workbench.simulate, workbench.readers, workbench.bench, feeds.feed, feeds.why, workbench.tune,
     evaluate.evaluate, sources.quarantine, service.serve,

@@ -8,21 +8,28 @@ import typer
 
 from pipelines.cli.terminal import workspace
 
+_PREFIX = "JOBFEED_SERVE_"
+_RATE_HELP = "Requests a second per token of an application, in each worker; 0: no limit."
+
 
 def serve(
-    host: str = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
-    workers: Annotated[int, typer.Option(min=1, max=64)] = 1,
-    rate_limit: Annotated[
-        float, typer.Option(min=0, help="Requests a second per token of an application, in each worker; 0: no limit.")
-    ] = 1000,
-    user_rate_limit: Annotated[float, typer.Option(min=0, help="The same per token of one user.")] = 20,
-    stale_after_hours: Annotated[float, typer.Option(min=0, help="From when on /readyz calls the data stale.")] = 26,
+    host: Annotated[str, typer.Option(envvar=f"{_PREFIX}HOST")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, envvar=f"{_PREFIX}PORT")] = 8080,
+    workers: Annotated[int, typer.Option(min=1, max=64, envvar=f"{_PREFIX}WORKERS")] = 1,
+    rate_limit: Annotated[float, typer.Option(min=0, envvar=f"{_PREFIX}RATE_LIMIT", help=_RATE_HELP)] = 1000,
+    user_rate_limit: Annotated[
+        float, typer.Option(min=0, envvar=f"{_PREFIX}USER_RATE_LIMIT", help="The same per token of one user.")
+    ] = 20,
+    stale_after_hours: Annotated[
+        float, typer.Option(min=0, envvar=f"{_PREFIX}STALE_AFTER_HOURS", help="From when on /readyz calls data stale.")
+    ] = 26,
     allowed_host: Annotated[
         list[str] | None,
         typer.Option(help="A Host name that is answered without tokens, beside localhost and loopback addresses."),
     ] = None,
-    access_log: Annotated[bool, typer.Option(help="A JSON line per request on standard output.")] = True,
+    access_log: Annotated[
+        bool, typer.Option(envvar=f"{_PREFIX}ACCESS_LOG", help="A JSON line per request on standard output.")
+    ] = True,
 ) -> None:
     """Serve the published generation over HTTP, read-only."""
     options = {

@@ -1,11 +1,15 @@
 """`jobfeed config`: the names of the ids in sources.yaml, and the newest ids from HH."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 from typer.testing import CliRunner
 
+from assets.config.loading import load_config
 from pipelines.cli.main import app
 from tests.assets.ingest.hh.hh_server import FAULTS, HHServer
 from tests.assets.ingest.http.fault_server import fault_server
@@ -60,3 +64,23 @@ def test_a_refusal_is_shown_without_the_token(hh: HHServer, tmp_path: Path) -> N
     hh.fault = FAULTS["token revoked"]
     code, printed = jobfeed("dictionaries")
     assert code == 1 and "403: oauth/token_revoked; HH does not take" in printed and "s3cret" not in printed
+
+
+def test_the_settings_that_are_shown_can_be_read_again_and_keep_the_schema(tmp_path: Path) -> None:
+    shown = CliRunner().invoke(app, ["config", "show"]).output
+    for part in shown.split("# ")[1:]:
+        name, text = part.split("\n", 1)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        schema = json.loads(CliRunner().invoke(app, ["config", "schema", name]).output)
+        jsonschema.validate(yaml.safe_load(text), schema)
+        with pytest.raises(jsonschema.ValidationError, match="no_such_key"):
+            jsonschema.validate({"no_such_key": 1}, schema)
+    assert load_config(tmp_path) == load_config()
+    as_json = json.loads(CliRunner().invoke(app, ["config", "show", "--json"]).output)
+    assert as_json == load_config().model_dump(mode="json", by_alias=True)
+
+
+def test_the_schema_of_an_unknown_file_names_the_files() -> None:
+    result = CliRunner().invoke(app, ["config", "schema", "recipes.yaml"], env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert "sources.yaml, ranking.yaml, pipeline.yaml" in result.output
