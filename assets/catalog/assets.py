@@ -6,6 +6,7 @@ import polars as pl
 from assets.catalog.checks import ASSET_CHECKS as ASSET_CHECKS
 from assets.catalog.counting import count_days
 from assets.catalog.folding import fold_days
+from assets.catalog.job_changes import replace_jobs
 from assets.catalog.normalising import current_versions, normalise_new, normaliser_name
 from assets.catalog.people import Merge
 from assets.config.sources import Sources
@@ -15,7 +16,7 @@ from assets.resources import RunClock, Workspace, is_partial
 from features.jobs.dedupe import collapse
 from features.jobs.postings import Vocabulary
 from features.jobs.versions import fold_jobs
-from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS, JOB_VERSIONS, USERS
+from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS, JOB_VERSIONS, JOBS, USERS
 
 
 @asset("catalog/job_versions", inputs=("bronze/feed_postings", "bronze/hh_postings", "bronze/file_postings"))
@@ -33,7 +34,7 @@ def job_versions(
 @asset("catalog/jobs", inputs=("bronze/sightings",), deps=("catalog/job_versions",))
 def jobs(
     context: dg.AssetExecutionContext, sightings: pl.LazyFrame, workspace: Workspace, clock: RunClock
-) -> dg.Output[pl.DataFrame]:
+) -> dg.Output[StoredTable]:
     """One row per job at as_of: its newest version, first and last sighting, status, and the job that it duplicates."""
     sources = workspace.config.sources
     folded = fold_jobs(
@@ -44,9 +45,11 @@ def jobs(
         default_days=sources.file_stale_after_days,
     )
     table = collapse(folded).sort("job_id")
+    replace_jobs(workspace.lake, table)
     by_status = dict(table.group_by("status").len().sort("status").iter_rows())
     return dg.Output(
-        table, metadata={"n_duplicates": table["duplicate_of"].count(), **{f"n_{k}": v for k, v in by_status.items()}}
+        StoredTable(JOBS, len(table)),
+        metadata={"n_duplicates": table["duplicate_of"].count(), **{f"n_{k}": v for k, v in by_status.items()}},
     )
 
 

@@ -7,8 +7,9 @@ import polars as pl
 
 from assets.catalog.normalising import normaliser_name
 from assets.declare import asset
-from assets.features.people import update_users
+from assets.features.people import title_words, update_users
 from assets.io import StoredTable
+from assets.lake import content_hash
 from assets.plots import bar_chart
 from assets.resources import RunClock, Workspace, draws_charts, is_partial
 from features.jobs.companies import companies
@@ -113,13 +114,17 @@ def preferences_table(
 ) -> dg.Output[StoredTable]:
     """Learned likes and dislikes by company, role, skill, city, level and word of the title; tolerances of users."""
     lake, as_of = workspace.lake, clock.as_of(context)
+    words = title_words(lake, jobs, anew=not is_partial(context))
     n_rows = update_users(
         lake,
         PREFERENCES,
         lambda users, interactions: pl.concat(
-            learn(interactions, jobs, users, as_of=as_of) for learn in (preferences, tolerances)
+            [
+                preferences(interactions, jobs, users, words=words, as_of=as_of),
+                tolerances(interactions, jobs, users, as_of=as_of),
+            ]
         ).sort(list(PREFERENCES.key)),
-        version="1",
+        version=f"1 {content_hash(words)}",
         only_changes=is_partial(context),
     )
     return dg.Output(StoredTable(PREFERENCES, n_rows))

@@ -1,14 +1,20 @@
-"""Updates features/user_profiles and features/preferences: for all users, or for those who stated or did something."""
+"""Updates features/user_profiles and features/preferences: for all users, or for those whose rows may differ.
+
+These are users who stated or did something, and users with a changed job in their history.
+"""
 
 from collections.abc import Callable
 from typing import Any
 
 import polars as pl
 
+from assets.catalog.job_changes import jobs_since, mark_of_jobs
 from assets.increments import LayeredTable, changed_since, mark_of
 from assets.lake import Lake
 from features.schemas.catalog import INTERACTIONS, JOBS, USERS
+from features.schemas.features import TITLE_WORDS
 from features.schemas.table import Table
+from features.users.preferences import title_rarities
 
 _STAGE = "features"
 # Of users and interactions, all rows or those of some users.
@@ -18,13 +24,13 @@ Compute = Callable[[pl.LazyFrame, pl.LazyFrame], pl.DataFrame]
 def update_users(lake: Lake, table: Table, compute: Compute, *, version: str, only_changes: bool) -> int:
     """Brings a table by user, computed from users, interactions and jobs, up to date; returns its number of rows.
 
-    `only_changes`: only users whose statements or interactions changed are computed, if they are known and no job
-    changed. `version` names the code and vocabulary behind `compute`.
+    `only_changes`: only users whose statements, interactions or jobs of these changed are computed, if they are known.
+    `version` names the code and vocabulary behind `compute`, and whatever else it reads.
     """
     stored = LayeredTable(lake, _STAGE, table, by=("user_id",))
     with stored.lock():
         now: dict[str, Any] = {name: mark_of(lake, "catalog", name) for name in (USERS.name, INTERACTIONS.name)}
-        now |= {JOBS.name: mark_of(lake, "catalog", JOBS.name), "version": version}
+        now |= {JOBS.name: mark_of_jobs(lake), "version": version}
         users = _changed(lake, stored, now) if only_changes else None
         rows_of_users, interactions = lake.scan("catalog", USERS), lake.scan("catalog", INTERACTIONS)
         if users is None:
@@ -38,11 +44,25 @@ def update_users(lake: Lake, table: Table, compute: Compute, *, version: str, on
         return stored.add(rows, gone, now, n_rows_before=len(old))
 
 
+def title_words(lake: Lake, jobs: pl.LazyFrame, *, anew: bool) -> pl.DataFrame:
+    """TITLE_WORDS as stored, or counted and stored `anew`, as it is if there are none.
+
+    Every new title makes all words a little rarer: counted in each run, they would change the preferences of all.
+    """
+    if anew or not lake.exists(_STAGE, TITLE_WORDS.name):
+        lake.replace(_STAGE, TITLE_WORDS, title_rarities(jobs))
+    return lake.scan(_STAGE, TITLE_WORDS).collect()
+
+
 def _changed(lake: Lake, stored: LayeredTable, now: dict[str, Any]) -> pl.Series | None:
     """The sorted ids of the users who may differ; None if they are not known."""
     before = stored.made_of
-    if before is None or any(before.get(name) != now[name] for name in (JOBS.name, "version")):
+    if before is None or before.get("version") != now["version"]:
         return None
     found = [changed_since(lake, "catalog", name, before[name], "user_id") for name in (USERS.name, INTERACTIONS.name)]
+    jobs = jobs_since(lake, before[JOBS.name], "learned_in")
+    if jobs is not None and len(jobs):
+        of_jobs = lake.scan("catalog", INTERACTIONS).filter(pl.col("job_id").is_in(jobs.implode()))
+        found.append(of_jobs.select("user_id").unique().collect()["user_id"])
     known = [users for users in found if users is not None]
-    return pl.concat(known).unique().sort() if len(known) == len(found) else None
+    return pl.concat(known).unique().sort() if jobs is not None and len(known) == len(found) else None

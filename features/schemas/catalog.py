@@ -31,6 +31,19 @@ JOB_CONTENT: Mapping[str, Column] = {
     name: JOBS.described[name] for name in _NAMES[_NAMES.index("url") : _NAMES.index("published_at")]
 }
 
+JOB_CHANGES = Table(
+    "job_changes",
+    "Which change of the catalog was the last of each job; one row per job that was ever in it",
+    {
+        "job_id": JOBS.described["job_id"],
+        "learned_digest": Column(pl.UInt64, "Digest of what is learned from it about its users; null once it is gone"),
+        "ranked_digest": Column(pl.UInt64, "Digest of all of it but its last sighting; null once it is gone"),
+        "learned_in": Column(pl.Int64, "Number of the change in which `learned_digest` came about"),
+        "ranked_in": Column(pl.Int64, "Number of the change in which `ranked_digest` came about"),
+    },
+    key=("job_id",),
+)
+
 JOB_VERSIONS = Table(
     "job_versions",
     "Versions of postings, cleaned and typed; one row per job and content",

@@ -83,6 +83,16 @@ SKILL_WEIGHTS = Table(
     },
     key=("skill",),
 )
+TITLE_WORDS = Table(
+    "title_words",
+    "How rare words are in titles of jobs, as of the last run that computed the preferences of all; one row per word",
+    {
+        "word": Column(pl.String, "In lower case"),
+        "n_jobs": Column(pl.Int64, "Jobs with it in their title, open or not"),
+        "rarity": Column(pl.Float64, "Inverse document frequency over its maximum", "0–1"),
+    },
+    key=("word",),
+)
 PREFERENCES = published("preferences")
 TRENDING = published("trending")
 NEARBY = published("nearby")

@@ -20,7 +20,8 @@ _WEAKEST = (1 << _STRENGTH_BITS) - 1
 
 Integers = NDArray[np.int64]
 Groups = NDArray[np.uint8]
-Strength = Callable[[Integers, Integers, Integers, Groups], NDArray[np.float64]]
+Weights = NDArray[np.float64]
+Strength = Callable[[Integers, Integers, Weights, Groups], NDArray[np.float64]]
 
 SUMS = {
     "user_id": pl.String,
@@ -28,24 +29,21 @@ SUMS = {
     "value": pl.String,
     "total": pl.Int64,
     "n": pl.Int64,
-    "n_jobs": pl.Int64,
+    "weight": pl.Float64,
 }
 
 
 def strongest_values(
     signals: pl.DataFrame, values: pl.DataFrame, *, strength: Strength, per_group: int
 ) -> pl.DataFrame:
-    """The `per_group` strongest values per user and group: user_id, group, value, total of the amounts, n, n_jobs.
+    """The `per_group` strongest values per user and group: user_id, group, value, total of the amounts, n, weight.
 
     `signals` has user_id, job_id, amount (a small integer; one row per pair), `values` has job_id, group (UInt8, below
-    8), value. `strength(total, n, n_jobs, group)` ranks in [0, 1], where n_jobs is the number of jobs with the value;
-    values of strength 0 are dropped, ties are in order of value. Sorted by user_id, group, strength.
+    8), value, and the weight of the value. `strength(total, n, weight, group)` ranks in [0, 1], where n is the number
+    of jobs; values of strength 0 are dropped, ties are in order of value. Sorted by user_id, group, strength.
     """
     vocabulary = (
-        values.group_by("group", "value")
-        .agg(n_jobs=pl.len().cast(pl.Int64))
-        .sort("group", "value")
-        .with_row_index("column")
+        values.group_by("group", "value").agg(pl.col("weight").first()).sort("group", "value").with_row_index("column")
     )
     # Only jobs with both signals and values matter.
     jobs = signals.select("job_id").unique().join(values.select("job_id").unique(), on="job_id").sort("job_id")
@@ -67,8 +65,8 @@ def strongest_values(
         ),
         shape=(users.height, jobs.height),
     )
-    groups, n_jobs = vocabulary["group"].to_numpy(), vocabulary["n_jobs"].to_numpy().astype(np.int64)
-    parts = list(_blocks(by_job, by_value, groups=groups, n_jobs=n_jobs, strength=strength, per_group=per_group))
+    groups, weights = vocabulary["group"].to_numpy(), vocabulary["weight"].to_numpy()
+    parts = list(_blocks(by_job, by_value, groups=groups, weights=weights, strength=strength, per_group=per_group))
     found = pl.DataFrame(
         {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(("user", "column", "total", "n"))},
         schema={"user": pl.UInt32, "column": pl.UInt32, "total": pl.Int64, "n": pl.Int64},
@@ -85,7 +83,7 @@ def _blocks(
     by_value: sparse.csr_array,
     *,
     groups: Groups,
-    n_jobs: Integers,
+    weights: Weights,
     strength: Strength,
     per_group: int,
 ) -> Iterator[tuple[Integers, ...]]:
@@ -95,7 +93,7 @@ def _blocks(
         user, column = product.row.astype(np.int64), product.col.astype(np.int64)
         packed = product.data
         n, total = packed & ((1 << _COUNT_BITS) - 1), packed >> _COUNT_BITS
-        weakness = np.round((1 - np.clip(strength(total, n, n_jobs[column], groups[column]), 0, 1)) * _WEAKEST).astype(
+        weakness = np.round((1 - np.clip(strength(total, n, weights[column], groups[column]), 0, 1)) * _WEAKEST).astype(
             np.int64
         )
         key = (user << _GROUP_BITS) | groups[column].astype(np.int64)

@@ -12,13 +12,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from features.interactions import CLOCK_SKEW
-from features.schemas.features import PREFERENCE_DIMENSIONS, PREFERENCES
+from features.schemas.features import PREFERENCE_DIMENSIONS, PREFERENCES, TITLE_WORDS
 from features.users.preference_sums import strongest_values
 
 # In tenths, so that sums are exact.
 APPLICATION, SAVE, CLICK, DISMISSAL, NEGATIVE_FEEDBACK = 7, 4, 3, -3, -3
 VALUES_PER_DIMENSION = 20
 CONFIDENCE_PRIOR = 5
+_GROUPS = {name: rank for rank, name in enumerate(PREFERENCE_DIMENSIONS)}
 
 # Words of a title that say nothing about the work.
 _STOP_WORDS = (
@@ -68,14 +69,27 @@ def signal_tenths() -> pl.Expr:
     return pl.sum_horizontal(is_given.fill_null(False).cast(pl.Int64) * tenths for is_given, tenths in signals)
 
 
+def title_rarities(jobs: pl.LazyFrame) -> pl.DataFrame:
+    """TITLE_WORDS: ln(1 + N / n) / ln(1 + N) for a word in n of N titles (TF-IDF, K. Sparck Jones, 1972)."""
+    titles = jobs.select(word=title_words().list.unique()).collect()
+    counted = titles.explode("word").drop_nulls().group_by("word").agg(n_jobs=pl.len().cast(pl.Int64)).sort("word")
+    rarity = np.log1p(len(titles) / counted["n_jobs"].to_numpy()) / math.log1p(max(len(titles), 1))
+    return TITLE_WORDS.conform(counted.with_columns(rarity=pl.Series(rarity)))
+
+
 def preferences(
-    interactions: pl.LazyFrame, jobs: pl.LazyFrame, users: pl.LazyFrame, *, as_of: dt.datetime
+    interactions: pl.LazyFrame,
+    jobs: pl.LazyFrame,
+    users: pl.LazyFrame,
+    *,
+    words: pl.DataFrame,
+    as_of: dt.datetime,
 ) -> pl.DataFrame:
     """PREFERENCES: at most 20 values per user and dimension, those with the largest |affinity| * confidence.
 
     affinity = tanh(sum of signals): application +0.7, save +0.4, click +0.3, dismissal and negative feedback -0.3. The
-    sum of a keyword is weighted by its rarity ln(1 + N / n) / ln(1 + N) over the N titles (TF-IDF, K. Sparck Jones,
-    1972). confidence = n / (n + 5) for n jobs with signals. Users who opted out of personalisation have no rows.
+    sum of a keyword is weighted by its rarity among all titles, `words` (TITLE_WORDS); a new word has 1.
+    confidence = n / (n + 5) for n jobs with signals. Users who opted out of personalisation have no rows.
     """
     opted_out = users.filter(~pl.col("personalization_enabled").fill_null(True)).select("user_id")
     signals = (
@@ -85,32 +99,22 @@ def preferences(
         .join(opted_out, on="user_id", how="anti")
         .collect()
     )
-    n_jobs = int(jobs.select(pl.len()).collect().item())
-    ranks = {name: rank for rank, name in enumerate(PREFERENCE_DIMENSIONS)}
-    values = job_values(jobs).with_columns(
-        group=pl.col("dimension").replace_strict(ranks, return_dtype=pl.UInt8, default=None)
-    )
-    keyword = ranks["keyword"]
+    of_signals = jobs.join(signals.lazy().select("job_id").unique(), on="job_id", how="semi")
+    values = _weighted_values(of_signals, words)
 
     def strength(
-        total: NDArray[np.int64], n: NDArray[np.int64], n_with: NDArray[np.int64], group: NDArray[np.uint8]
+        total: NDArray[np.int64], n: NDArray[np.int64], weight: NDArray[np.float64], _: NDArray[np.uint8]
     ) -> NDArray[np.float64]:
-        size = np.abs(_affinity(total, n_with, is_keyword=group == keyword, n_jobs=n_jobs))
-        return np.asarray(size * n / (n + CONFIDENCE_PRIOR), dtype=np.float64)
+        return np.asarray(np.abs(_affinity(total, weight)) * n / (n + CONFIDENCE_PRIOR), dtype=np.float64)
 
     found = strongest_values(signals, values, strength=strength, per_group=VALUES_PER_DIMENSION)
-    affinity = _affinity(
-        found["total"].to_numpy(),
-        found["n_jobs"].to_numpy().astype(np.int64),
-        is_keyword=found["group"].to_numpy() == keyword,
-        n_jobs=n_jobs,
-    )
+    affinity = _affinity(found["total"].to_numpy(), found["weight"].to_numpy())
     n = pl.col("n")
     return (
         found.with_columns(
             pl.Series("affinity", affinity).round(6),
             pl.col("group")
-            .replace_strict(list(ranks.values()), list(ranks), return_dtype=pl.String)
+            .replace_strict(list(_GROUPS.values()), list(_GROUPS), return_dtype=pl.String)
             .alias("dimension"),
             (n / (n + CONFIDENCE_PRIOR)).round(6).alias("confidence"),
         )
@@ -120,8 +124,20 @@ def preferences(
     )
 
 
-def _affinity(
-    total: NDArray[np.int64], n_with: NDArray[np.int64], *, is_keyword: NDArray[np.bool_], n_jobs: int
-) -> NDArray[np.float64]:
-    rarity = np.log1p(n_jobs / np.maximum(n_with, 1)) / math.log1p(max(n_jobs, 1))
-    return np.asarray(np.tanh(total / 10 * np.where(is_keyword, rarity, 1.0)), dtype=np.float64)
+def _weighted_values(jobs: pl.LazyFrame, words: pl.DataFrame) -> pl.DataFrame:
+    """The values of the jobs for `strongest_values`; keywords weigh by their rarity."""
+    rarities = words.select(dimension=pl.lit("keyword"), value="word", weight="rarity")
+    return (
+        job_values(jobs)
+        .join(rarities, on=["dimension", "value"], how="left")
+        .select(
+            "job_id",
+            pl.col("dimension").replace_strict(_GROUPS, return_dtype=pl.UInt8, default=None).alias("group"),
+            "value",
+            pl.col("weight").fill_null(1.0),
+        )
+    )
+
+
+def _affinity(total: NDArray[np.int64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.tanh(total / 10 * weight), dtype=np.float64)

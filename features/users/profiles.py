@@ -84,7 +84,8 @@ def learned_tags(interactions: pl.LazyFrame, jobs: pl.LazyFrame) -> pl.DataFrame
         .filter(pl.col("amount") > 0)
         .collect()
     )
-    tags = jobs.select("job_id", pl.lit(0, pl.UInt8).alias("group"), value="tags").explode("value")
+    of_signals = jobs.join(signals.lazy().select("job_id").unique(), on="job_id", how="semi")
+    tags = of_signals.select("job_id", group=pl.lit(0, pl.UInt8), value="tags", weight=pl.lit(1.0)).explode("value")
     values = tags.drop_nulls("value").unique().collect()
     found = strongest_values(
         signals, values, strength=lambda total, *_: total / (total + 10_000.0), per_group=LEARNED_TAGS

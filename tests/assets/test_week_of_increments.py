@@ -1,6 +1,7 @@
 """After a week of runs by increments, every table by user equals that of a rebuild at the same instant.
 
-Events come late, profiles change, users are erased or opt out, postings change, close and return.
+Events come late, profiles change, users are erased or opt out, postings change, close and return. The rarity of words
+is that of the day.
 """
 
 import datetime as dt
@@ -12,15 +13,16 @@ import pytest
 
 from assets.catalog.counting import count_days
 from assets.catalog.folding import fold_days
+from assets.catalog.job_changes import mark_of_jobs, replace_jobs
 from assets.catalog.people import Merge
 from assets.config.files import SHIPPED_VOCABULARY
-from assets.features.people import update_users
+from assets.features.people import title_words, update_users
 from assets.ingest.events.store import compact_days
-from assets.lake import Lake
+from assets.lake import Lake, content_hash
 from features.jobs.postings import Vocabulary
 from features.schemas.bronze import ERASURES, EVENTS, USER_RECORDS
 from features.schemas.catalog import DAILY_JOB_COUNTS, INTERACTIONS, JOBS, USERS
-from features.schemas.features import PREFERENCES, USER_PROFILES
+from features.schemas.features import PREFERENCES, TITLE_WORDS, USER_PROFILES
 from features.users.preferences import preferences
 from features.users.profiles import user_profiles
 from tests.factories import jobs
@@ -40,8 +42,8 @@ TABLES = (
 VOCABULARY = Vocabulary.load(SHIPPED_VOCABULARY)
 
 
-def run(lake: Lake, as_of: dt.datetime, *, only_changes: bool) -> None:
-    """All steps by user, as a run of the pipeline does them."""
+def run(lake: Lake, as_of: dt.datetime, *, only_changes: bool, of_day: bool = False) -> None:
+    """All steps by user, as a run of the pipeline does them; `of_day`: with the rarity of words that the lake has."""
     erasures = lake.scan("bronze", ERASURES).collect()
     common = {"as_of": as_of, "retention_days": RETENTION_DAYS, "memory_limit": "200MB"}
     Merge(lake, erasures, lambda: VOCABULARY, "words", as_of).update(only_changes=only_changes)
@@ -57,11 +59,12 @@ def run(lake: Lake, as_of: dt.datetime, *, only_changes: bool) -> None:
         version="1",
         only_changes=only_changes,
     )
+    words = title_words(lake, catalog, anew=not only_changes and not of_day)
     update_users(
         lake,
         PREFERENCES,
-        lambda users, interactions: preferences(interactions, catalog, users, as_of=as_of),
-        version="1",
+        lambda users, interactions: preferences(interactions, catalog, users, words=words, as_of=as_of),
+        version=content_hash(words),
         only_changes=only_changes,
     )
 
@@ -77,6 +80,7 @@ class Week:
         (self.lake.root / "bronze").mkdir()
         (self.rebuilt.root / "bronze").symlink_to(self.lake.root / "bronze")
         self.n = 0
+        self.postings: dict[str, dict[str, object]] = {}
         self.happen(FIRST)
 
     def happen(self, as_of: dt.datetime) -> None:
@@ -87,7 +91,7 @@ class Week:
             self._records(as_of, rng.sample(USER_IDS, 2))
         if rng.random() < 0.15:
             self._erase(as_of, rng.choice(USER_IDS))
-        if self.n == 0 or rng.random() < 0.2:
+        if not self.postings or rng.random() < 0.6:
             self._jobs()
         if rng.random() < 0.2:
             compact_days(self.lake, before=as_of.date(), more_than=1)
@@ -134,19 +138,21 @@ class Week:
         self.lake.replace("bronze", ERASURES, merged)
 
     def _jobs(self) -> None:
-        """A catalog in which postings are new, changed, closed, or have come back as duplicates."""
-        rows = [
-            {
+        """A catalog in which some postings are new, changed, closed, or have come back as duplicates."""
+        for job_id in self.rng.sample(JOB_IDS, 2) if self.postings else JOB_IDS[:6]:
+            self.postings[job_id] = {
                 "job_id": job_id,
                 "title": self.rng.choice(["Rust developer", "Data engineer"]),
                 "tags": self.rng.sample(["rust", "remote", "sql", "go"], 2),
                 "status": self.rng.choice(["open", "open", "closed"]),
                 "company_id": self.rng.choice(["name:acme", "name:globex"]),
+                "duplicate_of": self.rng.choice([None, None, "hh:0"]),
             }
-            for job_id in self.rng.sample(JOB_IDS, 6)
-        ]
+        if self.rng.random() < 0.2:
+            self.postings.pop(self.rng.choice(sorted(self.postings)))
+        rows = jobs(list(self.postings.values())).filter(pl.col("job_id").is_in(list(self.postings)))
         for lake in (self.lake, self.rebuilt):
-            lake.replace("catalog", JOBS, jobs(rows))
+            replace_jobs(lake, rows)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -154,14 +160,18 @@ def test_a_week_of_runs_by_increments_equals_a_rebuild(tmp_path: Path, seed: int
     week = Week(tmp_path, seed)
     as_of = FIRST
     run(week.lake, as_of, only_changes=False)
-    n_by_increments = 0
+    n_by_increments = n_of_jobs = 0
     for hour in range(8, 7 * 24, 8):
         as_of = FIRST + dt.timedelta(hours=hour)
+        mark = mark_of_jobs(week.lake)
         week.happen(as_of)
         run(week.lake, as_of, only_changes=hour % 24 != 0)  # each third run is the daily one
-        run(week.rebuilt, as_of, only_changes=False)
-        n_by_increments += len(list(week.lake.layers_folder("catalog", INTERACTIONS.name).glob("*.parquet"))) > 0
+        week.rebuilt.replace("features", TITLE_WORDS, week.lake.scan("features", TITLE_WORDS))
+        run(week.rebuilt, as_of, only_changes=False, of_day=True)
+        layers = [week.lake.layers_folder(stage, table.name) for stage, table in TABLES[2:]]
+        n_by_increments += any(list(folder.glob("*.parquet")) for folder in layers)
+        n_of_jobs += hour % 24 != 0 and mark_of_jobs(week.lake) != mark
         for stage, table in TABLES:
             found, expected = (each.scan(stage, table).collect() for each in (week.lake, week.rebuilt))
             assert found.sort(table.key).equals(expected.sort(table.key)), f"{table.name} as of {as_of}"
-    assert n_by_increments >= 6
+    assert n_by_increments >= 6 and n_of_jobs >= 4

@@ -10,12 +10,13 @@ VALUES = pl.DataFrame(
         "job_id": ["a", "a", "b", "b", "c", "c"],
         "group": [0, 1, 0, 1, 0, 1],
         "value": ["x", "red", "x", "blue", "y", "red"],
+        "weight": [1.0, 2.0, 1.0, 3.0, 1.0, 2.0],
     },
     schema_overrides={"group": pl.UInt8},
 )
 
 
-def by_size(total, n, n_jobs, group):
+def by_size(total, n, weight, group):
     return np.abs(total) / (np.abs(total) + 10.0)
 
 
@@ -23,7 +24,7 @@ def obvious(signals, values):
     """The same sums by a loop over pairs."""
     sums = {}
     for user, job, amount in signals.iter_rows():
-        for value_job, group, value in values.iter_rows():
+        for value_job, group, value, _ in values.iter_rows():
             if job == value_job:
                 total, n = sums.get((user, group, value), (0, 0))
                 sums[user, group, value] = (total + amount, n + 1)
@@ -66,7 +67,7 @@ def test_blocks_of_one_user_change_nothing(made):
 def test_the_strongest_of_each_group_stay_and_ties_go_by_value():
     made = {("u", "a"): 3, ("u", "b"): -7, ("u", "c"): 3}
     table = value_sums.strongest_values(signals(made), VALUES, strength=by_size, per_group=1)
-    assert table.select("group", "value", "total", "n", "n_jobs").rows() == [(0, "x", -4, 2, 2), (1, "blue", -7, 1, 1)]
+    assert table.select("group", "value", "total", "n", "weight").rows() == [(0, "x", -4, 2, 1), (1, "blue", -7, 1, 3)]
 
 
 def test_users_without_known_jobs_have_no_rows():

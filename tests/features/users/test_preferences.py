@@ -6,7 +6,7 @@ import pytest
 
 from features.schemas.catalog import INTERACTIONS, USERS
 from features.schemas.features import PREFERENCES
-from features.users.preferences import job_values, preferences
+from features.users.preferences import job_values, preferences, title_rarities
 from tests.factories import AS_OF, jobs
 
 
@@ -30,7 +30,8 @@ def interactions(*rows):
 def learned(*rows, catalog=None, users=None):
     catalog = jobs() if catalog is None else catalog
     users = USERS.empty() if users is None else users
-    table = preferences(interactions(*rows), catalog.lazy(), users.lazy(), as_of=AS_OF)
+    words = title_rarities(catalog.lazy())
+    table = preferences(interactions(*rows), catalog.lazy(), users.lazy(), words=words, as_of=AS_OF)
     PREFERENCES.validate(table)
     return {(row["user_id"], row["dimension"], row["value"]): row for row in table.iter_rows(named=True)}
 
