@@ -1,5 +1,5 @@
-"""The HTTP client of all sources: GET with a total deadline, a body cap, checked redirects, bounded retries and a pace
-per host. It does not interpret bodies.
+"""The HTTP client of all sources and of the language model: requests with a total deadline, a body cap, checked
+redirects, bounded retries and a pace per host. It does not interpret bodies.
 """
 
 import random
@@ -75,9 +75,20 @@ class _Hops:
     may_follow: Callable[[str], bool]
 
 
+@dataclass(frozen=True)
+class _Sending:
+    """A request that sends something: its method and body."""
+
+    method: str
+    body: bytes | None
+
+
+_GET = _Sending("GET", None)
+
+
 @dataclass
 class HttpClient:
-    """Sends GET requests within `limits`; thread-safe. Tests replace `monotonic`, `sleep` and `jitter`."""
+    """Sends requests within `limits`; thread-safe. Tests replace `monotonic`, `sleep` and `jitter`."""
 
     limits: HttpLimits
     pacer: HostPacer
@@ -119,19 +130,38 @@ class HttpClient:
         }
         hops = _Hops(public, {**public, **(headers or {})}, may_follow)
         deadline = self.monotonic() + self.limits.total_deadline_seconds
+        return self._attempts(deadline)(self._follow, target, hops, deadline)
 
+    def send(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None) -> Response:
+        """The answer to a request of another method, after retries, within `limits.total_deadline_seconds`.
+
+        The server may get it more than once. A redirect is not followed: it would carry `body` and `headers` elsewhere.
+        Raises the FetchError of the last attempt.
+        """
+        deadline = self.monotonic() + self.limits.total_deadline_seconds
+        return self._attempts(deadline)(self._send, _Sending(method, body), url, headers, deadline)
+
+    def _attempts(self, deadline: float) -> Retrying:
         def is_last(state: RetryCallState) -> bool:
             is_late = self.monotonic() + state.upcoming_sleep >= deadline
             return is_late or state.attempt_number >= self.limits.max_attempts
 
-        attempts = Retrying(
+        return Retrying(
             retry=retry_if_exception_type(errors.TransientError),
             stop=is_last,
             wait=self._pause,
             sleep=self.sleep,
             reraise=True,
         )
-        return attempts(self._follow, target, hops, deadline)
+
+    def _send(self, sending: _Sending, url: str, headers: Mapping[str, str], deadline: float) -> Response:
+        own = {"User-Agent": self.limits.user_agent, "Accept-Encoding": "gzip, deflate", "Accept": "*/*", **headers}
+        status, received, body = self._exchange(url, own, deadline, sending)
+        if status in _REDIRECTS:
+            raise errors.RefusedRedirectError(
+                url, f"answered {status}; requests that send something follow no redirect"
+            )
+        return self._response(url, status, received, body, moved_to=None)
 
     def _pause(self, state: RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -173,7 +203,7 @@ class HttpClient:
         raise kind(url, status, body=body, retry_after_seconds=retry_after_seconds(received))
 
     def _exchange(
-        self, url: str, headers: Mapping[str, str], deadline: float
+        self, url: str, headers: Mapping[str, str], deadline: float, sending: _Sending = _GET
     ) -> tuple[int, CaseInsensitiveDict[str], bytes]:
         """Status, headers and body of one request. Raises every FetchError but a StatusError."""
         host = _checked_host(url)
@@ -185,8 +215,14 @@ class HttpClient:
         timeout = (min(self.limits.connect_timeout_seconds, remaining), remaining)
         with exchange(self._guard, seconds=remaining) as current:
             try:
-                with self._session.get(
-                    url, headers=dict(headers), stream=True, allow_redirects=False, timeout=timeout
+                with self._session.request(
+                    sending.method,
+                    url,
+                    headers=dict(headers),
+                    data=sending.body,
+                    stream=True,
+                    allow_redirects=False,
+                    timeout=timeout,
                 ) as answer:
                     body = self._body(answer, deadline)
                     if current.is_cut:

@@ -21,6 +21,8 @@ class Request:
     path: str
     query: tuple[tuple[str, str], ...]
     headers: dict[str, str]
+    method: str = "GET"
+    body: bytes = b""
 
     def values(self, name: str) -> list[str]:
         return [value for key, value in self.query if key == name]
@@ -120,11 +122,15 @@ class FaultServer:
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
                 query = tuple(parse_qsl(parts.query, keep_blank_values=True))
-                answer = owner._answer(Request(parts.path, query, {k.lower(): v for k, v in self.headers.items()}))
+                headers = {k.lower(): v for k, v in self.headers.items()}
+                body = self.rfile.read(int(headers.get("content-length", 0)))
+                answer = owner._answer(Request(parts.path, query, headers, self.command, body))
                 try:
                     self._send(answer)
                 except OSError:  # the client hung up, as it should on some faults
                     self.close_connection = True
+
+            do_POST = do_DELETE = do_GET  # noqa: N815  names that http.server gives
 
             def _send(self, answer: Answer) -> None:
                 if answer.hangs:
