@@ -1,4 +1,4 @@
-"""The telephone number in a resume, as it is written: of any country with its code, else in a national form."""
+"""Telephone numbers in resumes, as they are written: of any country with its code, else in a national form."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -54,6 +54,18 @@ def first_phone(parts: Sequence[Iterable[str]]) -> str | None:
                 if _is_phone(match[0], regions=regions, is_labelled=is_labelled, is_alone=is_alone):
                     return _as_written(match[0])
     return None
+
+
+def without_phones(text: str) -> str:
+    """The text with [removed] for whatever may be a telephone number: too much is removed rather than too little."""
+
+    def instead(match: re.Match[str]) -> str:
+        is_date = (
+            _YEAR_AND_MONTH.search(match[0]) or find_periods(match[0]) or len(re.sub(r"\D", "", match[0])) < _MIN_DIGITS
+        )
+        return match[0] if is_date else "[removed]"
+
+    return _CANDIDATE.sub(instead, text)
 
 
 def _is_phone(written: str, *, regions: Sequence[str], is_labelled: bool, is_alone: bool) -> bool:
