@@ -6,6 +6,7 @@ Secrets are not part of it: they come from the environment, where they are used.
 from pathlib import Path
 
 from assets.config.files import CONFIG_FILES, SHIPPED_VOCABULARY, config_file
+from assets.config.llm import Llm
 from assets.config.pipeline import Pipeline
 from assets.config.ranking import Ranking
 from assets.config.sources import Sources, unknown_hh_ids
@@ -15,11 +16,12 @@ from assets.lake import Lake
 
 
 class Config(Strict):
-    """The three files."""
+    """All files, one field each."""
 
     sources: Sources
     ranking: Ranking
     pipeline: Pipeline
+    llm: Llm
 
 
 def load_config(folder: Path | None = None, *, lake: Lake | None = None) -> Config:
@@ -42,4 +44,5 @@ def load_config(folder: Path | None = None, *, lake: Lake | None = None) -> Conf
         sources=sources,
         ranking=load_file(config_file(folder, "ranking.yaml"), Ranking),
         pipeline=load_file(config_file(folder, "pipeline.yaml"), Pipeline),
+        llm=load_file(config_file(folder, "llm.yaml"), Llm),
     )

@@ -87,6 +87,12 @@ def test_a_file_that_the_folder_lacks_is_the_shipped_one(tmp_path: Path) -> None
             "feeds: [{name: a, url: 'https://e.org'}, {name: a, url: 'https://e.org'}]",
             ["['a'] occur more than once"],
         ),
+        ("llm.yaml", "enabled: true", ["llm.yaml", "model", "is needed"]),
+        ("llm.yaml", "enabled: true\nmodel: m", ["usd_per_million_input_tokens", "0 for a model of your own"]),
+        ("llm.yaml", "base_url: 'http://models.example/v1'", ["base_url", "unencrypted", "allow_plain_http"]),
+        ("llm.yaml", "max_parallel: 6", ["max_parallel", "less than or equal to 5", "6"]),
+        ("llm.yaml", "uses: [letters]", ["uses.0", "'resumes'", "'letters'"]),
+        ("llm.yaml", "api_key: abc", ["api_key", "unknown key"]),
         ("sources.yaml", "feeds: [{name: hh, url: 'https://e.org'}]", ["['hh'] are reserved", "HeadHunter"]),
         ("sources.yaml", "feeds: [{name: file, url: 'https://e.org'}]", ["['file'] are reserved"]),
     ],
@@ -98,6 +104,15 @@ def test_what_is_wrong_is_named_with_file_key_value_and_what_is_allowed(
         load_config(write(tmp_path, name, text))
     for part in expected:
         assert part in str(error.value)
+
+
+def test_the_language_model_is_off_and_needs_no_further_key() -> None:
+    assert load_config().llm.enabled is False
+
+
+@pytest.mark.parametrize("url", ["http://localhost:11434/v1", "http://127.0.0.1:8000/v1", "https://models.example/v1"])
+def test_a_model_on_this_machine_may_be_asked_without_encryption(tmp_path: Path, url: str) -> None:
+    assert load_config(write(tmp_path, "llm.yaml", f"base_url: '{url}'")).llm.base_url
 
 
 def test_a_file_of_another_encoding_is_refused(tmp_path: Path) -> None:
