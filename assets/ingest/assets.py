@@ -28,6 +28,7 @@ from assets.ingest.people.resumes import ResumeVocabulary, ingest_resumes
 from assets.ingest.report import RunReport, markdown_table
 from assets.ingest.run_log import plots, recent_runs, record_runs
 from assets.io import StoredTable
+from assets.llm.client import llm_client
 from assets.resources import RunClock, Workspace, draws_charts, whole_job
 from features.schemas.bronze import (
     ERASURES,
@@ -145,7 +146,9 @@ def user_records(workspace: Workspace, as_of: dt.datetime) -> RunReport:
 def resumes(workspace: Workspace, as_of: dt.datetime) -> RunReport:
     """The fields extracted from the resumes in `landing/resumes/`; never their text."""
     vocabulary = partial(ResumeVocabulary.load, workspace.vocabulary)
-    return ingest_resumes(workspace.lake, workspace.landing, vocabulary=vocabulary, as_of=as_of)
+    # The budget of a day is one of the provider's days, whatever instant the run is for.
+    llm = llm_client(workspace.config.llm, workspace.lake, environment=os.environ, now=lambda: dt.datetime.now(dt.UTC))
+    return ingest_resumes(workspace.lake, workspace.landing, vocabulary=vocabulary, as_of=as_of, llm=llm)
 
 
 @asset("bronze/quarantine", deps=_SOURCES)

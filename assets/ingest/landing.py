@@ -233,6 +233,11 @@ class LandingManifest:
         if retry_at is None:
             self._finish(file.scope, digest, sys.maxsize)  # a second copy in the same run says nothing more
 
+    def retry(self, file: LandedFile, *, at: dt.datetime) -> None:
+        """Lets the first run at or after `at` read a recorded file again."""
+        self.entries[file.name] = self.entries[file.name]._replace(retry_at=at)
+        self._is_changed = True
+
     def save(self, lake: Lake) -> None:
         """Writes the manifest if it changed. Call it after the rows are stored, not before."""
         if self._is_changed:

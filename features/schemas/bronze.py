@@ -278,6 +278,7 @@ RESUME_COLUMNS: Mapping[str, Column] = {
     "titles": Column(STRINGS, "Job titles in the resume"),
     "companies": Column(STRINGS, "Employers in the resume"),
 }
+RESUME_READERS = ("rules", "rules_and_model", "rules_after_model_failed")
 RESUMES = Table(
     "resumes",
     "What was extracted from resumes, without the files; one row per user and content",
@@ -285,6 +286,8 @@ RESUMES = Table(
         "user_id": _USER_ID,
         "parsed_at": Column(UTC_TIMESTAMP, "Instant of the run that read it"),
         "content_hash": CONTENT_HASH,
+        "read_by": Column(pl.String, f"Who read it: {', '.join(RESUME_READERS)}; null in rows of older versions"),
+        "model_columns": Column(STRINGS, "Columns that the language model filled or added to"),
         **RESUME_COLUMNS,
         **USER_PROFILE_COLUMNS,
     },

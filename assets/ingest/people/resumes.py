@@ -17,6 +17,8 @@ from assets.ingest.landing_run import landing_run
 from assets.ingest.report import RunReport
 from assets.ingest.worker import NOT_STARTED, Worker, WorkerError
 from assets.lake import Lake
+from assets.llm.client import LlmClient
+from assets.llm.resumes import CompletedResume, complete_resumes
 from features.schemas.bronze import ERASURES, RESUMES
 from features.sources.parsed import Parsed
 from features.sources.people.users import is_user_id
@@ -48,6 +50,7 @@ class ResumeVocabulary(NamedTuple):
 @dataclass(frozen=True)
 class _Found:
     user_id: str
+    file: LandedFile
     digest: str
     read: ReadResume
 
@@ -59,9 +62,11 @@ def ingest_resumes(
     vocabulary: Callable[[], ResumeVocabulary],
     as_of: dt.datetime,
     worker: Worker | None = None,
+    llm: LlmClient | None = None,
 ) -> RunReport:
     """Parses the resumes in `landing/resumes/` that were not read yet. Unreadable ones are quarantined without their
-    content, because resumes are never kept. `vocabulary` is called only if there is something to read.
+    content, because resumes are never kept. `vocabulary` is called only if there is something to read. With `llm`, a
+    language model adds what rules did not find.
     """
     report = RunReport()
     counts = report.of(KIND)
@@ -69,7 +74,17 @@ def ingest_resumes(
     slow_seconds = 0.0
     words = cache(vocabulary)
     with landing_run(lake, KIND, report, as_of=as_of, source=KIND) as run, ExitStack() as opened:
-        reader = cache(lambda: opened.enter_context(worker or resume_worker(words().places)))
+        model_characters = llm.settings.max_input_characters if llm is not None else 0
+        reader = cache(lambda: opened.enter_context(worker or resume_worker(words().places, model_characters)))
+
+        def store() -> None:
+            completed = complete_resumes([(each.user_id, each.read) for each in found], llm)
+            _store(lake, _rows(found, completed, words(), as_of=as_of), report)
+            for each, by_model in zip(found, completed, strict=True):
+                if by_model.retry_after is not None:
+                    run.manifest.retry(each.file, at=as_of + by_model.retry_after)
+            found.clear()
+
         requested = dict(lake.scan("bronze", ERASURES).collect().iter_rows())
         # File names hold user ids, which an erasure must remove, so the manifest keeps digests of the names.
         files = {hidden(file): file for file in list_landed(landing, KIND)}
@@ -84,7 +99,7 @@ def ingest_resumes(
                 continue
             started = time.perf_counter()
             try:
-                found.append(_Found(file.path.stem, digest, _read(file, reader)))
+                found.append(_Found(file.path.stem, nameless, digest, _read(file, reader)))
             except RefusedFileError as error:
                 run.refuse(file, Parsed(RESUMES.empty(), error.rejects))
                 # The next run tries again if the process failed to start: the file is not at fault.
@@ -96,18 +111,18 @@ def ingest_resumes(
                 slow_seconds += seconds if seconds > SLOW_SECONDS else 0
             run.manifest.record(nameless, digest, n_rows=1, n_rejects=0)
             if len(found) == _RESUMES_AT_ONCE:
-                _store(lake, _rows(found, words(), as_of=as_of), report)
-                found.clear()
+                store()
         if found:
-            _store(lake, _rows(found, words(), as_of=as_of), report)
+            store()
     return report
 
 
-def resume_worker(places: Gazetteer) -> Worker:
+def resume_worker(places: Gazetteer, model_characters: int = 0) -> Worker:
     """A process that reads resumes: files may be made to hang or to take all memory."""
     from features.sources.resumes.reading import read_resume  # takes 0.2 s, and most runs read no resume
 
-    return Worker(partial(read_resume, places=places.written_names), MEMORY_BYTES, ResumeError)
+    read = partial(read_resume, places=places.written_names, model_characters=model_characters)
+    return Worker(read, MEMORY_BYTES, ResumeError)
 
 
 def read_in(worker: Worker, body: bytes, suffix: str, *, deadline_seconds: float = DEADLINE_SECONDS) -> ReadResume:
@@ -138,11 +153,21 @@ def _read(file: LandedFile, reader: Callable[[], Worker]) -> ReadResume:
         raise RefusedFileError(error.reason) from None
 
 
-def _rows(found: Sequence[_Found], words: ResumeVocabulary, *, as_of: dt.datetime) -> list[dict[str, object]]:
-    fields = resume_fields([each.read for each in found], skills=words.skills, places=words.places, as_of=as_of)
+def _rows(
+    found: Sequence[_Found], completed: Sequence[CompletedResume], words: ResumeVocabulary, *, as_of: dt.datetime
+) -> list[dict[str, object]]:
+    reads = [each.read for each in completed]
+    fields = resume_fields(reads, skills=words.skills, places=words.places, as_of=as_of)
     return [
-        {**asdict(of_user), "user_id": each.user_id, "parsed_at": as_of, "content_hash": each.digest}
-        for each, of_user in zip(found, fields, strict=True)
+        {
+            **asdict(of_user),
+            "user_id": each.user_id,
+            "parsed_at": as_of,
+            "content_hash": restated_hash(each.digest, after=by_model.mark) if by_model.mark else each.digest,
+            "read_by": by_model.read_by,
+            "model_columns": by_model.columns,
+        }
+        for each, by_model, of_user in zip(found, completed, fields, strict=True)
     ]
 
 

@@ -54,7 +54,8 @@ class ReadResume:
     """What needs no vocabulary and no clock: `fields` without place, skills and years.
 
     `places` may name the city, the likeliest first; the first `n_labelled` of them are stated to be a place. `prose` is
-    the text that may mention skills, `periods` are (first month, last month or None) of work.
+    the text that may mention skills, `periods` are (first month, last month or None) of work. `text` is what a language
+    model may see of the resume; it is empty unless asked for.
     """
 
     fields: ResumeFields
@@ -64,3 +65,4 @@ class ReadResume:
     skills: list[Skill] = field(default_factory=list)
     periods: list[tuple[int, int | None]] = field(default_factory=list)
     stated_years: float | None = None
+    text: str = ""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from features.llm.redaction import resume_for_model
 from features.sources.resumes.dates import stated_years
 from features.sources.resumes.employment import BULLET, Employment, employments, title_in
 from features.sources.resumes.fields import ReadResume, ResumeFields
@@ -19,13 +20,16 @@ _ALONE = re.compile(
     re.IGNORECASE,
 )
 _WITHOUT_SKILLS = frozenset({"education", "languages", "contact", "city", "name", "titles"})
+_OF_PERSON = frozenset({"contact", "city", "name"})
 _MAX_ENTRIES = 50
 MAX_SUMMARY_CHARACTERS = 2000
 _MAX_HEADLINE_LINES = 8
 _MIN_SENTENCE_CHARACTERS = 80
 
 
-def read_document(body: bytes, suffix: str, *, places: frozenset[str] = frozenset()) -> ReadResume:
+def read_document(
+    body: bytes, suffix: str, *, places: frozenset[str] = frozenset(), model_characters: int = 0
+) -> ReadResume:
     """Reads TXT, Markdown, PDF or DOCX; `suffix` with its dot, `places` as in `employments`. Raises ResumeError."""
     text, largest = resume_text(body, suffix)
     found = sections(text)
@@ -58,7 +62,22 @@ def read_document(body: bytes, suffix: str, *, places: frozenset[str] = frozense
         stated_years=stated_years(
             "\n".join([*found[HEAD], *found.get("summary", []), *found.get("experience", [])[:1]])
         ),
+        text=resume_for_model(_without_contacts(found), name=name, max_characters=model_characters)
+        if model_characters
+        else "",
     )
+
+
+def _without_contacts(found: dict[str, list[str]]) -> list[str]:
+    """The lines of a resume by section, without those that say who the person is and where the person lives: the first
+    ones are among them if sections follow.
+    """
+    n_left_out = _MAX_HEADLINE_LINES if len(found) > 1 else 0
+    kept = found[HEAD][n_left_out:]
+    for section, lines in found.items():
+        if section not in _OF_PERSON and section != HEAD:
+            kept += [section, *lines]
+    return kept
 
 
 def _titles(found: dict[str, list[str]], jobs: list[Employment], *, name: str | None) -> list[str]:
