@@ -101,10 +101,11 @@ class Ledger:
             with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)) as db:
                 db.execute("pragma synchronous = full")
                 db.execute("pragma secure_delete = on")  # erased answers must not stay in free pages
-                if db.execute("select count(*) from sqlite_master").fetchone()[0] == 0:
-                    db.executescript(_SCHEMA)
                 db.execute("begin immediate")
                 try:
+                    if db.execute("select count(*) from sqlite_master").fetchone()[0] == 0:
+                        for statement in _SCHEMA.split(";"):
+                            db.execute(statement)
                     yield db
                 except BaseException:
                     db.execute("rollback")
