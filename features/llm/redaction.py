@@ -7,7 +7,7 @@ from features.llm.prompts import visible_text
 from features.sources.resumes.phones import without_phones
 
 REMOVED = "[removed]"
-_EMAIL = re.compile(r"[\w.+'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
+_EMAIL = re.compile(r"[^\s<>@]{1,64}@[\w.-]{2,255}")
 _LINK = re.compile(
     r"(?:https?://|www\.)\S+|\b(?:[\w-]{1,63}\.){1,5}(?:com|net|org|io|ru|me|dev|by|kz|рф)(?:/\S*)?(?!\w)",
     re.IGNORECASE,
