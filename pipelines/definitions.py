@@ -13,6 +13,7 @@ from assets.ingest import assets as ingest
 from assets.insight import assets as insight
 from assets.io import LakeIOManager, ModelIOManager
 from assets.learning import assets as learning
+from assets.llm import assets as llm
 from assets.publishing import assets as publishing
 from assets.ranking import assets as ranking
 from assets.resources import RunClock, Workspace
@@ -22,7 +23,7 @@ from pipelines.executor import in_turn
 from pipelines.jobs import JOBS
 from pipelines.schedules import SCHEDULES
 
-STAGES = (ingest, catalog, features, training, learning, ranking, digests, insight, publishing)
+STAGES = (ingest, catalog, features, training, learning, ranking, digests, insight, llm, publishing)
 
 
 def build_defs(

@@ -57,6 +57,7 @@ ASSETS_BY_GROUP = {
     "insight": {
         "insight/experiments",
         "insight/exposures",
+        "insight/llm_usage",
         "insight/market_trends",
         "insight/match_quality",
         "insight/metrics",

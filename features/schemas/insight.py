@@ -133,3 +133,22 @@ POLICY_VALUES = Table(
     },
     key=("recipe", "metric", "estimator"),
 )
+LLM_USAGE = Table(
+    "llm_usage",
+    "What the language model was asked, how it ended and what it cost; a row per day, task, prompt, model and outcome",
+    {
+        "day": Column(pl.Date, "UTC day on which it was asked"),
+        "task": Column(pl.String, "resume, match or reply"),
+        "prompt_version": Column(pl.Int32, "Version of the prompt"),
+        "model": Column(pl.String, "Model that was asked"),
+        "is_batch": Column(pl.Boolean, "Whether the batch API was used"),
+        "outcome": Column(pl.String, "answered, or why not; open if the run died or the batch still waits"),
+        "n_calls": Column(pl.Int64, "Requests"),
+        "input_tokens": Column(pl.Int64, "Tokens sent, as the provider counted them", "tokens"),
+        "output_tokens": Column(pl.Int64, "Tokens answered, as the provider counted them", "tokens"),
+        "usd": Column(pl.Float64, "Cost by the configured prices; the most it may be where nothing was counted", "USD"),
+        "median_seconds": Column(pl.Float64, "Median time of a request with its retries; null for batches", "seconds"),
+        "p95_seconds": Column(pl.Float64, "Time that 95 of 100 requests kept; null for batches", "seconds"),
+    },
+    key=("day", "task", "prompt_version", "model", "is_batch", "outcome"),
+)
