@@ -16,6 +16,8 @@ from assets.resources import RunClock, Workspace, is_partial
 from features.jobs.dedupe import collapse
 from features.jobs.postings import Vocabulary
 from features.jobs.versions import fold_jobs
+from features.localisation.jobs import with_reader_names
+from features.localisation.places import PlaceNames
 from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS, JOB_VERSIONS, JOBS, USERS
 
 
@@ -44,7 +46,8 @@ def jobs(
         stale_after_days=stale_after_days(sources),
         default_days=sources.file_stale_after_days,
     )
-    table = collapse(folded).sort("job_id")
+    found = collapse(folded).sort("job_id")
+    table = with_reader_names(found, places=PlaceNames.load(workspace.vocabulary), boards=sources.boards)
     replace_jobs(workspace.lake, table)
     by_status = dict(table.group_by("status").len().sort("status").iter_rows())
     return dg.Output(

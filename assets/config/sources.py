@@ -29,7 +29,8 @@ class FeedSource(Strict):
     is closed. Formats with pages (such as lever) are read up to `max_pages`. Some list the newest jobs first
     (himalayas, arbeitnow, adzuna); the first fetch goes back `max_age_days`. Formats with an answer of its own for each
     job (smartrecruiters, bamboohr, jsonld) ask for up to `max_job_pages` of them in a run, new and changed ones first;
-    of a sitemap, only for addresses that match `page_pattern`.
+    of a sitemap, only for addresses that match `page_pattern`. `board` is the name that readers see; by default the
+    company, or `name` in words.
     """
 
     name: Name
@@ -38,6 +39,7 @@ class FeedSource(Strict):
     language: str | None = Field(None, pattern=r"^[a-z]{2}$")
     country: str | None = Field(None, pattern=r"^[A-Z]{2}$")
     company: str | None = None
+    board: str | None = Field(None, min_length=1, max_length=60)
     title_pattern: str | None = None
     min_interval_minutes: int = Field(60, ge=1, le=10080)
     stale_after_days: int = Field(30, ge=1, le=400)
@@ -48,6 +50,12 @@ class FeedSource(Strict):
     max_age_days: int = Field(3, ge=1, le=400)
     enabled: bool = True
     terms: str | None = None
+
+    @property
+    def shown_as(self) -> str:
+        """The name that readers see."""
+        words = self.name.replace("-", " ").replace("_", " ")
+        return self.board or self.company or words[:1].upper() + words[1:]
 
     @field_validator("format")
     @classmethod
@@ -144,6 +152,11 @@ class Sources(Strict):
     feeds: list[FeedSource] = Field([])
     hh: HHSource = HHSource()
     file_stale_after_days: int = Field(60, ge=1, le=400)
+
+    @property
+    def boards(self) -> dict[str, str]:
+        """The name that readers see of each source; job files have none."""
+        return {feed.name: feed.shown_as for feed in self.feeds} | {"hh": "HeadHunter"}
 
     @model_validator(mode="after")
     def _feed_names_are_unique_and_free(self) -> Self:

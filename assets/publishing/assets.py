@@ -29,11 +29,13 @@ from assets.publishing.validation import ValidationFailedError
 from assets.ranking.inputs import served_settings
 from assets.ranking.scope import feeds_table
 from assets.resources import ANNOUNCE_TAG, SCOPE_TAG, RunClock, Workspace, parse_scope, whole_job
+from features.localisation.places import town_names
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import PREFERENCES, USER_PROFILES
 from features.schemas.ranking import FEEDS
 from features.vocabulary.display_names import display_names
 from models.explanations.templates import REASON_TEMPLATES, reason_texts
+from serving.contract.tables import KEYS
 
 _FRAMES = {
     "similar_jobs": "training",
@@ -176,7 +178,7 @@ def collect_sources(workspace: Workspace) -> dict[str, Source]:
     sources["jobs"] = Source(frame=published_jobs(lake), read_from=lake.files("catalog", JOBS.name))
     frames = {
         **reason_tables(REASON_TEMPLATES),
-        "display_names": display_names(workspace.vocabulary),
+        "display_names": _names(workspace),
         "recipes": _recipes(workspace),
     }
     return sources | {name: Source(frame=frame.lazy()) for name, frame in frames.items()}
@@ -191,6 +193,13 @@ def reason_tables(templates: Mapping[str, Mapping[str, str]]) -> dict[str, pl.Da
             list(reason_texts(rows)), schema=["code", "language", "number_form", "text"], orient="row"
         ),
     }
+
+
+def _names(workspace: Workspace) -> pl.DataFrame:
+    """The table `display_names`: a country's code comes before a town that is written like it."""
+    towns = town_names(workspace.lake.scan("catalog", JOBS))
+    names = pl.concat([display_names(workspace.vocabulary), towns])
+    return names.unique(KEYS["display_names"], keep="first", maintain_order=True)
 
 
 def _recipes(workspace: Workspace) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Names of skills, roles and tags as people write them, in the languages of the readers."""
+"""Names of skills, roles, tags and countries as people write them, in the languages of the readers."""
 
 from pathlib import Path
 
@@ -20,9 +20,10 @@ def display_names(folder: Path) -> pl.DataFrame:
     # Tags are in lower case; a tag that is a skill is written like the skill.
     tags = skills.with_columns(name=pl.col("name").str.to_lowercase())
     roles = Roles.load(folder).names.rename({"slug": "name"})
+    countries = pl.read_csv(folder / "countries.csv", infer_schema=False).rename({"country": "name"})
     frames = [
         frame.select(pl.lit(kind).alias("kind"), "name", language=pl.lit(language), text=f"name_{language}")
-        for kind, frame in (("skill", skills), ("role", roles), ("tag", tags))
+        for kind, frame in (("skill", skills), ("role", roles), ("tag", tags), ("place", countries))
         for language in LANGUAGES
     ]
     names = pl.concat(frames).filter(pl.col("text") != pl.col("name"))

@@ -1,4 +1,4 @@
-"""What readers see in place of the skills, roles and tags that reasons name."""
+"""What readers see in place of the skills, roles, tags and places that reasons name."""
 
 from collections.abc import Iterable
 
@@ -16,6 +16,13 @@ class Names:
     def of(self, kind: str, name: str, language: str) -> str:
         """The name in the language; the name itself without one."""
         return self._texts.get((kind, language, name), name)
+
+    def of_kind(self, kind: str, language: str) -> dict[str, str]:
+        """All names of a kind in the language, by the name that tables have."""
+        texts = self._texts.items()
+        return {
+            name: text for (of_kind, of_language, name), text in texts if (of_kind, of_language) == (kind, language)
+        }
 
     def reference(self, code: str, ref: str | None, language: str) -> str | None:
         """The reference of a reason of this code, with every name in it as people write it."""

@@ -161,8 +161,8 @@ DESCRIBED: Mapping[str, Table] = {
         "Names as people write them, where they differ from the canonical ones; one row per kind, name and language",
         ("kind", "name", "language"),
         {
-            "kind": Column("varchar", "What is named: skill, role or tag"),
-            "name": Column("varchar", "Canonical name, as the other tables have it"),
+            "kind": Column("varchar", "What is named: skill, role, tag or place"),
+            "name": Column("varchar", "Canonical name, as the other tables have it; of a country its code"),
             "language": Column("varchar", f"Language of the text: {' or '.join(LANGUAGES)}"),
             "text": Column("varchar", "Name that readers see"),
         },
@@ -224,6 +224,9 @@ DESCRIBED: Mapping[str, Table] = {
             "status": Column("varchar", "State of the job: open, expired or closed"),
             "duplicate_of": Column("varchar", "Job that represents this near-duplicate; null for a representative"),
             "content_hash": Column("varchar", "Hash of the version of the posting that counts"),
+            "city_ru": Column("varchar", "City in Russian; null if no Russian name is known"),
+            "region_ru": Column("varchar", "Region in Russian; null if no Russian name is known"),
+            "board": Column("varchar", "Name of the source as readers see it; null for job files"),
         },
     ),
     "similar_jobs": Table(
@@ -370,6 +373,12 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 KEYS: Mapping[str, tuple[str, ...]] = {name: table.key for name, table in DESCRIBED.items()}
 
 # The `ref` of reasons of these codes holds names of this kind in `display_names`, joined by commas.
-REFERENCE_KINDS = {"skills": "skill", "role": "role", "tags": "tag"}
+REFERENCE_KINDS = {
+    "skills": "skill",
+    "role": "role",
+    "tags": "tag",
+    "same_city": "place",
+    "popular_in_area": "place",
+}
 # The `ref` of these reasons is a job: readers see its title.
 JOB_REFERENCE_CODES = ("similar_to_saved", "similar_to_applied", "similar_to_viewed", "also_applied")

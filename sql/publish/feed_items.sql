@@ -14,11 +14,16 @@ names as (
         user_id,
         rank,
         place,
-        case reason.code when 'skills' then 'skill' when 'tags' then 'tag' else reason.code end as kind,
+        case reason.code
+            when 'skills' then 'skill'
+            when 'role' then 'role'
+            when 'tags' then 'tag'
+            else 'place'
+        end as kind,
         unnest(string_split(reason.ref, ', ')) as name,
         generate_subscripts(string_split(reason.ref, ', '), 1) as position
     from reasons
-    where reason.code in ('skills', 'role', 'tags')
+    where reason.code in ('skills', 'role', 'tags', 'same_city', 'popular_in_area')
 ),
 shown_names as (
     select

@@ -15,7 +15,16 @@ from serving.contract.tables import JOB_REFERENCE_CODES
 from tests.packed import unpacked_feed
 
 VALUES = [None, 0.0, 1.0, -1.0, 2.0, 3.44, 4.0, 5.0, 11.0, 12.0, 14.0, 18.25, 21.0, 22.0, 101.0, 111.0, 112.0, 0.5]
-REFS = [None, "Python, SQL", "Data Analysis, Python", "python_developer", "data analysis", "{value} {ref}", "hh:1"]
+REFS = [
+    None,
+    "Python, SQL",
+    "Data Analysis, Python",
+    "python_developer",
+    "data analysis",
+    "{value} {ref}",
+    "hh:1",
+    "KZ",
+]
 TITLES = {"hh:1": "Senior {ref} developer"}
 
 
