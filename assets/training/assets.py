@@ -71,7 +71,7 @@ def text_embeddings(
             wanted,
             model=settings.model,
             load=lambda: load_embedder(settings.model, batch_size=settings.batch_size),
-            on_batch=lambda done, total: context.log.info("embedded %d of %d texts", done, total),
+            on_part=lambda done, total: context.log.info("embedded %d of %d texts", done, total),
         )
         for partition, wanted in texts.items()
     }

@@ -17,10 +17,12 @@ STAGE = "training"
 SHARED, PERSONAL = "shared", "personal"
 # A file is rewritten when a greater share of its texts is unused. One unused personal text is enough.
 _UNUSED_SHARE = {SHARED: 0.5, PERSONAL: 0.0}
-_PART_ROWS = 50_000
+# So many new texts are embedded (some seconds) and then stored: a run that is killed loses no more.
+_SAVED_TEXTS = 8_192
+_SMALL_ROWS = 25_000
 _MAX_SMALL_FILES = 24
 
-OnBatch = Callable[[int, int], None]
+OnPart = Callable[[int, int], None]  # texts done, texts in all
 
 
 @dataclass(frozen=True)
@@ -33,21 +35,29 @@ class StoredTexts:
 
 
 def keep_embeddings(
-    lake: Lake, partition: str, texts: pl.Series, *, model: str, load: Callable[[], Embedder], on_batch: OnBatch
+    lake: Lake, partition: str, texts: pl.Series, *, model: str, load: Callable[[], Embedder], on_part: OnPart
 ) -> StoredTexts:
-    """Stores a vector for each of the distinct `texts` in `partition`; calls `load` only if one is missing."""
+    """Stores a vector for each of the distinct `texts` in `partition`, some thousand at a time.
+
+    `load` is called only if one is missing. `on_part` receives the number of new texts done and of all.
+    """
     hashes = text_hashes(model_identity(model), texts)
     wanted = pl.DataFrame({"text": texts, "text_hash": hashes})
     with lake.lock(f"{STAGE}/{TEXT_EMBEDDINGS.name}"):
         known = _scan(_files(lake, partition)).select("text_hash").collect()
-        missing = wanted.join(known, on="text_hash", how="anti", maintain_order="left")["text"]
+        missing = wanted.join(known, on="text_hash", how="anti").sort("text_hash")["text"]
         if len(missing):
-            made = embed(missing, load(), on_batch=on_batch)
-            for start in range(0, len(made), _PART_ROWS):
-                lake.append(STAGE, TEXT_EMBEDDINGS, made.slice(start, _PART_ROWS), partition=partition)
+            _embed(lake, partition, missing, load(), on_part)
         n_dropped = _drop_unused(lake, partition, wanted.select("text_hash"))
         _merge_small_files(lake, partition)
     return StoredTexts(len(wanted), len(missing), n_dropped)
+
+
+def _embed(lake: Lake, partition: str, texts: pl.Series, embedder: Embedder, on_part: OnPart) -> None:
+    for start in range(0, len(texts), _SAVED_TEXTS):
+        made = embed(texts.slice(start, _SAVED_TEXTS), embedder)
+        lake.append(STAGE, TEXT_EMBEDDINGS, made, partition=partition)
+        on_part(start + len(made), len(texts))
 
 
 def _files(lake: Lake, partition: str) -> list[Path]:
@@ -73,7 +83,7 @@ def _drop_unused(lake: Lake, partition: str, wanted: pl.DataFrame) -> int:
 def _merge_small_files(lake: Lake, partition: str) -> None:
     """Hourly runs leave many small files, and every reader opens all of them."""
     sizes = {path: int(_scan([path]).select(pl.len()).collect().item()) for path in _files(lake, partition)}
-    small = [path for path, n_rows in sizes.items() if n_rows < _PART_ROWS // 2]
+    small = [path for path, n_rows in sizes.items() if n_rows < _SMALL_ROWS]
     if len(small) > _MAX_SMALL_FILES:
         merged = _scan(small).unique("text_hash", keep="any").sort("text_hash").collect()
         _replace(lake, partition, small, merged)

@@ -1,6 +1,7 @@
 """Spherical k-means: a search for similar vectors then compares a few clusters only."""
 
 from dataclasses import dataclass
+from threading import Lock
 from warnings import catch_warnings
 
 import numpy as np
@@ -10,6 +11,7 @@ from models.arrays import Floats, Ints, unit_rows
 
 _BLOCK_ROWS = 8192
 _SAMPLE_PER_CLUSTER = 64
+_settings_of_process = Lock()  # the number of threads and the filter of warnings are not those of a thread alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +40,7 @@ def cluster(vectors: Floats, *, n_clusters: int, seed: int, n_iterations: int = 
     generator = np.random.default_rng(seed)
     drawn = generator.permutation(len(vectors))[: n_clusters * _SAMPLE_PER_CLUSTER]
     start = vectors[np.sort(drawn[:n_clusters])]
-    with threadpool_limits(1), catch_warnings(category=ConvergenceWarning, action="ignore"):
+    with _settings_of_process, threadpool_limits(1), catch_warnings(category=ConvergenceWarning, action="ignore"):
         # Fewer distinct vectors than clusters are allowed: some clusters stay empty.
         fitted = KMeans(n_clusters, init=start, n_init=1, max_iter=n_iterations).fit(vectors[np.sort(drawn)])
     centroids = unit_rows(fitted.cluster_centers_)

@@ -1,11 +1,13 @@
 """Texts to vectors of EMBEDDING_DIMENSIONS: the encoder, and the hash under which the vector of a text is stored.
 
-torch and sentence-transformers take ten seconds to import. Only `load_embedder` imports them, when a text is new.
+torch and sentence-transformers take ten seconds to import and half a gigabyte. Only `load_embedder` imports them, for a
+model of one's own, when a text is new.
 """
 
 import hashlib
 import importlib.metadata
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,10 +19,7 @@ from features.errors import JobfeedError
 from features.schemas.training import EMBEDDING_DIMENSIONS, TEXT_EMBEDDINGS
 from models.arrays import Csr, Floats, Ints, csr_from_coordinates, positions, rows_or_zeros
 
-OnBatch = Callable[[int, int], None]  # texts done, texts in all
-
 USEM3 = "usem3"
-_REPORTED_TEXTS = 2048
 _WEIGHT_FILE_BYTES = 64 * 1024
 
 
@@ -29,7 +28,7 @@ class EmbedderError(JobfeedError, ValueError):
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors. A text's vector does not depend on the texts beside it."""
+    """Turns texts into vectors. The texts beside a text change at most the last bits of its vector."""
 
     @property
     def identity(self) -> str:
@@ -50,7 +49,7 @@ class SentenceTransformerEmbedder:
     def encode(self, texts: Sequence[str]) -> Floats:
         """See `Embedder`. Vectors of fewer dimensions are padded with zeros, which changes no cosine."""
         vectors = np.zeros((len(texts), EMBEDDING_DIMENSIONS), dtype=np.float32)
-        # usem3 gives the empty string a direction of its own, and so all empty texts would be similar.
+        # Models give the empty string a direction of its own, and so all empty texts would be similar.
         filled = [number for number, text in enumerate(texts) if text.strip()]
         if filled:
             found = self.model.encode(
@@ -64,20 +63,20 @@ class SentenceTransformerEmbedder:
         return vectors
 
 
-def load_embedder(name: str, *, batch_size: int = 256, n_threads: int = 2) -> Embedder:
+def load_embedder(name: str, *, batch_size: int = 256, n_threads: int | None = None) -> Embedder:
     """The encoder `usem3` (shipped inside its package), or the sentence-transformers model in the folder `name`.
 
-    Nothing is downloaded. Raises EmbedderError for a folder that holds no model or one of too many dimensions.
+    `batch_size` is that of sentence-transformers, `n_threads` that of usem3; None: one for each core. Nothing is
+    downloaded. Raises EmbedderError for a folder that holds no model or one of too many dimensions.
     """
     identity = model_identity(name)
+    if name == USEM3:
+        from models.fitting.usem3_encoder import Usem3Embedder
+
+        return Usem3Embedder(identity, n_threads or os.cpu_count() or 1)
     from sentence_transformers import SentenceTransformer
 
-    if name == USEM3:
-        from models.fitting.usem3_module import Usem3Module
-
-        model = SentenceTransformer(modules=[Usem3Module(n_threads=n_threads)], device="cpu")
-    else:
-        model = SentenceTransformer(name, device="cpu", local_files_only=True)
+    model = SentenceTransformer(name, device="cpu", local_files_only=True)
     n_dimensions = int(model.get_embedding_dimension() or 0)
     if not 0 < n_dimensions <= EMBEDDING_DIMENSIONS:
         raise EmbedderError(
@@ -119,15 +118,10 @@ def text_hashes(model: str, texts: pl.Series) -> pl.Series:
     )
 
 
-def embed(texts: pl.Series, embedder: Embedder, *, on_batch: OnBatch | None = None) -> pl.DataFrame:
+def embed(texts: pl.Series, embedder: Embedder) -> pl.DataFrame:
     """TEXT_EMBEDDINGS of distinct, non-null `texts`, sorted by hash."""
     keyed = pl.DataFrame({"text": texts}).with_columns(text_hashes(embedder.identity, texts)).sort("text_hash")
-    vectors = np.zeros((len(keyed), EMBEDDING_DIMENSIONS), dtype=np.float32)
-    wanted = keyed["text"].to_list()
-    for start in range(0, len(wanted), _REPORTED_TEXTS):
-        vectors[start : start + _REPORTED_TEXTS] = embedder.encode(wanted[start : start + _REPORTED_TEXTS])
-        if on_batch is not None:
-            on_batch(min(start + _REPORTED_TEXTS, len(wanted)), len(wanted))
+    vectors = embedder.encode(keyed["text"].to_list())
     return pl.DataFrame(
         {"text_hash": keyed["text_hash"], "vector": pl.Series(vectors, dtype=TEXT_EMBEDDINGS.columns["vector"])}
     )

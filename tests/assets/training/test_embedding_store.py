@@ -13,14 +13,22 @@ from models.fitting.embeddings import text_hashes
 from tests.models.training_world import BagOfWords
 
 
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
 class World:
     """A lake, and a count of how often the encoder was loaded and what it was asked."""
 
     def __init__(self, folder: Path) -> None:
         self.lake, self.asked, self.n_loads = Lake(folder), list[str](), 0
+        self.progress: list[tuple[int, int]] = []
+        self.fails_after: int | None = None
         self.identity = "words-1"
 
     def encode(self, texts: Sequence[str]) -> np.ndarray:
+        if self.fails_after is not None and len(self.asked) >= self.fails_after:
+            raise Killed
         self.asked += texts
         return BagOfWords().encode(texts)
 
@@ -35,7 +43,7 @@ class World:
             pl.Series(texts, dtype=pl.String),
             model=self.identity,
             load=self.load,
-            on_batch=lambda *_: None,
+            on_part=lambda done, total: self.progress.append((done, total)),
         )
 
     def stored(self) -> set[str]:
@@ -67,6 +75,23 @@ def test_the_same_texts_again_load_no_encoder_and_change_no_byte(world: World) -
     assert world.keep(["a", "b"]).n_new == 0
     assert world.n_loads == 1
     assert world.files() == before
+
+
+def test_a_run_that_was_killed_does_not_embed_again_what_it_embedded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedding_store, "_SAVED_TEXTS", 3)
+    texts = [f"text {number}" for number in range(8)]
+    world.fails_after = 6
+    with pytest.raises(Killed):
+        world.keep(texts)
+    embedded = set(world.asked)
+    assert len(embedded) == 6
+    assert world.stored() == hashes(*embedded)
+    world.fails_after, world.asked = None, []
+    assert world.keep(texts) == StoredTexts(8, 2, 0)
+    assert set(world.asked) == set(texts) - embedded
+    assert world.progress == [(3, 8), (6, 8), (2, 2)]
 
 
 def test_no_texts_are_no_error(world: World) -> None:

