@@ -22,6 +22,7 @@ from pipelines.environment import workspace_from_environment
 from pipelines.executor import in_turn
 from pipelines.jobs import JOBS
 from pipelines.schedules import SCHEDULES
+from pipelines.step_threads import step_threads
 
 STAGES = (ingest, catalog, features, training, learning, ranking, digests, insight, llm, publishing)
 
@@ -47,7 +48,7 @@ def build_defs(
         jobs=jobs,
         schedules=SCHEDULES if jobs is JOBS else [],
         resources=resources | dict(overrides or {}),
-        executor=in_turn(dg.in_process_executor, workspace.lake),
+        executor=in_turn(step_threads, workspace.lake),
         loggers=loggers,
     )
 

@@ -89,6 +89,7 @@ def run_job(
     NoTurnError if another run still works after `wait_seconds`.
     """
     from pipelines.definitions import build_defs
+    from pipelines.step_threads import execute
 
     defs = build_defs(loggers={"console": progress_logger(console)})
     job = defs.resolve_job_def(name)
@@ -99,9 +100,7 @@ def run_job(
     lake = workspace_from_environment().lake
     turn = run_turn(lake, job=name, wait_seconds=wait_seconds, on_wait=lambda text: console.print(f"  {_plain(text)}"))
     with turn, dg.DagsterInstance.get() as instance:
-        result = job.execute_in_process(
-            instance=instance, tags=tags, run_config={"loggers": {"console": {}}}, raise_on_error=False
-        )
+        result = execute(job, instance=instance, tags=tags, run_config={"loggers": {"console": {}}})
     return summary_of(result)
 
 

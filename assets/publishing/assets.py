@@ -52,6 +52,7 @@ _FRAMES = {
 _DEPENDENCIES = (
     *("catalog/jobs", "catalog/interactions", "features/user_profiles", "ranking/feeds"),
     *(f"{stage}/{name}" for name, stage in _FRAMES.items()),
+    "insight/exposures",  # which reads the generations that publishing removes
 )
 
 

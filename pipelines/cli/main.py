@@ -1,5 +1,7 @@
 """The `jobfeed` command: puts its commands together. Each parses its arguments, calls one function and prints."""
 
+import atexit
+import typing
 from importlib.metadata import version
 from typing import Annotated
 
@@ -42,6 +44,9 @@ def options(
 
 def main() -> None:
     """The console script."""
+    # Compiled functions outlive the interpreter, and with them `typing` and its list of overloads. Through Dagster it
+    # leads to our assets and so to types of DuckDB, which DuckDB would then report as leaked, one line each.
+    atexit.register(typing.clear_overloads)
     app()
 
 
