@@ -70,7 +70,7 @@ def text_embeddings(
             partition,
             wanted,
             model=settings.model,
-            load=lambda: load_embedder(settings.model, batch_size=settings.batch_size),
+            load=lambda: load_embedder(settings.model, batch_size=settings.batch_size, n_threads=os.cpu_count() or 1),
             on_part=lambda done, total: context.log.info("embedded %d of %d texts", done, total),
         )
         for partition, wanted in texts.items()

