@@ -91,7 +91,8 @@ def _executed(
 ) -> Iterator[DagsterEvent]:
     with ExitStack() as stack:
         logs = job_context.instance.compute_log_manager
-        log_key = logs.build_log_key_for_run(job_context.run_id, create_compute_log_file_key())
+        file_key = create_compute_log_file_key()  # type: ignore[no-untyped-call]
+        log_key = logs.build_log_key_for_run(job_context.run_id, file_key)
         captured = stack.enter_context(logs.capture_logs(log_key))
         steps = execution_plan.get_steps_to_execute_in_topo_order()
         yield DagsterEvent.capture_logs(job_context, [step.key for step in steps], log_key, captured)

@@ -1,6 +1,8 @@
 """Settings of every test: no deadlines, because the duration of one example of a property proves nothing."""
 
+import atexit
 import os
+import typing
 
 from hypothesis import settings
 
@@ -11,3 +13,6 @@ settings.load_profile("jobfeed")
 # that width, whatever a test sets later.
 for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
+
+# As pipelines/cli/main.py does: else types of DuckDB live on and are reported as leaked, one line each.
+atexit.register(typing.clear_overloads)
