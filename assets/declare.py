@@ -1,12 +1,14 @@
-"""How every asset is declared: key, group, kinds, owner, storage, columns, and how long it took."""
+"""How every asset is declared: key, group, kinds, tags, owner, storage, columns, version, and how long it took."""
 
 import time
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, Literal
+from types import FunctionType
+from typing import Any, Literal, cast
 
 import dagster as dg
 
+from assets.code_versions import code_version
 from assets.io import TABLES, column_schema
 
 _GROUPS = {"bronze": "ingest"}  # every other group has the name of its stage
@@ -19,7 +21,6 @@ def asset(
     deps: Iterable[str] = (),
     kinds: Iterable[str] = ("polars",),
     kept_by: Literal["lake_io", "model_io"] | None = "lake_io",
-    code_version: str = "1",
 ) -> Callable[[Callable[..., dg.Output[Any]]], dg.AssetsDefinition]:
     """Declares the asset `key` ("stage/name").
 
@@ -39,7 +40,8 @@ def asset(
             owners=["team:jobfeed"],
             io_manager_key=kept_by,
             metadata={"dagster/column_schema": column_schema(TABLES[name])} if is_table else None,
-            code_version=code_version,
+            tags={"jobfeed/layer": stage, "jobfeed/personal": "yes" if is_table and TABLES[name].personal else "no"},
+            code_version=code_version(cast(FunctionType, function)),
         )(_timed(function))
 
     return declare

@@ -1,4 +1,4 @@
-"""The Dagster definitions: assets, checks, jobs, schedules, resources. Each stage exports its own assets."""
+"""The Dagster definitions: assets, checks, jobs, schedules, sensors, resources. Each stage exports its own assets."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,8 +18,10 @@ from assets.publishing import assets as publishing
 from assets.ranking import assets as ranking
 from assets.resources import RunClock, Workspace
 from assets.training import assets as training
+from pipelines.alerts import SENSORS
 from pipelines.environment import workspace_from_environment
 from pipelines.executor import in_turn
+from pipelines.freshness import with_freshness
 from pipelines.jobs import JOBS
 from pipelines.schedules import SCHEDULES
 from pipelines.step_threads import step_threads
@@ -43,10 +45,11 @@ def build_defs(
         "model_io": ModelIOManager(UPath(workspace.models), training.MODEL_LOADERS),
     }
     return dg.Definitions(
-        assets=[asset for stage in STAGES for asset in stage.ASSETS],
+        assets=with_freshness([asset for stage in STAGES for asset in stage.ASSETS]),
         asset_checks=[check for stage in STAGES for check in getattr(stage, "ASSET_CHECKS", [])],
         jobs=jobs,
         schedules=SCHEDULES if jobs is JOBS else [],
+        sensors=SENSORS if jobs is JOBS else [],
         resources=resources | dict(overrides or {}),
         executor=in_turn(step_threads, workspace.lake),
         loggers=loggers,

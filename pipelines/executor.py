@@ -1,6 +1,7 @@
 """The executor of runs that Dagster starts: the run waits for its turn, then another executor does its steps."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import dagster as dg
@@ -11,6 +12,7 @@ from dagster._core.execution.retries import RetryMode
 
 from assets.lake import Lake
 from assets.run_turns import run_turn
+from features.errors import JobfeedError
 
 
 def in_turn(definition: dg.ExecutorDefinition, lake: Lake) -> dg.ExecutorDefinition:
@@ -31,6 +33,10 @@ def in_turn(definition: dg.ExecutorDefinition, lake: Lake) -> dg.ExecutorDefinit
     )
 
 
+class OtherFolderError(JobfeedError, ValueError):
+    """A run's configuration names another data folder than that of the process."""
+
+
 class _InTurn(Executor):
     def __init__(self, steps: Executor, lake: Lake) -> None:
         self._steps = steps
@@ -41,5 +47,14 @@ class _InTurn(Executor):
         return self._steps.retries
 
     def execute(self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
+        # The storage of assets and the lock of runs belong to the process: half of the run would work elsewhere.
+        resources = cast(dict[str, Any], plan_context.run_config).get("resources", {})
+        stated = resources.get("workspace", {}).get("config", {}).get("data_dir")
+        own = self._lake.root.resolve().parent
+        if stated is not None and Path(stated).resolve() != own:
+            raise OtherFolderError(
+                f"resources.workspace.data_dir is {stated}, but this code location works in {own}: start one with "
+                "JOBFEED_DATA set to the other folder"
+            )
         with run_turn(self._lake, job=plan_context.job_name, on_wait=plan_context.log.info):
             yield from self._steps.execute(plan_context, execution_plan)

@@ -15,6 +15,7 @@ from assets.run_turns import WAIT_SECONDS, run_turn
 from features.errors import JobfeedError
 from pipelines.cli.terminal import visible
 from pipelines.environment import workspace_from_environment
+from pipelines.failures import cause_of
 
 _NOT_RUN = "Dependencies for step"
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
@@ -166,10 +167,8 @@ class _StepLines(logging.Handler):
             seconds = event.step_success_data.duration_ms / 1000
             self._console.print(f"  [green]done[/] {event.step_key.replace('__', '/'):<34} {seconds:7.1f} s")
         elif event.event_type == dg.DagsterEventType.STEP_FAILURE:
-            error = event.step_failure_data.user_failure_data or event.step_failure_data.error
-            cause = event.step_failure_data.error
-            text = getattr(error, "description", None) or (cause.cause or cause).message if cause else str(error)
-            self._console.print(f"  [red]failed[/] {event.step_key.replace('__', '/')}: {_plain(str(text))}")
+            text = _plain(cause_of(event.step_failure_data))
+            self._console.print(f"  [red]failed[/] {event.step_key.replace('__', '/')}: {text}")
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
             if not check.passed:

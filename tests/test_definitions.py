@@ -187,3 +187,19 @@ def test_the_dagster_files_name_the_same_location() -> None:
     root = Path(__file__).resolve().parent.parent
     assert "pipelines.definitions" in (root / "workspace.yaml").read_text()
     assert "[tool.dagster]" not in (root / "pyproject.toml").read_text()
+
+
+def test_every_asset_has_a_limit_of_age_a_layer_and_a_version(defs: dg.Definitions) -> None:
+    for spec in defs.resolve_all_asset_specs():
+        assert spec.freshness_policy is not None, spec.key
+        assert spec.tags["jobfeed/layer"] == spec.key.path[0]
+        assert spec.code_version
+    personal = {spec.key.path[-1] for spec in defs.resolve_all_asset_specs() if spec.tags["jobfeed/personal"] == "yes"}
+    assert "users" in personal
+    assert "jobs" not in personal
+
+
+def test_sensors_are_on_where_there_is_a_webhook(defs: dg.Definitions) -> None:
+    sensors = {sensor.name: sensor for sensor in defs.get_repository_def().sensor_defs}
+    assert set(sensors) == {"failed_runs", "failed_checks"}
+    assert {one.default_status for one in sensors.values()} == {dg.DefaultSensorStatus.STOPPED}

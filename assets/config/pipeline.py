@@ -107,6 +107,15 @@ class Postgres(Strict):
     schema_name: str = Field("jobfeed", pattern=r"^[a-z_][a-z0-9_]{0,62}$", alias="schema")
 
 
+class Alerts(Strict):
+    """Messages about failed runs and checks to the webhook that JOBFEED_ALERT_WEBHOOK names in the environment.
+
+    The same cause is told again after `again_after_hours`.
+    """
+
+    again_after_hours: float = Field(24, gt=0, le=24 * 365)
+
+
 class Publishing(Strict):
     """How many generations are kept, and the limits of a new one.
 
@@ -141,4 +150,5 @@ class Pipeline(Strict):
     embedding: Embedding = Embedding()
     digest: DigestSettings = DigestSettings()
     publishing: Publishing = Publishing()
+    alerts: Alerts = Alerts()
     duckdb_memory_limit: str = Field("2GB", pattern=r"^\d+(\.\d+)?(MB|GB)$")

@@ -56,7 +56,7 @@ _DEPENDENCIES = (
 )
 
 
-@asset("publishing/generation", deps=_DEPENDENCIES, kinds=("duckdb", "parquet"), kept_by=None, code_version="2")
+@asset("publishing/generation", deps=_DEPENDENCIES, kinds=("duckdb", "parquet"), kept_by=None)
 def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[None]:
     """One immutable, validated version of all served tables, announced by replacing `published/current`.
 

@@ -34,7 +34,7 @@ from models.fitting.user_vectors import HISTORY_DAYS, UserVectors, build_user_ve
 from models.fitting.weights import WINDOW_HALF_LIVES, WeightMatrix, decayed_weights
 
 _INTERACTION_INPUTS = ("catalog/jobs", "catalog/daily_interactions", "features/user_profiles")
-_model = partial(asset, kept_by="model_io", kinds=("numpy",), code_version="2")
+_model = partial(asset, kept_by="model_io", kinds=("numpy",))
 
 MODEL_LOADERS: dict[str, type[Any]] = {
     "job_vectors": JobVectors,

@@ -42,3 +42,43 @@ def test_a_run_that_dagster_starts_has_the_turn_while_it_works_and_gives_it_back
     assert not is_running(Lake(tmp_path / "lake"))
     with run_turn(Lake(tmp_path / "lake"), job="daily", wait_seconds=0):
         pass
+
+
+class Folders(dg.ConfigurableResource[object]):
+    data_dir: str
+
+
+@dg.op
+def look(workspace: Folders) -> None:
+    assert workspace.data_dir
+
+
+def moved() -> dg.JobDefinition:
+    lake = Lake(Path(os.environ[FOLDER]))
+
+    @dg.job(
+        executor_def=in_turn(dg.in_process_executor, lake),
+        resource_defs={"workspace": Folders(data_dir=str(lake.root.parent))},
+    )
+    def moved() -> None:
+        look()
+
+    return moved
+
+
+def test_a_run_whose_configuration_names_another_data_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER, str(tmp_path / "lake"))
+
+    def run(folder: Path, instance: dg.DagsterInstance) -> dg.JobExecutionResult:
+        config = {"resources": {"workspace": {"config": {"data_dir": str(folder)}}}}
+        return dg.execute_job(dg.reconstructable(moved), instance, run_config=config, raise_on_error=False)
+
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        with run(tmp_path, instance) as result:
+            assert result.success
+        with run(tmp_path / "other", instance) as result:
+            assert not result.success
+            said = " ".join(str(event.event_specific_data) for event in result.all_events)
+            assert "start one with JOBFEED_DATA" in said
