@@ -21,7 +21,7 @@ from features.schemas.bronze import USER_RECORDS
 from features.schemas.catalog import JOB_VERSIONS, JOBS
 from serving.contract.generation import GenerationError, read_pointer
 
-_PEOPLE = ("interactions", "users", "resumes", "erasures")
+_PEOPLE = ("interactions", "users", "resumes", "erasures", "applications")
 _POSTINGS = ("feeds", "hh", "jobs")
 # The landed files that a job reads. The daily run has models to fit, so it always runs.
 LANDED_KINDS: Mapping[str, tuple[str, ...]] = {"hourly": (*_PEOPLE, *_POSTINGS), "frequent": _PEOPLE}

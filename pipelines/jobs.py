@@ -6,7 +6,9 @@ from assets.learning.assets import REFIT_TAG
 from assets.resources import SCOPE_TAG
 from assets.training.tuning import TUNE_TAG
 
-_INGEST_EVENTS = dg.AssetSelection.assets("bronze/events", "bronze/user_records", "bronze/erasures", "bronze/resumes")
+_INGEST_EVENTS = dg.AssetSelection.assets(
+    "bronze/events", "bronze/user_records", "bronze/erasures", "bronze/resumes", "bronze/application_log"
+)
 _INGEST_JOBS = dg.AssetSelection.assets(
     "bronze/feed_postings", "bronze/hh_postings", "bronze/file_postings", "bronze/sightings"
 )

@@ -13,6 +13,7 @@ from pipelines.definitions import build_defs
 
 ASSETS_BY_GROUP = {
     "ingest": {
+        "bronze/application_log",
         "bronze/erasures",
         "bronze/events",
         "bronze/feed_postings",

@@ -14,6 +14,7 @@ import polars as pl
 
 from assets import run_ledger
 from assets.declare import asset
+from assets.ingest.applications.ingest import ingest_applications
 from assets.ingest.events.ingest import ingest_events
 from assets.ingest.events.store import compact_days
 from assets.ingest.feeds.ingest import ingest_feeds
@@ -31,6 +32,7 @@ from assets.io import StoredTable
 from assets.llm.client import llm_client
 from assets.resources import RunClock, Workspace, draws_charts, whole_job
 from features.schemas.bronze import (
+    APPLICATION_LOG,
     ERASURES,
     EVENTS,
     FEED_POSTINGS,
@@ -48,7 +50,8 @@ from features.source_health import source_alarms
 MAX_PARTS = 100
 DAYS_NOT_COMPACTED = 2  # events of the last days still arrive; the parts of earlier days are merged
 _POSTINGS = ("bronze/feed_postings", "bronze/hh_postings", "bronze/file_postings")
-_SOURCES = (*_POSTINGS, "bronze/events", "bronze/user_records", "bronze/resumes", "bronze/erasures")
+_PEOPLE = ("bronze/events", "bronze/user_records", "bronze/resumes", "bronze/erasures", "bronze/application_log")
+_SOURCES = (*_POSTINGS, *_PEOPLE)
 _SHOWN = (
     "kind", "source", "ran_at", "status", "n_fetched", "n_read", "n_new", "n_changed", "n_unchanged", "n_quarantined",
 )  # fmt: skip
@@ -151,6 +154,16 @@ def resumes(workspace: Workspace, as_of: dt.datetime) -> RunReport:
     return ingest_resumes(workspace.lake, workspace.landing, vocabulary=vocabulary, as_of=as_of, llm=llm)
 
 
+@_ingested(APPLICATION_LOG, deps=("bronze/erasures",))
+def application_log(workspace: Workspace, as_of: dt.datetime) -> RunReport:
+    """What became of applications, as apps told it: every event once."""
+    report = ingest_applications(
+        workspace.lake, workspace.landing, states=workspace.config.applications.words, as_of=as_of
+    )
+    workspace.lake.compact("bronze", APPLICATION_LOG, more_than=MAX_PARTS)
+    return report
+
+
 @asset("bronze/quarantine", deps=_SOURCES)
 def quarantine(workspace: Workspace) -> dg.Output[StoredTable]:
     """Everything that could not be used, with the reason and the beginning of the raw entry."""
@@ -205,7 +218,7 @@ def sources_keep_coming(workspace: Workspace) -> dg.AssetCheckResult:
 
 
 ASSETS = [
-    feed_postings, hh_postings, file_postings, sightings, erasures, events, user_records, resumes, quarantine,
-    ingest_runs,
+    feed_postings, hh_postings, file_postings, sightings, erasures, events, user_records, resumes, application_log,
+    quarantine, ingest_runs,
 ]  # fmt: skip
 ASSET_CHECKS = [sources_keep_coming]
