@@ -345,3 +345,26 @@ ERASURES = Table(
     {"user_id": _USER_ID, "requested_at": Column(UTC_TIMESTAMP, "When the user asked for it")},
     key=("user_id",),
 )
+UNSUBSCRIBES = Table(
+    "unsubscribes",
+    "Users who unsubscribed from digests, or subscribed again; one row per user, the newest request",
+    {
+        "user_id": _USER_ID,
+        "requested_at": Column(UTC_TIMESTAMP, "When the user asked for it"),
+        "is_subscribed": Column(pl.Boolean, "False: no digest is sent; true: the user takes that back"),
+    },
+    key=("user_id",),
+)
+BOUNCE_KINDS = ("hard", "soft", "complaint")
+BOUNCES = Table(
+    "bounces",
+    "What came back of e-mails with digests, without addresses; one row per user, time and kind",
+    {
+        "user_id": _USER_ID,
+        "occurred_at": Column(UTC_TIMESTAMP, "When it was reported"),
+        "kind": Column(pl.String, "hard: the address takes no mail; soft: not now; complaint: marked as spam"),
+        "digest_date": Column(pl.Date, "Date of the digest, if the report names the message"),
+        "smtp_status": Column(pl.String, "Enhanced status code, such as 5.1.1"),
+    },
+    key=("user_id", "occurred_at", "kind"),
+)
