@@ -12,7 +12,7 @@ from pipelines.cli import config, digests, evaluate, feeds, generations, recipes
 app = terminal.command_group("Offline job recommendations: run, look, serve.")
 for command in (
     workbench.run, workbench.simulate, workbench.readers, workbench.bench, feeds.feed, feeds.why, workbench.tune,
-    evaluate.evaluate, sources.quarantine, service.serve,
+    evaluate.evaluate, sources.quarantine, service.serve, service.stream,
 ):  # fmt: skip
     app.command()(command)
 # Its help is that of its own sub-commands.

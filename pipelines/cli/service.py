@@ -1,4 +1,4 @@
-"""`jobfeed serve` and `jobfeed token`: start the service's own program in place of this one."""
+"""`jobfeed serve`, `stream` and `token`: start the service's own programs in place of this one."""
 
 import os
 import sys
@@ -9,6 +9,7 @@ import typer
 from pipelines.cli.terminal import workspace
 
 _PREFIX = "JOBFEED_SERVE_"
+_STREAM_PREFIX = "JOBFEED_STREAM_"
 _RATE_HELP = "Requests a second per token of an application, in each worker; 0: no limit."
 
 
@@ -43,14 +44,34 @@ def serve(
     }
     words = [str(word) for option in options.items() for word in option]
     words += [word for name in allowed_host or () for word in ("--allowed-host", name)]
-    _exec_service([*words, "--access-log" if access_log else "--no-access-log"])
+    _exec("serving", [*words, "--access-log" if access_log else "--no-access-log"])
+
+
+def stream(
+    host: Annotated[str, typer.Option(envvar=f"{_STREAM_PREFIX}HOST")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, envvar=f"{_STREAM_PREFIX}PORT")] = 8081,
+    allowed_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A Host name that is answered without tokens, beside localhost and loopback addresses."),
+    ] = None,
+    max_connections: Annotated[int, typer.Option(min=1, envvar=f"{_STREAM_PREFIX}MAX_CONNECTIONS")] = 10_000,
+) -> None:
+    """Tell clients what each new generation changes, by Server-Sent Events or WebSocket."""
+    options = {
+        "--published": workspace().published,
+        "--host": host,
+        "--port": port,
+        "--max-connections": max_connections,
+    }
+    words = [str(word) for option in options.items() for word in option]
+    _exec("serving.stream", [*words, *(word for name in allowed_host or () for word in ("--allowed-host", name))])
 
 
 def token(context: typer.Context) -> None:
     """Make tokens for the service: `new APPLICATION [--user ID]`, `sign USER --application NAME --hours N`, `key`."""
-    _exec_service(["token", *context.args])
+    _exec("serving", ["token", *context.args])
 
 
-def _exec_service(arguments: list[str]) -> NoReturn:
+def _exec(module: str, arguments: list[str]) -> NoReturn:
     # The service imports nothing of the pipeline: it takes this process's place instead of being called from it.
-    os.execv(sys.executable, [sys.executable, "-m", "serving", *arguments])  # noqa: S606 - fixed program, parsed options
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - fixed program, parsed options

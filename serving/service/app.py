@@ -23,6 +23,7 @@ from serving.service.problems import PROBLEM_TYPE, ProblemError, cut
 from serving.service.rates import RateLimiter
 from serving.service.requests import Answer, Request, RequestContext
 from serving.service.routes import PREFIX, Access, Route, identifier_of, match
+from serving.service.served_state import ServedState
 from serving.service.store import Store
 from serving.service.system_endpoints import SystemEndpoints
 from serving.service.telemetry import AccessLog, Metrics
@@ -72,8 +73,9 @@ class Application:
         self._hosts = hosts
         self._limits = {False: application_limit, True: user_limit}
         self._log = log
-        self._system = SystemEndpoints(store, stale_after_seconds=stale_after_seconds, clock=clock)
-        self._metrics = Metrics(self._system.state)
+        state = ServedState(store, stale_after_seconds=stale_after_seconds, clock=clock)
+        self._system = SystemEndpoints(state)
+        self._metrics = Metrics(state.metrics)
         self._view: View | None = None
         self._prefix = os.urandom(6).hex()
         self._n_requests = 0

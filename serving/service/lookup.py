@@ -4,7 +4,7 @@ Keys and values are described in serving/contract/keys.py; store.py chooses the 
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +26,17 @@ class LookupFile(KnownFile):
 
     environment: lmdb.Environment = field(repr=False, kw_only=True)
     dictionary: zstandard.ZstdCompressionDict | None = field(repr=False, kw_only=True)
+
+    def keys(self, start: bytes) -> Iterator[bytes]:
+        """The keys that begin with `start`, in order. Raises GenerationError."""
+        try:
+            with self.environment.begin() as transaction, transaction.cursor() as cursor:
+                is_found = cursor.set_range(start)
+                while is_found and cursor.key().startswith(start):
+                    yield bytes(cursor.key())
+                    is_found = cursor.next()
+        except lmdb.Error as error:
+            raise GenerationError(f"{self.path.name}: can't be read: {type(error).__name__}") from error
 
 
 class LookupFiles:
@@ -132,6 +143,13 @@ class Readers:
     def __init__(self, keyspaces: Mapping[str, Sequence[LookupFile]]) -> None:
         self._keyspaces = keyspaces
         self._local = threading.local()
+
+    def files_since(self, older: "Readers", prefix: str) -> Sequence[LookupFile] | None:
+        """The files that hold what was written since `older`, and maybe more; None if the base is another one."""
+        mine, theirs = (readers._keyspaces[keyspace_of(prefix)] for readers in (self, older))
+        if mine[-1] is not theirs[-1]:
+            return None
+        return [file for file in mine if all(file is not known for known in theirs)]
 
     def mine(self) -> Reader:
         """The calling thread's reader."""

@@ -102,6 +102,16 @@ class Store:
             self._note_progress()
             self._verify_served()
 
+    def kept(self, name: str) -> Generation | None:
+        """The generation `name` if it is still kept and whole, not verified: to compare with, not to serve."""
+        if not is_generation_name(name):
+            return None
+        with self._lock:
+            try:
+                return self._open(name, is_first=True)
+            except GenerationError:
+                return None
+
     def start(self) -> None:
         """Opens the announced generation and begins to follow the pointer."""
         with self._lock:

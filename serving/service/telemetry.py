@@ -3,16 +3,17 @@
 import datetime as dt
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from serving.service.requests import RequestContext
+if TYPE_CHECKING:
+    from serving.service.requests import RequestContext
 
 # The folder where workers share their counters; prometheus_client reads the variable when it is imported.
 SHARED_METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -56,7 +57,7 @@ class AccessLog:
         self._encoder = msgspec.json.Encoder()
 
     def add(
-        self, context: RequestContext, *, method: str, status: int, size: int, seconds: float, generation: str | None
+        self, context: "RequestContext", *, method: str, status: int, size: int, seconds: float, generation: str | None
     ) -> None:
         """Adds the line of one request."""
         now = self._clock()
@@ -97,7 +98,7 @@ class Metrics:
         )
         self._children: dict[tuple[str, int], Counter] = {}
         self._timers: dict[str, Histogram] = {}
-        self._state = _State(collect_state)
+        self._collect_state = collect_state
 
     def add(self, route: str, status: int, seconds: float) -> None:
         """Counts one request."""
@@ -116,18 +117,28 @@ class Metrics:
         if SHARED_METRICS_VARIABLE in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        state = CollectorRegistry()
-        state.register(self._state)
-        return generate_latest(registry) + generate_latest(state)
+        return generate_latest(registry) + exposition_of(self._collect_state())
 
 
-class _State:
-    def __init__(self, collect_state: Callable[[], Iterator[Metric]]) -> None:
-        self._collect_state = collect_state
+class _Collected:
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
 
-    def collect(self) -> Iterator[Metric]:
-        """Called by prometheus_client at every scrape."""
-        yield from self._collect_state()
+    def collect(self) -> Iterable[Metric]:
+        """Called by prometheus_client."""
+        return self._families
+
+
+def exposition_of(families: Iterable[Metric]) -> bytes:
+    """These metrics as Prometheus reads them."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collected(list(families)))
+    return generate_latest(registry)
+
+
+def counter(name: str, description: str, value: float) -> Metric:
+    """A counter of this process."""
+    return CounterMetricFamily(name, description, value=value)
 
 
 def gauge(name: str, description: str, value: float, **labels: str) -> Metric:

@@ -1,0 +1,79 @@
+"""What the switch from one generation to another changed, as events: names and numbers, which the client looks up."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from serving.contract.keys import DIGEST_PREFIX, FEED_PREFIX, KEY_SEPARATOR
+from serving.service.store import Generation
+
+CHANNELS = ("feed", "digest", "applications", "follow_ups", "interviews", "system")
+# The value of a user's key that makes an event of the channel when it changes. Feeds are compared as they are stored.
+_PREFIXES: Mapping[str, str] = {"feed": FEED_PREFIX, "digest": DIGEST_PREFIX}
+_MOST_USERS = 1_000  # of one event
+_ENCODE = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One message: its channel, and its data as JSON. `generation`: what it tells of is in that one."""
+
+    channel: str
+    generation: str
+    data: bytes
+
+
+def event(channel: str, generation: str, **data: Any) -> Event:
+    """An event of these members."""
+    return Event(channel, generation, _ENCODE({"generation": generation, **data}))
+
+
+def system_event(new: Generation, what: str = "generation") -> Event:
+    """What everybody is told: which generation is served now, and as of when."""
+    return event("system", new.name, event=what, as_of=str(new.manifest.as_of))
+
+
+def user_events(old: Generation, new: Generation, user_id: str, channels: Collection[str]) -> Iterator[Event]:
+    """What the switch changed for one user."""
+    for channel, prefix in _PREFIXES.items():
+        if channel in channels and _stored(new, prefix, user_id) != _stored(old, prefix, user_id):
+            yield event(channel, new.name, user_id=user_id)
+
+
+def all_users_events(old: Generation, new: Generation, channels: Collection[str]) -> Iterator[Event]:
+    """What the switch changed for an application: the ids of all users with changes, a thousand an event.
+
+    After a full generation, which computes everybody anew, one event says so instead.
+    """
+    for channel in channels:
+        if channel not in _PREFIXES:
+            continue
+        changed = changed_users(old, new, _PREFIXES[channel])
+        if changed is None:
+            yield event(channel, new.name, all_users=True)
+            continue
+        for first in range(0, len(changed), _MOST_USERS):
+            part = changed[first : first + _MOST_USERS]
+            yield event(channel, new.name, user_ids=part, n_changed=len(changed))
+
+
+def changed_users(old: Generation, new: Generation, prefix: str) -> Sequence[str] | None:
+    """The users whose value differs, in order; None if the generations have no base in common.
+
+    Users whose ids are too long for a key are left out.
+    """
+    written = new.readers.files_since(old.readers, prefix)
+    if written is None:
+        return None
+    start = f"{prefix}:".encode()
+    ids = {key.removeprefix(start).decode("utf-8", "surrogatepass") for file in written for key in file.keys(start)}
+    # A digest lies under the user's id, and under the id and its date; a hashed id begins with "#".
+    users = sorted(one for one in ids if KEY_SEPARATOR not in one and not one.startswith("#"))
+    return [one for one in users if _stored(old, prefix, one) != _stored(new, prefix, one)]
+
+
+def _stored(generation: Generation, prefix: str, user_id: str) -> bytes | None:
+    value = generation.reader().get_packed(prefix, user_id)
+    return bytes(value) if value is not None else None
