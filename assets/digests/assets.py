@@ -2,38 +2,36 @@
 
 import datetime as dt
 import os
+import tempfile
 import time
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import dagster as dg
 import polars as pl
 
 from assets.declare import asset
-from assets.digests.letters import LetterWriter, missing_settings
+from assets.digests.advice import with_advice
 from assets.digests.links import DigestLinks
-from assets.digests.recipients import without_opted_out
-from assets.digests.rendering import render
+from assets.digests.rendering import Wording, render
 from assets.digests.selection import digest_items, due_users, sent_items
-from assets.digests.sending import Sender, queue_digests
-from assets.digests.smtp import MailServer
 from assets.io import StoredTable
-from assets.lake import Lake
+from assets.lake import Lake, write_parquet
 from assets.resources import RunClock, Workspace
-from features.schemas.insight import DIGEST_ITEMS, DIGEST_OUTBOX, DIGESTS
+from features.localisation.places import town_names
+from features.schemas.insight import DIGEST_ITEMS, DIGESTS
 from features.vocabulary.display_names import display_names
 from models.explanations.names import Names
-from serving.contract.tables import GLOBAL_AREA, JOB_REFERENCE_CODES
+from serving.contract.tables import JOB_REFERENCE_CODES
 
-SEND_TAG = "jobfeed/send"  # any value: the run sends the digests that are due, where a mail server is configured
 KEPT_DAYS = 7  # a weekly digest can be looked up until the next one
-_N_TRENDS = 5
-_N_SKILLS = 3
+BATCH_USERS = 5_000  # rendered at once: about 150 MB of HTML
 
 
 @asset(
     "digests/digests",
     inputs=("ranking/feeds", "catalog/jobs", "catalog/users", "insight/skill_demand", "insight/skill_gaps"),
-    deps=("bronze/unsubscribes", "bronze/bounces"),
 )
 def digests(
     context: dg.AssetExecutionContext,
@@ -44,145 +42,91 @@ def digests(
     users: pl.LazyFrame,
     skill_demand: pl.LazyFrame,
     skill_gaps: pl.LazyFrame,
-) -> dg.Output[pl.DataFrame]:
-    """The newest digest of every subscriber of the last week, rendered in the subscriber's language."""
-    as_of = clock.as_of(context)
+) -> dg.Output[StoredTable]:
+    """The newest digest of every subscriber of the last week, rendered in the subscriber's language.
+
+    A run builds the digests of the day that begins with it. A digest whose hour has not come is built anew by a later
+    run, with the jobs that are new until then.
+    """
+    as_of, lake = clock.as_of(context), workspace.lake
     settings = workspace.config.pipeline.digest
-    users = without_opted_out(users, workspace.lake)
     due = due_users(users, as_of=as_of)
-    items = digest_items(
-        due,
-        feeds,
-        jobs,
-        _sent_before(workspace.lake, as_of),
-        as_of=as_of,
-        settings=settings,
-        company_cap=workspace.config.ranking.company_cap,
-    )
-    cards = items.lazy().join(jobs, on="job_id", how="left").sort("user_id", "place").collect()
-    trends = _trends(skill_demand)
-    titles = _referenced_titles(items, jobs)
-    links = DigestLinks.of(settings, os.environ)
-    names = Names(display_names(workspace.vocabulary).iter_rows())
-    new = _render_all(due, cards, trends, _skills(skill_gaps), titles, links, names)
-    workspace.lake.replace_partition("digests", DIGEST_ITEMS, _partition(as_of), sent_items(items, due, as_of=as_of))
-    kept = (
-        workspace.lake.scan("digests", DIGESTS)
-        .filter(pl.col("digest_date") > as_of.date() - dt.timedelta(days=KEPT_DAYS))
-        .join(new.lazy().select("user_id"), on="user_id", how="anti")
-        # Users who were erased or who unsubscribed since then lose their earlier digests too.
-        .join(users.filter(pl.col("digest_frequency") != "none").select("user_id"), on="user_id", how="semi")
-        .collect()
-    )
-    table = pl.concat([new, kept]).sort(DIGESTS.key)
-    return dg.Output(
-        table,
-        metadata={"due_users": due.height, "digests_with_jobs": items["user_id"].n_unique()},
-    )
+    sent = lake.scan("digests", DIGEST_ITEMS)
+    items = digest_items(due, feeds, jobs, sent, as_of=as_of, settings=settings)
+    n_due, due = due.height, due.join(items.select("user_id"), on="user_id", how="semi", maintain_order="left")
+    advised = with_advice(_with_links(due, DigestLinks.of(settings, os.environ)), skill_gaps, skill_demand)
+    named = jobs.join(items.lazy().select("job_id"), on="job_id", how="semi").collect()
+    names = Names([*display_names(workspace.vocabulary).iter_rows(), *town_names(jobs).iter_rows()])
+    edition = Edition(advised, items, named, Wording(_referenced_titles(items, jobs), names))
+    with tempfile.TemporaryDirectory(prefix=".tmp-digests-", dir=lake.root) as folder:
+        parts = []
+        for number, rendered in enumerate(edition.rendered()):
+            parts.append(Path(folder) / f"{number}.parquet")
+            write_parquet(rendered, parts[-1])
+        new = pl.scan_parquet(parts, glob=False) if parts else DIGESTS.empty().lazy()
+        made = sent_items(new.select("user_id", "digest_date", "top_jobs").collect(), as_of=as_of)
+        lake.replace_partition("digests", DIGEST_ITEMS, _partition(as_of), made)
+        _drop_old_items(lake, before=as_of - dt.timedelta(days=settings.not_again_within_days + KEPT_DAYS))
+        lake.replace("digests", DIGESTS, pl.concat([new, _kept(lake, users, due, as_of=as_of)]).sort(DIGESTS.key))
+    metadata = {"due_users": n_due, "digests_with_jobs": due.height}
+    return dg.Output(StoredTable(DIGESTS, lake.n_rows("digests", DIGESTS)), metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Edition:
+    """All digests of a run: readers as `render` takes them, items, jobs and wording."""
+
+    readers: pl.DataFrame
+    items: pl.DataFrame
+    jobs: pl.DataFrame
+    wording: Wording
+
+    def rendered(self) -> Iterator[pl.DataFrame]:
+        """Rows of DIGESTS, batch by batch. The time of a digest is the mean of its batch."""
+        for readers in self.readers.iter_slices(BATCH_USERS):
+            started = time.perf_counter()
+            items = self.items.join(readers.select("user_id"), on="user_id", how="semi", maintain_order="left")
+            jobs = self.jobs.join(items.select("job_id"), on="job_id", how="semi")
+            digests = render(readers, items, jobs, self.wording)
+            seconds = round((time.perf_counter() - started) / max(1, digests.height), 6)
+            yield DIGESTS.conform(digests.with_columns(generation_time_seconds=pl.lit(seconds)))
 
 
 def _partition(as_of: dt.datetime) -> str:
-    return f"made={as_of.date().isoformat()}"
+    return f"made={as_of:%Y-%m-%dT%H%M%SZ}"
 
 
-def _sent_before(lake: Lake, as_of: dt.datetime) -> pl.LazyFrame:
-    """The items of earlier days' digests. Today's are left out, so that a repeated run makes the same digests."""
-    midnight = as_of.replace(hour=0, minute=0, second=0, microsecond=0)
-    return lake.scan("digests", DIGEST_ITEMS).filter(pl.col("made_at") < midnight)
+def _drop_old_items(lake: Lake, *, before: dt.datetime) -> None:
+    names = [path.stem for path in lake.folder("digests", DIGEST_ITEMS.name).glob("*.parquet")]
+    lake.drop_partitions_except("digests", DIGEST_ITEMS, (name for name in names if name >= _partition(before)))
 
 
-def _trends(skill_demand: pl.LazyFrame) -> list[dict[str, object]]:
-    top = skill_demand.filter(pl.col("area") == GLOBAL_AREA).sort(["n_jobs", "skill"], descending=[True, False])
-    columns = [pl.col("skill").alias("name"), "n_jobs", "change"]
-    return top.head(_N_TRENDS).select(columns).collect().to_dicts()
-
-
-def _skills(skill_gaps: pl.LazyFrame) -> dict[str, list[str]]:
-    wanted = (
-        skill_gaps.select("user_id", "role", "missing")
-        .explode("missing")
-        .select("user_id", "role", pl.col("missing").struct.field("skill"), pl.col("missing").struct.field("impact"))
-        .drop_nulls("skill")
-        .sort(["user_id", "impact", "skill"], descending=[False, True, False])
-        .group_by("user_id", maintain_order=True)
-        .agg(pl.col("skill").unique(maintain_order=True).head(_N_SKILLS))
-        .collect()
+def _kept(lake: Lake, users: pl.LazyFrame, new: pl.DataFrame, *, as_of: dt.datetime) -> pl.LazyFrame:
+    """Earlier digests of the last days, without those of users who were erased or who unsubscribed since then."""
+    subscribed = users.filter(pl.col("digest_frequency") != "none").select("user_id")
+    return (
+        lake.scan("digests", DIGESTS)
+        .filter(pl.col("digest_date") > as_of.date() - dt.timedelta(days=KEPT_DAYS))
+        .join(new.lazy().select("user_id"), on="user_id", how="anti")
+        .join(subscribed, on="user_id", how="semi")
     )
-    return dict(zip(wanted["user_id"].to_list(), wanted["skill"].to_list(), strict=True))
 
 
-def _referenced_titles(items: pl.DataFrame, jobs: pl.LazyFrame) -> dict[str, str]:
-    """Titles of the jobs that reasons name, such as “similar to a job you saved”."""
+def _with_links(due: pl.DataFrame, links: DigestLinks) -> pl.DataFrame:
+    """`due` with unsubscribe_url and view_url."""
+    unsubscribe = [links.unsubscribe_url(user_id) for user_id in due["user_id"]]
+    view = {day: links.digest_url(day) for day in due["digest_date"].unique()}
+    return due.with_columns(
+        pl.Series("unsubscribe_url", unsubscribe, pl.String),
+        pl.Series("view_url", [view[day] for day in due["digest_date"]], pl.String),
+    )
+
+
+def _referenced_titles(items: pl.DataFrame, jobs: pl.LazyFrame) -> pl.DataFrame:
+    """Titles (job_id, title) of the jobs that reasons name, such as “similar to a job you saved”."""
     reason = items.select("reasons").explode("reasons").unnest("reasons")
     refs = reason.filter(pl.col("code").is_in(JOB_REFERENCE_CODES)).select(pl.col("ref").alias("job_id")).unique()
-    found = jobs.join(refs.lazy(), on="job_id", how="semi").select("job_id", "title").collect()
-    return dict(found.iter_rows())
+    return jobs.join(refs.lazy(), on="job_id", how="semi").select("job_id", "title").collect()
 
 
-def _render_all(
-    due: pl.DataFrame,
-    cards: pl.DataFrame,
-    trends: list[dict[str, object]],
-    skills: dict[str, list[str]],
-    titles: dict[str, str],
-    links: DigestLinks,
-    names: Names,
-) -> pl.DataFrame:
-    """One row of DIGESTS for each due user with items. The time is the mean of the batch."""
-    users = {row["user_id"]: row for row in due.iter_rows(named=True)}
-    started, rows = time.perf_counter(), []
-    for (user_id,), group in cards.group_by(["user_id"], maintain_order=True):
-        user, items = users[user_id], group.to_dicts()
-        wanted = skills.get(user["user_id"], [])
-        rendered = render(
-            items,
-            language=user["language"],
-            trends=trends,
-            skills=wanted,
-            titles=titles,
-            names=names,
-            unsubscribe_url=links.unsubscribe_url(user["user_id"]),
-        )
-        rows.append(
-            {
-                "user_id": user["user_id"],
-                "digest_date": user["digest_date"],
-                **vars(rendered),
-                "top_jobs": [
-                    {"job_id": item["job_id"], "rank": place, "match_percent": round(100 * item["score"])}
-                    for place, item in enumerate(items, start=1)
-                ],
-                "total_new_jobs": items[0]["total_new_jobs"],
-                "total_matches": items[0]["total_matches"],
-                "market_trends": trends,
-                "skill_recommendations": wanted,
-            }
-        )
-    mean_seconds = (time.perf_counter() - started) / max(1, len(rows))
-    frame = pl.DataFrame(rows, schema={k: v for k, v in DIGESTS.columns.items() if k != "generation_time_seconds"})
-    return DIGESTS.conform(frame.with_columns(generation_time_seconds=pl.lit(round(mean_seconds, 6))))
-
-
-@asset("digests/digest_outbox", deps=("digests/digests", "catalog/users", "bronze/unsubscribes", "bronze/bounces"))
-def digest_outbox(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
-    """E-mails with digests: queued, and in runs of the job `digests` sent where a mail server is configured.
-
-    What is due goes by the wall clock, so that a replay sends nothing.
-    """
-    settings = workspace.config.pipeline.digest
-    links = DigestLinks.of(settings, os.environ)
-    writer = LetterWriter(workspace.lake, workspace.landing, settings, links)
-    missing = missing_settings(settings, links)
-    metadata: dict[str, Any] = {"not_configured": "; ".join(missing)} if missing else {}
-    if SEND_TAG in context.run.tags and settings.delivery.host and not missing:
-        report = Sender(writer, MailServer(settings.delivery, os.environ), clock.now).send_due()
-        metadata |= vars(report)
-        if report.n_unknown:
-            context.log.warning(f"{report.n_unknown} digests may have arrived or not; they are not sent again")
-    else:
-        metadata["n_queued"] = queue_digests(writer, now=clock.now())
-    n_rows = workspace.lake.n_rows("digests", DIGEST_OUTBOX)
-    return dg.Output(StoredTable(DIGEST_OUTBOX, n_rows), metadata=metadata)
-
-
-ASSETS = [digests, digest_outbox]
+ASSETS = [digests]

@@ -1,37 +1,55 @@
 """Selects the users whose digest is due, and the jobs of their feeds that go into it. Renders nothing."""
 
 import datetime as dt
+from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from assets.config.pipeline import DigestSettings
 from features.schemas.insight import DIGEST_ITEMS
+from features.schemas.table import UTC_TIMESTAMP, Dtype
+from features.text.normalise import company_key
+from features.users.merging import DIGEST_HOUR
 
+COMPANY_CAP = 3
+BUILT_AHEAD = dt.timedelta(days=1)  # a run builds the digests of this time, each for its user's own hour
 _DEFAULT_TIMEZONE = "UTC"
 _WEEKLY_DIGEST_WEEKDAY = 1  # Monday, ISO
 
 
 def due_users(users: pl.LazyFrame, *, as_of: dt.datetime) -> pl.DataFrame:
-    """Users whose digest is due on their local date: daily ones always, weekly ones on Mondays.
+    """Users whose hour comes within a day of `as_of`: daily ones always, weekly ones on their local Mondays.
 
-    Columns: user_id, language, digest_date (in the user's time zone); sorted by user_id.
+    Columns: user_id, language, country, digest_date (in the user's time zone), send_at (the user's hour on that date);
+    sorted by user_id.
     """
     subscribed = (
         users.filter(pl.col("digest_frequency").is_in(["daily", "weekly"]))
-        .select("user_id", "language", "digest_frequency", pl.col("timezone").fill_null(_DEFAULT_TIMEZONE))
+        .select(
+            "user_id",
+            pl.col("language").fill_null("en"),
+            "country",
+            "digest_frequency",
+            pl.col("digest_hour").fill_null(DIGEST_HOUR),
+            pl.col("timezone").fill_null(_DEFAULT_TIMEZONE),
+        )
         .collect()
     )
-    zones = subscribed["timezone"].unique().to_list()
-    dates = pl.DataFrame(
-        {"timezone": zones, "digest_date": [_local_date(as_of, zone) for zone in zones]},
-        schema={"timezone": pl.String, "digest_date": pl.Date},
-    )
-    is_due = (pl.col("digest_frequency") == "daily") | (pl.col("digest_date").dt.weekday() == _WEEKLY_DIGEST_WEEKDAY)
+    local = ["timezone", "digest_hour"]
+    times = subscribed.select(local).unique()
+    rows = [(*key, *_next_digest(as_of, *key)) for key in times.iter_rows()]
+    schema: Mapping[str, Dtype] = {
+        "timezone": pl.String,
+        "digest_hour": pl.Int8,
+        "digest_date": pl.Date,
+        "send_at": UTC_TIMESTAMP,
+    }
+    due = subscribed.join(pl.DataFrame(rows, schema=dict(schema), orient="row"), on=local)
+    is_weekday = pl.col("digest_date").dt.weekday() == _WEEKLY_DIGEST_WEEKDAY
     return (
-        subscribed.join(dates, on="timezone")
-        .filter(is_due)
-        .select("user_id", pl.col("language").fill_null("en"), "digest_date")
+        due.filter(pl.col("send_at") < as_of + BUILT_AHEAD, (pl.col("digest_frequency") == "daily") | is_weekday)
+        .select("user_id", "language", "country", "digest_date", "send_at")
         .sort("user_id")
     )
 
@@ -44,17 +62,28 @@ def digest_items(
     *,
     as_of: dt.datetime,
     settings: DigestSettings,
-    company_cap: int,
 ) -> pl.DataFrame:
-    """The items of each due digest: new since the user's last one, not sent recently, at most `company_cap` a company.
+    """The items of each due digest: new since the user's last one, not sent recently, at most COMPANY_CAP a company.
 
-    `sent`: DIGEST_ITEMS of earlier runs. Columns: user_id, place (from 1), rank, job_id, score, reasons,
-    total_new_jobs, total_matches.
+    `sent`: DIGEST_ITEMS. Of each digest those of the newest run before this one count: what was built before was never
+    sent. Those of the same digest are ignored: its hour has not come, so that it is built anew. A job that is the same
+    as a sent one on another board counts as sent.
+    Columns: user_id, place (from 1), rank, job_id, score, reasons, total_new_jobs, total_matches.
     """
-    recent = sent.filter(pl.col("made_at") >= as_of - dt.timedelta(days=settings.not_again_within_days))
-    last = sent.group_by("user_id").agg(pl.col("made_at").max().alias("last_made_at"))
-    cards = jobs.filter(pl.col("status") == "open").select("job_id", "company_id", "first_seen_at")
-    candidates = (
+    earlier = (
+        sent.filter(pl.col("made_at") < as_of)
+        .filter(pl.col("made_at") == pl.col("made_at").max().over("user_id", "digest_date"))
+        .join(due.lazy().select("user_id", due_date="digest_date"), on="user_id")
+        .filter(pl.col("digest_date") < pl.col("due_date"))
+    )
+    last = earlier.group_by("user_id").agg(pl.col("made_at").max().alias("last_made_at"))
+    first_day = pl.col("due_date") - pl.duration(days=settings.not_again_within_days)
+    recent = earlier.filter(pl.col("digest_date") > first_day).select("user_id", "job_id")
+    representatives = jobs.select("job_id", "duplicate_of").drop_nulls()
+    elsewhere = recent.join(representatives, on="job_id").select("user_id", job_id="duplicate_of")
+    company = pl.coalesce(company_key(pl.col("company")), "company_id", "job_id")
+    cards = jobs.filter(pl.col("status") == "open").select("job_id", "first_seen_at", company=company)
+    new = (
         feeds.join(due.lazy().select("user_id"), on="user_id", how="semi")
         .select("user_id", "items")
         .explode("items")
@@ -64,34 +93,55 @@ def digest_items(
         .join(cards, on="job_id")
         .join(last, on="user_id", how="left")
         .filter(pl.col("last_made_at").is_null() | (pl.col("first_seen_at") > pl.col("last_made_at")))
-        .join(recent, on=["user_id", "job_id"], how="anti")
-        .with_columns(is_match=(pl.col("score") * 100).round() >= settings.min_match_percent)
+        .join(pl.concat([recent, elsewhere]), on=["user_id", "job_id"], how="anti")
+    )
+    # Streamed: of the feeds of all users, only the new jobs of those whose digest is due are kept.
+    return _best(new.collect(engine="streaming").lazy(), settings).collect()
+
+
+def sent_items(digests: pl.DataFrame, *, as_of: dt.datetime) -> pl.DataFrame:
+    """The items of the digests (rows of DIGESTS) that a run made, as DIGEST_ITEMS."""
+    jobs = digests.select("user_id", "digest_date", "top_jobs").explode("top_jobs").drop_nulls()
+    dated = jobs.select(
+        "user_id", "digest_date", job_id=pl.col("top_jobs").struct.field("job_id"), made_at=pl.lit(as_of)
+    )
+    return DIGEST_ITEMS.conform(dated).sort(DIGEST_ITEMS.key)
+
+
+def local_instant(day: dt.date, hour: int, zone: str) -> dt.datetime:
+    """The instant of an hour of a day in a time zone, UTC if the zone is unknown.
+
+    An hour that a clock change leaves out is the one after it; of one that comes twice, the first counts.
+    """
+    try:
+        found = ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        found = ZoneInfo(_DEFAULT_TIMEZONE)
+    return dt.datetime.combine(day, dt.time(hour), found).astimezone(dt.UTC)
+
+
+def _next_digest(as_of: dt.datetime, zone: str, hour: int) -> tuple[dt.date, dt.datetime]:
+    """The local date and the instant of the next time that it is `hour` o'clock."""
+    # Dates of all time zones begin within 14 hours of the date in UTC.
+    days = (as_of.date() + dt.timedelta(days=days) for days in range(-1, 3))
+    return next((day, at) for day in days if (at := local_instant(day, hour, zone)) >= as_of)
+
+
+def _best(new: pl.LazyFrame, settings: DigestSettings) -> pl.LazyFrame:
+    """The first matches of each user's new jobs, at most COMPANY_CAP a company."""
+    ordered = (
+        new.with_columns(is_match=(pl.col("score") * 100).round() >= settings.min_match_percent)
         .sort("user_id", "rank")
         .with_columns(
             total_new_jobs=pl.len().over("user_id").cast(pl.Int32),
             total_matches=pl.col("is_match").sum().over("user_id").cast(pl.Int32),
         )
         .filter(pl.col("is_match"))
-        .with_columns(
-            of_company=pl.int_range(pl.len()).over("user_id", pl.col("company_id").fill_null(pl.col("job_id")))
-        )
-        .filter(pl.col("of_company") < company_cap)
+    )
+    return (
+        ordered.filter(pl.int_range(pl.len()).over("user_id", "company") < COMPANY_CAP)
         .with_columns(place=pl.int_range(1, pl.len() + 1).over("user_id"))
         .filter(pl.col("place") <= settings.items)
+        .select("user_id", "place", "rank", "job_id", "score", "reasons", "total_new_jobs", "total_matches")
+        .sort("user_id", "place")
     )
-    columns = ["user_id", "place", "rank", "job_id", "score", "reasons", "total_new_jobs", "total_matches"]
-    return candidates.select(columns).sort("user_id", "place").collect()
-
-
-def sent_items(items: pl.DataFrame, due: pl.DataFrame, *, as_of: dt.datetime) -> pl.DataFrame:
-    """The items of a run's digests as DIGEST_ITEMS."""
-    dated = items.join(due.select("user_id", "digest_date"), on="user_id").with_columns(made_at=pl.lit(as_of))
-    return DIGEST_ITEMS.conform(dated.select(list(DIGEST_ITEMS.columns))).sort(DIGEST_ITEMS.key)
-
-
-def _local_date(as_of: dt.datetime, zone: str) -> dt.date:
-    try:
-        return as_of.astimezone(ZoneInfo(zone)).date()
-    except (KeyError, ValueError, OSError):
-        # The app may give an unknown time zone. UTC then decides, so that the digest is still made.
-        return as_of.date()
