@@ -100,6 +100,12 @@ class LayeredTable:
         return newest_rows(manifest, self._folder, after=after) if manifest is not None else None
 
     @property
+    def layer_files(self) -> list[Path]:
+        """The files of the layers, the oldest first. Their rows count only where they are the newest of their key."""
+        manifest = self._manifest()
+        return [self._folder / name for name in manifest.layers] if manifest is not None else []
+
+    @property
     def mark(self) -> Mark:
         """What the table is now, for a later `changed_since`."""
         return mark_of(self.lake, self.stage, self.table.name)

@@ -19,9 +19,10 @@ from assets.lake import Lake, write_bytes
 from features.interactions import CLOCK_SKEW
 from features.schemas.bronze import USER_RECORDS
 from features.schemas.catalog import JOB_VERSIONS, JOBS
+from features.schemas.ranking import WAITING_USERS
 from serving.contract.generation import GenerationError, read_pointer
 
-_PEOPLE = ("interactions", "users", "resumes", "erasures")
+_PEOPLE = ("interactions", "users", "resumes", "erasures", "applications")
 _POSTINGS = ("feeds", "hh", "jobs")
 # The landed files that a job reads. The daily run has models to fit, so it always runs.
 LANDED_KINDS: Mapping[str, tuple[str, ...]] = {"hourly": (*_PEOPLE, *_POSTINGS), "frequent": _PEOPLE}
@@ -97,9 +98,11 @@ def nothing_new_since(
     """The instant of the last run if a run of `job` for `as_of` would find nothing new; None if there may be something.
 
     New are landed files that were not read or are due again, times that pass (an expiry, say), other settings, and what
-    an unfinished run left. A rollback is followed by a run.
+    an unfinished run left. For the hourly job, so are users who wait for a new job. A rollback is followed by a run.
     """
     if job not in LANDED_KINDS or _open_entries(lake) or not _record(lake, job).exists():
+        return None
+    if job == "hourly" and lake.n_rows("ranking", WAITING_USERS):
         return None
     record = json.loads(_record(lake, job).read_bytes())
     last = dt.datetime.fromisoformat(record["as_of"])

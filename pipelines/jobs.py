@@ -1,18 +1,31 @@
 """The jobs: which assets each cadence materialises."""
 
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
+
 import dagster as dg
 
+from assets.digests.assets import SEND_TAG
 from assets.learning.assets import REFIT_TAG
-from assets.resources import SCOPE_TAG
+from assets.resources import DIGESTS_JOB, SCOPE_TAG
 from assets.training.tuning import TUNE_TAG
 
-_INGEST_EVENTS = dg.AssetSelection.assets("bronze/events", "bronze/user_records", "bronze/erasures", "bronze/resumes")
+_INGEST_EVENTS = dg.AssetSelection.assets(
+    "bronze/events",
+    "bronze/user_records",
+    "bronze/erasures",
+    "bronze/resumes",
+    "bronze/application_log",
+    "bronze/unsubscribes",
+    "bronze/bounces",
+)
 _INGEST_JOBS = dg.AssetSelection.assets(
     "bronze/feed_postings", "bronze/hh_postings", "bronze/file_postings", "bronze/sightings"
 )
+_INGEST_LOGS = dg.AssetSelection.assets("bronze/quarantine", "bronze/ingest_runs")
+_PUBLISH = dg.AssetSelection.assets("publishing/generation")
 _ACTIVITY = dg.AssetSelection.assets(
-    "bronze/quarantine",
-    "bronze/ingest_runs",
     "catalog/users",
     "catalog/daily_interactions",
     "catalog/interactions",
@@ -22,8 +35,8 @@ _ACTIVITY = dg.AssetSelection.assets(
     "features/preferences",
     "ranking/feeds",
     "insight/metrics",
-    "publishing/generation",
 )
+_REST = _INGEST_LOGS | _PUBLISH
 # Impressions are looked up in generations that are kept for some runs only; rates over 28 days need no quarter hours.
 _OUTCOMES = dg.AssetSelection.assets("insight/exposures", "insight/outcomes", "insight/experiments")
 _CHANGED_JOBS = dg.AssetSelection.assets(
@@ -47,15 +60,29 @@ daily = dg.define_asset_job(
 )
 hourly = dg.define_asset_job(
     "hourly",
-    _INGEST_JOBS | _INGEST_EVENTS | _ACTIVITY | _CHANGED_JOBS | _OUTCOMES,
+    _INGEST_JOBS | _INGEST_EVENTS | _ACTIVITY | _CHANGED_JOBS | _OUTCOMES | _REST,
     description="New and changed jobs and events, their feeds, outcomes, a generation; models stay as of the day.",
     tags={SCOPE_TAG: "touched"},
 )
 frequent = dg.define_asset_job(
     "frequent",
-    _INGEST_EVENTS | _ACTIVITY,
+    _INGEST_EVENTS | _ACTIVITY | _REST,
     description="New events, trending, the feeds of users who acted, a generation.",
     tags={SCOPE_TAG: "acted"},
+)
+# The job `digests` runs in these steps, one after the other. The last one takes no turn: it has a lock of its own, so
+# that sending at a bounded rate keeps no other run waiting.
+DIGEST_STEPS: Mapping[str, dg.AssetSelection] = {
+    "ingest": _INGEST_JOBS | _INGEST_EVENTS | _INGEST_LOGS,
+    "score": _ACTIVITY | _CHANGED_JOBS,
+    "build": dg.AssetSelection.assets("digests/digests") | _PUBLISH,
+    "send": dg.AssetSelection.assets("digests/digest_outbox"),
+}
+digests = dg.define_asset_job(
+    DIGESTS_JOB,
+    reduce(or_, DIGEST_STEPS.values()),
+    description="New jobs and events, the feeds that they touch, digests of them, and their e-mails.",
+    tags={SCOPE_TAG: "touched", SEND_TAG: "due"},
 )
 
 weekly = dg.define_asset_job(
@@ -68,4 +95,4 @@ weekly = dg.define_asset_job(
     tags={SCOPE_TAG: "all", TUNE_TAG: "always", REFIT_TAG: "always"},
 )
 
-JOBS = [daily, hourly, frequent, weekly]
+JOBS = [daily, hourly, frequent, digests, weekly]

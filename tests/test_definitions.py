@@ -4,15 +4,20 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets.digests.assets import SEND_TAG
 from assets.instants import parse_as_of
 from assets.io import TABLES
 from assets.learning.assets import REFIT_TAG
 from assets.resources import AS_OF_TAG, SCOPE_TAG, Workspace
 from assets.training.tuning import TUNE_TAG
 from pipelines.definitions import build_defs
+from pipelines.jobs import DIGEST_STEPS
+from pipelines.schedules import DIGEST_STEP_TAG
 
 ASSETS_BY_GROUP = {
     "ingest": {
+        "bronze/application_log",
+        "bronze/bounces",
         "bronze/erasures",
         "bronze/events",
         "bronze/feed_postings",
@@ -22,6 +27,7 @@ ASSETS_BY_GROUP = {
         "bronze/quarantine",
         "bronze/resumes",
         "bronze/sightings",
+        "bronze/unsubscribes",
         "bronze/user_records",
     },
     "catalog": {
@@ -53,7 +59,7 @@ ASSETS_BY_GROUP = {
     },
     "learning": {"learning/learned_recipe"},
     "ranking": {"ranking/fallback_feeds", "ranking/feeds"},
-    "digests": {"digests/digests"},
+    "digests": {"digests/digest_outbox", "digests/digests"},
     "insight": {
         "insight/experiments",
         "insight/exposures",
@@ -125,6 +131,10 @@ def test_schedules_run_at_their_times(defs: dg.Definitions) -> None:
         "hourly_schedule": "0 * * * *",
         "frequent_schedule": "*/15 * * * *",
         "weekly_schedule": "0 4 * * 0",
+        "digests_ingest_schedule": "0 6 * * *",
+        "digests_score_schedule": "30 6 * * *",
+        "digests_build_schedule": "0 7 * * *",
+        "digests_send_schedule": "30 * * * *",
     }
 
 
@@ -161,6 +171,30 @@ def test_a_tick_is_skipped_while_a_run_that_does_the_same_is_active(
         data = evaluate(defs, instance, job)
     assert bool(data.run_requests) is not is_skipped
     assert (f"of {active} is still active" in (data.skip_message or "")) is is_skipped
+
+
+def test_digests_are_made_in_steps_that_are_scheduled_where_the_configuration_says_so(
+    defs: dg.Definitions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOBFEED_CONFIG", str(tmp_path))
+    with dg.DagsterInstance.local_temp() as instance:
+        assert "digest.delivery.scheduled" in (evaluate(defs, instance, "digests_send").skip_message or "")
+        (tmp_path / "pipeline.yaml").write_text("digest: {delivery: {scheduled: true}}")
+        assert "names no mail server" in (evaluate(defs, instance, "digests_send").skip_message or "")
+        (tmp_path / "pipeline.yaml").write_text("digest: {delivery: {scheduled: true, host: mail.example.org}}")
+        steps = {step: evaluate(defs, instance, f"digests_{step}").run_requests[0] for step in DIGEST_STEPS}
+        busy = {DIGEST_STEP_TAG: "send"}
+        instance.add_run(dg.DagsterRun("digests", run_id="1", status=dg.DagsterRunStatus.STARTED, tags=busy))
+        assert "is still active" in (evaluate(defs, instance, "digests_send").skip_message or "")
+        assert evaluate(defs, instance, "digests_build").run_requests
+    selected = {step: {key.to_user_string() for key in request.asset_selection} for step, request in steps.items()}
+    assert selected["send"] == {"digests/digest_outbox"}
+    assert selected["build"] == {"digests/digests", "publishing/generation"}
+    assert {"bronze/unsubscribes", "bronze/feed_postings", "bronze/quarantine"} <= selected["ingest"]
+    assert {"catalog/jobs", "ranking/feeds"} <= selected["score"]
+    job = defs.resolve_job_def("digests")
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == set().union(*selected.values())
+    assert (job.tags[SCOPE_TAG], job.tags[SEND_TAG]) == ("touched", "due")
 
 
 def evaluate(defs: dg.Definitions, instance: dg.DagsterInstance, job: str = "daily"):  # type: ignore[no-untyped-def]

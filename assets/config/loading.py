@@ -5,6 +5,7 @@ Secrets are not part of it: they come from the environment, where they are used.
 
 from pathlib import Path
 
+from assets.config.applications import Applications
 from assets.config.files import CONFIG_FILES, SHIPPED_VOCABULARY, config_file
 from assets.config.llm import Llm
 from assets.config.pipeline import Pipeline
@@ -22,6 +23,7 @@ class Config(Strict):
     ranking: Ranking
     pipeline: Pipeline
     llm: Llm
+    applications: Applications
 
 
 def load_config(folder: Path | None = None, *, lake: Lake | None = None) -> Config:
@@ -45,4 +47,5 @@ def load_config(folder: Path | None = None, *, lake: Lake | None = None) -> Conf
         ranking=load_file(config_file(folder, "ranking.yaml"), Ranking),
         pipeline=load_file(config_file(folder, "pipeline.yaml"), Pipeline),
         llm=load_file(config_file(folder, "llm.yaml"), Llm),
+        applications=load_file(config_file(folder, "applications.yaml"), Applications),
     )

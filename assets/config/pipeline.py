@@ -1,9 +1,9 @@
 """The settings of `pipeline.yaml`: models, digests, publishing, retention."""
 
 from email.policy import SMTP as MAIL_SYNTAX
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from assets.config.yaml_files import Share, Strict
 from models.fitting.als import AlsSettings
@@ -85,6 +85,35 @@ def _unsubscribe_link(text: str) -> str:
     return text
 
 
+class DeliverySettings(Strict):
+    """How digests are sent by e-mail. User and password: JOBFEED_SMTP_USER and JOBFEED_SMTP_PASSWORD.
+
+    `scheduled`: whether the schedules of the job `digests` run. `host`: of the mail server; nothing is sent without.
+    `security`: starttls, tls (from the first byte), or none, for a server on this machine. A digest is sent from the
+    user's hour on, up to `late_hours` later; then it is suppressed as outdated. After a temporary refusal the next
+    attempt comes after `retry_seconds`, then after twice that, up to `max_attempts`. `bounce_address`: where reports
+    about undelivered mails go; default the sender's. `kept_days`: of the outbox.
+    """
+
+    scheduled: bool = False
+    host: str = Field("", pattern=r"^[A-Za-z0-9.:-]*$")
+    port: int = Field(587, ge=1, le=65_535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    timeout_seconds: float = Field(60, gt=0, le=600)
+    messages_per_second: float = Field(10, gt=0, le=10_000)
+    max_attempts: int = Field(5, ge=1, le=100)
+    retry_seconds: float = Field(60, ge=0, le=86_400)
+    late_hours: float = Field(3, gt=0, le=48)
+    bounce_address: Annotated[str, AfterValidator(_sender)] = ""
+    kept_days: int = Field(180, ge=8)
+
+    @model_validator(mode="after")
+    def _refuses_an_open_connection(self) -> "DeliverySettings":
+        if self.security == "none" and self.host not in ("", "localhost", "127.0.0.1", "::1"):
+            raise ValueError(f"security none is for a server on this machine only; for {self.host} use starttls or tls")
+        return self
+
+
 class DigestSettings(Strict):
     """Content, sender and links of digests.
 
@@ -98,6 +127,7 @@ class DigestSettings(Strict):
     sender: Annotated[str, AfterValidator(_sender)] = ""
     unsubscribe_url: Annotated[str, AfterValidator(_unsubscribe_link)] = ""
     view_url: Annotated[str, AfterValidator(_link)] = ""
+    delivery: DeliverySettings = DeliverySettings()
 
 
 class Postgres(Strict):

@@ -80,7 +80,11 @@ class Retrieval(Strict):
 
 
 class Ranking(Strict):
-    """`ranking.yaml`."""
+    """`ranking.yaml`.
+
+    At most `reached_users` are ranked again in an hourly run because of new or changed jobs; the others follow in the
+    next runs.
+    """
 
     default_recipe: str = AUTO
     feed_items: int = Field(settings.Settings.feed_items, ge=1, le=1000)
@@ -88,6 +92,7 @@ class Ranking(Strict):
     company_cap: int = Field(3, ge=1)
     company_cap_top: int = Field(20, ge=1)
     shard_users: int = Field(5_000, ge=100, le=1_000_000)
+    reached_users: int = Field(settings.REACHED_USERS, ge=1, le=10_000_000)
     recipes: dict[str, Recipe] = Field(min_length=1)
     retrieval: Retrieval = Retrieval()
     experiment: Experiment | None = None

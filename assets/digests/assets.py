@@ -7,24 +7,30 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
 from assets.declare import asset
 from assets.digests.advice import with_advice
+from assets.digests.letters import LetterWriter, missing_settings
 from assets.digests.links import DigestLinks
+from assets.digests.recipients import without_opted_out
 from assets.digests.rendering import Wording, render
 from assets.digests.selection import digest_items, due_users, sent_items
+from assets.digests.sending import Sender, queue_digests
+from assets.digests.smtp import MailServer
 from assets.io import StoredTable
 from assets.lake import Lake, write_parquet
 from assets.resources import RunClock, Workspace
 from features.localisation.places import town_names
-from features.schemas.insight import DIGEST_ITEMS, DIGESTS
+from features.schemas.insight import DIGEST_ITEMS, DIGEST_OUTBOX, DIGESTS
 from features.vocabulary.display_names import display_names
 from models.explanations.names import Names
 from serving.contract.tables import JOB_REFERENCE_CODES
 
+SEND_TAG = "jobfeed/send"  # any value: the run sends the digests that are due, where a mail server is configured
 KEPT_DAYS = 7  # a weekly digest can be looked up until the next one
 BATCH_USERS = 5_000  # rendered at once: about 150 MB of HTML
 
@@ -32,6 +38,7 @@ BATCH_USERS = 5_000  # rendered at once: about 150 MB of HTML
 @asset(
     "digests/digests",
     inputs=("ranking/feeds", "catalog/jobs", "catalog/users", "insight/skill_demand", "insight/skill_gaps"),
+    deps=("bronze/unsubscribes", "bronze/bounces"),
 )
 def digests(
     context: dg.AssetExecutionContext,
@@ -50,6 +57,7 @@ def digests(
     """
     as_of, lake = clock.as_of(context), workspace.lake
     settings = workspace.config.pipeline.digest
+    users = without_opted_out(users, workspace.lake)
     due = due_users(users, as_of=as_of)
     sent = lake.scan("digests", DIGEST_ITEMS)
     items = digest_items(due, feeds, jobs, sent, as_of=as_of, settings=settings)
@@ -129,4 +137,26 @@ def _referenced_titles(items: pl.DataFrame, jobs: pl.LazyFrame) -> pl.DataFrame:
     return jobs.join(refs.lazy(), on="job_id", how="semi").select("job_id", "title").collect()
 
 
-ASSETS = [digests]
+@asset("digests/digest_outbox", deps=("digests/digests", "catalog/users", "bronze/unsubscribes", "bronze/bounces"))
+def digest_outbox(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
+    """E-mails with digests: queued, and in runs of the job `digests` sent where a mail server is configured.
+
+    What is due goes by the wall clock, so that a replay sends nothing.
+    """
+    settings = workspace.config.pipeline.digest
+    links = DigestLinks.of(settings, os.environ)
+    writer = LetterWriter(workspace.lake, workspace.landing, settings, links)
+    missing = missing_settings(settings, links)
+    metadata: dict[str, Any] = {"not_configured": "; ".join(missing)} if missing else {}
+    if SEND_TAG in context.run.tags and settings.delivery.host and not missing:
+        report = Sender(writer, MailServer(settings.delivery, os.environ), clock.now).send_due()
+        metadata |= vars(report)
+        if report.n_unknown:
+            context.log.warning(f"{report.n_unknown} digests may have arrived or not; they are not sent again")
+    else:
+        metadata["n_queued"] = queue_digests(writer, now=clock.now())
+    n_rows = workspace.lake.n_rows("digests", DIGEST_OUTBOX)
+    return dg.Output(StoredTable(DIGEST_OUTBOX, n_rows), metadata=metadata)
+
+
+ASSETS = [digests, digest_outbox]

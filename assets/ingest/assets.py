@@ -14,6 +14,8 @@ import polars as pl
 
 from assets import run_ledger
 from assets.declare import asset
+from assets.digests.links import DigestLinks
+from assets.ingest.applications.ingest import ingest_applications
 from assets.ingest.events.ingest import ingest_events
 from assets.ingest.events.store import compact_days
 from assets.ingest.feeds.ingest import ingest_feeds
@@ -24,6 +26,7 @@ from assets.ingest.http.pacing import HostPacer
 from assets.ingest.jobs.ingest import ingest_job_files
 from assets.ingest.jobs.postings import last_of_each_day
 from assets.ingest.people.ingest import ingest_erasures, ingest_users
+from assets.ingest.people.mail import ingest_bounces, ingest_unsubscribes
 from assets.ingest.people.resumes import ResumeVocabulary, ingest_resumes
 from assets.ingest.report import RunReport, markdown_table
 from assets.ingest.run_log import plots, recent_runs, record_runs
@@ -31,6 +34,8 @@ from assets.io import StoredTable
 from assets.llm.client import llm_client
 from assets.resources import RunClock, Workspace, draws_charts, whole_job
 from features.schemas.bronze import (
+    APPLICATION_LOG,
+    BOUNCES,
     ERASURES,
     EVENTS,
     FEED_POSTINGS,
@@ -40,6 +45,7 @@ from features.schemas.bronze import (
     QUARANTINE,
     RESUMES,
     SIGHTINGS,
+    UNSUBSCRIBES,
     USER_RECORDS,
 )
 from features.schemas.table import Table
@@ -48,7 +54,11 @@ from features.source_health import source_alarms
 MAX_PARTS = 100
 DAYS_NOT_COMPACTED = 2  # events of the last days still arrive; the parts of earlier days are merged
 _POSTINGS = ("bronze/feed_postings", "bronze/hh_postings", "bronze/file_postings")
-_SOURCES = (*_POSTINGS, "bronze/events", "bronze/user_records", "bronze/resumes", "bronze/erasures")
+_PEOPLE = (
+    "bronze/events", "bronze/user_records", "bronze/resumes", "bronze/erasures", "bronze/application_log",
+    "bronze/unsubscribes", "bronze/bounces",
+)  # fmt: skip
+_SOURCES = (*_POSTINGS, *_PEOPLE)
 _SHOWN = (
     "kind", "source", "ran_at", "status", "n_fetched", "n_read", "n_new", "n_changed", "n_unchanged", "n_quarantined",
 )  # fmt: skip
@@ -151,6 +161,30 @@ def resumes(workspace: Workspace, as_of: dt.datetime) -> RunReport:
     return ingest_resumes(workspace.lake, workspace.landing, vocabulary=vocabulary, as_of=as_of, llm=llm)
 
 
+@_ingested(APPLICATION_LOG, deps=("bronze/erasures",))
+def application_log(workspace: Workspace, as_of: dt.datetime) -> RunReport:
+    """What became of applications, as apps told it: every event once."""
+    report = ingest_applications(
+        workspace.lake, workspace.landing, states=workspace.config.applications.words, as_of=as_of
+    )
+    workspace.lake.compact("bronze", APPLICATION_LOG, more_than=MAX_PARTS)
+    return report
+
+
+@_ingested(UNSUBSCRIBES, deps=("bronze/erasures",))
+def unsubscribes(workspace: Workspace, as_of: dt.datetime) -> RunReport:
+    """Who unsubscribed from digests, or subscribed again; digests are sent by it from the next mail on."""
+    links = DigestLinks.of(workspace.config.pipeline.digest, os.environ)
+    return ingest_unsubscribes(workspace.lake, workspace.landing, links=links, as_of=as_of)
+
+
+@_ingested(BOUNCES, deps=("bronze/erasures", "bronze/user_records"))
+def bounces(workspace: Workspace, as_of: dt.datetime) -> RunReport:
+    """What came back of digests by e-mail: addresses that take none, and mails that were marked as spam."""
+    links = DigestLinks.of(workspace.config.pipeline.digest, os.environ)
+    return ingest_bounces(workspace.lake, workspace.landing, links=links, as_of=as_of)
+
+
 @asset("bronze/quarantine", deps=_SOURCES)
 def quarantine(workspace: Workspace) -> dg.Output[StoredTable]:
     """Everything that could not be used, with the reason and the beginning of the raw entry."""
@@ -205,7 +239,7 @@ def sources_keep_coming(workspace: Workspace) -> dg.AssetCheckResult:
 
 
 ASSETS = [
-    feed_postings, hh_postings, file_postings, sightings, erasures, events, user_records, resumes, quarantine,
-    ingest_runs,
+    feed_postings, hh_postings, file_postings, sightings, erasures, events, user_records, resumes, application_log,
+    unsubscribes, bounces, quarantine, ingest_runs,
 ]  # fmt: skip
 ASSET_CHECKS = [sources_keep_coming]

@@ -12,7 +12,7 @@ from features.sources.parsed import mask_contacts, rejects
 UNREADABLE = "unreadable_file"
 UNSUPPORTED = "unsupported_format"
 # The refused entries of these sources may hold personal data.
-PERSONAL_SOURCES = ("interactions", "users", "resumes", "erasures")
+PERSONAL_SOURCES = ("interactions", "users", "resumes", "erasures", "applications", "unsubscribes", "bounces")
 _FLUSH_REJECTS = 200_000
 
 

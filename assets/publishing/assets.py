@@ -27,7 +27,7 @@ from assets.publishing.published_jobs import published_jobs
 from assets.publishing.tables import Source
 from assets.publishing.validation import ValidationFailedError
 from assets.ranking.inputs import served_settings
-from assets.ranking.scope import feeds_table
+from assets.ranking.listed import feeds_table
 from assets.resources import ANNOUNCE_TAG, SCOPE_TAG, RunClock, Workspace, parse_scope, whole_job
 from features.localisation.places import town_names
 from features.schemas.catalog import INTERACTIONS, JOBS

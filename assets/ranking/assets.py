@@ -124,6 +124,7 @@ def _metadata(report: Report, first: pl.DataFrame, *, with_charts: bool) -> dict
     return {
         "n_ranked": dg.MetadataValue.int(report.n_ranked),
         "n_shortened": dg.MetadataValue.int(report.n_shortened),
+        "n_waiting": dg.MetadataValue.int(report.n_waiting),
         "n_shards": dg.MetadataValue.int(report.n_shards),
         "items_per_feed": dg.MetadataValue.float(round(report.n_items / max(report.n_ranked, 1), 2)),
         **(_charts(report) if with_charts else {}),

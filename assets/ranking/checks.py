@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from assets.lake import Lake
 from assets.layers import IS_REMOVED
-from assets.ranking.scope import feeds_table
+from assets.ranking.listed import feeds_table
 from assets.resources import is_partial
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import USER_PROFILES

@@ -136,6 +136,7 @@ def ranking_settings(config: Config, *, learned: Recipe | None = None, n_threads
         salt=experiment.salt if experiment else "",
         seed=config.pipeline.seed,
         exact_jobs=exact_jobs,
+        reached_users=ranking.reached_users,
         n_threads=n_threads or os.cpu_count() or 1,
     )
 

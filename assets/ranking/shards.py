@@ -17,16 +17,12 @@ from threadpoolctl import threadpool_limits
 from assets.increments import LayeredTable
 from assets.lake import Lake
 from assets.ranking.inputs import Tables, encoded_jobs, load_population, of_users, shards_of_users, users_to_rank
-from assets.ranking.scope import (
-    digest_of_open,
-    feeds_table,
-    followed,
-    users_to_rank_again,
-    users_with_closed,
-    without_closed,
-)
+from assets.ranking.listed import feeds_table, who_lists
+from assets.ranking.new_jobs import Queue, jobs_that_differ, keep_waiting, queue_for, users_of_jobs, waiting_users
+from assets.ranking.scope import Again, followed, users_to_rank_again, without_closed
 from assets.resources import Scope
-from features.schemas.ranking import FEEDS
+from features.schemas.catalog import JOBS
+from features.schemas.ranking import FEEDS, WAITING_USERS
 from models.arrays import Longs
 from models.fitting.als import fold_in
 from models.fitting.collaborative import ALS, fold_in_history
@@ -48,12 +44,14 @@ _COUNTING = Lock()
 class Report:
     """What a run did: rows in the table, rows ranked and rows shortened, shards, seconds, and items by retriever.
 
-    `sources` and `n_items` count the ranked feeds by source, and their items.
+    `n_waiting` users are left for the next runs. `sources` and `n_items` count the ranked feeds by source, and their
+    items.
     """
 
     n_rows: int = 0
     n_ranked: int = 0
     n_shortened: int = 0
+    n_waiting: int = 0
     n_shards: int = 0
     n_items: int = 0
     sources: Counter[str] = field(default_factory=Counter)
@@ -66,6 +64,29 @@ class Report:
         self.n_items += int(feeds["items"].list.len().sum())
         self.sources.update(feeds["source"].to_list())
         self.timings.add(timings)
+
+
+@dataclass(frozen=True)
+class PartialRun:
+    """A run that keeps the feeds of most users."""
+
+    scope: Scope
+    lake: Lake
+    fitted: Fitted
+    settings: Settings
+    as_of: dt.datetime
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Users to rank again for what they did, and jobs that may have changed, sorted (None: any).
+
+    `made_of`: what the stored feeds are made of.
+    """
+
+    again: Again
+    jobs: pl.Series | None
+    made_of: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -106,32 +127,71 @@ def rank_feeds(
     """
     started = time.perf_counter()
     stored = feeds_table(lake)
-    with stored.lock():
-        made_of = followed(lake)
-        before = stored.made_of
-        again = users_to_rank_again(scope, tables, lake, before)
-        if again is None or before is None:
-            users = users_to_rank(tables)
-            names = [f"shard={number:04d}" for number in range(number_of_shards(len(users), shard_users))]
-        else:
-            users, names, tables = again.users, [], of_users(tables, again.users)
+    with stored.lock(), threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(settings.n_threads) as pool:
+        made_of = {**followed(lake), "ranked_at": as_of.isoformat()}
+        found = _changes(scope, tables, stored, as_of=as_of)
+        if found is not None:
+            partial_run = PartialRun(scope, lake, fitted, settings, as_of)
+            return _rank_some(partial_run, tables, found, made_of, pool)
+        users = users_to_rank(tables)
+        names = [f"shard={number:04d}" for number in range(number_of_shards(len(users), shard_users))]
         run = prepare_run(tables, fitted, users, settings=settings, as_of=as_of)
-        made_of |= {"open": digest_of_open(run.context.jobs.ids), "all_ranked_at": as_of.isoformat()}
-        report = Report(n_shards=len(names))
+        report = Report(n_shards=len(names), centroids=run.centroids)
         report.timings.seconds["preparation"] = time.perf_counter() - started
-        with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(settings.n_threads) as pool:
-            if again is None or before is None:
-                _rank_shards(run, names, pool, report, lake=lake, on_shard=on_shard)
-                report.n_rows = stored.rebase(made_of)
-                report.centroids = run.centroids
-            else:
-                made_of["all_ranked_at"] = before["all_ranked_at"]
-                ranked = _rank_batches(run, pool, report)
-                has_closed = made_of["open"] != before["open"]
-                shortened = _shortened(run, lake, without=[again.users, again.gone]) if has_closed else FEEDS.empty()
-                report.n_shortened = len(shortened)
-                report.n_rows = _add(stored, pl.concat([ranked, shortened]).sort("user_id"), again.gone, made_of)
+        _rank_shards(run, names, pool, report, lake=lake, on_shard=on_shard)
+        report.n_rows = stored.rebase(made_of)
+        keep_waiting(lake, WAITING_USERS.empty())
     return report
+
+
+def _changes(scope: Scope, tables: Tables, stored: LayeredTable, *, as_of: dt.datetime) -> Changes | None:
+    """What a run under `scope` deals with; None if it ranks all users."""
+    before = stored.made_of
+    if scope == "all" or before is None:
+        return None
+    jobs = jobs_that_differ(stored.lake, tables.jobs, before, as_of=as_of)
+    if scope == "touched" and jobs is None:
+        return None
+    return Changes(users_to_rank_again(tables, stored.lake, before), jobs, before)
+
+
+def _rank_some(
+    run: PartialRun, tables: Tables, changes: Changes, made_of: dict[str, Any], pool: ThreadPoolExecutor
+) -> Report:
+    """Ranks the users whom the changes concern into a layer, with the stored feeds that lost a job."""
+    started = time.perf_counter()
+    lake, again, report = run.lake, changes.again, Report()
+    queue = _queue(run, tables, changes)
+    if run.scope != "touched":
+        made_of[JOBS.name] = changes.made_of[JOBS.name]  # new jobs are left for the next hourly run
+    users = pl.concat([again.users, queue.chosen["user_id"]]).unique().sort()
+    report.timings.seconds["reached users"] = time.perf_counter() - started
+    started = time.perf_counter()
+    ranking = prepare_run(of_users(tables, users), run.fitted, users, settings=run.settings, as_of=run.as_of)
+    report.timings.seconds["preparation"] = time.perf_counter() - started
+    # Before the feeds are noted as made of the new jobs: a run that is killed forgets nobody.
+    keep_waiting(lake, pl.concat([queue.chosen, queue.left]))
+    ranked = _rank_batches(ranking, pool, report)
+    started = time.perf_counter()
+    shortened = _shortened(ranking, lake, changes.jobs, without=[users, again.gone])
+    report.timings.seconds["shortening"] = time.perf_counter() - started
+    report.n_shortened, report.n_waiting = len(shortened), len(queue.left)
+    report.n_rows = _add(feeds_table(lake), pl.concat([ranked, shortened]).sort("user_id"), again.gone, made_of)
+    keep_waiting(lake, queue.left)
+    return report
+
+
+def _queue(run: PartialRun, tables: Tables, changes: Changes) -> Queue:
+    """Who waits for new and changed jobs, apart from those who are ranked again anyway or have lost their feed."""
+    others = pl.concat([changes.again.users, changes.again.gone])
+    waiting = waiting_users(run.lake).filter(~pl.col("user_id").is_in(others.implode()))
+    if run.scope != "touched":
+        return Queue(WAITING_USERS.empty(), waiting)
+    found = WAITING_USERS.empty()
+    if changes.jobs is not None and len(changes.jobs):
+        found = users_of_jobs(run.lake, tables, run.fitted, changes.jobs, settings=run.settings, as_of=run.as_of)
+    found = found.filter(~pl.col("user_id").is_in(others.implode()))
+    return queue_for(waiting, found, budget=run.settings.reached_users)
 
 
 def prepare_run(
@@ -272,14 +332,23 @@ def _ranked(run: RankingRun, rows: Longs) -> tuple[pl.DataFrame, Timings]:
     return feeds.sort("user_id"), timings
 
 
-def _shortened(run: RankingRun, lake: Lake, *, without: Sequence[pl.Series]) -> pl.DataFrame:
-    """The stored feeds that hold closed jobs, without these; those of users in `without` are left out."""
-    companies = _companies(run.context.jobs)
-    users = users_with_closed(lake, companies["job_id"])
+def _shortened(run: RankingRun, lake: Lake, jobs: pl.Series | None, *, without: Sequence[pl.Series]) -> pl.DataFrame:
+    """The stored feeds that hold jobs that are no longer shown, without these jobs.
+
+    Only `jobs` may have gone, any if it is None. Feeds of users in `without` are left out.
+    """
+    shown = run.context.jobs.ids
+    if jobs is None:
+        listing = who_lists(lake, shown, others=True)
+    else:
+        listing = who_lists(lake, jobs.filter(~jobs.is_in(shown.implode())))
+    users = listing["user_id"].unique().sort()
     for others in without:
         users = users.filter(~users.is_in(others.implode()))
+    if users.is_empty():
+        return FEEDS.empty()
     feeds = lake.scan(_STAGE, FEEDS).filter(pl.col("user_id").is_in(users.implode())).collect()
-    return without_closed(feeds, companies=companies, cap=run.context.settings.company_cap)
+    return without_closed(feeds, companies=_companies(run.context.jobs), cap=run.context.settings.company_cap)
 
 
 def _add(stored: LayeredTable, rows: pl.DataFrame, gone: pl.Series, made_of: Mapping[str, Any]) -> int:

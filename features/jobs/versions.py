@@ -10,6 +10,8 @@ from features.text.normalise import first_true
 
 # A search page lacks these or has only a snippet, so the last complete version wins.
 _COMPLETE_COLUMNS = ("description", "language", "skills", "tags")
+# Found later: see dedupe.py and features/localisation/jobs.py.
+_NOT_FOLDED = ("duplicate_of", "city_ru", "region_ru", "board")
 _FIRST_PLAUSIBLE = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 _MAX_AHEAD = dt.timedelta(days=1)
 
@@ -22,7 +24,7 @@ def fold_jobs(
     stale_after_days: pl.DataFrame,
     default_days: int,
 ) -> pl.DataFrame:
-    """JOBS at `as_of`, sorted by job_id, `duplicate_of` null.
+    """JOBS at `as_of`, sorted by job_id; `duplicate_of` and what readers see of a job are null.
 
     `versions` is JOB_VERSIONS, `sightings` SIGHTINGS, `stale_after_days` has columns source and days; other sources
     use `default_days`. A job exists from its first sighting or its publication, whichever is earlier. Its newest
@@ -45,7 +47,7 @@ def fold_jobs(
             ).fill_null("open"),
             closed_at=pl.coalesce("ended_at", "ran_out_at"),
         )
-        .with_columns(duplicate_of=pl.lit(None, pl.String))
+        .with_columns(pl.lit(None, pl.String).alias(name) for name in _NOT_FOLDED)
     )
     return JOBS.conform(jobs.select(list(JOBS.columns))).sort("job_id")
 

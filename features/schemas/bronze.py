@@ -228,6 +228,51 @@ EVENTS = Table(
     personal=frozenset({"latitude", "longitude"}),
 )
 
+APPLICATION_EVENT_TYPES = ("status", "interview", "offer", "note", "deadline", "reminder", "reply", "follow_up")
+INTERVIEW_ACTIONS = ("scheduled", "rescheduled", "completed", "cancelled")
+INTERVIEW_KINDS = ("phone", "video", "onsite", "panel", "technical")
+INTERVIEW_OUTCOMES = ("passed", "failed", "unknown")
+OFFER_ACTIONS = ("received", "countered", "accepted", "declined", "expired")
+FOLLOW_UP_ACTIONS = ("sent", "skipped", "cancelled")
+DIRECTIONS = ("in", "out")
+APPLICATION_LOG = Table(
+    "application_log",
+    "What became of applications, as apps told it; one row per event",
+    {
+        "event_id": Column(pl.String, "Event, by the id that the app gave"),
+        "user_id": _USER_ID,
+        "occurred_at": Column(UTC_TIMESTAMP, "When it happened"),
+        "event_type": Column(pl.String, f"One of {', '.join(APPLICATION_EVENT_TYPES)}"),
+        "application_id": Column(pl.String, "Application, by the app's id; null for the application to the job"),
+        "job_id": _JOB_ID,
+        "title": Column(pl.String, "Title of the job, as the app states it"),
+        "company": Column(pl.String, "Company, as the app states it"),
+        "url": Column(pl.String, "Page of the job, as the app states it"),
+        "state": Column(pl.String, "Status: the state that the application is in now"),
+        "interview_id": Column(pl.String, "Interview, by the app's id"),
+        "offer_id": Column(pl.String, "Offer, by the app's id"),
+        "action": Column(pl.String, "What happened to the interview, offer or follow-up"),
+        "kind": Column(pl.String, f"Interview: {', '.join(INTERVIEW_KINDS)}; deadline: what for"),
+        "starts_at": Column(UTC_TIMESTAMP, "Start of the interview"),
+        "utc_offset_minutes": Column(pl.Int16, "Time zone in which the start was stated", "minutes east of UTC"),
+        "duration_minutes": Column(pl.Int32, "Length of the interview", "minutes"),
+        "outcome": Column(pl.String, f"Outcome of the interview: {', '.join(INTERVIEW_OUTCOMES)}"),
+        "salary": Column(pl.Float64, "Offered pay, in currency per period"),
+        "currency": Column(pl.String, "Currency of the pay (ISO 4217)"),
+        "period": Column(pl.String, "What the pay is for, such as month"),
+        "due_date": Column(pl.Date, "Deadline, also of an offer"),
+        "remind_at": Column(UTC_TIMESTAMP, "When the user wants to be reminded"),
+        "text": Column(pl.String, "Note, reminder, reply or feedback on an interview"),
+        "channel": Column(pl.String, "Where the note was taken"),
+        "direction": Column(pl.String, "Reply: in (from the employer) or out"),
+        "sentiment": Column(pl.String, "Reply: positive, neutral or negative, if the app states it"),
+        "sequence": Column(pl.String, "Follow-up: its sequence"),
+        "step": Column(pl.Int32, "Follow-up: its step in the sequence"),
+    },
+    key=("event_id",),
+    personal=frozenset({"text"}),
+)
+
 USER_PROFILE_COLUMNS: Mapping[str, Column] = {
     "full_name": Column(pl.String, "Full name"),
     "email": Column(pl.String, "E-mail address"),
@@ -299,4 +344,27 @@ ERASURES = Table(
     "Users to be forgotten; one row per user",
     {"user_id": _USER_ID, "requested_at": Column(UTC_TIMESTAMP, "When the user asked for it")},
     key=("user_id",),
+)
+UNSUBSCRIBES = Table(
+    "unsubscribes",
+    "Users who unsubscribed from digests, or subscribed again; one row per user, the newest request",
+    {
+        "user_id": _USER_ID,
+        "requested_at": Column(UTC_TIMESTAMP, "When the user asked for it"),
+        "is_subscribed": Column(pl.Boolean, "False: no digest is sent; true: the user takes that back"),
+    },
+    key=("user_id",),
+)
+BOUNCE_KINDS = ("hard", "soft", "complaint")
+BOUNCES = Table(
+    "bounces",
+    "What came back of e-mails with digests, without addresses; one row per user, time and kind",
+    {
+        "user_id": _USER_ID,
+        "occurred_at": Column(UTC_TIMESTAMP, "When it was reported"),
+        "kind": Column(pl.String, "hard: the address takes no mail; soft: not now; complaint: marked as spam"),
+        "digest_date": Column(pl.Date, "Date of the digest, if the report names the message"),
+        "smtp_status": Column(pl.String, "Enhanced status code, such as 5.1.1"),
+    },
+    key=("user_id", "occurred_at", "kind"),
 )

@@ -19,6 +19,34 @@ DIGEST_ITEMS = Table(
     },
     key=("user_id", "digest_date", "job_id"),
 )
+OUTBOX_STATUSES = ("queued", "sending", "sent", "failed", "suppressed")
+# Why an e-mail was suppressed, and why it failed. `delivery_unknown`: the process or the connection ended between the
+# message and the answer of the mail server, so it may have arrived; it is not sent again.
+SUPPRESSED_REASONS = (
+    "unsubscribed", "frequency_none", "bounced", "complained", "no_address", "bad_address", "unknown_user", "erased",
+    "outdated",
+)  # fmt: skip
+FAILED_REASONS = ("no_such_mailbox", "refused", "too_many_attempts", "delivery_unknown")
+DIGEST_OUTBOX = Table(
+    "digest_outbox",
+    "E-mails with digests and what became of them, a part per digest date; one row per digest",
+    {
+        "user_id": DIGESTS.described["user_id"],
+        "digest_date": DIGESTS.described["digest_date"],
+        "message_id": Column(pl.String, "Message-ID, fixed before the first attempt"),
+        "status": Column(pl.String, f"One of {', '.join(OUTBOX_STATUSES)}"),
+        "reason": Column(pl.String, f"One of {', '.join(SUPPRESSED_REASONS + FAILED_REASONS)}; else null"),
+        "due_at": Column(UTC_TIMESTAMP, "The user's hour on the digest's date"),
+        "queued_at": Column(UTC_TIMESTAMP, "When it was queued"),
+        "attempts": Column(pl.Int32, "Attempts to send it"),
+        "attempted_at": Column(UTC_TIMESTAMP, "Last attempt"),
+        "retry_at": Column(UTC_TIMESTAMP, "Earliest next attempt of one that is queued again; else null"),
+        "ended_at": Column(UTC_TIMESTAMP, "When it was sent, failed or was suppressed; else null"),
+        "smtp_code": Column(pl.Int16, "Reply code of the mail server to the last attempt"),
+        "smtp_status": Column(pl.String, "Enhanced status code in that reply, such as 5.1.1"),
+    },
+    key=("user_id", "digest_date"),
+)
 MARKET_TRENDS = published("market_trends")
 SKILL_DEMAND = published("skill_demand")
 SKILL_GAPS = published("skill_gaps")

@@ -7,6 +7,7 @@ from models.ranking.experiments import Arm
 
 COLLABORATIVE = "collaborative"
 EXACT_JOBS = 20_000  # above this number of jobs, vectors are searched by clusters
+REACHED_USERS = 2_500
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of a ranking run. Without `arms` every user gets the default recipe."""
+    """All settings of a ranking run. Without `arms` every user gets the default recipe.
+
+    `reached_users` are ranked again in a run for the sake of new and changed jobs.
+    """
 
     recipes: Mapping[str, Recipe]
     default_recipe: str
@@ -74,3 +78,4 @@ class Settings:
     seed: int = 0
     n_threads: int = 1
     exact_jobs: int = EXACT_JOBS
+    reached_users: int = REACHED_USERS

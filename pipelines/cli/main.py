@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli import config, evaluate, feeds, generations, recipes, service, sources, terminal, workbench
+from pipelines.cli import config, digests, evaluate, feeds, generations, recipes, service, sources, terminal, workbench
 
 app = terminal.command_group("Offline job recommendations: run, look, serve.")
 for command in (
@@ -19,6 +19,7 @@ for command in (
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 app.command(context_settings=_PASSED_ON)(service.token)
 for name, group in (
+    ("digests", digests.app),
     ("generations", generations.app),
     ("recipes", recipes.app),
     ("config", config.app),

@@ -33,7 +33,7 @@ _KIND_HELP = "What decides in this market: general, merit, exposure, skills, loc
 
 
 def run(
-    job: Annotated[str, typer.Argument(help="daily, weekly, hourly or frequent")],
+    job: Annotated[str, typer.Argument(help="daily, weekly, hourly, frequent or digests")],
     as_of: AsOf = None,
     always: Annotated[bool, typer.Option("--always", help="Run even if there is nothing new.")] = False,
     announce: Annotated[

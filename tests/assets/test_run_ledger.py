@@ -11,6 +11,7 @@ from assets.ingest.landing import LandingManifest, file_digest, hidden, list_lan
 from assets.lake import Lake
 from features.schemas.bronze import USER_RECORDS
 from features.schemas.catalog import JOBS
+from features.schemas.ranking import WAITING_USERS
 from serving.contract.generation import POINTER
 
 AS_OF = dt.datetime(2026, 3, 1, 10, tzinfo=dt.UTC)
@@ -128,6 +129,15 @@ def test_other_settings_and_an_earlier_instant_are_new(runs: Runs) -> None:
     assert runs.last("frequent", made_by="other code") is None
     assert runs.last("frequent", AS_OF) == AS_OF
     assert runs.last("frequent", AS_OF - dt.timedelta(minutes=1)) is None
+
+
+def test_an_hourly_run_follows_while_users_wait_for_new_jobs(runs: Runs) -> None:
+    done(runs)
+    waiting = pl.DataFrame([("u", AS_OF, 3)], schema=dict(WAITING_USERS.columns), orient="row")
+    runs.lake.replace("ranking", WAITING_USERS, waiting)
+    assert runs.last("hourly") is None and runs.last("frequent") == AS_OF
+    runs.lake.replace("ranking", WAITING_USERS, waiting.clear())
+    assert runs.last("hourly") == AS_OF
 
 
 def job(**values: object) -> pl.DataFrame:

@@ -27,7 +27,7 @@ from assets.publishing.delta_sources import TableDelta
 from assets.publishing.full import publish_full
 from assets.publishing.lookup.writer import LookupFileWriter
 from assets.publishing.tables import Source
-from assets.ranking.scope import feeds_table
+from assets.ranking.listed import feeds_table
 from features.schemas.ranking import FEEDS
 from serving.contract.generation import LOOKUP, sha256_of
 from serving.service.store import Store

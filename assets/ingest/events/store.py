@@ -109,11 +109,11 @@ def without_erased(rows: pl.DataFrame, erasures: pl.DataFrame, *, at: str) -> pl
     """
     if erasures.is_empty():
         return rows
-    requested = erasures.group_by("user_id").agg(pl.col("requested_at").max())
+    requested = erasures.group_by("user_id").agg(erased_at=pl.col("requested_at").max())
     return (
         rows.join(requested, on="user_id", how="left", maintain_order="left")
-        .filter(pl.col("requested_at").is_null() | (pl.col(at) > pl.col("requested_at")))
-        .drop("requested_at")
+        .filter(pl.col("erased_at").is_null() | (pl.col(at) > pl.col("erased_at")))
+        .drop("erased_at")
     )
 
 

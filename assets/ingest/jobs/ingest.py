@@ -50,13 +50,13 @@ def read_job_file(file: LandedFile, *, parquet: Worker) -> Iterator[Parsed]:
     else:
         body = file.read(max_bytes=MAX_WHOLE_FILE_BYTES, hint=" (JSON lines may be larger)")
         if file.suffixes == ".parquet":
-            yield _in(parquet, body)
+            yield in_worker(parquet, body)
         else:
             yield parse_jobs_csv(whole_lines(body) if file.may_grow else body)
 
 
-def _in(parquet: Worker, body: bytes) -> Parsed:
-    """The postings of a Parquet file, read in a process of its own: kilobytes may unpack to all memory."""
+def in_worker(parquet: Worker, body: bytes) -> Parsed:
+    """The rows of a Parquet file, read in a process of its own: kilobytes may unpack to all memory."""
     seconds = FIRST_SECONDS + len(body) / _BYTES_PER_SECOND
     try:
         parsed: Parsed = parquet.call(body, deadline_seconds=seconds)

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.ingest.events.store import without_erased
-from assets.ingest.landing import LandedFile, list_landed
+from assets.ingest.landing import LandedFile, LandingManifest, list_landed
 from assets.ingest.landing_run import landing_run, parse_in_blocks
 from assets.ingest.report import RunReport
 from assets.lake import Lake
@@ -54,6 +54,15 @@ def ingest_erasures(lake: Lake, landing: Path, *, as_of: dt.datetime) -> RunRepo
     n_new = fresh.join(known, on="user_id", how="anti").height
     report.of(REQUESTS).add(n_read=read.height, n_new=n_new, n_changed=fresh.height - n_new)
     return report
+
+
+def known_erasures(lake: Lake, landing: Path, *, as_of: dt.datetime) -> pl.DataFrame:
+    """The newest erasure per user, those that landed and were not ingested yet among them. Nothing is stored."""
+    manifest = LandingManifest.load(lake, REQUESTS, as_of=as_of)
+    fresh = [file for file, _ in manifest.unread(list_landed(landing, REQUESTS)) if file.suffixes in FORMATS]
+    frames = [parsed.rows for file in fresh for parsed in parse_in_blocks(file.path, parse_erasures)]
+    rows = pl.concat([lake.scan("bronze", ERASURES).collect(), *frames])
+    return rows.group_by("user_id").agg(pl.col("requested_at").max()).sort("user_id")
 
 
 def _by_lines(parse: Callable[[bytes], Parsed]) -> Callable[[LandedFile], Iterator[Parsed]]:

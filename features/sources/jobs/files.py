@@ -59,7 +59,7 @@ def parse_jobs_csv(body: bytes) -> Parsed:
     """A header and one job a row, in any common encoding and with any delimiter of spreadsheets. Lists are JSON arrays
     or separated by `;`, `|` or `,`.
     """
-    return _collect(_csv_entries(body))
+    return _collect(csv_entries(body))
 
 
 def parse_jobs_parquet(body: bytes) -> Parsed:
@@ -114,7 +114,8 @@ def _json_entries(body: bytes) -> Iterator[Entry]:
             yield name, value, raw
 
 
-def _csv_entries(body: bytes) -> Iterator[Entry]:
+def csv_entries(body: bytes) -> Iterator[Entry]:
+    """The rows of a CSV file by the names of its header; also what spreadsheets write."""
     decoded = decode_feed(body, content_type=None, url=None)
     csv.field_size_limit(_MAX_FIELD_CHARACTERS)
     first_line, _, rest = decoded.lstrip("\r\n").partition("\n")

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDepre
 
 NAMES = {
     "feed_postings", "hh_postings", "file_postings", "sightings", "events", "user_records", "resumes", "erasures",
-    "quarantine", "ingest_runs",
+    "application_log", "unsubscribes", "bounces", "quarantine", "ingest_runs",
 }  # fmt: skip
 
 
@@ -33,6 +33,8 @@ def data(tmp_path: Path) -> Path:
         + "\n{bad\n",
         "users/a.jsonl": json.dumps({"user_id": "u1", "updated_at": "2026-02-01T00:00:00Z"}),
         "erasures/a.jsonl": json.dumps({"user_id": "u9", "requested_at": "2026-02-01T00:00:00Z"}),
+        "unsubscribes/a.jsonl": json.dumps({"user_id": "u1", "requested_at": "2026-02-01T00:00:00Z"}),
+        "bounces/a.jsonl": json.dumps({"user_id": "u1", "type": "hard", "occurred_at": "2026-02-01T00:00:00Z"}),
         "resumes/u1.md": "# Anna Example\n\n## Skills\n\nPython, SQL\n",
     }
     for name, body in files.items():
@@ -73,7 +75,7 @@ def test_one_run_ingests_everything_and_the_same_again_changes_no_byte(data: Pat
         for event in result.get_asset_materialization_events()
         if event.asset_key is not None
     }
-    assert rows == dict.fromkeys(NAMES, 1) | {"sightings": 3, "ingest_runs": 7}
+    assert rows == dict.fromkeys(NAMES, 1) | {"sightings": 3, "application_log": 0, "ingest_runs": 9}
 
 
 def test_every_asset_says_what_it_is() -> None:

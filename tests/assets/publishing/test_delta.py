@@ -20,7 +20,7 @@ from assets.publishing.full import publish_full
 from assets.publishing.lookup import delta_files as layers
 from assets.publishing.tables import Source
 from assets.publishing.validation import ValidationFailedError
-from assets.ranking.scope import feeds_table
+from assets.ranking.listed import feeds_table
 from features.schemas.catalog import INTERACTIONS
 from features.schemas.features import PREFERENCES, TRENDING
 from features.schemas.insight import DIGESTS

@@ -6,10 +6,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from assets.catalog.job_changes import replace_jobs
 from assets.lake import Lake
 from assets.layers import IS_REMOVED
 from assets.ranking.inputs import Tables, encoded_jobs, load_population, users_to_rank
-from assets.ranking.scope import feeds_table
+from assets.ranking.listed import feeds_table
 from assets.ranking.shards import Report, fitted_for, number_of_shards, rank_feeds, whole_batch
 from assets.resources import Scope, parse_scope
 from features.schemas.ranking import FEEDS
@@ -62,6 +63,7 @@ def run(
 ) -> Report:
     tables = tables_of(market)
     settings = replace(SETTINGS, n_threads=n_threads)
+    replace_jobs(lake, market.jobs)
     return rank_feeds(
         tables, market.fitted, lake=lake, settings=settings, shard_users=shard_users, as_of=as_of, scope=scope
     )
@@ -250,14 +252,6 @@ def test_a_job_that_expired_since_the_catalog_was_made_is_not_shown(market: Mark
     assert job not in items(stored(lake))["job_id"]
     run(ended, lake, as_of=LATER)
     assert job not in items(stored(lake))["job_id"]
-
-
-def test_a_new_job_ranks_all_users_in_scope_touched(market: Market, lake: Lake) -> None:
-    run(market, lake)
-    new = pl.when(pl.col("job_id") == market.jobs.filter(pl.col("status") == "open")["job_id"][0]).then(pl.lit(LATER))
-    later = replace(market, jobs=market.jobs.with_columns(first_seen_at=new.otherwise("first_seen_at")))
-    assert run(later, lake, scope="acted", as_of=LATER).n_ranked == 0
-    assert run(later, lake, scope="touched", as_of=LATER).n_ranked == len(stored(lake))
 
 
 def test_a_user_who_is_gone_loses_the_feed(market: Market, lake: Lake) -> None:

@@ -1,0 +1,85 @@
+"""Which digests become e-mails, and when each is due: at its user's own hour on the digest's date."""
+
+import datetime as dt
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from assets.digests.links import DigestLinks
+from assets.digests.outbox import STAGE, Mail, Outbox
+from assets.ingest.events.store import without_erased
+from assets.lake import Lake
+from features.schemas.catalog import USERS
+from features.schemas.insight import DIGESTS
+from features.users.merging import DIGEST_HOUR
+
+_DEFAULT_TIMEZONE = "UTC"
+_KEY = ["user_id", "digest_date"]
+
+
+def update_queue(outbox: Outbox, wanted: pl.DataFrame, links: DigestLinks, *, domain: str, now: dt.datetime) -> int:
+    """Queues the digests `wanted` (as `due_digests` returns them) that are not known yet; returns how many.
+
+    Those that are queued become due when they are due now, if their users changed the hour or the time zone.
+    """
+    known = _known(outbox, wanted)
+    queued = known.filter(pl.col("status") == "queued").select(*_KEY, known_due_at="due_at")
+    moved = wanted.join(queued, on=_KEY).filter(pl.col("due_at") != pl.col("known_due_at"))
+    outbox.move(moved.select(*_KEY, "due_at").iter_rows())
+    return outbox.add(mails_of(wanted.join(known, on=_KEY, how="anti"), links, domain=domain), now=now)
+
+
+def unqueued(outbox: Outbox, wanted: pl.DataFrame, links: DigestLinks, *, domain: str, now: dt.datetime) -> list[Mail]:
+    """The e-mails that `update_queue` would add and that are due now."""
+    fresh = wanted.filter(pl.col("due_at") <= now).join(_known(outbox, wanted), on=_KEY, how="anti")
+    return list(mails_of(fresh, links, domain=domain))
+
+
+def due_digests(lake: Lake, *, erasures: pl.DataFrame, not_before: dt.datetime) -> pl.DataFrame:
+    """The digests of known users that are due at or after `not_before`: user_id, digest_date, due_at; sorted.
+
+    Digests of the future are among them.
+    """
+    digests = lake.scan(STAGE, DIGESTS).select("user_id", "digest_date")
+    users = lake.scan("catalog", USERS).select("user_id", "updated_at", "timezone", "digest_hour")
+    rows = digests.join(users, on="user_id").collect()
+    return (
+        with_due_instants(without_erased(rows, erasures, at="updated_at"))
+        .filter(pl.col("due_at") >= not_before)
+        .select("user_id", "digest_date", "due_at")
+        .sort("user_id", "digest_date")
+    )
+
+
+def with_due_instants(rows: pl.DataFrame) -> pl.DataFrame:
+    """`rows` with `due_at`, by their digest_date, digest_hour and timezone."""
+    key = ["digest_date", "digest_hour", "timezone"]
+    local = rows.select(key).unique()
+    instants = [local_instant(*values) for values in local.iter_rows()]
+    due = local.with_columns(pl.Series("due_at", instants, pl.Datetime("us", "UTC")))
+    return rows.join(due, on=key, nulls_equal=True)
+
+
+def local_instant(day: dt.date, hour: int | None, zone: str | None) -> dt.datetime:
+    """The instant of an hour of a day in a time zone, UTC if the zone is unknown.
+
+    An hour that a clock change leaves out is the one after it; of one that comes twice, the first counts.
+    """
+    try:
+        found = ZoneInfo(zone or _DEFAULT_TIMEZONE)
+    except (KeyError, ValueError, OSError):
+        found = ZoneInfo(_DEFAULT_TIMEZONE)
+    return dt.datetime.combine(day, dt.time(DIGEST_HOUR if hour is None else hour), found).astimezone(dt.UTC)
+
+
+def mails_of(due: pl.DataFrame, links: DigestLinks, *, domain: str) -> Iterator[Mail]:
+    """The e-mails of digests (user_id, digest_date, due_at), each with its Message-ID."""
+    for user_id, day, due_at in due.select(*_KEY, "due_at").iter_rows():
+        yield Mail(user_id, day, f"<{links.message_name(user_id, day)}@{domain}>", due_at, 0)
+
+
+def _known(outbox: Outbox, wanted: pl.DataFrame) -> pl.DataFrame:
+    """The outbox from the first date of `wanted` on."""
+    first = wanted["digest_date"].min()
+    return outbox.rows_since(first if isinstance(first, dt.date) else dt.date.max)

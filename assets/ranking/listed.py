@@ -1,0 +1,93 @@
+"""What the stored feeds list, read column by column: who lists a job, and the least score of each list."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from assets.increments import LayeredTable
+from assets.lake import Lake
+from assets.layers import IS_REMOVED, SEQUENCE
+from features.schemas.ranking import FEEDS
+
+_STAGE = "ranking"
+_FILES_AT_ONCE = 2
+Read = Callable[[pa.Table], pl.DataFrame]
+
+
+def feeds_table(lake: Lake) -> LayeredTable:
+    """The feeds: a file per shard, and layers of those that were ranked again or shortened since."""
+    return LayeredTable(lake, _STAGE, FEEDS, by=FEEDS.key)
+
+
+def who_lists(lake: Lake, job_ids: pl.Series, *, others: bool = False) -> pl.DataFrame:
+    """user_id and job_id of the items of stored feeds that are in `job_ids`; `others`: of those that are not."""
+    wanted = pa.array(job_ids.to_list(), pa.string())
+
+    def read(feeds: pa.Table) -> pl.DataFrame:
+        parts = []
+        for batch in feeds.to_batches():
+            items = batch.column("items")
+            listed = pc.struct_field(items.flatten(), 0)
+            is_wanted = pc.is_in(listed, wanted)
+            hit = np.flatnonzero((pc.invert(is_wanted) if others else is_wanted).to_numpy(zero_copy_only=False))
+            owner = pc.list_parent_indices(items).take(pa.array(hit))
+            parts.append(pl.DataFrame({"user_id": batch.column("user_id").take(owner), "job_id": listed.take(hit)}))
+        return pl.concat(parts) if parts else _NOBODY
+
+    return pl.concat([_NOBODY, *_read(lake, ["job_id"], read)]).sort("user_id", "job_id")
+
+
+def least_scores(lake: Lake, *, full_items: float) -> pl.DataFrame:
+    """user_id and floor of each stored feed, sorted: the least score that the recipe listed.
+
+    It is -1 for lists of less than `full_items` items, which any job would be added to.
+    """
+
+    def read(feeds: pa.Table) -> pl.DataFrame:
+        return pl.DataFrame(feeds).select("user_id", floor=_least_score(full_items))
+
+    return pl.concat([_NO_FLOORS, *_read(lake, ["score", "explored"], read)]).sort("user_id")
+
+
+_NOBODY = pl.DataFrame(schema={"user_id": pl.String, "job_id": pl.String})
+_NO_FLOORS = pl.DataFrame(schema={"user_id": pl.String, "floor": pl.Float32})
+
+
+def _least_score(full_items: float) -> pl.Expr:
+    item = pl.element()
+    by_recipe = pl.when(~item.struct.field("explored")).then(item.struct.field("score"))
+    least = pl.col("items").list.eval(by_recipe).list.min()
+    return pl.when(pl.col("items").list.len() >= full_items).then(least).fill_null(-1).cast(pl.Float32)
+
+
+def _read(lake: Lake, fields: Sequence[str], read: Read) -> Iterator[pl.DataFrame]:
+    """What `read` makes of the current feeds in each file: tables of user_id and items with only these fields."""
+    table = feeds_table(lake)
+    newest = table.newest()
+    no_keys = pl.DataFrame(schema={"user_id": pl.String, SEQUENCE: pl.Int64, IS_REMOVED: pl.Boolean})
+    keys = newest.select(no_keys.columns).collect() if newest is not None else no_keys
+    above, current_keys = keys["user_id"].implode(), keys.filter(~pl.col(IS_REMOVED))
+    columns = ["user_id", *(f"items.list.element.{name}" for name in fields)]
+
+    def of_base(path: Path) -> pl.DataFrame:
+        with pq.ParquetFile(path) as file:
+            feeds = file.read(columns=columns)
+        is_above = pl.Series(feeds["user_id"]).is_in(above)
+        return read(feeds.filter((~is_above).to_arrow()) if is_above.any() else feeds)
+
+    def of_layer(path: Path) -> pl.DataFrame:
+        with pq.ParquetFile(path) as file:
+            feeds = file.read(columns=[*columns, SEQUENCE])
+        own = pl.DataFrame(feeds.select(["user_id", SEQUENCE]))
+        current = own.join(current_keys, on=["user_id", SEQUENCE], how="left", maintain_order="left")[IS_REMOVED]
+        return read(feeds.filter(current.is_not_null().to_arrow()).drop_columns(SEQUENCE))
+
+    with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
+        yield from pool.map(of_base, lake.files(_STAGE, FEEDS.name))
+        yield from pool.map(of_layer, table.layer_files)

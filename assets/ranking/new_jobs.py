@@ -1,0 +1,155 @@
+"""Which users are ranked again for new and changed jobs, and who waits for a later run."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from assets.catalog.job_changes import jobs_since
+from assets.lake import Lake
+from assets.ranking.inputs import CHUNK_USERS, Tables, encoded_jobs, load_population
+from assets.ranking.listed import least_scores, who_lists
+from features.schemas.catalog import JOBS
+from features.schemas.features import PREFERENCES
+from features.schemas.ranking import WAITING_USERS
+from features.users.preferences import job_values
+from models.ranking.context import Fitted
+from models.ranking.interaction_arrays import build_job_index
+from models.ranking.job_arrays import JobTable
+from models.ranking.preparation import build_job_context, build_user_batch, model_rows
+from models.ranking.reach import NOT_REACHED, Reach
+from models.ranking.settings import Settings
+
+_STAGE = "ranking"
+_BATCH_USERS = 8_192
+# Scoring more would take about as long as ranking everybody: then all users wait.
+_MOST_PAIRS = 300_000_000
+# A list that lost a few closed jobs is still full: another job must be better than its last one.
+_FULL_SHARE = 0.8
+
+
+@dataclass(frozen=True)
+class Queue:
+    """WAITING_USERS: `chosen` are ranked in this run, `left` after it."""
+
+    chosen: pl.DataFrame
+    left: pl.DataFrame
+
+
+def jobs_that_differ(
+    lake: Lake, jobs: pl.LazyFrame, made_of: Mapping[str, Any], *, as_of: dt.datetime
+) -> pl.Series | None:
+    """The sorted ids of jobs that came, changed, ended or are gone since the feeds were made; None if not known.
+
+    With all members of their groups of duplicates, as another member may be shown now.
+    """
+    changed = jobs_since(lake, made_of[JOBS.name], "ranked_in")
+    ranked_at = dt.datetime.fromisoformat(made_of["ranked_at"]) if "ranked_at" in made_of else None
+    if changed is None or ranked_at is None or as_of < ranked_at:
+        return None
+    has_ended = [pl.col(name).is_between(ranked_at, as_of, closed="right") for name in ("expires_at", "closed_at")]
+    groups = jobs.select(
+        "job_id",
+        group=pl.coalesce("duplicate_of", "job_id"),
+        differs=pl.any_horizontal(*has_ended).fill_null(value=False) | pl.col("job_id").is_in(changed.implode()),
+    ).collect()
+    members = groups.filter(pl.col("group").is_in(groups.filter("differs")["group"].implode()))
+    return pl.concat([members["job_id"], changed]).unique().sort()
+
+
+def waiting_users(lake: Lake) -> pl.DataFrame:
+    """WAITING_USERS as the last run left them."""
+    return lake.scan(_STAGE, WAITING_USERS).collect()
+
+
+def keep_waiting(lake: Lake, waiting: pl.DataFrame) -> None:
+    """Replaces WAITING_USERS."""
+    if len(waiting) or lake.exists(_STAGE, WAITING_USERS.name):
+        lake.replace(_STAGE, WAITING_USERS, waiting.sort("user_id"))
+
+
+def queue_for(waiting: pl.DataFrame, found: pl.DataFrame, *, budget: int) -> Queue:
+    """The `budget` users to rank of those who wait already and those who were `found` now (both WAITING_USERS).
+
+    Half of them have waited longest, so that nobody waits for ever; the others are the nearest to a job.
+    """
+    both = pl.concat([waiting, found]).group_by("user_id").agg(pl.col("since", "place").min())
+    longest = both.sort("since", "place", "user_id").head(budget - budget // 2)
+    others = both.join(longest, on="user_id", how="anti")
+    nearest = others.sort("place", "since", "user_id").head(budget // 2)
+    return Queue(pl.concat([longest, nearest]), others.join(nearest, on="user_id", how="anti"))
+
+
+def users_of_jobs(
+    lake: Lake, tables: Tables, fitted: Fitted, job_ids: pl.Series, *, settings: Settings, as_of: dt.datetime
+) -> pl.DataFrame:
+    """WAITING_USERS whom new or changed jobs among `job_ids` concern.
+
+    They list one of the jobs, whose score may be another one now; or one of the jobs has a score for them that is above
+    the least one that they list.
+    """
+    tables = _of_jobs(tables, job_ids, settings)
+    jobs = encoded_jobs(
+        tables.jobs.filter(pl.col("job_id").is_in(job_ids.implode())),
+        job_features=tables.job_features,
+        skill_weights=tables.skill_weights,
+        preferences=tables.preferences,
+        as_of=as_of,
+    )
+    if jobs.n == 0:
+        return WAITING_USERS.empty()
+    listing = who_lists(lake, jobs.ids).select("user_id").unique().with_columns(place=pl.lit(0, pl.Int32))
+    lists = least_scores(lake, full_items=_FULL_SHARE * min(settings.feed_items, _n_open(tables.jobs)))
+    if jobs.n * len(lists) > _MOST_PAIRS:
+        place = pl.Series("place", [settings.reached_users], dtype=pl.Int32).new_from_index(0, len(lists))
+    else:
+        place = _places(tables, fitted, jobs, lists, settings=settings, as_of=as_of)
+    reached = lists.select("user_id", place=place).filter(pl.col("place") != NOT_REACHED)
+    found = pl.concat([listing, reached]).group_by("user_id").agg(pl.col("place").min())
+    return WAITING_USERS.conform(found.with_columns(since=pl.lit(as_of)))
+
+
+def _places(
+    tables: Tables, fitted: Fitted, jobs: JobTable, lists: pl.DataFrame, *, settings: Settings, as_of: dt.datetime
+) -> pl.Series:
+    """The places of the owners of `lists`, as Reach gives them; in chunks, which bound the memory."""
+    index = build_job_index(tables.jobs.select("job_id", "duplicate_of").collect(), jobs)
+    nobody = load_population(tables, lists["user_id"].clear(), index=index)
+    context = build_job_context(
+        index, fitted, users=nobody.users, trending=tables.trending.collect(), settings=settings, as_of=as_of
+    )
+    reach = Reach(n_users=len(lists), most=settings.reached_users)
+    for first in range(0, len(lists), CHUNK_USERS):
+        chunk = lists.slice(first, CHUNK_USERS)
+        people, floor = load_population(tables, chunk["user_id"], index=index), chunk["floor"].to_numpy()
+        rows = model_rows(fitted, chunk["user_id"])
+        for start in range(0, len(chunk), _BATCH_USERS):
+            users = np.arange(start, min(start + _BATCH_USERS, len(chunk)))
+            batch = build_user_batch(context, people.take(users), rows.take(users))
+            reach.add(context, batch, floor[users], first=first + start)
+    return pl.Series("place", reach.places(), dtype=pl.Int32)
+
+
+def _of_jobs(tables: Tables, job_ids: pl.Series, settings: Settings) -> Tables:
+    """The tables with no more of users than what scores of these jobs read."""
+    names = {arm.recipe for arm in settings.arms} or {settings.default_recipe}
+    weighed = {component for name in names for component in settings.recipes[name].normalised()}
+    of_jobs = pl.col("job_id").is_in(job_ids.implode())
+    values = job_values(tables.jobs.filter(of_jobs)).lazy() if "affinity" in weighed else PREFERENCES.empty().lazy()
+    preferences = tables.preferences.join(values, on=["dimension", "value"], how="semi", maintain_order="left")
+    # By what they ended, users must not see a job; by other applications, it may be one that others applied to as well.
+    ended = tables.interactions.filter(pl.col("is_applied") | pl.col("is_dismissed"))
+    return replace(
+        tables,
+        job_features=tables.job_features.filter(of_jobs),
+        preferences=preferences.collect().lazy(),
+        interactions=ended if "also_applied" in weighed else ended.filter(of_jobs),
+    )
+
+
+def _n_open(jobs: pl.LazyFrame) -> int:
+    shown = jobs.filter(pl.col("status") == "open", pl.col("duplicate_of").is_null())
+    return int(shown.select(pl.len()).collect().item())
