@@ -7,6 +7,9 @@ import dagster as dg
 from upath import UPath
 
 from assets.catalog import assets as catalog
+from assets.config.files import config_file
+from assets.config.pipeline import Pipeline
+from assets.config.yaml_files import load_file
 from assets.digests import assets as digests
 from assets.features import assets as features
 from assets.ingest import assets as ingest
@@ -23,7 +26,7 @@ from pipelines.environment import workspace_from_environment
 from pipelines.executor import in_turn
 from pipelines.freshness import with_freshness
 from pipelines.jobs import JOBS
-from pipelines.schedules import SCHEDULES
+from pipelines.schedules import schedules
 from pipelines.step_threads import step_threads
 
 STAGES = (ingest, catalog, features, training, learning, ranking, digests, insight, llm, publishing)
@@ -38,6 +41,7 @@ def build_defs(
 ) -> dg.Definitions:
     """The definitions over `workspace`; `overrides` replaces resources by name (tests). Schedules only with JOBS."""
     workspace = workspace or workspace_from_environment()
+    settings = load_file(config_file(workspace.config_folder, "pipeline.yaml"), Pipeline)
     resources: dict[str, Any] = {
         "workspace": workspace,
         "clock": RunClock(),
@@ -48,7 +52,7 @@ def build_defs(
         assets=with_freshness([asset for stage in STAGES for asset in stage.ASSETS]),
         asset_checks=[check for stage in STAGES for check in getattr(stage, "ASSET_CHECKS", [])],
         jobs=jobs,
-        schedules=SCHEDULES if jobs is JOBS else [],
+        schedules=schedules(settings.schedules) if jobs is JOBS else [],
         sensors=SENSORS if jobs is JOBS else [],
         resources=resources | dict(overrides or {}),
         executor=in_turn(step_threads, workspace.lake),

@@ -1,19 +1,33 @@
 """When the jobs run.
 
-A tick is skipped, not queued, while a run of the same job or of one that does more is active, or if nothing is new.
+A tick is skipped, not queued, while a run of the same job or of one that does more is active, if nothing is new, or if
+it comes so late that the next one is due. Schedules are off until someone switches them on in the UI, or names their
+jobs in JOBFEED_SCHEDULES or in `schedules` of pipeline.yaml.
 """
 
 import datetime as dt
+import os
+from collections.abc import Collection, Sequence
 
 import dagster as dg
 
 from assets.resources import AS_OF_TAG, DIGESTS_JOB
 from assets.run_ledger import COVERED
+from features.errors import JobfeedError
 from pipelines.environment import nothing_new_since, workspace_from_environment
 from pipelines.jobs import DIGEST_STEPS
 
 DIGEST_STEP_TAG = "jobfeed/digest_step"
 SEND = "send"
+SCHEDULES_VARIABLE = "JOBFEED_SCHEDULES"
+# Not all at full hours: a run would wait for the other.
+_CRONS = {"daily": "0 2 * * *", "hourly": "10 * * * *", "frequent": "5-59/15 * * * *", "weekly": "0 4 * * 0"}
+_LATEST = {
+    "daily": dt.timedelta(hours=12),
+    "hourly": dt.timedelta(hours=1),
+    "frequent": dt.timedelta(minutes=15),
+    "weekly": dt.timedelta(days=2),
+}
 _ACTIVE = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -23,8 +37,15 @@ _ACTIVE = [
 ]
 
 
+class SchedulesError(JobfeedError, ValueError):
+    """JOBFEED_SCHEDULES can't be used; the message says why."""
+
+
 def request_if_needed(context: dg.ScheduleEvaluationContext, job_name: str) -> dg.RunRequest | dg.SkipReason:
     """A run for the tick's instant, or the reason why not."""
+    late = _now() - context.scheduled_execution_time
+    if late > _LATEST[job_name]:
+        return dg.SkipReason(f"the tick of {context.scheduled_execution_time.isoformat()} is {late} late")
     for covering in (job_name, *(job for job, covered in COVERED.items() if job_name in covered)):
         active = context.instance.get_runs(dg.RunsFilter(job_name=covering, statuses=_ACTIVE), limit=1)
         if active:
@@ -36,8 +57,15 @@ def request_if_needed(context: dg.ScheduleEvaluationContext, job_name: str) -> d
     return dg.RunRequest(run_key=instant, tags={AS_OF_TAG: instant})
 
 
-def _schedule(job_name: str, cron: str) -> dg.ScheduleDefinition:
-    @dg.schedule(name=f"{job_name}_schedule", job_name=job_name, cron_schedule=cron, execution_timezone="UTC")
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def _schedule(job_name: str, status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=f"{job_name}_schedule", job_name=job_name, cron_schedule=_CRONS[job_name], execution_timezone="UTC",
+        default_status=status,
+    )  # fmt: skip
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         return request_if_needed(context, job_name)
 
@@ -63,24 +91,43 @@ def request_digest_step(context: dg.ScheduleEvaluationContext, step: str) -> dg.
     return dg.RunRequest(run_key=f"{step} {instant}", asset_selection=sorted(assets), tags={AS_OF_TAG: instant, **tags})
 
 
-def _digest_schedule(step: str, cron: str) -> dg.ScheduleDefinition:
+def _digest_schedule(step: str, cron: str, status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
     @dg.schedule(
-        name=f"{DIGESTS_JOB}_{step}_schedule", job_name=DIGESTS_JOB, cron_schedule=cron, execution_timezone="UTC"
-    )
+        name=f"{DIGESTS_JOB}_{step}_schedule", job_name=DIGESTS_JOB, cron_schedule=cron, execution_timezone="UTC",
+        default_status=status,
+    )  # fmt: skip
     def tick(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         return request_digest_step(context, step)
 
     return tick
 
 
-SCHEDULES = [
-    _schedule("daily", "0 2 * * *"),
-    _schedule("hourly", "0 * * * *"),
-    _schedule("frequent", "*/15 * * * *"),
-    _schedule("weekly", "0 4 * * 0"),
-    _digest_schedule("ingest", "0 6 * * *"),
-    _digest_schedule("score", "30 6 * * *"),
-    _digest_schedule("build", "0 7 * * *"),
+_DIGEST_CRONS = {
+    "ingest": "0 6 * * *",
+    "score": "30 6 * * *",
+    "build": "0 7 * * *",
     # At 07:30, and at every other hour for users whose own hour comes then.
-    _digest_schedule(SEND, "30 * * * *"),
-]
+    SEND: "30 * * * *",
+}
+
+
+def schedules(configured: Collection[str]) -> Sequence[dg.ScheduleDefinition]:
+    """All schedules; on are those of the jobs in JOBFEED_SCHEDULES, or without it, of `configured`.
+
+    Raises SchedulesError if the variable names something else.
+    """
+    jobs = (*_CRONS, DIGESTS_JOB)
+    stated = os.environ.get(SCHEDULES_VARIABLE)
+    on = configured if stated is None else stated.replace(",", " ").split()
+    unknown = sorted(set(on) - set(jobs))
+    if unknown:
+        allowed = ", ".join(jobs)
+        raise SchedulesError(f"{SCHEDULES_VARIABLE} names {', '.join(unknown)}; jobs with schedules are {allowed}")
+
+    def status(job: str) -> dg.DefaultScheduleStatus:
+        return dg.DefaultScheduleStatus.RUNNING if job in on else dg.DefaultScheduleStatus.STOPPED
+
+    return [
+        *(_schedule(job, status(job)) for job in _CRONS),
+        *(_digest_schedule(step, cron, status(DIGESTS_JOB)) for step, cron in _DIGEST_CRONS.items()),
+    ]

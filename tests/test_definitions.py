@@ -1,5 +1,6 @@
 import datetime as dt
 from pathlib import Path
+from unittest import mock
 
 import dagster as dg
 import pytest
@@ -12,7 +13,7 @@ from assets.resources import AS_OF_TAG, SCOPE_TAG, Workspace
 from assets.training.tuning import TUNE_TAG
 from pipelines.definitions import build_defs
 from pipelines.jobs import DIGEST_STEPS
-from pipelines.schedules import DIGEST_STEP_TAG
+from pipelines.schedules import DIGEST_STEP_TAG, SCHEDULES_VARIABLE, SchedulesError
 
 ASSETS_BY_GROUP = {
     "ingest": {
@@ -128,8 +129,8 @@ def test_schedules_run_at_their_times(defs: dg.Definitions) -> None:
     crons = {schedule.name: schedule.cron_schedule for schedule in defs.schedules or []}
     assert crons == {
         "daily_schedule": "0 2 * * *",
-        "hourly_schedule": "0 * * * *",
-        "frequent_schedule": "*/15 * * * *",
+        "hourly_schedule": "10 * * * *",
+        "frequent_schedule": "5-59/15 * * * *",
         "weekly_schedule": "0 4 * * 0",
         "digests_ingest_schedule": "0 6 * * *",
         "digests_score_schedule": "30 6 * * *",
@@ -197,12 +198,61 @@ def test_digests_are_made_in_steps_that_are_scheduled_where_the_configuration_sa
     assert (job.tags[SCOPE_TAG], job.tags[SEND_TAG]) == ("touched", "due")
 
 
-def evaluate(defs: dg.Definitions, instance: dg.DagsterInstance, job: str = "daily"):  # type: ignore[no-untyped-def]
+def evaluate(defs: dg.Definitions, instance: dg.DagsterInstance, job: str = "daily", *, late: int = 0):  # type: ignore[no-untyped-def]
+    """What the schedule of `job` says to a tick, `late` minutes after its instant."""
     schedule = defs.resolve_schedule_def(f"{job}_schedule")
     instant = dt.datetime(2026, 3, 1, 2, tzinfo=dt.UTC)
     repository = defs.get_repository_def()
     context = dg.build_schedule_context(instance, scheduled_execution_time=instant, repository_def=repository)
-    return schedule.evaluate_tick(context)
+    with mock.patch("pipelines.schedules._now", return_value=instant + dt.timedelta(minutes=late)):
+        return schedule.evaluate_tick(context)
+
+
+@pytest.mark.parametrize(
+    ("job", "late", "is_skipped"),
+    [
+        ("frequent", 14, False),
+        ("frequent", 16, True),
+        ("hourly", 59, False),
+        ("hourly", 61, True),
+        ("daily", 600, False),
+    ],
+)
+def test_a_tick_that_comes_when_the_next_is_due_is_skipped(
+    defs: dg.Definitions, job: str, late: int, is_skipped: bool
+) -> None:
+    with dg.DagsterInstance.local_temp() as instance:
+        data = evaluate(defs, instance, job, late=late)
+    assert bool(data.run_requests) is not is_skipped
+    assert (" late" in (data.skip_message or "")) is is_skipped
+
+
+@pytest.mark.parametrize(
+    ("configured", "stated", "on"),
+    [
+        ("[daily]", None, {"daily"}),
+        ("[daily, digests]", None, {"daily", "digests"}),
+        ("[daily]", "hourly, frequent", {"hourly", "frequent"}),
+        ("[daily]", "", set()),
+        ("[]", None, set()),
+    ],
+)
+def test_schedules_are_on_where_configuration_or_environment_name_their_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, configured: str, stated: str | None, on: set[str]
+) -> None:
+    (tmp_path / "pipeline.yaml").write_text(f"schedules: {configured}", encoding="utf-8")
+    monkeypatch.delenv(SCHEDULES_VARIABLE, raising=False)
+    if stated is not None:
+        monkeypatch.setenv(SCHEDULES_VARIABLE, stated)
+    defs = build_defs(Workspace(data_dir=str(tmp_path), config_dir=str(tmp_path)))
+    running = [one for one in defs.schedules or [] if one.default_status == dg.DefaultScheduleStatus.RUNNING]
+    assert {one.job_name for one in running} == on
+
+
+def test_a_job_without_schedule_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SCHEDULES_VARIABLE, "daily nightly")
+    with pytest.raises(SchedulesError, match="nightly; jobs with schedules are daily, hourly"):
+        build_defs(Workspace(data_dir=str(tmp_path)))
 
 
 @pytest.mark.parametrize(

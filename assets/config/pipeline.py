@@ -168,7 +168,7 @@ class Pipeline(Strict):
     """`pipeline.yaml`.
 
     `exposure_retention_days`: of what feeds said of shown jobs. `evaluation_retention_days`: of the values per user of
-    an evaluation; its report stays. Both name users.
+    an evaluation; its report stays. Both name users. `schedules`: the jobs whose schedules are on from the start.
     """
 
     seed: int = Field(20240229, ge=0)
@@ -181,4 +181,5 @@ class Pipeline(Strict):
     digest: DigestSettings = DigestSettings()
     publishing: Publishing = Publishing()
     alerts: Alerts = Alerts()
+    schedules: tuple[Literal["daily", "hourly", "frequent", "weekly", "digests"], ...] = ()
     duckdb_memory_limit: str = Field("2GB", pattern=r"^\d+(\.\d+)?(MB|GB)$")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -28,13 +29,16 @@ from pipelines.cli.terminal import (
 if TYPE_CHECKING:
     from models.fitting.collaborative import Member
     from models.fitting.tuning import Tuned
+    from pipelines.running import RunSummary
 
+_DAY = dt.timedelta(days=1)
 _KIND_HELP = "What decides in this market: general, merit, exposure, skills, local, hidden or shift."
 
 
 def run(
     job: Annotated[str, typer.Argument(help="daily, weekly, hourly, frequent or digests")],
     as_of: AsOf = None,
+    until: Annotated[str | None, typer.Option(help="Run for every day from --as-of to this instant, in order.")] = None,
     always: Annotated[bool, typer.Option("--always", help="Run even if there is nothing new.")] = False,
     announce: Annotated[
         bool, typer.Option("--announce", help="Serve the result even if it is of the future, empty or older.")
@@ -52,17 +56,32 @@ def run(
     from assets.instants import future_problem
     from pipelines.environment import nothing_new_since
 
-    started = dt.datetime.now(dt.UTC)
-    instant = parse_instant(as_of)
-    problem = future_problem(instant, now=started) if instant is not None and not announce else None
+    first, last = parse_instant(as_of), parse_instant(until)
+    if last is not None and (first is None or last < first):
+        raise typer.BadParameter("needs an earlier --as-of to begin with", param_hint="--until")
+    latest = last or first
+    problem = future_problem(latest, now=dt.datetime.now(dt.UTC)) if latest is not None and not announce else None
     if problem is not None:
-        raise typer.BadParameter(f"{problem}; --announce computes and serves it all the same", param_hint="--as-of")
-    if not always and not announce and (last := nothing_new_since(job, instant or started)) is not None:
-        if as_json:
-            _print_json({"succeeded": True, "nothing_new_since": last.isoformat()})
-            return
-        out.print(f"[bold]{escape(job)}[/] nothing new since the run as of {last.isoformat()}; nothing is published")
-        return
+        hint = "--until" if last is not None else "--as-of"
+        raise typer.BadParameter(f"{problem}; --announce computes and serves it all the same", param_hint=hint)
+    instants = [first]
+    while last is not None and instants[-1] is not None and instants[-1] + _DAY <= last:
+        instants.append(instants[-1] + _DAY)
+    for instant in instants:
+        started = dt.datetime.now(dt.UTC)
+        same = None if always or announce else nothing_new_since(job, instant or started)
+        if same is not None:
+            _report_nothing_new(job, same, as_json=as_json)
+            continue
+        summary = _run_once(job, instant, console=err if as_json else out, is_forced=announce, wait_seconds=wait)
+        _report(summary, (dt.datetime.now(dt.UTC) - started).total_seconds(), as_json=as_json)
+        if not summary.succeeded:
+            raise typer.Exit(1)
+
+
+def _run_once(
+    job: str, instant: dt.datetime | None, *, console: Console, is_forced: bool, wait_seconds: float
+) -> "RunSummary":
     from pipelines.jobs import JOBS
     from pipelines.running import run_job
 
@@ -70,17 +89,23 @@ def run(
     if job not in names:
         raise typer.BadParameter(f"{job!r} is not a job; jobs are {', '.join(names)}", param_hint="JOB")
     checked_config()
-    console = err if as_json else out
     console.print(f"[bold]{job}[/] as of {instant.isoformat() if instant else 'now'}")
-    summary = run_job(job, as_of=instant, console=console, is_forced=announce, wait_seconds=wait)
-    seconds = (dt.datetime.now(dt.UTC) - started).total_seconds()
+    return run_job(job, as_of=instant, console=console, is_forced=is_forced, wait_seconds=wait_seconds)
+
+
+def _report(summary: "RunSummary", seconds: float, *, as_json: bool) -> None:
     if as_json:
         _print_json({**asdict(summary), "seconds": round(seconds, 1)})
-    else:
-        outcome = "[green]done[/]" if summary.succeeded else "[red]failed[/]"
-        out.print(": ".join(part for part in (f"{outcome} in {seconds:.1f} s", escape(summary.line())) if part))
-    if not summary.succeeded:
-        raise typer.Exit(1)
+        return
+    outcome = "[green]done[/]" if summary.succeeded else "[red]failed[/]"
+    out.print(": ".join(part for part in (f"{outcome} in {seconds:.1f} s", escape(summary.line())) if part))
+
+
+def _report_nothing_new(job: str, since: dt.datetime, *, as_json: bool) -> None:
+    if as_json:
+        _print_json({"succeeded": True, "nothing_new_since": since.isoformat()})
+        return
+    out.print(f"[bold]{escape(job)}[/] nothing new since the run as of {since.isoformat()}; nothing is published")
 
 
 def _print_json(fields: Mapping[str, Any]) -> None:

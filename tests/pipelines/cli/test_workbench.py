@@ -9,6 +9,7 @@ from assets.instants import future_problem
 from assets.resources import ANNOUNCE_TAG, AS_OF_TAG, RunClock
 from pipelines.cli.main import app
 from pipelines.jobs import JOBS
+from pipelines.running import RunSummary
 
 
 def output(*words: str, exit_code: int) -> str:
@@ -65,3 +66,34 @@ def test_a_run_with_a_tag_of_the_future_computes_nothing() -> None:
     with pytest.raises(dg.Failure, match="is in the future"):
         asking.execute_in_process(tags=tag)
     assert asking.execute_in_process(tags={**tag, ANNOUNCE_TAG: "always"}).success
+
+
+@pytest.mark.parametrize(
+    ("words", "instants"),
+    [
+        (["--as-of", "2026-03-01", "--until", "2026-03-03"], ["2026-03-01", "2026-03-02", "2026-03-03"]),
+        (["--as-of", "2026-03-01", "--until", "2026-03-01"], ["2026-03-01"]),
+        (["--as-of", "2026-03-01"], ["2026-03-01"]),
+    ],
+)
+def test_a_run_until_an_instant_is_one_of_every_day(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: list[str], instants: list[str]
+) -> None:
+    monkeypatch.setenv("JOBFEED_DATA", str(tmp_path))
+    ran: list[str] = []
+
+    def run_job(name: str, *, as_of: dt.datetime, **_: object) -> RunSummary:
+        ran.append(f"{as_of:%Y-%m-%d}")
+        return RunSummary(succeeded=len(ran) < 3)
+
+    monkeypatch.setattr("pipelines.running.run_job", run_job)
+    result = CliRunner().invoke(app, ["run", "daily", *words])
+    assert ran == instants
+    assert result.exit_code == (1 if len(instants) == 3 else 0)
+
+
+@pytest.mark.parametrize("words", [["--until", "2026-03-01"], ["--as-of", "2026-03-02", "--until", "2026-03-01"]])
+def test_a_run_until_an_instant_needs_an_earlier_one(words: list[str]) -> None:
+    result = CliRunner().invoke(app, ["run", "daily", *words])
+    assert result.exit_code == 2
+    assert "earlier --as-of" in result.output
