@@ -4,6 +4,7 @@ An asset returns a frame (its one-file table is replaced) or a `StoredTable` (it
 that has it as an input receives a LazyFrame either way.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
+import polars.selectors as cs
 from upath import UPath
 
 from assets.lake import Lake, atomic_path
@@ -22,6 +24,15 @@ TABLES: Mapping[str, Table] = {
     table.name: table for module in STAGES for table in vars(module).values() if isinstance(table, Table)
 }
 PREVIEW_ROWS = 8
+# Columns of text that say nothing of a person, in tables without users.
+SHOWN_TEXTS = frozenset({
+    "job_id", "source", "title", "company", "city", "country", "work_format", "employment_type", "career_level",
+    "salary_currency", "salary_period", "status", "language", "kind", "period", "area", "cell", "skill", "dimension",
+    "value", "metric", "recipe", "arm", "surface", "slice", "outcome", "experiment", "estimator", "segment", "currency",
+    "name", "reason",
+})  # fmt: skip
+_MARKS = re.compile(r"[\\`*_{}\[\]()#+!|~-]")
+_ADDRESS_STARTS = re.compile(r"://|www\.|@", re.IGNORECASE)
 _PREVIEW_CELL_CHARS = 80
 
 
@@ -101,15 +112,24 @@ def column_schema(table: Table) -> dg.TableSchema:
 
 
 def preview(table: Table, frame: pl.DataFrame) -> str:
-    """A Markdown table of the first rows for the Dagster UI, without personal columns and with long cells cut."""
-    names = [name for name in table.columns if name not in table.personal and name in frame.columns]
+    """A Markdown table of the first rows for the Dagster UI: numbers, times and SHOWN_TEXTS, long cells cut.
+
+    Tables that name users show no rows, because Dagster keeps what it is shown.
+    """
+    if "user_id" in table.columns or table.personal:
+        return "no rows are shown of a table that names users"
+    plain = cs.numeric() | cs.temporal() | cs.boolean() | cs.by_name(*SHOWN_TEXTS, require_all=False)
+    shown = frame.select(plain)
+    names = [name for name in table.columns if name in shown.columns]
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
-    rows = frame.select(names).iter_rows()
+    rows = shown.select(names).iter_rows()
     lines.extend("| " + " | ".join(_cell(value) for value in row) + " |" for row in rows)
     return "\n".join(lines)
 
 
 def _cell(value: object) -> str:
+    """A value as Markdown that is text only: no picture, link, address that becomes a link, or tag of others."""
     text = "" if value is None else str(value)
-    text = text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
-    return text if len(text) <= _PREVIEW_CELL_CHARS else text[: _PREVIEW_CELL_CHARS - 1] + "…"
+    text = text if len(text) <= _PREVIEW_CELL_CHARS else text[: _PREVIEW_CELL_CHARS - 1] + "…"
+    text = _ADDRESS_STARTS.sub(lambda start: f"{start[0][0]}\u2060{start[0][1:]}", text.replace("\n", " "))
+    return _MARKS.sub(r"\\\g<0>", text).replace("<", "&lt;")

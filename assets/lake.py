@@ -32,6 +32,7 @@ from features.errors import JobfeedError
 from features.schemas.table import SchemaError, Table
 
 LOCK_TIMEOUT_SECONDS = 600
+OWNER_ONLY = 0o600  # most files hold personal data
 # Of zstd. Columns of ids and counters get as small as with the default level, for a third less work.
 _COMPRESSION_LEVEL = 1
 
@@ -65,12 +66,16 @@ def held(path: Path, *, timeout_seconds: float, is_of_process: bool = False) -> 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary sibling of `path` to write a file to; on success it is fsynced and renamed over `path`."""
+    """A temporary sibling of `path` to write a file to; on success it is fsynced and renamed over `path`.
+
+    Only the owner may read and write the file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}-{path.name}")
     try:
         yield temporary
         with temporary.open("rb+") as handle:
+            os.fchmod(handle.fileno(), OWNER_ONLY)
             os.fsync(handle.fileno())
         temporary.replace(path)
         fsync_folder(path.parent)
@@ -133,6 +138,7 @@ def write_part(
             path = folder / f"{prefix}{digest}.parquet"
             on_name(path)
             if not path.exists():
+                os.fchmod(handle.fileno(), OWNER_ONLY)
                 os.fsync(handle.fileno())
                 temporary.replace(path)
                 fsync_folder(folder)

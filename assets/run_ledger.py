@@ -123,6 +123,13 @@ def nothing_new_since(
     return last
 
 
+def forget_records(lake: Lake) -> None:
+    """Makes the next run of every job look at everything, because something changed that no landed file shows."""
+    with lake.lock(_LOCK):
+        for job in LANDED_KINDS:
+            _record(lake, job).unlink(missing_ok=True)
+
+
 def made_by(config_folder: Path | None, vocabulary: Path, code_version: str) -> str:
     """What a run's results depend on beside its input. Raises OSError for files that can't be read."""
     return f"{code_version} {settings_digest(config_folder, vocabulary)}"

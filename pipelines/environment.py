@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 
 DATA_VARIABLE = "JOBFEED_DATA"
+PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 
 
 def data_folder() -> Path:
@@ -26,6 +27,11 @@ def config_folder() -> Path | None:
     """The folder that JOBFEED_CONFIG names; None for the shipped files."""
     named = os.environ.get("JOBFEED_CONFIG") or ""
     return Path(named).resolve() if named else None
+
+
+def dagster_folder() -> Path:
+    """Where Dagster keeps its records of runs: `.dagster` in DAGSTER_HOME, by default in the project."""
+    return Path(os.environ.get("DAGSTER_HOME") or PROJECT_FOLDER) / ".dagster"
 
 
 def workspace_from_environment() -> "Workspace":

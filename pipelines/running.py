@@ -14,11 +14,10 @@ from assets.resources import ANNOUNCE_TAG, AS_OF_TAG, Workspace
 from assets.run_turns import WAIT_SECONDS, run_turn
 from features.errors import JobfeedError
 from pipelines.cli.terminal import visible
-from pipelines.environment import workspace_from_environment
+from pipelines.environment import PROJECT_FOLDER, workspace_from_environment
 from pipelines.failures import cause_of
 
 _NOT_RUN = "Dependencies for step"
-PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)

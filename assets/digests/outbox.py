@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import polars as pl
 
-from assets.lake import Lake
+from assets.lake import OWNER_ONLY, Lake
 from features.errors import JobfeedError
 from features.schemas.insight import DIGEST_OUTBOX, OUTBOX_STATUSES
 
@@ -234,6 +234,7 @@ def open_outbox(lake: Lake, *, is_read_only: bool = False) -> Iterator[Outbox]:
     """The outbox of a lake, which is made if it is not there. Who reads only needs no lock; others hold LOCK."""
     path = lake.root / STAGE / FILE_NAME
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=OWNER_ONLY)
     connection = sqlite3.connect(path, isolation_level=None, timeout=60)
     try:
         # WAL: readers do not wait for the sender. FULL: a commit returns when it is on disk.
@@ -246,6 +247,13 @@ def open_outbox(lake: Lake, *, is_read_only: bool = False) -> Iterator[Outbox]:
         raise OutboxError(f"{path}: {error}") from error
     finally:
         connection.close()
+
+
+def forget_users(lake: Lake, requests: pl.DataFrame) -> None:
+    """Removes what the outbox, if there is one, knew of users when they asked to be erased."""
+    if (lake.root / STAGE / FILE_NAME).exists():
+        with open_outbox(lake) as outbox:
+            outbox.forget(requests.iter_rows())
 
 
 def _attempt(after: str) -> str:

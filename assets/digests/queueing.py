@@ -8,7 +8,7 @@ import polars as pl
 
 from assets.digests.links import DigestLinks
 from assets.digests.outbox import STAGE, Mail, Outbox
-from assets.ingest.events.store import without_erased
+from assets.erasing.requests import without_erased
 from assets.lake import Lake
 from features.schemas.catalog import USERS
 from features.schemas.insight import DIGESTS

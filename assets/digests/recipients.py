@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from assets.digests.message import BadAddressError, mailbox
-from assets.ingest.events.store import without_erased
+from assets.erasing.requests import without_erased
 from assets.lake import Lake
 from features.schemas.bronze import BOUNCES, UNSUBSCRIBES, USER_RECORDS
 from features.schemas.catalog import USERS

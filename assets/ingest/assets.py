@@ -5,9 +5,10 @@ Nothing is interpreted yet.
 
 import datetime as dt
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from importlib.metadata import version
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -15,6 +16,7 @@ import polars as pl
 from assets import run_ledger
 from assets.declare import asset
 from assets.digests.links import DigestLinks
+from assets.erasing.purge import note_purged, purge_kept, purge_served
 from assets.ingest.applications.ingest import ingest_applications
 from assets.ingest.events.ingest import ingest_events
 from assets.ingest.events.store import compact_days
@@ -32,7 +34,7 @@ from assets.ingest.report import RunReport, markdown_table
 from assets.ingest.run_log import plots, recent_runs, record_runs
 from assets.io import StoredTable
 from assets.llm.client import llm_client
-from assets.resources import RunClock, Workspace, draws_charts, whole_job
+from assets.resources import RunClock, Workspace, draws_charts, is_partial, whole_job
 from features.schemas.bronze import (
     APPLICATION_LOG,
     BOUNCES,
@@ -65,9 +67,15 @@ _SHOWN = (
 
 
 def _ingested(
-    table: Table, *, deps: Iterable[str] = ()
+    table: Table,
+    *,
+    deps: Iterable[str] = (),
+    then: Callable[[dg.AssetExecutionContext, Workspace], Mapping[str, Any]] = lambda _, __: {},
 ) -> Callable[[Callable[[Workspace, dt.datetime], RunReport]], dg.AssetsDefinition]:
-    """Declares `bronze/<table>` with a function that ingests one kind of input; its report is logged and shown."""
+    """Declares `bronze/<table>` with a function that ingests one kind of input; its report is logged and shown.
+
+    `then` works with what was ingested, and its answer is shown too.
+    """
 
     def declare(ingest: Callable[[Workspace, dt.datetime], RunReport]) -> dg.AssetsDefinition:
         def compute(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
@@ -78,8 +86,9 @@ def _ingested(
             is_new = record_runs(workspace.lake, report, kind=table.name, as_of=as_of)
             is_drawn = is_new and draws_charts(context)
             charts = plots(recent_runs(workspace.lake, kind=table.name), title=table.name) if is_drawn else {}
+            done = then(context, workspace)
             stored = StoredTable(table, workspace.lake.n_rows("bronze", table))
-            return dg.Output(stored, metadata={**report.metadata(), **charts})
+            return dg.Output(stored, metadata={**report.metadata(), **charts, **done})
 
         compute.__doc__ = ingest.__doc__
         return asset(f"bronze/{table.name}", deps=deps)(compute)
@@ -132,9 +141,20 @@ def sightings(workspace: Workspace) -> dg.Output[StoredTable]:
     )
 
 
-@_ingested(ERASURES)
+def _purge(context: dg.AssetExecutionContext, workspace: Workspace) -> Mapping[str, Any]:
+    """Removes the users' rows: a short run from what is served, a full one from all tables that keep rows."""
+    requests = workspace.lake.scan("bronze", ERASURES).collect()
+    if is_partial(context):
+        return {"n_removed_rows": purge_served(workspace.lake, requests)}
+    n_removed = purge_kept(workspace.lake, requests)
+    note_purged(workspace.lake, requests, run_id=context.run.run_id)
+    return {"n_removed_rows": n_removed}
+
+
+@_ingested(ERASURES, then=_purge)
 def erasures(workspace: Workspace, as_of: dt.datetime) -> RunReport:
-    """Who asked to be erased, and when. Their earlier events and statements are not ingested again."""
+    """Who asked to be erased and is not yet, and when. What they did and stated before is removed, and refused if it
+    comes again."""
     return ingest_erasures(workspace.lake, workspace.landing, as_of=as_of)
 
 

@@ -2,9 +2,11 @@
 
 import datetime as dt
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import polars as pl
 
+from assets.erasing.requests import Erasures
 from assets.lake import Lake
 from features.schemas.bronze import QUARANTINE
 from features.sources.parsed import mask_contacts, rejects
@@ -34,7 +36,10 @@ class QuarantineBuffer:
     _n_held: int = 0
 
     def add(self, refused: pl.DataFrame, *, source: str, file: str) -> None:
-        """Adds a parser's rejects of a file. In personal sources, contacts are masked, in the file's name too."""
+        """Adds a parser's rejects of a file.
+
+        In personal sources, contacts are masked, in the file's name too, and what names an erased user is left out.
+        """
         if refused.is_empty():
             return
         rows = refused.with_columns(
@@ -43,11 +48,16 @@ class QuarantineBuffer:
             seen_at=pl.lit(self.as_of, QUARANTINE.columns["seen_at"]),
         )
         if source in PERSONAL_SOURCES:
-            rows = rows.with_columns(mask_contacts(pl.col("file", "raw")))
+            names_erased = self._erasures.name_one(rows["raw"]) | self._erasures.name_one(rows["file"])
+            rows = rows.filter(~names_erased).with_columns(mask_contacts(pl.col("file", "raw")))
         self._frames.append(QUARANTINE.conform(rows))
         self._n_held += refused.height
         if self._n_held >= _FLUSH_REJECTS:
             self.flush()
+
+    @cached_property
+    def _erasures(self) -> Erasures:
+        return Erasures.load(self.lake)
 
     def flush(self) -> None:
         """Stores the collected rejects whose (source, file, entry, reason) is not stored yet."""

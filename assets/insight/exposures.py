@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from assets.declare import asset
-from assets.ingest.events.store import without_erased
+from assets.erasing.requests import Erasures
 from assets.insight.queries import Period, insight_query
 from assets.instants import parse_as_of
 from assets.io import StoredTable
@@ -30,17 +30,15 @@ _LAYER = "insight"
 _PARTS_OF_A_DAY = 16
 
 
-@asset("insight/exposures", inputs=("bronze/erasures",), deps=("bronze/events",), kinds=("duckdb", "sql"))
-def exposures_table(
-    context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock, erasures: pl.LazyFrame
-) -> dg.Output[StoredTable]:
+@asset("insight/exposures", deps=("bronze/erasures", "bronze/events"), kinds=("duckdb", "sql"))
+def exposures_table(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """New impressions in feeds and digests, with recipe, arm, score and propensity of the generation that was shown.
 
     An impression that is read after its generation was removed counts for no recipe; their number is reported.
     """
     lake, as_of = workspace.lake, clock.as_of(context)
     impressions, n_too_late = new_impressions(workspace, until=as_of + CLOCK_SKEW)
-    kept = without_erased(impressions, erasures.collect(), at="shown_at")
+    kept = Erasures.load(lake).without_erased(impressions, at="shown_at")
     found = exposures_of(workspace.published, kept, memory_limit=workspace.config.pipeline.duckdb_memory_limit)
     found = with_experiment(found, workspace)
     for (day,), rows in found.group_by(pl.col("shown_at").dt.date(), maintain_order=True):

@@ -15,6 +15,9 @@ from assets import run_ledger
 from assets.catalog.assets import stale_after_days
 from assets.catalog.folding import newest_event_at
 from assets.declare import asset
+from assets.digests.outbox import forget_users
+from assets.erasing.purge import forget_purged, purged_by
+from assets.erasing.requests import mark_erased
 from assets.evaluation.results import EVALUATIONS, drop_user_values
 from assets.increments import LayeredTable
 from assets.io import TABLES
@@ -91,6 +94,8 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
         since = now - dt.timedelta(hours=settings.kept_hours)
         removed = generations.prune(workspace.published, kept=settings.kept_generations, created_since=since)
         served = result.manifest.generation if result.is_announced else None
+        if served is not None:
+            removed += _finish_erasures(context, workspace, served, now)
         copied = _copy_to_postgres(workspace, served) if served is not None else "not announced"
     if served is None:
         # The lake is now as of an older instant: the entry stays open, so that the next run is not taken for idle.
@@ -108,6 +113,24 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
         fetches=sources.hh.enabled or any(feed.enabled for feed in sources.feeds),
     )
     return dg.Output(None, metadata=_metadata(result, copied, removed))
+
+
+def _finish_erasures(
+    context: dg.AssetExecutionContext, workspace: Workspace, served: str, now: dt.datetime
+) -> list[str]:
+    """Ends the erasures whose rows this run has removed: what was made before goes, and the ids become hashes.
+
+    Returns the names of the generations that are gone.
+    """
+    requests = purged_by(workspace.lake, run_id=context.run.run_id)
+    removed: list[str] = []
+    if len(requests):
+        forget_users(workspace.lake, requests)
+        removed = generations.keep_only(workspace.published, served)
+        drop_user_values(Path(workspace.data_dir) / EVALUATIONS, before=now)
+        mark_erased(workspace.lake, requests, at=now)
+    forget_purged(workspace.lake)
+    return removed
 
 
 def _not_announced(generation: str) -> str:

@@ -4,13 +4,13 @@ import datetime as dt
 import hashlib
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from assets.lake import fsync_folder, write_bytes
+from assets.lake import OWNER_ONLY, fsync_folder, write_bytes
 from serving.contract.generation import (
     MANIFEST,
     POINTER,
@@ -167,7 +167,6 @@ def prune(published: Path, *, kept: int, created_since: dt.datetime | None = Non
     The newest `kept` stay, those created since then, whose impressions may still come, the served one, and the two
     newest full ones: a day of small changes must not take away the way back to yesterday.
     """
-    removed = []
     with _locked(published):
         names = _names(published)
         staying = {*names[:kept], current_generation(published)}
@@ -175,21 +174,45 @@ def prune(published: Path, *, kept: int, created_since: dt.datetime | None = Non
         staying |= set([one.generation for one in found if one.kind == "full"][:_KEPT_FULL])
         if created_since is not None:
             staying |= {one.generation for one in found if dt.datetime.fromisoformat(one.created_at) >= created_since}
-        for name in names:
-            if name not in staying:
-                # Renamed first, so that a reader never opens a half-deleted generation.
-                (published / name).rename(published / f"{BUILDING_PREFIX}{name}")
-                removed.append(name)
-    for leftover in published.glob(f"{BUILDING_PREFIX}*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+        removed = _hide(published, (name for name in names if name not in staying))
+    _delete_hidden(published)
     return removed
 
 
+def keep_only(published: Path, generation: str) -> list[str]:
+    """Removes all generations but this one, and what killed runs left; returns the names of the removed ones.
+
+    For users who were erased: earlier generations hold their rows.
+    """
+    with _locked(published):
+        removed = _hide(published, (name for name in _names(published) if name != generation))
+    _delete_hidden(published)
+    return removed
+
+
+def _hide(published: Path, generations: Iterable[str]) -> list[str]:
+    """Renames generations, so that a reader never opens a half-deleted one; returns their names."""
+    names = list(generations)
+    for name in names:
+        (published / name).rename(published / f"{BUILDING_PREFIX}{name}")
+    return names
+
+
+def _delete_hidden(published: Path) -> None:
+    for leftover in published.glob(f"{BUILDING_PREFIX}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
 def seal(folder: Path, published: Path, generation: str) -> None:
-    """Gives the finished `folder` its final name, durably; a whole generation of that name that is there stays."""
+    """Gives the finished `folder` its final name, durably; a whole generation of that name that is there stays.
+
+    Only the owner may read its files.
+    """
     for path in sorted(folder.rglob("*")):
         if path.is_dir():
             fsync_folder(path)
+        else:
+            path.chmod(OWNER_ONLY)
     fsync_folder(folder)
     target = published / generation
     if target.exists() and is_whole(published, generation):

@@ -42,7 +42,6 @@ _MODELS = (
     "training/als", "training/collaborative", "training/also_applied", "training/user_neighbours",
     "training/job_vectors", "training/user_vectors",
 )  # fmt: skip
-_PREVIEW_ITEMS = 10
 
 
 @asset("ranking/feeds", deps=(*_MODELS, *_TABLES), kinds=("numpy", "polars"))
@@ -66,10 +65,7 @@ def feeds(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClo
     if report.centroids is not None:
         with atomic_path(centroids_path(workspace.models)) as temporary:
             report.centroids.save(temporary)
-    first = workspace.lake.head("ranking", FEEDS, 1)
-    return dg.Output(
-        StoredTable(FEEDS, report.n_rows), metadata=_metadata(report, first, with_charts=draws_charts(context))
-    )
+    return dg.Output(StoredTable(FEEDS, report.n_rows), metadata=_metadata(report, with_charts=draws_charts(context)))
 
 
 @asset(
@@ -120,7 +116,7 @@ def _ranking(workspace: Workspace, scope: Scope) -> Iterator[tuple[Scope, Settin
         update_registry(workspace, lambda latest: replace(latest, served=registry.active, is_taking_over=False))
 
 
-def _metadata(report: Report, first: pl.DataFrame, *, with_charts: bool) -> dict[str, Any]:
+def _metadata(report: Report, *, with_charts: bool) -> dict[str, Any]:
     return {
         "n_ranked": dg.MetadataValue.int(report.n_ranked),
         "n_shortened": dg.MetadataValue.int(report.n_shortened),
@@ -132,7 +128,6 @@ def _metadata(report: Report, first: pl.DataFrame, *, with_charts: bool) -> dict
         "seconds_per_stage": dg.MetadataValue.json(
             {stage: round(seconds, 3) for stage, seconds in report.timings.seconds.items()}
         ),
-        "first_feed": dg.MetadataValue.md(_first_feed(first)),
     }
 
 
@@ -146,17 +141,6 @@ def _charts(report: Report) -> dict[str, Any]:
         "users_by_source": bar_chart(sources, "source", "users", "Ranked users by source"),
         "found_by": bar_chart(retrievers, "retriever", "items", "Listed items by retriever"),
     }
-
-
-def _first_feed(first: pl.DataFrame) -> str:
-    """The top of one feed as Markdown."""
-    items = first.select(pl.col("items").list.head(_PREVIEW_ITEMS)).explode("items")
-    lines = ["| rank | job | score | confidence | reasons |", "| --- | --- | --- | --- | --- |"]
-    for item in items.drop_nulls()["items"]:
-        reasons = ", ".join(reason["code"] for reason in item["reasons"])
-        job = item["job_id"].replace("|", "\\|")
-        lines.append(f"| {item['rank']} | {job} | {item['score']:.3f} | {item['confidence']:.2f} | {reasons} |")
-    return "\n".join(lines)
 
 
 ASSETS = [feeds, fallback_feeds_table]

@@ -368,3 +368,13 @@ BOUNCES = Table(
     },
     key=("user_id", "occurred_at", "kind"),
 )
+ERASED = Table(
+    "erased",
+    "Users who were erased, without their ids; one row per user",
+    {
+        "user_hash": Column(pl.String, "BLAKE2b of the id with the lake's secret salt"),
+        "requested_at": Column(UTC_TIMESTAMP, "When the user asked for it; what is older is refused"),
+        "erased_at": Column(UTC_TIMESTAMP, "When nothing of the user was left"),
+    },
+    key=("user_hash",),
+)

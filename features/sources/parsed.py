@@ -1,5 +1,6 @@
 """What every parser of a source returns: usable rows, and rejects with their reason. Nothing is parsed here."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -21,7 +22,18 @@ Refusal = tuple[str, str, str, str | bytes]  # entry, reason, detail, raw
 
 _CONTACT_KEYS = "full_?name|first_?name|last_?name|e-?mail|phone"
 _QUOTED = rf"""(?i)(["'](?:{_CONTACT_KEYS})["']\s*:\s*)(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^,}}\s]+)"""
-_ADDRESS = r"[\w.%+-]+@[\w-]+(?:\.[\w-]+)*|\+\d[\d ().-]{8,18}\d"
+# Signs of addresses, also as JSON, URLs, HTML and people write them.
+_AT = r"(?:@|＠|\\+[ux](?:00)?40|%(?:25)*40|&#0*64;|&#x0*40;|&commat;|\s?[(\[{<]\s?at\s?[)\]}>]\s?)"
+_DOT = r"(?:\.|\\+[ux](?:00)?2e|%(?:25)*2e|\s?[(\[{<]\s?dot\s?[)\]}>]\s?)"
+_PLUS = r"(?:\+|\\+[ux](?:00)?2b|%(?:25)*2b|&#0*43;)"
+_GAP = r"(?:[ ().\u00a0\u2010-\u2014-]|%20|%28|%29|\\u00a0)"
+_ADDRESS = rf"(?i)[\w.%+-]+{_AT}[\w-]+(?:{_DOT}[\w-]+)*|{_PLUS}{_GAP}?\d(?:{_GAP}{{0,3}}\d){{8,17}}"
+# Without a country code: eleven digits of Russia and Kazakhstan, a zero first, ten of North America, or groups.
+_LOCAL_PHONE = re.compile(
+    r"(?<![\w.:/+-])(?!(?:19|20)\d\d[-./]\d\d?[-./]\d\d?)(?!\d\d?[-./]\d\d?[-./](?:19|20)?\d\d(?!\d))"
+    rf"(?:[78]\d{{10}}|0\d{{9,10}}|9\d{{9}}|[2-9]\d\d[2-9]\d{{6}}"
+    rf"|(?=\(?(?:\d{_GAP}{{0,2}}){{9,15}}(?!\d))\(?\d{{1,5}}(?:{_GAP}{{1,2}}\d{{2,4}}){{2,5}})(?![\w:])"
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +75,12 @@ def truncate_raw(raw: str | bytes) -> str:
 
 
 def mask_contacts(text: pl.Expr) -> pl.Expr:
-    """`text` with `***` in place of e-mail addresses, phone numbers with a plus, and the values of keys such as
-    `email`, `phone` and `full_name` in JSON, even when the JSON is cut off.
+    """`text` with `***` in place of e-mail addresses, phone numbers, and the values of keys such as `email`, `phone`
+    and `full_name` in JSON, even when the JSON is cut off. Escaped spellings and local forms of phones count too.
     """
-    return text.str.replace_all(_QUOTED, '${1}"***"').str.replace_all(_ADDRESS, "***")
+    masked = text.str.replace_all(_QUOTED, '${1}"***"').str.replace_all(_ADDRESS, "***")
+    return masked.map_batches(_without_local_phones, return_dtype=pl.String)
+
+
+def _without_local_phones(texts: pl.Series) -> pl.Series:
+    return pl.Series([_LOCAL_PHONE.sub("***", text) if text is not None else None for text in texts], dtype=pl.String)

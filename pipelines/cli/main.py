@@ -1,18 +1,31 @@
 """The `jobfeed` command: puts its commands together. Each parses its arguments, calls one function and prints."""
 
 import atexit
+import os
 import typing
 from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from pipelines.cli import config, digests, evaluate, feeds, generations, recipes, service, sources, terminal, workbench
+from pipelines.cli import (
+    config,
+    digests,
+    erase,
+    evaluate,
+    feeds,
+    generations,
+    recipes,
+    service,
+    sources,
+    terminal,
+    workbench,
+)
 
 app = terminal.command_group("Offline job recommendations: run, look, serve.")
 for command in (
     workbench.run, workbench.simulate, workbench.readers, workbench.bench, feeds.feed, feeds.why, workbench.tune,
-    evaluate.evaluate, sources.quarantine, service.serve, service.stream,
+    evaluate.evaluate, erase.erase, sources.quarantine, service.serve, service.stream,
 ):  # fmt: skip
     app.command()(command)
 # Its help is that of its own sub-commands.
@@ -44,7 +57,8 @@ def options(
 
 
 def main() -> None:
-    """The console script."""
+    """The console script. What it writes is for its user only: most files hold personal data."""
+    os.umask(0o077)
     # Compiled functions outlive the interpreter, and with them `typing` and its list of overloads. Through Dagster it
     # leads to our assets and so to types of DuckDB, which DuckDB would then report as leaked, one line each.
     atexit.register(typing.clear_overloads)

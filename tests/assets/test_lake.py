@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.io import preview
 from assets.lake import Lake, atomic_path, content_hash
 from features.schemas.table import Column, SchemaError, Table
 
@@ -119,13 +118,6 @@ def test_leftovers_of_killed_runs_are_removed_and_never_read(tmp_path: Path) -> 
     assert not leftover.exists()
 
 
-def test_a_preview_shows_no_personal_column_and_no_markup() -> None:
-    text = preview(NUMBERS, frame(1))
-    assert "name" not in text
-    odd = Table("odd", "Texts", {"text": Column(pl.String, "Text")}, key=())
-    assert "<b>" not in preview(odd, pl.DataFrame({"text": ["<b>|" + "x" * 500]}))
-
-
 def test_a_table_without_a_column_of_its_key_says_which_run_writes_it_anew(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.replace("features", NUMBERS, frame(1))
@@ -133,3 +125,15 @@ def test_a_table_without_a_column_of_its_key_says_which_run_writes_it_anew(tmp_p
     grown = replace(NUMBERS, described=described, key=("period", "n"))
     with pytest.raises(SchemaError, match=r"features/numbers has no column period.*jobfeed run daily"):
         lake.scan("features", grown)
+
+
+def test_only_the_owner_may_read_the_files_of_the_lake(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.append("bronze", NUMBERS, frame(1), partition="date=2026-03-01")
+    lake.append("bronze", NUMBERS, frame(2), partition="date=2026-03-01")
+    lake.compact("bronze", NUMBERS, more_than=1, partition="date=2026-03-01")
+    lake.replace("catalog", NUMBERS, frame(1))
+    lake.replace_partition("ranking", NUMBERS, "shard=0000", frame(1))
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    assert len(files) >= 5
+    assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o600"}

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import polars as pl
 
+from assets.erasing.requests import Erasures
 from assets.ingest.events.ingest import retry_at
-from assets.ingest.events.store import without_erased
 from assets.ingest.jobs.ingest import MAX_WHOLE_FILE_BYTES, MEMORY_BYTES, in_worker
 from assets.ingest.landing import LandedFile, list_landed
 from assets.ingest.landing_run import landing_run, parse_in_blocks
 from assets.ingest.report import RunReport
 from assets.ingest.worker import Worker
 from assets.lake import Lake
-from features.schemas.bronze import APPLICATION_LOG, ERASURES
+from features.schemas.bronze import APPLICATION_LOG
 from features.sources.applications.files import parsers
 from features.sources.applications.validation import Rules
 from features.sources.lines import whole_lines
@@ -47,7 +47,7 @@ def ingest_applications(lake: Lake, landing: Path, *, states: Mapping[str, str],
             else:
                 yield parse[".csv"](whole_lines(body) if file.may_grow else body)
 
-        erasures = lake.scan("bronze", ERASURES).collect()
+        erasures = Erasures.load(lake)
         held: list[pl.DataFrame] = []
         pieces = run.read(
             list_landed(landing, SOURCE), read, APPLICATION_LOG, retry_at=lambda refused: retry_at(refused, as_of=as_of)
@@ -63,7 +63,7 @@ def ingest_applications(lake: Lake, landing: Path, *, states: Mapping[str, str],
     return report
 
 
-def _store(lake: Lake, rows: pl.DataFrame, erasures: pl.DataFrame, report: RunReport) -> None:
-    kept = without_erased(rows, erasures, at="occurred_at")
+def _store(lake: Lake, rows: pl.DataFrame, erasures: Erasures, report: RunReport) -> None:
+    kept = erasures.without_erased(rows, at="occurred_at")
     fresh, _ = lake.append_new("bronze", APPLICATION_LOG, kept, within=["event_id"])
     report.of(SOURCE).add(n_read=rows.height, n_new=fresh.height)

@@ -9,12 +9,13 @@ from typing import TypeVar
 
 import polars as pl
 
+from assets.erasing.requests import Erasures
 from assets.ingest.events.store import CHUNK_ROWS, EventStore
 from assets.ingest.landing import LandedFile, list_landed
 from assets.ingest.landing_run import landing_run
 from assets.ingest.report import RunReport
 from assets.lake import Lake
-from features.schemas.bronze import ERASURES, EVENTS
+from features.schemas.bronze import EVENTS
 from features.sources.events.files import read_events
 from features.sources.parsed import Parsed
 
@@ -35,7 +36,7 @@ def ingest_events(lake: Lake, landing: Path, *, as_of: dt.datetime, chunk_rows: 
         yield from read_events(file.path, as_of=as_of, may_grow=file.may_grow)
 
     with landing_run(lake, SOURCE, report, as_of=as_of, source=SOURCE) as run:
-        store = EventStore(lake, lake.scan("bronze", ERASURES).collect(), chunk_rows)
+        store = EventStore(lake, Erasures.load(lake), chunk_rows)
         pieces = run.read(
             list_landed(landing, SOURCE), parse, EVENTS, retry_at=lambda rejects: retry_at(rejects, as_of=as_of)
         )

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import xxhash
 
+from assets.erasing.requests import Erasures
 from assets.lake import Lake
 from assets.parts import current_parts
 from features.schemas.bronze import EVENTS
@@ -32,7 +33,7 @@ class EventStore:
     """
 
     lake: Lake
-    erasures: pl.DataFrame
+    erasures: Erasures
     chunk_rows: int = CHUNK_ROWS
     n_read: int = 0
     n_new: int = 0
@@ -42,7 +43,7 @@ class EventStore:
     def add(self, block: pl.DataFrame) -> None:
         """Adds a block; events of erased users from before their erasure are dropped."""
         self.n_read += block.height
-        kept = without_erased(block, self.erasures, at="occurred_at")
+        kept = self.erasures.without_erased(block, at="occurred_at")
         if kept.is_empty():
             return
         self._blocks.append(kept)
@@ -100,21 +101,6 @@ def compact_days(lake: Lake, *, before: dt.date, more_than: int = PARTS_OF_A_DAY
             lake.compact("bronze", EVENTS, more_than=more_than, partition=folder.name)
             n_days += 1
     return n_days
-
-
-def without_erased(rows: pl.DataFrame, erasures: pl.DataFrame, *, at: str) -> pl.DataFrame:
-    """`rows` without those from before a user's erasure: those with a time `at` up to its request, or without one.
-
-    A landed file outlives an erasure. Reading it again must not bring the user back.
-    """
-    if erasures.is_empty():
-        return rows
-    requested = erasures.group_by("user_id").agg(erased_at=pl.col("requested_at").max())
-    return (
-        rows.join(requested, on="user_id", how="left", maintain_order="left")
-        .filter(pl.col("erased_at").is_null() | (pl.col(at) > pl.col("erased_at")))
-        .drop("erased_at")
-    )
 
 
 def _by_day(events: pl.DataFrame) -> Iterator[tuple[dt.date, pl.DataFrame]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from assets.ingest.events.store import without_erased
+from assets.erasing.requests import Erasures, add_requests
 from assets.ingest.landing import LandedFile, LandingManifest, list_landed
 from assets.ingest.landing_run import landing_run, parse_in_blocks
 from assets.ingest.report import RunReport
@@ -25,7 +25,7 @@ def ingest_users(lake: Lake, landing: Path, *, as_of: dt.datetime) -> RunReport:
     """Appends the profile versions landed in `landing/users/` that the lake lacks."""
     report = RunReport()
     with landing_run(lake, USERS, report, as_of=as_of, source=USERS) as run:
-        erasures = lake.scan("bronze", ERASURES).collect()
+        erasures = Erasures.load(lake)
         held = [USER_RECORDS.empty()]
         for file, parsed in run.read(list_landed(landing, USERS), _by_lines(parse_users), USER_RECORDS):
             run.refuse(file, parsed)
@@ -46,10 +46,7 @@ def ingest_erasures(lake: Lake, landing: Path, *, as_of: dt.datetime) -> RunRepo
             run.refuse(file, parsed)
             frames.append(parsed.rows)
         read = pl.concat(frames)
-        known = lake.scan("bronze", ERASURES).collect()
-        merged = pl.concat([known, read]).group_by("user_id").agg(pl.col("requested_at").max()).sort("user_id")
-        if not lake.exists("bronze", ERASURES.name) or not merged.equals(known):
-            lake.replace("bronze", ERASURES, merged)
+        known, merged = add_requests(lake, read)
     fresh = merged.join(known, on=["user_id", "requested_at"], how="anti")
     n_new = fresh.join(known, on="user_id", how="anti").height
     report.of(REQUESTS).add(n_read=read.height, n_new=n_new, n_changed=fresh.height - n_new)
@@ -73,9 +70,9 @@ def _by_lines(parse: Callable[[bytes], Parsed]) -> Callable[[LandedFile], Iterat
     return read
 
 
-def _store_users(lake: Lake, rows: pl.DataFrame, erasures: pl.DataFrame, report: RunReport) -> None:
+def _store_users(lake: Lake, rows: pl.DataFrame, erasures: Erasures, report: RunReport) -> None:
     """Appends and counts new versions. Records of erased users from before their erasure are left out."""
-    found = without_erased(rows, erasures, at="updated_at")
+    found = erasures.without_erased(rows, at="updated_at")
     fresh, known = lake.append_new("bronze", USER_RECORDS, found, within=["user_id"])
     n_new = fresh.select("user_id").unique().join(known, on="user_id", how="anti").height
     report.of(USERS).add(n_read=rows.height, n_new=n_new, n_changed=fresh.height - n_new)

@@ -8,13 +8,13 @@ from typing import TypeVar
 import polars as pl
 
 from assets.digests.links import BadTokenError, DigestLinks
-from assets.ingest.events.store import without_erased
+from assets.erasing.requests import Erasures
 from assets.ingest.landing import LandedFile, list_landed
 from assets.ingest.landing_run import landing_run, parse_in_blocks
 from assets.ingest.people.ingest import FORMATS
 from assets.ingest.report import RunReport
 from assets.lake import Lake
-from features.schemas.bronze import BOUNCES, ERASURES, UNSUBSCRIBES
+from features.schemas.bronze import BOUNCES, UNSUBSCRIBES
 from features.schemas.catalog import USERS
 from features.schemas.table import Table
 from features.sources.parsed import Parsed
@@ -87,7 +87,7 @@ def _ingest(
             frames.append(parsed.rows)
         rows = pl.concat(frames)
         known = lake.scan("bronze", table).collect()
-        now = without_erased(merged(pl.concat([known, rows])), lake.scan("bronze", ERASURES).collect(), at=at)
+        now = Erasures.load(lake).without_erased(merged(pl.concat([known, rows])), at=at)
         if not lake.exists("bronze", table.name) or not now.equals(known):
             lake.replace("bronze", table, now)
     fresh = now.join(known, on=list(table.columns), how="anti", nulls_equal=True)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cache, partial
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from assets.erasing.requests import Erasures
 from assets.ingest.jobs.postings import restated_hash
 from assets.ingest.landing import LandedFile, RefusedFileError, hidden, list_landed
 from assets.ingest.landing_run import landing_run
@@ -19,7 +20,7 @@ from assets.ingest.worker import NOT_STARTED, Worker, WorkerError
 from assets.lake import Lake
 from assets.llm.client import LlmClient
 from assets.llm.resumes import CompletedResume, complete_resumes
-from features.schemas.bronze import ERASURES, RESUMES
+from features.schemas.bronze import RESUMES
 from features.sources.parsed import Parsed
 from features.sources.people.users import is_user_id
 from features.sources.resumes.fields import MAX_BYTES, RESUME_SUFFIXES, ReadResume, ResumeError
@@ -85,7 +86,7 @@ def ingest_resumes(
                     run.manifest.retry(each.file, at=as_of + by_model.retry_after)
             found.clear()
 
-        requested = dict(lake.scan("bronze", ERASURES).collect().iter_rows())
+        erasures = Erasures.load(lake)
         # File names hold user ids, which an erasure must remove, so the manifest keeps digests of the names.
         files = {hidden(file): file for file in list_landed(landing, KIND)}
         for nameless, digest in run.manifest.unread(files):
@@ -93,7 +94,7 @@ def ingest_resumes(
                 counts.statuses.append(f"stopped after {slow_seconds:.0f} s of slow resumes; the next run goes on")
                 break
             file = files[nameless]
-            if _is_erased(file, requested):
+            if _is_erased(file, erasures):
                 counts.add(n_read=1, n_new=0)
                 run.manifest.record(nameless, digest, n_rows=1, n_rejects=0)
                 continue
@@ -135,9 +136,9 @@ def read_in(worker: Worker, body: bytes, suffix: str, *, deadline_seconds: float
     return found
 
 
-def _is_erased(file: LandedFile, requested: Mapping[str, dt.datetime]) -> bool:
+def _is_erased(file: LandedFile, erasures: Erasures) -> bool:
     """Whether the user asked for erasure after this file was written."""
-    at = requested.get(file.path.stem)
+    at = erasures.requested_at(file.path.stem)
     return at is not None and file.mtime_ns / 1e9 <= at.timestamp()
 
 

@@ -118,7 +118,7 @@ def test_the_assets_fill_both_tables_and_pass_their_checks(result: dg.ExecuteInP
     assert "all" in lake.scan("ranking", FALLBACK_FEEDS).collect()["segment"]
     (materialization,) = result.asset_materializations_for_node("ranking__feeds")
     assert materialization.metadata["n_ranked"].value == len(feeds)
-    assert {"users_by_source", "found_by", "seconds_per_stage", "first_feed"} <= set(materialization.metadata)
+    assert {"users_by_source", "found_by", "seconds_per_stage"} <= set(materialization.metadata)
 
 
 def test_all_feeds_and_fallback_feeds_are_by_the_promoted_recipe(market: Market, tmp_path: Path) -> None:

@@ -1,0 +1,79 @@
+"""`jobfeed erase`: asks for the erasure of a user, and verifies that nothing of an erased user is left."""
+
+import datetime as dt
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from pipelines.cli.terminal import err, fail, out, visible, workspace
+
+_VERIFY = "verify"
+
+
+def erase(
+    user: Annotated[str, typer.Argument(metavar="[verify] USER", help="The user's id.")],
+    verified: Annotated[str | None, typer.Argument(hidden=True)] = None,
+    also: Annotated[
+        list[str] | None, typer.Option("--also", help="verify: search for this too, such as an e-mail address.")
+    ] = None,
+) -> None:
+    """Erase a user, or verify that nothing is left.
+
+    `jobfeed erase USER` notes the request. The next `jobfeed run frequent` takes the user out of all that is served,
+    the next `jobfeed run daily` out of lake, models, digests and kept generations. `jobfeed erase verify USER` reads
+    every file and lists where the user still is.
+    """
+    if verified is None:
+        _request(user)
+    elif user == _VERIFY:
+        _verify(verified, also or [])
+    else:
+        raise typer.BadParameter(f"{user!r}; it is `jobfeed erase USER` or `jobfeed erase verify USER`")
+
+
+def _request(user: str) -> None:
+    from assets.erasing.requests import request
+    from assets.run_ledger import forget_records
+    from features.sources.people.users import is_user_id
+
+    if not is_user_id(user):
+        raise typer.BadParameter(f"{user!r} is no user id", param_hint="USER")
+    lake, now = workspace().lake, dt.datetime.now(dt.UTC)
+    request(lake, user, at=now)
+    forget_records(lake)
+    out.print(
+        f"{escape(visible(user))}: erasure requested as of {now.isoformat(timespec='seconds')}. The next `jobfeed run "
+        "frequent` takes the user out of what is served, the next `jobfeed run daily` out of all files; then `jobfeed "
+        f"erase verify {escape(visible(user))}` finds nothing"
+    )
+
+
+def _verify(user: str, also: list[str]) -> None:
+    from assets.erasing.scan import find_traces
+    from pipelines.environment import dagster_folder
+
+    found = workspace()
+    data = Path(found.data_dir)
+    if not data.is_dir():
+        fail(f"{data}: there is no such folder; JOBFEED_DATA names the data folder")
+    folders = [data, dagster_folder()]
+    n_files, n_ours = 0, 0
+
+    def count() -> None:
+        nonlocal n_files
+        n_files += 1
+
+    for trace in find_traces([folder for folder in folders if folder.is_dir()], [user, *also], on_file=count):
+        is_landed = trace.path.is_relative_to(found.landing)
+        n_ours += not is_landed
+        whose = " (yours to delete; it is refused from then on)" if is_landed else ""
+        out.print(f"{escape(visible(os.fspath(trace.path)))}: {escape(trace.place)}{whose}")
+    if n_ours:
+        err.print(
+            f"[red]{n_ours} places still hold the user[/]; `jobfeed run daily` removes what was asked to be erased"
+        )
+        raise typer.Exit(1)
+    out.print(f"nothing of the user in {n_files} files outside of landing/")

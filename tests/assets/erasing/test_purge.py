@@ -1,0 +1,120 @@
+"""After a purge the user is in no part of any table that keeps rows; everybody else is there unchanged."""
+
+import datetime as dt
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from assets.erasing.purge import forget_purged, note_purged, purge_kept, purge_served, purged_by, word_pattern
+from assets.erasing.scan import find_traces
+from assets.lake import Lake
+from features.schemas.bronze import ERASURES, EVENTS, QUARANTINE, RESUMES, SIGHTINGS, USER_RECORDS
+from features.schemas.catalog import DAILY_INTERACTIONS
+from features.schemas.insight import DIGEST_ITEMS, DIGESTS, EXPOSURES, SKILL_GAPS
+from features.schemas.table import Table
+
+DAY = dt.timedelta(days=1)
+AT = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+USER, TWIN = "canary-7f3e", "canary-7f3e-2"
+REQUESTS = pl.DataFrame([(USER, AT)], schema=dict(ERASURES.columns), orient="row")
+
+
+def of(table: Table, user_id: str, **values: object) -> pl.DataFrame:
+    texts = {name: "x" for name, kind in table.columns.items() if kind == pl.String}
+    return table.conform(pl.DataFrame({**texts, "user_id": user_id, **values}, strict=False))
+
+
+def event(user_id: str, number: int, at: dt.datetime) -> pl.DataFrame:
+    return of(EVENTS, user_id, event_id=f"e{number}", occurred_at=at, event_hash=number)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """Rows of the user and of a twin in every table that keeps rows, some of them in parts that were merged."""
+    lake = Lake(tmp_path)
+    for number, (user, at) in enumerate([(USER, AT - DAY), (TWIN, AT - DAY), (USER, AT - 2 * DAY), (TWIN, AT + DAY)]):
+        lake.append("bronze", EVENTS, event(user, number, at), partition=f"date={at.date()}")
+    lake.append("bronze", EVENTS, event(USER, 9, AT + DAY), partition=f"date={(AT + DAY).date()}")
+    lake.compact("bronze", EVENTS, more_than=1, partition=f"date={(AT - DAY).date()}")
+    for user in (USER, TWIN):
+        lake.append("bronze", USER_RECORDS, of(USER_RECORDS, user, updated_at=AT - DAY))
+        lake.append("bronze", RESUMES, of(RESUMES, user, parsed_at=AT - DAY, content_hash=user))
+        lake.append("insight", EXPOSURES, of(EXPOSURES, user, shown_at=AT - DAY), partition="date=2026-02-28")
+        lake.replace_partition("digests", DIGEST_ITEMS, f"made={user}", of(DIGEST_ITEMS, user, made_at=AT - DAY))
+        lake.replace_partition("catalog", DAILY_INTERACTIONS, f"date={user}", of(DAILY_INTERACTIONS, user))
+    (lake.folder("digests", DIGEST_ITEMS.name) / f"made={USER}.parquet").rename(
+        lake.folder("digests", DIGEST_ITEMS.name) / "made=1.parquet"
+    )
+    (lake.folder("catalog", DAILY_INTERACTIONS.name) / f"date={USER}.parquet").rename(
+        lake.folder("catalog", DAILY_INTERACTIONS.name) / "date=2026-02-28.parquet"
+    )
+    for stage, table in (("insight", SKILL_GAPS), ("digests", DIGESTS)):
+        lake.replace(stage, table, pl.concat([of(table, USER), of(table, TWIN)]))
+    refused = [f'{{"user_id": "{user}", "x": ' for user in (USER, TWIN, "other")]
+    named = {"source": "users", "file": "users/a.jsonl", "reason": "bad_json", "seen_at": AT}
+    lines = pl.DataFrame({**named, "entry": ["line 1", "line 2", "line 3"], "raw": refused, "detail": ""})
+    lake.append("bronze", QUARANTINE, QUARANTINE.conform(lines))
+    lake.replace("bronze", ERASURES, REQUESTS)
+    lake.append("bronze", SIGHTINGS, SIGHTINGS.conform(pl.DataFrame({"job_id": ["j"], "source": ["s"]})))
+    return lake
+
+
+def users(lake: Lake, stage: str, table: Table) -> list[str]:
+    return sorted(lake.scan(stage, table).collect()["user_id"].to_list())
+
+
+def test_nothing_from_before_the_request_is_left_in_any_file_and_the_twin_keeps_all(lake: Lake) -> None:
+    before = {path for path in lake.root.rglob("*.parquet") if TWIN in str(path)}
+    assert purge_kept(lake, REQUESTS) == 10
+    tables = (
+        ("bronze", USER_RECORDS), ("bronze", RESUMES), ("insight", EXPOSURES), ("digests", DIGEST_ITEMS),
+        ("insight", SKILL_GAPS), ("digests", DIGESTS), ("catalog", DAILY_INTERACTIONS),
+    )  # fmt: skip
+    assert {table.name: users(lake, stage, table) for stage, table in tables} == {t.name: [TWIN] for _, t in tables}
+    assert users(lake, "bronze", EVENTS) == sorted([TWIN, TWIN, USER])  # the user came back later
+    assert lake.scan("bronze", EVENTS).filter(pl.col("user_id") == USER).collect()["event_id"].item() == "e9"
+    assert lake.scan("bronze", QUARANTINE).collect()["entry"].to_list() == ["line 2", "line 3"]
+    lake.replace("bronze", ERASURES, ERASURES.empty())
+    places = {trace.path.parent.name for trace in find_traces([lake.root], [USER])}
+    assert places == {f"date={(AT + DAY).date()}"}
+    assert all(path.exists() for path in before)
+    assert purge_kept(lake, REQUESTS) == 0
+
+
+def test_a_short_run_takes_the_user_out_of_what_is_served(lake: Lake) -> None:
+    assert purge_served(lake, REQUESTS) == 3
+    assert users(lake, "insight", SKILL_GAPS) == users(lake, "digests", DIGESTS) == [TWIN]
+    assert users(lake, "insight", EXPOSURES) == [USER, TWIN]  # is not served; a full run does it
+
+
+def test_without_requests_no_file_is_touched(lake: Lake) -> None:
+    before = {path: path.stat().st_ino for path in lake.root.rglob("*.parquet")}
+    assert purge_kept(lake, ERASURES.empty()) == purge_served(lake, ERASURES.empty()) == 0
+    assert {path: path.stat().st_ino for path in lake.root.rglob("*.parquet")} == before
+
+
+def test_only_the_run_that_purged_knows_of_which_users(lake: Lake) -> None:
+    note_purged(lake, REQUESTS, run_id="a")
+    assert purged_by(lake, run_id="a").equals(REQUESTS)
+    assert purged_by(lake, run_id="b").is_empty()
+    forget_purged(lake)
+    assert purged_by(lake, run_id="a").is_empty()
+
+
+@pytest.mark.parametrize(
+    ("text", "is_named"),
+    [
+        ('{"user_id": "u1"}', True),
+        ("u1", True),
+        ("resumes/u1.pdf", True),
+        ("a,u1,b", True),
+        ("u12", False),
+        ("xu1", False),
+        ("u1-2", False),
+        ("u1_2", False),
+        ("жu1", False),
+    ],
+)
+def test_an_id_is_found_as_a_word_only(text: str, is_named: bool) -> None:
+    assert pl.Series([text]).str.contains(word_pattern(["u1", "u3"])).item() is is_named
