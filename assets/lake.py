@@ -51,9 +51,10 @@ def held(path: Path, *, timeout_seconds: float, is_of_process: bool = False) -> 
 
     `is_of_process`: all threads of a process hold it together, and may take it more than once.
     """
-    lock = FileLock(path, timeout=timeout_seconds, is_singleton=is_of_process, thread_local=not is_of_process)
+    # The singleton of a process refuses another timeout than its first one.
+    lock = FileLock(path, is_singleton=is_of_process, thread_local=not is_of_process)
     try:
-        lock.acquire()
+        lock.acquire(timeout=timeout_seconds)
     except Timeout:
         raise LockedError(f"{path}: another process has held this lock for {timeout_seconds:.0f} s") from None
     except IsADirectoryError:

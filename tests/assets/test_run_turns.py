@@ -106,6 +106,12 @@ def test_a_run_inside_of_a_run_of_the_same_process_does_not_wait_for_itself(tmp_
         pass
 
 
+def test_a_run_inside_of_one_may_wait_for_another_time(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    with run_turn(lake, job="daily", wait_seconds=7), run_turn(lake, job="daily", wait_seconds=3600):
+        assert not is_running(lake)
+
+
 def test_an_error_of_the_run_is_not_taken_for_a_turn_that_did_not_come(tmp_path: Path) -> None:
     with pytest.raises(LockedError, match="other"), run_turn(Lake(tmp_path), job="daily"):
         raise LockedError("other")
