@@ -1,4 +1,4 @@
-"""Which users a run ranks again, and the feeds that it keeps."""
+"""Which users a run ranks again for what they did."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import USER_PROFILES
 from features.schemas.ranking import FEEDS
 from models.ranking.feed_problems import violations
-from models.ranking.settings import CompanyCap
 
 _STAGE = "ranking"
 # What the feeds of users follow, and where it lies.
@@ -76,35 +75,3 @@ def _compared(tables: Tables, feeds: pl.LazyFrame) -> Again:
     outdated = personal.join(opted_out, on="user_id", how="semi").collect()
     users = pl.concat([acted["user_id"], broken["user_id"], outdated["user_id"]]).unique().sort()
     return Again(users, made.filter(~pl.col("user_id").is_in(user_ids.implode()))["user_id"].sort())
-
-
-def without_closed(feeds: pl.DataFrame, *, companies: pl.DataFrame, cap: CompanyCap) -> pl.DataFrame:
-    """The feeds without jobs that are no longer open, with new ranks.
-
-    `companies` (job_id, company) are the open jobs. Items that would break the company cap by moving up are dropped
-    too; the components of the others stay as they are stored.
-    """
-    flat = (
-        feeds.select("user_id", "items")
-        .explode("items")
-        .with_columns(job_id=pl.col("items").struct.field("job_id"))
-        .join(companies.with_columns(is_open=pl.lit(1)), on="job_id", how="inner", maintain_order="left")
-    )
-    rank = pl.int_range(1, pl.len() + 1, dtype=pl.Int16).over("user_id")
-    of_company = pl.when(pl.col("company").is_not_null()).then(pl.int_range(pl.len()).over("user_id", "company"))
-    while True:
-        is_over = ((rank <= cap.top) & (of_company >= cap.most)).fill_null(value=False)
-        fitting = flat.filter(~is_over)
-        if len(fitting) == len(flat):
-            break
-        flat = fitting
-    remade = (
-        flat.with_columns(items=pl.col("items").struct.with_fields(rank=rank))
-        .group_by("user_id", maintain_order=True)
-        .agg(open_items="items")
-    )
-    return (
-        feeds.join(remade, on="user_id", how="left", maintain_order="left")
-        .with_columns(items=pl.coalesce("open_items", pl.lit([], dtype=feeds.schema["items"])))
-        .drop("open_items")
-    )

@@ -19,7 +19,8 @@ from assets.lake import Lake
 from assets.ranking.inputs import Tables, encoded_jobs, load_population, of_users, shards_of_users, users_to_rank
 from assets.ranking.listed import feeds_table, who_lists
 from assets.ranking.new_jobs import Queue, jobs_that_differ, keep_waiting, queue_for, users_of_jobs, waiting_users
-from assets.ranking.scope import Again, followed, users_to_rank_again, without_closed
+from assets.ranking.scope import Again, followed, users_to_rank_again
+from assets.ranking.shortening import feeds_of, without_closed
 from assets.resources import Scope
 from features.schemas.catalog import JOBS
 from features.schemas.ranking import FEEDS, WAITING_USERS
@@ -347,8 +348,9 @@ def _shortened(run: RankingRun, lake: Lake, jobs: pl.Series | None, *, without: 
         users = users.filter(~users.is_in(others.implode()))
     if users.is_empty():
         return FEEDS.empty()
-    feeds = lake.scan(_STAGE, FEEDS).filter(pl.col("user_id").is_in(users.implode())).collect()
-    return without_closed(feeds, companies=_companies(run.context.jobs), cap=run.context.settings.company_cap)
+    return without_closed(
+        feeds_of(lake, users), companies=_companies(run.context.jobs), cap=run.context.settings.company_cap
+    )
 
 
 def _add(stored: LayeredTable, rows: pl.DataFrame, gone: pl.Series, made_of: Mapping[str, Any]) -> int:

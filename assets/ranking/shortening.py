@@ -1,0 +1,89 @@
+"""Stored lists without jobs that are no longer shown. Arrow moves whole columns: no item becomes an object."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from assets.lake import Lake
+from assets.layers import IS_REMOVED
+from assets.ranking.listed import feeds_table
+from features.schemas.ranking import FEEDS
+from models.arrays import NO_ENTRY, Longs, rank_within
+from models.ranking.settings import CompanyCap
+
+_STAGE = "ranking"
+_FILES_AT_ONCE = 2
+
+
+def feeds_of(lake: Lake, users: pl.Series) -> pl.DataFrame:
+    """The stored feeds of these users, sorted."""
+    newest = feeds_table(lake).newest()
+    parts = [FEEDS.empty()]
+    in_base = users
+    if newest is not None:
+        above = newest.filter(pl.col("user_id").is_in(users.implode())).collect()
+        parts.append(above.filter(~pl.col(IS_REMOVED)).select(list(FEEDS.columns)))
+        in_base = users.filter(~users.is_in(above["user_id"].implode()))
+    return pl.concat([*parts, *_of_base(lake.files(_STAGE, FEEDS.name), in_base)]).sort("user_id")
+
+
+def _of_base(files: Sequence[Path], users: pl.Series) -> Iterator[pl.DataFrame]:
+    wanted = pa.array(users.to_list(), pa.large_string())
+
+    def read(path: Path) -> pl.DataFrame:
+        with pq.ParquetFile(path) as file:
+            parts = [file.read_row_group(n, use_threads=False) for n in range(file.num_row_groups) if len(users)]
+        found = [part.filter(pc.is_in(part["user_id"].cast(pa.large_string()), wanted)) for part in parts]
+        return FEEDS.conform(pl.DataFrame(pa.concat_tables(found))) if found else FEEDS.empty()
+
+    with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
+        yield from pool.map(read, files)
+
+
+def without_closed(feeds: pl.DataFrame, *, companies: pl.DataFrame, cap: CompanyCap) -> pl.DataFrame:
+    """The feeds without jobs that are no longer open, with new ranks.
+
+    `companies` (job_id, company) are the open jobs. Items that would break the company cap by moving up are dropped
+    too; the components of the others stay as they are stored.
+    """
+    lists: Any = feeds["items"].rechunk().to_arrow()
+    items = lists.flatten()
+    listed = pl.DataFrame(
+        {
+            "owner": pc.list_parent_indices(lists).to_numpy(zero_copy_only=False),
+            "job_id": pl.Series(pc.struct_field(items, "job_id")),
+        }
+    ).with_row_index("place")
+    shown = listed.join(companies, on="job_id", how="inner", maintain_order="left")
+    owner, company = shown["owner"].to_numpy(), shown["company"].fill_null(NO_ENTRY).to_numpy()
+    fitting = _under_cap(owner, company, cap)
+    kept = items.take(pa.array(shown["place"].to_numpy()[fitting]))
+    rank = pa.array((1 + rank_within(owner[fitting])).astype(np.int16))
+    fields = [rank if field.name == "rank" else kept.field(field.name) for field in kept.type]
+    offsets = np.zeros(len(feeds) + 1, dtype=np.int64)
+    np.cumsum(np.bincount(owner[fitting], minlength=len(feeds)), out=offsets[1:])
+    remade: Any = pa.LargeListArray.from_arrays(
+        pa.array(offsets), pa.StructArray.from_arrays(fields, names=[field.name for field in kept.type])
+    )
+    return FEEDS.conform(feeds.with_columns(items=pl.Series(remade)))
+
+
+def _under_cap(owner: Longs, company: Longs, cap: CompanyCap) -> Longs:
+    """The positions of the items that stay: each owner's items follow each other, -1 is no company."""
+    place = np.arange(len(owner))
+    while True:
+        head = np.flatnonzero(rank_within(owner[place]) < cap.top)
+        head = head[company[place[head]] >= 0]
+        of_company = owner[place[head]].astype(np.int64) * (int(company.max(initial=0)) + 1) + company[place[head]]
+        order = np.argsort(of_company, kind="stable")
+        over = head[order][rank_within(of_company[order]) >= cap.most]
+        if not len(over):
+            return place
+        place = np.delete(place, over)
