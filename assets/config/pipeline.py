@@ -30,14 +30,16 @@ class Als(Strict):
 class Tuning(Strict):
     """How the collaborative model is chosen on held-out interactions.
 
-    `enabled`: the first daily run with at least `min_interactions` chooses, with `first_trials` for each model; the
-    weekly run chooses anew with `trials`. The trials end within `budget_seconds`; a choice that this cuts short depends
+    `enabled`: the first daily run with at least `min_interactions` chooses, with `first_trials` for each model; with
+    more than `max_first_interactions`, where that takes minutes, the first weekly run does. The weekly run chooses anew
+    with `trials`. The trials end within `budget_seconds`; a choice that this cuts short depends
     on the speed of the machine. A trial that would need more than `max_memory_gb` is skipped. `max_users`: users whose
     held-out interactions are predicted; one half chooses, the other judges the choice. `max_factors`: of ALS.
     """
 
     enabled: bool = True
     min_interactions: int = Field(5_000, ge=1)
+    max_first_interactions: int = Field(2_000_000, ge=1)
     first_trials: int = Field(6, ge=1, le=1000)
     trials: int = Field(20, ge=1, le=1000)
     budget_seconds: float = Field(120, gt=0, le=86_400)

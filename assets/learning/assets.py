@@ -24,7 +24,7 @@ from models.learning.promotion import regression
 
 REFIT_TAG = "jobfeed/refit"  # "always" on runs that fit anew; other runs fit only as long as there is no fit
 # The first fit of a larger installation waits for the weekly run: a replay costs about as much as the daily run itself.
-_MOST_ROWS_OF_A_FIRST_FIT = 20_000_000
+_MOST_ROWS_OF_A_FIRST_FIT = 2_000_000
 # A replay that gave no first fit is not repeated by every daily run; the weekly run always fits.
 _RETRIED_AFTER = dt.timedelta(days=7)
 _KEY = dg.AssetKey(["learning", "learned_recipe"])

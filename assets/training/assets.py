@@ -146,13 +146,18 @@ def user_vectors(
 def tuning(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[None]:
     """The choice of the collaborative model on held-out interactions, kept in `collaborative.json` until the next one.
 
-    A run chooses if nothing is kept yet and there are enough interactions, or if its tag `jobfeed/tune` is "always".
+    A run chooses if nothing is kept yet and there are enough interactions, but not so many that it would take minutes,
+    or if its tag `jobfeed/tune` is "always".
     """
     config, path, as_of = workspace.config.pipeline, tuned_path(workspace.models), clock.as_of(context)
     is_asked_for = context.run.tags.get(TUNE_TAG) == "always"
     if not config.als.use_tuned or (path.is_file() and not is_asked_for):
         return dg.Output(None, metadata={"origin": choice(workspace.models, config.als).origin})
-    if not config.tuning.enabled or count_interactions(workspace) < config.tuning.min_interactions:
+    n_interactions = count_interactions(workspace) if config.tuning.enabled else 0
+    if n_interactions < config.tuning.min_interactions:
+        return dg.Output(None, metadata={"origin": "configuration"})
+    if n_interactions > config.tuning.max_first_interactions and not is_asked_for:
+        context.log.info("%d interactions: the weekly run chooses first", n_interactions)
         return dg.Output(None, metadata={"origin": "configuration"})
 
     def report(model: str, trial: int, ndcg: float) -> None:

@@ -22,6 +22,7 @@ from models.fitting.als import AlsModel
 from models.fitting.collaborative import Collaborative
 from models.fitting.item_knn import JobNeighbours
 from models.fitting.job_vectors import JobVectors
+from models.fitting.tuning import TuningError
 from models.fitting.user_knn import UserNeighbours
 from models.fitting.user_vectors import UserVectors
 from tests.factories import AS_OF, JOB_IDS, jobs
@@ -168,6 +169,22 @@ def test_als_is_fitted_only_where_it_is_chosen(project: Project) -> None:
     assert project.run().success
     assert project.model("als").user_ids.is_empty()
     assert project.model("collaborative").user_ids.to_list() == USERS
+
+
+@pytest.mark.parametrize(("n_interactions", "is_chosen"), [(4_999, False), (5_000, True), (2_000_001, False)])
+def test_the_first_choice_of_a_model_needs_interactions_but_not_so_many_that_it_takes_minutes(
+    project: Project, monkeypatch: pytest.MonkeyPatch, n_interactions: int, is_chosen: bool
+) -> None:
+    asked: list[str] = []
+
+    def choose(*_arguments: object, **_options: object) -> None:
+        asked.append("choice")
+        raise TuningError("nothing is held out")
+
+    monkeypatch.setattr(training, "count_interactions", lambda _workspace: n_interactions)
+    monkeypatch.setattr(training, "tune_models", choose)
+    assert project.run().success
+    assert asked == ["choice"] * is_chosen
 
 
 def test_nothing_is_learned_from_users_who_opted_out(project: Project) -> None:
