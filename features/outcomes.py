@@ -1,6 +1,6 @@
 """What became of recommendations: rates, the match score against what users did, which kinds of jobs succeed.
 
-The counting is SQL, in sql/insight.
+The counting is SQL, in sql/insight, and pattern_counts.py.
 """
 
 import polars as pl
@@ -119,7 +119,7 @@ def _bands(reactions: pl.DataFrame) -> pl.DataFrame:
 
 
 def success_patterns(counted: pl.DataFrame) -> pl.DataFrame:
-    """SUCCESS_PATTERNS of the rows of query insight/success_patterns: rate with 95 % interval by user, and lift.
+    """SUCCESS_PATTERNS of the rows of `pattern_counts`: rate with 95 % interval by user, and lift.
 
     Groups of fewer than MIN_USERS users are left out here too.
     """

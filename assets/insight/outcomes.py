@@ -11,6 +11,7 @@ from assets.sql import Rows
 from features.interactions import MAX_DWELL_SECONDS
 from features.metrics import EVERY, USER_GROUPS
 from features.outcomes import MIN_USERS, match_quality, outcome_rates, success_patterns
+from features.pattern_counts import pattern_counts
 from features.vocabulary.roles import Roles
 
 MAX_POSITION = 50
@@ -69,7 +70,7 @@ def match_quality_table(
     )
 
 
-@asset("insight/success_patterns", inputs=("catalog/interactions", "catalog/jobs"), kinds=_SQL)
+@asset("insight/success_patterns", inputs=("catalog/interactions", "catalog/jobs"), kinds=("polars", "scipy"))
 def success_patterns_table(
     workspace: Workspace, interactions: pl.LazyFrame, jobs: pl.LazyFrame
 ) -> dg.Output[pl.DataFrame]:
@@ -77,13 +78,11 @@ def success_patterns_table(
 
     Groups of fewer than ten users are left out.
     """
-    frames: dict[str, Rows] = {
-        "interactions": interactions.select("user_id", "job_id", "n_impressions", "n_clicks", "is_saved", "is_applied"),
-        "jobs": jobs.select(_PATTERN_JOBS),
-        "industries": Roles.load(workspace.vocabulary).names.select(role="slug", industry="family"),
-    }
-    params = {"min_users": MIN_USERS, "top": PATTERN_VALUES, "user_groups": USER_GROUPS}
-    table = success_patterns(insight_query("success_patterns", workspace, frames, params))
+    industries = Roles.load(workspace.vocabulary).names.select(role="slug", industry="family")
+    labelled = jobs.select(_PATTERN_JOBS).collect()
+    table = success_patterns(
+        pattern_counts(interactions, labelled, industries, min_users=MIN_USERS, top=PATTERN_VALUES)
+    )
     # By the lower bound: a high rate of few pairs is often chance.
     likely = table.filter(pl.col("lower") > pl.col("base_rate")).with_columns(
         label=pl.format("{}: {}", "dimension", "value"), least_lift=pl.col("lower") / pl.col("base_rate")

@@ -7,7 +7,6 @@ from assets.sql import query
 from features.metrics import USER_GROUPS, outcome_metrics
 from features.outcomes import outcome_rates
 from features.schemas.bronze import EVENTS
-from features.schemas.catalog import INTERACTIONS
 from features.schemas.insight import EXPOSURES, MARKET_TRENDS, METRICS, OUTCOMES, SKILL_DEMAND
 from tests.factories import jobs
 
@@ -266,49 +265,6 @@ def test_outcomes_are_sliced_by_position_and_by_age_language_and_country_of_the_
         ("job_language", "ru", 1, 1),
         ("position", "2", 2, 1),
     ]
-
-
-def interactions(*rows):
-    made = [{"n_impressions": 1, "is_applied": False, "is_saved": False, "n_clicks": 0, **row} for row in rows]
-    return INTERACTIONS.conform(pl.DataFrame(made, infer_schema_length=None))
-
-
-def patterns(pairs, catalog, **params):
-    industries = pl.DataFrame({"role": ["dev", "qa", "cook"], "industry": ["it", "it", "food"]})
-    frames = {"interactions": pairs, "jobs": catalog, "industries": industries}
-    limits = {"min_users": 2, "top": 10, "user_groups": USER_GROUPS}
-    return query("insight/success_patterns", frames=frames, params={**limits, **params})
-
-
-def test_success_is_counted_among_users_who_were_shown_such_a_job():
-    catalog = jobs(
-        [
-            {
-                **{"job_id": "t:1", "skills": ["Go", "Go", "C"], "company": "Acme", "country": None, "city": None},
-                "professional_roles": ["dev", "qa", "unknown"],
-            },
-            {"job_id": "t:2", "skills": ["Go"], "company": "Other", "country": None, "city": None},
-        ]
-    )
-    pairs = interactions(
-        {"user_id": "a", "job_id": "t:1", "is_applied": True},
-        {"user_id": "a", "job_id": "t:2"},
-        {"user_id": "b", "job_id": "t:1"},
-        {"user_id": "c", "job_id": "t:2", "n_impressions": 0, "is_applied": True},
-        {"user_id": "d", "job_id": "gone"},
-    )
-    table = patterns(pairs, catalog).filter(outcome="apply")
-    columns = ("dimension", "value", "n_users", "n_shown", "n_successes", "base_rate")
-    assert table.select(columns).rows() == [
-        ("company", "Acme", 2, 2, 1, 0.25),
-        ("industry", "it", 2, 2, 1, 0.25),
-        *(("role", role, 2, 2, 1, 0.25) for role in ("dev", "qa", "unknown")),
-        ("skill", "C", 2, 2, 1, 0.25),
-        ("skill", "Go", 2, 3, 1, 0.25),
-    ]
-    sums = ("n_groups", "sum_square_n_shown", "sum_square_n_successes", "sum_products_n_successes")
-    assert table.filter(value="Go").select(sums).rows() == [(2, 5.0, 1.0, 2.0)]
-    assert patterns(pairs, catalog, top=1).filter(outcome="apply")["value"].to_list() == ["Acme", "it", "dev", "C"]
 
 
 def test_experiment_sums_count_a_job_once_per_user_and_only_the_named_experiment():
