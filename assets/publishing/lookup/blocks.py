@@ -13,16 +13,18 @@ _BLOCK_BYTES = 64 << 20
 def key_blocks(path: Path, key: str) -> Iterator[pa.Table]:
     """The rows of a file sorted by `key` in blocks of about 64 MB; all rows of a key value are in one block."""
     pending: list[pa.RecordBatch] = []
+    n_bytes = 0
     with pq.ParquetFile(path) as file:
         for read in file.iter_batches(batch_size=_BATCH_ROWS):
             batch = read
-            if sum(part.nbytes for part in pending) >= _BLOCK_BYTES:
+            if n_bytes >= _BLOCK_BYTES:
                 kept = _rows_of_first_key(batch, key, pending[-1].column(key)[-1])
                 if kept < batch.num_rows:
                     yield pa.Table.from_batches([*pending, batch.slice(0, kept)])
-                    pending, batch = [], batch.slice(kept)
+                    pending, n_bytes, batch = [], 0, batch.slice(kept)
             if batch.num_rows:
                 pending.append(batch)
+                n_bytes += batch.nbytes  # slow for nested columns: asked once a batch
     if pending:
         yield pa.Table.from_batches(pending)
 
