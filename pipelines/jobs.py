@@ -34,6 +34,7 @@ _ACTIVITY = dg.AssetSelection.assets(
     "features/user_profiles",
     "features/preferences",
     "ranking/feeds",
+    "ranking/matches",
     "insight/metrics",
 )
 _REST = _INGEST_LOGS | _PUBLISH

@@ -19,7 +19,7 @@ from assets.publishing.tables import Source
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import NEARBY, PREFERENCES, TRENDING, USER_PROFILES
 from features.schemas.insight import DIGESTS, MARKET_TRENDS, METRICS, SKILL_DEMAND, SKILL_GAPS
-from features.schemas.ranking import FALLBACK_FEEDS, FEEDS
+from features.schemas.ranking import FALLBACK_FEEDS, FEEDS, MATCHES
 from features.schemas.training import SIMILAR_JOBS
 from serving.contract.generation import MANIFEST, TABLES_FOLDER, load_manifest
 from serving.contract.keys import KEYSPACES
@@ -102,6 +102,29 @@ def feeds(lists: Mapping[str, Sequence[str]]) -> pl.DataFrame:
     return FEEDS.conform(pl.DataFrame(rows, schema_overrides=dict(FEEDS.columns))).sort("user_id")
 
 
+def matches(user_id: str, jobs: Sequence[tuple[str, int]]) -> pl.DataFrame:
+    """The matches of a user with jobs and their compatibility, the best first."""
+    factor = {"code": "remote", "text_en": "You can work remotely", "text_ru": "Можно работать удалённо"}
+    rows = [
+        {
+            "user_id": user_id,
+            "rank": rank,
+            "job_id": job_id,
+            "compatibility": compatibility,
+            "confidence": 0.9,
+            "skills_score": 0.5,
+            "match_factors": [factor],
+            "mismatch_factors": [],
+            "reasoning_en": "Strong match",
+            "reasoning_ru": "Отличное совпадение",
+            "reasoning_source": "rules",
+        }
+        for rank, (job_id, compatibility) in enumerate(jobs, start=1)
+    ]
+    overrides = {name: MATCHES.columns[name] for name in ("match_factors", "mismatch_factors")}
+    return MATCHES.conform(pl.DataFrame(rows, schema_overrides=overrides))
+
+
 def recipes(*, cap: float | None = None) -> pl.DataFrame:
     """One recipe of one component."""
     return pl.DataFrame(
@@ -165,6 +188,7 @@ def sources(**changes: pl.DataFrame) -> dict[str, Source]:
                 }
             )
         ),
+        "matches": matches("anna", [(JOB_IDS[0], 82), ("hh:99", 70), (JOB_IDS[1], 60)]),
         "market_trends": MARKET_TRENDS.empty(),
         "skill_demand": SKILL_DEMAND.empty(),
         "skill_gaps": SKILL_GAPS.empty(),

@@ -59,7 +59,7 @@ ASSETS_BY_GROUP = {
         "training/user_vectors",
     },
     "learning": {"learning/learned_recipe"},
-    "ranking": {"ranking/fallback_feeds", "ranking/feeds"},
+    "ranking": {"ranking/fallback_feeds", "ranking/feeds", "ranking/matches"},
     "digests": {"digests/digest_outbox", "digests/digests"},
     "insight": {
         "insight/experiments",

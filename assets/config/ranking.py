@@ -79,6 +79,18 @@ class Retrieval(Strict):
     exact_jobs: int = Field(settings.Settings.exact_jobs, ge=0)
 
 
+class Matches(Strict):
+    """Which items of a feed are broken down into what speaks for and against them.
+
+    The first `items` of a feed that score at least `min_compatibility` by `recipe` are kept. Only items with components
+    (`component_items`) can be.
+    """
+
+    recipe: str = "match"
+    items: int = Field(10, ge=0, le=100)
+    min_compatibility: int = Field(60, ge=0, le=100)
+
+
 class Ranking(Strict):
     """`ranking.yaml`.
 
@@ -95,6 +107,7 @@ class Ranking(Strict):
     reached_users: int = Field(settings.REACHED_USERS, ge=1, le=10_000_000)
     recipes: dict[str, Recipe] = Field(min_length=1)
     retrieval: Retrieval = Retrieval()
+    matches: Matches = Matches()
     experiment: Experiment | None = None
 
     @model_validator(mode="after")
@@ -103,7 +116,7 @@ class Ranking(Strict):
             if name in self.recipes:
                 raise ValueError(f"recipes: the name {name!r} is taken: the learned recipe is fitted, not written")
         arms = [arm.recipe for arm in (self.experiment.arms if self.experiment else [])]
-        for recipe in (self.configured_recipe, *(name for name in arms if name != LEARNED)):
+        for recipe in (self.configured_recipe, self.matches.recipe, *(name for name in arms if name != LEARNED)):
             if recipe not in self.recipes:
                 raise ValueError(f"recipe {recipe!r} is not defined; recipes are {sorted([*self.recipes, LEARNED])}")
         return self

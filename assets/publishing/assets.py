@@ -31,11 +31,12 @@ from assets.publishing.tables import Source
 from assets.publishing.validation import ValidationFailedError
 from assets.ranking.inputs import served_settings
 from assets.ranking.listed import feeds_table
+from assets.ranking.matches import matches_table
 from assets.resources import ANNOUNCE_TAG, SCOPE_TAG, RunClock, Workspace, parse_scope, whole_job
 from features.localisation.places import town_names
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import PREFERENCES, USER_PROFILES
-from features.schemas.ranking import FEEDS
+from features.schemas.ranking import FEEDS, MATCHES
 from features.vocabulary.display_names import display_names
 from models.explanations.templates import REASON_TEMPLATES, reason_texts
 from serving.contract.tables import KEYS
@@ -53,7 +54,7 @@ _FRAMES = {
     "digests": "digests",
 }
 _DEPENDENCIES = (
-    *("catalog/jobs", "catalog/interactions", "features/user_profiles", "ranking/feeds"),
+    *("catalog/jobs", "catalog/interactions", "features/user_profiles", "ranking/feeds", "ranking/matches"),
     *(f"{stage}/{name}" for name, stage in _FRAMES.items()),
     "insight/exposures",  # which reads the generations that publishing removes
 )
@@ -199,6 +200,10 @@ def collect_sources(workspace: Workspace) -> dict[str, Source]:
     sources[PREFERENCES.name] = replace(sources[PREFERENCES.name], layered=preferences)
     nothing = Source(frame=FEEDS.empty().lazy())
     sources["feeds"] = Source(files=feeds, layered=feeds_table(lake)) if feeds else nothing
+    matches = lake.files("ranking", MATCHES.name)
+    sources["matches"] = (
+        Source(files=matches, layered=matches_table(lake)) if matches else Source(frame=MATCHES.empty().lazy())
+    )
     sources["jobs"] = Source(frame=published_jobs(lake), read_from=lake.files("catalog", JOBS.name))
     frames = {
         **reason_tables(REASON_TEMPLATES),

@@ -4,6 +4,7 @@ The tables are frames or files of the lake; only the look-up files are computed 
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import duckdb
@@ -46,7 +47,7 @@ def publish_full(run: PublishingRun, sources: Mapping[str, Source]) -> Published
         if last is not None and last.generation == name and generations.is_whole(run.published, name):
             return Published(last, is_new=False)
         with run.connect(folder) as con:
-            problems = _write_lookup(con, run, folder, files["feeds"])
+            problems = _write_lookup(con, run, folder, files)
             refuse([*problems, *size_problems(con, run, last)])
         lookup = {keyspace: [{"path": LOOKUP, "deltas": 0}] for keyspace in KEYSPACES}
         lookup |= {kind: [{"path": _text_table(kind), "deltas": 0}] for kind in TEXT_TABLES}
@@ -54,7 +55,7 @@ def publish_full(run: PublishingRun, sources: Mapping[str, Source]) -> Published
 
 
 def _write_lookup(
-    con: duckdb.DuckDBPyConnection, run: PublishingRun, folder: Path, feed_files: Sequence[Path]
+    con: duckdb.DuckDBPyConnection, run: PublishingRun, folder: Path, files: Mapping[str, Sequence[Path]]
 ) -> list[str]:
     """Writes the base look-up files and validates the rows in the same pass. Returns the problems."""
     validation = Validation(con, run)
@@ -70,7 +71,7 @@ def _write_lookup(
     ):
         file.learn(_samples(folder))
         file.put_text_ids(jobs)
-        for block in rows_in_batches(feed_files, list(TABLES["feeds"]), _BLOCK_USERS):
+        for block in rows_in_batches(files["feeds"], list(TABLES["feeds"]), _BLOCK_USERS):
             validation.add_feeds(block)
             write_values(file, block, text_ids)
             text_ids.write_new_reasons(reasons)
@@ -78,7 +79,7 @@ def _write_lookup(
         text_ids.write_new_reasons(reasons)
         for table in INCREMENTAL_TABLES:
             if table != "feeds":
-                for rows in key_blocks(folder / TABLES_FOLDER / f"{table}.parquet", KEYS[table][0]):
+                for rows in chain.from_iterable(key_blocks(path, KEYS[table][0]) for path in files[table]):
                     validation.add_keys(table, rows)
                     write_rows(file, table, rows)
         for prefix, (_, inputs) in QUERIES.items():

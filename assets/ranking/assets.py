@@ -22,10 +22,11 @@ from assets.ranking.inputs import (
     ranking_settings,
     served_settings,
 )
+from assets.ranking.matches import update_matches
 from assets.ranking.shards import Report, rank_feeds
-from assets.resources import SCOPE_TAG, RunClock, Scope, Workspace, draws_charts, parse_scope
+from assets.resources import SCOPE_TAG, RunClock, Scope, Workspace, draws_charts, is_partial, parse_scope
 from features.schemas.features import PREFERENCES
-from features.schemas.ranking import FEEDS
+from features.schemas.ranking import FEEDS, MATCHES
 from models.fitting.job_vectors import JobVectors
 from models.ranking.diversity import topic_sketch
 from models.ranking.fallback import fallback_feeds
@@ -143,4 +144,22 @@ def _charts(report: Report) -> dict[str, Any]:
     }
 
 
-ASSETS = [feeds, fallback_feeds_table]
+@asset(
+    "ranking/matches",
+    deps=("ranking/feeds", "catalog/jobs", "features/user_profiles", "features/skill_weights"),
+    kinds=("polars",),
+)
+def matches(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.Output[StoredTable]:
+    """How well the first jobs of each feed match: five scores, what speaks for and against, and why in a sentence.
+
+    Runs between daily ones compute the users whose feeds changed; these rows lie in layers above the parts.
+    """
+    n_rows = update_matches(workspace, only_changes=is_partial(context))
+    table = workspace.lake.scan("ranking", MATCHES)
+    band = (pl.col("compatibility") // 10 * 10).alias("compatibility")
+    bands = table.group_by(band).agg(matches=pl.len()).sort("compatibility").collect()
+    charts = {"compatibility": bar_chart(bands, "compatibility", "matches", "Matches by compatibility")}
+    return dg.Output(StoredTable(MATCHES, n_rows), metadata=charts if draws_charts(context) else {})
+
+
+ASSETS = [feeds, fallback_feeds_table, matches]

@@ -9,10 +9,11 @@ import polars as pl
 
 from assets.lake import Lake
 from assets.ranking.inputs import Tables, lake_tables, load_fitted, served_settings, users_to_rank
+from assets.ranking.matches import Breakdown
 from assets.ranking.shards import whole_batch
 from assets.resources import Workspace
 from features.errors import JobfeedError
-from features.schemas.ranking import FEEDS
+from features.schemas.ranking import COMPONENT_VALUES, FEEDS
 from features.vocabulary.display_names import display_names
 from models.explanations.exclusion import Exclusion, exclusions
 from models.explanations.names import Names
@@ -46,7 +47,7 @@ class Answer:
 
     `job`: title, company and city of the job in question. `item`: the stored item in `feed` of that job or of its
     representative, None if neither is listed. `titles`: of the jobs that reasons refer to; `names`: of skills and
-    roles.
+    roles. `match`: the row of MATCHES for the job, whatever its compatibility; None without a score.
     """
 
     why: ScoreBreakdown
@@ -57,6 +58,7 @@ class Answer:
     item: Mapping[str, Any] | None
     titles: Mapping[str, str]
     names: Names
+    match: Mapping[str, Any] | None
 
 
 def why(workspace: Workspace, *, user_id: str, job_id: str, as_of: dt.datetime | None) -> Answer:
@@ -90,7 +92,19 @@ def why(workspace: Workspace, *, user_id: str, job_id: str, as_of: dt.datetime |
     rules = exclusions(user_id, job_id, jobs=tables.jobs, interactions=tables.interactions, profiles=tables.profiles)
     item = next((item for item in items if item["job_id"] in (job_id, breakdown.representative)), None)
     titles, names = _titles(tables, breakdown, item), Names(display_names(workspace.vocabulary).iter_rows())
-    return Answer(breakdown, instant, job.row(0, named=True), rules, feed, item, titles, names)
+    match = _match(workspace, user_id, breakdown)
+    return Answer(breakdown, instant, job.row(0, named=True), rules, feed, item, titles, names, match)
+
+
+def _match(workspace: Workspace, user_id: str, breakdown: ScoreBreakdown) -> Mapping[str, Any] | None:
+    """What speaks for and against the job."""
+    if breakdown.score is None:
+        return None
+    loaded = Breakdown.load(workspace)
+    item = {"user_id": user_id, "rank": 1, "job_id": breakdown.representative, "components": breakdown.components}
+    schema = {"user_id": pl.String, "rank": pl.Int16, "job_id": pl.String, "components": COMPONENT_VALUES}
+    any_match = replace(loaded, settings=replace(loaded.settings, min_compatibility=0))
+    return any_match.rows_of_items(pl.DataFrame([item], schema=schema)).row(0, named=True)
 
 
 def _stored(lake: Lake, user_id: str) -> tuple[StoredFeed | None, Sequence[Mapping[str, Any]]]:

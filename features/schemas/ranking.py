@@ -11,6 +11,7 @@ REASON_CODES = (
     "exploration",
 )  # fmt: skip
 FEED_ITEM = pl.Struct({name: dtype_of(field.kind) for name, field in contract.FEED_ITEM.items()})
+COMPONENT_VALUES = dict(FEED_ITEM)["components"]
 FEEDS = published("feeds", "Ranked feeds, a part per shard under layers of changes; one row per user")
 WAITING_USERS = Table(
     "waiting_users",
@@ -23,3 +24,6 @@ WAITING_USERS = Table(
     key=("user_id",),
 )
 FALLBACK_FEEDS = published("fallback_feeds")
+MATCHES = published(
+    "matches", "How well the first jobs of feeds match; parts under layers of changes; one row per user and job"
+)

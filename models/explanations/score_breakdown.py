@@ -3,7 +3,8 @@
 Why a hard rule excludes a job is in models.explanations.exclusion.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -36,7 +37,7 @@ class ScoreBreakdown:
     """The score of one job for one user. `representative`: the open job that represents it, None if there is none.
 
     `found_by`: the retrievers that proposed it. `place`: its position by score among the user's `n_candidates`, from 1;
-    None if it is no candidate.
+    None if it is no candidate. `components`: the values of all components, None where unknown.
     """
 
     job_id: str
@@ -53,6 +54,7 @@ class ScoreBreakdown:
     n_candidates: int = 0
     contributions: tuple[Contribution, ...] = ()
     reasons: tuple[tuple[str, str | None, float | None], ...] = ()
+    components: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def explain_pair(context: JobContext, batch: UserBatch, *, user: int, job_id: str) -> ScoreBreakdown:
@@ -77,6 +79,7 @@ def explain_pair(context: JobContext, batch: UserBatch, *, user: int, job_id: st
     if bits:
         place = 1 + int(np.count_nonzero((score_candidates(block, found).score > score) & is_candidate))
     one = np.ones((1, 1), dtype=bool)
+    numbers = {name: float(column[0, 0]) for name, column in values.items()}
     items = RankedItems(
         job=pairs.job,
         score=scored.score,
@@ -100,7 +103,8 @@ def explain_pair(context: JobContext, batch: UserBatch, *, user: int, job_id: st
         found_by=tuple(name for bit, name in enumerate(RETRIEVERS) if (bits >> bit) & 1),
         place=place,
         n_candidates=int(np.count_nonzero(is_candidate)),
-        contributions=contributions(recipe, {name: float(column[0, 0]) for name, column in values.items()}),
+        contributions=contributions(recipe, numbers),
+        components={name: None if np.isnan(value) else value for name, value in numbers.items()},
         reasons=tuple(explain(pairs, items).select("code", "ref", "value").iter_rows()),
     )
 

@@ -41,6 +41,7 @@ def print_why(console: Console, user_id: str, answer: "Answer", *, language: str
     )
     for line in _differences(answer):
         console.print(line)
+    _print_match(console, answer, language)
     stored = answer.item["reasons"] if answer.item else ()
     reasons = tuple((r["code"], r["ref"], r["value"]) for r in stored) if answer.item else found.reasons
     if reasons and not answer.rules:
@@ -48,6 +49,16 @@ def print_why(console: Console, user_id: str, answer: "Answer", *, language: str
     for code, ref, value in reasons if not answer.rules else ():
         named = answer.titles.get(ref or "") or answer.names.reference(code, ref, language)
         console.print(f"  {escape(visible(render_reason(code, named, value, language)))}")
+
+
+def _print_match(console: Console, answer: "Answer", language: str) -> None:
+    """What speaks for and against the job."""
+    if answer.match is None:
+        return
+    console.print(f"\nCompatibility {answer.match['compatibility']} of 100:")
+    for sign, kind in (("+", "match_factors"), ("−", "mismatch_factors")):
+        for factor in answer.match[kind]:
+            console.print(f"  {sign} {escape(visible(factor[f'text_{language}']))}")
 
 
 def _standing(answer: "Answer") -> list[str]:

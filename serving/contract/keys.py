@@ -17,13 +17,16 @@ SIMILAR_PREFIX = "similar"  # job_id: [[job_id, score], ...]
 TRENDING_PREFIX = "trending"  # period, area: [[job_id, score], ...]
 NEARBY_PREFIX = "nearby"  # cell: [job_id, ...]
 DIGEST_PREFIX = "digest"  # user_id: newest digest; user_id, date: that one
+MATCHES_PREFIX = "matches"  # user_id
 PREFERENCES_PREFIX = "preferences"  # user_id
 SKILL_GAPS_PREFIX = "skill-gaps"  # user_id
 DOCUMENT_PREFIX = "document"  # market, metrics, reasons, recipes
 
 KEYSPACES = ("users", "things")
 TEXT_TABLES = ("jobs", "reasons")  # of text_tables.py; the manifest's `lookup` names their files too
-USER_PREFIXES = frozenset({FEED_PREFIX, COMPONENTS_PREFIX, DIGEST_PREFIX, PREFERENCES_PREFIX, SKILL_GAPS_PREFIX})
+USER_PREFIXES = frozenset(
+    {FEED_PREFIX, COMPONENTS_PREFIX, MATCHES_PREFIX, DIGEST_PREFIX, PREFERENCES_PREFIX, SKILL_GAPS_PREFIX}
+)
 DICTIONARY_KEY = b"dictionary:"
 COMPRESSED_FIRST_BYTE = 0x28
 

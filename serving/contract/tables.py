@@ -123,6 +123,12 @@ MISSING_SKILL = {
     "estimated_hours": Column("integer", "Learning time for the skill", "hours"),
 }
 
+MATCH_FACTOR = {
+    "code": Column("varchar", "Kind of factor, such as skills or too_far"),
+    "text_en": Column("varchar", "The factor in English"),
+    "text_ru": Column("varchar", "The factor in Russian"),
+}
+
 _FEED_HEAD = {
     "user_id": _USER_ID,
     "generated_at": Column(_TIMESTAMP, "Instant that the feed was computed for"),
@@ -133,6 +139,25 @@ _FEED_HEAD = {
 
 DESCRIBED: Mapping[str, Table] = {
     "feeds": Table("Ranked feeds; one row per user", ("user_id",), {**_FEED_HEAD, "items": _ITEMS}),
+    "matches": Table(
+        "How well the first jobs of a feed match, from a configured compatibility on; one row per user and job",
+        ("user_id", "job_id"),
+        {
+            "user_id": _USER_ID,
+            "job_id": _JOB_ID,
+            "rank": FEED_ITEM["rank"],
+            "compatibility": Column("smallint", "Score by the recipe that `matches` in ranking.yaml names", "0–100"),
+            "confidence": FEED_ITEM["confidence"],
+            **{
+                f"{name}_score": _COMPONENTS[name] for name in ("skills", "experience", "location", "salary", "culture")
+            },
+            "match_factors": Column([MATCH_FACTOR], "What speaks for the job"),
+            "mismatch_factors": Column([MATCH_FACTOR], "What speaks against it"),
+            "reasoning_en": Column("varchar", "What speaks for and against the job in English"),
+            "reasoning_ru": Column("varchar", "What speaks for and against the job in Russian"),
+            "reasoning_source": Column("varchar", "Who wrote the reasoning: rules, or llm for a language model"),
+        },
+    ),
     "fallback_feeds": Table(
         "Feeds for users without their own; one row per segment",
         ("segment",),

@@ -35,6 +35,15 @@ _OF_TYPE: Mapping[str, Mapping[str, Any]] = {
     "Location": {"city": "Almaty", "region": "Almaty", "country": "KZ", "latitude": 43.24, "longitude": 76.89},
     "Reason": {"code": "skills", "ref": "Python, SQL", "text": "Matches your skills: Python, SQL"},
     "FeedItem": {"score": 0.8731, "confidence": 0.9, "seen": False, "explored": False, "propensity": 1.0},
+    "Match": {
+        "compatibility": 82, "confidence": 0.9, "skills_score": 0.6667, "experience_score": 1.0, "location_score": 1.0,
+        "salary_score": None, "culture_score": 0.41,
+        "reasoning": "Strong match (82 of 100): you have Python, SQL (2 of 3 skills asked for); you can work remotely. "
+        "Against it: you lack Docker.",
+        "reasoning_source": "rules",
+    },
+    "MatchFactor": {"code": "remote", "text": "You can work remotely"},
+    "Matches": {"language": "en"},
     "Feed": {"source": "personal", "language": "en", "limit": 20, "offset": 0},
     "DigestTrend": {"name": "Python"},
     "Digest": {

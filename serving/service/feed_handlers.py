@@ -1,4 +1,4 @@
-"""The handlers of feed and matches: the hot path. Compiled code joins the items (serving/feed_join)."""
+"""The handler of feeds: the hot path. Compiled code joins the items (serving/feed_join)."""
 
 import msgspec
 
@@ -40,13 +40,6 @@ def feed(view: View, request: Request) -> Answer:
     if stored is None:
         stored = _fallback(reader, values["country"], values["role"])
     return _page(view, request, stored, components, weights)
-
-
-def matches(view: View, request: Request) -> Answer:
-    """The items of the user's feed with at least a score, by default 0.6."""
-    reader = view.reader()
-    stored = reader.get_packed(FEED_PREFIX, request.identifier)
-    return _page(view, request, stored if stored is not None else _fallback(reader, "", ""))
 
 
 def _page(

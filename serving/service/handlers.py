@@ -26,6 +26,53 @@ class _Places(_Coordinates):
     locations: list[_Coordinates] | None = None
 
 
+class _Factor(msgspec.Struct):
+    code: str
+    text_en: str
+    text_ru: str
+
+    def shown(self, language: str) -> responses.MatchFactor:
+        return responses.MatchFactor(self.code, self.text_ru if language == "ru" else self.text_en)
+
+
+class _Match(msgspec.Struct):
+    """A match as it is stored: in both languages, without the job."""
+
+    job_id: str
+    rank: int
+    compatibility: int
+    confidence: float
+    skills_score: float | None
+    experience_score: float | None
+    location_score: float | None
+    salary_score: float | None
+    culture_score: float | None
+    match_factors: list[_Factor]
+    mismatch_factors: list[_Factor]
+    reasoning_en: str
+    reasoning_ru: str
+    reasoning_source: str
+
+    def shown(self, language: str, card: Any) -> responses.Match:
+        return responses.Match(
+            job_id=self.job_id,
+            rank=self.rank,
+            compatibility=self.compatibility,
+            confidence=self.confidence,
+            skills_score=self.skills_score,
+            experience_score=self.experience_score,
+            location_score=self.location_score,
+            salary_score=self.salary_score,
+            culture_score=self.culture_score,
+            match_factors=[factor.shown(language) for factor in self.match_factors],
+            mismatch_factors=[factor.shown(language) for factor in self.mismatch_factors],
+            reasoning=self.reasoning_ru if language == "ru" else self.reasoning_en,
+            reasoning_source=cast(Any, self.reasoning_source),
+            job=card,
+        )
+
+
+_MATCHES = msgspec.json.Decoder(list[_Match])
 _SCORED = msgspec.json.Decoder(list[tuple[str, float]])
 _JOB_IDS = msgspec.json.Decoder(list[str])
 _PLACES = msgspec.json.Decoder(_Places)
@@ -62,6 +109,21 @@ def _digest(view: View, request: Request) -> bytes:
 def preferences(view: View, request: Request) -> Answer:
     """Preferences that were learned of the user, with confidence; an empty list if there are none."""
     return answer(responses.Preferences(request.identifier, view.name, _stored(view, keys.PREFERENCES_PREFIX, request)))
+
+
+def matches(view: View, request: Request) -> Answer:
+    """How well the first jobs of the user's feed match, the best first; open jobs only.
+
+    Only matches from the configured compatibility on are stored. An unknown user has none.
+    """
+    values, reader = request.values, view.reader()
+    stored = _MATCHES.decode(reader.get(keys.MATCHES_PREFIX, request.identifier) or _EMPTY)
+    found = [match for match in stored if match.compatibility >= 100 * values["min_score"]]
+    cards = view.cards(reader, [match.job_id for match in found])
+    shown = [(match, card) for match, card in zip(found, cards, strict=True) if card is not NOT_SHOWN]
+    items = [match.shown(request.language, cast(Any, card)) for match, card in shown[: values["limit"]]]
+    made = answer(responses.Matches(request.identifier, view.name, cast(Any, request.language), items))
+    return Answer(made.body, headers={"content-language": request.language})
 
 
 def skill_gaps(view: View, request: Request) -> Answer:

@@ -125,6 +125,43 @@ class Feed(Struct):
     weights: Annotated[dict[str, float], Meta(description="The recipe's weight of each component")] | UnsetType = UNSET
 
 
+class MatchFactor(Struct, gc=False):
+    """What speaks for or against a job."""
+
+    columns: ClassVar[Columns] = tables.MATCH_FACTOR
+    code: str
+    text: Annotated[str, Meta(description="The factor in the language of the answer")]
+
+
+class Match(Struct, gc=False):
+    """How well one job matches the user. A score is null if it is unknown."""
+
+    columns: ClassVar[Columns] = DESCRIBED["matches"].columns
+    job_id: str
+    rank: Annotated[int, Meta(ge=1)]
+    compatibility: Annotated[int, Meta(ge=0, le=100)]
+    confidence: Score
+    skills_score: Score | None
+    experience_score: Score | None
+    location_score: Score | None
+    salary_score: Score | None
+    culture_score: Score | None
+    match_factors: list[MatchFactor]
+    mismatch_factors: list[MatchFactor]
+    reasoning: Annotated[str, Meta(description="What speaks for and against the job, in the language of the answer")]
+    reasoning_source: Literal["rules", "llm"]
+    job: Card
+
+
+class Matches(Struct):
+    """How well the first jobs of a user's feed match."""
+
+    user_id: UserId
+    generation: Generation
+    language: Language
+    items: Annotated[list[Match], Meta(description="The best match first; empty if none is good enough")]
+
+
 class CardItem(Struct, gc=False):
     """One job in a list that is the same for all users; `score` orders the list."""
 

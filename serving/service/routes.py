@@ -58,7 +58,9 @@ def _limit(default: int, high: int = MAX_LIMIT) -> Parameter:
 
 
 def _minimum(default: float) -> Parameter:
-    return parameters.number("min_score", "only items with at least this score", low=0, high=1, default=default)
+    return parameters.number(
+        "min_score", "only items with at least this score or compatibility / 100", low=0, high=1, default=default
+    )
 
 
 _OFFSET = parameters.integer("offset", "items to skip", low=0, high=10_000, default=0)
@@ -82,7 +84,7 @@ _NEARBY = (
 )
 _FEED = (_limit(20), _OFFSET, _SEEN, _minimum(0.0), _LANGUAGE, _COMPONENTS, _COUNTRY, _ROLE)
 _SIMILAR = (_limit(10, 20),)
-_MATCHES = (_limit(10), _minimum(0.6), _LANGUAGE)
+_MATCHES = (_limit(10), _minimum(0.0), _LANGUAGE)
 _JOB = "/v1/jobs/{job_id}"
 
 
@@ -102,7 +104,7 @@ _digest = partial(_user_route, parameters=(_DATE,), can_miss=True)
 
 ROUTES = (
     _user_route("feed", feed_handlers.feed, "A user's ranked, explained feed", responses.Feed, _FEED),
-    _user_route("matches", feed_handlers.matches, "A user's best matches", responses.Feed, _MATCHES),
+    _user_route("matches", handlers.matches, "How well a user's best jobs match", responses.Matches, _MATCHES),
     _digest("digest", handlers.digest, "A user's digest", responses.Digest),
     _digest("digest.html", handlers.digest_html, "A user's digest as a page", content_type="text/html; charset=utf-8"),
     _digest("digest.txt", handlers.digest_text, "A user's digest as text", content_type="text/plain; charset=utf-8"),

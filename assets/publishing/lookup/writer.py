@@ -30,6 +30,7 @@ QUERIES: Mapping[str, tuple[str, Sequence[str]]] = {
         ("market_trends", "skill_demand", "metrics", "reason_templates", "recipes"),
     ),
     keys.JOB_DETAIL_PREFIX: ("lookup_details", ("jobs",)),
+    keys.MATCHES_PREFIX: ("lookup_matches", ("matches",)),
     keys.NEARBY_PREFIX: ("lookup_nearby", ("nearby",)),
     keys.PREFERENCES_PREFIX: ("lookup_preferences", ("preferences",)),
     keys.SIMILAR_PREFIX: ("lookup_similar", ("similar_jobs",)),

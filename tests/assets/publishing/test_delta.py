@@ -21,16 +21,17 @@ from assets.publishing.lookup import delta_files as layers
 from assets.publishing.tables import Source
 from assets.publishing.validation import ValidationFailedError
 from assets.ranking.listed import feeds_table
+from assets.ranking.matches import matches_table
 from features.schemas.catalog import INTERACTIONS
 from features.schemas.features import PREFERENCES, TRENDING
 from features.schemas.insight import DIGESTS
-from features.schemas.ranking import FEEDS
+from features.schemas.ranking import FEEDS, MATCHES
 from features.schemas.training import SIMILAR_JOBS
 from serving.contract.keys import KEYSPACES, USER_PREFIXES
 from serving.contract.tables import KEYS, TABLES
 from serving.service.store import Store
 from tests import factories
-from tests.factories import AS_OF, JOB_IDS, feeds, jobs, publish_small, publish_small_changes
+from tests.factories import AS_OF, JOB_IDS, feeds, jobs, matches, publish_small, publish_small_changes
 from tests.packed import names_of, plain_value, unpacked_feed
 
 HOUR = dt.timedelta(hours=1)
@@ -98,6 +99,9 @@ def random_tables(rng: random.Random) -> dict[str, pl.DataFrame]:
             [{"job_id": rng.choice(JOB_IDS), "title": rng.choice("AB")}, {"job_id": f"hh:1{rng.randint(0, 3)}"}]
         ),
         "preferences": preferences({user: rng.choice([0.5, 0.25]) for user in users[:6]}),
+        "matches": pl.concat(
+            matches(user, [(job_id, rng.randint(60, 100)) for job_id in rng.sample(JOB_IDS, 2)]) for user in users[:6]
+        ),
         "digests": digests(sorted({(rng.choice(users[:3]), rng.randint(0, 2)) for _ in range(3)})),
         "trending": trending(rng.sample(JOB_IDS, 2)),
         "similar_jobs": SIMILAR_JOBS.conform(
@@ -314,6 +318,35 @@ def test_a_full_generation_holds_the_layers_too(tmp_path: Path) -> None:
     world.rank_some({"b": ["hh:6"]})
     assert world.publish(AS_OF + HOUR).manifest.kind == "delta"
     assert world.served() == {"a": ["hh:4"], "b": ["hh:6"], "d": ["hh:5"]}
+
+
+def test_matches_in_parts_are_published_with_their_layers(tmp_path: Path) -> None:
+    lake, published = Lake(tmp_path / "lake"), tmp_path / "published"
+    table = matches_table(lake)
+    for part, user in (("part=0", "b"), ("part=1", "a")):
+        lake.replace_partition("ranking", MATCHES, part, matches(user, [("hh:1", 80), ("hh:2", 70)]))
+    table.rebase({})
+
+    def publish(hour: int) -> tuple[Published, dict[str, list[str]]]:
+        source = Source(files=lake.files("ranking", MATCHES.name), layered=table)
+        run = factories.publishing_run(published, as_of=AS_OF + hour * HOUR)
+        made = publish_delta(run, factories.sources() | {"matches": source})
+        folder = published / made.manifest.generation
+        rows = rows_of(folder)["matches"]
+        found = {
+            key.removeprefix(b"matches:").decode(): [match["job_id"] for match in value]
+            for key, value in values_of(folder).items()
+            if key.startswith(b"matches:")
+        }
+        assert {user: set(jobs) for user, jobs in found.items()} == {
+            user: set(part["job_id"]) for (user,), part in rows.group_by("user_id")
+        }
+        return made, found
+
+    assert publish(0)[1] == {"a": ["hh:1", "hh:2"], "b": ["hh:1", "hh:2"]}
+    table.add(matches("a", [("hh:3", 90)]), pl.DataFrame({"user_id": ["b"]}), {}, n_rows_before=4)
+    made, found = publish(1)
+    assert (made.manifest.kind, made.manifest.rows("matches"), found) == ("delta", 1, {"a": ["hh:3"]})
 
 
 def test_jobs_that_changed_feeds_refer_to_are_published_with_them(tmp_path: Path) -> None:

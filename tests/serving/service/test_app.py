@@ -51,7 +51,22 @@ def test_accept_language_is_honoured_by_quality(app: Application) -> None:
 def test_seen_items_and_low_scores_can_be_left_out(app: Application) -> None:
     reply = call(app, "/v1/users/anna/feed", "exclude_seen=true&min_score=0.6")
     assert [item["job_id"] for item in reply.json["items"]] == ["hh:1", "hh:3"]
-    assert [item["rank"] for item in call(app, "/v1/users/anna/matches", "min_score=0.8").json["items"]] == [1]
+
+
+def test_matches_say_what_speaks_for_and_against_in_the_language_asked_for(app: Application) -> None:
+    reply = call(app, "/v1/users/anna/matches", "lang=ru")
+    best, other = reply.json["items"]
+    assert (best["rank"], best["compatibility"], other["compatibility"]) == (1, 82, 60)
+    assert best["match_factors"] == [{"code": "remote", "text": "Можно работать удалённо"}]
+    assert best["reasoning"] == "Отличное совпадение" and best["job"]["job_id"] == best["job_id"]
+    assert call(app, "/v1/users/anna/matches").json["items"][0]["reasoning"] == "Strong match"
+
+
+def test_weak_matches_can_be_left_out(app: Application) -> None:
+    strong = call(app, "/v1/users/anna/matches", "min_score=0.8").json["items"]
+    first = call(app, "/v1/users/anna/matches", "limit=1").json["items"]
+    assert [match["rank"] for match in strong] == [match["rank"] for match in first] == [1]
+    assert call(app, "/v1/users/nobody/matches").json["items"] == []
 
 
 def test_pages_follow_one_another(app: Application) -> None:

@@ -1,0 +1,119 @@
+"""The matches table: the first items of all feeds broken down, or those of the feeds that changed, as a layer."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from assets.increments import LayeredTable, changed_since, mark_of
+from assets.lake import Lake
+from assets.layers import IS_REMOVED
+from assets.ranking.inputs import ranking_settings
+from assets.ranking.listed import feeds_table
+from assets.resources import Workspace
+from features.schemas.catalog import JOBS
+from features.schemas.features import SKILL_WEIGHTS, USER_PROFILES
+from features.schemas.ranking import FEEDS, MATCHES
+from features.vocabulary.display_names import display_names
+from models.explanations.match_breakdown import MatchSettings, match_breakdowns, match_items
+from models.explanations.names import Names
+
+_STAGE = "ranking"
+_USERS_AT_ONCE = 50_000
+
+
+def matches_table(lake: Lake) -> LayeredTable:
+    """The matches: parts of some ten thousand users, and layers of those whose feeds changed since."""
+    return LayeredTable(lake, _STAGE, MATCHES, by=("user_id",))
+
+
+def match_settings(workspace: Workspace) -> MatchSettings:
+    """`matches` of ranking.yaml."""
+    settings = workspace.config.ranking.matches
+    recipe = ranking_settings(workspace.config).recipes[settings.recipe]
+    return MatchSettings(recipe, settings.items, settings.min_compatibility)
+
+
+def update_matches(workspace: Workspace, *, only_changes: bool) -> int:
+    """Brings `ranking/matches` up to date with the feeds; returns its number of rows.
+
+    `only_changes`: only users whose feeds changed are computed, if they are known.
+    """
+    lake = workspace.lake
+    breakdown = Breakdown.load(workspace)
+    stored = matches_table(lake)
+    with stored.lock():
+        now: dict[str, Any] = {"feeds": mark_of(lake, _STAGE, FEEDS.name), "settings": repr(breakdown.settings)}
+        before = stored.made_of
+        is_same = before is not None and before["settings"] == now["settings"]
+        users = changed_since(lake, _STAGE, FEEDS.name, before["feeds"], "user_id") if before and is_same else None
+        if users is None or not only_changes:
+            _replace_all(lake, breakdown)
+            return stored.rebase(now)
+        is_changed = pl.col("user_id").is_in(users.implode())
+        rows = breakdown.rows(lake.scan(_STAGE, FEEDS).filter(is_changed))
+        old = lake.scan(_STAGE, MATCHES).select("user_id").filter(is_changed).collect()
+        return stored.add(rows, old.join(rows, on="user_id", how="anti"), now, n_rows_before=len(old))
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """What feeds are broken down with."""
+
+    lake: Lake
+    names: Names
+    settings: MatchSettings
+
+    @classmethod
+    def load(cls, workspace: Workspace) -> "Breakdown":
+        return cls(workspace.lake, Names(display_names(workspace.vocabulary).iter_rows()), match_settings(workspace))
+
+    def rows(self, feeds: pl.LazyFrame) -> pl.DataFrame:
+        """MATCHES of the feeds."""
+        return self.rows_of_items(match_items(feeds, self.settings).collect())
+
+    def rows_of_items(self, items: pl.DataFrame) -> pl.DataFrame:
+        """MATCHES of items (user_id, rank, job_id, components)."""
+        lake = self.lake
+        return match_breakdowns(
+            items,
+            jobs=_of(lake.scan("catalog", JOBS), items, "job_id"),
+            profiles=_of(lake.scan("features", USER_PROFILES), items, "user_id"),
+            skill_weights=lake.scan("features", SKILL_WEIGHTS).collect(),
+            names=self.names,
+            settings=self.settings,
+        )
+
+
+def _of(table: pl.LazyFrame, items: pl.DataFrame, key: str) -> pl.DataFrame:
+    """The rows of the table that the items name."""
+    return table.join(items.lazy().select(key).unique(), on=key, how="semi").collect(engine="streaming")
+
+
+def _replace_all(lake: Lake, breakdown: Breakdown) -> None:
+    """Writes the parts of all users anew."""
+    names = []
+    for number, items in enumerate(_batches(lake, breakdown.settings)):
+        names.append(f"part={number:04d}")
+        lake.replace_partition(_STAGE, MATCHES, names[-1], breakdown.rows_of_items(items))
+    lake.drop_partitions_except(_STAGE, MATCHES, names)
+
+
+def _batches(lake: Lake, settings: MatchSettings) -> Iterator[pl.DataFrame]:
+    """The items of all feeds, shard by shard and then those in layers, about _USERS_AT_ONCE users at a time."""
+    newest = feeds_table(lake).newest()
+    frames = [pl.scan_parquet(path, glob=False) for path in lake.files(_STAGE, FEEDS.name)]
+    if newest is not None:
+        replaced = newest.select("user_id")
+        frames = [frame.join(replaced, on="user_id", how="anti") for frame in frames]
+        frames.append(newest.filter(~pl.col(IS_REMOVED)))
+    pending, n_users = [], 0
+    for frame in frames:
+        pending.append(match_items(frame, settings).collect())
+        n_users += pending[-1]["user_id"].n_unique()
+        if n_users >= _USERS_AT_ONCE:
+            yield pl.concat(pending)
+            pending, n_users = [], 0
+    if pending:
+        yield pl.concat(pending)
