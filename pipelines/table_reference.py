@@ -12,12 +12,13 @@ import polars as pl
 
 from assets.io import STAGES
 from features.schemas.table import Table
+from serving.contract import columns as contract_columns
 from serving.contract import tables as contract
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "tables.md"
 _INTRODUCTION = """# Tables
 
-Written by `make docs` from `serving/contract/tables.py` and `features/schemas/`; a test holds it up to date.
+Written by `make docs` from `serving/contract/` and `features/schemas/`; a test holds it up to date.
 
 A user is named by the id that the app gave, a job by `<source>:<source_id>`. Instants are in UTC. A null is unknown.
 
@@ -43,7 +44,7 @@ def page() -> str:
     return "\n".join(parts)
 
 
-def _contract_rows(columns: Mapping[str, contract.Column], prefix: str = "") -> Iterator[str]:
+def _contract_rows(columns: Mapping[str, contract_columns.Column], prefix: str = "") -> Iterator[str]:
     """One line per column; the fields of a struct follow it as `column.field`, those of a list as `column[].field`."""
     for name, column in columns.items():
         is_list = isinstance(column.kind, list)

@@ -12,8 +12,9 @@ import pyarrow.parquet as pq
 
 from assets.sql import query_text
 from models.explanations.templates import reason_texts
+from serving.contract.columns import Table
 from serving.contract.generation import CURRENT_ROWS_FOLDER, DELTA_ROWS_FOLDER, FOLDER_VARIABLE, MANIFEST, TABLES_FOLDER
-from serving.contract.tables import DESCRIBED, KEYS, TABLES, VIEWS, Table
+from serving.contract.tables import DESCRIBED, KEYS, TABLES, VIEWS
 
 STORAGE_VERSION = "v1.4.0"  # the oldest DuckDB that opens the file
 _STORAGE_OPTION = "storage_compatibility_version"

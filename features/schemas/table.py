@@ -8,7 +8,8 @@ from typing import NamedTuple
 import polars as pl
 
 from features.errors import JobfeedError
-from serving.contract.tables import DESCRIBED, Kind
+from serving.contract.columns import Kind
+from serving.contract.tables import DESCRIBED
 
 Dtype = pl.DataType | type[pl.DataType]
 UTC_TIMESTAMP = pl.Datetime("us", "UTC")

@@ -5,8 +5,9 @@ PostgreSQL's columns, DuckDB's comments, the API's description and docs/tables.m
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+
+from serving.contract.columns import JOB_ID, TIMESTAMP, USER_ID, Column, Table, sql_type
+from serving.contract.insight_tables import INSIGHT_TABLES
 
 # Readers of another major version refuse a generation. 1.1: the column `window` of `trending` became `period`.
 SCHEMA_VERSION = "1.4"
@@ -17,46 +18,6 @@ TRENDING_PERIODS = ("24h", "7d")
 GLOBAL_AREA = "all"
 GLOBAL_SEGMENT = "all"
 
-# A DuckDB type, a list of one kind of elements, or the fields of a struct.
-Kind = str | list["Kind"] | Mapping[str, "Column"]
-
-
-class Column(NamedTuple):
-    """A column, or a field of a struct."""
-
-    kind: Kind
-    description: str
-    unit: str = ""
-
-    @property
-    def text(self) -> str:
-        """The description with the unit."""
-        return f"{self.description} ({self.unit})" if self.unit else self.description
-
-
-@dataclass(frozen=True)
-class Table:
-    """A published table: what it holds and what one row is, the columns that are unique together, all columns."""
-
-    description: str
-    key: tuple[str, ...]
-    columns: Mapping[str, Column]
-
-
-def sql_type(kind: Kind) -> str:
-    """The DuckDB type of a column."""
-    if isinstance(kind, str):
-        return kind
-    if isinstance(kind, list):
-        return f"{sql_type(kind[0])}[]"
-    return "struct(" + ", ".join(f"{name} {sql_type(field.kind)}" for name, field in kind.items()) + ")"
-
-
-_TIMESTAMP = "timestamp with time zone"
-_USER_ID = Column("varchar", "User, by the id that the app gave")
-_JOB_ID = Column("varchar", "Job, as <source>:<source_id>")
-_AREA = Column("varchar", "all or a country code")
-_SALARY_MEDIAN = Column("double", "Median of the middle of the salary ranges", "USD per month")
 
 _COMPONENTS = {
     "location": Column("float", "How near the job is, against the distance that the user accepts", "0–1"),
@@ -95,7 +56,7 @@ REASON = {
 }
 FEED_ITEM = {
     "rank": Column("smallint", "Position in the whole feed, from 1"),
-    "job_id": _JOB_ID,
+    "job_id": JOB_ID,
     "score": Column("float", "Score that the recipe gave", "0–1"),
     "confidence": Column("float", "Share of the recipe's weight whose components are known", "0–1"),
     "seen": Column("boolean", "Whether the user viewed the job"),
@@ -105,9 +66,9 @@ FEED_ITEM = {
     "components": Column(_COMPONENTS, "Component values of the first 20 items; null after them or if unknown"),
 }
 _ITEMS = Column([FEED_ITEM], "Items by rank")
-_SIMILAR_JOB = {"job_id": _JOB_ID, "score": Column("float", "Similarity of the two jobs", "0–1")}
+_SIMILAR_JOB = {"job_id": JOB_ID, "score": Column("float", "Similarity of the two jobs", "0–1")}
 DIGEST_JOB = {
-    "job_id": _JOB_ID,
+    "job_id": JOB_ID,
     "rank": Column("smallint", "Position in the digest, from 1"),
     "match_percent": Column("smallint", "Score in the user's feed", "percent"),
 }
@@ -115,12 +76,6 @@ DIGEST_TREND = {
     "name": Column("varchar", "Skill that is in demand"),
     "n_jobs": Column("bigint", "Open jobs that ask for it"),
     "change": Column("double", "Change of new jobs that ask for it, as a share"),
-}
-MISSING_SKILL = {
-    "skill": Column("varchar", "Canonical name of the skill"),
-    "impact": Column("float", "Share of the role's jobs that ask for the skill", "0–1"),
-    "priority": Column("varchar", "critical, high, medium or low, by the impact"),
-    "estimated_hours": Column("integer", "Learning time for the skill", "hours"),
 }
 
 MATCH_FACTOR = {
@@ -130,8 +85,8 @@ MATCH_FACTOR = {
 }
 
 _FEED_HEAD = {
-    "user_id": _USER_ID,
-    "generated_at": Column(_TIMESTAMP, "Instant that the feed was computed for"),
+    "user_id": USER_ID,
+    "generated_at": Column(TIMESTAMP, "Instant that the feed was computed for"),
     "recipe": Column("varchar", "Recipe that scored the feed"),
     "arm": Column("varchar", "Arm of the experiment that the user is in"),
     "source": Column("varchar", f"Where the feed comes from: {', '.join(FEED_SOURCES)}"),
@@ -143,8 +98,8 @@ DESCRIBED: Mapping[str, Table] = {
         "How well the first jobs of a feed match, from a configured compatibility on; one row per user and job",
         ("user_id", "job_id"),
         {
-            "user_id": _USER_ID,
-            "job_id": _JOB_ID,
+            "user_id": USER_ID,
+            "job_id": JOB_ID,
             "rank": FEED_ITEM["rank"],
             "compatibility": Column("smallint", "Score by the recipe that `matches` in ranking.yaml names", "0–100"),
             "confidence": FEED_ITEM["confidence"],
@@ -208,7 +163,7 @@ DESCRIBED: Mapping[str, Table] = {
         "Open jobs and jobs that other tables refer to; one row per job",
         ("job_id",),
         {
-            "job_id": _JOB_ID,
+            "job_id": JOB_ID,
             "source": Column("varchar", "Board or API that the job comes from"),
             "source_id": Column("varchar", "Id of the job in its source"),
             "url": Column("varchar", "Page of the posting"),
@@ -241,11 +196,11 @@ DESCRIBED: Mapping[str, Table] = {
             "skills": Column(["varchar"], "Canonical names of the skills that the posting asks for"),
             "tags": Column(["varchar"], "Tags of the posting, in lower case"),
             "professional_roles": Column(["varchar"], "Roles that the job belongs to"),
-            "published_at": Column(_TIMESTAMP, "First publication; null if the source states only times in the future"),
-            "first_seen_at": Column(_TIMESTAMP, "First run that saw the job"),
-            "last_seen_at": Column(_TIMESTAMP, "Last run that saw the job"),
-            "expires_at": Column(_TIMESTAMP, "End that the source announced"),
-            "closed_at": Column(_TIMESTAMP, "Instant when the job closed or expired"),
+            "published_at": Column(TIMESTAMP, "First publication; null if the source states only times in the future"),
+            "first_seen_at": Column(TIMESTAMP, "First run that saw the job"),
+            "last_seen_at": Column(TIMESTAMP, "Last run that saw the job"),
+            "expires_at": Column(TIMESTAMP, "End that the source announced"),
+            "closed_at": Column(TIMESTAMP, "Instant when the job closed or expired"),
             "status": Column("varchar", "State of the job: open, expired or closed"),
             "duplicate_of": Column("varchar", "Job that represents this near-duplicate; null for a representative"),
             "content_hash": Column("varchar", "Hash of the version of the posting that counts"),
@@ -258,7 +213,7 @@ DESCRIBED: Mapping[str, Table] = {
         "Jobs like a job; one row per job",
         ("job_id",),
         {
-            "job_id": _JOB_ID,
+            "job_id": JOB_ID,
             "items": Column([_SIMILAR_JOB], "At most 20 similar jobs, the most similar first"),
         },
     ),
@@ -269,7 +224,7 @@ DESCRIBED: Mapping[str, Table] = {
             "period": Column("varchar", f"Length of the period up to now: {' or '.join(TRENDING_PERIODS)}"),
             "area": Column("varchar", "all, a country code or <country>/<city>"),
             "rank": Column("integer", "Position in the area, from 1"),
-            "job_id": _JOB_ID,
+            "job_id": JOB_ID,
             "score": Column("double", "10 ln(1 + decayed sum of interaction weights)"),
         },
     ),
@@ -279,14 +234,14 @@ DESCRIBED: Mapping[str, Table] = {
         {
             "cell": Column("varchar", "H3 cell of resolution 6, about 6 km across"),
             "rank": Column("integer", "Position in the cell, from 1"),
-            "job_id": _JOB_ID,
+            "job_id": JOB_ID,
         },
     ),
     "digests": Table(
         "Digests as they were rendered; one row per user and day",
         ("user_id", "digest_date"),
         {
-            "user_id": _USER_ID,
+            "user_id": USER_ID,
             "digest_date": Column("date", "Day of the digest in the user's time zone"),
             "title": Column("varchar", "Title, the subject of the e-mail"),
             "summary": Column("varchar", "One sentence on what the digest holds"),
@@ -304,7 +259,7 @@ DESCRIBED: Mapping[str, Table] = {
         "Learned preferences and tolerances; one row per user, dimension and value",
         ("user_id", "dimension", "value"),
         {
-            "user_id": _USER_ID,
+            "user_id": USER_ID,
             "dimension": Column(
                 "varchar",
                 "What the value is: company, role, skill, city, career_level, keyword, salary_tolerance or "
@@ -320,59 +275,7 @@ DESCRIBED: Mapping[str, Table] = {
             "n": Column("integer", "Interactions that it was learned from"),
         },
     ),
-    "market_trends": Table(
-        "New jobs by week; one row per dimension, value, area and week",
-        ("dimension", "value", "area", "week"),
-        {
-            "dimension": Column("varchar", "What the value is: skill, role, company or salary"),
-            "value": Column("varchar", "Skill, role, company or salary band in USD per month"),
-            "area": _AREA,
-            "week": Column("date", "Monday of the week (UTC)"),
-            "n_jobs": Column("bigint", "Jobs first published in the week, near-duplicates once"),
-            "salary_monthly_usd_median": _SALARY_MEDIAN,
-            "change": Column("double", "Change of n_jobs against the week before, as a share; null without one"),
-        },
-    ),
-    "skill_demand": Table(
-        "Demand for skills; one row per skill and area",
-        ("skill", "area"),
-        {
-            "skill": Column("varchar", "Canonical name of the skill"),
-            "area": _AREA,
-            "n_jobs": Column("bigint", "Open jobs that ask for the skill"),
-            "share": Column("double", "Share of the area's open jobs that ask for the skill", "0–1"),
-            "salary_monthly_usd_median": _SALARY_MEDIAN,
-            "change": Column("double", "Change of new jobs between two periods, as a share; null without the first"),
-        },
-    ),
-    "skill_gaps": Table(
-        "Users against the roles that they want; one row per user and role",
-        ("user_id", "role"),
-        {
-            "user_id": _USER_ID,
-            "role": Column("varchar", "Wanted role"),
-            "has": Column(["varchar"], "Required skills that the user has at the level of the role"),
-            "partial": Column(["varchar"], "Required skills that the user has below that level"),
-            "missing": Column([MISSING_SKILL], "At most ten required skills that the user lacks, by impact"),
-            "coverage_share": Column("float", "Share of required skills that the user has; partial ones half", "0–1"),
-            "estimated_hours": Column("integer", "Learning time for all partial and missing skills", "hours"),
-            "verdict": Column("varchar", "apply_now, learn_first or reconsider"),
-        },
-    ),
-    "metrics": Table(
-        "Metrics of runs and recommendations; one row per metric, recipe, arm and surface",
-        ("metric", "recipe", "arm", "surface"),
-        {
-            "metric": Column("varchar", "Name of the metric, such as ctr or apply_rate"),
-            "recipe": Column("varchar", "Recipe, or all"),
-            "arm": Column("varchar", "Arm of the experiment, or all"),
-            "surface": Column("varchar", "Where jobs were shown, such as feed or digest, or all"),
-            "value": Column("double", "Value of the metric"),
-            "lower": Column("double", "Lower bound of the 95 % interval"),
-            "upper": Column("double", "Upper bound of the 95 % interval"),
-            "n": Column("bigint", "Observations behind the value"),
-        },
-    ),
+    **INSIGHT_TABLES,
 }
 
 VIEWS: Mapping[str, Table] = {

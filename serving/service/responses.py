@@ -11,8 +11,9 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from serving.contract import tables
-from serving.contract.tables import DESCRIBED, Column
+from serving.contract import insight_tables, tables
+from serving.contract.columns import Column, sql_type
+from serving.contract.tables import DESCRIBED
 
 Columns = Mapping[str, Column]
 Score = Annotated[float, Meta(ge=0, le=1)]
@@ -64,7 +65,7 @@ def _job_fields() -> list[tuple[str, object]]:
         "double": float | None,
         "boolean": bool | None,
         "varchar[]": list[str] | None,
-        tables.sql_type([tables.LOCATION]): list[Location] | None,
+        sql_type([tables.LOCATION]): list[Location] | None,
     }
     columns = tables.TABLES["jobs"].items()
     return [(name, str if name == "job_id" else types.get(kind, str | None)) for name, kind in columns]
@@ -263,7 +264,7 @@ class Preferences(Struct):
 class MissingSkill(Struct, gc=False):
     """A skill that a role asks for and the user lacks."""
 
-    columns: ClassVar[Columns] = tables.MISSING_SKILL
+    columns: ClassVar[Columns] = insight_tables.MISSING_SKILL
     skill: str
     impact: float
     priority: Literal["critical", "high", "medium", "low"]
