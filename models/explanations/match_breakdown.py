@@ -4,7 +4,7 @@ Components come from ranked feeds. The sentences are by rules alone; `rule_reaso
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ import polars as pl
 
 from features.schemas.features import SKILL_WEIGHTS
 from features.schemas.ranking import MATCHES
-from models.explanations.match_texts import FACTORS, NOT_REMOTE, Facts, capitalised, listed, sentence
+from models.explanations.match_texts import FACTORS, NAMES_PER_FACTOR, NOT_REMOTE, capitalised, sentence, text_of
 from models.explanations.names import Names
 from models.ranking.scoring import score_pairs
 from models.ranking.settings import Recipe
@@ -22,10 +22,9 @@ SCORES = ("skills", "experience", "location", "salary", "culture")
 RULES = "rules"  # who wrote the reasoning
 # Cosine of a user's summary and the self-description of a company from which a reader sees the likeness.
 CULTURE_FROM = 0.5
-_NAMES_PER_FACTOR = 3
 _NEAR_FROM = math.exp(-3)  # of the component location: at the user's greatest distance
-_JOB_COLUMNS = ("job_id", "skills", "work_format", "experience_min_years", "experience_max_years")
-_USER_COLUMNS = ("user_id", "skills", "avoided_skills", "remote", "max_distance_km", "years_of_experience")
+_JOB_COLUMNS = ("job_id", "work_format", "experience_min_years", "experience_max_years")
+_USER_COLUMNS = ("user_id", "remote", "max_distance_km", "years_of_experience")
 
 
 @dataclass(frozen=True)
@@ -75,8 +74,13 @@ def match_breakdowns(
         )
         .filter(pl.col("compatibility") >= settings.min_compatibility)
     )
-    facts = _facts(rows, jobs, profiles, skill_weights)
-    found = facts.with_columns(_factors(names, is_match=True), _factors(names, is_match=False))
+    rows = rows.with_row_index("row")
+    facts = _facts(rows, jobs, profiles, _skills_of_rows(rows, jobs, profiles, skill_weights, names))
+    for is_match, column in FACTORS.items():
+        rows = rows.join(_factors(facts, is_match=is_match), on="row", how="left", maintain_order="left").with_columns(
+            pl.col(column).fill_null(pl.lit([], MATCHES.columns[column]))
+        )
+    found = rows
     return rule_reasoning(found).select(list(MATCHES.columns)).sort("user_id", "rank").pipe(MATCHES.conform)
 
 
@@ -99,44 +103,88 @@ def _texts_of(factors: str, language: str) -> pl.Expr:
     return pl.col(factors).list.eval(pl.element().struct.field(f"text_{language}"))
 
 
-def _facts(rows: pl.DataFrame, jobs: pl.DataFrame, profiles: pl.DataFrame, skill_weights: pl.DataFrame) -> pl.DataFrame:
+def _skills_of_rows(
+    rows: pl.DataFrame, jobs: pl.DataFrame, profiles: pl.DataFrame, skill_weights: pl.DataFrame, names: Names
+) -> pl.DataFrame:
+    """Per row the skills that the job asks for: how many there are, and of each kind how many and the rarest as text.
+
+    Columns row, n_asked, and for common, missing and avoided: n_<kind>, <kind>_<language>.
+    """
+    SKILL_WEIGHTS.validate(skill_weights)
+    asked = (
+        jobs.select("job_id", skill="skills")
+        .explode("skill")
+        .drop_nulls("skill")
+        .unique()
+        .join(skill_weights.select("skill", "rarity"), on="skill", how="left")
+        .with_columns(_shown(pl.col("skill"), names, language).alias(language) for language in LANGUAGES)
+        .sort(pl.col("rarity").fill_null(1.0), "skill", descending=[True, False])
+    )
+    owned, avoided = (
+        profiles.select("user_id", skill=column)
+        .explode("skill")
+        .drop_nulls()
+        .unique()
+        .with_columns(pl.lit(True).alias(flag))
+        for column, flag in (("skills", "is_owned"), ("avoided_skills", "is_avoided"))
+    )
+    # The long table goes first, so that each row has its skills from the rarest on.
+    kinds = (
+        asked.join(rows.select("row", "user_id", "job_id"), on="job_id", maintain_order="left_right")
+        .join(owned, on=["user_id", "skill"], how="left", maintain_order="left")
+        .join(avoided, on=["user_id", "skill"], how="left", maintain_order="left")
+        .with_columns(
+            kind=pl.when(pl.col("is_avoided"))
+            .then(pl.lit("avoided"))
+            .when(pl.col("is_owned"))
+            .then(pl.lit("common"))
+            .otherwise(pl.lit("missing"))
+        )
+    )
+    found = kinds.group_by("row").agg(n_asked=pl.len())
+    for kind in ("common", "missing", "avoided"):
+        texts = (
+            kinds.filter(pl.col("kind") == kind)
+            .group_by("row", maintain_order=False)
+            .agg(
+                pl.len().alias(f"n_{kind}"),
+                *(pl.col(name).head(NAMES_PER_FACTOR).alias(f"{kind}_{name}") for name in LANGUAGES),
+            )
+            .with_columns(pl.col(f"{kind}_{name}").list.join(", ") for name in LANGUAGES)
+        )
+        found = found.join(texts, on="row", how="left")
+    return found.with_columns(pl.col("n_common", "n_missing", "n_avoided").fill_null(0))
+
+
+def _shown(skill: pl.Expr, names: Names, language: str) -> pl.Expr:
+    texts = names.of_kind("skill", language)
+    return skill.replace(list(texts), list(texts.values())) if texts else skill
+
+
+def _facts(rows: pl.DataFrame, jobs: pl.DataFrame, profiles: pl.DataFrame, skills: pl.DataFrame) -> pl.DataFrame:
     """The rows with what the factors name of the job and the user."""
     pay = pl.max_horizontal("salary_monthly_usd_min", "salary_monthly_usd_max").alias("pay")
-    of_job = jobs.select(*_JOB_COLUMNS, pay).rename({"skills": "asked"})
-    of_user = profiles.select(*_USER_COLUMNS, wanted_pay="salary_monthly_usd_min").rename({"skills": "owned"})
-    joined = rows.join(of_job, on="job_id", how="left").join(of_user, on="user_id", how="left")
-    empty = pl.lit([], dtype=pl.List(pl.String))
-    lists = (pl.col(name).fill_null(empty).list.unique(maintain_order=True) for name in ("asked", "owned"))
-    joined = joined.with_columns(*lists, pl.col("avoided_skills").fill_null(empty))
-    asked = pl.col("asked")
-    common, missing = asked.list.set_intersection("owned"), asked.list.set_difference("owned")
-    avoided = asked.list.set_intersection("avoided_skills")
-    rarest = _rarest_first(skill_weights)
-    return joined.with_columns(
-        common=common.list.eval(rarest),
-        missing=missing.list.set_difference("avoided_skills").list.eval(rarest),
-        avoided=avoided.list.eval(rarest),
-        n_asked=asked.list.len(),
+    of_user = profiles.select(*_USER_COLUMNS, wanted_pay="salary_monthly_usd_min")
+    return (
+        rows.join(jobs.select(*_JOB_COLUMNS, pay), on="job_id", how="left")
+        .join(of_user, on="user_id", how="left")
+        .join(skills, on="row", how="left")
+        .with_columns(km=(-pl.col("location_score").log() * pl.col("max_distance_km") / 3).round(0))
     )
 
 
-def _rarest_first(skill_weights: pl.DataFrame) -> pl.Expr:
-    """The elements of a list of skills, the rarest first, then by name."""
-    SKILL_WEIGHTS.validate(skill_weights)
-    skill = pl.element().sort()
-    rarity = skill.replace_strict(skill_weights["skill"], skill_weights["rarity"], default=1.0, return_dtype=pl.Float32)
-    return skill.sort_by(rarity, descending=True, maintain_order=True)
-
-
-def _factors(names: Names, *, is_match: bool) -> pl.Expr:
-    """The column of match or mismatch factors: what holds of a row, in the order of the scores."""
-    texts = {language: _facts_in(names, language) for language in LANGUAGES}
+def _factors(facts: pl.DataFrame, *, is_match: bool) -> pl.DataFrame:
+    """Columns row and match_factors or mismatch_factors: what holds of a row, in the order of the scores."""
+    # Texts are made where they hold only: most rows have two or three of a dozen factors.
     found = []
-    for code, holds in _conditions(is_match=is_match).items():
-        in_languages = {language: capitalised(texts[language].text(code)) for language in LANGUAGES}
-        factor = pl.struct(pl.lit(code).alias("code"), *(t.alias(f"text_{name}") for name, t in in_languages.items()))
-        found.append(pl.when(holds.fill_null(value=False)).then(factor))
-    return pl.concat_list(found).list.drop_nulls().alias(FACTORS[is_match])
+    for place, (code, holds) in enumerate(_conditions(is_match=is_match).items()):
+        texts = {f"text_{language}": capitalised(text_of(code, language)) for language in LANGUAGES}
+        held = facts.filter(holds.fill_null(value=False))
+        found.append(held.select("row", place=pl.lit(place, pl.Int8), code=pl.lit(code), **texts).drop_nulls())
+    factor = pl.struct("code", *(f"text_{language}" for language in LANGUAGES))
+    return (
+        pl.concat(found).sort("row", "place").group_by("row", maintain_order=True).agg(factor.alias(FACTORS[is_match]))
+    )
 
 
 def _conditions(*, is_match: bool) -> Mapping[str, pl.Expr]:
@@ -146,7 +194,7 @@ def _conditions(*, is_match: bool) -> Mapping[str, pl.Expr]:
     if is_match:
         is_remote = remote & wish.is_in(["ok", "only"]) & (location == 1)
         return {
-            "skills": pl.col("common").list.len() > 0,
+            "skills": pl.col("n_common") > 0,
             "experience": pl.col("experience_score") == 1,
             "remote": is_remote,
             "same_city": ~is_remote.fill_null(value=False) & (location == 1),
@@ -156,39 +204,10 @@ def _conditions(*, is_match: bool) -> Mapping[str, pl.Expr]:
         }
     wants_remote = (wish == "only") & ~remote
     return {
-        "missing_skills": pl.col("skills_score").is_not_null() & (pl.col("missing").list.len() > 0),
-        "avoided_skills": pl.col("avoided").list.len() > 0,
+        "missing_skills": pl.col("skills_score").is_not_null() & (pl.col("n_missing") > 0),
+        "avoided_skills": pl.col("n_avoided") > 0,
         "experience_differs": pl.col("experience_score") < 1,
         NOT_REMOTE: wants_remote & (location == 0),
         "too_far": ~wants_remote.fill_null(value=False) & (location < _NEAR_FROM),
         "salary_differs": pl.col("salary_score") < 1,
     }
-
-
-def _facts_in(names: Names, language: str) -> Facts:
-    """What the texts name, as text in one language."""
-    km = -pl.col("location_score").log() * pl.col("max_distance_km") / 3
-    return Facts(
-        language,
-        common=_named("common", names, language),
-        n_common=pl.col("common").list.len(),
-        n_asked=pl.col("n_asked"),
-        missing=_named("missing", names, language),
-        n_more=(pl.col("missing").list.len().cast(pl.Int64) - _NAMES_PER_FACTOR).clip(0),
-        avoided=_named("avoided", names, language),
-        years=pl.col("years_of_experience"),
-        min_years=pl.col("experience_min_years"),
-        max_years=pl.col("experience_max_years"),
-        km=km.round(0),
-        max_km=pl.col("max_distance_km"),
-        pay=pl.col("pay"),
-        wanted_pay=pl.col("wanted_pay"),
-    )
-
-
-def _named(column: str, names: Names, language: str) -> pl.Expr:
-    """The first names of a list as people write them, in one text."""
-    texts = names.of_kind("skill", language)
-    first: Sequence[str] = list(texts)
-    shown = pl.element().replace(first, [texts[name] for name in first]) if first else pl.element()
-    return listed(pl.col(column).list.head(_NAMES_PER_FACTOR).list.eval(shown))

@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import polars as pl
 
 FACTORS = {True: "match_factors", False: "mismatch_factors"}
 NOT_REMOTE = "not_remote"
+NAMES_PER_FACTOR = 3
 _STRONG_FROM, _GOOD_FROM = 80, 60
 
-# The places are what `Facts.named` returns. A text with an unknown fact is null, and the factor is left out.
+# The places are facts. A text with an unknown fact is null, and the factor is left out.
 _TEXTS: Mapping[str, Mapping[str, str]] = {
     "skills": {
         "en": "you have {common} ({n_common} of {n_asked} skills asked for)",
@@ -42,8 +42,8 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
     },
     NOT_REMOTE: {"en": "it is not remote", "ru": "это не удалённая работа"},
     "too_far": {
-        "en": "it is farther than the {max_km} km that you accept",
-        "ru": "до работы дальше, чем подходящие вам {max_km} км",
+        "en": "it is farther than the {max_distance_km} km that you accept",
+        "ru": "до работы дальше, чем подходящие вам {max_distance_km} км",
     },
     "salary_differs": {
         "en": "it pays up to about ${pay} a month, you ask for ${wanted_pay}",
@@ -65,76 +65,63 @@ _RANGES = {
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What the texts name, as expressions: lists as text, the rest as numbers; null where unknown."""
+def text_of(code: str, language: str) -> pl.Expr:
+    """The text of a factor, in lower case; null if it names something unknown.
 
-    language: str
-    common: pl.Expr
-    n_common: pl.Expr
-    n_asked: pl.Expr
-    missing: pl.Expr
-    n_more: pl.Expr
-    avoided: pl.Expr
-    years: pl.Expr
-    min_years: pl.Expr
-    max_years: pl.Expr
-    km: pl.Expr
-    max_km: pl.Expr
-    pay: pl.Expr
-    wanted_pay: pl.Expr
-
-    def text(self, code: str) -> pl.Expr:
-        """The text of a factor, in lower case; null if it names something unknown."""
-        pieces = _PLACE.split(_TEXTS[code][self.language])
-        named = self._named()
-        return pl.concat_str([named[piece] if place % 2 else pl.lit(piece) for place, piece in enumerate(pieces)])
-
-    def _named(self) -> Mapping[str, pl.Expr]:
-        numbers = ("n_common", "n_asked", "km", "max_km")
-        more = pl.format(_AND_MORE[self.language], self.n_more)
-        return {
-            **{name: _number(getattr(self, name), self.language) for name in numbers},
-            **{name: getattr(self, name) for name in ("common", "missing", "avoided")},
-            **{name: _grouped(getattr(self, name), self.language) for name in ("pay", "wanted_pay")},
-            "more": pl.when(self.n_more > 0).then(more).otherwise(pl.lit("")),
-            "years": pl.concat_str(_number(self.years, self.language), pl.lit(" "), self._year_word()),
-            "asked_years": self._asked_years(),
-        }
-
-    def _asked_years(self) -> pl.Expr:
-        low, high = (_number(value, self.language) for value in (self.min_years, self.max_years))
-        both, from_low, to_high = _RANGES[self.language]
-        is_open = self.min_years.fill_null(0) == 0
-        return (
-            pl.when(self.max_years.is_null())
-            .then(pl.format(from_low, low))
-            .when(is_open)
-            .then(pl.format(to_high, high))
-            .otherwise(pl.format(both, low, high))
-        )
-
-    def _year_word(self) -> pl.Expr:
-        """The word that agrees with the number of years (Unicode CLDR, plural rules)."""
-        one, few, many, other = _YEARS[self.language]
-        years, whole = self.years, self.years.floor()
-        if self.language != "ru":
-            return pl.when(years == 1).then(pl.lit(one)).otherwise(pl.lit(other))
-        tens, ones = whole % 100, whole % 10
-        return (
-            pl.when(years != whole)
-            .then(pl.lit(other))
-            .when((ones == 1) & (tens != 11))
-            .then(pl.lit(one))
-            .when(ones.is_between(2, 4) & ~tens.is_between(12, 14))
-            .then(pl.lit(few))
-            .otherwise(pl.lit(many))
-        )
+    Over columns common, missing and avoided (names as text, by language), n_common, n_missing, n_asked, pay, wanted_pay
+    (USD a month), km, max_distance_km, years_of_experience, experience_min_years and experience_max_years.
+    """
+    pieces = _PLACE.split(_TEXTS[code][language])
+    return pl.concat_str([_fact(piece, language) if place % 2 else pl.lit(piece) for place, piece in enumerate(pieces)])
 
 
-def listed(names: pl.Expr) -> pl.Expr:
-    """A list of names as text; null for an empty one."""
-    return pl.when(names.list.len() > 0).then(names.list.join(", "))
+def _fact(name: str, language: str) -> pl.Expr:
+    """One fact as text."""
+    match name:
+        case "common" | "missing" | "avoided":
+            return pl.col(f"{name}_{language}")
+        case "more":
+            n_more = pl.col("n_missing").cast(pl.Int64) - NAMES_PER_FACTOR
+            return pl.when(n_more > 0).then(pl.format(_AND_MORE[language], n_more)).otherwise(pl.lit(""))
+        case "years":
+            years = pl.col("years_of_experience")
+            return pl.concat_str(_number(years, language), pl.lit(" "), _year_word(years, language))
+        case "asked_years":
+            return _asked_years(language)
+        case "pay" | "wanted_pay":
+            return _grouped(pl.col(name), language)
+        case _:
+            return _number(pl.col(name), language)
+
+
+def _asked_years(language: str) -> pl.Expr:
+    low, high = (_number(pl.col(f"experience_{bound}_years"), language) for bound in ("min", "max"))
+    both, from_low, to_high = _RANGES[language]
+    return (
+        pl.when(pl.col("experience_max_years").is_null())
+        .then(pl.format(from_low, low))
+        .when(pl.col("experience_min_years").fill_null(0) == 0)
+        .then(pl.format(to_high, high))
+        .otherwise(pl.format(both, low, high))
+    )
+
+
+def _year_word(years: pl.Expr, language: str) -> pl.Expr:
+    """The word that agrees with the number of years (Unicode CLDR, plural rules)."""
+    one, few, many, other = _YEARS[language]
+    if language != "ru":
+        return pl.when(years == 1).then(pl.lit(one)).otherwise(pl.lit(other))
+    whole = years.floor()
+    tens, ones = whole % 100, whole % 10
+    return (
+        pl.when(years != whole)
+        .then(pl.lit(other))
+        .when((ones == 1) & (tens != 11))
+        .then(pl.lit(one))
+        .when(ones.is_between(2, 4) & ~tens.is_between(12, 14))
+        .then(pl.lit(few))
+        .otherwise(pl.lit(many))
+    )
 
 
 def capitalised(text: pl.Expr) -> pl.Expr:

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from assets.ranking import matches as module
-from assets.ranking.matches import matches_table, update_matches
 from assets.ranking.listed import feeds_table
+from assets.ranking.matches import matches_table, update_matches
 from assets.resources import Workspace
 from features.schemas.catalog import JOBS
 from features.schemas.features import SKILL_WEIGHTS, USER_PROFILES
@@ -57,7 +57,7 @@ def test_all_users_have_their_matches(workspace: Workspace, monkeypatch: pytest.
     assert update_matches(workspace, only_changes=False) == 12
     whole = stored(workspace)
     assert whole["user_id"].unique().sort().to_list() == USERS
-    assert {factor["code"] for factor in whole["match_factors"][0]} == {"skills", "experience"}
+    assert {factor["code"] for factor in whole["match_factors"][0]} == {"skills"}
     monkeypatch.setattr(module, "_USERS_AT_ONCE", 1)
     update_matches(workspace, only_changes=False)
     assert len(workspace.lake.files("ranking", MATCHES.name)) == 2
