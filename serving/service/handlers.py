@@ -7,7 +7,7 @@ import h3
 import msgspec
 
 from serving.contract import keys
-from serving.service import responses
+from serving.service import insight_responses, responses
 from serving.service.lookup import Reader
 from serving.service.problems import ProblemError
 from serving.service.requests import Answer, Request, answer
@@ -31,8 +31,8 @@ class _Factor(msgspec.Struct):
     text_en: str
     text_ru: str
 
-    def shown(self, language: str) -> responses.MatchFactor:
-        return responses.MatchFactor(self.code, self.text_ru if language == "ru" else self.text_en)
+    def shown(self, language: str) -> insight_responses.MatchFactor:
+        return insight_responses.MatchFactor(self.code, self.text_ru if language == "ru" else self.text_en)
 
 
 class _Match(msgspec.Struct):
@@ -53,8 +53,8 @@ class _Match(msgspec.Struct):
     reasoning_ru: str
     reasoning_source: str
 
-    def shown(self, language: str, card: Any) -> responses.Match:
-        return responses.Match(
+    def shown(self, language: str, card: Any) -> insight_responses.Match:
+        return insight_responses.Match(
             job_id=self.job_id,
             rank=self.rank,
             compatibility=self.compatibility,
@@ -122,13 +122,15 @@ def matches(view: View, request: Request) -> Answer:
     cards = view.cards(reader, [match.job_id for match in found])
     shown = [(match, card) for match, card in zip(found, cards, strict=True) if card is not NOT_SHOWN]
     items = [match.shown(request.language, cast(Any, card)) for match, card in shown[: values["limit"]]]
-    made = answer(responses.Matches(request.identifier, view.name, cast(Any, request.language), items))
+    made = answer(insight_responses.Matches(request.identifier, view.name, cast(Any, request.language), items))
     return Answer(made.body, headers={"content-language": request.language})
 
 
 def skill_gaps(view: View, request: Request) -> Answer:
     """The user's skill gaps by wanted role; an empty list if no role is wanted."""
-    return answer(responses.SkillGaps(request.identifier, view.name, _stored(view, keys.SKILL_GAPS_PREFIX, request)))
+    return answer(
+        insight_responses.SkillGaps(request.identifier, view.name, _stored(view, keys.SKILL_GAPS_PREFIX, request))
+    )
 
 
 def _stored(view: View, prefix: str, request: Request) -> Any:
@@ -213,12 +215,14 @@ def _distance_km(reader: Reader, job_id: str, latitude: float, longitude: float)
 
 def market(view: View, request: Request) -> Answer:
     """Trends of the market and the demand for skills."""
-    return answer(responses.Market(view.name, _document(view, "market", b'{"market_trends":null,"skill_demand":null}')))
+    return answer(
+        insight_responses.Market(view.name, _document(view, "market", b'{"market_trends":null,"skill_demand":null}'))
+    )
 
 
 def metrics(view: View, request: Request) -> Answer:
     """Recommendation metrics per recipe, arm and surface."""
-    return answer(responses.Metrics(view.name, _document(view, "metrics", _EMPTY)))
+    return answer(insight_responses.Metrics(view.name, _document(view, "metrics", _EMPTY)))
 
 
 def _document(view: View, name: str, default: bytes) -> Any:

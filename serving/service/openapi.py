@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from serving.contract.tables import SCHEMA_VERSION
-from serving.service import examples, responses
+from serving.service import examples, insight_responses, responses
 from serving.service.parameters import PRINTABLE
 from serving.service.requests import JSON
 from serving.service.responses import Health, Problem, Readiness
@@ -40,13 +40,15 @@ _HEADERS = {
     "x-request-id": "The id that was sent, or a new one; also in the log",
 }
 
+_TYPES: Mapping[str, type[msgspec.Struct]] = {**vars(responses), **vars(insight_responses)}
+
 
 def document() -> bytes:
     """The OpenAPI document."""
     types = [*{route.response: None for route in ROUTES if route.response}, Problem, Health, Readiness]
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     for name, component in components.items():
-        _describe_columns(getattr(responses, name), component)
+        _describe_columns(_TYPES[name], component)
     schema_of = dict(zip(types, schemas, strict=True))
     paths = {route.template: {"get": _operation(route, schema_of)} for route in ROUTES}
     paths |= {path: {"get": operation} for path, operation in _system_operations(schema_of).items()}

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from serving.contract.tables import GLOBAL_AREA, LANGUAGES, TRENDING_PERIODS
-from serving.service import feed_handlers, handlers, parameters, responses
+from serving.service import feed_handlers, handlers, insight_responses, parameters, responses
 from serving.service.parameters import Parameter, decode_identifier
 from serving.service.problems import ProblemError
 from serving.service.requests import JSON, Handler
@@ -104,22 +104,22 @@ _digest = partial(_user_route, parameters=(_DATE,), can_miss=True)
 
 ROUTES = (
     _user_route("feed", feed_handlers.feed, "A user's ranked, explained feed", responses.Feed, _FEED),
-    _user_route("matches", handlers.matches, "How well a user's best jobs match", responses.Matches, _MATCHES),
+    _user_route("matches", handlers.matches, "How well a user's best jobs match", insight_responses.Matches, _MATCHES),
     _digest("digest", handlers.digest, "A user's digest", responses.Digest),
     _digest("digest.html", handlers.digest_html, "A user's digest as a page", content_type="text/html; charset=utf-8"),
     _digest("digest.txt", handlers.digest_text, "A user's digest as text", content_type="text/plain; charset=utf-8"),
     _user_route("preferences", handlers.preferences, "What was learned of a user", responses.Preferences),
-    _user_route("skill-gaps", handlers.skill_gaps, "A user's skill gaps by role", responses.SkillGaps),
+    _user_route("skill-gaps", handlers.skill_gaps, "A user's skill gaps by role", insight_responses.SkillGaps),
     Route(_JOB, handlers.job, "One job with every column", responses.Job, can_miss=True),
     Route(f"{_JOB}/similar", handlers.similar, "Jobs like this one", responses.SimilarJobs, _SIMILAR, can_miss=True),
     Route("/v1/trending", handlers.trending, "Trending jobs", responses.TrendingJobs, (_WINDOW, _AREA, _limit(20))),
     Route("/v1/nearby", handlers.nearby, "Open jobs around a point", responses.NearbyJobs, _NEARBY),
-    Route("/v1/market", handlers.market, "Trends of the market and demand for skills", responses.Market),
+    Route("/v1/market", handlers.market, "Trends of the market and demand for skills", insight_responses.Market),
     Route(
         "/v1/metrics/recommendations",
         handlers.metrics,
         "Recommendation metrics",
-        responses.Metrics,
+        insight_responses.Metrics,
         access=Access.APPLICATION,
     ),
     Route("/v1/generation", handlers.about_generation, "The served generation", responses.GenerationInfo),

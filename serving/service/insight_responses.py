@@ -1,0 +1,137 @@
+"""The types of responses about matches, skills, the market and metrics; see responses.py."""
+
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta, Struct
+
+from serving.contract import insight_tables, tables
+from serving.contract.tables import DESCRIBED
+from serving.service.responses import Card, Columns, Generation, Language, Score, UserId
+
+
+class MatchFactor(Struct, gc=False):
+    """What speaks for or against a job."""
+
+    columns: ClassVar[Columns] = tables.MATCH_FACTOR
+    code: str
+    text: Annotated[str, Meta(description="The factor in the language of the answer")]
+
+
+class Match(Struct, gc=False):
+    """How well one job matches the user. A score is null if it is unknown."""
+
+    columns: ClassVar[Columns] = DESCRIBED["matches"].columns
+    job_id: str
+    rank: Annotated[int, Meta(ge=1)]
+    compatibility: Annotated[int, Meta(ge=0, le=100)]
+    confidence: Score
+    skills_score: Score | None
+    experience_score: Score | None
+    location_score: Score | None
+    salary_score: Score | None
+    culture_score: Score | None
+    match_factors: list[MatchFactor]
+    mismatch_factors: list[MatchFactor]
+    reasoning: Annotated[str, Meta(description="What speaks for and against the job, in the language of the answer")]
+    reasoning_source: Literal["rules", "llm"]
+    job: Card
+
+
+class Matches(Struct):
+    """How well the first jobs of a user's feed match."""
+
+    user_id: UserId
+    generation: Generation
+    language: Language
+    items: Annotated[list[Match], Meta(description="The best match first; empty if none is good enough")]
+
+
+class MissingSkill(Struct, gc=False):
+    """A skill that a role asks for and the user lacks."""
+
+    columns: ClassVar[Columns] = insight_tables.MISSING_SKILL
+    skill: str
+    impact: float
+    priority: Literal["critical", "high", "medium", "low"]
+    estimated_hours: int
+
+
+class SkillGap(Struct, gc=False):
+    """A user's skills compared with one wanted role."""
+
+    columns: ClassVar[Columns] = DESCRIBED["skill_gaps"].columns
+    role: str
+    has: list[str] | None
+    partial: list[str] | None
+    missing: list[MissingSkill] | None
+    coverage_share: float | None
+    estimated_hours: int | None
+    verdict: str | None
+
+
+class SkillGaps(Struct):
+    """A user's skill gaps by wanted role."""
+
+    user_id: UserId
+    generation: Generation
+    skill_gaps: Annotated[list[SkillGap], Meta(description="One per wanted role; empty if no role is wanted")]
+
+
+class MarketTrend(Struct, gc=False):
+    """Open jobs of a value in a week, and the change against the week before."""
+
+    columns: ClassVar[Columns] = DESCRIBED["market_trends"].columns
+    dimension: str
+    value: str
+    area: str
+    week: str
+    n_jobs: int | None
+    salary_monthly_usd_median: float | None
+    change: float | None
+
+
+class SkillDemand(Struct, gc=False):
+    """How many jobs ask for a skill."""
+
+    columns: ClassVar[Columns] = DESCRIBED["skill_demand"].columns
+    skill: str
+    area: str
+    n_jobs: int | None
+    share: float | None
+    salary_monthly_usd_median: float | None
+    change: float | None
+
+
+class MarketOverview(Struct):
+    """Trends of the last weeks and the demand for skills."""
+
+    market_trends: Annotated[list[MarketTrend] | None, Meta(description="New jobs by week")]
+    skill_demand: Annotated[list[SkillDemand] | None, Meta(description="What the open jobs ask for")]
+
+
+class Market(Struct):
+    """The market in this generation."""
+
+    generation: Generation
+    market: Annotated[MarketOverview, Meta(description="Trends and the demand for skills")]
+
+
+class Metric(Struct, gc=False):
+    """One metric with its interval."""
+
+    columns: ClassVar[Columns] = DESCRIBED["metrics"].columns
+    metric: str
+    recipe: str
+    arm: str
+    surface: str
+    value: float | None
+    lower: float | None
+    upper: float | None
+    n: int | None
+
+
+class Metrics(Struct):
+    """Recommendation metrics per recipe, arm and surface."""
+
+    generation: Generation
+    metrics: Annotated[list[Metric], Meta(description="One per metric, recipe, arm and surface")]
