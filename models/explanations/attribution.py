@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from features.components import REMOTE_OK
 from features.schemas.ranking import REASON_CODES
-from models.arrays import Bools, Doubles, Floats, Ints, Longs, names_at, take_or_missing
-from models.kernels.sparse_rows import History, most_similar, rarest_common
+from models.arrays import NO_ENTRY, Bools, Doubles, Floats, Ints, Longs, names_at, take_or_missing
+from models.explanations.similarity import SIMILAR_FROM, reads_as_similar
+from models.kernels.sparse_rows import History, most_similar, rarest_common, sums_over_terms
 from models.ranking.context import KIND_APPLIED, KIND_SAVED, KIND_VIEWED, CandidatePairs
 from models.ranking.feed_rows import REASON_ROWS, RankedItems
 from models.ranking.retrieval import RETRIEVERS
@@ -19,7 +20,6 @@ from models.ranking.scoring import caps
 REASONS_PER_ITEM = 3
 NAMES_PER_REASON = 3
 NEW_DAYS = 3.0
-SIMILAR_FROM = 0.5  # cosine
 # A reason much weaker than the item's strongest is noise to a reader.
 _LEAST_SHARE_OF_STRONGEST = 0.2
 _FOUND_BY_BONUS = 0.03
@@ -129,7 +129,7 @@ def _strengths(pairs: CandidatePairs, items: RankedItems) -> tuple[dict[str, Flo
         "company": _where(follows > 0, part["affinity"] + _found(items, "followed") * (1 + follows)),
         "exploration": _where(items.is_explored, np.full(km.shape, 9.0)),
     }
-    is_similar = similar.cosine >= SIMILAR_FROM
+    is_similar = _reads_as_similar(similar, pairs)
     lift = part["content"] + _found(items, "content") * (1 + similar.cosine)
     for name, kind in (
         ("similar_to_applied", KIND_APPLIED),
@@ -173,6 +173,17 @@ def _most_similar(pairs: CandidatePairs, items: RankedItems) -> _Similar:
         most_similar(context.content.rows, pairs.job, items.job >= 0, History(vectors, row, past_jobs), cosine, best)
     kind = take_or_missing(pairs.batch.history_kind[pairs.rows], best)
     return _Similar(cosine=np.round(cosine, 4), kind=kind, job=take_or_missing(past, best))
+
+
+def _reads_as_similar(similar: _Similar, pairs: CandidatePairs) -> Bools:
+    """Whether a reader would agree that each item is similar to that job. Of a closed job only the vector is known."""
+    other = np.where(similar.job >= 0, pairs.context.index.rows[similar.job], NO_ENTRY)
+    shares = np.zeros(pairs.job.shape, dtype=np.bool_)
+    near = (similar.cosine >= SIMILAR_FROM) & (other >= 0)
+    job, past = pairs.job[near][:, None], other[near]
+    common = [sums_over_terms(matrix, job, matrix[past]) > 0 for matrix in (pairs.jobs.roles, pairs.jobs.skills)]
+    shares[near] = np.logical_and(*common)[:, 0]
+    return reads_as_similar(similar.cosine, shares_role_and_skill=shares)
 
 
 def _company_affinity(pairs: CandidatePairs) -> Doubles:

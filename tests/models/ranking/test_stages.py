@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from features.schemas.catalog import INTERACTIONS
 from features.schemas.ranking import FEEDS, REASON_CODES
 from features.users.profiles import blocked_company_keys
+from models.arrays import unit_rows
+from models.explanations.similarity import ALIKE_FROM, SIMILAR_FROM
 from models.ranking.experiments import Arm
 from models.ranking.feed_problems import violations
 from models.ranking.settings import CompanyCap, Recipe, Settings
@@ -144,6 +146,24 @@ def test_behaviour_is_not_used_after_an_opt_out(market: Market) -> None:
         assert components[name].null_count() == len(components)
     codes = listed["reasons"].explode().struct.field("code").unique().to_list()
     assert not [c for c in codes if c.startswith("similar_to") or c in ("also_applied", "neighbours", "company")]
+
+
+def test_similar_jobs_are_of_one_role_with_a_common_skill_or_nearly_the_same(market: Market) -> None:
+    rng, vectors = np.random.default_rng(3), market.fitted.job_vectors
+    n, width = vectors.vectors.shape
+    trades = rng.normal(size=(4, width))[rng.integers(0, 4, n)] + rng.uniform(0.2, 0.8, (n, 1)) * rng.normal(
+        size=(n, width)
+    )
+    near = replace(vectors, vectors=unit_rows(trades.astype(np.float32)))
+    feeds = rank(replace(market, fitted=replace(market.fitted, job_vectors=near)))
+    reasons = items(feeds).select("job_id", "reasons").explode("reasons").unnest("reasons")
+    similar = reasons.filter(pl.col("code").str.starts_with("similar_to"))
+    named = market.jobs.select("job_id", "skills", roles="professional_roles")
+    pairs = similar.join(named, on="job_id").join(named, left_on="ref", right_on="job_id", suffix="_of_past")
+    shares = [pl.col(name).list.set_intersection(f"{name}_of_past").list.len() > 0 for name in ("skills", "roles")]
+    is_alike = pl.col("value") >= np.float32(ALIKE_FROM)
+    assert len(pairs) and pairs.filter(~is_alike & ~(shares[0] & shares[1])).is_empty()
+    assert pairs["value"].min() >= np.float32(SIMILAR_FROM)  # type: ignore[operator]
 
 
 def test_viewed_jobs_are_marked(market: Market, feeds: pl.DataFrame) -> None:
