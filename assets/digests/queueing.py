@@ -2,19 +2,17 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from assets.digests.links import DigestLinks
 from assets.digests.outbox import STAGE, Mail, Outbox
+from assets.digests.selection import local_instant
 from assets.erasing.requests import without_erased
 from assets.lake import Lake
 from features.schemas.catalog import USERS
 from features.schemas.insight import DIGESTS
-from features.users.merging import DIGEST_HOUR
 
-_DEFAULT_TIMEZONE = "UTC"
 _KEY = ["user_id", "digest_date"]
 
 
@@ -59,18 +57,6 @@ def with_due_instants(rows: pl.DataFrame) -> pl.DataFrame:
     instants = [local_instant(*values) for values in local.iter_rows()]
     due = local.with_columns(pl.Series("due_at", instants, pl.Datetime("us", "UTC")))
     return rows.join(due, on=key, nulls_equal=True)
-
-
-def local_instant(day: dt.date, hour: int | None, zone: str | None) -> dt.datetime:
-    """The instant of an hour of a day in a time zone, UTC if the zone is unknown.
-
-    An hour that a clock change leaves out is the one after it; of one that comes twice, the first counts.
-    """
-    try:
-        found = ZoneInfo(zone or _DEFAULT_TIMEZONE)
-    except (KeyError, ValueError, OSError):
-        found = ZoneInfo(_DEFAULT_TIMEZONE)
-    return dt.datetime.combine(day, dt.time(DIGEST_HOUR if hour is None else hour), found).astimezone(dt.UTC)
 
 
 def mails_of(due: pl.DataFrame, links: DigestLinks, *, domain: str) -> Iterator[Mail]:

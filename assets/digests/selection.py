@@ -31,8 +31,8 @@ def due_users(users: pl.LazyFrame, *, as_of: dt.datetime) -> pl.DataFrame:
             pl.col("language").fill_null("en"),
             "country",
             "digest_frequency",
-            pl.col("digest_hour").fill_null(DIGEST_HOUR),
-            pl.col("timezone").fill_null(_DEFAULT_TIMEZONE),
+            "digest_hour",
+            "timezone",
         )
         .collect()
     )
@@ -45,7 +45,7 @@ def due_users(users: pl.LazyFrame, *, as_of: dt.datetime) -> pl.DataFrame:
         "digest_date": pl.Date,
         "send_at": UTC_TIMESTAMP,
     }
-    due = subscribed.join(pl.DataFrame(rows, schema=dict(schema), orient="row"), on=local)
+    due = subscribed.join(pl.DataFrame(rows, schema=dict(schema), orient="row"), on=local, nulls_equal=True)
     is_weekday = pl.col("digest_date").dt.weekday() == _WEEKLY_DIGEST_WEEKDAY
     return (
         due.filter(pl.col("send_at") < as_of + BUILT_AHEAD, (pl.col("digest_frequency") == "daily") | is_weekday)
@@ -108,19 +108,19 @@ def sent_items(digests: pl.DataFrame, *, as_of: dt.datetime) -> pl.DataFrame:
     return DIGEST_ITEMS.conform(dated).sort(DIGEST_ITEMS.key)
 
 
-def local_instant(day: dt.date, hour: int, zone: str) -> dt.datetime:
+def local_instant(day: dt.date, hour: int | None, zone: str | None) -> dt.datetime:
     """The instant of an hour of a day in a time zone, UTC if the zone is unknown.
 
     An hour that a clock change leaves out is the one after it; of one that comes twice, the first counts.
     """
     try:
-        found = ZoneInfo(zone)
+        found = ZoneInfo(zone or _DEFAULT_TIMEZONE)
     except (KeyError, ValueError, OSError):
         found = ZoneInfo(_DEFAULT_TIMEZONE)
-    return dt.datetime.combine(day, dt.time(hour), found).astimezone(dt.UTC)
+    return dt.datetime.combine(day, dt.time(DIGEST_HOUR if hour is None else hour), found).astimezone(dt.UTC)
 
 
-def _next_digest(as_of: dt.datetime, zone: str, hour: int) -> tuple[dt.date, dt.datetime]:
+def _next_digest(as_of: dt.datetime, zone: str | None, hour: int | None) -> tuple[dt.date, dt.datetime]:
     """The local date and the instant of the next time that it is `hour` o'clock."""
     # Dates of all time zones begin within 14 hours of the date in UTC.
     days = (as_of.date() + dt.timedelta(days=days) for days in range(-1, 3))
