@@ -63,7 +63,7 @@ def _write_lookup(
         if table not in INCREMENTAL_TABLES or table == "feeds":
             validation.add_keys(table)
     with IdentifiedTexts(folder / _text_table("jobs"), "jobs", is_base=True) as file:
-        jobs = write_job_texts(con, file, no_text_ids("jobs"))
+        jobs = write_job_texts(con, file, no_text_ids("jobs"), names_of(con))
     text_ids = TextIds(jobs, no_text_ids("reasons"), templates_of(con), names_of(con))
     with (
         LookupFileWriter(folder / LOOKUP) as file,

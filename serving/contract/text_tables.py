@@ -3,8 +3,9 @@
 `<name>.npy` holds the bytes of all texts, `<name>-places.npy` the offsets: a row of integers for each text id.
   jobs     OFFSET: the start of its id and title as JSON (the id with quotes, the title without); ID_LENGTH and
            TITLE_LENGTH; CARD_LENGTH, 0 if the job is not shown; SHORT_TITLE_LENGTH: the title without the colons and
-           spaces at its end; CARD_OFFSET: the start of its card. Cards lie apart, so that titles, which many feeds
-           name, lie together.
+           spaces at its end; CARD_OFFSET: the start of its card; from TAIL_LENGTH on for each of LANGUAGES the length
+           of what the card ends with in that language. The ends follow the card in that order. Cards lie apart, so
+           that titles, which many feeds name, lie together.
   reasons  for each of LANGUAGES the start of its text and the lengths of the text's three parts. The text of a reason
            that names a job is part 1, the job's id, part 2, its title, part 3. Other reasons have part 1 only.
 A delta has one file for all texts that changed since the base. The first column of its offsets is the text id; a row
@@ -22,10 +23,14 @@ from numpy.typing import NDArray
 from serving.contract.generation import GenerationError
 from serving.contract.tables import LANGUAGES
 
-OFFSET, ID_LENGTH, TITLE_LENGTH, CARD_LENGTH, SHORT_TITLE_LENGTH, CARD_OFFSET = range(6)
-TEXT_TABLE_WIDTHS = {"jobs": 6, "reasons": 4 * len(LANGUAGES)}
+OFFSET, ID_LENGTH, TITLE_LENGTH, CARD_LENGTH, SHORT_TITLE_LENGTH, CARD_OFFSET, TAIL_LENGTH = range(7)
+REASON_COLUMNS = 4  # of each language
+TEXT_TABLE_WIDTHS = {"jobs": TAIL_LENGTH + len(LANGUAGES), "reasons": REASON_COLUMNS * len(LANGUAGES)}
 # The columns that hold offsets rather than lengths.
-TEXT_TABLE_STARTS = {"jobs": (OFFSET, CARD_OFFSET), "reasons": tuple(range(0, 4 * len(LANGUAGES), 4))}
+TEXT_TABLE_STARTS = {
+    "jobs": (OFFSET, CARD_OFFSET),
+    "reasons": tuple(range(0, REASON_COLUMNS * len(LANGUAGES), REASON_COLUMNS)),
+}
 CARD_START = b'{"job_id":'  # of every job card
 _MAPPED_FROM_BYTES = 128  # the length of the header: an empty array can't be mapped
 
@@ -101,17 +106,20 @@ class TextTable:
         texts, more, offsets = self.texts.ctypes.data, self.more.ctypes.data, self.offsets.ctypes.data
         return [texts, len(self.texts), more, n_bytes, offsets, len(self.offsets)]
 
-    def card(self, text_id: int) -> bytes:
-        """The card of a job, empty if it is not shown. Raises GenerationError."""
+    def card(self, text_id: int, language: str = LANGUAGES[0]) -> bytes:
+        """The card of a job in a language, empty if it is not shown. Raises GenerationError."""
         if not 0 <= text_id < len(self.offsets):
             raise GenerationError(f"a job has the text id {text_id}; there are {len(self.offsets)}")
         length, start = int(self.offsets[text_id, CARD_LENGTH]), int(self.offsets[text_id, CARD_OFFSET])
+        tails = [int(tail) for tail in self.offsets[text_id, TAIL_LENGTH:]]
         texts = self.texts
         if start >= len(texts):
             start, texts = start - len(texts), self.more
-        if start < 0 or length < 0 or start + length > len(texts):
+        if min(start, length, *tails) < 0 or start + length + sum(tails) > len(texts):
             raise GenerationError(f"the card of the job with text id {text_id} does not lie in its file")
-        return texts[start : start + length].tobytes()
+        place = LANGUAGES.index(language)
+        tail = start + length + sum(tails[:place])
+        return texts[start : start + length].tobytes() + texts[tail : tail + tails[place]].tobytes()
 
 
 def load_text_table(newest_first: Sequence[Path], kind: str) -> TextTable:

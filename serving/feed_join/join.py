@@ -24,6 +24,7 @@ from serving.feed_join.memory import (
     prefetch_text,
     reason_at,
     reason_length,
+    tails_length,
 )
 from serving.feed_join.native import compiled, i64, prefetch, put_u8, u8, u16, u32
 from serving.feed_join.writing import (
@@ -102,10 +103,13 @@ def _check(here: Int, jobs: Memory, reasons: Memory, column: Int) -> Int:
     """Prefetches the texts of an item; returns an upper bound of its length, or DAMAGED if a text is out of bounds."""
     row = job_at(u32(here), jobs)
     start, length, id_length = i64(row + 8 * CARD_OFFSET), i64(row + 8 * CARD_LENGTH), i64(row + 8 * ID_LENGTH)
-    if not (is_title(row, jobs) and is_text(start, length, jobs) and CARD_START_BYTES + id_length <= length):
+    tails = tails_length(row, jobs)
+    if tails == DAMAGED or not (is_title(row, jobs) and is_text(start, length, jobs)):
         return DAMAGED
-    prefetch_text(jobs, start, length)
-    needed = length + id_length + _ITEM_MARGIN_BYTES
+    if not (is_text(start, length + tails, jobs) and CARD_START_BYTES + id_length <= length):
+        return DAMAGED
+    prefetch_text(jobs, start, length + tails)
+    needed = length + tails + id_length + _ITEM_MARGIN_BYTES
     at = here + ITEM_BYTES
     for _ in range(u8(here + FLAGS_AT) >> 2):
         word = u32(at)

@@ -6,7 +6,15 @@ Addresses are passed, not arrays: passing arrays to many small functions takes l
 from typing import Any
 
 from serving.contract.feed_codec import NAMES_A_JOB_BIT
-from serving.contract.text_tables import ID_LENGTH, OFFSET, SHORT_TITLE_LENGTH, TEXT_TABLE_WIDTHS, TITLE_LENGTH
+from serving.contract.tables import LANGUAGES
+from serving.contract.text_tables import (
+    ID_LENGTH,
+    OFFSET,
+    SHORT_TITLE_LENGTH,
+    TAIL_LENGTH,
+    TEXT_TABLE_WIDTHS,
+    TITLE_LENGTH,
+)
 from serving.feed_join.native import compiled, i64, prefetch
 
 # A machine integer, and a tuple of them; the compiler infers their types.
@@ -15,6 +23,7 @@ Memory = Any
 
 DAMAGED = -1
 LINE_BYTES = 64
+N_LANGUAGES = len(LANGUAGES)
 _JOB_BYTES, _REASON_BYTES = 8 * TEXT_TABLE_WIDTHS["jobs"], 8 * TEXT_TABLE_WIDTHS["reasons"]
 
 # A row of `TextTable.memory`: address and length of the first texts, address of the others, length of both, address and
@@ -62,6 +71,18 @@ def reason_length(at: Int, memory: Memory) -> Int:
             return DAMAGED
         length += part_length
     return length if is_text(i64(at), length, memory) else DAMAGED
+
+
+@compiled
+def tails_length(at: Int, memory: Memory) -> Int:
+    """The length of all ends of a job's card, DAMAGED if one can't be."""
+    length = 0
+    for language in range(N_LANGUAGES):
+        tail = i64(at + 8 * (TAIL_LENGTH + language))
+        if not 0 <= tail <= memory[N_BYTES]:
+            return DAMAGED
+        length += tail
+    return length
 
 
 @compiled

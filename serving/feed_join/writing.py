@@ -24,7 +24,9 @@ from serving.contract.text_tables import (
     CARD_START,
     ID_LENGTH,
     OFFSET,
+    REASON_COLUMNS,
     SHORT_TITLE_LENGTH,
+    TAIL_LENGTH,
     TITLE_LENGTH,
 )
 from serving.feed_join.memory import FIRST, LINE_BYTES, MORE, N_FIRST, Int, Memory, is_text, job_at, reason_at
@@ -192,4 +194,9 @@ def put_item(to: Int, item: Int, here: Int, jobs: Memory, reasons: Memory, colum
     to = _put_word(to, _FLAGS + (u8(here + FLAGS_AT) & (FLAG_SEEN + FLAG_EXPLORED)))
     to = _put_score(to, u32(here + _PROPENSITY_AT))
     to = _put_reasons(_put_word(to, _REASONS), here, jobs, reasons, column)
-    return _put_text(_put_word(to, _JOB), jobs, card, i64(offsets + 8 * CARD_LENGTH))
+    length = i64(offsets + 8 * CARD_LENGTH)
+    to = _put_text(_put_word(to, _JOB), jobs, card, length)
+    tail = card + length
+    for language in range(column // REASON_COLUMNS):
+        tail += i64(offsets + 8 * (TAIL_LENGTH + language))
+    return _put_text(to, jobs, tail, i64(offsets + 8 * (TAIL_LENGTH + column // REASON_COLUMNS)))

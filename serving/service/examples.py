@@ -19,13 +19,18 @@ _SHARED: Mapping[str, Any] = {
     "salary_monthly_usd_median": 3000.0, "n_jobs": 120, "change": 0.05, "estimated_hours": 40,
 }  # fmt: skip
 _CARD: Mapping[str, Any] = {
-    "title": "Python developer", "company": "Example LLP", "city": "Almaty", "country": "KZ", "work_format": "remote",
+    "title": "Python developer", "company": "Example LLP", "country": "KZ", "work_format": "remote",
     "employment_type": "full_time", "career_level": "middle", "salary_min": 900_000, "salary_max": 1_200_000,
     "salary_currency": "KZT", "salary_period": "month", "skills": ["Python", "SQL"],
-    "url": "https://hh.ru/vacancy/98765432", "source": "hh", "published_at": "2026-02-27T09:00:00Z", "status": "open",
+    "url": "https://hh.ru/vacancy/98765432", "source": "hh", "board": "HeadHunter",
+    "published_at": "2026-02-27T09:00:00Z", "status": "open", "city": "Almaty",
 }  # fmt: skip
 _OF_TYPE: Mapping[str, Mapping[str, Any]] = {
     "JobCard": _CARD,
+    "CardTexts": {
+        "country": "Kazakhstan", "work_format": "remote", "employment_type": "full time", "career_level": "mid-level",
+        "salary": "KZT 900,000–1,200,000 a month",
+    },
     "Job": {
         **_CARD,
         "source_id": "98765432", "description": "We look for a developer who likes data.", "language": "en",

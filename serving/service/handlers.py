@@ -119,7 +119,7 @@ def matches(view: View, request: Request) -> Answer:
     values, reader = request.values, view.reader()
     stored = _MATCHES.decode(reader.get(keys.MATCHES_PREFIX, request.identifier) or _EMPTY)
     found = [match for match in stored if match.compatibility >= 100 * values["min_score"]]
-    cards = view.cards(reader, [match.job_id for match in found])
+    cards = view.cards(reader, [match.job_id for match in found], request.language)
     shown = [(match, card) for match, card in zip(found, cards, strict=True) if card is not NOT_SHOWN]
     items = [match.shown(request.language, cast(Any, card)) for match, card in shown[: values["limit"]]]
     made = answer(insight_responses.Matches(request.identifier, view.name, cast(Any, request.language), items))
@@ -151,7 +151,7 @@ def similar(view: View, request: Request) -> Answer:
     if reader.get(keys.JOB_PREFIX, request.identifier) is None:
         raise _no_such_job(request.identifier)
     stored = reader.get(keys.SIMILAR_PREFIX, request.identifier)
-    items = _card_items(view, reader, stored, request.values["limit"])
+    items = _card_items(view, reader, stored, request)
     return answer(responses.SimilarJobs(view.name, request.identifier, items))
 
 
@@ -164,19 +164,19 @@ def trending(view: View, request: Request) -> Answer:
     period, area = request.values["window"], request.values["area"]
     reader = view.reader()
     stored = reader.get(keys.TRENDING_PREFIX, period, area)
-    items = _card_items(view, reader, stored, request.values["limit"])
+    items = _card_items(view, reader, stored, request)
     return answer(responses.TrendingJobs(view.name, period, area, items))
 
 
-def _card_items(view: View, reader: Reader, stored: bytes | None, limit: int) -> list[responses.CardItem]:
+def _card_items(view: View, reader: Reader, stored: bytes | None, request: Request) -> list[responses.CardItem]:
     rows = _SCORED.decode(stored or _EMPTY)
-    cards = view.cards(reader, [job_id for job_id, _ in rows])
+    cards = view.cards(reader, [job_id for job_id, _ in rows], request.language)
     items = [
         responses.CardItem(job_id, score, cast(Any, card))
         for (job_id, score), card in zip(rows, cards, strict=True)
         if card is not NOT_SHOWN
     ]
-    return items[:limit]
+    return items[: request.values["limit"]]
 
 
 def nearby(view: View, request: Request) -> Answer:
@@ -189,7 +189,7 @@ def nearby(view: View, request: Request) -> Answer:
     for ring in range(int(radius_km // keys.NEARBY_CELL_SPACING_KM) + 2):
         for cell in sorted(h3.grid_ring(centre, ring)):
             job_ids = _JOB_IDS.decode(reader.get(keys.NEARBY_PREFIX, cell) or _EMPTY)
-            for job_id, card in zip(job_ids, view.cards(reader, job_ids), strict=True):
+            for job_id, card in zip(job_ids, view.cards(reader, job_ids, request.language), strict=True):
                 if card is not NOT_SHOWN:
                     found.append((_distance_km(reader, job_id, latitude, longitude), job_id, card))
         # Jobs in later rings are farther away than this.

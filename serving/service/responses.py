@@ -20,17 +20,26 @@ Score = Annotated[float, Meta(ge=0, le=1)]
 Percent = Annotated[int, Meta(ge=0, le=100, description="The score as whole percent")]
 Generation = Annotated[str, Meta(description="Generation that the answer comes from")]
 UserId = Annotated[str, Meta(description="The user in the path")]
-Language = Annotated[Literal["en", "ru"], Meta(description="Language of the reason texts")]
+Language = Annotated[Literal["en", "ru"], Meta(description="Language of cards and reasons")]
+
+
+class CardTexts(Struct, gc=False):
+    """The facts of a card as a reader sees them, in the language of the answer."""
+
+    country: Annotated[str | None, Meta(description="Name of the country")]
+    work_format: Annotated[str | None, Meta(description="Where the work is done")]
+    employment_type: Annotated[str | None, Meta(description="Kind of employment")]
+    career_level: Annotated[str | None, Meta(description="Seniority")]
+    salary: Annotated[str | None, Meta(description="Pay, its currency and period")]
 
 
 class JobCard(Struct, gc=False):
-    """What lists show of a job."""
+    """What lists show of a job: codes for programs, and `city` and `texts` for readers, in the answer's language."""
 
     columns: ClassVar[Columns] = DESCRIBED["jobs"].columns
     job_id: str
     title: str | None
     company: str | None
-    city: str | None
     country: str | None
     work_format: str | None
     employment_type: str | None
@@ -42,8 +51,11 @@ class JobCard(Struct, gc=False):
     skills: list[str] | None
     url: str | None
     source: str | None
+    board: str | None
     published_at: str | None
     status: str | None
+    city: Annotated[str | None, Meta(description="City, by its name in the language of the answer")]
+    texts: Annotated[CardTexts, Meta(description="The card's facts as texts")]
 
 
 Card = Annotated[JobCard, Meta(description="What lists show of the job")]

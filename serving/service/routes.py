@@ -65,7 +65,7 @@ def _minimum(default: float) -> Parameter:
 
 _OFFSET = parameters.integer("offset", "items to skip", low=0, high=10_000, default=0)
 _LANGUAGE = parameters.choice(
-    "lang", "language of the reason texts; by default, by Accept-Language", LANGUAGES, default=None
+    "lang", "language of cards and reasons; by default, by Accept-Language", LANGUAGES, default=None
 )
 _SEEN = parameters.flag("exclude_seen", "leave out jobs that the user viewed")
 _COMPONENTS = parameters.flag("components", "add the recipe's weights and the component values of the first 20 items")
@@ -81,9 +81,10 @@ _NEARBY = (
     parameters.number("lon", "degrees east", low=-180, high=180, default=None),
     parameters.number("radius_km", "kilometres around the point", low=1, high=200, default=25.0),
     _limit(20),
+    _LANGUAGE,
 )
 _FEED = (_limit(20), _OFFSET, _SEEN, _minimum(0.0), _LANGUAGE, _COMPONENTS, _COUNTRY, _ROLE)
-_SIMILAR = (_limit(10, 20),)
+_SIMILAR = (_limit(10, 20), _LANGUAGE)
 _MATCHES = (_limit(10), _minimum(0.0), _LANGUAGE)
 _JOB = "/v1/jobs/{job_id}"
 
@@ -112,7 +113,13 @@ ROUTES = (
     _user_route("skill-gaps", handlers.skill_gaps, "A user's skill gaps by role", insight_responses.SkillGaps),
     Route(_JOB, handlers.job, "One job with every column", responses.Job, can_miss=True),
     Route(f"{_JOB}/similar", handlers.similar, "Jobs like this one", responses.SimilarJobs, _SIMILAR, can_miss=True),
-    Route("/v1/trending", handlers.trending, "Trending jobs", responses.TrendingJobs, (_WINDOW, _AREA, _limit(20))),
+    Route(
+        "/v1/trending",
+        handlers.trending,
+        "Trending jobs",
+        responses.TrendingJobs,
+        (_WINDOW, _AREA, _limit(20), _LANGUAGE),
+    ),
     Route("/v1/nearby", handlers.nearby, "Open jobs around a point", responses.NearbyJobs, _NEARBY),
     Route("/v1/market", handlers.market, "Trends of the market and demand for skills", insight_responses.Market),
     Route(

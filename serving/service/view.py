@@ -10,6 +10,7 @@ from serving.contract.feed_codec import FLAG_SEEN, HEADER_BYTES, items_offset
 from serving.contract.generation import GenerationError
 from serving.contract.keys import JOB_PREFIX
 from serving.contract.tables import LANGUAGES
+from serving.contract.text_tables import REASON_COLUMNS
 from serving.feed_join.join import TOO_LONG, join
 from serving.feed_join.memory import DAMAGED
 from serving.service.lookup import Reader
@@ -32,15 +33,15 @@ class View:
         self.reader = generation.reader
         self.tag = hashlib.blake2b(generation.name.encode(), digest_size=6).hexdigest()
         self._memory = np.array([generation.jobs.memory(), generation.reasons.memory()], np.int64)
-        self._columns = {language: 4 * index for index, language in enumerate(LANGUAGES)}
+        self._columns = {language: REASON_COLUMNS * index for index, language in enumerate(LANGUAGES)}
         self._chosen = np.zeros((_MOST_ITEMS, 2), np.int64)
         self._buffer = np.zeros(_FIRST_BUFFER_BYTES, np.uint8)
 
-    def cards(self, reader: Reader, job_ids: Sequence[str]) -> list[msgspec.Raw]:
+    def cards(self, reader: Reader, job_ids: Sequence[str], language: str) -> list[msgspec.Raw]:
         """The encoded card of each job that is open, NOT_SHOWN for the others. Raises GenerationError."""
         cards = []
         for text_id in reader.get_many(JOB_PREFIX, job_ids):
-            card = self.generation.jobs.card(_integer(text_id)) if text_id is not None else b""
+            card = self.generation.jobs.card(_integer(text_id), language) if text_id is not None else b""
             cards.append(msgspec.Raw(card) if card else NOT_SHOWN)
         return cards
 

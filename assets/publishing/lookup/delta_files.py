@@ -111,7 +111,7 @@ def _write_job_texts(
         with _changed_texts(folder, last, "jobs", sequence=sequence) as texts, duckdb.connect() as con:
             if len(change.rows):
                 con.register("jobs", change.rows.to_arrow())
-                ids["jobs"] = write_job_texts(con, texts, ids["jobs"])
+                ids["jobs"] = write_job_texts(con, texts, ids["jobs"], names_of(new))
             write_gone_jobs(texts, change.removed, ids["jobs"])
         lookup["jobs"] = _with_changes(last, "jobs", sequence=sequence)
     return TextIds(ids["jobs"], ids["reasons"], templates_of(new), names_of(new)), lookup

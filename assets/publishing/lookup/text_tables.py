@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from assets.lake import write_parquet
 from assets.sql import query_text
+from features.localisation.jobs import facts
 from models.explanations.names import Names
 from models.explanations.templates import render
 from serving.contract.feed_codec import UNKNOWN
@@ -117,7 +118,9 @@ def read_text_ids(files: Sequence[Path]) -> pl.DataFrame:
     return pl.concat([pl.read_parquet(text_ids_path(str(path)), glob=False) for path in files])
 
 
-def write_job_texts(con: duckdb.DuckDBPyConnection, table: IdentifiedTexts, known: pl.DataFrame) -> pl.DataFrame:
+def write_job_texts(
+    con: duckdb.DuckDBPyConnection, table: IdentifiedTexts, known: pl.DataFrame, names: Names
+) -> pl.DataFrame:
     """Writes the texts of the jobs that `con` has; returns `known` (number, job_id) with the new ones."""
     reader = con.sql(query_text("publish/lookup_jobs")).to_arrow_reader(_BATCH_ROWS)
     for batch in reader:
@@ -129,15 +132,30 @@ def write_job_texts(con: duckdb.DuckDBPyConnection, table: IdentifiedTexts, know
         known = pl.concat([known, new])
         text_ids = pl.DataFrame({"job_id": ids}).join(known, on="job_id", how="left", maintain_order="left")["number"]
         titles, title_starts = _joined(batch.column("title_text"))
-        cards, card_starts = _joined(batch.column("card_text"))
+        ends = _card_ends(pl.DataFrame(batch), names)
+        whole = ends.select(pl.concat_str("card_text", *LANGUAGES)).to_series()
+        cards, card_starts = _joined(whole.to_arrow())
         lengths = [
             batch.column(name).to_numpy()
             for name in ("id_length", "title_length", "card_length", "title_length_at_end")
         ]
-        offsets = np.column_stack([title_starts, *lengths, len(titles) + card_starts]).astype(np.int64)
+        tails = [ends[language].str.len_bytes().to_numpy() for language in LANGUAGES]
+        offsets = np.column_stack([title_starts, *lengths, len(titles) + card_starts, *tails]).astype(np.int64)
         table.add(titles + cards, offsets, text_ids.to_numpy())
         table.add_new(new)
     return known
+
+
+def _card_ends(jobs: pl.DataFrame, names: Names) -> pl.DataFrame:
+    """Columns card_text and, for each language, what the cards end with; empty without a card."""
+    ends = []
+    for language in LANGUAGES:
+        said = facts(language, names.of_kind("place", language))
+        city = pl.struct(said.pop("city").alias("city")).struct.json_encode().str.slice(1)
+        texts = pl.struct(text.alias(name) for name, text in said.items()).struct.json_encode()
+        end = pl.concat_str(pl.lit(","), city.str.head(-1), pl.lit(',"texts":'), texts, pl.lit("}"))
+        ends.append(pl.when(pl.col("card_text") != "").then(end).otherwise(pl.lit("")).alias(language))
+    return jobs.select("card_text", *ends)
 
 
 def write_gone_jobs(table: IdentifiedTexts, job_ids: pl.Series, known: pl.DataFrame) -> None:
@@ -147,7 +165,8 @@ def write_gone_jobs(table: IdentifiedTexts, job_ids: pl.Series, known: pl.DataFr
     titled = [piece + piece[1:-1] for piece in pieces]
     ends = np.cumsum([0, *map(len, titled)], dtype=np.int64)
     lengths = np.array([(len(piece), len(piece) - 2, 0, len(piece) - 2) for piece in pieces], np.int64).reshape(-1, 4)
-    offsets = np.column_stack([ends[:-1], lengths, ends[:-1]])
+    tails = np.zeros((len(pieces), len(LANGUAGES)), np.int64)
+    offsets = np.column_stack([ends[:-1], lengths, ends[:-1], tails])
     table.add(b"".join(titled), offsets, gone["number"].to_numpy())
 
 

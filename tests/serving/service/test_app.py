@@ -115,6 +115,17 @@ def test_similar_and_trending_carry_cards(app: Application) -> None:
     assert call(app, "/v1/trending", "window=24h").json["items"][0]["job"]["job_id"] == "hh:3"
 
 
+@pytest.mark.parametrize(("language", "said"), [("en", "remote"), ("ru", "удалённо")])
+def test_cards_of_all_lists_are_in_the_language_asked_for(app: Application, language: str, said: str) -> None:
+    for path, query in (
+        ("/v1/users/anna/feed", ""),
+        ("/v1/jobs/hh:1/similar", ""),
+        ("/v1/trending", ""),
+    ):
+        cards = [found["job"] for found in call(app, path, f"lang={language}{query}").json["items"]]
+        assert {card["texts"]["work_format"] for card in cards} == {said}, path
+
+
 def test_a_user_whose_id_ends_like_a_date_gets_no_digest_of_another(app: Application) -> None:
     assert call(app, "/v1/users/anna/digest", "date=2026-03-01").json["user_id"] == "anna"
     assert call(app, "/v1/users/anna%2F2026-03-01/digest").status == 404

@@ -21,6 +21,7 @@ from assets.publishing.lookup.feed_values import packed_components, packed_feeds
 from assets.publishing.lookup.text_tables import IdentifiedTexts, TextIds, no_text_ids, write_job_texts
 from features.schemas.catalog import JOBS
 from features.schemas.ranking import FEEDS
+from models.explanations.names import Names
 from models.explanations.templates import REASON_TEMPLATES, render_reason
 from serving.contract.generation import GenerationError
 from serving.contract.keys import (
@@ -65,6 +66,9 @@ def item(rank: int, job_id: str, **values: Any) -> dict[str, Any]:
     } | values  # fmt: skip
 
 
+NAMES = Names([("place", "KZ", "en", "Kazakhstan"), ("place", "KZ", "ru", "Казахстан")])
+
+
 class World:
     """Jobs and feeds packed as publishing packs them, with everything that a view reads."""
 
@@ -100,7 +104,7 @@ class World:
         frame = pl.DataFrame(list(jobs), schema_overrides=dict(JOBS.columns), infer_schema_length=None)
         with duckdb.connect() as con:
             con.register("jobs", JOBS.conform(frame).to_arrow())
-            return write_job_texts(con, file, known)
+            return write_job_texts(con, file, known, NAMES)
 
     def _pack(
         self, prefix: str, lists: Mapping[str, Sequence[Mapping[str, Any]]], numbers: TextIds, recipe: str, source: str
@@ -359,3 +363,31 @@ def test_the_text_id_of_no_card_is_refused() -> None:
     assert orjson.loads(jobs.card(0))["job_id"] == "j:1"
     with pytest.raises(GenerationError):
         jobs.card(1)
+
+
+@pytest.mark.parametrize(
+    ("language", "city", "texts"),
+    [
+        ("en", "Almaty", ["Kazakhstan", "remote", "full time", "senior", "from $1,000 a month"]),
+        (
+            "ru",
+            "Алматы",
+            ["Казахстан", "удалённо", "полная занятость", "старший специалист", "от 1\xa0000\xa0$ в месяц"],
+        ),
+    ],
+)
+def test_a_card_says_its_facts_in_the_language_of_the_answer(language: str, city: str, texts: list[str]) -> None:
+    facts = {
+        "city": "Almaty", "city_ru": "Алматы", "country": "KZ", "board": "HeadHunter", "work_format": "remote",
+        "employment_type": "full_time", "career_level": "senior", "salary_min": 1_000.0, "salary_currency": "USD",
+        "salary_period": "month",
+    }  # fmt: skip
+    rows = [item(rank, f"j:{rank}") for rank in (1, 2, 3)]
+    world = World([job(1) | facts, job(2), job(3, "closed") | facts], {"anna": rows}, later_jobs=[job(2) | facts])
+    cards = [each.job for each in ask(world.view(), "", language=language).items]
+    assert [card.job_id for card in cards] == ["j:1", "j:2"]
+    for card in cards:
+        assert (card.city, card.board, card.country) == (city, "HeadHunter", "KZ")
+        assert list(msgspec.structs.asdict(card.texts).values()) == texts
+    assert orjson.loads(world.jobs.card(0, language)) == msgspec.to_builtins(cards[0])
+    assert world.jobs.card(2, language) == b""
