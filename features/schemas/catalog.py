@@ -143,3 +143,7 @@ INTERACTIONS = Table(
     },
     key=("user_id", "job_id"),
 )
+APPLICATIONS = published("applications")
+APPLICATION_EVENTS = published("application_events")
+INTERVIEWS = published("interviews")
+OFFERS = published("offers")

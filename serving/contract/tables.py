@@ -6,6 +6,7 @@ PostgreSQL's columns, DuckDB's comments, the API's description and docs/tables.m
 
 from collections.abc import Mapping
 
+from serving.contract.application_tables import APPLICATION_TABLES
 from serving.contract.columns import JOB_ID, TIMESTAMP, USER_ID, Column, Table, sql_type
 from serving.contract.insight_tables import INSIGHT_TABLES
 
@@ -276,6 +277,7 @@ DESCRIBED: Mapping[str, Table] = {
         },
     ),
     **INSIGHT_TABLES,
+    **APPLICATION_TABLES,
 }
 
 VIEWS: Mapping[str, Table] = {

@@ -1,0 +1,118 @@
+"""The published tables of applications: what became of them, as their users and employers told it."""
+
+from collections.abc import Mapping
+
+from serving.contract.columns import TIMESTAMP, USER_ID, Column, Table
+
+_APPLICATION_ID = Column("varchar", "Application, by the app's id, else app- and a hash of user and job")
+_JOB_ID = Column("varchar", "Job, as <source>:<source_id>; null for a job from elsewhere")
+_STATE = (
+    "saved, preparing, applied, acknowledged, screening, assessment, interview, final_interview, offer, negotiation"
+)
+_FINAL = "accepted, declined, rejected or withdrawn"
+_UPDATED_AT = Column(TIMESTAMP, "Last event about it")
+_JOB = {
+    "job_id": _JOB_ID,
+    "title": Column("varchar", "Title of the job"),
+    "company": Column("varchar", "Company"),
+}
+_INTERVIEW = {
+    "kind": Column("varchar", "phone, video, onsite, panel or technical"),
+    "starts_at": Column(TIMESTAMP, "Start"),
+    "utc_offset_minutes": Column("smallint", "Time zone in which the start was stated", "minutes east of UTC"),
+    "duration_minutes": Column("integer", "Length", "minutes"),
+    "outcome": Column("varchar", "passed, failed or unknown"),
+}
+_PAY = {
+    "salary": Column("double", "Offered pay, in currency per period"),
+    "currency": Column("varchar", "Currency of the pay (ISO 4217)"),
+    "period": Column("varchar", "What the pay is for: hour, day, week, month or year"),
+}
+
+APPLICATION_TABLES: Mapping[str, Table] = {
+    "applications": Table(
+        "Applications as they stand; one row per user and application",
+        ("user_id", "application_id"),
+        {
+            "user_id": USER_ID,
+            "application_id": _APPLICATION_ID,
+            **_JOB,
+            "company_id": Column("varchar", "Company, by the id of the job's source"),
+            "url": Column("varchar", "Page of the job"),
+            "state": Column("varchar", f"{_STATE}, {_FINAL}; null if there are only notes"),
+            "state_since": Column(TIMESTAMP, "When it came into this state"),
+            "applied_at": Column(TIMESTAMP, "When the employer could first know of it; null before"),
+            "last_event_at": Column(TIMESTAMP, "Last event"),
+            "is_silent": Column("boolean", "Whether there is no news for as long as applications.yaml says"),
+            "next_action": Column("varchar", "interview, deadline, offer_deadline or reminder; null if nothing is due"),
+            "next_action_at": Column(TIMESTAMP, "When it is due; a day's deadline at the beginning of the day in UTC"),
+            "match_percent": Column("smallint", "Score in the feed that last showed the job before it", "percent"),
+        },
+    ),
+    "application_events": Table(
+        "The timeline of each application, in order; one row per event",
+        ("user_id", "application_id", "position"),
+        {
+            "user_id": USER_ID,
+            "application_id": _APPLICATION_ID,
+            "position": Column("integer", "Position in the timeline, from 1"),
+            "event_id": Column("varchar", "Event, by the app's id"),
+            "occurred_at": Column(TIMESTAMP, "When it happened"),
+            "event_type": Column("varchar", "status, interview, offer, note, deadline, reminder, reply or follow_up"),
+            "state_before": Column("varchar", "State before the event; null for a new application"),
+            "state": Column("varchar", "State after the event"),
+            "asked_state": Column("varchar", "State that the event asks for"),
+            "is_refused": Column("boolean", "Whether the transition is not allowed, so that the state stayed"),
+            **_JOB,
+            "url": Column("varchar", "Page of the job"),
+            "interview_id": Column("varchar", "Interview, by the app's id"),
+            "offer_id": Column("varchar", "Offer, by the app's id"),
+            "action": Column("varchar", "What happened to the interview, offer or follow-up"),
+            **_INTERVIEW,
+            **_PAY,
+            "due_date": Column("date", "Deadline, also of an offer"),
+            "remind_at": Column(TIMESTAMP, "When the user wants to be reminded"),
+            "text": Column("varchar", "Note, reminder, reply or feedback"),
+            "channel": Column("varchar", "Where the note was taken"),
+            "direction": Column("varchar", "Reply: in (from the employer) or out"),
+            "sentiment": Column("varchar", "Reply of the employer: positive, neutral or negative"),
+            "sentiment_by": Column("varchar", "Who judged it: app, rules, model, rules_after_model_failed"),
+            "sequence": Column("varchar", "Follow-up: its sequence"),
+            "step": Column("integer", "Follow-up: its step in the sequence"),
+        },
+    ),
+    "interviews": Table(
+        "Interviews as they stand; one row per user, application and interview",
+        ("user_id", "application_id", "interview_id"),
+        {
+            "user_id": USER_ID,
+            "application_id": _APPLICATION_ID,
+            "interview_id": Column("varchar", "Interview, by the app's id"),
+            "status": Column("varchar", "scheduled, completed or cancelled"),
+            **_INTERVIEW,
+            "feedback": Column("varchar", "What the user or the employer said of it"),
+            "revision": Column("integer", "How often it was changed"),
+            "updated_at": _UPDATED_AT,
+        },
+    ),
+    "offers": Table(
+        "Offers as they stand; one row per user, application and offer",
+        ("user_id", "application_id", "offer_id"),
+        {
+            "user_id": USER_ID,
+            "application_id": _APPLICATION_ID,
+            "offer_id": Column("varchar", "Offer, by the app's id"),
+            "status": Column("varchar", "received, countered, accepted, declined or expired"),
+            **_PAY,
+            "monthly_usd": Column("double", "Pay", "USD per month"),
+            "deadline": Column("date", "Day by which it must be answered"),
+            "market_percentile": Column(
+                "double", "Share of the market's salaries for the role and area that are lower, equal ones half", "0–1"
+            ),
+            "n_compared": Column(
+                "integer", "Open jobs with a salary for the role and area; under 10 there is no share"
+            ),
+            "updated_at": _UPDATED_AT,
+        },
+    ),
+}
