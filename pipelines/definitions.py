@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 from upath import UPath
 
+from assets.catalog import applications
 from assets.catalog import assets as catalog
 from assets.config.files import config_file
 from assets.config.pipeline import Pipeline
@@ -29,7 +30,7 @@ from pipelines.jobs import JOBS
 from pipelines.schedules import schedules
 from pipelines.step_threads import step_threads
 
-STAGES = (ingest, catalog, features, training, learning, ranking, digests, insight, llm, publishing)
+STAGES = (ingest, catalog, applications, features, training, learning, ranking, digests, insight, llm, publishing)
 
 
 def build_defs(

@@ -16,7 +16,7 @@ from assets.publishing.build import Published, PublishingRun
 from assets.publishing.delta import publish_delta
 from assets.publishing.full import publish_full
 from assets.publishing.tables import Source
-from features.schemas.catalog import INTERACTIONS, JOBS
+from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS, INTERACTIONS, INTERVIEWS, JOBS, OFFERS
 from features.schemas.features import NEARBY, PREFERENCES, TRENDING, USER_PROFILES
 from features.schemas.insight import DIGESTS, MARKET_TRENDS, METRICS, SKILL_DEMAND, SKILL_GAPS
 from features.schemas.ranking import FALLBACK_FEEDS, FEEDS, MATCHES
@@ -192,6 +192,7 @@ def sources(**changes: pl.DataFrame) -> dict[str, Source]:
         "market_trends": MARKET_TRENDS.empty(),
         "skill_demand": SKILL_DEMAND.empty(),
         "skill_gaps": SKILL_GAPS.empty(),
+        **{table.name: table.empty() for table in (APPLICATIONS, APPLICATION_EVENTS, INTERVIEWS, OFFERS)},
         "metrics": METRICS.empty(),
     }
     return {name: Source(frame=frame.lazy()) for name, frame in (frames | changes).items()}

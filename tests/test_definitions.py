@@ -32,6 +32,10 @@ ASSETS_BY_GROUP = {
         "bronze/user_records",
     },
     "catalog": {
+        "catalog/application_events",
+        "catalog/applications",
+        "catalog/interviews",
+        "catalog/offers",
         "catalog/daily_interactions",
         "catalog/interactions",
         "catalog/job_versions",

@@ -53,6 +53,16 @@ class Applications(Strict):
         return Transitions({state: list(following) for state, following in self.transitions.items()})
 
     @property
+    def words_implied(self) -> dict[str, str]:
+        """`implied` by plain words."""
+        return {str(event): str(state) for event, state in self.implied.items()}
+
+    @property
+    def days_by_state(self) -> dict[str, int]:
+        """`silent_after_days` by plain words."""
+        return {str(state): days for state, days in self.silent_after_days.items()}
+
+    @property
     def words(self) -> dict[str, str]:
         """The state that each word stands for."""
         return {**{state: state for state in STATES}, **self.aliases}

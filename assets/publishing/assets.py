@@ -52,6 +52,10 @@ _FRAMES = {
     "skill_gaps": "insight",
     "metrics": "insight",
     "digests": "digests",
+    "applications": "catalog",
+    "application_events": "catalog",
+    "interviews": "catalog",
+    "offers": "catalog",
 }
 _DEPENDENCIES = (
     *("catalog/jobs", "catalog/interactions", "features/user_profiles", "ranking/feeds", "ranking/matches"),

@@ -22,7 +22,10 @@ from serving.contract.generation import TABLES_FOLDER, sha256_of
 from serving.contract.tables import KEYS, TABLES
 
 # Tables that a delta updates by key, jobs after the tables that refer to them. The others are small: replaced whole.
-INCREMENTAL_TABLES = ("feeds", "matches", "similar_jobs", "preferences", "digests", "skill_gaps", "jobs")
+INCREMENTAL_TABLES = (
+    "feeds", "matches", "similar_jobs", "preferences", "digests", "skill_gaps", "applications", "application_events",
+    "interviews", "offers", "jobs",
+)  # fmt: skip
 # The time that a digest took to render differs from run to run. It is published, but does not make a digest differ.
 UNSTABLE_COLUMNS = ("generation_time_seconds",)
 _HASHED_ROWS = 4096

@@ -20,12 +20,17 @@ DIGEST_PREFIX = "digest"  # user_id: newest digest; user_id, date: that one
 MATCHES_PREFIX = "matches"  # user_id
 PREFERENCES_PREFIX = "preferences"  # user_id
 SKILL_GAPS_PREFIX = "skill-gaps"  # user_id
+APPLICATIONS_PREFIX = "applications"  # user_id
+APPLICATION_EVENTS_PREFIX = "application-events"  # user_id
+INTERVIEWS_PREFIX = "interviews"  # user_id
+OFFERS_PREFIX = "offers"  # user_id
 DOCUMENT_PREFIX = "document"  # market, metrics, reasons, recipes
 
 KEYSPACES = ("users", "things")
 TEXT_TABLES = ("jobs", "reasons")  # of text_tables.py; the manifest's `lookup` names their files too
 USER_PREFIXES = frozenset(
     {FEED_PREFIX, COMPONENTS_PREFIX, MATCHES_PREFIX, DIGEST_PREFIX, PREFERENCES_PREFIX, SKILL_GAPS_PREFIX}
+    | {APPLICATIONS_PREFIX, APPLICATION_EVENTS_PREFIX, INTERVIEWS_PREFIX, OFFERS_PREFIX}
 )
 DICTIONARY_KEY = b"dictionary:"
 COMPRESSED_FIRST_BYTE = 0x28

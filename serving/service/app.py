@@ -22,7 +22,7 @@ from serving.service.parameters import parse_query
 from serving.service.problems import PROBLEM_TYPE, ProblemError, cut
 from serving.service.rates import RateLimiter
 from serving.service.requests import Answer, Request, RequestContext
-from serving.service.routes import PREFIX, Access, Route, identifier_of, match
+from serving.service.routes import PREFIX, Access, Route, identifier_of, match, second_identifier_of
 from serving.service.served_state import ServedState
 from serving.service.store import Store
 from serving.service.system_endpoints import SystemEndpoints
@@ -160,7 +160,7 @@ class Application:
         identifier = identifier_of(route, raw_identifier)
         if context.caller is not None:
             self._check(context.caller, route, identifier)
-        return self._look_up(route, identifier, path, environ, context)
+        return self._look_up(route, identifier, second_identifier_of(route, raw_identifier), environ, context)
 
     def _check(self, caller: Caller, route: Route, identifier: str) -> None:
         if caller.user_id is not None:
@@ -177,17 +177,22 @@ class Application:
             )
 
     def _look_up(
-        self, route: Route, identifier: str, path: str, environ: "WSGIEnvironment", context: RequestContext
+        self,
+        route: Route,
+        identifier: str,
+        second: Mapping[str, str],
+        environ: "WSGIEnvironment",
+        context: RequestContext,
     ) -> tuple[int, Answer]:
         query = environ["QUERY_STRING"].encode("latin-1")
         if len(query) > MAX_QUERY_BYTES:
             raise ProblemError(400, f"the query has {len(query)} bytes; at most {MAX_QUERY_BYTES} are read")
-        values: Mapping[str, Any] = parse_query(route.parameters, query)
+        values: Mapping[str, Any] = {**parse_query(route.parameters, query), **second}
         view = self._current_view()
         language = values.get("lang") or negotiation.language_of(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
         encoding = negotiation.encoding_of(environ.get("HTTP_ACCEPT_ENCODING", ""))
         # The answer depends only on path, query, generation, language and encoding, not on the caller.
-        checksum = zlib.crc32(query, zlib.crc32(path.encode("latin-1")))
+        checksum = zlib.crc32(query, zlib.crc32(environ["PATH_INFO"].encode("latin-1")))
         etag = f'"{view.tag}-{checksum:08x}-{language}-{encoding}"'
         given = environ.get("HTTP_IF_NONE_MATCH")
         caching = (("etag", etag), _CACHE_CONTROL, _VARY, ("x-generation", view.name))

@@ -8,7 +8,7 @@ from msgspec import inspect
 
 from serving.contract.tables import SCHEMA_VERSION
 
-IDENTIFIERS = {"user_id": "anna", "job_id": "hh:98765432"}
+IDENTIFIERS = {"user_id": "anna", "job_id": "hh:98765432", "application_id": "app-9281746508132"}
 
 _AS_OF = "2026-03-01T02:00:00Z"
 # Values of fields that mean the same in every response.
@@ -24,6 +24,14 @@ _CARD: Mapping[str, Any] = {
     "salary_currency": "KZT", "salary_period": "month", "skills": ["Python", "SQL"],
     "url": "https://hh.ru/vacancy/98765432", "source": "hh", "board": "HeadHunter",
     "published_at": "2026-02-27T09:00:00Z", "status": "open", "city": "Almaty",
+}  # fmt: skip
+_APPLIED: Mapping[str, Any] = {
+    "title": "Python developer", "company": "Example LLP", "url": "https://hh.ru/vacancy/98765432",
+    "state": "interview",
+}  # fmt: skip
+_TALK: Mapping[str, Any] = {
+    "kind": "video", "starts_at": "2026-03-02T09:00:00Z", "utc_offset_minutes": 300, "duration_minutes": 60,
+    "outcome": "unknown",
 }  # fmt: skip
 _OF_TYPE: Mapping[str, Mapping[str, Any]] = {
     "JobCard": _CARD,
@@ -61,6 +69,24 @@ _OF_TYPE: Mapping[str, Mapping[str, Any]] = {
     "SkillGap": {
         "role": "python_developer", "has": ["Python", "SQL"], "partial": [], "coverage_share": 0.8,
         "verdict": "apply_now",
+    },
+    "Application": {
+        **_APPLIED, "company_id": "1455", "state_since": "2026-02-27T11:00:00Z", "applied_at": "2026-02-20T10:00:00Z",
+        "last_event_at": "2026-02-27T11:00:00Z", "is_silent": False, "next_action": "interview",
+        "next_action_at": "2026-03-02T09:00:00Z",
+    },
+    "ApplicationEvent": {
+        **_APPLIED, "position": 2, "event_id": "e-2", "occurred_at": "2026-02-27T11:00:00Z", "event_type": "interview",
+        "state_before": "applied", "asked_state": "interview", "is_refused": False, "interview_id": "i-1",
+        "action": "scheduled", **_TALK,
+    },
+    "Interview": {
+        "interview_id": "i-1", "status": "scheduled", **_TALK, "revision": 0, "updated_at": "2026-02-27T11:00:00Z",
+    },
+    "Offer": {
+        "offer_id": "o-1", "status": "received", "salary": 1_300_000.0, "currency": "KZT", "period": "month",
+        "monthly_usd": 2600.0, "deadline": "2026-03-10", "market_percentile": 0.72, "n_compared": 48,
+        "updated_at": "2026-02-28T11:00:00Z",
     },
     "SimilarJobs": {"score": 0.91},
     "TrendingJobs": {"window": "24h", "score": 35.2},

@@ -7,7 +7,7 @@ import h3
 import msgspec
 
 from serving.contract import keys
-from serving.service import insight_responses, responses
+from serving.service import application_responses, insight_responses, responses
 from serving.service.lookup import Reader
 from serving.service.problems import ProblemError
 from serving.service.requests import Answer, Request, answer
@@ -77,6 +77,10 @@ _SCORED = msgspec.json.Decoder(list[tuple[str, float]])
 _JOB_IDS = msgspec.json.Decoder(list[str])
 _PLACES = msgspec.json.Decoder(_Places)
 _DIGEST = msgspec.json.Decoder(responses.Digest)
+_APPLICATIONS: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(list[application_responses.Application])
+_EVENTS: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(list[application_responses.ApplicationEvent])
+_INTERVIEWS: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(list[application_responses.Interview])
+_OFFERS: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(list[application_responses.Offer])
 _EMPTY = b"[]"
 
 
@@ -130,6 +134,36 @@ def skill_gaps(view: View, request: Request) -> Answer:
     """The user's skill gaps by wanted role; an empty list if no role is wanted."""
     return answer(
         insight_responses.SkillGaps(request.identifier, view.name, _stored(view, keys.SKILL_GAPS_PREFIX, request))
+    )
+
+
+def applications(view: View, request: Request) -> Answer:
+    """The user's applications as they stand, the newest first; an empty list if there are none."""
+    return answer(
+        application_responses.Applications(request.identifier, view.name, _stored(view, keys.APPLICATIONS_PREFIX, request))
+    )
+
+
+def application(view: View, request: Request) -> Answer:
+    """One application with its timeline, interviews and offers."""
+    application_id, reader = request.values["application_id"], view.reader()
+
+    def of_application(prefix: str, decoder: msgspec.json.Decoder[list[Any]]) -> list[Any]:
+        rows = decoder.decode(reader.get(prefix, request.identifier) or _EMPTY)
+        return [row for row in rows if row.application_id == application_id]
+
+    found = of_application(keys.APPLICATIONS_PREFIX, _APPLICATIONS)
+    if not found:
+        raise ProblemError(404, "this user has no such application")
+    return answer(
+        application_responses.ApplicationDetail(
+            request.identifier,
+            view.name,
+            found[0],
+            of_application(keys.APPLICATION_EVENTS_PREFIX, _EVENTS),
+            of_application(keys.INTERVIEWS_PREFIX, _INTERVIEWS),
+            of_application(keys.OFFERS_PREFIX, _OFFERS),
+        )
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from serving.contract.tables import SCHEMA_VERSION
-from serving.service import examples, insight_responses, responses
+from serving.service import application_responses, examples, insight_responses, responses
 from serving.service.parameters import PRINTABLE
 from serving.service.requests import JSON
 from serving.service.responses import Health, Problem, Readiness
@@ -40,7 +40,11 @@ _HEADERS = {
     "x-request-id": "The id that was sent, or a new one; also in the log",
 }
 
-_TYPES: Mapping[str, type[msgspec.Struct]] = {**vars(responses), **vars(insight_responses)}
+_TYPES: Mapping[str, type[msgspec.Struct]] = {
+    **vars(responses),
+    **vars(insight_responses),
+    **vars(application_responses),
+}
 
 
 def document() -> bytes:
@@ -115,12 +119,17 @@ def _failure(text: str, schema_of: dict[Any, Any]) -> dict[str, object]:
 
 
 def _path_parameters(route: Route) -> list[dict[str, object]]:
-    name = route.identifier
-    if name is None:
-        return []
-    schema = {"type": "string", "minLength": 1, "maxLength": longest_identifier(name), "pattern": PRINTABLE}
-    described = {"name": name, "in": "path", "required": True, "schema": schema, "example": examples.IDENTIFIERS[name]}
-    return [described]
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "minLength": 1, "maxLength": longest_identifier(name), "pattern": PRINTABLE},
+            "example": examples.IDENTIFIERS[name],
+        }
+        for name in (route.identifier, route.second)
+        if name is not None
+    ]
 
 
 def _query_parameters(route: Route) -> list[dict[str, object]]:

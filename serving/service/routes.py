@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from serving.contract.tables import GLOBAL_AREA, LANGUAGES, TRENDING_PERIODS
-from serving.service import feed_handlers, handlers, insight_responses, parameters, responses
+from serving.service import application_responses, feed_handlers, handlers, insight_responses, parameters, responses
 from serving.service.parameters import Parameter, decode_identifier
 from serving.service.problems import ProblemError
 from serving.service.requests import JSON, Handler
@@ -31,7 +31,7 @@ class Access(Enum):
 
 @dataclass(frozen=True)
 class Route:
-    """One endpoint. `identifier`: the parameter in its path, if any."""
+    """One endpoint. `identifier`: the parameter in its path, if any. `second`: one more below it."""
 
     template: str
     handler: Handler
@@ -42,15 +42,17 @@ class Route:
     content_type: str = JSON
     can_miss: bool = False  # answers 404 if there is nothing to return
     identifier: str | None = field(init=False)
+    second: str | None = field(init=False)
 
     def __post_init__(self) -> None:
-        named = re.search(r"\{(\w+)\}", self.template)
-        object.__setattr__(self, "identifier", named.group(1) if named else None)
+        first, second, *_ = [*re.findall(r"\{(\w+)\}", self.template), None, None]
+        object.__setattr__(self, "identifier", first)
+        object.__setattr__(self, "second", second)
 
 
 def longest_identifier(name: str) -> int:
     """The largest number of characters of an id in the path."""
-    return MAX_USER_ID_CHARACTERS if name == "user_id" else MAX_JOB_ID_CHARACTERS
+    return MAX_JOB_ID_CHARACTERS if name == "job_id" else MAX_USER_ID_CHARACTERS
 
 
 def _limit(default: int, high: int = MAX_LIMIT) -> Parameter:
@@ -111,6 +113,14 @@ ROUTES = (
     _digest("digest.txt", handlers.digest_text, "A user's digest as text", content_type="text/plain; charset=utf-8"),
     _user_route("preferences", handlers.preferences, "What was learned of a user", responses.Preferences),
     _user_route("skill-gaps", handlers.skill_gaps, "A user's skill gaps by role", insight_responses.SkillGaps),
+    _user_route("applications", handlers.applications, "A user's applications", application_responses.Applications),
+    _user_route(
+        "applications/{application_id}",
+        handlers.application,
+        "One application with its timeline",
+        application_responses.ApplicationDetail,
+        can_miss=True,
+    ),
     Route(_JOB, handlers.job, "One job with every column", responses.Job, can_miss=True),
     Route(f"{_JOB}/similar", handlers.similar, "Jobs like this one", responses.SimilarJobs, _SIMILAR, can_miss=True),
     Route(
@@ -136,8 +146,13 @@ ROUTES = (
 _WITHOUT_IDENTIFIER = {route.template: route for route in ROUTES if route.identifier is None}
 # The path before the id -> the path after it -> route.
 _AROUND_IDENTIFIER: dict[str, dict[str, Route]] = {}
+# The path before the first id, and the path between both -> route.
+_AROUND_BOTH: dict[tuple[str, str], Route] = {}
 for _route in ROUTES:
-    if _route.identifier is not None:
+    if _route.second is not None:
+        _begin, _between, _ = re.split(r"\{\w+\}", _route.template)
+        _AROUND_BOTH[_begin, _between] = _route
+    elif _route.identifier is not None:
         _begin, _, _end = _route.template.partition(f"{{{_route.identifier}}}")
         _AROUND_IDENTIFIER.setdefault(_begin, {})[_end] = _route
 
@@ -145,11 +160,17 @@ for _route in ROUTES:
 def match(path: str) -> tuple[Route, str]:
     """The route of a decoded path, and the id in it, if any. An id may hold slashes: the last segment decides.
 
-    Raises ProblemError 404 for an unknown path.
+    Two ids are separated by a line break, which none holds; the first place that looks like the path between them
+    ends the first one. Raises ProblemError 404 for an unknown path.
     """
     route = _WITHOUT_IDENTIFIER.get(path)
     if route is not None:
         return route, ""
+    for (begin, between), route in _AROUND_BOTH.items():
+        if path.startswith(begin):
+            first, found, second = path[len(begin) :].partition(between)
+            if found and first and second:
+                return route, f"{first}\n{second}"
     for begin, routes in _AROUND_IDENTIFIER.items():
         if path.startswith(begin):
             rest = path[len(begin) :]
@@ -166,4 +187,13 @@ def identifier_of(route: Route, raw: str) -> str:
     """The id in a matched path. Raises ProblemError 400 if it is not valid."""
     if route.identifier is None:
         return ""
-    return decode_identifier(route.identifier, raw, longest=longest_identifier(route.identifier))
+    first = raw.partition("\n")[0] if route.second is not None else raw
+    return decode_identifier(route.identifier, first, longest=longest_identifier(route.identifier))
+
+
+def second_identifier_of(route: Route, raw: str) -> dict[str, str]:
+    """The second id in a matched path by its name, if the route has one. Raises ProblemError 400 if it is not valid."""
+    if route.second is None:
+        return {}
+    second = raw.partition("\n")[2]
+    return {route.second: decode_identifier(route.second, second, longest=longest_identifier(route.second))}

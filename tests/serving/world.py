@@ -8,6 +8,7 @@ import polars as pl
 
 from assets.publishing.build import Published
 from features.nearby import cells
+from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS, INTERVIEWS, OFFERS
 from features.schemas.features import NEARBY
 from features.schemas.insight import DIGESTS, MARKET_TRENDS, METRICS, SKILL_DEMAND, SKILL_GAPS
 from features.schemas.table import Table
@@ -46,12 +47,38 @@ def publish_full(
         ),
         "skill_demand": _frame(SKILL_DEMAND, {"skill": "Python", "area": "all", "n_jobs": 8, "share": 1.0}),
         "skill_gaps": _frame(SKILL_GAPS, _gap()),
+        **_applications(),
         "metrics": _frame(
             METRICS,
             {"metric": "apply_rate", "recipe": "all", "arm": "all", "surface": "feed", "value": 0.05, "n": 100},
         ),
     }
     return how(published, as_of=as_of, **(frames | changes))
+
+
+def _applications() -> dict[str, pl.DataFrame]:
+    """Two applications of anna; the first has two notes, an interview and an offer."""
+    note = {**_of_application("app-1"), "occurred_at": AS_OF, "event_type": "note", "is_refused": False}
+    talk = {"interview_id": "i1", "status": "scheduled", "starts_at": AS_OF, "revision": 0, "updated_at": AS_OF}
+    offer = {"offer_id": "o1", "status": "received", "deadline": AS_OF.date(), "n_compared": 0, "updated_at": AS_OF}
+    notes = [
+        {**note, "position": n, "event_id": f"e{n}", "text": f"note {n}", "due_date": AS_OF.date()} for n in (1, 2)
+    ]
+    return {
+        "applications": _frame(APPLICATIONS, _application("app-1"), _application("app/2", state="saved")),
+        "application_events": _frame(APPLICATION_EVENTS, *notes),
+        "interviews": _frame(INTERVIEWS, {**_of_application("app-1"), **talk}),
+        "offers": _frame(OFFERS, {**_of_application("app-1"), **offer}),
+    }
+
+
+def _of_application(application_id: str) -> dict[str, object]:
+    return {"user_id": "anna", "application_id": application_id}
+
+
+def _application(application_id: str, *, state: str = "interview") -> dict[str, object]:
+    known = {"job_id": "hh:1", "title": "Cook", "state": state, "last_event_at": AS_OF, "is_silent": False}
+    return {**_of_application(application_id), **known}
 
 
 def open_store(published: Path) -> Store:
@@ -99,6 +126,6 @@ def _gap() -> dict[str, object]:
     }
 
 
-def _frame(table: Table, row: dict[str, object]) -> pl.DataFrame:
-    schema = {name: kind for name, kind in table.columns.items() if name in row}
-    return table.conform(pl.DataFrame([row], schema_overrides=schema))
+def _frame(table: Table, *rows: dict[str, object]) -> pl.DataFrame:
+    schema = {name: kind for name, kind in table.columns.items() if name in rows[0]}
+    return table.conform(pl.DataFrame(list(rows), schema_overrides=schema))

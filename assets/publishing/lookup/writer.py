@@ -24,14 +24,18 @@ _LEAST_SAMPLE_BYTES = 20 * _DICTIONARY_BYTES
 
 # Prefix -> the query in sql/publish/ that makes its values, and the tables that it reads.
 QUERIES: Mapping[str, tuple[str, Sequence[str]]] = {
+    keys.APPLICATIONS_PREFIX: ("lookup_applications", ("applications",)),
+    keys.APPLICATION_EVENTS_PREFIX: ("lookup_application_events", ("application_events",)),
     keys.DIGEST_PREFIX: ("lookup_digests", ("digests",)),
     keys.DOCUMENT_PREFIX: (
         "lookup_documents",
         ("market_trends", "skill_demand", "metrics", "reason_templates", "recipes"),
     ),
+    keys.INTERVIEWS_PREFIX: ("lookup_interviews", ("interviews",)),
     keys.JOB_DETAIL_PREFIX: ("lookup_details", ("jobs",)),
     keys.MATCHES_PREFIX: ("lookup_matches", ("matches",)),
     keys.NEARBY_PREFIX: ("lookup_nearby", ("nearby",)),
+    keys.OFFERS_PREFIX: ("lookup_offers", ("offers",)),
     keys.PREFERENCES_PREFIX: ("lookup_preferences", ("preferences",)),
     keys.SIMILAR_PREFIX: ("lookup_similar", ("similar_jobs",)),
     keys.SKILL_GAPS_PREFIX: ("lookup_skill_gaps", ("skill_gaps",)),

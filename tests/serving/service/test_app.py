@@ -91,6 +91,7 @@ def test_an_unknown_user_gets_the_fallback_feed_of_the_best_segment(app: Applica
         "/v1/users/anna/digest",
         "/v1/users/anna/preferences",
         "/v1/users/anna/skill-gaps",
+        "/v1/users/anna/applications",
         "/v1/jobs/hh:1",
         "/v1/jobs/hh:1/similar",
         "/v1/trending",

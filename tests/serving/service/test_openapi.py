@@ -31,7 +31,7 @@ ASKED = {
     "/v1/trending": "window=24h&area=all&limit=1&lang=en",
     "/v1/nearby": "lat=43.25&lon=76.9&radius_km=200&limit=5&lang=ru",
 }
-IDENTIFIERS = {"{user_id}": "anna", "{job_id}": "hh:1"}
+IDENTIFIERS = {"{user_id}": "anna", "{job_id}": "hh:1", "{application_id}": "app-1"}
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,14 @@ def test_the_types_have_the_columns_of_the_published_tables(app: Application) ->
     assert Job.__struct_fields__ == tuple(TABLES["jobs"])
     assert JobCard.__struct_fields__ == tuple(call(app, "/v1/users/anna/feed").json["items"][0]["job"])
     described = DOCUMENT["components"]["schemas"]
-    for table, name in (("skill_gaps", "SkillGap"), ("preferences", "Preference")):
+    for table, name in (
+        ("skill_gaps", "SkillGap"),
+        ("preferences", "Preference"),
+        ("applications", "Application"),
+        ("application_events", "ApplicationEvent"),
+        ("interviews", "Interview"),
+        ("offers", "Offer"),
+    ):
         assert set(described[name]["properties"]) == set(TABLES[table]) - {"user_id"}
     for table, name in (
         ("market_trends", "MarketTrend"),

@@ -1,0 +1,156 @@
+"""The catalog's tables of applications: timelines folded from the log, and what they come to."""
+
+import datetime as dt
+import os
+
+import dagster as dg
+import polars as pl
+
+from assets.config.llm import Llm
+from assets.declare import asset
+from assets.ingest.events.store import without_erased
+from assets.lake import Lake
+from assets.llm.client import LlmClient, llm_client
+from assets.llm.replies import judged_replies
+from assets.resources import RunClock, Workspace
+from features.applications import summaries
+from features.applications.folding import fold_timelines
+from features.jobs.salary import PAY, load_rates, monthly_usd
+from features.schemas.bronze import APPLICATION_LOG, ERASURES, QUARANTINE
+from features.schemas.catalog import APPLICATION_EVENTS, JOBS, OFFERS, USERS
+from features.schemas.insight import EXPOSURES
+from features.sources.parsed import mask_contacts
+
+_KEY = ["user_id", "application_id"]
+_REFUSED = "transition_not_allowed"
+
+
+@asset("catalog/application_events", deps=("bronze/application_log", "bronze/erasures", "catalog/users"))
+def application_events(
+    context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock
+) -> dg.Output[pl.DataFrame]:
+    """The timeline of each application, with the state after each event. Events that ask for a transition that
+    applications.yaml does not allow change nothing and are put into quarantine."""
+    lake, settings, as_of = workspace.lake, workspace.config.applications, clock.as_of(context)
+    log = without_erased(
+        lake.scan("bronze", APPLICATION_LOG).collect(), lake.scan("bronze", ERASURES).collect(), at="occurred_at"
+    )
+    timelines = fold_timelines(log, transitions=settings.table, implied=settings.words_implied, as_of=as_of)
+    table = with_sentiments(timelines, lake, _llm(workspace.config.llm, lake))
+    refused = refused_transitions(table, {state: list(after) for state, after in settings.transitions.items()})
+    put_aside(lake, refused, as_of=as_of)
+    return dg.Output(table, metadata={"n_refused": refused.height, "n_applications": table.n_unique(_KEY)})
+
+
+@asset("catalog/interviews", inputs=("catalog/application_events",))
+def interviews(application_events: pl.LazyFrame) -> dg.Output[pl.DataFrame]:
+    """Interviews as they stand: the newest word on each, and how often it was changed."""
+    return dg.Output(summaries.interviews(application_events.collect()))
+
+
+@asset("catalog/offers", inputs=("catalog/application_events",), deps=("catalog/jobs",))
+def offers(application_events: pl.LazyFrame, workspace: Workspace) -> dg.Output[pl.DataFrame]:
+    """Offers as they stand, with their monthly value and their place among the market's salaries."""
+    timelines = application_events.filter(pl.col("offer_id").is_not_null()).collect()
+    stated = with_monthly_value(summaries.offers(timelines), load_rates(workspace.vocabulary / "currencies.csv"))
+    of_jobs = (
+        application_events.select(*_KEY, "job_id").drop_nulls("job_id").unique(_KEY, keep="last", maintain_order=True)
+    )
+    return dg.Output(summaries.market_places(stated, workspace.lake.scan("catalog", JOBS), of_jobs.collect()))
+
+
+@asset(
+    "catalog/applications",
+    inputs=("catalog/application_events", "catalog/interviews", "catalog/offers"),
+    deps=("catalog/jobs", "insight/exposures"),
+)
+def applications(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    clock: RunClock,
+    application_events: pl.LazyFrame,
+    interviews: pl.LazyFrame,
+    offers: pl.LazyFrame,
+) -> dg.Output[pl.DataFrame]:
+    """Applications as they stand: state, what comes next, and the score of the feed that last showed the job before."""
+    table = summaries.applications(
+        application_events.collect(),
+        interviews.collect(),
+        offers.collect(),
+        workspace.lake.scan("catalog", JOBS),
+        silent_after_days=workspace.config.applications.days_by_state,
+        as_of=clock.as_of(context),
+    )
+    by_state = dict(table.group_by("state").len().sort("state").iter_rows())
+    scored = summaries.with_match_percent(table, workspace.lake.scan("insight", EXPOSURES))
+    return dg.Output(scored, metadata={f"n_{state or 'without_state'}": n for state, n in by_state.items()})
+
+
+def with_sentiments(timelines: pl.DataFrame, lake: Lake, llm: LlmClient | None) -> pl.DataFrame:
+    """The timelines with the sentiment of each reply of an employer: the app's own, else judged from its text."""
+    is_judged = (pl.col("direction") == "in") & pl.col("sentiment").is_null() & pl.col("text").is_not_null()
+    own = timelines.with_columns(sentiment_by=pl.when(pl.col("sentiment").is_not_null()).then(pl.lit("app")))
+    replies = own.filter(is_judged).select(*_KEY, "position", "text")
+    if replies.is_empty():
+        return own.pipe(APPLICATION_EVENTS.conform)
+    names = lake.scan("catalog", USERS).select("user_id", "full_name")
+    named = replies.lazy().join(names, on="user_id", how="left", maintain_order="left").collect()
+    judged = judged_replies(named, llm).select(
+        *_KEY, "position", judged="sentiment", by=pl.when(pl.col("sentiment").is_not_null()).then("judged_by")
+    )
+    return APPLICATION_EVENTS.conform(
+        own.join(judged, on=[*_KEY, "position"], how="left", maintain_order="left")
+        .with_columns(sentiment=pl.coalesce("sentiment", "judged"), sentiment_by=pl.coalesce("sentiment_by", "by"))
+        .drop("judged", "by")
+    )
+
+
+def refused_transitions(timelines: pl.DataFrame, allowed: dict[str, list[str]]) -> pl.DataFrame:
+    """event_id, detail of the events that asked for a transition which is not allowed."""
+    words = {state: ", ".join(after) or "nothing" for state, after in allowed.items()}
+    before = pl.col("state_before").fill_null("new")
+    return timelines.filter("is_refused").select(
+        "event_id",
+        detail=pl.format(
+            "from {} to {}; allowed: {}",
+            before,
+            "asked_state",
+            before.replace_strict(words, default="", return_dtype=pl.String),
+        ),
+        raw=pl.format("{} {} {}", "user_id", "application_id", pl.col("occurred_at").dt.to_string("iso")),
+    )
+
+
+def put_aside(lake: Lake, refused: pl.DataFrame, *, as_of: dt.datetime) -> None:
+    """Adds refused transitions to the quarantine, once each. A late event may allow one that lies there already."""
+    rows = refused.select(
+        source=pl.lit("applications"),
+        file=pl.lit(APPLICATION_LOG.name),
+        entry="event_id",
+        reason=pl.lit(_REFUSED),
+        detail="detail",
+        raw=mask_contacts(pl.col("raw")),
+        seen_at=pl.lit(as_of, QUARANTINE.columns["seen_at"]),
+    )
+    if rows.height:
+        lake.append_new("bronze", QUARANTINE, QUARANTINE.conform(rows), within=["source", "file"])
+
+
+def with_monthly_value(offers: pl.DataFrame, rates: pl.DataFrame) -> pl.DataFrame:
+    """`offers` with the value in dollars a month; null if currency or period are not known."""
+    pay = offers.select(
+        salary_min="salary",
+        salary_max="salary",
+        salary_currency="currency",
+        salary_period="period",
+        salary_gross=pl.lit(None, pl.Boolean),
+    ).select(list(PAY))
+    value = monthly_usd(pay, rates=rates, at=offers["updated_at"])["salary_monthly_usd_max"]
+    return OFFERS.conform(offers.with_columns(monthly_usd=value))
+
+
+def _llm(settings: Llm, lake: Lake) -> LlmClient | None:
+    return llm_client(settings, lake, environment=os.environ, now=lambda: dt.datetime.now(dt.UTC))
+
+
+ASSETS = [application_events, interviews, offers, applications]

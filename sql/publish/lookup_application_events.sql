@@ -1,0 +1,17 @@
+-- Grain: user. The look-up value: the events of all applications of the user as objects. Inputs: application_events. Parameters: none.
+with
+texts as (
+    select * replace (
+        strftime(occurred_at at time zone 'UTC', '%Y-%m-%dT%H:%M:%SZ') as occurred_at,
+        strftime(starts_at at time zone 'UTC', '%Y-%m-%dT%H:%M:%SZ') as starts_at,
+        strftime(remind_at at time zone 'UTC', '%Y-%m-%dT%H:%M:%SZ') as remind_at,
+        strftime(due_date, '%Y-%m-%d') as due_date
+    )
+    from application_events
+)
+select
+    user_id as id,
+    to_json(list(struct_pack(*columns(* exclude (user_id))) order by application_id, position))::varchar as value
+from texts
+group by user_id
+order by id

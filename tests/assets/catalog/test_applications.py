@@ -1,0 +1,107 @@
+"""The tables of applications, from a log in the lake."""
+
+import datetime as dt
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from assets.catalog.applications import ASSETS, with_monthly_value
+from assets.io import LakeIOManager
+from assets.lake import Lake
+from assets.resources import AS_OF_TAG, RunClock, Workspace
+from features.jobs.salary import load_rates
+from features.schemas.bronze import APPLICATION_LOG, ERASURES, QUARANTINE
+from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS, INTERVIEWS, OFFERS
+from features.schemas.insight import EXPOSURES
+from tests.features.applications.test_folding import AS_OF, Row, at, log_of, status
+
+RATES = load_rates(Path(__file__).parents[3] / "data/vocabulary/currencies.csv")
+
+
+def run(tmp_path: Path, *rows: Row, as_of: dt.datetime = AS_OF) -> Lake:
+    lake = Lake(tmp_path / "lake")
+    lake.append_new("bronze", APPLICATION_LOG, log_of(*rows), within=["event_id"])
+    resources = {"workspace": Workspace(data_dir=str(tmp_path)), "clock": RunClock(), "lake_io": LakeIOManager(lake)}
+    assert dg.materialize(ASSETS, resources=resources, tags={AS_OF_TAG: as_of.isoformat()}).success
+    return lake
+
+
+ROWS = [
+    status("e1", 0, "applied"),
+    status("e2", 1, "accepted"),
+    status("e3", 2, "", event_type="reply", state=None, direction="in", text="We would like to invite you to a call."),
+    status("e4", 3, "", event_type="reply", state=None, direction="in", text="Hello", sentiment="negative"),
+    status("e5", 4, "", event_type="reply", state=None, direction="out", text="We would like to invite you."),
+    status("e6", 5, "", event_type="interview", state=None, action="scheduled", interview_id="i1", starts_at=at(900)),
+    status("e7", 6, "", event_type="offer", state=None, action="received", offer_id="o1", salary=100.0,
+           currency="USD", period="week"),
+]  # fmt: skip
+
+
+def test_a_log_becomes_timelines_applications_interviews_and_offers(tmp_path: Path) -> None:
+    lake = run(tmp_path, *ROWS)
+    shown = EXPOSURES.conform(pl.DataFrame([
+        {"user_id": "u1", "job_id": "hh:1", "surface": "feed", "generation": name, "shown_at": at(hours),
+         "score": score}
+        for name, hours, score in (("g1", -30, 0.5), ("g2", -3, 0.876), ("g3", 3, 0.1))
+    ]).with_columns(pl.col("shown_at").cast(pl.Datetime("us", "UTC"))))  # fmt: skip
+    lake.replace("insight", EXPOSURES, shown)
+    lake = run(tmp_path)
+    row = lake.scan("catalog", APPLICATIONS).collect().row(0, named=True)
+    assert (row["state"], row["applied_at"], row["match_percent"]) == ("offer", at(0), 88)
+    assert (row["next_action"], row["next_action_at"]) == ("interview", at(900))
+    assert lake.scan("catalog", INTERVIEWS).collect()["interview_id"].to_list() == ["i1"]
+    offer = lake.scan("catalog", OFFERS).collect().row(0, named=True)
+    assert offer["monthly_usd"] == pytest.approx(100 * 52 / 12, abs=0.01)
+    assert (offer["market_percentile"], offer["n_compared"]) == (None, 0)
+
+
+def test_replies_of_employers_get_a_sentiment_and_say_by_whom(tmp_path: Path) -> None:
+    events = run(tmp_path, *ROWS).scan("catalog", APPLICATION_EVENTS).collect()
+    found = dict(zip(events["event_id"], events.select("sentiment", "sentiment_by").rows(), strict=True))
+    assert found["e3"] == ("positive", "rules")
+    assert found["e4"] == ("negative", "app")
+    assert found["e5"] == found["e1"] == (None, None)
+
+
+def test_a_refused_transition_is_quarantined_once_with_what_is_allowed(tmp_path: Path) -> None:
+    for _ in range(2):
+        lake = run(tmp_path, *ROWS)
+    refused = lake.scan("bronze", QUARANTINE).collect()
+    assert refused.select("source", "entry", "reason").rows() == [("applications", "e2", "transition_not_allowed")]
+    assert refused["detail"][0].startswith("from applied to accepted; allowed: acknowledged, screening")
+
+
+def test_an_erased_user_leaves_no_application(tmp_path: Path) -> None:
+    lake = run(tmp_path, *ROWS, status("e9", 0, "applied", user_id="u2"))
+    lake.replace("bronze", ERASURES, ERASURES.conform(pl.DataFrame({"user_id": ["u1"], "requested_at": [AS_OF]})))
+    run(tmp_path)
+    for table in (APPLICATIONS, APPLICATION_EVENTS, INTERVIEWS, OFFERS):
+        assert set(lake.scan("catalog", table).collect()["user_id"]) <= {"u2"}
+
+
+@pytest.mark.parametrize(
+    ("currency", "period", "expected"),
+    [
+        ("USD", "month", 100.0),
+        ("USD", "hour", 16_400.0),
+        (None, "month", None),
+        ("USD", None, None),
+        ("XXX", "month", None),
+    ],
+)
+def test_an_offer_has_a_monthly_value_only_if_currency_and_period_are_known(
+    currency: str | None, period: str | None, expected: float | None
+) -> None:
+    row = {"salary": 100.0, "currency": currency, "period": period, "updated_at": AS_OF}
+    offers = OFFERS.conform(pl.DataFrame([row], schema_overrides={name: OFFERS.columns[name] for name in row}))
+    assert with_monthly_value(offers, RATES)["monthly_usd"].to_list() == [expected]
+
+
+def test_a_lake_without_a_log_has_empty_tables(tmp_path: Path) -> None:
+    lake = run(tmp_path)
+    for table in (APPLICATIONS, APPLICATION_EVENTS, INTERVIEWS, OFFERS):
+        assert lake.exists("catalog", table.name)
+        assert lake.scan("catalog", table).collect().is_empty()
