@@ -8,7 +8,7 @@ import polars as pl
 
 from assets.config.llm import Llm
 from assets.declare import asset
-from assets.ingest.events.store import without_erased
+from assets.erasing.requests import Erasures
 from assets.lake import Lake
 from assets.llm.client import LlmClient, llm_client
 from assets.llm.replies import judged_replies
@@ -16,7 +16,7 @@ from assets.resources import RunClock, Workspace
 from features.applications import summaries
 from features.applications.folding import fold_timelines
 from features.jobs.salary import PAY, load_rates, monthly_usd
-from features.schemas.bronze import APPLICATION_LOG, ERASURES, QUARANTINE
+from features.schemas.bronze import APPLICATION_LOG, QUARANTINE
 from features.schemas.catalog import APPLICATION_EVENTS, JOBS, OFFERS, USERS
 from features.schemas.insight import EXPOSURES
 from features.sources.parsed import mask_contacts
@@ -32,9 +32,7 @@ def application_events(
     """The timeline of each application, with the state after each event. Events that ask for a transition that
     applications.yaml does not allow change nothing and are put into quarantine."""
     lake, settings, as_of = workspace.lake, workspace.config.applications, clock.as_of(context)
-    log = without_erased(
-        lake.scan("bronze", APPLICATION_LOG).collect(), lake.scan("bronze", ERASURES).collect(), at="occurred_at"
-    )
+    log = Erasures.load(lake).without_erased(lake.scan("bronze", APPLICATION_LOG).collect(), at="occurred_at")
     timelines = fold_timelines(log, transitions=settings.table, implied=settings.words_implied, as_of=as_of)
     table = with_sentiments(timelines, lake, _llm(workspace.config.llm, lake))
     refused = refused_transitions(table, {state: list(after) for state, after in settings.transitions.items()})

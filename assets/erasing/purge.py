@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.lake import Lake, replace_parts, write_bytes, write_parquet
+from assets.llm.ledger import Ledger
 from assets.parts import current_parts, remove_part, remove_replaced
 from features.schemas.bronze import ERASURES, QUARANTINE
 from features.schemas.catalog import DAILY_INTERACTIONS
@@ -47,6 +48,7 @@ def purge_kept(lake: Lake, requests: pl.DataFrame) -> int:
     counts = lake.files("catalog", DAILY_INTERACTIONS.name)  # also those of days that are counted no more
     n_removed += _purge_table(lake, "catalog", DAILY_INTERACTIONS.name, counts, requests) if counts else 0
     n_removed += _purge_quarantine(lake, requests["user_id"].to_list())
+    n_removed += Ledger(lake.root).forget_users(requests["user_id"])
     remove_replaced(lake.root, before=_ANY_TIME)
     return n_removed
 

@@ -1,4 +1,4 @@
-"""The table of what the language model was asked and what it cost; answers about erased users are deleted with it."""
+"""The table of what the language model was asked and what it cost; answers that are too old are deleted with it."""
 
 import datetime as dt
 
@@ -9,18 +9,16 @@ from assets.declare import asset
 from assets.llm.ledger import Ledger
 from assets.plots import bar_chart
 from assets.resources import RunClock, Workspace
-from features.schemas.bronze import ERASURES
 from features.schemas.insight import LLM_USAGE
 
 
-@asset("insight/llm_usage", deps=("bronze/resumes", "bronze/erasures"))
+@asset("insight/llm_usage", deps=("bronze/resumes", "catalog/application_events"))
 def llm_usage(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[pl.DataFrame]:
-    """Requests to the language model by day and outcome, with tokens, cost and time. Answers about erased users, and
-    those that are older than `kept_days`, are deleted."""
+    """Requests to the language model by day and outcome, with tokens, cost and time. Answers older than `kept_days`
+    are deleted."""
     ledger = Ledger(workspace.lake.root)
-    erased = workspace.lake.scan("bronze", ERASURES).collect().rows()
     oldest = clock.as_of(context) - dt.timedelta(days=workspace.config.llm.kept_days)
-    n_deleted = ledger.forget(erased=erased, answered_before=oldest)
+    n_deleted = ledger.forget_older(oldest)
     table = usage(ledger.calls())
     by_outcome = (
         table.group_by("outcome").agg(pl.col("n_calls").sum()).sort("n_calls", "outcome", descending=[True, False])

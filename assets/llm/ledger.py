@@ -214,18 +214,23 @@ class Ledger:
             db.execute("delete from batch_items where label = ?", (label,))
             db.execute("delete from batches where label = ?", (label,))
 
-    def forget(self, *, erased: Iterable[tuple[str, dt.datetime]], answered_before: dt.datetime) -> int:
-        """Deletes answers about erased users up to their erasure, and all that are too old; how many."""
+    def forget_users(self, user_ids: Iterable[str]) -> int:
+        """Deletes what was asked and answered about users; how many rows. They only save asking again."""
+        if not self._path.exists():
+            return 0
+        users = [(user_id,) for user_id in user_ids]
+        with self._opened() as db:
+            before = db.total_changes
+            db.executemany("delete from answers where user_id = ?", users)
+            db.executemany("delete from batch_items where user_id = ?", users)
+            return db.total_changes - before
+
+    def forget_older(self, before: dt.datetime) -> int:
+        """Deletes answers from before an instant; how many."""
         if not self._path.exists():
             return 0
         with self._opened() as db:
-            before = db.total_changes
-            db.executemany(
-                "delete from answers where user_id = ? and answered_at <= ?",
-                ((user_id, at.astimezone(dt.UTC).isoformat()) for user_id, at in erased),
-            )
-            db.execute("delete from answers where answered_at < ?", (answered_before.isoformat(),))
-            return db.total_changes - before
+            return db.execute("delete from answers where answered_at < ?", (before.isoformat(),)).rowcount
 
     def calls(self) -> pl.DataFrame:
         """All calls, one row each, for the table of usage."""

@@ -140,7 +140,9 @@ def skill_gaps(view: View, request: Request) -> Answer:
 def applications(view: View, request: Request) -> Answer:
     """The user's applications as they stand, the newest first; an empty list if there are none."""
     return answer(
-        application_responses.Applications(request.identifier, view.name, _stored(view, keys.APPLICATIONS_PREFIX, request))
+        application_responses.Applications(
+            request.identifier, view.name, _stored(view, keys.APPLICATIONS_PREFIX, request)
+        )
     )
 
 

@@ -17,7 +17,7 @@ from features.schemas.bronze import RESUMES
 from features.vocabulary.places import Gazetteer
 from features.vocabulary.skills import SkillVocabulary
 from tests.assets.ingest.http.fault_server import Answer
-from tests.assets.llm.model_server import NOW, Body, ModelServer, completion, text_of
+from tests.assets.llm.model_server import Body, ModelServer, completion, text_of
 
 VOCABULARY = Path(__file__).parents[3] / "data/vocabulary"
 WORDS = ResumeVocabulary(SkillVocabulary.load(VOCABULARY), Gazetteer.load(VOCABULARY))
@@ -179,5 +179,5 @@ def test_the_ledger_keeps_answers_and_no_resume(
     ingest(client, RESUME)
     assert b"pressure" not in (tmp_path / FILE).read_bytes()
     assert b"TIG" in (tmp_path / FILE).read_bytes()
-    client.ledger.forget(erased=[("u0", NOW)], answered_before=NOW - dt.timedelta(days=1))
+    client.ledger.forget_users(["u0"])
     assert b"TIG" not in (tmp_path / FILE).read_bytes()

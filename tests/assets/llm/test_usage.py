@@ -6,11 +6,12 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
+from assets.erasing.purge import purge_kept
 from assets.io import LakeIOManager
 from assets.lake import Lake
 from assets.llm.assets import llm_usage, usage
 from assets.llm.questions import Question
-from assets.resources import AS_OF_TAG, RunClock, Workspace
+from assets.resources import ANNOUNCE_TAG, AS_OF_TAG, RunClock, Workspace
 from features.schemas.bronze import ERASURES
 from features.schemas.insight import LLM_USAGE
 from tests.assets.ingest.http.fault_server import Answer
@@ -32,19 +33,25 @@ def test_calls_are_counted_by_outcome_with_what_they_cost(model: ModelServer, tm
     assert 0 < found[0]["median_seconds"] <= found[0]["p95_seconds"]
 
 
-def test_the_asset_deletes_answers_about_erased_users(model: ModelServer, tmp_path: Path) -> None:
-    workspace = Workspace(data_dir=str(tmp_path))
-    client = model.client(tmp_path / "lake")
+def test_the_asset_deletes_answers_that_are_too_old(model: ModelServer, tmp_path: Path) -> None:
+    workspace, lake = Workspace(data_dir=str(tmp_path)), Lake(tmp_path / "lake")
+    model.client(tmp_path / "lake").ask("replies", [Question("a", "u1")])
+    for days, n_asked in ((400, 1), (401, 2)):
+        result = dg.materialize(
+            [llm_usage], resources={"workspace": workspace, "clock": RunClock(), "lake_io": LakeIOManager(lake)},
+            tags={AS_OF_TAG: (NOW + dt.timedelta(days=days)).isoformat(), ANNOUNCE_TAG: "yes"},
+        )  # fmt: skip
+        assert result.success
+        assert lake.scan("insight", LLM_USAGE).collect()["n_calls"].to_list() == [1]
+        model.client(tmp_path / "lake").ask("replies", [Question("a", "u1")])
+        assert len(model.bodies) == n_asked
+
+
+def test_an_erasure_deletes_what_was_asked_about_the_user(model: ModelServer, tmp_path: Path) -> None:
+    client, lake = model.client(tmp_path / "lake"), Lake(tmp_path / "lake")
     client.ask("replies", [Question("a", "u1"), Question("a", "u2")])
-    lake = Lake(tmp_path / "lake")
-    erased = pl.DataFrame({"user_id": ["u1"], "requested_at": [NOW + dt.timedelta(hours=1)]})
-    lake.replace("bronze", ERASURES, ERASURES.conform(erased))
-    result = dg.materialize(
-        [llm_usage], resources={"workspace": workspace, "clock": RunClock(), "lake_io": LakeIOManager(lake)},
-        tags={AS_OF_TAG: NOW.isoformat()},
-    )  # fmt: skip
-    assert result.success
-    assert lake.scan("insight", LLM_USAGE).collect()["n_calls"].to_list() == [2]
+    requests = pl.DataFrame({"user_id": ["u1"], "requested_at": [NOW]})
+    assert purge_kept(lake, ERASURES.conform(requests)) == 1
     client.ask("replies", [Question("a", "u1"), Question("a", "u2")])
     assert len(model.bodies) == 3
 
