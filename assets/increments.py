@@ -131,7 +131,10 @@ class LayeredTable:
         Above a new base nothing is kept: who was erased must not stay in old layers.
         """
         path = self._folder / MANIFEST_FILE
-        before = json.loads(path.read_bytes())["layers"] if path.exists() and manifest.sequence else []
+        try:
+            before = json.loads(path.read_bytes())["layers"] if manifest.sequence else []
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            before = []
         write_bytes(path, manifest.to_json())
         for part in self._folder.glob("part-*.parquet"):
             if part.name not in (*manifest.layers, *before):

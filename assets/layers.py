@@ -38,12 +38,15 @@ class LayerManifest(NamedTuple):
 
 
 def read_manifest(folder: Path, *, base: str, columns: Sequence[str] | None = None) -> LayerManifest | None:
-    """The manifest in the folder of a table's layers; None if there is none for this base and these columns."""
+    """The manifest in the folder of a table's layers; None if there is none for this base and these columns.
+
+    A damaged one counts as none: the next run then computes the whole table.
+    """
     try:
         stored = json.loads((folder / MANIFEST_FILE).read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return None
-    if stored.keys() != set(LayerManifest._fields):
+    if not isinstance(stored, dict) or stored.keys() != set(LayerManifest._fields):
         return None  # of another version
     if stored["base"] != base or (columns is not None and stored["columns"] != list(columns)):
         return None

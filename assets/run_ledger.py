@@ -47,7 +47,7 @@ def open_entry(lake: Lake, *, run_id: str, job: str, made_by: str) -> None:
         if _entry(lake, run_id).exists():
             return
         for path in _open_entries(lake):
-            if json.loads(path.read_bytes())["job"] in COVERED[known] and job in COVERED:
+            if _read(path).get("job", _WIDEST) in COVERED[known] and job in COVERED:
                 path.unlink(missing_ok=True)
         number = _last_number(lake) + 1
         _write(_folder(lake) / _NUMBER, {"number": number})
@@ -72,7 +72,7 @@ def close_entry(
     """
     with lake.lock(_LOCK):
         path = _entry(lake, run_id)
-        entry = json.loads(path.read_bytes()) if path.exists() else None
+        entry = _read(path) or None
         if entry is None or job not in COVERED or entry["number"] != _last_number(lake):
             if entry is None:  # taken over by a run that began later, or never opened
                 _write(path, {"job": job if job in COVERED else _WIDEST, "number": -1, "made_by": ""})
@@ -100,11 +100,11 @@ def nothing_new_since(
     New are landed files that were not read or are due again, times that pass (an expiry, say), other settings, and what
     an unfinished run left. For the hourly job, so are users who wait for a new job. A rollback is followed by a run.
     """
-    if job not in LANDED_KINDS or _open_entries(lake) or not _record(lake, job).exists():
+    record = _read(_record(lake, job)) if job in LANDED_KINDS else {}
+    if not record or _open_entries(lake):
         return None
     if job == "hourly" and lake.n_rows("ranking", WAITING_USERS):
         return None
-    record = json.loads(_record(lake, job).read_bytes())
     last = dt.datetime.fromisoformat(record["as_of"])
     due = dt.datetime.fromisoformat(record["next_due"]) if record["next_due"] else None
     if as_of < last or (due is not None and due <= as_of) or record["fetches"] or record["made_by"] != made_by:
@@ -173,8 +173,16 @@ def _open_entries(lake: Lake) -> list[Path]:
 
 
 def _last_number(lake: Lake) -> int:
-    path = _folder(lake) / _NUMBER
-    return int(json.loads(path.read_bytes())["number"]) if path.exists() else 0
+    return int(_read(_folder(lake) / _NUMBER).get("number", 0))
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """What a file of the ledger says; nothing if it is missing or damaged, and then the next run looks for itself."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:

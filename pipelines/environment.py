@@ -6,6 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from assets import run_ledger
 from assets.config.files import SHIPPED_VOCABULARY
 from assets.lake import Lake
@@ -48,6 +50,9 @@ def nothing_new_since(job: str, as_of: dt.datetime) -> dt.datetime | None:
         made_by = run_ledger.made_by(config, SHIPPED_VOCABULARY, version("jobfeed"))
     except OSError:
         return None  # the run itself says what is wrong with the configuration
-    return run_ledger.nothing_new_since(
-        Lake(data / "lake"), data / "landing", data / "published", job=job, as_of=as_of, made_by=made_by
-    )
+    try:
+        return run_ledger.nothing_new_since(
+            Lake(data / "lake"), data / "landing", data / "published", job=job, as_of=as_of, made_by=made_by
+        )
+    except (pl.exceptions.PolarsError, ValueError, KeyError):
+        return None  # a file is damaged, which the run finds and mends

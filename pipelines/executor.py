@@ -13,6 +13,7 @@ from dagster._core.execution.retries import RetryMode
 from assets.lake import Lake
 from assets.run_turns import run_turn
 from features.errors import JobfeedError
+from pipelines.mending import is_unexplained, mend
 
 # The sender of digests may work for hours at a bounded rate; it locks the outbox, which it alone writes.
 _WITH_OWN_LOCK = frozenset({"digests__digest_outbox"})
@@ -63,4 +64,10 @@ class _InTurn(Executor):
             yield from self._steps.execute(plan_context, execution_plan)
             return
         with run_turn(self._lake, job=plan_context.job_name, on_wait=plan_context.log.info):
-            yield from self._steps.execute(plan_context, execution_plan)
+            has_failed = False
+            for event in self._steps.execute(plan_context, execution_plan):
+                has_failed = has_failed or is_unexplained(event)
+                yield event
+            if has_failed:
+                for sentence in mend(self._lake):
+                    plan_context.log.error(sentence)

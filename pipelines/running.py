@@ -2,6 +2,8 @@
 
 import logging
 import os
+import sqlite3
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,8 +11,11 @@ from typing import Any
 
 import dagster as dg
 from rich.console import Console
+from sqlalchemy.exc import SQLAlchemyError
 
+from assets.damage import rebuild_due
 from assets.resources import ANNOUNCE_TAG, AS_OF_TAG, Workspace
+from assets.run_ledger import COVERED
 from assets.run_turns import WAIT_SECONDS, run_turn
 from features.errors import JobfeedError
 from pipelines.cli.terminal import visible
@@ -18,6 +23,8 @@ from pipelines.environment import PROJECT_FOLDER, workspace_from_environment
 from pipelines.failures import cause_of
 
 _NOT_RUN = "Dependencies for step"
+_HOME_VARIABLE = "DAGSTER_HOME"
+_WIDEST = "daily"
 
 
 @dataclass(frozen=True)
@@ -86,27 +93,45 @@ def run_job(
     """Runs the job `name` for `as_of` (None: when its turn comes), prints each step, and returns what came of it.
 
     `is_forced`: the result is announced even if it is of the future, empty, or older than what is served. Raises
-    NoTurnError if another run still works after `wait_seconds`.
+    NoTurnError if another run still works after `wait_seconds`. If files are damaged, a daily run makes them anew.
     """
-    from pipelines.definitions import build_defs
-    from pipelines.step_threads import execute
-
-    defs = build_defs(loggers={"console": progress_logger(console)})
-    job = defs.resolve_job_def(name)
     tags = {AS_OF_TAG: as_of.isoformat()} if as_of is not None else {}
     if is_forced:
         tags[ANNOUNCE_TAG] = "always"
     _require_dagster_home()
     lake = workspace_from_environment().lake
-    turn = run_turn(lake, job=name, wait_seconds=wait_seconds, on_wait=lambda text: console.print(f"  {_plain(text)}"))
-    with turn, dg.DagsterInstance.get() as instance:
-        result = execute(job, instance=instance, tags=tags, run_config={"loggers": {"console": {}}})
+    with run_turn(lake, job=name, wait_seconds=wait_seconds, on_wait=lambda text: console.print(f"  {_plain(text)}")):
+        was_due = rebuild_due(lake)
+        if was_due and name in COVERED:
+            console.print(f"  files were damaged and set aside: daily in place of {name} makes them anew")
+        result = _executed(_WIDEST if was_due and name in COVERED else name, tags, console)
+        if not result.success and not was_due and rebuild_due(lake):
+            console.print("  daily makes anew what was set aside")
+            result = _executed(_WIDEST, tags, console)
     return summary_of(result)
+
+
+def _executed(name: str, tags: Mapping[str, str], console: Console) -> dg.ExecuteInProcessResult:
+    """The job's result. Raises DagsterHomeError if Dagster can't keep its records of it."""
+    from pipelines.definitions import build_defs
+    from pipelines.step_threads import execute
+
+    job = build_defs(loggers={"console": progress_logger(console)}).resolve_job_def(name)
+    try:
+        with dg.DagsterInstance.get() as instance:
+            return execute(job, instance=instance, tags=tags, run_config={"loggers": {"console": {}}})
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        folder = Path(os.environ[_HOME_VARIABLE]) / ".dagster"
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise DagsterHomeError(
+            f"the records of runs in {folder} can't be used: {reason}. If another process holds them, end it; if they "
+            "are damaged, move the folder away, which loses the history of runs and nothing else"
+        ) from error
 
 
 def _require_dagster_home() -> None:
     """Raises DagsterHomeError if Dagster's records can't be kept where DAGSTER_HOME says; default the project."""
-    home = Path(os.environ.setdefault("DAGSTER_HOME", str(PROJECT_FOLDER)))
+    home = Path(os.environ.setdefault(_HOME_VARIABLE, str(PROJECT_FOLDER)))
     problem = (
         "is not an absolute path" if not home.is_absolute()
         else "is not a folder" if not home.is_dir()
@@ -140,11 +165,12 @@ def run_features_and_models(workspace: Workspace, *, as_of: datetime, console: C
 
 def progress_logger(console: Console) -> dg.LoggerDefinition:
     """A Dagster logger that prints one line a finished step, failed checks, warnings and errors."""
+    lines = _StepLines(console)  # one for all loggers that Dagster makes of a run
 
     @dg.logger
     def progress(_context: dg.InitLoggerContext) -> logging.Logger:
         logger = logging.Logger("jobfeed", level=logging.DEBUG)
-        logger.addHandler(_StepLines(console))
+        logger.addHandler(lines)
         return logger
 
     return progress
@@ -155,6 +181,7 @@ class _StepLines(logging.Handler):
         super().__init__()
         self._console = console
         self._has_reported_skipped = False
+        self._has_failed_step = False
 
     def emit(self, record: logging.LogRecord) -> None:
         event = getattr(record, "dagster_event", None)
@@ -167,7 +194,12 @@ class _StepLines(logging.Handler):
             self._console.print(f"  [green]done[/] {event.step_key.replace('__', '/'):<34} {seconds:7.1f} s")
         elif event.event_type == dg.DagsterEventType.STEP_FAILURE:
             text = _plain(cause_of(event.step_failure_data))
+            self._has_failed_step = True
             self._console.print(f"  [red]failed[/] {event.step_key.replace('__', '/')}: {text}")
+        elif event.event_type == dg.DagsterEventType.RUN_FAILURE and not self._has_failed_step:
+            # Nothing of the run has said why: it failed outside of its steps.
+            failure = event.event_specific_data
+            self._console.print(f"  [red]failed[/] {_plain(failure.error.message if failure.error else event.message)}")
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
             if not check.passed:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 
 import dagster as dg
 
+from assets.damage import rebuild_due
 from assets.resources import AS_OF_TAG, DIGESTS_JOB
 from assets.run_ledger import COVERED
 from features.errors import JobfeedError
@@ -50,6 +51,8 @@ def request_if_needed(context: dg.ScheduleEvaluationContext, job_name: str) -> d
         active = context.instance.get_runs(dg.RunsFilter(job_name=covering, statuses=_ACTIVE), limit=1)
         if active:
             return dg.SkipReason(f"run {active[0].run_id} of {covering} is still active")
+    if job_name in COVERED and job_name != "daily" and rebuild_due(workspace_from_environment().lake):
+        return dg.SkipReason("files were damaged and set aside: the daily run makes them anew first")
     last = nothing_new_since(job_name, context.scheduled_execution_time.astimezone(dt.UTC))
     if last is not None:
         return dg.SkipReason(f"nothing new for {job_name} since the run as of {last.isoformat()}")

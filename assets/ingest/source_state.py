@@ -113,6 +113,11 @@ def forget_feed(lake: Lake, name: str) -> bool:
         return True
 
 
+def forget_all(lake: Lake) -> None:
+    """Drops all states: the next run reads every source as if for the first time."""
+    _path(lake).unlink(missing_ok=True)
+
+
 def _save(lake: Lake, states: SourceStates) -> None:
     write_bytes(_path(lake), states.model_dump_json(indent=1).encode())
 

@@ -14,6 +14,7 @@ import polars as pl
 from assets import run_ledger
 from assets.catalog.assets import stale_after_days
 from assets.catalog.folding import newest_event_at
+from assets.damage import drop_damaged, rebuilt
 from assets.declare import asset
 from assets.digests.outbox import forget_users
 from assets.erasing.purge import forget_purged, purged_by
@@ -57,6 +58,7 @@ _FRAMES = {
     "interviews": "catalog",
     "offers": "catalog",
 }
+_DAMAGED_KEPT_DAYS = 30
 _DEPENDENCIES = (
     *("catalog/jobs", "catalog/interactions", "features/user_profiles", "ranking/feeds", "ranking/matches"),
     *(f"{stage}/{name}" for name, stage in _FRAMES.items()),
@@ -93,6 +95,7 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
                 f"The generation was not announced; the last one stays served.\n{error}", allow_retries=False
             ) from error
         lake.remove_leftovers(before=now - dt.timedelta(days=1))
+        drop_damaged(lake, before=now - dt.timedelta(days=_DAMAGED_KEPT_DAYS))
         _drop_old_evaluations(workspace, now)
         # Before the copy: a PostgreSQL server that is down must not let generations fill the disk.
         settings = workspace.config.pipeline.publishing
@@ -101,6 +104,8 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
         served = result.manifest.generation if result.is_announced else None
         if served is not None:
             removed += _finish_erasures(context, workspace, served, now)
+            if parse_scope(context.run.tags.get(SCOPE_TAG)) == "all":
+                rebuilt(lake)
         copied = _copy_to_postgres(workspace, served) if served is not None else "not announced"
     if served is None:
         # The lake is now as of an older instant: the entry stays open, so that the next run is not taken for idle.
@@ -133,6 +138,7 @@ def _finish_erasures(
         forget_users(workspace.lake, requests)
         removed = generations.keep_only(workspace.published, served)
         drop_user_values(Path(workspace.data_dir) / EVALUATIONS, before=now)
+        drop_damaged(workspace.lake, before=now)
         mark_erased(workspace.lake, requests, at=now)
     forget_purged(workspace.lake)
     return removed

@@ -38,6 +38,7 @@ def current_generation(published: Path) -> str | None:
     try:
         return read_pointer(published)
     except GenerationError as error:
+        _require_no_folder(published / POINTER)
         held = (published / POINTER).read_bytes().decode("utf-8", "replace").strip()
         raise GenerationError(
             f"{published / POINTER}: holds {held[:80]!r}; expected a generation's name. "
@@ -109,8 +110,17 @@ def _problems(published: Path, generation: str, *, reads_all: bool) -> list[str]
 
 
 def announce(published: Path, generation: str) -> None:
-    """Makes `generation` the served one, in one atomic replacement of the pointer."""
+    """Makes `generation` the served one, in one atomic replacement of the pointer. Raises GenerationError."""
+    _require_no_folder(published / POINTER)
     write_bytes(published / POINTER, f"{generation}\n".encode())
+
+
+def _require_no_folder(pointer: Path) -> None:
+    if pointer.is_dir():
+        raise GenerationError(
+            f"{pointer} is a folder; a file of one line that names the served generation belongs there. Remove the "
+            "folder, then run any job, or announce a generation by `jobfeed generations rollback NAME`"
+        )
 
 
 def rollback(published: Path, generation: str | None) -> str:

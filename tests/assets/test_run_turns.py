@@ -102,8 +102,10 @@ def test_a_killed_run_gives_its_turn_away(
 
 
 def test_a_run_inside_of_a_run_of_the_same_process_does_not_wait_for_itself(tmp_path: Path) -> None:
-    with run_turn(Lake(tmp_path), job="daily", wait_seconds=0), run_turn(Lake(tmp_path), job="x", wait_seconds=0):
-        pass
+    lake, waited = Lake(tmp_path), list[str]()
+    with run_turn(lake, job="daily", wait_seconds=60), run_turn(lake, job="daily", on_wait=waited.append):
+        assert not is_running(lake)
+    assert waited == []
 
 
 def test_a_run_inside_of_one_may_wait_for_another_time(tmp_path: Path) -> None:

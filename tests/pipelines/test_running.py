@@ -1,13 +1,20 @@
 """What a run prints on the terminal."""
 
+import datetime as dt
 import io
 import logging
+from collections.abc import Iterator
+from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.execution.retries import RetryMode
 from rich.console import Console
 
+from assets.damage import Damage, set_aside
+from assets.lake import Lake
 from pipelines import running
+from pipelines.step_threads import execute
 
 ROWS = "dagster/row_count"
 
@@ -58,3 +65,102 @@ def test_the_summary_of_a_run_has_what_its_assets_report() -> None:
     assert summary.line() == ("5 jobs, 6 users, 1,234 feeds ranked, 7 entries quarantined, generation g (new, delta)")
     nothing = running.summary_of(dg.materialize([reporting("training/tuning")]))
     assert (nothing.succeeded, nothing.line()) == (True, "")
+
+
+def test_a_run_that_failed_outside_of_its_steps_says_why(logged: tuple[logging.Logger, io.StringIO]) -> None:
+    logger, written = logged
+
+    @dg.op
+    def nothing() -> None: ...
+
+    class Broken(dg.Executor):
+        @property
+        def retries(self) -> RetryMode:
+            return RetryMode.DISABLED
+
+        def execute(self, *_: object) -> Iterator[dg.DagsterEvent]:
+            raise OSError(28, "No space left on device")
+
+    @dg.executor(name="broken")
+    def broken(_context: dg.InitExecutorContext) -> dg.Executor:
+        return Broken()
+
+    @dg.job(executor_def=broken, logger_defs={"console": dg.LoggerDefinition(lambda _: logger)})
+    def empty() -> None:
+        nothing()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        execute(empty, instance=instance, tags={}, run_config={"loggers": {"console": {}}})
+    assert "No space left on device" in written.getvalue()
+    assert "Traceback" not in written.getvalue()
+
+
+class Runs:
+    """Stands in for the runs: the first ones fail by a damaged file, later ones succeed."""
+
+    def __init__(self, lake: Lake, *, failing: int) -> None:
+        self.lake, self.failing, self.names = lake, failing, list[str]()
+
+    def __call__(self, name: str, _tags: object, _console: object) -> dg.ExecuteInProcessResult:
+        self.names.append(name)
+        if len(self.names) <= self.failing:
+            note = Damage(self.lake.root / "catalog/jobs.parquet", "text")
+            note.path.parent.mkdir(parents=True, exist_ok=True)
+            note.path.write_bytes(b"")
+            set_aside(self.lake, self.lake.root.parent / "models", [note], at=dt.datetime.now(dt.UTC))
+
+        @dg.asset
+        def made() -> None:
+            if len(self.names) <= self.failing:
+                raise ValueError
+
+        return dg.materialize([made], raise_on_error=False)
+
+
+@pytest.mark.parametrize(
+    ("job", "was_due", "failing", "ran", "succeeded"),
+    [
+        ("frequent", False, 0, ["frequent"], True),
+        ("frequent", False, 1, ["frequent", "daily"], True),
+        ("hourly", True, 0, ["daily"], True),
+        ("daily", False, 1, ["daily", "daily"], True),
+        ("weekly", True, 0, ["weekly"], True),
+        ("frequent", False, 2, ["frequent", "daily"], False),
+        ("frequent", True, 1, ["daily"], False),
+    ],
+)
+def test_a_daily_run_follows_once_files_were_set_aside(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    job: str,
+    was_due: bool,
+    failing: int,
+    ran: list[str],
+    succeeded: bool,
+) -> None:
+    monkeypatch.setenv("JOBFEED_DATA", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    lake = Lake(tmp_path / "lake")
+    runs = Runs(lake, failing=failing)
+    monkeypatch.setattr(running, "_executed", runs)
+    if was_due:
+        lake.root.mkdir()
+        (lake.root / ".rebuild.json").write_text("[]")
+    assert running.run_job(job, as_of=None, console=Console(file=io.StringIO())).succeeded is succeeded
+    assert runs.names == ran
+
+
+@pytest.mark.parametrize("name", ["runs.db", "runs/index.db"])
+def test_records_of_runs_that_can_not_be_read_are_named_without_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("JOBFEED_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    (tmp_path / "dagster.yaml").write_text(
+        f"storage: {{sqlite: {{base_dir: {tmp_path}/.dagster/storage}}}}\ntelemetry: {{enabled: false}}\n"
+    )
+    damaged = tmp_path / ".dagster/storage/history" / name
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"garbage" * 1000)
+    with pytest.raises(running.DagsterHomeError, match=r"\.dagster can't be used: .*move the folder away"):
+        running.run_job("frequent", as_of=None, console=Console(file=io.StringIO()))

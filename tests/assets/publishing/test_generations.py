@@ -358,3 +358,20 @@ def test_a_quick_verification_reads_only_files_that_were_written_to(tmp_path: Pa
     os.utime(database, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert generations.verify_touched(tmp_path, name) == []
     assert generations.verify(tmp_path, name) != []
+
+
+def test_a_folder_in_the_place_of_the_pointer_is_named_and_stops_no_build(tmp_path: Path) -> None:
+    made = publish_small(tmp_path).manifest.generation
+    pointer = tmp_path / "current"
+    pointer.unlink()
+    pointer.mkdir()
+    for ask in (
+        lambda: generations.current_generation(tmp_path),
+        lambda: generations.announce(tmp_path, made),
+        lambda: generations.rollback(tmp_path, made),
+        lambda: publish_small(tmp_path, as_of=LATER),
+    ):
+        with pytest.raises(GenerationError, match=r"current is a folder.*Remove the folder"):
+            ask()
+    pointer.rmdir()
+    assert publish_small(tmp_path, as_of=LATER).is_announced

@@ -1,0 +1,199 @@
+"""Damaged files of lake and models: finds them, sets them aside, and sees to it that they are made anew.
+
+Called when a step failed. A damaged file would stop every later run as well. What is computed comes back with the next
+daily run, what was read comes back from landing/ or from its source.
+"""
+
+import datetime as dt
+import json
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from assets.ingest.source_state import forget_all
+from assets.io import TABLES
+from assets.lake import Lake, write_bytes
+from assets.layers import LAYER_COLUMNS
+from assets.parts import MERGED_PREFIX, TEMPORARY_PREFIX, list_of
+from features.schemas.bronze import LANDING_FILES
+
+# Bronze table -> the kinds of landed files that it is read from; they are read once more.
+_READ_FROM: Mapping[str, tuple[str, ...]] = {
+    "events": ("interactions",), "user_records": ("users",), "resumes": ("resumes",), "erasures": ("erasures",),
+    "application_log": ("applications",), "unsubscribes": ("unsubscribes",), "bounces": ("bounces",),
+    "file_postings": ("jobs",), "feed_postings": ("feeds",), "hh_postings": ("hh",),
+    "sightings": ("jobs", "feeds", "hh"),
+    "quarantine": ("interactions", "users", "resumes", "erasures", "jobs", "feeds", "hh"),
+}  # fmt: skip
+_NOT_READ_AGAIN = {
+    "ingest_runs": "the log of earlier runs in it is lost",
+    "erased": "users in it who were erased are no longer refused: land their requests again",
+    "exposures": "what feeds said of the jobs that it lists is lost",
+    "digest_items": "a job that it lists may be in a digest again",
+}
+_IS_FETCHED = ("feed_postings", "hh_postings", "sightings")
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, pa.ArrowException)
+
+
+class Damage(NamedTuple):
+    """A file that can't be read, and why."""
+
+    path: Path
+    why: str
+
+
+def find_damage(lake: Lake, models: Path, *, classes: Mapping[str, type]) -> list[Damage]:
+    """The damaged files of lake and models. Pages are read only if no file is damaged on the outside.
+
+    `classes`: the class of each fitted model, by the name of its file.
+    """
+    parquet = [path for path in lake.root.rglob("*.parquet") if _is_data(path.relative_to(lake.root))]
+    found = [*_damaged_lists(lake), *_damaged_models(models, classes)]
+    found += [Damage(path, why) for path in sorted(parquet) if (why := _parquet_problem(lake, path, reads_all=False))]
+    if found:
+        return found
+    return [Damage(path, why) for path in sorted(parquet) if (why := _parquet_problem(lake, path, reads_all=True))]
+
+
+def set_aside(lake: Lake, models: Path, found: list[Damage], *, at: dt.datetime) -> list[str]:
+    """Moves damaged files to `damaged/` beside the lake and makes later runs read or compute their content again.
+
+    Returns a sentence for each: which file, what was wrong, where it is now, and what becomes of its content.
+    """
+    told = []
+    for damage in found:
+        path, root = damage.path, lake.root.parent
+        target = damaged_folder(lake) / f"{at:%Y%m%dT%H%M%S}" / path.relative_to(root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # By name: a part that replaced others brings those back when it goes, and its list must go with it.
+        for each in (
+            {path, path.with_suffix(".parquet"), list_of(path)} if path.name.startswith(MERGED_PREFIX) else {path}
+        ):
+            if each.exists():
+                shutil.move(each, target.with_name(each.name))
+        told.append(f"{path} is damaged ({damage.why}) and was moved to {target}; {_make_anew(lake, models, path)}")
+    _note_rebuild(lake, [str(damage.path) for damage in found])
+    return told
+
+
+def rebuild_due(lake: Lake) -> bool:
+    """Whether files were set aside that only a daily run makes anew."""
+    return _rebuild_note(lake).exists()
+
+
+def rebuilt(lake: Lake) -> None:
+    """Notes that a daily run has made everything anew."""
+    _rebuild_note(lake).unlink(missing_ok=True)
+
+
+def damaged_folder(lake: Lake) -> Path:
+    """Where damaged files are kept for a look at them."""
+    return lake.root.parent / "damaged"
+
+
+def drop_damaged(lake: Lake, *, before: dt.datetime) -> None:
+    """Deletes what was set aside before then: damaged files may hold personal data."""
+    for folder in damaged_folder(lake).glob("*"):
+        if folder.stat().st_mtime < before.timestamp():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_data(relative: Path) -> bool:
+    hidden = [part for part in relative.parts if part.startswith(".") and part != ".layers"]
+    return not hidden and not relative.name.startswith(TEMPORARY_PREFIX)
+
+
+def _damaged_lists(lake: Lake) -> Iterator[Damage]:
+    """Lists of merged parts that can't be read: nobody knows what the part replaced."""
+    for path in sorted(lake.root.rglob(f"{MERGED_PREFIX}*.json")):
+        try:
+            names = json.loads(path.read_bytes())
+        except ValueError as error:
+            yield Damage(path, f"{type(error).__name__}: {error}")
+            continue
+        if not isinstance(names, list):
+            yield Damage(path, f"holds {type(names).__name__}; expected a list")
+
+
+def _damaged_models(models: Path, classes: Mapping[str, type]) -> Iterator[Damage]:
+    for path in sorted(models.rglob("*.npz")):
+        if path.name.startswith(TEMPORARY_PREFIX):
+            continue
+        try:
+            with zipfile.ZipFile(path) as archive:
+                broken = archive.testzip()
+            if broken is not None:
+                yield Damage(path, f"entry {broken} differs from its checksum")
+            elif path.stem in classes:
+                classes[path.stem].load(path)  # type: ignore[attr-defined]
+        except _UNREADABLE as error:
+            yield Damage(path, f"{type(error).__name__}: {error}")
+
+
+def _parquet_problem(lake: Lake, path: Path, *, reads_all: bool) -> str | None:
+    """Why the file can't be read as what its table declares; None if it can."""
+    try:
+        with pq.ParquetFile(path) as file:
+            if reads_all:
+                for group in range(file.num_row_groups):
+                    file.read_row_group(group)
+                return None
+        return _schema_problem(lake, path)
+    except _UNREADABLE as error:
+        return f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else 'unreadable'}"
+    except pl.exceptions.PolarsError as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def _schema_problem(lake: Lake, path: Path) -> str | None:
+    table = TABLES.get(_table_of(lake, path))
+    if table is None:
+        return None
+    stored = pl.scan_parquet(path, glob=False).collect_schema()
+    for name in table.key:
+        # A new column of the key is what an older version did not write, which has a message of its own.
+        if name in stored and stored[name] != table.columns[name]:
+            return f"column {name} holds {stored[name]}; expected {table.columns[name]}"
+    if not set(stored.names()) & {*table.columns} - {*LAYER_COLUMNS}:
+        return f"has none of the columns of {table.name}"
+    return None
+
+
+def _table_of(lake: Lake, path: Path) -> str:
+    parts = path.relative_to(lake.root).parts[1:]
+    name = parts[1] if parts[0] == ".layers" else parts[0]
+    return name.removesuffix(".parquet")
+
+
+def _make_anew(lake: Lake, models: Path, path: Path) -> str:
+    """Makes later runs take the file's content in again. Returns what becomes of it."""
+    if path.is_relative_to(models) or path.relative_to(lake.root).parts[0] != "bronze":
+        name = _table_of(lake, path) if path.is_relative_to(lake.root) else ""
+        return f"the next daily run computes it anew{'; ' + _NOT_READ_AGAIN[name] if name in _NOT_READ_AGAIN else ''}"
+    name = _table_of(lake, path)
+    if name in _NOT_READ_AGAIN:
+        return _NOT_READ_AGAIN[name]
+    if name == LANDING_FILES.name:
+        return f"all files of landing/{path.stem}/ are read again, and what is known is not stored twice"
+    kinds = _READ_FROM.get(name, ())
+    for kind in kinds:
+        (lake.folder("bronze", LANDING_FILES.name) / f"{kind}.parquet").unlink(missing_ok=True)
+    if name in _IS_FETCHED:
+        forget_all(lake)
+    again = " and ".join(f"landing/{kind}/" for kind in kinds)
+    rest = "; versions that no source lists any more are lost" if name in _IS_FETCHED else ""
+    return f"the next run reads {again or 'its source'} again; rows whose files are no longer there are lost{rest}"
+
+
+def _note_rebuild(lake: Lake, paths: list[str]) -> None:
+    write_bytes(_rebuild_note(lake), json.dumps(paths).encode())
+
+
+def _rebuild_note(lake: Lake) -> Path:
+    return lake.root / ".rebuild.json"

@@ -1,0 +1,185 @@
+"""A damaged file is found whatever is wrong with it, set aside by name, and its content read or computed again."""
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from assets.damage import damaged_folder, drop_damaged, find_damage, rebuild_due, rebuilt, set_aside
+from assets.increments import LayeredTable
+from assets.lake import Lake
+from features.schemas.bronze import EVENTS, LANDING_FILES, USER_RECORDS
+from features.schemas.catalog import JOBS, USERS
+from features.schemas.table import Table
+from models.fitting.user_vectors import UserVectors
+
+AT = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+MODELS = {"user_vectors": UserVectors}
+
+
+def rows(table: Table, *keys: str) -> pl.DataFrame:
+    made = {"user_id": keys, "event_id": keys, "job_id": keys, "kind": keys, "path": keys}
+    texts = {name: [f"{name} {key}" for key in keys] for name, kind in table.columns.items() if kind == pl.String}
+    return table.conform(pl.DataFrame({**texts, **{name: made[name] for name in made if name in table.columns}}))
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """A little of everything, two parts of events merged, and a layer."""
+    lake = Lake(tmp_path / "lake")
+    for n in range(3):
+        lake.append("bronze", EVENTS, rows(EVENTS, f"e{n}"), partition="date=2026-03-01")
+        if n == 1:
+            lake.compact("bronze", EVENTS, more_than=1, partition="date=2026-03-01")
+    lake.append("bronze", USER_RECORDS, rows(USER_RECORDS, "u1"))
+    for kind in ("interactions", "users", "jobs"):
+        lake.replace_partition("bronze", LANDING_FILES, kind, rows(LANDING_FILES, "a"))
+    lake.replace("catalog", JOBS, rows(JOBS, *(f"j{n}" for n in range(200))))
+    users = LayeredTable(lake, "catalog", USERS, by=USERS.key)
+    users.replace(rows(USERS, "u1", "u2"), {})
+    users.add(rows(USERS, "u3"), USERS.empty(), {}, n_rows_before=0)
+    nothing = np.zeros((1, 2), np.float16)
+    truth = np.ones(1, bool)
+    (tmp_path / "models/training").mkdir(parents=True)
+    model = UserVectors(pl.Series("user_id", ["u1"]), nothing, nothing[:0], np.zeros(1, np.int32), truth, truth)
+    model.save(tmp_path / "models/training/user_vectors.npz")
+    return lake
+
+
+def file_of(lake: Lake, what: str) -> Path:
+    root = lake.root
+    return {
+        "part": next(root.glob("bronze/events/*/part-*.parquet")),
+        "merged part": next(root.glob("bronze/events/*/merged-*.parquet")),
+        "records": next(root.glob("bronze/user_records/part-*.parquet")),
+        "manifest of landed files": root / "bronze/landing_files/jobs.parquet",
+        "one-file table": root / "catalog/jobs.parquet",
+        "layer": next(root.glob("catalog/.layers/users/part-*.parquet")),
+        "model": root.parent / "models/training/user_vectors.npz",
+    }[what]
+
+
+def zeros_inside(body: bytes) -> bytes:
+    return body[:8] + bytes(60) + body[68:]
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "truncated": lambda body: body[: len(body) // 2],
+    "empty": lambda _: b"",
+    "zeros": lambda body: bytes(len(body)),
+    "zeros inside": zeros_inside,
+    "without an end": lambda body: body[:-4],
+    "text": lambda _: b"<html>504 Gateway Time-out</html>",
+}
+FILES = ("part", "merged part", "records", "manifest of landed files", "one-file table", "layer", "model")
+
+
+def found(lake: Lake) -> list[Path]:
+    return [damage.path for damage in find_damage(lake, lake.root.parent / "models", classes=MODELS)]
+
+
+def aside(lake: Lake) -> list[str]:
+    models = lake.root.parent / "models"
+    return set_aside(lake, models, find_damage(lake, models, classes=MODELS), at=AT)
+
+
+def test_nothing_is_found_where_nothing_is_damaged(lake: Lake) -> None:
+    assert found(lake) == []
+    assert aside(lake) == []
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("what", FILES)
+def test_a_damaged_file_is_found_named_and_set_aside(lake: Lake, what: str, damage: str) -> None:
+    path = file_of(lake, what)
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    assert found(lake) == [path]
+    (told,) = aside(lake)
+    kept = damaged_folder(lake) / "20260301T000000" / path.relative_to(lake.root.parent)
+    assert f"{path} is damaged (" in told
+    assert f"was moved to {kept}" in told
+    assert kept.exists()
+    assert not path.exists()
+    assert found(lake) == []
+    assert rebuild_due(lake)
+
+
+@pytest.mark.parametrize(
+    ("what", "again"),
+    [
+        ("part", ["interactions"]),
+        ("merged part", ["interactions"]),
+        ("records", ["users"]),
+        ("manifest of landed files", ["jobs"]),
+        ("one-file table", []),
+        ("layer", []),
+        ("model", []),
+    ],
+)
+def test_what_was_read_from_landed_files_is_read_again(lake: Lake, what: str, again: list[str]) -> None:
+    file_of(lake, what).write_bytes(b"")
+    (told,) = aside(lake)
+    left = {path.stem for path in (lake.root / "bronze/landing_files").glob("*.parquet")}
+    assert sorted({"interactions", "users", "jobs"} - left) == again
+    assert ("again" in told) is bool(again)
+    assert ("the next daily run computes it anew" in told) is not bool(again)
+
+
+@pytest.mark.parametrize("body", [b"", b"[", b"\0\0", b'{"a": 1}', b'"text"'])
+def test_a_list_of_a_merged_part_that_can_not_be_read_brings_back_what_the_part_replaced(
+    lake: Lake, body: bytes
+) -> None:
+    merged = file_of(lake, "merged part")
+    merged.with_suffix(".json").write_bytes(body)
+    assert found(lake) == [merged.with_suffix(".json")]
+    aside(lake)
+    assert sorted(lake.scan("bronze", EVENTS).collect()["event_id"].to_list()) == ["e0", "e1", "e2"]
+
+
+def test_columns_of_other_types_are_named(lake: Lake) -> None:
+    path = file_of(lake, "one-file table")
+    pl.DataFrame({"job_id": [1], "title": ["x"]}).write_parquet(path)
+    (told,) = aside(lake)
+    assert "column job_id holds Int64; expected String" in told
+    other = file_of(lake, "records")
+    pl.DataFrame({"x": [1]}).write_parquet(other)
+    assert "has none of the columns of user_records" in aside(lake)[0]
+
+
+def test_several_damaged_files_are_set_aside_together(lake: Lake) -> None:
+    paths = [file_of(lake, what) for what in ("part", "one-file table", "model")]
+    for path in paths:
+        path.write_bytes(b"PAR1")
+    assert sorted(found(lake)) == sorted(paths)
+    assert len(aside(lake)) == 3
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\0" * 30, b'"x"'])
+def test_a_damaged_manifest_of_layers_makes_its_table_unknown_and_stops_nobody(lake: Lake, body: bytes) -> None:
+    (lake.layers_folder("catalog", USERS.name) / "manifest.json").write_bytes(body)
+    users = LayeredTable(lake, "catalog", USERS, by=USERS.key)
+    assert users.made_of is None
+    users.replace(rows(USERS, "u1", "u2", "u3"), {"n": 1})
+    assert users.made_of == {"n": 1}
+
+
+def test_the_note_to_rebuild_goes_with_the_rebuild_and_old_damaged_files_go_later(lake: Lake) -> None:
+    file_of(lake, "model").write_bytes(b"")
+    aside(lake)
+    rebuilt(lake)
+    assert not rebuild_due(lake)
+    drop_damaged(lake, before=AT)
+    assert list(damaged_folder(lake).iterdir())
+    drop_damaged(lake, before=dt.datetime.now(dt.UTC) + dt.timedelta(days=1))
+    assert not list(damaged_folder(lake).iterdir())
+
+
+def test_the_note_says_which_files(lake: Lake) -> None:
+    path = file_of(lake, "model")
+    path.write_bytes(b"")
+    aside(lake)
+    assert json.loads((lake.root / ".rebuild.json").read_bytes()) == [str(path)]
