@@ -94,6 +94,9 @@ _OF_TYPE: Mapping[str, Mapping[str, Any]] = {
     "NearbyItem": {"distance_km": 1.3},
     "MarketTrend": {"dimension": "skill", "value": "Python", "week": "2026-02-23"},
     "SkillDemand": {"share": 0.2},
+    "Names": {
+        "language": "en", "names": {"role": {"python_developer": "Python Developer"}, "place": {"KZ": "Kazakhstan"}},
+    },
     "Metric": {
         "metric": "apply_rate", "arm": "all", "surface": "feed", "value": 0.05, "lower": 0.04, "upper": 0.06,
         "n": 30_000,

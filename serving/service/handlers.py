@@ -261,6 +261,13 @@ def metrics(view: View, request: Request) -> Answer:
     return answer(insight_responses.Metrics(view.name, _document(view, "metrics", _EMPTY)))
 
 
+def names(view: View, request: Request) -> Answer:
+    """Names of skills, roles, tags, countries and towns in a language, where they differ from those in the tables."""
+    found = _document(view, f"names-{request.language}", b"{}")
+    made = answer(responses.Names(view.name, cast(Any, request.language), found))
+    return Answer(made.body, headers={"content-language": request.language})
+
+
 def _document(view: View, name: str, default: bytes) -> Any:
     return msgspec.Raw(view.reader().get(keys.DOCUMENT_PREFIX, name) or default)
 

@@ -236,6 +236,14 @@ class Preferences(Struct):
     preferences: Annotated[list[Preference], Meta(description="Learned preferences; empty if nothing was learned")]
 
 
+class Names(Struct):
+    """What readers see in place of the skills, roles, tags, countries and towns in the tables."""
+
+    generation: Generation
+    language: Language
+    names: Annotated[dict[str, dict[str, str]], Meta(description="Kind -> name in the tables -> name for readers")]
+
+
 class PublishedTable(Struct, gc=False):
     """One table of the generation."""
 

@@ -131,6 +131,7 @@ ROUTES = (
         (_WINDOW, _AREA, _limit(20), _LANGUAGE),
     ),
     Route("/v1/nearby", handlers.nearby, "Open jobs around a point", responses.NearbyJobs, _NEARBY),
+    Route("/v1/names", handlers.names, "Names as readers see them", responses.Names, (_LANGUAGE,)),
     Route("/v1/market", handlers.market, "Trends of the market and demand for skills", insight_responses.Market),
     Route(
         "/v1/metrics/recommendations",

@@ -1,5 +1,5 @@
 -- Grain: document. Whole small tables as one look-up value each. Inputs: market_trends, skill_demand, metrics,
--- reason_templates, recipes. Parameters: none.
+-- reason_templates, recipes, display_names. Parameters: none.
 with
 market as (
     select json_object(
@@ -16,6 +16,11 @@ market as (
             from (select * from skill_demand where area = 'all' order by n_jobs desc, skill limit 200) as d
         )
     )::varchar as value
+),
+names as (
+    select language, kind, to_json(map(list(name order by name), list(text order by name))) as named
+    from display_names
+    group by language, kind
 )
 select 'market' as id, value from market
 union all
@@ -24,4 +29,8 @@ union all
 select 'reasons' as id, coalesce((select to_json(list(r order by code, language))::varchar from reason_templates as r), '[]') as value
 union all
 select 'recipes' as id, coalesce((select to_json(list(r order by recipe, component))::varchar from recipes as r), '[]') as value
+union all
+select 'names-' || language as id, to_json(map(list(kind order by kind), list(named order by kind)))::varchar as value
+from names
+group by language
 order by id

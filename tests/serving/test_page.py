@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -14,10 +15,13 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
+from assets.config.files import SHIPPED_VOCABULARY
+from features.schemas.features import PREFERENCES
+from features.vocabulary.display_names import display_names
 from serving.service.system_endpoints import STATIC
 from tests.factories import jobs
 from tests.serving.server import Server, running_server
-from tests.serving.world import publish_full
+from tests.serving.world import digests_of_anna, publish_full
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 CHROMEDRIVER = shutil.which("chromedriver")
@@ -157,6 +161,63 @@ def test_every_view_is_shown_in_both_languages_and_the_theme_follows_the_choice(
     assert browser.execute_script("return document.documentElement.lang") == "ru"
     browser.get(f"{server.url}/docs")
     assert "GET /v1/users/{user_id}/feed" in texts(browser, "h2")
+    assert complaints(browser) == []
+
+
+RUSSIAN_WORLD = {
+    "city_ru": "Алматы", "board": "Доска", "employment_type": "full_time", "career_level": "senior",
+    "company": "Компания", "salary_gross": True,
+}  # fmt: skip
+# Names, ids and what the address bar may hold.
+NAMES_ON_THE_PAGE = re.compile(
+    r"jobfeed|API|EN\b|Python|SQL|Docker|marketplace|default|anna|hh:\d+|KZ|\bn\b|Engineer \d <b>&</b>"
+)
+
+
+@needs_browser
+def test_the_russian_page_holds_no_english_word_outside_of_names_and_job_texts(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    rows = [{"job_id": f"hh:{number}", **RUSSIAN_WORLD} for number in range(1, 9)]
+    digest = digests_of_anna().with_columns(title=pl.lit("Подборка"), summary=pl.lit("Одна"), text=pl.lit("Текст"))
+    preferences = pl.DataFrame(
+        {
+            "user_id": ["anna"] * 4,
+            "dimension": ["skill", "role", "city", "career_level"],
+            "value": ["Data Analysis", "data_engineer", "Almaty", "senior"],
+            "affinity": [0.9, 0.8, 0.7, 0.6],
+            "confidence": [0.5] * 4,
+            "n": [5] * 4,
+        }
+    )
+    town = pl.DataFrame({"kind": ["place"], "name": ["Almaty"], "language": ["ru"], "text": ["Алматы"]})
+    publish_full(
+        tmp_path,
+        jobs=jobs(rows),
+        digests=digest,
+        preferences=PREFERENCES.conform(preferences),
+        display_names=pl.concat([display_names(SHIPPED_VOCABULARY), town]),
+    )
+    with running_server(tmp_path) as running:
+        browser.get(running.url)
+        wait(browser, is_loaded)
+        browser.find_element(By.ID, "language").click()
+        for view, expected in (
+            ("feed?user=anna", "Алматы, Казахстан"),
+            ("trending", "24 часа"),
+            ("market", "навык"),
+            ("metrics", "доля откликов"),
+        ):
+            browser.get(f"{running.url}/#/{view}")
+            wait(browser, lambda found, expected=expected: expected in found.find_element(By.ID, "main").text)  # type: ignore[misc]
+            for details in all_of(browser, "details summary"):
+                details.click()
+            if view.startswith("feed"):
+                wait(browser, lambda found: texts(found, "aside .chips") and texts(found, ".item .similar li"))
+                assert "от 1 000 $ в месяц, до вычета налогов" in texts(browser, ".item .line")[0].replace("\xa0", " ")
+                assert {"навык: Анализ данных", "город: Алматы"} <= set(texts(browser, "aside td"))
+            shown = browser.find_element(By.TAG_NAME, "body").text
+            assert re.findall("[A-Za-z]+", NAMES_ON_THE_PAGE.sub("", shown)) == [], view
     assert complaints(browser) == []
 
 

@@ -40,7 +40,7 @@ def publish_full(
     frames = {
         "jobs": titled.with_columns(pl.col("title") + mark),
         "nearby": nearby,
-        "digests": _digests(),
+        "digests": digests_of_anna(),
         "market_trends": _frame(
             MARKET_TRENDS,
             {"dimension": "skill", "value": "Python", "area": "all", "week": AS_OF.date(), "n_jobs": 8},
@@ -93,7 +93,8 @@ def serve(store: Store, authoriser: Authoriser | None = None) -> Application:
     return Application(store, authoriser=authoriser, clock=lambda: AS_OF.timestamp() + 60)
 
 
-def _digests() -> pl.DataFrame:
+def digests_of_anna() -> pl.DataFrame:
+    """One digest."""
     return _frame(
         DIGESTS,
         {

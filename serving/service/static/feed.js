@@ -2,7 +2,8 @@
 
 import { get, getOrNull, job as jobPath, user as userPath } from "./api.js";
 import { bar, element, outerLink, table } from "./dom.js";
-import { age, day, language, moment, number, percent, salary, text } from "./texts.js";
+import { nameOf } from "./names.js";
+import { day, label, language, moment, number, percent, text } from "./texts.js";
 
 const RECENT = "jobfeed-recent-users";
 const PAGE = 20;
@@ -82,7 +83,8 @@ function itemCard(item, feed) {
 }
 
 export function jobLine(job) {
-  const parts = [job.company, [job.city, job.country].filter(Boolean).join(", "), job.work_format?.replace("_", " "), salary(job)];
+  const said = job.texts;
+  const parts = [job.company, [job.city, said.country].filter(Boolean).join(", "), said.work_format, said.employment_type, said.salary, job.board];
   return element("p", { class: "line" }, parts.filter(Boolean).join(" · "));
 }
 
@@ -99,7 +101,7 @@ async function fillDetails(details, item, feed) {
   const facts = `${text("confidence")} ${percent(item.confidence)} · ${text("propensity")} ${percent(item.propensity, 1)} · ${text("published")} ${day(item.job.published_at)} · ${item.job_id}`;
   const similar = element("div", { class: "similar" }, element("h4", {}, text("similar")), element("p", { class: "quiet" }, text("loading")));
   details.append(element("p", { class: "quiet" }, facts), componentBars(item, feed), similar);
-  const found = await getOrNull(jobPath(item.job_id, "/similar"), { limit: 5 }).catch(() => null);
+  const found = await getOrNull(jobPath(item.job_id, "/similar"), { limit: 5, lang: language() }).catch(() => null);
   similar.lastChild.replaceWith(found?.items.length
     ? element("ul", {}, found.items.map((each) => element("li", {}, outerLink(each.job.url, each.job.title ?? each.job_id), ` ${percent(each.score)}`, jobLine(each.job))))
     : element("p", { class: "quiet" }, text("noSimilar")));
@@ -114,7 +116,7 @@ function componentBars(item, feed) {
       const value = item.components[name];
       const weight = weights[name] ?? 0;
       const shown = value === null ? text("unknown") : number(value, 2);
-      return [element("dt", { class: weight ? null : "unweighted" }, name.replaceAll("_", " ")),
+      return [element("dt", { class: weight ? null : "unweighted" }, label("component", name)),
         element("dd", {}, bar(value ?? 0, value === null ? "none" : weight ? "weighted" : "plain"), element("span", {}, weight ? `${shown} × ${percent(weight)}` : shown))];
     })));
 }
@@ -139,9 +141,9 @@ function gapsBox(gaps) {
   const shown = gaps.filter((gap) => gap.missing?.length);
   return element("section", { class: "box" }, element("h2", {}, text("skillGaps")),
     shown.length ? shown.map((gap) => element("div", { class: "gap" },
-      element("p", {}, element("b", {}, gap.role.replaceAll("_", " ")), ` · ${text(`verdict_${gap.verdict}`)} · ${percent(gap.coverage_share)} ${text("coverage")} · ${number(gap.estimated_hours)} ${text("hours")}`),
+      element("p", {}, element("b", {}, nameOf("role", gap.role)), ` · ${text(`verdict_${gap.verdict}`)} · ${percent(gap.coverage_share)} ${text("coverage")} · ${number(gap.estimated_hours)} ${text("hours")}`),
       element("ul", { class: "chips" }, gap.missing.slice(0, 8).map((each) =>
-        element("li", { class: each.priority, title: `${each.priority}, ${each.estimated_hours} ${text("hours")}` }, each.skill)))))
+        element("li", { class: each.priority, title: `${label("priority", each.priority)}, ${each.estimated_hours} ${text("hours")}` }, nameOf("skill", each.skill))))))
       : element("p", { class: "quiet" }, text("noGaps")));
 }
 
@@ -149,7 +151,13 @@ function preferencesBox(preferences) {
   const strongest = [...preferences].sort((a, b) => Math.abs(b.affinity * b.confidence) - Math.abs(a.affinity * a.confidence)).slice(0, 12);
   return element("section", { class: "box" }, element("h2", {}, text("preferences")),
     strongest.length ? table(["", "", text("confidence")], strongest.map((each) => [
-      `${each.dimension.replaceAll("_", " ")}: ${each.value}`,
+      `${label("dimension", each.dimension)}: ${preferred(each)}`,
       bar(Math.abs(each.affinity), each.affinity < 0 ? "negative" : "weighted"), percent(each.confidence)]), { numeric: [2], label: text("preferences") })
       : element("p", { class: "quiet" }, text("noPreferences")));
+}
+
+function preferred({ dimension, value }) {
+  if (dimension === "skill" || dimension === "role") return nameOf(dimension, value);
+  if (dimension === "city") return nameOf("place", value);
+  return dimension === "career_level" ? label("level", value) : value;
 }

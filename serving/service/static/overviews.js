@@ -3,16 +3,17 @@
 import { get } from "./api.js";
 import { bar, element, outerLink, table } from "./dom.js";
 import { jobLine } from "./feed.js";
-import { age, bytes, day, moment, number, percent, text } from "./texts.js";
+import { nameOf } from "./names.js";
+import { age, bytes, day, label, language, moment, number, percent, text } from "./texts.js";
 
 export function trendingView(state, go) {
-  const chosen = element("select", { id: "window" }, ["24h", "7d"].map((value) => element("option", { value, selected: state.window === value }, value)));
+  const chosen = element("select", { id: "window" }, ["24h", "7d"].map((value) => element("option", { value, selected: state.window === value }, label("window", value))));
   const area = element("input", { id: "area", value: state.area ?? "", placeholder: "all, KZ, KZ/Almaty", maxlength: 256 });
   const head = element("form", { class: "search", onSubmit: () => go("trending", { window: chosen.value, area: area.value.trim() }) },
     element("label", { for: "window" }, text("window")), chosen, element("label", { for: "area" }, text("area")), area,
     element("button", { class: "primary", type: "submit" }, text("show")));
   const load = async () => {
-    const found = await get("/v1/trending", { window: state.window, area: state.area, limit: 50 });
+    const found = await get("/v1/trending", { window: state.window, area: state.area, limit: 50, lang: language() });
     if (!found.items.length) return [element("p", { class: "empty" }, text("noTrending"))];
     const most = found.items[0].score || 1;
     return [element("ol", { class: "items" }, found.items.map((item, place) => element("li", { class: "item" },
@@ -33,10 +34,10 @@ export function marketView() {
     return [element("div", { class: "columns even" },
       element("section", { class: "box" }, element("h2", {}, text("demand")), table(
         [text("skill"), text("openJobs"), text("share"), text("medianPay"), text("change")],
-        demand.map((each) => [each.skill, number(each.n_jobs), percent(each.share, 1), number(each.salary_monthly_usd_median), change(each.change)]), { numeric: [1, 2, 3, 4] })),
+        demand.map((each) => [nameOf("skill", each.skill), number(each.n_jobs), percent(each.share, 1), number(each.salary_monthly_usd_median), change(each.change)]), { numeric: [1, 2, 3, 4] })),
       element("section", { class: "box" }, element("h2", {}, `${text("trends")}, ${day(latest)}`), table(
         [text("dimension"), text("value"), text("openJobs"), text("medianPay"), text("change")],
-        trends.map((each) => [each.dimension, each.value.replaceAll("_", " "), number(each.n_jobs), number(each.salary_monthly_usd_median), change(each.change)]), { numeric: [2, 3, 4] })))];
+        trends.map((each) => [label("dimension", each.dimension), nameOf(each.dimension, each.value), number(each.n_jobs), number(each.salary_monthly_usd_median), change(each.change)]), { numeric: [2, 3, 4] })))];
   };
   return { load };
 }
@@ -47,7 +48,7 @@ export function metricsView() {
     if (!metrics.length) return [element("p", { class: "empty" }, text("noMetrics"))];
     return [element("section", { class: "box" }, element("h2", {}, text("metrics")), table(
       [text("metric"), text("recipe"), text("arm"), text("surface"), text("value"), text("interval"), text("n")],
-      metrics.map((each) => [each.metric.replaceAll("_", " "), each.recipe, each.arm, each.surface, number(each.value, 4),
+      metrics.map((each) => [label("metric", each.metric), all(each.recipe), all(each.arm), label("surface", each.surface), number(each.value, 4),
         each.lower === null ? null : `${number(each.lower, 4)} – ${number(each.upper, 4)}`, number(each.n)]), { numeric: [4, 5, 6] }))];
   };
   return { load };
@@ -75,3 +76,5 @@ function change(value) {
   if (value === null || value === undefined) return null;
   return element("span", { class: value < 0 ? "down" : value > 0 ? "up" : null }, `${value > 0 ? "+" : ""}${percent(value)}`);
 }
+
+const all = (value) => value === "all" ? text("every") : value;

@@ -3,6 +3,7 @@
 import { Problem, currentToken, get, onTokenNeeded, setToken } from "./api.js";
 import { element } from "./dom.js";
 import { feedView } from "./feed.js";
+import { loadNames } from "./names.js";
 import { generationView, marketView, metricsView, trendingView } from "./overviews.js";
 import { age, language, otherLanguage, switchLanguage, text } from "./texts.js";
 
@@ -40,6 +41,7 @@ async function show() {
   find("main").replaceChildren(...(head ? [head, place] : [place]));
   find("main").dataset.state = "loading";
   try {
+    await loadNames();
     const parts = await load();
     if (mine !== shown) return;
     place.replaceChildren(...parts);

@@ -20,12 +20,30 @@ const TEXTS = {
     missing: "missing", has: "has", coverage: "covered", hours: "h", asText: "As text",
     verdict_apply_now: "apply now", verdict_learn_first: "learn first", verdict_reconsider: "reconsider",
     window: "Window", area: "Area", score: "score", noTrending: "Nothing is trending there.",
-    dimension: "Dimension", value: "Value", week: "Week", openJobs: "Open jobs", medianPay: "Median pay, USD a month",
+    dimension: "Dimension", value: "Value", week: "Week", openJobs: "Open jobs", medianPay: "Median pay, $ a month",
     change: "Change", skill: "Skill", share: "Share", demand: "Demand for skills", trends: "Trends",
     metric: "Metric", surface: "Surface", interval: "Interval", n: "n", noMetrics: "No metrics in this generation.",
     served: "Served generation", asOf: "As of", created: "Created", parent: "Parent", version: "Code version",
     tables: "Tables", table: "Table", rows: "Rows", size: "Size", marks: "High-water marks", state: "State",
     ready: "ready", stale: "stale", "not ready": "not ready", old: "old",
+    dimension_skill: "skill", dimension_role: "role", dimension_company: "company", dimension_city: "city", dimension_salary: "salary",
+    dimension_career_level: "level", dimension_keyword: "word", dimension_salary_tolerance: "accepted pay, share of the wanted",
+    dimension_distance_tolerance: "accepted distance, km",
+    level_intern: "intern", level_junior: "junior", level_middle: "mid-level", level_senior: "senior", level_lead: "lead", level_executive: "executive",
+    priority_critical: "critical", priority_high: "high", priority_medium: "medium", priority_low: "low",
+    surface_all: "all", surface_feed: "feed", surface_search: "search", surface_digest: "digest", surface_similar: "similar jobs",
+    surface_trending: "trending", surface_external: "elsewhere", every: "all",
+    window_24h: "24 hours", window_7d: "7 days",
+    metric_ctr: "click rate", metric_apply_rate: "apply rate", metric_save_rate: "save rate", metric_dismiss_rate: "dismiss rate",
+    metric_dwell_seconds_mean: "mean dwell, seconds", metric_match_precision: "precision of matches", metric_match_recall: "recall of matches",
+    metric_match_f1: "F1 of matches", metric_sample_ratio_p_value: "evenness of the split, p", metric_ctr_difference: "click rate, difference",
+    metric_apply_rate_difference: "apply rate, difference", metric_snips_ctr: "click rate, SNIPS", metric_snips_apply_rate: "apply rate, SNIPS",
+    metric_doubly_robust_ctr: "click rate, doubly robust", metric_doubly_robust_apply_rate: "apply rate, doubly robust",
+    component_location: "location", component_tags: "tags", component_engagement: "engagement", component_recency: "recency",
+    component_poster_quality: "poster quality", component_collaborative: "collaborative", component_content: "content",
+    component_skills: "skills", component_experience: "experience", component_salary: "salary", component_location_match: "location match",
+    component_culture: "culture", component_growth: "growth", component_neighbours: "neighbours", component_also_applied: "also applied",
+    component_affinity: "affinity", component_trending: "trending",
   },
   ru: {
     skip: "К содержанию", feed: "Лента", trending: "В тренде", market: "Рынок", metrics: "Метрики",
@@ -42,17 +60,35 @@ const TEXTS = {
     match: "совпадение", confidence: "уверенность", seen: "просмотрена", explored: "разведка", propensity: "вероятность показа",
     why: "Почему и как", componentsOf: "Компоненты: значение × вес", componentNone: "Компоненты хранятся для первых 20 вакансий.",
     unknown: "неизвестно", similar: "Похожие вакансии", noSimilar: "Нет.", published: "опубликована",
-    aboutUser: "О пользователе", digest: "Дайджест", noDigest: "Дайджеста нет.", preferences: "Усвоенные предпочтения",
+    aboutUser: "О пользователе", digest: "Подборка", noDigest: "Подборки нет.", preferences: "Усвоенные предпочтения",
     noPreferences: "Пока ничего.", skillGaps: "Недостающие навыки", noGaps: "Желаемой роли нет, или всего хватает.",
     missing: "не хватает", has: "есть", coverage: "покрыто", hours: "ч", asText: "Текстом",
     verdict_apply_now: "откликаться", verdict_learn_first: "сначала подучиться", verdict_reconsider: "подумать ещё раз",
     window: "Окно", area: "Регион", score: "балл", noTrending: "Там ничего не набирает популярность.",
     dimension: "Измерение", value: "Значение", week: "Неделя", openJobs: "Открытых вакансий",
-    medianPay: "Медиана оплаты, USD в месяц", change: "Изменение", skill: "Навык", share: "Доля",
+    medianPay: "Медиана оплаты, $ в месяц", change: "Изменение", skill: "Навык", share: "Доля",
     demand: "Спрос на навыки", trends: "Тренды", metric: "Метрика", surface: "Место показа", interval: "Интервал", n: "n",
     noMetrics: "В этом поколении метрик нет.", served: "Текущее поколение", asOf: "На момент", created: "Создано",
     parent: "Предыдущее", version: "Версия кода", tables: "Таблицы", table: "Таблица", rows: "Строк", size: "Размер",
     marks: "Отметки источников", state: "Состояние", ready: "готово", stale: "устарело", "not ready": "не готово", old: "назад",
+    dimension_skill: "навык", dimension_role: "роль", dimension_company: "компания", dimension_city: "город", dimension_salary: "зарплата",
+    dimension_career_level: "уровень", dimension_keyword: "слово", dimension_salary_tolerance: "приемлемая оплата, доля желаемой",
+    dimension_distance_tolerance: "приемлемое расстояние, км",
+    level_intern: "стажёр", level_junior: "начинающий", level_middle: "специалист", level_senior: "старший", level_lead: "ведущий", level_executive: "руководитель",
+    priority_critical: "критично", priority_high: "важно", priority_medium: "желательно", priority_low: "не срочно",
+    surface_all: "все", surface_feed: "лента", surface_search: "поиск", surface_digest: "подборка", surface_similar: "похожие вакансии",
+    surface_trending: "в тренде", surface_external: "в другом месте", every: "все",
+    window_24h: "24 часа", window_7d: "7 дней",
+    metric_ctr: "доля кликов", metric_apply_rate: "доля откликов", metric_save_rate: "доля сохранений", metric_dismiss_rate: "доля отказов",
+    metric_dwell_seconds_mean: "среднее время просмотра, секунды", metric_match_precision: "точность совпадений", metric_match_recall: "полнота совпадений",
+    metric_match_f1: "мера F1 совпадений", metric_sample_ratio_p_value: "равномерность деления, p", metric_ctr_difference: "доля кликов, разница",
+    metric_apply_rate_difference: "доля откликов, разница", metric_snips_ctr: "доля кликов, SNIPS", metric_snips_apply_rate: "доля откликов, SNIPS",
+    metric_doubly_robust_ctr: "доля кликов, двойная оценка", metric_doubly_robust_apply_rate: "доля откликов, двойная оценка",
+    component_location: "расстояние", component_tags: "темы", component_engagement: "популярность", component_recency: "новизна",
+    component_poster_quality: "качество вакансий компании", component_collaborative: "выбор похожих людей", component_content: "содержание",
+    component_skills: "навыки", component_experience: "опыт", component_salary: "зарплата", component_location_match: "место",
+    component_culture: "культура", component_growth: "рост", component_neighbours: "соседи по интересам", component_also_applied: "тоже откликались",
+    component_affinity: "предпочтения", component_trending: "в тренде",
   },
 };
 
@@ -70,6 +106,8 @@ export function switchLanguage() {
   localStorage.setItem(LANGUAGE, current);
 }
 
+// The words of a code such as `apply_rate` of a kind such as `metric`; without any, the code in words.
+export const label = (kind, code) => TEXTS[current][`${kind}_${code}`] ?? String(code).replaceAll("_", " ");
 export const text = (name) => TEXTS[current][name] ?? TEXTS.en[name] ?? name;
 export const number = (value, digits = 0) => value === null || value === undefined ? "–"
   : value.toLocaleString(current, { maximumFractionDigits: digits });
@@ -77,18 +115,13 @@ export const percent = (value, digits = 0) => value === null || value === undefi
   : value.toLocaleString(current, { style: "percent", maximumFractionDigits: digits });
 export const moment = (value) => value ? new Date(value).toLocaleString(current, { dateStyle: "medium", timeStyle: "short" }) : "–";
 export const day = (value) => value ? new Date(value).toLocaleDateString(current, { dateStyle: "medium" }) : "–";
-export const bytes = (value) => value > 1e9 ? `${number(value / 1e9, 1)} GB` : value > 1e6 ? `${number(value / 1e6, 1)} MB` : `${number(value / 1e3, 1)} kB`;
+export const bytes = (value) => {
+  const [amount, unit] = value > 1e9 ? [value / 1e9, "gigabyte"] : value > 1e6 ? [value / 1e6, "megabyte"] : [value / 1e3, "kilobyte"];
+  return amount.toLocaleString(current, { style: "unit", unit, maximumFractionDigits: 1 });
+};
 
 export function age(seconds) {
   if (seconds === null || seconds === undefined) return "";
   const [amount, unit] = seconds >= 172800 ? [seconds / 86400, "day"] : seconds >= 7200 ? [seconds / 3600, "hour"] : [seconds / 60, "minute"];
   return amount.toLocaleString(current, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 0 });
-}
-
-export function salary(job) {
-  if (job.salary_min === null && job.salary_max === null) return "";
-  const low = job.salary_min === null ? "" : number(job.salary_min);
-  const high = job.salary_max === null ? "" : number(job.salary_max);
-  const range = low && high && low !== high ? `${low} – ${high}` : low && !high ? `≥ ${low}` : !low ? `≤ ${high}` : low;
-  return `${range} ${job.salary_currency ?? ""}${job.salary_period ? ` / ${job.salary_period}` : ""}`;
 }

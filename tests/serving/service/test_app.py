@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+import polars as pl
 import pytest
 
 from assets.publishing import generations
@@ -13,6 +14,7 @@ from serving.service.routes import ROUTES, Route, match
 from serving.service.store import Store
 from tests.factories import AS_OF, jobs, publish_small
 from tests.serving.client import call
+from tests.serving.world import open_store, serve
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +116,15 @@ def test_every_endpoint_answers_json(app: Application, path: str) -> None:
 def test_similar_and_trending_carry_cards(app: Application) -> None:
     assert call(app, "/v1/jobs/hh:1/similar").json["items"][0]["job"]["job_id"] == "hh:2"
     assert call(app, "/v1/trending", "window=24h").json["items"][0]["job"]["job_id"] == "hh:3"
+
+
+def test_names_are_those_of_the_language_asked_for(tmp_path: Path) -> None:
+    rows = [("place", "KZ", "ru", "Казахстан"), ("place", "KZ", "en", "Kazakhstan"), ("role", "a", "ru", "«А»")]
+    table = pl.DataFrame(rows, schema=["kind", "name", "language", "text"], orient="row")
+    publish_small(tmp_path, display_names=table)
+    app = serve(open_store(tmp_path))
+    assert call(app, "/v1/names", "lang=ru").json["names"] == {"place": {"KZ": "Казахстан"}, "role": {"a": "«А»"}}
+    assert call(app, "/v1/names", "lang=en").json["names"] == {"place": {"KZ": "Kazakhstan"}}
 
 
 @pytest.mark.parametrize(("language", "said"), [("en", "remote"), ("ru", "удалённо")])
