@@ -71,7 +71,12 @@ def users(
     return dg.Output(StoredTable(USERS, merge.update(only_changes=is_partial(context))))
 
 
-@asset("catalog/daily_interactions", inputs=("bronze/erasures",), deps=("bronze/events",), kinds=("duckdb",))
+@asset(
+    "catalog/daily_interactions",
+    inputs=("bronze/erasures",),
+    deps=("bronze/events", "bronze/application_log"),
+    kinds=("duckdb",),
+)
 def daily_interactions(
     context: dg.AssetExecutionContext, erasures: pl.LazyFrame, workspace: Workspace, clock: RunClock
 ) -> dg.Output[StoredTable]:

@@ -111,6 +111,7 @@ def _count(
         "day": day,
         "until": until,
         "max_dwell_seconds": MAX_DWELL_SECONDS,
+        "applied": EVENT_WEIGHTS["apply"],
         "relevant": RELEVANT_WEIGHT,
         "not_relevant": NOT_RELEVANT_WEIGHT,
         "min_relevant_rating": MIN_RELEVANT_RATING,

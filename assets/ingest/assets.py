@@ -18,6 +18,7 @@ from assets.declare import asset
 from assets.digests.links import DigestLinks
 from assets.erasing.purge import note_purged, purge_kept, purge_served
 from assets.ingest.applications.ingest import ingest_applications
+from assets.ingest.applications.mirroring import open_applications, record_applications
 from assets.ingest.events.ingest import ingest_events
 from assets.ingest.events.store import compact_days
 from assets.ingest.feeds.ingest import ingest_feeds
@@ -181,12 +182,14 @@ def resumes(workspace: Workspace, as_of: dt.datetime) -> RunReport:
     return ingest_resumes(workspace.lake, workspace.landing, vocabulary=vocabulary, as_of=as_of, llm=llm)
 
 
-@_ingested(APPLICATION_LOG, deps=("bronze/erasures",))
+@_ingested(APPLICATION_LOG, deps=("bronze/erasures", "bronze/events"))
 def application_log(workspace: Workspace, as_of: dt.datetime) -> RunReport:
-    """What became of applications, as apps told it: every event once."""
+    """What became of applications, as apps told it, every event once; saves and applications of users are among it."""
     report = ingest_applications(
         workspace.lake, workspace.landing, states=workspace.config.applications.words, as_of=as_of
     )
+    open_applications(workspace.lake)
+    record_applications(workspace.lake)
     workspace.lake.compact("bronze", APPLICATION_LOG, more_than=MAX_PARTS)
     return report
 

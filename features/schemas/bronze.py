@@ -12,6 +12,8 @@ QUARANTINE_RAW_BYTES = 4096
 EVENT_TYPES = (
     "impression", "view", "click", "save", "unsave", "share", "apply", "dismiss", "reject", "ignore", "feedback",
 )  # fmt: skip
+# An application that the log of applications tells of. Landed events are not of this type.
+RECORDED_APPLICATION = "applied"
 SURFACES = ("feed", "search", "digest", "similar", "trending", "external")
 
 _SOURCE = Column(pl.String, "Feed, API or folder that it comes from")
@@ -204,7 +206,9 @@ EVENTS = Table(
     {
         "event_id": Column(pl.String, "Event, by the id that the app gave"),
         "user_id": _USER_ID,
-        "event_type": Column(pl.String, f"One of {', '.join(EVENT_TYPES)}"),
+        "event_type": Column(
+            pl.String, f"One of {', '.join(EVENT_TYPES)}; {RECORDED_APPLICATION} by the log of applications"
+        ),
         "occurred_at": Column(UTC_TIMESTAMP, "When it happened"),
         "job_id": _JOB_ID,
         "dwell_seconds": Column(pl.Float64, "Time that the user spent on the job", "seconds"),

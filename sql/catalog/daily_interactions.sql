@@ -2,8 +2,8 @@
 -- Inputs: $files (the day's Parquet files of bronze/events, each event_id once); event_weights (event_type, weight) and
 --   erasures (user_id, requested_at) of this day, registered by the caller.
 -- Parameters: $day; $until (later events are left out), $max_dwell_seconds (cap per event), $relevant,
---   $not_relevant (weights of feedback), $min_relevant_rating, $max_not_relevant_rating, $max_opened_a_minute (jobs that
---   a person can view or click in a minute).
+--   $not_relevant (weights of feedback), $applied (weight of an application), $min_relevant_rating,
+--   $max_not_relevant_rating, $max_opened_a_minute (jobs that a person can view or click in a minute).
 with known as (
     select
         logged.user_id,
@@ -60,7 +60,13 @@ select
     cast(count(*) filter (where events.event_type = 'save') as integer) as n_saves,
     cast(count(*) filter (where events.event_type = 'unsave') as integer) as n_unsaves,
     cast(count(*) filter (where events.event_type = 'share') as integer) as n_shares,
-    cast(count(*) filter (where events.event_type = 'apply') as integer) as n_applies,
+    -- An application that only the log of applications tells of counts like one that the app logged itself.
+    cast(
+        greatest(
+            count(*) filter (where events.event_type = 'apply'),
+            least(1, count(*) filter (where events.event_type = 'applied'))
+        ) as integer
+    ) as n_applies,
     cast(count(*) filter (where events.event_type in ('dismiss', 'reject', 'ignore')) as integer) as n_dismissals,
     cast(count(*) filter (where events.is_relevant) as integer) as n_relevant,
     cast(count(*) filter (where not events.is_relevant) as integer) as n_not_relevant,
@@ -69,6 +75,10 @@ select
         / 1000.0 as dwell_seconds,
     cast(
         sum(coalesce(event_weights.weight, 0))
+        + case
+            when bool_or(events.event_type = 'applied') and not bool_or(events.event_type = 'apply') then $applied
+            else 0
+        end
         + $relevant * count(*) filter (where events.is_relevant)
         + $not_relevant * count(*) filter (where not events.is_relevant)
         as integer

@@ -1,0 +1,112 @@
+"""Interactions open applications, and applications hide their jobs: what either log says is written into the other.
+
+An `apply` or `save` of a user becomes a status in the log of applications. The first status of a user and job that the
+employer can know of becomes an event `applied`, by which feeds leave out the job and its duplicates.
+"""
+
+import json
+from pathlib import Path
+
+import polars as pl
+
+from assets.erasing.requests import Erasures
+from assets.ingest.events.store import EventStore
+from assets.lake import Lake, write_bytes
+from features.applications.states import APPLIED_FROM, STATES
+from features.hashing import stable_hash
+from features.schemas.bronze import APPLICATION_LOG, EVENTS, RECORDED_APPLICATION
+
+_OPENED = {"apply": "applied", "save": "saved"}
+_FROM_INTERACTION = "interaction:"
+_FROM_APPLICATION = "application:"
+_SALT = "recorded application"
+# What shows that the employer knows of the application.
+_KNOWN_STATES = [state for state in STATES[APPLIED_FROM:] if state != "withdrawn"]
+
+
+def open_applications(lake: Lake) -> int:
+    """Adds a status for each `apply` and `save` in parts of events that were not looked at yet; how many are new."""
+    fresh = _new_parts(lake, EVENTS.name)
+    if not fresh:
+        return 0
+    is_person = ~pl.col("is_bot").fill_null(value=False)
+    found = (
+        pl.scan_parquet(fresh, hive_partitioning=False, glob=False)
+        .filter(pl.col("event_type").is_in(list(_OPENED)), is_person, pl.col("job_id").is_not_null())
+        .select(
+            "user_id",
+            "occurred_at",
+            "job_id",
+            event_id=pl.lit(_FROM_INTERACTION) + pl.col("event_id"),
+            event_type=pl.lit("status"),
+            state=pl.col("event_type").replace_strict(_OPENED, return_dtype=pl.String),
+        )
+        .collect(engine="streaming")
+    )
+    kept = Erasures.load(lake).without_erased(APPLICATION_LOG.conform(found), at="occurred_at")
+    rows, _ = lake.append_new("bronze", APPLICATION_LOG, kept, within=["event_id"])
+    _note_parts(lake, EVENTS.name, fresh)
+    return rows.height
+
+
+def record_applications(lake: Lake) -> int:
+    """Adds an event `applied` for each user and job that has none, of users in new parts of the log; how many are new.
+
+    It has the time of the first status that was known then: one that comes later and happened before changes nothing.
+    """
+    fresh = _new_parts(lake, APPLICATION_LOG.name)
+    if not fresh:
+        return 0
+    users = pl.scan_parquet(fresh, hive_partitioning=False, glob=False).select("user_id").unique()
+    log = (
+        lake.scan("bronze", APPLICATION_LOG)
+        .filter(~pl.col("event_id").str.starts_with(_FROM_INTERACTION))
+        .join(users, on="user_id", how="semi")
+    )
+    jobs = (
+        log.select("user_id", "application_id", of_application="job_id")
+        .drop_nulls()
+        .unique(["user_id", "application_id"], keep="any")
+    )
+    is_known = pl.col("state").is_in(_KNOWN_STATES) | pl.col("event_type").is_in(["interview", "offer"])
+    first = (
+        log.filter(is_known)
+        .join(jobs, on=["user_id", "application_id"], how="left")
+        .with_columns(job_id=pl.coalesce("job_id", "of_application"))
+        .drop_nulls("job_id")
+        .group_by("user_id", "job_id")
+        .agg(pl.col("occurred_at").min())
+        .sort("user_id", "job_id")
+        .collect()
+    )
+    pairs = first.select(pl.concat_str("user_id", "job_id", separator="\0")).to_series()
+    rows = first.with_columns(
+        event_id=pl.format("{}{}", pl.lit(_FROM_APPLICATION), pl.Series(stable_hash(pairs, _SALT))),
+        event_type=pl.lit(RECORDED_APPLICATION),
+    )
+    store = EventStore(lake, Erasures.load(lake))
+    store.add(EVENTS.conform(rows))
+    store.flush()
+    _note_parts(lake, APPLICATION_LOG.name, fresh)
+    return store.n_new
+
+
+def _new_parts(lake: Lake, name: str) -> list[Path]:
+    """The parts of a bronze table that were not looked at yet. Merged ones are looked at once more."""
+    try:
+        seen = set(json.loads(_note(lake, name).read_bytes()))
+    except FileNotFoundError:
+        seen = set()
+    return [path for path in lake.files("bronze", name) if path.name not in seen]
+
+
+def _note_parts(lake: Lake, name: str, fresh: list[Path]) -> None:
+    """Notes what was looked at, after the rows are stored: a run that dies before looks at the parts once more."""
+    known = [path.name for path in lake.files("bronze", name)]
+    new = set(_new_parts(lake, name)) - set(fresh)  # they came meanwhile
+    names = sorted(set(known) - {path.name for path in new})
+    write_bytes(_note(lake, name), json.dumps(names).encode())
+
+
+def _note(lake: Lake, name: str) -> Path:
+    return lake.root / "bronze" / f".mirrored-{name}.json"
