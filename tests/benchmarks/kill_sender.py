@@ -16,19 +16,24 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
+from assets.digests.sending import Sender
+from assets.digests.smtp import Delivered, MailServer
 from tests.assets.digests.mail_server import Inbox, mail_server
 from tests.assets.digests.mail_world import MailWorld, mail_world
+
+SHARE_KILLED_WHILE_SENDING = 0.8  # the others are killed at any instant of their life
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=1.0, help="longest life of a sender")
-    parser.add_argument("--digests-per-kill", type=int, default=100)
+    parser.add_argument("--seconds", type=float, default=0.4, help="longest life, from the first mail on")
+    parser.add_argument("--digests-per-kill", type=int, default=40)
     options = parser.parse_args()
     rng = random.Random(options.seed)
     folder = Path(tempfile.mkdtemp())
@@ -52,10 +57,15 @@ def kill_senders(folder: Path, taken: Path, options: argparse.Namespace, *, rng:
     n_at_work = 0
     for kill in range(options.kills):
         n_before = len(taken.read_bytes().splitlines())
-        child = forked(lambda: send(world))
+        begins, begun = os.pipe()
+        child = forked(partial(send, world, begun=begun))
+        os.close(begun)
+        if rng.random() < SHARE_KILLED_WHILE_SENDING:
+            os.read(begins, 1)
         time.sleep(rng.uniform(0.0, options.seconds))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
+        os.close(begins)
         assert status in (0, signal.SIGKILL), "the sender failed by itself"
         n_at_work += len(taken.read_bytes().splitlines()) > n_before
         sys.stderr.write(f"\r{kill + 1} kills, {n_at_work} of a sender that had sent something ")
@@ -106,11 +116,22 @@ def fill(world: MailWorld, users: list[str]) -> None:
     world.put_digests(users, now.date())
 
 
-def send(world: MailWorld) -> None:
-    from assets.digests.sending import Sender
-    from assets.digests.smtp import MailServer
+class ToldServer(MailServer):
+    """Tells a pipe when the first mail goes out."""
 
-    Sender(world.writer, MailServer(world.settings.delivery)).send_due()
+    begun: int | None = None
+
+    def send(self, message: bytes, **envelope: Any) -> Delivered:
+        if self.begun is not None:
+            os.write(self.begun, b".")
+            self.begun = None
+        return super().send(message, **envelope)
+
+
+def send(world: MailWorld, *, begun: int | None = None) -> None:
+    server = ToldServer(world.settings.delivery)
+    server.begun = begun
+    Sender(world.writer, server).send_due()
 
 
 def check(world: MailWorld, users: list[str], taken: Counter[str], *, n_kills: int, n_at_work: int) -> None:
