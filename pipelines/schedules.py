@@ -76,14 +76,8 @@ def _schedule(job_name: str, status: dg.DefaultScheduleStatus) -> dg.ScheduleDef
 
 
 def request_digest_step(context: dg.ScheduleEvaluationContext, step: str) -> dg.RunRequest | dg.SkipReason:
-    """A run of one step of the job `digests`, or the reason why not: it is off unless the configuration says otherwise.
-
-    While another run of the step is active, none is added.
-    """
-    delivery = workspace_from_environment().config.pipeline.digest.delivery
-    if not delivery.scheduled:
-        return dg.SkipReason("digest.delivery.scheduled in pipeline.yaml is false")
-    if step == SEND and not delivery.host:
+    """A run of one step of the job `digests`, or the reason why not."""
+    if step == SEND and not workspace_from_environment().config.pipeline.digest.delivery.host:
         return dg.SkipReason("digest.delivery.host in pipeline.yaml names no mail server")
     tags = {DIGEST_STEP_TAG: step}
     active = context.instance.get_runs(dg.RunsFilter(job_name=DIGESTS_JOB, statuses=_ACTIVE, tags=tags), limit=1)

@@ -178,15 +178,13 @@ def test_a_tick_is_skipped_while_a_run_that_does_the_same_is_active(
     assert (f"of {active} is still active" in (data.skip_message or "")) is is_skipped
 
 
-def test_digests_are_made_in_steps_that_are_scheduled_where_the_configuration_says_so(
+def test_digests_are_made_in_steps_and_sent_where_there_is_a_mail_server(
     defs: dg.Definitions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JOBFEED_CONFIG", str(tmp_path))
     with dg.DagsterInstance.local_temp() as instance:
-        assert "digest.delivery.scheduled" in (evaluate(defs, instance, "digests_send").skip_message or "")
-        (tmp_path / "pipeline.yaml").write_text("digest: {delivery: {scheduled: true}}")
         assert "names no mail server" in (evaluate(defs, instance, "digests_send").skip_message or "")
-        (tmp_path / "pipeline.yaml").write_text("digest: {delivery: {scheduled: true, host: mail.example.org}}")
+        (tmp_path / "pipeline.yaml").write_text("digest: {delivery: {host: mail.example.org}}")
         steps = {step: evaluate(defs, instance, f"digests_{step}").run_requests[0] for step in DIGEST_STEPS}
         busy = {DIGEST_STEP_TAG: "send"}
         instance.add_run(dg.DagsterRun("digests", run_id="1", status=dg.DagsterRunStatus.STARTED, tags=busy))

@@ -90,14 +90,13 @@ def _unsubscribe_link(text: str) -> str:
 class DeliverySettings(Strict):
     """How digests are sent by e-mail. User and password: JOBFEED_SMTP_USER and JOBFEED_SMTP_PASSWORD.
 
-    `scheduled`: whether the schedules of the job `digests` run. `host`: of the mail server; nothing is sent without.
+    `host`: of the mail server; nothing is sent without.
     `security`: starttls, tls (from the first byte), or none, for a server on this machine. A digest is sent from the
     user's hour on, up to `late_hours` later; then it is suppressed as outdated. After a temporary refusal the next
     attempt comes after `retry_seconds`, then after twice that, up to `max_attempts`. `bounce_address`: where reports
     about undelivered mails go; default the sender's. `kept_days`: of the outbox.
     """
 
-    scheduled: bool = False
     host: str = Field("", pattern=r"^[A-Za-z0-9.:-]*$")
     port: int = Field(587, ge=1, le=65_535)
     security: Literal["starttls", "tls", "none"] = "starttls"

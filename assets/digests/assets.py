@@ -16,6 +16,7 @@ from assets.declare import asset
 from assets.digests.advice import with_advice
 from assets.digests.letters import LetterWriter, missing_settings
 from assets.digests.links import DigestLinks
+from assets.digests.outbox import open_outbox
 from assets.digests.recipients import without_opted_out
 from assets.digests.rendering import Wording, render
 from assets.digests.selection import digest_items, due_users, sent_items
@@ -110,13 +111,24 @@ def _drop_old_items(lake: Lake, *, before: dt.datetime) -> None:
 
 
 def _kept(lake: Lake, users: pl.LazyFrame, new: pl.DataFrame, *, as_of: dt.datetime) -> pl.LazyFrame:
-    """Earlier digests of the last days, without those of users who were erased or who unsubscribed since then."""
+    """Earlier digests of the last days: those of users without a new one, and those that still wait to be sent.
+
+    Those of users who were erased or who unsubscribed since then are left out.
+    """
     subscribed = users.filter(pl.col("digest_frequency") != "none").select("user_id")
+    key = ["user_id", "digest_date"]
+    with open_outbox(lake, is_read_only=True) as outbox:
+        waiting = outbox.waiting(as_of).select(key, is_waiting=pl.lit(value=True)).lazy()
+    has_new = new.lazy().select("user_id", has_new=pl.lit(value=True))
     return (
         lake.scan("digests", DIGESTS)
         .filter(pl.col("digest_date") > as_of.date() - dt.timedelta(days=KEPT_DAYS))
-        .join(new.lazy().select("user_id"), on="user_id", how="anti")
         .join(subscribed, on="user_id", how="semi")
+        .join(new.lazy().select(key), on=key, how="anti")
+        .join(has_new, on="user_id", how="left")
+        .join(waiting, on=key, how="left")
+        .filter(pl.col("has_new").is_null() | pl.col("is_waiting").is_not_null())
+        .select(list(DIGESTS.columns))
     )
 
 
