@@ -16,12 +16,14 @@ import tenacity
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from assets.digests.assets import _kept
 from assets.digests.letters import LetterWriter, NotConfiguredError
 from assets.digests.links import DigestLinks
 from assets.digests.outbox import LOCK
 from assets.digests.sending import AlreadySendingError, Sender, SendReport, queue_digests, write_due
 from assets.digests.smtp import MailServer, MailServerError
 from features.schemas.bronze import USER_RECORDS
+from features.schemas.catalog import USERS as USERS_TABLE
 from tests.assets.digests.mail_server import DROP, Fault, Inbox, mail_server, no_fault
 from tests.assets.digests.mail_world import DAY, NOON, Clock, MailWorld, mail_world
 
@@ -238,6 +240,31 @@ def test_only_one_sender_works_at_a_time(tmp_path: Path) -> None:
                 world.send()
             assert queue_digests(world.writer, now=NOON) == 0
         assert not inbox.mails
+
+
+def test_a_newer_digest_does_not_take_away_one_that_waits_to_be_sent(tmp_path: Path) -> None:
+    busy = {"fault": lambda step, n: "450 4.2.0 later" if (step, n) == ("rcpt", 0) else None, "max_attempts": 9}
+    with world_of(tmp_path, **busy, retry_seconds=3600) as (world, _):
+        clock = Clock()
+        clock.sleep = stop  # type: ignore[method-assign]  # with anna's digest queued again
+        with pytest.raises(StoppedError):
+            world.send(clock)
+        tomorrow = DAY + dt.timedelta(days=1)
+        new = pl.DataFrame({"user_id": ["anna", "boris"], "digest_date": [tomorrow, tomorrow]})
+        users = world.lake.scan("catalog", USERS_TABLE)
+        kept = _kept(world.lake, users, new, as_of=NOON + HOUR).collect()
+        assert kept["user_id", "digest_date"].rows() == [("anna", DAY), ("vera", DAY)]
+        again = pl.DataFrame({"user_id": ["anna"], "digest_date": [DAY]})
+        assert _kept(world.lake, users, again, as_of=NOON + HOUR).collect()["user_id"].to_list() == ["boris", "vera"]
+
+
+class StoppedError(Exception):
+    pass
+
+
+def stop(seconds: float) -> None:
+    if seconds > 60:
+        raise StoppedError
 
 
 def test_the_rate_is_bounded(tmp_path: Path) -> None:
