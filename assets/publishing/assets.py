@@ -34,10 +34,12 @@ from assets.ranking.inputs import served_settings
 from assets.ranking.listed import feeds_table
 from assets.ranking.matches import matches_table
 from assets.resources import ANNOUNCE_TAG, SCOPE_TAG, RunClock, Workspace, parse_scope, whole_job
+from assets.training.similar_jobs import similar_jobs_layers
 from features.localisation.places import town_names
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import PREFERENCES, USER_PROFILES
 from features.schemas.ranking import FEEDS, MATCHES
+from features.schemas.training import SIMILAR_JOBS
 from features.vocabulary.display_names import display_names
 from models.explanations.templates import REASON_TEMPLATES, reason_texts
 from serving.contract.tables import KEYS
@@ -208,6 +210,8 @@ def collect_sources(workspace: Workspace) -> dict[str, Source]:
     }
     preferences = LayeredTable(lake, "features", PREFERENCES, by=("user_id",))
     sources[PREFERENCES.name] = replace(sources[PREFERENCES.name], layered=preferences)
+    similar = similar_jobs_layers(lake)
+    sources[SIMILAR_JOBS.name] = replace(sources[SIMILAR_JOBS.name], layered=similar)
     nothing = Source(frame=FEEDS.empty().lazy())
     sources["feeds"] = Source(files=feeds, layered=feeds_table(lake)) if feeds else nothing
     matches = lake.files("ranking", MATCHES.name)

@@ -12,20 +12,20 @@ import polars as pl
 from assets.declare import asset
 from assets.io import StoredTable
 from assets.plots import bar_chart
-from assets.resources import RunClock, Workspace
+from assets.resources import RunClock, Workspace, is_partial
 from assets.training.embedding_store import PERSONAL, SHARED, keep_embeddings
 from assets.training.inputs import applications, consented, representatives, texts_of_jobs, texts_of_users
+from assets.training.similar_jobs import update_similar_jobs
 from assets.training.tuning import TUNE_TAG, als_settings, choice, count_interactions, keep_tuned, tuned_path
 from assets.training.tuning import tune as tune_models
 from assets.training.warm_start import warm_start
-from features.schemas.training import TEXT_EMBEDDINGS
+from features.schemas.training import SIMILAR_JOBS, TEXT_EMBEDDINGS
 from models.arrays import csr_of_shape
 from models.fitting.als import AlsModel, fit_als
 from models.fitting.collaborative import ALS, MODELS, Collaborative, combine
 from models.fitting.embeddings import load_embedder, model_identity, text_vectors
 from models.fitting.item_knn import JobNeighbours, fit_also_applied
 from models.fitting.job_vectors import JobVectors, build_job_vectors
-from models.fitting.similar_jobs import similar_jobs
 from models.fitting.sparse_models import SparseModel
 from models.fitting.texts import commonest_texts, distinct_texts, shared_texts
 from models.fitting.tuning import TuningError
@@ -292,14 +292,24 @@ def user_neighbours(
     kinds=("numpy", "scikitlearn"),
 )
 def similar_jobs_table(
-    workspace: Workspace, jobs: pl.LazyFrame, job_vectors: JobVectors, also_applied: JobNeighbours
-) -> dg.Output[pl.DataFrame]:
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    jobs: pl.LazyFrame,
+    job_vectors: JobVectors,
+    also_applied: JobNeighbours,
+) -> dg.Output[StoredTable]:
     """At most twenty similar jobs of each open job, by their texts and by the users who applied to both."""
-    known = jobs.select("job_id", "status", "duplicate_of").collect()
-    table = similar_jobs(known, job_vectors, also_applied, seed=workspace.config.pipeline.seed)
-    lengths = table["items"].list.len()
-    counts = {"n_jobs": len(table), "n_items": int(lengths.sum()), "n_without": int((lengths == 0).sum())}
-    return dg.Output(table, metadata=counts)
+    settings = workspace.config.pipeline
+    updated = update_similar_jobs(
+        workspace.lake,
+        jobs.select("job_id", "status", "duplicate_of").collect(),
+        job_vectors,
+        also_applied,
+        seed=settings.seed,
+        version=f"{model_identity(settings.embedding.model)} {settings.embedding.max_characters}",
+        only_changes=is_partial(context),
+    )
+    return dg.Output(StoredTable(SIMILAR_JOBS, updated.n_rows), metadata={"n_written": updated.n_written})
 
 
 def _weights(

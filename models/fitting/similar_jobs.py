@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from features.schemas.training import SIMILAR_JOBS
-from models.arrays import Csr, Floats, Longs, csr_from_coordinates, positions, sorted_ids
+from models.arrays import Csr, Floats, Ints, Longs, csr_from_coordinates, positions, rows_or_zeros, sorted_ids
 from models.fitting.clusters import cluster
 from models.fitting.item_knn import JobNeighbours
 from models.fitting.job_vectors import JobVectors
@@ -20,6 +20,8 @@ from models.kernels.dense_rows import top_k
 
 EXACT_JOBS = 25_000
 _BLOCK_ROWS = 512
+# Rows of open jobs, rows of similar ones, and scores.
+Pairs = tuple[Longs, Longs, Floats]
 _PROBED_CLUSTERS = 8
 
 
@@ -46,27 +48,88 @@ def similar_jobs(
     A list holds open jobs that are not duplicates, and never the job itself, its representative or its duplicates. A
     job without a vector or without similar jobs has an empty list.
     """
+    known = _Known.of(jobs, vectors, also_applied, settings or SimilarSettings())
+    queries = np.flatnonzero(known.vectors.any(axis=1))
+    comparisons = _comparisons(known.vectors, queries, known.shown, seed=seed, exact_jobs=exact_jobs)
+    return _as_table(known.job_ids, [known.best(query, candidate) for query, candidate in comparisons])
+
+
+def similar_jobs_again(
+    stored: pl.DataFrame,
+    jobs: pl.DataFrame,
+    vectors: JobVectors,
+    also_applied: JobNeighbours,
+    *,
+    changed: pl.Series,
+    settings: SimilarSettings | None = None,
+) -> pl.DataFrame:
+    """The rows of SIMILAR_JOBS that differ from `stored` now that the `changed` jobs (ids) are other ones, or gone.
+
+    Changed jobs and lists that held one are compared with all jobs, the other lists with the changed jobs only.
+    """
     settings = settings or SimilarSettings()
-    opened = jobs.filter(pl.col("status") == "open").sort("job_id")
-    opened = opened.with_columns(group=pl.coalesce("duplicate_of", "job_id"))
-    group = positions(sorted_ids(opened["group"]), opened["group"])
-    rows = positions(vectors.job_ids, opened["job_id"])
-    known = np.zeros((len(opened), vectors.vectors.shape[1]), dtype=np.float32)
-    known[rows >= 0] = vectors.vectors[rows[rows >= 0]]
-    shown = np.flatnonzero(opened["duplicate_of"].is_null().to_numpy() & known.any(axis=1))
-    queries = np.flatnonzero(known.any(axis=1))
-    boost = _aligned(also_applied, opened["group"], opened["job_id"])
-    found: list[tuple[Longs, Longs, Floats]] = []
-    for query, candidate in _comparisons(known, queries, shown, seed=seed, exact_jobs=exact_jobs):
-        scores = known[query] @ known[candidate].T
-        scores += np.float32(settings.also_applied_weight) * boost[query][:, candidate].toarray()
+    known = _Known.of(jobs, vectors, also_applied, settings)
+    items = stored.explode("items", empty_as_null=False).select(
+        "job_id", pl.col("items").struct.unnest().name.prefix("other_")
+    )
+    held = items.filter(pl.col("other_job_id").is_in(changed.implode()))["job_id"]
+    is_redone = known.job_ids.is_in(pl.concat([changed, held]).implode()).to_numpy()
+    is_changed = known.job_ids.is_in(changed.implode()).to_numpy()
+    has_vector = known.vectors.any(axis=1)
+    redone, others = np.flatnonzero(is_redone & has_vector), np.flatnonzero(~is_redone & has_vector)
+    new = known.shown[is_changed[known.shown]]
+    found = [known.best(query, known.shown) for query in _blocks(redone)]
+    found += [known.best(query, new) for query in _blocks(others) if len(new)]
+    kept = items.join(pl.DataFrame({"job_id": known.job_ids.filter(pl.Series(~is_redone))}), on="job_id", how="semi")
+    job, other = positions(known.job_ids, kept["job_id"]), positions(known.job_ids, kept["other_job_id"])
+    found.append((job.astype(np.int64), other.astype(np.int64), kept["other_score"].to_numpy()))
+    table = _as_table(known.job_ids, found, n_items=settings.n_items)
+    return table.join(stored, on=["job_id", "items"], how="anti")
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The open jobs: their vectors, groups of duplicates, those that lists may hold, and shared applicants."""
+
+    settings: SimilarSettings
+    job_ids: pl.Series
+    vectors: Floats
+    group: Ints
+    shown: Longs
+    boost: Csr
+
+    @classmethod
+    def of(
+        cls, jobs: pl.DataFrame, vectors: JobVectors, also_applied: JobNeighbours, settings: SimilarSettings
+    ) -> "_Known":
+        opened = jobs.filter(pl.col("status") == "open").sort("job_id")
+        opened = opened.with_columns(group=pl.coalesce("duplicate_of", "job_id"))
+        known = rows_or_zeros(vectors.vectors, positions(vectors.job_ids, opened["job_id"]))
+        return cls(
+            settings,
+            opened["job_id"],
+            known,
+            group=positions(sorted_ids(opened["group"]), opened["group"]),
+            shown=np.flatnonzero(opened["duplicate_of"].is_null().to_numpy() & known.any(axis=1)),
+            boost=_aligned(also_applied, opened["group"], opened["job_id"]),
+        )
+
+    def best(self, query: Longs, candidate: Longs) -> Pairs:
+        """The best candidates (sorted) of each query: pairs of rows, and their scores."""
+        scores = self.vectors[query] @ self.vectors[candidate].T
+        scores += np.float32(self.settings.also_applied_weight) * self.boost[query][:, candidate].toarray()
         scores = np.round(np.minimum(scores, 1), 6)
-        scores[(group[query][:, None] == group[candidate]) | (scores < settings.min_score)] = -np.inf
-        best = top_k(scores, settings.n_items)
+        is_same = self.group[query][:, None] == self.group[candidate]
+        scores[is_same | (scores < self.settings.min_score)] = -np.inf
+        best = top_k(scores, self.settings.n_items)
         row, _ = np.nonzero(best >= 0)
         column = best[best >= 0]
-        found.append((query[row], candidate[column], scores[row, column]))
-    return _as_table(opened["job_id"], found)
+        return query[row], candidate[column], scores[row, column]
+
+
+def _blocks(queries: Longs) -> Iterator[Longs]:
+    for start in range(0, len(queries), _BLOCK_ROWS):
+        yield queries[start : start + _BLOCK_ROWS]
 
 
 def _comparisons(
@@ -76,8 +139,8 @@ def _comparisons(
     if not len(queries) or not len(shown):
         return
     if len(shown) <= exact_jobs:
-        for start in range(0, len(queries), _BLOCK_ROWS):
-            yield queries[start : start + _BLOCK_ROWS], shown
+        for block in _blocks(queries):
+            yield block, shown
         return
     clusters = cluster(vectors[shown], n_clusters=round(len(shown) ** 0.5), seed=seed)
     query_cluster = clusters.assign(vectors[queries])
@@ -88,9 +151,8 @@ def _comparisons(
     for label in np.unique(query_cluster):
         near = [members[bounds[other] : bounds[other + 1]] for other in probed[label]]
         candidate = np.sort(shown[np.concatenate(near)])
-        mine = queries[query_cluster == label]
-        for start in range(0, len(mine), _BLOCK_ROWS):
-            yield mine[start : start + _BLOCK_ROWS], candidate
+        for block in _blocks(queries[query_cluster == label]):
+            yield block, candidate
 
 
 def _aligned(also_applied: JobNeighbours, row_ids: pl.Series, column_ids: pl.Series) -> Csr:
@@ -104,7 +166,8 @@ def _aligned(also_applied: JobNeighbours, row_ids: pl.Series, column_ids: pl.Ser
     return csr_from_coordinates(scores.row, column_of[scores.col], scores.data, shape=(len(row_ids), len(column_ids)))
 
 
-def _as_table(job_ids: pl.Series, found: list[tuple[Longs, Longs, Floats]]) -> pl.DataFrame:
+def _as_table(job_ids: pl.Series, found: list[Pairs], *, n_items: int | None = None) -> pl.DataFrame:
+    """SIMILAR_JOBS of the pairs; of each job the best `n_items`."""
     job, other, score = (
         (np.concatenate(part) for part in zip(*found, strict=True)) if found else (np.zeros(0, np.int64),) * 3
     )
@@ -112,7 +175,7 @@ def _as_table(job_ids: pl.Series, found: list[tuple[Longs, Longs, Floats]]) -> p
         pl.DataFrame({"job_id": job_ids.gather(job), "other": job_ids.gather(other), "score": score})
         .sort(["job_id", "score", "other"], descending=[False, True, False])
         .group_by("job_id", maintain_order=True)
-        .agg(items=pl.struct(job_id="other", score=pl.col("score").cast(pl.Float32)))
+        .agg(items=pl.struct(job_id="other", score=pl.col("score").cast(pl.Float32)).head(n_items or pl.len()))
     )
     return SIMILAR_JOBS.conform(
         pl.DataFrame({"job_id": job_ids})

@@ -1,10 +1,11 @@
 import numpy as np
 import polars as pl
+import pytest
 
 from features.schemas.training import SIMILAR_JOBS
 from models.fitting.item_knn import JobNeighbours, fit_also_applied
 from models.fitting.job_vectors import JobVectors
-from models.fitting.similar_jobs import SimilarSettings, similar_jobs
+from models.fitting.similar_jobs import SimilarSettings, similar_jobs, similar_jobs_again
 
 
 def vectors(rows: np.ndarray) -> JobVectors:
@@ -101,3 +102,41 @@ def test_clusters_find_nearly_all_similar_jobs() -> None:
     shared = [len(set(exact[job]) & set(clustered[job])) / max(len(exact[job]), 1) for job in exact]
     assert np.mean(shared) > 0.9
     assert clustered == lists(similar_jobs(frame.reverse(), known, nobody(), seed=1, exact_jobs=100))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_lists_brought_up_to_date_are_those_made_anew(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(0.3, 1, (80, 5))
+    known, at = vectors(rows), pl.lit(0).cast(pl.Datetime("us", "UTC"))
+    pairs = pl.DataFrame(
+        {
+            "user_id": [f"u{number}" for number in rng.integers(0, 12, 300)],
+            "job_id": known.job_ids.gather(rng.integers(0, 80, 300)),
+        }
+    )
+    shared = fit_also_applied(pairs.unique().sort("user_id", "job_id").with_columns(last_at=at))
+    settings = SimilarSettings(n_items=5)
+    hidden = [f"j{number:04d}" for number in rng.choice(80, 10, replace=False)]
+    frame = jobs(known).filter(~pl.col("job_id").is_in(hidden))
+    stored = similar_jobs(frame, known, shared, seed=1, settings=settings)
+    for n_hidden in (7, 3, 0):
+        before = frame
+        moved = rng.choice(80, 6, replace=False)
+        rows[moved] = rng.normal(0.3, 1, (6, 5))
+        rows[moved[0]] = 0
+        known = vectors(rows)
+        names = [f"j{number:04d}" for number in moved]
+        frame = jobs(known, **{names[3]: {"status": "closed"}, names[4]: {"duplicate_of": names[1]}})
+        frame = frame.filter(~pl.col("job_id").is_in(hidden[:n_hidden]))
+        differing = [
+            one.join(other, on=one.columns, how="anti", nulls_equal=True)["job_id"]
+            for one, other in ((before, frame), (frame, before))
+        ]
+        changed = pl.concat([*differing, pl.Series(names)]).unique().sort()
+        again = similar_jobs_again(stored, frame, known, shared, changed=changed, settings=settings)
+        expected = similar_jobs(frame, known, shared, seed=1, settings=settings)
+        kept = stored.join(again, on="job_id", how="anti").join(expected, on="job_id", how="semi")
+        assert 0 < len(again) < len(expected)
+        stored = pl.concat([kept, again]).sort("job_id")
+        assert stored.equals(expected)
