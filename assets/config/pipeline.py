@@ -161,7 +161,7 @@ class Publishing(Strict):
     min_feeds_share_of_last: Share = 0.9
     max_fallback_share: Share = 1.0
     compared_within_days: int = Field(7, ge=0, le=400)
-    max_changed_share: Share = 0.25
+    max_changed_share: Share = 0.5
     postgres: Postgres = Postgres()
 
 
