@@ -24,8 +24,9 @@ Compute = Callable[[pl.LazyFrame, pl.LazyFrame], pl.DataFrame]
 def update_users(lake: Lake, table: Table, compute: Compute, *, version: str, only_changes: bool) -> int:
     """Brings a table by user, computed from users, interactions and jobs, up to date; returns its number of rows.
 
-    `only_changes`: only users whose statements, interactions or jobs of these changed are computed, if they are known.
-    `version` names the code and vocabulary behind `compute`, and whatever else it reads.
+    `only_changes`: only users whose statements, interactions or jobs of these changed are computed, if they are known,
+    and of these only the ones whose rows differ are written. `version` names the code and vocabulary behind `compute`,
+    and whatever else it reads.
     """
     stored = LayeredTable(lake, _STAGE, table, by=("user_id",))
     with stored.lock():
@@ -38,10 +39,19 @@ def update_users(lake: Lake, table: Table, compute: Compute, *, version: str, on
         if users.is_empty():
             return stored.add(table.empty(), table.empty(), now, n_rows_before=0)
         is_changed = pl.col("user_id").is_in(users.implode())
-        rows = compute(rows_of_users.filter(is_changed), interactions.filter(is_changed))
-        old = lake.scan(_STAGE, table).select("user_id").filter(is_changed).collect()
-        gone = old.join(rows, on="user_id", how="anti")
-        return stored.add(rows, gone, now, n_rows_before=len(old))
+        new = compute(rows_of_users.filter(is_changed), interactions.filter(is_changed))
+        old = lake.scan(_STAGE, table).filter(is_changed).collect()
+        differing = pl.concat([_rows_not_in(old, new), _rows_not_in(new, old)]).select("user_id")
+        rows, before = (each.join(differing, on="user_id", how="semi", maintain_order="left") for each in (new, old))
+        return stored.add(rows, _without_users(before, rows), now, n_rows_before=len(before))
+
+
+def _rows_not_in(other: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.join(other, on=rows.columns, how="anti", nulls_equal=True)
+
+
+def _without_users(rows: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    return rows.join(others, on="user_id", how="anti")
 
 
 def title_words(lake: Lake, jobs: pl.LazyFrame, *, anew: bool) -> pl.DataFrame:
