@@ -18,7 +18,15 @@ from assets.publishing.full import publish_full
 from assets.publishing.tables import Source
 from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS, INTERACTIONS, INTERVIEWS, JOBS, OFFERS
 from features.schemas.features import NEARBY, PREFERENCES, TRENDING, USER_PROFILES
-from features.schemas.insight import DIGESTS, MARKET_TRENDS, METRICS, SKILL_DEMAND, SKILL_GAPS
+from features.schemas.insight import (
+    DIGESTS,
+    LEARNING_PLANS,
+    MARKET_TRENDS,
+    METRICS,
+    SKILL_DEMAND,
+    SKILL_GAPS,
+    SKILL_PROGRESS,
+)
 from features.schemas.ranking import FALLBACK_FEEDS, FEEDS, MATCHES
 from features.schemas.training import SIMILAR_JOBS
 from serving.contract.generation import MANIFEST, TABLES_FOLDER, load_manifest
@@ -193,6 +201,8 @@ def sources(**changes: pl.DataFrame) -> dict[str, Source]:
         "skill_demand": SKILL_DEMAND.empty(),
         "skill_gaps": SKILL_GAPS.empty(),
         **{table.name: table.empty() for table in (APPLICATIONS, APPLICATION_EVENTS, INTERVIEWS, OFFERS)},
+        "learning_plans": LEARNING_PLANS.empty(),
+        "skill_progress": SKILL_PROGRESS.empty(),
         "metrics": METRICS.empty(),
     }
     return {name: Source(frame=frame.lazy()) for name, frame in (frames | changes).items()}

@@ -75,6 +75,7 @@ ASSETS_BY_GROUP = {
         "insight/outcomes",
         "insight/policy_values",
         "insight/skill_demand",
+        "insight/learning_plans",
         "insight/skill_gaps",
         "insight/success_patterns",
     },

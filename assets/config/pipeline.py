@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from assets.config.yaml_files import Share, Strict
+from features.users.learning_plan import PlanLimits
 from models.fitting.als import AlsSettings
 
 
@@ -131,6 +132,18 @@ class DigestSettings(Strict):
     delivery: DeliverySettings = DeliverySettings()
 
 
+class Learning(Strict):
+    """Learning plans.
+
+    `resources`: a CSV file (skill, name, url, hours, language) in the folder of the configuration that replaces the
+    shipped one. `steps`: skills per wanted role. `jobs`: newest jobs within reach that a plan looks at.
+    """
+
+    resources: str = ""
+    steps: int = Field(PlanLimits.steps, ge=1, le=20)
+    jobs: int = Field(PlanLimits.jobs, ge=1, le=100_000)
+
+
 class Postgres(Strict):
     """Copies of generations in PostgreSQL; the server is named by JOBFEED_POSTGRES_DSN in the environment."""
 
@@ -180,6 +193,7 @@ class Pipeline(Strict):
     tuning: Tuning = Tuning()
     embedding: Embedding = Embedding()
     digest: DigestSettings = DigestSettings()
+    learning: Learning = Learning()
     publishing: Publishing = Publishing()
     alerts: Alerts = Alerts()
     schedules: tuple[Literal["daily", "hourly", "frequent", "weekly", "digests"], ...] = ()

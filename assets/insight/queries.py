@@ -16,6 +16,10 @@ from features.metrics import USER_GROUPS
 from features.schemas.bronze import EVENTS
 from features.schemas.insight import EXPOSURES
 
+MARKET_COLUMNS = (
+    "job_id", "company", "skills", "professional_roles", "country", "status", "duplicate_of", "published_at",
+    "salary_monthly_usd_min", "salary_monthly_usd_max",
+)  # fmt: skip
 OUTCOME_PERIOD = dt.timedelta(days=28)
 
 

@@ -38,6 +38,7 @@ from assets.training.similar_jobs import similar_jobs_layers
 from features.localisation.places import town_names
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import PREFERENCES, USER_PROFILES
+from features.schemas.insight import SKILL_PROGRESS
 from features.schemas.ranking import FEEDS, MATCHES
 from features.schemas.training import SIMILAR_JOBS
 from features.vocabulary.display_names import display_names
@@ -53,6 +54,8 @@ _FRAMES = {
     "market_trends": "insight",
     "skill_demand": "insight",
     "skill_gaps": "insight",
+    "learning_plans": "insight",
+    "skill_progress": "insight",
     "metrics": "insight",
     "digests": "digests",
     "applications": "catalog",
@@ -63,7 +66,8 @@ _FRAMES = {
 _DAMAGED_KEPT_DAYS = 30
 _DEPENDENCIES = (
     *("catalog/jobs", "catalog/interactions", "features/user_profiles", "ranking/feeds", "ranking/matches"),
-    *(f"{stage}/{name}" for name, stage in _FRAMES.items()),
+    # The asset of skill gaps writes the table of progress too.
+    *(f"{stage}/{name}" for name, stage in _FRAMES.items() if name != SKILL_PROGRESS.name),
     "insight/exposures",  # which reads the generations that publishing removes
 )
 

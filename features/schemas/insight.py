@@ -50,6 +50,8 @@ DIGEST_OUTBOX = Table(
 MARKET_TRENDS = published("market_trends")
 SKILL_DEMAND = published("skill_demand")
 SKILL_GAPS = published("skill_gaps")
+LEARNING_PLANS = published("learning_plans")
+SKILL_PROGRESS = published("skill_progress")
 METRICS = published("metrics")
 
 _RECIPE = Column(pl.String, "Recipe that scored the feed")

@@ -11,6 +11,7 @@ from features.text.normalise import first_true
 from features.users.profiles import SKILL_LEVELS
 
 MIN_ROLE_SHARE = 0.2
+MIN_ROLE_LIFT = 1.25  # a skill that other jobs name as often is none of the role
 MAX_MISSING = 10
 USERS_AT_ONCE = 50_000
 

@@ -24,12 +24,15 @@ APPLICATIONS_PREFIX = "applications"  # user_id
 APPLICATION_EVENTS_PREFIX = "application-events"  # user_id
 INTERVIEWS_PREFIX = "interviews"  # user_id
 OFFERS_PREFIX = "offers"  # user_id
+LEARNING_PLANS_PREFIX = "learning-plans"  # user_id
+SKILL_PROGRESS_PREFIX = "skill-progress"  # user_id
 DOCUMENT_PREFIX = "document"  # market, metrics, reasons, recipes
 
 KEYSPACES = ("users", "things")
 TEXT_TABLES = ("jobs", "reasons")  # of text_tables.py; the manifest's `lookup` names their files too
 USER_PREFIXES = frozenset(
     {FEED_PREFIX, COMPONENTS_PREFIX, MATCHES_PREFIX, DIGEST_PREFIX, PREFERENCES_PREFIX, SKILL_GAPS_PREFIX}
+    | {LEARNING_PLANS_PREFIX, SKILL_PROGRESS_PREFIX}
     | {APPLICATIONS_PREFIX, APPLICATION_EVENTS_PREFIX, INTERVIEWS_PREFIX, OFFERS_PREFIX}
 )
 DICTIONARY_KEY = b"dictionary:"

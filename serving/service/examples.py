@@ -16,7 +16,7 @@ _SHARED: Mapping[str, Any] = {
     **IDENTIFIERS,
     "generation": "20260301T020000Z-0a1b2c3d", "as_of": _AS_OF, "generated_at": _AS_OF,
     "recipe": "marketplace", "arm": "default", "area": "all", "skill": "Python", "rank": 1, "match_percent": 87,
-    "salary_monthly_usd_median": 3000.0, "n_jobs": 120, "change": 0.05, "estimated_hours": 40,
+    "salary_monthly_usd_median": 3000.0, "n_salaries": 60, "n_jobs": 120, "change": 0.05, "estimated_hours": 40,
 }  # fmt: skip
 _CARD: Mapping[str, Any] = {
     "title": "Python developer", "company": "Example LLP", "country": "KZ", "work_format": "remote",
@@ -87,6 +87,16 @@ _OF_TYPE: Mapping[str, Mapping[str, Any]] = {
         "offer_id": "o-1", "status": "received", "salary": 1_300_000.0, "currency": "KZT", "period": "month",
         "monthly_usd": 2600.0, "deadline": "2026-03-10", "market_percentile": 0.72, "n_compared": 48,
         "updated_at": "2026-02-28T11:00:00Z",
+    },
+    "LearningResource": {
+        "name": "Docker: get started", "url": "https://docs.docker.com/get-started/", "hours": 12, "language": "en",
+    },
+    "LearningStep": {
+        "role": "python_developer", "skill": "Docker", "estimated_hours": 12, "n_jobs_opened": 9, "n_jobs_open": 40,
+        "n_jobs_reachable": 120,
+    },
+    "SkillProgress": {
+        "role": "python_developer", "skill": "SQL", "noticed_on": "2026-02-20", "before": "missing", "after": "has",
     },
     "SimilarJobs": {"score": 0.91},
     "TrendingJobs": {"window": "24h", "score": 35.2},

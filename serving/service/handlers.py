@@ -131,10 +131,10 @@ def matches(view: View, request: Request) -> Answer:
 
 
 def skill_gaps(view: View, request: Request) -> Answer:
-    """The user's skill gaps by wanted role; an empty list if no role is wanted."""
-    return answer(
-        insight_responses.SkillGaps(request.identifier, view.name, _stored(view, keys.SKILL_GAPS_PREFIX, request))
-    )
+    """The user's skill gaps by wanted role, what to learn first, and what was learned; empty if no role is wanted."""
+    prefixes = (keys.SKILL_GAPS_PREFIX, keys.LEARNING_PLANS_PREFIX, keys.SKILL_PROGRESS_PREFIX)
+    stored = [_stored(view, prefix, request) for prefix in prefixes]
+    return answer(insight_responses.SkillGaps(request.identifier, view.name, *stored))
 
 
 def applications(view: View, request: Request) -> Answer:

@@ -69,12 +69,49 @@ class SkillGap(Struct, gc=False):
     verdict: str | None
 
 
+class LearningResource(Struct, gc=False):
+    """Where a skill can be learned for free."""
+
+    columns: ClassVar[Columns] = insight_tables.LEARNING_RESOURCE
+    name: str
+    url: str
+    hours: int | None
+    language: str | None
+
+
+class LearningStep(Struct, gc=False):
+    """A skill to learn for a wanted role."""
+
+    columns: ClassVar[Columns] = DESCRIBED["learning_plans"].columns
+    role: str
+    rank: Annotated[int, Meta(ge=1)]
+    skill: str
+    estimated_hours: int
+    n_jobs_opened: int
+    n_jobs_open: int
+    n_jobs_reachable: int
+    resources: list[LearningResource]
+
+
+class SkillProgress(Struct, gc=False):
+    """A skill that was in a gap and is there no more."""
+
+    columns: ClassVar[Columns] = DESCRIBED["skill_progress"].columns
+    role: str
+    skill: str
+    noticed_on: str
+    before: Literal["missing", "partial"]
+    after: Literal["partial", "has"]
+
+
 class SkillGaps(Struct):
-    """A user's skill gaps by wanted role."""
+    """A user's skill gaps by wanted role, what to learn first, and what was learned."""
 
     user_id: UserId
     generation: Generation
     skill_gaps: Annotated[list[SkillGap], Meta(description="One per wanted role; empty if no role is wanted")]
+    learning_plan: Annotated[list[LearningStep], Meta(description="Skills to learn by role, the best first")]
+    progress: Annotated[list[SkillProgress], Meta(description="What was learned, the newest first")]
 
 
 class MarketTrend(Struct, gc=False):
@@ -87,6 +124,7 @@ class MarketTrend(Struct, gc=False):
     week: str
     n_jobs: int | None
     salary_monthly_usd_median: float | None
+    n_salaries: int | None
     change: float | None
 
 
@@ -99,6 +137,7 @@ class SkillDemand(Struct, gc=False):
     n_jobs: int | None
     share: float | None
     salary_monthly_usd_median: float | None
+    n_salaries: int | None
     change: float | None
 
 

@@ -1,7 +1,8 @@
 -- Grain: dimension (skill, role, company, salary), value, area (all or a country code), week (its Monday, UTC).
 -- Inputs: jobs (catalog/jobs).
 -- Parameters: $as_of (instant of the run), $weeks (how many, the running one included), $top (values per dimension,
---   area and week), $salary_band (width of a salary band in USD a month).
+--   area and week), $salary_band (width of a salary band in USD a month), $min_jobs (the least jobs of the week before
+--   for a change: of a few, a change says nothing).
 -- A week counts the jobs first published in it, near-duplicates once. The running week is compared with the same part
 -- of the week before, so that a Monday morning does not look like a collapse.
 with published as (
@@ -52,7 +53,8 @@ counted as (
         in_areas.week,
         count(*) as n_jobs,
         count(*) filter (where in_areas.published_at + interval 7 days <= $as_of) as n_jobs_comparable,
-        round(median(in_areas.salary_monthly_usd), 2) as salary_monthly_usd_median
+        round(median(in_areas.salary_monthly_usd), 2) as salary_monthly_usd_median,
+        count(in_areas.salary_monthly_usd) as n_salaries
     from labelled
     inner join in_areas on labelled.job_id = in_areas.job_id
     group by labelled.dimension, labelled.value, in_areas.area, in_areas.week
@@ -65,7 +67,10 @@ compared as (
         this.week,
         this.n_jobs,
         this.salary_monthly_usd_median,
-        round(this.n_jobs / nullif(before.n_jobs_comparable, 0) - 1, 6) as change
+        this.n_salaries,
+        case
+            when before.n_jobs_comparable >= $min_jobs then round(this.n_jobs / before.n_jobs_comparable - 1, 6)
+        end as change
     from counted as this
     left join counted as before
         on this.dimension = before.dimension
@@ -73,7 +78,7 @@ compared as (
         and this.area = before.area
         and this.week = before.week + 7
 )
-select dimension, value, area, week, n_jobs, salary_monthly_usd_median, change
+select dimension, value, area, week, n_jobs, salary_monthly_usd_median, n_salaries, change
 from compared
 where week > cast(date_trunc('week', $as_of) as date) - 7 * cast($weeks as integer)
 qualify row_number() over (partition by dimension, area, week order by n_jobs desc, value) <= $top

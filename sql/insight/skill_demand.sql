@@ -1,7 +1,8 @@
 -- Grain: skill, area (all or a country code). What the open jobs ask for, near-duplicates counted once.
 -- Inputs: jobs (catalog/jobs).
--- Parameters: $as_of (instant of the run), $period_days (length of the two periods that `change` compares).
--- change: jobs published in the last period against those of the period before, of any status; null without the latter.
+-- Parameters: $as_of (instant of the run), $period_days (length of the two periods that `change` compares), $min_jobs (the
+--   least jobs of the first period for a change: of a few, a change says nothing).
+-- change: jobs published in the last period against those of the period before, of any status.
 with known as (
     select
         job_id,
@@ -34,6 +35,7 @@ demand as (
         area,
         count(*) filter (where is_open) as n_jobs,
         round(median(salary_monthly_usd) filter (where is_open), 2) as salary_monthly_usd_median,
+        count(salary_monthly_usd) filter (where is_open) as n_salaries,
         count(*) filter (where is_new) as n_new,
         count(*) filter (where is_before) as n_before
     from asked
@@ -45,7 +47,8 @@ select
     demand.n_jobs,
     round(demand.n_jobs / totals.n_open_jobs, 6) as share,
     demand.salary_monthly_usd_median,
-    round(demand.n_new / nullif(demand.n_before, 0) - 1, 6) as change
+    demand.n_salaries,
+    case when demand.n_before >= $min_jobs then round(demand.n_new / demand.n_before - 1, 6) end as change
 from demand
 inner join totals on demand.area = totals.area
 where demand.n_jobs > 0

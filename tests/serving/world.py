@@ -10,7 +10,15 @@ from assets.publishing.build import Published
 from features.nearby import cells
 from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS, INTERVIEWS, OFFERS
 from features.schemas.features import NEARBY
-from features.schemas.insight import DIGESTS, MARKET_TRENDS, METRICS, SKILL_DEMAND, SKILL_GAPS
+from features.schemas.insight import (
+    DIGESTS,
+    LEARNING_PLANS,
+    MARKET_TRENDS,
+    METRICS,
+    SKILL_DEMAND,
+    SKILL_GAPS,
+    SKILL_PROGRESS,
+)
 from features.schemas.table import Table
 from serving.service.app import Application
 from serving.service.auth import Authoriser
@@ -48,6 +56,8 @@ def publish_full(
         "skill_demand": _frame(SKILL_DEMAND, {"skill": "Python", "area": "all", "n_jobs": 8, "share": 1.0}),
         "skill_gaps": _frame(SKILL_GAPS, _gap()),
         **_applications(),
+        "learning_plans": _frame(LEARNING_PLANS, _step()),
+        "skill_progress": _frame(SKILL_PROGRESS, _learned()),
         "metrics": _frame(
             METRICS,
             {"metric": "apply_rate", "recipe": "all", "arm": "all", "surface": "feed", "value": 0.05, "n": 100},
@@ -124,6 +134,32 @@ def _gap() -> dict[str, object]:
         "coverage_share": 0.75,
         "estimated_hours": 40,
         "verdict": "learn_first",
+    }
+
+
+def _step() -> dict[str, object]:
+    resource = {"name": "Docker: get started", "url": "https://docs.docker.com/", "hours": 12, "language": "en"}
+    return {
+        "user_id": "anna",
+        "role": "python_developer",
+        "rank": 1,
+        "skill": "Docker",
+        "estimated_hours": 12,
+        "n_jobs_opened": 3,
+        "n_jobs_open": 5,
+        "n_jobs_reachable": 8,
+        "resources": [resource],
+    }
+
+
+def _learned() -> dict[str, object]:
+    return {
+        "user_id": "anna",
+        "role": "python_developer",
+        "skill": "SQL",
+        "noticed_on": AS_OF.date(),
+        "before": "missing",
+        "after": "partial",
     }
 
 

@@ -39,6 +39,8 @@ QUERIES: Mapping[str, tuple[str, Sequence[str]]] = {
     keys.PREFERENCES_PREFIX: ("lookup_preferences", ("preferences",)),
     keys.SIMILAR_PREFIX: ("lookup_similar", ("similar_jobs",)),
     keys.SKILL_GAPS_PREFIX: ("lookup_skill_gaps", ("skill_gaps",)),
+    keys.LEARNING_PLANS_PREFIX: ("lookup_learning_plans", ("learning_plans",)),
+    keys.SKILL_PROGRESS_PREFIX: ("lookup_skill_progress", ("skill_progress",)),
     keys.TRENDING_PREFIX: ("lookup_trending", ("trending",)),
 }
 # Table -> prefixes of the packed values that are made from it; they hold text ids of jobs and reasons.

@@ -20,7 +20,7 @@ def at(**before):
 
 def trends(rows, **params):
     catalog = jobs().clear().vstack(jobs(rows).filter(pl.col("job_id").str.starts_with("t:")))
-    given = {"as_of": WEDNESDAY, "weeks": 3, "top": 100, "salary_band": 1000, **params}
+    given = {"as_of": WEDNESDAY, "weeks": 3, "top": 100, "salary_band": 1000, "min_jobs": 1, **params}
     table = MARKET_TRENDS.conform(query("insight/market_trends", frames={"jobs": catalog}, params=given))
     MARKET_TRENDS.validate(table)
     return table
@@ -90,14 +90,32 @@ def test_demand_is_the_share_of_open_jobs_and_its_change():
             {"job_id": "hh:5", "skills": ["Cobol"], "published_at": at(days=200), "country": "RU"},
         ]
     ).filter(pl.col("job_id").is_in([f"hh:{i}" for i in range(1, 6)]))
-    params = {"as_of": WEDNESDAY, "period_days": 28}
+    params = {"as_of": WEDNESDAY, "period_days": 28, "min_jobs": 1}
     table = SKILL_DEMAND.conform(query("insight/skill_demand", frames={"jobs": catalog}, params=params))
     assert table.rows() == [
-        ("Go", "KZ", 2, 1.0, 1500.0, 1.0),
-        ("Cobol", "RU", 1, 1.0, None, None),
-        ("Go", "all", 2, pytest.approx(2 / 3, abs=1e-6), 1500.0, 1.0),
-        ("Cobol", "all", 1, pytest.approx(1 / 3, abs=1e-6), None, None),
+        ("Go", "KZ", 2, 1.0, 1500.0, 2, 1.0),
+        ("Cobol", "RU", 1, 1.0, None, 0, None),
+        ("Go", "all", 2, pytest.approx(2 / 3, abs=1e-6), 1500.0, 2, 1.0),
+        ("Cobol", "all", 1, pytest.approx(1 / 3, abs=1e-6), None, 0, None),
     ]
+
+
+def required_skills(rows, **params):
+    catalog = jobs().clear().vstack(jobs(rows).filter(pl.col("job_id").str.starts_with("t:")))
+    given = {"min_share": 0.2, "min_lift": 1.25, **params}
+    return query("insight/role_skills", frames={"jobs": catalog}, params=given)
+
+
+def test_what_other_jobs_ask_for_as_often_is_no_skill_of_a_role():
+    dev, clerk = {"professional_roles": ["dev"]}, {"professional_roles": ["clerk"]}
+    rows = [
+        {"skills": ["Go", "Excel"], **dev},
+        {"skills": ["Go"], **dev},
+        *({"skills": ["Excel"], **clerk} for _ in range(2)),
+    ]
+    table = required_skills([{"job_id": f"t:{number}", **row} for number, row in enumerate(rows)])
+    # Half of the jobs for developers ask for Excel, but all others do.
+    assert table.rows() == [("clerk", "Excel", 1.0), ("dev", "Go", 1.0)]
 
 
 def test_a_role_requires_what_a_fifth_of_its_open_jobs_name():
@@ -108,7 +126,7 @@ def test_a_role_requires_what_a_fifth_of_its_open_jobs_name():
         {"job_id": "t:11", "professional_roles": ["ops"], "skills": ["Rare"]},
         {"job_id": "t:12", "professional_roles": ["idle"], "skills": []},
     ]
-    table = query("insight/role_skills", frames={"jobs": jobs(rows)}, params={"min_share": 0.2})
+    table = required_skills(rows)
     assert table.rows() == [("dev", "Go", 1.0), ("ops", "Rare", 1.0)]
 
 
