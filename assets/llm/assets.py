@@ -12,7 +12,7 @@ from assets.resources import RunClock, Workspace
 from features.schemas.insight import LLM_USAGE
 
 
-@asset("insight/llm_usage", deps=("bronze/resumes", "catalog/application_events"))
+@asset("insight/llm_usage", deps=("bronze/resumes", "catalog/application_events", "ranking/matches"))
 def llm_usage(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[pl.DataFrame]:
     """Requests to the language model by day and outcome, with tokens, cost and time. Answers older than `kept_days`
     are deleted."""

@@ -1,5 +1,7 @@
 """The matches table: the first items of all feeds broken down, or those of the feeds that changed, as a layer."""
 
+import datetime as dt
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +11,8 @@ import polars as pl
 from assets.increments import LayeredTable, changed_since, mark_of
 from assets.lake import Lake
 from assets.layers import IS_REMOVED
+from assets.llm.client import llm_client
+from assets.llm.matches import Reasoner
 from assets.ranking.inputs import ranking_settings
 from assets.ranking.listed import feeds_table
 from assets.resources import Workspace
@@ -16,6 +20,7 @@ from features.schemas.catalog import JOBS
 from features.schemas.features import SKILL_WEIGHTS, USER_PROFILES
 from features.schemas.ranking import FEEDS, MATCHES
 from features.vocabulary.display_names import display_names
+from features.vocabulary.skills import SkillVocabulary
 from models.explanations.match_breakdown import MatchSettings, match_breakdowns, match_items
 from models.explanations.names import Names
 
@@ -64,10 +69,12 @@ class Breakdown:
     lake: Lake
     names: Names
     settings: MatchSettings
+    reasoner: Reasoner | None = None
 
     @classmethod
     def load(cls, workspace: Workspace) -> "Breakdown":
-        return cls(workspace.lake, Names(display_names(workspace.vocabulary).iter_rows()), match_settings(workspace))
+        names = Names(display_names(workspace.vocabulary).iter_rows())
+        return cls(workspace.lake, names, match_settings(workspace), _reasoner(workspace))
 
     def rows(self, feeds: pl.LazyFrame) -> pl.DataFrame:
         """MATCHES of the feeds."""
@@ -76,14 +83,25 @@ class Breakdown:
     def rows_of_items(self, items: pl.DataFrame) -> pl.DataFrame:
         """MATCHES of items (user_id, rank, job_id, components)."""
         lake = self.lake
-        return match_breakdowns(
+        jobs = _of(lake.scan("catalog", JOBS), items, "job_id")
+        found = match_breakdowns(
             items,
-            jobs=_of(lake.scan("catalog", JOBS), items, "job_id"),
+            jobs=jobs,
             profiles=_of(lake.scan("features", USER_PROFILES), items, "user_id"),
             skill_weights=lake.scan("features", SKILL_WEIGHTS).collect(),
             names=self.names,
             settings=self.settings,
         )
+        return found if self.reasoner is None else self.reasoner.reasoned(found, jobs)
+
+
+def _reasoner(workspace: Workspace) -> Reasoner | None:
+    """Who writes the reasoning in the place of the rules; None if no language model does."""
+    settings = workspace.config.llm
+    llm = llm_client(settings, workspace.lake, environment=os.environ, now=lambda: dt.datetime.now(dt.UTC))
+    if llm is None or not llm.is_on("matches"):
+        return None
+    return Reasoner(llm, lambda: SkillVocabulary.load(workspace.vocabulary), settings.max_matches_per_run)
 
 
 def _of(table: pl.LazyFrame, items: pl.DataFrame, key: str) -> pl.DataFrame:

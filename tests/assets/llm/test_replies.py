@@ -40,6 +40,6 @@ def test_the_model_judges_and_whatever_it_fails_at_is_left_to_the_rules(model: M
     assert found.select("sentiment", "judged_by").rows() == [
         ("neutral", "model"), ("neutral", "model"), ("neutral", "rules_after_model_failed"), (None, "rules"),
     ]  # fmt: skip
-    sent = json.dumps(model.bodies)
+    sent = json.dumps(model.bodies, ensure_ascii=False)
     for part in ("Anna", "Example", "701", "evil", "u1"):
         assert part not in sent
