@@ -67,16 +67,13 @@ def digests(
     named = jobs.join(items.lazy().select("job_id"), on="job_id", how="semi").collect()
     names = Names([*display_names(workspace.vocabulary).iter_rows(), *town_names(jobs).iter_rows()])
     edition = Edition(advised, items, named, Wording(_referenced_titles(items, jobs), names))
+    kept = _kept(lake, users, due, as_of=as_of)
     with tempfile.TemporaryDirectory(prefix=".tmp-digests-", dir=lake.root) as folder:
-        parts = []
-        for number, rendered in enumerate(edition.rendered()):
-            parts.append(Path(folder) / f"{number}.parquet")
-            write_parquet(rendered, parts[-1])
-        new = pl.scan_parquet(parts, glob=False) if parts else DIGESTS.empty().lazy()
-        made = sent_items(new.select("user_id", "digest_date", "top_jobs").collect(), as_of=as_of)
-        lake.replace_partition("digests", DIGEST_ITEMS, _partition(as_of), made)
-        _drop_old_items(lake, before=as_of - dt.timedelta(days=settings.not_again_within_days + KEPT_DAYS))
-        lake.replace("digests", DIGESTS, pl.concat([new, _kept(lake, users, due, as_of=as_of)]).sort(DIGESTS.key))
+        parts, made = _write_parts(Path(folder), lake.scan("digests", DIGESTS), edition.rendered(), kept)
+        # First what was built: a run that dies in between sends no job twice.
+        lake.replace_partition("digests", DIGEST_ITEMS, _partition(as_of), sent_items(made, as_of=as_of))
+        lake.replace("digests", DIGESTS, pl.scan_parquet(parts, glob=False))
+    _drop_old_items(lake, before=as_of - dt.timedelta(days=settings.not_again_within_days + KEPT_DAYS))
     metadata = {"due_users": n_due, "digests_with_jobs": due.height}
     return dg.Output(StoredTable(DIGESTS, lake.n_rows("digests", DIGESTS)), metadata=metadata)
 
@@ -110,8 +107,34 @@ def _drop_old_items(lake: Lake, *, before: dt.datetime) -> None:
     lake.drop_partitions_except("digests", DIGEST_ITEMS, (name for name in names if name >= _partition(before)))
 
 
-def _kept(lake: Lake, users: pl.LazyFrame, new: pl.DataFrame, *, as_of: dt.datetime) -> pl.LazyFrame:
-    """Earlier digests of the last days: those of users without a new one, and those that still wait to be sent.
+def _write_parts(
+    folder: Path, stored: pl.LazyFrame, batches: Iterator[pl.DataFrame], kept: pl.DataFrame
+) -> tuple[list[Path], pl.DataFrame]:
+    """Writes `batches` (sorted by user) and the rows of `stored` that `kept` (keys) names as parts in order.
+
+    Whatever the table's size, only a part of it is in memory. Returns the parts, and user_id, digest_date and top_jobs
+    of the batches.
+    """
+    made = [DIGESTS.empty().select("user_id", "digest_date", "top_jobs")]
+    parts: list[Path] = []
+
+    def write(rows: pl.DataFrame, keys: pl.DataFrame) -> None:
+        old = stored.join(keys.lazy(), on=list(DIGESTS.key), how="semi").collect() if len(keys) else DIGESTS.empty()
+        parts.append(folder / f"{len(parts)}.parquet")
+        write_parquet(pl.concat([rows, old]).sort(DIGESTS.key), parts[-1])
+
+    for batch in batches:
+        is_before = kept["user_id"] <= batch["user_id"][-1]
+        write(batch, kept.filter(is_before))
+        kept = kept.filter(~is_before)
+        made.append(batch.select(made[0].columns))
+    for keys in [*kept.iter_slices(BATCH_USERS)] or [kept]:
+        write(DIGESTS.empty(), keys)
+    return parts, pl.concat(made)
+
+
+def _kept(lake: Lake, users: pl.LazyFrame, new: pl.DataFrame, *, as_of: dt.datetime) -> pl.DataFrame:
+    """The keys of digests of the last days: of users without a new one, and of those that still wait to be sent.
 
     Those of users who were erased or who unsubscribed since then are left out.
     """
@@ -128,7 +151,9 @@ def _kept(lake: Lake, users: pl.LazyFrame, new: pl.DataFrame, *, as_of: dt.datet
         .join(has_new, on="user_id", how="left")
         .join(waiting, on=key, how="left")
         .filter(pl.col("has_new").is_null() | pl.col("is_waiting").is_not_null())
-        .select(list(DIGESTS.columns))
+        .select(key)
+        .sort(key)
+        .collect()
     )
 
 

@@ -251,7 +251,7 @@ DESCRIBED: Mapping[str, Table] = {
             "top_jobs": Column([DIGEST_JOB], "Jobs of the digest by rank"),
             "total_new_jobs": Column("integer", "New jobs in the user's feed since the last digest"),
             "total_matches": Column("integer", "New jobs in the user's feed that match well"),
-            "market_trends": Column([DIGEST_TREND], "Skills most in demand"),
+            "market_trends": Column([DIGEST_TREND], "Skills of the wanted roles most in demand in the user's country"),
             "skill_recommendations": Column(["varchar"], "Missing skills of most impact on the wanted roles"),
             "generation_time_seconds": Column("double", "Time that rendering took", "seconds"),
         },

@@ -1,0 +1,105 @@
+import datetime as dt
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from assets.digests import assets as digest_assets
+from assets.digests.assets import digests
+from assets.io import LakeIOManager
+from assets.lake import Lake
+from assets.resources import AS_OF_TAG, RunClock, Workspace
+from features.schemas.catalog import JOBS, USERS
+from features.schemas.insight import DIGEST_ITEMS, DIGESTS, SKILL_DEMAND, SKILL_GAPS
+from features.schemas.ranking import FEEDS
+from tests.factories import AS_OF, JOB_IDS, feeds, jobs
+
+# Dagster's own use of pydantic and of itself.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecatedSince20"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:dagster"),
+]
+NAMES = [f"user {number}" for number in range(1, 8)]
+
+
+def lake_in(folder: Path, *, gone: tuple[str, ...] = (), listed: list[str] = JOB_IDS) -> Lake:
+    """A lake of some daily users, one weekly one and one without digests; `gone` have unsubscribed."""
+    often = dict.fromkeys(NAMES, "daily") | {"user 2": "weekly", "user 3": "none"} | dict.fromkeys(gone, "none")
+    people = pl.DataFrame(
+        {
+            "user_id": NAMES,
+            "digest_frequency": list(often.values()),
+            "digest_hour": [9] * len(NAMES),
+            "timezone": ["UTC"] * len(NAMES),
+            "language": ["ru", "en", "ru", "en", "ru", "en", "ru"],
+            "country": ["KZ"] * len(NAMES),
+        }
+    )
+    lake = Lake(folder / "lake")
+    lake.replace("catalog", USERS, USERS.conform(people))
+    lake.replace("catalog", JOBS, jobs())
+    lake.replace("ranking", FEEDS, feeds(dict.fromkeys(NAMES, listed)))
+    lake.replace("insight", SKILL_DEMAND, SKILL_DEMAND.empty())
+    lake.replace("insight", SKILL_GAPS, SKILL_GAPS.empty())
+    return lake
+
+
+def run(folder: Path, as_of: dt.datetime) -> pl.DataFrame:
+    """The table of digests after a run."""
+    lake = Lake(folder / "lake")
+    resources = {"lake_io": LakeIOManager(lake), "workspace": Workspace(data_dir=str(folder)), "clock": RunClock()}
+    keys = ("ranking/feeds", "catalog/jobs", "catalog/users", "insight/skill_demand", "insight/skill_gaps")
+    inputs = [dg.AssetSpec(key.split("/")).with_io_manager_key("lake_io") for key in keys]
+    result = dg.materialize(
+        [digests, *inputs], resources=resources, tags={AS_OF_TAG: as_of.isoformat()}, selection=[digests]
+    )
+    assert result.success
+    return lake.scan("digests", DIGESTS).collect()
+
+
+def test_digests_are_stored_in_order_and_kept_for_those_who_get_no_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digest_assets, "BATCH_USERS", 2)
+    lake_in(tmp_path)
+    first = run(tmp_path, AS_OF)
+    DIGESTS.validate(first)
+    assert first["user_id"].to_list() == ["user 1", "user 4", "user 5", "user 6", "user 7"]
+    assert first["digest_date"].unique().to_list() == [AS_OF.date()]
+    # On Monday only the weekly reader has jobs that are new: the others' digests stay, but not of those who left.
+    lake_in(tmp_path, gone=("user 5", "user 7"))
+    second = run(tmp_path, AS_OF + dt.timedelta(days=1))
+    assert second["user_id"].to_list() == ["user 1", "user 2", "user 4", "user 6"]
+    assert second.filter(pl.col("user_id") != "user 2").equals(first.filter(pl.col("user_id").is_in(second["user_id"])))
+
+
+def test_a_later_run_of_the_day_builds_the_digest_anew(tmp_path: Path) -> None:
+    lake = lake_in(tmp_path, listed=JOB_IDS[:4])
+    assert run(tmp_path, AS_OF)["top_jobs"][0].struct.field("job_id").to_list() == ["hh:1", "hh:3"]
+    lake_in(tmp_path)
+    rebuilt = run(tmp_path, AS_OF + dt.timedelta(hours=3))
+    assert rebuilt["digest_date"].unique().to_list() == [AS_OF.date()]
+    assert rebuilt["top_jobs"][0].struct.field("job_id").to_list() == ["hh:1", "hh:3"]
+    assert (
+        run(tmp_path, AS_OF + dt.timedelta(hours=3))
+        .drop("generation_time_seconds")
+        .equals(rebuilt.drop("generation_time_seconds"))
+    )
+    sent = lake.scan("digests", DIGEST_ITEMS).collect()
+    assert sent["made_at"].n_unique() == 2
+    # After its hour it counts as sent: only the weekly reader, whose Monday begins, has new jobs.
+    after = run(tmp_path, AS_OF + dt.timedelta(hours=9))
+    assert after.filter(pl.col("digest_date") > AS_OF.date())["user_id"].to_list() == ["user 2"]
+
+
+def test_without_any_reader_the_table_is_empty(tmp_path: Path) -> None:
+    lake_in(tmp_path, gone=tuple(NAMES))
+    assert run(tmp_path, AS_OF).is_empty()
+
+
+def test_old_items_are_dropped(tmp_path: Path) -> None:
+    lake = lake_in(tmp_path)
+    run(tmp_path, AS_OF - dt.timedelta(days=60))
+    run(tmp_path, AS_OF)
+    assert lake.scan("digests", DIGEST_ITEMS).collect()["made_at"].unique().to_list() == [AS_OF]
