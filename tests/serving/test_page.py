@@ -125,6 +125,9 @@ def test_a_feed_is_found_by_keyboard_and_shown_with_reasons_components_and_simil
     assert "personal feed" in browser.find_element(By.CSS_SELECTOR, ".summary").text
     wait(browser, lambda found: "1 new job" in " ".join(texts(found, "aside .box")))
     assert "Docker" in " ".join(texts(browser, "aside .chips"))
+    (step,) = texts(browser, "aside .steps li")
+    assert step == "Docker · 12 h · more jobs: 3\nDocker: get started"
+    assert browser.find_element(By.CSS_SELECTOR, "aside .steps a").get_attribute("href") == "https://docs.docker.com/"
 
     browser.find_element(By.CSS_SELECTOR, ".item summary").send_keys(Keys.ENTER)
     wait(browser, lambda found: texts(found, ".item .similar li"))
@@ -170,7 +173,8 @@ RUSSIAN_WORLD = {
 }  # fmt: skip
 # Names, ids and what the address bar may hold.
 NAMES_ON_THE_PAGE = re.compile(
-    r"jobfeed|API|EN\b|Python|SQL|Docker|marketplace|default|anna|hh:\d+|KZ|\bn\b|Engineer \d <b>&</b>"
+    r"jobfeed|API|Docker: get started|"
+    r"EN\b|Python|SQL|Docker|marketplace|default|anna|hh:\d+|KZ|\bn\b|Engineer \d <b>&</b>"
 )
 
 

@@ -31,6 +31,20 @@ export function bar(share, kind) {
   return element("span", { class: "bar", "aria-hidden": "true" }, fill);
 }
 
+const SVG = "http://www.w3.org/2000/svg";
+
+// A line of numbers over time; the label tells them to who can't see it.
+export function sparkline(values, label) {
+  const most = Math.max(...values, 1);
+  const points = values.map((value, place) => `${(100 * place) / Math.max(values.length - 1, 1)},${22 - (20 * value) / most}`);
+  const line = document.createElementNS(SVG, "polyline");
+  line.setAttribute("points", points.join(" "));
+  const drawing = document.createElementNS(SVG, "svg");
+  for (const [name, value] of Object.entries({ viewBox: "0 0 100 24", preserveAspectRatio: "none", role: "img", "aria-label": label, class: "spark" })) drawing.setAttribute(name, value);
+  drawing.append(line);
+  return drawing;
+}
+
 export function table(headings, rows, options = {}) {
   const numeric = new Set(options.numeric ?? []);
   const cell = (tag, value, place) => element(tag, {

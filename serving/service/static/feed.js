@@ -124,7 +124,7 @@ function componentBars(item, feed) {
 async function aboutUser(userId) {
   const [digest, preferences, gaps] = await Promise.all([
     getOrNull(userPath(userId, "digest")), get(userPath(userId, "preferences")), get(userPath(userId, "skill-gaps"))]);
-  return [digestBox(digest), gapsBox(gaps.skill_gaps), preferencesBox(preferences.preferences)];
+  return [digestBox(digest), gapsBox(gaps.skill_gaps), planBox(gaps.learning_plan, gaps.progress), preferencesBox(preferences.preferences)];
 }
 
 function digestBox(digest) {
@@ -145,6 +145,20 @@ function gapsBox(gaps) {
       element("ul", { class: "chips" }, gap.missing.slice(0, 8).map((each) =>
         element("li", { class: each.priority, title: `${label("priority", each.priority)}, ${each.estimated_hours} ${text("hours")}` }, nameOf("skill", each.skill))))))
       : element("p", { class: "quiet" }, text("noGaps")));
+}
+
+function planBox(plan, progress) {
+  const byRole = [...Map.groupBy(plan, (step) => step.role)];
+  const steps = (rows) => element("ol", { class: "steps" }, rows.map((step) => element("li", {},
+    element("b", {}, nameOf("skill", step.skill)), ` · ${number(step.estimated_hours)} ${text("hours")} · ${text("opens")} ${number(step.n_jobs_opened)}`,
+    [...step.resources].sort((a, b) => (b.language === language()) - (a.language === language())).slice(0, 2)
+      .map((each) => [element("br"), outerLink(each.url, each.name)]))));
+  return element("section", { class: "box" }, element("h2", {}, text("plan")),
+    byRole.length ? byRole.map(([role, rows]) => element("div", { class: "gap" },
+      element("p", {}, element("b", {}, nameOf("role", role)), ` · ${number(rows[0].n_jobs_open)} / ${number(rows[0].n_jobs_reachable)} ${text("openNow")}`), steps(rows)))
+      : element("p", { class: "quiet" }, text("noPlan")),
+    progress.length ? [element("h3", {}, text("learned")), element("ul", { class: "chips" }, progress.slice(0, 8).map((each) =>
+      element("li", { title: `${day(each.noticed_on)}, ${nameOf("role", each.role)}` }, nameOf("skill", each.skill))))] : null);
 }
 
 function preferencesBox(preferences) {

@@ -1,7 +1,7 @@
 // The views that are nobody's own: trending, market, metrics, and the served generation.
 
 import { get } from "./api.js";
-import { bar, element, outerLink, table } from "./dom.js";
+import { bar, element, outerLink, sparkline, table } from "./dom.js";
 import { jobLine } from "./feed.js";
 import { nameOf } from "./names.js";
 import { age, bytes, day, label, language, moment, number, percent, text } from "./texts.js";
@@ -30,14 +30,22 @@ export function marketView() {
     const demand = (market.skill_demand ?? []).slice(0, 40);
     const latest = (market.market_trends ?? []).reduce((week, each) => each.week > week ? each.week : week, "");
     const perDimension = Map.groupBy((market.market_trends ?? []).filter((each) => each.week === latest), (each) => each.dimension);
+    const key = (each) => `${each.dimension} ${each.value}`;
+    const weeks = [...new Set((market.market_trends ?? []).map((each) => each.week))].sort();
+    const byWeek = Map.groupBy(market.market_trends ?? [], key);
+    const line = (each) => {
+      const counts = new Map(byWeek.get(key(each)).map((row) => [row.week, row.n_jobs]));
+      const values = weeks.map((week) => counts.get(week) ?? 0);
+      return sparkline(values, values.map((value) => number(value)).join(", "));
+    };
     const trends = [...perDimension.values()].flatMap((rows) => rows.slice(0, 12));
     return [element("div", { class: "columns even" },
       element("section", { class: "box" }, element("h2", {}, text("demand")), table(
         [text("skill"), text("openJobs"), text("share"), text("medianPay"), text("change")],
-        demand.map((each) => [nameOf("skill", each.skill), number(each.n_jobs), percent(each.share, 1), number(each.salary_monthly_usd_median), change(each.change)]), { numeric: [1, 2, 3, 4] })),
+        demand.map((each) => [nameOf("skill", each.skill), number(each.n_jobs), percent(each.share, 1), pay(each), change(each.change)]), { numeric: [1, 2, 3, 4] })),
       element("section", { class: "box" }, element("h2", {}, `${text("trends")}, ${day(latest)}`), table(
-        [text("dimension"), text("value"), text("openJobs"), text("medianPay"), text("change")],
-        trends.map((each) => [label("dimension", each.dimension), nameOf(each.dimension, each.value), number(each.n_jobs), number(each.salary_monthly_usd_median), change(each.change)]), { numeric: [2, 3, 4] })))];
+        [text("dimension"), text("value"), text("newJobs"), text("byWeek"), text("medianPay"), text("change")],
+        trends.map((each) => [label("dimension", each.dimension), nameOf(each.dimension, each.value), number(each.n_jobs), line(each), pay(each), change(each.change)]), { numeric: [2, 4, 5] })))];
   };
   return { load };
 }
@@ -70,6 +78,12 @@ export function generationView() {
         Object.entries(found.tables).map(([name, about]) => [name, number(about.rows), bytes(about.bytes)]), { numeric: [1, 2] })))];
   };
   return { load };
+}
+
+// A median of few postings says little: their number stands beside it.
+function pay(each) {
+  if (each.salary_monthly_usd_median === null) return null;
+  return element("span", { title: `n = ${number(each.n_salaries)}` }, number(each.salary_monthly_usd_median, 0), element("small", { class: "quiet" }, ` (${number(each.n_salaries)})`));
 }
 
 function change(value) {
