@@ -4,6 +4,7 @@ from pathlib import Path
 from random import Random
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +58,14 @@ def test_the_same_rows_appended_again_change_nothing(tmp_path: Path) -> None:
     assert first == again
     assert sorted(lake.scan("bronze", NUMBERS).collect()["n"].to_list()) == [1, 2, 3]
     assert lake.append("bronze", NUMBERS, frame()) is None
+
+
+def test_the_row_groups_of_streamed_files_do_not_depend_on_how_the_threads_get_on(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    lake.replace("catalog", NUMBERS, pl.LazyFrame({"n": range(100_000)}).with_columns(name=pl.lit("same")).sort("n"))
+    with pq.ParquetFile(lake.file("catalog", NUMBERS.name)) as file:
+        sizes = [file.metadata.row_group(number).num_rows for number in range(file.num_row_groups)]
+    assert sizes == [32_768, 32_768, 32_768, 1_696]
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_leftover(tmp_path: Path) -> None:
