@@ -198,8 +198,8 @@ class _StepLines(logging.Handler):
             self._console.print(f"  [red]failed[/] {event.step_key.replace('__', '/')}: {text}")
         elif event.event_type == dg.DagsterEventType.RUN_FAILURE and not self._has_failed_step:
             # Nothing of the run has said why: it failed outside of its steps.
-            failure = event.event_specific_data
-            self._console.print(f"  [red]failed[/] {_plain(failure.error.message if failure.error else event.message)}")
+            error = event.job_failure_data.error
+            self._console.print(f"  [red]failed[/] {_plain((error.cause or error).message if error else event.message)}")
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
             if not check.passed:

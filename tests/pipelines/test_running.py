@@ -39,6 +39,27 @@ def test_a_failure_is_not_hidden_by_the_steps_that_needed_it(logged: tuple[loggi
     ]
 
 
+def test_a_run_that_fails_outside_of_its_steps_says_why() -> None:
+    @dg.resource
+    def missing(_context: dg.InitResourceContext) -> None:
+        raise ValueError("the disk of the lake is away")
+
+    @dg.asset(required_resource_keys={"missing"})
+    def needing() -> None:
+        raise AssertionError("must not begin")
+
+    written = io.StringIO()
+    logger = running.progress_logger(Console(file=written, width=200))
+    job = dg.define_asset_job("job", dg.AssetSelection.all())
+    defs = dg.Definitions([needing], jobs=[job], resources={"missing": missing}, loggers={"console": logger})
+    result = defs.resolve_job_def("job").execute_in_process(
+        run_config={"loggers": {"console": {}}}, raise_on_error=False
+    )
+    assert not result.success
+    assert "failed" in written.getvalue()
+    assert "the disk of the lake is away" in written.getvalue()
+
+
 def test_messages_reach_the_terminal_without_control_characters(logged: tuple[logging.Logger, io.StringIO]) -> None:
     logger, written = logged
     logger.error("no such file: \x1b[2J.csv\nsecond line")
