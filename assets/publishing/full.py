@@ -3,16 +3,17 @@
 The tables are frames or files of the lake; only the look-up files are computed here. delta.py builds deltas.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from assets.lake import write_bytes
 from assets.publishing import generations
 from assets.publishing.build import Published, PublishingRun, announce, building_folder
-from assets.publishing.lookup.blocks import key_blocks, rows_in_batches
+from assets.publishing.lookup.blocks import ahead, key_blocks, rows_in_batches
 from assets.publishing.lookup.feed_values import write_fallback_values, write_values
 from assets.publishing.lookup.text_tables import (
     IdentifiedTexts,
@@ -30,7 +31,7 @@ from serving.contract.keys import DIGEST_PREFIX, JOB_DETAIL_PREFIX, KEYSPACES, T
 from serving.contract.tables import KEYS, TABLES
 
 _SAMPLE_ROWS = 1000
-_BLOCK_USERS = 16_384
+_BLOCK_USERS = 4_096
 
 
 def publish_full(run: PublishingRun, sources: Mapping[str, Source]) -> Published:
@@ -71,15 +72,15 @@ def _write_lookup(
     ):
         file.learn(_samples(folder))
         file.put_text_ids(jobs)
-        for block in rows_in_batches(files["feeds"], list(TABLES["feeds"]), _BLOCK_USERS):
-            validation.add_feeds(block)
+        for block in ahead(_valid_feeds(validation, files["feeds"])):
             write_values(file, block, text_ids)
             text_ids.write_new_reasons(reasons)
         write_fallback_values(file, con.table("fallback_feeds").to_arrow_table(), text_ids, as_of=run.as_of)
         text_ids.write_new_reasons(reasons)
         for table in INCREMENTAL_TABLES:
             if table != "feeds":
-                for rows in chain.from_iterable(key_blocks(path, KEYS[table][0]) for path in files[table]):
+                blocks = chain.from_iterable(key_blocks(path, KEYS[table][0]) for path in files[table])
+                for rows in ahead(blocks):
                     validation.add_keys(table, rows)
                     write_rows(file, table, rows)
         for prefix, (_, inputs) in QUERIES.items():
@@ -88,6 +89,13 @@ def _write_lookup(
         if file.dictionary is not None:
             write_bytes(folder / DICTIONARY_FILE, file.dictionary)
     return validation.problems()
+
+
+def _valid_feeds(validation: Validation, files: Sequence[Path]) -> Iterator[pa.Table]:
+    """The feeds of the files in blocks, each added to `validation`."""
+    for block in rows_in_batches(files, list(TABLES["feeds"]), _BLOCK_USERS):
+        validation.add_feeds(block)
+        yield block
 
 
 def _text_table(kind: str) -> str:

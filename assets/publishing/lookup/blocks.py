@@ -1,13 +1,26 @@
 """Reads tables block by block, so that memory is bounded by a block."""
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+Item = TypeVar("Item")
 _BATCH_ROWS = 2048
 _BLOCK_BYTES = 64 << 20
+
+
+def ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """The items, each made in another thread while the one before it is in use."""
+    iterator = iter(items)
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(next, iterator, None)
+        while (item := following.result()) is not None:
+            following = pool.submit(next, iterator, None)
+            yield item
 
 
 def key_blocks(path: Path, key: str) -> Iterator[pa.Table]:

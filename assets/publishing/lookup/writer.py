@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 import zstandard
 
+from assets.publishing.lookup.blocks import ahead
 from assets.sql import query_text
 from serving.contract import keys
 
@@ -120,7 +121,7 @@ class LookupFileWriter:
 
 def write_prefix(file: LookupFileWriter, con: duckdb.DuckDBPyConnection, prefix: str) -> None:
     """Adds the values of `prefix`, read from the tables that `con` has."""
-    for pairs in values_of(con, prefix):
+    for pairs in ahead(values_of(con, prefix)):
         file.put(prefix, pairs)
 
 
