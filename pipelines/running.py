@@ -199,7 +199,8 @@ class _StepLines(logging.Handler):
         elif event.event_type == dg.DagsterEventType.RUN_FAILURE and not self._has_failed_step:
             # Nothing of the run has said why: it failed outside of its steps.
             error = event.job_failure_data.error
-            self._console.print(f"  [red]failed[/] {_plain((error.cause or error).message if error else event.message)}")
+            text = (error.cause or error).message if error else event.message
+            self._console.print(f"  [red]failed[/] {_plain(str(text))}")
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
             if not check.passed:
