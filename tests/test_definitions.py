@@ -19,6 +19,7 @@ ASSETS_BY_GROUP = {
     "ingest": {
         "bronze/application_log",
         "bronze/bounces",
+        "bronze/company_facts",
         "bronze/erasures",
         "bronze/events",
         "bronze/feed_postings",
@@ -66,6 +67,7 @@ ASSETS_BY_GROUP = {
     "ranking": {"ranking/fallback_feeds", "ranking/feeds", "ranking/matches"},
     "digests": {"digests/digest_outbox", "digests/digests"},
     "insight": {
+        "insight/company_profiles",
         "insight/experiments",
         "insight/exposures",
         "insight/llm_usage",

@@ -19,6 +19,7 @@ from assets.digests.links import DigestLinks
 from assets.erasing.purge import note_purged, purge_kept, purge_served
 from assets.ingest.applications.ingest import ingest_applications
 from assets.ingest.applications.mirroring import open_applications, record_applications
+from assets.ingest.companies.ingest import ingest_company_facts
 from assets.ingest.events.ingest import ingest_events
 from assets.ingest.events.store import compact_days
 from assets.ingest.feeds.ingest import ingest_feeds
@@ -39,6 +40,7 @@ from assets.resources import RunClock, Workspace, draws_charts, is_partial, whol
 from features.schemas.bronze import (
     APPLICATION_LOG,
     BOUNCES,
+    COMPANY_FACTS,
     ERASURES,
     EVENTS,
     FEED_POSTINGS,
@@ -59,7 +61,7 @@ DAYS_NOT_COMPACTED = 2  # events of the last days still arrive; the parts of ear
 _POSTINGS = ("bronze/feed_postings", "bronze/hh_postings", "bronze/file_postings")
 _PEOPLE = (
     "bronze/events", "bronze/user_records", "bronze/resumes", "bronze/erasures", "bronze/application_log",
-    "bronze/unsubscribes", "bronze/bounces",
+    "bronze/unsubscribes", "bronze/bounces", "bronze/company_facts",
 )  # fmt: skip
 _SOURCES = (*_POSTINGS, *_PEOPLE)
 _SHOWN = (
@@ -208,6 +210,12 @@ def bounces(workspace: Workspace, as_of: dt.datetime) -> RunReport:
     return ingest_bounces(workspace.lake, workspace.landing, links=links, as_of=as_of)
 
 
+@_ingested(COMPANY_FACTS)
+def company_facts(workspace: Workspace, as_of: dt.datetime) -> RunReport:
+    """What files in `landing/companies/` say of companies: of each company, fact and source the newest."""
+    return ingest_company_facts(workspace.lake, workspace.landing, as_of=as_of)
+
+
 @asset("bronze/quarantine", deps=_SOURCES)
 def quarantine(workspace: Workspace) -> dg.Output[StoredTable]:
     """Everything that could not be used, with the reason and the beginning of the raw entry."""
@@ -263,6 +271,6 @@ def sources_keep_coming(workspace: Workspace) -> dg.AssetCheckResult:
 
 ASSETS = [
     feed_postings, hh_postings, file_postings, sightings, erasures, events, user_records, resumes, application_log,
-    unsubscribes, bounces, quarantine, ingest_runs,
+    unsubscribes, bounces, company_facts, quarantine, ingest_runs,
 ]  # fmt: skip
 ASSET_CHECKS = [sources_keep_coming]

@@ -7,6 +7,7 @@ import dagster as dg
 import polars as pl
 
 from assets.declare import asset
+from assets.insight.companies import company_profiles_table
 from assets.insight.experiments import ASSET_CHECKS as EXPERIMENT_CHECKS
 from assets.insight.experiments import ASSETS as EXPERIMENT_ASSETS
 from assets.insight.exposures import exposures_table
@@ -79,7 +80,7 @@ def skill_demand_table(
 
 
 ASSETS = [
-    *(market_trends_table, skill_demand_table, *SKILL_ASSETS),
+    *(market_trends_table, skill_demand_table, *SKILL_ASSETS, company_profiles_table),
     *(exposures_table, *OUTCOME_ASSETS, *EXPERIMENT_ASSETS, metrics_table),
 ]
 ASSET_CHECKS = EXPERIMENT_CHECKS

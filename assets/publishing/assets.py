@@ -56,6 +56,7 @@ _FRAMES = {
     "skill_gaps": "insight",
     "learning_plans": "insight",
     "skill_progress": "insight",
+    "company_profiles": "insight",
     "metrics": "insight",
     "digests": "digests",
     "applications": "catalog",

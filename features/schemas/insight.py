@@ -52,6 +52,7 @@ SKILL_DEMAND = published("skill_demand")
 SKILL_GAPS = published("skill_gaps")
 LEARNING_PLANS = published("learning_plans")
 SKILL_PROGRESS = published("skill_progress")
+COMPANY_PROFILES = published("company_profiles")
 METRICS = published("metrics")
 
 _RECIPE = Column(pl.String, "Recipe that scored the feed")
@@ -165,7 +166,7 @@ POLICY_VALUES = Table(
 )
 LLM_USAGE = Table(
     "llm_usage",
-    "What the language model was asked, how it ended and what it cost; a row per day, task, prompt, model and outcome",
+    "What the language model was asked, how it ended and its cost; one row per day, task, prompt, model and outcome",
     {
         "day": Column(pl.Date, "UTC day on which it was asked"),
         "task": Column(pl.String, "resume, match or reply"),

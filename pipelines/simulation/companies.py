@@ -1,6 +1,8 @@
 """The market's employers: a name, a home city, a sector, a quality and sentences about itself."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -18,7 +20,7 @@ _POPULARITY_SKEW = 2.2
 
 @dataclass(frozen=True)
 class Companies:
-    """One row a company: `frame` (name, about_en, about_ru, employer_id) and its latent columns as arrays."""
+    """One row a company: `frame` (company, about_en, about_ru, employer_id, size) and its latent columns as arrays."""
 
     frame: pl.DataFrame
     is_local: Flags
@@ -51,9 +53,21 @@ def make_companies(world: World, *, n_jobs: int, seed: int) -> Companies:
     names = np.where(is_local, _names(world, "ru", rng, n=n), _names(world, "en", rng, n=n))
     size = (rng.lognormal(4.2, 1.1, n)).astype(np.int64).clip(5, 20_000)
     frame = pl.DataFrame(
-        {"employer_id": 700_000 + 7 * np.arange(n), "company": pl.Series(names.tolist())}
+        {"employer_id": 700_000 + 7 * np.arange(n), "company": pl.Series(names.tolist()), "size": size}
     ).with_columns(_about(world, rng, sector=sector, size=size))
     return Companies(frame, is_local, city.astype(np.int64), sector, np.round(rng.normal(size=n), 4))
+
+
+def write_company_facts(companies: Companies, folder: Path, *, until: datetime) -> None:
+    """What a register says of each company: how many people work there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    companies.frame.select(
+        "company",
+        fact=pl.lit("headcount"),
+        value=pl.col("size").cast(pl.String),
+        source=pl.lit("simulated register"),
+        observed_at=pl.lit((until - timedelta(days=1)).isoformat()),
+    ).write_ndjson(folder / "register.jsonl")
 
 
 def _names(world: World, language: str, rng: np.random.Generator, *, n: int) -> NDArray[np.object_]:

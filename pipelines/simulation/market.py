@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulation.boards import write_boards, write_job_files
-from pipelines.simulation.companies import make_companies
+from pipelines.simulation.companies import make_companies, write_company_facts
 from pipelines.simulation.event_files import EventFiles
 from pipelines.simulation.events import EventMaker
 from pipelines.simulation.hh import write_hh
@@ -91,6 +91,7 @@ def simulate(
         **write_boards(world, companies, jobs, out / "feeds"),
         "file": write_job_files(world, companies, jobs, out / "jobs"),
     }
+    write_company_facts(companies, out / "companies", until=until)
     users = make_users(world, n_users=size.n_users, n_days=size.n_days, seed=seed)
     n_profiles = write_profiles(world, users, out / "users", until=until, seed=seed, progress=partial(report, "users"))
     n_resumes = write_resumes(world, companies, users, out / "resumes", last_year=until.year)

@@ -26,6 +26,7 @@ INTERVIEWS_PREFIX = "interviews"  # user_id
 OFFERS_PREFIX = "offers"  # user_id
 LEARNING_PLANS_PREFIX = "learning-plans"  # user_id
 SKILL_PROGRESS_PREFIX = "skill-progress"  # user_id
+COMPANY_PREFIX = "company"  # company_id: its profile
 DOCUMENT_PREFIX = "document"  # market, metrics, reasons, recipes
 
 KEYSPACES = ("users", "things")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from serving.contract.application_tables import APPLICATION_TABLES
 from serving.contract.columns import JOB_ID, TIMESTAMP, USER_ID, Column, Table, sql_type
+from serving.contract.company_tables import COMPANY_PROFILES
 from serving.contract.insight_tables import INSIGHT_TABLES
 
 # Readers of another major version refuse a generation. 1.1: the column `window` of `trending` became `period`.
@@ -277,6 +278,7 @@ DESCRIBED: Mapping[str, Table] = {
         },
     ),
     **INSIGHT_TABLES,
+    "company_profiles": COMPANY_PROFILES,
     **APPLICATION_TABLES,
 }
 

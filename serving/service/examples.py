@@ -8,7 +8,10 @@ from msgspec import inspect
 
 from serving.contract.tables import SCHEMA_VERSION
 
-IDENTIFIERS = {"user_id": "anna", "job_id": "hh:98765432", "application_id": "app-9281746508132"}
+IDENTIFIERS = {
+    "user_id": "anna", "job_id": "hh:98765432", "application_id": "app-9281746508132",
+    "company_id": "name:example", "other_id": "name:other example",
+}  # fmt: skip
 
 _AS_OF = "2026-03-01T02:00:00Z"
 # Values of fields that mean the same in every response.
@@ -110,6 +113,23 @@ _OF_TYPE: Mapping[str, Mapping[str, Any]] = {
     "Metric": {
         "metric": "apply_rate", "arm": "all", "surface": "feed", "value": 0.05, "lower": 0.04, "upper": 0.06,
         "n": 30_000,
+    },
+    "CompanyProfile": {
+        "company": "Example LLP", "n_open_jobs": 12, "completeness": 0.8, "n_salaries": 7, "salary_ratio": 1.12,
+        "market_salary_monthly_usd_median": 2700.0, "repost_share": 0.05,
+    },
+    "Counted": {"value": "python_developer", "n_jobs": 6, "share": 0.5},
+    "AskedSkill": {"n_jobs": 6, "share": 0.5, "is_new": False},
+    "WeekCount": {"week": "2026-02-23", "n_jobs": 3},
+    "SimilarCompany": {"company_id": "name:other example", "company": "Other Example", "score": 0.71},
+    "Common": {"both": ["Python"], "only_first": ["Go"], "only_second": ["SQL"]},
+    "CompanyFact": {
+        "fact": "headcount", "value": "120", "source": "company site", "observed_at": "2026-02-20T00:00:00Z",
+    },
+    "Insight": {
+        "code": "pays_more",
+        "text_en": "Pays 12 % more than the market for the same roles and countries (jobs compared: 7).",
+        "text_ru": "Платит на 12 % больше рынка за те же роли в тех же странах (сравнено вакансий: 7).",
     },
     "GenerationInfo": {
         "created_at": "2026-03-01T02:11:00Z", "schema_version": SCHEMA_VERSION, "code_version": "0.2.0",

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from serving.contract.tables import SCHEMA_VERSION
-from serving.service import application_responses, examples, insight_responses, responses
+from serving.service import application_responses, company_responses, examples, insight_responses, responses
 from serving.service.parameters import PRINTABLE
 from serving.service.requests import JSON
 from serving.service.responses import Health, Problem, Readiness
@@ -44,6 +44,7 @@ _TYPES: Mapping[str, type[msgspec.Struct]] = {
     **vars(responses),
     **vars(insight_responses),
     **vars(application_responses),
+    **vars(company_responses),
 }
 
 

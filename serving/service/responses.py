@@ -40,6 +40,7 @@ class JobCard(Struct, gc=False):
     job_id: str
     title: str | None
     company: str | None
+    company_id: str | None
     country: str | None
     work_format: str | None
     employment_type: str | None
@@ -300,3 +301,4 @@ class Problem(Struct, omit_defaults=True):
     parameter: Annotated[str, Meta(description="Parameter that is wrong")] | UnsetType = UNSET
     allowed: Annotated[str, Meta(description="What the parameter may be")] | UnsetType = UNSET
     job_id: Annotated[str, Meta(description="Job that does not exist")] | UnsetType = UNSET
+    company_id: Annotated[str, Meta(description="Company that does not exist")] | UnsetType = UNSET

@@ -9,7 +9,16 @@ from typing import Any
 import msgspec
 
 from serving.contract.tables import GLOBAL_AREA, LANGUAGES, TRENDING_PERIODS
-from serving.service import application_responses, feed_handlers, handlers, insight_responses, parameters, responses
+from serving.service import (
+    application_responses,
+    company_handlers,
+    company_responses,
+    feed_handlers,
+    handlers,
+    insight_responses,
+    parameters,
+    responses,
+)
 from serving.service.parameters import Parameter, decode_identifier
 from serving.service.problems import ProblemError
 from serving.service.requests import JSON, Handler
@@ -52,7 +61,7 @@ class Route:
 
 def longest_identifier(name: str) -> int:
     """The largest number of characters of an id in the path."""
-    return MAX_JOB_ID_CHARACTERS if name == "job_id" else MAX_USER_ID_CHARACTERS
+    return MAX_JOB_ID_CHARACTERS if name in ("job_id", "company_id", "other_id") else MAX_USER_ID_CHARACTERS
 
 
 def _limit(default: int, high: int = MAX_LIMIT) -> Parameter:
@@ -89,6 +98,7 @@ _FEED = (_limit(20), _OFFSET, _SEEN, _minimum(0.0), _LANGUAGE, _COMPONENTS, _COU
 _SIMILAR = (_limit(10, 20), _LANGUAGE)
 _MATCHES = (_limit(10), _minimum(0.0), _LANGUAGE)
 _JOB = "/v1/jobs/{job_id}"
+_COMPANY = "/v1/companies/{company_id}"
 
 
 def _user_route(
@@ -139,6 +149,20 @@ ROUTES = (
         "Recommendation metrics",
         insight_responses.Metrics,
         access=Access.APPLICATION,
+    ),
+    Route(
+        _COMPANY,
+        company_handlers.company,
+        "What is known of a company",
+        company_responses.CompanyProfile,
+        can_miss=True,
+    ),
+    Route(
+        f"{_COMPANY}/compare/{{other_id}}",
+        company_handlers.compare,
+        "Two companies side by side",
+        company_responses.CompanyComparison,
+        can_miss=True,
     ),
     Route("/v1/generation", handlers.about_generation, "The served generation", responses.GenerationInfo),
 )

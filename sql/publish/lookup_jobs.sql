@@ -14,6 +14,7 @@ texts as (
                 job_id: job_id,
                 title: title,
                 company: company,
+                company_id: company_id,
                 country: country,
                 work_format: work_format,
                 employment_type: employment_type,

@@ -11,6 +11,7 @@ from features.nearby import cells
 from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS, INTERVIEWS, OFFERS
 from features.schemas.features import NEARBY
 from features.schemas.insight import (
+    COMPANY_PROFILES,
     DIGESTS,
     LEARNING_PLANS,
     MARKET_TRENDS,
@@ -55,6 +56,7 @@ def publish_full(
         ),
         "skill_demand": _frame(SKILL_DEMAND, {"skill": "Python", "area": "all", "n_jobs": 8, "share": 1.0}),
         "skill_gaps": _frame(SKILL_GAPS, _gap()),
+        "company_profiles": _frame(COMPANY_PROFILES, *(_profile(name) for name in ("a", "acme", "b/compare"))),
         **_applications(),
         "learning_plans": _frame(LEARNING_PLANS, _step()),
         "skill_progress": _frame(SKILL_PROGRESS, _learned()),
@@ -160,6 +162,27 @@ def _learned() -> dict[str, object]:
         "noticed_on": AS_OF.date(),
         "before": "missing",
         "after": "partial",
+    }
+
+
+def _profile(name: str) -> dict[str, object]:
+    counted = [{"value": "Python developer", "n_jobs": 2, "share": 1.0}]
+    columns = ("cities", "countries", "work_formats", "employment_types", "career_levels", "languages")
+    return {
+        "company_id": f"name:{name}",
+        "company": name,
+        "as_of": AS_OF,
+        "n_jobs": 2,
+        "n_open_jobs": 2,
+        "weeks": [{"week": AS_OF.date(), "n_jobs": 2}],
+        **dict.fromkeys(columns, counted),
+        "roles": [*counted, {"value": name, "n_jobs": 1, "share": 0.5}],
+        "skills": [{"skill": skill, "n_jobs": 2, "share": 1.0, "is_new": False} for skill in ("Python", name)],
+        "n_salaries": 0,
+        "similar_companies": [{"company_id": "name:acme", "company": "acme", "score": 0.5}],
+        "facts": [{"fact": "headcount", "value": "12", "source": "site", "observed_at": AS_OF}],
+        "completeness": 0.5,
+        "insights": [{"code": "remote", "text_en": "Remote jobs: 2 of 2.", "text_ru": "Удалённых вакансий: 2 из 2."}],
     }
 
 

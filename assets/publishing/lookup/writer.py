@@ -27,6 +27,7 @@ _LEAST_SAMPLE_BYTES = 20 * _DICTIONARY_BYTES
 QUERIES: Mapping[str, tuple[str, Sequence[str]]] = {
     keys.APPLICATIONS_PREFIX: ("lookup_applications", ("applications",)),
     keys.APPLICATION_EVENTS_PREFIX: ("lookup_application_events", ("application_events",)),
+    keys.COMPANY_PREFIX: ("lookup_companies", ("company_profiles",)),
     keys.DIGEST_PREFIX: ("lookup_digests", ("digests",)),
     keys.DOCUMENT_PREFIX: (
         "lookup_documents",

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDepre
 
 NAMES = {
     "feed_postings", "hh_postings", "file_postings", "sightings", "events", "user_records", "resumes", "erasures",
-    "application_log", "unsubscribes", "bounces", "quarantine", "ingest_runs",
+    "application_log", "unsubscribes", "bounces", "company_facts", "quarantine", "ingest_runs",
 }  # fmt: skip
 
 
@@ -34,6 +34,9 @@ def data(tmp_path: Path) -> Path:
         "users/a.jsonl": json.dumps({"user_id": "u1", "updated_at": "2026-02-01T00:00:00Z"}),
         "erasures/a.jsonl": json.dumps({"user_id": "u9", "requested_at": "2026-02-01T00:00:00Z"}),
         "unsubscribes/a.jsonl": json.dumps({"user_id": "u1", "requested_at": "2026-02-01T00:00:00Z"}),
+        "companies/a.jsonl": json.dumps(
+            {"company": "Acme", "fact": "headcount", "value": "9", "source": "site", "observed_at": "2026-02-01"}
+        ),
         "bounces/a.jsonl": json.dumps({"user_id": "u1", "type": "hard", "occurred_at": "2026-02-01T00:00:00Z"}),
         "resumes/u1.md": "# Anna Example\n\n## Skills\n\nPython, SQL\n",
     }
@@ -62,7 +65,7 @@ def materialize(data: Path) -> dg.ExecuteInProcessResult:
 def stored(lake: Path) -> dict[Path, bytes]:
     """All files but the notes on runs, which name the run."""
     files = (path for path in lake.rglob("*") if path.suffix in (".parquet", ".json"))
-    return {path: path.read_bytes() for path in files if ".runs" not in path.parts}
+    return {path: path.read_bytes() for path in files if ".runs" not in path.parts and path.name != ".erasing.json"}
 
 
 def test_one_run_ingests_everything_and_the_same_again_changes_no_byte(data: Path) -> None:

@@ -32,7 +32,10 @@ ASKED = {
     "/v1/trending": "window=24h&area=all&limit=1&lang=en",
     "/v1/nearby": "lat=43.25&lon=76.9&radius_km=200&limit=5&lang=ru",
 }
-IDENTIFIERS = {"{user_id}": "anna", "{job_id}": "hh:1", "{application_id}": "app-1"}
+IDENTIFIERS = {
+    "{user_id}": "anna", "{job_id}": "hh:1", "{application_id}": "app-1", "{company_id}": "name:acme",
+    "{other_id}": "name:a",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
