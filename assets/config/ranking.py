@@ -83,12 +83,14 @@ class Matches(Strict):
     """Which items of a feed are broken down into what speaks for and against them.
 
     The first `items` of a feed that score at least `min_compatibility` by `recipe` are kept. Only items with components
-    (`component_items`) can be.
+    (`component_items`) can be. `min_confidence`: the least share of the recipe's weight that is known; without skills,
+    experience and pay, a place alone is no match.
     """
 
     recipe: str = "match"
     items: int = Field(10, ge=0, le=100)
     min_compatibility: int = Field(60, ge=0, le=100)
+    min_confidence: Share = 0.5
 
 
 class Ranking(Strict):

@@ -37,7 +37,7 @@ def match_settings(workspace: Workspace) -> MatchSettings:
     """`matches` of ranking.yaml."""
     settings = workspace.config.ranking.matches
     recipe = ranking_settings(workspace.config).recipes[settings.recipe]
-    return MatchSettings(recipe, settings.items, settings.min_compatibility)
+    return MatchSettings(recipe, settings.items, settings.min_compatibility, settings.min_confidence)
 
 
 def update_matches(workspace: Workspace, *, only_changes: bool) -> int:

@@ -103,7 +103,7 @@ def _match(workspace: Workspace, user_id: str, breakdown: ScoreBreakdown) -> Map
     loaded = Breakdown.load(workspace)
     item = {"user_id": user_id, "rank": 1, "job_id": breakdown.representative, "components": breakdown.components}
     schema = {"user_id": pl.String, "rank": pl.Int16, "job_id": pl.String, "components": COMPONENT_VALUES}
-    any_match = replace(loaded, settings=replace(loaded.settings, min_compatibility=0))
+    any_match = replace(loaded, settings=replace(loaded.settings, min_compatibility=0, min_confidence=0.0))
     return any_match.rows_of_items(pl.DataFrame([item], schema=schema)).row(0, named=True)
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from features.components import REMOTE_OK
 from features.schemas.ranking import REASON_CODES
 from models.arrays import NO_ENTRY, Bools, Doubles, Floats, Ints, Longs, names_at, take_or_missing
-from models.explanations.similarity import SIMILAR_FROM, reads_as_similar
-from models.kernels.sparse_rows import History, most_similar, rarest_common, sums_over_terms
+from models.explanations.similarity import OF_ONE_ROLE, common_share, reads_as_similar
+from models.kernels.sparse_rows import History, most_similar, rarest_common
 from models.ranking.context import KIND_APPLIED, KIND_SAVED, KIND_VIEWED, CandidatePairs
 from models.ranking.feed_rows import REASON_ROWS, RankedItems
 from models.ranking.retrieval import RETRIEVERS
@@ -178,12 +178,13 @@ def _most_similar(pairs: CandidatePairs, items: RankedItems) -> _Similar:
 def _reads_as_similar(similar: _Similar, pairs: CandidatePairs) -> Bools:
     """Whether a reader would agree that each item is similar to that job. Of a closed job only the vector is known."""
     other = np.where(similar.job >= 0, pairs.context.index.rows[similar.job], NO_ENTRY)
-    shares = np.zeros(pairs.job.shape, dtype=np.bool_)
-    near = (similar.cosine >= SIMILAR_FROM) & (other >= 0)
-    job, past = pairs.job[near][:, None], other[near]
-    common = [sums_over_terms(matrix, job, matrix[past]) > 0 for matrix in (pairs.jobs.roles, pairs.jobs.skills)]
-    shares[near] = np.logical_and(*common)[:, 0]
-    return reads_as_similar(similar.cosine, shares_role_and_skill=shares)
+    near = (similar.cosine >= OF_ONE_ROLE) & (other >= 0)
+    shares = []
+    for table in (pairs.jobs.roles, pairs.jobs.skills):
+        share = np.zeros(pairs.job.shape)
+        share[near] = common_share(table, pairs.job[near], other[near])
+        shares.append(share)
+    return reads_as_similar(similar.cosine, role_share=shares[0], skill_share=shares[1])
 
 
 def _company_affinity(pairs: CandidatePairs) -> Doubles:

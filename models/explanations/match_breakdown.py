@@ -29,11 +29,12 @@ _USER_COLUMNS = ("user_id", "remote", "max_distance_km", "years_of_experience")
 
 @dataclass(frozen=True)
 class MatchSettings:
-    """The recipe that gives the compatibility, how many items of a feed are looked at, and the least compatibility."""
+    """The recipe that gives the compatibility, how many items of a feed are looked at, and what is kept of them."""
 
     recipe: Recipe
     items: int = 10
     min_compatibility: int = 60
+    min_confidence: float = 0.0
 
 
 def match_items(feeds: pl.LazyFrame, settings: MatchSettings) -> pl.LazyFrame:
@@ -72,7 +73,10 @@ def match_breakdowns(
             compatibility=pl.Series(np.rint(100 * scored.score[:, 0]).astype(np.int16)),
             confidence=pl.Series(scored.confidence[:, 0].astype(np.float32)),
         )
-        .filter(pl.col("compatibility") >= settings.min_compatibility)
+        .filter(
+            pl.col("compatibility") >= settings.min_compatibility,
+            pl.col("confidence") >= settings.min_confidence - 1e-6,
+        )
     )
     rows = rows.with_row_index("row")
     facts = _facts(rows, jobs, profiles, _skills_of_rows(rows, jobs, profiles, skill_weights, names))

@@ -20,7 +20,7 @@ GOOD = {"skills": 1.0, "experience": 1.0, "location": 1.0, "salary": 1.0}
 
 def breakdown(
     components: dict[str, float | None], *, job: dict[str, Any] | None = None, user: dict[str, Any] | None = None,
-    least: int = 0, names: Names = NAMES,
+    least: int = 0, confidence: float = 0.0, names: Names = NAMES,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """The rows of one user and one job."""
     values = dict.fromkeys(COMPONENTS) | components
@@ -40,7 +40,7 @@ def breakdown(
         profiles=one(USER_PROFILES, {"user_id": "anna", "max_distance_km": 25.0, **(user or {})}),
         skill_weights=SKILL_WEIGHTS.conform(pl.DataFrame(weights)),
         names=names,
-        settings=MatchSettings(RECIPE, min_compatibility=least),
+        settings=MatchSettings(RECIPE, min_compatibility=least, min_confidence=confidence),
     ).to_dicts()
 
 
@@ -64,6 +64,12 @@ def test_matches_from_the_least_compatibility_on_are_kept(least: int, n: int) ->
     assert len(breakdown(GOOD, least=least)) == n
     assert breakdown(GOOD | {"skills": 0.0}, least=61) == []
     assert len(breakdown(GOOD | {"skills": 0.0}, least=60)) == 1
+
+
+def test_matches_of_which_little_is_known_can_be_left_out() -> None:
+    known = {"location": 1.0, "experience": 1.0}
+    for least, n in ((0.5, 1), (0.51, 0)):
+        assert len(breakdown(known, confidence=least)) == n
 
 
 def test_a_row_says_what_speaks_for_and_against_in_both_languages() -> None:

@@ -10,7 +10,7 @@ from features.schemas.catalog import INTERACTIONS
 from features.schemas.ranking import FEEDS, REASON_CODES
 from features.users.profiles import blocked_company_keys
 from models.arrays import unit_rows
-from models.explanations.similarity import ALIKE_FROM, SIMILAR_FROM
+from models.explanations.similarity import OF_ANY, reads_as_similar
 from models.ranking.experiments import Arm
 from models.ranking.feed_problems import violations
 from models.ranking.settings import CompanyCap, Recipe, Settings
@@ -160,10 +160,13 @@ def test_similar_jobs_are_of_one_role_with_a_common_skill_or_nearly_the_same(mar
     similar = reasons.filter(pl.col("code").str.starts_with("similar_to"))
     named = market.jobs.select("job_id", "skills", roles="professional_roles")
     pairs = similar.join(named, on="job_id").join(named, left_on="ref", right_on="job_id", suffix="_of_past")
-    shares = [pl.col(name).list.set_intersection(f"{name}_of_past").list.len() > 0 for name in ("skills", "roles")]
-    is_alike = pl.col("value") >= np.float32(ALIKE_FROM)
-    assert len(pairs) and pairs.filter(~is_alike & ~(shares[0] & shares[1])).is_empty()
-    assert pairs["value"].min() >= np.float32(SIMILAR_FROM)  # type: ignore[operator]
+    shares = [
+        np.array([len({*one} & {*other}) / max(1, min(len({*one}), len({*other}))) for one, other in both.iter_rows()])
+        for both in (pairs.select(name, f"{name}_of_past") for name in ("roles", "skills"))
+    ]
+    cosine = pairs["value"].to_numpy().astype(np.float64) + 1e-6
+    assert len(pairs) and reads_as_similar(cosine, role_share=shares[0], skill_share=shares[1]).all()
+    assert (cosine < OF_ANY).any()
 
 
 def test_viewed_jobs_are_marked(market: Market, feeds: pl.DataFrame) -> None:
