@@ -14,6 +14,7 @@ from assets.config.yaml_files import load_file
 from assets.digests import assets as digests
 from assets.features import assets as features
 from assets.ingest import assets as ingest
+from assets.insight import applications as application_insight
 from assets.insight import assets as insight
 from assets.io import LakeIOManager, ModelIOManager
 from assets.learning import assets as learning
@@ -30,7 +31,10 @@ from pipelines.jobs import JOBS
 from pipelines.schedules import schedules
 from pipelines.step_threads import step_threads
 
-STAGES = (ingest, catalog, applications, features, training, learning, ranking, digests, insight, llm, publishing)
+STAGES = (
+    ingest, catalog, applications, features, training, learning, ranking, digests, insight, application_insight, llm,
+    publishing,
+)  # fmt: skip
 
 
 def build_defs(

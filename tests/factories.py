@@ -19,6 +19,7 @@ from assets.publishing.tables import Source
 from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS, INTERACTIONS, INTERVIEWS, JOBS, OFFERS
 from features.schemas.features import NEARBY, PREFERENCES, TRENDING, USER_PROFILES
 from features.schemas.insight import (
+    APPLICATION_FUNNEL,
     COMPANY_PROFILES,
     DIGESTS,
     LEARNING_PLANS,
@@ -202,7 +203,10 @@ def sources(**changes: pl.DataFrame) -> dict[str, Source]:
         "skill_demand": SKILL_DEMAND.empty(),
         "skill_gaps": SKILL_GAPS.empty(),
         "company_profiles": COMPANY_PROFILES.empty(),
-        **{table.name: table.empty() for table in (APPLICATIONS, APPLICATION_EVENTS, INTERVIEWS, OFFERS)},
+        **{
+            table.name: table.empty()
+            for table in (APPLICATIONS, APPLICATION_EVENTS, APPLICATION_FUNNEL, INTERVIEWS, OFFERS)
+        },
         "learning_plans": LEARNING_PLANS.empty(),
         "skill_progress": SKILL_PROGRESS.empty(),
         "metrics": METRICS.empty(),

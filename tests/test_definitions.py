@@ -67,6 +67,7 @@ ASSETS_BY_GROUP = {
     "ranking": {"ranking/fallback_feeds", "ranking/feeds", "ranking/matches"},
     "digests": {"digests/digest_outbox", "digests/digests"},
     "insight": {
+        "insight/application_funnel",
         "insight/company_profiles",
         "insight/experiments",
         "insight/exposures",

@@ -8,10 +8,12 @@ from assets.insight.queries import Period, insight_query, reactions
 from assets.plots import bar_chart, lines_over
 from assets.resources import RunClock, Workspace
 from assets.sql import Rows
+from features.applications.funnel import step_patterns
 from features.interactions import MAX_DWELL_SECONDS
 from features.metrics import EVERY, USER_GROUPS
 from features.outcomes import MIN_USERS, match_quality, outcome_rates, success_patterns
 from features.pattern_counts import pattern_counts
+from features.schemas.insight import APPLICATION_FUNNEL, SUCCESS_PATTERNS
 from features.vocabulary.roles import Roles
 
 MAX_POSITION = 50
@@ -70,19 +72,27 @@ def match_quality_table(
     )
 
 
-@asset("insight/success_patterns", inputs=("catalog/interactions", "catalog/jobs"), kinds=("polars", "scipy"))
+@asset(
+    "insight/success_patterns",
+    inputs=("catalog/interactions", "catalog/jobs"),
+    deps=("insight/application_funnel",),
+    kinds=("polars", "scipy"),
+)
 def success_patterns_table(
     workspace: Workspace, interactions: pl.LazyFrame, jobs: pl.LazyFrame
 ) -> dg.Output[pl.DataFrame]:
-    """Which companies, industries, roles, skills, levels and places users act on more often than on all shown jobs.
+    """Which companies, industries, roles, skills, levels and places users act on more often than on all shown jobs, and
+    with which of them applications come further.
 
     Groups of fewer than ten users are left out.
     """
     industries = Roles.load(workspace.vocabulary).names.select(role="slug", industry="family")
     labelled = jobs.select(_PATTERN_JOBS).collect()
-    table = success_patterns(
+    of_jobs = success_patterns(
         pattern_counts(interactions, labelled, industries, min_users=MIN_USERS, top=PATTERN_VALUES)
     )
+    of_steps = step_patterns(workspace.lake.scan("insight", APPLICATION_FUNNEL).collect())
+    table = pl.concat([of_jobs, of_steps]).sort(SUCCESS_PATTERNS.key)
     # By the lower bound: a high rate of few pairs is often chance.
     likely = table.filter(pl.col("lower") > pl.col("base_rate")).with_columns(
         label=pl.format("{}: {}", "dimension", "value"), least_lift=pl.col("lower") / pl.col("base_rate")

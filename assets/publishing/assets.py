@@ -63,6 +63,7 @@ _FRAMES = {
     "application_events": "catalog",
     "interviews": "catalog",
     "offers": "catalog",
+    "application_funnel": "insight",
 }
 _DAMAGED_KEPT_DAYS = 30
 _DEPENDENCIES = (

@@ -159,17 +159,23 @@ def market_places(offers: pl.DataFrame, jobs: pl.LazyFrame, of_offers: pl.DataFr
 
 def with_match_percent(applications: pl.DataFrame, exposures: pl.LazyFrame) -> pl.DataFrame:
     """`applications` with the score (EXPOSURES) of the feed that last showed the job up to the application."""
+    percent = (100 * pl.col("score")).round().cast(pl.Int16)
+    shown = last_shown(applications, exposures).select(*_KEY, match_percent=percent)
+    return APPLICATIONS.conform(
+        applications.drop("match_percent").join(shown, on=_KEY, how="left", maintain_order="left")
+    )
+
+
+def last_shown(applications: pl.DataFrame, exposures: pl.LazyFrame) -> pl.DataFrame:
+    """user_id, application_id, score, recipe, arm of the feed (EXPOSURES) that last showed the job up to it."""
     applied = applications.lazy().select(*_KEY, "job_id", "applied_at").drop_nulls()
-    shown = (
-        exposures.select("user_id", "job_id", "shown_at", "score")
+    return (
+        exposures.select("user_id", "job_id", "shown_at", "score", "recipe", "arm")
         .drop_nulls("score")
         .join(applied, on=["user_id", "job_id"])
         .filter(pl.col("shown_at") <= pl.col("applied_at"))
         .sort("shown_at", "score")
         .unique(_KEY, keep="last", maintain_order=True)
-        .select(*_KEY, match_percent=(100 * pl.col("score")).round().cast(pl.Int16))
+        .select(*_KEY, "score", "recipe", "arm")
         .collect()
-    )
-    return APPLICATIONS.conform(
-        applications.drop("match_percent").join(shown, on=_KEY, how="left", maintain_order="left")
     )

@@ -50,6 +50,7 @@ DIGEST_OUTBOX = Table(
 MARKET_TRENDS = published("market_trends")
 SKILL_DEMAND = published("skill_demand")
 SKILL_GAPS = published("skill_gaps")
+APPLICATION_FUNNEL = published("application_funnel")
 LEARNING_PLANS = published("learning_plans")
 SKILL_PROGRESS = published("skill_progress")
 COMPANY_PROFILES = published("company_profiles")
@@ -119,11 +120,11 @@ SUCCESS_PATTERNS = Table(
     "success_patterns",
     "Which jobs users act on once shown, against all jobs; one row per outcome, dimension and value with ten users",
     {
-        "outcome": Column(pl.String, "click, save or apply"),
+        "outcome": Column(pl.String, "click, save or apply; or a step of an application, such as interview"),
         "dimension": Column(pl.String, "company, industry, role, skill, career_level, city or country"),
         "value": Column(pl.String, "Company, industry (the family of a role), role, skill, career level or place"),
-        "n_users": Column(pl.Int64, "Users to whom such jobs were shown"),
-        "n_shown": Column(pl.Int64, "Pairs of user and job that was shown"),
+        "n_users": Column(pl.Int64, "Users to whom such jobs were shown, or who applied"),
+        "n_shown": Column(pl.Int64, "Pairs of user and job that was shown; of a step, applications"),
         "n_successes": Column(pl.Int64, "Of these, with the outcome"),
         "rate": Column(pl.Float64, "Share with the outcome", "0–1"),
         "lower": _LOWER,

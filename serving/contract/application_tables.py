@@ -81,6 +81,27 @@ APPLICATION_TABLES: Mapping[str, Table] = {
             "step": Column("integer", "Follow-up: its step in the sequence"),
         },
     ),
+    "application_funnel": Table(
+        "How far applications come; one row per user (empty for all together), dimension, value and step",
+        ("user_id", "dimension", "value", "step"),
+        {
+            "user_id": Column("varchar", "User, by the id that the app gave; empty for all users together"),
+            "dimension": Column(
+                "varchar", "all, source, recipe, arm, company, role, skill, career_level or country; all for one user"
+            ),
+            "value": Column("varchar", "Value of the dimension; groups of fewer than ten people are left out"),
+            "step": Column("varchar", "applied, acknowledged, screening, assessment, interview, offer or accepted"),
+            "position": Column("smallint", "Position of the step, from 1"),
+            "n_users": Column("bigint", "People in the group"),
+            "n_applications": Column("bigint", "Applications in the group"),
+            "n_reached": Column("bigint", "Of these, came to the step or beyond"),
+            "conversion": Column("double", "Share of those at the step before that came to this one", "0–1"),
+            "share": Column("double", "Share of all applications that came to it", "0–1"),
+            "lower": Column("double", "Lower bound of the share, 95 %", "0–1"),
+            "upper": Column("double", "Upper bound of the share, 95 %", "0–1"),
+            "median_days": Column("double", "Median time from the application to the step", "days"),
+        },
+    ),
     "interviews": Table(
         "Interviews as they stand; one row per user, application and interview",
         ("user_id", "application_id", "interview_id"),

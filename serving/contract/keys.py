@@ -22,6 +22,7 @@ PREFERENCES_PREFIX = "preferences"  # user_id
 SKILL_GAPS_PREFIX = "skill-gaps"  # user_id
 APPLICATIONS_PREFIX = "applications"  # user_id
 APPLICATION_EVENTS_PREFIX = "application-events"  # user_id
+APPLICATION_FUNNEL_PREFIX = "application-funnel"  # user_id; empty for all users together
 INTERVIEWS_PREFIX = "interviews"  # user_id
 OFFERS_PREFIX = "offers"  # user_id
 LEARNING_PLANS_PREFIX = "learning-plans"  # user_id
@@ -34,7 +35,7 @@ TEXT_TABLES = ("jobs", "reasons")  # of text_tables.py; the manifest's `lookup` 
 USER_PREFIXES = frozenset(
     {FEED_PREFIX, COMPONENTS_PREFIX, MATCHES_PREFIX, DIGEST_PREFIX, PREFERENCES_PREFIX, SKILL_GAPS_PREFIX}
     | {LEARNING_PLANS_PREFIX, SKILL_PROGRESS_PREFIX}
-    | {APPLICATIONS_PREFIX, APPLICATION_EVENTS_PREFIX, INTERVIEWS_PREFIX, OFFERS_PREFIX}
+    | {APPLICATIONS_PREFIX, APPLICATION_EVENTS_PREFIX, APPLICATION_FUNNEL_PREFIX, INTERVIEWS_PREFIX, OFFERS_PREFIX}
 )
 DICTIONARY_KEY = b"dictionary:"
 COMPRESSED_FIRST_BYTE = 0x28

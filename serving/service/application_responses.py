@@ -28,11 +28,30 @@ class Application(Struct, gc=False):
     match_percent: int | None
 
 
+class FunnelStep(Struct, gc=False):
+    """How many applications came to a step or beyond."""
+
+    columns: ClassVar[Columns] = DESCRIBED["application_funnel"].columns
+    dimension: str
+    value: str
+    step: str
+    position: int
+    n_users: int
+    n_applications: int
+    n_reached: int
+    conversion: float | None
+    share: float
+    lower: float | None
+    upper: float | None
+    median_days: float | None
+
+
 class Applications(Struct):
     """A user's applications."""
 
     user_id: UserId
     generation: Generation
+    funnel: Annotated[list[FunnelStep], Meta(description="How far they came, step by step; empty before the first")]
     applications: Annotated[list[Application], Meta(description="The newest first; empty if there are none")]
 
 

@@ -78,6 +78,10 @@ _OF_TYPE: Mapping[str, Mapping[str, Any]] = {
         "last_event_at": "2026-02-27T11:00:00Z", "is_silent": False, "next_action": "interview",
         "next_action_at": "2026-03-02T09:00:00Z",
     },
+    "FunnelStep": {
+        "dimension": "all", "value": "all", "step": "interview", "position": 5, "n_users": 1, "n_applications": 12,
+        "n_reached": 4, "conversion": 0.8, "share": 0.3333, "lower": 0.138, "upper": 0.609, "median_days": 9.5,
+    },
     "ApplicationEvent": {
         **_APPLIED, "position": 2, "event_id": "e-2", "occurred_at": "2026-02-27T11:00:00Z", "event_type": "interview",
         "state_before": "applied", "asked_state": "interview", "is_refused": False, "interview_id": "i-1",

@@ -139,11 +139,10 @@ def skill_gaps(view: View, request: Request) -> Answer:
 
 def applications(view: View, request: Request) -> Answer:
     """The user's applications as they stand, the newest first; an empty list if there are none."""
-    return answer(
-        application_responses.Applications(
-            request.identifier, view.name, _stored(view, keys.APPLICATIONS_PREFIX, request)
-        )
+    steps, rows = (
+        _stored(view, prefix, request) for prefix in (keys.APPLICATION_FUNNEL_PREFIX, keys.APPLICATIONS_PREFIX)
     )
+    return answer(application_responses.Applications(request.identifier, view.name, steps, rows))
 
 
 def application(view: View, request: Request) -> Answer:

@@ -11,6 +11,7 @@ from features.nearby import cells
 from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS, INTERVIEWS, OFFERS
 from features.schemas.features import NEARBY
 from features.schemas.insight import (
+    APPLICATION_FUNNEL,
     COMPANY_PROFILES,
     DIGESTS,
     LEARNING_PLANS,
@@ -79,6 +80,24 @@ def _applications() -> dict[str, pl.DataFrame]:
     return {
         "applications": _frame(APPLICATIONS, _application("app-1"), _application("app/2", state="saved")),
         "application_events": _frame(APPLICATION_EVENTS, *notes),
+        "application_funnel": _frame(
+            APPLICATION_FUNNEL,
+            *(
+                {
+                    "user_id": user,
+                    "dimension": "all",
+                    "value": "all",
+                    "step": step,
+                    "position": n,
+                    "n_users": 1,
+                    "n_applications": 2,
+                    "n_reached": 3 - n,
+                    "share": 0.5,
+                }
+                for user in ("", "anna")
+                for n, step in ((1, "applied"), (2, "interview"))
+            ),
+        ),
         "interviews": _frame(INTERVIEWS, {**_of_application("app-1"), **talk}),
         "offers": _frame(OFFERS, {**_of_application("app-1"), **offer}),
     }

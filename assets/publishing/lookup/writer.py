@@ -28,6 +28,7 @@ QUERIES: Mapping[str, tuple[str, Sequence[str]]] = {
     keys.APPLICATIONS_PREFIX: ("lookup_applications", ("applications",)),
     keys.APPLICATION_EVENTS_PREFIX: ("lookup_application_events", ("application_events",)),
     keys.COMPANY_PREFIX: ("lookup_companies", ("company_profiles",)),
+    keys.APPLICATION_FUNNEL_PREFIX: ("lookup_application_funnel", ("application_funnel",)),
     keys.DIGEST_PREFIX: ("lookup_digests", ("digests",)),
     keys.DOCUMENT_PREFIX: (
         "lookup_documents",

@@ -122,6 +122,7 @@ def test_the_types_have_the_columns_of_the_published_tables(app: Application) ->
         ("skill_gaps", "SkillGap"),
         ("preferences", "Preference"),
         ("applications", "Application"),
+        ("application_funnel", "FunnelStep"),
         ("application_events", "ApplicationEvent"),
         ("interviews", "Interview"),
         ("offers", "Offer"),
