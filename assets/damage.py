@@ -87,6 +87,12 @@ def rebuild_due(lake: Lake) -> bool:
     return _rebuild_note(lake).exists()
 
 
+def rebuild_noted_at(lake: Lake) -> str | None:
+    """When files were last set aside that are not made anew yet; None if there are none."""
+    path = _rebuild_note(lake)
+    return dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC).isoformat() if path.exists() else None
+
+
 def rebuilt(lake: Lake) -> None:
     """Notes that a daily run has made everything anew."""
     _rebuild_note(lake).unlink(missing_ok=True)

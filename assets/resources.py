@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import dagster as dg
+from pydantic import Field, field_validator
 
 from assets.config.files import SHIPPED_VOCABULARY
 from assets.config.loading import Config, load_config
@@ -21,6 +22,7 @@ ANNOUNCE_TAG = "jobfeed/announce"
 Scope = Literal["all", "touched", "acted"]
 SCOPES: Sequence[Scope] = ("all", "touched", "acted")
 _SCHEDULED_TIME_TAG = "dagster/scheduled_execution_time"
+_ROOT_RUN_TAG = "dagster/root_run_id"
 
 
 def parse_scope(text: str | None) -> Scope:
@@ -91,13 +93,27 @@ class Workspace(dg.ConfigurableResource[object]):
 class RunClock(dg.ConfigurableResource[object]):
     """The instant that a run computes for: the same for all its steps."""
 
-    def as_of(self, context: dg.AssetExecutionContext) -> dt.datetime:
-        """The run's `jobfeed/as_of` tag, else its scheduled time, else when it was created; UTC.
+    instant: str = Field(
+        default="",
+        description="as_of, the instant that the run computes for: RFC 3339 or a date, such as 2026-03-01T02:00:00Z. "
+        "Empty: the tag jobfeed/as_of, else the scheduled time, else when the run was created.",
+    )
 
-        Raises Failure if it lies in the future and the run has no tag `jobfeed/announce`.
+    @field_validator("instant")
+    @classmethod
+    def _is_instant(cls, stated: str) -> str:
+        if stated:
+            parse_as_of(stated)
+        return stated
+
+    def as_of(self, context: dg.AssetExecutionContext) -> dt.datetime:
+        """`instant`, else the run's `jobfeed/as_of` tag, else its scheduled time, else when it was created; UTC.
+
+        A run that executes another one again computes for the same instant. Raises Failure if the instant lies in the
+        future and the run has no tag `jobfeed/announce`.
         """
         tags = context.run.tags
-        stated = tags.get(AS_OF_TAG) or tags.get(_SCHEDULED_TIME_TAG)
+        stated = self.instant or tags.get(AS_OF_TAG) or tags.get(_SCHEDULED_TIME_TAG)
         if stated:
             instant = parse_as_of(stated)
             problem = future_problem(instant, now=self.now())
@@ -106,7 +122,8 @@ class RunClock(dg.ConfigurableResource[object]):
                     f"{problem}; a run with the tag {ANNOUNCE_TAG} does it all the same", allow_retries=False
                 )
             return instant
-        record = context.instance.get_run_record_by_id(context.run_id)
+        first = context.run.root_run_id or tags.get(_ROOT_RUN_TAG) or context.run_id
+        record = context.instance.get_run_record_by_id(first)
         created = record.create_timestamp if record is not None else dt.datetime.now(dt.UTC)
         return created.astimezone(dt.UTC).replace(microsecond=0)
 

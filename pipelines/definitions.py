@@ -28,6 +28,7 @@ from pipelines.environment import workspace_from_environment
 from pipelines.executor import in_turn
 from pipelines.freshness import with_freshness
 from pipelines.jobs import JOBS
+from pipelines.mending import damaged_files
 from pipelines.schedules import schedules
 from pipelines.step_threads import step_threads
 
@@ -58,7 +59,7 @@ def build_defs(
         asset_checks=[check for stage in STAGES for check in getattr(stage, "ASSET_CHECKS", [])],
         jobs=jobs,
         schedules=schedules(settings.schedules) if jobs is JOBS else [],
-        sensors=SENSORS if jobs is JOBS else [],
+        sensors=[*SENSORS, damaged_files] if jobs is JOBS else [],
         resources=resources | dict(overrides or {}),
         executor=in_turn(step_threads, workspace.lake),
         loggers=loggers,

@@ -31,9 +31,10 @@ def config_folder() -> Path | None:
     return Path(named).resolve() if named else None
 
 
-def dagster_folder() -> Path:
-    """Where Dagster keeps its records of runs: `.dagster` in DAGSTER_HOME, by default in the project."""
-    return Path(os.environ.get("DAGSTER_HOME") or PROJECT_FOLDER) / ".dagster"
+def dagster_folders() -> list[Path]:
+    """Where Dagster keeps its records of runs in DAGSTER_HOME (the project): by our dagster.yaml, or without one."""
+    home = Path(os.environ.get("DAGSTER_HOME") or PROJECT_FOLDER)
+    return [home / name for name in (".dagster", "history", "storage", "schedules") if (home / name).is_dir()]
 
 
 def workspace_from_environment() -> "Workspace":

@@ -1,5 +1,6 @@
 """The executor of runs that Dagster starts: the run waits for its turn, then another executor does its steps."""
 
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -14,8 +15,10 @@ from assets.lake import Lake
 from assets.run_turns import run_turn
 from features.errors import JobfeedError
 from pipelines.mending import is_unexplained, mend
+from pipelines.records import drop_old_records
 
 # The sender of digests may work for hours at a bounded rate; it locks the outbox, which it alone writes.
+_TIDYING = frozenset({"daily", "weekly"})  # these also drop Dagster's old records
 _WITH_OWN_LOCK = frozenset({"digests__digest_outbox"})
 
 
@@ -71,3 +74,5 @@ class _InTurn(Executor):
             if has_failed:
                 for sentence in mend(self._lake):
                     plan_context.log.error(sentence)
+            if plan_context.job_name in _TIDYING:
+                drop_old_records(plan_context.instance, now=dt.datetime.now(dt.UTC))

@@ -3,10 +3,12 @@
 import datetime as dt
 from collections.abc import Iterator
 
+import dagster as dg
 from dagster import DagsterEvent
 
-from assets.damage import find_damage, set_aside
+from assets.damage import find_damage, rebuild_noted_at, set_aside
 from assets.lake import Lake
+from assets.resources import Workspace
 
 
 def is_unexplained(event: DagsterEvent) -> bool:
@@ -23,3 +25,15 @@ def mend(lake: Lake) -> Iterator[str]:
     yield from set_aside(lake, models, found, at=dt.datetime.now(dt.UTC))
     if found:
         yield "run `jobfeed run daily`, which makes anew what was set aside; `jobfeed run` of any job does so by itself"
+
+
+@dg.sensor(
+    job_name="daily",
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Starts a daily run once damaged files were set aside, to make their content anew.",
+)
+def damaged_files(workspace: Workspace) -> dg.RunRequest | dg.SkipReason:
+    """One run for each time that files were set aside."""
+    noted_at = rebuild_noted_at(workspace.lake)
+    return dg.RunRequest(run_key=f"rebuild {noted_at}") if noted_at else dg.SkipReason("no file is damaged")

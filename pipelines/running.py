@@ -21,6 +21,7 @@ from features.errors import JobfeedError
 from pipelines.cli.terminal import visible
 from pipelines.environment import PROJECT_FOLDER, workspace_from_environment
 from pipelines.failures import cause_of
+from pipelines.records import open_instance
 
 _NOT_RUN = "Dependencies for step"
 _HOME_VARIABLE = "DAGSTER_HOME"
@@ -118,7 +119,7 @@ def _executed(name: str, tags: Mapping[str, str], console: Console) -> dg.Execut
 
     job = build_defs(loggers={"console": progress_logger(console)}).resolve_job_def(name)
     try:
-        with dg.DagsterInstance.get() as instance:
+        with open_instance(Path(os.environ[_HOME_VARIABLE])) as instance:
             return execute(job, instance=instance, tags=tags, run_config={"loggers": {"console": {}}})
     except (SQLAlchemyError, sqlite3.Error) as error:
         folder = Path(os.environ[_HOME_VARIABLE]) / ".dagster"

@@ -291,5 +291,6 @@ def test_every_asset_has_a_limit_of_age_a_layer_and_a_version(defs: dg.Definitio
 
 def test_sensors_are_on_where_there_is_a_webhook(defs: dg.Definitions) -> None:
     sensors = {sensor.name: sensor for sensor in defs.get_repository_def().sensor_defs}
+    assert sensors.pop("damaged_files").default_status == dg.DefaultSensorStatus.RUNNING
     assert set(sensors) == {"failed_runs", "failed_checks"}
     assert {one.default_status for one in sensors.values()} == {dg.DefaultSensorStatus.STOPPED}

@@ -53,20 +53,19 @@ def _request(user: str) -> None:
 
 def _verify(user: str, also: list[str]) -> None:
     from assets.erasing.scan import find_traces
-    from pipelines.environment import dagster_folder
+    from pipelines.environment import dagster_folders
 
     found = workspace()
     data = Path(found.data_dir)
     if not data.is_dir():
         fail(f"{data}: there is no such folder; JOBFEED_DATA names the data folder")
-    folders = [data, dagster_folder()]
     n_files, n_ours = 0, 0
 
     def count() -> None:
         nonlocal n_files
         n_files += 1
 
-    for trace in find_traces([folder for folder in folders if folder.is_dir()], [user, *also], on_file=count):
+    for trace in find_traces([data, *dagster_folders()], [user, *also], on_file=count):
         is_landed = trace.path.is_relative_to(found.landing)
         n_ours += not is_landed
         whose = " (yours to delete; it is refused from then on)" if is_landed else ""

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import dagster as dg
 import numpy as np
 import polars as pl
 import pytest
@@ -12,10 +13,12 @@ import pytest
 from assets.damage import damaged_folder, drop_damaged, find_damage, rebuild_due, rebuilt, set_aside
 from assets.increments import LayeredTable
 from assets.lake import Lake
+from assets.resources import Workspace
 from features.schemas.bronze import EVENTS, LANDING_FILES, USER_RECORDS
 from features.schemas.catalog import JOBS, USERS
 from features.schemas.table import Table
 from models.fitting.user_vectors import UserVectors
+from pipelines.mending import damaged_files
 
 AT = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 MODELS = {"user_vectors": UserVectors}
@@ -183,3 +186,20 @@ def test_the_note_says_which_files(lake: Lake) -> None:
     path.write_bytes(b"")
     aside(lake)
     assert json.loads((lake.root / ".rebuild.json").read_bytes()) == [str(path)]
+
+
+def test_files_that_are_set_aside_ask_for_one_daily_run(lake: Lake) -> None:
+    workspace = Workspace(data_dir=str(lake.root.parent))
+
+    def asked() -> str | None:
+        answer = damaged_files(dg.build_sensor_context(resources={"workspace": workspace}))
+        return answer.run_key if isinstance(answer, dg.RunRequest) else None
+
+    assert asked() is None
+    file_of(lake, "model").write_bytes(b"")
+    aside(lake)
+    first = asked()
+    assert first is not None
+    assert asked() == first
+    rebuilt(lake)
+    assert asked() is None
