@@ -25,7 +25,7 @@ $(SETUP): pyproject.toml constraints.txt
 	touch $(SETUP)
 
 demo: setup
-	$(BIN)/jobfeed simulate $(DEMO_DATA)/landing --until $(DEMO_AS_OF)
+	$(BIN)/jobfeed simulate $(DEMO_DATA)/landing --until $(DEMO_AS_OF) --force
 	JOBFEED_DATA=$(DEMO_DATA) $(BIN)/jobfeed run daily --as-of $(DEMO_AS_OF)
 	JOBFEED_DATA=$(DEMO_DATA) $(BIN)/jobfeed feed demo-python-almaty --lang ru --limit 7
 	JOBFEED_DATA=$(DEMO_DATA) $(BIN)/jobfeed feed demo-designer-remote --limit 7

@@ -123,6 +123,11 @@ def nothing_new_since(
     return last
 
 
+def unfinished_jobs(lake: Lake) -> list[str]:
+    """The jobs of runs that began to read and whose generation was not published: they failed, or still work."""
+    return sorted({str(_read(path).get("job", _WIDEST)) for path in _open_entries(lake)})
+
+
 def forget_records(lake: Lake) -> None:
     """Makes the next run of every job look at everything, because something changed that no landed file shows."""
     with lake.lock(_LOCK):

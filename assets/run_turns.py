@@ -55,6 +55,13 @@ def is_running(lake: Lake) -> bool:
         return True
 
 
+def running_now(lake: Lake) -> str | None:
+    """Which run of another process works now; None if none does."""
+    if not lake.root.is_dir() or not is_running(lake):
+        return None
+    return _described(lake.lock_file(_LOCK).with_suffix(".json"))
+
+
 def _described(holder: Path) -> str:
     try:
         run = json.loads(holder.read_bytes())

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Sequence
 from typing import Annotated, Self
+from zoneinfo import available_timezones
 
 from pydantic import Field, HttpUrl, field_validator, model_validator
 
 from assets.config.yaml_files import Name, Strict
 from assets.ingest.hh.query_vocabulary import HHIds, parameter_problems
+from features.sources.events.validation import EventRules
 from features.sources.feeds.formats import FORMATS
 from features.sources.postings import RESERVED_SOURCES
 
@@ -145,10 +147,34 @@ class HHSource(Strict):
         return self
 
 
+class Interactions(Strict):
+    """What is taken for granted of event files that leave something out.
+
+    `timezone`: the zone of times that state none; without it they are refused. `derive_event_ids`: events without an
+    event_id get one from user, type, job and time, so that equal ones count once; without it they are refused.
+    """
+
+    timezone: str | None = None
+    derive_event_ids: bool = False
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, name: str | None) -> str | None:
+        if name is not None and name not in available_timezones():
+            raise ValueError(f"{name!r} is no time zone; give a name of IANA such as Europe/Moscow")
+        return name
+
+    @property
+    def rules(self) -> EventRules:
+        """As the readers of events take them."""
+        return EventRules(self.timezone, self.derive_event_ids)
+
+
 class Sources(Strict):
     """`sources.yaml`."""
 
     http: HttpLimits = HttpLimits()
+    interactions: Interactions = Interactions()
     feeds: list[FeedSource] = Field([])
     hh: HHSource = HHSource()
     file_stale_after_days: int = Field(60, ge=1, le=400)

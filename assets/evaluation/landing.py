@@ -31,7 +31,7 @@ def ingest_landing(
         "jobs": lambda: ingest_job_files(lake, landing, as_of=as_of),
         "feeds": lambda: ingest_feeds(lake, landing, sources, client, as_of=as_of),
         "HeadHunter": lambda: ingest_hh(lake, landing, hh_client(sources, token=None), as_of=as_of),
-        "interactions": lambda: ingest_events(lake, landing, as_of=as_of),
+        "interactions": lambda: ingest_events(lake, landing, as_of=as_of, rules=sources.interactions.rules),
         "users": lambda: ingest_users(lake, landing, as_of=as_of),
         "resumes": lambda: ingest_resumes(lake, landing, vocabulary=vocabulary, as_of=as_of),
     }

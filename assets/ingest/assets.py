@@ -164,7 +164,8 @@ def erasures(workspace: Workspace, as_of: dt.datetime) -> RunReport:
 @_ingested(EVENTS, deps=("bronze/erasures",))
 def events(workspace: Workspace, as_of: dt.datetime) -> RunReport:
     """Every interaction event once, in the folder of the UTC day on which it occurred."""
-    report = ingest_events(workspace.lake, workspace.landing, as_of=as_of)
+    rules = workspace.config.sources.interactions.rules
+    report = ingest_events(workspace.lake, workspace.landing, as_of=as_of, rules=rules)
     compact_days(workspace.lake, before=as_of.date() - dt.timedelta(days=DAYS_NOT_COMPACTED))
     return report
 

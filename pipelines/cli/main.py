@@ -15,9 +15,11 @@ from pipelines.cli import (
     evaluate,
     feeds,
     generations,
+    landing,
     recipes,
     service,
     sources,
+    status,
     terminal,
     workbench,
 )
@@ -25,7 +27,7 @@ from pipelines.cli import (
 app = terminal.command_group("Offline job recommendations: run, look, serve.")
 for command in (
     workbench.run, workbench.simulate, workbench.readers, workbench.bench, feeds.feed, feeds.why, workbench.tune,
-    evaluate.evaluate, erase.erase, sources.quarantine, service.serve, service.stream,
+    evaluate.evaluate, erase.erase, status.status, sources.quarantine, service.serve, service.stream,
 ):  # fmt: skip
     app.command()(command)
 # Its help is that of its own sub-commands.
@@ -34,6 +36,7 @@ app.command(context_settings=_PASSED_ON)(service.token)
 for name, group in (
     ("digests", digests.app),
     ("generations", generations.app),
+    ("landing", landing.app),
     ("recipes", recipes.app),
     ("config", config.app),
     ("sources", sources.app),

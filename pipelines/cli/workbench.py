@@ -123,6 +123,7 @@ def simulate(
     event_format: Annotated[str, typer.Option(help="jsonl or parquet")] = "jsonl",
     kind: Annotated[str, typer.Option(help=_KIND_HELP)] = "general",
     truth: Annotated[Path | None, typer.Option(help="A folder for the known tastes, to measure against.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write even if the folder holds other files.")] = False,
 ) -> None:
     """Make a job market from a seed, in the sources' own formats."""
     from pipelines.simulation import market
@@ -131,6 +132,13 @@ def simulate(
     require_choice(event_format, ("jsonl", "parquet"), option="--event-format")
     require_choice(kind, tuple(MARKET_KINDS), option="--kind")
     midnight = _last_midnight()
+    others = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    if not force and next(others, None) is not None:
+        raise typer.BadParameter(
+            f"{folder} holds files, and those of the market would be mixed with them or replace them; name an empty "
+            "folder, or --force",
+            param_hint="FOLDER",
+        )
     with progress_bar() as progress:
         tasks: dict[str, int] = {}
 

@@ -17,6 +17,7 @@ from assets.ingest.report import RunReport
 from assets.lake import Lake
 from features.schemas.bronze import EVENTS
 from features.sources.events.files import read_events
+from features.sources.events.validation import NO_RULES, EventRules
 from features.sources.parsed import Parsed
 
 SOURCE = "interactions"
@@ -27,13 +28,15 @@ _MILLISECONDS_FROM = 100_000_000_000
 Item = TypeVar("Item")
 
 
-def ingest_events(lake: Lake, landing: Path, *, as_of: dt.datetime, chunk_rows: int = CHUNK_ROWS) -> RunReport:
+def ingest_events(
+    lake: Lake, landing: Path, *, as_of: dt.datetime, chunk_rows: int = CHUNK_ROWS, rules: EventRules = NO_RULES
+) -> RunReport:
     """Reads the event files landed in `landing/interactions/`. An event is new or known, never changed."""
     report = RunReport()
 
     def parse(file: LandedFile) -> Iterator[Parsed]:
         file.require_format(FORMATS)
-        yield from read_events(file.path, as_of=as_of, may_grow=file.may_grow)
+        yield from read_events(file.path, as_of=as_of, may_grow=file.may_grow, rules=rules)
 
     with landing_run(lake, SOURCE, report, as_of=as_of, source=SOURCE) as run:
         store = EventStore(lake, Erasures.load(lake), chunk_rows)

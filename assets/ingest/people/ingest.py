@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -27,7 +28,7 @@ def ingest_users(lake: Lake, landing: Path, *, as_of: dt.datetime) -> RunReport:
     with landing_run(lake, USERS, report, as_of=as_of, source=USERS) as run:
         erasures = Erasures.load(lake)
         held = [USER_RECORDS.empty()]
-        for file, parsed in run.read(list_landed(landing, USERS), _by_lines(parse_users), USER_RECORDS):
+        for file, parsed in run.read(list_landed(landing, USERS), _read_users, USER_RECORDS):
             run.refuse(file, parsed)
             held.append(parsed.rows)
             if sum(frame.height for frame in held) >= FLUSH_ROWS:
@@ -60,6 +61,11 @@ def known_erasures(lake: Lake, landing: Path, *, as_of: dt.datetime) -> pl.DataF
     frames = [parsed.rows for file in fresh for parsed in parse_in_blocks(file.path, parse_erasures)]
     rows = pl.concat([lake.scan("bronze", ERASURES).collect(), *frames])
     return rows.group_by("user_id").agg(pl.col("requested_at").max()).sort("user_id")
+
+
+def _read_users(file: LandedFile) -> Iterator[Parsed]:
+    written_at = dt.datetime.fromtimestamp(file.mtime_ns / 1e9, dt.UTC)
+    yield from _by_lines(partial(parse_users, written_at=written_at))(file)
 
 
 def _by_lines(parse: Callable[[bytes], Parsed]) -> Callable[[LandedFile], Iterator[Parsed]]:

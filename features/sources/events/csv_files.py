@@ -6,7 +6,15 @@ from datetime import datetime
 
 import polars as pl
 
-from features.sources.events.validation import INPUT_COLUMNS, Part, parse_events, untyped_events
+from features.sources.events.field_names import own_names
+from features.sources.events.validation import (
+    INPUT_COLUMNS,
+    NO_RULES,
+    EventRules,
+    Part,
+    parse_events,
+    untyped_events,
+)
 from features.sources.lines import CSV_DELIMITERS, MAX_LINE_BYTES, Block
 from features.sources.parsed import Parsed
 
@@ -25,6 +33,7 @@ class CsvBlocks:
     """
 
     as_of: datetime
+    rules: EventRules = NO_RULES
     _header: list[str] | None = None
     _delimiter: str = ","
     _open: list[Line] = field(default_factory=list)  # lines of a record whose quote is not closed yet
@@ -56,7 +65,7 @@ class CsvBlocks:
         if self._header is None:
             self._delimiter = max(CSV_DELIMITERS, key=lambda one: raw.count(one.encode()))
             row = _fields(raw, self._delimiter)
-            self._header = [] if isinstance(row, str) else [name.strip().lower() for name in row]
+            self._header = [] if isinstance(row, str) else _header(row)
             if isinstance(row, str):
                 self._refuse(number, raw, row)
             return
@@ -100,7 +109,12 @@ class CsvBlocks:
     def _parsed(self) -> Parsed:
         raw = self._raw
         parsed = parse_events(
-            self._untyped_frame(), as_of=self.as_of, unit="line", raw=lambda _: raw, undecoded=self._refused
+            self._untyped_frame(),
+            as_of=self.as_of,
+            unit="line",
+            raw=lambda _: raw,
+            undecoded=self._refused,
+            rules=self.rules,
         )
         self._records, self._refused, self._raw = [], {}, {}
         return parsed
@@ -112,6 +126,13 @@ class CsvBlocks:
         texts = [pl.Series(name, given[name], dtype=pl.String) for name in INPUT_COLUMNS if name in given]
         frame = pl.DataFrame([numbers, *texts])
         return untyped_events(frame.with_columns(pl.when(pl.col(pl.String) != "").then(pl.col(pl.String))))
+
+
+def _header(names: list[str]) -> list[str]:
+    """Our names of the columns; a column that has none keeps its own."""
+    tidy = [name.strip().lower() for name in names]
+    ours = own_names(tidy)
+    return [ours.get(name, name if name not in ours.values() else "") for name in tidy]
 
 
 def _fields(raw: bytes, delimiter: str) -> list[str] | str:

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from features.sources.events.field_names import REQUIRED
 from features.sources.events.validation import FLAGS, INPUT_COLUMNS, NUMBERS, UNTYPED_EVENTS
 from features.sources.lines import MAX_LINE_BYTES, Block
 
@@ -35,7 +36,7 @@ Lines = list[tuple[int, bytes]]  # number, line
 def read_fast(block: Block) -> tuple[pl.DataFrame, Lines] | None:
     """(UNTYPED_EVENTS of the regular lines, the other lines); None if too few lines are regular to be worth it."""
     layout = _layout(islice(_samples(block.lines), SAMPLE_LINES))
-    lines = _split(block.lines) if "event_id" in layout else None
+    lines = _split(block.lines) if layout.keys() >= set(REQUIRED) else None
     if lines is None or lines.is_empty():
         return None
     is_regular = lines.str.contains(_pattern(layout)) & (lines.str.len_bytes() <= MAX_LINE_BYTES)

@@ -9,8 +9,18 @@ import msgspec
 import polars as pl
 
 from features.sources.events.fast_json import read_fast
+from features.sources.events.field_names import renamed
 from features.sources.events.segment import from_segment, is_batch, is_segment, track_calls
-from features.sources.events.validation import FLAGS, INPUT_COLUMNS, NUMBERS, UNTYPED_EVENTS, Part, parse_events
+from features.sources.events.validation import (
+    FLAGS,
+    INPUT_COLUMNS,
+    NO_RULES,
+    NUMBERS,
+    UNTYPED_EVENTS,
+    EventRules,
+    Part,
+    parse_events,
+)
 from features.sources.lines import MAX_LINE_BYTES, Block
 from features.sources.parsed import Parsed
 from features.sources.values import NotJsonError, decode_json, flag, number, raw_json, text
@@ -55,7 +65,7 @@ class _Decoded:
             self.events.append(event)
 
 
-def read_json_block(block: Block, *, as_of: datetime) -> Parsed:
+def read_json_block(block: Block, *, as_of: datetime, rules: EventRules = NO_RULES) -> Parsed:
     """The events of a block of lines; every line that is not blank becomes rows or rejects."""
     found = read_fast(block)
     if found is None:
@@ -72,6 +82,7 @@ def read_json_block(block: Block, *, as_of: datetime) -> Parsed:
         unit="line",
         raw=lambda refused: _raw(block, refused, decoded),
         undecoded=decoded.failed,
+        rules=rules,
     )
 
 
@@ -97,7 +108,12 @@ def _decode_lines(lines: Iterable[tuple[int, bytes]], block: Block) -> _Decoded:
 
 
 def _is_ours(event: Any) -> bool:
-    return event.messageId is msgspec.UNSET and event.batch is msgspec.UNSET
+    """Whether the event is no call of Segment, and has all that it must have under our names."""
+    return (
+        event.messageId is msgspec.UNSET
+        and event.batch is msgspec.UNSET
+        and None not in (event.event_id, event.user_id, event.event_type, event.occurred_at)
+    )
 
 
 def _decode_line(line_number: int, raw: bytes, decoded: _Decoded) -> None:
@@ -136,8 +152,9 @@ def _of_any_kind(value: object) -> Any:
 
 
 def _lenient(value: Mapping[str, object]) -> Any:
-    """An event read field by field; a field of a wrong type is null."""
+    """An event read field by field, also under names of others; a field of a wrong type is null."""
     fields: dict[str, Any] = {}
+    value = renamed(value)
     for name in INPUT_COLUMNS:
         read = number if name in NUMBERS else flag if name in FLAGS else text
         fields[name] = read(value.get(name))

@@ -11,9 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from features.sources.events.field_names import own_names
 from features.sources.events.validation import (
-    INPUT_COLUMNS,
     MILLISECONDS_FROM,
+    NO_RULES,
+    EventRules,
     Part,
     parse_events,
     unreadable,
@@ -35,7 +37,7 @@ _TEXT_TYPES = (
 )  # fmt: skip
 
 
-def read_parquet_events(path: Path, *, as_of: datetime) -> Iterator[Parsed]:
+def read_parquet_events(path: Path, *, as_of: datetime, rules: EventRules = NO_RULES) -> Iterator[Parsed]:
     """Blocks of at most BATCH_ROWS events. Column names match in any case; unknown columns are not read."""
     try:
         with pq.ParquetFile(path) as found:
@@ -53,7 +55,7 @@ def read_parquet_events(path: Path, *, as_of: datetime) -> Iterator[Parsed]:
             row = first_row
             try:
                 for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=list(known)):
-                    yield _read_batch(batch, known, first_row=row, as_of=as_of)
+                    yield _read_batch(batch, known, first_row=row, as_of=as_of, rules=rules)
                     row += batch.num_rows
             except Exception as error:
                 yield unreadable(f"rows {row} to {first_row + n_rows - 1}", type(error).__name__)
@@ -89,15 +91,10 @@ def _dictionaries(metadata: Any) -> list[str]:
 
 def _known_columns(names: list[str]) -> dict[str, str]:
     """Our name by the file's name; of two names that differ in case only, the first."""
-    found: dict[str, str] = {}
-    for name in names:
-        ours = name.strip().lower()
-        if ours in INPUT_COLUMNS and ours not in found.values() and names.count(name) == 1:
-            found[name] = ours
-    return found
+    return own_names(name for name in names if names.count(name) == 1)
 
 
-def _read_batch(batch: Any, known: dict[str, str], *, first_row: int, as_of: datetime) -> Parsed:
+def _read_batch(batch: Any, known: dict[str, str], *, first_row: int, as_of: datetime, rules: EventRules) -> Parsed:
     flat = {known[name]: _flat(batch.column(name)) for name in batch.schema.names}
     given = pl.DataFrame(
         {name: pl.Series(name, pl.from_arrow(column)) for name, column in flat.items() if column is not None}
@@ -113,7 +110,7 @@ def _read_batch(batch: Any, known: dict[str, str], *, first_row: int, as_of: dat
             for entry, row in zip(refused["entry"], described, strict=True)
         }
 
-    return parse_events(untyped_events(frame), as_of=as_of, unit="row", raw=raw)
+    return parse_events(untyped_events(frame), as_of=as_of, unit="row", raw=raw, rules=rules)
 
 
 def _flat(column: Any) -> Any:

@@ -3,7 +3,9 @@
 Whether a user behaves like a script is decided where events are counted (sql/catalog).
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
@@ -43,6 +45,7 @@ UNTYPED_EVENTS: Mapping[str, pl.DataType | type[pl.DataType]] = {
 INPUT_COLUMNS = ("occurred_at", *(name for name in UNTYPED_EVENTS if name not in ("entry", "part", *_TIMES)))
 _REFUSED: dict[str, type[pl.DataType]] = {"entry": pl.Int64, "part": pl.Int64, "reason": pl.String}
 _RFC_3339 = "%Y-%m-%dT%H:%M:%S%.f%#z"
+_LOCAL_TIME = "%Y-%m-%dT%H:%M:%S%.f"
 _USUAL_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[+-][0-9:]+)$"
 _UNPRINTABLE = r"[\p{C}\p{Z}&&[^ ]]"  # the same characters as str.isprintable
 _UNTIDY = rf"^\s|\s$|^$|{_UNPRINTABLE}"
@@ -55,6 +58,21 @@ _CRAWLERS = "|".join(f"(?:{crawler['pattern']})" for crawler in CRAWLER_USER_AGE
 Part = tuple[int, int | None]  # `entry` and `part`
 
 
+@dataclass(frozen=True)
+class EventRules:
+    """What is taken for granted of files that leave something out.
+
+    `timezone`: the zone of times that state none; None refuses them. `derives_ids`: an event without an event_id gets
+    one from user, type, job and time, so that equal ones count once.
+    """
+
+    timezone: str | None = None
+    derives_ids: bool = False
+
+
+NO_RULES = EventRules()
+
+
 def parse_events(
     events: pl.DataFrame,
     *,
@@ -62,6 +80,7 @@ def parse_events(
     unit: str,
     raw: Callable[[pl.DataFrame], Mapping[Part, bytes]],
     undecoded: Mapping[Part, str] | None = None,
+    rules: EventRules = NO_RULES,
 ) -> Parsed:
     """Rows in the EVENTS schema and rejects from `events` (UNTYPED_EVENTS) and `undecoded` (entry and part -> reason).
 
@@ -69,11 +88,13 @@ def parse_events(
     more than five minutes after `as_of`. Optional fields out of range become null; dwell is capped at 600 s. `unit`
     (line or row) names the entries; `raw` returns the raw form of the refused entries (columns entry, part, reason).
     """
+    if rules.derives_ids and events["event_id"].null_count():
+        events = events.with_columns(_with_derived_ids(events))
     untidy_ids = [name for name in IDS if _is_untidy(events[name])]
     typed = events.with_columns(
         *(pl.when(pl.col(name).str.strip_chars() != "").then(pl.col(name)) for name in untidy_ids),
         _event_type(events["event_type"]),
-        _occurred_at(events).alias("occurred_at"),
+        _occurred_at(events, rules.timezone).alias("occurred_at"),
     )
     checked = typed.with_columns(_reason(as_of, untidy_ids).alias("reason"))
     refused = checked.filter(pl.col("reason").is_not_null()).select(*_REFUSED)
@@ -119,7 +140,20 @@ def _blank_to_null(column: pl.Expr) -> pl.Expr:
     return pl.when(stripped != "").then(stripped)
 
 
-def _occurred_at(events: pl.DataFrame) -> pl.Expr:
+def _with_derived_ids(events: pl.DataFrame) -> pl.Series:
+    """The event_ids; where one is missing, a digest of what the event says."""
+    said = events.select("event_id", "user_id", "event_type", "job_id", "occurred_text", "occurred_epoch")
+    return pl.Series(
+        "event_id",
+        [
+            stated or f"derived-{hashlib.blake2b(repr(rest).encode(), digest_size=16).hexdigest()}"
+            for stated, *rest in said.iter_rows()
+        ],
+        dtype=pl.String,
+    )
+
+
+def _occurred_at(events: pl.DataFrame, timezone: str | None) -> pl.Expr:
     written, epoch = events["occurred_text"], pl.lit(events["occurred_epoch"])
     from_text = pl.lit(None, UTC_TIMESTAMP)
     if written.null_count() < events.height:
@@ -132,6 +166,10 @@ def _occurred_at(events: pl.DataFrame) -> pl.Expr:
             iso = text.str.to_uppercase().str.replace(r"^(\d{4}-\d{2}-\d{2}) ", "${1}T")
             written = written.clone().scatter(unusual, iso)
         from_text = pl.lit(written.str.to_datetime(_RFC_3339, time_unit="us", strict=False))
+        if timezone is not None:
+            local = written.str.to_datetime(_LOCAL_TIME, time_unit="us", strict=False)
+            in_zone = local.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
+            from_text = from_text.fill_null(pl.lit(in_zone.dt.convert_time_zone("UTC")))
     seconds = pl.when(epoch.abs() >= MILLISECONDS_FROM).then(epoch / 1000).otherwise(epoch)
     in_range = seconds.is_finite() & (seconds.abs() < _MAX_EPOCH_SECONDS)
     from_epoch = pl.when(in_range).then((seconds * 1e6).round(0)).cast(pl.Int64).cast(UTC_TIMESTAMP)

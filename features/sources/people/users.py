@@ -7,6 +7,7 @@ import hashlib
 import re
 import zoneinfo
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 
 import orjson
@@ -48,8 +49,10 @@ _LISTS = (
 )  # fmt: skip
 
 
-def parse_users(body: bytes) -> Parsed:
+def parse_users(body: bytes, *, written_at: datetime | None = None) -> Parsed:
     """One JSON object a line to USER_RECORDS rows; lines without a usable user_id or updated_at are rejects.
+
+    `written_at`: when the file was written, which counts for users who state no updated_at.
 
     An optional field of a wrong type or out of range becomes null, with a warning, and the user is kept. `content_hash`
     is BLAKE2b-128 of the non-null profile columns by name. Warnings hold no e-mail, phone or name.
@@ -58,7 +61,7 @@ def parse_users(body: bytes) -> Parsed:
     refused: list[Refusal] = []
     warnings: list[Refusal] = []
     for entry, raw, user in json_lines(body):
-        row = _row(user)
+        row = _row(user, written_at)
         if isinstance(row, str) or not isinstance(user, dict):
             refused.append((entry, str(row), "", raw))
             continue
@@ -148,7 +151,7 @@ def _column(name: str, values: list[object], dtype: pl.DataType | type[pl.DataTy
     return pl.Series(name, values, dtype=dtype)
 
 
-def _row(user: object) -> dict[str, object] | str:
+def _row(user: object, written_at: datetime | None) -> dict[str, object] | str:
     """The USER_RECORDS row of a decoded line, or the reason to refuse it."""
     if not isinstance(user, dict):
         return "bad_json" if isinstance(user, NotJsonError) else "not_an_object"
@@ -157,9 +160,10 @@ def _row(user: object) -> dict[str, object] | str:
         return "missing_user_id"
     if not is_user_id(user_id):
         return "bad_user_id"
-    if user.get("updated_at") is None:
+    stated = user.get("updated_at")
+    if stated is None and written_at is None:
         return "missing_updated_at"
-    updated_at = read_timestamp(user["updated_at"])
+    updated_at = read_timestamp(stated) if stated is not None else written_at
     if updated_at is None:
         return "bad_time"
     profile = {name: value for name, value in _profile(user).items() if value is not None}

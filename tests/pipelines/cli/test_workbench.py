@@ -97,3 +97,14 @@ def test_a_run_until_an_instant_needs_an_earlier_one(words: list[str]) -> None:
     result = CliRunner().invoke(app, ["run", "daily", *words])
     assert result.exit_code == 2
     assert "earlier --as-of" in result.output
+
+
+def test_a_market_is_not_mixed_with_other_files_unless_forced(tmp_path: Path) -> None:
+    words = ("simulate", str(tmp_path), "--users", "2", "--jobs", "50", "--events", "0", "--days", "1")
+    (tmp_path / "users").mkdir()
+    (tmp_path / ".gitkeep").write_text("")
+    output(*words, exit_code=0)
+    shown = " ".join(output(*words, exit_code=2).replace("│", " ").split())
+    assert "holds files" in shown
+    assert "--force" in shown
+    output(*words, "--force", exit_code=0)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import os
 from pathlib import Path
 
 import polars as pl
@@ -222,3 +223,13 @@ def test_a_resume_from_before_an_erasure_is_in_no_quarantine(lake: Lake, landing
     lake.replace("bronze", ERASURES, erased)
     assert counts(resumes(lake, landing), "resumes") == (1, 0, 0, 1, 0)
     assert lake.scan("bronze", QUARANTINE).collect().is_empty()
+
+
+def test_users_who_state_no_time_take_that_of_their_file(lake: Lake, landing: Path) -> None:
+    path = put(landing, "users/a.jsonl", lines({"user_id": "u1", "city": "Almaty"}, user("u2"), user("u3", "soon")))
+    written_at = AS_OF - HOUR
+    os.utime(path, (written_at.timestamp(), written_at.timestamp()))
+    ingest_users(lake, landing, as_of=AS_OF)
+    stored = lake.scan("bronze", USER_RECORDS).sort("user_id").collect()
+    assert stored["updated_at"].to_list() == [written_at, dt.datetime(2026, 2, 1, tzinfo=dt.UTC)]
+    assert lake.scan("bronze", QUARANTINE).collect()["reason"].to_list() == ["bad_time"]

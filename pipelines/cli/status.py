@@ -1,0 +1,42 @@
+"""`jobfeed status`: what is served, how old, what is due, what is wrong."""
+
+import datetime as dt
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from pipelines.cli.terminal import out, visible, workspace
+
+
+def status(
+    max_age: Annotated[float, typer.Option(min=0.1, help="Hours that the served generation may be old.")] = 26.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+) -> None:
+    """Say what is served, how old it is, what is due and what is wrong.
+
+    The exit code is 1 if something is wrong, for monitoring.
+    """
+    from pipelines.status import find_status
+
+    found = find_status(Path(workspace().data_dir), now=dt.datetime.now(dt.UTC), max_age_hours=max_age)
+    if as_json:
+        out.print(json.dumps(asdict(found)), markup=False, highlight=False)
+    else:
+        if found.generation is not None:
+            out.print(
+                f"served   {found.generation} ({found.kind}), as of {found.as_of}, {found.age_hours:.1f} hours old: "
+                f"{found.n_users:,} users, {found.n_jobs:,} jobs"
+            )
+        out.print(f"running  {escape(visible(found.running)) if found.running else 'nothing'}")
+        due = ", ".join(f"{n} files of {kind}" for kind, n in sorted(found.due.items()))
+        out.print(f"due      {due or 'no landed file is unread'}")
+        for problem in found.problems:
+            out.print(f"[red]wrong[/]    {escape(visible(problem))}")
+        if not found.problems:
+            out.print("[green]all is well[/]")
+    if found.problems:
+        raise typer.Exit(1)
