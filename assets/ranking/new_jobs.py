@@ -39,25 +39,41 @@ class Queue:
     left: pl.DataFrame
 
 
+@dataclass(frozen=True)
+class JobsThatDiffer:
+    """Sorted ids of jobs that came, changed, ended or are gone since the feeds were made.
+
+    `concerned`: with all jobs in their groups of duplicates, as another one may be shown now. `may_be_new`: without
+    those of groups whose representative is as it was, which is shown as before.
+    """
+
+    concerned: pl.Series
+    may_be_new: pl.Series
+
+
 def jobs_that_differ(
     lake: Lake, jobs: pl.LazyFrame, made_of: Mapping[str, Any], *, as_of: dt.datetime
-) -> pl.Series | None:
-    """The sorted ids of jobs that came, changed, ended or are gone since the feeds were made; None if not known.
-
-    With all members of their groups of duplicates, as another member may be shown now.
-    """
+) -> JobsThatDiffer | None:
+    """The jobs that differ from those that the feeds were made of; None if they are not known."""
     changed = jobs_since(lake, made_of[JOBS.name], "ranked_in")
     ranked_at = dt.datetime.fromisoformat(made_of["ranked_at"]) if "ranked_at" in made_of else None
     if changed is None or ranked_at is None or as_of < ranked_at:
         return None
     has_ended = [pl.col(name).is_between(ranked_at, as_of, closed="right") for name in ("expires_at", "closed_at")]
-    groups = jobs.select(
+    known = jobs.select(
         "job_id",
+        "duplicate_of",
         group=pl.coalesce("duplicate_of", "job_id"),
         differs=pl.any_horizontal(*has_ended).fill_null(value=False) | pl.col("job_id").is_in(changed.implode()),
     ).collect()
-    members = groups.filter(pl.col("group").is_in(groups.filter("differs")["group"].implode()))
-    return pl.concat([members["job_id"], changed]).unique().sort()
+    differing = known.filter("differs")
+    of_groups = known.filter(pl.col("group").is_in(differing["group"].implode()))["job_id"]
+    shown_anew = differing.filter(pl.col("duplicate_of").is_null())["group"]
+    of_representatives = known.filter(pl.col("group").is_in(shown_anew.implode()))["job_id"]
+    return JobsThatDiffer(
+        concerned=pl.concat([changed, of_groups]).unique().sort(),
+        may_be_new=pl.concat([changed, differing["job_id"], of_representatives]).unique().sort(),
+    )
 
 
 def waiting_users(lake: Lake) -> pl.DataFrame:
@@ -84,21 +100,16 @@ def queue_for(waiting: pl.DataFrame, found: pl.DataFrame, *, budget: int) -> Que
 
 
 def users_of_jobs(
-    lake: Lake, tables: Tables, fitted: Fitted, job_ids: pl.Series, *, settings: Settings, as_of: dt.datetime
+    lake: Lake, tables: Tables, fitted: Fitted, differing: JobsThatDiffer, *, settings: Settings, as_of: dt.datetime
 ) -> pl.DataFrame:
-    """WAITING_USERS whom new or changed jobs among `job_ids` concern.
+    """WAITING_USERS whom new or changed jobs concern.
 
     They list one of the jobs, whose score may be another one now; or one of the jobs has a score for them that is above
     the least one that they list.
     """
-    tables = _of_jobs(tables, job_ids, settings)
-    jobs = encoded_jobs(
-        tables.jobs.filter(pl.col("job_id").is_in(job_ids.implode())),
-        job_features=tables.job_features,
-        skill_weights=tables.skill_weights,
-        preferences=tables.preferences,
-        as_of=as_of,
-    )
+    tables = _of_jobs(tables, differing.concerned, settings)
+    shown = _encoded(tables, differing.concerned, as_of=as_of).ids
+    jobs = _encoded(tables, shown.filter(shown.is_in(differing.may_be_new.implode())), as_of=as_of)
     if jobs.n == 0:
         return WAITING_USERS.empty()
     listing = who_lists(lake, jobs.ids).select("user_id").unique().with_columns(place=pl.lit(0, pl.Int32))
@@ -110,6 +121,16 @@ def users_of_jobs(
     reached = lists.select("user_id", place=place).filter(pl.col("place") != NOT_REACHED)
     found = pl.concat([listing, reached]).group_by("user_id").agg(pl.col("place").min())
     return WAITING_USERS.conform(found.with_columns(since=pl.lit(as_of)))
+
+
+def _encoded(tables: Tables, job_ids: pl.Series, *, as_of: dt.datetime) -> JobTable:
+    return encoded_jobs(
+        tables.jobs.filter(pl.col("job_id").is_in(job_ids.implode())),
+        job_features=tables.job_features,
+        skill_weights=tables.skill_weights,
+        preferences=tables.preferences,
+        as_of=as_of,
+    )
 
 
 def _places(

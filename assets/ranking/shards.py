@@ -18,7 +18,15 @@ from assets.increments import LayeredTable
 from assets.lake import Lake
 from assets.ranking.inputs import Tables, encoded_jobs, load_population, of_users, shards_of_users, users_to_rank
 from assets.ranking.listed import feeds_table, who_lists
-from assets.ranking.new_jobs import Queue, jobs_that_differ, keep_waiting, queue_for, users_of_jobs, waiting_users
+from assets.ranking.new_jobs import (
+    JobsThatDiffer,
+    Queue,
+    jobs_that_differ,
+    keep_waiting,
+    queue_for,
+    users_of_jobs,
+    waiting_users,
+)
 from assets.ranking.scope import Again, followed, users_to_rank_again
 from assets.ranking.shortening import feeds_of, without_closed
 from assets.resources import Scope
@@ -80,13 +88,13 @@ class PartialRun:
 
 @dataclass(frozen=True)
 class Changes:
-    """Users to rank again for what they did, and jobs that may have changed, sorted (None: any).
+    """Users to rank again for what they did, and jobs that differ (None: any may).
 
     `made_of`: what the stored feeds are made of.
     """
 
     again: Again
-    jobs: pl.Series | None
+    jobs: JobsThatDiffer | None
     made_of: Mapping[str, Any]
 
 
@@ -174,7 +182,8 @@ def _rank_some(
     keep_waiting(lake, pl.concat([queue.chosen, queue.left]))
     ranked = _rank_batches(ranking, pool, report)
     started = time.perf_counter()
-    shortened = _shortened(ranking, lake, changes.jobs, without=[users, again.gone])
+    ended = changes.jobs.concerned if changes.jobs is not None else None
+    shortened = _shortened(ranking, lake, ended, without=[users, again.gone])
     report.timings.seconds["shortening"] = time.perf_counter() - started
     report.n_shortened, report.n_waiting = len(shortened), len(queue.left)
     report.n_rows = _add(feeds_table(lake), pl.concat([ranked, shortened]).sort("user_id"), again.gone, made_of)
@@ -189,7 +198,7 @@ def _queue(run: PartialRun, tables: Tables, changes: Changes) -> Queue:
     if run.scope != "touched":
         return Queue(WAITING_USERS.empty(), waiting)
     found = WAITING_USERS.empty()
-    if changes.jobs is not None and len(changes.jobs):
+    if changes.jobs is not None and len(changes.jobs.may_be_new):
         found = users_of_jobs(run.lake, tables, run.fitted, changes.jobs, settings=run.settings, as_of=run.as_of)
     found = found.filter(~pl.col("user_id").is_in(others.implode()))
     return queue_for(waiting, found, budget=run.settings.reached_users)

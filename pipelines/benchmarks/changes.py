@@ -47,10 +47,13 @@ class Change:
     def _jobs(
         self, lake: Lake, jobs: pl.DataFrame, rng: np.random.Generator, *, until: dt.datetime, name: str
     ) -> pl.DataFrame:
-        """New jobs with the content of others, and known jobs of files that are closed now."""
+        """New jobs with the content of others, each at another company, and known jobs of files that are closed now."""
         chosen = jobs[np.sort(rng.choice(len(jobs), min(self.n_new_jobs, len(jobs)), replace=False))]
         new = chosen.with_columns(
-            source_id=pl.format("{}-{}", pl.lit(name), pl.int_range(pl.len())), published_at=until
+            source_id=pl.format("{}-{}", pl.lit(name), pl.int_range(pl.len())),
+            # At the same company they would be duplicates, which are shown as the job that they repeat.
+            company=pl.format("{} {}", pl.lit(name), "company"),
+            published_at=until,
         )
         of_files = jobs.filter(pl.col("job_id").str.starts_with("file:"))
         closing = of_files[np.sort(rng.choice(len(of_files), min(self.n_closed_jobs, len(of_files)), replace=False))]

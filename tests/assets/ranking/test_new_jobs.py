@@ -145,6 +145,29 @@ def test_a_job_that_changed_makes_its_lists_be_ranked_again(day: Day) -> None:
     assert holders and holders <= ranked
 
 
+def test_a_repetition_of_a_job_that_is_shown_concerns_nobody(day: Day) -> None:
+    job, other = items(day.feeds)["job_id"].unique().sort()[:2]
+    day.change(other, status="closed")
+    day.run("touched")
+    day.change(other, status="open", duplicate_of=job)
+    before = day.feeds
+    assert day.run("touched").n_ranked == 0 and day.feeds.equals(before)
+
+
+def test_a_repetition_is_shown_once_the_job_that_it_repeats_has_ended(day: Day) -> None:
+    job, other = items(day.feeds)["job_id"].unique().sort()[:2]
+    day.change(other, duplicate_of=job)
+    day.run("touched")
+    assert not listing(day.feeds, {other})
+    day.change(job, expires_at=day.at + HOUR)
+    day.run("acted", after=2 * HOUR)
+    assert not listing(day.feeds, {job, other})
+    day.change(job, status="expired")
+    day.change(other, duplicate_of=None)
+    day.run("touched")
+    assert listing(day.feeds, {other})
+
+
 def test_a_sighting_of_a_job_changes_nothing(day: Day) -> None:
     day.market = replace(day.market, jobs=day.market.jobs.with_columns(last_seen_at=pl.lit(day.at)))
     before = day.feeds
