@@ -126,8 +126,9 @@ def matches(view: View, request: Request) -> Answer:
     cards = view.cards(reader, [match.job_id for match in found], request.language)
     shown = [(match, card) for match, card in zip(found, cards, strict=True) if card is not NOT_SHOWN]
     items = [match.shown(request.language, cast(Any, card)) for match, card in shown[: values["limit"]]]
-    made = answer(insight_responses.Matches(request.identifier, view.name, cast(Any, request.language), items))
-    return Answer(made.body, headers={"content-language": request.language})
+    return _in_language(
+        request, insight_responses.Matches(request.identifier, view.name, cast(Any, request.language), items)
+    )
 
 
 def skill_gaps(view: View, request: Request) -> Answer:
@@ -187,7 +188,7 @@ def similar(view: View, request: Request) -> Answer:
         raise _no_such_job(request.identifier)
     stored = reader.get(keys.SIMILAR_PREFIX, request.identifier)
     items = _card_items(view, reader, stored, request)
-    return answer(responses.SimilarJobs(view.name, request.identifier, items))
+    return _in_language(request, responses.SimilarJobs(view.name, request.identifier, items))
 
 
 def _no_such_job(job_id: str) -> ProblemError:
@@ -200,7 +201,7 @@ def trending(view: View, request: Request) -> Answer:
     reader = view.reader()
     stored = reader.get(keys.TRENDING_PREFIX, period, area)
     items = _card_items(view, reader, stored, request)
-    return answer(responses.TrendingJobs(view.name, period, area, items))
+    return _in_language(request, responses.TrendingJobs(view.name, period, area, items))
 
 
 def _card_items(view: View, reader: Reader, stored: bytes | None, request: Request) -> list[responses.CardItem]:
@@ -233,7 +234,7 @@ def nearby(view: View, request: Request) -> Answer:
             break
     near = sorted((item for item in found if item[0] <= radius_km), key=lambda item: item[0])[:limit]
     items = [responses.NearbyItem(job_id, round(km, 2), cast(Any, card)) for km, job_id, card in near]
-    return answer(responses.NearbyJobs(view.name, latitude, longitude, radius_km, items))
+    return _in_language(request, responses.NearbyJobs(view.name, latitude, longitude, radius_km, items))
 
 
 def _distance_km(reader: Reader, job_id: str, latitude: float, longitude: float) -> float:
@@ -263,8 +264,12 @@ def metrics(view: View, request: Request) -> Answer:
 def names(view: View, request: Request) -> Answer:
     """Names of skills, roles, tags, countries and towns in a language, where they differ from those in the tables."""
     found = _document(view, f"names-{request.language}", b"{}")
-    made = answer(responses.Names(view.name, cast(Any, request.language), found))
-    return Answer(made.body, headers={"content-language": request.language})
+    return _in_language(request, responses.Names(view.name, cast(Any, request.language), found))
+
+
+def _in_language(request: Request, body: msgspec.Struct) -> Answer:
+    """An answer whose texts are in the language of the request."""
+    return Answer(answer(body).body, headers={"content-language": request.language})
 
 
 def _document(view: View, name: str, default: bytes) -> Any:

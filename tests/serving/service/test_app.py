@@ -134,7 +134,9 @@ def test_cards_of_all_lists_are_in_the_language_asked_for(app: Application, lang
         ("/v1/jobs/hh:1/similar", ""),
         ("/v1/trending", ""),
     ):
-        cards = [found["job"] for found in call(app, path, f"lang={language}{query}").json["items"]]
+        reply = call(app, path, f"lang={language}{query}")
+        assert reply.headers["content-language"] == language, path
+        cards = [found["job"] for found in reply.json["items"]]
         assert {card["texts"]["work_format"] for card in cards} == {said}, path
 
 
