@@ -14,6 +14,7 @@ import polars as pl
 
 from assets.declare import asset
 from assets.digests.advice import with_advice
+from assets.digests.checks import ASSET_CHECKS as ASSET_CHECKS
 from assets.digests.letters import LetterWriter, missing_settings
 from assets.digests.links import DigestLinks
 from assets.digests.outbox import open_outbox
@@ -22,6 +23,7 @@ from assets.digests.rendering import Wording, render
 from assets.digests.selection import digest_items, due_users, sent_items
 from assets.digests.sending import Sender, queue_digests
 from assets.digests.smtp import MailServer
+from assets.ingest.report import markdown_table
 from assets.io import StoredTable
 from assets.lake import Lake, write_parquet
 from assets.resources import RunClock, Workspace
@@ -192,6 +194,8 @@ def digest_outbox(context: dg.AssetExecutionContext, workspace: Workspace, clock
             context.log.warning(f"{report.n_unknown} digests may have arrived or not; they are not sent again")
     else:
         metadata["n_queued"] = queue_digests(writer, now=clock.now())
+    with open_outbox(workspace.lake, is_read_only=True) as outbox:
+        metadata["statuses"] = markdown_table(("status", "reason", "e-mails"), outbox.counts())
     n_rows = workspace.lake.n_rows("digests", DIGEST_OUTBOX)
     return dg.Output(StoredTable(DIGEST_OUTBOX, n_rows), metadata=metadata)
 

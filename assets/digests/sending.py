@@ -5,19 +5,20 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from assets.digests.letters import LetterWriter, require_settings
 from assets.digests.message import Letter, build_message, sender_mailbox
 from assets.digests.outbox import LOCK, Mail, Outbox, open_outbox
-from assets.digests.smtp import Delivered, MailServer, Result
+from assets.digests.smtp import Delivered, MailServer, MailServerError, Result
 from assets.lake import LockedError, write_bytes
 from features.errors import JobfeedError
 
 _SECONDS_PER_BATCH = 10.0  # who unsubscribes while digests are sent is heard after so long
 _FEWEST, _MOST = 20, 500
 _LONGEST_RETRY = dt.timedelta(hours=1)
+_MOST_UNWELCOME = 10  # refusals by policy in a row
 
 
 class AlreadySendingError(JobfeedError, RuntimeError):
@@ -41,7 +42,7 @@ class SendReport:
 
     def line(self) -> str:
         """The figures that are not zero, as one line."""
-        named = {field.name.removeprefix("n_"): getattr(self, field.name) for field in fields(self)}
+        named = {one.name.removeprefix("n_"): getattr(self, one.name) for one in fields(self)}
         return ", ".join(f"{n:,} {name}" for name, n in named.items() if n) or "nothing is due"
 
 
@@ -53,6 +54,7 @@ class Sender:
     server: MailServer
     now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC)
     sleep: Callable[[float], None] = time.sleep
+    _n_unwelcome: int = field(default=0, init=False)
 
     def send_due(self) -> SendReport:
         """Queues the digests of the lake and sends what is due, until nothing is due any more.
@@ -96,9 +98,20 @@ class Sender:
                 if isinstance(letter, Letter):
                     self.sleep(max(0.0, earliest - time.monotonic()))
                     earliest = time.monotonic() + pause
-                    self._send(mail, letter, outbox, report)
+                    self._stop_if_unwelcome(self._send(mail, letter, outbox, report))
 
-    def _send(self, mail: Mail, letter: Letter, outbox: Outbox, report: SendReport) -> None:
+    def _stop_if_unwelcome(self, delivered: Delivered) -> None:
+        """Raises MailServerError after many refusals in a row that are meant for us, not for a user."""
+        is_policy = delivered.result is Result.REFUSED and (delivered.reply.status or "").startswith("5.7.")
+        self._n_unwelcome = self._n_unwelcome + 1 if is_policy else 0
+        if self._n_unwelcome >= _MOST_UNWELCOME:
+            raise MailServerError(
+                f"the mail server refused {self._n_unwelcome} mails in a row by its policy ({delivered.reply.code} "
+                f"{delivered.reply.status}); may {sender_mailbox(self.writer.settings.sender).domain} send from here "
+                "(SPF, DKIM, DMARC, block lists)? The other digests stay queued"
+            )
+
+    def _send(self, mail: Mail, letter: Letter, outbox: Outbox, report: SendReport) -> Delivered:
         settings = self.writer.settings
         message = build_message(letter, sender=settings.sender, now=self.now())
         delivered = self.server.send(
@@ -118,6 +131,7 @@ class Sender:
             outbox.end_failed(mail, _reason(delivered), delivered.reply, now=self.now(), after=after)
             report.n_failed += 1
             report.n_unknown += delivered.result is Result.UNKNOWN
+        return delivered
 
     def _retry_at(self, mail: Mail) -> dt.datetime:
         seconds = self.writer.settings.delivery.retry_seconds * 2 ** min(mail.attempts, 30)

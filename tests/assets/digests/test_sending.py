@@ -233,6 +233,16 @@ def test_a_refused_sender_leaves_all_queued(tmp_path: Path) -> None:
         assert set(inbox.ids.values()) == {1}
 
 
+def test_many_refusals_by_policy_end_the_run(tmp_path: Path) -> None:
+    users = tuple(f"user-{number:03}" for number in range(30))
+    unwelcome = {"fault": lambda step, n: "550 5.7.1 blocked" if step == "rcpt" and n != 5 else None}
+    with world_of(tmp_path, users, **unwelcome) as (world, inbox):
+        with pytest.raises(MailServerError, match=r"refused 10 mails in a row by its policy \(550 5\.7\.1\)"):
+            world.send()
+        assert Counter(status for status, _ in world.ends().values()) == {"failed": 15, "sent": 1, "queued": 14}
+        assert len(inbox.mails) == 1
+
+
 def test_only_one_sender_works_at_a_time(tmp_path: Path) -> None:
     with world_of(tmp_path) as (world, inbox):
         with world.lake.lock(LOCK):
