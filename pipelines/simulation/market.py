@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from pipelines.simulation.applications import ApplicationLog
 from pipelines.simulation.boards import write_boards, write_job_files
 from pipelines.simulation.companies import make_companies, write_company_facts
 from pipelines.simulation.event_files import EventFiles
@@ -58,6 +59,7 @@ class SimulationSummary:
     n_late_events: int
     n_repeated_events: int
     n_bad_events: int
+    n_application_events: int
     n_bad_others: int
 
 
@@ -102,9 +104,11 @@ def simulate(
     first_day = until - timedelta(days=size.n_days)
     files = EventFiles(out / "interactions", event_format, malformed_share, first_day, seed)
     n_events = 0
-    for n_written in files.write_all(maker.blocks()):
+    applications = ApplicationLog(users, jobs, until, seed)
+    for n_written in files.write_all(applications.watched(maker.blocks())):
         n_events += n_written
         report("events", n_events, size.n_events)
+    n_application_events = applications.write(out / "applications")
     return SimulationSummary(
         n_users=len(users),
         n_profiles=n_profiles,
@@ -115,6 +119,7 @@ def simulate(
         n_late_events=files.n_late,
         n_repeated_events=files.n_repeated,
         n_bad_events=files.n_bad,
+        n_application_events=n_application_events,
         n_bad_others=write_malformed(out, n_jobs=size.n_jobs, n_users=size.n_users, share=malformed_share),
     )
 

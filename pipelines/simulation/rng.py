@@ -23,6 +23,7 @@ class Purpose(IntEnum):
     EVENTS = 4
     MALFORMED = 5
     READERS = 6
+    APPLICATIONS = 7
 
 
 def generator(seed: int, purpose: Purpose, *keys: int) -> np.random.Generator:
