@@ -178,9 +178,9 @@ def of_users(tables: Tables, user_ids: pl.Series) -> Tables:
     """The tables with the rows of these users (sorted) only, in memory: they are then read once."""
     return replace(
         tables,
-        interactions=_rows_of(user_ids, tables.interactions).collect().lazy(),
-        profiles=_rows_of(user_ids, tables.profiles).collect().lazy(),
-        preferences=_rows_of(user_ids, tables.preferences).collect().lazy(),
+        interactions=rows_of_users(user_ids, tables.interactions).collect().lazy(),
+        profiles=rows_of_users(user_ids, tables.profiles).collect().lazy(),
+        preferences=rows_of_users(user_ids, tables.preferences).collect().lazy(),
     )
 
 
@@ -192,19 +192,19 @@ def load_population(
     parts = []
     for start in range(0, max(len(user_ids), 1), chunk_users):
         chunk = user_ids.slice(start, chunk_users)
-        profiles = _rows_of(chunk, tables.profiles).collect()
+        profiles = rows_of_users(chunk, tables.profiles).collect()
         parts.append(
             encode_population(
                 pl.DataFrame({"user_id": chunk}).join(profiles, on="user_id", how="left"),
-                interactions=_rows_of(chunk, tables.interactions).filter(counts_for_ranking()).collect(),
-                preferences=_rows_of(chunk, tables.preferences).collect(),
+                interactions=rows_of_users(chunk, tables.interactions).filter(counts_for_ranking()).collect(),
+                preferences=rows_of_users(chunk, tables.preferences).collect(),
                 index=index,
             )
         )
     return join_populations(parts)
 
 
-def _rows_of(user_ids: pl.Series, table: pl.LazyFrame) -> pl.LazyFrame:
+def rows_of_users(user_ids: pl.Series, table: pl.LazyFrame) -> pl.LazyFrame:
     """The rows of these users; the range of ids lets Parquet skip whole row groups."""
     if user_ids.is_empty():
         return table.filter(pl.lit(False))

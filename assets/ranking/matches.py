@@ -13,7 +13,7 @@ from assets.lake import Lake
 from assets.layers import IS_REMOVED
 from assets.llm.client import llm_client
 from assets.llm.matches import Reasoner
-from assets.ranking.inputs import ranking_settings
+from assets.ranking.inputs import ranking_settings, rows_of_users
 from assets.ranking.listed import feeds_table
 from assets.resources import Workspace
 from features.schemas.catalog import JOBS
@@ -21,7 +21,13 @@ from features.schemas.features import SKILL_WEIGHTS, USER_PROFILES
 from features.schemas.ranking import FEEDS, MATCHES
 from features.vocabulary.display_names import display_names
 from features.vocabulary.skills import SkillVocabulary
-from models.explanations.match_breakdown import MatchSettings, match_breakdowns, match_items
+from models.explanations.match_breakdown import (
+    JOBS_READ,
+    PROFILES_READ,
+    MatchSettings,
+    match_breakdowns,
+    match_items,
+)
 from models.explanations.names import Names
 
 _STAGE = "ranking"
@@ -53,12 +59,14 @@ def update_matches(workspace: Workspace, *, only_changes: bool) -> int:
         before = stored.made_of
         is_same = before is not None and before["settings"] == now["settings"]
         users = changed_since(lake, _STAGE, FEEDS.name, before["feeds"], "user_id") if before and is_same else None
-        if users is None or not only_changes:
+        if before is None or users is None or not only_changes:
             _replace_all(lake, breakdown)
             return stored.rebase(now)
-        is_changed = pl.col("user_id").is_in(users.implode())
-        rows = breakdown.rows(lake.scan(_STAGE, FEEDS).filter(is_changed))
-        old = lake.scan(_STAGE, MATCHES).select("user_id").filter(is_changed).collect()
+        # Feeds that changed lie in layers: the shards need not be read.
+        newest = feeds_table(lake).newest(after=before["feeds"]["sequence"])
+        changed = newest.filter(~pl.col(IS_REMOVED)) if newest is not None else FEEDS.empty().lazy()
+        rows = breakdown.rows_of_items(match_items(changed, breakdown.settings).collect())
+        old = rows_of_users(users, lake.scan(_STAGE, MATCHES).select("user_id")).collect()
         return stored.add(rows, old.join(rows, on="user_id", how="anti"), now, n_rows_before=len(old))
 
 
@@ -76,18 +84,16 @@ class Breakdown:
         names = Names(display_names(workspace.vocabulary).iter_rows())
         return cls(workspace.lake, names, match_settings(workspace), _reasoner(workspace))
 
-    def rows(self, feeds: pl.LazyFrame) -> pl.DataFrame:
-        """MATCHES of the feeds."""
-        return self.rows_of_items(match_items(feeds, self.settings).collect())
-
     def rows_of_items(self, items: pl.DataFrame) -> pl.DataFrame:
         """MATCHES of items (user_id, rank, job_id, components)."""
         lake = self.lake
-        jobs = _of(lake.scan("catalog", JOBS), items, "job_id")
+        job_ids, user_ids = (items[key].unique().sort() for key in ("job_id", "user_id"))
+        known = lake.scan("catalog", JOBS).select(*JOBS_READ, "title")
+        jobs = known.filter(pl.col("job_id").is_in(job_ids.implode())).collect()
         found = match_breakdowns(
             items,
             jobs=jobs,
-            profiles=_of(lake.scan("features", USER_PROFILES), items, "user_id"),
+            profiles=rows_of_users(user_ids, lake.scan("features", USER_PROFILES).select(PROFILES_READ)).collect(),
             skill_weights=lake.scan("features", SKILL_WEIGHTS).collect(),
             names=self.names,
             settings=self.settings,
@@ -102,11 +108,6 @@ def _reasoner(workspace: Workspace) -> Reasoner | None:
     if llm is None or not llm.is_on("matches"):
         return None
     return Reasoner(llm, lambda: SkillVocabulary.load(workspace.vocabulary), settings.max_matches_per_run)
-
-
-def _of(table: pl.LazyFrame, items: pl.DataFrame, key: str) -> pl.DataFrame:
-    """The rows of the table that the items name."""
-    return table.join(items.lazy().select(key).unique(), on=key, how="semi").collect(engine="streaming")
 
 
 def _replace_all(lake: Lake, breakdown: Breakdown) -> None:

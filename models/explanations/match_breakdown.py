@@ -25,6 +25,9 @@ CULTURE_FROM = 0.5
 _NEAR_FROM = math.exp(-3)  # of the component location: at the user's greatest distance
 _JOB_COLUMNS = ("job_id", "work_format", "experience_min_years", "experience_max_years")
 _USER_COLUMNS = ("user_id", "remote", "max_distance_km", "years_of_experience")
+# What `match_breakdowns` reads of JOBS and USER_PROFILES: texts of jobs are long.
+JOBS_READ = (*_JOB_COLUMNS, "skills", "salary_monthly_usd_min", "salary_monthly_usd_max")
+PROFILES_READ = (*_USER_COLUMNS, "skills", "avoided_skills", "salary_monthly_usd_min")
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def match_breakdowns(
 ) -> pl.DataFrame:
     """MATCHES of the items (user_id, rank, job_id, components) from the least compatibility on, by user and rank.
 
-    Reads JOBS, USER_PROFILES and SKILL_WEIGHTS. Skills are named from the rarest on.
+    Reads JOBS (JOBS_READ), USER_PROFILES (PROFILES_READ) and SKILL_WEIGHTS. Skills are named from the rarest on.
     """
     values = items.select("components").unnest("components")
     scored = score_pairs(
