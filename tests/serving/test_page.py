@@ -132,6 +132,7 @@ def test_a_feed_is_found_by_keyboard_and_shown_with_reasons_components_and_simil
     browser.find_element(By.CSS_SELECTOR, ".item summary").send_keys(Keys.ENTER)
     wait(browser, lambda found: texts(found, ".item .similar li"))
     assert "Engineer 2 <b>&</b>" in texts(browser, ".item .similar li")[0]
+    assert texts(browser, ".item .match li") == ["You can work remotely"]
     assert "0.85 × 100%" in texts(browser, ".components dd")[0]
     links = [found.get_attribute("href") for found in all_of(browser, ".items a")]
     assert links

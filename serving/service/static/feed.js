@@ -100,11 +100,21 @@ async function fillDetails(details, item, feed) {
   details.dataset.filled = "true";
   const facts = `${text("confidence")} ${percent(item.confidence)} · ${text("propensity")} ${percent(item.propensity, 1)} · ${text("published")} ${day(item.job.published_at)} · ${item.job_id}`;
   const similar = element("div", { class: "similar" }, element("h4", {}, text("similar")), element("p", { class: "quiet" }, text("loading")));
-  details.append(element("p", { class: "quiet" }, facts), componentBars(item, feed), similar);
+  const match = element("div");
+  details.append(element("p", { class: "quiet" }, facts), match, componentBars(item, feed), similar);
+  feed.matches ??= getOrNull(userPath(feed.user_id, "matches"), { limit: 100, lang: language() }).catch(() => null);
+  const broken = (await feed.matches)?.items.find((each) => each.job_id === item.job_id);
+  if (broken) match.replaceWith(matchLists(broken));
   const found = await getOrNull(jobPath(item.job_id, "/similar"), { limit: 5, lang: language() }).catch(() => null);
   similar.lastChild.replaceWith(found?.items.length
     ? element("ul", {}, found.items.map((each) => element("li", {}, outerLink(each.job.url, each.job.title ?? each.job_id), ` ${percent(each.score)}`, jobLine(each.job))))
     : element("p", { class: "quiet" }, text("noSimilar")));
+}
+
+function matchLists(match) {
+  const factors = (rows, kind) => rows.map((factor) => element("li", { class: kind }, factor.text));
+  return element("div", { class: "match" }, element("h4", {}, `${text("compatibility")} ${match.compatibility} / 100`),
+    element("ul", {}, factors(match.match_factors, "for"), factors(match.mismatch_factors, "against")));
 }
 
 function componentBars(item, feed) {
