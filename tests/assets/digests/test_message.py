@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assets.digests.links import DigestLinks
 from assets.digests.message import (
     MOST_SUBJECT_CHARACTERS,
     BadAddressError,
@@ -82,6 +83,15 @@ def test_a_program_without_html_shows_the_text_and_others_the_html() -> None:
     assert (text.get_content_type(), text.get_content().splitlines()) == ("text/plain", LETTER.text.splitlines())
     assert rich.get_content_type() == "text/html"
     assert rich.get_content().strip() == LETTER.html
+
+
+def test_the_longest_user_id_fits_into_the_lines() -> None:
+    links = DigestLinks("https://example.org/unsubscribe/{token}", keys=(b"k" * 32,))
+    user_id = "\U0001f600" * 128
+    url, name = links.unsubscribe_url(user_id), links.message_name(user_id, LETTER.digest_date)
+    assert url is not None
+    message = parsed(replace(LETTER, unsubscribe_url=url, message_id=f"<{name}@example.org>"))
+    assert message["List-Unsubscribe"] == f"<{url}>" and message["Message-ID"] == f"<{name}@example.org>"
 
 
 @given(title=hostile, text=hostile, rich=hostile)
