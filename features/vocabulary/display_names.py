@@ -17,17 +17,29 @@ def display_names(folder: Path) -> pl.DataFrame:
     Raises VocabularyError for a skill in skill_names.csv that skills.csv lacks.
     """
     skills = _skill_names(folder)
-    # Tags are in lower case; a tag that is a skill is written like the skill.
-    tags = skills.with_columns(name=pl.col("name").str.to_lowercase())
-    roles = Roles.load(folder).names.rename({"slug": "name"})
+    roles = Roles.load(folder).names.select("name_en", "name_ru", name="slug")
     countries = pl.read_csv(folder / "countries.csv", infer_schema=False).rename({"country": "name"})
     frames = [
         frame.select(pl.lit(kind).alias("kind"), "name", language=pl.lit(language), text=f"name_{language}")
-        for kind, frame in (("skill", skills), ("role", roles), ("tag", tags), ("place", countries))
+        for kind, frame in (("skill", skills), ("role", roles), ("tag", _tags(skills, roles)), ("place", countries))
         for language in LANGUAGES
     ]
     names = pl.concat(frames).filter(pl.col("text") != pl.col("name"))
-    return names.select(list(TABLES["display_names"])).unique(["kind", "name", "language"]).sort(pl.all())
+    return (
+        names.select(list(TABLES["display_names"]))
+        .unique(["kind", "name", "language"], keep="first", maintain_order=True)
+        .sort(pl.all())
+    )
+
+
+def _tags(skills: pl.DataFrame, roles: pl.DataFrame) -> pl.DataFrame:
+    """Tags, which are in lower case: one that is a skill or a role in any language is written like it."""
+    spellings = [
+        names.with_columns(name=pl.col(column).str.to_lowercase())
+        for names, columns in ((skills, ("name", "name_en", "name_ru")), (roles, ("name_en", "name_ru")))
+        for column in columns
+    ]
+    return pl.concat(spellings, how="diagonal")
 
 
 def _skill_names(folder: Path) -> pl.DataFrame:

@@ -60,7 +60,7 @@ def write_delta_lookup(
     `old` and `new` have the tables of the last generation and of this one. Raises NotComparableError if the
     templates of reasons or the names in them changed, because then all their texts changed.
     """
-    if "reason_templates" in replaced or "display_names" in replaced:
+    if "reason_templates" in replaced or ("display_names" in replaced and _has_renamed(old, new)):
         raise NotComparableError("the texts of reasons changed")
     dictionary = folder / DICTIONARY_FILE
     body = dictionary.read_bytes() if dictionary.exists() else None
@@ -93,6 +93,15 @@ def write_delta_lookup(
     for relative in _files_of(last.lookup) - _files_of(lookup):
         (folder / relative).unlink()
     return lookup
+
+
+def _has_renamed(old: duckdb.DuckDBPyConnection, new: duckdb.DuckDBPyConnection) -> bool:
+    """Whether something has another name now. A name that came with a new town, or went, changes no text."""
+    before, now = (
+        {tuple(key): text for *key, text in con.sql("select kind, name, language, text from display_names").fetchall()}
+        for con in (old, new)
+    )
+    return any(now.get(key, text) != text for key, text in before.items())
 
 
 def _write_job_texts(

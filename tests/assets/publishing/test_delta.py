@@ -320,6 +320,24 @@ def test_a_full_generation_holds_the_layers_too(tmp_path: Path) -> None:
     assert world.served() == {"a": ["hh:4"], "b": ["hh:6"], "d": ["hh:5"]}
 
 
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        ([("skill", "Data Analysis", "ru", "Анализ данных"), ("place", "Osh", "ru", "Ош")], "delta"),
+        ([("place", "Osh", "ru", "Ош")], "delta"),
+        ([("skill", "Data Analysis", "ru", "Анализ")], "full"),
+    ],
+)
+def test_only_another_name_of_the_same_thing_changes_all_texts(
+    tmp_path: Path, names: list[tuple[str, ...]], kind: str
+) -> None:
+    publish_small(tmp_path)
+    table = pl.DataFrame(names, schema=list(TABLES["display_names"]), orient="row")
+    made = publish_small_changes(tmp_path, as_of=AS_OF + HOUR, display_names=table)
+    assert made.manifest.kind == kind
+    assert rows_of(tmp_path / made.manifest.generation)["display_names"].sort("kind").equals(table.sort("kind"))
+
+
 def test_matches_in_parts_are_published_with_their_layers(tmp_path: Path) -> None:
     lake, published = Lake(tmp_path / "lake"), tmp_path / "published"
     table = matches_table(lake)

@@ -23,6 +23,12 @@ NAMES = Names(TABLE.iter_rows())
         ("role", "python_developer", "Python Developer", "Python-разработчик"),
         ("role", "Keeper of bees", "Keeper of bees", "Keeper of bees"),
         ("tags", "python, data analysis", "Python, Data Analysis", "Python, Анализ данных"),
+        (
+            "tags",
+            "frontend developer, анализ данных",
+            "Frontend Developer, Data Analysis",
+            "Frontend-разработчик, Анализ данных",
+        ),
         ("company", "python_developer", "python_developer", "python_developer"),
         ("skills", None, None, None),
     ],
