@@ -6,18 +6,28 @@ import os
 import dagster as dg
 import polars as pl
 
+from assets.catalog.application_updates import (
+    log_made_of,
+    of_users,
+    put_rows,
+    refresh,
+    user_table,
+    users_of_new_events,
+    users_with_news_of_the_clock,
+)
 from assets.config.llm import Llm
 from assets.declare import asset
 from assets.erasing.requests import Erasures
+from assets.io import StoredTable
 from assets.lake import Lake
 from assets.llm.client import LlmClient, llm_client
 from assets.llm.replies import judged_replies
-from assets.resources import RunClock, Workspace
+from assets.resources import RunClock, Workspace, is_partial
 from features.applications import summaries
 from features.applications.folding import fold_timelines
 from features.jobs.salary import PAY, load_rates, monthly_usd
 from features.schemas.bronze import APPLICATION_LOG, QUARANTINE
-from features.schemas.catalog import APPLICATION_EVENTS, JOBS, OFFERS, USERS
+from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS, INTERVIEWS, JOBS, OFFERS, USERS
 from features.schemas.insight import EXPOSURES
 from features.sources.parsed import mask_contacts
 
@@ -28,60 +38,78 @@ _REFUSED = "transition_not_allowed"
 @asset("catalog/application_events", deps=("bronze/application_log", "bronze/erasures", "catalog/users"))
 def application_events(
     context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock
-) -> dg.Output[pl.DataFrame]:
+) -> dg.Output[StoredTable]:
     """The timeline of each application, with the state after each event. Events that ask for a transition that
     applications.yaml does not allow change nothing and are put into quarantine."""
     lake, settings, as_of = workspace.lake, workspace.config.applications, clock.as_of(context)
-    log = Erasures.load(lake).without_erased(lake.scan("bronze", APPLICATION_LOG).collect(), at="occurred_at")
-    timelines = fold_timelines(log, transitions=settings.table, implied=settings.words_implied, as_of=as_of)
-    table = with_sentiments(timelines, lake, _llm(workspace.config.llm, lake))
-    refused = refused_transitions(table, {state: list(after) for state, after in settings.transitions.items()})
-    put_aside(lake, refused, as_of=as_of)
-    return dg.Output(table, metadata={"n_refused": refused.height, "n_applications": table.n_unique(_KEY)})
+    erasures, stored = Erasures.load(lake), user_table(lake, APPLICATION_EVENTS)
+    with stored.lock():
+        now = log_made_of(lake, erasures, repr(settings), as_of=as_of)
+        users = users_of_new_events(lake, erasures, stored.made_of, now) if is_partial(context) else None
+        log = of_users(lake.scan("bronze", APPLICATION_LOG), users).collect()
+        kept = erasures.without_erased(log, at="occurred_at")
+        timelines = fold_timelines(kept, transitions=settings.table, implied=settings.words_implied, as_of=as_of)
+        table = with_sentiments(timelines, lake, _llm(workspace.config.llm, lake))
+        refused = refused_transitions(table, {state: list(after) for state, after in settings.transitions.items()})
+        put_aside(lake, refused, as_of=as_of)
+        n_rows = put_rows(stored, table, users, now)
+    counts = {"n_refused": refused.height, "n_folded_users": table["user_id"].n_unique()}
+    return dg.Output(StoredTable(APPLICATION_EVENTS, n_rows), metadata=counts)
 
 
-@asset("catalog/interviews", inputs=("catalog/application_events",))
-def interviews(application_events: pl.LazyFrame) -> dg.Output[pl.DataFrame]:
+@asset("catalog/interviews", deps=("catalog/application_events",))
+def interviews(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """Interviews as they stand: the newest word on each, and how often it was changed."""
-    return dg.Output(summaries.interviews(application_events.collect()))
-
-
-@asset("catalog/offers", inputs=("catalog/application_events",), deps=("catalog/jobs",))
-def offers(application_events: pl.LazyFrame, workspace: Workspace) -> dg.Output[pl.DataFrame]:
-    """Offers as they stand, with their monthly value and their place among the market's salaries."""
-    timelines = application_events.filter(pl.col("offer_id").is_not_null()).collect()
-    stated = with_monthly_value(summaries.offers(timelines), load_rates(workspace.vocabulary / "currencies.csv"))
-    of_jobs = (
-        application_events.select(*_KEY, "job_id").drop_nulls("job_id").unique(_KEY, keep="last", maintain_order=True)
+    n_rows = refresh(
+        workspace.lake,
+        INTERVIEWS,
+        lambda timelines, _: summaries.interviews(timelines),
+        as_of=clock.as_of(context),
+        only_changes=is_partial(context),
     )
-    return dg.Output(summaries.market_places(stated, workspace.lake.scan("catalog", JOBS), of_jobs.collect()))
+    return dg.Output(StoredTable(INTERVIEWS, n_rows))
+
+
+@asset("catalog/offers", deps=("catalog/application_events", "catalog/jobs"))
+def offers(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
+    """Offers as they stand, with their monthly value and their place among the market's salaries of the day."""
+    rates, jobs = load_rates(workspace.vocabulary / "currencies.csv"), workspace.lake.scan("catalog", JOBS)
+
+    def rows_of(timelines: pl.DataFrame, _: pl.Series | None) -> pl.DataFrame:
+        of_jobs = timelines.select(*_KEY, "job_id").drop_nulls("job_id")
+        newest = of_jobs.unique(_KEY, keep="last", maintain_order=True)
+        return summaries.market_places(with_monthly_value(summaries.offers(timelines), rates), jobs, newest)
+
+    as_of, only_changes = clock.as_of(context), is_partial(context)
+    n_rows = refresh(workspace.lake, OFFERS, rows_of, as_of=as_of, only_changes=only_changes)
+    return dg.Output(StoredTable(OFFERS, n_rows))
 
 
 @asset(
     "catalog/applications",
-    inputs=("catalog/application_events", "catalog/interviews", "catalog/offers"),
-    deps=("catalog/jobs", "insight/exposures"),
+    deps=("catalog/application_events", "catalog/interviews", "catalog/offers", "catalog/jobs", "insight/exposures"),
 )
-def applications(
-    context: dg.AssetExecutionContext,
-    workspace: Workspace,
-    clock: RunClock,
-    application_events: pl.LazyFrame,
-    interviews: pl.LazyFrame,
-    offers: pl.LazyFrame,
-) -> dg.Output[pl.DataFrame]:
+def applications(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
     """Applications as they stand: state, what comes next, and the score of the feed that last showed the job before."""
-    table = summaries.applications(
-        application_events.collect(),
-        interviews.collect(),
-        offers.collect(),
-        workspace.lake.scan("catalog", JOBS),
-        silent_after_days=workspace.config.applications.days_by_state,
-        as_of=clock.as_of(context),
+    lake, as_of, days = workspace.lake, clock.as_of(context), workspace.config.applications.days_by_state
+
+    def rows_of(timelines: pl.DataFrame, users: pl.Series | None) -> pl.DataFrame:
+        planned, offered = (of_users(lake.scan("catalog", table), users).collect() for table in (INTERVIEWS, OFFERS))
+        jobs = lake.scan("catalog", JOBS)
+        stands = summaries.applications(timelines, planned, offered, jobs, silent_after_days=days, as_of=as_of)
+        return summaries.with_match_percent(stands, lake.scan("insight", EXPOSURES))
+
+    n_rows = refresh(
+        lake,
+        APPLICATIONS,
+        rows_of,
+        as_of=as_of,
+        only_changes=is_partial(context),
+        also=lambda: users_with_news_of_the_clock(lake, days, as_of=as_of),
     )
-    by_state = dict(table.group_by("state").len().sort("state").iter_rows())
-    scored = summaries.with_match_percent(table, workspace.lake.scan("insight", EXPOSURES))
-    return dg.Output(scored, metadata={f"n_{state or 'without_state'}": n for state, n in by_state.items()})
+    states = lake.scan("catalog", APPLICATIONS).group_by("state").len().sort("state").collect()
+    counts = {f"n_{state or 'without_state'}": n for state, n in states.iter_rows()}
+    return dg.Output(StoredTable(APPLICATIONS, n_rows), metadata=counts)
 
 
 def with_sentiments(timelines: pl.DataFrame, lake: Lake, llm: LlmClient | None) -> pl.DataFrame:

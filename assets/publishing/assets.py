@@ -12,6 +12,7 @@ import dagster as dg
 import polars as pl
 
 from assets import run_ledger
+from assets.catalog.application_updates import user_table
 from assets.catalog.assets import stale_after_days
 from assets.catalog.folding import newest_event_at
 from assets.damage import drop_damaged, rebuilt
@@ -36,7 +37,7 @@ from assets.ranking.matches import matches_table
 from assets.resources import ANNOUNCE_TAG, SCOPE_TAG, RunClock, Workspace, parse_scope, whole_job
 from assets.training.similar_jobs import similar_jobs_layers
 from features.localisation.places import town_names
-from features.schemas.catalog import INTERACTIONS, JOBS
+from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS, INTERACTIONS, INTERVIEWS, JOBS, OFFERS
 from features.schemas.features import PREFERENCES, USER_PROFILES
 from features.schemas.insight import SKILL_PROGRESS
 from features.schemas.ranking import FEEDS, MATCHES
@@ -216,6 +217,8 @@ def collect_sources(workspace: Workspace) -> dict[str, Source]:
     }
     preferences = LayeredTable(lake, "features", PREFERENCES, by=("user_id",))
     sources[PREFERENCES.name] = replace(sources[PREFERENCES.name], layered=preferences)
+    for table in (APPLICATIONS, APPLICATION_EVENTS, INTERVIEWS, OFFERS):
+        sources[table.name] = replace(sources[table.name], layered=user_table(lake, table))
     similar = similar_jobs_layers(lake)
     sources[SIMILAR_JOBS.name] = replace(sources[SIMILAR_JOBS.name], layered=similar)
     nothing = Source(frame=FEEDS.empty().lazy())

@@ -6,11 +6,13 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from assets.catalog.applications import ASSETS, with_monthly_value
+from assets.increments import LayeredTable
 from assets.io import LakeIOManager
 from assets.lake import Lake
-from assets.resources import AS_OF_TAG, RunClock, Workspace
+from assets.resources import AS_OF_TAG, SCOPE_TAG, RunClock, Workspace
 from features.jobs.salary import load_rates
 from features.schemas.bronze import APPLICATION_LOG, ERASURES, QUARANTINE
 from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS, INTERVIEWS, OFFERS
@@ -20,11 +22,11 @@ from tests.features.applications.test_folding import AS_OF, Row, at, log_of, sta
 RATES = load_rates(Path(__file__).parents[3] / "data/vocabulary/currencies.csv")
 
 
-def run(tmp_path: Path, *rows: Row, as_of: dt.datetime = AS_OF) -> Lake:
+def run(tmp_path: Path, *rows: Row, as_of: dt.datetime = AS_OF, scope: str = "all") -> Lake:
     lake = Lake(tmp_path / "lake")
     lake.append_new("bronze", APPLICATION_LOG, log_of(*rows), within=["event_id"])
     resources = {"workspace": Workspace(data_dir=str(tmp_path)), "clock": RunClock(), "lake_io": LakeIOManager(lake)}
-    assert dg.materialize(ASSETS, resources=resources, tags={AS_OF_TAG: as_of.isoformat()}).success
+    assert dg.materialize(ASSETS, resources=resources, tags={AS_OF_TAG: as_of.isoformat(), SCOPE_TAG: scope}).success
     return lake
 
 
@@ -105,3 +107,49 @@ def test_a_lake_without_a_log_has_empty_tables(tmp_path: Path) -> None:
     for table in (APPLICATIONS, APPLICATION_EVENTS, INTERVIEWS, OFFERS):
         assert lake.exists("catalog", table.name)
         assert lake.scan("catalog", table).collect().is_empty()
+
+
+def tables(lake: Lake) -> dict[str, pl.DataFrame]:
+    return {
+        table.name: lake.scan("catalog", table).collect().sort(table.key)
+        for table in (APPLICATIONS, APPLICATION_EVENTS, INTERVIEWS, OFFERS)
+    }
+
+
+def test_runs_for_the_changes_give_the_tables_of_a_run_for_everything(tmp_path: Path) -> None:
+    """News of one user, a late event, somebody new, a deadline that passes, somebody erased."""
+    people = [{**row, "event_id": f"{row['event_id']}-{n}", "user_id": f"u{n}"} for n in range(1, 5) for row in ROWS]
+    later = AS_OF + dt.timedelta(days=4)
+    steps: list[tuple[list[Row], dt.datetime]] = [
+        ([status("n1", 20, "interview", user_id="u2")], AS_OF),
+        ([status("n2", 0.5, "screening", user_id="u3"), status("n3", 1, "saved", user_id="u9")], AS_OF),
+        ([], AS_OF + dt.timedelta(days=12)),
+        ([status("n4", 24 * 29, "withdrawn", user_id="u4")], later + dt.timedelta(days=9)),
+    ]
+    some, whole = tmp_path / "some", tmp_path / "whole"
+    run(some, *people)
+    for rows, as_of in steps:
+        changed = tables(run(some, *rows, as_of=as_of, scope="acted"))
+    run(whole, *people, *(row for rows, _ in steps for row in rows), as_of=steps[-1][1])
+    assert_same(changed, tables(Lake(whole / "lake")))
+    request = ERASURES.conform(pl.DataFrame({"user_id": ["u1"], "requested_at": [later]}))
+    for folder, scope in ((some, "acted"), (whole, "all")):
+        Lake(folder / "lake").replace("bronze", ERASURES, request)
+        run(folder, as_of=later + dt.timedelta(days=9), scope=scope)
+    found = tables(Lake(some / "lake"))
+    assert_same(found, tables(Lake(whole / "lake")))
+    assert "u1" not in set(found["applications"]["user_id"])
+
+
+def assert_same(found: dict[str, pl.DataFrame], expected: dict[str, pl.DataFrame]) -> None:
+    for name, table in expected.items():
+        assert_frame_equal(found[name], table)
+
+
+def test_a_run_for_the_changes_folds_only_who_has_news(tmp_path: Path) -> None:
+    run(tmp_path, *ROWS, status("e9", 0, "applied", user_id="u2"))
+    before = LayeredTable(Lake(tmp_path / "lake"), "catalog", APPLICATION_EVENTS, by=("user_id",)).sequence
+    lake = run(tmp_path, status("n1", 5, "screening", user_id="u2"), scope="acted")
+    newest = LayeredTable(lake, "catalog", APPLICATION_EVENTS, by=("user_id",)).newest(after=before)
+    assert newest is not None
+    assert set(newest.collect()["user_id"]) == {"u2"}
