@@ -14,6 +14,8 @@ from features.users.merging import DIGEST_HOUR
 
 COMPANY_CAP = 3
 BUILT_AHEAD = dt.timedelta(days=1)  # a run builds the digests of this time, each for its user's own hour
+_ITEM_COLUMNS = ("user_id", "place", "rank", "job_id", "score", "reasons", "total_new_jobs", "total_matches")
+_FIELDS = ("rank", "job_id", "score", "seen", "explored", "reasons")
 _DEFAULT_TIMEZONE = "UTC"
 _WEEKLY_DIGEST_WEEKDAY = 1  # Monday, ISO
 
@@ -81,22 +83,32 @@ def digest_items(
     recent = earlier.filter(pl.col("digest_date") > first_day).select("user_id", "job_id")
     representatives = jobs.select("job_id", "duplicate_of").drop_nulls()
     elsewhere = recent.join(representatives, on="job_id").select("user_id", job_id="duplicate_of")
-    company = pl.coalesce(company_key(pl.col("company")), "company_id", "job_id")
-    cards = jobs.filter(pl.col("status") == "open").select("job_id", "first_seen_at", company=company)
+    cards = jobs.filter(pl.col("status") == "open").select("job_id", "first_seen_at", "company", "company_id")
+    numbered = due.lazy().select("user_id").with_row_index("user")
     new = (
-        feeds.join(due.lazy().select("user_id"), on="user_id", how="semi")
-        .select("user_id", "items")
-        .explode("items")
-        .unnest("items")
+        feeds.join(numbered, on="user_id")
+        # Only these fields: components of all items would be copied, to be dropped.
+        .select(
+            "user",
+            "user_id",
+            *(pl.col("items").list.eval(pl.element().struct.field(name)).alias(name) for name in _FIELDS),
+        )
+        .explode(_FIELDS)
         .filter(~pl.col("seen"), ~pl.col("explored"))
-        .select("user_id", "rank", "job_id", "score", "reasons")
+        .select("user", "user_id", "rank", "job_id", "score", "reasons")
         .join(cards, on="job_id")
         .join(last, on="user_id", how="left")
         .filter(pl.col("last_made_at").is_null() | (pl.col("first_seen_at") > pl.col("last_made_at")))
         .join(pl.concat([recent, elsewhere]), on=["user_id", "job_id"], how="anti")
     )
     # Streamed: of the feeds of all users, only the new jobs of those whose digest is due are kept.
-    return _best(new.collect(engine="streaming").lazy(), settings).collect()
+    found = new.collect(engine="streaming")
+    companies = found.select("company").unique().with_columns(key=company_key(pl.col("company")))
+    keyed = found.join(companies, on="company", how="left", nulls_equal=True, maintain_order="left")
+    company = pl.coalesce("key", "company_id", "job_id").cast(pl.Categorical)
+    best = _best(keyed.select("user", "rank", "score", company=company).with_row_index("row"), settings)
+    chosen = found[best["row"]].select("user_id", "rank", "job_id", "score", "reasons")
+    return chosen.with_columns(best["place"], best["total_new_jobs"], best["total_matches"]).select(_ITEM_COLUMNS)
 
 
 def sent_items(digests: pl.DataFrame, *, as_of: dt.datetime) -> pl.DataFrame:
@@ -127,21 +139,23 @@ def _next_digest(as_of: dt.datetime, zone: str | None, hour: int | None) -> tupl
     return next((day, at) for day in days if (at := local_instant(day, hour, zone)) >= as_of)
 
 
-def _best(new: pl.LazyFrame, settings: DigestSettings) -> pl.LazyFrame:
-    """The first matches of each user's new jobs, at most COMPANY_CAP a company."""
-    ordered = (
-        new.with_columns(is_match=(pl.col("score") * 100).round() >= settings.min_match_percent)
-        .sort("user_id", "rank")
+def _best(new: pl.DataFrame, settings: DigestSettings) -> pl.DataFrame:
+    """The first matches of each user's new jobs, at most COMPANY_CAP a company, by user and place.
+
+    Reasons and ids are gathered for the chosen ones only: sorting them all took half of the time.
+    """
+    return (
+        new.lazy()
+        .with_columns(is_match=(pl.col("score") * 100).round() >= settings.min_match_percent)
+        .sort("user", "rank")
         .with_columns(
-            total_new_jobs=pl.len().over("user_id").cast(pl.Int32),
-            total_matches=pl.col("is_match").sum().over("user_id").cast(pl.Int32),
+            total_new_jobs=pl.len().over("user").cast(pl.Int32),
+            total_matches=pl.col("is_match").sum().over("user").cast(pl.Int32),
         )
         .filter(pl.col("is_match"))
-    )
-    return (
-        ordered.filter(pl.int_range(pl.len()).over("user_id", "company") < COMPANY_CAP)
-        .with_columns(place=pl.int_range(1, pl.len() + 1).over("user_id"))
+        .filter(pl.int_range(pl.len()).over("user", "company") < COMPANY_CAP)
+        .with_columns(place=pl.int_range(1, pl.len() + 1).over("user"))
         .filter(pl.col("place") <= settings.items)
-        .select("user_id", "place", "rank", "job_id", "score", "reasons", "total_new_jobs", "total_matches")
-        .sort("user_id", "place")
+        .sort("user", "place")
+        .collect()
     )
