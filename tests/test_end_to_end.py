@@ -1,9 +1,11 @@
 """The main job on a small simulated market, from landing files to the service's answer."""
 
 import datetime as dt
+import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 import duckdb
@@ -11,6 +13,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from assets.lake import Lake
 from assets.publishing import generations
 from assets.resources import AS_OF_TAG, Workspace
 from features.schemas.bronze import QUARANTINE, QUARANTINE_RAW_BYTES
@@ -27,15 +30,48 @@ SIZE = market.MarketSize(n_users=300, n_jobs=300, n_events=12_000, n_days=30)
 PYTHON_USER, DESIGN_USER = "demo-python-almaty", "demo-designer-remote"
 
 
+class Reads(logging.Handler):
+    """Notes which tables of the lake each step asked for while the steps ran one after the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of_step: dict[str, set[str]] = {}
+        self._step = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event = getattr(record, "dagster_event", None)
+        if event is not None and event.event_type == dg.DagsterEventType.STEP_START:
+            self._step = event.step_key
+
+    def watch(self, patch: pytest.MonkeyPatch) -> None:
+        for name in ("file", "files", "folder", "layers_folder"):
+            patch.setattr(Lake, name, self._noting(getattr(Lake, name)))
+
+    def _noting(self, ask: Callable[[Lake, str, str], Any]) -> Callable[[Lake, str, str], Any]:
+        def noting(lake: Lake, stage: str, name: str) -> Any:
+            self.of_step.setdefault(self._step, set()).add(f"{stage}/{name}")
+            return ask(lake, stage, name)
+
+        return noting
+
+    def logger(self) -> dg.LoggerDefinition:
+        made = logging.Logger("reads", level=logging.DEBUG)
+        made.addHandler(self)
+        return dg.LoggerDefinition(lambda _context: made)
+
+
 @dataclass(frozen=True)
 class World:
     workspace: Workspace
     defs: dg.Definitions
+    reads: Reads
 
     def run(self, job: str, as_of: dt.datetime) -> dg.ExecuteInProcessResult:
         with dg.DagsterInstance.ephemeral() as instance:
             definition = self.defs.resolve_job_def(job)
-            return definition.execute_in_process(instance=instance, tags={AS_OF_TAG: as_of.isoformat()})
+            return definition.execute_in_process(
+                instance=instance, tags={AS_OF_TAG: as_of.isoformat()}, run_config={"loggers": {"console": {}}}
+            )
 
     @property
     def manifest(self) -> Manifest:
@@ -54,8 +90,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world")
     market.simulate(folder / "landing", SIZE, seed=11, until=AS_OF, malformed_share=0.01)
     workspace = Workspace(data_dir=str(folder))
-    made = World(workspace, build_defs(workspace))
-    assert made.run("daily", AS_OF).success
+    reads = Reads()
+    made = World(workspace, build_defs(workspace, loggers={"console": reads.logger()}), reads)
+    with pytest.MonkeyPatch.context() as patch:
+        reads.watch(patch)
+        assert made.run("daily", AS_OF).success
     yield made
     shutil.rmtree(folder)
 
@@ -65,6 +104,23 @@ def test_a_generation_with_every_table_is_served_and_whole(world: World) -> None
     filled = {name for name, table in world.manifest.tables.items() if table["rows"]}
     assert filled >= {"feeds", "fallback_feeds", "jobs", "similar_jobs", "trending", "nearby", "preferences", "digests"}
     assert filled >= {"market_trends", "skill_demand", "skill_gaps", "metrics", "recipes", "reason_templates"}
+
+
+def test_a_step_reads_only_what_is_declared_upstream_of_it(world: World) -> None:
+    """Steps work side by side: what is not declared may not be there yet, or be written at the same time."""
+    graph = world.defs.resolve_asset_graph()
+    keys = {key.to_user_string(): key for key in graph.get_all_asset_keys()}
+    appended = {"bronze/ingest_runs", "bronze/quarantine", "bronze/sightings"}  # by several steps, under a lock
+    undeclared: dict[str, set[str]] = {}
+    for step, tables in world.reads.of_step.items():
+        name = step.replace("__", "/", 1)  # of an asset, or of a check of it
+        asset = max((one for one in keys if f"{name}_".startswith(f"{one}_")), key=len, default="ranking/feeds")
+        declared = {asset} | {key.to_user_string() for key in graph.get_ancestor_asset_keys(keys[asset])}
+        unknown = (tables & keys.keys()) - declared - appended
+        if unknown:
+            undeclared[step] = unknown
+    assert undeclared == {}
+    assert world.reads.of_step["ranking__feeds"] >= {"catalog/jobs", "features/user_profiles"}
 
 
 def test_feeds_follow_the_tastes_of_their_users(world: World) -> None:
