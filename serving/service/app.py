@@ -90,7 +90,8 @@ class Application:
         except ProblemError as problem:
             status, answer = problem.status, _problem(problem, request_id)
         except GenerationError as error:
-            # The file was not verified yet; the store will soon drop this generation.
+            # The store looks at the files and soon drops this generation, if it is the disk that is damaged.
+            self._store.suspect()
             _LOG.error("%s", error)
             damaged = ProblemError(503, "the served generation is damaged", headers=_SOON)
             status, answer = 503, _problem(damaged, request_id)

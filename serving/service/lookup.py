@@ -73,10 +73,13 @@ class _FileReader:
 
     def __init__(self, file: LookupFile) -> None:
         self.file = file
-        self.transaction = file.environment.begin()
-        self.cursor = self.transaction.cursor()
-        self.packed = file.environment.begin(buffers=True)
+        self._begin()
         self.decompress = zstandard.ZstdDecompressor(dict_data=file.dictionary).decompress
+
+    def _begin(self) -> None:
+        self.transaction = self.file.environment.begin()
+        self.cursor = self.transaction.cursor()
+        self.packed = self.file.environment.begin(buffers=True)
 
     def get(self, key: bytes) -> bytes | None:
         return self._read(self.transaction.get, key)
@@ -91,6 +94,8 @@ class _FileReader:
         try:
             return read(argument)
         except lmdb.Error as error:
+            # After an error LMDB refuses everything else in the transaction, also what is whole.
+            self._begin()
             raise GenerationError(f"{self.file.path.name}: can't be read: {type(error).__name__}") from error
 
     def decoded(self, value: bytes) -> bytes:

@@ -28,6 +28,7 @@ from serving.service.verification import KnownFile, KnownFiles, verify, yield_to
 
 POLL_SECONDS = 0.5
 _N_FALLBACKS = 10
+_SECONDS_BETWEEN_SUSPICIONS = 60.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Store:
         self._pointer_trouble: str | None = None
         self._pointer_status: tuple[int, int] | None = None
         self._checked_at = time.monotonic()
+        self._suspected_at = -_SECONDS_BETWEEN_SUSPICIONS
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -101,6 +103,18 @@ class Store:
             self._follow_pointer()
             self._note_progress()
             self._verify_served()
+
+    def suspect(self) -> None:
+        """Has the served files verified anew, because one of them could not be read; at most once a minute.
+
+        A damaged generation is then replaced, so that one bad page does not fail requests for as long as it is served.
+        """
+        generation, now = self._generation, time.monotonic()
+        if generation is None or now - self._suspected_at < _SECONDS_BETWEEN_SUSPICIONS:
+            return
+        self._suspected_at = now
+        for file in generation.files:
+            file.is_verified = False
 
     def kept(self, name: str) -> Generation | None:
         """The generation `name` if it is still kept and whole, not verified: to compare with, not to serve."""

@@ -375,3 +375,19 @@ def test_a_folder_in_the_place_of_the_pointer_is_named_and_stops_no_build(tmp_pa
             ask()
     pointer.rmdir()
     assert publish_small(tmp_path, as_of=LATER).is_announced
+
+
+def test_a_flipped_byte_of_any_file_is_found_also_with_the_old_time(tmp_path: Path) -> None:
+    name = publish_small(tmp_path).manifest.generation
+    files = sorted(path for path in (tmp_path / name).rglob("*") if path.is_file() and path.stat().st_size)
+    assert "jobfeed.duckdb" in [path.name for path in files]
+    for path in files:
+        whole, status = path.read_bytes(), path.stat()
+        body = bytearray(whole)
+        body[len(body) // 2] ^= 1
+        path.write_bytes(body)
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        assert not generations.is_whole(tmp_path, name), path.name
+        path.write_bytes(whole)
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert generations.is_whole(tmp_path, name)

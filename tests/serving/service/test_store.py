@@ -290,6 +290,64 @@ def test_corrupt_pages_are_an_error_of_the_generation(tmp_path: Path) -> None:
             view.transaction = view.cursor = BrokenPages()
 
     with pytest.raises(GenerationError, match="can't be read"):
-        reader.get(JOB_PREFIX, "hh:1")
-    with pytest.raises(GenerationError, match="can't be read"):
         reader.get_many(JOB_PREFIX, ["hh:1"])
+    for views in reader._keyspaces.values():
+        for view in views:
+            view.transaction = view.cursor = BrokenPages()
+    with pytest.raises(GenerationError, match="can't be read"):
+        reader.get(JOB_PREFIX, "hh:1")
+    # An error ends with its look-up: what lies on whole pages is read as before.
+    assert reader.get(JOB_PREFIX, "hh:1") is not None
+
+
+def test_one_damaged_page_does_not_spoil_the_look_ups_of_the_others(tmp_path: Path) -> None:
+    users = [f"user-{number:05d}" for number in range(3_000)]
+    with LookupFileWriter(tmp_path / "x.mdb") as file:
+        file.put(FEED_PREFIX, [(user, f'"{user}"') for user in users])
+    body = bytearray((tmp_path / "x.mdb").read_bytes())
+    reader = Reader({"users": [LookupFiles().open(tmp_path / "x.mdb", "")], "things": []})
+    page = body.index(b"user-01500") // 4096
+    body[page * 4096 : page * 4096 + 64] = b"\xff" * 64
+    with (tmp_path / "x.mdb").open("rb+") as handle:  # in place, as a failing disk does
+        handle.write(body)
+    outcomes = []
+    for user in users:
+        try:
+            outcomes.append(reader.get(FEED_PREFIX, user) == f'"{user}"'.encode())
+        except GenerationError:
+            outcomes.append(None)
+    assert 0 < outcomes.count(None) < 200
+    assert outcomes.count(True) == len(users) - outcomes.count(None)
+
+
+def test_a_generation_that_is_damaged_while_it_is_served_gives_way_once_a_look_up_failed(tmp_path: Path) -> None:
+    first = publish_small(tmp_path).manifest.generation
+    second = publish_small(tmp_path, as_of=LATER).manifest.generation
+    store = Store(tmp_path)
+    store.refresh()
+    assert store.generation is not None
+    assert store.generation.name == second
+    assert store.generation.is_verified
+    flip_unnoticed(tmp_path / second / "lookup.mdb")
+    store.refresh()
+    assert store.generation.name == second  # nobody has read the page
+    store.suspect()
+    store.refresh()
+    assert store.generation is not None
+    assert store.generation.name == first
+    assert "content differs" in (store.refusal or "")
+
+
+def test_a_suspicion_without_damage_changes_nothing_and_costs_one_reading_a_minute(tmp_path: Path) -> None:
+    publish_small(tmp_path)
+    store = Store(tmp_path)
+    store.refresh()
+    served = store.generation
+    assert served is not None
+    for _ in range(3):
+        store.suspect()
+        was_verified = served.is_verified
+        store.refresh()
+        assert store.generation is served
+        assert served.is_verified
+    assert was_verified  # the second and third suspicion came within a minute
