@@ -88,6 +88,22 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     bad = json.dumps({"user_id": USER, "note": f"{EMAIL} {PHONE}", "event_id": "bad"})
     land(made.folder, "interactions/canary.jsonl", "\n".join([*map(json.dumps, acts), bad]) + "\n", AS_OF)
     land(made.folder, f"resumes/{USER}.txt", f"{NAME}\n{EMAIL}\n{PHONE}\n\nSkills\nPython\n\nAbout\n{WORDS}\n", AS_OF)
+    applied = {
+        "event_type": "status",
+        "job_id": acts[0]["job_id"],
+        "occurred_at": (AS_OF - DAY).isoformat(),
+        "to": "applied",
+    }
+    note = {
+        "event_type": "note",
+        "job_id": acts[0]["job_id"],
+        "occurred_at": (AS_OF - DAY).isoformat(),
+        "text": "called",
+    }
+    log = [{**one, "event_id": f"a{n}", "user_id": USER} for n, one in enumerate((applied, note))]
+    land(made.folder, "applications/canary.jsonl", "".join(json.dumps(one) + "\n" for one in log), AS_OF)
+    left = {"user_id": USER, "requested_at": (AS_OF - 2 * DAY).isoformat(), "is_subscribed": True}
+    land(made.folder, "unsubscribes/canary.jsonl", json.dumps(left) + "\n", AS_OF)
     made.run("daily", AS_OF)
     return made
 
