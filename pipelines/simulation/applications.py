@@ -34,8 +34,8 @@ _ANSWER_TEXTS = {"en": "We would like to invite you to an interview.",
 _NOTHING = pl.DataFrame(schema={"user_id": pl.String, "job_id": pl.String, "occurred_at": pl.Datetime("us", "UTC")})
 # Of the demo user: the state, and how many days before the end it was reached.
 _DEMO = (
-    ("saved", 2), ("preparing", 3), ("applied", 1), ("applied", 20), ("acknowledged", 5), ("screening", 4),
-    ("interview", 3), ("offer", 1), ("rejected", 8), ("withdrawn", 12),
+    ("interview", 3), ("applied", 20), ("offer", 1), ("rejected", 8), ("saved", 2), ("acknowledged", 5),
+    ("screening", 4), ("applied", 1), ("preparing", 3), ("withdrawn", 12),
 )  # fmt: skip
 
 
@@ -108,12 +108,17 @@ class ApplicationLog:
         ).drop("starts_at")
 
     def _demo_jobs(self) -> pl.Series:
-        """Open jobs of the demo user's trade, the newest first."""
+        """Jobs of the demo user's trade: ended ones first, then up to a quarter of the open ones, the oldest first.
+
+        Jobs that one applied to leave the feed, which is to show something.
+        """
         row = self.users.user_id.to_list().index(DEMO_PYTHON)
-        frame = self.jobs.frame
-        is_open = ~pl.col("is_archived") & (pl.col("duplicate_of") < 0)
-        wanted = frame.filter(is_open, pl.col("family") == int(self.users.family[row]))
-        return wanted.sort("published_s", "job_id", descending=[True, False])["job_id"].head(len(_DEMO))
+        of_trade = (pl.col("family") == int(self.users.family[row])) & (pl.col("duplicate_of") < 0)
+        wanted = self.jobs.frame.filter(of_trade).sort(
+            "is_archived", "published_s", "job_id", descending=[True, False, False]
+        )
+        n_ended = int(wanted["is_archived"].sum())
+        return wanted["job_id"].head(min(len(_DEMO), n_ended + (len(wanted) - n_ended) // 4))
 
     def _demo_events(self) -> pl.DataFrame:
         jobs = self._demo_jobs()
