@@ -25,8 +25,8 @@ from models.ranking.settings import Settings
 
 _STAGE = "ranking"
 _BATCH_USERS = 8_192
-# Scoring more would take about as long as ranking everybody: then all users wait.
-_MOST_PAIRS = 300_000_000
+# Half a minute. If there are more, only some of the jobs are scored, and all other users wait too.
+_MOST_PAIRS = 50_000_000
 # A list that lost a few closed jobs is still full: another job must be better than its last one.
 _FULL_SHARE = 0.8
 
@@ -114,10 +114,11 @@ def users_of_jobs(
         return WAITING_USERS.empty()
     listing = who_lists(lake, jobs.ids).select("user_id").unique().with_columns(place=pl.lit(0, pl.Int32))
     lists = least_scores(lake, full_items=_FULL_SHARE * min(settings.feed_items, _n_open(tables.jobs)))
-    if jobs.n * len(lists) > _MOST_PAIRS:
-        place = pl.Series("place", [settings.reached_users], dtype=pl.Int32).new_from_index(0, len(lists))
-    else:
-        place = _places(tables, fitted, jobs, lists, settings=settings, as_of=as_of)
+    every = max(1, -(-jobs.n * len(lists) // _MOST_PAIRS))
+    scored = jobs if every == 1 else _encoded(tables, jobs.ids.gather_every(every), as_of=as_of)
+    place = _places(tables, fitted, scored, lists, settings=settings, as_of=as_of)
+    if every > 1:
+        place = place.replace(NOT_REACHED, settings.reached_users)
     reached = lists.select("user_id", place=place).filter(pl.col("place") != NOT_REACHED)
     found = pl.concat([listing, reached]).group_by("user_id").agg(pl.col("place").min())
     return WAITING_USERS.conform(found.with_columns(since=pl.lit(as_of)))
