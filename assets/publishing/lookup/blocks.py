@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 Item = TypeVar("Item")
 _BATCH_ROWS = 2048
-_BLOCK_BYTES = 64 << 20
+_BATCH_ROWS_OF_KEYS = 512  # a digest has 30 kB, and its look-up values twice as much again
+_BLOCK_BYTES = 32 << 20
 
 
 def ahead(items: Iterable[Item]) -> Iterator[Item]:
@@ -24,11 +25,11 @@ def ahead(items: Iterable[Item]) -> Iterator[Item]:
 
 
 def key_blocks(path: Path, key: str) -> Iterator[pa.Table]:
-    """The rows of a file sorted by `key` in blocks of about 64 MB; all rows of a key value are in one block."""
+    """The rows of a file sorted by `key` in blocks of about 32 MB; all rows of a key value are in one block."""
     pending: list[pa.RecordBatch] = []
     n_bytes = 0
     with pq.ParquetFile(path) as file:
-        for read in file.iter_batches(batch_size=_BATCH_ROWS):
+        for read in file.iter_batches(batch_size=_BATCH_ROWS_OF_KEYS):
             batch = read
             if n_bytes >= _BLOCK_BYTES:
                 kept = _rows_of_first_key(batch, key, pending[-1].column(key)[-1])

@@ -15,7 +15,7 @@ from assets.sql import query_text
 from serving.contract import keys
 
 _MAP_SIZE_BYTES = 1 << 40  # address space, not disk
-_BATCH_ROWS = 4096
+_BATCH_ROWS = 2048
 _LEVEL = 3
 # Shorter values gain less than decompression costs. A page reads dozens of job cards: they are not compressed.
 _COMPRESSED_FROM_BYTES = 1024
