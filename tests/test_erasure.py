@@ -131,6 +131,9 @@ def test_an_erased_user_is_gone_from_what_is_served_at_once_and_from_every_file_
     world.run("frequent", AS_OF + QUARTER)
     assert set(world.served().values()) == {0}
     assert CliRunner().invoke(app, ["erase", "verify", USER]).exit_code == 1  # the lake still knows her
+    of_killed_run = world.data / "models/training/.tmp-1-als.npz"
+    of_killed_run.write_text(USER)
+    os.utime(of_killed_run, (AS_OF.timestamp(), AS_OF.timestamp()))
     world.run("daily", AS_OF + DAY)
     assert world.places(USER, *SECRETS) == set()
     # Her landed files are rewritten, as an app does that exports its tables every day.

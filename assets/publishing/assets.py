@@ -103,7 +103,8 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
             raise dg.Failure(
                 f"The generation was not announced; the last one stays served.\n{error}", allow_retries=False
             ) from error
-        lake.remove_leftovers(before=now - dt.timedelta(days=1))
+        for folder in (lake.root, workspace.models):
+            Lake(folder).remove_leftovers(before=now - dt.timedelta(days=1))
         drop_damaged(lake, before=now - dt.timedelta(days=_DAMAGED_KEPT_DAYS))
         _drop_old_evaluations(workspace, now)
         # Before the copy: a PostgreSQL server that is down must not let generations fill the disk.
