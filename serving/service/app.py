@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 from serving.contract.generation import GenerationError
 from serving.service import negotiation
@@ -22,7 +23,7 @@ from serving.service.parameters import parse_query
 from serving.service.problems import PROBLEM_TYPE, ProblemError, cut
 from serving.service.rates import RateLimiter
 from serving.service.requests import Answer, Request, RequestContext
-from serving.service.routes import PREFIX, Access, Route, identifier_of, match, second_identifier_of
+from serving.service.routes import CALENDAR, PREFIX, Access, Route, identifier_of, match, second_identifier_of
 from serving.service.served_state import ServedState
 from serving.service.store import Store
 from serving.service.system_endpoints import SystemEndpoints
@@ -155,8 +156,15 @@ class Application:
             if etag and negotiation.is_unchanged(environ.get("HTTP_IF_NONE_MATCH", ""), etag):
                 return 304, Answer(b"", answer.content_type, answer.headers)
             return status, answer
-        context.caller = self._authoriser.caller_of(environ.get("HTTP_AUTHORIZATION"))
+        header = environ.get("HTTP_AUTHORIZATION")
+        calendar_token = _calendar_token(path, environ["QUERY_STRING"]) if header is None else None
+        if calendar_token is None:
+            context.caller = self._authoriser.caller_of(header)
+        else:
+            context.caller = self._authoriser.calendar_caller(calendar_token)
         route, raw_identifier = match(path)
+        if calendar_token is not None and not route.template.endswith(CALENDAR):
+            raise ProblemError(403, "a token of a calendar opens the calendar only")
         context.route = route.template
         identifier = identifier_of(route, raw_identifier)
         if context.caller is not None:
@@ -222,6 +230,11 @@ class Application:
             return str(given)
         self._n_requests += 1
         return f"{self._prefix}-{self._n_requests:x}"
+
+
+def _calendar_token(path: str, query: str) -> str | None:
+    """The token in the address of a calendar, if there is one."""
+    return dict(parse_qsl(query)).get("token") if path.endswith(f"/{CALENDAR}") else None
 
 
 def _problem(problem: ProblemError, request_id: str) -> Answer:

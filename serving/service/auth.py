@@ -20,6 +20,8 @@ from serving.service.problems import ProblemError
 TOKENS_VARIABLE = "JOBFEED_API_TOKENS"
 KEYS_VARIABLE = "JOBFEED_TOKEN_KEYS"
 AUDIENCE = "jobfeed"
+# Of tokens that stand in the address of a calendar. Another audience, so that they open nothing else.
+CALENDAR_AUDIENCE = "jobfeed-calendar"
 SHORTEST_KEY_BYTES = 32  # RFC 7518, 3.2: as long as the hash
 _ALGORITHM = "HS256"
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -73,13 +75,17 @@ class Authoriser:
         for known in self.tokens:
             if hmac.compare_digest(given, known.sha256):
                 found = known.caller
-        return found or self._signed(token)
+        return found or self._signed(token, AUDIENCE)
 
-    def _signed(self, token: str) -> Caller:
+    def calendar_caller(self, token: str) -> Caller | None:
+        """The caller that a token in the address of a calendar names; None if no token is required. Raises as above."""
+        return None if self.is_open else self._signed(token, CALENDAR_AUDIENCE)
+
+    def _signed(self, token: str, audience: str) -> Caller:
         for key in self.keys:
             try:
                 claims = jwt.decode(
-                    token, key, algorithms=[_ALGORITHM], audience=AUDIENCE, options={"require": ["exp", "sub", "iss"]}
+                    token, key, algorithms=[_ALGORITHM], audience=audience, options={"require": ["exp", "sub", "iss"]}
                 )
                 return Caller(str(claims["iss"])[:64], claims["sub"])
             except jwt.ExpiredSignatureError:
@@ -96,9 +102,12 @@ def _unauthorised(challenge: str, detail: str) -> ProblemError:
     return ProblemError(401, detail, headers={"www-authenticate": challenge})
 
 
-def sign_user_token(key: bytes, user_id: str, *, application: str, expires_at: int) -> str:
-    """A token that opens one user's data until `expires_at` (epoch seconds): a JWT (RFC 7519) signed with HS256."""
-    claims = {"iss": application, "aud": AUDIENCE, "sub": user_id, "exp": expires_at}
+def sign_user_token(key: bytes, user_id: str, *, application: str, expires_at: int, audience: str = AUDIENCE) -> str:
+    """A token that opens one user's data until `expires_at` (epoch seconds): a JWT (RFC 7519) signed with HS256.
+
+    With CALENDAR_AUDIENCE it opens the user's calendar only.
+    """
+    claims = {"iss": application, "aud": audience, "sub": user_id, "exp": expires_at}
     return jwt.encode(claims, key, algorithm=_ALGORITHM)
 
 

@@ -11,6 +11,7 @@ import msgspec
 from serving.contract.tables import GLOBAL_AREA, LANGUAGES, TRENDING_PERIODS
 from serving.service import (
     application_responses,
+    calendar,
     company_handlers,
     company_responses,
     feed_handlers,
@@ -97,6 +98,10 @@ _NEARBY = (
 _FEED = (_limit(20), _OFFSET, _SEEN, _minimum(0.0), _LANGUAGE, _COMPONENTS, _COUNTRY, _ROLE)
 _SIMILAR = (_limit(10, 20), _LANGUAGE)
 _MATCHES = (_limit(10), _minimum(0.0), _LANGUAGE)
+_TOKEN = parameters.text(
+    "token", "a token of the user's calendar: programs can't send headers", longest=2_000, default=""
+)
+CALENDAR = "calendar.ics"
 _JOB = "/v1/jobs/{job_id}"
 _COMPANY = "/v1/companies/{company_id}"
 
@@ -130,6 +135,13 @@ ROUTES = (
         "One application with its timeline",
         application_responses.ApplicationDetail,
         can_miss=True,
+    ),
+    _user_route(
+        CALENDAR,
+        calendar.calendar,
+        "A user's interviews and deadlines, to subscribe to",
+        parameters=(_LANGUAGE, _TOKEN),
+        content_type=calendar.CALENDAR_TYPE,
     ),
     Route(_JOB, handlers.job, "One job with every column", responses.Job, can_miss=True),
     Route(f"{_JOB}/similar", handlers.similar, "Jobs like this one", responses.SimilarJobs, _SIMILAR, can_miss=True),

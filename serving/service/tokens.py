@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 from serving.service.auth import (
     APPLICATION_NAME,
+    AUDIENCE,
+    CALENDAR_AUDIENCE,
     KEYS_VARIABLE,
     TOKENS_VARIABLE,
     TokensError,
@@ -35,13 +37,16 @@ def main(arguments: Sequence[str]) -> int:
     sign.add_argument("user_id")
     sign.add_argument("--application", required=True, help="application that hands it out; the access log names it")
     sign.add_argument("--hours", type=float, default=1.0, help="hours until it expires (default 1)")
+    scope = "for the address of the calendar, which it opens and nothing else"
+    sign.add_argument("--calendar", action="store_true", help=scope)
     commands.add_parser("key", help=f"a key for {KEYS_VARIABLE}")
     options = parser.parse_args(arguments)
     try:
         if options.command == "new":
             _new(options.application, options.user)
         elif options.command == "sign":
-            _sign(options.user_id, application=options.application, hours=options.hours)
+            audience = CALENDAR_AUDIENCE if options.calendar else AUDIENCE
+            _sign(options.user_id, application=options.application, hours=options.hours, audience=audience)
         else:
             sys.stdout.write(secrets.token_urlsafe(_TOKEN_BYTES) + "\n")
     except TokensError as error:
@@ -60,7 +65,7 @@ def _new(application: str, user_id: str | None) -> None:
     sys.stderr.write(f"add this line to the file in {TOKENS_VARIABLE}:\n{line}\n")
 
 
-def _sign(user_id: str, *, application: str, hours: float) -> None:
+def _sign(user_id: str, *, application: str, hours: float, audience: str) -> None:
     keys = parse_keys(os.environ.get(KEYS_VARIABLE, ""))
     if not keys:
         raise TokensError(f"{KEYS_VARIABLE} holds no key; `jobfeed token key` makes one")
@@ -68,7 +73,8 @@ def _sign(user_id: str, *, application: str, hours: float) -> None:
         raise TokensError(f"--hours: received {hours:g}; allowed is more than 0 up to {_MOST_HOURS}")
     _check_name(application)
     expires_at = int(time.time() + hours * _SECONDS_PER_HOUR)
-    token = sign_user_token(keys[0], _checked(user_id), application=application, expires_at=expires_at)
+    user = _checked(user_id)
+    token = sign_user_token(keys[0], user, application=application, expires_at=expires_at, audience=audience)
     sys.stdout.write(f"{token}\n")
 
 

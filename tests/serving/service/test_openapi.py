@@ -29,6 +29,7 @@ ASKED = {
     "/v1/users/{user_id}/digest.txt": f"date={AS_OF.date()}",
     "/v1/jobs/{job_id}/similar": "limit=1&lang=ru",
     "/v1/names": "lang=ru",
+    "/v1/users/{user_id}/calendar.ics": "lang=ru&token=",
     "/v1/trending": "window=24h&area=all&limit=1&lang=en",
     "/v1/nearby": "lat=43.25&lon=76.9&radius_km=200&limit=5&lang=ru",
 }
