@@ -45,7 +45,7 @@ class Delivered:
     had_begun: bool
 
 
-class _ServerLostError(Exception):
+class _ServerLostError(JobfeedError):
     """The connection broke, or the server answered with what is no SMTP."""
 
 
