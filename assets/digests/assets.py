@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from assets.ahead import ahead
 from assets.declare import asset
 from assets.digests.advice import with_advice
 from assets.digests.checks import ASSET_CHECKS as ASSET_CHECKS
@@ -71,7 +72,7 @@ def digests(
     edition = Edition(advised, items, named, Wording(_referenced_titles(items, jobs), names))
     kept = _kept(lake, users, due, as_of=as_of)
     with tempfile.TemporaryDirectory(prefix=".tmp-digests-", dir=lake.root) as folder:
-        parts, made = _write_parts(Path(folder), lake.scan("digests", DIGESTS), edition.rendered(), kept)
+        parts, made = _write_parts(Path(folder), lake.scan("digests", DIGESTS), ahead(edition.rendered()), kept)
         # First what was built: a run that dies in between sends no job twice.
         lake.replace_partition("digests", DIGEST_ITEMS, _partition(as_of), sent_items(made, as_of=as_of))
         lake.replace("digests", DIGESTS, pl.scan_parquet(parts, glob=False))

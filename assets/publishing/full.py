@@ -10,10 +10,11 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from assets.ahead import ahead
 from assets.lake import write_bytes
 from assets.publishing import generations
 from assets.publishing.build import Published, PublishingRun, announce, building_folder
-from assets.publishing.lookup.blocks import ahead, key_blocks, rows_in_batches
+from assets.publishing.lookup.blocks import key_blocks, rows_in_batches
 from assets.publishing.lookup.feed_values import write_fallback_values, write_values
 from assets.publishing.lookup.text_tables import (
     IdentifiedTexts,

@@ -1,14 +1,12 @@
 """Interaction files from landing/ to bronze, block by block. A file with events in the future is read again later."""
 
 import datetime as dt
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 import polars as pl
 
+from assets.ahead import ahead
 from assets.erasing.requests import Erasures
 from assets.ingest.events.store import CHUNK_ROWS, EventStore
 from assets.ingest.landing import LandedFile, list_landed
@@ -25,7 +23,6 @@ FORMATS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".csv", ".parquet")
 FUTURE = "future"
 BLOCKS_AHEAD = 2
 _MILLISECONDS_FROM = 100_000_000_000
-Item = TypeVar("Item")
 
 
 def ingest_events(
@@ -43,7 +40,7 @@ def ingest_events(
         pieces = run.read(
             list_landed(landing, SOURCE), parse, EVENTS, retry_at=lambda rejects: retry_at(rejects, as_of=as_of)
         )
-        for file, parsed in read_ahead(pieces):
+        for file, parsed in ahead(pieces, n=BLOCKS_AHEAD):
             store.add(parsed.rows)
             run.refuse(file, parsed)
         store.flush()
@@ -81,12 +78,3 @@ def retry_at(rejects: pl.DataFrame, *, as_of: dt.datetime) -> dt.datetime | None
         return later
     # A day earlier, because a date is written in its own time zone.
     return max(dt.datetime.combine(earliest, dt.time(), dt.UTC) - dt.timedelta(days=1), later)
-
-
-def read_ahead(items: Iterator[Item], *, n: int = BLOCKS_AHEAD) -> Iterator[Item]:
-    """The items in order; a thread makes up to `n` of them in advance. Exceptions are raised in their place."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        waiting: deque[Future[Item | None]] = deque(pool.submit(next, items, None) for _ in range(n))
-        while (item := waiting.popleft().result()) is not None:
-            waiting.append(pool.submit(next, items, None))
-            yield item

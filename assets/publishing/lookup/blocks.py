@@ -1,27 +1,14 @@
 """Reads tables block by block, so that memory is bounded by a block."""
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-Item = TypeVar("Item")
 _BATCH_ROWS = 2048
 _BATCH_ROWS_OF_KEYS = 512  # a digest has 30 kB, and its look-up values twice as much again
 _BLOCK_BYTES = 32 << 20
-
-
-def ahead(items: Iterable[Item]) -> Iterator[Item]:
-    """The items, each made in another thread while the one before it is in use."""
-    iterator = iter(items)
-    with ThreadPoolExecutor(1) as pool:
-        following = pool.submit(next, iterator, None)
-        while (item := following.result()) is not None:
-            following = pool.submit(next, iterator, None)
-            yield item
 
 
 def key_blocks(path: Path, key: str) -> Iterator[pa.Table]:

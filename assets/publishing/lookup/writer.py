@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 import zstandard
 
-from assets.publishing.lookup.blocks import ahead
+from assets.ahead import ahead
 from assets.sql import query_text
 from serving.contract import keys
 

@@ -4,7 +4,7 @@ import datetime as dt
 import gzip
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assets.ingest.events.ingest import ingest_events, read_ahead, retry_at
+from assets.ingest.events.ingest import ingest_events, retry_at
 from assets.ingest.events.store import compact_days
 from assets.ingest.report import RunReport
 from assets.lake import Lake
@@ -241,18 +241,6 @@ def test_a_file_of_bad_lines_only_is_held_in_pieces(lake: Lake, landing: Path, m
     run(lake, landing)
     assert lake.scan("bronze", QUARANTINE).collect().height == 200
     assert len(lake.files("bronze", "quarantine")) > 3
-
-
-def test_items_made_ahead_come_in_order_and_their_exceptions_after_them() -> None:
-    def items() -> Iterator[int]:
-        yield from range(5)
-        raise ValueError("broken")
-
-    found = []
-    with pytest.raises(ValueError, match="broken"):
-        for item in read_ahead(items()):
-            found.append(item)  # noqa: PERF402  what came before the exception is looked at
-    assert found == [0, 1, 2, 3, 4]
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -7,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assets.publishing.lookup import blocks
-from assets.publishing.lookup.blocks import ahead, key_blocks, rows_in_batches
+from assets.publishing.lookup.blocks import key_blocks, rows_in_batches
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -34,29 +33,3 @@ def test_batches_do_not_depend_on_row_groups(tmp_path: Path, row_group_size: int
     frame.write_parquet(tmp_path / "rows.parquet", row_group_size=row_group_size)
     made = [pl.DataFrame(rows)["a"].to_list() for rows in rows_in_batches([tmp_path / "rows.parquet"], ["a"], 4)]
     assert made == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
-
-
-@given(numbers=st.lists(st.integers()), n_used=st.integers(0, 10))
-def test_items_made_ahead_come_in_their_order_and_at_most_one_too_many_is_made(numbers: list[int], n_used: int) -> None:
-    made: list[int] = []
-
-    def items() -> Iterator[int]:
-        for number in numbers:
-            made.append(number)
-            yield number
-
-    used = [number for number, _ in zip(ahead(items()), range(n_used), strict=False)]
-    assert used == numbers[:n_used]
-    assert numbers[: len(made)] == made
-    assert len(made) <= n_used + 2  # zip asks for one more before it ends
-
-
-def test_an_item_that_can_not_be_made_fails_where_it_would_be_used() -> None:
-    def items() -> Iterator[int]:
-        yield 1
-        raise ValueError("no such block")
-
-    following = ahead(items())
-    assert next(following) == 1
-    with pytest.raises(ValueError, match="no such block"):
-        next(following)
