@@ -63,7 +63,7 @@ def learning_plans(
         "published_at", "job_id", descending=[True, False], nulls_last=True
     )
     names = asked.select(pl.col("skills").explode()).to_series().drop_nulls().unique().sort()
-    market = _Market(asked, names, _matrix(asked["skills"], names), _effort(names, resources))
+    market = _Market(asked, _matrix(asked["skills"], names), _effort(names, resources))
     owned, hours = _matrix(users["skills"], names), _level_hours(users)
     wishes = (
         users.with_row_index("row")
@@ -76,26 +76,33 @@ def learning_plans(
         .agg(pl.col("row").sort())
         .sort("role", "country", "remote")
     )
-    parts = [LEARNING_PLANS.empty()]
-    for role, country, remote, rows in wishes.iter_rows():
+    # Most wishes are those of a few users: their steps are arrays, and become one frame at the end.
+    parts = []
+    for wish, (role, country, remote, rows) in enumerate(wishes.iter_rows()):
         reachable = market.in_reach(role, country, remote)[: limits.jobs]
         for start in range(0, len(rows) if len(reachable) else 0, _USERS_AT_ONCE):
             some = np.array(rows[start : start + _USERS_AT_ONCE])
-            plan = _greedy(owned[some], hours[some], market.of_jobs(reachable), limits.steps)
-            named = plan.with_columns(user_id=users["user_id"].gather(some[plan["user"].to_numpy()]), role=pl.lit(role))
-            parts.append(LEARNING_PLANS.conform(named.drop("user")))
-    plans = pl.concat(parts).drop("resources").join(_listed(resources), on="skill", how="left")
+            steps = _greedy(owned[some], hours[some], market.of_jobs(reachable), limits.steps)
+            parts.append({**steps, "user": some[steps["user"]], "wish": np.full(len(steps["user"]), wish)})
+    if not parts:
+        return LEARNING_PLANS.empty()
+    found = pl.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+    named = found.drop("user", "wish").with_columns(
+        user_id=users["user_id"].gather(found["user"]),
+        role=wishes["role"].gather(found["wish"]),
+        skill=names.gather(found["skill"]),
+    )
+    plans = named.join(_listed(resources), on="skill", how="left")
     nothing = pl.lit([], LEARNING_PLANS.columns["resources"])
     return LEARNING_PLANS.conform(plans.with_columns(pl.col("resources").fill_null(nothing))).sort(LEARNING_PLANS.key)
 
 
 @dataclass(frozen=True)
 class _Jobs:
-    """Jobs and the skills that they ask for: a matrix of ones, and of each skill its column, name and effort."""
+    """Jobs and the skills that they ask for: a matrix of ones, and of each skill its column and effort."""
 
-    matrix: Csr
+    matrix: NDArray[np.float32]
     columns: NDArray[Any]
-    names: pl.Series
     effort: NDArray[Any]
 
 
@@ -104,34 +111,35 @@ class _Market:
     """Open jobs that ask for skills, the newest first. `effort`: the hours of each skill as a share of the usual."""
 
     jobs: pl.DataFrame
-    names: pl.Series
     matrix: Csr
     effort: NDArray[Any]
 
     @cached_property
-    def _by_role(self) -> dict[str, pl.DataFrame]:
-        """Row, country and is_remote of the jobs of each role."""
+    def _by_role(self) -> dict[str, tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
+        """Row, country and whether they are remote, of the jobs of each role."""
         rows = self.jobs.with_row_index("row").select(
             "row", "country", is_remote=(pl.col("work_format") == "remote").fill_null(value=False), role="roles"
         )
         parts = rows.explode("role").drop_nulls("role").unique().sort("row").partition_by("role", as_dict=True)
-        return {str(role): part for (role,), part in parts.items()}
+        return {
+            str(role): (part["row"].to_numpy(), part["country"].to_numpy(), part["is_remote"].to_numpy())
+            for (role,), part in parts.items()
+        }
 
     def in_reach(self, role: str, country: str, remote: str) -> NDArray[Any]:
         """The rows of the jobs of a role that users with these wishes would take, the newest first."""
-        jobs = self._by_role.get(role)
-        if jobs is None:
+        if role not in self._by_role:
             return np.zeros(0, dtype=np.int64)
-        is_here = (pl.col("country") == country).fill_null(value=False) if country else pl.lit(value=True)
-        is_remote = pl.col("is_remote")
+        rows, countries, is_remote = self._by_role[role]
+        is_here = countries == country if country else np.ones(len(rows), dtype=np.bool_)
         place = {"only": is_remote, "ok": is_here | is_remote}.get(remote, is_here)
-        return jobs.filter(place)["row"].to_numpy()
+        return np.asarray(rows[place])
 
     def of_jobs(self, rows: NDArray[Any]) -> _Jobs:
         """These jobs with the skills that any of them asks for."""
         picked = self.matrix[rows]
         columns = np.unique(picked.indices)
-        return _Jobs(picked[:, columns].tocsr(), columns, self.names.gather(columns), self.effort[columns])
+        return _Jobs(picked[:, columns].toarray(), columns, self.effort[columns])
 
 
 def _effort(names: pl.Series, resources: pl.DataFrame) -> NDArray[Any]:
@@ -146,46 +154,46 @@ def _level_hours(users: pl.DataFrame) -> NDArray[Any]:
     return users.select(estimated_hours(pl.lit("beginner"), target)).to_series().to_numpy()
 
 
-def _greedy(owned: Csr, level_hours: NDArray[Any], jobs: _Jobs, steps: int) -> pl.DataFrame:
+def _greedy(owned: Csr, level_hours: NDArray[Any], jobs: _Jobs, steps: int) -> dict[str, NDArray[Any]]:
     """The steps of each user: the best skill, then the best one for who has learned it, and so on.
 
-    `owned` has the skills of all jobs. The column `user` is the position among the users.
+    Columns of LEARNING_PLANS; `user` is the position among the users, and `skill` the column of `owned`, which has the
+    skills of all jobs.
     """
-    matrix, by_skill = jobs.matrix, jobs.matrix.T.tocsr()
-    owned = owned[:, jobs.columns].tocsr()
-    needed = np.ceil(APPLY_SHARE * np.diff(matrix.indptr) - 1e-9)
-    n_owned, has = (owned @ by_skill).toarray(), owned.toarray() > 0
+    # Dense: so few users and jobs are multiplied faster than SciPy makes its matrices. Counts are exact in 32 bits.
+    matrix = jobs.matrix
+    has = owned[:, jobs.columns].toarray() > 0
+    needed = np.ceil(APPLY_SHARE * matrix.sum(axis=1) - 1e-9)
+    n_owned = has.astype(np.float32) @ matrix.T
     hours = np.outer(level_hours, jobs.effort)
-    rows, parts = np.arange(owned.shape[0]), []
+    rows, parts = np.arange(len(has)), []
     for rank in range(1, steps + 1):
         lacks = needed - n_owned
-        n_opened = (sparse.csr_matrix((lacks == 1).astype(np.float64)) @ matrix).toarray()
+        n_opened = (lacks == 1).astype(np.float32) @ matrix
         n_opened[has] = 0
-        gain = n_opened.copy()
+        gain = n_opened.astype(np.float64)
         is_far = ~n_opened.any(axis=1)
         if is_far.any():
-            share = np.where(lacks[is_far] > 1, 1 / np.maximum(lacks[is_far], 1), 0.0)
-            gain[is_far] = np.where(has[is_far], 0, (sparse.csr_matrix(share) @ matrix).toarray())
+            share = np.where(lacks[is_far] > 1, 1 / np.maximum(lacks[is_far], 1, dtype=np.float64), 0.0)
+            gain[is_far] = np.where(has[is_far], 0, share @ matrix)
         per_hour = np.round(gain / hours, 12)
         best = per_hour.argmax(axis=1)  # the first by name of equal ones
         user = np.flatnonzero(per_hour[rows, best] > 0)
         skill = best[user]
         parts.append(
-            pl.DataFrame(
-                {
-                    "user": user,
-                    "rank": np.full(len(user), rank, np.int16),
-                    "skill": jobs.names.gather(skill),
-                    "estimated_hours": np.maximum(np.rint(hours[user, skill]), 1).astype(np.int32),
-                    "n_jobs_opened": np.rint(n_opened[user, skill]).astype(np.int32),
-                    "n_jobs_open": np.count_nonzero(lacks[user] <= 0, axis=1).astype(np.int32),
-                    "n_jobs_reachable": np.full(len(user), matrix.shape[0], np.int32),
-                }
-            )
+            {
+                "user": user,
+                "rank": np.full(len(user), rank),
+                "skill": jobs.columns[skill],
+                "estimated_hours": np.maximum(np.rint(hours[user, skill]), 1),
+                "n_jobs_opened": n_opened[user, skill],
+                "n_jobs_open": np.count_nonzero(lacks[user] <= 0, axis=1),
+                "n_jobs_reachable": np.full(len(user), len(matrix)),
+            }
         )
         has[user, skill] = True
-        n_owned[user] += by_skill[skill].toarray()
-    return pl.concat(parts)
+        n_owned[user] += matrix.T[skill]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _matrix(lists: pl.Series, names: pl.Series) -> Csr:

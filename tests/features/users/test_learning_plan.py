@@ -136,6 +136,36 @@ def slow_plan(asked: list[set[str]], has: set[str], level: str | None) -> list[t
     return made
 
 
+_USERS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "country": st.sampled_from([None, "KZ", "RU"]),
+            "remote": st.sampled_from([None, "no", "ok", "only"]),
+            "career_level": st.sampled_from([None, "senior"]),
+            "roles": st.lists(st.sampled_from(["dev", "cook"]), max_size=2),
+            "skills": _LISTS,
+        }
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(users=_USERS, asked=st.lists(_LISTS, min_size=1, max_size=8), at_once=st.integers(1, 3))
+def test_users_planned_together_get_what_each_gets_alone(
+    users: list[dict[str, Any]], asked: list[list[str]], at_once: int
+) -> None:
+    places: list[dict[str, Any]] = [{}, {"roles": ["cook", "dev"]}, {"country": "RU"}, {"work_format": "remote"}]
+    market = jobs(*({"skills": skills, **places[number % 4]} for number, skills in enumerate(asked)))
+    named = [{"user_id": f"u{number}", **user} for number, user in enumerate(users)]
+    profiles = USER_PROFILES.conform(pl.DataFrame(named, infer_schema_length=None)) if named else USER_PROFILES.empty()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("features.users.learning_plan._USERS_AT_ONCE", at_once)
+        together = learning_plans(profiles.lazy(), market, RESOURCES)
+    LEARNING_PLANS.validate(together)
+    assert together.to_dicts() == [row for user in named for row in plan(market, user)]
+
+
 def test_the_shipped_resources_are_of_known_skills_and_safe_addresses() -> None:
     shipped = learning_resources(SHIPPED_VOCABULARY / "learning_resources.csv")
     skills = pl.read_csv(SHIPPED_VOCABULARY / "skills.csv", infer_schema=False)["skill"]
