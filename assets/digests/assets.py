@@ -21,15 +21,17 @@ from assets.digests.links import DigestLinks
 from assets.digests.outbox import open_outbox
 from assets.digests.recipients import without_opted_out
 from assets.digests.rendering import Wording, render
-from assets.digests.selection import digest_items, due_users, sent_items
+from assets.digests.selection import ITEM_FIELDS, ItemSelection, due_users, sent_items
 from assets.digests.sending import Sender, queue_digests
 from assets.digests.smtp import MailServer
 from assets.ingest.report import markdown_table
 from assets.io import StoredTable
 from assets.lake import Lake, write_parquet
+from assets.ranking.listed import read_feeds
 from assets.resources import RunClock, Workspace
 from features.localisation.places import town_names
 from features.schemas.insight import DIGEST_ITEMS, DIGEST_OUTBOX, DIGESTS
+from features.schemas.ranking import FEEDS
 from features.vocabulary.display_names import display_names
 from models.explanations.names import Names
 from serving.contract.tables import JOB_REFERENCE_CODES
@@ -41,14 +43,13 @@ BATCH_USERS = 5_000  # rendered at once: about 150 MB of HTML
 
 @asset(
     "digests/digests",
-    inputs=("ranking/feeds", "catalog/jobs", "catalog/users", "insight/skill_demand", "insight/skill_gaps"),
-    deps=("bronze/unsubscribes", "bronze/bounces"),
+    inputs=("catalog/jobs", "catalog/users", "insight/skill_demand", "insight/skill_gaps"),
+    deps=("ranking/feeds", "bronze/unsubscribes", "bronze/bounces"),
 )
 def digests(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
     clock: RunClock,
-    feeds: pl.LazyFrame,
     jobs: pl.LazyFrame,
     users: pl.LazyFrame,
     skill_demand: pl.LazyFrame,
@@ -63,8 +64,8 @@ def digests(
     settings = workspace.config.pipeline.digest
     users = without_opted_out(users, workspace.lake)
     due = due_users(users, as_of=as_of)
-    sent = lake.scan("digests", DIGEST_ITEMS)
-    items = digest_items(due, feeds, jobs, sent, as_of=as_of, settings=settings)
+    selection = ItemSelection.of(due, jobs, lake.scan("digests", DIGEST_ITEMS), as_of=as_of, settings=settings)
+    items = digest_items(lake, selection)
     n_due, due = due.height, due.join(items.select("user_id"), on="user_id", how="semi", maintain_order="left")
     advised = with_advice(_with_links(due, DigestLinks.of(settings, os.environ)), skill_gaps, skill_demand)
     named = jobs.join(items.lazy().select("job_id"), on="job_id", how="semi").collect()
@@ -99,6 +100,13 @@ class Edition:
             digests = render(readers, items, jobs, self.wording)
             seconds = round((time.perf_counter() - started) / max(1, digests.height), 6)
             yield DIGESTS.conform(digests.with_columns(generation_time_seconds=pl.lit(seconds)))
+
+
+def digest_items(lake: Lake, selection: ItemSelection) -> pl.DataFrame:
+    """The items of all due digests, by user and place. Of the feeds a few files at a time are in memory."""
+    nothing = selection.items(FEEDS.empty().select("user_id", "items"))
+    chosen = read_feeds(lake, ITEM_FIELDS, lambda feeds: selection.items(pl.DataFrame(feeds)))
+    return pl.concat([nothing, *chosen]).sort("user_id", "place")
 
 
 def _partition(as_of: dt.datetime) -> str:

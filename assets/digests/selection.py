@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -15,7 +16,7 @@ from features.users.merging import DIGEST_HOUR
 COMPANY_CAP = 3
 BUILT_AHEAD = dt.timedelta(days=1)  # a run builds the digests of this time, each for its user's own hour
 _ITEM_COLUMNS = ("user_id", "place", "rank", "job_id", "score", "reasons", "total_new_jobs", "total_matches")
-_FIELDS = ("rank", "job_id", "score", "seen", "explored", "reasons")
+ITEM_FIELDS = ("rank", "job_id", "score", "seen", "explored", "reasons")
 _DEFAULT_TIMEZONE = "UTC"
 _WEEKLY_DIGEST_WEEKDAY = 1  # Monday, ISO
 
@@ -56,59 +57,77 @@ def due_users(users: pl.LazyFrame, *, as_of: dt.datetime) -> pl.DataFrame:
     )
 
 
-def digest_items(
-    due: pl.DataFrame,
-    feeds: pl.LazyFrame,
-    jobs: pl.LazyFrame,
-    sent: pl.LazyFrame,
-    *,
-    as_of: dt.datetime,
-    settings: DigestSettings,
-) -> pl.DataFrame:
-    """The items of each due digest: new since the user's last one, not sent recently, at most COMPANY_CAP a company.
+@dataclass(frozen=True)
+class ItemSelection:
+    """Which jobs may go into which digest.
 
-    `sent`: DIGEST_ITEMS. Of each digest those of the newest run before this one count: what was built before was never
-    sent. Those of the same digest are ignored: its hour has not come, so that it is built anew. A job that is the same
-    as a sent one on another board counts as sent.
-    Columns: user_id, place (from 1), rank, job_id, score, reasons, total_new_jobs, total_matches.
+    `users`: the due ones (user_id), when their last digest was made, and the jobs not to be sent again. `cards`: the
+    open jobs, with what counts as one company.
     """
-    earlier = (
-        sent.filter(pl.col("made_at") < as_of)
-        .filter(pl.col("made_at") == pl.col("made_at").max().over("user_id", "digest_date"))
-        .join(due.lazy().select("user_id", due_date="digest_date"), on="user_id")
-        .filter(pl.col("digest_date") < pl.col("due_date"))
-    )
-    last = earlier.group_by("user_id").agg(pl.col("made_at").max().alias("last_made_at"))
-    first_day = pl.col("due_date") - pl.duration(days=settings.not_again_within_days)
-    recent = earlier.filter(pl.col("digest_date") > first_day).select("user_id", "job_id")
-    representatives = jobs.select("job_id", "duplicate_of").drop_nulls()
-    elsewhere = recent.join(representatives, on="job_id").select("user_id", job_id="duplicate_of")
-    cards = jobs.filter(pl.col("status") == "open").select("job_id", "first_seen_at", "company", "company_id")
-    numbered = due.lazy().select("user_id").with_row_index("user")
-    new = (
-        feeds.join(numbered, on="user_id")
-        # Only these fields: components of all items would be copied, to be dropped.
-        .select(
-            "user",
-            "user_id",
-            *(pl.col("items").list.eval(pl.element().struct.field(name)).alias(name) for name in _FIELDS),
+
+    users: pl.DataFrame
+    cards: pl.DataFrame
+    settings: DigestSettings
+
+    @classmethod
+    def of(
+        cls, due: pl.DataFrame, jobs: pl.LazyFrame, sent: pl.LazyFrame, *, as_of: dt.datetime, settings: DigestSettings
+    ) -> "ItemSelection":
+        """The selection for due users; `sent`: DIGEST_ITEMS.
+
+        Of each earlier digest the items of the newest run before this one count: what was built before was never sent.
+        Those of the same digest are ignored: its hour has not come, so that it is built anew. A job that is the same as
+        a sent one on another board counts as sent.
+        """
+        earlier = (
+            sent.filter(pl.col("made_at") < as_of)
+            .filter(pl.col("made_at") == pl.col("made_at").max().over("user_id", "digest_date"))
+            .join(due.lazy().select("user_id", due_date="digest_date"), on="user_id")
+            .filter(pl.col("digest_date") < pl.col("due_date"))
         )
-        .explode(_FIELDS)
-        .filter(~pl.col("seen"), ~pl.col("explored"))
-        .select("user", "user_id", "rank", "job_id", "score", "reasons")
-        .join(cards, on="job_id")
-        .join(last, on="user_id", how="left")
-        .filter(pl.col("last_made_at").is_null() | (pl.col("first_seen_at") > pl.col("last_made_at")))
-        .join(pl.concat([recent, elsewhere]), on=["user_id", "job_id"], how="anti")
-    )
-    # Streamed: of the feeds of all users, only the new jobs of those whose digest is due are kept.
-    found = new.collect(engine="streaming")
-    companies = found.select("company").unique().with_columns(key=company_key(pl.col("company")))
-    keyed = found.join(companies, on="company", how="left", nulls_equal=True, maintain_order="left")
-    company = pl.coalesce("key", "company_id", "job_id").cast(pl.Categorical)
-    best = _best(keyed.select("user", "rank", "score", company=company).with_row_index("row"), settings)
-    chosen = found[best["row"]].select("user_id", "rank", "job_id", "score", "reasons")
-    return chosen.with_columns(best["place"], best["total_new_jobs"], best["total_matches"]).select(_ITEM_COLUMNS)
+        last = earlier.group_by("user_id").agg(last_made_at=pl.col("made_at").max())
+        first_day = pl.col("due_date") - pl.duration(days=settings.not_again_within_days)
+        recent = earlier.filter(pl.col("digest_date") > first_day).select("user_id", "job_id")
+        representatives = jobs.select("job_id", "duplicate_of").drop_nulls()
+        elsewhere = recent.join(representatives, on="job_id").select("user_id", job_id="duplicate_of")
+        not_again = pl.concat([recent, elsewhere]).group_by("user_id").agg(not_again="job_id")
+        users = (
+            due.lazy().select("user_id").join(last, on="user_id", how="left").join(not_again, on="user_id", how="left")
+        )
+        return cls(users.collect(), _cards(jobs), settings)
+
+    def items(self, feeds: pl.DataFrame) -> pl.DataFrame:
+        """The items of the digests of the users in `feeds` (user_id, and items with ITEM_FIELDS), by place.
+
+        They are new since the user's last digest, not sent recently, and at most COMPANY_CAP of a company.
+        Columns: user_id, place (from 1), rank, job_id, score, reasons, total_new_jobs, total_matches.
+        """
+        due = feeds.join(self.users, on="user_id").with_row_index("user")
+        listed = due.select("user", "user_id", "last_made_at", "items").explode("items").unnest("items")
+        not_again = due.select("user", job_id="not_again").explode("job_id").drop_nulls()
+        is_new = pl.col("last_made_at").is_null() | (pl.col("first_seen_at") > pl.col("last_made_at"))
+        new = (
+            listed.lazy()
+            .select("user", "rank", "job_id", "score", "seen", "explored", "last_made_at")
+            .with_row_index("row")
+            .filter(~pl.col("seen"), ~pl.col("explored"))
+            .join(self.cards.lazy(), on="job_id")
+            .filter(is_new)
+            .join(not_again.lazy(), on=["user", "job_id"], how="anti")
+            .select("row", "user", "rank", "score", "company")
+        )
+        best = _best(new, self.settings)
+        chosen = listed[best["row"]].select("user_id", "rank", "job_id", "score", "reasons")
+        return chosen.with_columns(best["place"], best["total_new_jobs"], best["total_matches"]).select(_ITEM_COLUMNS)
+
+
+def _cards(jobs: pl.LazyFrame) -> pl.DataFrame:
+    """The open jobs: job_id, first_seen_at, and the company as a number."""
+    cards = jobs.filter(pl.col("status") == "open").select("job_id", "first_seen_at", "company", "company_id").collect()
+    companies = cards.select("company").unique().with_columns(key=company_key(pl.col("company")))
+    keyed = cards.join(companies, on="company", how="left", nulls_equal=True)
+    company = pl.coalesce("key", "company_id", "job_id").rank("dense")
+    return keyed.select("job_id", "first_seen_at", company=company)
 
 
 def sent_items(digests: pl.DataFrame, *, as_of: dt.datetime) -> pl.DataFrame:
@@ -139,14 +158,13 @@ def _next_digest(as_of: dt.datetime, zone: str | None, hour: int | None) -> tupl
     return next((day, at) for day in days if (at := local_instant(day, hour, zone)) >= as_of)
 
 
-def _best(new: pl.DataFrame, settings: DigestSettings) -> pl.DataFrame:
+def _best(new: pl.LazyFrame, settings: DigestSettings) -> pl.DataFrame:
     """The first matches of each user's new jobs, at most COMPANY_CAP a company, by user and place.
 
     Reasons and ids are gathered for the chosen ones only: sorting them all took half of the time.
     """
     return (
-        new.lazy()
-        .with_columns(is_match=(pl.col("score") * 100).round() >= settings.min_match_percent)
+        new.with_columns(is_match=(pl.col("score") * 100).round() >= settings.min_match_percent)
         .sort("user", "rank")
         .with_columns(
             total_new_jobs=pl.len().over("user").cast(pl.Int32),

@@ -1,4 +1,4 @@
-"""What the stored feeds list, read column by column: who lists a job, and the least score of each list."""
+"""What the stored feeds list, read field by field: who lists a job, and the least score of each list."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +40,7 @@ def who_lists(lake: Lake, job_ids: pl.Series, *, others: bool = False) -> pl.Dat
             parts.append(pl.DataFrame({"user_id": batch.column("user_id").take(owner), "job_id": listed.take(hit)}))
         return pl.concat(parts) if parts else _NOBODY
 
-    return pl.concat([_NOBODY, *_read(lake, ["job_id"], read)]).sort("user_id", "job_id")
+    return pl.concat([_NOBODY, *read_feeds(lake, ["job_id"], read)]).sort("user_id", "job_id")
 
 
 def least_scores(lake: Lake, *, full_items: float) -> pl.DataFrame:
@@ -52,7 +52,7 @@ def least_scores(lake: Lake, *, full_items: float) -> pl.DataFrame:
     def read(feeds: pa.Table) -> pl.DataFrame:
         return pl.DataFrame(feeds).select("user_id", floor=_least_score(full_items))
 
-    return pl.concat([_NO_FLOORS, *_read(lake, ["score", "explored"], read)]).sort("user_id")
+    return pl.concat([_NO_FLOORS, *read_feeds(lake, ["score", "explored"], read)]).sort("user_id")
 
 
 _NOBODY = pl.DataFrame(schema={"user_id": pl.String, "job_id": pl.String})
@@ -66,8 +66,11 @@ def _least_score(full_items: float) -> pl.Expr:
     return pl.when(pl.col("items").list.len() >= full_items).then(least).fill_null(-1).cast(pl.Float32)
 
 
-def _read(lake: Lake, fields: Sequence[str], read: Read) -> Iterator[pl.DataFrame]:
-    """What `read` makes of the current feeds in each file: tables of user_id and items with only these fields."""
+def read_feeds(lake: Lake, fields: Sequence[str], read: Read) -> Iterator[pl.DataFrame]:
+    """What `read` makes of the current feeds in each file: tables of user_id and items with only these fields.
+
+    Each file is read by a thread, and the fields that are left out are not: they are most of a feed.
+    """
     table = feeds_table(lake)
     newest = table.newest()
     no_keys = pl.DataFrame(schema={"user_id": pl.String, SEQUENCE: pl.Int64, IS_REMOVED: pl.Boolean})

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assets.config.pipeline import DigestSettings
-from assets.digests.selection import COMPANY_CAP, digest_items, due_users, local_instant, sent_items
+from assets.digests.selection import COMPANY_CAP, ItemSelection, due_users, local_instant, sent_items
 from features.schemas.catalog import JOBS, USERS
 from features.schemas.insight import DIGEST_ITEMS, DIGESTS
 from features.schemas.ranking import FEEDS
@@ -24,14 +24,14 @@ def items_for(
     sent: pl.DataFrame | None = None, *, as_of: dt.datetime = AS_OF, listed: pl.DataFrame | None = None, **changes: int
 ) -> pl.DataFrame:
     due = pl.DataFrame({"user_id": ["anna"], "language": ["en"], "digest_date": [as_of.date()]})
-    return digest_items(
+    selection = ItemSelection.of(
         due,
-        feeds({"anna": JOB_IDS, "other": JOB_IDS}).lazy(),
         (jobs() if listed is None else listed).lazy(),
         (sent if sent is not None else DIGEST_ITEMS.empty()).lazy(),
         as_of=as_of,
         settings=DigestSettings.model_validate({"min_match_percent": 0} | changes),
     )
+    return selection.items(feeds({"anna": JOB_IDS, "other": JOB_IDS}))
 
 
 def sent(*job_ids: str, made_at: dt.datetime, digest_date: dt.date | None = None) -> pl.DataFrame:
@@ -195,8 +195,8 @@ class Month:
         lists = [item(rank, job_id, score=0.9) for rank, job_id in enumerate(listed, 1)]
         feed = {"user_id": due["user_id"].to_list(), "items": [lists] * due.height}
         ranked = FEEDS.conform(pl.DataFrame(feed, schema_overrides={"items": FEEDS.columns["items"]}))
-        tables = (ranked.lazy(), table.lazy(), self.built.lazy())
-        found = digest_items(due, *tables, as_of=as_of, settings=DigestSettings())
+        selection = ItemSelection.of(due, table.lazy(), self.built.lazy(), as_of=as_of, settings=DigestSettings())
+        found = selection.items(ranked)
         dated = found.join(due, on="user_id").select("user_id", "job_id", "digest_date", made_at=pl.lit(as_of))
         self.built = pl.concat([self.built, DIGEST_ITEMS.conform(dated)])
         self.due |= {(user, day): at for user, day, at in due.select("user_id", "digest_date", "send_at").iter_rows()}
