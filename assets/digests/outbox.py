@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from assets.lake import OWNER_ONLY, Lake
+from assets.lake import Lake
+from assets.private_sqlite import open_private
 from features.errors import JobfeedError
 from features.schemas.insight import DIGEST_OUTBOX, OUTBOX_STATUSES
 
@@ -237,20 +238,15 @@ class Outbox:
 def open_outbox(lake: Lake, *, is_read_only: bool = False) -> Iterator[Outbox]:
     """The outbox of a lake, which is made if it is not there. Who reads only needs no lock; others hold LOCK."""
     path = lake.root / STAGE / FILE_NAME
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=OWNER_ONLY)
-    connection = sqlite3.connect(path, isolation_level=None, timeout=60)
     try:
-        # WAL: readers do not wait for the sender. FULL: a commit returns when it is on disk.
-        connection.executescript("pragma journal_mode = wal; pragma synchronous = full; pragma secure_delete = on;")
-        connection.executescript(_SCHEMA)
-        if is_read_only:
-            connection.execute("pragma query_only = on")
-        yield Outbox(connection)
+        with open_private(path) as connection:
+            connection.execute("pragma journal_mode = wal")  # readers do not wait for the sender
+            connection.executescript(_SCHEMA)
+            if is_read_only:
+                connection.execute("pragma query_only = on")
+            yield Outbox(connection)
     except sqlite3.Error as error:
         raise OutboxError(f"{path}: {error}") from error
-    finally:
-        connection.close()
 
 
 def forget_users(lake: Lake, requests: pl.DataFrame) -> None:

@@ -7,17 +7,17 @@ one that never came back stays, so the budget of a day holds over crashes too. T
 import datetime as dt
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
+from assets.private_sqlite import open_private
 from features.errors import JobfeedError
 
 FILE = Path("llm") / "ledger.sqlite"
-_BUSY_SECONDS = 60.0
 _SCHEMA = """
 create table if not exists answers (
     key text primary key, task text not null, prompt_version integer not null, model text not null, user_id text,
@@ -96,11 +96,8 @@ class Ledger:
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
         """A connection in one transaction, which an error rolls back. Raises LedgerError."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)) as db:
-                db.execute("pragma synchronous = full")
-                db.execute("pragma secure_delete = on")  # erased answers must not stay in free pages
+            with open_private(self._path) as db:
                 db.execute("begin immediate")
                 try:
                     if db.execute("select count(*) from sqlite_master").fetchone()[0] == 0:

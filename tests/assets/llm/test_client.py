@@ -208,6 +208,11 @@ def test_a_request_whose_process_died_stays_spent(model: ModelServer, tmp_path: 
     assert reasons(model.client(tmp_path, daily_tokens=4_000), "other") == ["budget"]
 
 
+def test_the_owner_alone_may_read_the_ledger(model: ModelServer, tmp_path: Path) -> None:
+    ask(model.client(tmp_path), "text")
+    assert {oct(path.stat().st_mode & 0o777) for path in (tmp_path / FILE).parent.iterdir()} == {"0o600"}
+
+
 def test_a_damaged_ledger_asks_nothing(model: ModelServer, tmp_path: Path) -> None:
     (tmp_path / FILE).parent.mkdir()
     (tmp_path / FILE).write_bytes(b"not a database" * 100)
