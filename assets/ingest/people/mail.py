@@ -9,14 +9,14 @@ import polars as pl
 
 from assets.digests.links import BadTokenError, DigestLinks
 from assets.erasing.requests import Erasures
-from assets.ingest.landing import LandedFile, list_landed
-from assets.ingest.landing_run import landing_run, parse_in_blocks
+from assets.ingest.landing import LandedFile
+from assets.ingest.landing_run import parse_in_blocks
+from assets.ingest.merging import merge_landed
 from assets.ingest.people.ingest import FORMATS
 from assets.ingest.report import RunReport
 from assets.lake import Lake
 from features.schemas.bronze import BOUNCES, UNSUBSCRIBES
 from features.schemas.catalog import USERS
-from features.schemas.table import Table
 from features.sources.parsed import Parsed
 from features.sources.people.bounces import MailNames, parse_bounces, parse_report_message
 from features.sources.people.unsubscribes import NO_KEY, parse_unsubscribes
@@ -37,11 +37,12 @@ def ingest_unsubscribes(lake: Lake, landing: Path, *, links: DigestLinks, as_of:
 
     def merged(rows: pl.DataFrame) -> pl.DataFrame:
         # Of two requests at the same time, the one that ends digests counts.
-        return rows.sort("user_id", "requested_at", "is_subscribed", descending=[False, True, False]).unique(
+        newest = rows.sort("user_id", "requested_at", "is_subscribed", descending=[False, True, False]).unique(
             "user_id", keep="first", maintain_order=True
         )
+        return Erasures.load(lake).without_erased(newest, at="requested_at")
 
-    return _ingest(lake, landing, REQUESTS, UNSUBSCRIBES, read, merged, at="requested_at", as_of=as_of)
+    return merge_landed(lake, landing, REQUESTS, UNSUBSCRIBES, read, merged, as_of=as_of, retry_at=_retry_at(as_of))
 
 
 def ingest_bounces(lake: Lake, landing: Path, *, links: DigestLinks, as_of: dt.datetime) -> RunReport:
@@ -58,42 +59,15 @@ def ingest_bounces(lake: Lake, landing: Path, *, links: DigestLinks, as_of: dt.d
             yield from _blocks(file, lambda body: parse_bounces(body, names=names, written_at=_written_at(file)))
 
     def merged(rows: pl.DataFrame) -> pl.DataFrame:
-        return rows.sort(BOUNCES.key).unique(BOUNCES.key, keep="first", maintain_order=True)
+        once = rows.sort(BOUNCES.key).unique(BOUNCES.key, keep="first", maintain_order=True)
+        return Erasures.load(lake).without_erased(once, at="occurred_at")
 
-    return _ingest(lake, landing, REPORTS, BOUNCES, read, merged, at="occurred_at", as_of=as_of)
+    return merge_landed(lake, landing, REPORTS, BOUNCES, read, merged, as_of=as_of, retry_at=_retry_at(as_of))
 
 
-def _ingest(
-    lake: Lake,
-    landing: Path,
-    kind: str,
-    table: Table,
-    read: Callable[[LandedFile], Iterator[Parsed]],
-    merged: Callable[[pl.DataFrame], pl.DataFrame],
-    *,
-    at: str,
-    as_of: dt.datetime,
-) -> RunReport:
-    """Merges the landed files of a kind into its one-file table, without what erased users did before."""
-    report = RunReport()
-
-    def retry_at(rejects: pl.DataFrame) -> dt.datetime | None:
-        return as_of if NO_KEY in rejects["reason"] else None  # the next run may have the key
-
-    with landing_run(lake, kind, report, as_of=as_of, source=kind) as run:
-        frames = [table.empty()]
-        for file, parsed in run.read(list_landed(landing, kind), read, table, retry_at=retry_at):
-            run.refuse(file, parsed)
-            frames.append(parsed.rows)
-        rows = pl.concat(frames)
-        known = lake.scan("bronze", table).collect()
-        now = Erasures.load(lake).without_erased(merged(pl.concat([known, rows])), at=at)
-        if not lake.exists("bronze", table.name) or not now.equals(known):
-            lake.replace("bronze", table, now)
-    fresh = now.join(known, on=list(table.columns), how="anti", nulls_equal=True)
-    n_new = fresh.join(known, on=table.key, how="anti").height
-    report.of(kind).add(n_read=rows.height, n_new=n_new, n_changed=fresh.height - n_new)
-    return report
+def _retry_at(as_of: dt.datetime) -> Callable[[pl.DataFrame], dt.datetime | None]:
+    """The next run may have the key that the rejects lacked."""
+    return lambda rejects: as_of if NO_KEY in rejects["reason"] else None
 
 
 def _blocks(file: LandedFile, parse: Callable[[bytes], Parsed]) -> Iterator[Parsed]:
