@@ -5,7 +5,7 @@ import secrets
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -90,13 +90,13 @@ class Streams:
             if "origin" in connection.headers and not self._cross_origin(connection.headers):
                 raise ProblemError(403, "pages of other sites can't listen here")
             listener = self._listener(connection, credentials)
-            with self.place(listener) as subscription:
+            async with self.place(listener) as subscription:
                 await self._send_frames(connection, subscription, listener)
         except ProblemError as problem:
             await connection.close(_CLOSE_BASE + problem.status, problem.detail[:120])
 
-    @contextmanager
-    def place(self, listener: _Listener) -> Iterator[Subscription]:
+    @asynccontextmanager
+    async def place(self, listener: _Listener) -> AsyncIterator[Subscription]:
         """A subscription for as long as the connection lasts. Raises ProblemError if there are too many."""
         caller = listener.caller
         is_of_user = caller is not None and caller.user_id is not None
@@ -106,11 +106,13 @@ class Streams:
             raise ProblemError(429, "too many connections are open with this token", headers={"retry-after": "30"})
         if caller is not None:
             self._open[caller] += 1
-        subscription = self.hub.subscribe(listener.user_id, listener.channels, last_seen=listener.last_seen)
+        subscription = None
         try:
+            subscription = await self.hub.subscribe(listener.user_id, listener.channels, last_seen=listener.last_seen)
             yield subscription
         finally:
-            self.hub.unsubscribe(subscription)
+            if subscription is not None:
+                self.hub.unsubscribe(subscription)
             if caller is not None:
                 self._open[caller] -= 1
                 if not self._open[caller]:
@@ -179,7 +181,7 @@ class _EventStream(Response):
         self._listener = listener
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._streams.place(self._listener) as subscription:
+        async with self._streams.place(self._listener) as subscription:
             leaving = asyncio.create_task(_wait_until_gone(receive, subscription.task))
             try:
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})

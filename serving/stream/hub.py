@@ -69,13 +69,17 @@ class Hub:
         """How many listen now."""
         return len(self._subscriptions)
 
-    def subscribe(self, user_id: str | None, channels: Collection[str], *, last_seen: str | None) -> Subscription:
+    async def subscribe(self, user_id: str | None, channels: Collection[str], *, last_seen: str | None) -> Subscription:
         """Begins to listen. First comes what was missed since the generation `last_seen`, then what is served now."""
         subscription = Subscription(user_id, frozenset(channels))
+        while True:
+            current = self._current
+            missed = await self._missed(subscription, current, last_seen) if current is not None else ()
+            if self._current is current:
+                break
         self._subscriptions.add(subscription)
-        if self._current is not None:
-            missed = self._missed(subscription, self._current, last_seen)
-            subscription.put((*missed, system_event(self._current, "connected")))
+        if current is not None:
+            subscription.put((*missed, system_event(current, "connected")))
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
@@ -122,15 +126,16 @@ class Hub:
         if subscription.task is not None:
             subscription.task.cancel()
 
-    def _missed(self, subscription: Subscription, new: Generation, last_seen: str | None) -> Sequence[Event]:
+    async def _missed(self, subscription: Subscription, new: Generation, last_seen: str | None) -> Sequence[Event]:
         if last_seen is None or last_seen == new.name:
             return ()
-        old = self._older.get(last_seen) or self._store.kept(last_seen)
+        # In a thread: a store that verifies a generation keeps who asks for another one waiting.
+        old = self._older.get(last_seen) or await asyncio.to_thread(self._store.kept, last_seen)
         if old is None:
             return (event("system", new.name, event="resync", last_seen=last_seen),)
         self._remember(old)
         audience = (subscription.user_id, subscription.channels)
-        return _told(old, new, {audience})[audience]
+        return (await asyncio.to_thread(_told, old, new, {audience}))[audience]
 
     def _remember(self, generation: Generation | None) -> None:
         if generation is not None:

@@ -296,9 +296,9 @@ def test_a_client_that_does_not_read_is_dropped_and_the_others_are_told(
         store.refresh()
         center = hub.Hub(store)
         await center.follow_once()
-        slow = center.subscribe("anna", ["feed", "system"], last_seen=None)
+        slow = await center.subscribe("anna", ["feed", "system"], last_seen=None)
         slow.task = asyncio.create_task(asyncio.sleep(60))
-        quick = center.subscribe("anna", ["feed", "system"], last_seen=None)
+        quick = await center.subscribe("anna", ["feed", "system"], last_seen=None)
         for number in (1, 2, 3):
             assert await quick.next(1) is not None
             publish(published, USERS, ["anna"], number=number)
