@@ -1,9 +1,12 @@
 """The types of responses about applications; see responses.py."""
 
-from typing import Annotated, ClassVar
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
+import msgspec
 from msgspec import Meta, Struct
 
+from serving.contract import keys
 from serving.contract.tables import DESCRIBED
 from serving.service.responses import Columns, Generation, UserId
 
@@ -137,3 +140,12 @@ class ApplicationDetail(Struct):
     events: Annotated[list[ApplicationEvent], Meta(description="The timeline, in order")]
     interviews: Annotated[list[Interview], Meta(description="Its interviews")]
     offers: Annotated[list[Offer], Meta(description="Its offers")]
+
+
+# What is stored of a user's applications: the prefix of the key -> decoder of its rows.
+ROWS: Mapping[str, msgspec.json.Decoder[Any]] = {
+    keys.APPLICATIONS_PREFIX: msgspec.json.Decoder(list[Application]),
+    keys.APPLICATION_EVENTS_PREFIX: msgspec.json.Decoder(list[ApplicationEvent]),
+    keys.INTERVIEWS_PREFIX: msgspec.json.Decoder(list[Interview]),
+    keys.OFFERS_PREFIX: msgspec.json.Decoder(list[Offer]),
+}

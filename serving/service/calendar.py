@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import icalendar
-import msgspec
 
 from serving.contract import keys
 from serving.service import application_responses as responses
@@ -35,19 +34,14 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
         "technical": "Техническое",
     },
 }  # fmt: skip
-_ROWS: Mapping[str, msgspec.json.Decoder[Any]] = {
-    keys.APPLICATIONS_PREFIX: msgspec.json.Decoder(list[responses.Application]),
-    keys.APPLICATION_EVENTS_PREFIX: msgspec.json.Decoder(list[responses.ApplicationEvent]),
-    keys.INTERVIEWS_PREFIX: msgspec.json.Decoder(list[responses.Interview]),
-    keys.OFFERS_PREFIX: msgspec.json.Decoder(list[responses.Offer]),
-}
 
 
 def calendar(view: View, request: Request) -> Answer:
     """The user's interviews and deadlines as iCalendar, to subscribe to; without events if there are none."""
     reader, words = view.reader(), _WORDS[request.language]
     rows: dict[str, Any] = {
-        prefix: decoder.decode(reader.get(prefix, request.identifier) or b"[]") for prefix, decoder in _ROWS.items()
+        prefix: decoder.decode(reader.get(prefix, request.identifier) or b"[]")
+        for prefix, decoder in responses.ROWS.items()
     }
     applications = {row.application_id: row for row in rows[keys.APPLICATIONS_PREFIX]}
     made = icalendar.Calendar()

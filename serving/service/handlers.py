@@ -77,10 +77,6 @@ _SCORED = msgspec.json.Decoder(list[tuple[str, float]])
 _JOB_IDS = msgspec.json.Decoder(list[str])
 _PLACES = msgspec.json.Decoder(_Places)
 _DIGEST = msgspec.json.Decoder(responses.Digest)
-_APPLICATIONS: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(list[application_responses.Application])
-_EVENTS: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(list[application_responses.ApplicationEvent])
-_INTERVIEWS: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(list[application_responses.Interview])
-_OFFERS: msgspec.json.Decoder[list[Any]] = msgspec.json.Decoder(list[application_responses.Offer])
 _EMPTY = b"[]"
 
 
@@ -150,11 +146,11 @@ def application(view: View, request: Request) -> Answer:
     """One application with its timeline, interviews and offers."""
     application_id, reader = request.values["application_id"], view.reader()
 
-    def of_application(prefix: str, decoder: msgspec.json.Decoder[list[Any]]) -> list[Any]:
-        rows = decoder.decode(reader.get(prefix, request.identifier) or _EMPTY)
+    def of_application(prefix: str) -> list[Any]:
+        rows = application_responses.ROWS[prefix].decode(reader.get(prefix, request.identifier) or _EMPTY)
         return [row for row in rows if row.application_id == application_id]
 
-    found = of_application(keys.APPLICATIONS_PREFIX, _APPLICATIONS)
+    found = of_application(keys.APPLICATIONS_PREFIX)
     if not found:
         raise ProblemError(404, "this user has no such application")
     return answer(
@@ -162,9 +158,9 @@ def application(view: View, request: Request) -> Answer:
             request.identifier,
             view.name,
             found[0],
-            of_application(keys.APPLICATION_EVENTS_PREFIX, _EVENTS),
-            of_application(keys.INTERVIEWS_PREFIX, _INTERVIEWS),
-            of_application(keys.OFFERS_PREFIX, _OFFERS),
+            of_application(keys.APPLICATION_EVENTS_PREFIX),
+            of_application(keys.INTERVIEWS_PREFIX),
+            of_application(keys.OFFERS_PREFIX),
         )
     )
 
