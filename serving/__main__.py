@@ -28,8 +28,8 @@ _GC_ALLOCATIONS = 50_000
 def create_application() -> "Application":
     """The application of a worker process, made from the environment that `main` prepared."""
     from serving.service.app import Application
-    from serving.service.auth import KEYS_VARIABLE, TOKENS_VARIABLE, load_authoriser
     from serving.service.hosts import HOSTS_VARIABLE, AllowedHosts
+    from serving.service.options import authoriser_from_environment
     from serving.service.rates import RateLimiter
     from serving.service.store import Store
     from serving.service.telemetry import AccessLog
@@ -43,8 +43,7 @@ def create_application() -> "Application":
     # Requests leave no cycles behind. A full collection would be a pause that callers notice.
     gc.freeze()
     gc.set_threshold(_GC_ALLOCATIONS, 50, 1000)
-    tokens = os.environ.get(TOKENS_VARIABLE)
-    authoriser = load_authoriser(Path(tokens) if tokens else None, os.environ.get(KEYS_VARIABLE, ""))
+    authoriser = authoriser_from_environment()
     application = Application(
         Store(Path(os.environ[PUBLISHED_VARIABLE])),
         authoriser=authoriser,
@@ -78,25 +77,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return tokens.main(given[1:])
     options = _options(given)
-    from serving.service.auth import KEYS_VARIABLE, TOKENS_VARIABLE, TokensError, is_loopback, load_authoriser
-    from serving.service.hosts import HOSTS_VARIABLE, AllowedHosts, HostsError
-    from serving.service.startup import PortError, published_problem, require_free_port
+    from serving.contract.errors import JobfeedError
+    from serving.service.hosts import HOSTS_VARIABLE
+    from serving.service.options import require_access
+    from serving.service.startup import published_problem
 
-    path = os.environ.get(TOKENS_VARIABLE)
     try:
-        authoriser = load_authoriser(Path(path) if path else None, os.environ.get(KEYS_VARIABLE, ""))
-    except (TokensError, OSError, UnicodeDecodeError) as error:
-        return _fail(str(error))
-    if authoriser.is_open and not is_loopback(options.host):
-        return _fail(
-            f"without tokens the service binds to loopback only, not to {options.host}; "
-            f"name a file of token hashes in {TOKENS_VARIABLE}, or signing keys in {KEYS_VARIABLE}"
-        )
-    try:
-        AllowedHosts(options.allowed_host)
-        require_free_port(options.host, options.port)
-    except (HostsError, PortError) as error:
-        return _fail(str(error))
+        require_access(options.host, options.port, options.allowed_host)
+    except JobfeedError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     os.environ[PUBLISHED_VARIABLE] = str(options.published)
     os.environ[HOSTS_VARIABLE] = " ".join(options.allowed_host)
@@ -141,40 +131,20 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    from serving.service.hosts import HOSTS_VARIABLE
+    from serving.service.options import make_parser
 
-    def set_by(name: str, default: str) -> str:
-        """What an environment variable says, such as JOBFEED_SERVE_PORT; argparse parses it like the option."""
-        return os.environ.get(_OPTIONS_PREFIX + name, default)
-
-    parser = argparse.ArgumentParser(
-        prog="jobfeed serve",
-        description="Read-only look-ups in published feeds.",
-        epilog=f"{_OPTIONS_PREFIX}<OPTION> in the environment sets each option but --published and --allowed-host.",
-    )
-    parser.add_argument("--published", type=Path, required=True, help="the folder of generations")
-    parser.add_argument("--host", default=set_by("HOST", "127.0.0.1"))
-    parser.add_argument("--port", type=int, default=set_by("PORT", "8080"))
+    description = "Read-only look-ups in published feeds."
+    parser, set_by = make_parser("jobfeed serve", description, prefix=_OPTIONS_PREFIX, port=8080)
     workers = "processes; they share the memory of the generation"
     parser.add_argument("--workers", type=int, default=set_by("WORKERS", "1"), help=workers)
     rates = "requests a second per token of an application, in each worker; 0: no limit"
     parser.add_argument("--rate-limit", type=float, default=set_by("RATE_LIMIT", "1000"), help=rates)
     user_rates = "the same per token of one user"
     parser.add_argument("--user-rate-limit", type=float, default=set_by("USER_RATE_LIMIT", "20"), help=user_rates)
-    hosts = "a Host name that is answered without tokens, beside localhost and loopback addresses; may be repeated"
-    known = os.environ.get(HOSTS_VARIABLE, "").split()
-    parser.add_argument("--allowed-host", action="append", default=known, metavar="NAME", help=hosts)
-    stale = "from when on /readyz calls the data stale"
-    parser.add_argument("--stale-after-hours", type=float, default=set_by("STALE_AFTER_HOURS", "26"), help=stale)
     log = "a JSON line per request on standard output"
     is_logged = set_by("ACCESS_LOG", "1").lower() not in _OFF
     parser.add_argument("--access-log", action=argparse.BooleanOptionalAction, default=is_logged, help=log)
     return parser.parse_args(arguments)
-
-
-def _fail(message: str) -> int:
-    sys.stderr.write(f"error: {message}\n")
-    return 1
 
 
 if __name__ == "__main__":

@@ -1,36 +1,26 @@
 """Starts the stream: `python -m serving.stream --published DIR`. Parses options, checks them, runs uvicorn."""
 
 import argparse
-import os
 import resource
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 
-from serving.service.auth import KEYS_VARIABLE, TOKENS_VARIABLE, TokensError, is_loopback, load_authoriser
-from serving.service.hosts import HOSTS_VARIABLE, AllowedHosts, HostsError
-from serving.service.startup import PortError, published_problem, require_free_port
+from serving.contract.errors import JobfeedError
+from serving.service.hosts import AllowedHosts
+from serving.service.options import make_parser, require_access
+from serving.service.startup import published_problem
 
-_PREFIX = "JOBFEED_STREAM_"
 _FILES_BESIDE_CONNECTIONS = 500
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs until it is stopped. Returns the exit code."""
     options = _options(sys.argv[1:] if arguments is None else arguments)
-    path = os.environ.get(TOKENS_VARIABLE)
     try:
-        authoriser = load_authoriser(Path(path) if path else None, os.environ.get(KEYS_VARIABLE, ""))
-        hosts = AllowedHosts(options.allowed_host)
-        if authoriser.is_open and not is_loopback(options.host):
-            raise TokensError(
-                f"without tokens the stream binds to loopback only, not to {options.host}; "
-                f"name a file of token hashes in {TOKENS_VARIABLE}, or signing keys in {KEYS_VARIABLE}"
-            )
-        require_free_port(options.host, options.port)
-    except (TokensError, HostsError, PortError, OSError, UnicodeDecodeError) as error:
+        authoriser = require_access(options.host, options.port, options.allowed_host)
+    except JobfeedError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     _allow_open_files(options.max_connections + _FILES_BESIDE_CONNECTIONS)
@@ -40,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     application = create_application(
         Store(options.published),
         authoriser=authoriser,
-        hosts=hosts if authoriser.is_open else None,
+        hosts=AllowedHosts(options.allowed_host) if authoriser.is_open else None,
         clock=time.time,
         limits=Limits(options.max_connections, options.max_connections_per_user_token),
         stale_after_seconds=options.stale_after_hours * 3600,
@@ -54,27 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    def set_by(name: str, default: str) -> str:
-        return os.environ.get(_PREFIX + name, default)
-
-    parser = argparse.ArgumentParser(
-        prog="jobfeed stream",
-        description="Tell clients what each new generation changes, by Server-Sent Events or WebSocket.",
-        epilog=f"{_PREFIX}<OPTION> in the environment sets each option but --published and --allowed-host.",
-    )
-    parser.add_argument("--published", type=Path, required=True, help="the folder of generations")
-    parser.add_argument("--host", default=set_by("HOST", "127.0.0.1"))
-    parser.add_argument("--port", type=int, default=set_by("PORT", "8081"))
-    known = os.environ.get(HOSTS_VARIABLE, "").split()
-    hosts = "a Host name that is answered without tokens, beside localhost and loopback addresses; may be repeated"
-    parser.add_argument("--allowed-host", action="append", default=known, metavar="NAME", help=hosts)
+    description = "Tell clients what each new generation changes, by Server-Sent Events or WebSocket."
+    parser, set_by = make_parser("jobfeed stream", description, prefix="JOBFEED_STREAM_", port=8081)
     most = "more connections are refused with 503"
     parser.add_argument("--max-connections", type=int, default=set_by("MAX_CONNECTIONS", "10000"), help=most)
     per_user = "more connections with one token of one user are refused with 429"
     default = set_by("MAX_CONNECTIONS_PER_USER_TOKEN", "20")
     parser.add_argument("--max-connections-per-user-token", type=int, default=default, help=per_user)
-    stale = "from when on /readyz calls the data stale"
-    parser.add_argument("--stale-after-hours", type=float, default=set_by("STALE_AFTER_HOURS", "26"), help=stale)
     return parser.parse_args(arguments)
 
 
