@@ -13,6 +13,7 @@ from features.schemas.table import Table
 
 Z_95 = 1.959963984540054
 EVERY = "all"
+MIN_USERS = 10  # smaller groups would show what single users do
 USER_GROUPS = 64  # users who are one group in intervals: the variance of 64 is known well enough, and sums are few
 
 

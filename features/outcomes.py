@@ -5,11 +5,10 @@ The counting is SQL, in sql/insight, and pattern_counts.py.
 
 import polars as pl
 
-from features.metrics import EVERY, clustered_mean, clustered_wilson, rounded
+from features.metrics import EVERY, MIN_USERS, clustered_mean, clustered_wilson, rounded
 from features.schemas.insight import MATCH_QUALITY, OUTCOMES, SUCCESS_PATTERNS
 
 BAND_PERCENT = 10
-MIN_USERS = 10  # smaller groups would show what single users do
 _SLICES = ("recipe", "arm", "surface")
 # Metric -> the column that counts successes among `n_shown`.
 _RATES = {"ctr": "n_clicked", "apply_rate": "n_applied", "save_rate": "n_saved", "dismiss_rate": "n_dismissed"}

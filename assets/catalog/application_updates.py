@@ -9,6 +9,7 @@ import polars as pl
 from assets.erasing.requests import Erasures
 from assets.increments import LayeredTable, changed_since, mark_of
 from assets.lake import Lake, content_hash
+from features.applications.summaries import is_silent
 from features.interactions import CLOCK_SKEW
 from features.schemas.bronze import APPLICATION_LOG
 from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS
@@ -94,8 +95,7 @@ def refresh(
 
 def users_with_news_of_the_clock(lake: Lake, silent_after_days: Mapping[str, int], *, as_of: dt.datetime) -> pl.Series:
     """The users of whom something became due or an application fell silent, though nothing was told."""
-    days = pl.col("state").replace_strict(dict(silent_after_days), default=None, return_dtype=pl.Int64)
-    is_silent = (pl.col("last_event_at") + pl.duration(days=days) < as_of).fill_null(value=False)
+    fell_silent = is_silent(silent_after_days, as_of=as_of) & ~pl.col("is_silent")
     is_past = (pl.col("next_action_at") <= as_of).fill_null(value=False)
-    stored = lake.scan(_STAGE, APPLICATIONS).filter(is_past | (is_silent & ~pl.col("is_silent")))
+    stored = lake.scan(_STAGE, APPLICATIONS).filter(is_past | fell_silent)
     return stored.select(pl.col("user_id").unique()).collect()["user_id"]

@@ -10,8 +10,8 @@ from assets.resources import RunClock, Workspace
 from assets.sql import Rows
 from features.applications.funnel import step_patterns
 from features.interactions import MAX_DWELL_SECONDS
-from features.metrics import EVERY, USER_GROUPS
-from features.outcomes import MIN_USERS, match_quality, outcome_rates, success_patterns
+from features.metrics import EVERY, MIN_USERS, USER_GROUPS
+from features.outcomes import match_quality, outcome_rates, success_patterns
 from features.pattern_counts import pattern_counts
 from features.schemas.insight import APPLICATION_FUNNEL, SUCCESS_PATTERNS
 from features.vocabulary.roles import Roles

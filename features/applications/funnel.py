@@ -5,13 +5,12 @@ A step counts as reached if the application ever came to it or beyond. Groups of
 
 import polars as pl
 
-from features.metrics import wilson
+from features.metrics import MIN_USERS, wilson
 from features.schemas.insight import APPLICATION_FUNNEL, SUCCESS_PATTERNS
 
 STEPS = ("applied", "acknowledged", "screening", "assessment", "interview", "offer", "accepted")
 EVERYBODY = ""  # in the place of a user
 ALL = "all"
-MIN_USERS = 10
 # How far a state shows that the application has come; who declines has had an offer.
 _PROGRESS = {
     "applied": 0, "acknowledged": 1, "screening": 2, "assessment": 3, "interview": 4, "final_interview": 4, "offer": 5,

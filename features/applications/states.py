@@ -14,8 +14,8 @@ STATES = (
 NEW = "new"  # an application of which nothing is known yet
 CODE_OF = {state: code for code, state in enumerate(STATES)}
 NEW_CODE = len(STATES)
-# The employer knows of the application from this state on.
-APPLIED_FROM = CODE_OF["applied"]
+# What shows that the employer knows of the application; withdrawn does not.
+KNOWN_TO_EMPLOYER = tuple(state for state in STATES[CODE_OF["applied"] :] if state != "withdrawn")
 # Nothing is expected of anybody any more.
 FINAL_STATES = ("accepted", "declined", "rejected", "withdrawn")
 

@@ -5,13 +5,11 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from features.applications.states import APPLIED_FROM, FINAL_STATES, STATES
+from features.applications.states import FINAL_STATES, KNOWN_TO_EMPLOYER
 from features.schemas.catalog import APPLICATIONS, INTERVIEWS, OFFERS
 
 _KEY = ["user_id", "application_id"]
 _LEAST_COMPARED = 10
-# Withdrawn does not show that the employer knew of the application; every other state from applied on does.
-_KNOWN_TO_EMPLOYER = [state for state in STATES[APPLIED_FROM:] if state != "withdrawn"]
 
 
 def applications(
@@ -25,7 +23,7 @@ def applications(
 ) -> pl.DataFrame:
     """APPLICATIONS of APPLICATION_EVENTS, without match_percent. What `jobs` (JOBS) says of the job wins over apps."""
     is_change = pl.col("state").is_not_null() & pl.col("state").ne_missing(pl.col("state_before"))
-    is_known = is_change & pl.col("state").is_in(_KNOWN_TO_EMPLOYER)
+    is_known = is_change & pl.col("state").is_in(KNOWN_TO_EMPLOYER)
     stands = timelines.group_by(_KEY, maintain_order=True).agg(
         *(pl.col(name).drop_nulls().last() for name in ("job_id", "title", "company", "url")),
         pl.col("state").last(),
@@ -38,17 +36,22 @@ def applications(
         .join(stands.lazy().select("job_id").drop_nulls().unique(), on="job_id", how="semi")
         .collect()
     )
-    days = pl.col("state").replace_strict(dict(silent_after_days), default=None, return_dtype=pl.Int64)
     return APPLICATIONS.conform(
         stands.join(of_jobs, on="job_id", how="left", maintain_order="left")
         .join(_next_actions(timelines, interviews, offers, as_of=as_of), on=_KEY, how="left", maintain_order="left")
         .with_columns(
             *(pl.coalesce(f"{name}_of_job", name).alias(name) for name in ("title", "company", "url")),
-            is_silent=(pl.col("last_event_at") + pl.duration(days=days) < as_of).fill_null(value=False),
+            is_silent=is_silent(silent_after_days, as_of=as_of),
         )
         .with_columns(_unless_ended("next_action"), _unless_ended("next_action_at"))
         .select(name for name in APPLICATIONS.columns if name != "match_percent")
     )
+
+
+def is_silent(after_days: Mapping[str, int], *, as_of: dt.datetime) -> pl.Expr:
+    """Whether an application (state, last_event_at) is without news for as many days as its state may be."""
+    days = pl.col("state").replace_strict(dict(after_days), default=None, return_dtype=pl.Int64)
+    return (pl.col("last_event_at") + pl.duration(days=days) < as_of).fill_null(value=False)
 
 
 def _unless_ended(name: str) -> pl.Expr:

@@ -12,7 +12,7 @@ import polars as pl
 from assets.erasing.requests import Erasures
 from assets.ingest.events.store import EventStore
 from assets.lake import Lake, write_bytes
-from features.applications.states import APPLIED_FROM, STATES
+from features.applications.states import KNOWN_TO_EMPLOYER
 from features.hashing import stable_hash
 from features.schemas.bronze import APPLICATION_LOG, EVENTS, RECORDED_APPLICATION
 
@@ -20,8 +20,6 @@ _OPENED = {"apply": "applied", "save": "saved"}
 _FROM_INTERACTION = "interaction:"
 _FROM_APPLICATION = "application:"
 _SALT = "recorded application"
-# What shows that the employer knows of the application.
-_KNOWN_STATES = [state for state in STATES[APPLIED_FROM:] if state != "withdrawn"]
 
 
 def open_applications(lake: Lake) -> int:
@@ -68,7 +66,7 @@ def record_applications(lake: Lake) -> int:
         .drop_nulls()
         .unique(["user_id", "application_id"], keep="any")
     )
-    is_known = pl.col("state").is_in(_KNOWN_STATES) | pl.col("event_type").is_in(["interview", "offer"])
+    is_known = pl.col("state").is_in(KNOWN_TO_EMPLOYER) | pl.col("event_type").is_in(["interview", "offer"])
     first = (
         log.filter(is_known)
         .join(jobs, on=["user_id", "application_id"], how="left")
