@@ -17,7 +17,7 @@ from features.llm.prompts import visible_text
 from features.schemas.ranking import MATCHES
 
 _USE: Use = "matches"
-BY_MODEL, MODEL_FAILED = "llm", "rules_after_llm_failed"
+BY_MODEL, MODEL_FAILED = "model", "rules_after_model_failed"
 MAX_SENTENCE_CHARACTERS = 400
 _MAX_TITLE_CHARACTERS = 150
 _SCORES = ("skills_score", "experience_score", "location_score", "salary_score", "culture_score")

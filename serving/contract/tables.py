@@ -112,7 +112,7 @@ DESCRIBED: Mapping[str, Table] = {
             "mismatch_factors": Column([MATCH_FACTOR], "What speaks against it"),
             "reasoning_en": Column("varchar", "What speaks for and against the job in English"),
             "reasoning_ru": Column("varchar", "What speaks for and against the job in Russian"),
-            "reasoning_source": Column("varchar", "Who wrote the reasoning: rules, llm, or rules_after_llm_failed"),
+            "reasoning_source": Column("varchar", "Who wrote the reasoning: rules, model, or rules_after_model_failed"),
         },
     ),
     "fallback_feeds": Table(

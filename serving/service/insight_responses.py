@@ -33,7 +33,7 @@ class Match(Struct, gc=False):
     match_factors: list[MatchFactor]
     mismatch_factors: list[MatchFactor]
     reasoning: Annotated[str, Meta(description="What speaks for and against the job, in the language of the answer")]
-    reasoning_source: Literal["rules", "llm", "rules_after_llm_failed"]
+    reasoning_source: Literal["rules", "model", "rules_after_model_failed"]
     job: Card
 
 

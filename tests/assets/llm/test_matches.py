@@ -53,7 +53,7 @@ def reasoner(model: ModelServer, tmp_path: Path, *, left: int = 10) -> Reasoner:
 def test_true_sentences_take_the_place_of_the_rules(model: ModelServer, tmp_path: Path) -> None:
     model.answer = lambda _: Answer(body=completion({"english": ENGLISH, "russian": RUSSIAN}))
     found = reasoner(model, tmp_path).reasoned(matches(1), jobs())
-    assert found.select("reasoning_en", "reasoning_ru", "reasoning_source").rows() == [(ENGLISH, RUSSIAN, "llm")]
+    assert found.select("reasoning_en", "reasoning_ru", "reasoning_source").rows() == [(ENGLISH, RUSSIAN, "model")]
     assert_frame_equal(found.drop("^reasoning_.*$"), matches(1).drop("^reasoning_.*$"))
 
 
@@ -86,13 +86,13 @@ def test_a_sentence_that_is_not_true_or_not_plain_leaves_the_rules(
     model.answer = lambda _: Answer(body=completion({"english": english, "russian": russian}))
     found = reasoner(model, tmp_path).reasoned(matches(1), jobs())
     assert found["reasoning_en"].to_list() == ["By rules."]
-    assert found["reasoning_source"].to_list() == ["rules_after_llm_failed"]
+    assert found["reasoning_source"].to_list() == ["rules_after_model_failed"]
 
 
 def test_a_hostile_title_that_the_model_obeys_changes_nothing(model: ModelServer, tmp_path: Path) -> None:
     model.answer = lambda _: Answer(body=completion({"english": EVIL, "russian": f"Да, {EVIL}"}))
     found = reasoner(model, tmp_path).reasoned(matches(1), jobs(EVIL))
-    assert found["reasoning_source"].to_list() == ["rules_after_llm_failed"]
+    assert found["reasoning_source"].to_list() == ["rules_after_model_failed"]
     assert found["reasoning_en"].to_list() == ["By rules."]
 
 
@@ -100,7 +100,7 @@ def test_a_hostile_title_that_the_model_obeys_changes_nothing(model: ModelServer
 def test_a_failing_provider_leaves_the_rules(model: ModelServer, tmp_path: Path, answer: Answer) -> None:
     model.answer = lambda _: answer
     found = reasoner(model, tmp_path).reasoned(matches(2), jobs())
-    assert set(found["reasoning_source"]) == {"rules_after_llm_failed"}
+    assert set(found["reasoning_source"]) == {"rules_after_model_failed"}
     assert_frame_equal(found.drop("reasoning_source"), matches(2).drop("reasoning_source"))
 
 
@@ -113,5 +113,5 @@ def test_the_best_matches_of_a_run_are_asked_about_and_the_others_left_to_rules(
     second = asking.reasoned(matches(4).tail(2), jobs())
     third = asking.reasoned(matches(1), jobs())
     sources = [frame["reasoning_source"].to_list() for frame in (first, second, third)]
-    assert sources == [["llm", "llm"], ["llm", "rules"], ["rules"]]
+    assert sources == [["model", "model"], ["model", "rules"], ["rules"]]
     assert len(model.bodies) == 3
