@@ -4,32 +4,35 @@ A version is a hash of the module of the asset, of the project's modules that it
 import, and of the queries that any of them names. It is read off the text of the sources; nothing is imported for it.
 """
 
-import ast
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType
+from typing import Any, Self, TypeVar, cast
 
 _ROOT = Path(__file__).resolve().parent.parent
-_IMPORT = re.compile(r"^\s*from ((?:assets|features|models|serving)[\w.]*) import (\([^)]*\)|[^\n]*)", re.MULTILINE)
+PACKAGES = ("assets", "features", "models", "serving")
+_IMPORT = re.compile(rf"^[ ]*from ((?:{'|'.join(PACKAGES)})[\w.]*) import (\([^)]*\)|[^\n#]*)", re.MULTILINE)
+_Made = TypeVar("_Made")
 _QUERY = re.compile(r'"(\w+/\w+)"')
 
 
 def code_version(function: FunctionType, root: Path = _ROOT) -> str:
     """Twelve digits of the hash; `root` is the folder of the packages."""
-    own = _module_file(function.__module__, root)
+    own = function.__module__
+    sources = Sources.under(root)
     used = _used_names(function)
-    files = {own}
-    for name, module_files in _imported_names(own, root).items():
+    found = {own, *sources.queries(own)}
+    for name, modules in sources.imported_names(own).items():
         if name in used:
-            for file in module_files:
-                _add_with_imports(file, root, files)
-    files |= _queries(own, root)
+            for module in modules:
+                sources.add_with_imports(module, found)
     digest = hashlib.blake2b(digest_size=6)
-    for file in sorted(files):
-        digest.update(f"{file.relative_to(root)}\0".encode() + _digest(file))
+    for name in sorted(found):
+        digest.update(f"{name}\0".encode() + sources.digest(name))
     return digest.hexdigest()
 
 
@@ -58,53 +61,56 @@ def _nested(code: CodeType) -> Iterator[CodeType]:
             yield from _nested(constant)
 
 
-@cache
-def _imported_names(file: Path, root: Path) -> dict[str, list[Path]]:
-    """Each name that a module imports out of the project, with the files that it may stand for."""
-    found: dict[str, list[Path]] = {}
-    for node in ast.walk(ast.parse(_text(file))):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            for alias in node.names:
-                files = [_module_file(name, root) for name in (node.module, f"{node.module}.{alias.name}")]
-                found[alias.asname or alias.name] = [one for one in files if one.is_file()]
-    return found
+@dataclass(frozen=True)
+class Sources:
+    """The modules and queries of a project by name, each read once: every process that has definitions pays for it."""
 
+    files: Mapping[str, Path]
+    _seen: dict[tuple[str, str], Any] = field(default_factory=dict)
 
-def _add_with_imports(file: Path, root: Path, files: set[Path]) -> None:
-    if file not in files:
-        files.add(file)
-        files.update(_queries(file, root))
-        for imported in _imports(file, root):
-            _add_with_imports(imported, root, files)
+    @classmethod
+    @cache
+    def under(cls, root: Path) -> Self:
+        """All that lie in the folder now."""
+        files = {}
+        for package in PACKAGES:
+            for path in (root / package).rglob("*.py"):
+                files[".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")] = path
+        for path in (root / "sql").rglob("*.sql"):
+            files["/".join(path.relative_to(root / "sql").with_suffix("").parts)] = path
+        return cls(files)
 
+    def digest(self, name: str) -> bytes:
+        """A digest of the text."""
+        return self._once("digest", name, lambda: hashlib.blake2b(self._text(name).encode()).digest())
 
-@cache
-def _imports(file: Path, root: Path) -> frozenset[Path]:
-    """The files that a module imports by itself, late imports included."""
-    found: set[Path] = set()
-    for module, names in _IMPORT.findall(_text(file)):
-        of_names = (f"{module}.{name.split()[0]}" for name in names.strip("()").split(",") if name.strip())
-        found.update(_module_file(candidate, root) for candidate in (module, *of_names))
-    return frozenset(file for file in found if file.is_file())
+    def queries(self, module: str) -> set[str]:
+        """The queries that a module names."""
+        return self._once("queries", module, lambda: {n for n in _QUERY.findall(self._text(module)) if n in self.files})
 
+    def add_with_imports(self, module: str, found: set[str]) -> None:
+        """Adds a module, what it imports, directly or not, and the queries that any of them names."""
+        if module not in found:
+            found.add(module)
+            found |= self.queries(module)
+            for modules in self.imported_names(module).values():
+                for imported in modules:
+                    self.add_with_imports(imported, found)
 
-@cache
-def _queries(file: Path, root: Path) -> frozenset[Path]:
-    paths = {root / "sql" / f"{name}.sql" for name in _QUERY.findall(_text(file))}
-    return frozenset(path for path in paths if path.is_file())
+    def imported_names(self, module: str) -> dict[str, list[str]]:
+        """Each name that a module imports out of the project, late imports included, with what it may stand for."""
+        return self._once("names", module, lambda: dict(self._imported_names(module)))
 
+    def _imported_names(self, module: str) -> Iterator[tuple[str, list[str]]]:
+        for package, names in _IMPORT.findall(self._text(module)):
+            for name in filter(None, map(str.split, names.strip("()").split(","))):
+                modules = (package, f"{package}.{name[0]}")
+                yield name[-1], [one for one in modules if one in self.files]
 
-@cache
-def _module_file(module: str, root: Path) -> Path:
-    path = root.joinpath(*module.split("."))
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    def _text(self, name: str) -> str:
+        return self._once("text", name, lambda: self.files[name].read_text(encoding="utf-8"))
 
-
-@cache
-def _text(file: Path) -> str:
-    return file.read_text(encoding="utf-8")
-
-
-@cache
-def _digest(file: Path) -> bytes:
-    return hashlib.blake2b(file.read_bytes()).digest()
+    def _once(self, what: str, name: str, make: Callable[[], _Made]) -> _Made:
+        if (what, name) not in self._seen:
+            self._seen[what, name] = make()
+        return cast(_Made, self._seen[what, name])

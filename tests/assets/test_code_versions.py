@@ -1,5 +1,6 @@
 """An asset's version changes with the code that it computes with, and with no other."""
 
+import ast
 import importlib.util
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -60,8 +61,7 @@ def stage(project: Path) -> ModuleType:
 
 
 def versions(project: Path) -> dict[str, str]:
-    for cached in ("_text", "_digest", "_imports", "_imported_names", "_queries", "_module_file"):
-        getattr(code_versions, cached).cache_clear()
+    code_versions.Sources.under.__func__.cache_clear()  # type: ignore[attr-defined]
     module = stage(project)
     return {name: code_versions.code_version(cast(FunctionType, getattr(module, name)), project) for name in (
         "jobs", "users", "trends")}  # fmt: skip
@@ -84,3 +84,17 @@ def test_versions_do_not_depend_on_where_the_project_lies(
     moved = versions(other)
     other.rename(project)
     assert moved == versions(project)
+
+
+def test_the_imports_that_are_read_off_the_text_are_those_of_the_syntax_tree() -> None:
+    sources = code_versions.Sources.under(Path(code_versions.__file__).resolve().parent.parent)
+    modules = {name: path for name, path in sources.files.items() if path.suffix == ".py"}
+    assert len(modules) > 300
+    for module, path in modules.items():
+        stated = {
+            alias.asname or alias.name
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in code_versions.PACKAGES
+            for alias in node.names
+        }
+        assert set(sources.imported_names(module)) == stated, module
