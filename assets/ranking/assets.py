@@ -156,10 +156,14 @@ def matches(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.Outpu
     """
     n_rows = update_matches(workspace, only_changes=is_partial(context))
     table = workspace.lake.scan("ranking", MATCHES)
+    charts = {"compatibility": _by_compatibility(table)} if draws_charts(context) else {}
+    return dg.Output(StoredTable(MATCHES, n_rows), metadata=charts)
+
+
+def _by_compatibility(table: pl.LazyFrame) -> dg.MarkdownMetadataValue:
     band = (pl.col("compatibility") // 10 * 10).alias("compatibility")
     bands = table.group_by(band).agg(matches=pl.len()).sort("compatibility").collect()
-    charts = {"compatibility": bar_chart(bands, "compatibility", "matches", "Matches by compatibility")}
-    return dg.Output(StoredTable(MATCHES, n_rows), metadata=charts if draws_charts(context) else {})
+    return bar_chart(bands, "compatibility", "matches", "Matches by compatibility")
 
 
 ASSETS = [feeds, fallback_feeds_table, matches]

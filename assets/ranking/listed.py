@@ -27,6 +27,8 @@ def feeds_table(lake: Lake) -> LayeredTable:
 
 def who_lists(lake: Lake, job_ids: pl.Series, *, others: bool = False) -> pl.DataFrame:
     """user_id and job_id of the items of stored feeds that are in `job_ids`; `others`: of those that are not."""
+    if job_ids.is_empty() and not others:
+        return _NOBODY  # the usual case of a run without new jobs
     wanted = pa.array(job_ids.to_list(), pa.string())
 
     def read(feeds: pa.Table) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from assets.catalog.job_changes import replace_jobs
 from assets.lake import Lake
-from assets.ranking import shards
+from assets.ranking import listed, shards
 from assets.ranking.listed import least_scores, who_lists
 from assets.ranking.new_jobs import queue_for, waiting_users
 from assets.ranking.shards import Report, rank_feeds
@@ -244,6 +244,11 @@ def test_what_lists_hold_is_read_under_the_layers(day: Day) -> None:
     least = items(feeds).filter(~pl.col("explored")).group_by("user_id").agg(floor=pl.col("score").min())
     assert least_scores(day.lake, full_items=1).equals(least.sort("user_id"))
     assert (least_scores(day.lake, full_items=1_000)["floor"] == -1).all()
+
+
+def test_no_list_is_read_for_no_jobs(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listed, "read_feeds", lambda *_: pytest.fail("the feeds were read"))
+    assert who_lists(day.lake, pl.Series("job_id", [], pl.String)).is_empty()
 
 
 waits = st.lists(st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 9), max_size=6), min_size=1, max_size=12)

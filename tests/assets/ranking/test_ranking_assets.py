@@ -174,6 +174,15 @@ def test_a_partial_run_keeps_the_fit_of_the_stored_feeds(market: Market, tmp_pat
     assert workspace.lake.scan("ranking", FEEDS).collect()["recipe"].unique().to_list() == ["marketplace"]
 
 
+def test_no_chart_is_drawn_in_a_run_every_quarter_of_an_hour(
+    market: Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_ranking(market, tmp_path).success
+    monkeypatch.setattr(ranking_assets, "bar_chart", lambda *_: pytest.fail("a chart was drawn"))
+    assert run_ranking(market, tmp_path, scope="acted").success
+    assert not run_ranking(market, tmp_path, scope="touched").success
+
+
 def test_every_kind_of_broken_feed_fails_its_check(result: dg.ExecuteInProcessResult, tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     assert check_feeds(lake, CompanyCap(most=3, top=20)).problems.is_empty()
