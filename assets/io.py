@@ -16,10 +16,10 @@ import polars.selectors as cs
 from upath import UPath
 
 from assets.lake import Lake, atomic_path
-from features.schemas import bronze, catalog, features, insight, ranking, training
+from features.schemas import bronze, catalog, companies, features, insight, ranking, training
 from features.schemas.table import Table
 
-STAGES = (bronze, catalog, features, training, ranking, insight)
+STAGES = (bronze, companies, catalog, features, training, ranking, insight)
 TABLES: Mapping[str, Table] = {
     table.name: table for module in STAGES for table in vars(module).values() if isinstance(table, Table)
 }

@@ -27,6 +27,7 @@ A user is named by the id that the app gave, a job by `<source>:<source_id>`. In
 What apps read: Parquet files and DuckDB views in `published/<generation>/`, the same columns in PostgreSQL.
 """
 _HEAD = "| column | type | unit | description |\n| --- | --- | --- | --- |"
+_LAYER_OF = {"companies": "bronze, companies"}  # of modules that hold a part of a layer
 
 
 def page() -> str:
@@ -56,7 +57,8 @@ def _contract_rows(columns: Mapping[str, contract_columns.Column], prefix: str =
 
 
 def _stage(module: ModuleType) -> str:
-    title = f"### Layer {module.__name__.rpartition('.')[2]}\n\n{module.__doc__}\n"
+    name = module.__name__.rpartition(".")[2]
+    title = f"### Layer {_LAYER_OF.get(name, name)}\n\n{module.__doc__}\n"
     named: dict[int, list[Table]] = {}
     for table in vars(module).values():
         if isinstance(table, Table):

@@ -20,6 +20,7 @@ ASSETS_BY_GROUP = {
         "bronze/application_log",
         "bronze/bounces",
         "bronze/company_facts",
+        "bronze/company_news",
         "bronze/erasures",
         "bronze/events",
         "bronze/feed_postings",

@@ -90,6 +90,33 @@ class FeedSource(Strict):
         return pattern
 
 
+class CompanySource(Strict):
+    """What is read about one employer: a news feed (RSS or Atom) and its public organisation on GitHub.
+
+    The employer is named as in postings (`company`), or by its id there (`company_id`). GitHub is asked once a day.
+    """
+
+    name: Name
+    company: str | None = Field(None, min_length=1, max_length=200)
+    company_id: str | None = Field(None, min_length=1, max_length=300)
+    news: HttpUrl | None = None
+    github: str | None = Field(None, pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?$")
+    min_interval_minutes: int = Field(360, ge=1, le=10080)
+    enabled: bool = True
+    terms: str | None = None
+
+    @model_validator(mode="after")
+    def _names_a_company_and_a_source(self) -> Self:
+        if not self.company and not self.company_id:
+            raise ValueError("names no employer; set company (its name in postings) or company_id")
+        if self.news is None and self.github is None:
+            raise ValueError("names no source; set news (address of a feed) or github (name of an organisation)")
+        host = (self.news.host or "") if self.news is not None else ""
+        if host == "linkedin.com" or host.endswith(".linkedin.com"):
+            raise ValueError("news: LinkedIn is never read; name a feed of the employer's own")
+        return self
+
+
 class HttpLimits(Strict):
     """Limits of every request: seconds, bytes of the decoded body, attempts.
 
@@ -177,6 +204,8 @@ class Sources(Strict):
     interactions: Interactions = Interactions()
     feeds: list[FeedSource] = Field([])
     hh: HHSource = HHSource()
+    companies: list[CompanySource] = Field([])
+    github_api: HttpUrl = HttpUrl("https://api.github.com")
     file_stale_after_days: int = Field(60, ge=1, le=400)
 
     @property
@@ -190,6 +219,7 @@ class Sources(Strict):
         _refuse_repeated("feed", "feeds", names)
         if taken := sorted(RESERVED_SOURCES.intersection(names)):
             raise ValueError(f"feeds: the names {taken} are reserved for HeadHunter and job files; give others")
+        _refuse_repeated("company", "companies", [company.name for company in self.companies])
         return self
 
 

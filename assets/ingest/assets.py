@@ -19,7 +19,8 @@ from assets.digests.links import DigestLinks
 from assets.erasing.purge import note_purged, purge_kept, purge_served
 from assets.ingest.applications.ingest import ingest_applications
 from assets.ingest.applications.mirroring import open_applications, record_applications
-from assets.ingest.companies.ingest import ingest_company_facts
+from assets.ingest.companies.facts import ingest_company_facts
+from assets.ingest.companies.news import ingest_company_news
 from assets.ingest.events.ingest import ingest_events
 from assets.ingest.events.store import compact_days
 from assets.ingest.feeds.ingest import ingest_feeds
@@ -40,7 +41,6 @@ from assets.resources import RunClock, Workspace, draws_charts, is_partial, whol
 from features.schemas.bronze import (
     APPLICATION_LOG,
     BOUNCES,
-    COMPANY_FACTS,
     ERASURES,
     EVENTS,
     FEED_POSTINGS,
@@ -53,6 +53,7 @@ from features.schemas.bronze import (
     UNSUBSCRIBES,
     USER_RECORDS,
 )
+from features.schemas.companies import COMPANY_FACTS, COMPANY_NEWS
 from features.schemas.table import Table
 from features.source_health import source_alarms
 
@@ -62,6 +63,7 @@ _POSTINGS = ("bronze/feed_postings", "bronze/hh_postings", "bronze/file_postings
 _PEOPLE = (
     "bronze/events", "bronze/user_records", "bronze/resumes", "bronze/erasures", "bronze/application_log",
     "bronze/unsubscribes", "bronze/bounces", "bronze/company_facts",
+    "bronze/company_news",
 )  # fmt: skip
 _SOURCES = (*_POSTINGS, *_PEOPLE)
 _SHOWN = (
@@ -213,8 +215,20 @@ def bounces(workspace: Workspace, as_of: dt.datetime) -> RunReport:
 
 @_ingested(COMPANY_FACTS)
 def company_facts(workspace: Workspace, as_of: dt.datetime) -> RunReport:
-    """What files in `landing/companies/` say of companies: of each company, fact and source the newest."""
-    return ingest_company_facts(workspace.lake, workspace.landing, as_of=as_of)
+    """What files in `landing/companies/` say of companies, and what GitHub shows of the organisations of those enabled
+    in sources.yaml: of each company, fact and source the newest."""
+    sources = workspace.config.sources
+    client = HttpClient(sources.http, HostPacer(sources.http.requests_per_host_per_second))
+    return ingest_company_facts(workspace.lake, workspace.landing, sources, client, as_of=as_of, environment=os.environ)
+
+
+@_ingested(COMPANY_NEWS)
+def company_news(workspace: Workspace, as_of: dt.datetime) -> RunReport:
+    """News of companies: the feeds of those enabled in sources.yaml, and those landed in
+    `landing/company_news/<name>/`."""
+    sources = workspace.config.sources
+    client = HttpClient(sources.http, HostPacer(sources.http.requests_per_host_per_second))
+    return ingest_company_news(workspace.lake, workspace.landing, sources.companies, client, as_of=as_of)
 
 
 @asset("bronze/quarantine", deps=_SOURCES)
@@ -272,6 +286,6 @@ def sources_keep_coming(workspace: Workspace) -> dg.AssetCheckResult:
 
 ASSETS = [
     feed_postings, hh_postings, file_postings, sightings, erasures, events, user_records, resumes, application_log,
-    unsubscribes, bounces, company_facts, quarantine, ingest_runs,
+    unsubscribes, bounces, company_facts, company_news, quarantine, ingest_runs,
 ]  # fmt: skip
 ASSET_CHECKS = [sources_keep_coming]

@@ -12,6 +12,8 @@ import polars as pl
 
 from assets.config.loading import Config
 from assets.ingest.applications.ingest import ingest_applications
+from assets.ingest.companies.facts import ingest_company_facts
+from assets.ingest.companies.news import ingest_company_news
 from assets.ingest.events.ingest import ingest_events
 from assets.ingest.feeds.ingest import ingest_feeds
 from assets.ingest.hh.client import hh_client
@@ -35,11 +37,13 @@ from features.schemas.bronze import (
     RESUMES,
     USER_RECORDS,
 )
+from features.schemas.companies import COMPANY_FACTS, COMPANY_NEWS
 from features.schemas.table import Table
 
 TABLE_OF: Mapping[str, Table] = {
     "interactions": EVENTS, "users": USER_RECORDS, "erasures": ERASURES, "resumes": RESUMES, "jobs": FILE_POSTINGS,
     "feeds": FEED_POSTINGS, "hh": HH_POSTINGS, "applications": APPLICATION_LOG,
+    "companies": COMPANY_FACTS, "company_news": COMPANY_NEWS,
 }  # fmt: skip
 _MADE_BY_RUN = ("content_hash", "event_hash", "seen_at", "parsed_at", "origin", "is_complete")
 
@@ -108,7 +112,8 @@ def _readers(
 ) -> Mapping[str, Callable[[], RunReport]]:
     feeds = [feed.model_copy(update={"enabled": False}) for feed in config.sources.feeds]
     hh = config.sources.hh.model_copy(update={"enabled": False})
-    sources = config.sources.model_copy(update={"feeds": feeds, "hh": hh})
+    companies = [company.model_copy(update={"enabled": False}) for company in config.sources.companies]
+    sources = config.sources.model_copy(update={"feeds": feeds, "hh": hh, "companies": companies})
     client = HttpClient(sources.http, HostPacer(sources.http.requests_per_host_per_second))
     words = partial(ResumeVocabulary.load, vocabulary)
     return {
@@ -120,4 +125,6 @@ def _readers(
         "feeds": partial(ingest_feeds, lake, landing, sources, client, as_of=as_of),
         "hh": lambda: ingest_hh(lake, landing, hh_client(sources, token=None), as_of=as_of),
         "applications": partial(ingest_applications, lake, landing, states=config.applications.words, as_of=as_of),
+        "companies": partial(ingest_company_facts, lake, landing, sources, client, as_of=as_of, environment={}),
+        "company_news": partial(ingest_company_news, lake, landing, companies, client, as_of=as_of),
     }

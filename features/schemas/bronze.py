@@ -359,18 +359,6 @@ UNSUBSCRIBES = Table(
     },
     key=("user_id",),
 )
-COMPANY_FACTS = Table(
-    "company_facts",
-    "What landed files say of companies; one row per company, fact and source, the newest",
-    {
-        "company_id": Column(pl.String, "The company as in jobs, or name: and its name folded for comparison"),
-        "fact": Column(pl.String, "What it is about, such as headcount"),
-        "value": Column(pl.String, "What was said"),
-        "source": Column(pl.String, "Who said it"),
-        "observed_at": Column(UTC_TIMESTAMP, "When"),
-    },
-    key=("company_id", "fact", "source"),
-)
 BOUNCE_KINDS = ("hard", "soft", "complaint")
 BOUNCES = Table(
     "bounces",

@@ -133,6 +133,14 @@ def plain(value: object) -> str | None:
     return line(found)
 
 
+def visible(value: object) -> str | None:
+    """`plain` without characters that are not seen: marks that reverse the direction of text, zero-width ones."""
+    found = plain(value)
+    if found is None or found.isprintable():
+        return found
+    return line("".join(one for one in found if unicodedata.category(one) not in ("Cf", "Cc", "Cs", "Co", "Cn")))
+
+
 def number(value: object) -> float | None:
     """A finite number, also from decimal text with a space, no-break space or comma as thousands separator."""
     if isinstance(value, bool) or value is None:

@@ -28,10 +28,17 @@ COMPANY_FACT: Mapping[str, Column] = {
     "fact": Column("varchar", "What it is about, such as headcount"),
     "value": Column("varchar", "What was said"),
     "source": Column("varchar", "Who said it"),
+    "url": Column("varchar", "Where it can be read; http or https only"),
     "observed_at": Column(TIMESTAMP, "When"),
 }
+COMPANY_NEWS: Mapping[str, Column] = {
+    "title": Column("varchar", "Title"),
+    "url": Column("varchar", "Page; http or https only"),
+    "source": Column("varchar", "Host of the feed that it was read from"),
+    "published_at": Column(TIMESTAMP, "When it was published"),
+}
 INSIGHT: Mapping[str, Column] = {
-    "code": Column("varchar", "hiring_more, hiring_less, pays_more, pays_less, new_skills, remote or reposts"),
+    "code": Column("varchar", "hiring_more, hiring_less, pays_more, pays_less, new_skills, remote, reposts or answers"),
     "text_en": Column("varchar", "The sentence in English"),
     "text_ru": Column("varchar", "The sentence in Russian"),
 }
@@ -69,9 +76,16 @@ COMPANY_PROFILES = Table(
         ),
         "salary_ratio": Column("double", "Median of its pay over the market's, posting by posting"),
         "repost_share": Column("double", "Share of postings that repeat an earlier one", "0–1"),
+        "n_applications": Column(
+            "bigint",
+            "Applications of the last year that are at least 30 days old; null if they are of fewer than ten people",
+        ),
+        "answer_share": Column("double", "Share of them that were answered within 30 days", "0–1"),
+        "answer_days_median": Column("double", "Median time to the first answer of those", "days"),
         "similar_companies": Column([SIMILAR_COMPANY], "At most five companies that seek the like"),
-        "facts": Column([COMPANY_FACT], "What files in landing/companies/ said in the last 30 days"),
-        "completeness": Column("double", "Share of ten kinds of facts that are known", "0–1"),
+        "facts": Column([COMPANY_FACT], "What landed files and GitHub said in the last 30 days"),
+        "news": Column([COMPANY_NEWS], "News of the last 30 days, the newest ten"),
+        "completeness": Column("double", "Share of twelve kinds of facts that are known", "0–1"),
         "insights": Column([INSIGHT], "Sentences that state their numbers"),
     },
 )

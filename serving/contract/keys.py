@@ -28,7 +28,7 @@ OFFERS_PREFIX = "offers"  # user_id
 LEARNING_PLANS_PREFIX = "learning-plans"  # user_id
 SKILL_PROGRESS_PREFIX = "skill-progress"  # user_id
 COMPANY_PREFIX = "company"  # company_id: its profile
-DOCUMENT_PREFIX = "document"  # market, metrics, reasons, recipes
+DOCUMENT_PREFIX = "document"  # market, metrics, reasons, recipes, companies, names-<language>
 
 KEYSPACES = ("users", "things")
 TEXT_TABLES = ("jobs", "reasons")  # of text_tables.py; the manifest's `lookup` names their files too

@@ -8,7 +8,15 @@ from serving.service.problems import ProblemError
 from serving.service.requests import Answer, Request, answer
 from serving.service.view import View
 
+_ENTRIES = msgspec.json.Decoder(list[responses.CompanyEntry])
 _PROFILE = msgspec.json.Decoder(responses.CompanyProfile)
+
+
+def companies(view: View, request: Request) -> Answer:
+    """The companies with most open postings, at most 1,000 of them."""
+    stored = view.reader().get(keys.DOCUMENT_PREFIX, "companies")
+    found = _ENTRIES.decode(stored) if stored is not None else []
+    return answer(responses.Companies(view.name, found[: request.values["limit"]]))
 
 
 def company(view: View, request: Request) -> Answer:

@@ -51,7 +51,18 @@ class CompanyFact(Struct, gc=False):
     fact: str
     value: str
     source: str
+    url: str | None
     observed_at: str
+
+
+class CompanyNews(Struct, gc=False):
+    """An entry of a company's news feed."""
+
+    columns: ClassVar[Columns] = tables.COMPANY_NEWS
+    title: str
+    url: str
+    source: str
+    published_at: str
 
 
 class Insight(Struct, gc=False):
@@ -87,8 +98,12 @@ class CompanyProfile(Struct):
     market_salary_monthly_usd_median: float | None
     salary_ratio: float | None
     repost_share: float | None
+    n_applications: int | None
+    answer_share: float | None
+    answer_days_median: float | None
     similar_companies: list[SimilarCompany]
     facts: list[CompanyFact]
+    news: list[CompanyNews]
     completeness: float
     insights: list[Insight]
 
@@ -108,3 +123,19 @@ class CompanyComparison(Struct):
     companies: Annotated[list[CompanyProfile], Meta(description="The two profiles, in the order of the path")]
     roles: Annotated[Common, Meta(description="Their roles")]
     skills: Annotated[Common, Meta(description="Their skills")]
+
+
+class CompanyEntry(Struct, gc=False):
+    """A company in the list."""
+
+    columns: ClassVar[Columns] = tables.COMPANY_PROFILES.columns
+    company_id: str
+    company: str | None
+    n_open_jobs: int
+
+
+class Companies(Struct):
+    """The companies that hire most."""
+
+    generation: Generation
+    companies: Annotated[list[CompanyEntry], Meta(description="The one with most open postings first")]

@@ -120,7 +120,8 @@ _OF_TYPE: Mapping[str, Mapping[str, Any]] = {
     },
     "CompanyProfile": {
         "company": "Example LLP", "n_open_jobs": 12, "completeness": 0.8, "n_salaries": 7, "salary_ratio": 1.12,
-        "market_salary_monthly_usd_median": 2700.0, "repost_share": 0.05,
+        "market_salary_monthly_usd_median": 2700.0, "repost_share": 0.05, "n_applications": 40, "answer_share": 0.62,
+        "answer_days_median": 4.2,
     },
     "Counted": {"value": "python_developer", "n_jobs": 6, "share": 0.5},
     "AskedSkill": {"n_jobs": 6, "share": 0.5, "is_new": False},
@@ -128,8 +129,14 @@ _OF_TYPE: Mapping[str, Mapping[str, Any]] = {
     "SimilarCompany": {"company_id": "name:other example", "company": "Other Example", "score": 0.71},
     "Common": {"both": ["Python"], "only_first": ["Go"], "only_second": ["SQL"]},
     "CompanyFact": {
-        "fact": "headcount", "value": "120", "source": "company site", "observed_at": "2026-02-20T00:00:00Z",
+        "fact": "headcount", "value": "120", "source": "company site", "url": "https://example.org/about",
+        "observed_at": "2026-02-20T00:00:00Z",
     },
+    "CompanyNews": {
+        "title": "Example opens an office", "url": "https://example.org/news/1", "source": "example.org",
+        "published_at": "2026-02-20T00:00:00Z",
+    },
+    "CompanyEntry": {"company": "Example LLP", "n_open_jobs": 12},
     "Insight": {
         "code": "pays_more",
         "text_en": "Pays 12 % more than the market for the same roles and countries (jobs compared: 7).",

@@ -163,6 +163,13 @@ ROUTES = (
         access=Access.APPLICATION,
     ),
     Route(
+        "/v1/companies",
+        company_handlers.companies,
+        "The companies that hire most",
+        company_responses.Companies,
+        (_limit(50, 1000),),
+    ),
+    Route(
         _COMPANY,
         company_handlers.company,
         "What is known of a company",

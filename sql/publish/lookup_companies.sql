@@ -8,7 +8,13 @@ texts as (
             lambda fact: struct_update(
                 fact, observed_at := strftime(fact.observed_at at time zone 'UTC', '%Y-%m-%dT%H:%M:%SZ')
             )
-        ) as facts
+        ) as facts,
+        list_transform(
+            news,
+            lambda entry: struct_update(
+                entry, published_at := strftime(entry.published_at at time zone 'UTC', '%Y-%m-%dT%H:%M:%SZ')
+            )
+        ) as news
     )
     from company_profiles
 )

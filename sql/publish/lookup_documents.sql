@@ -1,5 +1,5 @@
 -- Grain: document. Whole small tables as one look-up value each. Inputs: market_trends, skill_demand, metrics,
--- reason_templates, recipes, display_names. Parameters: none.
+-- reason_templates, recipes, display_names, company_profiles. Parameters: none.
 with
 market as (
     select json_object(
@@ -23,6 +23,14 @@ names as (
     group by language, kind
 )
 select 'market' as id, value from market
+union all
+select
+    'companies' as id,
+    coalesce((
+        select to_json(list({'company_id': company_id, 'company': company, 'n_open_jobs': n_open_jobs}
+            order by n_open_jobs desc, company_id))::varchar
+        from (select * from company_profiles order by n_open_jobs desc, company_id limit 1000)
+    ), '[]') as value
 union all
 select 'metrics' as id, coalesce((select to_json(list(m order by metric, recipe, arm, surface))::varchar from metrics as m), '[]') as value
 union all

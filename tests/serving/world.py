@@ -200,6 +200,7 @@ def _profile(name: str) -> dict[str, object]:
         "n_salaries": 0,
         "similar_companies": [{"company_id": "name:acme", "company": "acme", "score": 0.5}],
         "facts": [{"fact": "headcount", "value": "12", "source": "site", "observed_at": AS_OF}],
+        "news": [{"title": "Opens", "url": "https://a.example/1", "source": "a.example", "published_at": AS_OF}],
         "completeness": 0.5,
         "insights": [{"code": "remote", "text_en": "Remote jobs: 2 of 2.", "text_ru": "Удалённых вакансий: 2 из 2."}],
     }

@@ -16,7 +16,7 @@ from assets.ingest.feeds.parsing import FeedParser
 from assets.ingest.http.client import HttpClient, Validators
 from assets.ingest.http.robots import RobotsFiles
 from assets.ingest.quarantine import whole_file
-from assets.ingest.source_state import FeedState, address_of
+from assets.ingest.source_state import FeedState, address_of, after_failure, is_early
 from features.sources.feeds.entries import TRUNCATED, FeedError
 from features.sources.feeds.formats import FORMATS
 from features.sources.parsed import REJECTS, Parsed
@@ -118,7 +118,7 @@ class _Fetcher:
             state = FeedState(address=address)
         if state.gone_at is not None:
             return FeedReading(feed.name, "gone since " + state.gone_at.date().isoformat())
-        if _is_early(feed, state, self.as_of):
+        if is_early(state, min_interval_minutes=feed.min_interval_minutes, as_of=self.as_of):
             return FeedReading(feed.name, "not due yet")
         access = FeedAccess(feed, self.client, self.environment, self.robots)
         if missing := access.missing_variables:
@@ -137,13 +137,6 @@ class _Fetcher:
             kept = state.model_copy(update=read)
             return FeedReading(feed.name, "unchanged (304)", state=kept, is_unchanged=True, n_fetched=1)
         return _judged(feed, pages, state.model_copy(update={"moved_to": moved}), self.as_of)
-
-
-def _is_early(feed: FeedSource, state: FeedState, as_of: dt.datetime) -> bool:
-    """Whether it is too early to read the feed at `as_of`: it asked for a pause, or its last reading is too recent."""
-    if state.not_before is not None and as_of < state.not_before:
-        return True
-    return state.read_at is not None and as_of < state.read_at + dt.timedelta(minutes=feed.min_interval_minutes)
 
 
 def _judged(feed: FeedSource, pages: Pages, state: FeedState, as_of: dt.datetime) -> FeedReading:
@@ -195,12 +188,9 @@ def _failed(
     feed: FeedSource, state: FeedState, error: errors.FetchError | FeedError, as_of: dt.datetime
 ) -> FeedReading:
     """A failed reading. Its state keeps when and where to try next."""
-    must_wait = isinstance(error, errors.RateLimitedError | errors.DeadlineExceededError)
     has_moved = state.moved_to is not None
-    # The address that a feed moved to may be gone or sold, so the first address is tried again.
-    moved_to = state.moved_to if must_wait else None
-    state = state.model_copy(update={"n_failures": state.n_failures + 1, "moved_to": moved_to})
-    suffix = " (where it had moved; its first address is asked next)" if has_moved and moved_to is None else ""
+    state = after_failure(state, error, as_of=as_of)
+    suffix = " (where it had moved; its first address is asked next)" if has_moved and state.moved_to is None else ""
     failed = FeedReading(feed.name, f"failed: {error}{suffix}", state=state, is_failed=True)
     if isinstance(error, BadFeedError):
         rejects = whole_file("bad_feed", detail=error.reason, raw=error.body, entry=f"answer of {as_of:%Y-%m-%d}")
@@ -208,9 +198,6 @@ def _failed(
         return replace(
             failed, status=f"failed: {error.reason}{suffix}", parsed=parsed, origin=error.origin, n_fetched=1
         )
-    if isinstance(error, errors.GoneError) and not has_moved:
-        return replace(failed, status="gone (410)", state=state.model_copy(update={"gone_at": as_of}))
-    pause = error.retry_after_seconds if isinstance(error, errors.StatusError) else None
-    if pause is not None:
-        state = state.model_copy(update={"not_before": as_of + dt.timedelta(seconds=min(pause, 86_400))})
-    return replace(failed, state=state, is_timeout=isinstance(error, errors.DeadlineExceededError))
+    if state.gone_at is not None:
+        return replace(failed, status="gone (410)")
+    return replace(failed, is_timeout=isinstance(error, errors.DeadlineExceededError))

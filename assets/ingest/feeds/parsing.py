@@ -37,7 +37,7 @@ class FeedParser:
         """The postings of `body`. Raises FeedError, also if parsing takes too long or too much memory."""
         if len(body) <= (SMALL_XML_BYTES if feed.format == "rss" else SMALL_JSON_BYTES):
             return parse_feed(body, feed=feed)
-        seconds = self.first_seconds + len(body) / _BYTES_PER_SECOND
+        seconds = seconds_for(body, first=self.first_seconds)
         try:
             with self._lock:
                 self._make_room(len(body))
@@ -60,6 +60,11 @@ class FeedParser:
 
     def __exit__(self, *_: object) -> None:
         self.worker.close()
+
+
+def seconds_for(body: bytes, *, first: float) -> float:
+    """How long a body may be parsed."""
+    return first + len(body) / _BYTES_PER_SECOND
 
 
 def context_of(feed: FeedSource, *, content_type: str | None = None, page_url: str | None = None) -> FeedContext:

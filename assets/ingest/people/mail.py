@@ -11,7 +11,7 @@ from assets.digests.links import BadTokenError, DigestLinks
 from assets.erasing.requests import Erasures
 from assets.ingest.landing import LandedFile
 from assets.ingest.landing_run import parse_in_blocks
-from assets.ingest.merging import merge_landed
+from assets.ingest.merging import LandedTable, merge_landed
 from assets.ingest.people.ingest import FORMATS
 from assets.ingest.report import RunReport
 from assets.lake import Lake
@@ -42,7 +42,8 @@ def ingest_unsubscribes(lake: Lake, landing: Path, *, links: DigestLinks, as_of:
         )
         return Erasures.load(lake).without_erased(newest, at="requested_at")
 
-    return merge_landed(lake, landing, REQUESTS, UNSUBSCRIBES, read, merged, as_of=as_of, retry_at=_retry_at(as_of))
+    into = LandedTable(REQUESTS, UNSUBSCRIBES, read, merged, _retry_at(as_of))
+    return merge_landed(lake, landing, into, as_of=as_of)
 
 
 def ingest_bounces(lake: Lake, landing: Path, *, links: DigestLinks, as_of: dt.datetime) -> RunReport:
@@ -62,7 +63,8 @@ def ingest_bounces(lake: Lake, landing: Path, *, links: DigestLinks, as_of: dt.d
         once = rows.sort(BOUNCES.key).unique(BOUNCES.key, keep="first", maintain_order=True)
         return Erasures.load(lake).without_erased(once, at="occurred_at")
 
-    return merge_landed(lake, landing, REPORTS, BOUNCES, read, merged, as_of=as_of, retry_at=_retry_at(as_of))
+    into = LandedTable(REPORTS, BOUNCES, read, merged, _retry_at(as_of))
+    return merge_landed(lake, landing, into, as_of=as_of)
 
 
 def _retry_at(as_of: dt.datetime) -> Callable[[pl.DataFrame], dt.datetime | None]:

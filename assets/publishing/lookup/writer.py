@@ -32,7 +32,15 @@ QUERIES: Mapping[str, tuple[str, Sequence[str]]] = {
     keys.DIGEST_PREFIX: ("lookup_digests", ("digests",)),
     keys.DOCUMENT_PREFIX: (
         "lookup_documents",
-        ("market_trends", "skill_demand", "metrics", "reason_templates", "recipes", "display_names"),
+        (
+            "market_trends",
+            "skill_demand",
+            "metrics",
+            "reason_templates",
+            "recipes",
+            "display_names",
+            "company_profiles",
+        ),
     ),
     keys.INTERVIEWS_PREFIX: ("lookup_interviews", ("interviews",)),
     keys.JOB_DETAIL_PREFIX: ("lookup_details", ("jobs",)),

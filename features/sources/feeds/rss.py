@@ -42,7 +42,13 @@ _NO_PLACE = frozenset({"n/a", "none", "-", "unknown"})
 
 
 def read_rss(body: bytes, feed: FeedContext) -> Entries:
-    """The entries of an RSS, Atom or RDF document; of a truncated one, those that can be read.
+    """The entries of an RSS, Atom or RDF document; of a truncated one, those that can be read. Raises FeedError."""
+    document, decoded = rss_document(body, feed)
+    return _with_end(_entries(document, feed), document, decoded)
+
+
+def rss_document(body: bytes, feed: FeedContext) -> tuple[Mapping[str, object], str]:
+    """What feedparser makes of an RSS, Atom or RDF document, and its text.
 
     Raises FeedError if feedparser finds no feed (an HTML page, an empty document), or if a DTD declares entities.
     """
@@ -64,7 +70,7 @@ def read_rss(body: bytes, feed: FeedContext) -> Entries:
         raise FeedError(feed.name, f"unreadable ({type(error).__name__})") from None
     if not document.get("version"):
         raise FeedError(feed.name, what_it_is(decoded, expected="RSS, Atom or RDF"))
-    return _with_end(_entries(document, feed), document, decoded)
+    return document, decoded
 
 
 def _with_end(entries: Entries, document: Mapping[str, object], decoded: str) -> Entries:
@@ -79,17 +85,17 @@ def _entries(document: Mapping[str, object], feed: FeedContext) -> Entries:
     channel = mapping(document.get("feed"))
     language = language_code(channel.get("language"))
     raw_entries = [mapping(entry) for entry in items(document.get("entries"))]
-    links = [link(_value(entry, "link"), feed.url) for entry in raw_entries]
-    titles = [plain(_value(entry, "title")) for entry in raw_entries]
+    links = [link(stated_value(entry, "link"), feed.url) for entry in raw_entries]
+    titles = [plain(stated_value(entry, "title")) for entry in raw_entries]
     rule = title_rule(titles, feed=feed, links=links)
     for entry, url, title in zip(raw_entries, links, titles, strict=True):
         columns = {"language": language, **_columns(entry, url=url), **split_title(title, rule)}
-        columns |= board_columns(columns, url=url, author=text(_value(entry, "author")))
-        guid = text(_value(entry, "id"))
-        yield FeedEntry(guid, columns), f"{guid or ''}\n{url or ''}\n{text(_value(entry, 'summary')) or ''}"
+        columns |= board_columns(columns, url=url, author=text(stated_value(entry, "author")))
+        guid = text(stated_value(entry, "id"))
+        yield FeedEntry(guid, columns), f"{guid or ''}\n{url or ''}\n{text(stated_value(entry, 'summary')) or ''}"
 
 
-def _value(entry: Mapping[str, object], *names: str) -> object:
+def stated_value(entry: Mapping[str, object], *names: str) -> object:
     """The first of `names` that is set, without feedparser's own look-up, which maps old names and warns."""
     for name in names:
         value = dict.get(entry, name)  # type: ignore[call-overload]
@@ -99,12 +105,12 @@ def _value(entry: Mapping[str, object], *names: str) -> object:
 
 
 def _plain(entry: Mapping[str, object], *names: str) -> str | None:
-    return plain(_value(entry, *names))
+    return plain(stated_value(entry, *names))
 
 
 def _columns(entry: Mapping[str, object], *, url: str | None) -> dict[str, object]:
     description = _description(entry)
-    times = (read_timestamp(_value(entry, name)) for name in ("published", "created", "updated"))
+    times = (read_timestamp(stated_value(entry, name)) for name in ("published", "created", "updated"))
     return {
         "url": url,
         "company": _plain(entry, "job_listing_company", "himalayasjobs_companyname", "company", "companyname"),
@@ -122,14 +128,16 @@ def _columns(entry: Mapping[str, object], *, url: str | None) -> dict[str, objec
         "skills": _skills(entry),
         "tags": _tags(entry),
         "published_at": next((at for at in times if at), None),
-        "expires_at": read_deadline(_value(entry, "expires_at", "himalayasjobs_expirydate", "expired", "validity")),
+        "expires_at": read_deadline(
+            stated_value(entry, "expires_at", "himalayasjobs_expirydate", "expired", "validity")
+        ),
     }
 
 
 def _description(entry: Mapping[str, object]) -> str | None:
     """The longest of the summary and the full contents, as HTML."""
-    contents = [text(mapping(part).get("value")) for part in items(_value(entry, "content"))]
-    found = [part for part in (*contents, text(_value(entry, "summary"))) if part]
+    contents = [text(mapping(part).get("value")) for part in items(stated_value(entry, "content"))]
+    found = [part for part in (*contents, text(stated_value(entry, "summary"))) if part]
     return max(found, key=len, default=None)
 
 
@@ -157,21 +165,21 @@ def _skills(entry: Mapping[str, object]) -> list[str] | None:
 
 
 def _tags(entry: Mapping[str, object]) -> list[str] | None:
-    terms = [plain(mapping(tag).get("term")) for tag in items(_value(entry, "tags"))]
+    terms = [plain(mapping(tag).get("term")) for tag in items(stated_value(entry, "tags"))]
     return strings([*terms, _plain(entry, "job_listing_job_category")])
 
 
 def _pay(entry: Mapping[str, object]) -> dict[str, object]:
     return pay_columns(
-        _value(entry, "himalayasjobs_minsalary", "salary_min", "minsalary"),
-        _value(entry, "himalayasjobs_maxsalary", "salary_max", "maxsalary"),
+        stated_value(entry, "himalayasjobs_minsalary", "salary_min", "minsalary"),
+        stated_value(entry, "himalayasjobs_maxsalary", "salary_max", "maxsalary"),
         currency=_plain(entry, "himalayasjobs_currency", "salary_currency", "currency"),
         period=pay_period(_plain(entry, "himalayasjobs_salaryperiod", "salary_period", "salaryperiod")),
     )
 
 
 def _point(entry: Mapping[str, object]) -> dict[str, object]:
-    place = mapping(_value(entry, "where")).get("coordinates")
+    place = mapping(stated_value(entry, "where")).get("coordinates")
     if isinstance(place, (tuple, list)) and len(place) == 2:
         return coordinates(place[1], place[0])
-    return coordinates(_value(entry, "geo_lat"), _value(entry, "geo_long"))
+    return coordinates(stated_value(entry, "geo_lat"), stated_value(entry, "geo_long"))

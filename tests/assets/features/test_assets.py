@@ -115,7 +115,7 @@ def run(folder: Path, catalog: dict[tuple[str, str], pl.DataFrame]) -> dg.Execut
     for (stage, name), frame in catalog.items():
         lake.replace(stage, TABLES[name], frame)
     inputs = [("catalog", name) for name in ("jobs", "users", "interactions", "daily_interactions")] + [
-        ("bronze", name) for name in ("erasures", "events", "company_facts")
+        ("bronze", name) for name in ("erasures", "events", "company_facts", "company_news")
     ]
     sources = [dg.AssetSpec(key=list(key)).with_io_manager_key("lake_io") for key in inputs]
     return dg.materialize(

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDepre
 
 NAMES = {
     "feed_postings", "hh_postings", "file_postings", "sightings", "events", "user_records", "resumes", "erasures",
-    "application_log", "unsubscribes", "bounces", "company_facts", "quarantine", "ingest_runs",
+    "application_log", "unsubscribes", "bounces", "company_facts", "company_news", "quarantine", "ingest_runs",
 }  # fmt: skip
 
 

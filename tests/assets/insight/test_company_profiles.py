@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from assets.insight.companies import PROFILE_PARAMETERS
 from assets.sql import query
+from features.applications.answers import company_answers
 from features.jobs.company_profiles import FACT_DAYS, company_profiles
-from features.schemas.bronze import COMPANY_FACTS
-from features.schemas.catalog import JOBS
+from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS, JOBS
+from features.schemas.companies import COMPANY_FACTS, COMPANY_NEWS
 from features.schemas.features import COMPANIES
 from features.schemas.insight import COMPANY_PROFILES
 from models.fitting.similar_companies import similar_companies
@@ -53,7 +54,12 @@ def jobs_of(rows: list[dict[str, Any]]) -> pl.DataFrame:
     return JOBS.conform(pl.DataFrame(made, schema=schema)) if made else JOBS.empty()
 
 
-def profiles_of(rows: list[dict[str, Any]], facts: pl.DataFrame | None = None) -> pl.DataFrame:
+def profiles_of(
+    rows: list[dict[str, Any]],
+    facts: pl.DataFrame | None = None,
+    news: pl.DataFrame | None = None,
+    answers: pl.DataFrame | None = None,
+) -> pl.DataFrame:
     companies = COMPANIES.conform(
         pl.DataFrame(
             {"company_id": ["name:acme", "hh:7"], "company": ["Acme", "Seven GmbH"], "repost_share": [0.0, 0.5]}
@@ -64,8 +70,16 @@ def profiles_of(rows: list[dict[str, Any]], facts: pl.DataFrame | None = None) -
         frames={"jobs": jobs_of(rows), "companies": companies},
         params={"as_of": AS_OF, **PROFILE_PARAMETERS},
     )
-    found = facts if facts is not None else COMPANY_FACTS.empty()
-    table = company_profiles(figures, similar_companies(figures), found.lazy(), as_of=AS_OF)
+    table = company_profiles(
+        figures,
+        similar_companies(figures),
+        answers
+        if answers is not None
+        else company_answers(APPLICATIONS.empty().lazy(), APPLICATION_EVENTS.empty().lazy(), as_of=AS_OF),
+        facts=(facts if facts is not None else COMPANY_FACTS.empty()).lazy(),
+        news=(news if news is not None else COMPANY_NEWS.empty()).lazy(),
+        as_of=AS_OF,
+    )
     COMPANY_PROFILES.validate(table)
     return table
 
@@ -134,11 +148,11 @@ def test_a_fact_lives_a_month_and_is_found_by_id_and_by_name() -> None:
         "status": "open", "age": 3, "skills": [], "professional_roles": [], "country": "KZ", "is_duplicate": False,
     }  # fmt: skip
     rows = [
-        ("name:acme", "headcount", "120", "site", AS_OF - (FACT_DAYS - 1) * DAY),
-        ("name:acme", "founded", "1999", "site", AS_OF - (FACT_DAYS + 1) * DAY),
-        ("name:seven", "headcount", "7", "site", AS_OF - DAY),
-        ("hh:7", "rating", "4.5", "press", AS_OF - DAY),
-        ("hh:8", "rating", "1", "press", AS_OF - DAY),
+        ("name:acme", "headcount", "120", "site", None, AS_OF - (FACT_DAYS - 1) * DAY),
+        ("name:acme", "founded", "1999", "site", None, AS_OF - (FACT_DAYS + 1) * DAY),
+        ("name:seven", "headcount", "7", "site", None, AS_OF - DAY),
+        ("hh:7", "rating", "4.5", "press", None, AS_OF - DAY),
+        ("hh:8", "rating", "1", "press", None, AS_OF - DAY),
     ]
     facts = pl.DataFrame(rows, schema=dict(COMPANY_FACTS.columns), orient="row")
     table = profiles_of([{**job, "company_id": "name:acme"}, {**job, "company_id": "hh:7"}], facts)
@@ -170,7 +184,43 @@ def test_sentences_state_their_numbers_in_both_languages() -> None:
     )
     assert acme["pays_more"][0].startswith("Pays 200 % more")
     assert acme["new_skills"] == (
-        "Newly asked for in the last four weeks: Rust.", "Впервые требуется за последние четыре недели: Rust.",
+        "Newly asked for in the last four weeks (open jobs): Rust (2).",
+        "Впервые требуется за последние четыре недели (открытых вакансий): Rust (2).",
     )  # fmt: skip
     assert acme["remote"][1] == "Удалённых вакансий: 17 из 17 открытых."
     assert set(sentences["hh:7"]) == {"hiring_less", "reposts"}
+
+
+def test_news_live_a_month_and_each_page_counts_once() -> None:
+    job = {
+        **dict.fromkeys(("city", "work_format", "salary_monthly_usd_min", "salary_monthly_usd_max")),
+        "company_id": "name:acme", "status": "open", "age": 3, "skills": [], "professional_roles": [], "country": "KZ",
+        "is_duplicate": False,
+    }  # fmt: skip
+    rows = [
+        ("name:acme", "acme.example", "n1", "A new office", "https://acme.example/1", AS_OF - 3 * DAY),
+        ("name:acme", "press.example", "n9", "A new office!", "https://acme.example/1", AS_OF - 2 * DAY),
+        ("name:acme", "acme.example", "n2", "A prize", "https://acme.example/2", AS_OF - DAY),
+        ("name:acme", "acme.example", "n3", "Long ago", "https://acme.example/3", AS_OF - (FACT_DAYS + 1) * DAY),
+    ]
+    news = pl.DataFrame(rows, schema=dict(COMPANY_NEWS.columns), orient="row")
+    (found,) = profiles_of([job], news=news).to_dicts()
+    assert [one["title"] for one in found["news"]] == ["A prize", "A new office!"]
+    assert found["completeness"] == pytest.approx(2 / 12, abs=1e-6), "its country and its news are known"
+
+
+def test_what_is_known_of_answers_is_told_with_its_numbers() -> None:
+    job = {
+        **dict.fromkeys(("city", "work_format", "salary_monthly_usd_min", "salary_monthly_usd_max")),
+        "company_id": "name:acme", "status": "open", "age": 3, "skills": [], "professional_roles": [], "country": "KZ",
+        "is_duplicate": False,
+    }  # fmt: skip
+    answers = pl.DataFrame(
+        {"company_id": ["name:acme"], "n_applications": [40], "answer_share": [0.625], "answer_days_median": [4.2]}
+    )
+    (found,) = profiles_of([job], answers=answers).to_dicts()
+    (insight,) = found["insights"]
+    assert (
+        insight["text_en"] == "Answers 62 % of applications within 30 days, half of them by day 4 (applications: 40)."
+    )
+    assert insight["text_ru"] == "Отвечает на 62 % откликов за 30 дней, на половину из них — к 4-му дню (откликов: 40)."

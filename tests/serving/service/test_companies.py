@@ -27,3 +27,15 @@ def test_two_companies_are_compared_by_what_they_seek(app: Application) -> None:
 def test_an_unknown_company_is_named(app: Application, path: str) -> None:
     reply = call(app, path)
     assert (reply.status, reply.json["company_id"]) == (404, "name:none")
+
+
+def test_companies_are_listed_by_their_open_postings(app: Application) -> None:
+    reply = call(app, "/v1/companies", "limit=2")
+    assert [one["company_id"] for one in reply.json["companies"]] == ["name:a", "name:acme"]
+
+
+def test_facts_and_news_have_their_source_and_date(app: Application) -> None:
+    reply = call(app, "/v1/companies/name:acme")
+    (fact,), (entry,) = reply.json["facts"], reply.json["news"]
+    assert (fact["source"], fact["url"], fact["observed_at"][-1]) == ("site", None, "Z")
+    assert (entry["source"], entry["url"], entry["published_at"][-1]) == ("a.example", "https://a.example/1", "Z")

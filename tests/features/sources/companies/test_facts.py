@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.schemas.bronze import COMPANY_FACTS
+from features.schemas.companies import COMPANY_FACTS
 from features.sources.companies.facts import parse_company_facts
 
 AS_OF = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
