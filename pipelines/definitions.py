@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 from upath import UPath
 
-from assets.catalog import applications
+from assets.catalog import applications, follow_ups
 from assets.catalog import assets as catalog
 from assets.config.files import config_file
 from assets.config.pipeline import Pipeline
@@ -33,8 +33,8 @@ from pipelines.schedules import schedules
 from pipelines.step_threads import step_threads
 
 STAGES = (
-    ingest, catalog, applications, features, training, learning, ranking, digests, insight, application_insight, llm,
-    publishing,
+    ingest, catalog, applications, follow_ups, features, training, learning, ranking, digests, insight,
+    application_insight, llm, publishing,
 )  # fmt: skip
 
 

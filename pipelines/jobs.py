@@ -33,6 +33,7 @@ _ACTIVITY = dg.AssetSelection.assets(
     "catalog/interviews",
     "catalog/offers",
     "catalog/applications",
+    "catalog/follow_ups",
     "features/job_features",
     "features/trending",
     "features/user_profiles",

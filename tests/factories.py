@@ -16,12 +16,21 @@ from assets.publishing.build import Published, PublishingRun
 from assets.publishing.delta import publish_delta
 from assets.publishing.full import publish_full
 from assets.publishing.tables import Source
-from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS, INTERACTIONS, INTERVIEWS, JOBS, OFFERS
+from features.schemas.catalog import (
+    APPLICATION_EVENTS,
+    APPLICATIONS,
+    FOLLOW_UPS,
+    INTERACTIONS,
+    INTERVIEWS,
+    JOBS,
+    OFFERS,
+)
 from features.schemas.features import NEARBY, PREFERENCES, TRENDING, USER_PROFILES
 from features.schemas.insight import (
     APPLICATION_FUNNEL,
     COMPANY_PROFILES,
     DIGESTS,
+    FOLLOW_UP_STATS,
     LEARNING_PLANS,
     MARKET_TRENDS,
     METRICS,
@@ -205,7 +214,15 @@ def sources(**changes: pl.DataFrame) -> dict[str, Source]:
         "company_profiles": COMPANY_PROFILES.empty(),
         **{
             table.name: table.empty()
-            for table in (APPLICATIONS, APPLICATION_EVENTS, APPLICATION_FUNNEL, INTERVIEWS, OFFERS)
+            for table in (
+                APPLICATIONS,
+                APPLICATION_EVENTS,
+                APPLICATION_FUNNEL,
+                INTERVIEWS,
+                OFFERS,
+                FOLLOW_UPS,
+                FOLLOW_UP_STATS,
+            )
         },
         "learning_plans": LEARNING_PLANS.empty(),
         "skill_progress": SKILL_PROGRESS.empty(),

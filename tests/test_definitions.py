@@ -36,6 +36,7 @@ ASSETS_BY_GROUP = {
     "catalog": {
         "catalog/application_events",
         "catalog/applications",
+        "catalog/follow_ups",
         "catalog/interviews",
         "catalog/offers",
         "catalog/daily_interactions",
@@ -71,6 +72,7 @@ ASSETS_BY_GROUP = {
         "insight/application_funnel",
         "insight/company_profiles",
         "insight/experiments",
+        "insight/follow_up_stats",
         "insight/exposures",
         "insight/llm_usage",
         "insight/market_trends",

@@ -75,17 +75,23 @@ def refresh(
     as_of: dt.datetime,
     only_changes: bool,
     also: Callable[[], pl.Series] = lambda: _NOBODY,
+    settings: str = "",
 ) -> int:
     """Brings a table that is made of timelines up to date; returns its number of rows.
 
     `rows_of` gets the timelines and the users to compute, None for all. `only_changes`: users whose timelines changed
-    and those in `also`, if that is known.
+    and those in `also`, if that is known, and `settings` are those of the run before.
     """
     stored = user_table(lake, table)
     with stored.lock():
-        now = {"events": mark_of(lake, _STAGE, APPLICATION_EVENTS.name), "until": as_of.isoformat()}
+        now = {
+            "events": mark_of(lake, _STAGE, APPLICATION_EVENTS.name),
+            "until": as_of.isoformat(),
+            "settings": settings,
+        }
         before, users = stored.made_of, None
-        if only_changes and before is not None and before["until"] <= now["until"]:
+        is_known = before is not None and before.get("settings", "") == settings
+        if only_changes and before is not None and is_known and before["until"] <= now["until"]:
             users = changed_since(lake, _STAGE, APPLICATION_EVENTS.name, before["events"], "user_id")
         if users is not None:
             users = pl.concat([users, also()]).unique().sort()

@@ -59,13 +59,21 @@ def application_events(
 
 @asset("catalog/interviews", deps=("catalog/application_events",))
 def interviews(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock) -> dg.Output[StoredTable]:
-    """Interviews as they stand: the newest word on each, and how often it was changed."""
+    """Interviews as they stand: the newest word on each, how often it was changed, and whether it is near."""
+    lake, as_of = workspace.lake, clock.as_of(context)
+
+    def users_with_other_nearness() -> pl.Series:
+        stored = lake.scan("catalog", INTERVIEWS)
+        differs = stored.filter(summaries.is_soon(as_of=as_of).ne_missing(pl.col("is_soon")))
+        return differs.select(pl.col("user_id").unique()).collect()["user_id"]
+
     n_rows = refresh(
-        workspace.lake,
+        lake,
         INTERVIEWS,
-        lambda timelines, _: summaries.interviews(timelines),
-        as_of=clock.as_of(context),
+        lambda timelines, _: summaries.interviews(timelines).with_columns(is_soon=summaries.is_soon(as_of=as_of)),
+        as_of=as_of,
         only_changes=is_partial(context),
+        also=users_with_other_nearness,
     )
     return dg.Output(StoredTable(INTERVIEWS, n_rows))
 

@@ -7,7 +7,9 @@ _DATA = Path(__file__).resolve().parents[2] / "data"
 SHIPPED_FOLDER = _DATA / "config"
 SHIPPED_VOCABULARY = _DATA / "vocabulary"
 SHIPPED_PROMPTS = _DATA / "prompts"
-CONFIG_FILES = ("sources.yaml", "ranking.yaml", "pipeline.yaml", "llm.yaml", "applications.yaml")
+CONFIG_FILES = (
+    "sources.yaml", "ranking.yaml", "pipeline.yaml", "llm.yaml", "applications.yaml", "follow_ups.yaml",
+)  # fmt: skip
 
 
 def config_file(folder: Path | None, name: str) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from assets.config.applications import Applications
 from assets.config.files import CONFIG_FILES, SHIPPED_VOCABULARY, config_file
+from assets.config.follow_ups import FollowUps
 from assets.config.llm import Llm
 from assets.config.pipeline import Pipeline
 from assets.config.ranking import Ranking
@@ -24,6 +25,7 @@ class Config(Strict):
     pipeline: Pipeline
     llm: Llm
     applications: Applications
+    follow_ups: FollowUps
 
 
 def load_config(folder: Path | None = None, *, lake: Lake | None = None) -> Config:
@@ -48,4 +50,5 @@ def load_config(folder: Path | None = None, *, lake: Lake | None = None) -> Conf
         pipeline=load_file(config_file(folder, "pipeline.yaml"), Pipeline),
         llm=load_file(config_file(folder, "llm.yaml"), Llm),
         applications=load_file(config_file(folder, "applications.yaml"), Applications),
+        follow_ups=load_file(config_file(folder, "follow_ups.yaml"), FollowUps),
     )

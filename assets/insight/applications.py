@@ -1,15 +1,19 @@
-"""How far applications come, as an asset."""
+"""How far applications come, and how follow-ups are answered, as assets."""
 
 import dagster as dg
 import polars as pl
 
 from assets.declare import asset
 from assets.plots import bar_chart
-from assets.resources import Workspace
+from assets.resources import RunClock, Workspace
+from features.applications.follow_up_stats import ALL as ALL_GROUPS
+from features.applications.follow_up_stats import follow_up_stats
 from features.applications.funnel import ALL, EVERYBODY, funnel, groups, reached_steps
 from features.applications.summaries import last_shown
 from features.schemas.catalog import JOBS
 from features.schemas.insight import EXPOSURES
+
+_KEY = ["user_id", "application_id"]
 
 
 @asset(
@@ -32,4 +36,21 @@ def application_funnel(
     return dg.Output(table, metadata={**{f"n_{step}": n for step, n in steps.items()}, "funnel": chart})
 
 
-ASSETS = [application_funnel]
+@asset("insight/follow_up_stats", inputs=("catalog/follow_ups", "catalog/application_events"))
+def follow_up_stats_table(
+    context: dg.AssetExecutionContext, clock: RunClock, follow_ups: pl.LazyFrame, application_events: pl.LazyFrame
+) -> dg.Output[pl.DataFrame]:
+    """How often follow-ups are answered, by sequence, step, template and waiting time, and which wait is recommended.
+
+    Groups of fewer than ten people are left out.
+    """
+    sent = follow_ups.filter(pl.col("status") == "sent")
+    events = application_events.join(sent.select("user_id", "application_id").unique(), on=_KEY, how="semi")
+    table = follow_up_stats(sent.collect(), events.collect(), as_of=clock.as_of(context))
+    steps = table.filter(pl.col("step") > 0, pl.col("template") == ALL_GROUPS, pl.col("waiting") == ALL_GROUPS)
+    labelled = steps.with_columns(label=pl.format("{} {}", "sequence", "step"))
+    chart = bar_chart(labelled, "label", "reply_share", "Answered follow-ups by step")
+    return dg.Output(table, metadata={"n_sent": int(steps["n_sent"].sum()), "answered": chart})
+
+
+ASSETS = [application_funnel, follow_up_stats_table]

@@ -37,7 +37,15 @@ from assets.ranking.matches import matches_table
 from assets.resources import ANNOUNCE_TAG, SCOPE_TAG, RunClock, Workspace, parse_scope, whole_job
 from assets.training.similar_jobs import similar_jobs_layers
 from features.localisation.places import town_names
-from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS, INTERACTIONS, INTERVIEWS, JOBS, OFFERS
+from features.schemas.catalog import (
+    APPLICATION_EVENTS,
+    APPLICATIONS,
+    FOLLOW_UPS,
+    INTERACTIONS,
+    INTERVIEWS,
+    JOBS,
+    OFFERS,
+)
 from features.schemas.features import PREFERENCES, USER_PROFILES
 from features.schemas.insight import SKILL_PROGRESS
 from features.schemas.ranking import FEEDS, MATCHES
@@ -65,6 +73,8 @@ _FRAMES = {
     "interviews": "catalog",
     "offers": "catalog",
     "application_funnel": "insight",
+    "follow_ups": "catalog",
+    "follow_up_stats": "insight",
 }
 _DAMAGED_KEPT_DAYS = 30
 _DEPENDENCIES = (
@@ -218,7 +228,7 @@ def collect_sources(workspace: Workspace) -> dict[str, Source]:
     }
     preferences = LayeredTable(lake, "features", PREFERENCES, by=("user_id",))
     sources[PREFERENCES.name] = replace(sources[PREFERENCES.name], layered=preferences)
-    for table in (APPLICATIONS, APPLICATION_EVENTS, INTERVIEWS, OFFERS):
+    for table in (APPLICATIONS, APPLICATION_EVENTS, INTERVIEWS, OFFERS, FOLLOW_UPS):
         sources[table.name] = replace(sources[table.name], layered=user_table(lake, table))
     similar = similar_jobs_layers(lake)
     sources[SIMILAR_JOBS.name] = replace(sources[SIMILAR_JOBS.name], layered=similar)

@@ -24,7 +24,7 @@ from serving.contract.tables import KEYS, TABLES
 # Tables that a delta updates by key, jobs after the tables that refer to them. The others are small: replaced whole.
 INCREMENTAL_TABLES = (
     "feeds", "matches", "similar_jobs", "preferences", "digests", "skill_gaps", "learning_plans", "skill_progress",
-    "applications", "application_events", "application_funnel", "interviews", "offers", "jobs",
+    "applications", "application_events", "application_funnel", "interviews", "offers", "follow_ups", "jobs",
 )  # fmt: skip
 # The time that a digest took to render differs from run to run. It is published, but does not make a digest differ.
 UNSTABLE_COLUMNS = ("generation_time_seconds",)

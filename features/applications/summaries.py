@@ -10,6 +10,7 @@ from features.schemas.catalog import APPLICATIONS, INTERVIEWS, OFFERS
 
 _KEY = ["user_id", "application_id"]
 _LEAST_COMPARED = 10
+_SOON = dt.timedelta(days=1)
 
 
 def applications(
@@ -84,8 +85,14 @@ def _of_day(rows: pl.DataFrame, action: str) -> pl.DataFrame:
     return rows.select(*_KEY, next_action=pl.lit(action), next_action_at=at)
 
 
+def is_soon(*, as_of: dt.datetime) -> pl.Expr:
+    """Whether an interview (INTERVIEWS) begins within a day."""
+    is_near = pl.col("starts_at").is_between(as_of, as_of + _SOON, closed="right")
+    return (is_near & (pl.col("status") == "scheduled")).fill_null(value=False)
+
+
 def interviews(timelines: pl.DataFrame) -> pl.DataFrame:
-    """INTERVIEWS of APPLICATION_EVENTS: what was last said of each."""
+    """INTERVIEWS of APPLICATION_EVENTS without is_soon: what was last said of each."""
     return INTERVIEWS.conform(
         timelines.filter(pl.col("event_type") == "interview")
         .group_by(*_KEY, "interview_id", maintain_order=True)
@@ -93,7 +100,7 @@ def interviews(timelines: pl.DataFrame) -> pl.DataFrame:
             pl.col("action").last().replace("rescheduled", "scheduled").alias("status"),
             *(
                 pl.col(name).drop_nulls().last()
-                for name in ("kind", "starts_at", "utc_offset_minutes", "duration_minutes", "outcome")
+                for name in ("kind", "starts_at", "utc_offset_minutes", "duration_minutes", "outcome", "interviewer")
             ),
             feedback=pl.col("text").drop_nulls().last(),
             revision=pl.len().cast(pl.Int32) - 1,

@@ -261,6 +261,7 @@ APPLICATION_LOG = Table(
         "utc_offset_minutes": Column(pl.Int16, "Time zone in which the start was stated", "minutes east of UTC"),
         "duration_minutes": Column(pl.Int32, "Length of the interview", "minutes"),
         "outcome": Column(pl.String, f"Outcome of the interview: {', '.join(INTERVIEW_OUTCOMES)}"),
+        "interviewer": Column(pl.String, "Who leads the interview, as the app states it"),
         "salary": Column(pl.Float64, "Offered pay, in currency per period"),
         "currency": Column(pl.String, "Currency of the pay (ISO 4217)"),
         "period": Column(pl.String, "What the pay is for, such as month"),
@@ -274,7 +275,7 @@ APPLICATION_LOG = Table(
         "step": Column(pl.Int32, "Follow-up: its step in the sequence"),
     },
     key=("event_id",),
-    personal=frozenset({"text"}),
+    personal=frozenset({"text", "interviewer"}),
 )
 
 USER_PROFILE_COLUMNS: Mapping[str, Column] = {

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from serving.contract.columns import TIMESTAMP, USER_ID, Column, Table
 
+FOLLOW_UP_STATUSES = ("due", "sent", "skipped", "cancelled")
+
 _APPLICATION_ID = Column("varchar", "Application, by the app's id, else app- and a hash of user and job")
 _JOB_ID = Column("varchar", "Job, as <source>:<source_id>; null for a job from elsewhere")
 _STATE = (
@@ -22,6 +24,7 @@ _INTERVIEW = {
     "utc_offset_minutes": Column("smallint", "Time zone in which the start was stated", "minutes east of UTC"),
     "duration_minutes": Column("integer", "Length", "minutes"),
     "outcome": Column("varchar", "passed, failed or unknown"),
+    "interviewer": Column("varchar", "Who leads the interview, as the app states it"),
 }
 _PAY = {
     "salary": Column("double", "Offered pay, in currency per period"),
@@ -113,7 +116,63 @@ APPLICATION_TABLES: Mapping[str, Table] = {
             **_INTERVIEW,
             "feedback": Column("varchar", "What the user or the employer said of it"),
             "revision": Column("integer", "How often it was changed"),
+            "is_soon": Column("boolean", "Whether it begins within a day of the run, and has not begun"),
             "updated_at": _UPDATED_AT,
+        },
+    ),
+    "follow_ups": Table(
+        "What to write to employers, and when; one row per user, application, sequence, ref and step",
+        ("user_id", "application_id", "sequence", "ref", "step"),
+        {
+            "user_id": USER_ID,
+            "application_id": _APPLICATION_ID,
+            "sequence": Column("varchar", "Sequence of follow_ups.yaml, such as after_application"),
+            "ref": Column("varchar", "What began the sequence: the id of an event, an interview or an offer"),
+            "step": Column("integer", "Step of the sequence, from 1"),
+            "template": Column("varchar", "Template of follow_ups.yaml that the draft is made from"),
+            "begins_at": Column(TIMESTAMP, "When the sequence began; of an interview its end"),
+            "due_at": Column(TIMESTAMP, "When the step is to be sent; it may lie ahead"),
+            "is_due": Column("boolean", "Whether that time has come, and the step is open"),
+            "expires_at": Column(TIMESTAMP, "When the step is skipped unless it is sent: at the next one, or by time"),
+            "channel": Column("varchar", "email, message or phone"),
+            "language": Column("varchar", "Language of the draft: the job's, else the user's"),
+            "subject": Column("varchar", "Subject of the draft; null unless the step is open"),
+            "text": Column(
+                "varchar",
+                "Draft, which the user sends; null unless the step is open. {name} stands for the user's name, which "
+                "the app puts in",
+            ),
+            "status": Column("varchar", "due (open, see is_due), sent, skipped or cancelled"),
+            "why": Column(
+                "varchar",
+                "Of a step that is due, what began the sequence: a state, reply_in, reply_out, interview_end or "
+                "offer_deadline. Else what ended it: user, next_step, expired, state_ and the new state, reply or "
+                "reply_ and its sentiment, reply_out, interview, interview_cancelled, offer, or offer_ and its outcome",
+            ),
+            "revision": Column("integer", "Grows with every change of the row"),
+            "updated_at": Column(TIMESTAMP, "Last change"),
+        },
+    ),
+    "follow_up_stats": Table(
+        "How often employers answer follow-ups; one row per sequence, step, template and waiting time, all among them",
+        ("sequence", "step", "template", "waiting"),
+        {
+            "sequence": Column("varchar", "Sequence of follow_ups.yaml"),
+            "step": Column("integer", "Step of the sequence, from 1; 0 for all"),
+            "template": Column("varchar", "Template of follow_ups.yaml; all"),
+            "waiting": Column("varchar", "Days from the beginning of the sequence until it was sent: 0-2, 3-4 …; all"),
+            "n_users": Column("bigint", "People who sent it; groups of fewer than ten are left out"),
+            "n_sent": Column("bigint", "Follow-ups that were sent and had time for an answer"),
+            "n_replies": Column("bigint", "Of these, answered by a message or a step forward within 14 days"),
+            "reply_share": Column("double", "Share that was answered", "0–1"),
+            "lower": Column("double", "Lower bound of the share, 95 %", "0–1"),
+            "upper": Column("double", "Upper bound of the share, 95 %", "0–1"),
+            "median_days": Column("double", "Median time from the follow-up to the answer", "days"),
+            "recommended_days": Column(
+                "double",
+                "Median wait of the time that is answered most; null unless the intervals tell it",
+                "days",
+            ),
         },
     ),
     "offers": Table(

@@ -25,6 +25,7 @@ APPLICATION_EVENTS_PREFIX = "application-events"  # user_id
 APPLICATION_FUNNEL_PREFIX = "application-funnel"  # user_id; empty for all users together
 INTERVIEWS_PREFIX = "interviews"  # user_id
 OFFERS_PREFIX = "offers"  # user_id
+FOLLOW_UPS_PREFIX = "follow-ups"  # user_id
 LEARNING_PLANS_PREFIX = "learning-plans"  # user_id
 SKILL_PROGRESS_PREFIX = "skill-progress"  # user_id
 COMPANY_PREFIX = "company"  # company_id: its profile
@@ -36,6 +37,7 @@ USER_PREFIXES = frozenset(
     {FEED_PREFIX, COMPONENTS_PREFIX, MATCHES_PREFIX, DIGEST_PREFIX, PREFERENCES_PREFIX, SKILL_GAPS_PREFIX}
     | {LEARNING_PLANS_PREFIX, SKILL_PROGRESS_PREFIX}
     | {APPLICATIONS_PREFIX, APPLICATION_EVENTS_PREFIX, APPLICATION_FUNNEL_PREFIX, INTERVIEWS_PREFIX, OFFERS_PREFIX}
+    | {FOLLOW_UPS_PREFIX}
 )
 DICTIONARY_KEY = b"dictionary:"
 COMPRESSED_FIRST_BYTE = 0x28

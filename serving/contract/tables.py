@@ -12,7 +12,7 @@ from serving.contract.company_tables import COMPANY_PROFILES
 from serving.contract.insight_tables import INSIGHT_TABLES
 
 # Readers of another major version refuse a generation. 1.1: the column `window` of `trending` became `period`.
-SCHEMA_VERSION = "1.4"
+SCHEMA_VERSION = "1.5"
 
 LANGUAGES = ("en", "ru")
 FEED_SOURCES = ("personal", "profile", "segment", "global")

@@ -83,6 +83,7 @@ class ApplicationEvent(Struct, gc=False):
     utc_offset_minutes: int | None
     duration_minutes: int | None
     outcome: str | None
+    interviewer: str | None
     salary: float | None
     currency: str | None
     period: str | None
@@ -109,8 +110,10 @@ class Interview(Struct, gc=False):
     utc_offset_minutes: int | None
     duration_minutes: int | None
     outcome: str | None
+    interviewer: str | None
     feedback: str | None
     revision: int
+    is_soon: bool | None
     updated_at: str
 
 
@@ -131,6 +134,40 @@ class Offer(Struct, gc=False):
     updated_at: str
 
 
+class FollowUp(Struct, gc=False):
+    """What the user may write to an employer, and when. The text is a draft, which the user sends."""
+
+    columns: ClassVar[Columns] = DESCRIBED["follow_ups"].columns
+    application_id: str
+    sequence: str
+    ref: str
+    step: int
+    template: str
+    begins_at: str
+    due_at: str
+    is_due: bool
+    expires_at: str
+    channel: str | None
+    language: str
+    subject: str | None
+    text: str | None
+    status: str
+    why: str
+    revision: int
+    updated_at: str
+
+
+class FollowUps(Struct):
+    """A user's follow-ups."""
+
+    user_id: UserId
+    generation: Generation
+    follow_ups: Annotated[
+        list[FollowUp],
+        Meta(description="Open ones first, the next one due at the top; empty if there are none"),
+    ]
+
+
 class ApplicationDetail(Struct):
     """One application with its whole timeline."""
 
@@ -148,4 +185,5 @@ ROWS: Mapping[str, msgspec.json.Decoder[Any]] = {
     keys.APPLICATION_EVENTS_PREFIX: msgspec.json.Decoder(list[ApplicationEvent]),
     keys.INTERVIEWS_PREFIX: msgspec.json.Decoder(list[Interview]),
     keys.OFFERS_PREFIX: msgspec.json.Decoder(list[Offer]),
+    keys.FOLLOW_UPS_PREFIX: msgspec.json.Decoder(list[FollowUp]),
 }

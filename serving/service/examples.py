@@ -95,6 +95,13 @@ _OF_TYPE: Mapping[str, Mapping[str, Any]] = {
         "monthly_usd": 2600.0, "deadline": "2026-03-10", "market_percentile": 0.72, "n_compared": 48,
         "updated_at": "2026-02-28T11:00:00Z",
     },
+    "FollowUp": {
+        "sequence": "after_application", "ref": "e-1", "step": 1, "template": "application_first",
+        "begins_at": "2026-02-26T10:00:00Z", "due_at": "2026-03-01T05:00:00Z", "is_due": True,
+        "expires_at": "2026-03-05T05:00:00Z", "channel": "email", "language": "en",
+        "subject": "My application: Python developer", "text": "Hello, … Kind regards, {name}", "status": "due",
+        "why": "applied", "revision": 2, "updated_at": "2026-02-26T10:00:00Z",
+    },
     "LearningResource": {
         "name": "Docker: get started", "url": "https://docs.docker.com/get-started/", "hours": 12, "language": "en",
     },

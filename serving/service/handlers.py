@@ -142,6 +142,18 @@ def applications(view: View, request: Request) -> Answer:
     return answer(application_responses.Applications(request.identifier, view.name, steps, rows))
 
 
+def follow_ups(view: View, request: Request) -> Answer:
+    """The user's follow-ups, of one status if it is asked for; an empty list if there are none."""
+    status = request.values["status"]
+    if status is None:
+        rows = _stored(view, keys.FOLLOW_UPS_PREFIX, request)
+    else:
+        stored = view.reader().get(keys.FOLLOW_UPS_PREFIX, request.identifier) or _EMPTY
+        decoder = application_responses.ROWS[keys.FOLLOW_UPS_PREFIX]
+        rows = [row for row in decoder.decode(stored) if row.status == status]
+    return answer(application_responses.FollowUps(request.identifier, view.name, rows))
+
+
 def application(view: View, request: Request) -> Answer:
     """One application with its timeline, interviews and offers."""
     application_id, reader = request.values["application_id"], view.reader()

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from serving.contract.application_tables import FOLLOW_UP_STATUSES
 from serving.contract.tables import GLOBAL_AREA, LANGUAGES, TRENDING_PERIODS
 from serving.service import (
     application_responses,
@@ -101,6 +102,7 @@ _MATCHES = (_limit(10), _minimum(0.0), _LANGUAGE)
 _TOKEN = parameters.text(
     "token", "a token of the user's calendar: programs can't send headers", longest=2_000, default=""
 )
+_STATUS = parameters.choice("status", "only follow-ups of this status", FOLLOW_UP_STATUSES, default=None)
 CALENDAR = "calendar.ics"
 _JOB = "/v1/jobs/{job_id}"
 _COMPANY = "/v1/companies/{company_id}"
@@ -135,6 +137,13 @@ ROUTES = (
         "One application with its timeline",
         application_responses.ApplicationDetail,
         can_miss=True,
+    ),
+    _user_route(
+        "follow-ups",
+        handlers.follow_ups,
+        "What a user may write to employers, and when",
+        application_responses.FollowUps,
+        (_STATUS,),
     ),
     _user_route(
         CALENDAR,

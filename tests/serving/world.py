@@ -8,7 +8,7 @@ import polars as pl
 
 from assets.publishing.build import Published
 from features.nearby import cells
-from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS, INTERVIEWS, OFFERS
+from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS, FOLLOW_UPS, INTERVIEWS, OFFERS
 from features.schemas.features import NEARBY
 from features.schemas.insight import (
     APPLICATION_FUNNEL,
@@ -99,12 +99,25 @@ def _applications() -> dict[str, pl.DataFrame]:
             ),
         ),
         "interviews": _frame(INTERVIEWS, {**_of_application("app-1"), **talk}),
+        "follow_ups": _frame(FOLLOW_UPS, _follow_up(1), _follow_up(2, status="cancelled", is_due=False)),
         "offers": _frame(OFFERS, {**_of_application("app-1"), **offer}),
     }
 
 
 def _of_application(application_id: str) -> dict[str, object]:
     return {"user_id": "anna", "application_id": application_id}
+
+
+def _follow_up(step: int, **changes: object) -> dict[str, object]:
+    """A step of anna's first application, due a day after the last."""
+    due_at = AS_OF + dt.timedelta(days=step - 1)
+    own = {
+        "sequence": "after_application", "ref": "e1", "step": step, "template": "first", "begins_at": AS_OF,
+        "due_at": due_at, "is_due": True, "expires_at": due_at + dt.timedelta(days=1), "channel": "email",
+        "language": "en", "subject": "My application", "text": "Regards, {name}", "status": "due", "why": "applied",
+        "revision": 2, "updated_at": AS_OF,
+    }  # fmt: skip
+    return {**_of_application("app-1"), **own, **changes}
 
 
 def _application(application_id: str, *, state: str = "interview") -> dict[str, object]:

@@ -42,6 +42,7 @@ QUERIES: Mapping[str, tuple[str, Sequence[str]]] = {
             "company_profiles",
         ),
     ),
+    keys.FOLLOW_UPS_PREFIX: ("lookup_follow_ups", ("follow_ups",)),
     keys.INTERVIEWS_PREFIX: ("lookup_interviews", ("interviews",)),
     keys.JOB_DETAIL_PREFIX: ("lookup_details", ("jobs",)),
     keys.MATCHES_PREFIX: ("lookup_matches", ("matches",)),

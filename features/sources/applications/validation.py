@@ -27,7 +27,7 @@ from features.sources.parsed import Parsed, rejects
 
 _IDS = ("event_id", "user_id", "application_id", "job_id", "interview_id", "offer_id")
 _WORDS = ("event_type", "to", "action", "kind", "outcome", "direction", "sentiment", "period")
-_LINES = ("title", "company", "url", "channel", "sequence")
+_LINES = ("title", "company", "url", "channel", "sequence", "interviewer")
 _TEXTS = ("text", "feedback")
 _OTHERS = ("occurred_at", "starts_at", "at", "date", "deadline", "duration_minutes", "salary", "currency", "step")
 FIELDS = (*_IDS, *_WORDS, *_LINES, *_TEXTS, *_OTHERS)
@@ -218,6 +218,7 @@ def _columns() -> list[pl.Expr]:
         only(is_interview & pl.col("starts_at_read").is_not_null(), "utc_offset_minutes").alias("utc_offset_minutes"),
         only(is_interview, "minutes").alias("duration_minutes"),
         only(is_interview, "outcome", INTERVIEW_OUTCOMES).alias("outcome"),
+        only(is_interview, "interviewer").alias("interviewer"),
         only(is_offer, "pay").alias("salary"),
         only(is_offer, "code").alias("currency"),
         only(is_offer, "pay_period", ["hour", "day", "week", "month", "year"]).alias("period"),

@@ -8,17 +8,28 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from assets.catalog.applications import ASSETS, with_monthly_value
+from assets.catalog import applications, follow_ups
+from assets.catalog.applications import with_monthly_value
 from assets.increments import LayeredTable
 from assets.io import LakeIOManager
 from assets.lake import Lake
 from assets.resources import AS_OF_TAG, SCOPE_TAG, RunClock, Workspace
 from features.jobs.salary import load_rates
 from features.schemas.bronze import APPLICATION_LOG, ERASURES, QUARANTINE
-from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS, INTERVIEWS, OFFERS
+from features.schemas.catalog import (
+    APPLICATION_EVENTS,
+    APPLICATIONS,
+    FOLLOW_UPS,
+    INTERVIEWS,
+    JOBS,
+    OFFERS,
+    USERS,
+)
 from features.schemas.insight import EXPOSURES
 from tests.features.applications.test_folding import AS_OF, Row, at, log_of, status
 
+ASSETS = [*applications.ASSETS, *follow_ups.ASSETS]
+TABLES = (APPLICATIONS, APPLICATION_EVENTS, INTERVIEWS, OFFERS, FOLLOW_UPS)
 RATES = load_rates(Path(__file__).parents[3] / "data/vocabulary/currencies.csv")
 
 
@@ -80,7 +91,7 @@ def test_an_erased_user_leaves_no_application(tmp_path: Path) -> None:
     lake = run(tmp_path, *ROWS, status("e9", 0, "applied", user_id="u2"))
     lake.replace("bronze", ERASURES, ERASURES.conform(pl.DataFrame({"user_id": ["u1"], "requested_at": [AS_OF]})))
     run(tmp_path)
-    for table in (APPLICATIONS, APPLICATION_EVENTS, INTERVIEWS, OFFERS):
+    for table in TABLES:
         assert set(lake.scan("catalog", table).collect()["user_id"]) <= {"u2"}
 
 
@@ -104,23 +115,22 @@ def test_an_offer_has_a_monthly_value_only_if_currency_and_period_are_known(
 
 def test_a_lake_without_a_log_has_empty_tables(tmp_path: Path) -> None:
     lake = run(tmp_path)
-    for table in (APPLICATIONS, APPLICATION_EVENTS, INTERVIEWS, OFFERS):
+    for table in TABLES:
         assert lake.exists("catalog", table.name)
         assert lake.scan("catalog", table).collect().is_empty()
 
 
 def tables(lake: Lake) -> dict[str, pl.DataFrame]:
-    return {
-        table.name: lake.scan("catalog", table).collect().sort(table.key)
-        for table in (APPLICATIONS, APPLICATION_EVENTS, INTERVIEWS, OFFERS)
-    }
+    return {table.name: lake.scan("catalog", table).collect().sort(table.key) for table in TABLES}
 
 
 def test_runs_for_the_changes_give_the_tables_of_a_run_for_everything(tmp_path: Path) -> None:
-    """News of one user, a late event, somebody new, a deadline that passes, somebody erased."""
+    """News of one user, a late event, somebody new, a deadline that passes, a step that falls due, somebody erased."""
     people = [{**row, "event_id": f"{row['event_id']}-{n}", "user_id": f"u{n}"} for n in range(1, 5) for row in ROWS]
     later = AS_OF + dt.timedelta(days=4)
     steps: list[tuple[list[Row], dt.datetime]] = [
+        ([status("n0", 24 * 27, "applied", user_id="u8", job_id="hh:8")], AS_OF),
+        ([], AS_OF + dt.timedelta(days=3, hours=12)),
         ([status("n1", 20, "interview", user_id="u2")], AS_OF),
         ([status("n2", 0.5, "screening", user_id="u3"), status("n3", 1, "saved", user_id="u9")], AS_OF),
         ([], AS_OF + dt.timedelta(days=12)),
@@ -153,3 +163,46 @@ def test_a_run_for_the_changes_folds_only_who_has_news(tmp_path: Path) -> None:
     newest = LayeredTable(lake, "catalog", APPLICATION_EVENTS, by=("user_id",)).newest(after=before)
     assert newest is not None
     assert set(newest.collect()["user_id"]) == {"u2"}
+
+
+def test_a_step_that_falls_due_is_said_by_a_run_for_the_changes_to_whom_it_concerns(tmp_path: Path) -> None:
+    quiet = status("e2", 24 * 20, "withdrawn", user_id="u2")
+    before = run(tmp_path, status("e1", 24 * 26, "applied"), quiet, as_of=AS_OF)
+    assert not before.scan("catalog", FOLLOW_UPS).collect()["is_due"].any()
+    sequence = LayeredTable(before, "catalog", FOLLOW_UPS, by=("user_id",)).sequence
+    lake = run(tmp_path, as_of=AS_OF + dt.timedelta(days=2), scope="acted")
+    newest = LayeredTable(lake, "catalog", FOLLOW_UPS, by=("user_id",)).newest(after=sequence)
+    assert newest is not None
+    assert newest.filter("is_due").select("user_id", "sequence", "step").collect().rows() == [
+        ("u1", "after_application", 1)
+    ]
+    assert set(newest.collect()["user_id"]) == {"u1"}
+
+
+def test_an_interview_is_said_to_be_near_when_a_day_is_left(tmp_path: Path) -> None:
+    talk = status("e1", 1, "", event_type="interview", state=None, action="scheduled", interview_id="i1",
+                  starts_at=AS_OF + dt.timedelta(days=2))  # fmt: skip
+    found = [run(tmp_path, talk).scan("catalog", INTERVIEWS).collect()["is_soon"][0]]
+    for days in (1, 2):
+        lake = run(tmp_path, as_of=AS_OF + dt.timedelta(days=days), scope="acted")
+        found.append(lake.scan("catalog", INTERVIEWS).collect()["is_soon"][0])
+    assert found == [False, True, False]
+
+
+def test_drafts_are_in_the_language_of_the_job_and_hold_no_name_of_the_user(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    people = {
+        "user_id": ["u1", "u2"],
+        "full_name": ["Zoya Secret"] * 2,
+        "language": ["ru", "ru"],
+        "timezone": [None] * 2,
+    }
+    lake.replace("catalog", USERS, USERS.conform(pl.DataFrame(people)))
+    jobs = {"job_id": ["hh:1"], "title": ["Cook"], "company": ["Acme"], "language": ["en"], "country": ["GB"]}
+    lake.replace("catalog", JOBS, JOBS.conform(pl.DataFrame(jobs)))
+    run(tmp_path, status("e1", 24 * 27, "applied"), status("e2", 24 * 27, "applied", user_id="u2", job_id="hh:2"))
+    found = lake.scan("catalog", FOLLOW_UPS).filter(pl.col("step") == 1).collect()
+    assert found["language"].to_list() == ["en", "ru"]
+    assert "applied for Cook at Acme on 28 February" in found["text"][0]
+    assert "«открытая позиция» в вашей компании" in found["text"][1]
+    assert not any("Secret" in text for text in [*found["text"], *found["subject"]])

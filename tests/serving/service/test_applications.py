@@ -48,3 +48,16 @@ def test_the_applications_of_a_user_come_in_one_list(app: Application) -> None:
 def test_two_ids_in_a_path_are_told_apart(path: str, template: str, identifier: str) -> None:
     route, found = match(path)
     assert (route.template, found) == (template, identifier)
+
+
+def test_follow_ups_come_with_the_open_ones_first_and_can_be_asked_for_by_status(app: Application) -> None:
+    path = "/v1/users/anna/follow-ups"
+    every = call(app, path).json["follow_ups"]
+    assert [(one["step"], one["status"]) for one in every] == [(1, "due"), (2, "cancelled")]
+    assert every[0]["due_at"] == "2026-03-01T02:00:00Z"
+    assert [one["step"] for one in call(app, path, "status=cancelled").json["follow_ups"]] == [2]
+    assert call(app, "/v1/users/nobody/follow-ups").json["follow_ups"] == []
+    refused = call(app, path, "status=late")
+    assert (refused.status, refused.json["parameter"]) == (400, "status")
+    assert "due or sent or skipped or cancelled" in refused.json["detail"]
+    assert call(app, path + "/1").status == 404

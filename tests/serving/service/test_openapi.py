@@ -27,6 +27,7 @@ ASKED = {
     "/v1/users/{user_id}/digest": f"date={AS_OF.date()}",
     "/v1/users/{user_id}/digest.html": f"date={AS_OF.date()}",
     "/v1/users/{user_id}/digest.txt": f"date={AS_OF.date()}",
+    "/v1/users/{user_id}/follow-ups": "status=due",
     "/v1/jobs/{job_id}/similar": "limit=1&lang=ru",
     "/v1/names": "lang=ru",
     "/v1/users/{user_id}/calendar.ics": "lang=ru&token=",
@@ -127,6 +128,7 @@ def test_the_types_have_the_columns_of_the_published_tables(app: Application) ->
         ("application_events", "ApplicationEvent"),
         ("interviews", "Interview"),
         ("offers", "Offer"),
+        ("follow_ups", "FollowUp"),
     ):
         assert set(described[name]["properties"]) == set(TABLES[table]) - {"user_id"}
     for table, name in (

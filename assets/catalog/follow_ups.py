@@ -1,0 +1,93 @@
+"""The catalog's table of follow-ups: what each user may write to employers, and when."""
+
+import datetime as dt
+
+import dagster as dg
+import polars as pl
+
+from assets.catalog.application_updates import of_users, refresh
+from assets.declare import asset
+from assets.io import StoredTable
+from assets.lake import Lake
+from assets.resources import RunClock, Workspace, is_partial
+from features.applications.follow_ups import follow_ups
+from features.schemas.catalog import APPLICATIONS, FOLLOW_UPS, JOBS, USERS
+from serving.contract.tables import LANGUAGES
+
+_STAGE = "catalog"
+
+
+@asset(
+    "catalog/follow_ups", deps=("catalog/application_events", "catalog/applications", "catalog/users", "catalog/jobs")
+)
+def follow_ups_table(
+    context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock
+) -> dg.Output[StoredTable]:
+    """Follow-ups by follow_ups.yaml: drafts that the user may send, when they are due, and what became of them.
+
+    A short run computes users with new events, and those of whom a step fell due or expired since.
+    """
+    lake, as_of, settings = workspace.lake, clock.as_of(context), workspace.config.follow_ups
+
+    def rows_of(timelines: pl.DataFrame, users: pl.Series | None) -> pl.DataFrame:
+        return follow_ups(timelines, described_applications(lake, users), settings.plan, as_of=as_of)
+
+    n_rows = refresh(
+        lake,
+        FOLLOW_UPS,
+        rows_of,
+        as_of=as_of,
+        only_changes=is_partial(context),
+        also=lambda: users_with_other_steps(lake, as_of=as_of),
+        settings=repr(settings),
+    )
+    counts = lake.scan(_STAGE, FOLLOW_UPS).group_by("status").len().sort("status").collect()
+    n_due = int(lake.scan(_STAGE, FOLLOW_UPS).select(pl.col("is_due").sum()).collect().item())
+    metadata = {f"n_{status}": n for status, n in counts.iter_rows()} | {"n_due_now": n_due}
+    return dg.Output(StoredTable(FOLLOW_UPS, n_rows), metadata=metadata)
+
+
+def described_applications(lake: Lake, users: pl.Series | None) -> pl.DataFrame:
+    """What drafts say of each application: company, role, language, country and the user's time zone.
+
+    Language and country are the job's, else the user's.
+    """
+    people = of_users(lake.scan(_STAGE, USERS), users).select(
+        "user_id", "timezone", user_country="country", user_language="language"
+    )
+    known = of_users(lake.scan(_STAGE, APPLICATIONS), users).select(
+        "user_id", "application_id", "job_id", "company", role="title"
+    )
+    of_jobs = lake.scan(_STAGE, JOBS).select("job_id", job_country="country", job_language="language")
+    jobs = of_jobs.join(known.select("job_id").drop_nulls().unique(), on="job_id", how="semi")
+
+    def spoken(name: str) -> pl.Expr:
+        return pl.when(pl.col(name).is_in(LANGUAGES)).then(name)
+
+    return (
+        known.join(people, on="user_id", how="left")
+        .join(jobs, on="job_id", how="left")
+        .select(
+            "user_id",
+            "application_id",
+            "company",
+            "role",
+            "timezone",
+            country=pl.coalesce("job_country", "user_country"),
+            language=pl.coalesce(spoken("job_language"), spoken("user_language"), pl.lit(LANGUAGES[0])),
+        )
+        .collect()
+    )
+
+
+def users_with_other_steps(lake: Lake, *, as_of: dt.datetime) -> pl.Series:
+    """The users of whom a step fell due or expired, though nothing was told."""
+    is_due = pl.col("due_at") <= as_of
+    is_past = pl.col("expires_at") <= as_of
+    stored = lake.scan(_STAGE, FOLLOW_UPS).filter(
+        pl.col("status") == "due", is_past | is_due.ne_missing(pl.col("is_due"))
+    )
+    return stored.select(pl.col("user_id").unique()).collect()["user_id"]
+
+
+ASSETS = [follow_ups_table]
