@@ -2,7 +2,6 @@
 
 import argparse
 import gc
-import logging
 import os
 import shutil
 import sys
@@ -23,10 +22,13 @@ _KEPT_VARIABLES = {_SHARED_METRICS_VARIABLE, "TZ"}
 _OFF = {"0", "0.0", "false", "no", "off"}
 _KILL_AFTER_SECONDS = 30
 _GC_ALLOCATIONS = 50_000
+# Granian tells, through our own logs, that a worker died; its other messages are of no use to operators.
+_LOGGERS = {"_granian": {"handlers": [], "propagate": True}, "granian.access": {"handlers": [], "propagate": False}}
 
 
 def create_application() -> "Application":
     """The application of a worker process, made from the environment that `main` prepared."""
+    from serving.contract.logs import configure_logs
     from serving.service.app import Application
     from serving.service.hosts import HOSTS_VARIABLE, AllowedHosts
     from serving.service.options import authoriser_from_environment
@@ -40,6 +42,7 @@ def create_application() -> "Application":
     def limiter(per_second: float) -> RateLimiter | None:
         return RateLimiter(per_second, time.monotonic) if per_second > 0 else None
 
+    configure_logs()
     # Requests leave no cycles behind. A full collection would be a pause that callers notice.
     gc.freeze()
     gc.set_threshold(_GC_ALLOCATIONS, 50, 1000)
@@ -78,25 +81,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return tokens.main(given[1:])
     options = _options(given)
     from serving.contract.errors import JobfeedError
+    from serving.contract.logs import configure_logs, get_logger
     from serving.service.hosts import HOSTS_VARIABLE
     from serving.service.options import require_access
     from serving.service.startup import published_problem
 
     try:
+        configure_logs()
         require_access(options.host, options.port, options.allowed_host)
     except JobfeedError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     os.environ[PUBLISHED_VARIABLE] = str(options.published)
     os.environ[HOSTS_VARIABLE] = " ".join(options.allowed_host)
     for name in ("rate_limit", "user_rate_limit", "stale_after_hours", "access_log"):
         os.environ[_OPTIONS_PREFIX + name.upper()] = str(float(getattr(options, name)))
-    # On stderr: the access log goes to standard output.
-    sys.stderr.write(f"serving {options.published} on http://{options.host}:{options.port}/\n")
+    log = get_logger("serve")
+    url = f"http://{options.host}:{options.port}/"
+    log.info("serving", url=url, workers=options.workers, published=options.published)
     problem = published_problem(options.published, now=time.time())
     if problem is not None:
-        sys.stderr.write(f"warning: {problem}\n")
+        log.warning("what is published is not as it should be", reason=problem)
     shared = tempfile.mkdtemp(prefix="jobfeed-metrics-") if options.workers > 1 else None
     if shared is not None:
         os.environ[_SHARED_METRICS_VARIABLE] = shared
@@ -111,6 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> None:
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces, RuntimeModes
+    from granian.log import LogLevels
 
     Granian(
         "serving.__main__:create_application",
@@ -123,7 +129,9 @@ def _run(options: argparse.Namespace) -> None:
         runtime_mode=RuntimeModes.st,
         blocking_threads=1,
         factory=True,
-        log_enabled=False,
+        log_level=LogLevels.error,
+        log_dictconfig={"handlers": {}, "loggers": {name: dict(logger) for name, logger in _LOGGERS.items()}},
+        log_access=False,
         websockets=False,
         respawn_failed_workers=True,
         workers_kill_timeout=_KILL_AFTER_SECONDS,

@@ -3,7 +3,6 @@
 Plain WSGI (PEP 3333): an answer waits for memory only, and a framework would double its cost (docs/benchmarks.md).
 """
 
-import logging
 import os
 import re
 import threading
@@ -11,11 +10,11 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from serving.contract.generation import GenerationError
+from serving.contract.logs import get_logger, place_of
 from serving.service import negotiation
 from serving.service.auth import Authoriser, Caller
 from serving.service.hosts import AllowedHosts
@@ -48,7 +47,7 @@ _NOSNIFF = ("x-content-type-options", "nosniff")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}", re.ASCII)
 _SOON = {"retry-after": "5"}
 _STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
-_LOG = logging.getLogger("jobfeed.serving")
+_LOG = get_logger("serve")
 
 
 class Application:
@@ -93,12 +92,13 @@ class Application:
         except GenerationError as error:
             # The store looks at the files and soon drops this generation, if it is the disk that is damaged.
             self._store.suspect()
-            _LOG.error("%s", error)
+            _LOG.error("a look-up met damage", reason=str(error))
             damaged = ProblemError(503, "the served generation is damaged", headers=_SOON)
             status, answer = 503, _problem(damaged, request_id)
         except Exception as error:
             # The message may hold what the caller sent: only the type and line of the error are logged.
-            _LOG.error("request %s to %s failed: %s", request_id, context.route, _where(error))
+            where = {"error": type(error).__name__, "where": place_of(error)}
+            _LOG.error("a request failed", request_id=request_id, route=context.route, **where)
             status, answer = 500, _problem(ProblemError(500, "the service failed; the log says where"), request_id)
         body = answer.body
         sent = [("x-request-id", request_id), _NOSNIFF, *context.caching, *answer.headers.items()]
@@ -239,11 +239,3 @@ def _calendar_token(path: str, query: str) -> str | None:
 
 def _problem(problem: ProblemError, request_id: str) -> Answer:
     return Answer(problem.body(request_id), PROBLEM_TYPE, {"cache-control": "no-store", **problem.headers})
-
-
-def _where(error: Exception) -> str:
-    last = error.__traceback__
-    while last is not None and last.tb_next is not None:
-        last = last.tb_next
-    line = f"{Path(last.tb_frame.f_code.co_filename).name}:{last.tb_lineno}" if last is not None else "?"
-    return f"{type(error).__name__} at {line}"

@@ -2,9 +2,11 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 
 from prometheus_client.metrics_core import Metric
 
+from serving.contract.tables import SCHEMA_VERSION
 from serving.service.responses import Readiness
 from serving.service.startup import future_problem
 from serving.service.store import Store
@@ -12,6 +14,7 @@ from serving.service.telemetry import gauge
 
 # The pointer is read twice a second; after this long the thread that follows it must have died.
 LONGEST_UNCHECKED_SECONDS = 30.0
+_VERSION = version("jobfeed")
 
 
 class ServedState:
@@ -54,6 +57,8 @@ class ServedState:
     def metrics(self) -> Iterator[Metric]:
         """The served generation as metrics."""
         found = self.readiness()
+        built = {"version": _VERSION, "schema_version": SCHEMA_VERSION}
+        yield gauge("jobfeed_build_info", "The version that answers", 1, **built)
         yield gauge("jobfeed_ready", "1 when answers are given", float(found.generation is not None))
         yield gauge("jobfeed_stale", "1 when answers may be old; /readyz says why", float(found.status == "stale"))
         yield gauge("jobfeed_pointer_unchecked_seconds", "Since the pointer was read", found.seconds_since_check)

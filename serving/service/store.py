@@ -22,6 +22,7 @@ from serving.contract.generation import (
     require_lookup,
 )
 from serving.contract.keys import KEYSPACES, TEXT_TABLES
+from serving.contract.logs import get_logger, place_of
 from serving.contract.text_tables import TextTable, load_text_table, offsets_path
 from serving.service.lookup import LookupFiles, Reader, Readers
 from serving.service.verification import KnownFile, KnownFiles, verify, yield_to_requests
@@ -29,6 +30,8 @@ from serving.service.verification import KnownFile, KnownFiles, verify, yield_to
 POLL_SECONDS = 0.5
 _N_FALLBACKS = 10
 _SECONDS_BETWEEN_SUSPICIONS = 60.0
+_SECONDS_AFTER_FAILURE = 10.0
+_LOG = get_logger("store")
 
 
 @dataclass(frozen=True)
@@ -141,9 +144,14 @@ class Store:
 
     def _follow(self) -> None:
         yield_to_requests()
-        self.refresh()
-        while not self._stop.wait(POLL_SECONDS):
-            self.refresh()
+        pause = 0.0
+        while not self._stop.wait(pause):
+            try:
+                self.refresh()
+                pause = POLL_SECONDS
+            except Exception as error:  # without this thread, no later generation would ever be served
+                _LOG.error("following the pointer failed", error=type(error).__name__, where=place_of(error))
+                pause = _SECONDS_AFTER_FAILURE
 
     def _note_progress(self) -> None:
         # While gigabytes are verified, the pointer is not read for seconds; readiness must not report that.
@@ -159,7 +167,7 @@ class Store:
             try:
                 self._serve(self._open(name, is_first=False))
             except GenerationError as error:
-                self._refused[name] = str(error)
+                self._refuse(name, error)
 
     def _open_first_good(self, announced: str) -> bool:
         """Serves the announced generation, or else another good one; returns False if there is none."""
@@ -170,7 +178,7 @@ class Store:
                 self._serve(self._open(name, is_first=True))
                 return True
             except GenerationError as error:
-                self._refused[name] = str(error)
+                self._refuse(name, error)
         return False
 
     def _open(self, name: str, *, is_first: bool) -> Generation:
@@ -200,8 +208,14 @@ class Store:
     def _serve(self, generation: Generation) -> None:
         if self._generation is not None and self._generation is not generation:
             self._previous = self._generation
+        if self._generation is not generation:
+            _LOG.info("a generation is served", generation=generation.name, as_of=generation.manifest.as_of)
         self._generation = generation
         self._refused.pop(generation.name, None)
+
+    def _refuse(self, name: str, error: GenerationError) -> None:
+        self._refused[name] = str(error)
+        _LOG.error("a generation is refused", generation=name, reason=str(error))
 
     def _verify_served(self) -> None:
         """Verifies what was served unverified at the start; replaces a damaged generation by the newest good one."""
@@ -211,7 +225,7 @@ class Store:
                 for file in generation.files:
                     verify(file, report_progress=self._note_progress)
             except GenerationError as error:
-                self._refused[generation.name] = str(error)
+                self._refuse(generation.name, error)
                 if not self._open_first_good(generation.name):
                     self._generation = None
 
@@ -225,6 +239,11 @@ class Store:
         older = [name for name in good if name < announced]
         return [*older, *(name for name in good if name > announced)][:_N_FALLBACKS]
 
+    def _note_trouble(self, trouble: str | None) -> None:
+        if trouble is not None and trouble != self._pointer_trouble:
+            _LOG.error("the pointer names no generation", reason=trouble)
+        self._pointer_trouble = trouble
+
     def _announced(self) -> str | None:
         try:
             # The status comes first: a pointer that is replaced before it is read then counts as new next time.
@@ -233,15 +252,15 @@ class Store:
         except FileNotFoundError:
             name = None
         except OSError as error:
-            self._pointer_trouble = f"{POINTER} can't be read: {type(error).__name__}"
+            self._note_trouble(f"{POINTER} can't be read: {type(error).__name__}")
             return None
         except GenerationError as error:
-            self._pointer_trouble = str(error)
+            self._note_trouble(str(error))
             return None
         if name is None:
-            self._pointer_trouble = f"{POINTER} is missing" if self._generation is not None else None
+            self._note_trouble(f"{POINTER} is missing" if self._generation is not None else None)
             return None
-        self._pointer_trouble = None
+        self._note_trouble(None)
         if (status.st_ino, status.st_mtime_ns) != self._pointer_status:
             # Announced again: its damage may have been repaired.
             self._pointer_status = (status.st_ino, status.st_mtime_ns)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from serving.contract.errors import JobfeedError
+from serving.contract.logs import configure_logs, get_logger
 from serving.service.hosts import AllowedHosts
 from serving.service.options import make_parser, require_access
 from serving.service.startup import published_problem
@@ -19,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs until it is stopped. Returns the exit code."""
     options = _options(sys.argv[1:] if arguments is None else arguments)
     try:
+        configure_logs()
         authoriser = require_access(options.host, options.port, options.allowed_host)
     except JobfeedError as error:
         sys.stderr.write(f"error: {error}\n")
@@ -35,10 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         limits=Limits(options.max_connections, options.max_connections_per_user_token),
         stale_after_seconds=options.stale_after_hours * 3600,
     )
-    sys.stderr.write(f"streaming changes of {options.published} on http://{options.host}:{options.port}/v1/stream\n")
+    log = get_logger("stream")
+    log.info("streaming", url=f"http://{options.host}:{options.port}/v1/stream", published=options.published)
     problem = published_problem(options.published, now=time.time())
     if problem is not None:
-        sys.stderr.write(f"warning: {problem}\n")
+        log.warning("what is published is not as it should be", reason=problem)
     server_of(application, host=options.host, port=options.port).run()
     return 0
 

@@ -301,7 +301,7 @@ def server_of(application: Starlette, *, host: str, port: int) -> Server:
     """The application behind uvicorn."""
     return Server(
         uvicorn.Config(
-            application, host=host, port=port, log_level="warning", access_log=False, backlog=4096,
+            application, host=host, port=port, log_config=None, access_log=False, backlog=4096,
             server_header=False, ws="websockets-sansio", ws_max_size=1_024, ws_ping_interval=PING_SECONDS,
             ws_per_message_deflate=False, timeout_graceful_shutdown=5,
         )

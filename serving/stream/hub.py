@@ -5,12 +5,15 @@ from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from serving.contract.generation import GenerationError
+from serving.contract.logs import get_logger
 from serving.service.store import Generation, Store
 from serving.stream.changes import Event, all_users_events, event, system_event, user_events
 
 POLL_SECONDS = 0.25
 MOST_WAITING = 32  # batches that a client may lag behind
 _KEPT_OPEN = 4  # older generations, for clients that come back
+_LOG = get_logger("stream")
 Batch = tuple[Event, ...]
 
 
@@ -148,10 +151,17 @@ _Audience = tuple[str | None, frozenset[str]]
 
 
 def _told(old: Generation, new: Generation, audiences: Collection[_Audience]) -> Mapping[_Audience, Batch]:
-    """What each audience is told of a switch: the events of its user and channels."""
-    return {
-        (user_id, channels): tuple(
-            all_users_events(old, new, channels) if user_id is None else user_events(old, new, user_id, channels)
-        )
-        for user_id, channels in audiences
-    }
+    """What each audience is told of a switch: the events of its user and channels.
+
+    If one of the two is damaged, each is told to look everything up again.
+    """
+    try:
+        return {
+            (user_id, channels): tuple(
+                all_users_events(old, new, channels) if user_id is None else user_events(old, new, user_id, channels)
+            )
+            for user_id, channels in audiences
+        }
+    except GenerationError as error:
+        _LOG.error("two generations can't be compared", generation=new.name, reason=str(error))
+        return dict.fromkeys(audiences, (event("system", new.name, event="resync", last_seen=old.name),))

@@ -42,13 +42,17 @@ class Server:
 
 @contextmanager
 def running_server(
-    published: Path, *options: str, environment: Mapping[str, str] | None = None, log: Path | None = None
+    published: Path,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+    log: Path | None = None,
+    errors: Path | None = None,
 ) -> Iterator[Server]:
     port = free_port()
     command = [sys.executable, "-m", "serving", "--published", str(published), "--port", str(port), *options]
     variables = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
-    with (log or Path(os.devnull)).open("wb") as output:
-        process = subprocess.Popen(command, env=variables, stdout=output, stderr=subprocess.DEVNULL, cwd=ROOT)
+    with (log or Path(os.devnull)).open("wb") as output, (errors or Path(os.devnull)).open("wb") as error_output:
+        process = subprocess.Popen(command, env=variables, stdout=output, stderr=error_output, cwd=ROOT)
         server = Server(port, process)
         try:
             _wait(server)
