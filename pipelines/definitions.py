@@ -44,8 +44,12 @@ def build_defs(
     overrides: Mapping[str, Any] | None = None,
     loggers: Mapping[str, dg.LoggerDefinition] | None = None,
     jobs: Sequence[Any] = JOBS,
+    is_logged: bool = True,
 ) -> dg.Definitions:
-    """The definitions over `workspace`; `overrides` replaces resources by name (tests). Schedules only with JOBS."""
+    """The definitions over `workspace`; `overrides` replaces resources by name (tests). Schedules only with JOBS.
+
+    `is_logged`: the steps of runs become lines of logs.
+    """
     workspace = workspace or workspace_from_environment()
     settings = load_file(config_file(workspace.config_folder, "pipeline.yaml"), Pipeline)
     resources: dict[str, Any] = {
@@ -61,7 +65,7 @@ def build_defs(
         schedules=schedules(settings.schedules) if jobs is JOBS else [],
         sensors=[*SENSORS, damaged_files] if jobs is JOBS else [],
         resources=resources | dict(overrides or {}),
-        executor=in_turn(step_threads, workspace.lake),
+        executor=in_turn(step_threads, workspace.lake, is_logged=is_logged),
         loggers=loggers,
     )
 

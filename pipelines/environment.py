@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +12,15 @@ import polars as pl
 from assets import run_ledger
 from assets.config.files import SHIPPED_VOCABULARY
 from assets.lake import Lake
+from assets.run_outcomes import note_nothing_new as note_outcome
 
 if TYPE_CHECKING:
     from assets.resources import Workspace
 
 
 DATA_VARIABLE = "JOBFEED_DATA"
+METRICS_FOLDER_VARIABLE = "JOBFEED_METRICS_DIR"
+PUSHGATEWAY_VARIABLE = "JOBFEED_PUSHGATEWAY"
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 
 
@@ -42,6 +46,23 @@ def workspace_from_environment() -> "Workspace":
     from assets.resources import Workspace
 
     return Workspace(data_dir=str(data_folder()), config_dir=str(config_folder() or ""))
+
+
+def metrics_are_on() -> bool:
+    """Whether anybody is to get metrics."""
+    return bool(os.environ.get(METRICS_FOLDER_VARIABLE) or os.environ.get(PUSHGATEWAY_VARIABLE))
+
+
+def note_nothing_new(job: str) -> None:
+    """Notes, for status and metrics, that a run of `job` had nothing to do; without Dagster."""
+    try:
+        outcome = note_outcome(Lake(data_folder() / "lake"), job, at=round(time.time(), 3))
+    except OSError:
+        return  # a disk that is full or read-only stops no run that writes nothing else
+    if outcome is not None and metrics_are_on():
+        from pipelines.metrics import report_run
+
+        report_run(outcome, environment=os.environ)
 
 
 def nothing_new_since(job: str, as_of: dt.datetime) -> dt.datetime | None:

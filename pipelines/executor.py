@@ -15,6 +15,7 @@ from assets.lake import Lake
 from assets.run_turns import run_turn
 from features.errors import JobfeedError
 from pipelines.mending import is_unexplained, mend
+from pipelines.observer import observed
 from pipelines.records import drop_old_records
 
 # The sender of digests may work for hours at a bounded rate; it locks the outbox, which it alone writes.
@@ -22,14 +23,14 @@ _TIDYING = frozenset({"daily", "weekly"})  # these also drop Dagster's old recor
 _WITH_OWN_LOCK = frozenset({"digests__digest_outbox"})
 
 
-def in_turn(definition: dg.ExecutorDefinition, lake: Lake) -> dg.ExecutorDefinition:
-    """`definition`, for runs that wait until no other run works on `lake`."""
+def in_turn(definition: dg.ExecutorDefinition, lake: Lake, *, is_logged: bool = True) -> dg.ExecutorDefinition:
+    """`definition`, for runs that wait until no other run works on `lake`. `is_logged`: steps become lines of logs."""
 
     def create(context: InitExecutorContext) -> Executor:
         create_steps = definition.executor_creation_fn
         if create_steps is None:
             raise TypeError(f"executor {definition.name} can't be created")
-        return _InTurn(create_steps(context), lake)
+        return _InTurn(create_steps(context), lake, is_logged=is_logged)
 
     return dg.ExecutorDefinition(
         name=definition.name,
@@ -45,9 +46,10 @@ class OtherFolderError(JobfeedError, ValueError):
 
 
 class _InTurn(Executor):
-    def __init__(self, steps: Executor, lake: Lake) -> None:
+    def __init__(self, steps: Executor, lake: Lake, *, is_logged: bool) -> None:
         self._steps = steps
         self._lake = lake
+        self._is_logged = is_logged
 
     @property
     def retries(self) -> RetryMode:
@@ -64,13 +66,18 @@ class _InTurn(Executor):
                 "JOBFEED_DATA set to the other folder"
             )
         if _WITH_OWN_LOCK.issuperset(execution_plan.step_keys_to_execute):
-            yield from self._steps.execute(plan_context, execution_plan)
+            with observed(plan_context, self._lake, is_logged=self._is_logged) as observer:
+                for event in self._steps.execute(plan_context, execution_plan):
+                    observer.see(event)
+                    yield event
             return
         with run_turn(self._lake, job=plan_context.job_name, on_wait=plan_context.log.info):
             has_failed = False
-            for event in self._steps.execute(plan_context, execution_plan):
-                has_failed = has_failed or is_unexplained(event)
-                yield event
+            with observed(plan_context, self._lake, is_logged=self._is_logged) as observer:
+                for event in self._steps.execute(plan_context, execution_plan):
+                    observer.see(event)
+                    has_failed = has_failed or is_unexplained(event)
+                    yield event
             if has_failed:
                 for sentence in mend(self._lake):
                     plan_context.log.error(sentence)

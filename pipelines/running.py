@@ -3,6 +3,7 @@
 import logging
 import os
 import sqlite3
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,10 +23,12 @@ from pipelines.cli.terminal import visible
 from pipelines.environment import PROJECT_FOLDER, workspace_from_environment
 from pipelines.failures import cause_of
 from pipelines.records import open_instance
+from serving.contract import logs
 
 _NOT_RUN = "Dependencies for step"
 _HOME_VARIABLE = "DAGSTER_HOME"
 _WIDEST = "daily"
+_LOG = logs.get_logger("run")
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,7 @@ def run_job(
     if is_forced:
         tags[ANNOUNCE_TAG] = "always"
     _require_dagster_home()
+    logs.configure_logs()
     lake = workspace_from_environment().lake
     with run_turn(lake, job=name, wait_seconds=wait_seconds, on_wait=lambda text: console.print(f"  {_plain(text)}")):
         was_due = rebuild_due(lake)
@@ -117,7 +121,10 @@ def _executed(name: str, tags: Mapping[str, str], console: Console) -> dg.Execut
     from pipelines.definitions import build_defs
     from pipelines.step_threads import execute
 
-    job = build_defs(loggers={"console": progress_logger(console)}).resolve_job_def(name)
+    # On a terminal progress for people, else lines for machines; both tell of the same.
+    is_logged = logs.is_json(os.environ, stream=sys.stderr)
+    logger = message_logger() if is_logged else progress_logger(console)
+    job = build_defs(loggers={"console": logger}, is_logged=is_logged).resolve_job_def(name)
     try:
         with open_instance(Path(os.environ[_HOME_VARIABLE])) as instance:
             return execute(job, instance=instance, tags=tags, run_config={"loggers": {"console": {}}})
@@ -162,6 +169,29 @@ def run_features_and_models(workspace: Workspace, *, as_of: datetime, console: C
             raise_on_error=False,
         )
     return result.success
+
+
+def message_logger() -> dg.LoggerDefinition:
+    """A Dagster logger of warnings and errors that assets tell; steps and checks are the observer's."""
+
+    @dg.logger
+    def messages(_context: dg.InitLoggerContext) -> logging.Logger:
+        logger = logging.Logger("jobfeed", level=logging.WARNING)
+        logger.addHandler(_MessageLines())
+        return logger
+
+    return messages
+
+
+class _MessageLines(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        meta = getattr(record, "dagster_meta", {})
+        message = meta.get("orig_message") or record.getMessage()
+        if getattr(record, "dagster_event", None) is not None or message.startswith(_NOT_RUN):
+            return
+        step = (meta.get("step_key") or "").replace("__", "/") or None
+        tell = _LOG.error if record.levelno >= logging.ERROR else _LOG.warning
+        tell("a step tells", run_id=meta.get("run_id"), job=meta.get("job_name"), step=step, reason=message)
 
 
 def progress_logger(console: Console) -> dg.LoggerDefinition:

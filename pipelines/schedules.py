@@ -15,7 +15,7 @@ from assets.damage import rebuild_due
 from assets.resources import AS_OF_TAG, DIGESTS_JOB
 from assets.run_ledger import COVERED
 from features.errors import JobfeedError
-from pipelines.environment import nothing_new_since, workspace_from_environment
+from pipelines.environment import note_nothing_new, nothing_new_since, workspace_from_environment
 from pipelines.jobs import DIGEST_STEPS
 
 DIGEST_STEP_TAG = "jobfeed/digest_step"
@@ -55,6 +55,7 @@ def request_if_needed(context: dg.ScheduleEvaluationContext, job_name: str) -> d
         return dg.SkipReason("files were damaged and set aside: the daily run makes them anew first")
     last = nothing_new_since(job_name, context.scheduled_execution_time.astimezone(dt.UTC))
     if last is not None:
+        note_nothing_new(job_name)
         return dg.SkipReason(f"nothing new for {job_name} since the run as of {last.isoformat()}")
     instant = context.scheduled_execution_time.isoformat()
     return dg.RunRequest(run_key=instant, tags={AS_OF_TAG: instant})

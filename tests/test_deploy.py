@@ -4,10 +4,21 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.testclient import TestClient
+
+from pipelines import metrics as pipeline_metrics
+from serving.service.auth import Authoriser
+from serving.service.served_state import ServedState
+from serving.service.store import Store
+from serving.service.telemetry import Metrics
+from serving.stream.app import create_application
+from tests.factories import AS_OF, publish_small
 
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
@@ -45,12 +56,42 @@ def test_what_the_images_copy_exists() -> None:
     assert all((ROOT / name).exists() for line in copied for name in line.split())
 
 
-def test_the_dashboard_shows_metrics_that_the_service_has() -> None:
-    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "serving" / "service").glob("*.py"))
-    panels = json.loads((DEPLOY / "grafana" / "jobfeed.json").read_text(encoding="utf-8"))["panels"]
-    shown = {
-        name for panel in panels for target in panel["targets"] for name in re.findall(r"jobfeed_\w+", target["expr"])
+def exposed(tmp_path: Path) -> set[str]:
+    """The names of all samples that the service, the stream and the pipeline expose; they are all asked for them."""
+    publish_small(tmp_path)
+    store = Store(tmp_path)
+    store.refresh()
+    state = ServedState(store, stale_after_seconds=1, clock=lambda: AS_OF.timestamp())
+    service = Metrics(state.metrics)
+    service.add("/v1/trending", 200, 0.001)
+    stream = create_application(store, authoriser=Authoriser(), hosts=None, clock=lambda: AS_OF.timestamp())
+    texts = [service.exposition().decode(), TestClient(stream).get("/metrics").text]
+    found = {
+        sample.name for text in texts for family in text_string_to_metric_families(text) for sample in family.samples
     }
-    assert len(shown) > 4
-    for name in shown:
-        assert f'"{re.sub("_(total|bucket)$", "", name)}"' in code, name
+    return found | set(pipeline_metrics.OF_RUNS) | set(pipeline_metrics.OF_DATA)
+
+
+def names_in(expressions: Iterable[str]) -> set[str]:
+    return {name for expression in expressions for name in re.findall(r"\bjobfeed_\w+", expression)}
+
+
+def test_each_query_of_the_dashboard_names_metrics_that_exist(tmp_path: Path) -> None:
+    panels = json.loads((DEPLOY / "grafana" / "jobfeed.json").read_text(encoding="utf-8"))["panels"]
+    expressions = [target["expr"] for panel in panels for target in panel["targets"]]
+    assert all(names_in([expression]) for expression in expressions)
+    assert names_in(expressions) - exposed(tmp_path) == set()
+    assert len({panel["id"] for panel in panels}) == len(panels)
+
+
+def test_all_metrics_of_the_pipeline_are_on_the_dashboard() -> None:
+    shown = names_in([(DEPLOY / "grafana" / "jobfeed.json").read_text(encoding="utf-8")])
+    unshown = {*pipeline_metrics.OF_RUNS, *pipeline_metrics.OF_DATA} - shown
+    assert unshown == {"jobfeed_run_end_timestamp_seconds", "jobfeed_published_created_timestamp_seconds"}
+
+
+def test_each_alert_of_prometheus_names_metrics_that_exist(tmp_path: Path) -> None:
+    groups = yaml.safe_load((DEPLOY / "prometheus" / "jobfeed.rules.yaml").read_text(encoding="utf-8"))["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert all(names_in([rule["expr"]]) for rule in rules)
+    assert names_in(rule["expr"] for rule in rules) - exposed(tmp_path) == set()

@@ -54,7 +54,7 @@ def run(
     of the served generation is a replay: its result is stored, and served only with --announce.
     """
     from assets.instants import future_problem
-    from pipelines.environment import nothing_new_since
+    from pipelines.environment import note_nothing_new, nothing_new_since
 
     first, last = parse_instant(as_of), parse_instant(until)
     if last is not None and (first is None or last < first):
@@ -71,6 +71,7 @@ def run(
         started = dt.datetime.now(dt.UTC)
         same = None if always or announce else nothing_new_since(job, instant or started)
         if same is not None:
+            note_nothing_new(job)
             _report_nothing_new(job, same, as_json=as_json)
             continue
         summary = _run_once(job, instant, console=err if as_json else out, is_forced=announce, wait_seconds=wait)
