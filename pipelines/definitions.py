@@ -23,7 +23,7 @@ from assets.publishing import assets as publishing
 from assets.ranking import assets as ranking
 from assets.resources import RunClock, Workspace
 from assets.training import assets as training
-from pipelines.alerts import SENSORS
+from pipelines.alerts import alert_sensors
 from pipelines.environment import workspace_from_environment
 from pipelines.executor import in_turn
 from pipelines.freshness import with_freshness
@@ -63,7 +63,7 @@ def build_defs(
         asset_checks=[check for stage in STAGES for check in getattr(stage, "ASSET_CHECKS", [])],
         jobs=jobs,
         schedules=schedules(settings.schedules) if jobs is JOBS else [],
-        sensors=[*SENSORS, damaged_files] if jobs is JOBS else [],
+        sensors=[*alert_sensors(settings), damaged_files] if jobs is JOBS else [],
         resources=resources | dict(overrides or {}),
         executor=in_turn(step_threads, workspace.lake, is_logged=is_logged),
         loggers=loggers,

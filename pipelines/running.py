@@ -19,6 +19,8 @@ from assets.resources import ANNOUNCE_TAG, AS_OF_TAG, Workspace
 from assets.run_ledger import COVERED
 from assets.run_turns import WAIT_SECONDS, run_turn
 from features.errors import JobfeedError
+from pipelines.alert_channels import AlertError
+from pipelines.alerts import tell_of_run
 from pipelines.cli.terminal import visible
 from pipelines.environment import PROJECT_FOLDER, workspace_from_environment
 from pipelines.failures import cause_of
@@ -127,7 +129,9 @@ def _executed(name: str, tags: Mapping[str, str], console: Console) -> dg.Execut
     job = build_defs(loggers={"console": logger}, is_logged=is_logged).resolve_job_def(name)
     try:
         with open_instance(Path(os.environ[_HOME_VARIABLE])) as instance:
-            return execute(job, instance=instance, tags=tags, run_config={"loggers": {"console": {}}})
+            result = execute(job, instance=instance, tags=tags, run_config={"loggers": {"console": {}}})
+            _tell_operators(instance, result, console)
+            return result
     except (SQLAlchemyError, sqlite3.Error) as error:
         folder = Path(os.environ[_HOME_VARIABLE]) / ".dagster"
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
@@ -135,6 +139,19 @@ def _executed(name: str, tags: Mapping[str, str], console: Console) -> dg.Execut
             f"the records of runs in {folder} can't be used: {reason}. If another process holds them, end it; if they "
             "are damaged, move the folder away, which loses the history of runs and nothing else"
         ) from error
+
+
+def _tell_operators(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult, console: Console) -> None:
+    """Sends alerts, of which a failure is said and fails no run."""
+    settings = workspace_from_environment().config.pipeline
+    try:
+        run, succeeded = result.dagster_run, result.success
+        tell_of_run(instance, run, succeeded=succeeded, settings=settings, environment=os.environ)
+    except AlertError as error:
+        if logs.is_json(os.environ, stream=sys.stderr):
+            _LOG.error("alerts were not sent", run_id=result.run_id, reason=str(error))
+        else:
+            console.print(f"  [yellow]warning[/] alerts were not sent: {_plain(str(error))}")
 
 
 def _require_dagster_home() -> None:

@@ -14,7 +14,8 @@ from assets.ingest.run_log import recent_runs
 from assets.instants import future_problem
 from assets.lake import Lake
 from assets.publishing import generations
-from assets.run_ledger import LANDED_KINDS, unfinished_jobs
+from assets.run_ledger import COVERED, LANDED_KINDS, unfinished_jobs
+from assets.run_outcomes import RunOutcome, read_outcomes
 from assets.run_turns import running_now
 from features.schemas.bronze import ERASURES
 from features.source_health import source_alarms
@@ -26,9 +27,21 @@ _LEAST_FREE_SHARE = 0.05
 
 
 @dataclass(frozen=True)
+class LastRun:
+    """How the last run of a job ended. `success_hours`: since one succeeded or found nothing new; None if none did."""
+
+    job: str
+    succeeded: bool
+    ended_at: str
+    success_hours: float | None
+    failed_step: str
+
+
+@dataclass(frozen=True)
 class Status:
     """`generation` to `n_jobs` are of the served generation, None without one. `due`: kind -> landed files that no run
-    has read. `running`: the run that works now. `problems`: a sentence each; none if all is well."""
+    has read. `running`: the run that works now. `runs`: how the last run of each job ended. `problems`: a sentence
+    each; none if all is well."""
 
     generation: str | None
     kind: str | None
@@ -38,6 +51,7 @@ class Status:
     n_jobs: int | None
     running: str | None
     due: dict[str, int]
+    runs: list[LastRun]
     problems: list[str]
 
 
@@ -56,6 +70,7 @@ def find_status(data: Path, *, now: dt.datetime, max_age_hours: float = MAX_AGE_
         n_jobs=served.rows("jobs") if served is not None else None,
         running=running,
         due=_unread(lake, landing, now=now),
+        runs=[_last_run(outcome, now=now) for outcome in read_outcomes(lake)],
         problems=[*problems, *_of_lake(lake, is_running=running is not None, now=now), *_of_disk(data)],
     )
 
@@ -84,13 +99,41 @@ def _served(published: Path, *, now: dt.datetime, max_age_hours: float) -> tuple
 def _of_lake(lake: Lake, *, is_running: bool, now: dt.datetime) -> Iterator[str]:
     if rebuild_due(lake):
         yield "damaged files were set aside; `jobfeed run daily` makes their content anew"
-    for job in unfinished_jobs(lake) if not is_running else ():
-        yield f"a run of {job} did not end well; run it again, its messages say why"
+    failed = _failed_jobs(lake)
+    for job in sorted({*unfinished_jobs(lake), *failed}) if not is_running else ():
+        where = f" at {failed[job]}" if failed.get(job) else ""
+        yield f"a run of {job} did not end well{where}; run it again, its messages say why"
     waiting = lake.scan("bronze", ERASURES).collect().filter(pl.col("requested_at") < now - _ERASED_WITHIN)
     if len(waiting):
         yield f"{len(waiting)} users asked over a day ago to be erased; `jobfeed run daily` does it"
     for _, source, alarm, detail, since in source_alarms(recent_runs(lake)).iter_rows():
         yield f"source {source}: {alarm} since {since:%Y-%m-%d %H:%M}: {detail}"
+
+
+def _failed_jobs(lake: Lake) -> dict[str, str]:
+    """Job -> failed step, of jobs whose last run failed, unless a later run that does all of it succeeded."""
+    outcomes = {outcome.job: outcome for outcome in read_outcomes(lake)}
+    done = {
+        covered: max(one.last_success_at or 0.0 for one in outcomes.values() if covered in COVERED.get(one.job, ()))
+        for job in outcomes
+        for covered in COVERED.get(job, ())
+    }
+    return {
+        job: outcome.failed_step
+        for job, outcome in outcomes.items()
+        if not outcome.succeeded and done.get(job, 0.0) < outcome.ended_at
+    }
+
+
+def _last_run(outcome: RunOutcome, *, now: dt.datetime) -> LastRun:
+    succeeded_at = outcome.last_success_at
+    return LastRun(
+        job=outcome.job,
+        succeeded=outcome.succeeded,
+        ended_at=dt.datetime.fromtimestamp(outcome.ended_at, dt.UTC).isoformat(timespec="seconds"),
+        success_hours=round((now.timestamp() - succeeded_at) / 3600, 2) if succeeded_at is not None else None,
+        failed_step=outcome.failed_step,
+    )
 
 
 def _of_disk(data: Path) -> Iterator[str]:

@@ -75,6 +75,12 @@ def _sender(text: str) -> str:
     return text
 
 
+def _recipient(text: str) -> str:
+    if not text:
+        raise ValueError("expected an address, such as operators@example.org")
+    return _sender(text)
+
+
 def _link(text: str) -> str:
     """An https address that fits into a header, or nothing."""
     if text and (not text.startswith("https://") or not text.isascii() or not text.isprintable() or " " in text):
@@ -88,32 +94,38 @@ def _unsubscribe_link(text: str) -> str:
     return text
 
 
-class DeliverySettings(Strict):
-    """How digests are sent by e-mail. User and password: JOBFEED_SMTP_USER and JOBFEED_SMTP_PASSWORD.
+class MailServerSettings(Strict):
+    """A mail server; without a `host` nothing is sent. User and password: JOBFEED_SMTP_USER and JOBFEED_SMTP_PASSWORD.
 
-    `host`: of the mail server; nothing is sent without.
-    `security`: starttls, tls (from the first byte), or none, for a server on this machine. A digest is sent from the
-    user's hour on, up to `late_hours` later; then it is suppressed as outdated. After a temporary refusal the next
-    attempt comes after `retry_seconds`, then after twice that, up to `max_attempts`. `bounce_address`: where reports
-    about undelivered mails go; default the sender's. `kept_days`: of the outbox.
+    `security`: starttls, tls (from the first byte), or none, for a server on this machine.
     """
 
     host: str = Field("", pattern=r"^[A-Za-z0-9.:-]*$")
     port: int = Field(587, ge=1, le=65_535)
     security: Literal["starttls", "tls", "none"] = "starttls"
     timeout_seconds: float = Field(60, gt=0, le=600)
+
+    @model_validator(mode="after")
+    def _refuses_an_open_connection(self) -> "MailServerSettings":
+        if self.security == "none" and self.host not in ("", "localhost", "127.0.0.1", "::1"):
+            raise ValueError(f"security none is for a server on this machine only; for {self.host} use starttls or tls")
+        return self
+
+
+class DeliverySettings(MailServerSettings):
+    """How digests are sent by e-mail.
+
+    A digest is sent from the user's hour on, up to `late_hours` later; then it is suppressed as outdated. After a
+    temporary refusal the next attempt comes after `retry_seconds`, then after twice that, up to `max_attempts`.
+    `bounce_address`: where reports about undelivered mails go; default the sender's. `kept_days`: of the outbox.
+    """
+
     messages_per_second: float = Field(10, gt=0, le=10_000)
     max_attempts: int = Field(5, ge=1, le=100)
     retry_seconds: float = Field(60, ge=0, le=86_400)
     late_hours: float = Field(3, gt=0, le=48)
     bounce_address: Annotated[str, AfterValidator(_sender)] = ""
     kept_days: int = Field(180, ge=8)
-
-    @model_validator(mode="after")
-    def _refuses_an_open_connection(self) -> "DeliverySettings":
-        if self.security == "none" and self.host not in ("", "localhost", "127.0.0.1", "::1"):
-            raise ValueError(f"security none is for a server on this machine only; for {self.host} use starttls or tls")
-        return self
 
 
 class DigestSettings(Strict):
@@ -151,13 +163,22 @@ class Postgres(Strict):
     schema_name: str = Field("jobfeed", pattern=r"^[a-z_][a-z0-9_]{0,62}$", alias="schema")
 
 
+class AlertEmail(Strict):
+    """Alerts by e-mail to each of `to`. `sender` and `server`: those of the digests, unless they are given here."""
+
+    to: tuple[Annotated[str, AfterValidator(_recipient)], ...] = Field((), max_length=20)
+    sender: Annotated[str, AfterValidator(_sender)] = ""
+    server: MailServerSettings = MailServerSettings()
+
+
 class Alerts(Strict):
-    """Messages about failed runs and checks to the webhook that JOBFEED_ALERT_WEBHOOK names in the environment.
+    """Messages about failed runs and checks: by e-mail, and to the webhook that JOBFEED_ALERT_WEBHOOK names.
 
     The same cause is told again after `again_after_hours`.
     """
 
     again_after_hours: float = Field(24, gt=0, le=24 * 365)
+    email: AlertEmail = AlertEmail()
 
 
 class Publishing(Strict):
@@ -198,3 +219,12 @@ class Pipeline(Strict):
     alerts: Alerts = Alerts()
     schedules: tuple[Literal["daily", "hourly", "frequent", "weekly", "digests"], ...] = ()
     duckdb_memory_limit: str = Field("2GB", pattern=r"^\d+(\.\d+)?(MB|GB)$")
+
+    @model_validator(mode="after")
+    def _alerts_can_be_sent(self) -> "Pipeline":
+        email = self.alerts.email
+        if email.to and not (email.server.host or self.digest.delivery.host):
+            raise ValueError("alerts.email.to needs a mail server: alerts.email.server.host, or digest.delivery.host")
+        if email.to and not (email.sender or self.digest.sender):
+            raise ValueError("alerts.email.to needs alerts.email.sender, or digest.sender")
+        return self

@@ -10,7 +10,7 @@ from enum import Enum
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
-from assets.config.pipeline import DeliverySettings
+from assets.config.pipeline import MailServerSettings
 from assets.digests.outbox import Reply
 from features.errors import JobfeedError
 
@@ -53,7 +53,7 @@ class _ServerLostError(JobfeedError):
 class MailServer:
     """Sends messages one after another over one connection, which is opened when it is needed and used again."""
 
-    settings: DeliverySettings
+    settings: MailServerSettings
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     context: ssl.SSLContext = field(default_factory=ssl.create_default_context, repr=False)
     _connection: smtplib.SMTP | None = field(default=None, init=False, repr=False)

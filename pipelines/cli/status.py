@@ -32,6 +32,10 @@ def status(
                 f"{found.n_users:,} users, {found.n_jobs:,} jobs"
             )
         out.print(f"running  {escape(visible(found.running)) if found.running else 'nothing'}")
+        for run in found.runs:
+            ago = "never" if run.success_hours is None else f"{run.success_hours:.1f} hours ago"
+            failed = f"; failed at {run.ended_at} ({run.failed_step or 'outside of its steps'})"
+            out.print(f"{run.job:<8} succeeded {ago}{'' if run.succeeded else failed}", markup=False)
         due = ", ".join(f"{n} files of {kind}" for kind, n in sorted(found.due.items()))
         out.print(f"due      {due or 'no landed file is unread'}")
         for problem in found.problems:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from assets.erasing.requests import request
 from assets.lake import Lake
 from assets.run_ledger import open_entry
+from assets.run_outcomes import RunOutcome, keep_outcome
 from assets.run_turns import run_turn
 from pipelines.cli.main import app
 from pipelines.status import Status, find_status
@@ -101,3 +102,29 @@ def test_a_missing_data_folder_is_said(tmp_path: Path, monkeypatch: pytest.Monke
     assert shown.exit_code == 1
     assert "is no folder; JOBFEED_DATA names the data folder" in shown.output
     assert not (tmp_path / "nothing").exists()
+
+
+def outcome(job: str, *, ended: float, succeeded: bool = True, step: str = "") -> RunOutcome:
+    at = AS_OF.timestamp() + ended
+    return RunOutcome(job, "1", "", at, succeeded, at if succeeded else None, 1.0, 1.0, 1, step)
+
+
+def test_the_last_run_of_each_job_is_told(data: Path) -> None:
+    lake = Lake(data / "lake")
+    keep_outcome(lake, outcome("daily", ended=0))
+    keep_outcome(lake, outcome("hourly", ended=1800, succeeded=False, step="ranking/feeds"))
+    found = status(data)
+    assert [(run.job, run.succeeded, run.success_hours, run.failed_step) for run in found.runs] == [
+        ("daily", True, 1.0, ""), ("hourly", False, None, "ranking/feeds"),
+    ]  # fmt: skip
+    assert found.problems == ["a run of hourly did not end well at ranking/feeds; run it again, its messages say why"]
+
+
+def test_a_failure_is_over_once_a_run_that_does_as_much_succeeded(data: Path) -> None:
+    lake = Lake(data / "lake")
+    keep_outcome(lake, outcome("frequent", ended=0, succeeded=False, step="bronze/events"))
+    keep_outcome(lake, outcome("weekly", ended=0, succeeded=False, step="training/als"))
+    keep_outcome(lake, outcome("daily", ended=60))
+    assert status(data).problems == [
+        "a run of weekly did not end well at training/als; run it again, its messages say why"
+    ]
