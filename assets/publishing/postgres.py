@@ -5,6 +5,7 @@ that differ are copied. Lists of structs are jsonb. The DSN comes from the envir
 """
 
 import io
+import re
 from collections.abc import Set
 from itertools import starmap
 from pathlib import Path
@@ -15,6 +16,7 @@ import psycopg
 import pyarrow as pa
 from psycopg import sql
 from pyarrow import csv
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
 
 from assets.publishing import generations
 from assets.publishing.database import FORMER_NAMES
@@ -27,6 +29,14 @@ from serving.contract.tables import KEYS, SCHEMA_VERSION, TABLES
 DSN_VARIABLE = "JOBFEED_POSTGRES_DSN"
 _BATCH_ROWS = 2048
 _LOCK_KEY = 0x6A6F6266656564  # "jobfeed"
+_ATTEMPTS = 4
+_BACKOFF_SECONDS = 1.0
+_LONGEST_WAIT_SECONDS = 15.0
+# https://www.postgresql.org/docs/current/errcodes-appendix.html: connection exceptions, transaction rollbacks; too many
+# connections, lock not available, and a server that ends or starts.
+_PASSING_CLASSES = ("08", "40")
+_PASSING_STATES = ("53300", "55P03", "57P01", "57P02", "57P03")
+_NOT_READY = re.compile(r"starting up|shutting down|recovery|too many")
 _TYPES = {
     "varchar": "text",
     "varchar[]": "text[]",
@@ -47,29 +57,55 @@ def replicate(dsn: str, published: Path, generation: str, *, schema: str, memory
     Creates missing tables and columns. Raises PostgresError and leaves the old rows.
     """
     manifest = generations.read_manifest(published, generation)
+    retrying = Retrying(
+        stop=stop_after_attempt(_ATTEMPTS),
+        wait=wait_exponential_jitter(multiplier=_BACKOFF_SECONDS, max=_LONGEST_WAIT_SECONDS),
+        retry=retry_if_exception(_may_pass),
+        reraise=True,
+    )
     try:
-        with psycopg.connect(dsn, connect_timeout=10) as connection, connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_xact_lock(%s)", [_LOCK_KEY])
-            _create(cursor, schema)
-            there = _generation_there(cursor, published, schema)
-            written = {}
-            with connect(published / generation, memory_limit=memory_limit) as con:
-                for table in TABLES:
-                    if there is not None and there.sha256(table) == manifest.sha256(table):
-                        continue
-                    keys = changed_keys(published, table, there, manifest) if there is not None else None
-                    written[table] = _copy(cursor, con, schema, table, keys)
-            cursor.execute(sql.SQL("delete from {}").format(_name(schema, "generation")))
-            cursor.execute(
-                sql.SQL("insert into {} values (%s, %s, %s)").format(_name(schema, "generation")),
-                [manifest.generation, manifest.as_of, SCHEMA_VERSION],
-            )
-            return written
+        return retrying(_replicated, dsn, published, manifest, schema=schema, memory_limit=memory_limit)
     except psycopg.Error as error:
         # Its text may hold the address, the user or a row: the message gives only its kind and code.
         raise PostgresError(
             f"PostgreSQL keeps the generation that it has: {type(error).__name__}, SQLSTATE {error.sqlstate or 'none'}"
         ) from None
+
+
+def _replicated(dsn: str, published: Path, manifest: Manifest, *, schema: str, memory_limit: str) -> dict[str, int]:
+    """One attempt, in one transaction."""
+    with psycopg.connect(dsn, connect_timeout=10) as connection, connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(%s)", [_LOCK_KEY])
+        _create(cursor, schema)
+        there = _generation_there(cursor, published, schema)
+        written = {}
+        with connect(published / manifest.generation, memory_limit=memory_limit) as con:
+            for table in TABLES:
+                if there is not None and there.sha256(table) == manifest.sha256(table):
+                    continue
+                keys = changed_keys(published, table, there, manifest) if there is not None else None
+                written[table] = _copy(cursor, con, schema, table, keys)
+        cursor.execute(sql.SQL("delete from {}").format(_name(schema, "generation")))
+        cursor.execute(
+            sql.SQL("insert into {} values (%s, %s, %s)").format(_name(schema, "generation")),
+            [manifest.generation, manifest.as_of, SCHEMA_VERSION],
+        )
+        return written
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether another attempt may succeed: the connection failed or broke, the server starts, a transaction conflicts.
+
+    A refused connection has no SQLSTATE. If its text is the server's, only a server that is not ready yet is worth it.
+    """
+    if not isinstance(error, psycopg.Error):
+        return False
+    if error.sqlstate is not None:
+        return error.sqlstate[:2] in _PASSING_CLASSES or error.sqlstate in _PASSING_STATES
+    is_of_server = "FATAL:" in str(error)
+    return isinstance(error, psycopg.OperationalError) and (
+        not is_of_server or _NOT_READY.search(str(error)) is not None
+    )
 
 
 def postgres_type(duckdb_type: str) -> str:

@@ -55,6 +55,11 @@ def server() -> Iterator[str]:
     shutil.rmtree(folder)
 
 
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
+
+
 @pytest.fixture
 def dsn(server: str) -> str:
     with psycopg.connect(server, autocommit=True) as connection:
@@ -250,3 +255,49 @@ def test_old_generations_are_removed_although_the_copy_fails(tmp_path: Path, mon
     [failure] = result.get_step_failure_events()
     assert "is served from its files" in str(failure.step_failure_data.user_failure_data)
     assert len(generations.list_generations(workspace.published)) == 5
+
+
+@pytest.mark.parametrize(
+    ("error", "n_attempts"),
+    [
+        (psycopg.OperationalError("connection failed: Connection refused"), 4),
+        (psycopg.OperationalError('connection failed: FATAL:  password authentication failed for user "u"'), 1),
+        (psycopg.OperationalError("connection failed: FATAL:  the database system is starting up"), 4),
+        (psycopg.errors.SerializationFailure("conflict"), 4),
+        (psycopg.errors.AdminShutdown("terminating"), 4),
+        (psycopg.errors.InsufficientPrivilege("permission denied for schema"), 1),
+        (psycopg.errors.DiskFull("no space"), 1),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
+)
+def test_a_copy_is_tried_again_only_if_that_may_help(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: psycopg.Error, n_attempts: int
+) -> None:
+    name = publish_small(tmp_path).manifest.generation
+    asked = []
+
+    def fail(*_: object, **__: object) -> None:
+        asked.append(1)
+        raise error
+
+    monkeypatch.setattr("assets.publishing.postgres.psycopg.connect", fail)
+    with pytest.raises(PostgresError, match="PostgreSQL keeps the generation that it has"):
+        copied("host=unused", tmp_path, name)
+    assert len(asked) == n_attempts
+
+
+def test_a_copy_goes_on_after_the_connection_broke_once(
+    dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = publish_small(tmp_path).manifest.generation
+    real, asked = psycopg.connect, []
+
+    def at_last(*words: object, **options: object) -> object:
+        asked.append(1)
+        if len(asked) == 1:
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+        return real(*words, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("assets.publishing.postgres.psycopg.connect", at_last)
+    assert copied(dsn, tmp_path, name)["feeds"] == 2
+    assert len(asked) == 2
