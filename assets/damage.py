@@ -78,7 +78,8 @@ def set_aside(lake: Lake, models: Path, found: list[Damage], *, at: dt.datetime)
             if each.exists():
                 shutil.move(each, target.with_name(each.name))
         told.append(f"{path} is damaged ({damage.why}) and was moved to {target}; {_make_anew(lake, models, path)}")
-    _note_rebuild(lake, [str(damage.path) for damage in found])
+    if found:
+        _note_rebuild(lake, [str(damage.path) for damage in found])
     return told
 
 

@@ -98,7 +98,7 @@ def weights_since(
     wanted = (
         interactions.group_by("user_id")
         .agg(pl.col("last_at").max())
-        .join(pl.DataFrame({"user_id": fitted_users, "is_fitted": True}), on="user_id", how="left")
+        .join(fitted_users.to_frame("user_id").with_columns(is_fitted=pl.lit(True)), on="user_id", how="left")
         .filter((pl.col("last_at") > fitted_at) | pl.col("is_fitted").is_null())
     )
     return (

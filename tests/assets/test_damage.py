@@ -93,6 +93,7 @@ def aside(lake: Lake) -> list[str]:
 def test_nothing_is_found_where_nothing_is_damaged(lake: Lake) -> None:
     assert found(lake) == []
     assert aside(lake) == []
+    assert not rebuild_due(lake)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -139,13 +139,13 @@ def test_negative_weights_stay_where_others_like_the_job() -> None:
     assert made.values.nnz == 3
 
 
-def folded(*rows: dict[str, Any]) -> dict[tuple[str, str], float]:
-    """Weights to fold in of a model that was fitted an hour before AS_OF and knows the user "old"."""
+def folded(*rows: dict[str, Any], fitted_users: tuple[str, ...] = ("old",)) -> dict[tuple[str, str], float]:
+    """Weights to fold in of a model that was fitted an hour before AS_OF and knows `fitted_users`."""
     frame = INTERACTIONS.conform(pl.DataFrame(rows, infer_schema_length=None))
     made = weights_since(
         frame,
         fitted_at=AS_OF - dt.timedelta(hours=1),
-        fitted_users=pl.Series(["old"]),
+        fitted_users=pl.Series(fitted_users, dtype=pl.String),
         as_of=AS_OF,
         half_life_days=10,
         days=60,
@@ -166,6 +166,11 @@ def test_new_users_and_those_active_since_the_fit_are_folded_in_with_all_weights
         pair("new", "c", 8, age=days),
     )
     assert found == {("old", "a"): 1.0, ("old", "b"): 2.0, ("new", "a"): 2.0}
+
+
+def test_a_model_that_was_fitted_before_there_were_users_folds_all_in() -> None:
+    assert folded(pair("new", "a", 8, age=dt.timedelta(days=20)), fitted_users=()) == {("new", "a"): 2.0}
+    assert folded(fitted_users=()) == {}
 
 
 def test_users_inactive_since_the_fit_are_not_folded_in() -> None:
