@@ -4,7 +4,10 @@ DuckDB resolves a relative path against the process's folder, so the views hold 
 published under. If it was moved, the variable `jobfeed_folder` overrides that path.
 """
 
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -25,15 +28,31 @@ FORMER_NAMES = {("trending", "period"): "window"}
 def write_database(path: Path, folder: Path, *, final_folder: Path) -> None:
     """Writes the views to a new database at `path`, over the files in `folder`, which will lie in `final_folder`."""
     root = f"coalesce(getvariable('{FOLDER_VARIABLE}'), {literal(str(final_folder))})"
-    with duckdb.connect(str(path), config={_STORAGE_OPTION: STORAGE_VERSION}) as con:
+    with _new_database(path) as con:
         con.sql(f"set variable {FOLDER_VARIABLE} = {literal(str(folder))}")
         _create(con, folder, root=root, kind="view")
 
 
 def export_database(published: Path, generation: str, path: Path, *, memory_limit: str) -> None:
     """Writes a DuckDB file at `path` that holds the generation's rows themselves, so that it can be moved anywhere."""
-    with duckdb.connect(str(path), config={_STORAGE_OPTION: STORAGE_VERSION, "memory_limit": memory_limit}) as con:
+    with _new_database(path, memory_limit=memory_limit) as con:
         _create(con, published / generation, root=None, kind="table")
+
+
+@contextmanager
+def _new_database(path: Path, **options: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to a new database, which lies at `path` when the block has ended."""
+    config = {_STORAGE_OPTION: STORAGE_VERSION, **options}
+    if "?" not in str(path):
+        with duckdb.connect(str(path), config=config) as con:
+            yield con
+        return
+    # DuckDB 2.0 takes a question mark for the start of options, and puts its journal into another folder.
+    with tempfile.TemporaryDirectory(prefix="jobfeed-") as folder:
+        made = Path(folder) / path.name
+        with duckdb.connect(str(made), config=config) as con:
+            yield con
+        shutil.copyfile(made, path)
 
 
 def _create(con: duckdb.DuckDBPyConnection, folder: Path, *, root: str | None, kind: str) -> None:
