@@ -1,6 +1,7 @@
 """What every parser of a source returns: usable rows, and rejects with their reason. Nothing is parsed here."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -20,20 +21,31 @@ REJECTS = Table(
 
 Refusal = tuple[str, str, str, str | bytes]  # entry, reason, detail, raw
 
-_CONTACT_KEYS = "full_?name|first_?name|last_?name|e-?mail|phone"
+_CONTACT_KEYS = "full_?name|first_?name|last_?name|e-?mail|(?:tele)?phone(?:_?number)?|mobile|tel|whatsapp|telegram"
 _QUOTED = rf"""(?i)(["'](?:{_CONTACT_KEYS})["']\s*:\s*)(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|[^,}}\s]+)"""
-# Signs of addresses, also as JSON, URLs, HTML and people write them.
-_AT = r"(?:@|＠|\\+[ux](?:00)?40|%(?:25)*40|&#0*64;|&#x0*40;|&commat;|\s?[(\[{<]\s?at\s?[)\]}>]\s?)"
-_DOT = r"(?:\.|\\+[ux](?:00)?2e|%(?:25)*2e|\s?[(\[{<]\s?dot\s?[)\]}>]\s?)"
+# Signs of addresses, also as JSON, URLs, HTML, mails and people write them; nothing is drawn of the first.
+_UNSEEN = r"[\u00ad\u200b-\u200f\u2060\ufeff]*"
+_AT = (
+    rf"(?:{_UNSEEN}@{_UNSEEN}|\\+[ux](?:00)?40|%(?:25)*40|&#0*64;|&#x0*40;|&commat;"
+    r"|\s?[(\[{<]\s?(?:at|собака)\s?[)\]}>]\s?)"
+)
+_DOT = rf"(?:{_UNSEEN}\.{_UNSEEN}|\\+[ux](?:00)?2e|%(?:25)*2e|=2e|\s?[(\[{{<]\s?(?:dot|точка)\s?[)\]}}>]\s?)"
+_SPOKEN = r"[\w.+-]+\s+at\s+[\w-]+(?:\s+dot\s+[\w-]+)+"
 _PLUS = r"(?:\+|\\+[ux](?:00)?2b|%(?:25)*2b|&#0*43;)"
 _GAP = r"(?:[ ().\u00a0\u2010-\u2014-]|%20|%28|%29|\\u00a0)"
-_ADDRESS = rf"(?i)[\w.%+-]+{_AT}[\w-]+(?:{_DOT}[\w-]+)*|{_PLUS}{_GAP}?\d(?:{_GAP}{{0,3}}\d){{8,17}}"
-# Without a country code: eleven digits of Russia and Kazakhstan, a zero first, ten of North America, or groups.
-_LOCAL_PHONE = re.compile(
-    r"(?<![\w.:/+-])(?!(?:19|20)\d\d[-./]\d\d?[-./]\d\d?)(?!\d\d?[-./]\d\d?[-./](?:19|20)?\d\d(?!\d))"
-    rf"(?:[78]\d{{10}}|0\d{{9,10}}|9\d{{9}}|[2-9]\d\d[2-9]\d{{6}}"
-    rf"|(?=\(?(?:\d{_GAP}{{0,2}}){{9,15}}(?!\d))\(?\d{{1,5}}(?:{_GAP}{{1,2}}\d{{2,4}}){{2,5}})(?![\w:])"
+_ADDRESS = (
+    rf"(?i)[\w.%+-]+{_AT}[\w-]+(?:{_DOT}[\w-]+)*|[\w.+-]+=40[a-z][\w-]*(?:{_DOT}[\w-]+)+|{_SPOKEN}|\b(?:wa|t)\.me/[\w+%-]+"
+    rf"|{_PLUS}{_GAP}?\d(?:{_GAP}{{0,3}}\d){{8,17}}"
 )
+# Without a country code: eleven digits of Russia and Kazakhstan, a zero first, ten of North America, or groups.
+# A number as the value of a key of JSON is none.
+_LOCAL_PHONE = re.compile(
+    r"(?<![\w./+-])(?<![\"'\d]:)(?!(?:19|20)\d\d[-./]\d\d?[-./]\d\d?)(?!\d\d?[-./]\d\d?[-./](?:19|20)?\d\d(?!\d))"
+    rf"(?:[78]{_GAP}{{0,2}}\d{{10}}|0\d{{9,10}}|9\d{{9}}|[2-9]\d\d[2-9]\d{{6}}|\(\d{{3,5}}\)[ -]?\d{{6,8}}"
+    rf"|(?=\(?(?:\d{_GAP}{{0,2}}){{9,15}}(?!\d))\(?\d{{1,5}}(?:{_GAP}{{1,2}}\d{{2,7}}){{2,5}})(?![\w:])"
+)
+_DIGITS = {code: str(unicodedata.decimal(chr(code))) for code in range(0x660, 0x10000) if chr(code).isdecimal()}
+_PLAIN_FORMS = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)} | _DIGITS
 
 
 @dataclass(frozen=True)
@@ -78,8 +90,15 @@ def mask_contacts(text: pl.Expr) -> pl.Expr:
     """`text` with `***` in place of e-mail addresses, phone numbers, and the values of keys such as `email`, `phone`
     and `full_name` in JSON, even when the JSON is cut off. Escaped spellings and local forms of phones count too.
     """
-    masked = text.str.replace_all(_QUOTED, '${1}"***"').str.replace_all(_ADDRESS, "***")
+    plain = text.map_batches(_in_plain_forms, return_dtype=pl.String)
+    masked = plain.str.replace_all(_QUOTED, '${1}"***"').str.replace_all(_ADDRESS, "***")
     return masked.map_batches(_without_local_phones, return_dtype=pl.String)
+
+
+def _in_plain_forms(texts: pl.Series) -> pl.Series:
+    """Texts with digits of all scripts, and the wide forms of letters and signs, as those of ASCII."""
+    plain = [text if text is None or text.isascii() else text.translate(_PLAIN_FORMS) for text in texts]
+    return pl.Series(plain, dtype=pl.String)
 
 
 def _without_local_phones(texts: pl.Series) -> pl.Series:

@@ -30,6 +30,12 @@ def struck_out(text: str) -> str:
         "Tel. 0999 123-4567, 09991234567, 099 91 23 45 67",
         "+7\u00a0999\u00a0123\u201145\u201167",
         "+7 (999) 123 45 67",
+        "８（９９９）１２３-45-67, ＋７９９９１２３４５６７, ａｎｎａ＠ｍａｉｌ．ｅｘａｍｐｌｅ, +٧٩٩٩١٢٣٤٥٦٧",
+        "8-999-1234567, 8(999)1234567, 8 9991234567, (999)1234567, tel:8-999-123-45-67",
+        "anna(собака)mail.example, anna [собака] mail [точка] example, anna at mail dot example",
+        "anna=40mail.example, anna\u200b@\u200bmail.example, anna@mail\u2060.example",
+        '{"mobile":89991234567,"tel":"8 999 123-45-67","phone_number":"x999","whatsapp":"999"}',
+        "https://wa.me/79991234567 and t.me/anna_smith",
     ],
 )
 def test_no_contacts_are_left(line: str) -> None:
@@ -45,6 +51,10 @@ def test_no_contacts_are_left(line: str) -> None:
         "0f8fad5b-d9cb-469f-a165-70867728950e",
         "line 3: expected 12 fields, received 14 (1 of 250)",
         "look at this and that",
+        "look at jobs of dot net",
+        '{"id":9123456789,"n":82345678901,"total":7123456789012}',
+        "?size=400&limit=40",
+        "10:00:00 192.168.0.1:8080 v1.2.3-4",
     ],
 )
 def test_all_else_is_left_as_it_is(line: str) -> None:
