@@ -22,9 +22,9 @@ _ESCAPED_TAG = re.compile(
     r"&lt;(?:!\[CDATA\[|/?(?:p|div|br|li|ul|ol|h[1-6]|strong|b|em|i|span|a|table|tr|td|img)\b)", re.IGNORECASE
 )
 _ENTITY = re.compile(r"&(?:[a-zA-Z]{2,10}|#\d{1,6}|#x[0-9a-fA-F]{1,5});")
-_INVISIBLE = (
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u{ad}\u{200b}-\u{200f}\u{202a}-\u{202e}\u{2060}\u{2066}-\u{2069}\u{feff}]"
-)
+# What is drawn as nothing: control and format characters, those of private use, fillers of Hangul, selectors of
+# variants, and the empty pattern of Braille.
+_INVISIBLE = r"[\p{Cc}\p{Cf}\p{Co}\p{Default_Ignorable_Code_Point}\u{2800}&&[^\t\n\r\u{85}]]"
 
 _NO_COMPANY = (
     r"^(?:n a|none|null|unknown|anonymous|confidential(?: company| employer| client)?|undisclosed"

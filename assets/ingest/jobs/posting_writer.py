@@ -16,7 +16,8 @@ from features.text.normalise import one_line
 
 FLUSH_ROWS = 100_000
 FLUSH_BYTES = 50_000_000
-_PLAIN_TITLE = r"^[^<&]*[\p{L}\p{N}][^<&]*$"
+_NAMES_SOMETHING = r"[\p{L}\p{N}]"
+_PLAIN_TITLE = r"^[^<&]*[[\p{L}\p{N}]--\p{Default_Ignorable_Code_Point}][^<&]*$"
 
 
 @dataclass
@@ -75,7 +76,8 @@ def _with_titles(parsed: Parsed) -> Parsed:
     titles = parsed.rows["title"]
     # Most titles have a letter or a digit and no markup; the exact cleaning is for the others.
     doubtful = parsed.rows.with_row_index("row").filter(~titles.str.contains(_PLAIN_TITLE).fill_null(value=False))
-    empty = doubtful.filter(one_line(doubtful["title"]).is_null())
+    cleaned = one_line(doubtful["title"])
+    empty = doubtful.filter(~cleaned.str.contains(_NAMES_SOMETHING).fill_null(value=False))
     if empty.is_empty():
         return parsed
     refused = rejects(

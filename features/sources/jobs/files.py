@@ -162,11 +162,13 @@ def _linked_data_row(value: Mapping[str, object]) -> dict[str, object] | str:
 def _row(written: Mapping[str, object]) -> dict[str, object] | str:
     """The posting of a row with our own columns, or the reason to refuse it."""
     job = stated(written)
-    source, source_id = text(job.get("source")) or DEFAULT_SOURCE, text(job.get("source_id"))
-    title = plain(job.get("title"))
+    source, written_id = text(job.get("source")) or DEFAULT_SOURCE, job.get("source_id")
+    source_id, title = text(written_id), plain(job.get("title"))
     if source_id is None:
         return "missing_source_id"
-    if len(source_id) > MAX_SOURCE_ID_CHARACTERS or not source_id.isprintable():
+    # Tidied it could be the id of another job.
+    is_untidy = isinstance(written_id, str) and written_id.strip() != source_id
+    if is_untidy or len(source_id) > MAX_SOURCE_ID_CHARACTERS or not source_id.isprintable():
         return "bad_source_id"
     if not is_short_id(source):
         return "bad_source"

@@ -26,6 +26,8 @@ def _plain(text: str | None) -> str | None:
         ("<p>use <code>&lt;div&gt;</code></p>", "use <div>"),
         ("plain   text\r\n\r\n\r\nnext", "plain text\nnext"),
         ("zero\u200bwidth\u00ad", "zerowidth"),
+        ("a\u202eb\u061cc\u3164d\u2800e\ufe0ff\U000e0041g\u009bh\ue000i\ufff9j", "abcdefghij"),
+        ("next\u0085line\u2028and\u00a0more", "next line and more"),
         ("<p> </p>", None),
         ("", None),
         (None, None),

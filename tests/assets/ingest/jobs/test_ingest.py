@@ -51,7 +51,12 @@ def test_files_of_all_formats_are_read_and_a_second_run_adds_nothing(lake: Lake,
 
 
 @pytest.mark.parametrize(
-    "title", ["\u200b", "\u00ad\u2060", "<b></b>", "&#8203;", "&nbsp;", "<img src=x>", "\u202e\u202c", "\ufeff \u200f"]
+    "title",
+    [
+        *("\u200b", "\u00ad\u2060", "<b></b>", "&#8203;", "&nbsp;", "<img src=x>", "\u202e\u202c", "\ufeff \u200f"),
+        *("\u2800", "\u3164\u3164", "\u115f\u1160", "\uffa0", "&#12644;", "\ufe0f", "\u061c", "\u180e", "\u206a\u206f"),
+        *("\U000e0041\U000e007f", "\ue000", "\ufff9\ufffb", "\u0301\u0301", "\u034f", "...", "--", "\u009b"),
+    ],
 )
 def test_a_title_in_which_nothing_can_be_read_is_quarantined(lake: Lake, landing: Path, title: str) -> None:
     (landing / "jobs").mkdir(parents=True)

@@ -172,6 +172,8 @@ def test_the_same_job_has_the_same_hash_in_every_format() -> None:
         ({"source_id": ""}, "missing_source_id"),
         ({"source_id": "a" * 129}, "bad_source_id"),
         ({"source_id": "a\u200bb"}, "bad_source_id"),
+        ({"source_id": "1\u0000"}, "bad_source_id"),
+        ({"source_id": "\u202e1"}, "bad_source_id"),
         ({"source": "a b:c"}, "bad_source"),
         ({"source": "hh"}, "reserved_source"),
         ({"source": " hh "}, "reserved_source"),
