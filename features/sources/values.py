@@ -15,10 +15,14 @@ from features.errors import SourceError
 
 T = TypeVar("T")
 
+LEAST_AMOUNT = 0.01  # of money: less is no pay, and a ratio to it would overflow
 MAX_JSON_BYTES = 256 * 1024 * 1024
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 _SPACE = re.compile(r"\s+")
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufeff]")
+# Also the control characters of one byte (C1, but for the line end among them) and those of writing direction.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _LONE_SURROGATE = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
@@ -166,7 +170,7 @@ def number(value: object) -> float | None:
 def amount(value: object) -> float | None:
     """A pay amount: a number above zero (boards write 0 for unknown), text in any grouping: "$50,000", "50.000 €"."""
     found = _money(value) if isinstance(value, str) else number(value)
-    return found if found is not None and 0 < found < 1e15 else None
+    return found if found is not None and LEAST_AMOUNT <= found < 1e15 else None
 
 
 def _money(written: str) -> float | None:

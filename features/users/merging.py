@@ -21,6 +21,7 @@ from features.vocabulary.skills import SkillVocabulary, lists_by_row
 MAX_DISTANCE_KM = 25.0
 DIGEST_HOUR = 9
 _MAX_YEARS = 60.0
+_LEAST_KM = 0.1  # distances are divided by it
 _RUSSIAN_READING_COUNTRIES = ("RU", "BY", "KZ", "KG")
 _RUSSIAN_READING_LOCALES = ("ru", "be", "kk", "ky")
 _LEVELS = {
@@ -182,9 +183,9 @@ def _canonical_columns(users: pl.DataFrame, vocabulary: Vocabulary) -> list[pl.E
         vocabulary.skills.canonicalise(users["strengths"]),
         vocabulary.skills.canonicalise(users["weaknesses"]),
         *tags,
-        pl.coalesce(pl.when((distance > 0) & distance.is_finite()).then(distance), pl.lit(MAX_DISTANCE_KM)).alias(
-            "max_distance_km"
-        ),
+        pl.coalesce(
+            pl.when((distance >= _LEAST_KM) & distance.is_finite()).then(distance), pl.lit(MAX_DISTANCE_KM)
+        ).alias("max_distance_km"),
         pl.when(years.is_between(0, _MAX_YEARS)).then(years).alias("years_of_experience"),
         _one_of("remote", ("only", "ok", "no"), default="ok"),
         _one_of("digest_frequency", ("none", "daily", "weekly"), default="none"),

@@ -24,6 +24,7 @@ from features.schemas.bronze import (
 from features.schemas.table import UTC_TIMESTAMP
 from features.sources.events.validation import FIRST_YEAR, MAX_ID_CHARACTERS, MILLISECONDS_FROM
 from features.sources.parsed import Parsed, rejects
+from features.sources.values import LEAST_AMOUNT
 
 _IDS = ("event_id", "user_id", "application_id", "job_id", "interview_id", "offer_id")
 _WORDS = ("event_type", "to", "action", "kind", "outcome", "direction", "sentiment", "period")
@@ -39,6 +40,7 @@ _RFC_3339 = "%Y-%m-%dT%H:%M:%S%.f%#z"
 _UNPRINTABLE = r"[\p{C}\p{Z}&&[^ ]]"
 _CONTROL = r"[\p{C}&&[^\n\t]]"
 _PERIODS = {"hourly": "hour", "daily": "day", "weekly": "week", "monthly": "month", "yearly": "year", "annual": "year"}
+_FIRST_INSTANT = dt.datetime(FIRST_YEAR, 1, 1, tzinfo=dt.UTC)
 _LAST_DATE = dt.date(2100, 1, 1)
 
 
@@ -93,12 +95,13 @@ def _typed(rules: Rules) -> list[pl.Expr]:
     step = pl.col("step").str.strip_chars().cast(pl.Float64, strict=False)
     currency = pl.col("currency").str.strip_chars().str.to_uppercase()
     return [
-        *(_time(name).alias(f"{name}_read") for name in ("occurred_at", "starts_at", "at")),
+        _time("occurred_at").alias("occurred_at_read"),
+        *(_since_first_year(_time(name)).alias(f"{name}_read") for name in ("starts_at", "at")),
         *(_date(name).alias(f"{name}_read") for name in ("date", "deadline")),
         _offset_minutes("starts_at").alias("utc_offset_minutes"),
         pl.col("to").replace_strict(dict(rules.states), default=None, return_dtype=pl.String).alias("state"),
         pl.when(minutes.is_between(1, _MAX_MINUTES)).then(minutes).otherwise(_DEFAULT_MINUTES).alias("minutes"),
-        pl.when(salary.is_finite() & (salary > 0) & (salary < 1e12)).then(salary).alias("pay"),
+        pl.when(salary.is_between(LEAST_AMOUNT, 1e12)).then(salary).alias("pay"),
         pl.when(currency.str.contains(r"^[A-Z]{3}$")).then(currency).alias("code"),
         pl.when(step.is_between(0, 1_000) & (step == step.floor())).then(step).alias("number"),
         pl.col("period").replace(_PERIODS).alias("pay_period"),
@@ -118,7 +121,12 @@ def _time(name: str) -> pl.Expr:
     seconds = pl.when(epoch.abs() >= MILLISECONDS_FROM).then(epoch / 1000).otherwise(epoch)
     in_range = seconds.is_finite() & (seconds.abs() < 4e9)
     from_epoch = pl.when(in_range).then((seconds * 1e6).round(0)).cast(pl.Int64).cast(UTC_TIMESTAMP)
-    return iso.str.to_datetime(_RFC_3339, time_unit="us", strict=False).fill_null(from_epoch)
+    found = iso.str.to_datetime(_RFC_3339, time_unit="us", strict=False).fill_null(from_epoch)
+    return pl.when(found.dt.date() < _LAST_DATE).then(found)  # other programs know no year after 9999
+
+
+def _since_first_year(at: pl.Expr) -> pl.Expr:
+    return pl.when(at >= _FIRST_INSTANT).then(at)
 
 
 def _offset_minutes(name: str) -> pl.Expr:
@@ -150,7 +158,7 @@ def _reason(rules: Rules) -> pl.Expr:
         (names_none, "missing_application"),
         (at.is_null(), "bad_time"),
         (at > rules.as_of + CLOCK_SKEW, "future"),
-        (at < dt.datetime(FIRST_YEAR, 1, 1, tzinfo=dt.UTC), "too_old"),
+        (at < _FIRST_INSTANT, "too_old"),
         ((kind == "status") & pl.col("to").is_null(), "missing_to"),
         ((kind == "status") & pl.col("state").is_null(), "unknown_state"),
         (is_interview & pl.col("interview_id").is_null(), "missing_interview_id"),

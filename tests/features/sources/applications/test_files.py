@@ -73,6 +73,11 @@ def row(given: Event) -> dict[str, object]:
         (interview(action="moved"), "unknown_action"),
         (interview(starts_at=None), "missing_starts_at"),
         (interview(starts_at="2026-03-05T14:00:00"), "bad_starts_at"),
+        *(
+            (interview(starts_at=at), "bad_starts_at")
+            for at in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2262-04-12T00:00:00Z", "-62135596801")
+        ),
+        (event(event_type="reminder", to=None, at="9999-12-31T23:59:59Z", text="call"), "bad_at"),
         (offer(offer_id=None), "missing_offer_id"),
         (offer(action="scheduled"), "unknown_action"),
         (event(event_type="note", text=" "), "missing_text"),
