@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli.terminal import checked_config, command_group, fail, out, workspace
+from pipelines.cli.terminal import AsJson, checked_config, command_group, fail, out, workspace
 
 if TYPE_CHECKING:
     from assets.digests.letters import LetterWriter
 
 app = command_group("Digests by e-mail: send what is due, list what was sent, show a user's digest.")
 _DRY_RUN_FOLDER = Path("digests")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()

@@ -5,19 +5,27 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.generations import served_or
-from pipelines.cli.terminal import Language, fail, out, parse_instant, require_choice, workspace
+from pipelines.cli.terminal import AsJson, Language, fail, out, parse_instant, print_json, require_choice, workspace
 
 _LANGUAGES = ("en", "ru")
 
 
-def feed(user_id: str, limit: Annotated[int, typer.Option(min=1, max=1000)] = 10, language: Language = "en") -> None:
+def feed(
+    user_id: str,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 10,
+    language: Language = "en",
+    as_json: AsJson = False,
+) -> None:
     """Show a user's published feed with scores and reasons."""
-    from pipelines.cli.user_feed import print_feed, read_feed
+    from pipelines.cli.user_feed import feed_as_json, print_feed, read_feed
 
     require_choice(language, _LANGUAGES, option="--lang")
     published = workspace().published
     found = read_feed(published / served_or(published), user_id, limit=limit)
-    print_feed(out, user_id, found, language=language)
+    if as_json:
+        print_json(out, {"user_id": user_id, **feed_as_json(found, language=language)})
+    else:
+        print_feed(out, user_id, found, language=language)
 
 
 def why(

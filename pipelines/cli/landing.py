@@ -2,23 +2,28 @@
 
 import datetime as dt
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from pipelines.cli.terminal import (
+    AsJson,
     AsOf,
     checked_config,
     command_group,
     err,
     out,
     parse_instant,
+    print_json,
     print_table,
     visible,
     workspace,
 )
+
+if TYPE_CHECKING:
+    from assets.ingest.trial import Trial
 
 app = command_group("Landed files: check one before a run reads it.")
 _SHOWN_CHARACTERS = 200
@@ -37,6 +42,7 @@ def check(
     ] = None,
     as_of: AsOf = None,
     limit: Annotated[int, typer.Option(min=0, help="How many refused entries to show.")] = 20,
+    as_json: AsJson = False,
 ) -> None:
     """Tell what a run would read of a file and what it would refuse, and why. Nothing is stored.
 
@@ -47,6 +53,28 @@ def check(
     found = workspace()
     instant = parse_instant(as_of) or dt.datetime.now(dt.UTC)
     trial = try_file(file, place_of(file, place), checked_config(), found.vocabulary, as_of=instant)
+    if as_json:
+        _print_trial_as_json(file, trial, limit=limit)
+    else:
+        _print_trial(file, trial, limit=limit)
+    if len(trial.refused):
+        raise typer.Exit(1)
+
+
+def _print_trial_as_json(file: Path, trial: "Trial", *, limit: int) -> None:
+    fields = {
+        "file": str(file),
+        "table": f"bronze/{trial.table.name}",
+        "status": trial.status,
+        "n_rows": trial.n_rows,
+        "filled": trial.filled,
+        "n_refused": len(trial.refused),
+        "refused": trial.refused.head(limit).to_dicts(),
+    }
+    print_json(out, fields)
+
+
+def _print_trial(file: Path, trial: "Trial", *, limit: int) -> None:
     out.print(
         f"{escape(visible(str(file)))}: {trial.n_rows:,} rows for bronze/{trial.table.name} ({escape(trial.status)})"
     )
@@ -64,4 +92,3 @@ def check(
             entries.add_row(*(escape(visible(text)) for text in (entry, reason, detail, raw[:_SHOWN_CHARACTERS])))
         if limit:
             print_table(out, entries)
-        raise typer.Exit(1)

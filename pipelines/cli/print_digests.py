@@ -1,9 +1,7 @@
 """Prints digests, and what became of their e-mails, as tables or as JSON."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 from rich.console import Console
@@ -11,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from assets.digests.sending import SendReport
-from pipelines.cli.terminal import print_table
+from pipelines.cli.terminal import print_json, print_table
 
 _SHOWN = ("user_id", "digest_date", "status", "reason", "due_at", "attempts", "ended_at", "smtp_code", "smtp_status")
 _OF_A_USER = _SHOWN[1:]
@@ -20,7 +18,7 @@ _OF_A_USER = _SHOWN[1:]
 def print_report(console: Console, report: SendReport, *, as_json: bool) -> None:
     """What a run of the sender did."""
     if as_json:
-        _print_json(console, vars(report))
+        print_json(console, vars(report))
         return
     console.print(escape(report.line()))
     if report.n_unknown:
@@ -33,7 +31,7 @@ def print_report(console: Console, report: SendReport, *, as_json: bool) -> None
 def print_dry_run(console: Console, n_written: int, reasons: Mapping[str, int], folder: Path, *, as_json: bool) -> None:
     """How many e-mails were written into `folder`, and why others would not be sent."""
     if as_json:
-        _print_json(console, {"n_written": n_written, "folder": str(folder), "not_sent": dict(reasons)})
+        print_json(console, {"n_written": n_written, "folder": str(folder), "not_sent": dict(reasons)})
         return
     console.print(f"{n_written:,} e-mails written to {escape(str(folder))}; nothing was sent")
     for reason, n in sorted(reasons.items()):
@@ -46,7 +44,7 @@ def print_outbox(
     """Counts by status and reason, then e-mails."""
     if as_json:
         named = [{"status": status, "reason": reason, "n": n} for status, reason, n in counts]
-        _print_json(console, {"counts": named, "mails": mails.to_dicts()})
+        print_json(console, {"counts": named, "mails": mails.to_dicts()})
         return
     if not counts:
         console.print("no digest was queued yet; `jobfeed digests send` queues and sends what is due")
@@ -62,7 +60,7 @@ def print_digest(console: Console, digests: pl.DataFrame, mails: pl.DataFrame, *
     """The newest of a user's digests, and the e-mails to the user."""
     newest = digests.tail(1).select("digest_date", "title", "summary", "text").to_dicts()
     if as_json:
-        _print_json(console, {"digest": newest[0] if newest else None, "mails": mails.to_dicts()})
+        print_json(console, {"digest": newest[0] if newest else None, "mails": mails.to_dicts()})
         return
     for digest in newest:
         console.print(f"[bold]{digest['digest_date']}[/]")
@@ -81,7 +79,3 @@ def _print_mails(console: Console, mails: pl.DataFrame, names: Sequence[str]) ->
 
 def _cell(value: object) -> str:
     return "" if value is None else str(value).removesuffix("+00:00")
-
-
-def _print_json(console: Console, value: Any) -> None:
-    console.print(json.dumps(value, default=str, ensure_ascii=False), markup=False, highlight=False)

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from assets.ingest.quarantine import PERSONAL_SOURCES
-from pipelines.cli.terminal import print_table, visible
+from pipelines.cli.terminal import print_json, print_table, visible
 
 HIDDEN = "(may be personal; --raw shows it)"
 _RAW_CHARS = 120
@@ -46,6 +46,14 @@ def print_entries(console: Console, found: pl.DataFrame, *, is_raw_shown: bool) 
             shown = visible(raw if is_raw_shown else raw[:_RAW_CHARS])
             cut = "" if is_raw_shown or len(raw) <= _RAW_CHARS else " …"
             console.print(f"  {escape(shown)}{cut}", soft_wrap=True, highlight=False)
+
+
+def print_as_json(console: Console, counts: pl.DataFrame, entries: pl.DataFrame, *, is_raw_shown: bool) -> None:
+    """Prints both. The raw content is left out where it may be personal, unless `is_raw_shown`."""
+    if not is_raw_shown:
+        raw = pl.when(~pl.col("source").is_in(PERSONAL_SOURCES)).then(pl.col("raw").str.slice(0, _RAW_CHARS))
+        entries = entries.with_columns(raw=raw)
+    print_json(console, {"counts": counts.to_dicts(), "entries": entries.to_dicts()})
 
 
 def _minute(at: dt.datetime) -> str:

@@ -1,16 +1,18 @@
 """`jobfeed recipes`: lists the recipes and the fits of the learned one, shows, promotes and rolls back a fit."""
 
 import datetime as dt
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from pipelines.cli.terminal import checked_config, command_group, fail, out, print_table, workspace
+from pipelines.cli.terminal import AsJson, checked_config, command_group, fail, out, print_json, print_table, workspace
 
 if TYPE_CHECKING:
-    from models.learning.registry import Figure, Fit
-    from models.ranking.settings import Recipe
+    from models.learning.registry import Figure, Fit, Registry
+    from models.ranking.settings import Recipe, Settings
 
 app = command_group("Recipes: list, show, promote and roll back the learned one.")
 
@@ -18,7 +20,7 @@ _NEXT = "the next `jobfeed run daily` ranks by it"
 
 
 @app.command("list")
-def list_recipes() -> None:
+def list_recipes(as_json: AsJson = False) -> None:
     """List the configured recipes and the fits of the learned one, the newest first; those in use are marked."""
     from assets.learning.store import load_registry
     from assets.ranking.inputs import ranking_settings
@@ -26,6 +28,9 @@ def list_recipes() -> None:
     found, config = workspace(), checked_config()
     registry = load_registry(found.models)
     settings = ranking_settings(config, learned=registry.active_recipe)
+    if as_json:
+        print_json(out, {"recipes": _listed_recipes(settings), "fits": _listed_fits(registry)})
+        return
     recipes = Table("recipe", "weights", "in use")
     for name, recipe in sorted(settings.recipes.items()):
         recipes.add_row(name, _weights(recipe), "default" if name == settings.default_recipe else "")
@@ -75,6 +80,30 @@ def rollback() -> None:
     after = update_registry(workspace(), lambda registry: registry.rollback(at=_now()))
     name = after.active or f"the recipe {checked_config().ranking.configured_recipe}"
     out.print(f"back to {name}; {_NEXT}")
+
+
+def _listed_recipes(settings: "Settings") -> list[dict[str, Any]]:
+    return [
+        {"recipe": name, "weights": _rounded(recipe.normalised()), "is_default": name == settings.default_recipe}
+        for name, recipe in sorted(settings.recipes.items())
+    ]
+
+
+def _listed_fits(registry: "Registry") -> list[dict[str, Any]]:
+    """The fits, the newest first."""
+    return [
+        {
+            "fit": fit.fit, "as_of": fit.as_of, "weights": _rounded(fit.weights), "ndcg": asdict(fit.ndcg),
+            "incumbent": fit.incumbent, "incumbent_ndcg": asdict(fit.incumbent_ndcg), "gain": asdict(fit.gain),
+            "is_promoted": fit.fit == registry.active, "is_served": fit.fit == registry.served,
+            "decision": fit.decision,
+        }
+        for fit in reversed(registry.fits)
+    ]  # fmt: skip
+
+
+def _rounded(weights: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(weight, 6) for name, weight in weights.items()}
 
 
 def _print_fit(fit: "Fit") -> None:

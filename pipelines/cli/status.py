@@ -1,7 +1,6 @@
 """`jobfeed status`: what is served, how old, what is due, what is wrong."""
 
 import datetime as dt
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -9,12 +8,12 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from pipelines.cli.terminal import out, visible, workspace
+from pipelines.cli.terminal import AsJson, out, print_json, visible, workspace
 
 
 def status(
     max_age: Annotated[float, typer.Option(min=0.1, help="Hours that the served generation may be old.")] = 26.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say what is served, how old it is, what is due and what is wrong.
 
@@ -24,7 +23,7 @@ def status(
 
     found = find_status(Path(workspace().data_dir), now=dt.datetime.now(dt.UTC), max_age_hours=max_age)
     if as_json:
-        out.print(json.dumps(asdict(found)), markup=False, highlight=False)
+        print_json(out, asdict(found))
     else:
         if found.generation is not None:
             out.print(

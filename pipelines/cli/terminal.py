@@ -5,6 +5,7 @@ Exit code 1 is a failure, 2 wrong use. Everything heavy is imported inside funct
 
 import datetime as dt
 import errno
+import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ AsOf = Annotated[
     str | None, typer.Option("--as-of", help="Compute for this instant (RFC 3339 or a date); default now.")
 ]
 Language = Annotated[str, typer.Option("--lang", help="en or ru")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 class _Commands(TyperGroup):
@@ -133,6 +135,17 @@ def progress_bar() -> Progress:
     """A progress bar on standard error that disappears when it is done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=err, transient=True)
+
+
+def print_json(console: Console, value: Any) -> None:
+    """Prints `value` as JSON on one line; control characters in it are escaped as JSON does, also those of one byte."""
+    text = json.dumps(value, default=_json_value, ensure_ascii=False)
+    plain = text if text.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+    console.print(plain, markup=False, highlight=False)
+
+
+def _json_value(value: Any) -> str:
+    return value.isoformat() if isinstance(value, dt.date) else str(value)  # an instant is a date, too
 
 
 def print_table(console: Console, table: Table) -> None:

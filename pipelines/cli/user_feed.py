@@ -98,9 +98,7 @@ def print_feed(console: Console, user_id: str, feed: Feed, *, language: str) -> 
         marks = "".join(f" ({words[mark]})" for mark in ("seen", "explored") if item[mark])
         lines = [f"[bold]{_cell(item['title'])}[/]{marks}", f"{_cell(item['company'])} · {_cell(place)}"]
         lines += [_cell(" · ".join(extra))] if (extra := [item[n] for n in ("salary", "board") if item[n]]) else []
-        reasons = [
-            render_reason(r["code"], _named(feed, r, language), r["value"], language) for r in item["reasons"] or []
-        ]
+        reasons = _reasons(feed, item, language)
         score, confidence = f"{100 * item['score']:.1f}", f"{item['confidence']:.2f}"
         numbers = (_number(text, language) for text in (score, confidence))
         described = "\n".join([*lines, f"[dim]{_cell(item['job_id'])}[/]"])
@@ -111,6 +109,22 @@ def print_feed(console: Console, user_id: str, feed: Feed, *, language: str) -> 
     elif feed.items.height:
         first = _cell(feed.items["job_id"][0])
         console.print(words["hint"].format(command=f"jobfeed why {shown_id} {first}"), soft_wrap=True)
+
+
+def feed_as_json(feed: Feed, *, language: str) -> dict[str, Any]:
+    """The feed and its items with the texts of their reasons in `language`."""
+    made_at, recipe, arm = feed.made or (None, None, None)
+    generated_at = made_at.replace(tzinfo=dt.UTC) if made_at is not None else None
+    shown = ("rank", "job_id", "score", "confidence", "seen", "explored", "title", "company", "city", "country", "url")
+    items = [
+        {**{name: item[name] for name in shown}, "reasons": _reasons(feed, item, language)}
+        for item in feed.items.iter_rows(named=True)
+    ]
+    return {"source": feed.source, "generated_at": generated_at, "recipe": recipe, "arm": arm, "items": items}
+
+
+def _reasons(feed: Feed, item: Mapping[str, Any], language: str) -> list[str]:
+    return [render_reason(r["code"], _named(feed, r, language), r["value"], language) for r in item["reasons"] or []]
 
 
 def _number(text: str, language: str) -> str:

@@ -1,13 +1,12 @@
 """`jobfeed run`, `simulate`, `bench` and `tune`: run a job, make a market, measure, choose the collaborative model."""
 
 import datetime as dt
-import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 from rich.console import Console
@@ -20,6 +19,7 @@ from pipelines.cli.terminal import (
     err,
     out,
     parse_instant,
+    print_json,
     print_table,
     progress_bar,
     require_choice,
@@ -96,7 +96,7 @@ def _run_once(
 
 def _report(summary: "RunSummary", seconds: float, *, as_json: bool) -> None:
     if as_json:
-        _print_json({**asdict(summary), "seconds": round(seconds, 1)})
+        print_json(out, {**asdict(summary), "seconds": round(seconds, 1)})
         return
     outcome = "[green]done[/]" if summary.succeeded else "[red]failed[/]"
     out.print(": ".join(part for part in (f"{outcome} in {seconds:.1f} s", escape(summary.line())) if part))
@@ -104,13 +104,9 @@ def _report(summary: "RunSummary", seconds: float, *, as_json: bool) -> None:
 
 def _report_nothing_new(job: str, since: dt.datetime, *, as_json: bool) -> None:
     if as_json:
-        _print_json({"succeeded": True, "nothing_new_since": since.isoformat()})
+        print_json(out, {"succeeded": True, "nothing_new_since": since.isoformat()})
         return
     out.print(f"[bold]{escape(job)}[/] nothing new since the run as of {since.isoformat()}; nothing is published")
-
-
-def _print_json(fields: Mapping[str, Any]) -> None:
-    out.print(json.dumps(fields), markup=False, highlight=False)
 
 
 def simulate(
