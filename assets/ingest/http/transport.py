@@ -59,14 +59,18 @@ def is_public(address: str) -> bool:
         carried = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
         if carried is not None:
             return is_public(str(carried))
-        if ip in _NAT64:
+        if ip in _NAT64 or int(ip) >> 32 & _ISATAP_MASK == _ISATAP:
             return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
         if ip not in _GLOBAL_UNICAST:
             return False
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+    is_special = any(ip in network for network in _SPECIAL if network.version == ip.version)
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved and not is_special
 
 
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+# Python takes these for global: protocol assignments, relays of 6to4, a cloud's own services, and examples of texts.
+_SPECIAL = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "3fff::/20")))
+_ISATAP, _ISATAP_MASK = 0x5EFE, 0xFDFFFFFF  # in the middle of an address that carries one of IPv4
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 

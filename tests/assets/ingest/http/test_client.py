@@ -118,6 +118,8 @@ def test_a_redirect_that_may_not_be_followed_is_not_asked(server: FaultServer, c
         ("2606:4700::1111", True), ("2a00:1450:4001::1", True), ("fec0::1", False), ("feff:ffff::1", False),
         ("fe80::1", False), ("fc00::1", False), ("ff0e::1", False), ("::7f00:1", False), ("::5db8:d822", False),
         ("4000::1", False), ("2001:db8::1", False), ("64:ff9b::5db8:d822", True), ("::ffff:93.184.216.34", True),
+        ("3fff::1", False), ("2600::5efe:7f00:1", False), ("2a00:1450::200:5efe:a00:1", False), ("192.88.99.1", False),
+        ("192.0.0.8", False), ("168.63.129.16", False), ("2600::5efe:808:808", True), ("2001:4860:4860::8888", True),
     ],
 )  # fmt: skip
 def test_public_addresses_are_distinguished_from_others(address: str, expected: bool) -> None:
