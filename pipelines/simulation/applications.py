@@ -1,7 +1,8 @@
 """What became of applications: the employers' answers to the `apply` events of a market, as a log of applications.
 
 Every application moves step by step, each with a chance and a delay, until it ends, falls silent or the market ends.
-The demo user has applications in several states, with an interview tomorrow.
+Some users write again while they wait. The demo user has applications in several states, an interview tomorrow, an
+offer to answer and follow-ups that are due.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +27,9 @@ _STEPS = (
 _REFUSED_SHARE = 0.6  # of those that come no further; the others hear nothing
 _REFUSED_DAYS = 6.0
 _INTERVIEW_AFTER_DAYS = 3
+# Days after the application on which users may write again, and the share of those who wait that do.
+_FOLLOW_UP_DAYS = (3, 7, 14)
+_FOLLOWING_UP_SHARE = 0.4
 _KINDS = ("phone", "video", "onsite", "panel", "technical")
 _NO_ANSWER_TEXTS = {"en": "Unfortunately, we decided to move forward with other candidates.",
                     "ru": "К сожалению, мы остановились на другом кандидате."}  # fmt: skip
@@ -72,17 +76,32 @@ class ApplicationLog:
     def _employers_say(self, applied: pl.DataFrame) -> Iterator[pl.DataFrame]:
         rng = generator(self.seed, Purpose.APPLICATIONS)
         rows = self._labelled(applied.filter(pl.col("user_id") != DEMO_PYTHON))
-        for state, chance, mean_days in _STEPS:
+        for step, (state, chance, mean_days) in enumerate(_STEPS):
             n = len(rows)
             goes_on = rng.random(n) < chance
             is_refused = ~goes_on & (rng.random(n) < _REFUSED_SHARE)
-            yield from _refusals(_later(rows, rng.exponential(_REFUSED_DAYS, n)).filter(pl.Series(is_refused)))
-            rows = _later(rows, rng.exponential(mean_days, n)).filter(pl.Series(goes_on))
+            refused_days, days = rng.exponential(_REFUSED_DAYS, n), rng.exponential(mean_days, n)
+            if step == 0:
+                answered_days = np.where(goes_on, days, np.where(is_refused, refused_days, np.inf))
+                yield from self._follow_ups(rows, answered_days)
+            yield from _refusals(_later(rows, refused_days).filter(pl.Series(is_refused)))
+            rows = _later(rows, days).filter(pl.Series(goes_on))
             yield _statuses(rows, state)
             if state == "interview":
                 yield from self._interviews(rows, rng)
             elif state == "offer":
                 yield _offers(rows)
+
+    def _follow_ups(self, rows: pl.DataFrame, answered_days: FloatArray) -> Iterator[pl.DataFrame]:
+        """What users sent while they waited for the first answer."""
+        rng = generator(self.seed, Purpose.FOLLOW_UPS)
+        for step, days in enumerate(_FOLLOW_UP_DAYS, start=1):
+            sent_days = days + rng.random(len(rows))
+            is_sent = (rng.random(len(rows)) < _FOLLOWING_UP_SHARE) & (sent_days < answered_days)
+            yield _later(rows, sent_days).filter(pl.Series(is_sent)).select(
+                "user_id", "job_id", "occurred_at", event_type=pl.lit("follow_up"), action=pl.lit("sent"),
+                sequence=pl.lit("after_application"), step=pl.lit(step),
+            )  # fmt: skip
 
     def _labelled(self, applied: pl.DataFrame) -> pl.DataFrame:
         """The applications with the language of the user and the pay of the job."""
@@ -135,7 +154,27 @@ class ApplicationLog:
             interview_id=pl.lit("demo-interview"), kind=pl.lit("video"),
             starts_at=pl.lit(tomorrow).dt.convert_time_zone("UTC"),
         )  # fmt: skip
-        return pl.concat([first, now, talks], how="diagonal")
+        held = _held(talks, at=tomorrow - timedelta(days=2))
+        return pl.concat([first, now, talks, held, self._demo_offer(now), self._demo_deadline(now)], how="diagonal")
+
+    def _demo_offer(self, now: pl.DataFrame) -> pl.DataFrame:
+        """The offer, which is to be answered in four days."""
+        pay = self.jobs.frame.select("job_id", "salary_max", "currency")
+        offered = now.filter(pl.col("to") == "offer").join(pay, on="job_id", how="left")
+        paid = pl.col("salary_max").is_not_null()
+        return offered.select(
+            "user_id", "job_id", "occurred_at", event_type=pl.lit("offer"), action=pl.lit("received"),
+            offer_id=pl.lit("demo-offer"), salary=(1.05 * pl.col("salary_max")).round(),
+            currency=pl.when(paid).then("currency"), period=pl.when(paid).then(pl.lit("month")),
+            deadline=pl.lit(f"{self.until + timedelta(days=4):%Y-%m-%d}"),
+        )  # fmt: skip
+
+    def _demo_deadline(self, now: pl.DataFrame) -> pl.DataFrame:
+        """The day by which the application that is still prepared must be sent."""
+        return now.filter(pl.col("to").is_in(["saved", "preparing"])).select(
+            "user_id", "job_id", "occurred_at", event_type=pl.lit("deadline"), kind=pl.lit("apply"),
+            date=pl.lit(f"{self.until + timedelta(days=5):%Y-%m-%d}"),
+        )  # fmt: skip
 
     def _demo_rows(self, jobs: pl.Series, days: Sequence[int]) -> pl.DataFrame:
         at = [self.until - timedelta(days=each) for each in days]
@@ -148,6 +187,14 @@ class ApplicationLog:
 def _later(rows: pl.DataFrame, days: FloatArray) -> pl.DataFrame:
     micros = pl.Series((days * DAY_SECONDS * 1e6).astype(np.int64)).cast(pl.Duration("us"))
     return rows.with_columns(occurred_at=pl.col("occurred_at").cast(pl.Datetime("us", "UTC")) + micros)
+
+
+def _held(talks: pl.DataFrame, *, at: datetime) -> pl.DataFrame:
+    """A first talk before each of `talks`, which was held at this time."""
+    before = talks.with_columns(interview_id=pl.lit("demo-call"), kind=pl.lit("phone"), interviewer=pl.lit("Dana"))
+    planned = before.with_columns(starts_at=pl.lit(at).dt.convert_time_zone("UTC"))
+    done = planned.with_columns(occurred_at=pl.col("starts_at") + timedelta(hours=1), action=pl.lit("completed"))
+    return pl.concat([planned, done.with_columns(outcome=pl.lit("passed"))], how="diagonal")
 
 
 def _statuses(rows: pl.DataFrame, state: str) -> pl.DataFrame:

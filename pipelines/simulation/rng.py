@@ -24,6 +24,7 @@ class Purpose(IntEnum):
     MALFORMED = 5
     READERS = 6
     APPLICATIONS = 7
+    FOLLOW_UPS = 8
 
 
 def generator(seed: int, purpose: Purpose, *keys: int) -> np.random.Generator:

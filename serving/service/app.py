@@ -210,8 +210,11 @@ class Application:
             context.caching = caching
             return 304, Answer(b"")
         answer = route.handler(view, Request(identifier, values, language))
+        if answer.tag:
+            etag = f'"{answer.tag}-{encoding}"'
+            caching = (("etag", etag), *caching[1:])
         context.caching = caching
-        if given is not None and given.strip() == "*":
+        if given is not None and (given.strip() == "*" or negotiation.is_unchanged(given, etag)):
             return 304, Answer(b"")
         return 200, answer
 

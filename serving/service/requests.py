@@ -25,11 +25,15 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """A body with its type; `headers` are added to those of every answer."""
+    """A body with its type; `headers` are added to those of every answer.
+
+    `tag`: in the place of the generation's in the ETag, for a body that many generations give alike.
+    """
 
     body: bytes
     content_type: str = JSON
     headers: Mapping[str, str] = _NONE
+    tag: str = ""
 
 
 class RequestContext:

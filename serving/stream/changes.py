@@ -6,12 +6,23 @@ from typing import Any
 
 import msgspec
 
-from serving.contract.keys import DIGEST_PREFIX, FEED_PREFIX, KEY_SEPARATOR
+from serving.contract.keys import (
+    APPLICATIONS_PREFIX,
+    DIGEST_PREFIX,
+    FEED_PREFIX,
+    FOLLOW_UPS_PREFIX,
+    INTERVIEWS_PREFIX,
+    KEY_SEPARATOR,
+)
 from serving.service.store import Generation
+from serving.stream.application_changes import DIFFERENCES
 
 CHANNELS = ("feed", "digest", "applications", "follow_ups", "interviews", "system")
 # The value of a user's key that makes an event of the channel when it changes. Feeds are compared as they are stored.
-_PREFIXES: Mapping[str, str] = {"feed": FEED_PREFIX, "digest": DIGEST_PREFIX}
+_PREFIXES: Mapping[str, str] = {
+    "feed": FEED_PREFIX, "digest": DIGEST_PREFIX, "applications": APPLICATIONS_PREFIX, "follow_ups": FOLLOW_UPS_PREFIX,
+    "interviews": INTERVIEWS_PREFIX,
+}  # fmt: skip
 _MOST_USERS = 1_000  # of one event
 _ENCODE = msgspec.json.Encoder().encode
 
@@ -36,10 +47,14 @@ def system_event(new: Generation, what: str = "generation") -> Event:
 
 
 def user_events(old: Generation, new: Generation, user_id: str, channels: Collection[str]) -> Iterator[Event]:
-    """What the switch changed for one user."""
+    """What the switch changed for one user; of applications, follow-ups and interviews, which ones and how."""
     for channel, prefix in _PREFIXES.items():
-        if channel in channels and _stored(new, prefix, user_id) != _stored(old, prefix, user_id):
+        if channel not in channels or not _differs(old, new, prefix, user_id):
+            continue
+        if channel not in DIFFERENCES:
             yield event(channel, new.name, user_id=user_id)
+        elif changes := _changes(old, new, channel, user_id):
+            yield event(channel, new.name, user_id=user_id, changes=changes)
 
 
 def all_users_events(old: Generation, new: Generation, channels: Collection[str]) -> Iterator[Event]:
@@ -54,6 +69,8 @@ def all_users_events(old: Generation, new: Generation, channels: Collection[str]
         if changed is None:
             yield event(channel, new.name, all_users=True)
             continue
+        if channel in DIFFERENCES:
+            changed = [user_id for user_id in changed if _changes(old, new, channel, user_id)]
         for first in range(0, len(changed), _MOST_USERS):
             part = changed[first : first + _MOST_USERS]
             yield event(channel, new.name, user_ids=part, n_changed=len(changed))
@@ -71,7 +88,16 @@ def changed_users(old: Generation, new: Generation, prefix: str) -> Sequence[str
     ids = {key.removeprefix(start).decode("utf-8", "surrogatepass") for file in written for key in file.keys(start)}
     # A digest lies under the user's id, and under the id and its date; a hashed id begins with "#".
     users = sorted(one for one in ids if KEY_SEPARATOR not in one and not one.startswith("#"))
-    return [one for one in users if _stored(old, prefix, one) != _stored(new, prefix, one)]
+    return [one for one in users if _differs(old, new, prefix, one)]
+
+
+def _differs(old: Generation, new: Generation, prefix: str, user_id: str) -> bool:
+    return _stored(old, prefix, user_id) != _stored(new, prefix, user_id)
+
+
+def _changes(old: Generation, new: Generation, channel: str, user_id: str) -> Sequence[Mapping[str, Any]]:
+    before, after = (one.reader().get(_PREFIXES[channel], user_id) for one in (old, new))
+    return DIFFERENCES[channel](before or b"[]", after or b"[]")
 
 
 def _stored(generation: Generation, prefix: str, user_id: str) -> bytes | None:

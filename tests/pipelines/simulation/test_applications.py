@@ -9,6 +9,7 @@ import pytest
 from assets.config.loading import load_config
 from features.applications import summaries
 from features.applications.folding import fold_timelines
+from features.applications.follow_ups import follow_ups
 from features.sources.applications.files import parse_application_lines
 from features.sources.applications.validation import Rules
 from pipelines.simulation.market import MarketSize, simulate
@@ -36,7 +37,7 @@ def test_every_step_is_allowed(timelines: pl.DataFrame) -> None:
 
 
 def test_all_kinds_of_events_and_most_states_occur(timelines: pl.DataFrame) -> None:
-    assert set(timelines["event_type"]) == {"status", "interview", "offer", "reply"}
+    assert set(timelines["event_type"]) == {"status", "interview", "offer", "reply", "follow_up", "deadline"}
     assert set(timelines["state"].drop_nulls()) >= {"acknowledged", "screening", "interview", "offer", "rejected"}
 
 
@@ -46,3 +47,16 @@ def test_the_demo_user_has_applications_in_several_states_and_an_interview_tomor
     assert stands.n_unique() >= 5
     planned = summaries.interviews(demo).filter(status="scheduled")["starts_at"]
     assert UNTIL < planned.item() < UNTIL + timedelta(days=2)
+
+
+def test_the_demo_user_has_follow_ups_that_are_due_and_others_sent_theirs(timelines: pl.DataFrame) -> None:
+    of_whom = timelines.select("user_id", "application_id").unique()
+    about = of_whom.with_columns(
+        *(pl.lit(None, pl.String).alias(name) for name in ("company", "role", "country", "timezone")),
+        language=pl.lit("en"),
+    )
+    table = follow_ups(timelines, about, load_config().follow_ups.plan, as_of=UNTIL)
+    demo = table.filter(user_id=DEMO_PYTHON)
+    assert demo["is_due"].sum() > 0
+    assert set(demo.filter(status="due")["sequence"]) >= {"after_application", "thank_you", "offer_answer"}
+    assert timelines.filter(event_type="follow_up", action="sent")["user_id"].n_unique() >= 10

@@ -1,6 +1,10 @@
 """The calendar of a user: valid by another library, stable ids, alarms, and a token that opens nothing else."""
 
 import datetime as dt
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import icalendar
 import ics
@@ -13,6 +17,7 @@ from serving.service.app import Application
 from serving.service.auth import CALENDAR_AUDIENCE, Authoriser, sign_user_token
 from serving.service.calendar import calendar
 from serving.service.requests import Request
+from tests.factories import AS_OF
 from tests.serving.client import call
 from tests.serving.world import open_store, publish_full, serve
 
@@ -48,7 +53,7 @@ def interview(**changes: object) -> dict[str, object]:
     own: dict[str, object] = {
         "application_id": "a1", "interview_id": "i1", "status": "scheduled", "kind": "video",
         "starts_at": "2026-03-05T09:00:00Z", "utc_offset_minutes": 300, "duration_minutes": 45, "outcome": None,
-        "feedback": None, "revision": 0, "updated_at": AT,
+        "interviewer": None, "feedback": None, "revision": 0, "is_soon": False, "updated_at": AT,
     }  # fmt: skip
     return own | changes
 
@@ -87,6 +92,88 @@ def test_what_is_off_is_cancelled_and_rings_no_more(status: str, shown: str, n_a
     assert len(event.walk("VALARM")) == n_alarms
 
 
+def timeline(event_type: str, position: int, **changes: object) -> dict[str, object]:
+    columns = (
+        "job_id", "title", "company", "url", "state_before", "state", "asked_state", "interview_id", "offer_id",
+        "action", "kind", "starts_at", "utc_offset_minutes", "duration_minutes", "outcome", "interviewer", "salary",
+        "currency", "period", "due_date", "remind_at", "text", "channel", "direction", "sentiment", "sentiment_by",
+        "sequence", "step",
+    )  # fmt: skip
+    own = {"application_id": "a1", "position": position, "event_id": f"e{position}", "occurred_at": AT}
+    return dict.fromkeys(columns) | own | {"event_type": event_type, "is_refused": False} | changes
+
+
+def test_a_deadline_that_is_told_anew_moves_and_one_of_another_kind_stands_beside_it() -> None:
+    first = timeline("deadline", 1, due_date="2026-03-10")
+    test = timeline("deadline", 2, due_date="2026-03-12", kind="test")
+    moved = timeline("deadline", 3, due_date="2026-03-11")
+    before = events(applications=[application()], application_events=[first, test])
+    after = events(applications=[application()], application_events=[first, test, moved])
+    assert [str(one["summary"]) for one in after] == ["Deadline: Cook, Acme", "Deadline: test: Cook, Acme"]
+    assert [one["uid"] for one in before] == [one["uid"] for one in after]
+    assert [one.decoded("dtstart").day for one in after] == [11, 12]
+    assert after[0]["sequence"] > before[0]["sequence"]
+
+
+def follow_up(**changes: object) -> dict[str, object]:
+    own: dict[str, object] = {
+        "application_id": "a1", "sequence": "after_application", "ref": "e1", "step": 1, "template": "first",
+        "begins_at": AT, "due_at": "2026-03-04T05:00:00Z", "is_due": False, "expires_at": "2026-03-08T05:00:00Z",
+        "channel": "email", "language": "en", "subject": "My application", "text": "Hello,\n\nKind regards,\n{name}",
+        "status": "due", "why": "applied", "revision": 2, "updated_at": AT,
+    }  # fmt: skip
+    return own | changes
+
+
+def test_a_follow_up_brings_its_draft_and_rings_until_it_is_off() -> None:
+    (event,) = events(applications=[application()], follow_ups=[follow_up()])
+    assert event["summary"] == "Write to the employer: Cook, Acme"
+    assert event["description"] == "My application\n\nHello,\n\nKind regards,"
+    assert event.decoded("dtstart") == dt.datetime(2026, 3, 4, 5, tzinfo=dt.UTC)
+    assert [alarm.decoded("trigger").total_seconds() for alarm in event.walk("VALARM")] == [-86_400, -3_600]
+    off = follow_up(status="cancelled", why="reply_positive", revision=4, subject=None, text=None)
+    (after,) = events(applications=[application()], follow_ups=[off])
+    assert (after["uid"], after["status"], after.walk("VALARM")) == (event["uid"], "CANCELLED", [])
+    assert after["sequence"] > event["sequence"]
+
+
+def kept_by_khal(folder: Path, *, body: bytes | None = None) -> list[str]:
+    """What a calendar program of Almaty shows, after it has taken in `body`."""
+    config, file = folder / "config", folder / "calendar.ics"
+    if body is not None:
+        file.write_bytes(body)
+    forms = {"timeformat": "%H:%M", "dateformat": "%Y-%m-%d", "datetimeformat": "%Y-%m-%d %H:%M"}
+    local = [f"{name} = {form}\nlong{name} = {form}" for name, form in forms.items() if name != "timeformat"]
+    config.write_text("\n".join((
+        "[calendars]", "[[jobs]]", f"path = {folder / 'events'}", "[sqlite]", f"path = {folder / 'khal.db'}",
+        "[locale]", "local_timezone = Asia/Almaty", "default_timezone = Asia/Almaty", "timeformat = %H:%M", *local,
+    )))  # fmt: skip
+    (folder / "events").mkdir(exist_ok=True)
+    khal = [sys.executable, "-W", "ignore", "-m", "khal", "-c", str(config)]
+    if body is not None:
+        subprocess.run([*khal, "import", "--batch", "-a", "jobs", str(file)], check=True, capture_output=True)
+    form = "{start-long}|{title}|{status}"
+    shown = subprocess.run(
+        [*khal, "list", "2026-03-01", "30d", "--day-format", "", "--format", form],
+        check=True, capture_output=True, text=True, env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
+    return [line.strip() for line in shown.stdout.splitlines() if line.strip()]
+
+
+def test_a_calendar_program_follows_an_interview_that_moves_and_is_cancelled(tmp_path: Path) -> None:
+    def calendar_of(**changes: object) -> bytes:
+        rows = Rows(applications=[application()], interviews=[interview(**changes)], follow_ups=[follow_up()])
+        return calendar(rows, Request("anna", {}, "en")).body  # type: ignore[arg-type]
+
+    writing = "2026-03-04 10:00|Write to the employer: Cook, Acme|CONFIRMED"
+    first = kept_by_khal(tmp_path, body=calendar_of())
+    assert first == [writing, "2026-03-05 14:00|Interview: Cook, Acme|CONFIRMED"]
+    moved = calendar_of(starts_at="2026-03-06T09:30:00Z", revision=1)
+    assert kept_by_khal(tmp_path, body=moved) == [writing, "2026-03-06 14:30|Interview: Cook, Acme|CONFIRMED"]
+    off = calendar_of(starts_at="2026-03-06T09:30:00Z", revision=2, status="cancelled")
+    assert kept_by_khal(tmp_path, body=off) == [writing, "2026-03-06 14:30|Interview: Cook, Acme|CANCELLED"]
+
+
 def offer(**changes: object) -> dict[str, object]:
     own: dict[str, object] = {
         "application_id": "a1", "offer_id": "o1", "status": "received", "salary": None, "currency": None,
@@ -102,7 +189,8 @@ def test_the_deadline_of_an_offer_is_a_whole_day_until_it_is_answered() -> None:
     assert event.decoded("dtstart") == dt.date(2026, 3, 9)
     assert [alarm.decoded("trigger").total_seconds() for alarm in event.walk("VALARM")] == [-259200, -86400, -10800]
     answered = offer(status="accepted", updated_at="2026-03-02T02:00:00Z")
-    (over,) = events("ru", applications=[application()], offers=[answered])
+    told = [timeline("status", 1)]
+    (over,) = events("ru", applications=[application()], offers=[answered], application_events=told)
     assert (over["uid"], over["status"]) == (event["uid"], "CANCELLED")
     assert over["sequence"] > event["sequence"]
 
@@ -132,6 +220,19 @@ def test_a_token_in_the_address_opens_the_calendar_and_the_answer_can_be_cached(
     assert icalendar.Calendar.from_ical(reply.body).walk("VEVENT")
     again = call(app, PATH, f"token={token('anna')}", headers={"If-None-Match": reply.headers["etag"]})
     assert again.status == 304
+    assert again.body == b""
+
+
+def test_a_calendar_that_did_not_change_is_unchanged_in_the_next_generation(tmp_path: Path) -> None:
+    tags = []
+    for minutes in (0, 15):
+        publish_full(tmp_path, as_of=AS_OF + dt.timedelta(minutes=minutes))
+        service = serve(open_store(tmp_path))
+        known = {"If-None-Match": tags[-1]} if tags else {}
+        reply = call(service, PATH, headers=known)
+        tags.append(reply.headers["etag"])
+    assert reply.status == 304
+    assert tags[0] == tags[1]
 
 
 def test_a_header_opens_it_too(app: Application) -> None:

@@ -1,16 +1,19 @@
 """What a switch tells: exactly the users whose feeds differ."""
 
+import datetime as dt
 import json
 import tempfile
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from features.schemas.catalog import APPLICATIONS, FOLLOW_UPS, INTERVIEWS
 from serving.service.store import Store
 from serving.stream.changes import CHANNELS, all_users_events, changed_users, user_events
-from tests.factories import AS_OF, feeds, publish_small
+from tests.factories import AS_OF, feeds, publish_small, publish_small_changes
 from tests.serving.stream.world import publish
 
 USERS = ["anna", "борис", "c/d", "eve", "x" * 400]
@@ -51,6 +54,51 @@ def test_a_full_generation_may_have_changed_everybody(tmp_path: Path) -> None:
     (event,) = all_users_events(old, new, ["feed"])
     assert json.loads(event.data) == {"generation": new.name, "all_users": True}
     assert [one.channel for one in user_events(old, new, "anna", CHANNELS)] == ["feed"]
+
+
+def test_a_switch_says_which_application_moved_and_what_fell_due(tmp_path: Path) -> None:
+    """Nothing is said of a row that changed otherwise, and nothing of other users."""
+    states = [("anna", "applied"), ("boris", "applied")]
+    first = publish_rows(tmp_path, 0, states, due={"anna": False, "boris": True}, starts_at=AS_OF)
+    states = [("anna", "screening"), ("boris", "applied")]
+    publish_rows(tmp_path, 1, states, due={"anna": True, "boris": True}, starts_at=AS_OF + dt.timedelta(days=2))
+    store = Store(tmp_path)
+    store.refresh()
+    old, new = store.kept(first), store.generation
+    assert old is not None
+    assert new is not None
+    told = {one.channel: json.loads(one.data) for one in user_events(old, new, "anna", CHANNELS)}
+    assert told["applications"]["changes"] == [{"application_id": "a", "state_before": "applied", "state": "screening"}]
+    due = {"application_id": "a", "sequence": "thanks", "step": 1, "due_at": "2026-03-01T02:00:00Z"}
+    assert told["follow_ups"]["changes"] == [due]
+    moved = {"application_id": "a", "interview_id": "i", "what": "moved", "starts_at": "2026-03-03T02:00:00Z"}
+    assert told["interviews"]["changes"] == [moved]
+    boris = {one.channel for one in user_events(old, new, "boris", ["applications", "follow_ups"])}
+    assert boris == set()
+    everybody = {one.channel: json.loads(one.data)["user_ids"] for one in all_users_events(old, new, CHANNELS)}
+    assert everybody == {"applications": ["anna"], "follow_ups": ["anna"], "interviews": ["anna", "boris"]}
+
+
+def publish_rows(
+    published: Path, number: int, states: list[tuple[str, str]], *, due: dict[str, bool], starts_at: dt.datetime
+) -> str:
+    """A generation in which each user has an application, a follow-up and an interview."""
+    base: dict[str, object] = {"application_id": "a", "updated_at": AS_OF}
+    told = {"last_event_at": AS_OF + dt.timedelta(minutes=number), "is_silent": False}
+    step = {"sequence": "thanks", "ref": "i", "step": 1, "due_at": AS_OF, "begins_at": AS_OF, "expires_at": AS_OF,
+            "template": "thanks", "language": "en", "status": "due", "why": "interview_end", "revision": 1}  # fmt: skip
+    talk = {"interview_id": "i", "status": "scheduled", "starts_at": starts_at, "revision": number, "is_soon": False}
+    rows = [
+        (APPLICATIONS, [{"user_id": user, "application_id": "a", "state": state, **told} for user, state in states]),
+        (FOLLOW_UPS, [{"user_id": user, **base, **step, "is_due": due[user]} for user, _ in states]),
+        (INTERVIEWS, [{"user_id": user, **base, **talk} for user, _ in states]),
+    ]
+    frames = {
+        table.name: table.conform(pl.DataFrame(some, schema_overrides={n: table.columns[n] for n in some[0]}))
+        for table, some in rows
+    }
+    how = publish_small_changes if number else publish_small
+    return how(published, as_of=AS_OF + dt.timedelta(minutes=number), **frames).manifest.generation
 
 
 @pytest.mark.parametrize("name", ["../current", "", "20000101T000000Z-00000000", "current"])
