@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -79,11 +80,21 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as handle:
             os.fchmod(handle.fileno(), OWNER_ONLY)
+            _stamp(handle.fileno())
             os.fsync(handle.fileno())
         temporary.replace(path)
         fsync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _stamp(descriptor: int) -> None:
+    """Sets the time of a file to the nanosecond: two files that replace each other never have the same identity.
+
+    The system's own times advance in steps of some milliseconds.
+    """
+    now = time.time_ns()
+    os.utime(descriptor, ns=(now, now))
 
 
 def _scan(files: list[Path], table: Table) -> pl.LazyFrame:
@@ -148,6 +159,7 @@ def write_part(
             on_name(path)
             if not path.exists():
                 os.fchmod(handle.fileno(), OWNER_ONLY)
+                _stamp(handle.fileno())
                 os.fsync(handle.fileno())
                 temporary.replace(path)
                 fsync_folder(folder)
@@ -327,11 +339,14 @@ class Lake:
 
 
 def file_identity(files: Sequence[Path]) -> str:
-    """An identity that changes when any of `files` is replaced. The lake never writes into an existing file."""
+    """An identity that changes when any of `files` is replaced. The lake never writes into an existing file.
+
+    Copies with the same times have the same identity: the lake can be moved to another machine.
+    """
     parts = []
     for path in files:
         status = path.stat()
-        parts.append(f"{path.name} {status.st_ino} {status.st_size} {status.st_mtime_ns}")
+        parts.append(f"{path.name} {status.st_size} {status.st_mtime_ns}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 

@@ -56,10 +56,14 @@ def whole_job(context: dg.AssetExecutionContext) -> str:
 
 
 class Workspace(dg.ConfigurableResource[object]):
-    """The folders that a run works in, and its configuration. `config_dir` empty: the shipped configuration."""
+    """The folders that a run works in, and its configuration.
+
+    `config_dir` empty: the shipped configuration. `landing_dir` empty: `landing` in the data folder.
+    """
 
     data_dir: str
     config_dir: str = ""
+    landing_dir: str = ""
 
     @cached_property
     def config(self) -> Config:
@@ -75,7 +79,7 @@ class Workspace(dg.ConfigurableResource[object]):
 
     @property
     def landing(self) -> Path:
-        return Path(self.data_dir) / "landing"
+        return Path(self.landing_dir) if self.landing_dir else Path(self.data_dir) / "landing"
 
     @property
     def lake(self) -> Lake:

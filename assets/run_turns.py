@@ -1,17 +1,21 @@
 """Runs of the jobs take turns: they write the same tables, so one waits for the other, in whatever way it was started.
 
-The lock is the system's own and ends with the process that holds it, also if that is killed. A run whose turn does not
-come in time is skipped; the next one does its work. Nothing here imports Dagster.
+The lock is the system's own and ends with the process that holds it, also if that is killed. If the data folder is the
+working copy of an object store, a lease keeps other machines away too. A run whose turn does not come in time is
+skipped; the next one does its work. Nothing here imports Dagster.
 """
 
 import datetime as dt
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from assets.lake import Lake, LockedError, held, write_bytes
+from assets.storage.lease import LeaseTakenError
+from assets.storage.working_copy import copy_of
 
 WAIT_SECONDS = 3600.0
 _LOCK = "run"
@@ -27,9 +31,10 @@ def run_turn(
 ) -> Iterator[None]:
     """Holds the turn of a run of `job`. `on_wait` is told which other run it waits for. Raises NoTurnError.
 
-    In a process that has the turn already, nothing is waited for.
+    In a process that has the turn already, nothing is waited for. Of a working copy the files are brought to what the
+    store says, and stored at the end unless the block raised; that raises ObjectStoreError and LeaseLostError.
     """
-    path = lake.lock_file(_LOCK)
+    path, started = lake.lock_file(_LOCK), time.monotonic()
     holder = path.with_suffix(".json")
     if is_running(lake):
         on_wait(f"{job} waits for {_described(holder)}")
@@ -43,6 +48,20 @@ def run_turn(
             ) from None
         now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
         write_bytes(holder, json.dumps({"job": job, "process": os.getpid(), "since": now}).encode())
+        if copy_of(lake) is not None:
+            stack.enter_context(_turn_in_store(lake, job, wait_seconds - (time.monotonic() - started), on_wait))
+        yield
+
+
+@contextmanager
+def _turn_in_store(lake: Lake, job: str, wait_seconds: float, on_wait: Callable[[str], None]) -> Iterator[None]:
+    from assets.storage.turns import lake_turn  # most data lies in a folder
+
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(lake_turn(lake, job=job, wait_seconds=wait_seconds, on_wait=on_wait))
+        except LeaseTakenError as error:
+            raise NoTurnError(str(error)) from None
         yield
 
 
@@ -56,10 +75,14 @@ def is_running(lake: Lake) -> bool:
 
 
 def running_now(lake: Lake) -> str | None:
-    """Which run of another process works now; None if none does."""
-    if not lake.root.is_dir() or not is_running(lake):
+    """Which run of another process, or of another machine on the same store, works now; None if none does."""
+    if lake.root.is_dir() and is_running(lake):
+        return _described(lake.lock_file(_LOCK).with_suffix(".json"))
+    if copy_of(lake) is None:
         return None
-    return _described(lake.lock_file(_LOCK).with_suffix(".json"))
+    from assets.storage.turns import running_elsewhere
+
+    return running_elsewhere(lake)
 
 
 def _described(holder: Path) -> str:

@@ -13,6 +13,10 @@ from assets import run_ledger
 from assets.config.files import SHIPPED_VOCABULARY
 from assets.lake import Lake
 from assets.run_outcomes import note_nothing_new as note_outcome
+from assets.storage.landing_mirror import own_landing_folder
+from assets.storage.working_copy import copy_of, working_copy
+from serving.contract.cache import cache_folder
+from serving.contract.object_store import ObjectStoreError, StoreUrlError, is_store_url
 
 if TYPE_CHECKING:
     from assets.resources import Workspace
@@ -25,8 +29,21 @@ PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 
 
 def data_folder() -> Path:
-    """The folder that JOBFEED_DATA names; default `./data`."""
-    return Path(os.environ.get(DATA_VARIABLE) or "data").resolve()
+    """The folder that JOBFEED_DATA names; default `./data`. Of an object store it is the working copy on this machine.
+
+    Raises StoreUrlError.
+    """
+    named = os.environ.get(DATA_VARIABLE) or "data"
+    if is_store_url(named):
+        return working_copy(named, cache_folder()).root
+    if "://" in named:
+        raise StoreUrlError(f"{DATA_VARIABLE} is {named!r}; it names a folder, or a bucket as s3://bucket/prefix")
+    return Path(named).resolve()
+
+
+def landing_folder() -> Path:
+    """The folder of landed files: the one that JOBFEED_LANDING names, else `landing` in the data folder."""
+    return own_landing_folder() or data_folder() / "landing"
 
 
 def config_folder() -> Path | None:
@@ -45,7 +62,17 @@ def workspace_from_environment() -> "Workspace":
     """The workspace of these folders."""
     from assets.resources import Workspace
 
-    return Workspace(data_dir=str(data_folder()), config_dir=str(config_folder() or ""))
+    own_landing = str(own_landing_folder() or "")
+    return Workspace(data_dir=str(data_folder()), config_dir=str(config_folder() or ""), landing_dir=own_landing)
+
+
+def refreshed(workspace: "Workspace") -> "Workspace":
+    """The workspace, with what an object store holds now if it is a working copy. Raises ObjectStoreError."""
+    if copy_of(workspace.lake) is not None:
+        from assets.storage.turns import refresh
+
+        refresh(workspace.lake)
+    return workspace
 
 
 def metrics_are_on() -> bool:
@@ -73,8 +100,11 @@ def nothing_new_since(job: str, as_of: dt.datetime) -> dt.datetime | None:
     except OSError:
         return None  # the run itself says what is wrong with the configuration
     try:
+        refreshed(workspace_from_environment())
         return run_ledger.nothing_new_since(
-            Lake(data / "lake"), data / "landing", data / "published", job=job, as_of=as_of, made_by=made_by
+            Lake(data / "lake"), landing_folder(), data / "published", job=job, as_of=as_of, made_by=made_by
         )
     except (pl.exceptions.PolarsError, ValueError, KeyError):
         return None  # a file is damaged, which the run finds and mends
+    except ObjectStoreError:
+        return None  # which the run says

@@ -13,6 +13,8 @@ from dagster._core.execution.retries import RetryMode
 
 from assets.lake import Lake
 from assets.run_turns import run_turn
+from assets.storage.turns import collect_garbage
+from assets.storage.working_copy import copy_of
 from features.errors import JobfeedError
 from pipelines.mending import is_unexplained, mend
 from pipelines.observer import observed
@@ -82,4 +84,7 @@ class _InTurn(Executor):
                 for sentence in mend(self._lake):
                     plan_context.log.error(sentence)
             if plan_context.job_name in _TIDYING:
-                drop_old_records(plan_context.instance, now=dt.datetime.now(dt.UTC))
+                now = dt.datetime.now(dt.UTC)
+                drop_old_records(plan_context.instance, now=now)
+                if copy_of(self._lake) is not None:
+                    collect_garbage(self._lake, now=now)

@@ -55,9 +55,11 @@ class Status:
     problems: list[str]
 
 
-def find_status(data: Path, *, now: dt.datetime, max_age_hours: float = MAX_AGE_HOURS) -> Status:
-    """The status of the data folder; changes nothing."""
-    lake, published, landing = Lake(data / "lake"), data / "published", data / "landing"
+def find_status(
+    data: Path, *, now: dt.datetime, landing: Path | None = None, max_age_hours: float = MAX_AGE_HOURS
+) -> Status:
+    """The status of the data folder, and of `landing` if that is not in it; changes nothing."""
+    lake, published, landing = Lake(data / "lake"), data / "published", landing or data / "landing"
     running = running_now(lake)
     served, problems = _served(published, now=now, max_age_hours=max_age_hours)
     age = (now - dt.datetime.fromisoformat(served.as_of)).total_seconds() / 3600 if served is not None else None

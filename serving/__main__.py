@@ -1,4 +1,4 @@
-"""Starts the service: `python -m serving --published DIR`. Parses options, checks them, runs Granian."""
+"""Starts the service: `python -m serving --data DIR`. Parses options, checks them, runs Granian."""
 
 import argparse
 import gc
@@ -84,22 +84,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from serving.contract.logs import configure_logs, get_logger
     from serving.service.hosts import HOSTS_VARIABLE
     from serving.service.options import require_access
+    from serving.service.source import source_of
     from serving.service.startup import published_problem
 
     try:
         configure_logs()
         require_access(options.host, options.port, options.allowed_host)
+        source = source_of(options)
     except JobfeedError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    os.environ[PUBLISHED_VARIABLE] = str(options.published)
+    os.environ[PUBLISHED_VARIABLE] = str(source.published)
     os.environ[HOSTS_VARIABLE] = " ".join(options.allowed_host)
     for name in ("rate_limit", "user_rate_limit", "stale_after_hours", "access_log"):
         os.environ[_OPTIONS_PREFIX + name.upper()] = str(float(getattr(options, name)))
     log = get_logger("serve")
     url = f"http://{options.host}:{options.port}/"
-    log.info("serving", url=url, workers=options.workers, published=options.published)
-    problem = published_problem(options.published, now=time.time())
+    log.info("serving", url=url, workers=options.workers, published=source.described)
+    if source.mirror is not None:
+        # In this process, once for all workers, which get no credentials of the store.
+        source.mirror.start()
+    problem = published_problem(source.published, now=time.time()) if source.mirror is None else None
     if problem is not None:
         log.warning("what is published is not as it should be", reason=problem)
     shared = tempfile.mkdtemp(prefix="jobfeed-metrics-") if options.workers > 1 else None

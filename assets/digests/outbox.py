@@ -107,6 +107,12 @@ class Outbox:
         )
         return self._change_many(change, [(_instant(now),)])
 
+    def take_for_sent(self, claims: Iterable[tuple[str, dt.date]]) -> int:
+        """Makes queued e-mails `sending` that a sender of another machine was about to send."""
+        rows = [(user_id, _day(day)) for user_id, day in claims]
+        change = "update outbox set status = 'sending' where user_id = ? and digest_date = ? and status = 'queued'"
+        return self._change_many(change, rows)
+
     def due(self, now: dt.datetime, *, limit: int) -> list[Mail]:
         """The first `limit` queued e-mails that may be sent now, by user id."""
         rows = self.connection.execute(
@@ -247,13 +253,6 @@ def open_outbox(lake: Lake, *, is_read_only: bool = False) -> Iterator[Outbox]:
             yield Outbox(connection)
     except sqlite3.Error as error:
         raise OutboxError(f"{path}: {error}") from error
-
-
-def forget_users(lake: Lake, requests: pl.DataFrame) -> None:
-    """Removes what the outbox, if there is one, knew of users when they asked to be erased."""
-    if (lake.root / STAGE / FILE_NAME).exists():
-        with open_outbox(lake) as outbox:
-            outbox.forget(requests.iter_rows())
 
 
 def _attempt(after: str) -> str:

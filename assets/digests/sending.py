@@ -10,13 +10,16 @@ from pathlib import Path
 
 from assets.digests.letters import LetterWriter, require_settings
 from assets.digests.message import Letter, build_message, sender_mailbox
-from assets.digests.outbox import LOCK, Mail, Outbox, open_outbox
+from assets.digests.outbox import Mail, Outbox, open_outbox
+from assets.digests.outbox_turn import OutboxTurn, outbox_turn
 from assets.digests.smtp import Delivered, MailServer, MailServerError, Result
 from assets.lake import LockedError, write_bytes
+from assets.storage.lease import LEASE_SECONDS, LeaseTakenError
 from features.errors import JobfeedError
 
 _SECONDS_PER_BATCH = 10.0  # who unsubscribes while digests are sent is heard after so long
 _FEWEST, _MOST = 20, 500
+_DEAD_SECONDS = 2 * LEASE_SECONDS
 _LONGEST_RETRY = dt.timedelta(hours=1)
 _MOST_UNWELCOME = 10  # refusals by policy in a row
 
@@ -65,7 +68,12 @@ class Sender:
         require_settings(writer.settings, writer.links, sends=True)
         with ExitStack() as stack:
             try:
-                stack.enter_context(writer.lake.lock(LOCK, timeout_seconds=0))
+                turn = stack.enter_context(
+                    # Long enough to see that another machine's sender is dead.
+                    outbox_turn(writer.lake, job="sender of digests", timeout_seconds=0, store_seconds=_DEAD_SECONDS)
+                )
+            except LeaseTakenError as error:
+                raise AlreadySendingError(str(error)) from None
             except LockedError:
                 raise AlreadySendingError("digests are being sent by another process; nothing was done") from None
             outbox = stack.enter_context(open_outbox(writer.lake))
@@ -74,10 +82,11 @@ class Sender:
             report.n_interrupted = report.n_unknown = outbox.end_interrupted(now=self.now())
             report.n_failed += report.n_interrupted
             report.n_queued = self.writer.queue(outbox, now=self.now())
-            self._send_all(outbox, report)
+            turn.store()
+            self._send_all(outbox, turn, report)
         return report
 
-    def _send_all(self, outbox: Outbox, report: SendReport) -> None:
+    def _send_all(self, outbox: Outbox, turn: OutboxTurn, report: SendReport) -> None:
         delivery = self.writer.settings.delivery
         size = round(min(max(_FEWEST, delivery.messages_per_second * _SECONDS_PER_BATCH), _MOST))
         pause, earliest = 1 / delivery.messages_per_second, 0.0
@@ -89,11 +98,13 @@ class Sender:
                     return
                 self.sleep(max(0.0, (retry_at - self.now()).total_seconds()))
                 continue
+            turn.hear()
             prepared = self.writer.letters(mails, outbox, now=self.now())
             refused = [(mail, reason) for mail, reason in prepared if isinstance(reason, str)]
             if any(reason == "erased" for _, reason in refused):
                 outbox.forget(self.writer.erasures(self.now()).iter_rows())
             report.n_suppressed += outbox.suppress(refused, now=self.now())
+            turn.claim([mail for mail, letter in prepared if isinstance(letter, Letter)])
             for mail, letter in prepared:
                 if isinstance(letter, Letter):
                     self.sleep(max(0.0, earliest - time.monotonic()))
@@ -150,7 +161,7 @@ def queue_digests(writer: LetterWriter, *, now: dt.datetime) -> int:
     """
     with ExitStack() as stack:
         try:
-            stack.enter_context(writer.lake.lock(LOCK, timeout_seconds=0))
+            stack.enter_context(outbox_turn(writer.lake, job="queueing of digests", timeout_seconds=0))
         except LockedError:
             return 0
         outbox = stack.enter_context(open_outbox(writer.lake))

@@ -18,13 +18,14 @@ from assets.instants import parse_as_of
 from assets.io import StoredTable
 from assets.lake import Lake
 from assets.plots import bar_chart
+from assets.publishing.database import open_database
 from assets.publishing.generations import list_generations
 from assets.resources import RunClock, Workspace
 from assets.sql import Rows, query_text
 from features.interactions import CLOCK_SKEW
 from features.schemas.insight import EXPOSURES
 from models.ranking.experiments import Arm, assign_arms
-from serving.contract.generation import Manifest
+from serving.contract.generation import DATABASE, Manifest
 
 _LAYER = "insight"
 _PARTS_OF_A_DAY = 16
@@ -99,11 +100,11 @@ def exposures_of(published: Path, impressions: pl.DataFrame, *, memory_limit: st
     """EXPOSURES of impressions (rows of query insight/impressions), without experiment, in order of their key."""
     parts = [EXPOSURES.empty()]
     for (generation,), rows in impressions.partition_by("generation", as_dict=True).items():
-        path = published / str(generation) / "jobfeed.duckdb"
+        folder = published / str(generation)
         try:
-            con = duckdb.connect(str(path), read_only=True, config={"memory_limit": memory_limit})
+            con = open_database(folder, memory_limit=memory_limit)
         except duckdb.IOException:
-            if path.exists():
+            if (folder / DATABASE).exists():
                 raise
             continue  # another run removed the generation since it was listed
         with con:

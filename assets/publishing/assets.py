@@ -17,7 +17,7 @@ from assets.catalog.assets import stale_after_days
 from assets.catalog.folding import newest_event_at
 from assets.damage import drop_damaged, rebuilt
 from assets.declare import asset
-from assets.digests.outbox import forget_users
+from assets.digests.outbox_turn import forget_users
 from assets.erasing.purge import forget_purged, purged_by
 from assets.erasing.requests import mark_erased
 from assets.evaluation.results import EVALUATIONS, drop_user_values

@@ -3,12 +3,15 @@
 import datetime as dt
 import json
 import os
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from pipelines.cli.terminal import checked_config, command_group, err, out, require_choice, workspace
+from pipelines.cli.terminal import changed_workspace, checked_config, command_group, err, out, require_choice, workspace
+
+if TYPE_CHECKING:
+    from assets.resources import Workspace
 
 PLACEHOLDER = "example.org"
 
@@ -66,6 +69,14 @@ def schema(file: Annotated[str, typer.Argument(metavar="FILE", help="Such as ran
 @app.command()
 def dictionaries() -> None:
     """Ask HeadHunter for its newest areas, professional roles and exchange rates; needed only for ids that are new."""
+    with changed_workspace("config dictionaries") as found:
+        problems = _ask_hh(found)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _ask_hh(found: "Workspace") -> list[str]:
+    """Stores what HH answers, and prints what came of it; returns what went wrong."""
     from assets.config.files import config_file
     from assets.config.sources import Sources
     from assets.config.yaml_files import load_file
@@ -74,7 +85,6 @@ def dictionaries() -> None:
     from assets.ingest.hh.dictionaries import refresh_dictionaries
     from features.schemas.bronze import HH_AREAS, HH_RATES, HH_ROLES
 
-    found = workspace()
     sources = load_file(config_file(found.config_folder, "sources.yaml"), Sources)
     token = os.environ.get(HH_TOKEN_VARIABLE) or None
     try:
@@ -85,5 +95,4 @@ def dictionaries() -> None:
         err.print(f"[red]{escape(problem)}[/]")
     n_areas, n_roles, n_rates = (found.lake.n_rows("bronze", table) for table in (HH_AREAS, HH_ROLES, HH_RATES))
     out.print(f"HH has {n_areas:,} areas, {n_roles:,} professional roles, {n_rates:,} exchange rates")
-    if problems:
-        raise typer.Exit(1)
+    return problems

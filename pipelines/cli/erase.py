@@ -2,13 +2,18 @@
 
 import datetime as dt
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from pipelines.cli.terminal import err, fail, out, visible, workspace
+from pipelines.cli.terminal import changed_workspace, err, fail, out, visible, workspace
+
+if TYPE_CHECKING:
+    from assets.resources import Workspace
 
 _VERIFY = "verify"
 
@@ -41,9 +46,10 @@ def _request(user: str) -> None:
 
     if not is_user_id(user):
         raise typer.BadParameter(f"{user!r} is no user id", param_hint="USER")
-    lake, now = workspace().lake, dt.datetime.now(dt.UTC)
-    request(lake, user, at=now)
-    forget_records(lake)
+    now = dt.datetime.now(dt.UTC)
+    with changed_workspace("erase") as found:
+        request(found.lake, user, at=now)
+        forget_records(found.lake)
     out.print(
         f"{escape(visible(user))}: erasure requested as of {now.isoformat(timespec='seconds')}. The next `jobfeed run "
         "frequent` takes the user out of what is served, the next `jobfeed run daily` out of all files; then `jobfeed "
@@ -70,9 +76,29 @@ def _verify(user: str, also: list[str]) -> None:
         n_ours += not is_landed
         whose = " (yours to delete; it is refused from then on)" if is_landed else ""
         out.print(f"{escape(visible(os.fspath(trace.path)))}: {escape(trace.place)}{whose}")
+    n_ours += _print_leftovers(found, [user, *also], count)
     if n_ours:
         err.print(
             f"[red]{n_ours} places still hold the user[/]; `jobfeed run daily` removes what was asked to be erased"
         )
         raise typer.Exit(1)
     out.print(f"nothing of the user in {n_files} files outside of landing/")
+
+
+def _print_leftovers(found: "Workspace", words: list[str], on_file: Callable[[], None]) -> int:
+    """Prints where objects of a store hold the user that nothing refers to; returns in how many places."""
+    from assets.erasing.scan import find_traces
+    from assets.storage.working_copy import copy_of
+
+    copy = copy_of(found.lake)
+    if copy is None:
+        return 0
+    from assets.storage.collecting import fetch_unreferenced
+
+    n_found = 0
+    with TemporaryDirectory(dir=copy.root) as folder:
+        for path, address in fetch_unreferenced(copy, Path(folder)):
+            for trace in find_traces([path.parent], words, on_file=on_file):
+                n_found += 1
+                out.print(f"{escape(visible(address))}: {escape(trace.place)}; a killed run left it, daily removes it")
+    return n_found

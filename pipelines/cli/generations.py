@@ -9,7 +9,18 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipelines.cli.terminal import AsJson, command_group, err, fail, out, print_json, print_table, visible, workspace
+from pipelines.cli.terminal import (
+    AsJson,
+    changed_workspace,
+    command_group,
+    err,
+    fail,
+    out,
+    print_json,
+    print_table,
+    visible,
+    workspace,
+)
 from serving.contract.generation import GenerationError, Manifest
 
 app = command_group("Published generations: list, verify, roll back, compare, export.")
@@ -67,7 +78,8 @@ def rollback(
     """Serve an earlier generation again."""
     from assets.publishing import generations
 
-    name = generations.rollback(workspace().published, generation)
+    with changed_workspace("rollback") as found:
+        name = generations.rollback(found.published, generation)
     out.print(f"{name} is served now")
 
 

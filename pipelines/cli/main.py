@@ -20,6 +20,7 @@ from pipelines.cli import (
     service,
     sources,
     status,
+    store,
     terminal,
     workbench,
 )
@@ -40,6 +41,7 @@ for name, group in (
     ("recipes", recipes.app),
     ("config", config.app),
     ("sources", sources.app),
+    ("store", store.app),
 ):
     app.add_typer(group, name=name)
 

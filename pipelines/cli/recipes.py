@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from pipelines.cli.terminal import AsJson, checked_config, command_group, fail, out, print_json, print_table, workspace
+from pipelines.cli.terminal import (
+    AsJson,
+    changed_workspace,
+    checked_config,
+    command_group,
+    fail,
+    out,
+    print_json,
+    print_table,
+    workspace,
+)
 
 if TYPE_CHECKING:
     from models.learning.registry import Figure, Fit, Registry
@@ -68,7 +78,8 @@ def promote(fit: Annotated[str, typer.Argument(help="A fit of `jobfeed recipes l
     """Rank by a fit from the next daily run on."""
     from assets.learning.store import update_registry
 
-    update_registry(workspace(), lambda registry: registry.promote(fit, at=_now()))
+    with changed_workspace("recipes promote") as found:
+        update_registry(found, lambda registry: registry.promote(fit, at=_now()))
     out.print(f"{fit} is promoted; {_NEXT}")
 
 
@@ -77,7 +88,8 @@ def rollback() -> None:
     """Go back to what ranked before the last promotion."""
     from assets.learning.store import update_registry
 
-    after = update_registry(workspace(), lambda registry: registry.rollback(at=_now()))
+    with changed_workspace("recipes rollback") as found:
+        after = update_registry(found, lambda registry: registry.rollback(at=_now()))
     name = after.active or f"the recipe {checked_config().ranking.configured_recipe}"
     out.print(f"back to {name}; {_NEXT}")
 

@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from pipelines.cli.terminal import workspace
+from serving.contract.object_store import is_store_url
 
 _PREFIX = "JOBFEED_SERVE_"
 _STREAM_PREFIX = "JOBFEED_STREAM_"
@@ -34,7 +34,7 @@ def serve(
 ) -> None:
     """Serve the published generation over HTTP, read-only."""
     options = {
-        "--published": workspace().published,
+        "--data": _data(),
         "--host": host,
         "--port": port,
         "--workers": workers,
@@ -58,13 +58,21 @@ def stream(
 ) -> None:
     """Tell clients what each new generation changes, by Server-Sent Events or WebSocket."""
     options = {
-        "--published": workspace().published,
+        "--data": _data(),
         "--host": host,
         "--port": port,
         "--max-connections": max_connections,
     }
     words = [str(word) for option in options.items() for word in option]
     _exec("serving.stream", [*words, *(word for name in allowed_host or () for word in ("--allowed-host", name))])
+
+
+def _data() -> str:
+    """The data folder, or the URL of an object store, which the service mirrors itself."""
+    from pipelines.environment import DATA_VARIABLE, data_folder
+
+    named = os.environ.get(DATA_VARIABLE) or ""
+    return named if is_store_url(named) else str(data_folder())
 
 
 def token(context: typer.Context) -> None:

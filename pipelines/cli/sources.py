@@ -8,6 +8,7 @@ import typer
 
 from pipelines.cli.terminal import (
     AsJson,
+    changed_workspace,
     checked_config,
     command_group,
     fail,
@@ -56,7 +57,9 @@ def forget_source(name: Annotated[str, typer.Argument(help="A feed of sources.ya
     """Forget what is remembered of a feed: that it is gone or moved, and when it was read. Its jobs stay."""
     from assets.ingest.source_state import forget_feed
 
-    if not forget_feed(workspace().lake, name):
+    with changed_workspace("sources forget") as found:
+        is_known = forget_feed(found.lake, name)
+    if not is_known:
         fail(f"nothing is remembered of a feed {name!r}")
     out.print(f"{name} is read afresh by the next run")
 

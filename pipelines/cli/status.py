@@ -21,7 +21,9 @@ def status(
     """
     from pipelines.status import find_status
 
-    found = find_status(Path(workspace().data_dir), now=dt.datetime.now(dt.UTC), max_age_hours=max_age)
+    place = workspace()
+    now = dt.datetime.now(dt.UTC)
+    found = find_status(Path(place.data_dir), now=now, landing=place.landing, max_age_hours=max_age)
     if as_json:
         print_json(out, asdict(found))
     else:

@@ -7,7 +7,8 @@ import datetime as dt
 import errno
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -93,12 +94,36 @@ def fail(message: str) -> NoReturn:
 
 
 def workspace() -> "Workspace":
-    """The workspace that the environment names."""
+    """The workspace that the environment names, to read. Of an object store it is as new as the store."""
     from pipelines.environment import DATA_VARIABLE, data_folder, workspace_from_environment
 
     if os.environ.get(DATA_VARIABLE) and not data_folder().is_dir():
         _warn_once(f"{DATA_VARIABLE} names {data_folder()}, which is not there yet")
-    return workspace_from_environment()
+    found = workspace_from_environment()
+    _refresh_once(found.data_dir)
+    return found
+
+
+@contextmanager
+def changed_workspace(command: str) -> Iterator["Workspace"]:
+    """The workspace for a command that changes it. On an object store it takes its turn like a run."""
+    from assets.run_turns import run_turn
+    from assets.storage.working_copy import copy_of
+    from pipelines.environment import workspace_from_environment
+
+    found = workspace_from_environment()
+    if copy_of(found.lake) is None:
+        yield found
+        return
+    with run_turn(found.lake, job=command, on_wait=lambda text: err.print(escape(text))):
+        yield found
+
+
+@cache
+def _refresh_once(_data_dir: str) -> None:
+    from pipelines.environment import refreshed, workspace_from_environment
+
+    refreshed(workspace_from_environment())
 
 
 @cache

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import polars as pl
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from assets.publishing.database import open_database
 from features.localisation.jobs import facts
 from models.explanations.names import Names
 from models.explanations.templates import render_reason
@@ -54,7 +54,7 @@ def read_feed(generation: Path, user_id: str, *, limit: int) -> Feed:
 
     The items have the columns of a feed item and those of the job.
     """
-    with duckdb.connect(str(generation / "jobfeed.duckdb"), read_only=True) as con:
+    with open_database(generation) as con:
         found = con.sql(
             "select source, generated_at at time zone 'UTC', recipe, arm from feeds where user_id = $user",
             params={"user": user_id},

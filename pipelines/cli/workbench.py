@@ -15,6 +15,7 @@ from rich.table import Table
 
 from pipelines.cli.terminal import (
     AsOf,
+    changed_workspace,
     checked_config,
     err,
     out,
@@ -247,7 +248,8 @@ def tune(
         tuned, split = search(
             found, as_of=instant, n_trials=trials, held_out_days=days, max_users=users, on_trial=on_trial
         )
-    path = keep_tuned(found.models, tuned, split, as_of=instant, config=config)
+    with changed_workspace("tune") as kept_in:
+        path = keep_tuned(kept_in.models, tuned, split, as_of=instant, config=config)
     out.print(f"split by {split.kind}: {escape(split.reason)}")
     print_table(out, _tuned_table(tuned))
     cut = "; the time ran out, another machine may choose otherwise" if tuned.is_cut_by_time else ""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,20 +97,36 @@ def load_manifest(folder: Path) -> Manifest:
     Raises GenerationError, also for a schema of another major version.
     """
     try:
-        fields = orjson.loads((folder / MANIFEST).read_bytes())
+        body = (folder / MANIFEST).read_bytes()
+    except OSError as error:
+        # The text of an OSError holds the path, which readers of the service need not know.
+        detail = f"{type(error).__name__}: {error.strerror}"
+        raise GenerationError(f"{folder.name}: its manifest can't be read: {detail}") from error
+    return parse_manifest(body, folder.name)
+
+
+def parse_manifest(body: bytes, name: str) -> Manifest:
+    """The manifest of the generation `name` from its JSON. Raises GenerationError like `load_manifest`."""
+    try:
+        fields = orjson.loads(body)
         version = str(fields["schema_version"])
         # First of all: the manifest itself may have other fields in another major version.
         if version.split(".")[0] != SCHEMA_VERSION.split(".")[0]:
-            raise GenerationError(f"{folder.name}: schema version {version}; this version reads {SCHEMA_VERSION}")
+            raise GenerationError(f"{name}: schema version {version}; this version reads {SCHEMA_VERSION}")
         is_whole = fields["checksum"] == manifest_checksum(fields)
         manifest = msgspec.convert(fields, Manifest) if is_whole else None
-    except (OSError, orjson.JSONDecodeError, msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
-        # The text of an OSError holds the path, which readers of the service need not know.
-        detail = error.strerror if isinstance(error, OSError) else error
-        raise GenerationError(f"{folder.name}: its manifest can't be read: {type(error).__name__}: {detail}") from error
+    except (orjson.JSONDecodeError, msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
+        raise GenerationError(f"{name}: its manifest can't be read: {type(error).__name__}: {error}") from error
     if manifest is None:
-        raise GenerationError(f"{folder.name}/{MANIFEST}: content differs from its checksum")
+        raise GenerationError(f"{name}/{MANIFEST}: content differs from its checksum")
     return manifest
+
+
+def served_files(manifest: Manifest) -> frozenset[str]:
+    """The paths of the files that look-ups need; the others are for SQL."""
+    return frozenset(
+        path for path in manifest.files if path in (LOOKUP, DICTIONARY_FILE) or path.startswith(f"{LOOKUP_FOLDER}/")
+    )
 
 
 def require_lookup(manifest: Manifest) -> None:
@@ -128,8 +144,10 @@ def manifest_checksum(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def compare_files(folder: Path, manifest: Manifest) -> tuple[dict[str, str], list[str]]:
-    """Compares sizes and times with the manifest, without reading the files.
+def compare_files(
+    folder: Path, manifest: Manifest, *, only: Collection[str] | None = None
+) -> tuple[dict[str, str], list[str]]:
+    """Compares sizes and times of the files, or of some only, with the manifest, without reading them.
 
     Returns path -> a sentence for each file that is missing or has another size, and the paths of all other files that
     were written to since they were published.
@@ -137,6 +155,8 @@ def compare_files(folder: Path, manifest: Manifest) -> tuple[dict[str, str], lis
     problems: dict[str, str] = {}
     touched: list[str] = []
     for relative, expected in manifest.files.items():
+        if only is not None and relative not in only:
+            continue
         try:
             status = (folder / relative).stat()
         except OSError:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from serving.service.auth import KEYS_VARIABLE, TOKENS_VARIABLE, Authoriser, TokensError, is_loopback, load_authoriser
 from serving.service.hosts import HOSTS_VARIABLE, AllowedHosts
+from serving.service.source import add_options
 from serving.service.startup import require_free_port
 
 
@@ -24,9 +25,9 @@ def make_parser(
     parser = argparse.ArgumentParser(
         prog=program,
         description=description,
-        epilog=f"{prefix}<OPTION> in the environment sets each option but --published and --allowed-host.",
+        epilog=f"{prefix}<OPTION> in the environment sets each option but --published, --data and --allowed-host.",
     )
-    parser.add_argument("--published", type=Path, required=True, help="the folder of generations")
+    add_options(parser)
     parser.add_argument("--host", default=set_by("HOST", "127.0.0.1"))
     parser.add_argument("--port", type=int, default=set_by("PORT", str(port)))
     hosts = "a Host name that is answered without tokens, beside localhost and loopback addresses; may be repeated"

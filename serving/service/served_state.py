@@ -7,6 +7,7 @@ from importlib.metadata import version
 from prometheus_client.metrics_core import Metric
 
 from serving.contract.tables import SCHEMA_VERSION
+from serving.service.mirror import trouble_with_mirror
 from serving.service.responses import Readiness
 from serving.service.startup import future_problem
 from serving.service.store import Store
@@ -15,6 +16,8 @@ from serving.service.telemetry import gauge
 # The pointer is read twice a second; after this long the thread that follows it must have died.
 LONGEST_UNCHECKED_SECONDS = 30.0
 _VERSION = version("jobfeed")
+# A store that fails is asked again after five minutes at the latest.
+LONGEST_UNMIRRORED_SECONDS = 600.0
 
 
 class ServedState:
@@ -35,6 +38,9 @@ class ServedState:
         reasons = [f"the announced generation was refused: {refused}"] if refused is not None else []
         if self._store.pointer_trouble is not None:
             reasons.append(self._store.pointer_trouble)
+        behind = trouble_with_mirror(self._store.published, now=now, longest_seconds=LONGEST_UNMIRRORED_SECONDS)
+        if behind is not None:
+            reasons.append(behind)
         if generation is None and not reasons:
             reasons.append(self._store.absence)
         if unchecked > LONGEST_UNCHECKED_SECONDS:

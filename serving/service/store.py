@@ -20,11 +20,13 @@ from serving.contract.generation import (
     load_manifest,
     read_pointer,
     require_lookup,
+    served_files,
 )
 from serving.contract.keys import KEYSPACES, TEXT_TABLES
 from serving.contract.logs import get_logger, place_of
 from serving.contract.text_tables import TextTable, load_text_table, offsets_path
 from serving.service.lookup import LookupFiles, Reader, Readers
+from serving.service.mirror import is_mirror
 from serving.service.verification import KnownFile, KnownFiles, verify, yield_to_requests
 
 POLL_SECONDS = 0.5
@@ -73,6 +75,11 @@ class Store:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+
+    @property
+    def published(self) -> Path:
+        """The folder of generations."""
+        return self._published
 
     @property
     def generation(self) -> Generation | None:
@@ -275,7 +282,8 @@ def _load(folder: Path) -> tuple[Manifest, bool]:
     Raises GenerationError if it can't be read, or a file is missing or has another size.
     """
     manifest = load_manifest(folder)
-    problems, touched = compare_files(folder, manifest)
+    only = served_files(manifest) if is_mirror(folder.parent) else None
+    problems, touched = compare_files(folder, manifest, only=only)
     if problems:
         raise GenerationError(next(iter(problems.values())))
     return manifest, not touched

@@ -1,4 +1,4 @@
-"""Starts the stream: `python -m serving.stream --published DIR`. Parses options, checks them, runs uvicorn."""
+"""Starts the stream: `python -m serving.stream --data DIR`. Parses options, checks them, runs uvicorn."""
 
 import argparse
 import resource
@@ -11,6 +11,7 @@ from serving.contract.errors import JobfeedError
 from serving.contract.logs import configure_logs, get_logger
 from serving.service.hosts import AllowedHosts
 from serving.service.options import make_parser, require_access
+from serving.service.source import source_of
 from serving.service.startup import published_problem
 
 _FILES_BESIDE_CONNECTIONS = 500
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         configure_logs()
         authoriser = require_access(options.host, options.port, options.allowed_host)
+        source = source_of(options)
     except JobfeedError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
@@ -30,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from serving.stream.app import Limits, create_application, server_of
 
     application = create_application(
-        Store(options.published),
+        Store(source.published),
         authoriser=authoriser,
         hosts=AllowedHosts(options.allowed_host) if authoriser.is_open else None,
         clock=time.time,
@@ -38,8 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stale_after_seconds=options.stale_after_hours * 3600,
     )
     log = get_logger("stream")
-    log.info("streaming", url=f"http://{options.host}:{options.port}/v1/stream", published=options.published)
-    problem = published_problem(options.published, now=time.time())
+    log.info("streaming", url=f"http://{options.host}:{options.port}/v1/stream", published=source.described)
+    if source.mirror is not None:
+        source.mirror.start()
+    problem = published_problem(source.published, now=time.time()) if source.mirror is None else None
     if problem is not None:
         log.warning("what is published is not as it should be", reason=problem)
     server_of(application, host=options.host, port=options.port).run()
