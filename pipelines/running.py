@@ -133,12 +133,22 @@ def _executed(name: str, tags: Mapping[str, str], console: Console) -> dg.Execut
             _tell_operators(instance, result, console)
             return result
     except (SQLAlchemyError, sqlite3.Error) as error:
-        folder = Path(os.environ[_HOME_VARIABLE]) / ".dagster"
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise DagsterHomeError(
-            f"the records of runs in {folder} can't be used: {reason}. If another process holds them, end it; if they "
-            "are damaged, move the folder away, which loses the history of runs and nothing else"
-        ) from error
+        raise DagsterHomeError(_records_problem(error, Path(os.environ[_HOME_VARIABLE]))) from error
+
+
+def _records_problem(error: Exception, home: Path) -> str:
+    """What is wrong with Dagster's records, and what to do; they lie in a folder or in PostgreSQL."""
+    cause = getattr(error, "orig", None) or error
+    reason = str(cause).strip().splitlines()[0]
+    if not isinstance(cause, sqlite3.Error) and type(cause).__module__.startswith("psycopg"):
+        return (
+            f"the records of runs in PostgreSQL can't be used: {reason}. Look at `storage` in {home / 'dagster.yaml'} "
+            "and whether the server runs"
+        )
+    return (
+        f"the records of runs in {home / '.dagster'} can't be used: {reason}. If another process holds them, end it; "
+        "if they are damaged, move the folder away, which loses the history of runs and nothing else"
+    )
 
 
 def _tell_operators(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult, console: Console) -> None:

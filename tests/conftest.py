@@ -1,10 +1,15 @@
 """Settings of every test: no deadlines, because the duration of one example of a property proves nothing."""
 
 import atexit
+import itertools
 import os
 import typing
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
+
+from tests.object_store import S3Server, make_bucket, s3_server
 
 settings.register_profile("jobfeed", deadline=None)
 settings.load_profile("jobfeed")
@@ -16,3 +21,21 @@ for name in ("COLUMNS", "LINES"):
 
 # As pipelines/cli/main.py does: else types of DuckDB live on and are reported as leaked, one line each.
 atexit.register(typing.clear_overloads)
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """An object store, for all tests of this process."""
+    with s3_server() as found:
+        make_bucket(found, "jobfeed-tests")
+        yield found
+
+
+@pytest.fixture
+def store_url(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A prefix of its own in a bucket, with the environment by which it is reached."""
+    for name, value in s3.environment().items():
+        monkeypatch.setenv(name, value)
+    return f"s3://jobfeed-tests/prefix-{next(_numbers)}"

@@ -22,6 +22,7 @@ ACCESS_KEY, SECRET_KEY = "jobfeed-access", "jobfeed-secret"
 READER_KEY, READER_SECRET = "reader-access", "reader-secret"
 REGION = "us-east-1"
 _START_SECONDS = 60.0
+_HANG_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ def s3_server() -> Iterator[S3Server]:
         "-dir": folder, "-ip": "127.0.0.1", "-ip.bind": "127.0.0.1", "-s3.config": folder / "s3.json",
         "-master.port": ports[0], "-master.port.grpc": ports[1], "-volume.port": ports[2],
         "-volume.port.grpc": ports[3], "-filer.port": ports[4], "-filer.port.grpc": ports[5], "-s3.port": ports[6],
-        "-s3.port.grpc": ports[7], "-s3.port.iceberg": 0, "-master.volumeSizeLimitMB": 64, "-volume.max": 100,
+        "-s3.port.grpc": ports[7], "-s3.port.iceberg": 0, "-s3.port.lance": 0,
+        "-master.volumeSizeLimitMB": 64, "-volume.max": 100,
         "-master.telemetry": "false", "-volume.minFreeSpace": "1MiB",
     }  # fmt: skip
     words = [f"{name}={value}" for name, value in options.items()]
@@ -124,12 +126,14 @@ Fault = Callable[[str, str], str | None]
 class FaultyProxy:
     """Passes requests on, except those for which `fault` (method, path) names what to do instead.
 
-    "500" answers with that status, "drop" closes the connection, "lose" passes the request on and drops the answer.
+    "500" answers with that status, "drop" closes the connection, "lose" passes the request on and drops the answer,
+    "hang" never answers.
     """
 
     endpoint: str
     fault: Fault = lambda _method, _path: None
     requests: list[tuple[str, str]] = field(default_factory=list)
+    is_closed: threading.Event = field(default_factory=threading.Event)
 
 
 @contextmanager
@@ -144,7 +148,9 @@ def faulty_proxy(server: S3Server) -> Iterator[FaultyProxy]:
             body = self.rfile.read(length) if length else None
             proxy.requests.append((self.command, self.path))
             fault = proxy.fault(self.command, self.path)
-            if fault == "drop":
+            if fault == "hang":
+                proxy.is_closed.wait(_HANG_SECONDS)
+            if fault in ("drop", "hang"):
                 self.close_connection = True
                 return
             if fault is not None and fault.isdigit():
@@ -189,6 +195,7 @@ def faulty_proxy(server: S3Server) -> Iterator[FaultyProxy]:
     try:
         yield proxy
     finally:
+        proxy.is_closed.set()
         http.shutdown()
         http.server_close()
         thread.join()

@@ -47,7 +47,7 @@ def test_every_command_and_option_in_the_pages_exists(line: str, capsys: pytest.
     names = [word for word in words if re.fullmatch(r"[a-z]+", word)]
     command = (
         names[:2]
-        if names[0] in ("digests", "generations", "landing", "recipes", "config", "sources", "token")
+        if names[0] in ("digests", "generations", "landing", "recipes", "config", "sources", "store", "token")
         else names[:1]
     )
     if command[0] == "token":  # its command would put the service's program in the place of this process

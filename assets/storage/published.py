@@ -5,7 +5,7 @@ is replaced last. The service reads nothing but pointer, manifests and files; th
 """
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +19,7 @@ from assets.publishing import generations
 from assets.publishing.database import write_store_database
 from assets.storage.lease import Lease
 from assets.storage.working_copy import WorkingCopy
-from serving.contract.generation import MANIFEST, POINTER, GenerationError, Manifest
+from serving.contract.generation import MANIFEST, POINTER, GenerationError, Manifest, sha256_of
 from serving.contract.object_store import ObjectConflictError, ObjectMissingError
 from serving.contract.stored_generations import (
     FETCHING_PREFIX,
@@ -39,15 +39,19 @@ _AT_ONCE = 8
 _LOCATIONS = "locations"
 
 
-def fetch_generations(copy: WorkingCopy, names: Iterable[str], served: str | None) -> None:
-    """Makes the local generations those of the snapshot, and the pointer that of it. Raises GenerationError."""
-    folder, wanted = copy.root / PUBLISHED, list(names)
+def fetch_generations(copy: WorkingCopy, wanted: Mapping[str, str], served: str | None) -> None:
+    """Makes the local generations those that are wanted (name -> hash of the manifest), and the pointer too.
+
+    Raises GenerationError and ObjectStoreError.
+    """
+    folder = copy.root / PUBLISHED
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in (*folder.glob(f"{FETCHING_PREFIX}*"), *folder.glob(f"{generations.BUILDING_PREFIX}*")):
         shutil.rmtree(leftover, ignore_errors=True)
-    present = {path.name for path, _ in local_generations(folder)}
+    present, _ = local_state(copy)
     for name in sorted(wanted):
-        if name not in present or generations.verify_touched(folder, name):
+        # A run that was not stored may have made one of the same name.
+        if present.get(name) != wanted[name] or generations.verify_touched(folder, name):
             _remember(copy, fetch_generation(copy.store, folder, name, wanted=lambda manifest: manifest.files.keys()))
     if served is not None and _local_pointer(folder) != served:
         generations.announce(folder, served)
@@ -58,12 +62,12 @@ def fetch_generations(copy: WorkingCopy, names: Iterable[str], served: str | Non
             shutil.rmtree(path)
 
 
-def local_state(copy: WorkingCopy) -> tuple[tuple[str, ...], str | None]:
-    """The names of the local generations, the oldest first, and the served one."""
+def local_state(copy: WorkingCopy) -> tuple[Mapping[str, str], str | None]:
+    """The local generations, the oldest first, each with the hash of its manifest; and the served one."""
     folder = copy.root / PUBLISHED
-    names = tuple(path.name for path, _ in local_generations(folder))
+    found = {path.name: sha256_of(path / MANIFEST) for path, _ in local_generations(folder)}
     served = _local_pointer(folder)
-    return names, served if served in names else None
+    return found, served if served in found else None
 
 
 def store_generation(copy: WorkingCopy, name: str, *, stored: Iterable[str], lease: Lease) -> None:

@@ -117,15 +117,15 @@ def _repair(opened: OpenPart, broken: list[Broken], lake: Lake, now: dt.datetime
         else:
             lost.append(one)
     gone = {one.generation for one in broken if one.generation}
-    names = tuple(name for name in before.generations if name not in gone)
-    served = before.served if before.served in names else max(names, default=None)
+    kept = {name: manifest for name, manifest in before.generations.items() if name not in gone}
+    served = before.served if before.served in kept else max(kept, default=None)
     told += [
         f"{one.line()}; the generation is given up, {served or 'none'} is served" for one in broken if one.generation
     ]
-    after = msgspec.structs.replace(before, files=files, generations=names, served=served)
+    after = msgspec.structs.replace(before, files=files, generations=kept, served=served)
     opened.commit(after)
     opened.delete_dropped(before)
-    published.delete_generations(copy, gone, kept=names)
+    published.delete_generations(copy, gone, kept=kept)
     published.announce(copy, served, lease=opened.lease)
     if lost:
         fetch_files(copy, opened.part, opened.snapshot)

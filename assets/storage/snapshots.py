@@ -67,7 +67,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One version of a part.
 
     `number`: of the lease under which it was written. `sequence` grows with every snapshot, so that no two are equal.
-    `generations` and `served`: what is published. `claims`: e-mails of the outbox that may be out.
+    `generations`: what is published, each with the SHA-256 of its manifest; `served`: which of them. `claims`: e-mails
+    of the outbox that may be out.
     """
 
     format: int = FORMAT
@@ -76,7 +77,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     written_at: str = ""
     written_by: str = ""
     files: Mapping[str, StoredFile] = {}
-    generations: tuple[str, ...] = ()
+    generations: Mapping[str, str] = {}
     served: str | None = None
     claims: tuple[Claim, ...] = ()
 

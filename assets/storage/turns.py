@@ -60,20 +60,20 @@ def store_lake(part: OpenPart) -> None:
     """Stores what differs from the snapshot: files, generations, which one is served. Then what is old goes."""
     copy, before = part.copy, part.snapshot
     files = part.store_files()
-    names, served = published.local_state(copy)
-    stored = list(before.generations)
-    for name in names:
+    found, served = published.local_state(copy)
+    stored = {name for name, manifest in before.generations.items() if found.get(name) == manifest}
+    for name in found:
         if name not in stored:
             published.store_generation(copy, name, stored=stored, lease=part.lease)
-            stored.append(name)
-    after = msgspec.structs.replace(before, files=files, generations=names, served=served)
+            stored.add(name)
+    after = msgspec.structs.replace(before, files=files, generations=found, served=served)
     if after != before:
         part.commit(after)
     published.announce(copy, served, lease=part.lease)
     part.delete_dropped(before)
-    removed = set(before.generations) - set(names)
+    removed = before.generations.keys() - found.keys()
     if removed:
-        published.delete_generations(copy, removed, kept=names)
+        published.delete_generations(copy, removed, kept=found)
     remember(copy, Part.LAKE, part.version)
 
 

@@ -64,6 +64,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
+        _refresh_once.cache_clear()
         try:
             return super().invoke(ctx)
         except JobfeedError as error:

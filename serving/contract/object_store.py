@@ -286,6 +286,6 @@ def _reason(text: str) -> str:
         return f"the store answered {' '.join(reversed(named))}"
     if "Could not parse" in text or "parsing Path" in text:
         return "a key has a character or part that no file can have; rename the object"
-    if "timed out" in text or "timeout" in text.lower().split("debug source")[0].replace("retry_timeout", ""):
+    if "kind: Timeout" in text or "operation timed out" in text:
         return "the store did not answer in time"
     return "the store can't be reached: look at AWS_ENDPOINT_URL and the network"

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,14 +49,28 @@ def running_server(
     errors: Path | None = None,
 ) -> Iterator[Server]:
     port = free_port()
-    command = [sys.executable, "-m", "serving", "--published", str(published), "--port", str(port), *options]
-    variables = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
+    words = ["--published", str(published), "--port", str(port), *options]
+    with start_server(words, port, environment or {}, log=log, errors=errors) as server:
+        _wait(server)
+        yield server
+
+
+@contextmanager
+def start_server(
+    words: Sequence[str],
+    port: int,
+    environment: Mapping[str, str],
+    *,
+    log: Path | None = None,
+    errors: Path | None = None,
+) -> Iterator[Server]:
+    """A service that may not be ready yet."""
+    command = [sys.executable, "-m", "serving", *words]
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     with (log or Path(os.devnull)).open("wb") as output, (errors or Path(os.devnull)).open("wb") as error_output:
         process = subprocess.Popen(command, env=variables, stdout=output, stderr=error_output, cwd=ROOT)
-        server = Server(port, process)
         try:
-            _wait(server)
-            yield server
+            yield Server(port, process)
         finally:
             if process.poll() is None:
                 process.terminate()

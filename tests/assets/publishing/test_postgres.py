@@ -1,8 +1,5 @@
 import datetime as dt
-import os
 import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,40 +16,15 @@ from features.schemas.features import TRENDING
 from features.schemas.insight import DIGESTS
 from serving.contract.tables import TABLES
 from tests.factories import AS_OF, JOB_IDS, feeds, jobs, make_older, publish_small, publish_small_changes, recipes
+from tests.postgres import postgres_server
 
 HOUR = dt.timedelta(hours=1)
 
 
-def binaries() -> Path | None:
-    found = shutil.which("pg_ctl")
-    if found is not None:
-        return Path(found).parent
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
-    return installed[-1].parent if installed else None
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """A server of its own for these tests, reached through a socket."""
-    programs = binaries()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed: no pg_ctl on the path or in /usr/lib/postgresql")
-    folder = Path(tempfile.mkdtemp(prefix="jf-pg-"))
-    data = folder / "data"
-    as_user: list[str] = []
-    if os.getuid() == 0:
-        # PostgreSQL refuses to run as root.
-        shutil.chown(folder, "nobody")
-        as_user = ["setpriv", "--reuid=nobody", "--clear-groups"]
-
-    def run(program: str, *words: str) -> None:
-        subprocess.run([*as_user, str(programs / program), *words], check=True, cwd=folder, stdout=subprocess.DEVNULL)
-
-    run("initdb", "-D", str(data), "-U", "tester", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-    run("pg_ctl", "-D", str(data), "-w", "-l", str(folder / "log"), "-o", f"-k {folder} -h '' -F", "start")
-    yield f"host={folder} user=tester dbname=postgres"
-    run("pg_ctl", "-D", str(data), "-w", "-m", "immediate", "stop")
-    shutil.rmtree(folder)
+    with postgres_server() as found:
+        yield found
 
 
 @pytest.fixture(autouse=True)

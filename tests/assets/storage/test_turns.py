@@ -25,13 +25,13 @@ HOUR = dt.timedelta(hours=1)
 
 
 @pytest.fixture
-def first(url: str, tmp_path: Path) -> Machine:
-    return Machine.new(url, tmp_path / "first")
+def first(store_url: str, tmp_path: Path) -> Machine:
+    return Machine.new(store_url, tmp_path / "first")
 
 
 @pytest.fixture
-def second(url: str, tmp_path: Path) -> Machine:
-    return Machine.new(url, tmp_path / "second")
+def second(store_url: str, tmp_path: Path) -> Machine:
+    return Machine.new(store_url, tmp_path / "second")
 
 
 def keys(machine: Machine, prefix: str = "state") -> set[str]:
