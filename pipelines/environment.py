@@ -11,8 +11,9 @@ import polars as pl
 
 from assets import run_ledger
 from assets.config.files import SHIPPED_VOCABULARY
-from assets.lake import Lake
+from assets.lake import Lake, LockedError
 from assets.run_outcomes import note_nothing_new as note_outcome
+from assets.run_turns import run_turn
 from assets.storage.landing_mirror import own_landing_folder
 from assets.storage.working_copy import copy_of, working_copy
 from serving.contract.cache import cache_folder
@@ -82,10 +83,15 @@ def metrics_are_on() -> bool:
 
 def note_nothing_new(job: str) -> None:
     """Notes, for status and metrics, that a run of `job` had nothing to do; without Dagster."""
+    lake = Lake(data_folder() / "lake")
     try:
-        outcome = note_outcome(Lake(data_folder() / "lake"), job, at=round(time.time(), 3))
-    except OSError:
-        return  # a disk that is full or read-only stops no run that writes nothing else
+        if copy_of(lake) is None:
+            outcome = note_outcome(lake, job, at=round(time.time(), 3))
+        else:
+            with run_turn(lake, job=job, wait_seconds=0):
+                outcome = note_outcome(lake, job, at=round(time.time(), 3))
+    except (OSError, LockedError, ObjectStoreError):
+        return  # a disk that is full, another run or a store that is away stops no run that writes nothing else
     if outcome is not None and metrics_are_on():
         from pipelines.metrics import report_run
 

@@ -13,8 +13,7 @@ from dagster._core.execution.retries import RetryMode
 
 from assets.lake import Lake
 from assets.run_turns import run_turn
-from assets.storage.turns import collect_garbage
-from assets.storage.working_copy import copy_of
+from assets.storage.turns import collect_garbage, refresh
 from features.errors import JobfeedError
 from pipelines.mending import is_unexplained, mend
 from pipelines.observer import observed
@@ -68,6 +67,7 @@ class _InTurn(Executor):
                 "JOBFEED_DATA set to the other folder"
             )
         if _WITH_OWN_LOCK.issuperset(execution_plan.step_keys_to_execute):
+            refresh(self._lake)  # other machines may have made the digests
             with observed(plan_context, self._lake, is_logged=self._is_logged) as observer:
                 for event in self._steps.execute(plan_context, execution_plan):
                     observer.see(event)
@@ -86,5 +86,4 @@ class _InTurn(Executor):
             if plan_context.job_name in _TIDYING:
                 now = dt.datetime.now(dt.UTC)
                 drop_old_records(plan_context.instance, now=now)
-                if copy_of(self._lake) is not None:
-                    collect_garbage(self._lake, now=now)
+                collect_garbage(self._lake, now=now)
