@@ -132,15 +132,19 @@ def _executed(name: str, tags: Mapping[str, str], console: Console) -> dg.Execut
             result = execute(job, instance=instance, tags=tags, run_config={"loggers": {"console": {}}})
             _tell_operators(instance, result, console)
             return result
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        raise DagsterHomeError(_records_problem(error, Path(os.environ[_HOME_VARIABLE]))) from error
+    except Exception as error:
+        # The optional package for PostgreSQL has an error of its own, which is none of SQLAlchemy's.
+        if isinstance(error, SQLAlchemyError | sqlite3.Error) or type(error).__module__.startswith("dagster_postgres"):
+            raise DagsterHomeError(_records_problem(error, Path(os.environ[_HOME_VARIABLE]))) from error
+        raise
 
 
 def _records_problem(error: Exception, home: Path) -> str:
     """What is wrong with Dagster's records, and what to do; they lie in a folder or in PostgreSQL."""
-    cause = getattr(error, "orig", None) or error
+    beneath = error.__cause__ or error.__context__
+    cause = getattr(error, "orig", None) or getattr(beneath, "orig", None) or error
     reason = str(cause).strip().splitlines()[0]
-    if not isinstance(cause, sqlite3.Error) and type(cause).__module__.startswith("psycopg"):
+    if type(cause).__module__.startswith(("psycopg", "dagster_postgres")):
         return (
             f"the records of runs in PostgreSQL can't be used: {reason}. Look at `storage` in {home / 'dagster.yaml'} "
             "and whether the server runs"

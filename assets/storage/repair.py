@@ -109,7 +109,7 @@ def _repair(opened: OpenPart, broken: list[Broken], lake: Lake, now: dt.datetime
         stored = files.pop(one.relative)
         if local.is_as(one.relative, stored.sha256, stored.mtime_ns):
             # Under another key: the broken object may still be in somebody's cache.
-            key = f"{stored.key}-{before.sequence}"
+            key = f"{opened.part.objects_prefix}/{stored.sha256[:2]}/{stored.sha256}-{opened.lease.number}"
             with content(copy.root, one.relative) as file:
                 copy.store.upload(file, key)
             files[one.relative] = msgspec.structs.replace(stored, key=key)

@@ -39,6 +39,8 @@ class Mirror:
         self._published = published
         self._clock = clock
         self._version: str | None = None
+        self._noted_at = 0.0
+        self._noting = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -78,8 +80,9 @@ class Mirror:
         name = name_in_pointer(found)
         present = {path.name for path, _ in local_generations(self._published)}
         if name is not None and name not in present:
-            progress = lambda: self._note(None)  # noqa: E731 - gigabytes take longer than a look may
-            fetch_generation(self._store, self._published, name, wanted=served_files, report_progress=progress)
+            fetch_generation(
+                self._store, self._published, name, wanted=served_files, report_progress=self._note_progress
+            )
         if name is not None and _announced(self._published) != name:
             _write(self._published / POINTER, f"{name}\n".encode())
         self._version = found.version
@@ -99,8 +102,18 @@ class Mirror:
                 n_failures = 0 if self.refresh() else n_failures + 1
                 self._stop.wait(min(POLL_SECONDS * 2**n_failures, _LONGEST_PAUSE_SECONDS))
 
+    def _note_progress(self) -> None:
+        """While gigabytes are fetched, by several threads, nobody looks; readiness must not report that."""
+        if self._noting.acquire(blocking=False):
+            try:
+                if self._clock() - self._noted_at >= POLL_SECONDS:
+                    self._note(None)
+            finally:
+                self._noting.release()
+
     def _note(self, trouble: str | None) -> None:
-        state = {"checked_at": self._clock(), "trouble": trouble}
+        self._noted_at = self._clock()
+        state = {"checked_at": self._noted_at, "trouble": trouble}
         try:
             _write(self._published / STATE_FILE, json.dumps(state).encode())
         except OSError:

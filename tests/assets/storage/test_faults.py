@@ -1,11 +1,13 @@
 """A store that fails: what a run says, and what is left of it."""
 
+import datetime as dt
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from assets.digests.outbox_turn import outbox_turn
 from assets.run_turns import run_turn
 from assets.storage import collecting, turns
 from assets.storage.lease import LeaseLostError
@@ -23,6 +25,8 @@ from tests.object_store import (
     faulty_proxy,
     free_ports,
 )
+
+NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)  # before anything is written
 
 
 @pytest.fixture
@@ -162,7 +166,7 @@ def test_a_run_that_dies_before_the_pointer_is_announced_by_the_next(proxy: Faul
         assert machine.copy.store.read("published/current").body == f"{name}\n".encode()
 
 
-def test_what_killed_runs_left_is_found_and_deleted_when_it_is_old(proxy: FaultyProxy, machine: Machine) -> None:
+def test_what_killed_runs_left_is_found_and_deleted(proxy: FaultyProxy, machine: Machine) -> None:
     with run_turn(machine.lake, job="daily"):
         machine.lake.replace("catalog", INTERACTIONS, interactions("anna"))
     with pytest.raises(ObjectStoreError), run_turn(machine.lake, job="daily"):
@@ -171,13 +175,27 @@ def test_what_killed_runs_left_is_found_and_deleted_when_it_is_old(proxy: Faulty
         proxy.fault = lambda method, path: "500" if method == "PUT" and path.endswith("snapshot.json") else None
     proxy.fault = lambda _method, _path: None
 
-    left = {one.key: one.modified_at for one in collecting.unreferenced(machine.copy)}
+    left = {one.found.key for one in collecting.unreferenced(machine.copy)}
     assert any(key.startswith("state/lake/objects/") for key in left)
     assert any(key.endswith("tables/jobs.parquet") for key in left)
-    written = max(left.values())
     with run_turn(machine.lake, job="daily"):
-        assert turns.collect_garbage(machine.lake, now=written) == 0
-        assert turns.collect_garbage(machine.lake, now=written + 2 * collecting.GRACE) == len(left)
+        assert turns.collect_garbage(machine.lake, now=NOW) == len(left)
     assert list(collecting.unreferenced(machine.copy)) == []
     turns.refresh(machine.lake)
     assert machine.lake.n_rows("catalog", INTERACTIONS) == 1
+
+
+def test_what_a_sender_is_just_storing_is_kept_for_a_day(machine: Machine) -> None:
+    store = machine.copy.store
+    with outbox_turn(machine.lake, job="sender", timeout_seconds=0):
+        pass
+    with outbox_turn(machine.lake, job="sender", timeout_seconds=0):
+        number = read_snapshot(store, Part.OUTBOX)[0].number
+        mine, dead = (f"state/outbox/objects/ab/ab-{one}" for one in (number, number - 1))
+        store.write(mine, b"1")
+        store.write(dead, b"2")
+        with run_turn(machine.lake, job="daily"):
+            assert turns.collect_garbage(machine.lake, now=NOW) == 1
+            assert [one.found.key for one in collecting.unreferenced(machine.copy)] == [mine]
+            later = dt.datetime.now(dt.UTC) + 2 * collecting.GRACE
+            assert turns.collect_garbage(machine.lake, now=later) == 1
