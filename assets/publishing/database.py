@@ -87,7 +87,7 @@ def export_database(published: Path, generation: str, path: Path, *, memory_limi
 @contextmanager
 def _new_database(path: Path, **options: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to a new database, which lies at `path` when the block has ended."""
-    config = {_STORAGE_OPTION: STORAGE_VERSION, **options}
+    config: dict[str, Any] = {_STORAGE_OPTION: STORAGE_VERSION, **options}
     if "?" not in str(path):
         with duckdb.connect(str(path), config=config) as con:
             yield con

@@ -31,10 +31,14 @@ class Broken(NamedTuple):
     relative: str
     why: str
 
+    @property
+    def path(self) -> str:
+        """Where the file lies in a data folder."""
+        return f"{PUBLISHED}/{self.generation}/{self.relative}" if self.generation else self.relative
+
     def line(self) -> str:
         """What is broken, as one sentence."""
-        place = f"{PUBLISHED}/{self.generation}/{self.relative}" if self.generation else self.relative
-        return f"{place}: {self.why}"
+        return f"{self.path}: {self.why}"
 
 
 def check(copy: WorkingCopy, *, reads_all: bool) -> list[Broken]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from pipelines.cli.terminal import command_group, err, fail, out, visible
+from pipelines.cli.terminal import AsJson, command_group, err, fail, out, print_json, visible
 
 if TYPE_CHECKING:
     from assets.storage.working_copy import WorkingCopy
@@ -17,18 +17,21 @@ ReadAll = Annotated[bool, typer.Option("--read", help="Read every object, rather
 
 
 @app.command()
-def check(read: ReadAll = False) -> None:
+def check(read: ReadAll = False, as_json: AsJson = False) -> None:
     """Say which objects of lake, models, outbox and generations are missing or damaged."""
     from assets.storage.repair import check as find_broken
 
     copy = _copy()
     broken = find_broken(copy, reads_all=read)
-    for one in broken:
+    if as_json:
+        print_json(out, [{"file": one.path, "reason": one.why} for one in broken])
+    for one in broken if not as_json else ():
         out.print(escape(visible(one.line())))
     if broken:
         err.print(f"[red]{len(broken)} objects are missing or damaged[/]; `jobfeed store repair` goes on without them")
         raise typer.Exit(1)
-    out.print(f"{copy.url}: all objects are there")
+    if not as_json:
+        out.print(f"{copy.url}: all objects are there")
 
 
 @app.command()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SCHEME = "s3://"
 OWNER_ONLY = 0o600  # objects hold personal data
 PATIENCE_SECONDS = 120.0  # how long a request is repeated while the store fails
-_REQUEST_SECONDS = 60.0
+REQUEST_SECONDS = 60.0
 _CONNECT_SECONDS = 5.0
 _MOST_RETRIES = 12
 _PART_BYTES = 16 << 20
@@ -264,7 +264,7 @@ def _s3_store(bucket: str, prefix: str, patience_seconds: float) -> "S3Store":
         bucket,
         prefix=prefix or None,
         client_options={
-            "timeout": dt.timedelta(seconds=min(_REQUEST_SECONDS, max(1.0, patience_seconds))),
+            "timeout": dt.timedelta(seconds=REQUEST_SECONDS),
             "connect_timeout": dt.timedelta(seconds=_CONNECT_SECONDS),
             "allow_http": endpoint is not None and endpoint.startswith("http://"),
         },

@@ -77,7 +77,10 @@ def test_errors_name_what_to_do_and_hold_no_secret(
     assert said(store_url).endswith("the store can't be reached: look at AWS_ENDPOINT_URL and the network")
 
 
-def test_a_store_that_does_not_answer_is_given_up(proxy: FaultyProxy, store_url: str) -> None:
+def test_a_store_that_does_not_answer_is_given_up(
+    proxy: FaultyProxy, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_store, "REQUEST_SECONDS", 1.0)
     proxy.fault = lambda _method, _path: "hang"
     assert "the store did not answer in time" in said(store_url)
 
