@@ -11,10 +11,11 @@ from models.evaluation.splits import Split, random_split
 from models.fitting import tuning
 from models.fitting.als import AlsSettings
 from models.fitting.blending import Scored, Truth, blended_ndcg, candidate_shares, choose_weights, score_users
-from models.fitting.collaborative import MODELS, Member
+from models.fitting.collaborative import MODELS, Member, ModelKind
 from models.fitting.costs import Size, fit_seconds
 from models.fitting.item_knn import ItemKnnSettings
 from models.fitting.tuning import Budget, Tuned, TuningError, _Search, _search, tune_collaborative
+from models.fitting.weights import WeightMatrix
 from tests.models.adapters import Popularity
 
 BAD = Member("als", 1.0, AlsSettings(factors=2, iterations=2, n_threads=1, regularization=5.0, alpha=0.1))
@@ -50,8 +51,9 @@ def tuned(
     seconds: float = 1e9,
     step: float = 0.0,
     memory_bytes: float = 1e9,
+    trial_pairs: int = 1_000_000,
 ) -> Tuned:
-    budget = Budget(n_trials, seconds, clock(step), max_factors=16, n_threads=1, memory_bytes=memory_bytes)
+    budget = Budget(n_trials, seconds, clock(step), 16, 1, memory_bytes, trial_pairs)
     return tune_collaborative(split or groups(), incumbent=[BAD], starts=STARTS, budget=budget, seed=3)
 
 
@@ -66,6 +68,62 @@ def test_every_model_is_tried_and_a_bad_incumbent_is_replaced() -> None:
     assert not found.is_cut_by_time
     als = [trial["settings"]["factors"] for trial in found.trials if trial["model"] == "als"]
     assert als[0] == 2 and set(als[1:]) == {16}
+
+
+def few_judged() -> Split:
+    """The groups, with the truth of a third of the users."""
+    split = groups()
+    judged = split.truth["user_id"].unique().sort().gather_every(3).implode()
+    return replace(split, truth=split.truth.filter(pl.col("user_id").is_in(judged)))
+
+
+def test_trials_of_much_data_fit_on_a_sample_and_only_the_best_of_them_on_all_users(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    n_users: list[int] = []
+    fit = MODELS["item_knn"].fit
+
+    def counted(weights: WeightMatrix, *rest: Any) -> Any:
+        n_users.append(len(weights.user_ids))
+        return fit(weights, *rest)
+
+    monkeypatch.setitem(tuning.MODELS, "item_knn", ModelKind(ItemKnnSettings, counted))
+    split = few_judged()
+    n_all, n_judged = len(split.train(1.0).user_ids), split.truth["user_id"].n_unique()
+    found = tuned(split=split, n_trials=5, trial_pairs=300)
+    assert n_users[5:] == [n_all, n_all]
+    assert len(set(n_users[:5])) == 1 and n_judged < n_users[0] < (n_all + n_judged) / 2
+    of_item_knn = [trial for trial in found.trials if trial["model"] == "item_knn"]
+    trials, finals = of_item_knn[:5], of_item_knn[5:]
+    assert not any(trial["is_of_all"] for trial in trials) and all(trial["is_of_all"] for trial in finals)
+    best_two = sorted(trials, key=lambda trial: -trial["ndcg"])[:2]
+    assert [final["settings"] for final in finals] == [trial["settings"] for trial in best_two]
+    assert found.best["item_knn"][1] == max(final["ndcg"] for final in finals)
+    assert found == tuned(split=split, n_trials=5, trial_pairs=300)
+
+
+def test_a_choice_by_samples_does_as_well_as_one_by_all_users() -> None:
+    by_sample, by_all = tuned(split=few_judged(), trial_pairs=300), tuned(split=few_judged())
+    assert by_sample.is_replaced and by_sample.incumbent_ndcg == by_all.incumbent_ndcg
+    assert by_sample.ndcg > 0.95 * by_all.ndcg
+
+
+def test_without_time_for_finals_the_incumbent_stays() -> None:
+    class Clock:
+        at = 0.0
+
+        def __call__(self) -> float:
+            return self.at
+
+    now = Clock()
+
+    def tick(model: str, _trial: int, _ndcg: float) -> None:
+        now.at += 1.0 if model != "linear_items" else 1_000.0
+
+    budget = Budget(1, 900, now, max_factors=16, n_threads=1, trial_pairs=300)
+    found = tune_collaborative(few_judged(), incumbent=[BAD], starts=STARTS, budget=budget, seed=3, on_trial=tick)
+    assert [trial.get("skipped") is None for trial in found.trials] == [True] * 5 + [False] * 5
+    assert found.is_cut_by_time and found.best == {} and not found.is_replaced
 
 
 def test_an_incumbent_that_nothing_beats_for_certain_stays() -> None:
@@ -108,9 +166,9 @@ def test_the_time_counts_from_when_the_incumbent_is_evaluated(monkeypatch: pytes
     passed = [0.0]
     score = _Search.score
 
-    def slow(search: _Search, member: Member) -> Scored:
+    def slow(search: _Search, member: Member, *, of_all: bool = True) -> Scored:
         passed[0] += 100.0
-        return score(search, member)
+        return score(search, member, of_all=of_all)
 
     monkeypatch.setattr(_Search, "score", slow)
     budget = Budget(1, 50, lambda: passed[0], max_factors=16, n_threads=1)
