@@ -1,10 +1,14 @@
 """Which jobs a generation holds: the open ones, and those that another published table refers to."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from assets.lake import Lake
+from assets.ranking.listed import read_feeds
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import NEARBY, TRENDING
 from features.schemas.ranking import FALLBACK_FEEDS, FEEDS
@@ -28,8 +32,23 @@ def published_jobs(lake: Lake) -> pl.LazyFrame:
     jobs = lake.scan("catalog", JOBS)
     is_named = pl.col("is_saved") | pl.col("is_applied") | pl.col("is_seen")
     named = lake.scan("catalog", INTERACTIONS).filter(is_named).select("job_id")
-    listed = listed_job_ids({name: lake.scan(*place) for name, place in (_LISTS | _ROWS).items()})
-    return jobs.join(published_job_ids(jobs, listed, named), on="job_id", how="semi")
+    small = {name: lake.scan(*place) for name, place in (_LISTS | _ROWS).items() if name != FEEDS.name}
+    in_feeds = pl.defer(partial(_ids_in_feeds, lake), schema=_NO_IDS.schema)
+    wanted = published_job_ids(jobs, listed_job_ids(small), in_feeds, named)
+    return jobs.join(wanted, on="job_id", how="semi")
+
+
+_NO_IDS = pl.DataFrame(schema={"job_id": pl.String})
+
+
+def _ids_in_feeds(lake: Lake) -> pl.DataFrame:
+    """The ids of the jobs that stored feeds list, some more than once. The other fields of items are not decoded."""
+
+    def read(feeds: pa.Table) -> pl.DataFrame:
+        listed = pc.struct_field(pc.list_flatten(feeds["items"]), 0)
+        return pl.DataFrame({"job_id": pc.unique(listed)}, schema=_NO_IDS.schema)
+
+    return pl.concat([_NO_IDS, *read_feeds(lake, ["job_id"], read)])
 
 
 def published_job_ids(jobs: pl.LazyFrame, *referenced: pl.LazyFrame) -> pl.LazyFrame:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,11 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from assets.increments import LayeredTable
-from assets.lake import content_hash, file_identity, write_parquet
+from assets.lake import file_identity, write_parquet
 from assets.layers import IS_REMOVED
 from assets.publishing import generations
 from assets.publishing.database import create_tables
-from assets.publishing.lookup.blocks import rows_in_batches
+from features.schemas.catalog import JOBS
 from serving.contract.generation import TABLES_FOLDER, sha256_of
 from serving.contract.tables import KEYS, TABLES
 
@@ -28,7 +29,7 @@ INCREMENTAL_TABLES = (
 )  # fmt: skip
 # The time that a digest took to render differs from run to run. It is published, but does not make a digest differ.
 UNSTABLE_COLUMNS = ("generation_time_seconds",)
-_HASHED_ROWS = 4096
+_FILES_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,12 @@ def write_table(folder: Path, table: str, source: Source) -> list[Path]:
     """Puts a whole table into the generation's `folder`; returns its files."""
     if source.frame is not None:
         path = folder / TABLES_FOLDER / f"{table}.parquet"
-        write_parquet(source.frame.select(list(TABLES[table])).sort(KEYS[table]), path)
+        rows = source.frame.select(list(TABLES[table]))
+        stored = _stored_as_published(table, source, rows)
+        if stored is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return [link(stored, path)]
+        write_parquet(rows.sort(KEYS[table]), path)
         return [path]
     target = folder / TABLES_FOLDER / table
     target.mkdir(parents=True)
@@ -57,6 +63,27 @@ def write_table(folder: Path, table: str, source: Source) -> list[Path]:
     if newest is None:
         return [link(path, target / path.name) for path in source.files]
     return list(_merge_layers(source, newest, target, list(TABLES[table])))
+
+
+def _stored_as_published(table: str, source: Source, rows: pl.LazyFrame) -> Path | None:
+    """The lake's file, if it holds exactly `rows` in the order of their key; else None. Large tables mostly do."""
+    has_layers = source.layered is not None and source.layered.sequence > 0
+    if table == JOBS.name or has_layers or len(source.read_from) != 1:
+        return None
+    path = source.read_from[0]
+    if list(pl.read_parquet_schema(path).items()) != list(rows.collect_schema().items()):
+        return None
+    return path if _is_in_order(pl.read_parquet(path, columns=list(KEYS[table]), glob=False)) else None
+
+
+def _is_in_order(keys: pl.DataFrame) -> bool:
+    """Whether the rows are sorted by all columns. Nulls, which a sort would put first, count as no order."""
+    is_after = pl.lit(value=True)
+    for name in reversed(keys.columns):
+        here, before = pl.col(name), pl.col(name).shift()
+        is_after = (here > before) | ((here == before) & is_after)
+    first, others = keys.head(1), keys.select(is_after.alias("is_after"))["is_after"].slice(1)
+    return not any(column.has_nulls() for column in first) and bool(others.fill_null(value=False).all())
 
 
 def _merge_layers(source: Source, newest: pl.LazyFrame, target: Path, columns: Sequence[str]) -> Iterator[Path]:
@@ -84,15 +111,9 @@ def link(source: Path, target: Path) -> Path:
 
 def described(table: str, files: Sequence[Path]) -> dict[str, Any]:
     """Rows, bytes and the SHA-256 of a whole table."""
-    unstable = [name for name in UNSTABLE_COLUMNS if name in TABLES[table]]
-    if unstable:
-        stable = [name for name in TABLES[table] if name not in unstable]
-        hashes = [
-            content_hash(pl.DataFrame(rows)) for path in files for rows in rows_in_batches([path], stable, _HASHED_ROWS)
-        ]
-        digest = hashlib.sha256("".join([*stable, *hashes]).encode()).hexdigest()
-    else:
-        digest = hashlib.sha256("".join(sha256_of(path) for path in files).encode()).hexdigest()
+    is_unstable = any(name in TABLES[table] for name in UNSTABLE_COLUMNS)
+    digest_of = _sha256_of_stable_columns if is_unstable else sha256_of
+    digest = hashlib.sha256("".join(digest_of(path) for path in files).encode()).hexdigest()
     return {
         "rows": sum(pq.read_metadata(path).num_rows for path in files),
         "bytes": sum(path.stat().st_size for path in files),
@@ -100,23 +121,37 @@ def described(table: str, files: Sequence[Path]) -> dict[str, Any]:
     }
 
 
+def _sha256_of_stable_columns(path: Path) -> str:
+    """The SHA-256 of the stored bytes of all columns but UNSTABLE_COLUMNS: nothing is decoded."""
+    digest = hashlib.sha256()
+    metadata = pq.read_metadata(path)
+    with path.open("rb") as file:
+        for group in range(metadata.num_row_groups):
+            for number in range(metadata.num_columns):
+                column = metadata.row_group(group).column(number)
+                if column.path_in_schema in UNSTABLE_COLUMNS:
+                    continue
+                starts = (column.dictionary_page_offset, column.data_page_offset)
+                file.seek(min(start for start in starts if start is not None))
+                digest.update(f"{column.path_in_schema} {column.num_values}\n".encode())
+                digest.update(file.read(column.total_compressed_size))
+    return digest.hexdigest()
+
+
 def checksums(folder: Path, known: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Size, SHA-256 and mtime of every file in `folder`, made durable. Files that are `known` are not read again."""
-    found: dict[str, dict[str, Any]] = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+
+    def entry(path: Path) -> tuple[str, dict[str, Any]]:
         relative = str(path.relative_to(folder))
         if relative in known:
-            found[relative] = dict(known[relative])
-            continue
+            return relative, dict(known[relative])
         with path.open("rb") as handle:
             os.fsync(handle.fileno())
         status = path.stat()
-        found[relative] = {
-            "bytes": status.st_size,
-            "sha256": sha256_of(path),
-            "mtime_ns": status.st_mtime_ns,
-        }
-    return found
+        return relative, {"bytes": status.st_size, "sha256": sha256_of(path), "mtime_ns": status.st_mtime_ns}
+
+    with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
+        return dict(pool.map(entry, sorted(path for path in folder.rglob("*") if path.is_file())))
 
 
 def source_record(source: Source) -> Any:

@@ -99,7 +99,7 @@ class LookupFileWriter:
 
     def put(self, prefix: str, pairs: Pairs) -> None:
         """Adds JSON values by the identifiers of `prefix`."""
-        values = self._compressed([value.encode() for _, value in pairs])
+        values = self._compressed([value for _, value in pairs])
         self.put_raw(list(zip((keys.lookup_key(prefix, identifier) for identifier, _ in pairs), values, strict=True)))
 
     def put_packed(self, prefix: str, pairs: Sequence[tuple[str, bytes]]) -> None:
@@ -121,13 +121,14 @@ class LookupFileWriter:
             cursor.putmulti(sorted(pairs))
         self.n_keys += len(pairs)
 
-    def _compressed(self, values: list[bytes]) -> list[bytes]:
-        large = [index for index, value in enumerate(values) if len(value) >= _COMPRESSED_FROM_BYTES]
+    def _compressed(self, values: Sequence[str]) -> list[bytes]:
+        """The bytes of the values. A text that several identifiers share is encoded and compressed once."""
+        made = {id(value): value.encode() for value in {id(value): value for value in values}.values()}
+        large = [key for key, value in made.items() if len(value) >= _COMPRESSED_FROM_BYTES]
         if large:
-            frames = self._compressor.multi_compress_to_buffer([values[index] for index in large], threads=-1)
-            for frame, index in enumerate(large):
-                values[index] = frames[frame].tobytes()
-        return values
+            frames = self._compressor.multi_compress_to_buffer([made[key] for key in large], threads=-1)
+            made |= {key: frames[frame].tobytes() for frame, key in enumerate(large)}
+        return [made[id(value)] for value in values]
 
 
 def write_prefix(file: LookupFileWriter, con: duckdb.DuckDBPyConnection, prefix: str) -> None:
@@ -158,9 +159,17 @@ def sample_values(table: str, prefix: str, rows: pa.Table) -> list[str]:
 
 
 def values_of(con: duckdb.DuckDBPyConnection, prefix: str) -> Iterator[Pairs]:
-    """Batches of identifier and JSON of `prefix`, from the tables that `con` has."""
+    """Batches of identifier and JSON of `prefix`, from the tables that `con` has.
+
+    A third column of the query holds other identifiers of the same values, null where there are none.
+    """
     for batch in con.sql(query_text(f"publish/{QUERIES[prefix][0]}")).to_arrow_reader(_BATCH_ROWS):
-        yield list(zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True))
+        values = batch.column(1).to_pylist()
+        pairs = list(zip(batch.column(0).to_pylist(), values, strict=True))
+        for others in batch.columns[2:]:
+            named = zip(others.to_pylist(), values, strict=True)
+            pairs += [(identifier, value) for identifier, value in named if identifier is not None]
+        yield pairs
 
 
 def train_dictionary(values: Sequence[bytes]) -> bytes | None:

@@ -15,7 +15,7 @@ from assets.publishing import build, full, generations, tables
 from assets.publishing.database import export_database
 from assets.publishing.validation import ValidationFailedError
 from features.schemas.catalog import INTERACTIONS
-from features.schemas.features import USER_PROFILES
+from features.schemas.features import PREFERENCES, USER_PROFILES
 from features.schemas.insight import DIGESTS
 from features.schemas.ranking import FALLBACK_FEEDS
 from serving.contract.generation import GenerationError
@@ -391,3 +391,31 @@ def test_a_flipped_byte_of_any_file_is_found_also_with_the_old_time(tmp_path: Pa
         path.write_bytes(whole)
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert generations.is_whole(tmp_path, name)
+
+
+def preferences(*rows: tuple[str, str]) -> pl.DataFrame:
+    """Rows of PREFERENCES by user and value."""
+    names = [{"user_id": user, "dimension": "skill", "value": value} for user, value in rows]
+    return PREFERENCES.conform(pl.DataFrame(names))
+
+
+def stored(path: Path, rows: pl.DataFrame) -> tables.Source:
+    rows.write_parquet(path)
+    return tables.Source(frame=pl.scan_parquet(path), read_from=[path])
+
+
+def test_a_table_that_the_lake_holds_in_order_is_shared_and_any_other_is_written_in_order(tmp_path: Path) -> None:
+    in_order = preferences(("a", "go"), ("a", "sql"), ("b", "go"))
+    for name, rows, is_shared in (
+        ("shared", in_order, True),
+        ("unsorted", in_order.reverse(), False),
+        ("unsorted in the last column", in_order[[1, 0, 2]], False),
+        ("with a column more", in_order.with_columns(more=1), False),
+        ("without rows", in_order.clear(), True),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        lake_file = folder / "lake.parquet"
+        (path,) = tables.write_table(folder, "preferences", stored(lake_file, rows))
+        assert path.samefile(lake_file) == is_shared, name
+        assert pl.read_parquet(path).equals(rows.select(in_order.columns).sort(PREFERENCES.key)), name
