@@ -1,7 +1,8 @@
 """Interactions open applications, and applications hide their jobs: what either log says is written into the other.
 
 An `apply` or `save` of a user becomes a status in the log of applications. The first status of a user and job that the
-employer can know of becomes an event `applied`, by which feeds leave out the job and its duplicates.
+employer can know of becomes an event `applied`, by which feeds leave out the job and its duplicates, unless the app
+logged the application itself.
 """
 
 import json
@@ -48,19 +49,20 @@ def open_applications(lake: Lake) -> int:
 
 
 def record_applications(lake: Lake) -> int:
-    """Adds an event `applied` for each user and job that has none, of users in new parts of the log; how many are new.
+    """Adds an event `applied` for each user and job without it and without `apply`, of users in new parts of the log.
 
     It has the time of the first status that was known then: one that comes later and happened before changes nothing.
+    Nor does an `apply` that comes later. Returns how many are new.
     """
     fresh = _new_parts(lake, APPLICATION_LOG.name)
     if not fresh:
         return 0
     users = pl.scan_parquet(fresh, hive_partitioning=False, glob=False).select("user_id").unique()
-    log = (
-        lake.scan("bronze", APPLICATION_LOG)
-        .filter(~pl.col("event_id").str.starts_with(_FROM_INTERACTION))
-        .join(users, on="user_id", how="semi")
-    )
+    told = lake.scan("bronze", APPLICATION_LOG).join(users, on="user_id", how="semi")
+    is_mirrored = pl.col("event_id").str.starts_with(_FROM_INTERACTION)
+    log = told.filter(~is_mirrored)
+    # An answer comes days after the application: with an event of its own it would count twice.
+    logged = told.filter(is_mirrored, pl.col("state") == _OPENED["apply"]).select("user_id", "job_id")
     jobs = (
         log.select("user_id", "application_id", of_application="job_id")
         .drop_nulls()
@@ -72,6 +74,7 @@ def record_applications(lake: Lake) -> int:
         .join(jobs, on=["user_id", "application_id"], how="left")
         .with_columns(job_id=pl.coalesce("job_id", "of_application"))
         .drop_nulls("job_id")
+        .join(logged, on=["user_id", "job_id"], how="anti")
         .group_by("user_id", "job_id")
         .agg(pl.col("occurred_at").min())
         .sort("user_id", "job_id")

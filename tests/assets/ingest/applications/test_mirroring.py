@@ -3,6 +3,7 @@
 import datetime as dt
 
 import polars as pl
+import pytest
 
 from assets.catalog.counting import count_days
 from assets.catalog.folding import fold_days
@@ -75,11 +76,21 @@ def test_an_application_that_only_the_log_tells_of_hides_its_job(lake: Lake) -> 
     assert interactions(lake) == {"hh:1": (1, 11, True), "hh:4": (1, 10, True)}
 
 
-def test_an_application_that_both_logs_tell_of_counts_once(lake: Lake) -> None:
-    store_events(lake, event("e1", "apply", 2))
-    store_log(lake, status("s1", 3, "applied"))
+@pytest.mark.parametrize("answered_after_hours", [1, 60])
+def test_an_application_that_both_logs_tell_of_counts_once(lake: Lake, answered_after_hours: float) -> None:
+    store_events(lake, event("e1", "apply"))
+    store_log(lake, status("s1", answered_after_hours, "acknowledged"))
     open_applications(lake)
+    assert record_applications(lake) == 0
+    assert interactions(lake) == {"hh:1": (1, 10, True)}
+
+
+def test_an_application_that_the_app_logs_after_the_answer_of_the_same_day_counts_once(lake: Lake) -> None:
+    store_log(lake, status("s1", 3, "applied"))
     assert record_applications(lake) == 1
+    store_events(lake, event("e1", "apply", 2))
+    open_applications(lake)
+    assert record_applications(lake) == 0
     assert interactions(lake) == {"hh:1": (1, 10, True)}
 
 
