@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,6 +37,7 @@ LOCK_TIMEOUT_SECONDS = 600
 OWNER_ONLY = 0o600  # most files hold personal data
 # Of a streamed file. Without a number, the threads' progress decides, and equal rows give different bytes.
 _ROW_GROUP_ROWS = 32_768
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 # Of zstd. Columns of ids and counters get as small as with the default level, for a third less work.
 _COMPRESSION_LEVEL = 1
 
@@ -97,6 +99,18 @@ def _stamp(descriptor: int) -> None:
     os.utime(descriptor, ns=(now, now))
 
 
+@contextmanager
+def _os_errors(path: Path) -> Iterator[None]:
+    """Raises what the system refused, such as a full disk, as OSError of `path`: Polars says it is a ComputeError."""
+    try:
+        yield
+    except pl.exceptions.PolarsError as error:
+        found = _OS_ERROR.search(str(error))
+        if found is None:
+            raise
+        raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from error
+
+
 def _scan(files: list[Path], table: Table) -> pl.LazyFrame:
     """The declared columns of the files; those that files of an older version lack are null."""
     return pl.scan_parquet(
@@ -126,7 +140,7 @@ def write_bytes(path: Path, body: bytes) -> None:
 
 def write_parquet(frame: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
     """Replaces `path` by `frame`, atomically; a LazyFrame is streamed."""
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, _os_errors(path):
         if isinstance(frame, pl.LazyFrame):
             frame.sink_parquet(
                 temporary,
@@ -149,10 +163,11 @@ def write_part(
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}.parquet"
     try:
-        # Rechunked, the same rows give the same bytes, whatever chunks they came in.
-        frame.rechunk().write_parquet(
-            temporary, compression="zstd", compression_level=_COMPRESSION_LEVEL, statistics=True
-        )
+        with _os_errors(folder):
+            # Rechunked, the same rows give the same bytes, whatever chunks they came in.
+            frame.rechunk().write_parquet(
+                temporary, compression="zstd", compression_level=_COMPRESSION_LEVEL, statistics=True
+            )
         with temporary.open("rb+") as handle:
             digest = hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
             path = folder / f"{prefix}{digest}.parquet"

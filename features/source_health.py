@@ -1,5 +1,7 @@
 """Alarms about sources, from the log of ingest runs."""
 
+import datetime as dt
+
 import polars as pl
 
 from features.schemas.bronze import INGEST_RUNS
@@ -20,6 +22,13 @@ COMPARED_LISTINGS = 5
 MIN_SHARE_LISTED = 0.5
 MAX_SHARE_QUARANTINED = 0.5
 _MIN_READ = 10
+# A source is silent if its last news is older than this many times the longest pause that it made before.
+SILENT_PAUSES = 3
+SILENT_AFTER = dt.timedelta(days=2)
+_MIN_TIMES_WITH_NEWS = 5
+_DAY_SECONDS = 86_400
+# These are asked in every run; what lands in files is in the log only if there was a file.
+_ASKED = ("feed_postings", "hh_postings")
 _SOURCE = ["kind", "source"]
 
 
@@ -28,10 +37,12 @@ def source_alarms(runs: pl.DataFrame) -> pl.DataFrame:
 
     - `empty`, `dropped`: the last complete listing has no jobs, or under half the median of up to five before it;
     - `failing`: the last run failed (since: the first failure after the last success);
-    - `quarantined`: the last run read 10 or more entries, and over half of them were unusable.
+    - `quarantined`: the last run read 10 or more entries, and over half of them were unusable;
+    - `silent`: nothing new or changed for two days, and for three times as long as ever before. A feed that is no
+      longer asked is not silent.
     """
     ordered = runs.sort(*_SOURCE, "ran_at", "attempt")
-    found = pl.concat([_dropped(ordered), _failing(ordered), _quarantined(ordered)])
+    found = pl.concat([_dropped(ordered), _failing(ordered), _quarantined(ordered), _silent(ordered)])
     return SOURCE_ALARMS.conform(found.select(list(SOURCE_ALARMS.columns))).sort("kind", "source", "alarm")
 
 
@@ -81,6 +92,36 @@ def _quarantined(ordered: pl.DataFrame) -> pl.DataFrame:
             alarm=pl.lit("quarantined"),
             detail=pl.format("{} of {} entries", "n_quarantined", "n_read"),
             since="ran_at",
+        )
+    )
+
+
+def _silent(ordered: pl.DataFrame) -> pl.DataFrame:
+    newest = pl.lit(ordered["ran_at"].max(), UTC_TIMESTAMP)
+    last_reading = ordered.group_by(_SOURCE).agg(last_reading=pl.col("ran_at").max())
+    days = pl.col("pause").dt.total_seconds() / _DAY_SECONDS
+    usual_days = pl.col("longest").dt.total_seconds() / _DAY_SECONDS
+    is_still_asked = ~pl.col("kind").is_in(_ASKED) | (newest - pl.col("last_reading") < SILENT_AFTER)
+    return (
+        ordered.filter(pl.col("n_new").fill_null(0) + pl.col("n_changed").fill_null(0) > 0)
+        .unique([*_SOURCE, "ran_at"], maintain_order=True)
+        .group_by(_SOURCE, maintain_order=True)
+        .agg(n=pl.len(), since=pl.col("ran_at").max(), longest=pl.col("ran_at").diff().max())
+        .join(last_reading, on=_SOURCE)
+        .with_columns(pause=newest - pl.col("since"))
+        .filter(
+            is_still_asked,
+            pl.col("n") >= _MIN_TIMES_WITH_NEWS,
+            pl.col("pause") >= SILENT_AFTER,
+            pl.col("pause") > SILENT_PAUSES * pl.col("longest"),
+        )
+        .select(
+            *_SOURCE,
+            alarm=pl.lit("silent"),
+            detail=pl.format(
+                "nothing new for {} days; it had news every {} days at most", days.round(1), usual_days.round(1)
+            ),
+            since="since",
         )
     )
 

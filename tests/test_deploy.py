@@ -95,3 +95,8 @@ def test_each_alert_of_prometheus_names_metrics_that_exist(tmp_path: Path) -> No
     rules = [rule for group in groups for rule in group["rules"]]
     assert all(names_in([rule["expr"]]) for rule in rules)
     assert names_in(rule["expr"] for rule in rules) - exposed(tmp_path) == set()
+    runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    for rule in rules:
+        page, _, title = rule["annotations"]["runbook"].partition(", ")
+        assert page == "docs/runbook.md"
+        assert not title or f"## {title}\n" in runbook, title

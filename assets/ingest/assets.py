@@ -273,7 +273,7 @@ def ingest_runs(context: dg.AssetExecutionContext, workspace: Workspace, clock: 
 
 @dg.asset_check(asset=dg.AssetKey(["bronze", INGEST_RUNS.name]))
 def sources_keep_coming(workspace: Workspace) -> dg.AssetCheckResult:
-    """No source fails, lists nothing or under half of what it listed, or is mostly unusable. It only warns."""
+    """No source fails, falls silent, lists nothing or half of what it did, or is mostly unusable. It only warns."""
     alarms = source_alarms(recent_runs(workspace.lake))
     problems = [f"{source}: {alarm} ({detail})" for _, source, alarm, detail, _ in alarms.iter_rows()]
     return dg.AssetCheckResult(

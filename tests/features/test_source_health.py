@@ -10,6 +10,7 @@ from features.schemas.bronze import INGEST_RUNS
 from features.source_health import SOURCE_ALARMS, source_alarms
 
 START = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+DAY = dt.timedelta(days=1)
 
 
 def log(*runs: dict[str, object], source: str = "board") -> pl.DataFrame:
@@ -73,3 +74,28 @@ def test_any_log_is_judged_without_failing(runs: list[tuple[bool, int | None, in
     found = source_alarms(log(*rows) if runs else INGEST_RUNS.empty())
     SOURCE_ALARMS.validate(found)
     assert ("failing" in found["alarm"]) == (bool(runs) and runs[-1][0])
+
+
+def news(*days: int, kind: str = "events", read_until: int | None = None) -> pl.DataFrame:
+    """News on these days, and another source's on the last day of all. `read_until`: read without news until then."""
+    rows = [log({"kind": kind, "n_new": 3, "ran_at": START + day * DAY}) for day in days]
+    rows += [log({"kind": kind, "n_new": 0, "ran_at": START + (read_until or max(days)) * DAY, "attempt": 1})]
+    return pl.concat([*rows, log({"kind": "user_records", "n_new": 1, "ran_at": START + 20 * DAY}, source="users")])
+
+
+def test_a_source_without_news_for_much_longer_than_ever_is_silent() -> None:
+    found = source_alarms(news(0, 1, 2, 4, 5))
+    assert found.select("source", "alarm", "detail", "since").rows() == [
+        ("board", "silent", "nothing new for 15.0 days; it had news every 2.0 days at most", START + 5 * DAY)
+    ]
+
+
+def test_a_source_that_rests_as_long_as_before_or_has_hardly_begun_is_not_silent() -> None:
+    for days in ((0, 5, 6, 7, 8), (0, 1, 2, 3), (15, 16, 17, 18, 19)):
+        assert alarms(news(*days)) == []
+
+
+def test_a_feed_is_silent_only_while_it_is_asked() -> None:
+    days = (0, 1, 2, 3, 4)
+    assert [alarm for alarm, _ in alarms(news(*days, kind="feed_postings", read_until=20))] == ["silent"]
+    assert alarms(news(*days, kind="feed_postings", read_until=5)) == []
