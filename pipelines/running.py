@@ -14,6 +14,9 @@ import dagster as dg
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
+from assets.config.files import config_file
+from assets.config.pipeline import Pipeline
+from assets.config.yaml_files import load_file
 from assets.damage import rebuild_due
 from assets.resources import ANNOUNCE_TAG, AS_OF_TAG, Workspace
 from assets.run_ledger import COVERED
@@ -22,7 +25,7 @@ from features.errors import JobfeedError
 from pipelines.alert_channels import AlertError
 from pipelines.alerts import tell_of_run
 from pipelines.cli.terminal import visible
-from pipelines.environment import PROJECT_FOLDER, workspace_from_environment
+from pipelines.environment import PROJECT_FOLDER, config_folder, workspace_from_environment
 from pipelines.failures import cause_of
 from pipelines.records import open_instance
 from serving.contract import logs
@@ -157,7 +160,7 @@ def _records_problem(error: Exception, home: Path) -> str:
 
 def _tell_operators(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult, console: Console) -> None:
     """Sends alerts, of which a failure is said and fails no run."""
-    settings = workspace_from_environment().config.pipeline
+    settings = load_file(config_file(config_folder(), "pipeline.yaml"), Pipeline)
     try:
         run, succeeded = result.dagster_run, result.success
         tell_of_run(instance, run, succeeded=succeeded, settings=settings, environment=os.environ)
