@@ -18,13 +18,11 @@ from pathlib import Path
 
 import pytest
 
-from assets.erasing.requests import request
 from assets.ingest.report import RunReport
 from assets.ingest.run_log import record_runs
 from assets.lake import Lake
 from assets.publishing import generations
 from assets.run_ledger import open_entry
-from pipelines.mending import mend
 from pipelines.simulation.market import MarketSize, simulate
 from serving.contract.generation import POINTER
 from tests.factories import publish_small
@@ -435,43 +433,3 @@ def test_damaged_records_of_dagster(market: Shell) -> None:
         path.unlink() if path.suffix != ".db" else path.write_bytes(b"no database" * 1000)
     market.sees(trouble, "jobfeed run frequent --always")
     market.mends(trouble)
-
-
-@pytest.mark.slow
-def test_a_source_that_fails(market: Shell) -> None:
-    trouble = TROUBLES["A source fails"]
-    log(market, "board", n_read=0, reasons={}, is_failed=True)
-    market.sees(trouble, "jobfeed status")
-    market.mends(trouble, NAME="board")
-
-
-@pytest.mark.slow
-def test_a_failed_gate(market: Shell) -> None:
-    trouble = TROUBLES["A run fails at publishing/generation"]
-    limits = Path(market.environment["JOBFEED_CONFIG"]) / "pipeline.yaml"
-    limits.write_text("publishing: {max_fallback_share: 0.0}\n")
-    before = served(market.data)
-    market.sees(trouble, "jobfeed run frequent --always")
-    assert served(market.data) == before
-    limits.write_text("publishing: {max_fallback_share: 1.0}\n")
-    market.mends(trouble)
-
-
-@pytest.mark.slow
-def test_damaged_files_and_an_erasure_by_one_daily_run(market: Shell) -> None:
-    damaged, erasure = (
-        TROUBLES["A file of the lake, a model or a ledger is damaged"], TROUBLES["A user asks to be erased"],
-    )  # fmt: skip
-    lake, models = Lake(market.data / "lake"), market.data / "models"
-    request(lake, "demo-python-almaty", at=now() - 25 * HOUR)
-    market.sees(erasure, "jobfeed status")
-    ledger = lake.folder("bronze", "landing_files") / "interactions.parquet"
-    for path in (lake.file("catalog", "jobs"), next(models.rglob("*.npz")), ledger):
-        path.write_bytes(path.read_bytes()[:100])
-    told = "\n".join(mend(lake))  # as a run does that met one of them
-    assert damaged.is_seen_in(told)
-    assert told.count("was moved to") == 3
-    market.sees(damaged, "jobfeed status")
-    market.mends(damaged)
-    for line in erasure.check.splitlines():
-        assert market.run(line, USER="demo-python-almaty --also nobody@mail.example").returncode == 0
