@@ -1,0 +1,84 @@
+"""After a week of runs, every table equals that of one run over all the landed files at the same instant."""
+
+import datetime as dt
+import json
+import os
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from assets.training.tuning import tuned_path
+from models.fitting.collaborative import Member
+from models.fitting.item_knn import ItemKnnSettings
+from pipelines.simulation import market
+from tests.market_week import MarketWeek
+from tests.rebuilding import link_landing, run_job, unexplained
+from tests.table_differences import differences
+
+FIRST = dt.datetime(2026, 3, 2, 2, tzinfo=dt.UTC)
+SIZE = market.MarketSize(n_users=40, n_jobs=60, n_events=1_000, n_days=20)
+# Hours after the first run.
+RUNS = (("frequent", 20), ("hourly", 70), ("daily", 168))
+
+
+def keep_item_knn(data: Path) -> None:
+    """Chooses a collaborative model that does not start from the last one, as ALS does."""
+    chosen = Member("item_knn", 1.0, ItemKnnSettings()).as_json()
+    path = tuned_path(data / "models")
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"as_of": FIRST.isoformat(), "chosen": [chosen], "models": {}}))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    folder = tmp_path / "config"
+    folder.mkdir()
+    (folder / "pipeline.yaml").write_text("tuning: {enabled: false}\n")
+    return folder
+
+
+def rows(**changes: object) -> pl.DataFrame:
+    """Two lists of jobs, the second with a change."""
+    first = {"user_id": "a", "score": 0.5, "items": [{"job_id": "x", "share": 0.1, "reasons": ["new"]}]}
+    second = {"user_id": "b", "score": None, "items": [{"job_id": "y", "share": 0.2, "reasons": ["new", "near"]}]}
+    return pl.DataFrame([first, {**second, **changes}])
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({}, {}),
+        ({"score": 0.0}, {"score": 1}),
+        ({"user_id": "c"}, {"missing": 1, "unexpected": 1}),
+        ({"user_id": "a"}, {"repeated keys": 2}),
+        ({"items": []}, {"items.missing": 1}),
+        ({"items": [{"job_id": "y", "share": 0.2 + 1e-4, "reasons": ["new", "near"]}]}, {}),
+        ({"items": [{"job_id": "y", "share": 0.2003, "reasons": ["new", "near"]}]}, {"items.share": 1}),
+        ({"items": [{"job_id": "y", "share": 0.2, "reasons": ["near"]}]},
+         {"items.reasons.missing": 1, "items.reasons.element": 1}),
+    ],
+)  # fmt: skip
+def test_differences_are_found_wherever_they_are(changes: dict[str, object], found: dict[str, int]) -> None:
+    assert differences(rows(**changes), rows(), ["user_id"]) == found
+    assert differences(rows(**changes), rows(), ["user_id"], ignored=list(found)) == {} or "repeated keys" in found
+
+
+@pytest.mark.slow
+def test_a_week_of_runs_equals_one_run_over_all_landed_files(tmp_path: Path, config: Path) -> None:
+    data, rebuilt = tmp_path / "data", tmp_path / "rebuilt"
+    market.simulate(data / "landing", SIZE, seed=11, until=FIRST)
+    for path in (data / "landing").rglob("*.*"):
+        os.utime(path, ((FIRST - dt.timedelta(hours=3)).timestamp(),) * 2)
+    for folder in (data, rebuilt):
+        keep_item_knn(folder)
+    run_job(data, "daily", FIRST, config)
+    week, since = MarketWeek(data, seed=5), FIRST - dt.timedelta(hours=1)
+    for job, hours in RUNS:
+        as_of = FIRST + dt.timedelta(hours=hours)
+        week.happen(since=since, until=as_of, n_events=60, n_jobs=3, n_users=4)
+        run_job(data, job, as_of, config)
+        since = as_of
+    link_landing(data, rebuilt)
+    run_job(rebuilt, "daily", since, config)
+    assert unexplained(data, rebuilt) == {}
