@@ -16,6 +16,7 @@ from assets.ahead import ahead
 from assets.declare import asset
 from assets.digests.advice import with_advice
 from assets.digests.checks import ASSET_CHECKS as ASSET_CHECKS
+from assets.digests.duties import with_duties
 from assets.digests.letters import LetterWriter, missing_settings
 from assets.digests.links import DigestLinks
 from assets.digests.outbox import open_outbox
@@ -45,7 +46,10 @@ _GROUP_ROWS = 1_024  # who reads a few digests decodes about as many
 @asset(
     "digests/digests",
     inputs=("catalog/jobs", "catalog/users", "insight/skill_demand", "insight/skill_gaps"),
-    deps=("ranking/feeds", "bronze/unsubscribes", "bronze/bounces"),
+    deps=(
+        *("ranking/feeds", "bronze/unsubscribes", "bronze/bounces"),
+        *("catalog/applications", "catalog/follow_ups", "catalog/interviews"),
+    ),
 )
 def digests(
     context: dg.AssetExecutionContext,
@@ -68,7 +72,8 @@ def digests(
     selection = ItemSelection.of(due, jobs, lake.scan("digests", DIGEST_ITEMS), as_of=as_of, settings=settings)
     items = digest_items(lake, selection)
     n_due, due = due.height, due.join(items.select("user_id"), on="user_id", how="semi", maintain_order="left")
-    advised = with_advice(_with_links(due, DigestLinks.of(settings, os.environ)), skill_gaps, skill_demand)
+    linked = _with_links(due, DigestLinks.of(settings, os.environ))
+    advised = with_duties(with_advice(linked, skill_gaps, skill_demand), lake, as_of=as_of)
     named = jobs.join(items.lazy().select("job_id"), on="job_id", how="semi").collect()
     names = Names([*display_names(workspace.vocabulary).iter_rows(), *town_names(jobs).iter_rows()])
     edition = Edition(advised, items, named, Wording(_referenced_titles(items, jobs), names))

@@ -40,8 +40,9 @@ def render(readers: pl.DataFrame, items: pl.DataFrame, jobs: pl.DataFrame, wordi
     """Rows of DIGESTS without generation_time_seconds, sorted by user, for those of `readers` who have items.
 
     `readers`: user_id, language, digest_date, unsubscribe_url, view_url (either may be null), trends (a list of
-    DIGEST_TREND) and skills (a list of skill and hours). `items`: as selection.digest_items returns them. `jobs`: the
-    rows of JOBS that they name. Of each digest as many items are kept as fit into MAX_HTML_BYTES.
+    DIGEST_TREND), skills (a list of skill and hours) and duties (a list of DUTIES). `items`: as
+    selection.digest_items returns them. `jobs`: the rows of JOBS that they name. Of each digest as many items are kept
+    as fit into MAX_HTML_BYTES.
     """
     is_known = pl.col("language").is_in(LANGUAGES)
     spoken = readers.with_columns(language=pl.when(is_known).then("language").otherwise(pl.lit(LANGUAGES[0])))
@@ -210,6 +211,7 @@ def _heads(readers: pl.DataFrame, language: str, names: Names, *, html: Pattern,
     heads = readers.with_columns(html_date=_dates(pl.col("digest_date"), "date", language))
     heads = heads.join(_trends(readers, language, names, html=html, text=text), on="user_id", how="left")
     heads = heads.join(_skills(readers, language, names, html=html, text=text), on="user_id", how="left")
+    heads = heads.join(_duties(readers, language, html=html, text=text), on="user_id", how="left")
     for name, url in (("view", "view_url"), ("leave", "unsubscribe_url")):
         html_link = html.block(name).filled(**{url: escaped(pl.col(url))})
         is_known = pl.col(url).is_not_null()
@@ -252,6 +254,33 @@ def _trends(readers: pl.DataFrame, language: str, names: Names, *, html: Pattern
         "news",
         html_market=html.block("market").filled(trend=pl.col("html_trend")),
         text_market=text.block("market").filled(trend=pl.col("text_trend")),
+    )
+
+
+def _duties(readers: pl.DataFrame, language: str, *, html: Pattern, text: Pattern) -> pl.DataFrame:
+    """Columns user_id, html_due and text_due: what waits for the reader in the applications."""
+    rows = readers.select("user_id", "duties").explode("duties").drop_nulls("duties").unnest("duties")
+    about = plain(pl.col("about"), longest=_LONGEST["text"])
+    said = rows.with_columns(
+        what=pl.col("kind").replace_strict(texts()[language]["duties"], return_dtype=pl.String),
+        about=pl.when(about != "").then(about),
+        day=_dates(pl.col("day"), "day", language),
+    ).with_columns(
+        name=pl.concat_str("what", "about", separator=": ", ignore_nulls=True),
+        at=pl.concat_str("day", "time", separator=", ", ignore_nulls=True),
+    )
+    grouped = (
+        said.with_columns(
+            html_duty=html.block("due", "duty").filled(name=escaped(pl.col("name"))),
+            text_duty=text.block("due", "duty").filled(),
+        )
+        .group_by("user_id", maintain_order=True)
+        .agg(pl.col("html_duty").str.join(""), pl.col("text_duty").str.join(""))
+    )
+    return grouped.select(
+        "user_id",
+        html_due=html.block("due").filled(duty=pl.col("html_duty")),
+        text_due=text.block("due").filled(duty=pl.col("text_duty")),
     )
 
 

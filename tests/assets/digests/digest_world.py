@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from assets.config.files import SHIPPED_VOCABULARY
+from assets.digests.duties import DUTIES
 from assets.digests.rendering import Wording, render
 from features.schemas.catalog import JOBS
 from features.schemas.insight import DIGESTS
@@ -51,6 +52,10 @@ TRENDS = [
     {"name": "Python", "n_jobs": 1_234, "change": 0.123},
     {"name": "PostgreSQL", "n_jobs": 611, "change": -0.043},
     {"name": "Data Analysis", "n_jobs": 301, "change": None},
+]
+DUTIES_OF_READERS = [
+    {"kind": "interview", "about": "<Acme> & Acme", "day": dt.date(2026, 3, 2), "time": "14:00"},
+    {"kind": "follow_up", "about": None, "day": dt.date(2026, 3, 1), "time": None},
 ]
 SKILLS = [{"skill": "Apache Kafka", "hours": 40}, {"skill": "System Design", "hours": 121}]
 
@@ -101,13 +106,15 @@ def market_readers(languages: Mapping[str, str], **changes: Any) -> pl.DataFrame
             "view_url": "https://example.org/digests/2026-03-01",
             "trends": TRENDS,
             "skills": SKILLS,
+            "duties": DUTIES_OF_READERS,
             **changes,
         }
         for user_id, language in languages.items()
     ]
     skills = pl.List(pl.Struct({"skill": pl.String, "hours": pl.Int32}))
     texts = dict.fromkeys(("unsubscribe_url", "view_url"), pl.String)
-    return pl.DataFrame(rows, schema_overrides={"trends": DIGESTS.columns["market_trends"], "skills": skills, **texts})
+    lists = {"trends": DIGESTS.columns["market_trends"], "skills": skills, "duties": DUTIES}
+    return pl.DataFrame(rows, schema_overrides={**lists, **texts})
 
 
 def rendered(

@@ -100,6 +100,14 @@ def test_every_reason_is_said(language: str, code: str) -> None:
     assert "{" not in digest["text"]
 
 
+def test_what_waits_for_the_reader_is_said_with_its_day() -> None:
+    english, russian = rendered("en"), rendered("ru")
+    assert "   2 March, 14:00: Interview: <Acme> & Acme\n" in english["text"]
+    assert "   1 March: Write to the employer\n" in english["text"]
+    assert "Interview: &lt;Acme&gt; &amp; Acme" in english["html"]
+    assert "2 марта, 14:00: Собеседование" in russian["text"]
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
     "changes",
@@ -109,6 +117,7 @@ def test_every_reason_is_said(language: str, code: str) -> None:
         {"view_url": None},
         {"trends": []},
         {"skills": []},
+        {"duties": []},
         {"unsubscribe_url": None, "view_url": None, "trends": [], "skills": []},
     ],
 )
@@ -122,6 +131,7 @@ def test_what_is_missing_leaves_no_trace(language: str, changes: dict[str, objec
         ("view_url", "view"),
         ("trends", "market"),
         ("skills", "learn"),
+        ("duties", "due"),
     ):
         is_there = name not in changes
         assert (words[word] in html) == is_there
