@@ -16,6 +16,9 @@ EVENT_WEIGHTS = {
     "ignore": -5,
     "feedback": 0,
 }
+# What the log of applications adds to the weight of an application that came so far: a firm's answer says more of how
+# well user and job fit than anything that the user alone does.
+RECORDED_WEIGHTS = {"interviewed": 5, "offered": 10}
 RELEVANT_WEIGHT = 3
 NOT_RELEVANT_WEIGHT = -5
 # For feedback with a rating (1 to 5) and without a verdict on relevance.

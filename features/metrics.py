@@ -30,6 +30,15 @@ def match_metrics(quality: pl.DataFrame, *, threshold: int) -> pl.DataFrame:
     return metric_rows(values.with_columns(metric=pl.format("match_{}", "metric")))
 
 
+def application_metrics(quality: pl.DataFrame, *, threshold: int) -> pl.DataFrame:
+    """METRICS of APPLICATION_QUALITY, named <outcome>_match_precision and so on, of a score of at least `threshold`."""
+    slices = ["outcome", "recipe", "arm"]
+    at_threshold = quality.with_columns(pl.col("n").sum().over(slices)).filter(pl.col("match_percent") == threshold)
+    columns = ["precision", "recall", "f1", "calibration_error"]
+    values = at_threshold.unpivot(columns, index=[*slices, "n"], variable_name="metric")
+    return metric_rows(values.with_columns(metric=pl.format("{}_match_{}", "outcome", "metric")).drop("outcome"))
+
+
 def experiment_metrics(experiments: pl.DataFrame) -> pl.DataFrame:
     """METRICS of EXPERIMENTS: each arm's difference to the first one, always valid, and how even the split is."""
     differences = experiments.drop_nulls("difference").select(

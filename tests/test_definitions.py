@@ -70,6 +70,7 @@ ASSETS_BY_GROUP = {
     "digests": {"digests/digest_outbox", "digests/digests"},
     "insight": {
         "insight/application_funnel",
+        "insight/application_quality",
         "insight/company_profiles",
         "insight/experiments",
         "insight/follow_up_stats",

@@ -27,6 +27,7 @@ from features.interactions import (
     MAX_OPENED_A_MINUTE,
     MIN_RELEVANT_RATING,
     NOT_RELEVANT_WEIGHT,
+    RECORDED_WEIGHTS,
     RELEVANT_WEIGHT,
 )
 from features.schemas.bronze import EVENTS
@@ -49,7 +50,7 @@ copy ({}) to $target (
     kv_metadata {{made_of: $made_of, cut_at: $cut_at, last_event_at: $last_event_at, parts: $parts}}
 )
 """
-_EVENT_WEIGHTS = pl.DataFrame(list(EVENT_WEIGHTS.items()), ["event_type", "weight"], orient="row")
+_EVENT_WEIGHTS = pl.DataFrame(list((EVENT_WEIGHTS | RECORDED_WEIGHTS).items()), ["event_type", "weight"], orient="row")
 _ASKING = Lock()
 
 

@@ -4,12 +4,14 @@ import dagster as dg
 import polars as pl
 
 from assets.declare import asset
-from assets.plots import bar_chart
+from assets.plots import bar_chart, lines_over
 from assets.resources import RunClock, Workspace
 from features.applications.follow_up_stats import ALL as ALL_GROUPS
 from features.applications.follow_up_stats import follow_up_stats
+from features.applications.foretold import application_quality
 from features.applications.funnel import ALL, EVERYBODY, funnel, groups, reached_steps
 from features.applications.summaries import last_shown
+from features.metrics import EVERY
 from features.schemas.catalog import JOBS
 from features.schemas.insight import EXPOSURES
 
@@ -36,6 +38,35 @@ def application_funnel(
     return dg.Output(table, metadata={**{f"n_{step}": n for step, n in steps.items()}, "funnel": chart})
 
 
+@asset(
+    "insight/application_quality",
+    inputs=("catalog/application_events", "catalog/applications"),
+    deps=("insight/exposures",),
+)
+def application_quality_table(
+    context: dg.AssetExecutionContext,
+    workspace: Workspace,
+    clock: RunClock,
+    application_events: pl.LazyFrame,
+    applications: pl.LazyFrame,
+) -> dg.Output[pl.DataFrame]:
+    """What the match score foretold against what became of applications: how many of each band of scores came to an
+    interview or an offer, precision, recall and F1 by threshold, and how far scores are from shares."""
+    stands = applications.drop_nulls("match_percent").collect()
+    events = application_events.join(stands.lazy().select(_KEY), on=_KEY, how="semi").collect()
+    shown = last_shown(stands, workspace.lake.scan("insight", EXPOSURES))
+    table = application_quality(stands, shown, reached_steps(events, stands), as_of=clock.as_of(context))
+    of_all = table.filter(recipe=EVERY, arm=EVERY)
+    known = of_all.drop_nulls("positive_share")
+    return dg.Output(
+        table,
+        metadata={
+            "calibration": lines_over(known, "match_percent", "positive_share", "outcome", "Came so far, by score"),
+            "f1": lines_over(of_all.drop_nulls("f1"), "match_percent", "f1", "outcome", "F1 by threshold"),
+        },
+    )
+
+
 @asset("insight/follow_up_stats", inputs=("catalog/follow_ups", "catalog/application_events"))
 def follow_up_stats_table(
     context: dg.AssetExecutionContext, clock: RunClock, follow_ups: pl.LazyFrame, application_events: pl.LazyFrame
@@ -53,4 +84,4 @@ def follow_up_stats_table(
     return dg.Output(table, metadata={"n_sent": int(steps["n_sent"].sum()), "answered": chart})
 
 
-ASSETS = [application_funnel, follow_up_stats_table]
+ASSETS = [application_funnel, application_quality_table, follow_up_stats_table]

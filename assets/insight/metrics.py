@@ -7,10 +7,11 @@ from assets.declare import asset
 from assets.insight.queries import Period
 from assets.resources import RunClock, Workspace
 from features import metrics
-from features.schemas.insight import EXPERIMENTS, MATCH_QUALITY, OUTCOMES, POLICY_VALUES
+from features.schemas.insight import APPLICATION_QUALITY, EXPERIMENTS, MATCH_QUALITY, OUTCOMES, POLICY_VALUES
 
 MATCH_THRESHOLD = 60  # percent, from which a job counts as a match
-_COLLECTED = tuple(f"insight/{table.name}" for table in (OUTCOMES, MATCH_QUALITY, EXPERIMENTS, POLICY_VALUES))
+_COLLECTED_TABLES = (OUTCOMES, MATCH_QUALITY, EXPERIMENTS, POLICY_VALUES, APPLICATION_QUALITY)
+_COLLECTED = tuple(f"insight/{table.name}" for table in _COLLECTED_TABLES)
 
 
 @asset(
@@ -39,14 +40,14 @@ def metrics_table(
         "n_interactions": _rows(interactions),
         "n_recent_events": _rows(period.scan(period.events(workspace.lake), "occurred_at")),
     }
-    outcomes, quality, experiments, policies = (
-        workspace.lake.scan("insight", table).collect()
-        for table in (OUTCOMES, MATCH_QUALITY, EXPERIMENTS, POLICY_VALUES)
+    outcomes, quality, experiments, policies, applications = (
+        workspace.lake.scan("insight", table).collect() for table in _COLLECTED_TABLES
     )
     table = pl.concat(
         [
             metrics.outcome_metrics(outcomes),
             metrics.match_metrics(quality, threshold=MATCH_THRESHOLD),
+            metrics.application_metrics(applications, threshold=MATCH_THRESHOLD),
             metrics.experiment_metrics(experiments),
             metrics.policy_metrics(policies),
             metrics.count_metrics(counts),

@@ -16,6 +16,9 @@ CODE_OF = {state: code for code, state in enumerate(STATES)}
 NEW_CODE = len(STATES)
 # What shows that the employer knows of the application; withdrawn does not.
 KNOWN_TO_EMPLOYER = tuple(state for state in STATES[CODE_OF["applied"] :] if state != "withdrawn")
+# What shows that there was an interview or an offer.
+INTERVIEWED = ("interview", "final_interview")
+OFFERED = ("offer", "negotiation", "accepted", "declined")
 # Nothing is expected of anybody any more.
 FINAL_STATES = ("accepted", "declined", "rejected", "withdrawn")
 

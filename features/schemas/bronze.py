@@ -12,8 +12,9 @@ QUARANTINE_RAW_BYTES = 4096
 EVENT_TYPES = (
     "impression", "view", "click", "save", "unsave", "share", "apply", "dismiss", "reject", "ignore", "feedback",
 )  # fmt: skip
-# An application that the log of applications tells of. Landed events are not of this type.
-RECORDED_APPLICATION = "applied"
+# What the log of applications tells of: an application, its first interview, its first offer. No landed event is of
+# these types.
+RECORDED_APPLICATION, RECORDED_INTERVIEW, RECORDED_OFFER = "applied", "interviewed", "offered"
 SURFACES = ("feed", "search", "digest", "similar", "trending", "external")
 
 _SOURCE = Column(pl.String, "Feed, API or folder that it comes from")
@@ -207,7 +208,7 @@ EVENTS = Table(
         "event_id": Column(pl.String, "Event, by the id that the app gave"),
         "user_id": _USER_ID,
         "event_type": Column(
-            pl.String, f"One of {', '.join(EVENT_TYPES)}; {RECORDED_APPLICATION} by the log of applications"
+            pl.String, f"One of {', '.join(EVENT_TYPES)}; by the log of applications applied, interviewed or offered"
         ),
         "occurred_at": Column(UTC_TIMESTAMP, "When it happened"),
         "job_id": _JOB_ID,

@@ -117,6 +117,28 @@ MATCH_QUALITY = Table(
     },
     key=("recipe", "arm", "surface", "match_percent"),
 )
+APPLICATION_QUALITY = Table(
+    "application_quality",
+    "The match score against what became of applications; one row per outcome, recipe, arm and band of ten percent",
+    {
+        "outcome": Column(pl.String, "What the application is asked to have come to: interview or offer"),
+        **{name: METRICS.described[name] for name in ("recipe", "arm")},
+        "match_percent": Column(pl.Int32, "Least score of the band", "percent"),
+        "n": Column(pl.Int64, "Applications with a score in the band that had time to come so far"),
+        "n_positive": Column(pl.Int64, "Of these, came to the outcome or beyond"),
+        "mean_match_percent": Column(pl.Float64, "Mean score in the band", "percent"),
+        "positive_share": Column(pl.Float64, "Share that came to the outcome", "0–1"),
+        "lower": _LOWER,
+        "upper": _UPPER,
+        "precision": Column(pl.Float64, "Positive share of all applications with at least this score", "0–1"),
+        "recall": Column(pl.Float64, "Share of all positive applications that have at least this score", "0–1"),
+        "f1": Column(pl.Float64, "Harmonic mean of precision and recall", "0–1"),
+        "calibration_error": Column(
+            pl.Float64, "Mean distance of score and share over all bands, weighted by applications", "0–1"
+        ),
+    },
+    key=("outcome", "recipe", "arm", "match_percent"),
+)
 SUCCESS_PATTERNS = Table(
     "success_patterns",
     "Which jobs users act on once shown, against all jobs; one row per outcome, dimension and value with ten users",

@@ -2,7 +2,8 @@
 
 An `apply` or `save` of a user becomes a status in the log of applications. The first status of a user and job that the
 employer can know of becomes an event `applied`, by which feeds leave out the job and its duplicates, unless the app
-logged the application itself.
+logged the application itself. The first interview and the first offer become events too, from which models learn more
+than from an application.
 """
 
 import json
@@ -13,14 +14,30 @@ import polars as pl
 from assets.erasing.requests import Erasures
 from assets.ingest.events.store import EventStore
 from assets.lake import Lake, write_bytes
-from features.applications.states import KNOWN_TO_EMPLOYER
+from features.applications.states import INTERVIEWED, KNOWN_TO_EMPLOYER, OFFERED
 from features.hashing import stable_hash
-from features.schemas.bronze import APPLICATION_LOG, EVENTS, RECORDED_APPLICATION
+from features.schemas.bronze import (
+    APPLICATION_LOG,
+    EVENTS,
+    RECORDED_APPLICATION,
+    RECORDED_INTERVIEW,
+    RECORDED_OFFER,
+)
 
 _OPENED = {"apply": "applied", "save": "saved"}
 _FROM_INTERACTION = "interaction:"
 _FROM_APPLICATION = "application:"
-_SALT = "recorded application"
+_IS_TALK = (pl.col("event_type") == "interview") & (pl.col("action") != "cancelled")
+_IS_OFFER = pl.col("event_type") == "offer"
+# Event -> what of the log of applications shows it, and the salt of its id.
+_RECORDED = {
+    RECORDED_APPLICATION: (
+        pl.col("state").is_in(KNOWN_TO_EMPLOYER) | pl.col("event_type").is_in(["interview", "offer"]),
+        "recorded application",
+    ),
+    RECORDED_INTERVIEW: (pl.col("state").is_in(INTERVIEWED) | _IS_TALK, "recorded interview"),
+    RECORDED_OFFER: (pl.col("state").is_in(OFFERED) | _IS_OFFER, "recorded offer"),
+}
 
 
 def open_applications(lake: Lake) -> int:
@@ -49,10 +66,10 @@ def open_applications(lake: Lake) -> int:
 
 
 def record_applications(lake: Lake) -> int:
-    """Adds an event `applied` for each user and job without it and without `apply`, of users in new parts of the log.
+    """Adds the events `applied`, `interviewed` and `offered` of each user and job without; returns how many are new.
 
-    It has the time of the first status that was known then: one that comes later and happened before changes nothing.
-    Nor does an `apply` that comes later. Returns how many are new.
+    Only users in new parts of the log are looked at. Each event has the time of the first status that was known then:
+    one that comes later and happened before changes nothing. Whoever has an `apply` gets no `applied`.
     """
     fresh = _new_parts(lake, APPLICATION_LOG.name)
     if not fresh:
@@ -62,34 +79,35 @@ def record_applications(lake: Lake) -> int:
     is_mirrored = pl.col("event_id").str.starts_with(_FROM_INTERACTION)
     log = told.filter(~is_mirrored)
     # An answer comes days after the application: with an event of its own it would count twice.
-    logged = told.filter(is_mirrored, pl.col("state") == _OPENED["apply"]).select("user_id", "job_id")
+    logged = told.filter(is_mirrored, pl.col("state") == _OPENED["apply"]).select("user_id", "job_id").collect()
     jobs = (
         log.select("user_id", "application_id", of_application="job_id")
         .drop_nulls()
         .unique(["user_id", "application_id"], keep="any")
     )
-    is_known = pl.col("state").is_in(KNOWN_TO_EMPLOYER) | pl.col("event_type").is_in(["interview", "offer"])
-    first = (
-        log.filter(is_known)
-        .join(jobs, on=["user_id", "application_id"], how="left")
+    named = (
+        log.join(jobs, on=["user_id", "application_id"], how="left")
         .with_columns(job_id=pl.coalesce("job_id", "of_application"))
         .drop_nulls("job_id")
-        .join(logged, on=["user_id", "job_id"], how="anti")
-        .group_by("user_id", "job_id")
-        .agg(pl.col("occurred_at").min())
-        .sort("user_id", "job_id")
         .collect()
     )
-    pairs = first.select(pl.concat_str("user_id", "job_id", separator="\0")).to_series()
-    rows = first.with_columns(
-        event_id=pl.format("{}{}", pl.lit(_FROM_APPLICATION), pl.Series(stable_hash(pairs, _SALT))),
-        event_type=pl.lit(RECORDED_APPLICATION),
-    )
     store = EventStore(lake, Erasures.load(lake))
-    store.add(EVENTS.conform(rows))
+    for event_type, (is_shown, salt) in _RECORDED.items():
+        rows = _first(named.filter(is_shown), event_type, salt)
+        if event_type == RECORDED_APPLICATION:
+            rows = rows.join(logged, on=["user_id", "job_id"], how="anti", maintain_order="left")
+        store.add(EVENTS.conform(rows))
     store.flush()
     _note_parts(lake, APPLICATION_LOG.name, fresh)
     return store.n_new
+
+
+def _first(told: pl.DataFrame, event_type: str, salt: str) -> pl.DataFrame:
+    """An event for each user and job, at the time of the first row."""
+    first = told.group_by("user_id", "job_id").agg(pl.col("occurred_at").min()).sort("user_id", "job_id")
+    pairs = first.select(pl.concat_str("user_id", "job_id", separator="\0")).to_series()
+    event_id = pl.format("{}{}", pl.lit(_FROM_APPLICATION), pl.Series(stable_hash(pairs, salt)))
+    return first.with_columns(event_id=event_id, event_type=pl.lit(event_type))
 
 
 def _new_parts(lake: Lake, name: str) -> list[Path]:

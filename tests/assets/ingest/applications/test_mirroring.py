@@ -71,9 +71,28 @@ def test_an_application_that_only_the_log_tells_of_hides_its_job(lake: Lake) -> 
         status("s5", 1, "rejected", job_id=None, application_id="mine"),
         status("s6", 2, "", event_type="note", state=None, text="x", job_id="hh:4", application_id="mine"),
     )
-    assert record_applications(lake) == 2
+    assert record_applications(lake) == 3
     assert record_applications(lake) == 0
-    assert interactions(lake) == {"hh:1": (1, 11, True), "hh:4": (1, 10, True)}
+    assert interactions(lake) == {"hh:1": (1, 16, True), "hh:4": (1, 10, True)}
+
+
+def test_an_interview_and_an_offer_teach_more_than_an_application_once_each(lake: Lake) -> None:
+    talk = {"event_type": "interview", "state": None, "interview_id": "i", "action": "scheduled", "job_id": "hh:2"}
+    off = {**talk, "action": "cancelled", "job_id": "hh:3"}
+    got = {"event_type": "offer", "state": None, "offer_id": "o", "action": "received", "job_id": "hh:4"}
+    store_log(
+        lake,
+        *(status(f"a{n}", 1, "applied", job_id=f"hh:{n}") for n in range(1, 5)),
+        status("s2", 3, "", **talk),
+        status("s3", 30, "", **{**talk, "action": "completed"}),
+        status("s4", 3, "", **off),
+        status("s5", 40, "", **got),
+        status("s6", 50, "accepted", job_id="hh:4"),
+        status("s7", 60, "interview", job_id="hh:4"),
+    )
+    record_applications(lake)
+    weights = {job: weight for job, (_, weight, _) in interactions(lake).items()}
+    assert weights == {"hh:1": 10, "hh:2": 15, "hh:3": 10, "hh:4": 25}
 
 
 @pytest.mark.parametrize("answered_after_hours", [1, 60])
