@@ -32,6 +32,7 @@ def create_application() -> "Application":
     from serving.service.app import Application
     from serving.service.hosts import HOSTS_VARIABLE, AllowedHosts
     from serving.service.options import authoriser_from_environment
+    from serving.service.origins import ORIGINS_VARIABLE, AllowedOrigins
     from serving.service.rates import RateLimiter
     from serving.service.store import Store
     from serving.service.telemetry import AccessLog
@@ -52,6 +53,7 @@ def create_application() -> "Application":
         authoriser=authoriser,
         # With tokens the service may be open to the network, where it has names that it does not know.
         hosts=AllowedHosts(os.environ.get(HOSTS_VARIABLE, "").split()) if authoriser.is_open else None,
+        origins=AllowedOrigins(os.environ.get(ORIGINS_VARIABLE, "").split()),
         application_limit=limiter(option("RATE_LIMIT")),
         user_limit=limiter(option("USER_RATE_LIMIT")),
         log=AccessLog(sys.stdout.buffer, time.time) if option("ACCESS_LOG") else None,
@@ -84,11 +86,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from serving.contract.logs import configure_logs, get_logger
     from serving.service.hosts import HOSTS_VARIABLE
     from serving.service.options import require_access
+    from serving.service.origins import ORIGINS_VARIABLE, AllowedOrigins
     from serving.service.source import source_of
     from serving.service.startup import published_problem
 
     try:
         configure_logs()
+        AllowedOrigins(options.allowed_origin)
         require_access(options.host, options.port, options.allowed_host)
         source = source_of(options)
     except JobfeedError as error:
@@ -96,6 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     os.environ[PUBLISHED_VARIABLE] = str(source.published)
     os.environ[HOSTS_VARIABLE] = " ".join(options.allowed_host)
+    os.environ[ORIGINS_VARIABLE] = " ".join(options.allowed_origin)
     for name in ("rate_limit", "user_rate_limit", "stale_after_hours", "access_log"):
         os.environ[_OPTIONS_PREFIX + name.upper()] = str(float(getattr(options, name)))
     log = get_logger("serve")
@@ -145,6 +150,7 @@ def _run(options: argparse.Namespace) -> None:
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     from serving.service.options import make_parser
+    from serving.service.origins import ORIGINS_VARIABLE
 
     description = "Read-only look-ups in published feeds."
     parser, set_by = make_parser("jobfeed serve", description, prefix=_OPTIONS_PREFIX, port=8080)
@@ -154,6 +160,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rate-limit", type=float, default=set_by("RATE_LIMIT", "1000"), help=rates)
     user_rates = "the same per token of one user"
     parser.add_argument("--user-rate-limit", type=float, default=set_by("USER_RATE_LIMIT", "20"), help=user_rates)
+    origins = "a web page's origin whose scripts may read answers, such as https://app.example.org; may be repeated"
+    known = os.environ.get(ORIGINS_VARIABLE, "").split()
+    parser.add_argument("--allowed-origin", action="append", default=known, metavar="ORIGIN", help=origins)
     log = "a JSON line per request on standard output"
     is_logged = set_by("ACCESS_LOG", "1").lower() not in _OFF
     parser.add_argument("--access-log", action=argparse.BooleanOptionalAction, default=is_logged, help=log)

@@ -18,6 +18,7 @@ from serving.contract.logs import get_logger, place_of
 from serving.service import negotiation
 from serving.service.auth import Authoriser, Caller
 from serving.service.hosts import AllowedHosts
+from serving.service.origins import AllowedOrigins
 from serving.service.parameters import parse_query
 from serving.service.problems import PROBLEM_TYPE, ProblemError, cut
 from serving.service.rates import RateLimiter
@@ -53,7 +54,7 @@ _LOG = get_logger("serve")
 class Application:
     """Serves the generation of `store` to callers that `authoriser` accepts; limits and log are optional.
 
-    With `hosts`, requests to other Host names are refused.
+    With `hosts`, requests to other Host names are refused. Pages of `origins` may read the answers.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Application:
         *,
         authoriser: Authoriser | None = None,
         hosts: AllowedHosts | None = None,
+        origins: AllowedOrigins | None = None,
         application_limit: RateLimiter | None = None,
         user_limit: RateLimiter | None = None,
         log: AccessLog | None = None,
@@ -71,6 +73,7 @@ class Application:
         self._store = store
         self._authoriser = authoriser or Authoriser()
         self._hosts = hosts
+        self._origins = origins or AllowedOrigins(())
         self._limits = {False: application_limit, True: user_limit}
         self._log = log
         state = ServedState(store, stale_after_seconds=stale_after_seconds, clock=clock)
@@ -102,6 +105,7 @@ class Application:
             status, answer = 500, _problem(ProblemError(500, "the service failed; the log says where"), request_id)
         body = answer.body
         sent = [("x-request-id", request_id), _NOSNIFF, *context.caching, *answer.headers.items()]
+        sent += self._origins.headers(environ.get("HTTP_ORIGIN"))
         if status != 304:
             if len(body) >= negotiation.COMPRESSED_FROM_BYTES:
                 encoding = negotiation.encoding_of(environ.get("HTTP_ACCEPT_ENCODING", ""))
@@ -143,6 +147,8 @@ class Application:
             self._hosts.require(environ.get("HTTP_HOST"))
         if len(path) > MAX_PATH_BYTES:
             raise ProblemError(414, f"the path has {len(path)} bytes; at most {MAX_PATH_BYTES} are read")
+        if method == "OPTIONS" and (ahead := self._origins.preflight(environ.get("HTTP_ORIGIN"))) is not None:
+            return 204, Answer(b"", headers=dict(ahead))
         if method not in _METHODS:
             allow = {"allow": ", ".join(_METHODS)}
             raise ProblemError(405, f"{cut(method)} is not allowed; this service is read-only", headers=allow)

@@ -60,7 +60,8 @@ _OF_TYPE: Mapping[str, Mapping[str, Any]] = {
     },
     "MatchFactor": {"code": "remote", "text": "You can work remotely"},
     "Matches": {"language": "en"},
-    "Feed": {"source": "personal", "language": "en", "limit": 20, "offset": 0},
+    "Feed": {"source": "personal", "language": "en", "limit": 20, "offset": 0, "total": 100,
+             "next": "/v1/users/anna/feed?limit=20&offset=20&lang=en"},
     "DigestTrend": {"name": "Python"},
     "Digest": {
         "digest_date": "2026-03-01", "title": "3 new jobs for you", "summary": "The best of 12 new matches.",

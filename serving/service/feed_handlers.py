@@ -1,5 +1,7 @@
 """The handler of feeds: the hot path. Compiled code joins the items (serving/feed_join)."""
 
+from urllib.parse import quote, urlencode
+
 import msgspec
 
 from serving.contract.feed_codec import FEED_HEADER, PACKED_FEED
@@ -57,12 +59,28 @@ def _page(
         minimum=values["min_score"],
         hides_seen=values.get("exclude_seen", False),
     )
+    total = FEED_HEADER.unpack_from(stored)[1]
+    following = f'"{_next(request, offset + limit)}"' if offset + limit < total else "null"
     parts = (
         b'{"user_id":', _ENCODER.encode(request.identifier), f',"generation":"{view.name}",'.encode(), head,
-        f',"language":"{request.language}","limit":{limit},"offset":{offset},"items":['.encode(), items, b"]",
+        f',"language":"{request.language}","limit":{limit},"offset":{offset},"total":{total},"next":{following}'.encode(),
+        b',"items":[', items, b"]",
         _weights(head, weights) if weights else b"", b"}",
     )  # fmt: skip
     return Answer(b"".join(parts), headers=_LANGUAGE_HEADERS[request.language])
+
+
+def _next(request: Request, offset: int) -> str:
+    """The path and query of the page that begins at `offset`, as this page was asked for."""
+    values = request.values
+    query = {
+        "limit": values["limit"],
+        "offset": offset,
+        "lang": request.language,
+        **{name: "true" for name in ("exclude_seen", "components") if values.get(name)},
+        **{name: values[name] for name in ("min_score", "country", "role") if values.get(name)},
+    }
+    return f"/v1/users/{quote(request.identifier, safe='')}/feed?{urlencode(query)}"
 
 
 def _weights(head: bytes, stored: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """Handlers of all endpoints except the feeds. They only look up and join values of one generation."""
 
 import math
+import re
 from typing import Any, cast
 
 import h3
@@ -77,24 +78,37 @@ _SCORED = msgspec.json.Decoder(list[tuple[str, float]])
 _JOB_IDS = msgspec.json.Decoder(list[str])
 _PLACES = msgspec.json.Decoder(_Places)
 _DIGEST = msgspec.json.Decoder(responses.Digest)
+_DIGEST_LANGUAGE = re.compile(r'<html lang="([a-z]{2})"')
+_MARKET_LISTS = msgspec.json.Decoder(dict[str, list[msgspec.Raw] | None])
+_NO_MARKET = b'{"market_trends":null,"skill_demand":null}'
+MOST_MARKET_ROWS = 2_000  # more than is stored of an area
 _EMPTY = b"[]"
 
 
 def digest(view: View, request: Request) -> Answer:
     """The user's digest as JSON."""
-    return Answer(_digest(view, request))
+    found = _digest(view, request)
+    return Answer(found, headers=_language_of(_DIGEST.decode(found)))
 
 
 def digest_html(view: View, request: Request) -> Answer:
     """The user's digest as a page. Scripts can't run in it."""
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
-    body = _DIGEST.decode(_digest(view, request)).html or ""
-    return Answer(body.encode(), "text/html; charset=utf-8", {"content-security-policy": policy})
+    found = _DIGEST.decode(_digest(view, request))
+    headers = {"content-security-policy": policy, **_language_of(found)}
+    return Answer((found.html or "").encode(), "text/html; charset=utf-8", headers)
 
 
 def digest_text(view: View, request: Request) -> Answer:
     """The user's digest as plain text."""
-    return Answer((_DIGEST.decode(_digest(view, request)).text or "").encode(), "text/plain; charset=utf-8")
+    found = _DIGEST.decode(_digest(view, request))
+    return Answer((found.text or "").encode(), "text/plain; charset=utf-8", _language_of(found))
+
+
+def _language_of(digest: responses.Digest) -> dict[str, str]:
+    """The header that names the language of a digest: that of its user when it was made, whatever was asked for."""
+    found = _DIGEST_LANGUAGE.search((digest.html or "")[:200])
+    return {"content-language": found[1]} if found is not None else {}
 
 
 def _digest(view: View, request: Request) -> bytes:
@@ -258,10 +272,14 @@ def _distance_km(reader: Reader, job_id: str, latitude: float, longitude: float)
 
 
 def market(view: View, request: Request) -> Answer:
-    """Trends of the market and the demand for skills."""
-    return answer(
-        insight_responses.Market(view.name, _document(view, "market", b'{"market_trends":null,"skill_demand":null}'))
-    )
+    """Trends of the market and the demand for skills in an area, at most `limit` rows of each."""
+    values = request.values
+    stored = view.reader().get(keys.DOCUMENT_PREFIX, f"market-{values['area']}") or _NO_MARKET
+    overview: Any = msgspec.Raw(stored)
+    if values["limit"] < MOST_MARKET_ROWS:
+        lists = _MARKET_LISTS.decode(stored)
+        overview = {name: rows[: values["limit"]] if rows is not None else None for name, rows in lists.items()}
+    return answer(insight_responses.Market(view.name, values["area"], overview))
 
 
 def metrics(view: View, request: Request) -> Answer:

@@ -149,9 +149,10 @@ class MarketOverview(Struct):
 
 
 class Market(Struct):
-    """The market in this generation."""
+    """The market of an area in this generation."""
 
     generation: Generation
+    area: Annotated[str, Meta(description="The parameter `area`")]
     market: Annotated[MarketOverview, Meta(description="Trends and the demand for skills")]
 
 

@@ -135,6 +135,8 @@ class Feed(Struct):
     language: Language
     limit: Annotated[int, Meta(description="The parameter `limit`")]
     offset: Annotated[int, Meta(description="The parameter `offset`")]
+    total: Annotated[int, Meta(description="Items of the whole feed, before filters and jobs that are no longer open")]
+    next: Annotated[str | None, Meta(description="Path and query of the next page; null after the last")]
     items: list[FeedItem]
     weights: Annotated[dict[str, float], Meta(description="The recipe's weight of each component")] | UnsetType = UNSET
 

@@ -82,12 +82,22 @@ _LANGUAGE = parameters.choice(
 )
 _SEEN = parameters.flag("exclude_seen", "leave out jobs that the user viewed")
 _COMPONENTS = parameters.flag("components", "add the recipe's weights and the component values of the first 20 items")
+_DIGEST_LANGUAGE = parameters.choice(
+    "lang",
+    "the language you would like; a digest is in its user's language, which Content-Language names",
+    LANGUAGES,
+    default=None,
+)
 _DATE = parameters.date("date", "date of the digest; by default the newest")
 _COUNTRY = parameters.text("country", "ISO code; chooses the fallback feed of an unknown user", longest=64, default="")
 _ROLE = parameters.text("role", "role; chooses the fallback feed of an unknown user", longest=128, default="")
 _WINDOW = parameters.choice("window", "how far back events count", TRENDING_PERIODS, default=TRENDING_PERIODS[0])
 _AREA = parameters.text(
     "area", "all, a country code, or country/city", longest=MAX_AREA_CHARACTERS, default=GLOBAL_AREA
+)
+_MARKET = (
+    parameters.text("area", "all, or a country code", longest=MAX_AREA_CHARACTERS, default=GLOBAL_AREA),
+    _limit(handlers.MOST_MARKET_ROWS, handlers.MOST_MARKET_ROWS),
 )
 _NEARBY = (
     parameters.number("lat", "degrees north", low=-90, high=90, default=None),
@@ -120,7 +130,7 @@ def _user_route(
     return Route(template, handler, summary, response, parameters, Access.USER, **options)
 
 
-_digest = partial(_user_route, parameters=(_DATE,), can_miss=True)
+_digest = partial(_user_route, parameters=(_DATE, _DIGEST_LANGUAGE), can_miss=True)
 
 ROUTES = (
     _user_route("feed", feed_handlers.feed, "A user's ranked, explained feed", responses.Feed, _FEED),
@@ -163,7 +173,9 @@ ROUTES = (
     ),
     Route("/v1/nearby", handlers.nearby, "Open jobs around a point", responses.NearbyJobs, _NEARBY),
     Route("/v1/names", handlers.names, "Names as readers see them", responses.Names, (_LANGUAGE,)),
-    Route("/v1/market", handlers.market, "Trends of the market and demand for skills", insight_responses.Market),
+    Route(
+        "/v1/market", handlers.market, "Trends of the market and demand for skills", insight_responses.Market, _MARKET
+    ),
     Route(
         "/v1/metrics/recommendations",
         handlers.metrics,

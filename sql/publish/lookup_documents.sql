@@ -1,28 +1,36 @@
 -- Grain: document. Whole small tables as one look-up value each. Inputs: market_trends, skill_demand, metrics,
 -- reason_templates, recipes, display_names, company_profiles. Parameters: none.
 with
-market as (
-    select json_object(
-        'market_trends', (
-            select to_json(list(t order by dimension, week desc, n_jobs desc, value))
-            from (
-                select * from market_trends
-                where area = 'all' and week >= (select max(week) from market_trends) - interval 4 weeks
-                qualify row_number() over (partition by dimension, week order by n_jobs desc, value) <= 50
-            ) as t
-        ),
-        'skill_demand', (
-            select to_json(list(d order by n_jobs desc, skill))
-            from (select * from skill_demand where area = 'all' order by n_jobs desc, skill limit 200) as d
-        )
-    )::varchar as value
+trends as (
+    select area, to_json(list(t order by dimension, week desc, n_jobs desc, value)) as listed
+    from (
+        select * from market_trends
+        where week >= (select max(week) from market_trends) - interval 4 weeks
+        qualify row_number() over (partition by area, dimension, week order by n_jobs desc, value) <= 50
+    ) as t
+    group by area
+),
+demand as (
+    select area, to_json(list(d order by n_jobs desc, skill)) as listed
+    from (
+        select * from skill_demand
+        qualify row_number() over (partition by area order by n_jobs desc, skill) <= 200
+    ) as d
+    group by area
+),
+markets as (
+    select
+        coalesce(trends.area, demand.area) as area,
+        json_object('market_trends', trends.listed, 'skill_demand', demand.listed)::varchar as value
+    from trends
+    full join demand on trends.area = demand.area
 ),
 names as (
     select language, kind, to_json(map(list(name order by name), list(text order by name))) as named
     from display_names
     group by language, kind
 )
-select 'market' as id, value from market
+select 'market-' || area as id, value from markets
 union all
 select
     'companies' as id,

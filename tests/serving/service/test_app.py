@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from assets.publishing import generations
+from features.schemas.insight import DIGESTS, MARKET_TRENDS, SKILL_DEMAND
 from serving.service.app import Application
 from serving.service.problems import ProblemError
 from serving.service.routes import ROUTES, Route, match
@@ -48,6 +49,17 @@ def test_accept_language_is_honoured_by_quality(app: Application) -> None:
     reply = call(app, "/v1/users/anna/feed", headers={"accept-language": "de, ru;q=0.8, en;q=0.9"})
     assert reply.json["language"] == "en"
     assert reply.headers["content-language"] == "en"
+
+
+def test_a_page_of_a_feed_says_how_long_the_feed_is_and_where_the_next_page_lies(app: Application) -> None:
+    shown, path, query = [], "/v1/users/anna/feed", "limit=1&lang=ru&min_score=0.1"
+    while path:
+        reply = call(app, path, query)
+        assert reply.json["total"] == 4
+        assert reply.json["language"] == "ru"
+        shown += [item["job_id"] for item in reply.json["items"]]
+        path, _, query = (reply.json["next"] or "").partition("?")
+    assert shown == ["hh:1", "hh:2", "hh:3", "hh:4"]
 
 
 def test_seen_items_and_low_scores_can_be_left_out(app: Application) -> None:
@@ -171,6 +183,49 @@ def test_an_id_may_hold_slashes_and_the_last_segment_selects_the_endpoint(
 def test_a_path_without_an_id_or_an_endpoint_is_unknown(path: str) -> None:
     with pytest.raises(ProblemError, match="no such path"):
         match(path)
+
+
+@pytest.mark.parametrize("name", ["digest", "digest.html", "digest.txt"])
+def test_a_digest_may_be_asked_for_in_a_language_and_names_its_own(tmp_path: Path, name: str) -> None:
+    row = {
+        "user_id": "anna",
+        "digest_date": AS_OF.date(),
+        "html": '<!doctype html>\n<html lang="ru">',
+        "text": "Привет",
+    }
+    digests = pl.DataFrame([row], schema_overrides=dict(DIGESTS.columns)).pipe(DIGESTS.conform)
+    publish_small(tmp_path, digests=digests)
+    reply = call(serve(open_store(tmp_path)), f"/v1/users/anna/{name}", "lang=en")
+    assert (reply.status, reply.headers["content-language"]) == (200, "ru")
+
+
+def test_the_market_is_shown_by_area_and_in_short(tmp_path: Path) -> None:
+    trends = [
+        ("skill", skill, area, AS_OF.date(), n) for area in ("all", "KZ") for n, skill in enumerate(("a", "b", "c"))
+    ]
+    columns = ["dimension", "value", "area", "week", "n_jobs"]
+    demand = pl.DataFrame({"skill": ["SQL"], "area": ["DE"], "n_jobs": [4], "share": [1.0]})
+    publish_small(
+        tmp_path,
+        market_trends=MARKET_TRENDS.conform(pl.DataFrame(trends, schema=columns, orient="row")),
+        skill_demand=SKILL_DEMAND.conform(demand),
+    )
+    app = serve(open_store(tmp_path))
+
+    def market(query: str) -> tuple[str, list[str] | None, list[str] | None]:
+        found = call(app, "/v1/market", query).json
+        trends, demand = found["market"]["market_trends"], found["market"]["skill_demand"]
+        return (
+            found["area"],
+            [row["value"] for row in trends] if trends is not None else None,
+            [row["skill"] for row in demand] if demand is not None else None,
+        )
+
+    assert market("") == ("all", ["c", "b", "a"], None)
+    assert market("area=KZ&limit=2") == ("KZ", ["c", "b"], None)
+    assert market("area=DE&limit=1") == ("DE", None, ["SQL"])
+    assert market("area=nowhere") == ("nowhere", None, None)
+    assert call(app, "/v1/market", "limit=0").status == 400
 
 
 def test_a_digest_comes_as_page_and_text(app: Application) -> None:

@@ -24,14 +24,15 @@ ASKED = {
         "limit=3&offset=1&exclude_seen=true&min_score=0.1&lang=ru&components=true&country=KZ&role=cook"
     ),
     "/v1/users/{user_id}/matches": "limit=3&min_score=0.1&lang=ru",
-    "/v1/users/{user_id}/digest": f"date={AS_OF.date()}",
-    "/v1/users/{user_id}/digest.html": f"date={AS_OF.date()}",
-    "/v1/users/{user_id}/digest.txt": f"date={AS_OF.date()}",
+    "/v1/users/{user_id}/digest": f"date={AS_OF.date()}&lang=ru",
+    "/v1/users/{user_id}/digest.html": f"date={AS_OF.date()}&lang=ru",
+    "/v1/users/{user_id}/digest.txt": f"date={AS_OF.date()}&lang=ru",
     "/v1/users/{user_id}/follow-ups": "status=due",
     "/v1/jobs/{job_id}/similar": "limit=1&lang=ru",
     "/v1/names": "lang=ru",
     "/v1/users/{user_id}/calendar.ics": "lang=ru&token=",
     "/v1/trending": "window=24h&area=all&limit=1&lang=en",
+    "/v1/market": "area=all&limit=5",
     "/v1/nearby": "lat=43.25&lon=76.9&radius_km=200&limit=5&lang=ru",
 }
 IDENTIFIERS = {
