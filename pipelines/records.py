@@ -19,11 +19,17 @@ KEPT_OTHERS = dt.timedelta(days=60)
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _AT_ONCE = 200
 _SETTINGS = "dagster.yaml"
+_FIRST_SETTINGS = "telemetry:\n  enabled: false\n"
 
 
 def open_instance(home: Path) -> dg.DagsterInstance:
-    """The instance of `home`. Relative folders in its dagster.yaml lie in `home`, whatever the working folder is."""
+    """The instance of `home`. Relative folders in its dagster.yaml lie in `home`, whatever the working folder is.
+
+    A home without a dagster.yaml gets one: without it, Dagster reports to its makers and prints how to end that.
+    """
     settings = home / _SETTINGS
+    with suppress(FileExistsError), settings.open("x", encoding="utf-8") as file:
+        file.write(_FIRST_SETTINGS)
     stated = yaml.safe_load(settings.read_text(encoding="utf-8")) if settings.is_file() else None
     overrides = {name: _inside(home, part) for name, part in (stated or {}).items() if _inside(home, part) != part}
     return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=overrides))

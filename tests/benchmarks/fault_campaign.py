@@ -116,11 +116,16 @@ def main() -> int:
     options.folder.mkdir(parents=True, exist_ok=True)
     campaign = Campaign(options.folder.resolve(), random.Random(options.seed))
     until = time.monotonic() + options.minutes * 60
-    campaign.begin()
-    while campaign.counts["kills"] < options.kills and time.monotonic() < until:
-        killed_episode(campaign, options.job or list(_JOBS), n_more=options.kills - campaign.counts["kills"])
-    while campaign.counts["faults"] < options.faults and time.monotonic() < until:
-        fault_episode(campaign, options.kind or sorted(FAULTS), n_more=options.faults - campaign.counts["faults"])
+    if not (campaign.base / "published" / "current").exists():
+        campaign.begin()
+    while time.monotonic() < until:
+        n_kills, n_faults = (options.kills - campaign.counts["kills"], options.faults - campaign.counts["faults"])
+        if n_kills <= 0 and n_faults <= 0:
+            break
+        if n_kills > 0:
+            killed_episode(campaign, options.job or list(_JOBS), n_more=n_kills)
+        if n_faults > 0:
+            fault_episode(campaign, options.kind or sorted(FAULTS), n_more=n_faults)
     for name, n in sorted(campaign.counts.items()):
         print(f"{n:6} {name}")
     print(f"{len(campaign.failures)} rounds failed")

@@ -51,10 +51,14 @@ def test_relative_folders_lie_in_the_home_and_not_where_the_command_was_called(h
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_a_home_without_settings_keeps_its_records_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_home_without_settings_keeps_its_records_and_reports_to_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     with open_instance(tmp_path) as instance:
+        assert not instance.telemetry_enabled
         run(instance, "daily")
+    assert "No dagster instance configuration file" not in caplog.text
     assert dagster_folders()
     assert all(folder.is_relative_to(tmp_path) for folder in dagster_folders())
 
