@@ -33,7 +33,7 @@ def create_application() -> "Application":
     from serving.service.hosts import HOSTS_VARIABLE, AllowedHosts
     from serving.service.options import authoriser_from_environment
     from serving.service.origins import ORIGINS_VARIABLE, AllowedOrigins
-    from serving.service.rates import RateLimiter
+    from serving.service.rates import Limits, RateLimiter
     from serving.service.store import Store
     from serving.service.telemetry import AccessLog
 
@@ -54,8 +54,7 @@ def create_application() -> "Application":
         # With tokens the service may be open to the network, where it has names that it does not know.
         hosts=AllowedHosts(os.environ.get(HOSTS_VARIABLE, "").split()) if authoriser.is_open else None,
         origins=AllowedOrigins(os.environ.get(ORIGINS_VARIABLE, "").split()),
-        application_limit=limiter(option("RATE_LIMIT")),
-        user_limit=limiter(option("USER_RATE_LIMIT")),
+        limits=Limits(limiter(option("RATE_LIMIT")), limiter(option("USER_RATE_LIMIT"))),
         log=AccessLog(sys.stdout.buffer, time.time) if option("ACCESS_LOG") else None,
         stale_after_seconds=option("STALE_AFTER_HOURS") * 3600,
     )

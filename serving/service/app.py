@@ -21,7 +21,7 @@ from serving.service.hosts import AllowedHosts
 from serving.service.origins import AllowedOrigins
 from serving.service.parameters import parse_query
 from serving.service.problems import PROBLEM_TYPE, ProblemError, cut
-from serving.service.rates import RateLimiter
+from serving.service.rates import NO_LIMITS, Limits
 from serving.service.requests import Answer, Request, RequestContext
 from serving.service.routes import CALENDAR, PREFIX, Access, Route, identifier_of, match, second_identifier_of
 from serving.service.served_state import ServedState
@@ -64,8 +64,7 @@ class Application:
         authoriser: Authoriser | None = None,
         hosts: AllowedHosts | None = None,
         origins: AllowedOrigins | None = None,
-        application_limit: RateLimiter | None = None,
-        user_limit: RateLimiter | None = None,
+        limits: Limits = NO_LIMITS,
         log: AccessLog | None = None,
         stale_after_seconds: float = 26 * 3600,
         clock: Callable[[], float] = time.time,
@@ -74,7 +73,7 @@ class Application:
         self._authoriser = authoriser or Authoriser()
         self._hosts = hosts
         self._origins = origins or AllowedOrigins(())
-        self._limits = {False: application_limit, True: user_limit}
+        self._limits = {False: limits.of_application, True: limits.of_user}
         self._log = log
         state = ServedState(store, stale_after_seconds=stale_after_seconds, clock=clock)
         self._system = SystemEndpoints(state)

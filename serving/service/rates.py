@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 # The number of callers that are remembered. The least recent one is forgotten and starts again with a full bucket.
 MOST_CALLERS = 10_000
@@ -39,3 +40,13 @@ class RateLimiter:
             return (1 - bucket.level) / self._per_second
         bucket.level -= 1
         return 0.0
+
+
+class Limits(NamedTuple):
+    """The limit per token of an application, and per token of one user; None for no limit."""
+
+    of_application: RateLimiter | None = None
+    of_user: RateLimiter | None = None
+
+
+NO_LIMITS = Limits()

@@ -22,7 +22,7 @@ from serving.service.auth import (
     parse_tokens,
     sign_user_token,
 )
-from serving.service.rates import MOST_CALLERS, RateLimiter
+from serving.service.rates import MOST_CALLERS, Limits, RateLimiter
 from serving.service.routes import ROUTES, Access
 from serving.service.store import Store
 from tests.serving.client import call
@@ -108,11 +108,8 @@ def test_pages_about_the_service_need_no_token(app: Application) -> None:
 
 def test_a_caller_over_its_limit_learns_when_to_retry(store: Store) -> None:
     now = [0.0]
-    limits = {
-        "application_limit": RateLimiter(1, lambda: now[0]),
-        "user_limit": RateLimiter(0.5, lambda: now[0]),
-    }
-    app = Application(store, authoriser=Authoriser((SHOP, ANNAS), ()), **limits)  # type: ignore[arg-type]
+    limits = Limits(RateLimiter(1, lambda: now[0]), RateLimiter(0.5, lambda: now[0]))
+    app = Application(store, authoriser=Authoriser((SHOP, ANNAS), ()), limits=limits)
     statuses = [call(app, "/v1/generation", headers=bearer("secret")).status for _ in range(3)]
     assert statuses == [200, 200, 429]
     limited = call(app, "/v1/generation", headers=bearer("secret"))
