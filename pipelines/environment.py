@@ -39,7 +39,7 @@ def data_folder() -> Path:
         return working_copy(named, cache_folder()).root
     if "://" in named:
         raise StoreUrlError(f"{DATA_VARIABLE} is {named!r}; it names a folder, or a bucket as s3://bucket/prefix")
-    return Path(named).resolve()
+    return Path(named).expanduser().resolve()
 
 
 def landing_folder() -> Path:
@@ -50,7 +50,7 @@ def landing_folder() -> Path:
 def config_folder() -> Path | None:
     """The folder that JOBFEED_CONFIG names; None for the shipped files."""
     named = os.environ.get("JOBFEED_CONFIG") or ""
-    return Path(named).resolve() if named else None
+    return Path(named).expanduser().resolve() if named else None
 
 
 def dagster_folders() -> list[Path]:

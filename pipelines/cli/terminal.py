@@ -46,6 +46,8 @@ err = _PlainTextConsole(stderr=True, soft_wrap=True)
 _WIDEST = 100_000
 _SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 _FOLDERS = "; JOBFEED_DATA names the data folder, JOBFEED_CONFIG that of the configuration"
+_READERS = frozenset({"polars", "duckdb", "pyarrow", "sqlite3", "zipfile"})  # libraries that read our files
+_MOST_DAMAGES = 5  # that are named
 _HINTS = {
     errno.ENOENT: _FOLDERS,
     errno.ENOTDIR: _FOLDERS,
@@ -73,6 +75,11 @@ class _Commands(TyperGroup):
             if error.errno == errno.EPIPE:
                 raise  # the reader of our output went away, which is no failure
             fail(_described(error))
+        except Exception as error:
+            damage = _damage_behind(error)
+            if not damage:
+                raise  # a mistake of ours, whose traceback is wanted
+            fail("\n".join(damage))
 
 
 def command_group(help_text: str, **options: Any) -> typer.Typer:
@@ -86,6 +93,26 @@ def _described(error: OSError) -> str:
     named = [str(name) for name in (error.filename, error.filename2) if name is not None]
     hint = _HINTS.get(error.errno or 0, "")
     return f"{' -> '.join(named)}: {text}{hint}" if named else f"{text}{hint}"
+
+
+def _damage_behind(error: Exception) -> list[str]:
+    """What is damaged if a library that reads files raised `error`, and what to do; empty if nothing is."""
+    library = type(error).__module__.partition(".")[0].removeprefix("_")
+    if library not in _READERS:
+        return []
+    from assets.damage import find_damage
+    from assets.publishing import generations
+
+    context = workspace()
+    if library == "duckdb" and (served := generations.current_generation(context.published)) is not None:
+        found = generations.verify(context.published, served)
+        todo = "`jobfeed generations rollback` serves the generation before, `jobfeed run daily` makes a new one"
+    else:
+        damaged = find_damage(context.lake, context.models, classes={})
+        found = [f"{path} is damaged ({why})" for path, why in damaged]
+        todo = "`jobfeed run daily` moves what is damaged aside and makes its content anew"
+    more = [f"and {len(found) - _MOST_DAMAGES} more"] if len(found) > _MOST_DAMAGES else []
+    return [*found[:_MOST_DAMAGES], *more, todo] if found else []
 
 
 def fail(message: str) -> NoReturn:

@@ -157,3 +157,38 @@ def test_options_of_token_reach_its_own_program(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(service.os, "execv", lambda _, command: started.append(command))
     CliRunner().invoke(app, ["token", *words])
     assert started == [[sys.executable, "-m", "serving", "token", *words]]
+
+
+def test_a_damaged_file_ends_a_command_with_its_name_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOBFEED_DATA", str(tmp_path))
+    damaged = tmp_path / "lake/bronze/quarantine/part-1.parquet"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"PAR1")
+    result = CliRunner().invoke(app, ["quarantine"])
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert f"{damaged} is damaged (" in result.stderr
+    assert "`jobfeed run daily` moves what is damaged aside" in result.stderr
+
+
+def test_a_damaged_database_of_the_served_generation_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOBFEED_DATA", str(tmp_path))
+    name = publish_small(tmp_path / "published").manifest.generation
+    (tmp_path / "published" / name / "jobfeed.duckdb").write_bytes(b"\0" * 50)
+    result = CliRunner().invoke(app, ["feed", "anna"])
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert f"{name}/jobfeed.duckdb: 50 bytes; expected" in result.stderr
+    assert "`jobfeed generations rollback`" in result.stderr
+
+
+def test_a_mistake_of_ours_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import polars as pl
+
+    def fail() -> None:
+        raise pl.exceptions.ColumnNotFoundError("no_such_column")
+
+    monkeypatch.setenv("JOBFEED_DATA", str(tmp_path))
+    monkeypatch.setattr("assets.ingest.quarantine.find_quarantined", lambda *_, **__: fail())
+    assert isinstance(CliRunner().invoke(app, ["quarantine"]).exception, pl.exceptions.ColumnNotFoundError)

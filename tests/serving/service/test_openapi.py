@@ -32,6 +32,7 @@ ASKED = {
     "/v1/names": "lang=ru",
     "/v1/users/{user_id}/calendar.ics": "lang=ru&token=",
     "/v1/trending": "window=24h&area=all&limit=1&lang=en",
+    "/v1/companies": "limit=1",
     "/v1/market": "area=all&limit=5",
     "/v1/nearby": "lat=43.25&lon=76.9&radius_km=200&limit=5&lang=ru",
 }
