@@ -16,6 +16,7 @@ import polars as pl
 from assets.config.files import settings_digest
 from assets.ingest.landing import LandingManifest, hidden, list_landed
 from assets.lake import Lake, write_bytes
+from assets.training.embedding_switch import is_switching
 from features.interactions import CLOCK_SKEW
 from features.schemas.bronze import USER_RECORDS
 from features.schemas.catalog import JOB_VERSIONS, JOBS
@@ -98,12 +99,13 @@ def nothing_new_since(
     """The instant of the last run if a run of `job` for `as_of` would find nothing new; None if there may be something.
 
     New are landed files that were not read or are due again, times that pass (an expiry, say), other settings, and what
-    an unfinished run left. For the hourly job, so are users who wait for a new job. A rollback is followed by a run.
+    an unfinished run left. For the hourly job, so are users who wait for a new job, and texts that wait for a vector of
+    a new embedding model. A rollback is followed by a run.
     """
     record = _read(_record(lake, job)) if job in LANDED_KINDS else {}
     if not record or _open_entries(lake):
         return None
-    if job == "hourly" and lake.n_rows("ranking", WAITING_USERS):
+    if job == "hourly" and (lake.n_rows("ranking", WAITING_USERS) or is_switching(lake)):
         return None
     last = dt.datetime.fromisoformat(record["as_of"])
     due = dt.datetime.fromisoformat(record["next_due"]) if record["next_due"] else None

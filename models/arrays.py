@@ -90,6 +90,11 @@ def csr_rows_or_empty(table: Csr, rows: NDArray[Any]) -> Csr:
     return (picker @ table).tocsr()
 
 
+def widened(rows: NDArray[Any], n_columns: int) -> NDArray[Any]:
+    """The rows, or as many rows of `n_columns` zeros if they have no columns at all."""
+    return rows if rows.shape[1] else np.zeros((len(rows), n_columns), dtype=rows.dtype)
+
+
 def rows_or_zeros(values: NDArray[Any], rows: Ints) -> Floats:
     """The given rows as float32; zeros for -1."""
     found = np.zeros((len(rows), values.shape[1]), dtype=np.float32)

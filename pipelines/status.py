@@ -17,6 +17,7 @@ from assets.publishing import generations
 from assets.run_ledger import COVERED, LANDED_KINDS, unfinished_jobs
 from assets.run_outcomes import RunOutcome, read_outcomes
 from assets.run_turns import running_now
+from assets.training.embedding_switch import read_serving
 from features.schemas.bronze import ERASURES
 from features.source_health import source_alarms
 from serving.contract.generation import GenerationError, Manifest
@@ -40,8 +41,9 @@ class LastRun:
 @dataclass(frozen=True)
 class Status:
     """`generation` to `n_jobs` are of the served generation, None without one. `due`: kind -> landed files that no run
-    has read. `running`: the run that works now. `runs`: how the last run of each job ended. `problems`: a sentence
-    each; none if all is well."""
+    has read. `running`: the run that works now. `runs`: how the last run of each job ended. `embeddings`: the model
+    whose vectors serve, and how far the one to come is; None before the first run. `problems`: a sentence each; none if
+    all is well."""
 
     generation: str | None
     kind: str | None
@@ -52,6 +54,7 @@ class Status:
     running: str | None
     due: dict[str, int]
     runs: list[LastRun]
+    embeddings: dict[str, str | float] | None
     problems: list[str]
 
 
@@ -73,6 +76,7 @@ def find_status(
         running=running,
         due=_unread(lake, landing, now=now),
         runs=[_last_run(outcome, now=now) for outcome in read_outcomes(lake)],
+        embeddings=_embeddings(lake),
         problems=[*problems, *_of_lake(lake, is_running=running is not None, now=now), *_of_disk(data)],
     )
 
@@ -101,6 +105,9 @@ def _served(published: Path, *, now: dt.datetime, max_age_hours: float) -> tuple
 def _of_lake(lake: Lake, *, is_running: bool, now: dt.datetime) -> Iterator[str]:
     if rebuild_due(lake):
         yield "damaged files were set aside; `jobfeed run daily` makes their content anew"
+    serving = read_serving(lake)
+    if serving is not None and serving.problem:
+        yield f"the configured embedding model can't be used, the one before serves on: {serving.problem}"
     failed = _failed_jobs(lake)
     for job in sorted({*unfinished_jobs(lake), *failed}) if not is_running else ():
         where = f" at {failed[job]}" if failed.get(job) else ""
@@ -136,6 +143,16 @@ def _last_run(outcome: RunOutcome, *, now: dt.datetime) -> LastRun:
         success_hours=round((now.timestamp() - succeeded_at) / 3600, 2) if succeeded_at is not None else None,
         failed_step=outcome.failed_step,
     )
+
+
+def _embeddings(lake: Lake) -> dict[str, str | float] | None:
+    serving = read_serving(lake)
+    if serving is None:
+        return None
+    found: dict[str, str | float] = {"model": serving.model.text_model.identity}
+    if serving.following:
+        found |= {"next_model": serving.following, "next_model_share": round(serving.share, 4)}
+    return found
 
 
 def _of_disk(data: Path) -> Iterator[str]:

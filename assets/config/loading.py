@@ -47,8 +47,25 @@ def load_config(folder: Path | None = None, *, lake: Lake | None = None) -> Conf
     return Config(
         sources=sources,
         ranking=load_file(config_file(folder, "ranking.yaml"), Ranking),
-        pipeline=load_file(config_file(folder, "pipeline.yaml"), Pipeline),
+        pipeline=_with_model_folder(config_file(folder, "pipeline.yaml")),
         llm=load_file(config_file(folder, "llm.yaml"), Llm),
         applications=load_file(config_file(folder, "applications.yaml"), Applications),
         follow_ups=load_file(config_file(folder, "follow_ups.yaml"), FollowUps),
     )
+
+
+def _with_model_folder(path: Path) -> Pipeline:
+    """`pipeline.yaml` with the whole path of the folder of the embedding model. Raises ConfigError if there is none."""
+    pipeline = load_file(path, Pipeline)
+    if not pipeline.embedding.is_folder:
+        return pipeline
+    named = pipeline.embedding.model
+    folder = (path.parent / Path(named).expanduser()).resolve()
+    if not (folder / "modules.json").is_file():
+        is_there = "holds no modules.json" if folder.is_dir() else "is not there"
+        raise ConfigError(
+            f"{path}: embedding.model: received {named!r}, but the folder {folder} {is_there}; expected a model that "
+            "sentence-transformers saved"
+        )
+    embedding = pipeline.embedding.model_copy(update={"model": str(folder)})
+    return pipeline.model_copy(update={"embedding": embedding})

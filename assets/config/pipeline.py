@@ -9,6 +9,8 @@ from assets.config.yaml_files import Share, Strict
 from features.users.learning_plan import PlanLimits
 from models.fitting.als import AlsSettings
 
+USEM3 = "usem3"
+
 
 class Als(Strict):
     """Alternating least squares; the defaults are those of `AlsSettings`.
@@ -51,17 +53,45 @@ class Tuning(Strict):
 
 
 class Embedding(Strict):
-    """`model`: `usem3` (shipped in a package, 16 languages) or a folder with a sentence-transformers model.
+    """The model that texts are embedded with.
+
+    `model`: `usem3` (shipped in a package, 16 languages), a sentence-transformers model on the Hugging Face Hub such as
+    intfloat/multilingual-e5-small, or the folder of one: a path that begins with /, ./ or ../, relative to the folder
+    of the configuration. `revision`: branch, tag or commit of a model on the hub. `query_prompt` goes in front of
+    users' texts, `passage_prompt` in front of jobs'; by default those that the model states itself. `truncate_dim`:
+    only so many first dimensions of each vector, for models that are trained for it. `device`: cpu, cuda, cuda:1, mps,
+    or auto for the best one there is. `batch_size`: texts that a sentence-transformers model gets at once.
+    `switch_seconds`: how long a run embeds with a new model while the one before still serves.
 
     `half_life_days`: of interactions in a user's vector. `max_summaries`: how many distinct summaries of users get a
     vector (component culture); a thousand new ones take a second.
     """
 
-    model: str = "usem3"
+    model: str = Field(USEM3, pattern=r"^((\.{0,2}|~)/.*|[A-Za-z0-9_][\w.-]{0,95}(/[A-Za-z0-9_][\w.-]{0,95})?)$")
+    revision: str = Field("", pattern=r"^[\w./-]{0,200}$")
+    query_prompt: str | None = Field(None, max_length=2000)
+    passage_prompt: str | None = Field(None, max_length=2000)
+    truncate_dim: int | None = Field(None, ge=8)
+    device: str = Field("cpu", pattern=r"^(auto|cpu|mps|cuda(:\d{1,3})?)$")
     batch_size: int = Field(256, ge=1)
+    switch_seconds: float = Field(180, gt=0, le=86_400)
     max_characters: int = Field(240, ge=16, le=4000)
     max_summaries: int = Field(100_000, ge=0)
     half_life_days: float = Field(30, gt=0, le=36_500)
+
+    @property
+    def is_folder(self) -> bool:
+        return self.model.startswith(("/", "./", "../", "~/"))
+
+    @model_validator(mode="after")
+    def _refuses_what_the_model_does_not_take(self) -> "Embedding":
+        others = {"query_prompt", "passage_prompt", "truncate_dim", "revision", "device"}
+        stated = sorted(name for name in others if getattr(self, name) != type(self).model_fields[name].default)
+        if self.model == USEM3 and stated:
+            raise ValueError(f"{', '.join(stated)}: {USEM3} takes none; set it with another model only")
+        if self.is_folder and self.revision:
+            raise ValueError(f"revision {self.revision!r}: a folder has none; it is for models on the hub")
+        return self
 
 
 def _sender(text: str) -> str:

@@ -18,6 +18,7 @@ from assets.lake import Lake, write_bytes
 from assets.parts import current_parts
 from assets.resources import Workspace
 from assets.sql import Parts, query_in_batches
+from assets.training.embedding_switch import pin_serving
 from assets.training.tuning import tuned_path
 from features.errors import JobfeedError
 from features.schemas import bronze
@@ -142,6 +143,7 @@ def _link_shared(source: Lake, target: Lake, *, as_of: dt.datetime, restate: boo
     if not undated:
         _link_table(source, target, "catalog", JOB_VERSIONS)
     _link_table(source, target, "training", TEXT_EMBEDDINGS)
+    pin_serving(source, target)
 
 
 def _has_undated(lake: Lake, table: Table, as_of: dt.datetime) -> bool:

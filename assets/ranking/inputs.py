@@ -14,6 +14,7 @@ from assets.config.ranking import AUTO
 from assets.lake import Lake
 from assets.learning.store import load_registry
 from assets.resources import Workspace
+from assets.training.embedding_switch import require_one_space
 from features.hashing import shard_of, stable_hash
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import (
@@ -24,6 +25,7 @@ from features.schemas.features import (
     TRENDING,
     USER_PROFILES,
 )
+from models.arrays import widened
 from models.fitting.als import AlsModel
 from models.fitting.collaborative import Collaborative, fold_in_history
 from models.fitting.item_knn import JobNeighbours
@@ -81,21 +83,35 @@ def centroids_path(models: Path) -> Path:
 
 
 def load_fitted(models: Path, *, with_centroids: bool = False) -> Fitted:
-    """The models of the folder; FileNotFoundError before they were trained.
+    """The models of the folder; FileNotFoundError before they were trained. Raises OtherSpaceError.
 
     `with_centroids`: with the clusters of the last run for all users, which other runs search too.
     """
     folder, centroids = models / "training", centroids_path(models)
     collaborative = Collaborative.load(folder / "collaborative.npz")
+    job_vectors, user_vectors = in_one_space(
+        JobVectors.load(folder / "job_vectors.npz"), UserVectors.load(folder / "user_vectors.npz")
+    )
     return Fitted(
         als=AlsModel.load(folder / "als.npz"),
         collaborative=collaborative,
         folded_in=fold_in_history(collaborative, []),
         also_applied=JobNeighbours.load(folder / "also_applied.npz"),
         user_neighbours=UserNeighbours.load(folder / "user_neighbours.npz"),
-        job_vectors=JobVectors.load(folder / "job_vectors.npz"),
-        user_vectors=UserVectors.load(folder / "user_vectors.npz"),
+        job_vectors=job_vectors,
+        user_vectors=user_vectors,
         centroids=SearchCentroids.load(centroids) if with_centroids and centroids.is_file() else None,
+    )
+
+
+def in_one_space(jobs: JobVectors, users: UserVectors) -> tuple[JobVectors, UserVectors]:
+    """Both with equally many dimensions: a side without any vector has none of its own. Raises OtherSpaceError."""
+    require_one_space(jobs.model, users.model, "training/user_vectors")
+    rows = (jobs.vectors, jobs.about_vectors, users.vectors, users.summary_vectors)
+    vectors, abouts, of_users, summaries = (widened(one, max(other.shape[1] for other in rows)) for one in rows)
+    return (
+        replace(jobs, vectors=vectors, about_vectors=abouts),
+        replace(users, vectors=of_users, summary_vectors=summaries),
     )
 
 

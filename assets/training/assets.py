@@ -13,7 +13,9 @@ from assets.declare import asset
 from assets.io import StoredTable
 from assets.plots import bar_chart
 from assets.resources import RunClock, Workspace, is_partial
-from assets.training.embedding_store import PERSONAL, SHARED, keep_embeddings
+from assets.training.embedding_models import find_model
+from assets.training.embedding_switch import read_serving, require_one_space
+from assets.training.embedding_update import Texts, described, update_embeddings
 from assets.training.inputs import applications, consented, representatives, texts_of_jobs, texts_of_users
 from assets.training.similar_jobs import update_similar_jobs
 from assets.training.tuning import TUNE_TAG, als_settings, choice, count_interactions, keep_tuned, tuned_path
@@ -23,11 +25,11 @@ from features.schemas.training import SIMILAR_JOBS, TEXT_EMBEDDINGS
 from models.arrays import csr_of_shape
 from models.fitting.als import AlsModel, fit_als
 from models.fitting.collaborative import ALS, MODELS, Collaborative, combine
-from models.fitting.embeddings import load_embedder, model_identity, text_vectors
+from models.fitting.embeddings import TextModel, text_vectors
 from models.fitting.item_knn import JobNeighbours, fit_also_applied
 from models.fitting.job_vectors import JobVectors, build_job_vectors
 from models.fitting.sparse_models import SparseModel
-from models.fitting.texts import commonest_texts, distinct_texts, shared_texts
+from models.fitting.texts import commonest_texts, distinct_texts
 from models.fitting.tuning import TuningError
 from models.fitting.user_knn import UserNeighbours, fit_user_neighbours
 from models.fitting.user_vectors import HISTORY_DAYS, UserVectors, build_user_vectors, event_weights
@@ -55,36 +57,28 @@ def text_embeddings(
     daily_interactions: pl.LazyFrame,
     user_profiles: pl.LazyFrame,
 ) -> dg.Output[StoredTable]:
-    """A vector for each distinct text of jobs and users, Russian and English in one space; only new ones are made."""
+    """A vector for each distinct text of jobs and users, Russian and English in one space; only new ones are made.
+
+    If another model is configured than serves, its vectors are made over several runs, see embedding_update.py.
+    """
     settings, as_of = workspace.config.pipeline.embedding, clock.as_of(context)
     n_characters = settings.max_characters
     of_jobs = texts_of_jobs(jobs, daily_interactions, as_of=as_of, days=HISTORY_DAYS, max_characters=n_characters)
     of_users = texts_of_users(user_profiles, max_characters=n_characters)
-    texts = {
-        SHARED: shared_texts(of_jobs, of_users),
-        PERSONAL: commonest_texts(of_users["summary"], most=settings.max_summaries),
-    }
-    kept = {
-        partition: keep_embeddings(
-            workspace.lake,
-            partition,
-            wanted,
-            model=settings.model,
-            load=lambda: load_embedder(settings.model, batch_size=settings.batch_size, n_threads=os.cpu_count() or 1),
-            on_part=lambda done, total: context.log.info("embedded %d of %d texts", done, total),
-        )
-        for partition, wanted in texts.items()
-    }
-    n_rows = int(workspace.lake.scan("training", TEXT_EMBEDDINGS).select(pl.len()).collect().item())
-    return dg.Output(
-        StoredTable(TEXT_EMBEDDINGS, n_rows),
-        metadata={
-            "model": model_identity(settings.model),
-            "n_texts": sum(part.n_wanted for part in kept.values()),
-            "n_new": sum(part.n_new for part in kept.values()),
-            "n_dropped": sum(part.n_dropped for part in kept.values()),
-        },
+    updated = update_embeddings(
+        workspace.lake,
+        Texts(
+            distinct_texts(of_jobs["title"], of_jobs["skills"], of_jobs["extract"], of_jobs["about"]),
+            distinct_texts(of_users["roles"], of_users["skills"]),
+            commonest_texts(of_users["summary"], most=settings.max_summaries),
+        ),
+        settings,
+        # All feeds change their model in one run, the one that ranks all users.
+        may_switch=not is_partial(context),
+        say=lambda message: context.log.info("embeddings: %s", message),
     )
+    n_rows = workspace.lake.n_rows("training", TEXT_EMBEDDINGS)
+    return dg.Output(StoredTable(TEXT_EMBEDDINGS, n_rows), metadata=described(updated))
 
 
 @_model("training/job_vectors", inputs=("catalog/jobs", "catalog/daily_interactions", "training/text_embeddings"))
@@ -102,8 +96,9 @@ def job_vectors(
         jobs, daily_interactions, as_of=as_of, days=HISTORY_DAYS, max_characters=settings.max_characters
     )
     wanted = distinct_texts(texts["title"], texts["skills"], texts["extract"], texts["about"])
-    embedded = text_vectors(text_embeddings, identity=model_identity(settings.model), texts=wanted)
-    vectors = build_job_vectors(texts, embedded)
+    model = _serving_model(workspace)
+    embedded = text_vectors(text_embeddings, space=model.space("passage"), texts=wanted)
+    vectors = build_job_vectors(texts, embedded, model=model.identity)
     n_without = int((~vectors.vectors.any(axis=1)).sum())
     counts = {"n_jobs": len(vectors.job_ids), "n_without_vector": n_without, "n_abouts": len(vectors.about_vectors)}
     return dg.Output(vectors, metadata=counts)
@@ -126,7 +121,9 @@ def user_vectors(
     settings, as_of = workspace.config.pipeline.embedding, clock.as_of(context)
     texts = texts_of_users(user_profiles, max_characters=settings.max_characters)
     wanted = distinct_texts(texts["roles"], texts["skills"], texts["summary"])
-    embedded = text_vectors(text_embeddings, identity=model_identity(settings.model), texts=wanted)
+    model = _serving_model(workspace)
+    require_one_space(job_vectors.model, model.identity, "training/text_embeddings")
+    embedded = text_vectors(text_embeddings, space=model.space("query"), texts=wanted)
     events = event_weights(
         consented(daily_interactions, user_profiles),
         as_of=as_of,
@@ -306,10 +303,17 @@ def similar_jobs_table(
         job_vectors,
         also_applied,
         seed=settings.seed,
-        version=f"{model_identity(settings.embedding.model)} {settings.embedding.max_characters}",
+        version=f"{job_vectors.model} {settings.embedding.max_characters}",
         only_changes=is_partial(context),
     )
     return dg.Output(StoredTable(SIMILAR_JOBS, updated.n_rows), metadata={"n_written": updated.n_written})
+
+
+def _serving_model(workspace: Workspace) -> TextModel:
+    serving = read_serving(workspace.lake)
+    return (
+        serving.model.text_model if serving is not None else find_model(workspace.config.pipeline.embedding).text_model
+    )
 
 
 def _weights(

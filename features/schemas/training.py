@@ -4,13 +4,12 @@ import polars as pl
 
 from features.schemas.table import Column, Table, published
 
-EMBEDDING_DIMENSIONS = 512
 TEXT_EMBEDDINGS = Table(
     "text_embeddings",
     "Embeddings of texts, without the texts; one row per distinct text of one embedding model",
     {
         "text_hash": Column(pl.String, "Hash of the text and the model"),
-        "vector": Column(pl.Array(pl.Float32, EMBEDDING_DIMENSIONS), "Embedding of length 1"),
+        "vector": Column(pl.List(pl.Float32), "Embedding of length 1; each model has its number of dimensions"),
     },
     key=("text_hash",),
 )

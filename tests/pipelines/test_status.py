@@ -12,11 +12,15 @@ from assets.lake import Lake
 from assets.run_ledger import open_entry
 from assets.run_outcomes import RunOutcome, keep_outcome
 from assets.run_turns import run_turn
+from assets.training.embedding_models import EmbeddingModel
+from assets.training.embedding_switch import Serving, write_serving
+from models.fitting.embeddings import TextModel
 from pipelines.cli.main import app
 from pipelines.status import Status, find_status
 from tests.factories import AS_OF, publish_small
 
 HOUR = dt.timedelta(hours=1)
+MODEL = EmbeddingModel("usem3", "", None, None, None, TextModel("usem3-1"))
 
 
 @pytest.fixture
@@ -53,6 +57,10 @@ def test_all_is_well_with_a_generation_of_now(data: Path) -> None:
         (
             lambda data: request(Lake(data / "lake"), "u1", at=AS_OF - 25 * HOUR),
             "1 users asked over a day ago to be erased",
+        ),
+        (
+            lambda data: write_serving(Lake(data / "lake"), Serving(MODEL, following="new", problem="new is broken")),
+            "the one before serves on: new is broken",
         ),
     ],
 )
@@ -128,3 +136,16 @@ def test_a_failure_is_over_once_a_run_that_does_as_much_succeeded(data: Path) ->
     assert status(data).problems == [
         "a run of weekly did not end well at training/als; run it again, its messages say why"
     ]
+
+
+def test_the_way_to_another_embedding_model_is_shown(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert status(data).embeddings is None
+    write_serving(Lake(data / "lake"), Serving(MODEL))
+    assert status(data).embeddings == {"model": "usem3-1"}
+    write_serving(Lake(data / "lake"), Serving(MODEL, following="new-1", n_done=1, n_wanted=3))
+    found = status(data)
+    assert found.embeddings == {"model": "usem3-1", "next_model": "new-1", "next_model_share": 0.3333}
+    assert found.problems == []
+    monkeypatch.setenv("JOBFEED_DATA", str(data))
+    printed = " ".join(CliRunner().invoke(app, ["status", "--max-age", "1e9"]).output.split())
+    assert "vectors usem3-1; new-1 has 33% of the texts and serves when it has all" in printed

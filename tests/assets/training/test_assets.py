@@ -13,7 +13,7 @@ from assets.config.loading import load_config
 from assets.io import TABLES, LakeIOManager, ModelIOManager
 from assets.resources import AS_OF_TAG, RunClock, Workspace
 from assets.training import assets as training
-from assets.training import embedding_store
+from assets.training import embedding_update
 from assets.training.tuning import tuned_path
 from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS
 from features.schemas.features import USER_PROFILES
@@ -119,9 +119,7 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    for module in (training, embedding_store):
-        monkeypatch.setattr(module, "model_identity", lambda _name: BagOfWords().identity)
-    monkeypatch.setattr(training, "load_embedder", lambda _name, **_kwargs: BagOfWords())
+    monkeypatch.setattr(embedding_update, "load_embedder", lambda *_args, **_options: BagOfWords())
     return Project(tmp_path)
 
 

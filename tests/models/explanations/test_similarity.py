@@ -11,7 +11,7 @@ from assets.config.files import SHIPPED_VOCABULARY
 from features.vocabulary.roles import Roles
 from models.arrays import Floats, sorted_ids
 from models.explanations.similarity import common_share, reads_as_similar
-from models.fitting.embeddings import embed, load_embedder, text_vectors
+from models.fitting.embeddings import TextModel, embed, keyed_texts, text_vectors
 from models.fitting.job_vectors import build_job_vectors
 from models.ranking.job_arrays import csr_from_lists
 
@@ -57,10 +57,13 @@ def cosine(postings: pl.DataFrame) -> Floats:
     """The cosine of the vectors of each pair, made as the pipeline makes them."""
     nothing = pl.lit(None, pl.String)
     texts = postings.select("job_id", "title", skills=pl.col("skills").str.split(","), extract=nothing, about=nothing)
-    embedder = load_embedder("usem3", n_threads=1)
+    from models.fitting.usem3_encoder import Usem3Embedder
+
+    model = TextModel("usem3")
     distinct = pl.concat([texts["title"], texts["skills"].explode()]).unique().sort()
-    embedded = embed(distinct, embedder).lazy()
-    vectors = build_job_vectors(texts, text_vectors(embedded, identity=embedder.identity, texts=distinct)).vectors
+    keyed = keyed_texts(model, passages=distinct, queries=distinct.clear())
+    embedded = text_vectors(embed(keyed, Usem3Embedder(n_threads=1)).lazy(), space=model.identity, texts=distinct)
+    vectors = build_job_vectors(texts, embedded, model=model.identity).vectors
     one, other = pair_rows(postings)
     return np.asarray(np.einsum("ij,ij->i", vectors[one.to_numpy()], vectors[other.to_numpy()]), dtype=np.float32)
 

@@ -78,3 +78,19 @@ def test_a_pickled_file_is_refused(tmp_path: Path) -> None:
 def test_null_ids_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="1 nulls"):
         Model("", 0, 0, pl.Series(["a", None]), np.zeros(1, np.float32)).save(tmp_path / "model.npz")
+
+
+def test_a_field_with_a_default_may_be_missing_in_a_file_of_an_older_version(tmp_path: Path) -> None:
+    @dataclass(frozen=True, eq=False)
+    class Model(Artifact):
+        as_of: str
+        version: str = "unknown"
+
+    @dataclass(frozen=True, eq=False)
+    class Old(Artifact):
+        as_of: str
+
+    Old.__name__ = "Model"
+    Old("2026").save(tmp_path / "model.npz")
+    loaded = Model.load(tmp_path / "model.npz")
+    assert (loaded.as_of, loaded.version) == ("2026", "unknown")

@@ -3,7 +3,7 @@ import datetime as dt
 import polars as pl
 
 from features.schemas.features import USER_PROFILES
-from models.fitting.texts import commonest_texts, distinct_texts, job_texts, shared_texts, user_texts
+from models.fitting.texts import commonest_texts, distinct_texts, job_texts, user_texts
 from tests.factories import AS_OF, jobs
 
 ABOUT = "About us: we build bridges for people who cross rivers every day and like it."
@@ -56,13 +56,6 @@ def test_a_users_texts_are_cleaned_and_empty_ones_are_null() -> None:
 def test_distinct_texts_flatten_lists_and_leave_nulls_out() -> None:
     made = distinct_texts(pl.Series(["b", None]), pl.Series([["a", "b"], None, []]))
     assert made.to_list() == ["a", "b"]
-
-
-def test_summaries_are_not_among_the_shared_texts() -> None:
-    profiles = USER_PROFILES.conform(pl.DataFrame({"user_id": ["a"], "roles": [["nurse"]], "summary": ["I am me"]}))
-    shared = shared_texts(job_texts(jobs(), max_characters=100), user_texts(profiles, max_characters=100))
-    assert "nurse" in shared.to_list()
-    assert "I am me" not in shared.to_list()
 
 
 def test_of_too_many_texts_the_most_frequent_are_kept() -> None:

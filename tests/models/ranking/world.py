@@ -11,7 +11,6 @@ import polars as pl
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import JOB_FEATURES, PREFERENCES, SKILL_WEIGHTS, TRENDING, USER_PROFILES
 from features.schemas.table import Table
-from features.schemas.training import EMBEDDING_DIMENSIONS
 from models.arrays import csr_of_shape, unit_rows
 from models.fitting.als import AlsModel, AlsSettings
 from models.fitting.collaborative import FoldedIn, Member, combine
@@ -336,7 +335,7 @@ def make_fitted(rng: np.random.Generator, jobs: pl.Series, users: pl.Series) -> 
     """Models that know most jobs and users, of random factors."""
     known_jobs = jobs.filter(pl.Series(rng.random(len(jobs)) < 0.8))
     known_users = users.filter(pl.Series(rng.random(len(users)) < 0.7))
-    dimensions = EMBEDDING_DIMENSIONS
+    dimensions = 512
     links = _random_links(rng, len(known_jobs), len(known_jobs), 6)
     peers = _random_links(rng, len(known_users), len(known_users), 4)
     histories = _random_links(rng, len(known_users), len(known_jobs), 5)

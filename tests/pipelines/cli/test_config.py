@@ -84,3 +84,26 @@ def test_the_schema_of_an_unknown_file_names_the_files() -> None:
     result = CliRunner().invoke(app, ["config", "schema", "recipes.yaml"], env={"COLUMNS": "200"})
     assert result.exit_code == 2
     assert "sources.yaml, ranking.yaml, pipeline.yaml" in result.output
+
+
+def test_a_check_loads_the_embedding_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.assets.training.sentence_models import save_model
+
+    monkeypatch.setenv("JOBFEED_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("JOBFEED_CONFIG", str(tmp_path / "config"))
+    monkeypatch.setenv("COLUMNS", "300")
+    (tmp_path / "config").mkdir()
+    pipeline = tmp_path / "config" / "pipeline.yaml"
+    pipeline.write_text("embedding: {model: ../tiny}")
+    code, printed = jobfeed("check")
+    assert code == 1 and "received '../tiny'" in printed and "is not there" in printed
+    save_model(tmp_path / "tiny", prompts={"query": "search: "})
+    code, printed = jobfeed("check")
+    assert code == 0, printed
+    assert "embedding model: tiny-" in printed and ", 24 dimensions, query prompt 'search: '" in printed
+    pipeline.write_text("embedding: {model: ../tiny, truncate_dim: 32}")
+    code, printed = jobfeed("check")
+    assert code == 1 and "have 24 dimensions, and truncate_dim asks for 32" in printed
+    (tmp_path / "tiny" / "model.safetensors").write_bytes(b"cut off")
+    code, printed = jobfeed("check")
+    assert code == 1 and "can't be loaded" in printed

@@ -8,10 +8,11 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from assets.training import assets as training
+from assets.training import embedding_update
 from models.evaluation.judging import SUMMARY, USER_METRICS
 from pipelines.cli.main import app
-from tests.assets.evaluation.landed import Words, future_events, past_events, write_landing
+from tests.assets.evaluation.landed import future_events, past_events, write_landing
+from tests.models.training_world import BagOfWords
 
 
 def evaluate(data: Path, *options: str, config: Path | None = None) -> Any:
@@ -21,7 +22,7 @@ def evaluate(data: Path, *options: str, config: Path | None = None) -> Any:
 
 @pytest.fixture(autouse=True)
 def _words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "load_embedder", lambda *_args, **_options: Words())
+    monkeypatch.setattr(embedding_update, "load_embedder", lambda *_args, **_options: BagOfWords())
 
 
 def runs(data: Path) -> list[Path]:
