@@ -24,10 +24,10 @@ FORMATS = ("auto", "json", "text")
 LEVELS = ("debug", "info", "warning", "error")
 # No field holds an id of a user, a token, a query or a row. What is not here is left out; `left_out` names it.
 FIELDS = frozenset({
-    "at", "level", "program", "event", "process",
+    "at", "level", "program", "event",
     "run_id", "trace_id", "job", "as_of", "step", "asset", "check",
-    "seconds", "cpu_seconds", "peak_memory_bytes", "n_rows", "n_steps", "n_quarantined", "n_times",
-    "source", "generation", "reason", "error", "where", "status", "route", "request_id",
+    "seconds", "cpu_seconds", "peak_memory_bytes", "n_rows", "n_steps",
+    "source", "generation", "reason", "error", "where", "route", "request_id",
     "url", "workers", "published", "left_out",
 })  # fmt: skip
 _FIRST = ("at", "level", "program", "event", "run_id", "job", "step")

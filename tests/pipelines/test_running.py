@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from assets.damage import Damage, set_aside
 from assets.lake import Lake
 from pipelines import running
 from pipelines.step_threads import execute
+from serving.contract import logs
 
 ROWS = "dagster/row_count"
 
@@ -114,6 +116,26 @@ def test_a_run_that_failed_outside_of_its_steps_says_why(logged: tuple[logging.L
         execute(empty, instance=instance, tags={}, run_config={"loggers": {"console": {}}})
     assert "No space left on device" in written.getvalue()
     assert "Traceback" not in written.getvalue()
+
+
+def test_what_steps_tell_becomes_lines_of_the_log_without_the_steps_that_were_not_run() -> None:
+    written = io.StringIO()
+    handlers = list(logging.getLogger().handlers)
+    logs.configure_logs({}, stream=written)
+    try:
+        logger = running.message_logger().logger_fn(dg.build_init_logger_context())
+        logger.info("ranked shard 1 of 2")
+        logger.warning("source board: failing, ask anna@mail.example")
+        logger.error("Dependencies for step a were not executed: ['x']. Not executing.")
+    finally:
+        logging.getLogger().handlers[:] = handlers
+        logging.captureWarnings(False)
+    (line,) = [json.loads(line) for line in written.getvalue().splitlines()]
+    assert (line["level"], line["event"], line["reason"]) == (
+        "warning",
+        "a step tells",
+        "source board: failing, ask ***",
+    )
 
 
 class Runs:
