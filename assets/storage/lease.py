@@ -22,6 +22,7 @@ from serving.contract.object_store import ObjectConflictError, ObjectStore, Obje
 LEASE_SECONDS = 90.0
 BEAT_SECONDS = 15.0
 _LOOK_SECONDS = 2.0
+_DEAD_SECONDS = 900.0  # clocks of machines differ
 
 
 class LeaseTakenError(LockedError):
@@ -68,10 +69,22 @@ class Lease:
         self.require()
         body = _body(self.number, self.holder, n_beats=self._n_beats, is_free=is_free)
         try:
-            self.version = self.store.replace(self.key, body, self.version)
+            try:
+                self.version = self.store.replace(self.key, body, self.version)
+            except ObjectConflictError:
+                # Our own last renewal may have arrived though its answer was lost.
+                self.version = self.store.replace(self.key, body, self._own_version())
         except ObjectConflictError as error:
             self._is_lost = True
             raise LeaseLostError(_lost(self.store, self.key)) from error
+
+    def _own_version(self) -> str:
+        """The version of the lease as it is now, if it is still ours. Raises ObjectConflictError."""
+        found = self.store.find(self.key)
+        state = _parsed(found) if found is not None else None
+        if found is None or state is None or (state["number"], state["holder"]) != (self.number, self.holder):
+            raise ObjectConflictError(f"{self.store.url}/{self.key} is another machine's")
+        return found.version
 
 
 @contextmanager
@@ -101,10 +114,12 @@ def held_lease(
 
 
 def holder_of(store: ObjectStore, key: str) -> str | None:
-    """Who holds the lease now, as far as the store knows; None if nobody does."""
+    """Who holds the lease now; None if nobody does, or has not renewed it for a quarter of an hour by its own clock."""
     found = store.find(key)
     state = _parsed(found) if found is not None else None
-    return None if state is None or state["is_free"] else _described(state)
+    if state is None or state["is_free"] or time.time() - state["at"] > _DEAD_SECONDS:
+        return None
+    return _described(state)
 
 
 def _acquired(
@@ -161,7 +176,7 @@ def _holder(job: str, copy_id: str) -> Mapping[str, Any]:
 
 
 def _body(number: int, holder: Mapping[str, Any], *, n_beats: int, is_free: bool) -> bytes:
-    state = {"number": number, "holder": holder, "beats": n_beats, "is_free": is_free}
+    state = {"number": number, "holder": holder, "beats": n_beats, "is_free": is_free, "at": round(time.time(), 3)}
     return json.dumps(state, sort_keys=True).encode()
 
 
@@ -170,10 +185,10 @@ def _parsed(found: StoredObject) -> Mapping[str, Any]:
     unknown = {"job": "run", "host": "an unknown machine", "process": 0, "since": "an unknown time", "copy": None}
     try:
         state = json.loads(found.body)
-        int(state["number"]), state["is_free"]
+        int(state["number"]), state["is_free"], float(state["at"])
         return {**state, "holder": unknown | state["holder"]}
     except (ValueError, TypeError, KeyError):
-        return {"number": 0, "holder": unknown, "is_free": False}
+        return {"number": 0, "holder": unknown, "is_free": False, "at": time.time()}
 
 
 def _described(state: Mapping[str, Any]) -> str:
