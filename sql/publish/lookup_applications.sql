@@ -8,10 +8,17 @@ texts as (
         strftime(next_action_at at time zone 'UTC', '%Y-%m-%dT%H:%M:%SZ') as next_action_at
     )
     from applications
+),
+-- Each application by itself: to sort lists of wide structs takes twice as long.
+objects as (
+    select
+        user_id, last_event_at, application_id,
+        to_json(struct_pack(*columns(* exclude (user_id))))::varchar as object
+    from texts
 )
 select
     user_id as id,
-    to_json(list(struct_pack(*columns(* exclude (user_id))) order by last_event_at desc, application_id))::varchar as value
-from texts
+    '[' || string_agg(object, ',' order by last_event_at desc, application_id) || ']' as value
+from objects
 group by user_id
 order by id
