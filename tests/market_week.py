@@ -3,7 +3,7 @@
 New events, late and repeated ones, and some of the future; new, repeated, changed and closed postings; changed
 profiles; erasures; what became of applications. Two things are left out, because what is made of them depends on the
 order in which it was told: a posting that returns to earlier content (a landed file that comes twice says nothing new),
-and what became of an application that the app did not log (its `applied` event has the time that was known first).
+and a late state of an application (the events that are made of states have the time that was known first).
 """
 
 import datetime as dt
@@ -125,12 +125,13 @@ class MarketWeek:
     def _answers(
         self, rng: np.random.Generator, lake: Lake, n: int, seconds: float, until: dt.datetime
     ) -> pl.DataFrame:
-        """States, interviews, offers, replies and notes of applications; some late, and many states are not allowed."""
+        """States, interviews, offers, replies and notes of applications; some replies late, many states not allowed."""
         pairs = lake.scan("bronze", EVENTS).filter(event_type="apply").select("user_id", "job_id").drop_nulls()
         applied = pairs.unique().sort("user_id", "job_id").collect()
         if applied.is_empty():
             return applied
-        kind = pl.Series(rng.choice(_ANSWERS, n, p=_ANSWER_SHARES))
+        late = _late(rng, n)
+        kind = pl.Series(np.where(late > 0, "reply", rng.choice(_ANSWERS, n, p=_ANSWER_SHARES)))
         number = pl.format("{}-{}", pl.lit(self.n), pl.int_range(pl.len()))
         values = {
             "status": {"to": pl.Series(rng.choice(_STATES, n))},
@@ -149,7 +150,7 @@ class MarketWeek:
         for event_type, stated in values.items():
             for name, value in stated.items():
                 fields[name] = pl.when(kind == event_type).then(value).otherwise(fields.get(name, pl.lit(None)))
-        at = _before(until, rng.uniform(0, seconds, n) + _late(rng, n))
+        at = _before(until, rng.uniform(0, seconds, n) + late)
         return applied[rng.integers(0, len(applied), n).tolist()].with_columns(
             event_id=pl.format("week-{}", number),
             event_type=kind,

@@ -149,7 +149,7 @@ class _Search:
     def sampled_share(self) -> float:
         """Of the users beside those of the truth, how many trials fit on: by the pairs of the longest half-life."""
         longest = self.weights(max(self.split.half_lives, default=NO_DECAY_DAYS))
-        return min(1.0, self.budget.trial_pairs / max(longest.values.nnz, 1))
+        return min(1.0, self.budget.trial_pairs / max(int(longest.values.nnz), 1))
 
     def trial_weights(self, half_life_days: float) -> WeightMatrix:
         """The rows of the users of the truth, whose lists are judged, and of the same sample of all others."""
