@@ -54,6 +54,7 @@ _HINTS = {
     errno.EACCES: f"; it must be allowed to this user{_FOLDERS}",
     errno.EPERM: f"; it must be allowed to this user{_FOLDERS}",
     errno.EROFS: f"; a run needs a folder that can be written{_FOLDERS}",
+    errno.EISDIR: "; a file belongs there, so remove the folder or name a file",
     errno.ENOSPC: "; free some space and run the command again, nothing that was published is lost",
 }
 
