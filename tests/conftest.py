@@ -1,6 +1,7 @@
 """Settings of every test: no deadlines, because the duration of one example of a property proves nothing."""
 
 import atexit
+import gc
 import itertools
 import os
 import typing
@@ -19,8 +20,10 @@ settings.load_profile("jobfeed")
 for name in ("COLUMNS", "LINES"):
     os.environ.pop(name, None)
 
-# As pipelines/cli/main.py does: else types of DuckDB live on and are reported as leaked, one line each.
+# Compiled functions outlive the interpreter, and with them `typing` and its list of overloads. Through Dagster it leads
+# to our assets and so to types of DuckDB, which DuckDB would then report as leaked, one line each.
 atexit.register(typing.clear_overloads)
+atexit.register(gc.unfreeze)  # of pipelines/cli/process.py
 
 _numbers = itertools.count(1)
 

@@ -1,8 +1,7 @@
 """The `jobfeed` command: puts its commands together. Each parses its arguments, calls one function and prints."""
 
-import atexit
 import os
-import typing
+import sys
 from importlib.metadata import version
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from pipelines.cli import (
     feeds,
     generations,
     landing,
+    process,
     recipes,
     service,
     sources,
@@ -64,10 +64,13 @@ def options(
 def main() -> None:
     """The console script. What it writes is for its user only: most files hold personal data."""
     os.umask(0o077)
-    # Compiled functions outlive the interpreter, and with them `typing` and its list of overloads. Through Dagster it
-    # leads to our assets and so to types of DuckDB, which DuckDB would then report as leaked, one line each.
-    atexit.register(typing.clear_overloads)
-    app()
+    try:
+        app()
+    except SystemExit as request:
+        process.end(request.code)
+    except BaseException:  # what Typer made of it prints it
+        sys.excepthook(*sys.exc_info())
+        process.end(1)
 
 
 if __name__ == "__main__":

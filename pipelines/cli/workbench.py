@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pipelines.cli.process import made_once
 from pipelines.cli.terminal import (
     AsOf,
     changed_workspace,
@@ -84,8 +85,10 @@ def run(
 def _run_once(
     job: str, instant: dt.datetime | None, *, console: Console, is_forced: bool, wait_seconds: float
 ) -> "RunSummary":
-    from pipelines.jobs import JOBS
-    from pipelines.running import run_job
+    with made_once():
+        import pipelines.definitions  # noqa: F401 - made here rather than where garbage is looked for
+        from pipelines.jobs import JOBS
+        from pipelines.running import run_job
 
     names = [known.name for known in JOBS]
     if job not in names:
