@@ -29,6 +29,7 @@ from assets.catalog.counting import (
 from assets.increments import LayeredTable
 from assets.lake import Lake, atomic_path, content_hash, file_identity, write_parquet
 from assets.sql import query_text
+from assets.user_rows import MOST_USERS, keep_rows, rows_of_users
 from features.interactions import CLOCK_SKEW, EVENT_WEIGHTS
 from features.schemas.catalog import INTERACTIONS
 
@@ -38,7 +39,6 @@ _WRITING: Mapping[str, Any] = {"compression": "zstd", "compression_level": 1, "u
 _ROWS_OF_A_GROUP = 131_072
 _ROWS_OF_A_RANGE = 1_000_000
 _SAMPLED_DAYS = 16
-_USERS_AT_ONCE = 20_000
 _EVER = "0001-01-01T00:00:00+00:00"
 
 
@@ -143,13 +143,11 @@ def _fold_users(
     """Adds a layer of what differs for `users`; returns the number of rows of the table."""
     key, rows, n_before = list(INTERACTIONS.key), [INTERACTIONS.empty()], 0
     gone = [INTERACTIONS.empty().select(key)]
+    known: pl.DataFrame | None = None  # all rows of all users, if they are few
     share_threads(engine, 1)
-    for first in range(0, len(users), _USERS_AT_ONCE):
-        some = users.slice(first, _USERS_AT_ONCE)
-        wanted = pl.col("user_id").is_between(pl.lit(some[0]), pl.lit(some[-1])) & pl.col("user_id").is_in(
-            some.implode()
-        )
-        old = table.lake.scan(_STAGE, INTERACTIONS).filter(wanted).collect()
+    for first in range(0, len(users), MOST_USERS):
+        some = users.slice(first, MOST_USERS)
+        old = rows_of_users(some, table.lake.scan(_STAGE, INTERACTIONS)).collect()
         folded = _fold(engine, erasures, files, {"until": until}, users=some) if files else _ARROW_SCHEMA.empty_table()
         new = INTERACTIONS.conform(pl.DataFrame(folded))
         differing = new.join(old, on=new.columns, how="anti", nulls_equal=True)
@@ -157,7 +155,12 @@ def _fold_users(
         n_before += len(removed) + len(differing.join(old.select(key), on=key, how="semi"))
         rows.append(differing)
         gone.append(removed)
-    return table.add(pl.concat(rows).sort(key), pl.concat(gone), made_of, n_rows_before=n_before)
+        if len(some) == len(users):
+            known = new
+    n_rows = table.add(pl.concat(rows).sort(key), pl.concat(gone), made_of, n_rows_before=n_before)
+    if known is not None:
+        keep_rows(table.lake, _STAGE, INTERACTIONS, users, known)
+    return n_rows
 
 
 def _fold_all(

@@ -11,6 +11,7 @@ import polars as pl
 from assets.catalog.job_changes import jobs_since, mark_of_jobs
 from assets.increments import LayeredTable, changed_since, mark_of
 from assets.lake import Lake
+from assets.user_rows import rows_of
 from features.schemas.catalog import INTERACTIONS, JOBS, USERS
 from features.schemas.features import TITLE_WORDS
 from features.schemas.table import Table
@@ -39,7 +40,7 @@ def update_users(lake: Lake, table: Table, compute: Compute, *, version: str, on
         if users.is_empty():
             return stored.add(table.empty(), table.empty(), now, n_rows_before=0)
         is_changed = pl.col("user_id").is_in(users.implode())
-        new = compute(rows_of_users.filter(is_changed), interactions.filter(is_changed))
+        new = compute(rows_of_users.filter(is_changed), rows_of(lake, "catalog", INTERACTIONS, users).lazy())
         old = lake.scan(_STAGE, table).filter(is_changed).collect()
         differing = pl.concat([_rows_not_in(old, new), _rows_not_in(new, old)]).select("user_id")
         rows, before = (each.join(differing, on="user_id", how="semi", maintain_order="left") for each in (new, old))

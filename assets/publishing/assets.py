@@ -105,6 +105,7 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
         interactions=lake.scan("catalog", INTERACTIONS),
         profiles=lake.scan("features", USER_PROFILES),
         is_forced=ANNOUNCE_TAG in context.run.tags,
+        lake=lake,
     )
     with lake.lock("publishing"):
         try:

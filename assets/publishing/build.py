@@ -16,10 +16,13 @@ import polars as pl
 
 from assets.config.loading import Config
 from assets.instants import future_problem
-from assets.lake import write_bytes
+from assets.lake import Lake, write_bytes
 from assets.publishing import generations
 from assets.publishing.database import write_database
 from assets.publishing.tables import Source, checksums, connect, source_record
+from assets.user_rows import rows_of
+from features.schemas.catalog import INTERACTIONS
+from features.schemas.features import USER_PROFILES
 from serving.contract.generation import DATABASE, MANIFEST, GenerationError, Manifest
 from serving.contract.tables import SCHEMA_VERSION, TABLES
 
@@ -30,7 +33,8 @@ Lookup = Mapping[str, list[dict[str, Any]]]
 class PublishingRun:
     """Where a run publishes to, by which settings, and what its feeds are validated against.
 
-    `interactions` and `profiles` are the tables INTERACTIONS and USER_PROFILES that the feeds were ranked with.
+    `interactions` and `profiles` are the tables INTERACTIONS and USER_PROFILES that the feeds were ranked with, and
+    `lake` (if any) is where they are stored.
     `is_forced`: the result is announced even if it has no jobs or is older than what is served.
     """
 
@@ -43,6 +47,15 @@ class PublishingRun:
     interactions: pl.LazyFrame
     profiles: pl.LazyFrame
     is_forced: bool = False
+    lake: Lake | None = None
+
+    def people(self, users: pl.Series) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+        """The interactions and profiles of these users."""
+        if self.lake is None:
+            is_wanted = pl.col("user_id").is_in(users.implode())
+            return self.interactions.filter(is_wanted), self.profiles.filter(is_wanted)
+        interactions = rows_of(self.lake, "catalog", INTERACTIONS, users)
+        return interactions.lazy(), rows_of(self.lake, "features", USER_PROFILES, users).lazy()
 
     @cached_property
     def config_hash(self) -> str:

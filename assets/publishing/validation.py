@@ -48,11 +48,7 @@ class Validation:
     """
 
     def __init__(self, con: duckdb.DuckDBPyConnection, run: PublishingRun, *, users: pl.Series | None = None) -> None:
-        interactions, profiles = run.interactions, run.profiles
-        if users is not None:
-            interactions, profiles = (
-                f.filter(pl.col("user_id").is_in(users.implode())) for f in (interactions, profiles)
-            )
+        interactions, profiles = (run.interactions, run.profiles) if users is None else run.people(users)
         ranking = run.config.ranking
         jobs = con.sql("select job_id, status, duplicate_of, company_id, company, tags from jobs").pl()
         self._con = con

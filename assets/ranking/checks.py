@@ -15,6 +15,7 @@ from assets.lake import Lake
 from assets.layers import IS_REMOVED
 from assets.ranking.listed import feeds_table
 from assets.resources import is_partial
+from assets.user_rows import rows_of
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import USER_PROFILES
 from features.schemas.ranking import FEEDS
@@ -57,8 +58,9 @@ def check_feeds(lake: Lake, company_cap: CompanyCap, *, only_changes: bool = Fal
     layers = newest.filter(~pl.col(IS_REMOVED)).collect() if newest is not None else FEEDS.empty()
     interactions, profiles = lake.scan("catalog", INTERACTIONS), lake.scan("features", USER_PROFILES)
     if only_changes:
-        is_changed = pl.col("user_id").is_in(layers["user_id"].implode())
-        interactions, profiles = interactions.filter(is_changed), profiles.filter(is_changed)
+        users = layers["user_id"]
+        interactions = rows_of(lake, "catalog", INTERACTIONS, users).lazy()
+        profiles = rows_of(lake, "features", USER_PROFILES, users).lazy()
     rules = feed_rules(
         jobs=lake.scan("catalog", JOBS), interactions=interactions, profiles=profiles, company_cap=company_cap
     )

@@ -15,6 +15,7 @@ from assets.lake import Lake
 from assets.learning.store import load_registry
 from assets.resources import Workspace
 from assets.training.embedding_switch import require_one_space
+from assets.user_rows import rows_of, rows_of_users
 from features.hashing import shard_of, stable_hash
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import (
@@ -62,6 +63,7 @@ class Tables:
     skill_weights: pl.LazyFrame
     preferences: pl.LazyFrame
     trending: pl.LazyFrame
+    lake: Lake | None = None  # that they are the tables of, as they are stored
 
 
 def lake_tables(lake: Lake) -> Tables:
@@ -72,8 +74,9 @@ def lake_tables(lake: Lake) -> Tables:
         profiles=lake.scan("features", USER_PROFILES),
         job_features=lake.scan("features", JOB_FEATURES),
         skill_weights=lake.scan("features", SKILL_WEIGHTS),
-        preferences=lake.scan("features", PREFERENCES).filter(pl.col("dimension").is_in(PREFERENCE_DIMENSIONS)),
+        preferences=_learned(lake.scan("features", PREFERENCES)),
         trending=lake.scan("features", TRENDING),
+        lake=lake,
     )
 
 
@@ -192,12 +195,24 @@ def shards_of_users(user_ids: pl.Series, n_shards: int) -> NDArray[np.int32]:
 
 def of_users(tables: Tables, user_ids: pl.Series) -> Tables:
     """The tables with the rows of these users (sorted) only, in memory: they are then read once."""
+    if tables.lake is not None:
+        return replace(
+            tables,
+            interactions=rows_of(tables.lake, "catalog", INTERACTIONS, user_ids).lazy(),
+            profiles=rows_of(tables.lake, "features", USER_PROFILES, user_ids).lazy(),
+            preferences=_learned(rows_of(tables.lake, "features", PREFERENCES, user_ids).lazy()),
+        )
     return replace(
         tables,
         interactions=rows_of_users(user_ids, tables.interactions).collect().lazy(),
         profiles=rows_of_users(user_ids, tables.profiles).collect().lazy(),
         preferences=rows_of_users(user_ids, tables.preferences).collect().lazy(),
     )
+
+
+def _learned(preferences: pl.LazyFrame) -> pl.LazyFrame:
+    """Without tolerances."""
+    return preferences.filter(pl.col("dimension").is_in(PREFERENCE_DIMENSIONS))
 
 
 def load_population(
@@ -218,11 +233,3 @@ def load_population(
             )
         )
     return join_populations(parts)
-
-
-def rows_of_users(user_ids: pl.Series, table: pl.LazyFrame) -> pl.LazyFrame:
-    """The rows of these users; the range of ids lets Parquet skip whole row groups."""
-    if user_ids.is_empty():
-        return table.filter(pl.lit(False))
-    user = pl.col("user_id")
-    return table.filter(user.is_between(pl.lit(user_ids[0]), pl.lit(user_ids[-1])), user.is_in(user_ids.implode()))

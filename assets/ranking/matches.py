@@ -13,9 +13,10 @@ from assets.lake import Lake
 from assets.layers import IS_REMOVED
 from assets.llm.client import llm_client
 from assets.llm.matches import Reasoner
-from assets.ranking.inputs import ranking_settings, rows_of_users
+from assets.ranking.inputs import ranking_settings
 from assets.ranking.listed import feeds_table
 from assets.resources import Workspace
+from assets.user_rows import rows_of, rows_of_users
 from features.schemas.catalog import JOBS
 from features.schemas.features import SKILL_WEIGHTS, USER_PROFILES
 from features.schemas.ranking import FEEDS, MATCHES
@@ -93,7 +94,7 @@ class Breakdown:
         found = match_breakdowns(
             items,
             jobs=jobs,
-            profiles=rows_of_users(user_ids, lake.scan("features", USER_PROFILES).select(PROFILES_READ)).collect(),
+            profiles=rows_of(lake, "features", USER_PROFILES, user_ids).select(PROFILES_READ),
             skill_weights=lake.scan("features", SKILL_WEIGHTS).collect(),
             names=self.names,
             settings=self.settings,

@@ -31,7 +31,7 @@ def end(status: str | int | None) -> NoReturn:
     That takes a second, and reports what libraries keep. All files are on disk by then: they are written atomically.
     """
     if isinstance(status, str):
-        print(status, file=sys.stderr)  # noqa: T201 - as sys.exit does
+        print(status, file=sys.stderr)
     threading._shutdown()  # waits for threads, as the interpreter does
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):

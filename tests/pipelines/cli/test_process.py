@@ -23,10 +23,14 @@ end({status})
 
 
 def ended(status: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", _END.format(status=status)], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", _END.format(status=status)], capture_output=True, text=True, check=False
+    )
 
 
-@pytest.mark.parametrize(("status", "code", "errors"), [("None", 0, ""), ("0", 0, ""), ("3", 3, ""), ("'why'", 1, "why\n")])
+@pytest.mark.parametrize(
+    ("status", "code", "errors"), [("None", 0, ""), ("0", 0, ""), ("3", 3, ""), ("'why'", 1, "why\n")]
+)
 def test_a_process_ends_like_the_interpreter_does(status: str, code: int, errors: str) -> None:
     found = ended(status)
     assert (found.returncode, found.stderr) == (code, errors)

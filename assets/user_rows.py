@@ -1,0 +1,72 @@
+"""Rows of some users in a table by user, read once: the steps of a run ask for those of the same users.
+
+The rows are kept in the process, and only for the table as it was when they were read: whoever writes to it makes them
+void. Rows come in the order of the table's key, whichever step read them first.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+
+import polars as pl
+
+from assets.increments import Mark, mark_of
+from assets.lake import Lake
+from features.schemas.table import Table
+
+MOST_USERS = 20_000  # so that memory is bounded: more are read by those who need them
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The rows of some users of a table, as it was at `mark`."""
+
+    mark: Mark
+    users: pl.Series
+    rows: pl.DataFrame
+
+
+_KEPT: dict[tuple[Path, str], _Kept] = {}
+_READING: dict[tuple[Path, str], Lock] = {}
+_CHANGING = Lock()
+
+
+def rows_of(lake: Lake, stage: str, table: Table, users: pl.Series) -> pl.DataFrame:
+    """The rows of these distinct users, in the order of the key. Two steps that ask at once read them once."""
+    place = lake.root, f"{stage}/{table.name}"
+    with _CHANGING:
+        reading = _READING.setdefault(place, Lock())
+    with reading:
+        mark = mark_of(lake, stage, table.name)
+        kept = _KEPT.get(place)
+        if kept is None or kept.mark != mark:
+            kept = _Kept(mark, users.clear(), table.empty())
+        missing = users.filter(~users.is_in(kept.users.implode())).sort()
+        if len(kept.users) + len(missing) > MOST_USERS:
+            return _read(lake, stage, table, users.sort())
+        if len(missing):
+            rows = pl.concat([kept.rows, _read(lake, stage, table, missing)])
+            kept = _Kept(mark, pl.concat([kept.users, missing]), rows.sort(table.key))
+        _KEPT[place] = kept
+    if len(kept.users) == len(users):
+        return kept.rows
+    return kept.rows.filter(pl.col("user_id").is_in(users.implode()))
+
+
+def keep_rows(lake: Lake, stage: str, table: Table, users: pl.Series, rows: pl.DataFrame) -> None:
+    """Keeps the rows of `users`, all that the table has of them now, for those who ask next."""
+    place = lake.root, f"{stage}/{table.name}"
+    if len(users) <= MOST_USERS:
+        _KEPT[place] = _Kept(mark_of(lake, stage, table.name), users, rows.sort(table.key))
+
+
+def rows_of_users(user_ids: pl.Series, table: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows of these users (sorted); the range of ids lets Parquet skip whole row groups."""
+    if user_ids.is_empty():
+        return table.filter(pl.lit(False))
+    user = pl.col("user_id")
+    return table.filter(user.is_between(pl.lit(user_ids[0]), pl.lit(user_ids[-1])), user.is_in(user_ids.implode()))
+
+
+def _read(lake: Lake, stage: str, table: Table, users: pl.Series) -> pl.DataFrame:
+    return rows_of_users(users, lake.scan(stage, table)).collect().sort(table.key)
