@@ -43,8 +43,9 @@ _ACTIVITY = dg.AssetSelection.assets(
     "insight/metrics",
 )
 _REST = _INGEST_LOGS | _PUBLISH
-# Impressions are looked up in generations that are kept for some runs only; rates over 28 days need no quarter hours.
-_OUTCOMES = dg.AssetSelection.assets("insight/exposures", "insight/outcomes", "insight/experiments")
+# Impressions are looked up in generations that are kept for some runs only. Rates over 28 days wait for the daily run:
+# to count them reads all events of that time, and an hour more or less does not show in them.
+_EXPOSURES = dg.AssetSelection.assets("insight/exposures", "insight/experiments")
 _CHANGED_JOBS = dg.AssetSelection.assets(
     "catalog/job_versions",
     "catalog/jobs",
@@ -66,8 +67,8 @@ daily = dg.define_asset_job(
 )
 hourly = dg.define_asset_job(
     "hourly",
-    _INGEST_JOBS | _INGEST_EVENTS | _ACTIVITY | _CHANGED_JOBS | _OUTCOMES | _REST,
-    description="New and changed jobs and events, their feeds, outcomes, a generation; models stay as of the day.",
+    _INGEST_JOBS | _INGEST_EVENTS | _ACTIVITY | _CHANGED_JOBS | _EXPOSURES | _REST,
+    description="New and changed jobs and events, their feeds, a generation; models stay as of the day.",
     tags={SCOPE_TAG: "touched"},
 )
 frequent = dg.define_asset_job(
