@@ -8,6 +8,7 @@ import polars as pl
 from assets.catalog.normalising import normaliser_name
 from assets.declare import asset
 from assets.features.people import title_words, update_users
+from assets.features.trending_scores import scores_of_run
 from assets.io import StoredTable
 from assets.lake import content_hash
 from assets.plots import bar_chart
@@ -17,7 +18,7 @@ from features.jobs.features import job_features, skill_weights
 from features.nearby import nearby
 from features.schemas.catalog import DAILY_JOB_COUNTS
 from features.schemas.features import PREFERENCES, USER_PROFILES
-from features.trending import trending, trending_scores
+from features.trending import trending
 from features.users.preferences import preferences
 from features.users.profiles import user_profiles
 from features.users.tolerances import tolerances
@@ -60,7 +61,7 @@ def job_features_table(
 ) -> dg.Output[pl.DataFrame]:
     """The features of a job for ranking: engagement of 90 days, trending, recency, completeness, poster quality."""
     as_of = clock.as_of(context)
-    scores = trending_scores(events, jobs, as_of=as_of)
+    scores = scores_of_run(workspace.lake, events, jobs, as_of=as_of)
     daily = workspace.lake.scan("catalog", DAILY_JOB_COUNTS)
     table = job_features(jobs, daily=daily, companies=companies, trending_scores=scores, as_of=as_of)
     engaging = table.filter(pl.col("engagement_score") > 0)["engagement_score"]
@@ -72,10 +73,10 @@ def job_features_table(
 
 @asset("features/trending", inputs=("bronze/events", "catalog/jobs"))
 def trending_table(
-    context: dg.AssetExecutionContext, clock: RunClock, events: pl.LazyFrame, jobs: pl.LazyFrame
+    context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock, events: pl.LazyFrame, jobs: pl.LazyFrame
 ) -> dg.Output[pl.DataFrame]:
     """The open jobs with the most engagement in the last day and week, by country, by city and overall."""
-    table = trending(trending_scores(events, jobs, as_of=clock.as_of(context)), jobs)
+    table = trending(scores_of_run(workspace.lake, events, jobs, as_of=clock.as_of(context)), jobs)
     overall = table.filter((pl.col("period") == "7d") & (pl.col("area") == "all")).head(10)
     counts: dict[str, Any] = {"n_areas": table["area"].n_unique(), "n_jobs": table["job_id"].n_unique()}
     if draws_charts(context):
