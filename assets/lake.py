@@ -310,7 +310,11 @@ class Lake:
             return 1
 
     def n_rows(self, stage: str, table: Table) -> int:
-        """How many rows the table has."""
+        """How many rows the table has. Of a table with layers it is known without merging them."""
+        files = self.files(stage, table.name)
+        manifest = read_manifest(self.layers_folder(stage, table.name), base=file_identity(files)) if files else None
+        if manifest is not None:
+            return manifest.n_rows
         return int(self.scan(stage, table).select(pl.len()).collect().item())
 
     def replace_partition(self, stage: str, table: Table, partition: str, frame: pl.DataFrame | pl.LazyFrame) -> Path:

@@ -7,6 +7,7 @@ from assets.declare import asset
 from assets.insight.queries import Period
 from assets.resources import RunClock, Workspace
 from features import metrics
+from features.schemas.catalog import INTERACTIONS, USERS
 from features.schemas.insight import APPLICATION_QUALITY, EXPERIMENTS, MATCH_QUALITY, OUTCOMES, POLICY_VALUES
 
 MATCH_THRESHOLD = 60  # percent, from which a job counts as a match
@@ -16,16 +17,14 @@ _COLLECTED = tuple(f"insight/{table.name}" for table in _COLLECTED_TABLES)
 
 @asset(
     "insight/metrics",
-    inputs=("catalog/jobs", "catalog/users", "catalog/interactions"),
-    deps=("bronze/events", *_COLLECTED),
+    inputs=("catalog/jobs",),
+    deps=("catalog/users", "catalog/interactions", "bronze/events", *_COLLECTED),
 )
 def metrics_table(
     context: dg.AssetExecutionContext,
     workspace: Workspace,
     clock: RunClock,
     jobs: pl.LazyFrame,
-    users: pl.LazyFrame,
-    interactions: pl.LazyFrame,
 ) -> dg.Output[pl.DataFrame]:
     """Rates per surface, recipe and arm over 28 days, the match score, experiments, and how large the tables are.
 
@@ -33,11 +32,11 @@ def metrics_table(
     """
     period = Period.before(clock.as_of(context))
     counts = {
-        "n_users": _rows(users),
+        "n_users": workspace.lake.n_rows("catalog", USERS),
         "n_jobs": _rows(jobs),
         "n_open_jobs": _rows(jobs.filter(pl.col("status") == "open")),
         "n_duplicate_jobs": _rows(jobs.filter(pl.col("duplicate_of").is_not_null())),
-        "n_interactions": _rows(interactions),
+        "n_interactions": workspace.lake.n_rows("catalog", INTERACTIONS),
         "n_recent_events": _rows(period.scan(period.events(workspace.lake), "occurred_at")),
     }
     outcomes, quality, experiments, policies, applications = (

@@ -83,6 +83,7 @@ def test_layers_over_a_base_are_the_table_written_anew(
             assert table.made_of == {"run": number}
             marks = [(mark, None if seen is None else seen | {u for u, _ in [*before, *rows]}) for mark, seen in marks]
         assert stored(lake).equals(frame(model))
+        assert lake.n_rows("features", TABLE) == len(model)
         for mark, seen in marks:
             found = changed_since(lake, "features", "likes", mark, "user_id")
             assert (found is None) == (seen is None)
