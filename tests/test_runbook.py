@@ -18,11 +18,13 @@ from pathlib import Path
 
 import pytest
 
+from assets.erasing.requests import request
 from assets.ingest.report import RunReport
 from assets.ingest.run_log import record_runs
 from assets.lake import Lake
 from assets.publishing import generations
 from assets.run_ledger import open_entry
+from pipelines.mending import mend
 from pipelines.simulation.market import MarketSize, simulate
 from serving.contract.generation import POINTER
 from tests.factories import publish_small
@@ -433,3 +435,31 @@ def test_damaged_records_of_dagster(market: Shell) -> None:
         path.unlink() if path.suffix != ".db" else path.write_bytes(b"no database" * 1000)
     market.sees(trouble, "jobfeed run frequent --always")
     market.mends(trouble)
+
+
+@pytest.mark.slow
+def test_a_source_that_fails(market: Shell) -> None:
+    trouble = TROUBLES["A source fails"]
+    log(market, "board", n_read=0, reasons={}, is_failed=True)
+    market.sees(trouble, "jobfeed status")
+    market.mends(trouble, NAME="board")
+
+
+@pytest.mark.slow
+def test_damaged_files(market: Shell) -> None:
+    trouble = TROUBLES["A file of the lake, a model or a ledger is damaged"]
+    lake, models = Lake(market.data / "lake"), market.data / "models"
+    ledger = lake.folder("bronze", "landing_files") / "interactions.parquet"
+    for path in (lake.file("catalog", "jobs"), next(models.rglob("*.npz")), ledger):
+        path.write_bytes(path.read_bytes()[:100])
+    told = "\n".join(mend(lake))  # as a run does that met one of them
+    assert trouble.is_seen_in(told)
+    assert told.count("was moved to") == 3
+    market.sees(trouble, "jobfeed status")
+    market.mends(trouble)
+
+
+def test_a_user_who_waits_to_be_erased_is_seen(shell: Shell) -> None:
+    request(Lake(shell.data / "lake"), "anna", at=now() - 25 * HOUR)
+    shell.sees(TROUBLES["A user asks to be erased"], "jobfeed status")
+    assert shell.run("jobfeed erase verify USER", USER="nobody").returncode == 0
