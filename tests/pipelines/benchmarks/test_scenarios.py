@@ -63,3 +63,24 @@ def test_each_scenario_has_its_row_and_its_plain_way(tmp_path: Path, monkeypatch
     assert "| frequent-empty | 10.0 | 12.0 | 1.50 |  |" in text
     assert "| 100,000 | 10.0 | 12.0 |" in text
     assert (tmp_path / scenarios.COST_CHART).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_run_of_the_next_day_is_held_against_one_that_makes_everything_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = []
+
+    def measure(bench: Bench, job: str) -> Measured:
+        ran.append((job, bench.at, (tmp_path / "lake").exists()))
+        (tmp_path / "lake").mkdir(exist_ok=True)
+        return Measured(10.0, 12.0, 1.5)
+
+    monkeypatch.setattr(Bench, "measure", measure)
+    monkeypatch.setattr(Change, "land", lambda *_arguments, **_options: None)
+    (tmp_path / "landing" / "interactions").mkdir(parents=True)
+    text = run_scenarios("S", tmp_path, ["daily-after"], on_step=lambda _: None)
+    (_, first, _), (_, next_day, is_known), (_, again, is_known_again) = ran
+    assert [job for job, *_ in ran] == ["daily"] * 3
+    assert next_day - first >= dt.timedelta(days=1) and again == next_day
+    assert is_known and not is_known_again
+    assert "| daily-after | 10.0 | 12.0 | 1.50 |  | 10.0 | 12.0 | 1.50 |" in text
