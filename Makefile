@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE ?=
 DEMO_DATA := data
 DEMO_AS_OF := $(shell date -u +%Y-%m-%dT00:00:00Z)
 
-.PHONY: setup demo test lint format docs ui serve bench clean
+.PHONY: setup demo test lint format docs vendor ui serve bench clean
 
 setup: $(SETUP)
 
@@ -49,6 +49,13 @@ format: setup
 
 docs: setup
 	$(BIN)/python -m pipelines.table_reference
+
+# Third-party files of the page, as package-lock.json names them with their hashes; needs npm.
+PAGE_VENDOR := serving/service/static/vendor
+vendor:
+	cd $(PAGE_VENDOR) && npm ci --ignore-scripts --no-audit --no-fund
+	cd $(PAGE_VENDOR) && cp node_modules/uplot/dist/uPlot.iife.min.js node_modules/uplot/dist/uPlot.min.css . \
+	  && cp node_modules/uplot/LICENSE uPlot.LICENSE && rm -rf node_modules && sha256sum uPlot.* > SHA256SUMS
 
 ui: setup
 	JOBFEED_DATA=$(DEMO_DATA) $(BIN)/dagster dev --host 127.0.0.1 --port 3000

@@ -35,6 +35,7 @@ def create_application() -> "Application":
     from serving.service.origins import ORIGINS_VARIABLE, AllowedOrigins
     from serving.service.rates import Limits, RateLimiter
     from serving.service.store import Store
+    from serving.service.system_endpoints import STREAM_VARIABLE
     from serving.service.telemetry import AccessLog
 
     def option(name: str) -> float:
@@ -58,6 +59,7 @@ def create_application() -> "Application":
         log=AccessLog(sys.stdout.buffer, time.time) if option("ACCESS_LOG") else None,
         stale_after_seconds=option("STALE_AFTER_HOURS") * 3600,
     )
+    application.name_stream(os.environ.get(STREAM_VARIABLE, ""))
     forget_environment()
     # Threads started from here on inherit this policy: a thread that wakes up does not interrupt the running one. The
     # two threads of a worker wake each other for every request.
@@ -88,12 +90,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from serving.service.origins import ORIGINS_VARIABLE, AllowedOrigins
     from serving.service.source import source_of
     from serving.service.startup import published_problem
+    from serving.service.system_endpoints import STREAM_VARIABLE, stream_origin
 
     try:
         configure_logs()
         AllowedOrigins(options.allowed_origin)
         require_access(options.host, options.port, options.allowed_host)
         source = source_of(options)
+        os.environ[STREAM_VARIABLE] = stream_origin(options.stream_url)
     except JobfeedError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
@@ -162,6 +166,8 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     origins = "a web page's origin whose scripts may read answers, such as https://app.example.org; may be repeated"
     known = os.environ.get(ORIGINS_VARIABLE, "").split()
     parser.add_argument("--allowed-origin", action="append", default=known, metavar="ORIGIN", help=origins)
+    stream = "where browsers reach jobfeed stream, such as http://127.0.0.1:8081; the page at / then listens to it"
+    parser.add_argument("--stream-url", default=set_by("STREAM_URL", ""), help=stream)
     log = "a JSON line per request on standard output"
     is_logged = set_by("ACCESS_LOG", "1").lower() not in _OFF
     parser.add_argument("--access-log", action=argparse.BooleanOptionalAction, default=is_logged, help=log)

@@ -28,6 +28,10 @@ def serve(
         list[str] | None,
         typer.Option(help="A Host name that is answered without tokens, beside localhost and loopback addresses."),
     ] = None,
+    stream_url: Annotated[
+        str,
+        typer.Option(envvar=f"{_PREFIX}STREAM_URL", help="Where browsers reach the stream, for the page."),
+    ] = "",
     access_log: Annotated[
         bool, typer.Option(envvar=f"{_PREFIX}ACCESS_LOG", help="A JSON line per request on standard output.")
     ] = True,
@@ -41,6 +45,7 @@ def serve(
         "--rate-limit": rate_limit,
         "--user-rate-limit": user_rate_limit,
         "--stale-after-hours": stale_after_hours,
+        "--stream-url": stream_url,
     }
     words = [str(word) for option in options.items() for word in option]
     words += [word for name in allowed_host or () for word in ("--allowed-host", name)]

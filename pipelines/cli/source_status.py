@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from assets.config.sources import FeedSource, Sources
+from assets.ingest.companies.facts import company_requests
 from assets.ingest.feeds.fetching import FeedReading, fetch_feeds
 from assets.ingest.http.client import HttpClient
 from assets.ingest.http.pacing import HostPacer
@@ -36,11 +37,12 @@ class SourceStatus:
 
 
 def source_statuses(lake: Lake, sources: Sources, *, now: dt.datetime) -> list[SourceStatus]:
-    """The status of each configured feed by name, of HH, then of every other source that was ever read."""
+    """The status of each configured feed, of HH, of the sources about companies, then of all others ever read."""
     runs = lake.scan("bronze", INGEST_RUNS).collect()
     last = {row["source"]: row for row in runs.sort("ran_at", "attempt").iter_rows(named=True)}
     alarms = {row["source"]: row["alarm"] for row in source_alarms(recent_runs(lake)).iter_rows(named=True)}
-    states = load_states(lake).feeds
+    known_states = load_states(lake)
+    states = known_states.feeds
     gone = {name for name, state in states.items() if state.gone_at is not None}
     off = {name: "landing" if name in last else "off" for name in ("hh", *(feed.name for feed in sources.feeds))}
     found = [
@@ -54,6 +56,10 @@ def source_statuses(lake: Lake, sources: Sources, *, now: dt.datetime) -> list[S
         for feed in sorted(sources.feeds, key=lambda feed: feed.name)
     ]
     found.append(_status("hh", "on" if sources.hh.enabled else off["hh"], last, alarms, due=""))
+    for request in company_requests(sources):
+        state = known_states.companies.get(request.name)
+        is_gone = state is not None and state.gone_at is not None
+        found.append(_status(request.name, "gone" if is_gone else "on", last, alarms, due=""))
     known = {status.name for status in found}
     return [*found, *(_status(name, "landing", last, alarms, due="") for name in sorted(last) if name not in known)]
 

@@ -126,6 +126,10 @@ class Application:
         start_response(_STATUS_LINES[status], sent)
         return [body]
 
+    def name_stream(self, url: str) -> None:
+        """Lets the page at / listen to the stream at `url`, if it is not empty. Raises StreamUrlError."""
+        self._system.name_stream(url)
+
     def start(self) -> None:
         """Opens the announced generation, and follows the pointer and writes the log until the process ends."""
         self._store.start()

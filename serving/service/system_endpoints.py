@@ -1,9 +1,12 @@
 """The endpoints about the service itself: health, readiness, metrics, the API's description and the page at `/`."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from serving.contract.errors import JobfeedError
 from serving.service import documentation, openapi
 from serving.service.requests import Answer, answer
 from serving.service.responses import Health
@@ -18,9 +21,31 @@ _TYPES = {
     ".svg": "image/svg+xml",
 }
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src {connect}; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_STREAM_PLACE = b'<meta name="jobfeed-stream" content="">'
+STREAM_VARIABLE = "JOBFEED_SERVE_STREAM_URL"
+
+
+class StreamUrlError(JobfeedError, ValueError):
+    """The address of the stream is no http or https address."""
+
+
+def stream_origin(url: str) -> str:
+    """Scheme, host and port of the stream's address; empty if there is none. Raises StreamUrlError."""
+    if not url:
+        return ""
+    try:
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        is_usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or not _ORIGIN.fullmatch(origin):
+        raise StreamUrlError(f"--stream-url: received {url!r}; expected an address such as https://stream.example.org")
+    return origin
 
 
 class SystemEndpoints:
@@ -33,10 +58,18 @@ class SystemEndpoints:
             "/docs": _fixed(documentation.page(), _TYPES[".html"]),
             "/healthz": answer(Health("ok")),
         }
-        for path in sorted(STATIC.iterdir()):
-            if path.suffix in _TYPES:
-                served = "/" if path.name == "index.html" else f"/static/{path.name}"
+        for path in sorted(STATIC.rglob("*")):
+            if path.suffix in _TYPES and path.name != "index.html":
+                served = f"/static/{path.relative_to(STATIC).as_posix()}"
                 self._fixed[served] = _fixed(path.read_bytes(), _TYPES[path.suffix])
+        self.name_stream("")
+
+    def name_stream(self, url: str) -> None:
+        """Tells the page at / where the stream is, if `url` is not empty. Raises StreamUrlError."""
+        stream = stream_origin(url)
+        named = _STREAM_PLACE.replace(b'""', f'"{stream}"'.encode())
+        page = (STATIC / "index.html").read_bytes().replace(_STREAM_PLACE, named)
+        self._fixed["/"] = _fixed(page, _TYPES[".html"], stream=stream)
 
     def answer(self, path: str, exposition: Callable[[], bytes]) -> tuple[int, Answer] | None:
         """Status and answer; None if `path` is not one of these endpoints."""
@@ -52,11 +85,13 @@ class SystemEndpoints:
         return None
 
 
-def _fixed(body: bytes, content_type: str) -> Answer:
+def _fixed(body: bytes, content_type: str, *, stream: str = "") -> Answer:
     etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
     headers = {"etag": etag, "cache-control": "no-cache", "vary": "accept-encoding"}
     if content_type == _TYPES[".html"]:
-        headers |= {"content-security-policy": _POLICY, "referrer-policy": "no-referrer"}
+        # The page listens to the stream by a WebSocket.
+        connect = " ".join(["'self'", stream.replace("http", "ws", 1)]).strip()
+        headers |= {"content-security-policy": _POLICY.format(connect=connect), "referrer-policy": "no-referrer"}
     return Answer(body, content_type, headers)
 
 

@@ -47,10 +47,12 @@ def running_server(
     environment: Mapping[str, str] | None = None,
     log: Path | None = None,
     errors: Path | None = None,
+    module: str = "serving",
+    port: int | None = None,
 ) -> Iterator[Server]:
-    port = free_port()
+    port = port or free_port()
     words = ["--published", str(published), "--port", str(port), *options]
-    with start_server(words, port, environment or {}, log=log, errors=errors) as server:
+    with start_server(words, port, environment or {}, log=log, errors=errors, module=module) as server:
         _wait(server)
         yield server
 
@@ -63,9 +65,10 @@ def start_server(
     *,
     log: Path | None = None,
     errors: Path | None = None,
+    module: str = "serving",
 ) -> Iterator[Server]:
     """A service that may not be ready yet."""
-    command = [sys.executable, "-m", "serving", *words]
+    command = [sys.executable, "-m", module, *words]
     variables = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     with (log or Path(os.devnull)).open("wb") as output, (errors or Path(os.devnull)).open("wb") as error_output:
         process = subprocess.Popen(command, env=variables, stdout=output, stderr=error_output, cwd=ROOT)

@@ -57,7 +57,7 @@ def publish_full(
         ),
         "skill_demand": _frame(SKILL_DEMAND, {"skill": "Python", "area": "all", "n_jobs": 8, "share": 1.0}),
         "skill_gaps": _frame(SKILL_GAPS, _gap()),
-        "company_profiles": _frame(COMPANY_PROFILES, *(_profile(name) for name in ("a", "acme", "b/compare"))),
+        "company_profiles": _frame(COMPANY_PROFILES, *(company_profile(name) for name in ("a", "acme", "b/compare"))),
         **_applications(),
         "learning_plans": _frame(LEARNING_PLANS, _step()),
         "skill_progress": _frame(SKILL_PROGRESS, _learned()),
@@ -99,7 +99,7 @@ def _applications() -> dict[str, pl.DataFrame]:
             ),
         ),
         "interviews": _frame(INTERVIEWS, {**_of_application("app-1"), **talk}),
-        "follow_ups": _frame(FOLLOW_UPS, _follow_up(1), _follow_up(2, status="cancelled", is_due=False)),
+        "follow_ups": _frame(FOLLOW_UPS, follow_up(1), follow_up(2, status="cancelled", is_due=False)),
         "offers": _frame(OFFERS, {**_of_application("app-1"), **offer}),
     }
 
@@ -108,7 +108,7 @@ def _of_application(application_id: str) -> dict[str, object]:
     return {"user_id": "anna", "application_id": application_id}
 
 
-def _follow_up(step: int, **changes: object) -> dict[str, object]:
+def follow_up(step: int, **changes: object) -> dict[str, object]:
     """A step of anna's first application, due a day after the last."""
     due_at = AS_OF + dt.timedelta(days=step - 1)
     own = {
@@ -197,7 +197,7 @@ def _learned() -> dict[str, object]:
     }
 
 
-def _profile(name: str) -> dict[str, object]:
+def company_profile(name: str) -> dict[str, object]:
     counted = [{"value": "Python developer", "n_jobs": 2, "share": 1.0}]
     columns = ("cities", "countries", "work_formats", "employment_types", "career_levels", "languages")
     return {

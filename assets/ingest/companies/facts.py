@@ -7,8 +7,9 @@ from pathlib import Path
 import polars as pl
 
 from assets.config.sources import Sources
-from assets.ingest.companies.fetching import read_companies
+from assets.ingest.companies.fetching import CompanyRequest, read_companies
 from assets.ingest.companies.github import GitHubReader, github_requests
+from assets.ingest.companies.news import news_requests
 from assets.ingest.http.client import HttpClient
 from assets.ingest.landing import LandedFile
 from assets.ingest.landing_run import parse_in_blocks
@@ -22,6 +23,11 @@ from features.sources.parsed import Parsed
 KIND = "companies"
 FORMATS = (".jsonl", ".jsonl.gz", ".json")
 MAX_DOCUMENT_BYTES = 20_000_000
+
+
+def company_requests(sources: Sources) -> list[CompanyRequest]:
+    """What is asked about the enabled companies: news, then GitHub."""
+    return [*news_requests(sources.companies), *github_requests(sources.companies, str(sources.github_api))]
 
 
 def ingest_company_facts(

@@ -35,11 +35,7 @@ def ingest_company_news(
     """Merges the news of enabled companies, and landed ones, into the table; news of more than 90 days are dropped."""
     report = RunReport()
     named = {company.name: company for company in companies}
-    requests = [
-        CompanyRequest(f"news/{company.name}", company, str(company.news), company.min_interval_minutes)
-        for company in companies
-        if company.enabled and company.news is not None
-    ]
+    requests = news_requests(companies)
     with _NewsParser(as_of) as parser:
         read = _Reader(client, parser, as_of)
         fetched = read_companies(lake, requests, read, report, as_of=as_of)
@@ -55,6 +51,15 @@ def ingest_company_news(
             scope=lambda name: _scope(name, named),
         )
         return merge_landed(lake, landing, into, as_of=as_of, fetched=fetched, report=report)
+
+
+def news_requests(companies: Sequence[CompanySource]) -> list[CompanyRequest]:
+    """One request per enabled company with a news feed."""
+    return [
+        CompanyRequest(f"news/{company.name}", company, str(company.news), company.min_interval_minutes)
+        for company in companies
+        if company.enabled and company.news is not None
+    ]
 
 
 def _merged(rows: pl.DataFrame, as_of: dt.datetime) -> pl.DataFrame:

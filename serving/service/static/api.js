@@ -20,17 +20,28 @@ export function setToken(token) {
 }
 
 export async function get(path, parameters = {}) {
-  const given = Object.entries(parameters).filter(([, value]) => value !== "" && value !== null && value !== undefined);
-  const query = new URLSearchParams(given).toString();
-  const url = query ? `${path}?${query}` : path;
-  let response = await send(url);
-  if (response.status === 401 && await askForToken()) response = await send(url);
+  const response = await ask(path, parameters);
   const body = await readBody(response);
   if (!response.ok && path !== "/readyz") throw new Problem(response.status, body);
   return body;
 }
 
+export async function getText(path, parameters = {}) {
+  const response = await ask(path, parameters);
+  if (!response.ok) throw new Problem(response.status, await readBody(response));
+  return response.text();
+}
+
+async function ask(path, parameters) {
+  const given = Object.entries(parameters).filter(([, value]) => value !== "" && value !== null && value !== undefined);
+  const query = new URLSearchParams(given).toString();
+  const url = query ? `${path}?${query}` : path;
+  const response = await send(url);
+  return response.status === 401 && await askForToken() ? send(url) : response;
+}
+
 export const user = (userId, what) => `/v1/users/${encodeURIComponent(userId)}/${what}`;
+export const company = (companyId, other = null) => `/v1/companies/${encodeURIComponent(companyId)}${other ? `/compare/${encodeURIComponent(other)}` : ""}`;
 export const job = (jobId, what = "") => `/v1/jobs/${encodeURIComponent(jobId)}${what}`;
 
 // For what may well not be there: null instead of 404.

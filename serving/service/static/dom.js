@@ -1,4 +1,8 @@
-// Makes elements. Text is always set as text, never parsed as HTML, and links go to http(s) only.
+// Makes elements. Text is always set as text, never parsed as HTML, and links go to http(s) only. Characters that are
+// not seen are left out: marks that turn the direction of text could make it say something else.
+
+const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
+const seen = (value) => typeof value === "string" ? value.replace(UNSEEN, "") : value;
 
 export function element(tag, options = {}, ...children) {
   const made = document.createElement(tag);
@@ -9,9 +13,9 @@ export function element(tag, options = {}, ...children) {
     else if (name === "onChange") made.addEventListener("change", value);
     else if (name === "onToggle") made.addEventListener("toggle", value);
     else if (name in { value: 1, checked: 1, open: 1 }) made[name] = value;
-    else made.setAttribute(name, value === true ? "" : String(value));
+    else made.setAttribute(name, value === true ? "" : name === "href" || name === "src" ? String(value) : seen(String(value)));
   }
-  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ""));
+  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== "").map(seen));
   return made;
 }
 
@@ -31,26 +35,16 @@ export function bar(share, kind) {
   return element("span", { class: "bar", "aria-hidden": "true" }, fill);
 }
 
-const SVG = "http://www.w3.org/2000/svg";
-
-// A line of numbers over time; the label tells them to who can't see it.
-export function sparkline(values, label) {
-  const most = Math.max(...values, 1);
-  const points = values.map((value, place) => `${(100 * place) / Math.max(values.length - 1, 1)},${22 - (20 * value) / most}`);
-  const line = document.createElementNS(SVG, "polyline");
-  line.setAttribute("points", points.join(" "));
-  const drawing = document.createElementNS(SVG, "svg");
-  for (const [name, value] of Object.entries({ viewBox: "0 0 100 24", preserveAspectRatio: "none", role: "img", "aria-label": label, class: "spark" })) drawing.setAttribute(name, value);
-  drawing.append(line);
-  return drawing;
-}
-
 export function table(headings, rows, options = {}) {
   const numeric = new Set(options.numeric ?? []);
-  const cell = (tag, value, place) => element(tag, {
-    class: numeric.has(place) ? "number" : null, scope: tag === "th" ? "col" : null,
-  }, value ?? "–");
-  return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": options.label ?? headings.join(", ") },
+  const cell = (tag, value, place) => {
+    const isHead = tag === "th" || (options.hasRowHeadings && place === 0);
+    const isBlank = tag === "th" && value === "";
+    return element(isHead && !isBlank ? "th" : "td", {
+      class: numeric.has(place) ? "number" : null, scope: isBlank || !isHead ? null : tag === "th" ? "col" : "row",
+    }, value ?? "–");
+  };
+  return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": options.label ?? headings.filter(Boolean).join(", ") },
     element("table", {},
       element("thead", {}, element("tr", {}, headings.map((value, place) => cell("th", value, place)))),
       element("tbody", {}, rows.map((row) => element("tr", {}, row.map((value, place) => cell("td", value, place)))))));

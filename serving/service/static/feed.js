@@ -2,34 +2,27 @@
 
 import { get, getOrNull, job as jobPath, user as userPath } from "./api.js";
 import { bar, element, outerLink, table } from "./dom.js";
+import { companyLink } from "./companies.js";
 import { nameOf } from "./names.js";
+import { gapsBox, planBox } from "./skills.js";
 import { day, label, language, moment, number, percent, text } from "./texts.js";
+import { chooseUser, remember, userForm } from "./users.js";
 
-const RECENT = "jobfeed-recent-users";
 const PAGE = 20;
 
 export function feedView(state, go) {
   const form = searchForm(state, go);
-  if (!state.user) return { head: form, load: async () => [element("p", { class: "empty" }, text("emptyFeed"))] };
-  return { head: form, load: () => loadFeed(state) };
+  if (!state.user) return { head: form, load: chooseUser("feed") };
+  return { head: form, load: () => loadFeed(state), announces: ["feed", "digest"] };
 }
 
 function searchForm(state, go) {
-  const recent = JSON.parse(localStorage.getItem(RECENT) ?? "[]");
-  const input = element("input", {
-    id: "user", name: "user", value: state.user ?? "", placeholder: text("userHint"), list: "recent", required: true,
-    maxlength: 128, autocomplete: "off", spellcheck: "false",
-  });
   const seen = element("input", { type: "checkbox", id: "hide-seen", checked: state.hideSeen === "true" });
   const least = element("select", { id: "min-match" }, [0, 30, 50, 60, 70, 80].map((value) =>
     element("option", { value, selected: Number(state.min ?? 0) === value }, `${value} %`)));
-  const submit = () => go("feed", { user: input.value.trim(), hideSeen: seen.checked ? "true" : "", min: least.value === "0" ? "" : least.value });
-  return element("form", { class: "search", role: "search", onSubmit: submit },
-    element("label", { for: "user" }, text("user")), input,
-    element("datalist", { id: "recent" }, recent.map((value) => element("option", { value }))),
-    element("label", { class: "inline" }, text("minMatch"), least),
-    element("label", { class: "inline" }, seen, text("hideSeen")),
-    element("button", { class: "primary", type: "submit" }, text("show")));
+  return userForm("feed", state, go,
+    [element("label", { class: "inline" }, text("minMatch"), least), element("label", { class: "inline" }, seen, text("hideSeen"))],
+    () => ({ hideSeen: seen.checked ? "true" : "", min: least.value === "0" ? "" : least.value }));
 }
 
 async function loadFeed(state) {
@@ -56,11 +49,6 @@ const page = (state, offset) => get(userPath(state.user, "feed"), {
   exclude_seen: state.hideSeen, min_score: state.min ? Number(state.min) / 100 : "",
 });
 
-function remember(userId) {
-  const recent = JSON.parse(localStorage.getItem(RECENT) ?? "[]").filter((each) => each !== userId);
-  localStorage.setItem(RECENT, JSON.stringify([userId, ...recent].slice(0, 12)));
-}
-
 function summary(feed) {
   return element("p", { class: "summary" },
     element("b", { class: `source ${feed.source}` }, text(`source_${feed.source}`)),
@@ -73,7 +61,7 @@ function itemCard(item, feed) {
   return element("li", { class: item.seen ? "item was-seen" : "item" },
     element("div", { class: "rank", "aria-hidden": "true" }, String(item.rank)),
     element("div", { class: "body" },
-      element("h3", {}, outerLink(item.job.url, item.job.title ?? item.job_id)),
+      element("h2", {}, outerLink(item.job.url, item.job.title ?? item.job_id)),
       jobLine(item.job),
       element("ul", { class: "reasons" }, item.reasons.map((reason) => element("li", {}, reason.text)),
         item.seen ? element("li", { class: "tag" }, text("seen")) : null,
@@ -84,8 +72,8 @@ function itemCard(item, feed) {
 
 export function jobLine(job) {
   const said = job.texts;
-  const parts = [job.company, [job.city, said.country].filter(Boolean).join(", "), said.work_format, said.employment_type, said.salary, job.board];
-  return element("p", { class: "line" }, parts.filter(Boolean).join(" · "));
+  const rest = [[job.city, said.country].filter(Boolean).join(", "), said.work_format, said.employment_type, said.salary, job.board].filter(Boolean).join(" · ");
+  return element("p", { class: "line" }, job.company ? companyLink(job.company_id, job.company) : null, job.company && rest ? " · " : null, rest);
 }
 
 function matchRing(value) {
@@ -99,7 +87,7 @@ async function fillDetails(details, item, feed) {
   if (!details.open || details.dataset.filled) return;
   details.dataset.filled = "true";
   const facts = `${text("confidence")} ${percent(item.confidence)} · ${text("propensity")} ${percent(item.propensity, 1)} · ${text("published")} ${day(item.job.published_at)} · ${item.job_id}`;
-  const similar = element("div", { class: "similar" }, element("h4", {}, text("similar")), element("p", { class: "quiet" }, text("loading")));
+  const similar = element("div", { class: "similar" }, element("h3", { class: "small" }, text("similar")), element("p", { class: "quiet" }, text("loading")));
   const match = element("div");
   details.append(element("p", { class: "quiet" }, facts), match, componentBars(item, feed), similar);
   feed.matches ??= getOrNull(userPath(feed.user_id, "matches"), { limit: 100, lang: language() }).catch(() => null);
@@ -113,7 +101,7 @@ async function fillDetails(details, item, feed) {
 
 function matchLists(match) {
   const factors = (rows, kind) => rows.map((factor) => element("li", { class: kind }, factor.text));
-  return element("div", { class: "match" }, element("h4", {}, `${text("compatibility")} ${match.compatibility} / 100`),
+  return element("div", { class: "match" }, element("h3", { class: "small" }, `${text("compatibility")} ${match.compatibility} / 100`),
     element("ul", {}, factors(match.match_factors, "for"), factors(match.mismatch_factors, "against")));
 }
 
@@ -121,7 +109,7 @@ function componentBars(item, feed) {
   if (!item.components) return element("p", { class: "quiet" }, text("componentNone"));
   const weights = feed.weights ?? {};
   const names = Object.keys(item.components).sort((a, b) => (weights[b] ?? 0) - (weights[a] ?? 0) || a.localeCompare(b));
-  return element("div", { class: "components" }, element("h4", {}, text("componentsOf")),
+  return element("div", { class: "components" }, element("h3", { class: "small" }, text("componentsOf")),
     element("dl", {}, names.map((name) => {
       const value = item.components[name];
       const weight = weights[name] ?? 0;
@@ -145,30 +133,6 @@ function digestBox(digest) {
     element("p", {}, digest.summary ?? ""),
     element("details", {}, element("summary", {}, text("asText")), element("pre", {}, digest.text ?? "")));
   return box;
-}
-
-function gapsBox(gaps) {
-  const shown = gaps.filter((gap) => gap.missing?.length);
-  return element("section", { class: "box" }, element("h2", {}, text("skillGaps")),
-    shown.length ? shown.map((gap) => element("div", { class: "gap" },
-      element("p", {}, element("b", {}, nameOf("role", gap.role)), ` · ${text(`verdict_${gap.verdict}`)} · ${percent(gap.coverage_share)} ${text("coverage")} · ${number(gap.estimated_hours)} ${text("hours")}`),
-      element("ul", { class: "chips" }, gap.missing.slice(0, 8).map((each) =>
-        element("li", { class: each.priority, title: `${label("priority", each.priority)}, ${each.estimated_hours} ${text("hours")}` }, nameOf("skill", each.skill))))))
-      : element("p", { class: "quiet" }, text("noGaps")));
-}
-
-function planBox(plan, progress) {
-  const byRole = [...Map.groupBy(plan, (step) => step.role)];
-  const steps = (rows) => element("ol", { class: "steps" }, rows.map((step) => element("li", {},
-    element("b", {}, nameOf("skill", step.skill)), ` · ${number(step.estimated_hours)} ${text("hours")} · ${text("opens")} ${number(step.n_jobs_opened)}`,
-    [...step.resources].sort((a, b) => (b.language === language()) - (a.language === language())).slice(0, 2)
-      .map((each) => [element("br"), outerLink(each.url, each.name)]))));
-  return element("section", { class: "box" }, element("h2", {}, text("plan")),
-    byRole.length ? byRole.map(([role, rows]) => element("div", { class: "gap" },
-      element("p", {}, element("b", {}, nameOf("role", role)), ` · ${number(rows[0].n_jobs_open)} / ${number(rows[0].n_jobs_reachable)} ${text("openNow")}`), steps(rows)))
-      : element("p", { class: "quiet" }, text("noPlan")),
-    progress.length ? [element("h3", {}, text("learned")), element("ul", { class: "chips" }, progress.slice(0, 8).map((each) =>
-      element("li", { title: `${day(each.noticed_on)}, ${nameOf("role", each.role)}` }, nameOf("skill", each.skill))))] : null);
 }
 
 function preferencesBox(preferences) {

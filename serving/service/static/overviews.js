@@ -1,10 +1,11 @@
 // The views that are nobody's own: trending, market, metrics, and the served generation.
 
 import { get } from "./api.js";
-import { bar, element, outerLink, sparkline, table } from "./dom.js";
+import { bar, element, outerLink, table } from "./dom.js";
 import { jobLine } from "./feed.js";
 import { nameOf } from "./names.js";
-import { age, bytes, day, label, language, moment, number, percent, text } from "./texts.js";
+import { linesOverWeeks } from "./plots.js";
+import { age, bytes, day, label, language, moment, number, percent, signedPercent, text } from "./texts.js";
 
 export function trendingView(state, go) {
   const chosen = element("select", { id: "window" }, ["24h", "7d"].map((value) => element("option", { value, selected: state.window === value }, label("window", value))));
@@ -18,48 +19,76 @@ export function trendingView(state, go) {
     const most = found.items[0].score || 1;
     return [element("ol", { class: "items" }, found.items.map((item, place) => element("li", { class: "item" },
       element("div", { class: "rank", "aria-hidden": "true" }, String(place + 1)),
-      element("div", { class: "body" }, element("h3", {}, outerLink(item.job.url, item.job.title ?? item.job_id)), jobLine(item.job)),
+      element("div", { class: "body" }, element("h2", {}, outerLink(item.job.url, item.job.title ?? item.job_id)), jobLine(item.job)),
       element("div", { class: "strength" }, bar(item.score / most, "weighted"), element("span", {}, `${text("score")} ${number(item.score, 1)}`)))))];
   };
   return { head, load };
 }
 
+const DIMENSIONS = ["role", "skill", "company", "salary"];
+const LINES = 5;
+const TREND_ROWS = 15;
+
 export function marketView() {
   const load = async () => {
     const { market } = await get("/v1/market");
     const demand = (market.skill_demand ?? []).slice(0, 40);
-    const latest = (market.market_trends ?? []).reduce((week, each) => each.week > week ? each.week : week, "");
-    const perDimension = Map.groupBy((market.market_trends ?? []).filter((each) => each.week === latest), (each) => each.dimension);
-    const key = (each) => `${each.dimension} ${each.value}`;
-    const weeks = [...new Set((market.market_trends ?? []).map((each) => each.week))].sort();
-    const byWeek = Map.groupBy(market.market_trends ?? [], key);
-    const line = (each) => {
-      const counts = new Map(byWeek.get(key(each)).map((row) => [row.week, row.n_jobs]));
-      const values = weeks.map((week) => counts.get(week) ?? 0);
-      return sparkline(values, values.map((value) => number(value)).join(", "));
-    };
-    const trends = [...perDimension.values()].flatMap((rows) => rows.slice(0, 12));
+    const trends = market.market_trends ?? [];
+    const weeks = [...new Set(trends.map((each) => each.week))].sort();
+    const most = demand[0]?.share || 1;
     return [element("div", { class: "columns even" },
       element("section", { class: "box" }, element("h2", {}, text("demand")), table(
-        [text("skill"), text("openJobs"), text("share"), text("medianPay"), text("change")],
-        demand.map((each) => [nameOf("skill", each.skill), number(each.n_jobs), percent(each.share, 1), pay(each), change(each.change)]), { numeric: [1, 2, 3, 4] })),
-      element("section", { class: "box" }, element("h2", {}, `${text("trends")}, ${day(latest)}`), table(
-        [text("dimension"), text("value"), text("newJobs"), text("byWeek"), text("medianPay"), text("change")],
-        trends.map((each) => [label("dimension", each.dimension), nameOf(each.dimension, each.value), number(each.n_jobs), line(each), pay(each), change(each.change)]), { numeric: [2, 4, 5] })))];
+        [text("skill"), text("openJobs"), "", text("share"), text("medianPay"), text("change")],
+        demand.map((each) => [nameOf("skill", each.skill), number(each.n_jobs), bar(each.share / most, "weighted"), percent(each.share, 1), pay(each), change(each.change)]),
+        { numeric: [1, 3, 4, 5], label: text("demand") })),
+      DIMENSIONS.filter((dimension) => trends.some((each) => each.dimension === dimension)).map((dimension) =>
+        trendBox(dimension, weeks, trends.filter((each) => each.dimension === dimension))))];
   };
   return { load };
+}
+
+// The values with most new jobs in the last week, and how many they had in the weeks before.
+function trendBox(dimension, weeks, rows) {
+  const latest = rows.filter((each) => each.week === weeks.at(-1)).sort((a, b) => b.n_jobs - a.n_jobs).slice(0, TREND_ROWS);
+  const name = (each) => nameOf(dimension, each.value);
+  const series = latest.slice(0, LINES).map((each) => {
+    const counts = new Map(rows.filter((row) => row.value === each.value).map((row) => [row.week, row.n_jobs]));
+    return { name: name(each), values: weeks.map((week) => counts.get(week) ?? 0) };
+  });
+  const title = `${text("newJobsByWeek")}: ${label("dimension", dimension)}`;
+  return element("section", { class: "box" }, element("h2", {}, label("dimension", dimension)),
+    weeks.length > 1 && dimension !== "salary" ? linesOverWeeks(title, weeks, series) : null,
+    table([text("value"), text("newJobs"), text("medianPay"), text("change")],
+      latest.map((each) => [name(each), number(each.n_jobs), pay(each), change(each.change)]), { numeric: [1, 2, 3], label: `${title}, ${day(weeks.at(-1))}` }));
 }
 
 export function metricsView() {
   const load = async () => {
     const { metrics } = await get("/v1/metrics/recommendations");
     if (!metrics.length) return [element("p", { class: "empty" }, text("noMetrics"))];
-    return [element("section", { class: "box" }, element("h2", {}, text("metrics")), table(
-      [text("metric"), text("recipe"), text("arm"), text("surface"), text("value"), text("interval"), text("n")],
-      metrics.map((each) => [label("metric", each.metric), all(each.recipe), all(each.arm), label("surface", each.surface), number(each.value, 4),
-        each.lower === null ? null : `${number(each.lower, 4)} – ${number(each.upper, 4)}`, number(each.n)]), { numeric: [4, 5, 6] }))];
+    const counts = metrics.filter((each) => each.metric.startsWith("n_"));
+    const groups = Map.groupBy(metrics.filter((each) => !counts.includes(each)), (each) => each.metric);
+    return [element("div", { class: "columns even" }, counts.length ? element("section", { class: "box" }, element("h2", {}, text("runCounts")),
+      table([text("metric"), text("value")], counts.map((each) => [label("metric", each.metric), number(each.value)]), { numeric: [1], label: text("runCounts") })) : null,
+    [...groups].map(([metric, rows]) =>
+      element("section", { class: "box" }, element("h2", {}, label("metric", metric)),
+        aboutMetric(metric), table([text("recipe"), text("arm"), text("surface"), text("value"), text("interval"), text("n")],
+          rows.map((each) => [all(each.recipe), all(each.arm), label("surface", each.surface), measured(metric, each.value),
+            each.lower === null ? null : `${measured(metric, each.lower)} – ${measured(metric, each.upper)}`, number(each.n)]), { numeric: [3, 4, 5], label: label("metric", metric) }))))];
   };
   return { load };
+}
+
+// Shares as per cent, seconds and p-values as numbers.
+function measured(metric, value) {
+  if (metric.endsWith("_seconds_mean")) return `${number(value, 1)} ${text("seconds")}`;
+  if (metric.endsWith("_p_value")) return number(value, 3);
+  return metric.endsWith("_difference") ? signedPercent(value, 2) : percent(value, 2);
+}
+
+function aboutMetric(metric) {
+  const said = label("about", metric);
+  return said === metric.replaceAll("_", " ") ? null : element("p", { class: "quiet" }, said);
 }
 
 export function generationView() {
@@ -88,7 +117,7 @@ function pay(each) {
 
 function change(value) {
   if (value === null || value === undefined) return null;
-  return element("span", { class: value < 0 ? "down" : value > 0 ? "up" : null }, `${value > 0 ? "+" : ""}${percent(value)}`);
+  return element("span", { class: value < 0 ? "down" : value > 0 ? "up" : null }, signedPercent(value));
 }
 
 const all = (value) => value === "all" ? text("every") : value;

@@ -67,6 +67,16 @@ def test_every_source_is_listed_with_its_last_run_and_when_it_is_due(lake: Lake)
     assert (found["ill"].alarm, found["new"].last_run_at) == ("failing", None)
 
 
+def test_the_sources_about_enabled_companies_are_listed_too(lake: Lake) -> None:
+    update_states(lake, SourceStates(companies={"github/a": state(gone_at=NOW - HOUR)}))
+    companies = [
+        {"name": "a", "company": "A", "news": "https://a.example/feed", "github": "a"},
+        {"name": "b", "company": "B", "github": "b", "enabled": False},
+    ]
+    found = source_statuses(lake, Sources.model_validate({"companies": companies}), now=NOW)
+    assert [(status.name, status.state) for status in found] == [("hh", "off"), ("news/a", "on"), ("github/a", "gone")]
+
+
 @pytest.fixture
 def configured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: FaultServer) -> FaultServer:
     feeds = [
