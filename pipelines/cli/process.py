@@ -32,7 +32,7 @@ def end(status: str | int | None) -> NoReturn:
     """
     if isinstance(status, str):
         print(status, file=sys.stderr)
-    threading._shutdown()  # waits for threads, as the interpreter does
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as the interpreter does
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         try:

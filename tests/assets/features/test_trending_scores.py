@@ -11,6 +11,7 @@ from assets.features.trending_scores import scores_of_run
 from assets.lake import Lake
 from features.schemas.bronze import EVENTS
 from features.schemas.catalog import JOBS
+from features.trending import trending_scores
 
 AS_OF = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 
@@ -25,11 +26,10 @@ def test_scores_are_computed_once_until_an_input_or_the_instant_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake, calls = Lake(tmp_path), []
-    compute = module.trending_scores
 
     def counted(events: pl.LazyFrame, jobs: pl.LazyFrame, *, as_of: dt.datetime) -> pl.DataFrame:
         calls.append(as_of)
-        return compute(events, jobs, as_of=as_of)
+        return trending_scores(events, jobs, as_of=as_of)
 
     monkeypatch.setattr(module, "trending_scores", counted)
 
