@@ -31,7 +31,7 @@ WIDTHS = {"desktop": (1280, 900), "phone": (360, 780)}
 COLOURS = 256
 TALLEST = 1_600
 USER = "demo-python-almaty"
-PICTURES = ("applications", "calendar", "company", "comparison", "market")  # what is kept of each width
+PICTURES = ("applications", "calendar", "company", "comparison", "market")  # what is kept
 ARGUMENTS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
