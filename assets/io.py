@@ -16,6 +16,7 @@ import polars.selectors as cs
 from upath import UPath
 
 from assets.lake import Lake, atomic_path
+from features.errors import JobfeedError
 from features.schemas import bronze, catalog, companies, features, insight, ranking, training
 from features.schemas.table import Table
 
@@ -34,6 +35,16 @@ SHOWN_TEXTS = frozenset({
 _MARKS = re.compile(r"[\\`*_{}\[\]()#+!|~-]")
 _ADDRESS_STARTS = re.compile(r"://|www\.|@", re.IGNORECASE)
 _PREVIEW_CELL_CHARS = 80
+
+
+class NotTrainedError(JobfeedError, FileNotFoundError):
+    """A model is needed that no run has made yet."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} is not there: no run of `daily` has trained the models yet. Run `jobfeed run daily` once, or the "
+            "job daily in the UI; hourly and frequent build on it"
+        )
 
 
 @dataclass(frozen=True)
@@ -93,7 +104,13 @@ class ModelIOManager(dg.UPathIOManager):
             obj.save(temporary)
 
     def load_from_path(self, context: dg.InputContext, path: UPath) -> Any:
-        return self._loaders[context.asset_key.path[-1]].load(Path(str(path)))
+        file = Path(str(path))
+        if not file.is_file():
+            raise NotTrainedError(file)
+        return self._loaders[context.asset_key.path[-1]].load(file)
+
+    def path_exists(self, path: UPath) -> bool:
+        return True  # loading says what to do about a model that is not there
 
 
 def column_schema(table: Table) -> dg.TableSchema:

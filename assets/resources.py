@@ -94,6 +94,25 @@ class Workspace(dg.ConfigurableResource[object]):
         return Path(self.data_dir) / "published"
 
 
+def fixed(workspace: Workspace) -> dg.ResourceDefinition:
+    """The workspace as a resource that no run's configuration can change.
+
+    IO managers, locks and the records of what was read belong to the same folders: a run that moved one of them in the
+    Launchpad would read from one place and write to another. Each run gets its own copy and reads the configuration
+    anew.
+    """
+
+    def copy(_context: dg.InitResourceContext) -> Workspace:
+        return Workspace(data_dir=workspace.data_dir, config_dir=workspace.config_dir)
+
+    return dg.ResourceDefinition(
+        copy,
+        config_schema={},
+        description="The folders that JOBFEED_DATA and JOBFEED_CONFIG name where Dagster runs. Not to be changed here: "
+        "for other folders, start another code location with other variables.",
+    )
+
+
 class RunClock(dg.ConfigurableResource[object]):
     """The instant that a run computes for: the same for all its steps."""
 

@@ -21,7 +21,7 @@ from assets.learning import assets as learning
 from assets.llm import assets as llm
 from assets.publishing import assets as publishing
 from assets.ranking import assets as ranking
-from assets.resources import RunClock, Workspace
+from assets.resources import RunClock, Workspace, fixed
 from assets.training import assets as training
 from pipelines.alerts import alert_sensors
 from pipelines.environment import workspace_from_environment
@@ -53,13 +53,13 @@ def build_defs(
     workspace = workspace or workspace_from_environment()
     settings = load_file(config_file(workspace.config_folder, "pipeline.yaml"), Pipeline)
     resources: dict[str, Any] = {
-        "workspace": workspace,
+        "workspace": fixed(workspace),
         "clock": RunClock(),
         "lake_io": LakeIOManager(workspace.lake),
         "model_io": ModelIOManager(UPath(workspace.models), training.MODEL_LOADERS),
     }
     return dg.Definitions(
-        assets=with_freshness([asset for stage in STAGES for asset in stage.ASSETS]),
+        assets=[*with_freshness([asset for stage in STAGES for asset in stage.ASSETS]), *ingest.EXTERNAL_ASSETS],
         asset_checks=[check for stage in STAGES for check in getattr(stage, "ASSET_CHECKS", [])],
         jobs=jobs,
         schedules=schedules(settings.schedules) if jobs is JOBS else [],

@@ -192,7 +192,7 @@ def run_features_and_models(workspace: Workspace, *, as_of: datetime, console: C
     from pipelines.definitions import build_defs
 
     feeds = dg.AssetSelection.assets("ranking/feeds")
-    selection = (feeds.upstream() - feeds - dg.AssetSelection.groups("ingest")).without_checks()
+    selection = (feeds.upstream() - feeds - dg.AssetSelection.groups("ingest", "landing")).without_checks()
     job = dg.define_asset_job("evaluation", selection)
     defs = build_defs(workspace, loggers={"console": progress_logger(console)}, jobs=[job])
     with dg.DagsterInstance.ephemeral() as instance:

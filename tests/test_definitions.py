@@ -89,6 +89,21 @@ ASSETS_BY_GROUP = {
     "publishing": {"publishing/generation"},
 }
 
+LANDING = {
+    "landing/applications",
+    "landing/bounces",
+    "landing/companies",
+    "landing/company_news",
+    "landing/erasures",
+    "landing/feeds",
+    "landing/hh",
+    "landing/interactions",
+    "landing/jobs",
+    "landing/resumes",
+    "landing/unsubscribes",
+    "landing/users",
+}
+
 
 @pytest.fixture(scope="module")
 def defs(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
@@ -107,7 +122,7 @@ def test_the_assets_lie_in_groups_that_follow_the_way_of_the_data(defs: dg.Defin
     found: dict[str, set[str]] = {}
     for spec in specs(defs):
         found.setdefault(spec.group_name or "", set()).add(spec.key.to_user_string())
-    assert found == ASSETS_BY_GROUP
+    assert found == {**ASSETS_BY_GROUP, "landing": LANDING}
 
 
 def test_every_asset_has_a_description_an_owner_and_kinds(defs: dg.Definitions) -> None:
@@ -125,6 +140,31 @@ def test_every_table_declares_its_columns(defs: dg.Definitions) -> None:
 
 def is_table(spec: dg.AssetSpec) -> bool:
     return "parquet" in spec.kinds and spec.group_name != "publishing"
+
+
+def test_every_landing_folder_is_at_the_head_of_the_lineage(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    for name in LANDING:
+        node = graph.get(dg.AssetKey(name.split("/")))
+        assert node.is_external and not node.parent_keys
+        (child,) = node.child_keys
+        assert child.path[0] == "bronze", name
+
+
+def test_every_asset_is_described_before_it_is_made(defs: dg.Definitions) -> None:
+    for spec in specs(defs):
+        assert spec.tags["jobfeed/personal"] in ("yes", "no"), spec.key
+        assert spec.description and spec.kinds and spec.owners and spec.group_name, spec.key
+        if spec.key.path[-1] in TABLES and "parquet" in spec.kinds:
+            columns = spec.metadata["dagster/column_schema"].columns
+            assert columns and all(column.description for column in columns), spec.key
+
+
+def test_a_run_can_not_move_the_data_folder(defs: dg.Definitions) -> None:
+    elsewhere = {"resources": {"workspace": {"config": {"data_dir": "/elsewhere"}}}}
+    with pytest.raises(dg.DagsterInvalidConfigError, match="data_dir"):
+        dg.validate_run_config(defs.resolve_job_def("daily"), elsewhere)
+    assert dg.validate_run_config(defs.resolve_job_def("daily"), {"resources": {"clock": {"config": {"instant": ""}}}})
 
 
 def test_daily_materialises_every_asset(defs: dg.Definitions) -> None:
@@ -284,7 +324,9 @@ def test_the_dagster_files_name_the_same_location() -> None:
 
 
 def test_every_asset_has_a_limit_of_age_a_layer_and_a_version(defs: dg.Definitions) -> None:
-    for spec in defs.resolve_all_asset_specs():
+    for spec in specs(defs):
+        if spec.group_name == "landing":
+            continue
         assert spec.freshness_policy is not None, spec.key
         assert spec.tags["jobfeed/layer"] == spec.key.path[0]
         assert spec.code_version

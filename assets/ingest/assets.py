@@ -30,6 +30,7 @@ from assets.ingest.http.client import HttpClient
 from assets.ingest.http.pacing import HostPacer
 from assets.ingest.jobs.ingest import ingest_job_files
 from assets.ingest.jobs.postings import last_of_each_day
+from assets.ingest.landing_assets import LANDING_ASSETS, landed_by, observe
 from assets.ingest.people.ingest import ingest_erasures, ingest_users
 from assets.ingest.people.mail import ingest_bounces, ingest_unsubscribes
 from assets.ingest.people.resumes import ResumeVocabulary, ingest_resumes
@@ -92,11 +93,13 @@ def _ingested(
             is_drawn = is_new and draws_charts(context)
             charts = plots(recent_runs(workspace.lake, kind=table.name), title=table.name) if is_drawn else {}
             done = then(context, workspace)
+            if draws_charts(context):  # listing a folder of many files takes time
+                context.log_event(observe(workspace.landing, table.name))
             stored = StoredTable(table, workspace.lake.n_rows("bronze", table))
             return dg.Output(stored, metadata={**report.metadata(), **charts, **done})
 
         compute.__doc__ = ingest.__doc__
-        return asset(f"bronze/{table.name}", deps=deps)(compute)
+        return asset(f"bronze/{table.name}", deps=(landed_by(table.name), *deps))(compute)
 
     return declare
 
@@ -288,4 +291,5 @@ ASSETS = [
     feed_postings, hh_postings, file_postings, sightings, erasures, events, user_records, resumes, application_log,
     unsubscribes, bounces, company_facts, company_news, quarantine, ingest_runs,
 ]  # fmt: skip
+EXTERNAL_ASSETS = LANDING_ASSETS
 ASSET_CHECKS = [sources_keep_coming]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from assets.config.loading import Config
 from assets.config.ranking import AUTO
+from assets.io import NotTrainedError
 from assets.lake import Lake
 from assets.learning.store import load_registry
 from assets.resources import Workspace
@@ -86,11 +87,14 @@ def centroids_path(models: Path) -> Path:
 
 
 def load_fitted(models: Path, *, with_centroids: bool = False) -> Fitted:
-    """The models of the folder; FileNotFoundError before they were trained. Raises OtherSpaceError.
+    """The models of the folder. Raises NotTrainedError, OtherSpaceError.
 
     `with_centroids`: with the clusters of the last run for all users, which other runs search too.
     """
     folder, centroids = models / "training", centroids_path(models)
+    for name in ("collaborative", "als", "also_applied", "user_neighbours", "job_vectors", "user_vectors"):
+        if not (folder / f"{name}.npz").is_file():
+            raise NotTrainedError(folder / f"{name}.npz")
     collaborative = Collaborative.load(folder / "collaborative.npz")
     job_vectors, user_vectors = in_one_space(
         JobVectors.load(folder / "job_vectors.npz"), UserVectors.load(folder / "user_vectors.npz")

@@ -4,8 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from assets.io import NotTrainedError
 from assets.lake import Lake
-from assets.ranking.inputs import in_one_space, lake_tables
+from assets.ranking.inputs import in_one_space, lake_tables, load_fitted
 from assets.training.embedding_switch import OtherSpaceError
 from features.schemas.features import PREFERENCES
 from models.fitting.job_vectors import JobVectors
@@ -38,3 +39,8 @@ def test_a_side_without_any_vector_takes_the_dimensions_of_the_other() -> None:
 def test_vectors_of_two_models_are_not_ranked_with() -> None:
     with pytest.raises(OtherSpaceError, match="a run broke off between them"):
         in_one_space(*vectors(3, 3, model="b"))
+
+
+def test_before_the_first_daily_run_it_is_said_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(NotTrainedError, match=r"collaborative.npz is not there: .* `jobfeed run daily` once"):
+        load_fitted(tmp_path)
