@@ -171,6 +171,11 @@ def _with_end(begun: pl.DataFrame, ordered: pl.DataFrame, states: pl.DataFrame, 
     is_over = pl.col("state").is_in(FINAL_STATES)
     over_at = pl.when(is_over).then("state_since")
     end_at = pl.min_horizontal("off_at", over_at, "news_at")
+    if "interview" in sequence.cancelled_by:
+        found = _with_planned(found, ordered)
+        end_at = pl.min_horizontal(end_at, "planned_at")
+    else:
+        found = found.with_columns(planned_at=pl.lit(None, UTC_TIMESTAMP))
     return found.with_columns(end_at=end_at).select(
         *begun.columns,
         "end_at",
@@ -178,9 +183,30 @@ def _with_end(begun: pl.DataFrame, ordered: pl.DataFrame, states: pl.DataFrame, 
         .then("off_why")
         .when(pl.col("end_at") == over_at)
         .then(pl.format("state_{}", "state"))
+        .when(pl.col("end_at") == pl.col("planned_at"))
+        .then(pl.lit("interview"))
         .when(pl.col("end_at").is_not_null())
         .then("news_why"),
     )
+
+
+def _with_planned(begun: pl.DataFrame, ordered: pl.DataFrame) -> pl.DataFrame:
+    """Beginnings with planned_at: the beginning itself, if an interview was planned by then that came after it."""
+    first = ordered.drop_nulls("interview_id").group_by(*KEY, "interview_id").agg(first_at=pl.col("occurred_at").min())
+    planned = (
+        interviews(ordered)
+        .filter(pl.col("status") != "cancelled")
+        .join(first, on=[*KEY, "interview_id"])
+        .select(*KEY, "first_at", "starts_at")
+    )
+    waits = (
+        begun.select(*KEY, "ref", "begins_at")
+        .join(planned, on=KEY)
+        .filter(pl.col("first_at") <= pl.col("begins_at"), pl.col("starts_at") > pl.col("begins_at"))
+        .select(*KEY, "ref", planned_at="begins_at")
+        .unique()
+    )
+    return begun.join(waits, on=[*KEY, "ref"], how="left")
 
 
 def _why() -> pl.Expr:

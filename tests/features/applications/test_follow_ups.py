@@ -71,6 +71,10 @@ def slow(rows: list[Row], *, as_of: dt.datetime) -> set[tuple[object, ...]]:
 def _of_sequence(events: list[dict], sequence: Sequence, as_of: dt.datetime) -> Iterator[tuple[str, tuple]]:
     begun = sorted(_begun(events, sequence), key=lambda run: (run["opens"], run["ref"]))
     for run in begun:
+        waits = "interview" in sequence.cancelled_by and _is_planned_after(events, run["begins"])
+        if waits and (run["ends"] is None or run["ends"][0] > run["begins"]):
+            run["ends"] = (run["begins"], "interview")
+    for run in begun:
         if run["begins"] > as_of + dt.timedelta(days=400):
             continue
         own: dict[int, dict] = {}
@@ -119,6 +123,15 @@ def _interviews(events: list[dict], sequence: Sequence) -> Iterator[dict]:
         first = min(known, key=lambda one: (one[0], one[1] != "interview_cancelled"), default=None)
         yield {"ref": ref, "word": "interview_end", "begins": ends_at, "opens": starts[-1], "never": bool(off),
                "told": own[-1]["occurred_at"], "ends": first, "day": None}  # fmt: skip
+
+
+def _is_planned_after(events: list[dict], begins: dt.datetime) -> bool:
+    for ref in {event["interview_id"] for event in events if event["interview_id"]}:
+        own = [event for event in events if event["interview_id"] == ref]
+        starts = [event["starts_at"] for event in own if event["starts_at"]]
+        if own[-1]["action"] != "cancelled" and starts and own[0]["occurred_at"] <= begins < starts[-1]:
+            return True
+    return False
 
 
 def _offers(events: list[dict], sequence: Sequence) -> Iterator[dict]:
@@ -293,6 +306,18 @@ def test_an_interview_that_moves_moves_the_thanks_and_a_cancelled_one_ends_them(
     assert after["due_at"] - before["due_at"] == dt.timedelta(days=3)  # a weekend lies between
     assert (ended["status"], ended["why"]) == ("cancelled", "interview_cancelled")
     assert before["revision"] < after["revision"] < ended["revision"]
+
+
+def test_nobody_is_asked_for_news_while_another_interview_is_planned() -> None:
+    talks = [
+        told(f"e{n}", 30 + n, "interview", action="scheduled", interview_id=f"i{n}", starts_at=at(24 * n))
+        for n in (4, 6)
+    ]
+    found = table(*talks, as_of=at(24 * 5)).filter(sequence="no_response").select("ref", "status", "why").unique()
+    assert sorted(found.rows()) == [("i4", "cancelled", "interview"), ("i6", "due", "interview_end")]
+    off = told("e9", 24 * 5, "interview", action="cancelled", interview_id="i6")
+    after = table(*talks, off, as_of=at(24 * 5)).filter(sequence="no_response", ref="i4")
+    assert after["status"].to_list() == ["due", "due"]
 
 
 def test_an_offer_is_asked_about_before_its_deadline_and_never_after() -> None:
