@@ -1,4 +1,9 @@
 import datetime as dt
+import json
+import os
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 from unittest import mock
 
@@ -320,7 +325,28 @@ def test_a_wrong_as_of_is_named() -> None:
 def test_the_dagster_files_name_the_same_location() -> None:
     root = Path(__file__).resolve().parent.parent
     assert "pipelines.definitions" in (root / "workspace.yaml").read_text()
-    assert "[tool.dagster]" not in (root / "pyproject.toml").read_text()
+    tools = tomllib.loads((root / "pyproject.toml").read_text())["tool"]
+    assert tools["dg"]["project"]["code_location_target_module"] == "pipelines.definitions"
+    assert "dagster" not in tools
+
+
+@pytest.mark.slow
+def test_dg_lists_what_is_defined_and_says_nothing_else(defs: dg.Definitions, tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parent.parent
+    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    answer = subprocess.run(
+        [Path(sys.executable).parent / "dg", "list", "defs", "--json"],
+        cwd=root,
+        env={**os.environ, "DAGSTER_HOME": str(tmp_path), "JOBFEED_DATA": str(tmp_path / "data"), "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stderr == ""
+    found = json.loads(answer.stdout)
+    assert {asset["asset_key"] for asset in found["assets"]} == {spec.key.to_user_string() for spec in specs(defs)}
+    assert {job["name"] for job in found["jobs"]} >= {"daily", "hourly", "frequent", "digests", "weekly"}
 
 
 def test_every_asset_has_a_limit_of_age_a_layer_and_a_version(defs: dg.Definitions) -> None:
