@@ -103,13 +103,13 @@ def fixed(workspace: Workspace) -> dg.ResourceDefinition:
     """
 
     def copy(_context: dg.InitResourceContext) -> Workspace:
-        return Workspace(data_dir=workspace.data_dir, config_dir=workspace.config_dir)
+        return Workspace(**{name: getattr(workspace, name) for name in Workspace.model_fields})
 
     return dg.ResourceDefinition(
         copy,
         config_schema={},
-        description="The folders that JOBFEED_DATA and JOBFEED_CONFIG name where Dagster runs. Not to be changed here: "
-        "for other folders, start another code location with other variables.",
+        description="The folders that JOBFEED_DATA, JOBFEED_CONFIG and JOBFEED_LANDING name where Dagster runs. Not to "
+        "be changed here: for other folders, start another code location with other variables.",
     )
 
 

@@ -14,7 +14,7 @@ from assets.digests.assets import SEND_TAG
 from assets.instants import parse_as_of
 from assets.io import TABLES
 from assets.learning.assets import REFIT_TAG
-from assets.resources import AS_OF_TAG, SCOPE_TAG, Workspace
+from assets.resources import AS_OF_TAG, SCOPE_TAG, Workspace, fixed
 from assets.training.tuning import TUNE_TAG
 from pipelines.definitions import build_defs
 from pipelines.jobs import DIGEST_STEPS
@@ -170,6 +170,12 @@ def test_a_run_can_not_move_the_data_folder(defs: dg.Definitions) -> None:
     with pytest.raises(dg.DagsterInvalidConfigError, match="data_dir"):
         dg.validate_run_config(defs.resolve_job_def("daily"), elsewhere)
     assert dg.validate_run_config(defs.resolve_job_def("daily"), {"resources": {"clock": {"config": {"instant": ""}}}})
+
+
+def test_a_run_works_in_every_folder_that_is_named(tmp_path: Path) -> None:
+    named = Workspace(data_dir=str(tmp_path), config_dir=str(tmp_path / "config"), landing_dir=str(tmp_path / "inbox"))
+    with dg.build_resources({"workspace": fixed(named)}) as resources:
+        assert (resources.workspace.landing, resources.workspace.config_folder) == (named.landing, named.config_folder)
 
 
 def test_daily_materialises_every_asset(defs: dg.Definitions) -> None:
