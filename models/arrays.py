@@ -109,6 +109,11 @@ def unit_rows(rows: Floats) -> Floats:
     return np.asarray(np.divide(rows, length, out=np.zeros_like(rows), where=length > 1e-9), dtype=np.float32)
 
 
+def row_digests(rows: Floats) -> NDArray[np.uint64]:
+    """A hash of each row; it may be another one in another version of Polars."""
+    return pl.DataFrame(rows).hash_rows().to_numpy() if rows.shape[1] else np.zeros(len(rows), dtype=np.uint64)
+
+
 def rank_within(rows: NDArray[Any]) -> Longs:
     """0, 1, 2 … within each run of equal values of the sorted array `rows`."""
     if len(rows) == 0:

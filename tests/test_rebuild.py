@@ -5,12 +5,22 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
+from assets.resources import Workspace
+from assets.training.embedding_switch import read_serving
 from assets.training.tuning import tuned_path
+from assets.training.user_vectors import UserSources
+from features.schemas.catalog import DAILY_INTERACTIONS
+from features.schemas.features import USER_PROFILES
+from features.schemas.training import TEXT_EMBEDDINGS
+from models.arrays import rows_or_zeros
 from models.fitting.collaborative import Member
 from models.fitting.item_knn import ItemKnnSettings
+from models.fitting.job_vectors import JobVectors
+from models.fitting.user_vectors import UserVectors
 from pipelines.simulation import market
 from tests.market_week import MarketWeek
 from tests.rebuilding import link_landing, run_job, unexplained
@@ -19,7 +29,7 @@ from tests.table_differences import differences
 FIRST = dt.datetime(2026, 3, 2, 2, tzinfo=dt.UTC)
 SIZE = market.MarketSize(n_users=40, n_jobs=60, n_events=1_000, n_days=20)
 # Hours after the first run.
-RUNS = (("frequent", 20), ("hourly", 70), ("daily", 168))
+RUNS = (("frequent", 20), ("hourly", 70), ("hourly", 75), ("daily", 168))
 
 
 def keep_item_knn(data: Path) -> None:
@@ -64,6 +74,26 @@ def test_differences_are_found_wherever_they_are(changes: dict[str, object], fou
     assert differences(rows(**changes), rows(), ["user_id"], ignored=list(found)) == {} or "repeated keys" in found
 
 
+def check_user_vectors(workspace: Workspace, as_of: dt.datetime) -> None:
+    """The vectors that the run left are those that one gets from its tables alone."""
+    lake, folder = workspace.lake, workspace.models / "training"
+    found = UserVectors.load(folder / "user_vectors.npz")
+    serving = read_serving(lake)
+    assert serving is not None
+    sources = UserSources(
+        lake.scan("features", USER_PROFILES),
+        lake.scan("catalog", DAILY_INTERACTIONS),
+        lake.scan("training", TEXT_EMBEDDINGS),
+        JobVectors.load(folder / "job_vectors.npz"),
+    )
+    expected, _ = sources.compute(workspace.config.pipeline.embedding, model=serving.model.text_model, as_of=as_of)
+    assert found.user_ids.to_list() == expected.user_ids.to_list()
+    for name in ("vectors", "has_profile", "has_history"):
+        assert np.array_equal(getattr(found, name), getattr(expected, name)), name
+    summaries = [rows_or_zeros(one.summary_vectors, one.summary_rows) for one in (found, expected)]
+    assert np.array_equal(*summaries)
+
+
 @pytest.mark.slow
 def test_a_week_of_runs_equals_one_run_over_all_landed_files(tmp_path: Path, config: Path) -> None:
     data, rebuilt = tmp_path / "data", tmp_path / "rebuilt"
@@ -78,6 +108,8 @@ def test_a_week_of_runs_equals_one_run_over_all_landed_files(tmp_path: Path, con
         as_of = FIRST + dt.timedelta(hours=hours)
         week.happen(since=since, until=as_of, n_events=60, n_jobs=3, n_users=4)
         run_job(data, job, as_of, config)
+        if job == "hourly":
+            check_user_vectors(Workspace(data_dir=str(data), config_dir=str(config)), as_of)
         since = as_of
     link_landing(data, rebuilt)
     run_job(rebuilt, "daily", since, config)

@@ -20,6 +20,7 @@ from assets.training.inputs import applications, consented, representatives, tex
 from assets.training.similar_jobs import update_similar_jobs
 from assets.training.tuning import TUNE_TAG, als_settings, choice, count_interactions, keep_tuned, tuned_path
 from assets.training.tuning import tune as tune_models
+from assets.training.user_vectors import UserSources, update_user_vectors
 from assets.training.warm_start import warm_start
 from features.schemas.training import SIMILAR_JOBS, TEXT_EMBEDDINGS
 from models.arrays import csr_of_shape
@@ -32,7 +33,7 @@ from models.fitting.sparse_models import SparseModel
 from models.fitting.texts import commonest_texts, distinct_texts
 from models.fitting.tuning import TuningError
 from models.fitting.user_knn import UserNeighbours, fit_user_neighbours
-from models.fitting.user_vectors import HISTORY_DAYS, UserVectors, build_user_vectors, event_weights
+from models.fitting.user_vectors import HISTORY_DAYS, UserVectors
 from models.fitting.weights import WINDOW_HALF_LIVES, WeightMatrix, decayed_weights
 
 _INTERACTION_INPUTS = ("catalog/jobs", "catalog/daily_interactions", "features/user_profiles")
@@ -119,20 +120,20 @@ def user_vectors(
 ) -> dg.Output[UserVectors]:
     """A vector for each user in the space of the jobs, from the profile and from the liked and rejected jobs."""
     settings, as_of = workspace.config.pipeline.embedding, clock.as_of(context)
-    texts = texts_of_users(user_profiles, max_characters=settings.max_characters)
-    wanted = distinct_texts(texts["roles"], texts["skills"], texts["summary"])
     model = _serving_model(workspace)
     require_one_space(job_vectors.model, model.identity, "training/text_embeddings")
-    embedded = text_vectors(text_embeddings, space=model.space("query"), texts=wanted)
-    events = event_weights(
-        consented(daily_interactions, user_profiles),
+    made, n_computed = update_user_vectors(
+        workspace.lake,
+        workspace.models / "training" / "user_vectors.npz",
+        UserSources(user_profiles, daily_interactions, text_embeddings, job_vectors),
+        settings,
+        model=model,
         as_of=as_of,
-        half_life_days=settings.half_life_days,
-        job_ids=job_vectors.job_ids,
+        only_changes=is_partial(context),
     )
-    made = build_user_vectors(texts, events, embedded, job_vectors)
     counts = {
         "n_users": len(made.user_ids),
+        "n_computed": n_computed,
         "n_with_profile": int(made.has_profile.sum()),
         "n_with_history": int(made.has_history.sum()),
     }

@@ -60,13 +60,17 @@ class Artifact:
                     field.name: _read(archive, field.name, hints[field.name])
                     for field in dataclasses.fields(cls)  # type: ignore[arg-type]
                     # An older version did not write fields that have a default since.
-                    if field.name in entries or field.default is dataclasses.MISSING
+                    if field.name in entries or _is_required(field)
                 }
         except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
             if isinstance(error, ArtifactError):
                 raise
             raise ArtifactError(f"{path}: can't be read as {cls.__name__}: {error}; fit it again") from error
         return cls(**values)
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _write(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> None:

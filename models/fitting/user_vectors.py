@@ -3,7 +3,8 @@
 import datetime as dt
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -27,7 +28,8 @@ class UserVectors(Artifact):
     """Users (n) with their vectors (n, d) of length 1 or 0, ids sorted; half precision, a million users are 1 GB.
 
     `summary_vectors` (m, d) and `summary_rows` (n), -1 for none: the user's own words.
-    `model` is that of the `JobVectors` whose space they are in.
+    `model` is that of the `JobVectors` whose space they are in. `job_ids` and `job_digests` (their `row_digests`) are
+    its jobs, and `made_of` names what else the vectors were made of: the next run finds by them what changed.
     """
 
     user_ids: pl.Series
@@ -37,6 +39,9 @@ class UserVectors(Artifact):
     has_profile: Bools
     has_history: Bools
     model: str = ""
+    job_ids: pl.Series = field(default_factory=lambda: pl.Series([], dtype=pl.String))
+    job_digests: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
+    made_of: str = ""
 
 
 def build_user_vectors(
@@ -73,6 +78,36 @@ def build_user_vectors(
     summary_vectors, summary_rows = embedded.distinct(texts["summary"])
     summaries = summary_vectors.astype(np.float16)
     return UserVectors(user_ids, vectors, summaries, summary_rows, has_profile, has_history, jobs.model)
+
+
+def replace_users(vectors: UserVectors, user_ids: pl.Series, new: UserVectors) -> UserVectors:
+    """`vectors` with the rows of `user_ids` as they are in `new`, which has no other users; without those it lacks.
+
+    Both have equally many dimensions. A text that a kept user has too is in `summary_vectors` twice.
+    """
+    kept = (~vectors.user_ids.is_in(user_ids.implode())).to_numpy()
+    ids = pl.concat([vectors.user_ids.filter(pl.Series(kept)), new.user_ids])
+    order = ids.arg_sort().to_numpy()
+
+    def spliced(old_rows: NDArray[Any], new_rows: NDArray[Any]) -> NDArray[Any]:
+        rows: NDArray[Any] = np.concatenate([old_rows[kept], new_rows])[order]
+        return rows
+
+    n_summaries = len(vectors.summary_vectors)
+    moved = np.where(new.summary_rows >= 0, new.summary_rows + n_summaries, -1).astype(np.int32)
+    rows = spliced(vectors.summary_rows, moved)
+    used, rows[rows >= 0] = np.unique(rows[rows >= 0], return_inverse=True)
+    of_new = widened(new.summary_vectors, vectors.vectors.shape[1])
+    summaries = np.concatenate([widened(vectors.summary_vectors, of_new.shape[1]), of_new])[used]
+    return replace(
+        new,
+        user_ids=ids.gather(order),
+        vectors=spliced(vectors.vectors, new.vectors),
+        summary_vectors=summaries,
+        summary_rows=rows,
+        has_profile=spliced(vectors.has_profile, new.has_profile),
+        has_history=spliced(vectors.has_history, new.has_history),
+    )
 
 
 def event_weights(
