@@ -114,7 +114,10 @@ def about_extract(descriptions: pl.Series, max_characters: int) -> pl.Series:
     `max_characters`.
     """
     text = pl.col("text")
-    from_cue = text.str.extract(rf"(?is)(?:^|\n)[^\n\p{{L}}]{{0,10}}({_ABOUT_CUE}.*)$", 1)
+    # A pattern that also takes the rest of the text is 200 times as slow. A cue begins with a letter.
+    line = text.str.find(rf"(?i)(?:^|\n)[^\n\p{{L}}]{{0,10}}{_ABOUT_CUE}")
+    from_line = text.cast(pl.Binary).bin.slice(line).cast(pl.String)
+    from_cue = pl.when(line.is_not_null()).then(from_line.str.replace(r"^\P{L}+", ""))
     about = from_cue.str.slice(0, 4 * max_characters).str.replace(_NEXT_SECTION, "")
     paragraph = text.str.extract(r"(?:^|\n)([^\n]{60,})", 1)
     return (

@@ -33,8 +33,8 @@ def job_texts(jobs: pl.DataFrame, *, max_characters: int) -> pl.DataFrame:
         .sort(["_company", "published_at", "job_id"], descending=[False, True, False], nulls_last=True)
         .unique("_company", keep="first", maintain_order=True)
     )
-    # An extract takes half a millisecond: it is made once per company.
     abouts = newest.select("_company", about=about_extract(newest["description"], max_characters))
+    has_no_skills = pl.col("skills").list.len().fill_null(0) == 0
     return (
         jobs.with_columns(_company=company)
         .join(abouts, on="_company", how="left", maintain_order="left")
@@ -42,9 +42,7 @@ def job_texts(jobs: pl.DataFrame, *, max_characters: int) -> pl.DataFrame:
             "job_id",
             _clean(pl.col("title"), max_characters).alias("title"),
             _clean_list("skills", max_characters),
-            pl.when(pl.col("skills").list.len().fill_null(0) == 0)
-            .then(_clean(pl.col("description"), max_characters))
-            .alias("extract"),
+            _clean(pl.when(has_no_skills).then(pl.col("description")), max_characters).alias("extract"),
             _clean(pl.col("about"), max_characters),
         )
         .cast(pl.Schema(JOB_TEXTS))

@@ -69,6 +69,19 @@ def test_the_company_part_is_found_in_russian_and_english() -> None:
     assert about[1].startswith("About us") and "anvils" in about[1] and "Requirements" not in about[1]
 
 
+@pytest.mark.parametrize(
+    ("before", "is_cue"),
+    [("", True), ("\n", True), ("– «", True), ("We hire.\n\n12) ", True), ("·" * 10, True), ("\n" + "·" * 11, False),
+     ("Read ", False), ("We hire.\r\n\u2028\u0301", True)],
+)  # fmt: skip
+def test_a_cue_stands_at_the_start_of_a_line_after_at_most_ten_marks(before: str, is_cue: bool) -> None:
+    section = "About us: Äcme makes anvils for coyotes, and has done so\nsince 1949."
+    paragraph = "A paragraph of more than sixty letters, in which nothing is said of those who wrote it."
+    text = f"{paragraph}\n{before}{section}" if before else section
+    found = about_extract(pl.Series([text]), 500).to_list()
+    assert found == [section if is_cue else paragraph]
+
+
 def test_without_a_company_part_the_first_paragraph_is_returned() -> None:
     paragraph = "The first line that is long enough to be called a paragraph of its own, surely."
     assert about_extract(pl.Series([f"Short\n{paragraph}\nmore", None, ""]), 40).to_list() == [
