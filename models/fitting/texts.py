@@ -34,6 +34,7 @@ def job_texts(jobs: pl.DataFrame, *, max_characters: int) -> pl.DataFrame:
         .unique("_company", keep="first", maintain_order=True)
     )
     abouts = newest.select("_company", about=about_extract(newest["description"], max_characters))
+    abouts = abouts.with_columns(_clean(pl.col("about"), max_characters))  # once per company
     has_no_skills = pl.col("skills").list.len().fill_null(0) == 0
     return (
         jobs.with_columns(_company=company)
@@ -43,7 +44,7 @@ def job_texts(jobs: pl.DataFrame, *, max_characters: int) -> pl.DataFrame:
             _clean(pl.col("title"), max_characters).alias("title"),
             _clean_list("skills", max_characters),
             _clean(pl.when(has_no_skills).then(pl.col("description")), max_characters).alias("extract"),
-            _clean(pl.col("about"), max_characters),
+            "about",
         )
         .cast(pl.Schema(JOB_TEXTS))
     )
