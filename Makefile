@@ -58,7 +58,7 @@ vendor:
 	  && cp node_modules/uplot/LICENSE uPlot.LICENSE && rm -rf node_modules && sha256sum uPlot.* > SHA256SUMS
 
 ui: setup
-	JOBFEED_DATA=$(DEMO_DATA) $(BIN)/dagster dev --host 127.0.0.1 --port 3000
+	JOBFEED_DATA=$(DEMO_DATA) $(BIN)/dg dev --host 127.0.0.1 --port 3000
 
 serve: setup
 	JOBFEED_DATA=$(DEMO_DATA) $(BIN)/jobfeed serve --host 127.0.0.1 --port 8080
