@@ -305,12 +305,16 @@ def test_a_run_that_hangs(shell: Shell) -> None:
         [sys.executable, "-c", code], env=dict(shell.environment), cwd=ROOT, stdout=subprocess.PIPE
     ) as hanging:
         assert hanging.stdout is not None
-        hanging.stdout.readline()
-        shell.sees(trouble, "jobfeed run frequent --always --wait 1")
-        told = shell.run("jobfeed status").stdout
-        assert f"process {hanging.pid} began at" in " ".join(told.split())
-        for step in trouble.steps:
-            assert shell.run(f"set -e\n{step}", NUMBER=hanging.pid).returncode == 0
+        try:
+            hanging.stdout.readline()
+            shell.sees(trouble, "jobfeed run frequent --always --wait 1")
+            told = shell.run("jobfeed status").stdout
+            assert f"process {hanging.pid} began at" in " ".join(told.split())
+            for step in trouble.steps:
+                assert shell.run(f"set -e\n{step}", NUMBER=hanging.pid).returncode == 0
+        except BaseException:
+            hanging.kill()
+            raise
     shell.is_well(trouble)
 
 
