@@ -80,7 +80,9 @@ def _over_time(
     if frame.is_empty():
         return _no_data(title)
     rows = frame.select(
-        pl.col(at).dt.strftime("%m-%d %H:%M"), pl.col(y).cast(pl.Float64), pl.col(series).cast(pl.String)
+        pl.col(at).dt.strftime("%Y-%m-%d %H:%M").str.strip_suffix(" 00:00"),
+        pl.col(y).cast(pl.Float64),
+        pl.col(series).cast(pl.String),
     )
     import altair as alt  # takes a second, and most runs of a quarter of an hour draw nothing
 
@@ -88,7 +90,7 @@ def _over_time(
     chart = mark(alt.Chart(data, title=title, width=_WIDTH, height=_HEIGHT)).encode(
         x=alt.X("at:O", title=at, axis=alt.Axis(labelLimit=110)),
         y=alt.Y("amount:Q", title=y),
-        color=alt.Color("series:N", title=series),
+        color=alt.Color("series:N", title=series, scale=alt.Scale(scheme="tableau20")),  # MAX_LINES need 12 colours
     )
     return _picture(chart, title)
 
