@@ -35,7 +35,7 @@ def create_application() -> "Application":
     from serving.service.origins import ORIGINS_VARIABLE, AllowedOrigins
     from serving.service.rates import Limits, RateLimiter
     from serving.service.store import Store
-    from serving.service.system_endpoints import STREAM_VARIABLE
+    from serving.service.stream_address import STREAM_VARIABLE
     from serving.service.telemetry import AccessLog
 
     def option(name: str) -> float:
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from serving.service.origins import ORIGINS_VARIABLE, AllowedOrigins
     from serving.service.source import source_of
     from serving.service.startup import published_problem
-    from serving.service.system_endpoints import STREAM_VARIABLE, stream_origin
+    from serving.service.stream_address import STREAM_VARIABLE, stream_origin
 
     try:
         configure_logs()

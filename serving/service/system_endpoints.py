@@ -1,16 +1,14 @@
 """The endpoints about the service itself: health, readiness, metrics, the API's description and the page at `/`."""
 
 import hashlib
-import re
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from serving.contract.errors import JobfeedError
 from serving.service import documentation, openapi
 from serving.service.requests import Answer, answer
 from serving.service.responses import Health
 from serving.service.served_state import ServedState
+from serving.service.stream_address import stream_origin
 from serving.service.telemetry import METRICS_TYPE
 
 STATIC = Path(__file__).resolve().parent / "static"
@@ -24,28 +22,7 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src {connect}; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _STREAM_PLACE = b'<meta name="jobfeed-stream" content="">'
-STREAM_VARIABLE = "JOBFEED_SERVE_STREAM_URL"
-
-
-class StreamUrlError(JobfeedError, ValueError):
-    """The address of the stream is no http or https address."""
-
-
-def stream_origin(url: str) -> str:
-    """Scheme, host and port of the stream's address; empty if there is none. Raises StreamUrlError."""
-    if not url:
-        return ""
-    try:
-        parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc}"
-        is_usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        is_usable = False
-    if not is_usable or not _ORIGIN.fullmatch(origin):
-        raise StreamUrlError(f"--stream-url: received {url!r}; expected an address such as https://stream.example.org")
-    return origin
 
 
 class SystemEndpoints:

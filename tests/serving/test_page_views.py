@@ -14,7 +14,7 @@ from selenium.webdriver.common.keys import Keys
 from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS, FOLLOW_UPS, INTERVIEWS
 from features.schemas.insight import COMPANY_PROFILES
 from features.schemas.table import Table
-from serving.service.system_endpoints import StreamUrlError, stream_origin
+from serving.service.stream_address import StreamUrlError, stream_origin
 from tests.serving.browser import all_of, complaints, is_loaded, needs_browser, texts, wait
 from tests.serving.server import Server, free_port, running_server
 from tests.serving.stream.world import publish

@@ -78,7 +78,12 @@ def test_one_run_ingests_everything_and_the_same_again_changes_no_byte(data: Pat
         for event in result.get_asset_materialization_events()
         if event.asset_key is not None
     }
-    assert rows == dict.fromkeys(NAMES, 1) | {"sightings": 3, "application_log": 0, "ingest_runs": 10}
+    assert rows == dict.fromkeys(NAMES, 1) | {
+        "sightings": 3,
+        "application_log": 0,
+        "company_news": 0,
+        "ingest_runs": 10,
+    }
 
 
 def test_every_asset_says_what_it_is() -> None:
