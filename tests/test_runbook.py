@@ -300,7 +300,7 @@ def test_a_run_that_hangs(shell: Shell) -> None:
         import time; from pathlib import Path
         from assets.lake import Lake; from assets.run_turns import run_turn
         with run_turn(Lake(Path({str(shell.data / "lake")!r})), job="daily"):
-            print("runs", flush=True); time.sleep(900)"""
+            print("runs", flush=True); time.sleep(120)"""
     with subprocess.Popen(
         [sys.executable, "-c", code], env=dict(shell.environment), cwd=ROOT, stdout=subprocess.PIPE
     ) as hanging:
