@@ -2,7 +2,9 @@
 
 import atexit
 import gc
+import io
 import itertools
+import logging
 import os
 import typing
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from serving.contract import logs
 from tests.object_store import S3Server, make_bucket, s3_server
 
 settings.register_profile("jobfeed", deadline=None)
@@ -42,3 +45,16 @@ def store_url(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in s3.environment().items():
         monkeypatch.setenv(name, value)
     return f"s3://jobfeed-tests/prefix-{next(_numbers)}"
+
+
+@pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    """What is logged, as lines of JSON."""
+    stream = io.StringIO()
+    root, own = logging.getLogger(), logging.getLogger("jobfeed")
+    handlers, level = list(root.handlers), own.level
+    logs.configure_logs({}, stream=stream)
+    yield stream
+    root.handlers[:] = handlers
+    own.setLevel(level)
+    logging.captureWarnings(False)

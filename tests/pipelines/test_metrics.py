@@ -3,9 +3,7 @@
 import datetime as dt
 import io
 import json
-import logging
 import os
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -19,22 +17,10 @@ from assets.ingest.run_log import record_runs
 from assets.lake import Lake
 from assets.run_outcomes import RunOutcome
 from pipelines import metrics
-from serving.contract import logs
 from serving.contract.tables import SCHEMA_VERSION, TABLES
 from tests.factories import AS_OF, publish_small
 
 OUTCOME = RunOutcome("hourly", "1", "", 1000.0, True, 900.0, 60.5, 90.5, 2**30, "", {"catalog/jobs": 1.5}, {"a/b": 3})
-
-
-@pytest.fixture
-def written() -> Iterator[io.StringIO]:
-    stream = io.StringIO()
-    root = logging.getLogger()
-    handlers = list(root.handlers)
-    logs.configure_logs({}, stream=stream)
-    yield stream
-    root.handlers[:] = handlers
-    logging.captureWarnings(False)
 
 
 def samples(registry: CollectorRegistry) -> dict[tuple[str, ...], float]:

@@ -2,9 +2,8 @@
 
 import io
 import json
-import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
@@ -16,7 +15,6 @@ from assets.resources import AS_OF_TAG
 from assets.run_outcomes import RunOutcome, read_outcome
 from pipelines.executor import in_turn
 from pipelines.step_threads import execute, step_threads
-from serving.contract import logs
 
 AS_OF = "2026-03-01T02:00:00+00:00"
 STATE: dict[str, str] = {}
@@ -42,17 +40,6 @@ def sources_keep_coming() -> dg.AssetCheckResult:
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path / "lake")
-
-
-@pytest.fixture
-def written() -> Iterator[io.StringIO]:
-    stream = io.StringIO()
-    root = logging.getLogger()
-    handlers = list(root.handlers)
-    logs.configure_logs({}, stream=stream)
-    yield stream
-    root.handlers[:] = handlers
-    logging.captureWarnings(False)
 
 
 def run(lake: Lake, *, error: str = "", problem: str = "") -> RunOutcome:

@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,18 +12,6 @@ from serving.contract import logs
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
-
-
-@pytest.fixture
-def written() -> Iterator[io.StringIO]:
-    stream = io.StringIO()
-    root, own = logging.getLogger(), logging.getLogger("jobfeed")
-    handlers, level = list(root.handlers), own.level
-    logs.configure_logs({}, stream=stream)
-    yield stream
-    root.handlers[:] = handlers
-    own.setLevel(level)
-    logging.captureWarnings(False)
 
 
 def lines(written: io.StringIO) -> list[dict[str, object]]:
