@@ -114,11 +114,13 @@ def announce(copy: WorkingCopy, served: str | None, *, lease: Lease) -> None:
 
 
 def delete_generations(copy: WorkingCopy, removed: Iterable[str], *, kept: Iterable[str]) -> None:
-    """Deletes generations that are not kept, but for files that the kept ones share.
+    """Deletes generations that are not kept, but for files that the kept ones share. Does nothing if none is removed.
 
     Their manifests go first: nobody then begins to read them.
     """
     gone = list(removed)
+    if not gone:
+        return  # the outbox keeps no generations, and those of the lake are not its own to delete
     copy.store.delete(key_of(name, part) for name in gone for part in (MANIFEST, SHARED, STORE_DATABASE))
     referenced = referenced_keys(copy, kept)
     # All of them: a generation that went earlier may have left what only this one shared.

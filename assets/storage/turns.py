@@ -71,9 +71,7 @@ def store_lake(part: OpenPart) -> None:
         part.commit(after)
     published.announce(copy, served, lease=part.lease)
     part.delete_dropped(before)
-    removed = before.generations.keys() - found.keys()
-    if removed:
-        published.delete_generations(copy, removed, kept=found)
+    published.delete_generations(copy, before.generations.keys() - found.keys(), kept=found)
     remember(copy, Part.LAKE, part.version)
 
 

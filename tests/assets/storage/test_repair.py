@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 
 from assets.damage import rebuild_due
+from assets.digests.outbox import open_outbox
+from assets.digests.outbox_turn import outbox_turn
 from assets.run_turns import run_turn
 from assets.storage import turns
 from assets.storage.repair import check, repair
@@ -81,3 +83,17 @@ def test_a_generation_that_lacks_an_object_is_given_up(machine: Machine, tmp_pat
     turns.refresh(other.lake)
     assert [path.name for path in other.published.glob("2*")] == [full]
     assert check(other.copy, reads_all=True) == []
+
+
+def test_a_broken_outbox_leaves_the_generations_alone(machine: Machine, tmp_path: Path) -> None:
+    with outbox_turn(machine.lake, job="send", timeout_seconds=0), open_outbox(machine.lake):
+        pass
+    store = machine.copy.store
+    published = {one.key for one in store.list("published")}
+    [file] = read_snapshot(store, Part.OUTBOX)[0].files.values()
+    store.delete([file.key])
+    other = Machine.new(machine.copy.url, tmp_path / "there")
+    [told] = repair(other.copy, reads_all=False, now=NOW)
+
+    assert "outbox.sqlite3" in told
+    assert {one.key for one in store.list("published")} == published
