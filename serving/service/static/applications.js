@@ -53,9 +53,12 @@ function card(application, userId) {
       application.is_silent ? element("li", { class: "silent" }, text("silent")) : null,
       application.match_percent === null ? null : element("li", {}, `${text("match")} ${application.match_percent} %`)),
     element("p", { class: "quiet" }, `${text("since")} ${day(application.state_since ?? application.last_event_at)}`),
-    application.next_action ? element("p", { class: "next" }, `${label("action", application.next_action)}: ${moment(application.next_action_at)}`) : null,
+    application.next_action ? element("p", { class: "next" }, `${label("action", application.next_action)}: ${nextTime(application)}`) : null,
     details);
 }
+
+// A deadline is a day of its own, told as its beginning in UTC.
+const nextTime = ({ next_action: action, next_action_at: at }) => action.endsWith("deadline") ? day(at.slice(0, "2026-03-02".length)) : moment(at);
 
 async function fillTimeline(details, application, userId) {
   if (!details.open || details.dataset.filled) return;

@@ -192,8 +192,10 @@ export const percent = (value, digits = 0) => value === null || value === undefi
 export const signedPercent = (value, digits = 0) => value === null || value === undefined ? "–"
   : value.toLocaleString(current, { style: "percent", maximumFractionDigits: digits, signDisplay: "exceptZero" });
 export const moment = (value) => value ? new Date(value).toLocaleString(current, { dateStyle: "medium", timeStyle: "short" }) : "–";
-export const day = (value) => value ? new Date(value).toLocaleDateString(current, { dateStyle: "medium" }) : "–";
-export const shortDay = (value) => new Date(value).toLocaleDateString(current, { day: "numeric", month: "short" });
+// A day without a time is that day wherever the reader is; Date would take it for midnight in UTC.
+const instant = (value) => new Date(/^\d{4}-\d{2}-\d{2}$/.test(value) ? `${value}T00:00` : value);
+export const day = (value) => value ? instant(value).toLocaleDateString(current, { dateStyle: "medium" }) : "–";
+export const shortDay = (value) => instant(value).toLocaleDateString(current, { day: "numeric", month: "short" });
 export const wholeDay = (date) => date.toLocaleDateString(current, { weekday: "short", day: "numeric", month: "long" });
 export const clock = (date) => date.toLocaleTimeString(current, { hour: "2-digit", minute: "2-digit" });
 export const weekday = (date) => date.toLocaleDateString(current, { weekday: "short" });
