@@ -58,13 +58,14 @@ def _state_since() -> pl.Expr:
 
 
 def _beginnings(ordered: pl.DataFrame, sequence: Sequence) -> pl.DataFrame:
-    """What begins the sequence. `position`: of the last event that is not news of the run."""
+    """What begins the sequence, each ref once. `position`: of the last event that is not news of the run."""
     found = [_by_events(ordered, sequence)]
     if INTERVIEW_END in sequence.begins_with:
         found.append(_by_interviews(ordered))
     if OFFER_DEADLINE in sequence.begins_with:
         found.append(_by_offers(ordered))
-    return pl.concat(found)
+    # Ids are whatever the app gives: two that come to the same ref would be one row twice.
+    return pl.concat(found).unique([*KEY, "ref"], keep="first", maintain_order=True)
 
 
 def _columns() -> list[pl.Expr]:
@@ -105,7 +106,7 @@ def _by_interviews(ordered: pl.DataFrame) -> pl.DataFrame:
         interviews(ordered)
         .drop_nulls("starts_at")
         .with_columns(
-            ref="interview_id",
+            ref=pl.format("interview:{}", "interview_id"),  # an app may number events and interviews alike
             begun_by=pl.lit(INTERVIEW_END),
             begins_at=pl.col("starts_at") + length,
             opens_at="starts_at",

@@ -127,7 +127,7 @@ APPLICATION_TABLES: Mapping[str, Table] = {
             "user_id": USER_ID,
             "application_id": _APPLICATION_ID,
             "sequence": Column("varchar", "Sequence of follow_ups.yaml, such as after_application"),
-            "ref": Column("varchar", "What began the sequence: the id of an event, an interview or an offer"),
+            "ref": Column("varchar", "What began it: the id of an event or an offer, or interview: and its id"),
             "step": Column("integer", "Step of the sequence, from 1"),
             "template": Column("varchar", "Template of follow_ups.yaml that the draft is made from"),
             "begins_at": Column(TIMESTAMP, "When the sequence began; of an interview its end"),

@@ -121,8 +121,8 @@ def _interviews(events: list[dict], sequence: Sequence) -> Iterator[dict]:
         ends += [_news(events[len(before) :], sequence)]
         known = [one for one in ends if one is not None]
         first = min(known, key=lambda one: (one[0], one[1] != "interview_cancelled"), default=None)
-        yield {"ref": ref, "word": "interview_end", "begins": ends_at, "opens": starts[-1], "never": bool(off),
-               "told": own[-1]["occurred_at"], "ends": first, "day": None}  # fmt: skip
+        yield {"ref": f"interview:{ref}", "word": "interview_end", "begins": ends_at, "opens": starts[-1],
+               "never": bool(off), "told": own[-1]["occurred_at"], "ends": first, "day": None}  # fmt: skip
 
 
 def _is_planned_after(events: list[dict], begins: dt.datetime) -> bool:
@@ -302,7 +302,7 @@ def test_an_interview_that_moves_moves_the_thanks_and_a_cancelled_one_ends_them(
         table(applied, *rows, as_of=at(60)).filter(sequence="thank_you").row(0, named=True)
         for rows in ((first,), (first, moved), (first, moved, off))
     )
-    assert (before["ref"], before["status"], before["due_at"]) == ("i", "due", at(24 * 5 + 5))
+    assert (before["ref"], before["status"], before["due_at"]) == ("interview:i", "due", at(24 * 5 + 5))
     assert after["due_at"] - before["due_at"] == dt.timedelta(days=3)  # a weekend lies between
     assert (ended["status"], ended["why"]) == ("cancelled", "interview_cancelled")
     assert before["revision"] < after["revision"] < ended["revision"]
@@ -314,9 +314,11 @@ def test_nobody_is_asked_for_news_while_another_interview_is_planned() -> None:
         for n in (4, 6)
     ]
     found = table(*talks, as_of=at(24 * 5)).filter(sequence="no_response").select("ref", "status", "why").unique()
-    assert sorted(found.rows()) == [("i4", "cancelled", "interview"), ("i6", "due", "interview_end")]
+    assert sorted(found.rows()) == [
+        ("interview:i4", "cancelled", "interview"), ("interview:i6", "due", "interview_end"),
+    ]  # fmt: skip
     off = told("e9", 24 * 5, "interview", action="cancelled", interview_id="i6")
-    after = table(*talks, off, as_of=at(24 * 5)).filter(sequence="no_response", ref="i4")
+    after = table(*talks, off, as_of=at(24 * 5)).filter(sequence="no_response", ref="interview:i4")
     assert after["status"].to_list() == ["due", "due"]
 
 
@@ -327,6 +329,14 @@ def test_an_offer_is_asked_about_before_its_deadline_and_never_after() -> None:
     assert found["status"].to_list() == ["skipped", "due"]
     late = table(status("e1", 1, "applied"), offer, as_of=at(24 * 10)).filter(sequence="offer_answer")
     assert late["status"].to_list() == ["skipped", "skipped"]
+
+
+@pytest.mark.parametrize("event_id", ["42", "interview:42"])
+def test_events_and_interviews_of_the_same_id_make_no_row_twice(event_id: str) -> None:
+    talk = told("e3", 30, "interview", action="scheduled", interview_id="42", starts_at=at(48))
+    rows = table(status("e1", 0, "applied"), told(event_id, 24, "reply", direction="out"), talk)
+    assert rows.filter(sequence="no_response")["ref"].unique().sort().to_list() == sorted({event_id, "interview:42"})
+    assert rows.select("application_id", "sequence", "ref", "step").is_unique().all()
 
 
 def test_drafts_name_the_job_and_leave_the_name_to_the_app() -> None:
