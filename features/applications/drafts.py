@@ -14,7 +14,7 @@ _DAY = "d MMMM"
 
 
 def with_drafts(rows: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """`rows` with channel, subject and text; `rows` has template, language, company, role, interviewer and day.
+    """`rows` with subject and text; `rows` has template, language, company, role, interviewer and day.
 
     Values are text of others: they lose line breaks and braces, so that {name} is never theirs.
     """
@@ -23,7 +23,7 @@ def with_drafts(rows: pl.DataFrame, plan: Plan) -> pl.DataFrame:
         _of_template(part, plan, str(template), str(language))
         for (template, language), part in said.group_by("template", "language", maintain_order=True)
     ]
-    empty = said.clear().with_columns(pl.lit(None, pl.String).alias(name) for name in ("channel", "subject", "text"))
+    empty = said.clear().with_columns(pl.lit(None, pl.String).alias(name) for name in ("subject", "text"))
     return pl.concat([empty, *parts]).sort("row").drop("row")
 
 
@@ -31,11 +31,7 @@ def _of_template(rows: pl.DataFrame, plan: Plan, template: str, language: str) -
     draft, unknown = plan.templates[template].drafts[language], plan.unknown[language]
     values = {name: pl.col(name).fill_null(pl.lit(unknown[name])) for name in _FILLED}
     values |= {"date": _days("day", language), NAME: pl.lit(f"{{{NAME}}}")}
-    return rows.with_columns(
-        channel=pl.lit(plan.templates[template].channel),
-        subject=_filled(draft.subject, values),
-        text=_filled(draft.text, values),
-    )
+    return rows.with_columns(subject=_filled(draft.subject, values), text=_filled(draft.text, values))
 
 
 def _filled(text: str, values: Mapping[str, pl.Expr]) -> pl.Expr:

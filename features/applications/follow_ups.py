@@ -56,16 +56,19 @@ def _with_days(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _steps(begun: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """A row for each step of each run, with due_date."""
+    """A row for each step of each run, with channel and due_date."""
     steps = pl.DataFrame(
         [
-            (sequence.name, number, step.template, step.days, sequence.counting, sequence.is_moved)
+            (
+                sequence.name, number, step.template, plan.templates[step.template].channel, step.days,
+                sequence.counting, sequence.is_moved,
+            )
             for sequence in plan.sequences
             for number, step in enumerate(sequence.steps, start=1)
         ],
         schema={
-            "sequence": pl.String, "step": pl.Int32, "template": pl.String, "days": pl.Int64, "counting": pl.String,
-            "is_moved": pl.Boolean,
+            "sequence": pl.String, "step": pl.Int32, "template": pl.String, "channel": pl.String,
+            "days": pl.Int64, "counting": pl.String, "is_moved": pl.Boolean,
         },
         orient="row",
     )  # fmt: skip

@@ -339,6 +339,11 @@ def test_events_and_interviews_of_the_same_id_make_no_row_twice(event_id: str) -
     assert rows.select("application_id", "sequence", "ref", "step").is_unique().all()
 
 
+def test_steps_that_are_no_longer_open_keep_their_channel_and_lose_their_text() -> None:
+    rows = table(status("e1", 0, "applied"), status("e2", 24, "rejected")).filter(sequence="after_application")
+    assert rows.select("status", "channel", "text").unique().rows() == [("cancelled", "email", None)]
+
+
 def test_drafts_name_the_job_and_leave_the_name_to_the_app() -> None:
     about = ABOUT | {"company": "{name}\nCo", "role": None, "language": "ru"}
     rows = table(status("e1", 24, "applied"), about=about, as_of=at(26)).filter(sequence="after_application")
