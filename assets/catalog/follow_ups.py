@@ -1,6 +1,7 @@
 """The catalog's table of follow-ups: what each user may write to employers, and when."""
 
 import datetime as dt
+from collections.abc import Iterator
 
 import dagster as dg
 import polars as pl
@@ -10,11 +11,13 @@ from assets.declare import asset
 from assets.io import StoredTable
 from assets.lake import Lake
 from assets.resources import RunClock, Workspace, is_partial
+from assets.user_rows import rows_of_users
 from features.applications.follow_ups import follow_ups
 from features.schemas.catalog import APPLICATIONS, FOLLOW_UPS, JOBS, USERS
 from serving.contract.tables import LANGUAGES
 
 _STAGE = "catalog"
+_USERS_AT_ONCE = 10_000  # so that memory is bounded: what is computed on the way is much larger than the table
 
 
 @asset(
@@ -30,7 +33,9 @@ def follow_ups_table(
     lake, as_of, settings = workspace.lake, clock.as_of(context), workspace.config.follow_ups
 
     def rows_of(timelines: pl.DataFrame, users: pl.Series | None) -> pl.DataFrame:
-        return follow_ups(timelines, described_applications(lake, users), settings.plan, as_of=as_of)
+        about = described_applications(lake, users)
+        parts = [follow_ups(some, about, settings.plan, as_of=as_of) for some in by_users(timelines)]
+        return pl.concat([FOLLOW_UPS.empty(), *parts], rechunk=True)
 
     n_rows = refresh(
         lake,
@@ -45,6 +50,13 @@ def follow_ups_table(
     n_due = int(lake.scan(_STAGE, FOLLOW_UPS).select(pl.col("is_due").sum()).collect().item())
     metadata = {f"n_{status}": n for status, n in counts.iter_rows()} | {"n_due_now": n_due}
     return dg.Output(StoredTable(FOLLOW_UPS, n_rows), metadata=metadata)
+
+
+def by_users(rows: pl.DataFrame, *, users_at_once: int = _USERS_AT_ONCE) -> Iterator[pl.DataFrame]:
+    """The rows of so many users at a time, all rows of a user in one part; users in order."""
+    users = rows["user_id"].unique().sort()
+    for first in range(0, len(users), users_at_once):
+        yield rows_of_users(users.slice(first, users_at_once), rows.lazy()).collect()
 
 
 def described_applications(lake: Lake, users: pl.Series | None) -> pl.DataFrame:
