@@ -26,7 +26,7 @@ def reached_steps(timelines: pl.DataFrame, applications: pl.DataFrame) -> pl.Dat
     progress = pl.col("state").replace_strict(_PROGRESS, default=None, return_dtype=pl.Int8)
     passed = (pl.col("occurred_at") - pl.col("applied_at")).dt.total_seconds() / _SECONDS_OF_A_DAY
     moves = (
-        timelines.with_columns(progress=progress)
+        timelines.select(*_KEY, "occurred_at", progress=progress)
         .drop_nulls("progress")
         .join(known, on=_KEY)
         .select(*_KEY, "progress", days=passed)
