@@ -7,10 +7,10 @@ read on every machine.
 import datetime as dt
 import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
@@ -56,6 +56,8 @@ def mirror_landing(copy: WorkingCopy, *, kinds: Collection[str] | None = None) -
     for kind in kinds if kinds is not None else [""]:
         for one in copy.store.list(f"{LANDING}/{kind}".rstrip("/")):
             listed[one.key] = one
+    for key in listed.keys() & _folders_of(listed):
+        del listed[key]
     wanted = [one for key, one in listed.items() if not _is_here(copy, one, known.get(key))]
     require_room(copy.root, sum(one.n_bytes for one in wanted))
     gone = [key for key in known if key not in listed and (kinds is None or key.split("/")[1] in kinds)]
@@ -69,6 +71,14 @@ def mirror_landing(copy: WorkingCopy, *, kinds: Collection[str] | None = None) -
     if wanted or gone:
         write_bytes(copy.state_file(_INDEX), msgspec.json.encode(known))
     return len(wanted)
+
+
+def _folders_of(keys: Iterable[str]) -> set[str]:
+    """Keys that no file can have. Consoles of stores keep an empty object for each folder that was made there."""
+    folders = {LANDING}
+    for folder in {key.rpartition("/")[0] for key in keys}:
+        folders |= {folder, *(parent.as_posix() for parent in PurePosixPath(folder).parents)}
+    return folders
 
 
 def _is_here(copy: WorkingCopy, one: ListedObject, known: _Known | None) -> bool:
@@ -100,7 +110,7 @@ def _fetch(copy: WorkingCopy, one: ListedObject) -> bool:
 
 
 def _make_way(copy: WorkingCopy, path: Path) -> None:
-    """Removes a folder where a file is to lie, or a file where a folder is to lie. A store may hold both."""
+    """Removes a folder where a file is to lie, or a file where a folder is to lie."""
     if path.is_dir():
         shutil.rmtree(path)
     for parent in path.parents:

@@ -84,6 +84,18 @@ def test_a_file_in_the_place_of_a_folder_makes_way(machine: Machine) -> None:
     assert landed(machine) == {"users": b"a file"}
 
 
+def test_an_object_for_a_folder_is_no_file(machine: Machine) -> None:
+    store = machine.copy.store
+    store.write("landing/users", b"")
+    mirror_landing(machine.copy)
+    store.write("landing/users/2026/a.jsonl", b"1")
+    store.write("landing/users/2026", b"")
+    for n_fetched in (1, 0, 0):
+        assert mirror_landing(machine.copy) == n_fetched
+        assert landed(machine) == {"users/2026/a.jsonl": b"1"}
+    assert mirror_landing(machine.copy, kinds=("users",)) == 0
+
+
 def test_a_landing_folder_of_the_machines_own_is_left_alone(
     machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
