@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from assets.storage.lease import Lease, LeaseLostError, held_lease
-from assets.storage.local_files import LocalFiles, content
+from assets.storage.local_files import LocalFiles, content, is_sqlite
 from assets.storage.snapshots import Part, Snapshot, StoredFile, next_snapshot, read_snapshot
 from assets.storage.working_copy import WorkingCopy, fetch_files
+from serving.contract.generation import sha256_of
 from serving.contract.object_store import ObjectConflictError
 
 _AT_ONCE = 8
@@ -70,6 +71,8 @@ class OpenPart:
             return known
         with content(self.copy.root, relative) as file:
             status = file.stat()
+            if is_sqlite(relative):
+                digest = sha256_of(file)  # another process may have written to it since it was hashed
             key = keys.get(digest)
             if key is None:
                 # A machine that lost its lease may still delete what it dropped, but nothing of a later lease.

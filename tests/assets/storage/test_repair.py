@@ -1,4 +1,6 @@
 import datetime as dt
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from assets.digests.outbox import open_outbox
 from assets.digests.outbox_turn import outbox_turn
 from assets.run_turns import run_turn
 from assets.storage import turns
+from assets.storage.local_files import LocalFiles
 from assets.storage.repair import check, repair
 from assets.storage.snapshots import Part, read_snapshot
 from features.schemas.bronze import EVENTS
@@ -83,6 +86,26 @@ def test_a_generation_that_lacks_an_object_is_given_up(machine: Machine, tmp_pat
     turns.refresh(other.lake)
     assert [path.name for path in other.published.glob("2*")] == [full]
     assert check(other.copy, reads_all=True) == []
+
+
+def test_a_database_that_another_process_writes_to_is_stored_as_it_is(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = machine.lake.root / "llm" / "ledger.sqlite"
+    hashed = LocalFiles.sha256
+
+    def hashed_and_written_to(files: LocalFiles, relative: str) -> str:
+        digest = hashed(files, relative)
+        if relative.endswith(ledger.name):
+            with closing(sqlite3.connect(ledger)) as other:
+                other.executescript("create table answers (content); insert into answers values ('yes')")
+        return digest
+
+    with run_turn(machine.lake, job="hourly"):
+        ledger.parent.mkdir()
+        ledger.touch()
+        monkeypatch.setattr(LocalFiles, "sha256", hashed_and_written_to)
+    assert check(machine.copy, reads_all=True) == []
 
 
 def test_a_broken_outbox_leaves_the_generations_alone(machine: Machine, tmp_path: Path) -> None:
