@@ -47,7 +47,7 @@ class Updated:
 
 @dataclass
 class _Update:
-    """One update. An encoder is loaded once, when the first text lacks a vector."""
+    """One update. An encoder is loaded once, when the first text lacks a vector, and texts are hashed once."""
 
     lake: Lake
     texts: Texts
@@ -55,11 +55,12 @@ class _Update:
     say: Say
     clock: Callable[[], float]
     loaded: dict[EmbeddingModel, Embedder] = field(default_factory=dict)
+    keyed: dict[TextModel, Mapping[str, pl.DataFrame]] = field(default_factory=dict)
 
     def embed(self, model: EmbeddingModel, *, until: float | None = None) -> Added:
         """Embeds the texts that lack a vector of the model, up to the instant `until` of the clock."""
         n_new, n_left = 0, 0
-        for partition, keyed in self.texts.of(model.text_model).items():
+        for partition, keyed in self._texts_of(model).items():
             added = add_embeddings(
                 self.lake,
                 partition,
@@ -73,19 +74,23 @@ class _Update:
 
     def n_missing(self, model: EmbeddingModel) -> int:
         return sum(
-            len(missing_texts(self.lake, partition, keyed))
-            for partition, keyed in self.texts.of(model.text_model).items()
+            len(missing_texts(self.lake, partition, keyed)) for partition, keyed in self._texts_of(model).items()
         )
 
     def n_wanted(self, model: EmbeddingModel) -> int:
-        return sum(len(keyed) for keyed in self.texts.of(model.text_model).values())
+        return sum(len(keyed) for keyed in self._texts_of(model).values())
 
     def tidy(self, *models: EmbeddingModel) -> int:
-        kept = [self.texts.of(model.text_model) for model in models]
+        kept = [self._texts_of(model) for model in models]
         return sum(
             tidy_embeddings(self.lake, partition, pl.concat([of_model[partition] for of_model in kept]))
             for partition in (SHARED, PERSONAL)
         )
+
+    def _texts_of(self, model: EmbeddingModel) -> Mapping[str, pl.DataFrame]:
+        if model.text_model not in self.keyed:
+            self.keyed[model.text_model] = self.texts.of(model.text_model)
+        return self.keyed[model.text_model]
 
     def _load(self, model: EmbeddingModel) -> Embedder:
         if model not in self.loaded:
