@@ -5,7 +5,7 @@ import datetime as dt
 import polars as pl
 
 from features.schemas.insight import COMPANY_PROFILES
-from features.text.normalise import company_key
+from features.text.normalise import company_id_of_name
 
 FACT_DAYS = 30
 MOST_FACTS = 50
@@ -95,8 +95,7 @@ def _living_news(news: pl.LazyFrame, figures: pl.DataFrame, *, as_of: dt.datetim
 
 def _by_id_or_name(rows: pl.LazyFrame, figures: pl.DataFrame, *, at: str, as_of: dt.datetime) -> pl.LazyFrame:
     """Rows of the last month with the company of `figures` that they name, by its id or by its name."""
-    of_name = pl.concat_str(pl.lit("name:"), company_key(pl.col("company")))
-    names = figures.lazy().select("company_id", stated=of_name)
+    names = figures.lazy().select("company_id", stated=company_id_of_name(pl.col("company")))
     either = pl.concat([names, figures.lazy().select("company_id", stated="company_id")]).unique()
     since = as_of - dt.timedelta(days=FACT_DAYS)
     living = rows.filter(pl.col(at) > since, pl.col(at) <= as_of)

@@ -13,7 +13,7 @@ from features.jobs.rules import sound_values
 from features.schemas.catalog import CAREER_LEVELS, JOB_VERSIONS
 from features.schemas.table import STRINGS
 from features.text import language
-from features.text.normalise import company_key, fold, one_line, plain_text
+from features.text.normalise import company_id_of_name, fold, one_line, plain_text
 from features.vocabulary import areas as hh_areas
 from features.vocabulary.currencies import Currencies
 from features.vocabulary.places import Gazetteer, is_on_earth
@@ -214,9 +214,8 @@ def _tags(given: pl.Series, skills: pl.Series, slugs: pl.Series, roles: Roles) -
 
 def _company_id() -> pl.Expr:
     """The source's own id, else one derived from the name; null without a name."""
-    of_name = pl.concat_str(pl.lit("name:"), company_key(pl.col("company")))
     stated = pl.col("company_id").str.strip_chars()
-    return pl.coalesce(pl.when(stated != "").then(stated), of_name)
+    return pl.coalesce(pl.when(stated != "").then(stated), company_id_of_name(pl.col("company")))
 
 
 def _web_address(name: str) -> pl.Expr:

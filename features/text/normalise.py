@@ -195,6 +195,11 @@ def company_key(name: pl.Expr) -> pl.Expr:
     return pl.when(~key.str.contains(_NO_COMPANY)).then(key)
 
 
+def company_id_of_name(name: pl.Expr) -> pl.Expr:
+    """The id of a company whose source gives none: name: and its company_key."""
+    return pl.concat_str(pl.lit("name:"), company_key(name))
+
+
 def _as_lines(texts: pl.Series) -> pl.Series:
     # Greenhouse and others escape the whole HTML, so tags show only after unescaping it once.
     escaped = [html.unescape(t) if not _TAG.search(t) and _ESCAPED_TAG.search(t) else t for t in texts]

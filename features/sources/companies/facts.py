@@ -10,7 +10,7 @@ from features.schemas.companies import COMPANY_FACTS
 from features.sources.parsed import Parsed, Refusal, json_lines, rejects
 from features.sources.timestamps import read_timestamp
 from features.sources.values import NotJsonError, decode_json, items, line, link, mapping, raw_json, visible
-from features.text.normalise import company_key
+from features.text.normalise import company_id_of_name
 
 MAX_NAME_CHARACTERS = 200
 MAX_FACT_CHARACTERS = 64
@@ -34,11 +34,6 @@ def parse_company_facts(body: bytes, *, as_of: datetime) -> Parsed:
 def parse_company_document(body: bytes, *, as_of: datetime) -> Parsed:
     """A JSON document, an object or an array of them, to COMPANY_FACTS; the objects are as in JSON lines."""
     return _parsed(_entries_of(body), as_of)
-
-
-def company_id_of_name(name: pl.Expr) -> pl.Expr:
-    """The id by which facts name a company without an id: name: and its folded name, without the legal form."""
-    return pl.concat_str(pl.lit("name:"), company_key(name))
 
 
 def _entries_of(body: bytes) -> Iterator[tuple[str, bytes, object]]:

@@ -9,9 +9,9 @@ import polars as pl
 
 from features.errors import SourceError
 from features.schemas.companies import COMPANY_FACTS
-from features.sources.companies.facts import company_id_of_name
 from features.sources.timestamps import read_timestamp
 from features.sources.values import NotJsonError, decode_json, flag, items, link, mapping, number, visible
+from features.text.normalise import company_id_of_name
 
 REPOSITORIES_PER_PAGE = 100
 _MOST_LANGUAGES = 5

@@ -8,12 +8,12 @@ from datetime import datetime
 import polars as pl
 
 from features.schemas.companies import COMPANY_NEWS
-from features.sources.companies.facts import company_id_of_name
 from features.sources.feeds.entries import FeedContext
 from features.sources.feeds.rss import rss_document, stated_value
 from features.sources.parsed import Parsed, Refusal, rejects
 from features.sources.timestamps import read_timestamp
 from features.sources.values import items, link, mapping, text, visible
+from features.text.normalise import company_id_of_name
 
 MAX_TITLE_CHARACTERS = 300
 MAX_ENTRIES = 500  # of one document, the first ones
