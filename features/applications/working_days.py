@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 _SATURDAY = 5
 _KNOWN = frozenset(holidays.list_supported_countries(include_aliases=False))
-# Ten working days may lie more than a year ahead only if there is no working day.
+# The 365th working day, the last that follow_ups.yaml may ask for, is well within two years after.
 _YEARS_AHEAD = 2
 
 
