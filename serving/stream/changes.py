@@ -62,10 +62,10 @@ def all_users_events(old: Generation, new: Generation, channels: Collection[str]
 
     After a full generation, which computes everybody anew, one event says so instead.
     """
-    for channel in channels:
-        if channel not in _PREFIXES:
+    for channel, prefix in _PREFIXES.items():
+        if channel not in channels:
             continue
-        changed = changed_users(old, new, _PREFIXES[channel])
+        changed = changed_users(old, new, prefix)
         if changed is None:
             yield event(channel, new.name, all_users=True)
             continue
