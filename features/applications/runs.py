@@ -42,8 +42,9 @@ def runs(ordered: pl.DataFrame, plan: Plan, *, as_of: dt.datetime) -> pl.DataFra
     is about is off; end_at and end_why: the first news, null if there are none.
     """
     states = ordered.select(*KEY, "position", state="state", state_since=_state_since())
+    talks = interviews(ordered)
     parts = [
-        _with_end(_beginnings(ordered, sequence), ordered, states, sequence).with_columns(
+        _with_end(_beginnings(ordered, talks, sequence), ordered, states, talks, sequence).with_columns(
             sequence=pl.lit(sequence.name)
         )
         for sequence in plan.sequences
@@ -57,11 +58,11 @@ def _state_since() -> pl.Expr:
     return pl.when(_IS_CHANGE).then("occurred_at").forward_fill().over(KEY)
 
 
-def _beginnings(ordered: pl.DataFrame, sequence: Sequence) -> pl.DataFrame:
+def _beginnings(ordered: pl.DataFrame, talks: pl.DataFrame, sequence: Sequence) -> pl.DataFrame:
     """What begins the sequence, each ref once. `position`: of the last event that is not news of the run."""
     found = [_by_events(ordered, sequence)]
     if INTERVIEW_END in sequence.begins_with:
-        found.append(_by_interviews(ordered))
+        found.append(_by_interviews(ordered, talks))
     if OFFER_DEADLINE in sequence.begins_with:
         found.append(_by_offers(ordered))
     # Ids are whatever the app gives: two that come to the same ref would be one row twice.
@@ -99,22 +100,18 @@ def _by_events(ordered: pl.DataFrame, sequence: Sequence) -> pl.DataFrame:
     )
 
 
-def _by_interviews(ordered: pl.DataFrame) -> pl.DataFrame:
+def _by_interviews(ordered: pl.DataFrame, talks: pl.DataFrame) -> pl.DataFrame:
     length = pl.duration(minutes=pl.col("duration_minutes").fill_null(_DEFAULT_MINUTES))
     is_off = pl.col("status") == "cancelled"
-    begun = (
-        interviews(ordered)
-        .drop_nulls("starts_at")
-        .with_columns(
-            ref=pl.format("interview:{}", "interview_id"),  # an app may number events and interviews alike
-            begun_by=pl.lit(INTERVIEW_END),
-            begins_at=pl.col("starts_at") + length,
-            opens_at="starts_at",
-            told_at="updated_at",
-            deadline=pl.lit(None),
-            off_at=pl.when(is_off).then("updated_at"),
-            off_why=pl.when(is_off).then(pl.lit("interview_cancelled")),
-        )
+    begun = talks.drop_nulls("starts_at").with_columns(
+        ref=pl.format("interview:{}", "interview_id"),  # an app may number events and interviews alike
+        begun_by=pl.lit(INTERVIEW_END),
+        begins_at=pl.col("starts_at") + length,
+        opens_at="starts_at",
+        told_at="updated_at",
+        deadline=pl.lit(None),
+        off_at=pl.when(is_off).then("updated_at"),
+        off_why=pl.when(is_off).then(pl.lit("interview_cancelled")),
     )
     past = ordered.select(*KEY, "position", "occurred_at").sort("occurred_at", "position")
     return (
@@ -155,7 +152,9 @@ def _by_offers(ordered: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _with_end(begun: pl.DataFrame, ordered: pl.DataFrame, states: pl.DataFrame, sequence: Sequence) -> pl.DataFrame:
+def _with_end(
+    begun: pl.DataFrame, ordered: pl.DataFrame, states: pl.DataFrame, talks: pl.DataFrame, sequence: Sequence
+) -> pl.DataFrame:
     """Beginnings with end_at and end_why: what is off, an application that is over, or the first news after it."""
     kinds = [kind for kind in NEWS_OF if kind in sequence.cancelled_by]
     news = (
@@ -173,7 +172,7 @@ def _with_end(begun: pl.DataFrame, ordered: pl.DataFrame, states: pl.DataFrame, 
     over_at = pl.when(is_over).then("state_since")
     end_at = pl.min_horizontal("off_at", over_at, "news_at")
     if "interview" in sequence.cancelled_by:
-        found = _with_planned(found, ordered)
+        found = _with_planned(found, ordered, talks)
         end_at = pl.min_horizontal(end_at, "planned_at")
     else:
         found = found.with_columns(planned_at=pl.lit(None, UTC_TIMESTAMP))
@@ -191,12 +190,11 @@ def _with_end(begun: pl.DataFrame, ordered: pl.DataFrame, states: pl.DataFrame, 
     )
 
 
-def _with_planned(begun: pl.DataFrame, ordered: pl.DataFrame) -> pl.DataFrame:
+def _with_planned(begun: pl.DataFrame, ordered: pl.DataFrame, talks: pl.DataFrame) -> pl.DataFrame:
     """Beginnings with planned_at: the beginning itself, if an interview was planned by then that came after it."""
     first = ordered.drop_nulls("interview_id").group_by(*KEY, "interview_id").agg(first_at=pl.col("occurred_at").min())
     planned = (
-        interviews(ordered)
-        .filter(pl.col("status") != "cancelled")
+        talks.filter(pl.col("status") != "cancelled")
         .join(first, on=[*KEY, "interview_id"])
         .select(*KEY, "first_at", "starts_at")
     )
