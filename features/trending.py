@@ -67,7 +67,8 @@ def trending_scores(events: pl.LazyFrame, jobs: pl.LazyFrame, *, as_of: dt.datet
     their order does not matter. Near-duplicates count for their representative.
     """
     representatives = jobs.select("job_id", representative=representative_id())
-    known = recent_events(events, as_of=as_of).join(representatives, on="job_id")
+    # Collected once: both periods read it.
+    known = recent_events(events, as_of=as_of).join(representatives, on="job_id").collect().lazy()
     age_seconds = seconds_before(as_of, pl.col("occurred_at"))
     periods = []
     for period, (length, half_life) in PERIODS.items():
