@@ -23,6 +23,10 @@ NEW_DAYS = 3.0
 # A reason much weaker than the item's strongest is noise to a reader.
 _LEAST_SHARE_OF_STRONGEST = 0.2
 _FOUND_BY_BONUS = 0.03
+# Components whose values decide whether a reason holds, also where the recipe does not weigh them.
+READ_BY_REASONS = (
+    "also_applied", "neighbours", "collaborative", "skills", "engagement", "trending", "salary", "tags", "experience",
+)  # fmt: skip
 # How informative a reason is, compared with one that raised the score as much.
 _REASON_PRIOR = {
     "similar_to_saved": 1.3, "similar_to_applied": 1.3, "similar_to_viewed": 1.2, "skills": 1.3, "tags": 1.2,
@@ -95,7 +99,7 @@ def _strengths(pairs: CandidatePairs, items: RankedItems) -> tuple[dict[str, Flo
     """How much each code raised the score of each item, (B, n); -inf where it does not apply."""
     users, jobs = pairs.users, pairs.jobs
     part = {name: _contribution(name, pairs, items) for name in items.values}
-    known = {name: np.nan_to_num(value, nan=-1.0) for name, value in items.values.items()}
+    known = {name: np.nan_to_num(items.values[name], nan=-1.0) for name in READ_BY_REASONS}
     similar = _most_similar(pairs, items)
     km = pairs.distance_km()
     limit = users.max_distance_km[pairs.user]

@@ -187,6 +187,10 @@ class CandidatePairs:
         self.job = np.maximum(job, 0)
         self.user: Longs = np.arange(block.rows.start, block.rows.stop)[:, None]
 
+    def first(self, n: int) -> "CandidatePairs":
+        """The same block against the first `n` columns."""
+        return CandidatePairs(self.block, self.job[:, :n])
+
     def distance_km(self) -> Floats:
         """To the nearest place of the job; NaN where the user or all places have no coordinates."""
         km = _distance_km(self.users, self.user, self.jobs, self.job)

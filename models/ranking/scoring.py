@@ -23,10 +23,11 @@ _COMPONENT_INDEX = {name: index for index, name in enumerate(COMPONENTS)}
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores and confidences in [0, 1], both (B, C)."""
+    """Scores and confidences in [0, 1], and the components that they are made of; (B, C) each."""
 
     score: Doubles
     confidence: Doubles
+    values: Mapping[str, Floats]
 
 
 def score_pairs(values: Mapping[str, Floats], recipes: Sequence[Recipe], recipe_of_row: Ints) -> Scored:
@@ -54,7 +55,7 @@ def score_pairs(values: Mapping[str, Floats], recipes: Sequence[Recipe], recipe_
         term = weight * np.where(is_known, value, neutral)
         score += np.minimum(term, most) if name == COLLABORATIVE else term
         confidence += weight * is_known
-    return Scored(score=np.clip(score, 0, 1), confidence=np.clip(confidence / scale, 0, 1))
+    return Scored(score=np.clip(score, 0, 1), confidence=np.clip(confidence / scale, 0, 1), values=values)
 
 
 def caps(recipes: Sequence[Recipe]) -> Doubles:

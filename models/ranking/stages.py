@@ -12,8 +12,8 @@ import polars as pl
 
 from features.schemas.ranking import FEEDS
 from features.schemas.table import UTC_TIMESTAMP
-from models.arrays import NO_ENTRY, Doubles, Ints, names_at, take_or_missing
-from models.explanations.attribution import explain
+from models.arrays import NO_ENTRY, Doubles, Floats, Ints, Longs, names_at, take_or_missing
+from models.explanations.attribution import READ_BY_REASONS, explain
 from models.ranking.candidates import Candidates
 from models.ranking.context import CandidatePairs, JobContext, UserBatch, UserBlock
 from models.ranking.diversity import build_pool, diversified_order, scaled
@@ -196,6 +196,20 @@ def _explain(block: UserBlock, found: Candidates, scored: Scored, slots: Slots) 
         is_explored=slots.is_explored[:, :width] & is_item,
         propensity=slots.propensity[:, :width],
         found_by=np.where(is_item, np.take_along_axis(found.found_by, place, axis=1), 0).astype(np.uint16),
-        values=component_values(COMPONENTS, pairs),
+        values=_item_values(pairs, scored, place),
     )
     return items.with_reasons(explain(pairs, items))
+
+
+def _item_values(pairs: CandidatePairs, scored: Scored, place: Longs) -> dict[str, Floats]:
+    """The components of the items at `place` among the candidates: those of the score, and those that reasons read.
+
+    All others are only stored, and NaN for items that are stored without components.
+    """
+    values = {name: np.take_along_axis(value, place, axis=1) for name, value in scored.values.items()}
+    values |= component_values([name for name in READ_BY_REASONS if name not in values], pairs)
+    stored = pairs.first(pairs.context.settings.component_items)
+    for name, value in component_values([name for name in COMPONENTS if name not in values], stored).items():
+        values[name] = np.full(place.shape, np.nan, dtype=np.float32)
+        values[name][:, : value.shape[1]] = value
+    return values
