@@ -12,14 +12,14 @@ import numpy as np
 import polars as pl
 
 from features.schemas.training import SIMILAR_JOBS
-from models.arrays import Csr, Floats, Ints, Longs, csr_from_coordinates, positions, rows_or_zeros, sorted_ids
+from models.arrays import Csr, Doubles, Floats, Ints, Longs, csr_from_coordinates, positions, rows_or_zeros, sorted_ids
 from models.fitting.clusters import cluster
 from models.fitting.item_knn import JobNeighbours
 from models.fitting.job_vectors import JobVectors
 from models.kernels.dense_rows import top_k
 
 EXACT_JOBS = 25_000
-_BLOCK_ROWS = 512
+_BLOCK_ROWS = 256
 # Rows of open jobs, rows of similar ones, and scores.
 Pairs = tuple[Longs, Longs, Floats]
 _PROBED_CLUSTERS = 8
@@ -50,7 +50,7 @@ def similar_jobs(
     """
     known = _Known.of(jobs, vectors, also_applied, settings or SimilarSettings())
     queries = np.flatnonzero(known.vectors.any(axis=1))
-    comparisons = _comparisons(known.vectors, queries, known.shown, seed=seed, exact_jobs=exact_jobs)
+    comparisons = _comparisons(known.vectors.astype(np.float32), queries, known.shown, seed=seed, exact_jobs=exact_jobs)
     return _as_table(known.job_ids, [known.best(query, candidate) for query, candidate in comparisons])
 
 
@@ -89,11 +89,15 @@ def similar_jobs_again(
 
 @dataclass(frozen=True)
 class _Known:
-    """The open jobs: their vectors, groups of duplicates, those that lists may hold, and shared applicants."""
+    """The open jobs: their vectors, groups of duplicates, those that lists may hold, and shared applicants.
+
+    The vectors are in double precision. The last bits of a product depend on the size of the block it is part of, and
+    in single precision that changes rounded scores: an update would not give what a rebuild gives.
+    """
 
     settings: SimilarSettings
     job_ids: pl.Series
-    vectors: Floats
+    vectors: Doubles
     group: Ints
     shown: Longs
     boost: Csr
@@ -104,7 +108,7 @@ class _Known:
     ) -> "_Known":
         opened = jobs.filter(pl.col("status") == "open").sort("job_id")
         opened = opened.with_columns(group=pl.coalesce("duplicate_of", "job_id"))
-        known = rows_or_zeros(vectors.vectors, positions(vectors.job_ids, opened["job_id"]))
+        known = rows_or_zeros(vectors.vectors, positions(vectors.job_ids, opened["job_id"])).astype(np.float64)
         return cls(
             settings,
             opened["job_id"],
@@ -117,8 +121,8 @@ class _Known:
     def best(self, query: Longs, candidate: Longs) -> Pairs:
         """The best candidates (sorted) of each query: pairs of rows, and their scores."""
         scores = self.vectors[query] @ self.vectors[candidate].T
-        scores += np.float32(self.settings.also_applied_weight) * self.boost[query][:, candidate].toarray()
-        scores = np.round(np.minimum(scores, 1), 6)
+        scores += self.settings.also_applied_weight * self.boost[query][:, candidate].toarray()
+        scores = np.round(np.minimum(scores, 1), 6).astype(np.float32)
         is_same = self.group[query][:, None] == self.group[candidate]
         scores[is_same | (scores < self.settings.min_score)] = -np.inf
         best = top_k(scores, self.settings.n_items)
