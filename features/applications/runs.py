@@ -183,10 +183,10 @@ def _with_end(
         .then("off_why")
         .when(pl.col("end_at") == over_at)
         .then(pl.format("state_{}", "state"))
-        .when(pl.col("end_at") == pl.col("planned_at"))
-        .then(pl.lit("interview"))
+        .when(pl.col("end_at") == pl.col("news_at"))
+        .then("news_why")
         .when(pl.col("end_at").is_not_null())
-        .then("news_why"),
+        .then(pl.lit("interview")),
     )
 
 

@@ -279,6 +279,7 @@ def test_after_an_application_the_user_writes_on_working_days_until_the_employer
         (status("e2", 30, "screening"), "state_screening"),
         (status("e2", 30, "withdrawn"), "state_withdrawn"),
         (told("e2", 30, "interview", action="scheduled", interview_id="i", starts_at=at(90)), "state_interview"),
+        (told("e2", 24, "interview", action="scheduled", interview_id="i", starts_at=at(90)), "state_interview"),
     ],
 )
 def test_an_answer_or_a_later_state_cancels_the_rest(event: Row, why: str) -> None:
