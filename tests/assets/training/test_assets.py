@@ -107,16 +107,14 @@ class Project:
         return training.MODEL_LOADERS[name].load(self.workspace.models / "training" / f"{name}.npz")
 
     def contents(self) -> dict[str, bytes]:
-        """Every file that training wrote, but what only helps the next run, and what names files by their times."""
+        """Every file that training wrote, but what only helps the next run, and marks of layers, which name inodes."""
         folders = (self.workspace.lake.root / "training", self.workspace.models / "training")
-        found = {}
-        for path in (path for folder in folders for path in folder.rglob("*") if path.is_file()):
-            if path.name == "user_vectors.npz":
-                with np.load(path) as arrays:
-                    found |= {f"{path.name}/{name}": arrays[name].tobytes() for name in arrays if name != "made_of"}
-            elif path.name != "als-previous.npz" and ".layers" not in path.parts:
-                found[path.name] = path.read_bytes()
-        return found
+        paths = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+        return {
+            path.name: path.read_bytes()
+            for path in paths
+            if path.name != "als-previous.npz" and ".layers" not in path.parts
+        }
 
 
 @pytest.fixture
