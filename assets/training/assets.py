@@ -16,7 +16,8 @@ from assets.resources import RunClock, Workspace, is_partial
 from assets.training.embedding_models import find_model
 from assets.training.embedding_switch import read_serving, require_one_space
 from assets.training.embedding_update import Texts, described, update_embeddings
-from assets.training.inputs import applications, consented, representatives, texts_of_jobs, texts_of_users
+from assets.training.inputs import applications, consented, representatives, texts_of_users
+from assets.training.job_texts import texts_of_jobs
 from assets.training.similar_jobs import update_similar_jobs
 from assets.training.tuning import TUNE_TAG, als_settings, choice, count_interactions, keep_tuned, tuned_path
 from assets.training.tuning import tune as tune_models
@@ -33,7 +34,7 @@ from models.fitting.sparse_models import SparseModel
 from models.fitting.texts import commonest_texts, distinct_texts
 from models.fitting.tuning import TuningError
 from models.fitting.user_knn import UserNeighbours, fit_user_neighbours
-from models.fitting.user_vectors import HISTORY_DAYS, UserVectors
+from models.fitting.user_vectors import UserVectors
 from models.fitting.weights import WINDOW_HALF_LIVES, WeightMatrix, decayed_weights
 
 _INTERACTION_INPUTS = ("catalog/jobs", "catalog/daily_interactions", "features/user_profiles")
@@ -49,23 +50,22 @@ MODEL_LOADERS: dict[str, type[Any]] = {
 }
 
 
-@asset("training/text_embeddings", inputs=_INTERACTION_INPUTS, kinds=("polars", "pytorch"))
+@asset(
+    "training/text_embeddings",
+    inputs=("features/user_profiles",),
+    deps=("catalog/jobs", "catalog/daily_interactions"),
+    kinds=("polars", "pytorch"),
+)
 def text_embeddings(
-    context: dg.AssetExecutionContext,
-    workspace: Workspace,
-    clock: RunClock,
-    jobs: pl.LazyFrame,
-    daily_interactions: pl.LazyFrame,
-    user_profiles: pl.LazyFrame,
+    context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock, user_profiles: pl.LazyFrame
 ) -> dg.Output[StoredTable]:
     """A vector for each distinct text of jobs and users, Russian and English in one space; only new ones are made.
 
     If another model is configured than serves, its vectors are made over several runs, see embedding_update.py.
     """
     settings, as_of = workspace.config.pipeline.embedding, clock.as_of(context)
-    n_characters = settings.max_characters
-    of_jobs = texts_of_jobs(jobs, daily_interactions, as_of=as_of, days=HISTORY_DAYS, max_characters=n_characters)
-    of_users = texts_of_users(user_profiles, max_characters=n_characters)
+    of_jobs = texts_of_jobs(workspace.lake, as_of=as_of, max_characters=settings.max_characters)
+    of_users = texts_of_users(user_profiles, max_characters=settings.max_characters)
     updated = update_embeddings(
         workspace.lake,
         Texts(
@@ -82,20 +82,17 @@ def text_embeddings(
     return dg.Output(StoredTable(TEXT_EMBEDDINGS, n_rows), metadata=described(updated))
 
 
-@_model("training/job_vectors", inputs=("catalog/jobs", "catalog/daily_interactions", "training/text_embeddings"))
+@_model(
+    "training/job_vectors",
+    inputs=("training/text_embeddings",),
+    deps=("catalog/jobs", "catalog/daily_interactions"),
+)
 def job_vectors(
-    context: dg.AssetExecutionContext,
-    workspace: Workspace,
-    clock: RunClock,
-    jobs: pl.LazyFrame,
-    daily_interactions: pl.LazyFrame,
-    text_embeddings: pl.LazyFrame,
+    context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClock, text_embeddings: pl.LazyFrame
 ) -> dg.Output[JobVectors]:
     """A vector for each open or recently used job from its title and skills, and one of its company's description."""
     settings, as_of = workspace.config.pipeline.embedding, clock.as_of(context)
-    texts = texts_of_jobs(
-        jobs, daily_interactions, as_of=as_of, days=HISTORY_DAYS, max_characters=settings.max_characters
-    )
+    texts = texts_of_jobs(workspace.lake, as_of=as_of, max_characters=settings.max_characters)
     wanted = distinct_texts(texts["title"], texts["skills"], texts["extract"], texts["about"])
     model = _serving_model(workspace)
     embedded = text_vectors(text_embeddings, space=model.space("passage"), texts=wanted)

@@ -15,7 +15,7 @@ from assets.resources import AS_OF_TAG, RunClock, Workspace
 from assets.training import assets as training
 from assets.training import embedding_update
 from assets.training.tuning import tuned_path
-from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS
+from features.schemas.catalog import DAILY_INTERACTIONS, DAILY_JOB_COUNTS, INTERACTIONS
 from features.schemas.features import USER_PROFILES
 from features.schemas.training import SIMILAR_JOBS
 from models.fitting.als import AlsModel
@@ -84,6 +84,8 @@ class Project:
         lake, events = self.workspace.lake, daily(as_of)
         lake.replace("catalog", TABLES["jobs"], jobs([{"job_id": "hh:4", "title": "Разработчик 3"}]))
         lake.replace_partition("catalog", DAILY_INTERACTIONS, "date=2026-02-27", events)
+        counts = events.group_by("date", "job_id").agg(pl.col("last_at").max()).sort("job_id")
+        lake.replace_partition("catalog", DAILY_JOB_COUNTS, "date=2026-02-27", DAILY_JOB_COUNTS.conform(counts))
         pairs = events.select("user_id", "job_id", "last_at", is_applied=pl.col("n_applies") > 0)
         lake.replace("catalog", INTERACTIONS, INTERACTIONS.conform(pairs))
         lake.replace("features", USER_PROFILES, profiles() if people is None else people)
