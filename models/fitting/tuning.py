@@ -46,6 +46,7 @@ _MATRICES_SHARE = 0.25  # of the memory, for matrices of several half-lives
 _LEAST_USERS = 10
 _FIRST_MARGIN = 1.5
 _FINALISTS = 2  # settings of each model that are fitted on all users, where trials saw a sample
+_FINALISTS_NDCG_SHARE = 0.5  # of the best trial's: a model that is further behind on a sample won't win on all users
 _TRIALS_TIME_SHARE = 0.6  # of the time, where finals follow
 _SAMPLE_SALT = "trials"
 
@@ -275,8 +276,9 @@ def _run_finals(search: _Search, models: Mapping[str, "_ModelSearch"]) -> None:
     """Fits the best settings of each model on all users if their trials saw a sample: those that did best first."""
     if search.sampled_share == 1:
         return
+    least = _FINALISTS_NDCG_SHARE * max((one.tried[0][1].ndcg for one in models.values() if one.tried), default=0)
     for place in range(_FINALISTS):
-        having = [one for one in models.values() if len(one.tried) > place]
+        having = [one for one in models.values() if len(one.tried) > place and one.tried[place][1].ndcg >= least]
         for one in sorted(having, key=lambda model: -model.tried[place][1].ndcg):
             one.run_final(*one.tried[place])
 
