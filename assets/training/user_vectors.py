@@ -36,7 +36,7 @@ from models.fitting.user_vectors import (
 from models.fitting.weights import recent
 
 # Increment it when the same tables would give other vectors.
-_VERSION = "1"
+_VERSION = "2"
 # Whose events of any day differ, their sums over the days differ.
 _FOLLOWED = {INTERACTIONS.name: "catalog", USER_PROFILES.name: "features"}
 
@@ -140,7 +140,8 @@ def _changed(
         ]
     ).unique(keep="none")["job_id"]
     if len(jobs):
-        used = recent(sources.daily, as_of=as_of, days=HISTORY_DAYS).filter(pl.col("job_id").is_in(jobs.implode()))
+        # Also who did so before the period: to tell them apart, the counters of all days would be read.
+        used = lake.scan(_FOLLOWED[INTERACTIONS.name], INTERACTIONS).filter(pl.col("job_id").is_in(jobs.implode()))
         known.append(used.select("user_id").unique().collect()["user_id"])
     return pl.concat(known).unique().sort()
 

@@ -87,10 +87,14 @@ def replace_users(vectors: UserVectors, user_ids: pl.Series, new: UserVectors) -
     """
     kept = (~vectors.user_ids.is_in(user_ids.implode())).to_numpy()
     ids = pl.concat([vectors.user_ids.filter(pl.Series(kept)), new.user_ids])
-    order = ids.arg_sort().to_numpy()
+    order = ids.arg_sort()
+    row_of = np.empty(len(ids), dtype=np.int64)
+    row_of[order.to_numpy()] = np.arange(len(ids))
+    n_kept = int(kept.sum())
 
     def spliced(old_rows: NDArray[Any], new_rows: NDArray[Any]) -> NDArray[Any]:
-        rows: NDArray[Any] = np.concatenate([old_rows[kept], new_rows])[order]
+        rows = np.empty((len(ids), *old_rows.shape[1:]), dtype=old_rows.dtype)
+        rows[row_of[:n_kept]], rows[row_of[n_kept:]] = old_rows[kept], new_rows
         return rows
 
     n_summaries = len(vectors.summary_vectors)
