@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pyarrow as pa
 
 from assets.ahead import ahead
@@ -16,6 +17,7 @@ from assets.publishing import generations
 from assets.publishing.build import Published, PublishingRun, announce, building_folder
 from assets.publishing.lookup.blocks import key_blocks, rows_in_batches
 from assets.publishing.lookup.feed_values import write_fallback_values, write_values
+from assets.publishing.lookup.json_values import json_values
 from assets.publishing.lookup.text_tables import (
     IdentifiedTexts,
     TextIds,
@@ -24,7 +26,7 @@ from assets.publishing.lookup.text_tables import (
     templates_of,
     write_job_texts,
 )
-from assets.publishing.lookup.writer import QUERIES, LookupFileWriter, sample_values, write_prefix, write_rows
+from assets.publishing.lookup.writer import QUERIES, LookupFileWriter, values_of_rows, write_prefix
 from assets.publishing.tables import INCREMENTAL_TABLES, Source, described, write_table
 from assets.publishing.validation import Validation, refuse, size_problems
 from serving.contract.generation import DICTIONARY_FILE, LOOKUP, LOOKUP_FOLDER, TABLES_FOLDER
@@ -78,12 +80,8 @@ def _write_lookup(
             text_ids.write_new_reasons(reasons)
         write_fallback_values(file, con.table("fallback_feeds").to_arrow_table(), text_ids, as_of=run.as_of)
         text_ids.write_new_reasons(reasons)
-        for table in INCREMENTAL_TABLES:
-            if table != "feeds":
-                blocks = chain.from_iterable(key_blocks(path, KEYS[table][0]) for path in files[table])
-                for rows in ahead(blocks):
-                    validation.add_keys(table, rows)
-                    write_rows(file, table, rows)
+        for prefix, values in ahead(_valid_values(validation, files)):
+            file.put(prefix, values)
         for prefix, (_, inputs) in QUERIES.items():
             if inputs[0] not in INCREMENTAL_TABLES:
                 write_prefix(file, con, prefix)
@@ -99,6 +97,15 @@ def _valid_feeds(validation: Validation, files: Sequence[Path]) -> Iterator[pa.T
         yield block
 
 
+def _valid_values(validation: Validation, files: Mapping[str, Sequence[Path]]) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The JSON values of the incremental tables block by block, with their prefixes. All keys are validated."""
+    for table in INCREMENTAL_TABLES:
+        if table != "feeds":
+            for rows in chain.from_iterable(key_blocks(path, KEYS[table][0]) for path in files[table]):
+                validation.add_keys(table, rows)
+                yield from values_of_rows(table, pl.DataFrame(rows))
+
+
 def _text_table(kind: str) -> str:
     return f"{LOOKUP_FOLDER}/{kind}-0000.npy"
 
@@ -108,6 +115,6 @@ def _samples(folder: Path) -> list[str]:
     samples: list[str] = []
     for table, prefix in (("digests", DIGEST_PREFIX), ("jobs", JOB_DETAIL_PREFIX)):
         for rows in key_blocks(folder / TABLES_FOLDER / f"{table}.parquet", KEYS[table][0]):
-            samples += sample_values(table, prefix, rows.slice(0, _SAMPLE_ROWS))
+            samples += json_values(prefix, pl.DataFrame(rows.slice(0, _SAMPLE_ROWS)))["value"].to_list()
             break
     return samples

@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 import lmdb
+import polars as pl
 
 from assets.publishing.delta_sources import NotComparableError, TableDelta
 from assets.publishing.lookup.feed_values import write_fallback_values, write_values
@@ -25,7 +26,7 @@ from assets.publishing.lookup.text_tables import (
     write_gone_jobs,
     write_job_texts,
 )
-from assets.publishing.lookup.writer import QUERIES, LookupFileWriter, prefixes_of, values_of, write_rows
+from assets.publishing.lookup.writer import QUERIES, LookupFileWriter, prefixes_of, values_of, values_of_rows
 from assets.publishing.tables import INCREMENTAL_TABLES
 from serving.contract.generation import DICTIONARY_FILE, LOOKUP_FOLDER, Manifest
 from serving.contract.keys import (
@@ -42,6 +43,7 @@ from serving.contract.text_tables import offsets_path, text_ids_path
 
 MERGED_DELTAS = 8
 _BATCH_VALUES = 4096
+_NO_VALUES = pl.DataFrame(schema={"id": pl.String, "value": pl.String})
 
 
 def write_delta_lookup(
@@ -203,16 +205,17 @@ def _write_changed(
         file.put_gone(prefix, change.removed.to_list())
     if not len(change.rows):
         return
-    rows = change.rows.select(list(TABLES[table])).to_arrow()
+    rows = change.rows.select(list(TABLES[table]))
     if table == "feeds":
         # A feed that lost its items has no components any more.
         file.put_gone(COMPONENTS_PREFIX, change.rows[KEYS[table][0]].to_list())
-        write_values(file, rows, text_ids)
+        write_values(file, rows.to_arrow(), text_ids)
         return
     if table == "jobs":
         changed = change.rows.select("job_id")
         file.put_text_ids(changed.join(text_ids.jobs, on="job_id", maintain_order="left").select("number", "job_id"))
-    write_rows(file, table, rows)
+    for prefix, values in values_of_rows(table, rows):
+        file.put(prefix, values)
 
 
 def _dated_digests(change: TableDelta, old: duckdb.DuckDBPyConnection) -> list[str]:
@@ -230,10 +233,9 @@ def _write_differing(
     file: LookupFileWriter, prefix: str, old: duckdb.DuckDBPyConnection, new: duckdb.DuckDBPyConnection
 ) -> None:
     """The values of a small table that differ from the last generation's, and the keys that are gone."""
-    before = {key: value for pairs in values_of(old, prefix) for key, value in pairs}
-    now = {key: value for pairs in values_of(new, prefix) for key, value in pairs}
-    file.put_gone(prefix, [key for key in before if key not in now])
-    file.put(prefix, [(key, value) for key, value in now.items() if before.get(key) != value])
+    before, now = (pl.concat([_NO_VALUES, *values_of(con, prefix)]) for con in (old, new))
+    file.put_gone(prefix, before.join(now, on="id", how="anti", maintain_order="left")["id"].to_list())
+    file.put(prefix, now.join(before, on=["id", "value"], how="anti", maintain_order="left"))
 
 
 def _write_differing_fallbacks(

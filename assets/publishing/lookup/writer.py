@@ -1,16 +1,18 @@
 """Writes look-up files (LMDB): the rows of the tables by key. serving/contract/keys.py describes keys and values."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Self
 
 import duckdb
 import lmdb
+import numpy as np
 import polars as pl
-import pyarrow as pa
 import zstandard
 
 from assets.ahead import ahead
+from assets.publishing.lookup.json_values import VALUES, json_values
 from assets.sql import query_text
 from serving.contract import keys
 
@@ -25,11 +27,7 @@ _LEAST_SAMPLE_BYTES = 20 * _DICTIONARY_BYTES
 
 # Prefix -> the query in sql/publish/ that makes its values, and the tables that it reads.
 QUERIES: Mapping[str, tuple[str, Sequence[str]]] = {
-    keys.APPLICATIONS_PREFIX: ("lookup_applications", ("applications",)),
-    keys.APPLICATION_EVENTS_PREFIX: ("lookup_application_events", ("application_events",)),
     keys.COMPANY_PREFIX: ("lookup_companies", ("company_profiles",)),
-    keys.APPLICATION_FUNNEL_PREFIX: ("lookup_application_funnel", ("application_funnel",)),
-    keys.DIGEST_PREFIX: ("lookup_digests", ("digests",)),
     keys.DOCUMENT_PREFIX: (
         "lookup_documents",
         (
@@ -42,17 +40,8 @@ QUERIES: Mapping[str, tuple[str, Sequence[str]]] = {
             "company_profiles",
         ),
     ),
-    keys.FOLLOW_UPS_PREFIX: ("lookup_follow_ups", ("follow_ups",)),
-    keys.INTERVIEWS_PREFIX: ("lookup_interviews", ("interviews",)),
-    keys.JOB_DETAIL_PREFIX: ("lookup_details", ("jobs",)),
-    keys.MATCHES_PREFIX: ("lookup_matches", ("matches",)),
     keys.NEARBY_PREFIX: ("lookup_nearby", ("nearby",)),
-    keys.OFFERS_PREFIX: ("lookup_offers", ("offers",)),
-    keys.PREFERENCES_PREFIX: ("lookup_preferences", ("preferences",)),
     keys.SIMILAR_PREFIX: ("lookup_similar", ("similar_jobs",)),
-    keys.SKILL_GAPS_PREFIX: ("lookup_skill_gaps", ("skill_gaps",)),
-    keys.LEARNING_PLANS_PREFIX: ("lookup_learning_plans", ("learning_plans",)),
-    keys.SKILL_PROGRESS_PREFIX: ("lookup_skill_progress", ("skill_progress",)),
     keys.TRENDING_PREFIX: ("lookup_trending", ("trending",)),
 }
 # Table -> prefixes of the packed values that are made from it; they hold text ids of jobs and reasons.
@@ -62,7 +51,7 @@ PACKED: Mapping[str, Sequence[str]] = {
     "jobs": (keys.JOB_PREFIX,),
 }
 
-Pairs = Sequence[tuple[str, str]]
+Stored = bytes | memoryview
 
 
 class LookupFileWriter:
@@ -97,12 +86,18 @@ class LookupFileWriter:
         self._dictionary = train_dictionary([sample.encode() for sample in samples])
         self._compressor = _compressor(self._dictionary)
 
-    def put(self, prefix: str, pairs: Pairs) -> None:
-        """Adds JSON values by the identifiers of `prefix`."""
-        values = self._compressed([value for _, value in pairs])
-        self.put_raw(list(zip((keys.lookup_key(prefix, identifier) for identifier, _ in pairs), values, strict=True)))
+    def put(self, prefix: str, values: pl.DataFrame) -> None:
+        """Adds JSON values: columns id, value, and maybe other_id, another id of the same value or null."""
+        if values.is_empty():
+            return
+        stored = self._stored(values["value"])
+        pairs = list(zip(values["id"].to_list(), stored, strict=True))
+        if "other_id" in values.columns:
+            others = zip(values["other_id"].to_list(), stored, strict=True)
+            pairs += [(other, value) for other, value in others if other is not None]
+        self.put_packed(prefix, pairs)
 
-    def put_packed(self, prefix: str, pairs: Sequence[tuple[str, bytes]]) -> None:
+    def put_packed(self, prefix: str, pairs: Sequence[tuple[str, Stored]]) -> None:
         """Adds values that are not JSON."""
         self.put_raw([(keys.lookup_key(prefix, identifier), value) for identifier, value in pairs])
 
@@ -115,61 +110,57 @@ class LookupFileWriter:
         """Writes tombstones for keys of older files."""
         self.put_raw([(keys.lookup_key(prefix, identifier), b"") for identifier in identifiers])
 
-    def put_raw(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
+    def put_raw(self, pairs: Sequence[tuple[bytes, Stored]]) -> None:
         """Adds or replaces values as they are stored."""
         with self._environment.begin(write=True) as transaction, transaction.cursor() as cursor:
-            cursor.putmulti(sorted(pairs))
+            cursor.putmulti(sorted(pairs, key=itemgetter(0)))
         self.n_keys += len(pairs)
 
-    def _compressed(self, values: Sequence[str]) -> list[bytes]:
-        """The bytes of the values. A text that several identifiers share is encoded and compressed once."""
-        made = {id(value): value.encode() for value in {id(value): value for value in values}.values()}
-        large = [key for key, value in made.items() if len(value) >= _COMPRESSED_FROM_BYTES]
-        if large:
-            frames = self._compressor.multi_compress_to_buffer([made[key] for key in large], threads=-1)
-            made |= {key: frames[frame].tobytes() for frame, key in enumerate(large)}
-        return [made[id(value)] for value in values]
+    def _stored(self, values: pl.Series) -> list[Stored]:
+        """The bytes of the values, the long ones compressed. No text of them becomes a Python string."""
+        texts = values.to_arrow(compat_level=pl.CompatLevel.oldest())
+        starts, body = np.frombuffer(texts.buffers()[1], np.int64), memoryview(texts.buffers()[2] or b"")
+        lengths = np.diff(starts)
+        stored: list[Stored] = [
+            body[start:end] for start, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)
+        ]
+        long = np.flatnonzero(lengths >= _COMPRESSED_FROM_BYTES)
+        if len(long):
+            segments = zstandard.BufferWithSegments(body, np.column_stack([starts[long], lengths[long]]).tobytes())
+            frames = self._compressor.multi_compress_to_buffer(segments, threads=-1)
+            for frame, place in enumerate(long.tolist()):
+                stored[place] = frames[frame].tobytes()
+        return stored
 
 
 def write_prefix(file: LookupFileWriter, con: duckdb.DuckDBPyConnection, prefix: str) -> None:
     """Adds the values of `prefix`, read from the tables that `con` has."""
-    for pairs in ahead(values_of(con, prefix)):
-        file.put(prefix, pairs)
+    for values in ahead(values_of(con, prefix)):
+        file.put(prefix, values)
 
 
 def prefixes_of(table: str) -> list[str]:
     """The prefixes of the values that are made from this table."""
-    return [prefix for prefix, (_, tables) in QUERIES.items() if table in tables] + list(PACKED.get(table, ()))
+    queried = [prefix for prefix, (_, tables) in QUERIES.items() if table in tables]
+    return [*(prefix for prefix, (of, _) in VALUES.items() if of == table), *queried, *PACKED.get(table, ())]
 
 
-def write_rows(file: LookupFileWriter, table: str, rows: pa.Table) -> None:
-    """Adds the JSON values of every prefix that is made from `table`, from these rows: all rows of each key."""
-    with duckdb.connect() as con:
-        con.register(table, rows)
-        for prefix in prefixes_of(table):
-            if prefix in QUERIES:
-                write_prefix(file, con, prefix)
+def values_of_rows(table: str, rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Each prefix of JSON values that is made from `table`, and its values of these rows: all rows of each key."""
+    for prefix in prefixes_of(table):
+        if prefix in VALUES:
+            yield prefix, json_values(prefix, rows)
+        elif prefix in QUERIES:
+            with duckdb.connect() as con:
+                con.register(table, rows.to_arrow())
+                for values in values_of(con, prefix):
+                    yield prefix, values
 
 
-def sample_values(table: str, prefix: str, rows: pa.Table) -> list[str]:
-    """The JSON values of `prefix` of these rows of the table."""
-    with duckdb.connect() as con:
-        con.register(table, rows)
-        return [value for pairs in values_of(con, prefix) for _, value in pairs]
-
-
-def values_of(con: duckdb.DuckDBPyConnection, prefix: str) -> Iterator[Pairs]:
-    """Batches of identifier and JSON of `prefix`, from the tables that `con` has.
-
-    A third column of the query holds other identifiers of the same values, null where there are none.
-    """
+def values_of(con: duckdb.DuckDBPyConnection, prefix: str) -> Iterator[pl.DataFrame]:
+    """Batches of the columns id and value of a prefix in QUERIES, from the tables that `con` has."""
     for batch in con.sql(query_text(f"publish/{QUERIES[prefix][0]}")).to_arrow_reader(_BATCH_ROWS):
-        values = batch.column(1).to_pylist()
-        pairs = list(zip(batch.column(0).to_pylist(), values, strict=True))
-        for others in batch.columns[2:]:
-            named = zip(others.to_pylist(), values, strict=True)
-            pairs += [(identifier, value) for identifier, value in named if identifier is not None]
-        yield pairs
+        yield pl.DataFrame(batch)
 
 
 def train_dictionary(values: Sequence[bytes]) -> bytes | None:
