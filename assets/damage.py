@@ -1,7 +1,8 @@
 """Damaged files of lake and models: finds them, sets them aside, and sees to it that they are made anew.
 
 Called when a step failed. A damaged file would stop every later run as well. What is computed comes back with the next
-daily run, what was read comes back from landing/ or from its source.
+daily run, what was read comes back from landing/ or from its source. Tables of a past instant are noted here too: they
+also wait for a daily run.
 """
 
 import datetime as dt
@@ -21,7 +22,9 @@ from assets.io import TABLES
 from assets.lake import Lake, write_bytes
 from assets.layers import LAYER_COLUMNS
 from assets.parts import MERGED_PREFIX, TEMPORARY_PREFIX, list_of
+from assets.publishing import generations
 from features.schemas.bronze import LANDING_FILES
+from serving.contract.generation import GenerationError
 
 # Bronze table -> the kinds of landed files that it is read from; they are read once more.
 _READ_FROM: Mapping[str, tuple[str, ...]] = {
@@ -79,17 +82,36 @@ def set_aside(lake: Lake, models: Path, found: list[Damage], *, at: dt.datetime)
                 shutil.move(each, target.with_name(each.name))
         told.append(f"{path} is damaged ({damage.why}) and was moved to {target}; {_make_anew(lake, models, path)}")
     if found:
-        _note_rebuild(lake, [str(damage.path) for damage in found])
+        _note_rebuild(lake, "damaged files were set aside")
     return told
 
 
-def rebuild_due(lake: Lake) -> bool:
-    """Whether files were set aside that only a daily run makes anew."""
-    return _rebuild_note(lake).exists()
+def note_past(lake: Lake, published: Path, *, as_of: dt.datetime) -> None:
+    """Notes that the tables become those of `as_of` if what is served is newer: until a daily run, nothing may be added
+    to them and be served as of now. Called before the first of them changes, so that it holds after a kill as well."""
+    try:
+        current = generations.current_generation(published)
+        served = generations.read_manifest(published, current).as_of if current is not None else None
+    except GenerationError:
+        return  # a damaged generation does not keep a new one from being served
+    reason = f"the tables are as of {as_of:%Y-%m-%d %H:%M}, and what is served is newer"
+    if served is not None and as_of < dt.datetime.fromisoformat(served) and rebuild_due(lake) != reason:
+        _note_rebuild(lake, reason)
+
+
+def rebuild_due(lake: Lake) -> str | None:
+    """Why a daily run must make the tables anew before others go on; None if it need not."""
+    try:
+        noted = json.loads(_rebuild_note(lake).read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        noted = None
+    return noted if isinstance(noted, str) else "damaged files were set aside"
 
 
 def rebuild_noted_at(lake: Lake) -> str | None:
-    """When files were last set aside that are not made anew yet; None if there are none."""
+    """When that was last noted; None if no daily run is due."""
     path = _rebuild_note(lake)
     return dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC).isoformat() if path.exists() else None
 
@@ -198,8 +220,8 @@ def _make_anew(lake: Lake, models: Path, path: Path) -> str:
     return f"the next run reads {again or 'its source'} again; rows whose files are no longer there are lost{rest}"
 
 
-def _note_rebuild(lake: Lake, paths: list[str]) -> None:
-    write_bytes(_rebuild_note(lake), json.dumps(paths).encode())
+def _note_rebuild(lake: Lake, reason: str) -> None:
+    write_bytes(_rebuild_note(lake), json.dumps(reason).encode())
 
 
 def _rebuild_note(lake: Lake) -> Path:

@@ -21,6 +21,7 @@ def asset(
     deps: Iterable[str] = (),
     kinds: Iterable[str] = ("polars",),
     kept_by: Literal["lake_io", "model_io"] | None = "lake_io",
+    partitions_def: dg.PartitionsDefinition | None = None,
 ) -> Callable[[Callable[..., dg.Output[Any]]], dg.AssetsDefinition]:
     """Declares the asset `key` ("stage/name").
 
@@ -39,6 +40,7 @@ def asset(
             kinds={*kinds, "parquet"} if is_table else set(kinds),
             owners=["team:jobfeed"],
             io_manager_key=kept_by,
+            partitions_def=partitions_def,
             metadata={"dagster/column_schema": column_schema(TABLES[name])} if is_table else None,
             tags={"jobfeed/layer": stage, "jobfeed/personal": "yes" if is_table and TABLES[name].personal else "no"},
             code_version=code_version(cast(FunctionType, function)),

@@ -17,6 +17,7 @@ from assets.lake import Lake
 AS_OF_TAG = "jobfeed/as_of"
 SCOPE_TAG = "jobfeed/scope"
 DIGESTS_JOB = "digests"
+BACKFILL_JOB = "daily_backfill"
 # Any value: the generation is announced though it is of the future, empty, or older than the served one.
 ANNOUNCE_TAG = "jobfeed/announce"
 Scope = Literal["all", "touched", "acted"]
@@ -47,11 +48,13 @@ def whole_job(context: dg.AssetExecutionContext) -> str:
     """The name of the job whose assets the run materialises, all of them; empty for a run of some assets or a retry.
 
     The job `digests` does what `hourly` does and makes digests. A run of some of its steps counts as one of hourly that
-    broke off, so that the next hourly run does the rest.
+    broke off, so that the next hourly run does the rest. Dagster's UI starts backfills by naming all assets of the job.
     """
     run = context.run
     if run.job_name == DIGESTS_JOB:
         return "hourly"
+    if run.job_name == BACKFILL_JOB:
+        return "daily"
     return "" if run.asset_selection or run.parent_run_id else run.job_name
 
 

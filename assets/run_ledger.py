@@ -27,9 +27,9 @@ _PEOPLE = ("interactions", "users", "resumes", "erasures", "applications")
 _POSTINGS = ("feeds", "hh", "jobs")
 # The landed files that a job reads. The daily run has models to fit, so it always runs.
 LANDED_KINDS: Mapping[str, tuple[str, ...]] = {"hourly": (*_PEOPLE, *_POSTINGS), "frequent": _PEOPLE}
-# A run of a job does all that runs of these jobs do.
+# A run of a job does all that runs of these jobs do. What a failed backfill left in the tables is gone after daily.
 COVERED: Mapping[str, tuple[str, ...]] = {
-    "daily": ("daily", "hourly", "frequent"),
+    "daily": ("daily", "hourly", "frequent", "daily_backfill"),
     "hourly": ("hourly", "frequent"),
     "frequent": ("frequent",),
 }
@@ -91,6 +91,13 @@ def close_entry(
             }
             _write(_record(lake, covered), record)
         path.unlink()
+
+
+def forget_entry(lake: Lake, *, run_id: str) -> None:
+    """Ends the entry of a run whose generation is not served; the next run of every job looks at everything."""
+    forget_records(lake)
+    with lake.lock(_LOCK):
+        _entry(lake, run_id).unlink(missing_ok=True)
 
 
 def nothing_new_since(

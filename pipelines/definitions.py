@@ -27,8 +27,8 @@ from pipelines.alerts import alert_sensors
 from pipelines.environment import workspace_from_environment
 from pipelines.executor import in_turn
 from pipelines.freshness import with_freshness
-from pipelines.jobs import JOBS
-from pipelines.mending import damaged_files
+from pipelines.jobs import BACKFILLS, JOBS
+from pipelines.mending import rebuild
 from pipelines.schedules import schedules
 from pipelines.step_threads import step_threads
 
@@ -61,9 +61,9 @@ def build_defs(
     return dg.Definitions(
         assets=[*with_freshness([asset for stage in STAGES for asset in stage.ASSETS]), *ingest.EXTERNAL_ASSETS],
         asset_checks=[check for stage in STAGES for check in getattr(stage, "ASSET_CHECKS", [])],
-        jobs=jobs,
+        jobs=[*JOBS, *BACKFILLS] if jobs is JOBS else jobs,
         schedules=schedules(settings.schedules) if jobs is JOBS else [],
-        sensors=[*alert_sensors(settings), damaged_files] if jobs is JOBS else [],
+        sensors=[*alert_sensors(settings), rebuild] if jobs is JOBS else [],
         resources=resources | dict(overrides or {}),
         executor=in_turn(step_threads, workspace.lake, is_logged=is_logged),
         loggers=loggers,

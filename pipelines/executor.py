@@ -11,10 +11,12 @@ from dagster._core.execution.context.system import PlanOrchestrationContext
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 
+from assets.damage import rebuild_due
 from assets.lake import Lake
 from assets.run_turns import run_turn
 from assets.storage.turns import collect_garbage, refresh
 from features.errors import JobfeedError
+from pipelines.jobs import AFTER_REBUILD
 from pipelines.mending import is_unexplained, mend
 from pipelines.observer import observed
 from pipelines.records import drop_old_records
@@ -46,6 +48,10 @@ class OtherFolderError(JobfeedError, ValueError):
     """A run's configuration names another data folder than that of the process."""
 
 
+class RebuildDueError(JobfeedError):
+    """A run would add to tables that a daily run must make anew first."""
+
+
 class _InTurn(Executor):
     def __init__(self, steps: Executor, lake: Lake, *, is_logged: bool) -> None:
         self._steps = steps
@@ -74,6 +80,7 @@ class _InTurn(Executor):
                     yield event
             return
         with run_turn(self._lake, job=plan_context.job_name, on_wait=plan_context.log.info):
+            self._require_no_rebuild(plan_context.job_name)
             has_failed = False
             with observed(plan_context, self._lake, is_logged=self._is_logged) as observer:
                 for event in self._steps.execute(plan_context, execution_plan):
@@ -87,3 +94,9 @@ class _InTurn(Executor):
                 now = dt.datetime.now(dt.UTC)
                 drop_old_records(plan_context.instance, now=now)
                 collect_garbage(self._lake, now=now)
+
+    def _require_no_rebuild(self, job: str) -> None:
+        """Looked at when the run has its turn: the run that it waited for may have computed a past day."""
+        reason = rebuild_due(self._lake)
+        if reason is not None and job in AFTER_REBUILD:
+            raise RebuildDueError(f"{reason}: {job} would add to them and serve them as of now. Run daily first")

@@ -8,7 +8,8 @@ import dagster as dg
 
 from assets.digests.assets import SEND_TAG
 from assets.learning.assets import REFIT_TAG
-from assets.resources import DIGESTS_JOB, SCOPE_TAG
+from assets.publishing.past_days import DAYS, instant_of
+from assets.resources import AS_OF_TAG, BACKFILL_JOB, DIGESTS_JOB, SCOPE_TAG
 from assets.training.tuning import TUNE_TAG
 
 _INGEST_EVENTS = dg.AssetSelection.assets(
@@ -59,9 +60,11 @@ _CHANGED_JOBS = dg.AssetSelection.assets(
     "ranking/fallback_feeds",
 )
 
+_PAST_DAYS = dg.AssetSelection.assets("publishing/past_days")
+
 daily = dg.define_asset_job(
     "daily",
-    dg.AssetSelection.all(),
+    dg.AssetSelection.all() - _PAST_DAYS,
     description="Everything: ingest, features, models, all feeds, digests, insight, a full generation.",
     tags={SCOPE_TAG: "all"},
 )
@@ -102,4 +105,28 @@ weekly = dg.define_asset_job(
     tags={SCOPE_TAG: "all", TUNE_TAG: "always", REFIT_TAG: "always"},
 )
 
+daily_backfill = dg.define_asset_job(
+    BACKFILL_JOB,
+    dg.AssetSelection.all(),
+    config=dg.PartitionedConfig(
+        partitions_def=DAYS,
+        run_config_for_partition_key_fn=lambda _day: {},
+        tags_for_partition_key_fn=lambda day: {AS_OF_TAG: instant_of(day).isoformat()},
+    ),
+    description="`daily` for past days, one after another: each computes for 02:00 UTC of its day. What is older than "
+    "the served generation is stored, not served. Afterwards a daily run brings the tables back to now.",
+    tags={SCOPE_TAG: "all"},
+)
+
+# Of these any instant can be computed.
 JOBS = [daily, hourly, frequent, digests, weekly]
+BACKFILLS = [daily_backfill]
+# These add to the tables that the last daily run made.
+AFTER_REBUILD = frozenset({"hourly", "frequent", DIGESTS_JOB})
+ACTIVE = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]

@@ -1,4 +1,4 @@
-"""After a step failed: looks whether a damaged file is the cause, and sets it aside so that the next run succeeds."""
+"""What only a daily run mends: damaged files, which are set aside after a step failed, and tables of a past day."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -8,7 +8,8 @@ from dagster import DagsterEvent
 
 from assets.damage import find_damage, rebuild_noted_at, set_aside
 from assets.lake import Lake
-from assets.resources import Workspace
+from assets.resources import BACKFILL_JOB, Workspace
+from pipelines.jobs import ACTIVE
 
 
 def is_unexplained(event: DagsterEvent) -> bool:
@@ -31,9 +32,13 @@ def mend(lake: Lake) -> Iterator[str]:
     job_name="daily",
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts a daily run once damaged files were set aside, to make their content anew.",
+    description="Starts a daily run once damaged files were set aside, or past days were computed.",
 )
-def damaged_files(workspace: Workspace) -> dg.RunRequest | dg.SkipReason:
-    """One run for each time that files were set aside."""
+def rebuild(context: dg.SensorEvaluationContext, workspace: Workspace) -> dg.RunRequest | dg.SkipReason:
+    """One run for each time that a rebuild was noted; while past days are computed, none."""
     noted_at = rebuild_noted_at(workspace.lake)
-    return dg.RunRequest(run_key=f"rebuild {noted_at}") if noted_at else dg.SkipReason("no file is damaged")
+    if noted_at is None:
+        return dg.SkipReason("no file is damaged, and the tables are not of the past")
+    if context.instance.get_runs(dg.RunsFilter(job_name=BACKFILL_JOB, statuses=ACTIVE), limit=1):
+        return dg.SkipReason(f"runs of {BACKFILL_JOB} are active")
+    return dg.RunRequest(run_key=f"rebuild {noted_at}")

@@ -112,10 +112,10 @@ def run_job(
     lake = workspace_from_environment().lake
     with run_turn(lake, job=name, wait_seconds=wait_seconds, on_wait=lambda text: console.print(f"  {_plain(text)}")):
         was_due = rebuild_due(lake)
-        if was_due and name in COVERED:
-            console.print(f"  files were damaged and set aside: daily in place of {name} makes them anew")
-        result = _executed(_WIDEST if was_due and name in COVERED else name, tags, console)
-        if not result.success and not was_due and rebuild_due(lake):
+        if was_due is not None and name in COVERED and name != _WIDEST:
+            console.print(f"  {was_due}: daily in place of {name} makes them anew")
+        result = _executed(_WIDEST if was_due is not None and name in COVERED else name, tags, console)
+        if not result.success and was_due is None and rebuild_due(lake) is not None:
             console.print("  daily makes anew what was set aside")
             result = _executed(_WIDEST, tags, console)
     return summary_of(result)

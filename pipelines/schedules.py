@@ -12,11 +12,11 @@ from collections.abc import Collection, Sequence
 import dagster as dg
 
 from assets.damage import rebuild_due
-from assets.resources import AS_OF_TAG, DIGESTS_JOB
+from assets.resources import AS_OF_TAG, BACKFILL_JOB, DIGESTS_JOB
 from assets.run_ledger import COVERED
 from features.errors import JobfeedError
 from pipelines.environment import note_nothing_new, nothing_new_since, workspace_from_environment
-from pipelines.jobs import DIGEST_STEPS
+from pipelines.jobs import ACTIVE, AFTER_REBUILD, DIGEST_STEPS
 
 DIGEST_STEP_TAG = "jobfeed/digest_step"
 SEND = "send"
@@ -29,13 +29,6 @@ _LATEST = {
     "frequent": dt.timedelta(minutes=15),
     "weekly": dt.timedelta(days=2),
 }
-_ACTIVE = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 
 class SchedulesError(JobfeedError, ValueError):
@@ -48,17 +41,27 @@ def request_if_needed(context: dg.ScheduleEvaluationContext, job_name: str) -> d
     if late > _LATEST[job_name]:
         return dg.SkipReason(f"the tick of {context.scheduled_execution_time.isoformat()} is {late} late")
     for covering in (job_name, *(job for job, covered in COVERED.items() if job_name in covered)):
-        active = context.instance.get_runs(dg.RunsFilter(job_name=covering, statuses=_ACTIVE), limit=1)
+        active = context.instance.get_runs(dg.RunsFilter(job_name=covering, statuses=ACTIVE), limit=1)
         if active:
             return dg.SkipReason(f"run {active[0].run_id} of {covering} is still active")
-    if job_name in COVERED and job_name != "daily" and rebuild_due(workspace_from_environment().lake):
-        return dg.SkipReason("files were damaged and set aside: the daily run makes them anew first")
+    if job_name in AFTER_REBUILD and (reason := _daily_first(context.instance)) is not None:
+        return dg.SkipReason(reason)
     last = nothing_new_since(job_name, context.scheduled_execution_time.astimezone(dt.UTC))
     if last is not None:
         note_nothing_new(job_name)
         return dg.SkipReason(f"nothing new for {job_name} since the run as of {last.isoformat()}")
     instant = context.scheduled_execution_time.isoformat()
     return dg.RunRequest(run_key=instant, tags={AS_OF_TAG: instant})
+
+
+def _daily_first(instance: dg.DagsterInstance) -> str | None:
+    """Why only a daily run may come now; None if any may."""
+    reason = rebuild_due(workspace_from_environment().lake)
+    if reason is not None:
+        return f"{reason}: a daily run comes first"
+    if instance.get_runs(dg.RunsFilter(job_name=BACKFILL_JOB, statuses=ACTIVE), limit=1):
+        return f"runs of {BACKFILL_JOB} are active: a daily run comes after them"
+    return None
 
 
 def _now() -> dt.datetime:
@@ -81,9 +84,11 @@ def request_digest_step(context: dg.ScheduleEvaluationContext, step: str) -> dg.
     if step == SEND and not workspace_from_environment().config.pipeline.digest.delivery.host:
         return dg.SkipReason("digest.delivery.host in pipeline.yaml names no mail server")
     tags = {DIGEST_STEP_TAG: step}
-    active = context.instance.get_runs(dg.RunsFilter(job_name=DIGESTS_JOB, statuses=_ACTIVE, tags=tags), limit=1)
+    active = context.instance.get_runs(dg.RunsFilter(job_name=DIGESTS_JOB, statuses=ACTIVE, tags=tags), limit=1)
     if active:
         return dg.SkipReason(f"run {active[0].run_id} of the step {step} is still active")
+    if step != SEND and (reason := _daily_first(context.instance)) is not None:
+        return dg.SkipReason(reason)
     instant = context.scheduled_execution_time.isoformat()
     assets = DIGEST_STEPS[step].resolve(context.repository_def.asset_graph)
     return dg.RunRequest(run_key=f"{step} {instant}", asset_selection=sorted(assets), tags={AS_OF_TAG: instant, **tags})

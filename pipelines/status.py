@@ -103,8 +103,8 @@ def _served(published: Path, *, now: dt.datetime, max_age_hours: float) -> tuple
 
 
 def _of_lake(lake: Lake, *, is_running: bool, now: dt.datetime) -> Iterator[str]:
-    if rebuild_due(lake):
-        yield "damaged files were set aside; `jobfeed run daily` makes their content anew"
+    if (reason := rebuild_due(lake)) is not None:
+        yield f"{reason}; `jobfeed run daily` makes them anew"
     serving = read_serving(lake)
     if serving is not None and serving.problem:
         yield f"the configured embedding model can't be used, the one before serves on: {serving.problem}"

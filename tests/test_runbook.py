@@ -433,6 +433,17 @@ def test_a_killed_run(market: Shell) -> None:
 
 
 @pytest.mark.slow
+def test_past_days(market: Shell) -> None:
+    trouble, name = TROUBLES["Past days must be computed"], served(market.data)
+    day = f"{now() - 24 * HOUR:%Y-%m-%dT%H:%M:%SZ}"
+    assert market.run("jobfeed run daily --as-of DAY", DAY=day).returncode == 0
+    assert served(market.data) == name
+    market.sees(trouble, "jobfeed status")
+    market.mends(trouble, FIRST=day, LAST=day)
+    assert served(market.data) > name
+
+
+@pytest.mark.slow
 def test_damaged_records_of_dagster(market: Shell) -> None:
     trouble = TROUBLES["Dagster's records are locked or damaged"]
     (home,) = (Path(market.environment["DAGSTER_HOME"]),)

@@ -14,6 +14,7 @@ import dagster as dg
 import polars as pl
 
 from assets import run_ledger
+from assets.damage import note_past
 from assets.declare import asset
 from assets.digests.links import DigestLinks
 from assets.erasing.purge import note_purged, purge_kept, purge_served
@@ -88,6 +89,8 @@ def _ingested(
             as_of = clock.as_of(context)
             made_by = run_ledger.made_by(workspace.config_folder, workspace.vocabulary, version("jobfeed"))
             run_ledger.open_entry(workspace.lake, run_id=context.run.run_id, job=whole_job(context), made_by=made_by)
+            if not is_partial(context):
+                note_past(workspace.lake, workspace.published, as_of=as_of)
             report = ingest(workspace, as_of)
             is_new = record_runs(workspace.lake, report, kind=table.name, as_of=as_of)
             is_drawn = is_new and draws_charts(context)

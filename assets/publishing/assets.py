@@ -28,6 +28,7 @@ from assets.publishing import generations
 from assets.publishing.build import Published, PublishingRun
 from assets.publishing.delta import publish_delta
 from assets.publishing.full import publish_full
+from assets.publishing.past_days import past_days
 from assets.publishing.published_jobs import published_jobs
 from assets.publishing.tables import Source
 from assets.publishing.validation import ValidationFailedError
@@ -129,7 +130,10 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
                 rebuilt(lake)
         copied = _copy_to_postgres(workspace, served) if served is not None else "not announced"
     if served is None:
-        # The lake is now as of an older instant: the entry stays open, so that the next run is not taken for idle.
+        # A daily run follows, see note_past. The entry of a part that was overtaken stays open, so that the next run is
+        # not taken for idle.
+        if parse_scope(context.run.tags.get(SCOPE_TAG)) == "all":
+            run_ledger.forget_entry(lake, run_id=context.run.run_id)
         context.log.warning(_not_announced(result.manifest.generation))
         return dg.Output(None, metadata=_metadata(result, copied, removed))
     sources = workspace.config.sources
@@ -288,4 +292,4 @@ def _iso(instant: dt.datetime | None) -> str:
     return instant.isoformat() if instant is not None else ""
 
 
-ASSETS = [generation]
+ASSETS = [generation, past_days]

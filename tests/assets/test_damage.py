@@ -1,7 +1,6 @@
 """A damaged file is found whatever is wrong with it, set aside by name, and its content read or computed again."""
 
 import datetime as dt
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,15 +9,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assets.damage import damaged_folder, drop_damaged, find_damage, rebuild_due, rebuilt, set_aside
+from assets.damage import damaged_folder, drop_damaged, find_damage, note_past, rebuild_due, rebuilt, set_aside
 from assets.increments import LayeredTable
 from assets.lake import Lake
-from assets.resources import Workspace
+from assets.resources import BACKFILL_JOB, Workspace
 from features.schemas.bronze import EVENTS, LANDING_FILES, USER_RECORDS
 from features.schemas.catalog import JOBS, USERS
 from features.schemas.table import Table
 from models.fitting.user_vectors import UserVectors
-from pipelines.mending import damaged_files
+from pipelines.mending import rebuild
+from tests.factories import publish_small
 
 AT = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 MODELS = {"user_vectors": UserVectors}
@@ -182,25 +182,43 @@ def test_the_note_to_rebuild_goes_with_the_rebuild_and_old_damaged_files_go_late
     assert not list(damaged_folder(lake).iterdir())
 
 
-def test_the_note_says_which_files(lake: Lake) -> None:
-    path = file_of(lake, "model")
-    path.write_bytes(b"")
-    aside(lake)
-    assert json.loads((lake.root / ".rebuild.json").read_bytes()) == [str(path)]
+@pytest.mark.parametrize("note", [b"", b"[]", b"{"])
+def test_a_note_that_says_nothing_is_one_of_damaged_files(lake: Lake, note: bytes) -> None:
+    (lake.root / ".rebuild.json").write_bytes(note)
+    assert rebuild_due(lake) == "damaged files were set aside"
+
+
+@pytest.mark.parametrize(("hours", "is_past"), [(-1, True), (0, False), (1, False)])
+def test_tables_of_an_instant_before_the_served_one_wait_for_a_daily_run(
+    lake: Lake, tmp_path: Path, hours: int, is_past: bool
+) -> None:
+    published = tmp_path / "published"
+    note_past(lake, published, as_of=AT)
+    assert rebuild_due(lake) is None  # nothing is served yet
+    publish_small(published, as_of=AT)
+    note_past(lake, published, as_of=AT + dt.timedelta(hours=hours))
+    assert (rebuild_due(lake) is not None) is is_past
+    if is_past:
+        assert "the tables are as of 2026-02-28 23:00" in str(rebuild_due(lake))
 
 
 def test_files_that_are_set_aside_ask_for_one_daily_run(lake: Lake) -> None:
     workspace = Workspace(data_dir=str(lake.root.parent))
+    with dg.DagsterInstance.ephemeral() as instance:
 
-    def asked() -> str | None:
-        answer = damaged_files(dg.build_sensor_context(resources={"workspace": workspace}))
-        return answer.run_key if isinstance(answer, dg.RunRequest) else None
+        def asked() -> str | None:
+            answer = rebuild(dg.build_sensor_context(instance, resources={"workspace": workspace}))
+            return answer.run_key if isinstance(answer, dg.RunRequest) else None
 
-    assert asked() is None
-    file_of(lake, "model").write_bytes(b"")
-    aside(lake)
-    first = asked()
-    assert first is not None
-    assert asked() == first
-    rebuilt(lake)
-    assert asked() is None
+        assert asked() is None
+        file_of(lake, "model").write_bytes(b"")
+        aside(lake)
+        first = asked()
+        assert first is not None
+        assert asked() == first
+        day = instance.add_run(dg.DagsterRun(BACKFILL_JOB, status=dg.DagsterRunStatus.STARTED))
+        assert asked() is None  # the days that are to come would undo it
+        instance.delete_run(day.run_id)
+        assert asked() == first
+        rebuilt(lake)
+        assert asked() is None

@@ -1,16 +1,20 @@
 """Runs that Dagster starts: not only those of the command line take turns."""
 
+import datetime as dt
 import os
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from assets.damage import note_past
 from assets.lake import Lake
 from assets.run_turns import is_running, run_turn
 from pipelines.executor import in_turn
+from tests.factories import publish_small
 
 FOLDER = "JOBFEED_TEST_LAKE"
+AS_OF = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 
 
 @dg.op
@@ -42,6 +46,33 @@ def test_a_run_that_dagster_starts_has_the_turn_while_it_works_and_gives_it_back
     assert not is_running(Lake(tmp_path / "lake"))
     with run_turn(Lake(tmp_path / "lake"), job="daily", wait_seconds=0):
         pass
+
+
+@dg.op
+def add() -> None:
+    raise AssertionError("must not begin")
+
+
+def hourly() -> dg.JobDefinition:
+    @dg.job(executor_def=in_turn(dg.in_process_executor, Lake(Path(os.environ[FOLDER]))))
+    def hourly() -> None:
+        add()
+
+    return hourly
+
+
+def test_a_run_adds_nothing_to_tables_of_a_past_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(FOLDER, str(tmp_path / "lake"))
+    publish_small(tmp_path / "published", as_of=AS_OF)
+    note_past(Lake(tmp_path / "lake"), tmp_path / "published", as_of=AS_OF - dt.timedelta(days=1))
+    with (
+        dg.instance_for_test(temp_dir=str(tmp_path)) as instance,
+        dg.execute_job(dg.reconstructable(hourly), instance, raise_on_error=False) as result,
+    ):
+        assert not result.success
+        said = " ".join(str(event.event_specific_data) for event in result.all_events)
+    assert "the tables are as of 2026-02-28 00:00, and what is served is newer" in said
+    assert "Run daily first" in said
 
 
 class Folders(dg.ConfigurableResource[object]):
