@@ -5,7 +5,6 @@ Exit code 1 is a failure, 2 wrong use. Everything heavy is imported inside funct
 
 import datetime as dt
 import errno
-import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from features.errors import JobfeedError
+from serving.contract.json_line import json_line
 
 if TYPE_CHECKING:
     from assets.config.loading import Config
@@ -192,10 +192,8 @@ def progress_bar() -> Progress:
 
 
 def print_json(console: Console, value: Any) -> None:
-    """Prints `value` as JSON on one line; control characters in it are escaped as JSON does, also those of one byte."""
-    text = json.dumps(value, default=_json_value, ensure_ascii=False)
-    plain = text if text.isprintable() else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
-    console.print(plain, markup=False, highlight=False)
+    """Prints `value` as JSON on one line."""
+    console.print(json_line(value, default=_json_value), markup=False, highlight=False)
 
 
 def _json_value(value: Any) -> str:

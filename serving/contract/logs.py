@@ -17,6 +17,7 @@ import structlog
 from structlog.typing import Processor
 
 from serving.contract.errors import JobfeedError
+from serving.contract.json_line import json_line
 
 FORMAT_VARIABLE = "JOBFEED_LOG_FORMAT"
 LEVEL_VARIABLE = "JOBFEED_LOG_LEVEL"
@@ -63,9 +64,12 @@ def configure_logs(environment: Mapping[str, str] | None = None, *, stream: Text
     level = _choice(environment, LEVEL_VARIABLE, LEVELS, default="info")
     renderers: Sequence[Processor]
     if is_json(environment, stream=stream):
-        renderers = [structlog.processors.JSONRenderer(ensure_ascii=False)]
+        renderers = [structlog.processors.JSONRenderer(serializer=json_line)]
     else:
-        renderers = [structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0, timestamp_key="at")]
+        renderers = [
+            _on_one_line,
+            structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0, timestamp_key="at"),
+        ]
     handler = _Handler(stream)
     handler.addFilter(_from_others_only_warnings)
     handler.setFormatter(
@@ -158,10 +162,18 @@ def _place(name: str) -> int:
 
 
 def _plain(value: Any) -> Any:
-    """A number as it is; a text on one line, cut, without addresses and control characters."""
+    """A number as it is; a text cut and without addresses."""
     if value is None or isinstance(value, bool | int | float):
         return value
-    text = without_addresses(str(value)[:_LONGEST_TEXT])
+    return without_addresses(str(value)[:_LONGEST_TEXT])
+
+
+def _on_one_line(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Texts without line breaks and other control characters; JSON escapes them itself."""
+    return {name: _printable(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+def _printable(text: str) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
 
 
