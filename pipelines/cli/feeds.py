@@ -33,10 +33,11 @@ def why(
     job_id: str,
     as_of: Annotated[str | None, typer.Option("--as-of", help="Default: what the user's feed was made for.")] = None,
     language: Language = "en",
+    as_json: AsJson = False,
 ) -> None:
     """Tell how a job's score for a user came about, or which rule keeps the job out."""
     from assets.ranking.score_breakdown import why as answer
-    from pipelines.cli.print_why import print_why
+    from pipelines.cli.print_why import print_why, why_as_json
 
     require_choice(language, _LANGUAGES, option="--lang")
     instant = parse_instant(as_of)
@@ -44,4 +45,7 @@ def why(
         found = answer(workspace(), user_id=user_id, job_id=job_id, as_of=instant)
     except FileNotFoundError:
         fail("the models are not trained yet; run `jobfeed run daily` first")
-    print_why(out, user_id, found, language=language)
+    if as_json:
+        print_json(out, {"user_id": user_id, **why_as_json(found, language=language)})
+    else:
+        print_why(out, user_id, found, language=language)

@@ -1,6 +1,8 @@
 """Prints what `jobfeed why` shows: the rank of a job for a user, the rules that exclude it, its score."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -42,13 +44,50 @@ def print_why(console: Console, user_id: str, answer: "Answer", *, language: str
     for line in _differences(answer):
         console.print(line)
     _print_match(console, answer, language)
-    stored = answer.item["reasons"] if answer.item else ()
-    reasons = tuple((r["code"], r["ref"], r["value"]) for r in stored) if answer.item else found.reasons
-    if reasons and not answer.rules:
+    reasons = _reasons(answer, language)
+    if reasons:
         console.print("\nReasons given:" if answer.item else "\nReasons that would be given:")
-    for code, ref, value in reasons if not answer.rules else ():
-        named = answer.titles.get(ref or "") or answer.names.reference(code, ref, language)
-        console.print(f"  {escape(visible(render_reason(code, named, value, language)))}")
+    for reason in reasons:
+        console.print(f"  {escape(visible(reason))}")
+
+
+def why_as_json(answer: "Answer", *, language: str) -> dict[str, Any]:
+    """What `print_why` prints, as fields; texts of reasons and of factors in `language`.
+
+    `item` is the stored item of the feed, None if the job is not in it; `reasons` are its reasons, else those that
+    would be given. Without a score its parts are None or empty.
+    """
+    found, item, match = answer.why, answer.item, answer.match
+    score = ("representative", "recipe", "arm", "neutral", "base", "score", "confidence", "found_by", "place")
+    stored = ("rank", "score", "seen", "explored", "propensity", "components")
+    kinds = ("match_factors", "mismatch_factors") if match is not None else ()
+    return {
+        "job_id": found.job_id,
+        **answer.job,
+        "as_of": answer.as_of,
+        **{name: getattr(found, name) for name in score},
+        "n_candidates": found.n_candidates,
+        "contributions": [asdict(part) for part in found.contributions],
+        "rules": [asdict(broken) for broken in answer.rules],
+        "feed": asdict(answer.feed) if answer.feed is not None else None,
+        "item": {name: item[name] for name in stored} if item is not None else None,
+        "reasons": _reasons(answer, language),
+        "compatibility": match["compatibility"] if match is not None else None,
+        **{kind: [factor[f"text_{language}"] for factor in (match or {})[kind]] for kind in kinds},
+    }
+
+
+def _reasons(answer: "Answer", language: str) -> Sequence[str]:
+    """The reasons that were given, or would be; none for a job that a rule keeps out."""
+    if answer.rules:
+        return []
+    stored = answer.item["reasons"] if answer.item else ()
+    reasons = tuple((r["code"], r["ref"], r["value"]) for r in stored) if answer.item else answer.why.reasons
+
+    def named(code: str, ref: str | None) -> str | None:
+        return answer.titles.get(ref or "") or answer.names.reference(code, ref, language)
+
+    return [render_reason(code, named(code, ref), value, language) for code, ref, value in reasons]
 
 
 def _print_match(console: Console, answer: "Answer", language: str) -> None:

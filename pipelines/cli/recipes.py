@@ -61,6 +61,7 @@ def list_recipes(as_json: AsJson = False) -> None:
 @app.command()
 def show(
     fit: Annotated[str | None, typer.Argument(help="Default: the promoted fit, or else the newest.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Show a fit: its weights, the data, the comparison and the decision."""
     from assets.learning.store import load_registry
@@ -69,6 +70,9 @@ def show(
     if fit is None and not registry.fits:
         fail("there is no fit of the learned recipe yet; a daily run makes one when there are enough outcomes")
     found = registry.find(fit or registry.active or registry.fits[-1].fit)
+    if as_json:
+        print_json(out, asdict(found))
+        return
     out.print(f"[bold]{found.fit}[/] as of {found.as_of}: {found.decision}")
     _print_fit(found)
 

@@ -1,4 +1,5 @@
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ def test_a_fit_can_be_shown_promoted_and_rolled_back(workspace: Workspace) -> No
     assert [line.split("│")[1].strip() for line in listed.splitlines() if "default" in line] == ["learned"]
     assert "1,200 outcomes of 100 users" in listed and "not promoted" in listed
     assert "tags" in shown("show") and "0.6000" in shown("show", other.fit)
+    assert json.loads(shown("show", other.fit, "--json")) == asdict(other)
     assert "the next `jobfeed run daily` ranks by it" in shown("promote", other.fit)
     assert load_registry(workspace.models).active == other.fit
     assert FIT.fit in shown("rollback") and "the recipe marketplace" in shown("rollback")
