@@ -10,6 +10,7 @@ from assets.ingest.companies.fetching import CompanyReading, CompanyRequest
 from assets.ingest.http.client import HttpClient, Response
 from assets.ingest.source_state import FeedState
 from features.sources.companies.github import (
+    MAX_PAGES,
     REPOSITORIES_PER_PAGE,
     GitHubAnswerError,
     Repositories,
@@ -19,7 +20,6 @@ from features.sources.companies.github import (
 )
 
 TOKEN_VARIABLE = "GITHUB_TOKEN"  # noqa: S105  the variable's name
-MAX_PAGES = 10
 _ONCE_A_DAY_MINUTES = 24 * 60 - 60  # a daily run that starts earlier than the last one asks too
 _PAGE = (("type", "public"), ("sort", "pushed"), ("per_page", str(REPOSITORIES_PER_PAGE)))
 _HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}

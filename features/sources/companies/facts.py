@@ -7,6 +7,7 @@ from itertools import islice
 import polars as pl
 
 from features.schemas.companies import COMPANY_FACTS
+from features.sources.companies.github import SOURCE, GitHubAnswerError, read_answers, stated_facts
 from features.sources.parsed import Parsed, Refusal, json_lines, rejects
 from features.sources.timestamps import read_timestamp
 from features.sources.values import NotJsonError, decode_json, items, line, link, mapping, raw_json, visible
@@ -24,9 +25,11 @@ _Entries = Iterable[tuple[str, bytes, object]]
 
 
 def parse_company_facts(body: bytes, *, as_of: datetime) -> Parsed:
-    """JSON lines to COMPANY_FACTS: {company or company_id, source, observed_at, url?} and {fact, value} or {facts}.
+    """JSON lines to COMPANY_FACTS: {company or company_id, source, observed_at, url?} and {fact, value}, {facts} or
+    {github}.
 
-    `facts` maps names to values. A fact of the future is refused: it would outlive its month.
+    `facts` maps names to values, `github` holds answers about an organisation: their facts are those of a fetch at
+    `observed_at`. A fact of the future is refused: it would outlive its month.
     """
     return _parsed(json_lines(body), as_of)
 
@@ -74,11 +77,9 @@ def _parsed(entries: _Entries, as_of: datetime) -> Parsed:
 
 def _rows(given: Mapping[str, object], as_of: datetime) -> tuple[list[_Row], dict[str, list[str]]]:
     """The rows of an entry, and for each reason the facts that are refused for it; "" for the whole entry."""
-    company_id, company, source = (
-        line(given.get("company_id")),
-        visible(given.get("company")),
-        visible(given.get("source")),
-    )
+    answers = given.get("github")
+    company_id, company = line(given.get("company_id")), visible(given.get("company"))
+    source = visible(given.get("source")) if answers is None else SOURCE
     observed_at = read_timestamp(given.get("observed_at"))
     is_future = observed_at is not None and observed_at > as_of
     too_long = len(company_id or company or "") > MAX_NAME_CHARACTERS or len(source or "") > MAX_FACT_CHARACTERS
@@ -91,13 +92,21 @@ def _rows(given: Mapping[str, object], as_of: datetime) -> tuple[list[_Row], dic
         else "too_long" if too_long
         else None
     )  # fmt: skip
-    many = given.get("facts")
-    stated = [(given.get("fact"), given.get("value"))] if many is None else [*mapping(many).items()]
-    if problem is None and not stated:
-        problem = "missing_fact"
     if problem is not None or source is None or observed_at is None:
         return [], {str(problem): []}
-    url = link(given.get("url"))
+    many, url = given.get("facts"), link(given.get("url"))
+    stated: list[tuple[object, object]]
+    if answers is not None:
+        try:
+            organisation, repositories = read_answers(mapping(answers))
+        except GitHubAnswerError as error:
+            return [], {"bad_github_answer": [str(error)]}
+        stated = [*stated_facts(organisation, repositories, as_of=observed_at).items()]
+        url = organisation.url
+    else:
+        stated = [(given.get("fact"), given.get("value"))] if many is None else [*mapping(many).items()]
+    if not stated:
+        return [], {"missing_fact": []}
     rows: list[_Row] = []
     reasons: dict[str, list[str]] = {}
     for name, value in stated[:MAX_FACTS_PER_ENTRY]:

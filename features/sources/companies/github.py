@@ -1,4 +1,4 @@
-"""Answers of GitHub's REST API about a public organisation, as facts of a company. Nothing is requested here."""
+"""Answers of GitHub's REST API about a public organisation, fetched or landed, as facts of a company."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ from features.sources.values import NotJsonError, decode_json, flag, items, link
 from features.text.normalise import company_id_of_name
 
 REPOSITORIES_PER_PAGE = 100
+MAX_PAGES = 10
 _MOST_LANGUAGES = 5
 _MOST_CHARACTERS = 40
 SOURCE = "GitHub"
@@ -43,7 +44,11 @@ class Repositories:
 
 def parse_organisation(body: bytes) -> Organisation:
     """The answer to /orgs/{org}. Raises GitHubAnswerError."""
-    stated = mapping(_decoded(body))
+    return _organisation(_decoded(body))
+
+
+def _organisation(answer: object) -> Organisation:
+    stated = mapping(answer)
     n_repositories = number(stated.get("public_repos"))
     if not visible(stated.get("login")) or n_repositories is None or n_repositories < 0:
         raise GitHubAnswerError("the answer about an organisation has no login or no number of public repositories")
@@ -52,7 +57,25 @@ def parse_organisation(body: bytes) -> Organisation:
 
 def add_repositories(sums: Repositories, body: bytes) -> int:
     """Adds a page of /orgs/{org}/repos to the sums; returns how many it lists. Raises GitHubAnswerError."""
-    listed = _decoded(body)
+    return _add_page(sums, _decoded(body))
+
+
+def read_answers(answers: Mapping[str, object]) -> tuple[Organisation, Repositories]:
+    """What `organisation`, the answer to /orgs/{org}, and `repositories`, that to /orgs/{org}/repos, say.
+
+    `repositories` may be several pages, each a list; as many are read as are fetched. Raises GitHubAnswerError.
+    """
+    listed, sums = answers.get("repositories"), Repositories()
+    if not isinstance(listed, list):
+        raise GitHubAnswerError("repositories is no list")
+    are_pages = bool(listed) and all(isinstance(one, list) for one in listed)
+    repositories = [one for page in listed for one in page] if are_pages else listed
+    for start in range(0, min(len(repositories), MAX_PAGES * REPOSITORIES_PER_PAGE), REPOSITORIES_PER_PAGE):
+        _add_page(sums, repositories[start : start + REPOSITORIES_PER_PAGE])
+    return _organisation(answers.get("organisation")), sums
+
+
+def _add_page(sums: Repositories, listed: object) -> int:
     if not isinstance(listed, list):
         raise GitHubAnswerError("the answer about repositories is no list")
     page: Sequence[Mapping[str, object]] = [mapping(one) for one in items(listed)[:REPOSITORIES_PER_PAGE]]
@@ -73,15 +96,8 @@ def add_repositories(sums: Repositories, body: bytes) -> int:
 def organisation_facts(
     organisation: Organisation, sums: Repositories, *, company: str | None, company_id: str | None, as_of: datetime
 ) -> pl.DataFrame:
-    """COMPANY_FACTS rows: public repositories, stars, languages and the last push."""
-    commonest = sorted(sums.languages.items(), key=lambda one: (-one[1], one[0]))[:_MOST_LANGUAGES]
-    said = {
-        "github_repositories": str(organisation.n_repositories),
-        "github_stars": str(sums.n_stars),
-        "github_languages": ", ".join(f"{language} ({n})" for language, n in commonest),
-        "github_last_push": min(sums.pushed_at, as_of).date().isoformat() if sums.pushed_at else "",
-    }
-    facts = {fact: value for fact, value in said.items() if value}
+    """COMPANY_FACTS rows of what `stated_facts` says."""
+    facts = stated_facts(organisation, sums, as_of=as_of)
     frame = pl.DataFrame({"fact": list(facts), "value": list(facts.values())})
     stated = pl.coalesce(pl.lit(company_id, pl.String), company_id_of_name(pl.lit(company, pl.String)))
     return COMPANY_FACTS.conform(
@@ -92,6 +108,18 @@ def organisation_facts(
             observed_at=pl.lit(as_of),
         )
     )
+
+
+def stated_facts(organisation: Organisation, sums: Repositories, *, as_of: datetime) -> dict[str, str]:
+    """Fact -> value: public repositories, stars, languages and the last push, as far as they are known."""
+    commonest = sorted(sums.languages.items(), key=lambda one: (-one[1], one[0]))[:_MOST_LANGUAGES]
+    said = {
+        "github_repositories": str(organisation.n_repositories),
+        "github_stars": str(sums.n_stars),
+        "github_languages": ", ".join(f"{language} ({n})" for language, n in commonest),
+        "github_last_push": min(sums.pushed_at, as_of).date().isoformat() if sums.pushed_at else "",
+    }
+    return {fact: value for fact, value in said.items() if value}
 
 
 def _decoded(body: bytes) -> object:

@@ -19,8 +19,8 @@ PAGE = (Path(__file__).resolve().parents[3] / "docs/inputs.md").read_text(encodi
 SAMPLES = re.findall(r"^```\w+ (\S+/\S+)\n(.*?)^```", PAGE, flags=re.DOTALL | re.MULTILINE)
 SECTIONS = dict(re.findall(r"^## landing/(\w+)/.*?\n(.*?)(?=^## |\Z)", PAGE, flags=re.DOTALL | re.MULTILINE))
 # What the page describes under a name that is no column, because it is read into others.
-NO_COLUMNS = {"digest", "to", "company", "facts"}
-ROWS = {"companies/juniper.json": 3}  # of files with several rows in one entry
+NO_COLUMNS = {"digest", "to", "company", "facts", "github", "organisation", "repositories"}
+ROWS = {"companies/juniper.json": 3, "companies/acme-github.json": 4}  # of files with several rows in one entry
 
 
 def tried(path: Path, place: str) -> Trial:

@@ -170,6 +170,25 @@ def test_a_public_organisation_becomes_facts_with_their_page_and_date(
     assert facts(lake, landing, client, source(github="acme"), api=server.url).of("github/acme").status == "not due yet"
 
 
+@pytest.mark.parametrize("in_pages", [True, False])
+def test_landed_answers_of_github_give_the_facts_of_their_fetch(
+    tmp_path: Path, landing: Path, client: HttpClient, server: FaultServer, *, in_pages: bool
+) -> None:
+    listed = [repository(n, fork=n % 7 == 0) for n in range(230)]
+    github(server, listed)
+    fetched, replayed = Lake(tmp_path / "fetched"), Lake(tmp_path / "replayed")
+    facts(fetched, landing, client, source(github="acme"), api=server.url)
+    pages = [listed[:100], listed[100:200], listed[200:]]
+    organisation = {"login": "acme", "public_repos": 230, "html_url": "https://github.com/acme"}
+    answers = {"organisation": organisation, "repositories": pages if in_pages else listed}
+    (landing / "companies").mkdir(parents=True)
+    saved = {"company": "Acme GmbH", "observed_at": AS_OF.isoformat(), "github": answers}
+    (landing / "companies" / "acme.json").write_text(json.dumps(saved))
+    report = facts(replayed, landing, client, at=AS_OF + 7 * DAY)
+    assert report.of("companies").n_new == 4
+    assert stored(replayed, COMPANY_FACTS) == stored(fetched, COMPANY_FACTS)
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

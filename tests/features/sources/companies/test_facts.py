@@ -40,6 +40,9 @@ def test_a_company_is_found_by_its_id_or_by_its_name_without_the_legal_form() ->
         ({"observed_at": "2026-03-02"}, "future_observed_at"),
         ({"value": "x" * 1_001}, "too_long"),
         ({"fact": "x" * 65}, "too_long"),
+        ({"github": []}, "bad_github_answer"),
+        ({"github": {"organisation": {}, "repositories": []}}, "bad_github_answer"),
+        ({"github": {"organisation": {"login": "a", "public_repos": 1}}}, "bad_github_answer"),
     ],
 )
 def test_what_can_not_be_used_is_refused_with_a_reason(change: dict[str, object], reason: str) -> None:
