@@ -35,7 +35,7 @@ from assets.publishing.validation import ValidationFailedError
 from assets.ranking.inputs import served_settings
 from assets.ranking.listed import feeds_table
 from assets.ranking.matches import matches_table
-from assets.resources import ANNOUNCE_TAG, SCOPE_TAG, RunClock, Workspace, parse_scope, whole_job
+from assets.resources import ANNOUNCE_TAG, RunClock, Workspace, is_partial, whole_job
 from assets.training.similar_jobs import similar_jobs_layers
 from features.localisation.places import town_names
 from features.schemas.catalog import (
@@ -94,8 +94,8 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
     last. If validation fails, the last one stays served and the run says why. A result for an older instant than that
     of the served one is stored, not announced, unless the run has the tag `jobfeed/announce`.
     """
-    lake, now = workspace.lake, clock.now()
-    publish = publish_full if parse_scope(context.run.tags.get(SCOPE_TAG)) == "all" else publish_delta
+    lake, now, is_whole = workspace.lake, clock.now(), not is_partial(context)
+    publish = publish_full if is_whole else publish_delta
     run = PublishingRun(
         published=workspace.published.resolve(),
         config=workspace.config,
@@ -126,13 +126,11 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
         served = result.manifest.generation if result.is_announced else None
         if served is not None:
             removed += _finish_erasures(context, workspace, served, now)
-            if parse_scope(context.run.tags.get(SCOPE_TAG)) == "all":
+            if is_whole:
                 rebuilt(lake)
         copied = _copy_to_postgres(workspace, served) if served is not None else "not announced"
     if served is None:
-        # A daily run follows, see note_past. The entry of a part that was overtaken stays open, so that the next run is
-        # not taken for idle.
-        if parse_scope(context.run.tags.get(SCOPE_TAG)) == "all":
+        if is_whole:  # a daily run follows; the entry of a part stays open, so that the next is not taken for idle
             run_ledger.forget_entry(lake, run_id=context.run.run_id)
         context.log.warning(_not_announced(result.manifest.generation))
         return dg.Output(None, metadata=_metadata(result, copied, removed))
