@@ -98,8 +98,10 @@ def widened(rows: NDArray[Any], n_columns: int) -> NDArray[Any]:
 
 def rows_or_zeros(values: NDArray[Any], rows: Ints) -> Floats:
     """The given rows as float32; zeros for -1."""
-    found = np.zeros((len(rows), values.shape[1]), dtype=np.float32)
     known = rows >= 0
+    if known.all():
+        return values[rows].astype(np.float32, copy=False)
+    found = np.zeros((len(rows), values.shape[1]), dtype=np.float32)
     found[known] = values[rows[known]]
     return found
 

@@ -35,7 +35,7 @@ from features.schemas.ranking import FEEDS, WAITING_USERS
 from models.arrays import Longs
 from models.fitting.als import fold_in
 from models.fitting.collaborative import ALS, fold_in_history
-from models.fitting.weights import WINDOW_HALF_LIVES, weights_since
+from models.fitting.weights import weights_since
 from models.ranking.context import Fitted, JobContext, SearchCentroids, UserBatch
 from models.ranking.interaction_arrays import build_job_index, counts_for_ranking
 from models.ranking.job_arrays import JobTable
@@ -281,19 +281,14 @@ def _weights_since(
     changed = (
         interactions.filter(counts_for_ranking()).join(wanted, on="user_id", how="semi").collect(engine="streaming")
     )
-    known_jobs = jobs.select("job_id", "duplicate_of").collect()
-    return [
-        weights_since(
-            changed,
-            fitted_at=fitted_instant,
-            fitted_users=fitted_users,
-            as_of=as_of,
-            half_life_days=half_life_days,
-            days=WINDOW_HALF_LIVES * half_life_days,
-            representatives=known_jobs,
-        )
-        for half_life_days in half_lives
-    ]
+    return weights_since(
+        changed,
+        fitted_at=fitted_instant,
+        fitted_users=fitted_users,
+        as_of=as_of,
+        half_lives=half_lives,
+        representatives=jobs.select("job_id", "duplicate_of").collect(),
+    )
 
 
 def _rank_shards(

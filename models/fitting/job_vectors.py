@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from models.arrays import Floats, Ints, rows_or_zeros, unit_rows
+from models.arrays import Floats, Ints, unit_rows
 from models.fitting.artifacts import Artifact
 from models.fitting.embeddings import TextVectors
 
@@ -25,11 +25,6 @@ class JobVectors(Artifact):
     about_vectors: Floats
     about_rows: Ints
     model: str = ""
-
-    @property
-    def culture(self) -> Floats:
-        """(n, d): the self-description of the job's company, zeros for none."""
-        return rows_or_zeros(self.about_vectors, self.about_rows)
 
 
 def build_job_vectors(texts: pl.DataFrame, embedded: TextVectors, *, model: str) -> JobVectors:

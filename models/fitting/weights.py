@@ -4,6 +4,7 @@ They are computed from daily counters (`DAILY_INTERACTIONS`), never from raw eve
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,14 +86,14 @@ def weights_since(
     fitted_at: dt.datetime,
     fitted_users: pl.Series,
     as_of: dt.datetime,
-    half_life_days: float,
-    days: float,
+    half_lives: Sequence[float],
     representatives: pl.DataFrame,
-) -> pl.DataFrame:
+) -> list[pl.DataFrame]:
     """All weights (user_id, job_id, weight) of the users to fold in: new ones, and those active after `fitted_at`.
 
-    Computed from INTERACTIONS, which has no daily counters: a pair decays as if all its events were on its last day.
-    `representatives` as in `decayed_weights`.
+    A frame for each of `half_lives` (days), of the last WINDOW_HALF_LIVES of it. Computed from INTERACTIONS, which has
+    no daily counters: a pair decays as if all its events were on its last day. `representatives` as in
+    `decayed_weights`.
     """
     age_days = (pl.lit(as_of.date()) - pl.col("last_at").dt.date()).dt.total_days().cast(pl.Float64)
     wanted = (
@@ -101,17 +102,28 @@ def weights_since(
         .join(fitted_users.to_frame("user_id").with_columns(is_fitted=pl.lit(True)), on="user_id", how="left")
         .filter((pl.col("last_at") > fitted_at) | pl.col("is_fitted").is_null())
     )
-    return (
+    pairs = (
         interactions.join(wanted.select("user_id"), on="user_id", how="semi")
         .with_columns(decay_age_days=age_days)
-        .filter(pl.col("decay_age_days") < days, pl.col("last_at") <= as_of + CLOCK_SKEW)
+        .filter(pl.col("last_at") <= as_of + CLOCK_SKEW)
         .join(representatives.select("job_id", "duplicate_of"), on="job_id")
         .group_by("user_id", pl.coalesce("duplicate_of", "job_id").alias("job_id"))
-        .agg(micro=(pl.col("weight") * decay(half_life_days) * MICRO).round().cast(pl.Int64).sum())
-        .filter(pl.col("micro") != 0)
-        .select("user_id", "job_id", weight=pl.col("micro") / MICRO)
+        .agg(_micro_weight(half_life).alias(str(place)) for place, half_life in enumerate(half_lives))
         .sort("user_id", "job_id")
     )
+    return [
+        pairs.select("user_id", "job_id", micro=str(place))
+        .filter(pl.col("micro") != 0)
+        .select("user_id", "job_id", weight=pl.col("micro") / MICRO)
+        for place in range(len(half_lives))
+    ]
+
+
+def _micro_weight(half_life_days: float) -> pl.Expr:
+    """The decayed sum of `weight`, in millionths."""
+    is_recent = pl.col("decay_age_days") < WINDOW_HALF_LIVES * half_life_days
+    micro = (pl.col("weight") * decay(half_life_days) * MICRO).round().cast(pl.Int64)
+    return micro.filter(is_recent).sum()
 
 
 def weight_matrix(weights: pl.DataFrame) -> WeightMatrix:

@@ -71,7 +71,7 @@ def row_shares(scores: Csr) -> Csr:
 
 
 def products(users: Factors, rows: slice, jobs: Factors, job: Ints) -> Floats:
-    """Inner products of the users' rows and the jobs' (B, C), NaN where the model does not know one of the two."""
+    """Inner products of the users' rows and rows `job` of `jobs` (B, C), NaN where the model does not know one."""
     user_is_known = users.is_known[rows]
     value = np.full(job.shape, np.nan, dtype=np.float32)
     if user_is_known.all():

@@ -68,7 +68,7 @@ class SearchCentroids(Artifact):
 
 @dataclass(frozen=True)
 class Factors:
-    """One row (n, d) of a fitted matrix for each job or user, and which of them the model knows; others are zeros."""
+    """Rows (n, d) of a fitted matrix, of jobs, users or texts, and which of them the model knows; others are zeros."""
 
     rows: Floats
     is_known: Bools
@@ -101,7 +101,8 @@ class JobContext:
     sparse_parts: Sequence[SparsePart]
     content: Factors
     content_index: VectorIndex
-    culture: Factors
+    culture: Factors  # a row per self-description of a company, and a last one that is not known
+    culture_rows: Ints  # the row of each job, -1 (the last one) for none
     interacted: Csr  # users of the neighbours model x jobs
     user_links: Csr  # users x users of the neighbours model
     also_applied_rows: Ints  # of the index's jobs in the also_applied model

@@ -16,7 +16,7 @@ from features.jobs.locations import places_of_jobs
 from features.schemas.catalog import CAREER_LEVELS
 from features.text.normalise import company_key
 from features.users.preferences import job_values
-from models.arrays import NO_ENTRY, Csr, Floats, Ints, codes, sorted_ids
+from models.arrays import NO_ENTRY, Csr, Floats, Ints, codes, csr_of_ones, positions, sorted_ids
 from models.ranking.job_places import JobPlaces
 
 FEATURE_SEPARATOR = "\t"  # between dimension and value
@@ -238,13 +238,8 @@ def feature_names(dimension: pl.Series, value: pl.Series) -> pl.Series:
 def _preference_features(frame: pl.DataFrame, vocabulary: pl.Series) -> Csr:
     """The learned preferences that each job can meet: its company, roles, skills, city, level and title words."""
     values = job_values(frame.lazy())
-    found = (
-        pl.DataFrame(
-            {"job_id": values["job_id"], "preference_feature": feature_names(values["dimension"], values["value"])}
-        )
-        .filter(pl.col("preference_feature").is_in(vocabulary.implode()))
-        .group_by("job_id")
-        .agg("preference_feature")
+    return csr_of_ones(
+        positions(frame["job_id"], values["job_id"]),
+        codes(feature_names(values["dimension"], values["value"]), vocabulary),
+        shape=(len(frame), len(vocabulary)),
     )
-    lists = frame.select("job_id").join(found, on="job_id", how="left", maintain_order="left")["preference_feature"]
-    return csr_from_lists(lists, vocabulary)

@@ -34,9 +34,10 @@ class JobPlaces:
         )
 
     def by(self, groups: Ints) -> tuple[Longs, Ints]:
-        """Each pair of a group (a code of every place) and a job once."""
-        pairs = np.unique(np.stack([groups.astype(np.int64), self.job.astype(np.int64)], axis=1), axis=0)
-        return pairs[:, 0], pairs[:, 1].astype(np.int32)
+        """Each pair of a group (a code of every place, -1 for none) and a job once, sorted."""
+        n_jobs = len(self.start) - 1
+        group, job = np.divmod(np.unique(groups.astype(np.int64) * n_jobs + self.job), max(n_jobs, 1))
+        return group, job.astype(np.int32)
 
     def of_pairs(self, job: Ints) -> tuple[Longs, Longs, Longs]:
         """For an array of jobs (B, C): row, column and place of each place of each of them."""

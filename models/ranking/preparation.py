@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from models.arrays import (
+    NO_ENTRY,
     Bools,
     Csr,
     Floats,
@@ -26,6 +27,7 @@ from models.arrays import (
     rows_or_zeros,
 )
 from models.fitting.collaborative import ALS, Collaborative
+from models.fitting.user_knn import UserNeighbours
 from models.ranking.context import (
     KIND_APPLIED,
     KIND_SAVED,
@@ -98,11 +100,9 @@ def build_job_context(
 ) -> JobContext:
     """Aligns the models with the open jobs and builds the retrievers, once for all batches of the `users`."""
     jobs = index.jobs
-    interacted = fitted.user_neighbours.history().tocoo()
-    column = jobs.rows_of(fitted.user_neighbours.job_ids)[interacted.col]
-    shape = (len(fitted.user_neighbours.user_ids), jobs.n)
     als = align(fitted.als.job_ids, fitted.als.job_factors, jobs.ids)
-    content = align(fitted.job_vectors.job_ids, fitted.job_vectors.vectors, jobs.ids)
+    vector_row = positions(fitted.job_vectors.job_ids, jobs.ids)
+    content = as_factors(rows_or_zeros(fitted.job_vectors.vectors, vector_row))
     asked_skills = jobs.skills.copy()
     asked_skills.data = np.ones_like(asked_skills.data)
     score = jobs.prior_score()
@@ -130,8 +130,9 @@ def build_job_context(
             probed_jobs=_CONTENT_PROBED_JOBS,
             centroids=content_centroids,
         ),
-        culture=align(fitted.job_vectors.job_ids, fitted.job_vectors.culture, jobs.ids),
-        interacted=csr_from_coordinates(interacted.row, column, interacted.data, shape=shape),
+        culture=as_factors(np.pad(fitted.job_vectors.about_vectors, ((0, 1), (0, 0)))),
+        culture_rows=np.append(fitted.job_vectors.about_rows, NO_ENTRY)[vector_row],
+        interacted=_interacted(fitted.user_neighbours, jobs),
         user_links=fitted.user_neighbours.matrix(),
         also_applied_rows=positions(fitted.also_applied.job_ids, index.representatives),
         also_applied_jobs=jobs.rows_of(fitted.also_applied.job_ids),
@@ -202,6 +203,13 @@ def _centroids(fitted: Fitted) -> tuple[Floats | None, Floats | None]:
         return None, None
     is_of_fit = known.als_as_of == fitted.als.as_of and len(known.als) > 0
     return known.als if is_of_fit else None, known.content if len(known.content) else None
+
+
+def _interacted(model: UserNeighbours, jobs: JobTable) -> Csr:
+    """What the users of the model interacted with, of the open jobs."""
+    history = model.history().tocoo()
+    column = jobs.rows_of(model.job_ids)[history.col]
+    return csr_from_coordinates(history.row, column, history.data, shape=(len(model.user_ids), jobs.n))
 
 
 def _sparse_parts(model: Collaborative, jobs: JobTable) -> list[SparsePart]:

@@ -149,7 +149,8 @@ def _affinity(pairs: CandidatePairs) -> Floats:
 
 
 def _culture(pairs: CandidatePairs) -> Floats:
-    return np.clip(products(pairs.batch.culture, pairs.rows, pairs.context.culture, pairs.job), 0, 1)
+    text = pairs.context.culture_rows[pairs.job]
+    return np.clip(products(pairs.batch.culture, pairs.rows, pairs.context.culture, text), 0, 1)
 
 
 def _content(pairs: CandidatePairs) -> Floats:

@@ -24,7 +24,8 @@ def test_without_skills_the_description_counts_and_without_both_the_title() -> N
 def test_a_job_without_texts_has_no_vector_and_no_culture() -> None:
     made = job_vectors_of(job_rows({"job_id": "a"}, {"job_id": "b", "title": "nurse", "about": "we care"}))
     assert not made.vectors[0].any()
-    np.testing.assert_allclose(made.culture, [np.zeros(512), encoded("we care")], atol=1e-6)
+    assert made.about_rows.tolist() == [-1, 0]
+    np.testing.assert_allclose(made.about_vectors, [encoded("we care")], atol=1e-6)
 
 
 def test_jobs_are_sorted_by_id_whatever_their_order() -> None:

@@ -142,13 +142,12 @@ def test_negative_weights_stay_where_others_like_the_job() -> None:
 def folded(*rows: dict[str, Any], fitted_users: tuple[str, ...] = ("old",)) -> dict[tuple[str, str], float]:
     """Weights to fold in of a model that was fitted an hour before AS_OF and knows `fitted_users`."""
     frame = INTERACTIONS.conform(pl.DataFrame(rows, infer_schema_length=None))
-    made = weights_since(
+    (made,) = weights_since(
         frame,
         fitted_at=AS_OF - dt.timedelta(hours=1),
         fitted_users=pl.Series(fitted_users, dtype=pl.String),
         as_of=AS_OF,
-        half_life_days=10,
-        days=60,
+        half_lives=[10],
         representatives=JOBS.collect(),
     )
     return {(user, job): weight for user, job, weight in made.iter_rows()}
