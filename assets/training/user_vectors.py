@@ -27,13 +27,11 @@ from models.fitting.embeddings import TextModel, text_vectors
 from models.fitting.job_vectors import JobVectors
 from models.fitting.texts import distinct_texts
 from models.fitting.user_vectors import (
-    HISTORY_DAYS,
     UserVectors,
     build_user_vectors,
     event_weights,
     replace_users,
 )
-from models.fitting.weights import recent
 
 # Increment it when the same tables would give other vectors.
 _VERSION = "2"
@@ -93,7 +91,7 @@ def update_user_vectors(
     digests = row_digests(sources.jobs.vectors)
     made = None
     old = _stored(stored) if only_changes else None
-    users = _changed(lake, old, now, sources, digests, as_of=as_of) if old is not None else None
+    users = _changed(lake, old, now, sources, digests) if old is not None else None
     if old is not None and users is not None:
         of_users = _of_users(lake, sources, users)
         new, is_complete = of_users.compute(settings, model=model, as_of=as_of)
@@ -122,8 +120,6 @@ def _changed(
     now: Mapping[str, Any],
     sources: UserSources,
     digests: NDArray[np.uint64],
-    *,
-    as_of: dt.datetime,
 ) -> pl.Series | None:
     """The sorted ids of the users who may differ; None if they are not known."""
     before = json.loads(old.made_of) if old.made_of else {}
