@@ -12,14 +12,15 @@ import numpy as np
 import polars as pl
 
 from features.schemas.training import SIMILAR_JOBS
-from models.arrays import Csr, Doubles, Floats, Ints, Longs, csr_from_coordinates, positions, rows_or_zeros, sorted_ids
+from models.arrays import Csr, Floats, Longs, csr_from_coordinates, positions, rows_or_zeros, sorted_ids
 from models.fitting.clusters import cluster
 from models.fitting.item_knn import JobNeighbours
 from models.fitting.job_vectors import JobVectors
 from models.kernels.dense_rows import top_k
+from models.kernels.similar_rows import Rows, most_similar
 
 EXACT_JOBS = 25_000
-_BLOCK_ROWS = 256
+_BLOCK_ROWS = 512
 # Rows of open jobs, rows of similar ones, and scores.
 Pairs = tuple[Longs, Longs, Floats]
 _PROBED_CLUSTERS = 8
@@ -49,8 +50,9 @@ def similar_jobs(
     job without a vector or without similar jobs has an empty list.
     """
     known = _Known.of(jobs, vectors, also_applied, settings or SimilarSettings())
-    queries = np.flatnonzero(known.vectors.any(axis=1))
-    comparisons = _comparisons(known.vectors.astype(np.float32), queries, known.shown, seed=seed, exact_jobs=exact_jobs)
+    vectors_of = known.rows.vectors
+    queries = np.flatnonzero(vectors_of.any(axis=1))
+    comparisons = _comparisons(vectors_of, queries, known.shown, seed=seed, exact_jobs=exact_jobs)
     return _as_table(known.job_ids, [known.best(query, candidate) for query, candidate in comparisons])
 
 
@@ -75,7 +77,7 @@ def similar_jobs_again(
     held = items.filter(pl.col("other_job_id").is_in(changed.implode()))["job_id"]
     is_redone = known.job_ids.is_in(pl.concat([changed, held]).implode()).to_numpy()
     is_changed = known.job_ids.is_in(changed.implode()).to_numpy()
-    has_vector = known.vectors.any(axis=1)
+    has_vector = known.rows.vectors.any(axis=1)
     redone, others = np.flatnonzero(is_redone & has_vector), np.flatnonzero(~is_redone & has_vector)
     new = known.shown[is_changed[known.shown]]
     found = [known.best(query, known.shown) for query in _blocks(redone)]
@@ -89,18 +91,12 @@ def similar_jobs_again(
 
 @dataclass(frozen=True)
 class _Known:
-    """The open jobs: their vectors, groups of duplicates, those that lists may hold, and shared applicants.
-
-    The vectors are in double precision. The last bits of a product depend on the size of the block it is part of, and
-    in single precision that changes rounded scores: an update would not give what a rebuild gives.
-    """
+    """The open jobs, their rows by the groups of duplicates and by shared applicants, and those that lists may hold."""
 
     settings: SimilarSettings
     job_ids: pl.Series
-    vectors: Doubles
-    group: Ints
+    rows: Rows
     shown: Longs
-    boost: Csr
 
     @classmethod
     def of(
@@ -108,27 +104,18 @@ class _Known:
     ) -> "_Known":
         opened = jobs.filter(pl.col("status") == "open").sort("job_id")
         opened = opened.with_columns(group=pl.coalesce("duplicate_of", "job_id"))
-        known = rows_or_zeros(vectors.vectors, positions(vectors.job_ids, opened["job_id"])).astype(np.float64)
-        return cls(
-            settings,
-            opened["job_id"],
-            known,
-            group=positions(sorted_ids(opened["group"]), opened["group"]),
-            shown=np.flatnonzero(opened["duplicate_of"].is_null().to_numpy() & known.any(axis=1)),
-            boost=_aligned(also_applied, opened["group"], opened["job_id"]),
-        )
+        known = rows_or_zeros(vectors.vectors, positions(vectors.job_ids, opened["job_id"]))
+        group = positions(sorted_ids(opened["group"]), opened["group"])
+        boost = _aligned(also_applied, opened["group"], opened["job_id"])
+        boost.data *= np.float32(settings.also_applied_weight)
+        shown = np.flatnonzero(opened["duplicate_of"].is_null().to_numpy() & known.any(axis=1))
+        return cls(settings, opened["job_id"], Rows(known, group, boost), shown)
 
     def best(self, query: Longs, candidate: Longs) -> Pairs:
         """The best candidates (sorted) of each query: pairs of rows, and their scores."""
-        scores = self.vectors[query] @ self.vectors[candidate].T
-        scores += self.settings.also_applied_weight * self.boost[query][:, candidate].toarray()
-        scores = np.round(np.minimum(scores, 1), 6).astype(np.float32)
-        is_same = self.group[query][:, None] == self.group[candidate]
-        scores[is_same | (scores < self.settings.min_score)] = -np.inf
-        best = top_k(scores, self.settings.n_items)
-        row, _ = np.nonzero(best >= 0)
-        column = best[best >= 0]
-        return query[row], candidate[column], scores[row, column]
+        best, scores = most_similar(self.rows, query, candidate, k=self.settings.n_items, least=self.settings.min_score)
+        row, rank = np.nonzero(best >= 0)
+        return query[row], candidate[best[row, rank]], scores[row, rank]
 
 
 def _blocks(queries: Longs) -> Iterator[Longs]:
