@@ -2,9 +2,12 @@
 
 import datetime as dt
 import io
-from collections.abc import Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, partial
+from operator import attrgetter
+from typing import Any
 
+import msgspec
 import polars as pl
 import polars.selectors as cs
 from polars.exceptions import PanicException
@@ -16,10 +19,18 @@ from features.sources.values import NotJsonError, raw_json, text
 
 _RAW_CHARACTERS = 8_192
 _TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
+# A line whose fields are plain values. Lines are read one by one if a single one is not like that.
+_Event: Any = msgspec.defstruct("_Event", [(name, str | int | float | bool | None, None) for name in FIELDS])
+_DECODER = msgspec.json.Decoder(_Event)
 
 
 def parse_application_lines(body: bytes, *, rules: Rules) -> Parsed:
     """One JSON object a line to APPLICATION_LOG rows and rejects."""
+    regular = _decode_at_once(body)
+    if regular is not None:
+        names = [f"line {number}" for number in range(1, len(regular) + 1)]
+        lines = cache(lambda: body.split(b"\n"))  # only refused ones are shown
+        return read_fields(_fields(regular), names, lambda row: lines()[row].strip(), rules=rules)
     entries: list[tuple[str, bytes, Mapping[str, object]]] = []
     refused: list[Refusal] = []
     for entry, raw, value in json_lines(body):
@@ -74,9 +85,7 @@ def parsers(rules: Rules) -> Mapping[str, partial[Parsed]]:
 
 def _parsed(entries: list[tuple[str, bytes, Mapping[str, object]]], refused: list[Refusal], rules: Rules) -> Parsed:
     rows = [row for _, _, row in entries]
-    fields = pl.DataFrame(
-        {name: pl.Series(name, _texts(row.get(name) for row in rows), dtype=pl.String) for name in FIELDS}
-    )
+    fields = pl.DataFrame([_column(name, [row.get(name) for row in rows]) for name in FIELDS])
 
     def raw(row: int) -> bytes:
         written = entries[row][1]
@@ -84,6 +93,27 @@ def _parsed(entries: list[tuple[str, bytes, Mapping[str, object]]], refused: lis
 
     found = read_fields(fields, [entry for entry, _, _ in entries], raw, rules=rules)
     return Parsed(found.rows, pl.concat([found.rejects, rejects(refused)])) if refused else found
+
+
+def _decode_at_once(body: bytes) -> Sequence[Any] | None:
+    """An _Event for each line; None unless every line is an object whose fields of ours are plain values."""
+    try:
+        events = _DECODER.decode_lines(body)
+    except (ValueError, RecursionError):
+        return None
+    n_lines = body.count(b"\n") + (not body.endswith(b"\n"))
+    return events if len(events) == n_lines else None
+
+
+def _fields(events: Sequence[Any]) -> pl.DataFrame:
+    return pl.DataFrame([_column(name, list(map(attrgetter(name), events))) for name in FIELDS])
+
+
+def _column(name: str, values: Sequence[object]) -> pl.Series:
+    try:
+        return pl.Series(name, values, dtype=pl.String)  # which takes nothing but texts
+    except TypeError:
+        return pl.Series(name, _texts(values), dtype=pl.String)
 
 
 def _texts(values: Iterable[object]) -> list[str | None]:

@@ -197,3 +197,22 @@ def test_any_objects_become_rows_or_rejects(events: list[Event]) -> None:
     rows, refused = parse(*events)
     assert rows.height + len(refused) == len(events)
     APPLICATION_LOG.validate(rows)
+
+
+@given(
+    st.lists(
+        st.dictionaries(
+            st.sampled_from([*FIELDS, "other"]),
+            st.none() | st.text(max_size=4) | st.integers() | st.floats(allow_nan=False) | st.booleans(),
+            max_size=6,
+        ),
+        max_size=5,
+    )
+)
+def test_lines_read_at_once_are_read_as_one_by_one(changes: list[Event]):
+    lines = [json.dumps({**interview(), **change}).encode() for change in changes]
+    at_once = parse_application_lines(b"\r\n".join([*lines, b""]), rules=RULES)
+    # A line that is no object makes all be read by themselves.
+    one_by_one = parse_application_lines(b"\r\n".join([*lines, b"[]"]), rules=RULES)
+    assert_frame_equal(at_once.rows, one_by_one.rows)
+    assert_frame_equal(at_once.rejects, one_by_one.rejects.filter(pl.col("reason") != "not_an_object"))
