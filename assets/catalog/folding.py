@@ -34,7 +34,6 @@ from features.interactions import CLOCK_SKEW, EVENT_WEIGHTS
 from features.schemas.catalog import INTERACTIONS
 
 _STAGE = "catalog"
-_ARROW_SCHEMA = INTERACTIONS.empty().to_arrow(compat_level=pl.CompatLevel.oldest()).schema
 _WRITING: Mapping[str, Any] = {"compression": "zstd", "compression_level": 1, "use_dictionary": False}
 _ROWS_OF_A_GROUP = 131_072
 _ROWS_OF_A_RANGE = 1_000_000
@@ -144,11 +143,12 @@ def _fold_users(
     key, rows, n_before = list(INTERACTIONS.key), [INTERACTIONS.empty()], 0
     gone = [INTERACTIONS.empty().select(key)]
     known: pl.DataFrame | None = None  # all rows of all users, if they are few
+    nothing = _arrow_schema().empty_table()
     share_threads(engine, 1)
     for first in range(0, len(users), MOST_USERS):
         some = users.slice(first, MOST_USERS)
         old = rows_of_users(some, table.lake.scan(_STAGE, INTERACTIONS)).collect()
-        folded = _fold(engine, erasures, files, {"until": until}, users=some) if files else _ARROW_SCHEMA.empty_table()
+        folded = _fold(engine, erasures, files, {"until": until}, users=some) if files else nothing
         new = INTERACTIONS.conform(pl.DataFrame(folded))
         differing = new.join(old, on=new.columns, how="anti", nulls_equal=True)
         removed = old.select(key).join(new.select(key), on=key, how="anti")
@@ -174,17 +174,23 @@ def _fold_all(
     if not files:
         write_parquet(INTERACTIONS.empty(), target)
         return
+    schema = _arrow_schema()
     ranges = [{"until": until, "first_user": first, "end_user": end} for first, end in _user_ranges(files)]
     n_threads = share_threads(engine, len(ranges))
     with (
         atomic_path(target) as temporary,
         ThreadPoolExecutor(n_threads) as pool,
-        pq.ParquetWriter(temporary, _ARROW_SCHEMA, **_WRITING) as writer,
+        pq.ParquetWriter(temporary, schema, **_WRITING) as writer,
     ):
         for first in range(0, len(ranges), n_threads):
             for folded in pool.map(lambda one: _fold(engine, erasures, files, one), ranges[first : first + n_threads]):
-                writer.write_table(folded.cast(_ARROW_SCHEMA), row_group_size=_ROWS_OF_A_GROUP)
+                writer.write_table(folded.cast(schema), row_group_size=_ROWS_OF_A_GROUP)
     INTERACTIONS.validate(pl.scan_parquet(target, glob=False))
+
+
+def _arrow_schema() -> pa.Schema:
+    """The table's schema. Made when asked for: it starts Polars's threads, which an importing process may not want."""
+    return INTERACTIONS.empty().to_arrow(compat_level=pl.CompatLevel.oldest()).schema
 
 
 def _fold(

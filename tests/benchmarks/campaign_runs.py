@@ -1,13 +1,16 @@
-"""Runs of the `jobfeed` command for the campaigns: in forked processes that have Dagster imported, killed and counted.
+"""Runs of the `jobfeed` command for the campaigns: forked with everything imported, killed and counted.
 
-Nothing here imports Polars, whose threads do not outlive a fork; what does is imported in the child.
+A forked process has none of its parent's threads, so that the parent imports Polars but computes nothing with it.
 """
 
 import dataclasses
 import datetime as dt
+import gc
+import importlib
 import json
 import os
 import random
+import re
 import signal
 import sys
 import time
@@ -19,6 +22,11 @@ from typing import Any
 START = dt.datetime(2026, 3, 2, tzinfo=dt.UTC)
 QUARTER = dt.timedelta(minutes=15)
 LONGEST_SECONDS = 900.0
+_PRELOADED = (
+    "pipelines.cli.main", "pipelines.cli.workbench", "pipelines.running", "pipelines.definitions",
+    "pipelines.step_threads", "pipelines.simulation.market", "assets.training.assets", "tests.tables_of",
+)  # fmt: skip
+_CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 _SETTINGS = "telemetry:\n  enabled: false\n"
 
 
@@ -49,6 +57,17 @@ class Child:
             time.sleep(0.02)
         return self.status
 
+    def wait_for_work(self, cpu_seconds: float) -> None:
+        """Waits until it has worked for so long, or has ended: on a busy machine the clock says little."""
+        until = time.monotonic() + LONGEST_SECONDS
+        while not self.has_ended() and self._worked() < cpu_seconds and time.monotonic() < until:
+            time.sleep(0.01)
+
+    def _worked(self) -> float:
+        """The processor seconds of its threads so far."""
+        fields = Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _CLOCK_TICKS
+
     def kill(self) -> None:
         """Kills the process and all that it started."""
         with suppress(ProcessLookupError):  # it has ended, and all that it started
@@ -60,8 +79,16 @@ class Child:
 
 
 def preload() -> None:
-    """Imports what every run imports and what starts no thread."""
-    import typer  # noqa: F401
+    """Imports what every run imports, once for all: it takes longer than a short run. Raises SystemExit if computing
+    threads were started meanwhile, which children would wait for in vain."""
+    for name in _PRELOADED:
+        importlib.import_module(name)
+    threads = [task.read_text().strip() for task in Path("/proc/self/task").glob("*/comm")]
+    computing = [name for name in threads if re.fullmatch(r"polars-\d+", name)]
+    if computing:
+        raise SystemExit(f"an import started {', '.join(computing)}; children would hang")
+    gc.collect()
+    gc.freeze()  # else the collector of every child would touch, and so copy, all that is imported
 
 
 def forked(work: Callable[[], Any], output: Path) -> Child:

@@ -25,17 +25,19 @@ from tests.disk_faults import DiskFault, install
 
 _JOBS = {"frequent": 4, "hourly": 4, "daily": 3, "digests": 1, "weekly": 1}
 _ROUNDS_OF_EPISODE = 6
+_KILLS_IN_A_ROW = (1, 2, 3, 4, 6)
 _TRACEBACK = "Traceback (most recent call last)"
 
 
 @dataclasses.dataclass
 class Twin:
-    """What an undisturbed run made, how long it took, and how many changes of files."""
+    """What an undisturbed run made, how long it took and worked, and how many changes of files."""
 
     job: str
     as_of: dt.datetime
     tables: dict[str, str]
     seconds: float
+    cpu_seconds: float
     n_changes: int
 
 
@@ -79,7 +81,8 @@ class Campaign:
         if child.wait() != 0:
             raise SystemExit(f"the undisturbed {job} as of {as_of} failed:\n{child.printed()}")
         seconds = time.monotonic() - began
-        return Twin(job, as_of, runs.asked(lambda: runs.tables(twin), self.folder), seconds, counted.stat().st_size)
+        found = runs.asked(lambda: runs.tables(twin), self.folder)
+        return Twin(job, as_of, found, seconds, child.cpu_seconds, counted.stat().st_size)
 
     def end_episode(self, twin: Twin) -> None:
         """Goes on from the twin."""
@@ -133,12 +136,12 @@ def main() -> int:
 
 
 def killed_episode(campaign: Campaign, jobs: list[str], *, n_more: int) -> None:
-    """A twin of one job, and rounds in which the same run is killed up to three times in a row, then repeated."""
+    """A twin of one job, and rounds in which the same run and its repairs are killed up to six times, then one ends."""
     job = campaign.rng.choices(jobs, [_JOBS[one] for one in jobs])[0]
     twin = campaign.next_twin(job)
     for _ in range(_ROUNDS_OF_EPISODE):
         data = campaign.clone("disturbed")
-        n_kills = min(campaign.rng.choice((1, 1, 2, 3)), n_more)
+        n_kills = min(campaign.rng.choice(_KILLS_IN_A_ROW), n_more)
         ways = [_killed(campaign, twin, data) for _ in range(n_kills)]
         campaign.counts["kills"] += n_kills
         campaign.counts[f"kills of {job}"] += n_kills
@@ -159,10 +162,10 @@ def _killed(campaign: Campaign, twin: Twin, data: Path) -> str:
         way = f"killed at change {at}"
     else:
         child = runs.run(data, twin.job, twin.as_of)
-        seconds = campaign.rng.uniform(0.2, 1.0) * twin.seconds
-        child.wait(seconds)
+        seconds = campaign.rng.uniform(0.0, 1.0) * twin.cpu_seconds
+        child.wait_for_work(seconds)
         child.kill()
-        way = f"killed after {seconds:.1f} s"
+        way = f"killed after {seconds:.2f} s of work"
     _check_served(campaign, twin, data, way, child)
     return way if child.status == -9 else f"ended before it was {way}"
 
