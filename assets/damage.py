@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assets.ingest.source_state import forget_all
+from assets.inventory import altered_files
 from assets.io import TABLES
 from assets.lake import Lake, write_bytes
 from assets.layers import LAYER_COLUMNS
@@ -52,7 +53,7 @@ class Damage(NamedTuple):
 
 
 def find_damage(lake: Lake, models: Path, *, classes: Mapping[str, type]) -> list[Damage]:
-    """The damaged files of lake and models. Pages are read only if no file is damaged on the outside.
+    """The damaged files of lake and models. All is read only if no file is damaged on the outside.
 
     `classes`: the class of each fitted model, by the name of its file.
     """
@@ -61,26 +62,32 @@ def find_damage(lake: Lake, models: Path, *, classes: Mapping[str, type]) -> lis
     found += [Damage(path, why) for path in sorted(parquet) if (why := _parquet_problem(lake, path, reads_all=False))]
     if found:
         return found
+    altered = [Damage(path, "its bytes are not those that were written") for path in altered_files(lake)]
+    if altered:
+        return altered
     return [Damage(path, why) for path in sorted(parquet) if (why := _parquet_problem(lake, path, reads_all=True))]
 
 
 def set_aside(lake: Lake, models: Path, found: list[Damage], *, at: dt.datetime) -> list[str]:
     """Moves damaged files to `damaged/` beside the lake and makes later runs read or compute their content again.
 
-    Returns a sentence for each: which file, what was wrong, where it is now, and what becomes of its content.
+    Returns a sentence for each: which file, what was wrong, where it is now, and what becomes of its content. A file
+    that is gone may be among them.
     """
     told = []
     for damage in found:
         path, root = damage.path, lake.root.parent
         target = damaged_folder(lake) / f"{at:%Y%m%dT%H%M%S}" / path.relative_to(root)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        is_there = path.exists()
         # By name: a part that replaced others brings those back when it goes, and its list must go with it.
         for each in (
             {path, path.with_suffix(".parquet"), list_of(path)} if path.name.startswith(MERGED_PREFIX) else {path}
         ):
             if each.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.move(each, target.with_name(each.name))
-        told.append(f"{path} is damaged ({damage.why}) and was moved to {target}; {_make_anew(lake, models, path)}")
+        what = f"is damaged ({damage.why}) and was moved to {target}" if is_there else f"is missing ({damage.why})"
+        told.append(f"{path} {what}; {_make_anew(lake, models, path)}")
     if found:
         _note_rebuild(lake, "damaged files were set aside")
     return told

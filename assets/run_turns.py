@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from assets.inventory import inventory_of_turn
 from assets.lake import Lake, LockedError, held, write_bytes
 from assets.storage.lease import LeaseTakenError
 from assets.storage.working_copy import copy_of
@@ -27,10 +28,16 @@ class NoTurnError(LockedError):
 
 @contextmanager
 def run_turn(
-    lake: Lake, *, job: str, wait_seconds: float = WAIT_SECONDS, on_wait: Callable[[str], None] = lambda _: None
+    lake: Lake,
+    *,
+    job: str,
+    wait_seconds: float = WAIT_SECONDS,
+    on_wait: Callable[[str], None] = lambda _: None,
+    on_damage: Callable[[str], None] = lambda _: None,
 ) -> Iterator[None]:
     """Holds the turn of a run of `job`. `on_wait` is told which other run it waits for. Raises NoTurnError.
 
+    `on_damage` is told of each file that is gone since the last run and of what becomes of its content.
     In a process that has the turn already, nothing is waited for. Of a working copy the files are brought to what the
     store says, and stored at the end unless the block raised; that raises ObjectStoreError and LeaseLostError.
     """
@@ -50,6 +57,8 @@ def run_turn(
         write_bytes(holder, json.dumps({"job": job, "process": os.getpid(), "since": now}).encode())
         if copy_of(lake) is not None:
             stack.enter_context(_turn_in_store(lake, job, wait_seconds - (time.monotonic() - started), on_wait))
+        else:
+            stack.enter_context(inventory_of_turn(lake, tell=on_damage))
         yield
 
 

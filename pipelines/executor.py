@@ -17,12 +17,13 @@ from assets.run_turns import run_turn
 from assets.storage.turns import collect_garbage, refresh
 from features.errors import JobfeedError
 from pipelines.jobs import AFTER_REBUILD
-from pipelines.mending import is_unexplained, mend
+from pipelines.mending import is_unexplained, mend, verify
 from pipelines.observer import observed
 from pipelines.records import drop_old_records
 
 # The sender of digests may work for hours at a bounded rate; it locks the outbox, which it alone writes.
 _TIDYING = frozenset({"daily", "weekly"})  # these also drop Dagster's old records
+_VERIFYING = "weekly"  # reads every byte of lake and models
 _WITH_OWN_LOCK = frozenset({"digests__digest_outbox"})
 
 
@@ -79,7 +80,8 @@ class _InTurn(Executor):
                     observer.see(event)
                     yield event
             return
-        with run_turn(self._lake, job=plan_context.job_name, on_wait=plan_context.log.info):
+        log = plan_context.log
+        with run_turn(self._lake, job=plan_context.job_name, on_wait=log.info, on_damage=log.error):
             self._require_no_rebuild(plan_context.job_name)
             has_failed = False
             with observed(plan_context, self._lake, is_logged=self._is_logged) as observer:
@@ -87,9 +89,8 @@ class _InTurn(Executor):
                     observer.see(event)
                     has_failed = has_failed or is_unexplained(event)
                     yield event
-            if has_failed:
-                for sentence in mend(self._lake):
-                    plan_context.log.error(sentence)
+            for sentence in self._damage(plan_context.job_name, has_failed=has_failed):
+                log.error(sentence)
             if plan_context.job_name in _TIDYING:
                 now = dt.datetime.now(dt.UTC)
                 drop_old_records(plan_context.instance, now=now)
@@ -100,3 +101,10 @@ class _InTurn(Executor):
         reason = rebuild_due(self._lake)
         if reason is not None and job in AFTER_REBUILD:
             raise RebuildDueError(f"{reason}: {job} would add to them and serve them as of now. Run daily first")
+
+    def _damage(self, job: str, *, has_failed: bool) -> Iterator[str]:
+        """What was found damaged and set aside after a run."""
+        if has_failed:
+            yield from mend(self._lake)
+        elif job == _VERIFYING:
+            yield from verify(self._lake)

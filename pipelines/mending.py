@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import dagster as dg
 from dagster import DagsterEvent
 
-from assets.damage import find_damage, rebuild_noted_at, set_aside
+from assets.damage import Damage, find_damage, rebuild_noted_at, set_aside
+from assets.inventory import altered_files
 from assets.lake import Lake
 from assets.resources import BACKFILL_JOB, Workspace
 from pipelines.jobs import ACTIVE
@@ -21,9 +22,17 @@ def mend(lake: Lake) -> Iterator[str]:
     """Sets damaged files aside; a sentence for each: the file, what is wrong, and what becomes of its content."""
     from assets.training.assets import MODEL_LOADERS  # imports what only a failed run needs here
 
-    models = lake.root.parent / "models"
-    found = find_damage(lake, models, classes=MODEL_LOADERS)
-    yield from set_aside(lake, models, found, at=dt.datetime.now(dt.UTC))
+    yield from _set_aside(lake, find_damage(lake, lake.root.parent / "models", classes=MODEL_LOADERS))
+
+
+def verify(lake: Lake) -> Iterator[str]:
+    """As `mend`, of files whose bytes are not those that were written; reads all of them."""
+    altered = [Damage(path, "its bytes are not those that were written") for path in altered_files(lake)]
+    yield from _set_aside(lake, altered)
+
+
+def _set_aside(lake: Lake, found: list[Damage]) -> Iterator[str]:
+    yield from set_aside(lake, lake.root.parent / "models", found, at=dt.datetime.now(dt.UTC))
     if found:
         yield "run `jobfeed run daily`, which makes anew what was set aside; `jobfeed run` of any job does so by itself"
 

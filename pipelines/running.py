@@ -110,7 +110,14 @@ def run_job(
     _require_dagster_home()
     logs.configure_logs()
     lake = workspace_from_environment().lake
-    with run_turn(lake, job=name, wait_seconds=wait_seconds, on_wait=lambda text: console.print(f"  {_plain(text)}")):
+
+    def on_damage(text: str) -> None:
+        console.print(f"  [yellow]error[/] {_plain(text)}")
+
+    def on_wait(text: str) -> None:
+        console.print(f"  {_plain(text)}")
+
+    with run_turn(lake, job=name, wait_seconds=wait_seconds, on_wait=on_wait, on_damage=on_damage):
         was_due = rebuild_due(lake)
         if was_due is not None and name in COVERED and name != _WIDEST:
             console.print(f"  {was_due}: daily in place of {name} makes them anew")

@@ -12,6 +12,7 @@ from assets.damage import rebuild_due
 from assets.ingest.landing import LandingManifest, hidden, list_landed
 from assets.ingest.run_log import recent_runs
 from assets.instants import future_problem
+from assets.inventory import missing_files
 from assets.lake import Lake
 from assets.publishing import generations
 from assets.run_ledger import COVERED, LANDED_KINDS, unfinished_jobs
@@ -25,6 +26,7 @@ from serving.contract.generation import GenerationError, Manifest
 MAX_AGE_HOURS = 26.0
 _ERASED_WITHIN = dt.timedelta(days=1)
 _LEAST_FREE_SHARE = 0.05
+_MOST_MISSING = 5
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,11 @@ def _served(published: Path, *, now: dt.datetime, max_age_hours: float) -> tuple
 def _of_lake(lake: Lake, *, is_running: bool, now: dt.datetime) -> Iterator[str]:
     if (reason := rebuild_due(lake)) is not None:
         yield f"{reason}; `jobfeed run daily` makes them anew"
+    missing = missing_files(lake)
+    for path in missing[:_MOST_MISSING]:
+        yield f"{path} is missing or cut off since the last run; `jobfeed run daily` has its content made anew"
+    if len(missing) > _MOST_MISSING:
+        yield f"{len(missing) - _MOST_MISSING} more files are missing or cut off"
     serving = read_serving(lake)
     if serving is not None and serving.problem:
         yield f"the configured embedding model can't be used, the one before serves on: {serving.problem}"

@@ -42,7 +42,7 @@ class LocalFiles:
     def load(cls, root: Path, part: Part) -> "LocalFiles":
         """The files with what was remembered of them; nothing if that can't be read."""
         try:
-            stored = msgspec.json.decode(_index(root, part).read_bytes(), type=dict[str, KnownFile])
+            stored = msgspec.json.decode(index_of(root, part).read_bytes(), type=dict[str, KnownFile])
         except (FileNotFoundError, msgspec.MsgspecError):
             stored = {}
         return cls(root, part, stored)
@@ -50,7 +50,7 @@ class LocalFiles:
     def save(self) -> None:
         """Remembers the hashes of the files that are there."""
         present = {relative: known for relative, known in self.known.items() if (self.root / relative).exists()}
-        write_bytes(_index(self.root, self.part), msgspec.json.encode(present))
+        write_bytes(index_of(self.root, self.part), msgspec.json.encode(present))
 
     def paths(self) -> Iterator[str]:
         """The files of the part, relative to the root."""
@@ -92,7 +92,8 @@ class LocalFiles:
         self.known.pop(relative, None)
 
 
-def _index(root: Path, part: Part) -> Path:
+def index_of(root: Path, part: Part) -> Path:
+    """Where the hashes of a part's files are remembered."""
     return root / STATE_FOLDER / f"{part.value}.files.json"
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from assets.inventory import forget_inventory
 from pipelines.benchmarks.changes import Change
 from pipelines.benchmarks.ranking import SEED, SIZES, UNTIL, BenchmarkError
 from pipelines.simulation.market import MarketSize, simulate
@@ -68,6 +69,7 @@ class Bench:
         if scenario == "first-daily":
             for name in ("lake", "models", "published"):
                 shutil.rmtree(self.data / name, ignore_errors=True)
+            forget_inventory(self.data)
             return self.measure("daily")
         return self.after(self.change_of(scenario), scenario.split("-")[0], days=int(scenario == "daily-after"))
 
@@ -79,6 +81,7 @@ class Bench:
             return None
         for folder in (self.data / "lake").rglob(_LAYERS):
             shutil.rmtree(folder)
+        forget_inventory(self.data)  # else the run has the layers made anew by a daily one
         return self.after(self.change_of(scenario), scenario)
 
     def after(self, change: Change, job: str, *, days: int = 0) -> Measured:

@@ -1,5 +1,6 @@
-"""What commands do with the URL of an object store."""
+"""What commands do with the URL of an object store, and `jobfeed store` with a folder."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -7,6 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from assets.damage import rebuild_due
+from assets.lake import Lake
+from assets.run_turns import run_turn
+from features.schemas.catalog import INTERACTIONS, JOBS
 from pipelines.cli.main import app
 from pipelines.environment import data_folder, landing_folder
 from serving.contract.object_store import StoreExtraError, StoreUrlError
@@ -68,9 +73,26 @@ def test_the_service_gets_the_url_and_mirrors_itself(
     assert started[1][started[1].index("--data") + 1] == str(cache)
 
 
-@pytest.mark.parametrize("command", ["check", "repair"])
-def test_a_folder_is_no_store(cache: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
-    monkeypatch.setenv("JOBFEED_DATA", str(cache))
-    result = CliRunner().invoke(app, ["store", command])
-    assert result.exit_code == 1
-    assert "names a folder; these commands are for an object store" in result.output
+def test_a_folder_is_checked_and_repaired_by_what_the_last_run_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOBFEED_DATA", str(tmp_path))
+    lake = Lake(tmp_path / "lake")
+    with run_turn(lake, job="daily"):
+        gone, altered = (lake.replace("catalog", table, table.empty()) for table in (INTERACTIONS, JOBS))
+    whole = CliRunner().invoke(app, ["store", "check", "--read"])
+    assert (whole.exit_code, whole.output) == (0, f"{tmp_path}: all files are there\n")
+
+    gone.unlink()
+    body = bytearray(altered.read_bytes())
+    body[len(body) // 2] ^= 1
+    altered.write_bytes(body)
+    named = CliRunner().invoke(app, ["store", "check", "--read", "--json"])
+    assert named.exit_code == 1
+    assert [one["file"] for one in json.loads(named.stdout)] == [str(gone), str(altered)]
+
+    mended = CliRunner().invoke(app, ["store", "repair", "--read"])
+    assert mended.exit_code == 0
+    assert "now run `jobfeed run daily`" in mended.output
+    assert rebuild_due(lake)
+    assert CliRunner().invoke(app, ["store", "check", "--read"]).exit_code == 0
