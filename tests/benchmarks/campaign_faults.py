@@ -4,6 +4,7 @@ import dataclasses
 import datetime as dt
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -13,7 +14,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.benchmarks import campaign_runs as runs
+from tests.benchmarks import campaign_sources
 from tests.benchmarks.campaign_runs import Child
+from tests.benchmarks.campaign_sources import Sources
 from tests.disk_faults import ERRORS, DiskFault, install
 
 _SYSTEM = r"No space left|Input/output error|Read-only file system|Permission denied"
@@ -22,14 +25,20 @@ _MEGABYTE = 2**20
 
 @dataclasses.dataclass
 class World:
-    """The data of one round, and what is known of the undisturbed run."""
+    """The data and sources of one round, and what is known of the undisturbed run."""
 
     data: Path
+    sources: Sources
     rng: random.Random
     job: str
     as_of: dt.datetime
     n_changes: int
     seconds: float
+
+    @property
+    def home(self) -> Path:
+        """Where Dagster keeps its records of runs."""
+        return self.data.parent / f"{self.data.name}.home"
 
 
 def _as_it_is(world: World) -> Child:
@@ -42,11 +51,13 @@ def _as_it_is(world: World) -> Child:
 class Fault:
     """What was done; how a run meets it; what a failed run must say; and how it ends, before and after the next run.
 
-    `is_repeatable`: the next run must leave the tables of the undisturbed twin.
+    `tells`: what a run that succeeds must say too. `is_repeatable`: the next run must leave the tables of the
+    undisturbed twin.
     """
 
     text: str
     says: str
+    tells: str = ""
     run: Callable[[World], Child] = _as_it_is
     undo: Callable[[], object] = lambda: None
     end: Callable[[], object] = lambda: None
@@ -68,9 +79,8 @@ def disk_error(world: World) -> Fault:
 
 def full_disk(world: World) -> Fault:
     """The file system gets full at some time of the run."""
-    used = int(subprocess.check_output(["du", "-sm", world.data]).split()[0])
     free = world.rng.randint(1, 5 * _MEGABYTE)
-    _mount(world.data, f"size={(used + 1) * _MEGABYTE + free}")
+    _mount_with(world.data, free)
     return Fault(
         f"{free / _MEGABYTE:.1f} MB free",
         r"No space left|full",
@@ -99,43 +109,101 @@ def damaged_file(world: World) -> Fault:
     body = path.read_bytes()
     path.unlink()  # it is a hard link
     _DAMAGES[way](path, body, world.rng)
-    # Pages have no checksum: a flipped byte may be read as another value. After other damage a daily run comes.
-    is_repeatable = way != "a flipped byte" and world.job == "daily"
+    # After a damage a daily run comes.
+    is_repeatable = world.job == "daily" and "bronze" not in path.parts
     return Fault(f"{path.relative_to(world.data)}: {way}", r"damaged|folder|is not", is_repeatable=is_repeatable)
 
 
+def flipped_bit(world: World) -> Fault:
+    """A bit of a table or model is another one, and no time tells of it. Whoever asks gets to know the file."""
+    files = [path for top in ("lake", "models") for path in sorted((world.data / top).rglob("*")) if _is_table(path)]
+    path = world.rng.choice(files)
+    body, times = path.read_bytes(), path.stat()
+    path.unlink()  # it is a hard link
+    _flip(path, body, world.rng)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    def run(world: World) -> Child:
+        child = runs.command(world.data, "store", "repair", "--read")
+        child.wait()
+        return child
+
+    return Fault(
+        f"{path.relative_to(world.data)}: a flipped bit",
+        "never",
+        run,
+        tells=rf"{re.escape(path.name)} is damaged",
+        is_repeatable=world.job == "daily" and "bronze" not in path.parts,
+    )
+
+
 def missing_file(world: World) -> Fault:
-    """A file of what is computed is gone."""
-    computed = [path for path in sorted((world.data / "lake").glob("*/**/*.parquet")) if "bronze" not in path.parts]
-    path = world.rng.choice(computed + sorted((world.data / "models").rglob("*.npz")))
+    """A table, a part of one, or a model is gone."""
+    files = [path for top in ("lake", "models") for path in sorted((world.data / top).rglob("*")) if _is_table(path)]
+    path = world.rng.choice(files)
     path.unlink()
     return Fault(
         f"{path.relative_to(world.data)} removed",
-        r"damaged|missing|not there|No such file",
-        is_repeatable=world.job == "daily",
+        "never",
+        tells=rf"{re.escape(path.name)} is missing",
+        is_repeatable=world.job == "daily" and "bronze" not in path.parts,
+    )
+
+
+def damaged_notes(world: World) -> Fault:
+    """What runs keep in mind of one another is no JSON, other JSON, cut off or gone."""
+    patterns = ("lake/.runs/**/*", "lake/bronze/.mirrored*", "lake/bronze/source_state.json", ".store/*.json")
+    path = world.rng.choice([one for pattern in patterns for one in sorted(world.data.glob(pattern)) if one.is_file()])
+    body = path.read_bytes()
+    path.unlink()  # it is a hard link
+    what = world.rng.choice((None, b"", b"[1, 2", b"{}", b'"text"', b"\0" * 40, body[: len(body) // 2]))
+    if what is not None:
+        path.write_bytes(what)
+    name = str(path.relative_to(world.data))
+    return Fault(
+        f"{name}: {'gone' if what is None else what[:10]!r}", "never", is_repeatable="source_state" not in name
+    )
+
+
+def failing_sources(world: World) -> Fault:
+    """The board, HeadHunter or both answer wrongly or not at all, some times or until the run has ended."""
+    what, place = world.rng.choice(campaign_sources.FAULTS), world.rng.choice(campaign_sources.PLACES)
+    n_times = world.rng.choice((1, 2, 5, 1_000_000))
+    world.sources.fail(what, place, n_times)
+    text = f"{what} below {place}, {n_times} times"
+    return Fault(text, "never", undo=world.sources.mend)
+
+
+def full_records(world: World) -> Fault:
+    """The disk of Dagster's records gets full."""
+    free = world.rng.randint(1, 200_000)
+    _mount_with(world.home, free)
+    return Fault(
+        f"{free / 1000:.0f} kB free for records",
+        r"records of runs in .* can't be used|No space left|full",
+        undo=lambda: subprocess.check_call(["mount", "-o", "remount,size=500m", world.home]),
+        end=lambda: subprocess.check_call(["umount", world.home]),
     )
 
 
 def damaged_records(world: World) -> Fault:
     """A database of Dagster is no database, or cut off."""
-    home = world.data.parent / f"{world.data.name}.home"
-    databases = sorted(home.rglob("*.db"))
+    databases = sorted(world.home.rglob("*.db"))
     if not databases:
         return Fault("no records yet", "never")
     path = world.rng.choice(databases)
     body = path.read_bytes()
     path.write_bytes(world.rng.choice((b"", b"not a database" * 99, body[: len(body) // 2])))
     return Fault(
-        f"{path.relative_to(home)} damaged",
+        f"{path.relative_to(world.home)} damaged",
         r"records of runs in .* can't be used",
-        undo=lambda: shutil.rmtree(home),  # as the message says
+        undo=lambda: shutil.rmtree(world.home),  # as the message says
     )
 
 
 def locked_records(world: World) -> Fault:
     """Another process holds a database of Dagster."""
-    home = world.data.parent / f"{world.data.name}.home"
-    path = next(iter(sorted(home.rglob("runs.db"))), None)
+    path = next(iter(sorted(world.home.rglob("runs.db"))), None)
     if path is None:
         return Fault("no records yet", "never")
     connection = sqlite3.connect(path, isolation_level=None)
@@ -186,6 +254,12 @@ def stopped_run(world: World) -> Fault:
     return Fault(f"stopped after {after:.1f} s", "never", run)
 
 
+def _mount_with(folder: Path, free: int) -> None:
+    """Puts a file system under `folder` that has `free` bytes left; to a megabyte, as files take whole pages."""
+    used = int(subprocess.check_output(["du", "-sm", folder]).split()[0])
+    _mount(folder, f"size={(used + 1) * _MEGABYTE + free}")
+
+
 def _mount(data: Path, options: str) -> None:
     """Puts a file system of its own under `data`."""
     aside = data.with_name(f"{data.name}.aside")
@@ -201,9 +275,13 @@ def _is_data(path: Path) -> bool:
     return path.is_file() and path.suffix in (".parquet", ".npz", ".json") and path.stat().st_size > 0
 
 
+def _is_table(path: Path) -> bool:
+    return path.is_file() and path.suffix in (".parquet", ".npz")
+
+
 def _flip(path: Path, body: bytes, rng: random.Random) -> None:
     at = rng.randrange(len(body))
-    path.write_bytes(body[:at] + bytes([body[at] ^ rng.randint(1, 255)]) + body[at + 1 :])
+    path.write_bytes(body[:at] + bytes([body[at] ^ (1 << rng.randrange(8))]) + body[at + 1 :])
 
 
 def _other_table(path: Path, _body: bytes, _rng: random.Random) -> None:
@@ -220,7 +298,6 @@ _DAMAGES: Mapping[str, Callable[[Path, bytes, random.Random], object]] = {
     "cut off": lambda path, body, rng: path.write_bytes(body[: rng.randrange(len(body))]),
     "empty": lambda path, _body, _rng: path.write_bytes(b""),
     "zeros": lambda path, body, _rng: path.write_bytes(bytes(len(body))),
-    "a flipped byte": _flip,
     "other columns": _other_table,
     "a folder": lambda path, _body, _rng: path.mkdir(),
     "text": lambda path, _body, _rng: path.write_bytes(b"<html>504 Gateway Time-out</html>"),
@@ -228,7 +305,7 @@ _DAMAGES: Mapping[str, Callable[[Path, bytes, random.Random], object]] = {
 FAULTS: Mapping[str, Callable[[World], Fault]] = {
     function.__name__.replace("_", " "): function
     for function in (
-        disk_error, full_disk, read_only_disk, damaged_file, missing_file, damaged_records, locked_records,
-        earlier_clock, later_files, stopped_run,
+        disk_error, full_disk, read_only_disk, damaged_file, missing_file, flipped_bit, damaged_notes, failing_sources,
+        damaged_records, locked_records, full_records, earlier_clock, later_files, stopped_run,
     )
 }  # fmt: skip

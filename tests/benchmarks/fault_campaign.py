@@ -1,4 +1,4 @@
-"""Kills the jobs, and lets disks, files, records and clocks fail at random, on a tiny market, and checks the data.
+"""Kills the jobs, and lets disks, files, sources, records and clocks fail at random, on a tiny market; checks the data.
 
 `python -m tests.benchmarks.fault_campaign FOLDER --kills 100 --faults 100 --seed 1`. Every round begins with the same
 data as an undisturbed twin. Whatever happened, what was served stays whole, and the next run must leave the tables of
@@ -8,6 +8,7 @@ the twin. Prints each round, and the counts at the end; ends with exit code 1 if
 import argparse
 import dataclasses
 import datetime as dt
+import json
 import os
 import random
 import re
@@ -21,11 +22,13 @@ from typing import Any
 from tests.benchmarks import campaign_runs as runs
 from tests.benchmarks.campaign_faults import FAULTS, Fault, World
 from tests.benchmarks.campaign_runs import QUARTER, START, Child
+from tests.benchmarks.campaign_sources import Sources
 from tests.disk_faults import DiskFault, install
 
 _JOBS = {"frequent": 4, "hourly": 4, "daily": 3, "digests": 1, "weekly": 1}
 _ROUNDS_OF_EPISODE = 6
 _KILLS_IN_A_ROW = (1, 2, 3, 4, 6)
+_OF_SOURCES = "failing sources"  # a frequent run asks none
 _TRACEBACK = "Traceback (most recent call last)"
 
 
@@ -43,10 +46,11 @@ class Twin:
 
 @dataclasses.dataclass
 class Campaign:
-    """The folder: `base`, the data that rounds begin with, and clones of it."""
+    """The folder: `base`, the data that rounds begin with, and clones of it. Another campaign in it goes on from there."""
 
     folder: Path
     rng: random.Random
+    sources: Sources
     episode: int = 0
     counts: Counter[str] = dataclasses.field(default_factory=Counter)
     failures: list[str] = dataclasses.field(default_factory=list)
@@ -55,12 +59,33 @@ class Campaign:
     def base(self) -> Path:
         return self.folder / "base"
 
+    def go_on(self) -> None:
+        """Takes up what was counted before, or begins."""
+        if not self._noted.exists():
+            self.begin()
+            return
+        noted = json.loads(self._noted.read_text())
+        self.episode, self.failures = noted["episode"], noted["failures"]
+        self.counts.update(noted["counts"])
+        self.rng.seed(self.episode)
+
+    def note(self) -> None:
+        """Keeps what was counted."""
+        noted = {"episode": self.episode, "failures": self.failures, "counts": self.counts}
+        self._noted.with_suffix(".new").write_text(json.dumps(noted))
+        self._noted.with_suffix(".new").replace(self._noted)
+
+    @property
+    def _noted(self) -> Path:
+        return self.folder / "counts.json"
+
     def begin(self) -> None:
         """Makes the market, and its first daily run."""
         runs.asked(lambda: runs.make_market(self.base), self.folder)
         first = runs.run(self.base, "daily", START)
         if first.wait() != 0:
             raise SystemExit(f"the first run failed:\n{first.printed()}")
+        self.note()
 
     def clone(self, name: str) -> Path:
         """`base` under another name. Files are hard links: the pipeline replaces files, all but SQLite's."""
@@ -75,6 +100,7 @@ class Campaign:
         step = dt.timedelta(days=1) if job in ("daily", "weekly") and self.rng.random() < 0.3 else QUARTER
         as_of = self._last_as_of() + step
         runs.land(self.base, as_of, self.episode, self.rng)
+        self.sources.offer(self.episode)
         twin, counted = self.clone("twin"), self.folder / "n_changes"
         began = time.monotonic()
         child = runs.run(twin, job, as_of, before=lambda: _count(twin, counted))
@@ -89,6 +115,7 @@ class Campaign:
         shutil.rmtree(self.base)
         (self.folder / "twin").rename(self.base)
         (self.folder / "as_of").write_text(twin.as_of.isoformat())
+        self.note()
 
     def _last_as_of(self) -> dt.datetime:
         path = self.folder / "as_of"
@@ -102,6 +129,7 @@ class Campaign:
         if child is not None:
             Path(f"{kept}.out").write_text(child.printed())
         self.failures.append(what)
+        self.note()
         print(f"FAILED {what}; see {kept}", flush=True)
 
 
@@ -117,10 +145,10 @@ def main() -> int:
     options = parser.parse_args()
     runs.preload()
     options.folder.mkdir(parents=True, exist_ok=True)
-    campaign = Campaign(options.folder.resolve(), random.Random(options.seed))
+    folder = options.folder.resolve()
+    campaign = Campaign(folder, random.Random(options.seed), Sources.start(folder))
     until = time.monotonic() + options.minutes * 60
-    if not (campaign.base / "published" / "current").exists():
-        campaign.begin()
+    campaign.go_on()
     while time.monotonic() < until:
         n_kills, n_faults = (options.kills - campaign.counts["kills"], options.faults - campaign.counts["faults"])
         if n_kills <= 0 and n_faults <= 0:
@@ -173,10 +201,13 @@ def _killed(campaign: Campaign, twin: Twin, data: Path) -> str:
 def fault_episode(campaign: Campaign, kinds: list[str], *, n_more: int) -> None:
     """A twin of one job, and rounds with one fault each."""
     twin = campaign.next_twin(campaign.rng.choice(("frequent", "hourly", "daily")))
+    if twin.job == "frequent" and len(kinds) > 1:
+        kinds = [kind for kind in kinds if kind != _OF_SOURCES]
     for _ in range(min(_ROUNDS_OF_EPISODE, n_more)):
         kind = campaign.rng.choice(kinds)
         world = World(
             campaign.clone("disturbed"),
+            campaign.sources,
             campaign.rng,
             twin.job,
             twin.as_of,
@@ -204,6 +235,8 @@ def _check_message(campaign: Campaign, fault: Fault, data: Path, what: str, chil
         campaign.fail(f"{what}: ended by {child.status}", data, child)
     elif child.status != 0 and not re.search(fault.says, printed):
         campaign.fail(f"{what}: the message names no cause ({fault.says})", data, child)
+    elif not re.search(fault.tells, printed):
+        campaign.fail(f"{what}: the run does not tell of it ({fault.tells})", data, child)
 
 
 def _check_served(campaign: Campaign, twin: Twin, data: Path, what: str, child: Child) -> None:
@@ -232,6 +265,7 @@ def _repeat(campaign: Campaign, twin: Twin, data: Path, what: str, *, compares: 
             campaign.fail(f"{what}: {', '.join(different)} differ from the twin's", data, child)
             return
         campaign.counts["rounds with the twin's tables"] += 1
+    campaign.note()
     print(f"{campaign.counts['kills']} kills, {campaign.counts['faults']} faults; {twin.job}: {what}", flush=True)
 
 
