@@ -119,8 +119,11 @@ def forked(work: Callable[[], Any], output: Path) -> Child:
     return Child(process, output)
 
 
-def command(data: Path, *arguments: str, before: Callable[[], Any] = lambda: None) -> Child:
-    """`jobfeed` with `arguments` on `data`, started; `before` is called in the child once everything is imported."""
+def command(data: Path, *arguments: str, before: Callable[[], Any] = lambda: None, output: Path | None = None) -> Child:
+    """`jobfeed` with `arguments` on `data`, started; `before` is called in the child once everything is imported.
+
+    `output`: where what it prints goes, beside the data by default.
+    """
     home = data.parent / f"{data.name}.home"
     home.mkdir(exist_ok=True)
     if not (home / "dagster.yaml").exists():
@@ -136,12 +139,19 @@ def command(data: Path, *arguments: str, before: Callable[[], Any] = lambda: Non
         before()
         main()
 
-    return forked(work, data.parent / f"{data.name}.out")
+    return forked(work, output or data.parent / f"{data.name}.out")
 
 
-def run(data: Path, job: str, as_of: dt.datetime, *more: str, before: Callable[[], Any] = lambda: None) -> Child:
+def run(
+    data: Path,
+    job: str,
+    as_of: dt.datetime,
+    *more: str,
+    before: Callable[[], Any] = lambda: None,
+    output: Path | None = None,
+) -> Child:
     """`jobfeed run JOB --as-of …`, started."""
-    return command(data, "run", job, "--as-of", as_of.isoformat(), "--always", *more, before=before)
+    return command(data, "run", job, "--as-of", as_of.isoformat(), "--always", *more, before=before, output=output)
 
 
 def asked(question: Callable[[], Any], folder: Path) -> Any:

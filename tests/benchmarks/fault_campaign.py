@@ -46,7 +46,7 @@ class Twin:
 
 @dataclasses.dataclass
 class Campaign:
-    """The folder: `base`, the data that rounds begin with, and clones of it. Another campaign in it goes on from there."""
+    """The folder: `base`, with which rounds begin, and clones of it. Another campaign in it goes on from there."""
 
     folder: Path
     rng: random.Random
