@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from models.arrays import Floats, Ints, unit_rows
+from models.arrays import Floats, Ints, rows_or_zeros, unit_rows
 from models.fitting.artifacts import Artifact
 from models.fitting.embeddings import TextVectors
 
