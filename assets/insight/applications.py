@@ -16,6 +16,7 @@ from features.schemas.catalog import JOBS
 from features.schemas.insight import EXPOSURES
 
 _KEY = ["user_id", "application_id"]
+_OF_EVENTS = [*_KEY, "occurred_at", "state"]  # all that shows the steps
 
 
 @asset(
@@ -28,10 +29,10 @@ def application_funnel(
 ) -> dg.Output[pl.DataFrame]:
     """How many applications came to each step, how many of those before it, and in how many days: of each user, and of
     all by source, recipe, arm, company, role, skill, level and country, in groups of at least ten people."""
-    stands = applications.collect()
+    stands = applications.select(*_KEY, "job_id", "company", "applied_at").collect()
     shown = last_shown(stands, workspace.lake.scan("insight", EXPOSURES)).drop("score")
     grouped = groups(stands, workspace.lake.scan("catalog", JOBS), shown)
-    table = funnel(reached_steps(application_events.collect(), stands), grouped)
+    table = funnel(reached_steps(application_events.select(_OF_EVENTS).collect(), stands), grouped)
     everybody = table.filter(pl.col("user_id") == EVERYBODY, pl.col("dimension") == ALL)
     steps = dict(everybody.select("step", "n_reached").iter_rows())
     chart = bar_chart(everybody.sort("position"), "step", "n_reached", "Applications by the step that they reached")
@@ -53,7 +54,8 @@ def application_quality_table(
     """What the match score foretold against what became of applications: how many of each band of scores came to an
     interview or an offer, precision, recall and F1 by threshold, and how far scores are from shares."""
     stands = applications.drop_nulls("match_percent").collect()
-    events = application_events.join(stands.lazy().select(_KEY), on=_KEY, how="semi").collect()
+    of_events = application_events.select(_OF_EVENTS)
+    events = of_events.join(stands.lazy().select(_KEY), on=_KEY, how="semi").collect()
     shown = last_shown(stands, workspace.lake.scan("insight", EXPOSURES))
     table = application_quality(stands, shown, reached_steps(events, stands), as_of=clock.as_of(context))
     of_all = table.filter(recipe=EVERY, arm=EVERY)

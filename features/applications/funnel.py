@@ -3,6 +3,8 @@
 A step counts as reached if the application ever came to it or beyond. Groups of fewer than ten people are left out.
 """
 
+from collections.abc import Iterable, Iterator
+
 import polars as pl
 
 from features.metrics import MIN_USERS, wilson
@@ -21,34 +23,37 @@ _SECONDS_OF_A_DAY = 86_400.0
 
 
 def reached_steps(timelines: pl.DataFrame, applications: pl.DataFrame) -> pl.DataFrame:
-    """user_id, application_id, step (its number in STEPS), days since the application, of each step reached."""
-    known = applications.select(*_KEY, "applied_at").drop_nulls("applied_at")
+    """application (its row in `applications`), user_id, application_id, step (its number in STEPS), days since the
+    application, of each step reached."""
+    known = _applied(applications)
     progress = pl.col("state").replace_strict(_PROGRESS, default=None, return_dtype=pl.Int8)
     passed = (pl.col("occurred_at") - pl.col("applied_at")).dt.total_seconds() / _SECONDS_OF_A_DAY
     moves = (
         timelines.select(*_KEY, "occurred_at", progress=progress)
         .drop_nulls("progress")
-        .join(known, on=_KEY)
-        .select(*_KEY, "progress", days=passed)
+        .join(known.select("application", *_KEY, "applied_at"), on=_KEY)
+        .select("application", "progress", days=passed)
     )
     # Whoever came to a step was at all steps before it by then.
     later = [
         moves.filter(pl.col("progress") >= step)
-        .group_by(_KEY)
+        .group_by("application")
         .agg(pl.col("days").min())
         .with_columns(step=pl.lit(step, pl.Int8))
         for step in range(1, len(STEPS))
     ]
-    first = known.select(*_KEY, days=pl.lit(0.0), step=pl.lit(0, pl.Int8))
-    return pl.concat([first, *later]).select(*_KEY, "step", "days")
+    first = known.select("application", days=pl.lit(0.0), step=pl.lit(0, pl.Int8))
+    keys = known.select("application", *_KEY)
+    return pl.concat([first, *later]).join(keys, on="application").select("application", *_KEY, "step", "days")
 
 
-def groups(applications: pl.DataFrame, jobs: pl.LazyFrame, shown: pl.DataFrame) -> pl.DataFrame:
-    """user_id, application_id, dimension, value: what applications are grouped by, `all` among it.
+def groups(applications: pl.DataFrame, jobs: pl.LazyFrame, shown: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    """What applications are grouped by: each dimension, `all` among them, with application, user_id and value.
 
-    `jobs` (JOBS) describes them, `shown` (user_id, application_id, recipe, arm) says what put them into a feed.
+    `application` is a row of `applications`. `jobs` (JOBS) describes them, `shown` (user_id, application_id, recipe,
+    arm) says what put them into a feed.
     """
-    applied = applications.drop_nulls("applied_at").select(*_KEY, "job_id", "company")
+    applied = _applied(applications)
     about = (
         jobs.select("job_id", "professional_roles", "skills", "career_level", "country")
         .join(applied.lazy().select("job_id").drop_nulls().unique(), on="job_id", how="semi")
@@ -60,33 +65,31 @@ def groups(applications: pl.DataFrame, jobs: pl.LazyFrame, shown: pl.DataFrame) 
         "career_level": pl.col("career_level"), "country": pl.col("country"), "recipe": pl.col("recipe"),
         "arm": pl.col("arm"),
     }  # fmt: skip
-    lists = {"role": "professional_roles", "skill": "skills"}
-    frames = [known.select(*_KEY, dimension=pl.lit(name), value=value) for name, value in single.items()]
-    frames += [
-        known.select(*_KEY, dimension=pl.lit(name), value=column).explode("value") for name, column in lists.items()
-    ]
-    return pl.concat(frames).drop_nulls("value").unique()
+    for dimension, value in single.items():
+        yield dimension, known.select("application", "user_id", value=value).drop_nulls("value")
+    for dimension, column in {"role": "professional_roles", "skill": "skills"}.items():
+        values = pl.col(column).list.unique().alias("value")
+        yield dimension, known.select("application", "user_id", values).explode("value").drop_nulls("value")
 
 
-def funnel(reached: pl.DataFrame, grouped: pl.DataFrame) -> pl.DataFrame:
-    """APPLICATION_FUNNEL: of each user, and of all in groups of at least ten people."""
-    everybody = grouped.with_columns(of=pl.lit(EVERYBODY))
-    own = grouped.filter(pl.col("dimension") == ALL).with_columns(of=pl.col("user_id"))
-    rows = pl.concat([everybody, own])
-    group = ["of", "dimension", "value"]
-    sizes = rows.group_by(group).agg(n_users=pl.col("user_id").n_unique(), n_applications=pl.len())
-    kept = sizes.filter((pl.col("n_users") >= MIN_USERS) | (pl.col("of") != EVERYBODY))
-    counted = (
-        rows.join(reached, on=_KEY)
-        .group_by(*group, "step")
-        .agg(n_reached=pl.len(), median_days=pl.col("days").median())
-    )
-    steps = pl.DataFrame({"step": range(len(STEPS))}, schema={"step": pl.Int8})
-    before = pl.col("n_reached").shift(1).over(group, order_by="step")
+def funnel(reached: pl.DataFrame, grouped: Iterable[tuple[str, pl.DataFrame]]) -> pl.DataFrame:
+    """APPLICATION_FUNNEL: of each user, and of all in groups of at least ten people.
+
+    Memory is bounded by the largest dimension of `grouped`.
+    """
+    steps = reached.select("application", "step", "days")
+    parts = []
+    for dimension, rows in grouped:
+        counted = _counted(rows, steps, least_users=MIN_USERS)
+        parts.append(counted.with_columns(user_id=pl.lit(EVERYBODY), dimension=pl.lit(dimension)))
+        if dimension == ALL:
+            own = _counted(rows.with_columns(value="user_id"), steps, least_users=1)
+            parts.append(own.with_columns(user_id="value", dimension=pl.lit(ALL), value=pl.lit(ALL)))
+    before = pl.col("n_reached").shift(1).over("user_id", "dimension", "value", order_by="step")
     lower, upper = wilson(pl.col("n_reached"), pl.col("n_applications"))
+    # All parts at once: a part of one group would be divided by a constant, which Polars rounds otherwise.
     return APPLICATION_FUNNEL.conform(
-        kept.join(steps, how="cross")
-        .join(counted, on=[*group, "step"], how="left")
+        pl.concat(parts, how="diagonal")
         .with_columns(pl.col("n_reached").fill_null(0))
         .with_columns(
             conversion=pl.when(before > 0).then(pl.col("n_reached") / before),
@@ -95,10 +98,33 @@ def funnel(reached: pl.DataFrame, grouped: pl.DataFrame) -> pl.DataFrame:
             upper=upper,
             position=pl.col("step") + 1,
         )
-        .with_columns(user_id="of", step=_name_of_step())
+        .with_columns(step=_name_of_step())
         .select(list(APPLICATION_FUNNEL.columns))
         .sort("user_id", "dimension", "value", "position")
     )
+
+
+def _applied(applications: pl.DataFrame) -> pl.DataFrame:
+    numbered = applications.with_row_index("application")
+    return numbered.select("application", *_KEY, "job_id", "company", "applied_at").drop_nulls("applied_at")
+
+
+def _counted(rows: pl.DataFrame, steps: pl.DataFrame, *, least_users: int) -> pl.DataFrame:
+    """Columns value, n_users, n_applications, step (each of STEPS), n_reached, median_days of values with enough users.
+
+    `rows`: application, user_id, value; `steps`: application, step, days.
+    """
+    sizes = rows.group_by("value").agg(n_users=pl.col("user_id").n_unique(), n_applications=pl.len())
+    kept = sizes.filter(pl.col("n_users") >= least_users)
+    counted = (
+        rows.select("application", "value")
+        .join(kept.select("value"), on="value", how="semi")
+        .join(steps, on="application")
+        .group_by("value", "step")
+        .agg(n_reached=pl.len(), median_days=pl.col("days").median())
+    )
+    numbers = pl.DataFrame({"step": range(len(STEPS))}, schema={"step": pl.Int8})
+    return kept.join(numbers, how="cross").join(counted, on=["value", "step"], how="left")
 
 
 def step_patterns(table: pl.DataFrame) -> pl.DataFrame:
