@@ -4,8 +4,8 @@ import datetime as dt
 
 import polars as pl
 
-from features.applications.runs import KEY, NEWS_OF
-from features.applications.states import KNOWN_TO_EMPLOYER
+from features.applications.answers import IS_ANSWER
+from features.applications.runs import KEY
 from features.metrics import MIN_USERS, wilson
 from features.schemas.insight import FOLLOW_UP_STATS
 
@@ -13,7 +13,6 @@ ALL = "all"
 ANSWER_WITHIN = dt.timedelta(days=14)
 # Label -> the first day after it.
 _WAITING = {"0-2": 3, "3-4": 5, "5-7": 8, "8-14": 15, "15+": None}
-_BY_THE_USER = ("applied", "accepted", "declined")
 _SECONDS_OF_A_DAY = 86_400.0
 _GROUP = ["sequence", "step", "template", "waiting"]
 
@@ -51,9 +50,7 @@ def follow_up_stats(follow_ups: pl.DataFrame, timelines: pl.DataFrame, *, as_of:
 
 def _answered(follow_ups: pl.DataFrame, timelines: pl.DataFrame) -> pl.DataFrame:
     """The follow-ups that were sent: wait in days, its label in `waiting`, is_answered and the days until then."""
-    by_employer = pl.col("state").is_in([state for state in KNOWN_TO_EMPLOYER if state not in _BY_THE_USER])
-    is_answer = NEWS_OF["reply_in"] | (NEWS_OF["state"] & by_employer) | NEWS_OF["interview"] | NEWS_OF["offer"]
-    answers = timelines.filter(is_answer).select(*KEY, answered_at="occurred_at").sort("answered_at")
+    answers = timelines.filter(IS_ANSWER).select(*KEY, answered_at="occurred_at").sort("answered_at")
     sent = (
         follow_ups.filter(pl.col("status") == "sent")
         .with_columns(sent_at="updated_at")

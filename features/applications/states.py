@@ -16,6 +16,8 @@ CODE_OF = {state: code for code, state in enumerate(STATES)}
 NEW_CODE = len(STATES)
 # What shows that the employer knows of the application; withdrawn does not.
 KNOWN_TO_EMPLOYER = tuple(state for state in STATES[CODE_OF["applied"] :] if state != "withdrawn")
+# The states that employers bring about.
+BY_EMPLOYER = tuple(state for state in KNOWN_TO_EMPLOYER if state not in ("applied", "accepted", "declined"))
 # What shows that there was an interview or an offer.
 INTERVIEWED = ("interview", "final_interview")
 OFFERED = ("offer", "negotiation", "accepted", "declined")

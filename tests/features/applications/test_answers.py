@@ -9,19 +9,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.applications.answers import company_answers
+from features.applications.answers import IS_ANSWER, company_answers
 from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS
 
 AS_OF = dt.datetime(2026, 3, 4, 2, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
+# Type, state before, state, what was done -> whether it is an answer of the employer.
+EVENTS = {
+    ("status", "applied", "screening", None): True, ("status", "screening", "screening", None): False,
+    ("status", "applied", "withdrawn", None): False, ("status", "screening", "rejected", None): True,
+    ("status", "saved", "applied", None): False, ("status", "offer", "negotiation", None): True,
+    ("reply", "applied", "applied", "in"): True, ("reply", "applied", "applied", "out"): False,
+    ("note", "applied", "applied", None): False, ("interview", "interview", "interview", "rescheduled"): True,
+    ("interview", "interview", "interview", "completed"): False, ("offer", "offer", "offer", "countered"): True,
+    ("offer", "offer", "offer", "expired"): False,
+}  # fmt: skip
+ACCEPTED = ("status", "applied", "accepted", None)  # of an offer that nobody told of
 _EVENT = st.tuples(
     st.integers(-2, 40),
-    st.sampled_from(
-        [("status", "applied", "screening", None), ("status", "screening", "screening", None),
-         ("status", "applied", "withdrawn", None), ("status", "screening", "rejected", None),
-         ("reply", "applied", "applied", "in"), ("reply", "applied", "applied", "out"),
-         ("note", "applied", "applied", None)]
-    ),
+    st.sampled_from([*EVENTS, ACCEPTED]),
 )  # fmt: skip
 _APPLICATION = st.tuples(
     st.sampled_from(["a", "b", None]), st.none() | st.integers(0, 400), st.lists(_EVENT, max_size=3)
@@ -36,9 +42,10 @@ def frames(made: list[Any]) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     ]  # fmt: skip
     events = [
         {"user_id": f"u{i % 14}", "application_id": f"p{i}", "occurred_at": AS_OF - (age or 0) * DAY + days * DAY,
-         "event_type": kind, "state_before": before, "state": after, "direction": direction}
+         "event_type": kind, "state_before": before, "state": after,
+         "direction": done if kind == "reply" else None, "action": done if kind != "reply" else None}
         for i, (_, age, happened) in enumerate(made)
-        for days, (kind, before, after, direction) in happened
+        for days, (kind, before, after, done) in happened
     ]  # fmt: skip
     return tuple(
         table.conform(
@@ -64,14 +71,7 @@ def test_shares_and_medians_are_those_of_the_plain_computation(made: list[Any]) 
         waits = [
             min(days)
             for _, events in counted
-            if (
-                days := [
-                    after
-                    for after, (_, before, state, direction) in events
-                    if 0 <= after <= 30
-                    and (direction == "in" or (before != state and state in ("screening", "rejected")))
-                ]
-            )
+            if (days := [after for after, event in events if 0 <= after <= 30 and (event == ACCEPTED or EVENTS[event])])
         ]
         row = found[company]
         assert (row["n_applications"], row["answer_share"]) == (
@@ -85,3 +85,8 @@ def test_a_company_that_never_answers_has_a_share_of_nothing_and_no_median() -> 
     applications, events = frames([("a", 60, [])] * 12)
     (row,) = company_answers(applications, events, as_of=AS_OF).to_dicts()
     assert (row["n_applications"], row["answer_share"], row["answer_days_median"]) == (12, 0.0, None)
+
+
+def test_what_an_answer_is_holds_for_companies_and_for_follow_ups_alike() -> None:
+    _, events = frames([("a", 40, [(1, event) for event in [*EVENTS, ACCEPTED]])])
+    assert events.select(IS_ANSWER).collect().to_series().to_list() == [*EVENTS.values(), False]
