@@ -51,6 +51,17 @@ def test_relative_folders_lie_in_the_home_and_not_where_the_command_was_called(h
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
+def test_the_ui_and_the_daemon_keep_their_records_in_the_home_as_well(home: Path, tmp_path: Path) -> None:
+    with dg.DagsterInstance.get() as instance:  # as Dagster's programs open it
+        run_id = run(instance, "daily")
+        ref = instance.get_ref()
+    with dg.DagsterInstance.from_ref(ref) as of_the_worker, open_instance(home) as of_the_command:
+        assert of_the_worker.get_run_by_id(run_id) is not None
+        assert of_the_command.get_run_by_id(run_id) is not None
+    assert list((home / ".dagster/storage/history/runs").glob("*.db"))
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
 def test_a_home_without_settings_keeps_its_records_and_reports_to_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

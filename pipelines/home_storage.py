@@ -1,0 +1,53 @@
+"""Dagster's local storages with relative folders in DAGSTER_HOME, for dagster.yaml.
+
+Dagster's own take a relative folder from where a process was started: the UI, the daemon and `jobfeed run` would then
+keep records of their own each.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from dagster._core.storage.root import LocalArtifactStorage
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from dagster._serdes import ConfigurableClassData
+
+
+class HomeSqliteStorage(DagsterSqliteStorage):
+    """Runs, events and schedules."""
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> DagsterSqliteStorage:
+        """As Dagster calls it."""
+        return cls.from_local(inst_data=inst_data, **_at_home(config_value))
+
+
+class HomeArtifactStorage(LocalArtifactStorage):
+    """What steps leave behind."""
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> LocalArtifactStorage:
+        """As Dagster calls it."""
+        return cls(inst_data=inst_data, **_at_home(config_value))
+
+
+class HomeComputeLogManager(LocalComputeLogManager):
+    """What steps write to standard output and standard error."""
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> LocalComputeLogManager:
+        """As Dagster calls it."""
+        return cls(inst_data=inst_data, **_at_home(config_value))
+
+
+def _at_home(config: Mapping[str, Any]) -> dict[str, Any]:
+    """`config` with its folder in DAGSTER_HOME, unless it is absolute."""
+    return {**config, "base_dir": os.fspath(Path(os.environ.get("DAGSTER_HOME", ""), config["base_dir"]))}
