@@ -13,17 +13,29 @@ from dagster._core.storage.local_compute_log_manager import LocalComputeLogManag
 from dagster._core.storage.root import LocalArtifactStorage
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
+from filelock import FileLock
+
+_LOCK = ".opening.lock"
+_LOCK_SECONDS = 120
 
 
 class HomeSqliteStorage(DagsterSqliteStorage):
-    """Runs, events and schedules."""
+    """Runs, events and schedules.
+
+    One process at a time opens them: two that make a database at once, as the UI and the daemon do on a first start,
+    leave it with two versions of its schema, and nobody can open it any more.
+    """
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> DagsterSqliteStorage:
         """As Dagster calls it."""
-        return cls.from_local(inst_data=inst_data, **_at_home(config_value))
+        config = _at_home(config_value)
+        folder = Path(config["base_dir"])
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / _LOCK, timeout=_LOCK_SECONDS):
+            return cls.from_local(inst_data=inst_data, **config)
 
 
 class HomeArtifactStorage(LocalArtifactStorage):

@@ -143,8 +143,9 @@ def _executed(name: str, tags: Mapping[str, str], console: Console) -> dg.Execut
             _tell_operators(instance, result, console)
             return result
     except Exception as error:
-        # The optional package for PostgreSQL has an error of its own, which is none of SQLAlchemy's.
-        if isinstance(error, SQLAlchemyError | sqlite3.Error) or type(error).__module__.startswith("dagster_postgres"):
+        # The optional package for PostgreSQL and the one that migrates the records have errors of their own.
+        own = type(error).__module__.startswith(("dagster_postgres", "alembic"))
+        if own or isinstance(error, SQLAlchemyError | sqlite3.Error):
             raise DagsterHomeError(_records_problem(error, Path(os.environ[_HOME_VARIABLE]))) from error
         raise
 

@@ -1,6 +1,10 @@
 """Dagster's records: kept where dagster.yaml says, whatever the working folder is, and not for ever."""
 
 import datetime as dt
+import multiprocessing
+import sqlite3
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
@@ -60,6 +64,29 @@ def test_the_ui_and_the_daemon_keep_their_records_in_the_home_as_well(home: Path
         assert of_the_command.get_run_by_id(run_id) is not None
     assert list((home / ".dagster/storage/history/runs").glob("*.db"))
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def open_and_close(ready: threading.Barrier) -> None:
+    ready.wait()
+    with dg.DagsterInstance.get() as instance:
+        assert instance.get_runs() == []
+
+
+@pytest.mark.slow
+def test_processes_that_open_new_records_at_once_leave_them_whole(home: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    ready = spawn.Barrier(4)
+    processes = [spawn.Process(target=open_and_close, args=(ready,)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 4
+    databases = list((home / ".dagster").rglob("*.db"))
+    assert len(databases) == 3
+    for path in databases:
+        with closing(sqlite3.connect(path)) as con:
+            assert con.execute("select count(*) from alembic_version").fetchone() == (1,)
 
 
 def test_a_home_without_settings_keeps_its_records_and_reports_to_nobody(

@@ -4,7 +4,9 @@ import datetime as dt
 import io
 import json
 import logging
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
@@ -193,9 +195,22 @@ def test_a_daily_run_follows_once_files_were_set_aside(
     assert runs.names == ran
 
 
+def _garbage(path: Path) -> None:
+    path.write_bytes(b"garbage" * 1000)
+
+
+def _made_twice(path: Path) -> None:
+    """As two processes left it that made it at once."""
+    with closing(sqlite3.connect(path)) as con:
+        con.execute("create table alembic_version (version_num text)")
+        con.executemany("insert into alembic_version values (?)", [("29b539ebc72a",), ("5771160a95ad",)])
+        con.commit()
+
+
+@pytest.mark.parametrize("damage", [_garbage, _made_twice])
 @pytest.mark.parametrize("name", ["runs.db", "runs/index.db"])
 def test_records_of_runs_that_can_not_be_read_are_named_without_a_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, damage: Callable[[Path], None]
 ) -> None:
     monkeypatch.setenv("JOBFEED_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
@@ -204,6 +219,6 @@ def test_records_of_runs_that_can_not_be_read_are_named_without_a_traceback(
     )
     damaged = tmp_path / ".dagster/storage/history" / name
     damaged.parent.mkdir(parents=True)
-    damaged.write_bytes(b"garbage" * 1000)
+    damage(damaged)
     with pytest.raises(running.DagsterHomeError, match=r"\.dagster can't be used: .*move the folder away"):
         running.run_job("frequent", as_of=None, console=Console(file=io.StringIO()))
