@@ -13,6 +13,7 @@ from assets.io import StoredTable
 from assets.lake import content_hash
 from assets.plots import bar_chart
 from assets.resources import RunClock, Workspace, draws_charts, is_partial
+from features.jobs.changes import LEARNED_COLUMNS, PROFILED_COLUMNS
 from features.jobs.companies import companies
 from features.jobs.features import job_features, skill_weights
 from features.nearby import nearby
@@ -97,12 +98,14 @@ def user_profiles_table(
 ) -> dg.Output[StoredTable]:
     """The features of a user for ranking: the stated profile, normalised, and interests learned from interactions."""
     roles, as_of = Roles.load(workspace.vocabulary), clock.as_of(context)
+    read_jobs = jobs.select("job_id", *PROFILED_COLUMNS)
     n_rows = update_users(
         workspace.lake,
         USER_PROFILES,
         lambda users, interactions: user_profiles(
-            users, interactions=interactions, jobs=jobs, role_slugs=roles.canonicalise, as_of=as_of
+            users, interactions=interactions, jobs=read_jobs, role_slugs=roles.canonicalise, as_of=as_of
         ),
+        changed_in="profiled_in",
         version=normaliser_name(workspace.vocabulary),
         only_changes=is_partial(context),
     )
@@ -115,16 +118,18 @@ def preferences_table(
 ) -> dg.Output[StoredTable]:
     """Learned likes and dislikes by company, role, skill, city, level and word of the title; tolerances of users."""
     lake, as_of = workspace.lake, clock.as_of(context)
+    read_jobs = jobs.select("job_id", *LEARNED_COLUMNS)
     words = title_words(lake, jobs, anew=not is_partial(context))
     n_rows = update_users(
         lake,
         PREFERENCES,
         lambda users, interactions: pl.concat(
             [
-                preferences(interactions, jobs, users, words=words, as_of=as_of),
-                tolerances(interactions, jobs, users, as_of=as_of),
+                preferences(interactions, read_jobs, users, words=words, as_of=as_of),
+                tolerances(interactions, read_jobs, users, as_of=as_of),
             ]
         ).sort(list(PREFERENCES.key)),
+        changed_in="learned_in",
         version=f"1 {content_hash(words)}",
         only_changes=is_partial(context),
     )

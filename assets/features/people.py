@@ -22,18 +22,20 @@ _STAGE = "features"
 Compute = Callable[[pl.LazyFrame, pl.LazyFrame], pl.DataFrame]
 
 
-def update_users(lake: Lake, table: Table, compute: Compute, *, version: str, only_changes: bool) -> int:
+def update_users(
+    lake: Lake, table: Table, compute: Compute, *, changed_in: str, version: str, only_changes: bool
+) -> int:
     """Brings a table by user, computed from users, interactions and jobs, up to date; returns its number of rows.
 
     `only_changes`: only users whose statements, interactions or jobs of these changed are computed, if they are known,
-    and of these only the ones whose rows differ are written. `version` names the code and vocabulary behind `compute`,
-    and whatever else it reads.
+    and of these only the ones whose rows differ are written. `changed_in`: which change of a job counts, see
+    `jobs_since`. `version` names the code and vocabulary behind `compute`, and whatever else it reads.
     """
     stored = LayeredTable(lake, _STAGE, table, by=("user_id",))
     with stored.lock():
         now: dict[str, Any] = {name: mark_of(lake, "catalog", name) for name in (USERS.name, INTERACTIONS.name)}
         now |= {JOBS.name: mark_of_jobs(lake), "version": version}
-        users = _changed(lake, stored, now) if only_changes else None
+        users = _changed(lake, stored, now, changed_in) if only_changes else None
         rows_of_users, interactions = lake.scan("catalog", USERS), lake.scan("catalog", INTERACTIONS)
         if users is None:
             return stored.replace(compute(rows_of_users, interactions), now)
@@ -65,13 +67,13 @@ def title_words(lake: Lake, jobs: pl.LazyFrame, *, anew: bool) -> pl.DataFrame:
     return lake.scan(_STAGE, TITLE_WORDS).collect()
 
 
-def _changed(lake: Lake, stored: LayeredTable, now: dict[str, Any]) -> pl.Series | None:
+def _changed(lake: Lake, stored: LayeredTable, now: dict[str, Any], changed_in: str) -> pl.Series | None:
     """The sorted ids of the users who may differ; None if they are not known."""
     before = stored.made_of
     if before is None or before.get("version") != now["version"]:
         return None
     found = [changed_since(lake, "catalog", name, before[name], "user_id") for name in (USERS.name, INTERACTIONS.name)]
-    jobs = jobs_since(lake, before[JOBS.name], "learned_in")
+    jobs = jobs_since(lake, before[JOBS.name], changed_in)
     if jobs is not None and len(jobs):
         of_jobs = lake.scan("catalog", INTERACTIONS).filter(pl.col("job_id").is_in(jobs.implode()))
         found.append(of_jobs.select("user_id").unique().collect()["user_id"])

@@ -4,14 +4,15 @@ import polars as pl
 
 from features.schemas.catalog import JOB_CHANGES
 
-# What the tables by user read of the jobs of a user's history.
+# What profiles read of the jobs of a user's history, and what preferences read.
+PROFILED_COLUMNS = ("tags",)
 LEARNED_COLUMNS = (
     "tags", "title", "company_id", "professional_roles", "skills", "city", "career_level", "salary_monthly_usd_min",
     "salary_monthly_usd_max", "work_format", "latitude", "longitude",
 )  # fmt: skip
 # Every sighting moves it, and no list depends on it.
 _NOT_RANKED = "last_seen_at"
-DIGESTS = {"learned_in": "learned_digest", "ranked_in": "ranked_digest"}
+DIGESTS = {"profiled_in": "profiled_digest", "learned_in": "learned_digest", "ranked_in": "ranked_digest"}
 
 
 def job_changes(before: pl.DataFrame, jobs: pl.DataFrame) -> tuple[pl.DataFrame, int]:
@@ -20,6 +21,7 @@ def job_changes(before: pl.DataFrame, jobs: pl.DataFrame) -> tuple[pl.DataFrame,
     """
     now = jobs.select(
         "job_id",
+        profiled_digest=jobs.select(PROFILED_COLUMNS).hash_rows(),
         learned_digest=jobs.select(LEARNED_COLUMNS).hash_rows(),
         ranked_digest=jobs.drop(_NOT_RANKED).hash_rows(),
     )

@@ -36,8 +36,12 @@ JOB_CHANGES = Table(
     "Which change of the catalog was the last of each job; one row per job that was ever in it",
     {
         "job_id": JOBS.described["job_id"],
-        "learned_digest": Column(pl.UInt64, "Digest of what is learned from it about its users; null once it is gone"),
+        "profiled_digest": Column(
+            pl.UInt64, "Digest of what profiles of its users learn from it; null once it is gone"
+        ),
+        "learned_digest": Column(pl.UInt64, "Digest of what preferences learn from it; null once it is gone"),
         "ranked_digest": Column(pl.UInt64, "Digest of all of it but its last sighting; null once it is gone"),
+        "profiled_in": Column(pl.Int64, "Number of the change in which `profiled_digest` came about"),
         "learned_in": Column(pl.Int64, "Number of the change in which `learned_digest` came about"),
         "ranked_in": Column(pl.Int64, "Number of the change in which `ranked_digest` came about"),
     },

@@ -56,6 +56,7 @@ def run(lake: Lake, as_of: dt.datetime, *, only_changes: bool, of_day: bool = Fa
         lambda users, interactions: user_profiles(
             users, interactions=interactions, jobs=catalog, role_slugs=lambda names: names, as_of=as_of
         ),
+        changed_in="profiled_in",
         version="1",
         only_changes=only_changes,
     )
@@ -64,6 +65,7 @@ def run(lake: Lake, as_of: dt.datetime, *, only_changes: bool, of_day: bool = Fa
         lake,
         PREFERENCES,
         lambda users, interactions: preferences(interactions, catalog, users, words=words, as_of=as_of),
+        changed_in="learned_in",
         version=content_hash(words),
         only_changes=only_changes,
     )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from assets.catalog.job_changes import jobs_since, mark_of_jobs, replace_jobs
 from assets.lake import Lake
-from features.jobs.changes import LEARNED_COLUMNS
+from features.jobs.changes import LEARNED_COLUMNS, PROFILED_COLUMNS
 from features.schemas.catalog import JOBS
 from tests.factories import AS_OF, jobs
 
@@ -60,7 +60,12 @@ def test_each_column_makes_a_job_differ_for_those_who_read_it(tmp_path: Path, co
     other = _value(JOBS.columns[column])
     is_first = pl.col("job_id") == "hh:1"
     replace_jobs(lake, rows.with_columns(pl.when(is_first).then(other).otherwise(column).alias(column)))
-    for changed_in, is_read in (("ranked_in", column != "last_seen_at"), ("learned_in", column in LEARNED_COLUMNS)):
+    read_by = {
+        "profiled_in": column in PROFILED_COLUMNS,
+        "learned_in": column in LEARNED_COLUMNS,
+        "ranked_in": column != "last_seen_at",
+    }
+    for changed_in, is_read in read_by.items():
         found = jobs_since(lake, mark, changed_in)
         assert found is not None and found.to_list() == ["hh:1"] * is_read
 
