@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 from assets.publishing.build import PublishingRun
 from assets.publishing.delta_sources import TableDelta
 from features.errors import JobfeedError
-from models.ranking.feed_problems import feed_problems, feed_rules
+from models.ranking.feed_problems import ITEM_FIELDS, feed_problems, feed_rules
 from models.ranking.settings import CompanyCap
 from serving.contract.generation import CURRENT_ROWS_FOLDER, DELTA_ROWS_FOLDER, TABLES_FOLDER, Manifest
 from serving.contract.tables import KEYS
@@ -65,7 +66,7 @@ class Validation:
 
     def add_feeds(self, block: pa.Table) -> None:
         """Checks the feeds of `block`."""
-        lists = pl.DataFrame(block.select(["user_id", "items"])).rename({"user_id": "owner"})
+        lists = pl.DataFrame({"owner": block.column("user_id"), "items": _checked_items(block.column("items"))})
         self._add("feeds", feed_problems(lists, self._rules))
 
     def add_keys(self, table: str, rows: pa.Table | None = None) -> None:
@@ -89,6 +90,15 @@ class Validation:
     def _add(self, table: str, found: pl.DataFrame) -> None:
         for rule, n in found.group_by("rule").len().iter_rows():
             self._found[f"{table}: {_RULES[rule]}"] += n
+
+
+def _checked_items(items: pa.ChunkedArray) -> pa.LargeListArray:
+    """The lists with the fields that are checked: reasons, which have most of the bytes, are not converted."""
+    flat = pc.list_flatten(items).combine_chunks()
+    fields = [pc.struct_field(flat, name) for name in ITEM_FIELDS]
+    ends = np.cumsum(pc.fill_null(pc.list_value_length(items), 0).to_numpy())
+    offsets = np.concatenate([[0], ends]).astype(np.int64)
+    return pa.LargeListArray.from_arrays(offsets, pa.StructArray.from_arrays(fields, list(ITEM_FIELDS)))
 
 
 def refuse(problems: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import orjson
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from assets.publishing.lookup.text_tables import REASON_KEY, TextIds, names_a_job
+from assets.publishing.lookup.text_tables import TextIds, names_a_job
 from assets.publishing.lookup.writer import LookupFileWriter
 from serving.contract.feed_codec import (
     FLAG_EXPLORED,
@@ -61,7 +62,7 @@ def packed_feeds(
     flat = pc.list_flatten(lists)
     reasons, named = _reasons(pc.list_flatten(pc.struct_field(flat, "reasons")), text_ids)
     columns = FeedItems(
-        jobs=text_ids.of_jobs(pl.Series(pc.struct_field(flat, "job_id"))).to_numpy().astype(np.uint32),
+        jobs=_jobs(_Encoded.of(pc.struct_field(flat, "job_id")), text_ids),
         scores=_floats(flat, "score"),
         propensities=_floats(flat, "propensity"),
         confidences=_floats(flat, "confidence"),
@@ -113,23 +114,50 @@ def _flags(flat: pa.StructArray, name: str) -> NDArray[np.int64]:
     return values.astype(np.int64)
 
 
+@dataclass(frozen=True)
+class _Encoded:
+    """A column as its distinct values, the last of which is null, and the place of each row's value among them."""
+
+    values: pl.Series
+    places: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, column: pa.Array) -> "_Encoded":
+        found = column.dictionary_encode()
+        values = pl.Series(found.dictionary)
+        places = pc.fill_null(found.indices, len(values)).to_numpy(zero_copy_only=False)
+        return cls(values.extend(values.clear(1)), places.astype(np.int64))
+
+
+def _jobs(job_ids: _Encoded, text_ids: TextIds) -> NDArray[np.uint32]:
+    """The text id of each job, UNKNOWN for null and for jobs that are not published."""
+    return text_ids.of_jobs(job_ids.values).to_numpy().astype(np.uint32)[job_ids.places]
+
+
 def _reasons(flat: pa.StructArray, text_ids: TextIds) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
     """The text id of every reason, with NAMES_A_JOB_BIT if it names a job, and that job's text id."""
-    frame = pl.DataFrame(
-        {
-            "code": pl.Series(pc.struct_field(flat, "code"), dtype=pl.String),
-            "ref": pl.Series(pc.struct_field(flat, "ref"), dtype=pl.String),
-            "value": pl.Series(pc.struct_field(flat, "value"), dtype=pl.Float64),
-        }
-    ).with_columns(value=_rounded(pl.col("value")))
+    codes, refs, values = (_Encoded.of(pc.struct_field(flat, name)) for name in ("code", "ref", "value"))
     naming = [code for code in JOB_REFERENCE_CODES if names_a_job(code, text_ids.templates)]
-    named = text_ids.of_jobs(frame["ref"])
-    names_job = frame["code"].is_in(naming).fill_null(value=False) & (named != UNKNOWN)
-    frame = frame.with_columns(ref=pl.when(names_job).then(None).otherwise("ref"), names_job=names_job).select(
-        list(REASON_KEY)
+    is_naming = codes.values.is_in(naming).fill_null(value=False).to_numpy()
+    named = _jobs(refs, text_ids)
+    names_job = is_naming[codes.places] & (named != UNKNOWN)
+    # One number tells reasons apart, so that the texts of only the distinct ones are looked up.
+    shape = (len(codes.values), len(refs.values), len(values.values), 2)
+    of_refs = np.where(names_job, len(refs.values) - 1, refs.places)
+    numbers = np.ravel_multi_index((codes.places, of_refs, values.places, names_job.astype(np.int64)), shape)
+    distinct = pa.array(numbers).dictionary_encode()
+    code, ref, value, is_named = np.unravel_index(distinct.dictionary.to_numpy(), shape)
+    reasons = pl.DataFrame(
+        {
+            "code": codes.values.gather(code),
+            "ref": refs.values.gather(ref),
+            "value": values.values.gather(value),
+            "names_job": is_named.astype(bool),
+        }
     )
-    found = text_ids.of_reasons(frame).to_numpy().astype(np.uint32)
-    return found | np.where(names_job.to_numpy(), np.uint32(NAMES_A_JOB_BIT), np.uint32(0)), named.to_numpy()
+    found = text_ids.of_reasons(reasons.with_columns(value=_rounded(pl.col("value")))).to_numpy().astype(np.uint32)
+    bits = np.where(names_job, np.uint32(NAMES_A_JOB_BIT), np.uint32(0))
+    return found[distinct.indices.to_numpy()] | bits, named
 
 
 def _rounded(value: pl.Expr) -> pl.Expr:
