@@ -33,10 +33,11 @@ demo: setup
 	@echo "Next:  make ui      the asset graph, runs and previews at http://127.0.0.1:3000"
 	@echo "       make serve   the published feeds at http://127.0.0.1:8080/docs"
 
-# One package: make test PYTEST_OPTIONS=tests/models. Tests of a file stay in one process, for their fixtures are costly.
+# One package: make test PYTEST_OPTIONS=tests/models. Tests of a file stay in one process, for their fixtures are costly,
+# and begin in the order of tests/conftest.py.
 PYTEST_OPTIONS ?=
 test: setup
-	$(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_OPTIONS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -118,8 +118,9 @@ SPELLINGS = (
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 def test_a_stated_state_is_hardly_ever_another(spelling: str) -> None:
-    # A name of two places ("Adelaide/Churchill") is two names in a text.
-    towns = [town for town in TOWNS_WITH_STATES.rows(named=True) if "/" not in town["city"]]
+    # A name of two places ("Adelaide/Churchill") is two names in a text. Each spelling has a third of the towns.
+    some = TOWNS_WITH_STATES.gather_every(3, SPELLINGS.index(spelling) % 3)
+    towns = [town for town in some.rows(named=True) if "/" not in town["city"]]
     found = PLACES.resolve(pl.DataFrame({"text": [spelling.format(**town) for town in towns]}))
     wrong = [
         spelling.format(**town)
