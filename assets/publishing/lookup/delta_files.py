@@ -247,7 +247,7 @@ def _write_differing_fallbacks(
     as_of: dt.datetime,
 ) -> None:
     """The fallback feeds that differ from the last generation's, and the segments that are gone."""
-    query = "select segment, md5(to_json(items)::varchar) as print from fallback_feeds"
+    query = "select segment, hash(items) as print from fallback_feeds"
     before, now = old.sql(query).pl(), new.sql(query).pl()
     file.put_gone(FALLBACK_PREFIX, before.join(now, on="segment", how="anti")["segment"].to_list())
     differing = now.join(before, on=["segment", "print"], how="anti")["segment"].to_list()
