@@ -13,12 +13,12 @@ import os
 import random
 import re
 import shutil
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from pipelines.cli.process import end
 from tests.benchmarks import campaign_runs as runs
 from tests.benchmarks.campaign_faults import FAULTS, Fault, World
 from tests.benchmarks.campaign_runs import QUARTER, START, Child
@@ -222,7 +222,7 @@ def fault_episode(campaign: Campaign, kinds: list[str], *, n_more: int) -> None:
         _check_message(campaign, fault, world.data, what, child)
         _check_served(campaign, twin, world.data, what, child)
         fault.undo()
-        _repeat(campaign, twin, world.data, what, compares=fault.is_repeatable)
+        _repeat(campaign, twin, world.data, what, compared=fault.compared if fault.is_repeatable else ())
         fault.end()
     campaign.end_episode(twin)
 
@@ -250,16 +250,18 @@ def _check_served(campaign: Campaign, twin: Twin, data: Path, what: str, child: 
         campaign.counts["times that a whole generation was served in between"] += 1
 
 
-def _repeat(campaign: Campaign, twin: Twin, data: Path, what: str, *, compares: bool = True) -> None:
-    """Runs once more, and compares the tables with the twin's."""
+def _repeat(campaign: Campaign, twin: Twin, data: Path, what: str, *, compared: tuple[str, ...] = ("",)) -> None:
+    """Runs once more, and compares the tables whose names begin like one of `compared` with the twin's."""
     child = runs.run(data, twin.job, twin.as_of)
     if child.wait() != 0 or _TRACEBACK in child.printed():
         campaign.fail(f"{what}: the next run failed", data, child)
         return
-    if compares:
+    if compared:
         found = runs.asked(lambda: runs.tables(data), campaign.folder)
         different = sorted(
-            name for name in twin.tables.keys() | found.keys() if twin.tables.get(name) != found.get(name)
+            name
+            for name in twin.tables.keys() | found.keys()
+            if name.startswith(compared) and twin.tables.get(name) != found.get(name)
         )
         if different:
             campaign.fail(f"{what}: {', '.join(different)} differ from the twin's", data, child)
@@ -284,4 +286,4 @@ def _count(data: Path, counted: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

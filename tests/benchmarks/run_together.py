@@ -8,11 +8,11 @@ generation as of the round must be served. Another call on the same folder goes 
 import argparse
 import datetime as dt
 import random
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from pipelines.cli.process import end
 from tests.benchmarks import campaign_runs as runs
 from tests.benchmarks.campaign_runs import QUARTER, START
 
@@ -74,4 +74,4 @@ def require(condition: bool, problem: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

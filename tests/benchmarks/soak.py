@@ -13,13 +13,13 @@ import json
 import os
 import random
 import sqlite3
-import sys
 import time
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from pipelines.cli.process import end
 from tests.benchmarks import campaign_runs as runs
 from tests.benchmarks.campaign_runs import START
 from tests.disk_faults import DiskFault, install
@@ -173,4 +173,4 @@ def plot(log: Path, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())
