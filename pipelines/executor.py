@@ -11,13 +11,12 @@ from dagster._core.execution.context.system import PlanOrchestrationContext
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 
-from assets.damage import rebuild_due
 from assets.lake import Lake
 from assets.run_turns import run_turn
 from assets.storage.turns import collect_garbage, refresh
 from features.errors import JobfeedError
-from pipelines.jobs import AFTER_REBUILD
-from pipelines.mending import is_unexplained, mend, verify
+from pipelines.jobs import AFTER_DAILY
+from pipelines.mending import daily_first, is_unexplained, mend, verify
 from pipelines.observer import observed
 from pipelines.records import drop_old_records
 
@@ -49,8 +48,8 @@ class OtherFolderError(JobfeedError, ValueError):
     """A run's configuration names another data folder than that of the process."""
 
 
-class RebuildDueError(JobfeedError):
-    """A run would add to tables that a daily run must make anew first."""
+class DailyFirstError(JobfeedError):
+    """A run would add to tables and models that a daily run must make first."""
 
 
 class _InTurn(Executor):
@@ -82,7 +81,7 @@ class _InTurn(Executor):
             return
         log = plan_context.log
         with run_turn(self._lake, job=plan_context.job_name, on_wait=log.info, on_damage=log.error):
-            self._require_no_rebuild(plan_context.job_name)
+            self._require_daily(plan_context.job_name)
             has_failed = False
             with observed(plan_context, self._lake, is_logged=self._is_logged) as observer:
                 for event in self._steps.execute(plan_context, execution_plan):
@@ -96,11 +95,14 @@ class _InTurn(Executor):
                 drop_old_records(plan_context.instance, now=now)
                 collect_garbage(self._lake, now=now)
 
-    def _require_no_rebuild(self, job: str) -> None:
+    def _require_daily(self, job: str) -> None:
         """Looked at when the run has its turn: the run that it waited for may have computed a past day."""
-        reason = rebuild_due(self._lake)
-        if reason is not None and job in AFTER_REBUILD:
-            raise RebuildDueError(f"{reason}: {job} would add to them and serve them as of now. Run daily first")
+        reason = daily_first(self._lake) if job in AFTER_DAILY else None
+        if reason is not None:
+            raise DailyFirstError(
+                f"{reason}; {job} only adds to what daily makes. Run `jobfeed run daily` first, or the job "
+                "daily in the UI"
+            )
 
     def _damage(self, job: str, *, has_failed: bool) -> Iterator[str]:
         """What was found damaged and set aside after a run."""

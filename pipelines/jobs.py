@@ -122,7 +122,7 @@ daily_backfill = dg.define_asset_job(
 JOBS = [daily, hourly, frequent, digests, weekly]
 BACKFILLS = [daily_backfill]
 # These add to the tables that the last daily run made.
-AFTER_REBUILD = frozenset({"hourly", "frequent", DIGESTS_JOB})
+AFTER_DAILY = frozenset({"hourly", "frequent", DIGESTS_JOB})
 ACTIVE = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,

@@ -1,4 +1,7 @@
-"""What only a daily run mends: damaged files, which are set aside after a step failed, and tables of a past day."""
+"""What only a daily run mends: damaged files, which are set aside after a step failed, and tables of a past day.
+
+A first run is such a case too.
+"""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -6,11 +9,13 @@ from collections.abc import Iterator
 import dagster as dg
 from dagster import DagsterEvent
 
-from assets.damage import Damage, find_damage, rebuild_noted_at, set_aside
+from assets.damage import Damage, find_damage, rebuild_due, rebuild_noted_at, set_aside
 from assets.inventory import altered_files
 from assets.lake import Lake
 from assets.resources import BACKFILL_JOB, Workspace
 from pipelines.jobs import ACTIVE
+
+_MODEL_OF_DAILY = "also_applied.npz"  # weekly makes others
 
 
 def is_unexplained(event: DagsterEvent) -> bool:
@@ -35,6 +40,14 @@ def _set_aside(lake: Lake, found: list[Damage]) -> Iterator[str]:
     yield from set_aside(lake, lake.root.parent / "models", found, at=dt.datetime.now(dt.UTC))
     if found:
         yield "run `jobfeed run daily`, which makes anew what was set aside; `jobfeed run` of any job does so by itself"
+
+
+def daily_first(lake: Lake) -> str | None:
+    """Why a daily run must come before one that adds to its tables and models; None if any may come."""
+    if (reason := rebuild_due(lake)) is not None:
+        return reason
+    is_trained = (lake.root.parent / "models" / "training" / _MODEL_OF_DAILY).is_file()
+    return None if is_trained else f"{lake.root.parent} has no models of a daily run yet"
 
 
 @dg.sensor(

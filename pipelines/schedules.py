@@ -16,7 +16,7 @@ from assets.resources import AS_OF_TAG, BACKFILL_JOB, DIGESTS_JOB
 from assets.run_ledger import COVERED
 from features.errors import JobfeedError
 from pipelines.environment import note_nothing_new, nothing_new_since, workspace_from_environment
-from pipelines.jobs import ACTIVE, AFTER_REBUILD, DIGEST_STEPS
+from pipelines.jobs import ACTIVE, AFTER_DAILY, DIGEST_STEPS
 
 DIGEST_STEP_TAG = "jobfeed/digest_step"
 SEND = "send"
@@ -44,7 +44,7 @@ def request_if_needed(context: dg.ScheduleEvaluationContext, job_name: str) -> d
         active = context.instance.get_runs(dg.RunsFilter(job_name=covering, statuses=ACTIVE), limit=1)
         if active:
             return dg.SkipReason(f"run {active[0].run_id} of {covering} is still active")
-    if job_name in AFTER_REBUILD and (reason := _daily_first(context.instance)) is not None:
+    if job_name in AFTER_DAILY and (reason := _daily_first(context.instance)) is not None:
         return dg.SkipReason(reason)
     last = nothing_new_since(job_name, context.scheduled_execution_time.astimezone(dt.UTC))
     if last is not None:

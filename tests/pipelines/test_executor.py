@@ -61,6 +61,14 @@ def hourly() -> dg.JobDefinition:
     return hourly
 
 
+def frequent() -> dg.JobDefinition:
+    @dg.job(executor_def=in_turn(dg.in_process_executor, Lake(Path(os.environ[FOLDER]))))
+    def frequent() -> None:
+        add()
+
+    return frequent
+
+
 def test_a_run_adds_nothing_to_tables_of_a_past_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FOLDER, str(tmp_path / "lake"))
     publish_small(tmp_path / "published", as_of=AS_OF)
@@ -72,7 +80,21 @@ def test_a_run_adds_nothing_to_tables_of_a_past_day(tmp_path: Path, monkeypatch:
         assert not result.success
         said = " ".join(str(event.event_specific_data) for event in result.all_events)
     assert "the tables are as of 2026-02-28 00:00, and what is served is newer" in said
-    assert "Run daily first" in said
+    assert "Run `jobfeed run daily` first" in said
+
+
+def test_a_first_run_that_would_add_to_nothing_says_what_to_do_before_it_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER, str(tmp_path / "lake"))
+    with (
+        dg.instance_for_test(temp_dir=str(tmp_path)) as instance,
+        dg.execute_job(dg.reconstructable(frequent), instance, raise_on_error=False) as result,
+    ):
+        assert not result.success
+        said = " ".join(str(event.event_specific_data) for event in result.all_events)
+    assert f"{tmp_path} has no models of a daily run yet" in said
+    assert "the job daily in the UI" in said
 
 
 class Folders(dg.ConfigurableResource[object]):
