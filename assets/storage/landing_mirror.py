@@ -17,7 +17,13 @@ import msgspec
 from assets.lake import write_bytes
 from assets.storage.local_files import free_name
 from assets.storage.working_copy import WorkingCopy, require_room
-from serving.contract.object_store import ListedObject, ObjectDamagedError, ObjectMissingError, StoreUrlError
+from serving.contract.object_store import (
+    ListedObject,
+    ObjectConflictError,
+    ObjectDamagedError,
+    ObjectMissingError,
+    StoreUrlError,
+)
 
 LANDING = "landing"
 LANDING_VARIABLE = "JOBFEED_LANDING"
@@ -99,10 +105,10 @@ def _fetch(copy: WorkingCopy, one: ListedObject) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = free_name(path)
     try:
-        copy.store.download(one.key, temporary, n_bytes=one.n_bytes)
+        copy.store.download(one.key, temporary, n_bytes=one.n_bytes, version=one.version)
         os.utime(temporary, ns=(_nanoseconds(one.modified_at),) * 2)
         temporary.replace(path)
-    except (ObjectMissingError, ObjectDamagedError):
+    except (ObjectConflictError, ObjectMissingError, ObjectDamagedError):
         return False
     finally:
         temporary.unlink(missing_ok=True)

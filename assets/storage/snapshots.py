@@ -13,6 +13,7 @@ import msgspec
 
 from assets.parts import TEMPORARY_PREFIX
 from features.errors import JobfeedError
+from serving.contract.cache import is_inside
 from serving.contract.object_store import ObjectStore
 
 FORMAT = 1
@@ -93,7 +94,7 @@ def read_snapshot(store: ObjectStore, part: Part) -> tuple[Snapshot, str | None]
     try:
         snapshot = msgspec.json.decode(found.body, type=Snapshot)
         known = snapshot.format == FORMAT
-        is_sound = all(part_of(path) is part and _is_inside(path) for path in snapshot.files)
+        is_sound = all(part_of(path) is part and is_inside(path) for path in snapshot.files)
     except msgspec.MsgspecError as error:
         raise SnapshotError(
             f"{store.url}/{part.snapshot_key} is damaged: {error}; restore an older version of it"
@@ -126,8 +127,3 @@ def part_of(relative: str) -> Part | None:
     if path.name.startswith(TEMPORARY_PREFIX) or path.name.endswith(_BESIDE_SQLITE):
         return None
     return Part.OUTBOX if relative.startswith(_OUTBOX_PREFIXES) else Part.LAKE
-
-
-def _is_inside(relative: str) -> bool:
-    path = PurePosixPath(relative)
-    return path.as_posix() == relative and not path.is_absolute() and ".." not in path.parts

@@ -5,7 +5,6 @@ those that it does not name are removed. A run that is killed leaves the old sna
 """
 
 import os
-import shutil
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from assets.lake import Lake, fsync_folder, write_bytes
 from assets.storage.local_files import STATE_FOLDER, LocalFiles, beside, free_name, remove_copies
 from assets.storage.snapshots import Part, Snapshot, StoredFile, read_snapshot
 from features.errors import JobfeedError
-from serving.contract.cache import CACHE_VARIABLE, folder_of
+from serving.contract.cache import folder_of, lack_of_room
 from serving.contract.object_store import SCHEME, ObjectDamagedError, ObjectMissingError, ObjectStore, split_url
 
 _URL_FILE = "url"
@@ -141,9 +140,6 @@ def read_until_whole(copy: WorkingCopy, part: Part, fetch: Callable[[Snapshot], 
 
 def require_room(folder: Path, n_bytes: int) -> None:
     """Raises WorkingCopyError if less is free on the disk of `folder`."""
-    free = shutil.disk_usage(folder).free
-    if n_bytes > free:
-        raise WorkingCopyError(
-            f"{folder}: {n_bytes / 1e9:.1f} GB are to be fetched and {free / 1e9:.1f} GB are free; free some space, or "
-            f"name a folder on a larger disk in {CACHE_VARIABLE}"
-        )
+    problem = lack_of_room(folder, n_bytes)
+    if problem is not None:
+        raise WorkingCopyError(problem)

@@ -3,7 +3,8 @@
 import hashlib
 import os
 import re
-from pathlib import Path
+import shutil
+from pathlib import Path, PurePosixPath
 
 from serving.contract.object_store import split_url
 
@@ -22,3 +23,21 @@ def folder_of(url: str, cache: Path) -> Path:
     bucket, prefix = split_url(url)
     readable = re.sub(r"[^a-z0-9]+", "-", f"{bucket}-{prefix}".lower()).strip("-")[:60]
     return cache / f"{readable}-{hashlib.sha256(f'{bucket}/{prefix}'.encode()).hexdigest()[:8]}"
+
+
+def is_inside(relative: str) -> bool:
+    """Whether a path that a store states is one of a file within a folder, written in the one plain way."""
+    path = PurePosixPath(relative)
+    is_plain = path.as_posix() == relative and relative != "."
+    return is_plain and not path.is_absolute() and ".." not in path.parts
+
+
+def lack_of_room(folder: Path, n_bytes: int) -> str | None:
+    """What is wrong if less than `n_bytes` are free on the disk of `folder`; None if it has room."""
+    free = shutil.disk_usage(folder).free
+    if n_bytes <= free:
+        return None
+    return (
+        f"{folder}: {n_bytes / 1e9:.1f} GB are to be fetched and {free / 1e9:.1f} GB are free; free some space, or name "
+        f"a folder on a larger disk in {CACHE_VARIABLE}"
+    )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from serving.contract.errors import JobfeedError
 
 if TYPE_CHECKING:
+    from obstore import GetOptions
     from obstore.store import S3Store
 
 SCHEME = "s3://"
@@ -164,22 +165,20 @@ class ObjectStore:
         *,
         n_bytes: int,
         sha256: str | None = None,
+        version: str | None = None,
         report_progress: Callable[[], None] = lambda: None,
     ) -> None:
         """Writes an object to `path`, a new file; `report_progress` is called after each part.
 
-        Raises ObjectDamagedError if its size or its SHA-256 is another one, and ObjectMissingError.
+        Raises ObjectDamagedError if its size or its SHA-256 is another one, ObjectConflictError if it is no longer of
+        `version`, and ObjectMissingError.
         """
-        import obstore
-
         digest, n_read = hashlib.sha256(), 0
         with path.open("xb") as file:
             os.fchmod(file.fileno(), OWNER_ONLY)
             # In parts, so that no request is longer than its deadline and a broken one is repeated alone.
             for start in range(0, n_bytes, _PART_BYTES):
-                with self._told(key, "be read"):
-                    end = min(start + _PART_BYTES, n_bytes)
-                    part = memoryview(obstore.get_range(self._store, key, start=start, end=end))
+                part = self._read_part(key, start, min(start + _PART_BYTES, n_bytes), version)
                 file.write(part)
                 digest.update(part)
                 n_read += part.nbytes
@@ -190,6 +189,25 @@ class ObjectStore:
             raise ObjectDamagedError(f"{self.url}/{key}: {n_read} bytes; expected {n_bytes}")
         if sha256 is not None and digest.hexdigest() != sha256:
             raise ObjectDamagedError(f"{self.url}/{key}: content differs from its checksum")
+
+    def _read_part(self, key: str, start: int, end: int, version: str | None) -> memoryview:
+        """Bytes of an object of `version`, so that parts of two versions are never put together."""
+        import obstore
+        from obstore.exceptions import PreconditionError
+
+        options: GetOptions = {"range": (start, end)}
+        if version is not None:
+            options["if_match"] = version
+        with self._told(key, "be read"):
+            try:
+                found = obstore.get(self._store, key, options=options)
+                part = memoryview(found.bytes())
+            except PreconditionError:
+                found = None
+        # Some stores ignore the condition.
+        if found is None or (version is not None and found.meta["e_tag"] != version):
+            raise ObjectConflictError(f"{self.url}/{key}: somebody has replaced it since it was listed")
+        return part
 
     def list(self, prefix: str) -> Iterator[ListedObject]:
         """All objects whose key begins with the folder `prefix`."""

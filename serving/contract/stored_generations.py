@@ -9,11 +9,12 @@ import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
+from serving.contract.cache import is_inside, lack_of_room
 from serving.contract.generation import (
     MANIFEST,
     POINTER,
@@ -71,7 +72,7 @@ def read_generation(store: ObjectStore, name: str) -> StoredGeneration:
         is_sound = all(is_generation_name(holder) and path in manifest.files for path, holder in shared.items())
     except (orjson.JSONDecodeError, AttributeError, TypeError):
         is_sound = False
-    if not is_sound or manifest.generation != name or not all(map(_is_inside, manifest.files)):
+    if not is_sound or manifest.generation != name or not all(map(is_inside, manifest.files)):
         raise GenerationError(f"{key_of(name, SHARED)}: is damaged")
     return StoredGeneration(manifest, body, shared)
 
@@ -98,7 +99,9 @@ def fetch_generation(
         # What is there is whole: an earlier attempt broke off.
         if not target.exists() and not _link(known.get(_identity(found.manifest.files[relative])), target):
             missing.append(relative)
-    _require_room(published, sum(int(found.manifest.files[one]["bytes"]) for one in missing))
+    problem = lack_of_room(published, sum(int(found.manifest.files[one]["bytes"]) for one in missing))
+    if problem is not None:
+        raise GenerationError(problem)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(lambda one: _download(store, found, one, folder / one, report_progress), missing))
     (folder / MANIFEST).write_bytes(found.body)
@@ -157,14 +160,3 @@ def _link(known: Path | None, target: Path) -> bool:
     except OSError:  # removed since it was listed, or too many links
         return False
     return True
-
-
-def _require_room(folder: Path, n_bytes: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if n_bytes > free:
-        raise GenerationError(f"{folder}: {n_bytes / 1e9:.1f} GB are to be fetched and {free / 1e9:.1f} GB are free")
-
-
-def _is_inside(relative: str) -> bool:
-    path = PurePosixPath(relative)
-    return not path.is_absolute() and ".." not in path.parts and path.as_posix() == relative and relative != ""

@@ -1,10 +1,12 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from assets.ingest.landing import LandingManifest, list_landed
 from assets.run_turns import run_turn
 from assets.storage.landing_mirror import mirror_landing
+from serving.contract import object_store
 from serving.contract.object_store import ObjectStore, StoreUrlError
 from tests.assets.storage.world import Machine
 from tests.factories import AS_OF
@@ -42,6 +44,30 @@ def test_what_is_here_is_not_fetched_again(machine: Machine, monkeypatch: pytest
     (machine.copy.root / "landing/users/a.jsonl").write_bytes(b"changed here")
     assert mirror_landing(machine.copy) == 1
     assert landed(machine) == {"users/a.jsonl": b"1"}
+
+
+@pytest.mark.parametrize("part_bytes", [1 << 20, 4])
+def test_an_object_that_is_replaced_after_it_was_listed_comes_whole_with_the_next_run(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, part_bytes: int
+) -> None:
+    store, key = machine.copy.store, "landing/users/a.jsonl"
+    store.write(key, b"old bytes")
+    monkeypatch.setattr(object_store, "_PART_BYTES", part_bytes)
+    read_part = ObjectStore._read_part
+    n_left = 1 if part_bytes > 4 else 2  # before the first part, or after it
+
+    def replaced_then_read(self: ObjectStore, *arguments: Any) -> memoryview:
+        nonlocal n_left
+        n_left -= 1
+        if n_left == 0:
+            store.write(key, b"new bytes")
+        return read_part(self, *arguments)
+
+    monkeypatch.setattr(ObjectStore, "_read_part", replaced_then_read)
+    mirror_landing(machine.copy)
+    assert landed(machine) == {}
+    mirror_landing(machine.copy)
+    assert landed(machine) == {"users/a.jsonl": b"new bytes"}
 
 
 def test_a_file_that_was_read_counts_as_read_on_another_machine(machine: Machine, tmp_path: Path) -> None:
