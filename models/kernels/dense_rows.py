@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from models.arrays import NO_ENTRY, Csr, CsrArrays, Floats, Ints, csr_of_shape
+from models.arrays import NO_ENTRY, Csr, CsrArrays, Doubles, Floats, Ints, csr_of_shape
 from models.kernels.compiling import compiled
 from models.kernels.heaps import heap_drain, heap_offer
 from models.kernels.sparse_rows import mark_row
@@ -24,6 +24,13 @@ def top_k_rounded(scores: Floats, forbidden: Csr, k: int) -> Ints:
     A matrix product differs in its last bits with the size of the block; rounded scores don't.
     """
     return _best(scores, forbidden, k, step=_DECIMALS)
+
+
+def sums_of_runs(rows: Floats, starts: Ints) -> Doubles:
+    """The sum of the rows `starts[i]` to `starts[i + 1]` for each i, in their order and in double precision."""
+    sums = np.zeros((len(starts) - 1, rows.shape[1]), dtype=np.float64)
+    _sums_of_runs(rows, starts, sums)
+    return sums
 
 
 def _best(scores: Floats, forbidden: Csr | None, k: int, *, step: float) -> Ints:
@@ -55,3 +62,11 @@ def _top_k(scores: Any, forbidden: Any, step: Any, found: Any) -> None:
                     threshold -= np.float32(0.5) / step  # what is rounded up to it or beyond is not lost
         heap_drain(heap, size, found[row])
         mark_row(is_forbidden, forbidden, row, False)
+
+
+@compiled
+def _sums_of_runs(rows: Any, starts: Any, sums: Any) -> None:
+    for run in range(len(sums)):
+        for row in range(starts[run], starts[run + 1]):
+            for column in range(rows.shape[1]):
+                sums[run, column] += np.float64(rows[row, column])

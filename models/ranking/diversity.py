@@ -13,6 +13,7 @@ from models.sort_keys import best_first, rank_in_group
 
 SKETCH_DIMENSIONS = 16
 _SKETCH_SAMPLE = 20_000  # evenly spaced jobs that the axes are fitted on
+_SKETCHED_AT_ONCE = 4_096
 _NEGLIGIBLE = 1e-6
 _POPULAR_OF_COMPANY = 3
 # Parts of the similarity of two jobs; they sum to 1.
@@ -61,18 +62,20 @@ def topic_sketch(vectors: Floats, n_dimensions: int = SKETCH_DIMENSIONS) -> Floa
 
     The mean is subtracted first: text vectors share a large common part that would make all jobs look alike.
     """
-    known = np.abs(vectors).sum(axis=1) > 0
-    n_known = int(known.sum())
-    n_axes = min(n_dimensions, vectors.shape[1], n_known)
+    known = np.flatnonzero(vectors.any(axis=1))
+    n_axes = min(n_dimensions, vectors.shape[1], len(known))
     sketch = np.zeros((len(vectors), max(1, n_axes)), dtype=np.float32)
-    if n_axes == 0 or n_known == 1:  # nothing to compare
+    if n_axes == 0 or len(known) == 1:  # nothing to compare
         return sketch
-    sample = vectors[known][:: -(-n_known // _SKETCH_SAMPLE)].astype(np.float64)
+    sample = vectors[known[:: -(-len(known) // _SKETCH_SAMPLE)]].astype(np.float64)
     mean = sample.mean(axis=0)
+    sample -= mean
     # Eigenvalues ascend. The sign of an axis is free, and products of sketches do not depend on it.
-    _, axes = np.linalg.eigh((sample - mean).T @ (sample - mean))
+    _, axes = np.linalg.eigh(sample.T @ sample)
     chosen = axes[:, ::-1][:, : min(n_axes, len(sample))]
-    sketch[known, : chosen.shape[1]] = (vectors[known] - mean) @ chosen
+    for start in range(0, len(known), _SKETCHED_AT_ONCE):
+        rows = known[start : start + _SKETCHED_AT_ONCE]
+        sketch[rows, : chosen.shape[1]] = (vectors[rows] - mean) @ chosen
     sketch[np.abs(sketch).max(axis=1) <= _NEGLIGIBLE] = 0
     return unit_rows(sketch)
 

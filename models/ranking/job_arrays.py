@@ -99,11 +99,9 @@ def encode_jobs(
         shown.select("job_id", "job")
         .join(jobs, on="job_id", how="left")
         .join(job_features, on="job_id", how="left")
+        .join(_company_names(jobs["company"]), on="company", how="left")
         .sort("job")
-        .with_columns(
-            company_key=pl.coalesce("company_id", "company").str.to_lowercase().str.strip_chars(),
-            company_name=company_name_key(pl.col("company")),
-        )
+        .with_columns(company_key=pl.coalesce("company_id", "company").str.to_lowercase().str.strip_chars())
     )
     features = feature_names(preference_values["dimension"], preference_values["value"])
     places = places_of_jobs(frame.lazy()).collect().join(shown, on="job_id").sort("job", maintain_order=True)
@@ -209,6 +207,11 @@ def _shown(jobs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     )
     row_of_job = groups.join(shown.select("group", "job"), on="group").select("job_id", "job").sort("job_id")
     return shown, row_of_job
+
+
+def _company_names(companies: pl.Series) -> pl.DataFrame:
+    """The key of each distinct company name: many jobs share one, and making it is the dearest part of the encoding."""
+    return pl.DataFrame({"company": companies.unique()}).with_columns(company_name=company_name_key(pl.col("company")))
 
 
 def company_name_key(name: pl.Expr) -> pl.Expr:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from models.arrays import Csr, CsrArrays, Floats, Ints, unit_rows
 from models.fitting.clusters import cluster, nearest
 from models.kernels.compiling import compiled
+from models.kernels.dense_rows import sums_of_runs
 from models.kernels.heaps import heap_drain, heap_offer
 from models.kernels.sparse_rows import mark_row
 from models.ranking.settings import EXACT_JOBS
@@ -60,9 +61,7 @@ def build_index(
     order = np.argsort(labels, kind="stable")
     starts = np.searchsorted(labels[order], np.arange(n_clusters + 1)).astype(np.int32)
     rows = np.ascontiguousarray(rows[order])
-    sums = np.add.reduceat(rows.astype(np.float64), np.minimum(starts[:-1], len(rows) - 1), axis=0)
-    size = np.diff(starts)[:, None]
-    centroids = np.where(size > 0, sums / np.maximum(size, 1), 0).astype(np.float32)
+    centroids = (sums_of_runs(rows, starts) / np.maximum(np.diff(starts), 1)[:, None]).astype(np.float32)
     n_probed = min(n_clusters, max(1, round(probed_jobs * n_clusters / len(jobs))))
     return VectorIndex(rows, jobs[order], starts, centroids, n_probed, len(vectors))
 
