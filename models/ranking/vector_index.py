@@ -116,26 +116,24 @@ def _search_all(scores: Any, index: Any, is_known: Any, forbidden: Any, found: A
 def _search_clusters(
     queries: Any, similarity: Any, index: Any, is_known: Any, forbidden: Any, found: Any, best: Any
 ) -> None:
+    # Cluster by cluster: the vectors of one stay in the cache for all users who search it.
     rows, jobs, starts = index.rows, index.jobs, index.starts
+    n_users, n_clusters = similarity.shape
     is_forbidden = np.zeros(index.n_jobs, dtype=np.bool_)
-    heap = np.empty(found.shape[1], dtype=np.int64)
-    probes = np.empty(index.n_probed, dtype=np.int64)
-    clusters = np.empty(index.n_probed, dtype=np.int32)
-    lowest = np.float32(similarity.min())
-    for row in range(found.shape[0]):
-        if not is_known[row]:
-            continue
-        mark_row(is_forbidden, forbidden, row, True)
-        n_clusters = 0
-        for place in range(similarity.shape[1]):
-            n_clusters = heap_offer(probes, n_clusters, descending_key(similarity[row, place] - lowest, place))
-        heap_drain(probes, n_clusters, clusters)
-        size, greatest, threshold = 0, np.float32(0), np.float32(0)
-        for probe in range(n_clusters):
-            for position in range(starts[clusters[probe]], starts[clusters[probe] + 1]):
+    heaps, sizes = np.empty((n_users, found.shape[1]), dtype=np.int64), np.zeros(n_users, dtype=np.int64)
+    least = np.zeros(n_users, dtype=np.float32)
+    is_probed = _probed(similarity, is_known, index.n_probed)
+    for probed in range(n_clusters):
+        for row in range(n_users):
+            if not is_probed[probed, row]:
+                continue
+            mark_row(is_forbidden, forbidden, row, True)
+            query, heap, size, threshold, greatest = queries[row], heaps[row], sizes[row], least[row], best[row]
+            for position in range(starts[probed], starts[probed + 1]):
+                vector = rows[position]
                 score = np.float32(0)
-                for dimension in range(queries.shape[1]):
-                    score += queries[row, dimension] * rows[position, dimension]
+                for dimension in range(len(query)):
+                    score += query[dimension] * vector[dimension]
                 if score < threshold or score <= 0:
                     continue
                 greatest = max(greatest, score)
@@ -143,6 +141,26 @@ def _search_clusters(
                     size = heap_offer(heap, size, descending_key(score, jobs[position]))
                     if size == len(heap):
                         threshold = score_of_key(heap[0])
-        best[row] = greatest
-        heap_drain(heap, size, found[row])
-        mark_row(is_forbidden, forbidden, row, False)
+            sizes[row], least[row], best[row] = size, threshold, greatest
+            mark_row(is_forbidden, forbidden, row, False)
+    for row in range(n_users):
+        heap_drain(heaps[row], sizes[row], found[row])
+
+
+@compiled
+def _probed(similarity: Any, is_known: Any, n_probed: int) -> Any:
+    """Which clusters each known user searches, those most similar to the user: clusters x users."""
+    is_probed = np.zeros((similarity.shape[1], similarity.shape[0]), dtype=np.bool_)
+    probes = np.empty(n_probed, dtype=np.int64)
+    clusters = np.empty(n_probed, dtype=np.int32)
+    lowest = np.float32(similarity.min())
+    for row in range(similarity.shape[0]):
+        if not is_known[row]:
+            continue
+        n_clusters = 0
+        for place in range(similarity.shape[1]):
+            n_clusters = heap_offer(probes, n_clusters, descending_key(similarity[row, place] - lowest, place))
+        heap_drain(probes, n_clusters, clusters)
+        for probe in range(n_clusters):
+            is_probed[clusters[probe], row] = True
+    return is_probed
