@@ -186,7 +186,8 @@ def _rank_some(
     shortened = _shortened(ranking, lake, ended, without=[users, again.gone])
     report.timings.seconds["shortening"] = time.perf_counter() - started
     report.n_shortened, report.n_waiting = len(shortened), len(queue.left)
-    report.n_rows = _add(feeds_table(lake), pl.concat([ranked, shortened]).sort("user_id"), again.gone, made_of)
+    rows = pl.concat([ranked, shortened]).sort("user_id") if len(shortened) else ranked
+    report.n_rows = _add(feeds_table(lake), rows, again.gone, made_of)
     keep_waiting(lake, queue.left)
     return report
 
@@ -328,13 +329,13 @@ def _rank_batches(run: RankingRun, pool: ThreadPoolExecutor, report: Report) -> 
 
 
 def _ranked(run: RankingRun, rows: Longs) -> tuple[pl.DataFrame, Timings]:
-    """The feeds of the users at the given positions, sorted, and where the seconds went."""
+    """The feeds of the users at the given ascending positions, and where the seconds went."""
     started = time.perf_counter()
     batch = run.batch(rows)
     encoding = Timings({"encoding": time.perf_counter() - started})
     feeds, timings = rank_batch(run.context, batch, now=time.perf_counter)
     timings.add(encoding)
-    return feeds.sort("user_id"), timings
+    return feeds, timings
 
 
 def _shortened(run: RankingRun, lake: Lake, jobs: pl.Series | None, *, without: Sequence[pl.Series]) -> pl.DataFrame:

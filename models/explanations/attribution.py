@@ -11,7 +11,7 @@ from features.components import REMOTE_OK
 from features.schemas.ranking import REASON_CODES
 from models.arrays import NO_ENTRY, Bools, Doubles, Floats, Ints, Longs, names_at, take_or_missing
 from models.explanations.similarity import OF_ONE_ROLE, common_share, reads_as_similar
-from models.kernels.sparse_rows import History, most_similar, rarest_common
+from models.kernels.sparse_rows import History, lookup, most_similar, rarest_common
 from models.ranking.context import KIND_APPLIED, KIND_SAVED, KIND_VIEWED, CandidatePairs
 from models.ranking.feed_rows import REASON_ROWS, RankedItems
 from models.ranking.retrieval import RETRIEVERS
@@ -101,11 +101,11 @@ def _strengths(pairs: CandidatePairs, items: RankedItems) -> tuple[dict[str, Flo
     part = {name: _contribution(name, pairs, items) for name in items.values}
     known = {name: np.nan_to_num(items.values[name], nan=-1.0) for name in READ_BY_REASONS}
     similar = _most_similar(pairs, items)
-    km = pairs.distance_km()
+    km = pairs.distance_km
     limit = users.max_distance_km[pairs.user]
     is_near = km <= np.where(np.isnan(limit), 25.0, limit)
     is_remote = (jobs.is_remote[pairs.job] == 1) & (users.remote[pairs.user] >= REMOTE_OK)
-    is_same_country = pairs.is_same_country() == 1
+    is_same_country = pairs.is_same_country == 1
     has_role = pairs.sum_over(jobs.roles, users.roles) > 0
     follows = _company_affinity(pairs)
     place = part["location"] + part["location_match"]
@@ -122,7 +122,7 @@ def _strengths(pairs: CandidatePairs, items: RankedItems) -> tuple[dict[str, Flo
         "skills": _where(known["skills"] > 0, part["skills"] + _found(items, "skills") * (1 + 2 * known["skills"])),
         "role": _where(has_role, 1.2 * _found(items, "skills")),
         "nearby": _where(is_near & ~is_remote, place),
-        "same_city": _where(pairs.is_same_city() & ~is_near & ~is_remote, place),
+        "same_city": _where(pairs.is_same_city & ~is_near & ~is_remote, place),
         "remote": _where(is_remote, place),
         "popular_in_area": _where(is_same_country & (known["engagement"] >= 0.5), part["engagement"]),
         "trending": _where(known["trending"] >= 0.2, part["trending"] + _found(items, "trending") * known["trending"]),
@@ -193,12 +193,9 @@ def _reads_as_similar(similar: _Similar, pairs: CandidatePairs) -> Bools:
 
 def _company_affinity(pairs: CandidatePairs) -> Doubles:
     """The user's learned affinity to the job's company, 0 without one."""
-    names = pairs.jobs.vocabularies["preference_feature"]
-    is_company = names.str.starts_with("company\t").to_numpy()
-    if not is_company.any():
-        return np.zeros(pairs.job.shape)
-    columns = np.flatnonzero(is_company)
-    return pairs.sum_over(pairs.jobs.preference_features[:, columns].tocsr(), pairs.batch.affinity[:, columns])
+    feature = pairs.jobs.company_feature[pairs.job]
+    affinity = lookup(pairs.batch.affinity[pairs.rows], np.maximum(feature, 0)) if (feature >= 0).any() else 0
+    return np.where(feature >= 0, affinity, 0).astype(np.float64)
 
 
 def _reference(
@@ -221,11 +218,11 @@ def _reference(
     elif code in ("skills", "tags", "role"):
         ref = _common_names(code, job, row, pairs)
     elif code == "nearby":
-        value = np.round(pairs.distance_km().ravel()[item], 1)
+        value = np.round(pairs.distance_km.ravel()[item], 1)
     elif code == "same_city":
         ref = names_at(jobs.vocabularies["city"], pairs.users.city[user])
     elif code == "popular_in_area":
-        is_city = pairs.is_same_city().ravel()[item]
+        is_city = pairs.is_same_city.ravel()[item]
         city = names_at(jobs.vocabularies["city"], np.where(is_city, pairs.users.city[user], -1))
         ref = city.fill_null(names_at(jobs.vocabularies["country"], pairs.users.country[user]))
     elif code == "company":

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.arrays import Bools, Csr
+from models.arrays import Bools, Csr, Doubles
+from models.kernels.sparse_rows import common_entries
 
 # Least cosine of two jobs: of one role with a skill in common, with half of the skills in common, and of any two.
 OF_ONE_ROLE, OF_LIKE_SKILLS, OF_ANY = 0.6, 0.8, 0.9
@@ -29,9 +30,9 @@ def reads_as_similar(cosine: Any, *, role_share: Any, skill_share: Any) -> Bools
     return np.asarray(cosine >= least, dtype=np.bool_)
 
 
-def common_share(table: Csr, rows: NDArray[Any], others: NDArray[Any]) -> NDArray[np.float64]:
+def common_share(table: Csr, rows: NDArray[Any], others: NDArray[Any]) -> Doubles:
     """What each pair of rows has in common, as a share of the shorter row; 0 if one is empty."""
-    left, right = table[rows].astype(np.bool_), table[others].astype(np.bool_)
-    n_common = np.asarray(left.multiply(right).sum(axis=1), dtype=np.float64).ravel()
-    least = np.minimum(np.diff(left.indptr), np.diff(right.indptr))
+    n_common = common_entries(table, rows, others)
+    length = np.diff(table.indptr)
+    least = np.minimum(length[rows], length[others])
     return np.asarray(np.divide(n_common, least, out=np.zeros(len(n_common)), where=least > 0), dtype=np.float64)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.arrays import NO_ENTRY, Csr, CsrArrays, Doubles, Floats, Ints
+from models.arrays import NO_ENTRY, Csr, CsrArrays, Doubles, Floats, Ints, Longs
 from models.kernels.compiling import compiled
 from models.kernels.heaps import heap_drain, heap_offer
 from models.sort_keys import descending_key
@@ -57,6 +57,14 @@ def dot_pairs(users: Floats, items: Floats, chosen: Ints) -> Floats:
     if chosen.size and users.shape[1]:
         _dot_pairs(users, items, chosen, products)
     return products
+
+
+def common_entries(table: Csr, rows: NDArray[Any], others: NDArray[Any]) -> Longs:
+    """How many columns have an entry other than 0 both in row `rows[i]` and in row `others[i]` of `table`."""
+    counts = np.zeros(len(rows), dtype=np.int64)
+    if len(rows):
+        _common_entries(CsrArrays.of(table), rows, others, counts)
+    return counts
 
 
 def rarest_common(items: Csr, chosen: Ints, users: Csr, rows: NDArray[Any], *, most: int) -> Ints:
@@ -153,6 +161,21 @@ def _dot_pairs(users: Any, items: Any, chosen: Any, products: Any) -> None:
             for dimension in range(users.shape[1]):
                 total += users[row, dimension] * np.float32(items[item, dimension])
             products[row, place] = total
+
+
+@compiled
+def _common_entries(table: Any, rows: Any, others: Any, counts: Any) -> None:
+    for pair in range(len(rows)):
+        left, left_end = table.indptr[rows[pair]], table.indptr[rows[pair] + 1]
+        right, right_end = table.indptr[others[pair]], table.indptr[others[pair] + 1]
+        while left < left_end and right < right_end:
+            if table.indices[left] < table.indices[right]:
+                left += 1
+            elif table.indices[left] > table.indices[right]:
+                right += 1
+            else:
+                counts[pair] += table.data[left] != 0 and table.data[right] != 0
+                left, right = left + 1, right + 1
 
 
 @compiled

@@ -192,6 +192,7 @@ class CandidatePairs:
         """The same block against the first `n` columns."""
         return CandidatePairs(self.block, self.job[:, :n])
 
+    @cached_property
     def distance_km(self) -> Floats:
         """To the nearest place of the job; NaN where the user or all places have no coordinates."""
         km = _distance_km(self.users, self.user, self.jobs, self.job)
@@ -200,6 +201,7 @@ class CandidatePairs:
         np.fmin.at(km, (row, column), further)
         return km
 
+    @cached_property
     def is_same_city(self) -> Bools:
         """Any place of the same name that is not known to lie abroad: London is in Britain and in Canada."""
         is_same = _is_same_city(self.users, self.user, self.jobs, self.job)
@@ -209,6 +211,7 @@ class CandidatePairs:
         )
         return is_same
 
+    @cached_property
     def is_same_country(self) -> Floats:
         """1 if any place of the job is in the user's country, 0 if none is, NaN where either is unknown."""
         is_same = _is_same_country(self.users, self.user, self.jobs, self.job)

@@ -55,6 +55,7 @@ class JobTable:
     n_tags: Floats
     roles: Csr
     preference_features: Csr  # columns: (dimension, value) pairs of the learned preferences
+    company_feature: Ints  # the column of the job's company in them
     engagement: Floats
     recency: Floats
     poster_quality: Floats
@@ -137,6 +138,7 @@ def encode_jobs(
         n_tags=np.diff(tags.indptr).astype(np.float32),
         roles=roles,
         preference_features=_preference_features(frame, names["preference_feature"]),
+        company_feature=codes("company" + FEATURE_SEPARATOR + frame["company_id"], names["preference_feature"]),
         engagement=floats(frame["engagement"]),
         recency=floats(frame["recency"]),
         poster_quality=floats(frame["poster_quality"]),

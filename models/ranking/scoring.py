@@ -77,20 +77,20 @@ def component_values(names: Sequence[str], pairs: CandidatePairs) -> dict[str, F
 
 def _location(pairs: CandidatePairs) -> Floats:
     return formulas.location(
-        pairs.distance_km(),
+        pairs.distance_km,
         max_distance_km=pairs.users.max_distance_km[pairs.user],
         job_is_remote=pairs.jobs.is_remote[pairs.job],
         user_remote=pairs.users.remote[pairs.user],
-        is_same_city=pairs.is_same_city(),
+        is_same_city=pairs.is_same_city,
     )
 
 
 def _location_match(pairs: CandidatePairs) -> Floats:
     return formulas.location_match(
-        is_same_area=pairs.is_same_city(),
+        is_same_area=pairs.is_same_city,
         job_is_remote=pairs.jobs.is_remote[pairs.job],
         user_remote=pairs.users.remote[pairs.user],
-        is_same_country=pairs.is_same_country(),
+        is_same_country=pairs.is_same_country,
     )
 
 

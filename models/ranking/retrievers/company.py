@@ -6,10 +6,9 @@ from scipy import sparse
 from models.arrays import Csr, Floats, Ints, rank_within
 from models.kernels.sparse_rows import best_columns
 from models.ranking.context import ForUsers, JobContext, UserBlock
-from models.ranking.job_arrays import FEATURE_SEPARATOR, JobTable
+from models.ranking.job_arrays import JobTable
 from models.ranking.retrievers.precomputed import OVERFETCH
 
-_COMPANY_PREFIX = f"company{FEATURE_SEPARATOR}"
 _PRIOR_SHARE = 0.1  # the affinity to a company decides; the prior score orders only the jobs of one company
 
 
@@ -29,15 +28,13 @@ def jobs_of_companies(jobs: JobTable, prior_score: Floats, *, most: int) -> Csr:
 
     `prior_score` (J,) is in [0, 1]. Rows of features that are no company are empty.
     """
-    features = jobs.vocabularies["preference_feature"]
-    is_company = features.str.starts_with(_COMPANY_PREFIX).to_numpy()
-    entries = jobs.preference_features.tocoo()
-    kept = is_company[entries.col]
-    job, company = entries.row[kept].astype(np.int64), entries.col[kept].astype(np.int64)
+    job = np.flatnonzero(jobs.company_feature >= 0)
+    company = jobs.company_feature[job]
     order = np.lexsort((job, -prior_score[job], company))
     order = order[rank_within(company[order]) < most]
     job, company = job[order], company[order]
     values = (1 - _PRIOR_SHARE * (1 - prior_score[job])).astype(np.float32)
-    made = sparse.csr_matrix((values, (company, job)), shape=(len(features), jobs.n), dtype=np.float32)
+    shape = (jobs.preference_features.shape[1], jobs.n)
+    made = sparse.csr_matrix((values, (company, job)), shape=shape, dtype=np.float32)
     made.sort_indices()
     return made

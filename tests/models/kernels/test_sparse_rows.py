@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from models.kernels.sparse_rows import best_columns, dot_pairs, lookup, sums_over_terms
+from models.kernels.sparse_rows import best_columns, common_entries, dot_pairs, lookup, sums_over_terms
 
 _SEEDS = st.integers(0, 10_000)
 
@@ -39,6 +39,16 @@ def test_look_ups_and_sums_are_those_of_dense_arrays(seed: int, n_rows: int, n_c
     rows = rng.normal(size=(20, 7)).astype(np.float32)
     wishes = rng.normal(size=(n_rows, 7)).astype(np.float32)
     assert np.allclose(dot_pairs(wishes, rows, chosen), np.einsum("bd,bcd->bc", wishes, rows[chosen]), atol=1e-5)
+
+
+@given(_SEEDS, st.integers(1, 8), st.integers(1, 12))
+def test_common_entries_are_those_of_dense_rows_and_stored_zeros_do_not_count(seed: int, n_rows: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    table = _random(rng, n_rows, 12)
+    table.data[rng.random(table.nnz) < 0.2] = 0
+    rows, others = rng.integers(0, n_rows, (2, n)).astype(np.int32)
+    dense = table.toarray() != 0
+    assert common_entries(table, rows, others).tolist() == (dense[rows] & dense[others]).sum(axis=1).tolist()
 
 
 def test_empty_matrices_are_no_error() -> None:

@@ -72,7 +72,7 @@ def test_a_city_of_the_same_name_abroad_is_another_city() -> None:
     is_namesake = (made.users.city[:, None] == made.jobs.city[job]) & (made.users.country[:, None] >= 0)
     is_namesake &= made.jobs.country[job] >= 0
     is_remote = (made.jobs.is_remote[job] == 1) & (made.users.remote[:, None] >= REMOTE_OK)
-    assert (is_namesake & ~is_remote).any() and not pairs.is_same_city()[is_namesake].any()
+    assert (is_namesake & ~is_remote).any() and not pairs.is_same_city[is_namesake].any()
     match = component_values(["location_match"], pairs)["location_match"]
     assert (match[is_namesake & ~is_remote] == 0).all()
 
@@ -88,11 +88,11 @@ def test_any_place_of_a_job_counts() -> None:
     pairs = made.all_pairs()
     city = names_at(made.jobs.vocabularies["city"], made.users.city).to_list()
     is_there = np.array([name in ("Kazan", "Berlin") for name in city])
-    np.testing.assert_array_equal(pairs.is_same_city(), np.broadcast_to(is_there[:, None], pairs.job.shape))
+    np.testing.assert_array_equal(pairs.is_same_city, np.broadcast_to(is_there[:, None], pairs.job.shape))
     has_point = is_there & ~np.isnan(made.users.latitude)
-    assert (pairs.distance_km()[has_point] < 1).all()
+    assert (pairs.distance_km[has_point] < 1).all()
     german = np.array([name == "Berlin" for name in city])
-    assert (pairs.is_same_country()[german] == 1).all()
+    assert (pairs.is_same_country[german] == 1).all()
 
 
 def test_components_are_rounded_before_they_are_used() -> None:
