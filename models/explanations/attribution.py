@@ -248,8 +248,8 @@ def _common_names(code: str, job: Ints, row: Longs, pairs: CandidatePairs) -> pl
     for column in common.T:
         packed = packed * (len(jobs.vocabularies[vocabulary]) + 1) + column + 1
     _, first, inverse = np.unique(packed, return_index=True, return_inverse=True)
-    names = [names_at(jobs.vocabularies[vocabulary], column[first]) for column in common.T]
-    joined = pl.DataFrame({str(number): part for number, part in enumerate(names)}).select(
+    names, n = names_at(jobs.vocabularies[vocabulary], common[first].T.ravel()), len(first)
+    joined = pl.DataFrame({str(number): names.slice(number * n, n) for number in range(NAMES_PER_REASON)}).select(
         pl.concat_str(pl.all(), separator=", ", ignore_nulls=True)
     )
     return joined.to_series().replace("", None).gather(inverse)

@@ -54,3 +54,11 @@ def nearest(vectors: Floats, centroids: Floats) -> Ints:
         similarity = np.round(vectors[start : start + _BLOCK_ROWS] @ centroids.T, 6)
         labels[start : start + _BLOCK_ROWS] = similarity.argmax(axis=1)
     return labels
+
+
+def nearest_direction(vectors: Floats, centroids: Floats) -> Ints:
+    """The same for vectors and centroids of any length: the greatest cosine. No copy of all vectors is made."""
+    blocks = range(0, len(vectors), _BLOCK_ROWS)
+    units = unit_rows(centroids)
+    labels = [nearest(unit_rows(vectors[start : start + _BLOCK_ROWS]), units) for start in blocks]
+    return np.concatenate([np.empty(0, dtype=np.int32), *labels])

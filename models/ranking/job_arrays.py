@@ -9,14 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import sparse
 
 from features.hashing import stable_hash
 from features.jobs.locations import places_of_jobs
 from features.schemas.catalog import CAREER_LEVELS
 from features.text.normalise import company_key
 from features.users.preferences import job_values
-from models.arrays import NO_ENTRY, Csr, Floats, Ints, codes, csr_of_ones, positions, sorted_ids
+from models.arrays import NO_ENTRY, Csr, Floats, Ints, codes, csr_from_coordinates, csr_of_ones, positions, sorted_ids
 from models.ranking.job_places import JobPlaces
 
 FEATURE_SEPARATOR = "\t"  # between dimension and value
@@ -153,21 +152,20 @@ def csr_from_lists(lists: pl.Series, vocabulary: pl.Series, values: pl.Series | 
 
     A value that is in a list twice counts once, with its first number.
     """
+    shape = (len(lists), len(vocabulary))
     frame = pl.DataFrame({"row": pl.arange(len(lists), dtype=pl.Int64, eager=True), "value": lists})
-    columns = ["value"]
-    if values is not None:
-        same_length = lists.list.len() == values.list.len()
-        frame = frame.with_columns(number=values).filter(same_length.fill_null(value=False))
-        columns.append("number")
-    flat = frame.filter(pl.col("value").list.len() > 0).explode(columns)
+    if values is None:
+        flat = frame.filter(pl.col("value").list.len() > 0).explode("value")
+        return csr_of_ones(flat["row"].to_numpy(), codes(flat["value"], vocabulary), shape=shape)
+    same_length = lists.list.len() == values.list.len()
+    frame = frame.with_columns(number=values).filter(same_length.fill_null(value=False), pl.col("value").list.len() > 0)
+    flat = frame.explode("value", "number")
     flat = flat.with_columns(column=pl.Series(codes(flat["value"], vocabulary), dtype=pl.Int32)).filter(
         pl.col("column") >= 0
     )
-    flat = flat.unique(["row", "column"], keep="first", maintain_order=True).sort("row", "column")
-    numbers = floats(flat["number"].fill_null(1)) if values is not None else np.ones(len(flat), dtype=np.float32)
-    indptr = np.searchsorted(flat["row"].to_numpy(), np.arange(len(lists) + 1))
-    shape = (len(lists), len(vocabulary))
-    return sparse.csr_matrix((numbers, flat["column"].to_numpy().astype(np.int32), indptr), shape=shape)
+    flat = flat.unique(["row", "column"], keep="first", maintain_order=True)
+    numbers = floats(flat["number"].fill_null(1))
+    return csr_from_coordinates(flat["row"].to_numpy(), flat["column"].to_numpy(), numbers, shape=shape)
 
 
 def floats(values: pl.Series) -> Floats:

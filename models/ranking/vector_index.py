@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import Csr, CsrArrays, Floats, Ints, unit_rows
-from models.fitting.clusters import cluster, nearest
+from models.fitting.clusters import cluster, nearest_direction
 from models.kernels.compiling import compiled
 from models.kernels.dense_rows import sums_of_runs
 from models.kernels.heaps import heap_drain, heap_offer
@@ -48,16 +48,15 @@ def build_index(
     `centroids` of an earlier index of about the same vectors spare the fit of clusters.
     """
     jobs = np.flatnonzero(vectors.any(axis=1)).astype(np.int32)
-    rows = vectors[jobs]
+    rows = vectors if len(jobs) == len(vectors) else vectors[jobs]
     if len(jobs) <= exact_jobs:
         starts = np.array([0, len(jobs)], dtype=np.int32)
         return VectorIndex(rows, jobs, starts, np.zeros((0, rows.shape[1]), np.float32), 1, len(vectors))
-    units = unit_rows(rows)
     if centroids is not None and centroids.shape[1] == rows.shape[1]:
-        n_clusters, labels = len(centroids), nearest(units, unit_rows(centroids))
+        n_clusters, labels = len(centroids), nearest_direction(rows, centroids)
     else:
         n_clusters = round(2 * len(jobs) ** 0.5)
-        labels = cluster(units, n_clusters=n_clusters, seed=_SEED).labels
+        labels = cluster(unit_rows(rows), n_clusters=n_clusters, seed=_SEED).labels
     order = np.argsort(labels, kind="stable")
     starts = np.searchsorted(labels[order], np.arange(n_clusters + 1)).astype(np.int32)
     rows = np.ascontiguousarray(rows[order])
