@@ -9,7 +9,8 @@ from assets.once import Once
 
 
 def test_threads_that_ask_at_once_get_what_the_first_made() -> None:
-    kept, calls, both_asked = Once[object](), [], threading.Barrier(2)
+    kept, both_asked = Once[object](), threading.Barrier(2)
+    calls: list[None] = []
 
     def make() -> object:
         calls.append(None)

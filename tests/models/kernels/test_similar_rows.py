@@ -21,7 +21,7 @@ def rows_of(seed: int) -> Rows:
     return Rows(vectors, rng.integers(0, N_ROWS // 2, N_ROWS).astype(np.int32), boost)
 
 
-def expected(rows: Rows, query: int, candidate: np.ndarray, k: int) -> list[tuple[int, float]]:
+def expected(rows: Rows, query: int, candidate: np.ndarray, k: int) -> list[tuple[int, np.float32]]:
     """Positions in `candidate` and scores, by sorting; sums of the highest precision."""
     found = []
     for position, other in enumerate(candidate):
