@@ -1,9 +1,11 @@
 """The executor of runs: steps side by side, in the order of what they need, and none after what failed."""
 
+import gc
 import os
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 
 import dagster as dg
@@ -77,6 +79,26 @@ def test_one_core_has_one_step_at_a_time(instance: dg.DagsterInstance, monkeypat
 
     assert run(instance, *(asset(f"step_{number}", work) for number in range(4))).success
     assert working == [1, 1, 1, 1]
+
+
+class Circle:
+    """An object that only a collection frees, as tables in a circle of references are."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_a_step_leaves_in_circles_is_freed_before_the_next_one_begins(instance: dg.DagsterInstance) -> None:
+    left: list[weakref.ref[Circle]] = []
+    found: list[Circle | None] = []
+    gc.disable()  # so that no collection comes by chance
+    try:
+        made = asset("made", lambda: left.append(weakref.ref(Circle())))
+        assert run(instance, made, asset("after", lambda: found.append(left[0]()), "made")).success
+    finally:
+        gc.enable()
+    assert found == [None]
+    assert gc.get_freeze_count() == 0
 
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
