@@ -24,6 +24,7 @@ from assets.ingest.run_log import record_runs
 from assets.lake import Lake
 from assets.publishing import generations
 from assets.run_ledger import open_entry
+from features.schemas.bronze import EVENTS
 from pipelines.mending import mend
 from pipelines.simulation.market import MarketSize, simulate
 from serving.contract.generation import POINTER
@@ -473,6 +474,20 @@ def test_damaged_files(market: Shell) -> None:
     assert told.count("was moved to") == 3
     market.sees(trouble, "jobfeed status")
     market.mends(trouble)
+
+
+@pytest.mark.slow
+def test_a_part_of_a_table_that_is_gone_is_named_and_read_again(market: Shell) -> None:
+    lake = Lake(market.data / "lake")
+    before = set(lake.scan("bronze", EVENTS).collect()["event_id"])
+    gone = lake.files("bronze", EVENTS.name)[0]
+    gone.unlink()
+    assert f"{gone}ismissing" in "".join(market.run("jobfeed status").stdout.split())  # lines are wrapped
+    done = market.run("jobfeed run frequent --always")
+    assert f"{gone}ismissing(itisgone)" in "".join(done.stdout.split())
+    assert "daily in place of frequent" in " ".join(done.stdout.split())
+    assert set(lake.scan("bronze", EVENTS).collect()["event_id"]) == before
+    assert market.run("jobfeed status && jobfeed store check --read").returncode == 0
 
 
 def test_a_user_who_waits_to_be_erased_is_seen(shell: Shell) -> None:

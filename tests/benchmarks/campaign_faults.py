@@ -57,10 +57,10 @@ class Fault:
 
     text: str
     says: str
-    tells: str = ""
     run: Callable[[World], Child] = _as_it_is
     undo: Callable[[], object] = lambda: None
     end: Callable[[], object] = lambda: None
+    tells: str = ""
     is_repeatable: bool = True
     compared: tuple[str, ...] = ("",)
 
