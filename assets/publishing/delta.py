@@ -152,6 +152,6 @@ def _problems(con: duckdb.DuckDBPyConnection, run: PublishingRun, deltas: Mappin
     validation = Validation(con, run, users=feeds["user_id"])
     for table, delta in deltas.items():
         if len(delta.rows):
-            validation.add_keys(table, delta.rows.select(list(KEYS[table])).to_arrow())
+            validation.add_keys(table, delta.rows)
     validation.add_feeds(feeds.to_arrow())
     return validation.problems()

@@ -92,7 +92,7 @@ def _write_lookup(
 
 def _valid_feeds(validation: Validation, files: Sequence[Path]) -> Iterator[pa.Table]:
     """The feeds of the files in blocks, each added to `validation`."""
-    for block in rows_in_batches(files, list(TABLES["feeds"]), _BLOCK_USERS):
+    for block in ahead(rows_in_batches(files, list(TABLES["feeds"]), _BLOCK_USERS)):
         validation.add_feeds(block)
         yield block
 
@@ -101,9 +101,10 @@ def _valid_values(validation: Validation, files: Mapping[str, Sequence[Path]]) -
     """The JSON values of the incremental tables block by block, with their prefixes. All keys are validated."""
     for table in INCREMENTAL_TABLES:
         if table != "feeds":
-            for rows in chain.from_iterable(key_blocks(path, KEYS[table][0]) for path in files[table]):
+            blocks = chain.from_iterable(key_blocks(path, KEYS[table][0]) for path in files[table])
+            for rows in map(pl.DataFrame, ahead(blocks)):
                 validation.add_keys(table, rows)
-                yield from values_of_rows(table, pl.DataFrame(rows))
+                yield from values_of_rows(table, rows)
 
 
 def _text_table(kind: str) -> str:

@@ -73,12 +73,12 @@ def _stored_as_published(table: str, source: Source, rows: pl.LazyFrame) -> Path
     path = source.read_from[0]
     if list(pl.read_parquet_schema(path).items()) != list(rows.collect_schema().items()):
         return None
-    return path if _is_in_order(pl.read_parquet(path, columns=list(KEYS[table]), glob=False)) else None
+    return path if is_in_order(pl.read_parquet(path, columns=list(KEYS[table]), glob=False)) else None
 
 
-def _is_in_order(keys: pl.DataFrame) -> bool:
-    """Whether the rows are sorted by all columns. Nulls, which a sort would put first, count as no order."""
-    is_after = pl.lit(value=True)
+def is_in_order(keys: pl.DataFrame) -> bool:
+    """Whether the rows are sorted by all columns and distinct. Nulls, which a sort puts first, count as no order."""
+    is_after = pl.lit(value=False)
     for name in reversed(keys.columns):
         here, before = pl.col(name), pl.col(name).shift()
         is_after = (here > before) | ((here == before) & is_after)
