@@ -38,6 +38,6 @@ def lack_of_room(folder: Path, n_bytes: int) -> str | None:
     if n_bytes <= free:
         return None
     return (
-        f"{folder}: {n_bytes / 1e9:.1f} GB are to be fetched and {free / 1e9:.1f} GB are free; free some space, or name "
-        f"a folder on a larger disk in {CACHE_VARIABLE}"
+        f"{folder}: {n_bytes / 1e9:.1f} GB are to be fetched and {free / 1e9:.1f} GB are free; free some space, or "
+        f"name a folder on a larger disk in {CACHE_VARIABLE}"
     )
