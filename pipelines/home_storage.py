@@ -7,7 +7,7 @@ keep records of their own each.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
 from dagster._core.storage.root import LocalArtifactStorage
@@ -27,9 +27,7 @@ class HomeSqliteStorage(DagsterSqliteStorage):
     """
 
     @classmethod
-    def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
-    ) -> DagsterSqliteStorage:
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
         """As Dagster calls it."""
         config = _at_home(config_value)
         folder = Path(config["base_dir"])
@@ -42,9 +40,7 @@ class HomeArtifactStorage(LocalArtifactStorage):
     """What steps leave behind."""
 
     @classmethod
-    def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
-    ) -> LocalArtifactStorage:
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
         """As Dagster calls it."""
         return cls(inst_data=inst_data, **_at_home(config_value))
 
@@ -53,9 +49,7 @@ class HomeComputeLogManager(LocalComputeLogManager):
     """What steps write to standard output and standard error."""
 
     @classmethod
-    def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
-    ) -> LocalComputeLogManager:
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
         """As Dagster calls it."""
         return cls(inst_data=inst_data, **_at_home(config_value))
 

@@ -189,7 +189,7 @@ def test_daily_materialises_every_asset(defs: dg.Definitions) -> None:
 
 def test_a_backfill_does_what_daily_does_for_the_instant_of_each_day(defs: dg.Definitions) -> None:
     job, daily = defs.resolve_job_def("daily_backfill"), defs.resolve_job_def("daily")
-    added = job.asset_layer.executable_asset_keys - daily.asset_layer.executable_asset_keys
+    added = {*job.asset_layer.executable_asset_keys} - {*daily.asset_layer.executable_asset_keys}
     assert {key.to_user_string() for key in added} == {PAST_DAYS}
     assert job.tags[SCOPE_TAG] == daily.tags[SCOPE_TAG]
     assert job.partitioned_config is not None
@@ -199,7 +199,9 @@ def test_a_backfill_does_what_daily_does_for_the_instant_of_each_day(defs: dg.De
 
 
 def daily_hour(defs: dg.Definitions) -> int:
-    return int(str(defs.resolve_schedule_def("daily_schedule").cron_schedule).split()[1])
+    schedule = defs.resolve_schedule_def("daily_schedule")
+    assert isinstance(schedule, dg.ScheduleDefinition)
+    return int(str(schedule.cron_schedule).split()[1])
 
 
 @pytest.mark.parametrize(("hour", "last"), [(1, "2026-02-28"), (2, "2026-03-01"), (23, "2026-03-01")])

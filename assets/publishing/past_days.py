@@ -1,6 +1,7 @@
 """Which past days the job `daily_backfill` has computed, as partitions of an asset."""
 
 import datetime as dt
+from typing import Any
 
 import dagster as dg
 
@@ -41,7 +42,7 @@ def past_days(context: dg.AssetExecutionContext, workspace: Workspace, clock: Ru
         )
     made = _newest_of(workspace, as_of)
     served = generations.current_generation(workspace.published)
-    metadata = {
+    metadata: dict[str, Any] = {
         "generation": made.generation,
         "is_served": made.generation == served,
         "dagster/row_count": made.rows("feeds"),
