@@ -7,16 +7,19 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import trustme
 
 from assets.erasing.requests import request
 from assets.ingest.report import RunReport
@@ -25,9 +28,14 @@ from assets.lake import Lake
 from assets.publishing import generations
 from assets.run_ledger import open_entry
 from features.schemas.bronze import EVENTS
+from features.schemas.catalog import USERS
 from pipelines.mending import mend
 from pipelines.simulation.market import MarketSize, simulate
 from serving.contract.generation import POINTER
+from tests.assets.digests.mail_server import Inbox, mail_server
+from tests.assets.digests.mail_world import KEY, SENDER, mail_world
+from tests.assets.ingest.hh.hh_server import HHServer
+from tests.assets.ingest.http.fault_server import Answer, fault_server
 from tests.factories import publish_small
 from tests.serving.server import free_port, running_server
 
@@ -370,6 +378,32 @@ def test_a_source_that_falls_silent(shell: Shell) -> None:
     shell.is_well(trouble)
 
 
+def test_a_mail_server_that_refuses_the_login(shell: Shell, tmp_path: Path) -> None:
+    trouble, authority, inbox = TROUBLES["The mail server refuses"], trustme.CA(), Inbox()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    world = mail_world(shell.data, 1)
+    world.put_users(["anna"], anna={"digest_hour": now().hour})
+    world.put_digests(["anna"], now().date())
+    config = tmp_path / "config"
+    config.mkdir()
+    environment = {**shell.environment, **KEY, "JOBFEED_CONFIG": str(config)}
+    environment |= {"SSL_CERT_FILE": str(tmp_path / "authority.pem"), "JOBFEED_SMTP_USER": "jobs"}
+    with mail_server(inbox, tls=context, password="right") as port:
+        delivery = {"host": "127.0.0.1", "port": port, "security": "starttls"}
+        digest = {"sender": SENDER, "unsubscribe_url": "https://example.org/u/{token}", "delivery": delivery}
+        (config / "pipeline.yaml").write_text(json.dumps({"digest": digest}))
+        wrong, right = (
+            replace(shell, environment={**environment, "JOBFEED_SMTP_PASSWORD": password})
+            for password in ("wrong", "right")
+        )
+        wrong.sees(trouble, "jobfeed digests send")
+        assert inbox.mails == []
+        right.mends(trouble)
+    assert [address for address, _ in inbox.mails] == ["anna@example.org"]
+
+
 def test_a_disk_that_grows(shell: Shell) -> None:
     for name in ("landing", "models"):
         (shell.data / name).mkdir()
@@ -451,6 +485,60 @@ def test_damaged_records_of_dagster(market: Shell) -> None:
     for path in (home / ".dagster").rglob("runs.db*"):
         path.unlink() if path.suffix != ".db" else path.write_bytes(b"no database" * 1000)
     market.sees(trouble, "jobfeed run frequent --always")
+    market.mends(trouble)
+
+
+@pytest.mark.slow
+def test_locked_records_of_dagster(market: Shell) -> None:
+    trouble = TROUBLES["Dagster's records are locked or damaged"]
+    records = Path(market.environment["DAGSTER_HOME"]) / ".dagster/storage/history/runs.db"
+    with closing(sqlite3.connect(records, isolation_level=None)) as holder:
+        holder.execute("begin exclusive")
+        market.sees(trouble, "jobfeed run frequent --always")
+    market.is_well(trouble)
+
+
+@pytest.mark.slow
+def test_a_generation_that_fails_at_the_gate(market: Shell) -> None:
+    trouble, last = TROUBLES["A run fails at publishing/generation"], served(market.data)
+    limits = Path(market.environment["JOBFEED_CONFIG"]) / "pipeline.yaml"
+    limits.write_text("publishing: {min_feeds_share_of_last: 1}\n")
+    lake = Lake(market.data / "lake")
+    for user in lake.scan("catalog", USERS).sort("user_id").head(3).collect()["user_id"]:
+        assert market.run("jobfeed erase USER", USER=user).returncode == 0
+    market.sees(trouble, "jobfeed run frequent")
+    assert served(market.data) == last
+    limits.write_text("publishing: {min_feeds_share_of_last: 0.9}\n")
+    market.mends(trouble)
+    limits.unlink()
+
+
+@pytest.mark.slow
+def test_headhunter_that_limits_requests(market: Shell, tmp_path: Path) -> None:
+    trouble = TROUBLES["HeadHunter limits or refuses requests"]
+    sources = json.loads((Path(market.environment["JOBFEED_CONFIG"]) / "sources.yaml").read_text())
+    with fault_server() as server:
+        hh = HHServer(server, fault=Answer(429, headers={"Retry-After": "3600"}))
+        query = {"name": "python", "text": "python", "area": ["160"]}
+        sources["hh"] = {"enabled": True, "base_url": hh.url, "queries": [query]}
+        (tmp_path / "sources.yaml").write_text(json.dumps(sources))
+        asking = replace(market, environment={**market.environment, "JOBFEED_CONFIG": str(tmp_path)})
+        assert asking.run("jobfeed run hourly").returncode == 0
+        asking.sees(trouble, "jobfeed sources list")
+        hh.fault = None
+        asking.mends(trouble)
+        assert hh.n_searches() > 0
+
+
+@pytest.mark.slow
+def test_a_generation_that_is_old(market: Shell, tmp_path: Path) -> None:
+    trouble, published = TROUBLES["What is served is old"], market.data / "published"
+    publish_small(tmp_path, as_of=now() - 30 * HOUR)
+    old = generations.current_generation(tmp_path)
+    assert old is not None
+    shutil.copytree(tmp_path / old, published / old)
+    generations.announce(published, old)
+    market.sees(trouble, "jobfeed status")
     market.mends(trouble)
 
 
