@@ -86,7 +86,7 @@ def test_a_day_that_is_computed_for_another_instant_is_refused(tmp_path: Path) -
         result = defs.resolve_job_def("daily_backfill").execute_in_process(
             instance=instance,
             partition_key=PAST_DAY,
-            tags=as_of(AS_OF),
+            run_config={"resources": {"clock": {"config": {"instant": AS_OF.isoformat()}}}},
             asset_selection=[ASSET],
             raise_on_error=False,
         )
