@@ -63,7 +63,7 @@ def digests(
     """The newest digest of every subscriber of the last week, rendered in the subscriber's language.
 
     A run builds the digests of the day that begins with it. A digest whose hour has not come is built anew by a later
-    run, with the jobs that are new until then.
+    run, with the jobs that are new until then; it is gone if none are.
     """
     as_of, lake = clock.as_of(context), workspace.lake
     settings = workspace.config.pipeline.digest
@@ -71,19 +71,19 @@ def digests(
     due = due_users(users, as_of=as_of)
     selection = ItemSelection.of(due, jobs, lake.scan("digests", DIGEST_ITEMS), as_of=as_of, settings=settings)
     items = digest_items(lake, selection)
-    n_due, due = due.height, due.join(items.select("user_id"), on="user_id", how="semi", maintain_order="left")
-    linked = _with_links(due, DigestLinks.of(settings, os.environ))
+    built = due.join(items.select("user_id"), on="user_id", how="semi", maintain_order="left")
+    linked = _with_links(built, DigestLinks.of(settings, os.environ))
     advised = with_duties(with_advice(linked, skill_gaps, skill_demand), lake, as_of=as_of)
     named = jobs.join(items.lazy().select("job_id"), on="job_id", how="semi").collect()
     names = Names([*display_names(workspace.vocabulary).iter_rows(), *town_names(jobs).iter_rows()])
     edition = Edition(advised, items, named, Wording(_referenced_titles(items, jobs), names))
-    kept = _kept(lake, users, due, as_of=as_of)
+    kept = _kept(lake, users, due, built, as_of=as_of)
     with _replaced_table(lake) as table:
         made = _write(table, ahead(edition.rendered()), lake.scan("digests", DIGESTS), kept)
         # First what was built: a run that dies in between sends no job twice.
         lake.replace_partition("digests", DIGEST_ITEMS, _partition(as_of), sent_items(made, as_of=as_of))
     _drop_old_items(lake, before=as_of - dt.timedelta(days=settings.not_again_within_days + KEPT_DAYS))
-    metadata = {"due_users": n_due, "digests_with_jobs": due.height}
+    metadata = {"due_users": due.height, "digests_with_jobs": built.height}
     return dg.Output(StoredTable(DIGESTS, lake.n_rows("digests", DIGESTS)), metadata=metadata)
 
 
@@ -161,24 +161,27 @@ def _write(
     return pl.concat(made)
 
 
-def _kept(lake: Lake, users: pl.LazyFrame, new: pl.DataFrame, *, as_of: dt.datetime) -> pl.DataFrame:
+def _kept(lake: Lake, users: pl.LazyFrame, due: pl.DataFrame, new: pl.DataFrame, *, as_of: dt.datetime) -> pl.DataFrame:
     """The keys of digests of the last days: of users without a new one, and of those that still wait to be sent.
 
-    Those of users who were erased or who unsubscribed since then are left out.
+    Those of users who were erased or who unsubscribed since then are left out, and so are those that an earlier run
+    built for what is `due` now: their jobs may have closed.
     """
     subscribed = users.filter(pl.col("digest_frequency") != "none").select("user_id")
     key = ["user_id", "digest_date"]
     with open_outbox(lake, is_read_only=True) as outbox:
         waiting = outbox.waiting(as_of).select(key, is_waiting=pl.lit(value=True)).lazy()
     has_new = new.lazy().select("user_id", has_new=pl.lit(value=True))
+    is_due = due.lazy().select(key, is_due=pl.lit(value=True))
     return (
         lake.scan("digests", DIGESTS)
         .filter(pl.col("digest_date") > as_of.date() - dt.timedelta(days=KEPT_DAYS))
         .join(subscribed, on="user_id", how="semi")
         .join(new.lazy().select(key), on=key, how="anti")
         .join(has_new, on="user_id", how="left")
+        .join(is_due, on=key, how="left")
         .join(waiting, on=key, how="left")
-        .filter(pl.col("has_new").is_null() | pl.col("is_waiting").is_not_null())
+        .filter((pl.col("has_new").is_null() & pl.col("is_due").is_null()) | pl.col("is_waiting").is_not_null())
         .select(key)
         .sort(key)
         .collect()

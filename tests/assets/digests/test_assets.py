@@ -93,6 +93,21 @@ def test_a_later_run_of_the_day_builds_the_digest_anew(tmp_path: Path) -> None:
     assert after.filter(pl.col("digest_date") > AS_OF.date())["user_id"].to_list() == ["user 2"]
 
 
+def test_a_digest_whose_jobs_are_gone_before_its_hour_is_gone_too(tmp_path: Path) -> None:
+    lake_in(tmp_path)
+    first = run(tmp_path, AS_OF)
+    assert not first.is_empty()
+    lake_in(tmp_path, listed=[])
+    assert run(tmp_path, AS_OF + dt.timedelta(hours=3)).is_empty()
+
+
+def test_a_digest_stays_after_its_hour_though_its_jobs_are_gone(tmp_path: Path) -> None:
+    lake_in(tmp_path)
+    first = run(tmp_path, AS_OF)
+    lake_in(tmp_path, listed=[])
+    assert run(tmp_path, AS_OF + dt.timedelta(hours=10)).equals(first)
+
+
 def test_without_any_reader_the_table_is_empty(tmp_path: Path) -> None:
     lake_in(tmp_path, gone=tuple(NAMES))
     assert run(tmp_path, AS_OF).is_empty()

@@ -262,10 +262,10 @@ def test_a_newer_digest_does_not_take_away_one_that_waits_to_be_sent(tmp_path: P
         tomorrow = DAY + dt.timedelta(days=1)
         new = pl.DataFrame({"user_id": ["anna", "boris"], "digest_date": [tomorrow, tomorrow]})
         users = world.lake.scan("catalog", USERS_TABLE)
-        kept = _kept(world.lake, users, new, as_of=NOON + HOUR)
+        kept = _kept(world.lake, users, new, new, as_of=NOON + HOUR)
         assert kept.rows() == [("anna", DAY), ("vera", DAY)]
         again = pl.DataFrame({"user_id": ["anna"], "digest_date": [DAY]})
-        assert _kept(world.lake, users, again, as_of=NOON + HOUR)["user_id"].to_list() == ["boris", "vera"]
+        assert _kept(world.lake, users, again, again, as_of=NOON + HOUR)["user_id"].to_list() == ["boris", "vera"]
 
 
 class StoppedError(Exception):
