@@ -55,13 +55,14 @@ def missing_files(lake: Lake) -> list[Path]:
     return [root / relative for relative, known in _known(root).items() if _is_gone(root / relative, known)]
 
 
-def altered_files(lake: Lake) -> list[Path]:
+def altered_files(lake: Lake, *, has_turn: bool = False) -> list[Path]:
     """The files that no longer hold what was written to them. Reads every byte of those that were not replaced since.
 
     A file under the same name with another inode and another time is another file, and nothing is known of it.
+    `has_turn`: whoever asks has the turn and has changed nothing in it.
     """
     root = lake.root.parent
-    is_between_runs = not _mark(root).exists()
+    is_between_runs = has_turn or not _mark(root).exists()
 
     def is_altered(path: Path, known: KnownFile) -> bool:
         try:

@@ -30,10 +30,10 @@ def mend(lake: Lake) -> Iterator[str]:
     yield from _set_aside(lake, find_damage(lake, lake.root.parent / "models", classes=MODEL_LOADERS))
 
 
-def verify(lake: Lake) -> Iterator[str]:
-    """As `mend`, of files whose bytes are not those that were written; reads all of them."""
-    altered = [Damage(path, "its bytes are not those that were written") for path in altered_files(lake)]
-    yield from _set_aside(lake, altered)
+def verify(lake: Lake, *, has_turn: bool = False) -> Iterator[str]:
+    """As `mend`, of files whose bytes are not those that were written; reads all of them. `has_turn`: see inventory."""
+    altered = altered_files(lake, has_turn=has_turn)
+    yield from _set_aside(lake, [Damage(path, "its bytes are not those that were written") for path in altered])
 
 
 def _set_aside(lake: Lake, found: list[Damage]) -> Iterator[str]:

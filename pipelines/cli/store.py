@@ -68,7 +68,7 @@ def _set_aside(lake: "Lake", *, reads_all: bool) -> list[str]:
 
     told: list[str] = []
     with run_turn(lake, job="repair", wait_seconds=0, on_damage=told.append):
-        return told + (list(verify(lake)) if reads_all else [])
+        return told + (list(verify(lake, has_turn=True)) if reads_all else [])
 
 
 def _data() -> "tuple[Lake, WorkingCopy | None]":

@@ -282,7 +282,11 @@ def _linked(source: str, target: str) -> str:
 def _count(data: Path, counted: Path) -> None:
     """Lets this process add a byte to `counted` for every change."""
     handle = os.open(counted, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    install(DiskFault(data, on_change=lambda _name, _path: os.write(handle, b".") and None))
+
+    def on_change(_name: str, _path: str) -> None:
+        os.write(handle, b".")
+
+    install(DiskFault(data, on_change=on_change))
 
 
 if __name__ == "__main__":

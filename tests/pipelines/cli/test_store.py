@@ -95,4 +95,5 @@ def test_a_folder_is_checked_and_repaired_by_what_the_last_run_left(
     assert mended.exit_code == 0
     assert "now run `jobfeed run daily`" in mended.output
     assert rebuild_due(lake)
+    assert not altered.exists()
     assert CliRunner().invoke(app, ["store", "check", "--read"]).exit_code == 0
