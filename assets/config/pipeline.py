@@ -33,12 +33,11 @@ class Als(Strict):
 class Tuning(Strict):
     """How the collaborative model is chosen on held-out interactions.
 
-    `enabled`: the first daily run with at least `min_interactions` chooses, with `first_trials` for each model that end
-    within `first_budget_seconds`, because ranking waits for it; with more than `max_first_interactions`, where that
-    takes minutes, the first weekly run does. The weekly run chooses anew with `trials` that end within
-    `budget_seconds`. A choice that time cuts short depends on the speed of the machine. A trial that would need more
-    than `max_memory_gb` is skipped. `max_users`: users whose held-out interactions are predicted; one half chooses, the
-    other judges the choice. `max_factors`: of ALS.
+    `enabled`: the first daily run with at least `min_interactions` chooses, with `first_trials` for each model; with
+    more than `max_first_interactions`, where that takes minutes, the first weekly run does. The weekly run chooses anew
+    with `trials`. The trials end within `budget_seconds`; a choice that this cuts short depends
+    on the speed of the machine. A trial that would need more than `max_memory_gb` is skipped. `max_users`: users whose
+    held-out interactions are predicted; one half chooses, the other judges the choice. `max_factors`: of ALS.
     """
 
     enabled: bool = True
@@ -46,7 +45,6 @@ class Tuning(Strict):
     max_first_interactions: int = Field(2_000_000, ge=1)
     first_trials: int = Field(6, ge=1, le=1000)
     trials: int = Field(20, ge=1, le=1000)
-    first_budget_seconds: float = Field(60, gt=0, le=86_400)
     budget_seconds: float = Field(120, gt=0, le=86_400)
     held_out_days: int = Field(7, ge=1, le=90)
     max_users: int = Field(2_000, ge=100)

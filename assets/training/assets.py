@@ -158,12 +158,9 @@ def tuning(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunCl
     def report(model: str, trial: int, ndcg: float) -> None:
         context.log.info("tuning %s, trial %d: NDCG@20 %.4f", model, trial + 1, ndcg)
 
-    limits = config.tuning
-    n_trials, seconds = (
-        (limits.trials, limits.budget_seconds) if is_asked_for else (limits.first_trials, limits.first_budget_seconds)
-    )
+    n_trials = config.tuning.trials if is_asked_for else config.tuning.first_trials
     try:
-        tuned, split = tune_models(workspace, as_of=as_of, n_trials=n_trials, seconds=seconds, on_trial=report)
+        tuned, split = tune_models(workspace, as_of=as_of, n_trials=n_trials, on_trial=report)
     except TuningError as error:
         context.log.info("not tuned: %s", error)
         return dg.Output(None, metadata={"origin": "configuration"})

@@ -95,7 +95,6 @@ def tune(
     *,
     as_of: dt.datetime,
     n_trials: int | None = None,
-    seconds: float | None = None,
     held_out_days: int | None = None,
     max_users: int | None = None,
     on_trial: OnTrial | None = None,
@@ -121,7 +120,7 @@ def tune(
         starts=_starts(workspace.models, found, config.als),
         budget=Budget(
             n_trials=n_trials or limits.trials,
-            seconds=seconds or limits.budget_seconds,
+            seconds=limits.budget_seconds,
             now=time.monotonic,
             max_factors=limits.max_factors,
             memory_bytes=limits.max_memory_gb * 1e9,

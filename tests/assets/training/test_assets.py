@@ -179,17 +179,16 @@ def test_als_is_fitted_only_where_it_is_chosen(project: Project) -> None:
 def test_the_first_choice_of_a_model_needs_interactions_but_not_so_many_that_it_takes_minutes(
     project: Project, monkeypatch: pytest.MonkeyPatch, n_interactions: int, is_chosen: bool
 ) -> None:
-    asked: list[tuple[object, object]] = []
+    asked: list[str] = []
 
-    def choose(*_arguments: object, **options: object) -> None:
-        asked.append((options["n_trials"], options["seconds"]))
+    def choose(*_arguments: object, **_options: object) -> None:
+        asked.append("choice")
         raise TuningError("nothing is held out")
 
     monkeypatch.setattr(training, "count_interactions", lambda _workspace: n_interactions)
     monkeypatch.setattr(training, "tune_models", choose)
     assert project.run().success
-    limits = project.workspace.config.pipeline.tuning
-    assert asked == [(limits.first_trials, limits.first_budget_seconds)] * is_chosen
+    assert asked == ["choice"] * is_chosen
 
 
 def test_nothing_is_learned_from_users_who_opted_out(project: Project) -> None:
