@@ -191,7 +191,7 @@ def _release_memory() -> None:
     """Gives the system back what ended steps held: what only circles of references hold, and free memory of malloc.
 
     Python collects such circles by the number of objects, however large their tables are, and malloc keeps what was
-    freed. The next steps would come on top of both: at size M half a gigabyte after the feeds.
+    freed. The next steps would come on top of both: at size S 0.4 GiB before publishing.
     """
     gc.collect()
     if _MALLOC_TRIM is not None:
