@@ -81,9 +81,9 @@ class _InTurn(Executor):
             return
         log = plan_context.log
         with run_turn(self._lake, job=plan_context.job_name, on_wait=log.info, on_damage=log.error):
-            self._require_daily(plan_context.job_name)
             has_failed = False
             with observed(plan_context, self._lake, is_logged=self._is_logged) as observer:
+                self._require_daily(plan_context.job_name)
                 for event in self._steps.execute(plan_context, execution_plan):
                     observer.see(event)
                     has_failed = has_failed or is_unexplained(event)

@@ -42,16 +42,16 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path / "lake")
 
 
-def run(lake: Lake, *, error: str = "", problem: str = "") -> RunOutcome:
+def run(lake: Lake, *, job: str = "daily", error: str = "", problem: str = "") -> RunOutcome:
     """A run of the two assets as `jobfeed run` and Dagster do it; its outcome."""
     STATE.update(error=error, problem=problem)
-    job = dg.Definitions(
+    defined = dg.Definitions(
         [events, jobs], asset_checks=[sources_keep_coming], executor=in_turn(step_threads, lake),
-        jobs=[dg.define_asset_job("hourly", dg.AssetSelection.all())],
-    ).resolve_job_def("hourly")  # fmt: skip
+        jobs=[dg.define_asset_job(job, dg.AssetSelection.all())],
+    ).resolve_job_def(job)  # fmt: skip
     with dg.DagsterInstance.ephemeral() as instance:
-        execute(job, instance=instance, tags={AS_OF_TAG: AS_OF}, run_config={})
-    outcome = read_outcome(lake, "hourly")
+        execute(defined, instance=instance, tags={AS_OF_TAG: AS_OF}, run_config={})
+    outcome = read_outcome(lake, job)
     assert outcome is not None
     return outcome
 
@@ -64,7 +64,7 @@ def lines(written: io.StringIO) -> list[dict[str, object]]:
 def test_each_line_names_run_job_and_step(lake: Lake, written: io.StringIO) -> None:
     outcome = run(lake, problem="source board: failing")
     told = lines(written)
-    assert {(line["run_id"], line["job"]) for line in told} == {(outcome.run_id, "hourly")}
+    assert {(line["run_id"], line["job"]) for line in told} == {(outcome.run_id, "daily")}
     counted = Counter(str(line["event"]) for line in told)
     assert counted == {"run begins": 1, "step done": 3, "check failed": 1, "run done": 1}
     assert (told[0]["event"], told[-1]["event"]) == ("run begins", "run done")
@@ -86,6 +86,13 @@ def test_a_failure_is_told_with_its_step_and_reason_and_no_address(lake: Lake, w
     assert "can't parse ***" in str(failed["reason"])
     assert "anna" not in written.getvalue()
     assert lines(written)[-1]["event"] == "run failed"
+
+
+def test_a_run_that_is_refused_is_told_too(lake: Lake, written: io.StringIO) -> None:
+    outcome = run(lake, job="frequent")
+    assert (outcome.succeeded, outcome.steps) == (False, {})
+    told = lines(written)[-1]
+    assert told["event"] == "run failed" and "DailyFirstError" in str(told["reason"])
 
 
 def test_the_outcome_has_steps_rows_and_cost(lake: Lake) -> None:
@@ -111,15 +118,15 @@ def values(path: Path) -> Mapping[str, float]:
 def test_metrics_are_written_if_a_folder_is_named(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOBFEED_METRICS_DIR", str(tmp_path))
     outcome = run(lake)
-    found = values(tmp_path / "jobfeed-run-hourly.prom")
-    assert found["jobfeed_run_success['hourly']"] == 1
-    assert found["jobfeed_asset_rows['bronze/events', 'hourly']"] == 7
-    assert found["jobfeed_step_seconds['catalog/jobs', 'hourly']"] == outcome.steps["catalog/jobs"]
+    found = values(tmp_path / "jobfeed-run-daily.prom")
+    assert found["jobfeed_run_success['daily']"] == 1
+    assert found["jobfeed_asset_rows['bronze/events', 'daily']"] == 7
+    assert found["jobfeed_step_seconds['catalog/jobs', 'daily']"] == outcome.steps["catalog/jobs"]
     assert (tmp_path / "jobfeed-data.prom").exists()
     run(lake, error="full")
-    found = values(tmp_path / "jobfeed-run-hourly.prom")
-    assert found["jobfeed_run_success['hourly']"] == 0
-    assert found["jobfeed_run_last_success_timestamp_seconds['hourly']"] == outcome.ended_at
+    found = values(tmp_path / "jobfeed-run-daily.prom")
+    assert found["jobfeed_run_success['daily']"] == 0
+    assert found["jobfeed_run_last_success_timestamp_seconds['daily']"] == outcome.ended_at
 
 
 def test_a_disk_on_which_no_outcome_can_be_kept_fails_no_run(lake: Lake, written: io.StringIO) -> None:
