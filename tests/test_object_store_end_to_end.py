@@ -105,7 +105,7 @@ def test_other_machines_look_at_it_go_on_and_forget_a_user(site: Site) -> None:
     status = site.call("reader", "status", "--max-age", "1000000")
     assert "all is well" in status.output
     assert "whole" in site.call("reader", "generations", "verify").output
-    assert "all objects are there" in site.call("reader", "store", "check", "--read").output
+    assert "all files are there" in site.call("reader", "store", "check", "--read").output
 
     assert "erasure requested" in site.call("reader", "erase", USER).output
     site.call("other", "run", "frequent", "--as-of", (AS_OF + dt.timedelta(minutes=15)).isoformat())

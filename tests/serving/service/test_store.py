@@ -7,6 +7,7 @@ from pathlib import Path
 
 import lmdb
 import orjson
+import polars as pl
 import pytest
 
 from assets.publishing import generations
@@ -207,10 +208,14 @@ def test_a_manifest_that_this_version_can_not_read_is_refused_by_service_and_rol
     assert reason in (store.refusal or "")
 
 
+def values(pairs: dict[str, str]) -> pl.DataFrame:
+    return pl.DataFrame({"id": list(pairs), "value": list(pairs.values())})
+
+
 def test_newer_files_win_and_their_tombstones_hide_older_values(tmp_path: Path) -> None:
     for name, pairs, gone in (("base", {"a": "1", "b": "2"}, []), ("new", {"a": "3", "c": "4"}, ["b"])):
         with LookupFileWriter(tmp_path / name) as file:
-            file.put(FEED_PREFIX, list(pairs.items()))
+            file.put(FEED_PREFIX, values(pairs))
             file.put_gone(FEED_PREFIX, gone)
     files = LookupFiles()
     reader = Reader({"users": [files.open(tmp_path / name, "") for name in ("new", "base")], "things": []})
@@ -222,7 +227,7 @@ def test_newer_files_win_and_their_tombstones_hide_older_values(tmp_path: Path) 
 def test_long_values_are_stored_compressed_and_a_damaged_one_is_never_returned(tmp_path: Path) -> None:
     value = '["' + "compressible " * 200 + '"]'
     with LookupFileWriter(tmp_path / "x.mdb") as file:
-        file.put(FEED_PREFIX, [("a", value)])
+        file.put(FEED_PREFIX, values({"a": value}))
     with lmdb.open(str(tmp_path / "x.mdb"), subdir=False, lock=False, map_size=1 << 20) as environment:
         with environment.begin() as transaction:
             stored = transaction.get(lookup_key(FEED_PREFIX, "a"))
@@ -239,19 +244,19 @@ def test_long_values_are_stored_compressed_and_a_damaged_one_is_never_returned(t
 
 def test_long_values_share_a_dictionary_that_was_learned_from_some(tmp_path: Path) -> None:
     words = [f"hh:{number * 7919}" for number in range(20_000)]
-    pairs = [(f"u{user}", orjson.dumps(words[user : user + 200]).decode()) for user in range(0, 19_800, 10)]
+    pairs = {f"u{user}": orjson.dumps(words[user : user + 200]).decode() for user in range(0, 19_800, 10)}
     with LookupFileWriter(tmp_path / "x.mdb") as file:
-        file.learn([value for _, value in pairs[::2]])
-        file.put(DIGEST_PREFIX, pairs)
+        file.learn(list(pairs.values())[::2])
+        file.put(DIGEST_PREFIX, values(pairs))
     opened = LookupFiles().open(tmp_path / "x.mdb", "")
     assert opened.dictionary is not None
     reader = Reader({"users": [opened], "things": []})
-    assert [reader.get(DIGEST_PREFIX, user) for user, _ in pairs] == [value.encode() for _, value in pairs]
+    assert {user: reader.get(DIGEST_PREFIX, user) for user in pairs} == {user: pairs[user].encode() for user in pairs}
 
 
 def test_generations_that_share_a_file_share_its_opening(tmp_path: Path) -> None:
     with LookupFileWriter(tmp_path / "x.mdb") as file:
-        file.put(JOB_PREFIX, [("a", "1")])
+        file.put(JOB_PREFIX, values({"a": "1"}))
     os.link(tmp_path / "x.mdb", tmp_path / "y.mdb")
     files = LookupFiles()
     assert files.open(tmp_path / "x.mdb", "sha") is files.open(tmp_path / "y.mdb", "sha")
@@ -303,7 +308,7 @@ def test_corrupt_pages_are_an_error_of_the_generation(tmp_path: Path) -> None:
 def test_one_damaged_page_does_not_spoil_the_look_ups_of_the_others(tmp_path: Path) -> None:
     users = [f"user-{number:05d}" for number in range(3_000)]
     with LookupFileWriter(tmp_path / "x.mdb") as file:
-        file.put(FEED_PREFIX, [(user, f'"{user}"') for user in users])
+        file.put(FEED_PREFIX, values({user: f'"{user}"' for user in users}))
     body = bytearray((tmp_path / "x.mdb").read_bytes())
     reader = Reader({"users": [LookupFiles().open(tmp_path / "x.mdb", "")], "things": []})
     page = body.index(b"user-01500") // 4096
