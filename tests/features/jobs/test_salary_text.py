@@ -79,6 +79,7 @@ _CASES: list[tuple[str | None, float | None, float | None, str | None, str | Non
     ("15 000 PLN netto", 15_000, 15_000, "PLN", None, False),
     ("$1 000 000-50 000", 1_000_000, 50_000, "USD", None, None),
     ("100 000 руб., тел. +7 727 123-45-67", 100_000, 100_000, "RUB", None, None),
+    ("тел. +7 727 123-45-67 2 этаж, 100 000 руб.", 100_000, 100_000, "RUB", None, None),
     ("£70,000 to £90,000 (~$81k to $100k)", 70_000, 90_000, "GBP", None, None),
     ("$100,000 - $125k.", 100_000, 125_000, "USD", None, None),
     ("100KUSD", 100_000, 100_000, "USD", None, None),
