@@ -80,14 +80,7 @@ def disk_error(world: World) -> Fault:
 
 def full_disk(world: World) -> Fault:
     """The file system gets full at some time of the run."""
-    free = world.rng.randint(1, 5 * _MEGABYTE)
-    _mount_with(world.data, free)
-    return Fault(
-        f"{free / _MEGABYTE:.1f} MB free",
-        r"No space left|full",
-        undo=lambda: subprocess.check_call(["mount", "-o", "remount,size=500m", world.data]),
-        end=lambda: subprocess.check_call(["umount", world.data]),
-    )
+    return _full(world.data, world.rng.randint(1, 5 * _MEGABYTE), r"No space left|full")
 
 
 def read_only_disk(world: World) -> Fault:
@@ -179,15 +172,9 @@ def failing_sources(world: World) -> Fault:
 
 def full_records(world: World) -> Fault:
     """The disk of Dagster's records gets full."""
-    free = world.rng.randint(1, 200_000)
     world.home.mkdir(exist_ok=True)
-    _mount_with(world.home, free)
-    return Fault(
-        f"{free / 1000:.0f} kB free for records",
-        r"records of runs in .* can't be used|No space left|full",
-        undo=lambda: subprocess.check_call(["mount", "-o", "remount,size=500m", world.home]),
-        end=lambda: subprocess.check_call(["umount", world.home]),
-    )
+    said = r"records of runs in .* can't be used|No space left|full"
+    return _full(world.home, world.rng.randint(1, 200_000), said)
 
 
 def damaged_records(world: World) -> Fault:
@@ -259,10 +246,16 @@ def stopped_run(world: World) -> Fault:
     return Fault(f"stopped after {after:.1f} s", "never", run)
 
 
-def _mount_with(folder: Path, free: int) -> None:
-    """Puts a file system under `folder` that has `free` bytes left; to a megabyte, as files take whole pages."""
+def _full(folder: Path, free: int, says: str) -> Fault:
+    """A file system under `folder` that has `free` bytes left, to a megabyte, as files take whole pages."""
     used = int(subprocess.check_output(["du", "-sm", folder]).split()[0])
     _mount(folder, f"size={(used + 1) * _MEGABYTE + free}")
+    return Fault(
+        f"{free / 1000:,.0f} kB free for {folder.name}",
+        says,
+        undo=lambda: subprocess.check_call(["mount", "-o", "remount,size=500m", folder]),
+        end=lambda: subprocess.check_call(["umount", folder]),
+    )
 
 
 def _mount(data: Path, options: str) -> None:
