@@ -16,7 +16,8 @@ from hypothesis import settings
 from serving.contract import logs
 from tests.object_store import S3Server, make_bucket, s3_server
 
-settings.register_profile("jobfeed", deadline=None)
+# Where a change is judged, the same tests meet the same examples; elsewhere each run tries others.
+settings.register_profile("jobfeed", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("jobfeed")
 
 # Worker processes of pytest-xdist inherit these from readline. A rich console that is made while they are set keeps
