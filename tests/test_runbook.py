@@ -34,8 +34,8 @@ from pipelines.simulation.market import MarketSize, simulate
 from serving.contract.generation import POINTER
 from tests.assets.digests.mail_server import Inbox, mail_server
 from tests.assets.digests.mail_world import KEY, SENDER, mail_world
-from tests.assets.ingest.hh.hh_server import HHServer
-from tests.assets.ingest.http.fault_server import Answer, fault_server
+from tests.assets.ingest.hh.hh_server import FAULTS, HHServer
+from tests.assets.ingest.http.fault_server import fault_server
 from tests.factories import publish_small
 from tests.serving.server import free_port, running_server
 
@@ -514,17 +514,19 @@ def test_a_generation_that_fails_at_the_gate(market: Shell) -> None:
 
 
 @pytest.mark.slow
-def test_headhunter_that_limits_requests(market: Shell, tmp_path: Path) -> None:
+def test_headhunter_that_refuses_requests(market: Shell, tmp_path: Path) -> None:
     trouble = TROUBLES["HeadHunter limits or refuses requests"]
     sources = json.loads((Path(market.environment["JOBFEED_CONFIG"]) / "sources.yaml").read_text())
     with fault_server() as server:
-        hh = HHServer(server, fault=Answer(429, headers={"Retry-After": "3600"}))
+        hh = HHServer(server)
         query = {"name": "python", "text": "python", "area": ["160"]}
         sources["hh"] = {"enabled": True, "base_url": hh.url, "queries": [query]}
         (tmp_path / "sources.yaml").write_text(json.dumps(sources))
         asking = replace(market, environment={**market.environment, "JOBFEED_CONFIG": str(tmp_path)})
-        assert asking.run("jobfeed run hourly").returncode == 0
-        asking.sees(trouble, "jobfeed sources list")
+        for fault in ("too many requests, come later", "captcha"):
+            hh.fault = FAULTS[fault]
+            assert asking.run("jobfeed run hourly --always").returncode == 0
+            asking.sees(trouble, "jobfeed sources list")
         hh.fault = None
         asking.mends(trouble)
         assert hh.n_searches() > 0
