@@ -16,8 +16,9 @@ from hypothesis import settings
 from serving.contract import logs
 from tests.object_store import S3Server, make_bucket, s3_server
 
-# Where a change is judged, the same tests meet the same examples; elsewhere each run tries others.
-settings.register_profile("jobfeed", deadline=None, derandomize="CI" in os.environ)
+# Continuous integration tries the same examples each time, and fewer; elsewhere each run tries others.
+_IS_CI = "CI" in os.environ
+settings.register_profile("jobfeed", deadline=None, derandomize=_IS_CI, max_examples=50 if _IS_CI else 100)
 settings.load_profile("jobfeed")
 
 # Worker processes of pytest-xdist inherit these from readline. A rich console that is made while they are set keeps
