@@ -9,12 +9,14 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
 from assets.erasing.scan import find_traces
 from assets.resources import AS_OF_TAG, RunClock
 from pipelines.environment import dagster_folders
 from pipelines.records import KEPT, KEPT_OTHERS, drop_old_records, open_instance
-from pipelines.step_threads import execute
+from pipelines.step_threads import execute, step_threads
 
 PROJECT = Path(__file__).resolve().parents[2]
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
@@ -36,7 +38,7 @@ def job(name: str, text: str = "") -> dg.JobDefinition:
     def say(context: dg.OpExecutionContext) -> None:
         context.log.info(f"works on {text}")
 
-    @dg.job(name=name)
+    @dg.job(name=name, executor_def=step_threads)
     def made() -> None:
         say()
 
@@ -45,6 +47,25 @@ def job(name: str, text: str = "") -> dg.JobDefinition:
 
 def run(instance: dg.DagsterInstance, name: str, text: str = "") -> str:
     return execute(job(name, text), instance=instance, tags={}, run_config={}).run_id
+
+
+def test_a_database_stays_open_for_all_events_of_a_run(home: Path) -> None:
+    opened: list[str] = []
+
+    def note(connection: sqlite3.Connection, _record: object) -> None:
+        opened.append(connection.execute("PRAGMA database_list").fetchone()[2])
+
+    with open_instance(home) as instance:
+        event.listen(Pool, "connect", note)
+        try:
+            run_ids = [run(instance, "daily") for _ in range(6)]
+        finally:
+            event.remove(Pool, "connect", note)
+        assert {instance.get_run_by_id(run_id).status for run_id in run_ids} == {dg.DagsterRunStatus.SUCCESS}
+        assert all(len(instance.all_logs(run_id)) > 5 for run_id in run_ids)
+    # Dagster makes the tables of a new database through a second connection.
+    assert all(sum(Path(path).stem == run_id for path in opened) <= 2 for run_id in run_ids)
+    assert not list((home / ".dagster").rglob("*.db-wal"))
 
 
 def test_relative_folders_lie_in_the_home_and_not_where_the_command_was_called(home: Path, tmp_path: Path) -> None:
