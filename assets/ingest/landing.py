@@ -38,12 +38,13 @@ class RefusedFileError(IngestError):
 class LandedFile:
     """One file under landing/.
 
-    `name` is its path relative to landing/, as the manifest has it; bytes that are not UTF-8 are escaped. `scope`
-    distinguishes equal files that are read differently. `problem` says why the file can't be read, if so. A file that
-    `may_grow` changed just now: its last line counts only if it has a line end.
+    `place` is its path as text: of a hundred thousand files, `Path` objects would take seconds. `name` is its path
+    relative to landing/, as the manifest has it; bytes that are not UTF-8 are escaped. `scope` distinguishes equal
+    files that are read differently. `problem` says why the file can't be read, if so. A file that `may_grow` changed
+    just now: its last line counts only if it has a line end.
     """
 
-    path: Path
+    place: str
     name: str
     scope: str
     size_bytes: int
@@ -53,9 +54,14 @@ class LandedFile:
     may_grow: bool = False
 
     @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return Path(self.place)
+
+    @property
     def suffixes(self) -> str:
         """The format that the name states, in lower case: `.jsonl`, `.jsonl.gz`, `.xml`."""
-        parts = self.path.name.lower().split(".")
+        parts = self.place.rpartition(os.sep)[2].lower().split(".")
         compressed = parts[-1] in ("gz", "zst") and len(parts) > 2
         return "." + ".".join(parts[-2:] if compressed else parts[-1:]) if len(parts) > 1 else ""
 
@@ -99,13 +105,16 @@ def list_landed(landing: Path, kind: str, *, scope: Callable[[str], str] = lambd
     """
     found: list[LandedFile] = []
     inside = landing.resolve()
+    base = f"{landing}{os.sep}"
 
-    def add(path: Path, *, status: os.stat_result | None = None, problem: str = "") -> None:
-        name = os.fsencode(path.relative_to(landing)).decode("utf-8", "backslashreplace")
+    def add(place: str, *, status: os.stat_result | None = None, problem: str = "") -> None:
+        name = place.removeprefix(base)
+        if not name.isascii():
+            name = os.fsencode(name).decode("utf-8", "backslashreplace")
         size_and_times = (status.st_size, status.st_mtime_ns, status.st_ctime_ns) if status else (0, 0, 0)
-        found.append(LandedFile(path, name, "" if problem else scope(name), *size_and_times, problem))
+        found.append(LandedFile(place, name, "" if problem else scope(name), *size_and_times, problem))
 
-    pending = [landing / kind]
+    pending = [base + kind]
     while pending:
         folder = pending.pop()
         try:
@@ -119,20 +128,20 @@ def list_landed(landing: Path, kind: str, *, scope: Callable[[str], str] = lambd
             if entry.name.startswith(".") or entry.name.lower().endswith(_UNFINISHED_SUFFIXES):
                 continue
             if entry.is_dir(follow_symlinks=False):
-                pending.append(Path(entry.path))
+                pending.append(entry.path)
                 continue
             if entry.is_symlink() and not Path(os.path.realpath(entry.path)).is_relative_to(inside):
-                add(Path(entry.path), problem="link out of the landing folder")
+                add(entry.path, problem="link out of the landing folder")
                 continue
             try:
                 status = entry.stat()
             except OSError as error:  # a link that leads nowhere or round in a circle; a disk that fails
-                add(Path(entry.path), problem=type(error).__name__)
+                add(entry.path, problem=type(error).__name__)
                 continue
             if stat.S_ISREG(status.st_mode):
-                add(Path(entry.path), status=status)
+                add(entry.path, status=status)
             elif stat.S_ISDIR(status.st_mode):
-                add(Path(entry.path), problem="link to a folder")
+                add(entry.path, problem="link to a folder")
     return sorted(found, key=lambda file: file.name)
 
 

@@ -137,8 +137,8 @@ def test_an_unreadable_folder_is_reported(landing: Path, monkeypatch: pytest.Mon
     put(landing, "jobs/closed/b.jsonl")
     scandir = os.scandir
 
-    def refusing(folder: Path) -> object:
-        if folder.name == "closed":
+    def refusing(folder: str) -> object:
+        if Path(folder).name == "closed":
             raise PermissionError
         return scandir(folder)
 
