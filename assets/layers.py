@@ -2,7 +2,8 @@
 
 The table's own files are the base. A layer holds the rows of some keys, all of a key's rows together, and marks keys
 that have none any more. The newest layer of a key wins. A manifest names the layers and the base that they belong to:
-whoever replaces a file of the base makes them void. This module reads; increments.py writes.
+whoever replaces a file of the base makes them void. Layers that were folded into the base stay for a while: they still
+say which keys changed. This module reads; increments.py writes.
 """
 
 import json
@@ -20,15 +21,22 @@ LAYER_COLUMNS = (SEQUENCE, IS_REMOVED)
 class LayerManifest(NamedTuple):
     """What lies above a base.
 
-    `base`: the identity of its files. `columns`: of the table. `by`: the columns whose values are replaced together.
-    `sequence`: the number of the newest layer, 0 for none. `n_rows`: of the table. `made_of`: what it was computed
-    from, as its writer says it.
+    `base`: the identity of its files. `origin`: that of the base that was last computed as a whole, from which layers
+    are numbered; `code` and `computed_at` say by which code and for which instant. `columns`: of the table. `by`: the
+    columns whose values are replaced together. `sequence`: the number of the newest layer, 0 for none. `folded`: layers
+    up to this one are part of the base. `known_after`: what changed is known after this one. `n_rows`: of the table.
+    `made_of`: what it was computed from, as its writer says it.
     """
 
     base: str
+    origin: str
+    code: str
+    computed_at: str
     columns: tuple[str, ...]
     by: tuple[str, ...]
     sequence: int
+    folded: int
+    known_after: int
     layers: tuple[str, ...]
     n_rows: int
     made_of: Mapping[str, Any]
@@ -56,7 +64,7 @@ def read_manifest(folder: Path, *, base: str, columns: Sequence[str] | None = No
 
 def merged(rows: pl.LazyFrame, manifest: LayerManifest, folder: Path) -> pl.LazyFrame:
     """The base's `rows` under the layers in `folder`."""
-    newest = newest_rows(manifest, folder)
+    newest = newest_rows(manifest, folder, after=manifest.folded)
     if newest is None:
         return rows
     by, columns = list(manifest.by), rows.collect_schema().names()
@@ -64,10 +72,10 @@ def merged(rows: pl.LazyFrame, manifest: LayerManifest, folder: Path) -> pl.Lazy
     return pl.concat([kept, newest.filter(~pl.col(IS_REMOVED)).select(columns)])
 
 
-def newest_rows(manifest: LayerManifest, folder: Path, *, after: int = 0) -> pl.LazyFrame | None:
-    """The rows of the newest layer of each key, with LAYER_COLUMNS; None if there is no layer.
+def newest_rows(manifest: LayerManifest, folder: Path, *, after: int) -> pl.LazyFrame | None:
+    """The rows of the newest layer of each key that a layer after this one changed, with LAYER_COLUMNS.
 
-    `after`: only keys that a layer later than this one changed.
+    None if there is no such layer.
     """
     if after >= manifest.sequence or not manifest.layers:
         return None

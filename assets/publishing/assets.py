@@ -21,7 +21,7 @@ from assets.digests.outbox_turn import forget_users
 from assets.erasing.purge import forget_purged, purged_by
 from assets.erasing.requests import mark_erased
 from assets.evaluation.results import EVALUATIONS, drop_user_values
-from assets.increments import LayeredTable
+from assets.increments import LayeredTable, forget_folded
 from assets.io import TABLES
 from assets.lake import Lake
 from assets.publishing import generations
@@ -159,6 +159,7 @@ def _finish_erasures(
     removed: list[str] = []
     if len(requests):
         forget_users(workspace.lake, requests)
+        forget_folded(workspace.lake)
         removed = generations.keep_only(workspace.published, served)
         drop_user_values(Path(workspace.data_dir) / EVALUATIONS, before=now)
         drop_damaged(workspace.lake, before=now)

@@ -88,7 +88,7 @@ def _is_same(last: Manifest, table: str, source: Source) -> bool:
 def _new_view(con: duckdb.DuckDBPyConnection, source: Source, table: str) -> str:
     """The name of a view in `con` of the source's rows, typed like the published table."""
     name = f"new_{table}"
-    if source.read_from and (source.layered is None or source.layered.sequence == 0):
+    if source.read_from and (source.layered is None or not source.layered.has_layers):
         relation = con.read_parquet([glob.escape(str(path)) for path in source.read_from], hive_partitioning=False)
     else:
         frame = source.frame if source.frame is not None else pl.scan_parquet(list(source.files), glob=False)

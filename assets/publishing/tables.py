@@ -67,7 +67,7 @@ def write_table(folder: Path, table: str, source: Source) -> list[Path]:
 
 def _stored_as_published(table: str, source: Source, rows: pl.LazyFrame) -> Path | None:
     """The lake's file, if it holds exactly `rows` in the order of their key; else None. Large tables mostly do."""
-    has_layers = source.layered is not None and source.layered.sequence > 0
+    has_layers = source.layered is not None and source.layered.has_layers
     if table == JOBS.name or has_layers or len(source.read_from) != 1:
         return None
     path = source.read_from[0]

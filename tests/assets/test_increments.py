@@ -1,3 +1,4 @@
+import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -6,7 +7,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assets.increments import LayeredTable, Mark, ReplacedMeanwhileError, changed_since, mark_of
+from assets.increments import (
+    KEPT_FOR,
+    LayeredTable,
+    Mark,
+    ReplacedMeanwhileError,
+    Upkeep,
+    changed_since,
+    forget_folded,
+    mark_of,
+)
 from assets.lake import Lake
 from features.schemas.table import Column, Table
 
@@ -25,6 +35,8 @@ steps = st.lists(
         st.tuples(st.just("rebase"), some_rows),
         st.tuples(st.just("add"), some_rows, st.sets(st.sampled_from(USERS))),
         st.tuples(st.just("merge")),
+        st.tuples(st.just("fold")),
+        st.tuples(st.just("forget")),
         st.tuples(st.just("stranger"), some_rows),
     ),
     min_size=1,
@@ -46,6 +58,10 @@ def stored(lake: Lake) -> pl.DataFrame:
     return lake.scan("features", TABLE).collect().sort("user_id", "job_id")
 
 
+def stored_in_base(lake: Lake) -> pl.DataFrame:
+    return pl.read_parquet(lake.file("features", "likes"), glob=False)
+
+
 @pytest.mark.parametrize("by", [("user_id",), ("user_id", "job_id")])
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps)
@@ -56,6 +72,7 @@ def test_layers_over_a_base_are_the_table_written_anew(
     table = layered(lake, by)
     model: dict[tuple[str, str], int] = {}
     marks: list[tuple[Mark, set[str] | None]] = []  # and the users that changed since, None if all may have
+    last_fold = 0  # the number of the newest layer then
     table.replace(frame(model), {"run": 0})
     for number, (kind, *given_rows) in enumerate(steps):
         if kind in ("rebase", "stranger"):
@@ -64,9 +81,19 @@ def test_layers_over_a_base_are_the_table_written_anew(
                 assert table.replace(frame(model), {"run": number}) == len(model)
             else:
                 lake.replace("features", TABLE, frame(model))
-            marks = [(mark, None) for mark, _ in marks]
+            marks, last_fold = [(mark, None) for mark, _ in marks], 0
         elif kind == "merge":
             table.merge_layers()
+        elif kind == "fold":
+            if table.has_layers:
+                marks = [(mark, None if mark["sequence"] < last_fold else seen) for mark, seen in marks]
+                last_fold = table.sequence
+            table.fold()
+            assert stored_in_base(lake).equals(frame(model))
+        elif kind == "forget":
+            if not table.has_layers:
+                marks = [(mark, None if mark["sequence"] < table.sequence else seen) for mark, seen in marks]
+            forget_folded(lake)
         elif table.made_of is None:
             with pytest.raises(ReplacedMeanwhileError):
                 table.add(frame({}), frame({}), {}, n_rows_before=0)
@@ -116,6 +143,58 @@ def test_layers_are_merged_when_they_are_many(tmp_path: Path, monkeypatch: pytes
     assert stored(lake).rows() == [("a", "x", 6), ("b", "x", 7)]
     changed = [changed_since(lake, "features", "likes", mark, "user_id") for mark in marks]
     assert [list(users) for users in changed if users is not None] == [["a", "b"]] * 7 + [["b"]]
+
+
+AT = dt.datetime(2026, 3, 2, 2, tzinfo=dt.UTC)
+
+
+def test_a_daily_run_folds_layers_in_the_order_of_the_key_and_what_changed_stays_known(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    partial, daily = layered(lake), LayeredTable(lake, "features", TABLE, ("user_id",), Upkeep("daily", "1", AT))
+    daily.replace(frame({("a", "x"): 1, ("c", "x"): 1, ("d", "x"): 1}), {})
+    before = mark_of(lake, "features", "likes")
+    partial.add(frame({("c", "y"): 2}), frame({("a", "x"): 0}), {}, n_rows_before=2)
+    daily.add(frame({("b", "x"): 3}), frame({}), {"run": 2}, n_rows_before=0)
+    assert not daily.has_layers and daily.newest() is None
+    assert pl.read_parquet(lake.file("features", "likes")).rows() == [("b", "x", 3), ("c", "y", 2), ("d", "x", 1)]
+    changed = changed_since(lake, "features", "likes", before, "user_id")
+    assert changed is not None and changed.to_list() == ["a", "b", "c"]
+    assert daily.made_of == partial.made_of == {"run": 2}
+
+
+def test_a_killed_fold_leaves_the_rows_and_the_table_is_computed_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake(tmp_path)
+    table = layered(lake)
+    table.replace(frame({("a", "x"): 1}), {})
+    table.add(frame({("b", "x"): 2}), frame({}), {}, n_rows_before=0)
+    monkeypatch.setattr(LayeredTable, "_write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        table.fold()
+    assert stored(lake).equals(frame({("a", "x"): 1, ("b", "x"): 2}))
+    assert table.made_of is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "later", "keeps"),
+    [
+        ("daily", "1", dt.timedelta(days=1), True),
+        ("daily", "2", dt.timedelta(days=1), False),
+        ("daily", "1", KEPT_FOR, False),
+        ("daily", "1", -dt.timedelta(days=1), False),
+        ("partial", "2", 2 * KEPT_FOR, True),
+        ("whole", "1", dt.timedelta(days=1), False),
+    ],
+)
+def test_a_daily_run_keeps_rows_of_the_same_code_for_a_week(
+    tmp_path: Path, kind: str, code: str, later: dt.timedelta, keeps: bool
+) -> None:
+    lake = Lake(tmp_path)
+    LayeredTable(lake, "features", TABLE, ("user_id",), Upkeep("daily", "1", AT)).replace(frame({}), {"run": 1})
+    upkeep = Upkeep(kind, code, AT + later)  # type: ignore[arg-type]
+    made_of = LayeredTable(lake, "features", TABLE, ("user_id",), upkeep).made_of
+    assert made_of == ({"run": 1} if keeps else None)
 
 
 def test_nothing_is_left_of_layers_above_a_new_base(tmp_path: Path) -> None:
