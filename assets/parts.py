@@ -7,7 +7,7 @@ stay on disk for runs that have listed them, until `remove_replaced`. This modul
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,13 +32,31 @@ def replaced_by(part: Path) -> Sequence[str]:
     return names
 
 
+def unseen(parts: Sequence[Path], known: Collection[str]) -> list[Path] | None:
+    """The parts with rows that the parts of these names did not hold, of the current ones; a merged part may hold none.
+
+    None if a known part is gone and no part replaced it: rows may be gone.
+    """
+    replaced = {path: set(replaced_by(path)) for path in parts if path.name.startswith(MERGED_PREFIX)}
+    seen = set(known)
+    if not seen <= {path.name for path in parts}.union(*replaced.values()):
+        return None
+    for path, names in replaced.items():
+        # What was merged twice since is listed with both steps.
+        seen.update(*(replaced_by(path.with_name(name)) for name in names & seen if name.startswith(MERGED_PREFIX)))
+    return [path for path in parts if path.name not in seen and not set() < replaced.get(path, set()) <= seen]
+
+
 def list_of(part: Path) -> Path:
     """Where the list of what a part replaces lies."""
     return part.with_suffix(".json")
 
 
-def remove_replaced(root: Path, *, before: dt.datetime) -> list[Path]:
-    """Deletes the parts under `root` that were replaced before `before`; returns them."""
+def remove_replaced(root: Path, *, before: dt.datetime, keeps_lists: bool = False) -> list[Path]:
+    """Deletes the parts under `root` that were replaced before `before`; returns them.
+
+    `keeps_lists`: what the merged parts replaced stays known, so that nobody takes their rows for new ones.
+    """
     removed: list[Path] = []
     for listing in written_before(before, root, f"{MERGED_PREFIX}*.json"):
         merged = listing.with_suffix(".parquet")
@@ -46,7 +64,8 @@ def remove_replaced(root: Path, *, before: dt.datetime) -> list[Path]:
         old = [path for name in names if (path := merged.with_name(name)).exists()]
         for path in old:
             remove_part(path)
-        listing.unlink(missing_ok=True)
+        if not (keeps_lists and merged.exists()):
+            listing.unlink(missing_ok=True)
         removed += old
     return removed
 

@@ -43,13 +43,13 @@ def purge_kept(lake: Lake, requests: pl.DataFrame) -> int:
     if requests.is_empty():
         return 0
     # Before, so that none of them comes back when the part that replaced it is empty and goes.
-    remove_replaced(lake.root, before=_ANY_TIME)
+    remove_replaced(lake.root, before=_ANY_TIME, keeps_lists=True)
     n_removed = sum(_purge_table(lake, *one, requests) for one in _tables(lake, KEPT_STAGES))
     counts = lake.files("catalog", DAILY_INTERACTIONS.name)  # also those of days that are counted no more
     n_removed += _purge_table(lake, "catalog", DAILY_INTERACTIONS.name, counts, requests) if counts else 0
     n_removed += _purge_quarantine(lake, requests["user_id"].to_list())
     n_removed += Ledger(lake.root).forget_users(requests["user_id"])
-    remove_replaced(lake.root, before=_ANY_TIME)
+    remove_replaced(lake.root, before=_ANY_TIME, keeps_lists=True)
     return n_removed
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.lake import Lake, write_part
-from assets.parts import current_parts
+from assets.parts import current_parts, remove_replaced, unseen
 from features.schemas.table import Column, Table
 
 NUMBERS = Table("numbers", "Numbers; one row each", {"n": Column(pl.Int64, "Number")}, key=("n",))
@@ -138,3 +138,45 @@ def test_a_file_that_another_run_is_writing_is_not_dropped_with_the_partitions(t
     writing.write_bytes(b"half")
     lake.drop_partitions_except("ranking", NUMBERS, ["shard=0000"])
     assert writing.exists()
+
+
+@given(
+    before=st.lists(st.sampled_from(["append", "merge", "clean"]), max_size=6),
+    after=st.lists(st.sampled_from(["append", "merge", "clean"]), max_size=6),
+)
+def test_what_came_since_lies_in_the_unseen_parts(
+    tmp_path_factory: pytest.TempPathFactory, before: list[str], after: list[str]
+) -> None:
+    lake = Lake(tmp_path_factory.mktemp("lake"))
+    numbers = itertools.count()
+
+    def do(step: str) -> None:
+        if step == "append":
+            lake.append("bronze", NUMBERS, rows(next(numbers)), partition=DAY)
+        elif step == "merge":
+            lake.compact("bronze", NUMBERS, more_than=1, partition=DAY)
+        else:
+            remove_replaced(lake.root, before=LATER)
+
+    for step in before:
+        do(step)
+    n_known, known = next(numbers), [path.name for path in lake.files("bronze", NUMBERS.name)]
+    for step in after:
+        do(step)
+    found = unseen(lake.files("bronze", NUMBERS.name), known)
+    if found is None:
+        assert "merge" in after and "clean" in after
+        return
+    held = {n for path in found for n in pl.read_parquet(path)["n"]}
+    assert held >= set(range(n_known + 1, next(numbers)))
+    if "append" not in after or "merge" not in after:
+        assert not any(n < n_known for n in held)
+
+
+def test_parts_that_are_gone_leave_it_unknown(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    part = lake.append("bronze", NUMBERS, rows(1))
+    assert part is not None
+    assert unseen([], [part.name]) is None
+    assert unseen([part], [part.name]) == []
+    assert unseen([part], []) == [part]
