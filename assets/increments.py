@@ -9,7 +9,7 @@ import datetime as dt
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from assets.layers import (
     MANIFEST_FILE,
     SEQUENCE,
     LayerManifest,
+    changed_keys,
     newest_rows,
     read_manifest,
 )
@@ -32,6 +33,7 @@ from features.schemas.table import Table
 MAX_LAYERS = 128
 # A daily run computes a table as a whole this long after that was last done, whatever is known to have changed.
 KEPT_FOR = dt.timedelta(days=7)
+_PLACE = "_place"
 Mark = Mapping[str, Any]
 
 
@@ -59,6 +61,13 @@ class Upkeep:
             return False
         return dt.timedelta(0) <= self.as_of - dt.datetime.fromisoformat(manifest.computed_at) < KEPT_FOR
 
+    def whole_by_day(self) -> "Upkeep":
+        """The same for a table that another day may change everywhere."""
+        return replace(self, kind="whole") if self.kind == "daily" else self
+
+
+PARTIAL, WHOLE = Upkeep("partial"), Upkeep("whole")
+
 
 @dataclass(frozen=True)
 class LayeredTable:
@@ -68,7 +77,7 @@ class LayeredTable:
     stage: str
     table: Table
     by: tuple[str, ...]
-    upkeep: Upkeep = Upkeep()
+    upkeep: Upkeep = PARTIAL
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -79,25 +88,41 @@ class LayeredTable:
     @property
     def made_of(self) -> Mapping[str, Any] | None:
         """What the rows that may stay were made of; None if none may, or if anything else replaced the base since."""
-        manifest = self._manifest()
+        manifest = self.manifest
         return manifest.made_of if manifest is not None and self.upkeep.keeps(manifest) else None
 
-    def rebase(self, made_of: Mapping[str, Any]) -> int:
-        """Notes that the base was written anew, made of `made_of`, and drops all layers; returns the number of rows."""
-        n_rows = sum(int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()) for path in self._base())
-        base = file_identity(self._base())
+    @property
+    def manifest(self) -> LayerManifest | None:
+        """What lies above the base; None if anything but this class replaced it since."""
+        return read_manifest(self._folder, base=file_identity(self._base()), columns=list(self.table.columns))
+
+    def rebase(
+        self, made_of: Mapping[str, Any], *, after: LayerManifest | None = None, changed: pl.DataFrame | None = None
+    ) -> int:
+        """Notes that the base was written anew, made of `made_of`, and drops all layers; returns the number of rows.
+
+        `changed`: the values of the first column of `by` to which all differences from the table `after` belong, if
+        they are known. Else readers learn that everything may differ.
+        """
+        base, sequence, folder = file_identity(self._base()), 0, self._folder
+        origin, known_after, changes = base, 0, tuple[str, ...]()
+        if after is not None and changed is not None:
+            origin, known_after, sequence = after.origin, after.sequence, after.sequence + 1
+            changes = (write_part(folder, changed.with_columns(pl.lit(sequence, pl.Int64).alias(SEQUENCE))).name,)
+        n_rows = self._n_rows()
         self._write(
             LayerManifest(
                 base=base,
-                origin=base,
+                origin=origin,
                 code=self.upkeep.code,
                 computed_at=self.upkeep.as_of.isoformat() if self.upkeep.as_of is not None else "",
                 columns=tuple(self.table.columns),
                 by=self.by,
-                sequence=0,
-                folded=0,
-                known_after=0,
+                sequence=sequence,
+                folded=sequence,
+                known_after=known_after,
                 layers=(),
+                changes=changes,
                 n_rows=n_rows,
                 made_of=made_of,
             )
@@ -112,12 +137,12 @@ class LayeredTable:
     def add(self, rows: pl.DataFrame, removed: pl.DataFrame, made_of: Mapping[str, Any], *, n_rows_before: int) -> int:
         """Adds a layer: all rows of some keys, and the keys (columns `by`) that have no rows now.
 
-        `n_rows_before`: how many rows all these keys had. Returns the number of rows of the table. A daily run folds all
-        layers, this one too. Raises ReplacedMeanwhileError.
+        `n_rows_before`: how many rows all these keys had. Returns the number of rows of the table. A daily run adds no
+        layer but folds. Raises ReplacedMeanwhileError.
         """
-        manifest = self._manifest()
-        if manifest is None:
-            raise ReplacedMeanwhileError(f"{self.stage}/{self.table.name}: its files are not those the layer is for")
+        if self.upkeep.kind == "daily":
+            return self.fold(rows, pl.concat([rows.select(self.by), removed.select(self.by)]).unique(), made_of)
+        manifest = self._known_manifest()
         self.table.validate(rows)
         n_rows = manifest.n_rows + len(rows) - n_rows_before
         added = manifest._replace(n_rows=n_rows, made_of=made_of)
@@ -129,32 +154,64 @@ class LayeredTable:
             path = write_part(self._folder, layer.select([*self.table.columns, *LAYER_COLUMNS]))
             added = added._replace(sequence=sequence, layers=(*manifest.layers, path.name))
         self._write(added)
-        if self.upkeep.kind == "daily":
-            self.fold()
-        elif len(added.layers) > MAX_LAYERS:
+        if len(added.layers) > MAX_LAYERS:
             self.merge_layers()
         return n_rows
 
-    def newest(self, *, after: int | None = None) -> pl.LazyFrame | None:
-        """The rows of the newest layer of each key, with LAYER_COLUMNS, of all layers above the base.
+    def fold(self, rows: pl.DataFrame, replaced: pl.DataFrame, made_of: Mapping[str, Any]) -> int:
+        """Makes layers and `rows` part of the base of a one-file table, in the order of its key; returns its rows.
 
-        `after`: of all layers after this one. None if there are none, or if they are not known any more.
+        `rows` are all that the keys `replaced` have now: the columns `by`, or these and the next ones of the key. Which
+        values of `by` changed since the last fold stays known. A run that is killed on the way leaves the old table, or
+        a base of which nobody knows what it was made of. Raises ReplacedMeanwhileError.
         """
-        manifest = self._manifest()
-        if manifest is None or (after is not None and after < manifest.known_after):
+        manifest = self._known_manifest()
+        newest = newest_rows(manifest, self._folder)
+        if replaced.is_empty() and newest is None:
+            self._write(manifest._replace(made_of=made_of))
+            return manifest.n_rows
+        self.table.validate(rows)
+        sequence = manifest.sequence + 1
+        keys = [replaced.select(*self.by, pl.lit(sequence, pl.Int64).alias(SEQUENCE)).unique()]
+        if newest is not None:
+            keys.append(newest.select(*self.by, SEQUENCE).unique().collect())
+        changes = write_part(self._folder, pl.concat(keys))
+        self.lake.replace(self.stage, self.table, self._folded(newest, rows, replaced))
+        n_rows = self._n_rows()
+        self._write(
+            manifest._replace(
+                base=file_identity(self._base()),
+                sequence=sequence,
+                folded=sequence,
+                known_after=manifest.folded,
+                layers=(),
+                changes=(changes.name,),
+                n_rows=n_rows,
+                made_of=made_of,
+            )
+        )
+        return n_rows
+
+    def newest(self, *, after: int | None = None) -> pl.LazyFrame | None:
+        """The rows of the newest layer of each key, with LAYER_COLUMNS; None for no layers.
+
+        `after`: of what changed after this number; None also if some of that is part of the base.
+        """
+        manifest = self.manifest
+        if manifest is None or (after is not None and after < manifest.folded):
             return None
-        return newest_rows(manifest, self._folder, after=manifest.folded if after is None else after)
+        return newest_rows(manifest, self._folder, after=after or 0)
 
     @property
     def has_layers(self) -> bool:
         """Whether any rows are not in the base."""
-        manifest = self._manifest()
-        return manifest is not None and manifest.sequence > manifest.folded
+        manifest = self.manifest
+        return manifest is not None and bool(manifest.layers)
 
     @property
     def layer_files(self) -> list[Path]:
         """The files of the layers, the oldest first. Their rows count only where they are the newest of their key."""
-        manifest = self._manifest()
+        manifest = self.manifest
         return [self._folder / name for name in manifest.layers] if manifest is not None else []
 
     @property
@@ -164,52 +221,40 @@ class LayeredTable:
 
     @property
     def sequence(self) -> int:
-        """The number of the newest layer; 0 for none."""
-        manifest = self._manifest()
+        """The number of the newest change; 0 for none."""
+        manifest = self.manifest
         return manifest.sequence if manifest is not None else 0
 
     def merge_layers(self) -> None:
         """Makes one layer of all. Rows keep their number, by which readers find what is new to them."""
-        manifest = self._manifest()
-        newest = self.newest(after=manifest.known_after) if manifest is not None else None
+        manifest, newest = self.manifest, self.newest()
         if manifest is not None and newest is not None:
             self._write(manifest._replace(layers=(write_part(self._folder, newest.collect()).name,)))
 
-    def fold(self) -> None:
-        """Makes the layers of a one-file table part of its base, in the order of its key.
-
-        They stay until the next time, so that readers find what is new to them: whoever did not read since the last
-        fold reads all. A run that is killed in between leaves a base that nobody knows the origin of.
-        """
-        manifest, newest = self._manifest(), self.newest()
-        if manifest is None or newest is None:
-            return
-        changed = newest.collect()
-        layers = (write_part(self._folder, changed).name,)
-        self.lake.replace(self.stage, self.table, self._folded(changed))
-        base = file_identity(self._base())
-        self._write(
-            manifest._replace(base=base, layers=layers, folded=manifest.sequence, known_after=manifest.folded)
-        )
-
-    def _folded(self, changed: pl.DataFrame) -> pl.LazyFrame:
-        """The base with the rows of layers (`changed`) in the place of those that they replace."""
-        by, key = list(self.by), list(self.table.key)
-        first = key[0]
+    def _folded(self, newest: pl.LazyFrame | None, rows: pl.DataFrame, replaced: pl.DataFrame) -> pl.LazyFrame:
+        """The base with the rows of layers, and then `rows`, in the place of those that they replace."""
+        columns, by, key = list(self.table.columns), list(self.by), list(self.table.key)
         [path] = self._base()
-        base = pl.scan_parquet(path, glob=False).select(list(self.table.columns))
-        replaced = changed.lazy().select(by).unique()
-        rows = changed.lazy().filter(~pl.col(IS_REMOVED)).select(list(self.table.columns))
-        if by != [first]:
-            # Both sides then have other values of the first column, by which they are merged without a sort of all.
-            others = base.join(changed.lazy().select(first).unique(), on=first, how="semi")
-            rows = pl.concat([rows, others.join(replaced, on=by, how="anti")])
-            replaced = replaced.select(first).unique()
-        kept = base.join(replaced, on=replaced.collect_schema().names(), how="anti", maintain_order="left")
-        return kept.merge_sorted(rows.sort(key), key=first)
+        base = pl.scan_parquet(path, glob=False).select(columns)
+        fresh = [rows.lazy()]
+        if newest is not None:
+            base = base.join(newest.select(by).unique(), on=by, how="anti", maintain_order="left")
+            above = newest.filter(~pl.col(IS_REMOVED)).select(columns)
+            fresh.append(above.join(replaced.lazy(), on=replaced.columns, how="anti"))
+        base = base.join(replaced.lazy(), on=replaced.columns, how="anti", maintain_order="left")
+        # No value of these columns is on both sides: to merge by them is to sort by the key, for less work.
+        place = pl.concat_str(replaced.columns, separator="\0").alias(_PLACE)
+        sides = [each.with_columns(place) for each in (base, pl.concat(fresh).sort(key))]
+        return sides[0].merge_sorted(sides[1], key=_PLACE).select(columns)
 
-    def _manifest(self) -> LayerManifest | None:
-        return read_manifest(self._folder, base=file_identity(self._base()), columns=list(self.table.columns))
+    def _n_rows(self) -> int:
+        return sum(int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item()) for path in self._base())
+
+    def _known_manifest(self) -> LayerManifest:
+        manifest = self.manifest
+        if manifest is None:
+            raise ReplacedMeanwhileError(f"{self.stage}/{self.table.name}: its files are not those the layer is for")
+        return manifest
 
     def _write(self, manifest: LayerManifest) -> None:
         """Replaces the manifest. Files that neither the old nor the new one names go; readers may hold the old one.
@@ -223,7 +268,7 @@ class LayeredTable:
             before = []
         write_bytes(path, manifest.to_json())
         for part in self._folder.glob("part-*.parquet"):
-            if part.name not in (*manifest.layers, *before):
+            if part.name not in (*manifest.layers, *manifest.changes, *before):
                 part.unlink(missing_ok=True)
 
     def _base(self) -> Sequence[Path]:
@@ -243,19 +288,6 @@ def mark_of(lake: Lake, stage: str, name: str) -> Mark:
     return {"base": manifest.origin, "sequence": manifest.sequence}
 
 
-def forget_folded(lake: Lake) -> None:
-    """Deletes layers that are part of their base: they still name users who are gone. All readers must have read."""
-    for path in sorted(lake.root.glob(f"*/.layers/*/{MANIFEST_FILE}")):
-        folder, stage = path.parent, path.parents[2].name
-        with lake.lock(f"{stage}/{folder.name}/layers"):
-            manifest = read_manifest(folder, base=file_identity(lake.files(stage, folder.name)))
-            if manifest is None or manifest.folded < manifest.sequence or not manifest.layers:
-                continue
-            write_bytes(path, manifest._replace(layers=(), known_after=manifest.sequence).to_json())
-            for part in folder.glob("part-*.parquet"):
-                part.unlink()
-
-
 def changed_since(lake: Lake, stage: str, name: str, mark: Mark | None, column: str) -> pl.Series | None:
     """The sorted values of a key column whose rows changed since `mark`; None if that is not known."""
     now = mark_of(lake, stage, name)
@@ -263,9 +295,19 @@ def changed_since(lake: Lake, stage: str, name: str, mark: Mark | None, column: 
         return None
     folder = lake.layers_folder(stage, name)
     manifest = read_manifest(folder, base=file_identity(lake.files(stage, name)))
-    if manifest is not None and mark["sequence"] < manifest.known_after:
-        return None
-    newest = newest_rows(manifest, folder, after=int(mark["sequence"])) if manifest is not None else None
-    if newest is None:
+    if manifest is None:
         return pl.Series(column, [], pl.String)
-    return newest.select(column).unique().collect()[column].sort()
+    return changed_keys(manifest, folder, column, after=int(mark["sequence"]))
+
+
+def forget_folded(lake: Lake) -> None:
+    """Forgets which keys folded layers changed: they name users who are gone. All readers must have read."""
+    for path in sorted(lake.root.glob(f"*/.layers/*/{MANIFEST_FILE}")):
+        folder, stage = path.parent, path.parents[2].name
+        with lake.lock(f"{stage}/{folder.name}/layers"):
+            manifest = read_manifest(folder, base=file_identity(lake.files(stage, folder.name)))
+            if manifest is None or manifest.layers:
+                continue
+            write_bytes(path, manifest._replace(changes=(), known_after=manifest.sequence).to_json())
+            for part in folder.glob("part-*.parquet"):
+                part.unlink()

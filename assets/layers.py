@@ -2,8 +2,8 @@
 
 The table's own files are the base. A layer holds the rows of some keys, all of a key's rows together, and marks keys
 that have none any more. The newest layer of a key wins. A manifest names the layers and the base that they belong to:
-whoever replaces a file of the base makes them void. Layers that were folded into the base stay for a while: they still
-say which keys changed. This module reads; increments.py writes.
+whoever replaces a file of the base makes them void. Of layers that were folded into the base the keys stay for a while,
+so that readers still learn what changed. This module reads; increments.py writes.
 """
 
 import json
@@ -23,9 +23,9 @@ class LayerManifest(NamedTuple):
 
     `base`: the identity of its files. `origin`: that of the base that was last computed as a whole, from which layers
     are numbered; `code` and `computed_at` say by which code and for which instant. `columns`: of the table. `by`: the
-    columns whose values are replaced together. `sequence`: the number of the newest layer, 0 for none. `folded`: layers
-    up to this one are part of the base. `known_after`: what changed is known after this one. `n_rows`: of the table.
-    `made_of`: what it was computed from, as its writer says it.
+    columns whose values are replaced together. `sequence`: the number of the newest change, 0 for none. `folded`:
+    changes up to this one are part of the base; `layers` are the later ones. `changes`: files with the keys of folded
+    ones after `known_after`. `n_rows`: of the table. `made_of`: what it was computed from, as its writer says it.
     """
 
     base: str
@@ -38,6 +38,7 @@ class LayerManifest(NamedTuple):
     folded: int
     known_after: int
     layers: tuple[str, ...]
+    changes: tuple[str, ...]
     n_rows: int
     made_of: Mapping[str, Any]
 
@@ -58,13 +59,13 @@ def read_manifest(folder: Path, *, base: str, columns: Sequence[str] | None = No
         return None  # of another version
     if stored["base"] != base or (columns is not None and stored["columns"] != list(columns)):
         return None
-    names = ("columns", "by", "layers")
+    names = ("columns", "by", "layers", "changes")
     return LayerManifest(**{**stored, **{name: tuple(stored[name]) for name in names}})
 
 
 def merged(rows: pl.LazyFrame, manifest: LayerManifest, folder: Path) -> pl.LazyFrame:
     """The base's `rows` under the layers in `folder`."""
-    newest = newest_rows(manifest, folder, after=manifest.folded)
+    newest = newest_rows(manifest, folder)
     if newest is None:
         return rows
     by, columns = list(manifest.by), rows.collect_schema().names()
@@ -72,10 +73,10 @@ def merged(rows: pl.LazyFrame, manifest: LayerManifest, folder: Path) -> pl.Lazy
     return pl.concat([kept, newest.filter(~pl.col(IS_REMOVED)).select(columns)])
 
 
-def newest_rows(manifest: LayerManifest, folder: Path, *, after: int) -> pl.LazyFrame | None:
-    """The rows of the newest layer of each key that a layer after this one changed, with LAYER_COLUMNS.
+def newest_rows(manifest: LayerManifest, folder: Path, *, after: int = 0) -> pl.LazyFrame | None:
+    """The rows of the newest layer of each key, with LAYER_COLUMNS; None if there is no layer.
 
-    None if there is no such layer.
+    `after`: only keys that a layer later than this one changed.
     """
     if after >= manifest.sequence or not manifest.layers:
         return None
@@ -84,3 +85,16 @@ def newest_rows(manifest: LayerManifest, folder: Path, *, after: int) -> pl.Lazy
     layers = layers.filter(pl.col(SEQUENCE) > after)
     last = layers.group_by(by).agg(pl.col(SEQUENCE).max())
     return layers.join(last, on=[*by, SEQUENCE], how="semi", nulls_equal=True, maintain_order="left")
+
+
+def changed_keys(manifest: LayerManifest, folder: Path, column: str, *, after: int) -> pl.Series | None:
+    """The sorted values of a column of `by` that were changed after this number; None if that is not known any more."""
+    if after < manifest.known_after:
+        return None
+    found = [
+        pl.scan_parquet(folder / name, hive_partitioning=False, glob=False).select(column, SEQUENCE)
+        for name in (*manifest.changes, *manifest.layers)
+    ]
+    if after >= manifest.sequence or not found:
+        return pl.Series(column, [], pl.String)
+    return pl.concat(found).filter(pl.col(SEQUENCE) > after).select(pl.col(column).unique().sort()).collect()[column]

@@ -11,6 +11,8 @@ from pydantic import Field, field_validator
 
 from assets.config.files import SHIPPED_VOCABULARY
 from assets.config.loading import Config, load_config
+from assets.damage import rebuild_due
+from assets.increments import Upkeep
 from assets.instants import future_problem, parse_as_of
 from assets.lake import Lake
 
@@ -37,6 +39,14 @@ def parse_scope(text: str | None) -> Scope:
 def is_partial(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> bool:
     """Whether the run computes only what changed since the last one."""
     return parse_scope(context.run.tags.get(SCOPE_TAG)) != "all"
+
+
+def upkeep_of(context: dg.AssetExecutionContext, lake: Lake, *, as_of: dt.datetime) -> Upkeep:
+    """How the run brings the table of its asset up to date. After damage a daily run keeps nothing."""
+    code = context.assets_def.get_asset_spec(context.asset_key).code_version or ""
+    if is_partial(context):
+        return Upkeep("partial", code, as_of)
+    return Upkeep("daily" if rebuild_due(lake) is None else "whole", code, as_of)
 
 
 def draws_charts(context: dg.AssetExecutionContext) -> bool:

@@ -2,13 +2,16 @@
 
 import datetime as dt
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from assets.catalog.job_changes import jobs_since
 from assets.erasing.requests import Erasures
-from assets.increments import LayeredTable, changed_since, mark_of
+from assets.increments import PARTIAL, LayeredTable, Upkeep, changed_since, mark_of
 from assets.lake import Lake, content_hash
+from assets.parts import unseen
 from features.applications.summaries import is_silent
 from features.interactions import CLOCK_SKEW
 from features.schemas.bronze import APPLICATION_LOG
@@ -16,12 +19,29 @@ from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS
 from features.schemas.table import Table
 
 _STAGE = "catalog"
-_NOBODY = pl.Series("user_id", [], pl.String)
+_KEY = ["user_id", "application_id"]
+_NO_APPLICATIONS = pl.DataFrame(schema=dict.fromkeys(_KEY, pl.String))
+_NOBODY = _NO_APPLICATIONS["user_id"]
 
 
-def user_table(lake: Lake, table: Table) -> LayeredTable:
+@dataclass(frozen=True)
+class Beside:
+    """What a table is made of beside timelines; only daily runs look whether it changed.
+
+    `marks`: what it is now, for a later run. `users_since` gets what the table was made of, with `marks` as `beside`;
+    it returns the users whose rows may differ, None if they are not known.
+    """
+
+    marks: Mapping[str, Any]
+    users_since: Callable[[Mapping[str, Any]], pl.Series | None]
+
+
+_NOTHING = Beside({}, lambda _: _NOBODY)
+
+
+def user_table(lake: Lake, table: Table, upkeep: Upkeep = PARTIAL) -> LayeredTable:
     """A table of applications, whose rows are replaced user by user."""
-    return LayeredTable(lake, _STAGE, table, by=("user_id",))
+    return LayeredTable(lake, _STAGE, table, ("user_id",), upkeep)
 
 
 def of_users(rows: pl.LazyFrame, users: pl.Series | None) -> pl.LazyFrame:
@@ -54,11 +74,9 @@ def users_of_new_events(
     if before is None or before["settings"] != now["settings"]:
         return None
     since, until = (dt.datetime.fromisoformat(made_of["until"]) for made_of in (before, now))
-    known = set(before["parts"])
-    if until < since or not known <= set(now["parts"]):
+    fresh = unseen(lake.files("bronze", APPLICATION_LOG.name), before["parts"])
+    if until < since or fresh is None:
         return None
-    parts = lake.files("bronze", APPLICATION_LOG.name)
-    fresh = [path for path in parts if path.name not in known]
     # An event of the future takes effect when its time comes.
     due = lake.scan("bronze", APPLICATION_LOG).filter(pl.col("occurred_at") > since, pl.col("occurred_at") <= until)
     found = [due] + ([pl.scan_parquet(fresh, hive_partitioning=False, glob=False)] if fresh else [])
@@ -73,35 +91,71 @@ def refresh(
     rows_of: Callable[[pl.DataFrame, pl.Series | None], pl.DataFrame],
     *,
     as_of: dt.datetime,
-    only_changes: bool,
-    also: Callable[[], pl.Series] = lambda: _NOBODY,
+    upkeep: Upkeep,
+    also: Callable[[], pl.DataFrame] = _NO_APPLICATIONS.clear,
+    beside: Beside = _NOTHING,
     settings: str = "",
 ) -> int:
     """Brings a table that is made of timelines up to date; returns its number of rows.
 
-    `rows_of` gets the timelines and the users to compute, None for all. `only_changes`: users whose timelines changed
-    and those in `also`, if that is known, and `settings` are those of the run before.
+    `rows_of` gets the timelines and their users, None for all. Computed are users whose timelines changed, the
+    applications in `also` (user_id, application_id), or all of their users, and in a daily run the users of `beside`;
+    everything if these are not known, or if `settings` are other ones.
     """
-    stored = user_table(lake, table)
+    stored = user_table(lake, table, upkeep)
     with stored.lock():
-        now = {
+        now: dict[str, Any] = {
             "events": mark_of(lake, _STAGE, APPLICATION_EVENTS.name),
             "until": as_of.isoformat(),
             "settings": settings,
+            "beside": beside.marks,
         }
         before, users = stored.made_of, None
-        is_known = before is not None and before.get("settings", "") == settings
-        if only_changes and before is not None and is_known and before["until"] <= now["until"]:
+        if before is not None and before["settings"] == settings and before["until"] <= now["until"]:
             users = changed_since(lake, _STAGE, APPLICATION_EVENTS.name, before["events"], "user_id")
-        if users is not None:
-            users = pl.concat([users, also()]).unique().sort()
+            others = beside.users_since(before) if upkeep.kind == "daily" else _NOBODY
+            users = pl.concat([users, others]) if users is not None and others is not None else None
+        if before is not None and users is not None and upkeep.kind == "daily":
+            return _fold_applications(stored, rows_of, users, also(), now)
+        if before is not None and users is not None:
+            now["beside"] = before["beside"]
+            users = pl.concat([users, also()["user_id"]]).unique().sort()
         timelines = of_users(lake.scan(_STAGE, APPLICATION_EVENTS), users).collect()
         return put_rows(stored, rows_of(timelines, users), users, now)
 
 
-def users_with_news_of_the_clock(lake: Lake, silent_after_days: Mapping[str, int], *, as_of: dt.datetime) -> pl.Series:
-    """The users of whom something became due or an application fell silent, though nothing was told."""
+def _fold_applications(
+    stored: LayeredTable,
+    rows_of: Callable[[pl.DataFrame, pl.Series | None], pl.DataFrame],
+    users: pl.Series,
+    applications: pl.DataFrame,
+    made_of: Mapping[str, Any],
+) -> int:
+    """Computes all applications of `users` and the single `applications`: a day passes for many users, who have many.
+
+    Returns the number of rows of the table.
+    """
+    lake, all_users = stored.lake, users.unique()
+    own = [of_users(lake.scan(_STAGE, table).select(_KEY), all_users) for table in (APPLICATION_EVENTS, stored.table)]
+    wanted = pl.concat([*own, applications.lazy().select(_KEY)]).unique().collect()
+    timelines = lake.scan(_STAGE, APPLICATION_EVENTS).join(wanted.lazy(), on=_KEY, how="semi", maintain_order="left")
+    rows = rows_of(timelines.collect(), wanted["user_id"].unique().sort())
+    return stored.fold(rows, wanted, made_of)
+
+
+def applications_with_news_of_the_clock(
+    lake: Lake, silent_after_days: Mapping[str, int], *, as_of: dt.datetime
+) -> pl.DataFrame:
+    """user_id, application_id of those of which something became due or which fell silent, though nothing was told."""
     fell_silent = is_silent(silent_after_days, as_of=as_of) & ~pl.col("is_silent")
     is_past = (pl.col("next_action_at") <= as_of).fill_null(value=False)
-    stored = lake.scan(_STAGE, APPLICATIONS).filter(is_past | fell_silent)
-    return stored.select(pl.col("user_id").unique()).collect()["user_id"]
+    return lake.scan(_STAGE, APPLICATIONS).filter(is_past | fell_silent).select(_KEY).collect()
+
+
+def users_of_changed_jobs(lake: Lake, mark: Mapping[str, Any] | None) -> pl.Series | None:
+    """The users who applied to a job of which something else is said since `mark`; None if that is not known."""
+    jobs = jobs_since(lake, mark, "described_in")
+    if jobs is None:
+        return None
+    of_jobs = lake.scan(_STAGE, APPLICATIONS).filter(pl.col("job_id").is_in(jobs.implode()))
+    return of_jobs.select(pl.col("user_id").unique()).collect()["user_id"]

@@ -7,13 +7,13 @@ import dagster as dg
 import polars as pl
 
 from assets.catalog.application_updates import (
+    applications_with_news_of_the_clock,
     log_made_of,
     of_users,
     put_rows,
     refresh,
     user_table,
     users_of_new_events,
-    users_with_news_of_the_clock,
 )
 from assets.config.llm import Llm
 from assets.declare import asset
@@ -22,7 +22,7 @@ from assets.io import StoredTable
 from assets.lake import Lake
 from assets.llm.client import LlmClient, llm_client
 from assets.llm.replies import judged_replies
-from assets.resources import RunClock, Workspace, is_partial
+from assets.resources import RunClock, Workspace, upkeep_of
 from features.applications import summaries
 from features.applications.folding import fold_timelines
 from features.jobs.salary import PAY, load_rates, monthly_usd
@@ -42,14 +42,17 @@ def application_events(
     """The timeline of each application, with the state after each event. Events that ask for a transition that
     applications.yaml does not allow change nothing and are put into quarantine."""
     lake, settings, as_of = workspace.lake, workspace.config.applications, clock.as_of(context)
-    erasures, stored = Erasures.load(lake), user_table(lake, APPLICATION_EVENTS)
+    upkeep, llm = upkeep_of(context, lake, as_of=as_of), workspace.config.llm
+    erasures, stored = Erasures.load(lake), user_table(lake, APPLICATION_EVENTS, upkeep)
     with stored.lock():
-        now = log_made_of(lake, erasures, repr(settings), as_of=as_of)
-        users = users_of_new_events(lake, erasures, stored.made_of, now) if is_partial(context) else None
+        now = log_made_of(lake, erasures, f"{settings!r} {llm!r}", as_of=as_of)
+        users = users_of_new_events(lake, erasures, stored.made_of, now)
+        if users is not None and upkeep.kind == "daily":
+            users = pl.concat([users, users_to_judge_again(lake)]).unique().sort()
         log = of_users(lake.scan("bronze", APPLICATION_LOG), users).collect()
         kept = erasures.without_erased(log, at="occurred_at")
         timelines = fold_timelines(kept, transitions=settings.table, implied=settings.words_implied, as_of=as_of)
-        table = with_sentiments(timelines, lake, _llm(workspace.config.llm, lake))
+        table = with_sentiments(timelines, lake, _llm(llm, lake))
         refused = refused_transitions(table, {state: list(after) for state, after in settings.transitions.items()})
         put_aside(lake, refused, as_of=as_of)
         n_rows = put_rows(stored, table, users, now)
@@ -62,18 +65,17 @@ def interviews(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
     """Interviews as they stand: the newest word on each, how often it was changed, and whether it is near."""
     lake, as_of = workspace.lake, clock.as_of(context)
 
-    def users_with_other_nearness() -> pl.Series:
-        stored = lake.scan("catalog", INTERVIEWS)
-        differs = stored.filter(summaries.is_soon(as_of=as_of).ne_missing(pl.col("is_soon")))
-        return differs.select(pl.col("user_id").unique()).collect()["user_id"]
+    def others_near() -> pl.DataFrame:
+        differs = summaries.is_soon(as_of=as_of).ne_missing(pl.col("is_soon"))
+        return lake.scan("catalog", INTERVIEWS).filter(differs).select(_KEY).collect()
 
     n_rows = refresh(
         lake,
         INTERVIEWS,
         lambda timelines, _: summaries.interviews(timelines).with_columns(is_soon=summaries.is_soon(as_of=as_of)),
         as_of=as_of,
-        only_changes=is_partial(context),
-        also=users_with_other_nearness,
+        upkeep=upkeep_of(context, lake, as_of=as_of),
+        also=others_near,
     )
     return dg.Output(StoredTable(INTERVIEWS, n_rows))
 
@@ -88,8 +90,10 @@ def offers(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunCl
         newest = of_jobs.unique(_KEY, keep="last", maintain_order=True)
         return summaries.market_places(with_monthly_value(summaries.offers(timelines), rates), jobs, newest)
 
-    as_of, only_changes = clock.as_of(context), is_partial(context)
-    n_rows = refresh(workspace.lake, OFFERS, rows_of, as_of=as_of, only_changes=only_changes)
+    as_of = clock.as_of(context)
+    # The salaries of the day give every offer another place.
+    upkeep = upkeep_of(context, workspace.lake, as_of=as_of).whole_by_day()
+    n_rows = refresh(workspace.lake, OFFERS, rows_of, as_of=as_of, upkeep=upkeep)
     return dg.Output(StoredTable(OFFERS, n_rows))
 
 
@@ -107,13 +111,14 @@ def applications(context: dg.AssetExecutionContext, workspace: Workspace, clock:
         stands = summaries.applications(timelines, planned, offered, jobs, silent_after_days=days, as_of=as_of)
         return summaries.with_match_percent(stands, lake.scan("insight", EXPOSURES))
 
+    # Jobs and exposures of the day may change any row, and to find which costs as much as to compute all.
     n_rows = refresh(
         lake,
         APPLICATIONS,
         rows_of,
         as_of=as_of,
-        only_changes=is_partial(context),
-        also=lambda: users_with_news_of_the_clock(lake, days, as_of=as_of),
+        upkeep=upkeep_of(context, lake, as_of=as_of).whole_by_day(),
+        also=lambda: applications_with_news_of_the_clock(lake, days, as_of=as_of),
     )
     states = lake.scan("catalog", APPLICATIONS).group_by("state").len().sort("state").collect()
     counts = {f"n_{state or 'without_state'}": n for state, n in states.iter_rows()}
@@ -137,6 +142,12 @@ def with_sentiments(timelines: pl.DataFrame, lake: Lake, llm: LlmClient | None) 
         .with_columns(sentiment=pl.coalesce("sentiment", "judged"), sentiment_by=pl.coalesce("sentiment_by", "by"))
         .drop("judged", "by")
     )
+
+
+def users_to_judge_again(lake: Lake) -> pl.Series:
+    """The users with replies that the language model was asked about and did not judge."""
+    failed = lake.scan("catalog", APPLICATION_EVENTS).filter(sentiment_by="rules_after_model_failed")
+    return failed.select(pl.col("user_id").unique()).collect()["user_id"]
 
 
 def refused_transitions(timelines: pl.DataFrame, allowed: dict[str, list[str]]) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from assets.catalog.people import Merge
 from assets.config.sources import Sources
 from assets.declare import asset
 from assets.io import StoredTable
-from assets.resources import RunClock, Workspace, is_partial
+from assets.resources import RunClock, Workspace, upkeep_of
 from features.jobs.dedupe import collapse
 from features.jobs.postings import Vocabulary
 from features.jobs.versions import fold_jobs
@@ -68,7 +68,7 @@ def users(
         normaliser_name(workspace.vocabulary),
         clock.as_of(context),
     )
-    return dg.Output(StoredTable(USERS, merge.update(only_changes=is_partial(context))))
+    return dg.Output(StoredTable(USERS, merge.update(upkeep_of(context, workspace.lake, as_of=merge.as_of))))
 
 
 @asset(
@@ -100,14 +100,14 @@ def interactions(
     context: dg.AssetExecutionContext, erasures: pl.LazyFrame, workspace: Workspace, clock: RunClock
 ) -> dg.Output[StoredTable]:
     """All kept days of a user's events on a job as one row: counters, weight, and whether it is saved, applied to …."""
-    pipeline = workspace.config.pipeline
+    pipeline, as_of = workspace.config.pipeline, clock.as_of(context)
     n_rows = fold_days(
         workspace.lake,
         erasures.collect(),
-        as_of=clock.as_of(context),
+        as_of=as_of,
         retention_days=pipeline.event_retention_days,
         memory_limit=pipeline.duckdb_memory_limit,
-        only_changes=is_partial(context),
+        upkeep=upkeep_of(context, workspace.lake, as_of=as_of),
     )
     return dg.Output(StoredTable(INTERACTIONS, n_rows))
 

@@ -26,8 +26,9 @@ from assets.catalog.counting import (
     open_engine,
     share_threads,
 )
-from assets.increments import LayeredTable
+from assets.increments import PARTIAL, WHOLE, LayeredTable, Upkeep
 from assets.lake import Lake, atomic_path, content_hash, file_identity, write_parquet
+from assets.parts import unseen
 from assets.sql import query_text
 from assets.user_rows import MOST_USERS, keep_rows, rows_of_users
 from features.interactions import CLOCK_SKEW, EVENT_WEIGHTS
@@ -48,25 +49,26 @@ def fold_days(
     as_of: dt.datetime,
     retention_days: int,
     memory_limit: str,
-    only_changes: bool = False,
+    upkeep: Upkeep = WHOLE,
 ) -> int:
     """Brings catalog/interactions up to the sums of the kept days up to `as_of`; returns its number of rows.
 
-    `only_changes`: only users whose days changed since the last fold are summed, if that is known.
+    Only users whose days changed since the last fold are summed, if they are known and not so many that to sum all is
+    less work. Readers learn of these users in any case.
     """
-    table = _table(lake)
+    table = _table(lake, upkeep)
     latest = erasures.group_by("user_id").agg(pl.col("requested_at").max()).sort("user_id")
     with table.lock():
-        before = table.made_of
+        before, after = table.made_of, table.manifest
         days = counted_days(lake, as_of=as_of, retention_days=retention_days)
         now = _made_of(days, latest, before)
-        users = _changed_users(lake, latest, before, now) if only_changes and before is not None else None
+        users = _changed_users(lake, latest, before, now) if before is not None else None
         files, until = list(days.values()), as_of + CLOCK_SKEW
         with open_engine(lake, memory_limit) as engine:
-            if users is not None:
+            if users is not None and len(users) <= MOST_USERS:
                 return _fold_users(engine, table, files, latest, users, now, until=until)
             _fold_all(engine, lake.file(_STAGE, INTERACTIONS.name), files, latest, until=until)
-        return table.rebase(now)
+        return table.rebase(now, after=after, changed=users.to_frame() if users is not None else None)
 
 
 def newest_event_at(lake: Lake) -> str | None:
@@ -75,8 +77,8 @@ def newest_event_at(lake: Lake) -> str | None:
     return max((record["cut_at"] for record in made_of["days"].values()), default=None) if made_of is not None else None
 
 
-def _table(lake: Lake) -> LayeredTable:
-    return LayeredTable(lake, _STAGE, INTERACTIONS, by=INTERACTIONS.key)
+def _table(lake: Lake, upkeep: Upkeep = PARTIAL) -> LayeredTable:
+    return LayeredTable(lake, _STAGE, INTERACTIONS, INTERACTIONS.key, upkeep)
 
 
 def _made_of(days: Mapping[dt.date, Path], erasures: pl.DataFrame, before: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -108,11 +110,14 @@ def _changed_users(
         parts = {path.name: path for path in events.get(dt.date.fromisoformat(day), [])}
         if not parts.keys() >= set(record["parts"]) or _instant(record) < _instant(last):
             return None  # merged or replayed meanwhile
-        fresh = set(record["parts"]) - set(last["parts"])
-        users += [_users(pl.scan_parquet(parts[name], glob=False)) for name in sorted(fresh)]
-        if record["cut_at"] != last["cut_at"] and len(fresh) < len(record["parts"]):
-            known = pl.scan_parquet([parts[name] for name in record["parts"] if name not in fresh], glob=False)
-            users.append(_users(known.filter(pl.col("occurred_at") > _instant(last))))
+        counted = [parts[name] for name in record["parts"]]
+        fresh = unseen(counted, last["parts"])
+        if fresh is None:
+            return None
+        users += [_users(pl.scan_parquet(path, glob=False)) for path in fresh]
+        known = [path for path in counted if path not in fresh]
+        if record["cut_at"] != last["cut_at"] and known:
+            users.append(_users(pl.scan_parquet(known, glob=False).filter(pl.col("occurred_at") > _instant(last))))
     for day in before["days"].keys() - now["days"].keys():
         path = day_file(lake, dt.date.fromisoformat(day))
         if not path.exists():

@@ -1,19 +1,23 @@
 """The catalog's table of follow-ups: what each user may write to employers, and when."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from assets.catalog.application_updates import of_users, refresh
+from assets.catalog.application_updates import Beside, of_users, refresh, users_of_changed_jobs
+from assets.catalog.job_changes import mark_of_jobs
 from assets.declare import asset
+from assets.increments import changed_since, mark_of
 from assets.io import StoredTable
 from assets.lake import Lake
-from assets.resources import RunClock, Workspace, is_partial
+from assets.resources import RunClock, Workspace, upkeep_of
 from assets.user_rows import rows_of_users
 from features.applications.follow_ups import follow_ups
-from features.schemas.catalog import APPLICATIONS, FOLLOW_UPS, JOBS, USERS
+from features.applications.runs import is_far_ahead
+from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS, FOLLOW_UPS, JOBS, USERS
 from serving.contract.tables import LANGUAGES
 
 _STAGE = "catalog"
@@ -28,7 +32,8 @@ def follow_ups_table(
 ) -> dg.Output[StoredTable]:
     """Follow-ups by follow_ups.yaml: drafts that the user may send, when they are due, and what became of them.
 
-    A short run computes users with new events, and those of whom a step fell due or expired since.
+    Computed are users with new events, and those of whom a step fell due or expired since; by a daily run also those
+    with another profile, or with applications of whose jobs something else is said.
     """
     lake, as_of, settings = workspace.lake, clock.as_of(context), workspace.config.follow_ups
 
@@ -42,8 +47,9 @@ def follow_ups_table(
         FOLLOW_UPS,
         rows_of,
         as_of=as_of,
-        only_changes=is_partial(context),
-        also=lambda: users_with_other_steps(lake, as_of=as_of),
+        upkeep=upkeep_of(context, lake, as_of=as_of),
+        also=lambda: applications_with_other_steps(lake, as_of=as_of),
+        beside=of_users_and_jobs(lake),
         settings=repr(settings),
     )
     counts = lake.scan(_STAGE, FOLLOW_UPS).group_by("status").len().sort("status").collect()
@@ -92,14 +98,31 @@ def described_applications(lake: Lake, users: pl.Series | None) -> pl.DataFrame:
     )
 
 
-def users_with_other_steps(lake: Lake, *, as_of: dt.datetime) -> pl.Series:
-    """The users of whom a step fell due or expired, though nothing was told."""
+def applications_with_other_steps(lake: Lake, *, as_of: dt.datetime) -> pl.DataFrame:
+    """user_id, application_id of those of which a step fell due or expired, though nothing was told."""
     is_due = pl.col("due_at") <= as_of
     is_past = pl.col("expires_at") <= as_of
     stored = lake.scan(_STAGE, FOLLOW_UPS).filter(
         pl.col("status") == "due", is_past | is_due.ne_missing(pl.col("is_due"))
     )
-    return stored.select(pl.col("user_id").unique()).collect()["user_id"]
+    return stored.select("user_id", "application_id").collect()
+
+
+def of_users_and_jobs(lake: Lake) -> Beside:
+    """What follow-ups are made of beside timelines: users' profiles, jobs, and how near they are."""
+
+    def users_since(before: Mapping[str, Any]) -> pl.Series | None:
+        beside, since = before["beside"], dt.datetime.fromisoformat(before["until"])
+        far = lake.scan(_STAGE, APPLICATION_EVENTS).filter(is_far_ahead(since=since)).select("user_id").collect()
+        found = [
+            far["user_id"],
+            users_of_changed_jobs(lake, beside["jobs"]),
+            changed_since(lake, _STAGE, USERS.name, beside["users"], "user_id"),
+        ]
+        known = [users for users in found if users is not None]
+        return pl.concat(known) if len(known) == len(found) else None
+
+    return Beside({"users": mark_of(lake, _STAGE, USERS.name), "jobs": mark_of_jobs(lake)}, users_since)
 
 
 ASSETS = [follow_ups_table]

@@ -35,7 +35,7 @@ def mark_of_jobs(lake: Lake) -> Mark | None:
 def jobs_since(lake: Lake, mark: Mark | None, column: str) -> pl.Series | None:
     """The sorted ids of the jobs that changed since `mark`, also of those that are gone; None if that is not known.
 
-    `column` is `profiled_in`, `learned_in` or `ranked_in`: which change counts.
+    `column` is `profiled_in`, `learned_in`, `described_in` or `ranked_in`: which change counts.
     """
     now = mark_of_jobs(lake)
     if mark is None or now is None or mark["origin"] != now["origin"] or mark["number"] > now["number"]:

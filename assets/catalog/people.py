@@ -8,8 +8,9 @@ from typing import Any
 
 import polars as pl
 
-from assets.increments import LayeredTable
+from assets.increments import LayeredTable, Upkeep
 from assets.lake import Lake, content_hash
+from assets.parts import unseen
 from features.interactions import CLOCK_SKEW
 from features.jobs.postings import Vocabulary
 from features.schemas.bronze import RESUMES, USER_RECORDS
@@ -31,15 +32,15 @@ class Merge:
     words: str
     as_of: dt.datetime
 
-    def update(self, *, only_changes: bool) -> int:
+    def update(self, upkeep: Upkeep) -> int:
         """Brings catalog/users up to date and returns its number of rows.
 
-        `only_changes`: only users with new statements or erasures are merged, if they are known.
+        Only users with new statements or erasures are merged, if they are known.
         """
-        table = LayeredTable(self.lake, _STAGE, USERS, by=USERS.key)
+        table = LayeredTable(self.lake, _STAGE, USERS, USERS.key, upkeep)
         with table.lock():
             before, now = table.made_of, self._made_of()
-            users = self._changed(before, now) if only_changes and before is not None else None
+            users = self._changed(before, now) if before is not None else None
             if users is None:
                 return table.replace(self._merged(None), now)
             if users.is_empty():
@@ -73,10 +74,9 @@ class Merge:
             return None
         users = [self.erasures["user_id"]] if before["erasures"] != now["erasures"] else []
         for table, at in _STATEMENTS:
-            known = set(before["parts"][table.name])
-            if not known <= set(now["parts"][table.name]):
+            fresh = unseen(self._parts(table.name), before["parts"][table.name])
+            if fresh is None:
                 return None
-            fresh = [path for path in self._parts(table.name) if path.name not in known]
             # A statement from the future takes effect when its time comes.
             due = self.lake.scan("bronze", table).filter(pl.col(at) > since, pl.col(at) <= until)
             found = [pl.scan_parquet(fresh, hive_partitioning=False, glob=False)] if fresh else []

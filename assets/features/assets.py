@@ -12,7 +12,7 @@ from assets.features.trending_scores import scores_of_run
 from assets.io import StoredTable
 from assets.lake import content_hash
 from assets.plots import bar_chart
-from assets.resources import RunClock, Workspace, draws_charts, is_partial
+from assets.resources import RunClock, Workspace, draws_charts, is_partial, upkeep_of
 from features.jobs.changes import LEARNED_COLUMNS, PROFILED_COLUMNS
 from features.jobs.companies import companies
 from features.jobs.features import job_features, skill_weights
@@ -107,7 +107,7 @@ def user_profiles_table(
         ),
         changed_in="profiled_in",
         version=normaliser_name(workspace.vocabulary),
-        only_changes=is_partial(context),
+        upkeep=upkeep_of(context, workspace.lake, as_of=as_of),
     )
     return dg.Output(StoredTable(USER_PROFILES, n_rows))
 
@@ -131,7 +131,7 @@ def preferences_table(
         ).sort(list(PREFERENCES.key)),
         changed_in="learned_in",
         version=f"1 {content_hash(words)}",
-        only_changes=is_partial(context),
+        upkeep=upkeep_of(context, workspace.lake, as_of=as_of),
     )
     return dg.Output(StoredTable(PREFERENCES, n_rows))
 

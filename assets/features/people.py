@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from assets.catalog.job_changes import jobs_since, mark_of_jobs
-from assets.increments import LayeredTable, changed_since, mark_of
+from assets.increments import LayeredTable, Upkeep, changed_since, mark_of
 from assets.lake import Lake
 from assets.user_rows import rows_of
 from features.schemas.catalog import INTERACTIONS, JOBS, USERS
@@ -22,20 +22,18 @@ _STAGE = "features"
 Compute = Callable[[pl.LazyFrame, pl.LazyFrame], pl.DataFrame]
 
 
-def update_users(
-    lake: Lake, table: Table, compute: Compute, *, changed_in: str, version: str, only_changes: bool
-) -> int:
+def update_users(lake: Lake, table: Table, compute: Compute, *, changed_in: str, version: str, upkeep: Upkeep) -> int:
     """Brings a table by user, computed from users, interactions and jobs, up to date; returns its number of rows.
 
-    `only_changes`: only users whose statements, interactions or jobs of these changed are computed, if they are known,
-    and of these only the ones whose rows differ are written. `changed_in`: which change of a job counts, see
-    `jobs_since`. `version` names the code and vocabulary behind `compute`, and whatever else it reads.
+    Only users whose statements, interactions or jobs of these changed are computed, if they are known, and of these
+    only the ones whose rows differ are written. `changed_in`: which change of a job counts, see `jobs_since`. `version`
+    names the vocabulary behind `compute`, and whatever else it reads.
     """
-    stored = LayeredTable(lake, _STAGE, table, by=("user_id",))
+    stored = LayeredTable(lake, _STAGE, table, ("user_id",), upkeep)
     with stored.lock():
         now: dict[str, Any] = {name: mark_of(lake, "catalog", name) for name in (USERS.name, INTERACTIONS.name)}
         now |= {JOBS.name: mark_of_jobs(lake), "version": version}
-        users = _changed(lake, stored, now, changed_in) if only_changes else None
+        users = _changed(lake, stored, now, changed_in)
         rows_of_users, interactions = lake.scan("catalog", USERS), lake.scan("catalog", INTERACTIONS)
         if users is None:
             return stored.replace(compute(rows_of_users, interactions), now)

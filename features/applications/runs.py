@@ -54,6 +54,16 @@ def runs(ordered: pl.DataFrame, plan: Plan, *, as_of: dt.datetime) -> pl.DataFra
     return pl.concat(parts).filter(is_near)
 
 
+def is_far_ahead(*, since: dt.datetime) -> pl.Expr:
+    """Whether an event (APPLICATION_EVENTS) may be of a run that was not near at `since`, generously."""
+    ahead = _MOST_AHEAD / 2  # an interview may begin and end late: each by half of it
+    return pl.any_horizontal(
+        pl.col("due_date") > (since + ahead).date(),
+        pl.col("starts_at") > since + ahead,
+        pl.col("duration_minutes") > ahead // dt.timedelta(minutes=1),
+    ).fill_null(value=False)
+
+
 def _state_since() -> pl.Expr:
     return pl.when(_IS_CHANGE).then("occurred_at").forward_fill().over(KEY)
 

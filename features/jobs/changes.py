@@ -10,9 +10,16 @@ LEARNED_COLUMNS = (
     "tags", "title", "company_id", "professional_roles", "skills", "city", "career_level", "salary_monthly_usd_min",
     "salary_monthly_usd_max", "work_format", "latitude", "longitude",
 )  # fmt: skip
+# What applications and their follow-ups say of a job, or depend on.
+DESCRIBED_COLUMNS = ("title", "company", "company_id", "url", "country", "language")
 # Every sighting moves it, and no list depends on it.
 _NOT_RANKED = "last_seen_at"
-DIGESTS = {"profiled_in": "profiled_digest", "learned_in": "learned_digest", "ranked_in": "ranked_digest"}
+DIGESTS = {
+    "profiled_in": "profiled_digest",
+    "learned_in": "learned_digest",
+    "described_in": "described_digest",
+    "ranked_in": "ranked_digest",
+}
 
 
 def job_changes(before: pl.DataFrame, jobs: pl.DataFrame) -> tuple[pl.DataFrame, int]:
@@ -23,6 +30,7 @@ def job_changes(before: pl.DataFrame, jobs: pl.DataFrame) -> tuple[pl.DataFrame,
         "job_id",
         profiled_digest=jobs.select(PROFILED_COLUMNS).hash_rows(),
         learned_digest=jobs.select(LEARNED_COLUMNS).hash_rows(),
+        described_digest=jobs.select(DESCRIBED_COLUMNS).hash_rows(),
         ranked_digest=jobs.drop(_NOT_RANKED).hash_rows(),
     )
     joined = now.join(before, on="job_id", how="full", coalesce=True, suffix="_before")

@@ -40,9 +40,11 @@ JOB_CHANGES = Table(
             pl.UInt64, "Digest of what profiles of its users learn from it; null once it is gone"
         ),
         "learned_digest": Column(pl.UInt64, "Digest of what preferences learn from it; null once it is gone"),
+        "described_digest": Column(pl.UInt64, "Digest of what applications say of it; null once it is gone"),
         "ranked_digest": Column(pl.UInt64, "Digest of all of it but its last sighting; null once it is gone"),
         "profiled_in": Column(pl.Int64, "Number of the change in which `profiled_digest` came about"),
         "learned_in": Column(pl.Int64, "Number of the change in which `learned_digest` came about"),
+        "described_in": Column(pl.Int64, "Number of the change in which `described_digest` came about"),
         "ranked_in": Column(pl.Int64, "Number of the change in which `ranked_digest` came about"),
     },
     key=("job_id",),

@@ -35,7 +35,7 @@ steps = st.lists(
         st.tuples(st.just("rebase"), some_rows),
         st.tuples(st.just("add"), some_rows, st.sets(st.sampled_from(USERS))),
         st.tuples(st.just("merge")),
-        st.tuples(st.just("fold")),
+        st.tuples(st.just("fold"), some_rows, st.sets(st.sampled_from(USERS))),
         st.tuples(st.just("forget")),
         st.tuples(st.just("stranger"), some_rows),
     ),
@@ -85,10 +85,18 @@ def test_layers_over_a_base_are_the_table_written_anew(
         elif kind == "merge":
             table.merge_layers()
         elif kind == "fold":
-            if table.has_layers:
+            if table.made_of is None:
+                continue
+            new, users = given_rows
+            rows = {key: n for key, n in new.items() if key[0] in users}
+            keys = [key for key in (*model, *rows) if key[0] in users]
+            if table.has_layers or keys:
                 marks = [(mark, None if mark["sequence"] < last_fold else seen) for mark, seen in marks]
-                last_fold = table.sequence
-            table.fold()
+                last_fold = table.sequence + 1
+            model = {key: n for key, n in model.items() if key[0] not in users} | rows
+            replaced = frame(dict.fromkeys(keys, 0)).select(by if number % 2 else ("user_id", "job_id")).unique()
+            assert table.fold(frame(rows), replaced, {"run": number}) == len(model)
+            marks = [(mark, None if seen is None else seen | {user for user, _ in keys}) for mark, seen in marks]
             assert stored_in_base(lake).equals(frame(model))
         elif kind == "forget":
             if not table.has_layers:
@@ -155,7 +163,7 @@ def test_a_daily_run_folds_layers_in_the_order_of_the_key_and_what_changed_stays
     before = mark_of(lake, "features", "likes")
     partial.add(frame({("c", "y"): 2}), frame({("a", "x"): 0}), {}, n_rows_before=2)
     daily.add(frame({("b", "x"): 3}), frame({}), {"run": 2}, n_rows_before=0)
-    assert not daily.has_layers and daily.newest() is None
+    assert not daily.has_layers and daily.newest() is daily.newest(after=before["sequence"]) is None
     assert pl.read_parquet(lake.file("features", "likes")).rows() == [("b", "x", 3), ("c", "y", 2), ("d", "x", 1)]
     changed = changed_since(lake, "features", "likes", before, "user_id")
     assert changed is not None and changed.to_list() == ["a", "b", "c"]
@@ -171,9 +179,23 @@ def test_a_killed_fold_leaves_the_rows_and_the_table_is_computed_as_a_whole(
     table.add(frame({("b", "x"): 2}), frame({}), {}, n_rows_before=0)
     monkeypatch.setattr(LayeredTable, "_write", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        table.fold()
+        table.fold(frame({}), frame({}).select("user_id"), {})
     assert stored(lake).equals(frame({("a", "x"): 1, ("b", "x"): 2}))
     assert table.made_of is None
+
+
+def test_a_base_that_was_computed_anew_may_say_who_differs(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    table = layered(lake)
+    table.replace(frame({("a", "x"): 1, ("b", "x"): 1}), {})
+    before = mark_of(lake, "features", "likes")
+    table.add(frame({("a", "x"): 2}), frame({}), {}, n_rows_before=1)
+    since, after = mark_of(lake, "features", "likes"), table.manifest
+    lake.replace("features", TABLE, frame({("a", "x"): 2, ("b", "x"): 3}))
+    assert table.rebase({"run": 3}, after=after, changed=pl.DataFrame({"user_id": ["b"]})) == 2
+    assert changed_since(lake, "features", "likes", before, "user_id") is None
+    found = changed_since(lake, "features", "likes", since, "user_id")
+    assert found is not None and found.to_list() == ["b"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ is that of the day.
 import datetime as dt
 import random
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 import pytest
@@ -17,6 +18,7 @@ from assets.catalog.job_changes import mark_of_jobs, replace_jobs
 from assets.catalog.people import Merge
 from assets.config.files import SHIPPED_VOCABULARY
 from assets.features.people import title_words, update_users
+from assets.increments import Upkeep
 from assets.ingest.events.store import compact_days
 from assets.lake import Lake, content_hash
 from features.jobs.postings import Vocabulary
@@ -42,13 +44,14 @@ TABLES = (
 VOCABULARY = Vocabulary.load(SHIPPED_VOCABULARY)
 
 
-def run(lake: Lake, as_of: dt.datetime, *, only_changes: bool, of_day: bool = False) -> None:
+def run(lake: Lake, as_of: dt.datetime, kind: Literal["partial", "daily", "whole"], *, of_day: bool = False) -> None:
     """All steps by user, as a run of the pipeline does them; `of_day`: with the rarity of words that the lake has."""
+    upkeep = Upkeep(kind, "1", as_of)
     erasures = lake.scan("bronze", ERASURES).collect()
     common = {"as_of": as_of, "retention_days": RETENTION_DAYS, "memory_limit": "200MB"}
-    Merge(lake, erasures, lambda: VOCABULARY, "words", as_of).update(only_changes=only_changes)
+    Merge(lake, erasures, lambda: VOCABULARY, "words", as_of).update(upkeep)
     count_days(lake, erasures, **common)  # type: ignore[arg-type]
-    fold_days(lake, erasures, **common, only_changes=only_changes)  # type: ignore[arg-type]
+    fold_days(lake, erasures, **common, upkeep=upkeep)  # type: ignore[arg-type]
     catalog = lake.scan("catalog", JOBS)
     update_users(
         lake,
@@ -58,16 +61,16 @@ def run(lake: Lake, as_of: dt.datetime, *, only_changes: bool, of_day: bool = Fa
         ),
         changed_in="profiled_in",
         version="1",
-        only_changes=only_changes,
+        upkeep=upkeep,
     )
-    words = title_words(lake, catalog, anew=not only_changes and not of_day)
+    words = title_words(lake, catalog, anew=kind != "partial" and not of_day)
     update_users(
         lake,
         PREFERENCES,
         lambda users, interactions: preferences(interactions, catalog, users, words=words, as_of=as_of),
         changed_in="learned_in",
         version=content_hash(words),
-        only_changes=only_changes,
+        upkeep=upkeep,
     )
 
 
@@ -161,19 +164,22 @@ class Week:
 def test_a_week_of_runs_by_increments_equals_a_rebuild(tmp_path: Path, seed: int) -> None:
     week = Week(tmp_path, seed)
     as_of = FIRST
-    run(week.lake, as_of, only_changes=False)
+    run(week.lake, as_of, "daily")
     n_by_increments = n_of_jobs = 0
     for hour in range(8, 7 * 24, 8):
         as_of = FIRST + dt.timedelta(hours=hour)
         mark = mark_of_jobs(week.lake)
         week.happen(as_of)
-        run(week.lake, as_of, only_changes=hour % 24 != 0)  # each third run is the daily one
+        run(week.lake, as_of, "partial" if hour % 24 else "daily")  # each third run is the daily one
         week.rebuilt.replace("features", TITLE_WORDS, week.lake.scan("features", TITLE_WORDS))
-        run(week.rebuilt, as_of, only_changes=False, of_day=True)
+        run(week.rebuilt, as_of, "whole", of_day=True)
         layers = [week.lake.layers_folder(stage, table.name) for stage, table in TABLES[2:]]
         n_by_increments += any(list(folder.glob("*.parquet")) for folder in layers)
         n_of_jobs += hour % 24 != 0 and mark_of_jobs(week.lake) != mark
         for stage, table in TABLES:
             found, expected = (each.scan(stage, table).collect() for each in (week.lake, week.rebuilt))
             assert found.sort(table.key).equals(expected.sort(table.key)), f"{table.name} as of {as_of}"
+            if hour % 24 == 0 and table != DAILY_JOB_COUNTS:
+                base = pl.read_parquet(week.lake.file(stage, table.name))
+                assert base.equals(expected), f"{table.name} as of {as_of} in another order"
     assert n_by_increments >= 6 and n_of_jobs >= 4

@@ -1,6 +1,8 @@
 """The tables of applications, from a log in the lake."""
 
 import datetime as dt
+import itertools
+import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -9,8 +11,10 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from assets.catalog import applications, follow_ups
+from assets.catalog.application_updates import user_table
 from assets.catalog.applications import with_monthly_value
-from assets.increments import LayeredTable
+from assets.catalog.job_changes import replace_jobs
+from assets.increments import LayeredTable, changed_since, mark_of
 from assets.io import LakeIOManager
 from assets.lake import Lake
 from assets.resources import AS_OF_TAG, SCOPE_TAG, RunClock, Workspace
@@ -26,6 +30,7 @@ from features.schemas.catalog import (
     USERS,
 )
 from features.schemas.insight import EXPOSURES
+from tests.factories import jobs
 from tests.features.applications.test_folding import AS_OF, Row, at, log_of, status
 
 ASSETS = [*applications.ASSETS, *follow_ups.ASSETS]
@@ -124,31 +129,91 @@ def tables(lake: Lake) -> dict[str, pl.DataFrame]:
     return {table.name: lake.scan("catalog", table).collect().sort(table.key) for table in TABLES}
 
 
-def test_runs_for_the_changes_give_the_tables_of_a_run_for_everything(tmp_path: Path) -> None:
+@pytest.mark.parametrize("scopes", [("acted",), ("all",), ("acted", "all")])
+def test_runs_for_the_changes_give_the_tables_of_a_run_for_everything(tmp_path: Path, scopes: tuple[str, ...]) -> None:
     """News of one user, a late event, somebody new, a deadline that passes, a step that falls due, somebody erased."""
     people = [{**row, "event_id": f"{row['event_id']}-{n}", "user_id": f"u{n}"} for n in range(1, 5) for row in ROWS]
     later = AS_OF + dt.timedelta(days=4)
     steps: list[tuple[list[Row], dt.datetime]] = [
         ([status("n0", 24 * 27, "applied", user_id="u8", job_id="hh:8")], AS_OF),
+        ([], AS_OF + dt.timedelta(days=1, hours=12)),
+        ([status("n1", 20, "interview", user_id="u2")], AS_OF + dt.timedelta(days=1, hours=12)),
+        (
+            [status("n2", 0.5, "screening", user_id="u3"), status("n3", 1, "saved", user_id="u9")],
+            AS_OF + dt.timedelta(days=2),
+        ),
         ([], AS_OF + dt.timedelta(days=3, hours=12)),
-        ([status("n1", 20, "interview", user_id="u2")], AS_OF),
-        ([status("n2", 0.5, "screening", user_id="u3"), status("n3", 1, "saved", user_id="u9")], AS_OF),
-        ([], AS_OF + dt.timedelta(days=12)),
-        ([status("n4", 24 * 29, "withdrawn", user_id="u4")], later + dt.timedelta(days=9)),
+        ([status("n4", 24 * 29, "withdrawn", user_id="u4")], later),
     ]
     some, whole = tmp_path / "some", tmp_path / "whole"
-    run(some, *people)
-    for rows, as_of in steps:
-        changed = tables(run(some, *rows, as_of=as_of, scope="acted"))
+    replace_jobs(Lake(some / "lake"), JOBS.empty())
+    origins = origins_of(run(some, *people))
+    for (rows, as_of), scope in zip(steps, itertools.cycle(scopes), strict=False):
+        changed = tables(run(some, *rows, as_of=as_of, scope=scope))
     run(whole, *people, *(row for rows, _ in steps for row in rows), as_of=steps[-1][1])
     assert_same(changed, tables(Lake(whole / "lake")))
     request = ERASURES.conform(pl.DataFrame({"user_id": ["u1"], "requested_at": [later]}))
-    for folder, scope in ((some, "acted"), (whole, "all")):
+    for folder, scope in ((some, scopes[-1]), (whole, "all")):
         Lake(folder / "lake").replace("bronze", ERASURES, request)
-        run(folder, as_of=later + dt.timedelta(days=9), scope=scope)
+        run(folder, as_of=later + dt.timedelta(days=2), scope=scope)
     found = tables(Lake(some / "lake"))
     assert_same(found, tables(Lake(whole / "lake")))
     assert "u1" not in set(found["applications"]["user_id"])
+    assert origins_of(Lake(some / "lake")) == origins  # no run computed everything
+
+
+def origins_of(lake: Lake) -> list[str]:
+    """From which base the layers of each table are counted that a daily run does not compute as a whole."""
+    return [mark_of(lake, "catalog", table.name)["base"] for table in (APPLICATION_EVENTS, INTERVIEWS, FOLLOW_UPS)]
+
+
+def of_the_market(lake: Lake, *, title: str, country: str, language: str, percent: float | None) -> None:
+    """What the tables read beside the log: jobs, users and exposures."""
+    described = {"title": title, "company": "Acme", "country": country, "language": "en"}
+    replace_jobs(lake, jobs([{"job_id": f"hh:{number}", **described} for number in (1, 2)]))
+    users = LayeredTable(lake, "catalog", USERS, USERS.key)
+    rows = USERS.conform(pl.DataFrame({"user_id": ["u3"], "language": [language], "timezone": ["Asia/Almaty"]}))
+    if users.made_of is None:
+        others = USERS.conform(pl.DataFrame({"user_id": ["u1", "u2"], "language": ["ru"] * 2}))
+        users.replace(pl.concat([others, rows]), {})
+    else:
+        users.add(rows, USERS.empty(), {}, n_rows_before=1)
+    shown = {"user_id": "u2", "job_id": "hh:1", "surface": "feed", "generation": "g", "shown_at": at(-9)}
+    known = [{**shown, "score": percent}] if percent is not None else []
+    types = {name: EXPOSURES.columns[name] for name in (*shown, "score")}
+    lake.replace("insight", EXPOSURES, EXPOSURES.conform(pl.DataFrame(known, schema=types)))
+
+
+def test_a_daily_run_finds_whom_jobs_profiles_exposures_and_nearness_concern(tmp_path: Path) -> None:
+    rows = [
+        status("e1", 0, "applied", user_id="u1", job_id="hh:1"),
+        status("e2", 0, "applied", user_id="u2", job_id="hh:1"),
+        status("e3", 24 * 27, "applied", user_id="u3", job_id="hh:3"),
+        status("e4", 1, "", event_type="offer", state=None, action="received", offer_id="o1", user_id="u4",
+               due_date=(AS_OF + dt.timedelta(days=402)).date()),
+        status("e5", 1, "", event_type="interview", state=None, action="scheduled", interview_id="i1", user_id="u5",
+               starts_at=AS_OF + dt.timedelta(days=100), duration_minutes=60 * 24 * 301),
+        status("e6", 0, "applied", user_id="u6", job_id="hh:6"),
+    ]  # fmt: skip
+    before = {"title": "Cook", "country": "GB", "language": "ru", "percent": 0.5}
+    some, whole = (Lake(tmp_path / name / "lake") for name in ("some", "whole"))
+    of_the_market(some, **before)  # type: ignore[arg-type]
+    origins = origins_of(run(some.root.parent, *rows))
+    changes = [{"title": "Chef"}, {"country": "KZ"}, {"language": "en"}, {"percent": 0.7}, {"percent": None}, {}]
+    for number, change in enumerate(changes):
+        as_of = AS_OF + dt.timedelta(hours=20 * (number + 1))
+        before |= change
+        of_the_market(some, **before)  # type: ignore[arg-type]
+        found = tables(run(some.root.parent, as_of=as_of))
+        shutil.rmtree(whole.root, ignore_errors=True)
+        of_the_market(whole, **before)  # type: ignore[arg-type]
+        assert_same(found, tables(run(whole.root.parent, *rows, as_of=as_of)))
+    assert origins_of(some) == origins
+    assert {"u4", "u5"} <= set(found["follow_ups"]["user_id"])
+    stored = user_table(some, FOLLOW_UPS)
+    since = {**stored.mark, "sequence": stored.sequence - 1}
+    changed = changed_since(some, "catalog", FOLLOW_UPS.name, since, "user_id")
+    assert changed is not None and "u6" not in set(changed)
 
 
 def assert_same(found: dict[str, pl.DataFrame], expected: dict[str, pl.DataFrame]) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from assets.catalog.job_changes import jobs_since, mark_of_jobs, replace_jobs
 from assets.lake import Lake
-from features.jobs.changes import LEARNED_COLUMNS, PROFILED_COLUMNS
+from features.jobs.changes import DESCRIBED_COLUMNS, LEARNED_COLUMNS, PROFILED_COLUMNS
 from features.schemas.catalog import JOBS
 from tests.factories import AS_OF, jobs
 
@@ -63,6 +63,7 @@ def test_each_column_makes_a_job_differ_for_those_who_read_it(tmp_path: Path, co
     read_by = {
         "profiled_in": column in PROFILED_COLUMNS,
         "learned_in": column in LEARNED_COLUMNS,
+        "described_in": column in DESCRIBED_COLUMNS,
         "ranked_in": column != "last_seen_at",
     }
     for changed_in, is_read in read_by.items():

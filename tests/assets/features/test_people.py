@@ -5,7 +5,7 @@ import polars as pl
 
 from assets.catalog.job_changes import replace_jobs
 from assets.features.people import update_users
-from assets.increments import LayeredTable
+from assets.increments import PARTIAL, LayeredTable
 from assets.lake import Lake
 from features.schemas.catalog import INTERACTIONS, JOBS, USERS
 from features.schemas.features import USER_PROFILES
@@ -23,7 +23,7 @@ def test_only_users_whose_rows_a_changed_job_changes_are_written(tmp_path: Path)
         """The users in the layer of a run after the job of u1 and u2 has changed."""
         replace_jobs(lake, jobs([{"job_id": "hh:1", "tags": ["rust"], **values}]))
         before = LayeredTable(lake, "features", USER_PROFILES, by=("user_id",)).sequence
-        update_users(lake, USER_PROFILES, compute, changed_in="profiled_in", version="1", only_changes=True)
+        update_users(lake, USER_PROFILES, compute, changed_in="profiled_in", version="1", upkeep=PARTIAL)
         newest = LayeredTable(lake, "features", USER_PROFILES, by=("user_id",)).newest(after=before)
         return newest.select(pl.col("user_id").sort()).collect()["user_id"].to_list() if newest is not None else []
 
