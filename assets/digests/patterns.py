@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import css_inline
-import jinja2
 import polars as pl
 import yaml
 from markupsafe import Markup
@@ -84,6 +83,8 @@ def escaped(text: pl.Expr) -> pl.Expr:
 @cache
 def pattern(template: str, language: str) -> Pattern:
     """The pattern of a template in a language; the styles of an HTML template are moved into its elements."""
+    import jinja2  # takes a twentieth of a second, and most runs make no digests
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER / "templates"),
         autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default=False),
