@@ -30,8 +30,10 @@ class CsrArrays(NamedTuple):
     data: Any
 
     @classmethod
-    def of(cls, matrix: Csr) -> "CsrArrays":
-        return cls(matrix.indptr, matrix.indices, matrix.data)
+    def of(cls, matrix: Csr, rows: slice | None = None) -> "CsrArrays":
+        """The matrix, or some of its rows; nothing is copied."""
+        indptr = matrix.indptr if rows is None else matrix.indptr[rows.start : rows.stop + 1]
+        return cls(indptr, matrix.indices, matrix.data)
 
 
 def positions(ids: pl.Series, wanted: pl.Series) -> Ints:

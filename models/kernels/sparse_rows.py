@@ -23,39 +23,44 @@ class History(NamedTuple):
     jobs: Ints
 
 
-def lookup(table: Csr, columns: Ints) -> Floats:
-    """The entry of row i of `table` (B rows) at each of `columns[i]` (B, C); 0 without one."""
+def lookup(table: Csr, columns: Ints, rows: slice | None = None) -> Floats:
+    """The entry of row i of `table` (B rows, or its `rows`) at each of `columns[i]` (B, C); 0 without one."""
     found = np.zeros(columns.shape, dtype=np.float32)
     if table.nnz and columns.size:
-        _lookup(CsrArrays.of(table.astype(np.float32, copy=False)), table.shape[1], columns, found)
+        _lookup(CsrArrays.of(table.astype(np.float32, copy=False), rows), table.shape[1], columns, found)
     return found
 
 
-def sums_over_terms(items: Csr, chosen: Ints, users: Csr) -> Doubles:
-    """The product of row i of `users` (B x terms) and row `chosen[i, j]` of `items` (n x terms), for each i and j."""
+def sums_over_terms(items: Csr, chosen: Ints, users: Csr, rows: slice | None = None) -> Doubles:
+    """The product of row i of `users` (B x terms) and row `chosen[i, j]` of `items` (n x terms), for each i and j.
+
+    `rows`: which rows of `users` are meant.
+    """
     sums = np.zeros(chosen.shape, dtype=np.float64)
     if users.nnz and items.nnz and chosen.size:
-        _sums_over_terms(CsrArrays.of(items), chosen, CsrArrays.of(users), items.shape[1], sums)
+        _sums_over_terms(CsrArrays.of(items), chosen, CsrArrays.of(users, rows), items.shape[1], sums)
     return sums
 
 
-def best_columns(table: Csr, forbidden: Csr, k: int) -> Ints:
+def best_columns(table: Csr, forbidden: Csr, k: int, rows: slice | None = None) -> Ints:
     """The columns of the `k` largest positive entries of each row, without the `forbidden` ones, -1 padded.
 
-    Equal entries keep the order of columns.
+    Equal entries keep the order of columns. `rows`: which rows of `table` are meant; `forbidden` has only these.
     """
-    best = np.full((table.shape[0], max(k, 0)), NO_ENTRY, dtype=np.int32)
+    best = np.full((forbidden.shape[0], max(k, 0)), NO_ENTRY, dtype=np.int32)
     if table.nnz and k > 0:
-        values = CsrArrays.of(table.astype(np.float32, copy=False))
+        values = CsrArrays.of(table.astype(np.float32, copy=False), rows)
         _best_columns(values, CsrArrays.of(forbidden), table.shape[1], best)
     return best
 
 
 def dot_pairs(users: Floats, items: Floats, chosen: Ints) -> Floats:
-    """Inner products of row i of `users` (B, d) and the rows `chosen[i]` of `items` (n, d), (B, C)."""
+    """Inner products of row i of `users` (B, d) and the rows `chosen[i]` of `items` (n, d), (B, C); no -1."""
     products = np.zeros(chosen.shape, dtype=np.float32)
     if chosen.size and users.shape[1]:
-        _dot_pairs(users, items, chosen, products)
+        order = np.empty(chosen.size, dtype=np.int32)
+        _by_value(chosen.ravel(), len(items), order)
+        _dot_pairs(users, items, chosen, order, products)
     return products
 
 
@@ -153,14 +158,28 @@ def _best_columns(table: Any, forbidden: Any, n_columns: int, best: Any) -> None
 
 
 @compiled
-def _dot_pairs(users: Any, items: Any, chosen: Any, products: Any) -> None:
-    for row in range(chosen.shape[0]):
-        for place in range(chosen.shape[1]):
-            item = chosen[row, place]
-            total = np.float32(0)
-            for dimension in range(users.shape[1]):
-                total += users[row, dimension] * np.float32(items[item, dimension])
-            products[row, place] = total
+def _by_value(values: Any, n_values: int, order: Any) -> None:
+    """The positions of `values`, which are below `n_values`, in their order."""
+    start = np.zeros(n_values + 1, dtype=np.int32)
+    for position in range(len(values)):
+        start[values[position] + 1] += 1
+    for value in range(n_values):
+        start[value + 1] += start[value]
+    for position in range(len(values)):
+        order[start[values[position]]] = position
+        start[values[position]] += 1
+
+
+@compiled
+def _dot_pairs(users: Any, items: Any, chosen: Any, order: Any, products: Any) -> None:
+    # Item by item: the users' rows fit into the cache, those of the items don't.
+    for number in range(len(order)):
+        row, place = divmod(order[number], chosen.shape[1])
+        item = chosen[row, place]
+        total = np.float32(0)
+        for dimension in range(users.shape[1]):
+            total += users[row, dimension] * np.float32(items[item, dimension])
+        products[row, place] = total
 
 
 @compiled

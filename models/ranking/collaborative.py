@@ -6,7 +6,7 @@ of its members, over the union of the best jobs of each.
 
 import numpy as np
 
-from models.arrays import Csr, Floats, Ints
+from models.arrays import Csr, CsrArrays, Floats, Ints
 from models.kernels.dense_rows import top_k
 from models.kernels.sparse_rows import best_columns, dot_pairs, lookup
 from models.ranking.candidates import merge
@@ -82,10 +82,11 @@ def products(users: Factors, rows: slice, jobs: Factors, job: Ints) -> Floats:
     return value
 
 
-def known_shares(table: Csr, job: Ints) -> Floats:
-    """Entries of `table` (B x J), cut to [0, 1]: 0 where a user has only others, NaN where a user has none."""
-    has_entries = np.diff(table.indptr) > 0
-    return np.where(has_entries[:, None], np.clip(lookup(table, job), 0, 1), np.nan).astype(np.float32)
+def known_shares(table: Csr, job: Ints, rows: slice | None = None) -> Floats:
+    """Entries of `table` (B x J, or its `rows`), cut to [0, 1]: 0 where a user has only others, NaN without any."""
+    shares = np.clip(lookup(table, job, rows), 0, 1)
+    shares[np.diff(CsrArrays.of(table, rows).indptr) == 0] = np.nan
+    return shares
 
 
 def _weighted(context: JobContext, batch: UserBatch, rows: slice, found: CollaborativeScores, job: Ints) -> Floats:

@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -24,7 +25,7 @@ from models.kernels.sparse_rows import lookup, sums_over_terms
 from models.ranking.experiments import Arm
 from models.ranking.interaction_arrays import JobIndex
 from models.ranking.job_arrays import JobTable
-from models.ranking.job_places import JobPlaces
+from models.ranking.job_places import JobPlaces, PlacesOfPairs
 from models.ranking.population import Population
 from models.ranking.settings import Recipe, Settings
 from models.ranking.user_arrays import UserTable
@@ -102,7 +103,7 @@ class JobContext:
     content: Factors
     content_index: VectorIndex
     culture: Factors  # a row per self-description of a company, and a last one that is not known
-    culture_rows: Ints  # the row of each job, -1 (the last one) for none
+    culture_rows: Ints  # the row of each job, the last one for none
     interacted: Csr  # users of the neighbours model x jobs
     user_links: Csr  # users x users of the neighbours model
     also_applied_rows: Ints  # of the index's jobs in the also_applied model
@@ -190,47 +191,58 @@ class CandidatePairs:
 
     def first(self, n: int) -> "CandidatePairs":
         """The same block against the first `n` columns."""
-        return CandidatePairs(self.block, self.job[:, :n])
+        return self._with_known(CandidatePairs(self.block, self.job[:, :n]), lambda known: known[:, :n])
+
+    def at(self, place: Longs) -> "CandidatePairs":
+        """The same block against the columns `place` (B, n) of each row."""
+        chosen = CandidatePairs(self.block, np.take_along_axis(self.job, place, axis=1))
+        return self._with_known(chosen, lambda known: np.take_along_axis(known, place, axis=1))
+
+    def _with_known(self, chosen: "CandidatePairs", take: Callable[[Any], Any]) -> "CandidatePairs":
+        """`chosen`, some of these pairs, with what is known of the places of all: it is not computed again."""
+        for name in ("distance_km", "is_same_city", "is_same_country"):
+            if name in self.__dict__:
+                chosen.__dict__[name] = take(self.__dict__[name])
+        return chosen
 
     @cached_property
     def distance_km(self) -> Floats:
         """To the nearest place of the job; NaN where the user or all places have no coordinates."""
         km = _distance_km(self.users, self.user, self.jobs, self.job)
-        row, column, place = self._further_places
-        further = _distance_km(self.users, self.user[row, 0], self.jobs.further_places, place)
-        np.fmin.at(km, (row, column), further)
-        return km
+        return self._with_further_places(km, _distance_km, np.fmin)
 
     @cached_property
     def is_same_city(self) -> Bools:
         """Any place of the same name that is not known to lie abroad: London is in Britain and in Canada."""
         is_same = _is_same_city(self.users, self.user, self.jobs, self.job)
-        row, column, place = self._further_places
-        np.logical_or.at(
-            is_same, (row, column), _is_same_city(self.users, self.user[row, 0], self.jobs.further_places, place)
-        )
-        return is_same
+        return self._with_further_places(is_same, _is_same_city, np.logical_or)
 
     @cached_property
     def is_same_country(self) -> Floats:
         """1 if any place of the job is in the user's country, 0 if none is, NaN where either is unknown."""
         is_same = _is_same_country(self.users, self.user, self.jobs, self.job)
-        row, column, place = self._further_places
-        further = _is_same_country(self.users, self.user[row, 0], self.jobs.further_places, place)
-        np.fmax.at(is_same, (row, column), further)
-        return is_same
+        return self._with_further_places(is_same, _is_same_country, np.fmax)
 
     @cached_property
-    def _further_places(self) -> tuple[Longs, Longs, Longs]:
+    def _further_places(self) -> PlacesOfPairs:
         return self.jobs.further_places.of_pairs(self.job)
+
+    def _with_further_places(self, value: Any, of_places: Callable[..., Any], best: np.ufunc) -> Any:
+        """`value` (B, C), which is that of the first place of each job, by the best of all places."""
+        found = self._further_places
+        if len(found.place):
+            user = self.user[np.repeat(found.row, found.n_places), 0]
+            further = best.reduceat(of_places(self.users, user, self.jobs.further_places, found.place), found.first)
+            value[found.row, found.column] = best(value[found.row, found.column], further)
+        return value
 
     def lookup(self, table: Csr) -> Floats:
         """The entry of a CSR matrix users x jobs for each pair, 0 without one."""
-        return lookup(table[self.rows], self.job)
+        return lookup(table, self.job, self.rows)
 
     def sum_over(self, job_terms: Csr, user_terms: Csr) -> Doubles:
         """Per pair the sum of job value * user value over the job's terms; `user_terms` is users x terms."""
-        return sums_over_terms(job_terms, self.job, user_terms[self.rows])
+        return sums_over_terms(job_terms, self.job, user_terms, self.rows)
 
 
 def _distance_km(users: UserTable, user: Longs, places: JobTable | JobPlaces, place: Ints | Longs) -> Floats:

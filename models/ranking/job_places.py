@@ -2,11 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from models.arrays import Doubles, Ints, Longs, codes
+
+
+class PlacesOfPairs(NamedTuple):
+    """Pairs of a user and a job (row, column) with places: how many, and where they begin in `place`, all places."""
+
+    row: Longs
+    column: Longs
+    n_places: Longs
+    first: Longs
+    place: Longs
 
 
 @dataclass(frozen=True)
@@ -39,10 +50,11 @@ class JobPlaces:
         group, job = np.divmod(np.unique(groups.astype(np.int64) * n_jobs + self.job), max(n_jobs, 1))
         return group, job.astype(np.int32)
 
-    def of_pairs(self, job: Ints) -> tuple[Longs, Longs, Longs]:
-        """For an array of jobs (B, C): row, column and place of each place of each of them."""
-        n_places = self.start[job + 1] - self.start[job]
+    def of_pairs(self, job: Ints) -> PlacesOfPairs:
+        """The places of each of an array of jobs (B, C)."""
+        n_places = (self.start[1:] - self.start[:-1])[job]
         row, column = np.nonzero(n_places)
         count = n_places[row, column]
-        first = np.repeat(self.start[job[row, column]] - np.concatenate([[0], np.cumsum(count)[:-1]]), count)
-        return np.repeat(row, count), np.repeat(column, count), first + np.arange(count.sum())
+        first = np.cumsum(count) - count
+        place = np.repeat(self.start[job[row, column]] - first, count) + np.arange(count.sum())
+        return PlacesOfPairs(row, column, count, first, place)

@@ -27,6 +27,7 @@ from models.arrays import (
     rows_or_zeros,
 )
 from models.fitting.collaborative import ALS, Collaborative
+from models.fitting.job_vectors import JobVectors
 from models.fitting.user_knn import UserNeighbours
 from models.ranking.context import (
     KIND_APPLIED,
@@ -131,7 +132,7 @@ def build_job_context(
             centroids=content_centroids,
         ),
         culture=as_factors(np.pad(fitted.job_vectors.about_vectors, ((0, 1), (0, 0)))),
-        culture_rows=np.append(fitted.job_vectors.about_rows, NO_ENTRY)[vector_row],
+        culture_rows=_culture_rows(fitted.job_vectors, vector_row),
         interacted=_interacted(fitted.user_neighbours, jobs),
         user_links=fitted.user_neighbours.matrix(),
         also_applied_rows=positions(fitted.also_applied.job_ids, index.representatives),
@@ -203,6 +204,12 @@ def _centroids(fitted: Fitted) -> tuple[Floats | None, Floats | None]:
         return None, None
     is_of_fit = known.als_as_of == fitted.als.as_of and len(known.als) > 0
     return known.als if is_of_fit else None, known.content if len(known.content) else None
+
+
+def _culture_rows(model: JobVectors, vector_row: Ints) -> Ints:
+    """The row of the self-description for each row of the model; one after the last for none."""
+    rows = np.append(model.about_rows, NO_ENTRY)[vector_row]
+    return np.where(rows >= 0, rows, len(model.about_vectors)).astype(np.int32)
 
 
 def _interacted(model: UserNeighbours, jobs: JobTable) -> Csr:

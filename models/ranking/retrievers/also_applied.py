@@ -9,6 +9,6 @@ def also_applied(_context: JobContext) -> ForUsers:
     """By the score of the most related job that the user applied to."""
 
     def find(block: UserBlock, k: int) -> Ints:
-        return best_columns(block.batch.also_applied[block.rows], block.forbidden, k)
+        return best_columns(block.batch.also_applied, block.forbidden, k, block.rows)
 
     return lambda _people: find
