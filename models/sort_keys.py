@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from models.arrays import Doubles, Floats, Ints, Longs
+from models.arrays import Bools, Doubles, Floats, Ints, Longs
 from models.kernels.compiling import compiled
 
 _KEY_BITS = 63  # of an int64 that is not negative
@@ -58,34 +58,80 @@ def descending(values: Floats) -> Longs:
 
 def best_first(values: Floats) -> Ints:
     """The positions of each row (B, C) by descending value; equal ones keep their order. No NaN."""
-    return _sorted_positions(descending(values))
+    _require_room(values.shape[1])
+    keys = np.empty(values.shape, dtype=np.int64)
+    _row_keys(np.asarray(values, dtype=np.float32), keys)
+    return _sorted_positions(keys)
 
 
 def least_first(values: Doubles) -> Ints:
     """The positions of each row (B, C) by ascending value in [0, 2], compared to 41 bits."""
-    return _sorted_positions((values * 2.0**_UNIT_BITS).astype(np.int64))
+    _require_room(values.shape[1])
+    position = np.arange(values.shape[1], dtype=np.int64)
+    return _sorted_positions(_ROW_KEY.pack(value=(values * 2.0**_UNIT_BITS).astype(np.int64), position=position))
 
 
-def rank_in_group(codes: Ints) -> Longs:
-    """For each entry of each row of `codes` the number of equal entries before it, (B, C)."""
-    by_code = _sorted_positions(codes.astype(np.int64) + (1 << 31))
-    grouped = np.take_along_axis(codes, by_code, axis=1)
-    is_first = np.ones_like(grouped, dtype=bool)
-    is_first[:, 1:] = grouped[:, 1:] != grouped[:, :-1]
-    position = np.broadcast_to(np.arange(codes.shape[1]), codes.shape)
-    within = position - np.maximum.accumulate(np.where(is_first, position, 0), axis=1)
-    rank = np.empty_like(within)
-    np.put_along_axis(rank, by_code, within, axis=1)
+def last_ones_last(is_last: Bools) -> Ints:
+    """The positions of each row (B, C), those that are `is_last` after the others; both parts keep their order."""
+    positions = np.empty(is_last.shape, dtype=np.int32)
+    _last_ones_last(is_last, positions)
+    return positions
+
+
+def rank_in_group(codes: Ints) -> Ints:
+    """For each entry of each row of `codes` (B, C), -1 or more, the number of equal entries before it, (B, C)."""
+    rank = np.empty(codes.shape, dtype=np.int32)
+    _rank_in_group(codes, int(codes.max(initial=0)), rank)
     return rank
 
 
-def _sorted_positions(values: Longs) -> Ints:
-    n_columns = values.shape[1]
+def _require_room(n_columns: int) -> None:
     if not _ROW_KEY.has_room(position=n_columns + 1):
         raise ValueError(f"rows of {n_columns} entries can't be sorted; at most {(1 << _POSITION_BITS) - 1}")
-    keys = _ROW_KEY.pack(value=values, position=np.arange(n_columns, dtype=np.int64))
+
+
+def _sorted_positions(keys: Longs) -> Ints:
     keys.sort(axis=1)
     return _ROW_KEY.unpack(keys, "position").astype(np.int32)
+
+
+@compiled
+def _falling(score: Any) -> Any:
+    """An integer below 2^32 that falls as the float32 score rises; -0.0 equals 0.0. No NaN."""
+    bits = np.int64(np.float32(score).view(np.uint32))
+    return bits if bits > _HALF_RANGE else np.int64(0x7FFFFFFF) - (bits & np.int64(0x7FFFFFFF))
+
+
+@compiled
+def _row_keys(values: Any, keys: Any) -> None:
+    for row in range(values.shape[0]):
+        for column in range(values.shape[1]):
+            keys[row, column] = (_falling(values[row, column]) << _POSITION_BITS) | column
+
+
+@compiled
+def _last_ones_last(is_last: Any, positions: Any) -> None:
+    for row in range(is_last.shape[0]):
+        n_first = 0
+        for column in range(is_last.shape[1]):
+            if not is_last[row, column]:
+                positions[row, n_first] = column
+                n_first += 1
+        for column in range(is_last.shape[1]):
+            if is_last[row, column]:
+                positions[row, n_first] = column
+                n_first += 1
+
+
+@compiled
+def _rank_in_group(codes: Any, highest: int, rank: Any) -> None:
+    count = np.zeros(highest + 2, dtype=np.int32)
+    for row in range(codes.shape[0]):
+        for column in range(codes.shape[1]):
+            rank[row, column] = count[codes[row, column] + 1]
+            count[codes[row, column] + 1] += 1
+        for column in range(codes.shape[1]):
+            count[codes[row, column] + 1] = 0
 
 
 @compiled
@@ -104,9 +150,7 @@ def score_of_key(key: Any) -> Any:
 @compiled
 def signed_key(score: Any, position: Any) -> Any:
     """Like `descending_key` for scores of either sign, no NaN; -0.0 equals 0.0. The key may be negative."""
-    bits = np.int64(np.float32(score).view(np.uint32))
-    falling = bits if bits > _HALF_RANGE else np.int64(0x7FFFFFFF) - (bits & np.int64(0x7FFFFFFF))
-    return ((falling - _HALF_RANGE) << _HEAP_POSITION_BITS) | np.int64(position)
+    return ((_falling(score) - _HALF_RANGE) << _HEAP_POSITION_BITS) | np.int64(position)
 
 
 @compiled

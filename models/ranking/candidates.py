@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.arrays import NO_ENTRY, CsrArrays, Floats, Ints, padded_rows
+from models.arrays import NO_ENTRY, CsrArrays, Floats, Ints
 from models.kernels.compiling import compiled
 from models.kernels.sparse_rows import mark_row
 from models.sort_keys import KeyLayout
 
 _PRIORITY_LEVELS = 1000
-_PROPOSAL_KEY = KeyLayout(pair=35, priority=10, retriever=4)
-_UNION_KEY = KeyLayout(row=11, priority=10, job=24, found_by=16)
+_FOUND_BY_BITS = 16
+_UNION_KEY = KeyLayout(priority=10, job=32, found_by=_FOUND_BY_BITS)
+_NO_KEY = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -50,31 +51,50 @@ def merge(found: Sequence[Ints], *, n_jobs: int, cap: int) -> Candidates:
 
     If there are more, jobs with the best rank in any list, relative to the length of the list, are kept.
     """
-    n_rows = len(found[0]) if found else 0
-    if not _UNION_KEY.has_room(row=n_rows, job=n_jobs):
-        raise ValueError(f"merge: got lists of {n_rows} rows over {n_jobs} jobs; at most 2048 x 16777216")
-    parts = []
-    for retriever, jobs in enumerate(found):
-        rows, places = np.nonzero(jobs >= 0)
-        priority = places * _PRIORITY_LEVELS // max(jobs.shape[1], 1)
-        pair = rows.astype(np.int64) * n_jobs + jobs[rows, places]
-        parts.append(_PROPOSAL_KEY.pack(pair=pair, priority=priority, retriever=retriever))
-    keys = np.sort(np.concatenate(parts)) if parts else np.empty(0, dtype=np.int64)
-    if len(keys) == 0:
-        return Candidates(np.full((n_rows, 0), NO_ENTRY, dtype=np.int32), np.zeros((n_rows, 0), dtype=np.uint16))
-    pairs = _PROPOSAL_KEY.unpack(keys, "pair")
-    firsts = np.flatnonzero(np.diff(pairs, prepend=-1))
-    found_by = np.bitwise_or.reduceat(np.int64(1) << _PROPOSAL_KEY.unpack(keys, "retriever"), firsts)
-    rows, jobs_of_pair = np.divmod(pairs[firsts], n_jobs)
-    priority = _PROPOSAL_KEY.unpack(keys[firsts], "priority")
-    ordered = np.sort(_UNION_KEY.pack(row=rows, priority=priority, job=jobs_of_pair, found_by=found_by))
-    rows = _UNION_KEY.unpack(ordered, "row")
-    width = min(cap, int(np.bincount(rows).max()))
-    chosen, bits = (
-        padded_rows(rows, _UNION_KEY.unpack(ordered, field).astype(np.int32), n_rows=n_rows, width=width)
-        for field in ("job", "found_by")
+    if not found:
+        return Candidates(np.zeros((0, 0), dtype=np.int32), np.zeros((0, 0), dtype=np.uint16))
+    proposals = [
+        _UNION_KEY.pack(priority=np.arange(n) * _PRIORITY_LEVELS // max(n, 1), job=0, found_by=1 << retriever)
+        for retriever, n in enumerate(jobs.shape[1] for jobs in found)
+    ]
+    keys = np.full((len(found[0]), sum(map(len, proposals))), _NO_KEY)
+    _unite(np.concatenate(found, axis=1), np.concatenate(proposals), n_jobs, keys)
+    keys.sort(axis=1)
+    width = min(cap, int((keys != _NO_KEY).sum(axis=1).max(initial=0)))
+    keys = keys[:, :width]
+    is_found = keys != _NO_KEY
+    return Candidates(
+        jobs=np.where(is_found, _UNION_KEY.unpack(keys, "job"), NO_ENTRY).astype(np.int32),
+        found_by=np.where(is_found, _UNION_KEY.unpack(keys, "found_by"), 0).astype(np.uint16),
     )
-    return Candidates(jobs=chosen, found_by=np.maximum(bits, 0).astype(np.uint16))
+
+
+@compiled
+def _unite(lists: Any, proposals: Any, n_jobs: int, keys: Any) -> None:
+    """One key per row and job in `keys`: the best priority of its proposals, the job, and who proposed it.
+
+    `proposals` has a key for each column of `lists`, without a job.
+    """
+    retrievers = (1 << _FOUND_BY_BITS) - 1
+    place_of = np.full(n_jobs, NO_ENTRY, dtype=np.int32)
+    for row in range(lists.shape[0]):
+        n_found = 0
+        for column in range(lists.shape[1]):
+            job = lists[row, column]
+            if job < 0:
+                continue
+            key = proposals[column] | (np.int64(job) << _FOUND_BY_BITS)
+            place = place_of[job]
+            if place < 0:
+                place_of[job] = n_found
+                keys[row, n_found] = key
+                n_found += 1
+            else:
+                known = keys[row, place]
+                keys[row, place] = min(known, key) | ((known | key) & retrievers)
+        for column in range(lists.shape[1]):
+            if lists[row, column] >= 0:
+                place_of[lists[row, column]] = NO_ENTRY
 
 
 @compiled

@@ -9,7 +9,7 @@ from models.kernels.compiling import compiled
 from models.ranking.candidates import Candidates
 from models.ranking.job_arrays import JobTable
 from models.ranking.settings import CompanyCap
-from models.sort_keys import best_first, rank_in_group
+from models.sort_keys import best_first, last_ones_last, rank_in_group
 
 SKETCH_DIMENSIONS = 16
 _SKETCH_SAMPLE = 20_000  # evenly spaced jobs that the axes are fitted on
@@ -114,7 +114,7 @@ def pool_order(relevance: Floats, company: Ints, *, width: int, cap: CompanyCap)
     by_relevance = best_first(relevance)
     sorted_company = np.take_along_axis(company, by_relevance, axis=1)
     is_surplus = (rank_in_group(sorted_company) >= quota) & (sorted_company >= 0)
-    final = best_first(-is_surplus.astype(np.float32))[:, :width]
+    final = last_ones_last(is_surplus)[:, :width]
     return np.take_along_axis(by_relevance, final, axis=1).astype(np.int32)
 
 

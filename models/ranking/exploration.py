@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.hashing import UInt64s, mix, uniform
-from models.arrays import Bools, Floats, Ints
+from models.arrays import Bools, Floats, Ints, padded_rows
 from models.ranking.settings import CompanyCap
-from models.sort_keys import best_first, least_first, rank_in_group
+from models.sort_keys import best_first, last_ones_last, least_first, rank_in_group
 
 JOBS_PER_SLOT = 5  # few enough to be worth a look, enough to learn from
 _SKIPPED_SHARE = 0.3  # of each stretch: the first ranks of a list keep jobs that are known to fit
@@ -66,15 +66,14 @@ def explore(
     pool = _exploration_set(order, relevance, company, n_exploited=n_exploited, n_most=most, cap=cap)
     size = pool.sum(axis=1)
     n_explored = np.minimum(wanted, size)
-    random = np.where(pool, uniform(mix(keys[:, None] ^ mix(job_hash ^ _JOB_STREAM))), 2.0)
-    drawn = least_first(random)[:, :n_items]
+    drawn = _drawn(pool, job_hash, keys)[:, :n_items]
     is_drawn = np.arange(drawn.shape[1]) < n_explored[:, None]
     rows = np.arange(n_rows)[:, None]
     taken = np.zeros(relevance.shape, dtype=bool)
     taken[np.nonzero(is_drawn)[0], drawn[is_drawn]] = True
     is_slot = _slots(head, n_listed, n_explored, keys, n_items=n_items)
     remaining = np.where((order >= 0) & ~taken[rows, np.maximum(order, 0)], order, -1)
-    remaining = np.take_along_axis(remaining, best_first(-(remaining < 0).astype(np.float32)), axis=1)
+    remaining = np.take_along_axis(remaining, last_ones_last(remaining < 0), axis=1)
     exploited_place = np.minimum(np.cumsum(~is_slot, axis=1) - 1, n_items - 1)
     explored_place = np.clip(np.cumsum(is_slot, axis=1) - 1, 0, max(drawn.shape[1] - 1, 0))
     candidate = np.take_along_axis(remaining, np.maximum(exploited_place, 0), axis=1)
@@ -114,6 +113,15 @@ def _exploration_set(
     pool = np.zeros_like(is_open)
     np.put_along_axis(pool, by_relevance, sorted_open, axis=1)
     return pool
+
+
+def _drawn(pool: Bools, job_hash: UInt64s, keys: UInt64s) -> Ints:
+    """The candidates of each row of `pool` (B, C) in random order, -1 padded."""
+    row, column = np.nonzero(pool)
+    candidates = padded_rows(row, column.astype(np.int32), n_rows=len(pool), width=int(pool.sum(axis=1).max(initial=0)))
+    random = np.full(candidates.shape, 2.0)
+    random[candidates >= 0] = uniform(mix(keys[row] ^ mix(job_hash[row, column] ^ _JOB_STREAM)))
+    return np.take_along_axis(candidates, least_first(random), axis=1)
 
 
 def _slots(

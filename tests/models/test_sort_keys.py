@@ -10,6 +10,7 @@ from models.sort_keys import (
     best_first,
     descending,
     descending_key,
+    last_ones_last,
     position_of_key,
     rank_in_group,
     score_of_key,
@@ -30,6 +31,11 @@ def test_rows_come_in_the_order_of_a_stable_sort(values: NDArray[np.float32]) ->
 def test_a_rank_counts_the_equal_ones_before(codes: NDArray[np.int32]) -> None:
     for row, ranks in zip(codes.tolist(), rank_in_group(codes).tolist(), strict=True):
         assert ranks == [row[:place].count(code) for place, code in enumerate(row)]
+
+
+@given(hnp.arrays(np.bool_, _SHAPES))
+def test_what_comes_last_keeps_its_order(is_last: NDArray[np.bool_]) -> None:
+    assert (last_ones_last(is_last) == np.argsort(is_last, axis=1, kind="stable")).all()
 
 
 def test_rows_without_entries_stay_empty() -> None:
