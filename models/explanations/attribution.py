@@ -4,21 +4,27 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
-from numpy.typing import NDArray
 
 from features.components import REMOTE_OK
 from features.schemas.ranking import REASON_CODES
-from models.arrays import NO_ENTRY, Bools, Doubles, Floats, Ints, Longs, names_at, take_or_missing
+from models.arrays import NO_ENTRY, Bools, Doubles, Floats, Ints, Longs, take_or_missing
+from models.explanations.references import (
+    NAMES_PER_REASON,
+    NO_REFERENCE,
+    VOCABULARY,
+    Reasons,
+    packed_names,
+    place_codes,
+)
 from models.explanations.similarity import OF_ONE_ROLE, common_share, reads_as_similar
+from models.kernels.dense_rows import strongest_of_columns
 from models.kernels.sparse_rows import History, lookup, most_similar, rarest_common
 from models.ranking.context import KIND_APPLIED, KIND_SAVED, KIND_VIEWED, CandidatePairs
-from models.ranking.feed_rows import REASON_ROWS, RankedItems
+from models.ranking.feed_rows import RankedItems
 from models.ranking.retrieval import RETRIEVERS
 from models.ranking.scoring import caps
 
 REASONS_PER_ITEM = 3
-NAMES_PER_REASON = 3
 NEW_DAYS = 3.0
 # A reason much weaker than the item's strongest is noise to a reader.
 _LEAST_SHARE_OF_STRONGEST = 0.2
@@ -27,6 +33,11 @@ _FOUND_BY_BONUS = 0.03
 READ_BY_REASONS = (
     "also_applied", "neighbours", "collaborative", "skills", "engagement", "trending", "salary", "tags", "experience",
 )  # fmt: skip
+# Components whose part of the score may be a reason.
+_COUNTED = (
+    "location", "location_match", "collaborative", "neighbours", "also_applied", "skills", "engagement", "trending",
+    "recency", "salary", "tags", "experience", "affinity", "content",
+)  # fmt: skip
 # How informative a reason is, compared with one that raised the score as much.
 _REASON_PRIOR = {
     "similar_to_saved": 1.3, "similar_to_applied": 1.3, "similar_to_viewed": 1.2, "skills": 1.3, "tags": 1.2,
@@ -34,37 +45,20 @@ _REASON_PRIOR = {
 }  # fmt: skip
 
 
-def explain(pairs: CandidatePairs, items: RankedItems) -> pl.DataFrame:
-    """The reasons (REASON_ROWS) of all items of the block, sorted by item and slot."""
+def explain(pairs: CandidatePairs, items: RankedItems) -> Reasons:
+    """The reasons of all items of the block."""
     strength, similar = _strengths(pairs, items)
-    table = np.stack([_REASON_PRIOR.get(code, 1) * strength[code] for code in REASON_CODES]).reshape(
-        len(REASON_CODES), -1
-    )
-    item, slot, code = _strongest(table.astype(np.float32), (items.job >= 0).ravel())
+    table = np.empty((len(REASON_CODES), items.job.size), dtype=np.float32)
+    for row, code in zip(table, REASON_CODES, strict=True):
+        np.multiply(strength[code].ravel(), np.float32(_REASON_PRIOR.get(code, 1)), out=row)
+    item, slot, chosen = _strongest(table, (items.job >= 0).ravel())
+    reference = np.full(len(item), NO_REFERENCE, dtype=np.int64)
     value = np.full(len(item), np.nan, dtype=np.float32)
-    references, reason_rows = [pl.Series([], dtype=pl.String)], [np.zeros(0, dtype=np.int64)]
-    for index, name in enumerate(REASON_CODES):
-        rows = np.flatnonzero(code == index)
+    for number, code in enumerate(REASON_CODES):
+        rows = np.flatnonzero(chosen == number)
         if len(rows):
-            reference, number = _reference(name, item[rows], pairs, items, similar)
-            references.append(
-                reference if reference is not None else pl.Series([None], dtype=pl.String).new_from_index(0, len(rows))
-            )
-            reason_rows.append(rows)
-            if number is not None:
-                value[rows] = number
-    position = np.empty(len(item), dtype=np.int64)
-    position[np.concatenate(reason_rows)] = np.arange(len(item))
-    return pl.DataFrame(
-        {
-            "item": item,
-            "slot": slot,
-            "code": names_at(pl.Series(REASON_CODES), code),
-            "ref": pl.concat([part.rename("ref") for part in references]).gather(position),
-            "value": pl.Series(value).fill_nan(None),
-        },
-        schema=REASON_ROWS,
-    )
+            reference[rows], value[rows] = _reference(code, item[rows], pairs, items, similar)
+    return Reasons(item, slot, chosen, reference, value)
 
 
 def _strongest(table: Floats, is_item: Bools) -> tuple[Longs, Longs, Ints]:
@@ -72,18 +66,10 @@ def _strongest(table: Floats, is_item: Bools) -> tuple[Longs, Longs, Ints]:
 
     Weak reasons are left out. Equal strengths keep the order of the codes.
     """
-    left, every = table.copy(), np.arange(table.shape[1])
-    chosen, given = [], []
-    strongest = np.zeros(0, dtype=np.float32)
-    for number in range(REASONS_PER_ITEM):
-        best = left.argmax(axis=0)
-        value = left[best, every]
-        strongest = value if number == 0 else strongest
-        chosen.append(best)
-        given.append(is_item & np.isfinite(value) & (value >= _LEAST_SHARE_OF_STRONGEST * strongest))
-        left[best, every] = -np.inf
-    item, slot = np.nonzero(np.stack(given, axis=1))
-    return item, slot, np.stack(chosen, axis=1)[item, slot].astype(np.int32)
+    code = np.full((table.shape[1], REASONS_PER_ITEM), NO_ENTRY, dtype=np.int32)
+    strongest_of_columns(table, is_item, np.float32(_LEAST_SHARE_OF_STRONGEST), code)
+    item, slot = np.nonzero(code >= 0)
+    return item, slot, code[item, slot]
 
 
 @dataclass(frozen=True)
@@ -98,7 +84,7 @@ class _Similar:
 def _strengths(pairs: CandidatePairs, items: RankedItems) -> tuple[dict[str, Floats], _Similar]:
     """How much each code raised the score of each item, (B, n); -inf where it does not apply."""
     users, jobs = pairs.users, pairs.jobs
-    part = {name: _contribution(name, pairs, items) for name in items.values}
+    part = {name: _contribution(name, pairs, items) for name in _COUNTED}
     known = {name: np.nan_to_num(items.values[name], nan=-1.0) for name in READ_BY_REASONS}
     similar = _most_similar(pairs, items)
     km = pairs.distance_km
@@ -150,8 +136,11 @@ def _strengths(pairs: CandidatePairs, items: RankedItems) -> tuple[dict[str, Flo
     return strength, similar
 
 
-def _contribution(name: str, pairs: CandidatePairs, items: RankedItems) -> Floats:
+def _contribution(name: str, pairs: CandidatePairs, items: RankedItems) -> Any:
+    """What the component adds to the weighted sum, (B, n) or 0 for all."""
     weights = np.array([recipe.normalised().get(name, 0.0) for recipe in pairs.batch.recipes])
+    if not weights.any():
+        return np.float32(0)
     weight = weights[pairs.block.recipe_of_row][:, None]
     return np.asarray(weight * np.nan_to_num(items.values[name]), dtype=np.float32)
 
@@ -194,65 +183,51 @@ def _reads_as_similar(similar: _Similar, pairs: CandidatePairs) -> Bools:
 def _company_affinity(pairs: CandidatePairs) -> Doubles:
     """The user's learned affinity to the job's company, 0 without one."""
     feature = pairs.jobs.company_feature[pairs.job]
-    affinity = lookup(pairs.batch.affinity[pairs.rows], np.maximum(feature, 0)) if (feature >= 0).any() else 0
+    affinity = lookup(pairs.batch.affinity, np.maximum(feature, 0), pairs.rows) if (feature >= 0).any() else 0
     return np.where(feature >= 0, affinity, 0).astype(np.float64)
 
 
-def _reference(
-    code: str, item: Longs, pairs: CandidatePairs, items: RankedItems, similar: _Similar
-) -> tuple[pl.Series | None, NDArray[Any] | None]:
-    """The references of the reasons of one code and their numbers; None for a code without them."""
-    jobs, catalog_ids = pairs.jobs, pairs.context.index.job_ids
+def _reference(code: str, item: Longs, pairs: CandidatePairs, items: RankedItems, similar: _Similar) -> tuple[Any, Any]:
+    """What the reasons of one code refer to, as in Reasons, and their numbers."""
+    jobs = pairs.jobs
     job = pairs.job.ravel()[item]
     row = item // pairs.job.shape[1]
     user = pairs.user[row, 0]
-    ref: pl.Series | None = None
-    value: NDArray[Any] | None = None
+    reference: Any = NO_REFERENCE
+    value: Any = np.nan
     if code.startswith("similar_to_"):
-        ref = catalog_ids.gather(similar.job.ravel()[item])
-        value = similar.cosine.ravel()[item]
+        reference, value = similar.job.ravel()[item], similar.cosine.ravel()[item]
     elif code == "also_applied":
         source = pairs.lookup(pairs.batch.also_applied_source).ravel()[item].astype(np.int64) - 1
-        ref = catalog_ids.gather(np.maximum(source, 0))
-        value = items.values["also_applied"].ravel()[item]
-    elif code in ("skills", "tags", "role"):
-        ref = _common_names(code, job, row, pairs)
+        reference, value = np.maximum(source, 0), items.values["also_applied"].ravel()[item]
+    elif code in VOCABULARY:
+        reference = _common_names(code, job, row, pairs)
     elif code == "nearby":
         value = np.round(pairs.distance_km.ravel()[item], 1)
     elif code == "same_city":
-        ref = names_at(jobs.vocabularies["city"], pairs.users.city[user])
+        reference = pairs.users.city[user]
     elif code == "popular_in_area":
-        is_city = pairs.is_same_city.ravel()[item]
-        city = names_at(jobs.vocabularies["city"], np.where(is_city, pairs.users.city[user], -1))
-        ref = city.fill_null(names_at(jobs.vocabularies["country"], pairs.users.country[user]))
+        city = np.where(pairs.is_same_city.ravel()[item], pairs.users.city[user], NO_ENTRY)
+        reference = place_codes(city, pairs.users.country[user], jobs)
     elif code == "company":
-        ref = jobs.company_display.gather(job)
+        reference = job
     elif code == "new":
         value = days_at_most(jobs.age_days[job])
     elif code == "salary":
         value = np.fmax(jobs.salary_min, jobs.salary_max)[job]
-    return ref, value
+    return reference, value
 
 
-def _common_names(code: str, job: Ints, row: Longs, pairs: CandidatePairs) -> pl.Series:
-    """Up to three names that the user and the job share, the rarest first, joined by commas."""
+def _common_names(code: str, job: Ints, row: Longs, pairs: CandidatePairs) -> Longs:
+    """Up to three names that the user and the job share, the rarest first."""
     jobs, users = pairs.jobs, pairs.users
-    of_jobs, of_users, vocabulary = {
-        "skills": (jobs.skills, users.skills, "skill"),
-        "tags": (jobs.tags, users.tags, "tag"),
-        "role": (jobs.roles, users.roles, "role"),
+    of_jobs, of_users = {
+        "skills": (jobs.skills, users.skills),
+        "tags": (jobs.tags, users.tags),
+        "role": (jobs.roles, users.roles),
     }[code]
-    common = rarest_common(of_jobs, job, of_users[pairs.rows], row, most=NAMES_PER_REASON)
-    # Each combination of names is packed into one number: items share few combinations, and each is joined once.
-    packed = np.zeros(len(job), dtype=np.int64)
-    for column in common.T:
-        packed = packed * (len(jobs.vocabularies[vocabulary]) + 1) + column + 1
-    _, first, inverse = np.unique(packed, return_index=True, return_inverse=True)
-    names, n = names_at(jobs.vocabularies[vocabulary], common[first].T.ravel()), len(first)
-    joined = pl.DataFrame({str(number): names.slice(number * n, n) for number in range(NAMES_PER_REASON)}).select(
-        pl.concat_str(pl.all(), separator=", ", ignore_nulls=True)
-    )
-    return joined.to_series().replace("", None).gather(inverse)
+    common = rarest_common(of_jobs, job, of_users, pairs.rows.start + row, most=NAMES_PER_REASON)
+    return packed_names(common, n_names=len(jobs.vocabularies[VOCABULARY[code]]))
 
 
 def days_at_most(age_days: Floats) -> Floats:

@@ -77,7 +77,9 @@ def explain_pair(context: JobContext, batch: UserBatch, *, user: int, job_id: st
     is_candidate = found.jobs >= 0
     place = None
     if bits:
-        place = 1 + int(np.count_nonzero((score_candidates(block, found).score > score) & is_candidate))
+        place = 1 + int(
+            np.count_nonzero((score_candidates(CandidatePairs(block, found.jobs)).score > score) & is_candidate)
+        )
     one = np.ones((1, 1), dtype=bool)
     numbers = {name: float(column[0, 0]) for name, column in values.items()}
     items = RankedItems(
@@ -105,7 +107,7 @@ def explain_pair(context: JobContext, batch: UserBatch, *, user: int, job_id: st
         n_candidates=int(np.count_nonzero(is_candidate)),
         contributions=contributions(recipe, numbers),
         components={name: None if np.isnan(value) else value for name, value in numbers.items()},
-        reasons=tuple(explain(pairs, items).select("code", "ref", "value").iter_rows()),
+        reasons=tuple(explain(pairs, items).rows(context.index).select("code", "ref", "value").iter_rows()),
     )
 
 

@@ -65,6 +65,31 @@ def _top_k(scores: Any, forbidden: Any, step: Any, found: Any) -> None:
 
 
 @compiled
+def strongest_of_columns(table: Any, is_wanted: Any, least_share: Any, rows: Any) -> None:
+    """The rows of the greatest entries of each wanted column of `table` (n, columns), the first of equal ones first.
+
+    Into `rows` (columns, k), whose entries stay where none is left that is finite and at least `least_share` of the
+    greatest. No NaN.
+    """
+    for column in range(table.shape[1]):
+        if not is_wanted[column]:
+            continue
+        least = np.float32(-np.inf)
+        for place in range(rows.shape[1]):
+            best, greatest = -1, np.float32(-np.inf)
+            for row in range(table.shape[0]):
+                value = table[row, column]
+                if value > greatest:
+                    best, greatest = row, value
+            if best < 0 or greatest < least:
+                break
+            if place == 0:
+                least = least_share * greatest
+            rows[column, place] = best
+            table[best, column] = -np.inf
+
+
+@compiled
 def _sums_of_runs(rows: Any, starts: Any, sums: Any) -> None:
     for run in range(len(sums)):
         for row in range(starts[run], starts[run + 1]):

@@ -39,7 +39,7 @@ def fallback_feeds(jobs: JobTable, sketch: Floats, settings: Settings) -> pl.Dat
     strength = np.full(len(segments), _DIVERSITY, dtype=np.float32)
     order = diversified_order(pool, strength=strength, n_items=settings.feed_items, cap=cap)
     job = take_or_missing(candidates, take_or_missing(chosen, order))[:, : None if chosen.shape[1] else 0]
-    items = item_lists(_items(job, jobs, settings), jobs.ids, component_items=settings.component_items)
+    items = item_lists(_items(job, jobs, settings), jobs.ids)
     return FALLBACK_FEEDS.conform(pl.DataFrame({"segment": segments, "items": items}).sort("segment"))
 
 
@@ -115,7 +115,7 @@ def _items(job: Ints, jobs: JobTable, settings: Settings) -> RankedItems:
         is_explored=np.zeros(job.shape, dtype=bool),
         propensity=np.ones(job.shape, dtype=np.float32),
         found_by=np.zeros(job.shape, dtype=np.uint16),
-        values=values,
+        values={name: value[:, : settings.component_items] for name, value in values.items()},
         reasons=_reasons(job, jobs),
     )
 

@@ -11,9 +11,8 @@ import numpy as np
 from features import components as formulas
 from models.arrays import Doubles, Floats, Ints
 from models.kernels.sparse_rows import sums_over_terms
-from models.ranking.candidates import Candidates
 from models.ranking.collaborative import collaborative_shares, known_shares, products
-from models.ranking.context import CandidatePairs, UserBlock
+from models.ranking.context import CandidatePairs
 from models.ranking.settings import COLLABORATIVE, Recipe
 from serving.contract.tables import COMPONENTS
 
@@ -63,11 +62,11 @@ def caps(recipes: Sequence[Recipe]) -> Doubles:
     return np.array([np.inf if recipe.collaborative_cap is None else recipe.collaborative_cap for recipe in recipes])
 
 
-def score_candidates(block: UserBlock, found: Candidates) -> Scored:
+def score_candidates(pairs: CandidatePairs) -> Scored:
     """Scores of a block's candidates by the components that the recipes of the batch weigh."""
-    recipes = block.batch.recipes
+    recipes = pairs.batch.recipes
     needed = sorted({name for recipe in recipes for name in recipe.normalised()})
-    return score_pairs(component_values(needed, CandidatePairs(block, found.jobs)), recipes, block.recipe_of_row)
+    return score_pairs(component_values(needed, pairs), recipes, pairs.block.recipe_of_row)
 
 
 def component_values(names: Sequence[str], pairs: CandidatePairs) -> dict[str, Floats]:
@@ -166,7 +165,7 @@ def _neighbours(pairs: CandidatePairs) -> Floats:
 
 
 def _also_applied(pairs: CandidatePairs) -> Floats:
-    return known_shares(pairs.batch.also_applied[pairs.rows], pairs.job)
+    return known_shares(pairs.batch.also_applied, pairs.job, pairs.rows)
 
 
 _FORMULAS: Mapping[str, Callable[[CandidatePairs], Floats]] = {

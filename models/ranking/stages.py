@@ -14,6 +14,7 @@ from features.schemas.ranking import FEEDS
 from features.schemas.table import UTC_TIMESTAMP
 from models.arrays import NO_ENTRY, Doubles, Floats, Ints, Longs, names_at, take_or_missing
 from models.explanations.attribution import READ_BY_REASONS, explain
+from models.explanations.references import Reasons
 from models.ranking.candidates import Candidates
 from models.ranking.context import CandidatePairs, JobContext, UserBatch, UserBlock
 from models.ranking.diversity import build_pool, diversified_order, scaled
@@ -69,11 +70,14 @@ def rank_batch(context: JobContext, batch: UserBatch, *, now: Callable[[], float
 
     `now` counts seconds, for the timings only.
     """
-    users, timings, parts = batch.users, Timings(), [FEEDS.empty()["items"]]
+    users, timings, ranked = batch.users, Timings(), []
     for start in range(0, users.n, BLOCK_USERS):
         items, spent = _rank_block(context, batch, slice(start, min(start + BLOCK_USERS, users.n)), now=now)
-        parts.append(items)
+        ranked.append(items)
         timings.add(spent)
+    started = now()
+    lists = _item_lists(context, ranked)
+    timings.add(Timings({"reasons and rows": now() - started}))
     feeds = pl.DataFrame(
         {
             "user_id": users.ids,
@@ -81,7 +85,7 @@ def rank_batch(context: JobContext, batch: UserBatch, *, now: Callable[[], float
             "recipe": names_at(pl.Series([arm.recipe for arm in batch.arms]), batch.arm_of_user),
             "arm": names_at(pl.Series([arm.name for arm in batch.arms]), batch.arm_of_user),
             "source": names_at(pl.Series(FEED_SOURCES), feed_sources(batch)),
-            "items": pl.concat(parts),
+            "items": lists,
         }
     )
     return FEEDS.conform(feeds.drop_nulls("source")), timings
@@ -117,23 +121,33 @@ def _listed(found: Candidates, scored: Scored, slots: Slots) -> RecipeLists:
 
 def _rank_block(
     context: JobContext, batch: UserBatch, rows: slice, *, now: Callable[[], float]
-) -> tuple[pl.Series, Timings]:
-    """The item lists of a block of users."""
+) -> tuple[tuple[RankedItems, Reasons], Timings]:
+    """The items of a block of users."""
     clock = [now()]
     block = build_block(context, batch, rows)  # excludes: its forbidden jobs reach no later stage
     found = retrieve(block)
     clock.append(now())
-    scored = score_candidates(block, found)
+    pairs = CandidatePairs(block, found.jobs)
+    scored = score_candidates(pairs)
     clock.append(now())
     slots = arrange(block, found, scored)
     clock.append(now())
-    items = _explain(block, found, scored, slots)
-    lists = item_lists(items, context.jobs.ids, component_items=context.settings.component_items)
+    items, reasons = _explain(pairs, found, scored, slots)
     clock.append(now())
     stages = ("retrieval", "scoring", "diversity and exploration", "reasons and rows")
     seconds = {name: end - start for name, start, end in zip(stages, clock, clock[1:], strict=False)}
     n_found_by = {name: int(((items.found_by >> bit) & 1).sum()) for bit, name in enumerate(RETRIEVERS)}
-    return lists, Timings(seconds, n_found_by)
+    return (items, reasons), Timings(seconds, n_found_by)
+
+
+def _item_lists(context: JobContext, ranked: Sequence[tuple[RankedItems, Reasons]]) -> pl.Series:
+    """The rows of all blocks of a batch, made at once: texts and Arrow cost as much for a block as for a batch."""
+    if not ranked:
+        return FEEDS.empty()["items"]
+    items = RankedItems.joined([of_block for of_block, _ in ranked])
+    width = items.job.shape[1]
+    reasons = Reasons.joined([of_block for _, of_block in ranked], [width * len(part.job) for part, _ in ranked])
+    return item_lists(items.with_reasons(reasons.rows(context.index)), context.jobs.ids)
 
 
 def feed_sources(batch: UserBatch) -> Ints:
@@ -181,35 +195,32 @@ def _explore(block: UserBlock, found: Candidates, scored: Scored, order: Ints) -
     )
 
 
-def _explain(block: UserBlock, found: Candidates, scored: Scored, slots: Slots) -> RankedItems:
-    """The chosen items with their components and reasons."""
+def _explain(
+    candidates: CandidatePairs, found: Candidates, scored: Scored, slots: Slots
+) -> tuple[RankedItems, Reasons]:
+    """The chosen items with the components that are stored, and their reasons."""
     place = np.maximum(slots.candidate, 0)[:, : None if found.jobs.shape[1] else 0]
     width = place.shape[1]
     is_item = slots.candidate[:, :width] >= 0
-    job = take_or_missing(found.jobs, slots.candidate[:, :width])
-    pairs = CandidatePairs(block, job)
+    pairs = candidates.at(place)
     items = RankedItems(
-        job=job,
+        job=take_or_missing(found.jobs, slots.candidate[:, :width]),
         score=np.take_along_axis(scored.score, place, axis=1),
         confidence=np.take_along_axis(scored.confidence, place, axis=1),
-        is_seen=pairs.lookup(block.batch.seen) > 0,
+        is_seen=pairs.lookup(pairs.batch.seen) > 0,
         is_explored=slots.is_explored[:, :width] & is_item,
         propensity=slots.propensity[:, :width],
         found_by=np.where(is_item, np.take_along_axis(found.found_by, place, axis=1), 0).astype(np.uint16),
         values=_item_values(pairs, scored, place),
     )
-    return items.with_reasons(explain(pairs, items))
+    reasons = explain(pairs, items)
+    n_stored = pairs.context.settings.component_items
+    values = {name: value[:, :n_stored] for name, value in items.values.items()}
+    values |= component_values([name for name in COMPONENTS if name not in values], pairs.first(n_stored))
+    return items.with_components(values), reasons
 
 
 def _item_values(pairs: CandidatePairs, scored: Scored, place: Longs) -> dict[str, Floats]:
-    """The components of the items at `place` among the candidates: those of the score, and those that reasons read.
-
-    All others are only stored, and NaN for items that are stored without components.
-    """
+    """The components of the items at `place` among the candidates: those of the score, and those that reasons read."""
     values = {name: np.take_along_axis(value, place, axis=1) for name, value in scored.values.items()}
-    values |= component_values([name for name in READ_BY_REASONS if name not in values], pairs)
-    stored = pairs.first(pairs.context.settings.component_items)
-    for name, value in component_values([name for name in COMPONENTS if name not in values], stored).items():
-        values[name] = np.full(place.shape, np.nan, dtype=np.float32)
-        values[name][:, : value.shape[1]] = value
-    return values
+    return values | component_values([name for name in READ_BY_REASONS if name not in values], pairs)
