@@ -48,8 +48,9 @@ def test_a_budget_reads_rare_terms_before_common_ones(made: Encoded) -> None:
     index = build_term_index(made.jobs, made.context.prior_score)
     assert (np.diff(np.diff(index.postings.indptr)) >= 0).all()
     for term in range(index.postings.shape[0]):
-        jobs = index.postings[term].indices
+        jobs = index.job_at[index.postings[term].indices]
         assert (np.diff(made.context.prior_score[jobs]) <= 0).all()
+        assert set(jobs) == set(index.of_jobs[:, [term]].nonzero()[0])
 
 
 def test_a_user_without_terms_finds_nothing(made: Encoded) -> None:
