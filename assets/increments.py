@@ -7,9 +7,10 @@ another one to be right. A daily run folds the layers into the base.
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -134,24 +135,38 @@ class LayeredTable:
         self.lake.replace(self.stage, self.table, frame)
         return self.rebase(made_of)
 
-    def add(self, rows: pl.DataFrame, removed: pl.DataFrame, made_of: Mapping[str, Any], *, n_rows_before: int) -> int:
+    def add(
+        self,
+        rows: pl.DataFrame,
+        removed: pl.DataFrame,
+        made_of: Mapping[str, Any],
+        *,
+        n_rows_before: int,
+        others: Iterable[pl.DataFrame] = (),
+    ) -> int:
         """Adds a layer: all rows of some keys, and the keys (columns `by`) that have no rows now.
 
-        `n_rows_before`: how many rows all these keys had. Returns the number of rows of the table. A daily run adds no
-        layer but folds. Raises ReplacedMeanwhileError.
+        `n_rows_before`: how many rows all these keys had. `others` are rows of other keys, each of which has as many as
+        before; they are written frame by frame, so that memory is bounded. Returns the number of rows of the table. A
+        daily run adds no layer but folds. Raises ReplacedMeanwhileError.
         """
         if self.upkeep.kind == "daily":
+            rows = pl.concat([rows, *others])
             return self.fold(rows, pl.concat([rows.select(self.by), removed.select(self.by)]).unique(), made_of)
         manifest = self._known_manifest()
         self.table.validate(rows)
         n_rows = manifest.n_rows + len(rows) - n_rows_before
         added = manifest._replace(n_rows=n_rows, made_of=made_of)
-        if len(rows) or len(removed):
-            sequence = manifest.sequence + 1
-            gone = removed.select(self.by).unique(maintain_order=True).with_columns(pl.lit(True).alias(IS_REMOVED))
-            layer = pl.concat([rows.with_columns(pl.lit(False).alias(IS_REMOVED)), gone], how="diagonal")
-            layer = layer.with_columns(pl.lit(sequence, pl.Int64).alias(SEQUENCE))
-            path = write_part(self._folder, layer.select([*self.table.columns, *LAYER_COLUMNS]))
+        gone = removed.select(self.by).unique(maintain_order=True).with_columns(pl.lit(True).alias(IS_REMOVED))
+        changed = pl.concat([rows.with_columns(pl.lit(False).alias(IS_REMOVED)), gone], how="diagonal")
+        same = (frame.with_columns(pl.lit(False).alias(IS_REMOVED)) for frame in others)
+        sequence = manifest.sequence + 1
+        number = pl.lit(sequence, pl.Int64).alias(SEQUENCE)
+        columns = [*self.table.columns, *LAYER_COLUMNS]
+        frames = (frame.with_columns(number).select(columns) for frame in chain([changed], same) if len(frame))
+        first = next(frames, None)
+        if first is not None:
+            path = write_part(self._folder, first, more=frames)
             added = added._replace(sequence=sequence, layers=(*manifest.layers, path.name))
         self._write(added)
         if len(added.layers) > MAX_LAYERS:

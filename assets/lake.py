@@ -15,9 +15,11 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from assets.layers import merged, read_manifest
@@ -154,20 +156,23 @@ def write_parquet(frame: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
 
 
 def write_part(
-    folder: Path, frame: pl.DataFrame, *, prefix: str = "part-", on_name: Callable[[Path], None] = lambda _: None
+    folder: Path,
+    frame: pl.DataFrame,
+    *,
+    more: Iterable[pl.DataFrame] = (),
+    prefix: str = "part-",
+    on_name: Callable[[Path], None] = lambda _: None,
 ) -> Path:
     """Writes `frame` to `folder`, atomically, as a file named by a hash of its bytes. An equal file is not replaced.
 
-    `on_name` gets the path before the file is there.
+    The frames `more` follow in the file, one after the other, so that only one of them is in memory. `on_name` gets the
+    path before the file is there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}.parquet"
     try:
         with _os_errors(folder):
-            # Rechunked, the same rows give the same bytes, whatever chunks they came in.
-            frame.rechunk().write_parquet(
-                temporary, compression="zstd", compression_level=_COMPRESSION_LEVEL, statistics=True
-            )
+            _write_frames(frame, more, temporary)
         with temporary.open("rb+") as handle:
             digest = hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
             path = folder / f"{prefix}{digest}.parquet"
@@ -181,6 +186,20 @@ def write_part(
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def _write_frames(frame: pl.DataFrame, more: Iterable[pl.DataFrame], path: Path) -> None:
+    """Writes the frames to a new file, a row group each if there are several."""
+    following = iter(more)
+    second = next(following, None)
+    if second is None:
+        # Rechunked, the same rows give the same bytes, whatever chunks they came in.
+        frame.rechunk().write_parquet(path, compression="zstd", compression_level=_COMPRESSION_LEVEL, statistics=True)
+        return
+    schema = frame.head(0).to_arrow().schema
+    with pq.ParquetWriter(path, schema, compression="zstd", compression_level=_COMPRESSION_LEVEL) as writer:
+        for one in chain([frame, second], following):
+            writer.write_table(one.rechunk().to_arrow(), row_group_size=max(len(one), 1))
 
 
 def replace_parts(parts: Sequence[Path], rows: pl.DataFrame) -> Path:

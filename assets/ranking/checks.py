@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from assets.lake import Lake
 from assets.layers import IS_REMOVED
-from assets.ranking.listed import feeds_table
+from assets.ranking.listed import feeds_table, layer_batches
 from assets.resources import is_partial
 from assets.user_rows import rows_of
 from features.schemas.catalog import INTERACTIONS, JOBS
@@ -29,6 +29,8 @@ _SHOWN = 5
 _TABLES = {"jobs": dg.AssetIn(key=["catalog", "jobs"])}
 _DEPENDENCIES = [dg.AssetKey(["catalog", "interactions"]), dg.AssetKey(["features", "user_profiles"])]
 _SHARDS_AT_ONCE = 2
+_CHECKED_COLUMNS = ["user_id", *(f"items.list.element.{name}" for name in ITEM_FIELDS)]
+_NO_KEYS = pl.DataFrame(schema={"user_id": pl.String, IS_REMOVED: pl.Boolean})
 # Check -> the rules that it covers. A repeated job fails two checks.
 _CHECKS = {
     "no_forbidden_job": HARD_RULES,
@@ -54,19 +56,22 @@ def check_feeds(lake: Lake, company_cap: CompanyCap, *, only_changes: bool = Fal
     """Validates every feed, shard by shard; `only_changes`: those of the newest layer, if there is one."""
     table = feeds_table(lake)
     only_changes = only_changes and table.sequence > 0
-    newest = table.newest(after=table.sequence - 1 if only_changes else 0)
-    layers = newest.filter(~pl.col(IS_REMOVED)).collect() if newest is not None else FEEDS.empty()
+    after = table.sequence - 1 if only_changes else 0
+    newest = table.newest(after=after)
+    keys = newest.select("user_id", IS_REMOVED).collect() if newest is not None else _NO_KEYS
     interactions, profiles = lake.scan("catalog", INTERACTIONS), lake.scan("features", USER_PROFILES)
     if only_changes:
-        users = layers["user_id"]
+        users = keys.filter(~pl.col(IS_REMOVED))["user_id"]
         interactions = rows_of(lake, "catalog", INTERACTIONS, users).lazy()
         profiles = rows_of(lake, "features", USER_PROFILES, users).lazy()
     rules = feed_rules(
         jobs=lake.scan("catalog", JOBS), interactions=interactions, profiles=profiles, company_cap=company_cap
     )
-    found = [feed_problems(layers.rename({"user_id": "owner"}), rules)]
+    found = [feed_problems(FEEDS.empty().rename({"user_id": "owner"}), rules)]
+    changed = layer_batches(table, _CHECKED_COLUMNS, after=after)
+    found += (feed_problems(pl.DataFrame(feeds).rename({"user_id": "owner"}), rules) for feeds in changed)
     if not only_changes:
-        above = newest.select("user_id").collect()["user_id"] if newest is not None else layers["user_id"]
+        above = keys["user_id"]
         with ThreadPoolExecutor(_SHARDS_AT_ONCE) as pool:
             found += pool.map(lambda path: _check_shard(path, rules, above), lake.files("ranking", FEEDS.name))
     sources = lake.scan("ranking", FEEDS).select("source").collect()["source"]
@@ -75,9 +80,8 @@ def check_feeds(lake: Lake, company_cap: CompanyCap, *, only_changes: bool = Fal
 
 def _check_shard(path: Path, rules: FeedRules, above: pl.Series) -> pl.DataFrame:
     """The problems of the feeds in a file, without those of users in `above`, whose feeds lie in layers."""
-    fields = [f"items.list.element.{name}" for name in ITEM_FIELDS]
     with pq.ParquetFile(path) as file:
-        feeds = pl.DataFrame(file.read(columns=["user_id", *fields]))
+        feeds = pl.DataFrame(file.read(columns=_CHECKED_COLUMNS))
     current = feeds.filter(~pl.col("user_id").is_in(above.implode()))
     return feed_problems(current.rename({"user_id": "owner"}), rules)
 

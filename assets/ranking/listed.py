@@ -25,6 +25,27 @@ def feeds_table(lake: Lake) -> LayeredTable:
     return LayeredTable(lake, _STAGE, FEEDS, by=FEEDS.key)
 
 
+def layer_batches(
+    table: LayeredTable, columns: Sequence[str] | None = None, *, after: int = 0, users: pl.Series | None = None
+) -> Iterator[pa.Table]:
+    """The current feeds in layers later than `after`, a row group at a time: memory is bounded by one.
+
+    `columns` are paths of Parquet columns, None for all. `users`: only their feeds.
+    """
+    newest = table.newest(after=after)
+    if newest is None:
+        return
+    keys = newest.filter(~pl.col(IS_REMOVED)).select("user_id", SEQUENCE).collect()
+    keys = keys if users is None else keys.filter(pl.col("user_id").is_in(users.implode()))
+    for path in table.layer_files:
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                own = pl.DataFrame(file.read_row_group(group, columns=["user_id", SEQUENCE]))
+                place = own.with_row_index("place").join(keys, on=["user_id", SEQUENCE], how="semi")["place"].sort()
+                if len(place):
+                    yield file.read_row_group(group, columns=columns, use_threads=False).take(place.to_arrow())
+
+
 def who_lists(lake: Lake, job_ids: pl.Series, *, others: bool = False) -> pl.DataFrame:
     """user_id and job_id of the items of stored feeds that are in `job_ids`; `others`: of those that are not."""
     if job_ids.is_empty() and not others:

@@ -66,7 +66,7 @@ def update_matches(workspace: Workspace, *, only_changes: bool) -> int:
         # Feeds that changed lie in layers: the shards need not be read.
         newest = feeds_table(lake).newest(after=before["feeds"]["sequence"])
         changed = newest.filter(~pl.col(IS_REMOVED)) if newest is not None else FEEDS.empty().lazy()
-        rows = breakdown.rows_of_items(match_items(changed, breakdown.settings).collect())
+        rows = breakdown.rows_of_items(match_items(changed, breakdown.settings).collect(engine="streaming"))
         old = rows_of_users(users, lake.scan(_STAGE, MATCHES).select("user_id")).collect()
         return stored.add(rows, old.join(rows, on="user_id", how="anti"), now, n_rows_before=len(old))
 

@@ -3,7 +3,7 @@
 import datetime as dt
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -28,7 +28,7 @@ from assets.ranking.new_jobs import (
     waiting_users,
 )
 from assets.ranking.scope import Again, followed, users_to_rank_again
-from assets.ranking.shortening import feeds_of, without_closed
+from assets.ranking.shortening import shortened_feeds
 from assets.resources import Scope
 from features.schemas.catalog import JOBS
 from features.schemas.ranking import FEEDS, WAITING_USERS
@@ -183,11 +183,11 @@ def _rank_some(
     ranked = _rank_batches(ranking, pool, report)
     started = time.perf_counter()
     ended = changes.jobs.concerned if changes.jobs is not None else None
-    shortened = _shortened(ranking, lake, ended, without=[users, again.gone])
+    losing = _losing(ranking, lake, ended, without=[users, again.gone])
+    shortened = shortened_feeds(lake, losing, companies=_companies(ranking.context.jobs), cap=run.settings.company_cap)
+    report.n_rows = _add(feeds_table(lake), ranked, again.gone, made_of, shortened=shortened)
     report.timings.seconds["shortening"] = time.perf_counter() - started
-    report.n_shortened, report.n_waiting = len(shortened), len(queue.left)
-    rows = pl.concat([ranked, shortened]).sort("user_id") if len(shortened) else ranked
-    report.n_rows = _add(feeds_table(lake), rows, again.gone, made_of)
+    report.n_shortened, report.n_waiting = len(losing), len(queue.left)
     keep_waiting(lake, queue.left)
     return report
 
@@ -338,10 +338,10 @@ def _ranked(run: RankingRun, rows: Longs) -> tuple[pl.DataFrame, Timings]:
     return feeds, timings
 
 
-def _shortened(run: RankingRun, lake: Lake, jobs: pl.Series | None, *, without: Sequence[pl.Series]) -> pl.DataFrame:
-    """The stored feeds that hold jobs that are no longer shown, without these jobs.
+def _losing(run: RankingRun, lake: Lake, jobs: pl.Series | None, *, without: Sequence[pl.Series]) -> pl.Series:
+    """The users whose stored feeds hold jobs that are no longer shown, sorted.
 
-    Only `jobs` may have gone, any if it is None. Feeds of users in `without` are left out.
+    Only `jobs` may have gone, any if it is None. Users in `without` are left out.
     """
     shown = run.context.jobs.ids
     if jobs is None:
@@ -351,20 +351,23 @@ def _shortened(run: RankingRun, lake: Lake, jobs: pl.Series | None, *, without: 
     users = listing["user_id"].unique().sort()
     for others in without:
         users = users.filter(~users.is_in(others.implode()))
-    if users.is_empty():
-        return FEEDS.empty()
-    return without_closed(
-        feeds_of(lake, users), companies=_companies(run.context.jobs), cap=run.context.settings.company_cap
-    )
+    return users
 
 
-def _add(stored: LayeredTable, rows: pl.DataFrame, gone: pl.Series, made_of: Mapping[str, Any]) -> int:
+def _add(
+    stored: LayeredTable,
+    rows: pl.DataFrame,
+    gone: pl.Series,
+    made_of: Mapping[str, Any],
+    *,
+    shortened: Iterable[pl.DataFrame],
+) -> int:
     """Adds the changed feeds as a layer; returns the number of feeds."""
     touched = pl.concat([rows["user_id"], gone])
     known = stored.lake.scan(_STAGE, FEEDS).select("user_id").filter(pl.col("user_id").is_in(touched.implode()))
     had = known.collect()
     lost = had.filter(pl.col("user_id").is_in(gone.implode()))
-    return stored.add(rows, lost, made_of, n_rows_before=len(had))
+    return stored.add(rows, lost, made_of, n_rows_before=len(had), others=shortened)
 
 
 def _companies(jobs: JobTable) -> pl.DataFrame:

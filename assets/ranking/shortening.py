@@ -1,7 +1,8 @@
 """Stored lists without jobs that are no longer shown. Arrow moves whole columns: no item becomes an object."""
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from assets.lake import Lake
-from assets.layers import IS_REMOVED
-from assets.ranking.listed import feeds_table
+from assets.ranking.listed import feeds_table, layer_batches
 from features.schemas.ranking import FEEDS
 from models.arrays import NO_ENTRY, Longs, rank_within
 from models.ranking.settings import CompanyCap
@@ -22,29 +22,47 @@ _STAGE = "ranking"
 _FILES_AT_ONCE = 2
 
 
-def feeds_of(lake: Lake, users: pl.Series) -> pl.DataFrame:
-    """The stored feeds of these users, sorted."""
-    newest = feeds_table(lake).newest()
-    parts = [FEEDS.empty()]
+def shortened_feeds(
+    lake: Lake, users: pl.Series, *, companies: pl.DataFrame, cap: CompanyCap
+) -> Iterator[pl.DataFrame]:
+    """The stored feeds of these users (FEEDS) as `without_closed` makes them, some at a time.
+
+    Memory is bounded by a few files of the table and a row group of its layers.
+    """
+    table = feeds_table(lake)
+    newest = table.newest()
     in_base = users
     if newest is not None:
-        above = newest.filter(pl.col("user_id").is_in(users.implode())).collect()
-        parts.append(above.filter(~pl.col(IS_REMOVED)).select(list(FEEDS.columns)))
-        in_base = users.filter(~users.is_in(above["user_id"].implode()))
-    return pl.concat([*parts, *_of_base(lake.files(_STAGE, FEEDS.name), in_base)]).sort("user_id")
+        above = newest.select("user_id").collect()["user_id"]
+        in_base = users.filter(~users.is_in(above.implode()))
+
+    def shortened(feeds: pa.Table) -> pl.DataFrame:
+        return without_closed(FEEDS.conform(pl.DataFrame(feeds)), companies=companies, cap=cap)
+
+    wanted = pa.array(in_base.to_list(), pa.large_string())
+    files = lake.files(_STAGE, FEEDS.name) if len(in_base) else []
+    yield from _in_order(lambda path: shortened(_feeds_in(path, wanted)), files)
+    columns = list(FEEDS.columns)
+    yield from (shortened(feeds.select(columns)) for feeds in layer_batches(table, users=users))
 
 
-def _of_base(files: Sequence[Path], users: pl.Series) -> Iterator[pl.DataFrame]:
-    wanted = pa.array(users.to_list(), pa.large_string())
+def _feeds_in(path: Path, users: pa.Array) -> pa.Table:
+    """The feeds of these users in a file."""
+    with pq.ParquetFile(path) as file:
+        parts = [file.read_row_group(n, use_threads=False) for n in range(file.num_row_groups)]
+    return pa.concat_tables([part.filter(pc.is_in(part["user_id"].cast(pa.large_string()), users)) for part in parts])
 
-    def read(path: Path) -> pl.DataFrame:
-        with pq.ParquetFile(path) as file:
-            parts = [file.read_row_group(n, use_threads=False) for n in range(file.num_row_groups) if len(users)]
-        found = [part.filter(pc.is_in(part["user_id"].cast(pa.large_string()), wanted)) for part in parts]
-        return FEEDS.conform(pl.DataFrame(pa.concat_tables(found))) if found else FEEDS.empty()
 
+def _in_order(make: Callable[[Path], pl.DataFrame], paths: Iterable[Path]) -> Iterator[pl.DataFrame]:
+    """What `make` returns for each path. Threads are never further ahead than there are of them."""
+    waiting: deque[Future[pl.DataFrame]] = deque()
     with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
-        yield from pool.map(read, files)
+        for path in paths:
+            if len(waiting) == _FILES_AT_ONCE:
+                yield waiting.popleft().result()
+            waiting.append(pool.submit(make, path))
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def without_closed(feeds: pl.DataFrame, *, companies: pl.DataFrame, cap: CompanyCap) -> pl.DataFrame:

@@ -138,6 +138,18 @@ def test_a_layer_costs_what_it_holds(tmp_path: Path) -> None:
     assert len(stored(lake)) == 19_999
 
 
+def test_a_layer_is_written_frame_by_frame(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    table = layered(lake)
+    table.replace(frame({(user, "x"): 1 for user in USERS}), {})
+    nothing = frame({})
+    others = iter([nothing, frame({("b", "y"): 2}), frame({("c", "z"): 3})])
+    assert table.add(frame({("a", "x"): 5}), nothing, {}, n_rows_before=1, others=others) == len(USERS)
+    assert stored(lake).equals(frame({("a", "x"): 5, ("b", "y"): 2, ("c", "z"): 3, ("d", "x"): 1}))
+    assert table.add(nothing, nothing, {"run": 2}, n_rows_before=0, others=iter([nothing])) == len(USERS)
+    assert table.sequence == 1 and table.made_of == {"run": 2}
+
+
 def test_layers_are_merged_when_they_are_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("assets.increments.MAX_LAYERS", 3)
     lake = Lake(tmp_path)
