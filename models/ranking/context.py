@@ -7,10 +7,11 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from features.components import haversine_km
 from models.arrays import Bools, Csr, Doubles, Floats, Ints, Longs
@@ -31,6 +32,7 @@ from models.ranking.settings import Recipe, Settings
 from models.ranking.user_arrays import UserTable
 from models.ranking.vector_index import VectorIndex
 
+_Array = TypeVar("_Array", bound=NDArray[Any])
 # Kinds of history, strongest first. The kind decides which reason a similar job gets.
 KIND_APPLIED, KIND_SAVED, KIND_VIEWED = 0, 1, 2
 
@@ -227,7 +229,7 @@ class CandidatePairs:
     def _further_places(self) -> PlacesOfPairs:
         return self.jobs.further_places.of_pairs(self.job)
 
-    def _with_further_places(self, value: Any, of_places: Callable[..., Any], best: np.ufunc) -> Any:
+    def _with_further_places(self, value: _Array, of_places: Callable[..., Any], best: np.ufunc) -> _Array:
         """`value` (B, C), which is that of the first place of each job, by the best of all places."""
         found = self._further_places
         if len(found.place):

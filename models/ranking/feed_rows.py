@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.schemas.ranking import FEED_ITEM
-from models.arrays import Bools, Doubles, Floats, Ints
+from models.arrays import NO_ENTRY, Bools, Doubles, Floats, Ints
 from serving.contract.tables import COMPONENTS
 
 # `item` is an index into the flattened (n, k) lists; `slot` 0 is the strongest reason.
@@ -44,8 +44,11 @@ class RankedItems:
     def joined(parts: Sequence["RankedItems"]) -> "RankedItems":
         """The lists of several groups, without their reasons; the job of a column that a group lacks is -1."""
         names = [field.name for field in fields(RankedItems) if field.name not in ("values", "reasons")]
+        columns: dict[str, Any] = {
+            name: _stacked([getattr(part, name) for part in parts], NO_ENTRY if name == "job" else 0) for name in names
+        }
         return RankedItems(
-            **{name: _stacked([getattr(part, name) for part in parts], 0 - (name == "job")) for name in names},
+            **columns,
             values={name: _stacked([part.values[name] for part in parts], 0) for name in COMPONENTS},
         )
 
