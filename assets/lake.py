@@ -165,8 +165,7 @@ def write_part(
 ) -> Path:
     """Writes `frame` to `folder`, atomically, as a file named by a hash of its bytes. An equal file is not replaced.
 
-    The frames `more` follow in the file, one after the other, so that only one of them is in memory. `on_name` gets the
-    path before the file is there.
+    The frames `more` follow in the file: only one is in memory. `on_name` gets the path before the file is there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}.parquet"
