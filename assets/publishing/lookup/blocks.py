@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 _BATCH_ROWS = 2048
-_BATCH_ROWS_OF_KEYS = 512  # a digest has 30 kB, and its look-up values twice as much again
 _BLOCK_BYTES = 32 << 20
+_KEY_BATCH_BYTES, _KEY_BATCH_ROWS = 8 << 20, 16_384  # at most, so that a block is not much larger than it should be
 
 
 def key_blocks(path: Path, key: str) -> Iterator[pa.Table]:
@@ -16,7 +16,7 @@ def key_blocks(path: Path, key: str) -> Iterator[pa.Table]:
     pending: list[pa.RecordBatch] = []
     n_bytes = 0
     with pq.ParquetFile(path) as file:
-        for read in file.iter_batches(batch_size=_BATCH_ROWS_OF_KEYS):
+        for read in file.iter_batches(batch_size=_rows_of_batch(file.metadata)):
             batch = read
             if n_bytes >= _BLOCK_BYTES:
                 kept = _rows_of_first_key(batch, key, pending[-1].column(key)[-1])
@@ -43,6 +43,12 @@ def rows_in_batches(files: Iterable[Path], columns: list[str], n_rows: int) -> I
                     pending = [table.slice(n_rows)]
     if sum(part.num_rows for part in pending):
         yield pa.concat_tables(pending)
+
+
+def _rows_of_batch(metadata: pq.FileMetaData) -> int:
+    """How many rows are read at once: each batch costs some time, and a digest has 30 kB, an event 150 bytes."""
+    n_bytes = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+    return max(1, min(_KEY_BATCH_ROWS, metadata.num_rows * _KEY_BATCH_BYTES // max(1, n_bytes)))
 
 
 def _rows_of_first_key(batch: pa.RecordBatch, key: str, value: pa.Scalar) -> int:

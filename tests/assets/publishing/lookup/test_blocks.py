@@ -19,7 +19,7 @@ def test_blocks_hold_every_row_once_and_no_user_twice(
     frame.write_parquet(tmp_path / "rows.parquet", row_group_size=5)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(blocks, "_BLOCK_BYTES", limit)
-        patched.setattr(blocks, "_BATCH_ROWS_OF_KEYS", batch)
+        patched.setattr(blocks, "_KEY_BATCH_ROWS", batch)
         made = [pl.DataFrame(block) for block in key_blocks(tmp_path / "rows.parquet", "user_id")]
 
     assert [row for block in made for row in block.rows()] == frame.rows()
