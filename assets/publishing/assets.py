@@ -106,6 +106,7 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
         interactions=lake.scan("catalog", INTERACTIONS),
         profiles=lake.scan("features", USER_PROFILES),
         is_forced=ANNOUNCE_TAG in context.run.tags,
+        is_afresh=len(purged_by(lake, run_id=context.run.run_id)) > 0,
         lake=lake,
     )
     with lake.lock("publishing"):

@@ -35,7 +35,8 @@ class PublishingRun:
 
     `interactions` and `profiles` are the tables INTERACTIONS and USER_PROFILES that the feeds were ranked with, and
     `lake` (if any) is where they are stored.
-    `is_forced`: the result is announced even if it has no jobs or is older than what is served.
+    `is_forced`: the result is announced even if it has no jobs or is older than what is served. `is_afresh`: a full
+    generation takes nothing over from the last one, which holds users who were erased.
     """
 
     published: Path
@@ -47,6 +48,7 @@ class PublishingRun:
     interactions: pl.LazyFrame
     profiles: pl.LazyFrame
     is_forced: bool = False
+    is_afresh: bool = False
     lake: Lake | None = None
 
     def people(self, users: pl.Series) -> tuple[pl.LazyFrame, pl.LazyFrame]:

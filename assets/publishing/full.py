@@ -18,6 +18,7 @@ from assets.publishing.build import Published, PublishingRun, announce, building
 from assets.publishing.lookup.blocks import key_blocks, rows_in_batches
 from assets.publishing.lookup.feed_values import write_fallback_values, write_values
 from assets.publishing.lookup.json_values import json_values
+from assets.publishing.lookup.known_values import KnownValues, known_values
 from assets.publishing.lookup.text_tables import (
     IdentifiedTexts,
     TextIds,
@@ -26,7 +27,7 @@ from assets.publishing.lookup.text_tables import (
     templates_of,
     write_job_texts,
 )
-from assets.publishing.lookup.writer import QUERIES, LookupFileWriter, values_of_rows, write_prefix
+from assets.publishing.lookup.writer import QUERIES, LookupFileWriter, Stored, values_of_rows, write_prefix
 from assets.publishing.tables import INCREMENTAL_TABLES, Source, described, write_table
 from assets.publishing.validation import Validation, refuse, size_problems
 from serving.contract.generation import DICTIONARY_FILE, LOOKUP, LOOKUP_FOLDER, TABLES_FOLDER
@@ -51,7 +52,8 @@ def publish_full(run: PublishingRun, sources: Mapping[str, Source]) -> Published
         if last is not None and last.generation == name and generations.is_whole(run.published, name):
             return Published(last, is_new=False)
         with run.connect(folder) as con:
-            problems = _write_lookup(con, run, folder, files)
+            with known_values(run.published, None if run.is_afresh else last) as known:
+                problems = _write_lookup(con, run, folder, files, known)
             refuse([*problems, *size_problems(con, run, last)])
         lookup = {keyspace: [{"path": LOOKUP, "deltas": 0}] for keyspace in KEYSPACES}
         lookup |= {kind: [{"path": _text_table(kind), "deltas": 0}] for kind in TEXT_TABLES}
@@ -59,7 +61,11 @@ def publish_full(run: PublishingRun, sources: Mapping[str, Source]) -> Published
 
 
 def _write_lookup(
-    con: duckdb.DuckDBPyConnection, run: PublishingRun, folder: Path, files: Mapping[str, Sequence[Path]]
+    con: duckdb.DuckDBPyConnection,
+    run: PublishingRun,
+    folder: Path,
+    files: Mapping[str, Sequence[Path]],
+    known: KnownValues,
 ) -> list[str]:
     """Writes the base look-up files and validates the rows in the same pass. Returns the problems."""
     validation = Validation(con, run)
@@ -70,23 +76,25 @@ def _write_lookup(
         jobs = write_job_texts(con, file, no_text_ids("jobs"), names_of(con))
     text_ids = TextIds(jobs, no_text_ids("reasons"), templates_of(con), names_of(con))
     with (
-        LookupFileWriter(folder / LOOKUP) as file,
+        LookupFileWriter(folder / LOOKUP, known.dictionary) as file,
         IdentifiedTexts(folder / _text_table("reasons"), "reasons", is_base=True) as reasons,
     ):
-        file.learn(_samples(folder))
+        if known.dictionary is None:
+            file.learn(_samples(folder))
         file.put_text_ids(jobs)
         for block in ahead(_valid_feeds(validation, files["feeds"])):
             write_values(file, block, text_ids)
             text_ids.write_new_reasons(reasons)
         write_fallback_values(file, con.table("fallback_feeds").to_arrow_table(), text_ids, as_of=run.as_of)
         text_ids.write_new_reasons(reasons)
-        for prefix, values in ahead(_valid_values(validation, files)):
-            file.put(prefix, values)
+        for pairs in ahead(_valid_values(validation, files, known, file)):
+            file.put_raw(pairs)
         for prefix, (_, inputs) in QUERIES.items():
             if inputs[0] not in INCREMENTAL_TABLES:
                 write_prefix(file, con, prefix)
         if file.dictionary is not None:
             write_bytes(folder / DICTIONARY_FILE, file.dictionary)
+    known.write_prints(folder)
     return validation.problems()
 
 
@@ -97,14 +105,19 @@ def _valid_feeds(validation: Validation, files: Sequence[Path]) -> Iterator[pa.T
         yield block
 
 
-def _valid_values(validation: Validation, files: Mapping[str, Sequence[Path]]) -> Iterator[tuple[str, pl.DataFrame]]:
-    """The JSON values of the incremental tables block by block, with their prefixes. All keys are validated."""
+def _valid_values(
+    validation: Validation, files: Mapping[str, Sequence[Path]], known: KnownValues, file: LookupFileWriter
+) -> Iterator[list[tuple[bytes, Stored]]]:
+    """Keys and stored JSON values of the incremental tables, block by block. All keys of the tables are validated."""
     for table in INCREMENTAL_TABLES:
         if table != "feeds":
             blocks = chain.from_iterable(key_blocks(path, KEYS[table][0]) for path in files[table])
             for rows in map(pl.DataFrame, ahead(blocks)):
                 validation.add_keys(table, rows)
-                yield from values_of_rows(table, rows)
+                copied, others = known.split(table, rows)
+                yield copied
+                for prefix, values in values_of_rows(table, others):
+                    yield file.stored(prefix, values)
 
 
 def _text_table(kind: str) -> str:

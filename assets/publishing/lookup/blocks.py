@@ -48,7 +48,8 @@ def rows_in_batches(files: Iterable[Path], columns: list[str], n_rows: int) -> I
 def _rows_of_batch(metadata: pq.FileMetaData) -> int:
     """How many rows are read at once: each batch costs some time, and a digest has 30 kB, an event 150 bytes."""
     n_bytes = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
-    return max(1, min(_KEY_BATCH_ROWS, metadata.num_rows * _KEY_BATCH_BYTES // max(1, n_bytes)))
+    n_rows: int = metadata.num_rows * _KEY_BATCH_BYTES // max(1, n_bytes)
+    return max(1, min(_KEY_BATCH_ROWS, n_rows))
 
 
 def _rows_of_first_key(batch: pa.RecordBatch, key: str, value: pa.Scalar) -> int:

@@ -12,6 +12,7 @@ _TIME_FORMAT, _DATE_FORMAT = "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d"
 _FLOAT_DECIMALS = 4  # of columns of 32 bits, which hold no more than seven digits
 _USER = "user_id"
 _IS_OPEN = pl.col("status") == "due"
+_DATED = pl.concat_str(_USER, pl.col("digest_date").dt.to_string(_DATE_FORMAT), separator=keys.KEY_SEPARATOR)
 
 Values = Callable[[pl.LazyFrame], pl.LazyFrame]
 
@@ -23,6 +24,12 @@ def json_values(prefix: str, rows: pl.DataFrame) -> pl.DataFrame:
     """
     table, values = VALUES[prefix]
     return values(rows.lazy().select(list(TABLES[table]))).collect()
+
+
+def value_ids(prefix: str, rows: pl.DataFrame) -> list[str]:
+    """The ids, other ids included, of all values that `json_values` makes of these rows."""
+    owners: list[str] = rows[KEYS[VALUES[prefix][0]][0]].unique(maintain_order=True).to_list()
+    return owners + (rows.select(_DATED).to_series().to_list() if prefix == keys.DIGEST_PREFIX else [])
 
 
 def _lists(*order: pl.Expr | str, descending: Sequence[bool] | bool = False) -> Values:
@@ -50,9 +57,8 @@ def _jobs(rows: pl.LazyFrame) -> pl.LazyFrame:
 def _digests(rows: pl.LazyFrame) -> pl.LazyFrame:
     """By user and date; other_id names the user's newest digest without its date."""
     date = pl.col("digest_date")
-    dated = pl.concat_str(_USER, date.dt.to_string(_DATE_FORMAT), separator=keys.KEY_SEPARATOR)
     newest = pl.when(date == date.max().over(_USER)).then(_USER)
-    return rows.select(dated.alias("id"), _object(rows), newest.alias("other_id")).sort("id")
+    return rows.select(_DATED.alias("id"), _object(rows), newest.alias("other_id")).sort("id")
 
 
 def _object(rows: pl.LazyFrame) -> pl.Expr:

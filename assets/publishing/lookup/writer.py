@@ -88,14 +88,18 @@ class LookupFileWriter:
 
     def put(self, prefix: str, values: pl.DataFrame) -> None:
         """Adds JSON values: columns id, value, and maybe other_id, another id of the same value or null."""
+        self.put_raw(self.stored(prefix, values))
+
+    def stored(self, prefix: str, values: pl.DataFrame) -> list[tuple[bytes, Stored]]:
+        """The key and the stored bytes of each of these values, for `put_raw`."""
         if values.is_empty():
-            return
+            return []
         stored = self._stored(values["value"])
         pairs = list(zip(values["id"].to_list(), stored, strict=True))
         if "other_id" in values.columns:
             others = zip(values["other_id"].to_list(), stored, strict=True)
             pairs += [(other, value) for other, value in others if other is not None]
-        self.put_packed(prefix, pairs)
+        return [(keys.lookup_key(prefix, identifier), value) for identifier, value in pairs]
 
     def put_packed(self, prefix: str, pairs: Sequence[tuple[str, Stored]]) -> None:
         """Adds values that are not JSON."""
@@ -112,6 +116,8 @@ class LookupFileWriter:
 
     def put_raw(self, pairs: Sequence[tuple[bytes, Stored]]) -> None:
         """Adds or replaces values as they are stored."""
+        if not pairs:
+            return
         with self._environment.begin(write=True) as transaction, transaction.cursor() as cursor:
             cursor.putmulti(sorted(pairs, key=itemgetter(0)))
         self.n_keys += len(pairs)
