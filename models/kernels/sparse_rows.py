@@ -55,7 +55,12 @@ def best_columns(table: Csr, forbidden: Csr, k: int, rows: slice | None = None) 
 
 
 def dot_pairs(users: Floats, items: Floats, chosen: Ints) -> Floats:
-    """Inner products of row i of `users` (B, d) and the rows `chosen[i]` of `items` (n, d), (B, C); no -1."""
+    """Inner products of row i of `users` (B, d) and the rows `chosen[i]` of `items` (n, d), (B, C).
+
+    Raises ValueError for a row that `items` does not have: the compiled loop would write outside of its arrays.
+    """
+    if chosen.size and (chosen.min() < 0 or chosen.max() >= len(items)):
+        raise ValueError(f"rows must be in 0..{len(items) - 1}; received {chosen.min()}..{chosen.max()}")
     products = np.zeros(chosen.shape, dtype=np.float32)
     if chosen.size and users.shape[1]:
         order = np.empty(chosen.size, dtype=np.int32)

@@ -1,6 +1,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
@@ -49,6 +50,12 @@ def test_common_entries_are_those_of_dense_rows_and_stored_zeros_do_not_count(se
     rows, others = rng.integers(0, n_rows, (2, n)).astype(np.int32)
     dense = table.toarray() != 0
     assert common_entries(table, rows, others).tolist() == (dense[rows] & dense[others]).sum(axis=1).tolist()
+
+
+@pytest.mark.parametrize("row", [-1, 3])
+def test_a_row_that_is_not_there_is_refused(row: int) -> None:
+    with pytest.raises(ValueError, match=rf"rows must be in 0\.\.2; received .*{row}"):
+        dot_pairs(np.ones((1, 2), np.float32), np.ones((3, 2), np.float32), np.array([[0, row]], dtype=np.int32))
 
 
 def test_empty_matrices_are_no_error() -> None:
