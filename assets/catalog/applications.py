@@ -45,7 +45,7 @@ def application_events(
     upkeep, llm = upkeep_of(context, lake, as_of=as_of), workspace.config.llm
     erasures, stored = Erasures.load(lake), user_table(lake, APPLICATION_EVENTS, upkeep)
     with stored.lock():
-        now = log_made_of(lake, erasures, f"{settings!r} {llm!r}", as_of=as_of)
+        now = log_made_of(lake, erasures, f"{settings!r} {judge_of(llm)}", as_of=as_of)
         users = users_of_new_events(lake, erasures, stored.made_of, now)
         if users is not None and upkeep.kind == "daily":
             users = pl.concat([users, users_to_judge_again(lake)]).unique().sort()
@@ -142,6 +142,11 @@ def with_sentiments(timelines: pl.DataFrame, lake: Lake, llm: LlmClient | None) 
         .with_columns(sentiment=pl.coalesce("sentiment", "judged"), sentiment_by=pl.coalesce("sentiment_by", "by"))
         .drop("judged", "by")
     )
+
+
+def judge_of(llm: Llm) -> str:
+    """What decides who judges replies. The address is left out: it may hold a password, and this is stored."""
+    return repr((llm.enabled, llm.uses, llm.base_url.host, llm.model, llm.temperature))
 
 
 def users_to_judge_again(lake: Lake) -> pl.Series:

@@ -12,8 +12,9 @@ from polars.testing import assert_frame_equal
 
 from assets.catalog import applications, follow_ups
 from assets.catalog.application_updates import user_table
-from assets.catalog.applications import with_monthly_value
+from assets.catalog.applications import judge_of, with_monthly_value
 from assets.catalog.job_changes import replace_jobs
+from assets.config.llm import Llm
 from assets.increments import LayeredTable, changed_since, mark_of
 from assets.io import LakeIOManager
 from assets.lake import Lake
@@ -271,3 +272,9 @@ def test_drafts_are_in_the_language_of_the_job_and_hold_no_name_of_the_user(tmp_
     assert "applied for Cook at Acme on 28 February" in found["text"][0]
     assert "«открытая позиция» в вашей компании" in found["text"][1]
     assert not any("Secret" in text for text in [*found["text"], *found["subject"]])
+
+
+def test_what_is_stored_of_the_judge_of_replies_holds_no_password_and_differs_by_model() -> None:
+    first, second = (Llm(base_url="https://ann:s3cret@llm.example.org/v1?key=s3cret", model=name) for name in "ab")
+    assert "s3cret" not in judge_of(first)
+    assert judge_of(first) != judge_of(second)
