@@ -135,6 +135,11 @@ class LayeredTable:
         self.lake.replace(self.stage, self.table, frame)
         return self.rebase(made_of)
 
+    def replace_by_frames(self, frames: Iterable[pl.DataFrame], made_of: Mapping[str, Any]) -> int:
+        """The same, with one of the frames in memory at a time; they follow each other in the order of the key."""
+        self.lake.replace_by_frames(self.stage, self.table, frames)
+        return self.rebase(made_of)
+
     def add(
         self,
         rows: pl.DataFrame,

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow.parquet as pq
-from filelock import FileLock, Timeout
 
 from assets.layers import merged, read_manifest
+from assets.locks import held
 from assets.parts import (
     MERGED_PREFIX,
     TEMPORARY_PREFIX,
@@ -32,7 +32,6 @@ from assets.parts import (
     replaced_by,
     written_before,
 )
-from features.errors import JobfeedError
 from features.schemas.table import SchemaError, Table
 
 LOCK_TIMEOUT_SECONDS = 600
@@ -42,34 +41,6 @@ _ROW_GROUP_ROWS = 32_768
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 # Of zstd. Columns of ids and counters get as small as with the default level, for a third less work.
 _COMPRESSION_LEVEL = 1
-
-
-class LockedError(JobfeedError, TimeoutError):
-    """Another run holds a lock for longer than this one was to wait."""
-
-
-class LockFileError(JobfeedError, OSError):
-    """A lock file can't be made, because something else has its name."""
-
-
-@contextmanager
-def held(path: Path, *, timeout_seconds: float, is_of_process: bool = False) -> Iterator[None]:
-    """Holds the lock file `path`. Raises LockedError, LockFileError.
-
-    `is_of_process`: all threads of a process hold it together, and may take it more than once.
-    """
-    # The singleton of a process refuses another timeout than its first one.
-    lock = FileLock(path, is_singleton=is_of_process, thread_local=not is_of_process)
-    try:
-        lock.acquire(timeout=timeout_seconds)
-    except Timeout:
-        raise LockedError(f"{path}: another process has held this lock for {timeout_seconds:.0f} s") from None
-    except IsADirectoryError:
-        raise LockFileError(f"{path} is a folder, and a lock file belongs there; remove the folder") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager
@@ -153,6 +124,17 @@ def write_parquet(frame: pl.DataFrame | pl.LazyFrame, path: Path) -> None:
             )
         else:
             frame.write_parquet(temporary, compression="zstd", compression_level=_COMPRESSION_LEVEL, statistics=True)
+
+
+def write_frames(frames: Iterable[pl.DataFrame], path: Path) -> None:
+    """Replaces `path` by the rows of the frames (at least one), atomically; only one of them is in memory."""
+    following = iter(frames)
+    with atomic_path(path) as temporary, _os_errors(path):
+        first = next(following)
+        schema = first.head(0).to_arrow().schema
+        with pq.ParquetWriter(temporary, schema, compression="zstd", compression_level=_COMPRESSION_LEVEL) as writer:
+            for one in chain([first], following):
+                writer.write_table(one.rechunk().to_arrow(), row_group_size=_ROW_GROUP_ROWS)
 
 
 def write_part(
@@ -266,6 +248,17 @@ class Lake:
         table.validate(frame)
         path = self.file(stage, table.name)
         write_parquet(frame, path)
+        return path
+
+    def replace_by_frames(self, stage: str, table: Table, frames: Iterable[pl.DataFrame]) -> Path:
+        """Replaces a one-file table by the rows of the frames, of which only one is in memory."""
+
+        def valid(frame: pl.DataFrame) -> pl.DataFrame:
+            table.validate(frame)
+            return frame
+
+        path = self.file(stage, table.name)
+        write_frames(chain([table.empty()], map(valid, frames)), path)
         return path
 
     def append(self, stage: str, table: Table, frame: pl.DataFrame, *, partition: str | None = None) -> Path | None:

@@ -14,7 +14,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from assets.inventory import inventory_of_turn
-from assets.lake import Lake, LockedError, held, write_bytes
+from assets.lake import Lake, write_bytes
+from assets.locks import LockedError, held
 from assets.storage.lease import LeaseTakenError
 from assets.storage.working_copy import copy_of
 

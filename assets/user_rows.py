@@ -4,6 +4,7 @@ The rows are kept in the process, and only for the table as it was when they wer
 void. Rows come in the order of the table's key, whichever step read them first.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -58,6 +59,13 @@ def keep_rows(lake: Lake, stage: str, table: Table, users: pl.Series, rows: pl.D
     place = lake.root, f"{stage}/{table.name}"
     if len(users) <= MOST_USERS:
         _KEPT[place] = _Kept(mark_of(lake, stage, table.name), users, rows.sort(table.key))
+
+
+def blocks_of_users(users: pl.Series, *, at_once: int) -> Iterator[pl.Series]:
+    """The users, sorted and each once, so many at a time; one empty block if there are none."""
+    ordered = users.unique().sort()
+    for first in range(0, max(len(ordered), 1), at_once):
+        yield ordered.slice(first, at_once)
 
 
 def rows_of_users(user_ids: pl.Series, table: pl.LazyFrame) -> pl.LazyFrame:

@@ -11,7 +11,8 @@ import polars as pl
 
 from assets import run_ledger
 from assets.config.files import SHIPPED_VOCABULARY
-from assets.lake import Lake, LockedError
+from assets.lake import Lake
+from assets.locks import LockedError
 from assets.run_outcomes import note_nothing_new as note_outcome
 from assets.run_turns import run_turn
 from assets.storage.landing_mirror import own_landing_folder

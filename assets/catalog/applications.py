@@ -2,14 +2,15 @@
 
 import datetime as dt
 import os
+from collections.abc import Iterator
 
 import dagster as dg
 import polars as pl
 
 from assets.catalog.application_updates import (
+    USERS_AT_ONCE,
     applications_with_news_of_the_clock,
     log_made_of,
-    of_users,
     put_rows,
     refresh,
     user_table,
@@ -23,6 +24,7 @@ from assets.lake import Lake
 from assets.llm.client import LlmClient, llm_client
 from assets.llm.replies import judged_replies
 from assets.resources import RunClock, Workspace, upkeep_of
+from assets.user_rows import blocks_of_users, rows_of_users
 from features.applications import summaries
 from features.applications.folding import fold_timelines
 from features.jobs.salary import PAY, load_rates, monthly_usd
@@ -49,14 +51,25 @@ def application_events(
         users = users_of_new_events(lake, erasures, stored.made_of, now)
         if users is not None and upkeep.kind == "daily":
             users = pl.concat([users, users_to_judge_again(lake)]).unique().sort()
-        log = of_users(lake.scan("bronze", APPLICATION_LOG), users).collect()
-        kept = erasures.without_erased(log, at="occurred_at")
-        timelines = fold_timelines(kept, transitions=settings.table, implied=settings.words_implied, as_of=as_of)
-        table = with_sentiments(timelines, lake, _llm(llm, lake))
-        refused = refused_transitions(table, {state: list(after) for state, after in settings.transitions.items()})
-        put_aside(lake, refused, as_of=as_of)
-        n_rows = put_rows(stored, table, users, now)
-    counts = {"n_refused": refused.height, "n_folded_users": table["user_id"].n_unique()}
+        log, client = lake.scan("bronze", APPLICATION_LOG), _llm(llm, lake)
+        everybody = users if users is not None else log.select(pl.col("user_id").unique()).collect()["user_id"]
+        allowed: dict[str, list[str]] = {state: list(after) for state, after in settings.transitions.items()}
+        refused, n_users = [], 0
+
+        def timelines() -> Iterator[pl.DataFrame]:
+            nonlocal n_users
+            for block in blocks_of_users(everybody, at_once=USERS_AT_ONCE):
+                kept = erasures.without_erased(rows_of_users(block, log).collect(), at="occurred_at")
+                folded = fold_timelines(kept, transitions=settings.table, implied=settings.words_implied, as_of=as_of)
+                judged = with_sentiments(folded, lake, client)
+                refused.append(refused_transitions(judged, allowed))
+                n_users += judged["user_id"].n_unique()
+                yield judged
+            # Before the table is there: a run that is killed then finds them once more.
+            put_aside(lake, pl.concat(refused), as_of=as_of)
+
+        n_rows = put_rows(stored, timelines(), users, now)
+    counts = {"n_refused": sum(len(some) for some in refused), "n_folded_users": n_users}
     return dg.Output(StoredTable(APPLICATION_EVENTS, n_rows), metadata=counts)
 
 
@@ -85,7 +98,7 @@ def offers(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunCl
     """Offers as they stand, with their monthly value and their place among the market's salaries of the day."""
     rates, jobs = load_rates(workspace.vocabulary / "currencies.csv"), workspace.lake.scan("catalog", JOBS)
 
-    def rows_of(timelines: pl.DataFrame, _: pl.Series | None) -> pl.DataFrame:
+    def rows_of(timelines: pl.DataFrame, _: pl.Series) -> pl.DataFrame:
         of_jobs = timelines.select(*_KEY, "job_id").drop_nulls("job_id")
         newest = of_jobs.unique(_KEY, keep="last", maintain_order=True)
         return summaries.market_places(with_monthly_value(summaries.offers(timelines), rates), jobs, newest)
@@ -105,11 +118,12 @@ def applications(context: dg.AssetExecutionContext, workspace: Workspace, clock:
     """Applications as they stand: state, what comes next, and the score of the feed that last showed the job before."""
     lake, as_of, days = workspace.lake, clock.as_of(context), workspace.config.applications.days_by_state
 
-    def rows_of(timelines: pl.DataFrame, users: pl.Series | None) -> pl.DataFrame:
-        planned, offered = (of_users(lake.scan("catalog", table), users).collect() for table in (INTERVIEWS, OFFERS))
+    def rows_of(timelines: pl.DataFrame, users: pl.Series) -> pl.DataFrame:
+        tables = (INTERVIEWS, OFFERS)
+        planned, offered = (rows_of_users(users, lake.scan("catalog", table)).collect() for table in tables)
         jobs = lake.scan("catalog", JOBS)
         stands = summaries.applications(timelines, planned, offered, jobs, silent_after_days=days, as_of=as_of)
-        return summaries.with_match_percent(stands, lake.scan("insight", EXPOSURES))
+        return summaries.with_match_percent(stands, rows_of_users(users, lake.scan("insight", EXPOSURES)))
 
     # Jobs and exposures of the day may change any row, and to find which costs as much as to compute all.
     n_rows = refresh(

@@ -1,13 +1,13 @@
 """The catalog's table of follow-ups: what each user may write to employers, and when."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from assets.catalog.application_updates import Beside, of_users, refresh, users_of_changed_jobs
+from assets.catalog.application_updates import Beside, refresh, users_of_changed_jobs
 from assets.catalog.job_changes import mark_of_jobs
 from assets.declare import asset
 from assets.increments import changed_since, mark_of
@@ -37,10 +37,8 @@ def follow_ups_table(
     """
     lake, as_of, settings = workspace.lake, clock.as_of(context), workspace.config.follow_ups
 
-    def rows_of(timelines: pl.DataFrame, users: pl.Series | None) -> pl.DataFrame:
-        about = described_applications(lake, users)
-        parts = [follow_ups(some, about, settings.plan, as_of=as_of) for some in by_users(timelines)]
-        return pl.concat([FOLLOW_UPS.empty(), *parts], rechunk=True)
+    def rows_of(timelines: pl.DataFrame, users: pl.Series) -> pl.DataFrame:
+        return follow_ups(timelines, described_applications(lake, users), settings.plan, as_of=as_of)
 
     n_rows = refresh(
         lake,
@@ -49,8 +47,8 @@ def follow_ups_table(
         as_of=as_of,
         upkeep=upkeep_of(context, lake, as_of=as_of),
         also=lambda: applications_with_other_steps(lake, as_of=as_of),
-        beside=of_users_and_jobs(lake),
-        settings=repr(settings),
+        beside=of_users_and_jobs(lake, settings=repr(settings)),
+        users_at_once=_USERS_AT_ONCE,
     )
     counts = lake.scan(_STAGE, FOLLOW_UPS).group_by("status").len().sort("status").collect()
     n_due = int(lake.scan(_STAGE, FOLLOW_UPS).select(pl.col("is_due").sum()).collect().item())
@@ -58,22 +56,15 @@ def follow_ups_table(
     return dg.Output(StoredTable(FOLLOW_UPS, n_rows), metadata=metadata)
 
 
-def by_users(rows: pl.DataFrame, *, users_at_once: int = _USERS_AT_ONCE) -> Iterator[pl.DataFrame]:
-    """The rows of so many users at a time, all rows of a user in one part; users in order."""
-    users = rows["user_id"].unique().sort()
-    for first in range(0, len(users), users_at_once):
-        yield rows_of_users(users.slice(first, users_at_once), rows.lazy()).collect()
-
-
-def described_applications(lake: Lake, users: pl.Series | None) -> pl.DataFrame:
-    """What drafts say of each application: company, role, language, country and the user's time zone.
+def described_applications(lake: Lake, users: pl.Series) -> pl.DataFrame:
+    """What drafts say of each application of `users` (sorted): company, role, language, country, time zone of the user.
 
     Language and country are the job's, else the user's.
     """
-    people = of_users(lake.scan(_STAGE, USERS), users).select(
+    people = rows_of_users(users, lake.scan(_STAGE, USERS)).select(
         "user_id", "timezone", user_country="country", user_language="language"
     )
-    known = of_users(lake.scan(_STAGE, APPLICATIONS), users).select(
+    known = rows_of_users(users, lake.scan(_STAGE, APPLICATIONS)).select(
         "user_id", "application_id", "job_id", "company", role="title"
     )
     of_jobs = lake.scan(_STAGE, JOBS).select("job_id", job_country="country", job_language="language")
@@ -108,7 +99,7 @@ def applications_with_other_steps(lake: Lake, *, as_of: dt.datetime) -> pl.DataF
     return stored.select("user_id", "application_id").collect()
 
 
-def of_users_and_jobs(lake: Lake) -> Beside:
+def of_users_and_jobs(lake: Lake, *, settings: str) -> Beside:
     """What follow-ups are made of beside timelines: users' profiles, jobs, and how near they are."""
 
     def users_since(before: Mapping[str, Any]) -> pl.Series | None:
@@ -122,7 +113,8 @@ def of_users_and_jobs(lake: Lake) -> Beside:
         known = [users for users in found if users is not None]
         return pl.concat(known) if len(known) == len(found) else None
 
-    return Beside({"users": mark_of(lake, _STAGE, USERS.name), "jobs": mark_of_jobs(lake)}, users_since)
+    marks = {"users": mark_of(lake, _STAGE, USERS.name), "jobs": mark_of_jobs(lake)}
+    return Beside(marks, users_since, settings)
 
 
 ASSETS = [follow_ups_table]

@@ -13,7 +13,8 @@ from assets.digests.message import Letter, build_message, sender_mailbox
 from assets.digests.outbox import Mail, Outbox, open_outbox
 from assets.digests.outbox_turn import OutboxTurn, outbox_turn
 from assets.digests.smtp import Delivered, MailServer, MailServerError, Result
-from assets.lake import LockedError, write_bytes
+from assets.lake import write_bytes
+from assets.locks import LockedError
 from assets.storage.lease import LEASE_SECONDS, LeaseTakenError
 from features.errors import JobfeedError
 

@@ -17,8 +17,8 @@ from threadpoolctl import threadpool_limits
 
 from assets.evaluation.holdout import NothingHeldOutError, Replay, hold_out_last_days, hold_out_pairs
 from assets.insight.queries import Period, reactions
-from assets.lake import LockedError
 from assets.learning.store import load_registry, update_registry
+from assets.locks import LockedError
 from assets.ranking.inputs import lake_tables, load_fitted, ranking_settings
 from assets.ranking.shards import prepare_run
 from assets.resources import Workspace

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from assets.lake import LockedError
+from assets.locks import LockedError
 from features.errors import JobfeedError
 from serving.contract.object_store import ObjectConflictError, ObjectStore, ObjectStoreError, StoredObject
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import msgspec
 
 from assets.damage import Damage, set_aside
-from assets.lake import Lake, held
+from assets.lake import Lake
+from assets.locks import held
 from assets.storage import published, turns
 from assets.storage.local_files import LocalFiles, content
 from assets.storage.open_part import OpenPart, leased_part

@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 
 import msgspec
 
-from assets.lake import Lake, LockedError, held, write_bytes
+from assets.lake import Lake, write_bytes
+from assets.locks import LockedError, held
 from assets.storage import collecting, published
 from assets.storage.landing_mirror import mirror_landing
 from assets.storage.lease import holder_of

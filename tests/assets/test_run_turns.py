@@ -8,7 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from assets.lake import Lake, LockedError, LockFileError
+from assets.lake import Lake
+from assets.locks import LockedError, LockFileError
 from assets.run_turns import NoTurnError, is_running, run_turn
 from features.schemas.table import Column, Table
 

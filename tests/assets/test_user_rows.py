@@ -8,7 +8,7 @@ import pytest
 from assets import user_rows
 from assets.increments import LayeredTable
 from assets.lake import Lake
-from assets.user_rows import keep_rows, rows_of
+from assets.user_rows import blocks_of_users, keep_rows, rows_of
 from features.schemas.catalog import INTERACTIONS
 
 STAGE = "catalog"
@@ -77,3 +77,15 @@ def test_rows_of_many_users_are_not_kept(lake: Lake, reads: list[list[str]], mon
     assert pairs(lake, "a", "b") == [("a", "1"), ("a", "2"), ("b", "1")]
     assert pairs(lake, "a", "b") == [("a", "1"), ("a", "2"), ("b", "1")]
     assert reads == [["a", "b"], ["a", "b"]]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 4, 100])
+def test_blocks_of_users_leave_out_nobody_and_split_nobody(at_once: int) -> None:
+    blocks = list(blocks_of_users(pl.Series(["c", "a", "b", "a", "d"]), at_once=at_once))
+    assert pl.concat(blocks).to_list() == ["a", "b", "c", "d"]
+    assert {len(block) for block in blocks[:-1]} <= {at_once}
+    assert 1 <= len(blocks[-1]) <= at_once
+
+
+def test_nobody_is_one_empty_block() -> None:
+    assert [len(block) for block in blocks_of_users(pl.Series([], dtype=pl.String), at_once=5)] == [0]

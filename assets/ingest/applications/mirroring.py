@@ -7,13 +7,16 @@ than from an application.
 """
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from assets.erasing.requests import Erasures
 from assets.ingest.events.store import EventStore
 from assets.lake import Lake, write_bytes
+from assets.user_rows import blocks_of_users, rows_of_users
 from features.applications.states import INTERVIEWED, KNOWN_TO_EMPLOYER, OFFERED
 from features.hashing import stable_hash
 from features.schemas.bronze import (
@@ -27,7 +30,11 @@ from features.schemas.bronze import (
 _OPENED = {"apply": "applied", "save": "saved"}
 _FROM_INTERACTION = "interaction:"
 _FROM_APPLICATION = "application:"
+# So that memory is bounded.
+_EVENTS_AT_ONCE = 20_000_000
+_USERS_AT_ONCE = 100_000
 _IS_TALK = (pl.col("event_type") == "interview") & (pl.col("action") != "cancelled")
+_IS_MIRRORED = pl.col("event_id").str.starts_with(_FROM_INTERACTION)
 _IS_OFFER = pl.col("event_type") == "offer"
 # Event -> what of the log of applications shows it, and the salt of its id.
 _RECORDED = {
@@ -45,24 +52,25 @@ def open_applications(lake: Lake) -> int:
     fresh = _new_parts(lake, EVENTS.name)
     if not fresh:
         return 0
-    is_person = ~pl.col("is_bot").fill_null(value=False)
-    found = (
-        pl.scan_parquet(fresh, hive_partitioning=False, glob=False)
-        .filter(pl.col("event_type").is_in(list(_OPENED)), is_person, pl.col("job_id").is_not_null())
-        .select(
-            "user_id",
-            "occurred_at",
-            "job_id",
-            event_id=pl.lit(_FROM_INTERACTION) + pl.col("event_id"),
-            event_type=pl.lit("status"),
-            state=pl.col("event_type").replace_strict(_OPENED, return_dtype=pl.String),
+    is_person, n_new, erasures = ~pl.col("is_bot").fill_null(value=False), 0, Erasures.load(lake)
+    for parts in _of_at_most(fresh, _EVENTS_AT_ONCE):
+        found = (
+            pl.scan_parquet(parts, hive_partitioning=False, glob=False)
+            .filter(pl.col("event_type").is_in(list(_OPENED)), is_person, pl.col("job_id").is_not_null())
+            .select(
+                "user_id",
+                "occurred_at",
+                "job_id",
+                event_id=pl.lit(_FROM_INTERACTION) + pl.col("event_id"),
+                event_type=pl.lit("status"),
+                state=pl.col("event_type").replace_strict(_OPENED, return_dtype=pl.String),
+            )
+            .collect(engine="streaming")
         )
-        .collect(engine="streaming")
-    )
-    kept = Erasures.load(lake).without_erased(APPLICATION_LOG.conform(found), at="occurred_at")
-    rows, _ = lake.append_new("bronze", APPLICATION_LOG, kept, within=["event_id"])
+        kept = erasures.without_erased(APPLICATION_LOG.conform(found), at="occurred_at")
+        n_new += lake.append_new("bronze", APPLICATION_LOG, kept, within=["event_id"])[0].height
     _note_parts(lake, EVENTS.name, fresh)
-    return rows.height
+    return n_new
 
 
 def record_applications(lake: Lake) -> int:
@@ -74,12 +82,25 @@ def record_applications(lake: Lake) -> int:
     fresh = _new_parts(lake, APPLICATION_LOG.name)
     if not fresh:
         return 0
-    users = pl.scan_parquet(fresh, hive_partitioning=False, glob=False).select("user_id").unique()
-    told = lake.scan("bronze", APPLICATION_LOG).join(users, on="user_id", how="semi")
-    is_mirrored = pl.col("event_id").str.starts_with(_FROM_INTERACTION)
-    log = told.filter(~is_mirrored)
+    # Only what the apps told is looked at: a user of whom they told nothing new has no event to add.
+    news = pl.scan_parquet(fresh, hive_partitioning=False, glob=False).filter(~_IS_MIRRORED)
+    users = news.select(pl.col("user_id").unique()).collect(engine="streaming")["user_id"]
+    store = EventStore(lake, Erasures.load(lake))
+    for block in blocks_of_users(users, at_once=_USERS_AT_ONCE) if len(users) else ():
+        for rows in _recorded(lake, block):
+            store.add(EVENTS.conform(rows))
+    store.flush()
+    _note_parts(lake, APPLICATION_LOG.name, fresh)
+    return store.n_new
+
+
+def _recorded(lake: Lake, users: pl.Series) -> Iterator[pl.DataFrame]:
+    """The events of each type for these users (sorted)."""
+    columns = ["event_id", "user_id", "occurred_at", "event_type", "application_id", "job_id", "state", "action"]
+    told = rows_of_users(users, lake.scan("bronze", APPLICATION_LOG).select(columns)).collect()
+    log = told.filter(~_IS_MIRRORED)
     # An answer comes days after the application: with an event of its own it would count twice.
-    logged = told.filter(is_mirrored, pl.col("state") == _OPENED["apply"]).select("user_id", "job_id").collect()
+    logged = told.filter(_IS_MIRRORED, pl.col("state") == _OPENED["apply"]).select("user_id", "job_id")
     jobs = (
         log.select("user_id", "application_id", of_application="job_id")
         .drop_nulls()
@@ -89,17 +110,12 @@ def record_applications(lake: Lake) -> int:
         log.join(jobs, on=["user_id", "application_id"], how="left")
         .with_columns(job_id=pl.coalesce("job_id", "of_application"))
         .drop_nulls("job_id")
-        .collect()
     )
-    store = EventStore(lake, Erasures.load(lake))
     for event_type, (is_shown, salt) in _RECORDED.items():
         rows = _first(named.filter(is_shown), event_type, salt)
         if event_type == RECORDED_APPLICATION:
             rows = rows.join(logged, on=["user_id", "job_id"], how="anti", maintain_order="left")
-        store.add(EVENTS.conform(rows))
-    store.flush()
-    _note_parts(lake, APPLICATION_LOG.name, fresh)
-    return store.n_new
+        yield rows
 
 
 def _first(told: pl.DataFrame, event_type: str, salt: str) -> pl.DataFrame:
@@ -108,6 +124,21 @@ def _first(told: pl.DataFrame, event_type: str, salt: str) -> pl.DataFrame:
     pairs = first.select(pl.concat_str("user_id", "job_id", separator="\0")).to_series()
     event_id = pl.format("{}{}", pl.lit(_FROM_APPLICATION), pl.Series(stable_hash(pairs, salt)))
     return first.with_columns(event_id=event_id, event_type=pl.lit(event_type))
+
+
+def _of_at_most(parts: Sequence[Path], n_rows: int) -> Iterator[list[Path]]:
+    """The parts in groups of about so many rows; a larger part is a group of its own."""
+    group: list[Path] = []
+    n_held = 0
+    for part in parts:
+        n = pq.read_metadata(part).num_rows
+        if group and n_held + n > n_rows:
+            yield group
+            group, n_held = [], 0
+        group.append(part)
+        n_held += n
+    if group:
+        yield group
 
 
 def _new_parts(lake: Lake, name: str) -> list[Path]:

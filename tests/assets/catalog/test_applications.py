@@ -4,13 +4,14 @@ import datetime as dt
 import itertools
 import shutil
 from pathlib import Path
+from typing import Any, cast
 
 import dagster as dg
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from assets.catalog import applications, follow_ups
+from assets.catalog import application_updates, applications, follow_ups
 from assets.catalog.application_updates import user_table
 from assets.catalog.applications import judge_of, with_monthly_value
 from assets.catalog.job_changes import replace_jobs
@@ -215,6 +216,24 @@ def test_a_daily_run_finds_whom_jobs_profiles_exposures_and_nearness_concern(tmp
     since = {**stored.mark, "sequence": stored.sequence - 1}
     changed = changed_since(some, "catalog", FOLLOW_UPS.name, since, "user_id")
     assert changed is not None and "u6" not in set(changed)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_tables_are_the_same_in_however_many_blocks_of_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    people = [{**row, "event_id": f"{row['event_id']}-{n}", "user_id": f"u{n}"} for n in range(5) for row in ROWS]
+    steps = [(people, AS_OF), ([], AS_OF + dt.timedelta(days=40))]
+    expected = [tables(run(tmp_path / "whole", *rows, as_of=as_of)) for rows, as_of in steps]
+    refused = Lake(tmp_path / "whole/lake").scan("bronze", QUARANTINE).collect()
+    assert len(expected[1]["follow_ups"]) and len(refused) == 5
+    monkeypatch.setattr(applications, "USERS_AT_ONCE", at_once)
+    monkeypatch.setattr(follow_ups, "_USERS_AT_ONCE", at_once)
+    monkeypatch.setitem(cast("Any", application_updates.refresh).__kwdefaults__, "users_at_once", at_once)
+    for (rows, as_of), of_all in zip(steps, expected, strict=True):
+        lake = run(tmp_path / "blocks", *rows, as_of=as_of)
+        assert_same(tables(lake), of_all)
+    assert_frame_equal(lake.scan("bronze", QUARANTINE).collect(), refused)
 
 
 def assert_same(found: dict[str, pl.DataFrame], expected: dict[str, pl.DataFrame]) -> None:
