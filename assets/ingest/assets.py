@@ -60,6 +60,7 @@ from features.schemas.table import Table
 from features.source_health import source_alarms
 
 MAX_PARTS = 100
+_ROWS_OF_A_PART = 1_000_000  # merged parts of a table that grows for ever get no larger than about this
 DAYS_NOT_COMPACTED = 2  # events of the last days still arrive; the parts of earlier days are merged
 _POSTINGS = ("bronze/feed_postings", "bronze/hh_postings", "bronze/file_postings")
 _PEOPLE = (
@@ -201,7 +202,7 @@ def application_log(workspace: Workspace, as_of: dt.datetime) -> RunReport:
     )
     open_applications(workspace.lake)
     record_applications(workspace.lake)
-    workspace.lake.compact("bronze", APPLICATION_LOG, more_than=MAX_PARTS)
+    workspace.lake.compact("bronze", APPLICATION_LOG, more_than=MAX_PARTS, most_rows=_ROWS_OF_A_PART)
     return report
 
 

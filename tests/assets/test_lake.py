@@ -50,6 +50,19 @@ def test_signs_of_patterns_in_the_path_of_the_lake_are_no_patterns(tmp_path: Pat
     assert lake.scan("catalog", NUMBERS).collect().equals(frame(4))
 
 
+def test_large_parts_are_left_alone_when_small_ones_are_merged(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    large = lake.append("bronze", NUMBERS, frame(*range(100, 110)))
+    for n in range(4):
+        lake.append("bronze", NUMBERS, frame(n))
+    assert lake.compact("bronze", NUMBERS, more_than=4, most_rows=10) == 5
+    assert lake.compact("bronze", NUMBERS, more_than=3, most_rows=10) == 2
+    assert large in lake.files("bronze", NUMBERS.name)
+    assert sorted(lake.scan("bronze", NUMBERS).collect()["n"]) == [*range(4), *range(100, 110)]
+    # What was merged is one small part now.
+    assert lake.compact("bronze", NUMBERS, more_than=1, most_rows=10) == 2
+
+
 def test_the_same_rows_appended_again_change_nothing(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     first = lake.append("bronze", NUMBERS, frame(1, 2), partition="date=2026-03-01")
