@@ -19,9 +19,9 @@ _SECONDS_PER_PRODUCT = 4e-9  # of two sparse entries, added to a row of sums
 _SECONDS_PER_FACTOR = 4e-9  # of ALS: an entry times a factor, in one iteration
 _SECONDS_PER_SQUARE = 6e-10  # of ALS: a factor times a factor of a row, in one iteration
 _SECONDS_PER_CELL = 3e-9  # a score of a user on a job by factors
-_SECONDS_PER_CUBE = 1e-11  # of a regression: neighbours cubed
-_SECONDS_PER_PAIR = 2e-10  # a co-occurrence that a regression looks at
-_SECONDS_PER_CO_OCCURRENCE = 4e-7  # to find it and to sort it
+_SECONDS_PER_CUBE = 4e-12  # of a regression: neighbours cubed
+_SECONDS_PER_PAIR = 5e-10  # a co-occurrence that a regression looks at
+_SECONDS_PER_CO_OCCURRENCE = 1.2e-7  # to find it and to sort it
 _PAIR_BYTES = 8  # an entry of a sparse matrix: value and column
 _PLACE_BYTES = 9  # of one entry that a row of neighbours may have
 _LINK_BYTES = 17  # an entry of a matrix of neighbours while it is made
@@ -67,8 +67,8 @@ def _als_seconds(settings: Any, size: Size) -> float:
 
 def _linear_seconds(settings: Any, size: Size) -> float:
     k = min(settings.n_neighbours, size.n_jobs)
-    places, common = _co_occurrences(settings, size)
-    regressions = size.n_jobs * _SECONDS_PER_CUBE * k**3 + _SECONDS_PER_PAIR * k * places
+    _, common = _co_occurrences(settings, size)
+    regressions = size.n_jobs * _SECONDS_PER_CUBE * k**3 + _SECONDS_PER_PAIR * k * common
     return float(_SECONDS_PER_PRODUCT * size.job_products + _SECONDS_PER_CO_OCCURRENCE * common + regressions)
 
 

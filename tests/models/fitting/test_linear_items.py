@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
@@ -58,11 +60,23 @@ def test_coefficients_are_those_of_a_ridge_regression_on_the_most_similar_jobs(
 def test_neither_threads_nor_the_size_of_batches_change_anything(monkeypatch: pytest.MonkeyPatch) -> None:
     pairs = [(user, job) for user in range(40) for job in range(30) if (user * 7 + job * 3) % 11 < 3]
     whole = fit_linear_items(weights_of(pairs), LinearItemSettings(n_neighbours=9), n_threads=1)
-    monkeypatch.setattr(linear_items, "_BATCH_BYTES", 1000)
+    monkeypatch.setattr(linear_items, "_JOBS_AT_ONCE", 7)
     for n_threads in (1, 2):
         again = fit_linear_items(weights_of(pairs), LinearItemSettings(n_neighbours=9), n_threads=n_threads)
         np.testing.assert_array_equal(again.right.indices, whole.right.indices)
-        np.testing.assert_allclose(again.right.data, whole.right.data, atol=2e-6)
+        np.testing.assert_array_equal(again.right.data, whole.right.data)
+
+
+def test_regressions_without_a_positive_definite_matrix_are_solved_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = weights_of([(user, job) for user in range(40) for job in range(30) if (user * 7 + job * 3) % 11 < 3])
+    usual = fit_linear_items(weights, LinearItemSettings(n_neighbours=9))
+
+    def unsolved(*arguments: Any) -> None:
+        arguments[-1][:] = False
+
+    monkeypatch.setattr(linear_items, "_solve", unsolved)
+    other = fit_linear_items(weights, LinearItemSettings(n_neighbours=9))
+    np.testing.assert_allclose(other.right.toarray(), usual.right.toarray(), atol=2e-6)
 
 
 def test_a_job_that_shares_no_user_has_no_coefficients() -> None:
