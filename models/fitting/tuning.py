@@ -7,7 +7,7 @@ unless time runs out. No fitted model is kept.
 
 Trials of large data fit on a sample of the users (successive halving in two steps, Jamieson and Talwalkar,
 "Non-stochastic best arm identification and hyperparameter optimization", 2016): the best few settings of each model are
-then fitted on all of them, and only those scores count.
+then fitted on all of them, and only those scores count. Models that are far behind get fewer trials and finals.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -47,6 +47,9 @@ _LEAST_USERS = 10
 _FIRST_MARGIN = 1.5
 _FINALISTS = 2  # settings of each model that are fitted on all users, where trials saw a sample
 _FINALISTS_NDCG_SHARE = 0.5  # of the best trial's: a model that is further behind on a sample won't win on all users
+# On a sample, a model that is behind by so much after its first trials gets no more; one that is behind on all users
+# gets no second final.
+_FIRST_TRIALS, _TRIALS_NDCG_SHARE, _SECOND_FINAL_NDCG_SHARE = 3, 0.6, 0.8
 _TRIALS_TIME_SHARE = 0.6  # of the time, where finals follow
 _SAMPLE_SALT = "trials"
 
@@ -135,6 +138,7 @@ class _Search:
     scored: dict[Member, Scored] = field(default_factory=dict)  # of the incumbent, which may be tried again
     trials: list[dict[str, Any]] = field(default_factory=list)
     is_cut_by_time: bool = False
+    hopeless_ndcg: float = 0.0  # of a model's best trial on a sample: more trials of it are not worth their time
 
     def weights(self, half_life_days: float) -> WeightMatrix:
         made = self.matrices.pop(half_life_days, None) or self.split.train(half_life_days)
@@ -279,6 +283,8 @@ def _run_finals(search: _Search, models: Mapping[str, "_ModelSearch"]) -> None:
     least = _FINALISTS_NDCG_SHARE * max((one.tried[0][1].ndcg for one in models.values() if one.tried), default=0)
     for place in range(_FINALISTS):
         having = [one for one in models.values() if len(one.tried) > place and one.tried[place][1].ndcg >= least]
+        best = max((one.best.ndcg for one in having if one.best is not None), default=0)
+        having = [one for one in having if one.best is None or one.best.ndcg >= _SECOND_FINAL_NDCG_SHARE * best]
         for one in sorted(having, key=lambda model: -model.tried[place][1].ndcg):
             one.run_final(*one.tried[place])
 
@@ -320,6 +326,8 @@ class _ModelSearch:
         if self._name == POPULARITY:
             until = min(until, _POPULARITY_TRIALS)
         for number in range(self._number, until):
+            if number >= _FIRST_TRIALS and self.tried and self.tried[0][1].ndcg < self._search.hopeless_ndcg:
+                return
             if self._search.budget.now() > ends:
                 self._search.is_cut_by_time = True
                 return
@@ -356,6 +364,8 @@ class _ModelSearch:
         if trial is not None:
             self._study.tell(trial, result.ndcg)
         self.tried = sorted([*self.tried, (number, result)], key=lambda one: (-one[1].ndcg, one[0]))[:_FINALISTS]
+        if not result.is_of_all:
+            search.hopeless_ndcg = max(search.hopeless_ndcg, _TRIALS_NDCG_SHARE * result.ndcg)
         self._keep(number, result)
 
     def _keep(self, number: int, result: Result) -> None:

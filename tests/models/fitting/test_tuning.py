@@ -110,6 +110,24 @@ def test_a_model_that_is_far_behind_on_a_sample_is_not_fitted_on_all_users() -> 
     assert 0 < len(finals) < len(best)
 
 
+def test_a_model_that_is_far_behind_after_its_first_trials_on_a_sample_gets_no_more() -> None:
+    found = tuned(split=few_judged(), n_trials=6, trial_pairs=300)
+    ndcgs = by_model(found, is_of_all=False)
+    best = max(max(of_model) for of_model in ndcgs.values())
+    assert {name for name, of_model in ndcgs.items() if len(of_model) == 3} == {"popularity"}
+    assert max(ndcgs["popularity"]) < 0.6 * best
+    assert len(by_model(tuned(n_trials=6), is_of_all=True)["popularity"]) == 4  # where nothing is sampled
+
+
+def test_a_model_that_is_behind_on_all_users_gets_no_second_final(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "_SECOND_FINAL_NDCG_SHARE", 1.0)
+    finals = by_model(tuned(split=few_judged(), trial_pairs=300), is_of_all=True)
+    first = {name: ndcgs[0] for name, ndcgs in finals.items()}
+    assert {name for name, ndcgs in finals.items() if len(ndcgs) == 2} == {
+        name for name, ndcg in first.items() if ndcg == max(first.values())
+    }
+
+
 def by_model(found: Tuned, *, is_of_all: bool) -> dict[str, list[float]]:
     ndcgs: dict[str, list[float]] = {}
     for trial in found.trials:
