@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 import dagster as dg
 import pytest
 from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.execution.api import create_execution_plan
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.step_threads import execute, step_threads
+from pipelines.definitions import build_defs
+from pipelines.step_threads import _SECONDS, execute, step_threads
 
 _PATIENCE_SECONDS = 30.0
 
@@ -155,6 +157,26 @@ def test_the_steps_with_the_longest_way_behind_them_come_first(
         asset("third", lambda: None, "second"),
     )
     assert made_by(result) == ["first", "second", "alone", "third"]
+
+
+def test_the_way_of_a_long_step_is_longer_than_that_of_several_short_ones(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr("pipelines.step_threads._SECONDS", {"long": 10})
+    result = run(
+        instance,
+        asset("first", lambda: None),
+        asset("second", lambda: None, "first"),
+        asset("before", lambda: None),
+        asset("long", lambda: None, "before"),
+    )
+    assert made_by(result) == ["before", "long", "first", "second"]
+
+
+def test_all_long_steps_are_steps_of_the_daily_run() -> None:
+    plan = create_execution_plan(build_defs().resolve_job_def("daily"))
+    assert _SECONDS.keys() <= set(plan.step_keys_to_execute)
 
 
 def test_an_interrupted_run_stops_every_step_and_begins_no_other(
