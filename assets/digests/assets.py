@@ -3,7 +3,7 @@
 import datetime as dt
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +30,7 @@ from assets.io import StoredTable
 from assets.lake import Lake, atomic_path
 from assets.ranking.listed import read_feeds
 from assets.resources import RunClock, Workspace
+from assets.user_rows import rows_of_users
 from features.localisation.places import town_names
 from features.schemas.insight import DIGEST_ITEMS, DIGEST_OUTBOX, DIGESTS
 from features.schemas.ranking import FEEDS
@@ -39,7 +40,8 @@ from serving.contract.tables import JOB_REFERENCE_CODES
 
 SEND_TAG = "jobfeed/send"  # any value: the run sends the digests that are due, where a mail server is configured
 KEPT_DAYS = 7  # a weekly digest can be looked up until the next one
-BATCH_USERS = 5_000  # rendered at once: about 150 MB of HTML
+BATCH_USERS = 2_500  # rendered at once: about 75 MB of HTML, and several times as much on the way
+_KEPT_AT_ONCE = 2_048  # digests of earlier runs that are copied at once
 _GROUP_ROWS = 1_024  # who reads a few digests decodes about as many
 
 
@@ -73,13 +75,17 @@ def digests(
     items = digest_items(lake, selection)
     built = due.join(items.select("user_id"), on="user_id", how="semi", maintain_order="left")
     linked = _with_links(built, DigestLinks.of(settings, os.environ))
-    advised = with_duties(with_advice(linked, skill_gaps, skill_demand), lake, as_of=as_of)
     named = jobs.join(items.lazy().select("job_id"), on="job_id", how="semi").collect()
     names = Names([*display_names(workspace.vocabulary).iter_rows(), *town_names(jobs).iter_rows()])
-    edition = Edition(advised, items, named, Wording(_referenced_titles(items, jobs), names))
+
+    def advised(readers: pl.DataFrame) -> pl.DataFrame:
+        gaps = rows_of_users(readers["user_id"], skill_gaps)
+        return with_duties(with_advice(readers, gaps, skill_demand), lake, as_of=as_of)
+
+    edition = Edition(linked, advised, items, named, Wording(_referenced_titles(items, jobs), names))
     kept = _kept(lake, users, due, built, as_of=as_of)
-    with _replaced_table(lake) as table:
-        made = _write(table, ahead(edition.rendered()), lake.scan("digests", DIGESTS), kept)
+    with _replaced_table(lake) as write:
+        made = _write(write, ahead(edition.rendered()), lake.scan("digests", DIGESTS), kept)
         # First what was built: a run that dies in between sends no job twice.
         lake.replace_partition("digests", DIGEST_ITEMS, _partition(as_of), sent_items(made, as_of=as_of))
     _drop_old_items(lake, before=as_of - dt.timedelta(days=settings.not_again_within_days + KEPT_DAYS))
@@ -89,16 +95,19 @@ def digests(
 
 @dataclass(frozen=True)
 class Edition:
-    """All digests of a run: readers as `render` takes them, items, jobs and wording."""
+    """All digests of a run: readers (sorted by user), what makes them readers as `render` takes them, items, jobs and
+    wording."""
 
     readers: pl.DataFrame
+    advised: Callable[[pl.DataFrame], pl.DataFrame]
     items: pl.DataFrame
     jobs: pl.DataFrame
     wording: Wording
 
     def rendered(self) -> Iterator[pl.DataFrame]:
         """Rows of DIGESTS, batch by batch. The time of a digest is the mean of its batch."""
-        for readers in self.readers.iter_slices(BATCH_USERS):
+        for some in self.readers.iter_slices(BATCH_USERS):
+            readers = self.advised(some)
             started = time.perf_counter()
             items = self.items.join(readers.select("user_id"), on="user_id", how="semi", maintain_order="left")
             jobs = self.jobs.join(items.select("job_id"), on="job_id", how="semi")
@@ -110,8 +119,13 @@ class Edition:
 def digest_items(lake: Lake, selection: ItemSelection) -> pl.DataFrame:
     """The items of all due digests, by user and place. Of the feeds a few files at a time are in memory."""
     nothing = selection.items(FEEDS.empty().select("user_id", "items"))
-    chosen = read_feeds(lake, ITEM_FIELDS, lambda feeds: selection.items(pl.DataFrame(feeds)))
+    chosen = read_feeds(lake, ITEM_FIELDS, lambda feeds: _compact(selection.items(pl.DataFrame(feeds))))
     return pl.concat([nothing, *chosen]).sort("user_id", "place")
+
+
+def _compact(rows: pl.DataFrame) -> pl.DataFrame:
+    """The same rows with texts of their own: a few texts of a feeds file would keep all of its texts in memory."""
+    return pl.DataFrame(rows.to_arrow(compat_level=pl.CompatLevel.oldest()))
 
 
 def _partition(as_of: dt.datetime) -> str:
@@ -124,41 +138,57 @@ def _drop_old_items(lake: Lake, *, before: dt.datetime) -> None:
 
 
 @contextmanager
-def _replaced_table(lake: Lake) -> Iterator[pq.ParquetWriter]:
-    """A writer of the rows that replace the table of digests at the end. They are compressed once, as they come."""
+def _replaced_table(lake: Lake) -> Iterator[Callable[[pl.DataFrame], None]]:
+    """Writes rows that replace the table of digests at the end. They are compressed once, as they come."""
     schema = DIGESTS.empty().to_arrow(compat_level=pl.CompatLevel.oldest()).schema
     with (
         atomic_path(lake.file("digests", DIGESTS.name)) as temporary,
         pq.ParquetWriter(temporary, schema, compression="zstd", compression_level=1, use_dictionary=False) as writer,
     ):
-        yield writer
+
+        def write(rows: pl.DataFrame) -> None:
+            writer.write_table(rows.to_arrow(compat_level=pl.CompatLevel.oldest()), row_group_size=_GROUP_ROWS)
+
+        yield write
 
 
 def _write(
-    table: pq.ParquetWriter, batches: Iterator[pl.DataFrame], stored: pl.LazyFrame, kept: pl.DataFrame
+    write_rows: Callable[[pl.DataFrame], None],
+    batches: Iterator[pl.DataFrame],
+    stored: pl.LazyFrame,
+    kept: pl.DataFrame,
 ) -> pl.DataFrame:
     """Writes `batches` (sorted by user), and between them the rows of `stored` that `kept` (sorted keys) names.
 
     Whatever the table's size, only a part of it is in memory. Returns user_id, digest_date and top_jobs of the batches.
     """
     made = [DIGESTS.empty().select("user_id", "digest_date", "top_jobs")]
-
-    def write(rows: pl.DataFrame, keys: pl.DataFrame) -> None:
-        if len(keys):
-            # The range spares decoding the others' pages, which the join alone does not.
-            users = pl.col("user_id").is_between(pl.lit(keys["user_id"][0]), pl.lit(keys["user_id"][-1]))
-            old = stored.filter(users).join(keys.lazy(), on=list(DIGESTS.key), how="semi").collect()
-            rows = pl.concat([rows, old]).sort(DIGESTS.key)
-        table.write_table(rows.to_arrow(compat_level=pl.CompatLevel.oldest()), row_group_size=_GROUP_ROWS)
-
     for batch in batches:
-        is_before = kept["user_id"] <= batch["user_id"][-1]
-        write(batch, kept.filter(is_before))
-        kept = kept.filter(~is_before)
         made.append(batch.select(made[0].columns))
-    for keys in kept.iter_slices(BATCH_USERS):
-        write(DIGESTS.empty(), keys)
+        is_before = kept["user_id"] <= batch["user_id"][-1]
+        left = batch  # of which no row was written
+        for keys in kept.filter(is_before).iter_slices(_KEPT_AT_ONCE):
+            is_up_to = _is_up_to(keys)
+            write_rows(pl.concat([left.filter(is_up_to), _stored_rows(stored, keys)]).sort(DIGESTS.key))
+            left = left.filter(~is_up_to)
+        if len(left):
+            write_rows(left)
+        kept = kept.filter(~is_before)
+    for keys in kept.iter_slices(_KEPT_AT_ONCE):
+        write_rows(_stored_rows(stored, keys).sort(DIGESTS.key))
     return pl.concat(made)
+
+
+def _is_up_to(keys: pl.DataFrame) -> pl.Expr:
+    """Whether a row comes no later than the last of these keys."""
+    user, date = (pl.lit(keys[name][-1], keys[name].dtype) for name in DIGESTS.key)
+    return (pl.col("user_id") < user) | ((pl.col("user_id") == user) & (pl.col("digest_date") <= date))
+
+
+def _stored_rows(stored: pl.LazyFrame, keys: pl.DataFrame) -> pl.DataFrame:
+    """The rows of these keys. The range spares decoding the others' pages, which the join alone does not."""
+    users = pl.col("user_id").is_between(pl.lit(keys["user_id"][0]), pl.lit(keys["user_id"][-1]))
+    return stored.filter(users).join(keys.lazy(), on=list(DIGESTS.key), how="semi").collect()
 
 
 def _kept(lake: Lake, users: pl.LazyFrame, due: pl.DataFrame, new: pl.DataFrame, *, as_of: dt.datetime) -> pl.DataFrame:

@@ -5,6 +5,7 @@ import datetime as dt
 import polars as pl
 
 from assets.lake import Lake
+from assets.user_rows import rows_of_users
 from features.schemas.catalog import APPLICATIONS, FOLLOW_UPS, INTERVIEWS, USERS
 
 # How far a digest looks ahead. A follow-up that is due stays until it was sent or skipped.
@@ -16,19 +17,17 @@ DUTIES = pl.List(pl.Struct({"kind": pl.String, "about": pl.String, "day": pl.Dat
 
 
 def with_duties(due: pl.DataFrame, lake: Lake, *, as_of: dt.datetime) -> pl.DataFrame:
-    """`due` (user_id) with duties: a list of what the user has to do, the earliest first.
+    """`due` (user_id, sorted) with duties: a list of what the user has to do, the earliest first.
 
     `kind` is follow_up, interview, deadline or offer_deadline; `day` and `time` are of the user's time zone, `time` is
     null for what has none.
     """
-    users = due.lazy().select("user_id")
 
-    def of(table_scan: pl.LazyFrame, at: str, kind: str) -> pl.LazyFrame:
-        until = pl.lit(as_of + _AHEAD[kind])
-        return table_scan.join(users, on="user_id", how="semi").filter(pl.col(at) <= until)
+    def of(rows: pl.LazyFrame, at: str, kind: str) -> pl.LazyFrame:
+        return rows.filter(pl.col(at) <= pl.lit(as_of + _AHEAD[kind]))
 
     applications, follow_ups, interviews = (
-        lake.scan(_STAGE, table) for table in (APPLICATIONS, FOLLOW_UPS, INTERVIEWS)
+        rows_of_users(due["user_id"], lake.scan(_STAGE, table)) for table in (APPLICATIONS, FOLLOW_UPS, INTERVIEWS)
     )
     is_deadline = pl.col("next_action").is_in(["deadline", "offer_deadline"])
     is_ahead = (pl.col("status") == "scheduled") & (pl.col("starts_at") > as_of)

@@ -31,7 +31,7 @@ def main() -> None:
     copy = (pl.col("n") * 7919 + pl.col("place") * 104_729) % (MARKET_JOBS // 5)
     items = rows.with_columns(job_id=pl.format("{}-{}", "job_id", copy)).drop("n")
     wall, cpu = time.perf_counter(), time.process_time()
-    batches = Edition(readers, items, market, WORDING).rendered()
+    batches = Edition(readers, lambda some: some, items, market, WORDING).rendered()
     n_bytes = sum(int(batch["html"].str.len_bytes().sum()) for batch in batches)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6

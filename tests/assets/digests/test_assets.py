@@ -74,6 +74,25 @@ def test_digests_are_stored_in_order_and_kept_for_those_who_get_no_new_one(
     assert second.filter(pl.col("user_id") != "user 2").equals(first.filter(pl.col("user_id").is_in(second["user_id"])))
 
 
+def test_digests_that_stay_come_in_their_place_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(digest_assets, "_KEPT_AT_ONCE", 2)
+    days = [AS_OF.date() + dt.timedelta(days=day) for day in range(5)]
+    keys = pl.DataFrame({"user_id": [f"u{n}" for n in range(9)]}).join(pl.DataFrame({"digest_date": days}), how="cross")
+    rows = DIGESTS.conform(keys.with_row_index("n").with_columns(title=pl.col("n").cast(pl.String)).drop("n"))
+    is_new = pl.col("user_id").is_in(["u2", "u3", "u6"]) & (pl.col("digest_date") == days[3])
+    is_kept = ~is_new & (pl.col("user_id") != "u5")
+    written: list[pl.DataFrame] = []
+    made = digest_assets._write(
+        written.append,
+        rows.filter(is_new).iter_slices(2),
+        rows.lazy(),
+        rows.filter(is_kept).select(DIGESTS.key),
+    )
+    assert made["user_id"].to_list() == ["u2", "u3", "u6"]
+    assert max(map(len, written)) <= 4
+    assert pl.concat(written).equals(rows.filter(is_new | is_kept))
+
+
 def test_a_later_run_of_the_day_builds_the_digest_anew(tmp_path: Path) -> None:
     lake = lake_in(tmp_path, listed=JOB_IDS[:4])
     assert run(tmp_path, AS_OF)["top_jobs"][0].struct.field("job_id").to_list() == ["hh:1", "hh:3"]
