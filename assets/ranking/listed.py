@@ -1,7 +1,8 @@
 """What the stored feeds list, read field by field: who lists a job, and the least score of each list."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -115,5 +116,18 @@ def read_feeds(lake: Lake, fields: Sequence[str], read: Read) -> Iterator[pl.Dat
         return read(feeds.filter(current.is_not_null().to_arrow()).drop_columns(SEQUENCE))
 
     with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
-        yield from pool.map(of_base, lake.files(_STAGE, FEEDS.name))
-        yield from pool.map(of_layer, table.layer_files)
+        yield from _read_by(pool, of_base, lake.files(_STAGE, FEEDS.name))
+        yield from _read_by(pool, of_layer, table.layer_files)
+
+
+def _read_by(
+    pool: ThreadPoolExecutor, read: Callable[[Path], pl.DataFrame], files: Sequence[Path]
+) -> Iterator[pl.DataFrame]:
+    """What `read` makes of the files, in order. A slow consumer finds a few in advance, not all."""
+    reading: deque[Future[pl.DataFrame]] = deque()
+    for path in files:
+        reading.append(pool.submit(read, path))
+        if len(reading) > _FILES_AT_ONCE:
+            yield reading.popleft().result()
+    while reading:
+        yield reading.popleft().result()

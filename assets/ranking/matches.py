@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 
 from assets.increments import LayeredTable, changed_since, mark_of
 from assets.lake import Lake
@@ -14,7 +15,7 @@ from assets.layers import IS_REMOVED
 from assets.llm.client import llm_client
 from assets.llm.matches import Reasoner
 from assets.ranking.inputs import ranking_settings
-from assets.ranking.listed import feeds_table
+from assets.ranking.listed import feeds_table, read_feeds
 from assets.resources import Workspace
 from assets.user_rows import rows_of, rows_of_users
 from features.schemas.catalog import JOBS
@@ -32,7 +33,8 @@ from models.explanations.match_breakdown import (
 from models.explanations.names import Names
 
 _STAGE = "ranking"
-_USERS_AT_ONCE = 50_000
+_ITEM_FIELDS = ("rank", "job_id", "components")
+_USERS_AT_ONCE = 10_000  # of 50,000, the skills of all their jobs would take a gigabyte and more
 
 
 def matches_table(lake: Lake) -> LayeredTable:
@@ -121,19 +123,17 @@ def _replace_all(lake: Lake, breakdown: Breakdown) -> None:
 
 
 def _batches(lake: Lake, settings: MatchSettings) -> Iterator[pl.DataFrame]:
-    """The items of all feeds, shard by shard and then those in layers, about _USERS_AT_ONCE users at a time."""
-    newest = feeds_table(lake).newest()
-    frames = [pl.scan_parquet(path, glob=False) for path in lake.files(_STAGE, FEEDS.name)]
-    if newest is not None:
-        replaced = newest.select("user_id")
-        frames = [frame.join(replaced, on="user_id", how="anti") for frame in frames]
-        frames.append(newest.filter(~pl.col(IS_REMOVED)))
+    """The items of all feeds, file by file and then those in layers, about _USERS_AT_ONCE users at a time."""
     pending, n_users = [], 0
-    for frame in frames:
-        pending.append(match_items(frame, settings).collect())
-        n_users += pending[-1]["user_id"].n_unique()
+    for items in read_feeds(lake, _ITEM_FIELDS, lambda feeds: _first_items(feeds, settings)):
+        pending.append(items)
+        n_users += items["user_id"].n_unique()
         if n_users >= _USERS_AT_ONCE:
             yield pl.concat(pending)
             pending, n_users = [], 0
     if pending:
         yield pl.concat(pending)
+
+
+def _first_items(feeds: pa.Table, settings: MatchSettings) -> pl.DataFrame:
+    return match_items(pl.DataFrame(feeds).lazy(), settings).collect()
