@@ -52,8 +52,8 @@ def publish_full(run: PublishingRun, sources: Mapping[str, Source]) -> Published
         if last is not None and last.generation == name and generations.is_whole(run.published, name):
             return Published(last, is_new=False)
         with run.connect(folder) as con:
-            with known_values(run.published, None if run.is_afresh else last) as known:
-                problems = _write_lookup(con, run, folder, files, known)
+            known = known_values(run.published, None if run.is_afresh else last)
+            problems = _write_lookup(con, run, folder, files, known)
             refuse([*problems, *size_problems(con, run, last)])
         lookup = {keyspace: [{"path": LOOKUP, "deltas": 0}] for keyspace in KEYSPACES}
         lookup |= {kind: [{"path": _text_table(kind), "deltas": 0}] for kind in TEXT_TABLES}

@@ -6,8 +6,7 @@ The next full generation copies the stored values of ids with equal prints from 
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -35,34 +34,33 @@ _SCHEMA = {"id": pl.String, "print": pl.UInt64}
 class KnownValues:
     """What can be copied, and the prints of what is published now.
 
-    `dictionary`: what the known values are compressed with; new ones must be compressed with it too.
+    `dictionary`: what the known values are compressed with; new ones must be compressed with it too. `file`: the
+    look-up file that has them, None for none.
     """
 
     dictionary: bytes | None = None
-    values: lmdb.Cursor | None = None
+    file: Path | None = None
     prints: Mapping[str, pl.DataFrame] = field(default_factory=dict)
     made: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
 
     def split(self, table: str, rows: pl.DataFrame) -> tuple[list[tuple[bytes, Stored]], pl.DataFrame]:
         """Keys and stored values that are known, and the rows whose values must be made.
 
-        `rows` hold all rows of each id. The values may be used as long as `known_values` is open.
+        `rows` hold all rows of each id.
         """
         if table not in PRINTED_TABLES:
             return [], rows
         key = tables.KEYS[table][0]
         prints = rows.select(id=key, print=rows.hash_rows()).group_by("id", maintain_order=True).agg(pl.sum("print"))
         self.made.setdefault(table, []).append(prints)
-        if self.values is None:
+        if self.file is None:
             return [], rows
         same = prints.join(self.prints[table], on=["id", "print"], how="semi")["id"]
         is_same = pl.col(key).is_in(same.implode())
         prefix = next(prefix for prefix in prefixes_of(table) if prefix in json_values.VALUES)
         wanted = [keys.lookup_key(prefix, found) for found in value_ids(prefix, rows.filter(is_same))]
-        found = self.values.getmulti(wanted)
-        if len(found) != len(wanted):
-            return [], rows
-        return [(name, value) for name, (_, value) in zip(wanted, found, strict=True)], rows.filter(~is_same)
+        found = _values(self.file, wanted)
+        return (found, rows.filter(~is_same)) if len(found) == len(wanted) else ([], rows)
 
     def write_prints(self, folder: Path) -> None:
         """Writes the prints of what was split into the generation's `folder`."""
@@ -72,22 +70,31 @@ class KnownValues:
             write_parquet(pl.concat([pl.DataFrame(schema=_SCHEMA), *self.made.get(table, [])]), path)
 
 
-@contextmanager
-def known_values(published: Path, last: Manifest | None) -> Iterator[KnownValues]:
+def known_values(published: Path, last: Manifest | None) -> KnownValues:
     """The values of `last`; none if other code made them, or a file of them is not as it was published."""
     if last is None or not _is_whole(published, last):
-        yield KnownValues()
-        return
+        return KnownValues()
     folder = published / last.generation
     try:
-        environment = lmdb.open(str(folder / LOOKUP), subdir=False, readonly=True, lock=False)
+        _values(folder / LOOKUP, [])
     except lmdb.Error:  # this process serves the file, and can't open it twice
-        yield KnownValues()
-        return
+        return KnownValues()
     dictionary = (folder / DICTIONARY_FILE).read_bytes() if DICTIONARY_FILE in last.files else None
     prints = {table: pl.read_parquet(folder / _path(table), glob=False) for table in PRINTED_TABLES}
-    with environment, environment.begin(buffers=True) as transaction, transaction.cursor() as cursor:
-        yield KnownValues(dictionary, cursor, prints)
+    return KnownValues(dictionary, folder / LOOKUP, prints)
+
+
+def _values(path: Path, wanted: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+    """Those of the wanted keys that the look-up file has, with their stored values.
+
+    The file is mapped only meanwhile: what was read of a mapped file counts as memory of the process.
+    """
+    with (
+        lmdb.open(str(path), subdir=False, readonly=True, lock=False) as environment,
+        environment.begin() as transaction,
+        transaction.cursor() as cursor,
+    ):
+        return list(cursor.getmulti(wanted))
 
 
 def _is_whole(published: Path, last: Manifest) -> bool:
