@@ -14,6 +14,9 @@ ANSWER_WITHIN = dt.timedelta(days=14)
 # Label -> the first day after it.
 _WAITING = {"0-2": 3, "3-4": 5, "5-7": 8, "8-14": 15, "15+": None}
 _SECONDS_OF_A_DAY = 86_400.0
+# What is read of FOLLOW_UPS and APPLICATION_EVENTS.
+READ_OF_FOLLOW_UPS = (*KEY, "sequence", "step", "template", "status", "begins_at", "updated_at")
+READ_OF_EVENTS = tuple(dict.fromkeys([*KEY, "occurred_at", *IS_ANSWER.meta.root_names()]))
 _GROUP = ["sequence", "step", "template", "waiting"]
 
 

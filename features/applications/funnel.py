@@ -20,11 +20,12 @@ _PROGRESS = {
 }  # fmt: skip
 _KEY = ["user_id", "application_id"]
 _SECONDS_OF_A_DAY = 86_400.0
+_ROWS_AT_ONCE = 1_000_000
 
 
 def reached_steps(timelines: pl.DataFrame, applications: pl.DataFrame) -> pl.DataFrame:
-    """application (its row in `applications`), user_id, application_id, step (its number in STEPS), days since the
-    application, of each step reached."""
+    """application, user_id, application_id, step (its number in STEPS), days since the application, of each step
+    reached. `application` is the column of that name of `applications`, else their row."""
     known = _applied(applications)
     progress = pl.col("state").replace_strict(_PROGRESS, default=None, return_dtype=pl.Int8)
     passed = (pl.col("occurred_at") - pl.col("applied_at")).dt.total_seconds() / _SECONDS_OF_A_DAY
@@ -50,7 +51,7 @@ def reached_steps(timelines: pl.DataFrame, applications: pl.DataFrame) -> pl.Dat
 def groups(applications: pl.DataFrame, jobs: pl.LazyFrame, shown: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
     """What applications are grouped by: each dimension, `all` among them, with application, user_id and value.
 
-    `application` is a row of `applications`. `jobs` (JOBS) describes them, `shown` (user_id, application_id, recipe,
+    `application` is as in `reached_steps`. `jobs` (JOBS) describes them, `shown` (user_id, application_id, recipe,
     arm) says what put them into a feed.
     """
     applied = _applied(applications)
@@ -105,7 +106,8 @@ def funnel(reached: pl.DataFrame, grouped: Iterable[tuple[str, pl.DataFrame]]) -
 
 
 def _applied(applications: pl.DataFrame) -> pl.DataFrame:
-    numbered = applications.with_row_index("application")
+    is_numbered = "application" in applications.columns
+    numbered = applications if is_numbered else applications.with_row_index("application")
     return numbered.select("application", *_KEY, "job_id", "company", "applied_at").drop_nulls("applied_at")
 
 
@@ -116,12 +118,16 @@ def _counted(rows: pl.DataFrame, steps: pl.DataFrame, *, least_users: int) -> pl
     """
     sizes = rows.group_by("value").agg(n_users=pl.col("user_id").n_unique(), n_applications=pl.len())
     kept = sizes.filter(pl.col("n_users") >= least_users)
-    counted = (
-        rows.select("application", "value")
-        .join(kept.select("value"), on="value", how="semi")
-        .join(steps, on="application")
+    # Each row has some steps, and an application a row for each of its skills: some values at a time.
+    n_parts = 1 + len(rows) // _ROWS_AT_ONCE
+    wanted = rows.lazy().select("application", "value").join(kept.lazy().select("value"), on="value", how="semi")
+    counted = pl.concat(
+        wanted.filter(pl.col("value").hash() % n_parts == part)
+        .join(steps.lazy(), on="application")
         .group_by("value", "step")
         .agg(n_reached=pl.len(), median_days=pl.col("days").median())
+        .collect()
+        for part in range(n_parts)
     )
     numbers = pl.DataFrame({"step": range(len(STEPS))}, schema={"step": pl.Int8})
     return kept.join(numbers, how="cross").join(counted, on=["value", "step"], how="left")

@@ -2,7 +2,9 @@
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
+from features.applications import funnel as module
 from features.applications.funnel import STEPS, funnel, groups, reached_steps, step_patterns
 from features.schemas.catalog import APPLICATIONS, JOBS
 from features.schemas.insight import APPLICATION_FUNNEL, SUCCESS_PATTERNS
@@ -59,6 +61,30 @@ def test_groups_of_fewer_than_ten_people_are_left_out(n_people: int, is_publishe
     expected = {("all", "all"), ("source", "hh"), ("source", "rss"), ("skill", "Python"), ("skill", "SQL"),
                 ("role", "dev"), ("country", "KZ")}  # fmt: skip
     assert found == (expected if is_published else set())
+
+
+def test_the_table_is_the_same_whatever_is_counted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        status(
+            f"e{n}-{job}-{place}", n + 24 * place, state, user_id=f"u{n:02d}", job_id=f"hh:{job}", company=f"c{n % 4}"
+        )
+        for n in range(41)
+        for job in range(n % 3 + 1)
+        for place, state in enumerate(("applied", "screening", "interview")[: n % 4])
+    ]
+    whole = table(*rows)
+    assert whole["dimension"].unique().sort().to_list() == ["all", "company", "source"]
+    monkeypatch.setattr(module, "_ROWS_AT_ONCE", 2)
+    assert_frame_equal(table(*rows), whole)
+
+
+def test_steps_of_some_users_are_those_of_all() -> None:
+    timelines = fold(*(status(f"e{n}", n, "applied", user_id=f"u{n}") for n in range(4)))
+    stands = timelines.select("user_id", "application_id", "job_id", "company", applied_at="occurred_at")
+    numbered = stands.with_row_index("application")
+    halves = [numbered.filter(pl.col("user_id").is_in(users)) for users in (["u0", "u1"], ["u2", "u3"])]
+    parts = pl.concat(reached_steps(timelines, half) for half in halves)
+    assert_frame_equal(parts, reached_steps(timelines, stands), check_row_order=False)
 
 
 def test_recipe_and_arm_come_from_the_feed_that_showed_the_job() -> None:
