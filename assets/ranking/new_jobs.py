@@ -1,26 +1,29 @@
 """Which users are ranked again for new and changed jobs, and who waits for a later run."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
+from assets.ahead import in_order
 from assets.catalog.job_changes import jobs_since
 from assets.lake import Lake
 from assets.ranking.inputs import CHUNK_USERS, Tables, encoded_jobs, load_population
-from assets.ranking.listed import least_scores, who_lists
+from assets.ranking.listed import least_scores
 from features.schemas.catalog import JOBS
 from features.schemas.features import PREFERENCES
 from features.schemas.ranking import WAITING_USERS
 from features.users.preferences import job_values
+from models.arrays import Floats, Longs
 from models.ranking.context import Fitted
-from models.ranking.interaction_arrays import build_job_index
+from models.ranking.interaction_arrays import JobIndex, build_job_index
 from models.ranking.job_arrays import JobTable
-from models.ranking.preparation import build_job_context, build_user_batch, model_rows
-from models.ranking.reach import NOT_REACHED, Reach
+from models.ranking.population import Population
+from models.ranking.preparation import ModelRows, build_job_context, build_user_batch, model_rows
+from models.ranking.reach import NOT_REACHED, Reach, Reached, reached_in
 from models.ranking.settings import Settings
 
 _STAGE = "ranking"
@@ -49,6 +52,16 @@ class JobsThatDiffer:
 
     concerned: pl.Series
     may_be_new: pl.Series
+
+
+class _Owners(NamedTuple):
+    """A batch of owners of lists: `rows` of a chunk of them, which begins at `first` among all."""
+
+    people: Population
+    of_models: ModelRows
+    floor: Floats  # the least score of each list of the chunk
+    first: int
+    rows: Longs
 
 
 def jobs_that_differ(
@@ -100,9 +113,16 @@ def queue_for(waiting: pl.DataFrame, found: pl.DataFrame, *, budget: int) -> Que
 
 
 def users_of_jobs(
-    lake: Lake, tables: Tables, fitted: Fitted, differing: JobsThatDiffer, *, settings: Settings, as_of: dt.datetime
+    lake: Lake,
+    tables: Tables,
+    fitted: Fitted,
+    differing: JobsThatDiffer,
+    listing: pl.DataFrame,
+    *,
+    settings: Settings,
+    as_of: dt.datetime,
 ) -> pl.DataFrame:
-    """WAITING_USERS whom new or changed jobs concern.
+    """WAITING_USERS whom new or changed jobs concern; `listing` says who lists the concerned ones, as `who_lists` does.
 
     They list one of the jobs, whose score may be another one now; or one of the jobs has a score for them that is above
     the least one that they list.
@@ -112,7 +132,8 @@ def users_of_jobs(
     jobs = _encoded(tables, shown.filter(shown.is_in(differing.may_be_new.implode())), as_of=as_of)
     if jobs.n == 0:
         return WAITING_USERS.empty()
-    listing = who_lists(lake, jobs.ids).select("user_id").unique().with_columns(place=pl.lit(0, pl.Int32))
+    holding = listing.filter(pl.col("job_id").is_in(jobs.ids.implode()))
+    first = holding.select("user_id").unique().with_columns(place=pl.lit(0, pl.Int32))
     lists = least_scores(lake, full_items=_FULL_SHARE * min(settings.feed_items, _n_open(tables.jobs)))
     every = max(1, -(-jobs.n * len(lists) // _MOST_PAIRS))
     scored = jobs if every == 1 else _encoded(tables, jobs.ids.gather_every(every), as_of=as_of)
@@ -120,7 +141,7 @@ def users_of_jobs(
     if every > 1:
         place = place.replace(NOT_REACHED, settings.reached_users)
     reached = lists.select("user_id", place=place).filter(pl.col("place") != NOT_REACHED)
-    found = pl.concat([listing, reached]).group_by("user_id").agg(pl.col("place").min())
+    found = pl.concat([first, reached]).group_by("user_id").agg(pl.col("place").min())
     return WAITING_USERS.conform(found.with_columns(since=pl.lit(as_of)))
 
 
@@ -137,22 +158,32 @@ def _encoded(tables: Tables, job_ids: pl.Series, *, as_of: dt.datetime) -> JobTa
 def _places(
     tables: Tables, fitted: Fitted, jobs: JobTable, lists: pl.DataFrame, *, settings: Settings, as_of: dt.datetime
 ) -> pl.Series:
-    """The places of the owners of `lists`, as Reach gives them; in chunks, which bound the memory."""
+    """The places of the owners of `lists`, as Reach gives them; threads score a batch of users each."""
     index = build_job_index(tables.jobs.select("job_id", "duplicate_of").collect(), jobs)
     nobody = load_population(tables, lists["user_id"].clear(), index=index)
     context = build_job_context(
         index, fitted, users=nobody.users, trending=tables.trending.collect(), settings=settings, as_of=as_of
     )
+    context = replace(context, retrievers={})  # all of these jobs are scored: nobody searches for candidates
     reach = Reach(n_users=len(lists), most=settings.reached_users)
+
+    def reached(owners: _Owners) -> Reached:
+        batch = build_user_batch(context, owners.people.take(owners.rows), owners.of_models.take(owners.rows))
+        return reached_in(context, batch, owners.floor[owners.rows], first=owners.first + int(owners.rows[0]))
+
+    for found in in_order(reached, _owners(tables, fitted, lists, index), n_threads=settings.n_threads):
+        reach.add(found)
+    return pl.Series("place", reach.places(), dtype=pl.Int32)
+
+
+def _owners(tables: Tables, fitted: Fitted, lists: pl.DataFrame, index: JobIndex) -> Iterator[_Owners]:
+    """The owners of `lists` in batches. Tables are read for some batches at once, which bounds the memory."""
     for first in range(0, len(lists), CHUNK_USERS):
         chunk = lists.slice(first, CHUNK_USERS)
-        people, floor = load_population(tables, chunk["user_id"], index=index), chunk["floor"].to_numpy()
-        rows = model_rows(fitted, chunk["user_id"])
+        people, of_models = load_population(tables, chunk["user_id"], index=index), model_rows(fitted, chunk["user_id"])
         for start in range(0, len(chunk), _BATCH_USERS):
-            users = np.arange(start, min(start + _BATCH_USERS, len(chunk)))
-            batch = build_user_batch(context, people.take(users), rows.take(users))
-            reach.add(context, batch, floor[users], first=first + start)
-    return pl.Series("place", reach.places(), dtype=pl.Int32)
+            rows = np.arange(start, min(start + _BATCH_USERS, len(chunk)))
+            yield _Owners(people, of_models, chunk["floor"].to_numpy(), first, rows)
 
 
 def _of_jobs(tables: Tables, job_ids: pl.Series, settings: Settings) -> Tables:

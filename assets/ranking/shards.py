@@ -170,21 +170,19 @@ def _rank_some(
     """Ranks the users whom the changes concern into a layer, with the stored feeds that lost a job."""
     started = time.perf_counter()
     lake, again, report = run.lake, changes.again, Report()
-    queue = _queue(run, tables, changes)
+    # All of the feeds are read for it, and both for new jobs and for closed ones.
+    listing = who_lists(lake, changes.jobs.concerned) if changes.jobs is not None else None
+    queue = _queue(run, tables, changes, listing)
     if run.scope != "touched":
         made_of[JOBS.name] = changes.made_of[JOBS.name]  # new jobs are left for the next hourly run
     users = pl.concat([again.users, queue.chosen["user_id"]]).unique().sort()
     report.timings.seconds["reached users"] = time.perf_counter() - started
-    started = time.perf_counter()
-    ranking = prepare_run(of_users(tables, users), run.fitted, users, settings=run.settings, as_of=run.as_of)
-    report.timings.seconds["preparation"] = time.perf_counter() - started
+    ranked, companies = _rank_again(run, tables, users, pool, report)
     # Before the feeds are noted as made of the new jobs: a run that is killed forgets nobody.
     keep_waiting(lake, pl.concat([queue.chosen, queue.left]))
-    ranked = _rank_batches(ranking, pool, report)
     started = time.perf_counter()
-    ended = changes.jobs.concerned if changes.jobs is not None else None
-    losing = _losing(ranking, lake, ended, without=[users, again.gone])
-    shortened = shortened_feeds(lake, losing, companies=_companies(ranking.context.jobs), cap=run.settings.company_cap)
+    losing = _losing(lake, companies["job_id"], listing, without=[users, again.gone])
+    shortened = shortened_feeds(lake, losing, companies=companies, cap=run.settings.company_cap)
     report.n_rows = _add(feeds_table(lake), ranked, again.gone, made_of, shortened=shortened)
     report.timings.seconds["shortening"] = time.perf_counter() - started
     report.n_shortened, report.n_waiting = len(losing), len(queue.left)
@@ -192,15 +190,27 @@ def _rank_some(
     return report
 
 
-def _queue(run: PartialRun, tables: Tables, changes: Changes) -> Queue:
+def _rank_again(
+    run: PartialRun, tables: Tables, users: pl.Series, pool: ThreadPoolExecutor, report: Report
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The feeds of the users, and the open jobs with their companies: nothing else that ranking needs is kept."""
+    started = time.perf_counter()
+    ranking = prepare_run(of_users(tables, users), run.fitted, users, settings=run.settings, as_of=run.as_of)
+    report.timings.seconds["preparation"] = time.perf_counter() - started
+    return _rank_batches(ranking, pool, report), _companies(ranking.context.jobs)
+
+
+def _queue(run: PartialRun, tables: Tables, changes: Changes, listing: pl.DataFrame | None) -> Queue:
     """Who waits for new and changed jobs, apart from those who are ranked again anyway or have lost their feed."""
     others = pl.concat([changes.again.users, changes.again.gone])
     waiting = waiting_users(run.lake).filter(~pl.col("user_id").is_in(others.implode()))
     if run.scope != "touched":
         return Queue(WAITING_USERS.empty(), waiting)
     found = WAITING_USERS.empty()
-    if changes.jobs is not None and len(changes.jobs.may_be_new):
-        found = users_of_jobs(run.lake, tables, run.fitted, changes.jobs, settings=run.settings, as_of=run.as_of)
+    if changes.jobs is not None and listing is not None and len(changes.jobs.may_be_new):
+        found = users_of_jobs(
+            run.lake, tables, run.fitted, changes.jobs, listing, settings=run.settings, as_of=run.as_of
+        )
     found = found.filter(~pl.col("user_id").is_in(others.implode()))
     return queue_for(waiting, found, budget=run.settings.reached_users)
 
@@ -338,17 +348,14 @@ def _ranked(run: RankingRun, rows: Longs) -> tuple[pl.DataFrame, Timings]:
     return feeds, timings
 
 
-def _losing(run: RankingRun, lake: Lake, jobs: pl.Series | None, *, without: Sequence[pl.Series]) -> pl.Series:
-    """The users whose stored feeds hold jobs that are no longer shown, sorted.
+def _losing(lake: Lake, shown: pl.Series, listing: pl.DataFrame | None, *, without: Sequence[pl.Series]) -> pl.Series:
+    """The users whose stored feeds hold jobs other than the `shown` ones, sorted.
 
-    Only `jobs` may have gone, any if it is None. Users in `without` are left out.
+    `listing` says who lists the jobs that may have gone; None if any may have. Users in `without` are left out.
     """
-    shown = run.context.jobs.ids
-    if jobs is None:
+    if listing is None:
         listing = who_lists(lake, shown, others=True)
-    else:
-        listing = who_lists(lake, jobs.filter(~jobs.is_in(shown.implode())))
-    users = listing["user_id"].unique().sort()
+    users = listing.filter(~pl.col("job_id").is_in(shown.implode()))["user_id"].unique().sort()
     for others in without:
         users = users.filter(~users.is_in(others.implode()))
     return users

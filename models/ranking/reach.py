@@ -6,6 +6,7 @@ of these, and what is unknown of these counts as neutral.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +22,24 @@ _MOST_ENTRIES = 1 << 22
 _TOLERANCE = 1e-6  # stored scores have single precision
 
 
+class Reached(NamedTuple):
+    """Pairs of a user (by place among all) and a job above the least score of the user's list, and how far above."""
+
+    user: Longs
+    job: Longs
+    margin: Floats
+
+
+def reached_in(context: JobContext, batch: UserBatch, floor: Floats, *, first: int) -> Reached:
+    """The pairs of a batch, whose places among all begin at `first`; `floor` is the least score of each list."""
+    parts = []
+    for rows, score in scores_of_all_jobs(context, batch):
+        margin = score - floor[rows, None]
+        user, job = np.nonzero(margin > -_TOLERANCE)
+        parts.append(Reached(first + rows.start + user, job, margin[user, job]))
+    return Reached(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
 class Reach:
     """Who has one of the jobs above the least score of the own list, collected batch by batch.
 
@@ -34,17 +53,14 @@ class Reach:
         self._job: Longs = np.empty(0, dtype=np.int64)
         self._margin: Floats = np.empty(0, dtype=np.float32)
 
-    def add(self, context: JobContext, batch: UserBatch, floor: Floats, *, first: int) -> None:
-        """The users of the batch, whose places among all begin at `first`; `floor` is the least score of each list."""
-        for rows, score in scores_of_all_jobs(context, batch):
-            margin = score - floor[rows, None]
-            user, job = np.nonzero(margin > -_TOLERANCE)
-            self._is_reached[first + rows.start + user] = True
-            self._user = np.concatenate([self._user, first + rows.start + user])
-            self._job = np.concatenate([self._job, job])
-            self._margin = np.concatenate([self._margin, margin[user, job]])
-            if len(self._user) > _MOST_ENTRIES:
-                self._keep_nearest()
+    def add(self, found: Reached) -> None:
+        """Adds the pairs of a batch."""
+        self._is_reached[found.user] = True
+        self._user = np.concatenate([self._user, found.user])
+        self._job = np.concatenate([self._job, found.job])
+        self._margin = np.concatenate([self._margin, found.margin])
+        if len(self._user) > _MOST_ENTRIES:
+            self._keep_nearest()
 
     def places(self) -> Ints:
         """Per user, how many are nearer to the job to which the user is nearest: at most `most`, NOT_REACHED for none.

@@ -12,7 +12,7 @@ from models.ranking.interaction_arrays import build_job_index
 from models.ranking.job_arrays import encode_jobs
 from models.ranking.population import encode_population
 from models.ranking.preparation import build_job_context, build_user_batch, model_rows
-from models.ranking.reach import NOT_REACHED, Reach, scores_of_all_jobs
+from models.ranking.reach import NOT_REACHED, Reach, reached_in, scores_of_all_jobs
 from models.ranking.scoring import component_values, score_pairs
 from models.ranking.settings import Recipe
 from serving.contract.tables import COMPONENTS
@@ -85,7 +85,8 @@ def test_places_are_those_of_a_sort_of_all_pairs(made: list[list[int]], most: in
         patch.setattr(reach, "scores_of_all_jobs", lambda _context, batch: [(slice(0, len(batch)), batch)])
         for first in range(0, len(margin), 3):
             rows = margin[first : first + 3]
-            found.add(None, rows, np.zeros(len(rows), dtype=np.float32), first=first)  # type: ignore[arg-type]
+            floor = np.zeros(len(rows), dtype=np.float32)
+            found.add(reached_in(None, rows, floor, first=first))  # type: ignore[arg-type]
     expected = []
     for user, row in enumerate(made):
         nearer = [
