@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from assets.lake import Lake
 from assets.layers import IS_REMOVED
-from assets.ranking.listed import feeds_table, layer_batches
+from assets.ranking.listed import feeds_table, of_layers
 from assets.resources import is_partial
 from assets.user_rows import rows_of
 from features.schemas.catalog import INTERACTIONS, JOBS
@@ -29,6 +29,7 @@ _SHOWN = 5
 _TABLES = {"jobs": dg.AssetIn(key=["catalog", "jobs"])}
 _DEPENDENCIES = [dg.AssetKey(["catalog", "interactions"]), dg.AssetKey(["features", "user_profiles"])]
 _SHARDS_AT_ONCE = 2
+_GROUPS_AHEAD = 64  # what is found in each is small
 _CHECKED_COLUMNS = ["user_id", *(f"items.list.element.{name}" for name in ITEM_FIELDS)]
 _NO_KEYS = pl.DataFrame(schema={"user_id": pl.String, IS_REMOVED: pl.Boolean})
 # Check -> the rules that it covers. A repeated job fails two checks.
@@ -68,8 +69,13 @@ def check_feeds(lake: Lake, company_cap: CompanyCap, *, only_changes: bool = Fal
         jobs=lake.scan("catalog", JOBS), interactions=interactions, profiles=profiles, company_cap=company_cap
     )
     found = [feed_problems(FEEDS.empty().rename({"user_id": "owner"}), rules)]
-    changed = layer_batches(table, _CHECKED_COLUMNS, after=after)
-    found += (feed_problems(pl.DataFrame(feeds).rename({"user_id": "owner"}), rules) for feeds in changed)
+    found += of_layers(
+        table,
+        lambda feeds: _problems(pl.DataFrame(feeds), rules),
+        _CHECKED_COLUMNS,
+        after=after,
+        n_ahead=_GROUPS_AHEAD,
+    )
     if not only_changes:
         above = keys["user_id"]
         with ThreadPoolExecutor(_SHARDS_AT_ONCE) as pool:
@@ -82,8 +88,11 @@ def _check_shard(path: Path, rules: FeedRules, above: pl.Series) -> pl.DataFrame
     """The problems of the feeds in a file, without those of users in `above`, whose feeds lie in layers."""
     with pq.ParquetFile(path) as file:
         feeds = pl.DataFrame(file.read(columns=_CHECKED_COLUMNS))
-    current = feeds.filter(~pl.col("user_id").is_in(above.implode()))
-    return feed_problems(current.rename({"user_id": "owner"}), rules)
+    return _problems(feeds.filter(~pl.col("user_id").is_in(above.implode())), rules)
+
+
+def _problems(feeds: pl.DataFrame, rules: FeedRules) -> pl.DataFrame:
+    return feed_problems(feeds.rename({"user_id": "owner"}), rules)
 
 
 @dg.multi_asset_check(

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import polars as pl
@@ -11,13 +12,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from assets.ahead import in_order
 from assets.increments import LayeredTable
 from assets.lake import Lake
 from assets.layers import IS_REMOVED, SEQUENCE
 from features.schemas.ranking import FEEDS
+from models.arrays import Longs
 
 _STAGE = "ranking"
 _FILES_AT_ONCE = 2
+_ROWS_AT_ONCE = 1_024
+_GROUPS_AHEAD = 4  # row groups differ in size: the small ones are read while a large one is
+Made = TypeVar("Made")
 Read = Callable[[pa.Table], pl.DataFrame]
 
 
@@ -26,25 +32,66 @@ def feeds_table(lake: Lake) -> LayeredTable:
     return LayeredTable(lake, _STAGE, FEEDS, by=FEEDS.key)
 
 
-def layer_batches(
-    table: LayeredTable, columns: Sequence[str] | None = None, *, after: int = 0, users: pl.Series | None = None
-) -> Iterator[pa.Table]:
-    """The current feeds in layers later than `after`, a row group at a time: memory is bounded by one.
+def of_layers(
+    table: LayeredTable,
+    make: Callable[[pa.Table], Made],
+    columns: Sequence[str] | None = None,
+    *,
+    after: int = 0,
+    users: pl.Series | None = None,
+    n_ahead: int = _GROUPS_AHEAD,
+) -> Iterator[Made]:
+    """What `make` returns for the current feeds in layers later than `after`, for those of a row group at a time.
 
-    `columns` are paths of Parquet columns, None for all. `users`: only their feeds.
+    Threads read row groups and call `make`, for at most `n_ahead` that were not used yet. `columns` are paths of
+    Parquet columns, None for all. `users`: only their feeds.
     """
     newest = table.newest(after=after)
     if newest is None:
         return
     keys = newest.filter(~pl.col(IS_REMOVED)).select("user_id", SEQUENCE).collect()
     keys = keys if users is None else keys.filter(pl.col("user_id").is_in(users.implode()))
-    for path in table.layer_files:
-        with pq.ParquetFile(path) as file:
-            for group in range(file.num_row_groups):
-                own = pl.DataFrame(file.read_row_group(group, columns=["user_id", SEQUENCE]))
-                place = own.with_row_index("place").join(keys, on=["user_id", SEQUENCE], how="semi")["place"].sort()
-                if len(place):
-                    yield file.read_row_group(group, columns=columns, use_threads=False).take(place.to_arrow())
+    groups = (group for path in table.layer_files for group in _groups_with(path, keys))
+    yield from in_order(lambda group: make(group.read(columns)), groups, n_threads=_FILES_AT_ONCE, n_ahead=n_ahead)
+
+
+def of_base(lake: Lake, make: Callable[[pa.Table], Made], users: pl.Series) -> Iterator[Made]:
+    """What `make` returns for the feeds of these users below the layers; threads do it as in `of_layers`."""
+    keys = pl.DataFrame({"user_id": users})
+    groups = (group for path in lake.files(_STAGE, FEEDS.name) for group in _groups_with(path, keys) if len(users))
+    yield from in_order(lambda group: make(group.read(None)), groups, n_threads=_FILES_AT_ONCE)
+
+
+class _RowGroup(NamedTuple):
+    """A row group of a file, and the places of the rows to read of it, ascending."""
+
+    path: Path
+    metadata: pq.FileMetaData
+    number: int
+    places: Longs
+
+    def read(self, columns: Sequence[str] | None) -> pa.Table:
+        """The rows. Of the others, some at a time are in memory: few feeds of many are wanted mostly."""
+        first, found = 0, []
+        with pq.ParquetFile(self.path, metadata=self.metadata) as file:
+            for batch in file.iter_batches(_ROWS_AT_ONCE, [self.number], columns, use_threads=False):
+                begin, end = np.searchsorted(self.places, [first, first + len(batch)])
+                if begin < end:
+                    found.append(batch.take(pa.array(self.places[begin:end] - first)))
+                first += len(batch)
+        return pa.Table.from_batches(found)
+
+
+def _groups_with(path: Path, keys: pl.DataFrame) -> Iterator[_RowGroup]:
+    """The row groups of a file that have rows with these values of the columns of `keys`."""
+    with pq.ParquetFile(path) as file:
+        metadata, own = file.metadata, pl.DataFrame(file.read(columns=keys.columns))
+    wanted = own.with_row_index("place").join(keys, on=keys.columns, how="semi")["place"].sort()
+    ends = np.cumsum([metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)])
+    places = wanted.to_numpy().astype(np.int64)
+    for number, of_group in enumerate(np.split(places, np.searchsorted(places, ends[:-1]))):
+        if len(of_group):
+            yield _RowGroup(path, metadata, number, of_group - (ends[number - 1] if number else 0))
 
 
 def who_lists(lake: Lake, job_ids: pl.Series, *, others: bool = False) -> pl.DataFrame:

@@ -1,25 +1,18 @@
 """Stored lists without jobs that are no longer shown. Arrow moves whole columns: no item becomes an object."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from assets.lake import Lake
-from assets.ranking.listed import feeds_table, layer_batches
+from assets.ranking.listed import feeds_table, of_base, of_layers
 from features.schemas.ranking import FEEDS
 from models.arrays import NO_ENTRY, Longs, rank_within
 from models.ranking.settings import CompanyCap
-
-_STAGE = "ranking"
-_FILES_AT_ONCE = 2
 
 
 def shortened_feeds(
@@ -27,7 +20,7 @@ def shortened_feeds(
 ) -> Iterator[pl.DataFrame]:
     """The stored feeds of these users (FEEDS) as `without_closed` makes them, some at a time.
 
-    Memory is bounded by a few files of the table and a row group of its layers.
+    Memory is bounded by a few files of the table or row groups of its layers.
     """
     table = feeds_table(lake)
     newest = table.newest()
@@ -39,30 +32,8 @@ def shortened_feeds(
     def shortened(feeds: pa.Table) -> pl.DataFrame:
         return without_closed(FEEDS.conform(pl.DataFrame(feeds)), companies=companies, cap=cap)
 
-    wanted = pa.array(in_base.to_list(), pa.large_string())
-    files = lake.files(_STAGE, FEEDS.name) if len(in_base) else []
-    yield from _in_order(lambda path: shortened(_feeds_in(path, wanted)), files)
-    columns = list(FEEDS.columns)
-    yield from (shortened(feeds.select(columns)) for feeds in layer_batches(table, users=users))
-
-
-def _feeds_in(path: Path, users: pa.Array) -> pa.Table:
-    """The feeds of these users in a file."""
-    with pq.ParquetFile(path) as file:
-        parts = [file.read_row_group(n, use_threads=False) for n in range(file.num_row_groups)]
-    return pa.concat_tables([part.filter(pc.is_in(part["user_id"].cast(pa.large_string()), users)) for part in parts])
-
-
-def _in_order(make: Callable[[Path], pl.DataFrame], paths: Iterable[Path]) -> Iterator[pl.DataFrame]:
-    """What `make` returns for each path. Threads are never further ahead than there are of them."""
-    waiting: deque[Future[pl.DataFrame]] = deque()
-    with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
-        for path in paths:
-            if len(waiting) == _FILES_AT_ONCE:
-                yield waiting.popleft().result()
-            waiting.append(pool.submit(make, path))
-        while waiting:
-            yield waiting.popleft().result()
+    yield from of_base(lake, shortened, in_base)
+    yield from of_layers(table, lambda feeds: shortened(feeds.select(list(FEEDS.columns))), users=users)
 
 
 def without_closed(feeds: pl.DataFrame, *, companies: pl.DataFrame, cap: CompanyCap) -> pl.DataFrame:
