@@ -115,6 +115,11 @@ def building_folder(published: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def write_views(run: PublishingRun, folder: Path, tables: Mapping[str, Mapping[str, Any]]) -> None:
+    """Writes the generation's database over its `tables`, which must be in `folder`; look-up files may follow."""
+    write_database(folder / DATABASE, folder, final_folder=run.published / run.generation_name(tables))
+
+
 def announce(
     run: PublishingRun,
     folder: Path,
@@ -127,10 +132,13 @@ def announce(
 ) -> Published:
     """Completes the generation in `folder`, gives it its name and announces it, unless the served one is newer.
 
+    The database is written too if it is not there yet.
+
     `sequence` numbers a delta on `last`; 0 is a full generation. A delta's base is that of `last`.
     """
     name = run.generation_name(tables)
-    write_database(folder / DATABASE, folder, final_folder=run.published / name)
+    if not (folder / DATABASE).exists():
+        write_views(run, folder, tables)
     base = last if sequence else None
     manifest = Manifest(
         generation=name,

@@ -8,6 +8,7 @@ import datetime as dt
 import hashlib
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import polars as pl
 
 from assets.lake import write_parquet
 from assets.publishing import generations
-from assets.publishing.build import Published, PublishingRun, announce, building_folder
+from assets.publishing.build import Published, PublishingRun, announce, building_folder, write_views
 from assets.publishing.delta_sources import NotComparableError, TableDelta, deltas_since
 from assets.publishing.full import publish_full
 from assets.publishing.lookup.delta_files import write_delta_lookup
@@ -70,12 +71,17 @@ def _publish(run: PublishingRun, sources: Mapping[str, Source], last: Manifest, 
         tables = {**last.tables, **replaced}
         for table, delta in deltas.items():
             tables[table] = _write_delta(folder, table, delta, sequence, last.tables[table])
-        with run.connect(folder) as new:
-            problems = _problems(new, run, deltas)
+        with run.connect(folder) as new, new.cursor() as checked, ThreadPoolExecutor(1) as pool:
+            # They take as long as the checks, and lie in the folder that goes if those refuse.
+            writing = pool.submit(
+                write_delta_lookup, folder, last, deltas, replaced, old, new, sequence=sequence, as_of=run.as_of
+            )
+            problems = _problems(checked, run, deltas)
             if "jobs" in deltas:
                 problems += closed_jobs_in_feeds(folder, deltas["jobs"], sequence)
-            refuse([*problems, *size_problems(new, run, last)])
-            lookup = write_delta_lookup(folder, last, deltas, replaced, old, new, sequence=sequence, as_of=run.as_of)
+            refuse([*problems, *size_problems(checked, run, last)])
+            write_views(run, folder, tables)
+            lookup = writing.result()
     return announce(run, folder, sources, last, tables, lookup, sequence=sequence)
 
 
@@ -153,5 +159,5 @@ def _problems(con: duckdb.DuckDBPyConnection, run: PublishingRun, deltas: Mappin
     for table, delta in deltas.items():
         if len(delta.rows):
             validation.add_keys(table, delta.rows)
-    validation.add_feeds(feeds.to_arrow())
+    validation.add_frame_of_feeds(feeds)
     return validation.problems()

@@ -70,6 +70,12 @@ class Validation:
         lists = pl.DataFrame({"owner": block.column("user_id"), "items": _checked_items(block.column("items"))})
         self._add("feeds", feed_problems(lists, self._rules))
 
+    def add_frame_of_feeds(self, feeds: pl.DataFrame) -> None:
+        """Checks feeds that are in memory as a frame; of their items, no other field is touched."""
+        fields = [pl.element().struct.field(name) for name in ITEM_FIELDS]
+        lists = feeds.select(owner="user_id", items=pl.col("items").list.eval(pl.struct(fields)))
+        self._add("feeds", feed_problems(lists, self._rules))
+
     def add_keys(self, table: str, rows: pl.DataFrame | None = None) -> None:
         """Looks for keys that occur twice in `rows`, which hold all rows of their first key column, or in the table."""
         keys = rows.select(KEYS[table]) if rows is not None else self._con.table(table).select(*KEYS[table]).pl()
@@ -93,8 +99,8 @@ class Validation:
 
 def _checked_items(items: pa.ChunkedArray) -> pa.LargeListArray:
     """The lists with the fields that are checked: reasons, which have most of the bytes, are not converted."""
-    flat = pc.list_flatten(items).combine_chunks()
-    fields = [pc.struct_field(flat, name) for name in ITEM_FIELDS]
+    flat = pc.list_flatten(items)
+    fields = [pc.struct_field(flat, name).combine_chunks() for name in ITEM_FIELDS]
     ends = np.cumsum(pc.fill_null(pc.list_value_length(items), 0).to_numpy())
     offsets = np.concatenate([[0], ends]).astype(np.int64)
     return pa.LargeListArray.from_arrays(offsets, pa.StructArray.from_arrays(fields, list(ITEM_FIELDS)))
