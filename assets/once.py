@@ -8,10 +8,14 @@ Result = TypeVar("Result")
 
 
 class Once(Generic[Result]):
-    """Keeps the last result in the process, with what it was made of. Threads that ask at once make it once."""
+    """Keeps the last result in the process, with what it was made of. Threads that ask at once make it once.
 
-    def __init__(self) -> None:
+    It is forgotten when `n_steps` have got it: the steps after them need the memory.
+    """
+
+    def __init__(self, n_steps: int = 2) -> None:
         self._making = Lock()
+        self._n_steps = self._n_left = n_steps
         self._last: tuple[object, Result] | None = None
 
     def get(self, made_of: object, make: Callable[[], Result]) -> Result:
@@ -19,5 +23,9 @@ class Once(Generic[Result]):
         with self._making:
             if self._last is None or self._last[0] != made_of:
                 self._last = None  # before the next one is made: both at once would need twice the memory
-                self._last = made_of, make()
-            return self._last[1]
+                self._last, self._n_left = (made_of, make()), self._n_steps
+            result = self._last[1]
+            self._n_left -= 1
+            if self._n_left == 0:
+                self._last = None
+            return result

@@ -33,3 +33,13 @@ def test_another_origin_makes_another_result_and_a_failure_is_not_kept() -> None
         kept.get("b", lambda: (_ for _ in ()).throw(OSError("disk")))
     assert kept.get("b", lambda: "of b") == "of b"
     assert kept.get("a", lambda: "of a again") == "of a again"
+
+
+def test_a_result_is_forgotten_when_all_steps_got_it() -> None:
+    kept, made = Once[list[int]](n_steps=3), iter(range(9))
+    got = [kept.get("files", lambda: [next(made)]) for _ in range(7)]
+    assert got == [[0], [0], [0], [1], [1], [1], [2]]
+    assert kept.get("other files", lambda: [next(made)]) == [3]
+    assert kept.get("other files", lambda: [next(made)]) == [3]
+    assert kept.get("other files", lambda: [next(made)]) == [3]
+    assert kept.get("other files", lambda: [next(made)]) == [4]
