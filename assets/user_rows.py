@@ -46,8 +46,10 @@ def rows_of(lake: Lake, stage: str, table: Table, users: pl.Series) -> pl.DataFr
         if len(kept.users) + len(missing) > MOST_USERS:
             return _read(lake, stage, table, users.sort())
         if len(missing):
-            rows = pl.concat([kept.rows, _read(lake, stage, table, missing)])
-            kept = _Kept(mark, pl.concat([kept.users, missing]), rows.sort(table.key))
+            rows = _read(lake, stage, table, missing)
+            if len(kept.rows):  # of other users: to merge by the first column of the key is to sort by the key
+                rows = kept.rows.merge_sorted(rows, key="user_id")
+            kept = _Kept(mark, pl.concat([kept.users, missing]), rows)
         _KEPT[place] = kept
     if len(kept.users) == len(users):
         return kept.rows
