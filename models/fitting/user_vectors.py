@@ -87,14 +87,16 @@ def replace_users(vectors: UserVectors, user_ids: pl.Series, new: UserVectors) -
     """
     kept = (~vectors.user_ids.is_in(user_ids.implode())).to_numpy()
     ids = pl.concat([vectors.user_ids.filter(pl.Series(kept)), new.user_ids])
-    order = ids.arg_sort()
-    row_of = np.empty(len(ids), dtype=np.int64)
-    row_of[order.to_numpy()] = np.arange(len(ids))
-    n_kept = int(kept.sum())
+    order = ids.arg_sort().to_numpy()
+    is_new = order >= (n_kept := int(kept.sum()))
+    new_row = order[is_new] - n_kept
+    old_row = np.zeros(len(ids), dtype=np.int64)
+    old_row[~is_new] = np.flatnonzero(kept)[order[~is_new]]
 
     def spliced(old_rows: NDArray[Any], new_rows: NDArray[Any]) -> NDArray[Any]:
-        rows = np.empty((len(ids), *old_rows.shape[1:]), dtype=old_rows.dtype)
-        rows[row_of[:n_kept]], rows[row_of[n_kept:]] = old_rows[kept], new_rows
+        # One pass over the rows of all users, without a copy of those that are kept.
+        rows = old_rows[old_row] if len(old_rows) else np.empty((len(ids), *old_rows.shape[1:]), dtype=old_rows.dtype)
+        rows[is_new] = new_rows[new_row]
         return rows
 
     n_summaries = len(vectors.summary_vectors)
