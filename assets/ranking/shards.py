@@ -45,7 +45,7 @@ from models.ranking.settings import Settings
 from models.ranking.stages import Timings, rank_batch
 
 _STAGE = "ranking"
-_BATCH_USERS = 2_048
+_BATCH_USERS = 768  # some for each thread, also where few users are ranked
 _COUNTING = Lock()
 
 

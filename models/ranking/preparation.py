@@ -4,7 +4,9 @@ Users who opted out of personalisation get profile signals only: their rows in e
 """
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -109,6 +111,15 @@ def build_job_context(
     score = jobs.prior_score()
     als_centroids, content_centroids = _centroids(fitted)
     als_weight = sum(member.weight for member in fitted.collaborative.chosen() if member.model == ALS)
+    index_of = partial(build_index, exact_jobs=settings.exact_jobs)
+    with ThreadPoolExecutor(settings.n_threads) as pool:  # of what takes a tenth of a second or more
+        content_index = pool.submit(
+            index_of, content.rows, probed_jobs=_CONTENT_PROBED_JOBS, centroids=content_centroids
+        )
+        sketch = pool.submit(topic_sketch, content.rows)
+        als_index = pool.submit(index_of, als.rows if als_weight else als.rows[:0], centroids=als_centroids)
+        sparse_parts = pool.submit(_sparse_parts, fitted.collaborative, jobs)
+        interacted = pool.submit(_interacted, fitted.user_neighbours, jobs)
     context = JobContext(
         settings=settings,
         as_of=as_of,
@@ -117,23 +128,16 @@ def build_job_context(
         index=index,
         prior_score=score,
         popular_diverse=popular_diverse(score, jobs.company),
-        sketch=topic_sketch(content.rows),
+        sketch=sketch.result(),
         als=als,
-        als_index=build_index(
-            als.rows if als_weight else als.rows[:0], exact_jobs=settings.exact_jobs, centroids=als_centroids
-        ),
+        als_index=als_index.result(),
         als_weight=als_weight,
-        sparse_parts=_sparse_parts(fitted.collaborative, jobs),
+        sparse_parts=sparse_parts.result(),
         content=content,
-        content_index=build_index(
-            content.rows,
-            exact_jobs=settings.exact_jobs,
-            probed_jobs=_CONTENT_PROBED_JOBS,
-            centroids=content_centroids,
-        ),
+        content_index=content_index.result(),
         culture=as_factors(np.pad(fitted.job_vectors.about_vectors, ((0, 1), (0, 0)))),
         culture_rows=_culture_rows(fitted.job_vectors, vector_row),
-        interacted=_interacted(fitted.user_neighbours, jobs),
+        interacted=interacted.result(),
         user_links=fitted.user_neighbours.matrix(),
         also_applied_rows=positions(fitted.also_applied.job_ids, index.representatives),
         also_applied_jobs=jobs.rows_of(fitted.also_applied.job_ids),
