@@ -37,6 +37,7 @@ _RULES = {
     "range": "scores outside 0 to 1",
     "company_cap": "more of one company at the top than the cap allows",
 }
+_CHECKED_FEEDS = 4_096  # at once: what is known of each item needs more memory than the feeds
 
 
 class ValidationFailedError(JobfeedError, RuntimeError):
@@ -71,10 +72,11 @@ class Validation:
         self._add("feeds", feed_problems(lists, self._rules))
 
     def add_frame_of_feeds(self, feeds: pl.DataFrame) -> None:
-        """Checks feeds that are in memory as a frame; of their items, no other field is touched."""
+        """Checks feeds that are in memory as a frame, some at a time; of their items, no other field is touched."""
         fields = [pl.element().struct.field(name) for name in ITEM_FIELDS]
         lists = feeds.select(owner="user_id", items=pl.col("items").list.eval(pl.struct(fields)))
-        self._add("feeds", feed_problems(lists, self._rules))
+        for some in lists.iter_slices(_CHECKED_FEEDS):
+            self._add("feeds", feed_problems(some, self._rules))
 
     def add_keys(self, table: str, rows: pl.DataFrame | None = None) -> None:
         """Looks for keys that occur twice in `rows`, which hold all rows of their first key column, or in the table."""

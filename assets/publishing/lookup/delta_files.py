@@ -43,6 +43,7 @@ from serving.contract.text_tables import offsets_path, text_ids_path
 
 MERGED_DELTAS = 8
 _BATCH_VALUES = 4096
+_BATCH_FEEDS = 8192  # for each batch, its reasons are compared with all that have a text
 _NO_VALUES = pl.DataFrame(schema={"id": pl.String, "value": pl.String})
 
 
@@ -209,7 +210,8 @@ def _write_changed(
     if table == "feeds":
         # A feed that lost its items has no components any more.
         file.put_gone(COMPONENTS_PREFIX, change.rows[KEYS[table][0]].to_list())
-        write_values(file, rows.to_arrow(), text_ids)
+        for some in rows.iter_slices(_BATCH_FEEDS):
+            write_values(file, some.to_arrow(), text_ids)
         return
     if table == "jobs":
         changed = change.rows.select("job_id")
