@@ -23,8 +23,8 @@ _SECONDS_PER_CUBE = 4e-12  # of a regression: neighbours cubed
 _SECONDS_PER_PAIR = 5e-10  # a co-occurrence that a regression looks at
 _SECONDS_PER_CO_OCCURRENCE = 1.2e-7  # to find it and to sort it
 _PAIR_BYTES = 8  # an entry of a sparse matrix: value and column
-_PLACE_BYTES = 9  # of one entry that a row of neighbours may have
-_LINK_BYTES = 17  # an entry of a matrix of neighbours while it is made
+_PLACE_BYTES = 8  # of one entry that a row of neighbours may have
+_LINK_BYTES = 20  # an entry of a matrix of neighbours while it is made
 _COPIES = 4  # of the interactions, while a model is fitted
 _CO_OCCURRENCE_COPIES = 6
 

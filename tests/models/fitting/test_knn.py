@@ -45,7 +45,7 @@ def test_empty_matrices_have_no_similar_rows(shape: tuple[int, int]) -> None:
 
 @given(
     values=st.lists(st.lists(st.integers(0, 4), min_size=6, max_size=6), min_size=1, max_size=5),
-    k=st.integers(1, 7),
+    k=st.integers(0, 7),
 )
 def test_the_largest_of_rows_are_taken_by_column(values: list[list[int]], k: int) -> None:
     dense = np.array(values, dtype=np.float32)
