@@ -168,16 +168,17 @@ def asked(question: Callable[[], Any], folder: Path) -> Any:
 
 
 def served(data: Path) -> dict[str, Any]:
-    """The served generation: its name, its instant, and what is damaged in it. Call it in a child."""
+    """The served generation: its name, kind and instant, and what is damaged in it. Call it in a child."""
     from assets.publishing import generations
 
     name = generations.current_generation(data / "published")
     if name is None:
-        return {"name": None, "as_of": None, "problems": ["nothing is served"]}
-    as_of = generations.read_manifest(data / "published", name).as_of
+        return {"name": None, "kind": None, "as_of": None, "problems": ["nothing is served"]}
+    manifest = generations.read_manifest(data / "published", name)
     return {
         "name": name,
-        "as_of": as_of,
+        "kind": manifest.kind,
+        "as_of": manifest.as_of,
         "problems": [str(one) for one in generations.verify(data / "published", name)],
     }
 
