@@ -16,6 +16,7 @@ import polars as pl
 from assets.config.files import settings_digest
 from assets.ingest.landing import LandingManifest, hidden, list_landed
 from assets.lake import Lake, write_bytes
+from assets.notes import read_note
 from assets.training.embedding_switch import is_switching
 from features.interactions import CLOCK_SKEW
 from features.schemas.bronze import USER_RECORDS
@@ -192,11 +193,7 @@ def _last_number(lake: Lake) -> int:
 
 def _read(path: Path) -> Mapping[str, Any]:
     """What a file of the ledger says; nothing if it is missing or damaged, and then the next run looks for itself."""
-    try:
-        found = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    return read_note(path, dict) or {}
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ import polars as pl
 
 from assets.lake import Lake, replace_parts, write_bytes, write_parquet
 from assets.llm.ledger import Ledger
+from assets.notes import read_note
 from assets.parts import current_parts, remove_part, remove_replaced
 from features.schemas.bronze import ERASURES, QUARANTINE
 from features.schemas.catalog import DAILY_INTERACTIONS
@@ -61,11 +62,10 @@ def note_purged(lake: Lake, requests: pl.DataFrame, *, run_id: str) -> None:
 
 def purged_by(lake: Lake, *, run_id: str) -> pl.DataFrame:
     """The requests (ERASURES) that the run has purged."""
-    try:
-        note = json.loads(_note(lake).read_bytes())
-    except FileNotFoundError:
-        return ERASURES.empty()
-    rows = [(user_id, dt.datetime.fromisoformat(at)) for user_id, at in note["requests"] if note["run_id"] == run_id]
+    note = read_note(_note(lake), dict)
+    if note is None or note.get("run_id") != run_id:
+        return ERASURES.empty()  # what was not finished is purged once more by the next run
+    rows = [(user_id, dt.datetime.fromisoformat(at)) for user_id, at in note["requests"]]
     return pl.DataFrame(rows, schema=dict(ERASURES.columns), orient="row")
 
 

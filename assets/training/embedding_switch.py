@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assets.lake import Lake, write_bytes
+from assets.notes import read_note
 from features.errors import JobfeedError
 
 if TYPE_CHECKING:
@@ -44,11 +45,14 @@ class Serving:
 
 
 def read_serving(lake: Lake) -> Serving | None:
-    """None before the first run."""
+    """None before the first run, or if nobody can read what the last one noted."""
     from assets.training.embedding_models import EmbeddingModel
 
     stored = _stored(lake)
-    return Serving(**{**stored, "model": EmbeddingModel.of_json(stored["model"])}) if stored else None
+    try:
+        return Serving(**{**stored, "model": EmbeddingModel.of_json(stored["model"])})
+    except (KeyError, TypeError):
+        return None
 
 
 def write_serving(lake: Lake, serving: Serving) -> None:
@@ -80,11 +84,7 @@ def is_switching(lake: Lake) -> bool:
 
 
 def _stored(lake: Lake) -> dict[str, Any]:
-    try:
-        stored: dict[str, Any] = json.loads(_path(lake).read_bytes())
-    except FileNotFoundError:
-        return {}
-    return stored
+    return read_note(_path(lake), dict) or {}
 
 
 def _path(lake: Lake) -> Path:

@@ -21,6 +21,7 @@ from tests.disk_faults import ERRORS, DiskFault, install
 
 _SYSTEM = r"No space left|Input/output error|Read-only file system|Permission denied"
 _MEGABYTE = 2**20
+_PAGE = 4096
 
 
 @dataclasses.dataclass
@@ -146,7 +147,7 @@ def missing_file(world: World) -> Fault:
 
 def damaged_notes(world: World) -> Fault:
     """What runs keep in mind of one another is no JSON, other JSON, cut off or gone."""
-    patterns = ("lake/.runs/**/*", "lake/bronze/.mirrored*", "lake/bronze/source_state.json", ".store/*.json")
+    patterns = ("lake/.runs/**/*", "lake/.*.json", "lake/*/.*.json", "lake/bronze/source_state.json", ".store/*.json")
     path = world.rng.choice([one for pattern in patterns for one in sorted(world.data.glob(pattern)) if one.is_file()])
     body = path.read_bytes()
     path.unlink()  # it is a hard link
@@ -203,7 +204,7 @@ def locked_records(world: World) -> Fault:
 
 
 def earlier_clock(world: World) -> Fault:
-    """A run for an instant before that of what is served comes in between."""
+    """A run for an instant before that of what is served comes in between. It sees jobs before the twin does."""
     back = dt.timedelta(minutes=world.rng.choice((20, 300, 3000)))
 
     def run(world: World) -> Child:
@@ -211,8 +212,7 @@ def earlier_clock(world: World) -> Fault:
         child.wait()
         return child
 
-    # Then a daily run comes before others go on.
-    return Fault(f"a run {back} earlier", "never", run, is_repeatable=world.job == "daily")
+    return Fault(f"a run {back} earlier", "never", run, is_repeatable=False)
 
 
 def later_files(world: World) -> Fault:
@@ -247,9 +247,9 @@ def stopped_run(world: World) -> Fault:
 
 
 def _full(folder: Path, free: int, says: str) -> Fault:
-    """A file system under `folder` that has `free` bytes left, to a megabyte, as files take whole pages."""
-    used = int(subprocess.check_output(["du", "-sm", folder]).split()[0])
-    _mount(folder, f"size={(used + 1) * _MEGABYTE + free}")
+    """A file system under `folder` that has about `free` bytes left. Each link to a file becomes a file of its own."""
+    pages = sum(1 + -(-path.stat().st_size // _PAGE) for path in folder.rglob("*") if path.is_file())
+    _mount(folder, f"size={pages * _PAGE + free}")
     return Fault(
         f"{free / 1000:,.0f} kB free for {folder.name}",
         says,

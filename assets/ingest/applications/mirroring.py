@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from assets.erasing.requests import Erasures
 from assets.ingest.events.store import EventStore
 from assets.lake import Lake, write_bytes
+from assets.notes import read_note
 from assets.user_rows import blocks_of_users, rows_of_users
 from features.applications.states import INTERVIEWED, KNOWN_TO_EMPLOYER, OFFERED
 from features.hashing import stable_hash
@@ -143,10 +144,7 @@ def _of_at_most(parts: Sequence[Path], n_rows: int) -> Iterator[list[Path]]:
 
 def _new_parts(lake: Lake, name: str) -> list[Path]:
     """The parts of a bronze table that were not looked at yet. Merged ones are looked at once more."""
-    try:
-        seen = set(json.loads(_note(lake, name).read_bytes()))
-    except FileNotFoundError:
-        seen = set()
+    seen = {str(one) for one in read_note(_note(lake, name), list) or []}
     return [path for path in lake.files("bronze", name) if path.name not in seen]
 
 

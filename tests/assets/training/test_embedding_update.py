@@ -204,6 +204,17 @@ def test_the_first_model_must_work(world: World) -> None:
     assert read_serving(world.lake) is None
 
 
+@pytest.mark.parametrize("body", [b"", b"[1]", b"{}", b'{"model": 1}', b'{"share": 1}', bytes(40)])
+def test_a_damaged_note_of_the_model_is_made_anew(world: World, body: bytes) -> None:
+    world.run(16)
+    [note] = world.lake.root.glob("training/*.json")
+    before = note.read_bytes()
+    note.write_bytes(body)
+    assert read_serving(world.lake) is None
+    assert model_of(world.run(16)) == "16"
+    assert note.read_bytes() == before
+
+
 def test_a_replay_uses_the_model_that_serves(world: World, tmp_path: Path) -> None:
     world.run(16)
     world.run(8, may_switch=False)

@@ -135,3 +135,17 @@ def test_events_of_a_later_run_are_seen_whatever_was_merged(lake: Lake) -> None:
     lake.compact("bronze", EVENTS, more_than=1, partition=day)
     assert open_applications(lake) == 0
     assert dt.date.fromisoformat(day.removeprefix("date=")) == at(0).date()
+
+
+@pytest.mark.parametrize("body", [None, b"", b"[1, 2", b"{}", b"[{}]", bytes(40)])
+def test_parts_are_looked_at_once_more_when_the_note_of_them_is_damaged(lake: Lake, body: bytes | None) -> None:
+    store_events(lake, event("e1", "save"), event("e2", "apply", 5))
+    store_log(lake, status("s1", 0, "applied", job_id="hh:7"))
+    assert (open_applications(lake), record_applications(lake)) == (2, 1)
+    before = lake.scan("bronze", APPLICATION_LOG).sort("event_id").collect()
+    for note in sorted((lake.root / "bronze").glob(".mirrored-*.json")):
+        note.unlink()
+        if body is not None:
+            note.write_bytes(body)
+    assert (open_applications(lake), record_applications(lake)) == (0, 0)
+    assert lake.scan("bronze", APPLICATION_LOG).sort("event_id").collect().equals(before)
