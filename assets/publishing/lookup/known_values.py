@@ -84,7 +84,7 @@ def known_values(published: Path, last: Manifest | None) -> KnownValues:
     return KnownValues(dictionary, folder / LOOKUP, prints)
 
 
-def _values(path: Path, wanted: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+def _values(path: Path, wanted: Sequence[bytes]) -> list[tuple[bytes, Stored]]:
     """Those of the wanted keys that the look-up file has, with their stored values.
 
     The file is mapped only meanwhile: what was read of a mapped file counts as memory of the process.
