@@ -118,6 +118,19 @@ def test_who_is_not_ranked_now_follows_in_the_next_hours(day: Day, tmp_path: Pat
     assert day.run("touched", budget=8).n_ranked == 0
 
 
+def test_users_are_found_alike_in_small_batches(day: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Day(day.market, Lake(tmp_path / "other"), hidden=day.hidden)
+    other.run("all", after=dt.timedelta(0))
+    day.hidden, other.hidden = set(), set()
+    day.run("touched", budget=10)
+    monkeypatch.setattr("assets.ranking.new_jobs.CHUNK_USERS", 25)
+    monkeypatch.setattr("assets.ranking.new_jobs._BATCH_USERS", 7)
+    other.run("touched", budget=10)
+    assert other.feeds.equals(day.feeds)
+    assert waiting_users(other.lake).equals(waiting_users(day.lake))
+    assert len(waiting_users(day.lake)) > 0
+
+
 def test_the_nearest_users_of_each_job_come_first(day: Day) -> None:
     day.hidden = set()
     day.run("touched", budget=10)
