@@ -46,16 +46,19 @@ def first_allowed(lists: Ints, which: NDArray[Any], forbidden: Any, *, k: int) -
     return found
 
 
-def merge(found: Sequence[Ints], *, n_jobs: int, cap: int) -> Candidates:
+def merge(found: Sequence[Ints], limits: Sequence[int], *, n_jobs: int, cap: int) -> Candidates:
     """The union of several retrievers' lists (their index is their bit), at most `cap` jobs a row.
 
-    If there are more, jobs with the best rank in any list, relative to the length of the list, are kept.
+    If there are more, jobs with the best rank in any list, relative to the limit of the list, are kept. Not to its
+    length: that depends on who else is in the block, and the candidates of a user must not.
     """
     if not found:
         return Candidates(np.zeros((0, 0), dtype=np.int32), np.zeros((0, 0), dtype=np.uint16))
     proposals = [
-        _UNION_KEY.pack(priority=np.arange(n) * _PRIORITY_LEVELS // max(n, 1), job=0, found_by=1 << retriever)
-        for retriever, n in enumerate(jobs.shape[1] for jobs in found)
+        _UNION_KEY.pack(
+            priority=np.arange(jobs.shape[1]) * _PRIORITY_LEVELS // max(limit, 1), job=0, found_by=1 << retriever
+        )
+        for retriever, (jobs, limit) in enumerate(zip(found, limits, strict=True))
     ]
     keys = np.full((len(found[0]), sum(map(len, proposals))), _NO_KEY)
     _unite(np.concatenate(found, axis=1), np.concatenate(proposals), n_jobs, keys)

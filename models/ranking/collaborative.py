@@ -33,7 +33,7 @@ def collaborative_scores(
     found = CollaborativeScores(lists[0], best, shares, np.ones_like(best))
     if len(lists) == 1:
         return found
-    union = merge(lists, n_jobs=context.jobs.n, cap=k * len(lists)).jobs
+    union = merge(lists, [k] * len(lists), n_jobs=context.jobs.n, cap=k * len(lists)).jobs
     value = np.where(union >= 0, np.nan_to_num(_weighted(context, batch, rows, found, np.maximum(union, 0))), -np.inf)
     order = top_k(value.astype(np.float32), k)
     taken = np.take_along_axis(union, np.maximum(order, 0), axis=1) if union.shape[1] else union

@@ -55,15 +55,22 @@ def retrieve(block: UserBlock) -> Candidates:
     Users with less than `limits.least` candidates get more of the popular ones.
     """
     context, limits = block.context, block.context.settings.limits
-    found = [find(block, limits.per_retriever.get(name, POPULAR_ITEMS)) for name, find in block.batch.finders.items()]
-    union = merge(found, n_jobs=context.jobs.n, cap=limits.cap)
+    finders = block.batch.finders
+    most = [limits.per_retriever.get(name, POPULAR_ITEMS) for name in finders]
+    found = [find(block, limit) for find, limit in zip(finders.values(), most, strict=True)]
+    union = merge(found, most, n_jobs=context.jobs.n, cap=limits.cap)
     is_short = (union.jobs >= 0).sum(axis=1) < min(limits.least, context.jobs.n)
     if not is_short.any():
         return union
     # Twice the least: enough is left even if all jobs found before are among them.
     every = np.zeros(int(is_short.sum()), np.int32)
     more = first_allowed(context.popular_diverse[None, :], every, block.forbidden[is_short], k=2 * limits.least)
-    longer = merge([*(jobs[is_short] for jobs in found[:-1]), more], n_jobs=context.jobs.n, cap=limits.cap)
+    longer = merge(
+        [*(jobs[is_short] for jobs in found[:-1]), more],
+        [*most[:-1], 2 * limits.least],
+        n_jobs=context.jobs.n,
+        cap=limits.cap,
+    )
     width = max(union.jobs.shape[1], longer.jobs.shape[1])
     jobs = np.full((len(is_short), width), NO_ENTRY, dtype=np.int32)
     found_by = np.zeros((len(is_short), width), dtype=np.uint16)

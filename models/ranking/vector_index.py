@@ -20,6 +20,7 @@ from models.sort_keys import descending_key, score_of_key
 
 PROBED_JOBS = 4_000  # compared with each user, however many jobs there are
 _SEED = 1
+_DECIMALS = 5  # of products that are compared
 
 
 class VectorIndex(NamedTuple):
@@ -71,7 +72,7 @@ def nearest_jobs(
     """The `k` jobs with the greatest positive products per user, (B, k), -1 padded, and the greatest product (B,).
 
     `users` (B, d); users that are not known are skipped. Jobs of `forbidden` (B x J) are never returned, but they may
-    set the greatest product. Equal products come in the order of the jobs.
+    set the greatest product. Products that are equal to _DECIMALS come in the order of the jobs if all are compared.
     """
     # At least one column: the greatest product is needed whatever `k` is.
     found = np.full((len(users), max(k, 1)), -1, dtype=np.int32)
@@ -79,11 +80,17 @@ def nearest_jobs(
     if len(index.jobs) and is_known.any():
         queries = np.ascontiguousarray(users, dtype=np.float32)
         if len(index.centroids) == 0:
-            _search_all(queries @ index.rows.T, index, is_known, CsrArrays.of(forbidden), found, best)
+            scores = _rounded(queries @ index.rows.T)
+            _search_all(scores, index, is_known, CsrArrays.of(forbidden), found, best)
         else:
-            similarity = queries @ index.centroids.T
+            similarity = _rounded(queries @ index.centroids.T)
             _search_clusters(queries, similarity, index, is_known, CsrArrays.of(forbidden), found, best)
     return found[:, : max(k, 0)], best
+
+
+def _rounded(products: Floats) -> Floats:
+    """Without the last bits: a product of matrices has others for the same user if there are other users beside."""
+    return np.round(products, _DECIMALS, out=products)
 
 
 @compiled

@@ -27,14 +27,15 @@ def _found(draw: Any) -> tuple[list[NDArray[np.int32]], int]:
 @given(_found(), st.integers(1, 12))
 def test_the_union_is_what_a_dictionary_gives(made: tuple[list[NDArray[np.int32]], int], cap: int) -> None:
     found, n_jobs = made
-    union = merge(found, n_jobs=n_jobs, cap=cap)
+    limits = [jobs.shape[1] + 2 for jobs in found]
+    union = merge(found, limits, n_jobs=n_jobs, cap=cap)
     for row in range(len(found[0])):
         best: dict[int, int] = {}
         finders: dict[int, int] = {}
         for retriever, jobs in enumerate(found):
             for place, job in enumerate(jobs[row]):
                 if job != NO_ENTRY:
-                    priority = place * 1000 // jobs.shape[1]
+                    priority = place * 1000 // limits[retriever]
                     best[job] = min(best.get(job, 10_000), priority)
                     finders[job] = finders.get(job, 0) | 1 << retriever
         expected = sorted(best, key=lambda job: (best[job], job))[:cap]
@@ -43,9 +44,27 @@ def test_the_union_is_what_a_dictionary_gives(made: tuple[list[NDArray[np.int32]
         assert union.found_by[row][kept].tolist() == [finders[job] for job in expected]
 
 
+@given(_found(), st.integers(1, 12))
+def test_the_union_of_a_row_is_the_same_whoever_is_beside_it(
+    made: tuple[list[NDArray[np.int32]], int], cap: int
+) -> None:
+    found, n_jobs = made
+    limits = [n_jobs] * len(found)
+    union = merge(found, limits, n_jobs=n_jobs, cap=cap)
+    for row in range(len(found[0])):
+        own = [jobs[row : row + 1] for jobs in found]
+        trimmed = [jobs[:, : 1 + int(np.max(np.flatnonzero(jobs[0] >= 0), initial=-1))] for jobs in own]
+        alone = merge(trimmed, limits, n_jobs=n_jobs, cap=cap)
+        width = alone.jobs.shape[1]
+        assert union.jobs[row, :width].tolist() == alone.jobs[0].tolist()
+        assert union.found_by[row, :width].tolist() == alone.found_by[0].tolist()
+        assert (union.jobs[row, width:] == NO_ENTRY).all()
+
+
 def test_the_union_keeps_millions_of_jobs_apart() -> None:
     far = 30_000_000
-    union = merge([np.array([[far, 7]], np.int32), np.array([[NO_ENTRY, far]], np.int32)], n_jobs=far + 1, cap=5)
+    found = [np.array([[far, 7]], np.int32), np.array([[NO_ENTRY, far]], np.int32)]
+    union = merge(found, [2, 2], n_jobs=far + 1, cap=5)
     assert union.jobs.tolist() == [[far, 7]]
     assert union.found_by.tolist() == [[0b11, 0b01]]
 
