@@ -15,6 +15,7 @@ import polars as pl
 
 from assets.config.pipeline import Als, Pipeline
 from assets.lake import write_bytes
+from assets.notes import read_note
 from assets.resources import Workspace
 from assets.training.inputs import consented, representatives
 from features.errors import JobfeedError
@@ -194,11 +195,7 @@ def _starts(models: Path, found: Choice, configured: Als) -> dict[str, Any]:
 
 def _kept(path: Path) -> Mapping[str, Any]:
     """The content of the file of the choice; empty if there is none or it is damaged."""
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-    return kept if isinstance(kept, dict) else {}
+    return read_note(path, dict) or {}
 
 
 def _history(kept: Mapping[str, Any], *, but: object) -> Sequence[Mapping[str, Any]]:
