@@ -20,7 +20,6 @@ from models.sort_keys import descending_key, score_of_key
 
 PROBED_JOBS = 4_000  # compared with each user, however many jobs there are
 _SEED = 1
-_DECIMALS = 5  # of products that are compared
 
 
 class VectorIndex(NamedTuple):
@@ -72,7 +71,7 @@ def nearest_jobs(
     """The `k` jobs with the greatest positive products per user, (B, k), -1 padded, and the greatest product (B,).
 
     `users` (B, d); users that are not known are skipped. Jobs of `forbidden` (B x J) are never returned, but they may
-    set the greatest product. Products that are equal to _DECIMALS come in the order of the jobs if all are compared.
+    set the greatest product. Equal products come in the order of the jobs if all are compared.
     """
     # At least one column: the greatest product is needed whatever `k` is.
     found = np.full((len(users), max(k, 1)), -1, dtype=np.int32)
@@ -80,17 +79,18 @@ def nearest_jobs(
     if len(index.jobs) and is_known.any():
         queries = np.ascontiguousarray(users, dtype=np.float32)
         if len(index.centroids) == 0:
-            scores = _rounded(queries @ index.rows.T)
+            scores = _products(queries, index.rows)
             _search_all(scores, index, is_known, CsrArrays.of(forbidden), found, best)
         else:
-            similarity = _rounded(queries @ index.centroids.T)
+            similarity = _products(queries, index.centroids)
             _search_clusters(queries, similarity, index, is_known, CsrArrays.of(forbidden), found, best)
     return found[:, : max(k, 0)], best
 
 
-def _rounded(products: Floats) -> Floats:
-    """Without the last bits: a product of matrices has others for the same user if there are other users beside."""
-    return np.round(products, _DECIMALS, out=products)
+def _products(users: Floats, rows: Floats) -> Floats:
+    """All products (B, n). In single precision a user's would differ with the other users, and equal jobs from each
+    other: the order of the sums depends on the shapes of the matrices and on the place in them."""
+    return np.asarray(users.astype(np.float64) @ rows.astype(np.float64).T, dtype=np.float32)
 
 
 @compiled

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
+from models.arrays import unit_rows
 from models.ranking.vector_index import VectorIndex, build_index, nearest_jobs
 
 
@@ -48,6 +49,26 @@ def test_the_jobs_found_are_those_of_sorting_all_products(search: Any, seed: int
         assert np.allclose(jobs[listed] @ user, jobs[expected] @ user, atol=1e-5)
         assert not set(listed) & set(forbidden[row].indices.tolist()) and len(set(listed)) == len(listed)
         assert best[row] == pytest.approx(max(0, (jobs @ user).max()), abs=1e-5)  # whatever `k`
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 1000), n_jobs=st.integers(1, 120), scale=st.sampled_from([1e-6, 1.0, 1e4]))
+def test_a_user_finds_the_same_whoever_else_asks_whatever_the_scale(
+    search: Any, seed: int, n_jobs: int, scale: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    kinds = _crowd(seed, max(1, n_jobs // 3))
+    jobs = unit_rows(kinds[rng.integers(0, len(kinds), n_jobs)])  # many are equal
+    users = np.float32(scale) * unit_rows(_crowd(seed + 1, 40))
+    index, forbidden = search(jobs), _forbidden(seed, len(users), n_jobs)
+    found, best = nearest_jobs(index, users, users.any(axis=1), forbidden, 10)
+    for group in np.array_split(rng.permutation(len(users)), 7):
+        again, best_again = nearest_jobs(index, users[group], users[group].any(axis=1), forbidden[group], 10)
+        assert (again == found[group]).all() and (best_again == best[group]).all()
+    for row, user in enumerate(users):
+        expected = _sorted_by_product(jobs, user, forbidden[row], 10)
+        listed = found[row][found[row] >= 0]
+        assert np.allclose(jobs[listed] @ user, jobs[expected] @ user, atol=1e-5 * scale)
 
 
 def test_an_unknown_user_finds_nothing(search: Any) -> None:
