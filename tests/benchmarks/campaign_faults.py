@@ -53,7 +53,7 @@ class Fault:
     """What was done; how a run meets it; what a failed run must say; and how it ends, before and after the next run.
 
     `tells`: what a run that succeeds must say too. `is_repeatable`: the next run must leave the tables of the
-    undisturbed twin, of which those are `compared` whose names begin so.
+    undisturbed twin, of which those are `compared` whose names begin so, but for those that are `left_out`.
     """
 
     text: str
@@ -64,6 +64,7 @@ class Fault:
     tells: str = ""
     is_repeatable: bool = True
     compared: tuple[str, ...] = ("",)
+    left_out: frozenset[str] = frozenset()
 
 
 def disk_error(world: World) -> Fault:
@@ -160,6 +161,10 @@ def damaged_notes(world: World) -> Fault:
     )
 
 
+# Vectors have other last bits if a text is embedded beside other texts (docs/adr/0014).
+_OF_VECTORS = frozenset({"lake/training/text_embeddings", "lake/training/similar_jobs", "published/similar_jobs"})
+
+
 def failing_sources(world: World) -> Fault:
     """The board, HeadHunter or both answer wrongly or not at all, some times or until the run has ended."""
     what, place = world.rng.choice(campaign_sources.FAULTS), world.rng.choice(campaign_sources.PLACES)
@@ -168,7 +173,7 @@ def failing_sources(world: World) -> Fault:
     text = f"{what} below {place}, {n_times} times"
     # The run succeeds on what it got. Until a daily run, feeds of users whom nothing touches keep the scores of then.
     compared = ("",) if world.job == "daily" else ("lake/bronze/", "lake/catalog/")
-    return Fault(text, "never", undo=world.sources.mend, compared=compared)
+    return Fault(text, "never", undo=world.sources.mend, compared=compared, left_out=_OF_VECTORS)
 
 
 def full_records(world: World) -> Fault:

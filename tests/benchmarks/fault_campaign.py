@@ -224,7 +224,8 @@ def fault_episode(campaign: Campaign, kinds: list[str], *, n_more: int) -> None:
         _check_message(campaign, fault, world.data, what, child)
         _check_served(campaign, twin, world.data, what, child)
         fault.undo()
-        _repeat(campaign, twin, world.data, what, compared=fault.compared if fault.is_repeatable else ())
+        compared = fault.compared if fault.is_repeatable else ()
+        _repeat(campaign, twin, world.data, what, compared=compared, left_out=fault.left_out)
         fault.end()
     campaign.end_episode(twin)
 
@@ -252,15 +253,23 @@ def _check_served(campaign: Campaign, twin: Twin, data: Path, what: str, child: 
         campaign.counts["times that a whole generation was served in between"] += 1
 
 
-def _repeat(campaign: Campaign, twin: Twin, data: Path, what: str, *, compared: tuple[str, ...] = ("",)) -> None:
-    """Runs once more, and compares the tables whose names begin like one of `compared` with the twin's."""
+def _repeat(
+    campaign: Campaign,
+    twin: Twin,
+    data: Path,
+    what: str,
+    *,
+    compared: tuple[str, ...] = ("",),
+    left_out: frozenset[str] = frozenset(),
+) -> None:
+    """Runs once more, and compares the tables with the twin's whose names begin like one of `compared`."""
     child = runs.run(data, twin.job, twin.as_of)
     if child.wait() != 0 or _TRACEBACK in child.printed():
         campaign.fail(f"{what}: the next run failed", data, child)
         return
     if compared:
         found = runs.asked(lambda: runs.tables(data), campaign.folder)
-        names = twin.tables.keys() | found.keys()
+        names = (twin.tables.keys() | found.keys()) - left_out
         if runs.asked(lambda: runs.served(data), campaign.folder)["kind"] != twin.kind:
             # The run that is repeated after it had published makes a full generation. A delta leaves jobs as they are
             # if only the instant differs at which they were last seen.
