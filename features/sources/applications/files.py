@@ -112,7 +112,7 @@ def _fields(events: Sequence[Any]) -> pl.DataFrame:
 def _column(name: str, values: Sequence[object]) -> pl.Series:
     try:
         return pl.Series(name, values, dtype=pl.String)  # which takes nothing but texts
-    except TypeError:
+    except (TypeError, OverflowError):  # the latter for integers of more than 128 bits
         return pl.Series(name, _texts(values), dtype=pl.String)
 
 

@@ -178,6 +178,14 @@ def test_every_format_gives_the_same_rows() -> None:
         assert parsed.rejects["reason"].to_list() == ["unknown_state"]
 
 
+@pytest.mark.parametrize("huge", [2**127, -(2**127) - 1, 10**400])
+@pytest.mark.parametrize("field", FIELDS)
+def test_an_integer_of_any_size_stops_no_other_event(field: str, huge: int) -> None:
+    rows, refused = parse(event(event_id="e0"), interview(**{"event_id": "e1", field: huge}))
+    assert rows["event_id"][0] == "e0"
+    assert rows.height + len(refused) == 2
+
+
 def test_damaged_parquet_is_one_reject() -> None:
     parsed = parse_application_parquet(b"PAR1 nothing", rules=RULES)
     assert (parsed.rows.height, parsed.rejects["reason"].to_list()) == (0, ["unreadable"])
