@@ -15,14 +15,12 @@ from assets.ingest.report import RunReport
 from assets.lake import Lake
 from features.schemas.bronze import EVENTS
 from features.sources.events.files import read_events
-from features.sources.events.validation import NO_RULES, EventRules
+from features.sources.events.validation import FUTURE, NO_RULES, EventRules
 from features.sources.parsed import Parsed
 
 SOURCE = "interactions"
 FORMATS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".csv", ".parquet")
-FUTURE = "future"
 BLOCKS_AHEAD = 2
-_MILLISECONDS_FROM = 100_000_000_000
 
 
 def ingest_events(
@@ -49,32 +47,12 @@ def ingest_events(
 
 
 def retry_at(rejects: pl.DataFrame, *, as_of: dt.datetime) -> dt.datetime | None:
-    """When a file with these rejects is worth reading again: the date of its earliest event in the future.
+    """When a file with these rejects is worth reading again: the instant of its earliest event in the future.
 
-    None if there is no such event. If a raw event shows no time, every later run reads the file again.
+    None if there is no such event, or only of a year after 9999.
     """
-    raw = rejects.filter(pl.col("reason") == FUTURE)["raw"]
-    if raw.is_empty():
+    written = rejects.filter(pl.col("reason") == FUTURE)["detail"]
+    earliest = written.filter(~written.str.starts_with("+")).min()  # a year of more digits begins with a sign
+    if not isinstance(earliest, str):
         return None
-    found = raw.to_frame("raw").select(
-        pl.col("raw")
-        .str.extract(r"(?:occurred_at|timestamp)\W+(\d{4}-\d\d-\d\d)")
-        .str.to_date(strict=False)
-        .alias("iso"),
-        pl.col("raw")
-        .str.extract_groups(r"'occurred_at': datetime\.datetime\((?<year>\d+), (?<month>\d+), (?<day>\d+)")
-        .alias("built"),
-        pl.col("raw").str.extract(r"occurred_at\W+(\d{10,13})(?:\D|$)").cast(pl.Int64).alias("epoch"),
-    )
-    built = pl.date(*(pl.col("built").struct.field(part).cast(pl.Int32) for part in ("year", "month", "day")))
-    epoch = pl.col("epoch")
-    seconds = pl.when(epoch >= _MILLISECONDS_FROM).then(epoch // 1000).otherwise(epoch)
-    written = found.select(pl.coalesce("iso", built, pl.from_epoch(seconds).dt.date())).to_series()
-    # An earlier date is that of another field.
-    dates = written.set(written < as_of.date() - dt.timedelta(days=1), None)
-    later = as_of + dt.timedelta(microseconds=1)
-    earliest = dates.min()
-    if dates.null_count() or not isinstance(earliest, dt.date):
-        return later
-    # A day earlier, because a date is written in its own time zone.
-    return max(dt.datetime.combine(earliest, dt.time(), dt.UTC) - dt.timedelta(days=1), later)
+    return max(dt.datetime.fromisoformat(earliest), as_of + dt.timedelta(microseconds=1))

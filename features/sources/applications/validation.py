@@ -22,7 +22,13 @@ from features.schemas.bronze import (
     OFFER_ACTIONS,
 )
 from features.schemas.table import UTC_TIMESTAMP
-from features.sources.events.validation import FIRST_YEAR, MAX_ID_CHARACTERS, MILLISECONDS_FROM
+from features.sources.events.validation import (
+    FIRST_YEAR,
+    FUTURE,
+    MAX_ID_CHARACTERS,
+    MILLISECONDS_FROM,
+    future_instant,
+)
 from features.sources.parsed import Parsed, rejects
 from features.sources.values import LEAST_AMOUNT
 
@@ -60,7 +66,8 @@ def read_fields(
     An event is refused if it lacks what its type needs. Optional fields that make no sense become null.
     """
     typed = fields.with_columns(_cleaned()).with_columns(_typed(rules))
-    checked = typed.with_columns(_reason(rules).alias("reason"), _detail(rules).alias("detail")).with_row_index("row")
+    reasoned = typed.with_columns(_reason(rules).alias("reason")).with_row_index("row")
+    checked = reasoned.with_columns(pl.coalesce(future_instant("occurred_at_read"), _detail(rules)).alias("detail"))
     bad = checked.filter(pl.col("reason").is_not_null())
     refused = rejects(
         (entries[row], reason, detail or "", raw(row))
@@ -157,7 +164,7 @@ def _reason(rules: Rules) -> pl.Expr:
         *((_is_bad_id(name), f"bad_{name}") for name in _IDS),
         (names_none, "missing_application"),
         (at.is_null(), "bad_time"),
-        (at > rules.as_of + CLOCK_SKEW, "future"),
+        (at > rules.as_of + CLOCK_SKEW, FUTURE),
         (at < _FIRST_INSTANT, "too_old"),
         ((kind == "status") & pl.col("to").is_null(), "missing_to"),
         ((kind == "status") & pl.col("state").is_null(), "unknown_state"),

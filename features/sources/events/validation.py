@@ -43,7 +43,8 @@ UNTYPED_EVENTS: Mapping[str, pl.DataType | type[pl.DataType]] = {
     **dict.fromkeys(FLAGS, pl.Boolean),
 }
 INPUT_COLUMNS = ("occurred_at", *(name for name in UNTYPED_EVENTS if name not in ("entry", "part", *_TIMES)))
-_REFUSED: dict[str, type[pl.DataType]] = {"entry": pl.Int64, "part": pl.Int64, "reason": pl.String}
+FUTURE = "future"
+_REFUSED: dict[str, type[pl.DataType]] = {"entry": pl.Int64, "part": pl.Int64, "reason": pl.String, "detail": pl.String}
 _RFC_3339 = "%Y-%m-%dT%H:%M:%S%.f%#z"
 _LOCAL_TIME = "%Y-%m-%dT%H:%M:%S%.f"
 _USUAL_TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[+-][0-9:]+)$"
@@ -97,10 +98,11 @@ def parse_events(
         _occurred_at(events, rules.timezone).alias("occurred_at"),
     )
     checked = typed.with_columns(_reason(as_of, untidy_ids).alias("reason"))
-    refused = checked.filter(pl.col("reason").is_not_null()).select(*_REFUSED)
+    refused = checked.filter(pl.col("reason").is_not_null())
+    refused = refused.select("entry", "part", "reason", future_instant("occurred_at").fill_null("").alias("detail"))
     good = checked if refused.is_empty() else checked.filter(pl.col("reason").is_null())
     if undecoded:
-        more = pl.DataFrame([(*key, reason) for key, reason in undecoded.items()], schema=_REFUSED, orient="row")
+        more = pl.DataFrame([(*key, reason, "") for key, reason in undecoded.items()], schema=_REFUSED, orient="row")
         refused = pl.concat([refused, more]).sort("entry", "part")
     return Parsed(EVENTS.conform(good.select(_columns(good))), _rejects(refused, unit=unit, raw=raw(refused)))
 
@@ -113,10 +115,18 @@ def _rejects(refused: pl.DataFrame, *, unit: str, raw: Mapping[Part, bytes]) -> 
         refused.select(
             pl.when(pl.col("part").is_null()).then(name).otherwise(in_part).alias("entry"),
             "reason",
-            pl.lit("").alias("detail"),
+            "detail",
             pl.Series("raw", [truncate_raw(raw.get(key, b"")) for key in keys], dtype=pl.String),
         )
     )
+
+
+def future_instant(at: str) -> pl.Expr:
+    """The detail of a row whose `reason` is that it lies in the future: the instant in column `at`; else null.
+
+    The file is read again when that has come.
+    """
+    return pl.when(pl.col("reason") == FUTURE).then(pl.col(at).dt.to_string("%Y-%m-%dT%H:%M:%SZ"))
 
 
 def unreadable(entry: str, detail: str) -> Parsed:
@@ -186,7 +196,7 @@ def _reason(as_of: datetime, untidy_ids: Sequence[str]) -> pl.Expr:
         *((_is_bad_id(name), f"bad_{name}") for name in untidy_ids),
         (at.is_null() & pl.col("occurred_text").is_null() & pl.col("occurred_epoch").is_null(), "missing_occurred_at"),
         (at.is_null(), "bad_time"),
-        (at > as_of + CLOCK_SKEW, "future"),
+        (at > as_of + CLOCK_SKEW, FUTURE),
         (at < datetime(FIRST_YEAR, 1, 1, tzinfo=as_of.tzinfo), "too_old"),
     ]
     reason = pl.lit(None, pl.String)

@@ -36,6 +36,10 @@ def event(number: int, at: dt.datetime = AS_OF - DAY, **fields: Any) -> dict[str
     return {**made, **fields}
 
 
+def renamed_time(given: dict[str, Any], name: str) -> dict[str, Any]:
+    return {name if key == "occurred_at" else key: value for key, value in given.items()}
+
+
 def put(landing: Path, name: str, events: Sequence[object]) -> Path:
     path = landing / "interactions" / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -146,33 +150,54 @@ def test_events_of_the_future_wait_until_their_time_has_come(lake: Lake, landing
     assert lake.scan("bronze", QUARANTINE).collect()["reason"].to_list() == ["future"]
 
 
+LATER = AS_OF + 8 * DAY
+
+
 @pytest.mark.parametrize(
-    "raw",
+    "future",
     [
-        '{"occurred_at":"2026-03-09T01:00:00+05:00"}',
-        '{"type":"track","timestamp": "2026-03-09T00:00:00Z"}',
-        '{"occurred_at":1773014400}',
-        '{"occurred_at":1773014400123}',
-        "{'event_id': 'e', 'occurred_at': datetime.datetime(2026, 3, 9, 1, 2)}",
+        event(2, LATER.astimezone(dt.timezone(5 * HOUR))),
+        event(2, occurred_at=LATER.timestamp()),
+        event(2, occurred_at=int(LATER.timestamp())),
+        event(2, occurred_at=str(int(LATER.timestamp() * 1000))),
+        renamed_time(event(2, LATER), "ts"),
+        renamed_time(event(2, LATER), "Event Time"),
+        {"user_agent": "x" * 5000, **event(2, LATER)},
+        {"timestamp": "2001-01-01", **event(2, LATER)},
+        {"note": {"occurred_at": "9999-12-31"}, **event(2, LATER)},
+        {"type": "track", "messageId": "e2", "userId": "u1", "event": "view", "properties": {"job_id": "hh:1"},
+         "timestamp": LATER.isoformat()},
     ],
-)
-def test_the_raw_event_decides_when_to_read_again(raw: str) -> None:
-    rejects = pl.DataFrame({"reason": ["future"], "raw": [raw]})
-    assert retry_at(rejects, as_of=AS_OF) == dt.datetime(2026, 3, 8, tzinfo=dt.UTC)
+)  # fmt: skip
+def test_a_file_is_read_again_when_its_next_event_has_come_however_the_time_is_written(
+    lake: Lake, landing: Path, future: dict[str, Any]
+) -> None:
+    put(landing, "a.jsonl", [event(1), future])
+    assert counts(run(lake, landing)) == (2, 1, 0, 1)
+    assert counts(run(lake, landing, at=AS_OF + HOUR)) == (0, 0, 0, 0)
+    assert counts(run(lake, landing, at=LATER - HOUR)) == (0, 0, 0, 0)
+    assert counts(run(lake, landing, at=LATER)) == (2, 1, 1, 0)
 
 
-@pytest.mark.parametrize("other", ['"timestamp": "0001-01-01T00:00:00Z", ', '"timestamp": "2001-01-01", '])
-def test_an_old_date_in_another_field_does_not_count_as_the_time_of_a_future_event(other: str) -> None:
-    raw = "{" + other + '"occurred_at": "2026-03-09T00:00:00Z"}'
-    found = retry_at(pl.DataFrame({"reason": ["future"], "raw": [raw]}), as_of=AS_OF)
-    assert found is not None
-    assert AS_OF < found < AS_OF + HOUR
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_tables_of_events_wait_for_their_next_event_too(lake: Lake, landing: Path, suffix: str) -> None:
+    path = put(landing, f"a.{suffix}", [])
+    table = pl.DataFrame([event(1), event(2, LATER)])
+    if suffix == "csv":
+        table.rename({"occurred_at": "ts"}).write_csv(path)
+    else:
+        table.with_columns(pl.col("occurred_at").str.to_datetime(time_zone="UTC")).write_parquet(path)
+    assert counts(run(lake, landing)) == (2, 1, 0, 1)
+    assert counts(run(lake, landing, at=LATER - HOUR)) == (0, 0, 0, 0)
+    assert counts(run(lake, landing, at=LATER)) == (2, 1, 1, 0)
 
 
-def test_an_event_without_a_readable_time_is_retried_by_every_later_run() -> None:
-    rejects = pl.DataFrame({"reason": ["future", "bad_json"], "raw": ["e1,u1,view", "{"]})
-    assert AS_OF < (retry_at(rejects, as_of=AS_OF) or AS_OF) < AS_OF + HOUR
-    assert retry_at(rejects.tail(1), as_of=AS_OF) is None
+def test_only_instants_of_the_future_decide_when_to_read_again() -> None:
+    details = ["2026-03-09T01:02:03Z", "9999-12-31T23:59:59Z", "+10000-01-01T00:00:00Z", "2026-03-02T00:00:00Z"]
+    rejects = pl.DataFrame({"reason": ["future", "future", "future", "bad_time"], "detail": details})
+    assert retry_at(rejects, as_of=AS_OF) == dt.datetime(2026, 3, 9, 1, 2, 3, tzinfo=dt.UTC)
+    assert retry_at(rejects[1:], as_of=AS_OF) == dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
+    assert retry_at(rejects[2:], as_of=AS_OF) is None
 
 
 def test_bad_lines_go_to_quarantine_with_their_reasons_and_stop_nothing(lake: Lake, landing: Path) -> None:
