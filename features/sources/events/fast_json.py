@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from features.sources.events.field_names import REQUIRED
+from features.sources.events.field_names import REQUIRED, other_names
 from features.sources.events.validation import FLAGS, INPUT_COLUMNS, NUMBERS, UNTYPED_EVENTS
 from features.sources.lines import MAX_LINE_BYTES, Block
 
@@ -90,7 +90,8 @@ def _layout(samples: Iterable[bytes]) -> dict[str, object]:
                 seen[key] = event[key]
         if len(order) > MAX_KEYS:
             return {}
-    return {key: seen[key] for key in order}
+    unclear = other_names(order)  # a line with such a key is not regular
+    return {key: seen[key] for key in order if key not in unclear}
 
 
 def _split(lines: bytes) -> pl.Series | None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from features.sources.events.validation import INPUT_COLUMNS
@@ -41,4 +42,19 @@ def _itself(name: str) -> str | None:
 
 def renamed(event: Mapping[str, Any]) -> dict[str, Any]:
     """A decoded event under our names; other fields are left out."""
-    return {ours: event[name] for name, ours in own_names(event).items()}
+    return {ours: event[name] for name, ours in _own_names(tuple(event)).items()}
+
+
+def other_names(given: Iterable[str]) -> set[str]:
+    """The names that mean a field of an event in another spelling than ours."""
+    squashed = {name: _SIGNS.sub("", name.lower()) for name in given}
+    return {
+        name
+        for name, bare in squashed.items()
+        if name not in INPUT_COLUMNS and (bare in _KNOWN or bare in _OTHER_NAMES)
+    }
+
+
+@lru_cache(maxsize=64)  # most lines of a file have the same keys
+def _own_names(given: tuple[str, ...]) -> dict[str, str]:
+    return own_names(given)

@@ -34,8 +34,8 @@ def _field_type(name: str) -> Any:
     return float | None if name in NUMBERS else bool | None if name in FLAGS else str | None
 
 
-# A line whose values all have the expected types. Any other line takes the lenient, slower way. The two keys of Segment
-# only show that a line is not one of our own events.
+# A line with nothing but our fields, of the expected types. Any other line takes the lenient, slower way: its other
+# keys may be our fields under other names. The two keys of Segment only show that a line is no event of ours.
 _SEGMENT_KEYS = ("messageId", "batch")
 _Event: Any = msgspec.defstruct(
     "_Event",
@@ -43,6 +43,7 @@ _Event: Any = msgspec.defstruct(
         *((name, _field_type(name), None) for name in INPUT_COLUMNS),
         *((name, msgspec.Raw | msgspec.UnsetType, msgspec.UNSET) for name in _SEGMENT_KEYS),
     ],
+    forbid_unknown_fields=True,
 )
 _DECODER = msgspec.json.Decoder(_Event)
 
@@ -156,11 +157,16 @@ def _lenient(value: Mapping[str, object]) -> Any:
     fields: dict[str, Any] = {}
     value = renamed(value)
     for name in INPUT_COLUMNS:
-        read = number if name in NUMBERS else flag if name in FLAGS else text
+        read = number if name in NUMBERS else flag if name in FLAGS else _as_written
         fields[name] = read(value.get(name))
     at = value.get("occurred_at")
     fields["occurred_at"] = at if isinstance(at, (str, int, float)) and not isinstance(at, bool) else None
     return _Event(**fields)
+
+
+def _as_written(value: object) -> str | None:
+    """A text as it is: an id without its control characters could be another one."""
+    return value if isinstance(value, str) else text(value)
 
 
 def _untyped_frame(decoded: _Decoded) -> pl.DataFrame:

@@ -56,6 +56,24 @@ def test_fields_are_known_in_every_usual_spelling(tmp_path: Path, spelling: tupl
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("others", [0, 1, 9])
+@pytest.mark.parametrize(("ours", "theirs"), [pair for one in SPELLINGS[1:] for pair in zip(OURS, one, strict=True)])
+def test_one_name_in_another_spelling_is_known_among_ours(tmp_path: Path, ours: str, theirs: str, others: int) -> None:
+    mixed: dict[str, object] = {theirs if name == ours else name: value for name, value in OURS.items()}
+    all_ours: list[dict[str, object]] = [{**OURS, "event_id": f"e{n + 2}"} for n in range(others)]
+    found = read(written(tmp_path / "a.jsonl", [mixed, *all_ours, {**mixed, "more": {"colour": 1}}]))
+    assert found.rejects.rows() == []
+    kept = found.rows.select("user_id", "event_type", "job_id", "position", pl.col("occurred_at").dt.date())
+    assert set(kept.rows()) == {("u1", "view", "j1", 3, dt.date(2026, 3, 1))}
+    assert kept.height == others + 2
+
+
+def test_ids_are_as_written_among_unknown_fields(tmp_path: Path) -> None:
+    untidy: dict[str, object] = {**OURS, "user_id": "u\u00071", "more": 1}
+    found = read(written(tmp_path / "a.jsonl", [untidy, {**untidy, "uid": "u1"}]))
+    assert found.rejects["reason"].to_list() == ["bad_user_id", "bad_user_id"]
+
+
 def test_our_own_name_counts_before_another_of_the_same_field() -> None:
     assert own_names(["time", "timestamp", "occurred_at", "Occurred At"]) == {"occurred_at": "occurred_at"}
     assert own_names(["ts", "occurredAt"]) == {"occurredAt": "occurred_at"}
