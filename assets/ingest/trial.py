@@ -52,6 +52,10 @@ class UnknownKindError(JobfeedError, ValueError):
     """It is not known into which folder of landing/ a file belongs."""
 
 
+class NoFileError(JobfeedError):
+    """What is to be read is a device, a pipe or the like, which might never end."""
+
+
 @dataclass(frozen=True)
 class Trial:
     """`table`: where the rows of the file go. `n_rows`: how many. `filled`: column -> rows with a value.
@@ -77,7 +81,7 @@ def place_of(path: Path, stated: str | None) -> PurePosixPath:
         parts = path.resolve().parts
         known = [number for number, part in enumerate(parts[:-1]) if part == "landing"]
         place = PurePosixPath(*parts[known[-1] + 1 :]) if known else PurePosixPath(path.name)
-    if len(place.parts) < 2 or place.parts[0] not in TABLE_OF:
+    if len(place.parts) < 2 or place.parts[0] not in TABLE_OF or ".." in place.parts:
         raise UnknownKindError(
             f"{path}: in which folder of landing/ does it belong? Name one with --as: {', '.join(sorted(TABLE_OF))}, "
             "or feeds/<name>"
@@ -86,7 +90,9 @@ def place_of(path: Path, stated: str | None) -> PurePosixPath:
 
 
 def try_file(path: Path, place: PurePosixPath, config: Config, vocabulary: Path, *, as_of: dt.datetime) -> Trial:
-    """What a run for `as_of` would read of the file if it lay at `place` in landing/. Raises OSError."""
+    """What a run for `as_of` would read of the file if it lay at `place` in landing/. Raises NoFileError, OSError."""
+    if not path.is_file():
+        raise NoFileError(f"{path}: is no regular file; name one, such as a copy of it")
     kind = place.parts[0]
     table = TABLE_OF[kind]
     with tempfile.TemporaryDirectory(prefix="jobfeed-check-") as folder:

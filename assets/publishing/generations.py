@@ -19,6 +19,7 @@ from serving.contract.generation import (
     compare_files,
     is_generation_name,
     load_manifest,
+    pointer_head,
     read_pointer,
     require_lookup,
     sha256_of,
@@ -39,7 +40,7 @@ def current_generation(published: Path) -> str | None:
         return read_pointer(published)
     except GenerationError as error:
         _require_no_folder(published / POINTER)
-        held = (published / POINTER).read_bytes().decode("utf-8", "replace").strip()
+        held = pointer_head(published).decode("utf-8", "replace").strip()
         raise GenerationError(
             f"{published / POINTER}: holds {held[:80]!r}; expected a generation's name. "
             f"`jobfeed generations rollback NAME` announces one of: {_known(published)}"

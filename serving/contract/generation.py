@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import re
+import stat
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -81,7 +83,7 @@ def is_generation_name(name: str) -> bool:
 def read_pointer(published: Path) -> str | None:
     """The name in the pointer file; None if there is no pointer. Raises GenerationError."""
     try:
-        name = (published / POINTER).read_text(encoding="utf-8").strip()
+        name = pointer_head(published).decode().strip()
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
@@ -89,6 +91,15 @@ def read_pointer(published: Path) -> str | None:
     if not is_generation_name(name):
         raise GenerationError(f"{POINTER} names no generation")
     return name
+
+
+def pointer_head(published: Path) -> bytes:
+    """The first bytes of the pointer file, more than a name has; none of a pipe or a device, which might never end.
+
+    Raises OSError.
+    """
+    with open(published / POINTER, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
+        return file.read(256) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else b""
 
 
 def load_manifest(folder: Path) -> Manifest:

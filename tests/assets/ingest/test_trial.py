@@ -1,6 +1,7 @@
 """`jobfeed landing check`, and docs/inputs.md: every sample in it is read whole, every field of it exists."""
 
 import datetime as dt
+import os
 import re
 from pathlib import Path, PurePosixPath
 
@@ -9,7 +10,7 @@ from typer.testing import CliRunner
 
 from assets.config.files import SHIPPED_VOCABULARY
 from assets.config.loading import load_config
-from assets.ingest.trial import TABLE_OF, Trial, UnknownKindError, place_of, try_file
+from assets.ingest.trial import TABLE_OF, NoFileError, Trial, UnknownKindError, place_of, try_file
 from features.schemas.bronze import EVENTS
 from features.sources.events.validation import INPUT_COLUMNS
 from pipelines.cli.main import app
@@ -86,7 +87,22 @@ def test_the_folder_decides_what_a_file_is(path: str, stated: str | None, place:
     assert place_of(Path(path), stated).as_posix() == place
 
 
-@pytest.mark.parametrize(("path", "stated"), [("a.csv", None), ("a.csv", "events"), ("/landing/a.csv", None)])
+@pytest.mark.parametrize(
+    ("path", "stated"), [("a.csv", None), ("a.csv", "events"), ("/landing/a.csv", None), ("a.xml", "feeds/../../x")]
+)
 def test_a_file_of_no_folder_is_refused_with_the_folders(path: str, stated: str | None) -> None:
     with pytest.raises(UnknownKindError, match="interactions, jobs, resumes, users"):
         place_of(Path(path), stated)
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "folder"])
+def test_what_might_never_end_is_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.jsonl"
+    if kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    with pytest.raises(NoFileError, match="is no regular file"):
+        tried(path, "jobs/a.jsonl")

@@ -1,4 +1,5 @@
 import datetime as dt
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from assets.publishing.delta import publish_delta
 from assets.publishing.full import publish_full
 from assets.publishing.validation import ValidationFailedError
 from features.schemas.ranking import FALLBACK_FEEDS, FEEDS
+from serving.contract.generation import GenerationError, read_pointer
 from tests.factories import AS_OF, jobs, publish_small, publishing_run, sources
 
 LATER = AS_OF + dt.timedelta(days=1)
@@ -54,3 +56,21 @@ def test_a_served_generation_of_the_future_does_not_end_publishing(tmp_path: Pat
     now = publish_full(publishing_run(tmp_path, as_of=AS_OF), sources())
     assert now.is_announced
     assert generations.current_generation(tmp_path) == now.manifest.generation
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "long file"])
+def test_a_pointer_that_might_never_end_names_no_generation(tmp_path: Path, kind: str) -> None:
+    publish_small(tmp_path)
+    pointer = tmp_path / "current"
+    pointer.unlink()
+    if kind == "device":
+        pointer.symlink_to("/dev/zero")
+    elif kind == "pipe":
+        os.mkfifo(pointer)
+    else:
+        with pointer.open("wb") as file:
+            file.truncate(10**12)
+    with pytest.raises(GenerationError, match="names no generation"):
+        read_pointer(tmp_path)
+    with pytest.raises(GenerationError, match="expected a generation's name"):
+        generations.current_generation(tmp_path)
