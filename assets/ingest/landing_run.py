@@ -17,6 +17,8 @@ from features.sources.lines import UnreadableFileError, read_blocks
 from features.sources.parsed import Parsed, rejects
 
 MAX_REJECTS = 10_000  # of one file; more of them say nothing new and fill the disk
+# A file of which so many entries were refused, and more than half, is read no further: small files may hold millions.
+MAX_REFUSED = 1_000_000
 
 
 @contextmanager
@@ -59,8 +61,9 @@ class LandingRun:
         """The pieces of every file that was not read yet; the manifest records a file after its last piece.
 
         A file that `parse` refuses with RefusedFileError gives one reject and no row of `table`. After MAX_REJECTS, the
-        rejects of a file are only counted, in one reject more. `retry_at` gets the rejects of a piece and says when the
-        file is worth reading again; the earliest answer counts.
+        rejects of a file are only counted, in one reject more; after MAX_REFUSED, if they are most of its entries, the
+        rest of the file is not read. `retry_at` gets the rejects of a piece and says when the file is worth reading
+        again; the earliest answer counts.
         """
         for listed, digest in self.manifest.unread(files):
             file = replace(listed, may_grow=listed.changed_about(self.manifest.as_of))
@@ -74,8 +77,11 @@ class LandingRun:
                     instants.append(instant)
                 yield file, _bounded(parsed, n_rejects=n_rejects, n_warnings=n_warnings)
                 n_rejects, n_warnings = n_rejects + parsed.rejects.height, n_warnings + parsed.warnings.height
+                if n_rejects > max(MAX_REFUSED, n_rows):
+                    break
             if n_rejects > MAX_REJECTS:
-                detail = f"{n_rejects} entries were refused; the first {MAX_REJECTS} are listed"
+                rest = "; the rest of the file was not read" if n_rejects > max(MAX_REFUSED, n_rows) else ""
+                detail = f"{n_rejects} entries were refused; the first {MAX_REJECTS} are listed{rest}"
                 yield file, Parsed(table.empty(), whole_file("too_many_rejects", detail=detail))
             self.manifest.record(file, digest, n_rows=n_rows, n_rejects=n_rejects, retry_at=min(instants, default=None))
 

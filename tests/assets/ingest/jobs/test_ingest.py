@@ -150,6 +150,25 @@ def test_a_flood_of_rejects_is_counted_and_not_kept(
     assert set(lake.scan("bronze", FILE_POSTINGS).collect()["title"]) == {"Clerk a", "Clerk b"}
 
 
+@pytest.mark.parametrize(("n_good_before", "is_read"), [(0, False), (20, False), (70, True)])
+def test_a_file_of_rejects_for_the_most_part_is_read_no_further(
+    lake: Lake, landing: Path, monkeypatch: pytest.MonkeyPatch, n_good_before: int, is_read: bool
+) -> None:
+    monkeypatch.setattr(landing_run, "MAX_REJECTS", 5)
+    monkeypatch.setattr(landing_run, "MAX_REFUSED", 30)
+    monkeypatch.setattr(lines, "MAX_BLOCK_LINES", 7)
+    (landing / "jobs").mkdir(parents=True)
+    good = [f'{{"source_id": "{n}", "title": "Clerk"}}\n' for n in range(n_good_before + 1)]
+    (landing / "jobs" / "a.jsonl").write_text("".join([*good[:-1], *["{}\n"] * 60, good[-1]]))
+    for _ in range(2):  # the second time nothing is left to read
+        ingest_job_files(lake, landing, as_of=AS_OF)
+        assert lake.scan("bronze", FILE_POSTINGS).collect().height == n_good_before + is_read
+        refused = lake.scan("bronze", QUARANTINE).collect()
+        assert refused.height == 6
+        [detail] = refused.filter(pl.col("reason") == "too_many_rejects")["detail"]
+        assert detail.endswith("listed" if is_read else "the rest of the file was not read")
+
+
 def _bombs() -> dict[str, pa.Table]:
     rows = 40_000
     long = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array(["x" * 1_000_000]))
