@@ -4,7 +4,6 @@ The tables are frames or files of the lake; only the look-up files are computed 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from assets.lake import write_bytes
 from assets.publishing import generations
 from assets.publishing.build import Published, PublishingRun, announce, building_folder
 from assets.publishing.lookup.blocks import key_blocks, rows_in_batches
-from assets.publishing.lookup.feed_values import PackedValues, packed_values, write_fallback_values
+from assets.publishing.lookup.feed_values import write_fallback_values, write_values
 from assets.publishing.lookup.json_values import json_values
 from assets.publishing.lookup.known_values import KnownValues, known_values
 from assets.publishing.lookup.text_tables import (
@@ -46,15 +45,15 @@ def publish_full(run: PublishingRun, sources: Mapping[str, Source]) -> Published
     """
     run.published.mkdir(parents=True, exist_ok=True)
     last = run.last_good()
-    with building_folder(run.published) as folder, ThreadPoolExecutor(max_workers=1) as pool:
-        reading = pool.submit(known_values, run.published, None if run.is_afresh else last)
+    with building_folder(run.published) as folder:
         files = {table: write_table(folder, table, sources[table]) for table in TABLES}
         tables = {table: described(table, files[table]) for table in TABLES}
         name = run.generation_name(tables)
         if last is not None and last.generation == name and generations.is_whole(run.published, name):
             return Published(last, is_new=False)
         with run.connect(folder) as con:
-            problems = _write_lookup(con, run, folder, files, reading.result())
+            known = known_values(run.published, None if run.is_afresh else last)
+            problems = _write_lookup(con, run, folder, files, known)
             refuse([*problems, *size_problems(con, run, last)])
         lookup = {keyspace: [{"path": LOOKUP, "deltas": 0}] for keyspace in KEYSPACES}
         lookup |= {kind: [{"path": _text_table(kind), "deltas": 0}] for kind in TEXT_TABLES}
@@ -83,12 +82,13 @@ def _write_lookup(
         if known.dictionary is None:
             file.learn(_samples(folder))
         file.put_text_ids(jobs)
-        for prefix, pairs in chain.from_iterable(ahead(_packed(validation, files["feeds"], text_ids, reasons))):
-            file.put_packed(prefix, pairs)
+        for block in ahead(_valid_feeds(validation, files["feeds"])):
+            write_values(file, block, text_ids)
+            text_ids.write_new_reasons(reasons)
         write_fallback_values(file, con.table("fallback_feeds").to_arrow_table(), text_ids, as_of=run.as_of)
         text_ids.write_new_reasons(reasons)
-        for values in ahead(_valid_values(validation, files, known, file)):
-            file.put_raw(values)
+        for pairs in ahead(_valid_values(validation, files, known, file)):
+            file.put_raw(pairs)
         for prefix, (_, inputs) in QUERIES.items():
             if inputs[0] not in INCREMENTAL_TABLES:
                 write_prefix(file, con, prefix)
@@ -96,18 +96,6 @@ def _write_lookup(
             write_bytes(folder / DICTIONARY_FILE, file.dictionary)
     known.write_prints(folder)
     return validation.problems()
-
-
-def _packed(
-    validation: Validation, files: Sequence[Path], text_ids: TextIds, reasons: IdentifiedTexts
-) -> Iterator[PackedValues]:
-    """The look-up values of the feeds of the files, block by block; the texts of their reasons are written.
-
-    Blocks are validated, packed and put by three threads.
-    """
-    for block in ahead(_valid_feeds(validation, files)):
-        yield packed_values(block, text_ids)
-        text_ids.write_new_reasons(reasons)
 
 
 def _valid_feeds(validation: Validation, files: Sequence[Path]) -> Iterator[pa.Table]:

@@ -27,23 +27,16 @@ from serving.contract.keys import COMPONENTS_PREFIX, FALLBACK_PREFIX, FEED_PREFI
 from serving.contract.tables import COMPONENTS, GLOBAL_SEGMENT, JOB_REFERENCE_CODES
 
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
-PackedValues = Sequence[tuple[str, Sequence[tuple[str, bytes]]]]  # prefixes, each with keys and values
 # The members of a feed's head, in their order.
 HEAD = ("generated_at", "recipe", "arm", "source")
 
 
 def write_values(file: LookupFileWriter, block: pa.Table, text_ids: TextIds) -> None:
     """Adds the look-up values of the feeds in `block`; reasons that occur for the first time get text ids."""
-    for prefix, pairs in packed_values(block, text_ids):
-        file.put_packed(prefix, pairs)
-
-
-def packed_values(block: pa.Table, text_ids: TextIds) -> PackedValues:
-    """The look-up values of the feeds in `block`; reasons that occur for the first time get text ids."""
     feeds = pl.DataFrame(block.drop_columns(["items"]))
     heads = feeds.select(pl.col("generated_at").dt.to_string(TIME_FORMAT), "recipe", "arm", "source")
-    packed = packed_feeds(feeds["user_id"], heads, block.column("items"), text_ids)
-    return [(FEED_PREFIX, packed), (COMPONENTS_PREFIX, packed_components(block))]
+    file.put_packed(FEED_PREFIX, packed_feeds(feeds["user_id"], heads, block.column("items"), text_ids))
+    file.put_packed(COMPONENTS_PREFIX, packed_components(block))
 
 
 def write_fallback_values(file: LookupFileWriter, rows: pa.Table, text_ids: TextIds, *, as_of: dt.datetime) -> None:
