@@ -21,7 +21,6 @@ from tests.disk_faults import ERRORS, DiskFault, install
 
 _SYSTEM = r"No space left|Input/output error|Read-only file system|Permission denied"
 _MEGABYTE = 2**20
-_PAGE = 4096
 
 
 @dataclasses.dataclass
@@ -82,7 +81,7 @@ def disk_error(world: World) -> Fault:
 
 def full_disk(world: World) -> Fault:
     """The file system gets full at some time of the run."""
-    return _full(world.data, world.rng.randint(1, 5 * _MEGABYTE), r"No space left|full")
+    return _full(world.data, world.rng.randint(1, 2 * _MEGABYTE), r"No space left|full")
 
 
 def read_only_disk(world: World) -> Fault:
@@ -268,9 +267,11 @@ def stopped_run(world: World) -> Fault:
 
 
 def _full(folder: Path, free: int, says: str) -> Fault:
-    """A file system under `folder` that has about `free` bytes left. Each link to a file becomes a file of its own."""
-    pages = sum(1 + -(-path.stat().st_size // _PAGE) for path in folder.rglob("*") if path.is_file())
-    _mount(folder, f"size={pages * _PAGE + free}")
+    """A file system under `folder` that has `free` bytes left. Each link to a file becomes a file of its own."""
+    _mount(folder, "size=500m")
+    room = os.statvfs(folder)
+    used = (room.f_blocks - room.f_bfree) * room.f_frsize
+    subprocess.check_call(["mount", "-o", f"remount,size={used + free}", folder])
     return Fault(
         f"{free / 1000:,.0f} kB free for {folder.name}",
         says,
