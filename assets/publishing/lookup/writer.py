@@ -1,6 +1,10 @@
 """Writes look-up files (LMDB): the rows of the tables by key. serving/contract/keys.py describes keys and values."""
 
+import errno
+import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
 from typing import Self
@@ -24,6 +28,7 @@ _COMPRESSED_FROM_BYTES = 1024
 _DICTIONARY_BYTES = 64 << 10
 _DICTIONARY_SAMPLES = 1000
 _LEAST_SAMPLE_BYTES = 20 * _DICTIONARY_BYTES
+_FULL_BYTES = 16 << 20  # less is left for the next write of a batch
 
 # Prefix -> the query in sql/publish/ that makes its values, and the tables that it reads.
 QUERIES: Mapping[str, tuple[str, Sequence[str]]] = {
@@ -54,17 +59,39 @@ PACKED: Mapping[str, Sequence[str]] = {
 Stored = bytes | memoryview
 
 
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    """Raises errors of LMDB as OSError. It calls what a full disk leaves unwritten an input/output error."""
+    try:
+        yield
+    except lmdb.Error as error:
+        if shutil.disk_usage(path.parent).free < _FULL_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise OSError(errno.EIO, str(error).strip(), str(path)) from error
+
+
 class LookupFileWriter:
-    """A look-up file being written: `put` batches, leave the context, and it is on disk."""
+    """A look-up file being written: `put` batches, leave the context, and it is on disk.
+
+    Raises OSError if the disk is full or fails.
+    """
 
     def __init__(self, path: Path, dictionary: bytes | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         self.n_keys = 0
         self._dictionary = dictionary
         self._compressor = _compressor(dictionary)
-        self._environment = lmdb.open(
-            str(path), map_size=_MAP_SIZE_BYTES, subdir=False, lock=False, metasync=False, sync=False, writemap=False
-        )
+        with _disk_errors(path):
+            self._environment = lmdb.open(
+                str(path),
+                map_size=_MAP_SIZE_BYTES,
+                subdir=False,
+                lock=False,
+                metasync=False,
+                sync=False,
+                writemap=False,
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -73,7 +100,8 @@ class LookupFileWriter:
         if kind is None:
             if self._dictionary is not None:
                 self.put_raw([(keys.DICTIONARY_KEY, self._dictionary)])
-            self._environment.sync(True)
+            with _disk_errors(self._path):
+                self._environment.sync(True)
         self._environment.close()
 
     @property
@@ -118,7 +146,11 @@ class LookupFileWriter:
         """Adds or replaces values as they are stored."""
         if not pairs:
             return
-        with self._environment.begin(write=True) as transaction, transaction.cursor() as cursor:
+        with (
+            _disk_errors(self._path),
+            self._environment.begin(write=True) as transaction,
+            transaction.cursor() as cursor,
+        ):
             cursor.putmulti(sorted(pairs, key=itemgetter(0)))
         self.n_keys += len(pairs)
 
