@@ -63,11 +63,17 @@ class TextTableWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        if kind is None:
-            self._write_header()
-            width = TEXT_TABLE_WIDTHS[self._kind] + (0 if self._is_base else 1)
-            np.save(offsets_path(str(self._path)), np.concatenate([np.zeros((0, width), np.int64), *self._offsets]))
-        self._handle.close()
+        with self._handle:
+            if kind is None:
+                self._write_header()
+                self._write_offsets()
+
+    def _write_offsets(self) -> None:
+        width = TEXT_TABLE_WIDTHS[self._kind] + (0 if self._is_base else 1)
+        offsets = np.concatenate([np.zeros((0, width), np.int64), *self._offsets])
+        with Path(offsets_path(str(self._path))).open("wb") as file:
+            np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(offsets))
+            file.write(offsets.data)  # of a full disk, np.save says how much it wrote, but not why no more
 
     def copy(self, path: Path) -> None:
         """Copies the table of an earlier delta; must be called before `add`."""
