@@ -12,8 +12,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from assets.catalog import normalising
 from assets.increments import mark_of
+from assets.ingest import assets as ingest_assets
 from assets.lake import Lake
+from assets.parts import MERGED_PREFIX
 from assets.resources import Workspace
 from assets.training.embedding_switch import read_serving
 from assets.training.tuning import tuned_path
@@ -112,7 +115,11 @@ def origins_of(data: Path) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_week_of_runs_equals_one_run_over_all_landed_files(tmp_path: Path, config: Path) -> None:
+def test_a_week_of_runs_equals_one_run_over_all_landed_files(
+    tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (ingest_assets, normalising):  # so that parts are merged in between
+        monkeypatch.setattr(module, "MAX_PARTS", 2)
     data, rebuilt = tmp_path / "data", tmp_path / "rebuilt"
     market.simulate(data / "landing", SIZE, seed=11, until=FIRST)
     for path in (data / "landing").rglob("*.*"):
@@ -130,6 +137,8 @@ def test_a_week_of_runs_equals_one_run_over_all_landed_files(tmp_path: Path, con
             check_user_vectors(Workspace(data_dir=str(data), config_dir=str(config)), as_of)
         since = as_of
     assert origins_of(data) == origins  # no run computed the whole
+    for table in ("bronze/user_records", "bronze/file_postings", "catalog/job_versions"):
+        assert list((data / "lake" / table).rglob(f"{MERGED_PREFIX}*.parquet")), table
     link_landing(data, rebuilt)
     run_job(rebuilt, "daily", since, config)
     assert unexplained(data, rebuilt) == {}

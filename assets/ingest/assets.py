@@ -60,7 +60,9 @@ from features.schemas.table import Table
 from features.source_health import source_alarms
 
 MAX_PARTS = 100
-_ROWS_OF_A_PART = 1_000_000  # merged parts of a table that grows for ever get no larger than about this
+# Merged parts of a table that grows for ever get no larger than about this: of the log, and of texts and lists.
+_ROWS_OF_A_PART = 1_000_000
+_ROWS_OF_A_WIDE_PART = 10_000
 DAYS_NOT_COMPACTED = 2  # events of the last days still arrive; the parts of earlier days are merged
 _POSTINGS = ("bronze/feed_postings", "bronze/hh_postings", "bronze/file_postings")
 _PEOPLE = (
@@ -69,6 +71,7 @@ _PEOPLE = (
     "bronze/company_news",
 )  # fmt: skip
 _SOURCES = (*_POSTINGS, *_PEOPLE)
+_VERSIONED = (FEED_POSTINGS, HH_POSTINGS, FILE_POSTINGS, USER_RECORDS, RESUMES)
 _SHOWN = (
     "kind", "source", "ran_at", "status", "n_fetched", "n_read", "n_new", "n_changed", "n_unchanged", "n_quarantined",
 )  # fmt: skip
@@ -93,6 +96,8 @@ def _ingested(
             if not is_partial(context):
                 note_past(workspace.lake, workspace.published, as_of=as_of)
             report = ingest(workspace, as_of)
+            if table in _VERSIONED:  # each run adds a part, and who looks for known versions opens them all
+                workspace.lake.compact("bronze", table, more_than=MAX_PARTS, most_rows=_ROWS_OF_A_WIDE_PART)
             is_new = record_runs(workspace.lake, report, kind=table.name, as_of=as_of)
             is_drawn = is_new and draws_charts(context)
             charts = plots(recent_runs(workspace.lake, kind=table.name), title=table.name) if is_drawn else {}
