@@ -27,6 +27,7 @@ from assets.parts import (
     MERGED_PREFIX,
     TEMPORARY_PREFIX,
     current_parts,
+    groups_to_merge,
     list_of,
     remove_replaced,
     replaced_by,
@@ -303,25 +304,22 @@ class Lake:
         keep: Callable[[pl.LazyFrame], pl.LazyFrame] = lambda rows: rows,
         most_rows: int | None = None,
     ) -> int:
-        """Merges the parts of the table, or of one partition, if there are more than `more_than`.
+        """Merges the parts of the table, or of one partition, as `groups_to_merge` says; returns how many are left.
 
-        `keep` chooses the rows to keep. Rows are sorted by the table's key, and each key is kept once. Parts with
-        `most_rows` rows or more are left alone and not counted, so that the cost follows what was added, not the table.
-        Returns the number of parts after.
+        `keep` chooses the rows to keep. Rows of a merged part are sorted by the table's key, and each key is kept once.
         """
         folder = self.folder(stage, table.name) / (partition or "")
         with self.lock(f"{stage}/{table.name}"):
             found = [path for path in current_parts(folder) if path.parent == folder]
-            parts = [path for path in found if most_rows is None or pq.read_metadata(path).num_rows < most_rows]
-            if len(parts) <= more_than:
-                return len(found)
+            groups = groups_to_merge(found, more_than=more_than, most_rows=most_rows)
             key = list(table.key)
-            merged = keep(_scan(parts, table)).collect()
-            merged = merged.sort(key, nulls_last=True, maintain_order=True)
-            merged = merged.unique(key, keep="first", maintain_order=True)
-            table.validate(merged)
-            replace_parts(parts, merged)
-            return len(found) - len(parts) + 1
+            for parts in groups:
+                merged = keep(_scan(parts, table)).collect()
+                merged = merged.sort(key, nulls_last=True, maintain_order=True)
+                merged = merged.unique(key, keep="first", maintain_order=True)
+                table.validate(merged)
+                replace_parts(parts, merged)
+            return len(found) - sum(len(parts) - 1 for parts in groups)
 
     def n_rows(self, stage: str, table: Table) -> int:
         """How many rows the table has. Of a table with layers it is known without merging them."""

@@ -11,6 +11,10 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
+MAX_PARTS = 100  # of a table that gets one with every run; more are merged
+WIDE_PART_ROWS = 10_000  # of tables of texts and lists: so many rows fit into memory
 TEMPORARY_PREFIX = ".tmp-"
 MERGED_PREFIX = "merged-"
 
@@ -45,6 +49,26 @@ def unseen(parts: Sequence[Path], known: Collection[str]) -> list[Path] | None:
         # What was merged twice since is listed with both steps.
         seen.update(*(replaced_by(path.with_name(name)) for name in names & seen if name.startswith(MERGED_PREFIX)))
     return [path for path in parts if path.name not in seen and not set() < replaced.get(path, set()) <= seen]
+
+
+def groups_to_merge(parts: Sequence[Path], *, more_than: int, most_rows: int | None) -> list[list[Path]]:
+    """The parts to merge with each other, if there are more than `more_than`: all of them.
+
+    With `most_rows`, parts of so many rows or more don't count and stay. The others form groups of less than twice as
+    many rows, which bounds the memory of a merge, and its cost by what was added.
+    """
+    if most_rows is None:
+        return [list(parts)] if len(parts) > more_than else []
+    rows = {part: pq.read_metadata(part).num_rows for part in parts}
+    small = [part for part in parts if rows[part] < most_rows]
+    if len(small) <= more_than:
+        return []
+    groups: list[list[Path]] = [[]]
+    for part in small:
+        if sum(rows[one] for one in groups[-1]) >= most_rows:
+            groups.append([])
+        groups[-1].append(part)
+    return [group for group in groups if len(group) > 1]
 
 
 def list_of(part: Path) -> Path:

@@ -6,6 +6,7 @@ import io
 import itertools
 import logging
 import os
+import resource
 import time
 import typing
 from collections.abc import Iterator
@@ -78,3 +79,12 @@ def written() -> Iterator[io.StringIO]:
     root.handlers[:] = handlers
     own.setLevel(level)
     logging.captureWarnings(False)
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """No file of this process may get longer than 64 kB, so that a write ends before all is written."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)

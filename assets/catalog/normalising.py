@@ -8,14 +8,13 @@ from pathlib import Path
 import polars as pl
 
 from assets.lake import Lake
+from assets.parts import MAX_PARTS, WIDE_PART_ROWS
 from features.jobs.postings import NORMALISER_VERSION, Vocabulary, normalise
 from features.schemas.bronze import HH_AREAS, HH_RATES
 from features.schemas.catalog import JOB_VERSIONS
 
 # Bounds the memory of one step: about 150 MB of text and as much again in between.
 BATCH_ROWS = 20_000
-MAX_PARTS = 100
-_ROWS_OF_A_PART = 10_000  # and more: such parts are not merged again
 _STAGE = "catalog"
 
 
@@ -49,7 +48,7 @@ def normalise_new(lake: Lake, postings: list[pl.LazyFrame], *, vocabulary: Path)
         if missing.height:
             _append_batches(lake, postings, missing, vocabulary=vocabulary, normaliser=name)
         _drop_others(lake.folder(_STAGE, JOB_VERSIONS.name), keep=_partition(name))
-    lake.compact(_STAGE, JOB_VERSIONS, more_than=MAX_PARTS, partition=_partition(name), most_rows=_ROWS_OF_A_PART)
+    lake.compact(_STAGE, JOB_VERSIONS, more_than=MAX_PARTS, partition=_partition(name), most_rows=WIDE_PART_ROWS)
     return Normalised(n_rows=known.height + missing.height, n_new=missing.height, normaliser=name)
 
 

@@ -39,6 +39,7 @@ from assets.ingest.report import RunReport, markdown_table
 from assets.ingest.run_log import plots, recent_runs, record_runs
 from assets.io import StoredTable
 from assets.llm.client import llm_client
+from assets.parts import MAX_PARTS, WIDE_PART_ROWS
 from assets.resources import RunClock, Workspace, draws_charts, is_partial, whole_job
 from features.schemas.bronze import (
     APPLICATION_LOG,
@@ -59,10 +60,7 @@ from features.schemas.companies import COMPANY_FACTS, COMPANY_NEWS
 from features.schemas.table import Table
 from features.source_health import source_alarms
 
-MAX_PARTS = 100
-# Merged parts of a table that grows for ever get no larger than about this: of the log, and of texts and lists.
-_ROWS_OF_A_PART = 1_000_000
-_ROWS_OF_A_WIDE_PART = 10_000
+_LOG_PART_ROWS = 1_000_000
 DAYS_NOT_COMPACTED = 2  # events of the last days still arrive; the parts of earlier days are merged
 _POSTINGS = ("bronze/feed_postings", "bronze/hh_postings", "bronze/file_postings")
 _PEOPLE = (
@@ -97,7 +95,7 @@ def _ingested(
                 note_past(workspace.lake, workspace.published, as_of=as_of)
             report = ingest(workspace, as_of)
             if table in _VERSIONED:  # each run adds a part, and who looks for known versions opens them all
-                workspace.lake.compact("bronze", table, more_than=MAX_PARTS, most_rows=_ROWS_OF_A_WIDE_PART)
+                workspace.lake.compact("bronze", table, more_than=MAX_PARTS, most_rows=WIDE_PART_ROWS)
             is_new = record_runs(workspace.lake, report, kind=table.name, as_of=as_of)
             is_drawn = is_new and draws_charts(context)
             charts = plots(recent_runs(workspace.lake, kind=table.name), title=table.name) if is_drawn else {}
@@ -207,7 +205,7 @@ def application_log(workspace: Workspace, as_of: dt.datetime) -> RunReport:
     )
     open_applications(workspace.lake)
     record_applications(workspace.lake)
-    workspace.lake.compact("bronze", APPLICATION_LOG, more_than=MAX_PARTS, most_rows=_ROWS_OF_A_PART)
+    workspace.lake.compact("bronze", APPLICATION_LOG, more_than=MAX_PARTS, most_rows=_LOG_PART_ROWS)
     return report
 
 

@@ -67,7 +67,7 @@ class LandingRun:
         """
         for listed, digest in self.manifest.unread(files):
             file = replace(listed, may_grow=listed.changed_about(self.manifest.as_of))
-            n_rows, n_rejects, n_warnings = 0, 0, 0
+            n_rows, n_rejects, n_warnings, ending = 0, 0, 0, ""
             instants: list[dt.datetime] = []
             if file.may_grow and file.ends_within_a_line():  # the rest of the line may come
                 instants.append(max(self.manifest.as_of, _written_at(file)) + GROWS_FOR)
@@ -78,10 +78,10 @@ class LandingRun:
                 yield file, _bounded(parsed, n_rejects=n_rejects, n_warnings=n_warnings)
                 n_rejects, n_warnings = n_rejects + parsed.rejects.height, n_warnings + parsed.warnings.height
                 if n_rejects > max(MAX_REFUSED, n_rows):
+                    ending = "; the rest of the file was not read"
                     break
             if n_rejects > MAX_REJECTS:
-                rest = "; the rest of the file was not read" if n_rejects > max(MAX_REFUSED, n_rows) else ""
-                detail = f"{n_rejects} entries were refused; the first {MAX_REJECTS} are listed{rest}"
+                detail = f"{n_rejects} entries were refused; the first {MAX_REJECTS} are listed{ending}"
                 yield file, Parsed(table.empty(), whole_file("too_many_rejects", detail=detail))
             self.manifest.record(file, digest, n_rows=n_rows, n_rejects=n_rejects, retry_at=min(instants, default=None))
 

@@ -63,6 +63,16 @@ def test_large_parts_are_left_alone_when_small_ones_are_merged(tmp_path: Path) -
     assert lake.compact("bronze", NUMBERS, more_than=1, most_rows=10) == 2
 
 
+def test_what_is_merged_at_once_is_bounded(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    for n in range(0, 60, 3):
+        lake.append("bronze", NUMBERS, frame(n, n + 1, n + 2))
+    assert lake.compact("bronze", NUMBERS, more_than=5, most_rows=10) == 5
+    parts = lake.files("bronze", NUMBERS.name)
+    assert [pl.read_parquet(part).height for part in parts] == [12] * 5
+    assert sorted(lake.scan("bronze", NUMBERS).collect()["n"]) == list(range(60))
+
+
 def test_the_same_rows_appended_again_change_nothing(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     first = lake.append("bronze", NUMBERS, frame(1, 2), partition="date=2026-03-01")

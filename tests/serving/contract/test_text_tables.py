@@ -1,8 +1,6 @@
 """Text tables: what was added is read back, and a disk that takes no more is an error of the system."""
 
 import errno
-import resource
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +9,6 @@ import pytest
 from serving.contract.text_tables import TEXT_TABLE_WIDTHS, TextTableWriter, load_text_table
 
 _WIDTH = TEXT_TABLE_WIDTHS["reasons"]
-
-
-@pytest.fixture
-def small_files() -> Iterator[None]:
-    """No file of this process may get longer than 64 kB, so that a write ends before all is written."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def write(path: Path, *, n: int) -> np.ndarray:

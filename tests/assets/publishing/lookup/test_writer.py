@@ -1,24 +1,13 @@
 """Look-up files on a disk that takes no more."""
 
 import errno
-import resource
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from assets.publishing.lookup.writer import LookupFileWriter
-
-
-@pytest.fixture
-def small_files() -> Iterator[None]:
-    """No file of this process may get longer than 64 kB, so that a write ends before all is written."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.usefixtures("small_files")
