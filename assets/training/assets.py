@@ -18,7 +18,7 @@ from assets.training.embedding_switch import read_serving, require_one_space
 from assets.training.embedding_update import Texts, described, update_embeddings
 from assets.training.inputs import applications, consented, representatives, texts_of_users
 from assets.training.job_texts import texts_of_jobs
-from assets.training.similar_jobs import update_similar_jobs
+from assets.training.similar_jobs import CLUSTERS_FILE, update_similar_jobs
 from assets.training.tuning import TUNE_TAG, als_settings, choice, count_interactions, keep_tuned, tuned_path
 from assets.training.tuning import tune as tune_models
 from assets.training.user_vectors import UserSources, update_user_vectors
@@ -297,6 +297,7 @@ def similar_jobs_table(
     settings = workspace.config.pipeline
     updated = update_similar_jobs(
         workspace.lake,
+        workspace.models / "training" / CLUSTERS_FILE,
         jobs.select("job_id", "status", "duplicate_of").collect(),
         job_vectors,
         also_applied,

@@ -7,13 +7,15 @@ quantization.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import polars as pl
 
 from features.schemas.training import SIMILAR_JOBS
 from models.arrays import Csr, Floats, Longs, csr_from_coordinates, positions, rows_or_zeros, sorted_ids
-from models.fitting.clusters import cluster
+from models.fitting.artifacts import Artifact
+from models.fitting.clusters import cluster, nearest
 from models.fitting.item_knn import JobNeighbours
 from models.fitting.job_vectors import JobVectors
 from models.kernels.dense_rows import top_k
@@ -35,14 +37,48 @@ class SimilarSettings:
     also_applied_weight: float = 0.2
 
 
+@dataclass(frozen=True, eq=False)
+class SimilarClusters(Artifact):
+    """The clusters that jobs are compared by (c, d): each with those of the nearest ones. Without any, with all."""
+
+    centroids: Floats
+
+    @classmethod
+    def fit(cls, jobs: pl.DataFrame, vectors: JobVectors, *, seed: int, exact_jobs: int = EXACT_JOBS) -> Self:
+        """Clusters of the jobs that lists may hold; none up to `exact_jobs` of them."""
+        shown = jobs.filter(pl.col("status") == "open", pl.col("duplicate_of").is_null())["job_id"].sort()
+        rows = rows_or_zeros(vectors.vectors, positions(vectors.job_ids, shown))
+        rows = rows[rows.any(axis=1)]
+        if len(rows) <= exact_jobs:
+            return cls(np.zeros((0, rows.shape[1]), dtype=np.float32))
+        return cls(cluster(rows, n_clusters=round(len(rows) ** 0.5), seed=seed).centroids)
+
+    def comparisons(self, vectors: Floats, queries: Longs, candidates: Longs) -> Iterator[tuple[Longs, Longs]]:
+        """Blocks of (queries, sorted candidates), both as rows of `vectors`; no query is in two blocks."""
+        if not len(queries) or not len(candidates):
+            return
+        if not len(self.centroids):
+            yield from ((block, candidates) for block in _blocks(queries))
+            return
+        query_label = nearest(vectors[queries], self.centroids)
+        candidate_label = nearest(vectors[candidates], self.centroids)
+        probed = top_k(np.round(self.centroids @ self.centroids.T, 6), _PROBED_CLUSTERS)
+        members = np.argsort(candidate_label, kind="stable")
+        bounds = np.searchsorted(candidate_label[members], np.arange(len(self.centroids) + 1))
+        for label in np.unique(query_label):
+            near = [members[bounds[other] : bounds[other + 1]] for other in probed[label]]
+            candidate = np.sort(candidates[np.concatenate(near)])
+            if len(candidate):
+                yield from ((block, candidate) for block in _blocks(queries[query_label == label]))
+
+
 def similar_jobs(
     jobs: pl.DataFrame,
     vectors: JobVectors,
     also_applied: JobNeighbours,
+    clusters: SimilarClusters,
     *,
-    seed: int,
     settings: SimilarSettings | None = None,
-    exact_jobs: int = EXACT_JOBS,
 ) -> pl.DataFrame:
     """SIMILAR_JOBS for every open job of `jobs` (job_id, status, duplicate_of), sorted; best first, ties by id.
 
@@ -50,10 +86,9 @@ def similar_jobs(
     job without a vector or without similar jobs has an empty list.
     """
     known = _Known.of(jobs, vectors, also_applied, settings or SimilarSettings())
-    vectors_of = known.rows.vectors
-    queries = np.flatnonzero(vectors_of.any(axis=1))
-    comparisons = _comparisons(vectors_of, queries, known.shown, seed=seed, exact_jobs=exact_jobs)
-    return _as_table(known.job_ids, [known.best(query, candidate) for query, candidate in comparisons])
+    queries = np.flatnonzero(known.rows.vectors.any(axis=1))
+    found = list(known.best(clusters, queries, known.shown))
+    return _as_table(known.job_ids, found, of=np.arange(len(known.job_ids)))
 
 
 def similar_jobs_again(
@@ -61,13 +96,15 @@ def similar_jobs_again(
     jobs: pl.DataFrame,
     vectors: JobVectors,
     also_applied: JobNeighbours,
+    clusters: SimilarClusters,
     *,
     changed: pl.Series,
     settings: SimilarSettings | None = None,
 ) -> pl.DataFrame:
     """The rows of SIMILAR_JOBS that differ from `stored` now that the `changed` jobs (ids) are other ones, or gone.
 
-    Changed jobs and lists that held one are compared with all jobs, the other lists with the changed jobs only.
+    `clusters` are those that `stored` was made with. Changed jobs and lists that held one are compared as if all were
+    made anew, the other lists with the changed jobs only.
     """
     settings = settings or SimilarSettings()
     known = _Known.of(jobs, vectors, also_applied, settings)
@@ -80,13 +117,16 @@ def similar_jobs_again(
     has_vector = known.rows.vectors.any(axis=1)
     redone, others = np.flatnonzero(is_redone & has_vector), np.flatnonzero(~is_redone & has_vector)
     new = known.shown[is_changed[known.shown]]
-    found = [known.best(query, known.shown) for query in _blocks(redone)]
-    found += [known.best(query, new) for query in _blocks(others) if len(new)]
-    kept = items.join(pl.DataFrame({"job_id": known.job_ids.filter(pl.Series(~is_redone))}), on="job_id", how="semi")
+    found = [*known.best(clusters, redone, known.shown), *known.best(clusters, others, new)]
+    touched = np.unique(np.concatenate([np.flatnonzero(is_redone), *(job for job, _, _ in found)]))
+    touched_ids = known.job_ids.gather(touched)
+    is_kept = pl.Series(~is_redone[touched])
+    kept = items.filter(pl.col("job_id").is_in(touched_ids.filter(is_kept).implode()))
     job, other = positions(known.job_ids, kept["job_id"]), positions(known.job_ids, kept["other_job_id"])
     found.append((job.astype(np.int64), other.astype(np.int64), kept["other_score"].to_numpy()))
-    table = _as_table(known.job_ids, found, n_items=settings.n_items)
-    return table.join(stored, on=["job_id", "items"], how="anti")
+    table = _as_table(known.job_ids, found, of=touched, n_items=settings.n_items)
+    before = stored.filter(pl.col("job_id").is_in(touched_ids.implode()))
+    return table.join(before, on=["job_id", "items"], how="anti")
 
 
 @dataclass(frozen=True)
@@ -111,39 +151,18 @@ class _Known:
         shown = np.flatnonzero(opened["duplicate_of"].is_null().to_numpy() & known.any(axis=1))
         return cls(settings, opened["job_id"], Rows(known, group, boost), shown)
 
-    def best(self, query: Longs, candidate: Longs) -> Pairs:
+    def best(self, clusters: SimilarClusters, queries: Longs, candidates: Longs) -> Iterator[Pairs]:
         """The best candidates (sorted) of each query: pairs of rows, and their scores."""
-        best, scores = most_similar(self.rows, query, candidate, k=self.settings.n_items, least=self.settings.min_score)
-        row, rank = np.nonzero(best >= 0)
-        return query[row], candidate[best[row, rank]], scores[row, rank]
+        most, least = self.settings.n_items, self.settings.min_score
+        for query, candidate in clusters.comparisons(self.rows.vectors, queries, candidates):
+            best, scores = most_similar(self.rows, query, candidate, k=most, least=least)
+            row, rank = np.nonzero(best >= 0)
+            yield query[row], candidate[best[row, rank]], scores[row, rank]
 
 
 def _blocks(queries: Longs) -> Iterator[Longs]:
     for start in range(0, len(queries), _BLOCK_ROWS):
         yield queries[start : start + _BLOCK_ROWS]
-
-
-def _comparisons(
-    vectors: Floats, queries: Longs, shown: Longs, *, seed: int, exact_jobs: int
-) -> Iterator[tuple[Longs, Longs]]:
-    """Blocks of (queries, sorted candidates), both as rows of `vectors`; every query is in exactly one block."""
-    if not len(queries) or not len(shown):
-        return
-    if len(shown) <= exact_jobs:
-        for block in _blocks(queries):
-            yield block, shown
-        return
-    clusters = cluster(vectors[shown], n_clusters=round(len(shown) ** 0.5), seed=seed)
-    query_cluster = clusters.assign(vectors[queries])
-    similarity = clusters.centroids @ clusters.centroids.T
-    probed = top_k(np.round(similarity, 6), _PROBED_CLUSTERS)
-    members = np.argsort(clusters.labels, kind="stable")
-    bounds = np.searchsorted(clusters.labels[members], np.arange(len(clusters.centroids) + 1))
-    for label in np.unique(query_cluster):
-        near = [members[bounds[other] : bounds[other + 1]] for other in probed[label]]
-        candidate = np.sort(shown[np.concatenate(near)])
-        for block in _blocks(queries[query_cluster == label]):
-            yield block, candidate
 
 
 def _aligned(also_applied: JobNeighbours, row_ids: pl.Series, column_ids: pl.Series) -> Csr:
@@ -157,8 +176,8 @@ def _aligned(also_applied: JobNeighbours, row_ids: pl.Series, column_ids: pl.Ser
     return csr_from_coordinates(scores.row, column_of[scores.col], scores.data, shape=(len(row_ids), len(column_ids)))
 
 
-def _as_table(job_ids: pl.Series, found: list[Pairs], *, n_items: int | None = None) -> pl.DataFrame:
-    """SIMILAR_JOBS of the pairs; of each job the best `n_items`."""
+def _as_table(job_ids: pl.Series, found: list[Pairs], *, of: Longs, n_items: int | None = None) -> pl.DataFrame:
+    """SIMILAR_JOBS of the pairs of the jobs `of` (rows, sorted); of each job the best `n_items`."""
     job, other, score = (
         (np.concatenate(part) for part in zip(*found, strict=True)) if found else (np.zeros(0, np.int64),) * 3
     )
@@ -169,7 +188,7 @@ def _as_table(job_ids: pl.Series, found: list[Pairs], *, n_items: int | None = N
         .agg(items=pl.struct(job_id="other", score=pl.col("score").cast(pl.Float32)).head(n_items or pl.len()))
     )
     return SIMILAR_JOBS.conform(
-        pl.DataFrame({"job_id": job_ids})
+        pl.DataFrame({"job_id": job_ids.gather(of)})
         .join(items, on="job_id", how="left", maintain_order="left")
         .with_columns(pl.col("items").fill_null([]))
     )

@@ -6,14 +6,14 @@ import pytest
 
 from assets.catalog.job_changes import replace_jobs
 from assets.lake import Lake
-from assets.training.similar_jobs import Updated, similar_jobs_layers, update_similar_jobs
+from assets.training.similar_jobs import CLUSTERS_FILE, Updated, similar_jobs_layers, update_similar_jobs
 from features.schemas.catalog import JOBS
 from features.schemas.training import SIMILAR_JOBS
 from models.fitting.item_knn import JobNeighbours, fit_also_applied
 from models.fitting.job_vectors import JobVectors
-from models.fitting.similar_jobs import similar_jobs
+from models.fitting.similar_jobs import SimilarClusters, similar_jobs
 from tests.factories import jobs
-from tests.models.fitting.test_similar_jobs import nobody, vectors
+from tests.models.fitting.test_similar_jobs import ALL, nobody, vectors
 
 N_JOBS = 40
 
@@ -32,7 +32,9 @@ def update(
     lake: Lake, known: JobVectors, shared: JobNeighbours, *, only_changes: bool = True, version: str = "a"
 ) -> Updated:
     table = lake.scan("catalog", JOBS).select("job_id", "status", "duplicate_of").collect()
-    return update_similar_jobs(lake, table, known, shared, seed=1, version=version, only_changes=only_changes)
+    return update_similar_jobs(
+        lake, lake.root / CLUSTERS_FILE, table, known, shared, seed=1, version=version, only_changes=only_changes
+    )
 
 
 def stored(lake: Lake) -> pl.DataFrame:
@@ -52,7 +54,7 @@ def test_an_update_writes_only_lists_that_changed_jobs_concern(lake: Lake) -> No
     assert updated.n_rows == N_JOBS - 1 == len(stored(lake))
     assert 0 < updated.n_written < N_JOBS - 1 and similar_jobs_layers(lake).sequence == 1
     table = lake.scan("catalog", JOBS).select("job_id", "status", "duplicate_of").collect()
-    assert stored(lake).equals(similar_jobs(table, moved, nobody(), seed=1))
+    assert stored(lake).equals(similar_jobs(table, moved, nobody(), ALL))
 
 
 def test_all_lists_are_made_anew_if_anything_but_jobs_differs(lake: Lake) -> None:
@@ -69,3 +71,15 @@ def test_all_lists_are_made_anew_if_anything_but_jobs_differs(lake: Lake) -> Non
     assert update(lake, known, shared, version="b", only_changes=False).n_written == N_JOBS
     lake.replace("catalog", JOBS, catalog(known))
     assert update(lake, known, shared, version="b").n_written == N_JOBS
+
+
+def test_all_lists_are_made_anew_if_the_clusters_are_lost_or_of_another_space(lake: Lake) -> None:
+    known = vectors(np.random.default_rng(3).normal(0, 1, (N_JOBS, 6)))
+    replace_jobs(lake, catalog(known))
+    update(lake, known, nobody())
+    path = lake.root / CLUSTERS_FILE
+    path.write_bytes(b"damaged")
+    assert update(lake, known, nobody()).n_written == N_JOBS
+    SimilarClusters(np.zeros((0, 7), dtype=np.float32)).save(path)
+    assert update(lake, known, nobody()).n_written == N_JOBS
+    assert update(lake, known, nobody()).n_written == 0

@@ -5,7 +5,7 @@ import pytest
 from features.schemas.training import SIMILAR_JOBS
 from models.fitting.item_knn import JobNeighbours, fit_also_applied
 from models.fitting.job_vectors import JobVectors
-from models.fitting.similar_jobs import SimilarSettings, similar_jobs, similar_jobs_again
+from models.fitting.similar_jobs import SimilarClusters, SimilarSettings, similar_jobs, similar_jobs_again
 
 
 def vectors(rows: np.ndarray) -> JobVectors:
@@ -34,18 +34,19 @@ def lists(table: pl.DataFrame) -> dict[str, list[str]]:
     return {row["job_id"]: [item["job_id"] for item in row["items"]] for row in table.to_dicts()}
 
 
+ALL = SimilarClusters(np.zeros((0, 0), dtype=np.float32))  # all jobs are compared
 FOUR = vectors(np.array([[1, 0, 0], [0.9, 0.1, 0], [0.8, 0.3, 0], [0, 0, 1]]))
 
 
 def test_the_most_similar_come_first_and_never_the_job_itself() -> None:
-    found = lists(similar_jobs(jobs(FOUR), FOUR, nobody(), seed=1))
+    found = lists(similar_jobs(jobs(FOUR), FOUR, nobody(), ALL))
     assert found["j0000"] == ["j0001", "j0002"]
     assert found["j0003"] == []
 
 
 def test_closed_jobs_and_duplicates_are_in_no_list() -> None:
     frame = jobs(FOUR, j0001={"status": "closed"}, j0002={"duplicate_of": "j0000"})
-    found = lists(similar_jobs(frame, FOUR, nobody(), seed=1))
+    found = lists(similar_jobs(frame, FOUR, nobody(), ALL))
     assert set(found) == {"j0000", "j0002", "j0003"}
     assert found["j0000"] == []
     assert found["j0002"] == []
@@ -53,14 +54,14 @@ def test_closed_jobs_and_duplicates_are_in_no_list() -> None:
 
 def test_a_duplicate_has_the_similar_jobs_of_its_representative() -> None:
     frame = jobs(FOUR, j0002={"duplicate_of": "j0000"})
-    assert lists(similar_jobs(frame, FOUR, nobody(), seed=1))["j0002"] == ["j0001"]
+    assert lists(similar_jobs(frame, FOUR, nobody(), ALL))["j0002"] == ["j0001"]
 
 
 def test_the_same_applicants_raise_a_job() -> None:
     people = [f"u{number}" for number in range(9)]
     pairs = pl.DataFrame({"user_id": people * 2, "job_id": ["j0000"] * 9 + ["j0002"] * 9})
     applied = fit_also_applied(pairs.with_columns(last_at=pl.lit(None, pl.Datetime("us", "UTC"))))
-    assert lists(similar_jobs(jobs(FOUR), FOUR, applied, seed=1))["j0000"] == ["j0002", "j0001"]
+    assert lists(similar_jobs(jobs(FOUR), FOUR, applied, ALL))["j0000"] == ["j0002", "j0001"]
 
 
 def test_a_job_without_a_vector_has_an_empty_list() -> None:
@@ -73,18 +74,18 @@ def test_a_job_without_a_vector_has_an_empty_list() -> None:
             ),
         ]
     )
-    assert lists(similar_jobs(frame, known, nobody(), seed=1)) == {"j0000": [], "j0001": [], "new": []}
+    assert lists(similar_jobs(frame, known, nobody(), ALL)) == {"j0000": [], "j0001": [], "new": []}
 
 
 def test_no_jobs_give_no_rows() -> None:
     known = vectors(np.zeros((0, 3)))
-    assert similar_jobs(jobs(known), known, nobody(), seed=1).is_empty()
+    assert similar_jobs(jobs(known), known, nobody(), ALL).is_empty()
 
 
 def test_lists_agree_with_sorting_all_pairs() -> None:
     generator = np.random.default_rng(3)
     known = vectors(generator.random((60, 8)))
-    found = similar_jobs(jobs(known), known, nobody(), seed=1, settings=SimilarSettings(n_items=5))
+    found = similar_jobs(jobs(known), known, nobody(), ALL, settings=SimilarSettings(n_items=5))
     cosine = np.round(known.vectors @ known.vectors.T, 6)
     np.fill_diagonal(cosine, -1)
     for row, items in zip(cosine, lists(found).values(), strict=True):
@@ -97,15 +98,17 @@ def test_clusters_find_nearly_all_similar_jobs() -> None:
     centres = generator.normal(size=(12, 16))
     known = vectors(centres[generator.integers(0, 12, 900)] + 0.35 * generator.normal(size=(900, 16)))
     frame = jobs(known)
-    exact = lists(similar_jobs(frame, known, nobody(), seed=1))
-    clustered = lists(similar_jobs(frame, known, nobody(), seed=1, exact_jobs=100))
+    clusters = SimilarClusters.fit(frame, known, seed=1, exact_jobs=100)
+    exact = lists(similar_jobs(frame, known, nobody(), ALL))
+    clustered = lists(similar_jobs(frame, known, nobody(), clusters))
     shared = [len(set(exact[job]) & set(clustered[job])) / max(len(exact[job]), 1) for job in exact]
     assert np.mean(shared) > 0.9
-    assert clustered == lists(similar_jobs(frame.reverse(), known, nobody(), seed=1, exact_jobs=100))
+    assert clustered == lists(similar_jobs(frame.reverse(), known, nobody(), clusters))
 
 
+@pytest.mark.parametrize("exact_jobs", [10, 100])
 @pytest.mark.parametrize("seed", range(4))
-def test_lists_brought_up_to_date_are_those_made_anew(seed: int) -> None:
+def test_lists_brought_up_to_date_are_those_made_anew(seed: int, exact_jobs: int) -> None:
     rng = np.random.default_rng(seed)
     rows = rng.normal(0.3, 1, (80, 5))
     known, at = vectors(rows), pl.lit(0).cast(pl.Datetime("us", "UTC"))
@@ -119,7 +122,8 @@ def test_lists_brought_up_to_date_are_those_made_anew(seed: int) -> None:
     settings = SimilarSettings(n_items=5)
     hidden = [f"j{number:04d}" for number in rng.choice(80, 10, replace=False)]
     frame = jobs(known).filter(~pl.col("job_id").is_in(hidden))
-    stored = similar_jobs(frame, known, shared, seed=1, settings=settings)
+    clusters = SimilarClusters.fit(frame, known, seed=1, exact_jobs=exact_jobs)
+    stored = similar_jobs(frame, known, shared, clusters, settings=settings)
     for n_hidden in (7, 3, 0):
         before = frame
         moved = rng.choice(80, 6, replace=False)
@@ -134,8 +138,8 @@ def test_lists_brought_up_to_date_are_those_made_anew(seed: int) -> None:
             for one, other in ((before, frame), (frame, before))
         ]
         changed = pl.concat([*differing, pl.Series(names)]).unique().sort()
-        again = similar_jobs_again(stored, frame, known, shared, changed=changed, settings=settings)
-        expected = similar_jobs(frame, known, shared, seed=1, settings=settings)
+        again = similar_jobs_again(stored, frame, known, shared, clusters, changed=changed, settings=settings)
+        expected = similar_jobs(frame, known, shared, clusters, settings=settings)
         kept = stored.join(again, on="job_id", how="anti").join(expected, on="job_id", how="semi")
         assert 0 < len(again) < len(expected)
         stored = pl.concat([kept, again]).sort("job_id")
