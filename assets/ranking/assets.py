@@ -15,7 +15,7 @@ from assets.learning.store import load_registry, update_registry
 from assets.plots import bar_chart
 from assets.ranking.checks import ASSET_CHECKS
 from assets.ranking.inputs import (
-    centroids_path,
+    clusters_path,
     encoded_jobs,
     lake_tables,
     load_fitted,
@@ -55,7 +55,7 @@ def feeds(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClo
     with _ranking(workspace, parse_scope(context.run.tags.get(SCOPE_TAG))) as (scope, settings):
         report = rank_feeds(
             lake_tables(workspace.lake),
-            load_fitted(workspace.models, with_centroids=scope != "all"),
+            load_fitted(workspace.models, with_clusters=scope != "all"),
             lake=workspace.lake,
             settings=settings,
             shard_users=workspace.config.ranking.shard_users,
@@ -63,9 +63,9 @@ def feeds(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClo
             scope=scope,
             on_shard=lambda done, n: context.log.info("ranked shard %d of %d", done, n),
         )
-    if report.centroids is not None:
-        with atomic_path(centroids_path(workspace.models)) as temporary:
-            report.centroids.save(temporary)
+    for name, clusters in report.clusters.items():
+        with atomic_path(clusters_path(workspace.models, name)) as temporary:
+            clusters.save(temporary)
     return dg.Output(StoredTable(FEEDS, report.n_rows), metadata=_metadata(report, with_charts=draws_charts(context)))
 
 

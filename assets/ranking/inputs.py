@@ -35,12 +35,13 @@ from models.fitting.job_vectors import JobVectors
 from models.fitting.user_knn import UserNeighbours
 from models.fitting.user_vectors import UserVectors
 from models.learning.registry import LEARNED
-from models.ranking.context import Fitted, SearchCentroids
+from models.ranking.context import Fitted
 from models.ranking.experiments import Arm
 from models.ranking.interaction_arrays import JobIndex, counts_for_ranking, is_acted
 from models.ranking.job_arrays import JobTable, encode_jobs
 from models.ranking.population import Population, encode_population, join_populations
 from models.ranking.settings import CompanyCap, Limits, Recipe, Settings
+from models.ranking.vector_index import JobClusters
 
 # More candidates than items: the last ranks are still chosen among several jobs.
 _MIN_CANDIDATES_PER_ITEM = 1.5
@@ -81,17 +82,17 @@ def lake_tables(lake: Lake) -> Tables:
     )
 
 
-def centroids_path(models: Path) -> Path:
-    """Where the clusters of jobs lie that ranking searches."""
-    return models / "ranking" / "centroids.npz"
+def clusters_path(models: Path, of: str) -> Path:
+    """Where the clusters of jobs lie that ranking searches by their factors or texts ("als", "content")."""
+    return models / "ranking" / f"{of}_clusters.npz"
 
 
-def load_fitted(models: Path, *, with_centroids: bool = False) -> Fitted:
+def load_fitted(models: Path, *, with_clusters: bool = False) -> Fitted:
     """The models of the folder. Raises NotTrainedError, OtherSpaceError.
 
-    `with_centroids`: with the clusters of the last run for all users, which other runs search too.
+    `with_clusters`: with those of the last run for all users, which other runs search too.
     """
-    folder, centroids = models / "training", centroids_path(models)
+    folder = models / "training"
     for name in ("collaborative", "als", "also_applied", "user_neighbours", "job_vectors", "user_vectors"):
         if not (folder / f"{name}.npz").is_file():
             raise NotTrainedError(folder / f"{name}.npz")
@@ -107,8 +108,13 @@ def load_fitted(models: Path, *, with_centroids: bool = False) -> Fitted:
         user_neighbours=UserNeighbours.load(folder / "user_neighbours.npz"),
         job_vectors=job_vectors,
         user_vectors=user_vectors,
-        centroids=SearchCentroids.load(centroids) if with_centroids and centroids.is_file() else None,
+        als_clusters=_clusters(clusters_path(models, "als")) if with_clusters else None,
+        content_clusters=_clusters(clusters_path(models, "content")) if with_clusters else None,
     )
+
+
+def _clusters(path: Path) -> JobClusters | None:
+    return JobClusters.load(path) if path.is_file() else None
 
 
 def in_one_space(jobs: JobVectors, users: UserVectors) -> tuple[JobVectors, UserVectors]:

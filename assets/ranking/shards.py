@@ -36,13 +36,14 @@ from models.arrays import Longs
 from models.fitting.als import fold_in
 from models.fitting.collaborative import ALS, fold_in_history
 from models.fitting.weights import weights_since
-from models.ranking.context import Fitted, JobContext, SearchCentroids, UserBatch
+from models.ranking.context import Fitted, JobContext, UserBatch
 from models.ranking.interaction_arrays import build_job_index, counts_for_ranking
 from models.ranking.job_arrays import JobTable
 from models.ranking.population import Population
 from models.ranking.preparation import ModelRows, build_job_context, build_user_batch, model_rows
 from models.ranking.settings import Settings
 from models.ranking.stages import Timings, rank_batch
+from models.ranking.vector_index import JobClusters
 
 _STAGE = "ranking"
 _BATCH_USERS = 768  # some for each thread, also where few users are ranked
@@ -65,7 +66,7 @@ class Report:
     n_items: int = 0
     sources: Counter[str] = field(default_factory=Counter)
     timings: Timings = field(default_factory=Timings)
-    centroids: SearchCentroids | None = None  # of a run for all users
+    clusters: dict[str, JobClusters] = field(default_factory=dict)  # of a run for all users
 
     def add(self, feeds: pl.DataFrame, timings: Timings) -> None:
         """Counts feeds that were ranked."""
@@ -106,11 +107,14 @@ class RankingRun:
     population: Population
     rows: ModelRows
 
-    @property
-    def centroids(self) -> SearchCentroids:
-        """The clusters that are searched."""
-        context = self.context
-        return SearchCentroids(context.fitted.als.as_of, context.als_index.centroids, context.content_index.centroids)
+    def clusters(self) -> dict[str, JobClusters]:
+        """The clusters that are searched, by "als" and "content"."""
+        context, fitted = self.context, self.context.fitted
+        of_als, of_texts = context.als_index, context.content_index
+        return {
+            "als": JobClusters.of(of_als, context.als.rows, context.jobs.ids, space=fitted.als.as_of),
+            "content": JobClusters.of(of_texts, context.content.rows, context.jobs.ids, space=fitted.job_vectors.model),
+        }
 
     def batch(self, positions: Longs) -> UserBatch:
         """The users at the given ascending positions, ready to be ranked."""
@@ -145,7 +149,7 @@ def rank_feeds(
         users = users_to_rank(tables)
         names = [f"shard={number:04d}" for number in range(number_of_shards(len(users), shard_users))]
         run = prepare_run(tables, fitted, users, settings=settings, as_of=as_of)
-        report = Report(n_shards=len(names), centroids=run.centroids)
+        report = Report(n_shards=len(names), clusters=run.clusters())
         report.timings.seconds["preparation"] = time.perf_counter() - started
         _rank_shards(run, names, pool, report, lake=lake, on_shard=on_shard)
         report.n_rows = stored.rebase(made_of)

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from features.components import haversine_km
 from models.arrays import Bools, Csr, Doubles, Floats, Ints, Longs
 from models.fitting.als import AlsModel
-from models.fitting.artifacts import Artifact
 from models.fitting.collaborative import Collaborative, FoldedIn
 from models.fitting.item_knn import JobNeighbours
 from models.fitting.job_vectors import JobVectors
@@ -30,7 +29,7 @@ from models.ranking.job_places import JobPlaces, PlacesOfPairs
 from models.ranking.population import Population
 from models.ranking.settings import Recipe, Settings
 from models.ranking.user_arrays import UserTable
-from models.ranking.vector_index import VectorIndex
+from models.ranking.vector_index import JobClusters, VectorIndex
 
 _Array = TypeVar("_Array", bound=NDArray[Any])
 # Kinds of history, strongest first. The kind decides which reason a similar job gets.
@@ -54,19 +53,8 @@ class Fitted:
     user_neighbours: UserNeighbours
     job_vectors: JobVectors
     user_vectors: UserVectors
-    centroids: "SearchCentroids | None" = None
-
-
-@dataclass(frozen=True)
-class SearchCentroids(Artifact):
-    """The clusters of jobs that the last run for all users searched, and the fit of ALS that they are of.
-
-    No rows: so few jobs that all were compared.
-    """
-
-    als_as_of: str
-    als: Floats
-    content: Floats
+    als_clusters: JobClusters | None = None
+    content_clusters: JobClusters | None = None
 
 
 @dataclass(frozen=True)

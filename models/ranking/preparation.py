@@ -6,7 +6,6 @@ Users who opted out of personalisation get profile signals only: their rows in e
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -50,7 +49,7 @@ from models.ranking.retrieval import RETRIEVERS
 from models.ranking.retrievers.precomputed import cells_of
 from models.ranking.settings import Settings
 from models.ranking.user_arrays import UserTable
-from models.ranking.vector_index import build_index
+from models.ranking.vector_index import JobClusters, KnownClusters, VectorIndex, build_index
 from models.sort_keys import KeyLayout
 
 HISTORY_ITEMS = 12
@@ -109,15 +108,12 @@ def build_job_context(
     asked_skills = jobs.skills.copy()
     asked_skills.data = np.ones_like(asked_skills.data)
     score = jobs.prior_score()
-    als_centroids, content_centroids = _centroids(fitted)
     als_weight = sum(member.weight for member in fitted.collaborative.chosen() if member.model == ALS)
-    index_of = partial(build_index, exact_jobs=settings.exact_jobs)
     with ThreadPoolExecutor(settings.n_threads) as pool:  # of what takes a tenth of a second or more
-        content_index = pool.submit(
-            index_of, content.rows, probed_jobs=_CONTENT_PROBED_JOBS, centroids=content_centroids
-        )
+        content_index = pool.submit(_content_index, content.rows, fitted, jobs, exact_jobs=settings.exact_jobs)
         sketch = pool.submit(topic_sketch, content.rows)
-        als_index = pool.submit(index_of, als.rows if als_weight else als.rows[:0], centroids=als_centroids)
+        searched = als.rows if als_weight else als.rows[:0]
+        als_index = pool.submit(_als_index, searched, fitted, jobs, exact_jobs=settings.exact_jobs)
         sparse_parts = pool.submit(_sparse_parts, fitted.collaborative, jobs)
         interacted = pool.submit(_interacted, fitted.user_neighbours, jobs)
     context = JobContext(
@@ -201,13 +197,21 @@ def as_factors(rows: Floats) -> Factors:
     return Factors(rows=rows, is_known=np.asarray(rows.any(axis=1), dtype=bool))
 
 
-def _centroids(fitted: Fitted) -> tuple[Floats | None, Floats | None]:
-    """The known clusters of this fit of ALS and of the text vectors; None where they must be found."""
-    known = fitted.centroids
-    if known is None:
-        return None, None
-    is_of_fit = known.als_as_of == fitted.als.as_of and len(known.als) > 0
-    return known.als if is_of_fit else None, known.content if len(known.content) else None
+def _content_index(rows: Floats, fitted: Fitted, jobs: JobTable, *, exact_jobs: int) -> VectorIndex:
+    known = _known(fitted.content_clusters, rows, jobs, space=fitted.job_vectors.model)
+    return build_index(rows, exact_jobs=exact_jobs, probed_jobs=_CONTENT_PROBED_JOBS, known=known)
+
+
+def _als_index(rows: Floats, fitted: Fitted, jobs: JobTable, *, exact_jobs: int) -> VectorIndex:
+    known = _known(fitted.als_clusters, rows, jobs, space=fitted.als.as_of)
+    return build_index(rows, exact_jobs=exact_jobs, known=known)
+
+
+def _known(clusters: JobClusters | None, rows: Floats, jobs: JobTable, *, space: str) -> KnownClusters | None:
+    """What the clusters of the same fit say of these rows, which are of `jobs` if there are any."""
+    if clusters is None or clusters.space != space or not len(rows):
+        return None
+    return clusters.known(rows, jobs.ids)
 
 
 def _culture_rows(model: JobVectors, vector_row: Ints) -> Ints:

@@ -4,12 +4,15 @@ Above `EXACT_JOBS` an inverted file (Jégou, Douze, Schmid, "Product quantizatio
 without the quantization): docs/adr/0008 has the measurements. The search skips forbidden jobs.
 """
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
-from models.arrays import Csr, CsrArrays, Floats, Ints, unit_rows
+from models.arrays import NO_ENTRY, Csr, CsrArrays, Floats, Ints, positions, row_digests, unit_rows
+from models.fitting.artifacts import Artifact
 from models.fitting.clusters import cluster, nearest_direction
 from models.kernels.compiling import compiled
 from models.kernels.dense_rows import sums_of_runs
@@ -36,24 +39,65 @@ class VectorIndex(NamedTuple):
     n_jobs: int
 
 
+@dataclass(frozen=True, eq=False)
+class JobClusters(Artifact):
+    """The clusters that a run for all users searched: centroids (c, d), and the jobs (n) with the cluster of each.
+
+    `space` names what the vectors are of; `digests` are their `row_digests`. No centroids: all jobs were compared.
+    """
+
+    space: str
+    centroids: Floats
+    job_ids: pl.Series
+    digests: NDArray[np.uint64]
+    labels: Ints
+
+    @classmethod
+    def of(cls, index: VectorIndex, vectors: Floats, job_ids: pl.Series, *, space: str) -> Self:
+        """Those of an index of the rows of `vectors`, which are of `job_ids`."""
+        labels = np.repeat(
+            np.arange(len(index.centroids), dtype=np.int32), np.diff(index.starts)[: len(index.centroids)]
+        )
+        jobs = index.jobs[: len(labels)]
+        return cls(space, index.centroids, job_ids.gather(jobs), row_digests(vectors[jobs]), labels)
+
+    def known(self, vectors: Floats, job_ids: pl.Series) -> "KnownClusters":
+        """What they say of these jobs and vectors."""
+        row = positions(self.job_ids, job_ids)
+        is_same = row >= 0
+        is_same[is_same] = self.digests[row[is_same]] == row_digests(vectors[is_same])
+        labels = np.full(len(row), NO_ENTRY, dtype=np.int32)
+        labels[is_same] = self.labels[row[is_same]]
+        return KnownClusters(self.centroids, labels)
+
+
+class KnownClusters(NamedTuple):
+    """Centroids (c, d), and the cluster of each row of some vectors, -1 where it must be found."""
+
+    centroids: Floats
+    labels: Ints
+
+
 def build_index(
     vectors: Floats,
     *,
     exact_jobs: int = EXACT_JOBS,
     probed_jobs: int = PROBED_JOBS,
-    centroids: Floats | None = None,
+    known: KnownClusters | None = None,
 ) -> VectorIndex:
     """An index of the rows of `vectors` (J, d) that are not zero; above `exact_jobs` it reads about `probed_jobs`.
 
-    `centroids` of an earlier index of about the same vectors spare the fit of clusters.
+    The `known` clusters of an earlier index of about the same vectors spare the fit.
     """
     jobs = np.flatnonzero(vectors.any(axis=1)).astype(np.int32)
     rows = vectors if len(jobs) == len(vectors) else vectors[jobs]
     if len(jobs) <= exact_jobs:
         starts = np.array([0, len(jobs)], dtype=np.int32)
         return VectorIndex(rows, jobs, starts, np.zeros((0, rows.shape[1]), np.float32), 1, len(vectors))
-    if centroids is not None and centroids.shape[1] == rows.shape[1]:
-        n_clusters, labels = len(centroids), nearest_direction(rows, centroids)
+    if known is not None and len(known.centroids) and known.centroids.shape[1] == rows.shape[1]:
+        n_clusters, labels = len(known.centroids), known.labels[jobs]
+        is_open = labels == NO_ENTRY
+        labels[is_open] = nearest_direction(rows[is_open], known.centroids)
     else:
         n_clusters = round(2 * len(jobs) ** 0.5)
         labels = cluster(unit_rows(rows), n_clusters=n_clusters, seed=_SEED).labels

@@ -1,13 +1,16 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
 from models.arrays import unit_rows
-from models.ranking.vector_index import VectorIndex, build_index, nearest_jobs
+from models.fitting.clusters import nearest_direction
+from models.ranking.vector_index import JobClusters, VectorIndex, build_index, nearest_jobs
 
 
 def _crowd(seed: int, n: int, *, n_kinds: int = 12, dimensions: int = 16) -> Any:
@@ -104,3 +107,30 @@ def test_the_same_vectors_make_the_same_index() -> None:
     first, second = (build_index(_crowd(7, 400), exact_jobs=0) for _ in range(2))
     for name in ("rows", "jobs", "starts", "centroids"):
         assert (getattr(first, name) == getattr(second, name)).all(), name
+
+
+def _cluster_of(index: VectorIndex) -> dict[int, int]:
+    labels = np.repeat(np.arange(len(index.centroids)), np.diff(index.starts))
+    return dict(zip(index.jobs.tolist(), labels.tolist(), strict=True))
+
+
+def test_jobs_stay_in_their_clusters_and_others_go_to_the_nearest(tmp_path: Path) -> None:
+    jobs = _crowd(7, 600)
+    ids = pl.Series([f"j{number:03d}" for number in range(len(jobs))])
+    first = build_index(jobs, exact_jobs=0)
+    JobClusters.of(first, jobs, ids, space="a fit").save(tmp_path / "clusters.npz")
+    clusters = JobClusters.load(tmp_path / "clusters.npz")
+    assert clusters.space == "a fit"
+    changed = jobs.copy()
+    changed[:20] = _crowd(8, 20)
+    kept = np.arange(5, len(jobs))  # the first ones are closed
+    index = build_index(changed[kept], exact_jobs=0, known=clusters.known(changed[kept], ids.gather(kept)))
+    before, after = _cluster_of(first), {int(kept[job]): label for job, label in _cluster_of(index).items()}
+    assert {job: label for job, label in after.items() if job >= 20} == {
+        job: label for job, label in before.items() if job >= 20
+    }
+    moved = [job for job in range(5, 20) if changed[job].any()]
+    assert [after[job] for job in moved] == nearest_direction(changed[moved], clusters.centroids).tolist()
+    same = build_index(jobs, exact_jobs=0, known=clusters.known(jobs, ids))
+    for name in ("rows", "jobs", "starts", "centroids"):
+        assert (getattr(first, name) == getattr(same, name)).all(), name
