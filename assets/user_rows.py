@@ -15,7 +15,7 @@ from assets.increments import Mark, mark_of
 from assets.lake import Lake
 from features.schemas.table import Table
 
-MOST_USERS = 20_000  # so that memory is bounded: more are read by those who need them
+MOST_USERS = 60_000  # so that memory is bounded: more are read by those who need them
 
 
 @dataclass(frozen=True)

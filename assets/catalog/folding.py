@@ -32,13 +32,15 @@ from assets.parts import unseen
 from assets.sql import query_text
 from assets.user_rows import MOST_USERS, keep_rows, rows_of_users
 from features.interactions import CLOCK_SKEW, EVENT_WEIGHTS
-from features.schemas.catalog import INTERACTIONS
+from features.schemas.catalog import INTERACTIONS, USERS
 
 _STAGE = "catalog"
 _WRITING: Mapping[str, Any] = {"compression": "zstd", "compression_level": 1, "use_dictionary": False}
 _ROWS_OF_A_GROUP = 131_072
 _ROWS_OF_A_RANGE = 1_000_000
 _SAMPLED_DAYS = 16
+# So many users, or such a share of all, are summed by themselves.
+_FEW_USERS, _FEW_OF_ALL = 20_000, 1 / 8
 _EVER = "0001-01-01T00:00:00+00:00"
 
 
@@ -65,7 +67,7 @@ def fold_days(
         users = _changed_users(lake, latest, before, now) if before is not None else None
         files, until = list(days.values()), as_of + CLOCK_SKEW
         with open_engine(lake, memory_limit) as engine:
-            if users is not None and len(users) <= MOST_USERS:
+            if users is not None and len(users) <= max(_FEW_USERS, _FEW_OF_ALL * lake.n_rows("catalog", USERS)):
                 return _fold_users(engine, table, files, latest, users, now, until=until)
             _fold_all(engine, lake.file(_STAGE, INTERACTIONS.name), files, latest, until=until)
         return table.rebase(now, after=after, changed=users.to_frame() if users is not None else None)

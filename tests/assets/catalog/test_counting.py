@@ -11,6 +11,7 @@ from polars.testing import assert_frame_equal
 from assets.catalog import folding
 from assets.catalog.counting import count_days
 from assets.catalog.folding import fold_days
+from assets.increments import PARTIAL, WHOLE, LayeredTable, Upkeep
 from assets.lake import Lake
 from features.interactions import EVENT_WEIGHTS
 from features.schemas.bronze import ERASURES, EVENT_TYPES, EVENTS
@@ -47,10 +48,11 @@ def _count(lake: Lake, as_of: dt.datetime = AS_OF, erasures: pl.DataFrame | None
     return count_days(lake, requested, as_of=as_of, retention_days=400, memory_limit="200MB").n_recounted
 
 
-def _fold(lake: Lake, as_of: dt.datetime = AS_OF, erasures: pl.DataFrame | None = None) -> pl.DataFrame:
-    fold_days(
-        lake, ERASURES.empty() if erasures is None else erasures, as_of=as_of, retention_days=400, memory_limit="200MB"
-    )
+def _fold(
+    lake: Lake, as_of: dt.datetime = AS_OF, erasures: pl.DataFrame | None = None, upkeep: Upkeep = WHOLE
+) -> pl.DataFrame:
+    requested = ERASURES.empty() if erasures is None else erasures
+    fold_days(lake, requested, as_of=as_of, retention_days=400, memory_limit="200MB", upkeep=upkeep)
     folded = lake.scan("catalog", INTERACTIONS).collect()
     INTERACTIONS.validate(folded)
     return folded
@@ -215,6 +217,25 @@ def test_the_fold_is_the_same_in_however_many_ranges_of_users(lake: Lake, monkey
     for n_rows in (1, 4, 10):
         monkeypatch.setattr(folding, "_ROWS_OF_A_RANGE", n_rows)
         assert_frame_equal(_fold(lake), whole, check_exact=True)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 100])
+def test_users_who_acted_are_summed_in_blocks(lake: Lake, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    _write(lake, *(_event(f"{user}{n}", "view", 20.0 * n, user_id=user) for n in range(3) for user in "abcde"))
+    _count(lake)
+    _fold(lake)
+    _write(lake, *(_event(f"{user}-new", "save", 41, user_id=user, job_id="hh:2") for user in "acf"))
+    _count(lake)
+    monkeypatch.setattr(folding, "MOST_USERS", at_once)
+    by_blocks = _fold(lake, upkeep=PARTIAL).sort("user_id", "job_id")
+    assert LayeredTable(lake, "catalog", INTERACTIONS, INTERACTIONS.key).sequence == 1
+    monkeypatch.setattr(folding, "_FEW_USERS", -1)
+    _write(lake, _event("another", "view", 41, user_id="b"))
+    _count(lake)
+    whole = _fold(lake, upkeep=PARTIAL)
+    assert LayeredTable(lake, "catalog", INTERACTIONS, INTERACTIONS.key).newest() is None
+    others = pl.col("user_id") != "b"
+    assert_frame_equal(by_blocks.filter(others), whole.filter(others), check_exact=True)
 
 
 def test_job_counts_are_the_days_summed_over_users(lake: Lake) -> None:
