@@ -72,6 +72,16 @@ def csr_from_coordinates(
     return made
 
 
+def csr_with_columns(matrix: Csr, column: Ints, *, n_columns: int) -> Csr:
+    """The matrix with each column at the place that `column` gives it, those at -1 left out; indices are sorted."""
+    place = column[matrix.indices]
+    kept = place >= 0
+    indptr = np.append(0, np.cumsum(kept))[matrix.indptr]
+    made = sparse.csr_matrix((matrix.data[kept], place[kept], indptr), shape=(matrix.shape[0], n_columns))
+    made.sort_indices()
+    return made
+
+
 def csr_of_ones(rows: NDArray[Any], columns: NDArray[Any], *, shape: tuple[int, int]) -> Csr:
     """A CSR matrix of ones at the coordinates; negative ones are left out, repeated ones count once."""
     made = csr_from_coordinates(rows, columns, np.ones(len(rows), dtype=np.float32), shape=shape)

@@ -21,6 +21,7 @@ from models.arrays import (
     csr_from_coordinates,
     csr_of_ones,
     csr_rows_or_empty,
+    csr_with_columns,
     expand_slices,
     padded_rows,
     positions,
@@ -222,9 +223,7 @@ def _culture_rows(model: JobVectors, vector_row: Ints) -> Ints:
 
 def _interacted(model: UserNeighbours, jobs: JobTable) -> Csr:
     """What the users of the model interacted with, of the open jobs."""
-    history = model.history().tocoo()
-    column = jobs.rows_of(model.job_ids)[history.col]
-    return csr_from_coordinates(history.row, column, history.data, shape=(len(model.user_ids), jobs.n))
+    return csr_with_columns(model.history(), jobs.rows_of(model.job_ids), n_columns=jobs.n)
 
 
 def _sparse_parts(model: Collaborative, jobs: JobTable) -> list[SparsePart]:
@@ -232,10 +231,7 @@ def _sparse_parts(model: Collaborative, jobs: JobTable) -> list[SparsePart]:
     column = jobs.rows_of(model.job_ids)
     parts = []
     for member, terms in model.sparse_members():
-        right = model.right[terms]
-        row = np.repeat(np.arange(right.shape[0]), np.diff(right.indptr))
-        shape = (right.shape[0], jobs.n)
-        aligned = csr_from_coordinates(row, column[right.indices], right.data, shape=shape)
+        aligned = csr_with_columns(model.right[terms], column, n_columns=jobs.n)
         parts.append(SparsePart(member.weight, terms, aligned))
     return parts
 
