@@ -28,9 +28,10 @@ PERIODS = {
 LONGEST_PERIOD = max(length for length, _ in PERIODS.values())
 TOP_JOBS = 100
 _MICRO = 1_000_000
+_HASH_SEED = 1
 
 
-def recent_events(events: pl.LazyFrame, *, as_of: dt.datetime) -> pl.LazyFrame:
+def recent_events(events: pl.LazyFrame, *, as_of: dt.datetime) -> pl.DataFrame:
     """Events on jobs in the longest period (job_id, occurred_at, weight), without bots and without undone saves."""
     copies = ["event_id", "occurred_at", "user_id", "job_id", "event_type"]
     recent = (
@@ -42,22 +43,19 @@ def recent_events(events: pl.LazyFrame, *, as_of: dt.datetime) -> pl.LazyFrame:
         )
         .select(*copies, weight=event_weight())
         .filter(pl.col("weight") != 0)
-        # Sources repeat events. The copy that is kept must not depend on the order of files.
-        .sort(*copies, "weight", nulls_last=True)
-        .unique("event_id", keep="first", maintain_order=True)
+        .collect()
     )
-    unsaved = (
-        recent.filter(pl.col("event_type") == "unsave")
-        .group_by("user_id", "job_id")
-        .agg(pl.col("occurred_at").max().alias("unsaved_at"))
-    )
-    is_undone = (pl.col("event_type") == "save") & (pl.col("occurred_at") <= pl.col("unsaved_at"))
-    return (
-        recent.filter(pl.col("event_type") != "unsave")
-        .join(unsaved, on=["user_id", "job_id"], how="left")
-        .filter(~is_undone.fill_null(False))
-        .select("job_id", "occurred_at", "weight")
-    )
+    # Sources repeat some events. The copy that is kept must not depend on the order of files.
+    is_repeated = recent["event_id"].hash(_HASH_SEED).is_duplicated()  # hashes find all, and a few others by chance
+    repeated = recent.filter(is_repeated).sort(*copies, "weight", nulls_last=True)
+    once = repeated.unique("event_id", keep="first", maintain_order=True)
+    recent = pl.concat([recent.filter(~is_repeated), once])
+    kind, columns = pl.col("event_type"), ["job_id", "occurred_at", "weight"]
+    unsaved = recent.filter(kind == "unsave").group_by("user_id", "job_id").agg(unsaved_at=pl.col("occurred_at").max())
+    saves = recent.filter(kind == "save").join(unsaved, on=["user_id", "job_id"], how="left")
+    is_undone = (pl.col("occurred_at") <= pl.col("unsaved_at")).fill_null(value=False)
+    others = recent.filter(~kind.is_in(["save", "unsave"]))
+    return pl.concat([others.select(columns), saves.filter(~is_undone).select(columns)])
 
 
 def trending_scores(events: pl.LazyFrame, jobs: pl.LazyFrame, *, as_of: dt.datetime) -> pl.DataFrame:
@@ -68,7 +66,7 @@ def trending_scores(events: pl.LazyFrame, jobs: pl.LazyFrame, *, as_of: dt.datet
     """
     representatives = jobs.select("job_id", representative=representative_id())
     # Collected once: both periods read it.
-    known = recent_events(events, as_of=as_of).join(representatives, on="job_id").collect().lazy()
+    known = recent_events(events, as_of=as_of).lazy().join(representatives, on="job_id").collect().lazy()
     age_seconds = seconds_before(as_of, pl.col("occurred_at"))
     periods = []
     for period, (length, half_life) in PERIODS.items():
