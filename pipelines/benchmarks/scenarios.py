@@ -5,14 +5,16 @@ everything anew from the landed files, as of the same instant.
 """
 
 import datetime as dt
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 from assets.inventory import forget_inventory
 from pipelines.benchmarks.changes import Change
@@ -22,15 +24,25 @@ from pipelines.simulation.market import MarketSize, simulate
 SCENARIOS = ("first-daily", "frequent", "frequent-empty", "hourly", "daily-after")
 SWEEP = (100, 1_000, 10_000, 100_000)  # events of a frequent run, to see how the cost grows with the change
 COST_CHART = "cost-of-change.png"
-# Scenario -> seconds and GiB that are aimed at for the size M.
+# Size -> scenario -> seconds and GiB that are aimed at.
 AIMS = {
-    "first-daily": (240, 6.0),
-    "daily-after": (100, 4.0),
-    "hourly": (25, 2.0),
-    "frequent": (12, 2.0),
-    "frequent-empty": (5, 2.0),
+    "M": {
+        "first-daily": (240, 6),
+        "daily-after": (100, 4),
+        "hourly": (25, 2),
+        "frequent": (12, 2),
+        "frequent-empty": (5, 2),
+    },
+    "L": {
+        "first-daily": (3_000, 12),
+        "daily-after": (1_200, 12),
+        "hourly": (60, 4),
+        "frequent": (20, 4),
+        "frequent-empty": (6, 4),
+    },
 }
 _LAYERS = ".layers"
+_NOTED = "benchmark-runs.json"
 
 
 @dataclass(frozen=True)
@@ -44,13 +56,27 @@ class Measured:
 
 @dataclass
 class Bench:
-    """The runs of one market in the folder `data`, each later than the one before."""
+    """The runs of one market in the folder `data`, each later than the one before.
+
+    `first` is what its first daily run took.
+    """
 
     data: Path
     market: MarketSize
     on_step: Callable[[str], None]
     at: dt.datetime = UNTIL + dt.timedelta(hours=2)
     n_runs: int = 0
+    first: Measured | None = None
+
+    @classmethod
+    def resumed(cls, data: Path, market: MarketSize, on_step: Callable[[str], None]) -> Self:
+        """Goes on after the runs that were noted in the folder."""
+        path = data / _NOTED
+        if not path.exists():
+            return cls(data, market, on_step)
+        noted = json.loads(path.read_bytes())
+        first, at = Measured(**noted["first"]), dt.datetime.fromisoformat(noted["at"])
+        return cls(data, market, on_step, at, noted["n_runs"], first)
 
     def change_of(self, scenario: str) -> Change:
         """What is new for a scenario, by the size of the market."""
@@ -67,16 +93,15 @@ class Bench:
     def run(self, scenario: str) -> Measured:
         """One run of the scenario's job, after what is new for it has landed."""
         if scenario == "first-daily":
-            for name in ("lake", "models", "published"):
-                shutil.rmtree(self.data / name, ignore_errors=True)
-            forget_inventory(self.data)
-            return self.measure("daily")
+            self.first = self._anew()
+            self._note()
+            return self.first
         return self.after(self.change_of(scenario), scenario.split("-")[0], days=int(scenario == "daily-after"))
 
     def plain(self, scenario: str) -> Measured | None:
         """The same without layers, or of the next day with nothing known; None where there is no such way."""
         if scenario == "daily-after":
-            return self.run("first-daily")
+            return self._anew()
         if scenario not in ("frequent", "hourly"):
             return None
         for folder in (self.data / "lake").rglob(_LAYERS):
@@ -88,8 +113,22 @@ class Bench:
         """Lands the change and runs the job, a quarter of an hour (or days) after the last run."""
         self.at += dt.timedelta(days=days, minutes=15)
         self.n_runs += 1
+        self._note()
         change.land(self.data, until=self.at, minutes=14, name=f"change-{self.n_runs:03d}")
         return self.measure(job)
+
+    def _anew(self) -> Measured:
+        """A daily run that knows nothing."""
+        for name in ("lake", "models", "published"):
+            shutil.rmtree(self.data / name, ignore_errors=True)
+        forget_inventory(self.data)
+        return self.measure("daily")
+
+    def _note(self) -> None:
+        """Notes the runs. Before what is new for one lands: else the next one would be as of the same instant."""
+        if self.first is not None:
+            noted = {"at": self.at.isoformat(), "n_runs": self.n_runs, "first": asdict(self.first)}
+            (self.data / _NOTED).write_text(json.dumps(noted))
 
     def measure(self, job: str) -> Measured:
         """Runs `jobfeed run JOB` in a process of its own. Raises BenchmarkError."""
@@ -109,16 +148,19 @@ class Bench:
 
 
 def run_scenarios(size: str, data: Path, scenarios: Sequence[str], *, on_step: Callable[[str], None]) -> str:
-    """Runs the scenarios in their order, the first daily run always first, and returns a report in Markdown.
+    """Runs the scenarios in their order, and returns a report in Markdown.
 
-    With `frequent` the cost is also measured over the size of the change and drawn in `data`. Raises BenchmarkError.
+    The first daily run is made before them, unless the folder has one already and it is not among them. With `frequent`
+    the cost is also measured over the size of the change and drawn in `data`. Raises BenchmarkError.
     """
     market = SIZES[size]
     if not (data / "landing" / "interactions").is_dir():
         on_step(f"making a market of {market.n_users} users, {market.n_jobs} jobs, {market.n_events} events")
         simulate(data / "landing", market, seed=SEED, until=UNTIL, event_format="parquet")
-    bench = Bench(data, market, on_step)
-    measured: dict[str, tuple[Measured, Measured | None]] = {"first-daily": (bench.run("first-daily"), None)}
+    bench = Bench.resumed(data, market, on_step)
+    known = bench.first if "first-daily" not in scenarios else None
+    first = known or bench.run("first-daily")
+    measured: dict[str, tuple[Measured, Measured | None]] = {"first-daily": (first, None)}
     costs = {}
     if "frequent" in scenarios:  # first: after a plain run, the runs until the next daily one cost more
         for n_events in SWEEP:
@@ -137,7 +179,7 @@ def _scenario_lines(size: str, measured: dict[str, tuple[Measured, Measured | No
     yield "| scenario | seconds | processor seconds | peak GiB | aim | plain: seconds | processor seconds | peak GiB |"
     yield "| --- | ---: | ---: | ---: | --- | ---: | ---: | ---: |"
     for scenario, (here, plain) in measured.items():
-        aim = "{} s, {} GiB".format(*AIMS[scenario]) if size == "M" else ""
+        aim = "{} s, {} GiB".format(*AIMS[size][scenario]) if size in AIMS else ""
         other = f"{plain.seconds:.1f} | {plain.cpu_seconds:.1f} | {plain.peak_gib:.2f}" if plain else " | | "
         yield f"| {scenario} | {here.seconds:.1f} | {here.cpu_seconds:.1f} | {here.peak_gib:.2f} | {aim} | {other} |"
 

@@ -204,12 +204,14 @@ def bench(
     size: Annotated[str, typer.Option(help="S, M or L: 20 thousand, 100 thousand or a million users.")] = "S",
     threads: Annotated[int, typer.Option(min=1, max=64)] = os.cpu_count() or 1,
     scenario: Annotated[
-        list[str] | None, typer.Option(help="Whole runs instead: frequent, frequent-empty, hourly, daily-after, all.")
+        list[str] | None,
+        typer.Option(help="Whole runs instead: first-daily, frequent, frequent-empty, hourly, daily-after, all."),
     ] = None,
 ) -> None:
     """Measure training, retrieval, ranking and writing on a simulated market, beside plain alternatives.
 
-    With --scenario, which may be repeated, measure whole runs of the jobs, after a first daily one.
+    With --scenario, which may be repeated, measure whole runs of the jobs, after a first daily one. It is made once in
+    the folder; `--scenario first-daily` makes it again.
     """
     from pipelines.benchmarks.ranking import SIZES, run_benchmark
     from pipelines.benchmarks.scenarios import SCENARIOS, run_scenarios

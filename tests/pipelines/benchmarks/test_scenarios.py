@@ -62,6 +62,10 @@ def test_each_scenario_has_its_row_and_its_plain_way(tmp_path: Path, monkeypatch
     assert "| frequent | 10.0 | 12.0 | 1.50 |  | 10.0 | 12.0 | 1.50 |" in text
     assert "| frequent-empty | 10.0 | 12.0 | 1.50 |  |" in text
     assert "| 100,000 | 10.0 | 12.0 |" in text
+    last = ran[-1]
+    text = run_scenarios("S", tmp_path, ["frequent-empty"], on_step=lambda _: None)
+    assert "| first-daily | 10.0 | 12.0 | 1.50 |" in text  # as it was
+    assert ran[-2] == last and ran[-1][0] == "frequent" and ran[-1][1] > last[1]
     assert (tmp_path / scenarios.COST_CHART).read_bytes().startswith(b"\x89PNG")
 
 
