@@ -93,8 +93,12 @@ sliced as (
     from pairs
     left join dated_jobs as jobs on pairs.job_id = jobs.job_id
 ),
-by_group as (
+by_feed as (
     select
+        user_group,
+        surface,
+        recipe,
+        arm,
         case
             when grouping(position) = 0 then 'position'
             when grouping(job_age) = 0 then 'job_age'
@@ -104,9 +108,6 @@ by_group as (
         end as dimension,
         case when grouping(position, job_age, job_language, job_country) = 15 then 'all'
             else coalesce(position, job_age, job_language, job_country) end as slice,
-        case when grouping(recipe) = 1 then 'all' else recipe end as recipe,
-        case when grouping(arm) = 1 then 'all' else arm end as arm,
-        surface,
         count(*) filter (where is_shown) as n_shown,
         count(*) filter (where is_clicked) as n_clicked,
         count(*) filter (where is_applied) as n_applied,
@@ -116,12 +117,35 @@ by_group as (
         coalesce(sum(dwell_milliseconds), 0) as dwell_milliseconds
     from sliced
     group by grouping sets (
-        (user_group, surface), (user_group, surface, recipe), (user_group, surface, recipe, arm),
-        (user_group, surface, position), (user_group, surface, recipe, arm, position),
-        (user_group, surface, job_age), (user_group, surface, recipe, arm, job_age),
-        (user_group, surface, job_language), (user_group, surface, recipe, arm, job_language),
-        (user_group, surface, job_country), (user_group, surface, recipe, arm, job_country)
+        (user_group, surface, recipe, arm),
+        (user_group, surface, recipe, arm, position),
+        (user_group, surface, recipe, arm, job_age),
+        (user_group, surface, recipe, arm, job_language),
+        (user_group, surface, recipe, arm, job_country)
     )
+),
+-- The sums over recipes and arms are made of few rows, those above of all pairs.
+by_group as (
+    select
+        dimension,
+        slice,
+        case when grouping(recipe) = 1 then 'all' else recipe end as recipe,
+        case when grouping(arm) = 1 then 'all' else arm end as arm,
+        surface,
+        sum(n_shown) as n_shown,
+        sum(n_clicked) as n_clicked,
+        sum(n_applied) as n_applied,
+        sum(n_saved) as n_saved,
+        sum(n_dismissed) as n_dismissed,
+        sum(n_dwells) as n_dwells,
+        sum(dwell_milliseconds) as dwell_milliseconds
+    from by_feed
+    group by grouping sets (
+        (user_group, surface, dimension, slice),
+        (user_group, surface, dimension, slice, recipe),
+        (user_group, surface, dimension, slice, recipe, arm)
+    )
+    having dimension = 'all' or grouping(arm) = 0 or grouping(recipe) = 1
 )
 select
     dimension,
