@@ -6,7 +6,7 @@ The table remembers for each day which parts of events were counted. By that a r
 import datetime as dt
 import glob
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -203,7 +203,7 @@ def _arrow_schema() -> pa.Schema:
 def _fold(
     engine: duckdb.DuckDBPyConnection,
     erasures: pl.DataFrame,
-    files: Iterable[Path],
+    files: Sequence[Path],
     parameters: Mapping[str, object],
     *,
     users: pl.Series | None = None,
@@ -213,10 +213,11 @@ def _fold(
     with cursor_of(engine) as cursor:
         cursor.execute("set TimeZone = 'UTC'")
         cursor.register("erasures", erasures)
-        days = cursor.read_parquet([glob.escape(str(path)) for path in files], hive_partitioning=False)
-        if users is not None:
-            cursor.register("wanted", users.to_frame("user_id"))
-            days = days.join(cursor.table("wanted"), "user_id", how="semi")
+        if users is None:
+            days = cursor.read_parquet([glob.escape(str(path)) for path in files], hive_partitioning=False)
+        else:  # Polars finds the rows of a few users in half the time
+            found = rows_of_users(users, pl.scan_parquet(list(files), hive_partitioning=False, glob=False))
+            days = found.collect().to_arrow()
         cursor.register("daily_interactions", days)
         return cursor.sql(query_text("catalog/interactions"), params={**bounds, **parameters}).to_arrow_table()
 
