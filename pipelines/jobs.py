@@ -40,6 +40,7 @@ _ACTIVITY = dg.AssetSelection.assets(
     "features/user_profiles",
     "features/preferences",
     "ranking/feeds",
+    "ranking/fallback_feeds",
     "ranking/matches",
     "insight/metrics",
 )
@@ -57,7 +58,6 @@ _CHANGED_JOBS = dg.AssetSelection.assets(
     "training/job_vectors",
     "training/user_vectors",
     "training/similar_jobs",
-    "ranking/fallback_feeds",
 )
 
 _PAST_DAYS = dg.AssetSelection.assets("publishing/past_days")

@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 import pytest
 
+from assets.catalog.job_changes import replace_jobs
 from assets.publishing import generations
 from assets.resources import AS_OF_TAG, Workspace
+from features.schemas.catalog import JOBS
+from features.schemas.ranking import FALLBACK_FEEDS
 from pipelines.definitions import build_defs
 from pipelines.failures import cause_of
 from tests.benchmarks.campaign_runs import QUARTER, START, land, make_market
@@ -107,6 +111,21 @@ def test_a_full_disk_is_named_and_nothing_is_lost(world: World) -> None:
     assert served_as_of(data) == START
     assert run(data, "frequent", AS_OF) == []
     assert digests_of(data) == world.twin
+
+
+def test_frequent_runs_go_on_after_an_hourly_one_that_ended_once_it_had_closed_jobs(world: World) -> None:
+    data = world.clone("closed")
+    lake = Workspace(data_dir=str(data)).lake
+    jobs, lists = lake.scan("catalog", JOBS).collect(), lake.scan("ranking", FALLBACK_FEEDS)
+    first = pl.col("items").list.first().struct.field("job_id")
+    closed = pl.col("job_id").is_in(lists.select(first).collect()["job_id"].implode())
+    assert jobs.filter(closed)["status"].unique().to_list() == ["open"]
+    status = pl.when(closed).then(pl.lit("closed")).otherwise("status")
+    replace_jobs(lake, jobs.with_columns(status=status))
+    assert run(data, "frequent", AS_OF) == []
+    assert served_as_of(data) == AS_OF
+    shown = lists.select(pl.col("items").explode().struct.field("job_id")).collect()["job_id"]
+    assert len(shown) and not jobs.filter(closed)["job_id"].is_in(shown.implode()).any()
 
 
 def test_an_hourly_run_after_a_daily_one_of_nothing_reads_what_landed_since(world: World, tmp_path: Path) -> None:

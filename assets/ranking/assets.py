@@ -13,7 +13,7 @@ from assets.io import StoredTable
 from assets.lake import atomic_path
 from assets.learning.store import load_registry, update_registry
 from assets.plots import bar_chart
-from assets.ranking.checks import ASSET_CHECKS
+from assets.ranking.checks import ASSET_CHECKS, fallback_problems
 from assets.ranking.inputs import (
     clusters_path,
     encoded_jobs,
@@ -26,7 +26,7 @@ from assets.ranking.matches import update_matches
 from assets.ranking.shards import Report, rank_feeds
 from assets.resources import SCOPE_TAG, RunClock, Scope, Workspace, draws_charts, is_partial, parse_scope
 from features.schemas.features import PREFERENCES
-from features.schemas.ranking import FEEDS, MATCHES
+from features.schemas.ranking import FALLBACK_FEEDS, FEEDS, MATCHES
 from models.fitting.job_vectors import JobVectors
 from models.ranking.diversity import topic_sketch
 from models.ranking.fallback import fallback_feeds
@@ -71,13 +71,8 @@ def feeds(context: dg.AssetExecutionContext, workspace: Workspace, clock: RunClo
 
 @asset(
     "ranking/fallback_feeds",
-    inputs=(
-        "catalog/jobs",
-        "features/job_features",
-        "features/skill_weights",
-        "training/job_vectors",
-    ),
-    deps=("ranking/feeds",),  # which decide by which fit all are ranked
+    inputs=("catalog/jobs", "features/job_features", "features/skill_weights"),
+    deps=("training/job_vectors", "ranking/feeds"),  # the latter decide by which fit all are ranked
     kinds=("numpy", "polars"),
 )
 def fallback_feeds_table(
@@ -87,16 +82,25 @@ def fallback_feeds_table(
     jobs: pl.LazyFrame,
     job_features: pl.LazyFrame,
     skill_weights: pl.LazyFrame,
-    job_vectors: JobVectors,
-) -> dg.Output[pl.DataFrame]:
-    """What unknown users get: the best jobs of all, of each country, and of each country and role."""
+) -> dg.Output[StoredTable]:
+    """What unknown users get: the best jobs of all, of each country, and of each country and role.
+
+    Runs without new jobs keep the lists, unless a job has closed: an hourly run ended early.
+    """
+    if parse_scope(context.run.tags.get(SCOPE_TAG)) == "acted":
+        stored = workspace.lake.scan("ranking", FALLBACK_FEEDS)
+        n_segments = workspace.lake.n_rows("ranking", FALLBACK_FEEDS)
+        if n_segments and fallback_problems(stored, jobs).is_empty():
+            return dg.Output(StoredTable(FALLBACK_FEEDS, n_segments), metadata={"is_kept": True})
     nobody = PREFERENCES.empty().lazy()
     encoded = encoded_jobs(
         jobs, job_features=job_features, skill_weights=skill_weights, preferences=nobody, as_of=clock.as_of(context)
     )
+    job_vectors = JobVectors.load(workspace.models / "training" / "job_vectors.npz")
     vectors = align(job_vectors.job_ids, job_vectors.vectors, encoded.ids)
     table = fallback_feeds(encoded, topic_sketch(vectors.rows), served_settings(workspace))
-    return dg.Output(table, metadata={"n_segments": len(table), "n_jobs": encoded.n})
+    workspace.lake.replace("ranking", FALLBACK_FEEDS, table)
+    return dg.Output(StoredTable(FALLBACK_FEEDS, len(table)), metadata={"n_jobs": encoded.n})
 
 
 @contextmanager

@@ -31,6 +31,7 @@ _DEPENDENCIES = [dg.AssetKey(["catalog", "interactions"]), dg.AssetKey(["feature
 _SHARDS_AT_ONCE = 2
 _GROUPS_AHEAD = 64  # what is found in each is small
 _CHECKED_COLUMNS = ["user_id", *(f"items.list.element.{name}" for name in ITEM_FIELDS)]
+_SCORED = pl.col("items").list.eval(pl.element().struct.field("job_id")).explode()
 _NO_KEYS = pl.DataFrame(schema={"user_id": pl.String, IS_REMOVED: pl.Boolean})
 # Check -> the rules that it covers. A repeated job fails two checks.
 _CHECKS = {
@@ -141,8 +142,19 @@ def _fallback_share(counts: Mapping[str, int], *, allowed: float) -> dg.AssetChe
 )
 def fallback_jobs_are_open(fallback_feeds: pl.LazyFrame, jobs: pl.LazyFrame) -> dg.AssetCheckResult:
     """Fallback feeds hold only open jobs, each once, in unbroken ranks, with scores in range."""
-    rules = feed_rules(jobs=jobs, interactions=INTERACTIONS.empty().lazy(), profiles=USER_PROFILES.empty().lazy())
-    return _result(feed_problems(fallback_feeds.rename({"segment": "owner"}).collect(), rules), {})
+    return _result(fallback_problems(fallback_feeds, jobs), {})
+
+
+def fallback_problems(fallback_feeds: pl.LazyFrame, jobs: pl.LazyFrame) -> pl.DataFrame:
+    """The rules that FALLBACK_FEEDS break, as `feed_problems` names them."""
+    lists = fallback_feeds.rename({"segment": "owner"}).collect()
+    listed = lists.lazy().select(job_id=_SCORED)
+    rules = feed_rules(
+        jobs=jobs.join(listed, on="job_id", how="semi"),
+        interactions=INTERACTIONS.empty().lazy(),
+        profiles=USER_PROFILES.empty().lazy(),
+    )
+    return feed_problems(lists, rules)
 
 
 def _open_jobs_check(stage: str, name: str, listed: pl.Expr) -> dg.AssetChecksDefinition:
@@ -179,7 +191,6 @@ def _result(found: pl.DataFrame, counts: dict[str, int], *, check_name: str | No
     )
 
 
-_SCORED = pl.col("items").list.eval(pl.element().struct.field("job_id")).explode()
 ASSET_CHECKS = [
     feeds_keep_their_rules,
     fallback_jobs_are_open,
