@@ -109,6 +109,8 @@ def _changed_users(
         last = before["days"].get(day, {"identity": "", "cut_at": _EVER, "parts": []})
         if last["identity"] == record["identity"]:
             continue
+        # The day may have been counted before a request that the last fold knew, and is now without what was before it.
+        users.append(erasures.filter(pl.col("requested_at").dt.date() == dt.date.fromisoformat(day))["user_id"])
         parts = {path.name: path for path in events.get(dt.date.fromisoformat(day), [])}
         if not parts.keys() >= set(record["parts"]) or _instant(record) < _instant(last):
             return None  # merged or replayed meanwhile

@@ -186,6 +186,21 @@ def test_what_an_erased_user_did_before_is_left_out(lake: Lake) -> None:
     assert _fold(lake, erasures=erasures).select("user_id", "n_views").rows() == [("u", 1), ("v", 1)]
 
 
+def test_a_request_that_came_between_counting_and_summing_is_heeded_by_the_next_run(lake: Lake) -> None:
+    _write(lake, _event("v", "view", user_id="v"))
+    _count(lake)
+    _fold(lake)
+    _write(lake, _event("before", "apply", 9), _event("after", "view", 12))
+    _count(lake)
+    erasures = pl.DataFrame(
+        {"user_id": ["u"], "requested_at": [DAY + dt.timedelta(hours=10)]}, schema=dict(ERASURES.columns)
+    )
+    _fold(lake, erasures=erasures, upkeep=PARTIAL)
+    _count(lake, erasures=erasures)
+    found = _fold(lake, erasures=erasures, upkeep=PARTIAL).filter(user_id="u")
+    assert found.select("n_applies", "n_views").rows() == [(0, 1)]
+
+
 def test_no_events_are_no_interactions(lake: Lake) -> None:
     assert _count(lake) == 0
     assert _fold(lake).is_empty()
