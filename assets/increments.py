@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from assets.lake import Lake, file_identity, write_bytes, write_part
 from assets.layers import (
@@ -103,11 +105,11 @@ class LayeredTable:
         """Notes that the base was written anew, made of `made_of`, and drops all layers; returns the number of rows.
 
         `changed`: the values of the first column of `by` to which all differences from the table `after` belong, if
-        they are known. Else readers learn that everything may differ.
+        they are known, and if the same code made that table. Else readers learn that everything may differ.
         """
         base, sequence, folder = file_identity(self._base()), 0, self._folder
         origin, known_after, changes = base, 0, tuple[str, ...]()
-        if after is not None and changed is not None:
+        if after is not None and changed is not None and after.code == self.upkeep.code:
             origin, known_after, sequence = after.origin, after.sequence, after.sequence + 1
             changes = (write_part(folder, changed.with_columns(pl.lit(sequence, pl.Int64).alias(SEQUENCE))).name,)
         n_rows = self._n_rows()
@@ -161,7 +163,9 @@ class LayeredTable:
         manifest = self._known_manifest()
         self.table.validate(rows)
         n_rows = manifest.n_rows + len(rows) - n_rows_before
-        added = manifest._replace(n_rows=n_rows, made_of=made_of)
+        # With rows by other code, the table is not by one code: the next daily run computes it as a whole.
+        code = manifest.code if self.upkeep.code in ("", manifest.code) else ""
+        added = manifest._replace(n_rows=n_rows, made_of=made_of, code=code)
         gone = removed.select(self.by).unique(maintain_order=True).with_columns(pl.lit(True).alias(IS_REMOVED))
         changed = pl.concat([rows.with_columns(pl.lit(False).alias(IS_REMOVED)), gone], how="diagonal")
         same = (frame.with_columns(pl.lit(False).alias(IS_REMOVED)) for frame in others)
@@ -246,10 +250,18 @@ class LayeredTable:
         return manifest.sequence if manifest is not None else 0
 
     def merge_layers(self) -> None:
-        """Makes one layer of all. Rows keep their number, by which readers find what is new to them."""
+        """Makes one layer of all, with a row group in memory at a time.
+
+        Rows keep their number, by which readers find what is new to them.
+        """
         manifest, newest = self.manifest, self.newest()
-        if manifest is not None and newest is not None:
-            self._write(manifest._replace(layers=(write_part(self._folder, newest.collect()).name,)))
+        if manifest is None or newest is None:
+            return
+        current = newest.select(*self.by, SEQUENCE).unique().collect()
+        groups = (pl.DataFrame(group) for path in self.layer_files for group in _row_groups(path))
+        kept = (rows.join(current, on=current.columns, how="semi", nulls_equal=True) for rows in groups)
+        found = (rows for rows in kept if len(rows))
+        self._write(manifest._replace(layers=(write_part(self._folder, next(found), more=found).name,)))
 
     def _folded(self, newest: pl.LazyFrame | None, rows: pl.DataFrame, replaced: pl.DataFrame) -> pl.LazyFrame:
         """The base with the rows of layers, and then `rows`, in the place of those that they replace."""
@@ -297,6 +309,11 @@ class LayeredTable:
     @property
     def _folder(self) -> Path:
         return self.lake.layers_folder(self.stage, self.table.name)
+
+
+def _row_groups(path: Path) -> Iterator[pa.Table]:
+    with pq.ParquetFile(path) as file:
+        yield from (file.read_row_group(number) for number in range(file.num_row_groups))
 
 
 def mark_of(lake: Lake, stage: str, name: str) -> Mark:

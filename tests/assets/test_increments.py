@@ -3,6 +3,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -229,6 +230,43 @@ def test_a_daily_run_keeps_rows_of_the_same_code_for_a_week(
     upkeep = Upkeep(kind, code, AT + later)  # type: ignore[arg-type]
     made_of = LayeredTable(lake, "features", TABLE, ("user_id",), upkeep).made_of
     assert made_of == ({"run": 1} if keeps else None)
+
+
+def by_code(lake: Lake, kind: str, code: str) -> LayeredTable:
+    upkeep = Upkeep(kind, code, AT)  # type: ignore[arg-type]
+    return LayeredTable(lake, "features", TABLE, ("user_id",), upkeep)
+
+
+def test_a_daily_run_keeps_no_rows_if_other_code_added_some(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    by_code(lake, "daily", "1").replace(frame({}), {})
+    by_code(lake, "partial", "1").add(frame({("a", "x"): 1}), frame({}), {"run": 2}, n_rows_before=0)
+    assert by_code(lake, "daily", "1").made_of == {"run": 2}
+    by_code(lake, "partial", "2").add(frame({("b", "x"): 1}), frame({}), {"run": 3}, n_rows_before=0)
+    assert by_code(lake, "partial", "1").made_of == {"run": 3}
+    assert by_code(lake, "daily", "1").made_of is by_code(lake, "daily", "2").made_of is None
+
+
+def test_everything_may_differ_from_what_other_code_computed(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    by_code(lake, "daily", "1").replace(frame({("a", "x"): 1}), {})
+    before, after = mark_of(lake, "features", "likes"), by_code(lake, "partial", "2").manifest
+    lake.replace("features", TABLE, frame({("a", "x"): 2}))
+    by_code(lake, "partial", "2").rebase({}, after=after, changed=pl.DataFrame({"user_id": ["b"]}))
+    assert changed_since(lake, "features", "likes", before, "user_id") is None
+
+
+def test_merged_layers_keep_their_row_groups(tmp_path: Path) -> None:
+    """So that readers hold no more than before."""
+    lake = Lake(tmp_path)
+    table = layered(lake)
+    table.replace(frame({}), {})
+    for number in range(4):
+        table.add(frame({("abba"[number], "x"): number}), frame({}), {}, n_rows_before=int(number > 1))
+    table.merge_layers()
+    [path] = table.layer_files
+    assert pq.read_metadata(path).num_row_groups == 2
+    assert stored(lake).rows() == [("a", "x", 3), ("b", "x", 2)]
 
 
 def test_nothing_is_left_of_layers_above_a_new_base(tmp_path: Path) -> None:
