@@ -1,7 +1,9 @@
 """Updates training/similar_jobs: the lists of all jobs, or those that new, changed and closed jobs concern."""
 
+import hashlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -48,24 +50,44 @@ def update_similar_jobs(
     """
     stored = similar_jobs_layers(lake)
     with stored.lock():
-        before, mark = stored.made_of, mark_of_jobs(lake)
-        made_with = f"{version} {seed} {_digest(also_applied)}"
-        now = {JOBS.name: mark, "version": made_with}
-        is_known = only_changes and before is not None and before["version"] == made_with
-        changed = jobs_since(lake, before[JOBS.name], "ranked_in") if before is not None and is_known else None
-        clusters = _stored(clusters_path, vectors) if changed is not None else None
+        before, clusters = stored.made_of if only_changes else None, _stored(clusters_path, vectors)
+        now: dict[str, Any] = {
+            JOBS.name: mark_of_jobs(lake),
+            "version": f"{version} {seed} {_digest(also_applied)}",
+            "without_vector": _without_vector(jobs, vectors),
+            "clusters": _digest_of(clusters) if clusters is not None else None,
+        }
+        changed = _changed(lake, before, now) if before is not None and clusters is not None else None
         if changed is None or clusters is None:
             clusters = SimilarClusters.fit(jobs, vectors, seed=seed)
             with atomic_path(clusters_path) as temporary:
                 clusters.save(temporary)
             table = similar_jobs(jobs, vectors, also_applied, clusters)
-            return Updated(stored.replace(table, now), len(table))
+            return Updated(stored.replace(table, {**now, "clusters": _digest_of(clusters)}), len(table))
         old = lake.scan("training", SIMILAR_JOBS).collect()
         rows = similar_jobs_again(old, jobs, vectors, also_applied, clusters, changed=changed)
         gone = old.select("job_id").join(jobs.filter(pl.col("status") == "open"), on="job_id", how="anti")
         touched = pl.concat([rows["job_id"], gone["job_id"]])
         n_before = int(old["job_id"].is_in(touched.implode()).sum())
         return Updated(stored.add(rows, gone, now, n_rows_before=n_before), len(rows))
+
+
+def _changed(lake: Lake, before: Mapping[str, Any], now: Mapping[str, Any]) -> pl.Series | None:
+    """The ids of the jobs that changed or have a vector since; None if that is not known."""
+    if any(before.get(name) != now[name] for name in ("version", "clusters")):
+        return None
+    changed = jobs_since(lake, before[JOBS.name], "ranked_in")
+    if changed is None:
+        return None
+    embedded = sorted(set(before["without_vector"]) - set(now["without_vector"]))
+    return pl.concat([changed, pl.Series("job_id", embedded, pl.String)]).unique().sort()
+
+
+def _without_vector(jobs: pl.DataFrame, vectors: JobVectors) -> list[str]:
+    """The sorted ids of the open jobs without a vector: their text was not embedded yet, or is empty."""
+    opened = jobs.filter(pl.col("status") == "open")["job_id"].sort()
+    known = vectors.job_ids.filter(pl.Series(vectors.vectors.any(axis=1), dtype=pl.Boolean))
+    return opened.filter(~opened.is_in(known.implode())).to_list()
 
 
 def _stored(path: Path, vectors: JobVectors) -> SimilarClusters | None:
@@ -75,6 +97,10 @@ def _stored(path: Path, vectors: JobVectors) -> SimilarClusters | None:
     except (FileNotFoundError, ArtifactError):
         return None
     return clusters if clusters.centroids.shape[1] == vectors.vectors.shape[1] else None
+
+
+def _digest_of(clusters: SimilarClusters) -> str:
+    return hashlib.blake2b(clusters.centroids.tobytes(), digest_size=16).hexdigest()
 
 
 def _digest(also_applied: JobNeighbours) -> str:

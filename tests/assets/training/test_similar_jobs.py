@@ -73,13 +73,26 @@ def test_all_lists_are_made_anew_if_anything_but_jobs_differs(lake: Lake) -> Non
     assert update(lake, known, shared, version="b").n_written == N_JOBS
 
 
-def test_all_lists_are_made_anew_if_the_clusters_are_lost_or_of_another_space(lake: Lake) -> None:
+def test_all_lists_are_made_anew_if_the_clusters_are_lost_or_other_ones(lake: Lake) -> None:
     known = vectors(np.random.default_rng(3).normal(0, 1, (N_JOBS, 6)))
     replace_jobs(lake, catalog(known))
     update(lake, known, nobody())
     path = lake.root / CLUSTERS_FILE
     path.write_bytes(b"damaged")
     assert update(lake, known, nobody()).n_written == N_JOBS
-    SimilarClusters(np.zeros((0, 7), dtype=np.float32)).save(path)
-    assert update(lake, known, nobody()).n_written == N_JOBS
+    for other in (np.zeros((0, 7)), np.ones((1, 6))):
+        SimilarClusters(other.astype(np.float32)).save(path)
+        assert update(lake, known, nobody()).n_written == N_JOBS
     assert update(lake, known, nobody()).n_written == 0
+
+
+def test_a_job_whose_vector_came_later_gets_its_list_and_a_place_in_others(lake: Lake) -> None:
+    rows = np.random.default_rng(3).normal(0, 1, (N_JOBS, 6))
+    known = vectors(rows)
+    replace_jobs(lake, catalog(known))
+    rows[5] = 0
+    update(lake, vectors(rows), nobody())
+    assert stored(lake).filter(job_id="j0005")["items"].list.len().to_list() == [0]
+    assert 0 < update(lake, known, nobody()).n_written < N_JOBS
+    table = lake.scan("catalog", JOBS).select("job_id", "status", "duplicate_of").collect()
+    assert stored(lake).equals(similar_jobs(table, known, nobody(), ALL))
