@@ -105,11 +105,22 @@ def queue_for(waiting: pl.DataFrame, found: pl.DataFrame, *, budget: int) -> Que
 
     Half of them have waited longest, so that nobody waits for ever; the others are the nearest to a job.
     """
-    both = pl.concat([waiting, found]).group_by("user_id").agg(pl.col("since", "place").min())
+    both = waiting_together(waiting, found)
     longest = both.sort("since", "place", "user_id").head(budget - budget // 2)
     others = both.join(longest, on="user_id", how="anti")
     nearest = others.sort("place", "since", "user_id").head(budget // 2)
     return Queue(pl.concat([longest, nearest]), others.join(nearest, on="user_id", how="anti"))
+
+
+def waiting_together(waiting: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+    """Both (WAITING_USERS), each user once, since the earlier instant and at the nearer place."""
+    return WAITING_USERS.conform(pl.concat([waiting, found]).group_by("user_id").agg(pl.col("since", "place").min()))
+
+
+def waiting_first(users: pl.Series, *, since: dt.datetime) -> pl.DataFrame:
+    """WAITING_USERS of these users, at the nearest place."""
+    found = pl.DataFrame({"user_id": users}).with_columns(since=pl.lit(since), place=pl.lit(0, pl.Int32))
+    return WAITING_USERS.conform(found)
 
 
 def users_of_jobs(
@@ -133,7 +144,7 @@ def users_of_jobs(
     if jobs.n == 0:
         return WAITING_USERS.empty()
     holding = listing.filter(pl.col("job_id").is_in(jobs.ids.implode()))
-    first = holding.select("user_id").unique().with_columns(place=pl.lit(0, pl.Int32))
+    first = waiting_first(holding["user_id"].unique(), since=as_of)
     lists = least_scores(lake, full_items=_FULL_SHARE * min(settings.feed_items, _n_open(tables.jobs)))
     every = max(1, -(-jobs.n * len(lists) // _MOST_PAIRS))
     scored = jobs if every == 1 else _encoded(tables, jobs.ids.gather_every(every), as_of=as_of)
@@ -141,8 +152,7 @@ def users_of_jobs(
     if every > 1:
         place = place.replace(NOT_REACHED, settings.reached_users)
     reached = lists.select("user_id", place=place).filter(pl.col("place") != NOT_REACHED)
-    found = pl.concat([first, reached]).group_by("user_id").agg(pl.col("place").min())
-    return WAITING_USERS.conform(found.with_columns(since=pl.lit(as_of)))
+    return waiting_together(first, WAITING_USERS.conform(reached.with_columns(since=pl.lit(as_of))))
 
 
 def _encoded(tables: Tables, job_ids: pl.Series, *, as_of: dt.datetime) -> JobTable:

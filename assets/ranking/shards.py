@@ -3,10 +3,11 @@
 import datetime as dt
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from threading import Lock
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import polars as pl
 from threadpoolctl import threadpool_limits
 
+from assets.ahead import in_order
 from assets.increments import LayeredTable
 from assets.lake import Lake
 from assets.ranking.inputs import Tables, encoded_jobs, load_population, of_users, shards_of_users, users_to_rank
@@ -25,12 +27,13 @@ from assets.ranking.new_jobs import (
     keep_waiting,
     queue_for,
     users_of_jobs,
+    waiting_first,
     waiting_users,
 )
-from assets.ranking.scope import Again, followed, users_to_rank_again
-from assets.ranking.shortening import shortened_feeds
+from assets.ranking.scope import Again, followed, users_to_rank_again, users_without_their_vector
+from assets.ranking.shortening import shortened_feeds, users_losing
 from assets.resources import Scope
-from features.schemas.catalog import JOBS
+from features.schemas.catalog import JOBS, USERS
 from features.schemas.ranking import FEEDS, WAITING_USERS
 from models.arrays import Longs
 from models.fitting.als import fold_in
@@ -145,7 +148,7 @@ def rank_feeds(
         found = _changes(scope, tables, stored, as_of=as_of)
         if found is not None:
             partial_run = PartialRun(scope, lake, fitted, settings, as_of)
-            return _rank_some(partial_run, tables, found, made_of, pool)
+            return _rank_some(partial_run, tables, found, made_of)
         users = users_to_rank(tables)
         names = [f"shard={number:04d}" for number in range(number_of_shards(len(users), shard_users))]
         run = prepare_run(tables, fitted, users, settings=settings, as_of=as_of)
@@ -165,51 +168,62 @@ def _changes(scope: Scope, tables: Tables, stored: LayeredTable, *, as_of: dt.da
     jobs = jobs_that_differ(stored.lake, tables.jobs, before, as_of=as_of)
     if scope == "touched" and jobs is None:
         return None
-    return Changes(users_to_rank_again(tables, stored.lake, before), jobs, before)
+    again = users_to_rank_again(tables, stored.lake, before)
+    return None if scope == "touched" and again.unknown else Changes(again, jobs, before)
 
 
-def _rank_some(
-    run: PartialRun, tables: Tables, changes: Changes, made_of: dict[str, Any], pool: ThreadPoolExecutor
-) -> Report:
+def _rank_some(run: PartialRun, tables: Tables, changes: Changes, made_of: dict[str, Any]) -> Report:
     """Ranks the users whom the changes concern into a layer, with the stored feeds that lost a job."""
     started = time.perf_counter()
     lake, again, report = run.lake, changes.again, Report()
     # All of the feeds are read for it, and both for new jobs and for closed ones.
     listing = who_lists(lake, changes.jobs.concerned) if changes.jobs is not None else None
     queue = _queue(run, tables, changes, listing)
-    if run.scope != "touched":
-        made_of[JOBS.name] = changes.made_of[JOBS.name]  # new jobs are left for the next hourly run
+    # These are left for the next hourly run, which makes vectors too.
+    later = [JOBS.name, USERS.name, *again.unknown] if run.scope != "touched" else []
+    made_of |= {name: changes.made_of.get(name) for name in later}
     users = pl.concat([again.users, queue.chosen["user_id"]]).unique().sort()
     report.timings.seconds["reached users"] = time.perf_counter() - started
-    ranked, companies = _rank_again(run, tables, users, pool, report)
+    ranked, companies = _rank_again(run, tables, users, report)
     # Before the feeds are noted as made of the new jobs: a run that is killed forgets nobody.
     keep_waiting(lake, pl.concat([queue.chosen, queue.left]))
-    started = time.perf_counter()
-    losing = _losing(lake, companies["job_id"], listing, without=[users, again.gone])
+    losing = users_losing(lake, companies["job_id"], listing, without=[users, again.gone])
     shortened = shortened_feeds(lake, losing, companies=companies, cap=run.settings.company_cap)
-    report.n_rows = _add(feeds_table(lake), ranked, again.gone, made_of, shortened=shortened)
-    report.timings.seconds["shortening"] = time.perf_counter() - started
+    feeds = chain(ranked, _timed("shortening", shortened, report.timings))
+    report.n_rows = _add(feeds_table(lake), users, again.gone, made_of, feeds=feeds)
     report.n_shortened, report.n_waiting = len(losing), len(queue.left)
     keep_waiting(lake, queue.left)
     return report
 
 
 def _rank_again(
-    run: PartialRun, tables: Tables, users: pl.Series, pool: ThreadPoolExecutor, report: Report
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+    run: PartialRun, tables: Tables, users: pl.Series, report: Report
+) -> tuple[Iterator[pl.DataFrame], pl.DataFrame]:
     """The feeds of the users, and the open jobs with their companies: nothing else that ranking needs is kept."""
     started = time.perf_counter()
     ranking = prepare_run(of_users(tables, users), run.fitted, users, settings=run.settings, as_of=run.as_of)
     report.timings.seconds["preparation"] = time.perf_counter() - started
-    return _rank_batches(ranking, pool, report), _companies(ranking.context.jobs)
+    return _rank_batches(ranking, report), _companies(ranking.context.jobs)
+
+
+def _timed(name: str, frames: Iterable[pl.DataFrame], timings: Timings) -> Iterator[pl.DataFrame]:
+    """The frames; adds up the seconds until each is there."""
+    started, seconds = time.perf_counter(), 0.0
+    for frame in frames:
+        seconds += time.perf_counter() - started
+        yield frame
+        started = time.perf_counter()
+    timings.add(Timings({name: seconds}))
 
 
 def _queue(run: PartialRun, tables: Tables, changes: Changes, listing: pl.DataFrame | None) -> Queue:
-    """Who waits for new and changed jobs, apart from those who are ranked again anyway or have lost their feed."""
-    others = pl.concat([changes.again.users, changes.again.gone])
+    """Who waits for new and changed jobs, or for a vector, apart from those who are ranked or have lost their feed."""
+    again = changes.again
+    others = pl.concat([again.users, again.gone])
     waiting = waiting_users(run.lake).filter(~pl.col("user_id").is_in(others.implode()))
-    if run.scope != "touched":
-        return Queue(WAITING_USERS.empty(), waiting)
+    if run.scope != "touched":  # those who are ranked before they have their vector are ranked once more
+        late = users_without_their_vector(again.users, run.lake, run.fitted.user_vectors, changes.made_of)
+        return Queue(WAITING_USERS.empty(), pl.concat([waiting, waiting_first(late, since=run.as_of)]))
     found = WAITING_USERS.empty()
     if changes.jobs is not None and listing is not None and len(changes.jobs.may_be_new):
         found = users_of_jobs(
@@ -332,14 +346,13 @@ def _rank_shards(
     lake.drop_partitions_except(_STAGE, FEEDS, names)
 
 
-def _rank_batches(run: RankingRun, pool: ThreadPoolExecutor, report: Report) -> pl.DataFrame:
-    """The feeds of all users of the run."""
-    n = run.population.users.n
-    batches = [np.arange(first, min(first + _BATCH_USERS, n)) for first in range(0, n, _BATCH_USERS)]
-    ranked = list(pool.map(lambda rows: _ranked(run, rows), batches))
-    for feeds, timings in ranked:
+def _rank_batches(run: RankingRun, report: Report) -> Iterator[pl.DataFrame]:
+    """The feeds of all users of the run, a batch at a time."""
+    n, n_threads = run.population.users.n, run.context.settings.n_threads
+    batches = (np.arange(first, min(first + _BATCH_USERS, n)) for first in range(0, n, _BATCH_USERS))
+    for feeds, timings in in_order(lambda rows: _ranked(run, rows), batches, n_threads=n_threads):
         report.add(feeds, timings)
-    return pl.concat([FEEDS.empty(), *(feeds for feeds, _ in ranked)])
+        yield feeds
 
 
 def _ranked(run: RankingRun, rows: Longs) -> tuple[pl.DataFrame, Timings]:
@@ -352,33 +365,23 @@ def _ranked(run: RankingRun, rows: Longs) -> tuple[pl.DataFrame, Timings]:
     return feeds, timings
 
 
-def _losing(lake: Lake, shown: pl.Series, listing: pl.DataFrame | None, *, without: Sequence[pl.Series]) -> pl.Series:
-    """The users whose stored feeds hold jobs other than the `shown` ones, sorted.
-
-    `listing` says who lists the jobs that may have gone; None if any may have. Users in `without` are left out.
-    """
-    if listing is None:
-        listing = who_lists(lake, shown, others=True)
-    users = listing.filter(~pl.col("job_id").is_in(shown.implode()))["user_id"].unique().sort()
-    for others in without:
-        users = users.filter(~users.is_in(others.implode()))
-    return users
-
-
 def _add(
     stored: LayeredTable,
-    rows: pl.DataFrame,
+    users: pl.Series,
     gone: pl.Series,
     made_of: Mapping[str, Any],
     *,
-    shortened: Iterable[pl.DataFrame],
+    feeds: Iterable[pl.DataFrame],
 ) -> int:
-    """Adds the changed feeds as a layer; returns the number of feeds."""
-    touched = pl.concat([rows["user_id"], gone])
+    """Adds a layer without the feeds of `gone`; returns the number of feeds.
+
+    `feeds` are those of `users`, and of others who had one before; only some are in memory.
+    """
+    touched = pl.concat([users, gone])
     known = stored.lake.scan(_STAGE, FEEDS).select("user_id").filter(pl.col("user_id").is_in(touched.implode()))
     had = known.collect()
     lost = had.filter(pl.col("user_id").is_in(gone.implode()))
-    return stored.add(rows, lost, made_of, n_rows_before=len(had), others=shortened)
+    return stored.add(FEEDS.empty(), lost, made_of, n_rows_before=len(had) - len(users), others=feeds)
 
 
 def _companies(jobs: JobTable) -> pl.DataFrame:

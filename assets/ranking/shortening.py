@@ -1,6 +1,6 @@
 """Stored lists without jobs that are no longer shown. Arrow moves whole columns: no item becomes an object."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from assets.lake import Lake
-from assets.ranking.listed import feeds_table, of_base, of_layers
+from assets.ranking.listed import feeds_table, of_base, of_layers, who_lists
 from features.schemas.ranking import FEEDS
 from models.arrays import NO_ENTRY, Longs, rank_within
 from models.ranking.settings import CompanyCap
+
+
+def users_losing(
+    lake: Lake, shown: pl.Series, listing: pl.DataFrame | None, *, without: Sequence[pl.Series]
+) -> pl.Series:
+    """The users whose stored feeds hold jobs other than the `shown` ones, sorted.
+
+    `listing` says who lists the jobs that may have gone; None if any may have. Users in `without` are left out.
+    """
+    if listing is None:
+        listing = who_lists(lake, shown, others=True)
+    users = listing.filter(~pl.col("job_id").is_in(shown.implode()))["user_id"].unique().sort()
+    for others in without:
+        users = users.filter(~users.is_in(others.implode()))
+    return users
 
 
 def shortened_feeds(

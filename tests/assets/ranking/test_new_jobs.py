@@ -205,7 +205,7 @@ def test_a_frequent_run_leaves_new_jobs_to_the_next_hourly_run(day: Day) -> None
 
 def test_a_run_that_is_killed_forgets_nobody(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:
     new, day.hidden = day.hidden, set()
-    for killed in ("_rank_batches", "_add", "_losing"):
+    for killed in ("_rank_batches", "_ranked", "_add", "users_losing"):
         with monkeypatch.context() as patch:
             patch.setattr(shards, killed, lambda *_, **__: 1 / 0)
             with pytest.raises(ZeroDivisionError):
