@@ -36,7 +36,6 @@ REMOTE_WISHES = ("only", "ok", "no")
 DIGEST_FREQUENCIES = ("none", "daily", "weekly")
 MAX_LIST_ITEMS = 500
 _MAX_SUMMARY_CHARACTERS = 20_000
-_SKILLS = pa.list_(pa.struct({"name": pa.string(), "level": pa.string(), "years": pa.float64()}))
 _NAME_KEYS = ("name", "skill", "language", "title")
 _OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+−-])\s*(\d{1,2})(?::?00)?", re.IGNORECASE)
 _MOST_HOURS = {"+": 14, "-": 12}
@@ -146,8 +145,9 @@ def _zone_names() -> dict[str, str]:
 
 
 def _column(name: str, values: list[object], dtype: pl.DataType | type[pl.DataType]) -> pl.Series:
-    if name == "skills":  # Polars builds lists of structs one row at a time, Arrow does not
-        return pl.Series(name, pa.array(values, type=_SKILLS)).cast(dtype)
+    if isinstance(dtype, pl.List):  # Polars builds lists one row at a time, Arrow does not
+        kind = pl.Series(dtype=dtype).to_arrow(compat_level=pl.CompatLevel.oldest()).type
+        return pl.Series(name, pa.array(values, type=kind))
     return pl.Series(name, values, dtype=dtype)
 
 
