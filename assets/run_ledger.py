@@ -48,12 +48,13 @@ def open_entry(lake: Lake, *, run_id: str, job: str, made_by: str) -> None:
     with lake.lock(_LOCK):
         if _entry(lake, run_id).exists():
             return
-        for path in _open_entries(lake):
-            if _read(path).get("job", _WIDEST) in COVERED[known] and job in COVERED:
-                path.unlink(missing_ok=True)
+        before = [path for path in _open_entries(lake) if _read(path).get("job", _WIDEST) in COVERED[known]]
         number = _last_number(lake) + 1
         _write(_folder(lake) / _NUMBER, {"number": number})
         _write(_entry(lake, run_id), {"job": known, "number": number, "made_by": made_by})
+        # After its own entry is there: on a full disk, what a failed run left would be nobody's.
+        for path in before if job in COVERED else ():
+            path.unlink(missing_ok=True)
 
 
 def close_entry(

@@ -1,4 +1,5 @@
 import datetime as dt
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -200,6 +201,23 @@ def test_what_a_failed_run_read_is_new_until_a_run_that_covers_it_is_done(runs: 
     runs.begin("3", "hourly")
     runs.end("3", "hourly")
     assert runs.last("frequent") == AS_OF == runs.last("hourly")
+
+
+def test_what_a_failed_run_read_stays_new_if_the_next_one_can_not_begin(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.read()
+    runs.point_to(GENERATION)
+    runs.begin("failed", "hourly")
+
+    def full(path: Path, _body: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_ledger, "write_bytes", full)
+        with pytest.raises(OSError, match="No space left"):
+            runs.begin("next", "hourly")
+    assert len(list(run_ledger._open_entries(runs.lake))) == 1
 
 
 @pytest.mark.parametrize("first_to_end", ["frequent", "daily"])
