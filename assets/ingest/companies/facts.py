@@ -15,6 +15,7 @@ from assets.ingest.landing import LandedFile
 from assets.ingest.landing_run import parse_in_blocks
 from assets.ingest.merging import LandedTable, merge_landed
 from assets.ingest.report import RunReport
+from assets.ingest.source_state import update_states
 from assets.lake import Lake
 from features.schemas.companies import COMPANY_FACTS
 from features.sources.companies.facts import parse_company_document, parse_company_facts
@@ -57,7 +58,9 @@ def ingest_company_facts(
         )
 
     into = LandedTable(KIND, COMPANY_FACTS, read, _merged)
-    return merge_landed(lake, landing, into, as_of=as_of, fetched=fetched, report=report)
+    report = merge_landed(lake, landing, into, as_of=as_of, fetched=fetched.rows, report=report)
+    update_states(lake, fetched.states)
+    return report
 
 
 def _merged(rows: pl.DataFrame) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import polars as pl
@@ -23,7 +24,6 @@ from assets.ingest.source_state import (
     after_failure,
     believable_states,
     is_early,
-    update_states,
 )
 from assets.lake import Lake
 from features.errors import SourceError
@@ -60,10 +60,20 @@ class CompanyReading:
 Read = Callable[[CompanyRequest, FeedState], CompanyReading]
 
 
+class Fetched(NamedTuple):
+    """The rows of each source that was read, and the states to keep once the rows are stored.
+
+    A state that went ahead of its rows would have the source answer that nothing changed.
+    """
+
+    rows: dict[str, pl.DataFrame]
+    states: SourceStates
+
+
 def read_companies(
     lake: Lake, requests: Sequence[CompanyRequest], read: Read, report: RunReport, *, as_of: dt.datetime
-) -> dict[str, pl.DataFrame]:
-    """The rows of each source that was read; counts are in the report, rejects in quarantine, states in the lake.
+) -> Fetched:
+    """Reads each source that is due; counts are in the report, rejects in quarantine.
 
     `read` may raise FetchError or SourceError. It never stops the other sources.
     """
@@ -89,8 +99,7 @@ def read_companies(
                 if reading.rows is not None:
                     found[reading.name] = reading.rows
     refused.flush()
-    update_states(lake, SourceStates(companies=kept))
-    return found
+    return Fetched(found, SourceStates(companies=kept))
 
 
 def _read_lane(

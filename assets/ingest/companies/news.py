@@ -15,7 +15,7 @@ from assets.ingest.http.client import HttpClient, Validators
 from assets.ingest.landing import LandedFile, RefusedFileError
 from assets.ingest.merging import LandedTable, merge_landed
 from assets.ingest.report import RunReport
-from assets.ingest.source_state import FeedState, address_of
+from assets.ingest.source_state import FeedState, address_of, update_states
 from assets.ingest.worker import Worker, WorkerError
 from assets.lake import Lake
 from features.schemas.companies import COMPANY_NEWS
@@ -50,7 +50,9 @@ def ingest_company_news(
             lambda rows: _merged(rows, as_of),
             scope=lambda name: _scope(name, named),
         )
-        return merge_landed(lake, landing, into, as_of=as_of, fetched=fetched, report=report)
+        report = merge_landed(lake, landing, into, as_of=as_of, fetched=fetched.rows, report=report)
+        update_states(lake, fetched.states)
+        return report
 
 
 def news_requests(companies: Sequence[CompanySource]) -> list[CompanyRequest]:

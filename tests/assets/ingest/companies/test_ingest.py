@@ -98,6 +98,18 @@ def test_news_are_asked_for_again_only_when_due_and_only_if_they_changed(
     assert len(stored(lake, COMPANY_NEWS)) == 1
 
 
+def test_news_that_a_run_could_not_store_are_read_by_the_next(
+    lake: Lake, landing: Path, client: HttpClient, server: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = Answer(body=rss(item("One", "https://a.example/1")), headers={"ETag": '"v1"'})
+    acme = source(news=server.route("/news", answer))
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "replace", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            news(lake, landing, client, acme)
+    assert news(lake, landing, client, acme).of("news/acme").n_new == 1
+
+
 def test_a_bad_feed_harms_no_other_and_a_disabled_one_is_not_asked(
     lake: Lake, landing: Path, client: HttpClient, server: FaultServer
 ) -> None:
