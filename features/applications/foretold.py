@@ -11,7 +11,8 @@ from features.outcomes import match_quality
 from features.schemas.insight import APPLICATION_QUALITY
 
 OUTCOMES = ("interview", "offer")
-# An application that did not come far in this time is taken to have failed; younger ones may still come.
+# An application that did not come far in this time is taken to have failed; younger ones may still come. They all wait,
+# also those that ended: employers reject sooner than they invite, so that only failures would count of the young ones.
 TIME_TO_COME = dt.timedelta(days=45)
 _KEY = ["user_id", "application_id"]
 _SALT = "application quality"
@@ -20,15 +21,14 @@ _SALT = "application quality"
 def application_quality(
     applications: pl.DataFrame, shown: pl.DataFrame, reached: pl.DataFrame, *, as_of: dt.datetime
 ) -> pl.DataFrame:
-    """APPLICATION_QUALITY of APPLICATIONS with a score, of those that ended or had TIME_TO_COME.
+    """APPLICATION_QUALITY of APPLICATIONS with a score, of those that had TIME_TO_COME.
 
     `shown`: user_id, application_id, recipe and arm of the feed. `reached`: as funnel.reached_steps returns them. The
     numbers of a recipe and arm with fewer than MIN_USERS people are left out.
     """
-    is_ripe = (pl.col("applied_at") + TIME_TO_COME <= as_of) | pl.col("state").is_in(["rejected", "accepted"])
     scored = (
         applications.drop_nulls(["match_percent", "applied_at"])
-        .filter(is_ripe)
+        .filter(pl.col("applied_at") + TIME_TO_COME <= as_of)
         .join(shown.select(*_KEY, "recipe", "arm"), on=_KEY)
         .with_columns(surface=pl.lit("feed"))
     )

@@ -57,8 +57,9 @@ def test_recipes_are_judged_apart_and_named_in_the_metrics() -> None:
     assert found["interview_match_calibration_error", "all"] == pytest.approx(0.45)
 
 
-def test_young_applications_wait_and_small_groups_are_left_out() -> None:
-    young = AS_OF - dt.timedelta(days=3)
-    assert quality([70] * 12, set(), applied_at=young).is_empty()
-    assert not quality([70] * 12, set(), applied_at=young, state="rejected").is_empty()
+def test_young_applications_wait_whatever_came_of_them_and_small_groups_are_left_out() -> None:
+    young = OLD + dt.timedelta(hours=1)
+    for state in ("applied", "interview", "rejected", "accepted"):
+        assert quality([70] * 12, {1}, applied_at=young, state=state).is_empty()
+        assert not quality([70] * 12, {1}, state=state).is_empty()
     assert quality([70] * 9, {1}).is_empty()
