@@ -17,6 +17,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from assets.ingest.applications.mirroring import forget_mirrored
 from assets.ingest.source_state import forget_all
 from assets.inventory import altered_files
 from assets.io import TABLES
@@ -24,7 +25,7 @@ from assets.lake import Lake, write_bytes
 from assets.layers import LAYER_COLUMNS
 from assets.parts import MERGED_PREFIX, TEMPORARY_PREFIX, list_of
 from assets.publishing import generations
-from features.schemas.bronze import LANDING_FILES
+from features.schemas.bronze import APPLICATION_LOG, EVENTS, FEED_PAGES, FEED_POSTINGS, LANDING_FILES
 from serving.contract.generation import GenerationError
 
 # Bronze table -> the kinds of landed files that it is read from; they are read once more.
@@ -32,8 +33,11 @@ _READ_FROM: Mapping[str, tuple[str, ...]] = {
     "events": ("interactions",), "user_records": ("users",), "resumes": ("resumes",), "erasures": ("erasures",),
     "application_log": ("applications",), "unsubscribes": ("unsubscribes",), "bounces": ("bounces",),
     "file_postings": ("jobs",), "feed_postings": ("feeds",), "hh_postings": ("hh",),
-    "sightings": ("jobs", "feeds", "hh"),
-    "quarantine": ("interactions", "users", "resumes", "erasures", "jobs", "feeds", "hh"),
+    "sightings": ("jobs", "feeds", "hh"), "company_facts": ("companies",), "company_news": ("company_news",),
+    "quarantine": (
+        "interactions", "users", "resumes", "erasures", "applications", "unsubscribes", "bounces", "jobs", "feeds",
+        "hh", "companies", "company_news",
+    ),
 }  # fmt: skip
 _NOT_READ_AGAIN = {
     "ingest_runs": "the log of earlier runs in it is lost",
@@ -41,7 +45,9 @@ _NOT_READ_AGAIN = {
     "exposures": "what feeds said of the jobs that it lists is lost",
     "digest_items": "a job that it lists may be in a digest again",
 }
-_IS_FETCHED = ("feed_postings", "hh_postings", "sightings")
+_IS_FETCHED = (
+    "feed_postings", "hh_postings", "sightings", "company_facts", "company_news", "hh_areas", "hh_roles", "hh_rates",
+)  # fmt: skip
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, pa.ArrowException)
 
 
@@ -74,23 +80,16 @@ def set_aside(lake: Lake, models: Path, found: list[Damage], *, at: dt.datetime)
     Returns a sentence for each: which file, what was wrong, where it is now, and what becomes of its content. A file
     that is gone may be among them.
     """
-    told = []
-    for damage in found:
-        path, root = damage.path, lake.root.parent
-        target = damaged_folder(lake) / f"{at:%Y%m%dT%H%M%S}" / path.relative_to(root)
-        is_there = path.exists()
-        # By name: a part that replaced others brings those back when it goes, and its list must go with it.
-        for each in (
-            {path, path.with_suffix(".parquet"), list_of(path)} if path.name.startswith(MERGED_PREFIX) else {path}
-        ):
-            if each.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.move(each, target.with_name(each.name))
-        what = f"is damaged ({damage.why}) and was moved to {target}" if is_there else f"is missing ({damage.why})"
-        told.append(f"{path} {what}; {_make_anew(lake, models, path)}")
-    if found:
-        _note_rebuild(lake, "damaged files were set aside")
-    return told
+    if not found:
+        return []
+    # A file goes last: when it is gone nobody finds the damage again, and this process may be killed at any line.
+    _note_rebuild(lake, "damaged files were set aside")
+    becomes = [_make_anew(lake, models, damage.path) for damage in found]
+    folder = damaged_folder(lake) / f"{at:%Y%m%dT%H%M%S}"
+    return [
+        f"{damage.path} {_moved(damage, folder / damage.path.relative_to(lake.root.parent))}; {rest}"
+        for damage, rest in zip(found, becomes, strict=True)
+    ]
 
 
 def note_past(lake: Lake, published: Path, *, as_of: dt.datetime) -> None:
@@ -207,6 +206,20 @@ def _table_of(lake: Lake, path: Path) -> str:
     return name.removesuffix(".parquet")
 
 
+def _moved(damage: Damage, target: Path) -> str:
+    """Moves the file to `target`; returns what is wrong with it and where it is now."""
+    path = damage.path
+    is_there = path.exists()
+    # A part that replaced others brings those back when it goes, and its list must go with it. The part goes first:
+    # without its list it would count beside what it replaced.
+    is_merged = path.name.startswith(MERGED_PREFIX)
+    for each in (path.with_suffix(".parquet"), list_of(path)) if is_merged else (path,):
+        if each.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(each, target.with_name(each.name))
+    return f"is damaged ({damage.why}) and was moved to {target}" if is_there else f"is missing ({damage.why})"
+
+
 def _make_anew(lake: Lake, models: Path, path: Path) -> str:
     """Makes later runs take the file's content in again. Returns what becomes of it."""
     if path.is_relative_to(models) or path.relative_to(lake.root).parts[0] != "bronze":
@@ -220,11 +233,21 @@ def _make_anew(lake: Lake, models: Path, path: Path) -> str:
     kinds = _READ_FROM.get(name, ())
     for kind in kinds:
         (lake.folder("bronze", LANDING_FILES.name) / f"{kind}.parquet").unlink(missing_ok=True)
+    _forget_readings(lake, name)
+    again = " and ".join(f"landing/{kind}/" for kind in kinds)
+    rest = "; what no source lists any more is lost" if name in _IS_FETCHED else ""
+    return f"the next run reads {again or 'its source'} again; rows whose files are no longer there are lost{rest}"
+
+
+def _forget_readings(lake: Lake, name: str) -> None:
+    """Forgets what would keep a bronze table's rows from being taken in again, beside the landed files."""
     if name in _IS_FETCHED:
         forget_all(lake)
-    again = " and ".join(f"landing/{kind}/" for kind in kinds)
-    rest = "; versions that no source lists any more are lost" if name in _IS_FETCHED else ""
-    return f"the next run reads {again or 'its source'} again; rows whose files are no longer there are lost{rest}"
+    if name == FEED_POSTINGS.name:
+        # Known answers about single jobs are not asked for, or are unchanged.
+        shutil.rmtree(lake.folder("bronze", FEED_PAGES.name), ignore_errors=True)
+    if name in (EVENTS.name, APPLICATION_LOG.name):
+        forget_mirrored(lake)  # some of the rows came from the other log
 
 
 def _note_rebuild(lake: Lake, reason: str) -> None:

@@ -1,6 +1,7 @@
 """A damaged file is found whatever is wrong with it, set aside by name, and its content read or computed again."""
 
 import datetime as dt
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,16 +10,21 @@ import numpy as np
 import polars as pl
 import pytest
 
-from assets.damage import damaged_folder, drop_damaged, find_damage, note_past, rebuild_due, rebuilt, set_aside
+from assets.damage import Damage, damaged_folder, drop_damaged, find_damage, note_past, rebuild_due, rebuilt, set_aside
 from assets.increments import LayeredTable
+from assets.ingest.applications.mirroring import open_applications, record_applications
+from assets.ingest.feeds.job_pages import KnownPage, load_known_pages, store_known_pages
+from assets.ingest.source_state import FeedState, SourceStates, load_states, update_states
 from assets.lake import Lake
 from assets.resources import BACKFILL_JOB, Workspace
-from features.schemas.bronze import EVENTS, LANDING_FILES, USER_RECORDS
+from features.schemas.bronze import APPLICATION_LOG, EVENTS, LANDING_FILES, USER_RECORDS
 from features.schemas.catalog import JOBS, USERS
 from features.schemas.table import Table
 from models.fitting.user_vectors import UserVectors
 from pipelines.mending import rebuild
+from tests.assets.ingest.applications.test_mirroring import event, store_events, store_log
 from tests.factories import publish_small
+from tests.features.applications.test_folding import status
 
 AT = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 MODELS = {"user_vectors": UserVectors}
@@ -142,6 +148,115 @@ def test_a_list_of_a_merged_part_that_can_not_be_read_brings_back_what_the_part_
     assert found(lake) == [merged.with_suffix(".json")]
     aside(lake)
     assert sorted(lake.scan("bronze", EVENTS).collect()["event_id"].to_list()) == ["e0", "e1", "e2"]
+
+
+@pytest.mark.parametrize("n_moved", [0, 1, 2, 3])
+def test_a_kill_at_any_move_leaves_nothing_that_is_gone_and_not_made_anew(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, n_moved: int
+) -> None:
+    """Each file is either damaged as before, or a daily run is due and what it was read from is read again."""
+    kinds = {file_of(lake, "part"): "interactions", file_of(lake, "records"): "users"}
+    model = file_of(lake, "model")
+    for path in (*kinds, model):
+        path.write_bytes(b"PAR1")
+    move, moved = shutil.move, []
+
+    def killed(source: Path, target: Path) -> None:
+        if len(moved) == n_moved:
+            raise KeyboardInterrupt
+        moved.append(source)
+        move(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("assets.damage.shutil.move", killed)
+        if n_moved < 3:
+            with pytest.raises(KeyboardInterrupt):
+                aside(lake)
+        else:
+            aside(lake)
+    assert len(moved) == n_moved
+    assert sorted(found(lake)) == sorted({*kinds, model} - {*moved})
+    assert rebuild_due(lake)
+    for path in {*kinds} & {*moved}:
+        assert not (lake.root / f"bronze/landing_files/{kinds[path]}.parquet").exists()
+
+
+def test_a_kill_while_a_merged_part_is_set_aside_leaves_no_row_twice(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merged = file_of(lake, "merged part")
+    merged.with_suffix(".json").write_bytes(b"[")
+    move = shutil.move
+
+    def killed(source: Path, target: Path) -> None:
+        move(source, target)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("assets.damage.shutil.move", killed)
+        with pytest.raises(KeyboardInterrupt):
+            aside(lake)
+    assert found(lake) == [merged.with_suffix(".json")]
+    aside(lake)
+    assert sorted(lake.scan("bronze", EVENTS).collect()["event_id"].to_list()) == ["e0", "e1", "e2"]
+
+
+@pytest.mark.parametrize(
+    ("table", "kinds"),
+    [
+        ("feed_postings", ["feeds"]),
+        ("company_facts", ["companies"]),
+        ("company_news", ["company_news"]),
+        ("hh_rates", []),
+        ("user_records", ["users"]),
+        (
+            "quarantine",
+            ["applications", "bounces", "companies", "company_news", "erasures", "feeds", "hh", "interactions", "jobs",
+             "resumes", "unsubscribes", "users"],
+        ),
+    ],
+)  # fmt: skip
+def test_nothing_that_is_remembered_keeps_rows_from_being_read_again(lake: Lake, table: str, kinds: list[str]) -> None:
+    every = ("interactions", "users", "resumes", "erasures", "applications", "unsubscribes", "bounces", "jobs", "feeds",
+             "hh", "companies", "company_news")  # fmt: skip
+    for kind in every:
+        lake.replace_partition("bronze", LANDING_FILES, kind, rows(LANDING_FILES, "a"))
+    update_states(lake, SourceStates(companies={"news/acme": FeedState(address="a", etag='"1"')}))
+    store_known_pages(lake, "site", {"https://a.example/1": KnownPage("m", None, None, ("site:1",), AT)})
+
+    path = lake.root / f"bronze/{table}.parquet"
+    set_aside(lake, lake.root.parent / "models", [Damage(path, "it is gone")], at=AT)
+    left = {path.stem for path in (lake.root / "bronze/landing_files").glob("*.parquet")}
+    assert sorted({*every} - left) == kinds
+    is_fetched = table not in ("user_records", "quarantine")
+    assert (load_states(lake) == SourceStates()) is is_fetched
+    assert (load_known_pages(lake, "site") == {}) is (table == "feed_postings")
+
+
+@pytest.mark.parametrize("lost", [EVENTS, APPLICATION_LOG])
+def test_what_came_from_the_other_log_comes_from_it_again(tmp_path: Path, lost: Table) -> None:
+    lake = Lake(tmp_path / "lake")
+
+    def take_in(table: Table) -> None:
+        if table is EVENTS:
+            store_events(lake, event("e1", "save"))
+        else:
+            store_log(lake, status("s1", 1, "applied", job_id="hh:2"))
+        open_applications(lake)
+        record_applications(lake)
+
+    def stored() -> list[set[str]]:
+        return [{*lake.scan("bronze", table).collect()["event_id"]} for table in (EVENTS, APPLICATION_LOG)]
+
+    take_in(EVENTS)
+    take_in(APPLICATION_LOG)
+    before = stored()
+    assert [len(ids) for ids in before] == [2, 2]
+    for path in lake.files("bronze", lost.name):
+        path.write_bytes(b"")
+    aside(lake)
+    take_in(lost)
+    assert stored() == before
 
 
 def test_columns_of_other_types_are_named(lake: Lake) -> None:

@@ -95,6 +95,12 @@ def record_applications(lake: Lake) -> int:
     return store.n_new
 
 
+def forget_mirrored(lake: Lake) -> None:
+    """Has all parts of both logs looked at once more, when rows that were written into one of them may be lost."""
+    for name in (EVENTS.name, APPLICATION_LOG.name):
+        _note(lake, name).unlink(missing_ok=True)
+
+
 def _recorded(lake: Lake, users: pl.Series) -> Iterator[pl.DataFrame]:
     """The events of each type for these users (sorted)."""
     columns = ["event_id", "user_id", "occurred_at", "event_type", "application_id", "job_id", "state", "action"]
