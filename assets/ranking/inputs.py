@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -96,16 +97,20 @@ def load_fitted(models: Path, *, with_clusters: bool = False) -> Fitted:
     for name in ("collaborative", "als", "also_applied", "user_neighbours", "job_vectors", "user_vectors"):
         if not (folder / f"{name}.npz").is_file():
             raise NotTrainedError(folder / f"{name}.npz")
-    collaborative = Collaborative.load(folder / "collaborative.npz")
-    job_vectors, user_vectors = in_one_space(
-        JobVectors.load(folder / "job_vectors.npz"), UserVectors.load(folder / "user_vectors.npz")
-    )
+    with ThreadPoolExecutor(1) as pool:
+        largest = pool.submit(UserVectors.load, folder / "user_vectors.npz")  # as large as the others together
+        als = AlsModel.load(folder / "als.npz")
+        collaborative = Collaborative.load(folder / "collaborative.npz")
+        also_applied = JobNeighbours.load(folder / "also_applied.npz")
+        user_neighbours = UserNeighbours.load(folder / "user_neighbours.npz")
+        job_vectors = JobVectors.load(folder / "job_vectors.npz")
+    job_vectors, user_vectors = in_one_space(job_vectors, largest.result())
     return Fitted(
-        als=AlsModel.load(folder / "als.npz"),
+        als=als,
         collaborative=collaborative,
         folded_in=fold_in_history(collaborative, []),
-        also_applied=JobNeighbours.load(folder / "also_applied.npz"),
-        user_neighbours=UserNeighbours.load(folder / "user_neighbours.npz"),
+        also_applied=also_applied,
+        user_neighbours=user_neighbours,
         job_vectors=job_vectors,
         user_vectors=user_vectors,
         als_clusters=_clusters(clusters_path(models, "als")) if with_clusters else None,

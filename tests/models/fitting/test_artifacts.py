@@ -68,6 +68,23 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
         Model.load(path)
 
 
+def test_a_damaged_byte_is_noticed_or_harmless(tmp_path: Path) -> None:
+    path, saved = tmp_path / "model.npz", model(["a", "b"])
+    saved.save(path)
+    written = path.read_bytes()
+    n_refused = 0
+    for place in range(len(written)):
+        path.write_bytes(written[:place] + bytes([written[place] ^ 0xFF]) + written[place + 1 :])
+        try:
+            loaded = Model.load(path)
+        except ArtifactError:
+            n_refused += 1
+            continue
+        assert loaded.ids.equals(saved.ids) and (loaded.rows == saved.rows).all(), place
+        assert (loaded.as_of, loaded.alpha, loaded.n) == (saved.as_of, saved.alpha, saved.n), place
+    assert n_refused > len(written) / 2
+
+
 def test_a_pickled_file_is_refused(tmp_path: Path) -> None:
     with (tmp_path / "model.npz").open("wb") as handle:
         np.savez(handle, artifact=np.array([{"a": 1}], dtype=object))
