@@ -93,7 +93,14 @@ def _tables(lake: Lake, stages: Iterable[str]) -> Iterator[tuple[str, str, list[
 
 def _purge_table(lake: Lake, stage: str, name: str, files: list[Path], requests: pl.DataFrame) -> int:
     found = (
-        pl.scan_parquet(files, include_file_paths=_PATH, hive_partitioning=False, glob=False)
+        pl.scan_parquet(
+            files,
+            schema={"user_id": pl.String},
+            extra_columns="ignore",  # which may differ, if an older version wrote some of the files
+            include_file_paths=_PATH,
+            hive_partitioning=False,
+            glob=False,
+        )
         .select("user_id", _PATH)
         .filter(pl.col("user_id").is_in(requests["user_id"].implode()))
         .select(pl.col(_PATH).unique())

@@ -8,7 +8,7 @@ import pytest
 
 from assets.erasing.purge import forget_purged, note_purged, purge_kept, purge_served, purged_by, word_pattern
 from assets.erasing.scan import find_traces
-from assets.lake import Lake
+from assets.lake import Lake, write_part
 from features.schemas.bronze import ERASURES, EVENTS, QUARANTINE, RESUMES, SIGHTINGS, USER_RECORDS
 from features.schemas.catalog import DAILY_INTERACTIONS
 from features.schemas.insight import DIGEST_ITEMS, DIGESTS, EXPOSURES, SKILL_GAPS
@@ -80,6 +80,16 @@ def test_nothing_from_before_the_request_is_left_in_any_file_and_the_twin_keeps_
     assert places == {f"date={(AT + DAY).date()}"}
     assert all(path.exists() for path in before)
     assert purge_kept(lake, REQUESTS) == 0
+
+
+def test_a_part_of_an_older_version_that_lacks_a_column_is_purged_too(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    for user in (USER, TWIN):
+        row = of(RESUMES, user, parsed_at=AT - DAY, content_hash="old")
+        write_part(lake.folder("bronze", RESUMES.name) / "1", row.drop("read_by"))
+        lake.append("bronze", RESUMES, row.with_columns(content_hash=pl.lit("new")), partition="2")
+    assert purge_kept(lake, REQUESTS) == 2
+    assert users(lake, "bronze", RESUMES) == [TWIN, TWIN]
 
 
 def test_a_short_run_takes_the_user_out_of_what_is_served(lake: Lake) -> None:
