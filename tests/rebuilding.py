@@ -40,7 +40,7 @@ EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
         "seen_at": _READ_AT,
         "unexpected": "an event of the future was refused, then taken once its time had come: the rebuild is later",
     },
-    "bronze/resumes": {"parsed_at": _READ_AT},
+    "bronze/resumes": {"parsed_at": _READ_AT, "written_at": "no later than a run read it"},
     "bronze/sightings": {"*": "one row per job and run"},
     "catalog/job_changes": {"*": "numbers of changes count from the first run"},
     "catalog/job_versions": {"seen_at": _READ_AT},

@@ -22,7 +22,7 @@ SERVED_STAGES = ("insight", "digests")
 _NOT_SERVED = ("exposures",)
 # When a row came about; a row from after the request belongs to a user who came back. Without it, every row goes.
 _MADE_AT = {
-    "events": "occurred_at", "user_records": "updated_at", "resumes": "parsed_at", "application_log": "occurred_at",
+    "events": "occurred_at", "user_records": "updated_at", "resumes": "written_at", "application_log": "occurred_at",
     "unsubscribes": "requested_at", "bounces": "occurred_at",
 }  # fmt: skip
 _TEXTS = ("file", "entry", "detail", "raw")
@@ -110,10 +110,12 @@ def _purge_table(lake: Lake, stage: str, name: str, files: list[Path], requests:
     for path in sorted(map(Path, found[_PATH])):
         with lake.lock(f"{stage}/{name}"):
             rows = pl.read_parquet(path, hive_partitioning=False, glob=False)
-            at = _MADE_AT.get(name)
             newest = requests.select("user_id", erased_at="requested_at")
-            older = rows.join(newest, on="user_id", how="left", maintain_order="left")["erased_at"]
-            is_gone = older.is_not_null() if at is None else (rows[at] <= older).fill_null(value=False)
+            erased_at = rows.join(newest, on="user_id", how="left", maintain_order="left")["erased_at"]
+            at = _MADE_AT.get(name)
+            is_gone = erased_at.is_not_null()
+            if at in rows.columns:  # a row without a time counts as one from before the request
+                is_gone &= ~(rows[at] > erased_at).fill_null(value=False)
             _rewrite(path, rows.filter(~is_gone), is_part=path.parent != lake.root / stage)
             n_removed += int(is_gone.sum())
     return n_removed

@@ -45,7 +45,7 @@ TABLE_OF: Mapping[str, Table] = {
     "feeds": FEED_POSTINGS, "hh": HH_POSTINGS, "applications": APPLICATION_LOG,
     "companies": COMPANY_FACTS, "company_news": COMPANY_NEWS,
 }  # fmt: skip
-_MADE_BY_RUN = ("content_hash", "event_hash", "seen_at", "parsed_at", "origin", "is_complete")
+_MADE_BY_RUN = ("content_hash", "event_hash", "seen_at", "parsed_at", "written_at", "origin", "is_complete")
 
 
 class UnknownKindError(JobfeedError, ValueError):

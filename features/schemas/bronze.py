@@ -336,6 +336,9 @@ RESUMES = Table(
     {
         "user_id": _USER_ID,
         "parsed_at": Column(UTC_TIMESTAMP, "Instant of the run that read it"),
+        "written_at": Column(
+            UTC_TIMESTAMP, "Last change of the file, at most `parsed_at`; null in rows of older versions"
+        ),
         "content_hash": CONTENT_HASH,
         "read_by": Column(pl.String, f"Who read it: {', '.join(RESUME_READERS)}; null in rows of older versions"),
         "model_columns": Column(STRINGS, "Columns that the language model filled or added to"),

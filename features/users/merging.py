@@ -45,7 +45,8 @@ def merge_users(
     own time, in replays of earlier instants too; a user who returns later starts anew.
     """
     stated = _newest(_not_erased(records, erasures, at="updated_at"), as_of, at="updated_at")
-    read = _newest(_not_erased(resumes, erasures, at="parsed_at"), as_of, at="parsed_at")
+    # A resume may be read long after it was written.
+    read = _newest(_not_erased(resumes, erasures, at="written_at"), as_of, at="parsed_at").drop("written_at")
     read = read.rename({name: f"{name}_read" for name in read.columns if name != "user_id"})
     both = stated.join(read, on="user_id", how="full", coalesce=True).sort("user_id")
     merged = both.with_columns(

@@ -142,6 +142,12 @@ def _is_erased(file: LandedFile, erasures: Erasures) -> bool:
     return at is not None and file.mtime_ns / 1e9 <= at.timestamp()
 
 
+def _written_at(file: LandedFile, *, as_of: dt.datetime) -> dt.datetime:
+    """When the file was written: its own time, but not a time to come, which no request for erasure would reach."""
+    seconds = file.mtime_ns / 1e9
+    return as_of if seconds >= as_of.timestamp() else dt.datetime.fromtimestamp(seconds, dt.UTC)
+
+
 def _read(file: LandedFile, reader: Callable[[], Worker]) -> ReadResume:
     """What a resume says. Raises RefusedFileError."""
     file.require_format(RESUME_SUFFIXES)
@@ -164,6 +170,7 @@ def _rows(
             **asdict(of_user),
             "user_id": each.user_id,
             "parsed_at": as_of,
+            "written_at": _written_at(each.file, as_of=as_of),
             "content_hash": restated_hash(each.digest, after=by_model.mark) if by_model.mark else each.digest,
             "read_by": by_model.read_by,
             "model_columns": by_model.columns,

@@ -39,7 +39,7 @@ def lake(tmp_path: Path) -> Lake:
     lake.compact("bronze", EVENTS, more_than=1, partition=f"date={(AT - DAY).date()}")
     for user in (USER, TWIN):
         lake.append("bronze", USER_RECORDS, of(USER_RECORDS, user, updated_at=AT - DAY))
-        lake.append("bronze", RESUMES, of(RESUMES, user, parsed_at=AT - DAY, content_hash=user))
+        lake.append("bronze", RESUMES, of(RESUMES, user, parsed_at=AT - DAY, written_at=AT - DAY, content_hash=user))
         lake.append("insight", EXPOSURES, of(EXPOSURES, user, shown_at=AT - DAY), partition="date=2026-02-28")
         lake.replace_partition("digests", DIGEST_ITEMS, f"made={user}", of(DIGEST_ITEMS, user, made_at=AT - DAY))
         lake.replace_partition("catalog", DAILY_INTERACTIONS, f"date={user}", of(DAILY_INTERACTIONS, user))
@@ -90,6 +90,21 @@ def test_a_part_of_an_older_version_that_lacks_a_column_is_purged_too(tmp_path: 
         lake.append("bronze", RESUMES, row.with_columns(content_hash=pl.lit("new")), partition="2")
     assert purge_kept(lake, REQUESTS) == 2
     assert users(lake, "bronze", RESUMES) == [TWIN, TWIN]
+
+
+def resume(content_hash: str, *, written_at: dt.datetime | None) -> pl.DataFrame:
+    """A resume of the user that a run read a day after the request."""
+    return of(RESUMES, USER, parsed_at=AT + DAY, written_at=written_at, content_hash=content_hash)
+
+
+def test_a_resume_that_was_written_before_the_request_and_read_after_it_goes(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    older = resume("older", written_at=None).drop("written_at")  # as a version without the column wrote it
+    write_part(lake.folder("bronze", RESUMES.name), older)
+    for name, written_at in (("before", AT - DAY), ("then", AT), ("unknown", None), ("after", AT + DAY)):
+        lake.append("bronze", RESUMES, resume(name, written_at=written_at))
+    assert purge_kept(lake, REQUESTS) == 4
+    assert lake.scan("bronze", RESUMES).collect()["content_hash"].to_list() == ["after"]
 
 
 def test_a_short_run_takes_the_user_out_of_what_is_served(lake: Lake) -> None:

@@ -30,7 +30,8 @@ def _record(user_id: str = "u", days_ago: float = 5, **other: Any) -> dict[str, 
 
 
 def _resume(user_id: str = "u", days_ago: float = 5, **other: Any) -> dict[str, Any]:
-    return {"user_id": user_id, "parsed_at": _ago(days_ago), "content_hash": f"{days_ago}", **other}
+    at = _ago(days_ago)
+    return {"user_id": user_id, "parsed_at": at, "written_at": at, "content_hash": f"{days_ago}", **other}
 
 
 def _fold(
@@ -160,6 +161,15 @@ def test_an_erasure_removes_everything_up_to_its_time(vocabulary: Vocabulary) ->
     assert users["user_id"].to_list() == ["back", "stays"]
     assert users["city"].to_list() == [None, None]
     assert _fold(vocabulary, [_record("gone")], erasures=[("gone", 3.0)], as_of=_ago(4)).is_empty()
+
+
+def test_a_resume_that_was_written_before_an_erasure_does_not_count_however_late_it_was_read(
+    vocabulary: Vocabulary,
+) -> None:
+    written = {"before": _ago(4), "then": _ago(3), "unknown": None, "after": _ago(2)}
+    resumes = [_resume(user_id, days_ago=1, written_at=at) for user_id, at in written.items()]
+    assert _fold(vocabulary, [], resumes, [(user_id, 3.0) for user_id in written])["user_id"].to_list() == ["after"]
+    assert len(_fold(vocabulary, [], resumes)) == 4
 
 
 def test_the_order_of_rows_changes_nothing(vocabulary: Vocabulary) -> None:

@@ -170,6 +170,16 @@ def test_a_resume_from_before_an_erasure_does_not_come_back(lake: Lake, landing:
     assert lake.scan("bronze", RESUMES).collect().is_empty()
 
 
+def test_a_resume_has_the_time_of_its_file_if_that_is_no_later_than_the_run(lake: Lake, landing: Path) -> None:
+    written = {"u1": AS_OF - 3 * HOUR, "u2": AS_OF + 3 * HOUR}
+    for user_id, at in written.items():
+        path = put(landing, f"resumes/{user_id}.txt", RESUME)
+        os.utime(path, (at.timestamp(),) * 2)
+    resumes(lake, landing)
+    found = lake.scan("bronze", RESUMES).sort("user_id").select("user_id", "written_at").collect().rows()
+    assert found == [("u1", AS_OF - 3 * HOUR), ("u2", AS_OF)]
+
+
 def test_the_worker_reads_in_another_process_and_survives_bad_files(tmp_path: Path) -> None:
     import docx
 
