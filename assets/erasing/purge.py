@@ -2,12 +2,12 @@
 
 import datetime as dt
 import json
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import polars as pl
 
+from assets.erasing.naming import name_any
 from assets.lake import Lake, replace_parts, write_bytes, write_parquet
 from assets.llm.ledger import Ledger
 from assets.notes import read_note
@@ -74,12 +74,6 @@ def forget_purged(lake: Lake) -> None:
     _note(lake).unlink(missing_ok=True)
 
 
-def word_pattern(user_ids: Iterable[str]) -> str:
-    """A regular expression that finds any of the ids as a word of its own: `u1` is not in `u12`."""
-    inside = "|".join(re.escape(user_id) for user_id in sorted(user_ids, key=len, reverse=True))
-    return rf"(?:^|[^\p{{L}}\p{{N}}_-])(?:{inside})(?:$|[^\p{{L}}\p{{N}}_-])"
-
-
 def _tables(lake: Lake, stages: Iterable[str]) -> Iterator[tuple[str, str, list[Path]]]:
     """Stage, name and current files of each table that has a column `user_id`, but the requests themselves."""
     for stage in stages:
@@ -123,12 +117,11 @@ def _purge_table(lake: Lake, stage: str, name: str, files: list[Path], requests:
 
 def _purge_quarantine(lake: Lake, user_ids: list[str]) -> int:
     """Removes refused entries that name one of the users anywhere."""
-    pattern, n_removed = word_pattern(user_ids), 0
+    n_removed = 0
     with lake.lock(f"bronze/{QUARANTINE.name}"):
         for path in current_parts(lake.folder("bronze", QUARANTINE.name)):
             rows = pl.read_parquet(path, hive_partitioning=False, glob=False)
-            names_one = pl.any_horizontal(pl.col(_TEXTS).str.contains(pattern).fill_null(value=False))
-            kept = rows.filter(~names_one)
+            kept = rows.filter(~pl.any_horizontal(name_any(rows[name], user_ids) for name in _TEXTS))
             if len(kept) < len(rows):
                 _rewrite(path, kept, is_part=True)
                 n_removed += len(rows) - len(kept)

@@ -6,7 +6,6 @@ a secret salt, by which it goes on refusing what comes again.
 
 import datetime as dt
 import hashlib
-import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,11 +14,11 @@ from pathlib import Path
 
 import polars as pl
 
+from assets.erasing.naming import possible_ids
 from assets.lake import Lake, write_bytes
 from features.schemas.bronze import ERASED, ERASURES
 
 _SALT_BYTES = 32
-_WORDS = re.compile(r"""[^\s"'{}\[\]()<>,;:=&?/\\|]+""")
 
 
 @dataclass(frozen=True)
@@ -61,14 +60,13 @@ class Erasures:
         return without_erased(rows, self.of(rows["user_id"]), at=at)
 
     def name_one(self, texts: pl.Series) -> pl.Series:
-        """Whether each text names a user who asked to be erased, as a word of its own."""
+        """Whether each text names a user who asked to be erased, as a word of its own, see naming.py."""
         if self.requests.is_empty() and not self.erased:
             return pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(texts))
         return pl.Series([self._names_one(text or "") for text in texts], dtype=pl.Boolean)
 
     def _names_one(self, text: str) -> bool:
-        words = {word for found in _WORDS.findall(text) for word in (found, found.rpartition(".")[0])}
-        return any(word and self.requested_at(word) is not None for word in words)
+        return any(self.requested_at(one) is not None for one in possible_ids(text))
 
 
 def without_erased(rows: pl.DataFrame, requests: pl.DataFrame, *, at: str) -> pl.DataFrame:

@@ -6,7 +6,6 @@ Parquet, LMDB, NumPy, SQLite, DuckDB, gzip, Zstandard and zip.
 
 import gzip
 import itertools
-import json
 import re
 import sqlite3
 import zipfile
@@ -24,7 +23,7 @@ import polars as pl
 import pyarrow.parquet as pq
 import zstandard
 
-from assets.erasing.purge import word_pattern
+from assets.erasing.naming import name_any, spellings, word_pattern
 from serving.contract.keys import COMPRESSED_FIRST_BYTE, DICTIONARY_KEY
 
 _BLOCK_BYTES = 16 * 1024**2
@@ -60,7 +59,7 @@ class Words:
 
     @cached_property
     def in_text(self) -> re.Pattern[bytes]:
-        """For bytes of text: whole words only, also as JSON escapes them."""
+        """For bytes of text: whole words only, also as JSON and addresses write them."""
         return re.compile(b"|".join(_whole(one) for word in self.words for one in _spellings(word)))
 
     @cached_property
@@ -183,8 +182,10 @@ def _leaves(values: pl.Series) -> Iterator[pl.Series]:
 
 
 def _column_holds(values: pl.Series, words: Words) -> bool:
-    found = values.unique().str.contains_any(list(words.words))  # much faster than the expression, for a first look
-    return bool(found.any()) and bool(values.unique().str.contains(words.text).any())
+    distinct = values.unique()
+    # Much faster than the expression, for a first look.
+    found = distinct.filter(distinct.str.contains_any([one for word in words.words for one in spellings(word)]))
+    return bool(name_any(found, words.words).any())
 
 
 def _in_lmdb(path: Path, words: Words) -> Iterator[str]:
@@ -265,10 +266,9 @@ def _value_holds(value: object, words: Words) -> bool:
     return isinstance(value, bytes) and words.in_binary.search(value) is not None
 
 
-def _spellings(word: str) -> Iterator[bytes]:
-    """The word in UTF-8, and as JSON escapes it."""
-    plain, escaped = word.encode("utf-8", "surrogatepass"), json.dumps(word)[1:-1].encode()
-    yield from dict.fromkeys((plain, escaped))
+def _spellings(word: str) -> list[bytes]:
+    """The word in UTF-8, and as JSON and addresses write it."""
+    return [one.encode("utf-8", "surrogatepass") for one in spellings(word)]
 
 
 def _whole(spelled: bytes) -> bytes:

@@ -94,6 +94,7 @@ def test_users_who_were_never_erased_have_no_request(lake: Lake) -> None:
         ("user_id=u1&x=2", True),
         ("a;u1;b", True),
         ("resumes/u1.pdf", True),
+        (r'{"user_id": "\u00751"}', True),
         ('{"user_id": "u12"}', False),
         ("", False),
         (None, False),

@@ -41,6 +41,10 @@ def parquet(path: Path, word: str) -> None:
     pl.DataFrame({"n": range(1000), "user_id": ["u"] * 999 + [word]}).write_parquet(path, compression="zstd")
 
 
+def parquet_of_json(path: Path, word: str) -> None:
+    pl.DataFrame({"raw": ["{}", json.dumps({"user_id": word})]}).write_parquet(path)
+
+
 def nested_parquet(path: Path, word: str) -> None:
     items = [{"names": ["a", word], "n": 1}]
     pl.DataFrame({"items": [items, [], None]}).write_parquet(path)
@@ -150,7 +154,7 @@ def test_a_file_that_can_not_be_read_in_its_format_is_named(tmp_path: Path, body
 
 @given(
     st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"], exclude_characters='"'), min_size=1, max_size=20),
-    st.sampled_from([text, escaped_text, parquet, nested_parquet, lmdb_key, model]),
+    st.sampled_from([text, escaped_text, parquet, parquet_of_json, nested_parquet, lmdb_key, model]),
 )
 def test_ids_of_any_signs_are_found(
     tmp_path_factory: pytest.TempPathFactory, word: str, plant: Callable[[Path, str], None]
