@@ -13,7 +13,7 @@ import polars as pl
 
 from assets.increments import LayeredTable
 from assets.layers import IS_REMOVED
-from assets.publishing.published_jobs import listed_job_ids, published_job_ids
+from assets.publishing.published_jobs import listed_job_ids, named_job_ids, published_job_ids
 from assets.publishing.tables import INCREMENTAL_TABLES, UNSTABLE_COLUMNS, Source, source_record
 from features.errors import JobfeedError
 from serving.contract.generation import Manifest
@@ -140,9 +140,11 @@ def _delta_of_jobs(
         return _compared_rows(con, "jobs", new)
     frames = {name: sources[name].frame for name in TABLES if name not in INCREMENTAL_TABLES}
     rows = {name: frame for name, frame in frames.items() if frame is not None}
-    listed = listed_job_ids(rows | {table: delta.rows.lazy() for table, delta in others.items()})
+    rows |= {table: delta.rows.lazy() for table, delta in others.items()}
+    # A closed job may be named for the first time: a user still had its page open, or the event came late.
+    referred = pl.concat([listed_job_ids(rows), named_job_ids(rows)])
     if _is_same(last, "jobs", source):
-        con.register("wanted", listed.unique().collect().to_arrow())
+        con.register("wanted", referred.unique().collect().to_arrow())
         unpublished = """
             select job_id as key, false as is_removed, 0 as n_before
             from new_jobs semi join wanted using (job_id) anti join jobs using (job_id)
@@ -150,7 +152,7 @@ def _delta_of_jobs(
         return _delta_of_keys(con, "jobs", new, unpublished)
     published = con.sql("select job_id from jobs").pl().lazy()
     wanted = published_job_ids(
-        pl.scan_parquet(list(source.read_from), hive_partitioning=False, glob=False), listed, published
+        pl.scan_parquet(list(source.read_from), hive_partitioning=False, glob=False), referred, published
     )
     con.register("wanted", wanted.collect().to_arrow())
     con.sql("create or replace temp view wanted_jobs as select * from new_jobs semi join wanted using (job_id)")

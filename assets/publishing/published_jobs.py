@@ -9,10 +9,11 @@ import pyarrow.compute as pc
 
 from assets.lake import Lake
 from assets.ranking.listed import read_feeds
-from features.schemas.catalog import INTERACTIONS, JOBS
+from features.schemas.catalog import APPLICATION_EVENTS, APPLICATIONS, INTERACTIONS, JOBS
 from features.schemas.features import NEARBY, TRENDING
 from features.schemas.ranking import FALLBACK_FEEDS, FEEDS
 from features.schemas.training import SIMILAR_JOBS
+from serving.contract.tables import JOB_REFERENCE_CODES
 
 # Tables that list jobs, in lists of items or one a row, and where the lake holds them.
 _LISTS = {
@@ -21,6 +22,7 @@ _LISTS = {
     SIMILAR_JOBS.name: ("training", SIMILAR_JOBS),
 }
 _ROWS = {TRENDING.name: ("features", TRENDING), NEARBY.name: ("features", NEARBY)}
+_OF_APPLICATIONS = (APPLICATIONS.name, APPLICATION_EVENTS.name)
 
 
 def published_jobs(lake: Lake) -> pl.LazyFrame:
@@ -62,3 +64,16 @@ def listed_job_ids(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
     lists = [tables[name].select("items").explode("items").select(item_id) for name in _LISTS if name in tables]
     rows = [tables[name].select("job_id") for name in _ROWS if name in tables]
     return pl.concat([*lists, *rows]).drop_nulls()
+
+
+def named_job_ids(tables: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    """The distinct ids of the jobs, open or not, that reasons of feeds and applications name in these rows."""
+    rows = [tables[name].select("job_id") for name in _OF_APPLICATIONS if name in tables]
+    reasons = [_ids_in_reasons(tables[FEEDS.name])] if FEEDS.name in tables else []
+    return pl.concat([_NO_IDS.lazy(), *rows, *reasons]).drop_nulls().unique()
+
+
+def _ids_in_reasons(feeds: pl.LazyFrame) -> pl.LazyFrame:
+    lists = feeds.select("items").explode("items").select(pl.col("items").struct.field("reasons"))
+    reason = lists.explode("reasons").select(pl.col("reasons").struct.field("code", "ref"))
+    return reason.filter(pl.col("code").is_in(JOB_REFERENCE_CODES)).select(pl.col("ref").alias("job_id"))

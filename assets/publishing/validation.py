@@ -156,6 +156,8 @@ def closed_jobs_in_feeds(folder: Path, jobs: TableDelta, sequence: int) -> list[
 
     Ranking leaves none: it takes closed jobs out of every feed. Job ids are read only if a job closed.
     """
+    if not jobs.n_rows_before:
+        return []  # jobs that were not published before are in no older feed
     is_closed = pl.col("status") != "open"
     closed = [
         *jobs.removed.to_list(),
