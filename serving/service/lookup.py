@@ -149,12 +149,15 @@ class Readers:
         self._keyspaces = keyspaces
         self._local = threading.local()
 
-    def files_since(self, older: "Readers", prefix: str) -> Sequence[LookupFile] | None:
-        """The files that hold what was written since `older`, and maybe more; None if the base is another one."""
-        mine, theirs = (readers._keyspaces[keyspace_of(prefix)] for readers in (self, older))
+    def differing_files(self, other: "Readers", prefix: str) -> Sequence[LookupFile] | None:
+        """The files that only one of the two reads: they hold every key whose value differs, and maybe more.
+
+        None if the base is another one.
+        """
+        mine, theirs = (readers._keyspaces[keyspace_of(prefix)] for readers in (self, other))
         if mine[-1] is not theirs[-1]:
             return None
-        return [file for file in mine if all(file is not known for known in theirs)]
+        return [*_not_in(theirs, mine), *_not_in(mine, theirs)]
 
     def mine(self) -> Reader:
         """The calling thread's reader."""
@@ -162,3 +165,7 @@ class Readers:
         if reader is None:
             reader = self._local.reader = Reader(self._keyspaces)
         return reader
+
+
+def _not_in(others: Sequence[LookupFile], files: Sequence[LookupFile]) -> Iterator[LookupFile]:
+    return (file for file in files if all(file is not other for other in others))

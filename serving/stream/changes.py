@@ -81,11 +81,12 @@ def changed_users(old: Generation, new: Generation, prefix: str) -> Sequence[str
 
     Users whose ids are too long for a key are left out.
     """
-    written = new.readers.files_since(old.readers, prefix)
-    if written is None:
+    # Those of the old generation too: a roll-back takes files away, and the next delta puts another in their place.
+    files = new.readers.differing_files(old.readers, prefix)
+    if files is None:
         return None
     start = f"{prefix}:".encode()
-    ids = {key.removeprefix(start).decode("utf-8", "surrogatepass") for file in written for key in file.keys(start)}
+    ids = {key.removeprefix(start).decode("utf-8", "surrogatepass") for file in files for key in file.keys(start)}
     # A digest lies under the user's id, and under the id and its date; a hashed id begins with "#".
     users = sorted(one for one in ids if KEY_SEPARATOR not in one and not one.startswith("#"))
     return [one for one in users if _differs(old, new, prefix, one)]

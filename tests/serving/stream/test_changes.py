@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from assets.publishing import generations
 from features.schemas.catalog import APPLICATIONS, FOLLOW_UPS, INTERVIEWS
 from serving.service.store import Store
 from serving.stream.changes import CHANNELS, all_users_events, changed_users, user_events
@@ -40,6 +42,29 @@ def test_the_changed_users_are_those_whose_feeds_differ(steps: list[set[str]]) -
             assert [one.channel for one in events] == (["feed"] if user in differ else [])
         told = [json.loads(one.data) for one in all_users_events(old, new, ["feed"])]
         assert [one["user_ids"] for one in told] == ([sorted(differ & set(NAMED))] if differ & set(NAMED) else [])
+
+
+def test_a_rollback_tells_of_the_users_whose_delta_was_taken_back(tmp_path: Path) -> None:
+    users = ["anna", "boris", "eve"]
+    first, taken_back = publish(tmp_path, users), publish(tmp_path, users, ["anna"], number=1)
+    store = Store(tmp_path)
+    generations.rollback(tmp_path, first)
+    assert changed_by_switch(store, taken_back) == ["anna"]
+
+    # A delta that follows the roll-back shares no more than the base with the one before it.
+    publish(tmp_path, users, ["boris"], number=2)
+    assert changed_by_switch(store, first) == ["boris"]
+    assert changed_by_switch(store, taken_back) == ["anna", "boris"]
+
+
+def changed_by_switch(store: Store, before: str) -> Sequence[str] | None:
+    """The users of whose feeds all are told at the switch from that generation to the announced one."""
+    store.refresh()
+    old, new = store.kept(before), store.generation
+    assert old is not None
+    assert new is not None
+    assert new.name != before
+    return changed_users(old, new, "feed")
 
 
 def test_a_full_generation_may_have_changed_everybody(tmp_path: Path) -> None:
