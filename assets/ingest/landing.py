@@ -9,6 +9,7 @@ import hashlib
 import os
 import stat
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -152,6 +153,9 @@ def hidden(file: LandedFile) -> LandedFile:
     return replace(file, name=f"{folder}/{name}", scope=name)
 
 
+_Content = tuple[str, str]  # scope, digest
+
+
 class _Entry(NamedTuple):
     scope: str
     size_bytes: int
@@ -162,6 +166,10 @@ class _Entry(NamedTuple):
     n_rejects: int | None
     ingested_at: dt.datetime
     retry_at: dt.datetime | None
+
+    @property
+    def content(self) -> _Content:
+        return self.scope, self.digest
 
 
 @dataclass
@@ -180,7 +188,9 @@ class LandingManifest:
     n_read: int = 0
     n_skipped: int = 0
     unreadable: list[str] = field(default_factory=list)
-    _finished: dict[tuple[str, str], int] = field(default_factory=dict)  # the latest mtime of each content
+    _finished: dict[_Content, int] = field(default_factory=dict)  # the latest mtime of each content
+    # By content and name, when to read it again. The names may be gone: a retry follows the content.
+    _pending: defaultdict[_Content, dict[str, dt.datetime]] = field(default_factory=lambda: defaultdict(dict))
     _is_changed: bool = False
 
     @classmethod
@@ -191,9 +201,15 @@ class LandingManifest:
             stored = stored.with_columns(ctime_ns=pl.lit(None, pl.Int64))
         rows = stored.select("path", *_Entry._fields).iter_rows()
         manifest = cls(kind, as_of, repeats, {str(path): _Entry(*rest) for path, *rest in rows})
+        due: set[_Content] = set()
+        for name, entry in manifest.entries.items():
+            if entry.retry_at is not None:
+                manifest._pending[entry.content][name] = entry.retry_at
+                if manifest._is_due(entry):
+                    due.add(entry.content)
         for entry in manifest.entries.values():
-            if not manifest._is_due(entry):
-                manifest._finish(entry.scope, entry.digest, entry.mtime_ns)
+            if entry.content not in due:
+                manifest._finish(entry.content, entry.mtime_ns)
         return manifest
 
     def is_read(self, file: LandedFile, *, scope: bool = True) -> bool:
@@ -220,10 +236,11 @@ class LandingManifest:
             except OSError as error:  # gone since it was listed, or without the right to read it
                 self.unreadable.append(f"{file.name} ({type(error).__name__})")
                 continue
-            written_at = self._finished.get((file.scope, digest))
+            content = file.scope, digest
+            written_at = self._finished.get(content)
             if written_at is not None and not (self.repeats and file.mtime_ns > written_at):
                 self.n_skipped += 1
-                self._put(file, digest, 0, 0, None)
+                self._put(file, digest, 0, 0, min(self._pending.get(content, {}).values(), default=None))
                 continue
             yield file, digest
 
@@ -240,11 +257,14 @@ class LandingManifest:
         self._put(file, digest, n_rows, n_rejects, retry_at)
         self.n_read += 1
         if retry_at is None:
-            self._finish(file.scope, digest, sys.maxsize)  # a second copy in the same run says nothing more
+            self._finish((file.scope, digest), sys.maxsize)  # a second copy in the same run says nothing more
+            self._forget_retries((file.scope, digest))
 
     def retry(self, file: LandedFile, *, at: dt.datetime) -> None:
         """Lets the first run at or after `at` read a recorded file again."""
-        self.entries[file.name] = self.entries[file.name]._replace(retry_at=at)
+        entry = self.entries[file.name]._replace(retry_at=at)
+        self.entries[file.name] = entry
+        self._pending[entry.content][file.name] = at
         self._is_changed = True
 
     def save(self, lake: Lake) -> None:
@@ -260,10 +280,19 @@ class LandingManifest:
     ) -> None:
         read = (digest, n_rows, n_rejects, self.as_of, retry_at)
         self.entries[file.name] = _Entry(file.scope, file.size_bytes, file.mtime_ns, file.ctime_ns, *read)
+        if retry_at is not None:
+            self._pending[file.scope, digest][file.name] = retry_at
         self._is_changed = True
 
-    def _finish(self, scope: str, digest: str, mtime_ns: int) -> None:
-        self._finished[scope, digest] = max(mtime_ns, self._finished.get((scope, digest), mtime_ns))
+    def _finish(self, content: _Content, mtime_ns: int) -> None:
+        self._finished[content] = max(mtime_ns, self._finished.get(content, mtime_ns))
+
+    def _forget_retries(self, content: _Content) -> None:
+        """Its other names need no reading any more, and those that are gone would keep it due for ever."""
+        for name in self._pending.pop(content, {}):
+            entry = self.entries[name]
+            if entry.content == content:
+                self.entries[name] = entry._replace(retry_at=None)
 
     def _is_due(self, entry: _Entry) -> bool:
         return entry.retry_at is not None and self.as_of >= entry.retry_at

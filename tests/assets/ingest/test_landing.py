@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -172,3 +173,43 @@ def test_a_link_out_of_landing_is_reported_and_not_read(lake: Lake, landing: Pat
     assert names == ["jobs/a.jsonl", "jobs/in.jsonl"]
     problem = "link out of the landing folder"
     assert manifest.unreadable == [f"jobs/out.jsonl ({problem})", f"jobs/up.jsonl ({problem})"]
+
+
+@pytest.mark.parametrize("change", ["chmod", "rename", "copy", "copy and delete", "rename and reuse the name"])
+def test_a_file_to_retry_is_read_again_however_it_was_touched_or_named_before(
+    lake: Lake, landing: Path, change: str
+) -> None:
+    path = put(landing, "jobs/b.jsonl")
+    assert read(lake, landing, retry_at=AS_OF + HOUR) == ["jobs/b.jsonl"]
+    if change == "chmod":
+        path.chmod(0o640)
+    elif change.startswith("rename"):
+        path.rename(landing / "jobs" / "c.jsonl")
+    else:
+        shutil.copy2(path, landing / "jobs" / "a.jsonl")
+    if change.endswith("delete"):
+        path.unlink()
+    reused = [put(landing, "jobs/b.jsonl", "other")] if change.endswith("reuse the name") else []
+    assert read(lake, landing) == ["jobs/b.jsonl" for _ in reused]
+    again = {"chmod": "b", "rename": "c", "copy": "a", "copy and delete": "a", "rename and reuse the name": "c"}[change]
+    assert read(lake, landing, at=AS_OF + HOUR) == [f"jobs/{again}.jsonl"]
+    assert read(lake, landing, at=AS_OF + 2 * HOUR) == []
+
+
+def test_a_file_to_retry_is_due_although_an_older_manifest_has_a_copy_as_read(lake: Lake, landing: Path) -> None:
+    put(landing, "jobs/a.jsonl")
+    put(landing, "jobs/b.jsonl")
+    assert read(lake, landing, retry_at=AS_OF + HOUR) == ["jobs/a.jsonl", "jobs/b.jsonl"]
+    stored = lake.folder("bronze", "landing_files") / "jobs.parquet"
+    due_only = pl.when(pl.col("path") == "jobs/b.jsonl").then("retry_at")
+    pl.read_parquet(stored).with_columns(retry_at=due_only).write_parquet(stored)
+    assert read(lake, landing, at=AS_OF + HOUR) == ["jobs/b.jsonl"]
+
+
+def test_content_that_was_read_again_under_a_new_name_is_read_under_no_further_name(lake: Lake, landing: Path) -> None:
+    path = put(landing, "jobs/a.jsonl")
+    assert read(lake, landing, retry_at=AS_OF + HOUR) == ["jobs/a.jsonl"]
+    path = path.rename(landing / "jobs" / "b.jsonl")
+    assert read(lake, landing, at=AS_OF + HOUR) == ["jobs/b.jsonl"]
+    path.rename(landing / "jobs" / "c.jsonl")
+    assert read(lake, landing, at=AS_OF + 2 * HOUR) == []
