@@ -21,8 +21,11 @@ from assets.ingest.errors import IngestError
 from assets.ingest.quarantine import UNREADABLE, UNSUPPORTED, whole_file
 from assets.lake import Lake
 from features.schemas.bronze import LANDING_FILES
+from features.sources.lines import READ_FAILED
 
 GROWS_FOR = dt.timedelta(minutes=10)
+_NEXT_RUN = dt.timedelta(microseconds=1)  # after a run's instant
+_LONGEST_WAIT = dt.timedelta(days=1)
 _PLAIN_LINES = (".jsonl", ".csv")
 _UNFINISHED_SUFFIXES = (".tmp", ".part", ".partial", ".crdownload", ".swp")
 
@@ -79,14 +82,23 @@ class LandedFile:
         try:
             return self.path.read_bytes()
         except OSError as error:  # gone or locked since it was listed
-            raise RefusedFileError(UNREADABLE, type(error).__name__) from None
+            raise RefusedFileError(READ_FAILED, type(error).__name__) from None
 
     def changed_about(self, as_of: dt.datetime) -> bool:
         """Whether the file changed within ten minutes of `as_of`, so that it may still be written."""
         return abs(self.mtime_ns / 1e9 - as_of.timestamp()) < GROWS_FOR.total_seconds()
 
+    def changed_since(self) -> bool:
+        """Whether the file is no longer as it was listed: gone, written to, or another one in its place."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return True
+        listed = (self.size_bytes, self.mtime_ns, self.ctime_ns)
+        return (status.st_size, status.st_mtime_ns, status.st_ctime_ns) != listed
+
     def ends_within_a_line(self) -> bool:
-        """Whether a plain text file ends without a line end."""
+        """Whether a plain text file ends without a line end, or can't be looked at now."""
         if self.suffixes not in _PLAIN_LINES or self.size_bytes == 0:
             return False
         try:
@@ -94,7 +106,7 @@ class LandedFile:
                 file.seek(self.size_bytes - 1)
                 return file.read(1) != b"\n"
         except OSError:
-            return False
+            return True
 
 
 def list_landed(landing: Path, kind: str, *, scope: Callable[[str], str] = lambda _: "") -> list[LandedFile]:
@@ -252,19 +264,31 @@ class LandingManifest:
         n_rows: int | None,
         n_rejects: int | None,
         retry_at: dt.datetime | None = None,
+        has_failed: bool = False,
     ) -> None:
-        """Marks `file` as read. With `retry_at`, the first run at or after that instant reads it again."""
-        self._put(file, digest, n_rows, n_rejects, retry_at)
+        """Marks `file` as read. With `retry_at`, the first run at or after that instant reads it again.
+
+        The next run does if the file changed since it was listed: what was parsed need not be what has the digest. If
+        reading `has_failed` for no fault of the file, the next run tries again; then the waits double, up to a day.
+        """
+        instants = [retry_at] if retry_at is not None else []
+        if has_failed:
+            n_rows = None
+            instants.append(self.as_of + self._wait(file, digest))
+        if file.changed_since():
+            instants.append(self.as_of + _NEXT_RUN)
+        self._put(file, digest, n_rows, n_rejects, min(instants, default=None))
         self.n_read += 1
-        if retry_at is None:
+        if not instants:
             self._finish((file.scope, digest), sys.maxsize)  # a second copy in the same run says nothing more
             self._forget_retries((file.scope, digest))
 
     def retry(self, file: LandedFile, *, at: dt.datetime) -> None:
-        """Lets the first run at or after `at` read a recorded file again."""
-        entry = self.entries[file.name]._replace(retry_at=at)
-        self.entries[file.name] = entry
-        self._pending[entry.content][file.name] = at
+        """Lets the first run at or after `at` read a recorded file again, if none was to do so before."""
+        known = self.entries[file.name]
+        earliest = min(at, known.retry_at or at)
+        self.entries[file.name] = known._replace(retry_at=earliest)
+        self._pending[known.content][file.name] = earliest
         self._is_changed = True
 
     def save(self, lake: Lake) -> None:
@@ -283,6 +307,13 @@ class LandingManifest:
         if retry_at is not None:
             self._pending[file.scope, digest][file.name] = retry_at
         self._is_changed = True
+
+    def _wait(self, file: LandedFile, digest: str) -> dt.timedelta:
+        known = self.entries.get(file.name)
+        failed_before = known is not None and known.digest == digest and known.n_rows is None
+        if known is None or not failed_before or known.retry_at is None:
+            return _NEXT_RUN
+        return min(max(2 * (self.as_of - known.ingested_at), _NEXT_RUN), _LONGEST_WAIT)
 
     def _finish(self, content: _Content, mtime_ns: int) -> None:
         self._finished[content] = max(mtime_ns, self._finished.get(content, mtime_ns))

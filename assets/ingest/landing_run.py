@@ -13,7 +13,7 @@ from assets.ingest.quarantine import UNREADABLE, QuarantineBuffer, whole_file
 from assets.ingest.report import RunReport
 from assets.lake import Lake
 from features.schemas.table import Table
-from features.sources.lines import UnreadableFileError, read_blocks
+from features.sources.lines import READ_FAILED, UnreadableFileError, is_read_failure, read_blocks
 from features.sources.parsed import Parsed, rejects
 
 MAX_REJECTS = 10_000  # of one file; more of them say nothing new and fill the disk
@@ -63,18 +63,21 @@ class LandingRun:
         A file that `parse` refuses with RefusedFileError gives one reject and no row of `table`. After MAX_REJECTS, the
         rejects of a file are only counted, in one reject more; after MAX_REFUSED, if they are most of its entries, the
         rest of the file is not read. `retry_at` gets the rejects of a piece and says when the file is worth reading
-        again; the earliest answer counts.
+        again; the earliest answer counts. A file of which reading failed is read again later, with its rejects.
         """
         for listed, digest in self.manifest.unread(files):
             file = replace(listed, may_grow=listed.changed_about(self.manifest.as_of))
             n_rows, n_rejects, n_warnings, ending = 0, 0, 0, ""
+            has_failed = False
             instants: list[dt.datetime] = []
             if file.may_grow and file.ends_within_a_line():  # the rest of the line may come
                 instants.append(max(self.manifest.as_of, _written_at(file)) + GROWS_FOR)
             for parsed in _pieces(file, parse, table):
                 n_rows += parsed.rows.height
-                if parsed.rejects.height and (instant := retry_at(parsed.rejects)) is not None:
-                    instants.append(instant)
+                if parsed.rejects.height:
+                    has_failed = has_failed or READ_FAILED in parsed.rejects["reason"]
+                    if (instant := retry_at(parsed.rejects)) is not None:
+                        instants.append(instant)
                 yield file, _bounded(parsed, n_rejects=n_rejects, n_warnings=n_warnings)
                 n_rejects, n_warnings = n_rejects + parsed.rejects.height, n_warnings + parsed.warnings.height
                 if n_rejects > max(MAX_REFUSED, n_rows):
@@ -83,7 +86,10 @@ class LandingRun:
             if n_rejects > MAX_REJECTS:
                 detail = f"{n_rejects} entries were refused; the first {MAX_REJECTS} are listed{ending}"
                 yield file, Parsed(table.empty(), whole_file("too_many_rejects", detail=detail))
-            self.manifest.record(file, digest, n_rows=n_rows, n_rejects=n_rejects, retry_at=min(instants, default=None))
+            first = min(instants, default=None)
+            self.manifest.record(
+                file, digest, n_rows=n_rows, n_rejects=n_rejects, retry_at=first, has_failed=has_failed
+            )
 
     def refuse(self, file: LandedFile, parsed: Parsed) -> None:
         """Counts and quarantines the rejects and the warnings of a piece, under the kind of the run."""
@@ -129,7 +135,8 @@ def parse_in_blocks(path: Path, parse: Callable[[bytes], Parsed], *, may_grow: b
             yield Parsed(parsed.rows, refused, _renumbered(parsed.warnings, by=by))
     except (UnreadableFileError, OSError) as error:
         kind = str(error) if isinstance(error, UnreadableFileError) else type(error).__name__
-        refused = rejects([(f"after line {last_line}", UNREADABLE, kind, b"")])
+        reason = READ_FAILED if is_read_failure(error) else UNREADABLE
+        refused = rejects([(f"after line {last_line}", reason, kind, b"")])
         yield Parsed(parse(b"").rows, refused)
 
 

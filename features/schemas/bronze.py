@@ -73,10 +73,13 @@ LANDING_FILES = Table(
         "mtime_ns": Column(pl.Int64, "Last change of the file", "nanoseconds since 1970"),
         "ctime_ns": Column(pl.Int64, "Last change of the file or of its attributes", "nanoseconds since 1970"),
         "digest": Column(pl.String, "Hash of its bytes"),
-        "n_rows": Column(pl.Int64, "Entries that could be used"),
+        "n_rows": Column(pl.Int64, "Entries that could be used; null if they are not counted or reading failed"),
         "n_rejects": Column(pl.Int64, "Entries that could not be used"),
         "ingested_at": Column(UTC_TIMESTAMP, "Instant of the run that read it"),
-        "retry_at": Column(UTC_TIMESTAMP, "When to read it again, for entries that lay in the future; else null"),
+        "retry_at": Column(
+            UTC_TIMESTAMP,
+            "When to read it again: entries of the future, no end yet, changed while read, reading failed; else null",
+        ),
     },
     key=("kind", "path"),
 )

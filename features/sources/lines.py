@@ -28,6 +28,7 @@ _COMPRESSED = (".gz", ".zst")
 _READ_BYTES = 1024 * 1024
 _ZST_READ_BYTES = 2048  # four bytes may expand to 128 kB, so these to 64 MB
 MAX_WINDOW_BYTES = 128 * 1024 * 1024
+READ_FAILED = "read_failed"  # the reason of a reject for which the machine is to blame, not the file
 
 
 class UnreadableFileError(SourceError):
@@ -37,8 +38,17 @@ class UnreadableFileError(SourceError):
     """
 
 
+class ReadFailedError(UnreadableFileError):
+    """The system failed to read a file, or it is gone; a later reading may succeed."""
+
+
 class ExpandsTooMuchError(JobfeedError, OSError):
     """A small compressed file holds more than MAX_EXPANSION times its size."""
+
+
+def is_read_failure(error: BaseException) -> bool:
+    """Whether the system failed to read a file. Libraries raise OSError for damage as well, but without a number."""
+    return isinstance(error, ReadFailedError) or (isinstance(error, OSError) and error.errno is not None)
 
 
 @dataclass(frozen=True)
@@ -150,7 +160,8 @@ def _decompressed_zst(path: Path) -> Iterator[bytes]:
 def _chunks(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Chunks of BLOCK_BYTES or somewhat more; on damage, the bytes before it and then UnreadableFileError."""
     parts: list[bytes] = []
-    size, damage = 0, ""
+    size = 0
+    damage: UnreadableFileError | None = None
     try:
         for piece in pieces:
             parts.append(piece)
@@ -159,11 +170,12 @@ def _chunks(pieces: Iterator[bytes]) -> Iterator[bytes]:
                 yield b"".join(parts)
                 parts, size = [], 0
     except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
-        damage = type(error).__name__
+        kind = ReadFailedError if is_read_failure(error) else UnreadableFileError
+        damage = kind(type(error).__name__)
     if parts:
         yield b"".join(parts)
-    if damage:
-        raise UnreadableFileError(damage)
+    if damage is not None:
+        raise damage
 
 
 def _as_utf8(chunks: Iterator[bytes]) -> Iterator[bytes]:

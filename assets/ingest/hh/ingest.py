@@ -23,6 +23,7 @@ from assets.ingest.source_state import SourceStates, believable_states, update_s
 from assets.lake import Lake
 from features.schemas.bronze import HH_POSTINGS
 from features.sources.hh.vacancies import SOURCE, parse_hh_bodies
+from features.sources.lines import READ_FAILED
 from features.sources.parsed import Parsed
 from features.sources.postings import PARSED_POSTINGS
 
@@ -87,11 +88,14 @@ def _read_api(lake: Lake, client: HHClient, report: RunReport, *, as_of: dt.date
 def _replay_batch(batch: list[tuple[LandedFile, str]], manifest: LandingManifest, writer: PostingWriter) -> None:
     """Parses many small files as one frame, because making a frame per file takes longer than parsing it."""
     bodies: list[tuple[str, bytes]] = []
+    failed: set[int] = set()
     for number, (file, _) in enumerate(batch):
         try:
             file.require_format((".json",))
             bodies.append((str(number), file.read(max_bytes=_MAX_BODY_BYTES)))
         except RefusedFileError as error:
+            if READ_FAILED in error.rejects["reason"]:
+                failed.add(number)
             writer.add(Parsed(PARSED_POSTINGS.empty(), error.rejects), source=SOURCE, origin=file.name)
     parsed = parse_hh_bodies(bodies)
     writer.add(Parsed(parsed.rows, parsed.rejects.clear()), source=SOURCE, origin=_KIND)
@@ -103,4 +107,4 @@ def _replay_batch(batch: list[tuple[LandedFile, str]], manifest: LandingManifest
         renamed = rejects.with_columns(entry=pl.col("field_1")).drop("field_0", "field_1")
         writer.add(Parsed(parsed.rows.clear(), renamed), source=SOURCE, origin=batch[number][0].name)
     for number, (file, digest) in enumerate(batch):
-        manifest.record(file, digest, n_rows=None, n_rejects=n_rejects.get(number, 0))
+        manifest.record(file, digest, n_rows=None, n_rejects=n_rejects.get(number, 0), has_failed=number in failed)

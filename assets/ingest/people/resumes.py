@@ -21,6 +21,7 @@ from assets.lake import Lake
 from assets.llm.client import LlmClient
 from assets.llm.resumes import CompletedResume, complete_resumes
 from features.schemas.bronze import RESUMES
+from features.sources.lines import READ_FAILED
 from features.sources.parsed import Parsed
 from features.sources.people.users import is_user_id
 from features.sources.resumes.fields import MAX_BYTES, RESUME_SUFFIXES, ReadResume, ResumeError
@@ -103,9 +104,9 @@ def ingest_resumes(
                 found.append(_Found(file.path.stem, nameless, digest, _read(file, reader)))
             except RefusedFileError as error:
                 run.refuse(file, Parsed(RESUMES.empty(), error.rejects))
-                # The next run tries again if the process failed to start: the file is not at fault.
-                retry_at = as_of + dt.timedelta(microseconds=1) if NOT_STARTED in error.rejects["reason"] else None
-                run.manifest.record(nameless, digest, n_rows=0, n_rejects=1, retry_at=retry_at)
+                # A later run tries again if reading failed or the process did not start: the file is not at fault.
+                has_failed = error.rejects["reason"].is_in([READ_FAILED, NOT_STARTED]).any()
+                run.manifest.record(nameless, digest, n_rows=0, n_rejects=1, has_failed=has_failed)
                 continue
             finally:
                 seconds = time.perf_counter() - started

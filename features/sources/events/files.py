@@ -19,8 +19,8 @@ def read_events(
     """Blocks of a file's events in the EVENTS schema, with the rejects of the same block; memory stays bounded.
 
     The suffix, in any case, names the format (.jsonl, .jsonl.gz, .jsonl.zst, .csv, .parquet). The damaged part of a
-    file is a reject `unreadable`; events before the damage, and in Parquet also after it, are returned. A last line
-    without an end is left out of a plain file that `may_grow`.
+    file is a reject `unreadable`, or `read_failed` if a later reading may succeed; events before the damage, and in
+    Parquet also after it, are returned. A last line without an end is left out of a plain file that `may_grow`.
     """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes[-1:] == [".parquet"]:
@@ -40,5 +40,4 @@ def _read_lines(path: Path, read: Callable[[Block], Parsed], *, may_grow: bool) 
             number_of_lines = block.first_line + block.lines.count(b"\n")
             yield read(block)
     except (UnreadableFileError, OSError) as error:
-        kind = str(error) if isinstance(error, UnreadableFileError) else type(error).__name__
-        yield unreadable(f"after line {max(0, number_of_lines - 1)}", kind)
+        yield unreadable(f"after line {max(0, number_of_lines - 1)}", error)

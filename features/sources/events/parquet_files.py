@@ -45,7 +45,7 @@ def read_parquet_events(path: Path, *, as_of: datetime, rules: EventRules = NO_R
             dictionaries = _dictionaries(found.metadata)
         file = pq.ParquetFile(path, read_dictionary=dictionaries)
     except Exception as error:  # Arrow raises many kinds of exceptions on damage
-        yield unreadable("after row 0", type(error).__name__)
+        yield unreadable("after row 0", error)
         return
     with file:
         known = _known_columns(file.schema_arrow.names)
@@ -58,7 +58,7 @@ def read_parquet_events(path: Path, *, as_of: datetime, rules: EventRules = NO_R
                     yield _read_batch(batch, known, first_row=row, as_of=as_of, rules=rules)
                     row += batch.num_rows
             except Exception as error:
-                yield unreadable(f"rows {row} to {first_row + n_rows - 1}", type(error).__name__)
+                yield unreadable(f"rows {row} to {first_row + n_rows - 1}", error)
             first_row += n_rows
 
 

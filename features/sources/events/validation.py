@@ -14,6 +14,7 @@ from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from features.interactions import CLOCK_SKEW, MAX_DWELL_SECONDS
 from features.schemas.bronze import EVENT_TYPES, EVENTS, SURFACES
 from features.schemas.table import UTC_TIMESTAMP
+from features.sources.lines import READ_FAILED, UnreadableFileError, is_read_failure
 from features.sources.parsed import REJECTS, Parsed, truncate_raw
 from features.vocabulary.places import is_on_earth
 
@@ -129,9 +130,11 @@ def future_instant(at: str) -> pl.Expr:
     return pl.when(pl.col("reason") == FUTURE).then(pl.col(at).dt.to_string("%Y-%m-%dT%H:%M:%SZ"))
 
 
-def unreadable(entry: str, detail: str) -> Parsed:
-    """No rows, and one reject for a file or a part of it that can't be read."""
-    row = pl.DataFrame({"entry": [entry], "reason": ["unreadable"], "detail": [detail], "raw": [""]})
+def unreadable(entry: str, error: Exception) -> Parsed:
+    """No rows, and one reject for a file or a part of it that can't be read because of `error`."""
+    detail = str(error) if isinstance(error, UnreadableFileError) else type(error).__name__
+    reason = READ_FAILED if is_read_failure(error) else "unreadable"
+    row = pl.DataFrame({"entry": [entry], "reason": [reason], "detail": [detail], "raw": [""]})
     return Parsed(EVENTS.empty(), REJECTS.conform(row))
 
 

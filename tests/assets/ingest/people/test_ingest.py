@@ -1,6 +1,7 @@
 """Profiles, resumes and erasure requests out of landing/."""
 
 import datetime as dt
+import errno
 import json
 import os
 from pathlib import Path
@@ -208,6 +209,26 @@ def test_a_resume_is_read_again_where_its_reader_did_not_start(
         patched.setattr(worker, "call", not_now)
         assert counts(resumes(lake, landing, worker=worker), "resumes") == (1, 0, 0, 0, 1)
     assert counts(resumes(lake, landing, at=AS_OF + HOUR), "resumes") == (1, 1, 0, 0, 0)
+
+
+@pytest.mark.parametrize("change", ["fails", "is replaced"])
+def test_a_resume_that_fails_or_changes_while_it_is_read_is_read_by_the_next_run(
+    lake: Lake, landing: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    path = put(landing, "resumes/u1.txt", RESUME)
+
+    def read_bytes(_: Path) -> bytes:
+        if change == "fails":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        path.write_text(RESUME.replace("Acme", "Acme and Sons"))
+        return RESUME.encode()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", read_bytes)
+        n_refused = counts(resumes(lake, landing), "resumes")[-1]
+    assert n_refused == (1 if change == "fails" else 0)
+    assert counts(resumes(lake, landing, at=AS_OF + HOUR), "resumes")[0] == 1
+    assert counts(resumes(lake, landing, at=AS_OF + 2 * HOUR), "resumes")[0] == 0
 
 
 def test_slow_resumes_wait_for_the_next_run(lake: Lake, landing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
