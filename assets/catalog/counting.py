@@ -7,8 +7,9 @@ import datetime as dt
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ import polars as pl
 
 from assets.lake import Lake, atomic_path
 from assets.sql import query_text
+from assets.work_folders import work_folder
 from features.interactions import (
     CLOCK_SKEW,
     EVENT_WEIGHTS,
@@ -188,8 +190,16 @@ def _made_of(path: Path) -> Mapping[str, str]:
     return pl.read_parquet_metadata(path) if path.exists() else {}
 
 
-def open_engine(lake: Lake, memory_limit: str) -> duckdb.DuckDBPyConnection:
-    """A database in memory that spills into a folder of the lake."""
-    folder = lake.root / ".duckdb"
-    folder.mkdir(parents=True, exist_ok=True)
-    return duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": str(folder)})
+@contextmanager
+def open_engine(lake: Lake, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database in memory that spills into a folder of its own in the lake."""
+    with (
+        work_folder(spill_folders(lake)) as folder,
+        duckdb.connect(config={"memory_limit": memory_limit, "temp_directory": str(folder)}) as engine,
+    ):
+        yield engine
+
+
+def spill_folders(lake: Lake) -> Path:
+    """Where the spill folders of engines lie, see work_folders.py: what they hold names users."""
+    return lake.root / ".duckdb"

@@ -14,6 +14,7 @@ import polars as pl
 from assets import run_ledger
 from assets.catalog.application_updates import user_table
 from assets.catalog.assets import stale_after_days
+from assets.catalog.counting import spill_folders
 from assets.catalog.folding import newest_event_at
 from assets.damage import drop_damaged, rebuilt
 from assets.declare import asset
@@ -37,6 +38,7 @@ from assets.ranking.listed import feeds_table
 from assets.ranking.matches import matches_table
 from assets.resources import ANNOUNCE_TAG, RunClock, Workspace, is_partial, whole_job
 from assets.training.similar_jobs import similar_jobs_layers
+from assets.work_folders import remove_abandoned
 from features.localisation.places import town_names
 from features.schemas.catalog import (
     APPLICATION_EVENTS,
@@ -164,6 +166,7 @@ def _finish_erasures(
         removed = generations.keep_only(workspace.published, served)
         drop_user_values(Path(workspace.data_dir) / EVALUATIONS, before=now)
         drop_damaged(workspace.lake, before=now)
+        remove_abandoned(spill_folders(workspace.lake))
         mark_erased(workspace.lake, requests, at=now)
     forget_purged(workspace.lake)
     return removed

@@ -201,6 +201,16 @@ def test_a_request_that_came_between_counting_and_summing_is_heeded_by_the_next_
     assert found.select("n_applies", "n_views").rows() == [(0, 1)]
 
 
+def test_what_a_killed_run_spilled_goes_with_the_next_run_though_that_spills_nothing(lake: Lake) -> None:
+    _write(lake, _event("1", "view"))
+    spilled = [lake.root / ".duckdb" / name for name in ("of-a-run/duckdb_temp_1.tmp", "duckdb_temp_2.tmp")]
+    spilled[0].parent.mkdir(parents=True)
+    for path in spilled:
+        path.write_text("u")
+    _count(lake)
+    assert [path for path in spilled if path.exists()] == []
+
+
 def test_no_events_are_no_interactions(lake: Lake) -> None:
     assert _count(lake) == 0
     assert _fold(lake).is_empty()
