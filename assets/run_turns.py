@@ -75,6 +75,15 @@ def _turn_in_store(lake: Lake, job: str, wait_seconds: float, on_wait: Callable[
         yield
 
 
+def turn_began_at(lake: Lake) -> dt.datetime | None:
+    """When the run that has the turn took it, or the last one that had it; None if there was none."""
+    try:
+        began_at = lake.lock_file(_LOCK).with_suffix(".json").stat().st_mtime
+    except FileNotFoundError:
+        return None
+    return dt.datetime.fromtimestamp(began_at, dt.UTC)
+
+
 def is_running(lake: Lake) -> bool:
     """Whether another process has the turn."""
     try:

@@ -37,6 +37,8 @@ SUMMARIES = (*PROFILES, "lake/features/user_profiles.parquet")
 # A moment ago: nobody waits until they are old.
 LEFT_BY_KILLED_RUNS = (
     "lake/.duckdb/of-an-engine/duckdb_temp_storage-0.tmp", "lake/.duckdb/duckdb_temp_storage-0.tmp",
+    "lake/catalog/.tmp-1-users.parquet", "models/training/.tmp-1-als.npz",
+    "lake/digests/digest_outbox/.tmp-1-date=2026-03-02.parquet",
     "published/.building-spill-1/duckdb_temp_storage-0.tmp",
 )  # fmt: skip
 
@@ -143,9 +145,6 @@ def test_an_erased_user_is_gone_from_what_is_served_at_once_and_from_every_file_
     for left in LEFT_BY_KILLED_RUNS:
         (world.data / left).parent.mkdir(parents=True, exist_ok=True)
         (world.data / left).write_text(USER)
-    of_killed_run = world.data / "models/training/.tmp-1-als.npz"
-    of_killed_run.write_text(USER)
-    os.utime(of_killed_run, (AS_OF.timestamp(), AS_OF.timestamp()))
     world.run("daily", AS_OF + DAY)
     assert world.places(USER, *SECRETS) == set()
     # Her landed files are rewritten, as an app does that exports its tables every day.

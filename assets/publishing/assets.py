@@ -25,6 +25,7 @@ from assets.evaluation.results import EVALUATIONS, drop_user_values
 from assets.increments import LayeredTable, forget_folded
 from assets.io import TABLES
 from assets.lake import Lake
+from assets.leftovers import remove_half_written
 from assets.publishing import generations
 from assets.publishing.build import Published, PublishingRun
 from assets.publishing.delta import publish_delta
@@ -37,6 +38,7 @@ from assets.ranking.inputs import served_settings
 from assets.ranking.listed import feeds_table
 from assets.ranking.matches import matches_table
 from assets.resources import ANNOUNCE_TAG, RunClock, Workspace, is_partial, whole_job
+from assets.run_turns import turn_began_at
 from assets.training.similar_jobs import similar_jobs_layers
 from assets.work_folders import remove_abandoned
 from features.localisation.places import town_names
@@ -166,10 +168,18 @@ def _finish_erasures(
         removed = generations.keep_only(workspace.published, served)
         drop_user_values(Path(workspace.data_dir) / EVALUATIONS, before=now)
         drop_damaged(workspace.lake, before=now)
-        remove_abandoned(spill_folders(workspace.lake))
+        _remove_leftovers(workspace)
         mark_erased(workspace.lake, requests, at=now)
     forget_purged(workspace.lake)
     return removed
+
+
+def _remove_leftovers(workspace: Workspace) -> None:
+    """Removes what killed runs left, however young it is."""
+    remove_abandoned(spill_folders(workspace.lake))
+    began_at = turn_began_at(workspace.lake)
+    if began_at is not None:
+        remove_half_written(workspace.lake, workspace.models, before=began_at)
 
 
 def _not_announced(generation: str) -> str:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 import msgspec
 
 from assets.lake import Lake, write_bytes
+from assets.leftovers import remove_half_written
 from assets.locks import LockedError, held
 from assets.storage import collecting, published
 from assets.storage.landing_mirror import mirror_landing
@@ -48,6 +49,8 @@ def lake_turn(
         published.announce(copy, part.snapshot.served, lease=part.lease)
         mirror_landing(copy)
         _refresh_free(lake, copy, Part.OUTBOX)
+        # Another machine may end the erasure of a user whom a killed run of this one was writing of.
+        remove_half_written(lake, copy.root / "models", before=dt.datetime.now(dt.UTC))
         _forget(copy, Part.LAKE)  # until the end the files here are of no snapshot
         _open[copy, Part.LAKE] = part
         try:

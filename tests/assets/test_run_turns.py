@@ -1,3 +1,4 @@
+import datetime as dt
 import multiprocessing
 import os
 import signal
@@ -10,7 +11,7 @@ import pytest
 
 from assets.lake import Lake
 from assets.locks import LockedError, LockFileError
-from assets.run_turns import NoTurnError, is_running, run_turn
+from assets.run_turns import NoTurnError, is_running, run_turn, turn_began_at
 from features.schemas.table import Column, Table
 
 NUMBERS = Table("numbers", "Numbers; one row each", {"n": Column(pl.Int64, "Number")}, key=("n",))
@@ -107,6 +108,17 @@ def test_a_run_inside_of_a_run_of_the_same_process_does_not_wait_for_itself(tmp_
     with run_turn(lake, job="daily", wait_seconds=60), run_turn(lake, job="daily", on_wait=waited.append):
         assert not is_running(lake)
     assert waited == []
+
+
+def test_a_run_knows_when_its_turn_began(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    assert turn_began_at(lake) is None
+    before = dt.datetime.now(dt.UTC)
+    with run_turn(lake, job="daily"):
+        began_at = turn_began_at(lake)
+        assert began_at is not None and before <= began_at <= dt.datetime.now(dt.UTC)
+    with run_turn(lake, job="hourly"):
+        assert (turn_began_at(lake) or began_at) > began_at
 
 
 def test_a_run_inside_of_one_may_wait_for_another_time(tmp_path: Path) -> None:

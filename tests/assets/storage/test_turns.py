@@ -328,6 +328,15 @@ def test_nothing_of_a_store_is_asked_if_nothing_changed(
     turns.refresh(second.lake)
 
 
+def test_what_a_killed_run_of_this_machine_was_writing_is_gone_from_its_next_turn_on(first: Machine) -> None:
+    written = [first.lake.root / "catalog/.tmp-1-users.parquet", first.copy.root / "models/training/.tmp-1-als.npz"]
+    for path in written:
+        path.parent.mkdir(parents=True)
+        path.write_text("user-1")
+    with run_turn(first.lake, job="frequent"):
+        assert [path for path in written if path.exists()] == []
+
+
 def test_the_parts_are_divided_by_who_writes_them() -> None:
     assert part_of(f"lake/{outbox.STAGE}/{outbox.FILE_NAME}") is Part.OUTBOX
     assert part_of("lake/digests/digest_outbox/date=2026-03-01.parquet") is Part.OUTBOX
