@@ -40,6 +40,7 @@ LEFT_BY_KILLED_RUNS = (
     "lake/catalog/.tmp-1-users.parquet", "models/training/.tmp-1-als.npz",
     "lake/digests/digest_outbox/.tmp-1-date=2026-03-02.parquet",
     "published/.building-spill-1/duckdb_temp_storage-0.tmp",
+    "evaluation/.work/of-an-evaluation/replay/lake/bronze/events/part-1.parquet",
 )  # fmt: skip
 
 

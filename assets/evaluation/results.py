@@ -54,6 +54,11 @@ def run_folder(evaluations: Path, name: str) -> Path:
     return evaluations / name
 
 
+def work_folders(evaluations: Path) -> Path:
+    """Where runs work, see work_folders.py: on what is held out, which names users."""
+    return evaluations / ".work"
+
+
 def write_results(folder: Path, about: About, found: Evaluation, report: str) -> None:
     """Writes the run's files; the report comes last."""
     write_parquet(found.per_user, folder / USERS_FILE)

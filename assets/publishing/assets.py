@@ -21,7 +21,7 @@ from assets.declare import asset
 from assets.digests.outbox_turn import forget_users
 from assets.erasing.purge import forget_purged, purged_by
 from assets.erasing.requests import mark_erased
-from assets.evaluation.results import EVALUATIONS, drop_user_values
+from assets.evaluation.results import EVALUATIONS, drop_user_values, work_folders
 from assets.increments import LayeredTable, forget_folded
 from assets.io import TABLES
 from assets.lake import Lake
@@ -175,8 +175,9 @@ def _finish_erasures(
 
 
 def _remove_leftovers(workspace: Workspace) -> None:
-    """Removes what killed runs left, however young it is."""
-    remove_abandoned(spill_folders(workspace.lake))
+    """Removes what killed runs and evaluations left, however young it is."""
+    for folders in (spill_folders(workspace.lake), work_folders(Path(workspace.data_dir) / EVALUATIONS)):
+        remove_abandoned(folders)
     began_at = turn_began_at(workspace.lake)
     if began_at is not None:
         remove_half_written(workspace.lake, workspace.models, before=began_at)

@@ -7,7 +7,7 @@ last write, and its hash is remembered with them; the lake replaces files and ne
 import sqlite3
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import msgspec
 
 from assets.lake import OWNER_ONLY, write_bytes
 from assets.storage.snapshots import SQLITE_SUFFIXES, Part, part_of
+from assets.work_folders import remove_abandoned, work_folder
 from serving.contract.generation import sha256_of
 
 STATE_FOLDER = ".store"
@@ -114,22 +115,22 @@ def content(root: Path, relative: str) -> Iterator[Path]:
     if not is_sqlite(relative):
         yield root / relative
         return
-    folder = root / STATE_FOLDER / _COPIES_FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / uuid.uuid4().hex
-    target.touch(mode=OWNER_ONLY)
-    try:
+    with copies_folder(root) as folder:
+        target = folder / "copy"
+        target.touch(mode=OWNER_ONLY)
         with closing(sqlite3.connect(root / relative)) as source, closing(sqlite3.connect(target)) as copy:
             source.backup(copy)
         yield target
-    finally:
-        target.unlink()
+
+
+def copies_folder(root: Path) -> AbstractContextManager[Path]:
+    """A folder for copies of files and objects that are only looked at, gone after the block."""
+    return work_folder(root / STATE_FOLDER / _COPIES_FOLDER)
 
 
 def remove_copies(root: Path) -> None:
-    """Deletes copies that a killed process left."""
-    for path in (root / STATE_FOLDER / _COPIES_FOLDER).glob("*"):
-        path.unlink(missing_ok=True)
+    """Deletes copies that a killed process left. Those of other processes that still work stay."""
+    remove_abandoned(root / STATE_FOLDER / _COPIES_FOLDER)
 
 
 def free_name(path: Path) -> Path:

@@ -1,10 +1,10 @@
 """Compares what the snapshots name with the objects that are there, and goes on without what is lost."""
 
 import datetime as dt
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import msgspec
@@ -13,12 +13,12 @@ from assets.damage import Damage, set_aside
 from assets.lake import Lake
 from assets.locks import held
 from assets.storage import published, turns
-from assets.storage.local_files import LocalFiles, content
+from assets.storage.local_files import LocalFiles, content, copies_folder
 from assets.storage.open_part import OpenPart, leased_part
 from assets.storage.snapshots import Part, Snapshot, read_snapshot
 from assets.storage.working_copy import WorkingCopy, fetch_files
 from serving.contract.generation import GenerationError
-from serving.contract.object_store import ObjectDamagedError, ObjectMissingError
+from serving.contract.object_store import ObjectDamagedError, ObjectMissingError, ObjectStore
 from serving.contract.stored_generations import PUBLISHED, read_generation
 
 _AT_ONCE = 8
@@ -86,21 +86,23 @@ def _check(copy: WorkingCopy, part: Part, snapshot: Snapshot, reads_all: bool) -
             return f"{copy.store.url}/{key} is missing"
         if there[key] != n_bytes:
             return f"{copy.store.url}/{key}: {there[key]} bytes; expected {n_bytes}"
-        return _damage(copy, key, n_bytes, sha256) if reads_all else None
+        return _damage(copy.store, key, folder, n_bytes, sha256) if reads_all else None
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with copies_folder(copy.root) as folder, ThreadPoolExecutor(_AT_ONCE) as pool:
         whys = pool.map(lambda one: problem(*one[1:]), files)
         for ((name, relative), *_), why in zip(files, whys, strict=True):
             if why is not None:
                 yield Broken(part, name, relative, why)
 
 
-def _damage(copy: WorkingCopy, key: str, n_bytes: int, sha256: str) -> str | None:
-    with TemporaryDirectory(dir=copy.root) as folder:
-        try:
-            copy.store.download(key, Path(folder) / "object", n_bytes=n_bytes, sha256=sha256)
-        except (ObjectDamagedError, ObjectMissingError) as error:
-            return str(error)
+def _damage(store: ObjectStore, key: str, folder: Path, n_bytes: int, sha256: str) -> str | None:
+    path = folder / uuid.uuid4().hex
+    try:
+        store.download(key, path, n_bytes=n_bytes, sha256=sha256)
+    except (ObjectDamagedError, ObjectMissingError) as error:
+        return str(error)
+    finally:
+        path.unlink(missing_ok=True)
     return None
 
 

@@ -4,7 +4,6 @@ import datetime as dt
 import os
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -94,10 +93,13 @@ def _print_leftovers(found: "Workspace", words: list[str], on_file: Callable[[],
     if copy is None:
         return 0
     from assets.storage.collecting import fetch_unreferenced
+    from assets.storage.local_files import copies_folder
 
     n_found = 0
-    with TemporaryDirectory(dir=copy.root) as folder:
-        for path, address in fetch_unreferenced(copy, Path(folder)):
+    with copies_folder(copy.root) as folder:
+        objects = folder / "objects"
+        objects.mkdir()
+        for path, address in fetch_unreferenced(copy, objects):
             for trace in find_traces([path.parent], words, on_file=on_file):
                 n_found += 1
                 out.print(f"{escape(visible(address))}: {escape(trace.place)}; a killed run left it, daily removes it")

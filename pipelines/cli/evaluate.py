@@ -37,7 +37,8 @@ def evaluate(
     compare: Annotated[tuple[str, str] | None, typer.Option(help="Compare two runs instead of making one.")] = None,
 ) -> None:
     """Judge every recipe and plain baselines by held-out interactions."""
-    from assets.evaluation.results import EVALUATIONS
+    from assets.evaluation.results import EVALUATIONS, work_folders
+    from assets.work_folders import work_folder
 
     require_choice(holdout, HOLDOUTS, option="--holdout")
     found = workspace()
@@ -52,17 +53,16 @@ def evaluate(
     folder = evaluations / f"{holdout}-{now:%Y%m%dT%H%M%SZ}"
     before = parse_instant(until) or now
     for left in evaluations.glob(f"*/{_WORK}"):
-        # Of a killed run: it holds linked copies of raw events. A younger one may be of a run that still goes on.
+        # Of a killed run of an older version: a younger one may be of a run that still goes on.
         if now.timestamp() - left.stat().st_mtime > _DAY_SECONDS:
             shutil.rmtree(left, ignore_errors=True)
-    try:
-        source = _source(found, folder / _WORK, landing, now=now)
-        replay, what = _hold_out(
-            source, folder / _WORK, (holdout, days, share, seed), before=before, restate=landing is not None
-        )
-        _judge(replay, folder, what, (max_users, seed), source=str(landing or source.lake.root))
-    finally:
-        shutil.rmtree(folder / _WORK, ignore_errors=True)
+    with work_folder(work_folders(evaluations)) as work:
+        source = _source(found, work, landing, now=now)
+        replay, what = _hold_out(source, work, (holdout, days, share, seed), before=before, restate=landing is not None)
+        made = work / folder.name
+        judged = _judge(replay, made, what, (max_users, seed), source=str(landing or source.lake.root))
+        made.rename(folder)  # a run that is killed before leaves nothing that names users
+    _print_judged(judged, what, folder)
 
 
 def _source(found: "Workspace", work: Path, landing: Path | None, *, now: dt.datetime) -> "Workspace":
@@ -97,10 +97,11 @@ def _hold_out(
     )
 
 
-def _judge(replay: "Replay", folder: Path, what: str, sampling: tuple[int, int], *, source: str) -> None:
+def _judge(replay: "Replay", folder: Path, what: str, sampling: tuple[int, int], *, source: str) -> "Evaluation":
+    """Judges the lists of the replay, writes the results into `folder` and returns them."""
     from assets.evaluation.evaluation import evaluate as judge
     from assets.evaluation.report import render_report
-    from assets.evaluation.results import REPORT_FILE, About, truth_digest, write_results
+    from assets.evaluation.results import About, truth_digest, write_results
     from pipelines.running import run_features_and_models
 
     _step(f"features and models as of {replay.as_of:%Y-%m-%d %H:%M} UTC")
@@ -121,6 +122,12 @@ def _judge(replay: "Replay", folder: Path, what: str, sampling: tuple[int, int],
         counts=found.counts,
     )
     write_results(folder, about, found, render_report(about, found))
+    return found
+
+
+def _print_judged(found: "Evaluation", what: str, folder: Path) -> None:
+    from assets.evaluation.results import REPORT_FILE
+
     out.print(escape(what))
     print_table(out, _table(found))
     out.print(

@@ -1,5 +1,6 @@
 """`jobfeed evaluate` from landing files to the report, and the comparison of two runs."""
 
+import errno
 import json
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from assets.evaluation import results
 from assets.training import embedding_update
 from models.evaluation.judging import SUMMARY, USER_METRICS
 from pipelines.cli.main import app
@@ -26,7 +28,7 @@ def _words(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def runs(data: Path) -> list[Path]:
-    return sorted((data / "evaluation").iterdir())
+    return sorted((data / "evaluation").glob("[!.]*"))
 
 
 def test_a_folder_of_landing_files_gives_a_table_and_a_report(tmp_path: Path) -> None:
@@ -44,6 +46,18 @@ def test_a_folder_of_landing_files_gives_a_table_and_a_report(tmp_path: Path) ->
     assert page.count("<svg") == 3
     assert "<script" not in page and "src=" not in page and "href=" not in page
     assert "All interactions of the last 7 days, from 2026-03-01 00:00 to 2026-03-07 23:00 UTC" in page
+
+
+def test_an_evaluation_that_ends_early_leaves_nothing_that_names_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    landing = write_landing(tmp_path / "landing", past_events() + future_events())
+    monkeypatch.setattr(results, "write_bytes", full)  # what is written last
+    assert evaluate(tmp_path / "data", "--landing", str(landing)).exit_code == 1
+    assert list((tmp_path / "data").rglob("*.parquet")) == []
 
 
 def test_two_configurations_are_compared_user_by_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
