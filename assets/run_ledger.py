@@ -7,12 +7,14 @@ that does the same takes the entry over. Nothing here imports Dagster, so that a
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from assets.catalog.application_instants import next_change
 from assets.config.files import settings_digest
 from assets.ingest.landing import LandingManifest, hidden, list_landed
 from assets.lake import Lake, write_bytes
@@ -37,6 +39,19 @@ COVERED: Mapping[str, tuple[str, ...]] = {
 _WIDEST = "daily"
 _NUMBER = "number"
 _LOCK = "runs"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """After how many days without news something changes.
+
+    Jobs that are not seen close: `unseen` (source, days), else `unseen_by_default`, see fold_jobs. Applications fall
+    `silent`, by state.
+    """
+
+    unseen: pl.DataFrame
+    unseen_by_default: int
+    silent: Mapping[str, int]
 
 
 def open_entry(lake: Lake, *, run_id: str, job: str, made_by: str) -> None:
@@ -64,14 +79,13 @@ def close_entry(
     job: str,
     as_of: dt.datetime,
     generation: str,
-    stale: pl.DataFrame,
-    default_days: int,
+    patience: Patience,
     fetches: bool,
 ) -> None:
     """Notes that all the run has read is in `generation`.
 
-    If another run began meanwhile, the entry stays open: what that one read may be in neither generation. `stale` and
-    `default_days` say when unseen jobs close, see fold_jobs. `fetches`: the hourly job also asks sources.
+    If another run began meanwhile, the entry stays open: what that one read may be in neither generation. `fetches`:
+    the hourly job also asks sources.
     """
     with lake.lock(_LOCK):
         path = _entry(lake, run_id)
@@ -80,15 +94,13 @@ def close_entry(
             if entry is None:  # taken over by a run that began later, or never opened
                 _write(path, {"job": job if job in COVERED else _WIDEST, "number": -1, "made_by": ""})
             return
-        for covered in COVERED[job]:
-            if covered not in LANDED_KINDS:
-                continue
-            due = next_due(lake, covered, as_of=as_of, stale=stale, default_days=default_days)
+        due = next_due(lake, COVERED[job], as_of=as_of, patience=patience)
+        for covered, at in due.items():
             record = {
                 "as_of": as_of.isoformat(),
                 "made_by": entry["made_by"],
                 "generation": generation,
-                "next_due": due.isoformat() if due is not None else None,
+                "next_due": at.isoformat() if at is not None else None,
                 "fetches": fetches and covered == "hourly",
             }
             _write(_record(lake, covered), record)
@@ -107,9 +119,9 @@ def nothing_new_since(
 ) -> dt.datetime | None:
     """The instant of the last run if a run of `job` for `as_of` would find nothing new; None if there may be something.
 
-    New are landed files that were not read or are due again, times that pass (an expiry, say), other settings, and what
-    an unfinished run left. For the hourly job, so are users who wait for a new job, and texts that wait for a vector of
-    a new embedding model. A rollback is followed by a run.
+    New are landed files that were not read or are due again, times that pass (a job expires, a follow-up falls due),
+    other settings, and what an unfinished run left. For the hourly job, so are users who wait for a new job, and texts
+    that wait for a vector of a new embedding model. A rollback is followed by a run.
     """
     record = _read(_record(lake, job)) if job in LANDED_KINDS else {}
     if not record or _open_entries(lake):
@@ -151,8 +163,24 @@ def made_by(config_folder: Path | None, vocabulary: Path, code_version: str) -> 
     return f"{code_version} {settings_digest(config_folder, vocabulary)}"
 
 
-def next_due(lake: Lake, job: str, *, as_of: dt.datetime, stale: pl.DataFrame, default_days: int) -> dt.datetime | None:
-    """The first instant after `as_of` at which something that is known takes effect; None if nothing does."""
+def next_due(
+    lake: Lake, jobs: Iterable[str], *, as_of: dt.datetime, patience: Patience
+) -> dict[str, dt.datetime | None]:
+    """For each of the jobs that may be idle the first instant after `as_of` at which it has something to do.
+
+    None if nothing that is known takes effect later.
+    """
+    of_applications = next_change(lake, patience.silent, as_of=as_of)  # both jobs compute their tables
+
+    def first(job: str) -> dt.datetime | None:
+        known = (_next_due(lake, job, as_of=as_of, patience=patience), of_applications)
+        return min((at for at in known if at is not None), default=None)
+
+    return {job: first(job) for job in jobs if job in LANDED_KINDS}
+
+
+def _next_due(lake: Lake, job: str, *, as_of: dt.datetime, patience: Patience) -> dt.datetime | None:
+    """When a job, a user record or a version of a posting takes effect."""
     jobs = lake.scan("catalog", JOBS).filter(pl.col("status") == "open")
     instants = [
         jobs.select(at="expires_at"),
@@ -160,8 +188,8 @@ def next_due(lake: Lake, job: str, *, as_of: dt.datetime, stale: pl.DataFrame, d
         lake.scan("bronze", USER_RECORDS).select(at=pl.col("updated_at") - CLOCK_SKEW),
     ]
     if job == "hourly":
-        days = pl.coalesce("days", pl.lit(default_days)).cast(pl.Int64)
-        seen = jobs.select("source", "last_seen_at").join(stale.lazy(), on="source", how="left")
+        days = pl.coalesce("days", pl.lit(patience.unseen_by_default)).cast(pl.Int64)
+        seen = jobs.select("source", "last_seen_at").join(patience.unseen.lazy(), on="source", how="left")
         versions = lake.scan("catalog", JOB_VERSIONS)
         names = ("seen_at", "initial_created_at", "published_at", "closed_at")
         instants += [

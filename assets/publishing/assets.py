@@ -146,11 +146,15 @@ def generation(context: dg.AssetExecutionContext, workspace: Workspace, clock: R
         job=whole_job(context),
         as_of=run.as_of,
         generation=served,
-        stale=stale_after_days(sources),
-        default_days=sources.file_stale_after_days,
+        patience=_patience(workspace),
         fetches=sources.hh.enabled or any(feed.enabled for feed in sources.feeds),
     )
     return dg.Output(None, metadata=_metadata(result, copied, removed))
+
+
+def _patience(workspace: Workspace) -> run_ledger.Patience:
+    sources, applications = workspace.config.sources, workspace.config.applications
+    return run_ledger.Patience(stale_after_days(sources), sources.file_stale_after_days, applications.days_by_state)
 
 
 def _finish_erasures(

@@ -11,6 +11,7 @@ from features.schemas.catalog import APPLICATIONS, INTERVIEWS, OFFERS
 _KEY = ["user_id", "application_id"]
 _LEAST_COMPARED = 10
 _SOON = dt.timedelta(days=1)
+_OFFER_DEADLINE, _DEADLINE = _OF_A_DAY = ("offer_deadline", "deadline")  # next actions
 
 
 def applications(
@@ -51,8 +52,19 @@ def applications(
 
 def is_silent(after_days: Mapping[str, int], *, as_of: dt.datetime) -> pl.Expr:
     """Whether an application (state, last_event_at) is without news for as many days as its state may be."""
+    return (silent_at(after_days) <= as_of).fill_null(value=False)
+
+
+def silent_at(after_days: Mapping[str, int]) -> pl.Expr:
+    """From when an application is silent unless there is news: when more than these days have passed."""
     days = pl.col("state").replace_strict(dict(after_days), default=None, return_dtype=pl.Int64)
-    return (pl.col("last_event_at") + pl.duration(days=days) < as_of).fill_null(value=False)
+    return pl.col("last_event_at") + pl.duration(days=days, microseconds=1)
+
+
+def lapses_at() -> pl.Expr:
+    """From when the next action of an application (APPLICATIONS) is past. What is due on a day is so at its end."""
+    length = pl.when(pl.col("next_action").is_in(_OF_A_DAY)).then(pl.duration(days=1)).otherwise(pl.duration(days=0))
+    return pl.col("next_action_at") + length
 
 
 def _unless_ended(name: str) -> pl.Expr:
@@ -73,8 +85,8 @@ def _next_actions(
     open_offers = offers.filter(pl.col("status").is_in(["received", "countered"]), pl.col("deadline") >= today)
     found = [
         planned.select(*_KEY, next_action=pl.lit("interview"), next_action_at="starts_at"),
-        _of_day(open_offers.select(*_KEY, day="deadline"), "offer_deadline"),
-        _of_day(deadlines.filter(pl.col("due_date") >= today).select(*_KEY, day="due_date"), "deadline"),
+        _of_day(open_offers.select(*_KEY, day="deadline"), _OFFER_DEADLINE),
+        _of_day(deadlines.filter(pl.col("due_date") >= today).select(*_KEY, day="due_date"), _DEADLINE),
         reminders.select(*_KEY, next_action=pl.lit("reminder"), next_action_at="remind_at"),
     ]
     return pl.concat(found).sort("next_action_at", "next_action").unique(_KEY, keep="first", maintain_order=True)
@@ -89,6 +101,11 @@ def is_soon(*, as_of: dt.datetime) -> pl.Expr:
     """Whether an interview (INTERVIEWS) begins within a day."""
     is_near = pl.col("starts_at").is_between(as_of, as_of + _SOON, closed="right")
     return (is_near & (pl.col("status") == "scheduled")).fill_null(value=False)
+
+
+def soon_changes_at() -> list[pl.Expr]:
+    """When `is_soon` of an interview that is scheduled becomes true, and false again."""
+    return [pl.col("starts_at") - _SOON, pl.col("starts_at")]
 
 
 def interviews(timelines: pl.DataFrame) -> pl.DataFrame:

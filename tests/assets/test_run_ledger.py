@@ -13,7 +13,7 @@ from assets.lake import Lake
 from assets.training.embedding_models import EmbeddingModel
 from assets.training.embedding_switch import Serving, write_serving
 from features.schemas.bronze import USER_RECORDS
-from features.schemas.catalog import JOBS
+from features.schemas.catalog import FOLLOW_UPS, JOBS
 from features.schemas.ranking import WAITING_USERS
 from models.fitting.embeddings import TextModel
 from serving.contract.generation import POINTER
@@ -66,8 +66,7 @@ class Runs:
             job=job,
             as_of=as_of,
             generation=GENERATION,
-            stale=STALE,
-            default_days=60,
+            patience=run_ledger.Patience(STALE, 60, {"applied": 14}),
             fetches=fetches,
         )
 
@@ -183,6 +182,15 @@ def test_a_record_of_a_profile_from_the_future_is_due_when_its_time_comes(runs: 
     done(runs)
     assert runs.last("frequent") == AS_OF
     assert runs.last("frequent", AS_OF + dt.timedelta(hours=5)) is None
+
+
+def test_a_step_that_falls_due_is_new_when_its_time_comes(runs: Runs) -> None:
+    row = {"user_id": "ann", "application_id": "a", "status": "due", "due_at": LATER}
+    runs.lake.replace("catalog", FOLLOW_UPS, FOLLOW_UPS.conform(pl.DataFrame([row])))
+    done(runs)
+    for job in ("hourly", "frequent"):
+        assert runs.last(job, LATER - dt.timedelta(microseconds=1)) == AS_OF
+        assert runs.last(job, LATER) is None
 
 
 def test_a_job_that_asks_sources_always_runs(runs: Runs) -> None:
