@@ -170,10 +170,11 @@ def next_due(
 
     None if nothing that is known takes effect later.
     """
-    of_applications = next_change(lake, patience.silent, as_of=as_of)  # both jobs compute their tables
 
     def first(job: str) -> dt.datetime | None:
-        known = (_next_due(lake, job, as_of=as_of, patience=patience), of_applications)
+        known = [_next_due(lake, job, as_of=as_of, patience=patience)]
+        if job == "hourly":  # where there are many applications, one changes in every quarter of an hour
+            known.append(next_change(lake, patience.silent, as_of=as_of))
         return min((at for at in known if at is not None), default=None)
 
     return {job: first(job) for job in jobs if job in LANDED_KINDS}

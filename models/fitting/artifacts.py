@@ -5,7 +5,6 @@ Equal models give equal bytes: the zip entries have a fixed date. The caller rep
 
 import dataclasses
 import io
-import os
 import struct
 import zipfile
 import zlib
@@ -106,7 +105,7 @@ def _read_array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     file: Any = archive.fp
     if file is None or entry.compress_type != zipfile.ZIP_STORED:
         raise ArtifactError(f"{name}: the entry is compressed; expected it as it is")
-    if not 0 <= entry.header_offset <= entry.header_offset + entry.file_size <= os.fstat(file.fileno()).st_size:
+    if not 0 <= entry.header_offset <= entry.header_offset + entry.file_size <= file.seek(0, io.SEEK_END):
         raise zipfile.BadZipFile(f"{name} does not lie within the file")
     file.seek(entry.header_offset + _LENGTHS_AT)
     file.seek(entry.header_offset + _HEADER_BYTES + sum(struct.unpack("<HH", file.read(4))))
