@@ -173,14 +173,21 @@ def _layered_delta(
     newest = layered.newest(after=after) if after <= now["sequence"] else None
     if newest is None:
         return None
-    con.register("changed_keys", newest.select(key).unique().collect().to_arrow())
+    changed = newest.select(key).unique().collect()
+    _require_few(len(changed), last, table, max_share=max_share)  # before their rows are read: feeds are large
+    con.register("changed_keys", changed.to_arrow())
     # The names are those of the contract.
     query = f'select "{key}" as key, count(*) as n from "{table}" semi join changed_keys using ("{key}") group by 1'  # noqa: S608
     before = con.sql(query).pl()
     rows = newest.filter(~pl.col(IS_REMOVED)).select(list(TABLES[table])).collect().sort(list(KEYS[table]))
     gone = newest.filter(pl.col(IS_REMOVED)).select(key).unique().collect()[key]
-    n_all = last.rows(table)
     delta = TableDelta(rows, gone.filter(gone.is_in(before["key"].implode())).sort(), int(before["n"].sum() or 0))
-    if delta.n > max(_MIN_ROWS_FOR_FULL, max_share * n_all):
-        raise NotComparableError(f"{delta.n} of {n_all} rows of {table} changed")
+    _require_few(delta.n, last, table, max_share=max_share)
     return delta
+
+
+def _require_few(n: int, last: Manifest, table: str, *, max_share: float) -> None:
+    """Raises NotComparableError if more than `max_share` of the table, and more than a few rows, differ."""
+    n_all = last.rows(table)
+    if n > max(_MIN_ROWS_FOR_FULL, max_share * n_all):
+        raise NotComparableError(f"{n} of {n_all} rows of {table} changed")
