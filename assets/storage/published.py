@@ -94,16 +94,20 @@ def store_generation(copy: WorkingCopy, name: str, *, stored: Iterable[str], lea
 
 
 def announce(copy: WorkingCopy, served: str | None, *, lease: Lease) -> None:
-    """Makes the stored pointer name the served generation, unless it does. Raises GenerationError."""
+    """Makes the stored pointer name the served generation, unless it does.
+
+    Raises GenerationError, and LeaseLostError if another machine took over: then its pointer stays.
+    """
     if served is None:
         return
     store, body = copy.store, f"{served}\n".encode()
     for _ in range(3):
-        lease.require()
         found = store.find(POINTER_KEY)
         with suppress(GenerationError):
             if name_in_pointer(found) == served:
                 return
+        # After the pointer was read: if another machine takes over from here on, its pointer is another version.
+        lease.beat()
         with suppress(ObjectConflictError):
             if found is None:
                 store.create(POINTER_KEY, body)
@@ -113,18 +117,20 @@ def announce(copy: WorkingCopy, served: str | None, *, lease: Lease) -> None:
     raise GenerationError(f"{store.url}/{POINTER_KEY}: another program keeps replacing it; end that program")
 
 
-def delete_generations(copy: WorkingCopy, removed: Iterable[str], *, kept: Iterable[str]) -> None:
+def delete_generations(copy: WorkingCopy, removed: Iterable[str], *, kept: Iterable[str], lease: Lease) -> None:
     """Deletes generations that are not kept, but for files that the kept ones share. Does nothing if none is removed.
 
-    Their manifests go first: nobody then begins to read them.
+    Nothing else goes: a machine that was suspended knows nothing of what others have published since. What killed runs
+    left, collecting.py finds. Raises LeaseLostError.
     """
     gone = list(removed)
     if not gone:
         return  # the outbox keeps no generations, and those of the lake are not its own to delete
+    dropped = {key for name in gone for key in _keys_of(copy, name)} - referenced_keys(copy, kept)
+    lease.beat()
+    # Manifests go first: nobody then begins to read them.
     copy.store.delete(key_of(name, part) for name in gone for part in (MANIFEST, SHARED, STORE_DATABASE))
-    referenced = referenced_keys(copy, kept)
-    # All of them: a generation that went earlier may have left what only this one shared.
-    copy.store.delete([one.key for one in copy.store.list(PUBLISHED) if one.key not in referenced])
+    copy.store.delete(sorted(dropped))
     for name in gone:
         _location(copy, name).unlink(missing_ok=True)
 
@@ -136,6 +142,15 @@ def referenced_keys(copy: WorkingCopy, kept: Iterable[str]) -> set[str]:
         found = _stored(copy, name)
         keys |= {found.key(relative) for relative in found.manifest.files}
         keys |= {key_of(name, part) for part in (MANIFEST, SHARED, STORE_DATABASE)}
+    return keys
+
+
+def _keys_of(copy: WorkingCopy, name: str) -> set[str]:
+    """All objects of a generation, also those that it shares: an earlier one that is gone may have left them to it."""
+    keys = {one.key for one in copy.store.list(f"{PUBLISHED}/{name}")}
+    with suppress(GenerationError, ObjectMissingError):
+        found = _stored(copy, name)
+        keys |= {found.key(relative) for relative in found.manifest.files}
     return keys
 
 

@@ -132,7 +132,7 @@ def _repair(opened: OpenPart, broken: list[Broken], lake: Lake, now: dt.datetime
     after = msgspec.structs.replace(before, files=files, generations=kept, served=served)
     opened.commit(after)
     opened.delete_dropped(before)
-    published.delete_generations(copy, gone, kept=kept)
+    published.delete_generations(copy, gone, kept=kept, lease=opened.lease)
     published.announce(copy, served, lease=opened.lease)
     if lost:
         fetch_files(copy, opened.part, opened.snapshot)

@@ -75,7 +75,7 @@ def store_lake(part: OpenPart) -> None:
         part.commit(after)
     published.announce(copy, served, lease=part.lease)
     part.delete_dropped(before)
-    published.delete_generations(copy, before.generations.keys() - found.keys(), kept=found)
+    published.delete_generations(copy, before.generations.keys() - found.keys(), kept=found, lease=part.lease)
     remember(copy, Part.LAKE, part.version)
 
 

@@ -16,6 +16,7 @@ from assets.run_turns import NoTurnError, run_turn, running_now
 from assets.storage import published, turns
 from assets.storage.lease import LeaseLostError
 from assets.storage.snapshots import Part, part_of, read_snapshot
+from assets.storage.working_copy import WorkingCopy
 from features.schemas.catalog import INTERACTIONS
 from serving.contract.object_store import ObjectDamagedError, ObjectMissingError, ObjectStore
 from tests.assets.storage.world import Machine, interactions
@@ -185,6 +186,49 @@ def test_a_run_that_is_overtaken_before_the_other_stored_stores_nothing(
         with pytest.raises(LeaseLostError):
             overtaken.__exit__(None, None, None)
         assert second.lake.n_rows("catalog", INTERACTIONS) == 1
+
+
+@pytest.mark.usefixtures("short_leases")
+@pytest.mark.parametrize("suspended_before", ["announce", "delete_generations"])
+def test_a_run_that_is_overtaken_after_its_snapshot_leaves_what_the_other_published(
+    first: Machine, second: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, suspended_before: str
+) -> None:
+    monkeypatch.setattr("assets.storage.lease._keep_beating", lambda _lease, _stop: None)
+    newer: list[str] = []
+    step = getattr(published, suspended_before)
+
+    def suspended(copy: WorkingCopy, *args: object, **options: object) -> None:
+        if copy == first.copy:
+            with run_turn(second.lake, job="hourly", wait_seconds=30):
+                newer.append(publish_small(second.published, as_of=AS_OF + 2 * HOUR).manifest.generation)
+        step(copy, *args, **options)
+
+    with run_turn(first.lake, job="daily"):
+        publish_small(first.published)
+    with pytest.raises(LeaseLostError), run_turn(first.lake, job="daily"):
+        own = publish_small(first.published, as_of=AS_OF + HOUR).manifest.generation
+        generations.keep_only(first.published, own)
+        monkeypatch.setattr(published, suspended_before, suspended)
+
+    assert first.copy.store.read("published/current").body == f"{newer[0]}\n".encode()
+    third = Machine.new(first.copy.url, tmp_path / "third")
+    turns.refresh(third.lake)
+    assert {one.generation for one in generations.list_generations(third.published)} == {own, *newer}
+    assert generations.verify(third.published, newer[0]) == []
+
+
+def test_what_no_dropped_generation_named_is_left_to_the_search_for_garbage(first: Machine) -> None:
+    orphan = "published/20260227T000000Z-0a1b2c3d/tables/jobs.parquet"
+    with run_turn(first.lake, job="daily"):
+        publish_small(first.published)
+        first.copy.store.write(orphan, b"")
+    with run_turn(first.lake, job="daily"):
+        newest = publish_small(first.published, as_of=AS_OF + HOUR).manifest.generation
+        generations.keep_only(first.published, newest)
+    assert keys(first, "published") == published.referenced_keys(first.copy, [newest]) | {orphan}
+    with run_turn(first.lake, job="daily"):
+        turns.collect_garbage(first.lake, now=dt.datetime.now(dt.UTC))
+    assert orphan not in keys(first, "published")
 
 
 def test_a_database_is_stored_as_one_transaction_saw_it(first: Machine, second: Machine) -> None:
