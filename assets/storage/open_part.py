@@ -10,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import msgspec
-
 from assets.storage.lease import Lease, LeaseLostError, held_lease
 from assets.storage.local_files import LocalFiles, content, is_sqlite
 from assets.storage.snapshots import Part, Snapshot, StoredFile, next_snapshot, read_snapshot
@@ -54,19 +52,26 @@ class OpenPart:
         by = f"{self.lease.holder['job']} on {self.lease.holder['host']}"
         return next_snapshot(after, number=self.lease.number, by=by, at=self.now())
 
-    def store_files(self) -> Mapping[str, StoredFile]:
-        """Uploads what changed in the part's files; returns all of them. Nothing is committed."""
+    def store_files(self, stored: Mapping[str, StoredFile] | None = None) -> Mapping[str, StoredFile]:
+        """Uploads what changed in the part's files; returns all of them. Nothing is committed.
+
+        `stored`: what the store has of them, if not all that the snapshot names.
+        """
+        stored = self.snapshot.files if stored is None else stored
         local = LocalFiles.load(self.copy.root, self.part)
-        keys = {file.sha256: file.key for file in self.snapshot.files.values()}
+        keys = {file.sha256: file.key for file in stored.values()}
         try:
             with ThreadPoolExecutor(_AT_ONCE) as pool:
                 paths = list(local.paths())
-                return dict(zip(paths, pool.map(lambda one: self._stored(local, one, keys), paths), strict=True))
+                made = pool.map(lambda one: self._stored(local, one, stored.get(one), keys), paths)
+                return dict(zip(paths, made, strict=True))
         finally:
             local.save()
 
-    def _stored(self, local: LocalFiles, relative: str, keys: Mapping[str, str]) -> StoredFile:
-        digest, known = local.sha256(relative), self.snapshot.files.get(relative)
+    def _stored(
+        self, local: LocalFiles, relative: str, known: StoredFile | None, keys: Mapping[str, str]
+    ) -> StoredFile:
+        digest = local.sha256(relative)
         if known is not None and local.is_as(relative, known.sha256, known.mtime_ns):
             return known
         with content(self.copy.root, relative) as file:
@@ -80,13 +85,6 @@ class OpenPart:
                 self.lease.require()
                 self.copy.store.upload(file, key)
         return StoredFile(status.st_size, digest, status.st_mtime_ns, key)
-
-    def replace_files(self) -> None:
-        """Stores the part's files and commits them, if any differs from the snapshot."""
-        before, files = self.snapshot, self.store_files()
-        if files != before.files:
-            self.commit(msgspec.structs.replace(before, files=files))
-            self.delete_dropped(before)
 
     def delete_dropped(self, before: Snapshot) -> None:
         """Deletes the objects that an earlier snapshot of this lease named and the present one does not."""

@@ -130,13 +130,14 @@ def _repair(opened: OpenPart, broken: list[Broken], lake: Lake, now: dt.datetime
         f"{one.line()}; the generation is given up, {served or 'none'} is served" for one in broken if one.generation
     ]
     after = msgspec.structs.replace(before, files=files, generations=kept, served=served)
+    if lost:
+        # Before the snapshot names them no more: else nobody would find what is lost if this fails or is killed.
+        fetch_files(copy, opened.part, after)
+        damages = [Damage(copy.root / one.relative, one.why) for one in lost]
+        told += set_aside(lake, copy.root / "models", damages, at=now)
+        after = msgspec.structs.replace(after, files=opened.store_files(after.files))
     opened.commit(after)
     opened.delete_dropped(before)
     published.delete_generations(copy, gone, kept=kept, lease=opened.lease)
     published.announce(copy, served, lease=opened.lease)
-    if lost:
-        fetch_files(copy, opened.part, opened.snapshot)
-        damages = [Damage(copy.root / one.relative, one.why) for one in lost]
-        told += set_aside(lake, copy.root / "models", damages, at=now)
-        opened.replace_files()
     return told

@@ -13,7 +13,8 @@ from assets.storage import turns
 from assets.storage.local_files import LocalFiles
 from assets.storage.repair import check, repair
 from assets.storage.snapshots import Part, read_snapshot
-from features.schemas.bronze import EVENTS
+from assets.storage.working_copy import WorkingCopyError
+from features.schemas.bronze import EVENTS, LANDING_FILES
 from features.schemas.catalog import INTERACTIONS
 from serving.contract.object_store import ObjectMissingError
 from tests.assets.storage.world import Machine, interactions
@@ -71,6 +72,43 @@ def test_what_nobody_has_is_given_up_and_made_anew(machine: Machine, tmp_path: P
     with run_turn(machine.lake, job="hourly"):
         assert rebuild_due(machine.lake)
         assert not machine.lake.exists("catalog", INTERACTIONS.name)
+
+
+def test_a_repair_that_fails_leaves_all_that_is_broken_to_the_next_one(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landed = LANDING_FILES.conform(LANDING_FILES.empty().clear(n=1))
+    with run_turn(machine.lake, job="hourly"):
+        machine.lake.replace_partition("bronze", LANDING_FILES, "interactions", landed)
+    [part] = [one for one in read_snapshot(machine.copy.store, Part.LAKE)[0].files if "bronze/events/" in one]
+    machine.copy.store.delete([key_of(machine, part)])
+    other = Machine.new(machine.copy.url, tmp_path / "there")
+    broken = check(other.copy, reads_all=False)
+    assert [one.relative for one in broken] == [part]
+
+    with monkeypatch.context() as patched:
+        patched.setattr("assets.storage.working_copy.lack_of_room", lambda *_: "the disk is full")
+        with pytest.raises(WorkingCopyError, match="the disk is full"):
+            repair(other.copy, reads_all=False, now=NOW)
+    assert check(other.copy, reads_all=False) == broken
+
+    [told] = repair(other.copy, reads_all=False, now=NOW)
+    assert "the next run reads landing/interactions/ again" in told
+    files = read_snapshot(machine.copy.store, Part.LAKE)[0].files
+    assert part not in files
+    assert "lake/bronze/landing_files/interactions.parquet" not in files
+    assert "lake/.rebuild.json" in files
+
+
+def test_what_is_stored_again_beside_what_is_lost_is_whole(machine: Machine) -> None:
+    [part] = [one for one in read_snapshot(machine.copy.store, Part.LAKE)[0].files if "bronze/events/" in one]
+    machine.copy.store.delete([key_of(machine, TABLE), key_of(machine, part)])
+    (machine.copy.root / part).unlink()
+
+    told = repair(machine.copy, reads_all=False, now=NOW)
+    assert len(told) == 2
+    assert check(machine.copy, reads_all=True) == []
+    assert TABLE in read_snapshot(machine.copy.store, Part.LAKE)[0].files
 
 
 def test_a_generation_that_lacks_an_object_is_given_up(machine: Machine, tmp_path: Path) -> None:
