@@ -80,7 +80,7 @@ def digests(
 
     def advised(readers: pl.DataFrame) -> pl.DataFrame:
         gaps = rows_of_users(readers["user_id"], skill_gaps)
-        return with_duties(with_advice(readers, gaps, skill_demand), lake, as_of=as_of)
+        return with_duties(with_advice(readers, gaps, skill_demand), lake)
 
     edition = Edition(linked, advised, items, named, Wording(_referenced_titles(items, jobs), names))
     kept = _kept(lake, users, due, built, as_of=as_of)

@@ -16,29 +16,30 @@ _KEY = ["user_id", "application_id"]
 DUTIES = pl.List(pl.Struct({"kind": pl.String, "about": pl.String, "day": pl.Date, "time": pl.String}))
 
 
-def with_duties(due: pl.DataFrame, lake: Lake, *, as_of: dt.datetime) -> pl.DataFrame:
-    """`due` (user_id, sorted) with duties: a list of what the user has to do, the earliest first.
+def with_duties(due: pl.DataFrame, lake: Lake) -> pl.DataFrame:
+    """`due` (user_id, sorted, and send_at) with duties: a list of what the user has to do then, the earliest first.
 
     `kind` is follow_up, interview, deadline or offer_deadline; `day` and `time` are of the user's time zone, `time` is
     null for what has none.
     """
 
     def of(rows: pl.LazyFrame, at: str, kind: str) -> pl.LazyFrame:
-        return rows.filter(pl.col(at) <= pl.lit(as_of + _AHEAD[kind]))
+        return rows.join(sent, on="user_id").filter(pl.col(at) <= pl.col("send_at") + _AHEAD[kind])
 
+    sent = due.lazy().select("user_id", "send_at")  # up to a day after the run that builds it
     applications, follow_ups, interviews = (
         rows_of_users(due["user_id"], lake.scan(_STAGE, table)) for table in (APPLICATIONS, FOLLOW_UPS, INTERVIEWS)
     )
     is_deadline = pl.col("next_action").is_in(["deadline", "offer_deadline"])
-    is_ahead = (pl.col("status") == "scheduled") & (pl.col("starts_at") > as_of)
+    is_ahead = pl.col("starts_at") > pl.col("send_at")
     rows = pl.concat(
         [
             of(follow_ups.filter(pl.col("status") == "due"), "due_at", "follow_up").select(
                 *_KEY, kind=pl.lit("follow_up"), at="due_at"
             ),
-            of(interviews.filter(is_ahead), "starts_at", "interview").select(
-                *_KEY, kind=pl.lit("interview"), at="starts_at"
-            ),
+            of(interviews.filter(pl.col("status") == "scheduled"), "starts_at", "interview")
+            .filter(is_ahead)
+            .select(*_KEY, kind=pl.lit("interview"), at="starts_at"),
             of(applications.filter(is_deadline), "next_action_at", "deadline").select(
                 *_KEY, kind="next_action", at="next_action_at"
             ),

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from assets.config.pipeline import DigestSettings
+from assets.digests.closed_jobs import NEEDED, Content, listed_jobs, with_open_jobs
 from assets.digests.links import KEYS_VARIABLE, DigestLinks
 from assets.digests.message import Letter, sender_mailbox
 from assets.digests.outbox import STAGE, Mail, Outbox
@@ -17,6 +18,7 @@ from assets.ingest.people.ingest import known_erasures
 from assets.ingest.people.mail import ingest_bounces, ingest_unsubscribes
 from assets.lake import Lake
 from features.errors import JobfeedError
+from features.schemas.catalog import JOBS
 from features.schemas.insight import DIGESTS
 
 
@@ -73,14 +75,17 @@ class LetterWriter:
         self,
         mail: Mail,
         recipient: Recipient,
-        contents: Mapping[tuple[str, dt.date], tuple[str, str, str]],
+        contents: Mapping[tuple[str, dt.date], Content | None],
         now: dt.datetime,
     ) -> Letter | str:
         if recipient.reason is not None:
             return recipient.reason
-        found = contents.get((mail.user_id, mail.digest_date))
-        if found is None or now - mail.due_at > dt.timedelta(hours=self.settings.delivery.late_hours):
+        key = (mail.user_id, mail.digest_date)
+        if key not in contents or now - mail.due_at > dt.timedelta(hours=self.settings.delivery.late_hours):
             return "outdated"
+        found = contents[key]
+        if found is None:
+            return "jobs_closed"
         title, text, html = found
         url = self.links.unsubscribe_url(mail.user_id)
         if url is None:
@@ -109,8 +114,11 @@ def missing_settings(settings: DigestSettings, links: DigestLinks) -> list[str]:
     return [name for value, name in needed if not value]
 
 
-def _contents(lake: Lake, mails: Sequence[Mail]) -> dict[tuple[str, dt.date], tuple[str, str, str]]:
-    """(user, date) -> title, text and HTML. `mails` come by user id, and the table is sorted: only a part is read."""
+def _contents(lake: Lake, mails: Sequence[Mail]) -> dict[tuple[str, dt.date], Content | None]:
+    """(user, date) -> what the mail says of the jobs that are still open; None if none is.
+
+    `mails` come by user id, and the table is sorted: only a part is read.
+    """
     keys = pl.DataFrame(
         {"user_id": [mail.user_id for mail in mails], "digest_date": [mail.digest_date for mail in mails]},
         schema={"user_id": pl.String, "digest_date": pl.Date},
@@ -119,7 +127,11 @@ def _contents(lake: Lake, mails: Sequence[Mail]) -> dict[tuple[str, dt.date], tu
         lake.scan(STAGE, DIGESTS)
         .filter(pl.col("user_id").is_between(pl.lit(keys["user_id"].min()), pl.lit(keys["user_id"].max())))
         .join(keys.lazy(), on=["user_id", "digest_date"], how="semi")
-        .select("user_id", "digest_date", "title", "text", "html")
+        .select("user_id", "digest_date", *NEEDED)
         .collect()
     )
-    return {(user, day): (title, text, html) for user, day, title, text, html in found.iter_rows()}
+    digests = list(found.iter_rows(named=True))
+    listed = pl.Series("job_id", [job for one in digests for job in listed_jobs(one)], pl.String).to_frame()
+    open_jobs = lake.scan("catalog", JOBS).filter(pl.col("status") == "open").select("job_id")
+    still_open = set(open_jobs.join(listed.lazy(), on="job_id", how="semi").collect()["job_id"])
+    return {(one["user_id"], one["digest_date"]): with_open_jobs(one, still_open) for one in digests}

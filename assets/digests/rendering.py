@@ -74,7 +74,7 @@ def _of_language(
             "job_id", rank=pl.col("place").cast(pl.Int16), match_percent=pl.col("match_percent").cast(pl.Int16)
         ),
     )
-    told = digests.join(heads, on="user_id").with_columns(_title_and_summary(language))
+    told = digests.join(heads, on="user_id").with_columns(title_and_summary(language))
     page = {name: escaped(pl.col(name)) for name in ("title", "heading", "summary")}
     return told.select(
         "user_id",
@@ -312,7 +312,7 @@ def _skills(readers: pl.DataFrame, language: str, names: Names, *, html: Pattern
     )
 
 
-def _title_and_summary(language: str) -> list[pl.Expr]:
+def title_and_summary(language: str) -> list[pl.Expr]:
     """Columns title, heading and summary of digests, from their numbers, the title of the best job and the news."""
     words = texts()[language]
     best = plain(pl.col("best"), longest=_LONGEST_SUBJECT_TITLE)

@@ -24,7 +24,7 @@ OUTBOX_STATUSES = ("queued", "sending", "sent", "failed", "suppressed")
 # message and the answer of the mail server, so it may have arrived; it is not sent again.
 SUPPRESSED_REASONS = (
     "unsubscribed", "frequency_none", "bounced", "complained", "no_address", "bad_address", "unknown_user", "erased",
-    "outdated",
+    "outdated", "jobs_closed",
 )  # fmt: skip
 FAILED_REASONS = ("no_such_mailbox", "refused", "too_many_attempts", "delivery_unknown")
 DIGEST_OUTBOX = Table(

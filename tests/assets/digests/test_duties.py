@@ -10,7 +10,7 @@ from assets.lake import Lake
 from features.schemas.catalog import APPLICATIONS, FOLLOW_UPS, INTERVIEWS, USERS
 from features.schemas.table import Table
 
-AS_OF = dt.datetime(2026, 3, 1, 20, tzinfo=dt.UTC)
+SEND_AT = dt.datetime(2026, 3, 1, 20, tzinfo=dt.UTC)
 
 
 def put(lake: Lake, table: Table, *rows: dict[str, object]) -> None:
@@ -19,15 +19,21 @@ def put(lake: Lake, table: Table, *rows: dict[str, object]) -> None:
     lake.replace("catalog", table, table.conform(pl.DataFrame(list(rows), schema=schema)))
 
 
+def duties_of(lake: Lake, *users: str) -> list[list[dict[str, object]]]:
+    """The duties in digests that are sent at SEND_AT."""
+    due = pl.DataFrame({"user_id": users, "send_at": [SEND_AT] * len(users)})
+    return with_duties(due, lake)["duties"].to_list()
+
+
 def after(hours: float) -> dt.datetime:
-    return AS_OF + dt.timedelta(hours=hours)
+    return SEND_AT + dt.timedelta(hours=hours)
 
 
 def test_what_waits_comes_in_order_in_the_readers_time_zone(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     anna = {"user_id": "anna", "application_id": "a"}
     put(lake, USERS, {"user_id": "anna", "timezone": "Asia/Almaty"}, {"user_id": "boris"})
-    told = {"title": "Cook", "company": "Acme", "state": "offer", "last_event_at": AS_OF, "is_silent": False}
+    told = {"title": "Cook", "company": "Acme", "state": "offer", "last_event_at": SEND_AT, "is_silent": False}
     offer = {"next_action": "offer_deadline", "next_action_at": dt.datetime(2026, 3, 4, tzinfo=dt.UTC)}
     put(lake, APPLICATIONS, {**anna, **told, **offer}, {**anna, **told, "application_id": "b"})
     step = {"sequence": "s", "ref": "e", "status": "due"}
@@ -41,16 +47,26 @@ def test_what_waits_comes_in_order_in_the_readers_time_zone(tmp_path: Path) -> N
         {**anna, **talk, "interview_id": "3", "starts_at": after(100)},
         {**anna, "status": "cancelled", "interview_id": "4", "starts_at": after(5)},
         {**anna, **talk, "user_id": "eve", "interview_id": "5", "starts_at": after(5)})  # fmt: skip
-    found = with_duties(pl.DataFrame({"user_id": ["anna", "boris"]}), lake, as_of=AS_OF)
-    rows = [tuple(one.values()) for one in found["duties"][0].to_list()]
+    found = duties_of(lake, "anna", "boris")
+    rows = [tuple(one.values()) for one in found[0]]
     assert rows == [
         ("follow_up", "Cook, Acme", dt.date(2026, 3, 2), None),
         ("interview", "Cook, Acme", dt.date(2026, 3, 2), "14:00"),
         ("offer_deadline", "Cook, Acme", dt.date(2026, 3, 4), None),
     ]
-    assert found["duties"][1].to_list() == []
+    assert found[1] == []
+
+
+def test_what_is_over_when_the_digest_is_sent_is_left_out(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    put(lake, USERS, {"user_id": "anna", "timezone": "UTC"})
+    put(lake, APPLICATIONS, {"user_id": "anna", "application_id": "a", "title": "Cook", "company": "Acme"})
+    talk = {"user_id": "anna", "application_id": "a", "status": "scheduled"}
+    put(lake, INTERVIEWS,
+        {**talk, "interview_id": "1", "starts_at": after(-1)}, {**talk, "interview_id": "2", "starts_at": after(71)},
+        {**talk, "interview_id": "3", "starts_at": after(73)})  # fmt: skip
+    assert [one["day"] for one in duties_of(lake, "anna")[0]] == [after(71).date()]
 
 
 def test_a_lake_without_applications_leaves_nothing_to_do(tmp_path: Path) -> None:
-    found = with_duties(pl.DataFrame({"user_id": ["anna"]}), Lake(tmp_path), as_of=AS_OF)
-    assert found["duties"].to_list() == [[]]
+    assert duties_of(Lake(tmp_path), "anna") == [[]]

@@ -20,10 +20,14 @@ from assets.digests.assets import _kept
 from assets.digests.letters import LetterWriter, NotConfiguredError
 from assets.digests.links import DigestLinks
 from assets.digests.outbox import LOCK
+from assets.digests.rendering import render
 from assets.digests.sending import AlreadySendingError, Sender, SendReport, queue_digests, write_due
 from assets.digests.smtp import MailServer, MailServerError
 from features.schemas.bronze import USER_RECORDS
+from features.schemas.catalog import JOBS
 from features.schemas.catalog import USERS as USERS_TABLE
+from features.schemas.insight import DIGESTS
+from tests.assets.digests.digest_world import WORDING, market_items, market_jobs, market_readers
 from tests.assets.digests.mail_server import DROP, Fault, Inbox, mail_server, no_fault
 from tests.assets.digests.mail_world import DAY, NOON, Clock, MailWorld, mail_world
 
@@ -95,6 +99,23 @@ def test_a_digest_whose_time_is_over_is_not_sent(tmp_path: Path) -> None:
         assert world.send(Clock(NOON + 3 * HOUR)) == SendReport(n_suppressed=3)
         assert set(world.ends().values()) == {("suppressed", "outdated")}
         assert not inbox.mails
+
+
+def test_jobs_that_closed_before_the_hour_are_left_out(tmp_path: Path) -> None:
+    with world_of(tmp_path) as (world, inbox):
+        readers = market_readers(dict.fromkeys(USERS, "en"))
+        items = market_items(["anna", "vera"]).vstack(market_items(["boris"], 1)).sort("user_id", "place")
+        digests = render(readers, items, market_jobs(), WORDING).with_columns(digest_date=pl.lit(DAY))
+        world.lake.replace("digests", DIGESTS, DIGESTS.conform(digests))
+        is_first = pl.col("job_id") == "hh:1"
+        jobs = market_jobs().with_columns(status=pl.when(is_first).then(pl.lit("closed")).otherwise(pl.lit("open")))
+        world.lake.replace("catalog", JOBS, jobs)
+        assert world.send() == SendReport(n_queued=3, n_sent=2, n_suppressed=1)
+        assert world.ends()["boris"] == ("suppressed", "jobs_closed")
+        for message in inbox.messages:
+            assert message["Subject"] == "4 new jobs: Backend Engineer, Payments & Ledger"
+            parts = [part.get_content() for part in message.walk() if not part.is_multipart()]
+            assert len(parts) == 2 and not any("Data Platform" in part for part in parts)
 
 
 def test_who_must_not_get_mail_gets_none(tmp_path: Path) -> None:
