@@ -20,6 +20,7 @@ from assets.digests.duties import with_duties
 from assets.digests.letters import LetterWriter, missing_settings
 from assets.digests.links import DigestLinks
 from assets.digests.outbox import open_outbox
+from assets.digests.queueing import settled_digests
 from assets.digests.recipients import without_opted_out
 from assets.digests.rendering import Wording, render
 from assets.digests.selection import ITEM_FIELDS, ItemSelection, due_users, sent_items
@@ -65,12 +66,14 @@ def digests(
     """The newest digest of every subscriber of the last week, rendered in the subscriber's language.
 
     A run builds the digests of the day that begins with it. A digest whose hour has not come is built anew by a later
-    run, with the jobs that are new until then; it is gone if none are.
+    run, with the jobs that are new until then; it is gone if none are. One whose e-mail went out stays as it is.
     """
     as_of, lake = clock.as_of(context), workspace.lake
     settings = workspace.config.pipeline.digest
     users = without_opted_out(users, workspace.lake)
-    due = due_users(users, as_of=as_of)
+    of_day = due_users(users, as_of=as_of)
+    settled = settled_digests(lake, of_day, as_of=as_of)
+    due = of_day.join(settled, on=DIGESTS.key, how="anti", maintain_order="left")
     selection = ItemSelection.of(due, jobs, lake.scan("digests", DIGEST_ITEMS), as_of=as_of, settings=settings)
     items = digest_items(lake, selection)
     built = due.join(items.select("user_id"), on="user_id", how="semi", maintain_order="left")
@@ -86,8 +89,10 @@ def digests(
     kept = _kept(lake, users, due, built, as_of=as_of)
     with _replaced_table(lake) as write:
         made = _write(write, ahead(edition.rendered()), lake.scan("digests", DIGESTS), kept)
-        # First what was built: a run that dies in between sends no job twice.
-        lake.replace_partition("digests", DIGEST_ITEMS, _partition(as_of), sent_items(made, as_of=as_of))
+        # First what was built: a run that dies in between sends no job twice. Of digests that were mailed meanwhile,
+        # what was built before counts.
+        settled = pl.concat([settled, settled_digests(lake, of_day, as_of=as_of)])
+        _replace_items(lake, made, settled, as_of=as_of)
     _drop_old_items(lake, before=as_of - dt.timedelta(days=settings.not_again_within_days + KEPT_DAYS))
     metadata = {"due_users": due.height, "digests_with_jobs": built.height}
     return dg.Output(StoredTable(DIGESTS, lake.n_rows("digests", DIGESTS)), metadata=metadata)
@@ -130,6 +135,15 @@ def _compact(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _partition(as_of: dt.datetime) -> str:
     return f"made={as_of:%Y-%m-%dT%H%M%SZ}"
+
+
+def _replace_items(lake: Lake, made: pl.DataFrame, settled: pl.DataFrame, *, as_of: dt.datetime) -> None:
+    """Stores the items of the digests that this run made. Those of `settled` ones stay as they are."""
+    key = list(DIGESTS.key)
+    before = lake.scan("digests", DIGEST_ITEMS).filter(pl.col("made_at") == as_of)
+    stay = before.join(settled.lazy(), on=key, how="semi").collect()
+    items = sent_items(made.join(settled, on=key, how="anti"), as_of=as_of)
+    lake.replace_partition("digests", DIGEST_ITEMS, _partition(as_of), pl.concat([stay, items]).sort(DIGEST_ITEMS.key))
 
 
 def _drop_old_items(lake: Lake, *, before: dt.datetime) -> None:
@@ -194,24 +208,22 @@ def _stored_rows(stored: pl.LazyFrame, keys: pl.DataFrame) -> pl.DataFrame:
 def _kept(lake: Lake, users: pl.LazyFrame, due: pl.DataFrame, new: pl.DataFrame, *, as_of: dt.datetime) -> pl.DataFrame:
     """The keys of digests of the last days: of users without a new one, and of those that still wait to be sent.
 
-    Those of users who were erased or who unsubscribed since then are left out, and so are those that an earlier run
-    built for what is `due` now: their jobs may have closed.
+    Those of users who were erased or who unsubscribed since then are left out, and so are those that another run built
+    for what is `due` now: their jobs may have closed.
     """
     subscribed = users.filter(pl.col("digest_frequency") != "none").select("user_id")
     key = ["user_id", "digest_date"]
     with open_outbox(lake, is_read_only=True) as outbox:
-        waiting = outbox.waiting(as_of).select(key, is_waiting=pl.lit(value=True)).lazy()
+        waiting = outbox.waiting().select(key, is_waiting=pl.lit(value=True)).lazy()
     has_new = new.lazy().select("user_id", has_new=pl.lit(value=True))
-    is_due = due.lazy().select(key, is_due=pl.lit(value=True))
     return (
         lake.scan("digests", DIGESTS)
         .filter(pl.col("digest_date") > as_of.date() - dt.timedelta(days=KEPT_DAYS))
         .join(subscribed, on="user_id", how="semi")
-        .join(new.lazy().select(key), on=key, how="anti")
+        .join(due.lazy().select(key), on=key, how="anti")
         .join(has_new, on="user_id", how="left")
-        .join(is_due, on=key, how="left")
         .join(waiting, on=key, how="left")
-        .filter((pl.col("has_new").is_null() & pl.col("is_due").is_null()) | pl.col("is_waiting").is_not_null())
+        .filter(pl.col("has_new").is_null() | pl.col("is_waiting").is_not_null())
         .select(key)
         .sort(key)
         .collect()

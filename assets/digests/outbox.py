@@ -178,9 +178,9 @@ class Outbox:
         query = f"select {_COLUMNS} from outbox where {condition} order by digest_date desc, user_id limit {limit}"  # noqa: S608 - no value is in the text
         return self._frame(query, list(DIGEST_OUTBOX.columns), values)
 
-    def waiting(self, now: dt.datetime) -> pl.DataFrame:
-        """The rows of what is due and was neither sent nor given up yet."""
-        return self.rows("status in ('queued', 'sending') and due_at <= ?", (_instant(now),))
+    def waiting(self) -> pl.DataFrame:
+        """The rows of what was neither sent nor given up yet, whenever it is due."""
+        return self.rows("status in ('queued', 'sending')")
 
     def rows_since(self, day: dt.date) -> pl.DataFrame:
         """The rows of the digests of a day and later."""

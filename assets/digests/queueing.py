@@ -1,4 +1,7 @@
-"""Which digests become e-mails, and when each is due: at its user's own hour on the digest's date."""
+"""Which digests become e-mails, and when each is due: at its user's own hour on the digest's date.
+
+Also which ones are not built anew, because their e-mails went out.
+"""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -6,12 +9,12 @@ from collections.abc import Iterator
 import polars as pl
 
 from assets.digests.links import DigestLinks
-from assets.digests.outbox import STAGE, Mail, Outbox
+from assets.digests.outbox import STAGE, Mail, Outbox, open_outbox
 from assets.digests.selection import local_instant
 from assets.erasing.requests import without_erased
 from assets.lake import Lake
 from features.schemas.catalog import USERS
-from features.schemas.insight import DIGESTS
+from features.schemas.insight import DIGEST_ITEMS, DIGESTS
 
 _KEY = ["user_id", "digest_date"]
 
@@ -48,6 +51,23 @@ def due_digests(lake: Lake, *, erasures: pl.DataFrame, not_before: dt.datetime) 
         .select("user_id", "digest_date", "due_at")
         .sort("user_id", "digest_date")
     )
+
+
+def settled_digests(lake: Lake, due: pl.DataFrame, *, as_of: dt.datetime) -> pl.DataFrame:
+    """The keys of the digests `due` (user_id, digest_date) that a run for `as_of` must leave as they are.
+
+    Their e-mails went out, or ended otherwise; or they are queued with what a run for a later instant built.
+    """
+    with open_outbox(lake, is_read_only=True) as outbox:
+        mails = due.select(_KEY).join(_known(outbox, due).select(*_KEY, "status"), on=_KEY)
+    later = (
+        lake.scan(STAGE, DIGEST_ITEMS)
+        .filter(pl.col("made_at") > as_of)
+        .select(*_KEY, is_later=pl.lit(value=True))
+        .unique()
+    )
+    known = mails.join(later.collect(), on=_KEY, how="left")
+    return known.filter((pl.col("status") != "queued") | pl.col("is_later").is_not_null()).select(_KEY)
 
 
 def with_due_instants(rows: pl.DataFrame) -> pl.DataFrame:

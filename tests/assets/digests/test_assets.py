@@ -1,5 +1,7 @@
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -7,6 +9,8 @@ import pytest
 
 from assets.digests import assets as digest_assets
 from assets.digests.assets import digests
+from assets.digests.outbox import Mail, Reply, open_outbox
+from assets.digests.rendering import render
 from assets.io import LakeIOManager
 from assets.lake import Lake
 from assets.resources import AS_OF_TAG, RunClock, Workspace
@@ -125,6 +129,73 @@ def test_a_digest_stays_after_its_hour_though_its_jobs_are_gone(tmp_path: Path) 
     first = run(tmp_path, AS_OF)
     lake_in(tmp_path, listed=[])
     assert run(tmp_path, AS_OF + dt.timedelta(hours=10)).equals(first)
+
+
+def mails_of(lake: Lake, day: dt.date, *, sent: Sequence[str] = (), queued: Sequence[str] = ()) -> None:
+    """E-mails with digests of a day in the outbox."""
+    with open_outbox(lake) as outbox:
+        mails = {user: Mail(user, day, f"<{user}>", AS_OF, 0) for user in (*sent, *queued)}
+        outbox.add(mails.values(), now=AS_OF)
+        for user in sent:
+            outbox.begin_sending(mails[user], now=AS_OF)
+            outbox.end_sent(mails[user], Reply(250), now=AS_OF)
+
+
+def job_ids(digests: pl.DataFrame, user: str, day: dt.date) -> list[str]:
+    jobs = digests.filter(user_id=user, digest_date=day)["top_jobs"].explode()
+    return jobs.drop_nulls().struct.field("job_id").to_list()
+
+
+def lake_with_a_new_job(folder: Path, listed: list[str]) -> Lake:
+    """A lake in which hh:3 was first seen three hours before AS_OF."""
+    lake = lake_in(folder, listed=listed)
+    lake.replace("catalog", JOBS, jobs([{"job_id": "hh:3", "first_seen_at": AS_OF - dt.timedelta(hours=3)}]))
+    return lake
+
+
+def test_a_digest_that_was_mailed_is_not_built_anew(tmp_path: Path) -> None:
+    evening, today = AS_OF - dt.timedelta(hours=12), AS_OF.date()
+    lake = lake_with_a_new_job(tmp_path, JOB_IDS[:1])
+    first = run(tmp_path, evening)
+    mails_of(lake, today, sent=["user 1"], queued=["user 4"])
+    lake_with_a_new_job(tmp_path, JOB_IDS)
+    for as_of in (evening, AS_OF):
+        rebuilt = run(tmp_path, as_of)
+        assert rebuilt.filter(user_id="user 1").equals(first.filter(user_id="user 1"))
+    assert job_ids(rebuilt, "user 4", today) == ["hh:1", "hh:3"]
+    # What came since the mail was built comes with the next one, and nothing twice.
+    next_day = run(tmp_path, AS_OF + dt.timedelta(days=1))
+    assert job_ids(next_day, "user 1", today + dt.timedelta(days=1)) == ["hh:3"]
+    assert job_ids(next_day, "user 4", today + dt.timedelta(days=1)) == []
+
+
+def test_jobs_of_a_digest_that_is_mailed_while_it_is_built_anew_do_not_count_as_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = lake_with_a_new_job(tmp_path, JOB_IDS[:1])
+    run(tmp_path, AS_OF - dt.timedelta(hours=12))
+    lake_with_a_new_job(tmp_path, JOB_IDS)
+
+    def render_meanwhile(*arguments: Any) -> pl.DataFrame:
+        mails_of(lake, AS_OF.date(), sent=["user 1"])
+        return render(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(digest_assets, "render", render_meanwhile)
+        run(tmp_path, AS_OF)
+    next_day = run(tmp_path, AS_OF + dt.timedelta(days=1))
+    assert job_ids(next_day, "user 1", AS_OF.date() + dt.timedelta(days=1)) == ["hh:3"]
+
+
+@pytest.mark.parametrize("hours", [2, 24, 72])
+def test_a_run_for_a_past_instant_leaves_what_is_queued(tmp_path: Path, hours: int) -> None:
+    lake = lake_in(tmp_path, listed=JOB_IDS[:1])
+    first = run(tmp_path, AS_OF)
+    assert job_ids(first, "user 1", AS_OF.date()) == ["hh:1"]
+    mails_of(lake, AS_OF.date(), queued=first["user_id"].to_list())
+    lake_in(tmp_path)
+    past = run(tmp_path, AS_OF - dt.timedelta(hours=hours))
+    assert past.filter(digest_date=AS_OF.date()).equals(first)
 
 
 def test_without_any_reader_the_table_is_empty(tmp_path: Path) -> None:
