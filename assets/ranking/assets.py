@@ -19,6 +19,7 @@ from assets.ranking.inputs import (
     encoded_jobs,
     lake_tables,
     load_fitted,
+    load_job_vectors,
     ranking_settings,
     served_settings,
 )
@@ -27,7 +28,6 @@ from assets.ranking.shards import Report, rank_feeds
 from assets.resources import SCOPE_TAG, RunClock, Scope, Workspace, draws_charts, is_partial, parse_scope
 from features.schemas.features import PREFERENCES
 from features.schemas.ranking import FALLBACK_FEEDS, FEEDS, MATCHES
-from models.fitting.job_vectors import JobVectors
 from models.ranking.diversity import topic_sketch
 from models.ranking.fallback import fallback_feeds
 from models.ranking.preparation import align
@@ -96,7 +96,7 @@ def fallback_feeds_table(
     encoded = encoded_jobs(
         jobs, job_features=job_features, skill_weights=skill_weights, preferences=nobody, as_of=clock.as_of(context)
     )
-    job_vectors = JobVectors.load(workspace.models / "training" / "job_vectors.npz")
+    job_vectors = load_job_vectors(workspace.models)
     vectors = align(job_vectors.job_ids, job_vectors.vectors, encoded.ids)
     table = fallback_feeds(encoded, topic_sketch(vectors.rows), served_settings(workspace))
     workspace.lake.replace("ranking", FALLBACK_FEEDS, table)

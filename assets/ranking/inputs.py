@@ -118,6 +118,14 @@ def load_fitted(models: Path, *, with_clusters: bool = False) -> Fitted:
     )
 
 
+def load_job_vectors(models: Path) -> JobVectors:
+    """The vectors of jobs alone. Raises NotTrainedError."""
+    path = models / "training" / "job_vectors.npz"
+    if not path.is_file():
+        raise NotTrainedError(path)
+    return JobVectors.load(path)
+
+
 def _clusters(path: Path) -> JobClusters | None:
     return JobClusters.load(path) if path.is_file() else None
 
