@@ -13,7 +13,7 @@ from assets.io import StoredTable
 from assets.lake import atomic_path
 from assets.learning.store import load_registry, update_registry
 from assets.plots import bar_chart
-from assets.ranking.checks import ASSET_CHECKS, fallback_problems
+from assets.ranking.checks import ASSET_CHECKS
 from assets.ranking.inputs import (
     clusters_path,
     encoded_jobs,
@@ -90,7 +90,7 @@ def fallback_feeds_table(
     if parse_scope(context.run.tags.get(SCOPE_TAG)) == "acted":
         stored = workspace.lake.scan("ranking", FALLBACK_FEEDS)
         n_segments = workspace.lake.n_rows("ranking", FALLBACK_FEEDS)
-        if n_segments and fallback_problems(stored, jobs).is_empty():
+        if n_segments and _shows_open_jobs(stored, jobs):
             return dg.Output(StoredTable(FALLBACK_FEEDS, n_segments), metadata={"is_kept": True})
     nobody = PREFERENCES.empty().lazy()
     encoded = encoded_jobs(
@@ -101,6 +101,13 @@ def fallback_feeds_table(
     table = fallback_feeds(encoded, topic_sketch(vectors.rows), served_settings(workspace))
     workspace.lake.replace("ranking", FALLBACK_FEEDS, table)
     return dg.Output(StoredTable(FALLBACK_FEEDS, len(table)), metadata={"n_jobs": encoded.n})
+
+
+def _shows_open_jobs(lists: pl.LazyFrame, jobs: pl.LazyFrame) -> bool:
+    """Whether all listed jobs are open, and none repeats another one. The check of the table looks at all its rules."""
+    shown = jobs.filter(pl.col("status") == "open", pl.col("duplicate_of").is_null()).select("job_id").collect()
+    listed = lists.select(pl.col("items").list.eval(pl.element().struct.field("job_id")).explode().unique()).collect()
+    return bool(listed["items"].drop_nulls().is_in(shown["job_id"].implode()).all())
 
 
 @contextmanager

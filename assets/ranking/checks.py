@@ -142,19 +142,13 @@ def _fallback_share(counts: Mapping[str, int], *, allowed: float) -> dg.AssetChe
 )
 def fallback_jobs_are_open(fallback_feeds: pl.LazyFrame, jobs: pl.LazyFrame) -> dg.AssetCheckResult:
     """Fallback feeds hold only open jobs, each once, in unbroken ranks, with scores in range."""
-    return _result(fallback_problems(fallback_feeds, jobs), {})
-
-
-def fallback_problems(fallback_feeds: pl.LazyFrame, jobs: pl.LazyFrame) -> pl.DataFrame:
-    """The rules that FALLBACK_FEEDS break, as `feed_problems` names them."""
     lists = fallback_feeds.rename({"segment": "owner"}).collect()
-    listed = lists.lazy().select(job_id=_SCORED)
     rules = feed_rules(
-        jobs=jobs.join(listed, on="job_id", how="semi"),
+        jobs=jobs.join(lists.lazy().select(job_id=_SCORED), on="job_id", how="semi"),
         interactions=INTERACTIONS.empty().lazy(),
         profiles=USER_PROFILES.empty().lazy(),
     )
-    return feed_problems(lists, rules)
+    return _result(feed_problems(lists, rules), {})
 
 
 def _open_jobs_check(stage: str, name: str, listed: pl.Expr) -> dg.AssetChecksDefinition:
