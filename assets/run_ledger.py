@@ -119,9 +119,9 @@ def nothing_new_since(
 ) -> dt.datetime | None:
     """The instant of the last run if a run of `job` for `as_of` would find nothing new; None if there may be something.
 
-    New are landed files that were not read or are due again, times that pass (a job expires, a follow-up falls due),
-    other settings, and what an unfinished run left. For the hourly job, so are users who wait for a new job, and texts
-    that wait for a vector of a new embedding model. A rollback is followed by a run.
+    New are landed files that were not read or are due again, times that pass (a job expires, say), other settings, and
+    what an unfinished run left. For the hourly job, so are follow-ups that fall due, users who wait to be ranked, and
+    texts that wait for a vector of a new embedding model. A rollback is followed by a run.
     """
     record = _read(_record(lake, job)) if job in LANDED_KINDS else {}
     if not record or _open_entries(lake):

@@ -21,10 +21,6 @@ class Clusters:
     centroids: Floats
     labels: Ints
 
-    def assign(self, vectors: Floats) -> Ints:
-        """The nearest centroid of each vector; the first of equal ones."""
-        return nearest(vectors, self.centroids)
-
 
 def cluster(vectors: Floats, *, n_clusters: int, seed: int, n_iterations: int = 8) -> Clusters:
     """k-means on unit vectors, trained on a seeded sample.
