@@ -153,19 +153,18 @@ class LayeredTable:
     ) -> int:
         """Adds a layer: all rows of some keys, and the keys (columns `by`) that have no rows now.
 
-        `n_rows_before`: how many rows all these keys had. `others` are rows of other keys, each of which has as many as
-        before; they are written frame by frame, so that memory is bounded. Returns the number of rows of the table. A
-        daily run adds no layer but folds. Raises ReplacedMeanwhileError.
+        `others` are all rows of other keys, written frame by frame, so that memory is bounded. `n_rows_before`: how
+        many rows all these keys had. Returns the number of rows of the table. A daily run adds no layer but folds.
+        Raises ReplacedMeanwhileError.
         """
         if self.upkeep.kind == "daily":
             rows = pl.concat([rows, *others])
             return self.fold(rows, pl.concat([rows.select(self.by), removed.select(self.by)]).unique(), made_of)
         manifest = self._known_manifest()
         self.table.validate(rows)
-        n_rows = manifest.n_rows + len(rows) - n_rows_before
         # With rows by other code, the table is not by one code: the next daily run computes it as a whole.
         code = manifest.code if self.upkeep.code in ("", manifest.code) else ""
-        added = manifest._replace(n_rows=n_rows, made_of=made_of, code=code)
+        added = manifest._replace(n_rows=manifest.n_rows - n_rows_before, made_of=made_of, code=code)
         gone = removed.select(self.by).unique(maintain_order=True).with_columns(pl.lit(True).alias(IS_REMOVED))
         changed = pl.concat([rows.with_columns(pl.lit(False).alias(IS_REMOVED)), gone], how="diagonal")
         same = (frame.with_columns(pl.lit(False).alias(IS_REMOVED)) for frame in others)
@@ -176,11 +175,12 @@ class LayeredTable:
         first = next(frames, None)
         if first is not None:
             path = write_part(self._folder, first, more=frames)
-            added = added._replace(sequence=sequence, layers=(*manifest.layers, path.name))
+            n_rows = added.n_rows + pq.read_metadata(path).num_rows - len(gone)
+            added = added._replace(n_rows=n_rows, sequence=sequence, layers=(*manifest.layers, path.name))
         self._write(added)
         if len(added.layers) > MAX_LAYERS:
             self.merge_layers()
-        return n_rows
+        return added.n_rows
 
     def fold(self, rows: pl.DataFrame, replaced: pl.DataFrame, made_of: Mapping[str, Any]) -> int:
         """Makes layers and `rows` part of the base of a one-file table, in the order of its key; returns its rows.

@@ -190,7 +190,7 @@ def _rank_some(run: PartialRun, tables: Tables, changes: Changes, made_of: dict[
     losing = users_losing(lake, companies["job_id"], listing, without=[users, again.gone])
     shortened = shortened_feeds(lake, losing, companies=companies, cap=run.settings.company_cap)
     feeds = chain(ranked, _timed("shortening", shortened, report.timings))
-    report.n_rows = _add(feeds_table(lake), users, again.gone, made_of, feeds=feeds)
+    report.n_rows = _add(feeds_table(lake), feeds, made_of, of=pl.concat([users, losing]), gone=again.gone)
     report.n_shortened, report.n_waiting = len(losing), len(queue.left)
     keep_waiting(lake, queue.left)
     return report
@@ -366,22 +366,17 @@ def _ranked(run: RankingRun, rows: Longs) -> tuple[pl.DataFrame, Timings]:
 
 
 def _add(
-    stored: LayeredTable,
-    users: pl.Series,
-    gone: pl.Series,
-    made_of: Mapping[str, Any],
-    *,
-    feeds: Iterable[pl.DataFrame],
+    stored: LayeredTable, feeds: Iterable[pl.DataFrame], made_of: Mapping[str, Any], *, of: pl.Series, gone: pl.Series
 ) -> int:
-    """Adds a layer without the feeds of `gone`; returns the number of feeds.
+    """Adds a layer of these feeds, `of` distinct users, and without those of `gone`; returns the number of feeds.
 
-    `feeds` are those of `users`, and of others who had one before; only some are in memory.
+    Only some of the feeds are in memory.
     """
-    touched = pl.concat([users, gone])
+    touched = pl.concat([of, gone])
     known = stored.lake.scan(_STAGE, FEEDS).select("user_id").filter(pl.col("user_id").is_in(touched.implode()))
     had = known.collect()
     lost = had.filter(pl.col("user_id").is_in(gone.implode()))
-    return stored.add(FEEDS.empty(), lost, made_of, n_rows_before=len(had) - len(users), others=feeds)
+    return stored.add(FEEDS.empty(), lost, made_of, n_rows_before=len(had), others=feeds)
 
 
 def _companies(jobs: JobTable) -> pl.DataFrame:

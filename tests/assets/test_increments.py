@@ -145,7 +145,7 @@ def test_a_layer_is_written_frame_by_frame(tmp_path: Path) -> None:
     table.replace(frame({(user, "x"): 1 for user in USERS}), {})
     nothing = frame({})
     others = iter([nothing, frame({("b", "y"): 2}), frame({("c", "z"): 3})])
-    assert table.add(frame({("a", "x"): 5}), nothing, {}, n_rows_before=1, others=others) == len(USERS)
+    assert table.add(frame({("a", "x"): 5}), nothing, {}, n_rows_before=3, others=others) == len(USERS)
     assert stored(lake).equals(frame({("a", "x"): 5, ("b", "y"): 2, ("c", "z"): 3, ("d", "x"): 1}))
     assert table.add(nothing, nothing, {"run": 2}, n_rows_before=0, others=iter([nothing])) == len(USERS)
     assert table.sequence == 1 and table.made_of == {"run": 2}

@@ -22,7 +22,7 @@ def table(tmp_path: Path) -> LayeredTable:
     made = feeds_table(Lake(tmp_path))
     made.replace(feeds("abcd", "base"), {})
     others = [feeds("bc", "first, second group"), feeds("d", "first, third group")]
-    made.add(feeds("a", "first, first group"), FEEDS.empty(), {}, n_rows_before=1, others=others)
+    made.add(feeds("a", "first, first group"), FEEDS.empty(), {}, n_rows_before=4, others=others)
     made.add(feeds("b", "second"), feeds("d", ""), {}, n_rows_before=2)
     return made
 
