@@ -56,6 +56,13 @@ def rows_of(lake: Lake, stage: str, table: Table, users: pl.Series) -> pl.DataFr
     return kept.rows.filter(pl.col("user_id").is_in(users.implode()))
 
 
+def scan_rows_of(lake: Lake, stage: str, table: Table, users: pl.Series) -> pl.LazyFrame:
+    """The same rows for a query that needs few of the columns: those of too many users to keep are read by it."""
+    if len(users) > MOST_USERS:
+        return rows_of_users(users.sort(), lake.scan(stage, table))
+    return rows_of(lake, stage, table, users).lazy()
+
+
 def keep_rows(lake: Lake, stage: str, table: Table, users: pl.Series, rows: pl.DataFrame) -> None:
     """Keeps the rows of `users`, all that the table has of them now, for those who ask next."""
     place = lake.root, f"{stage}/{table.name}"

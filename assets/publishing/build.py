@@ -20,7 +20,7 @@ from assets.lake import Lake, write_bytes
 from assets.publishing import generations
 from assets.publishing.database import write_database
 from assets.publishing.tables import Source, checksums, connect, source_record
-from assets.user_rows import rows_of
+from assets.user_rows import scan_rows_of
 from features.schemas.catalog import INTERACTIONS
 from features.schemas.features import USER_PROFILES
 from serving.contract.generation import DATABASE, MANIFEST, GenerationError, Manifest
@@ -56,8 +56,8 @@ class PublishingRun:
         if self.lake is None:
             is_wanted = pl.col("user_id").is_in(users.implode())
             return self.interactions.filter(is_wanted), self.profiles.filter(is_wanted)
-        interactions = rows_of(self.lake, "catalog", INTERACTIONS, users)
-        return interactions.lazy(), rows_of(self.lake, "features", USER_PROFILES, users).lazy()
+        interactions = scan_rows_of(self.lake, "catalog", INTERACTIONS, users)
+        return interactions, scan_rows_of(self.lake, "features", USER_PROFILES, users)
 
     @cached_property
     def config_hash(self) -> str:

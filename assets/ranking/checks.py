@@ -15,7 +15,7 @@ from assets.lake import Lake
 from assets.layers import IS_REMOVED
 from assets.ranking.listed import feeds_table, of_layers
 from assets.resources import is_partial
-from assets.user_rows import rows_of
+from assets.user_rows import scan_rows_of
 from features.schemas.catalog import INTERACTIONS, JOBS
 from features.schemas.features import USER_PROFILES
 from features.schemas.ranking import FEEDS
@@ -64,8 +64,8 @@ def check_feeds(lake: Lake, company_cap: CompanyCap, *, only_changes: bool = Fal
     interactions, profiles = lake.scan("catalog", INTERACTIONS), lake.scan("features", USER_PROFILES)
     if only_changes:
         users = keys.filter(~pl.col(IS_REMOVED))["user_id"]
-        interactions = rows_of(lake, "catalog", INTERACTIONS, users).lazy()
-        profiles = rows_of(lake, "features", USER_PROFILES, users).lazy()
+        interactions = scan_rows_of(lake, "catalog", INTERACTIONS, users)
+        profiles = scan_rows_of(lake, "features", USER_PROFILES, users)
     rules = feed_rules(
         jobs=lake.scan("catalog", JOBS), interactions=interactions, profiles=profiles, company_cap=company_cap
     )

@@ -8,7 +8,7 @@ import pytest
 from assets import user_rows
 from assets.increments import LayeredTable
 from assets.lake import Lake
-from assets.user_rows import blocks_of_users, keep_rows, rows_of
+from assets.user_rows import blocks_of_users, keep_rows, rows_of, scan_rows_of
 from features.schemas.catalog import INTERACTIONS
 
 STAGE = "catalog"
@@ -77,6 +77,17 @@ def test_rows_of_many_users_are_not_kept(lake: Lake, reads: list[list[str]], mon
     assert pairs(lake, "a", "b") == [("a", "1"), ("a", "2"), ("b", "1")]
     assert pairs(lake, "a", "b") == [("a", "1"), ("a", "2"), ("b", "1")]
     assert reads == [["a", "b"], ["a", "b"]]
+
+
+@pytest.mark.parametrize("most", [1, 2, 60_000])
+def test_a_query_over_rows_of_users_finds_the_same_rows(
+    lake: Lake, reads: list[list[str]], monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(user_rows, "MOST_USERS", most)
+    table(lake).add(interactions([("b", "9")]), INTERACTIONS.empty(), {}, n_rows_before=0)
+    found = scan_rows_of(lake, STAGE, INTERACTIONS, pl.Series("user_id", ["b", "a"])).select("user_id", "job_id")
+    assert found.sort("user_id", "job_id").collect().rows() == [("a", "1"), ("a", "2"), ("b", "1"), ("b", "9")]
+    assert len(reads) == (most > 1)  # else the query reads its columns alone
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3, 4, 100])
