@@ -94,13 +94,56 @@ _DESCRIBED_NONE = (
     r"|досвід не потрібен"
     r"|keine (?:berufs)?erfahrung (?:erforderlich|notwendig))"
 )
+# A company's or its people's years: "the company has 10 years", "команда с опытом", "empresa con 14 años".
+_ABOUT = (
+    r"(?:over |more than |nearly |almost |about |a combined |более |свыше |больше |plus de |más de |über |mehr als )*"
+)
+_HAVE = r"(?:have|has|having|with|brings?|boasts?|possess\p{L}*|combines?|share|draws? on)"
+_COMPANY_EN = (
+    r"(?:\b(?:company|firm|agency|startup|studio|group|organi[sz]ation|team)|\b(?:the|our|its) (?:\p{L}+ )?(?:business"
+    r"|founders?|specialists|staff|consultants|provider))"
+)
+_COMPANY_RU = (
+    r"(?:команда|компани(?:я|ей)|агентство|холдинг|студия|клиника|фирма|школа|группа компаний|завод|организация)"
+)
+_OWN_YEARS = (
+    rf"\bwe (?:(?:also|already|all|proudly) )?{_HAVE} {_ABOUT}\d"
+    rf"|{_COMPANY_EN}(?: of \p{{L}}+)? (?:(?:that|which|who) )?{_HAVE} {_ABOUT}\d"
+    rf"|\b(?:our|nos|unsere|nuestros|наши) {_ABOUT}\d|\d+ years (?:on|in) the market|hinter uns"
+    rf"|(?:^|[^\p{{L}}])(?:наш(?:ему|им)? опыт|мы (?:имеем|обладаем)|у нас {_ABOUT}\d|за (?:нашими )?плечами"
+    rf"|(?:наши|наша) (?:\p{{L}}+ )?(?:имеют|имеет|обладают|обладает|с опытом)"
+    rf"|{_COMPANY_RU}(?: «[^»]*»| \p{{L}}+)? (?:с|имеет|имеющ\p{{L}}+|обладает) (?:\p{{L}}+ )?опыт"
+    r"|опыт (?:работы )?(?:нашей |наших )?(?:компании|команды|агентства|сотрудников|специалистов|преподавателей)"
+    r"|наш досвід|ми маємо|(?:команда|компанія) (?:має|з) (?:\p{L}+ )?досвід)"
+    rf"|\bforte?s? de (?:ses |nos |près de )?{_ABOUT}\d|\bnous (?:avons|comptons) {_ABOUT}\d|notre expérience"
+    rf"|\b(?:entreprise|société|groupe|équipe|cabinet|agence)(?: \p{{L}}+)? (?:avec|ayant|de|a|possède) {_ABOUT}\d"
+    rf"|\bnos (?:avalan|respaldan)|\bavalad[oa]s? por|\b(?:contamos con|tenemos|contamos com|temos|vantiamo) {_ABOUT}\d"
+    rf"|\b(?:empresa|compañía|grupo|equipo|agencia|azienda)(?: \p{{L}}+)?(?: (?:de|del|en) \p{{L}}+)?"
+    rf" (?:con|com|cuenta con|tiene) {_ABOUT}\d"
+    rf"|\bwir (?:haben|verfügen über|bringen) {_ABOUT}\d|\b(?:unternehmen|firma|team|agentur|betrieb) mit {_ABOUT}\d"
+)
 # Clauses about the company, the age of people or their driving.
 _OTHER_YEARS = (
     r"[^.;,\n]*(?:на рынке|\bнам \d|нашей компани|наших специалист|наша компания|our (?:company|team|experts|history)"
     r"|\bwe've\b|we have been|years[- ]old|in business|возраст|стаж\p{L}* вожд|водительск|гаранти|years? of age|age \d"
     r"|\d[- ]years? (?:degree|diploma|contract|warranty|programme|program|visa|plan)\b|founded|на ринку|seit \d+ jahren"
-    r"|depuis \d+ ans|mit (?:über|mehr als) \d+ jahren)[^.;,\n]*"
+    rf"|depuis \d+ ans|mit (?:über|mehr als) \d+ jahren|{_OWN_YEARS})[^.;,\n]*"
     r"|(?:^|[.\n] ?)(?:with|for) (?:over|more than|nearly|almost) \d+ years[^.;\n]*"
+    # "With 10 years of experience, we lead"
+    rf"|(?:^|[.;\n] ?)(?:with|имея|avec|mit|con|com) [^.;,\n]*\d ?\+? ?{_YEAR}[^.;,\n]*"
+    r", (?:we|our|the company|мы|наш\p{L}*|nous|notre|le groupe|wir|somos|nuestr\p{L}+|nossa)\b[^.;\n]*"
+)
+# The ages of children are no experience. "С детьми от 3 лет" may be either, and counts as an age.
+_CHILDREN = (
+    r"(?:^|[^\p{L}])(?:дет(?:и|ей|ям|ьми|ях)|ребен\p{L}+|малыш\p{L}*|(?:до)?школьник\p{L}*|подростк\p{L}*|учени[кц]\p{L}*"
+    r"|діт\p{L}+|children|kids|child|toddlers|infants|babies|pupils|students|teens|teenagers|kindern?|enfants|niñ[oa]s"
+    r"|dzie(?:ci|ćmi)|bambini|crianças)"
+)
+_AGED = r"(?:от|с|from|aged?|ages|віком|від|ab|od|до|under|up to|bis)"
+_AGES = (
+    rf"{_CHILDREN}[ :(]+(?:(?:в|in|of|the|возраст\p{{L}}*|age|groups?|between|im alter von|von|zwischen|âgés|de|entre"
+    rf"|{_AGED})[ :]+)*{_N} ?(?:{_YEAR}|{_MONTH})? ?(?:{_TO}|and|et|und|y|и) ?{_N} ?-? ?(?:{_YEAR}|{_MONTH})"
+    rf"|{_CHILDREN}[ :(]+(?:(?:в|in|of|the|возраст\p{{L}}*)[ :]+)*{_AGED} {_N} ?\+? ?-? ?(?:{_YEAR}|{_MONTH})"
 )
 
 
@@ -111,7 +154,7 @@ def experience_years(stated: pl.Series, *, descriptions: pl.Series) -> pl.DataFr
     key = fold(pl.col("text")).str.replace_all(r"[^\p{L}\d]", "")
     is_silent = pl.col("text").is_null()
     lines = lines_with(pl.when(is_silent).then(pl.col("description")).str.to_lowercase(), _HINT)
-    described = fold(lines.str.replace_all("\n", ". ")).str.replace_all(_OTHER_YEARS, " ")
+    described = _numbers(fold(lines.str.replace_all("\n", ". ")).str.replace_all(_AGES, " "))
     lowest = key.replace_strict({k: v[0] for k, v in _IDS.items()}, default=None, return_dtype=pl.Float64)
     highest = key.replace_strict({k: v[1] for k, v in _IDS.items()}, default=None, return_dtype=pl.Float64)
     return (
@@ -120,7 +163,7 @@ def experience_years(stated: pl.Series, *, descriptions: pl.Series) -> pl.DataFr
             id_low=lowest,
             id_high=highest,
             is_silent=is_silent,
-            description=_numbers(described),
+            description=described.str.replace_all(_OTHER_YEARS, " "),
             text=_numbers(fold(pl.col("text"))),
         )
         .with_columns(

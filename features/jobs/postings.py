@@ -22,7 +22,7 @@ from features.vocabulary.skill_context import asking_part
 from features.vocabulary.skills import SkillVocabulary, lists_by_row
 
 # Raise it when the result for the same posting and vocabulary changes; the catalog then normalises all postings again.
-NORMALISER_VERSION = 5
+NORMALISER_VERSION = 6
 _MAX_URL_CHARACTERS = 2_000
 _MAX_TAGS = 60
 _MAX_TAG_CHARACTERS = 60

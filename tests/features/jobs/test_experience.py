@@ -103,6 +103,18 @@ _DESCRIBED = [
     ("With 30 years of experience, we lead", None, None),
     ("Join our 10 years old company with experienced people", None, None),
     ("For more than 30 years we have been building trucks.", None, None),
+    ("We have an opening for someone with 5 years of experience", 5, None),
+    ("Our ideal candidate has 5+ years of experience", 5, None),
+    ("With 5 years of experience, you will lead", 5, None),
+    ("Team leader with 5 years of experience", 5, None),
+    ("В нашу команду требуется продавец с опытом от 2 лет", 2, None),
+    ("Опыт работы в компании от 3 лет", 3, None),
+    ("Wir suchen jemanden mit 3 Jahren Erfahrung", 3, None),
+    ("Vous avez plus de 3 ans d'expérience", 3, None),
+    ("Buscamos comercial con más de 2 años de experiencia", 2, None),
+    ("Опыт работы с детьми не менее 2 лет", 2, None),
+    ("Работа с детьми 3-7 лет, опыт от 2 лет", 2, None),
+    ("At least 2 years of experience with children", 2, None),
     ("8–10+ years of product experience. At least 2 years owning machine-learning work.", 8, 10),
 ]
 
@@ -160,6 +172,18 @@ def test_descriptions_ask_for_years_in_the_languages_of_the_boards(
     ],
 )  # fmt: skip
 def test_other_years_in_descriptions_are_no_experience(description: str | None) -> None:
+    assert _described(description) == [(None, None)]
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "Опыт работы с детьми от 3 до 7 лет", "Опыт преподавания детям 5-12 лет", "Опыт с детьми в возрасте от 3 лет",
+        "Experience with children aged 2-5 years", "Experience with kids (3 to 6 years)",
+        "Erfahrung mit Kindern von 3 bis 6 Jahren", "Expérience avec des enfants de 3 à 6 ans",
+    ],
+)  # fmt: skip
+def test_the_ages_of_children_are_no_experience(description: str) -> None:
     assert _described(description) == [(None, None)]
 
 
