@@ -14,15 +14,40 @@ _REMOTE = (
     r"|à distance|a distancia|da remoto|smart working|na dálku|z domova|hemifrån|på distans|hjemmefra|etätyö|thuiswerk"
     r"|uzaktan|masofaviy|қашықтан|дистанційн"
 )
-_NO = r"(?:\bnot?\b|\bnon\b|\bnever\b|\bcannot\b|can't|isn't|\bno\b)"
-_NOT_REMOTE = (
-    rf"{_NO}[- ](?:(?:be|an?|fully|for|offered) )*(?:remot|work from home|home[- ]?office|wfh|telecommut)"
-    r"|\bremote(?:ly)?(?: work)?(?: is)?:? (?:not?\b|impossible|unavailable|isn't)"
-    r"|(?:^|[^\p{L}])(?:без|не|нет)(?: \p{L}+){0,2} (?:удален|дистанц)"
-    r"|(?:удален|дистанц)\p{L}*(?: \p{L}+)? (?:не|нет)\b"
-    r"|(?:удален|дистанц)\p{L}*(?: \p{L}+)? невозможн"
+_HOME_OFFICE = r"home[- ]?office"
+_NO = (
+    r"(?:\bnot?\b|\bnon\b|\bnever\b|\bcannot\b|can't|isn't|\bno\b|\bkein(?:e|en)?\b|\bpas de\b|\bsans\b|\bsin\b"
+    r"|\bbrak\b|\bbez\b|\bgeen\b|\bniente\b)"
 )
-_HYBRID = r"h[yií]bri[dg]|hybryd|ibrid|гибрид|гібрид|частично удален|partly remote|partial(?:ly)? remote"
+_NOT_REMOTE = (
+    rf"{_NO}[- ](?:(?:be|an?|fully|for|offered) )*(?:remot|work from home|{_HOME_OFFICE}|wfh|telecommut|telearbeit"
+    r"|t[eé]l[eé]trava|teletraba|smart working|prac\p{L}+ zdaln)"
+    rf"|\b(?:remote(?:ly)?|{_HOME_OFFICE}|t[eé]l[eé]travail|teletrabajo|smart working|praca zdalna)"
+    r"(?: (?:work|ist|leider|derzeit|is|est))*(?: ?:)? (?:not?\b|impossible|unavailable|isn't|nicht|nein|non\b|nie\b)"
+    r"|(?:^|[^\p{L}])(?:без|не|нет)(?: \p{L}+){0,2} (?:удален|дистанц)"
+    r"|(?:удален|дистанц)\p{L}*(?: \p{L}+)?(?: ?[:–—-])? (?:не|нет)\b"
+    r"|(?:удален|дистанц)\p{L}*(?: \p{L}+){0,3}(?: \([^)]*\))? (?:не (?:рассматрива|предусм|предпол|предлаг|возмож"
+    r"|планир|допуска|практик|подход)|невозможн|исключен|отсутств)"
+)
+_DAYS = r"\b[1-4](?: ?(?:-|–|to|до|bis) ?[1-4])?(?:-?х)? ?(?:days?|дн\p{L}+|день|tage?n?|jours?|días?|dni|giorni)\b"
+_A_WEEK = (
+    r"(?: ?(?:a|per|each|every|в|на|pro|in der|par|por|a la|w)? ?/? ?(?:week\b|недел|тиж|woche|semain|seman|tygod))"
+)
+_AT_HOME = (
+    rf"(?:\bremote(?:ly)?\b|{_HOME_OFFICE}|\bwfh\b|(?:work(?:ing)?|days?) (?:from|at) home|удаленк|удаленно"
+    r"|удаленн\p{L}+ (?:работ|формат|режим)|дистанционно\b|из дома|télétravail|teletrabajo|zdaln)"
+)
+# Some days of a week at home: "удалённо 1-2 дня в неделю", "2 days of home office".
+_PARTLY = rf"{_AT_HOME}[^.,;\n\d]{{0,25}}{_DAYS}{_A_WEEK}|{_DAYS}{_A_WEEK}?(?: (?:of|de|im|в|на))? {_AT_HOME}"
+_HYBRID = (
+    r"h[yií]bri[dg]|hybryd|ibrid|гибрид|гібрид|частичн\p{L}+ удален|partly remote|partial(?:ly)? remote"
+    rf"|{_DAYS}{_A_WEEK}? (?:in|at|в|im) (?:the )?(?:office|офис|büro)"
+)
+_NOT_HYBRID = (
+    r"(?:\bno|\bnot(?: an?)?|\bkein(?:e|en)?|(?:^|[^\p{L}])(?:без|не)) (?:h[yi]brid|гибрид)\p{L}*"
+    r"|гибрид\p{L}*(?: \p{L}+){0,2}(?: ?[:–—-])? (?:не|нет|невозможн\p{L}+)\b"
+    r"|\bhybrid(?: \p{L}+)? is not (?:possible|available|offered|an option)"
+)
 _ON_SITE = (
     r"on[-_ ]?site|in[-_ ]?office|\boffice\b|\bофис|\bfull_?day\b|fullday|полный день|на месте|in[- ]person"
     r"|vor ort|présentiel|sur site|presencial|in sede|in presenza|stacjonarn|na miejscu|op locatie|på plats"
@@ -55,8 +80,22 @@ _DESCRIBED_REMOTE = (
     r" (?:\p{L}+ )?remote (?:position|role|job)|полностью удаленн|100 ?% удален"
     r"|удаленный формат|удаленная работа|работа удаленно"
 )
-_DESCRIBED_HYBRID = r"hybrid (?:work|model|role|position|schedule|format)|гибридн\p{L}+ (?:формат|график|режим)"
+_DESCRIBED_HYBRID = r"hybrid (?:work|model\b|role|position|schedule|format)|гибридн\p{L}+ (?:формат|график|режим)"
 _DESCRIBED_ON_SITE = r"(?:^|[^\p{L}])работа в офисе|this is an? (?:on-?site|in-office) (?:role|position|job)"
+# Remote or hybrid are the customers, the product or an event, not the job.
+_FORMAT_OF_OTHERS = (
+    r"(?:fully|100 ?%)[- ]remote (?:and hybrid )?(?:companies|customers?|clients?|business(?:es)?|organi[sz]ations"
+    r"|startups|employers|employees|workforces?|teams|users|workers|interviews?|onboarding|hiring|recruit\p{L}+|selection)"
+    r"|(?:future|era|age|world|rise|challenges|power) of (?:(?:fully|remote|flexible|and|or) )*hybrid work\p{L}*"
+    r"|(?:experience|expertise|knowledge|background)(?: \p{L}+){0,2} (?:in|with|of) hybrid \p{L}+"
+    r"|(?:tools?|software|platforms?|products?|solutions?|technolog\p{L}+|services?|spaces?) (?:for|that \p{L}+)"
+    r" (?:\p{L}+ ){0,2}hybrid work\p{L}*"
+    r"|(?:enabl|power|transform|reinvent|reimagin|build|shap|simplif|creat|develop|train)\p{L}* (?:\p{L}+ ){0,3}hybrid"
+    r" (?:work\p{L}*|models?)"
+    r"|hybrid (?:work\p{L}* |models? )?(?:development|architectures?|training|solutions?|software|tools?|products?"
+    r"|platforms?|technolog\p{L}+|customers?|clients?|companies|teams|workers|meetings?|events?)"
+    r"|(?:мероприяти|конференци|обучени|заняти|урок|встреч|лекци|курс)\p{L}*(?: \p{L}+){0,2} в гибридном формате"
+)
 
 _FORMAT_HINT = r"remote|удален|hybrid|гибрид|офис|office|on-?site|формат работы|режим работы|work mode|work model"
 _EMPLOYMENT_HINT = (
@@ -206,9 +245,9 @@ def career_level(stated: pl.Expr) -> pl.Expr:
 def _format_of(folded: pl.Expr) -> pl.Expr:
     is_refused = folded.str.contains(_NOT_REMOTE)
     is_remote = folded.str.contains(_REMOTE) & ~is_refused
-    is_on_site = folded.str.contains(_ON_SITE)
+    is_on_site = _without_home(folded).str.contains(_ON_SITE)
     return first_true(
-        (folded.str.contains(_HYBRID) | (is_remote & is_on_site), "hybrid"),
+        (_is_hybrid(folded, _HYBRID) | (is_remote & is_on_site), "hybrid"),
         (is_remote | folded.str.contains(r"^(?:true|yes|1)$"), "remote"),
         (is_on_site | is_refused | folded.str.contains(r"^(?:false|no|0)$"), "on_site"),
     )
@@ -216,9 +255,9 @@ def _format_of(folded: pl.Expr) -> pl.Expr:
 
 def _format_in_location(folded: pl.Expr) -> pl.Expr:
     is_remote = folded.str.contains(_REMOTE) & ~folded.str.contains(_NOT_REMOTE)
-    is_on_site = folded.str.contains(_ON_SITE_PART)
+    is_on_site = _without_home(folded).str.contains(_ON_SITE_PART)
     return first_true(
-        (folded.str.contains(_HYBRID) | (is_remote & is_on_site), "hybrid"),
+        (_is_hybrid(folded, _HYBRID) | (is_remote & is_on_site), "hybrid"),
         (is_remote, "remote"),
         (is_on_site, "on_site"),
     )
@@ -226,19 +265,30 @@ def _format_in_location(folded: pl.Expr) -> pl.Expr:
 
 def _remote_or_hybrid(folded: pl.Expr, remote: str) -> pl.Expr:
     return first_true(
-        (folded.str.contains(_HYBRID), "hybrid"),
+        (_is_hybrid(folded, _HYBRID), "hybrid"),
         (folded.str.contains(remote) & ~folded.str.contains(_NOT_REMOTE), "remote"),
     )
 
 
 def _described_format(lines: pl.Expr) -> pl.Expr:
-    is_remote = lines.str.contains(_DESCRIBED_REMOTE) & ~lines.str.contains(_NOT_REMOTE)
+    own = lines.str.replace_all(_FORMAT_OF_OTHERS, " ")
+    is_remote = own.str.contains(_DESCRIBED_REMOTE) & ~lines.str.contains(_NOT_REMOTE)
     is_on_site = lines.str.contains(_DESCRIBED_ON_SITE)
     return first_true(
-        (lines.str.contains(_DESCRIBED_HYBRID) | (is_remote & is_on_site), "hybrid"),
+        (_is_hybrid(own, _DESCRIBED_HYBRID) | (is_remote & is_on_site), "hybrid"),
         (is_remote, "remote"),
         (is_on_site, "on_site"),
     )
+
+
+def _is_hybrid(text: pl.Expr, hybrid: str) -> pl.Expr:
+    is_partly = text.str.contains(_PARTLY) & ~text.str.contains(_NOT_REMOTE)
+    return text.str.replace_all(_NOT_HYBRID, " ").str.contains(hybrid) | is_partly
+
+
+def _without_home(text: pl.Expr) -> pl.Expr:
+    """The office of "home office" is no office."""
+    return text.str.replace_all(_HOME_OFFICE, " ")
 
 
 def _lines(description: pl.Series, words: str, *, where: pl.Series) -> pl.DataFrame:
