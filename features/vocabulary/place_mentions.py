@@ -1,5 +1,5 @@
 """The words of a location text that may name places, with what stands between them. What they mean together is decided
-in place_readings.
+in place_readings and place_context.
 """
 
 import re
@@ -13,6 +13,8 @@ MAX_TEXT_LENGTH = 300
 _MAX_TOKENS = 60
 _MAX_WORDS = 6
 _MAX_MENTIONS = 24
+_LONGEST_CODE = 3
+_WITH_STATES = frozenset({"US", "CA", "AU"})
 
 
 class Gap(IntEnum):
@@ -74,7 +76,23 @@ class Mention:
     meaning: Meaning
     is_code_like: bool = False  # two or three letters that can be a code only beside what it belongs to
     allows_town: bool = True
+    is_after_county: bool = False  # "Orange County, CA"
     is_ukrainian: bool = False  # after "м.", which abbreviates "town" in Ukrainian and "metro" in Russian
+
+    @property
+    def states(self) -> tuple[Region, ...]:
+        """The regions whose code it is, in the countries where people write such a code alone."""
+        return tuple(one for one in self.meaning.regions if one.is_code and one.country in _WITH_STATES)
+
+    @property
+    def is_code_of_two(self) -> bool:
+        """Whether it is the code of a country and of a state elsewhere."""
+        return self.meaning.is_country_code and not self.is_code_like and bool(self.states)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it is as short as a code ("SF")."""
+        return len(self.key) <= _LONGEST_CODE and self.key.isascii()
 
     @property
     def countries(self) -> set[str]:
@@ -148,7 +166,8 @@ _ABBREVIATED = {
 _LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "ß": "ss", "æ": "ae", "œ": "oe", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "ё": "е", "ѐ": "е"}
 )
-_FLAG = re.compile("([\U0001f1e6-\U0001f1ff])([\U0001f1e6-\U0001f1ff])")
+_FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
+_FLAG_LETTERS = {0x1F1E6 + position: letter for position, letter in enumerate("abcdefghijklmnopqrstuvwxyz")}
 _APOSTROPHES = re.compile("['’ʻ`‘ʼʹ´]")
 _CYRILLIC = re.compile("[а-я]$")
 _SHORTEST_STEM = 3
@@ -157,7 +176,7 @@ _RUSSIAN_CASES = (
     ("ии", ("ия",)), ("ию", ("ия",)), ("ах", ("ы", "и")), ("ях", ("и",)), ("а", ("", "о")), ("у", ("", "а")),
     ("ы", ("а",)), ("е", ("", "а", "ь", "о")), ("и", ("ь", "я", "а")), ("я", ("ь", "и", "е")), ("ю", ("я", "ь")),
 )  # fmt: skip
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(rf"{_FLAG.pattern}|[^\W_]+")
 
 
 def candidate_keys(tokens: Sequence[Token]) -> Iterator[str]:
@@ -171,14 +190,14 @@ def tokenised(text: str | None) -> list[Token]:
     """The words of a text with the gap before each."""
     if not text:
         return []
-    shown = _FLAG.sub(lambda flag: f", {_flag_letter(flag[1])}{_flag_letter(flag[2])} ,", text[:MAX_TEXT_LENGTH])
+    shown = _FLAG.sub(r", \g<0> ,", text[:MAX_TEXT_LENGTH])
     plain = _without_accents(shown)
     tokens: list[Token] = []
     end, segment = 0, 0
     for word in _WORD.finditer(plain):
         gap = _gap(plain[end : word.start()]) if tokens else Gap.LIST
         segment += gap != Gap.SOFT
-        key = word[0].lower().translate(_LETTERS)
+        key = word[0].translate(_FLAG_LETTERS).lower().translate(_LETTERS)
         tokens.append(Token(_ABBREVIATED.get(key, key), word[0], gap, segment))
         end = word.end()
         if len(tokens) == _MAX_TOKENS:
@@ -288,7 +307,9 @@ def _mention(
         if not allows_town and not is_named_last:
             return None
     is_code_like = False
-    if token.span == 1 and len(token.key) <= 3 and token.raw.isalpha() and token.raw.isascii():
+    if _FLAG.fullmatch(token.raw):
+        meaning = Meaning(meaning.country, is_country_code=True)
+    if token.span == 1 and len(token.key) <= _LONGEST_CODE and token.raw.isalpha() and token.raw.isascii():
         is_capital = token.raw.isupper() and not (is_shouted and token.key in _SHOUTED_WORDS and token.gap == Gap.SOFT)
         if is_surrounded and not is_last:
             return None
@@ -297,8 +318,9 @@ def _mention(
             meaning = replace(meaning, area=())
         if is_code_like and (token.gap == Gap.SOFT or not is_last) and not meaning.has_long_name:
             meaning = Meaning(towns=meaning.towns)
+    is_after_county = position > 0 and tokens[position - 1].key == "county"
     is_ukrainian = before is not None and before.key == "м"
-    return Mention(token.name, gap, meaning, is_code_like, allows_town, is_ukrainian)
+    return Mention(token.name, gap, meaning, is_code_like, allows_town, is_after_county, is_ukrainian)
 
 
 def _is_shouted(tokens: Sequence[Token]) -> bool:
@@ -342,7 +364,3 @@ def _gap(between: str) -> Gap:
     if between.strip() == "(":
         return Gap.BRACKET
     return Gap.COMMA if "," in between else Gap.SOFT
-
-
-def _flag_letter(symbol: str) -> str:
-    return chr(ord(symbol) - 0x1F1E6 + ord("A"))

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from features.vocabulary.place_context import places_of
 from features.vocabulary.place_mentions import Meaning, Token, mentions
-from features.vocabulary.place_readings import Known, Place, places_of
+from features.vocabulary.place_readings import Known, Place
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,17 @@ def merged(stated: StatedPlace, meanings: Mapping[str, Meaning]) -> list[Place]:
     in_text = mentions(stated.text, meanings)
     of_columns = _of_columns(stated, meanings)
     of_text = places_of(in_text, known)
-    places = _united(of_columns, of_text)
+    places = _united(_named(of_columns), _named(of_text))
     if known.country is not None:
         places = _country_first(places, known.country, stated.region)
-    elif not places and known.default_country is not None and not (in_text.is_worldwide or in_text.is_abroad):
+    elif not (of_columns or of_text or in_text.is_worldwide or in_text.is_abroad) and known.default_country is not None:
         places = [Place(country=known.default_country)]
     return list(dict.fromkeys(places))
+
+
+def _named(places: Sequence[Place]) -> list[Place]:
+    """Without the places of names that may mean several."""
+    return [place for place in places if place.city or place.country or place.area]
 
 
 def _of_columns(stated: StatedPlace, meanings: Mapping[str, Meaning]) -> list[Place]:

@@ -1,4 +1,4 @@
-"""What the mentions of a location text mean together: the places it names, in their order.
+"""What the mentions of a location text mean together: the text cut into places, each read by itself.
 
 A place is a run of mentions that lie in each other ("Reston, VA, USA", "USA.VA.Reston"). Of all ways to cut a text into
 places, the cheapest is taken: few places, large towns, names rather than codes.
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from features.vocabulary.place_mentions import Gap, Mention, Mentions, Region, Town
+from features.vocabulary.place_mentions import Gap, Mention, Region, Town
 
 _MAX_TOGETHER = 4  # mentions of one place
 _PLACE = 10.0  # cost of one more place, to which the costs below relate
@@ -32,12 +32,10 @@ _ODD_ORDER_COST = 1.0
 # A town alone must be of this size, in countries whose small towns have vacancies in our sources of the second one.
 _LEAST_ALONE, _LEAST_ALONE_NEARBY = 50_000, 5_000
 _NEARBY = frozenset({"RU", "KZ", "BY", "UA", "UZ", "KG", "GE", "AM", "AZ"})
-# Smaller towns beside a larger one, with nothing but a comma, are its districts.
-_LEAST_BESIDE_LARGER = 100_000
 # Of two towns of one name, the larger must outweigh the other by this much to be the one that is meant.
 _CLEAR_WITHIN_COUNTRY, _CLEAR_BETWEEN_COUNTRIES = 3.0, 1.5
 _CLEAR_BETWEEN_REGIONS = 10.0
-_SAME_COUNTRY_WEIGHT, _SAME_REGION_WEIGHT, _DEFAULT_COUNTRY_WEIGHT = 10.0, 30.0, 30.0
+_DEFAULT_COUNTRY_WEIGHT = 30.0
 CITY_STATES = frozenset({"SG", "HK", "MO", "MC", "LU", "GI", "DJ", "SM", "VA"})
 
 
@@ -71,11 +69,14 @@ _Kind = tuple[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class Reading:
+    """Mentions as one place, and the towns that it may be, the likeliest first."""
+
     cost: float
     place: Place
     towns: tuple[Town, ...] = ()
     gap: Gap = Gap.LIST  # before its first mention
+    code: Mention | None = None  # of a country and of a state, alone: what it means depends on the places around
 
     @property
     def is_alias_alone(self) -> bool:
@@ -83,16 +84,9 @@ class _Reading:
         return bool(self.towns) and not self.place.is_stated and not self.towns[0].is_own_name
 
 
-def places_of(mentions: Mentions, known: Known) -> list[Place]:
-    """The places that the mentions name, in their order, each once."""
-    readings = _cut(mentions.found, known)
-    readings = [_in_context(one, readings, known) for one in readings]
-    return list(dict.fromkeys(one.place for one in _without_districts(_without_word_runs(readings))))
-
-
-def _cut(found: Sequence[Mention], known: Known) -> list[_Reading]:
+def cut(found: Sequence[Mention], known: Known) -> list[Reading]:
     """The cheapest way to cut the mentions into places, some of them skipped."""
-    best: list[tuple[float, list[_Reading]]] = [(0.0, [])]
+    best: list[tuple[float, list[Reading]]] = [(0.0, [])]
     for end in range(1, len(found) + 1):
         alone = _cheapest(found[end - 1 : end], known)
         before, kept = best[end - 1]
@@ -107,9 +101,11 @@ def _cut(found: Sequence[Mention], known: Known) -> list[_Reading]:
     return best[-1][1]
 
 
-def _cheapest(group: Sequence[Mention], known: Known) -> _Reading | None:
+def _cheapest(group: Sequence[Mention], known: Known) -> Reading | None:
     """The cheapest reading of mentions as one place; None if they lie not in each other."""
     is_alone = len(group) == 1
+    if is_alone and group[0].is_code_of_two:
+        return Reading(_PLACE + _COUNTRY_CODE_COST, Place(), gap=group[0].gap, code=group[0])
     around = frozenset() if is_alone else frozenset(country for one in group for country in one.countries)
     kinds = [_kinds(one, is_alone=is_alone, around=around) for one in group]
     cheapest = None
@@ -126,7 +122,7 @@ def _cheapest(group: Sequence[Mention], known: Known) -> _Reading | None:
     return replace(cheapest, gap=group[0].gap)
 
 
-def _unless_namesake(reading: _Reading, regions: Sequence[Region]) -> _Reading:
+def _unless_namesake(reading: Reading, regions: Sequence[Region]) -> Reading:
     """A town or region alone that shares its name with another region may be either: only what both say is kept."""
     place = reading.place
     people = reading.towns[0].population if reading.towns else 0.0
@@ -159,12 +155,12 @@ def _kinds(mention: Mention, *, is_alone: bool, around: frozenset[str]) -> list[
             kinds.append(("region", one))
     if meaning.towns and mention.allows_town:
         kinds.append(("town", meaning.towns))
-    if not is_alone and (meaning.towns or meaning.has_long_name) and mention.allows_town:
+    if not is_alone and (meaning.towns or meaning.has_long_name) and mention.allows_town and not mention.is_short:
         kinds.append(("?", None))
     return kinds
 
 
-def _reading(group: Sequence[Mention], kinds: Sequence[_Kind], known: Known) -> _Reading | None:
+def _reading(group: Sequence[Mention], kinds: Sequence[_Kind], known: Known) -> Reading | None:
     """These mentions as one place if they are these kinds; None if that contradicts itself or `known`."""
     part = {name: (value, one) for (name, value), one in zip(kinds, group, strict=True)}
     if "area" in part:
@@ -184,9 +180,9 @@ def _reading(group: Sequence[Mention], kinds: Sequence[_Kind], known: Known) -> 
     if "?" in part:
         wider = [one.meaning for name, (_, one) in part.items() if name != "?"]
         which = "country" if region is None else "region" if any(one.has_long_name for one in wider) else "code"
-        return _Reading(cost + _UNKNOWN_TOWN_COST[which], place) if where else None
+        return Reading(cost + _UNKNOWN_TOWN_COST[which], place) if where else None
     if "town" not in part:
-        return _Reading(cost, _city_state(place, group[0]) if is_alone else place)
+        return Reading(cost, _city_state(place, group[0]) if is_alone else place)
     return _town_reading(part["town"][1], cost=cost, country=country, region=region, known=known, is_alone=is_alone)
 
 
@@ -195,11 +191,11 @@ def _wider(part: Mapping[str, tuple[object, Mention]]) -> tuple[str | None, Regi
     return country if isinstance(country, str) else None, region if isinstance(region, Region) else None
 
 
-def _in_area(group: Sequence[Mention], kinds: Sequence[_Kind], known: Known) -> _Reading | None:
+def _in_area(group: Sequence[Mention], kinds: Sequence[_Kind], known: Known) -> Reading | None:
     """An area alone is a place; around a place that lies in it, it says nothing new."""
     area = next(one.meaning.area for one, (name, _) in zip(group, kinds, strict=True) if name == "area")
     if len(group) == 1:
-        return _Reading(_PLACE, Place(area=area, is_stated=True))
+        return Reading(_PLACE, Place(area=area, is_stated=True))
     others = [(one, kind) for one, kind in zip(group, kinds, strict=True) if kind[0] != "area"]
     inner = _reading([one for one, _ in others], [kind for _, kind in others], known)
     return replace(inner, cost=inner.cost + _CODE_COST / 2) if inner and inner.place.country in area else None
@@ -207,8 +203,8 @@ def _in_area(group: Sequence[Mention], kinds: Sequence[_Kind], known: Known) -> 
 
 def _town_reading(
     mention: Mention, *, cost: float, country: str | None, region: Region | None, known: Known, is_alone: bool
-) -> _Reading | None:
-    towns = [
+) -> Reading | None:
+    found = [
         town
         for town in mention.meaning.towns
         if (country is None or town.country == country)
@@ -217,12 +213,12 @@ def _town_reading(
     ]
     if country is None:
         if known.country is not None:
-            towns = [town for town in towns if town.country == known.country]
+            found = [town for town in found if town.country == known.country]
         elif is_alone:
-            towns = [town for town in towns if _is_large_enough(town, known)]
-    if not towns:
+            found = [town for town in found if _is_large_enough(town, known)]
+    if not found:
         return None
-    towns.sort(key=lambda town: (-town.weight * _factor(town, known), town.country, town.region or "", town.latitude))
+    towns = likeliest_first(found, known)
     best = towns[0]
     cost += max(0.0, 6 - math.log10(max(best.population, 1))) * _COST_PER_TENTH
     cost += 0 if best.is_own_name else _ALIAS_COST
@@ -232,10 +228,17 @@ def _town_reading(
         cost += _COUNTRY_NAMESAKE_COST
     elif any(not one.is_code and one.name != best.region for one in meaning.regions):
         cost += _REGION_NAMESAKE_COST
-    return _Reading(cost, _place_of(towns, country=country, region=region, known=known), tuple(towns))
+    return Reading(cost, place_of(towns, country=country, region=region, known=known), tuple(towns))
 
 
-def _place_of(towns: Sequence[Town], *, country: str | None, region: Region | None, known: Known) -> Place:
+def likeliest_first(towns: Iterable[Town], known: Known) -> list[Town]:
+    """The towns in the order of their weights, those of the feed's country weighing more."""
+    return sorted(
+        towns, key=lambda town: (-town.weight * _factor(town, known), town.country, town.region or "", town.latitude)
+    )
+
+
+def place_of(towns: Sequence[Town], *, country: str | None, region: Region | None, known: Known) -> Place:
     """The first town; without region and coordinates, or even country, if another of its name is as likely."""
     best = towns[0]
     weights = [town.weight * _factor(town, known) for town in towns]
@@ -261,63 +264,6 @@ def _place_of(towns: Sequence[Town], *, country: str | None, region: Region | No
     if not is_clear:
         return where
     return replace(where, region=best.region, latitude=best.latitude, longitude=best.longitude)
-
-
-def _in_context(one: _Reading, readings: Iterable[_Reading], known: Known) -> _Reading:
-    """A town whose country the text leaves open, read again with the countries and regions that other places state."""
-    if not one.towns or one.place.is_stated or known.country is not None:
-        return one
-    others = [other.place for other in readings if other is not one and other.place.is_stated]
-    countries, regions = {place.country for place in others}, {place.region for place in others if place.region}
-    if not others:
-        return one
-    towns = [
-        replace(
-            town,
-            weight=town.weight
-            * (_SAME_COUNTRY_WEIGHT if town.country in countries else 1)
-            * (_SAME_REGION_WEIGHT if town.region in regions and town.country in countries else 1),
-        )
-        for town in one.towns
-    ]
-    towns.sort(key=lambda town: (-town.weight * _factor(town, known), town.country, town.region or "", town.latitude))
-    return replace(one, place=_place_of(towns, country=None, region=None, known=known))
-
-
-def _without_word_runs(readings: Sequence[_Reading]) -> list[_Reading]:
-    """Drops two names with only a space between them if one is no more than an alias: "Königsberg Düsseldorf"."""
-    pairs = [
-        index
-        for index in range(1, len(readings))
-        if readings[index].gap == Gap.SOFT and (readings[index].is_alias_alone or readings[index - 1].is_alias_alone)
-    ]
-    dropped = {place for index in pairs for place in (index - 1, index)}
-    return [one for index, one in enumerate(readings) if index not in dropped]
-
-
-def _without_districts(readings: Sequence[_Reading]) -> list[_Reading]:
-    """Drops small towns beside a larger one with nothing but a comma between them, unless they lie in its region."""
-    kept = []
-    for index, one in enumerate(readings):
-        place = one.place
-        is_small = bool(one.towns) and not place.is_stated and place.population < _LEAST_BESIDE_LARGER
-        chain = _chain(readings, index)
-        largest = max((other.place for other in chain), key=lambda other: other.population)
-        is_district = is_small and largest.population > place.population
-        if not is_district or (place.country, place.region) == (largest.country, largest.region):
-            kept.append(one)
-    return kept
-
-
-def _chain(readings: Sequence[_Reading], index: int) -> Sequence[_Reading]:
-    """The readings around one that no mark of a list separates from it."""
-    start = index
-    while start > 0 and readings[start].gap != Gap.LIST:
-        start -= 1
-    end = index + 1
-    while end < len(readings) and readings[end].gap != Gap.LIST:
-        end += 1
-    return readings[start:end]
 
 
 def _city_state(place: Place, mention: Mention) -> Place:

@@ -1,7 +1,7 @@
 """The gazetteer: canonical names and coordinates of cities, regions and countries, from texts in many languages.
 
-How a text is read is in place_mentions and place_readings. Distances and remote work are handled elsewhere. Towns come
-from GeoNames (see data/vocabulary/README.md).
+How a text is read is in place_mentions, place_readings and place_context. Distances and remote work are handled
+elsewhere. Towns come from GeoNames (see data/vocabulary/README.md).
 """
 
 from collections import defaultdict

@@ -173,6 +173,29 @@ def test_the_country_of_the_feed_gives_way_to_a_stated_place() -> None:
     assert place(text="Paris", default_country="US")[1] == "FR"
 
 
+@pytest.mark.parametrize(
+    ("text", "home", "region", "country"),
+    [
+        ("Remote, CA", "US", "California", "US"),
+        ("Remote, CA", "CA", None, "CA"),
+        ("Remote, CA", "GB", None, None),
+        ("Inland Empire, CA", "US", "California", "US"),
+        ("Remote - IL", "IL", None, "IL"),
+        ("Remote, GA", "US", "Georgia", "US"),
+        ("Remote, DE", "DE", None, "DE"),
+        ("Remote, PL", "US", None, "PL"),
+        ("LA", "US", None, "US"),
+    ],
+)
+def test_a_code_of_a_state_and_a_country_is_that_of_the_feed(
+    text: str, home: str, region: str | None, country: str | None
+) -> None:
+    row = PLACES.resolve(pl.DataFrame({"text": [text], "default_country": [home]})).row(0, named=True)
+    assert (row["region"], row["country"]) == (region, country)
+    stated = PLACES.resolve(pl.DataFrame({"text": [text], "country": [home]})).row(0, named=True)
+    assert stated["country"] == home
+
+
 def test_what_two_towns_share_is_kept_and_the_rest_unknown() -> None:
     found = PLACES.resolve(pl.DataFrame({"text": ["Springfield", "Springfield, IL", "Cambridge", "Punjab"]}))
     assert found.select("city", "region", "country").rows() == [
