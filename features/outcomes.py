@@ -59,10 +59,32 @@ def _interval(successes: str) -> tuple[pl.Expr, pl.Expr]:
 def match_quality(reactions: pl.DataFrame) -> pl.DataFrame:
     """MATCH_QUALITY of shown jobs (rows of query insight/reactions); those that are not in the feed have no score.
 
-    Precision and recall are of the rule "at least match_percent": 0 jobs above it give no precision. F1 is their
+    Over all surfaces a user and job count once, by the first score that the user was shown, wherever the user acted.
+    """
+    # The rows are sorted by user and job, and few pairs are on several surfaces: only those are sorted and grouped.
+    is_other = [pl.col(name).ne_missing(pl.col(name).shift()) for name in ("user_id", "job_id")]
+    number = pl.any_horizontal(is_other).cum_sum()  # from 1
+    pairs = reactions.select(*_SLICES, "match_percent", "user_group", "is_positive", "shown_at", pair=number)
+    pair, is_unscored = pl.col("pair"), pl.col("match_percent").is_null()
+    is_repeated = (pair == pair.shift(1, fill_value=0)) | (pair == pair.shift(-1, fill_value=0))
+    repeated = pairs.filter(is_repeated).sort("pair", is_unscored, "shown_at", "surface").group_by("pair")
+    once = repeated.agg(pl.exclude("is_positive").first(), pl.col("is_positive").any())
+    everywhere = [rows.with_columns(surface=pl.lit(EVERY)) for rows in (pairs.filter(~is_repeated), once)]
+    return _quality(pl.concat([_counts(rows) for rows in (reactions, *everywhere)]))
+
+
+def score_quality(judged: pl.DataFrame) -> pl.DataFrame:
+    """MATCH_QUALITY of trials: recipe, arm, surface, match_percent, user_group, is_positive."""
+    return _quality(_counts(judged))
+
+
+def _quality(counts: pl.DataFrame) -> pl.DataFrame:
+    """MATCH_QUALITY of `_counts`.
+
+    Precision and recall are of the rule "at least match_percent": 0 trials above it give no precision. F1 is their
     harmonic mean (van Rijsbergen, 1979). The top band holds 100 too.
     """
-    counted = _bands(reactions)
+    counted = _bands(counts)
     slices = list(_SLICES)
     bands = pl.DataFrame({"band": range(0, 100, BAND_PERCENT)}, schema={"band": counted.schema["band"]})
     n, good = pl.col("n_shown"), pl.col("n_positive")
@@ -84,11 +106,10 @@ def match_quality(reactions: pl.DataFrame) -> pl.DataFrame:
     return MATCH_QUALITY.conform(table).sort(list(MATCH_QUALITY.key))
 
 
-def _bands(reactions: pl.DataFrame) -> pl.DataFrame:
-    """Counts per slice and band of the match score, with the sums over groups of users that `_interval` takes."""
-    n_shown, n_positive = pl.col("n_shown"), pl.col("n_positive")
-    counts = (
-        reactions.drop_nulls("match_percent")
+def _counts(judged: pl.DataFrame) -> pl.DataFrame:
+    """Trials with a score and their successes per slice, band of the match score and group of users."""
+    return (
+        judged.drop_nulls("match_percent")
         .with_columns(band=(pl.col("match_percent") // BAND_PERCENT * BAND_PERCENT).clip(0, 100 - BAND_PERCENT))
         .group_by(*_SLICES, "band", "user_group")
         .agg(
@@ -97,9 +118,14 @@ def _bands(reactions: pl.DataFrame) -> pl.DataFrame:
             percent=pl.col("match_percent").cast(pl.Int64).sum(),
         )
     )
+
+
+def _bands(counts: pl.DataFrame) -> pl.DataFrame:
+    """`_counts` per slice and band, with the sums over groups of users that `_interval` takes."""
+    n_shown, n_positive = pl.col("n_shown"), pl.col("n_positive")
     sliced = pl.concat(
-        counts.with_columns(pl.lit(EVERY).alias(name) for name in _SLICES if name not in kept)
-        for kept in ((), ("recipe",), ("recipe", "arm"), ("surface",), ("recipe", "surface"), _SLICES)
+        counts.with_columns(pl.lit(EVERY).alias(name) for name in summed)
+        for summed in ((), ("arm",), ("recipe", "arm"))
     )
     return (
         sliced.group_by(*_SLICES, "band", "user_group")

@@ -7,7 +7,7 @@ import polars as pl
 from features.applications.funnel import STEPS
 from features.hashing import stable_hash
 from features.metrics import EVERY, MIN_USERS, USER_GROUPS
-from features.outcomes import match_quality
+from features.outcomes import score_quality
 from features.schemas.insight import APPLICATION_QUALITY
 
 OUTCOMES = ("interview", "offer")
@@ -30,7 +30,7 @@ def application_quality(
         applications.drop_nulls(["match_percent", "applied_at"])
         .filter(pl.col("applied_at") + TIME_TO_COME <= as_of)
         .join(shown.select(*_KEY, "recipe", "arm"), on=_KEY)
-        .with_columns(surface=pl.lit("feed"))
+        .with_columns(surface=pl.lit(EVERY))
     )
     groups = pl.Series("user_group", stable_hash(scored["user_id"], _SALT) % USER_GROUPS, dtype=pl.UInt64)
     known = scored.with_columns(groups)
@@ -43,7 +43,7 @@ def application_quality(
 
 
 def _of_outcome(judged: pl.DataFrame, outcome: str) -> pl.DataFrame:
-    bands = match_quality(judged).filter(pl.col("surface") == EVERY).drop("surface")
+    bands = score_quality(judged).drop("surface")
     slices = ["recipe", "arm"]
     distance = (pl.col("mean_match_percent") / 100 - pl.col("positive_share")).abs() * pl.col("n")
     error = (distance.sum() / pl.col("n").sum()).over(slices).fill_nan(None).round(6)

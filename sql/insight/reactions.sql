@@ -39,7 +39,7 @@ reactions as (
     group by user_id, job_id, surface
 )
 select
-    first_shown.* exclude (shown_at),
+    first_shown.*,
     hash(user_id) % $user_groups as user_group,
     coalesce(reactions.is_clicked, false) as is_clicked,
     coalesce(reactions.is_applied, false) as is_applied,

@@ -11,10 +11,31 @@ from features.schemas.insight import MATCH_QUALITY, SUCCESS_PATTERNS
 
 
 def shown(rows):
+    """Jobs that a user was shown, each first in the feed, then in the digest."""
     schema = {"recipe": pl.String, "match_percent": pl.Int32, "is_positive": pl.Boolean}
-    made = pl.DataFrame(rows, schema=schema, orient="row")
-    surface = pl.when(pl.int_range(pl.len()) % 2 == 0).then(pl.lit("feed")).otherwise(pl.lit("digest"))
-    return made.with_columns(arm=pl.lit("b"), surface=surface, user_group=pl.int_range(pl.len()) % USER_GROUPS)
+    number = pl.int_range(pl.len())
+    surface = pl.when(number % 2 == 0).then(pl.lit("feed")).otherwise(pl.lit("digest"))
+    return pl.DataFrame(rows, schema=schema, orient="row").with_columns(
+        arm=pl.lit("b"),
+        surface=surface,
+        user_group=number // 2 % USER_GROUPS,
+        user_id=pl.lit("u"),
+        job_id=pl.format("j{}", number // 2),
+        shown_at=pl.datetime(2026, 3, 1) + pl.duration(hours=number),
+    )
+
+
+def judged(rows, recipe, surface):
+    """Score and success of what a slice counts: over all surfaces each job once."""
+    if surface != "all":
+        trials = rows[("feed", "digest").index(surface) :: 2]
+    else:
+        trials = []
+        for start in range(0, len(rows), 2):
+            both = rows[start : start + 2]
+            name, percent, _ = next((row for row in both if row[1] is not None), both[0])
+            trials.append((name, percent, any(good for _, _, good in both)))
+    return [(percent, good) for name, percent, good in trials if percent is not None and recipe in (name, "all")]
 
 
 shown_jobs = st.lists(
@@ -27,13 +48,7 @@ def test_every_threshold_has_the_precision_recall_and_f1_of_a_slow_count(rows):
     table = match_quality(shown(rows))
     MATCH_QUALITY.validate(table)
     for row in table.iter_rows(named=True):
-        of_recipe = [
-            (p, good)
-            for number, (recipe, p, good) in enumerate(rows)
-            if p is not None
-            and row["recipe"] in (recipe, "all")
-            and row["surface"] in (("feed", "digest")[number % 2], "all")
-        ]
+        of_recipe = judged(rows, row["recipe"], row["surface"])
         above = [good for p, good in of_recipe if p >= row["match_percent"]]
         n_good = sum(good for _, good in of_recipe)
         precision = sum(above) / len(above) if above else None
@@ -45,7 +60,8 @@ def test_every_threshold_has_the_precision_recall_and_f1_of_a_slow_count(rows):
 
 
 def test_bands_show_how_often_their_jobs_succeed():
-    table = match_quality(shown([("match", 91, True), ("match", 100, False), ("match", 15, False)]))
+    rows = [("match", 91, True), ("match", None, False), ("match", None, False), ("match", 100, False)]
+    table = match_quality(shown([*rows, ("match", 15, False)]))
     found = (
         table.filter(recipe="match", arm="all", surface="all")
         .select("match_percent", "n", "mean_match_percent", "positive_share")
@@ -58,6 +74,19 @@ def test_bands_show_how_often_their_jobs_succeed():
     heads = (("all", "all"), ("match", "all"), ("match", "b"))
     expected = [(*head, surface) for head in heads for surface in ("all", "digest", "feed")]
     assert table.select(slices).unique().sort(slices).rows() == expected
+
+
+def test_a_job_of_feed_and_digest_counts_once_over_all_surfaces():
+    table = match_quality(shown([("match", 80, False), ("hybrid", 95, True)]).reverse())
+    counted = table.filter(pl.col("n") > 0, arm="all").select("recipe", "surface", "match_percent", "n", "n_positive")
+    assert counted.rows() == [
+        ("all", "all", 80, 1, 1),
+        ("all", "digest", 90, 1, 1),
+        ("all", "feed", 80, 1, 0),
+        ("hybrid", "digest", 90, 1, 1),
+        ("match", "all", 80, 1, 1),
+        ("match", "feed", 80, 1, 0),
+    ]
 
 
 def pattern(**changes):

@@ -14,6 +14,7 @@ from assets.insight.queries import Period, reactions
 from assets.io import LakeIOManager
 from assets.publishing.full import publish_full
 from assets.resources import AS_OF_TAG, RunClock, Workspace
+from features.outcomes import match_quality
 from features.schemas.bronze import EVENTS
 from features.schemas.insight import EXPOSURES
 from features.schemas.ranking import FEEDS
@@ -264,3 +265,5 @@ def test_reactions_are_what_the_user_did_where_the_job_was_shown(workspace):
         (JOB_IDS[1], "match", 50, False, False, True),
         (JOB_IDS[2], "match", 50, False, False, False),
     ]
+    quality = match_quality(table).filter(recipe="all", surface="all")
+    assert quality.filter(pl.col("n") > 0).select("match_percent", "n", "n_positive").rows() == [(50, 2, 1), (80, 1, 1)]
