@@ -48,9 +48,13 @@ class Counts:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The figures of one run: `per_user` and SUMMARY of all lists, RELIABILITY of the recipes' match scores."""
+    """The figures of one run: `per_user` and SUMMARY of all lists, RELIABILITY of the recipes' match scores.
+
+    `pairs_digest` is that of the judged pairs.
+    """
 
     counts: Counts
+    pairs_digest: str
     per_user: pl.DataFrame
     summary: pl.DataFrame
     calibration: pl.DataFrame
@@ -83,7 +87,8 @@ def evaluate(
     lists |= baseline_lists(run, chosen, known, weights=weights, n_users_of_job=held_out.n_users_of_job, als=als)
     on_step("metrics and intervals")
     per_user, summary = _judge(lists, held_out, seed=seed)
-    return Evaluation(counts, per_user, summary, _calibration(lists, held_out), recipes, settings.default_recipe)
+    calibration, digest = _calibration(lists, held_out), judging.pairs_digest(held_out)
+    return Evaluation(counts, digest, per_user, summary, calibration, recipes, settings.default_recipe)
 
 
 def _settings(workspace: Workspace) -> Settings:

@@ -1,7 +1,6 @@
 """The files of an evaluation, `evaluation/<run>/`: what was held out, the figures, and the report."""
 
 import datetime as dt
-import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
@@ -26,7 +25,7 @@ class EvaluationRunError(JobfeedError, ValueError):
 
 @dataclass(frozen=True)
 class About:
-    """What a run held out and how: `holdout` is a sentence, `truth_digest` the same for equal truths and users."""
+    """What a run held out and how: `holdout` is a sentence, `pairs_digest` is that of the judged pairs."""
 
     name: str
     holdout: str
@@ -34,17 +33,10 @@ class About:
     as_of: dt.datetime
     until: dt.datetime
     seed: int
-    truth_digest: str
+    pairs_digest: str
     recipes: tuple[str, ...]
     default_recipe: str
     counts: Counts
-
-
-def truth_digest(per_user: pl.DataFrame) -> str:
-    """Equal for runs that judge the same users by equally many held-out interactions."""
-    judged = per_user.select("user_id", "n_held_out").unique().sort("user_id")
-    lines = "\n".join(f"{user}\t{n}" for user, n in judged.iter_rows())
-    return hashlib.blake2b(lines.encode(), digest_size=8).hexdigest()
 
 
 def run_folder(evaluations: Path, name: str) -> Path:
@@ -82,9 +74,14 @@ def compare(evaluations: Path, before: str, after: str, *, seed: int) -> pl.Data
     for name in (before, after):
         folder = run_folder(evaluations, name)
         try:
-            digests.append(json.loads((folder / ABOUT_FILE).read_bytes())["truth_digest"])
+            digests.append(json.loads((folder / ABOUT_FILE).read_bytes())["pairs_digest"])
             rows.append(pl.read_parquet(folder / USERS_FILE, columns=["user_id", "list", *USER_METRICS], glob=False))
-        except (OSError, ValueError, KeyError, pl.exceptions.PolarsError) as error:
+        except KeyError as error:
+            raise EvaluationRunError(
+                f"{name} is of an older version, which did not keep what was held out; to compare it, make it again: "
+                "`jobfeed evaluate` on the same data with the same hold-out and seed"
+            ) from error
+        except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             known = sorted(path.parent.name for path in evaluations.glob(f"*/{ABOUT_FILE}"))
             raise EvaluationRunError(f"run {name!r} can't be read ({error}); runs are {known}") from error
     if digests[0] != digests[1]:

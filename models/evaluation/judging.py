@@ -3,6 +3,7 @@
 Lists are (U, n) rows of the open jobs, best first, -1 padded. No list is made here.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -44,6 +45,14 @@ class HeldOut:
     n_users_of_job: Longs
     n_users_before: int
     job_vectors: Floats
+
+
+def pairs_digest(held_out: HeldOut) -> str:
+    """Equal for the same held-out pairs of user and job, in whatever order users and jobs are."""
+    truth = held_out.truth.tocoo()
+    users, jobs = held_out.user_ids.gather(truth.row), held_out.job_ids.gather(truth.col)
+    lines = "\n".join(sorted(f"{user}\t{job}" for user, job in zip(users, jobs, strict=True)))
+    return hashlib.blake2b(lines.encode(), digest_size=8).hexdigest()
 
 
 def is_held_out(listed: Ints, truth: Csr) -> Bools:

@@ -101,7 +101,7 @@ def _judge(replay: "Replay", folder: Path, what: str, sampling: tuple[int, int],
     """Judges the lists of the replay, writes the results into `folder` and returns them."""
     from assets.evaluation.evaluation import evaluate as judge
     from assets.evaluation.report import render_report
-    from assets.evaluation.results import About, truth_digest, write_results
+    from assets.evaluation.results import About, write_results
     from pipelines.running import run_features_and_models
 
     _step(f"features and models as of {replay.as_of:%Y-%m-%d %H:%M} UTC")
@@ -116,7 +116,7 @@ def _judge(replay: "Replay", folder: Path, what: str, sampling: tuple[int, int],
         as_of=replay.as_of,
         until=replay.until,
         seed=seed,
-        truth_digest=truth_digest(found.per_user),
+        pairs_digest=found.pairs_digest,
         recipes=found.recipes,
         default_recipe=found.default_recipe,
         counts=found.counts,

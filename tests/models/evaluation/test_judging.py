@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -5,15 +7,24 @@ import pytest
 from models.arrays import Ints, csr_of_ones
 from models.evaluation.bootstrap import resampled_counts
 from models.evaluation.comparing import paired_differences
-from models.evaluation.judging import LIST_LENGTH, LIST_METRICS, SUMMARY, USER_METRICS, HeldOut, per_user, summarise
+from models.evaluation.judging import (
+    LIST_LENGTH,
+    LIST_METRICS,
+    SUMMARY,
+    USER_METRICS,
+    HeldOut,
+    pairs_digest,
+    per_user,
+    summarise,
+)
 
 USERS, N_JOBS = ["anna", "boris", "clara"], 30
 # anna took to jobs 0 and 5, boris to 5, clara to 7 and 29.
 TRUTH = [(0, 0), (0, 5), (1, 5), (2, 7), (2, 29)]
 
 
-def world() -> HeldOut:
-    rows, columns = np.array(TRUTH).T
+def world(truth: list[tuple[int, int]] = TRUTH) -> HeldOut:
+    rows, columns = np.array(truth).T
     vectors = np.random.default_rng(1).normal(size=(N_JOBS, 4)).astype(np.float32)
     return HeldOut(
         user_ids=pl.Series(USERS),
@@ -83,3 +94,11 @@ def test_paired_differences_are_those_of_the_same_users() -> None:
     same = paired_differences(before, before, seed=1)
     assert set(same["difference"].fill_nan(0.0)) == {0.0}
     assert paired_differences(before, before.with_columns(list=pl.lit("other")), seed=1).is_empty()
+
+
+def test_the_digest_is_of_the_judged_pairs_whatever_their_order() -> None:
+    same = world([(2 - user, N_JOBS - 1 - job) for user, job in TRUTH])
+    same = replace(same, user_ids=same.user_ids.reverse(), job_ids=same.job_ids.reverse())
+    other_job = world([*TRUTH[:-1], (2, 28)])
+    assert pairs_digest(same) == pairs_digest(world())
+    assert pairs_digest(other_job) != pairs_digest(world()), "as many jobs of the same users"

@@ -74,9 +74,12 @@ def test_two_configurations_are_compared_user_by_user(tmp_path: Path, monkeypatc
     assert done.exit_code == 0, done.output
     assert "match" in done.output and "marketplace" not in done.output, "only lists that both runs have"
     about = json.loads((second / "run.json").read_text())
-    (second / "run.json").write_text(json.dumps({**about, "truth_digest": "other"}))
+    (second / "run.json").write_text(json.dumps({**about, "pairs_digest": "other"}))
     refused = evaluate(tmp_path / "data", "--compare", "before", second.name)
     assert refused.exit_code == 1 and "judged different users" in refused.output
+    (second / "run.json").write_text(json.dumps({name: about[name] for name in about if name != "pairs_digest"}))
+    older = evaluate(tmp_path / "data", "--compare", "before", second.name)
+    assert older.exit_code == 1 and f"{second.name} is of an older version" in older.output
     unknown = evaluate(tmp_path / "data", "--compare", "before", "never")
     assert unknown.exit_code == 1 and "before" in unknown.output
 
