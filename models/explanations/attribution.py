@@ -19,13 +19,14 @@ from models.explanations.references import (
 from models.explanations.similarity import OF_ONE_ROLE, common_share, reads_as_similar
 from models.kernels.dense_rows import strongest_of_columns
 from models.kernels.sparse_rows import History, lookup, most_similar, rarest_common
+from models.ranking.collaborative import taste_shares
 from models.ranking.context import KIND_APPLIED, KIND_SAVED, KIND_VIEWED, CandidatePairs
 from models.ranking.feed_rows import RankedItems
 from models.ranking.retrieval import RETRIEVERS
 from models.ranking.scoring import caps
 
 REASONS_PER_ITEM = 3
-NEW_DAYS = 3.0
+NEW_DAYS, POPULAR_FROM, TRENDING_FROM = 3.0, 0.5, 0.2  # age, engagement and trend at which these reasons hold
 # A reason much weaker than the item's strongest is noise to a reader.
 _LEAST_SHARE_OF_STRONGEST = 0.2
 _FOUND_BY_BONUS = 0.03
@@ -91,27 +92,29 @@ def _strengths(pairs: CandidatePairs, items: RankedItems) -> tuple[dict[str, Flo
     limit = users.max_distance_km[pairs.user]
     is_near = km <= np.where(np.isnan(limit), 25.0, limit)
     is_remote = (jobs.is_remote[pairs.job] == 1) & (users.remote[pairs.user] >= REMOTE_OK)
-    is_same_country = pairs.is_same_country == 1
+    is_popular_here = (pairs.is_same_country == 1) & (known["engagement"] >= POPULAR_FROM)
     has_role = pairs.sum_over(jobs.roles, users.roles) > 0
     follows = _company_affinity(pairs)
     place = part["location"] + part["location_match"]
     most = caps(pairs.batch.recipes)[pairs.block.recipe_of_row][:, None]
-    from_others = (np.minimum(part["collaborative"], most) + part["neighbours"]).astype(np.float32)
+    taste, by_taste, by_popularity = _by_taste(pairs, known["collaborative"], np.minimum(part["collaborative"], most))
+    from_others = (by_taste + part["neighbours"]).astype(np.float32)
+    by_trend = part["trending"] + np.where(is_popular_here, np.float32(0), by_popularity)
     strength = {
         "also_applied": _where(
             known["also_applied"] > 0.05,
             part["also_applied"] + _found(items, "also_applied") * (1 + known["also_applied"]),
         ),
-        "neighbours": _where(
-            (known["neighbours"] > 0.2) | (known["collaborative"] > 0.6), from_others + _found(items, "neighbours")
-        ),
+        "neighbours": _where((known["neighbours"] > 0.2) | (taste > 0.6), from_others + _found(items, "neighbours")),
         "skills": _where(known["skills"] > 0, part["skills"] + _found(items, "skills") * (1 + 2 * known["skills"])),
         "role": _where(has_role, 1.2 * _found(items, "skills")),
         "nearby": _where(is_near & ~is_remote, place),
         "same_city": _where(pairs.is_same_city & ~is_near & ~is_remote, place),
         "remote": _where(is_remote, place),
-        "popular_in_area": _where(is_same_country & (known["engagement"] >= 0.5), part["engagement"]),
-        "trending": _where(known["trending"] >= 0.2, part["trending"] + _found(items, "trending") * known["trending"]),
+        "popular_in_area": _where(is_popular_here, part["engagement"] + by_popularity),
+        "trending": _where(
+            known["trending"] >= TRENDING_FROM, by_trend + _found(items, "trending") * known["trending"]
+        ),
         "new": _where(jobs.age_days[pairs.job] <= NEW_DAYS, part["recency"] + _found(items, "new")),
         "salary": _where(known["salary"] >= 1, part["salary"]),
         "tags": _where(known["tags"] > 0, part["tags"] + _found(items, "skills") * known["tags"]),
@@ -134,6 +137,18 @@ def _strengths(pairs: CandidatePairs, items: RankedItems) -> tuple[dict[str, Flo
         np.float32
     )
     return strength, similar
+
+
+def _by_taste(pairs: CandidatePairs, share: Floats, lift: Any) -> tuple[Any, Any, Any]:
+    """The collaborative share by the user's taste, what taste added to the score, and what popularity added.
+
+    `share` and `lift` are those of the whole model, which may be popularity alone or a blend with it.
+    """
+    context = pairs.context
+    if not any(part.is_popularity for part in context.sparse_parts):
+        return share, lift, np.float32(0)
+    taste, part = taste_shares(context, pairs.batch, pairs.rows, pairs.block.collaborative, pairs.job)
+    return taste, lift * part, lift * (1 - part)
 
 
 def _contribution(name: str, pairs: CandidatePairs, items: RankedItems) -> Any:

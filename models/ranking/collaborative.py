@@ -4,9 +4,11 @@ ALS alone is one search by factors. Sparse models are products of sparse rows. A
 of its members, over the union of the best jobs of each.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from models.arrays import Csr, CsrArrays, Floats, Ints
+from models.arrays import Csr, CsrArrays, Doubles, Floats, Ints
 from models.kernels.dense_rows import top_k
 from models.kernels.sparse_rows import best_columns, dot_pairs, lookup
 from models.ranking.candidates import merge
@@ -59,6 +61,24 @@ def collaborative_shares(
     return np.clip(value / np.where(greatest > _NEGLIGIBLE, greatest, 1), 0, 1)
 
 
+def taste_shares(
+    context: JobContext, batch: UserBatch, rows: slice, found: CollaborativeScores, job: Ints
+) -> tuple[Doubles, Doubles]:
+    """Shares as above by the members other than popularity, and what part these are of the weighted sum of all.
+
+    Both are 0 where no such member knows the pair. The scores of popularity are the same for all users.
+    """
+    taste, everything, weight_of_taste = np.zeros(job.shape), np.zeros(job.shape), 0.0
+    for weight, is_popularity, share in _member_shares(context, batch, rows, found, job):
+        lift = weight * np.nan_to_num(share)
+        everything += lift
+        if not is_popularity:
+            taste += lift
+            weight_of_taste += weight
+    part = np.divide(taste, everything, out=np.zeros(job.shape), where=everything > 0)
+    return taste / max(weight_of_taste, _NEGLIGIBLE), part
+
+
 def row_shares(scores: Csr) -> Csr:
     """The entries of each row by the row's greatest; rows whose greatest is negligible become 0."""
     scores = scores.tocsr().astype(np.float32)
@@ -91,18 +111,24 @@ def known_shares(table: Csr, job: Ints, rows: slice | None = None) -> Floats:
 
 def _weighted(context: JobContext, batch: UserBatch, rows: slice, found: CollaborativeScores, job: Ints) -> Floats:
     """The sum of weight * share of the members; a member that does not know the pair adds 0, NaN if none does."""
-    parts: list[tuple[float, Floats]] = []
-    if context.als_weight:
-        greatest = found.als_greatest[:, None]
-        scores = products(batch.als, rows, context.als, job)
-        parts.append((context.als_weight, np.clip(scores / np.where(greatest > _NEGLIGIBLE, greatest, 1), 0, 1)))
-    for part, share in zip(context.sparse_parts, found.sparse_shares, strict=True):
-        parts.append((part.weight, known_shares(share, job)))
+    parts = list(_member_shares(context, batch, rows, found, job))
     if len(parts) == 1:
-        return parts[0][1]
+        return parts[0][2]
     total = np.zeros(job.shape, dtype=np.float32)
     is_known = np.zeros(job.shape, dtype=np.bool_)
-    for weight, value in parts:
+    for weight, _, value in parts:
         total += np.float32(weight) * np.nan_to_num(value)
         is_known |= ~np.isnan(value)
     return np.where(is_known, total, np.nan).astype(np.float32)
+
+
+def _member_shares(
+    context: JobContext, batch: UserBatch, rows: slice, found: CollaborativeScores, job: Ints
+) -> Iterator[tuple[float, bool, Floats]]:
+    """Of each member its weight, whether it is popularity, and its shares (B, C), NaN where it does not know a pair."""
+    if context.als_weight:
+        greatest = found.als_greatest[:, None]
+        scores = products(batch.als, rows, context.als, job)
+        yield context.als_weight, False, np.clip(scores / np.where(greatest > _NEGLIGIBLE, greatest, 1), 0, 1)
+    for part, share in zip(context.sparse_parts, found.sparse_shares, strict=True):
+        yield part.weight, part.is_popularity, known_shares(share, job)

@@ -72,6 +72,7 @@ class SparsePart:
     weight: float
     terms: slice
     right: Csr  # terms x jobs
+    is_popularity: bool  # the same scores for all users
 
 
 @dataclass(frozen=True)

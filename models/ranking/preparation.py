@@ -28,7 +28,7 @@ from models.arrays import (
     rank_within,
     rows_or_zeros,
 )
-from models.fitting.collaborative import ALS, Collaborative
+from models.fitting.collaborative import ALS, POPULARITY, Collaborative
 from models.fitting.job_vectors import JobVectors
 from models.fitting.user_knn import UserNeighbours
 from models.ranking.context import (
@@ -232,7 +232,7 @@ def _sparse_parts(model: Collaborative, jobs: JobTable) -> list[SparsePart]:
     parts = []
     for member, terms in model.sparse_members():
         aligned = csr_with_columns(model.right[terms], column, n_columns=jobs.n)
-        parts.append(SparsePart(member.weight, terms, aligned))
+        parts.append(SparsePart(member.weight, terms, aligned, is_popularity=member.model == POPULARITY))
     return parts
 
 

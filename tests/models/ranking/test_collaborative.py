@@ -5,16 +5,20 @@ import numpy as np
 import pytest
 
 from models.fitting.als import AlsSettings
-from models.fitting.collaborative import MODELS, Member, combine
+from models.fitting.collaborative import MODELS, POPULARITY, Member, combine
 from models.fitting.sparse_models import SparseModel
+from models.fitting.user_knn import UserNeighbours
 from models.fitting.weights import weight_matrix
+from models.ranking.collaborative import taste_shares
 from models.ranking.context import CandidatePairs, UserBlock
 from models.ranking.retrieval import build_block
 from models.ranking.scoring import component_values
+from models.ranking.settings import Recipe
 from models.ranking.stages import rank_batch
-from tests.models.ranking.world import AS_OF, Encoded, Market, encode, make_market
+from tests.models.ranking.world import AS_OF, SETTINGS, Encoded, Market, encode, items, make_market, rank
 
 ALS = Member("als", 1.0, AlsSettings())
+POPULAR = Member(POPULARITY, 1.0, MODELS[POPULARITY].settings())
 SPARSE = [Member(name, 1.0, MODELS[name].settings()) for name in MODELS if name != "als"]
 CHOICES = [[ALS], *([member] for member in SPARSE), [ALS, *SPARSE[1:]], SPARSE[1:3]]
 
@@ -39,11 +43,13 @@ def whole_block(made: Encoded) -> UserBlock:
     return build_block(made.context, made.batch, slice(0, made.batch.users.n))
 
 
+def every_job(block: UserBlock) -> np.ndarray:
+    return np.repeat(np.arange(block.context.jobs.n, dtype=np.int32)[None, :], block.batch.users.n, axis=0)
+
+
 def all_values(block: UserBlock) -> np.ndarray:
     """The component of every user and job."""
-    n_users, n_jobs = block.batch.users.n, block.context.jobs.n
-    every = np.repeat(np.arange(n_jobs, dtype=np.int32)[None, :], n_users, axis=0)
-    return component_values(["collaborative"], CandidatePairs(block, every))["collaborative"]
+    return component_values(["collaborative"], CandidatePairs(block, every_job(block)))["collaborative"]
 
 
 @pytest.mark.parametrize("members", CHOICES, ids=names)
@@ -90,3 +96,29 @@ def test_feeds_do_not_depend_on_the_batch(members: Sequence[Member]) -> None:
     whole, again = (rank_batch(made.context, made.batch, now=lambda: 0.0)[0] for _ in range(2))
     assert whole.equals(again)
     assert (whole["items"].list.len() > 0).all()
+
+
+def test_the_taste_of_a_blend_is_what_its_members_say_without_popularity() -> None:
+    alone, blend, popular = (whole_block(encode(chosen(members))) for members in ([ALS], [ALS, POPULAR], [POPULAR]))
+    shares, parts = (
+        taste_shares(block.context, block.batch, block.rows, block.collaborative, every_job(block))
+        for block in (blend, popular)
+    )
+    np.testing.assert_allclose(shares[0], np.nan_to_num(all_values(alone)), atol=1e-4)
+    assert ((shares[1] >= 0) & (shares[1] <= 1)).all() and (shares[1] > 0.6).any()
+    assert not np.any(parts)
+
+
+def test_what_is_chosen_by_many_is_popular_and_not_of_the_users_taste() -> None:
+    """By a recipe that weighs nothing else, so that no other part of the score can be the reason."""
+    recipe = Recipe("others", {"collaborative": 1.0}, collaborative_cap=None)
+    settings = replace(SETTINGS, recipes={"others": recipe}, default_recipe="others")
+    codes = {}
+    for name, members in (("taste", [ALS]), ("popularity", [POPULAR])):
+        market = chosen(members)
+        known, no_rows = market.fitted.user_neighbours, (np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(0))
+        lonely = UserNeighbours(known.user_ids.clear(), known.job_ids, *no_rows, *no_rows)
+        made = replace(market, fitted=replace(market.fitted, user_neighbours=lonely))
+        codes[name] = set(items(rank(made, settings))["reasons"].explode().struct.field("code"))
+    assert "neighbours" in codes["taste"] and "popular_in_area" not in codes["taste"]
+    assert "popular_in_area" in codes["popularity"] and "neighbours" not in codes["popularity"]
