@@ -8,7 +8,7 @@ import polars as pl
 
 from features.schemas.ranking import FALLBACK_FEEDS, REASON_CODES
 from models.arrays import Floats, Ints, names_at, take_or_missing
-from models.explanations.attribution import days_at_most
+from models.explanations.attribution import NEW_DAYS, POPULAR_FROM, TRENDING_FROM, days_at_most
 from models.ranking.candidates import Candidates
 from models.ranking.diversity import build_pool, diversified_order, popular_diverse
 from models.ranking.feed_rows import REASON_ROWS, RankedItems, item_lists
@@ -21,8 +21,6 @@ from serving.contract.tables import COMPONENTS, GLOBAL_AREA
 _CANDIDATES = 300
 _LEAST_JOBS = 5  # a smaller segment adds nothing to its country
 _DIVERSITY = 0.3
-_NEW_DAYS = 3.0
-_TRENDING_FROM = 0.2
 
 
 def fallback_feeds(jobs: JobTable, sketch: Floats, settings: Settings) -> pl.DataFrame:
@@ -32,14 +30,14 @@ def fallback_feeds(jobs: JobTable, sketch: Floats, settings: Settings) -> pl.Dat
     job vectors). If there are too few, jobs of its country follow, then all others. Scores are those of the default
     recipe for a user without any signal.
     """
-    segments, candidates, tier = _segments(jobs)
+    segments, country, candidates, tier = _segments(jobs)
     cap, found = settings.company_cap, Candidates(candidates, np.zeros(candidates.shape, dtype=np.uint16))
     relevance = found.relevance(jobs.prior_score()[np.maximum(candidates, 0)] - tier)
     chosen, pool = build_pool(found, relevance, jobs, sketch, width=2 * settings.feed_items, cap=cap)
     strength = np.full(len(segments), _DIVERSITY, dtype=np.float32)
     order = diversified_order(pool, strength=strength, n_items=settings.feed_items, cap=cap)
     job = take_or_missing(candidates, take_or_missing(chosen, order))[:, : None if chosen.shape[1] else 0]
-    items = item_lists(_items(job, jobs, settings), jobs.ids)
+    items = item_lists(_items(job, country, jobs, settings), jobs.ids)
     return FALLBACK_FEEDS.conform(pl.DataFrame({"segment": segments, "items": items}).sort("segment"))
 
 
@@ -53,8 +51,11 @@ def role_segment(country: str, role: str) -> str:
     return f"country={country}/role={role}"
 
 
-def _segments(jobs: JobTable) -> tuple[list[str], Ints, Floats]:
-    """Segments, their candidates (S, C) best tier first, and the tier of each: 0 own, 1 country's, 2 everybody's."""
+def _segments(jobs: JobTable) -> tuple[list[str], Ints, Ints, Floats]:
+    """Segments, the code of each one's country (-1 for none), candidates (S, C) best tier first, and their tiers.
+
+    Tier 0 is the segment's own, 1 its country's, 2 everybody's.
+    """
     score = jobs.prior_score()
     everybody = popular_diverse(score, jobs.company)[:_CANDIDATES]
     countries, roles = jobs.vocabularies["country"], jobs.vocabularies["role"]
@@ -92,10 +93,11 @@ def _segments(jobs: JobTable) -> tuple[list[str], Ints, Floats]:
         first.sort()
         candidates[row, : len(first)], tier[row, : len(first)] = listed[first], level[first]
     width = int((candidates >= 0).sum(axis=1).max(initial=0))
-    return names, candidates[:, :width], tier[:, :width]
+    code_of_segment = np.array([-1, *range(len(countries)), *(wanted // max(len(roles), 1))], dtype=np.int32)
+    return names, code_of_segment, candidates[:, :width], tier[:, :width]
 
 
-def _items(job: Ints, jobs: JobTable, settings: Settings) -> RankedItems:
+def _items(job: Ints, country: Ints, jobs: JobTable, settings: Settings) -> RankedItems:
     safe = np.maximum(job, 0)
     unknown = np.full(job.shape, np.nan, dtype=np.float32)
     known = {
@@ -116,22 +118,29 @@ def _items(job: Ints, jobs: JobTable, settings: Settings) -> RankedItems:
         propensity=np.ones(job.shape, dtype=np.float32),
         found_by=np.zeros(job.shape, dtype=np.uint16),
         values={name: value[:, : settings.component_items] for name, value in values.items()},
-        reasons=_reasons(job, jobs),
+        reasons=_reasons(job, country, jobs),
     )
 
 
-def _reasons(job: Ints, jobs: JobTable) -> pl.DataFrame:
-    """The reasons of each item: trending, popular in its country and new; else exploration."""
+def _reasons(job: Ints, country: Ints, jobs: JobTable) -> pl.DataFrame:
+    """The reasons of each item, by the rules of personal feeds: trending, popular in the segment's country, new.
+
+    If none holds, it is trending where there is engagement, else exploration.
+    """
     is_item = job.ravel() >= 0
     row = np.maximum(job.ravel(), 0)
-    country = jobs.country[row]
+    country = np.repeat(country, job.shape[1])
+    engagement = np.nan_to_num(jobs.engagement[row])
+    group, job_there = jobs.places.by(jobs.places.country)
+    is_there = (country >= 0) & np.isin(country.astype(np.int64) * jobs.n + row, group * jobs.n + job_there)
     holds = {
-        "trending": np.nan_to_num(jobs.trending[row]) >= _TRENDING_FROM,
-        "popular_in_area": (np.nan_to_num(jobs.engagement[row]) > 0) & (country >= 0),
-        "new": jobs.age_days[row] <= _NEW_DAYS,
+        "trending": np.nan_to_num(jobs.trending[row]) >= TRENDING_FROM,
+        "popular_in_area": is_there & (engagement >= POPULAR_FROM),
+        "new": jobs.age_days[row] <= NEW_DAYS,
     }
-    any_holds = np.any(list(holds.values()), axis=0)
-    holds["exploration"] = ~any_holds
+    is_bare = ~np.any(list(holds.values()), axis=0)
+    holds["trending"] |= is_bare & (engagement > 0)
+    holds["exploration"] = is_bare & ~holds["trending"]
     parts = []
     for code in (name for name in REASON_CODES if name in holds):
         item = np.flatnonzero(holds[code] & is_item)

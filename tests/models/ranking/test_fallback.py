@@ -48,6 +48,23 @@ def test_a_segments_own_jobs_come_first(market: Market, feeds: pl.DataFrame) -> 
     assert all(is_german[: min(15, sum(is_german))])
 
 
+def test_reasons_are_true_of_the_job_and_the_segment(market: Market, feeds: pl.DataFrame) -> None:
+    of_job = {row["job_id"]: row for row in market.job_features.iter_rows(named=True)}
+    places = set(places_of_jobs(market.jobs.lazy()).select("job_id", "country").collect().rows())
+    codes = set()
+    for segment, listed in feeds.iter_rows():
+        country = None if segment == "all" else segment.removeprefix("country=").split("/")[0]
+        for item in listed:
+            job, held = of_job[item["job_id"]], {reason["code"]: reason["ref"] for reason in item["reasons"]}
+            is_popular = (item["job_id"], country) in places and job["engagement"] >= 0.5 and country is not None
+            assert ("popular_in_area" in held) == is_popular
+            assert held.get("popular_in_area", country) == country
+            assert ("trending" in held) == (job["trending_7d"] >= 0.2 or held.keys() == {"trending"})
+            assert ("new" in held) == (job["age_days"] <= 3)
+            codes |= held.keys()
+    assert codes >= {"popular_in_area", "trending", "new"}
+
+
 def test_scores_follow_the_default_recipe(feeds: pl.DataFrame) -> None:
     total = sum(MARKETPLACE.weights.values())
     for item in feeds["items"].explode().struct.unnest().drop_nulls("components").iter_rows(named=True):
