@@ -24,13 +24,13 @@ def _code_in_context(one: Reading, readings: Iterable[Reading], known: Known) ->
 
     "CA" is California beside a town or state of the US, and Canada beside countries. With neither it is no place.
     """
-    if one.code is None:
+    if one.alone is None or not one.alone.is_code_of_two:
         return one
-    meaning, states = one.code.meaning, {state.country: state for state in one.code.states}
+    meaning, states = one.alone.meaning, {state.country: state for state in one.alone.states}
     others = [other.place for other in readings if other.place.country is not None]
     within = {place.country for place in others if place.city or place.region}
     countries = {place.country for place in others if not (place.city or place.region)}
-    if one.code.is_after_county:
+    if one.alone.is_after_county:
         home: str | None = "US"
     elif within & states.keys() or countries:
         is_clear = bool(within & states.keys()) != bool(countries - states.keys())

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from features.vocabulary.place_context import places_of
-from features.vocabulary.place_mentions import Meaning, Token, mentions
+from features.vocabulary.place_mentions import Meaning, Mentions, Token, mentions
 from features.vocabulary.place_readings import Known, Place
 
 
@@ -41,7 +41,8 @@ def _named(places: Sequence[Place]) -> list[Place]:
 
 def _of_columns(stated: StatedPlace, meanings: Mapping[str, Meaning]) -> list[Place]:
     """The places of the columns; a city that is not known stays as written."""
-    places = places_of(mentions(stated.structured, meanings), stated.known)
+    found = mentions(stated.structured, meanings)
+    places = places_of(_within(found, stated.known.country), stated.known)
     if not stated.city_words or any(place.city for place in places):
         return places
     in_city = mentions(stated.city_words, meanings)
@@ -52,6 +53,23 @@ def _of_columns(stated: StatedPlace, meanings: Mapping[str, Meaning]) -> list[Pl
     where = next((place for place in places if not place.area), Place(country=stated.known.country))
     unknown = Place(city=stated.city, region=where.region or stated.region, country=where.country, is_stated=True)
     return [unknown, *(place for place in places if place is not where)]
+
+
+def _within(found: Mentions, country: str | None) -> Mentions:
+    """The mentions without what they mean outside of the stated country."""
+    if country is None:
+        return found
+    meanings = [
+        replace(
+            one.meaning,
+            country=country if one.meaning.country == country else None,
+            regions=tuple(region for region in one.meaning.regions if region.country == country),
+            towns=tuple(town for town in one.meaning.towns if town.country == country),
+        )
+        for one in found.found
+    ]
+    inside = (replace(one, meaning=meaning) for one, meaning in zip(found.found, meanings, strict=True))
+    return replace(found, found=tuple(one for one in inside if one.meaning != Meaning()))
 
 
 def _united(of_columns: Sequence[Place], of_text: Sequence[Place]) -> list[Place]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from features.vocabulary.place_mentions import Gap, Mention, Region, Town
+from features.vocabulary.place_mentions import Gap, Meaning, Mention, Region, Town
 
 _MAX_TOGETHER = 4  # mentions of one place
 _PLACE = 10.0  # cost of one more place, to which the costs below relate
@@ -27,6 +27,7 @@ _LONELY_CODE_COST = 3.0
 _UNKNOWN_TOWN_COST = {"code": 9.0, "region": 9.5, "country": 14.0}
 # Where people write the codes of regions after a town; elsewhere a code is one only beside a town that lies there.
 _REGIONS_BY_CODE = frozenset({"US", "CA", "AU", "RU"})
+_CONTRADICTION_COST, _METROPOLIS = 16.0, 1_000_000
 _RARE_CODE_COST = 3.0
 _ODD_ORDER_COST = 1.0
 # A town alone must be of this size, in countries whose small towns have vacancies in our sources of the second one.
@@ -76,7 +77,7 @@ class Reading:
     place: Place
     towns: tuple[Town, ...] = ()
     gap: Gap = Gap.LIST  # before its first mention
-    code: Mention | None = None  # of a country and of a state, alone: what it means depends on the places around
+    alone: Mention | None = None  # its mention if it is the only one
 
     @property
     def is_alias_alone(self) -> bool:
@@ -94,20 +95,39 @@ def cut(found: Sequence[Mention], known: Known) -> list[Reading]:
         for start in range(end - 1, max(-1, end - 1 - _MAX_TOGETHER), -1):
             reading = alone if start == end - 1 else _cheapest(found[start:end], known)
             if reading is not None:
-                options.append((best[start][0] + reading.cost, [*best[start][1], reading]))
+                before, kept = best[start]
+                cost = reading.cost + _CONTRADICTION_COST * _contradicts(reading, kept)
+                options.append((before + cost, [*kept, reading]))
             if found[start].gap == Gap.LIST:
                 break
         best.append(min(options, key=lambda option: option[0]))
     return best[-1][1]
 
 
+def _contradicts(reading: Reading, before: Sequence[Reading]) -> bool:
+    """Whether it is a country beside a town or region that does not lie there: "Kent, Poland" is some Kent in Poland.
+
+    A metropolis, and the second place of one country, begin a list instead: "London, Poland".
+    """
+    country = reading.place.country
+    if not before or reading.gap > Gap.BRACKET or country is None or reading.place.city or reading.place.region:
+        return False
+    last = before[-1]
+    if last.alone is None or last.alone.states or not (last.place.city or last.place.region):
+        return False
+    if last.place.country == country or last.place.population >= _METROPOLIS:
+        return False
+    return last.place.country not in {other.place.country for other in before[:-1]}
+
+
 def _cheapest(group: Sequence[Mention], known: Known) -> Reading | None:
     """The cheapest reading of mentions as one place; None if they lie not in each other."""
     is_alone = len(group) == 1
     if is_alone and group[0].is_code_of_two:
-        return Reading(_PLACE + _COUNTRY_CODE_COST, Place(), gap=group[0].gap, code=group[0])
+        return Reading(_PLACE + _COUNTRY_CODE_COST, Place(), gap=group[0].gap, alone=group[0])
     around = frozenset() if is_alone else frozenset(country for one in group for country in one.countries)
-    kinds = [_kinds(one, is_alone=is_alone, around=around) for one in group]
+    home = (known.country or known.default_country) if is_alone else None
+    kinds = [_kinds(_at_home(one, home, known) if home else one, is_alone=is_alone, around=around) for one in group]
     cheapest = None
     for chosen in product(*kinds):  # at most 5 ** 4
         names = [name for name, _ in chosen]
@@ -118,24 +138,63 @@ def _cheapest(group: Sequence[Mention], known: Known) -> Reading | None:
     if cheapest is None:
         return None
     if is_alone:
-        cheapest = _unless_namesake(cheapest, group[0].meaning.regions)
-    return replace(cheapest, gap=group[0].gap)
+        cheapest = _unless_namesake(cheapest, group[0].meaning, known)
+    return replace(cheapest, gap=group[0].gap, alone=group[0] if is_alone else None)
 
 
-def _unless_namesake(reading: Reading, regions: Sequence[Region]) -> Reading:
-    """A town or region alone that shares its name with another region may be either: only what both say is kept."""
+def _unless_namesake(reading: Reading, meaning: Meaning, known: Known) -> Reading:
+    """A town or region alone that shares its name with another region may be either: only what both say is kept.
+
+    In the country of the posting or its feed, only a region of that country counts. A region abroad also shares its
+    name with towns: "Kent".
+    """
     place = reading.place
+    is_home = place.country is not None and place.country in (known.country, known.default_country)
     people = reading.towns[0].population if reading.towns else 0.0
-    own = [one for one in regions if (one.name, one.country) == (place.region, place.country)]
-    rivals = [one for one in regions if not one.is_code and one not in own and one.weight * 3 > people]
+    own = [one for one in meaning.regions if (one.name, one.country) == (place.region, place.country)]
+    rivals: list[Region | Town] = [
+        one
+        for one in meaning.regions
+        if not one.is_code
+        and one not in own
+        and (one.country == place.country or not is_home)
+        and one.weight * 3 > people
+    ]
     if reading.towns and (not rivals or own):
         return reading
     if not reading.towns:
         rivals = [one for one in rivals if own and one.weight * _CLEAR_BETWEEN_REGIONS > own[0].weight]
+        if own and not is_home:
+            rivals += _towns_abroad(meaning.towns, own[0])
         if not rivals:
             return reading
     is_same_country = all(one.country == place.country for one in rivals)
     return replace(reading, place=Place(country=place.country) if is_same_country else Place(), towns=())
+
+
+def _towns_abroad(towns: Iterable[Town], region: Region) -> list[Town]:
+    """The towns of another country that are not much smaller than the region of their name."""
+    return [
+        town
+        for town in towns
+        if town.is_own_name
+        and town.country != region.country
+        and town.population * _CLEAR_BETWEEN_REGIONS > region.weight
+    ]
+
+
+def _at_home(mention: Mention, home: str, known: Known) -> Mention:
+    """The mention without its meanings abroad if it names a region or town of the posting's or the feed's country.
+
+    A country gives way to a region of the feed's country ("Georgia"), and to a town only if the posting states its own.
+    """
+    meaning = mention.meaning
+    regions = tuple(one for one in meaning.regions if one.country == home and not one.is_code)
+    if not regions and not any(town.is_own_name and town.country == home for town in meaning.towns):
+        return mention
+    is_home = bool(regions) or known.country is not None
+    country = meaning.country if meaning.country == home or not is_home else None
+    return replace(mention, meaning=replace(meaning, country=country, regions=regions))
 
 
 def _kinds(mention: Mention, *, is_alone: bool, around: frozenset[str]) -> list[_Kind]:
@@ -178,6 +237,9 @@ def _reading(group: Sequence[Mention], kinds: Sequence[_Kind], known: Known) -> 
             cost += _wider_cost(one, value, is_alone=is_alone, has_town="town" in part)
     place = Place(region=region.name if region else None, country=where, is_stated=where is not None)
     if "?" in part:
+        unknown = part["?"][1]
+        if unknown.meaning.country is not None and unknown is not group[0]:
+            return None  # "Kent, Poland"
         wider = [one.meaning for name, (_, one) in part.items() if name != "?"]
         which = "country" if region is None else "region" if any(one.has_long_name for one in wider) else "code"
         return Reading(cost + _UNKNOWN_TOWN_COST[which], place) if where else None

@@ -131,14 +131,24 @@ class Gazetteer:
 
     @cached_property
     def _region_keys(self) -> pl.DataFrame:
-        """Columns key, country, region, is_code, weight: every name of every region and the people of its towns."""
+        """Columns key, country, region, is_code, weight: every name of every region and the people of its towns.
+
+        Names of its parts, such as counties, follow; each part counts with an equal share of the people.
+        """
         people = self.cities.group_by("country", "region").agg(weight=pl.col("population").sum().cast(pl.Float64))
-        names = _long_names(self.regions, ["region", "name_ru", "code"], keep=["country", "region"])
+        parts = self.regions.with_columns(aliases="parts", n=pl.col("parts").str.split("|").list.len())
+        names = pl.concat(
+            [
+                _long_names(self.regions, ["region", "name_ru", "code"], keep=["country", "region"]),
+                _long_names(parts, [], keep=["country", "region", "n"]),
+            ],
+            how="diagonal",
+        )
         return (
             names.with_columns(key=place_key(pl.col("name")), is_code=pl.col("name").str.contains(_IS_CODE))
             .unique(["key", "country"], keep="first", maintain_order=True)
             .join(people, on=["country", "region"], how="left", maintain_order="left")
-            .select("key", "country", "region", "is_code", pl.col("weight").fill_null(1))
+            .select("key", "country", "region", "is_code", pl.col("weight").fill_null(1) / pl.col("n").fill_null(1))
         )
 
     @cached_property

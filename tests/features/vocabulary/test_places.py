@@ -196,6 +196,45 @@ def test_a_code_of_a_state_and_a_country_is_that_of_the_feed(
     assert stated["country"] == home
 
 
+@pytest.mark.parametrize(
+    ("text", "home", "expected"),
+    [
+        ("Kent", "GB", (None, "England", "GB")),
+        ("Surrey", "GB", (None, "England", "GB")),
+        ("Surrey", "CA", ("Surrey", "British Columbia", "CA")),
+        ("Norfolk", "US", ("Norfolk", "Virginia", "US")),
+        ("48143 Münster", "DE", ("Münster", "North Rhine-Westphalia", "DE")),
+        ("Georgia", "US", (None, "Georgia", "US")),
+        ("Georgia", "GE", (None, None, "GE")),
+    ],
+)
+def test_a_name_of_several_places_is_the_one_in_the_country_of_the_feed(
+    text: str, home: str, expected: tuple[str | None, str | None, str]
+) -> None:
+    for column in ("default_country", "country"):
+        row = PLACES.resolve(pl.DataFrame({"text": [text], column: [home]}))
+        assert row.select("city", "region", "country").row(0) == expected
+        assert row["locations"].list.len()[0] == 1
+
+
+def test_columns_name_no_places_outside_of_the_stated_country() -> None:
+    frame = pl.DataFrame(
+        {
+            "city": ["Münster", "Georgia", "Bogotá", "Kent"],
+            "region": [None, None, "D.C.", None],
+            "country": ["DE", "US", "Colombia", "UK"],
+        }
+    )
+    found = PLACES.resolve(frame)
+    assert found.select("city", "country").rows() == [
+        ("Münster", "DE"),
+        ("Georgia", "US"),
+        ("Bogotá", "CO"),
+        ("Kent", "GB"),
+    ]
+    assert [[place["country"] for place in row] for row in found["locations"]] == [["DE"], ["US"], ["CO"], ["GB"]]
+
+
 def test_what_two_towns_share_is_kept_and_the_rest_unknown() -> None:
     found = PLACES.resolve(pl.DataFrame({"text": ["Springfield", "Springfield, IL", "Cambridge", "Punjab"]}))
     assert found.select("city", "region", "country").rows() == [
