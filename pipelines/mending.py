@@ -13,6 +13,7 @@ from assets.damage import Damage, find_damage, rebuild_due, rebuild_noted_at, se
 from assets.inventory import altered_files
 from assets.lake import Lake
 from assets.resources import BACKFILL_JOB, Workspace
+from pipelines.dead_runs import end_dead_runs
 from pipelines.jobs import ACTIVE
 
 _MODEL_OF_DAILY = "also_applied.npz"  # weekly makes others
@@ -54,10 +55,12 @@ def daily_first(lake: Lake) -> str | None:
     job_name="daily",
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts a daily run once damaged files were set aside, or past days were computed.",
+    description="Starts a daily run once damaged files were set aside, or past days were computed. Ends dead runs.",
 )
 def rebuild(context: dg.SensorEvaluationContext, workspace: Workspace) -> dg.RunRequest | dg.SkipReason:
     """One run for each time that a rebuild was noted; while past days are computed, none."""
+    # Here too, as schedules look only at their times, and queued runs wait behind dead ones.
+    end_dead_runs(context.instance, workspace.lake, now=dt.datetime.now(dt.UTC))
     noted_at = rebuild_noted_at(workspace.lake)
     if noted_at is None:
         return dg.SkipReason("no file is damaged, and the tables are not of the past")

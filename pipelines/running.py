@@ -4,9 +4,10 @@ import logging
 import os
 import sqlite3
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from features.errors import JobfeedError
 from pipelines.alert_channels import AlertError
 from pipelines.alerts import tell_of_run
 from pipelines.cli.terminal import visible
+from pipelines.dead_runs import end_dead_runs
 from pipelines.environment import PROJECT_FOLDER, config_folder, workspace_from_environment
 from pipelines.failures import cause_of
 from pipelines.records import open_instance
@@ -117,19 +119,24 @@ def run_job(
     def on_wait(text: str) -> None:
         console.print(f"  {_plain(text)}")
 
-    with run_turn(lake, job=name, wait_seconds=wait_seconds, on_wait=on_wait, on_damage=on_damage):
-        was_due = rebuild_due(lake)
-        if was_due is not None and name in COVERED and name != _WIDEST:
-            console.print(f"  {was_due}: daily in place of {name} makes them anew")
-        result = _executed(_WIDEST if was_due is not None and name in COVERED else name, tags, console)
-        if not result.success and was_due is None and rebuild_due(lake) is not None:
-            console.print("  daily makes anew what was set aside")
-            result = _executed(_WIDEST, tags, console)
+    with _records() as instance:
+        for dead in end_dead_runs(instance, lake, now=datetime.now(UTC)):
+            console.print(f"  run {dead.run_id} of {dead.job_name} was killed and is recorded as failed now")
+            _tell_operators(instance, dead, succeeded=False, console=console)
+        with run_turn(lake, job=name, wait_seconds=wait_seconds, on_wait=on_wait, on_damage=on_damage):
+            was_due = rebuild_due(lake)
+            if was_due is not None and name in COVERED and name != _WIDEST:
+                console.print(f"  {was_due}: daily in place of {name} makes them anew")
+            result = _executed(_WIDEST if was_due is not None and name in COVERED else name, instance, tags, console)
+            if not result.success and was_due is None and rebuild_due(lake) is not None:
+                console.print("  daily makes anew what was set aside")
+                result = _executed(_WIDEST, instance, tags, console)
     return summary_of(result)
 
 
-def _executed(name: str, tags: Mapping[str, str], console: Console) -> dg.ExecuteInProcessResult:
-    """The job's result. Raises DagsterHomeError if Dagster can't keep its records of it."""
+def _executed(
+    name: str, instance: dg.DagsterInstance, tags: Mapping[str, str], console: Console
+) -> dg.ExecuteInProcessResult:
     from pipelines.definitions import build_defs
     from pipelines.step_threads import execute
 
@@ -137,11 +144,17 @@ def _executed(name: str, tags: Mapping[str, str], console: Console) -> dg.Execut
     is_logged = logs.is_json(os.environ, stream=sys.stderr)
     logger = message_logger() if is_logged else progress_logger(console)
     job = build_defs(loggers={"console": logger}, is_logged=is_logged).resolve_job_def(name)
+    result = execute(job, instance=instance, tags=tags, run_config={"loggers": {"console": {}}})
+    _tell_operators(instance, result.dagster_run, succeeded=result.success, console=console)
+    return result
+
+
+@contextmanager
+def _records() -> Iterator[dg.DagsterInstance]:
+    """Dagster's records of runs. Raises DagsterHomeError if they can't be kept."""
     try:
         with open_instance(Path(os.environ[_HOME_VARIABLE])) as instance:
-            result = execute(job, instance=instance, tags=tags, run_config={"loggers": {"console": {}}})
-            _tell_operators(instance, result, console)
-            return result
+            yield instance
     except Exception as error:
         # The optional package for PostgreSQL and the one that migrates the records have errors of their own.
         own = type(error).__module__.startswith(("dagster_postgres", "alembic"))
@@ -166,15 +179,14 @@ def _records_problem(error: Exception, home: Path) -> str:
     )
 
 
-def _tell_operators(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult, console: Console) -> None:
+def _tell_operators(instance: dg.DagsterInstance, run: dg.DagsterRun, *, succeeded: bool, console: Console) -> None:
     """Sends alerts, of which a failure is said and fails no run."""
     settings = load_file(config_file(config_folder(), "pipeline.yaml"), Pipeline)
     try:
-        run, succeeded = result.dagster_run, result.success
         tell_of_run(instance, run, succeeded=succeeded, settings=settings, environment=os.environ)
     except AlertError as error:
         if logs.is_json(os.environ, stream=sys.stderr):
-            _LOG.error("alerts were not sent", run_id=result.run_id, reason=str(error))
+            _LOG.error("alerts were not sent", run_id=run.run_id, reason=str(error))
         else:
             console.print(f"  [yellow]warning[/] alerts were not sent: {_plain(str(error))}")
 

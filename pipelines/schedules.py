@@ -15,6 +15,7 @@ from assets.damage import rebuild_due
 from assets.resources import AS_OF_TAG, BACKFILL_JOB, DIGESTS_JOB
 from assets.run_ledger import COVERED
 from features.errors import JobfeedError
+from pipelines.dead_runs import end_dead_runs
 from pipelines.environment import note_nothing_new, nothing_new_since, workspace_from_environment
 from pipelines.jobs import ACTIVE, AFTER_DAILY, DIGEST_STEPS
 
@@ -40,6 +41,7 @@ def request_if_needed(context: dg.ScheduleEvaluationContext, job_name: str) -> d
     late = _now() - context.scheduled_execution_time
     if late > _LATEST[job_name]:
         return dg.SkipReason(f"the tick of {context.scheduled_execution_time.isoformat()} is {late} late")
+    end_dead_runs(context.instance, workspace_from_environment().lake, now=_now())
     for covering in (job_name, *(job for job, covered in COVERED.items() if job_name in covered)):
         active = context.instance.get_runs(dg.RunsFilter(job_name=covering, statuses=ACTIVE), limit=1)
         if active:
@@ -83,6 +85,7 @@ def request_digest_step(context: dg.ScheduleEvaluationContext, step: str) -> dg.
     """A run of one step of the job `digests`, or the reason why not."""
     if step == SEND and not workspace_from_environment().config.pipeline.digest.delivery.host:
         return dg.SkipReason("digest.delivery.host in pipeline.yaml names no mail server")
+    end_dead_runs(context.instance, workspace_from_environment().lake, now=_now())
     tags = {DIGEST_STEP_TAG: step}
     active = context.instance.get_runs(dg.RunsFilter(job_name=DIGESTS_JOB, statuses=ACTIVE, tags=tags), limit=1)
     if active:

@@ -20,6 +20,7 @@ from assets.resources import AS_OF_TAG, SCOPE_TAG, Workspace, fixed
 from assets.training.tuning import TUNE_TAG
 from pipelines.definitions import build_defs
 from pipelines.jobs import DIGEST_STEPS
+from pipelines.mending import rebuild
 from pipelines.schedules import DIGEST_STEP_TAG, SCHEDULES_VARIABLE, SchedulesError
 
 ASSETS_BY_GROUP = {
@@ -267,6 +268,30 @@ def test_a_tick_is_skipped_while_a_run_that_does_the_same_is_active(
         data = evaluate(defs, instance, job)
     assert bool(data.run_requests) is not is_skipped
     assert bool(re.search(f"of {active} (is still|are) active", data.skip_message or "")) is is_skipped
+
+
+@pytest.fixture
+def _any_run_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.dead_runs._BETWEEN_LOOKS_SECONDS", 0)
+    monkeypatch.setattr("pipelines.dead_runs._AFTER", -dt.timedelta(days=10_000))
+
+
+@pytest.mark.usefixtures("_any_run_is_old")
+@pytest.mark.parametrize("job", ["frequent", "digests_score"])
+def test_a_run_that_was_killed_stops_no_schedule(defs: dg.Definitions, job: str) -> None:
+    name, tags = job.partition("_")[0], {DIGEST_STEP_TAG: "score"}
+    with dg.DagsterInstance.local_temp() as instance:
+        instance.add_run(dg.DagsterRun(name, run_id="1", status=dg.DagsterRunStatus.STARTED, tags=tags))
+        assert evaluate(defs, instance, job).run_requests
+        assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE]
+
+
+@pytest.mark.usefixtures("_any_run_is_old")
+def test_a_sensor_ends_killed_runs_behind_which_others_queue(tmp_path: Path) -> None:
+    with dg.DagsterInstance.local_temp() as instance:
+        instance.add_run(dg.DagsterRun("daily", run_id="1", status=dg.DagsterRunStatus.STARTED))
+        rebuild(dg.build_sensor_context(instance), workspace=Workspace(data_dir=str(tmp_path)))
+        assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE]
 
 
 def test_digests_are_made_in_steps_and_sent_where_there_is_a_mail_server(

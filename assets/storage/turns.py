@@ -100,10 +100,10 @@ def refresh(lake: Lake) -> None:
             _refresh_free(lake, copy, part)
 
 
-def running_elsewhere(lake: Lake) -> str | None:
-    """Which run holds the lease of the lake, on whatever machine; None if none does."""
+def running_elsewhere(lake: Lake, part: Part = Part.LAKE) -> str | None:
+    """Who holds the lease of a part of the store, on whatever machine; None if nobody does."""
     copy = copy_of(lake)
-    return holder_of(copy.store, Part.LAKE.lease_key) if copy is not None else None
+    return holder_of(copy.store, part.lease_key) if copy is not None else None
 
 
 def remember(copy: WorkingCopy, part: Part, version: str) -> None:

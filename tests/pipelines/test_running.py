@@ -146,7 +146,7 @@ class Runs:
     def __init__(self, lake: Lake, *, failing: int) -> None:
         self.lake, self.failing, self.names = lake, failing, list[str]()
 
-    def __call__(self, name: str, _tags: object, _console: object) -> dg.ExecuteInProcessResult:
+    def __call__(self, name: str, _instance: object, _tags: object, _console: object) -> dg.ExecuteInProcessResult:
         self.names.append(name)
         if len(self.names) <= self.failing:
             note = Damage(self.lake.root / "catalog/jobs.parquet", "text")
