@@ -18,7 +18,7 @@ KEPT: Mapping[str, dt.timedelta] = {"frequent": dt.timedelta(days=2), "hourly": 
 KEPT_OTHERS = dt.timedelta(days=60)
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _AT_ONCE = 200
-_SETTINGS = "dagster.yaml"
+SETTINGS = "dagster.yaml"
 _FIRST_SETTINGS = "telemetry:\n  enabled: false\n"
 
 
@@ -27,7 +27,7 @@ def open_instance(home: Path) -> dg.DagsterInstance:
 
     A home without a dagster.yaml gets one: without it, Dagster reports to its makers and prints how to end that.
     """
-    settings = home / _SETTINGS
+    settings = home / SETTINGS
     with suppress(FileExistsError), settings.open("x", encoding="utf-8") as file:
         file.write(_FIRST_SETTINGS)
     stated = yaml.safe_load(settings.read_text(encoding="utf-8")) if settings.is_file() else None

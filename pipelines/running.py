@@ -27,9 +27,9 @@ from pipelines.alert_channels import AlertError
 from pipelines.alerts import tell_of_run
 from pipelines.cli.terminal import visible
 from pipelines.dead_runs import end_dead_runs
-from pipelines.environment import PROJECT_FOLDER, config_folder, workspace_from_environment
+from pipelines.environment import PROJECT_FOLDER, config_folder, dagster_folders, workspace_from_environment
 from pipelines.failures import cause_of
-from pipelines.records import open_instance
+from pipelines.records import SETTINGS, open_instance
 from serving.contract import logs
 
 _NOT_RUN = "Dependencies for step"
@@ -194,10 +194,13 @@ def _tell_operators(instance: dg.DagsterInstance, run: dg.DagsterRun, *, succeed
 def _require_dagster_home() -> None:
     """Raises DagsterHomeError if Dagster's records can't be kept where DAGSTER_HOME says; default the project."""
     home = Path(os.environ.setdefault(_HOME_VARIABLE, str(PROJECT_FOLDER)))
+    # With settings, only the folders of the records are written to: the home may be a checkout of root's.
+    kept_in = dagster_folders() if (home / SETTINGS).is_file() else []
+    unwritable = [folder for folder in kept_in or [home] if not os.access(folder, os.W_OK | os.X_OK)]
     problem = (
         "is not an absolute path" if not home.is_absolute()
         else "is not a folder" if not home.is_dir()
-        else "can't be written by this user" if not os.access(home, os.W_OK | os.X_OK)
+        else f"{unwritable[0]} can't be written by this user" if unwritable
         else None
     )  # fmt: skip
     if problem is not None:

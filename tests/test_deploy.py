@@ -40,6 +40,23 @@ def test_systemd_accepts_the_unit(unit: Path, tmp_path: Path) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
+def test_the_cache_that_the_environment_names_is_one_that_all_units_may_write() -> None:
+    (cache,) = re.findall(r"^#JOBFEED_CACHE=(.+)$", (DEPLOY / "jobfeed.env").read_text(), flags=re.MULTILINE)
+    for unit in UNITS:
+        (folder,) = re.findall(r"^CacheDirectory=(.+)$", unit.read_text(), flags=re.MULTILINE)
+        assert cache == f"/var/cache/{folder}", unit.name
+
+
+def test_what_cron_runs_has_the_environment_of_the_units() -> None:
+    (block,) = re.findall(r"```cron\n(.*?)```", (ROOT / "docs" / "deploy.md").read_text(), flags=re.DOTALL)
+    named = [line.split()[-1].split("@") for line in block.splitlines()]
+    assert {job for _, job in named} == {"frequent", "hourly", "daily", "weekly"}
+    for unit, _ in named:
+        text = (DEPLOY / "systemd" / f"{unit}@.service").read_text()
+        assert "EnvironmentFile=/etc/jobfeed.env\n" in text
+        assert "jobfeed run %i\n" in text
+
+
 def test_the_compose_file_names_targets_and_files_that_exist() -> None:
     services = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"]
     targets = set(re.findall(r"^FROM \S+ AS (\w+)", (DEPLOY / "Containerfile").read_text(), flags=re.MULTILINE))

@@ -195,6 +195,34 @@ def test_a_daily_run_follows_once_files_were_set_aside(
     assert runs.names == ran
 
 
+@pytest.mark.parametrize(
+    ("made", "unwritable", "problem"),
+    [
+        (("dagster.yaml", ".dagster/"), "", None),
+        (("dagster.yaml", ".dagster/"), ".dagster", "can't be written"),
+        (("dagster.yaml",), "", "can't be written"),
+        ((".dagster/",), "", "can't be written"),
+    ],
+)
+def test_a_home_with_settings_needs_to_be_written_only_where_records_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: tuple[str, ...], unwritable: str, problem: str | None
+) -> None:
+    monkeypatch.setenv("JOBFEED_DATA", str(tmp_path / "data"))
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in made:
+        (home / name).mkdir() if name.endswith("/") else (home / name).write_text("telemetry: {enabled: false}\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    refused = {home, home / unwritable}
+    monkeypatch.setattr(running.os, "access", lambda folder, mode: Path(folder) not in refused)
+    monkeypatch.setattr(running, "_executed", Runs(Lake(tmp_path / "data/lake"), failing=0))
+    if problem is None:
+        assert running.run_job("frequent", as_of=None, console=Console(file=io.StringIO())).succeeded
+        return
+    with pytest.raises(running.DagsterHomeError, match=problem):
+        running.run_job("frequent", as_of=None, console=Console(file=io.StringIO()))
+
+
 def _garbage(path: Path) -> None:
     path.write_bytes(b"garbage" * 1000)
 
