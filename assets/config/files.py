@@ -1,6 +1,7 @@
 """Where the configuration files and vocabularies lie, and what they hold as one digest. Nothing is parsed here."""
 
 import hashlib
+import os
 from pathlib import Path
 
 _DATA = Path(__file__).resolve().parents[2] / "data"
@@ -13,8 +14,8 @@ CONFIG_FILES = (
 
 
 def config_file(folder: Path | None, name: str) -> Path:
-    """The path of `name` in `folder` if it is there, else of the shipped file."""
-    if folder is not None and (folder / name).is_file():
+    """The path of `name` in `folder` if it is there, whatever it is, else of the shipped file."""
+    if folder is not None and os.path.lexists(folder / name):
         return folder / name
     return SHIPPED_FOLDER / name
 

@@ -47,16 +47,22 @@ def load_config(folder: Path | None = None, *, lake: Lake | None = None) -> Conf
     return Config(
         sources=sources,
         ranking=load_file(config_file(folder, "ranking.yaml"), Ranking),
-        pipeline=_with_model_folder(config_file(folder, "pipeline.yaml")),
+        pipeline=_with_paths(config_file(folder, "pipeline.yaml")),
         llm=load_file(config_file(folder, "llm.yaml"), Llm),
         applications=load_file(config_file(folder, "applications.yaml"), Applications),
         follow_ups=load_file(config_file(folder, "follow_ups.yaml"), FollowUps),
     )
 
 
-def _with_model_folder(path: Path) -> Pipeline:
-    """`pipeline.yaml` with the whole path of the folder of the embedding model. Raises ConfigError if there is none."""
+def _with_paths(path: Path) -> Pipeline:
+    """`pipeline.yaml` with the whole path of the embedding model's folder. Raises ConfigError for paths of nothing."""
     pipeline = load_file(path, Pipeline)
+    resources = pipeline.learning.resources
+    if resources and not (path.parent / resources).is_file():
+        raise ConfigError(
+            f"{path}: learning.resources: received {resources!r}, but {path.parent / resources} is no file; expected a "
+            "CSV file in the folder of the configuration"
+        )
     if not pipeline.embedding.is_folder:
         return pipeline
     named = pipeline.embedding.model

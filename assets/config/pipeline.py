@@ -10,6 +10,7 @@ from features.users.learning_plan import PlanLimits
 from models.fitting.als import AlsSettings
 
 USEM3 = "usem3"
+_LEAST_MEMORY_MB = 100
 
 
 class Als(Strict):
@@ -155,7 +156,7 @@ class DeliverySettings(MailServerSettings):
     retry_seconds: float = Field(60, ge=0, le=86_400)
     late_hours: float = Field(3, gt=0, le=48)
     bounce_address: Annotated[str, AfterValidator(_sender)] = ""
-    kept_days: int = Field(180, ge=8)
+    kept_days: int = Field(180, ge=8, le=36_500)
 
 
 class DigestSettings(Strict):
@@ -167,7 +168,7 @@ class DigestSettings(Strict):
 
     items: int = Field(10, ge=1, le=20)
     min_match_percent: int = Field(60, ge=0, le=100)
-    not_again_within_days: int = Field(30, ge=0)
+    not_again_within_days: int = Field(30, ge=0, le=36_500)
     sender: Annotated[str, AfterValidator(_sender)] = ""
     unsubscribe_url: Annotated[str, AfterValidator(_unsubscribe_link)] = ""
     view_url: Annotated[str, AfterValidator(_link)] = ""
@@ -229,6 +230,15 @@ class Publishing(Strict):
     postgres: Postgres = Postgres()
 
 
+def _enough_memory(text: str) -> str:
+    if float(text[:-2]) * {"MB": 1, "GB": 1_000}[text[-2:]] < _LEAST_MEMORY_MB:
+        raise ValueError(f"expected at least {_LEAST_MEMORY_MB}MB")
+    return text
+
+
+MemoryLimit = Annotated[str, Field(pattern=r"^\d+(\.\d+)?(MB|GB)$"), AfterValidator(_enough_memory)]
+
+
 class Pipeline(Strict):
     """`pipeline.yaml`.
 
@@ -237,9 +247,9 @@ class Pipeline(Strict):
     """
 
     seed: int = Field(20240229, ge=0)
-    event_retention_days: int = Field(400, ge=90)
-    exposure_retention_days: int = Field(180, ge=28)
-    evaluation_retention_days: int = Field(90, ge=1)
+    event_retention_days: int = Field(400, ge=90, le=36_500)
+    exposure_retention_days: int = Field(180, ge=28, le=36_500)
+    evaluation_retention_days: int = Field(90, ge=1, le=36_500)
     als: Als = Als()
     tuning: Tuning = Tuning()
     embedding: Embedding = Embedding()
@@ -248,7 +258,7 @@ class Pipeline(Strict):
     publishing: Publishing = Publishing()
     alerts: Alerts = Alerts()
     schedules: tuple[Literal["daily", "hourly", "frequent", "weekly", "digests"], ...] = ()
-    duckdb_memory_limit: str = Field("2GB", pattern=r"^\d+(\.\d+)?(MB|GB)$")
+    duckdb_memory_limit: MemoryLimit = "2GB"
 
     @model_validator(mode="after")
     def _alerts_can_be_sent(self) -> "Pipeline":

@@ -15,6 +15,8 @@ from features.sources.postings import RESERVED_SOURCES
 
 _TITLE_GROUPS = frozenset({"title", "company", "location", "salary", "details"})
 Id = Annotated[str, Field(coerce_numbers_to_str=True)]  # 160 is read as "160"
+# The value of a header: printable ASCII.
+UserAgent = Annotated[str, Field(min_length=8, pattern=r"^[!-~]([ -~]*[!-~])?$")]
 
 
 def _refuse_repeated(one: str, many: str, names: list[str]) -> None:
@@ -123,7 +125,7 @@ class HttpLimits(Strict):
     After `source_deadline_seconds` no further page of a source is requested.
     """
 
-    user_agent: str = Field("jobfeed/1.0 (+https://example.org/jobfeed; jobs@example.org)", min_length=8)
+    user_agent: UserAgent = "jobfeed/1.0 (+https://example.org/jobfeed; jobs@example.org)"
     connect_timeout_seconds: float = Field(10, gt=0, le=60)
     total_deadline_seconds: float = Field(60, gt=0, le=600)
     source_deadline_seconds: float = Field(300, gt=0, le=3600)
@@ -159,7 +161,7 @@ class HHSource(Strict):
 
     enabled: bool = False
     base_url: HttpUrl = HttpUrl("https://api.hh.ru")
-    user_agent: str = Field("jobfeed/1.0 (jobs@example.org)", min_length=8)
+    user_agent: UserAgent = "jobfeed/1.0 (jobs@example.org)"
     queries: list[HHQuery] = Field([])
     details: bool = True
     max_details_per_run: int = Field(20_000, ge=0)

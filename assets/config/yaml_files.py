@@ -18,9 +18,9 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 
 
 class Strict(BaseModel):
-    """Settings that refuse unknown keys and never change."""
+    """Settings that refuse unknown keys and numbers that are not finite, and never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ConfigError(JobfeedError, ValueError):
@@ -37,13 +37,16 @@ def refuse_others(folder: Path, names: Sequence[str]) -> None:
 def load_file(path: Path, model: type[Model]) -> Model:
     """One YAML file as `model`. Raises ConfigError with one line per problem."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) or {}  # noqa: S506  a SafeLoader
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  a SafeLoader
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: is not valid YAML: {error}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8: {error.reason} at byte {error.start}") from error
     except OSError as error:
-        raise ConfigError(f"{path}: can't be read: {error.strerror}") from error
+        raise ConfigError(
+            f"{path}: can't be read: {error.strerror}; expected a file, or nothing for the shipped one"
+        ) from error
+    content = {} if content is None else content
     if not isinstance(content, dict):
         raise ConfigError(f"{path}: holds a {type(content).__name__}; expected keys and values")
     try:

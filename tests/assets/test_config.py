@@ -71,6 +71,23 @@ def test_a_file_that_the_folder_lacks_is_the_shipped_one(tmp_path: Path) -> None
         ("pipeline.yaml", 'digest: {sender: "Jobs <a@e.org>\\nBcc: b@e.org"}', ["digest.sender", "one mailbox"]),
         ("pipeline.yaml", "digest: {sender: 'a@e.org, b@e.org'}", ["digest.sender", "one mailbox"]),
         ("pipeline.yaml", "1: 2", ["pipeline.yaml", "1"]),
+        ("pipeline.yaml", "[]", ["pipeline.yaml", "list", "keys and values"]),
+        ("pipeline.yaml", "false", ["pipeline.yaml", "bool", "keys and values"]),
+        ("pipeline.yaml", "event_retention_days: 1000000", ["event_retention_days", "36500", "1000000"]),
+        ("pipeline.yaml", "exposure_retention_days: 1000000", ["exposure_retention_days", "36500"]),
+        ("pipeline.yaml", "evaluation_retention_days: 1000000", ["evaluation_retention_days", "36500"]),
+        ("pipeline.yaml", "digest: {not_again_within_days: 1000000}", ["digest.not_again_within_days", "36500"]),
+        ("pipeline.yaml", "digest: {delivery: {kept_days: 1000000}}", ["digest.delivery.kept_days", "36500"]),
+        ("pipeline.yaml", "duckdb_memory_limit: 0GB", ["duckdb_memory_limit", "at least 100MB", "'0GB'"]),
+        ("pipeline.yaml", "duckdb_memory_limit: 0.09GB", ["duckdb_memory_limit", "at least 100MB"]),
+        ("pipeline.yaml", "duckdb_memory_limit: lots", ["duckdb_memory_limit", "pattern", "'lots'"]),
+        ("pipeline.yaml", "als: {regularization: .inf}", ["als.regularization", "finite number"]),
+        ("pipeline.yaml", "als: {alpha: .inf}", ["als.alpha", "finite number"]),
+        ("pipeline.yaml", "tuning: {max_memory_gb: .inf}", ["tuning.max_memory_gb", "finite number"]),
+        ("pipeline.yaml", "learning: {resources: no.csv}", ["learning.resources", "'no.csv'", "a CSV file"]),
+        ("sources.yaml", "http: {user_agent: 'Вакансии/1.0 (a@example.org)'}", ["http.user_agent", "pattern"]),
+        ("sources.yaml", 'http: {user_agent: "agent/1.0\\nX: 1"}', ["http.user_agent", "pattern"]),
+        ("sources.yaml", "hh: {user_agent: 'naïve/1.0 (a@example.org)'}", ["hh.user_agent", "pattern"]),
         ("source.yaml", "feeds: []", ["source.yaml", "is not a configuration file", "sources.yaml"]),
         ("sources.yml", "feeds: []", ["sources.yml", "is not a configuration file", "sources.yaml"]),
         ("ranking.yaml", "recipes: {marketplace: {weights: {locatoin: 1}}}", ["locatoin", "known are", "location"]),
@@ -119,6 +136,25 @@ def test_a_file_of_another_encoding_is_refused(tmp_path: Path) -> None:
     (tmp_path / "pipeline.yaml").write_bytes("seed: 1  # число".encode("windows-1251"))
     with pytest.raises(ConfigError, match=r"pipeline\.yaml: is not UTF-8"):
         load_config(tmp_path)
+
+
+def test_a_file_that_is_a_folder_or_a_link_to_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.yaml").mkdir()
+    with pytest.raises(ConfigError, match=r"pipeline\.yaml: can't be read: Is a directory; expected a file"):
+        load_config(tmp_path)
+    (tmp_path / "pipeline.yaml").rmdir()
+    (tmp_path / "pipeline.yaml").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match=r"pipeline\.yaml: can't be read: No such file"):
+        load_config(tmp_path)
+
+
+def test_the_resources_of_learning_plans_lie_in_the_folder_of_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("skill,name,url,hours,language\n")
+    assert load_config(write(tmp_path, "pipeline.yaml", "learning: {resources: own.csv}")).pipeline.learning.resources
+
+
+def test_an_empty_file_has_the_defaults(tmp_path: Path) -> None:
+    assert load_config(write(tmp_path, "pipeline.yaml", "# nothing yet\n")).pipeline.seed == 20240229
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
