@@ -31,6 +31,14 @@ def erase(
     every file and lists where the user still is.
     """
     if verified is None:
+        if user == _VERIFY:
+            raise typer.BadParameter(
+                "is missing; it is `jobfeed erase verify USER`. A user whose id is verify is erased by a line in "
+                "landing/erasures/",
+                param_hint="USER",
+            )
+        if also:
+            raise typer.BadParameter("is for `jobfeed erase verify USER`; leave it out here", param_hint="--also")
         _request(user)
     elif user == _VERIFY:
         _verify(verified, also or [])
