@@ -380,9 +380,10 @@ def test_as_of_is_read_as_utc(text: str, hour: int) -> None:
     assert parse_as_of(text) == dt.datetime(2026, 3, 1, hour, tzinfo=dt.UTC)
 
 
-def test_a_wrong_as_of_is_named() -> None:
-    with pytest.raises(ValueError, match="'yesterday'"):
-        parse_as_of("yesterday")
+@pytest.mark.parametrize("text", ["yesterday", "0001-01-01T00:00:00+05:00", "9999-12-31T23:00:00-05:00"])
+def test_a_wrong_as_of_is_named(text: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(repr(text))):
+        parse_as_of(text)
 
 
 def test_the_dagster_files_name_the_same_location() -> None:
