@@ -85,7 +85,7 @@ def close_entry(
     """Notes that all the run has read is in `generation`.
 
     If another run began meanwhile, the entry stays open: what that one read may be in neither generation. `fetches`:
-    the hourly job also asks sources.
+    the hourly job asks sources, so it always has something to do.
     """
     with lake.lock(_LOCK):
         path = _entry(lake, run_id)

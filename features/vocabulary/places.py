@@ -17,7 +17,6 @@ from features.vocabulary.place_mentions import Meaning, Region, Town, candidate_
 from features.vocabulary.place_merging import StatedPlace, merged
 from features.vocabulary.place_readings import Known, Place
 
-OUTPUT_COLUMNS = ("city", "region", "country", "latitude", "longitude", "locations")
 _POINT = ("latitude", "longitude")
 _INPUT_TEXTS = ("text", "city", "region", "country", "default_country", "area_id")
 _NAMES = ("city", "region", "country")

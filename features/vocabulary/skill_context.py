@@ -68,7 +68,6 @@ _ABOUT_HEADING = (
     r"|company (?:description|overview|profile)"
     r"|our (?:company|mission|story|history))\W{0,4}$"
 )
-_HEADING = r"^[^\p{Ll}]{0,6}\p{Lu}[^.!?\n]{2,50}(?::|\?)?$"
 _SECTION = (
     r"(?i)^[^\p{L}]{0,6}(?:обязанност|требовани|услови|мы предлагаем|мы ожидаем|чем (?:предстоит|вы будете)"
     r"|что (?:нужно|предстоит|вы"

@@ -19,7 +19,6 @@ KS = (10, 20)
 LIST_LENGTH = max(KS)
 RANKING_METRICS = ("recall", "ndcg", "mrr", "hit_rate")
 USER_METRICS = tuple(f"{name}@{k}" for k in KS for name in (*RANKING_METRICS, "novelty", "diversity"))
-LIST_METRICS = tuple(f"{name}@{k}" for k in KS for name in ("coverage", "gini"))
 SLICE_METRICS = (f"recall@{LIST_LENGTH}", f"ndcg@{LIST_LENGTH}", f"hit_rate@{LIST_LENGTH}")
 EVERYTHING = "all"
 _FIGURE_SAMPLES = 100  # each sorts the exposure of all jobs

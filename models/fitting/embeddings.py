@@ -13,7 +13,7 @@ import polars as pl
 
 from features.errors import JobfeedError
 from features.schemas.training import TEXT_EMBEDDINGS
-from models.arrays import Csr, Floats, Ints, csr_from_coordinates, positions, rows_or_zeros
+from models.arrays import Csr, Floats, Ints, csr_from_coordinates, positions
 
 # What users say of themselves is looked for (query) in what jobs say (passage): many models encode both differently.
 Kind = Literal["query", "passage"]
@@ -108,10 +108,6 @@ class TextVectors:
     def rows_of(self, texts: pl.Series) -> Ints:
         """The row of each text, -1 for null and for a text that was never embedded."""
         return positions(self.hashes, text_hashes(self.space, texts))
-
-    def vectors_of(self, texts: pl.Series) -> Floats:
-        """(len(texts), d): zeros for null and for a text that was never embedded."""
-        return rows_or_zeros(self.vectors, self.rows_of(texts))
 
     def mean_matrix(self, lists: pl.Series) -> Csr:
         """A matrix (rows, texts). Its product with `vectors` is the mean vector of each row's list of texts."""

@@ -17,7 +17,6 @@ from features.sources.jobs.files import csv_entries
 from features.sources.parsed import Parsed, Refusal, json_lines, rejects
 from features.sources.values import NotJsonError, raw_json, text
 
-_RAW_CHARACTERS = 8_192
 _TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
 # A line whose fields are plain values. Lines are read one by one if a single one is not like that.
 _Event: Any = msgspec.defstruct("_Event", [(name, str | int | float | bool | None, None) for name in FIELDS])
