@@ -4,7 +4,7 @@ import logging
 import os
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,6 +43,7 @@ class RunSummary:
     """What a run did. A figure is None if the run did not get so far, or its job does not compute it.
 
     `announced`: whether the generation is served now. `n_jobs` and `n_users` are those of the generation.
+    `nothing_new_since`: the instant of the last run, if there was nothing to do any more when the run's turn came.
     """
 
     succeeded: bool
@@ -52,6 +53,7 @@ class RunSummary:
     n_users: int | None = None
     n_ranked_feeds: int | None = None
     n_quarantined: int | None = None
+    nothing_new_since: str | None = None
 
     def line(self) -> str:
         """The figures that are known, as one line."""
@@ -100,11 +102,13 @@ def run_job(
     console: Console,
     is_forced: bool = False,
     wait_seconds: float = WAIT_SECONDS,
+    nothing_new: Callable[[], str | None] = lambda: None,
 ) -> RunSummary:
     """Runs the job `name` for `as_of` (None: when its turn comes), prints each step, and returns what came of it.
 
     `is_forced`: the result is announced even if it is of the future, empty, or older than what is served. Raises
     NoTurnError if another run still works after `wait_seconds`. If files are damaged, a daily run makes them anew.
+    `nothing_new` is asked once the run has waited: the other one may have done its work.
     """
     tags = {AS_OF_TAG: as_of.isoformat()} if as_of is not None else {}
     if is_forced:
@@ -116,7 +120,10 @@ def run_job(
     def on_damage(text: str) -> None:
         console.print(f"  [yellow]error[/] {_plain(text)}")
 
+    waited_for: list[str] = []
+
     def on_wait(text: str) -> None:
+        waited_for.append(text)
         console.print(f"  {_plain(text)}")
 
     with _records() as instance:
@@ -124,6 +131,8 @@ def run_job(
             console.print(f"  run {dead.run_id} of {dead.job_name} was killed and is recorded as failed now")
             _tell_operators(instance, dead, succeeded=False, console=console)
         with run_turn(lake, job=name, wait_seconds=wait_seconds, on_wait=on_wait, on_damage=on_damage):
+            if waited_for and (since := nothing_new()) is not None:
+                return RunSummary(succeeded=True, nothing_new_since=since)
             was_due = rebuild_due(lake)
             if was_due is not None and name in COVERED and name != _WIDEST:
                 console.print(f"  {was_due}: daily in place of {name} makes them anew")

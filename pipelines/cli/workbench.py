@@ -3,8 +3,9 @@
 import datetime as dt
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
@@ -52,11 +53,12 @@ def run(
 ) -> None:
     """Run a job in this process and print its steps.
 
-    hourly and frequent end at once if there is nothing new since their last run. A run for an older instant than that
-    of the served generation is a replay: its result is stored, and served only with --announce.
+    hourly and frequent end at once if there is nothing new since their last run, or once one that they waited for has
+    ended. A run for an older instant than that of the served generation is a replay: its result is stored, and served
+    only with --announce.
     """
     from assets.instants import future_problem
-    from pipelines.environment import note_nothing_new, nothing_new_since
+    from pipelines.environment import note_nothing_new
 
     first, last = parse_instant(as_of), parse_instant(until)
     if last is not None and (first is None or last < first):
@@ -71,19 +73,37 @@ def run(
         instants.append(instants[-1] + _DAY)
     for instant in instants:
         started = dt.datetime.now(dt.UTC)
-        same = None if always or announce else nothing_new_since(job, instant or started)
-        if same is not None:
+        look = partial(_nothing_new, job, instant, is_forced=always or announce)
+        since, summary = look(), None
+        if since is None:
+            summary = _run_once(
+                job, instant, look, console=err if as_json else out, is_forced=announce, wait_seconds=wait
+            )
+            since = summary.nothing_new_since
+        if summary is None or since is not None:
             note_nothing_new(job)
-            _report_nothing_new(job, same, as_json=as_json)
+            _report_nothing_new(job, since, as_json=as_json)
             continue
-        summary = _run_once(job, instant, console=err if as_json else out, is_forced=announce, wait_seconds=wait)
         _report(summary, (dt.datetime.now(dt.UTC) - started).total_seconds(), as_json=as_json)
         if not summary.succeeded:
             raise typer.Exit(1)
 
 
+def _nothing_new(job: str, instant: dt.datetime | None, *, is_forced: bool) -> str | None:
+    from pipelines.environment import nothing_new_since
+
+    since = None if is_forced else nothing_new_since(job, instant or dt.datetime.now(dt.UTC))
+    return since.isoformat() if since is not None else None
+
+
 def _run_once(
-    job: str, instant: dt.datetime | None, *, console: Console, is_forced: bool, wait_seconds: float
+    job: str,
+    instant: dt.datetime | None,
+    look: Callable[[], str | None],
+    *,
+    console: Console,
+    is_forced: bool,
+    wait_seconds: float,
 ) -> "RunSummary":
     with made_once():
         import pipelines.definitions  # noqa: F401 - made here rather than where garbage is looked for
@@ -95,7 +115,9 @@ def _run_once(
         raise typer.BadParameter(f"{job!r} is not a job; jobs are {', '.join(names)}", param_hint="JOB")
     checked_config()
     console.print(f"[bold]{job}[/] as of {instant.isoformat() if instant else 'now'}")
-    return run_job(job, as_of=instant, console=console, is_forced=is_forced, wait_seconds=wait_seconds)
+    return run_job(
+        job, as_of=instant, console=console, is_forced=is_forced, wait_seconds=wait_seconds, nothing_new=look
+    )
 
 
 def _report(summary: "RunSummary", seconds: float, *, as_json: bool) -> None:
@@ -106,11 +128,11 @@ def _report(summary: "RunSummary", seconds: float, *, as_json: bool) -> None:
     out.print(": ".join(part for part in (f"{outcome} in {seconds:.1f} s", escape(summary.line())) if part))
 
 
-def _report_nothing_new(job: str, since: dt.datetime, *, as_json: bool) -> None:
+def _report_nothing_new(job: str, since: str | None, *, as_json: bool) -> None:
     if as_json:
-        print_json(out, {"succeeded": True, "nothing_new_since": since.isoformat()})
+        print_json(out, {"succeeded": True, "nothing_new_since": since})
         return
-    out.print(f"[bold]{escape(job)}[/] nothing new since the run as of {since.isoformat()}; nothing is published")
+    out.print(f"[bold]{escape(job)}[/] nothing new since the run as of {since}; nothing is published")
 
 
 def simulate(

@@ -6,7 +6,7 @@ import json
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -193,6 +193,30 @@ def test_a_daily_run_follows_once_files_were_set_aside(
         (lake.root / ".rebuild.json").write_text("[]")
     assert running.run_job(job, as_of=None, console=Console(file=io.StringIO())).succeeded is succeeded
     assert runs.names == ran
+
+
+@pytest.mark.parametrize(
+    ("waits", "since", "ran"), [(True, "then", []), (True, None, ["hourly"]), (False, "then", ["hourly"])]
+)
+def test_a_run_that_waited_looks_again_whether_there_is_anything_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, waits: bool, since: str | None, ran: list[str]
+) -> None:
+    monkeypatch.setenv("JOBFEED_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+
+    @contextmanager
+    def turn(_lake: Lake, *, on_wait: Callable[[str], None], **_: object) -> Iterator[None]:
+        if waits:
+            on_wait("hourly waits for the run of daily")
+        yield
+
+    runs = Runs(Lake(tmp_path / "data/lake"), failing=0)
+    monkeypatch.setattr(running, "run_turn", turn)
+    monkeypatch.setattr(running, "_executed", runs)
+    console = Console(file=io.StringIO())
+    summary = running.run_job("hourly", as_of=None, console=console, nothing_new=lambda: since)
+    assert (summary.succeeded, runs.names) == (True, ran)
+    assert summary.nothing_new_since == (None if ran else since)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -66,6 +67,19 @@ def test_a_run_with_a_tag_of_the_future_computes_nothing() -> None:
     with pytest.raises(dg.Failure, match="is in the future"):
         asking.execute_in_process(tags=tag)
     assert asking.execute_in_process(tags={**tag, ANNOUNCE_TAG: "always"}).success
+
+
+def test_a_run_that_had_nothing_to_do_once_its_turn_came_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("JOBFEED_DATA", str(tmp_path))
+
+    def run_job(_name: str, *, nothing_new: Callable[[], str | None], **_: object) -> RunSummary:
+        assert nothing_new() is None
+        return RunSummary(succeeded=True, nothing_new_since="2026-03-01T00:00:00+00:00")
+
+    monkeypatch.setattr("pipelines.running.run_job", run_job)
+    assert "nothing new since the run as of 2026-03-01T00:00:00+00:00" in output("run", "hourly", exit_code=0)
 
 
 @pytest.mark.parametrize(
