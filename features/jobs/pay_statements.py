@@ -28,6 +28,10 @@ _LONG_NUMBER = re.compile(r"\d{10,}")
 _NO_MONEY = re.compile(words.NO_MONEY, re.IGNORECASE)
 _BOUND = re.compile(rf"(?:^|[^\w])({words.UPPER}|{words.LOWER})[^\w\d]*$")
 _UPPER = re.compile(rf"(?:{words.UPPER})$")
+_FAR_LOWER, _FAR_UPPER = (
+    rf"\b(?:{bound})(?: ?[\w-]+){{0,3}}? ?{words.CUE}[^.,;!?\d]{{0,40}}" for bound in (words.MINIMAL, words.MAXIMAL)
+)
+_FAR_BOUNDS = (("lower", re.compile(rf"{_FAR_LOWER}$")), ("upper", re.compile(rf"{_FAR_UPPER}$")))
 _BETWEEN = re.compile(rf"(?:^|[^\w])(?:{words.BETWEEN})[^\w\d]*$")
 _UNIT = (
     r"(?: ?(?:/|per|an?|в|за|par|por|pro|im|je|al|na|pr\.?|p\.?) ?[^\W\d_]+\.?"
@@ -38,7 +42,9 @@ _JOIN = re.compile(
 )
 _JOIN_BETWEEN = re.compile(rf"{_UNIT} ?(?:{words.AND}) ?", re.IGNORECASE)
 _JOIN_OR = re.compile(rf"{_UNIT} ?(?:{words.OR}) ?", re.IGNORECASE)
-_JOIN_BOUNDS = re.compile(rf"{_UNIT}[ ,]*(?:(?:и|and|,)? ?(?:{words.UPPER})[ .:]*)?")
+_JOIN_BOUNDS = re.compile(
+    rf"{_UNIT}[ ,]*(?:(?:и|and|,)? ?(?:{words.UPPER})[ .:]*|(?:и|and|und|et|y|а)? ?(?:the |das |le )?{_FAR_UPPER})?"
+)
 _OR_MORE = re.compile(rf"^ ?{words.OR_MORE}")
 _OR_MORE_IN_WORDS = re.compile(rf" ?(?!\+|plus){words.OR_MORE}")
 _LOWER_SUFFIX, _UPPER_SUFFIX = re.compile(words.LOWER_SUFFIX), re.compile(words.UPPER_SUFFIX)
@@ -96,7 +102,7 @@ def statements_in(line: Line, currencies: Currencies) -> list[Statement]:
 
 def _is_range(line: Line, one: Amount, other: Amount) -> bool:
     gap = line.low[one.end : other.start]
-    if len(gap) > 40 or (one.has_currency and other.has_currency and not same_money(one, other)):
+    if len(gap) > 60 or (one.has_currency and other.has_currency and not same_money(one, other)):
         return False
     head = line.low[max(0, one.start - 30) : one.start]
     is_joined = bool(
@@ -131,9 +137,10 @@ def _bounds_of_range(one: Amount, other: Amount) -> tuple[float, float]:
 
 def _bound(line: Line, one: Amount) -> str | None:
     match = _BOUND.search(line.low[max(0, one.start - 40) : one.start])
-    if match is None:
-        return None
-    return "upper" if _UPPER.fullmatch(match[1]) else "lower"
+    if match is not None:
+        return "upper" if _UPPER.fullmatch(match[1]) else "lower"
+    head = line.low[max(0, one.start - 90) : one.start]
+    return next((bound for bound, pattern in _FAR_BOUNDS if pattern.search(head)), None)
 
 
 def _single(line: Line, one: Amount) -> Statement:

@@ -17,6 +17,9 @@ LOWER = (
     r"|(?:kv-)?mindest(?:gehalt|lohn|entgelt)(?: von| beträgt)?"
     r"|mínimo|vanaf|od|från|fra|nuo|no|alates|de la|legalább|начиная с|>|≥"
 )
+# Before a word for pay: "the minimum gross salary is", "минимальный оклад", "Mindestgehalt für diese Position".
+MINIMAL = r"minimum|minimal\w*|минимальн\w+|мінімальн\w+|mindest|mínim[oa]|minim[oa]l?"
+MAXIMAL = r"maximum|maximal\w*|максимальн\w+|höchst|máxim[oa]|massim[oa]"
 BETWEEN = (
     r"between|entre|tra|fra|zwischen|tussen|mellan|mellem|mellom|між|між|между|pomiędzy|między|mezi|medzi|from|von|vom"
     r"|van|de|da|od|od|от|від|із|с|nuo|no"

@@ -26,7 +26,7 @@ NORMALISER_VERSION = 6
 _MAX_URL_CHARACTERS = 2_000
 _MAX_TAGS = 60
 _MAX_TAG_CHARACTERS = 60
-# An amount in prose outside these limits is hardly the job's pay.
+# An amount in a title above the limit, or in prose outside the limits, is hardly the job's pay.
 _SANE_MONTHLY_USD = (50.0, 60_000.0)
 
 
@@ -147,6 +147,7 @@ def _pay(
     )
     titles = text["title"].set(~_is_unpaid(pay) | ~text["title"].str.contains(r"\d").fill_null(value=False), None)
     of_title = salary_text.parse_text(titles, currencies=currencies, countries=countries, is_title=True)
+    of_title = salary.plausible(of_title, rates=rates, max_monthly_usd=_SANE_MONTHLY_USD[1])
     pay = _filled(pay, salary.complete(salary.unstated(pay.height), of_title, rates=rates))
     descriptions = text["description"].set(~_is_unpaid(pay), None)
     described = salary_text.parse_description(descriptions, currencies=currencies, countries=countries)

@@ -66,10 +66,23 @@ def normalise(
     `given` has PAY's columns in the source's own words, and `salary_text`. Bounds are positive, ordered and finite. A
     missing period is inferred from the currency and the amount, or left null. Text completes given amounts only if it
     names no amounts or the same ones: "shift, 5 000" says nothing about 150,000 a month. `countries` (ISO 3166) decide
-    what a sign such as $ or kr means.
+    what a sign such as $ or kr means. An absurd amount of the text is none.
     """
     found = parse_text(given["salary_text"], currencies=currencies, countries=countries)
-    return complete(_stated(given, currencies, countries), found, rates=rates)
+    sound = plausible(found, rates=rates, max_monthly_usd=MAX_MONTHLY_USD)
+    return complete(_stated(given, currencies, countries), sound, rates=rates)
+
+
+def plausible(found: pl.DataFrame, *, rates: pl.DataFrame, max_monthly_usd: float) -> pl.DataFrame:
+    """FOUND's columns, null where the amount exceeds `max_monthly_usd` even as pay per year: "$10M Series A"."""
+    months = pl.col("salary_period").replace_strict(MONTHS_PER_PERIOD, default=1 / 12, return_dtype=pl.Float64)
+    monthly = pl.max_horizontal("salary_min", "salary_max") * months / pl.col("units_per_usd")
+    is_absurd = (monthly > max_monthly_usd).fill_null(value=False)
+    return (
+        found.with_columns(units_per_usd=_units_per_usd(found["salary_currency"], None, rates=rates))
+        .select(pl.when(~is_absurd).then(pl.col(name)) for name in FOUND)
+        .with_columns(pl.col("has_odd_period").fill_null(value=False))
+    )
 
 
 def complete(stated: pl.DataFrame, found: pl.DataFrame, *, rates: pl.DataFrame) -> pl.DataFrame:

@@ -58,6 +58,7 @@ _PER = re.compile(
     r" ?(?:/|(?:per|pro|par|por|je|за)\b)[- ]?"
     rf"(?!rata\b|b2b\b|{words.NET}|{words.GROSS})[^\W\d_]{{2}}"
 )
+_IN_THE_US = re.compile(r"\b(?:us|usa|united states)\b|\bu\.s\.")
 _EXTRA = re.compile(r"^[^\w\n]{0,3}\+")
 _LARGE = re.compile(r"^ ?(?:m|mm|mln|bn?|t)\b|^ ?(?:million|billion|млн|млрд)")
 _MONEY_HINT = (
@@ -187,16 +188,15 @@ def _read(
     needs_currency: bool,
 ) -> tuple[object, ...]:
     """The values of FOUND out of a line with these statements of money, of which `items` may be the pay."""
-    everywhere = list(currencies_in(line, currencies))
     pay = _chosen(line, items)
     if pay is None:
-        code = None if needs_currency or items else _currency([], everywhere, country)
+        code = None if needs_currency or items else _currency([], list(currencies_in(line, currencies)), country)
         period = None if needs_currency or items else _period(line.low)
         return (None, None, code, period, _gross(line.low), False)
     beside = [meanings for one in pay.amounts for meanings in one.currencies]
-    code = _currency(beside, everywhere, country) or _rupees(pay, beside, everywhere, country)
+    code = _currency_of_pay(line, money, pay, country, currencies)
     before, after = surroundings(line, pay)
-    elsewhere = _beside_others(line, money, pay)
+    elsewhere = _beside_others(line, money, pay).low
     period = _period(after)
     is_odd = bool(_ODD.search(f"{before} {after}")) or ODD_MARK in after or (not period and bool(_PER.match(after)))
     period = None if is_odd else period or _period(elsewhere)
@@ -219,14 +219,45 @@ def _read(
     return (low, high, code, period, _gross(line.low), is_odd)
 
 
-def _beside_others(line: Line, money: list[Statement], pay: Statement) -> str:
+def _beside_others(line: Line, money: list[Statement], pay: Statement) -> Line:
     """The line without the other statements of money and their periods: "60,000 + 3 per hour at night"."""
-    low = line.low
+    cased, low = line.cased, line.low
     for other in money:
         if not pay.start <= other.start < pay.end:
             end = other.end + len(surroundings(line, other)[1])
-            low = low[: other.start] + " " * (end - other.start) + low[end:]
-    return low
+            cased, low = (text[: other.start] + " " * (end - other.start) + text[end:] for text in (cased, low))
+    return Line(cased, low)
+
+
+def _currency_of_pay(
+    line: Line, money: list[Statement], pay: Statement, country: str | None, currencies: Currencies
+) -> str | None:
+    """The currency of the pay. A currency that another pay in the line names is no evidence for a sign beside this one:
+    "US: $150,000. Canada: $120,000 CAD". If neither the country nor the words tell which is meant, it is unknown.
+    """
+    beside = [meanings for one in pay.amounts for meanings in one.currencies]
+    if not beside:
+        everywhere = list(currencies_in(line, currencies))
+        return _currency([], everywhere, country) or _rupees(pay, everywhere, country)
+    rivals = [
+        one
+        for one in money
+        if not pay.start <= one.start < pay.end
+        and (one.low, one.high) != (pay.low, pay.high)
+        and not is_perk(line, one)
+    ]
+    elsewhere = list(currencies_in(_beside_others(line, rivals, pay), currencies))
+    place = "US" if _IN_THE_US.search(surroundings(line, pay)[0]) else country
+    named = _certain([meanings for rival in rivals for one in rival.amounts for meanings in one.currencies])
+    possible = frozenset.intersection(*(one.codes for one in beside))
+    if not named & possible - _certain([*beside, *elsewhere]):
+        return _currency(beside, elsewhere, country)
+    code = _currency(beside, elsewhere, place)
+    return code if place is not None and code not in named else None
+
+
+def _certain(meanings: list[Meanings]) -> set[str]:
+    return {next(iter(one.codes)) for one in meanings if one.is_certain}
 
 
 def _chosen(line: Line, items: list[Statement]) -> Statement | None:
@@ -268,18 +299,18 @@ def _is_alternative(line: Line, first: Statement, other: Statement) -> bool:
 def _currency(beside: list[Meanings], everywhere: list[Meanings], country: str | None) -> str | None:
     """The code beside the amount, else one elsewhere in the text that its sign may stand for, else by the country."""
     if beside:
-        certain = {next(iter(one.codes)) for one in beside if one.is_certain}
+        certain = _certain(beside)
         if len(certain) == 1:
             return next(iter(certain))
         if certain:
             return None
         possible = frozenset.intersection(*(one.codes for one in beside))
-        named = {next(iter(one.codes)) for one in everywhere if one.is_certain} & possible
+        named = _certain(everywhere) & possible
         if len(named) == 1:
             return next(iter(named))
         found = {one.of(country) for one in beside} - {None}
         return found.pop() if len(found) == 1 else None
-    certain = {next(iter(one.codes)) for one in everywhere if one.is_certain}
+    certain = _certain(everywhere)
     if certain:
         return certain.pop() if len(certain) == 1 else None
     found = {one.of(country) for one in everywhere} - {None}
@@ -303,10 +334,10 @@ def _on_scale(
     return other if is_usual(other) and not is_usual(code) else code
 
 
-def _rupees(pay: Statement, beside: list[Meanings], everywhere: list[Meanings], country: str | None) -> str | None:
+def _rupees(pay: Statement, everywhere: list[Meanings], country: str | None) -> str | None:
     """Lakhs and crores without a currency are Indian rupees, unless a neighbour's country says otherwise."""
     is_counted_so = any(one.is_scaled and one.factor in LAKH_AND_CRORE for one in pay.amounts)
-    return "INR" if is_counted_so and not beside and not everywhere and country not in _NEIGHBOURS else None
+    return "INR" if is_counted_so and not everywhere and country not in _NEIGHBOURS else None
 
 
 def _period(low: str) -> str | None:
