@@ -16,6 +16,7 @@ from features.schemas.table import STRINGS
 from features.text.phrases import PhraseMatcher, lookup_key, require_unique_keys
 
 MATCH_MODES = ("any", "case", "context", "name", "domain")
+_GIVEN_NAME = r"(?:Julia|Pascal|Ruby|Jasmine|Crystal)"
 # Texts that look like a skill and are none: lists of single letters (grades, licence categories), English phrases.
 _FALSE_FRIENDS = (
     r"(?i)(?:https?://|www\.)\S+|\S+@\S+\.\S+",
@@ -30,6 +31,22 @@ _FALSE_FRIENDS = (
     r"(?-u:\b)(?:English|Spanish|German|French|Italian|Chinese|Japanese|Polish|Turkish|Korean|Arabic|Portuguese|Dutch)"
     r"\s(?:compan|market|client|customer|startup|start-up|team|office|government|law|tax|bank|brand|retail|citizen"
     r"|national|engineering|manufacturer|subsidiar|-speaking countr)\p{L}*",
+    # Lessons that a company gives its employees.
+    r"(?i)(?:корпоративн\p{L}+|бесплатн\p{L}+)\s(?:(?:уроки|курсы|занятия)\s)?английск\p{L}+(?:\sязык\p{L}*)?"
+    r"|(?:^|[^\p{L}])(?:уроки|курсы|занятия|изучение)\sанглийского(?:\sязыка)?"
+    r"|(?-u:\b)English\s(?:lessons|classes|courses)(?-u:\b)",
+    # French for a view.
+    r"(?-u:\b)Vue\s(?:sur|de|d['’]|panoramique|imprenable|dégagée|mer|globale)",
+    # Towns and people: "Phoenix, AZ", "Arbeitsort: Rust", "Reports to Ruby Chen", "Julia Novak, HR".
+    r"(?-u:\b)(?:Phoenix,?\s(?:AZ|Arizona)|Cypress,?\s(?:TX|CA|Texas|California)|Java,?\sIndonesia"
+    r"|(?:West|East|Central)\sJava)(?-u:\b)|(?-u:\b)Rust\s?\(Europa|Europa-?\s?Park\sRust",
+    r"(?-u:\b)(?i:arbeitsort|standort|einsatzort|dienstort|location|lieu|based in|located in|office in|relocate to)"
+    r":?\s(?:Rust|Phoenix|Cypress|Java)(?-u:\b)",
+    rf"(?-u:\b)(?i:ansprechpartner(?:in)?|ansprechperson|kontakt(?:person)?|contacto?|bewerbung(?:en)? an|reports? to"
+    rf"|reporting to|recruiter|manager|frau|herrn?|mr\.?|ms\.?|mrs\.?|mme|ask for|speak (?:to|with)|interview with)"
+    rf":?\s{_GIVEN_NAME}\s\p{{Lu}}\p{{Ll}}+",
+    rf"(?-u:\b){_GIVEN_NAME}\s\p{{Lu}}\p{{Ll}}+(?:,\s(?:HR|CEO|CTO|Head|Recruiter|Talent)(?-u:\b)"
+    r"|\s(?:will (?:interview|call|contact|be your|meet)|is your))",
 )
 _LIST_MARK = r"[,;:/|•·\n\r()\[\]\t]"
 _BEFORE = (
