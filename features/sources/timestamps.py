@@ -10,6 +10,8 @@ _MAX_CHARACTERS = 80
 # The first letters of the months in English, Russian, Ukrainian, German, French, Spanish, Italian, Portuguese, Polish,
 # Czech, Dutch and the Nordic languages; longer beginnings first where shorter ones are shared.
 _MONTHS = (
+    # Finnish November begins like March, Croatian June and July like Polish July and Czech August.
+    ("marras", 11), ("lipanj", 6), ("lipnj", 6), ("srpanj", 7), ("srpnj", 7),
     ("juni", 6), ("juin", 6), ("juli", 7), ("juil", 7), ("липн", 7), ("черв", 6), ("серп", 8), ("жовт", 10),
     ("вере", 9), ("марц", 3), ("czer", 6), ("červenc", 7), ("červn", 6), ("říj", 10), ("paź", 10), ("paz", 10),
     ("jan", 1), ("ene", 1), ("gen", 1), ("янв", 1), ("січ", 1), ("sty", 1), ("led", 1), ("jän", 1),

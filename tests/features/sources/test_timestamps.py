@@ -62,6 +62,15 @@ def test_a_date_without_a_time_is_its_start_and_a_deadline_its_end(written: str)
     assert read_deadline(written) == datetime(2026, 3, 12, 23, 59, 59, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("written", "month"),
+    [("18. marraskuuta 2026", 11), ("18. lipnja 2026", 6), ("18. srpnja 2026", 7), ("18. srpna 2026", 8),
+     ("18 lipca 2026", 7), ("18. maaliskuuta 2026", 3)],
+)  # fmt: skip
+def test_months_that_begin_alike_are_told_apart(written: str, month: int) -> None:
+    assert read_timestamp(written) == datetime(2026, month, 18, tzinfo=UTC)
+
+
 def test_a_deadline_with_a_time_is_that_time() -> None:
     assert read_deadline("2026-03-12T00:00:00Z") == datetime(2026, 3, 12, tzinfo=UTC)
     assert read_deadline(1773311400) == AT
