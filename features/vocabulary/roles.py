@@ -44,7 +44,7 @@ class Roles:
         A slug is also a known name, so canonicalising twice changes nothing.
         """
         distinct = pl.DataFrame({"title": titles.cast(pl.String)}).select(pl.col("title").unique().sort())["title"]
-        spoken = distinct.str.replace_all("_", " ", literal=True)
+        spoken = distinct.str.replace_all("_", " ", literal=True).str.replace_all(_OTHER_ROLE, "$1 ")
         best = (
             self._matcher.matches(spoken)
             .sort("row", -pl.col("length").cast(pl.Int64), "offset")
@@ -71,11 +71,26 @@ class Roles:
         return PhraseMatcher.of(dict(self._phrases.select("phrase", "role").iter_rows()))
 
 
+# Words of a role within another title, which the first group keeps: "chef de projet" cooks nothing, and a driver of the
+# director is no director.
+_OTHER_ROLE = (
+    r"(?i)\bchefs? (?:(?:des|du|vom|till) |d['’] ?|de l['’] ?|de la )\p{L}+"
+    r"|\bchefs? de (?:[^cp\s]\p{L}*|c(?:[^uo\s]|u[^i\s]|o[^c\s])\p{L}*|p(?:[^aâr\s]|a[^rst\s]|r[^o\s]|ro[^j\s])\p{L}*)"
+    r"|\b(?:hr|it|pr|marketing)[- ]chef\b|\bchief of staff\b|\bvice[- ]president\b"
+    r"|((?:водител|секретар|референт|делопроизводител)\p{L}*) (?:к )?(?:\p{L}+(?:ого|ому) )?директор[ау]\b"
+)
+_CHIEFS = r"(?:ceo|cto|cfo|coo|cmo|cio|cpo|vp|vice president|president|founders?|director|head|chief \p{L}+ officer)"
 # Phrases that contain the word of a level and state no level.
 _NO_LEVEL = (
-    r" (?:lead generation|leads?[ -]?gen\p{L}*|executive (?:assistant|search|recruit\p{L}*|producer|housekeeper)"
-    r"|(?:помощник|ассистент|секретарь)\p{L}* (?:генерального |исполнительного )?(?:директора|руководителя)"
-    r"|assistant to (?:the )?(?:ceo|director|head|president)"
+    rf" (?:(?:assistant|secretary|driver|chauffeur|advis[eo]r|ea|pa) (?:to|for) (?:the )?(?:managing )?{_CHIEFS}"
+    rf"|office of the {_CHIEFS}|founders? s? ?associate"
+    r"|mid(?:dle)? (?:school|office|east|market|mile|size\p{L}*|cap|atlantic|west)|junior (?:high|school|college)"
+    r"|(?:director of photography|(?:funeral|music|choir|casting) director)"
+    r"|graduate (?:school|admissions?|studies|college|education|enrol\p{L}*|recruit\p{L}*)|head (?:start|office|hunter)"
+    r"|lead (?:times?|paint|poisoning|abatement|management|qualification|acquisition|nurturing|conversion|scoring)"
+    r"|lead generation|leads?[ -]?gen\p{L}*|executive (?:assistant|search|recruit\p{L}*|producer|housekeeper)"
+    r"|(?:помощник|ассистент|секретар|водител|референт)\p{L}* (?:к )?(?:\p{L}+(?:ого|ому) )?"
+    r"(?:директор[ау]|руководител[яю])"
     r"|ведущ\p{L}+ (?:мероприяти|праздников|эфира|подкаста|концерт|свадеб|корпоратив|шоу|вебинар)\p{L}*"
     r"|middle ?ware|senior (?:care|living|services|caregivers?|homes?|citizens?|centers?|companions?)|thought leader"
     r"|(?:менеджер|специалист) по работе с руководителями|scrum master|школьный директор) "
