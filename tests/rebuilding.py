@@ -7,9 +7,11 @@ that were embedded in other batches differ in their last bits, see ADR 14.
 import datetime as dt
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import duckdb
@@ -18,11 +20,14 @@ import polars as pl
 from assets.io import TABLES
 from assets.lake import Lake
 from assets.resources import AS_OF_TAG, Workspace
+from features.schemas.table import Table
 from pipelines.definitions import build_defs
 from pipelines.step_threads import execute
 from serving.contract.generation import FOLDER_VARIABLE, read_pointer
 from serving.contract.tables import KEYS
 from tests.table_differences import differences
+
+Read = Callable[[str, int, int], pl.DataFrame]  # of the rows: column, which part by its hash, of how many
 
 _READ_AT = "when a run read it: the rebuild reads everything at once"
 _CLOSED_AT = "an archived posting without a date closes when it is read"
@@ -88,32 +93,45 @@ def unexplained(data: Path, rebuilt: Path) -> dict[str, Mapping[str, int]]:
     return {name: found for name, found, _ in compared(data, rebuilt) if found}
 
 
-def compared(data: Path, rebuilt: Path) -> Iterator[tuple[str, Mapping[str, int], int]]:
-    """Each table of the lake as stage/name and each published one, what differs unexplained, and its rows."""
-    for name, key, one, other in (*_lake_tables(data, rebuilt), *_published_tables(data, rebuilt)):
+def compared(data: Path, rebuilt: Path, *, n_parts: int = 1) -> Iterator[tuple[str, Mapping[str, int], int]]:
+    """Each table of the lake as stage/name and each published one, what differs unexplained, and its rows.
+
+    Of large tables, one of `n_parts` by the hash of the first column of the key is in memory at a time.
+    """
+    for name, key, read in chain(_lake_tables(data, rebuilt), _published_tables(data, rebuilt)):
         excepted = EXCEPTIONS.get(name, {})
-        yield name, {} if "*" in excepted else differences(one, other, key, ignored=excepted), len(other)
+        by = next((column for column in key if column not in excepted), key[0])
+        found, n_rows = Counter[str](), 0
+        for part in range(n_parts):
+            one, other = (side(by, part, n_parts) for side in read)
+            found.update({} if "*" in excepted else differences(one, other, key, ignored=excepted))
+            n_rows += len(other)
+        yield name, found, n_rows
 
 
-def _lake_tables(data: Path, rebuilt: Path) -> Iterator[tuple[str, Any, pl.DataFrame, pl.DataFrame]]:
-    one, other = Lake(data / "lake"), Lake(rebuilt / "lake")
-    stages = sorted(path.name for path in one.root.iterdir() if path.is_dir() and not path.name.startswith("."))
+def _lake_tables(data: Path, rebuilt: Path) -> Iterator[tuple[str, Sequence[str], Sequence[Read]]]:
+    lakes = [Lake(folder / "lake") for folder in (data, rebuilt)]
+    stages = sorted(path.name for path in lakes[0].root.iterdir() if path.is_dir() and not path.name.startswith("."))
     for stage in stages:
         for name, table in sorted(TABLES.items()):
-            if one.exists(stage, name) or other.exists(stage, name):
-                yield f"{stage}/{name}", table.key, one.scan(stage, table).collect(), other.scan(stage, table).collect()
+            if any(lake.exists(stage, name) for lake in lakes):
+                yield f"{stage}/{name}", table.key, [partial(_stored, lake, stage, table) for lake in lakes]
 
 
-def _published_tables(data: Path, rebuilt: Path) -> Iterator[tuple[str, Any, pl.DataFrame, pl.DataFrame]]:
+def _published_tables(data: Path, rebuilt: Path) -> Iterator[tuple[str, Sequence[str], Sequence[Read]]]:
     for name, key in KEYS.items():
-        one, other = (_published(folder / "published", name) for folder in (data, rebuilt))
-        yield name, key, one, other
+        yield name, key, [partial(_published, folder / "published", name) for folder in (data, rebuilt)]
 
 
-def _published(published: Path, table: str) -> pl.DataFrame:
+def _stored(lake: Lake, stage: str, table: Table, by: str, part: int, n_parts: int) -> pl.DataFrame:
+    rows = lake.scan(stage, table)
+    return (rows if n_parts == 1 else rows.filter(pl.col(by).hash() % n_parts == part)).collect(engine="streaming")
+
+
+def _published(published: Path, table: str, by: str, part: int, n_parts: int) -> pl.DataFrame:
     folder = published / str(read_pointer(published))
     with duckdb.connect(str(folder / "jobfeed.duckdb"), read_only=True) as con:
         con.sql("set timezone = 'UTC'")
         con.sql(f"set variable {FOLDER_VARIABLE} = '{folder}'")
-        rows: pl.DataFrame = con.sql(f'select * from "{table}"').pl()
+        rows: pl.DataFrame = con.sql(f'select * from "{table}" where hash("{by}") % {n_parts} = {part}').pl()
         return rows

@@ -22,6 +22,7 @@ from pipelines.simulation.market import simulate
 from tests.market_week import MarketWeek
 from tests.rebuilding import compared, link_landing
 
+_USERS_AT_ONCE = 10_000  # of whom tables are compared
 _OF_DAY = (("frequent", 6), ("hourly", 12), ("frequent", 18), ("daily", 24))
 
 
@@ -59,7 +60,8 @@ def main() -> None:
         tuned_path(rebuilt / "models").parent.mkdir(parents=True)
         shutil.copy2(chosen, tuned_path(rebuilt / "models"))
     again = Bench(rebuilt, size, bench.on_step, at=bench.at).measure("daily")
-    print("\n".join([*_of_runs(done, again), "", *_of_tables(data, rebuilt)]))
+    n_parts = -(-size.n_users // _USERS_AT_ONCE)
+    print("\n".join([*_of_runs(done, again), "", *_of_tables(data, rebuilt, n_parts=n_parts)]))
 
 
 def _runs(first: dt.datetime, days: int) -> Iterator[tuple[str, dt.datetime]]:
@@ -81,9 +83,9 @@ def _of_runs(done: list[dict[str, object]], again: Measured) -> Iterator[str]:
             yield f"| {name} | {len(runs)} | {means[0]:.0f} | {means[1]:.0f} | {peak:.2f} |"
 
 
-def _of_tables(data: Path, rebuilt: Path) -> Iterator[str]:
+def _of_tables(data: Path, rebuilt: Path, *, n_parts: int) -> Iterator[str]:
     yield "| table | rows | differences |\n| --- | ---: | --- |"
-    for name, found, n_rows in compared(data, rebuilt):
+    for name, found, n_rows in compared(data, rebuilt, n_parts=n_parts):
         yield f"| {name} | {n_rows:,} | {', '.join(f'{path}: {n:,}' for path, n in found.items()) or 'none'} |"
 
 
