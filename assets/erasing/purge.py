@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from assets.erasing.naming import name_any
-from assets.lake import Lake, replace_parts, write_bytes, write_parquet
+from assets.lake import Lake, replace_parts, write_bytes, write_frames, write_parquet
 from assets.llm.ledger import Ledger
 from assets.notes import read_note
 from assets.parts import current_parts, remove_part, remove_replaced
@@ -102,17 +103,28 @@ def _purge_table(lake: Lake, stage: str, name: str, files: list[Path], requests:
     )
     n_removed = 0
     for path in sorted(map(Path, found[_PATH])):
-        with lake.lock(f"{stage}/{name}"):
-            rows = pl.read_parquet(path, hive_partitioning=False, glob=False)
-            newest = requests.select("user_id", erased_at="requested_at")
-            erased_at = rows.join(newest, on="user_id", how="left", maintain_order="left")["erased_at"]
-            at = _MADE_AT.get(name)
-            is_gone = erased_at.is_not_null()
-            if at in rows.columns:  # a row without a time counts as one from before the request
-                is_gone &= ~(rows[at] > erased_at).fill_null(value=False)
-            _rewrite(path, rows.filter(~is_gone), is_part=path.parent != lake.root / stage)
-            n_removed += int(is_gone.sum())
+        with lake.lock(f"{stage}/{name}"), pq.ParquetFile(path) as file:
+            n_before = file.metadata.num_rows
+            groups = (pl.DataFrame(file.read_row_group(number)) for number in range(file.num_row_groups))
+            kept = (_without_erased(rows, requests, made_at=_MADE_AT.get(name)) for rows in groups)
+            if path.parent == lake.root / stage:
+                write_frames(kept, path)  # all digests with their texts may lie in it
+                n_removed += n_before - pq.read_metadata(path).num_rows
+            else:
+                rows = pl.concat(kept)
+                _replace_part(path, rows)
+                n_removed += n_before - len(rows)
     return n_removed
+
+
+def _without_erased(rows: pl.DataFrame, requests: pl.DataFrame, *, made_at: str | None) -> pl.DataFrame:
+    """The rows of users who did not ask to be erased, or did before the time in the column `made_at`."""
+    newest = requests.select("user_id", erased_at="requested_at")
+    erased_at = rows.join(newest, on="user_id", how="left", maintain_order="left")["erased_at"]
+    is_gone = erased_at.is_not_null()
+    if made_at in rows.columns:  # a row without a time counts as one from before the request
+        is_gone &= ~(rows[made_at] > erased_at).fill_null(value=False)
+    return rows.filter(~is_gone)
 
 
 def _purge_quarantine(lake: Lake, user_ids: list[str]) -> int:
@@ -123,14 +135,14 @@ def _purge_quarantine(lake: Lake, user_ids: list[str]) -> int:
             rows = pl.read_parquet(path, hive_partitioning=False, glob=False)
             kept = rows.filter(~pl.any_horizontal(name_any(rows[name], user_ids) for name in _TEXTS))
             if len(kept) < len(rows):
-                _rewrite(path, kept, is_part=True)
+                _replace_part(path, kept)
                 n_removed += len(rows) - len(kept)
     return n_removed
 
 
-def _rewrite(path: Path, rows: pl.DataFrame, *, is_part: bool) -> None:
-    """Puts `rows` in the place of a file, which is then gone."""
-    if not is_part or not path.name.startswith(("part-", "merged-")):
+def _replace_part(path: Path, rows: pl.DataFrame) -> None:
+    """Puts `rows` in the place of a part, which is then gone."""
+    if not path.name.startswith(("part-", "merged-")):
         write_parquet(rows, path)
     elif rows.is_empty() or replace_parts([path], rows) != path:
         remove_part(path)

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from assets.erasing.purge import forget_purged, note_purged, purge_kept, purge_served, purged_by
@@ -99,6 +100,17 @@ def test_a_part_of_an_older_version_that_lacks_a_column_is_purged_too(tmp_path: 
 def resume(content_hash: str, *, written_at: dt.datetime | None) -> pl.DataFrame:
     """A resume of the user that a run read a day after the request."""
     return of(RESUMES, USER, parsed_at=AT + DAY, written_at=written_at, content_hash=content_hash)
+
+
+def test_a_table_is_purged_by_row_groups_which_stay_as_small_as_they_were(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    names = ["anna", USER, "boris", USER, "clara"]
+    lake.replace_by_frames("digests", DIGESTS, [of(DIGESTS, name) for name in names])
+    assert purge_served(lake, REQUESTS) == 2
+    [path] = lake.files("digests", DIGESTS.name)
+    assert lake.scan("digests", DIGESTS).collect()["user_id"].to_list() == ["anna", "boris", "clara"]
+    groups = pq.read_metadata(path)
+    assert max(groups.row_group(number).num_rows for number in range(groups.num_row_groups)) == 1
 
 
 def test_a_resume_that_was_written_before_the_request_and_read_after_it_goes(tmp_path: Path) -> None:
