@@ -9,6 +9,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
+from features.vocabulary.place_words import (
+    ABROAD,
+    AFTER_EXCLUDING,
+    ALL_NOISE,
+    BEFORE_PLACE,
+    CONNECTIVES,
+    EXCLUDING,
+    NOISE,
+    SHOUTED_WORDS,
+    STREET,
+    TIME_ZONES,
+    WORLDWIDE,
+)
+
 MAX_TEXT_LENGTH = 300
 _MAX_TOKENS = 60
 _MAX_WORDS = 6
@@ -103,7 +117,9 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Mentions:
-    """The mentions of a text. `is_worldwide` and `is_abroad`: words that set aside the country of the feed."""
+    """The mentions of a text without those that it excludes. `is_worldwide` and `is_abroad`: words that set aside the
+    country of the feed, such as "outside Russia".
+    """
 
     found: tuple[Mention, ...] = ()
     is_worldwide: bool = False
@@ -118,45 +134,12 @@ class Token:
     raw: str
     gap: Gap
     segment: int
+    ends_clause: bool  # whether a bracket ends or a mark of a list stands before it
     span: int = 0  # number of words of the mention that starts here
     name: str = ""  # its key
     is_noise: bool = field(default=False)
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-# Words beside a place that are not part of its name.
-_NOISE = _words(
-    "remote remotely only hybrid on site onsite in the office offices based anywhere within from greater metropolitan"
-    " metro area areas city of citizens residents timezone timezones time zone zones preferred downtown midtown central"
-    " center centre western eastern northern southern suburban upstate north south east west inner outer coast fully"
-    " 100 work working home wfh must be live located reside residing based location locations candidate candidates"
-    " country countries state states province region regions district oblast hq headquarters head main to at for any"
-    " all across throughout over near around contiguous mainland continental eligible authorized authorization"
-    " legally right hours hour overlap"
-    " full part flexible optional possible ok available us-based join our team telecommute nationwide virtual"
-    " удаленно удаленная удаленная удаленный удаленка работа гибрид офис г гор город города из в во по на с пгт пос"
-    " поселок село деревня рп страна страны любая любой территории область обл область край республика регион только"
-    " проживание или можно формат местo районе район р н центр"
-    " віддалено місто мiсто область обл қаласы қ облысы shahri viloyati shahar"
-    " homeoffice bundesweit standort raum stadt ville ciudad remoto teletrabajo teletravail praca zdalna zdalnie"
-)
-_TIME_ZONES = _words("est edt cst cdt pst pdt mst mdt cet cest eet eest wet gmt utc bst ist et msk")
-_WORLDWIDE = _words("worldwide global globally anywhere world earth везде мир мире")
-_ABROAD = _words("abroad кордоном границей рубежом")
-# A segment with one of these is an address or a station; the names in it are those of streets.
-_STREET = _words(
-    "ул улица проспект просп пр наб набережная шоссе ш пер переулок бульвар площадь пл тракт street avenue ave road rd"
-    " blvd boulevard strasse straße str platz rue via calle parkway drive suite floor этаж корп стр метро station"
-    " вул вулиця көшесі"
-)
-_CONNECTIVES = _words("or and but plus и или но а та або und oder et ou y oraz lub және не")
-_ALL_NOISE = _NOISE | _TIME_ZONES | _WORLDWIDE | _ABROAD | _CONNECTIVES | {"м"}
-_BEFORE_PLACE = _words("in from within of across throughout based из в во по на із з у")
-# Codes of states and countries that are words of a text in capitals.
-_SHOUTED_WORDS = _words("in or me ok hi oh la de al as at be by do is it my no so to us am an pa id co")
 # A town that is known in spite of unknown words after it: "Berlin Mitte".
 _LARGE_TOWN = 300_000
 _ABBREVIATED = {
@@ -170,6 +153,7 @@ _FLAG = re.compile("[\U0001f1e6-\U0001f1ff]{2}")
 _FLAG_LETTERS = {0x1F1E6 + position: letter for position, letter in enumerate("abcdefghijklmnopqrstuvwxyz")}
 _APOSTROPHES = re.compile("['’ʻ`‘ʼʹ´]")
 _CYRILLIC = re.compile("[а-я]$")
+_CLAUSE_END = re.compile(r"[)\];|\n•·]")
 _SHORTEST_STEM = 3
 # Endings of cases and those of the nominatives that they may belong to, in names without accents (й is и).
 _RUSSIAN_CASES = (
@@ -195,10 +179,11 @@ def tokenised(text: str | None) -> list[Token]:
     tokens: list[Token] = []
     end, segment = 0, 0
     for word in _WORD.finditer(plain):
-        gap = _gap(plain[end : word.start()]) if tokens else Gap.LIST
+        between = plain[end : word.start()]
+        gap = _gap(between) if tokens else Gap.LIST
         segment += gap != Gap.SOFT
         key = word[0].translate(_FLAG_LETTERS).lower().translate(_LETTERS)
-        tokens.append(Token(_ABBREVIATED.get(key, key), word[0], gap, segment))
+        tokens.append(Token(_ABBREVIATED.get(key, key), word[0], gap, segment, bool(_CLAUSE_END.search(between))))
         end = word.end()
         if len(tokens) == _MAX_TOKENS:
             break
@@ -210,8 +195,9 @@ def mentions(tokens: Sequence[Token], meanings: Mapping[str, Meaning]) -> Mentio
     keys = {token.key for token in tokens}
     _mark(tokens, meanings)
     unknown = _unknown_words(tokens)
-    streets = {tokens[position].segment for position in _unnamed(tokens) if tokens[position].key in _STREET}
+    streets = {tokens[position].segment for position in _unnamed(tokens) if tokens[position].key in STREET}
     is_shouted = _is_shouted(tokens)
+    excluded = _excluded(tokens)
     found: list[Mention] = []
     gap, position = Gap.LIST, 0
     while position < len(tokens):
@@ -222,13 +208,32 @@ def mentions(tokens: Sequence[Token], meanings: Mapping[str, Meaning]) -> Mentio
             position += 1
             continue
         one = _mention(tokens, position, meanings[token.name], gap=gap, unknown=unknown, is_shouted=is_shouted)
-        if one is not None and token.segment not in streets:
+        if one is not None and token.segment not in streets and position not in excluded:
             found.append(one)
             gap = Gap.SOFT
         position += token.span
         if position < len(tokens) and tokens[position].gap == Gap.LIST:
             gap = Gap.LIST
-    return Mentions(tuple(found[:_MAX_MENTIONS]), bool(keys & _WORLDWIDE), bool(keys & _ABROAD))
+    without = [meanings[tokens[position].name] for position in excluded if tokens[position].span]
+    is_abroad = bool(keys & ABROAD) or any(one.country is not None or one.area for one in without)
+    return Mentions(tuple(found[:_MAX_MENTIONS]), bool(keys & WORLDWIDE), is_abroad)
+
+
+def _excluded(tokens: Sequence[Token]) -> set[int]:
+    """The positions of what the text excludes: the places after "except" to the end of the bracket or list item."""
+    excluded: set[int] = set()
+    unnamed = set(_unnamed(tokens))
+    for position in unnamed:
+        if tokens[position].key not in EXCLUDING:
+            continue
+        first = position + 1
+        while first in unnamed and tokens[first].key in AFTER_EXCLUDING and not tokens[first].ends_clause:
+            first += 1
+        # Of "not remote, Berlin" nothing is excluded.
+        if first < len(tokens) and first not in unnamed and not tokens[first].ends_clause:
+            ends = (end for end in range(first + 1, len(tokens)) if tokens[end].ends_clause)
+            excluded.update(range(first, next(ends, len(tokens))))
+    return excluded
 
 
 def _mark(tokens: Sequence[Token], meanings: Mapping[str, Meaning]) -> None:
@@ -243,7 +248,7 @@ def _mark(tokens: Sequence[Token], meanings: Mapping[str, Meaning]) -> None:
                 break
         else:
             has_digit = any(char.isdigit() for char in token.key)
-            token.is_noise = has_digit or token.key in _ALL_NOISE
+            token.is_noise = has_digit or token.key in ALL_NOISE
             n_clauses += _is_connective(tokens, position)
         for word in tokens[position : position + max(token.span, 1)]:
             word.segment += n_clauses * _MAX_TOKENS
@@ -256,13 +261,13 @@ def _is_plain_word(tokens: Sequence[Token], position: int) -> bool:
     if _is_connective(tokens, position):
         return True
     is_capital = token.raw.isupper() and len(token.raw) in (2, 3)
-    return token.key in _TIME_ZONES or (token.key in _NOISE | _WORLDWIDE and not is_capital)
+    return token.key in TIME_ZONES or (token.key in NOISE | WORLDWIDE and not is_capital)
 
 
 def _is_connective(tokens: Sequence[Token], position: int) -> bool:
     """ "OR" in capitals is Oregon after a comma or at the end of a segment, and a conjunction between names."""
     token = tokens[position]
-    if token.key not in _CONNECTIVES or position == 0:
+    if token.key not in CONNECTIVES or position == 0:
         return False
     if token.raw != "OR":
         return True
@@ -303,14 +308,14 @@ def _mention(
     if is_surrounded:
         large = tuple(town for town in meaning.towns if town.is_own_name and town.population >= _LARGE_TOWN)
         allows_town = is_first and bool(large)
-        is_named_last = is_last or (before is not None and before.key in _BEFORE_PLACE)
+        is_named_last = is_last or (before is not None and before.key in BEFORE_PLACE)
         if not allows_town and not is_named_last:
             return None
     is_code_like = False
     if _FLAG.fullmatch(token.raw):
         meaning = Meaning(meaning.country, is_country_code=True)
     if token.span == 1 and len(token.key) <= _LONGEST_CODE and token.raw.isalpha() and token.raw.isascii():
-        is_capital = token.raw.isupper() and not (is_shouted and token.key in _SHOUTED_WORDS and token.gap == Gap.SOFT)
+        is_capital = token.raw.isupper() and not (is_shouted and token.key in SHOUTED_WORDS and token.gap == Gap.SOFT)
         if is_surrounded and not is_last:
             return None
         is_code_like = not is_capital
@@ -350,7 +355,7 @@ def _keys(tokens: Sequence[Token], start: int, n_words: int) -> Iterator[str]:
     if key is None:
         return
     yield key
-    if start and tokens[start].gap == Gap.SOFT and tokens[start - 1].key in _BEFORE_PLACE and _CYRILLIC.search(key):
+    if start and tokens[start].gap == Gap.SOFT and tokens[start - 1].key in BEFORE_PLACE and _CYRILLIC.search(key):
         for ending, nominatives in _RUSSIAN_CASES:
             if key.endswith(ending) and len(key) - len(ending) >= _SHORTEST_STEM:
                 yield from (key.removesuffix(ending) + nominative for nominative in nominatives)

@@ -169,6 +169,9 @@ def test_the_country_of_the_feed_gives_way_to_a_stated_place() -> None:
     assert place(text="Worldwide", default_country="UA") == (None, None)
     assert place(text="за кордоном", default_country="UA") == (None, None)
     assert place(text="Europe", default_country="UA") == (None, None)
+    assert place(text="Кроме Украины", default_country="UA") == (None, None)
+    assert place(text="Any location outside Ukraine", default_country="UA") == (None, None)
+    assert place(text="Remote (except Lviv)", default_country="UA") == (None, "UA")
     assert place(country="PL", default_country="UA") == (None, "PL")
     assert place(text="Paris", default_country="US")[1] == "FR"
 
