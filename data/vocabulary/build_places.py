@@ -39,6 +39,8 @@ LANGUAGES = """
 """
 # Names of countries in one language that are words of another.
 WORDS = frozenset({"Island", "Man", "Kit", "Chad", "Ile", "Bonaire"})
+# Names of small regions that people write of other places: "Bay Area", "West Coast, US", "US Virgin Islands".
+WORDS_OF_REGIONS = frozenset({("HK", "Islands"), ("NZ", "West Coast"), ("SO", "Bay")})
 CANONICAL = {
     "New York City": "New York",
     "Nizhniy Novgorod": "Nizhny Novgorod",
@@ -62,6 +64,7 @@ MORE_ALIASES = {
     ("Frankfurt am Main", "DE"): ["Frankfurt"],
     ("Ho Chi Minh City", "VN"): ["Saigon", "HCMC"],
     ("Qonayev", "KZ"): ["Конаев", "Капчагай"],
+    ("Bogotá", "CO"): ["Bogota DC", "Bogotá D.C.", "Bogotá, D.C.", "Bogotá, DC", "Bogotá, D.C., Capital District"],
 }
 # Bulgarian, Ukrainian and phonetic spellings among the Cyrillic names.
 FOREIGN_SPELLING = re.compile("ськ|цьк|зьк|тс[ео]|тс$|шч|къ|мьн|ъ$| ош$|дж[оуъ]")
@@ -212,6 +215,8 @@ def _write_regions(generated: dict[tuple[str, str], str]) -> None:
         out = csv.writer(file, lineterminator="\n")
         out.writerow(("country", "region", "code", "aliases"))
         for (country, code), name in sorted(generated.items()):
+            if (country, name) in WORDS_OF_REGIONS:
+                continue
             official = pycountry.subdivisions.get(code=f"{country}-{code}") if code.isalpha() else None
             official = iso.get((country, _folded(name))) or official
             names = re.split(r" \[|\]|, ", official.name) if official else []
