@@ -243,10 +243,13 @@ def nearby(view: View, request: Request) -> Answer:
     radius_km, limit = request.values["radius_km"], request.values["limit"]
     centre = h3.latlng_to_cell(latitude, longitude, keys.NEARBY_CELL_RESOLUTION)
     found: list[tuple[float, str, msgspec.Raw]] = []
+    seen: set[str] = set()
     reader = view.reader()
     for ring in range(int(radius_km // keys.NEARBY_CELL_SPACING_KM) + 2):
         for cell in sorted(h3.grid_ring(centre, ring)):
-            job_ids = _JOB_IDS.decode(reader.get(keys.NEARBY_PREFIX, cell) or _EMPTY)
+            stored = _JOB_IDS.decode(reader.get(keys.NEARBY_PREFIX, cell) or _EMPTY)
+            job_ids = [job_id for job_id in stored if job_id not in seen]  # a job is in the cell of each of its places
+            seen.update(job_ids)
             for job_id, card in zip(job_ids, view.cards(reader, job_ids, request.language), strict=True):
                 if card is not NOT_SHOWN:
                     found.append((_distance_km(reader, job_id, latitude, longitude), job_id, card))

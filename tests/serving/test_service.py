@@ -3,19 +3,21 @@
 import gzip
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import h3
 import orjson
+import polars as pl
 import pytest
 import zstandard
 
+from features.nearby import nearby
 from serving.__main__ import forget_environment
 from serving.service.app import Application
 from serving.service.store import Store
 from serving.service.telemetry import AccessLog
-from tests.factories import AS_OF
+from tests.factories import AS_OF, jobs
 from tests.serving.client import call
 from tests.serving.world import open_store, publish_full, serve
 
@@ -140,6 +142,37 @@ def test_jobs_nearby_come_by_distance_within_the_radius(app: Application) -> Non
     assert found("radius_km=25") == [("hh:1", 0.0), ("hh:2", pytest.approx(9.72, abs=0.05))]
     assert [job_id for job_id, _ in found("radius_km=120")] == ["hh:1", "hh:2", "hh:3"]
     assert found("radius_km=120&limit=1") == [("hh:1", 0.0)]
+
+
+def test_a_job_with_several_places_is_listed_once_by_the_nearest(tmp_path: Path) -> None:
+    here, near, far = (43.25, 76.9), (43.25, 77.02), (43.25, 77.3)
+    places = {"hh:1": [far, near], "hh:2": [near], "hh:3": [far]}
+    app = serve(publish_places(tmp_path, places))
+
+    def found(limit: int) -> list[str]:
+        query = f"lat={here[0]}&lon={here[1]}&radius_km=100&limit={limit}"
+        return [item["job_id"] for item in call(app, "/v1/nearby", query).json["items"]]
+
+    assert found(20) == ["hh:1", "hh:2", "hh:3"]
+    assert found(3) == ["hh:1", "hh:2", "hh:3"]
+
+
+def publish_places(published: Path, places: Mapping[str, Sequence[tuple[float, float]]]) -> Store:
+    """A store of jobs at these places; the first one is that of the job's own columns."""
+    rows = [
+        {
+            "job_id": job_id,
+            "latitude": first[0],
+            "longitude": first[1],
+            "locations": [{"latitude": lat, "longitude": lon} for lat, lon in others],
+        }
+        for job_id, (first, *others) in places.items()
+    ]
+    placed = jobs(rows)
+    features = pl.DataFrame({"job_id": list(places), "recency": 0.5, "engagement": 0.5})
+    found = nearby(placed.filter(pl.col("job_id").is_in(list(places))).lazy(), features.lazy())
+    publish_full(published, jobs=placed, nearby=found)
+    return open_store(published)
 
 
 @pytest.mark.parametrize("cell", [*sorted(h3.get_pentagons(6)), "pole"])
