@@ -42,9 +42,10 @@ USER_PREFIXES = frozenset(
 DICTIONARY_KEY = b"dictionary:"
 COMPRESSED_FIRST_BYTE = 0x28
 
-# Jobs nearby are stored by H3 cell, about 6 km across.
+# Jobs nearby are stored by H3 cell. No point of a cell is farther from its centre than the radius: the largest cells,
+# in the middle of the faces of H3's icosahedron, have one of 4.0962 km, the smallest hexagons one of 3.26 km.
 NEARBY_CELL_RESOLUTION = 6
-NEARBY_CELL_SPACING_KM = 6.0
+NEARBY_CELL_RADIUS_KM = 4.1
 
 # No id and no area contains it, so anna's digest of a day can't be mistaken for the digest of a user "anna/2026-03-01".
 KEY_SEPARATOR = "\n"

@@ -2,6 +2,7 @@
 
 import math
 import re
+from itertools import chain
 from typing import Any, cast
 
 import h3
@@ -10,6 +11,7 @@ import msgspec
 from serving.contract import keys
 from serving.service import application_responses, insight_responses, responses
 from serving.service.lookup import Reader
+from serving.service.map_cells import rings_around
 from serving.service.problems import ProblemError
 from serving.service.requests import Answer, Request, answer
 from serving.service.view import NOT_SHOWN, View
@@ -241,22 +243,19 @@ def nearby(view: View, request: Request) -> Answer:
     """Open jobs within `radius_km` of a point, the nearest first, then by their rank in their cell."""
     latitude, longitude = request.values["lat"], request.values["lon"]
     radius_km, limit = request.values["radius_km"], request.values["limit"]
-    centre = h3.latlng_to_cell(latitude, longitude, keys.NEARBY_CELL_RESOLUTION)
     found: list[tuple[float, str, msgspec.Raw]] = []
     seen: set[str] = set()
     reader = view.reader()
-    for ring in range(int(radius_km // keys.NEARBY_CELL_SPACING_KM) + 2):
-        for cell in sorted(h3.grid_ring(centre, ring)):
-            stored = _JOB_IDS.decode(reader.get(keys.NEARBY_PREFIX, cell) or _EMPTY)
-            job_ids = [job_id for job_id in stored if job_id not in seen]  # a job is in the cell of each of its places
-            seen.update(job_ids)
-            for job_id, card in zip(job_ids, view.cards(reader, job_ids, request.language), strict=True):
-                if card is not NOT_SHOWN:
-                    found.append((_distance_km(reader, job_id, latitude, longitude), job_id, card))
-        # Jobs in later rings are farther away than this.
-        reached_km = max(0, ring - 1) * keys.NEARBY_CELL_SPACING_KM * math.sqrt(3) / 2
-        if len(found) >= _MOST_MEASURED or sum(item[0] <= reached_km for item in found) >= limit:
+    for least_km, cells in rings_around(latitude, longitude, radius_km):
+        if len(found) >= _MOST_MEASURED or sum(item[0] <= least_km for item in found) >= limit:
             break
+        stored = [_JOB_IDS.decode(value) for value in reader.get_many(keys.NEARBY_PREFIX, cells) if value is not None]
+        # A job is in the cell of each of its places.
+        job_ids = [one for one in dict.fromkeys(chain.from_iterable(stored)) if one not in seen]
+        seen.update(job_ids)
+        for job_id, card in zip(job_ids, view.cards(reader, job_ids, request.language), strict=True):
+            if card is not NOT_SHOWN:
+                found.append((_distance_km(reader, job_id, latitude, longitude), job_id, card))
     near = sorted((item for item in found if item[0] <= radius_km), key=lambda item: item[0])[:limit]
     items = [responses.NearbyItem(job_id, round(km, 2), cast(Any, card)) for km, job_id, card in near]
     return _in_language(request, responses.NearbyJobs(view.name, latitude, longitude, radius_km, items))

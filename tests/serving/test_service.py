@@ -19,6 +19,7 @@ from serving.service.store import Store
 from serving.service.telemetry import AccessLog
 from tests.factories import AS_OF, jobs
 from tests.serving.client import call
+from tests.serving.service.test_map_cells import moved
 from tests.serving.world import open_store, publish_full, serve
 
 
@@ -155,6 +156,14 @@ def test_a_job_with_several_places_is_listed_once_by_the_nearest(tmp_path: Path)
 
     assert found(20) == ["hh:1", "hh:2", "hh:3"]
     assert found(3) == ["hh:1", "hh:2", "hh:3"]
+
+
+def test_jobs_at_the_edge_of_a_large_circle_are_found(tmp_path: Path) -> None:
+    london, radius_km = (51.5074, -0.1278), 50
+    around = [moved(*london, bearing=angle, km=0.99 * radius_km) for angle in range(0, 360, 6)]
+    app = serve(publish_places(tmp_path, {f"hh:{number}": [place] for number, place in enumerate(around, start=1)}))
+    query = f"lat={london[0]}&lon={london[1]}&radius_km={radius_km}&limit=100"
+    assert len(call(app, "/v1/nearby", query).json["items"]) == len(around)
 
 
 def publish_places(published: Path, places: Mapping[str, Sequence[tuple[float, float]]]) -> Store:
