@@ -24,6 +24,7 @@ from serving.contract.generation import (
     is_generation_name,
     load_manifest,
     parse_manifest,
+    sha256_of,
 )
 from serving.contract.object_store import OWNER_ONLY, ObjectStore, StoredObject
 
@@ -32,6 +33,8 @@ POINTER_KEY = f"{PUBLISHED}/{POINTER}"
 SHARED = "shared.json"
 STORE_DATABASE = "store.duckdb"  # like jobfeed.duckdb, with views over the objects
 FETCHING_PREFIX = ".fetching-"
+# The time of the last write of a file that was found damaged: all generations that share the file see it.
+_DAMAGED_NS = 0
 _AT_ONCE = 8
 _FOLDER_MODE = 0o700
 
@@ -110,6 +113,45 @@ def fetch_generation(
     shutil.rmtree(target, ignore_errors=True)
     folder.rename(target)
     return found
+
+
+def is_whole(folder: Path, *, wanted: Callable[[Manifest], Collection[str]]) -> bool:
+    """Whether a fetched generation is there with all wanted files, none of which was found damaged."""
+    try:
+        manifest = load_manifest(folder)
+    except GenerationError:
+        return False
+    problems, touched = compare_files(folder, manifest, only=wanted(manifest))
+    # Some file systems round times: that alone is no damage.
+    return not problems and all((folder / one).stat().st_mtime_ns != _DAMAGED_NS for one in touched)
+
+
+def mark_damaged(
+    folder: Path,
+    *,
+    wanted: Callable[[Manifest], Collection[str]],
+    report_progress: Callable[[], None] = lambda: None,
+) -> None:
+    """Reads the wanted files of a fetched generation, and marks those whose content differs from the manifest.
+
+    The generation is then no longer whole, and no other one gets a link to such a file.
+    """
+    try:
+        manifest = load_manifest(folder)
+    except GenerationError:
+        return  # it is not whole without a mark
+    for relative in wanted(manifest):
+        with suppress(OSError), (folder / relative).open("rb") as file:
+            if not _has_content(folder / relative, str(manifest.files[relative]["sha256"]), report_progress):
+                # Not by its path: the mirror may have put a whole file there meanwhile.
+                os.utime(file.fileno(), ns=(_DAMAGED_NS, _DAMAGED_NS))
+
+
+def _has_content(path: Path, sha256: str, report_progress: Callable[[], None]) -> bool:
+    try:
+        return sha256_of(path, report_progress=report_progress) == sha256
+    except OSError:  # the disk can't read it
+        return False
 
 
 def _download(

@@ -2,6 +2,7 @@
 
 The pointer in the store is read every few seconds. A new generation is fetched aside, checked, and announced in the
 local folder, which the store in store.py follows as ever. While the object store is away, the last generation stays.
+Files that the store in store.py finds damaged are fetched anew.
 """
 
 import fcntl
@@ -20,6 +21,7 @@ from serving.contract.stored_generations import (
     FETCHING_PREFIX,
     POINTER_KEY,
     fetch_generation,
+    is_whole,
     local_generations,
     name_in_pointer,
 )
@@ -38,6 +40,7 @@ class Mirror:
         self._store = store
         self._published = published
         self._clock = clock
+        self._name: str | None = None
         self._version: str | None = None
         self._noted_at = 0.0
         self._noting = threading.Lock()
@@ -75,20 +78,33 @@ class Mirror:
             found = self._store.read_if_changed(POINTER_KEY, self._version)
         except ObjectMissingError:
             return  # nothing is published yet
-        if found is None:
+        name = self._name if found is None else name_in_pointer(found)
+        if name is None:
             return
-        name = name_in_pointer(found)
-        present = {path.name for path, _ in local_generations(self._published)}
-        if name is not None and name not in present:
-            fetch_generation(
-                self._store, self._published, name, wanted=served_files, report_progress=self._note_progress
-            )
-        if name is not None and _announced(self._published) != name:
+        is_there = is_whole(self._published / name, wanted=served_files)
+        if found is None and is_there:
+            return
+        if not is_there:
+            self._fetch(name)
+        if not is_there or _announced(self._published) != name:
             _write(self._published / POINTER, f"{name}\n".encode())
-        self._version = found.version
+        if found is not None:
+            self._name, self._version = name, found.version
         self._remove_old(name)
 
-    def _remove_old(self, served: str | None) -> None:
+    def _fetch(self, name: str) -> None:
+        is_damaged = (self._published / name).exists()
+        trouble = f"{name}: files on this disk are damaged; they are being fetched anew" if is_damaged else None
+        self._note(trouble)
+        fetch_generation(
+            self._store,
+            self._published,
+            name,
+            wanted=served_files,
+            report_progress=lambda: self._note_progress(trouble),
+        )
+
+    def _remove_old(self, served: str) -> None:
         """Keeps beside the served generation the one before it, which requests may still read."""
         others = [path for path, _ in local_generations(self._published) if path.name != served]
         others.sort(key=lambda path: path.stat().st_mtime_ns)
@@ -102,12 +118,12 @@ class Mirror:
                 n_failures = 0 if self.refresh() else n_failures + 1
                 self._stop.wait(min(POLL_SECONDS * 2**n_failures, _LONGEST_PAUSE_SECONDS))
 
-    def _note_progress(self) -> None:
+    def _note_progress(self, trouble: str | None) -> None:
         """While gigabytes are fetched, by several threads, nobody looks; readiness must not report that."""
         if self._noting.acquire(blocking=False):
             try:
                 if self._clock() - self._noted_at >= POLL_SECONDS:
-                    self._note(None)
+                    self._note(trouble)
             finally:
                 self._noting.release()
 

@@ -24,6 +24,7 @@ from serving.contract.generation import (
 )
 from serving.contract.keys import KEYSPACES, TEXT_TABLES
 from serving.contract.logs import get_logger, place_of
+from serving.contract.stored_generations import mark_damaged
 from serving.contract.text_tables import TextTable, load_text_table, offsets_path
 from serving.service.lookup import LookupFiles, Reader, Readers
 from serving.service.mirror import is_mirror
@@ -68,6 +69,8 @@ class Store:
         self._texts = KnownFiles()
         self._refused: dict[str, str] = {}
         self._announced_name: str | None = None
+        self._is_announced_anew = False
+        self._is_suspect = False
         self._pointer_trouble: str | None = None
         self._pointer_status: tuple[int, int] | None = None
         self._checked_at = time.monotonic()
@@ -113,6 +116,7 @@ class Store:
             self._follow_pointer()
             self._note_progress()
             self._verify_served()
+            self._mark_damaged()
 
     def suspect(self) -> None:
         """Has the served files verified anew, because one of them could not be read; at most once a minute.
@@ -170,11 +174,12 @@ class Store:
             return
         if self._generation is None:
             self._open_first_good(name)
-        elif self._generation.name != name and name not in self._refused:
+        elif name not in self._refused and (self._is_announced_anew or self._generation.name != name):
             try:
                 self._serve(self._open(name, is_first=False))
             except GenerationError as error:
                 self._refuse(name, error)
+        self._is_announced_anew = False
 
     def _open_first_good(self, announced: str) -> bool:
         """Serves the announced generation, or else another good one; returns False if there is none."""
@@ -190,7 +195,7 @@ class Store:
 
     def _open(self, name: str, *, is_first: bool) -> Generation:
         """Opens generation `name` after checking it against its manifest. Raises GenerationError."""
-        for open_one in (self._generation, self._previous):
+        for open_one in () if self._is_announced_anew else (self._generation, self._previous):
             if open_one is not None and open_one.name == name and open_one.is_verified:
                 return open_one
         folder = self._published / name
@@ -222,6 +227,7 @@ class Store:
 
     def _refuse(self, name: str, error: GenerationError) -> None:
         self._refused[name] = str(error)
+        self._is_suspect = self._is_suspect or name == self._announced_name
         _LOG.error("a generation is refused", generation=name, reason=str(error))
 
     def _verify_served(self) -> None:
@@ -235,6 +241,13 @@ class Store:
                 self._refuse(generation.name, error)
                 if not self._open_first_good(generation.name):
                     self._generation = None
+
+    def _mark_damaged(self) -> None:
+        """Marks the damaged files of the announced generation if it was refused, so that a mirror fetches them anew."""
+        if self._is_suspect and self._announced_name is not None and is_mirror(self._published):
+            folder = self._published / self._announced_name
+            mark_damaged(folder, wanted=served_files, report_progress=self._note_progress)
+        self._is_suspect = False
 
     def _others(self, announced: str) -> list[str]:
         """Other generations: older ones, then newer ones (these may have been rolled back), each from the latest on."""
@@ -269,8 +282,9 @@ class Store:
             return None
         self._note_trouble(None)
         if (status.st_ino, status.st_mtime_ns) != self._pointer_status:
-            # Announced again: its damage may have been repaired.
+            # Announced again: its damage may have been repaired, also where this process did not meet it yet.
             self._pointer_status = (status.st_ino, status.st_mtime_ns)
+            self._is_announced_anew = True
             self._refused.pop(name, None)
         self._announced_name = name
         return name

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,9 @@ import pytest
 
 from assets.publishing import generations
 from assets.run_turns import run_turn
-from serving.contract.generation import read_pointer
+from serving.contract.generation import read_pointer, served_files
 from serving.contract.object_store import ObjectStore, ObjectStoreError
-from serving.contract.stored_generations import local_generations
+from serving.contract.stored_generations import local_generations, mark_damaged
 from serving.service.mirror import Mirror, is_mirror, trouble_with_mirror
 from serving.service.served_state import ServedState
 from serving.service.store import Store
@@ -20,6 +21,7 @@ from tests.assets.storage.world import Machine
 from tests.factories import AS_OF, feeds, publish_small, publish_small_changes
 from tests.object_store import READER_KEY, READER_SECRET, S3Server, faulty_proxy
 from tests.serving.server import Server, free_port, start_server
+from tests.serving.service.test_store import flip_unnoticed
 
 HOUR = dt.timedelta(hours=1)
 
@@ -86,9 +88,10 @@ def test_the_generation_before_stays_for_requests_that_still_read_it(publisher: 
 def test_nothing_is_fetched_while_nothing_changes(
     publisher: Machine, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    publish(publisher, 0)
+    name = publish(publisher, 0)
     mirror = mirror_of(publisher, folder)
     assert mirror.refresh()
+    os.utime(folder / name / "lookup.mdb", ns=(10**9, 10**9))  # as by a file system that rounds times
     read: list[str] = []
     monkeypatch.setattr(ObjectStore, "read", lambda _store, key: read.append(key))
     assert mirror.refresh()
@@ -118,6 +121,67 @@ def test_a_damaged_object_is_named_and_the_last_generation_stays(publisher: Mach
     store.refresh()
     assert store.generation.name == second
     assert ServedState(store, stale_after_seconds=1e12, clock=time.time).readiness().status == "ready"
+
+
+def test_a_file_that_rots_on_this_disk_is_fetched_anew(
+    publisher: Machine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = publish(publisher, 0)
+    mirror = mirror_of(publisher, folder)
+    mirror.refresh()
+    flip_unnoticed(folder / name / "lookup.mdb")
+    store = Store(folder)
+    store.refresh()
+    assert store.generation is None
+    assert "lookup.mdb: content differs" in (store.refusal or "")
+
+    fetched = []
+    download = ObjectStore.download
+
+    def notes_trouble(one: ObjectStore, key: str, path: Path, **options: object) -> None:
+        fetched.append((key, trouble_with_mirror(folder, now=time.time(), longest_seconds=600)))
+        download(one, key, path, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ObjectStore, "download", notes_trouble)
+    trouble = f"{name}: files on this disk are damaged; they are being fetched anew"
+    assert mirror.refresh()
+    assert fetched == [(f"published/{name}/lookup.mdb", trouble)]
+    store.refresh()
+    assert store.generation is not None
+    assert (store.generation.name, store.generation.is_verified, store.refusal) == (name, True, None)
+    assert trouble_with_mirror(folder, now=time.time(), longest_seconds=600) is None
+
+
+def test_a_file_that_rotted_is_not_linked_into_later_generations(publisher: Machine, folder: Path) -> None:
+    first = publish(publisher, 0)
+    mirror = mirror_of(publisher, folder)
+    mirror.refresh()
+    rotten = folder / first / "lookup.mdb"
+    flip_unnoticed(rotten)
+    store = Store(folder)
+    store.refresh()
+    second = publish(publisher, 1)
+    assert mirror.refresh()
+    assert not rotten.samefile(folder / second / "lookup.mdb")
+    store.refresh()
+    assert store.generation is not None
+    assert (store.generation.name, store.refusal) == (second, None)
+
+
+def test_who_did_not_meet_the_damage_reads_the_new_files_too(publisher: Machine, folder: Path) -> None:
+    name = publish(publisher, 0)
+    mirror, store = mirror_of(publisher, folder), Store(folder)
+    mirror.refresh()
+    store.refresh()
+    flip_unnoticed(folder / name / "lookup.mdb")
+    mark_damaged(folder / name, wanted=served_files)  # by another process
+    damaged = store.generation
+    assert mirror.refresh()
+    store.refresh()
+    assert damaged is not None
+    assert store.generation is not None
+    assert store.generation.name == name
+    assert not {id(file) for file in damaged.files} >= {id(file) for file in store.generation.files}
 
 
 def test_what_was_fetched_before_an_error_is_not_fetched_again(
