@@ -52,6 +52,7 @@ class LookupFiles:
             identity = identity_of(path)
             file = self._open.get(identity)
             if file is not None and file.sha256 == sha256:
+                file.path = path  # the generation that it was opened for may be removed first
                 return file
             environment = lmdb.open(
                 str(path), subdir=False, readonly=True, lock=False, readahead=False, max_spare_txns=16

@@ -38,6 +38,7 @@ class KnownFiles:
         found = self._known.get(identity)
         if found is None or found.sha256 != sha256:
             found = self._known[identity] = KnownFile(path, sha256)
+        found.path = path  # the generation that it was opened for may be removed first
         return found
 
 

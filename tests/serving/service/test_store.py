@@ -16,7 +16,7 @@ from serving.contract.generation import GenerationError, manifest_checksum, read
 from serving.contract.keys import DIGEST_PREFIX, FEED_PREFIX, JOB_PREFIX, lookup_key
 from serving.service.lookup import LookupFiles, Reader
 from serving.service.store import Store
-from tests.factories import AS_OF, feeds, publish_small
+from tests.factories import AS_OF, feeds, publish_small, publish_small_changes
 from tests.packed import names_of, unpacked_feed
 from tests.serving.client import call
 from tests.serving.world import serve
@@ -341,6 +341,21 @@ def test_a_generation_that_is_damaged_while_it_is_served_gives_way_once_a_look_u
     assert store.generation is not None
     assert store.generation.name == first
     assert "content differs" in (store.refusal or "")
+
+
+def test_a_shared_file_is_verified_after_the_generation_that_it_was_opened_for_is_removed(tmp_path: Path) -> None:
+    first = publish_small(tmp_path).manifest.generation
+    store = Store(tmp_path)
+    store.refresh()
+    changed = feeds({"anna": ["hh:2"], "борис": ["hh:5"]})
+    second = publish_small_changes(tmp_path, as_of=LATER, feeds=changed).manifest.generation
+    store.refresh()
+    shutil.rmtree(tmp_path / first)
+    store.suspect()
+    store.refresh()
+    assert store.generation is not None
+    assert store.generation.name == second
+    assert store.generation.is_verified
 
 
 def test_a_suspicion_without_damage_changes_nothing_and_costs_one_reading_a_minute(tmp_path: Path) -> None:
