@@ -17,7 +17,9 @@ _DESCRIPTION = """Read-only look-ups in the published generation of job feeds.
 Every answer belongs to one generation, named in `x-generation`. Answers carry an `ETag`; ask again with
 `If-None-Match`. Errors are problem details (RFC 9457) with the `request_id` of the log. An unknown or repeated
 parameter is an error, so that a typing mistake is noticed. Ids are percent-encoded. They may hold slashes: the last
-segment of the path selects the endpoint, so a job whose id ends in `/similar` can't be looked up.
+segment of the path selects the endpoint, so a job whose id ends in `/similar` can't be looked up, nor an application
+whose id, or its last segment, is `feed` or another endpoint of a user. In the path of one application, the first
+`/applications/` ends the user's id; in that of two companies, the first `/compare/` ends the id of the first.
 """
 _USED = {"400": "A parameter is wrong: `parameter` names it, `allowed` describes what is accepted"}
 _TOKEN = {

@@ -225,26 +225,27 @@ for _route in ROUTES:
 def match(path: str) -> tuple[Route, str]:
     """The route of a decoded path, and the id in it, if any. An id may hold slashes: the last segment decides.
 
-    Two ids are separated by a line break, which none holds; the first place that looks like the path between them
-    ends the first one. Raises ProblemError 404 for an unknown path.
+    Two ids are separated by a line break, which none holds. The first place that looks like the path between them
+    ends the first one, unless the last segment selects an endpoint with one id. Raises ProblemError 404 for an unknown
+    path.
     """
     route = _WITHOUT_IDENTIFIER.get(path)
     if route is not None:
         return route, ""
+    for begin, routes in _AROUND_IDENTIFIER.items():
+        if path.startswith(begin):
+            identifier, slash, last = path[len(begin) :].rpartition("/")
+            route = routes.get(slash + last) if slash else None
+            if route is not None and identifier:
+                return route, identifier
     for (begin, between), route in _AROUND_BOTH.items():
         if path.startswith(begin):
             first, found, second = path[len(begin) :].partition(between)
             if found and first and second:
                 return route, f"{first}\n{second}"
     for begin, routes in _AROUND_IDENTIFIER.items():
-        if path.startswith(begin):
-            rest = path[len(begin) :]
-            identifier, slash, last = rest.rpartition("/")
-            route = routes.get(slash + last)
-            if route is None:
-                route, identifier = routes.get(""), rest
-            if route is not None and identifier:
-                return route, identifier
+        if path.startswith(begin) and "" in routes and path != begin:
+            return routes[""], path[len(begin) :]
     raise ProblemError(404, "no such path; /docs lists all paths")
 
 

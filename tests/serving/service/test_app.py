@@ -163,6 +163,8 @@ def test_a_user_whose_id_ends_like_a_date_gets_no_digest_of_another(app: Applica
         ("/v1/users/anna/feed", "/v1/users/{user_id}/feed", "anna"),
         ("/v1/users/a/b/digest.html", "/v1/users/{user_id}/digest.html", "a/b"),
         ("/v1/users/feed/feed/matches", "/v1/users/{user_id}/matches", "feed/feed"),
+        ("/v1/users/a/applications/b/feed", "/v1/users/{user_id}/feed", "a/applications/b"),
+        ("/v1/users/a/applications/b/applications", "/v1/users/{user_id}/applications", "a/applications/b"),
         ("/v1/jobs/hh:1", "/v1/jobs/{job_id}", "hh:1"),
         ("/v1/jobs/board:2026/1", "/v1/jobs/{job_id}", "board:2026/1"),
         ("/v1/jobs/board:2026/1/similar", "/v1/jobs/{job_id}/similar", "board:2026/1"),
@@ -178,7 +180,17 @@ def test_an_id_may_hold_slashes_and_the_last_segment_selects_the_endpoint(
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/users", "/v1/users/", "/v1/users//feed", "/v1/users/anna", "/v1/users/anna/feed/", "/v1/jobs/", "/v1"]
+    "path",
+    [
+        "/v1/users",
+        "/v1/users/",
+        "/v1/users//feed",
+        "/v1/users/anna",
+        "/v1/users/anna/feed/",
+        "/v1/jobs/",
+        "/v1/companies/",
+        "/v1",
+    ],
 )
 def test_a_path_without_an_id_or_an_endpoint_is_unknown(path: str) -> None:
     with pytest.raises(ProblemError, match="no such path"):

@@ -42,7 +42,14 @@ def test_the_applications_of_a_user_come_in_one_list(app: Application) -> None:
     [
         ("/v1/users/a/applications", "/v1/users/{user_id}/applications", "a"),
         ("/v1/users/a/applications/b", "/v1/users/{user_id}/applications/{application_id}", "a\nb"),
-        ("/v1/users/a/b/applications/c/feed", "/v1/users/{user_id}/applications/{application_id}", "a/b\nc/feed"),
+        ("/v1/users/a/b/applications/c/d", "/v1/users/{user_id}/applications/{application_id}", "a/b\nc/d"),
+        (
+            "/v1/users/a/applications/b/applications/c",
+            "/v1/users/{user_id}/applications/{application_id}",
+            "a\nb/applications/c",
+        ),
+        ("/v1/companies/a/compare/b", "/v1/companies/{company_id}/compare/{other_id}", "a\nb"),
+        ("/v1/companies/a/b", "/v1/companies/{company_id}", "a/b"),
     ],
 )
 def test_two_ids_in_a_path_are_told_apart(path: str, template: str, identifier: str) -> None:
