@@ -7,6 +7,7 @@ described in feed_codec.py; other values are JSON objects, or lists of objects, 
 """
 
 import hashlib
+import re
 
 FEED_PREFIX = "feed"  # user_id
 FALLBACK_PREFIX = "fallback"  # segment
@@ -50,6 +51,7 @@ NEARBY_CELL_RADIUS_KM = 4.1
 # No id and no area contains it, so anna's digest of a day can't be mistaken for the digest of a user "anna/2026-03-01".
 KEY_SEPARATOR = "\n"
 _LONGEST_PLAIN_KEY_BYTES = 300  # LMDB's limit is 511
+_HASHED = re.compile(r"#[0-9a-f]{64}")
 
 
 def lookup_key(prefix: str, *parts: str) -> bytes:
@@ -58,6 +60,11 @@ def lookup_key(prefix: str, *parts: str) -> bytes:
     if len(body) > _LONGEST_PLAIN_KEY_BYTES:
         body = b"#" + hashlib.sha256(body).hexdigest().encode()
     return prefix.encode() + b":" + body
+
+
+def is_hashed(body: str) -> bool:
+    """Whether what follows the prefix in a key is a hash in place of ids. An id that looks like one counts as one."""
+    return _HASHED.fullmatch(body) is not None
 
 
 def keyspace_of(prefix: str) -> str:

@@ -13,6 +13,7 @@ from serving.contract.keys import (
     FOLLOW_UPS_PREFIX,
     INTERVIEWS_PREFIX,
     KEY_SEPARATOR,
+    is_hashed,
 )
 from serving.service.store import Generation
 from serving.stream.application_changes import DIFFERENCES
@@ -87,8 +88,8 @@ def changed_users(old: Generation, new: Generation, prefix: str) -> Sequence[str
         return None
     start = f"{prefix}:".encode()
     ids = {key.removeprefix(start).decode("utf-8", "surrogatepass") for file in files for key in file.keys(start)}
-    # A digest lies under the user's id, and under the id and its date; a hashed id begins with "#".
-    users = sorted(one for one in ids if KEY_SEPARATOR not in one and not one.startswith("#"))
+    # A digest lies under the user's id, and under the id and its date.
+    users = sorted(one for one in ids if KEY_SEPARATOR not in one and not is_hashed(one))
     return [one for one in users if _differs(old, new, prefix, one)]
 
 

@@ -18,7 +18,7 @@ from serving.stream.changes import CHANNELS, all_users_events, changed_users, us
 from tests.factories import AS_OF, feeds, publish_small, publish_small_changes
 from tests.serving.stream.world import publish
 
-USERS = ["anna", "борис", "c/d", "eve", "x" * 400]
+USERS = ["#1", "anna", "борис", "c/d", "eve", "x" * 400]
 NAMED = [user for user in USERS if len(user) < 300]
 
 
