@@ -94,7 +94,11 @@ def changed_users(old: Generation, new: Generation, prefix: str) -> Sequence[str
 
 
 def _differs(old: Generation, new: Generation, prefix: str, user_id: str) -> bool:
-    return _stored(old, prefix, user_id) != _stored(new, prefix, user_id)
+    is_same = _stored(old, prefix, user_id) == _stored(new, prefix, user_id)
+    if is_same or prefix == FEED_PREFIX:
+        return not is_same
+    # The same JSON is stored as other bytes by a file with another compression dictionary.
+    return old.reader().get(prefix, user_id) != new.reader().get(prefix, user_id)
 
 
 def _changes(old: Generation, new: Generation, channel: str, user_id: str) -> Sequence[Mapping[str, Any]]:

@@ -11,8 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assets.publishing import generations
+from assets.publishing import full, generations
+from assets.publishing.lookup.known_values import KnownValues
+from assets.publishing.lookup.writer import train_dictionary
 from features.schemas.catalog import APPLICATIONS, FOLLOW_UPS, INTERVIEWS
+from features.schemas.insight import DIGESTS
 from serving.service.store import Store
 from serving.stream.changes import CHANNELS, all_users_events, changed_users, user_events
 from tests.factories import AS_OF, feeds, publish_small, publish_small_changes
@@ -79,6 +82,31 @@ def test_a_full_generation_may_have_changed_everybody(tmp_path: Path) -> None:
     (event,) = all_users_events(old, new, ["feed"])
     assert json.loads(event.data) == {"generation": new.name, "all_users": True}
     assert [one.channel for one in user_events(old, new, "anna", CHANNELS)] == ["feed"]
+
+
+def test_a_digest_that_is_compressed_otherwise_is_no_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = publish_digest(tmp_path, 0, "Python " * 500)
+    dictionary = train_dictionary([f"hh:{number * 7919} {number}".encode() * 150 for number in range(1_000)])
+    assert dictionary is not None
+    monkeypatch.setattr(full, "known_values", lambda *_: KnownValues(dictionary))
+    second = publish_digest(tmp_path, 1, "Python " * 500)
+    third = publish_digest(tmp_path, 2, "SQL " * 500)
+    store = Store(tmp_path)
+    store.refresh()
+    old, same, other = (store.kept(name) for name in (first, second, third))
+    assert old is not None
+    assert same is not None
+    assert other is not None
+    stored = [one.reader().get_packed("digest", "anna") for one in (old, same)]
+    assert stored[0] != stored[1]
+    assert list(user_events(old, same, "anna", ["digest"])) == []
+    assert [one.channel for one in user_events(same, other, "anna", ["digest"])] == ["digest"]
+
+
+def publish_digest(published: Path, hour: int, html: str) -> str:
+    row = {"user_id": "anna", "digest_date": AS_OF.date(), "html": html}
+    digests = DIGESTS.conform(pl.DataFrame([row], schema_overrides=dict(DIGESTS.columns)))
+    return publish_small(published, as_of=AS_OF.replace(hour=3 + hour), digests=digests).manifest.generation
 
 
 def test_a_switch_says_which_application_moved_and_what_fell_due(tmp_path: Path) -> None:
