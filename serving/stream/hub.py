@@ -6,13 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from serving.contract.generation import GenerationError
-from serving.contract.logs import get_logger
+from serving.contract.logs import get_logger, place_of
 from serving.service.store import Generation, Store
 from serving.stream.changes import Event, all_users_events, event, system_event, user_events
 
 POLL_SECONDS = 0.25
 MOST_WAITING = 32  # batches that a client may lag behind
 _KEPT_OPEN = 4  # older generations, for clients that come back
+_SECONDS_AFTER_FAILURE = 10.0
 _LOG = get_logger("stream")
 Batch = tuple[Event, ...]
 
@@ -97,8 +98,13 @@ class Hub:
     async def follow(self) -> None:
         """Tells everybody of every switch, for ever."""
         while True:
-            await self.follow_once()
-            await asyncio.sleep(POLL_SECONDS)
+            pause = POLL_SECONDS
+            try:
+                await self.follow_once()
+            except Exception as error:  # without this task, nobody would be told of any later switch
+                _LOG.error("following the store failed", error=type(error).__name__, where=place_of(error))
+                pause = _SECONDS_AFTER_FAILURE
+            await asyncio.sleep(pause)
 
     async def follow_once(self) -> None:
         """Tells everybody of the switch to the generation that the store serves now, if there was one."""
@@ -153,7 +159,7 @@ _Audience = tuple[str | None, frozenset[str]]
 def _told(old: Generation, new: Generation, audiences: Collection[_Audience]) -> Mapping[_Audience, Batch]:
     """What each audience is told of a switch: the events of its user and channels.
 
-    If one of the two is damaged, each is told to look everything up again.
+    If the two can't be compared, because one is damaged, each is told to look everything up again.
     """
     try:
         return {
@@ -162,6 +168,7 @@ def _told(old: Generation, new: Generation, audiences: Collection[_Audience]) ->
             )
             for user_id, channels in audiences
         }
-    except GenerationError as error:
-        _LOG.error("two generations can't be compared", generation=new.name, reason=str(error))
+    except Exception as error:  # the next comparison might fail as well: nobody would be told anything any more
+        reason = str(error) if isinstance(error, GenerationError) else f"{type(error).__name__} in {place_of(error)}"
+        _LOG.error("two generations can't be compared", generation=new.name, reason=reason)
         return dict.fromkeys(audiences, (event("system", new.name, event="resync", last_seen=old.name),))
