@@ -83,7 +83,7 @@ EXPOSURES = Table(
         "score": Column(pl.Float32, "Score that the recipe gave", "0–1"),
         "explored": Column(pl.Boolean, "Whether the job was drawn for exploration"),
         "propensity": Column(pl.Float32, "Chance with which the job was drawn for its position", "0–1"),
-        "drawn": Column(pl.List(DRAWN_JOB), "All drawn jobs of the feed whose components are stored; null if not one"),
+        "drawn": Column(pl.List(DRAWN_JOB), "Drawn jobs of the same 20 ranks whose components are stored; null if not one"),
     },
     key=("user_id", "job_id", "surface", "generation"),
 )

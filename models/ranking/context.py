@@ -180,20 +180,15 @@ class CandidatePairs:
         self.job = np.maximum(job, 0)
         self.user: Longs = np.arange(block.rows.start, block.rows.stop)[:, None]
 
-    def first(self, n: int) -> "CandidatePairs":
-        """The same block against the first `n` columns."""
-        return self._with_known(CandidatePairs(self.block, self.job[:, :n]), lambda known: known[:, :n])
+    def at(self, place: Longs | Ints) -> "CandidatePairs":
+        """The same block against the columns `place` (B, n) of each row.
 
-    def at(self, place: Longs) -> "CandidatePairs":
-        """The same block against the columns `place` (B, n) of each row."""
+        What is known of the places of all these pairs is not computed again.
+        """
         chosen = CandidatePairs(self.block, np.take_along_axis(self.job, place, axis=1))
-        return self._with_known(chosen, lambda known: np.take_along_axis(known, place, axis=1))
-
-    def _with_known(self, chosen: "CandidatePairs", take: Callable[[Any], Any]) -> "CandidatePairs":
-        """`chosen`, some of these pairs, with what is known of the places of all: it is not computed again."""
         for name in ("distance_km", "is_same_city", "is_same_country"):
             if name in self.__dict__:
-                chosen.__dict__[name] = take(self.__dict__[name])
+                chosen.__dict__[name] = np.take_along_axis(self.__dict__[name], place, axis=1)
         return chosen
 
     @cached_property

@@ -109,7 +109,7 @@ def _items(job: Ints, country: Ints, jobs: JobTable, settings: Settings) -> Rank
     values = {name: np.round(known[name][safe], 4) if name in known else unknown for name in COMPONENTS}
     recipe = settings.recipes[settings.default_recipe]
     scored = score_pairs(values, [recipe], np.zeros(len(job), dtype=np.int32))
-    return RankedItems(
+    items = RankedItems(
         job=job,
         score=scored.score,
         confidence=scored.confidence,
@@ -117,8 +117,12 @@ def _items(job: Ints, country: Ints, jobs: JobTable, settings: Settings) -> Rank
         is_explored=np.zeros(job.shape, dtype=bool),
         propensity=np.ones(job.shape, dtype=np.float32),
         found_by=np.zeros(job.shape, dtype=np.uint16),
-        values={name: value[:, : settings.component_items] for name, value in values.items()},
+        values=values,
         reasons=_reasons(job, country, jobs),
+    )
+    kept = items.stored_places(settings.component_items)
+    return items.with_components(
+        {name: np.take_along_axis(value, np.maximum(kept, 0), axis=1) for name, value in values.items()}, kept
     )
 
 

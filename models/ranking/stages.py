@@ -214,10 +214,11 @@ def _explain(
         values=_item_values(pairs, scored, place),
     )
     reasons = explain(pairs, items)
-    n_stored = pairs.context.settings.component_items
-    values = {name: value[:, :n_stored] for name, value in items.values.items()}
-    values |= component_values([name for name in COMPONENTS if name not in values], pairs.first(n_stored))
-    return items.with_components(values), reasons
+    kept = items.stored_places(pairs.context.settings.component_items)
+    at = np.maximum(kept, 0)
+    values = {name: np.take_along_axis(value, at, axis=1) for name, value in items.values.items()}
+    values |= component_values([name for name in COMPONENTS if name not in values], pairs.at(at))
+    return items.with_components(values, kept), reasons
 
 
 def _item_values(pairs: CandidatePairs, scored: Scored, place: Longs) -> dict[str, Floats]:

@@ -65,7 +65,11 @@ FEED_ITEM = {
     "explored": Column("boolean", "Whether the job was drawn for exploration"),
     "propensity": Column("float", "Chance with which the job was drawn for its position, 1 without a draw", "0–1"),
     "reasons": Column([REASON], "One to three reasons, the strongest first"),
-    "components": Column(_COMPONENTS, "Component values of the first 20 items; null after them or if unknown"),
+    "components": Column(
+        _COMPONENTS,
+        "Component values of the first 20 items, and of explored ones if fewer than two are among these; null for "
+        "others or if unknown",
+    ),
 }
 _ITEMS = Column([FEED_ITEM], "Items by rank")
 _SIMILAR_JOB = {"job_id": JOB_ID, "score": Column("float", "Similarity of the two jobs", "0–1")}

@@ -2,6 +2,8 @@
 -- Inputs: impressions (query insight/impressions, of this generation), feeds (of the generation).
 -- Parameters: none.
 -- Users without a feed of their own, who got a fallback feed, are left out.
+-- Drawn jobs stand in explored ranks in random order, also those of twenty ranks among each other. Of all ranks together
+-- there would be so many that hardly any slot shows the one that a recipe would have chosen.
 with readers as (
     select distinct user_id from impressions
 ),
@@ -16,13 +18,14 @@ listed as (
 drawn_jobs as (
     select
         user_id,
+        (item.rank - 1) // 20 as stretch,
         list(
             struct_pack(job_id := item.job_id, propensity := item.propensity, components := item.components)
             order by item.rank
         ) as drawn
     from listed
     where item.explored and item.components is not null
-    group by user_id
+    group by user_id, stretch
 )
 select
     impressions.user_id,
@@ -41,5 +44,6 @@ select
 from impressions
 inner join found on impressions.user_id = found.user_id
 left join listed on impressions.user_id = listed.user_id and impressions.job_id = listed.item.job_id
-left join drawn_jobs on impressions.user_id = drawn_jobs.user_id
+left join drawn_jobs
+    on impressions.user_id = drawn_jobs.user_id and drawn_jobs.stretch = (listed.item.rank - 1) // 20
 order by impressions.user_id, impressions.job_id, impressions.surface

@@ -75,16 +75,22 @@ def packed_feeds(
 
 
 def packed_components(block: pa.Table) -> list[tuple[str, bytes]]:
-    """User and packed values of the items that have components, in rank order; `block` has feeds with components."""
+    """User and packed values of the first items up to one without components; `block` has feeds with components.
+
+    Values are found by the item's position: explored items further down have components in the tables alone.
+    """
     rows: list[tuple[str, bytes]] = []
     width = 2 * len(COMPONENTS)
     for batch in block.combine_chunks().to_batches():
         items = batch.column("items")
         components = items.flatten().field("components")
         offsets = np.asarray(items.offsets) - items.offsets[0].as_py()
-        # The start and end of each user's values among the known ones.
-        ends = np.concatenate([[0], np.cumsum(np.asarray(components.is_valid()))])[offsets]
-        known = components.filter(components.is_valid())
+        is_known = np.asarray(components.is_valid())
+        n_unknown = np.concatenate([[0], np.cumsum(~is_known)])  # before each item
+        is_first = is_known & (n_unknown[:-1] == np.repeat(n_unknown[offsets[:-1]], np.diff(offsets)))
+        # The start and end of each user's values among the packed ones.
+        ends = np.concatenate([[0], np.cumsum(is_first)])[offsets]
+        known = components.filter(pa.array(is_first))
         values = np.empty((len(known), len(COMPONENTS)), dtype=np.float32)
         for column, name in enumerate(COMPONENTS):
             values[:, column] = known.field(name).to_numpy(zero_copy_only=False)

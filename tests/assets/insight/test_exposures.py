@@ -24,6 +24,7 @@ from tests.factories import (
     JOB_IDS,
     feeds,
     item,
+    jobs,
     publish_small,
     publish_small_changes,
     publishing_run,
@@ -142,6 +143,20 @@ def test_an_explored_job_carries_all_drawn_jobs_of_its_feed(workspace):
     ]
     assert explored["drawn"][0]["components"]["skills"] == pytest.approx(0.5)
     assert exploited["drawn"] is None
+
+
+def test_drawn_jobs_further_down_are_kept_with_those_of_the_same_twenty_ranks(workspace):
+    drawn = {5: "hh:5", 20: "hh:20", 21: "hh:21", 40: "hh:40"}
+    names = [f"hh:{rank}" for rank in range(1, 41)]
+    items = [{**item(rank, name, score=0.5), "explored": rank in drawn} for rank, name in enumerate(names, 1)]
+    longer = explored_feeds().with_columns(items=pl.Series([items], dtype=FEEDS.columns["items"]))
+    shown = pl.concat([longer, feeds({"борис": JOB_IDS[4:]})]).sort("user_id")
+    listed = jobs([{"job_id": name} for name in names])
+    publish_small_changes(workspace.published, as_of=LATER + HOUR, feeds=shown, jobs=listed)
+    table = exposures(workspace, *({"job_id": name, "occurred_at": LATER + 2 * HOUR} for name in drawn.values()))
+    assert [[job["job_id"] for job in of_row] for of_row in table.sort("rank")["drawn"]] == [
+        *[["hh:5", "hh:20"]] * 2, *[["hh:21", "hh:40"]] * 2,
+    ]  # fmt: skip
 
 
 def test_an_impression_is_kept_once(workspace):

@@ -11,6 +11,7 @@ from features.schemas.ranking import FEEDS, REASON_CODES
 from features.users.profiles import blocked_company_keys
 from models.arrays import unit_rows
 from models.explanations.similarity import OF_ANY, reads_as_similar
+from models.learning.registry import learned_recipe
 from models.ranking.experiments import Arm
 from models.ranking.feed_problems import violations
 from models.ranking.settings import CompanyCap, Recipe, Settings
@@ -73,9 +74,11 @@ def test_ranks_ranges_reasons_and_caps_hold(market: Market) -> None:
         company = dict(market.jobs.select("job_id", "company_id").iter_rows())
         top = [company[item["job_id"]] for item in listed[:20] if company[item["job_id"]]]
         assert all(top.count(name) <= 3 for name in top)
+        n_explored = sum(item["explored"] for item in listed[: SETTINGS.component_items])
         for item in listed:
             assert 0 <= item["score"] <= 1 and 0 <= item["confidence"] <= 1 and 0 < item["propensity"] <= 1
-            assert (item["components"] is not None) == (item["rank"] <= SETTINGS.component_items)
+            is_kept = item["rank"] <= SETTINGS.component_items or (item["explored"] and n_explored < 2)
+            assert (item["components"] is not None) == is_kept
             assert 1 <= len(item["reasons"]) <= 3
             codes = [reason["code"] for reason in item["reasons"]]
             assert len(set(codes)) == len(codes) and set(codes) <= set(REASON_CODES)
@@ -110,6 +113,15 @@ def test_scores_can_be_recomputed_from_the_stored_components(market: Market, rec
         assert item["confidence"] == pytest.approx(confidence, abs=1e-6)
         checked += 1
     assert checked > 300
+
+
+def test_what_was_drawn_far_down_can_be_scored_again(market: Market) -> None:
+    recipe = learned_recipe({"skills": 0.6, "recency": 0.4}, neutral=0.5, diversity=0.05)
+    feeds = rank(market, replace(SETTINGS, recipes={recipe.name: recipe}, default_recipe=recipe.name))
+    explored = items(feeds).filter("explored")
+    assert len(explored) > 50 and explored["rank"].to_numpy().min() > SETTINGS.component_items
+    for item in explored.iter_rows(named=True):
+        assert item["score"] == pytest.approx(_recomputed(item["components"], recipe)[0], abs=1e-6)
 
 
 def test_every_shard_and_thread_count_gives_the_same_feeds(market: Market, feeds: pl.DataFrame) -> None:

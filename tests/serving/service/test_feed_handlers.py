@@ -265,6 +265,19 @@ def test_components_come_with_the_weights_of_the_recipe() -> None:
     assert found.items[1].components is msgspec.UNSET
 
 
+def test_an_explored_item_further_down_lends_its_components_to_no_other() -> None:
+    first, explored = (dict.fromkeys(COMPONENTS, value) for value in (0.25, 0.75))
+    lists = {
+        "anna": [item(1, "j:1", components=first), item(2, "j:2"), item(3, "j:3", components=explored), item(4, "j:4")],
+        "boris": [item(1, "j:1"), item(2, "j:2", components=explored)],
+    }
+    view = World([job(number) for number in range(1, 5)], lists).view()
+    assert [row.components for row in ask(view, "components=true").items] == [
+        pytest.approx(first, abs=1e-4), *[msgspec.UNSET] * 3,
+    ]  # fmt: skip
+    assert [row.components for row in ask(view, "components=true", "boris").items] == [msgspec.UNSET] * 2
+
+
 def test_a_job_that_is_not_published_is_left_out() -> None:
     found = ask(World([job(1)], {"anna": [item(1, "j:9"), item(2, "j:1")]}).view(), "")
     assert [(row.rank, row.job_id) for row in found.items] == [(2, "j:1")]
