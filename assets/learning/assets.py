@@ -126,6 +126,7 @@ def _metadata(workspace: Workspace, outcome: Outcome) -> dict[str, Any]:
         rows = weights.sort("weight", descending=True).iter_rows()
         table = "\n".join(["| component | weight |", "| --- | ---: |", *(f"| {a} | {b:.4f} |" for a, b in rows)])
         metadata |= {"weights": dg.MetadataValue.md(table), "ndcg_at_20": outcome.fit.ndcg.mean}
+        metadata |= {"attention_power": outcome.fit.attention.power, "attention_is": outcome.fit.attention.origin}
     return metadata
 
 

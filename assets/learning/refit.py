@@ -38,7 +38,14 @@ from models.learning.holdout import LEAST_OUTCOMES, RANDOM_SHARE, HoldOut, choos
 from models.learning.leakage import separation, suspicion
 from models.learning.levels import matched_level
 from models.learning.position_bias import LEAST_OUTCOMES as LEAST_LOGGED_OUTCOMES
-from models.learning.position_bias import LEAST_TOP_SHARE, TOP_RANKS, attention_power, outcome_weights
+from models.learning.position_bias import (
+    LEAST_TOP_SHARE,
+    TOP_RANKS,
+    UNKNOWN,
+    Attention,
+    attention_now,
+    outcome_weights,
+)
 from models.learning.promotion import compare, is_better, is_worse
 from models.learning.registry import Configured, Data, Fit, Registry
 from models.ranking.stages import feed_sources
@@ -83,7 +90,7 @@ def refit(workspace: Workspace, *, as_of: dt.datetime, replay: Callable[[Replay]
         replay(made)
         on_step("candidates as of the cut")
         registry = load_registry(workspace.models)
-        weights = position_weights(workspace, as_of=as_of)
+        weights, attention = position_weights(workspace, as_of=as_of, before=registry.attention_before(as_of))
         blocks = _candidates(made, registry, weights)
         on_step("weights")
         with threadpool_limits(limits=1, user_api="blas"):
@@ -91,7 +98,9 @@ def refit(workspace: Workspace, *, as_of: dt.datetime, replay: Callable[[Replay]
         if found is None:
             return Outcome(None, "no component foretells what users did")
         fit = _judged(workspace, blocks, found, registry, as_of=as_of)
-        fit = replace(fit, data=replace(fit.data, cut=made.as_of.isoformat(), split=held_out.split))
+        fit = replace(
+            fit, data=replace(fit.data, cut=made.as_of.isoformat(), split=held_out.split), attention=attention
+        )
         fit = _without_leak(fit, registry)
     update_registry(workspace, lambda latest: latest.add(fit))
     return Outcome(fit, fit.decision)
@@ -115,22 +124,22 @@ def _hold_out(workspace: Workspace, folder: Path, held_out: HoldOut, *, as_of: d
     return hold_out_pairs(workspace, folder, share=RANDOM_SHARE, seed=seed, salt=_SALT, until=as_of)
 
 
-def position_weights(workspace: Workspace, *, as_of: dt.datetime) -> pl.DataFrame:
+def position_weights(workspace: Workspace, *, as_of: dt.datetime, before: Attention) -> tuple[pl.DataFrame, Attention]:
     """What outcomes of shown jobs count in return for the little attention to their rank: user_id, job_id, weight.
 
-    Without rows as long as fewer than LEAST_OUTCOMES outcomes are known to come from feeds: all outcomes then count
-    alike.
+    Returns also the attention that this follows from; `before` is that of earlier fits. Without rows as long as fewer
+    than LEAST_OUTCOMES outcomes are known to come from feeds: all outcomes then count alike.
     """
     found = reactions(workspace, Period.before(as_of))
     shown = found.filter(pl.col("surface") == "feed", pl.col("position") >= 1)
     outcomes = shown.filter("is_positive")
     if len(outcomes) < LEAST_LOGGED_OUTCOMES:
-        return pl.DataFrame(schema={"user_id": pl.String, "job_id": pl.String, "weight": pl.Float32})
+        return pl.DataFrame(schema={"user_id": pl.String, "job_id": pl.String, "weight": pl.Float32}), UNKNOWN
     drawn = shown.filter("explored")
     drawn = drawn.filter((pl.col("position") <= TOP_RANKS).mean().over("recipe") >= LEAST_TOP_SHARE)
-    power = attention_power(drawn["position"].to_numpy(), drawn["is_positive"].to_numpy())
-    weight = outcome_weights(outcomes["position"].cast(pl.Float64).to_numpy(), power=power)
-    return outcomes.select("user_id", "job_id", weight=pl.Series(weight))
+    attention = attention_now(drawn["position"].to_numpy(), drawn["is_positive"].to_numpy(), before=before)
+    weight = outcome_weights(outcomes["position"].cast(pl.Float64).to_numpy(), power=attention.power)
+    return outcomes.select("user_id", "job_id", weight=pl.Series(weight)), attention
 
 
 def _candidates(made: Replay, registry: Registry, weights: pl.DataFrame) -> list[CandidateBlock]:

@@ -3,12 +3,14 @@
 Pure state and its text form. assets/learning keeps it as a file.
 """
 
+import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from features.errors import JobfeedError
+from models.learning.position_bias import UNKNOWN, Attention
 from models.ranking.settings import Recipe
 
 LEARNED = "learned"
@@ -65,7 +67,7 @@ class Fit:
     difference; `incumbent` names what it was compared with. `settings` are those chosen for the fit. `configured` is
     None for fits that were not compared with the configured recipe. `level` makes its scores mean what those of the
     configured recipe do. `separation` is how well each component alone foretold the held-out interactions,
-    `suspicion` why the fit may know the future."""
+    `suspicion` why the fit may know the future. By `attention` outcomes at low ranks counted more."""
 
     fit: str
     as_of: str
@@ -84,6 +86,7 @@ class Fit:
     level: Level = Level()
     separation: Mapping[str, Figure] = field(default_factory=dict)
     suspicion: str | None = None
+    attention: Attention = UNKNOWN
 
     def recipe(self) -> Recipe:
         """The recipe that ranks by this fit."""
@@ -131,6 +134,12 @@ class Registry:
     @property
     def served_recipe(self) -> Recipe | None:
         return self.find(self.served).recipe() if self.served is not None else None
+
+    def attention_before(self, as_of: dt.datetime) -> Attention:
+        """The newest known attention of the fits up to `as_of`."""
+        known = [fit for fit in self.fits if fit.attention.is_known and dt.datetime.fromisoformat(fit.as_of) <= as_of]
+        newest = max(known, key=lambda fit: dt.datetime.fromisoformat(fit.as_of), default=None)
+        return newest.attention if newest is not None else UNKNOWN
 
     def add(self, fit: Fit) -> "Registry":
         """With a new fit; a fit that is promoted is in use at once. If there is a fit of that name, it stays."""
@@ -206,4 +215,5 @@ def _fit(found: dict[str, Any]) -> Fit:
     figures = {name: Figure(**found[name]) for name in ("ndcg", "incumbent_ndcg", "gain")}
     separation = {name: Figure(**area) for name, area in found.get("separation", {}).items()}
     parts = {"data": Data(**found["data"]), "configured": configured, "level": level, "separation": separation}
+    parts["attention"] = Attention(**found.get("attention", {}))
     return Fit(**{**found, **figures, **parts})

@@ -138,6 +138,7 @@ def _print_fit(fit: "Fit") -> None:
         f"{data.split}, cut {data.cut}: {data.n_positives:,} outcomes among {data.n_examples:,} candidates of "
         f"{data.n_users:,} users"
     )
+    out.print(f"attention falls with rank^-{fit.attention.power:.2f} ({fit.attention.origin})")
     out.print(
         f"NDCG@20 {_figure(fit.ndcg)}; {fit.incumbent} {_figure(fit.incumbent_ndcg)}; "
         f"difference {_figure(fit.gain, sign='+')}"

@@ -25,6 +25,7 @@ from features.schemas.bronze import EVENTS
 from features.schemas.insight import EXPOSURES
 from features.schemas.table import Table
 from models.learning import holdout
+from models.learning.position_bias import UNKNOWN, Attention
 from models.learning.registry import Figure, Registry
 from pipelines.running import run_features_and_models
 from tests.models.learning.test_registry import FIT
@@ -195,8 +196,11 @@ class Log:
         part = EXPOSURES.conform(filled(EXPOSURES, rows))
         self.lake.append("insight", EXPOSURES, part, partition=f"date={at.date()}")
 
-    def weights(self) -> pl.DataFrame:
-        return refits.position_weights(self, as_of=AS_OF)  # type: ignore[arg-type]
+    def weights(self, before: Attention = UNKNOWN) -> pl.DataFrame:
+        return self.found(before)[0]
+
+    def found(self, before: Attention) -> tuple[pl.DataFrame, Attention]:
+        return refits.position_weights(self, as_of=AS_OF, before=before)  # type: ignore[arg-type]
 
 
 def test_outcomes_at_low_ranks_count_more_once_enough_are_logged(
@@ -226,6 +230,17 @@ def test_exploration_below_the_top_says_nothing_of_the_attention_to_it(
     monkeypatch.setattr(refits, "LEAST_LOGGED_OUTCOMES", 50)
     weights = Log(tmp_path, workspace.config, (21, 90)).weights()
     assert set(weights["weight"]) == {1.0}
+
+
+def test_the_attention_that_was_measured_before_is_used_then(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refits, "LEAST_LOGGED_OUTCOMES", 50)
+    weights, attention = Log(tmp_path, workspace.config, (4, 90)).found(Attention(0.5, "measured"))
+    assert attention.origin == "measured"
+    weights, attention = Log(tmp_path / "low", workspace.config, (25, 90)).found(Attention(0.5, "measured"))
+    assert attention == Attention(0.5, "kept")
+    assert dict(weights.group_by("job_id").agg(pl.col("weight").mean()).iter_rows())["file:1"] == 5
 
 
 def _never(_replay: object) -> None:

@@ -3,7 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.learning.position_bias import MOST_WEIGHT, attention_power, outcome_weights
+from models.learning.position_bias import (
+    MOST_WEIGHT,
+    UNKNOWN,
+    Attention,
+    attention_now,
+    attention_power,
+    outcome_weights,
+)
 
 
 def _log(power: float, *, n: int = 200_000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -28,6 +35,22 @@ def test_few_outcomes_say_little_and_none_say_nothing() -> None:
     few = attention_power(np.array([1, 1, 1, 30, 30]), np.array([True, True, False, False, False]))
     assert 0 <= few < 0.6
     assert attention_power(np.array([1, 2]), np.array([False, False])) == 0
+
+
+def test_what_can_not_be_measured_is_kept_from_before() -> None:
+    rank, is_positive = _log(0.7, n=20_000)
+    measured = attention_now(rank, is_positive, before=UNKNOWN)
+    assert measured.origin == "measured" and measured.power == pytest.approx(0.7, abs=0.15)
+    nothing = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_))
+    kept = attention_now(*nothing, before=measured)
+    assert kept == Attention(measured.power, "kept") == attention_now(*nothing, before=kept)
+    assert attention_now(*nothing, before=UNKNOWN) == UNKNOWN
+
+
+def test_few_outcomes_hardly_move_what_was_known_before() -> None:
+    few = (np.array([1, 1, 30, 30]), np.array([True, False, True, False]))
+    assert attention_power(*few, before=0.8) == pytest.approx(0.8, abs=0.3)
+    assert attention_power(*_log(0.4), before=1.5) == pytest.approx(0.4, abs=0.05)
 
 
 @given(st.lists(st.floats(1, 1_000), min_size=2, max_size=20), st.floats(0, 2))

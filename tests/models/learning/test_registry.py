@@ -1,9 +1,12 @@
+import datetime as dt
+import json
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.learning.position_bias import Attention
 from models.learning.registry import Configured, Data, Figure, Fit, Level, Registry, RegistryError, from_text, to_text
 
 _FIGURE = Figure(0.2, 0.1, 0.3)
@@ -63,6 +66,7 @@ def test_rollback_goes_back_one_promotion_at_a_time() -> None:
 def test_any_history_survives_writing_and_reading(steps: list[str]) -> None:
     configured = Configured("marketplace", _FIGURE, _FIGURE, _FIGURE)
     compared = replace(_named("b"), is_promoted=False, level=Level(1.5, -0.2), configured=configured)
+    compared = replace(compared, attention=Attention(0.7, "measured"))
     registry = Registry().add(_named("a", is_promoted=False)).add(compared).add(_named("c"))
     for step in steps:
         if step != "back":
@@ -81,3 +85,18 @@ def test_an_unknown_fit_is_refused_by_name() -> None:
 def test_a_damaged_history_is_refused(text: str) -> None:
     with pytest.raises(RegistryError):
         from_text(text)
+
+
+def test_the_attention_is_that_of_the_newest_fit_that_knows_it() -> None:
+    fits = [("05", Attention(0.5, "measured")), ("12", Attention(0.6, "kept")), ("19", Attention())]
+    registry = Registry()
+    for day, attention in fits:
+        registry = registry.add(replace(_named(day), as_of=f"2026-03-{day}T02:00:00+00:00", attention=attention))
+    days = [dt.datetime(2026, 3, day, 2, tzinfo=dt.UTC) for day in (1, 5, 26)]
+    assert [registry.attention_before(day).power for day in days] == [0, 0.5, 0.6]
+
+
+def test_a_history_from_before_the_attention_was_kept_is_read() -> None:
+    written = json.loads(to_text(Registry().add(FIT)))
+    del written["fits"][0]["attention"]
+    assert from_text(json.dumps(written)).fits == (FIT,)
