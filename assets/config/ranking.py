@@ -24,7 +24,7 @@ class Recipe(Strict):
     neutral: Share = settings.Recipe.neutral
     diversity: Share = settings.Recipe.diversity
     exploration_share: Share = settings.Recipe.exploration_share
-    exploration_from_rank: int = Field(settings.Recipe.exploration_from_rank, ge=1, le=1000)
+    exploration_from_rank: int = Field(settings.Recipe.exploration_from_rank, ge=1, le=settings.MOST_FEED_ITEMS)
     collaborative_cap: Share | None = settings.Recipe.collaborative_cap
 
     @model_validator(mode="after")
@@ -101,7 +101,7 @@ class Ranking(Strict):
     """
 
     default_recipe: str = AUTO
-    feed_items: int = Field(settings.Settings.feed_items, ge=1, le=1000)
+    feed_items: int = Field(settings.Settings.feed_items, ge=1, le=settings.MOST_FEED_ITEMS)
     component_items: int = Field(settings.Settings.component_items, ge=0, le=100)
     company_cap: int = Field(3, ge=1)
     company_cap_top: int = Field(20, ge=1)

@@ -48,6 +48,7 @@ from models.learning.position_bias import (
 )
 from models.learning.promotion import compare, is_better, is_worse
 from models.learning.registry import Configured, Data, Fit, Registry
+from models.ranking.settings import MOST_FEED_ITEMS
 from models.ranking.stages import feed_sources
 from serving.contract.tables import COMPONENTS
 
@@ -131,7 +132,8 @@ def position_weights(workspace: Workspace, *, as_of: dt.datetime, before: Attent
     than LEAST_OUTCOMES outcomes are known to come from feeds: all outcomes then count alike.
     """
     found = reactions(workspace, Period.before(as_of))
-    shown = found.filter(pl.col("surface") == "feed", pl.col("position") >= 1)
+    # The position is what an app states: it may be any number.
+    shown = found.filter(pl.col("surface") == "feed", pl.col("position").is_between(1, MOST_FEED_ITEMS))
     outcomes = shown.filter("is_positive")
     if len(outcomes) < LEAST_LOGGED_OUTCOMES:
         return pl.DataFrame(schema={"user_id": pl.String, "job_id": pl.String, "weight": pl.Float32}), UNKNOWN

@@ -8,6 +8,7 @@ from models.ranking.experiments import Arm
 COLLABORATIVE = "collaborative"
 EXACT_JOBS = 20_000  # above this number of jobs, vectors are searched by clusters
 REACHED_USERS = 2_500
+MOST_FEED_ITEMS = 1_000  # that a feed can be configured to have
 
 
 @dataclass(frozen=True)

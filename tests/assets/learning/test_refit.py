@@ -243,6 +243,14 @@ def test_the_attention_that_was_measured_before_is_used_then(
     assert dict(weights.group_by("job_id").agg(pl.col("weight").mean()).iter_rows())["file:1"] == 5
 
 
+def test_a_position_that_no_feed_has_is_passed_over(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refits, "LEAST_LOGGED_OUTCOMES", 50)
+    weights = Log(tmp_path, workspace.config, (1, 2**31 - 1)).weights()
+    assert set(weights["job_id"]) == {"file:1"}
+
+
 def _never(_replay: object) -> None:
     raise AssertionError("nothing may be replayed")
 
