@@ -22,6 +22,7 @@ from assets.locks import LockedError
 from assets.ranking.inputs import lake_tables, load_fitted, ranking_settings
 from assets.ranking.shards import prepare_run
 from assets.resources import Workspace
+from features.interactions import CLOCK_SKEW
 from features.schemas.catalog import DAILY_INTERACTIONS, INTERACTIONS
 from models.arrays import csr_from_coordinates, positions
 from models.evaluation.splits import sample_users
@@ -75,7 +76,7 @@ def refit(workspace: Workspace, *, as_of: dt.datetime, replay: Callable[[Replay]
     name = _name_of(as_of)
     if any(fit.fit == name for fit in load_registry(workspace.models).fits):
         return Outcome(None, f"kept; {name} was fitted as of the same instant")
-    held_out = choose_holdout(first_outcomes(workspace), as_of=as_of)
+    held_out = choose_holdout(first_outcomes(workspace, as_of=as_of), as_of=as_of)
     if held_out is None:
         return Outcome(None, f"fewer than {LEAST_OUTCOMES:,} outcomes can be held out; they are collected from events")
     with _work_folder(workspace) as folder:
@@ -111,9 +112,10 @@ def _name_of(as_of: dt.datetime) -> str:
     return f"learned-{as_of:%Y%m%dT%H%M%SZ}"
 
 
-def first_outcomes(workspace: Workspace) -> pl.DataFrame:
-    """The date of the first positive interaction of each pair of user and job: user_id, date."""
-    daily = workspace.lake.scan("catalog", DAILY_INTERACTIONS).filter(pl.col("weight") > 0)
+def first_outcomes(workspace: Workspace, *, as_of: dt.datetime) -> pl.DataFrame:
+    """The date of the first positive interaction of each pair of user and job up to `as_of`: user_id, date."""
+    is_past = pl.col("last_at") <= as_of + CLOCK_SKEW
+    daily = workspace.lake.scan("catalog", DAILY_INTERACTIONS).filter(pl.col("weight") > 0, is_past)
     firsts = daily.group_by("user_id", "job_id").agg(pl.col("date").min())
     return firsts.select("user_id", "date").collect(engine="streaming")
 

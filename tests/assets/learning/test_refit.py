@@ -22,6 +22,7 @@ from assets.ranking.inputs import ranking_settings
 from assets.resources import AS_OF_TAG, RunClock, Workspace
 from assets.training import embedding_update
 from features.schemas.bronze import EVENTS
+from features.schemas.catalog import DAILY_INTERACTIONS
 from features.schemas.insight import EXPOSURES
 from features.schemas.table import Table
 from models.learning import holdout
@@ -249,6 +250,16 @@ def test_a_position_that_no_feed_has_is_passed_over(
     monkeypatch.setattr(refits, "LEAST_LOGGED_OUTCOMES", 50)
     weights = Log(tmp_path, workspace.config, (1, 2**31 - 1)).weights()
     assert set(weights["job_id"]) == {"file:1"}
+
+
+def test_outcomes_after_the_instant_choose_no_hold_out(tmp_path: Path) -> None:
+    workspace = Workspace(data_dir=str(tmp_path))
+    days = [AS_OF + dt.timedelta(days=day, hours=-1) for day in (-1, 0, 1)]
+    rows = pl.DataFrame({"user_id": "anna", "job_id": [f"file:{n}" for n in range(3)], "last_at": days, "weight": 5.0})
+    rows = DAILY_INTERACTIONS.conform(filled(DAILY_INTERACTIONS, rows.with_columns(date=pl.col("last_at").dt.date())))
+    workspace.lake.append("catalog", DAILY_INTERACTIONS, rows, partition="date=2026-03-10")
+    found = refits.first_outcomes(workspace, as_of=AS_OF)
+    assert found["date"].sort().to_list() == [day.date() for day in days[:2]]
 
 
 def _never(_replay: object) -> None:
