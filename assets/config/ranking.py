@@ -8,12 +8,20 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from assets.config.yaml_files import Name, Share, Strict
+from features.metrics import EVERY
 from models.learning.registry import LEARNED
 from models.ranking import settings
+from models.ranking.experiments import DEFAULT_ARM
 from serving.contract.tables import COMPONENTS
 
 AUTO = "auto"  # the learned recipe once it is promoted, until then the configured one
 FALLBACK_RECIPE = "marketplace"
+_TAKEN = {
+    AUTO: "the learned recipe is fitted, not written",
+    LEARNED: "the learned recipe is fitted, not written",
+    EVERY: "metrics have it for all recipes and arms together",
+    DEFAULT_ARM: "feeds have it for users outside of an experiment",
+}
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -51,6 +59,17 @@ class Experiment(Strict):
     name: Name
     salt: str = Field(min_length=1)
     arms: list[ExperimentArm] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _arms_can_be_told_apart(self) -> Self:
+        names = [arm.name for arm in self.arms]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"arms: the names {repeated} are given twice; each arm needs a name of its own")
+        for name in (DEFAULT_ARM, EVERY):
+            if name in names:
+                raise ValueError(f"arms: the name {name!r} is taken: {_TAKEN[name]}; choose another")
+        return self
 
     @model_validator(mode="after")
     def _shares_sum_to_one(self) -> Self:
@@ -114,9 +133,9 @@ class Ranking(Strict):
 
     @model_validator(mode="after")
     def _recipes_exist(self) -> Self:
-        for name in (AUTO, LEARNED):
+        for name in (AUTO, LEARNED, EVERY):
             if name in self.recipes:
-                raise ValueError(f"recipes: the name {name!r} is taken: the learned recipe is fitted, not written")
+                raise ValueError(f"recipes: the name {name!r} is taken: {_TAKEN[name]}; choose another")
         arms = [arm.recipe for arm in (self.experiment.arms if self.experiment else [])]
         for recipe in (self.configured_recipe, self.matches.recipe, *(name for name in arms if name != LEARNED)):
             if recipe not in self.recipes:

@@ -17,6 +17,18 @@ def write(folder: Path, name: str, text: str) -> Path:
     return folder
 
 
+def experiment(*arms: str) -> str:
+    """A ranking.yaml with an experiment of these arms."""
+    listed = ", ".join(f"{{name: {name}, share: {1 / len(arms)}, recipe: marketplace}}" for name in arms)
+    recipes = "{marketplace: {weights: {skills: 1}}, match: {weights: {skills: 1}}}"
+    return f"recipes: {recipes}\nexperiment: {{name: trial, salt: s, arms: [{listed}]}}"
+
+
+def test_the_arms_of_an_experiment_have_names_of_their_own(tmp_path: Path) -> None:
+    found = load_config(write(tmp_path, "ranking.yaml", experiment("a", "b"))).ranking.experiment
+    assert found is not None and [arm.name for arm in found.arms] == ["a", "b"]
+
+
 def test_the_shipped_configuration_is_valid() -> None:
     config = load_config()
     assert config.ranking.default_recipe == "auto" and config.ranking.configured_recipe == "marketplace"
@@ -96,6 +108,10 @@ def test_a_file_that_the_folder_lacks_is_the_shipped_one(tmp_path: Path) -> None
         ("ranking.yaml", "recipes: {marketplace: {weights: {location: 0}}}", ["at least one must be greater"]),
         ("ranking.yaml", "recipes: {match: {weights: {skills: 1}}}", ["'marketplace' is not defined", "match"]),
         ("ranking.yaml", "recipes: {learned: {weights: {skills: 1}}}", ["'learned' is taken", "fitted"]),
+        ("ranking.yaml", "recipes: {all: {weights: {skills: 1}}}", ["'all' is taken", "metrics", "choose another"]),
+        ("ranking.yaml", experiment("default", "b"), ["'default' is taken", "outside of an experiment"]),
+        ("ranking.yaml", experiment("a", "all"), ["'all' is taken", "metrics", "choose another"]),
+        ("ranking.yaml", experiment("a", "b", "a"), ["['a']", "a name of its own"]),
         ("sources.yaml", "feeds: [{name: A b, url: 'https://example.org'}]", ["feeds.0.name", "A b"]),
         ("sources.yaml", "feeds: [{name: a, url: 'not a url'}]", ["feeds.0.url", "not a url"]),
         ("sources.yaml", "feeds: [{name: a, url: 'https://e.org', format: atom}]", ["feeds.0.format", "'atom'", "rss"]),
