@@ -11,7 +11,7 @@ from assets.config.yaml_files import Name, Share, Strict
 from features.metrics import EVERY
 from models.learning.registry import LEARNED
 from models.ranking import settings
-from models.ranking.experiments import DEFAULT_ARM
+from models.ranking.experiments import DEFAULT_ARM, Arm
 from serving.contract.tables import COMPONENTS
 
 AUTO = "auto"  # the learned recipe once it is promoted, until then the configured one
@@ -59,6 +59,11 @@ class Experiment(Strict):
     name: Name
     salt: str = Field(min_length=1)
     arms: list[ExperimentArm] = Field(min_length=1)
+
+    @property
+    def written_arms(self) -> list[Arm]:
+        """The arms with the recipes that the file names, also while there is no fit of `learned`."""
+        return [Arm(arm.name, arm.share, arm.recipe) for arm in self.arms]
 
     @model_validator(mode="after")
     def _arms_can_be_told_apart(self) -> Self:

@@ -1,14 +1,16 @@
 """The running experiment and the off-policy values of recipes as assets, and the alarm for a lopsided split."""
 
 import datetime as dt
+from collections.abc import Set
 
 import dagster as dg
 import polars as pl
 
+from assets.config.ranking import Experiment
 from assets.declare import asset
 from assets.insight.queries import Period, insight_query, reactions
 from assets.plots import bar_chart
-from assets.ranking.inputs import ranking_settings
+from assets.ranking.inputs import served_settings
 from assets.resources import RunClock, Workspace
 from features.schemas.insight import EXPERIMENTS
 from models.evaluation.experiments import ALARM_BELOW, compare_arms
@@ -27,16 +29,34 @@ def experiments_table(
         return dg.Output(EXPERIMENTS.empty(), metadata={"experiment": "none is configured in ranking.yaml"})
     found = experiment_reactions(workspace, exposures, name=experiment.name, as_of=clock.as_of(context))
     sums = insight_query("experiment_sums", workspace, {"reactions": found}, {"experiment": experiment.name})
-    table = compare_arms(sums, ranking_settings(workspace.config).arms, name=experiment.name)
+    table = compare_arms(sums, experiment.written_arms, name=experiment.name)
     ctr = table.filter(metric="ctr")
     return dg.Output(
         table,
         metadata={
             "experiment": experiment.name,
+            **_notes(exposures, experiment, set(served_settings(workspace).recipes)),
             "ctr": bar_chart(ctr, "arm", "value", "CTR by arm"),
             "users": bar_chart(ctr, "arm", "n_users", "Users by arm"),
         },
     )
+
+
+def _notes(exposures: pl.LazyFrame, experiment: Experiment, recipes: Set[str]) -> dict[str, str]:
+    """What keeps the comparison from being what its arms say: a recipe that is not served, rows by other recipes."""
+    notes, arms = {}, experiment.written_arms
+    missing = sorted({arm.recipe for arm in arms if arm.share > 0} - recipes)
+    if missing:
+        notes["waits"] = f"no fit of {', '.join(missing)} is in use: until then, nothing that is shown is counted"
+    written = pl.LazyFrame({"arm": [arm.name for arm in arms], "recipe": [arm.recipe for arm in arms]})
+    others = exposures.filter(pl.col("experiment") == experiment.name).join(written, on=["arm", "recipe"], how="anti")
+    n_others = others.select(pl.len()).collect(engine="streaming").item()
+    if n_others:
+        notes["warning"] = (
+            f"{n_others:,} counted exposures are by other recipes than ranking.yaml names for their arms; "
+            "give the experiment another name and salt to compare these arms alone"
+        )
+    return notes
 
 
 def experiment_reactions(
@@ -58,7 +78,7 @@ def policy_values_table(
     period = Period.before(clock.as_of(context))
     recent = period.scan(period.exposures(workspace.lake), "shown_at")
     found = reactions(workspace, period, recent.filter(pl.col("explored"), pl.col("drawn").is_not_null()))
-    table = policy_values(found, list(ranking_settings(workspace.config).recipes.values()))
+    table = policy_values(found, list(served_settings(workspace).recipes.values()))
     ctr = table.filter(metric="ctr", estimator="snips").sort("value", descending=True)
     return dg.Output(
         table, metadata={"n_slots": found.height, "ctr": bar_chart(ctr, "recipe", "value", "CTR by recipe (SNIPS)")}

@@ -3,14 +3,14 @@
 import datetime as dt
 import itertools
 import shutil
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 import dagster as dg
 import duckdb
-import numpy as np
 import polars as pl
 
+from assets.config.ranking import Experiment
 from assets.declare import asset
 from assets.erasing.requests import Erasures
 from assets.insight.queries import Period, insight_query
@@ -24,7 +24,7 @@ from assets.resources import RunClock, Workspace
 from assets.sql import Rows, query_text
 from features.interactions import CLOCK_SKEW
 from features.schemas.insight import EXPOSURES
-from models.ranking.experiments import Arm, assign_arms
+from models.ranking.experiments import assign_arms
 from serving.contract.generation import DATABASE, Manifest
 
 _LAYER = "insight"
@@ -40,12 +40,14 @@ def exposures_table(context: dg.AssetExecutionContext, workspace: Workspace, clo
     lake, as_of = workspace.lake, clock.as_of(context)
     impressions, n_too_late = new_impressions(workspace, until=as_of + CLOCK_SKEW)
     kept = Erasures.load(lake).without_erased(impressions, at="shown_at")
-    found = exposures_of(workspace.published, kept, memory_limit=workspace.config.pipeline.duckdb_memory_limit)
-    found = with_experiment(found, workspace)
+    ranking, pipeline = workspace.config.ranking, workspace.config.pipeline
+    found = exposures_of(
+        workspace.published, kept, experiment=ranking.experiment, memory_limit=pipeline.duckdb_memory_limit
+    )
     for (day,), rows in found.group_by(pl.col("shown_at").dt.date(), maintain_order=True):
         lake.append(_LAYER, EXPOSURES, rows, partition=f"date={day}")
     _compact(lake, before=as_of.date())
-    _drop_days(lake, before=as_of.date() - dt.timedelta(days=workspace.config.pipeline.exposure_retention_days))
+    _drop_days(lake, before=as_of.date() - dt.timedelta(days=pipeline.exposure_retention_days))
     by_recipe = found.group_by("recipe").len().sort("recipe")
     return dg.Output(
         StoredTable(EXPOSURES, lake.n_rows(_LAYER, EXPOSURES)),
@@ -96,8 +98,10 @@ def _in_force(found: Sequence[Manifest]) -> pl.DataFrame:
     )
 
 
-def exposures_of(published: Path, impressions: pl.DataFrame, *, memory_limit: str) -> pl.DataFrame:
-    """EXPOSURES of impressions (rows of query insight/impressions), without experiment, in order of their key."""
+def exposures_of(
+    published: Path, impressions: pl.DataFrame, *, experiment: Experiment | None, memory_limit: str
+) -> pl.DataFrame:
+    """EXPOSURES of impressions (rows of query insight/impressions), in order of their key."""
     parts = [EXPOSURES.empty()]
     for (generation,), rows in impressions.partition_by("generation", as_dict=True).items():
         folder = published / str(generation)
@@ -110,18 +114,25 @@ def exposures_of(published: Path, impressions: pl.DataFrame, *, memory_limit: st
         with con:
             con.execute("set TimeZone = 'UTC'")
             con.register("impressions", rows.to_arrow())
-            parts.append(EXPOSURES.conform(con.sql(query_text("insight/exposures")).pl()))
+            rows = EXPOSURES.conform(con.sql(query_text("insight/exposures")).pl())
+            recipes = con.sql("select distinct recipe from recipes").pl()["recipe"]
+            parts.append(rows if experiment is None else with_experiment(rows, experiment, recipes=set(recipes)))
     return pl.concat(parts).sort(list(EXPOSURES.key))
 
 
-def with_experiment(found: pl.DataFrame, workspace: Workspace) -> pl.DataFrame:
-    """EXPOSURES with the name of the configured experiment where it assigns the user to the row's arm."""
-    experiment = workspace.config.ranking.experiment
-    if experiment is None or found.is_empty():
+def with_experiment(found: pl.DataFrame, experiment: Experiment, *, recipes: Set[str]) -> pl.DataFrame:
+    """EXPOSURES of a generation with the experiment's name where it assigns the user to the row's arm and recipe.
+
+    `recipes` are those of the generation. It counts for the experiment only if it has those of all arms: without a fit
+    of `learned`, that arm is ranked by another recipe. The other arms wait for it, so that all are compared over the
+    same time.
+    """
+    arms = experiment.written_arms
+    if found.is_empty() or not {arm.recipe for arm in arms if arm.share > 0} <= recipes:
         return found
-    arms = [Arm(arm.name, arm.share, arm.recipe) for arm in experiment.arms]
-    names = np.array([arm.name for arm in arms])[assign_arms(found["user_id"], salt=experiment.salt, arms=arms)]
-    is_assigned = pl.col("arm") == pl.lit(pl.Series(names))
+    place = assign_arms(found["user_id"], salt=experiment.salt, arms=arms)
+    assigned = pl.DataFrame({"arm": [arm.name for arm in arms], "recipe": [arm.recipe for arm in arms]})[place]
+    is_assigned = pl.all_horizontal(pl.col(name) == pl.lit(assigned[name]) for name in assigned.columns)
     return found.with_columns(experiment=pl.when(is_assigned).then(pl.lit(experiment.name)))
 
 

@@ -78,12 +78,17 @@ EXPOSURES = Table(
         "position": Column(pl.Int32, "Least position that the impressions state"),
         "recipe": _RECIPE,
         "arm": _ARM,
-        "experiment": Column(pl.String, "Experiment that the arm belongs to; null outside of one"),
+        "experiment": Column(
+            pl.String,
+            "Experiment that the arm belongs to; null outside of one, or if a recipe of its arms is not served",
+        ),
         "rank": Column(pl.Int16, "Position in the whole feed, from 1; null if the feed does not hold the job"),
         "score": Column(pl.Float32, "Score that the recipe gave", "0–1"),
         "explored": Column(pl.Boolean, "Whether the job was drawn for exploration"),
         "propensity": Column(pl.Float32, "Chance with which the job was drawn for its position", "0–1"),
-        "drawn": Column(pl.List(DRAWN_JOB), "Drawn jobs of the same 20 ranks whose components are stored; null if not one"),
+        "drawn": Column(
+            pl.List(DRAWN_JOB), "Drawn jobs of the same 20 ranks whose components are stored; null if not one"
+        ),
     },
     key=("user_id", "job_id", "surface", "generation"),
 )

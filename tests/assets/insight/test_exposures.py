@@ -81,9 +81,15 @@ def impressions(workspace, *rows):
     return new_impressions(workspace, until=UNTIL)
 
 
-def exposures(workspace, *rows):
+def exposures(workspace, *rows, experiment=None):
     found, _ = impressions(workspace, *rows)
-    return exposures_of(workspace.published, found, memory_limit="1GB")
+    return exposures_of(workspace.published, found, experiment=experiment, memory_limit="1GB")
+
+
+def trial(*recipes):
+    """An experiment with an arm a, b … for each recipe."""
+    arms = [{"name": "abc"[n], "share": 1 / len(recipes), "recipe": recipe} for n, recipe in enumerate(recipes)]
+    return Experiment(name="trial", salt="s", arms=arms)
 
 
 def names(workspace):
@@ -171,17 +177,29 @@ def test_without_a_generation_there_is_nothing_to_attribute(tmp_path):
     assert exposures(Workspace(data_dir=str(tmp_path)), {}).is_empty()
 
 
-def test_the_experiment_is_named_where_it_assigns_the_arm(workspace, monkeypatch):
-    arms = [{"name": name, "share": 0.5, "recipe": recipe} for name, recipe in (("a", "marketplace"), ("b", "match"))]
-    experiment = Experiment(name="trial", salt="s", arms=arms)
-    ranking = workspace.config.ranking.model_copy(update={"experiment": experiment})
-    monkeypatch.setitem(workspace.__dict__, "config", workspace.config.model_copy(update={"ranking": ranking}))
+def test_the_experiment_is_named_where_it_assigns_the_arm_and_its_recipe():
+    experiment = trial("marketplace", "match")
     users = pl.Series([f"u{n}" for n in range(50)])
     assigned = assign_arms(users, salt="s", arms=[Arm("a", 0.5, "marketplace"), Arm("b", 0.5, "match")])
-    found = EXPOSURES.conform(pl.DataFrame({"user_id": users, "arm": ["b"] * 50}))
-    names = with_experiment(found, workspace)["experiment"].to_list()
-    assert names == ["trial" if arm == 1 else None for arm in assigned]
-    assert {None, "trial"} == set(names)
+    found = EXPOSURES.conform(pl.DataFrame({"user_id": users, "arm": ["b"] * 50, "recipe": ["match"] * 50}))
+    named = with_experiment(found, experiment, recipes={"marketplace", "match", "hybrid"})
+    assert named["experiment"].to_list() == ["trial" if arm == 1 else None for arm in assigned]
+    assert {None, "trial"} == set(named["experiment"])
+    others = found.with_columns(recipe=pl.lit("hybrid"))
+    assert with_experiment(others, experiment, recipes={"marketplace", "match", "hybrid"}).equals(others)
+
+
+def test_no_arm_is_counted_as_long_as_another_has_no_recipe_of_its_own(workspace):
+    """Without a fit of `learned`, that arm is ranked by the default recipe, which it is not to be compared by."""
+    users = pl.Series([f"u{n}" for n in range(20)])
+    user = users.filter(assign_arms(users, salt="s", arms=trial("match", "learned").written_arms) == 0)[0]
+    shown = feeds({user: JOB_IDS, "борис": JOB_IDS}).with_columns(arm=pl.lit("a"))
+    publish_small_changes(workspace.published, as_of=LATER + HOUR, feeds=shown.sort("user_id"))
+    row = {"user_id": user, "occurred_at": LATER + 2 * HOUR}
+    assert exposures(workspace, row, experiment=trial("marketplace", "learned"))["experiment"].to_list() == [None]
+    assert exposures(workspace, row, experiment=trial("marketplace", "marketplace"))["experiment"].to_list() == [
+        "trial"
+    ]
 
 
 def test_an_event_before_the_job_was_shown_is_no_reaction(workspace):
@@ -204,7 +222,7 @@ def test_an_experiment_keeps_jobs_that_were_shown_before_it_began(workspace):
 def test_a_generation_that_was_removed_meanwhile_is_passed_over(workspace):
     found, _ = impressions(workspace, {})
     gone = found.with_columns(generation=pl.lit("20260101T000000Z-00000000"))
-    assert exposures_of(workspace.published, gone, memory_limit="1GB").is_empty()
+    assert exposures_of(workspace.published, gone, experiment=None, memory_limit="1GB").is_empty()
 
 
 def test_an_impression_before_a_generation_was_there_counts_for_the_one_before(workspace):
