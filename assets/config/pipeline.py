@@ -242,8 +242,9 @@ MemoryLimit = Annotated[str, Field(pattern=r"^\d+(\.\d+)?(MB|GB)$"), AfterValida
 class Pipeline(Strict):
     """`pipeline.yaml`.
 
-    `exposure_retention_days`: of what feeds said of shown jobs. `evaluation_retention_days`: of the values per user of
-    an evaluation; its report stays. Both name users. `schedules`: the jobs whose schedules are on from the start.
+    `exposure_retention_days`: of what feeds said of shown jobs; what the running experiment showed stays for
+    `event_retention_days`. `evaluation_retention_days`: of the values per user of an evaluation; its report stays. Both
+    name users. `schedules`: the jobs whose schedules are on from the start.
     """
 
     seed: int = Field(20240229, ge=0)

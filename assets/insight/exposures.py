@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import polars as pl
+import pyarrow.parquet as pq
 
 from assets.config.ranking import Experiment
 from assets.declare import asset
@@ -17,6 +18,7 @@ from assets.insight.queries import Period, insight_query
 from assets.instants import parse_as_of
 from assets.io import StoredTable
 from assets.lake import Lake
+from assets.parts import current_parts
 from assets.plots import bar_chart
 from assets.publishing.database import open_database
 from assets.publishing.generations import list_generations
@@ -47,7 +49,9 @@ def exposures_table(context: dg.AssetExecutionContext, workspace: Workspace, clo
     for (day,), rows in found.group_by(pl.col("shown_at").dt.date(), maintain_order=True):
         lake.append(_LAYER, EXPOSURES, rows, partition=f"date={day}")
     _compact(lake, before=as_of.date())
-    _drop_days(lake, before=as_of.date() - dt.timedelta(days=pipeline.exposure_retention_days))
+    days = (pipeline.exposure_retention_days, max(pipeline.exposure_retention_days, pipeline.event_retention_days))
+    before, before_all = (as_of.date() - dt.timedelta(days=n_days) for n_days in days)
+    _drop_days(lake, before=before, running=ranking.experiment and ranking.experiment.name, before_all=before_all)
     by_recipe = found.group_by("recipe").len().sort("recipe")
     return dg.Output(
         StoredTable(EXPOSURES, lake.n_rows(_LAYER, EXPOSURES)),
@@ -142,8 +146,34 @@ def _compact(lake: Lake, *, before: dt.date) -> None:
             lake.compact(_LAYER, EXPOSURES, more_than=_PARTS_OF_A_DAY, partition=folder.name)
 
 
-def _drop_days(lake: Lake, *, before: dt.date) -> None:
-    """Removes the exposures of days before `before`: they name users."""
+def _drop_days(lake: Lake, *, before: dt.date, running: str | None, before_all: dt.date) -> None:
+    """Removes the exposures of days before `before`, because they name users.
+
+    Those of the `running` experiment go with the days before `before_all`: its bounds need data that only grow.
+    """
     for folder in lake.folder(_LAYER, EXPOSURES.name).glob("date=*"):
-        if dt.date.fromisoformat(folder.name.removeprefix("date=")) < before:
+        day = dt.date.fromisoformat(folder.name.removeprefix("date="))
+        if day >= before:
+            continue
+        if running is not None and day >= before_all:
+            _keep_experiment(lake, folder, running)
+        else:
             shutil.rmtree(folder)
+
+
+def _keep_experiment(lake: Lake, folder: Path, name: str) -> None:
+    """Leaves the experiment's rows of a day. What was cleaned before is not read again."""
+    if all(_is_of_experiment(path, name) for path in current_parts(folder)):
+        return
+    is_kept = pl.col("experiment") == name
+    lake.compact(_LAYER, EXPOSURES, more_than=0, partition=folder.name, keep=lambda rows: rows.filter(is_kept))
+    if not sum(pq.read_metadata(path).num_rows for path in current_parts(folder)):
+        shutil.rmtree(folder)
+
+
+def _is_of_experiment(path: Path, name: str) -> bool:
+    """Whether the file's statistics say that all its rows are of the experiment."""
+    found = pq.read_metadata(path)
+    column = found.schema.names.index("experiment")
+    statistics = [found.row_group(group).column(column).statistics for group in range(found.num_row_groups)]
+    return all(one is not None and one.null_count == 0 and one.min == one.max == name for one in statistics)

@@ -257,16 +257,42 @@ def test_impressions_of_removed_generations_are_counted_and_given_to_no_other(wo
     assert impressions(workspace, *rows)[1] == 0, "they were read in time"
 
 
-def test_days_of_exposures_end_with_their_retention(workspace):
-    for days in (0, 179, 180, 181):
-        day = (AS_OF - dt.timedelta(days=days)).date()
-        rows = EXPOSURES.conform(pl.DataFrame({"user_id": ["anna"], "generation": [str(days)]}))
-        workspace.lake.append("insight", EXPOSURES, rows, partition=f"date={day}")
+def materialize_exposures(workspace, ranking=""):
+    """The generations of the exposures that a run with this ranking.yaml leaves."""
+    config = workspace.models / "config"
+    config.mkdir(parents=True, exist_ok=True)
+    recipes = "recipes: {marketplace: {weights: {tags: 1}}, match: {weights: {tags: 1}}}"
+    (config / "ranking.yaml").write_text(f"{recipes}\n{ranking}")
+    workspace = Workspace(data_dir=workspace.data_dir, config_dir=str(config))
     run = {"workspace": workspace, "clock": RunClock(), "lake_io": LakeIOManager(workspace.lake)}
     assets = [exposures_table, dg.AssetSpec(["bronze", "erasures"]).with_io_manager_key("lake_io")]
     assert dg.materialize(assets, resources=run, tags={AS_OF_TAG: AS_OF.isoformat()}).success
-    kept = workspace.lake.scan("insight", EXPOSURES).collect()
-    assert kept["generation"].sort().to_list() == ["0", "179", "180"]
+    return workspace.lake.scan("insight", EXPOSURES).collect()["generation"].sort().to_list()
+
+
+def keep_exposures(workspace, *ages, **columns):
+    """Exposures of so many days ago, whose generation says how many."""
+    for days in ages:
+        day = (AS_OF - dt.timedelta(days=days)).date()
+        rows = {name: [value] for name, value in {"user_id": "anna", "generation": str(days), **columns}.items()}
+        workspace.lake.append("insight", EXPOSURES, EXPOSURES.conform(pl.DataFrame(rows)), partition=f"date={day}")
+
+
+def test_days_of_exposures_end_with_their_retention(workspace):
+    keep_exposures(workspace, 0, 179, 180, 181)
+    assert materialize_exposures(workspace) == ["0", "179", "180"]
+
+
+def test_the_running_experiment_keeps_its_exposures_as_long_as_events_are_kept(workspace):
+    keep_exposures(workspace, 180, 181, 300, 401)
+    keep_exposures(workspace, 180, 300, 400, 401, user_id="zoe", experiment="trial")
+    keep_exposures(workspace, 181, user_id="zoe", experiment="another")
+    running = "experiment: {name: trial, salt: s, arms: [{name: a, share: 1, recipe: match}]}"
+    assert materialize_exposures(workspace, running) == ["180", "180", "300", "400"]
+    files = workspace.lake.files("insight", "exposures")
+    assert materialize_exposures(workspace, running) == ["180", "180", "300", "400"]
+    assert workspace.lake.files("insight", "exposures") == files, "a day is cleaned once"
+    assert materialize_exposures(workspace) == ["180", "180"]
 
 
 def test_only_the_days_of_the_period_are_read(workspace):
