@@ -229,12 +229,7 @@ def test_columns_name_no_places_outside_of_the_stated_country() -> None:
         }
     )
     found = PLACES.resolve(frame)
-    assert found.select("city", "country").rows() == [
-        ("Münster", "DE"),
-        ("Georgia", "US"),
-        ("Bogotá", "CO"),
-        ("Kent", "GB"),
-    ]
+    assert found["city"].to_list() == frame["city"].to_list()
     assert [[place["country"] for place in row] for row in found["locations"]] == [["DE"], ["US"], ["CO"], ["GB"]]
 
 
