@@ -51,7 +51,8 @@ def exposures_table(context: dg.AssetExecutionContext, workspace: Workspace, clo
     _compact(lake, before=as_of.date())
     days = (pipeline.exposure_retention_days, max(pipeline.exposure_retention_days, pipeline.event_retention_days))
     before, before_all = (as_of.date() - dt.timedelta(days=n_days) for n_days in days)
-    _drop_days(lake, before=before, running=ranking.experiment and ranking.experiment.name, before_all=before_all)
+    running = ranking.experiment.name if ranking.experiment is not None else None
+    _drop_days(lake, before=before, running=running, before_all=before_all)
     by_recipe = found.group_by("recipe").len().sort("recipe")
     return dg.Output(
         StoredTable(EXPOSURES, lake.n_rows(_LAYER, EXPOSURES)),

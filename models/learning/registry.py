@@ -214,6 +214,6 @@ def _fit(found: dict[str, Any]) -> Fit:
     level = Level(**found.get("level", {}))
     figures = {name: Figure(**found[name]) for name in ("ndcg", "incumbent_ndcg", "gain")}
     separation = {name: Figure(**area) for name, area in found.get("separation", {}).items()}
-    parts = {"data": Data(**found["data"]), "configured": configured, "level": level, "separation": separation}
-    parts["attention"] = Attention(**found.get("attention", {}))
-    return Fit(**{**found, **figures, **parts})
+    attention = Attention(**found.get("attention", {}))
+    parts = {"configured": configured, "level": level, "separation": separation, "attention": attention}
+    return Fit(**{**found, **figures, **parts, "data": Data(**found["data"])})
