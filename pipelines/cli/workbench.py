@@ -74,19 +74,19 @@ def run(
     for instant in instants:
         started = dt.datetime.now(dt.UTC)
         look = partial(_nothing_new, job, instant, is_forced=always or announce)
-        since, summary = look(), None
+        since = look()
         if since is None:
             summary = _run_once(
                 job, instant, look, console=err if as_json else out, is_forced=announce, wait_seconds=wait
             )
             since = summary.nothing_new_since
-        if summary is None or since is not None:
-            note_nothing_new(job)
-            _report_nothing_new(job, since, as_json=as_json)
-            continue
-        _report(summary, (dt.datetime.now(dt.UTC) - started).total_seconds(), as_json=as_json)
-        if not summary.succeeded:
-            raise typer.Exit(1)
+            if since is None:
+                _report(summary, (dt.datetime.now(dt.UTC) - started).total_seconds(), as_json=as_json)
+                if not summary.succeeded:
+                    raise typer.Exit(1)
+                continue
+        note_nothing_new(job)
+        _report_nothing_new(job, since, as_json=as_json)
 
 
 def _nothing_new(job: str, instant: dt.datetime | None, *, is_forced: bool) -> str | None:
@@ -128,7 +128,7 @@ def _report(summary: "RunSummary", seconds: float, *, as_json: bool) -> None:
     out.print(": ".join(part for part in (f"{outcome} in {seconds:.1f} s", escape(summary.line())) if part))
 
 
-def _report_nothing_new(job: str, since: str | None, *, as_json: bool) -> None:
+def _report_nothing_new(job: str, since: str, *, as_json: bool) -> None:
     if as_json:
         print_json(out, {"succeeded": True, "nothing_new_since": since})
         return
